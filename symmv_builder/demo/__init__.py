@@ -1,0 +1,1 @@
+"""Freely made media: pieces performed by rule and videos drawn with known truth."""

@@ -1,0 +1,1 @@
+"""What is heard: notes, beats, melody, chords, key, dynamics."""

@@ -1,0 +1,1 @@
+"""How a result is made, kept and found again: steps, keys, workers."""

@@ -1,0 +1,84 @@
+"""A step: one pure function with a name and a version, and how a recipe uses it.
+
+A step's function says everything that the pipeline needs to know: its positional
+parameters are the artifacts that it reads (`music` and `video` are the paths of the
+two recordings), its keyword-only parameters are its settings, and the one called
+`model` is filled with the backend of the step's slot.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+RECORDINGS = ("music", "video")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One stage: `run(*reads, **parameters)` gives a record or raises `RejectEntry`.
+
+    `version` rises whenever the same input would give another result. Steps that share
+    one pass over a file name it in `together`: their `run` takes parameters alone and
+    gives a watcher, and `together(path, watchers)` gives one record a watcher.
+    """
+
+    name: str
+    version: int
+    reads: tuple[str, ...]
+    run: Callable[..., Any]
+    slot: str | None = None
+    together: Callable[[Path, Sequence[Any]], list[Any]] | None = None
+
+    def __post_init__(self) -> None:
+        parameters = inspect.signature(self.run).parameters.values()
+        positional = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
+        if positional != (() if self.together else self.reads):
+            raise TypeError(f"step {self.name} declares {self.reads} but its function {positional}")
+        if ("model" in (p.name for p in parameters)) != (self.slot is not None):
+            raise TypeError(f"step {self.name}: a slot and a parameter `model` go together")
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The settings of the step's function and their default values."""
+        return {
+            p.name: p.default
+            for p in inspect.signature(self.run).parameters.values()
+            if p.kind is p.KEYWORD_ONLY and p.name != "model"
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A step in a recipe: which model and parameters, and under which name its result goes."""
+
+    step: Step
+    makes: str
+    inputs: tuple[str, ...]
+    model: str | None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+def use(
+    step: Step,
+    *,
+    makes: str | None = None,
+    inputs: Mapping[str, str] | None = None,
+    model: str | None = None,
+    **parameters: Any,
+) -> Use:
+    """Place a step in a recipe; `inputs` renames what it reads, `parameters` differ from defaults."""
+    renamed = inputs or {}
+    unknown = set(renamed) - set(step.reads) | set(parameters) - set(step.defaults)
+    if unknown:
+        raise TypeError(f"step {step.name} has no {', '.join(sorted(unknown))}")
+    if (model is None) != (step.slot is None):
+        raise TypeError(f"step {step.name}: slot {step.slot}, but model {model}")
+    return Use(
+        step=step,
+        makes=makes or step.name,
+        inputs=tuple(renamed.get(name, name) for name in step.reads),
+        model=model,
+        parameters={**step.defaults, **parameters},
+    )

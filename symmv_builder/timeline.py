@@ -1,0 +1,35 @@
+"""Clocks, and the grids on which sampled things lie.
+
+Every array of times belongs to one clock: that of the music recording or that of the
+video. In SymMV the two are different files (a piano cover and an official video), so a
+time without a clock means nothing.
+"""
+
+from enum import StrEnum
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+# A sample that lies this close to a grid point belongs to it: container timestamps are
+# rational numbers that were rounded once.
+TOLERANCE_S = 1e-4
+
+
+class Clock(StrEnum):
+    """Whose time a ``*_s`` array counts: seconds from the start of that recording."""
+
+    MUSIC = "music"
+    VIDEO = "video"
+
+
+def grid_length(duration_s: float, hop_s: float) -> int:
+    """Number of grid points ``0, hop_s, 2*hop_s, ...`` that lie before ``duration_s``."""
+    if duration_s <= 0:
+        return 0
+    return max(1, ceil((duration_s - TOLERANCE_S) / hop_s))
+
+
+def grid_times(length: int, hop_s: float) -> NDArray[np.float64]:
+    """Times in seconds of the first ``length`` grid points, shape ``[length]``."""
+    return np.arange(length, dtype=np.float64) * hop_s
