@@ -22,6 +22,21 @@ from pathlib import Path
 from typing import Any
 
 from symmv_builder.errors import StopRun
+from symmv_builder.pipeline.keys import ModelIdentity
+
+__all__ = [
+    "TABLE",
+    "About",
+    "ModelHome",
+    "ModelIdentity",
+    "backend_class",
+    "hash_files",
+    "load",
+    "names",
+    "package_folder",
+    "package_version",
+    "required_path",
+]
 
 TABLE: dict[tuple[str, str], str] = {
     ("piano", "transkun"): "symmv_builder.backends.transkun:Transkun",
@@ -53,17 +68,6 @@ class ModelHome:
     precision: str = "fp32"
     paths: Mapping[str, str] = field(default_factory=dict)
     cache: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ModelIdentity:
-    """What a result was made with: part of its key, so another model is another result."""
-
-    backend: str
-    version: str
-    weights_sha256: str
-    trained: bool = True
-    precision: str = "fp32"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,42 @@
+"""What a row is: the columns of a schema, each taken out of the record that holds it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from symmv_builder.records import Entry
+from symmv_builder.schema import Column
+
+
+def assemble_row(
+    columns: Sequence[Column], entry: Entry, split: str, records: Mapping[str, Any]
+) -> dict[str, Any]:
+    """One row: scalars, strings, tuples of labels, and numpy arrays ``[t]`` or ``[t, d]``.
+
+    `records` maps artifact names to records. A feature of one dimension becomes a flat
+    list. `ValueError` where a feature has another width than its column.
+    """
+    given = {
+        "entry_id": entry.entry_id,
+        "song_id": entry.song_id,
+        "split": split,
+        "music_url": entry.music.url,
+        "video_url": entry.video.url,
+    }
+    row = {}
+    for column in columns:
+        artifact, _, field = column.take.partition(".")
+        value = given[field] if artifact == "entry" else getattr(records[artifact], field)
+        if isinstance(value, np.ndarray) and value.ndim == 2:
+            value = _fit(column, value)
+        row[column.name] = value
+    return row
+
+
+def _fit(column: Column, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    inner = column.arrow.value_type
+    width = getattr(inner, "list_size", 1)
+    if values.shape[1] != width:
+        raise ValueError(f"column {column.name} is {width} wide, its feature {values.shape[1]}")
+    return values if width > 1 else values[:, 0]

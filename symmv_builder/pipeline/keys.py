@@ -1,0 +1,107 @@
+"""Keys: a result is named by everything that made it.
+
+Step, version, parameters, the model with the hash of its weights, the content of the
+recordings read and the keys of the other inputs: same key, same result. Change one
+model, and exactly what depends on it gets another key.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from symmv_builder.pipeline.step import RECORDINGS, Use
+from symmv_builder.records import Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """What a result was made with: part of its key, so another model is another result."""
+
+    backend: str
+    version: str
+    weights_sha256: str
+    trained: bool = True
+    precision: str = "fp32"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One entry to be done: its id and the content of its two recordings."""
+
+    entry_id: str
+    music_sha256: str
+    video_sha256: str
+
+    def source(self, recording: str) -> str:
+        return self.music_sha256 if recording == "music" else self.video_sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be made of every entry: the uses of a recipe, in order, and their models."""
+
+    dataset: str
+    uses: tuple[Use, ...]
+    models: Mapping[tuple[str, str], ModelIdentity] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        made = set(RECORDINGS)
+        for use in self.uses:
+            missing = [name for name in use.inputs if name not in made]
+            if missing:
+                raise ValueError(f"{use.makes} reads {missing}, which nothing before it makes")
+            if use.makes in made:
+                raise ValueError(f"two steps make {use.makes}")
+            made.add(use.makes)
+
+    def model_of(self, use: Use) -> ModelIdentity | None:
+        if use.step.slot is None or use.model is None:
+            return None
+        return self.models[use.step.slot, use.model]
+
+    def keys(self, work: Work) -> dict[str, str]:
+        """The key of every artifact of an entry, in the order of the plan."""
+        keys: dict[str, str] = {}
+        for use in self.uses:
+            inputs = {
+                name: work.source(name) if name in RECORDINGS else keys[name]
+                for name in use.inputs
+            }
+            keys[use.makes] = self._key(use, inputs)
+        return keys
+
+    def _key(self, use: Use, inputs: Mapping[str, str]) -> str:
+        model = self.model_of(use)
+        return digest(
+            {
+                "step": use.step.name,
+                "version": use.step.version,
+                "parameters": dict(use.parameters),
+                "model": asdict(model) if model else None,
+                "inputs": dict(zip(use.step.reads, inputs.values(), strict=True)),
+            }
+        )
+
+    def provenance(self, use: Use, keys: Mapping[str, str], work: Work) -> Provenance:
+        model = self.model_of(use) or ModelIdentity("", "", "")
+        inputs = {
+            name: work.source(name) if name in RECORDINGS else keys[name] for name in use.inputs
+        }
+        return Provenance(
+            step=use.step.name,
+            version=use.step.version,
+            parameters=json.dumps(dict(use.parameters), sort_keys=True),
+            backend=model.backend,
+            model_version=model.version,
+            weights_sha256=model.weights_sha256,
+            trained=model.trained,
+            inputs=json.dumps(inputs, sort_keys=True),
+        )
+
+
+def digest(value: Any) -> str:
+    """sha256 of a value's canonical JSON, its first 32 hexadecimal digits."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,0 +1,176 @@
+"""Do what is missing of one entry: find what is stored under its key, make the rest.
+
+Nothing here knows a dataset, a model or a medium; a plan says what is to be made, and
+`load_model` gives the model of a slot. A result is stored the moment it is made, so a
+run that is killed loses at most the step that it was in.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from symmv_builder.errors import RejectEntry, RetryLater
+from symmv_builder.pipeline.events import Event
+from symmv_builder.pipeline.keys import Plan, Work
+from symmv_builder.pipeline.step import RECORDINGS, Use
+from symmv_builder.records import Record, Rejection
+from symmv_builder.storage.assets import open_asset
+from symmv_builder.storage.ledger import Result
+from symmv_builder.storage.root import Root
+from symmv_builder.storage.sidecars import Sidecars
+
+LoadModel = Callable[[str, str], Any]
+Tell = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an entry: its results, and why it stopped if it did not finish."""
+
+    entry_id: str
+    results: tuple[Result, ...] = ()
+    rejection: Rejection | None = None
+    retry: str = ""
+
+
+class _EntryRun:
+    """The state of one `run_entry`: what is stored, what is in memory, what was done."""
+
+    def __init__(
+        self, work: Work, plan: Plan, root: Root, load_model: LoadModel, tell: Tell
+    ) -> None:
+        self.work = work
+        self.plan = plan
+        self.root = root
+        self.load_model = load_model
+        self.tell = tell
+        self.sidecars = Sidecars(root, plan.dataset)
+        self.keys = plan.keys(work)
+        self.stored = self.sidecars.present(work.entry_id)
+        self.records: dict[str, Record] = {}
+        self.results: list[Result] = []
+        self.paths: dict[str, Path] = {}
+        self.open = ExitStack()
+
+    def is_made(self, use: Use) -> bool:
+        name = self.sidecars.made_name(use.makes, self.keys[use.makes])
+        return use.makes in self.records or name in self.stored
+
+    def stored_rejection(self, use: Use) -> Rejection | None:
+        key = self.keys[use.makes]
+        if self.sidecars.rejected_name(use.makes, key) not in self.stored:
+            return None
+        return self.sidecars.rejection(self.work.entry_id, use.makes, key)
+
+    def input(self, name: str) -> Any:
+        if name in RECORDINGS:
+            if name not in self.paths:
+                asset = open_asset(self.root, self.work.source(name))
+                self.paths[name] = self.open.enter_context(asset)
+            return self.paths[name]
+        if name not in self.records:
+            stored = self.sidecars.load(self.work.entry_id, name, self.keys[name])
+            self.records[name] = stored[0]
+        return self.records[name]
+
+    def note(self, use: Use, seconds: float, rejection: Rejection | None = None) -> None:
+        self.results.append(
+            Result(
+                entry_id=self.work.entry_id,
+                artifact=use.makes,
+                step=use.step.name,
+                key=self.keys[use.makes],
+                backend=use.model or "",
+                seconds=seconds,
+                reason=rejection.reason if rejection else "",
+                detail=rejection.detail if rejection else "",
+            )
+        )
+
+    def group_of(self, use: Use) -> list[Use]:
+        """The use and every other missing one that can share its pass over the file."""
+        if use.step.together is None:
+            return [use]
+        return [
+            other
+            for other in self.plan.uses
+            if other.step.together is use.step.together
+            and other.inputs == use.inputs
+            and not self.is_made(other)
+            and self.stored_rejection(other) is None
+        ]
+
+    def compute(self, group: Sequence[Use]) -> list[Record]:
+        inputs = [self.input(name) for name in group[0].inputs]
+        calls = []
+        for use in group:
+            extra = {}
+            if use.step.slot is not None and use.model is not None:
+                extra["model"] = self.load_model(use.step.slot, use.model)
+            calls.append((use, {**use.parameters, **extra}))
+        # Told only now: loading a model, which may download it, is not the step's own time.
+        makes = "+".join(use.makes for use in group)
+        self.tell(Event("begin", self.work.entry_id, step=makes))
+        together = group[0].step.together
+        if together is None:
+            [(use, arguments)] = calls
+            return [use.step.run(*inputs, **arguments)]
+        return together(inputs[0], [use.step.run(**arguments) for use, arguments in calls])
+
+    def make(self, group: Sequence[Use]) -> Rejection | None:
+        started = time.perf_counter()
+        try:
+            records = self.compute(group)
+        except RejectEntry as error:
+            return self.reject(group[0], error, time.perf_counter() - started)
+        seconds = (time.perf_counter() - started) / len(group)
+        for use, record in zip(group, records, strict=True):
+            by = self.plan.provenance(use, self.keys, self.work)
+            key = self.keys[use.makes]
+            self.sidecars.save(self.work.entry_id, use.makes, key, record, by)
+            self.records[use.makes] = record
+            self.note(use, seconds)
+            self.tell(Event("step", self.work.entry_id, step=use.makes, seconds=seconds))
+        return None
+
+    def reject(self, use: Use, error: RejectEntry, seconds: float) -> Rejection:
+        rejection = Rejection(use.step.name, error.reason, error.detail)
+        key = self.keys[use.makes]
+        self.sidecars.reject(self.work.entry_id, use.makes, key, rejection)
+        self.note(use, seconds, rejection)
+        return rejection
+
+    def advance(self, use: Use) -> Rejection | None:
+        """Make sure that a use's result is there; its rejection if it cannot be."""
+        known = self.stored_rejection(use)
+        if known is not None:
+            self.note(use, 0.0, known)
+            return known
+        if not self.is_made(use):
+            return self.make(self.group_of(use))
+        if not any(result.artifact == use.makes for result in self.results):
+            self.note(use, 0.0)
+            self.tell(Event("step", self.work.entry_id, step=use.makes, reused=True))
+        return None
+
+
+def run_entry(
+    work: Work, plan: Plan, root: Root, load_model: LoadModel, tell: Tell = lambda _: None
+) -> Outcome:
+    """Bring one entry to the end of the plan, or to the step that turns it away.
+
+    `StopRun` and bugs pass through; what was made before them is stored.
+    """
+    run = _EntryRun(work, plan, root, load_model, tell)
+    with run.open:
+        for use in plan.uses:
+            try:
+                rejection = run.advance(use)
+            except RetryLater as error:
+                return Outcome(work.entry_id, tuple(run.results), retry=str(error))
+            if rejection is not None:
+                return Outcome(work.entry_id, tuple(run.results), rejection=rejection)
+    return Outcome(work.entry_id, tuple(run.results))

@@ -1,0 +1,1 @@
+"""Where the bytes are: assets, sidecars, ledger, manifests, shards, under one root."""

@@ -1,0 +1,45 @@
+"""Recordings by content: a file is stored once, under the sha256 of its bytes."""
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from symmv_builder.errors import StopRun
+from symmv_builder.storage.root import Root
+
+
+def hash_file(path: Path) -> str:
+    """sha256 of a file's bytes, read in pieces."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _name(sha256: str) -> str:
+    return f"assets/{sha256[:2]}/{sha256}"
+
+
+def add_asset(root: Root, path: Path, sha256: str) -> None:
+    """Copy a file into the store under its hash; what is there is not copied again.
+
+    The copy is hashed too: what lies under a hash has that hash, even when somebody
+    writes to the original at the same moment.
+    """
+    if root.exists(_name(sha256)):
+        return
+    with root.replacing(_name(sha256)) as temporary:
+        shutil.copyfile(path, temporary)
+        if hash_file(temporary) != sha256:
+            raise StopRun(f"{path} changed while it was read; run again when it is complete")
+
+
+@contextmanager
+def open_asset(root: Root, sha256: str) -> Iterator[Path]:
+    """A local path to a stored recording."""
+    with root.as_local(_name(sha256)) as path:
+        yield path
+
+
+def has_asset(root: Root, sha256: str) -> bool:
+    return root.exists(_name(sha256))

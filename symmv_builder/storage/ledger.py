@@ -1,0 +1,159 @@
+"""What was seen, made and turned away, and what each step cost: a small SQL database.
+
+The sidecars are the truth; the ledger is the index over them that makes questions cheap
+(`status`, `why`, is there anything to do?). Only the parent process of a build writes
+to it. SQLite in WAL mode by default, PostgreSQL by url; SQLAlchemy Core, no ORM.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from symmv_builder.errors import StopRun
+
+_METADATA = sa.MetaData()
+
+_FILES = sa.Table(
+    "files",
+    _METADATA,
+    sa.Column("path", sa.String, primary_key=True),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("modified_ns", sa.BigInteger, nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),
+)
+
+_RECORDINGS = sa.Table(
+    "recordings",
+    _METADATA,
+    sa.Column("site", sa.String, primary_key=True),
+    sa.Column("video_id", sa.String, primary_key=True),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("fetched_at", sa.String, nullable=False),
+)
+
+_RESULTS = sa.Table(
+    "results",
+    _METADATA,
+    sa.Column("dataset", sa.String, primary_key=True),
+    sa.Column("entry_id", sa.String, primary_key=True),
+    sa.Column("artifact", sa.String, primary_key=True),
+    sa.Column("step", sa.String, nullable=False),
+    sa.Column("key", sa.String, nullable=False),
+    sa.Column("backend", sa.String, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("reason", sa.String, nullable=False),
+    sa.Column("detail", sa.String, nullable=False),
+    sa.Column("at", sa.String, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One line of the ledger: a step's last result for an entry; `reason` is empty if made."""
+
+    entry_id: str
+    artifact: str
+    step: str
+    key: str
+    backend: str
+    seconds: float
+    reason: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """A local file as it was when it was hashed."""
+
+    path: str
+    size_bytes: int
+    modified_ns: int
+    sha256: str
+
+
+class Ledger:
+    """All datasets of one data root."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            self._engine = sa.create_engine(url)
+            if self._engine.dialect.name == "sqlite":
+                sa.event.listen(self._engine, "connect", _use_wal)
+            _METADATA.create_all(self._engine)
+        except (sa.exc.SQLAlchemyError, ImportError) as error:
+            cause = str(getattr(error, "orig", error)).splitlines()[0]
+            raise StopRun(f"cannot open the ledger {url}: {cause}") from error
+
+    def _upsert(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        if not rows:
+            return
+        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
+        insert = dialect.insert(table)
+        keys = [column.name for column in table.primary_key]
+        changed = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys}
+        statement = insert.on_conflict_do_update(index_elements=keys, set_=changed)
+        with self._engine.begin() as connection:
+            connection.execute(statement, list(rows))
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def remember_files(self, files: Iterable[KnownFile]) -> None:
+        self._upsert(_FILES, [asdict(file) for file in files])
+
+    def known_files(self) -> dict[str, KnownFile]:
+        """Every file that was hashed before, by path."""
+        with self._engine.connect() as connection:
+            return {row.path: KnownFile(*row) for row in connection.execute(sa.select(_FILES))}
+
+    def record_assets(self, assets: Mapping[tuple[str, str], str]) -> None:
+        """Say which recording (site, video_id) has which content."""
+        now = _now()
+        self._upsert(
+            _RECORDINGS,
+            [
+                {"site": site, "video_id": video_id, "sha256": sha256, "fetched_at": now}
+                for (site, video_id), sha256 in assets.items()
+            ],
+        )
+
+    def assets(self) -> dict[tuple[str, str], str]:
+        """Content hash of every recording that was fetched, by site and id."""
+        query = sa.select(_RECORDINGS.c.site, _RECORDINGS.c.video_id, _RECORDINGS.c.sha256)
+        with self._engine.connect() as connection:
+            return {(site, name): sha for site, name, sha in connection.execute(query)}
+
+    def record_results(self, dataset: str, results: Iterable[Result]) -> None:
+        now = _now()
+        rows = [{"dataset": dataset, "at": now, **asdict(result)} for result in results]
+        self._upsert(_RESULTS, rows)
+
+    def results(self, dataset: str, entry_id: str | None = None) -> list[Result]:
+        """The last result of every step, of a whole dataset or of one entry."""
+        columns = [_RESULTS.c[name] for name in Result.__slots__]
+        query = sa.select(*columns).where(_RESULTS.c.dataset == dataset)
+        if entry_id is not None:
+            query = query.where(_RESULTS.c.entry_id == entry_id)
+        with self._engine.connect() as connection:
+            return [Result(*row) for row in connection.execute(query)]
+
+    def datasets(self) -> list[str]:
+        query = sa.select(_RESULTS.c.dataset).distinct().order_by(_RESULTS.c.dataset)
+        with self._engine.connect() as connection:
+            return list(connection.execute(query).scalars())
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _use_wal(connection: Any, _: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute("PRAGMA busy_timeout=30000")
+    cursor.close()

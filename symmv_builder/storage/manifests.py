@@ -1,0 +1,70 @@
+"""What a person can read and review: entries, one JSON object a line, and the frozen splits.
+
+A split belongs to a song, not to an entry, so that two covers of one song never stand
+on both sides. Once written, a song's split does not move when songs are added.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+
+from symmv_builder.errors import StopRun
+from symmv_builder.records import Entry, Source
+from symmv_builder.storage.root import Root
+
+
+def write_entries(root: Root, dataset: str, entries: Iterable[Entry]) -> None:
+    """All entries of a dataset, sorted by id, as JSON lines."""
+    ordered = sorted(entries, key=lambda entry: entry.entry_id)
+    lines = [json.dumps(asdict(entry), sort_keys=True) + "\n" for entry in ordered]
+    root.write(f"{dataset}/entries.jsonl", "".join(lines).encode())
+
+
+def read_entries(root: Root, dataset: str) -> list[Entry]:
+    """The entries of a dataset, empty where it was never built."""
+    data = root.read(f"{dataset}/entries.jsonl")
+    entries = []
+    for number, line in enumerate((data or b"").decode().splitlines(), start=1):
+        try:
+            fields = json.loads(line)
+            fields["video"] = Source(**fields["video"])
+            fields["music"] = Source(**fields["music"])
+            entries.append(Entry(**fields))
+        except (ValueError, TypeError, KeyError) as error:
+            where = root.path(f"{dataset}/entries.jsonl")
+            raise StopRun(f"{where}, line {number}, is not an entry: {error}") from error
+    return entries
+
+
+def read_splits(root: Root, dataset: str) -> dict[str, str]:
+    """The frozen split of every song that has one."""
+    data = root.read(f"{dataset}/splits.json")
+    return dict(json.loads(data)) if data else {}
+
+
+def write_splits(root: Root, dataset: str, splits: Mapping[str, str]) -> None:
+    text = json.dumps(dict(sorted(splits.items())), indent=1) + "\n"
+    root.write(f"{dataset}/splits.json", text.encode())
+
+
+def assign_splits(
+    songs: Iterable[str], frozen: Mapping[str, str], shares: Mapping[str, int]
+) -> dict[str, str]:
+    """Split of every song: the frozen ones stay, new ones fill up what is furthest behind.
+
+    New songs come in the order of a hash of their id, so neither the alphabet nor the
+    order of arrival decides. `shares` are proportions, such as 1000/70/70.
+    """
+    splits = dict(frozen)
+    counts = {name: 0 for name in shares}
+    for split in splits.values():
+        counts[split] = counts.get(split, 0) + 1
+    total = sum(shares.values())
+    new = sorted(set(songs) - set(splits), key=lambda s: hashlib.sha256(s.encode()).digest())
+    for song in new:
+        size = sum(counts.values()) + 1
+        split = max(shares, key=lambda name: shares[name] * size / total - counts[name])
+        splits[song] = split
+        counts[split] += 1
+    return splits

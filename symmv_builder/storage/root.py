@@ -1,0 +1,129 @@
+"""The data root: a folder or any fsspec url, read and written whole files at a time.
+
+A write is all or nothing: on a local disk a temporary file is flushed and renamed, on
+an object store a single put is atomic by itself. Whoever is killed in the middle leaves
+no half-written file under a final name.
+"""
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from symmv_builder.errors import StopRun
+
+_DISK_ERRORS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "permission denied",
+}
+
+
+class Root:
+    """Names are relative, with ``/``; contents are bytes."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        try:
+            self._fs, self._base = fsspec.core.url_to_fs(url)
+        except (ValueError, ImportError) as error:
+            raise StopRun(f"cannot use {url} as data root: {error}") from error
+        self.is_local = isinstance(self._fs, LocalFileSystem)
+
+    def path(self, name: str) -> str:
+        return f"{self._base.rstrip('/')}/{name}"
+
+    def read(self, name: str) -> bytes | None:
+        """The file's bytes, `None` where there is no such file."""
+        try:
+            if self.is_local:
+                return Path(self.path(name)).read_bytes()
+            return bytes(self._fs.cat_file(self.path(name)))
+        except FileNotFoundError:
+            return None
+
+    def write(self, name: str, data: bytes) -> None:
+        """Put a whole file in place, or leave everything as it was."""
+        if not self.is_local:
+            self._fs.pipe_file(self.path(name), data)
+            return
+        with self.replacing(name) as temporary:
+            temporary.write_bytes(data)
+
+    @contextmanager
+    def replacing(self, name: str) -> Iterator[Path]:
+        """A local path to write to, whose file takes the name's place when the block ends well."""
+        final = Path(self.path(name))
+        folder = final.parent if self.is_local else Path(tempfile.gettempdir())
+        with disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(prefix=".part-", dir=folder)
+            os.close(handle)
+        path = Path(temporary)
+        try:
+            with disk_errors(folder):
+                yield path
+                if self.is_local:
+                    flush_to_disk(path)
+                    path.chmod(0o644)
+                    path.replace(final)
+                else:
+                    self._fs.put_file(str(path), self.path(name))
+        finally:
+            path.unlink(missing_ok=True)
+
+    @contextmanager
+    def as_local(self, name: str) -> Iterator[Path]:
+        """A local path with the file's contents, for tools that want a path."""
+        if self.is_local:
+            yield Path(self.path(name))
+            return
+        with tempfile.TemporaryDirectory(prefix="symmv-") as folder:
+            path = Path(folder) / name.rsplit("/", 1)[-1]
+            self._fs.get_file(self.path(name), str(path))
+            yield path
+
+    def exists(self, name: str) -> bool:
+        return bool(self._fs.exists(self.path(name)))
+
+    def names(self, folder: str) -> list[str]:
+        """Names of the finished files directly in a folder, sorted; empty where there is none."""
+        try:
+            if self.is_local:
+                found = [item.name for item in os.scandir(self.path(folder)) if item.is_file()]
+            else:
+                listing = self._fs.ls(self.path(folder), detail=False, refresh=True)
+                found = [item.rstrip("/").rsplit("/", 1)[-1] for item in listing]
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return sorted(name for name in found if not name.startswith(".part-"))
+
+    def remove(self, name: str) -> None:
+        """Remove a file; one that is not there is no error."""
+        try:
+            self._fs.rm_file(self.path(name))
+        except FileNotFoundError:
+            return
+
+
+def flush_to_disk(path: Path) -> None:
+    """Make sure that a renamed file cannot turn out empty after a power cut."""
+    with path.open("rb") as handle:
+        os.fsync(handle.fileno())
+
+
+@contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turn a disk that cannot be written into a `StopRun` that names the folder."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _DISK_ERRORS:
+            raise StopRun(f"cannot write to {folder}: {_DISK_ERRORS[error.errno]}") from error
+        raise

@@ -1,0 +1,94 @@
+"""Results beside their entry: one file an artifact and key, never changed once written.
+
+``<dataset>/sidecars/<entry_id>/<artifact>.<key>.npz`` holds a record's arrays and, as
+JSON, its plain fields and its provenance; ``....rejected.json`` holds the reason for
+which the step turned the entry away. Nothing in a sidecar is ever unpickled.
+"""
+
+import io
+import json
+from dataclasses import asdict, fields
+from typing import Any
+
+import numpy as np
+
+from symmv_builder.records import RECORD_TYPES, Provenance, Record, Rejection
+from symmv_builder.storage.root import Root
+
+_HEADER = "__record__"
+
+
+def encode(record: Record, provenance: Provenance) -> bytes:
+    """A record and what made it, as the bytes of an npz file."""
+    arrays: dict[str, np.ndarray[Any, Any]] = {}
+    plain: dict[str, Any] = {}
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if isinstance(value, np.ndarray):
+            arrays[field.name] = value
+        else:
+            plain[field.name] = value
+    header = {
+        "type": type(record).__name__,
+        "fields": plain,
+        "provenance": asdict(provenance),
+    }
+    text = json.dumps(header, sort_keys=True).encode()
+    arrays[_HEADER] = np.frombuffer(text, dtype=np.uint8)
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def decode(data: bytes) -> tuple[Record, Provenance]:
+    """The inverse of `encode`."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+        header = json.loads(archive[_HEADER].tobytes())
+        arrays = {name: archive[name] for name in archive.files if name != _HEADER}
+    record = RECORD_TYPES[header["type"]](**header["fields"], **arrays)
+    return record, Provenance(**header["provenance"])
+
+
+class Sidecars:
+    """The results of one dataset."""
+
+    def __init__(self, root: Root, dataset: str) -> None:
+        self.root = root
+        self.dataset = dataset
+
+    def _folder(self, entry_id: str) -> str:
+        return f"{self.dataset}/sidecars/{entry_id}"
+
+    def present(self, entry_id: str) -> frozenset[str]:
+        """File names of everything that is stored of an entry, from one listing."""
+        return frozenset(self.root.names(self._folder(entry_id)))
+
+    @staticmethod
+    def made_name(artifact: str, key: str) -> str:
+        return f"{artifact}.{key}.npz"
+
+    @staticmethod
+    def rejected_name(artifact: str, key: str) -> str:
+        return f"{artifact}.{key}.rejected.json"
+
+    def save(self, entry_id: str, artifact: str, key: str, record: Record, by: Provenance) -> None:
+        name = f"{self._folder(entry_id)}/{self.made_name(artifact, key)}"
+        self.root.write(name, encode(record, by))
+
+    def load(self, entry_id: str, artifact: str, key: str) -> tuple[Record, Provenance]:
+        """The record under a key; `KeyError` where nothing is stored."""
+        data = self.root.read(f"{self._folder(entry_id)}/{self.made_name(artifact, key)}")
+        if data is None:
+            raise KeyError(f"{entry_id} has no {artifact} under key {key}")
+        return decode(data)
+
+    def reject(self, entry_id: str, artifact: str, key: str, rejection: Rejection) -> None:
+        name = f"{self._folder(entry_id)}/{self.rejected_name(artifact, key)}"
+        self.root.write(name, json.dumps(asdict(rejection), sort_keys=True).encode())
+
+    def rejection(self, entry_id: str, artifact: str, key: str) -> Rejection:
+        """The rejection under a key; `KeyError` where there is none."""
+        data = self.root.read(f"{self._folder(entry_id)}/{self.rejected_name(artifact, key)}")
+        if data is None:
+            raise KeyError(f"{entry_id} has no rejected {artifact} under key {key}")
+        return Rejection(**json.loads(data))
