@@ -7,7 +7,8 @@ a colon and a long quality (``A:min7``), the bare root for major and ``N`` for n
 """
 
 SHARP_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-SYMMV_ROOTS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
+# As the released chord files spell them.
+SYMMV_ROOTS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B")
 SYMMV_QUALITIES = ("M", "m", "o", "+", "7", "M7", "m7", "o7", "sus2", "sus4")
 MUVISYNC_QUALITIES = (
     "maj",
