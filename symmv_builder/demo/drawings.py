@@ -1,0 +1,88 @@
+"""The demo's videos: drawn shots joined by hard cuts whose times are known.
+
+Every drawing is a plan (which shots, how long, in which colours) made from a seed, and
+frames made from the plan. The plan is the truth that scene detection is compared with.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmv_builder.demo.shots import KINDS, PALETTE_NAMES, painter, palette, texture
+
+_SHORTEST_SHOT_S = 1.6
+_LONGEST_SHOT_S = 6.5
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A video to draw: even width and height, frames a second, length, and a seed."""
+
+    width: int
+    height: int
+    frame_rate: Fraction
+    duration_s: float
+    seed: int
+
+    @property
+    def frame_count(self) -> int:
+        return max(1, round(self.duration_s * self.frame_rate))
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """Frames ``start_frame`` to ``start_frame + frames`` show one kind of picture in one palette."""
+
+    kind: str
+    palette: str
+    start_frame: int
+    frames: int
+
+
+def plan(drawing: Drawing) -> tuple[Shot, ...]:
+    """The shots of a drawing in order; neighbours differ in kind and in palette."""
+    rng = np.random.default_rng(drawing.seed)
+    shortest = round(_SHORTEST_SHOT_S * drawing.frame_rate)
+    longest = round(_LONGEST_SHOT_S * drawing.frame_rate)
+    kinds = rng.permutation(len(KINDS))
+    # Palettes alternate between those that begin dark and those that begin light.
+    dark, light = (rng.permutation(np.arange(half, len(PALETTE_NAMES), 2)) for half in (0, 1))
+    shots: list[Shot] = []
+    start = 0
+    while start < drawing.frame_count:
+        number = len(shots)
+        length = int(rng.integers(shortest, longest + 1))
+        if drawing.frame_count - start - length < shortest:
+            length = drawing.frame_count - start
+        family = (dark, light)[number % 2]
+        colours = PALETTE_NAMES[int(family[number // 2 % len(family)])]
+        shots.append(Shot(KINDS[int(kinds[number % len(kinds)])], colours, start, length))
+        start += length
+    return tuple(shots)
+
+
+def cut_times(drawing: Drawing) -> list[float]:
+    """Seconds at which a new shot begins, the first shot left out."""
+    return [float(shot.start_frame / drawing.frame_rate) for shot in plan(drawing)[1:]]
+
+
+def draw(drawing: Drawing) -> Iterator[NDArray[np.uint8]]:
+    """The frames of a drawing, RGB ``uint8 [height, width, 3]``."""
+    for number, shot in enumerate(plan(drawing)):
+        rng = np.random.default_rng((drawing.seed, number))
+        paint = painter(shot.kind, drawing.width, drawing.height, rng)
+        colours = palette(shot.palette)
+        for frame in range(shot.frames):
+            yield colours[paint(float(frame / drawing.frame_rate))]
+
+
+def still(drawing: Drawing) -> Iterator[NDArray[np.uint8]]:
+    """One picture for the whole length: what a music video must not be."""
+    rng = np.random.default_rng(drawing.seed)
+    colours = palette(PALETTE_NAMES[drawing.seed % len(PALETTE_NAMES)])
+    picture = colours[texture(drawing.width, drawing.height, rng)]
+    for _ in range(drawing.frame_count):
+        yield picture
