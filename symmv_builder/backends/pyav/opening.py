@@ -1,0 +1,203 @@
+"""Opening an untrusted file, choosing its streams, and noticing what is missing from it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from symmv_builder.errors import Reason, RejectEntry
+
+# Demuxers that read one file and nothing but that file.
+FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,asf,mpeg,mpegts,mpegvideo,m4v,h264,hevc,"
+    "ogg,wav,w64,aiff,flac,mp3,aac,ac3,eac3,dts,au,caf,ape,tta,wv,amr,nut,ivf,mxf,dv,rm"
+)
+# Containers whose header states a duration; elsewhere FFmpeg estimates one.
+STATED = {"mov", "matroska", "avi", "wav", "w64", "aiff", "flac", "flv", "asf", "ogg", "caf", "nut"}
+SIGNATURES = (b"RIFF", b"OggS", b"fLaC", b"ID3", b"FLV", b"\x1aE\xdf\xa3", b"\x00\x00\x01\xba")
+DECODER_THREADS = 2
+COVER_ART = Disposition.attached_pic | Disposition.timed_thumbnails
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a file may ask of us before it is put aside.
+
+    `min_share` is the part of the stated duration that must be there to be decoded, and
+    `max_bad_share` the part of a stream's packets that may be undecodable.
+    """
+
+    max_size_bytes: int = 8 << 30
+    max_duration_s: float = 3600.0
+    max_pixels: int = 36_000_000
+    max_channels: int = 16
+    min_share: float = 0.9
+    max_bad_share: float = 0.02
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@contextmanager
+def opened(path: Path, limits: Limits) -> Iterator[InputContainer]:
+    """An open container, inside limits; whatever FFmpeg raises is a `RejectEntry`."""
+    _check_size(path, limits)
+    options = {
+        "protocol_whitelist": "file",
+        "format_whitelist": FORMATS,
+        "max_pixels": str(limits.max_pixels),
+    }
+    try:
+        container = av.open(f"file:{path}", options=options, metadata_errors="ignore")
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        reason = Reason.UNREADABLE if _looks_like_media(path) else Reason.NOT_MEDIA
+        detail = f"{path.name} cannot be opened as sound or video ({_said(error)})"
+        raise RejectEntry(reason, detail) from error
+    with container:
+        _check_header(path, container, limits)
+        try:
+            yield container
+        except av.error.FFmpegError as error:
+            detail = f"{path.name} breaks off while decoding ({_said(error)})"
+            raise RejectEntry(Reason.UNREADABLE, detail) from error
+
+
+def best_video(container: InputContainer) -> VideoStream | None:
+    """The default stream with the largest picture; cover art is no video."""
+    streams = [s for s in container.streams.video if not s.disposition & COVER_ART]
+    if not streams:
+        return None
+    return max(
+        streams,
+        key=lambda s: (bool(s.disposition & Disposition.default), s.width * s.height, -s.index),
+    )
+
+
+def best_audio(container: InputContainer) -> AudioStream | None:
+    """FFmpeg's choice among the audio streams."""
+    stream = container.streams.best("audio")
+    return stream if isinstance(stream, AudioStream) else None
+
+
+def time_origin_s(container: InputContainer) -> float:
+    """Start in container time of what starts first, best video or best audio: our time zero."""
+    starts = [
+        float(stream.start_time * stream.time_base)
+        for stream in (best_video(container), best_audio(container))
+        if stream is not None and stream.start_time is not None and stream.time_base is not None
+    ]
+    return min(starts, default=0.0)
+
+
+def decoded(
+    path: Path, container: InputContainer, stream: AudioStream | VideoStream, limits: Limits
+) -> Iterator[Any]:
+    """Frames of one stream as the decoder gives them, then a check that the file was all there.
+
+    Every stream is demuxed, so that a container that ends early is told from one stream
+    that is shorter than the others.
+    """
+    bound_threads(stream)
+    watch = Completeness(path, container, limits)
+    for packet in container.demux():
+        watch.saw(packet)
+        if packet.stream.index == stream.index:
+            yield from watch.decode(packet)
+    watch.check()
+
+
+def bound_threads(stream: AudioStream | VideoStream) -> None:
+    """Let the decoder use two threads and no more: several files are decoded side by side."""
+    stream.codec_context.thread_count = DECODER_THREADS
+    if isinstance(stream, VideoStream):
+        stream.codec_context.thread_type = "AUTO"
+
+
+def too_long(path: Path, seconds: float, limits: Limits) -> RejectEntry:
+    limit = f"the limit is {limits.max_duration_s:.0f} s"
+    return RejectEntry(Reason.TOO_LONG, f"{path.name} lasts {seconds:.0f} s or more; {limit}")
+
+
+def too_large(path: Path, width: int, height: int, limits: Limits) -> RejectEntry:
+    limit = f"the limit is {limits.max_pixels} pixels"
+    return RejectEntry(Reason.TOO_LARGE, f"{path.name} has pictures of {width} x {height}; {limit}")
+
+
+class Completeness:
+    """Compares what a container promises with what its packets hold."""
+
+    def __init__(self, path: Path, container: InputContainer, limits: Limits) -> None:
+        self._path, self._limits = path, limits
+        stated = STATED & set(container.format.name.split(","))
+        self._stated_s = (container.duration or 0) / av.time_base if stated else 0.0
+        self._start_s = (container.start_time or 0) / av.time_base
+        self._end_s = 0.0
+        self._good = self._bad = 0
+
+    def saw(self, packet: "Packet[Any]") -> float | None:
+        """End of the packet in container time, where it has one."""
+        if packet.pts is None or packet.time_base is None:
+            return None
+        end_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+        self._end_s = max(self._end_s, end_s - self._start_s)
+        return end_s
+
+    def decode(self, packet: "Packet[Any]") -> list[Any]:
+        """Frames of a packet; a broken one gives none and is counted."""
+        try:
+            frames = packet.decode()
+        except av.error.InvalidDataError:
+            self._bad += 1
+            return []
+        self._good += 1
+        return list(frames)
+
+    def check(self) -> None:
+        """Raise `RejectEntry` UNREADABLE for a file that is cut short or mostly broken."""
+        missing_s = self._stated_s - self._end_s
+        if missing_s > max(0.5, (1 - self._limits.min_share) * self._stated_s):
+            states = f"states {self._stated_s:.1f} s but ends after {self._end_s:.1f} s"
+            raise RejectEntry(Reason.UNREADABLE, f"{self._path.name} {states}: it is cut short")
+        if self._bad > max(1.0, self._limits.max_bad_share * (self._good + self._bad)):
+            broken = f"{self._bad} of {self._good + self._bad} packets cannot be decoded"
+            raise RejectEntry(Reason.UNREADABLE, f"{self._path.name}: {broken}")
+
+
+def _check_size(path: Path, limits: Limits) -> None:
+    if not path.is_file():
+        raise RejectEntry(Reason.UNREADABLE, f"{path} is not a file")
+    size_bytes = path.stat().st_size
+    if size_bytes == 0:
+        raise RejectEntry(Reason.EMPTY_FILE, f"{path.name} holds no bytes")
+    if size_bytes > limits.max_size_bytes:
+        limit = f"the limit is {limits.max_size_bytes}"
+        raise RejectEntry(Reason.TOO_LARGE, f"{path.name} has {size_bytes} bytes; {limit}")
+
+
+def _check_header(path: Path, container: InputContainer, limits: Limits) -> None:
+    stated_s = (container.duration or 0) / av.time_base
+    if stated_s > limits.max_duration_s:
+        raise too_long(path, stated_s, limits)
+    for stream in container.streams.video:
+        if stream.width * stream.height > limits.max_pixels:
+            raise too_large(path, stream.width, stream.height, limits)
+        stream.codec_context.options = {"max_pixels": str(limits.max_pixels)}
+
+
+def _looks_like_media(path: Path) -> bool:
+    with path.open("rb") as handle:
+        head = handle.read(16)
+    return head.startswith(SIGNATURES) or head[4:8] in {b"ftyp", b"moov", b"mdat", b"free", b"wide"}
+
+
+def _said(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error or type(error).__name__)

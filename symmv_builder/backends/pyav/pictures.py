@@ -1,0 +1,145 @@
+"""Pictures out of a file, in presentation order, converted only when somebody asks."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from symmv_builder.backends.pyav.opening import (
+    DEFAULT_LIMITS,
+    Limits,
+    best_video,
+    decoded,
+    opened,
+    time_origin_s,
+    too_large,
+    too_long,
+)
+from symmv_builder.errors import Reason, RejectEntry
+
+Picture: TypeAlias = NDArray[np.uint8]
+Form: TypeAlias = tuple[int, int, str, str]
+# Setting up a conversion costs more than a small picture: one scaler a form and a file.
+Scalers: TypeAlias = dict[Form, VideoReformatter]
+
+
+class Frame:
+    """One decoded picture and its time; `width` and `height` are as displayed.
+
+    `duration_s` is how long the file says that it stays, `index` its number in
+    presentation order.
+    """
+
+    __slots__ = (
+        "_made",
+        "_native",
+        "_scalers",
+        "_turns",
+        "duration_s",
+        "height",
+        "index",
+        "time_s",
+        "width",
+    )
+
+    def __init__(
+        self,
+        native: VideoFrame,
+        index: int,
+        timing: tuple[float, float],
+        size: tuple[int, int],
+        scalers: Scalers,
+    ) -> None:
+        self._native, self._scalers = native, scalers
+        self._turns = quarter_turns(native)
+        self._made: dict[Form, Picture] = {}
+        self.index, (self.time_s, self.duration_s) = index, timing
+        self.width, self.height = size
+
+    def rgb(self) -> Picture:
+        """Full-size picture uint8 ``[height, width, 3]``: upright, square pixels; kept."""
+        return self.small(self.width, self.height)
+
+    def small(
+        self, width: int, height: int, layout: str = "rgb24", interpolation: str = "BILINEAR"
+    ) -> Picture:
+        """The picture scaled straight from the decoder's planes, uint8 ``[height, width, c]``.
+
+        `layout` is an FFmpeg pixel format, `interpolation` a name of swscale's.
+        """
+        form = (width, height, layout, interpolation)
+        if form not in self._made:
+            across, down = (height, width) if self._turns % 2 else (width, height)
+            scaler = self._scalers.setdefault(form, VideoReformatter())
+            scaled = scaler.reformat(
+                self._native, across, down, layout, interpolation=interpolation, threads=1
+            )
+            upright = np.rot90(scaled.to_ndarray(), self._turns)
+            self._made[form] = np.ascontiguousarray(upright).astype(np.uint8, copy=False)
+        return self._made[form]
+
+
+def frames(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[Frame]:
+    """Frames of the best video stream; times are seconds since time zero of the file.
+
+    A frame without a timestamp follows its predecessor by the stream's average gap, and
+    one that would go back in time takes its predecessor's. A picture whose size differs
+    from the first one's is scaled to it.
+    Raises `RejectEntry`: EMPTY_FILE, NOT_MEDIA, UNREADABLE, TOO_LARGE, TOO_LONG, NO_VIDEO.
+    """
+    with opened(path, limits) as container:
+        stream = best_video(container)
+        if stream is None:
+            raise RejectEntry(Reason.NO_VIDEO, f"{path.name} has no video stream")
+        origin_s, gap_s = time_origin_s(container), 1.0 / frame_rate_hz(stream)
+        size: tuple[int, int] | None = None
+        last: Frame | None = None
+        scalers: Scalers = {}
+        for index, native in enumerate(decoded(path, container, stream, limits)):
+            size = size or displayed_size(native, stream, path, limits)
+            timing = _timing(native, origin_s, gap_s, last)
+            if sum(timing) > limits.max_duration_s:
+                raise too_long(path, sum(timing), limits)
+            last = Frame(native, index, timing, size, scalers)
+            yield last
+        if last is None:
+            raise RejectEntry(Reason.UNREADABLE, f"no picture of {path.name} can be decoded")
+
+
+def frame_rate_hz(stream: VideoStream) -> float:
+    """The stream's average rate; 25 where the file says nothing."""
+    return float(stream.average_rate or stream.guessed_rate or 25)
+
+
+def quarter_turns(native: VideoFrame) -> int:
+    """Quarter turns counter-clockwise that bring the picture upright, 0-3."""
+    return round(native.rotation / 90) % 4
+
+
+def displayed_size(
+    native: VideoFrame, stream: VideoStream, path: Path, limits: Limits
+) -> tuple[int, int]:
+    """Width and height when upright and with square pixels; the height of the planes is kept."""
+    aspect = stream.sample_aspect_ratio or Fraction(1)
+    across, down = max(1, round(native.width * (aspect if aspect > 0 else 1))), native.height
+    if across * down > limits.max_pixels:
+        raise too_large(path, across, down, limits)
+    return (down, across) if quarter_turns(native) % 2 else (across, down)
+
+
+def _timing(
+    native: VideoFrame, origin_s: float, gap_s: float, last: Frame | None
+) -> tuple[float, float]:
+    base = native.time_base
+    duration_s = float(native.duration * base) if native.duration and base else gap_s
+    if native.pts is None or base is None:
+        time_s = 0.0 if last is None else last.time_s + gap_s
+    else:
+        time_s = float(native.pts * base) - origin_s
+    return (time_s if last is None else max(time_s, last.time_s)), duration_s

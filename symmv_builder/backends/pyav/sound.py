@@ -1,0 +1,143 @@
+"""Sound out of a file, placed by its timestamps on the file's clock."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soxr
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from numpy.typing import NDArray
+
+from symmv_builder.backends.pyav.opening import (
+    DEFAULT_LIMITS,
+    Limits,
+    best_audio,
+    decoded,
+    opened,
+    time_origin_s,
+    too_long,
+)
+from symmv_builder.errors import Reason, RejectEntry
+
+GAP_S = 0.05
+UNNAMED_LAYOUTS = {3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sound:
+    """Samples float32 ``[n, channels]``, full scale 1.0; sample 0 is time zero of the file."""
+
+    samples: NDArray[np.float32]
+    rate_hz: int
+
+    @property
+    def duration_s(self) -> float:
+        return len(self.samples) / self.rate_hz
+
+
+def read_sound(
+    path: Path, *, rate_hz: int | None = None, mono: bool = False, limits: Limits = DEFAULT_LIMITS
+) -> Sound:
+    """The best audio stream of a file.
+
+    A stream that starts late, or that skips more than 50 ms, is filled with silence so
+    that what follows stays at its time. More than two channels become stereo by
+    swresample's matrix, scaled so that it cannot clip; `mono` is the mean of the
+    channels. `rate_hz` resamples (soxr, high quality).
+    Raises `RejectEntry`: EMPTY_FILE, NOT_MEDIA, UNREADABLE, TOO_LARGE, TOO_LONG, NO_AUDIO.
+    """
+    with opened(path, limits) as container:
+        stream = best_audio(container)
+        if stream is None:
+            raise RejectEntry(Reason.NO_AUDIO, f"{path.name} has no audio stream")
+        placed = _Placed(path, limits, time_origin_s(container))
+        for frame in decoded(path, container, stream, limits):
+            placed.add(frame)
+        samples, rate = placed.finish()
+    if mono and samples.shape[1] > 1:
+        samples = samples.mean(axis=1, dtype=np.float32, keepdims=True)
+    if rate_hz is not None and rate_hz != rate:
+        samples = soxr.resample(samples, rate, rate_hz, quality="HQ").astype(np.float32, copy=False)
+        rate = rate_hz
+    return Sound(np.ascontiguousarray(samples), rate)
+
+
+class _Placed:
+    """Audio frames as float chunks, each at the place that its timestamp says."""
+
+    def __init__(self, path: Path, limits: Limits, origin_s: float) -> None:
+        self._path, self._limits, self._origin_s = path, limits, origin_s
+        self._chunks: list[NDArray[np.float32]] = []
+        self._resampler: AudioResampler | None = None
+        self._form: tuple[str, str, int] | None = None
+        self._rate = self._channels = self._length = 0
+
+    def add(self, frame: AudioFrame) -> None:
+        channels = frame.layout.nb_channels
+        if channels > self._limits.max_channels or not frame.sample_rate:
+            detail = f"{self._path.name} has {channels} channels at {frame.sample_rate} Hz"
+            raise RejectEntry(Reason.UNREADABLE, detail)
+        if not self._rate:
+            self._rate, self._channels = frame.sample_rate, min(channels, 2)
+        self._place(frame)
+        form = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if form != self._form:
+            self._flush()
+            self._form, self._resampler = form, self._make_resampler(channels)
+        self._append(_named_layout(frame))
+
+    def finish(self) -> tuple[NDArray[np.float32], int]:
+        """Samples ``[n, channels]`` and their rate."""
+        self._flush()
+        if not self._length:
+            raise RejectEntry(Reason.UNREADABLE, f"no audio of {self._path.name} can be decoded")
+        return np.concatenate(self._chunks, axis=1).T, self._rate
+
+    def _make_resampler(self, channels: int) -> AudioResampler:
+        # swresample scales its downmix matrix against clipping for integers only.
+        mixed = channels > 2
+        layout = "mono" if self._channels == 1 else "stereo"
+        return AudioResampler("s32p" if mixed else "fltp", layout, self._rate)
+
+    def _place(self, frame: AudioFrame) -> None:
+        if frame.pts is None or frame.time_base is None:
+            return
+        start = round((float(frame.pts * frame.time_base) - self._origin_s) * self._rate)
+        gap = start - self._length
+        self._check_length(gap)
+        if gap > GAP_S * self._rate or (self._length == 0 and gap > 0):
+            self._chunks.append(np.zeros((self._channels, gap), np.float32))
+            self._length += gap
+
+    def _append(self, frame: AudioFrame | None) -> None:
+        if self._resampler is None:
+            return
+        for out in self._resampler.resample(frame):
+            samples = out.to_ndarray()
+            if samples.dtype == np.int32:
+                samples = samples.astype(np.float64) / 2.0**31
+            self._chunks.append(samples.astype(np.float32))
+            self._length += samples.shape[1]
+        self._check_length(0)
+
+    def _flush(self) -> None:
+        self._append(None)
+        self._resampler = None
+
+    def _check_length(self, more: int) -> None:
+        seconds = (self._length + more) / self._rate
+        if seconds > self._limits.max_duration_s:
+            raise too_long(self._path, seconds, self._limits)
+
+
+def _named_layout(frame: AudioFrame) -> AudioFrame:
+    """The frame with a layout that swresample can mix: files may give a channel count alone."""
+    channels = frame.layout.nb_channels
+    if channels <= 2 or not frame.layout.name.endswith("channels"):
+        return frame
+    named = AudioFrame.from_ndarray(
+        frame.to_ndarray(), format=frame.format.name, layout=UNNAMED_LAYOUTS.get(channels, "7.1")
+    )
+    named.sample_rate = frame.sample_rate
+    return named
