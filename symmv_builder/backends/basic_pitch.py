@@ -1,0 +1,122 @@
+"""Basic Pitch (Bittner et al., "A Lightweight Instrument-Agnostic Model for Polyphonic
+Note Transcription and Multipitch Estimation", ICASSP 2022): the default for music that
+is not a piano alone.
+
+The package's ONNX model is run straight through onnxruntime, several windows at a time,
+and its own note creation makes notes of the result; TensorFlow is not needed. Pitch bends
+are left out: the records have no place for them.
+"""
+
+import logging
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmv_builder.backends import (
+    About,
+    ModelHome,
+    ModelIdentity,
+    hash_files,
+    package_folder,
+    package_version,
+)
+from symmv_builder.records import Notes
+
+MODEL = "saved_models/icassp_2022/nmp.onnx"
+OUTPUTS = {"note": ":1", "onset": ":2", "contour": ":0"}
+OVERLAP_FRAMES = 30
+WINDOWS_AT_ONCE = 8
+# The thresholds of its command, and its shortest note of 127.7 ms in frames.
+ONSET_THRESHOLD, FRAME_THRESHOLD, SHORTEST_FRAMES = 0.5, 0.3, 11
+
+
+class BasicPitch:
+    """Mono samples at 22.05 kHz to notes; velocity is its amplitude times 127."""
+
+    rate_hz = 22050
+    mono = True
+
+    @classmethod
+    def identify(cls, home: ModelHome) -> ModelIdentity:
+        weights = package_folder("basic_pitch") / MODEL
+        return ModelIdentity("basic_pitch", package_version("basic-pitch"), hash_files([weights]))
+
+    @classmethod
+    def about(cls) -> About:
+        return About("Basic Pitch (ICASSP 2022)", "Apache-2.0", "in the package basic-pitch")
+
+    def __init__(self, home: ModelHome) -> None:
+        import onnxruntime
+
+        # On import it logs a warning for each runtime that is not installed.
+        root = logging.getLogger()
+        before, root.disabled = root.disabled, True
+        try:
+            from basic_pitch import constants, note_creation
+        finally:
+            root.disabled = before
+        self._constants: Any = constants
+        self._creation: Any = note_creation
+        self._session: Any = onnxruntime.InferenceSession(
+            str(package_folder("basic_pitch") / MODEL), providers=["CPUExecutionProvider"]
+        )
+        self._input = self._session.get_inputs()[0].name
+
+    def transcribe(self, samples: NDArray[np.float32]) -> Notes:
+        """Notes of samples ``[n, 1]``; no pedal."""
+        activations = self._activations(samples[:, 0])
+        frames = len(activations["note"])
+        found: list[tuple[int, int, int, float]] = []
+        if frames > 2:
+            found = self._creation.output_to_notes_polyphonic(
+                activations["note"],
+                activations["onset"],
+                onset_thresh=ONSET_THRESHOLD,
+                frame_thresh=FRAME_THRESHOLD,
+                min_note_len=SHORTEST_FRAMES,
+                infer_onsets=True,
+                max_freq=None,
+                min_freq=None,
+                melodia_trick=True,
+            )
+        times_s = self._creation.model_frames_to_time(max(frames, 1))
+        rows = sorted(
+            (times_s[start], pitch, times_s[end], round(127 * float(amplitude)))
+            for start, end, pitch, amplitude in found
+        )
+        table = np.array(rows, dtype=np.float64).reshape(-1, 4)
+        return Notes(
+            starts_s=table[:, 0],
+            ends_s=table[:, 2],
+            pitches=table[:, 1].astype(np.int64),
+            velocities=table[:, 3].astype(np.int64).clip(1, 127),
+        )
+
+    def _activations(self, samples: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Note, onset and contour activations ``[frames, bins]`` of the whole sound.
+
+        Two-second windows overlap by 30 frames, of which each window gives up 15 at
+        either end; the sound is preceded by as much silence.
+        """
+        c = self._constants
+        lead = OVERLAP_FRAMES // 2 * c.FFT_HOP
+        hop = c.AUDIO_N_SAMPLES - 2 * lead
+        padded = np.concatenate((np.zeros(lead, np.float32), samples))
+        count = max(1, -(-len(padded) // hop))
+        padded = np.pad(padded, (0, (count - 1) * hop + c.AUDIO_N_SAMPLES - len(padded)))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, c.AUDIO_N_SAMPLES)[::hop]
+        names = [f"StatefulPartitionedCall{suffix}" for suffix in OUTPUTS.values()]
+        parts: list[list[NDArray[np.float32]]] = [[] for _ in OUTPUTS]
+        for first in range(0, count, WINDOWS_AT_ONCE):
+            batch = np.ascontiguousarray(windows[first : first + WINDOWS_AT_ONCE, :, None])
+            for part, out in zip(
+                parts, self._session.run(names, {self._input: batch}), strict=True
+            ):
+                part.append(out[:, OVERLAP_FRAMES // 2 : -(OVERLAP_FRAMES // 2)])
+        length = int(len(samples) * (c.ANNOTATIONS_FPS / c.AUDIO_SAMPLE_RATE))
+        joined = (np.concatenate(part) for part in parts)
+        return {
+            name: whole.reshape(-1, whole.shape[-1])[:length]
+            for name, whole in zip(OUTPUTS, joined, strict=True)
+        }

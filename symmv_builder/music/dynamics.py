@@ -1,0 +1,69 @@
+"""How busy and how loud the music is, once a second of the recording.
+
+Video2Music (Kang, Poria, Herremans, "Video2Music: Suitable music generation from videos
+using an Affective Multimodal Transformer model", 2024) takes both as targets of its
+regressors. Its paper counts the notes in each second and its released features count the
+notes that sound in it; both are here. Loudness is the root mean square of 16-bit
+samples over 32767: of the released code's two decibel formulas one undoes the other.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmv_builder.backends.pyav import read_sound
+from symmv_builder.pipeline.step import Step
+from symmv_builder.records import Asset, FeatureTrack, Notes
+from symmv_builder.timeline import Clock, grid_length
+
+HOP_S = 1.0
+
+
+def note_density(
+    music_asset: Asset, notes: Notes, *, variant: Literal["sounding", "onsets"] = "sounding"
+) -> FeatureTrack:
+    """Notes in each second of the recording: `FeatureTrack` "density", values ``[t, 1]``.
+
+    ``sounding`` (released features): notes that sound anywhere in ``[i, i + 1)``.
+    ``onsets`` (paper): notes that begin there. A note of no length counts where it begins.
+    """
+    length = grid_length(music_asset.duration_s, HOP_S)
+    first = np.floor(notes.starts_s).astype(np.int64)
+    after = first + 1
+    if variant == "sounding":
+        after = np.maximum(after, np.ceil(notes.ends_s).astype(np.int64))
+    # +1 where a note comes in and -1 behind its last second; the running sum is the count.
+    begun = np.bincount(first.clip(0, length), minlength=length + 1)
+    over = np.bincount(after.clip(0, length), minlength=length + 1)
+    values = np.cumsum(begun - over)[:length]
+    return _track("density", values)
+
+
+def loudness(music: Path) -> FeatureTrack:
+    """Loudness of each second, 0 to 1: `FeatureTrack` "loudness", values ``[t, 1]``.
+
+    Root mean square of the mono signal on the 16-bit scale over 32767. The last block is
+    measured over the samples that it holds. Errors are those of `read_sound`.
+    """
+    sound = read_sound(music, mono=True)
+    samples = sound.samples[:, 0]
+    length = grid_length(sound.duration_s, HOP_S)
+    blocks = [samples[i * sound.rate_hz : (i + 1) * sound.rate_hz] for i in range(length)]
+    power = np.array([_mean_square(block) for block in blocks])
+    return _track("loudness", np.minimum(np.sqrt(power) * (32768 / 32767), 1.0))
+
+
+def _mean_square(block: NDArray[np.float32]) -> float:
+    return float(np.mean(np.square(block, dtype=np.float64)))
+
+
+def _track(name: str, values: NDArray[np.generic]) -> FeatureTrack:
+    return FeatureTrack(
+        name=name, hop_s=HOP_S, values=values.astype(np.float32)[:, None], clock=Clock.MUSIC
+    )
+
+
+DENSITY = Step("density", 1, reads=("music_asset", "notes"), run=note_density)
+LOUDNESS = Step("loudness", 1, reads=("music",), run=loudness)

@@ -1,0 +1,109 @@
+"""Beats and downbeats of a recording, and its notes on the grid that they span.
+
+Transcribed notes carry the player's timing. V-MusProd (Zhuo et al., "Video Background
+Music Generation: Dataset, Method and Evaluation", 2023) works on 16th notes, so notes
+are snapped to quarters of the tracked beats, whatever the tempo does.
+"""
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmv_builder.backends.pyav import read_sound
+from symmv_builder.errors import Reason, RejectEntry
+from symmv_builder.pipeline.step import Step
+from symmv_builder.records import Beats, Floats, GridNotes, Ints, Notes
+
+
+class BeatTracker(Protocol):
+    """Finds beats in samples ``[n, channels]`` at the rate that it asks for."""
+
+    rate_hz: int
+    mono: bool
+
+    def track(self, samples: NDArray[np.float32]) -> Beats: ...
+
+
+def track_beats(music: Path, *, model: BeatTracker) -> Beats:
+    """Beats of the recording with their places in the bar.
+
+    `RejectEntry` (no_beats) where fewer than two are found: one beat has no tempo.
+    """
+    sound = read_sound(music, rate_hz=model.rate_hz, mono=model.mono)
+    beats = model.track(sound.samples)
+    _require_two(beats)
+    return beats
+
+
+STEP = Step("beats", 1, reads=("music",), run=track_beats, slot="beats")
+
+
+def quantise(notes: Notes, beats: Beats, *, steps_per_beat: int = 4) -> GridNotes:
+    """Snap starts and ends to the nearest of ``steps_per_beat`` equal parts of each beat.
+
+    Before the first and after the last beat the grid goes on with the nearest gap.
+    Steps count from the first downbeat; where none is marked, from the place that the
+    first beat's number says. A note lasts one step at least. Notes of one pitch that
+    fall on one step become one: the longest end, the highest velocity.
+    `RejectEntry` (no_beats) with fewer than two beats.
+    """
+    _require_two(beats)
+    zero = _first_downbeat(beats)
+    onsets, ends = (
+        np.rint((_to_beats(times, beats.times_s) - zero) * steps_per_beat).astype(np.int64)
+        for times in (notes.starts_s, notes.ends_s)
+    )
+    ends = np.maximum(ends, onsets + 1)
+    order = np.lexsort((notes.pitches, onsets))
+    onsets, ends, pitches = onsets[order], ends[order], notes.pitches[order]
+    velocities = notes.velocities[order]
+    new = np.ones(len(onsets), dtype=bool)
+    new[1:] = (np.diff(onsets) != 0) | (np.diff(pitches) != 0)
+    first = np.flatnonzero(new)
+    if len(first):
+        ends = np.maximum.reduceat(ends, first)
+        velocities = np.maximum.reduceat(velocities, first)
+    onsets = onsets[first]
+    starts_s, ends_s = (
+        _to_seconds(steps / steps_per_beat + zero, beats.times_s) for steps in (onsets, ends)
+    )
+    return GridNotes(
+        starts_s=starts_s,
+        ends_s=ends_s,
+        pitches=pitches[first],
+        velocities=velocities,
+        onset_steps=onsets,
+        duration_steps=ends - onsets,
+        clock=notes.clock,
+    )
+
+
+QUANTISE = Step("quantise", 1, reads=("notes", "beats"), run=quantise)
+
+
+def _require_two(beats: Beats) -> None:
+    if len(beats.times_s) < 2:
+        raise RejectEntry(Reason.NO_BEATS, f"{len(beats.times_s)} beats found; two make a tempo")
+
+
+def _first_downbeat(beats: Beats) -> int:
+    """Index of the first beat that begins a bar, perhaps before the first tracked one."""
+    downbeats = np.flatnonzero(beats.positions == 1)
+    return int(downbeats[0]) if len(downbeats) else 1 - int(beats.positions[0])
+
+
+def _to_beats(times_s: Floats, beats_s: Floats) -> Floats:
+    """Place of each time on the axis where the beats are 0, 1, 2, ..."""
+    before = np.searchsorted(beats_s, times_s, side="right") - 1
+    before = before.clip(0, len(beats_s) - 2)
+    gaps = np.diff(beats_s)
+    return np.asarray(before + (times_s - beats_s[before]) / gaps[before], dtype=np.float64)
+
+
+def _to_seconds(places: NDArray[np.float64] | Ints, beats_s: Floats) -> Floats:
+    """The inverse of `_to_beats`."""
+    before = np.floor(places).astype(np.int64).clip(0, len(beats_s) - 2)
+    gaps = np.diff(beats_s)
+    return np.asarray(beats_s[before] + (places - before) * gaps[before], dtype=np.float64)

@@ -1,0 +1,38 @@
+"""Sound to notes: piano alone, or any mixture of instruments.
+
+SymMV's music is piano covers, transcribed by a piano model with velocity and pedal;
+MuVi-Sync's is the sound of official videos, for which a model of any instrument is
+wanted. The two are separate steps with a slot each, so that both can stand in one recipe.
+"""
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmv_builder.backends.pyav import read_sound
+from symmv_builder.pipeline.step import Step
+from symmv_builder.records import Notes
+
+
+class Transcriber(Protocol):
+    """Finds notes in samples ``[n, channels]`` at the rate and channels that it asks for."""
+
+    rate_hz: int
+    mono: bool
+
+    def transcribe(self, samples: NDArray[np.float32]) -> Notes: ...
+
+
+def transcribe(music: Path, *, model: Transcriber) -> Notes:
+    """Notes of the recording, with velocities, and the pedal where the model hears it.
+
+    A recording in which no note is found gives no notes; errors are `read_sound`'s.
+    """
+    sound = read_sound(music, rate_hz=model.rate_hz, mono=model.mono)
+    return model.transcribe(sound.samples)
+
+
+STEP = Step("transcribe", 1, reads=("music",), run=transcribe, slot="piano")
+POLYPHONIC = Step("transcribe_polyphonic", 1, reads=("music",), run=transcribe, slot="polyphonic")
