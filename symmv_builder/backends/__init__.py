@@ -15,7 +15,10 @@ import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
+import os
+import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -67,7 +70,6 @@ class ModelHome:
     device: str = "cpu"
     precision: str = "fp32"
     paths: Mapping[str, str] = field(default_factory=dict)
-    cache: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,18 +136,37 @@ def required_path(home: ModelHome, name: str, what: str, how: str) -> Path:
 
 
 def hash_files(paths: Iterable[Path]) -> str:
-    """One sha256 over the names and bytes of files, remembered while size and time stay."""
+    """One sha256 over the names and contents of files.
+
+    Hashing gigabytes at every start would be felt, so the hash of a file is remembered
+    in the user's cache folder while its size and time stay the same.
+    """
     files = sorted(paths)
     if not files:
         raise StopRun("a model has no weight files where it should have some")
-    return _hash_files(tuple((p, p.stat().st_size, p.stat().st_mtime_ns) for p in files))
-
-
-@lru_cache(maxsize=64)
-def _hash_files(files: tuple[tuple[Path, int, int], ...]) -> str:
     digest = hashlib.sha256()
-    for path, size, _ in files:
-        digest.update(f"{path.name} {size}\n".encode())
-        with path.open("rb") as handle:
-            digest.update(hashlib.file_digest(handle, "sha256").digest())
+    for path in files:
+        facts = path.stat()
+        digest.update(f"{path.name} {facts.st_size}\n".encode())
+        digest.update(_hash_file(path, facts.st_size, facts.st_mtime_ns).encode())
     return digest.hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _hash_file(path: Path, size: int, modified_ns: int) -> str:
+    place = hashlib.sha256(f"{path.resolve()} {size} {modified_ns}".encode()).hexdigest()
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    remembered = cache / "symmv-builder" / "weights" / place
+    if remembered.is_file():
+        text = remembered.read_text()
+        if re.fullmatch("[0-9a-f]{64}", text):
+            return text
+    with path.open("rb") as handle:
+        sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
+    # A cache that cannot be written costs time at the next start and nothing else.
+    with suppress(OSError):
+        remembered.parent.mkdir(parents=True, exist_ok=True)
+        temporary = remembered.with_suffix(f".{os.getpid()}")
+        temporary.write_text(sha256)
+        temporary.replace(remembered)
+    return sha256

@@ -101,33 +101,11 @@ class ShardWriter:
         """Write rows that come sorted by split, then entry; rows are read once, in order."""
         shards = []
         for split, members in groupby(rows, key=lambda row: str(row["split"])):
-            for number, batches in enumerate(self._shards(members)):
-                shards.append(self._write(f"shards/{split}-{number:05d}.parquet", batches))
+            for number, batch in enumerate(_batches(members, self.target_bytes)):
+                shards.append(self._write(f"shards/{split}-{number:05d}.parquet", batch))
         return shards
 
-    def _shards(self, rows: Iterable[Row]) -> Iterator[Iterator[list[Row]]]:
-        """Row groups, gathered into shards of about the target size."""
-        groups = _batches(rows, min(ROW_GROUP_BYTES, self.target_bytes))
-        pending = next(groups, None)
-        while pending is not None:
-            first: list[Row] = pending
-            rest: list[list[Row]] = []
-
-            def shard(first: list[Row] = first, rest: list[list[Row]] = rest) -> Iterator[Any]:
-                size = sum(map(row_bytes, first))
-                yield first
-                for group in groups:
-                    size += sum(map(row_bytes, group))
-                    if size > self.target_bytes:
-                        rest.append(group)
-                        return
-                    yield group
-
-            yield shard()
-            pending = rest[0] if rest else None
-
-    def _write(self, path: str, batches: Iterator[list[Row]]) -> Shard:
-        rows = 0
+    def _write(self, path: str, rows: Sequence[Row]) -> Shard:
         with self.root.replacing(f"{self.dataset}/{path}") as temporary:
             with pq.ParquetWriter(
                 temporary,
@@ -135,12 +113,10 @@ class ShardWriter:
                 compression="zstd",
                 compression_level=3,
                 use_dictionary=_text_columns(self.schema),
-                use_byte_stream_split=False,
             ) as writer:
-                for batch in batches:
-                    writer.write_table(build_table(self.schema, batch))
-                    rows += len(batch)
-            return Shard(path, rows, temporary.stat().st_size, hash_file(temporary))
+                for group in _batches(rows, ROW_GROUP_BYTES):
+                    writer.write_table(build_table(self.schema, group))
+            return Shard(path, len(rows), temporary.stat().st_size, hash_file(temporary))
 
 
 def _text_columns(schema: pa.Schema) -> list[str]:

@@ -1,0 +1,20 @@
+"""The datasets that can be built, each a recipe."""
+
+from symmv_builder.datasets.recipe import Recipe
+from symmv_builder.errors import StopRun
+
+NAMES = ("symmv", "muvisync")
+
+
+def recipe(name: str) -> Recipe:
+    """The recipe of a dataset; `StopRun` with the known names where there is none."""
+    # Imported here so that a question about one dataset does not import the stages of all.
+    if name == "symmv":
+        from symmv_builder.datasets import symmv
+
+        return symmv.RECIPE
+    if name == "muvisync":
+        from symmv_builder.datasets import muvisync
+
+        return muvisync.RECIPE
+    raise StopRun(f"no dataset is called {name!r}; known: {', '.join(NAMES)}")

@@ -1,0 +1,71 @@
+"""A recipe: which stages, with which parameters and models, make a dataset."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from symmv_builder import backends
+from symmv_builder.backends import ModelHome
+from symmv_builder.errors import StopRun
+from symmv_builder.pipeline.keys import Plan
+from symmv_builder.pipeline.step import Use
+from symmv_builder.schema import SCHEMAS, Column
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A dataset as code; all of it enters the keys of what it makes.
+
+    `pairs` says whether an entry is made of two recordings (a cover and a video) or of
+    one that is both. `shares` are the proportions of the splits.
+    """
+
+    name: str
+    uses: tuple[Use, ...]
+    shares: Mapping[str, int]
+    pairs: bool
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        return SCHEMAS[self.name]
+
+
+def with_models(recipe: Recipe, choices: Mapping[str, str]) -> Recipe:
+    """The recipe with other models: `choices` maps a slot to a backend's name.
+
+    ``clip=untrained`` stands for the untrained model of the recipe's own width.
+    """
+    slots = {use.step.slot for use in recipe.uses if use.step.slot}
+    unknown = sorted(set(choices) - slots)
+    if unknown:
+        raise StopRun(
+            f"{recipe.name} has no model slot {', '.join(unknown)}; it has: "
+            f"{', '.join(sorted(slots))}"
+        )
+    uses = []
+    for use in recipe.uses:
+        choice = choices.get(use.step.slot or "")
+        if choice == "untrained":
+            choice = f"untrained-{_semantic_width(recipe)}"
+        if choice is not None:
+            backends.backend_class(use.step.slot or "", choice)
+        uses.append(replace(use, model=choice or use.model))
+    return replace(recipe, uses=tuple(uses))
+
+
+def _semantic_width(recipe: Recipe) -> int:
+    [column] = [column for column in recipe.columns if column.name == "semantic"]
+    return int(column.arrow.value_type.list_size)
+
+
+def make_plan(recipe: Recipe, home: ModelHome) -> Plan:
+    """The plan of a recipe: its uses, and who their models are on this machine.
+
+    `StopRun` where weights are not to be had: before anything is done, not in the middle.
+    """
+    wanted = {(use.step.slot, use.model) for use in recipe.uses if use.step.slot and use.model}
+    models = {
+        (slot, name): backends.backend_class(slot, name).identify(home)
+        for slot, name in sorted(wanted)  # type: ignore[type-var]
+        if slot and name
+    }
+    return Plan(recipe.name, recipe.uses, models)

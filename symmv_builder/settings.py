@@ -1,0 +1,83 @@
+"""Where things are on this machine, read from the environment; never part of a key.
+
+========================  =====================================================
+``SYMMV_ROOT``            data root, a folder or an fsspec url (default ``data``)
+``SYMMV_LEDGER``          SQLAlchemy url of the ledger (default: SQLite in a local root)
+``SYMMV_DEVICE``          where models run: ``cpu`` (default), ``cuda``, ``cuda:1``
+``SYMMV_PRECISION``       of CLIP: ``fp32`` (default), ``fp16``, ``bf16``
+``SYMMV_MODEL_<NAME>``    path of a backend's weights, folder or interpreter; the name in
+                          capitals with ``_``, as in ``SYMMV_MODEL_VIT_B_32``
+========================  =====================================================
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from symmv_builder.backends import TABLE, ModelHome
+from symmv_builder.errors import StopRun
+from symmv_builder.storage.ledger import Ledger
+from symmv_builder.storage.root import Root
+
+PRECISIONS = ("fp32", "fp16", "bf16")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The environment, checked."""
+
+    root: str
+    ledger: str
+    home: ModelHome
+
+    def open_root(self) -> Root:
+        return Root(self.root)
+
+    def open_ledger(self) -> Ledger:
+        """The ledger; a local root's folder is made where it is missing."""
+        url = self.ledger
+        if not url:
+            root = Root(self.root)
+            if not root.is_local:
+                raise StopRun(
+                    f"the data root {self.root} is remote: set SYMMV_LEDGER to a database url, "
+                    "for example sqlite:////path/to/ledger.sqlite"
+                )
+            folder = Path(root.path(""))
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StopRun(f"cannot make the data root {folder}: {error.strerror}") from error
+            url = f"sqlite:///{folder.resolve() / 'ledger.sqlite'}"
+        return Ledger(url)
+
+
+def read_settings(
+    environment: Mapping[str, str] | None = None, *, root: str | None = None
+) -> Settings:
+    """Settings out of the environment; `root` given on the command line goes first."""
+    env = os.environ if environment is None else environment
+    precision = env.get("SYMMV_PRECISION", "fp32")
+    if precision not in PRECISIONS:
+        raise StopRun(f"SYMMV_PRECISION is {precision!r}; it can be {', '.join(PRECISIONS)}")
+    device = env.get("SYMMV_DEVICE", "cpu")
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+        raise StopRun(f"SYMMV_DEVICE is {device!r}; it can be cpu, cuda or cuda:N")
+    return Settings(
+        root=root or env.get("SYMMV_ROOT", "data"),
+        ledger=env.get("SYMMV_LEDGER", ""),
+        home=ModelHome(device=device, precision=precision, paths=_model_paths(env)),
+    )
+
+
+def _model_paths(env: Mapping[str, str]) -> dict[str, str]:
+    paths = {}
+    for name in sorted({name for _, name in TABLE}):
+        variable = "SYMMV_MODEL_" + name.upper().replace("-", "_")
+        if env.get(variable):
+            paths[name] = env[variable]
+        if env.get(variable + "_SHA256"):
+            paths[name + ".sha256"] = env[variable + "_SHA256"]
+    return paths
