@@ -1,0 +1,32 @@
+"""Files stay small enough to be read in one sitting."""
+
+from pathlib import Path
+from statistics import median
+
+MOST_LINES = 500
+FOLDERS = {"symmv_builder", "flows", "tests", "benchmarks"}
+
+
+def line_counts(root: Path, files: list[Path], folders: set[str]) -> dict[str, int]:
+    ours = (path.relative_to(root) for path in files if path.suffix == ".py")
+    return {
+        path.as_posix(): len((root / path).read_text().splitlines())
+        for path in ours
+        if path.parts[0] in folders
+    }
+
+
+def test_no_file_is_longer_than_500_lines(root: Path, repository_files: list[Path]) -> None:
+    counts = line_counts(root, repository_files, FOLDERS)
+    assert {path: count for path, count in counts.items() if count > MOST_LINES} == {}
+
+
+def test_the_median_module_is_a_few_screens(root: Path, repository_files: list[Path]) -> None:
+    counts = line_counts(root, repository_files, {"symmv_builder"})
+    assert median(count for count in counts.values() if count > 5) <= 200
+
+
+def test_no_file_of_the_repository_is_heavy(repository_files: list[Path]) -> None:
+    """Media, weights and other people's data never enter the repository."""
+    heavy = {path.name: path.stat().st_size for path in repository_files}
+    assert {name: size for name, size in heavy.items() if size > 200_000} == {}
