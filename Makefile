@@ -53,7 +53,7 @@ bench: install ## seconds per media second, decode passes, peak memory
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
 schemas: install ## write the published row formats out of the code
-	$(BIN)/python -m symmv_builder.schema --write schemas
+	$(BIN)/python -m symmv_builder.schema schemas
 
 clean: ## remove the environment, caches and demo output
 	rm -rf .venv build dist demo-output *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
