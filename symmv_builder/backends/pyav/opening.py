@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import av
 import av.error
@@ -25,6 +25,7 @@ FORMATS = (
 STATED = {"mov", "matroska", "avi", "wav", "w64", "aiff", "flac", "flv", "asf", "ogg", "caf", "nut"}
 SIGNATURES = (b"RIFF", b"OggS", b"fLaC", b"ID3", b"FLV", b"\x1aE\xdf\xa3", b"\x00\x00\x01\xba")
 DECODER_THREADS = 2
+S = TypeVar("S", AudioStream, VideoStream)
 COVER_ART = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
@@ -72,20 +73,21 @@ def opened(path: Path, limits: Limits) -> Iterator[InputContainer]:
 
 
 def best_video(container: InputContainer) -> VideoStream | None:
-    """The default stream with the largest picture; cover art is no video."""
-    streams = [s for s in container.streams.video if not s.disposition & COVER_ART]
-    if not streams:
-        return None
-    return max(
-        streams,
-        key=lambda s: (bool(s.disposition & Disposition.default), s.width * s.height, -s.index),
-    )
+    """The first stream marked as default, else the first; cover art is no video.
+
+    Not the largest: a player, OpenCV and PySceneDetect show the first one too.
+    """
+    return _main([s for s in container.streams.video if not s.disposition & COVER_ART])
 
 
 def best_audio(container: InputContainer) -> AudioStream | None:
-    """FFmpeg's choice among the audio streams."""
-    stream = container.streams.best("audio")
-    return stream if isinstance(stream, AudioStream) else None
+    """The first stream marked as default, else the first."""
+    return _main(list(container.streams.audio))
+
+
+def _main(streams: list[S]) -> S | None:
+    default = [stream for stream in streams if stream.disposition & Disposition.default]
+    return next(iter(default + streams), None)
 
 
 def time_origin_s(container: InputContainer) -> float:

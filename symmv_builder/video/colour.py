@@ -1,0 +1,82 @@
+"""Which colours the picture holds: the RGB-uv histogram in log-chroma space.
+
+Afifi, Brubaker and Brown, "HistoGAN" (CVPR 2021), section 3.1, which SymMV names as its
+colour feature. For each of R, G and B as the reference, the logarithms of its ratios to
+the other two are coordinates u and v; every pixel adds to all bins by an
+inverse-quadratic kernel, weighted by its intensity; the three planes together sum to 1.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmv_builder.backends.pyav import Frame
+from symmv_builder.pipeline.step import Step
+from symmv_builder.records import FeatureTrack
+from symmv_builder.timeline import Clock
+from symmv_builder.video import frames
+
+EDGE = 3.0
+SIGMA = 0.02
+LARGEST_SIDE = 150
+EPSILON = 1e-6
+
+
+def histogram(rgb: NDArray[np.uint8], *, bins: int = 64) -> NDArray[np.float32]:
+    """RGB-uv histogram of a picture uint8 ``[h, w, 3]``: float32 ``[3, bins, bins]``, sum 1.
+
+    Axis 0 is the reference channel (R, G, B); axes 1 and 2 are u and v, whose bin centres
+    are spread evenly over ``[-3, 3]``. The ratios are R/G R/B, G/R G/B, B/R B/G. A black
+    picture has no colour: its weights are those of epsilon.
+    """
+    pixels = rgb.reshape(-1, 3).astype(np.float64) / 255.0
+    weight = np.sqrt((pixels**2).sum(axis=1) + EPSILON).astype(np.float32)[:, None]
+    log_r, log_g, log_b = np.log(pixels + EPSILON).T
+    # The centres are symmetric, so the kernel of -x is that of x read backwards.
+    r_g, r_b, g_b = (_kernel(x, bins) for x in (log_r - log_g, log_r - log_b, log_g - log_b))
+    weighted = r_g * weight
+    planes = np.stack(
+        [
+            weighted.T @ r_b,
+            (weighted.T @ g_b)[::-1],
+            ((r_b * weight).T @ g_b)[::-1, ::-1],
+        ]
+    )
+    return np.asarray(planes / (planes.sum(dtype=np.float64) + EPSILON), dtype=np.float32)
+
+
+def _kernel(x: NDArray[np.float64], bins: int) -> NDArray[np.float32]:
+    """Inverse-quadratic kernel of values ``[n]`` around the bin centres, ``[n, bins]``."""
+    centres = np.linspace(-EDGE, EDGE, bins, dtype=np.float32)
+    distance = (x.astype(np.float32)[:, None] - centres) * np.float32(1.0 / SIGMA)
+    return np.asarray(np.float32(1.0) / (np.float32(1.0) + distance * distance))
+
+
+class _ColourWatcher:
+    def __init__(self, hop_s: float, bins: int) -> None:
+        self.hop_s: float | None = hop_s
+        self._hop_s, self._bins = hop_s, bins
+        self._rows: list[NDArray[np.float32]] = []
+        self._index = -1
+
+    def see(self, time_s: float, frame: Frame, previous: Frame | None) -> None:
+        if frame.index == self._index:
+            self._rows.append(self._rows[-1])
+            return
+        self._index = frame.index
+        width, height = min(frame.width, LARGEST_SIDE), min(frame.height, LARGEST_SIDE)
+        self._rows.append(histogram(frame.small(width, height), bins=self._bins).ravel())
+
+    def finish(self, duration_s: float) -> FeatureTrack:
+        values = np.array(self._rows, dtype=np.float32).reshape(-1, 3 * self._bins**2)
+        return FeatureTrack("colour", self._hop_s, values, Clock.VIDEO)
+
+
+def watch_colour(*, hop_s: float = 1.0, bins: int = 64) -> _ColourWatcher:
+    """RGB-uv histograms every `hop_s` seconds, values ``[t, 3 * bins * bins]``, rows sum to 1.
+
+    A side longer than 150 pixels is first scaled down to 150.
+    """
+    return _ColourWatcher(hop_s, bins)
+
+
+STEP = Step("colour", 1, ("video",), watch_colour, together=frames.watch)
