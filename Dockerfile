@@ -33,7 +33,7 @@ RUN make requirements
 COPY --chown=symmv . .
 RUN make install
 
-ENV PATH="/app/.venv/bin:${PATH}"
+ENV PATH="/app/.venv/bin:${PATH}" SYMMV_ROOT=/data
 VOLUME ["/data"]
 WORKDIR /data
 ENTRYPOINT ["symmv"]

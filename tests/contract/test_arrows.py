@@ -92,6 +92,10 @@ def test_pictures_are_drawn_in_report_alone(package_trees: Trees) -> None:
     assert violations(package_trees, {"matplotlib"}, ("report",)) == []
 
 
+def test_the_terminal_is_drawn_on_in_report_and_cli_alone(package_trees: Trees) -> None:
+    assert violations(package_trees, {"rich", "typer"}, ("report", "cli", "cli.py")) == []
+
+
 def test_the_lists_here_and_in_pyproject_are_the_same(root: Path) -> None:
     text = (root / "pyproject.toml").read_text()
     assert [name for name in OUTSIDE_TOOLS | EDGE - {"flows"} if f'"{name}"' not in text] == []

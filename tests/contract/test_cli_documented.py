@@ -1,30 +1,27 @@
 """Every command and option of `symmv` is explained, in its help and in the README."""
 
-import importlib.util
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import click
-import pytest
 import typer
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("symmv_builder.cli") is None,
-    reason="symmv_builder/cli.py is not written yet",
-)
+from symmv_builder.cli import app
 
 
-def commands() -> Iterator[tuple[str, click.Command]]:
+def commands() -> Iterator[tuple[str, Any]]:
     """Every command with the words that call it, groups included."""
-    from symmv_builder.cli import app
-
-    stack: list[tuple[str, click.Command]] = [("symmv", typer.main.get_command(app))]
+    stack: list[tuple[str, Any]] = [("symmv", typer.main.get_command(app))]
     while stack:
         words, command = stack.pop()
         yield words, command
-        if isinstance(command, click.Group):
-            stack += [(f"{words} {name}", child) for name, child in command.commands.items()]
+        children = getattr(command, "commands", {})
+        stack += [(f"{words} {name}", child) for name, child in children.items()]
+
+
+def test_there_are_commands() -> None:
+    assert len(list(commands())) > 5
 
 
 def test_every_command_has_help() -> None:
@@ -47,9 +44,9 @@ def test_every_command_is_in_the_readme(root: Path) -> None:
     assert missing == []
 
 
-def test_the_readme_mentions_no_command_that_does_not_exist(root: Path) -> None:
+def test_the_documents_call_no_command_that_does_not_exist(root: Path) -> None:
     known = {words.split()[1] for words, _ in commands() if " " in words}
-    readme = (root / "README.md").read_text()
-    blocks = re.findall(r"^```(?:bash|sh|console)?\n(.*?)^```", readme, flags=re.M | re.S)
-    called = re.findall(r"^(?:\$ )?symmv ([a-z]+)", "\n".join(blocks), flags=re.M)
-    assert sorted(set(called) - known) == []
+    for path in [*root.glob("*.md"), *root.glob("docs/*.md")]:
+        blocks = re.findall(r"^```\w*\n(.*?)^```", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+        called = re.findall(r"^(?:\$ )?symmv ([a-z]+)", "\n".join(blocks), flags=re.MULTILINE)
+        assert sorted(set(called) - known) == [], path
