@@ -4,6 +4,7 @@ A stage reads artifacts; for a file on its own they are made on the way, by the 
 stages. A MIDI file already holds notes and beats, so nothing has to be transcribed.
 """
 
+import json
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,10 +14,12 @@ from typing import Any, Literal
 from symmv_builder import backends
 from symmv_builder.backends import midi
 from symmv_builder.crawl import probe
+from symmv_builder.crawl.folder import identifier
 from symmv_builder.errors import StopRun
 from symmv_builder.music import chords, dynamics, key, melody, rhythm, transcribe
 from symmv_builder.pipeline.step import RECORDINGS, Step
-from symmv_builder.records import Record
+from symmv_builder.records import Notes, Record, to_json
+from symmv_builder.storage.root import Root
 from symmv_builder.video import colour, emotion, motion, scenes, semantic
 
 # The first step of a stage is for recordings, one marked symbolic for MIDI files.
@@ -30,7 +33,8 @@ STAGES: dict[str, tuple[Step, ...]] = {
     "key": (key.STEP,),
     "density": (dynamics.DENSITY,),
     "loudness": (dynamics.LOUDNESS,),
-    "probe": (probe.MUSIC, probe.VIDEO),
+    "probe-music": (probe.MUSIC,),
+    "probe-video": (probe.VIDEO,),
     "semantic": (semantic.STEP,),
     "emotion": (emotion.STEP,),
     "motion": (motion.STEP,),
@@ -160,3 +164,16 @@ class _Maker:
         if step.slot == "clip" and self.clip:
             model = self.clip
         return self.run(step, model, step.defaults)
+
+
+def write_record(folder: Path, source: Path, stage: str, record: Record) -> list[Path]:
+    """Write a record as ``NAME.STAGE.json``, and its notes as ``NAME.STAGE.mid``."""
+    root = Root(str(folder))
+    name = f"{identifier(source.stem)}.{stage}"
+    root.write(f"{name}.json", (json.dumps(to_json(record)) + "\n").encode())
+    written = [folder / f"{name}.json"]
+    if isinstance(record, Notes):
+        with root.replacing(f"{name}.mid") as temporary:
+            midi.write_notes(temporary, {"notes": record})
+        written.append(folder / f"{name}.mid")
+    return written

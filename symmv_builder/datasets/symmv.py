@@ -23,7 +23,7 @@ RECIPE = Recipe(
         use(screen.LENGTH),
         use(dynamics.LOUDNESS),
         use(screen.LOUDNESS),
-        use(motion.STEP, variant="symmv", hop_s=0.2),
+        use(motion.STEP, variant="sampled", hop_s=0.2),
         use(semantic.STEP, model="vit-b-32", hop_s=1 / 6),
         use(colour.STEP),
         use(scenes.STEP, model="adaptive"),

@@ -1,0 +1,46 @@
+"""The `symmv` command: parse, call one function, print.
+
+Results go to standard output, everything else to standard error. Exit codes: 0 all is
+well; 1 a file or an entry was not good enough, or is not finished; 2 nothing could be
+done (configuration, weights, disk, a wrong call); 130 interrupted.
+"""
+
+import os
+import sys
+
+import typer
+
+from symmv_builder.cli import asking, building, running, showing
+from symmv_builder.errors import RejectEntry, RetryLater, StopRun
+
+app = typer.Typer(
+    name="symmv",
+    help="Build paired datasets of music and video with symbolic annotation.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for register in (building.register, running.register, asking.register, showing.register):
+    register(app)
+
+
+def main() -> None:
+    """Run the command; an error that was raised on purpose becomes one line and an exit code."""
+    try:
+        app()
+    except StopRun as error:
+        _complain(error)
+        raise SystemExit(2) from error
+    except (RejectEntry, RetryLater) as error:
+        _complain(error)
+        raise SystemExit(1) from error
+    except BrokenPipeError:
+        # The reader of our output has gone (`symmv run ... | head`): nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(141) from None
+
+
+def _complain(error: Exception) -> None:
+    line = " ".join(str(error).split())
+    sys.stderr.write(f"symmv: {line}\n")

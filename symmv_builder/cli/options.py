@@ -1,0 +1,80 @@
+"""Options that several commands share, and the settings behind them."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from symmv_builder import backends, datasets
+from symmv_builder.backends import ModelHome
+from symmv_builder.errors import StopRun
+from symmv_builder.settings import Settings, read_settings
+
+Root = Annotated[
+    str | None,
+    typer.Option(
+        "--root",
+        help="Data root: a folder or an fsspec url. Default: SYMMV_ROOT, else ./data.",
+        show_default=False,
+    ),
+]
+Dataset = Annotated[
+    str, typer.Argument(help=f"Which dataset: {', '.join(datasets.NAMES)}.", show_default=False)
+]
+InDataset = Annotated[
+    str | None,
+    typer.Option("--dataset", help="Look in this dataset only.", show_default=False),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Models = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model",
+        help="Use another model: SLOT=NAME, as `symmv models` lists them. May be repeated.",
+        show_default=False,
+    ),
+]
+Clip = Annotated[
+    str | None,
+    typer.Option(
+        "--clip",
+        help="Short for --model clip=NAME; `untrained` gives the right shapes and no meaning.",
+        show_default=False,
+    ),
+]
+
+# What one worker needs at its widest: a transcription model and a decoded recording.
+_WORKER_BYTES = 3 * 2**30
+
+
+def settings(root: str | None) -> Settings:
+    return read_settings(root=root)
+
+
+def choices(models: list[str] | None, clip: str | None) -> dict[str, str]:
+    """Slot to backend name out of ``--model`` and ``--clip``."""
+    chosen = {}
+    for text in models or []:
+        slot, found, name = text.partition("=")
+        if not found or not name:
+            raise StopRun(f"--model {text!r} should look like SLOT=NAME, as in piano=transkun")
+        chosen[slot] = name
+    if clip:
+        chosen["clip"] = clip
+    return chosen
+
+
+def default_workers() -> int:
+    """One worker a core, fewer where memory is short."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1, min(os.cpu_count() or 1, memory // _WORKER_BYTES))
+
+
+class Loader:
+    """Gives the model of a slot; small enough to travel to a worker, which loads it there."""
+
+    def __init__(self, home: ModelHome) -> None:
+        self.home = home
+
+    def __call__(self, slot: str, name: str) -> object:
+        return backends.load(slot, name, self.home)

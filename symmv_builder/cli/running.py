@@ -1,0 +1,82 @@
+"""`symmv run` and `symmv export`: single stages on files, and the papers' own layouts."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from symmv_builder.cli import options
+from symmv_builder.errors import RejectEntry, StopRun
+from symmv_builder.records import to_json
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(run)
+    app.command()(export)
+
+
+def run(
+    stage: Annotated[str, typer.Argument(help="Which stage, for example key, chords, scenes.")],
+    files: Annotated[list[Path], typer.Argument(help="Audio, video or MIDI files.")],
+    backend: Annotated[
+        str | None, typer.Option(help="The tool behind the stage; see `symmv models`.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A parameter of the stage: PARAMETER=VALUE. May be repeated."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Also write each record here: JSON, and MIDI where it holds notes."),
+    ] = None,
+) -> None:
+    """Run one stage on files and print one JSON record a file, as JSON lines.
+
+    A file that is not good enough gives a line with `reason` and `detail` instead, and
+    exit code 1 at the end.
+    """
+    from symmv_builder.datasets import stages
+
+    settings = _parse_settings(set_ or [])
+    loader = options.Loader(options.settings(None).home)
+    failed = False
+    for path in files:
+        line: dict[str, Any] = {"file": str(path), "stage": stage}
+        try:
+            record = stages.run_stage(stage, path, loader, backend=backend, settings=settings)
+        except RejectEntry as error:
+            failed = True
+            line |= {"reason": error.reason, "detail": error.detail}
+            sys.stderr.write(f"symmv: {path}: {' '.join(str(error).split())}\n")
+        else:
+            line |= to_json(record)
+            if out:
+                stages.write_record(out, path, stage, record)
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
+    if failed:
+        raise typer.Exit(1)
+
+
+def _parse_settings(texts: list[str]) -> dict[str, str]:
+    settings = {}
+    for text in texts:
+        name, found, value = text.partition("=")
+        if not found:
+            raise StopRun(f"--set {text!r} should look like PARAMETER=VALUE")
+        settings[name] = value
+    return settings
+
+
+def export(
+    dataset: options.Dataset,
+    out: Annotated[Path, typer.Argument(help="Folder to write to; made where it is missing.")],
+    root: options.Root = None,
+) -> None:
+    """Write a built dataset in the layout of its paper's own release."""
+    from symmv_builder.datasets.export import export as write
+
+    summary = write(options.settings(root).open_root(), dataset, out)
+    sys.stdout.write(f"{summary.entries} entries of {dataset} written to {out}\n")

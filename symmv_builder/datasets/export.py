@@ -1,0 +1,177 @@
+"""Our shards in the two papers' own layouts, so that code written for those reads ours.
+
+Their files are named by a number. `index.csv` in the target folder says which entry has
+which number; it is written first and kept from export to export, so a number that was
+once given stays with its entry when others are added or go.
+"""
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from symmv_builder.datasets import export_muvisync, export_symmv
+from symmv_builder.errors import StopRun
+from symmv_builder.pipeline.events import Event
+from symmv_builder.storage.root import Root
+from symmv_builder.storage.shards import read_rows
+
+Tell = Callable[[Event], None]
+Row = Mapping[str, Any]
+
+_INDEX = "index.csv"
+_SHARED_COLUMNS = ("entry_id", "song_id", "split", "music_url", "video_url")
+_NOTE_EVERY = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSummary:
+    """What an export came to; files whose bytes were already right are not written again."""
+
+    dataset: str
+    folder: Path
+    entries: int
+    written: int
+    unchanged: int
+    removed: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How a release lays out its files: `files` maps a name, with the index left open, to
+    what it holds of a row; `whole` gives the files that speak of all rows."""
+
+    digits: int
+    columns: tuple[str, ...]
+    files: Mapping[str, Callable[[Row], bytes]]
+    whole: Callable[[Sequence[tuple[str, Row]]], dict[str, bytes]]
+
+
+_LAYOUTS = {
+    "symmv": _Layout(
+        export_symmv.INDEX_DIGITS,
+        export_symmv.COLUMNS,
+        export_symmv.FILES,
+        export_symmv.dataset_files,
+    ),
+    "muvisync": _Layout(
+        export_muvisync.INDEX_DIGITS,
+        export_muvisync.COLUMNS,
+        export_muvisync.FILES,
+        export_muvisync.dataset_files,
+    ),
+}
+
+
+class _Folder:
+    """The target folder; counts what was written and what was right already."""
+
+    def __init__(self, path: Path) -> None:
+        if path.exists() and not path.is_dir():
+            raise StopRun(f"{path} is not a folder; give another with --out")
+        self.path = path
+        self.root = Root(str(path.absolute()))
+        self.written = self.unchanged = self.removed = 0
+
+    def put(self, name: str, data: bytes) -> None:
+        if self.root.read(name) == data:
+            self.unchanged += 1
+            return
+        self.root.write(name, data)
+        self.written += 1
+
+    def remove(self, name: str) -> None:
+        if self.root.exists(name):
+            self.root.remove(name)
+            self.removed += 1
+
+
+def export(root: Root, dataset: str, out: Path, *, tell: Tell = lambda _: None) -> ExportSummary:
+    """Write a dataset's shards into `out` in the layout of its paper's release.
+
+    The same shards give the same bytes. Files of an entry that has left the dataset are
+    removed; its number is not given to another. `StopRun` where there are no shards, or
+    where `out` holds an index that is not one of this dataset's exports.
+    """
+    if dataset not in _LAYOUTS:
+        raise StopRun(f"no dataset is called {dataset!r}; known: {', '.join(_LAYOUTS)}")
+    layout = _LAYOUTS[dataset]
+    rows = list(read_rows(root, dataset, _SHARED_COLUMNS))
+    folder = _Folder(out)
+    known = _read_index(folder, layout.digits)
+    numbers = _number(known, [row["entry_id"] for row in rows], layout.digits)
+    folder.put(_INDEX, _index_bytes(numbers, {row["entry_id"]: row for row in rows}))
+    gone = sorted(set(numbers) - {row["entry_id"] for row in rows})
+    for entry_id in gone:
+        for name in layout.files:
+            folder.remove(name.format(numbers[entry_id]))
+    slim = _write_entries(root, dataset, layout, numbers, folder, tell)
+    for name, data in layout.whole(slim).items():
+        folder.put(name, data)
+    return ExportSummary(dataset, out, len(rows), folder.written, folder.unchanged, folder.removed)
+
+
+def _write_entries(
+    root: Root,
+    dataset: str,
+    layout: _Layout,
+    numbers: Mapping[str, str],
+    folder: _Folder,
+    tell: Tell,
+) -> list[tuple[str, Row]]:
+    """Write every entry's files; index and row without its long arrays, in order of index."""
+    slim = []
+    rows = read_rows(root, dataset, (*_SHARED_COLUMNS, *layout.columns))
+    for count, row in enumerate(rows, start=1):
+        index = numbers[row["entry_id"]]
+        for name, content in layout.files.items():
+            folder.put(name.format(index), content(row))
+        slim.append((index, {k: v for k, v in row.items() if isinstance(v, str | float | tuple)}))
+        if count % _NOTE_EVERY == 0:
+            tell(Event("note", "", detail=f"{dataset}: {count} of {len(numbers)} entries exported"))
+    return sorted(slim, key=lambda item: int(item[0]))
+
+
+def _read_index(folder: _Folder, digits: int) -> dict[str, str]:
+    """Number of every entry that was ever exported into the folder."""
+    data = folder.root.read(_INDEX)
+    if data is None:
+        return {}
+    numbers: dict[str, str] = {}
+    try:
+        for row in csv.DictReader(io.StringIO(data.decode())):
+            index, entry_id = row["index"], row["entry_id"]
+            # It becomes part of a path, so it must be a number as we write it.
+            if index != f"{int(index):0{digits}d}" or int(index) < 1 or not entry_id:
+                raise ValueError(f"{index!r} is not a number of {digits} digits")
+            if entry_id in numbers or index in numbers.values():
+                raise ValueError(f"{index} {entry_id} stands there twice")
+            numbers[entry_id] = index
+    except (ValueError, KeyError, TypeError, csv.Error) as error:
+        raise StopRun(
+            f"{folder.path / _INDEX} is not the index of such an export ({error}); "
+            "export into another folder"
+        ) from error
+    return numbers
+
+
+def _number(known: Mapping[str, str], entry_ids: Sequence[str], digits: int) -> dict[str, str]:
+    """The known numbers, and the next free ones for new entries in order of their ids."""
+    numbers = dict(known)
+    last = max((int(index) for index in known.values()), default=0)
+    for index, entry_id in enumerate(sorted(set(entry_ids) - set(known)), start=last + 1):
+        numbers[entry_id] = f"{index:0{digits}d}"
+    return numbers
+
+
+def _index_bytes(numbers: Mapping[str, str], rows: Mapping[str, Row]) -> bytes:
+    """`index.csv`: an entry that has left the dataset keeps its line, all else empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("index", *_SHARED_COLUMNS))
+    for entry_id, index in sorted(numbers.items(), key=lambda item: int(item[1])):
+        row = rows.get(entry_id, {})
+        writer.writerow((index, entry_id, *(row.get(name, "") for name in _SHARED_COLUMNS[1:])))
+    return text.getvalue().encode()

@@ -1,0 +1,69 @@
+"""Pictures of an entry: what was heard as a piano roll, what was seen as a contact sheet."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmv_builder.backends import pyav
+from symmv_builder.records import Entry, Record, Scenes
+from symmv_builder.report.contact_sheet import draw_contact_sheet
+from symmv_builder.report.piano_roll import draw_piano_roll
+from symmv_builder.storage.assets import open_asset
+from symmv_builder.storage.root import Root
+
+_FRAME_WIDTH = 320
+
+
+def draw_entry(root: Root, entry: Entry, records: dict[str, Record], out: Path) -> list[Path]:
+    """Write ``ENTRY.notes.png`` and ``ENTRY.frames.png`` into a folder; which were written.
+
+    A picture whose records are missing (an entry that was put aside early) is left out.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    # Records by artifact name: what an artifact is was decided by the recipe.
+    known: dict[str, Any] = dict(records)
+    written = []
+    if "notes" in known:
+        path = out / f"{entry.entry_id}.notes.png"
+        draw_piano_roll(
+            path,
+            known["notes"],
+            parts=known.get("parts"),
+            beats=known.get("beats"),
+            chords=known.get("chords"),
+            key=known.get("key"),
+            title=entry.entry_id,
+        )
+        written.append(path)
+    if {"scenes", "video_asset"} <= known.keys():
+        path = out / f"{entry.entry_id}.frames.png"
+        with open_asset(root, known["video_asset"].sha256) as video:
+            frames = scene_frames(video, known["scenes"])
+        draw_contact_sheet(
+            path,
+            frames,
+            known["scenes"].starts_s[1:].tolist(),
+            title=entry.entry_id,
+            duration_s=known["video_asset"].duration_s,
+            motion=known.get("motion"),
+            emotion=known.get("emotion"),
+            colour=known.get("colour"),
+        )
+        written.append(path)
+    return written
+
+
+def scene_frames(video: Path, scenes: Scenes) -> list[tuple[float, NDArray[np.uint8]]]:
+    """A small picture from the middle of every scene, with its time in seconds."""
+    wanted = ((scenes.starts_s + scenes.ends_s) / 2).tolist()
+    pictures = []
+    for frame in pyav.frames(video):
+        if not wanted:
+            break
+        if frame.time_s >= wanted[0]:
+            step = max(1, frame.rgb().shape[1] // _FRAME_WIDTH)
+            pictures.append((frame.time_s, np.ascontiguousarray(frame.rgb()[::step, ::step])))
+            wanted.pop(0)
+    return pictures

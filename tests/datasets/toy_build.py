@@ -1,0 +1,74 @@
+"""A whole build of many small entries with quick stages: `python toy_build.py ROOT FOLDER`.
+
+Run as a program so that a test can kill it at any moment.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from symmv_builder import schema
+from symmv_builder.crawl.folder import find_entries
+from symmv_builder.datasets.build import Summary, build, take_in
+from symmv_builder.datasets.recipe import Recipe
+from symmv_builder.errors import Reason, RejectEntry
+from symmv_builder.pipeline.keys import Plan
+from symmv_builder.pipeline.pool import Effort
+from symmv_builder.pipeline.step import Step, use
+from symmv_builder.records import Asset, FeatureTrack, MediaKind
+from symmv_builder.schema import Column
+from symmv_builder.storage.assets import hash_file
+from symmv_builder.storage.ledger import Ledger
+from symmv_builder.storage.root import Root
+from symmv_builder.timeline import Clock
+
+COLUMNS = (
+    Column("entry_id", "string", "", "entry", "entry.entry_id"),
+    Column("split", "string", "", "split", "entry.split"),
+    Column("sha256", "string", "", "content", "music_asset.sha256"),
+    Column("wave", "list<float16[4]>", "", "a feature", "wave.values"),
+)
+
+
+def read_facts(music: Path) -> Asset:
+    if b"reject" in music.read_bytes():
+        raise RejectEntry(Reason.SILENT, "it says so")
+    return Asset(hash_file(music), MediaKind.VIDEO, music.stat().st_size, "toy", 1.0)
+
+
+def make_wave(music_asset: Asset, *, rows: int = 50, pause_s: float = 0.02) -> FeatureTrack:
+    time.sleep(pause_s)
+    seed = int(music_asset.sha256[:8], 16)
+    values = np.random.default_rng(seed).normal(size=(rows, 4))
+    return FeatureTrack("wave", 1.0, values, Clock.VIDEO)
+
+
+RECIPE = Recipe(
+    name="toy",
+    uses=(
+        use(Step("read_facts", 1, ("music",), read_facts), makes="music_asset"),
+        use(Step("make_wave", 1, ("music_asset",), make_wave), makes="wave"),
+    ),
+    shares={"train": 8, "validation": 1, "test": 1},
+    pairs=False,
+)
+
+
+def no_model(slot: str, name: str) -> object:
+    raise KeyError((slot, name))
+
+
+def run(root_url: str, folder: Path, *, ledger_url: str, workers: int = 2) -> Summary:
+    schema.SCHEMAS["toy"] = COLUMNS  # type: ignore[index]
+    root, ledger = Root(root_url), Ledger(ledger_url)
+    take_in(root, ledger, find_entries(folder, "toy", pairs=False), "toy", lambda _: None)
+    plan = Plan("toy", RECIPE.uses)
+    return build(RECIPE, plan, root, ledger, no_model, effort=Effort(workers))
+
+
+if __name__ == "__main__":
+    place, media = sys.argv[1:3]
+    Path(place).mkdir(parents=True, exist_ok=True)
+    print(run(place, Path(media), ledger_url=f"sqlite:///{place}/ledger.sqlite"))

@@ -1,0 +1,63 @@
+"""A plan whose steps are trivial, so that tests see the pipeline and nothing else."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from symmv_builder.errors import Reason, RejectEntry, StopRun
+from symmv_builder.pipeline.keys import ModelIdentity, Plan, Work
+from symmv_builder.pipeline.step import Step, use
+from symmv_builder.records import Screened
+from symmv_builder.storage.assets import add_asset, hash_file
+from symmv_builder.storage.root import Root
+
+
+def measure(music: Path, *, factor: int = 1) -> Screened:
+    """Size of the recording; what the file says decides what happens."""
+    text = music.read_text()
+    if "reject" in text:
+        raise RejectEntry(Reason.SILENT, "the file says so")
+    if "segfault" in text:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if "outside" in text:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if "sleep" in text:
+        time.sleep(60)
+    if "stop" in text:
+        raise StopRun("the weights are gone")
+    if "bug" in text:
+        raise KeyError("a bug")
+    return Screened("size", float(len(text) * factor), 0.0)
+
+
+def double(measured: Screened, *, model: float) -> Screened:
+    return Screened("double", measured.value * model, 0.0)
+
+
+MEASURE = Step("measure", 1, reads=("music",), run=measure)
+DOUBLE = Step("double", 1, reads=("measured",), run=double, slot="factor")
+
+
+def plan(factor: int = 1, weights: str = "a" * 64) -> Plan:
+    return Plan(
+        "toy",
+        (
+            use(MEASURE, makes="measured", factor=factor),
+            use(DOUBLE, makes="doubled", model="two"),
+        ),
+        {("factor", "two"): ModelIdentity("two", "1", weights)},
+    )
+
+
+def load_model(slot: str, name: str) -> float:
+    return {("factor", "two"): 2.0}[slot, name]
+
+
+def work(root: Root, folder: Path, name: str, text: str) -> Work:
+    """An entry whose two recordings are one file with this text."""
+    path = folder / name
+    path.write_text(text)
+    sha256 = hash_file(path)
+    add_asset(root, path, sha256)
+    return Work(name, sha256, sha256)
