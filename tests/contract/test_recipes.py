@@ -1,0 +1,48 @@
+"""Every recipe can run in its order, with models of the table, and fills every column."""
+
+import inspect
+
+import pytest
+
+from symmv_builder.backends import names
+from symmv_builder.datasets import NAMES, recipe
+from symmv_builder.pipeline.keys import Plan
+from symmv_builder.schema import SCHEMAS
+
+every_recipe = pytest.mark.parametrize("name", NAMES)
+
+
+def test_every_recipe_has_a_schema_and_every_schema_a_recipe() -> None:
+    assert set(NAMES) == set(SCHEMAS)
+
+
+@every_recipe
+def test_a_recipe_makes_what_its_steps_read_before_they_read_it(name: str) -> None:
+    Plan(name, recipe(name).uses)
+
+
+@every_recipe
+def test_a_recipe_uses_models_of_the_table(name: str) -> None:
+    for use in recipe(name).uses:
+        if use.step.slot:
+            assert use.model in names(use.step.slot)
+
+
+@every_recipe
+def test_every_column_is_taken_out_of_something_that_the_recipe_makes(name: str) -> None:
+    makers = {use.makes: use.step for use in recipe(name).uses}
+    for column in recipe(name).columns:
+        artifact, _, field = column.take.partition(".")
+        if artifact == "entry":
+            continue
+        assert artifact in makers, column
+        step = makers[artifact]
+        if step.together is None:
+            made = inspect.signature(step.run).return_annotation
+            assert field in dir(made) or field in made.__dataclass_fields__, column
+
+
+@every_recipe
+def test_the_shares_of_the_splits_are_those_of_three_splits(name: str) -> None:
+    assert set(recipe(name).shares) == {"train", "validation", "test"}
+    assert min(recipe(name).shares.values()) > 0
