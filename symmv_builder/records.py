@@ -348,16 +348,7 @@ class Provenance:
 
 
 Record: TypeAlias = (
-    Asset
-    | Notes
-    | Beats
-    | GridNotes
-    | Parts
-    | Chords
-    | Key
-    | FeatureTrack
-    | Scenes
-    | Screened
+    Asset | Notes | Beats | GridNotes | Parts | Chords | Key | FeatureTrack | Scenes | Screened
 )
 
 RECORD_TYPES: dict[str, type] = {

@@ -68,7 +68,7 @@ def use(
     model: str | None = None,
     **parameters: Any,
 ) -> Use:
-    """Place a step in a recipe; `inputs` renames what it reads, `parameters` differ from defaults."""
+    """Place a step in a recipe: `inputs` renames what it reads, `parameters` change defaults."""
     renamed = inputs or {}
     unknown = set(renamed) - set(step.reads) | set(parameters) - set(step.defaults)
     if unknown:
