@@ -57,7 +57,7 @@ def assign_splits(
     order of arrival decides. `shares` are proportions, such as 1000/70/70.
     """
     splits = dict(frozen)
-    counts = {name: 0 for name in shares}
+    counts = dict.fromkeys(shares, 0)
     for split in splits.values():
         counts[split] = counts.get(split, 0) + 1
     total = sum(shares.values())

@@ -5,6 +5,7 @@ goes to disk eight times faster that way. Shards are written first and the recei
 names them last, so a reader who goes by the receipt never sees half a dataset.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from symmv_builder.storage.assets import hash_file
+from symmv_builder.errors import StopRun
 from symmv_builder.storage.root import Root
 
 TARGET_BYTES = 256 * 2**20
@@ -62,12 +63,23 @@ def build_array(kind: pa.DataType, values: Sequence[Any]) -> pa.Array:
 
 
 def _flat(values: np.ndarray[Any, Any], kind: pa.DataType) -> pa.Array:
-    return pa.array(values.astype(kind.to_pandas_dtype(), copy=False), type=kind)
+    """Values in a column's number type; numpy alone would let 300 become 44, and 1e6 infinity."""
+    with np.errstate(over="ignore"):
+        cast = values.astype(kind.to_pandas_dtype(), copy=False)
+    fits = (cast == values) if pa.types.is_integer(kind) else np.isfinite(cast)
+    if not fits.all():
+        raise ValueError(f"{values[~fits][0]} does not fit {kind}")
+    return pa.array(cast, type=kind)
 
 
 def build_table(schema: pa.Schema, rows: Sequence[Row]) -> pa.Table:
-    """A table of rows; `ValueError` from Arrow where a value does not fit its column."""
-    arrays = [build_array(field.type, [row[field.name] for row in rows]) for field in schema]
+    """A table of rows; `ValueError` with the column's name where a value does not fit it."""
+    arrays = []
+    for field in schema:
+        try:
+            arrays.append(build_array(field.type, [row[field.name] for row in rows]))
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"column {field.name}: {error}") from error
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
@@ -102,21 +114,26 @@ class ShardWriter:
         shards = []
         for split, members in groupby(rows, key=lambda row: str(row["split"])):
             for number, batch in enumerate(_batches(members, self.target_bytes)):
-                shards.append(self._write(f"shards/{split}-{number:05d}.parquet", batch))
+                shards.append(self._write(f"{split}-{number:05d}", batch))
         return shards
 
-    def _write(self, path: str, rows: Sequence[Row]) -> Shard:
-        with self.root.replacing(f"{self.dataset}/{path}") as temporary:
-            with pq.ParquetWriter(
-                temporary,
-                self.schema,
-                compression="zstd",
-                compression_level=3,
-                use_dictionary=_text_columns(self.schema),
-            ) as writer:
-                for group in _batches(rows, ROW_GROUP_BYTES):
-                    writer.write_table(build_table(self.schema, group))
-            return Shard(path, len(rows), temporary.stat().st_size, hash_file(temporary))
+    def _write(self, name: str, rows: Sequence[Row]) -> Shard:
+        """Named by content too: the shards of the standing receipt are never overwritten."""
+        sink = pa.BufferOutputStream()
+        with pq.ParquetWriter(
+            sink,
+            self.schema,
+            compression="zstd",
+            compression_level=3,
+            use_dictionary=_text_columns(self.schema),
+        ) as writer:
+            for group in _batches(rows, ROW_GROUP_BYTES):
+                writer.write_table(build_table(self.schema, group))
+        data = sink.getvalue().to_pybytes()
+        sha256 = hashlib.sha256(data).hexdigest()
+        path = f"shards/{name}-{sha256[:12]}.parquet"
+        self.root.write(f"{self.dataset}/{path}", data)
+        return Shard(path, len(rows), len(data), sha256)
 
 
 def _text_columns(schema: pa.Schema) -> list[str]:
@@ -144,10 +161,55 @@ def write_receipt(root: Root, dataset: str, receipt: Mapping[str, Any]) -> None:
             root.remove(f"{dataset}/shards/{name}")
 
 
+def read_rows(root: Root, dataset: str, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Rows of the finished shards in their order, one row group in memory at a time.
+
+    Values are as the writer takes them: scalars, tuples of labels, numpy arrays ``[t]`` or
+    ``[t, d]``. `StopRun` where nothing was built, a shard is gone or it lacks a column.
+    """
+    receipt = read_receipt(root, dataset)
+    if receipt is None:
+        raise StopRun(f"{dataset} has no shards in {root.url}; run `symmv build {dataset}` first")
+    for shard in receipt["shards"]:
+        name = f"{dataset}/{shard['path']}"
+        try:
+            with root.as_local(name) as path, pq.ParquetFile(path) as file:
+                missing = set(columns) - set(file.schema_arrow.names)
+                if missing:
+                    raise StopRun(
+                        f"{root.path(name)} has no column {', '.join(sorted(missing))}; "
+                        "it was written by another version: build again"
+                    )
+                for group in range(file.num_row_groups):
+                    table = file.read_row_group(group, columns=list(columns))
+                    yield from _rows(table)
+        except (OSError, pa.ArrowException) as error:
+            cause = str(error).splitlines()[0]
+            raise StopRun(f"cannot read {root.path(name)}: {cause}; build again") from error
+
+
+def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
+    columns = {name: table.column(name).combine_chunks() for name in table.column_names}
+    for number in range(table.num_rows):
+        yield {name: _value(column, number) for name, column in columns.items()}
+
+
+def _value(column: pa.Array, number: int) -> Any:
+    if not pa.types.is_list(column.type):
+        return column[number].as_py()
+    items = column[number].values
+    if pa.types.is_string(items.type):
+        return tuple(items.to_pylist())
+    if pa.types.is_fixed_size_list(items.type):
+        flat = items.flatten().to_numpy(zero_copy_only=False)
+        return flat.reshape(-1, items.type.list_size)
+    return items.to_numpy(zero_copy_only=False)
+
+
 def shards_stand(root: Root, dataset: str, receipt: Mapping[str, Any]) -> bool:
-    """Whether every shard of a receipt is there."""
-    there = set(root.names(f"{dataset}/shards"))
-    return all(shard["path"].removeprefix("shards/") in there for shard in receipt["shards"])
+    """Whether the shards of a receipt are there, and no others that a kill left behind."""
+    named = {shard["path"].removeprefix("shards/") for shard in receipt["shards"]}
+    return named == set(root.names(f"{dataset}/shards"))
 
 
 def as_plain(shards: Iterable[Shard]) -> list[dict[str, Any]]:

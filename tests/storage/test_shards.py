@@ -1,0 +1,188 @@
+"""Shards: the same bytes for the same rows, bounded, sorted, and named last."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from symmv_builder.errors import StopRun
+from symmv_builder.schema import SCHEMAS, arrow_schema
+from symmv_builder.storage.root import Root
+from symmv_builder.storage.shards import (
+    Shard,
+    ShardWriter,
+    as_plain,
+    read_receipt,
+    read_rows,
+    row_bytes,
+    shards_stand,
+    write_receipt,
+)
+from tests.synthetic_rows import make_row
+
+DATASETS = ("symmv", "muvisync")
+
+
+def rows_of(dataset: str, splits: str = "train train validation test") -> list[dict[str, Any]]:
+    return [make_row(dataset, n, split=split) for n, split in enumerate(splits.split())]
+
+
+def write(root: Root, dataset: str, rows: list[dict[str, Any]], **settings: int) -> list[Shard]:
+    shards = ShardWriter(root, dataset, arrow_schema(dataset), **settings).write(rows)
+    write_receipt(root, dataset, {"dataset": dataset, "shards": as_plain(shards)})
+    return shards
+
+
+def assert_same_row(found: dict[str, Any], given: dict[str, Any]) -> None:
+    assert list(found) == list(given)
+    for name, value in given.items():
+        np.testing.assert_array_equal(found[name], value, err_msg=name, strict=False)
+        assert np.shape(found[name]) == np.shape(value), name
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_rows_come_back_as_they_were_given(dataset: str, tmp_path: Path) -> None:
+    root, rows = Root(str(tmp_path)), rows_of(dataset)
+    write(root, dataset, rows)
+    names = [column.name for column in SCHEMAS[dataset]]
+    found = list(read_rows(root, dataset, names))
+    for one, other in zip(found, rows, strict=True):
+        assert_same_row(one, other)
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_the_same_rows_give_the_same_bytes_and_the_receipt_says_which(
+    dataset: str, tmp_path: Path
+) -> None:
+    first = write(Root(str(tmp_path / "a")), dataset, rows_of(dataset))
+    second = write(Root(str(tmp_path / "b")), dataset, rows_of(dataset))
+    assert first == second
+    for shard in first:
+        one, other = (tmp_path / side / dataset / shard.path for side in "ab")
+        assert one.read_bytes() == other.read_bytes()
+        assert one.stat().st_size == shard.size_bytes
+
+
+def test_a_split_begins_a_new_shard_and_rows_keep_their_order(tmp_path: Path) -> None:
+    root = Root(str(tmp_path))
+    shards = write(root, "muvisync", rows_of("muvisync"))
+    assert [(shard.path.rpartition("-")[0], shard.rows) for shard in shards] == [
+        ("shards/train-00000", 2),
+        ("shards/validation-00000", 1),
+        ("shards/test-00000", 1),
+    ]
+    ids = [row["entry_id"] for row in read_rows(root, "muvisync", ["entry_id"])]
+    assert ids == ["song-000", "song-001", "song-002", "song-003"]
+
+
+def test_a_shard_ends_before_it_grows_over_its_limit(tmp_path: Path) -> None:
+    rows = rows_of("muvisync", "train " * 7)
+    limit = int(2.5 * row_bytes(rows[0]))
+    shards = write(Root(str(tmp_path)), "muvisync", rows, target_bytes=limit)
+    assert [shard.rows for shard in shards] == [2, 2, 2, 1]
+    assert max(shard.size_bytes for shard in shards) < limit
+
+
+def test_a_row_over_the_limit_has_a_shard_of_its_own(tmp_path: Path) -> None:
+    shards = write(Root(str(tmp_path)), "muvisync", rows_of("muvisync"), target_bytes=1)
+    assert [shard.rows for shard in shards] == [1, 1, 1, 1]
+
+
+def test_row_groups_are_bounded_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = rows_of("muvisync", "train " * 5)
+    monkeypatch.setattr(
+        "symmv_builder.storage.shards.ROW_GROUP_BYTES", int(2.5 * row_bytes(rows[0]))
+    )
+    [shard] = write(Root(str(tmp_path)), "muvisync", rows)
+    assert pq.ParquetFile(tmp_path / "muvisync" / shard.path).num_row_groups == 3
+
+
+def test_features_are_fixed_size_lists_of_half_floats(tmp_path: Path) -> None:
+    [shard] = write(Root(str(tmp_path)), "symmv", rows_of("symmv", "train"))
+    schema = pq.read_schema(tmp_path / "symmv" / shard.path)
+    assert schema.equals(arrow_schema("symmv"))
+    assert schema.metadata == {b"schema": b"symmv/v1"}
+    assert schema.field("semantic").type == pa.list_(pa.list_(pa.float16(), 512))
+    assert schema.field("semantic").metadata[b"meaning"].startswith(b"CLIP")
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_a_row_whose_lists_are_all_empty_is_a_row(dataset: str, tmp_path: Path) -> None:
+    full, empty = make_row(dataset, 0), make_row(dataset, 1)
+    for column in SCHEMAS[dataset]:
+        value = empty[column.name]
+        if isinstance(value, np.ndarray | tuple):
+            empty[column.name] = value[:0]
+    for number, rows in enumerate(([empty], [full, empty], [empty, full])):
+        root = Root(str(tmp_path / str(number)))
+        write(root, dataset, rows)
+        names = [column.name for column in SCHEMAS[dataset]]
+        for one, other in zip(read_rows(root, dataset, names), rows, strict=True):
+            assert_same_row(one, other)
+
+
+def test_a_value_that_does_not_fit_its_column_is_an_error(tmp_path: Path) -> None:
+    row = make_row("muvisync", 0)
+    row["semantic"] = row["semantic"][:, :767]
+    with pytest.raises(ValueError, match="column semantic"):
+        write(Root(str(tmp_path)), "muvisync", [row])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_half_float_that_overflows_is_an_error(tmp_path: Path) -> None:
+    row = make_row("muvisync", 0)
+    row["semantic"] = row["semantic"] + 1e6
+    with pytest.raises(ValueError, match="semantic"):
+        write(Root(str(tmp_path)), "muvisync", [row])
+
+
+def test_a_pitch_over_a_byte_is_an_error_and_not_another_pitch(tmp_path: Path) -> None:
+    row = make_row("muvisync", 0)
+    row["notes_pitches"] = row["notes_pitches"] + 256
+    with pytest.raises(ValueError, match="notes_pitches"):
+        write(Root(str(tmp_path)), "muvisync", [row])
+
+
+def test_shards_of_an_earlier_build_go_only_once_the_receipt_is_written(tmp_path: Path) -> None:
+    root = Root(str(tmp_path))
+    write(root, "muvisync", rows_of("muvisync", "train train test"), target_bytes=1)
+    old = read_receipt(root, "muvisync")
+    assert old is not None
+    # Other rows for the same split and number, and no receipt yet: as after a kill.
+    other = [make_row("muvisync", 9)]
+    [shard] = ShardWriter(root, "muvisync", arrow_schema("muvisync")).write(other)
+    for standing in old["shards"]:
+        data = root.read(f"muvisync/{standing['path']}")
+        assert data is not None
+        assert hashlib.sha256(data).hexdigest() == standing["sha256"]
+    assert not shards_stand(root, "muvisync", old), "what a kill left behind must be cleared"
+    write_receipt(root, "muvisync", {"dataset": "muvisync", "shards": as_plain([shard])})
+    assert root.names("muvisync/shards") == [shard.path.removeprefix("shards/")]
+    new = read_receipt(root, "muvisync")
+    assert new is not None
+    assert shards_stand(root, "muvisync", new)
+    root.remove(f"muvisync/{shard.path}")
+    assert not shards_stand(root, "muvisync", new)
+
+
+def test_a_dataset_that_was_never_built_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(StopRun, match="symmv build symmv"):
+        list(read_rows(Root(str(tmp_path)), "symmv", ["entry_id"]))
+
+
+def test_a_missing_damaged_or_older_shard_stops_with_its_name(tmp_path: Path) -> None:
+    root = Root(str(tmp_path))
+    [shard] = write(root, "muvisync", rows_of("muvisync", "train"))
+    with pytest.raises(StopRun, match="no column loudest"):
+        list(read_rows(root, "muvisync", ["entry_id", "loudest"]))
+    path = tmp_path / "muvisync" / shard.path
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(StopRun, match=r"train-00000-\w+\.parquet.*build again"):
+        list(read_rows(root, "muvisync", ["entry_id"]))
+    path.unlink()
+    with pytest.raises(StopRun, match=r"train-00000-\w+\.parquet.*build again"):
+        list(read_rows(root, "muvisync", ["entry_id"]))
