@@ -12,7 +12,8 @@ from typing import Literal
 class Event:
     """One thing that happened to one entry.
 
-    ``begin``: the entry enters `step` (several joined by ``+`` share one pass). ``step``: a step of the entry is done (`step`, `seconds` of work, `reused` if it was
+    ``begin``: the entry enters `step` (several joined by ``+`` share one pass).
+    ``step``: a step of the entry is done (`step`, `seconds` of work, `reused` if it was
     found finished). ``entry``: the entry is whole. ``rejected``: it was put aside by
     `step` for `reason`, with `detail`. ``note``: a line for people, in `detail`.
     """
