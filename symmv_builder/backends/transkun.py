@@ -10,6 +10,7 @@ strict loading makes sure that it is filled.
 import importlib.machinery
 import json
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,7 +75,9 @@ class Transkun:
 
     def transcribe(self, samples: NDArray[np.float32]) -> Notes:
         """Notes, velocities and sustain pedal of samples ``[n, channels]``."""
-        with self._torch.no_grad():
+        with self._torch.no_grad(), warnings.catch_warnings():
+            # It checkpoints activations as in training, of which torch warns at every call.
+            warnings.filterwarnings("ignore", category=UserWarning, module="torch")
             sound = self._torch.from_numpy(np.ascontiguousarray(samples)).to(self._device)
             events = self._model.transcribe(sound, discardSecondHalf=False)
         notes = sorted(

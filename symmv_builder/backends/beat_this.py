@@ -1,0 +1,124 @@
+"""Beat This! (Foscarin, Schlüter and Widmer, "Beat This! Accurate beat tracking without
+DBN postprocessing", ISMIR 2024), by checkpoint path.
+
+The network and the minimal post-processing are the package's. Its mel spectrogram needs
+torchaudio, which does not import beside a CPU torch; the same one is computed here. The
+package takes any name that it does not find for an address to download: here a path is a
+path.
+"""
+
+import inspect
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmv_builder.backends import (
+    About,
+    ModelHome,
+    ModelIdentity,
+    hash_files,
+    package_version,
+    required_path,
+)
+from symmv_builder.errors import StopRun
+from symmv_builder.records import Beats, Floats, Ints
+
+NAME = "beat_this"
+WHAT = "a checkpoint"
+HOW = "Get final0.ckpt as github.com/CPJKU/beat_this tells."
+WINDOW, HOP, MELS, LOWEST_HZ, HIGHEST_HZ = 1024, 441, 128, 30.0, 11000.0
+# Frames that the network sees at once, and those at either end whose answer is not used.
+CHUNK, BORDER = 1500, 6
+
+
+class BeatThis:
+    """Mono samples at 22.05 kHz to beats and their places in the bar."""
+
+    rate_hz = 22050
+    mono = True
+
+    @classmethod
+    def identify(cls, home: ModelHome) -> ModelIdentity:
+        weights = required_path(home, NAME, WHAT, HOW)
+        return ModelIdentity(NAME, package_version("beat-this"), hash_files([weights]))
+
+    @classmethod
+    def about(cls) -> About:
+        return About("Beat This!", "MIT", HOW)
+
+    def __init__(self, home: ModelHome) -> None:
+        path = required_path(home, NAME, WHAT, HOW)
+        package_version("beat-this")
+        import librosa
+        import torch
+        from beat_this.model.beat_tracker import BeatThis as Network
+        from beat_this.model.postprocessor import Postprocessor
+
+        self._torch, self._device = torch, home.device
+        try:
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+            known = set(inspect.signature(Network).parameters)
+            settings = {k: v for k, v in checkpoint["hyper_parameters"].items() if k in known}
+            self._network: Any = Network(**settings)
+            state = {k.removeprefix("model."): v for k, v in checkpoint["state_dict"].items()}
+            self._network.load_state_dict(state)
+        except Exception as error:
+            raise StopRun(f"{path} is not a checkpoint of Beat This!: {error}. {HOW}") from error
+        self._network.to(home.device).eval()
+        self._post: Any = Postprocessor(type="minimal")
+        bank = librosa.filters.mel(
+            sr=self.rate_hz, n_fft=WINDOW, n_mels=MELS, fmin=LOWEST_HZ, fmax=HIGHEST_HZ, norm=None
+        )
+        self._bank: Any = torch.from_numpy(bank).to(home.device)
+
+    def track(self, samples: NDArray[np.float32]) -> Beats:
+        """Beats of samples ``[n, 1]``, numbered from each downbeat."""
+        if len(samples) <= WINDOW:
+            return Beats(times_s=np.empty(0), positions=np.empty(0, dtype=np.int64))
+        mono = np.ascontiguousarray(samples[:, 0])
+        with self._torch.inference_mode():
+            logits = self._logits(self.spectrogram(mono))
+        times_s, downbeats_s = self._post(*logits.float().cpu())
+        times_s = np.unique(np.asarray(times_s, dtype=np.float64))
+        return Beats(times_s=times_s, positions=_positions(times_s, np.asarray(downbeats_s)))
+
+    def spectrogram(self, mono: NDArray[np.float32]) -> Any:
+        """Log mel magnitudes ``[frames, mels]`` at 50 frames a second."""
+        torch = self._torch
+        spectrum = torch.stft(
+            torch.from_numpy(mono).to(self._device),
+            WINDOW,
+            HOP,
+            window=torch.hann_window(WINDOW, device=self._device),
+            normalized=True,
+            return_complex=True,
+        )
+        return torch.log1p(1000 * (self._bank @ spectrum.abs()).T)
+
+    def _logits(self, spectrogram: Any) -> Any:
+        """Beat and downbeat scores ``[2, frames]``, chunk by chunk; the earlier chunk counts."""
+        torch, length, step = self._torch, len(spectrogram), CHUNK - 2 * BORDER
+        starts = list(range(-BORDER, length - BORDER, step))
+        if length > step:
+            starts[-1] = length - CHUNK + BORDER
+        padded = torch.nn.functional.pad(spectrogram, (0, 0, BORDER, BORDER))
+        logits = torch.full((2, length), -1000.0, device=self._device)
+        for start in reversed(starts):
+            chunk = padded[start + BORDER : start + BORDER + CHUNK]
+            answer = self._network(chunk[None])
+            both = torch.stack((answer["beat"][0], answer["downbeat"][0]))[:, BORDER:-BORDER]
+            logits[:, start + BORDER : start + BORDER + both.shape[1]] = both.float()
+        return logits
+
+
+def _positions(times_s: Floats, downbeats_s: Floats) -> Ints:
+    """Number of each beat in its bar; those before the first downbeat lead up to it."""
+    downbeats = np.flatnonzero(np.isin(times_s, downbeats_s))
+    beats = np.arange(len(times_s))
+    if not len(downbeats):
+        return beats + 1
+    last = downbeats[(np.searchsorted(downbeats, beats, side="right") - 1).clip(0)]
+    bar = int(np.median(np.diff(downbeats))) if len(downbeats) > 1 else 4
+    counted = beats - last
+    return np.asarray(np.where(counted < 0, counted % bar, counted) + 1, dtype=np.int64)
