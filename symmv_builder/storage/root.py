@@ -22,6 +22,8 @@ _DISK_ERRORS = {
     errno.EDQUOT: "the disk quota is used up",
     errno.EROFS: "the file system is read-only",
     errno.EACCES: "permission denied",
+    errno.EEXIST: "a file stands in the place of a folder",
+    errno.ENOTDIR: "a file stands in the place of a folder",
 }
 
 
@@ -31,7 +33,8 @@ class Root:
     def __init__(self, url: str) -> None:
         self.url = url
         try:
-            self._fs, self._base = fsspec.core.url_to_fs(url)
+            # Without a cache of listings: other machines write to the same root.
+            self._fs, self._base = fsspec.core.url_to_fs(url, use_listings_cache=False)
         except (ValueError, ImportError) as error:
             raise StopRun(f"cannot use {url} as data root: {error}") from error
         self.is_local = isinstance(self._fs, LocalFileSystem)
@@ -44,14 +47,16 @@ class Root:
         try:
             if self.is_local:
                 return Path(self.path(name)).read_bytes()
-            return bytes(self._fs.cat_file(self.path(name)))
+            with _remote_errors(self.url):
+                return bytes(self._fs.cat_file(self.path(name)))
         except FileNotFoundError:
             return None
 
     def write(self, name: str, data: bytes) -> None:
         """Put a whole file in place, or leave everything as it was."""
         if not self.is_local:
-            self._fs.pipe_file(self.path(name), data)
+            with _remote_errors(self.url, writing=True):
+                self._fs.pipe_file(self.path(name), data)
             return
         with self.replacing(name) as temporary:
             temporary.write_bytes(data)
@@ -74,7 +79,8 @@ class Root:
                     path.chmod(0o644)
                     path.replace(final)
                 else:
-                    self._fs.put_file(str(path), self.path(name))
+                    with _remote_errors(self.url, writing=True):
+                        self._fs.put_file(str(path), self.path(name))
         finally:
             path.unlink(missing_ok=True)
 
@@ -86,11 +92,13 @@ class Root:
             return
         with tempfile.TemporaryDirectory(prefix="symmv-") as folder:
             path = Path(folder) / name.rsplit("/", 1)[-1]
-            self._fs.get_file(self.path(name), str(path))
+            with _remote_errors(self.url):
+                self._fs.get_file(self.path(name), str(path))
             yield path
 
     def exists(self, name: str) -> bool:
-        return bool(self._fs.exists(self.path(name)))
+        with _remote_errors(self.url):
+            return bool(self._fs.exists(self.path(name)))
 
     def names(self, folder: str) -> list[str]:
         """Names of the finished files directly in a folder, sorted; empty where there is none."""
@@ -98,8 +106,10 @@ class Root:
             if self.is_local:
                 found = [item.name for item in os.scandir(self.path(folder)) if item.is_file()]
             else:
-                listing = self._fs.ls(self.path(folder), detail=False, refresh=True)
-                found = [item.rstrip("/").rsplit("/", 1)[-1] for item in listing]
+                with _remote_errors(self.url):
+                    listing = self._fs.ls(self.path(folder), detail=True, refresh=True)
+                files = [item["name"] for item in listing if item["type"] == "file"]
+                found = [name.rsplit("/", 1)[-1] for name in files]
         except (FileNotFoundError, NotADirectoryError):
             return []
         return sorted(name for name in found if not name.startswith(".part-"))
@@ -127,3 +137,20 @@ def disk_errors(folder: Path) -> Iterator[None]:
         if error.errno in _DISK_ERRORS:
             raise StopRun(f"cannot write to {folder}: {_DISK_ERRORS[error.errno]}") from error
         raise
+
+
+@contextmanager
+def _remote_errors(url: str, *, writing: bool = False) -> Iterator[None]:
+    """Turn whatever a remote file system raises into a `StopRun` that names the root.
+
+    Every fsspec implementation raises its own library's errors. Only a file that is not
+    there passes, unless it was to be written: then it is the bucket that is not there.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, FileNotFoundError) and not writing:
+            raise
+        cause = str(error).splitlines()[0] if str(error) else type(error).__name__
+        doing = "write to" if writing else "read from"
+        raise StopRun(f"cannot {doing} the data root {url}: {cause}") from error

@@ -1,0 +1,102 @@
+"""Entries as lines, and splits that belong to songs and do not move."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from symmv_builder.errors import StopRun
+from symmv_builder.records import Entry, Source
+from symmv_builder.storage.manifests import (
+    assign_splits,
+    read_entries,
+    read_splits,
+    write_entries,
+    write_splits,
+)
+from symmv_builder.storage.root import Root
+
+SYMMV = {"train": 1000, "validation": 70, "test": 70}
+MUVISYNC = {"train": 8, "validation": 1, "test": 1}
+
+
+def entry(name: str) -> Entry:
+    video, music = Source("youtube", "KFNEtO7fO9M"), Source("file", f"{name}.cover")
+    return Entry(name, "symmv", f"song-of-{name}", video=video, music=music)
+
+
+def test_entries_come_back_sorted_one_a_line(tmp_path: Path) -> None:
+    root = Root(str(tmp_path))
+    assert read_entries(root, "symmv") == []
+    write_entries(root, "symmv", [entry("b"), entry("a")])
+    assert read_entries(root, "symmv") == [entry("a"), entry("b")]
+    assert len((tmp_path / "symmv" / "entries.jsonl").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize("line", ["{", "{}", '{"video": 1, "music": 2}', "[1]", '"text"', "null"])
+def test_a_line_that_is_no_entry_stops_with_its_number(tmp_path: Path, line: str) -> None:
+    root = Root(str(tmp_path))
+    write_entries(root, "symmv", [entry("a")])
+    root.write("symmv/entries.jsonl", (root.read("symmv/entries.jsonl") or b"") + line.encode())
+    with pytest.raises(StopRun, match=r"entries\.jsonl, line 2"):
+        read_entries(root, "symmv")
+
+
+def test_an_identifier_that_climbs_out_of_its_folder_is_no_entry(tmp_path: Path) -> None:
+    root = Root(str(tmp_path))
+    write_entries(root, "symmv", [entry("a")])
+    text = (root.read("symmv/entries.jsonl") or b"").decode()
+    root.write(
+        "symmv/entries.jsonl", text.replace('"entry_id": "a"', '"entry_id": "../a"').encode()
+    )
+    with pytest.raises(StopRun, match="entry_id"):
+        read_entries(root, "symmv")
+
+
+def test_splits_come_back(tmp_path: Path) -> None:
+    root = Root(str(tmp_path))
+    assert read_splits(root, "symmv") == {}
+    write_splits(root, "symmv", {"b": "test", "a": "train"})
+    assert read_splits(root, "symmv") == {"a": "train", "b": "test"}
+
+
+def test_1140_songs_are_split_as_the_paper_says() -> None:
+    splits = assign_splits((f"{n:05d}" for n in range(1140)), {}, SYMMV)
+    assert Counter(splits.values()) == {"train": 1000, "validation": 70, "test": 70}
+
+
+def test_748_songs_are_split_eight_to_one_to_one() -> None:
+    counts = Counter(assign_splits((f"{n:03d}" for n in range(748)), {}, MUVISYNC).values())
+    assert counts["train"] in (598, 599)
+    assert counts["validation"] in (74, 75)
+    assert counts["test"] in (74, 75)
+
+
+def test_two_covers_of_a_song_stand_in_one_split() -> None:
+    songs = [f"song-{n // 2}" for n in range(200)]
+    assert assign_splits(songs, {}, MUVISYNC) == assign_splits(set(songs), {}, MUVISYNC)
+
+
+def test_the_order_of_arrival_decides_nothing() -> None:
+    songs = [f"song-{n}" for n in range(300)]
+    assert assign_splits(songs, {}, SYMMV) == assign_splits(reversed(songs), {}, SYMMV)
+
+
+names = st.sets(st.text("abcdefgh-0123", min_size=1, max_size=8), max_size=60)
+
+
+@settings(max_examples=60, deadline=None)
+@given(before=names, added=names, shares=st.sampled_from([SYMMV, MUVISYNC]))
+def test_a_song_keeps_its_split_when_songs_are_added(
+    before: set[str], added: set[str], shares: dict[str, int]
+) -> None:
+    frozen = assign_splits(before, {}, shares)
+    after = assign_splits(before | added, frozen, shares)
+    assert {song: after[song] for song in before} == frozen
+    assert set(after) == before | added
+    total = sum(shares.values())
+    for split, share in shares.items():
+        wanted = share * len(after) / total
+        assert abs(list(after.values()).count(split) - wanted) < 2

@@ -1,0 +1,130 @@
+"""The data root: whole files or nothing, on a disk and in memory alike."""
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from symmv_builder.errors import StopRun
+from symmv_builder.storage.root import Root
+
+
+@pytest.fixture(params=["local", "memory"])
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Root]:
+    """A root of each kind; nothing of it is left when the test ends."""
+    if request.param == "local":
+        yield Root(str(tmp_path / "data"))
+        return
+    yield Root("memory://symmv-tests")
+    memory = fsspec.filesystem("memory")
+    if memory.exists("/symmv-tests"):
+        memory.rm("/symmv-tests", recursive=True)
+
+
+def test_what_is_written_is_read_back_and_overwritten(root: Root) -> None:
+    root.write("a/b.bin", b"one")
+    root.write("a/b.bin", b"two")
+    assert root.read("a/b.bin") == b"two"
+    assert root.exists("a/b.bin")
+    with root.as_local("a/b.bin") as path:
+        assert path.read_bytes() == b"two"
+
+
+def test_what_is_not_there_is_none_or_nothing_and_no_error(root: Root) -> None:
+    assert root.read("a/b.bin") is None
+    assert not root.exists("a/b.bin")
+    assert root.names("a") == []
+    root.remove("a/b.bin")
+
+
+def test_names_are_the_files_of_one_folder_in_order(root: Root) -> None:
+    for name in ("a/z", "a/b", "a/c", "x/y"):
+        root.write(name, b"")
+    assert root.names("a") == ["b", "c", "z"]
+    root.remove("a/c")
+    assert root.names("a") == ["b", "z"]
+
+
+def test_a_folder_is_no_file_of_its_folder(root: Root) -> None:
+    root.write("a/b", b"")
+    root.write("a/folder/c", b"")
+    assert root.names("a") == ["b"]
+
+
+def test_replacing_puts_the_file_in_place_when_the_block_ends(root: Root) -> None:
+    with root.replacing("a/b") as temporary:
+        temporary.write_bytes(b"whole")
+        assert not root.exists("a/b")
+        assert root.names("a") == []
+    assert root.read("a/b") == b"whole"
+    assert not temporary.exists()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, MemoryError])
+def test_whoever_stops_in_the_middle_leaves_what_was_there(
+    root: Root, error: type[BaseException]
+) -> None:
+    root.write("a/b", b"before")
+
+    def write_half() -> None:
+        with root.replacing("a/b") as temporary:
+            temporary.write_bytes(b"hal")
+            raise error
+
+    with pytest.raises(error):
+        write_half()
+    assert root.read("a/b") == b"before"
+    assert root.names("a") == ["b"]
+
+
+def test_what_a_killed_process_leaves_is_not_taken_for_a_file(tmp_path: Path) -> None:
+    root = Root(str(tmp_path))
+    root.write("a/b", b"whole")
+    (tmp_path / "a" / ".part-x7k2").write_bytes(b"hal")
+    assert root.names("a") == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(errno.ENOSPC, "disk is full"), (errno.EDQUOT, "quota"), (errno.EROFS, "read-only")],
+)
+def test_a_full_disk_stops_the_run_with_the_folder_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, words: str
+) -> None:
+    root = Root(str(tmp_path))
+    root.write("a/b", b"before")
+
+    def refuse(handle: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(StopRun, match=words) as caught:
+        root.write("a/b", b"after")
+    assert str(tmp_path) in str(caught.value)
+    assert root.read("a/b") == b"before"
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["b"]
+
+
+def test_another_error_of_the_system_passes_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(handle: int) -> None:
+        raise OSError(errno.EIO, "input/output error")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(OSError, match="input/output"):
+        Root(str(tmp_path)).write("a", b"")
+
+
+def test_a_url_that_nothing_can_open_stops_the_run() -> None:
+    with pytest.raises(StopRun, match="gopher"):
+        Root("gopher://host/folder")
+
+
+def test_a_root_in_a_place_that_is_a_file_stops_the_run(tmp_path: Path) -> None:
+    (tmp_path / "data").write_bytes(b"a file")
+    with pytest.raises(StopRun, match="data"):
+        Root(str(tmp_path / "data")).write("a", b"")
