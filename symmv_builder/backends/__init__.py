@@ -152,6 +152,12 @@ def hash_files(paths: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
+def hash_file(path: Path) -> str:
+    """sha256 of one file, as `sha256sum` prints it; remembered as in `hash_files`."""
+    facts = path.stat()
+    return _hash_file(path, facts.st_size, facts.st_mtime_ns)
+
+
 @lru_cache(maxsize=256)
 def _hash_file(path: Path, size: int, modified_ns: int) -> str:
     place = hashlib.sha256(f"{path.resolve()} {size} {modified_ns}".encode()).hexdigest()

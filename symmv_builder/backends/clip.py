@@ -1,0 +1,218 @@
+"""CLIP as OpenAI trained it, through transformers: embeddings of pictures and of words.
+
+No package carries the weights. They come from a folder (``SYMMV_MODEL_VIT_B_32`` or
+``SYMMV_MODEL_VIT_L_14_336``, holding what `hf download` gives) or from the model hub at
+a pinned revision, whose weights are compared with a known hash. A folder is compared
+with the hash in ``SYMMV_MODEL_..._SHA256`` where that is set. Either way the hash of what
+was loaded is part of the model's identity.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmv_builder.backends import (
+    About,
+    ModelHome,
+    ModelIdentity,
+    hash_file,
+    hash_files,
+    package_version,
+)
+from symmv_builder.errors import StopRun
+
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+DESCRIPTIONS = ("config.json", "preprocessor_config.json")
+TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"))
+
+
+class _Clip:
+    """One architecture; a subclass says which, and where its weights are published."""
+
+    name: ClassVar[str]
+    dimensions: ClassVar[int]
+    image_size: ClassVar[int]
+    patch_size: ClassVar[int]
+    repository: ClassVar[str]
+    revision: ClassVar[str]
+    published_sha256: ClassVar[str]
+
+    def __init__(self, home: ModelHome) -> None:
+        import torch
+        from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
+
+        if home.device.startswith("cuda") and not torch.cuda.is_available():
+            raise StopRun(f"{self.name}: device {home.device} was asked for, but there is no CUDA")
+        folder, weights = self._find(home)
+        self._device = home.device
+        self._type = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[
+            home.precision
+        ]
+        try:
+            model, report = CLIPModel.from_pretrained(
+                folder,
+                dtype=self._type,
+                local_files_only=True,
+                use_safetensors=weights.suffix == ".safetensors",
+                weights_only=True,
+                output_loading_info=True,
+            )
+            self._processor: Any = CLIPImageProcessorPil.from_pretrained(folder)
+            self._tokenizer: Any = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+        # Each format has errors of its own, pickle's among them, and all mean the same here.
+        except Exception as error:
+            first = str(error).strip().splitlines() or [type(error).__name__]
+            raise StopRun(f"{self.name} does not load from {folder}: {first[0]}") from error
+        if report["missing_keys"]:
+            raise StopRun(f"{weights} lacks {len(report['missing_keys'])} tensors of {self.name}")
+        self._check_shape(folder, model.config)
+        self._model: Any = model.to(self._device).eval()
+        self.scale = float(self._model.logit_scale.detach().float().exp())
+
+    @classmethod
+    def identify(cls, home: ModelHome) -> ModelIdentity:
+        folder, weights = cls._find(home)
+        parts = [folder / name for name in (*DESCRIPTIONS, *_tokenizer(folder))]
+        sha256 = hash_files([weights, *parts])
+        version = f"transformers {package_version('transformers')}"
+        return ModelIdentity(cls.name, version, sha256, precision=home.precision)
+
+    @classmethod
+    def about(cls) -> About:
+        how = f"{cls._variable()}=FOLDER, or the model hub ({cls.repository})"
+        return About(f"CLIP {cls.repository} (transformers)", "MIT", how)
+
+    def embed_images(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Embeddings float32 ``[n, dimensions]`` of RGB pictures uint8 ``[h, w, 3]``.
+
+        The shorter side is scaled to the model's (bicubic), the middle is taken; the
+        projection's output is not normalised.
+        """
+        import torch
+
+        given = self._processor(
+            images=list(pictures), return_tensors="pt", input_data_format="channels_last"
+        )
+        with torch.inference_mode():
+            pixels = given["pixel_values"].to(self._device, self._type)
+            return _array(self._model.get_image_features(pixel_values=pixels))
+
+    def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
+        """Embeddings float32 ``[n, dimensions]`` of words or sentences, not normalised."""
+        import torch
+
+        given = self._tokenizer(list(words), padding=True, truncation=True, return_tensors="pt")
+        with torch.inference_mode():
+            return _array(
+                self._model.get_text_features(
+                    input_ids=given["input_ids"].to(self._device),
+                    attention_mask=given["attention_mask"].to(self._device),
+                )
+            )
+
+    @classmethod
+    def _variable(cls) -> str:
+        return "SYMMV_MODEL_" + cls.name.upper().replace("-", "_")
+
+    @classmethod
+    def _find(cls, home: ModelHome) -> tuple[Path, Path]:
+        """Folder and weight file, complete and with the expected hash."""
+        package_version("transformers")
+        if cls.name in home.paths:
+            folder = Path(home.paths[cls.name]).expanduser()
+            expected = home.paths.get(f"{cls.name}.sha256", "")
+        else:
+            folder, expected = cls._fetch(), cls.published_sha256
+        weights = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
+        missing = [name for name in DESCRIPTIONS if not (folder / name).is_file()]
+        if weights is None or missing or not _tokenizer(folder):
+            lacks = missing or (["tokenizer.json"] if weights else [" or ".join(WEIGHTS)])
+            raise StopRun(f"{cls.name}: {folder} lacks {', '.join(lacks)}. {cls._how()}")
+        if expected and hash_file(weights) != expected.lower():
+            raise StopRun(
+                f"{cls.name}: {weights} has sha256 {hash_file(weights)}, expected {expected}; "
+                "it is damaged or another model"
+            )
+        return folder, weights
+
+    @classmethod
+    def _fetch(cls) -> Path:
+        """The pinned revision out of the hub's cache, else from the hub."""
+        import huggingface_hub as hub
+        from huggingface_hub import errors
+
+        wanted: dict[str, Any] = {
+            "repo_id": cls.repository,
+            "revision": cls.revision,
+            "allow_patterns": ["*.json", "merges.txt", "pytorch_model.bin"],
+        }
+        try:
+            return Path(hub.snapshot_download(**wanted, local_files_only=True))
+        except errors.LocalEntryNotFoundError:
+            if hub.constants.HF_HUB_OFFLINE:
+                cause = "HF_HUB_OFFLINE is set and they are not in the hub's cache"
+                raise StopRun(f"{cls.name} has no weights: {cause}. {cls._how()}") from None
+        try:
+            # The download repeats itself for half a minute where there is no network.
+            config = hub.hf_hub_url(cls.repository, "config.json", revision=cls.revision)
+            hub.get_hf_file_metadata(config, timeout=10)
+            return Path(hub.snapshot_download(**wanted))
+        except (errors.HTTPError, OSError, RuntimeError) as error:  # type: ignore[attr-defined]
+            cause = f"the model hub cannot be reached ({type(error).__name__})"
+            raise StopRun(f"{cls.name} has no weights: {cause}. {cls._how()}") from error
+
+    @classmethod
+    def _how(cls) -> str:
+        return (
+            f"Run `hf download {cls.repository} --revision {cls.revision} --local-dir FOLDER` "
+            f"where there is network and set {cls._variable()}=FOLDER"
+        )
+
+    @classmethod
+    def _check_shape(cls, folder: Path, config: Any) -> None:
+        found = (
+            config.projection_dim,
+            config.vision_config.image_size,
+            config.vision_config.patch_size,
+        )
+        if found != (cls.dimensions, cls.image_size, cls.patch_size):
+            wanted = f"{cls.dimensions}, {cls.image_size}, {cls.patch_size}"
+            raise StopRun(
+                f"{folder} is not {cls.name}: dimensions, image and patch size are "
+                f"{', '.join(map(str, found))} and not {wanted}"
+            )
+
+
+class VitB32(_Clip):
+    """ViT-B/32 at 224 pixels, 512 dimensions: SymMV's."""
+
+    name = "vit-b-32"
+    dimensions, image_size, patch_size = 512, 224, 32
+    repository = "openai/clip-vit-base-patch32"
+    revision = "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268"
+    published_sha256 = "a63082132ba4f97a80bea76823f544493bffa8082296d62d71581a4feff1576f"
+
+
+class VitL14At336(_Clip):
+    """ViT-L/14 at 336 pixels, 768 dimensions: MuVi-Sync's."""
+
+    name = "vit-l-14-336"
+    dimensions, image_size, patch_size = 768, 336, 14
+    repository = "openai/clip-vit-large-patch14-336"
+    revision = "ce19dc912ca5cd21c8a653c79e251e808ccabcd1"
+    published_sha256 = "c6032c2e0caae3dc2d4fba35535fa6307dbb49df59c7e182b1bc4b3329b81801"
+
+
+def _tokenizer(folder: Path) -> tuple[str, ...]:
+    """The first complete set of tokenizer files, empty where there is none."""
+    complete = (names for names in TOKENIZERS if all((folder / name).is_file() for name in names))
+    return next(complete, ())
+
+
+def _array(features: Any) -> NDArray[np.float32]:
+    """The projected embedding as numpy; transformers wraps it in its output record."""
+    tensor = getattr(features, "pooler_output", features)
+    return np.asarray(tensor.float().cpu().numpy(), dtype=np.float32)
