@@ -40,7 +40,10 @@ class Score:
 
 def read_score(name: str, *, expand_repeats: bool = False) -> Score:
     """A work of music21's corpus (``joplin/maple_leaf_rag``); `StopRun` where it is not there."""
-    from music21 import converter, corpus, exceptions21, repeat
+    try:
+        from music21 import converter, corpus, exceptions21, repeat
+    except ImportError:
+        raise StopRun("music21 is not installed; run: pip install music21") from None
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

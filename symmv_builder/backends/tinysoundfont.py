@@ -41,8 +41,12 @@ def render(
     The loudest sample is 0.8 of full scale: levels between notes are kept, the level of
     the whole is not.
     """
-    import tinysoundfont
-
+    try:
+        import tinysoundfont
+    except ImportError:
+        raise StopRun(
+            "tinysoundfont is not installed; run: pip install --no-deps tinysoundfont"
+        ) from None
     synth = tinysoundfont.Synth(gain=-12.0, samplerate=rate_hz)
     try:
         font = synth.sfload(str(soundfont or soundfont_path()))
