@@ -107,7 +107,7 @@ def test_results_and_rejections_lie_under_their_key(url: str, tmp_path: Path) ->
 
 def test_a_pickle_in_a_sidecar_is_not_opened(tmp_path: Path) -> None:
     class Trap:
-        def __reduce__(self) -> tuple[Any, tuple[str]]:
+        def __reduce__(self) -> Any:
             return (Path.touch, (tmp_path / "sprung",))
 
     path = tmp_path / "trap.npz"

@@ -1,0 +1,150 @@
+"""What both exports promise: stable numbers, whole files, the same bytes, clear refusals."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from symmv_builder.datasets.export import export
+from symmv_builder.errors import StopRun
+from symmv_builder.pipeline.events import Event
+from symmv_builder.storage.root import Root
+from tests.synthetic_rows import make_row
+
+WriteDataset = Callable[[str, list[dict[str, Any]]], Root]
+DATASETS = pytest.mark.parametrize("dataset", ["symmv", "muvisync"])
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def numbers(folder: Path) -> dict[str, str]:
+    lines = (folder / "index.csv").read_text().splitlines()[1:]
+    return {line.split(",")[1]: line.split(",")[0] for line in lines}
+
+
+@DATASETS
+def test_a_second_export_writes_nothing_and_another_folder_gets_the_same_bytes(
+    dataset: str, write_dataset: WriteDataset, tmp_path: Path
+) -> None:
+    root = write_dataset(dataset, [make_row(dataset, n) for n in range(3)])
+    first = export(root, dataset, tmp_path / "a")
+    before = files(tmp_path / "a")
+    assert first.entries == 3
+    assert first.written == len(before)
+    again = export(root, dataset, tmp_path / "a")
+    assert (again.written, again.unchanged, again.removed) == (0, first.written, 0)
+    export(root, dataset, tmp_path / "b")
+    assert files(tmp_path / "a") == files(tmp_path / "b") == before
+
+
+@DATASETS
+def test_an_entry_keeps_its_number_when_others_come_and_go(
+    dataset: str, write_dataset: WriteDataset, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    rows = [make_row(dataset, n) for n in range(6)]
+    export(write_dataset(dataset, [rows[2], rows[4]]), dataset, out)
+    first = numbers(out)
+    export(write_dataset(dataset, [rows[0], rows[2], rows[5]]), dataset, out)
+    second = numbers(out)
+    assert second == first | {"song-000": second["song-000"], "song-005": second["song-005"]}
+    assert len(set(second.values())) == 4
+    gone = first["song-004"]
+    assert [name for name in files(out) if gone in Path(name).name] == []
+    export(write_dataset(dataset, rows), dataset, out)
+    third = numbers(out)
+    assert {name: third[name] for name in second} == second
+    assert [name for name in files(out) if gone in Path(name).name]
+
+
+@DATASETS
+def test_a_file_that_was_damaged_or_deleted_is_written_again(
+    dataset: str, write_dataset: WriteDataset, tmp_path: Path
+) -> None:
+    root = write_dataset(dataset, [make_row(dataset, 0)])
+    export(root, dataset, tmp_path / "out")
+    before = files(tmp_path / "out")
+    damaged, deleted = sorted(before)[:2]
+    (tmp_path / "out" / damaged).write_bytes(b"x")
+    (tmp_path / "out" / deleted).unlink()
+    assert export(root, dataset, tmp_path / "out").written == 2
+    assert files(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "index,entry_id\n../../x,song-000\n",
+        "index,entry_id\n1,song-000\n",
+        "index,entry_id\n00000,song-000\n",
+        "index,entry_id\n00001,a\n00001,b\n",
+        "index,entry_id\n00001,a\n00002,a\n",
+        "index,entry_id\n00001\n",
+        "name\nvalue\n",
+        "\xff\xfe",
+    ],
+)
+def test_a_foreign_index_is_refused_before_anything_is_written(
+    text: str, write_dataset: WriteDataset, tmp_path: Path
+) -> None:
+    root, out = write_dataset("symmv", [make_row("symmv", 0)]), tmp_path / "out"
+    out.mkdir()
+    (out / "index.csv").write_bytes(text.encode("latin-1"))
+    before = files(out)
+    with pytest.raises(StopRun, match=r"index\.csv.*another folder"):
+        export(root, "symmv", out)
+    assert files(out) == before
+
+
+def test_one_datasets_folder_is_refused_by_the_other(
+    write_dataset: WriteDataset, tmp_path: Path
+) -> None:
+    export(write_dataset("symmv", [make_row("symmv", 0)]), "symmv", tmp_path / "out")
+    root = write_dataset("muvisync", [make_row("muvisync", 0)])
+    with pytest.raises(StopRun, match="another folder"):
+        export(root, "muvisync", tmp_path / "out")
+
+
+def test_what_cannot_be_exported_is_one_clear_line(tmp_path: Path) -> None:
+    root = Root(str(tmp_path / "root"))
+    with pytest.raises(StopRun, match="symmv build symmv"):
+        export(root, "symmv", tmp_path / "out")
+    with pytest.raises(StopRun, match="known: symmv, muvisync"):
+        export(root, "jamendo", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_target_that_is_a_file_is_refused(write_dataset: WriteDataset, tmp_path: Path) -> None:
+    root = write_dataset("symmv", [make_row("symmv", 0)])
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(StopRun, match="not a folder"):
+        export(root, "symmv", tmp_path / "out")
+
+
+def test_a_long_export_tells_how_far_it_is(
+    write_dataset: WriteDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("symmv_builder.datasets.export._NOTE_EVERY", 2)
+    told: list[Event] = []
+    root = write_dataset("muvisync", [make_row("muvisync", n, seconds=2) for n in range(5)])
+    export(root, "muvisync", tmp_path / "out", tell=told.append)
+    assert [event.detail for event in told] == [
+        "muvisync: 2 of 5 entries exported",
+        "muvisync: 4 of 5 entries exported",
+    ]
+
+
+def test_a_root_in_memory_is_exported_too(tmp_path: Path) -> None:
+    from symmv_builder.schema import arrow_schema
+    from symmv_builder.storage.shards import ShardWriter, as_plain, write_receipt
+
+    root = Root(f"memory://export-{tmp_path.name}")
+    shards = ShardWriter(root, "muvisync", arrow_schema("muvisync")).write(
+        [make_row("muvisync", 0)]
+    )
+    write_receipt(root, "muvisync", {"shards": as_plain(shards)})
+    assert export(root, "muvisync", tmp_path / "out").entries == 1
