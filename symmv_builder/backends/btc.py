@@ -28,7 +28,10 @@ BINS, BINS_PER_OCTAVE, HOP = 144, 24, 2048
 BLOCK_S, BLOCK_FRAMES = 10, 108
 WIDTH, HEADS, LAYERS, CLASSES = 128, 4, 8, 170
 # In the order of the classes; the second "min" is minmaj7, which MuVi-Sync does not have.
-QUALITIES = tuple("min maj dim aug min6 maj6 min7 min maj7 7 dim7 hdim7 sus2 sus4".split())
+QUALITIES = (
+    *("min", "maj", "dim", "aug", "min6", "maj6", "min7"),
+    *("min", "maj7", "7", "dim7", "hdim7", "sus2", "sus4"),
+)
 LABELS = (
     *(muvisync_label(root, quality) for root in range(12) for quality in QUALITIES),
     NO_CHORD,

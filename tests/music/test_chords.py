@@ -1,0 +1,184 @@
+"""Chords against every released file at hand, against chorder, and against stand-ins."""
+
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from symmv_builder.backends import ModelHome, load
+from symmv_builder.backends.midi import read_beats, read_notes
+from symmv_builder.errors import Reason, RejectEntry
+from symmv_builder.music.chords import (
+    name_chords,
+    normalise_chords,
+    recognise_chords,
+    voice_chords,
+)
+from symmv_builder.records import Beats, Chords, Key, Notes
+from symmv_builder.vocab import MUVISYNC_LABELS, SYMMV_LABELS, SYMMV_ROOTS
+
+TICKS_PER_S = 440
+
+
+@pytest.fixture(scope="module")
+def chorder() -> object:
+    pytest.importorskip("chorder")
+    return load("symbolic_chords", "chorder", ModelHome())
+
+
+def steady(count: int, gap_s: float = 0.5, bar: int = 4) -> Beats:
+    return Beats(times_s=np.arange(count) * gap_s, positions=np.arange(count) % bar + 1)
+
+
+def blocks(*chords: tuple[float, float, tuple[int, ...]]) -> Notes:
+    rows = sorted((start, pitch, end) for start, end, pitches in chords for pitch in pitches)
+    table = np.array(rows)
+    return Notes(table[:, 0], table[:, 2], table[:, 1], np.full(len(rows), 64))
+
+
+C, G7, AM = (48, 60, 64, 67), (43, 59, 62, 65, 67), (45, 60, 64, 69)
+
+
+def spans(chords: Chords) -> list[tuple[float, float, str]]:
+    fields = (chords.starts_s.tolist(), chords.ends_s.tolist(), chords.labels)
+    return [(round(a, 6), round(b, 6), c) for a, b, c in zip(*fields, strict=True)]
+
+
+def test_one_chord_a_beat_and_equal_neighbours_are_joined(chorder: object) -> None:
+    notes = blocks((0, 2, C), (2, 3, G7), (3, 4, AM))
+    named = name_chords(notes, steady(8), model=chorder)  # type: ignore[arg-type]
+    assert spans(named) == [(0, 2, "CM"), (2, 3, "G7"), (3, 4, "Am")]
+
+
+def test_chords_follow_beats_that_are_not_steady(chorder: object) -> None:
+    beats = Beats(times_s=[1.0, 1.4, 2.4, 2.9, 3.6], positions=[1, 2, 3, 4, 1])
+    notes = blocks((1.0, 2.4, C), (2.4, 3.6, G7))
+    named = name_chords(notes, beats, model=chorder)  # type: ignore[arg-type]
+    assert spans(named) == [(1.0, 2.4, "CM"), (2.4, 3.6, "G7")]
+
+
+def test_an_upbeat_before_the_first_beat_gets_a_chord(chorder: object) -> None:
+    beats = Beats(times_s=[1.0, 1.5, 2.0, 2.5], positions=[1, 2, 3, 4])
+    notes = blocks((0.0, 1.0, G7), (1.0, 3.0, C))
+    named = name_chords(notes, beats, model=chorder)  # type: ignore[arg-type]
+    assert spans(named) == [(0.0, 1.0, "G7"), (1.0, 3.0, "CM")]
+
+
+def test_silence_and_half_diminished_chords_are_gaps(chorder: object) -> None:
+    notes = blocks((0, 1, C), (2, 3, (47, 62, 65, 69, 74, 81)), (3, 4, C))
+    named = name_chords(notes, steady(8), model=chorder)  # type: ignore[arg-type]
+    assert spans(named) == [(0, 1, "CM"), (3, 4, "CM")]
+
+
+def test_all_twelve_roots_are_named(chorder: object) -> None:
+    for root, name in enumerate(SYMMV_ROOTS):
+        notes = blocks((0, 2, tuple(p + root for p in C)))
+        named = name_chords(notes, steady(4), model=chorder)  # type: ignore[arg-type]
+        assert named.labels == (f"{name}M",)
+
+
+def test_no_notes_have_no_chords(chorder: object) -> None:
+    named = name_chords(Notes([], [], [], []), steady(4), model=chorder)  # type: ignore[arg-type]
+    assert named.labels == ()
+
+
+def test_one_beat_is_a_rejection(chorder: object) -> None:
+    with pytest.raises(RejectEntry) as caught:
+        name_chords(blocks((0, 1, C)), steady(1), model=chorder)  # type: ignore[arg-type]
+    assert caught.value.reason is Reason.NO_BEATS
+
+
+def test_the_released_chord_files_are_reproduced_and_completed(
+    chorder: object, shared_data: Path
+) -> None:
+    files = sorted((shared_data / "symmv/texture").glob("*.mid"))
+    assert len(files) == 60
+    differ, roots = [], set()
+    for path in files:
+        notes, beats = read_notes(path), read_beats(path)
+        released, complete = (
+            name_chords(notes, beats, variant=variant, model=chorder)  # type: ignore[arg-type]
+            for variant in ("released", "complete")
+        )
+        lines = [
+            f"{a * TICKS_PER_S:.0f} {b * TICKS_PER_S:.0f} {label}"
+            for a, b, label in spans(released)
+        ]
+        text = (shared_data / "symmv/chord" / f"{path.stem.removesuffix('_new')}.txt").read_text()
+        if lines != [line.strip() for line in text.splitlines() if line.strip()]:
+            differ.append(path.stem)
+        assert set(complete.labels) <= set(SYMMV_LABELS)
+        ours = by_beat(complete)
+        assert all(ours[beat] == label for beat, label in by_beat(released).items()), path.stem
+        roots |= {label[:2] for label in ours.values()}
+    assert differ == []
+    assert {"Eb", "Bb"} <= roots
+
+
+def by_beat(chords: Chords) -> dict[int, str]:
+    return {
+        beat: label
+        for start, end, label in spans(chords)
+        for beat in range(round(start * 2), round(end * 2))
+    }
+
+
+class StandIn:
+    rate_hz = 8000
+    mono = True
+
+    def __init__(self, *found: tuple[float, float, str]) -> None:
+        self.found = Chords([f[0] for f in found], [f[1] for f in found], [f[2] for f in found])
+
+    def recognise(self, samples: NDArray[np.float32]) -> Chords:
+        assert samples.shape[1] == 1
+        return self.found
+
+
+def sound(folder: Path, duration_s: float) -> Path:
+    path = folder / "sound.wav"
+    with wave.open(str(path), "wb") as out:
+        out.setparams((1, 2, 8000, 0, "NONE", ""))
+        out.writeframes(bytes(2 * round(8000 * duration_s)))
+    return path
+
+
+def test_each_second_has_the_label_that_covers_most_of_it(tmp_path: Path) -> None:
+    model = StandIn((0, 1.4, "C"), (1.4, 1.7, "G:7"), (1.7, 2.1, "C"), (2.1, 9.0, "A:min7"))
+    chords = recognise_chords(sound(tmp_path, 3.5), model=model)
+    assert spans(chords) == [
+        (0, 1, "C"), (1, 2, "C"), (2, 3, "A:min7"), (3, 3.5, "A:min7"),
+    ]  # fmt: skip
+
+
+def test_what_the_model_leaves_open_is_no_chord(tmp_path: Path) -> None:
+    chords = recognise_chords(sound(tmp_path, 3), model=StandIn((0.6, 1.6, "C")))
+    assert chords.labels == ("N", "C", "N")
+
+
+def test_a_finer_grid_can_be_asked_for(tmp_path: Path) -> None:
+    model = StandIn((0, 0.5, "C"), (0.5, 2, "D"))
+    assert recognise_chords(sound(tmp_path, 1), hop_s=0.5, model=model).labels == ("C", "D")
+
+
+def test_a_quality_sounds_its_own_intervals() -> None:
+    chords = Chords([0, 1, 2, 3], [1, 2, 3, 4], ["B:dim7", "N", "B:hdim7", "C"])
+    notes = voice_chords(chords)
+    heard = {t: notes.pitches[notes.starts_s == t].tolist() for t in (0, 1, 2, 3)}
+    assert heard == {0: [71, 74, 77, 80], 1: [], 2: [71, 74, 77, 81], 3: [60, 64, 67]}
+
+
+def test_chords_move_to_c_major_or_a_minor() -> None:
+    chords = Chords([0, 1, 2], [1, 2, 3], ["E", "N", "B:7"])
+    assert normalise_chords(chords, Key("E", "major", 1.0)).labels == ("C", "N", "G:7")
+    assert normalise_chords(chords, Key("C#", "minor", 1.0)).labels == ("C", "N", "G:7")
+    assert normalise_chords(chords, Key("E-", "major", 1.0)).labels == ("C#", "N", "G#:7")
+
+
+def test_every_label_can_be_voiced_and_moved() -> None:
+    times = np.arange(157.0)
+    chords = Chords(times, times + 1, MUVISYNC_LABELS)
+    assert len(np.unique(voice_chords(chords).starts_s)) == 156
+    assert sorted(normalise_chords(chords, Key("F#", "major", 1)).labels) == sorted(MUVISYNC_LABELS)

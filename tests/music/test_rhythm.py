@@ -1,0 +1,108 @@
+"""Quantising against hand-made beats; tracking against a stand-in model."""
+
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from symmv_builder.errors import Reason, RejectEntry
+from symmv_builder.music.rhythm import quantise, track_beats
+from symmv_builder.records import Beats, Notes
+
+STEADY = Beats(times_s=np.arange(1, 9) * 0.5, positions=[3, 4, 1, 2, 3, 4, 1, 2])
+
+
+def notes(*rows: tuple[float, float, int, int]) -> Notes:
+    table = np.array(rows, dtype=float).reshape(-1, 4)
+    return Notes(table[:, 0], table[:, 1], table[:, 2], table[:, 3])
+
+
+def test_steps_count_from_the_first_downbeat() -> None:
+    grid = quantise(notes((0.5, 1.0, 60, 64), (1.49, 1.9, 60, 64), (1.63, 2.0, 62, 64)), STEADY)
+    assert grid.onset_steps.tolist() == [-8, 0, 1]
+    assert grid.duration_steps.tolist() == [4, 3, 3]
+    assert grid.starts_s == pytest.approx([0.5, 1.5, 1.625])
+    assert grid.ends_s == pytest.approx([1.0, 1.875, 2.0])
+
+
+def test_the_grid_goes_on_before_the_first_and_after_the_last_beat() -> None:
+    beats = Beats(times_s=[1.0, 1.4, 2.4], positions=[1, 2, 3])
+    grid = quantise(notes((0.2, 0.3, 60, 64), (3.9, 4.4, 60, 64)), beats)
+    assert grid.onset_steps.tolist() == [-8, 14]
+    assert grid.ends_s[1] == pytest.approx(4.4)
+
+
+def test_a_note_lasts_one_step_at_least() -> None:
+    grid = quantise(notes((1.5, 1.51, 60, 64)), STEADY)
+    assert grid.duration_steps.tolist() == [1]
+    assert grid.ends_s == pytest.approx([1.625])
+
+
+def test_two_notes_of_one_pitch_on_one_step_become_one() -> None:
+    played = notes((1.48, 1.6, 60, 90), (1.49, 2.5, 64, 50), (1.52, 2.0, 60, 40))
+    grid = quantise(played, STEADY)
+    assert grid.pitches.tolist() == [60, 64]
+    assert grid.velocities.tolist() == [90, 50]
+    assert grid.duration_steps.tolist() == [4, 8]
+
+
+def test_notes_on_one_step_are_sorted_by_pitch() -> None:
+    grid = quantise(notes((1.48, 2.0, 67, 64), (1.5, 2.0, 60, 64)), STEADY)
+    assert grid.pitches.tolist() == [60, 67]
+
+
+def test_the_grid_follows_a_tempo_that_changes() -> None:
+    beats = Beats(times_s=[0, 0.5, 1.2, 2.2], positions=[1, 2, 3, 4])
+    grid = quantise(notes((0.25, 0.5, 60, 64), (0.85, 1.7, 60, 64)), beats)
+    assert grid.onset_steps.tolist() == [2, 6]
+    assert grid.duration_steps.tolist() == [2, 4]
+
+
+def test_without_a_downbeat_the_first_beat_tells_where_the_bar_began() -> None:
+    beats = Beats(times_s=[1.0, 1.5], positions=[3, 4])
+    assert quantise(notes((1.0, 1.5, 60, 64)), beats).onset_steps.tolist() == [8]
+
+
+def test_no_notes_make_an_empty_grid() -> None:
+    assert len(quantise(notes(), STEADY).pitches) == 0
+
+
+def test_fewer_than_two_beats_are_a_rejection() -> None:
+    with pytest.raises(RejectEntry) as caught:
+        quantise(notes((0, 1, 60, 64)), Beats(times_s=[1.0], positions=[1]))
+    assert caught.value.reason is Reason.NO_BEATS
+
+
+class StandIn:
+    rate_hz = 8000
+    mono = True
+
+    def __init__(self, beats: Beats) -> None:
+        self.beats = beats
+        self.shape: tuple[int, ...] = ()
+
+    def track(self, samples: NDArray[np.float32]) -> Beats:
+        self.shape = samples.shape
+        return self.beats
+
+
+def silent_wav(path: Path) -> Path:
+    with wave.open(str(path), "wb") as out:
+        out.setparams((2, 2, 16000, 0, "NONE", ""))
+        out.writeframes(bytes(16000 * 4))
+    return path
+
+
+def test_the_model_gets_sound_at_the_rate_that_it_asks_for(tmp_path: Path) -> None:
+    model = StandIn(STEADY)
+    assert track_beats(silent_wav(tmp_path / "a.wav"), model=model) is STEADY
+    assert model.shape == (8000, 1)
+
+
+def test_a_recording_without_beats_is_a_rejection(tmp_path: Path) -> None:
+    model = StandIn(Beats(times_s=[], positions=[]))
+    with pytest.raises(RejectEntry) as caught:
+        track_beats(silent_wav(tmp_path / "a.wav"), model=model)
+    assert caught.value.reason is Reason.NO_BEATS
