@@ -160,6 +160,9 @@ def make_media(
     Raises `StopRun` where a package that brings scores, soundfont or clips is missing.
     """
     wanted = plans() if wanted is None else wanted
+    # What a killed run had begun; one process at a time makes a demo.
+    for begun in folder.glob("*/.*.part"):
+        begun.unlink()
     performances: dict[tuple[str, int, float], Performance] = {}
     truths = []
     for number, plan in enumerate(wanted, start=1):

@@ -98,6 +98,14 @@ def test_an_interrupted_run_leaves_no_half_file(
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+def test_what_a_killed_run_had_begun_is_cleared_away(tmp_path: Path) -> None:
+    begun = tmp_path / "symmv" / ".a.video.mp4.123.part"
+    begun.parent.mkdir()
+    begun.write_bytes(b"half")
+    make_media(tmp_path, progress=lambda _: None, wanted=WANTED[2:3])
+    assert not begun.exists()
+
+
 def test_the_whole_plan_has_pairs_videos_and_every_rejection() -> None:
     wanted = plans()
     paths = [plan.path for plan in wanted]
