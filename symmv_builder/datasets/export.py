@@ -70,7 +70,7 @@ class _Folder:
 
     def __init__(self, path: Path) -> None:
         if path.exists() and not path.is_dir():
-            raise StopRun(f"{path} is not a folder; give another with --out")
+            raise StopRun(f"{path} is not a folder; give another")
         self.path = path
         self.root = Root(str(path.absolute()))
         self.written = self.unchanged = self.removed = 0

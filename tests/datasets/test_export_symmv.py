@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from symmv_builder.backends.midi import read_notes
 from symmv_builder.datasets.export import export
 from symmv_builder.storage.root import Root
 from tests.synthetic_rows import make_row
@@ -115,6 +116,24 @@ def test_the_relation_is_the_one_of_released_files(shared_data: Path) -> None:
         _, (_, notes) = read_midi(released)
         _, (_, texture) = read_midi(path)
         assert texture == as_released_texture(notes)
+
+
+def test_released_notes_are_exported_as_the_released_files(
+    write_dataset: WriteDataset, shared_data: Path, tmp_path: Path
+) -> None:
+    textures = sorted((shared_data / "symmv" / "texture").glob("*.mid"))[:6]
+    rows = []
+    for number, path in enumerate(textures):
+        notes = read_notes(shared_data / "symmv" / "midi" / path.name.replace("_new", ""))
+        row = make_row("symmv", number, seconds=1)
+        for name in ("starts_s", "ends_s", "pitches", "velocities"):
+            row[f"notes_{name}"] = getattr(notes, name)
+        rows.append(row)
+    export(write_dataset("symmv", rows), "symmv", tmp_path / "out")
+    for number, path in enumerate(textures, start=1):
+        _, (_, texture) = read_midi(path)
+        _, (_, ours) = read_midi(tmp_path / "out" / "midi" / "texture" / f"{number:05d}_new.mid")
+        assert ours == texture
 
 
 def test_a_key_struck_again_ends_and_a_double_is_one_note(
