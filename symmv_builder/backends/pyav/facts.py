@@ -17,6 +17,7 @@ from symmv_builder.backends.pyav.opening import (
     best_video,
     bound_threads,
     opened,
+    packets,
     time_origin_s,
     too_long,
 )
@@ -37,7 +38,9 @@ def probe(path: Path, sha256: str, *, limits: Limits = DEFAULT_LIMITS) -> Asset:
     with opened(path, limits) as container:
         video, audio = best_video(container), best_audio(container)
         if video is None and audio is None:
-            raise RejectEntry(Reason.NOT_MEDIA, f"{path.name} has no sound and no video")
+            raise RejectEntry(
+                Reason.NOT_MEDIA, f"{path.name} has neither sound nor video to decode"
+            )
         picture, sound, duration_s = _read_through(path, container, (video, audio), limits)
         if duration_s > limits.max_duration_s:
             raise too_long(path, duration_s, limits)
@@ -69,7 +72,7 @@ def _read_through(
     first: dict[int, Any] = {}
     watch = Completeness(path, container, limits)
     origin_s, end_s = time_origin_s(container), 0.0
-    for packet in container.demux():
+    for packet in packets(path, container):
         packet_end_s, index = watch.saw(packet), packet.stream.index
         if index not in wanted:
             continue

@@ -1,6 +1,6 @@
 """Opening an untrusted file, choosing its streams, and noticing what is missing from it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,12 +77,17 @@ def best_video(container: InputContainer) -> VideoStream | None:
 
     Not the largest: a player, OpenCV and PySceneDetect show the first one too.
     """
-    return _main([s for s in container.streams.video if not s.disposition & COVER_ART])
+    return _main([s for s in _decodable(container.streams.video) if not s.disposition & COVER_ART])
 
 
 def best_audio(container: InputContainer) -> AudioStream | None:
     """The first stream marked as default, else the first."""
-    return _main(list(container.streams.audio))
+    return _main(_decodable(container.streams.audio))
+
+
+def _decodable(streams: Iterable[S]) -> list[S]:
+    """Streams for which this FFmpeg has a decoder; PyAV gives the others no context."""
+    return [stream for stream in streams if stream.codec_context is not None]
 
 
 def _main(streams: list[S]) -> S | None:
@@ -110,11 +115,26 @@ def decoded(
     """
     bound_threads(stream)
     watch = Completeness(path, container, limits)
-    for packet in container.demux():
+    for packet in packets(path, container):
         watch.saw(packet)
         if packet.stream.index == stream.index:
             yield from watch.decode(packet)
     watch.check()
+
+
+def packets(path: Path, container: InputContainer) -> "Iterator[Packet[Any]]":
+    """Packets of every stream, in the order of the file."""
+    demuxed = container.demux()
+    while True:
+        try:
+            packet = next(demuxed)
+        except StopIteration:
+            return
+        except IndexError as error:
+            # PyAV knows the streams that were there when the file was opened, no others.
+            detail = f"{path.name} begins a new stream in the middle"
+            raise RejectEntry(Reason.UNREADABLE, detail) from error
+        yield packet
 
 
 def bound_threads(stream: AudioStream | VideoStream) -> None:
@@ -189,7 +209,7 @@ def _check_header(path: Path, container: InputContainer, limits: Limits) -> None
     stated_s = (container.duration or 0) / av.time_base
     if stated_s > limits.max_duration_s:
         raise too_long(path, stated_s, limits)
-    for stream in container.streams.video:
+    for stream in _decodable(container.streams.video):
         if stream.width * stream.height > limits.max_pixels:
             raise too_large(path, stream.width, stream.height, limits)
         stream.codec_context.options = {"max_pixels": str(limits.max_pixels)}

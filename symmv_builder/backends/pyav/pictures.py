@@ -96,7 +96,9 @@ def frames(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[Frame]:
     with opened(path, limits) as container:
         stream = best_video(container)
         if stream is None:
-            raise RejectEntry(Reason.NO_VIDEO, f"{path.name} has no video stream")
+            raise RejectEntry(
+                Reason.NO_VIDEO, f"{path.name} has no video stream that can be decoded"
+            )
         origin_s, gap_s = time_origin_s(container), 1.0 / frame_rate_hz(stream)
         size: tuple[int, int] | None = None
         last: Frame | None = None

@@ -50,7 +50,9 @@ def read_sound(
     with opened(path, limits) as container:
         stream = best_audio(container)
         if stream is None:
-            raise RejectEntry(Reason.NO_AUDIO, f"{path.name} has no audio stream")
+            raise RejectEntry(
+                Reason.NO_AUDIO, f"{path.name} has no audio stream that can be decoded"
+            )
         placed = _Placed(path, limits, time_origin_s(container))
         for frame in decoded(path, container, stream, limits):
             placed.add(frame)

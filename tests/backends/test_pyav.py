@@ -1,0 +1,284 @@
+"""Reading media by timestamps, and putting aside what is damaged or hostile."""
+
+import struct
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from symmv_builder.backends.pyav import Limits, frames, probe, read_sound
+from symmv_builder.errors import Reason, RejectEntry
+from tests.media import Pictures, Samples, noise, paint, steady, tone, write_media
+
+RED, GREEN, BLUE = (200, 0, 0), (0, 200, 0), (0, 0, 200)
+SHA = "0" * 64
+
+
+def clip(path: Path, seconds: float = 2.0, **more: object) -> Path:
+    pictures = [noise(number) for number in range(round(seconds * 25))]
+    return write_media(
+        path,
+        Pictures(pictures, steady(len(pictures))),
+        Samples(tone(seconds)) if path.suffix == ".mkv" else Samples(tone(seconds), codec="aac"),
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def reason_of(action: object, *given: object, **settings: object) -> tuple[Reason, str]:
+    with pytest.raises(RejectEntry) as caught:
+        list(action(*given, **settings))  # type: ignore[operator]
+    return caught.value.reason, caught.value.detail
+
+
+def test_frames_of_variable_rate_keep_their_own_times(tmp_path: Path) -> None:
+    times = [0.0, 0.04, 0.5, 0.52, 3.0]
+    path = write_media(tmp_path / "v.mp4", Pictures([noise(n) for n in range(5)], times))
+    found = list(frames(path))
+    assert [frame.index for frame in found] == [0, 1, 2, 3, 4]
+    np.testing.assert_allclose([frame.time_s for frame in found], times, atol=1e-6)
+    np.testing.assert_allclose([f.duration_s for f in found[:4]], np.diff(times), atol=1e-6)
+
+
+def test_a_frame_is_what_pyav_itself_converts(tmp_path: Path) -> None:
+    import av
+
+    path = clip(tmp_path / "c.mp4")
+    with av.open(str(path)) as container:
+        expected = [f.to_ndarray(format="rgb24") for f in container.decode(video=0)]
+    found = list(frames(path))
+    assert len(found) == len(expected) == 50
+    for frame, picture in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(frame.rgb(), picture)
+    assert found[0].rgb() is found[0].rgb()
+
+
+@pytest.mark.parametrize("rotation", [90, 180, 270])
+def test_a_rotated_video_is_seen_upright_as_opencv_shows_it(tmp_path: Path, rotation: int) -> None:
+    cv2 = pytest.importorskip("cv2")
+    path = write_media(tmp_path / "r.mp4", Pictures([noise(1)] * 5, steady(5), rotation=rotation))
+    capture = cv2.VideoCapture(str(path))
+    shown = cv2.cvtColor(capture.read()[1], cv2.COLOR_BGR2RGB)
+    frame = next(frames(path))
+    assert frame.rgb().shape == shown.shape == (frame.height, frame.width, 3)
+    assert np.abs(frame.rgb().astype(int) - shown).mean() < 3
+    asset = probe(path, SHA)
+    assert (asset.width, asset.height) == (frame.width, frame.height)
+    assert asset.rotation_degrees == 360 - rotation
+    assert frame.small(10, 20).shape == (20, 10, 3)
+
+
+def test_pixels_that_are_not_square_are_made_square(tmp_path: Path) -> None:
+    wide = Pictures([paint(RED)] * 3, steady(3), aspect=Fraction(3, 2))
+    path = write_media(tmp_path / "a.mp4", wide)
+    frame = next(frames(path))
+    assert (frame.width, frame.height) == (96, 48)
+    assert frame.rgb().shape == (48, 96, 3)
+    assert (probe(path, SHA).width, probe(path, SHA).height) == (96, 48)
+
+
+def test_the_first_default_stream_is_the_video_and_cover_art_is_none(tmp_path: Path) -> None:
+    two = write_media(
+        tmp_path / "two.mkv",
+        Pictures([paint(RED)] * 3, steady(3)),
+        Pictures([paint(BLUE, 96, 128)] * 3, steady(3)),
+        Samples(tone(0.2)),
+    )
+    assert next(frames(two)).rgb()[0, -1].argmax() == 0
+    song = write_media(tmp_path / "song.mp4", Samples(tone(1), codec="aac"), cover=paint(RED))
+    assert probe(song, SHA).kind == "audio"
+    assert reason_of(frames, song)[0] is Reason.NO_VIDEO
+    assert read_sound(song).duration_s == pytest.approx(1.0, abs=0.15)
+
+
+def test_sound_is_silent_until_a_late_stream_starts(tmp_path: Path) -> None:
+    path = write_media(
+        tmp_path / "late.mkv",
+        Pictures([paint(RED)] * 50, steady(50)),
+        Samples(tone(1.0), start_s=0.75),
+    )
+    sound = read_sound(path)
+    assert sound.rate_hz == 8000
+    assert not sound.samples[:6000].any()
+    np.testing.assert_allclose(sound.samples[6000:14000], tone(1.0), atol=1e-6)
+
+
+def test_a_late_video_does_not_move_the_sound(tmp_path: Path) -> None:
+    late = Pictures([paint(RED)] * 5, [0.5 + time for time in steady(5)])
+    path = write_media(tmp_path / "late.mkv", late, Samples(tone(1.0)))
+    assert next(frames(path)).time_s == pytest.approx(0.5, abs=1e-3)
+    np.testing.assert_allclose(read_sound(path).samples, tone(1.0), atol=1e-6)
+
+
+def test_sound_after_a_gap_stays_at_its_time(tmp_path: Path) -> None:
+    path = write_media(tmp_path / "gap.mkv", Samples(tone(2.0), gap_s=0.5))
+    sound = read_sound(path).samples
+    np.testing.assert_allclose(sound[:8000], tone(2.0)[:8000], atol=1e-6)
+    assert not sound[8000:12000].any()
+    np.testing.assert_allclose(sound[12000:], tone(2.0)[8000:], atol=1e-6)
+
+
+def test_surround_sound_becomes_stereo_that_cannot_clip(tmp_path: Path) -> None:
+    loud = np.ones((8000, 6), np.float32)
+    path = write_media(tmp_path / "s.mkv", Samples(loud, layout="5.1"))
+    assert probe(path, SHA).audio_channels == 6
+    sound = read_sound(path).samples
+    assert sound.shape == (8000, 2)
+    np.testing.assert_allclose(sound, 1.0, atol=1e-4)
+    only_centre = np.zeros((8000, 6), np.float32)
+    only_centre[:, 2] = 0.5
+    path = write_media(tmp_path / "c.mkv", Samples(only_centre, layout="5.1"))
+    centre = 0.5 * np.sqrt(0.5) / (1 + 2 * np.sqrt(0.5))
+    np.testing.assert_allclose(read_sound(path).samples, centre, atol=1e-4)
+
+
+def test_mono_is_the_mean_and_the_rate_is_the_one_asked_for(tmp_path: Path) -> None:
+    path = write_media(tmp_path / "s.wav", Samples(tone(1.0, channels=2), layout="stereo"))
+    sound = read_sound(path, mono=True)
+    np.testing.assert_allclose(sound.samples[:, 0], tone(1.0, channels=2).mean(axis=1), atol=1e-6)
+    resampled = read_sound(path, mono=True, rate_hz=16000)
+    assert resampled.rate_hz == 16000
+    assert resampled.samples.shape == (16000, 1)
+    np.testing.assert_allclose(
+        resampled.samples[2000:-2000, 0],
+        tone(1.0, 16000, channels=2)[2000:-2000].mean(axis=1) * 0
+        + 0.25 * np.sin(2 * np.pi * 440 * np.arange(2000, 14000) / 16000)
+        + 0.25 * np.sin(2 * np.pi * 660 * np.arange(2000, 14000) / 16000),
+        atol=1e-3,
+    )
+
+
+def test_a_file_without_bytes_is_empty(tmp_path: Path) -> None:
+    path = tmp_path / "nothing.mp4"
+    path.touch()
+    for read in (read_sound, frames):
+        assert reason_of(read, path)[0] is Reason.EMPTY_FILE
+    assert reason_of(probe, path, SHA)[0] is Reason.EMPTY_FILE
+
+
+def test_a_wrong_extension_changes_nothing(tmp_path: Path) -> None:
+    path = clip(tmp_path / "c.mp4").rename(tmp_path / "c.mp3")
+    assert probe(path, SHA).kind == "video"
+    assert len(list(frames(path))) == 50
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\nother.ts\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile other.mp4\n",
+        '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011"></MPD>',
+        "[playlist]\nFile1=other.mp4\n",
+        "just some words\n",
+    ],
+)
+def test_a_playlist_under_a_video_name_is_not_media(tmp_path: Path, text: str) -> None:
+    clip(tmp_path / "other.mp4")
+    (tmp_path / "other.ts").write_bytes((tmp_path / "other.mp4").read_bytes())
+    path = tmp_path / "list.mp4"
+    path.write_text(text)
+    assert reason_of(frames, path)[0] is Reason.NOT_MEDIA
+    assert reason_of(read_sound, path)[0] is Reason.NOT_MEDIA
+    assert reason_of(probe, path, SHA)[0] is Reason.NOT_MEDIA
+
+
+def test_a_file_whose_index_is_missing_is_unreadable(tmp_path: Path) -> None:
+    data = clip(tmp_path / "c.mp4").read_bytes()
+    path = tmp_path / "cut.mp4"
+    path.write_bytes(data[: len(data) // 2])
+    assert reason_of(probe, path, SHA)[0] is Reason.UNREADABLE
+
+
+@pytest.mark.parametrize(("name", "options"), [("c.mp4", {"movflags": "faststart"}), ("c.mkv", {})])
+def test_a_file_cut_in_the_middle_is_unreadable_and_says_both_durations(
+    tmp_path: Path, name: str, options: dict[str, str]
+) -> None:
+    data = clip(tmp_path / name, 4.0, options=options).read_bytes()
+    path = tmp_path / f"cut-{name}"
+    path.write_bytes(data[: len(data) // 2])
+    for found in (
+        reason_of(probe, path, SHA),
+        reason_of(frames, path),
+        reason_of(read_sound, path),
+    ):
+        assert found[0] is Reason.UNREADABLE
+    assert "states 4.0 s but ends after" in reason_of(probe, path, SHA)[1]
+    lenient = Limits(min_share=0.1, max_bad_share=0.5)
+    assert len(list(frames(path, limits=lenient))) > 10
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_damage_is_read_or_put_aside_and_nothing_else(tmp_path: Path, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    data = bytearray(clip(tmp_path / "c.mp4", 1.0).read_bytes())
+    for place in random.integers(0, len(data), 60 if seed % 2 else 4000):
+        data[place] = int(random.integers(256))
+    path = tmp_path / "damaged.mp4"
+    path.write_bytes(bytes(data))
+    for read in (lambda: list(frames(path)), lambda: read_sound(path), lambda: probe(path, SHA)):
+        with suppress(RejectEntry):
+            read()
+
+
+def test_pictures_larger_than_the_limit_are_never_decoded(tmp_path: Path) -> None:
+    path = clip(tmp_path / "c.mp4")
+    reason, detail = reason_of(frames, path, limits=Limits(max_pixels=1000))
+    assert reason is Reason.TOO_LARGE
+    assert "64 x 48" in detail
+
+
+@pytest.mark.parametrize("side", [10_000, 60_000])
+def test_a_header_with_giant_dimensions_is_put_aside(tmp_path: Path, side: int) -> None:
+    path = tmp_path / "giant.avi"
+    write_media(path, Pictures([paint(RED)] * 3, steady(3), codec="rawvideo"))
+    data = path.read_bytes()
+    small, giant = struct.pack("<ii", 64, 48), struct.pack("<ii", side, side)
+    assert small in data
+    path.write_bytes(data.replace(small, giant))
+    # FFmpeg itself refuses what cannot be addressed, and shows no size then.
+    expected = Reason.TOO_LARGE if side == 10_000 else Reason.UNREADABLE
+    assert reason_of(probe, path, SHA)[0] is expected
+    assert reason_of(frames, path)[0] is expected
+
+
+def test_the_limit_holds_for_the_picture_as_it_is_displayed(tmp_path: Path) -> None:
+    wide = Pictures([paint(RED)] * 3, steady(3), aspect=Fraction(3, 2))
+    path = write_media(tmp_path / "a.mp4", wide)
+    assert len(list(frames(path, limits=Limits(max_pixels=96 * 48)))) == 3
+    reason, detail = reason_of(frames, path, limits=Limits(max_pixels=64 * 48))
+    assert reason is Reason.TOO_LARGE
+    assert "96 x 48" in detail
+
+
+def test_size_duration_and_channels_are_limited(tmp_path: Path) -> None:
+    path = clip(tmp_path / "c.mkv")
+    assert reason_of(probe, path, SHA, limits=Limits(max_size_bytes=10))[0] is Reason.TOO_LARGE
+    short = Limits(max_duration_s=1.0)
+    for found in (reason_of(frames, path, limits=short), reason_of(read_sound, path, limits=short)):
+        assert found[0] is Reason.TOO_LONG
+    many = write_media(tmp_path / "m.mkv", Samples(tone(1, channels=6), layout="5.1"))
+    assert reason_of(probe, many, SHA, limits=Limits(max_channels=4))[0] is Reason.TOO_LARGE
+
+
+def test_a_leap_in_timestamps_does_not_fill_the_memory(tmp_path: Path) -> None:
+    path = write_media(tmp_path / "leap.mkv", Samples(tone(1.0), gap_s=40_000.0))
+    assert reason_of(read_sound, path)[0] is Reason.TOO_LONG
+
+
+def test_a_stream_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
+    silent = write_media(tmp_path / "v.mp4", Pictures([paint(RED)] * 3, steady(3)))
+    assert reason_of(read_sound, silent)[0] is Reason.NO_AUDIO
+    song = write_media(tmp_path / "s.flac", Samples(tone(1.0)), container="matroska")
+    assert reason_of(frames, song)[0] is Reason.NO_VIDEO
+    assert reason_of(probe, tmp_path / "gone.mp4", SHA)[0] is Reason.UNREADABLE
+
+
+def test_facts_are_those_of_the_streams(tmp_path: Path) -> None:
+    asset = probe(clip(tmp_path / "c.mkv", 3.0), SHA)
+    assert asset.sha256 == SHA
+    assert asset.duration_s == pytest.approx(3.0, abs=0.05)
+    assert (asset.width, asset.height, asset.frame_rate_hz) == (64, 48, 25.0)
+    assert (asset.video_codec, asset.audio_codec) == ("h264", "pcm_f32le")
+    assert (asset.audio_rate_hz, asset.audio_channels) == (8000, 1)
+    assert asset.size_bytes == (tmp_path / "c.mkv").stat().st_size
