@@ -45,18 +45,18 @@ def assert_same(found: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None
                 assert got == value, name
 
 
-def test_plain_pyarrow(shard: tuple[str, Path, list[dict[str, Any]]]) -> None:
+def test_a_shard_opens_in_plain_pyarrow(shard: tuple[str, Path, list[dict[str, Any]]]) -> None:
     _, path, rows = shard
     assert_same(pq.read_table(path).to_pylist(), rows)
 
 
-def test_pandas(shard: tuple[str, Path, list[dict[str, Any]]]) -> None:
+def test_a_shard_opens_in_pandas(shard: tuple[str, Path, list[dict[str, Any]]]) -> None:
     pandas = pytest.importorskip("pandas", reason="pandas is not installed")
     _, path, rows = shard
     assert_same(pandas.read_parquet(path).to_dict("records"), rows)
 
 
-def test_polars(shard: tuple[str, Path, list[dict[str, Any]]]) -> None:
+def test_a_shard_opens_in_polars(shard: tuple[str, Path, list[dict[str, Any]]]) -> None:
     polars = pytest.importorskip("polars", reason="polars is not installed")
     dataset, path, rows = shard
     frame = polars.read_parquet(path)
@@ -76,7 +76,7 @@ def test_polars_scans_without_reading_the_features(
     ]
 
 
-def test_duckdb(shard: tuple[str, Path, list[dict[str, Any]]]) -> None:
+def test_a_shard_opens_in_duckdb(shard: tuple[str, Path, list[dict[str, Any]]]) -> None:
     duckdb = pytest.importorskip("duckdb", reason="duckdb is not installed")
     _, path, rows = shard
     with duckdb.connect() as connection:
@@ -90,7 +90,7 @@ def test_duckdb(shard: tuple[str, Path, list[dict[str, Any]]]) -> None:
     assert counted == [(row["entry_id"], len(row["notes_starts_s"])) for row in rows]
 
 
-def test_datasets(
+def test_a_shard_opens_in_hugging_face_datasets(
     shard: tuple[str, Path, list[dict[str, Any]]],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
