@@ -16,6 +16,7 @@ from symmv_builder.backends.pyav.opening import (
     best_audio,
     best_video,
     bound_threads,
+    check_picture_size,
     opened,
     packets,
     time_origin_s,
@@ -41,6 +42,8 @@ def probe(path: Path, sha256: str, *, limits: Limits = DEFAULT_LIMITS) -> Asset:
             raise RejectEntry(
                 Reason.NOT_MEDIA, f"{path.name} has neither sound nor video to decode"
             )
+        if video is not None:
+            check_picture_size(path, video, limits)
         picture, sound, duration_s = _read_through(path, container, (video, audio), limits)
         if duration_s > limits.max_duration_s:
             raise too_long(path, duration_s, limits)

@@ -154,6 +154,13 @@ def too_large(path: Path, width: int, height: int, limits: Limits) -> RejectEntr
     return RejectEntry(Reason.TOO_LARGE, f"{path.name} has pictures of {width} x {height}; {limit}")
 
 
+def check_picture_size(path: Path, stream: VideoStream, limits: Limits) -> None:
+    """Raise `RejectEntry` UNREADABLE where FFmpeg found no size that it is allowed to decode."""
+    if stream.width <= 0 or stream.height <= 0:
+        limit = f"it is damaged, or larger than {limits.max_pixels} pixels"
+        raise RejectEntry(Reason.UNREADABLE, f"{path.name} shows no picture size: {limit}")
+
+
 class Completeness:
     """Compares what a container promises with what its packets hold."""
 

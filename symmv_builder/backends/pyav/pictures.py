@@ -15,6 +15,7 @@ from symmv_builder.backends.pyav.opening import (
     DEFAULT_LIMITS,
     Limits,
     best_video,
+    check_picture_size,
     decoded,
     opened,
     time_origin_s,
@@ -99,6 +100,7 @@ def frames(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[Frame]:
             raise RejectEntry(
                 Reason.NO_VIDEO, f"{path.name} has no video stream that can be decoded"
             )
+        check_picture_size(path, stream, limits)
         origin_s, gap_s = time_origin_s(container), 1.0 / frame_rate_hz(stream)
         size: tuple[int, int] | None = None
         last: Frame | None = None
