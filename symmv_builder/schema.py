@@ -82,7 +82,8 @@ def _notes(prefix: str, what: str, take: str) -> tuple[Column, ...]:
     return (
         Column(f"{prefix}_starts_s", "list<float64>", "s, music", f"onsets of {what}, sorted",
                f"{take}.starts_s"),
-        Column(f"{prefix}_ends_s", "list<float64>", "s, music", f"ends of {what}", f"{take}.ends_s"),
+        Column(f"{prefix}_ends_s", "list<float64>", "s, music", f"ends of {what}",
+               f"{take}.ends_s"),
         Column(f"{prefix}_pitches", "list<uint8>", "MIDI number", f"pitches of {what}",
                f"{take}.pitches"),
         Column(f"{prefix}_velocities", "list<uint8>", "1-127", f"velocities of {what}",
@@ -149,8 +150,9 @@ SYMMV = (
            "semantic.values"),
     Column("motion", "list<float32>", "0-255", "mean absolute RGB difference over 0.2 s, at 5 Hz",
            "motion.values"),
-    Column("colour", "list<float16[12288]>", "", "RGB-uv log-chroma histogram, 3 x 64 x 64, at 1 Hz",
-           "colour.values"),
+    # Most bins of a histogram lie below what a half float can hold: a third would become 0.
+    Column("colour", "list<float32[12288]>", "share",
+           "RGB-uv log-chroma histogram, 3 x 64 x 64, at 1 Hz", "colour.values"),
     *_SCENES,
 )  # fmt: skip
 

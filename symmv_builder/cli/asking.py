@@ -152,9 +152,9 @@ def models(as_json: options.AsJson = False) -> None:
         return
     table = _table("slot", "model", "here", "licence", "weights")
     for row in rows:
-        here = ("yes" if row["trained"] else "yes, untrained") if row["here"] else "no"
+        answer = ("yes" if row["trained"] else "yes, untrained") if row["here"] else "no"
         weights = row["weights"] if row["here"] else row["problem"]
-        _row(table, row["slot"], row["name"], here, row["licence"], weights)
+        _row(table, row["slot"], row["name"], answer, row["licence"], weights)
     Console().print(table)
 
 

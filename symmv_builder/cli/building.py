@@ -1,7 +1,6 @@
 """`symmv build` and `symmv demo`: the main job."""
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -10,14 +9,12 @@ import typer
 from symmv_builder import datasets
 from symmv_builder.cli import options
 from symmv_builder.crawl.folder import find_entries
-from symmv_builder.datasets import questions
 from symmv_builder.datasets.build import Summary, build, take_in
 from symmv_builder.datasets.recipe import Recipe, make_plan, with_models
 from symmv_builder.errors import StopRun
 from symmv_builder.pipeline.pool import Effort
 from symmv_builder.report.progress import Progress
 from symmv_builder.settings import Settings
-from symmv_builder.storage import manifests
 
 Workers = Annotated[
     int | None,
@@ -88,7 +85,6 @@ def run_build(recipe: Recipe, settings: Settings, folder: Path | None, effort: E
     with Progress([use.makes for use in recipe.uses]) as progress:
         if found:
             take_in(root, ledger, found, recipe.name, progress.on_event)
-        progress.expect(len(manifests.read_entries(root, recipe.name)))
         return build(
             recipe,
             plan,
@@ -97,6 +93,7 @@ def run_build(recipe: Recipe, settings: Settings, folder: Path | None, effort: E
             options.Loader(settings.home),
             effort=effort,
             tell=progress.on_event,
+            expect=lambda total, settled: progress.expect(total, settled=settled),
         )
 
 
@@ -137,12 +134,3 @@ def trained_or_not(recipe: Recipe, settings: Settings) -> tuple[Recipe, str]:
         make_plan(untrained, settings.home)
         return untrained, str(error)
     return recipe, ""
-
-
-def state_of(settings: Settings, dataset: str) -> questions.Status:
-    return questions.status(settings.open_root(), settings.open_ledger(), dataset)
-
-
-def chosen_models(recipe: Recipe) -> Mapping[str, str]:
-    """Slot to backend of a recipe, for tables."""
-    return {use.step.slot: use.model for use in recipe.uses if use.step.slot and use.model}

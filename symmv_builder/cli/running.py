@@ -77,6 +77,12 @@ def export(
 ) -> None:
     """Write a built dataset in the layout of its paper's own release."""
     from symmv_builder.datasets.export import export as write
+    from symmv_builder.report.progress import Progress
 
-    summary = write(options.settings(root).open_root(), dataset, out)
-    sys.stdout.write(f"{summary.entries} entries of {dataset} written to {out}\n")
+    store = options.settings(root).open_root()
+    with Progress([]) as progress:
+        summary = write(store, dataset, out, tell=progress.on_event)
+    sys.stdout.write(
+        f"{summary.entries} entries of {dataset} in {out}: {summary.written} files written, "
+        f"{summary.unchanged} unchanged, {summary.removed} removed\n"
+    )

@@ -145,8 +145,11 @@ def build(
     *,
     effort: Effort,
     tell: Tell = lambda _: None,
+    expect: Callable[[int, int], object] = lambda total, settled: None,
 ) -> Summary:
     """Bring every entry of the manifest to its end and write the shards.
+
+    `expect` is called once with the number of entries and how many of them are settled.
 
     `StopRun` where the dataset has no entries.
     """
@@ -164,6 +167,7 @@ def build(
     ):
         return _summary(recipe, states, works, receipt, up_to_date=True)
     todo = [work for name, work in works.items() if not _stands(root, plan, work, states[name])]
+    expect(len(works), len(works) - len(todo))
     _run(recipe, plan, root, ledger, load_model, todo, states, effort, tell)
     states = find_states(ledger, plan, works)
     tell(Event("note", "", detail="writing shards"))
@@ -249,9 +253,7 @@ def _write_shards(
     def rows() -> Iterator[shards.Row]:
         for entry in made:
             keys = states[entry.entry_id].keys
-            records = {
-                name: sidecars.load(entry.entry_id, name, keys[name])[0] for name in needed
-            }
+            records = {name: sidecars.load(entry.entry_id, name, keys[name])[0] for name in needed}
             yield assemble_row(recipe.columns, entry, splits[entry.song_id], records)
 
     written = shards.ShardWriter(root, recipe.name, arrow_schema(recipe.name)).write(rows())
@@ -288,6 +290,4 @@ def _summary(
     made = sum(state.is_made for state in states.values())
     rejected = sum(state.rejection is not None for state in states.values())
     written = tuple(shards.Shard(**shard) for shard in receipt["shards"])  # type: ignore[attr-defined]
-    return Summary(
-        recipe.name, made, rejected, len(works) - made - rejected, written, up_to_date
-    )
+    return Summary(recipe.name, made, rejected, len(works) - made - rejected, written, up_to_date)

@@ -65,7 +65,7 @@ def make_plan(recipe: Recipe, home: ModelHome) -> Plan:
     wanted = {(use.step.slot, use.model) for use in recipe.uses if use.step.slot and use.model}
     models = {
         (slot, name): backends.backend_class(slot, name).identify(home)
-        for slot, name in sorted(wanted)  # type: ignore[type-var]
+        for slot, name in sorted(wanted)
         if slot and name
     }
     return Plan(recipe.name, recipe.uses, models)

@@ -75,7 +75,8 @@ def run_stage(
     is_midi = midi.is_midi(path)
     step, model = choose(name, backend, symbolic=is_midi)
     maker = _Maker(path, load_model, is_midi=is_midi, clip=model if step.slot == "clip" else None)
-    return maker.run(step, model, parse_settings(step, settings or {}))
+    record: Record = maker.run(step, model, parse_settings(step, settings or {}))
+    return record
 
 
 def choose(name: str, backend: str | None, *, symbolic: bool) -> tuple[Step, str | None]:

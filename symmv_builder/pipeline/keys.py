@@ -66,8 +66,7 @@ class Plan:
         keys: dict[str, str] = {}
         for use in self.uses:
             inputs = {
-                name: work.source(name) if name in RECORDINGS else keys[name]
-                for name in use.inputs
+                name: work.source(name) if name in RECORDINGS else keys[name] for name in use.inputs
             }
             keys[use.makes] = self._key(use, inputs)
         return keys

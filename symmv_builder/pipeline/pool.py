@@ -241,9 +241,7 @@ def _tell_end(tell: Callable[[Event], None], outcome: Outcome) -> None:
         tell(Event("entry", outcome.entry_id))
 
 
-def _serve(
-    pipe: Connection, plan: Plan, root_url: str, load_model: LoadModel, parent: int
-) -> None:
+def _serve(pipe: Connection, plan: Plan, root_url: str, load_model: LoadModel, parent: int) -> None:
     """A worker's life: take an entry, run it, say what became of it."""
     # Ctrl-C reaches the whole process group; the parent alone decides what happens then.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

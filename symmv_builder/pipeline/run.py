@@ -165,6 +165,7 @@ def run_entry(
     `StopRun` and bugs pass through; what was made before them is stored.
     """
     run = _EntryRun(work, plan, root, load_model, tell)
+    run.sidecars.sweep(work.entry_id)
     with run.open:
         for use in plan.uses:
             try:

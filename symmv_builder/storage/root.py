@@ -8,14 +8,18 @@ no half-written file under a final name.
 import errno
 import os
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from symmv_builder.errors import StopRun
+
+_PART = ".part-"
+_LEFT_BEHIND_S = 3600.0
 
 _DISK_ERRORS = {
     errno.ENOSPC: "the disk is full",
@@ -68,7 +72,7 @@ class Root:
         folder = final.parent if self.is_local else Path(tempfile.gettempdir())
         with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(prefix=".part-", dir=folder)
+            handle, temporary = tempfile.mkstemp(prefix=_PART, dir=folder)
             os.close(handle)
         path = Path(temporary)
         try:
@@ -112,7 +116,18 @@ class Root:
                 found = [name.rsplit("/", 1)[-1] for name in files]
         except (FileNotFoundError, NotADirectoryError):
             return []
-        return sorted(name for name in found if not name.startswith(".part-"))
+        return sorted(name for name in found if not name.startswith(_PART))
+
+    def sweep(self, folder: str) -> None:
+        """Remove what killed writers left in a local folder more than an hour ago."""
+        if not self.is_local:
+            return
+        with suppress(FileNotFoundError, NotADirectoryError):
+            for item in os.scandir(self.path(folder)):
+                if item.name.startswith(_PART):
+                    with suppress(FileNotFoundError):
+                        if time.time() - item.stat().st_mtime > _LEFT_BEHIND_S:
+                            Path(item.path).unlink()
 
     def remove(self, name: str) -> None:
         """Remove a file; one that is not there is no error."""

@@ -155,6 +155,7 @@ def write_receipt(root: Root, dataset: str, receipt: Mapping[str, Any]) -> None:
     """Write the receipt, then remove shards of an earlier build that it does not name."""
     text = json.dumps(receipt, indent=1, sort_keys=True) + "\n"
     root.write(f"{dataset}/dataset.json", text.encode())
+    root.sweep(f"{dataset}/shards")
     named = {shard["path"] for shard in receipt["shards"]}
     for name in root.names(f"{dataset}/shards"):
         if f"shards/{name}" not in named:

@@ -63,6 +63,10 @@ class Sidecars:
         """File names of everything that is stored of an entry, from one listing."""
         return frozenset(self.root.names(self._folder(entry_id)))
 
+    def sweep(self, entry_id: str) -> None:
+        """Clear an entry's folder of what killed writers left behind."""
+        self.root.sweep(self._folder(entry_id))
+
     @staticmethod
     def made_name(artifact: str, key: str) -> str:
         return f"{artifact}.{key}.npz"

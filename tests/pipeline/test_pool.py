@@ -17,9 +17,7 @@ def root(tmp_path: Path) -> Root:
     return Root(str(tmp_path / "root"))
 
 
-def outcomes(
-    root: Root, folder: Path, texts: dict[str, str], effort: Effort
-) -> dict[str, Outcome]:
+def outcomes(root: Root, folder: Path, texts: dict[str, str], effort: Effort) -> dict[str, Outcome]:
     works = [toy.work(root, folder, name, text) for name, text in texts.items()]
     found = run_entries(works, toy.plan(), root.url, toy.load_model, effort=effort)
     return {outcome.entry_id: outcome for outcome in found}
@@ -56,9 +54,7 @@ def test_a_worker_killed_from_outside_is_not_the_fault_of_its_entry(
     assert not found["good"].retry
 
 
-def test_a_step_that_hangs_is_killed_and_its_entry_turned_away(
-    root: Root, tmp_path: Path
-) -> None:
+def test_a_step_that_hangs_is_killed_and_its_entry_turned_away(root: Root, tmp_path: Path) -> None:
     effort = Effort(workers=1, patience_s=0.5)
     found = outcomes(root, tmp_path, {"slow": "sleep", "good": "fine"}, effort)
     assert found["slow"].rejection is not None

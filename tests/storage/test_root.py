@@ -128,3 +128,16 @@ def test_a_root_in_a_place_that_is_a_file_stops_the_run(tmp_path: Path) -> None:
     (tmp_path / "data").write_bytes(b"a file")
     with pytest.raises(StopRun, match="data"):
         Root(str(tmp_path / "data")).write("a", b"")
+
+
+def test_what_a_killed_writer_left_is_cleared_when_it_is_old(tmp_path: Path) -> None:
+    root = Root(str(tmp_path))
+    root.write("folder/kept", b"x")
+    old, new = tmp_path / "folder" / ".part-old", tmp_path / "folder" / ".part-new"
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    root.sweep("folder")
+    assert not old.exists()
+    assert new.exists()
+    assert root.read("folder/kept") == b"x"

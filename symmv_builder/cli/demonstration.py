@@ -1,0 +1,142 @@
+"""What `symmv demo` does: media made on the spot, both datasets, tables and pictures."""
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from symmv_builder import datasets
+from symmv_builder.cli.building import run_build, trained_or_not
+from symmv_builder.datasets import questions
+from symmv_builder.datasets.pictures import draw_entry
+from symmv_builder.demo.media import DemoMedia, Truth, make_media
+from symmv_builder.pipeline.pool import Effort
+from symmv_builder.records import Entry, Record
+from symmv_builder.report import tables
+from symmv_builder.settings import Settings, read_settings
+from symmv_builder.storage import manifests
+from symmv_builder.storage.ledger import Ledger
+from symmv_builder.storage.root import Root
+
+Records = dict[str, Record]
+
+
+def demonstrate(out: Path, effort: Effort) -> None:
+    """Make media, build both datasets into ``out/data``, and print what came of it."""
+    started = time.monotonic()
+    media = make_media(out / "media", progress=_say)
+    settings = read_settings(root=str(out / "data"))
+    notices = []
+    for name, folder in (("symmv", media.symmv), ("muvisync", media.muvisync)):
+        recipe, problem = trained_or_not(datasets.recipe(name), settings)
+        if problem:
+            notices.append(f"{name}: CLIP is NOT TRAINED in this demo, because {problem}")
+            _say(notices[-1])
+        _say(f"building {name}")
+        run_build(recipe, settings, folder, effort)
+    for name in datasets.NAMES:
+        _report(name, settings, media, out)
+    for notice in notices:
+        sys.stdout.write(notice + "\n")
+    sys.stdout.write(
+        f"shards: {out}/data/symmv/shards and {out}/data/muvisync/shards\n"
+        f"pictures: {out}/pictures\n"
+        f"the whole demo took {time.monotonic() - started:.0f} s\n"
+        f"look further: symmv status --root {out}/data; symmv why still-picture --root {out}/data\n"
+    )
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+def _report(name: str, settings: Settings, media: DemoMedia, out: Path) -> None:
+    root, ledger = settings.open_root(), settings.open_ledger()
+    state = questions.status(root, ledger, name)
+    entries = manifests.read_entries(root, name)
+    rejected = {result.entry_id for result in state.rejections}
+    splits = manifests.read_splits(root, name)
+    records = {entry.entry_id: questions.records_of(root, ledger, entry) for entry in entries}
+    made = [entry for entry in entries if entry.entry_id not in rejected]
+    sys.stdout.write("\n")
+    rows = [entry_row(entry, splits[entry.song_id], records[entry.entry_id]) for entry in made]
+    tables.show(tables.entries_table(rows, title=f"{name}: what was made"))
+    _compare(name, made, records, media.truths)
+    tables.show(
+        tables.rejections_table(
+            [tables.RejectionRow(r.entry_id, r.step, r.reason, r.detail) for r in state.rejections],
+            title=f"{name}: what was put aside, and why",
+        )
+    )
+    media_s = sum(row.minutes * 60 for row in rows)
+    tables.show(tables.stages_table(stage_rows(state, media_s), title=f"{name}: work per stage"))
+    _draw(root, ledger, made, records, out / "pictures" / name)
+
+
+def entry_row(entry: Entry, split: str, records: Records) -> tables.EntryRow:
+    """An entry's line in the table of what was made."""
+    known: dict[str, Any] = dict(records)
+    labels = known["chords"].labels
+    return tables.EntryRow(
+        entry_id=entry.entry_id,
+        split=split,
+        minutes=known["music_asset"].duration_s / 60,
+        notes=len(known["notes"].pitches),
+        chords=len(labels),
+        distinct_chords=len(set(labels)),
+        key=str(known["key"]),
+        tempo_bpm=known["beats"].tempo_bpm if "beats" in known else None,
+        scenes=len(known["scenes"].starts_s),
+    )
+
+
+def stage_rows(state: questions.Status, media_s: float) -> list[tables.StageRow]:
+    """A dataset's stages with what they cost for each second of media."""
+    return [
+        tables.StageRow(
+            step=cost.artifact,
+            backend=cost.backend,
+            entries=cost.made,
+            seconds=cost.seconds,
+            seconds_per_media_second=cost.seconds / media_s if media_s else 0.0,
+            rejected=cost.rejected,
+        )
+        for cost in state.stages
+    ]
+
+
+def _compare(
+    name: str, made: Sequence[Entry], records: dict[str, Records], truths: Sequence[Truth]
+) -> None:
+    """Say how near the stages came to what is true of the media that we made ourselves."""
+    by_path = {truth.path: truth for truth in truths}
+    for entry in made:
+        known: dict[str, Any] = dict(records[entry.entry_id])
+        video = by_path.get(f"{name}/{entry.video.video_id}.mp4")
+        music = by_path.get(f"{name}/{entry.music.video_id}.flac", video)
+        parts = []
+        if video is not None and video.cuts_s:
+            found = known["scenes"].starts_s[1:].tolist()
+            hit = sum(any(abs(cut - time) < 0.05 for time in found) for cut in video.cuts_s)
+            parts.append(f"{hit} of {len(video.cuts_s)} cuts found, {len(found) - hit} extra")
+        if music is not None and music.key:
+            parts.append(f"key {known['key']} (written in {music.key})")
+        if music is not None and music.tempo_bpm and "beats" in known:
+            tempo = known["beats"].tempo_bpm
+            parts.append(f"tempo {tempo:.0f} (played at {music.tempo_bpm:.0f})")
+        if music is not None and music.notes is not None:
+            heard, played = len(known["notes"].pitches), len(music.notes.pitches)
+            parts.append(f"{heard} notes (played {played})")
+        if parts:
+            sys.stdout.write(f"  {entry.entry_id}: {'; '.join(parts)}\n")
+    sys.stdout.write("\n")
+
+
+def _draw(
+    root: Root, ledger: Ledger, made: Sequence[Entry], records: dict[str, Records], out: Path
+) -> None:
+    for entry in made:
+        _say(f"drawing {entry.entry_id}")
+        draw_entry(root, entry, records[entry.entry_id], out)
