@@ -1,0 +1,62 @@
+"""Semantic features: the right picture at the right time, in batches."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from symmv_builder.backends import ModelHome, load
+from symmv_builder.timeline import Clock
+from symmv_builder.video import frames, semantic
+from tests.media import Pictures, noise, steady, write_media
+
+
+class MeanColour:
+    """Embeds a picture as the mean of its channels and remembers its batches."""
+
+    dimensions = 3
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def embed_images(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        self.batches.append(len(pictures))
+        return np.array([p.mean(axis=(0, 1)) for p in pictures], dtype=np.float32)
+
+
+@pytest.mark.parametrize("hop_s", [1.0, 1 / 6])
+def test_each_row_is_the_embedding_of_the_picture_on_screen(tmp_path: Path, hop_s: float) -> None:
+    path = write_media(tmp_path / "v.mp4", Pictures([noise(n) for n in range(110)], steady(110)))
+    model = MeanColour()
+    [track] = frames.watch(path, [semantic.watch_semantic(model=model, hop_s=hop_s)])
+    with av.open(str(path)) as container:
+        native = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    wanted = [
+        native[int(np.floor(step * hop_s * 25 + 2.5e-3))].mean(axis=(0, 1))
+        for step in range(len(track.values))
+    ]
+    assert track.clock is Clock.VIDEO
+    assert track.hop_s == hop_s
+    assert len(track.values) == int(np.ceil(4.4 / hop_s - 1e-6))
+    np.testing.assert_allclose(track.values, wanted, rtol=1e-6)
+    assert max(model.batches) <= semantic.BATCH
+
+
+def test_a_picture_that_stays_is_embedded_once(tmp_path: Path) -> None:
+    path = write_media(tmp_path / "v.mp4", Pictures([noise(1), noise(2)], [0.0, 5.5]))
+    model = MeanColour()
+    [track] = frames.watch(path, [semantic.watch_semantic(model=model)])
+    assert sum(model.batches) == 1
+    assert len(track.values) == 6
+    assert np.ptp(track.values, axis=0).max() == 0
+
+
+def test_the_untrained_model_fits_the_stage(tmp_path: Path) -> None:
+    path = write_media(tmp_path / "v.mp4", Pictures([noise(n) for n in range(60)], steady(60)))
+    model = load("clip", "untrained-768", ModelHome())
+    [track] = frames.watch(path, [semantic.watch_semantic(model=model)])
+    assert track.values.shape == (3, 768)
+    assert track.values.dtype == np.float32
