@@ -33,7 +33,7 @@ def screen_loudness(loudness: FeatureTrack, *, min_peak: float = 0.001) -> Scree
 def screen_motion(motion: FeatureTrack, *, min_mean: float = 0.5) -> Screened:
     """The mean RGB difference (0-255) reaches `min_mean`; else `STATIC_VIDEO`.
 
-    Lossy coding alone moves a still picture by about 0.1.
+    A still picture is not quite 0: lossy coding moves it a little.
     """
     mean = float(motion.values.mean()) if motion.values.size else 0.0
     return _at_least("mean RGB difference", mean, min_mean, Reason.STATIC_VIDEO, "of 255")

@@ -1,15 +1,20 @@
 """`symmv run` and `symmv export`: single stages on files, and the papers' own layouts."""
 
+import functools
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.text import Text
 
 from symmv_builder.cli import options
 from symmv_builder.errors import RejectEntry, StopRun
-from symmv_builder.records import to_json
+from symmv_builder.pipeline.guard import Guarded
+from symmv_builder.records import Record, to_json
 
 
 def register(app: typer.Typer) -> None:
@@ -31,33 +36,55 @@ def run(
         Path | None,
         typer.Option(help="Also write each record here: JSON, and MIDI where it holds notes."),
     ] = None,
+    patience: Annotated[
+        float, typer.Option(help="Longest that one file may take, in seconds.")
+    ] = 1800.0,
 ) -> None:
     """Run one stage on files and print one JSON record a file, as JSON lines.
 
     A file that is not good enough gives a line with `reason` and `detail` instead, and
     exit code 1 at the end.
     """
-    from symmv_builder.datasets import stages
-
-    settings = _parse_settings(set_ or [])
     loader = options.Loader(options.settings(None).home)
+    one = functools.partial(run_one, stage, loader, backend, _parse_settings(set_ or []))
     failed = False
-    for path in files:
-        line: dict[str, Any] = {"file": str(path), "stage": stage}
-        try:
-            record = stages.run_stage(stage, path, loader, backend=backend, settings=settings)
-        except RejectEntry as error:
-            failed = True
-            line |= {"reason": error.reason, "detail": error.detail}
-            sys.stderr.write(f"symmv: {path}: {' '.join(str(error).split())}\n")
-        else:
-            line |= to_json(record)
-            if out:
-                stages.write_record(out, path, stage, record)
-        sys.stdout.write(json.dumps(line) + "\n")
-        sys.stdout.flush()
+    with Guarded(one, patience_s=patience) as guarded:
+        for path in files:
+            line: dict[str, Any] = {"file": str(path), "stage": stage}
+            try:
+                with Console(stderr=True).status(Text(f"{stage} {path}")):
+                    record = guarded(path)
+            except RejectEntry as error:
+                failed = True
+                line |= {"reason": error.reason, "detail": error.detail}
+                sys.stderr.write(f"symmv: {path}: {' '.join(str(error).split())}\n")
+            else:
+                line |= to_json(record)
+                if out:
+                    _write(out, path, stage, record)
+            sys.stdout.write(json.dumps(line) + "\n")
+            sys.stdout.flush()
     if failed:
         raise typer.Exit(1)
+
+
+def run_one(
+    stage: str,
+    loader: options.Loader,
+    backend: str | None,
+    settings: Mapping[str, str],
+    path: Path,
+) -> Record:
+    """One stage on one file, in the process that may be lost."""
+    from symmv_builder.datasets import stages
+
+    return stages.run_stage(stage, path, loader, backend=backend, settings=settings)
+
+
+def _write(out: Path, path: Path, stage: str, record: Record) -> None:
+    from symmv_builder.datasets import stages
+
+    stages.write_record(out, path, stage, record)
 
 
 def _parse_settings(texts: list[str]) -> dict[str, str]:

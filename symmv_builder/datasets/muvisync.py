@@ -26,7 +26,8 @@ RECIPE = Recipe(
         use(motion.STEP, variant="adjacent"),
         use(semantic.STEP, model="vit-l-14-336"),
         use(scenes.STEP, model="adaptive"),
-        use(screen.MOTION),
+        # Adjacent frames differ less than SymMV's frames 0.2 s apart.
+        use(screen.MOTION, min_mean=0.1),
         use(emotion.STEP, model="vit-l-14-336"),
         use(scenes.OFFSET),
         use(transcribe.POLYPHONIC, makes="notes", model="basic_pitch"),

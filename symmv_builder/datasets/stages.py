@@ -70,6 +70,8 @@ def run_stage(
     the stage, the backend or a setting does not exist, `RejectEntry` where the file is no
     good for it.
     """
+    if name not in STAGES:
+        raise StopRun(f"no stage is called {name!r}; known: {', '.join(STAGES)}")
     if not path.is_file():
         raise StopRun(f"{path} is not a file")
     is_midi = midi.is_midi(path)
@@ -81,8 +83,6 @@ def run_stage(
 
 def choose(name: str, backend: str | None, *, symbolic: bool) -> tuple[Step, str | None]:
     """The step and model of a stage: by the backend's name, else by what the file is."""
-    if name not in STAGES:
-        raise StopRun(f"no stage is called {name!r}; known: {', '.join(STAGES)}")
     steps = STAGES[name]
     if backend is not None:
         for step in steps:

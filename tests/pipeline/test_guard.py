@@ -1,0 +1,59 @@
+"""A guarded function: its crash or hang is a rejection, its errors are its own."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from symmv_builder.errors import Reason, RejectEntry, StopRun
+from symmv_builder.pipeline.guard import Guarded
+from symmv_builder.pipeline.pool import WorkerBug
+
+
+def obey(order: str) -> str:
+    """Do as told; gives the process's number, so that a test sees which one answered."""
+    if order == "crash":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if order == "hang":
+        time.sleep(60)
+    if order == "reject":
+        raise RejectEntry(Reason.SILENT, "as told")
+    if order == "stop":
+        raise StopRun("as told")
+    if order == "bug":
+        raise KeyError("as told")
+    return str(os.getpid())
+
+
+def test_a_guarded_function_answers_from_one_process_that_is_not_ours() -> None:
+    with Guarded(obey, patience_s=30) as guarded:
+        first, second = guarded("go"), guarded("go")
+    assert first == second != str(os.getpid())
+
+
+def test_after_a_crash_the_next_call_has_a_new_process() -> None:
+    with Guarded(obey, patience_s=30) as guarded:
+        before = guarded("go")
+        with pytest.raises(RejectEntry) as caught:
+            guarded("crash")
+        assert caught.value.reason is Reason.CRASHED
+        assert guarded("go") != before
+
+
+def test_a_hang_is_ended_by_the_patience() -> None:
+    with Guarded(obey, patience_s=3) as guarded:
+        guarded("go")
+        with pytest.raises(RejectEntry) as caught:
+            guarded("hang")
+    assert caught.value.reason is Reason.TIMED_OUT
+
+
+def test_errors_pass_as_they_are() -> None:
+    with Guarded(obey, patience_s=30) as guarded:
+        with pytest.raises(RejectEntry, match="as told"):
+            guarded("reject")
+        with pytest.raises(StopRun, match="as told"):
+            guarded("stop")
+        with pytest.raises(WorkerBug, match="KeyError"):
+            guarded("bug")
