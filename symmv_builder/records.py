@@ -312,6 +312,73 @@ class Scenes:
         _check_spans(self, self.starts_s, self.ends_s)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Alignment:
+    """The map between the clocks: ``music_s[i]`` sounds at ``video_s[i]``, both rising, ``[n]``.
+
+    `confidence` is 0-1; `shift_semitones` says how far the music stands above the video.
+    """
+
+    music_s: Floats
+    video_s: Floats
+    confidence: float
+    shift_semitones: int = 0
+
+    def __post_init__(self) -> None:
+        _set_array(self, "music_s", np.float64)
+        _set_array(self, "video_s", np.float64)
+        _same_length(self, "music_s", "video_s")
+        for name in ("music_s", "video_s"):
+            if (np.diff(getattr(self, name)) < 0).any():
+                raise ValueError(f"Alignment: {name} goes back in time")
+
+
+@dataclass(frozen=True, slots=True)
+class SongInfo:
+    """What a song is called and what kind it is; what nobody knows is empty.
+
+    `identified_by` says who knew: ``shazam``, or ``title`` when it was only parsed.
+    """
+
+    title: str
+    artist: str
+    genre: str = ""
+    shazam_id: str = ""
+    isrc: str = ""
+    lyrics_url: str = ""
+    identified_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a site says of a video without our having fetched it; unknown is `None` or empty."""
+
+    source: Source
+    title: str
+    channel: str = ""
+    channel_id: str = ""
+    channel_is_verified: bool = False
+    duration_s: float | None = None
+    view_count: int | None = None
+    categories: tuple[str, ...] = ()
+    description: str = ""
+    live_status: str = ""
+    uploaded: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedTitle:
+    """Artist and title out of a video's title; `confidence` is 0-1.
+
+    `marks` are what else the title says of the video: cover, piano, live, lyric, remix, ...
+    """
+
+    artist: str
+    title: str
+    confidence: float
+    marks: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Screened:
     """A test that the entry passed: what was measured, its value and the limit."""
@@ -363,6 +430,8 @@ RECORD_TYPES: dict[str, type] = {
         Key,
         FeatureTrack,
         Scenes,
+        Alignment,
+        SongInfo,
         Screened,
         Rejection,
     )
