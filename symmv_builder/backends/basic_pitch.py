@@ -72,17 +72,19 @@ class BasicPitch:
         frames = len(activations["note"])
         found: list[tuple[int, int, int, float]] = []
         if frames > 2:
-            found = self._creation.output_to_notes_polyphonic(
-                activations["note"],
-                activations["onset"],
-                onset_thresh=ONSET_THRESHOLD,
-                frame_thresh=FRAME_THRESHOLD,
-                min_note_len=SHORTEST_FRAMES,
-                infer_onsets=True,
-                max_freq=None,
-                min_freq=None,
-                melodia_trick=True,
-            )
+            # It divides by the loudest rise, which is zero in silence.
+            with np.errstate(invalid="ignore"):
+                found = self._creation.output_to_notes_polyphonic(
+                    activations["note"],
+                    activations["onset"],
+                    onset_thresh=ONSET_THRESHOLD,
+                    frame_thresh=FRAME_THRESHOLD,
+                    min_note_len=SHORTEST_FRAMES,
+                    infer_onsets=True,
+                    max_freq=None,
+                    min_freq=None,
+                    melodia_trick=True,
+                )
         times_s = self._creation.model_frames_to_time(max(frames, 1))
         rows = sorted(
             (times_s[start], pitch, times_s[end], round(127 * float(amplitude)))

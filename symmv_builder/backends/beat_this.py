@@ -76,7 +76,7 @@ class BeatThis:
         """Beats of samples ``[n, 1]``, numbered from each downbeat."""
         if len(samples) <= WINDOW:
             return Beats(times_s=np.empty(0), positions=np.empty(0, dtype=np.int64))
-        mono = np.ascontiguousarray(samples[:, 0])
+        mono = np.array(samples[:, 0])
         with self._torch.inference_mode():
             logits = self._logits(self.spectrogram(mono))
         times_s, downbeats_s = self._post(*logits.float().cpu())

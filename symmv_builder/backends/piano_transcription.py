@@ -7,6 +7,7 @@ too small and unpickles what it finds. Here the checkpoint is a path, only tenso
 read from it, and several ten-second segments go through the network at once.
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -74,18 +75,12 @@ class ByteDance:
             frame_threshold=FRAME,
             pedal_offset_threshold=PEDAL_OFFSET,
         )
+        find_peaks = self._post.get_binarized_output_from_regression
+        self._post.get_binarized_output_from_regression = partial(_finite, find_peaks)
 
     def transcribe(self, samples: NDArray[np.float32]) -> Notes:
         """Notes and sustain pedal of samples ``[n, 1]``, as the package finds them."""
-        segments = _segments(samples[:, 0], SEGMENT_S * self.rate_hz)
-        outputs: dict[str, list[NDArray[np.float32]]] = {}
-        with self._torch.no_grad():
-            for first in range(0, len(segments), SEGMENTS_AT_ONCE):
-                batch = np.ascontiguousarray(segments[first : first + SEGMENTS_AT_ONCE])
-                answer = self._network(self._torch.from_numpy(batch).to(self._device))
-                for name, values in answer.items():
-                    outputs.setdefault(name, []).append(values.cpu().numpy())
-        joined = {name: _join(np.concatenate(parts)) for name, parts in outputs.items()}
+        joined = self._activations(samples[:, 0])
         notes, pedals = self._post.output_dict_to_midi_events(joined)
         rows = sorted(
             (note["onset_time"], note["midi_note"], note["offset_time"], note["velocity"])
@@ -104,6 +99,25 @@ class ByteDance:
             pedal_starts_s=spans[:, 0],
             pedal_ends_s=spans[:, 1],
         )
+
+    def _activations(self, mono: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """What the network says of each frame: ``[frames, classes]`` by the package's names."""
+        segments = _segments(mono, SEGMENT_S * self.rate_hz)
+        outputs: dict[str, list[NDArray[np.float32]]] = {}
+        with self._torch.no_grad():
+            for first in range(0, len(segments), SEGMENTS_AT_ONCE):
+                batch = np.array(segments[first : first + SEGMENTS_AT_ONCE])
+                answer = self._network(self._torch.from_numpy(batch).to(self._device))
+                for name, values in answer.items():
+                    outputs.setdefault(name, []).append(values.cpu().numpy())
+        return {name: _join(np.concatenate(parts)) for name, parts in outputs.items()}
+
+
+def _finite(find_peaks: Any, **given: Any) -> tuple[Any, Any]:
+    """Peaks and their shifts in frames; a flat peak, for which 0/0 comes out, is not shifted."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        peaks, shifts = find_peaks(**given)
+    return peaks, np.nan_to_num(shifts, nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def _fill(network: Any, state: dict[str, Any]) -> None:

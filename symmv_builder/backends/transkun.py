@@ -78,7 +78,7 @@ class Transkun:
         with self._torch.no_grad(), warnings.catch_warnings():
             # It checkpoints activations as in training, of which torch warns at every call.
             warnings.filterwarnings("ignore", category=UserWarning, module="torch")
-            sound = self._torch.from_numpy(np.ascontiguousarray(samples)).to(self._device)
+            sound = self._torch.from_numpy(np.array(samples)).to(self._device)
             events = self._model.transcribe(sound, discardSecondHalf=False)
         notes = sorted(
             (event.start, event.pitch, max(event.end, event.start), event.velocity)
