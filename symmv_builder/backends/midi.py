@@ -312,9 +312,13 @@ class _clock:
         if score.tick_s is not None:
             changes = {0: DEFAULT_TEMPO_US}
         self.ticks = np.array(list(changes), dtype=np.int64)
-        rate = np.array(list(changes.values()), dtype=np.float64) / 1e6 / score.ticks_per_beat
-        self.tick_s = rate if score.tick_s is None else np.array([score.tick_s])
-        self.times_s = np.concatenate(([0.0], np.cumsum(np.diff(self.ticks) * self.tick_s[:-1])))
+        self.tempos = np.array(list(changes.values()), dtype=np.float64)
+        # One division at the end, so that a whole second comes out whole.
+        self.parts = 1e6 * score.ticks_per_beat
+        if score.tick_s is not None:
+            self.tempos, self.parts = np.array([1.0]), 1.0 / score.tick_s
+        gaps_s = np.diff(self.ticks) * self.tempos[:-1] / self.parts
+        self.times_s = np.concatenate(([0.0], np.cumsum(gaps_s)))
         duration_s = float(self(np.array([score.last_tick]))[0])
         if duration_s > MAX_DURATION_S:
             detail = f"{path.name} lasts {duration_s:.0f} s, over {MAX_DURATION_S:.0f} s"
@@ -323,7 +327,7 @@ class _clock:
     def __call__(self, ticks: Ints) -> Floats:
         place = np.searchsorted(self.ticks, ticks, side="right") - 1
         since = ticks - self.ticks[place]
-        return np.asarray(self.times_s[place] + since * self.tick_s[place], dtype=np.float64)
+        return np.asarray(self.times_s[place] + since * self.tempos[place] / self.parts)
 
 
 def _positions(ticks: Ints, ticks_per_beat: int, meters: list[tuple[int, int, int]]) -> Ints:

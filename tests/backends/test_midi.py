@@ -67,6 +67,20 @@ def test_running_status_and_a_note_on_without_velocity_are_read(tmp_path: Path) 
     assert rows(read_notes(save(tmp_path, score(events)))) == [(0, 60, 0.5, 64), (0.5, 62, 1, 64)]
 
 
+def test_whole_seconds_come_out_whole(tmp_path: Path) -> None:
+    messages = [mido.Message("note_on", note=60, velocity=9, time=440) for _ in range(600)]
+    messages += [mido.Message("note_off", note=60) for _ in messages]
+    notes = read_notes(saved(tmp_path, *messages, division=220))
+    assert notes.starts_s.tolist() == list(range(1, 601))
+
+
+def test_time_can_be_counted_in_frames(tmp_path: Path) -> None:
+    events = track(b"\x83\x74\x90\x3c\x40", b"\x83\x74\x80\x3c\x40")
+    path = save(tmp_path, score(events, division=(256 - 25) << 8 | 40))
+    assert rows(read_notes(path)) == [(0.5, 60, 1.0, 64)]
+    assert read_beats(path).times_s.tolist() == [0, 0.5, 1.0]
+
+
 def test_two_notes_of_one_pitch_end_in_the_order_in_which_they_began(tmp_path: Path) -> None:
     path = saved(
         tmp_path,

@@ -97,9 +97,9 @@ def test_the_released_chord_files_are_reproduced_and_completed(
     assert len(files) == 60
     differ, roots = [], set()
     for path in files:
-        notes, beats = read_notes(path), read_beats(path)
+        notes, beats, model = read_notes(path), read_beats(path), Once(chorder)
         released, complete = (
-            name_chords(notes, beats, variant=variant, model=chorder)  # type: ignore[arg-type]
+            name_chords(notes, beats, variant=variant, model=model)  # type: ignore[arg-type]
             for variant in ("released", "complete")
         )
         lines = [
@@ -115,6 +115,18 @@ def test_the_released_chord_files_are_reproduced_and_completed(
         roots |= {label[:2] for label in ours.values()}
     assert differ == []
     assert {"Eb", "Bb"} <= roots
+
+
+class Once:
+    """The model's first answer, given again: both variants begin with the same one."""
+
+    def __init__(self, model: object) -> None:
+        self.model, self.answer = model, None
+
+    def name(self, *notes: object, ticks_per_beat: int) -> object:
+        if self.answer is None:
+            self.answer = self.model.name(*notes, ticks_per_beat=ticks_per_beat)  # type: ignore
+        return self.answer
 
 
 def by_beat(chords: Chords) -> dict[int, str]:
