@@ -5,7 +5,8 @@ The sidecars are the truth; the ledger is the index over them that makes questio
 to it. SQLite in WAL mode by default, PostgreSQL by url; SQLAlchemy Core, no ORM.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -80,40 +81,64 @@ class Ledger:
 
     def __init__(self, url: str) -> None:
         try:
-            self._engine = sa.create_engine(url)
-            if self._engine.dialect.name == "sqlite":
-                sa.event.listen(self._engine, "connect", _use_wal)
-            _METADATA.create_all(self._engine)
+            self.engine = sa.create_engine(url)
+            if self.engine.dialect.name == "sqlite":
+                sa.event.listen(self.engine, "connect", _use_wal)
+            _METADATA.create_all(self.engine)
         except (sa.exc.SQLAlchemyError, ImportError) as error:
             cause = str(getattr(error, "orig", error)).splitlines()[0]
             raise StopRun(f"cannot open the ledger {url}: {cause}") from error
 
-    def _upsert(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction that reads and then writes: SQLite locks at its start, so that two
+        processes that read the same state cannot both act on it."""
+        with self.engine.connect() as connection:
+            if self.engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+            connection.commit()
+
+    def upsert(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert rows, or replace those whose primary key is there."""
         if not rows:
             return
-        dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
-        insert = dialect.insert(table)
+        insert = self._insert(table)
         keys = [column.name for column in table.primary_key]
         changed = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys}
         statement = insert.on_conflict_do_update(index_elements=keys, set_=changed)
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             connection.execute(statement, list(rows))
 
+    def insert_new(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Insert the rows whose primary key is not there; how many these were."""
+        if not rows:
+            return 0
+        count = sa.select(sa.func.count()).select_from(table)
+        with self.engine.begin() as connection:
+            before = connection.execute(count).scalar_one()
+            connection.execute(self._insert(table).on_conflict_do_nothing(), list(rows))
+            return int(connection.execute(count).scalar_one()) - int(before)
+
+    def _insert(self, table: sa.Table) -> Any:
+        dialect = postgresql if self.engine.dialect.name == "postgresql" else sqlite
+        return dialect.insert(table)
+
     def close(self) -> None:
-        self._engine.dispose()
+        self.engine.dispose()
 
     def remember_files(self, files: Iterable[KnownFile]) -> None:
-        self._upsert(_FILES, [asdict(file) for file in files])
+        self.upsert(_FILES, [asdict(file) for file in files])
 
     def known_files(self) -> dict[str, KnownFile]:
         """Every file that was hashed before, by path."""
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return {row.path: KnownFile(*row) for row in connection.execute(sa.select(_FILES))}
 
     def record_assets(self, assets: Mapping[tuple[str, str], str]) -> None:
         """Say which recording (site, video_id) has which content."""
         now = _now()
-        self._upsert(
+        self.upsert(
             _RECORDINGS,
             [
                 {"site": site, "video_id": video_id, "sha256": sha256, "fetched_at": now}
@@ -124,13 +149,13 @@ class Ledger:
     def assets(self) -> dict[tuple[str, str], str]:
         """Content hash of every recording that was fetched, by site and id."""
         query = sa.select(_RECORDINGS.c.site, _RECORDINGS.c.video_id, _RECORDINGS.c.sha256)
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return {(site, name): sha for site, name, sha in connection.execute(query)}
 
     def record_results(self, dataset: str, results: Iterable[Result]) -> None:
         now = _now()
         rows = [{"dataset": dataset, "at": now, **asdict(result)} for result in results]
-        self._upsert(_RESULTS, rows)
+        self.upsert(_RESULTS, rows)
 
     def results(self, dataset: str, entry_id: str | None = None) -> list[Result]:
         """The last result of every step, of a whole dataset or of one entry."""
@@ -138,12 +163,12 @@ class Ledger:
         query = sa.select(*columns).where(_RESULTS.c.dataset == dataset)
         if entry_id is not None:
             query = query.where(_RESULTS.c.entry_id == entry_id)
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return [Result(*row) for row in connection.execute(query)]
 
     def datasets(self) -> list[str]:
         query = sa.select(_RESULTS.c.dataset).distinct().order_by(_RESULTS.c.dataset)
-        with self._engine.connect() as connection:
+        with self.engine.connect() as connection:
             return list(connection.execute(query).scalars())
 
 

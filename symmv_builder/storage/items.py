@@ -1,0 +1,273 @@
+"""What a crawl knows: every recording that was found, how far it came, when to try again.
+
+An item is a cover (or a video that is its own music). It moves through states by leases:
+whoever works on it has it for a while, and if that worker dies, the lease runs out and
+another takes it. Retries wait in `next_try_s`, not in a sleeping worker. A breaker that
+is open keeps everybody from the network; tombstones keep what was taken down from ever
+coming back.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from symmv_builder.records import Listing, ParsedTitle, Source
+from symmv_builder.storage.ledger import Ledger
+
+FOUND, PARSED, MATCHED, REVIEW = "found", "parsed", "matched", "review"
+FETCHED, PROPOSED, PROMOTED = "fetched", "proposed", "promoted"
+REJECTED, REMOVED = "rejected", "removed"
+STATES = (FOUND, PARSED, REVIEW, MATCHED, FETCHED, PROPOSED, PROMOTED, REJECTED, REMOVED)
+
+_METADATA = sa.MetaData()
+
+_ITEMS = sa.Table(
+    "items",
+    _METADATA,
+    sa.Column("dataset", sa.String, primary_key=True),
+    sa.Column("site", sa.String, primary_key=True),
+    sa.Column("video_id", sa.String, primary_key=True),
+    sa.Column("origin", sa.String, nullable=False),
+    sa.Column("state", sa.String, nullable=False, index=True),
+    sa.Column("listing", sa.String, nullable=False),
+    sa.Column("parsed", sa.String, nullable=False),
+    sa.Column("official", sa.String, nullable=False),
+    sa.Column("score", sa.Float, nullable=False),
+    sa.Column("evidence", sa.String, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_try_s", sa.Float, nullable=False),
+    sa.Column("leased_until_s", sa.Float, nullable=False),
+    sa.Column("step", sa.String, nullable=False),
+    sa.Column("reason", sa.String, nullable=False),
+    sa.Column("detail", sa.String, nullable=False),
+)
+
+_BREAKERS = sa.Table(
+    "breakers",
+    _METADATA,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("open_until_s", sa.Float, nullable=False),
+    sa.Column("detail", sa.String, nullable=False),
+)
+
+_TOMBSTONES = sa.Table(
+    "tombstones",
+    _METADATA,
+    sa.Column("site", sa.String, primary_key=True),
+    sa.Column("video_id", sa.String, primary_key=True),
+    sa.Column("reason", sa.String, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One recording in the crawl. `evidence` is JSON: the ranked candidates with their parts."""
+
+    dataset: str
+    listing: Listing
+    origin: str
+    state: str = FOUND
+    parsed: ParsedTitle | None = None
+    official: Listing | None = None
+    score: float = 0.0
+    evidence: str = "[]"
+    attempts: int = 0
+    next_try_s: float = 0.0
+    step: str = ""
+    reason: str = ""
+    detail: str = ""
+
+    @property
+    def source(self) -> Source:
+        return self.listing.source
+
+
+class Items:
+    """The crawl's part of the ledger. Times are seconds since the epoch, given by the caller."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        _METADATA.create_all(ledger.engine)
+
+    def add(self, items: Iterable[Item]) -> int:
+        """Add what is new; what is known or has a tombstone stays as it is. How many were new."""
+        buried = self.tombstones()
+        rows = [_to_row(item) for item in items if item.source not in buried]
+        return self._ledger.insert_new(_ITEMS, rows)
+
+    def known(self, dataset: str, origin: str | None = None) -> set[str]:
+        """Ids that were found before, of a dataset or of one of its sources."""
+        query = sa.select(_ITEMS.c.video_id).where(_ITEMS.c.dataset == dataset)
+        if origin is not None:
+            query = query.where(_ITEMS.c.origin == origin)
+        with self._ledger.engine.connect() as connection:
+            return set(connection.execute(query).scalars())
+
+    def get(self, dataset: str, source: Source) -> Item | None:
+        query = sa.select(_ITEMS).where(_of(dataset, source))
+        with self._ledger.engine.connect() as connection:
+            row = connection.execute(query).first()
+        return _from_row(row) if row else None
+
+    def find(self, dataset: str, states: Sequence[str] = ()) -> list[Item]:
+        """All items, or those in some states, in the order of their ids."""
+        query = sa.select(_ITEMS).where(_ITEMS.c.dataset == dataset)
+        if states:
+            query = query.where(_ITEMS.c.state.in_(states))
+        with self._ledger.engine.connect() as connection:
+            rows = connection.execute(query.order_by(_ITEMS.c.site, _ITEMS.c.video_id))
+            return [_from_row(row) for row in rows]
+
+    def lease(
+        self, dataset: str, states: Sequence[str], *, limit: int, now_s: float, lease_s: float
+    ) -> list[Item]:
+        """Take up to `limit` items that are due and that nobody holds.
+
+        On PostgreSQL rows that another worker is taking are passed over, not waited for.
+        """
+        due = (
+            sa.select(_ITEMS)
+            .where(
+                _ITEMS.c.dataset == dataset,
+                _ITEMS.c.state.in_(states),
+                _ITEMS.c.next_try_s <= now_s,
+                _ITEMS.c.leased_until_s <= now_s,
+            )
+            .order_by(_ITEMS.c.next_try_s, _ITEMS.c.site, _ITEMS.c.video_id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        with self._ledger.writing() as connection:
+            items = [_from_row(row) for row in connection.execute(due)]
+            for item in items:
+                held = sa.update(_ITEMS).where(_of(dataset, item.source))
+                connection.execute(held.values(leased_until_s=now_s + lease_s))
+        return items
+
+    def save(self, item: Item) -> None:
+        """Store an item's new state and give its lease back."""
+        row = _to_row(item)
+        with self._ledger.writing() as connection:
+            connection.execute(
+                sa.update(_ITEMS).where(_of(item.dataset, item.source)).values(**row)
+            )
+
+    def advance(self, item: Item, state: str, **changes: Any) -> Item:
+        """The item in its next state, attempts forgotten, stored."""
+        fresh = replace(
+            item,
+            state=state,
+            attempts=0,
+            next_try_s=0.0,
+            step="",
+            reason="",
+            detail="",
+            **changes,
+        )
+        self.save(fresh)
+        return fresh
+
+    def counts(self, dataset: str) -> dict[tuple[str, str, str], int]:
+        """How many items are in each (state, step, reason)."""
+        columns = (_ITEMS.c.state, _ITEMS.c.step, _ITEMS.c.reason)
+        query = sa.select(*columns, sa.func.count()).where(_ITEMS.c.dataset == dataset)
+        with self._ledger.engine.connect() as connection:
+            rows = connection.execute(query.group_by(*columns))
+            return {(state, step, reason): count for state, step, reason, count in rows}
+
+    def next_due_s(self, dataset: str, states: Sequence[str]) -> float | None:
+        """When the next item that waits is due; `None` where nothing waits."""
+        soonest = sa.func.min(
+            sa.case(
+                (_ITEMS.c.leased_until_s > _ITEMS.c.next_try_s, _ITEMS.c.leased_until_s),
+                else_=_ITEMS.c.next_try_s,
+            )
+        )
+        query = sa.select(soonest).where(_ITEMS.c.dataset == dataset, _ITEMS.c.state.in_(states))
+        with self._ledger.engine.connect() as connection:
+            return connection.execute(query).scalar()
+
+    def open_breaker(self, name: str, until_s: float, detail: str) -> None:
+        """Keep everybody from what `name` stands for until then, and never for less long."""
+        known = self.breaker(name)
+        until_s = max(until_s, known[0]) if known else until_s
+        row = {"name": name, "open_until_s": until_s, "detail": detail}
+        self._ledger.upsert(_BREAKERS, [row])
+
+    def breaker(self, name: str) -> tuple[float, str] | None:
+        """Until when a breaker is open, and why; `None` if it was never opened."""
+        query = sa.select(_BREAKERS.c.open_until_s, _BREAKERS.c.detail)
+        with self._ledger.engine.connect() as connection:
+            row = connection.execute(query.where(_BREAKERS.c.name == name)).first()
+        return (row[0], row[1]) if row else None
+
+    def bury(self, source: Source, reason: str) -> None:
+        """Write a tombstone: no crawl takes this recording again."""
+        row = {"site": source.site, "video_id": source.video_id, "reason": reason}
+        self._ledger.upsert(_TOMBSTONES, [row])
+
+    def tombstones(self) -> dict[Source, str]:
+        """Everything that was taken down, and why."""
+        with self._ledger.engine.connect() as connection:
+            rows = connection.execute(sa.select(_TOMBSTONES))
+            return {Source(site, video_id): reason for site, video_id, reason in rows}
+
+
+def _of(dataset: str, source: Source) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        _ITEMS.c.dataset == dataset,
+        _ITEMS.c.site == source.site,
+        _ITEMS.c.video_id == source.video_id,
+    )
+
+
+def listing_from(fields: Mapping[str, Any]) -> Listing:
+    """A listing out of its plain fields."""
+    plain = dict(fields)
+    plain["source"] = Source(**plain["source"])
+    plain["categories"] = tuple(plain["categories"])
+    return Listing(**plain)
+
+
+def _to_row(item: Item) -> dict[str, Any]:
+    return {
+        "dataset": item.dataset,
+        "site": item.source.site,
+        "video_id": item.source.video_id,
+        "origin": item.origin,
+        "state": item.state,
+        "listing": json.dumps(asdict(item.listing)),
+        "parsed": json.dumps(asdict(item.parsed)) if item.parsed else "",
+        "official": json.dumps(asdict(item.official)) if item.official else "",
+        "score": item.score,
+        "evidence": item.evidence,
+        "attempts": item.attempts,
+        "next_try_s": item.next_try_s,
+        "leased_until_s": 0.0,
+        "step": item.step,
+        "reason": item.reason,
+        "detail": item.detail,
+    }
+
+
+def _from_row(found: sa.Row[Any]) -> Item:
+    row = found._mapping
+    parsed = json.loads(row["parsed"]) if row["parsed"] else None
+    return Item(
+        dataset=row["dataset"],
+        listing=listing_from(json.loads(row["listing"])),
+        origin=row["origin"],
+        state=row["state"],
+        parsed=ParsedTitle(**{**parsed, "marks": tuple(parsed["marks"])}) if parsed else None,
+        official=listing_from(json.loads(row["official"])) if row["official"] else None,
+        score=row["score"],
+        evidence=row["evidence"],
+        attempts=row["attempts"],
+        next_try_s=row["next_try_s"],
+        step=row["step"],
+        reason=row["reason"],
+        detail=row["detail"],
+    )

@@ -1,0 +1,94 @@
+"""The crawl's memory: leases, retries, breakers and tombstones."""
+
+from pathlib import Path
+
+import pytest
+
+from symmv_builder.records import Listing, ParsedTitle, Source
+from symmv_builder.storage import items as states
+from symmv_builder.storage.items import Item, Items
+from symmv_builder.storage.ledger import Ledger
+
+
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/ledger.sqlite"
+
+
+@pytest.fixture
+def items(tmp_path: Path) -> Items:
+    return Items(Ledger(url(tmp_path)))
+
+
+def found(number: int, state: str = states.FOUND) -> Item:
+    listing = Listing(Source("youtube", f"aaaaaaaa{number:03d}"), f"Song {number}", "Channel")
+    return Item("symmv", listing, origin="channel:Channel", state=state)
+
+
+def test_an_item_comes_back_as_it_was_stored(items: Items) -> None:
+    item = found(1)
+    items.add([item])
+    official = Listing(Source("youtube", "b" * 11), "Official", categories=("Music",))
+    parsed = ParsedTitle("Artist", "Title", 0.9, ("cover",))
+    kept = items.advance(item, states.MATCHED, parsed=parsed, official=official, score=0.8)
+    assert items.get("symmv", item.source) == kept
+
+
+def test_what_is_known_is_not_added_again(items: Items) -> None:
+    assert items.add([found(1), found(2)]) == 2
+    items.advance(found(1), states.PARSED)
+    assert items.add([found(1), found(2), found(3)]) == 1
+    assert items.find("symmv", [states.PARSED])[0].source == found(1).source
+    assert len(items.known("symmv")) == 3
+
+
+def test_a_leased_item_is_given_to_nobody_else_until_the_lease_runs_out(items: Items) -> None:
+    items.add([found(1), found(2), found(3)])
+    first = items.lease("symmv", [states.FOUND], limit=2, now_s=100, lease_s=60)
+    second = items.lease("symmv", [states.FOUND], limit=5, now_s=101, lease_s=60)
+    assert (len(first), len(second)) == (2, 1)
+    assert not items.lease("symmv", [states.FOUND], limit=5, now_s=110, lease_s=60)
+    assert len(items.lease("symmv", [states.FOUND], limit=5, now_s=160, lease_s=60)) == 2
+
+
+def test_saving_gives_the_lease_back(items: Items) -> None:
+    items.add([found(1)])
+    [item] = items.lease("symmv", [states.FOUND], limit=1, now_s=0, lease_s=60)
+    items.advance(item, states.PARSED)
+    assert items.lease("symmv", [states.PARSED], limit=1, now_s=1, lease_s=60)
+
+
+def test_an_item_that_waits_is_not_due_before_its_time(items: Items) -> None:
+    items.add([Item("symmv", found(1).listing, "x", next_try_s=50.0)])
+    assert not items.lease("symmv", [states.FOUND], limit=1, now_s=49, lease_s=60)
+    assert items.next_due_s("symmv", [states.FOUND]) == 50.0
+    assert items.lease("symmv", [states.FOUND], limit=1, now_s=50, lease_s=60)
+
+
+def test_two_connections_never_take_the_same_item(tmp_path: Path) -> None:
+    one, two = Items(Ledger(url(tmp_path))), Items(Ledger(url(tmp_path)))
+    one.add([found(number) for number in range(40)])
+    taken: list[Source] = []
+    for _ in range(10):
+        for side in (one, two):
+            leased = side.lease("symmv", [states.FOUND], limit=2, now_s=1, lease_s=60)
+            taken += [item.source for item in leased]
+    assert len(taken) == len(set(taken)) == 40
+
+
+def test_a_breaker_outlives_the_process_and_never_closes_sooner(tmp_path: Path) -> None:
+    Items(Ledger(url(tmp_path))).open_breaker("youtube", 5000.0, "429")
+    again = Items(Ledger(url(tmp_path)))
+    again.open_breaker("youtube", 4000.0, "bot check")
+    assert again.breaker("youtube") == (5000.0, "bot check")
+    assert again.breaker("bilibili") is None
+
+
+def test_what_has_a_tombstone_is_never_added(items: Items) -> None:
+    items.bury(found(1).source, "takedown: asked by the artist")
+    assert items.add([found(1), found(2)]) == 1
+    assert items.tombstones() == {found(1).source: "takedown: asked by the artist"}
+
+
+def test_counts_are_by_state_step_and_reason(items: Items) -> None:
+    items.add([found(1), found(2), found(3, states.REJECTED)])
+    assert items.counts("symmv") == {("found", "", ""): 2, ("rejected", "", ""): 1}
