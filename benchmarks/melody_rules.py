@@ -7,6 +7,7 @@ Prints note F1 (micro) on the 16th grid, as a table of rules.
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pretty_midi
@@ -16,7 +17,7 @@ from symmv_builder.music.melody import split_parts
 from symmv_builder.music.rhythm import quantise
 from symmv_builder.records import GridNotes, Notes
 
-RULES = {
+RULES: dict[str, dict[str, Any]] = {
     "skyline": {"rule": "skyline"},
     "sustained, any pitch": {"rule": "sustained", "min_pitch": 0},
     "sustained, from middle C": {"rule": "sustained", "min_pitch": 60},
@@ -33,7 +34,8 @@ def grid_of(path: Path, tracks: tuple[str, ...]) -> GridNotes:
         for note in instrument.notes
     ]
     table = np.array(sorted(rows), dtype=np.float64).reshape(-1, 4)
-    notes = Notes(table[:, 0], table[:, 2], table[:, 1], table[:, 3])
+    pitches, velocities = table[:, [1, 3]].astype(np.int64).T
+    notes = Notes(table[:, 0], table[:, 2], pitches, velocities)
     return quantise(notes, read_beats(path))
 
 
