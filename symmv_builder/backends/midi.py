@@ -100,11 +100,11 @@ def read_beats(path: Path) -> Beats:
         ticks_per_beat = max(1, round(0.5 / score.tick_s))
     count = -(-score.last_tick // ticks_per_beat) + 1
     if count > MAX_BEATS:
-        raise RejectEntry(Reason.TOO_LONG, f"{path.name} has {count} beats, over {MAX_BEATS}")
+        raise RejectEntry(Reason.TOO_LONG, f"the file has {count} beats, over {MAX_BEATS}")
     ticks = np.arange(count, dtype=np.int64) * ticks_per_beat
     times = to_seconds(ticks)
     if (np.diff(times) <= 0).any():
-        raise RejectEntry(Reason.UNREADABLE, f"{path.name} has a tempo at which time stands still")
+        raise RejectEntry(Reason.UNREADABLE, "the file has a tempo at which time stands still")
     return Beats(times_s=times, positions=_positions(ticks, ticks_per_beat, score.meters))
 
 
@@ -182,21 +182,21 @@ def _read(path: Path) -> _Score:
         with path.open("rb") as handle:
             data = handle.read(MAX_BYTES + 1)
     except OSError as error:
-        detail = f"{path.name} cannot be opened: {error.strerror}"
+        detail = f"the file cannot be opened: {error.strerror}"
         raise RejectEntry(Reason.UNREADABLE, detail) from error
     if not data:
-        raise RejectEntry(Reason.EMPTY_FILE, f"{path.name} has no bytes")
+        raise RejectEntry(Reason.EMPTY_FILE, "the file has no bytes")
     if data[:4] != b"MThd":
-        raise RejectEntry(Reason.NOT_MEDIA, f"{path.name} is not a Standard MIDI file")
+        raise RejectEntry(Reason.NOT_MEDIA, "the file is not a Standard MIDI file")
     if len(data) > MAX_BYTES:
-        raise RejectEntry(Reason.TOO_LARGE, f"{path.name} is over {MAX_BYTES >> 20} MiB of MIDI")
+        raise RejectEntry(Reason.TOO_LARGE, f"the file is over {MAX_BYTES >> 20} MiB of MIDI")
     try:
         return _parse(data)
     except (IndexError, struct.error, ValueError) as error:
         detail = (
             str(error) if isinstance(error, ValueError) else "it ends in the middle of an event"
         )
-        raise RejectEntry(Reason.UNREADABLE, f"{path.name} is damaged: {detail}") from error
+        raise RejectEntry(Reason.UNREADABLE, f"the file is damaged: {detail}") from error
 
 
 def _parse(data: bytes) -> _Score:
@@ -321,7 +321,7 @@ class _clock:
         self.times_s = np.concatenate(([0.0], np.cumsum(gaps_s)))
         duration_s = float(self(np.array([score.last_tick]))[0])
         if duration_s > MAX_DURATION_S:
-            detail = f"{path.name} lasts {duration_s:.0f} s, over {MAX_DURATION_S:.0f} s"
+            detail = f"the file lasts {duration_s:.0f} s, over {MAX_DURATION_S:.0f} s"
             raise RejectEntry(Reason.TOO_LONG, detail)
 
     def __call__(self, ticks: Ints) -> Floats:

@@ -32,7 +32,7 @@ def probe_music(
         return _probe_midi(music, limits)
     asset = pyav.probe(music, _hash(music), limits=limits)
     if not asset.audio_codec:
-        raise RejectEntry(Reason.NO_AUDIO, f"{music.name} has no audio stream")
+        raise RejectEntry(Reason.NO_AUDIO, "the file has no audio stream")
     return asset
 
 
@@ -52,7 +52,7 @@ def probe_video(
     limits = pyav.Limits(max_size_bytes, max_duration_s, max_pixels, max_channels)
     asset = pyav.probe(video, _hash(video), limits=limits)
     if not asset.video_codec:
-        raise RejectEntry(Reason.NO_VIDEO, f"{video.name} has no video stream")
+        raise RejectEntry(Reason.NO_VIDEO, "the file has no video stream")
     return asset
 
 
@@ -61,7 +61,7 @@ def _probe_midi(path: Path, limits: pyav.Limits) -> Asset:
     duration_s = float(notes.ends_s.max(initial=0.0))
     if duration_s > limits.max_duration_s:
         limit = f"the limit is {limits.max_duration_s:.0f} s"
-        raise RejectEntry(Reason.TOO_LONG, f"{path.name} lasts {duration_s:.0f} s; {limit}")
+        raise RejectEntry(Reason.TOO_LONG, f"the file lasts {duration_s:.0f} s; {limit}")
     return Asset(_hash(path), MediaKind.MIDI, path.stat().st_size, "midi", duration_s)
 
 

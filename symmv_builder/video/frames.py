@@ -52,7 +52,7 @@ def watch(video: Path, watchers: Sequence[Watcher]) -> list[Any]:
             ticket.arrived(frame, current, before)
         before, current = current, frame
     if current is None:
-        raise RejectEntry(Reason.NO_VIDEO, f"{video.name} shows no picture")
+        raise RejectEntry(Reason.NO_VIDEO, "the file shows no picture")
     duration_s = current.time_s + current.duration_s
     return [ticket.ended(duration_s, current, before) for ticket in tickets]
 

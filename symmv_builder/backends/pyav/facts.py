@@ -39,19 +39,17 @@ def probe(path: Path, sha256: str, *, limits: Limits = DEFAULT_LIMITS) -> Asset:
     with opened(path, limits) as container:
         video, audio = best_video(container), best_audio(container)
         if video is None and audio is None:
-            raise RejectEntry(
-                Reason.NOT_MEDIA, f"{path.name} has neither sound nor video to decode"
-            )
+            raise RejectEntry(Reason.NOT_MEDIA, "the file has neither sound nor video to decode")
         if video is not None:
-            check_picture_size(path, video, limits)
-        picture, sound, duration_s = _read_through(path, container, (video, audio), limits)
+            check_picture_size(video, limits)
+        picture, sound, duration_s = _read_through(container, (video, audio), limits)
         if duration_s > limits.max_duration_s:
-            raise too_long(path, duration_s, limits)
+            raise too_long(duration_s, limits)
         facts: dict[str, Any] = {}
         if video is not None:
-            facts |= _video_facts(path, video, picture, limits)
+            facts |= _video_facts(video, picture, limits)
         if audio is not None:
-            facts |= _audio_facts(path, audio, sound, limits)
+            facts |= _audio_facts(audio, sound, limits)
         return Asset(
             sha256=sha256,
             kind=MediaKind.AUDIO if video is None else MediaKind.VIDEO,
@@ -63,7 +61,6 @@ def probe(path: Path, sha256: str, *, limits: Limits = DEFAULT_LIMITS) -> Asset:
 
 
 def _read_through(
-    path: Path,
     container: InputContainer,
     streams: tuple[VideoStream | None, AudioStream | None],
     limits: Limits,
@@ -73,9 +70,9 @@ def _read_through(
     for stream in wanted.values():
         bound_threads(stream)
     first: dict[int, Any] = {}
-    watch = Completeness(path, container, limits)
+    watch = Completeness(container, limits)
     origin_s, end_s = time_origin_s(container), 0.0
-    for packet in packets(path, container):
+    for packet in packets(container):
         packet_end_s, index = watch.saw(packet), packet.stream.index
         if index not in wanted:
             continue
@@ -88,12 +85,10 @@ def _read_through(
     return video, audio, end_s or (container.duration or 0) / 1e6
 
 
-def _video_facts(
-    path: Path, stream: VideoStream, picture: VideoFrame | None, limits: Limits
-) -> dict[str, Any]:
+def _video_facts(stream: VideoStream, picture: VideoFrame | None, limits: Limits) -> dict[str, Any]:
     if picture is None:
-        raise RejectEntry(Reason.UNREADABLE, f"no picture of {path.name} can be decoded")
-    width, height = displayed_size(picture, stream, path, limits)
+        raise RejectEntry(Reason.UNREADABLE, "no picture of the file can be decoded")
+    width, height = displayed_size(picture, stream, limits)
     return {
         "video_codec": stream.codec_context.name,
         "width": width,
@@ -103,15 +98,13 @@ def _video_facts(
     }
 
 
-def _audio_facts(
-    path: Path, stream: AudioStream, sound: AudioFrame | None, limits: Limits
-) -> dict[str, Any]:
+def _audio_facts(stream: AudioStream, sound: AudioFrame | None, limits: Limits) -> dict[str, Any]:
     if sound is None:
-        raise RejectEntry(Reason.UNREADABLE, f"no audio of {path.name} can be decoded")
+        raise RejectEntry(Reason.UNREADABLE, "no audio of the file can be decoded")
     channels = sound.layout.nb_channels
     if channels > limits.max_channels:
         limit = f"the limit is {limits.max_channels}"
-        raise RejectEntry(Reason.TOO_LARGE, f"{path.name} has {channels} channels; {limit}")
+        raise RejectEntry(Reason.TOO_LARGE, f"the file has {channels} channels; {limit}")
     return {
         "audio_codec": stream.codec_context.name,
         "audio_rate_hz": sound.sample_rate,

@@ -61,14 +61,14 @@ def opened(path: Path, limits: Limits) -> Iterator[InputContainer]:
         container = av.open(f"file:{path}", options=options, metadata_errors="ignore")
     except (av.error.FFmpegError, OSError, ValueError) as error:
         reason = Reason.UNREADABLE if _looks_like_media(path) else Reason.NOT_MEDIA
-        detail = f"{path.name} cannot be opened as sound or video ({_said(error)})"
+        detail = f"the file cannot be opened as sound or video ({_said(error)})"
         raise RejectEntry(reason, detail) from error
     with container:
-        _check_header(path, container, limits)
+        _check_header(container, limits)
         try:
             yield container
         except av.error.FFmpegError as error:
-            detail = f"{path.name} breaks off while decoding ({_said(error)})"
+            detail = f"the file breaks off while decoding ({_said(error)})"
             raise RejectEntry(Reason.UNREADABLE, detail) from error
 
 
@@ -106,7 +106,7 @@ def time_origin_s(container: InputContainer) -> float:
 
 
 def decoded(
-    path: Path, container: InputContainer, stream: AudioStream | VideoStream, limits: Limits
+    container: InputContainer, stream: AudioStream | VideoStream, limits: Limits
 ) -> Iterator[Any]:
     """Frames of one stream as the decoder gives them, then a check that the file was all there.
 
@@ -114,15 +114,15 @@ def decoded(
     that is shorter than the others.
     """
     bound_threads(stream)
-    watch = Completeness(path, container, limits)
-    for packet in packets(path, container):
+    watch = Completeness(container, limits)
+    for packet in packets(container):
         watch.saw(packet)
         if packet.stream.index == stream.index:
             yield from watch.decode(packet)
     watch.check()
 
 
-def packets(path: Path, container: InputContainer) -> "Iterator[Packet[Any]]":
+def packets(container: InputContainer) -> "Iterator[Packet[Any]]":
     """Packets of every stream, in the order of the file."""
     demuxed = container.demux()
     while True:
@@ -132,7 +132,7 @@ def packets(path: Path, container: InputContainer) -> "Iterator[Packet[Any]]":
             return
         except IndexError as error:
             # PyAV knows the streams that were there when the file was opened, no others.
-            detail = f"{path.name} begins a new stream in the middle"
+            detail = "the file begins a new stream in the middle"
             raise RejectEntry(Reason.UNREADABLE, detail) from error
         yield packet
 
@@ -144,28 +144,28 @@ def bound_threads(stream: AudioStream | VideoStream) -> None:
         stream.codec_context.thread_type = "AUTO"
 
 
-def too_long(path: Path, seconds: float, limits: Limits) -> RejectEntry:
+def too_long(seconds: float, limits: Limits) -> RejectEntry:
     limit = f"the limit is {limits.max_duration_s:.0f} s"
-    return RejectEntry(Reason.TOO_LONG, f"{path.name} lasts {seconds:.0f} s or more; {limit}")
+    return RejectEntry(Reason.TOO_LONG, f"the file lasts {seconds:.0f} s or more; {limit}")
 
 
-def too_large(path: Path, width: int, height: int, limits: Limits) -> RejectEntry:
+def too_large(width: int, height: int, limits: Limits) -> RejectEntry:
     limit = f"the limit is {limits.max_pixels} pixels"
-    return RejectEntry(Reason.TOO_LARGE, f"{path.name} has pictures of {width} x {height}; {limit}")
+    return RejectEntry(Reason.TOO_LARGE, f"the file has pictures of {width} x {height}; {limit}")
 
 
-def check_picture_size(path: Path, stream: VideoStream, limits: Limits) -> None:
+def check_picture_size(stream: VideoStream, limits: Limits) -> None:
     """Raise `RejectEntry` UNREADABLE where FFmpeg found no size that it is allowed to decode."""
     if stream.width <= 0 or stream.height <= 0:
         limit = f"it is damaged, or larger than {limits.max_pixels} pixels"
-        raise RejectEntry(Reason.UNREADABLE, f"{path.name} shows no picture size: {limit}")
+        raise RejectEntry(Reason.UNREADABLE, f"the file shows no picture size: {limit}")
 
 
 class Completeness:
     """Compares what a container promises with what its packets hold."""
 
-    def __init__(self, path: Path, container: InputContainer, limits: Limits) -> None:
-        self._path, self._limits = path, limits
+    def __init__(self, container: InputContainer, limits: Limits) -> None:
+        self._limits = limits
         stated = STATED & set(container.format.name.split(","))
         self._stated_s = (container.duration or 0) / av.time_base if stated else 0.0
         self._start_s = (container.start_time or 0) / av.time_base
@@ -195,10 +195,10 @@ class Completeness:
         missing_s = self._stated_s - self._end_s
         if missing_s > max(0.5, (1 - self._limits.min_share) * self._stated_s):
             states = f"states {self._stated_s:.1f} s but ends after {self._end_s:.1f} s"
-            raise RejectEntry(Reason.UNREADABLE, f"{self._path.name} {states}: it is cut short")
+            raise RejectEntry(Reason.UNREADABLE, f"the file {states}: it is cut short")
         if self._bad > max(1.0, self._limits.max_bad_share * (self._good + self._bad)):
             broken = f"{self._bad} of {self._good + self._bad} packets cannot be decoded"
-            raise RejectEntry(Reason.UNREADABLE, f"{self._path.name}: {broken}")
+            raise RejectEntry(Reason.UNREADABLE, f"the file: {broken}")
 
 
 def _check_size(path: Path, limits: Limits) -> None:
@@ -206,19 +206,19 @@ def _check_size(path: Path, limits: Limits) -> None:
         raise RejectEntry(Reason.UNREADABLE, f"{path} is not a file")
     size_bytes = path.stat().st_size
     if size_bytes == 0:
-        raise RejectEntry(Reason.EMPTY_FILE, f"{path.name} holds no bytes")
+        raise RejectEntry(Reason.EMPTY_FILE, "the file holds no bytes")
     if size_bytes > limits.max_size_bytes:
         limit = f"the limit is {limits.max_size_bytes}"
-        raise RejectEntry(Reason.TOO_LARGE, f"{path.name} has {size_bytes} bytes; {limit}")
+        raise RejectEntry(Reason.TOO_LARGE, f"the file has {size_bytes} bytes; {limit}")
 
 
-def _check_header(path: Path, container: InputContainer, limits: Limits) -> None:
+def _check_header(container: InputContainer, limits: Limits) -> None:
     stated_s = (container.duration or 0) / av.time_base
     if stated_s > limits.max_duration_s:
-        raise too_long(path, stated_s, limits)
+        raise too_long(stated_s, limits)
     for stream in _decodable(container.streams.video):
         if stream.width * stream.height > limits.max_pixels:
-            raise too_large(path, stream.width, stream.height, limits)
+            raise too_large(stream.width, stream.height, limits)
         stream.codec_context.options = {"max_pixels": str(limits.max_pixels)}
 
 

@@ -97,23 +97,21 @@ def frames(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[Frame]:
     with opened(path, limits) as container:
         stream = best_video(container)
         if stream is None:
-            raise RejectEntry(
-                Reason.NO_VIDEO, f"{path.name} has no video stream that can be decoded"
-            )
-        check_picture_size(path, stream, limits)
+            raise RejectEntry(Reason.NO_VIDEO, "the file has no video stream that can be decoded")
+        check_picture_size(stream, limits)
         origin_s, gap_s = time_origin_s(container), 1.0 / frame_rate_hz(stream)
         size: tuple[int, int] | None = None
         last: Frame | None = None
         scalers: Scalers = {}
-        for index, native in enumerate(decoded(path, container, stream, limits)):
-            size = size or displayed_size(native, stream, path, limits)
+        for index, native in enumerate(decoded(container, stream, limits)):
+            size = size or displayed_size(native, stream, limits)
             timing = _timing(native, origin_s, gap_s, last)
             if sum(timing) > limits.max_duration_s:
-                raise too_long(path, sum(timing), limits)
+                raise too_long(sum(timing), limits)
             last = Frame(native, index, timing, size, scalers)
             yield last
         if last is None:
-            raise RejectEntry(Reason.UNREADABLE, f"no picture of {path.name} can be decoded")
+            raise RejectEntry(Reason.UNREADABLE, "no picture of the file can be decoded")
 
 
 def frame_rate_hz(stream: VideoStream) -> float:
@@ -126,14 +124,12 @@ def quarter_turns(native: VideoFrame) -> int:
     return round(native.rotation / 90) % 4
 
 
-def displayed_size(
-    native: VideoFrame, stream: VideoStream, path: Path, limits: Limits
-) -> tuple[int, int]:
+def displayed_size(native: VideoFrame, stream: VideoStream, limits: Limits) -> tuple[int, int]:
     """Width and height when upright and with square pixels; the height of the planes is kept."""
     aspect = stream.sample_aspect_ratio or Fraction(1)
     across, down = max(1, round(native.width * (aspect if aspect > 0 else 1))), native.height
     if across * down > limits.max_pixels:
-        raise too_large(path, across, down, limits)
+        raise too_large(across, down, limits)
     return (down, across) if quarter_turns(native) % 2 else (across, down)
 
 

@@ -50,11 +50,9 @@ def read_sound(
     with opened(path, limits) as container:
         stream = best_audio(container)
         if stream is None:
-            raise RejectEntry(
-                Reason.NO_AUDIO, f"{path.name} has no audio stream that can be decoded"
-            )
-        placed = _Placed(path, limits, time_origin_s(container))
-        for frame in decoded(path, container, stream, limits):
+            raise RejectEntry(Reason.NO_AUDIO, "the file has no audio stream that can be decoded")
+        placed = _Placed(limits, time_origin_s(container))
+        for frame in decoded(container, stream, limits):
             placed.add(frame)
         samples, rate = placed.finish()
     if mono and samples.shape[1] > 1:
@@ -68,8 +66,8 @@ def read_sound(
 class _Placed:
     """Audio frames as float chunks, each at the place that its timestamp says."""
 
-    def __init__(self, path: Path, limits: Limits, origin_s: float) -> None:
-        self._path, self._limits, self._origin_s = path, limits, origin_s
+    def __init__(self, limits: Limits, origin_s: float) -> None:
+        self._limits, self._origin_s = limits, origin_s
         self._chunks: list[NDArray[np.float32]] = []
         self._resampler: AudioResampler | None = None
         self._form: tuple[str, str, int] | None = None
@@ -78,7 +76,7 @@ class _Placed:
     def add(self, frame: AudioFrame) -> None:
         channels = frame.layout.nb_channels
         if channels > self._limits.max_channels or not frame.sample_rate:
-            detail = f"{self._path.name} has {channels} channels at {frame.sample_rate} Hz"
+            detail = f"the file has {channels} channels at {frame.sample_rate} Hz"
             raise RejectEntry(Reason.UNREADABLE, detail)
         if not self._rate:
             self._rate, self._channels = frame.sample_rate, min(channels, 2)
@@ -93,7 +91,7 @@ class _Placed:
         """Samples ``[n, channels]`` and their rate."""
         self._flush()
         if not self._length:
-            raise RejectEntry(Reason.UNREADABLE, f"no audio of {self._path.name} can be decoded")
+            raise RejectEntry(Reason.UNREADABLE, "no audio of the file can be decoded")
         return np.concatenate(self._chunks, axis=1).T, self._rate
 
     def _make_resampler(self, channels: int) -> AudioResampler:
@@ -130,7 +128,7 @@ class _Placed:
     def _check_length(self, more: int) -> None:
         seconds = (self._length + more) / self._rate
         if seconds > self._limits.max_duration_s:
-            raise too_long(self._path, seconds, self._limits)
+            raise too_long(seconds, self._limits)
 
 
 def _named_layout(frame: AudioFrame) -> AudioFrame:
