@@ -24,6 +24,22 @@ class Reason(StrEnum):
     NO_BEATS = "no_beats"
     TIMED_OUT = "timed_out"
     CRASHED = "crashed"
+    # What a site says of a recording, for good.
+    VIDEO_REMOVED = "video_removed"
+    VIDEO_PRIVATE = "video_private"
+    COPYRIGHT = "copyright"
+    GEO_BLOCKED = "geo_blocked"
+    AGE_RESTRICTED = "age_restricted"
+    MEMBERS_ONLY = "members_only"
+    LOGIN_REQUIRED = "login_required"
+    DRM = "drm"
+    SOURCE_GONE = "source_gone"
+    # What a retry could have changed, when the attempts are used up.
+    NOT_YET_AVAILABLE = "not_yet_available"
+    UNREACHABLE = "unreachable"
+    REFUSED = "refused"
+    NO_FORMATS = "no_formats"
+    UNKNOWN_FAILURE = "unknown_failure"
 
 
 class SymMVError(Exception):
@@ -31,11 +47,33 @@ class SymMVError(Exception):
 
 
 class RetryLater(SymMVError):
-    """The world is in the way (network, busy device): the same work may go through later."""
+    """The world is in the way (network, busy device): the same work may go through later.
 
-    def __init__(self, message: str, after_s: float = 60.0) -> None:
+    Each time spends one attempt; `reason` is what the rejection says when none is left.
+    """
+
+    spends_attempt = True
+
+    def __init__(
+        self, message: str, after_s: float = 60.0, *, reason: Reason = Reason.UNREACHABLE
+    ) -> None:
         super().__init__(message)
         self.after_s = after_s
+        self.reason = reason
+
+
+class SessionBlocked(RetryLater):
+    """A site refuses us altogether (rate limit, bot check) or cannot be reached at all.
+
+    No recording is at fault: everybody stays away for `after_s`, and no attempt is spent.
+    """
+
+    spends_attempt = False
+
+    def __init__(
+        self, message: str, after_s: float = 3600.0, *, reason: Reason = Reason.REFUSED
+    ) -> None:
+        super().__init__(message, after_s, reason=reason)
 
 
 class RejectEntry(SymMVError):

@@ -24,6 +24,8 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _SITES = {
     "file": (_ID, "file:{}"),
     "youtube": (re.compile(r"[A-Za-z0-9_-]{11}"), "https://www.youtube.com/watch?v={}"),
+    # The site of `symmv_builder.demo.site`, on loopback; its yt-dlp plugin reads this form.
+    "demo": (re.compile(r"[A-Za-z0-9_-]{11}"), "symmvdemo:watch:{}"),
     "bilibili": (re.compile(r"BV[A-Za-z0-9]{10}"), "https://www.bilibili.com/video/{}"),
 }
 
