@@ -24,10 +24,11 @@ def assemble_row(
         "music_url": entry.music.url,
         "video_url": entry.video.url,
     }
+    held = {**records, "song": entry.song}
     row = {}
     for column in columns:
         artifact, _, field = column.take.partition(".")
-        value = given[field] if artifact == "entry" else getattr(records[artifact], field)
+        value = given[field] if artifact == "entry" else getattr(held[artifact], field)
         if isinstance(value, np.ndarray) and value.ndim == 2:
             value = _fit(column, value)
         row[column.name] = value

@@ -84,6 +84,26 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class SongInfo:
+    """What a song is called and what kind it is; what nobody knows is empty.
+
+    `identified_by` says who knew: ``shazam``, or ``title`` when it was only parsed.
+    """
+
+    title: str = ""
+    artist: str = ""
+    genre: str = ""
+    shazam_id: str = ""
+    isrc: str = ""
+    lyrics_url: str = ""
+    identified_by: str = ""
+
+    def __post_init__(self) -> None:
+        if self.shazam_id.strip("0123456789"):
+            raise ValueError(f"not a number of Shazam's: {self.shazam_id!r}")
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One pair: a recording of music and a video, and the song that both belong to."""
 
@@ -92,6 +112,7 @@ class Entry:
     song_id: str
     video: Source
     music: Source
+    song: SongInfo = SongInfo()
 
     def __post_init__(self) -> None:
         for name in ("entry_id", "dataset", "song_id"):
@@ -333,22 +354,6 @@ class Alignment:
         for name in ("music_s", "video_s"):
             if (np.diff(getattr(self, name)) < 0).any():
                 raise ValueError(f"Alignment: {name} goes back in time")
-
-
-@dataclass(frozen=True, slots=True)
-class SongInfo:
-    """What a song is called and what kind it is; what nobody knows is empty.
-
-    `identified_by` says who knew: ``shazam``, or ``title`` when it was only parsed.
-    """
-
-    title: str
-    artist: str
-    genre: str = ""
-    shazam_id: str = ""
-    isrc: str = ""
-    lyrics_url: str = ""
-    identified_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

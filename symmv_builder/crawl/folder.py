@@ -3,7 +3,8 @@
 MuVi-Sync takes every video as one entry. SymMV takes pairs of a cover and a video,
 found in this order:
 
-- `pairs.csv` in the folder, with columns ``music,video`` and optionally ``song``;
+- `pairs.csv` in the folder, with columns ``music,video`` and optionally ``song`` (entries
+  of one song share a split), ``title``, ``artist`` and ``genre``;
 - folders `covers` and `videos` whose files share a name;
 - files ``NAME.cover.EXT`` and ``NAME.video.EXT``, or an audio and a video file of one name.
 
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from symmv_builder.errors import StopRun
-from symmv_builder.records import Entry, Source
+from symmv_builder.records import Entry, SongInfo, Source
 
 AUDIO = frozenset({".wav", ".flac", ".mp3", ".m4a", ".aac", ".ogg", ".opus", ".wma", ".aiff"})
 VIDEO = frozenset({".mp4", ".m4v", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".mpeg", ".ts", ".flv"})
@@ -41,6 +42,7 @@ class _Pair:
     song: str
     music: Path
     video: Path
+    info: SongInfo = SongInfo()
 
 
 def identifier(name: str) -> str:
@@ -126,7 +128,8 @@ def _from_table(table: Path) -> list[_Pair]:
             raise StopRun(f"{table}, line {number}: columns music and video must be filled")
         music, video = (_inside(table, row[side], number) for side in ("music", "video"))
         name = _stem(music, table.parent.resolve()).removesuffix(".cover")
-        pairs.append(_Pair(name, row.get("song") or name, music, video))
+        info = SongInfo(*(row.get(field) or "" for field in ("title", "artist", "genre")))
+        pairs.append(_Pair(name, row.get("song") or name, music, video, info))
     return pairs
 
 
@@ -158,6 +161,7 @@ def _as_entries(pairs: Iterable[_Pair], dataset: str, unpaired: list[Path]) -> F
         else:
             music, video = Source("file", f"{name}.cover"), Source("file", f"{name}.video")
         files[music], files[video] = pair.music, pair.video
-        entries.append(Entry(name, dataset, identifier(pair.song), video=video, music=music))
+        song_id = identifier(pair.song)
+        entries.append(Entry(name, dataset, song_id, video=video, music=music, song=pair.info))
     ordered = sorted(entries, key=lambda entry: entry.entry_id)
     return Found(tuple(ordered), files, tuple(unpaired))

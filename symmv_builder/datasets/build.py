@@ -247,7 +247,7 @@ def _write_shards(
     manifests.write_splits(root, recipe.name, splits)
     order = list(recipe.shares)
     made.sort(key=lambda entry: (order.index(splits[entry.song_id]), entry.entry_id))
-    needed = sorted({column.take.split(".")[0] for column in recipe.columns} - {"entry", "split"})
+    needed = sorted({column.take.split(".")[0] for column in recipe.columns} - {"entry", "song"})
     sidecars = Sidecars(root, recipe.name)
 
     def rows() -> Iterator[shards.Row]:

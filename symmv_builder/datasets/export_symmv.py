@@ -116,7 +116,7 @@ COLUMNS = (
     *(f"notes_{name}" for name in ("starts_s", "ends_s", "pitches", "velocities")),
     *(f"parts_{name}" for name in ("starts_s", "ends_s", "pitches", "velocities", "is_melody")),
     *("chords_starts_s", "chords_ends_s", "chords_labels", "beats_times_s", "beats_positions"),
-    *("pedal_starts_s", "pedal_ends_s", "key_tonic", "key_mode", "key_correlation"),
+    *("pedal_starts_s", "pedal_ends_s", "shazam_id", "key_tonic", "key_mode", "key_correlation"),
 )
 
 
@@ -126,7 +126,9 @@ def dataset_files(rows: Sequence[tuple[str, Row]]) -> dict[str, bytes]:
     splits: dict[str, list[str]] = {"train": [], "validation": [], "test": []}
     for index, row in rows:
         key = Key(row["key_tonic"], row["key_mode"], row["key_correlation"])
-        lines.append(f"{index}\t{row['video_url']}\t{key}\n")
+        # A song that nobody identified has three columns, as in the release.
+        cells = [index, row["video_url"], str(key), row["shazam_id"]]
+        lines.append("\t".join(cell for cell in cells if cell) + "\n")
         splits[row["split"]].append(index)
     return {
         "SymMV.csv": "".join(lines).encode(),

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 
 from symmv_builder.errors import StopRun
-from symmv_builder.records import Entry, Source
+from symmv_builder.records import Entry, SongInfo, Source
 from symmv_builder.storage.root import Root
 
 
@@ -30,6 +30,7 @@ def read_entries(root: Root, dataset: str) -> list[Entry]:
             fields = json.loads(line)
             fields["video"] = Source(**fields["video"])
             fields["music"] = Source(**fields["music"])
+            fields["song"] = SongInfo(**fields["song"])
             entries.append(Entry(**fields))
         except (ValueError, TypeError, KeyError) as error:
             where = root.path(f"{dataset}/entries.jsonl")

@@ -62,10 +62,13 @@ def no_model(slot: str, name: str) -> object:
 
 def run(root_url: str, folder: Path, *, ledger_url: str, workers: int = 2) -> Summary:
     schema.SCHEMAS["toy"] = COLUMNS  # type: ignore[index]
-    root, ledger = Root(root_url), Ledger(ledger_url)
-    take_in(root, ledger, find_entries(folder, "toy", pairs=False), "toy", lambda _: None)
-    plan = Plan("toy", RECIPE.uses)
-    return build(RECIPE, plan, root, ledger, no_model, effort=Effort(workers))
+    try:
+        root, ledger = Root(root_url), Ledger(ledger_url)
+        take_in(root, ledger, find_entries(folder, "toy", pairs=False), "toy", lambda _: None)
+        plan = Plan("toy", RECIPE.uses)
+        return build(RECIPE, plan, root, ledger, no_model, effort=Effort(workers))
+    finally:
+        del schema.SCHEMAS["toy"]  # type: ignore[attr-defined]
 
 
 if __name__ == "__main__":

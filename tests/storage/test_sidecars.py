@@ -10,6 +10,7 @@ import pytest
 from symmv_builder.errors import Reason
 from symmv_builder.records import (
     RECORD_TYPES,
+    Alignment,
     Asset,
     Beats,
     Chords,
@@ -23,6 +24,7 @@ from symmv_builder.records import (
     Rejection,
     Scenes,
     Screened,
+    SongInfo,
 )
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.sidecars import Sidecars, decode, encode
@@ -56,6 +58,8 @@ RECORDS = (
     ),
     FeatureTrack("empty", 0.2, np.zeros((0, 3), np.float32), Clock.VIDEO),
     Scenes(array(0.0), array(1 / 3), array(0)),
+    Alignment(array(0.0, 1.0), array(0.5, 1.6), 0.9, -2),
+    SongInfo("Title", "Artist", "Pop", "437442012", identified_by="shazam"),
     Screened("peak", 1 / 3, 0.001),
 )
 BY = Provenance("notes", 3, '{"a":1}', "transkun", "2.0.1", "cd" * 32, True, '{"music":"ab"}')
