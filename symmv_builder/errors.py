@@ -22,6 +22,15 @@ class Reason(StrEnum):
     STATIC_VIDEO = "static_video"
     TOO_FEW_NOTES = "too_few_notes"
     NO_BEATS = "no_beats"
+    # What a title does not say.
+    UNPARSABLE_TITLE = "unparsable_title"
+    # What the screens say of a pair.
+    LYRIC_VIDEO = "lyric_video"
+    DURATION_MISMATCH = "duration_mismatch"
+    DIFFERENT_SONG = "different_song"
+    MISALIGNED = "misaligned"
+    NOT_SOLO_PIANO = "not_solo_piano"
+    BROKEN_TRANSCRIPTION = "broken_transcription"
     TIMED_OUT = "timed_out"
     CRASHED = "crashed"
     # What a site says of a recording, for good.

@@ -1,0 +1,11 @@
+"""Artist and title of a song, and what kind of video it is, out of a video's title.
+
+Titles are written by people for people: brackets, quotes, dashes, hashtags and praise in
+every language. Everything here is table and rule, deterministic, and linear in the length
+of the title; `parse_title` says how sure it is, so that a person looks at the rest.
+"""
+
+from symmv_builder.crawl.titles.parsing import Habits, Order, channel_artist, parse_title
+from symmv_builder.crawl.titles.words import fold, marks_of
+
+__all__ = ["Habits", "Order", "channel_artist", "fold", "marks_of", "parse_title"]

@@ -1,0 +1,322 @@
+"""Artist and title out of a video's title: which field is which, and how sure that is.
+
+Official videos put the artist first, piano covers put it on either side. What decides,
+strongest first: the source's own habit, the channel's name, a name that is known, quotes,
+and how much the two sides read like a song's name. With nothing to go by the artist is
+taken to come first, and the confidence says so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from symmv_builder.crawl.titles import cutting, names
+from symmv_builder.crawl.titles.cutting import Piece
+from symmv_builder.crawl.titles.stripping import Name, tidy, tokens, trim
+from symmv_builder.crawl.titles.words import COVER_MARKS, TITLE_WORDS, fold, marks_of
+from symmv_builder.errors import Reason, RejectEntry
+from symmv_builder.records import ParsedTitle
+
+Order = Literal["auto", "artist-title", "title-artist"]
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How a source writes its titles.
+
+    `order` says which side of the dash the artist stands on; `strip` are phrases taken
+    out wherever they stand, in any case; `separators` cut fields as ``|`` does; `artist`
+    is the performer of everything there, where there is one.
+    """
+
+    order: Order = "auto"
+    strip: tuple[str, ...] = ()
+    separators: tuple[str, ...] = ()
+    artist: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Guess:
+    artist: str
+    title: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What is known besides the fields: the source's habits, the channel, the kind of video."""
+
+    habits: Habits
+    channel: str
+    is_cover: bool
+    is_official: bool
+    is_japanese: bool
+
+
+def parse_title(text: str, *, channel: str = "", habits: Habits = Habits()) -> ParsedTitle:
+    """The song's artist and title, with a confidence (0-1) and the title's other marks.
+
+    The artist is empty where the title names none; its confidence is low then. Takes time
+    linear in the title's length. Raises `RejectEntry` (UNPARSABLE_TITLE) where no song is
+    named, or the title is longer than `cutting.MOST_CHARACTERS`.
+    """
+    cleaned = cutting.clean(text[: 4 * cutting.MOST_CHARACTERS])
+    if len(text) > 4 * cutting.MOST_CHARACTERS or len(cleaned) > cutting.MOST_CHARACTERS:
+        most = cutting.MOST_CHARACTERS
+        raise _rejection(f"the title has {len(text)} characters; no more than {most} are parsed")
+    for phrase in habits.strip:
+        cleaned = _without(cleaned, phrase)
+    found = cutting.pieces(cleaned)
+    lead, found = _leading_label(found)
+    cut = cutting.cut(found, habits.separators)
+    groups = [[tidy(field) for field in fields] for fields in cut.groups]
+    context = _context(cleaned, groups, channel, habits)
+    guess = _guess(groups, context, lead)
+    if guess is None:
+        shown = f"{cleaned[:80]}..." if len(cleaned) > 80 else cleaned
+        raise _rejection(f"no song is named in {shown!r}")
+    confidence = guess.confidence * (0.8 if cut.weak else 1.0)
+    artist, title = guess.artist or habits.artist, guess.title
+    own = set(marks_of(title)) | set(marks_of(artist))
+    removed = " | ".join([lead, *(r for group in groups for n in group for r in _taken(n))])
+    marks = set(marks_of(cleaned)) - own | set(marks_of(removed)) | (own & {"remix"})
+    return ParsedTitle(artist, title, round(min(confidence, 0.99), 3), tuple(sorted(marks)))
+
+
+def _rejection(detail: str) -> RejectEntry:
+    return RejectEntry(Reason.UNPARSABLE_TITLE, detail)
+
+
+def _taken(name: Name) -> tuple[str, ...]:
+    return name.removed if name.text else (name.source,)
+
+
+def _without(text: str, phrase: str) -> str:
+    """The text without every occurrence of a phrase, in any case."""
+    place, flat, wanted = 0, text.casefold(), phrase.casefold()
+    if len(flat) != len(text) or not wanted:
+        return text.replace(phrase, " ") if phrase else text
+    kept = []
+    while (at := flat.find(wanted, place)) >= 0:
+        kept.append(text[place:at])
+        place = at + len(wanted)
+    return " ".join([*kept, text[place:]])
+
+
+def _leading_label(found: list[Piece]) -> tuple[str, list[Piece]]:
+    """A square or black bracket that opens the title is a label, or the artist's name."""
+    if len(found) > 1 and found[0].kind == "bracket" and found[0].opener in "[【〔［":
+        return found[0].text, found[1:]
+    return "", found
+
+
+def _context(text: str, groups: list[list[Name]], channel: str, habits: Habits) -> _Context:
+    removed = " | ".join(r for group in groups for name in group for r in _taken(name))
+    marks = set(marks_of(removed))
+    return _Context(
+        habits=habits,
+        channel=channel_artist(channel),
+        is_cover=bool(marks & COVER_MARKS),
+        is_official="official" in marks,
+        is_japanese=any("\u3040" <= character <= "\u30ff" for character in text),
+    )
+
+
+_CHANNEL_WORDS = ("official", "vevo", "topic", "channel", "music", "tv", "officiel", "oficial",
+                  "youtube", "the official", "band")  # fmt: skip
+
+
+def channel_artist(channel: str) -> str:
+    """A channel's name without ``VEVO``, ``- Topic``, ``Official`` and the like, folded."""
+    words = fold(channel).split()
+    while len(words) > 1 and words[-1] in _CHANNEL_WORDS:
+        words.pop()
+    flat = "".join(words)
+    return flat.removesuffix("vevo") or flat
+
+
+def _is_channel(text: str, context: _Context) -> bool:
+    return bool(context.channel) and fold(text).replace(" ", "") == context.channel
+
+
+def _guess(groups: list[list[Name]], context: _Context, lead: str) -> _Guess | None:
+    real = [[name for name in group if name.text] for group in groups]
+    if not any(real):
+        real = [_rescued(groups)]
+    chosen = next((group for group in real if len(group) > 1), None)
+    if chosen is None:
+        flat = [name for group in real for name in group]
+        if len(flat) == 1 and context.is_official:
+            flat = _with_plain_word(flat, groups)
+        if not flat:
+            return None
+        guess = _of_one(flat[0], context, lead) if len(flat) == 1 else _of_groups(flat, context)
+    else:
+        guess = _of_fields(chosen, context)
+    return guess if any(character.isalnum() for character in guess.title) else None
+
+
+def _rescued(groups: list[list[Name]]) -> list[Name]:
+    """A title that is a plain word such as ``Piano`` beside a bracket says nothing of a song."""
+    return []
+
+
+def _with_plain_word(flat: list[Name], groups: list[list[Name]]) -> list[Name]:
+    """``LSD - Audio (Official Video)``: the word after the artist is the song after all."""
+    for group in groups:
+        for name in group[1:]:
+            first = [r for r in name.removed if len(fold(r).split()) == 1]
+            if not name.text and first and "official" not in marks_of(first[0]):
+                return [*flat, Name(trim(first[0]), name.source)]
+    return flat
+
+
+def _of_fields(found: list[Name], context: _Context) -> _Guess:
+    """Fields between dashes: two are artist and title; of more, what is known decides."""
+    others = [name for name in found if not _is_channel(name.text, context)]
+    if context.is_cover and len(others) > 1:
+        found = others
+    if len(found) == 2:
+        return _ordered(found[0], found[1], context)
+    famous = max(found, key=lambda name: names.fame(name.text))
+    rest = [name for name in found if name is not famous]
+    if names.fame(famous.text) >= 0.5 and (context.is_cover or famous is found[0]):
+        return _Guess(famous.text, rest[0].text, 0.7)
+    guess = _ordered(found[0], found[1], context)
+    return _Guess(guess.artist, guess.title, guess.confidence * 0.7)
+
+
+def _of_groups(found: list[Name], context: _Context) -> _Guess:
+    """``Title | Film | Singer``: fields that are not set against each other by a dash."""
+    others = [name for name in found if not _is_channel(name.text, context)]
+    if context.is_cover and others:
+        found = others
+    split = next((name for name in found if name.quoted and name.beside), None)
+    if split:
+        return _Guess(split.beside, split.quoted, 0.7)
+    if len(found) == 1:
+        return _of_one(found[0], context, "")
+    if len(found) == 2:
+        guess = _ordered(found[0], found[1], context)
+        return _Guess(guess.artist, guess.title, guess.confidence * 0.8)
+    artist = max(found[1:], key=lambda name: names.fame(name.text) - names.is_work(name.text))
+    if names.fame(found[0].text) > names.fame(artist.text):
+        return _Guess(found[0].text, found[1].text, 0.6)
+    known = names.fame(artist.text) > 0
+    return _Guess(artist.text, found[0].text, 0.65 if known else 0.4)
+
+
+def _ordered(first: Name, second: Name, context: _Context) -> _Guess:
+    """Which of two names is the artist."""
+    ahead = _Guess(_as_artist(first), _as_title(second), 0.9)
+    swapped = _Guess(_as_artist(second), _as_title(first), 0.9)
+    if context.habits.order != "auto":
+        return ahead if context.habits.order == "artist-title" else swapped
+    if _is_channel(first.text, context) or _is_channel(second.text, context):
+        return ahead if _is_channel(first.text, context) else swapped
+    lead = title_likeness(second) - title_likeness(first)
+    if context.is_cover:
+        lead -= 0.3 if context.is_japanese else 0.0
+        sure = min(0.95, 0.55 + 0.25 * abs(lead))
+    else:
+        lead += 1.6
+        sure = min(0.97, 0.6 + 0.2 * abs(lead)) + (0.02 if context.is_official else 0.0)
+    guess = ahead if lead >= 0 else swapped
+    return _Guess(guess.artist, guess.title, sure)
+
+
+def _as_title(name: Name) -> str:
+    """The quoted part where the rest is no more than an ornament of it."""
+    return name.quoted if name.quoted and not fold(name.beside) else name.text
+
+
+def _as_artist(name: Name) -> str:
+    """Without the same name again in another script: ``EXO 엑소``."""
+    words = name.text.split()
+    latin = [word for word in words if all(c < "\u0250" for c in word if c.isalpha())]
+    is_doubled = 0 < len(latin) < len(words) and words[: len(latin)] == latin
+    return " ".join(latin) if is_doubled and any(w.isalpha() for w in latin) else name.text
+
+
+def title_likeness(name: Name) -> float:
+    """How much a field reads like a song's name; negative: like an artist's."""
+    text = name.text
+    words = fold(text).split()
+    score = -2.2 * names.fame(text)
+    if name.quoted or name.source[:1] in "\"“'‘「『":
+        score += 1.0
+    score += 0.5 * min(name.brackets, 1)
+    score += 0.25 * min(sum(word in TITLE_WORDS for word in words), 3)
+    score += 0.05 * min(len(words), 6)
+    if any(mark in text for mark in (" & ", ", ", " x ", " X ", " vs ", " vs. ")):
+        score -= 0.5
+    if words and words[0] == "the" and len(words) > 1 and words[-1].endswith("s"):
+        score -= 0.25
+    return score
+
+
+def _of_one(name: Name, context: _Context, lead: str) -> _Guess:
+    """One field: quotes, ``Title by Artist``, a known name at an edge, the channel."""
+    if name.quoted and name.beside:
+        beside = trim(_without_by(name.beside))
+        artist = _as_artist(Name(beside, beside))
+        return _Guess(artist, name.quoted, 0.85)
+    if lead and fold(lead) and not marks_of(lead):
+        return _Guess(trim(lead), name.text, 0.6)
+    if name.candidate:
+        return _Guess(name.candidate, name.text, 0.6)
+    if context.habits.artist:
+        return _Guess(context.habits.artist, name.text, 0.8)
+    by = _title_by_artist(name.text)
+    if by:
+        return by
+    edge = _known_edge(name.text)
+    if edge:
+        return edge
+    if context.channel and not context.is_cover:
+        return _Guess(context.channel, name.text, 0.5)
+    return _Guess("", name.text, 0.25)
+
+
+def _without_by(text: str) -> str:
+    words = text.split()
+    return " ".join(words[1:]) if words and fold(words[0]) in ("by", "from") else text
+
+
+_NO_NAME = frozenset(
+    "me you my your the a an side one day myself yourself him her us them now numbers night "
+    "heart mistake chance nature".split()
+)
+
+
+def _title_by_artist(text: str) -> _Guess | None:
+    """``Believer by Imagine Dragons``; ``Stand By Me`` and ``Side by Side`` are titles."""
+    found = tokens(text)
+    for index in range(len(found) - 2, 0, -1):
+        if found[index].word != "by":
+            continue
+        artist = trim(text[found[index].end :])
+        title = trim(text[: found[index].start])
+        if found[index + 1].word in _NO_NAME and not names.fame(artist):
+            return None
+        return _Guess(artist, title, 0.8 if names.fame(artist) else 0.65)
+    return None
+
+
+def _known_edge(text: str) -> _Guess | None:
+    """A known performer's name at the beginning or end of one undivided field."""
+    found = tokens(text)
+    for size in range(min(names.LONGEST_NAME, len(found) - 1), 0, -1):
+        head, tail = text[: found[size].start], text[found[-size].start :]
+        for artist, title in (
+            (head, text[found[size].start :]),
+            (tail, text[: found[-size].start]),
+        ):
+            if names.fame(trim(artist)) >= 0.8 and trim(title):
+                return _Guess(trim(artist), trim(title), 0.6)
+    return None
+
+
+def query_words(texts: Sequence[str]) -> str:
+    """Texts as one search query: trimmed, single spaces."""
+    return " ".join(word for text in texts for word in text.split())
