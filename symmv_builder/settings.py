@@ -2,6 +2,7 @@
 
 ========================  =====================================================
 ``SYMMV_ROOT``            data root, a folder or an fsspec url (default ``data``)
+``SYMMV_MANIFESTS``       where entries, splits and blocklist are (default: the data root)
 ``SYMMV_LEDGER``          SQLAlchemy url of the ledger (default: SQLite in a local root)
 ``SYMMV_DEVICE``          where models run: ``cpu`` (default), ``cuda``, ``cuda:1``
 ``SYMMV_PRECISION``       of CLIP: ``fp32`` (default), ``fp16``, ``bf16``
@@ -20,6 +21,7 @@ from symmv_builder.backends import TABLE, ModelHome
 from symmv_builder.errors import StopRun
 from symmv_builder.storage.ledger import Ledger
 from symmv_builder.storage.root import Root
+from symmv_builder.storage.store import Store
 
 PRECISIONS = ("fp32", "fp16", "bf16")
 
@@ -29,17 +31,19 @@ class Settings:
     """The environment, checked."""
 
     root: str
+    manifests: str
     ledger: str
     home: ModelHome
 
-    def open_root(self) -> Root:
-        return Root(self.root)
+    def open_store(self) -> Store:
+        root = Root(self.root)
+        manifests = Root(self.manifests) if self.manifests else root
+        return Store(root, manifests, self._open_ledger(root))
 
-    def open_ledger(self) -> Ledger:
+    def _open_ledger(self, root: Root) -> Ledger:
         """The ledger; a local root's folder is made where it is missing."""
         url = self.ledger
         if not url:
-            root = Root(self.root)
             if not root.is_local:
                 raise StopRun(
                     f"the data root {self.root} is remote: set SYMMV_LEDGER to a database url, "
@@ -67,6 +71,7 @@ def read_settings(
         raise StopRun(f"SYMMV_DEVICE is {device!r}; it can be cpu, cuda or cuda:N")
     return Settings(
         root=root or env.get("SYMMV_ROOT", "data"),
+        manifests=env.get("SYMMV_MANIFESTS", ""),
         ledger=env.get("SYMMV_LEDGER", ""),
         home=ModelHome(device=device, precision=precision, paths=_model_paths(env)),
     )

@@ -33,16 +33,15 @@ def status(
     as_json: options.AsJson = False,
 ) -> None:
     """Say how far a dataset is: entries made, rejected and open, stages, shards."""
-    settings = options.settings(root)
-    store, ledger = settings.open_root(), settings.open_ledger()
+    store = options.settings(root).open_store()
     names = [dataset] if dataset else list(datasets.NAMES)
-    states = [questions.status(store, ledger, datasets.recipe(name).name) for name in names]
+    states = [questions.status(store, datasets.recipe(name).name) for name in names]
     if as_json:
         sys.stdout.write(json.dumps([asdict(state) for state in states]) + "\n")
         return
     for state in states:
         if state.entries or dataset:
-            _print_status(Console(), state, store.url)
+            _print_status(Console(), state, store.root.url)
 
 
 def _print_status(console: Console, state: questions.Status, root: str) -> None:
@@ -82,9 +81,8 @@ def why(
     as_json: options.AsJson = False,
 ) -> None:
     """Say what was done for an entry, by which model and parameters, and where it stopped."""
-    settings = options.settings(root)
-    store, ledger = settings.open_root(), settings.open_ledger()
-    story = questions.why(store, ledger, questions.find_entry(store, entry_id, dataset))
+    store = options.settings(root).open_store()
+    story = questions.why(store, questions.find_entry(store, entry_id, dataset))
     if as_json:
         sys.stdout.write(json.dumps([asdict(made) for made in story]) + "\n")
         return

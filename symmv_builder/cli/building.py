@@ -77,19 +77,18 @@ def interruptible(
 
 def run_build(recipe: Recipe, settings: Settings, folder: Path | None, effort: Effort) -> Summary:
     """Take a folder in, if one is given, and build; shows progress on standard error."""
-    root, ledger = settings.open_root(), settings.open_ledger()
+    store = settings.open_store()
     found = find_entries(folder, recipe.name, pairs=recipe.pairs) if folder else None
     plan = make_plan(recipe, settings.home)
     for path in found.unpaired if found else ():
         sys.stderr.write(f"symmv: {path} has no partner and is left out\n")
     with Progress([use.makes for use in recipe.uses]) as progress:
         if found:
-            take_in(root, ledger, found, recipe.name, progress.on_event)
+            take_in(store, found, recipe.name, progress.on_event)
         return build(
             recipe,
             plan,
-            root,
-            ledger,
+            store,
             options.Loader(settings.home),
             effort=effort,
             tell=progress.on_event,

@@ -16,7 +16,6 @@ from symmv_builder.records import Entry, Record
 from symmv_builder.report import tables
 from symmv_builder.settings import Settings, read_settings
 from symmv_builder.storage import manifests
-from symmv_builder.storage.ledger import Ledger
 from symmv_builder.storage.root import Root
 
 Records = dict[str, Record]
@@ -53,12 +52,12 @@ def _say(line: str) -> None:
 
 
 def _report(name: str, settings: Settings, media: DemoMedia, out: Path) -> None:
-    root, ledger = settings.open_root(), settings.open_ledger()
-    state = questions.status(root, ledger, name)
-    entries = manifests.read_entries(root, name)
+    store = settings.open_store()
+    state = questions.status(store, name)
+    entries = manifests.read_entries(store.manifests, name)
     rejected = {result.entry_id for result in state.rejections}
-    splits = manifests.read_splits(root, name)
-    records = {entry.entry_id: questions.records_of(root, ledger, entry) for entry in entries}
+    splits = manifests.read_splits(store.manifests, name)
+    records = {entry.entry_id: questions.records_of(store, entry) for entry in entries}
     made = [entry for entry in entries if entry.entry_id not in rejected]
     sys.stdout.write("\n")
     rows = [entry_row(entry, splits[entry.song_id], records[entry.entry_id]) for entry in made]
@@ -72,7 +71,7 @@ def _report(name: str, settings: Settings, media: DemoMedia, out: Path) -> None:
     )
     media_s = sum(row.minutes * 60 for row in rows)
     tables.show(tables.stages_table(stage_rows(state, media_s), title=f"{name}: work per stage"))
-    _draw(root, ledger, made, records, out / "pictures" / name)
+    _draw(store.root, made, records, out / "pictures" / name)
 
 
 def entry_row(entry: Entry, split: str, records: Records) -> tables.EntryRow:
@@ -134,9 +133,7 @@ def _compare(
     sys.stdout.write("\n")
 
 
-def _draw(
-    root: Root, ledger: Ledger, made: Sequence[Entry], records: dict[str, Records], out: Path
-) -> None:
+def _draw(root: Root, made: Sequence[Entry], records: dict[str, Records], out: Path) -> None:
     for entry in made:
         _say(f"drawing {entry.entry_id}")
         draw_entry(root, entry, records[entry.entry_id], out)

@@ -15,6 +15,7 @@ from symmv_builder.cli import options
 from symmv_builder.errors import RejectEntry, StopRun
 from symmv_builder.pipeline.guard import Guarded
 from symmv_builder.records import Record, to_json
+from symmv_builder.storage.root import Root
 
 
 def register(app: typer.Typer) -> None:
@@ -106,9 +107,9 @@ def export(
     from symmv_builder.datasets.export import export as write
     from symmv_builder.report.progress import Progress
 
-    store = options.settings(root).open_root()
+    data = Root(options.settings(root).root)
     with Progress([]) as progress:
-        summary = write(store, dataset, out, tell=progress.on_event)
+        summary = write(data, dataset, out, tell=progress.on_event)
     sys.stdout.write(
         f"{summary.entries} entries of {dataset} in {out}: {summary.written} files written, "
         f"{summary.unchanged} unchanged, {summary.removed} removed\n"

@@ -39,10 +39,9 @@ def show(
     as_json: options.AsJson = False,
 ) -> None:
     """Show what was made of an entry; --out draws it, --json prints every record in full."""
-    settings = options.settings(root)
-    store, ledger = settings.open_root(), settings.open_ledger()
+    store = options.settings(root).open_store()
     entry = questions.find_entry(store, entry_id, dataset)
-    records = questions.records_of(store, ledger, entry)
+    records = questions.records_of(store, entry)
     if as_json:
         full = {name: to_json(record) for name, record in records.items()}
         sys.stdout.write(json.dumps(full) + "\n")
@@ -55,7 +54,7 @@ def show(
     if out:
         from symmv_builder.datasets.pictures import draw_entry
 
-        for path in draw_entry(store, entry, records, out):
+        for path in draw_entry(store.root, entry, records, out):
             sys.stderr.write(f"wrote {path}\n")
 
 

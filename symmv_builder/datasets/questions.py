@@ -11,10 +11,10 @@ from symmv_builder import datasets
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Entry, Provenance, Record
 from symmv_builder.storage import manifests
-from symmv_builder.storage.ledger import Ledger, Result
-from symmv_builder.storage.root import Root
+from symmv_builder.storage.ledger import Result
 from symmv_builder.storage.shards import read_receipt
 from symmv_builder.storage.sidecars import Sidecars
+from symmv_builder.storage.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,12 @@ class Status:
     shards: tuple[dict[str, Any], ...]
 
 
-def status(root: Root, ledger: Ledger, dataset: str) -> Status:
+def status(store: Store, dataset: str) -> Status:
     """The state of a dataset as its last builds left it."""
-    entries = manifests.read_entries(root, dataset)
+    entries = manifests.read_entries(store.manifests, dataset)
     order = [use.makes for use in datasets.recipe(dataset).uses]
     by_entry: dict[str, dict[str, Result]] = {entry.entry_id: {} for entry in entries}
-    for result in ledger.results(dataset):
+    for result in store.ledger.results(dataset):
         if result.artifact in order and result.entry_id in by_entry:
             by_entry[result.entry_id][result.artifact] = result
     rejections, unfinished, made = [], [], 0
@@ -61,7 +61,7 @@ def status(root: Root, ledger: Ledger, dataset: str) -> Status:
             made += 1
         else:
             unfinished.append(name)
-    receipt = read_receipt(root, dataset) or {}
+    receipt = read_receipt(store.root, dataset) or {}
     return Status(
         dataset=dataset,
         entries=len(entries),
@@ -93,16 +93,16 @@ def _costs(order: Sequence[str], entries: Any) -> tuple[StageCost, ...]:
     return tuple(costs)
 
 
-def find_entry(root: Root, entry_id: str, dataset: str | None = None) -> Entry:
+def find_entry(store: Store, entry_id: str, dataset: str | None = None) -> Entry:
     """The entry of that id; `StopRun` where there is none, or one in several datasets."""
     found = [
         entry
         for name in ([dataset] if dataset else datasets.NAMES)
-        for entry in manifests.read_entries(root, name)
+        for entry in manifests.read_entries(store.manifests, name)
         if entry.entry_id == entry_id
     ]
     if not found:
-        raise StopRun(f"no entry is called {entry_id!r} in {root.url}")
+        raise StopRun(f"no entry is called {entry_id!r} in {store.root.url}")
     if len(found) > 1:
         names = ", ".join(entry.dataset for entry in found)
         raise StopRun(f"{entry_id} is in {names}; say which with --dataset")
@@ -117,10 +117,11 @@ class Made:
     provenance: Provenance | None
 
 
-def why(root: Root, ledger: Ledger, entry: Entry) -> list[Made]:
+def why(store: Store, entry: Entry) -> list[Made]:
     """Every step that was done for an entry, in the recipe's order."""
-    results = {result.artifact: result for result in ledger.results(entry.dataset, entry.entry_id)}
-    sidecars = Sidecars(root, entry.dataset)
+    found = store.ledger.results(entry.dataset, entry.entry_id)
+    results = {result.artifact: result for result in found}
+    sidecars = Sidecars(store.root, entry.dataset)
     story = []
     for use in datasets.recipe(entry.dataset).uses:
         result = results.get(use.makes)
@@ -133,11 +134,11 @@ def why(root: Root, ledger: Ledger, entry: Entry) -> list[Made]:
     return story
 
 
-def records_of(root: Root, ledger: Ledger, entry: Entry) -> dict[str, Record]:
+def records_of(store: Store, entry: Entry) -> dict[str, Record]:
     """Every record that is stored of an entry, by artifact."""
-    sidecars = Sidecars(root, entry.dataset)
+    sidecars = Sidecars(store.root, entry.dataset)
     return {
         result.artifact: sidecars.load(entry.entry_id, result.artifact, result.key)[0]
-        for result in ledger.results(entry.dataset, entry.entry_id)
+        for result in store.ledger.results(entry.dataset, entry.entry_id)
         if not result.reason
     }

@@ -30,7 +30,7 @@ def read_entries(root: Root, dataset: str) -> list[Entry]:
             fields = json.loads(line)
             fields["video"] = Source(**fields["video"])
             fields["music"] = Source(**fields["music"])
-            fields["song"] = SongInfo(**fields["song"])
+            fields["song"] = SongInfo(**fields.get("song", {}))
             entries.append(Entry(**fields))
         except (ValueError, TypeError, KeyError) as error:
             where = root.path(f"{dataset}/entries.jsonl")

@@ -22,6 +22,7 @@ from symmv_builder.schema import Column
 from symmv_builder.storage.assets import hash_file
 from symmv_builder.storage.ledger import Ledger
 from symmv_builder.storage.root import Root
+from symmv_builder.storage.store import Store
 from symmv_builder.timeline import Clock
 
 COLUMNS = (
@@ -63,10 +64,11 @@ def no_model(slot: str, name: str) -> object:
 def run(root_url: str, folder: Path, *, ledger_url: str, workers: int = 2) -> Summary:
     schema.SCHEMAS["toy"] = COLUMNS  # type: ignore[index]
     try:
-        root, ledger = Root(root_url), Ledger(ledger_url)
-        take_in(root, ledger, find_entries(folder, "toy", pairs=False), "toy", lambda _: None)
+        root = Root(root_url)
+        store = Store(root, root, Ledger(ledger_url))
+        take_in(store, find_entries(folder, "toy", pairs=False), "toy", lambda _: None)
         plan = Plan("toy", RECIPE.uses)
-        return build(RECIPE, plan, root, ledger, no_model, effort=Effort(workers))
+        return build(RECIPE, plan, store, no_model, effort=Effort(workers))
     finally:
         del schema.SCHEMAS["toy"]  # type: ignore[attr-defined]
 
