@@ -42,8 +42,10 @@ class _Clip:
 
     def __init__(self, home: ModelHome) -> None:
         import torch
-        from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
+        from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer, logging
 
+        # A worker's bars would be drawn across the build's own display.
+        logging.disable_progress_bar()
         if home.device.startswith("cuda") and not torch.cuda.is_available():
             raise StopRun(f"{self.name}: device {home.device} was asked for, but there is no CUDA")
         folder, weights = self._find(home)

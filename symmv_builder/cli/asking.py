@@ -16,6 +16,7 @@ from symmv_builder import backends, datasets, schema
 from symmv_builder.cli import options
 from symmv_builder.datasets import questions
 from symmv_builder.errors import StopRun
+from symmv_builder.report import tables
 
 
 def register(app: typer.Typer) -> None:
@@ -66,12 +67,12 @@ def _print_status(console: Console, state: questions.Status, root: str) -> None:
     for cost in state.stages:
         _row(stages, cost.artifact, cost.backend, cost.made, cost.rejected, f"{cost.seconds:.1f}")
     if state.stages:
-        console.print(stages)
+        tables.show(stages)
     rejections = _table("entry", "step", "reason", "detail")
     for result in state.rejections:
         _row(rejections, result.entry_id, result.step, result.reason, result.detail)
     if state.rejections:
-        console.print(rejections)
+        tables.show(rejections)
 
 
 def why(
@@ -100,7 +101,7 @@ def why(
         else:
             outcome += f": {made.result.detail}"
         _row(table, made.result.artifact, by, parameters, f"{made.result.seconds:.2f}", outcome)
-    Console().print(table)
+    tables.show(table)
 
 
 def print_schema(
@@ -153,7 +154,7 @@ def models(as_json: options.AsJson = False) -> None:
         answer = ("yes" if row["trained"] else "yes, untrained") if row["here"] else "no"
         weights = row["weights"] if row["here"] else row["problem"]
         _row(table, row["slot"], row["name"], answer, row["licence"], weights)
-    Console().print(table)
+    tables.show(table)
 
 
 def _table(*columns: str) -> Table:

@@ -48,9 +48,9 @@ class _Pair:
 def identifier(name: str) -> str:
     """A safe identifier for any name: itself where it is one, else a slug and a hash.
 
-    The result matches ``[A-Za-z0-9][A-Za-z0-9_-]*``, at most 64 characters.
+    The result matches ``[A-Za-z0-9][A-Za-z0-9._-]*``, at most 64 characters.
     """
-    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name):
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
         return name
     ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     slug = re.sub(r"[^A-Za-z0-9]+", "-", ascii_name).strip("-")[:40].strip("-")

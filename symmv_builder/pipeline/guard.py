@@ -15,6 +15,8 @@ from typing import Any
 from symmv_builder.errors import Reason, RejectEntry, SymMVError
 from symmv_builder.pipeline.pool import WorkerBug
 
+_LEAVE_S = 5.0
+
 
 class Guarded:
     """``with Guarded(function, patience_s=60) as guarded: guarded(argument)``.
@@ -39,6 +41,10 @@ class Guarded:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self._pipe is not None and kind is None:
+            # Left alone it ends by itself, and frees what its libraries hold.
+            self._pipe.close()
+            self._process.join(_LEAVE_S)
         self._end()
 
     def __call__(self, argument: Any) -> Any:

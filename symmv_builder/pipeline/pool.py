@@ -34,6 +34,7 @@ class WorkerBug(Exception):
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _DEATHS_ALLOWED = 2
+_LEAVE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,11 +225,15 @@ class _Pool:
             self.workers.append(self.start())
 
     def close(self) -> None:
+        """Let idle workers leave by themselves, which frees what their libraries hold."""
         for worker in self.workers:
-            worker.process.kill()
-        for worker in self.workers:
-            worker.process.join()
             worker.pipe.close()
+            if worker.work:
+                worker.process.kill()
+        for worker in self.workers:
+            worker.process.join(_LEAVE_S)
+            worker.process.kill()
+            worker.process.join()
 
 
 def _tell_end(tell: Callable[[Event], None], outcome: Outcome) -> None:

@@ -47,6 +47,6 @@ def test_every_command_is_in_the_readme(root: Path) -> None:
 def test_the_documents_call_no_command_that_does_not_exist(root: Path) -> None:
     known = {words.split()[1] for words, _ in commands() if " " in words}
     for path in [*root.glob("*.md"), *root.glob("docs/*.md")]:
-        blocks = re.findall(r"^```\w*\n(.*?)^```", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+        blocks = re.findall(r"^```sh\n(.*?)^```", path.read_text(), flags=re.MULTILINE | re.DOTALL)
         called = re.findall(r"^(?:\$ )?symmv ([a-z]+)", "\n".join(blocks), flags=re.MULTILINE)
         assert sorted(set(called) - known) == [], path
