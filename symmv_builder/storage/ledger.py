@@ -152,6 +152,14 @@ class Ledger:
         with self.engine.connect() as connection:
             return {(site, name): sha for site, name, sha in connection.execute(query)}
 
+    def asset_of(self, site: str, video_id: str) -> str | None:
+        """Content hash of one recording, `None` if it was never fetched."""
+        query = sa.select(_RECORDINGS.c.sha256).where(
+            _RECORDINGS.c.site == site, _RECORDINGS.c.video_id == video_id
+        )
+        with self.engine.connect() as connection:
+            return connection.execute(query).scalar()
+
     def record_results(self, dataset: str, results: Iterable[Result]) -> None:
         now = _now()
         rows = [{"dataset": dataset, "at": now, **asdict(result)} for result in results]

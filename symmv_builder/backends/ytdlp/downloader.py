@@ -1,0 +1,261 @@
+"""yt-dlp as a library, behind one class that lists, searches and downloads."""
+
+import io
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from symmv_builder.backends.ytdlp import listing, toolchain
+from symmv_builder.backends.ytdlp.failures import MediaRefused, ToolchainBroken, translate
+from symmv_builder.backends.ytdlp.options import (
+    EXTRACTORS,
+    check_formats,
+    download_options,
+    format_choice,
+    options,
+)
+from symmv_builder.backends.ytdlp.politeness import Listener, Politeness, Redaction
+from symmv_builder.errors import Reason, RetryLater, StopRun, SymMVError
+from symmv_builder.records import Listing, Source
+
+# A page of a channel: so many known in a row, and what follows is known too.
+KNOWN_IN_A_ROW = 30
+_MOST_REDIRECTIONS = 3
+_FEED_BYTES = 4 << 20
+
+Kind = Literal["audio", "video"]
+
+
+@dataclass(frozen=True, slots=True)
+class Downloaded:
+    """A file that is there as a whole, what the site says of it, and the formats taken."""
+
+    path: Path
+    listing: Listing
+    formats: tuple[str, ...]
+
+
+class Downloader:
+    """Lists and recordings from some sites. One thread at a time.
+
+    The first of `sites` is meant where a reference names none. A `canary` is a video that
+    is known to be good: when yt-dlp fails as it does when a site has changed, the canary
+    tells whether the whole run is in vain or one recording.
+    """
+
+    def __init__(
+        self,
+        politeness: Politeness | None = None,
+        *,
+        sites: Sequence[str] = ("youtube", "bilibili"),
+        canary: Source | None = None,
+    ) -> None:
+        unknown = [site for site in sites if site not in EXTRACTORS]
+        if unknown or not sites:
+            raise StopRun(f"no crawler for {unknown or 'no site'}; known: {', '.join(EXTRACTORS)}")
+        self._politeness = politeness or Politeness()
+        self._sites, self._canary = tuple(sites), canary
+        self._cookies = self._politeness.read_cookies()
+        self._last_request_s: float | None = None
+        toolchain.check_version()
+        if "demo" in sites:
+            toolchain.load_demo_extractors()
+
+    def check_toolchain(self) -> None:
+        """`StopRun` where the sites cannot be read: a program is missing, the canary is mute."""
+        if "youtube" in self._sites:
+            toolchain.check_javascript(self._politeness.javascript)
+        if self._canary is not None and not self._has_formats(self._canary):
+            raise ToolchainBroken(
+                f"yt-dlp finds no format of {self._canary.url}, which is known to be good; "
+                "update yt-dlp and deno"
+            )
+
+    def list_source(
+        self,
+        kind: str,
+        ref: str,
+        *,
+        known: Set[str] = frozenset(),
+        full: bool = False,
+        limit: int | None = None,
+    ) -> Iterator[Listing]:
+        """What a channel, playlist, search, feed or list of ids holds and `known` does not.
+
+        Lists are read lazily. A channel's list, whose newest come first, is left after
+        `KNOWN_IN_A_ROW` known ones unless the pass is `full`. Videos of an id list come
+        without a title: ask `details`. Raises `RetryLater`, `SessionBlocked`,
+        `StopRun`, and `RejectEntry` SOURCE_GONE.
+        """
+        where = listing.place(kind, ref, default_site=self._sites[0], limit=limit or 50)
+        if {where.site, *(source.site for source in where.sources)} - set(self._sites):
+            raise StopRun(f"{ref!r} is of a site that is not crawled: {', '.join(self._sites)}")
+        count = in_a_row = 0
+        for found in self._entries(where):
+            if found.source.video_id in known:
+                in_a_row += 1
+                if kind == "channel" and not full and in_a_row >= KNOWN_IN_A_ROW:
+                    return
+                continue
+            in_a_row = 0
+            yield found
+            count += 1
+            if count == limit:
+                return
+
+    def search(self, query: str, limit: int) -> list[Listing]:
+        """The first results of the first site for some words, in the site's order."""
+        found = self.list_source("search", f"{self._sites[0]}:{query}", limit=limit)
+        return list(found)
+
+    def details(self, source: Source) -> Listing:
+        """What the watch page says of one recording; raises as `download`."""
+        info = self._extract(source)
+        found = listing.to_listing(info, source.site)
+        if found is None or found.source != source:
+            raise RetryLater("the page is of another video", reason=Reason.UNKNOWN_FAILURE)
+        return found
+
+    def download(self, source: Source, folder: Path, *, kind: Kind) -> Downloaded:
+        """Fetch a recording into a folder; a partial file that lies there is continued.
+
+        ``audio`` takes the best sound, ``video`` the best picture up to the height that
+        is set, with sound. When the media's address has expired, the page is asked once
+        more. Raises `RejectEntry`, `RetryLater`, `SessionBlocked`, `StopRun`.
+        """
+        self._must_crawl(source)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            try:
+                return self._download(source, folder, kind)
+            except MediaRefused:
+                return self._download(source, folder, kind)
+        except ToolchainBroken as error:
+            if self._canary in (None, source) or not self._has_formats(self._canary):
+                raise
+            raise RetryLater(str(error), 3600.0, reason=Reason.NO_FORMATS) from None
+
+    def _must_crawl(self, source: Source) -> None:
+        if source.site not in self._sites:
+            raise StopRun(f"{source.url} is of a site that is not crawled")
+
+    def _entries(self, where: listing.Place) -> Iterator[Listing]:
+        if where.kind == "ids":
+            yield from (Listing(source=source, title="") for source in where.sources)
+        elif where.kind == "feed":
+            yield from listing.read_feed(self._read_feed(where), where.site)
+        else:
+            with self._session("list") as ydl:
+                info = _follow(ydl, where.address)
+                for entry in info.get("entries") or ():
+                    found = listing.to_listing(entry or {}, where.site, info)
+                    if found is not None:
+                        yield found
+
+    def _read_feed(self, where: listing.Place) -> str:
+        from yt_dlp.networking import Request
+
+        with self._session("list") as ydl:
+            site = os.environ.get("SYMMV_DEMO_SITE", "")
+            response = ydl.urlopen(Request(where.address.replace("{site}", site)))
+            return bytes(response.read(_FEED_BYTES)).decode("utf-8", "replace")
+
+    def _extract(self, source: Source) -> Mapping[str, Any]:
+        self._must_crawl(source)
+        with self._session("video") as ydl:
+            return _follow(ydl, source.url)
+
+    def _has_formats(self, source: Source | None) -> bool:
+        """Whether the canary sings; what keeps us from hearing it is raised."""
+        try:
+            return bool(source and self._extract(source).get("formats"))
+        except ToolchainBroken:
+            return False
+
+    def _download(self, source: Source, folder: Path, kind: Kind) -> Downloaded:
+        merger = toolchain.merging_program()
+        chosen = download_options(source, folder, self._politeness, merger)
+        with self._session("video", chosen) as ydl:
+            can_merge = _can_merge(ydl)
+            select = ydl.build_format_selector(
+                format_choice(kind, self._politeness.max_height, can_merge=can_merge)
+            )
+
+            def choose(context: Mapping[str, Any]) -> Any:
+                check_formats(context["formats"], kind, can_merge=can_merge)
+                return select(context)
+
+            ydl.format_selector = choose
+            info = ydl.extract_info(source.url, download=True) or {}
+        return self._result(source, folder, info)
+
+    def _result(self, source: Source, folder: Path, info: Mapping[str, Any]) -> Downloaded:
+        taken: Sequence[Mapping[str, Any]] = info.get("requested_downloads") or ()
+        path = Path(str(taken[0].get("filepath", ""))) if len(taken) == 1 else None
+        found = listing.to_listing(info, source.site)
+        if path is None or not path.is_file() or path.resolve().parent != folder.resolve():
+            raise RetryLater("yt-dlp ended without a file", reason=Reason.UNKNOWN_FAILURE)
+        if found is None or found.source != source:
+            path.unlink()
+            raise RetryLater("the page is of another video", reason=Reason.UNKNOWN_FAILURE)
+        if path.stat().st_size == 0:
+            path.unlink()
+            raise RetryLater("the file that came is empty", 300.0, reason=Reason.EMPTY_FILE)
+        names = (str(f.get("format_id", "")) for f in taken[0].get("requested_formats") or taken)
+        return Downloaded(path, found, tuple(listing.text(name, 40) for name in names))
+
+    @contextmanager
+    def _session(
+        self, of: Literal["video", "list"], more: Mapping[str, Any] | None = None
+    ) -> Iterator[Any]:
+        """A yt-dlp with our options, whose every error leaves as one of ours.
+
+        The error that it was is left behind: it may hold what must not be shown.
+        """
+        from yt_dlp import YoutubeDL
+
+        clean = Redaction(self._politeness, self._cookies)
+        listener, cookies = Listener(clean), io.StringIO(self._cookies)
+        chosen = options(self._politeness, self._sites, listener, cookies)
+        self._keep_distance()
+        try:
+            with YoutubeDL({**chosen, **(more or {})}) as ydl:
+                yield ydl
+        except SymMVError:
+            raise
+        except Exception as error:  # noqa: BLE001  (whatever a parser of strange pages raises)
+            translated = translate(error, of=of, warnings=listener.warnings, clean=clean)
+            raise translated from None
+        finally:
+            self._last_request_s = time.monotonic()
+            # A session's cookies go on to the next call. yt-dlp writes behind what it read.
+            self._cookies = cookies.getvalue().lstrip("\0") or self._cookies
+
+    def _keep_distance(self) -> None:
+        """Sleep between two calls as yt-dlp does between two requests of one."""
+        if self._last_request_s is not None:
+            passed_s = time.monotonic() - self._last_request_s
+            time.sleep(max(0.0, self._politeness.sleep_between_requests_s - passed_s))
+
+
+def _follow(ydl: Any, address: str) -> Mapping[str, Any]:
+    """What an address stands for, through the few redirections that sites make."""
+    info: Mapping[str, Any] = ydl.extract_info(address, download=False, process=False) or {}
+    for _ in range(_MOST_REDIRECTIONS):
+        if info.get("_type") not in ("url", "url_transparent"):
+            break
+        key = info.get("ie_key")
+        info = ydl.extract_info(info["url"], download=False, process=False, ie_key=key) or {}
+    return info
+
+
+def _can_merge(ydl: Any) -> bool:
+    from yt_dlp.postprocessor.ffmpeg import FFmpegMergerPP
+
+    with suppress(OSError):
+        return bool(FFmpegMergerPP(ydl).available)
+    return False

@@ -1,0 +1,285 @@
+"""What yt-dlp raises, sorted by what is to be done about it.
+
+Most of what matters is in the wording: a bot check, a private video and a broken
+toolchain arrive as one class. So the table of messages is read first, the most specific
+first, then the status of HTTP, then the class. What nobody has seen before is a
+`RetryLater` that spends an attempt: it is tried a few times more and then put aside as
+``unknown_failure``, never dropped in silence.
+"""
+
+import errno
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from symmv_builder.errors import (
+    Reason,
+    RejectEntry,
+    RetryLater,
+    SessionBlocked,
+    StopRun,
+    SymMVError,
+)
+
+_HOUR_S = 3600.0
+_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+# ``ERROR: [extractor] id: `` in front of a message: an id may contain any word.
+_PREFIX = re.compile(r"^(?:ERROR: )?(?:\[[\w:.+-]+\] )?(?:[A-Za-z0-9_-]{6,24}: )?")
+
+
+class MediaRefused(RetryLater):
+    """The address of the media has expired (403, 404): extracting anew may give a good one."""
+
+
+class ToolchainBroken(StopRun):
+    """yt-dlp cannot read this site at all any more, or lacks a program that it needs."""
+
+
+Verdict = Callable[[str], SymMVError]
+
+
+def _reject(reason: Reason) -> Verdict:
+    return lambda text: RejectEntry(reason, text)
+
+
+def _later(reason: Reason, after_s: float) -> Verdict:
+    return lambda text: RetryLater(text, after_s, reason=reason)
+
+
+def _blocked(after_s: float, reason: Reason = Reason.REFUSED) -> Verdict:
+    return lambda text: SessionBlocked(text, after_s, reason=reason)
+
+
+def _refused(text: str) -> SymMVError:
+    return MediaRefused(text, 900.0, reason=Reason.REFUSED)
+
+
+def _broken(text: str) -> SymMVError:
+    return ToolchainBroken(f"yt-dlp cannot read the site; update it and deno: {text}")
+
+
+def _stop(what: str) -> Verdict:
+    return lambda text: StopRun(f"{what}: {text}")
+
+
+_UNREACHABLE = _later(Reason.UNREACHABLE, 120.0)
+_DAMAGED = _later(Reason.UNREADABLE, 300.0)
+_UNKNOWN = _later(Reason.UNKNOWN_FAILURE, _HOUR_S)
+_NO_NETWORK = _blocked(300.0, Reason.UNREACHABLE)
+_NEVER_SET = _stop("yt-dlp runs with an option that is never set here")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A wording (lower case, straight apostrophes) and what it means."""
+
+    name: str
+    words: re.Pattern[str]
+    verdict: Verdict
+
+
+def _rule(name: str, words: str, verdict: Verdict) -> Rule:
+    return Rule(name, re.compile(words), verdict)
+
+
+# Read from the top: the first that fits decides.
+MESSAGES: tuple[Rule, ...] = (
+    _rule("disk", "no space left|disk quota|read-only file system", _stop("cannot write")),
+    _rule(
+        "session",
+        "rate.limited|exceeded the rate limit|confirm you're not a bot|captcha|unusual traffic"
+        "|too many requests|http error 4(?:29|12)|rejected by server|please wait and try later"
+        "|this content isn't available, try again later",
+        _blocked(_HOUR_S),
+    ),
+    _rule(
+        "network",
+        "name or service not known|name resolution|network is unreachable|no route to host"
+        "|nodename nor servname|getaddrinfo failed|failed to resolve '",
+        _NO_NETWORK,
+    ),
+    _rule("drm", "drm protected", _reject(Reason.DRM)),
+    _rule(
+        "geo",
+        "in your country|not available from your location|geo.?restriction"
+        "|not available in your (?:region|location)",
+        _reject(Reason.GEO_BLOCKED),
+    ),
+    _rule("copyright", "copyright", _reject(Reason.COPYRIGHT)),
+    _rule(
+        "private",
+        "private video|video is private|this is a private",
+        _reject(Reason.VIDEO_PRIVATE),
+    ),
+    _rule(
+        "age",
+        "confirm your age|age.?restricted|inappropriate for some users",
+        _reject(Reason.AGE_RESTRICTED),
+    ),
+    _rule(
+        "members",
+        "members-only|this channel's members|requires payment|premium members|supporter-only"
+        "|need to purchase",
+        _reject(Reason.MEMBERS_ONLY),
+    ),
+    _rule(
+        "upcoming",
+        "premieres? in |premiere will begin|live event will begin|has not (?:yet )?started"
+        "|not yet available|not currently live|streamer is not live",
+        _later(Reason.NOT_YET_AVAILABLE, 6 * _HOUR_S),
+    ),
+    _rule(
+        "source",
+        "(?:channel|playlist|user|list)(?: \\w+)? (?:does not exist|is no longer available)"
+        "|channel does not have a|does the playlist exist|redirected to youtube.com home page"
+        "|unable to recognize tab page",
+        _reject(Reason.SOURCE_GONE),
+    ),
+    _rule(
+        "removed",
+        "has been removed|no longer available|has been terminated|has been deleted"
+        "|may be deleted|video unavailable|video is unavailable|video is not available"
+        "|recording is not available|video does not exist",
+        _reject(Reason.VIDEO_REMOVED),
+    ),
+    _rule(
+        "login",
+        "only available for registered users|login details are needed|please sign in"
+        "|sign in to|need to log ?in",
+        _later(Reason.LOGIN_REQUIRED, 24 * _HOUR_S),
+    ),
+    _rule(
+        "toolchain",
+        "no video formats found|requested format is not available|only images are available"
+        "|\\bsabr\\b|javascript runtime|challenge solv|po token|signature extraction failed"
+        "|ffmpeg is not installed|ffmpeg not found|no suitable extractor|unsupported url",
+        _broken,
+    ),
+    _rule("extension", "extracted extension .* is unusual", _reject(Reason.NOT_MEDIA)),
+    _rule(
+        "short",
+        "more expected|content too short|expected \\d+ bytes|did not get any data blocks"
+        "|downloaded file is empty|invalid data found",
+        _DAMAGED,
+    ),
+    _rule("expired", "video data: http error 4\\d\\d", _refused),
+    _rule("reload", "page needs to be reloaded|incomplete (?:yt )?(?:initial )?data", _UNREACHABLE),
+    _rule(
+        "connection",
+        "timed out|connection (?:reset|refused|aborted)|remote end closed|eof occurred"
+        "|http error 5\\d\\d|giving up after \\d+ retries",
+        _UNREACHABLE,
+    ),
+)
+
+# By the name of the class, so that this module is read without importing yt-dlp. What says
+# everything by its class is asked before the messages, the rest after them.
+DECISIVE: dict[str, Verdict] = {
+    "CertificateVerifyError": _stop("the certificate of a site does not verify"),
+    "ProxyError": _blocked(600.0, Reason.UNREACHABLE),
+    "NoSupportingHandlers": _broken,
+    "UnsupportedRequest": _broken,
+    "CookieLoadError": _stop("the cookies file is not in Netscape's format"),
+    "GeoRestrictedError": _reject(Reason.GEO_BLOCKED),
+    "UserNotLive": _later(Reason.NOT_YET_AVAILABLE, 6 * _HOUR_S),
+    "UnsupportedError": _broken,
+    "ContentTooShortError": _DAMAGED,
+    "IncompleteRead": _DAMAGED,
+    "EntryNotInPlaylist": _reject(Reason.SOURCE_GONE),
+    "ThrottledDownload": _UNREACHABLE,
+    "SameFileError": _NEVER_SET,
+    "DownloadCancelled": _NEVER_SET,
+    "XAttrMetadataError": _NEVER_SET,
+    "XAttrUnavailableError": _NEVER_SET,
+    "UnsafeExecExpansionError": _NEVER_SET,
+}
+GENERAL: dict[str, Verdict] = {
+    "ReExtractInfo": _UNREACHABLE,
+    "UnavailableVideoError": _DAMAGED,
+    "PostProcessingError": _DAMAGED,
+    "RegexNotFoundError": _UNKNOWN,
+    "RequestError": _UNREACHABLE,
+    "TimeoutError": _UNREACHABLE,
+    "ConnectionError": _UNREACHABLE,
+    "ExtractorError": _UNKNOWN,
+    "DownloadError": _UNKNOWN,
+}
+
+
+def translate(
+    error: BaseException,
+    *,
+    of: Literal["video", "list"] = "video",
+    warnings: Sequence[str] = (),
+    clean: Callable[[str], str] = str,
+) -> SymMVError:
+    """Our error for one that yt-dlp let out; `clean` takes the secrets out of its text.
+
+    `of` says what was asked for: what is not there is a video or a source. `warnings`
+    were given before; they tell why there is no format.
+    """
+    chain = _chain(error)
+    for found in chain:
+        if isinstance(found, SymMVError):
+            return found
+    text = clean(_PREFIX.sub("", str(error)) or type(error).__name__)
+    for found in chain:
+        if isinstance(found, OSError) and found.errno in _DISK:
+            return StopRun(f"cannot write: {clean(str(found.strerror))}")
+    verdict = _by_class(chain, DECISIVE) or _by_message(chain) or _by_status(chain, of)
+    result = (verdict or _by_class(chain, GENERAL) or _UNKNOWN)(text)
+    if isinstance(result, ToolchainBroken):
+        told = [line for line in warnings if _fits("toolchain", line)]
+        return _broken(f"{text} ({told[-1]})") if told else result
+    return result
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """The error and everything that it was made of, the outermost first."""
+    found: list[BaseException] = []
+    waiting: list[object] = [error]
+    while waiting and len(found) < 30:
+        item = waiting.pop(0)
+        if not isinstance(item, BaseException) or any(item is known for known in found):
+            continue
+        found.append(item)
+        inner = getattr(item, "exc_info", None)
+        waiting.append(inner[1] if isinstance(inner, tuple) and len(inner) == 3 else None)
+        waiting += [getattr(item, "cause", None), item.__cause__, item.__context__]
+    return found
+
+
+def _by_class(chain: Sequence[BaseException], table: dict[str, Verdict]) -> Verdict | None:
+    for error in chain:
+        for kind in type(error).__mro__:
+            if kind.__name__ in table:
+                return table[kind.__name__]
+    return None
+
+
+def _plain(text: str) -> str:
+    return _PREFIX.sub("", text).lower().replace("\u2019", "'")
+
+
+def _by_message(chain: Sequence[BaseException]) -> Verdict | None:
+    texts = [_plain(str(error)) for error in chain]
+    for rule in MESSAGES:
+        if any(rule.words.search(text) for text in texts):
+            return rule.verdict
+    return None
+
+
+def _fits(name: str, text: str) -> bool:
+    return any(rule.name == name and rule.words.search(_plain(text)) for rule in MESSAGES)
+
+
+def _by_status(chain: Sequence[BaseException], of: str) -> Verdict | None:
+    """What an HTTP status says where no wording did: of a page, for media were in the table."""
+    for error in chain:
+        status = getattr(error, "status", None)
+        if status in (404, 410):
+            return _reject(Reason.VIDEO_REMOVED if of == "video" else Reason.SOURCE_GONE)
+        if isinstance(status, int) and 400 <= status < 500:
+            return _later(Reason.REFUSED, 900.0)
+    return None

@@ -1,0 +1,151 @@
+"""From a site into the store: downloaded once, hashed, looked into, kept under its hash.
+
+A download lies in a staging folder named by its id until the store and the ledger have
+it. Whoever is killed leaves that folder behind, and the next who fetches the recording
+goes on there: no byte that arrived is asked for again. Two who fetch the same recording
+at once wait for each other.
+"""
+
+import fcntl
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from symmv_builder.backends import pyav
+from symmv_builder.errors import Reason, RejectEntry, RetryLater
+from symmv_builder.records import Asset, Listing, MediaKind, Source
+from symmv_builder.storage.assets import add_asset, has_asset, hash_file, open_asset
+from symmv_builder.storage.ledger import Ledger
+from symmv_builder.storage.root import Root, disk_errors
+
+# What a probe says of a file that did not arrive as it was sent.
+_DAMAGE = frozenset({Reason.EMPTY_FILE, Reason.NOT_MEDIA, Reason.UNREADABLE})
+_DAMAGED_AFTER_S = 300.0
+_LOCKS = 64
+
+
+class Damaged(RetryLater):
+    """A file did not arrive as it was sent: it is thrown away and fetched again, from nothing."""
+
+
+class Delivery(Protocol):
+    """A file that came, and what its page says; `backends.ytdlp.Downloaded`."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def listing(self) -> Listing: ...
+
+    @property
+    def formats(self) -> tuple[str, ...]: ...
+
+
+class Fetcher(Protocol):
+    """What downloads: `backends.ytdlp.Downloader`."""
+
+    def download(
+        self, source: Source, folder: Path, *, kind: Literal["audio", "video"]
+    ) -> Delivery: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A stored recording. `listing` is `None` and `formats` empty where nothing was fetched."""
+
+    sha256: str
+    asset: Asset
+    listing: Listing | None = None
+    formats: tuple[str, ...] = ()
+
+
+def fetch(
+    fetcher: Fetcher,
+    source: Source,
+    root: Root,
+    ledger: Ledger,
+    *,
+    kind: Literal["audio", "video"],
+    staging: Path | None = None,
+    limits: pyav.Limits = pyav.DEFAULT_LIMITS,
+) -> Fetched:
+    """Make sure that the store holds a recording, as sound alone or as a video with sound.
+
+    What is there is not fetched again; sound alone is, where a video is asked for.
+    `staging` is a folder on a local disk, by default in a local root. Raises what the
+    fetcher raises, `RetryLater` for a file that came damaged (and is thrown away), and
+    `RejectEntry`: TOO_LONG, TOO_LARGE, NO_AUDIO, NO_VIDEO.
+    """
+    folder = (staging or _staging(root)) / f"{source.site}-{source.video_id}-{kind}"
+    with _alone(source, folder.parent):
+        known = _stored(source, root, ledger, kind, limits)
+        if known is None:
+            try:
+                done = fetcher.download(source, folder, kind=kind)
+                asset = _look_into(done.path, kind, limits)
+            except (Damaged, RejectEntry):
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
+            add_asset(root, done.path, asset.sha256)
+            ledger.record_assets({(source.site, source.video_id): asset.sha256})
+            known = Fetched(asset.sha256, asset, done.listing, done.formats)
+        shutil.rmtree(folder, ignore_errors=True)
+        return known
+
+
+def _staging(root: Root) -> Path:
+    if root.is_local:
+        return Path(root.path("staging"))
+    return Path(tempfile.gettempdir()) / "symmv-staging"
+
+
+@contextmanager
+def _alone(source: Source, folder: Path) -> Iterator[None]:
+    """Hold one of a fixed number of locks, which ends with its holder however that ends.
+
+    Two recordings may share a lock; then one waits although it need not.
+    """
+    number = hashlib.sha256(source.url.encode()).digest()[0] % _LOCKS
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / f".lock-{number:02d}").open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+
+def _stored(
+    source: Source, root: Root, ledger: Ledger, kind: str, limits: pyav.Limits
+) -> Fetched | None:
+    """The recording as the store has it, if what it has is of the kind that is wanted."""
+    sha256 = ledger.asset_of(source.site, source.video_id)
+    if sha256 is None or not has_asset(root, sha256):
+        return None
+    with open_asset(root, sha256) as path:
+        asset = pyav.probe(path, sha256, limits=limits)
+    if kind == "video" and asset.kind is not MediaKind.VIDEO:
+        return None
+    return Fetched(sha256, asset)
+
+
+def _look_into(path: Path, kind: str, limits: pyav.Limits) -> Asset:
+    """Facts of a file that has just come."""
+    try:
+        asset = pyav.probe(path, hash_file(path), limits=limits)
+    except RejectEntry as rejected:
+        if rejected.reason in _DAMAGE:
+            raise Damaged(
+                f"the file came damaged: {rejected.detail}",
+                _DAMAGED_AFTER_S,
+                reason=Reason.UNREADABLE,
+            ) from rejected
+        raise
+    if not asset.audio_codec:
+        raise RejectEntry(Reason.NO_AUDIO, "the file that came has no sound")
+    if kind == "video" and not asset.video_codec:
+        raise RejectEntry(Reason.NO_VIDEO, "the file that came has no picture")
+    return asset

@@ -1,0 +1,294 @@
+"""How the loopback video site answers a request over HTTP, failures included."""
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from symmv_builder.demo import pages
+from symmv_builder.demo.catalogue import LASTING, REFUSALS, Failure
+from symmv_builder.demo.misbehaviour import Visit
+from symmv_builder.demo.site import Site, entity_tag
+
+_BLOCK = 16_384
+_MOST_POSTED = 1 << 20
+_TYPES = {
+    ".mp4": "video/mp4", ".webm": "video/webm", ".m4a": "audio/mp4",
+    ".flac": "audio/flac", ".wav": "audio/wav",
+}  # fmt: skip
+_PAGE_FAILURES = frozenset({Failure.TOO_MANY_REQUESTS, Failure.SERVER_ERROR})
+_WATCH_FAILURES = frozenset(REFUSALS) | LASTING
+_INVERTED = bytes(byte ^ 0xA5 for byte in range(256))
+_INTACT_BYTES = 16
+
+
+def answers(site: Site) -> type[BaseHTTPRequestHandler]:
+    """The class of requests to one site."""
+    return type("Answer", (_Answer,), {"site": site})
+
+
+class _Answer(BaseHTTPRequestHandler):
+    """One connection of a visitor."""
+
+    site: Site
+    protocol_version = "HTTP/1.1"
+    # A visitor that is silent for so long is gone.
+    timeout = 60
+    disable_nagle_algorithm = True
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Stay quiet: what was asked is in `Site.visits`."""
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        address = urlsplit(self.path)
+        query = {name: values[-1] for name, values in parse_qs(address.query).items()}
+        parts = address.path.strip("/").split("/")
+        routes: dict[str, Callable[[list[str], dict[str, str]], None]] = {
+            "": self._front,
+            "channel": self._channel,
+            "playlist": self._playlist,
+            "feeds": self._feed,
+            "results": self._search,
+            "watch": self._watch,
+            "media": self._media,
+        }
+        route = routes.get(parts[0])
+        if not self._is_meant_for_us():
+            self._send(421, "text/plain", "another host")
+        elif route is None:
+            self._missing()
+        else:
+            try:
+                route(parts[1:], query)
+            except (BrokenPipeError, ConnectionResetError):
+                self.close_connection = True
+
+    def do_POST(self) -> None:
+        """``/api/uploads`` with a JSON object: a new video."""
+        length = self.headers.get("Content-Length", "")
+        body = b""
+        if length.isdigit() and int(length) <= _MOST_POSTED:
+            body = self.rfile.read(int(length))
+        else:
+            self.close_connection = True
+        is_json = self.headers.get_content_type() == "application/json"
+        if self.path != "/api/uploads" or not self._is_meant_for_us() or not is_json:
+            self._missing()
+            return
+        try:
+            name = self.site.add_from_json(body)
+        except ValueError as error:
+            self._send(400, "application/json", json.dumps({"error": str(error)}))
+        else:
+            self._send(201, "application/json", json.dumps({"id": name}))
+
+    def _is_meant_for_us(self) -> bool:
+        """Whether the visitor knows where it is: pages of other sites may not use a visitor."""
+        return f"http://{self.headers.get('Host', '')}" == self.site.url
+
+    def _front(self, _: list[str], __: dict[str, str]) -> None:
+        self._send(200, "text/html", pages.front_page(self.site.channels()))
+
+    def _channel(self, parts: list[str], query: dict[str, str]) -> None:
+        channel = self.site.channel(parts[0]) if parts else None
+        if self._turned_away("list", parts[0] if parts else ""):
+            return
+        if channel is None:
+            self._missing()
+            return
+        facts = {"channel": channel.title, "verified": channel.verified}
+        self._send_list(channel.title, self.site.newest(channel.name), query, facts)
+
+    def _playlist(self, parts: list[str], query: dict[str, str]) -> None:
+        found = self.site.playlist(parts[0]) if parts else None
+        if self._turned_away("list", parts[0] if parts else ""):
+            return
+        if found is None:
+            self._missing()
+        else:
+            self._send_list(*found, query, {})
+
+    def _search(self, _: list[str], query: dict[str, str]) -> None:
+        words = query.get("q", "")
+        if not self._turned_away("search", words):
+            self._send_list(words, self.site.search(words), query, {})
+
+    def _feed(self, parts: list[str], query: dict[str, str]) -> None:
+        channel = self.site.channel(query.get("channel_id", ""))
+        if self._turned_away("feed", query.get("channel_id", "")):
+            return
+        if channel is None or parts != ["videos.xml"]:
+            self._missing()
+            return
+        newest = self.site.newest(channel.name)[:15]
+        self._send(200, "application/atom+xml", pages.feed(channel, newest))
+
+    def _watch(self, _: list[str], query: dict[str, str]) -> None:
+        upload = self.site.upload(query.get("v", ""))
+        if upload is None:
+            self._missing()
+            return
+        if self._turned_away("watch", upload.video_id, record=False):
+            return
+        number = self.site.behaviour.count("issued", upload.video_id)
+        rule = self.site.behaviour.strikes(_WATCH_FAILURES, upload.video_id, number)
+        channel = self.site.channel(upload.channel)
+        if channel is not None:
+            failure = rule.failure if rule else None
+            data = pages.watch_data(upload, channel, failure, number)
+            self.site.behaviour.record(Visit("watch", upload.video_id, 200))
+            self._send(200, "text/html", pages.watch_page(data))
+
+    def _turned_away(self, kind: str, name: str, *, record: bool = True) -> bool:
+        """Answer 429 or 500 where that is switched on; note the visit where it is not."""
+        number = self.site.behaviour.count(kind, name)
+        rule = self.site.behaviour.strikes(_PAGE_FAILURES, name, number)
+        status = 200
+        if rule is not None:
+            status = 429 if rule.failure is Failure.TOO_MANY_REQUESTS else 503
+            self._send(status, "text/plain", "come back later")
+        if record or rule is not None:
+            self.site.behaviour.record(Visit(kind, name, status))
+        return rule is not None
+
+    def _send_list(
+        self,
+        title: str,
+        entries: list[dict[str, Any]],
+        query: dict[str, str],
+        facts: dict[str, Any],
+    ) -> None:
+        number = int(query["page"]) if query.get("page", "").isdecimal() else 1
+        first = (max(1, number) - 1) * pages.PAGE_SIZE
+        shown = entries[first : first + pages.PAGE_SIZE]
+        more = first + pages.PAGE_SIZE < len(entries)
+        self._send(200, "text/html", pages.list_page(title, shown, number, more, facts))
+
+    def _missing(self) -> None:
+        self._send(404, "text/plain", "there is no such thing")
+
+    def _send(self, status: int, kind: str, text: str) -> None:
+        body = text.encode("utf-8", "replace")
+        self.send_response(status)
+        self.send_header("Content-Type", f"{kind}; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header(
+            "Content-Security-Policy",
+            "default-src 'none'; media-src 'self'; style-src 'unsafe-inline'",
+        )
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def _media(self, parts: list[str], query: dict[str, str]) -> None:
+        """A file, whole or a part of it, in whatever state it is to arrive."""
+        upload = self.site.upload(parts[0]) if parts else None
+        path = upload.files.get(parts[1]) if upload and len(parts) == 2 else None
+        if upload is None or path is None:
+            self._missing()
+            return
+        behaviour = self.site.behaviour
+        number = behaviour.count("media", upload.video_id)
+        refusal = behaviour.strikes(
+            {Failure.TOO_MANY_REQUESTS, Failure.FORBIDDEN, Failure.SERVER_ERROR},
+            upload.video_id,
+            number,
+        )
+        status = 0
+        if refusal is not None:
+            statuses = {Failure.TOO_MANY_REQUESTS: 429, Failure.FORBIDDEN: 403}
+            status = statuses.get(refusal.failure, 503)
+        elif query.get("token") == "1":
+            # The address that was given first has expired; one that is asked for anew works.
+            once = behaviour.strikes({Failure.FORBIDDEN_ONCE}, upload.video_id, 1)
+            status = 403 if once is not None else 0
+        if status:
+            behaviour.record(Visit("media", upload.video_id, status))
+            self._send(status, "text/plain", "no")
+        else:
+            self._send_file(upload.video_id, path, number)
+
+    def _send_file(self, video_id: str, path: Path, number: int) -> None:
+        size, tag = path.stat().st_size, entity_tag(path)
+        if self.headers.get("If-None-Match") == tag:
+            self._head(304, path, tag, {})
+            return
+        wanted = self.headers.get("Range", "")
+        if self.headers.get("If-Range", tag) != tag:
+            wanted = ""
+        first, last = _range(wanted, size)
+        if first > last:
+            headers = {"Content-Range": f"bytes */{size}", "Content-Length": "0"}
+            self._head(416, path, tag, headers)
+            self.site.behaviour.record(Visit("media", video_id, 416, first))
+            return
+        status = 206 if wanted else 200
+        headers = {"Content-Length": str(last - first + 1)}
+        if wanted:
+            headers["Content-Range"] = f"bytes {first}-{last}/{size}"
+        self._head(status, path, tag, headers)
+        if self.command == "HEAD":
+            return
+        sent = 0
+        try:
+            for block in self._blocks(video_id, path, first, last, number):
+                self.wfile.write(block)
+                sent += len(block)
+        finally:
+            if sent < last - first + 1:
+                self.close_connection = True
+            self.site.behaviour.record(Visit("media", video_id, status, first, sent))
+
+    def _head(self, status: int, path: Path, tag: str, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        kind = _TYPES.get(path.suffix.lower(), "application/octet-stream")
+        facts = {"Content-Type": kind, "ETag": tag, "Accept-Ranges": "bytes"}
+        for name, value in (facts | headers).items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def _blocks(
+        self, video_id: str, path: Path, first: int, last: int, number: int
+    ) -> Iterator[bytes]:
+        """The bytes asked for: late, damaged or fewer, as it is switched on."""
+        behaviour, size = self.site.behaviour, path.stat().st_size
+        end = last + 1
+        if behaviour.strikes({Failure.TRUNCATED}, video_id, number):
+            end = min(end, size // 2)
+        if number == 1 and behaviour.strikes({Failure.CUT_ONCE}, video_id, 1):
+            end = min(end, size // 2)
+        damaged = behaviour.strikes({Failure.DAMAGED}, video_id, number) is not None
+        slow = behaviour.strikes({Failure.SLOW}, video_id, number)
+        step = min(_BLOCK, max(1, round(slow.bytes_a_second / 20))) if slow else _BLOCK
+        with path.open("rb") as handle:
+            handle.seek(first)
+            for start in range(first, end, step):
+                block = handle.read(min(step, end - start))
+                if damaged:
+                    intact = max(0, _INTACT_BYTES - start)
+                    block = block[:intact] + block[intact:].translate(_INVERTED)
+                yield block
+                if slow:
+                    time.sleep(len(block) / slow.bytes_a_second)
+
+
+def _range(header: str, size: int) -> tuple[int, int]:
+    """First and last byte that a Range header asks for; the whole file where it asks for none.
+
+    What cannot be satisfied comes out with the first byte after the last.
+    """
+    found = re.fullmatch(r"bytes=(\d*)-(\d*)", header.strip())
+    if not found or found.groups() == ("", ""):
+        return 0, size - 1
+    first, last = found.groups()
+    if not first:
+        return max(0, size - int(last)), size - 1
+    return int(first), min(int(last) if last else size - 1, size - 1)

@@ -1,0 +1,105 @@
+"""When the loopback video site fails, and what it was asked: the two things tests turn on.
+
+Failures are drawn from a seed, the video and how often it was asked for, never from a
+clock or a shared generator: two runs that ask the same are answered the same, whatever
+the order of the threads.
+"""
+
+import hashlib
+import threading
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from symmv_builder.demo.catalogue import LASTING, Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request: for what (``watch``, ``media``, ``list``, ...), and what went out."""
+
+    kind: str
+    name: str
+    status: int
+    first_byte: int = 0
+    sent_bytes: int = 0
+
+
+@dataclass(slots=True)
+class Rule:
+    """A failure that is switched on, for one video or for all of them."""
+
+    failure: Failure
+    video_id: str | None
+    probability: float
+    times: int | None
+    bytes_a_second: float
+
+
+class Misbehaviour:
+    """The failures that are switched on, and the record of all visits; safe for threads."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._lock = threading.Lock()
+        self._rules: list[Rule] = []
+        self._visits: list[Visit] = []
+        self._asked: dict[tuple[str, str], int] = {}
+
+    def fail(
+        self,
+        failure: Failure,
+        video_id: str | None = None,
+        *,
+        probability: float = 1.0,
+        times: int | None = None,
+        bytes_a_second: float = 20_000.0,
+    ) -> None:
+        """Switch a failure on, for one video or for all; `times` bounds how often it strikes."""
+        with self._lock:
+            self._rules.append(Rule(failure, video_id, probability, times, bytes_a_second))
+
+    def heal(self, video_id: str | None = None) -> None:
+        """Switch off the failures of one video, or all of them."""
+        with self._lock:
+            self._rules = [
+                r for r in self._rules if video_id is not None and r.video_id != video_id
+            ]
+
+    def count(self, kind: str, name: str) -> int:
+        """Note that something is asked for; how often it has been now, from 1."""
+        with self._lock:
+            self._asked[kind, name] = number = self._asked.get((kind, name), 0) + 1
+            return number
+
+    def strikes(self, among: Collection[Failure], name: str, number: int) -> Rule | None:
+        """The first failure among these that strikes the `number`-th request for `name`."""
+        with self._lock:
+            for rule in self._rules:
+                if (
+                    rule.failure in among
+                    and rule.video_id in (None, name)
+                    and rule.times != 0
+                    and self._draw(rule, name, number) < rule.probability
+                ):
+                    if rule.times is not None:
+                        rule.times -= 1
+                    return rule
+        return None
+
+    def _draw(self, rule: Rule, name: str, number: int) -> float:
+        occasion = 0 if rule.failure in LASTING else number
+        text = f"{self._seed} {rule.failure} {name} {occasion}"
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) / 2**64
+
+    def record(self, visit: Visit) -> None:
+        with self._lock:
+            self._visits.append(visit)
+
+    def visits(self, kind: str | None = None, name: str | None = None) -> list[Visit]:
+        """What was asked for and answered, in the order in which the answers ended."""
+        with self._lock:
+            return [
+                visit
+                for visit in self._visits
+                if (kind is None or visit.kind == kind) and (name is None or visit.name == name)
+            ]

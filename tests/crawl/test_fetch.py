@@ -1,0 +1,247 @@
+"""Recordings of the loopback site on their way into the store."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from symmv_builder.backends.ytdlp import LOOPBACK, Downloader
+from symmv_builder.crawl.fetch import Damaged, fetch
+from symmv_builder.demo.catalogue import Failure, Upload
+from symmv_builder.demo.site import Site
+from symmv_builder.errors import Reason, RejectEntry, RetryLater
+from symmv_builder.records import MediaKind, Source
+from symmv_builder.storage.assets import has_asset, hash_file, open_asset
+from symmv_builder.storage.ledger import Ledger
+from symmv_builder.storage.root import Root
+from tests.loopback import CHANNEL, HOSTILE, make_sound, make_video, running, video_id
+
+BOTH = Source("demo", video_id(0))
+SOUND = Source("demo", video_id(1))
+
+
+@dataclass(frozen=True)
+class Store:
+    """A data root with its ledger."""
+
+    folder: Path
+    root: Root
+    ledger: Ledger
+
+    def leftovers(self) -> list[str]:
+        return sorted(p.name for p in (self.folder / "staging").glob("[!.]*"))
+
+
+@pytest.fixture(scope="module")
+def media(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("media")
+    return {
+        "video": make_video(folder / "video.mp4"),
+        "sound": make_sound(folder / "sound.flac", seconds=3.0),
+    }
+
+
+@pytest.fixture
+def site(media: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    uploads = (
+        Upload(BOTH.video_id, HOSTILE, CHANNEL.name, media["video"], sound=media["sound"]),
+        Upload(SOUND.video_id, "Sound", CHANNEL.name, media["sound"], media_is_audio=True),
+    )
+    with running(monkeypatch, *uploads) as running_site:
+        yield running_site
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    ledger = Ledger(f"sqlite:///{folder / 'ledger.sqlite'}")
+    yield Store(folder, Root(str(folder)), ledger)
+    ledger.close()
+
+
+@pytest.fixture
+def downloader() -> Downloader:
+    return Downloader(LOOPBACK, sites=["demo"])
+
+
+def test_a_recording_is_stored_under_its_hash_with_its_facts(
+    site: Site, store: Store, downloader: Downloader, media: dict[str, Path]
+) -> None:
+    done = fetch(downloader, BOTH, store.root, store.ledger, kind="video")
+    assert done.sha256 == hash_file(media["video"])
+    assert done.asset.kind is MediaKind.VIDEO
+    assert done.asset.duration_s == pytest.approx(2.0, abs=0.1)
+    assert done.listing is not None
+    assert done.listing.title == HOSTILE
+    assert done.formats == ("media",)
+    with open_asset(store.root, done.sha256) as path:
+        assert path.read_bytes() == media["video"].read_bytes()
+    assert store.leftovers() == []
+
+
+def test_what_is_in_the_store_is_not_fetched_again(
+    site: Site, store: Store, downloader: Downloader
+) -> None:
+    first = fetch(downloader, BOTH, store.root, store.ledger, kind="video")
+    before = len(site.visits())
+    again = fetch(downloader, BOTH, store.root, store.ledger, kind="video")
+    as_sound = fetch(downloader, BOTH, store.root, store.ledger, kind="audio")
+    assert (again.sha256, again.asset) == (first.sha256, first.asset)
+    assert as_sound.sha256 == first.sha256
+    assert again.listing is None
+    assert len(site.visits()) == before
+
+
+def test_a_video_is_fetched_where_the_store_has_only_its_sound(
+    site: Site, store: Store, downloader: Downloader
+) -> None:
+    sound = fetch(downloader, BOTH, store.root, store.ledger, kind="audio")
+    video = fetch(downloader, BOTH, store.root, store.ledger, kind="video")
+    assert sound.asset.kind is MediaKind.AUDIO
+    assert video.asset.kind is MediaKind.VIDEO
+    assert store.ledger.asset_of("demo", BOTH.video_id) == video.sha256
+
+
+def test_a_file_that_is_lost_from_the_store_is_fetched_again(
+    site: Site, store: Store, downloader: Downloader
+) -> None:
+    done = fetch(downloader, SOUND, store.root, store.ledger, kind="audio")
+    store.root.remove(f"assets/{done.sha256[:2]}/{done.sha256}")
+    again = fetch(downloader, SOUND, store.root, store.ledger, kind="audio")
+    assert again.listing is not None
+    assert has_asset(store.root, done.sha256)
+
+
+def test_a_damaged_file_is_thrown_away_and_fetched_whole_the_next_time(
+    site: Site, store: Store, downloader: Downloader, media: dict[str, Path]
+) -> None:
+    site.fail(Failure.DAMAGED, BOTH.video_id)
+    with pytest.raises(Damaged) as damaged:
+        fetch(downloader, BOTH, store.root, store.ledger, kind="video")
+    assert damaged.value.spends_attempt
+    assert damaged.value.reason is Reason.UNREADABLE
+    assert store.leftovers() == []
+    assert store.ledger.assets() == {}
+    site.heal()
+    done = fetch(downloader, BOTH, store.root, store.ledger, kind="video")
+    assert done.sha256 == hash_file(media["video"])
+
+
+def test_a_truncated_file_is_kept_and_continued_the_next_time(
+    site: Site, store: Store, downloader: Downloader, media: dict[str, Path]
+) -> None:
+    site.fail(Failure.TRUNCATED, SOUND.video_id)
+    with pytest.raises(RetryLater):
+        fetch(downloader, SOUND, store.root, store.ledger, kind="audio")
+    assert store.leftovers() == [f"demo-{SOUND.video_id}-audio"]
+    site.heal()
+    size = media["sound"].stat().st_size
+    before = site.bytes_sent(SOUND.video_id)
+    done = fetch(downloader, SOUND, store.root, store.ledger, kind="audio")
+    assert done.sha256 == hash_file(media["sound"])
+    assert site.bytes_sent(SOUND.video_id) - before < size * 0.7
+    assert store.leftovers() == []
+
+
+def test_what_is_rejected_leaves_nothing_behind(
+    site: Site, store: Store, downloader: Downloader
+) -> None:
+    with pytest.raises(RejectEntry) as rejected:
+        fetch(downloader, SOUND, store.root, store.ledger, kind="video")
+    assert rejected.value.reason is Reason.NO_VIDEO
+    assert store.leftovers() == []
+    assert list(store.folder.glob("assets/*/*")) == []
+
+
+def test_two_who_fetch_the_same_at_once_ask_for_it_once(
+    site: Site, store: Store, media: dict[str, Path]
+) -> None:
+    site.fail(Failure.SLOW, bytes_a_second=400_000)
+    hashes: list[str] = []
+
+    def work() -> None:
+        mine = Downloader(LOOPBACK, sites=["demo"])
+        hashes.append(fetch(mine, SOUND, store.root, store.ledger, kind="audio").sha256)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert hashes == [hash_file(media["sound"])] * 3
+    assert len(site.visits("media", SOUND.video_id)) == 1
+
+
+FETCH = """
+import sys
+from symmv_builder.backends.ytdlp import LOOPBACK, Downloader
+from symmv_builder.crawl import fetch
+from symmv_builder.records import Source
+from symmv_builder.storage.ledger import Ledger
+from symmv_builder.storage.root import Root
+folder, when = sys.argv[2:]
+if when:
+    import os
+    setattr(fetch, when, lambda *_: os.kill(os.getpid(), 9))
+root, ledger = Root(folder), Ledger(f"sqlite:///{folder}/ledger.sqlite")
+downloader = Downloader(LOOPBACK, sites=["demo"])
+fetch.fetch(downloader, Source("demo", sys.argv[1]), root, ledger, kind="audio")
+"""
+
+
+def start(store: Store, when: str = "") -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", FETCH, SOUND.video_id, str(store.folder), when]
+    return subprocess.Popen(command)
+
+
+def test_a_killed_fetch_is_taken_up_where_it_was(
+    site: Site, store: Store, downloader: Downloader, media: dict[str, Path]
+) -> None:
+    site.fail(Failure.SLOW, bytes_a_second=60_000)
+    victim = start(store)
+    part = store.folder / "staging" / f"demo-{SOUND.video_id}-audio" / "x"
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        found = list(part.parent.glob("*.part"))
+        if found and found[0].stat().st_size > 10_000:
+            break
+        time.sleep(0.02)
+    os.kill(victim.pid, signal.SIGKILL)
+    victim.wait()
+    kept = found[0].stat().st_size
+    site.heal()
+    done = fetch(downloader, SOUND, store.root, store.ledger, kind="audio")
+    assert done.sha256 == hash_file(media["sound"])
+    last = next(v for v in site.visits("media", SOUND.video_id) if v.status == 206)
+    assert (last.first_byte, last.sent_bytes) == (kept, media["sound"].stat().st_size - kept)
+    assert store.leftovers() == []
+
+
+@pytest.mark.parametrize("when", ["_look_into", "add_asset", "hash_file"])
+def test_a_file_that_arrived_is_never_asked_for_again_whenever_its_fetcher_dies(
+    site: Site, store: Store, downloader: Downloader, media: dict[str, Path], when: str
+) -> None:
+    assert start(store, when).wait() == -signal.SIGKILL
+    assert len(site.visits("media", SOUND.video_id)) == 1
+    done = fetch(downloader, SOUND, store.root, store.ledger, kind="audio")
+    assert done.sha256 == hash_file(media["sound"])
+    assert len(site.visits("media", SOUND.video_id)) == 1
+    assert store.leftovers() == []
+
+
+def test_a_remote_root_is_filled_through_a_local_staging_folder(
+    site: Site, store: Store, downloader: Downloader, tmp_path: Path
+) -> None:
+    root = Root("memory://fetched")
+    staging = tmp_path / "staging"
+    done = fetch(downloader, SOUND, root, store.ledger, kind="audio", staging=staging)
+    assert has_asset(root, done.sha256)
+    assert list(staging.glob("[!.]*")) == []
