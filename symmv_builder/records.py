@@ -87,7 +87,8 @@ class Source:
 class SongInfo:
     """What a song is called and what kind it is; what nobody knows is empty.
 
-    `identified_by` says who knew: ``shazam``, or ``title`` when it was only parsed.
+    `identified_by` says who knew: ``shazam``, or ``title`` when it was only parsed; `note`
+    what stood against it, such as another song that was heard.
     """
 
     title: str = ""
@@ -97,6 +98,7 @@ class SongInfo:
     isrc: str = ""
     lyrics_url: str = ""
     identified_by: str = ""
+    note: str = ""
 
     def __post_init__(self) -> None:
         if self.shazam_id.strip("0123456789"):

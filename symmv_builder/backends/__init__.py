@@ -57,6 +57,8 @@ TABLE: dict[tuple[str, str], str] = {
     ("clip", "untrained-768"): "symmv_builder.backends.clip_untrained:Untrained768",
     ("scenes", "adaptive"): "symmv_builder.backends.pyscenedetect:Adaptive",
     ("scenes", "transnetv2"): "symmv_builder.backends.transnetv2:TransNetV2",
+    ("text", "rapidocr"): "symmv_builder.backends.rapidocr:RapidOcr",
+    ("songs", "shazam"): "symmv_builder.backends.shazam:Shazam",
 }
 
 
