@@ -153,9 +153,10 @@ class _Answer(BaseHTTPRequestHandler):
         status = 200
         if rule is not None:
             status = 429 if rule.failure is Failure.TOO_MANY_REQUESTS else 503
-            self._send(status, "text/plain", "come back later")
         if record or rule is not None:
             self.site.behaviour.record(Visit(kind, name, status))
+        if rule is not None:
+            self._send(status, "text/plain", "come back later")
         return rule is not None
 
     def _send_list(
@@ -206,10 +207,8 @@ class _Answer(BaseHTTPRequestHandler):
         if refusal is not None:
             statuses = {Failure.TOO_MANY_REQUESTS: 429, Failure.FORBIDDEN: 403}
             status = statuses.get(refusal.failure, 503)
-        elif query.get("token") == "1":
-            # The address that was given first has expired; one that is asked for anew works.
-            once = behaviour.strikes({Failure.FORBIDDEN_ONCE}, upload.video_id, 1)
-            status = 403 if once is not None else 0
+        elif behaviour.has_expired(upload.video_id, query.get("token", ""), number):
+            status = 403
         if status:
             behaviour.record(Visit("media", upload.video_id, status))
             self._send(status, "text/plain", "no")
@@ -225,12 +224,12 @@ class _Answer(BaseHTTPRequestHandler):
         if self.headers.get("If-Range", tag) != tag:
             wanted = ""
         first, last = _range(wanted, size)
-        if first > last:
+        status = 416 if first > last else 206 if wanted else 200
+        visit = self.site.behaviour.record(Visit("media", video_id, status, first))
+        if status == 416:
             headers = {"Content-Range": f"bytes */{size}", "Content-Length": "0"}
-            self._head(416, path, tag, headers)
-            self.site.behaviour.record(Visit("media", video_id, 416, first))
+            self._head(status, path, tag, headers)
             return
-        status = 206 if wanted else 200
         headers = {"Content-Length": str(last - first + 1)}
         if wanted:
             headers["Content-Range"] = f"bytes {first}-{last}/{size}"
@@ -238,14 +237,12 @@ class _Answer(BaseHTTPRequestHandler):
         if self.command == "HEAD":
             return
         sent = 0
-        try:
-            for block in self._blocks(video_id, path, first, last, number):
-                self.wfile.write(block)
-                sent += len(block)
-        finally:
-            if sent < last - first + 1:
-                self.close_connection = True
-            self.site.behaviour.record(Visit("media", video_id, status, first, sent))
+        for block in self._blocks(video_id, path, first, last, number):
+            self.site.behaviour.add_bytes(visit, len(block))
+            self.wfile.write(block)
+            sent += len(block)
+        if sent < last - first + 1:
+            self.close_connection = True
 
     def _head(self, status: int, path: Path, tag: str, headers: dict[str, str]) -> None:
         self.send_response(status)

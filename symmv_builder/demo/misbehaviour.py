@@ -8,14 +8,14 @@ the order of the threads.
 import hashlib
 import threading
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from symmv_builder.demo.catalogue import LASTING, Failure
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One request: for what (``watch``, ``media``, ``list``, ...), and what went out."""
+    """One request: for what (``watch``, ``media``, ``list``, ...), and what was sent of it."""
 
     kind: str
     name: str
@@ -44,6 +44,7 @@ class Misbehaviour:
         self._rules: list[Rule] = []
         self._visits: list[Visit] = []
         self._asked: dict[tuple[str, str], int] = {}
+        self._expired: set[tuple[str, str]] = set()
 
     def fail(
         self,
@@ -86,17 +87,37 @@ class Misbehaviour:
                     return rule
         return None
 
+    def fate(self, name: str) -> Failure | None:
+        """The failure that holds for a video whoever asks and however often, if there is one."""
+        rule = self.strikes(LASTING, name, 0)
+        return rule.failure if rule else None
+
+    def has_expired(self, name: str, token: str, number: int) -> bool:
+        """Whether an address of media is dead, as the first that is tried may be."""
+        if number == 1 and self.strikes({Failure.FORBIDDEN_ONCE}, name, 1):
+            with self._lock:
+                self._expired.add((name, token))
+        return (name, token) in self._expired
+
     def _draw(self, rule: Rule, name: str, number: int) -> float:
         occasion = 0 if rule.failure in LASTING else number
         text = f"{self._seed} {rule.failure} {name} {occasion}"
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) / 2**64
 
-    def record(self, visit: Visit) -> None:
+    def record(self, visit: Visit) -> int:
+        """Note a visit before it is answered, so that whoever has the answer finds it noted."""
         with self._lock:
             self._visits.append(visit)
+            return len(self._visits) - 1
+
+    def add_bytes(self, number: int, count: int) -> None:
+        """Note bytes that are about to be sent in answer to a visit."""
+        with self._lock:
+            visit = self._visits[number]
+            self._visits[number] = replace(visit, sent_bytes=visit.sent_bytes + count)
 
     def visits(self, kind: str | None = None, name: str | None = None) -> list[Visit]:
-        """What was asked for and answered, in the order in which the answers ended."""
+        """What was asked for and answered, in the order in which the answers began."""
         with self._lock:
             return [
                 visit

@@ -75,6 +75,10 @@ class Site:
         """Switch off the failures of one video, or all of them."""
         self.behaviour.heal(video_id)
 
+    def fate(self, video_id: str) -> Failure | None:
+        """The failure that holds for a video for good (removed, private, ...), if there is one."""
+        return self.behaviour.fate(video_id)
+
     def visits(self, kind: str | None = None, name: str | None = None) -> list[Visit]:
         """Requests that were answered: ``watch``, ``media``, ``list``, ``feed``, ``search``."""
         return self.behaviour.visits(kind, name)

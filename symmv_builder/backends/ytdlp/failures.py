@@ -180,7 +180,7 @@ DECISIVE: dict[str, Verdict] = {
     "ProxyError": _blocked(600.0, Reason.UNREACHABLE),
     "NoSupportingHandlers": _broken,
     "UnsupportedRequest": _broken,
-    "CookieLoadError": _stop("the cookies file is not in Netscape's format"),
+    "CookieLoadError": lambda _: StopRun("the cookies file is not in Netscape's format"),
     "GeoRestrictedError": _reject(Reason.GEO_BLOCKED),
     "UserNotLive": _later(Reason.NOT_YET_AVAILABLE, 6 * _HOUR_S),
     "UnsupportedError": _broken,
