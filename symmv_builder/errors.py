@@ -24,6 +24,7 @@ class Reason(StrEnum):
     NO_BEATS = "no_beats"
     # What a title does not say.
     UNPARSABLE_TITLE = "unparsable_title"
+    NO_MATCH = "no_match"
     # What the screens say of a pair.
     LYRIC_VIDEO = "lyric_video"
     DURATION_MISMATCH = "duration_mismatch"

@@ -6,6 +6,10 @@
 ``SYMMV_LEDGER``          SQLAlchemy url of the ledger (default: SQLite in a local root)
 ``SYMMV_DEVICE``          where models run: ``cpu`` (default), ``cuda``, ``cuda:1``
 ``SYMMV_PRECISION``       of CLIP: ``fp32`` (default), ``fp16``, ``bf16``
+``SYMMV_SITES``           sites to crawl (default ``youtube,bilibili``)
+``SYMMV_PROXY``           proxy of the crawl; never logged
+``SYMMV_COOKIES``         cookies file of the crawl, Netscape format; never logged
+``SYMMV_RATE``            most bytes a second of a download
 ``SYMMV_MODEL_<NAME>``    path of a backend's weights, folder or interpreter; the name in
                           capitals with ``_``, as in ``SYMMV_MODEL_VIT_B_32``
 ========================  =====================================================
@@ -14,10 +18,11 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from symmv_builder.backends import TABLE, ModelHome
+from symmv_builder.backends.ytdlp import LOOPBACK, Downloader, Politeness
 from symmv_builder.errors import StopRun
 from symmv_builder.storage.ledger import Ledger
 from symmv_builder.storage.root import Root
@@ -34,6 +39,23 @@ class Settings:
     manifests: str
     ledger: str
     home: ModelHome
+    sites: tuple[str, ...] = ("youtube", "bilibili")
+    proxy: str = field(default="", repr=False)
+    cookies: str = field(default="", repr=False)
+    bytes_a_second: int | None = None
+
+    def open_site(self) -> Downloader:
+        """The downloader behind the crawl, its toolchain checked; `StopRun` if that is broken."""
+        if self.sites == ("demo",):
+            return Downloader(LOOPBACK, sites=self.sites)
+        politeness = Politeness(
+            proxy=self.proxy,
+            cookies=Path(self.cookies) if self.cookies else None,
+            bytes_a_second=self.bytes_a_second,
+        )
+        downloader = Downloader(politeness, sites=self.sites)
+        downloader.check_toolchain()
+        return downloader
 
     def open_store(self) -> Store:
         root = Root(self.root)
@@ -74,7 +96,17 @@ def read_settings(
         manifests=env.get("SYMMV_MANIFESTS", ""),
         ledger=env.get("SYMMV_LEDGER", ""),
         home=ModelHome(device=device, precision=precision, paths=_model_paths(env)),
+        sites=tuple(filter(None, env.get("SYMMV_SITES", "youtube,bilibili").split(","))),
+        proxy=env.get("SYMMV_PROXY", ""),
+        cookies=env.get("SYMMV_COOKIES", ""),
+        bytes_a_second=_rate(env.get("SYMMV_RATE", "")),
     )
+
+
+def _rate(text: str) -> int | None:
+    if text and not re.fullmatch(r"[1-9]\d{0,11}", text):
+        raise StopRun(f"SYMMV_RATE is {text!r}; it is a number of bytes a second")
+    return int(text) if text else None
 
 
 def _model_paths(env: Mapping[str, str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from symmv_builder.cli import asking, building, running, showing
+from symmv_builder.cli import asking, building, crawling, running, showing
 from symmv_builder.errors import RejectEntry, RetryLater, StopRun
 
 app = typer.Typer(
@@ -21,8 +21,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for register in (building.register, running.register, asking.register, showing.register):
-    register(app)
+for commands in (building, running, asking, showing, crawling):
+    commands.register(app)
 
 
 def main() -> None:

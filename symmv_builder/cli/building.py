@@ -16,12 +16,6 @@ from symmv_builder.pipeline.pool import Effort
 from symmv_builder.report.progress import Progress
 from symmv_builder.settings import Settings
 
-Workers = Annotated[
-    int | None,
-    typer.Option(
-        min=1, help="Worker processes. Default: one a core, as memory allows.", show_default=False
-    ),
-]
 Patience = Annotated[
     float, typer.Option(help="Longest that one step may take on one entry, in seconds.")
 ]
@@ -47,7 +41,7 @@ def build_command(
     root: options.Root = None,
     clip: options.Clip = None,
     model: options.Models = None,
-    workers: Workers = None,
+    workers: options.Workers = None,
     patience: Patience = 1800.0,
 ) -> None:
     """Build a dataset: every entry through every stage, then Parquet shards.
@@ -109,7 +103,7 @@ def _print_summary(summary: Summary, root: str) -> None:
 
 def demo(
     out: Annotated[Path, typer.Option(help="Where everything goes.")] = Path("demo-output"),
-    workers: Workers = None,
+    workers: options.Workers = None,
 ) -> None:
     """Make media, build both datasets from them with real models, and show what was made."""
     from symmv_builder.cli.demonstration import demonstrate

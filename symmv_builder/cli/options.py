@@ -43,6 +43,13 @@ Clip = Annotated[
     ),
 ]
 
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Worker processes. Default: one a core, as memory allows.", show_default=False
+    ),
+]
+
 # What one worker needs at its widest: a transcription model and a decoded recording.
 _WORKER_BYTES = 3 * 2**30
 

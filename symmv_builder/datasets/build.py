@@ -5,6 +5,7 @@ moment and called again: recordings are stored under their content, results unde
 keys, and the receipt of the shards comes last.
 """
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -71,7 +72,8 @@ def _by_id(item: tuple[Source, Path]) -> tuple[str, str]:
 
 
 def _keep(store: Store, known: dict[str, KnownFile], path: Path) -> str:
-    resolved = str(path.resolve())
+    # A name on disk is bytes; a database takes text.
+    resolved = os.fsencode(path.resolve()).decode(errors="backslashreplace")
     try:
         facts = path.stat()
         file = known.get(resolved)
@@ -102,7 +104,12 @@ def build(
     `expect` is called once with the number of entries and how many of them are settled.
     `StopRun` where the dataset has no entries.
     """
-    entries = manifests.read_entries(store.manifests, recipe.name)
+    blocked = manifests.read_blocklist(store.manifests)
+    entries = [
+        entry
+        for entry in manifests.read_entries(store.manifests, recipe.name)
+        if entry.music not in blocked and entry.video not in blocked
+    ]
     if not entries:
         where = store.root.url
         raise StopRun(f"{recipe.name} has no entries in {where}; give a folder with --from")

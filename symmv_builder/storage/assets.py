@@ -41,5 +41,10 @@ def open_asset(root: Root, sha256: str) -> Iterator[Path]:
         yield path
 
 
+def remove_asset(root: Root, sha256: str) -> None:
+    """Remove a recording; one that is not there is no error."""
+    root.remove(_name(sha256))
+
+
 def has_asset(root: Root, sha256: str) -> bool:
     return root.exists(_name(sha256))

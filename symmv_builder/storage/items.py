@@ -9,12 +9,12 @@ coming back.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
 
-from symmv_builder.records import Listing, ParsedTitle, Source
+from symmv_builder.records import Listing, ParsedTitle, SongInfo, Source
 from symmv_builder.storage.ledger import Ledger
 
 FOUND, PARSED, MATCHED, REVIEW = "found", "parsed", "matched", "review"
@@ -37,6 +37,7 @@ _ITEMS = sa.Table(
     sa.Column("official", sa.String, nullable=False),
     sa.Column("score", sa.Float, nullable=False),
     sa.Column("evidence", sa.String, nullable=False),
+    sa.Column("song", sa.String, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("next_try_s", sa.Float, nullable=False),
     sa.Column("leased_until_s", sa.Float, nullable=False),
@@ -51,6 +52,14 @@ _BREAKERS = sa.Table(
     sa.Column("name", sa.String, primary_key=True),
     sa.Column("open_until_s", sa.Float, nullable=False),
     sa.Column("detail", sa.String, nullable=False),
+)
+
+_PASSES = sa.Table(
+    "passes",
+    _METADATA,
+    sa.Column("dataset", sa.String, primary_key=True),
+    sa.Column("origin", sa.String, primary_key=True),
+    sa.Column("ended_s", sa.Float, nullable=False),
 )
 
 _TOMBSTONES = sa.Table(
@@ -74,6 +83,7 @@ class Item:
     official: Listing | None = None
     score: float = 0.0
     evidence: str = "[]"
+    song: SongInfo = field(default_factory=SongInfo)
     attempts: int = 0
     next_try_s: float = 0.0
     step: str = ""
@@ -83,6 +93,14 @@ class Item:
     @property
     def source(self) -> Source:
         return self.listing.source
+
+
+_PREFIXES = {"youtube": "yt", "bilibili": "bb"}
+
+
+def entry_id_of(source: Source) -> str:
+    """The entry's id of a recording: its site and its id there, safe as a file's name."""
+    return f"{_PREFIXES.get(source.site, source.site)}-{source.video_id}"
 
 
 class Items:
@@ -204,6 +222,16 @@ class Items:
             row = connection.execute(query.where(_BREAKERS.c.name == name)).first()
         return (row[0], row[1]) if row else None
 
+    def end_pass(self, dataset: str, origin: str, now_s: float) -> None:
+        """Note that a source was listed to its end; until then its next pass must be full."""
+        self._ledger.upsert(_PASSES, [{"dataset": dataset, "origin": origin, "ended_s": now_s}])
+
+    def passed(self, dataset: str) -> set[str]:
+        """The sources of which a whole pass has ended."""
+        query = sa.select(_PASSES.c.origin).where(_PASSES.c.dataset == dataset)
+        with self._ledger.engine.connect() as connection:
+            return set(connection.execute(query).scalars())
+
     def bury(self, source: Source, reason: str) -> None:
         """Write a tombstone: no crawl takes this recording again."""
         row = {"site": source.site, "video_id": source.video_id, "reason": reason}
@@ -244,6 +272,7 @@ def _to_row(item: Item) -> dict[str, Any]:
         "official": json.dumps(asdict(item.official)) if item.official else "",
         "score": item.score,
         "evidence": item.evidence,
+        "song": json.dumps(asdict(item.song)),
         "attempts": item.attempts,
         "next_try_s": item.next_try_s,
         "leased_until_s": 0.0,
@@ -265,6 +294,7 @@ def _from_row(found: sa.Row[Any]) -> Item:
         official=listing_from(json.loads(row["official"])) if row["official"] else None,
         score=row["score"],
         evidence=row["evidence"],
+        song=SongInfo(**json.loads(row["song"])),
         attempts=row["attempts"],
         next_try_s=row["next_try_s"],
         step=row["step"],

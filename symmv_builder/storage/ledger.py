@@ -174,6 +174,20 @@ class Ledger:
         with self.engine.connect() as connection:
             return [Result(*row) for row in connection.execute(query)]
 
+    def forget_results(self, dataset: str, entry_id: str) -> None:
+        """Remove every result of an entry."""
+        mine = sa.and_(_RESULTS.c.dataset == dataset, _RESULTS.c.entry_id == entry_id)
+        with self.engine.begin() as connection:
+            connection.execute(sa.delete(_RESULTS).where(mine))
+
+    def forget_asset(self, site: str, video_id: str) -> None:
+        """Remove what is known of a recording, and of the local files that held it."""
+        mine = sa.and_(_RECORDINGS.c.site == site, _RECORDINGS.c.video_id == video_id)
+        content = sa.select(_RECORDINGS.c.sha256).where(mine).scalar_subquery()
+        with self.engine.begin() as connection:
+            connection.execute(sa.delete(_FILES).where(_FILES.c.sha256 == content))
+            connection.execute(sa.delete(_RECORDINGS).where(mine))
+
     def datasets(self) -> list[str]:
         query = sa.select(_RESULTS.c.dataset).distinct().order_by(_RESULTS.c.dataset)
         with self.engine.connect() as connection:

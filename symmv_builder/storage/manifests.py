@@ -38,6 +38,26 @@ def read_entries(root: Root, dataset: str) -> list[Entry]:
     return entries
 
 
+def read_blocklist(root: Root) -> dict[Source, str]:
+    """Every recording that was taken down, and why: what a person may review and move about."""
+    data = root.read("blocklist.jsonl") or b""
+    found = {}
+    for line in data.decode().splitlines():
+        fields = json.loads(line)
+        found[Source(fields["site"], fields["video_id"])] = str(fields["reason"])
+    return found
+
+
+def block(root: Root, source: Source, reason: str) -> None:
+    """Add a recording to the blocklist; the first reason stays."""
+    known = {source: reason} | read_blocklist(root)
+    lines = [
+        json.dumps({"site": s.site, "video_id": s.video_id, "reason": why}, sort_keys=True) + "\n"
+        for s, why in sorted(known.items(), key=lambda item: (item[0].site, item[0].video_id))
+    ]
+    root.write("blocklist.jsonl", "".join(lines).encode())
+
+
 def read_splits(root: Root, dataset: str) -> dict[str, str]:
     """The frozen split of every song that has one."""
     data = root.read(f"{dataset}/splits.json")

@@ -99,13 +99,13 @@ def _batches(rows: Iterable[Row], limit: int) -> Iterator[list[Row]]:
 
 
 class ShardWriter:
-    """Writes one split after another below ``<dataset>/shards``."""
+    """Writes one split after another below ``<folder>/shards``."""
 
     def __init__(
-        self, root: Root, dataset: str, schema: pa.Schema, target_bytes: int = TARGET_BYTES
+        self, root: Root, folder: str, schema: pa.Schema, target_bytes: int = TARGET_BYTES
     ) -> None:
         self.root = root
-        self.dataset = dataset
+        self.folder = folder
         self.schema = schema
         self.target_bytes = target_bytes
 
@@ -114,11 +114,11 @@ class ShardWriter:
         shards = []
         for split, members in groupby(rows, key=lambda row: str(row["split"])):
             for number, batch in enumerate(_batches(members, self.target_bytes)):
-                shards.append(self._write(f"{split}-{number:05d}", batch))
+                shards.append(self.write_one(f"{split}-{number:05d}", batch))
         return shards
 
-    def _write(self, name: str, rows: Sequence[Row]) -> Shard:
-        """Named by content too: the shards of the standing receipt are never overwritten."""
+    def write_one(self, name: str, rows: Sequence[Row]) -> Shard:
+        """One shard, named by content too: what the standing receipt names is never overwritten."""
         sink = pa.BufferOutputStream()
         with pq.ParquetWriter(
             sink,
@@ -132,7 +132,7 @@ class ShardWriter:
         data = sink.getvalue().to_pybytes()
         sha256 = hashlib.sha256(data).hexdigest()
         path = f"shards/{name}-{sha256[:12]}.parquet"
-        self.root.write(f"{self.dataset}/{path}", data)
+        self.root.write(f"{self.folder}/{path}", data)
         return Shard(path, len(rows), len(data), sha256)
 
 
@@ -183,13 +183,14 @@ def read_rows(root: Root, dataset: str, columns: Sequence[str]) -> Iterator[dict
                     )
                 for group in range(file.num_row_groups):
                     table = file.read_row_group(group, columns=list(columns))
-                    yield from _rows(table)
+                    yield from rows_of(table)
         except (OSError, pa.ArrowException) as error:
             cause = str(error).splitlines()[0]
             raise StopRun(f"cannot read {root.path(name)}: {cause}; build again") from error
 
 
-def _rows(table: pa.Table) -> Iterator[dict[str, Any]]:
+def rows_of(table: pa.Table) -> Iterator[dict[str, Any]]:
+    """The rows of a table as the writer takes them."""
     columns = {name: table.column(name).combine_chunks() for name in table.column_names}
     for number in range(table.num_rows):
         yield {name: _value(column, number) for name, column in columns.items()}

@@ -67,6 +67,11 @@ class Sidecars:
         """Clear an entry's folder of what killed writers left behind."""
         self.root.sweep(self._folder(entry_id))
 
+    def remove(self, entry_id: str) -> None:
+        """Remove everything that is stored of an entry."""
+        for name in self.root.names(self._folder(entry_id)):
+            self.root.remove(f"{self._folder(entry_id)}/{name}")
+
     @staticmethod
     def made_name(artifact: str, key: str) -> str:
         return f"{artifact}.{key}.npz"

@@ -1,0 +1,209 @@
+"""`symmv crawl | review | promote | takedown | release`: a dataset that grows and can shrink."""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from symmv_builder import datasets
+from symmv_builder.cli import options
+from symmv_builder.datasets.recipe import make_plan, with_models
+from symmv_builder.errors import StopRun
+from symmv_builder.pipeline.pool import Effort
+from symmv_builder.report import tables
+from symmv_builder.report.progress import Progress
+from symmv_builder.storage import items as states
+from symmv_builder.storage.items import Item, Items, entry_id_of
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(crawl)
+    app.command()(review)
+    app.command()(promote)
+    app.command()(takedown)
+    app.command()(release)
+
+
+def crawl(
+    dataset: options.Dataset,
+    sources: Annotated[
+        Path | None,
+        typer.Option(
+            help="The sources.toml to crawl. Default: DATASET/sources.toml among the manifests, "
+            "else manifests/DATASET/sources.toml.",
+            show_default=False,
+        ),
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="List every source to its end.")] = False,
+    most: Annotated[int | None, typer.Option(help="Fetch no more items than this.")] = None,
+    screen: Annotated[
+        bool, typer.Option(help="Screen what was fetched; needs the recipe's models.")
+    ] = True,
+    above: Annotated[
+        float | None,
+        typer.Option("--promote-above", help="Promote proposals that score at least this."),
+    ] = None,
+    root: options.Root = None,
+    clip: options.Clip = None,
+    model: options.Models = None,
+    workers: options.Workers = None,
+) -> None:
+    """Find new recordings, match, fetch and screen them, and propose them as entries.
+
+    Only what is new since the last crawl is listed and fetched. Can be stopped at any
+    moment and run again.
+    """
+    from symmv_builder.datasets import crawl as crawling
+    from symmv_builder.datasets import propose
+
+    recipe = with_models(datasets.recipe(dataset), options.choices(model, clip))
+    settings = options.settings(root)
+    effort = Effort(workers or options.default_workers())
+    try:
+        with Progress([use.makes for use in recipe.uses]) as progress:
+            job = crawling.open_crawl(
+                recipe,
+                settings.open_store(),
+                settings.open_site(),
+                crawling.find_sources(settings.open_store(), dataset, sources),
+                tell=progress.on_event,
+            )
+            new = crawling.discover_new(job, full=full)
+            touched = crawling.work_off(job, most=most)
+            if screen:
+                plan = make_plan(recipe, settings.home)
+                loader = options.Loader(settings.home)
+                propose.screen_fetched(job, plan, loader, effort)
+    except KeyboardInterrupt:
+        sys.stderr.write("\nsymmv: interrupted; run the same command to go on\n")
+        raise typer.Exit(130) from None
+    if above is not None:
+        propose.promote(job.items, job.store, dataset, [], above=above)
+    sys.stdout.write(f"{new} new, {touched} items worked on\n")
+    tables.show(funnel(job.items, dataset))
+    waits_s = crawling.due_in_s(job)
+    if waits_s is not None:
+        sys.stdout.write(f"some items wait; the next is due in {waits_s:.0f} s\n")
+
+
+def funnel(items: Items, dataset: str) -> Table:
+    """How many items are in each state, and for what reasons they were put aside."""
+    table = Table(title=f"{dataset}: the crawl", title_justify="left", box=None, pad_edge=False)
+    for column in ("state", "step", "reason"):
+        table.add_column(column)
+    table.add_column("items", justify="right")
+    counts = items.counts(dataset)
+    order = {state: number for number, state in enumerate(states.STATES)}
+    for (state, step, reason), count in sorted(
+        counts.items(), key=lambda item: (order[item[0][0]], item[0])
+    ):
+        table.add_row(state, step, reason, str(count))
+    return table
+
+
+def review(
+    dataset: options.Dataset,
+    as_json: options.AsJson = False,
+    root: options.Root = None,
+) -> None:
+    """List proposals, and matches between the two thresholds, with the evidence for each."""
+    items = Items(options.settings(root).open_store().ledger)
+    waiting = items.find(dataset, [states.PROPOSED, states.REVIEW])
+    if as_json:
+        for item in waiting:
+            sys.stdout.write(json.dumps(_evidence(item)) + "\n")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("entry", "state", "score", "cover", "official video", "channel"):
+        table.add_column(column, overflow="fold")
+    for item in waiting:
+        official = item.official
+        cells = (
+            entry_id_of(item.source),
+            item.state,
+            f"{item.score:.2f}",
+            item.listing.title,
+            official.title if official else "",
+            official.channel if official else "",
+        )
+        table.add_row(*(Text(cell) for cell in cells))
+    tables.show(table)
+    sys.stdout.write(f"{len(waiting)} wait; symmv promote {dataset} ENTRY... | --above SCORE\n")
+
+
+def _evidence(item: Item) -> dict[str, Any]:
+    return {
+        "entry_id": entry_id_of(item.source),
+        "state": item.state,
+        "score": item.score,
+        "cover": {"url": item.source.url, "title": item.listing.title},
+        "parsed": asdict(item.parsed) if item.parsed else None,
+        "song": asdict(item.song),
+        "candidates": json.loads(item.evidence),
+    }
+
+
+def promote(
+    dataset: options.Dataset,
+    entries: Annotated[
+        list[str] | None, typer.Argument(metavar="[ENTRY]...", help="Ids as in `symmv review`.")
+    ] = None,
+    above: Annotated[
+        float | None, typer.Option(help="Promote every proposal that scores at least this.")
+    ] = None,
+    root: options.Root = None,
+) -> None:
+    """Turn proposals into entries of the manifest; matches under review are let through."""
+    from symmv_builder.datasets import propose
+
+    if not entries and above is None:
+        raise StopRun("say which entries to promote, or --above SCORE")
+    store = options.settings(root).open_store()
+    done, through = propose.promote(Items(store.ledger), store, dataset, entries or [], above=above)
+    sys.stdout.write(f"{len(done)} promoted to entries; {len(through)} let through to be fetched\n")
+
+
+def takedown(
+    dataset: options.Dataset,
+    name: Annotated[
+        str, typer.Argument(metavar="ENTRY|SITE:ID", help="An entry, or a recording of a site.")
+    ],
+    reason: Annotated[str, typer.Option(help="Why; it is kept with the tombstone.")],
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Bar the entry's video too, not its music alone.")
+    ] = False,
+    root: options.Root = None,
+) -> None:
+    """Remove an entry from manifest, recordings, results, shards and releases, for good."""
+    from symmv_builder.datasets.release import take_down
+
+    store = options.settings(root).open_store()
+    done = take_down(store, Items(store.ledger), dataset, name, reason, whole=whole)
+    sys.stdout.write(f"removed: {', '.join(done.entries) or 'no entry'}\n")
+    sys.stdout.write(f"never taken again: {', '.join(done.sources)}\n")
+    for path in done.shards:
+        sys.stdout.write(f"rewrote {path}\n")
+    for version in done.withdrawn:
+        sys.stdout.write(f"withdrew release {version}\n")
+    for version in done.released:
+        sys.stdout.write(f"released {version} without it\n")
+
+
+def release(
+    dataset: options.Dataset,
+    version: Annotated[str, typer.Argument(help="Three numbers, as in 1.0.0.")],
+    root: options.Root = None,
+) -> None:
+    """Freeze the shards as a release: copies, checksums, card, and the receipt last."""
+    from symmv_builder.datasets.release import release as freeze
+    from symmv_builder.storage.releases import folder_of
+
+    store = options.settings(root).open_store()
+    receipt = freeze(store, dataset, version)
+    where = store.root.path(folder_of(dataset, version))
+    sys.stdout.write(f"{dataset} {version}: {receipt['entries']} entries in {where}\n")

@@ -1,0 +1,304 @@
+"""Keep a dataset growing: discover, parse, match, fetch, screen, propose.
+
+Every recording that is found becomes an item of the ledger and goes from state to state.
+What can be tried again waits in the ledger; a site that refuses us opens a breaker that
+outlives the process; what is wrong for good says why. Whoever is killed leaves leases
+that run out and downloads that go on where they stopped. SymMV's order is that of its
+paper (Zhuo et al. 2023, section 3.1); the last word is a person's (`promote`).
+"""
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from symmv_builder.crawl.discover import Lister, discover
+from symmv_builder.crawl.fetch import Fetcher, fetch
+from symmv_builder.crawl.match import Scored, query_of, rank
+from symmv_builder.crawl.sources import CrawlSource, read_id_list, read_sources
+from symmv_builder.crawl.titles import Habits, parse_title
+from symmv_builder.datasets.recipe import Recipe
+from symmv_builder.errors import Reason, RejectEntry, RetryLater, SessionBlocked, StopRun
+from symmv_builder.pipeline.events import Event
+from symmv_builder.records import Listing, ParsedTitle, Source
+from symmv_builder.storage import items as states
+from symmv_builder.storage import manifests
+from symmv_builder.storage.items import Item, Items, entry_id_of
+from symmv_builder.storage.store import Store
+
+Tell = Callable[[Event], None]
+NETWORK_STATES = (states.FOUND, states.PARSED, states.MATCHED)
+
+
+class Site(Lister, Fetcher, Protocol):
+    """A site as the crawl sees it; `backends.ytdlp.Downloader`."""
+
+    def search(self, query: str, limit: int) -> list[Listing]: ...
+
+    def details(self, source: Source) -> Listing: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often and how long to try; never part of a key.
+
+    Waits double from `first_wait_s` to `longest_wait_s`, each times a random 0.5-1.5, so
+    that what failed together is not tried together. A breaker stays open for at least
+    `breaker_s`.
+    """
+
+    attempts: int = 5
+    first_wait_s: float = 300.0
+    longest_wait_s: float = 86400.0
+    breaker_s: float = 3600.0
+    lease_s: float = 3600.0
+
+    def wait_s(self, attempt: int, asked_s: float) -> float:
+        doubled = min(self.first_wait_s * 2.0 ** (attempt - 1), self.longest_wait_s)
+        return max(doubled, asked_s) * random.uniform(0.5, 1.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Crawl:
+    """Everything that a crawl of one dataset needs. `now` gives seconds since the epoch."""
+
+    recipe: Recipe
+    store: Store
+    items: Items
+    site: Site
+    now: Callable[[], float]
+    sources: Sequence[CrawlSource] = ()
+    patience: Patience = Patience()
+    tell: Tell = lambda _: None
+    candidates: int = 5
+
+    def habits_of(self, item: Item) -> Habits:
+        """How the source that an item comes from writes its titles."""
+        for source in self.sources:
+            if origin_of(source) == item.origin:
+                return source.habits
+        return Habits()
+
+    def note(self, text: str, entry_id: str = "") -> None:
+        self.tell(Event("note", entry_id, detail=text))
+
+
+def find_sources(store: Store, dataset: str, path: Path | None) -> list[CrawlSource]:
+    """The sources of a dataset: a given file, else the manifests', else the checkout's."""
+    if path is None:
+        name = f"{dataset}/sources.toml"
+        kept = Path(store.manifests.path(name)) if store.manifests.is_local else None
+        path = kept if kept and kept.is_file() else Path("manifests") / name
+    return read_sources(path)
+
+
+def open_crawl(
+    recipe: Recipe, store: Store, site: Site, sources: Sequence[CrawlSource], *, tell: Tell
+) -> Crawl:
+    """A crawl with the ledger's memory; what is on the blocklist is barred before it begins."""
+    items = Items(store.ledger)
+    known = items.tombstones()
+    for source, reason in manifests.read_blocklist(store.manifests).items():
+        if source not in known:
+            items.bury(source, reason)
+    return Crawl(recipe, store, items, site, time.time, tuple(sources), tell=tell)
+
+
+def origin_of(source: CrawlSource) -> str:
+    """What a source is called in the ledger."""
+    place = source.file.name if source.file else source.ref
+    return f"{source.site}:{source.kind}:{place}"
+
+
+def discover_new(crawl: Crawl, *, full: bool = False) -> int:
+    """List every source and add what is new; how many items that were.
+
+    A source that does not answer is told and passed over; a site that refuses us opens
+    its breaker and ends the round.
+    """
+    dataset = crawl.recipe.name
+    passed = crawl.items.passed(dataset)
+    new = 0
+    for source in crawl.sources:
+        origin = origin_of(source)
+        try:
+            for listing in _list(crawl, source, full=full or origin not in passed):
+                new += crawl.items.add([Item(dataset, listing, origin)])
+        except SessionBlocked as error:
+            open_breaker(crawl, error)
+            break
+        except (RetryLater, RejectEntry) as error:
+            crawl.note(f"{origin} could not be listed: {error}")
+        else:
+            crawl.items.end_pass(dataset, origin, crawl.now())
+    return new
+
+
+def _list(crawl: Crawl, source: CrawlSource, *, full: bool) -> Iterable[Listing]:
+    if source.file:
+        return read_id_list(source.file, site=source.site)
+    known = crawl.items.known(crawl.recipe.name, origin_of(source))
+    ref = f"{source.site}:{source.ref}"
+    return discover(crawl.site, source.kind, ref, known=known, full=full)
+
+
+def open_breaker(crawl: Crawl, error: SessionBlocked) -> None:
+    """Keep everybody away from the network for a while, across processes and restarts."""
+    until_s = crawl.now() + max(error.after_s, crawl.patience.breaker_s)
+    crawl.items.open_breaker("network", until_s, str(error))
+    crawl.note(f"the site refuses us; the network rests for {until_s - crawl.now():.0f} s: {error}")
+
+
+def network_opens_s(crawl: Crawl) -> float:
+    """Seconds until the breaker closes; 0 where it is closed."""
+    known = crawl.items.breaker("network")
+    return max(0.0, known[0] - crawl.now()) if known else 0.0
+
+
+def work_off(crawl: Crawl, *, most: int | None = None) -> int:
+    """Bring due items as far as the network takes them; how many were touched.
+
+    Ends when nothing is due, when the breaker is open, or after `most` items.
+    """
+    touched = 0
+    while most is None or touched < most:
+        if network_opens_s(crawl):
+            break
+        leased = crawl.items.lease(
+            crawl.recipe.name,
+            NETWORK_STATES,
+            limit=1,
+            now_s=crawl.now(),
+            lease_s=crawl.patience.lease_s,
+        )
+        if not leased:
+            break
+        for item in leased:
+            bring(crawl, item)
+            touched += 1
+    return touched
+
+
+def bring(crawl: Crawl, item: Item) -> Item:
+    """Take one leased item through parsing, matching and fetching, or to where it stops."""
+    steps = {states.FOUND: _parse, states.PARSED: _match, states.MATCHED: _fetch}
+    while item.state in steps:
+        step = steps[item.state]
+        try:
+            item = step(crawl, item)
+        except SessionBlocked as error:
+            open_breaker(crawl, error)
+            crawl.items.save(item)
+            return item
+        except RetryLater as error:
+            return _later(crawl, item, step.__name__.strip("_"), error)
+        except RejectEntry as error:
+            return reject(crawl, item, step.__name__.strip("_"), error)
+        except StopRun:
+            crawl.items.save(item)
+            raise
+    return item
+
+
+def reject(crawl: Crawl, item: Item, step: str, error: RejectEntry) -> Item:
+    """Put an item aside for good, with the reason."""
+    rejected = replace(
+        item, state=states.REJECTED, step=step, reason=error.reason, detail=error.detail
+    )
+    crawl.items.save(rejected)
+    name = entry_id_of(item.source)
+    crawl.tell(Event("rejected", name, step, reason=error.reason, detail=error.detail))
+    return rejected
+
+
+def _later(crawl: Crawl, item: Item, step: str, error: RetryLater) -> Item:
+    attempts = item.attempts + 1
+    if attempts >= crawl.patience.attempts:
+        detail = f"given up after {attempts} attempts: {error}"
+        return reject(crawl, item, step, RejectEntry(error.reason, detail))
+    wait_s = crawl.patience.wait_s(attempts, error.after_s)
+    waiting = replace(
+        item, attempts=attempts, next_try_s=crawl.now() + wait_s, step=step, detail=str(error)
+    )
+    crawl.items.save(waiting)
+    crawl.note(f"again in {wait_s:.0f} s: {error}", entry_id_of(item.source))
+    return waiting
+
+
+def _parse(crawl: Crawl, item: Item) -> Item:
+    listing = item.listing
+    if not listing.title:
+        listing = crawl.site.details(item.source)
+    habits = crawl.habits_of(item)
+    try:
+        parsed = parse_title(listing.title, channel=listing.channel, habits=habits)
+    except RejectEntry:
+        if crawl.recipe.pairs:
+            raise
+        # A video that is its own music needs no search: its title is only a label.
+        parsed = ParsedTitle("", listing.title, 0.0)
+    if crawl.recipe.pairs:
+        return crawl.items.advance(item, states.PARSED, listing=listing, parsed=parsed)
+    return crawl.items.advance(
+        item, states.MATCHED, listing=listing, parsed=parsed, official=listing, score=1.0
+    )
+
+
+def _match(crawl: Crawl, item: Item) -> Item:
+    if item.parsed is None:
+        raise RejectEntry(Reason.UNPARSABLE_TITLE, "the item was stored without its title")
+    taken = crawl.items.tombstones()
+    listings = [
+        listing
+        for listing in crawl.site.search(query_of(item.parsed), crawl.candidates)
+        if listing.source != item.source and listing.source not in taken
+    ]
+    length_s = item.listing.duration_s
+    scored = rank(item.parsed, listings, cover_duration_s=length_s)
+    # Results come flat; the page of the best says more of its channel. Rank it with that.
+    if scored and scored[0].verdict != "reject":
+        best = crawl.site.details(scored[0].listing.source)
+        others = [each.listing for each in scored[1:]]
+        scored = rank(item.parsed, [best, *others], cover_duration_s=length_s)
+    evidence = json.dumps([_plain(each) for each in scored])
+    if not scored or scored[0].verdict == "reject":
+        best_text = f"the best of {len(scored)} scores {scored[0].score:.2f}" if scored else "none"
+        wanted = f"{item.parsed.artist} - {item.parsed.title}"
+        error = RejectEntry(Reason.NO_MATCH, f"no official video of {wanted}: {best_text}")
+        return reject(crawl, replace(item, evidence=evidence), "match", error)
+    chosen = scored[0]
+    state = states.MATCHED if chosen.verdict == "accept" else states.REVIEW
+    return crawl.items.advance(
+        item, state, official=chosen.listing, score=chosen.score, evidence=evidence
+    )
+
+
+def _plain(scored: Scored) -> dict[str, Any]:
+    return {
+        "url": scored.listing.source.url,
+        "title": scored.listing.title,
+        "channel": scored.listing.channel,
+        "score": scored.score,
+        "verdict": scored.verdict,
+        "parts": dict(scored.parts),
+    }
+
+
+def _fetch(crawl: Crawl, item: Item) -> Item:
+    if item.official is None:
+        raise RejectEntry(Reason.NO_MATCH, "the item was stored without its official video")
+    root, ledger = crawl.store.root, crawl.store.ledger
+    video = item.official.source
+    if video != item.source:
+        fetch(crawl.site, item.source, root, ledger, kind="audio")
+    fetch(crawl.site, video, root, ledger, kind="video")
+    return crawl.items.advance(item, states.FETCHED)
+
+
+def due_in_s(crawl: Crawl, wanted: Sequence[str] = NETWORK_STATES) -> float | None:
+    """Seconds until something is due again; `None` where nothing waits."""
+    soonest = crawl.items.next_due_s(crawl.recipe.name, wanted)
+    return None if soonest is None else max(0.0, soonest - crawl.now(), network_opens_s(crawl))

@@ -1,0 +1,102 @@
+"""A release: shards, checksums, card and, last of all, the receipt. It never changes.
+
+``releases/<dataset>/<version>/`` below the data root holds copies of the shards;
+``releases/<dataset>-<version>.json`` among the manifests holds the receipt for review.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from symmv_builder.errors import StopRun
+from symmv_builder.storage.root import Root
+from symmv_builder.storage.store import Store
+
+_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\.(\d{1,4})")
+
+
+def folder_of(dataset: str, version: str) -> str:
+    return f"releases/{dataset}/{version}"
+
+
+def check_version(version: str) -> None:
+    """`StopRun` for what is not three numbers."""
+    if not _VERSION.fullmatch(version):
+        raise StopRun(f"{version!r} is not a version; write three numbers, as in 1.0.0")
+
+
+def next_version(versions: Sequence[str]) -> str:
+    """The latest version with its last number raised; 1.0.0 where there is none."""
+    if not versions:
+        return "1.0.0"
+    major, minor, patch = max(tuple(map(int, version.split("."))) for version in versions)
+    return f"{major}.{minor}.{patch + 1}"
+
+
+def find_releases(store: Store, dataset: str) -> dict[str, dict[str, Any]]:
+    """Receipts of the finished releases of a dataset, by version."""
+    found = {}
+    for name in store.manifests.names("releases"):
+        match = re.fullmatch(rf"{re.escape(dataset)}-(\d+\.\d+\.\d+)\.json", name)
+        data = store.manifests.read(f"releases/{name}") if match else None
+        if match and data:
+            found[match[1]] = dict(json.loads(data))
+    return found
+
+
+def write_release(
+    store: Store,
+    dataset: str,
+    version: str,
+    receipt: Mapping[str, Any],
+    shards: Mapping[str, bytes],
+) -> dict[str, Any]:
+    """Put a release in place, its receipt last; the receipt as written."""
+    folder = folder_of(dataset, version)
+    for path, data in shards.items():
+        store.root.write(f"{folder}/{path}", data)
+    sums = "".join(f"{shard['sha256']}  {shard['path']}\n" for shard in receipt["shards"])
+    store.root.write(f"{folder}/SHA256SUMS", sums.encode())
+    full = {**receipt, "version": version}
+    store.root.write(f"{folder}/README.md", card(full).encode())
+    text = json.dumps(full, indent=1, sort_keys=True) + "\n"
+    store.root.write(f"{folder}/receipt.json", text.encode())
+    store.manifests.write(f"releases/{dataset}-{version}.json", text.encode())
+    return full
+
+
+def withdraw(store: Store, dataset: str, version: str) -> None:
+    """Remove a release: its receipt first, so that nobody takes what is half gone."""
+    store.manifests.remove(f"releases/{dataset}-{version}.json")
+    folder = folder_of(dataset, version)
+    store.root.remove(f"{folder}/receipt.json")
+    _clear(store.root, f"{folder}/shards")
+    _clear(store.root, folder)
+
+
+def _clear(root: Root, folder: str) -> None:
+    for name in root.names(folder):
+        root.remove(f"{folder}/{name}")
+
+
+def card(receipt: Mapping[str, Any]) -> str:
+    """The release's README: what is in it, what made it, what was left out."""
+    splits = ", ".join(f"{name} {count}" for name, count in receipt["splits"].items())
+    lines = [
+        f"# {receipt['dataset']} {receipt['version']}",
+        "",
+        f"{receipt['entries']} entries ({splits}) in {len(receipt['shards'])} Parquet shards,",
+        f"schema {receipt['schema']}. `sha256sum -c SHA256SUMS` checks them.",
+        "",
+        "| slot | model | version | weights (sha256) |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| {m['slot']} | {m['backend']} | {m['version']} | {m['weights_sha256'][:16]} |"
+        for m in receipt["models"]
+    ]
+    lines += ["", "Put aside while building:", ""]
+    lines += [f"- {reason}: {count}" for reason, count in receipt["rejections"].items()]
+    lines += [] if receipt["rejections"] else ["- nothing"]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,193 @@
+"""Releases never change and refuse what means nothing; a takedown leaves no trace anywhere."""
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from symmv_builder.datasets.release import release, take_down
+from symmv_builder.errors import StopRun
+from symmv_builder.records import Entry, Listing, Source
+from symmv_builder.schema import arrow_schema
+from symmv_builder.storage import items as states
+from symmv_builder.storage import manifests, releases, shards
+from symmv_builder.storage.assets import add_asset, has_asset, hash_file
+from symmv_builder.storage.items import Item, Items
+from symmv_builder.storage.ledger import Ledger, Result
+from symmv_builder.storage.root import Root
+from symmv_builder.storage.store import Store
+from tests.synthetic_rows import make_row
+
+COUNT = 6
+
+
+def source(number: int) -> Source:
+    return Source("youtube", f"aaaaaaaa{number:03d}")
+
+
+def video(number: int) -> Source:
+    """Entries 0 and 1 share their official video."""
+    return Source("youtube", f"bbbbbbbb{max(number, 1):03d}")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A built dataset of six entries, without the work of building it."""
+    root = Root(str(tmp_path / "root"))
+    (tmp_path / "root").mkdir()
+    store = Store(root, root, Ledger(f"sqlite:///{tmp_path}/root/ledger.sqlite"))
+    entries, rows = [], []
+    for number in range(COUNT):
+        entry_id = f"yt-{source(number).video_id}"
+        entries.append(Entry(entry_id, "muvisync", entry_id, video(number), source(number)))
+        rows.append(make_row("muvisync", number, split="train") | {"entry_id": entry_id})
+        for recording in (source(number), video(number)):
+            path = tmp_path / recording.video_id
+            path.write_text(recording.video_id)
+            add_asset(root, path, hash_file(path))
+            store.ledger.record_assets({("youtube", recording.video_id): hash_file(path)})
+        root.write(f"muvisync/sidecars/{entry_id}/key.k.npz", b"result")
+        store.ledger.record_results("muvisync", [Result(entry_id, "key", "key", "k", "", 1.0)])
+    manifests.write_entries(root, "muvisync", entries)
+    Items(store.ledger).add(
+        [
+            Item("muvisync", Listing(source(n), "x"), "o", state=states.PROMOTED)
+            for n in range(COUNT)
+        ]
+    )
+    schema = arrow_schema("muvisync")
+    written = shards.ShardWriter(root, "muvisync", schema, target_bytes=40_000).write(rows)
+    receipt = {
+        "dataset": "muvisync",
+        "schema": "muvisync/v1",
+        "state": "as built",
+        "entries": COUNT,
+        "splits": {"train": COUNT, "validation": 0, "test": 0},
+        "rejections": {"silent": 2},
+        "models": [model(trained=True)],
+        "shards": shards.as_plain(written),
+    }
+    shards.write_receipt(root, "muvisync", receipt)
+    return store
+
+
+def model(*, trained: bool) -> dict[str, object]:
+    return {
+        "slot": "clip",
+        "backend": "vit-l-14-336" if trained else "untrained-768",
+        "version": "1",
+        "weights_sha256": "a" * 64,
+        "trained": trained,
+        "precision": "fp32",
+    }
+
+
+def ids_below(store: Store, folder: str) -> set[str]:
+    found = set()
+    for path in sorted(Path(store.root.path(folder)).rglob("*.parquet")):
+        found |= set(pq.read_table(path).column("entry_id").to_pylist())
+    return found
+
+
+def everything_that_names(store: Store, text: str) -> list[str]:
+    """Files of the data root that still hold a text, the ledger and the blocklist aside."""
+    kept = ("ledger.sqlite", "blocklist.jsonl")
+    return [
+        str(path)
+        for path in Path(store.root.path("")).rglob("*")
+        if path.is_file()
+        and not path.name.startswith(kept)
+        and (text.encode() in path.read_bytes() or text in str(path))
+    ]
+
+
+def test_a_release_holds_the_shards_their_sums_a_card_and_the_receipt(store: Store) -> None:
+    receipt = release(store, "muvisync", "1.0.0")
+    names = store.root.names("releases/muvisync/1.0.0")
+    assert names == ["README.md", "SHA256SUMS", "receipt.json"]
+    assert ids_below(store, "releases/muvisync/1.0.0") == ids_below(store, "muvisync/shards")
+    sums = (store.root.read("releases/muvisync/1.0.0/SHA256SUMS") or b"").decode().split()
+    for shard in receipt["shards"]:
+        path = Path(store.root.path(f"releases/muvisync/1.0.0/{shard['path']}"))
+        assert hash_file(path) == shard["sha256"] == sums[sums.index(shard["path"]) - 1]
+
+
+def test_a_version_is_released_once(store: Store) -> None:
+    release(store, "muvisync", "1.0.0")
+    with pytest.raises(StopRun, match="never changes"):
+        release(store, "muvisync", "1.0.0")
+    with pytest.raises(StopRun, match="three numbers"):
+        release(store, "muvisync", "latest")
+
+
+def test_features_of_an_untrained_model_are_not_released(store: Store) -> None:
+    receipt = shards.read_receipt(store.root, "muvisync") or {}
+    shards.write_receipt(store.root, "muvisync", {**receipt, "models": [model(trained=False)]})
+    with pytest.raises(StopRun, match="untrained-768, which is not trained"):
+        release(store, "muvisync", "1.0.0")
+    assert not store.root.names("releases/muvisync/1.0.0")
+
+
+def test_a_takedown_removes_an_entry_from_everything(store: Store) -> None:
+    release(store, "muvisync", "1.0.0")
+    entry_id = f"yt-{source(3).video_id}"
+    done = take_down(store, Items(store.ledger), "muvisync", entry_id, "asked by the artist")
+    assert done.entries == (entry_id,)
+    assert (done.withdrawn, done.released) == (("1.0.0",), ("1.0.1",))
+    assert len(done.shards) >= 1
+    assert everything_that_names(store, source(3).video_id) == []
+    assert not has_asset(store.root, "0" * 64)
+    assert len(ids_below(store, "muvisync/shards")) == COUNT - 1
+    assert len(ids_below(store, "releases/muvisync/1.0.1")) == COUNT - 1
+    assert entry_id not in {r.entry_id for r in store.ledger.results("muvisync")}
+
+
+def test_what_was_taken_down_does_not_come_back(store: Store) -> None:
+    items = Items(store.ledger)
+    take_down(store, items, "muvisync", f"yt-{source(3).video_id}", "asked")
+    item = items.get("muvisync", source(3))
+    assert item is not None
+    assert item.state == states.REMOVED
+    fresh = Item("symmv", Listing(source(3), "again"), "another source")
+    assert items.add([fresh]) == 0
+    assert manifests.read_blocklist(store.manifests) == {source(3): "asked"}
+
+
+def test_a_recording_that_others_use_stays_unless_it_is_named(store: Store) -> None:
+    items = Items(store.ledger)
+    take_down(store, items, "muvisync", f"yt-{source(0).video_id}", "asked")
+    assert ("youtube", video(0).video_id) in store.ledger.assets()
+    done = take_down(store, items, "muvisync", f"youtube:{video(1).video_id}", "asked")
+    assert f"yt-{source(1).video_id}" in done.entries
+    assert ("youtube", video(1).video_id) not in store.ledger.assets()
+
+
+def test_only_the_shards_that_hold_the_entry_are_rewritten(store: Store) -> None:
+    before = set(store.root.names("muvisync/shards"))
+    assert len(before) > 1
+    done = take_down(store, Items(store.ledger), "muvisync", f"yt-{source(5).video_id}", "asked")
+    after = set(store.root.names("muvisync/shards"))
+    assert len(done.shards) == 1
+    assert len(before & after) == len(before) - 1
+
+
+def test_a_takedown_that_is_run_again_ends_the_same(store: Store) -> None:
+    release(store, "muvisync", "1.0.0")
+    items = Items(store.ledger)
+    entry_id = f"yt-{source(2).video_id}"
+    take_down(store, items, "muvisync", entry_id, "asked")
+    again = take_down(store, items, "muvisync", entry_id, "asked")
+    assert (again.shards, again.withdrawn, again.released) == ((), (), ())
+    assert set(releases.find_releases(store, "muvisync")) == {"1.0.1"}
+
+
+def test_a_name_that_stands_for_nothing_is_said(store: Store) -> None:
+    with pytest.raises(StopRun, match="has no entry 'nobody'"):
+        take_down(store, Items(store.ledger), "muvisync", "nobody", "asked")
+    assert len(ids_below(store, "muvisync/shards")) == COUNT
+
+
+def test_a_dataset_is_not_released_between_a_takedown_and_the_next_build(store: Store) -> None:
+    take_down(store, Items(store.ledger), "muvisync", f"yt-{source(2).video_id}", "asked")
+    with pytest.raises(StopRun, match="taken down since"):
+        release(store, "muvisync", "1.0.0")
