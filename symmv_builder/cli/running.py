@@ -1,5 +1,6 @@
 """`symmv run` and `symmv export`: single stages on files, and the papers' own layouts."""
 
+import dataclasses
 import functools
 import json
 import sys
@@ -25,7 +26,13 @@ def register(app: typer.Typer) -> None:
 
 def run(
     stage: Annotated[str, typer.Argument(help="Which stage, for example key, chords, scenes.")],
-    files: Annotated[list[Path], typer.Argument(help="Audio, video or MIDI files.")],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILES...",
+            help="Audio, video or MIDI files; for the stage `title`, the titles of videos.",
+        ),
+    ],
     backend: Annotated[
         str | None, typer.Option(help="The tool behind the stage; see `symmv models`.")
     ] = None,
@@ -44,13 +51,18 @@ def run(
     """Run one stage on files and print one JSON record a file, as JSON lines.
 
     A file that is not good enough gives a line with `reason` and `detail` instead, and
-    exit code 1 at the end.
+    exit code 1 at the end. The stage `title` takes texts, and prints artist and title.
     """
+    if stage == "title":
+        if backend or set_ or out:
+            raise StopRun("the stage title takes no --backend, --set or --out")
+        run_titles(inputs)
+        return
     loader = options.Loader(options.settings(None).home)
     one = functools.partial(run_one, stage, loader, backend, _parse_settings(set_ or []))
     failed = False
     with Guarded(one, patience_s=patience) as guarded:
-        for path in files:
+        for path in map(Path, inputs):
             line: dict[str, Any] = {"file": str(path), "stage": stage}
             try:
                 with Console(stderr=True).status(Text(f"{stage} {path}")):
@@ -65,6 +77,23 @@ def run(
                     _write(out, path, stage, record)
             sys.stdout.write(json.dumps(line) + "\n")
             sys.stdout.flush()
+    if failed:
+        raise typer.Exit(1)
+
+
+def run_titles(texts: list[str]) -> None:
+    """Artist and title of each text, one JSON line a text, those that name no song included."""
+    from symmv_builder.crawl.titles import parse_title
+
+    failed = False
+    for text in texts:
+        try:
+            line: dict[str, Any] = dataclasses.asdict(parse_title(text))
+        except RejectEntry as error:
+            failed = True
+            line = {"artist": "", "title": "", "confidence": 0.0, "marks": []}
+            line |= {"reason": error.reason, "detail": error.detail}
+        sys.stdout.write(json.dumps(line) + "\n")
     if failed:
         raise typer.Exit(1)
 

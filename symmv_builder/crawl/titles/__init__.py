@@ -6,6 +6,6 @@ of the title; `parse_title` says how sure it is, so that a person looks at the r
 """
 
 from symmv_builder.crawl.titles.parsing import Habits, Order, channel_artist, parse_title
-from symmv_builder.crawl.titles.words import fold, marks_of
+from symmv_builder.crawl.titles.words import fold, marks_of, word_set
 
-__all__ = ["Habits", "Order", "channel_artist", "fold", "marks_of", "parse_title"]
+__all__ = ["Habits", "Order", "channel_artist", "fold", "marks_of", "parse_title", "word_set"]

@@ -13,7 +13,7 @@ from symmv_builder.crawl.titles.words import is_word_character
 
 MOST_CHARACTERS = 500
 
-_BRACKETS = dict(zip("([{【〈〔［（｛<", ")]}】〉〕］）｝>", strict=True))
+_BRACKETS = dict(zip("([{【〈〔［（｛", ")]}】〉〕］）｝", strict=True))
 _TITLE_QUOTES = dict(zip("「『《«“„‟〝", "」』》»”“”〞", strict=True))
 _ENTITIES = (("&quot;", '"'), ("&#39;", "'"), ("&apos;", "'"), ("&amp;", "&"))
 # Full-width forms of ASCII become ASCII; the rest of a title keeps its own characters.
@@ -109,11 +109,9 @@ _STRAYS = frozenset(")]}】〉〔〕］）｝」』》")
 
 
 def _end_of_pair(text: str, place: int) -> int | None:
-    """Where the pair that opens here closes; the text's length if it never does; `None`: no pair."""
+    """Where the pair that opens here closes, or the text's length; `None`: no pair."""
     opener = text[place]
     if opener in _BRACKETS:
-        if opener == "<" and not text[place + 1 : place + 2].isalpha():
-            return None
         return _end_of_bracket(text, place, opener, _BRACKETS[opener])
     if opener in _TITLE_QUOTES:
         end = text.find(_TITLE_QUOTES[opener], place + 1)
@@ -126,7 +124,7 @@ def _end_of_pair(text: str, place: int) -> int | None:
     return None
 
 
-def _end_of_bracket(text: str, place: int, opener: str, closer: str) -> int | None:
+def _end_of_bracket(text: str, place: int, opener: str, closer: str) -> int:
     depth = 0
     for at in range(place, len(text)):
         if text[at] == opener:
@@ -135,7 +133,7 @@ def _end_of_bracket(text: str, place: int, opener: str, closer: str) -> int | No
             depth -= 1
             if depth == 0:
                 return at
-    return None if opener == "<" else len(text)
+    return len(text)
 
 
 def _end_of_single_quote(text: str, place: int) -> int | None:
@@ -148,9 +146,8 @@ def _end_of_single_quote(text: str, place: int) -> int | None:
             after = text[at + 1 : at + 2]
             if not after or not is_word_character(after):
                 best = at
-        elif text[at] in "'‘" and text[at - 1].isspace() and best is not None:
-            break
-        elif text.startswith((" - ", " | "), at):
+        is_next = text[at] in "'‘" and text[at - 1].isspace() and best is not None
+        if is_next or text.startswith((" - ", " | "), at):
             break
     return best if best is not None and best - place > 2 else None
 

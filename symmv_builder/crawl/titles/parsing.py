@@ -6,14 +6,20 @@ and how much the two sides read like a song's name. With nothing to go by the ar
 taken to come first, and the confidence says so.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from symmv_builder.crawl.titles import cutting, names
 from symmv_builder.crawl.titles.cutting import Piece
 from symmv_builder.crawl.titles.stripping import Name, tidy, tokens, trim
-from symmv_builder.crawl.titles.words import COVER_MARKS, TITLE_WORDS, fold, marks_of
+from symmv_builder.crawl.titles.words import (
+    COVER_MARKS,
+    TITLE_WORDS,
+    fold,
+    is_latin,
+    marks_of,
+    word_set,
+)
 from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.records import ParsedTitle
 
@@ -141,8 +147,6 @@ def _is_channel(text: str, context: _Context) -> bool:
 
 def _guess(groups: list[list[Name]], context: _Context, lead: str) -> _Guess | None:
     real = [[name for name in group if name.text] for group in groups]
-    if not any(real):
-        real = [_rescued(groups)]
     chosen = next((group for group in real if len(group) > 1), None)
     if chosen is None:
         flat = [name for group in real for name in group]
@@ -154,11 +158,6 @@ def _guess(groups: list[list[Name]], context: _Context, lead: str) -> _Guess | N
     else:
         guess = _of_fields(chosen, context)
     return guess if any(character.isalnum() for character in guess.title) else None
-
-
-def _rescued(groups: list[list[Name]]) -> list[Name]:
-    """A title that is a plain word such as ``Piano`` beside a bracket says nothing of a song."""
-    return []
 
 
 def _with_plain_word(flat: list[Name], groups: list[list[Name]]) -> list[Name]:
@@ -232,17 +231,20 @@ def _as_title(name: Name) -> str:
 
 def _as_artist(name: Name) -> str:
     """Without the same name again in another script: ``EXO 엑소``."""
-    words = name.text.split()
-    latin = [word for word in words if all(c < "\u0250" for c in word if c.isalpha())]
+    text = name.bare or name.text
+    words = text.split()
+    latin = [word for word in words if is_latin(word)]
     is_doubled = 0 < len(latin) < len(words) and words[: len(latin)] == latin
-    return " ".join(latin) if is_doubled and any(w.isalpha() for w in latin) else name.text
+    is_other = not any(is_latin(c) for word in words[len(latin) :] for c in word)
+    return " ".join(latin) if is_doubled and is_other and words[-1][0].isalpha() else text
 
 
 def title_likeness(name: Name) -> float:
     """How much a field reads like a song's name; negative: like an artist's."""
     text = name.text
     words = fold(text).split()
-    score = -2.2 * names.fame(text)
+    score = -2.2 * max(names.fame(text), names.fame(name.bare or text))
+    score -= 0.5 if names.is_person(name.bare or text) else 0.0
     if name.quoted or name.source[:1] in "\"“'‘「『":
         score += 1.0
     score += 0.5 * min(name.brackets, 1)
@@ -257,6 +259,9 @@ def title_likeness(name: Name) -> float:
 
 def _of_one(name: Name, context: _Context, lead: str) -> _Guess:
     """One field: quotes, ``Title by Artist``, a known name at an edge, the channel."""
+    inner = _split_quote(name, context)
+    if inner:
+        return inner
     if name.quoted and name.beside:
         beside = trim(_without_by(name.beside))
         artist = _as_artist(Name(beside, beside))
@@ -278,14 +283,24 @@ def _of_one(name: Name, context: _Context, lead: str) -> _Guess:
     return _Guess("", name.text, 0.25)
 
 
+def _split_quote(name: Name, context: _Context) -> _Guess | None:
+    """``「夜に駆ける/YOASOBI」``: both in one pair of quotes."""
+    text = name.quoted or name.text
+    for mark in ("/", " - "):
+        parts = [trim(part) for part in text.split(mark)]
+        if context.is_cover and context.is_japanese and len(parts) == 2 and all(parts):
+            return _ordered(Name(parts[0], parts[0]), Name(parts[1], parts[1]), context)
+    return None
+
+
 def _without_by(text: str) -> str:
     words = text.split()
     return " ".join(words[1:]) if words and fold(words[0]) in ("by", "from") else text
 
 
-_NO_NAME = frozenset(
+_NO_NAME = word_set(
     "me you my your the a an side one day myself yourself him her us them now numbers night "
-    "heart mistake chance nature".split()
+    "heart mistake chance nature"
 )
 
 
@@ -315,8 +330,3 @@ def _known_edge(text: str) -> _Guess | None:
             if names.fame(trim(artist)) >= 0.8 and trim(title):
                 return _Guess(trim(artist), trim(title), 0.6)
     return None
-
-
-def query_words(texts: Sequence[str]) -> str:
-    """Texts as one search query: trimmed, single spaces."""
-    return " ".join(word for text in texts for word in text.split())

@@ -7,10 +7,16 @@ on the way. What was taken off is kept, because it says what kind of video this 
 from dataclasses import dataclass, field, replace
 
 from symmv_builder.crawl.titles import words as vocabulary
-from symmv_builder.crawl.titles.cutting import Field, Piece
-from symmv_builder.crawl.titles.words import fold, is_word_character
+from symmv_builder.crawl.titles.cutting import Field, Piece, pieces
+from symmv_builder.crawl.titles.words import (
+    fold,
+    is_latin,
+    is_official,
+    is_word_character,
+    word_set,
+)
 
-_EDGES = " \t-–—|/:•~»«,;_·*+=\\<>‐"
+_EDGES = " \t-–—|/:•~»«,;_·*+=\\‐"
 _APOSTROPHES = "'’‘ʼ"
 
 
@@ -29,16 +35,22 @@ class Name:
     beside: str = ""
     candidate: str = ""
     brackets: int = 0
+    bare: str = ""
     removed: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class _Left:
-    """The field while it is being tidied."""
+    """The field while it is being tidied.
+
+    It is done when a bracket such as ``(Official Video)`` has followed the song's name:
+    what comes after that comments on the video.
+    """
 
     pieces: list[Piece] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     candidate: str = ""
+    is_done: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +96,13 @@ def tidy(parts: Field) -> Name:
     for index, piece in enumerate(parts):
         if piece.kind == "bracket":
             _tidy_bracket(piece, left, _foreign_beside(parts, index))
-        elif piece.kind == "quote" or index not in texts:
-            left.pieces.append(piece)
+        elif left.is_done:
+            left.removed.append(piece.source)
+            if piece.kind == "text" and not fold(piece.text).startswith("by "):
+                rest = _strip_text(piece.text, left.removed, is_first=False)
+                left.candidate = left.candidate or trim(rest)
+        elif piece.kind == "quote":
+            left.pieces.append(replace(piece, text=_strip_inside(piece.text, left.removed)))
         else:
             text = _strip_text(piece.text, left.removed, is_first=index == texts[0])
             if trim(text):
@@ -96,15 +113,17 @@ def tidy(parts: Field) -> Name:
 def _named(left: _Left, source: str) -> Name:
     quotes = [piece for piece in left.pieces if piece.kind == "quote"]
     texts = [piece for piece in left.pieces if piece.kind == "text" and trim(piece.text)]
-    brackets = [piece for piece in left.pieces if piece.kind == "bracket"]
+    labels = [piece for piece in left.pieces if texts and is_label(piece)]
     quoted = beside = ""
-    if quotes and texts:
-        quoted, beside = _around_quote(left.pieces)
-    kept = left.pieces
+    if texts and (quotes or labels):
+        quoted, beside = _around_quote(left.pieces, (quotes or labels)[0])
+    kept = [piece for piece in left.pieces if piece not in labels]
+    brackets = [piece for piece in kept if piece.kind == "bracket"]
     if quotes and not texts:
         kept = [replace(p, opener="", closer="") if p.kind == "quote" else p for p in kept]
     return Name(
         text=_joined(kept),
+        bare=_joined([p for n, p in enumerate(kept) if not n or p.kind != "bracket" or p.glued]),
         source=source,
         quoted=quoted,
         beside=beside,
@@ -114,9 +133,16 @@ def _named(left: _Left, source: str) -> Name:
     )
 
 
-def _around_quote(parts: list[Piece]) -> tuple[str, str]:
-    """The first quote with its brackets, and what stands before it, else after it."""
-    place = next(index for index, piece in enumerate(parts) if piece.kind == "quote")
+def is_label(piece: Piece) -> bool:
+    """A square or black bracket that is no version of the song: a label, or a quoted title."""
+    if piece.kind != "bracket" or piece.opener not in "[【〔［":
+        return False
+    return not set(fold(piece.text).split()) & vocabulary.KEPT_BRACKETS
+
+
+def _around_quote(parts: list[Piece], chosen: Piece) -> tuple[str, str]:
+    """The chosen quote with its brackets, and what stands before it, else after it."""
+    place = parts.index(chosen)
     after = place + 1
     while after < len(parts) and parts[after].kind == "bracket":
         after += 1
@@ -135,19 +161,23 @@ def _joined(parts: list[Piece]) -> str:
     return trim(text)
 
 
+def _strip_inside(text: str, removed: list[str]) -> str:
+    """The text of a quote without the guests that a bracket in it names."""
+    kept = []
+    for piece in pieces(text):
+        if piece.kind == "bracket" and is_featuring(piece.text):
+            removed.append(piece.text)
+        else:
+            kept.append(piece)
+    return _joined(kept) or text
+
+
 def _foreign_beside(parts: Field, index: int) -> bool:
     """Whether a bracket holds another script's form of the Latin name that it follows."""
     before = "".join(piece.text for piece in parts[:index])
     inside = parts[index].text
-    return _letters(before) == {"latin"} and _letters(inside) == {"other"}
-
-
-def _letters(text: str) -> set[str]:
-    return {
-        "latin" if c < "\u0250" or "\u1e00" <= c <= "\u1eff" else "other"
-        for c in text
-        if c.isalpha()
-    }
+    has_letters = any(c.isalpha() for c in inside)
+    return is_latin(before) and has_letters and not any(is_latin(c) for c in inside)
 
 
 def _tidy_bracket(piece: Piece, left: _Left, is_translation: bool) -> None:
@@ -156,16 +186,25 @@ def _tidy_bracket(piece: Piece, left: _Left, is_translation: bool) -> None:
         left.candidate = left.candidate or candidate
     if candidate or is_translation or is_noise_bracket(piece):
         left.removed.append(piece.text)
+        is_aside = candidate or is_translation or is_featuring(piece.text)
+        if not is_aside and any(kept.kind != "bracket" for kept in left.pieces):
+            left.is_done = True
     else:
         left.pieces.append(piece)
 
 
-_LIVE_HEADS = ("live at", "live from", "live in", "live on", "live @", "live session", "live perf",
-               "live version", "live acoustic", "live performance", "ao vivo", "en vivo", "en directo",
-               "dal vivo", "live video", "live lounge", "live for", "live w", "live with", "live bei",
-               "live im", "live au", "live à", "live in der")  # fmt: skip
-_BY_HEADS = frozenset("by arr arranged arrangement performed played cover piano".split())
-_NO_GUEST = frozenset("a an the my your you me or out no u us lyrics love all every".split())
+_LIVE_ABROAD = ("ao vivo", "en vivo", "en directo", "dal vivo", "en concert")
+_LIVE_PLACES = word_set(
+    "at from in on session sessions perf performance version acoustic video lounge for with bei im "
+    "au à em na no"
+)
+_OPENINGS = ("OST", "OP", "ED", "Opening", "Ending")
+_CREDITS = word_set(
+    "directed dir shot filmed produced written composed animated choreography video lyrics music "
+    "edited remastered arranged arr played performed transcribed"
+)
+_BY_HEADS = word_set("by arr arranged arrangement performed played cover piano")
+_NO_GUEST = word_set("a an the my your you me or out no u us lyrics love all every")
 
 
 def is_noise_bracket(piece: Piece) -> bool:
@@ -174,7 +213,11 @@ def is_noise_bracket(piece: Piece) -> bool:
     if not words or is_featuring(piece.text):
         return True
     folded = " ".join(words)
-    if any(word in vocabulary.OFFICIAL for word in words) or folded.startswith(_LIVE_HEADS):
+    if is_official(words) or _is_live(words) or _tail_size(words) > 1:
+        return True
+    if piece.text.split()[-1] in _OPENINGS:
+        return True
+    if any(word in _CREDITS and words[at + 1 : at + 2] == ["by"] for at, word in enumerate(words)):
         return True
     if any(noise in folded.replace(" ", "") for noise in vocabulary.GLUED_NOISE):
         return True
@@ -187,11 +230,17 @@ def is_noise_bracket(piece: Piece) -> bool:
     return bool(_STRONG & set(words))
 
 
-_STRONG = vocabulary.BRACKET_ANCHORS - frozenset(
+_STRONG = vocabulary.BRACKET_ANCHORS - word_set(
     "live clean easy single radio us uk vertical stereo mono dirty short international animated "
-    "original album video audio performance directors release clip sheet vivo".split()
+    "original album video audio performance directors release clip sheet vivo"
 )
-_KEEPS = frozenset("remix mix mashup taylors".split())
+_KEEPS = word_set("remix mix mashup taylors")
+
+
+def _is_live(words: list[str]) -> bool:
+    """``Live at the Royal Albert Hall``, ``Ao Vivo em ...``; not ``Live Forever``."""
+    is_place = words[0] == "live" and words[1:2] != [] and words[1] in _LIVE_PLACES
+    return is_place or " ".join(words).startswith(_LIVE_ABROAD)
 
 
 def is_noise(words: list[str]) -> bool:
@@ -226,14 +275,19 @@ def is_featuring(text: str) -> bool:
 
 
 def _candidate(text: str) -> str:
-    """The artist or work that a bracket names: ``Adele cover``, ``from "Frozen"``, ``Naruto OST``."""
+    """The artist or work that a bracket names: ``Adele cover``, ``from "Frozen"``."""
     found = tokens(text)
     words = [token.word for token in found]
-    if len(words) < 2 or is_noise(words) or set(words) & vocabulary.OFFICIAL:
+    if len(words) < 2 or is_noise(words):
         return ""
     if words[0] == "from":
-        stop = next((t.start for t in found[1:] if t.word in vocabulary.OFFICIAL), len(text))
+        stop = next((t.start for t in found[1:] if is_official([t.word])), len(text))
         return trim(text[found[1].start : stop]).strip("\"'“”‘’")
+    for at in range(1, len(words) - 1):
+        if tuple(words[at - 1 : at + 1]) in _ORIGINALS:
+            return trim(text[found[at + 1].start :])
+    if is_official(words):
+        return ""
     end = len(words)
     while end and words[end - 1] in ("cover", "ost", "soundtrack", "piano", "version", "acoustic"):
         end -= 1
@@ -245,12 +299,16 @@ def _candidate(text: str) -> str:
     return trim(text[: found[end - 1].end]).strip("\"'“”‘’")
 
 
+_ORIGINALS = {("performed", "by"), ("famous", "by"), ("style", "of"), ("originally", "by")}
+
+
 def _strip_text(text: str, removed: list[str], *, is_first: bool) -> str:
-    text = _strip_hashtags(text, removed)
+    text = _strip_last_hashtags(text, removed, most=0 if not is_first else 1)
     text = _strip_guests(text, removed)
     text = _strip_tails(text, removed)
     if is_first:
         text = _strip_heads(text, removed)
+        text = _strip_first_hashtag(text, removed)
     words = fold(text).split()
     if len(words) > 1 and is_noise(words) and not set(words) <= vocabulary.TITLE_WORDS:
         removed.append(text)
@@ -258,14 +316,21 @@ def _strip_text(text: str, removed: list[str], *, is_first: bool) -> str:
     return text
 
 
-def _strip_hashtags(text: str, removed: list[str]) -> str:
-    """Without hashtags at the edges, unless they are all there is (``#SELFIE``)."""
+def _strip_last_hashtags(text: str, removed: list[str], *, most: int) -> str:
     words = text.split()
-    while len(words) > 1 and words[-1][0] == "#" and words[-1][1:2].isalpha():
+    before = len(words)
+    while len(words) > most and words[-1][0] == "#" and words[-1][1:2].isalpha():
         removed.append(words.pop())
+    return text if len(words) == before else f" {' '.join(words)}"
+
+
+def _strip_first_hashtag(text: str, removed: list[str]) -> str:
+    """Without a hashtag in front, unless it is all there is (``#SELFIE``)."""
+    words = text.split()
     if len(words) > 1 and words[0][0] == "#" and words[0][1:2].isalpha():
         removed.append(words.pop(0))
-    return text if len(words) == len(text.split()) else f"{' '.join(words)} "
+        return " ".join(words)
+    return text
 
 
 _PLAYED = ("cover", "piano", "tutorial", "arranged", "arr", "arrangement", "version", "played",
@@ -277,26 +342,24 @@ def _strip_guests(text: str, removed: list[str]) -> str:
     found = tokens(text)
     for index, token in enumerate(found):
         following = found[index + 1].word if index + 1 < len(found) else ""
-        if token.word in vocabulary.FEATURING and following:
-            start = token.start
-        elif token.word == "w" and following and text[token.end : token.end + 1] == "/":
-            start = token.start
-        elif token.word == "by" and index and found[index - 1].word in _PLAYED and following:
-            start = token.start
-        elif token.word == "live" and index and following in ("at", "from"):
-            start = token.start
-        else:
-            continue
-        removed.append(text[start:])
-        return text[:start]
+        before = found[index - 1].word if index else ""
+        if not following:
+            break
+        is_guest = token.word in vocabulary.FEATURING or text[token.start :][:2] in ("w/", "W/")
+        is_player = token.word == "by" and before in _PLAYED
+        is_place = token.word == "live" and before and following in ("at", "from")
+        if is_guest or is_player or is_place:
+            removed.append(text[token.start :])
+            return text[: token.start]
     return text
 
 
 def _strip_tails(text: str, removed: list[str]) -> str:
     for glued in vocabulary.GLUED_TAILS:
-        if text.rstrip().endswith(glued) and len(text.strip()) > len(glued):
+        if text.rstrip().endswith(glued):
             removed.append(glued)
             text = text.rstrip().removesuffix(glued)
+    text = _strip_opening(text, removed)
     found = tokens(text)
     while found:
         size = _tail_size([token.word for token in found])
@@ -305,7 +368,17 @@ def _strip_tails(text: str, removed: list[str]) -> str:
         start = found[-size].start
         removed.append(text[start:])
         text, found = text[:start], found[:-size]
-    return text
+    return _strip_opening(text, removed)
+
+
+def _strip_opening(text: str, removed: list[str]) -> str:
+    """Without ``OST``, ``OP``, ``ED 2`` at the end: in capitals, since ``Ed`` is a name."""
+    words = text.split()
+    size = 2 if len(words) > 2 and words[-1].isdecimal() else 1
+    if len(words) <= size or words[-size].strip(".,") not in _OPENINGS:
+        return text
+    removed.append(" ".join(words[-size:]))
+    return f" {' '.join(words[:-size])}"
 
 
 def _tail_size(words: list[str]) -> int:

@@ -5,6 +5,7 @@ is no letter, mark or digit turned into one space. A phrase is a run of folded w
 """
 
 import unicodedata
+from collections.abc import Iterable
 
 _APOSTROPHES = "'’‘ʼ`´"
 
@@ -14,6 +15,12 @@ def is_word_character(character: str) -> bool:
     return unicodedata.category(character)[0] in "LMN"
 
 
+def is_latin(word: str) -> bool:
+    """Whether the letters of a word are all Latin, and it has some."""
+    letters = [c for c in word if c.isalpha()]
+    return bool(letters) and all(c < "\u0250" or "\u1e00" <= c <= "\u1eff" for c in letters)
+
+
 def fold(text: str) -> str:
     """Words of a text for comparison: NFKC, case-folded, apostrophes dropped, single spaces."""
     flat = unicodedata.normalize("NFKC", text).casefold()
@@ -21,7 +28,8 @@ def fold(text: str) -> str:
     return " ".join("".join(kept).split())
 
 
-def _words(text: str) -> frozenset[str]:
+def word_set(text: str) -> frozenset[str]:
+    """Words between spaces as a set."""
     return frozenset(text.split())
 
 
@@ -30,13 +38,14 @@ def _phrases(text: str) -> frozenset[tuple[str, ...]]:
 
 
 # Only a video's title says these; a bracket that holds one of them says nothing of the song.
-OFFICIAL = _words(
+_OFFICIAL_STEMS = ("offici", "ofici", "oficj", "offiz", "uffic", "официал", "офіц")
+OFFICIAL = word_set(
     "official oficial officiel officielle offizielles offizielle offizieller ufficiale oficjalny "
     "oficjalna oficjalne oficiální oficiálny resmi resmî hivatalos officiell virallinen officieel "
     "oficialus zvanični službeni официальный официальное официальная официальная офіційне "
     "официально офіційний επίσημο επισημο 官方 公式 공식 رسمي الرسمي רשמי הרשמי"
 )
-_STRONG = OFFICIAL | _words(
+_STRONG = OFFICIAL | word_set(
     "mv pv lyrics lyric lyrical letra letras paroles karaoke tutorial synthesia visualizer "
     "visualiser visualizador remastered remaster remasterizado hd hq uhd fhd 4k 8k 1080p 720p "
     "2160p 1080 60fps videoclip videoclipe teledysk musikvideo musicvideo videosong cover "
@@ -46,14 +55,17 @@ _STRONG = OFFICIAL | _words(
     "pianocover noten partitura partituras partition spartito ноты"
 )
 # Enough for a bracket to be about the recording or the upload when its other words are too.
-BRACKET_ANCHORS = _STRONG | _words(
+BRACKET_ANCHORS = _STRONG | word_set(
     "video audio live explicit clean acoustic piano instrumental vidéo видео aovivo vivo "
     "album single radio original us uk directors performance vertical animated reaction "
     "stereo mono censored dirty short extended acústico acapella akustik unplugged "
-    "пианино фортепиано 피아노 커버 악보 가사 뮤직비디오 뮤비 钢琴 鋼琴 琴谱 琴譜 歌詞 歌词 ピアノ 楽譜 "
-    "완곡 연주 mtv vevo demo international pianoforte klavier easy"
+    "пианино фортепиано 피아노 커버 악보 가사 뮤직비디오 뮤비 钢琴 "
+    "鋼琴 琴谱 琴譜 歌詞 歌词 ピアノ 楽譜 "
+    "완곡 연주 mtv vevo demo international pianoforte klavier easy "
+    "side slow sad emotional relaxing "
+    "exclusive حصري fancam"
 )
-BRACKET_WORDS = BRACKET_ANCHORS | _words(
+_PLAIN_BRACKET_WORDS = word_set(
     "music the and with w in by of for a an full new song songs version versión versione versão "
     "edit cut v m ver film tv session sessions studio track motion picture "
     "and free midi download screen color coded eng sub rom han english español subtitles color "
@@ -62,7 +74,7 @@ BRACKET_WORDS = BRACKET_ANCHORS | _words(
     "arr arranged arranger keyboard quality high upgrade upgraded color coded only on at "
     "original upscaled restored dance practice choreography lesson "
     "из к песни песня cancion canción oficial la de el movie clip "
-    "ピアノソロ 上級 初級 中級 フル full"
+    "ピアノソロ 上級 初級 中級 フル b"
 )
 
 # What may end or begin a stretch outside of brackets and belongs to no song's name.
@@ -70,9 +82,11 @@ _THINGS = (
     "video,videoclip,videoclipe,clip,clipe,klip,klibi,mv,pv,m v,audio,visualizer,visualiser,lyric,"
     "lyrics,music video,lyric video,lyrics video,hd video,4k video,video clip,music clip,film,"
     "short film,video hd,video 4k,video song,lyrical video,animated video,musikvideo,music mv,"
-    "musicvideo,performance video,dance video,live video,video remastered,hd music video,видео,клип,"
+    "musicvideo,performance video,dance video,live video,"
+    "video remastered,hd music video,видео,клип,"
     "видеоклип,кліп,відео,vidéo,βίντεο κλιπ,video clip hd,visualiser video,visualizer video,"
-    "lyric videosu,video klip,videoklip,music video hd,music video 4k,4k music video,trailer,teaser,"
+    "lyric videosu,video klip,videoklip,music video hd,"
+    "music video 4k,4k music video,trailer,teaser,"
     "promo video,mood video,vertical video,audio video,live performance,performance,remix video,"
     "cover art video,cover video,versión,version,kliibi,lyric clip,lyrics clip,lyric video hd,"
     "acoustic video,videosu,pseudo video"
@@ -86,7 +100,8 @@ TAILS = (
         for phrase in ((word, *thing), (*thing, word))
     )
     | _phrases(
-        "music video,lyric video,lyrics video,lyrics,lyric,mv,m v,pv,hd,hq,4k,uhd,1080p,720p,full hd,"
+        "music video,lyric video,lyrics video,lyrics,lyric,mv,m v,pv,"
+        "hd,hq,4k,uhd,1080p,720p,full hd,"
         "videoclip,video clip,videoklip,video klip,visualizer,visualiser,karaoke,karaoke version,"
         "instrumental,instrumental version,acoustic,acoustic version,acoustic cover,with lyrics,"
         "lyrics on screen,letra,con letra,letras,subtitulado,subtitulada,sub español,legendado,"
@@ -118,8 +133,10 @@ TAILS = (
         "am klavier,klavier,klavier cover,al pianoforte,pianoforte,no piano,keyboard cover,"
         "на пианино,на фортепиано,кавер,кавер на пианино,кавер на фортепиано,пианино,фортепиано,"
         "ноты,piano partitura,partitura,partition piano,partition,spartito,spartiti,"
-        "피아노,피아노 커버,피아노 연주,피아노 악보,커버,악보,뮤직비디오,뮤비,가사,ピアノ,ピアノソロ,ピアノ楽譜,"
-        "ピアノカバー,弾いてみた,ピアノで弾いてみた,楽譜,楽譜付き,カバー,歌詞付き,歌詞,钢琴,鋼琴,钢琴版,"
+        "피아노,피아노 커버,피아노 연주,피아노 악보,커버,악보,뮤직비디오,"
+        "뮤비,가사,ピアノ,ピアノソロ,ピアノ楽譜,"
+        "ピアノカバー,弾いてみた,ピアノで弾いてみた,楽譜,楽譜付き,カバー,"
+        "歌詞付き,歌詞,钢琴,鋼琴,钢琴版,"
         "鋼琴版,钢琴谱,鋼琴譜,琴譜,琴谱,完整版,高清,高清版,เปียโน,เนื้อเพลง,بيانو,عزف بيانو,פסנתר,"
         "מילים,πιάνο,piyano,piyano cover,piano cover by ear,by ear,fingerstyle,cover song,"
         "piano reduction,transcription,piano transcription,theme piano,original piano"
@@ -128,32 +145,33 @@ TAILS = (
 HEADS = _phrases(
     "how to play,learn to play,learn how to play,learn,piano cover of,piano cover,piano tutorial,"
     "piano tutorial of,easy piano tutorial,easy piano,piano lesson,piano,mv,m v,pv,official video,"
-    "official music video,official mv,official audio,official lyric video,lyrics,lyric video,karaoke,"
+    "official music video,official mv,official audio,"
+    "official lyric video,lyrics,lyric video,karaoke,"
     "synthesia,cover,music video,piano version of,piano version,piano tutorial for,"
     "ピアノ,ピアノ楽譜,피아노,피아노 커버,뮤직비디오,钢琴,鋼琴,премьера клипа,премьера,piano solo,"
     "sheet music,teaser,full song,full video,instrumental,nightcore"
 )
 # Words after which a tail that is also plain English belongs to the song.
 NOT_AFTER = {
-    "easy": _words("it so not be that is going take im youre on"),
-    "slow": _words("go it so not take too real in"),
-    "hard": _words("so too it hit work is go die love"),
-    "sad": _words("so too is im you feel"),
-    "beautiful": _words("so is you im are youre hello life"),
-    "piano": _words("the a my your our his her toy player mighty and to"),
-    "cover": _words("my your the a take to for under run"),
-    "audio": _words("the a my"),
-    "hd": _words("in"),
-    "teaser": _words("the a my"),
-    "explicit": _words("so too"),
-    "official": _words("its it is made so make"),
-    "acoustic": _words("the an my"),
-    "reaction": _words("chain my a the"),
-    "sheets": _words("the my your these satin between silk"),
-    "sheet": _words("the my"),
-    "lyrics": _words("the my your no"),
-    "learn": _words("live"),
-    "slowed": _words("the"),
+    "easy": word_set("it so not be that is going take im youre on"),
+    "slow": word_set("go it so not take too real in"),
+    "hard": word_set("so too it hit work is go die love"),
+    "sad": word_set("so too is im you feel"),
+    "beautiful": word_set("so is you im are youre hello life"),
+    "piano": word_set("the a my your our his her toy player mighty and to"),
+    "cover": word_set("my your the a take to for under run"),
+    "audio": word_set("the a my"),
+    "hd": word_set("in"),
+    "teaser": word_set("the a my"),
+    "explicit": word_set("so too"),
+    "official": word_set("its it is made so make"),
+    "acoustic": word_set("the an my"),
+    "reaction": word_set("chain my a the"),
+    "sheets": word_set("the my your these satin between silk"),
+    "sheet": word_set("the my"),
+    "lyrics": word_set("the my your no"),
+    "learn": word_set("live"),
+    "slowed": word_set("the"),
 }
 # Written without spaces before or after the song's name.
 GLUED_TAILS = (
@@ -170,14 +188,17 @@ GLUED_TAILS = (
     "ピアノver",
 )
 GLUED_NOISE = (
-    "弾いてみた", "ピアノ", "楽譜", "歌詞", "歌词", "公式", "官方", "高清", "完整版", "高音質", "フル",
-    "피아노", "커버", "악보", "가사", "뮤직비디오", "钢琴", "鋼琴", "琴谱", "琴譜", "中文字幕", "ミュージックビデオ",
-    "主題歌", "オープニング", "エンディング", "動態歌詞", "动态歌词", "เนื้อเพลง",
+    "弾いてみた", "ピアノ", "楽譜", "歌詞", "歌词",
+    "公式", "官方", "高清", "完整版", "高音質", "フル",
+    "피아노", "커버", "악보", "가사", "뮤직비디오",
+    "钢琴", "鋼琴", "琴谱", "琴譜", "中文字幕", "ミュージックビデオ",
+    "主題歌", "主題曲", "主题曲", "片尾曲", "片頭曲", "片头曲",
+    "插曲", "オープニング", "エンディング", "動態歌詞", "动态歌词", "เนื้อเพลง",
 )  # fmt: skip
 
-FEATURING = _words("ft feat featuring feats fet prod produced produziert")
-ORIGIN_HEADS = _words("from aus из из к")
-KEPT_BRACKETS = _words(
+FEATURING = word_set("ft feat featuring feats fet prod produced produziert")
+ORIGIN_HEADS = word_set("from aus из к")
+KEPT_BRACKETS = word_set(
     "remix mix version versión ver edit taylors part pt op no reprise interlude mashup medley bwv"
 )
 
@@ -185,7 +206,9 @@ KEPT_BRACKETS = _words(
 _MARKS = {
     "official": ",".join(OFFICIAL),
     "cover": "cover,covers,covered by,кавер,커버,カバー,弾いてみた,歌ってみた,翻唱,pianocover",
-    "piano": "piano,pianoforte,klavier,пианино,фортепиано,피아노,ピアノ,钢琴,鋼琴,piyano,بيانو,פסנתר,"
+    "piano": "piano,"
+    "pianoforte,klavier,пианино,фортепиано,피아노,"
+    "ピアノ,钢琴,鋼琴,piyano,بيانو,פסנתר,"
     "πιάνο,เปียโน,pianocover",
     "tutorial": "tutorial,how to play,lesson,learn to play,synthesia",
     "karaoke": "karaoke,karaokê,karaoké,カラオケ,караоке,노래방,backing track,sing along,singalong",
@@ -229,12 +252,20 @@ _MARKS = {
 MARKS: dict[tuple[str, ...], str] = {
     phrase: mark for mark, phrases in _MARKS.items() for phrase in _phrases(phrases)
 }
+BRACKET_ANCHORS |= {
+    word
+    for phrase, mark in MARKS.items()
+    if len(phrase) == 1
+    and mark in ("cover", "piano", "tutorial", "karaoke", "sheet music", "lyric")
+    for word in phrase
+}
+BRACKET_WORDS = BRACKET_ANCHORS | _PLAIN_BRACKET_WORDS
 LONGEST_MARK = max(len(phrase) for phrase in MARKS)
 LONGEST_PHRASE = max(len(phrase) for phrase in TAILS | HEADS)
 COVER_MARKS = frozenset({"cover", "piano", "tutorial", "karaoke", "sheet music"})
 
 # Words that songs' names are full of and artists' names are not.
-TITLE_WORDS = _words(
+TITLE_WORDS = word_set(
     "i im ill ive you youre youll your me my mine we us our it its is are was be been am do dont "
     "does cant wont to in of on for from with without at what when where why how who this that "
     "these all no not never ever always can could would will let lets get got go going gonna "
@@ -246,6 +277,11 @@ TITLE_WORDS = _words(
 )
 
 
+def is_official(words: Iterable[str]) -> bool:
+    """Whether a word says "official" in any language or spelling (``Video Oficiel``)."""
+    return any(word in OFFICIAL or word.startswith(_OFFICIAL_STEMS) for word in words)
+
+
 def marks_of(text: str) -> tuple[str, ...]:
     """What a title says of its video besides the song, sorted; see `_MARKS` for the words."""
     words = fold(text).split()
@@ -255,6 +291,8 @@ def marks_of(text: str) -> tuple[str, ...]:
         for size in range(1, LONGEST_MARK + 1)
         if (phrase := tuple(words[start : start + size])) in MARKS
     }
+    if is_official(words):
+        found.add("official")
     flat = "".join(words)
     if any(noise in flat for noise in ("弾いてみた", "ピアノ", "피아노", "钢琴", "鋼琴")):
         found |= {"piano"}

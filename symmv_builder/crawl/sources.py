@@ -1,0 +1,154 @@
+"""Where a dataset looks for its songs: `manifests/<dataset>/sources.toml`, and id lists.
+
+One table a source, of the kinds that can be listed:
+
+    [[channel]]
+    ref = "@SomePianist"             # handle, id, words to search for, ...
+    name = "Some Pianist"
+    order = "title-artist"           # how its titles are written: artist-title, title-artist, auto
+    strip = ["Some Pianist"]         # phrases that belong to no song
+    separators = ["~"]               # what else stands between title and artist
+    reviewed = "2026-11, by hand"    # who looked at it; empty: nobody yet
+
+`ids` take either ``ref`` with ids between spaces or ``file``, an id list beside the manifest
+in MuVi-Sync's format. A manifest is reviewed text, so a key that nobody knows is an error.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from symmv_builder.crawl.titles import Habits
+from symmv_builder.errors import StopRun
+from symmv_builder.records import Listing, Source
+
+KINDS = ("channel", "playlist", "search", "feed", "ids")
+_ORDERS = ("auto", "artist-title", "title-artist")
+_TEXTS = ("ref", "file", "site", "name", "order", "artist", "reviewed")
+_LISTS = ("strip", "separators")
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlSource:
+    """One source: what to list (`kind`, `ref` or `file`, `site`) and how it writes titles."""
+
+    kind: str
+    ref: str
+    file: Path | None
+    site: str
+    name: str
+    reviewed: str
+    habits: Habits
+
+
+def read_sources(path: Path) -> list[CrawlSource]:
+    """The sources of a manifest, in its order; `StopRun` naming file, line and key on any fault."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        tables = tomllib.loads(text)
+    except OSError as error:
+        raise StopRun(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise StopRun(f"{path} is not UTF-8 text: {error.reason}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise StopRun(f"{path} is not TOML: {error}") from error
+    lines = _table_lines(text)
+    found = []
+    for kind, rows in tables.items():
+        if kind not in KINDS:
+            raise StopRun(f"{path}: no source is of kind {kind!r}; known: {', '.join(KINDS)}")
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise StopRun(f"{path}: write [[{kind}]], with two brackets, before each {kind}")
+        for index, row in enumerate(rows):
+            line = lines.get((kind, index), 0)
+            found.append((line, _source(kind, row, path, f"{path}, line {line}, [[{kind}]]")))
+    sources = [source for _, source in sorted(found, key=lambda one: one[0])]
+    seen: set[tuple[str, str, str, Path | None]] = set()
+    for source in sources:
+        key = (source.kind, source.site, source.ref.casefold(), source.file)
+        if key in seen:
+            raise StopRun(f"{path}: {source.kind} {source.ref or source.file} is listed twice")
+        seen.add(key)
+    return sources
+
+
+def _table_lines(text: str) -> dict[tuple[str, int], int]:
+    """The line of each ``[[kind]]``, by kind and number among its kind."""
+    lines: dict[tuple[str, int], int] = {}
+    counts: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = re.match(r"\s*\[\[\s*(\w+)\s*\]\]", line)
+        if header:
+            kind = header[1]
+            lines[kind, counts.get(kind, 0)] = number
+            counts[kind] = counts.get(kind, 0) + 1
+    return lines
+
+
+def _source(kind: str, row: Mapping[str, Any], path: Path, where: str) -> CrawlSource:
+    for key, value in row.items():
+        if key not in (*_TEXTS, *_LISTS):
+            known = ", ".join((*_TEXTS, *_LISTS))
+            raise StopRun(f"{where}: unknown key {key!r}; known: {known}")
+        if key in _TEXTS and not isinstance(value, str):
+            raise StopRun(f"{where}: {key} must be a text, not {value!r}")
+        is_texts = isinstance(value, list) and all(isinstance(one, str) and one for one in value)
+        if key in _LISTS and not is_texts:
+            raise StopRun(f'{where}: {key} must be a list of texts, such as ["one", "two"]')
+    ref, file = row.get("ref", "").strip(), row.get("file", "").strip()
+    if kind == "ids" and bool(ref) == bool(file):
+        raise StopRun(f"{where}: give either ref, the ids, or file, a list of them")
+    if kind != "ids" and (not ref or file):
+        raise StopRun(f"{where}: ref is missing" if not ref else f"{where}: file is for ids alone")
+    order = row.get("order", "auto")
+    if order not in _ORDERS:
+        raise StopRun(f"{where}: order is {order!r}; it can be {', '.join(_ORDERS)}")
+    return CrawlSource(
+        kind=kind,
+        ref=ref,
+        file=path.parent / file if file else None,
+        site=row.get("site", "youtube"),
+        name=row.get("name", ""),
+        reviewed=row.get("reviewed", ""),
+        habits=Habits(
+            order=order,
+            strip=tuple(row.get("strip", ())),
+            separators=tuple(row.get("separators", ())),
+            artist=row.get("artist", ""),
+        ),
+    )
+
+
+def read_id_list(path: Path, *, site: str = "youtube") -> list[Listing]:
+    """Listings of an id list: a line each, ``NNN-Title<TAB>video id``, as MuVi-Sync writes it.
+
+    The titles there were file names, in which ``_`` stands for what a file name cannot
+    hold; it becomes ``|`` between spaces and ``/`` within a word again. `StopRun` names
+    the line that is not of this form.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError as error:
+        raise StopRun(f"{path} cannot be read: {error.strerror}") from error
+    found = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        line = line.rstrip("\r")
+        if not line.strip():
+            continue
+        name, tab, video_id = line.partition("\t")
+        title = re.sub(r"^\d+-", "", name)
+        if not tab or not title.strip():
+            raise StopRun(f"{path}, line {number}: expected NNN-Title, a tab, and a video id")
+        try:
+            source = Source(site, video_id.strip())
+        except ValueError as error:
+            raise StopRun(f"{path}, line {number}: {error}") from error
+        found.append(Listing(source=source, title=_restored(title)))
+    return found
+
+
+def _restored(title: str) -> str:
+    return title.replace(" _ ", " | ").replace("_", "/").strip()
