@@ -16,7 +16,14 @@ class Lister(Protocol):
     """What lists: `backends.ytdlp.Downloader`."""
 
     def list_source(
-        self, kind: str, ref: str, *, known: Set[str], full: bool, limit: int | None
+        self,
+        kind: str,
+        ref: str,
+        *,
+        known: Set[str],
+        full: bool,
+        limit: int | None,
+        site: str | None,
     ) -> Iterator[Listing]: ...
 
 
@@ -28,16 +35,18 @@ def discover(
     known: Set[str] = frozenset(),
     full: bool = False,
     limit: int | None = None,
+    site: str | None = None,
 ) -> Iterator[Listing]:
     """Videos of one source that are not among the `known` ids, each once, as they are found.
 
-    `kind` is channel, playlist, search, feed or ids; `limit` bounds how many are new, and
+    `kind` is channel, playlist, search, feed or ids, `site` where the reference names no
+    other (by default the lister's first); `limit` bounds how many are new, and
     how many results a search asks for. Raises what the lister raises: `SessionBlocked`,
     `RetryLater`, `StopRun` for a reference that means nothing, `RejectEntry` with
     SOURCE_GONE.
     """
     seen: set[str] = set()
-    for listing in lister.list_source(kind, ref, known=known, full=full, limit=limit):
+    for listing in lister.list_source(kind, ref, known=known, full=full, limit=limit, site=site):
         if listing.source.video_id not in seen:
             seen.add(listing.source.video_id)
             yield listing

@@ -11,6 +11,7 @@ import pytest
 from yt_dlp import YoutubeDL
 
 from symmv_builder.backends.ytdlp import LOOPBACK, Downloader, Politeness, toolchain
+from symmv_builder.backends.ytdlp.listing import place, to_listing
 from symmv_builder.backends.ytdlp.options import EXTRACTORS, format_choice, options
 from symmv_builder.backends.ytdlp.politeness import Listener, Redaction
 from symmv_builder.demo.catalogue import Upload
@@ -105,6 +106,8 @@ def test_the_options_allow_the_sites_that_are_crawled_and_nothing_dangerous() ->
     assert found["enable_file_urls"] is False
     assert found["remote_components"] == []
     assert found["geo_bypass"] is False
+    assert found["nocheckcertificate"] is False
+    assert chosen(LOOPBACK, ["demo", "youtube"])["nocheckcertificate"] is False
     assert found["socket_timeout"] == 30
     assert (found["sleep_interval"], found["max_sleep_interval"]) == (10, 20)
     assert found["sleep_interval_requests"] == 0.75
@@ -161,3 +164,48 @@ def test_youtube_without_a_runtime_for_javascript_stops_the_run(
 def test_an_unknown_site_stops_the_run() -> None:
     with pytest.raises(StopRun, match="youtube"):
         Downloader(sites=["nowhere"])
+
+
+def test_an_entry_becomes_a_listing_and_what_is_no_video_becomes_none() -> None:
+    entry = {
+        "id": "jNQXAC9IVRw",
+        "title": "A\0B",
+        "duration": float("nan"),
+        "view_count": 3.0,
+        "upload_date": "2005-04-23",
+        "categories": ["Film", None],
+    }
+    around = {"channel": "jawed", "channel_id": "UC4QobU6STFB0P71PMvOGN5A"}
+    found = to_listing(entry, "youtube", around)
+    assert found is not None
+    assert (found.title, found.channel, found.channel_id) == ("AB", "jawed", around["channel_id"])
+    assert (found.duration_s, found.view_count, found.uploaded) == (None, 3, "")
+    assert found.categories == ("Film",)
+    assert to_listing({"id": "UC4QobU6STFB0P71PMvOGN5A", "title": "x"}, "youtube") is None
+    assert to_listing({}, "youtube") is None
+    part = to_listing({"id": "BV1xx411c7mD_p1", "title": "x"}, "bilibili")
+    assert part is not None
+    assert part.source == Source("bilibili", "BV1xx411c7mD")
+
+
+@pytest.mark.parametrize(
+    ("kind", "ref", "address"),
+    [
+        ("channel", "@Some.Pianist", "https://www.youtube.com/@Some.Pianist/videos"),
+        (
+            "channel",
+            "https://www.youtube.com/channel/UC4QobU6STFB0P71PMvOGN5A/videos",
+            "https://www.youtube.com/channel/UC4QobU6STFB0P71PMvOGN5A/videos",
+        ),
+        ("channel", "https://youtube.com/@피아노", "https://www.youtube.com/@피아노/videos"),
+        (
+            "playlist",
+            "https://www.youtube.com/playlist?list=PLabcdefghijkl",
+            "https://www.youtube.com/playlist?list=PLabcdefghijkl",
+        ),
+        ("search", "  two\nwords ", "ytsearch7:two words"),
+        ("channel", "bilibili:12345", "https://space.bilibili.com/12345/video"),
+    ],
+)
+def test_a_reference_leads_to_an_address_of_ours(kind: str, ref: str, address: str) -> None:
+    assert place(kind, ref, default_site="youtube", limit=7).address == address

@@ -135,6 +135,18 @@ def test_a_list_of_ids_asks_the_site_for_nothing(site: Site, downloader: Downloa
     assert downloader.details(found[1].source).description == "Written down by hand, 2"
 
 
+def test_the_site_of_a_reference_can_be_given_beside_it(site: Site) -> None:
+    downloader = Downloader(LOOPBACK, sites=["youtube", "demo"])
+    found = discover(downloader, "ids", f"{video_id(1)} youtube:{video_id(2)}", site="demo")
+    assert [item.source for item in found] == [
+        Source("demo", video_id(1)),
+        Source("youtube", video_id(2)),
+    ]
+    assert len(list(discover(downloader, "channel", "piano", site="demo", limit=3))) == 3
+    with pytest.raises(StopRun, match="nowhere"):
+        list(discover(downloader, "channel", "piano", site="nowhere"))
+
+
 def test_hostile_titles_come_through_as_they_are(
     site: Site, downloader: Downloader, media: Path
 ) -> None:

@@ -245,3 +245,61 @@ def test_a_remote_root_is_filled_through_a_local_staging_folder(
     done = fetch(downloader, SOUND, root, store.ledger, kind="audio", staging=staging)
     assert has_asset(root, done.sha256)
     assert list(staging.glob("[!.]*")) == []
+
+
+LASTING = {
+    Failure.REMOVED: Reason.VIDEO_REMOVED,
+    Failure.PRIVATE: Reason.VIDEO_PRIVATE,
+    Failure.COPYRIGHT: Reason.COPYRIGHT,
+    Failure.GEO_BLOCKED: Reason.GEO_BLOCKED,
+    Failure.DRM: Reason.DRM,
+}
+PASSING = (
+    Failure.TOO_MANY_REQUESTS,
+    Failure.BOT_CHECK,
+    Failure.RATE_LIMITED,
+    Failure.SERVER_ERROR,
+    Failure.FORBIDDEN_ONCE,
+    Failure.TRUNCATED,
+    Failure.CUT_ONCE,
+)
+
+
+def fetch_at_last(store: Store, downloader: Downloader, source: Source) -> Reason | None:
+    """What comes of a recording when it is tried until it is stored or rejected."""
+    attempts = 0
+    while attempts < 12:
+        try:
+            fetch(downloader, source, store.root, store.ledger, kind="audio")
+        except RetryLater as waited:
+            attempts += waited.spends_attempt
+        except RejectEntry as rejected:
+            return rejected.reason
+        else:
+            return None
+    return Reason.UNKNOWN_FAILURE
+
+
+def test_amid_random_failures_everything_is_stored_or_rejected_with_the_right_reason(
+    site: Site, store: Store, downloader: Downloader, media: dict[str, Path]
+) -> None:
+    names = [video_id(number) for number in range(100, 140)]
+    for name in names:
+        site.add(Upload(name, "x", CHANNEL.name, media["sound"], media_is_audio=True))
+    for failure in PASSING:
+        site.fail(failure, probability=0.15)
+    for failure in LASTING:
+        site.fail(failure, probability=0.08)
+    size = media["sound"].stat().st_size
+    for name in names:
+        fate = site.fate(name)
+        came = fetch_at_last(store, downloader, Source("demo", name))
+        assert came is (LASTING[fate] if fate else None)
+        assert (store.ledger.asset_of("demo", name) is None) == (fate is not None)
+        # What a broken connection still held in its buffers is all that may come twice.
+        assert site.bytes_sent(name) <= (0 if fate else 2 * size)
+        assert (
+            sum(v.status == 200 and v.sent_bytes == size for v in site.visits("media", name)) <= 1
+        )
+    assert store.leftovers() == []
+    assert {site.fate(name) for name in names} >= {None, Failure.REMOVED}

@@ -5,11 +5,12 @@ putting aside or stopping; its extractors are restricted to the sites that are c
 and no title ever becomes a file name or a line of a log.
 """
 
-from symmv_builder.backends.ytdlp.downloader import Downloaded, Downloader
+from symmv_builder.backends.ytdlp.downloader import CANARY, Downloaded, Downloader
 from symmv_builder.backends.ytdlp.failures import MediaRefused, ToolchainBroken, translate
 from symmv_builder.backends.ytdlp.politeness import LOOPBACK, Politeness
 
 __all__ = [
+    "CANARY",
     "LOOPBACK",
     "Downloaded",
     "Downloader",

@@ -22,6 +22,8 @@ from symmv_builder.backends.ytdlp.politeness import Listener, Politeness, Redact
 from symmv_builder.errors import Reason, RetryLater, StopRun, SymMVError
 from symmv_builder.records import Listing, Source
 
+# The first video that YouTube ever had, and a good canary.
+CANARY = Source("youtube", "jNQXAC9IVRw")
 # A page of a channel: so many known in a row, and what follows is known too.
 KNOWN_IN_A_ROW = 30
 _MOST_REDIRECTIONS = 3
@@ -83,15 +85,17 @@ class Downloader:
         known: Set[str] = frozenset(),
         full: bool = False,
         limit: int | None = None,
+        site: str | None = None,
     ) -> Iterator[Listing]:
         """What a channel, playlist, search, feed or list of ids holds and `known` does not.
 
-        Lists are read lazily. A channel's list, whose newest come first, is left after
+        `site` is meant where the reference names none, by default the first. Lists are
+        read lazily. A channel's list, whose newest come first, is left after
         `KNOWN_IN_A_ROW` known ones unless the pass is `full`. Videos of an id list come
         without a title: ask `details`. Raises `RetryLater`, `SessionBlocked`,
         `StopRun`, and `RejectEntry` SOURCE_GONE.
         """
-        where = listing.place(kind, ref, default_site=self._sites[0], limit=limit or 50)
+        where = listing.place(kind, ref, default_site=site or self._sites[0], limit=limit or 50)
         if {where.site, *(source.site for source in where.sources)} - set(self._sites):
             raise StopRun(f"{ref!r} is of a site that is not crawled: {', '.join(self._sites)}")
         count = in_a_row = 0
@@ -109,8 +113,7 @@ class Downloader:
 
     def search(self, query: str, limit: int) -> list[Listing]:
         """The first results of the first site for some words, in the site's order."""
-        found = self.list_source("search", f"{self._sites[0]}:{query}", limit=limit)
-        return list(found)
+        return list(self.list_source("search", f"{self._sites[0]}:{query}", limit=limit))
 
     def details(self, source: Source) -> Listing:
         """What the watch page says of one recording; raises as `download`."""

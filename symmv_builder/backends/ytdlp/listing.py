@@ -60,6 +60,8 @@ def place(kind: str, ref: str, *, default_site: str, limit: int) -> Place:
     """
     if kind not in KINDS:
         raise StopRun(f"no source is of kind {kind!r}; known: {', '.join(KINDS)}")
+    if default_site not in SEARCH_KEYS:
+        raise StopRun(f"no site is called {default_site!r}; known: {', '.join(SEARCH_KEYS)}")
     if kind == "ids":
         return Place(default_site, kind, sources=_sources(ref, default_site))
     site, name = _split(ref.strip(), default_site)
@@ -111,8 +113,12 @@ def to_listing(
 
     `around` is the list that the entry stands in: channels' entries leave out the channel.
     """
+    name = str(entry.get("id"))
+    if site == "bilibili":
+        # The first part of a video in several parts stands for the video.
+        name = name.removesuffix("_p1")
     try:
-        source = Source(site, str(entry.get("id")))
+        source = Source(site, name)
     except ValueError:
         return None
 
