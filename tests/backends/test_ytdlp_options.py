@@ -2,6 +2,7 @@
 
 import io
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -209,3 +210,11 @@ def test_an_entry_becomes_a_listing_and_what_is_no_video_becomes_none() -> None:
 )
 def test_a_reference_leads_to_an_address_of_ours(kind: str, ref: str, address: str) -> None:
     assert place(kind, ref, default_site="youtube", limit=7).address == address
+
+
+def test_calls_keep_the_distance_that_is_set(one_video: Source) -> None:
+    downloader = Downloader(replace(LOOPBACK, sleep_between_requests_s=0.2), sites=["demo"])
+    start = time.monotonic()
+    for _ in range(3):
+        downloader.details(one_video)
+    assert time.monotonic() - start >= 0.4
