@@ -30,6 +30,7 @@ from symmv_builder.pipeline.keys import ModelIdentity
 __all__ = [
     "TABLE",
     "About",
+    "Loader",
     "ModelHome",
     "ModelIdentity",
     "backend_class",
@@ -106,6 +107,16 @@ def load(slot: str, name: str, home: ModelHome) -> Any:
     if key not in _loaded:
         _loaded[key] = backend_class(slot, name)(home)
     return _loaded[key]
+
+
+@dataclass(frozen=True, slots=True)
+class Loader:
+    """Gives the model of a slot; small enough to travel to a worker, which loads it there."""
+
+    home: ModelHome
+
+    def __call__(self, slot: str, name: str) -> Any:
+        return load(slot, name, self.home)
 
 
 def package_version(distribution: str) -> str:

@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from symmv_builder import datasets
+from symmv_builder.backends import Loader
 from symmv_builder.cli import options
 from symmv_builder.crawl.folder import find_entries
-from symmv_builder.datasets.build import Summary, build, take_in
+from symmv_builder.datasets.build import Summary, build, in_processes, take_in
 from symmv_builder.datasets.recipe import Recipe, make_plan, with_models
 from symmv_builder.errors import StopRun
 from symmv_builder.pipeline.pool import Effort
@@ -79,13 +80,13 @@ def run_build(recipe: Recipe, settings: Settings, folder: Path | None, effort: E
     with Progress([use.makes for use in recipe.uses]) as progress:
         if found:
             take_in(store, found, recipe.name, progress.on_event)
+        loader, tell = Loader(settings.home), progress.on_event
         return build(
             recipe,
             plan,
             store,
-            options.Loader(settings.home),
-            effort=effort,
-            tell=progress.on_event,
+            in_processes(plan, store, loader, effort=effort, tell=tell),
+            tell=tell,
             expect=lambda total, settled: progress.expect(total, settled=settled),
         )
 

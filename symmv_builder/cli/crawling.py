@@ -11,7 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from symmv_builder import datasets
+from symmv_builder.backends import Loader
 from symmv_builder.cli import options
+from symmv_builder.datasets.build import in_processes
 from symmv_builder.datasets.recipe import make_plan, with_models
 from symmv_builder.errors import StopRun
 from symmv_builder.pipeline.pool import Effort
@@ -76,9 +78,10 @@ def crawl(
             new = crawling.discover_new(job, full=full)
             touched = crawling.work_off(job, most=most)
             if screen:
-                plan = make_plan(recipe, settings.home)
-                loader = options.Loader(settings.home)
-                propose.screen_fetched(job, plan, loader, effort)
+                plan = propose.screening_plan(make_plan(recipe, settings.home))
+                loader = Loader(settings.home)
+                run = in_processes(plan, job.store, loader, effort=effort, tell=job.tell)
+                propose.screen_fetched(job, plan, run, loader)
     except KeyboardInterrupt:
         sys.stderr.write("\nsymmv: interrupted; run the same command to go on\n")
         raise typer.Exit(130) from None

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from symmv_builder import backends, datasets
-from symmv_builder.backends import ModelHome
+from symmv_builder import datasets
 from symmv_builder.errors import StopRun
 from symmv_builder.settings import Settings, read_settings
 
@@ -75,13 +74,3 @@ def default_workers() -> int:
     """One worker a core, fewer where memory is short."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return max(1, min(os.cpu_count() or 1, memory // _WORKER_BYTES))
-
-
-class Loader:
-    """Gives the model of a slot; small enough to travel to a worker, which loads it there."""
-
-    def __init__(self, home: ModelHome) -> None:
-        self.home = home
-
-    def __call__(self, slot: str, name: str) -> object:
-        return backends.load(slot, name, self.home)

@@ -7,7 +7,7 @@ keys, and the receipt of the shards comes last.
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from symmv_builder.errors import StopRun
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.keys import Plan, Work
 from symmv_builder.pipeline.pool import Effort, run_entries
-from symmv_builder.pipeline.run import LoadModel
+from symmv_builder.pipeline.run import LoadModel, Outcome
 from symmv_builder.records import Source
 from symmv_builder.storage import manifests, shards
 from symmv_builder.storage.assets import add_asset, has_asset, hash_file
@@ -30,6 +30,7 @@ from symmv_builder.storage.sidecars import Sidecars
 from symmv_builder.storage.store import Store
 
 Tell = Callable[[Event], None]
+Run = Callable[[Sequence[Work]], Iterator[Outcome]]
 _NOTE_EVERY_S = 2.0
 
 
@@ -93,16 +94,17 @@ def build(
     recipe: Recipe,
     plan: Plan,
     store: Store,
-    load_model: LoadModel,
+    run: Run,
     *,
-    effort: Effort,
     tell: Tell = lambda _: None,
     expect: Callable[[int, int], object] = lambda total, settled: None,
 ) -> Summary:
     """Bring every entry of the manifest to its end and write the shards.
 
-    `expect` is called once with the number of entries and how many of them are settled.
-    `StopRun` where the dataset has no entries.
+    `run` does the work, here (`in_processes`) or elsewhere (a flow's tasks), and gives
+    outcomes as they come; only this process writes the ledger. `expect` is called once
+    with the number of entries and how many of them are settled. `StopRun` where the
+    dataset has no entries.
     """
     blocked = manifests.read_blocklist(store.manifests)
     entries = [
@@ -124,10 +126,21 @@ def build(
         return _summary(found, receipt, up_to_date=True)
     todo = [w for name, w in found.works.items() if not _stands(store, plan, w, found.states[name])]
     expect(len(found.works), len(found.works) - len(todo))
-    run_works(plan, store, load_model, todo, found.states, effort=effort, tell=tell)
+    run_works(plan, store, run, todo, found.states, tell=tell)
     tell(Event("note", "", detail="writing shards"))
     found = survey(plan, store, entries)
     return _summary(found, write_dataset(recipe, plan, store, found), up_to_date=False)
+
+
+def in_processes(
+    plan: Plan, store: Store, load_model: LoadModel, *, effort: Effort, tell: Tell
+) -> Run:
+    """The way to run works in processes of this machine."""
+
+    def run(works: Sequence[Work]) -> Iterator[Outcome]:
+        return run_entries(works, plan, store.root.url, load_model, effort=effort, tell=tell)
+
+    return run
 
 
 def _stands(store: Store, plan: Plan, work: Work, state: State) -> bool:
@@ -144,11 +157,10 @@ def _stands(store: Store, plan: Plan, work: Work, state: State) -> bool:
 def run_works(
     plan: Plan,
     store: Store,
-    load_model: LoadModel,
+    run: Run,
     works: Sequence[Work],
     states: Mapping[str, State],
     *,
-    effort: Effort,
     tell: Tell,
 ) -> None:
     """Run entries through the plan and write what became of them into the ledger."""
@@ -156,7 +168,7 @@ def run_works(
     for work in missing:
         tell(Event("note", work.entry_id, detail="its recordings are gone from the data root"))
     ready = [work for work in works if work not in missing]
-    for outcome in run_entries(ready, plan, store.root.url, load_model, effort=effort, tell=tell):
+    for outcome in run(ready):
         before = states[outcome.entry_id].results
         store.ledger.record_results(
             plan.dataset,

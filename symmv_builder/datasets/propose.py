@@ -12,12 +12,11 @@ from typing import Any
 
 from symmv_builder.crawl.folder import identifier
 from symmv_builder.crawl.identify import identify
-from symmv_builder.datasets.build import run_works
+from symmv_builder.datasets.build import Run, run_works
 from symmv_builder.datasets.crawl import Crawl, reject
 from symmv_builder.datasets.survey import survey
 from symmv_builder.errors import Reason, RejectEntry, StopRun
 from symmv_builder.pipeline.keys import Plan
-from symmv_builder.pipeline.pool import Effort
 from symmv_builder.pipeline.run import LoadModel
 from symmv_builder.records import Entry
 from symmv_builder.storage import items as states
@@ -55,22 +54,22 @@ def screening_plan(plan: Plan) -> Plan:
     return Plan(plan.dataset, plan.uses[: last + 1], plan.models)
 
 
-def screen_fetched(crawl: Crawl, plan: Plan, load_model: LoadModel, effort: Effort) -> int:
-    """Screen every fetched item, identify those that pass, propose them; how many."""
+def screen_fetched(crawl: Crawl, plan: Plan, run: Run, load_model: LoadModel) -> int:
+    """Screen every fetched item, identify those that pass, propose them; how many.
+
+    `plan` is a `screening_plan`, and `run` does its work.
+    """
     fetched = {
         entry_id_of(item.source): item
         for item in crawl.items.find(crawl.recipe.name, [states.FETCHED])
     }
     if not fetched:
         return 0
-    screening = screening_plan(plan)
     entries = [entry_of(item) for item in fetched.values()]
-    before = survey(screening, crawl.store, entries)
+    before = survey(plan, crawl.store, entries)
     todo = [w for name, w in before.works.items() if not before.states[name].is_settled]
-    run_works(
-        screening, crawl.store, load_model, todo, before.states, effort=effort, tell=crawl.tell
-    )
-    after = survey(screening, crawl.store, entries)
+    run_works(plan, crawl.store, run, todo, before.states, tell=crawl.tell)
+    after = survey(plan, crawl.store, entries)
     for name, result in after.rejected.items():
         reject(crawl, fetched[name], result.step, RejectEntry(Reason(result.reason), result.detail))
     for entry in after.made:

@@ -11,7 +11,7 @@ import numpy as np
 
 from symmv_builder import schema
 from symmv_builder.crawl.folder import find_entries
-from symmv_builder.datasets.build import Summary, build, take_in
+from symmv_builder.datasets.build import Summary, build, in_processes, take_in
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.pipeline.keys import Plan
@@ -68,7 +68,9 @@ def run(root_url: str, folder: Path, *, ledger_url: str, workers: int = 2) -> Su
         store = Store(root, root, Ledger(ledger_url))
         take_in(store, find_entries(folder, "toy", pairs=False), "toy", lambda _: None)
         plan = Plan("toy", RECIPE.uses)
-        return build(RECIPE, plan, store, no_model, effort=Effort(workers))
+        effort = Effort(workers)
+        run = in_processes(plan, store, no_model, effort=effort, tell=lambda _: None)
+        return build(RECIPE, plan, store, run)
     finally:
         del schema.SCHEMAS["toy"]  # type: ignore[attr-defined]
 
