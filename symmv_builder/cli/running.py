@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from symmv_builder.backends import Loader
 from symmv_builder.cli import options
 from symmv_builder.errors import RejectEntry, StopRun
 from symmv_builder.pipeline.guard import Guarded
@@ -58,7 +59,7 @@ def run(
             raise StopRun("the stage title takes no --backend, --set or --out")
         run_titles(inputs)
         return
-    loader = options.Loader(options.settings(None).home)
+    loader = Loader(options.settings(None).home)
     one = functools.partial(run_one, stage, loader, backend, _parse_settings(set_ or []))
     failed = False
     with Guarded(one, patience_s=patience) as guarded:
@@ -100,7 +101,7 @@ def run_titles(texts: list[str]) -> None:
 
 def run_one(
     stage: str,
-    loader: options.Loader,
+    loader: Loader,
     backend: str | None,
     settings: Mapping[str, str],
     path: Path,
