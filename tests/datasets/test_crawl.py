@@ -1,0 +1,208 @@
+"""Items of a crawl come to their end, and every failure costs what it should."""
+
+from collections.abc import Iterator, Set
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from symmv_builder.crawl.sources import CrawlSource
+from symmv_builder.crawl.titles import Habits
+from symmv_builder.datasets import recipe
+from symmv_builder.datasets.crawl import Crawl, Patience, discover_new, due_in_s, work_off
+from symmv_builder.errors import Reason, RejectEntry, RetryLater, SessionBlocked, StopRun
+from symmv_builder.records import Listing, Source
+from symmv_builder.storage import items as states
+from symmv_builder.storage.items import Items
+from symmv_builder.storage.ledger import Ledger
+from symmv_builder.storage.root import Root
+from symmv_builder.storage.store import Store
+
+SONGS = (
+    ("Adele", "Hello"),
+    ("Coldplay", "Yellow"),
+    ("Radiohead", "Creep"),
+)
+CHANNEL = CrawlSource("channel", "@pianist", None, "youtube", "Pianist", "", Habits())
+
+
+def source(letter: str, number: int) -> Source:
+    return Source("youtube", f"{letter * 8}{number:03d}")
+
+
+@dataclass
+class FakeSite:
+    """Covers of three songs, their official videos among decoys, and failures to order."""
+
+    trouble: dict[Source, list[Exception]] = field(default_factory=dict)
+    fetched: list[Source] = field(default_factory=list)
+    covers: int = len(SONGS)
+    has_official: bool = True
+
+    def list_source(
+        self, kind: str, ref: str, *, known: Set[str], full: bool, limit: int | None, **_: Any
+    ) -> Iterator[Listing]:
+        for number in range(self.covers):
+            artist, title = SONGS[number % len(SONGS)]
+            yield Listing(
+                source("c", number), f"{artist} - {title} (Piano Cover)", "Pianist", duration_s=200
+            )
+
+    def search(self, query: str, limit: int) -> list[Listing]:
+        number = next(n for n, (_, title) in enumerate(SONGS) if title in query)
+        artist, title = SONGS[number]
+        official = Listing(
+            source("o", number),
+            f"{artist} - {title} (Official Video)",
+            f"{artist}VEVO",
+            channel_is_verified=True,
+            duration_s=210,
+            view_count=10**8,
+            categories=("Music",),
+        )
+        lyric = Listing(source("l", number), f"{artist} - {title} (Lyrics)", "Lyrics Hub")
+        return [lyric, official] if self.has_official else [lyric]
+
+    def details(self, wanted: Source) -> Listing:
+        for number in range(len(SONGS)):
+            for listing in self.search(SONGS[number][1], 5):
+                if listing.source == wanted:
+                    return listing
+        raise KeyError(wanted)
+
+
+@pytest.fixture
+def crawl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Crawl:
+    root = Root(str(tmp_path))
+    store = Store(root, root, Ledger(f"sqlite:///{tmp_path}/ledger.sqlite"))
+    site = FakeSite()
+
+    def fetch(site: FakeSite, wanted: Source, *_: Any, kind: str) -> None:
+        waiting = site.trouble.get(wanted)
+        if waiting:
+            raise waiting.pop(0)
+        site.fetched.append(wanted)
+
+    monkeypatch.setattr("symmv_builder.datasets.crawl.fetch", fetch)
+    patience = Patience(attempts=3, first_wait_s=100.0, breaker_s=3600.0)
+    clock = Clock()
+    return Crawl(
+        recipe("symmv"), store, Items(store.ledger), site, clock, (CHANNEL,), patience=patience
+    )
+
+
+@dataclass
+class Clock:
+    time_s: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.time_s
+
+
+def state_of(crawl: Crawl, number: int) -> tuple[str, str, int]:
+    item = crawl.items.get("symmv", source("c", number))
+    assert item is not None
+    return item.state, item.reason, item.attempts
+
+
+def test_covers_are_found_matched_among_decoys_and_fetched(crawl: Crawl) -> None:
+    assert discover_new(crawl) == 3
+    assert work_off(crawl) == 3
+    assert [state_of(crawl, n)[0] for n in range(3)] == [states.FETCHED] * 3
+    item = crawl.items.get("symmv", source("c", 0))
+    assert item is not None
+    assert item.official is not None
+    assert item.official.source == source("o", 0)
+    assert (item.parsed.artist, item.parsed.title) == SONGS[0]  # type: ignore[union-attr]
+    assert len(crawl.site.fetched) == 6  # type: ignore[attr-defined]
+
+
+def test_a_second_round_finds_only_what_is_new(crawl: Crawl) -> None:
+    crawl.site.covers = 2  # type: ignore[attr-defined]
+    discover_new(crawl)
+    work_off(crawl)
+    crawl.site.covers = 3  # type: ignore[attr-defined]
+    assert discover_new(crawl) == 1
+    assert work_off(crawl) == 1
+
+
+def test_a_song_without_an_official_video_is_put_aside(crawl: Crawl) -> None:
+    crawl.site.has_official = False  # type: ignore[attr-defined]
+    discover_new(crawl)
+    work_off(crawl)
+    assert [state_of(crawl, n)[:2] for n in range(3)] == [(states.REJECTED, Reason.NO_MATCH)] * 3
+    item = crawl.items.get("symmv", source("c", 1))
+    assert item is not None
+    assert "Lyrics" in item.evidence
+
+
+def test_a_failure_that_may_pass_waits_in_the_ledger_and_spends_an_attempt(crawl: Crawl) -> None:
+    crawl.site.trouble[source("c", 0)] = [RetryLater("slow")]  # type: ignore[attr-defined]
+    discover_new(crawl)
+    work_off(crawl)
+    assert state_of(crawl, 0) == (states.MATCHED, "", 1)
+    waits_s = due_in_s(crawl)
+    assert waits_s is not None
+    assert 50 <= waits_s <= 150
+    assert work_off(crawl) == 0
+    crawl.now.time_s += 200  # type: ignore[attr-defined]
+    assert work_off(crawl) == 1
+    assert state_of(crawl, 0) == (states.FETCHED, "", 0)
+
+
+def test_when_the_attempts_are_used_up_the_item_is_put_aside(crawl: Crawl) -> None:
+    trouble = [RetryLater("slow", reason=Reason.NO_FORMATS) for _ in range(3)]
+    crawl.site.trouble[source("c", 0)] = trouble  # type: ignore[attr-defined]
+    discover_new(crawl)
+    for _ in range(3):
+        work_off(crawl)
+        crawl.now.time_s += 1000  # type: ignore[attr-defined]
+    assert state_of(crawl, 0)[:2] == (states.REJECTED, Reason.NO_FORMATS)
+
+
+def test_what_is_gone_for_good_is_not_tried_again(crawl: Crawl) -> None:
+    gone = RejectEntry(Reason.VIDEO_REMOVED, "it was removed")
+    crawl.site.trouble[source("o", 1)] = [gone]  # type: ignore[attr-defined]
+    discover_new(crawl)
+    work_off(crawl)
+    assert state_of(crawl, 1)[:2] == (states.REJECTED, Reason.VIDEO_REMOVED)
+
+
+def test_a_blocked_session_opens_the_breaker_and_spends_no_attempt(crawl: Crawl) -> None:
+    crawl.site.trouble[source("c", 0)] = [SessionBlocked("429")]  # type: ignore[attr-defined]
+    discover_new(crawl)
+    assert work_off(crawl) == 1
+    assert state_of(crawl, 0) == (states.MATCHED, "", 0)
+    assert work_off(crawl) == 0
+    crawl.now.time_s += 3599  # type: ignore[attr-defined]
+    assert work_off(crawl) == 0
+    crawl.now.time_s += 2  # type: ignore[attr-defined]
+    assert work_off(crawl) == 3
+    assert [state_of(crawl, n)[0] for n in range(3)] == [states.FETCHED] * 3
+
+
+def test_a_broken_toolchain_stops_the_run_and_loses_nothing(crawl: Crawl) -> None:
+    crawl.site.trouble[source("c", 0)] = [StopRun("update yt-dlp")]  # type: ignore[attr-defined]
+    discover_new(crawl)
+    with pytest.raises(StopRun, match="update"):
+        work_off(crawl)
+    assert state_of(crawl, 0) == (states.MATCHED, "", 0)
+    assert work_off(crawl) == 3
+
+
+def test_a_worker_that_died_gives_its_item_back_when_its_lease_runs_out(crawl: Crawl) -> None:
+    discover_new(crawl)
+    crawl.items.lease("symmv", [states.FOUND], limit=1, now_s=crawl.now(), lease_s=3600)
+    assert work_off(crawl) == 2
+    crawl.now.time_s += 3601  # type: ignore[attr-defined]
+    assert work_off(crawl) == 1
+
+
+def test_a_recording_with_a_tombstone_is_neither_cover_nor_official_video(crawl: Crawl) -> None:
+    crawl.items.bury(source("c", 0), "asked")
+    crawl.items.bury(source("o", 1), "asked")
+    assert discover_new(crawl) == 2
+    work_off(crawl)
+    assert state_of(crawl, 1)[:2] == (states.REJECTED, Reason.NO_MATCH)
+    assert state_of(crawl, 2)[0] == states.FETCHED
