@@ -41,7 +41,7 @@ _SMOOTHING_S = 4.0
 # The score a frame of the shorter recording that unlike songs reach in one pair of a hundred,
 # which is higher the shorter it is, because chance has more to choose from. As measured by
 # benchmarks/screening.py; like songs score 0.3-0.6.
-_EVEN_SCORE, _EVEN_SCORE_SHORT_S, _SCORE_SCALE = 0.17, 2.2, 0.02
+_EVEN_SCORE, _EVEN_SCORE_SHORT_S, _SCORE_SCALE = 0.15, 1.5, 0.02
 
 _START, _DIAGONAL, _TWO_MUSIC, _TWO_VIDEO, _JUMP_MUSIC, _JUMP_VIDEO = range(6)
 
