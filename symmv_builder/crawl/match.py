@@ -91,11 +91,11 @@ def _score(
     song: ParsedTitle, listing: Listing, cover_duration_s: float | None, weights: Weights
 ) -> Scored:
     title, artist = similarity(song, listing, weights.unknown_artist)
-    marks = set(marks_of(listing.title)) - set(marks_of(f"{song.artist} {song.title}"))
+    marks = _marks_besides(song, listing)
     duration = duration_fit(listing.duration_s, cover_duration_s)
     shares = (
         ("channel", officiality(song, listing), weights.channel),
-        ("says official", float("official" in marks), weights.says_official),
+        ("says official", _says_official(marks, listing), weights.says_official),
         ("category", _category(listing), weights.category),
         ("views", _views(listing), weights.views),
         ("duration", duration, weights.duration),
@@ -116,6 +116,28 @@ def _score(
     return Scored(listing, score, tuple((name, round(v, 4)) for name, v in parts), verdict)
 
 
+def _marks_besides(song: ParsedTitle, listing: Listing) -> set[str]:
+    """Marks of a listing's title apart from the words of the song's own name and artist."""
+    text = _flat(listing.title)
+    own = set()
+    for name in (_flat(song.title), _flat(song.artist)):
+        if name and name in text:
+            text = text.replace(name, " ", 1)
+        else:
+            own |= set(marks_of(name))
+    return set(marks_of(text)) - own
+
+
+_VIDEO_WORDS = ("mv", "m v", "pv", "music video", "video song", "videoclip", "musikvideo")
+
+
+def _says_official(marks: set[str], listing: Listing) -> float:
+    if "official" in marks:
+        return 1.0
+    flat = _flat(listing.title)
+    return 0.7 if any(f" {word} " in f" {flat} " for word in _VIDEO_WORDS) else 0.0
+
+
 def similarity(
     song: ParsedTitle, listing: Listing, unknown_artist: float = 0.7
 ) -> tuple[float, float]:
@@ -128,37 +150,49 @@ def similarity(
         parsed = parse_title(listing.title, channel=listing.channel)
     except RejectEntry:
         return 0.0, 0.0
-    flat = _flat(f"{listing.title} {listing.channel}")
     best = (0.0, 0.0)
     for artist, title in ((parsed.artist, parsed.title), (parsed.title, parsed.artist)):
-        alike = _alike(_forms(song.title), _forms(title))
-        known = _artist_alike(song.artist, artist, flat) if song.artist else unknown_artist
+        alike = _alike(song.title, title)
+        known = _artist_alike(song.artist, artist, listing) if song.artist else unknown_artist
         if alike * known > best[0] * best[1] or best == (0.0, 0.0):
             best = (alike, known)
-    held = _holds(flat, _flat(song.title)) and (not song.artist or _holds(flat, _flat(song.artist)))
-    if held and best[0] < 0.75:
-        return 0.75, max(best[1], 0.9 if song.artist else unknown_artist)
+    flat = _flat(listing.title)
+    if best[0] < 1.0 and _holds(flat, _flat(song.title)):
+        known = _artist_alike(song.artist, parsed.artist, listing) if song.artist else best[1]
+        is_foreign = not _scripts(song.title) & _scripts(parsed.title)
+        held = 1.0 if is_foreign else 0.75
+        best = max(best, (held, known), key=lambda pair: pair[0] * pair[1])
     return best
 
 
-def _artist_alike(wanted: str, found: str, everything: str) -> float:
-    """Names in any order; the wanted name among several, or anywhere in title and channel."""
+def _artist_alike(wanted: str, found: str, listing: Listing) -> float:
+    """Names in any order; the wanted name among several, in the channel, or in the title."""
     best = 0.0
-    for one in _forms(wanted):
-        if _holds(everything, one):
-            return 1.0
-        for other in _forms(found):
-            best = max(best, fuzz.token_sort_ratio(one, other) / 100.0)
-        first = _flat(
-            wanted.split(",", maxsplit=1)[0].split(" & ", maxsplit=1)[0].split(" x ", maxsplit=1)[0]
-        )
-        if first and _holds(everything, first):
-            best = max(best, 0.97)
+    where = _flat(f"{found} {listing.channel}")
+    everything = _flat(f"{listing.title} {listing.channel}")
+    first = next(iter(_artists(wanted)), "")
+    for one in (_flat(wanted), *_artists(wanted)):
+        share = 1.0 if one in (_flat(wanted), first) else 0.9
+        if _holds(where, one):
+            best = max(best, share)
+        elif _holds(everything, one):
+            is_foreign = not _scripts(one) & _scripts(found)
+            best = max(best, share if is_foreign else 0.9 * share)
+    for other in (_flat(found), *_artists(found)):
+        best = max(best, fuzz.token_sort_ratio(_flat(wanted), other) / 100.0)
     return best if best >= 0.6 else 0.0
 
 
-def _alike(wanted: Sequence[str], found: Sequence[str]) -> float:
-    best = max((fuzz.ratio(one, other) / 100.0 for one in wanted for other in found), default=0.0)
+def _alike(wanted: str, found: str) -> float:
+    """Likeness of two songs' names, over every way in which they are written."""
+    best = max(
+        (
+            min(share, other_share) * fuzz.ratio(one, other) / 100.0
+            for one, share in _forms(wanted)
+            for other, other_share in _forms(found)
+        ),
+        default=0.0,
+    )
     return best if best >= 0.6 else 0.0
 
 
@@ -169,8 +203,32 @@ def _flat(text: str) -> str:
     return unicodedata.normalize("NFC", bare)
 
 
-def _forms(text: str) -> list[str]:
-    """The ways to write a name: whole, without its brackets, and what they hold."""
+_VERSIONS = word_set("remix mix version edit taylors acoustic live part pt reprise demo")
+
+
+def _forms(text: str) -> list[tuple[str, float]]:
+    """The ways to write a name, flat, each with what it is worth (1: nothing is left out).
+
+    Whole; without its brackets; what they hold, where that is another script; and the
+    words of each script. What a bracket in the same script adds makes another version.
+    """
+    outside, inside = _in_and_out(text)
+    forms = [(_flat(text), 1.0)]
+    bare, held = _flat(outside), _flat(inside)
+    if held and not _scripts(bare) & _scripts(held):
+        forms += [(bare, 1.0), (held, 1.0)]
+    elif held:
+        forms.append((bare, 0.8 if set(held.split()) & _VERSIONS else 0.93))
+    words = bare.split()
+    latin = [word for word in words if _scripts(word) <= {"LATIN"}]
+    if 0 < len(latin) < len(words):
+        others = [word for word in words if word not in latin]
+        forms += [(" ".join(latin), 0.97), (" ".join(others), 0.97)]
+    return [(form, share) for form, share in dict(forms[::-1]).items() if form]
+
+
+def _in_and_out(text: str) -> tuple[str, str]:
+    """The text outside of brackets, and the text inside."""
     depth = 0
     outside: list[str] = []
     inside: list[str] = []
@@ -179,23 +237,12 @@ def _forms(text: str) -> list[str]:
             depth += 1
         elif character in ")]）］】」』":
             depth = max(depth - 1, 0)
-        else:
-            (inside if depth else outside).append(character)
-            continue
-        outside.append(" ")
-        inside.append(" ")
-    forms = [_flat(text), _flat("".join(outside))]
-    held = _flat("".join(inside))
-    if not _shares_script(forms[1], held):
-        forms.append(held)
-    return [form for form in dict.fromkeys(forms) if form]
+        (inside if depth else outside).append(character)
+    return "".join(outside), "".join(inside)
 
 
-def _shares_script(one: str, other: str) -> bool:
-    def scripts(text: str) -> set[str]:
-        return {unicodedata.name(c, "?").split()[0] for c in text if c.isalpha()}
-
-    return bool(scripts(one) & scripts(other)) or not scripts(other)
+def _scripts(text: str) -> set[str]:
+    return {unicodedata.name(c, "?").split()[0] for c in text if c.isalpha()}
 
 
 def _holds(text: str, words: str) -> bool:
@@ -234,30 +281,45 @@ def officiality(song: ParsedTitle, listing: Listing) -> float:
         return 0.3
     owner = _flat(channel_artist(listing.channel))
     own = any(_is_owner(one, owner, channel) for one in _artists(song.artist))
-    if not own:
-        try:
-            named = parse_title(listing.title).artist
-        except RejectEntry:
-            named = ""
-        own = bool(named) and any(
-            _is_owner(one, owner, channel)
-            and any(_holds(_flat(named), mine) for mine in _artists(song.artist))
-            for one in _artists(named)
-        )
+    own = own or _owns_translation(song, listing, owner, channel)
+    if not own and _is_another_artist(listing, owner, channel):
+        return 0.1
     if own:
         return 1.0 if listing.channel_is_verified or channel.endswith("vevo") else 0.8
     if any(_holds(channel, label) for label in _LABELS):
         return 0.8 if listing.channel_is_verified else 0.4
     if channel.endswith("vevo"):
-        return 0.6
+        words = _flat(song.artist).split()
+        return 0.9 if any(len(word) > 4 and word in channel for word in words) else 0.2
     return 0.5 if listing.channel_is_verified else 0.0
+
+
+def _is_another_artist(listing: Listing, owner: str, channel: str) -> bool:
+    """Whether the channel is that of a performer whom the title names besides the wanted one."""
+    try:
+        named = parse_title(listing.title).artist
+    except RejectEntry:
+        return False
+    return any(_is_owner(one, owner, channel) for one in _artists(named))
+
+
+def _owns_translation(song: ParsedTitle, listing: Listing, owner: str, channel: str) -> bool:
+    """Whether the channel's artist is the wanted one in another script, by the listing's word."""
+    try:
+        named = parse_title(listing.title).artist
+    except RejectEntry:
+        return False
+    if not named or not song.artist or _scripts(named) & _scripts(song.artist):
+        return False
+    is_named = any(_is_owner(one, owner, channel) for one in _artists(named))
+    return is_named and _holds(_flat(listing.title), _flat(song.artist))
 
 
 def _artists(name: str) -> list[str]:
     """Each performer's name, flat: of ``A, B & C`` three; both of ``宇多田ヒカル (Utada)``."""
     for mark in (" & ", " x ", " X ", " and ", " y ", "、"):
         name = name.replace(mark, ",")
-    return [form for part in name.split(",") for form in _forms(part)]
+    return [form for part in name.split(",") for form, share in _forms(part) if share >= 0.93]
 
 
 def _is_owner(artist: str, owner: str, channel: str) -> bool:

@@ -235,8 +235,11 @@ def _as_artist(name: Name) -> str:
     words = text.split()
     latin = [word for word in words if is_latin(word)]
     is_doubled = 0 < len(latin) < len(words) and words[: len(latin)] == latin
-    is_other = not any(is_latin(c) for word in words[len(latin) :] for c in word)
-    return " ".join(latin) if is_doubled and is_other and words[-1][0].isalpha() else text
+    others = words[len(latin) :]
+    is_other = all(word[0].isalpha() and not is_latin(word[0]) for word in others)
+    if is_doubled and is_other and "," not in text:
+        return " ".join(latin)
+    return text
 
 
 def title_likeness(name: Name) -> float:

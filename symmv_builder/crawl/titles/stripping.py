@@ -167,6 +167,8 @@ def _strip_inside(text: str, removed: list[str]) -> str:
     for piece in pieces(text):
         if piece.kind == "bracket" and is_featuring(piece.text):
             removed.append(piece.text)
+        elif piece.kind == "text":
+            kept.append(replace(piece, text=_strip_guests(piece.text, removed)))
         else:
             kept.append(piece)
     return _joined(kept) or text
@@ -269,7 +271,7 @@ def is_featuring(text: str) -> bool:
     return (
         len(words) > 1
         and first == ["with"]
-        and words[1][:1].isupper()
+        and not words[1][:1].islower()
         and fold(words[1]) not in _NO_GUEST
     )
 

@@ -89,7 +89,7 @@ _THINGS = (
     "music video 4k,4k music video,trailer,teaser,"
     "promo video,mood video,vertical video,audio video,live performance,performance,remix video,"
     "cover art video,cover video,versión,version,kliibi,lyric clip,lyrics clip,lyric video hd,"
-    "acoustic video,videosu,pseudo video"
+    "song,track,theme song,anthem,acoustic video,videosu,pseudo video"
 )
 TAILS = (
     _phrases(",".join(OFFICIAL))
