@@ -41,6 +41,7 @@ def misread(name: str) -> tuple[list[str], int]:
     [
         ("official_titles", 270),
         ("official_titles_second", 160),
+        ("official_titles_third", 95),
         ("cover_titles", 140),
         ("cover_titles_second", 50),
     ],
