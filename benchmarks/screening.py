@@ -41,12 +41,18 @@ class Pair:
     intro_s: float
 
 
-def of(notes: Notes, kept: NDArray[np.bool_], starts, ends, pitches) -> Notes:  # type: ignore[no-untyped-def]
+def of(
+    notes: Notes,
+    kept: NDArray[np.bool_],
+    starts: NDArray[np.float64],
+    ends: NDArray[np.float64],
+    pitches: NDArray[np.int64],
+) -> Notes:
     """Some notes of a song at other times and pitches, in order."""
     kept = kept & (pitches >= 21) & (pitches <= 108)
-    order = np.lexsort((pitches[kept], starts[kept]))
-    fields = (starts, np.maximum(ends, starts + 0.02), pitches, notes.velocities)
-    return Notes(*(field[kept][order] for field in fields))
+    order = np.flatnonzero(kept)[np.lexsort((pitches[kept], starts[kept]))]
+    ends = np.maximum(ends, starts + 0.02)
+    return Notes(starts[order], ends[order], pitches[order], notes.velocities[order])
 
 
 def make_pair(path: Path, seed: int) -> Pair:
@@ -78,7 +84,7 @@ def make_pair(path: Path, seed: int) -> Pair:
 
 
 def sound(notes: Notes, program: int) -> NDArray[np.float32]:
-    return render(notes, rate_hz=RATE_HZ, program=program).mean(axis=1)
+    return np.asarray(render(notes, rate_hz=RATE_HZ, program=program).mean(axis=1))
 
 
 def features(samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -126,17 +132,17 @@ def print_table(right: list[float], wrong: list[float], what: str) -> None:
     print(f"  lowest positive {min(right):.3f}, highest negative {max(wrong):.3f}")
     for limit in LIMITS:
         hits, false = sum(c >= limit for c in right), sum(c >= limit for c in wrong)
-        precision = hits / max(1, hits + false)
-        print(
-            f"  confidence >= {limit:4.2f}  precision {precision:.3f}  recall {hits / len(right):.3f}"
-        )
+        precision, recall = hits / max(1, hits + false), hits / len(right)
+        print(f"  confidence >= {limit:4.2f}  precision {precision:.3f}  recall {recall:.3f}")
 
 
 def main() -> None:
     paths = sorted(Path(sys.argv[1]).rglob("*.mid"))
     paths = paths[: int(sys.argv[2]) if len(sys.argv) > 2 else len(paths)]
     pairs = [make_pair(path, seed) for seed, path in enumerate(paths)]
-    errors, turned, right, wrong = [], 0, [], []
+    right: list[float] = []
+    wrong: list[float] = []
+    errors, turned = [], 0
     for number, pair in enumerate(pairs):
         found = align_features(pair.cover, pair.video, hop_s=HOP_S)
         right.append(found.confidence)
@@ -154,7 +160,9 @@ def main() -> None:
 
 def excerpts(pairs: list[Pair], length_s: float) -> tuple[list[float], list[float]]:
     """Confidences of covers with a part of their own video, and with one of another."""
-    size, right, wrong = round(length_s / HOP_S), [], []
+    size = round(length_s / HOP_S)
+    right: list[float] = []
+    wrong: list[float] = []
     for number, pair in enumerate(pairs):
         for step in (0, 1):
             video = pairs[(number + step) % len(pairs)].video

@@ -3,10 +3,10 @@
 PP-OCRv4's detection network (Liao et al., "Real-time scene text detection with
 differentiable binarization", AAAI 2020), run straight through onnxruntime on small
 pictures: the package's own pipeline enlarges every picture to 736 pixels and goes on to
-read the letters, of which only the area is wanted. The package's own rule makes boxes of
-the network's map.
+read the letters, of which only the area is wanted.
 """
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ MULTIPLE = 32
 LONGER_SIDE = 480
 # The package's configuration.
 PIXEL_THRESHOLD, BOX_THRESHOLD, UNCLIP_RATIO, MAX_BOXES = 0.3, 0.5, 1.6, 1000
+SMALLEST_SIDE = 3
 THREADS = 2
 
 
@@ -37,14 +38,15 @@ class RapidOcr:
     layout = "bgr24"
 
     def __init__(self, home: ModelHome) -> None:
-        path = package_folder("rapidocr_onnxruntime") / MODEL
+        path = _weights()
         try:
+            import cv2
             import onnxruntime
-            from rapidocr_onnxruntime.ch_ppocr_det.utils import DBPostProcess
         except ImportError as error:
             raise StopRun(
                 f"rapidocr needs {error.name}; run: pip install 'symmv-builder[crawl]'"
             ) from error
+        self._cv2: Any = cv2
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = THREADS
         try:
@@ -55,20 +57,11 @@ class RapidOcr:
             # onnxruntime raises its own classes, which derive from Exception alone.
             raise StopRun(f"rapidocr's network does not load from {path}: {error}") from error
         self._input = self._session.get_inputs()[0].name
-        self._boxes: Any = DBPostProcess(
-            thresh=PIXEL_THRESHOLD,
-            box_thresh=BOX_THRESHOLD,
-            max_candidates=MAX_BOXES,
-            unclip_ratio=UNCLIP_RATIO,
-            use_dilation=True,
-            score_mode="fast",
-        )
 
     @classmethod
     def identify(cls, home: ModelHome) -> ModelIdentity:
-        weights = package_folder("rapidocr_onnxruntime") / MODEL
-        version = package_version("rapidocr-onnxruntime")
-        return ModelIdentity("rapidocr", version, hash_files([weights]))
+        weights = hash_files([_weights()])
+        return ModelIdentity("rapidocr", package_version("rapidocr-onnxruntime"), weights)
 
     @classmethod
     def about(cls) -> About:
@@ -82,13 +75,42 @@ class RapidOcr:
 
     def text_mask(self, picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Which pixels of a picture, BGR ``[h, w, 3]`` of `size`, lie in lines of text."""
-        import cv2
-
-        height, width = picture.shape[:2]
         given = (picture.astype(np.float32) / 127.5 - 1.0).transpose(2, 0, 1)[None]
         [answer] = self._session.run(None, {self._input: np.ascontiguousarray(given)})
-        boxes, _ = self._boxes(answer, (height, width))
-        mask = np.zeros((height, width), np.uint8)
-        for box in boxes:
-            cv2.fillPoly(mask, [np.asarray(box, dtype=np.int32)], 1)
+        likely = np.asarray(answer[0, 0], dtype=np.float32)
+        mask = np.zeros(picture.shape[:2], np.uint8)
+        cores = (likely > PIXEL_THRESHOLD).astype(np.uint8)
+        outlines, _ = self._cv2.findContours(
+            cores, self._cv2.RETR_LIST, self._cv2.CHAIN_APPROX_SIMPLE
+        )
+        for outline in outlines[:MAX_BOXES]:
+            self._fill(mask, likely, self._cv2.minAreaRect(outline))
         return mask.astype(np.bool_)
+
+    def _fill(self, mask: NDArray[np.uint8], likely: NDArray[np.float32], core: Any) -> None:
+        """Mark the line around a core, if the network is sure enough of it.
+
+        The network is trained on lines shrunk by a share of their area over their outline;
+        here they are let out again.
+        """
+        centre, (across, down), angle = core
+        if min(across, down) < SMALLEST_SIDE:
+            return
+        inside = np.zeros_like(mask)
+        self._cv2.fillPoly(inside, [np.rint(self._cv2.boxPoints(core)).astype(np.int32)], 1)
+        if not inside.any() or likely[inside > 0].mean() < BOX_THRESHOLD:
+            return
+        out = across * down * UNCLIP_RATIO / (2.0 * (across + down))
+        line = self._cv2.boxPoints((centre, (across + 2 * out, down + 2 * out), angle))
+        self._cv2.fillPoly(mask, [np.rint(line).astype(np.int32)], 1)
+
+
+def _weights() -> Path:
+    """The detector's network inside the package, which is not imported."""
+    try:
+        return package_folder("rapidocr_onnxruntime") / MODEL
+    except StopRun:
+        raise StopRun(
+            "rapidocr-onnxruntime is not installed; run: "
+            "pip install --no-deps rapidocr-onnxruntime==1.4.4"
+        ) from None

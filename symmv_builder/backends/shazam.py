@@ -34,7 +34,7 @@ class Shazam:
     excerpt_s = 12.0
 
     def __init__(self, home: ModelHome) -> None:
-        package_version("shazamio")
+        _version()
         self._service = home.paths.get("shazam", SERVICE).rstrip("/")
         parts = urlsplit(self._service)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -42,7 +42,7 @@ class Shazam:
 
     @classmethod
     def identify(cls, home: ModelHome) -> ModelIdentity:
-        return ModelIdentity("shazam", package_version("shazamio"), "")
+        return ModelIdentity("shazam", _version(), "")
 
     @classmethod
     def about(cls) -> About:
@@ -106,6 +106,15 @@ class _Client:
         if not isinstance(answer, dict):
             raise RetryLater("Shazam's answer is not a JSON object", WAIT_S)
         return answer
+
+
+def _version() -> str:
+    try:
+        return package_version("shazamio")
+    except StopRun:
+        raise StopRun(
+            "shazamio is not installed; run: pip install 'symmv-builder[crawl]'"
+        ) from None
 
 
 def _wave(samples: NDArray[np.float32], rate_hz: int) -> bytes:

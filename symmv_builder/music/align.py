@@ -15,10 +15,10 @@ authors did by hand (Zhuo et al. 2023, section 3.1) becomes a number.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter1d
 
 from symmv_builder.backends.pyav import read_sound
 from symmv_builder.errors import Reason, RejectEntry
@@ -93,12 +93,12 @@ def chroma_features(samples: _Single, *, hop_s: float) -> _Single:
     """Chroma of mono samples at 12 kHz, ``[n, 12]``: centred, of length 1 (0 in silence)."""
     bands = _semitone_bands(samples)
     # The level of ten seconds, so that quiet verses count as loud choruses do.
-    power = uniform_filter1d(np.square(bands).mean(axis=1), _LEVEL_FRAMES)
+    power = _moving_mean(np.square(bands).mean(axis=1), _LEVEL_FRAMES)
     floor = 1e-3 * np.sqrt(power.max(initial=0.0)) + 1e-9
-    level = np.maximum(np.sqrt(np.maximum(power, 0.0)), floor)
+    level = np.maximum(np.sqrt(power), floor)
     compressed = np.log1p(_COMPRESSION * bands / level[:, None])
     # Partials stand out of their neighbours; a drum is as loud in all of them.
-    broad = uniform_filter1d(compressed, _BANDS_APART, axis=1)
+    broad = _moving_mean(compressed, _BANDS_APART)
     peaks = np.maximum(compressed - broad, 0.0).astype(np.float64)
     peaks = (1.0 - _ONSET_SHARE) * peaks + _ONSET_SHARE * _ONSET_GAIN * _risen(peaks)
     classes = (np.arange(_LOWEST, _HIGHEST + 1) % 12)[:, None] == np.arange(12)
@@ -112,6 +112,14 @@ def chroma_features(samples: _Single, *, hop_s: float) -> _Single:
     # Frames with little to say weigh less than 1.
     least = 0.25 * length.mean() + 1e-9 if len(length) else 1.0
     return np.asarray(centred / np.maximum(length, least), dtype=np.float32)
+
+
+def _moving_mean(values: NDArray[np.floating[Any]], width: int) -> Floats:
+    """Mean of `width` (odd) neighbours along the last axis, which is mirrored at its ends."""
+    sides = [(0, 0)] * (values.ndim - 1)
+    padded = np.pad(values, [*sides, (width // 2, width // 2)], mode="symmetric")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, width, axis=-1)
+    return np.asarray(windows.mean(axis=-1, dtype=np.float64))
 
 
 def _risen(bands: Floats) -> Floats:

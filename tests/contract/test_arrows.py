@@ -11,6 +11,7 @@ Trees = dict[str, ast.Module]
 
 EDGE = {"dask", "distributed", "flows", "prefect", "prefect_dask", "prefect_ray", "ray"}
 OUTSIDE_TOOLS = {
+    "aiohttp",
     "av",
     "basic_pitch",
     "beat_this",
@@ -28,9 +29,11 @@ OUTSIDE_TOOLS = {
     "open_clip",
     "piano_transcription_inference",
     "pretty_midi",
+    "rapidocr_onnxruntime",
     "safetensors",
     "scenedetect",
     "shazamio",
+    "shazamio_core",
     "skvideo",
     "soundfile",
     "soxr",

@@ -1,0 +1,105 @@
+"""How well the piano screen tells pianos from what only resembles them, with transcribed notes.
+
+    python benchmarks/solo_piano.py FOLDER [SONGS] [RECORDING ...]
+
+From FOLDER's MIDI files (SONGS of them, 4 by default) 15 s each are rendered by the piano, by
+other instruments, by a piano with drums and by a piano with a singer, transcribed by transkun,
+and measured. RECORDINGS are measured too. Transcribing takes half of real time and more.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmv_builder.backends import ModelHome, load
+from symmv_builder.backends.midi import read_notes
+from symmv_builder.backends.pyav import read_sound
+from symmv_builder.backends.pyav_encode import write_sound
+from symmv_builder.backends.tinysoundfont import render
+from symmv_builder.errors import RejectEntry
+from symmv_builder.music.piano_share import piano_share
+from symmv_builder.records import FeatureTrack, Notes
+from symmv_builder.screen import screen_piano
+
+START_S, SECONDS = 30.0, 15.0
+PROGRAMS = {"organ": 19, "violin": 40, "strings": 48, "choir": 52, "flute": 73, "guitar": 25}
+SINGER = 53
+
+
+def excerpt(notes: Notes, lowest: int = 0) -> Notes:
+    kept = (notes.starts_s >= START_S) & (notes.starts_s < START_S + SECONDS)
+    kept &= notes.pitches >= lowest
+    starts, ends = notes.starts_s[kept] - START_S, notes.ends_s[kept] - START_S
+    return Notes(starts, ends, notes.pitches[kept], notes.velocities[kept])
+
+
+def sound(notes: Notes, program: int, rate_hz: int) -> NDArray[np.float32]:
+    whole = render(notes, rate_hz=rate_hz, program=program)
+    made = np.zeros((round(SECONDS * rate_hz), 2), np.float32)
+    made[: len(whole)] = whole[: len(made)]
+    return made
+
+
+def drums(rate_hz: int, beat_s: float = 0.27) -> NDArray[np.float32]:
+    """Noise on every half beat, in turn long and short."""
+    rng, made = np.random.default_rng(0), np.zeros((round(SECONDS * rate_hz), 2), np.float32)
+    time_s = np.arange(rate_hz // 5) / rate_hz
+    for number, start_s in enumerate(np.arange(0.0, SECONDS - 0.3, beat_s)):
+        hit = rng.normal(size=len(time_s)) * np.exp(-time_s * (18 if number % 2 else 40))
+        start = round(start_s * rate_hz)
+        made[start : start + len(hit)] += 0.25 * hit[:, None].astype(np.float32)
+    return made
+
+
+def examples(path: Path, rate_hz: int) -> dict[str, NDArray[np.float32]]:
+    """What is played of one song, by name."""
+    notes = read_notes(path)
+    part, voice = excerpt(notes), excerpt(notes, lowest=64)
+    piano = sound(part, 0, rate_hz)
+    held = {name: sound(part, program, rate_hz) for name, program in PROGRAMS.items()}
+    singer = sound(voice, SINGER, rate_hz)
+    return {
+        "piano": piano,
+        **held,
+        "piano and drums": 0.6 * piano + drums(rate_hz),
+        "piano and singer": 0.6 * (piano + singer),
+    }
+
+
+def totals(track: FeatureTrack) -> tuple[float, float]:
+    """Share of the whole that a piano accounts for, and what fading adds to it."""
+    fading, held, loud = track.values.astype(np.float64).T
+    share = float((fading * loud).sum() / loud.sum())
+    return share, share - float((held * loud).sum() / loud.sum())
+
+
+def main() -> None:
+    model = load("piano", "transkun", ModelHome())
+    paths = sorted(Path(sys.argv[1]).rglob("*.mid"))[: int((sys.argv[2:] or ["4"])[0])]
+    made = [(p.stem, name, s) for p in paths for name, s in examples(p, model.rate_hz).items()]
+    for name in sys.argv[3:]:
+        whole = read_sound(Path(name), rate_hz=model.rate_hz, mono=model.mono).samples
+        made.append(
+            (Path(name).stem[:24], "recording", whole[: round(2 * SECONDS * model.rate_hz)])
+        )
+    print(f"{'song':26s} {'what plays':18s} share  fading  verdict")
+    with tempfile.TemporaryDirectory() as folder:
+        for song, name, samples in made:
+            path = Path(folder) / "music.wav"
+            write_sound(path, samples, model.rate_hz)
+            given = samples.mean(axis=1, keepdims=True) if model.mono else samples
+            track = piano_share(path, model.transcribe(given))
+            try:
+                screen_piano(track)
+                verdict = "piano"
+            except RejectEntry:
+                verdict = "turned away"
+            share, fading = totals(track)
+            print(f"{song:26s} {name:18s} {share:5.3f}  {fading:6.3f}  {verdict}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
