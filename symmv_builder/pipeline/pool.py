@@ -14,6 +14,7 @@ import time
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -35,6 +36,8 @@ class WorkerBug(Exception):
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _DEATHS_ALLOWED = 2
 _LEAVE_S = 5.0
+# The environment that a worker starts with is the process's own: one pool at a time sets it.
+_STARTING = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +45,19 @@ class Effort:
     """How hard to run; never part of a key.
 
     `workers` 0 runs in this process (for tests and debuggers: nothing can be killed then).
-    `patience_s` is the longest that one step may take on one entry.
+    `patience_s` is the longest that one step may take on one entry. `threads_each` is for
+    whoever runs several pools on one machine; 0 shares its cores among the workers of this.
     """
 
     workers: int = 1
     patience_s: float = 1800.0
+    threads_each: int = 0
 
     @property
     def threads(self) -> int:
         """Threads of each worker: it depends on the machine and the flag alone, because
         float sums depend on it and a resumed build must give the same bytes."""
-        return max(1, (os.cpu_count() or 1) // max(1, self.workers))
+        return self.threads_each or max(1, (os.cpu_count() or 1) // max(1, self.workers))
 
 
 @dataclass(slots=True)
@@ -121,21 +126,13 @@ class _Pool:
     def start(self) -> _Worker:
         context = mp.get_context("spawn")
         here, there = context.Pipe()
-        before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-        os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(self.effort.threads)))
-        try:
-            process = context.Process(
-                target=_serve,
-                args=(there, self.plan, self.root_url, self.load_model, os.getpid()),
-                daemon=True,
-            )
+        process = context.Process(
+            target=_serve,
+            args=(there, self.plan, self.root_url, self.load_model, os.getpid()),
+            daemon=True,
+        )
+        with _STARTING, _few_threads(self.effort.threads):
             process.start()
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    os.environ.pop(name, None)
-                else:
-                    os.environ[name] = value
         there.close()
         worker = _Worker(process, here)
         self.hand_out(worker)
@@ -146,7 +143,9 @@ class _Pool:
         worker.step = ""
         worker.since = time.monotonic()
         if worker.work:
-            worker.pipe.send(worker.work)
+            # One that died in the meantime is noticed, and its entry saved, by `bury`.
+            with suppress(ConnectionError):
+                worker.pipe.send(worker.work)
 
     def overdue(self, worker: _Worker) -> bool:
         return bool(worker.step) and time.monotonic() - worker.since > self.effort.patience_s
@@ -236,6 +235,21 @@ class _Pool:
             worker.process.join()
 
 
+@contextmanager
+def _few_threads(threads: int) -> Iterator[None]:
+    """Numeric libraries of processes that are started now use this many threads each."""
+    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(threads)))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
 def _tell_end(tell: Callable[[Event], None], outcome: Outcome) -> None:
     if outcome.rejection:
         by = outcome.rejection
@@ -250,7 +264,7 @@ def _serve(pipe: Connection, plan: Plan, root_url: str, load_model: LoadModel, p
     """A worker's life: take an entry, run it, say what became of it."""
     # Ctrl-C reaches the whole process group; the parent alone decides what happens then.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=leave_with, args=(parent,), daemon=True).start()
     root = Root(root_url)
     while True:
         try:
@@ -265,7 +279,7 @@ def _serve(pipe: Connection, plan: Plan, root_url: str, load_model: LoadModel, p
             pipe.send(traceback.format_exc())
 
 
-def _leave_with(parent: int) -> None:
+def leave_with(parent: int) -> None:
     """End this process soon after its parent was killed, whatever it is doing."""
     while os.getppid() == parent:
         time.sleep(0.5)
