@@ -14,7 +14,7 @@ from symmv_builder import datasets
 from symmv_builder.backends import Loader
 from symmv_builder.cli import options
 from symmv_builder.datasets.build import in_processes
-from symmv_builder.datasets.recipe import make_plan, with_models
+from symmv_builder.datasets.recipe import make_screening_plan, with_models
 from symmv_builder.errors import StopRun
 from symmv_builder.pipeline.pool import Effort
 from symmv_builder.report import tables
@@ -78,7 +78,7 @@ def crawl(
             new = crawling.discover_new(job, full=full)
             touched = crawling.work_off(job, most=most)
             if screen:
-                plan = propose.screening_plan(make_plan(recipe, settings.home))
+                plan = make_screening_plan(recipe, settings.home)
                 loader = Loader(settings.home)
                 run = in_processes(plan, job.store, loader, effort=effort, tell=job.tell)
                 propose.screen_fetched(job, plan, run, loader)

@@ -1,8 +1,8 @@
 """From fetched recordings to entries: screened, identified, proposed, promoted by a person.
 
-Screening runs the recipe itself, as far as its last test; what it makes is found again
-when the entry is built. A proposal becomes an entry when somebody says so, one by one or
-above a score, and stands then in `entries.jsonl`, one line an entry, for a diff.
+What screening makes is found again when the entry is built. A proposal becomes an entry
+when somebody says so, one by one or above a score, and stands then in `entries.jsonl`, one
+line an entry, for a diff.
 """
 
 import unicodedata
@@ -48,16 +48,10 @@ def song_id_of(artist: str, title: str) -> str:
     return identifier("-".join(name.split()))
 
 
-def screening_plan(plan: Plan) -> Plan:
-    """The plan as far as its last screen: what must be made before a person is asked."""
-    last = max(n for n, use in enumerate(plan.uses) if use.step.name.startswith("screen"))
-    return Plan(plan.dataset, plan.uses[: last + 1], plan.models)
-
-
 def screen_fetched(crawl: Crawl, plan: Plan, run: Run, load_model: LoadModel) -> int:
     """Screen every fetched item, identify those that pass, propose them; how many.
 
-    `plan` is a `screening_plan`, and `run` does its work.
+    `plan` is one of `recipe.make_screening_plan`, and `run` does its work.
     """
     fetched = {
         entry_id_of(item.source): item

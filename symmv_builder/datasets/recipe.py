@@ -16,13 +16,16 @@ class Recipe:
     """A dataset as code; all of it enters the keys of what it makes.
 
     `pairs` says whether an entry is made of two recordings (a cover and a video) or of
-    one that is both. `shares` are the proportions of the splits.
+    one that is both. `shares` are the proportions of the splits. `screening` is what a pair
+    out of a crawl must pass before it is proposed; what it has in common with `uses` is
+    made once.
     """
 
     name: str
     uses: tuple[Use, ...]
     shares: Mapping[str, int]
     pairs: bool
+    screening: tuple[Use, ...] = ()
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -34,22 +37,28 @@ def with_models(recipe: Recipe, choices: Mapping[str, str]) -> Recipe:
 
     ``clip=untrained`` stands for the untrained model of the recipe's own width.
     """
-    slots = {use.step.slot for use in recipe.uses if use.step.slot}
+    slots = {use.step.slot for use in (*recipe.uses, *recipe.screening) if use.step.slot}
     unknown = sorted(set(choices) - slots)
     if unknown:
         raise StopRun(
             f"{recipe.name} has no model slot {', '.join(unknown)}; it has: "
             f"{', '.join(sorted(slots))}"
         )
-    uses = []
-    for use in recipe.uses:
-        choice = choices.get(use.step.slot or "")
-        if choice == "untrained":
-            choice = f"untrained-{_semantic_width(recipe)}"
-        if choice is not None:
-            backends.backend_class(use.step.slot or "", choice)
-        uses.append(replace(use, model=choice or use.model))
-    return replace(recipe, uses=tuple(uses))
+    return replace(
+        recipe,
+        uses=tuple(_with_model(recipe, use, choices) for use in recipe.uses),
+        screening=tuple(_with_model(recipe, use, choices) for use in recipe.screening),
+    )
+
+
+def _with_model(recipe: Recipe, use: Use, choices: Mapping[str, str]) -> Use:
+    choice = choices.get(use.step.slot or "")
+    if choice is None:
+        return use
+    if choice == "untrained":
+        choice = f"untrained-{_semantic_width(recipe)}"
+    backends.backend_class(use.step.slot or "", choice)
+    return replace(use, model=choice)
 
 
 def _semantic_width(recipe: Recipe) -> int:
@@ -62,10 +71,19 @@ def make_plan(recipe: Recipe, home: ModelHome) -> Plan:
 
     `StopRun` where weights are not to be had: before anything is done, not in the middle.
     """
-    wanted = {(use.step.slot, use.model) for use in recipe.uses if use.step.slot and use.model}
+    return _plan(recipe.name, recipe.uses, home)
+
+
+def make_screening_plan(recipe: Recipe, home: ModelHome) -> Plan:
+    """What a pair out of a crawl goes through before a person is asked; as `make_plan`."""
+    return _plan(recipe.name, recipe.screening, home)
+
+
+def _plan(name: str, uses: tuple[Use, ...], home: ModelHome) -> Plan:
+    wanted = {(use.step.slot, use.model) for use in uses if use.step.slot and use.model}
     models = {
         (slot, name): backends.backend_class(slot, name).identify(home)
         for slot, name in sorted(wanted)
         if slot and name
     }
-    return Plan(recipe.name, recipe.uses, models)
+    return Plan(name, uses, models)
