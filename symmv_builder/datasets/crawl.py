@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,6 +31,7 @@ from symmv_builder.storage.items import Item, Items, entry_id_of
 from symmv_builder.storage.store import Store
 
 Tell = Callable[[Event], None]
+_BATCH = 50
 NETWORK_STATES = (states.FOUND, states.PARSED, states.MATCHED)
 
 
@@ -124,9 +126,11 @@ def discover_new(crawl: Crawl, *, full: bool = False) -> int:
     new = 0
     for source in crawl.sources:
         origin = origin_of(source)
+        listings = iter(_list(crawl, source, full=full or origin not in passed))
         try:
-            for listing in _list(crawl, source, full=full or origin not in passed):
-                new += crawl.items.add([Item(dataset, listing, origin)])
+            # What came before a source broke off is kept: batches, not one big transaction.
+            while batch := list(islice(listings, _BATCH)):
+                new += crawl.items.add([Item(dataset, listing, origin) for listing in batch])
         except SessionBlocked as error:
             open_breaker(crawl, error)
             break
