@@ -168,7 +168,9 @@ class Completeness:
         self._limits = limits
         stated = STATED & set(container.format.name.split(","))
         self._stated_s = (container.duration or 0) / av.time_base if stated else 0.0
-        self._start_s = (container.start_time or 0) / av.time_base
+        # Some containers count their length from zero, some from their start: a late start
+        # takes nothing off, so that nothing whole is called short.
+        self._start_s = min(0.0, (container.start_time or 0) / av.time_base)
         self._end_s = 0.0
         self._good = self._bad = 0
 
