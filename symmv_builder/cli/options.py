@@ -1,12 +1,12 @@
 """Options that several commands share, and the settings behind them."""
 
-import os
 from typing import Annotated
 
 import typer
 
 from symmv_builder import datasets
 from symmv_builder.errors import StopRun
+from symmv_builder.pipeline import pool
 from symmv_builder.settings import Settings, read_settings
 
 Root = Annotated[
@@ -49,8 +49,8 @@ Workers = Annotated[
     ),
 ]
 
-# What one worker needs at its widest: a transcription model and a decoded recording.
-_WORKER_BYTES = 3 * 2**30
+
+default_workers = pool.default_workers
 
 
 def settings(root: str | None) -> Settings:
@@ -68,9 +68,3 @@ def choices(models: list[str] | None, clip: str | None) -> dict[str, str]:
     if clip:
         chosen["clip"] = clip
     return chosen
-
-
-def default_workers() -> int:
-    """One worker a core, fewer where memory is short."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return max(1, min(os.cpu_count() or 1, memory // _WORKER_BYTES))

@@ -38,6 +38,8 @@ _DEATHS_ALLOWED = 2
 _LEAVE_S = 5.0
 # The environment that a worker starts with is the process's own: one pool at a time sets it.
 _STARTING = threading.Lock()
+# What one worker needs at its widest: a transcription model and a decoded recording.
+_WORKER_BYTES = 3 * 2**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,12 @@ class Effort:
         """Threads of each worker: it depends on the machine and the flag alone, because
         float sums depend on it and a resumed build must give the same bytes."""
         return self.threads_each or max(1, (os.cpu_count() or 1) // max(1, self.workers))
+
+
+def default_workers() -> int:
+    """One worker a core, fewer where memory is short."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1, min(os.cpu_count() or 1, memory // _WORKER_BYTES))
 
 
 @dataclass(slots=True)

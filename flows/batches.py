@@ -1,0 +1,173 @@
+"""Work in batches: one task of Prefect's for some entries, which gives back their outcomes.
+
+A task gets what a batch is (ids, contents, a plan) and where the data root is; recordings
+and features never pass through Prefect. Each task works in a child process of its own, which
+a hostile file may kill. A worker that dies takes nothing with it: what it had made is stored,
+and its batch is given out again, one entry at a time.
+"""
+
+import json
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from queue import SimpleQueue
+from typing import Any
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import PrefectFuture
+from prefect.task_runners import TaskRunner
+
+from flows.artifacts import log_events
+from flows.edge import RETRY_DELAYS_S, Place, gpu_slot, only_later, stopping
+from symmv_builder.backends import Loader, ModelHome, backend_class
+from symmv_builder.datasets.build import Run
+from symmv_builder.errors import RetryLater, StopRun
+from symmv_builder.pipeline.keys import Plan, Work
+from symmv_builder.pipeline.pool import Effort, run_entries
+from symmv_builder.pipeline.run import Outcome
+from symmv_builder.records import Rejection
+from symmv_builder.settings import read_settings
+from symmv_builder.storage.ledger import Result
+from symmv_builder.storage.root import Root
+
+_DEATHS_ALLOWED = 3
+_MOST_WAITING = 256
+
+
+@task(
+    name="build a batch",
+    tags=["gpu"],
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=len(RETRY_DELAYS_S),
+    retry_delay_seconds=RETRY_DELAYS_S,
+    retry_condition_fn=only_later,
+)
+@stopping
+def build_batch(
+    plan: Plan, works: Sequence[Work], root_url: str, home: ModelHome, effort: Effort
+) -> list[dict[str, Any]]:
+    """Bring a batch of entries as far as they go; their outcomes as plain data."""
+    home = own_home(home)
+    check_models(plan, home)
+    # Dask starts its workers as daemons, which may have no children lest these stay behind.
+    # Ours leave by themselves when their parent does.
+    multiprocessing.current_process().daemon = False
+    tell = log_events(get_run_logger())
+    with gpu_slot(home.device):
+        outcomes = run_entries(works, plan, root_url, Loader(home), effort=effort, tell=tell)
+        return [to_plain(outcome) for outcome in outcomes]
+
+
+def own_home(home: ModelHome) -> ModelHome:
+    """Where models are on this machine: as its own environment says, else as on the flow's."""
+    mine = read_settings().home
+    device = mine.device if "SYMMV_DEVICE" in os.environ else home.device
+    return ModelHome(device, home.precision, {**home.paths, **mine.paths})
+
+
+def check_models(plan: Plan, home: ModelHome) -> None:
+    """`StopRun` where this machine has other weights than the plan: keys would lie."""
+    for (slot, name), planned in plan.models.items():
+        found = backend_class(slot, name).identify(home)
+        if found != planned:
+            raise StopRun(
+                f"the worker on {os.uname().nodename} has another {name} than the flow "
+                f"({found.version}, {found.weights_sha256[:12]}; planned: {planned.version}, "
+                f"{planned.weights_sha256[:12]}); give both the same package and weights"
+            )
+
+
+def to_plain(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as JSON has it."""
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(outcome)))
+    return plain
+
+
+def from_plain(plain: dict[str, Any]) -> Outcome:
+    rejection = plain["rejection"]
+    return Outcome(
+        plain["entry_id"],
+        tuple(Result(**result) for result in plain["results"]),
+        Rejection(**rejection) if rejection else None,
+        plain["retry"],
+    )
+
+
+def everywhere(root: Root) -> str:
+    """The data root as a worker in another folder finds it."""
+    return root.path("").rstrip("/") if root.is_local else root.url
+
+
+@dataclass(slots=True)
+class _Batch:
+    works: tuple[Work, ...]
+    deaths: int = 0
+
+
+def in_tasks(
+    plan: Plan, root: Root, home: ModelHome, place: Place, *, batch_size: int, patience_s: float
+) -> Run:
+    """The way to run works as tasks of Prefect's, for `datasets.build.build`."""
+    # Where workers' threads may not start children (`workers=0`) nothing could be killed, so
+    # every task has one child, and the runner says how many tasks there are at once.
+    effort = Effort(workers=1, patience_s=patience_s, threads_each=place.threads_each)
+
+    def run(works: Sequence[Work]) -> Iterator[Outcome]:
+        batches = deque(
+            _Batch(tuple(works[start : start + batch_size]))
+            for start in range(0, len(works), batch_size)
+        )
+        while batches:
+            # A pool of processes that has lost one takes no more work: each round has its own.
+            with place.open() as runner, place.asking(home.device):
+                fixed = {"plan": plan, "root_url": everywhere(root), "home": home, "effort": effort}
+                yield from _round(runner, batches, fixed, place.deaths)
+
+    return run
+
+
+def _round(
+    runner: TaskRunner[Any],
+    batches: deque[_Batch],
+    fixed: dict[str, Any],
+    deaths: tuple[type[BaseException], ...],
+) -> Iterator[Outcome]:
+    """Submit batches, give outcomes as they come; ends early where the runner is of no more use."""
+    running: dict[Any, _Batch] = {}
+    ended: SimpleQueue[PrefectFuture[Any]] = SimpleQueue()
+    is_broken = False
+    while running or (batches and not is_broken):
+        while batches and len(running) < _MOST_WAITING and not is_broken:
+            batch = batches.popleft()
+            try:
+                future = runner.submit(build_batch, {**fixed, "works": batch.works})
+            except deaths:
+                batches.appendleft(batch)
+                is_broken = True
+                break
+            running[future.task_run_id] = batch
+            future.add_done_callback(ended.put)
+        if not running:
+            break
+        future = ended.get()
+        batch = running.pop(future.task_run_id)
+        try:
+            yield from map(from_plain, future.result())
+        except RetryLater as error:
+            yield from (Outcome(work.entry_id, retry=str(error)) for work in batch.works)
+        except deaths as error:
+            yield from _bury(batch, batches, error)
+
+
+def _bury(batch: _Batch, batches: deque[_Batch], error: BaseException) -> Iterator[Outcome]:
+    """Give a dead worker's entries out again, one by one, until that has happened too often."""
+    deaths = batch.deaths + 1
+    if deaths < _DEATHS_ALLOWED:
+        batches.extend(_Batch((work,), deaths) for work in batch.works)
+        return
+    for work in batch.works:
+        yield Outcome(work.entry_id, retry=f"{deaths} workers died of it ({error})")

@@ -1,0 +1,220 @@
+"""Build a dataset as a flow: the same work as `symmv build`, given out as tasks.
+
+    python -m flows.build symmv --from recordings --runner dask --address tcp://host:8786
+
+The flow's own process reads and writes the ledger and writes the shards; workers need the
+data root, on a shared path or a bucket, and the models, and nothing else.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, get_run_logger
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from flows import artifacts
+from flows.artifacts import Progress
+from flows.batches import in_tasks
+from flows.edge import RUNNERS, Place, set_up_limits, stopping
+from symmv_builder import datasets
+from symmv_builder.backends import Loader, ModelHome
+from symmv_builder.crawl.folder import find_entries
+from symmv_builder.datasets.build import Run, Summary, in_processes, take_in
+from symmv_builder.datasets.build import build as build_dataset
+from symmv_builder.datasets.recipe import Recipe, make_plan, with_models
+from symmv_builder.errors import StopRun
+from symmv_builder.pipeline.keys import Plan, Work
+from symmv_builder.pipeline.pool import Effort
+from symmv_builder.pipeline.run import Outcome
+from symmv_builder.settings import read_settings
+from symmv_builder.storage.store import Store
+
+BATCH_SIZE = 16
+PATIENCE_S = 1800.0
+
+
+@flow(name="build", persist_result=False)
+@stopping
+def build(
+    dataset: str,
+    folder: str | None = None,
+    root: str | None = None,
+    runner: str = "threads",
+    address: str | None = None,
+    workers: int | None = None,
+    batch_size: int = BATCH_SIZE,
+    patience_s: float = PATIENCE_S,
+    models: dict[str, str] | None = None,
+) -> State[dict[str, Any]]:
+    """Bring every entry of a dataset to its end and write its shards.
+
+    `models` maps a slot to a backend's name; what else depends on the machine is read from
+    its environment. Ends as `Unfinished` where entries wait for another run.
+    """
+    settings = read_settings(root=root)
+    recipe = with_models(datasets.recipe(dataset), models or {})
+    place = Place(runner, address, workers)
+    store = settings.open_store()
+    plan = make_plan(recipe, settings.home)
+    if folder:
+        _take_in(store, recipe, Path(folder))
+    summary = build_with(
+        recipe, plan, store, settings.home, place, batch_size=batch_size, patience_s=patience_s
+    )
+    said, plain = sentence(summary), asdict(summary)
+    if summary.unfinished:
+        return Completed(name="Unfinished", message=f"{said}; the next run goes on", data=plain)
+    return Completed(message=said, data=plain)
+
+
+def sentence(summary: Summary) -> str:
+    start = "nothing to do: " if summary.up_to_date else ""
+    return (
+        f"{start}{summary.dataset}: {summary.made} made, {summary.rejected} rejected, "
+        f"{summary.unfinished} unfinished; {len(summary.shards)} shards"
+    )
+
+
+def _take_in(store: Store, recipe: Recipe, folder: Path) -> None:
+    logger = get_run_logger()
+    found = find_entries(folder, recipe.name, pairs=recipe.pairs)
+    for path in found.unpaired:
+        logger.warning("%s has no partner and is left out", artifacts.one_line(str(path)))
+    new = take_in(store, found, recipe.name, artifacts.log_events(logger))
+    logger.info("%d new entries", new)
+
+
+def build_with(
+    recipe: Recipe,
+    plan: Plan,
+    store: Store,
+    home: ModelHome,
+    place: Place,
+    *,
+    batch_size: int = BATCH_SIZE,
+    patience_s: float = PATIENCE_S,
+) -> Summary:
+    """A build by tasks, within a flow's run, with its progress and its artifacts."""
+    tell = artifacts.log_events(get_run_logger())
+    progress = Progress(f"build-{recipe.name}", f"entries of {recipe.name}")
+    run = runner_of(plan, store, home, place, batch_size=batch_size, patience_s=patience_s)
+    summary = build_dataset(
+        recipe,
+        plan,
+        store,
+        counted(run, progress.advance),
+        tell=tell,
+        expect=progress.expect,
+    )
+    progress.end()
+    _show(store, summary)
+    return summary
+
+
+def runner_of(
+    plan: Plan, store: Store, home: ModelHome, place: Place, *, batch_size: int, patience_s: float
+) -> Run:
+    """Who does the works of a plan: processes of this machine, or tasks at a place."""
+    if batch_size < 1:
+        raise StopRun(f"a batch has at least one entry, not {batch_size}")
+    set_up_limits()
+    if place.runner == "local":
+        effort = Effort(place.at_once, patience_s)
+        tell = artifacts.log_events(get_run_logger())
+        return in_processes(plan, store, Loader(home), effort=effort, tell=tell)
+    return in_tasks(plan, store.root, home, place, batch_size=batch_size, patience_s=patience_s)
+
+
+def counted(run: Run, count: Callable[[], object]) -> Run:
+    """The same, with a word about every outcome."""
+
+    def counting(works: Sequence[Work]) -> Iterator[Outcome]:
+        for outcome in run(works):
+            count()
+            yield outcome
+
+    return counting
+
+
+def _show(store: Store, summary: Summary) -> None:
+    name = summary.dataset
+    results = store.ledger.results(name)
+    artifacts.show_table(
+        f"build-{name}-rejections", artifacts.rejections(results), "turned away, by reason"
+    )
+    artifacts.show_table(
+        f"build-{name}-throughput", artifacts.throughput(results), "what each step cost"
+    )
+    facts = {
+        "made": summary.made,
+        "rejected": summary.rejected,
+        "unfinished": summary.unfinished,
+        "shards": len(summary.shards),
+        "bytes": sum(shard.size_bytes for shard in summary.shards),
+    }
+    markdown = artifacts.page(name, facts, [artifacts.rejected_examples(results)])
+    artifacts.show_page(f"build-{name}", markdown, "the dataset as it stands")
+
+
+def parser(program: str, about: str) -> argparse.ArgumentParser:
+    """The options that building and crawling share."""
+    found = argparse.ArgumentParser(prog=f"python -m {program}", description=about)
+    found.add_argument("dataset", help=f"one of {', '.join(datasets.NAMES)}")
+    found.add_argument("--root", help="data root, a folder or an fsspec url")
+    found.add_argument("--runner", choices=RUNNERS, default="threads")
+    found.add_argument("--address", help="of a running Dask or Ray cluster")
+    found.add_argument("--workers", type=int, help="tasks at once on this machine")
+    found.add_argument("--batch-size", type=int, default=BATCH_SIZE, help="entries a task")
+    found.add_argument("--clip", help="short for --model clip=NAME")
+    found.add_argument("--model", action="append", default=[], metavar="SLOT=NAME")
+    return found
+
+
+def chosen_models(arguments: argparse.Namespace) -> dict[str, str]:
+    """Slot to backend name out of ``--model`` and ``--clip``."""
+    pairs = [text.partition("=")[::2] for text in arguments.model]
+    if any(not slot or not name for slot, name in pairs):
+        sys.exit("--model should look like SLOT=NAME, as in piano=transkun")
+    return dict(pairs) | ({"clip": arguments.clip} if arguments.clip else {})
+
+
+def finish(state: State[Any]) -> int:
+    """A run's last line and its exit code: as `symmv`, 1 where work is left and 2 for `Stopped`."""
+    sys.stderr.flush()
+    if state.is_completed():
+        sys.stdout.write(f"{state.message}\n")
+        return int(state.name == "Unfinished")
+    sys.stderr.write(f"{state.name}: {state.message}\n")
+    return 2 if state.name == "Stopped" else 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parser("flows.build", "Build a dataset with Prefect.")
+    options.add_argument("--from", dest="folder", help="take in the recordings of this folder")
+    options.add_argument("--patience", type=float, default=PATIENCE_S, help="seconds a step")
+    given = options.parse_args(arguments)
+    state = build(
+        given.dataset,
+        folder=given.folder,
+        root=given.root,
+        runner=given.runner,
+        address=given.address,
+        workers=given.workers,
+        batch_size=given.batch_size,
+        patience_s=given.patience,
+        models=chosen_models(given),
+        return_state=True,
+    )
+    return finish(state)
+
+
+if __name__ == "__main__":
+    # Workers must find the tasks under the module's own name, not under that of a program.
+    from flows.build import main as run_main
+
+    sys.exit(run_main())

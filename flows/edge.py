@@ -1,0 +1,207 @@
+"""Where Prefect and the package meet: states, limits, runners.
+
+The three errors of the package become three things that a person sees in Prefect.
+`RetryLater` is tried again after a while, and nothing else ever is. `StopRun` ends the run
+as `Stopped` with its one line. A rejection is no failure: it is part of an outcome. Anything
+else is a bug, and Prefect shows its traceback.
+"""
+
+import functools
+import importlib
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, CancelledError
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeVar
+
+import httpx
+from prefect import get_client
+from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
+from prefect.client.schemas.objects import State
+from prefect.concurrency.sync import concurrency, rate_limit
+from prefect.exceptions import CrashedRun, ObjectNotFound
+from prefect.states import Failed
+from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
+
+from symmv_builder.errors import RetryLater, StopRun
+from symmv_builder.pipeline.pool import default_workers
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+RUNNERS = ("local", "threads", "processes", "dask", "ray")
+RETRY_DELAYS_S = [10.0, 30.0, 90.0]
+
+# Slots and how long one is kept at most. Prefect's server forgets in a restart who held what;
+# a slot that decays comes back by itself, where a lost one would stop the flows for good.
+_LIMITS = {"network": (1, 3600.0), "gpu": (1, 4 * 3600.0)}
+_RATE = "network-rate"
+
+
+def stopping(work: Callable[P, R]) -> Callable[P, R | State[Any]]:
+    """End a flow or a task as `Stopped`, and not as crashed, where the package says `StopRun`."""
+
+    @functools.wraps(work)
+    def run(*arguments: P.args, **named: P.kwargs) -> R | State[Any]:
+        try:
+            return work(*arguments, **named)
+        except StopRun as error:
+            return Failed(name="Stopped", message=str(error), data=error)
+
+    return run
+
+
+def only_later(task: Any, run: Any, state: State[Any]) -> bool:
+    """Whether a failed task is worth another try."""
+    try:
+        state.result(raise_on_failure=True, _sync=True)  # type: ignore[call-overload]
+    except RetryLater:
+        return True
+    except Exception:  # noqa: BLE001 (asked what it is, not handled: the task's state keeps it)
+        return False
+    return False
+
+
+def set_up_limits(*, items_an_hour: int | None = None) -> None:
+    """Make the limits that are not there; those that a person changed stay as they are.
+
+    `items_an_hour` is for crawls: how many recordings all of them together take up, after a
+    small start.
+    """
+    with get_client(sync_client=True) as client:
+        for name, (slots, longest_s) in _LIMITS.items():
+            try:
+                client.read_global_concurrency_limit_by_name(name)
+            except ObjectNotFound:
+                client.create_global_concurrency_limit(
+                    GlobalConcurrencyLimitCreate(
+                        name=name, limit=slots, slot_decay_per_second=slots / longest_s
+                    )
+                )
+        if items_an_hour is not None:
+            client.upsert_global_concurrency_limit_by_name(
+                _RATE,
+                limit=max(1, items_an_hour // 20),
+                slot_decay_per_second=items_an_hour / 3600,
+            )
+
+
+@contextmanager
+def slot(name: str) -> Iterator[None]:
+    """Hold one slot of a limit; a server that goes away meanwhile does not end the work."""
+    held = concurrency(name, strict=True, raise_on_lease_renewal_failure=False)
+    with _server_away():
+        held.__enter__()
+    try:
+        yield
+    finally:
+        # Where the slot cannot be given back, it decays.
+        with suppress(httpx.HTTPError):
+            held.__exit__(None, None, None)
+
+
+def gpu_slot(device: str) -> AbstractContextManager[None]:
+    """A slot of the GPU for models that run there; the CPU is shared by the runner's own count."""
+    return slot("gpu") if device.startswith("cuda") else nullcontext()
+
+
+def take_turn() -> None:
+    """Wait until the crawl may take up one more recording."""
+    with _server_away():
+        rate_limit(_RATE, strict=True)
+
+
+@contextmanager
+def _server_away() -> Iterator[None]:
+    try:
+        yield
+    except httpx.HTTPError as error:
+        raise RetryLater(f"Prefect's server does not answer: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Who does the work: a runner by name, a cluster's address, how many tasks at once here."""
+
+    runner: str
+    address: str | None = None
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.runner not in RUNNERS:
+            raise StopRun(f"no runner is called {self.runner!r}; known: {', '.join(RUNNERS)}")
+        if self.address and self.runner not in ("dask", "ray"):
+            raise StopRun(f"--address is for dask and ray; {self.runner} runs on this machine")
+
+    @property
+    def at_once(self) -> int:
+        return self.workers or default_workers()
+
+    @property
+    def threads_each(self) -> int:
+        """Threads of a task's numeric libraries. On a cluster one: float sums depend on their
+        number, and whichever machine does the work, the bytes must be the same."""
+        if self.address:
+            return 1
+        return max(1, (os.cpu_count() or 1) // self.at_once)
+
+    def open(self) -> TaskRunner[Any]:
+        """A runner of Prefect's, to be entered."""
+        if self.runner == "threads":
+            return ThreadPoolTaskRunner(max_workers=self.at_once)
+        if self.runner == "processes":
+            return ProcessPoolTaskRunner(max_workers=self.at_once)
+        if self.runner == "dask":
+            return self._dask()
+        return self._ray()
+
+    def _dask(self) -> TaskRunner[Any]:
+        dask_runner = _extra("prefect_dask.task_runners", "dask").DaskTaskRunner
+        if self.address:
+            return dask_runner(address=self.address)  # type: ignore[no-any-return]
+        cluster = {
+            "n_workers": self.at_once,
+            "threads_per_worker": 1,
+            "dashboard_address": None,
+        }
+        return dask_runner(cluster_kwargs=cluster)  # type: ignore[no-any-return]
+
+    def _ray(self) -> TaskRunner[Any]:
+        ray_runner = _extra("prefect_ray.task_runners", "ray").RayTaskRunner
+        if self.address == "auto":
+            return ray_runner(init_kwargs={"address": "auto"})  # type: ignore[no-any-return]
+        if self.address:
+            return ray_runner(address=self.address)  # type: ignore[no-any-return]
+        here = {"num_cpus": self.at_once, "include_dashboard": False}
+        return ray_runner(init_kwargs=here)  # type: ignore[no-any-return]
+
+    def asking(self, device: str) -> AbstractContextManager[Any]:
+        """Submit within this: Ray hides the GPUs from a task that did not ask for one."""
+        if self.runner == "ray" and device.startswith("cuda"):
+            options: AbstractContextManager[Any] = _extra(
+                "prefect_ray.context", "ray"
+            ).remote_options(num_gpus=1)
+            return options
+        return nullcontext()
+
+    @property
+    def deaths(self) -> tuple[type[BaseException], ...]:
+        """What is raised for a task whose worker died."""
+        deaths: list[type[BaseException]] = [BrokenExecutor, CancelledError, CrashedRun]
+        if self.runner == "dask":
+            deaths.append(_extra("distributed", "dask").KilledWorker)
+        if self.runner == "ray":
+            ray = _extra("ray.exceptions", "ray")
+            deaths += [ray.WorkerCrashedError, ray.NodeDiedError, ray.ObjectLostError]
+            deaths += [ray.OutOfMemoryError, ray.LocalRayletDiedError]
+        return tuple(deaths)
+
+
+def _extra(module: str, extra: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise StopRun(
+            f"{extra} is not installed ({error}); run: pip install 'symmv-builder[{extra}]'"
+        ) from error
