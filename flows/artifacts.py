@@ -188,6 +188,16 @@ def proposals(items: Sequence[Item]) -> str:
     return _table(f"Waiting for a person: {len(items)}", columns, rows)
 
 
+def put_aside(items: Sequence[Item]) -> str:
+    """A Markdown table of what a crawl put aside, with the reasons."""
+    rows = [
+        (entry_id_of(item.source), item.step, str(item.reason), item.listing.title, item.detail)
+        for item in items[:_MOST_EXAMPLES]
+    ]
+    columns = ("entry", "step", "reason", "title", "detail")
+    return _table(f"Put aside: {len(items)}", columns, rows)
+
+
 def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     if not rows:
         return f"## {title}\n\nNothing.\n"

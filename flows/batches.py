@@ -15,13 +15,12 @@ from dataclasses import asdict, dataclass
 from queue import SimpleQueue
 from typing import Any
 
-from prefect import get_run_logger, task
-from prefect.cache_policies import NO_CACHE
+from prefect import get_run_logger
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner
 
 from flows.artifacts import log_events
-from flows.edge import RETRY_DELAYS_S, Place, gpu_slot, only_later, stopping
+from flows.edge import Place, gpu_slot, tried_again
 from symmv_builder.backends import Loader, ModelHome, backend_class
 from symmv_builder.datasets.build import Run
 from symmv_builder.errors import RetryLater, StopRun
@@ -37,16 +36,7 @@ _DEATHS_ALLOWED = 3
 _MOST_WAITING = 256
 
 
-@task(
-    name="build a batch",
-    tags=["gpu"],
-    cache_policy=NO_CACHE,
-    persist_result=False,
-    retries=len(RETRY_DELAYS_S),
-    retry_delay_seconds=RETRY_DELAYS_S,
-    retry_condition_fn=only_later,
-)
-@stopping
+@tried_again("build a batch", "gpu")
 def build_batch(
     plan: Plan, works: Sequence[Work], root_url: str, home: ModelHome, effort: Effort
 ) -> list[dict[str, Any]]:

@@ -17,12 +17,14 @@ from typing import Any, ParamSpec, TypeVar
 
 import httpx
 from prefect import get_client
+from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 from prefect.client.schemas.objects import State
 from prefect.concurrency.sync import concurrency, rate_limit
 from prefect.exceptions import CrashedRun, ObjectNotFound
 from prefect.states import Failed
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
+from prefect.tasks import Task
 
 from symmv_builder.errors import RetryLater, StopRun
 from symmv_builder.pipeline.pool import default_workers
@@ -31,7 +33,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 RUNNERS = ("local", "threads", "processes", "dask", "ray")
-RETRY_DELAYS_S = [10.0, 30.0, 90.0]
+_RETRY_DELAYS_S = [10.0, 30.0, 90.0]
 
 # Slots and how long one is kept at most. Prefect's server forgets in a restart who held what;
 # a slot that decays comes back by itself, where a lost one would stop the flows for good.
@@ -39,11 +41,14 @@ _LIMITS = {"network": (1, 3600.0), "gpu": (1, 4 * 3600.0)}
 _RATE = "network-rate"
 
 
-def stopping(work: Callable[P, R]) -> Callable[P, R | State[Any]]:
-    """End a flow or a task as `Stopped`, and not as crashed, where the package says `StopRun`."""
+def stopping(work: Callable[P, R]) -> Callable[P, R]:
+    """End a flow or a task as `Stopped`, and not as crashed, where the package says `StopRun`.
+
+    Whoever asks for the result is given the `StopRun`.
+    """
 
     @functools.wraps(work)
-    def run(*arguments: P.args, **named: P.kwargs) -> R | State[Any]:
+    def run(*arguments: P.args, **named: P.kwargs) -> Any:
         try:
             return work(*arguments, **named)
         except StopRun as error:
@@ -61,6 +66,27 @@ def only_later(task: Any, run: Any, state: State[Any]) -> bool:
     except Exception:  # noqa: BLE001 (asked what it is, not handled: the task's state keeps it)
         return False
     return False
+
+
+def tried_again(name: str, tag: str) -> Callable[[Callable[P, R]], Task[P, R]]:
+    """Make a task whose `RetryLater` waits and whose `StopRun` stops; nothing of it is cached.
+
+    Prefect's own cache and result files are left out: our keys are the cache.
+    """
+
+    def make(work: Callable[P, R]) -> Task[P, R]:
+        return Task(
+            stopping(work),
+            name=name,
+            tags=[tag],
+            cache_policy=NO_CACHE,
+            persist_result=False,
+            retries=len(_RETRY_DELAYS_S),
+            retry_delay_seconds=_RETRY_DELAYS_S,
+            retry_condition_fn=only_later,
+        )
+
+    return make
 
 
 def set_up_limits(*, items_an_hour: int | None = None) -> None:

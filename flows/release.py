@@ -1,0 +1,82 @@
+"""Build a dataset and freeze it as its next release, where anything has changed since the last."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
+
+from flows.build import BATCH_SIZE, build, chosen_models, finish, parser
+from flows.edge import stopping
+from symmv_builder.datasets.release import release as freeze
+from symmv_builder.settings import read_settings
+from symmv_builder.storage.releases import find_releases, folder_of, next_version
+from symmv_builder.storage.shards import read_receipt
+
+
+@flow(name="release", persist_result=False)
+@stopping
+def release(
+    dataset: str,
+    version: str | None = None,
+    root: str | None = None,
+    runner: str = "threads",
+    address: str | None = None,
+    workers: int | None = None,
+    batch_size: int = BATCH_SIZE,
+    models: dict[str, str] | None = None,
+) -> State[dict[str, Any]]:
+    """Build, then freeze the shards under `version`; by default the last one's successor."""
+    build(
+        dataset,
+        root=root,
+        runner=runner,
+        address=address,
+        workers=workers,
+        batch_size=batch_size,
+        models=models,
+    )
+    store = read_settings(root=root).open_store()
+    built = read_receipt(store.root, dataset) or {}
+    released = find_releases(store, dataset)
+    same = [name for name, old in released.items() if old["state"] == built.get("state")]
+    if same and version is None:
+        message = f"{dataset} is as it was released: {max(same, key=_numbers)}"
+        return Completed(message=message, data={"dataset": dataset, "version": None})
+    receipt = freeze(store, dataset, version or next_version(list(released)))
+    where = store.root.path(folder_of(dataset, receipt["version"]))
+    return Completed(
+        message=f"{dataset} {receipt['version']}: {receipt['entries']} entries in {where}",
+        data={"dataset": dataset, "version": receipt["version"]},
+    )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parser("flows.release", "Build a dataset and release it, with Prefect.")
+    options.add_argument("--version", help="three numbers; by default the last one's successor")
+    given = options.parse_args(arguments)
+    state = release(
+        given.dataset,
+        version=given.version,
+        root=given.root,
+        runner=given.runner,
+        address=given.address,
+        workers=given.workers,
+        batch_size=given.batch_size,
+        models=chosen_models(given),
+        return_state=True,
+    )
+    return finish(state)
+
+
+if __name__ == "__main__":
+    # Workers must find the tasks under the module's own name, not under that of a program.
+    from flows.release import main as run_main
+
+    sys.exit(run_main())
