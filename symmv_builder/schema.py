@@ -15,6 +15,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from symmv_builder.errors import StopRun
+
 VERSION = 1
 
 _SCALARS = {
@@ -226,16 +228,23 @@ def main(arguments: list[str]) -> int:
     stale = []
     for name, text in render().items():
         path = Path(folder) / name
-        if path.exists() and path.read_text() == text:
+        if path.is_file() and path.read_text() == text:
             continue
         stale.append(str(path))
         if not check:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
+            _write(path, text)
     if check and stale:
         sys.stderr.write(f"out of date: {', '.join(stale)}; run python -m symmv_builder.schema\n")
         return 1
     return 0
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    except OSError as error:
+        raise StopRun(f"cannot write {path}: {error.strerror}") from error
 
 
 if __name__ == "__main__":

@@ -105,8 +105,21 @@ def load(slot: str, name: str, home: ModelHome) -> Any:
     """The model, loaded once a process."""
     key = (slot, name, home.device, home.precision, home.paths.get(name, ""))
     if key not in _loaded:
-        _loaded[key] = backend_class(slot, name)(home)
+        model = backend_class(slot, name)
+        try:
+            _loaded[key] = model(home)
+        except (RuntimeError, AssertionError) as error:
+            if home.device == "cpu":
+                raise
+            where = f"SYMMV_DEVICE={home.device}"
+            raise StopRun(f"{name} cannot run with {where}: {in_short(error)}") from error
     return _loaded[key]
+
+
+def in_short(error: Exception) -> str:
+    """What an outside tool says is wrong: its first sentence, or its kind where it is silent."""
+    lines = str(error).splitlines()
+    return lines[0].partition(". ")[0] if lines else type(error).__name__
 
 
 @dataclass(frozen=True, slots=True)

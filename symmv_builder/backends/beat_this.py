@@ -18,6 +18,7 @@ from symmv_builder.backends import (
     ModelHome,
     ModelIdentity,
     hash_files,
+    in_short,
     package_version,
     required_path,
 )
@@ -64,7 +65,8 @@ class BeatThis:
             state = {k.removeprefix("model."): v for k, v in checkpoint["state_dict"].items()}
             self._network.load_state_dict(state)
         except Exception as error:
-            raise StopRun(f"{path} is not a checkpoint of Beat This!: {error}. {HOW}") from error
+            cause = in_short(error)
+            raise StopRun(f"{path} is not a checkpoint of Beat This! ({cause}). {HOW}") from error
         self._network.to(home.device).eval()
         self._post: Any = Postprocessor(type="minimal")
         bank = librosa.filters.mel(

@@ -16,7 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symmv_builder.backends import About, ModelHome, ModelIdentity, hash_files, required_path
+from symmv_builder.backends import (
+    About,
+    ModelHome,
+    ModelIdentity,
+    hash_files,
+    in_short,
+    required_path,
+)
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Chords
 from symmv_builder.vocab import NO_CHORD, muvisync_label
@@ -96,7 +103,8 @@ class Btc:
             state = checkpoint["model"]
             self._mean, self._std = float(checkpoint["mean"]), float(checkpoint["std"])
         except Exception as error:
-            raise StopRun(f"{path} is not a checkpoint of BTC: {error}. {HOW}") from error
+            cause = in_short(error)
+            raise StopRun(f"{path} is not a checkpoint of BTC ({cause}). {HOW}") from error
         wanted = expected_shapes()
         odd = {name for name, tensor in state.items() if wanted.get(name) != tuple(tensor.shape)}
         if odd := odd | (set(wanted) - set(state)):

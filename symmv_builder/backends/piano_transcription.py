@@ -18,6 +18,7 @@ from symmv_builder.backends import (
     ModelHome,
     ModelIdentity,
     hash_files,
+    in_short,
     package_version,
     required_path,
 )
@@ -65,7 +66,8 @@ class ByteDance:
             for name in ("note_model", "pedal_model"):
                 _fill(getattr(self._network, name), state[name])
         except Exception as error:
-            raise StopRun(f"{path} is not a checkpoint of {NAME}: {error}. {HOW}") from error
+            cause = in_short(error)
+            raise StopRun(f"{path} is not a checkpoint of {NAME} ({cause}). {HOW}") from error
         self._network.to(home.device).eval()
         self._post: Any = RegressionPostProcessor(
             FRAMES_PER_S,

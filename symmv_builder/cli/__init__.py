@@ -5,7 +5,6 @@ well; 1 a file or an entry was not good enough, or is not finished; 2 nothing co
 done (configuration, weights, disk, a wrong call); 130 interrupted.
 """
 
-import os
 import sys
 
 import typer
@@ -16,7 +15,6 @@ from symmv_builder.errors import RejectEntry, RetryLater, StopRun
 app = typer.Typer(
     name="symmv",
     help="Build paired datasets of music and video with symbolic annotation.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -28,19 +26,19 @@ for commands in (building, running, asking, showing, crawling):
 def main() -> None:
     """Run the command; an error that was raised on purpose becomes one line and an exit code."""
     try:
-        app()
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+    except typer.TyperException as error:
+        _complain(f"{error.format_message()} (symmv --help says more)")
+        raise SystemExit(2) from error
     except StopRun as error:
         _complain(error)
         raise SystemExit(2) from error
     except (RejectEntry, RetryLater) as error:
         _complain(error)
         raise SystemExit(1) from error
-    except BrokenPipeError:
-        # The reader of our output has gone (`symmv run ... | head`): nothing is wrong.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(141) from None
+    raise SystemExit(code or 0)
 
 
-def _complain(error: Exception) -> None:
+def _complain(error: Exception | str) -> None:
     line = " ".join(str(error).split())
     sys.stderr.write(f"symmv: {line}\n")

@@ -40,9 +40,11 @@ def status(
     if as_json:
         sys.stdout.write(json.dumps([asdict(state) for state in states]) + "\n")
         return
-    for state in states:
-        if state.entries or dataset:
-            _print_status(Console(), state, store.root.url)
+    shown = [state for state in states if state.entries or dataset]
+    for state in shown:
+        _print_status(Console(soft_wrap=True), state, store.root.url)
+    if not shown:
+        sys.stdout.write(f"nothing was built in {store.root.url}\n")
 
 
 def _print_status(console: Console, state: questions.Status, root: str) -> None:

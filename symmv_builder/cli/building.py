@@ -18,7 +18,7 @@ from symmv_builder.report.progress import Progress
 from symmv_builder.settings import Settings
 
 Patience = Annotated[
-    float, typer.Option(help="Longest that one step may take on one entry, in seconds.")
+    float, typer.Option(min=0.001, help="Longest that one step may take on one entry, in seconds.")
 ]
 
 

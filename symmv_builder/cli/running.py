@@ -46,7 +46,7 @@ def run(
         typer.Option(help="Also write each record here: JSON, and MIDI where it holds notes."),
     ] = None,
     patience: Annotated[
-        float, typer.Option(help="Longest that one file may take, in seconds.")
+        float, typer.Option(min=0.001, help="Longest that one file may take, in seconds.")
     ] = 1800.0,
 ) -> None:
     """Run one stage on files and print one JSON record a file, as JSON lines.
@@ -62,8 +62,12 @@ def run(
     loader = Loader(options.settings(None).home)
     one = functools.partial(run_one, stage, loader, backend, _parse_settings(set_ or []))
     failed = False
+    files = [Path(text) for text in inputs]
+    for path in files:
+        if not path.is_file():
+            raise StopRun(f"{path} is not a file")
     with Guarded(one, patience_s=patience) as guarded:
-        for path in map(Path, inputs):
+        for path in files:
             line: dict[str, Any] = {"file": str(path), "stage": stage}
             try:
                 with Console(stderr=True).status(Text(f"{stage} {path}")):

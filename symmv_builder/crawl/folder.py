@@ -122,6 +122,8 @@ def _from_table(table: Path) -> list[_Pair]:
             rows = list(csv.DictReader(handle))
     except (UnicodeDecodeError, csv.Error) as error:
         raise StopRun(f"{table} is not a UTF-8 CSV file: {error}") from error
+    except OSError as error:
+        raise StopRun(f"cannot read {table}: {error.strerror}") from error
     pairs = []
     for number, row in enumerate(rows, start=2):
         if not row.get("music") or not row.get("video"):
@@ -135,10 +137,14 @@ def _from_table(table: Path) -> list[_Pair]:
 
 def _inside(table: Path, name: str, number: int) -> Path:
     """A file named in the table; paths count from the table's folder and stay below it."""
-    path = (table.parent / name).resolve()
+    try:
+        path = (table.parent / name).resolve()
+        is_file = path.is_file()
+    except (OSError, ValueError) as error:
+        raise StopRun(f"{table}, line {number}: {name!r} is not a path: {error}") from error
     if not path.is_relative_to(table.parent.resolve()):
         raise StopRun(f"{table}, line {number}: {name} lies outside the folder")
-    if not path.is_file():
+    if not is_file:
         raise StopRun(f"{table}, line {number}: there is no file {name}")
     return path
 
@@ -148,7 +154,8 @@ def _refuse_doubles(pairs: Iterable[_Pair]) -> None:
     for pair in pairs:
         name = identifier(pair.name)
         if name in seen:
-            raise StopRun(f"{pair.music} and {seen[name].music} would both be entry {name}")
+            both = f"{pair.music} and {seen[name].music}"
+            raise StopRun(f"{both} would both be entry {name}: rename one")
         seen[name] = pair
 
 

@@ -83,8 +83,8 @@ def _keep(store: Store, known: dict[str, KnownFile], path: Path) -> str:
             return file.sha256
         sha256 = hash_file(path)
         add_asset(store.root, path, sha256)
-    except PermissionError as error:
-        raise StopRun(f"cannot read {path}: permission denied") from error
+    except OSError as error:
+        raise StopRun(f"cannot read {path}: {error.strerror}") from error
     known[resolved] = KnownFile(resolved, facts.st_size, facts.st_mtime_ns, sha256)
     store.ledger.remember_files([known[resolved]])
     return sha256
@@ -116,6 +116,12 @@ def build(
         where = store.root.url
         raise StopRun(f"{recipe.name} has no entries in {where}; give a folder with --from")
     found = survey(plan, store, entries)
+    if not found.works:
+        # Shards without rows would take the place of those that may stand.
+        raise StopRun(
+            f"the ledger knows no recording of {recipe.name} in {store.root.url}; "
+            "give the folder with --from again"
+        )
     receipt = shards.read_receipt(store.root, recipe.name)
     if (
         receipt

@@ -97,7 +97,7 @@ def find_entry(store: Store, entry_id: str, dataset: str | None = None) -> Entry
     """The entry of that id; `StopRun` where there is none, or one in several datasets."""
     found = [
         entry
-        for name in ([dataset] if dataset else datasets.NAMES)
+        for name in ([datasets.recipe(dataset).name] if dataset else datasets.NAMES)
         for entry in manifests.read_entries(store.manifests, name)
         if entry.entry_id == entry_id
     ]

@@ -5,6 +5,7 @@ stages. A MIDI file already holds notes and beats, so nothing has to be transcri
 """
 
 import json
+import math
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -51,6 +52,17 @@ _MAKERS: dict[str, tuple[Step, str | None]] = {
     "video_asset": (probe.VIDEO, None),
     "semantic": (semantic.STEP, "vit-l-14-336"),
     "scenes": (scenes.STEP, "adaptive"),
+}
+
+# What a person may ask of a parameter: beyond lies nothing but hours of work or no memory.
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "hop_s": (0.01, 3600.0),
+    "causal_window_s": (0.0, 3600.0),
+    "bins": (2, 256),
+    "steps_per_beat": (1, 96),
+    "min_pitch": (0, 127),
+    "threshold": (0.0, 1000.0),
+    "min_scene_frames": (1, 100_000),
 }
 
 LoadModel = Callable[[str, str], Any]
@@ -122,9 +134,13 @@ def _parse(step: str, name: str, hint: Any, text: str) -> Any:
     try:
         if hint is bool:
             return {"true": True, "false": False}[text.lower()]
-        return hint(text)
+        value = hint(text)
     except (ValueError, KeyError):
         raise StopRun(f"{step}: {name} is {text!r}, which is not a {hint.__name__}") from None
+    least, most = _BOUNDS.get(name, (-math.inf, math.inf))
+    if hint in (int, float) and not (least <= value <= most and math.isfinite(value)):
+        raise StopRun(f"{step}: {name} is {text}; it can be {least:g} to {most:g}")
+    return value
 
 
 @dataclass(slots=True)

@@ -5,7 +5,9 @@ once and keeps what the function has loaded; it is replaced only when it dies or
 """
 
 import multiprocessing as mp
+import os
 import signal
+import threading
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -13,7 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from symmv_builder.errors import Reason, RejectEntry, SymMVError
-from symmv_builder.pipeline.pool import WorkerBug
+from symmv_builder.pipeline.pool import WorkerBug, leave_with
 
 _LEAVE_S = 5.0
 
@@ -48,6 +50,8 @@ class Guarded:
         self._end()
 
     def __call__(self, argument: Any) -> Any:
+        if self._process is not None and not self._process.is_alive():
+            self._end()
         pipe = self._pipe or self._start()
         pipe.send(argument)
         if not pipe.poll(self._patience_s):
@@ -69,7 +73,9 @@ class Guarded:
     def _start(self) -> Connection:
         context = mp.get_context("spawn")
         self._pipe, there = context.Pipe()
-        self._process = context.Process(target=_serve, args=(there, self._function), daemon=True)
+        self._process = context.Process(
+            target=_serve, args=(there, self._function, os.getpid()), daemon=True
+        )
         self._process.start()
         there.close()
         return self._pipe
@@ -88,8 +94,9 @@ class _Bug:
         self.trace = trace
 
 
-def _serve(pipe: Connection, function: Callable[[Any], Any]) -> None:
+def _serve(pipe: Connection, function: Callable[[Any], Any], parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=leave_with, args=(parent,), daemon=True).start()
     while True:
         try:
             argument = pipe.recv()

@@ -5,6 +5,7 @@ The sidecars are the truth; the ledger is the index over them that makes questio
 to it. SQLite in WAL mode by default, PostgreSQL by url; SQLAlchemy Core, no ORM.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -84,10 +85,12 @@ class Ledger:
             self.engine = sa.create_engine(url)
             if self.engine.dialect.name == "sqlite":
                 sa.event.listen(self.engine, "connect", _use_wal)
+            sa.event.listen(self.engine, "handle_error", _stop_run)
             _METADATA.create_all(self.engine)
         except (sa.exc.SQLAlchemyError, ImportError) as error:
             cause = str(getattr(error, "orig", error)).splitlines()[0]
-            raise StopRun(f"cannot open the ledger {url}: {cause}") from error
+            shown = re.sub(r"(//[^:/@]*):[^@]*@", r"\1:***@", url)
+            raise StopRun(f"cannot open the ledger {shown}: {cause}") from error
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
@@ -196,6 +199,14 @@ class Ledger:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _stop_run(context: sa.ExceptionContext) -> None:
+    """A ledger that is locked, read-only, damaged or on a full disk ends the run."""
+    error = context.sqlalchemy_exception
+    if type(error) in (sa.exc.OperationalError, sa.exc.DatabaseError):
+        cause = str(context.original_exception).splitlines()[0]
+        raise StopRun(f"cannot use the ledger {context.engine and context.engine.url}: {cause}")
 
 
 def _use_wal(connection: Any, _: Any) -> None:

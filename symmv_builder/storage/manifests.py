@@ -25,7 +25,9 @@ def read_entries(root: Root, dataset: str) -> list[Entry]:
     """The entries of a dataset, empty where it was never built."""
     data = root.read(f"{dataset}/entries.jsonl")
     entries = []
-    for number, line in enumerate((data or b"").decode().splitlines(), start=1):
+    for number, line in enumerate((data or b"").splitlines(), start=1):
+        if not line.strip():
+            continue
         try:
             fields = json.loads(line)
             fields["video"] = Source(**fields["video"])
@@ -61,7 +63,11 @@ def block(root: Root, source: Source, reason: str) -> None:
 def read_splits(root: Root, dataset: str) -> dict[str, str]:
     """The frozen split of every song that has one."""
     data = root.read(f"{dataset}/splits.json")
-    return dict(json.loads(data)) if data else {}
+    try:
+        return dict(json.loads(data)) if data else {}
+    except (ValueError, TypeError) as error:
+        where = root.path(f"{dataset}/splits.json")
+        raise StopRun(f"{where} is not a list of splits: {error}") from error
 
 
 def write_splits(root: Root, dataset: str, splits: Mapping[str, str]) -> None:
@@ -79,8 +85,10 @@ def assign_splits(
     """
     splits = dict(frozen)
     counts = dict.fromkeys(shares, 0)
-    for split in splits.values():
-        counts[split] = counts.get(split, 0) + 1
+    for song, split in splits.items():
+        if split not in counts:
+            raise StopRun(f"song {song} is in split {split!r}; known: {', '.join(counts)}")
+        counts[split] += 1
     total = sum(shares.values())
     new = sorted(set(songs) - set(splits), key=lambda s: hashlib.sha256(s.encode()).digest())
     for song in new:

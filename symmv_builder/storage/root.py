@@ -28,6 +28,7 @@ _DISK_ERRORS = {
     errno.EACCES: "permission denied",
     errno.EEXIST: "a file stands in the place of a folder",
     errno.ENOTDIR: "a file stands in the place of a folder",
+    errno.EFBIG: "a file may not be as large as that",
 }
 
 
@@ -55,6 +56,8 @@ class Root:
                 return bytes(self._fs.cat_file(self.path(name)))
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise StopRun(f"cannot read {self.path(name)}: {error.strerror}") from error
 
     def write(self, name: str, data: bytes) -> None:
         """Put a whole file in place, or leave everything as it was."""
@@ -131,10 +134,8 @@ class Root:
 
     def remove(self, name: str) -> None:
         """Remove a file; one that is not there is no error."""
-        try:
+        with suppress(FileNotFoundError), _remote_errors(self.url):
             self._fs.rm_file(self.path(name))
-        except FileNotFoundError:
-            return
 
 
 def flush_to_disk(path: Path) -> None:
@@ -149,9 +150,8 @@ def disk_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _DISK_ERRORS:
-            raise StopRun(f"cannot write to {folder}: {_DISK_ERRORS[error.errno]}") from error
-        raise
+        cause = _DISK_ERRORS.get(error.errno or 0, error.strerror or str(error))
+        raise StopRun(f"cannot write to {folder}: {cause}") from error
 
 
 @contextmanager

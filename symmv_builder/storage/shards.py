@@ -148,7 +148,11 @@ def _text_columns(schema: pa.Schema) -> list[str]:
 def read_receipt(root: Root, dataset: str) -> dict[str, Any] | None:
     """What the finished shards are, `None` where there are none."""
     data = root.read(f"{dataset}/dataset.json")
-    return dict(json.loads(data)) if data else None
+    try:
+        return dict(json.loads(data)) if data else None
+    except (ValueError, TypeError) as error:
+        where = root.path(f"{dataset}/dataset.json")
+        raise StopRun(f"{where} is not a receipt: {error}; delete it and build again") from error
 
 
 def write_receipt(root: Root, dataset: str, receipt: Mapping[str, Any]) -> None:

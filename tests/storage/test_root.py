@@ -108,15 +108,22 @@ def test_a_full_disk_stops_the_run_with_the_folder_named(
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["b"]
 
 
-def test_another_error_of_the_system_passes_as_it_is(
+def test_a_disk_that_is_failing_stops_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(handle: int) -> None:
         raise OSError(errno.EIO, "input/output error")
 
     monkeypatch.setattr(os, "fsync", refuse)
-    with pytest.raises(OSError, match="input/output"):
+    with pytest.raises(StopRun, match="input/output"):
         Root(str(tmp_path)).write("a", b"")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_read_stops_the_run(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    with pytest.raises(StopRun, match="cannot read"):
+        Root(str(tmp_path)).read("a")
 
 
 def test_a_url_that_nothing_can_open_stops_the_run() -> None:

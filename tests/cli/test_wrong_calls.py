@@ -1,0 +1,100 @@
+"""Whatever is wrong with a call is one line on standard error and the right exit code."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from symmv_builder import cli
+
+COMPLAINTS = [
+    ("nosuch", "No such command"),
+    ("run", "Missing argument"),
+    ("run nosuch file", "no stage is called"),
+    ("run key missing.mid", "missing.mid is not a file"),
+    ("run key --backend nosuch missing.mid", "is not a file"),
+    ("run key --patience nan missing.mid", "patience"),
+    ("run key --set profile missing.mid", "PARAMETER=VALUE"),
+    ("build nosuch", "no dataset is called"),
+    ("build muvisync --from missing", "missing is not a folder"),
+    ("build muvisync --workers 0", "workers"),
+    ("build muvisync --model scenes", "SLOT=NAME"),
+    ("build muvisync --model nosuch=adaptive", "no model slot"),
+    ("build muvisync --model scenes=nosuch", "no scenes model"),
+    ("status nosuch", "no dataset is called"),
+    ("status --root nosuch://place", "nosuch"),
+    ("why nosuch", "no entry is called"),
+    ("why nosuch --dataset nosuch", "no dataset is called"),
+    ("export muvisync out", "has no shards"),
+    ("schema --out file", "cannot write"),
+]
+
+
+def call(
+    arguments: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of one call."""
+    monkeypatch.setattr(sys, "argv", ["symmv", *arguments.split()])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    out, err = capsys.readouterr()
+    return int(end.value.code or 0), out, err
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of our own with one plain file, and nothing of ours in the environment."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("SYMMV_ROOT", "SYMMV_LEDGER", "SYMMV_MANIFESTS"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "file").write_text("not a folder")
+    return tmp_path
+
+
+@pytest.mark.parametrize(("arguments", "said"), COMPLAINTS)
+def test_a_wrong_call_is_one_line_and_exit_code_2(
+    arguments: str,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    code, out, err = call(arguments, capsys, monkeypatch)
+    assert (code, out) == (2, "")
+    assert err.startswith("symmv: ")
+    assert err.count("\n") == 1
+    assert said in err
+
+
+def test_the_bare_command_says_what_there_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, out, err = call("", capsys, monkeypatch)
+    assert (code, err) == (0, "")
+    assert {"build", "run"} <= set(out.split())
+
+
+def test_the_status_of_an_empty_root_says_that_it_is_empty(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert call("status", capsys, monkeypatch) == (0, "nothing was built in data\n", "")
+
+
+def test_a_file_that_is_no_good_is_a_line_of_json_and_exit_code_1(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (elsewhere / "empty.wav").touch()
+    code, out, err = call("run loudness empty.wav file", capsys, monkeypatch)
+    first, second = (json.loads(line) for line in out.splitlines())
+    assert code == 1
+    assert (first["reason"], second["reason"]) == ("empty_file", "not_media")
+    assert err.count("\n") == 2
+
+
+def test_a_missing_file_stops_a_run_before_anything_is_done(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (elsewhere / "empty.wav").touch()
+    code, out, err = call("run loudness empty.wav missing.wav", capsys, monkeypatch)
+    assert (code, out) == (2, "")
+    assert err == "symmv: missing.wav is not a file\n"
