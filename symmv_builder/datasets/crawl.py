@@ -254,30 +254,48 @@ def _parse(crawl: Crawl, item: Item) -> Item:
 def _match(crawl: Crawl, item: Item) -> Item:
     if item.parsed is None:
         raise RejectEntry(Reason.UNPARSABLE_TITLE, "the item was stored without its title")
-    taken = crawl.items.tombstones()
-    listings = [
-        listing
-        for listing in crawl.site.search(query_of(item.parsed), crawl.candidates)
-        if listing.source != item.source and listing.source not in taken
-    ]
-    length_s = item.listing.duration_s
-    scored = rank(item.parsed, listings, cover_duration_s=length_s)
-    # Results come flat; the page of the best says more of its channel. Rank it with that.
-    if scored and scored[0].verdict != "reject":
-        best = crawl.site.details(scored[0].listing.source)
-        others = [each.listing for each in scored[1:]]
-        scored = rank(item.parsed, [best, *others], cover_duration_s=length_s)
-    evidence = json.dumps([_plain(each) for each in scored])
+    scored, gone = _candidates(crawl, item, item.parsed)
+    evidence = json.dumps(
+        [_plain(each) for each in scored]
+        + [_plain(each) | {"verdict": "reject", "gone": str(error)} for each, error in gone]
+    )
     if not scored or scored[0].verdict == "reject":
         best_text = f"the best of {len(scored)} scores {scored[0].score:.2f}" if scored else "none"
         wanted = f"{item.parsed.artist} - {item.parsed.title}"
-        error = RejectEntry(Reason.NO_MATCH, f"no official video of {wanted}: {best_text}")
-        return reject(crawl, replace(item, evidence=evidence), "match", error)
+        no_match = RejectEntry(Reason.NO_MATCH, f"no official video of {wanted}: {best_text}")
+        why = gone[0][1] if gone else no_match
+        return reject(crawl, replace(item, evidence=evidence), "match", why)
     chosen = scored[0]
     state = states.MATCHED if chosen.verdict == "accept" else states.REVIEW
     return crawl.items.advance(
         item, state, official=chosen.listing, score=chosen.score, evidence=evidence
     )
+
+
+def _candidates(
+    crawl: Crawl, item: Item, song: ParsedTitle
+) -> tuple[list[Scored], list[tuple[Scored, RejectEntry]]]:
+    """What a search finds, best first; and what would have been better but is gone."""
+    taken = crawl.items.tombstones()
+    listings = [
+        listing
+        for listing in crawl.site.search(query_of(song), crawl.candidates)
+        if listing.source != item.source and listing.source not in taken
+    ]
+    length_s = item.listing.duration_s
+    gone: list[tuple[Scored, RejectEntry]] = []
+    scored = rank(song, listings, cover_duration_s=length_s)
+    # Results come flat; the page of the best says more of its channel. Rank it with that.
+    while scored and scored[0].verdict != "reject":
+        others = [each.listing for each in scored[1:]]
+        try:
+            best = crawl.site.details(scored[0].listing.source)
+        except RejectEntry as error:
+            gone.append((scored[0], error))
+            scored = rank(song, others, cover_duration_s=length_s)
+        else:
+            return rank(song, [best, *others], cover_duration_s=length_s), gone
+    return scored, gone
 
 
 def _plain(scored: Scored) -> dict[str, Any]:

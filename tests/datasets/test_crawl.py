@@ -1,7 +1,7 @@
 """Items of a crawl come to their end, and every failure costs what it should."""
 
 from collections.abc import Iterator, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,7 @@ class FakeSite:
     fetched: list[Source] = field(default_factory=list)
     covers: int = len(SONGS)
     has_official: bool = True
+    pages_gone: set[Source] = field(default_factory=set)
 
     def list_source(
         self, kind: str, ref: str, *, known: Set[str], full: bool, limit: int | None, **_: Any
@@ -62,9 +63,14 @@ class FakeSite:
             categories=("Music",),
         )
         lyric = Listing(source("l", number), f"{artist} - {title} (Lyrics)", "Lyrics Hub")
+        if self.pages_gone:
+            older = replace(official, source=source("g", number), view_count=10**9)
+            return [older, lyric, official] if self.has_official else [older, lyric]
         return [lyric, official] if self.has_official else [lyric]
 
     def details(self, wanted: Source) -> Listing:
+        if wanted in self.pages_gone:
+            raise RejectEntry(Reason.VIDEO_PRIVATE, "it is private")
         for number in range(len(SONGS)):
             for listing in self.search(SONGS[number][1], 5):
                 if listing.source == wanted:
@@ -135,6 +141,24 @@ def test_a_song_without_an_official_video_is_put_aside(crawl: Crawl) -> None:
     item = crawl.items.get("symmv", source("c", 1))
     assert item is not None
     assert "Lyrics" in item.evidence
+
+
+def test_the_next_best_is_taken_where_the_best_is_gone(crawl: Crawl) -> None:
+    crawl.site.pages_gone = {source("g", n) for n in range(3)}  # type: ignore[attr-defined]
+    discover_new(crawl)
+    work_off(crawl)
+    item = crawl.items.get("symmv", source("c", 0))
+    assert item is not None
+    assert (item.state, item.official and item.official.source) == (states.FETCHED, source("o", 0))
+    assert "it is private" in item.evidence
+
+
+def test_a_song_whose_only_official_video_is_gone_is_put_aside_for_that(crawl: Crawl) -> None:
+    crawl.site.pages_gone = {source("g", n) for n in range(3)}  # type: ignore[attr-defined]
+    crawl.site.has_official = False  # type: ignore[attr-defined]
+    discover_new(crawl)
+    work_off(crawl)
+    assert state_of(crawl, 0)[:2] == (states.REJECTED, Reason.VIDEO_PRIVATE)
 
 
 def test_a_failure_that_may_pass_waits_in_the_ledger_and_spends_an_attempt(crawl: Crawl) -> None:
