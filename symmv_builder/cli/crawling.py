@@ -208,5 +208,5 @@ def release(
 
     store = options.settings(root).open_store()
     receipt = freeze(store, dataset, version)
-    where = store.root.path(folder_of(dataset, version))
+    where = f"{store.root.url.rstrip('/')}/{folder_of(dataset, version)}"
     sys.stdout.write(f"{dataset} {version}: {receipt['entries']} entries in {where}\n")
