@@ -5,6 +5,8 @@ well; 1 a file or an entry was not good enough, or is not finished; 2 nothing co
 done (configuration, weights, disk, a wrong call); 130 interrupted.
 """
 
+import errno
+import os
 import sys
 
 import typer
@@ -27,6 +29,7 @@ def main() -> None:
     """Run the command; an error that was raised on purpose becomes one line and an exit code."""
     try:
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        sys.stdout.flush()
     except typer.TyperException as error:
         _complain(f"{error.format_message()} (symmv --help says more)")
         raise SystemExit(2) from error
@@ -36,6 +39,14 @@ def main() -> None:
     except (RejectEntry, RetryLater) as error:
         _complain(error)
         raise SystemExit(1) from error
+    except OSError as error:
+        # What we print goes nowhere: to a full disk, or to a reader that has left.
+        if error.errno not in (errno.ENOSPC, errno.EPIPE):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno == errno.ENOSPC:
+            _complain("cannot write to standard output: the disk is full")
+        raise SystemExit(2 if error.errno == errno.ENOSPC else 1) from error
     raise SystemExit(code or 0)
 
 

@@ -101,7 +101,7 @@ def why(
             if not made.provenance.trained:
                 outcome += " (model not trained)"
         else:
-            outcome += f": {made.result.detail}"
+            outcome += f": {made.result.detail or 'its sidecar is gone'}"
         _row(table, made.result.artifact, by, parameters, f"{made.result.seconds:.2f}", outcome)
     tables.show(table)
 

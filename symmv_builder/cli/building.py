@@ -72,9 +72,9 @@ def interruptible(
 
 def run_build(recipe: Recipe, settings: Settings, folder: Path | None, effort: Effort) -> Summary:
     """Take a folder in, if one is given, and build; shows progress on standard error."""
-    store = settings.open_store()
     found = find_entries(folder, recipe.name, pairs=recipe.pairs) if folder else None
     plan = make_plan(recipe, settings.home)
+    store = settings.open_store()
     for path in found.unpaired if found else ():
         sys.stderr.write(f"symmv: {path} has no partner and is left out\n")
     with Progress([use.makes for use in recipe.uses]) as progress:

@@ -141,7 +141,7 @@ def _inside(table: Path, name: str, number: int) -> Path:
         path = (table.parent / name).resolve()
         is_file = path.is_file()
     except (OSError, ValueError) as error:
-        raise StopRun(f"{table}, line {number}: {name!r} is not a path: {error}") from error
+        raise StopRun(f"{table}, line {number}: {name[:60]!r} is no path") from error
     if not path.is_relative_to(table.parent.resolve()):
         raise StopRun(f"{table}, line {number}: {name} lies outside the folder")
     if not is_file:

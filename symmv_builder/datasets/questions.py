@@ -111,7 +111,7 @@ def find_entry(store: Store, entry_id: str, dataset: str | None = None) -> Entry
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """One step of an entry: its result, and what made it where it was not rejected."""
+    """One step of an entry: its result, and what made it where that is stored."""
 
     result: Result
     provenance: Provenance | None
@@ -122,13 +122,14 @@ def why(store: Store, entry: Entry) -> list[Made]:
     found = store.ledger.results(entry.dataset, entry.entry_id)
     results = {result.artifact: result for result in found}
     sidecars = Sidecars(store.root, entry.dataset)
+    there = sidecars.present(entry.entry_id)
     story = []
     for use in datasets.recipe(entry.dataset).uses:
         result = results.get(use.makes)
         if result is None:
             continue
         provenance = None
-        if not result.reason:
+        if sidecars.made_name(use.makes, result.key) in there:
             provenance = sidecars.load(entry.entry_id, use.makes, result.key)[1]
         story.append(Made(result, provenance))
     return story
@@ -137,8 +138,9 @@ def why(store: Store, entry: Entry) -> list[Made]:
 def records_of(store: Store, entry: Entry) -> dict[str, Record]:
     """Every record that is stored of an entry, by artifact."""
     sidecars = Sidecars(store.root, entry.dataset)
+    there = sidecars.present(entry.entry_id)
     return {
         result.artifact: sidecars.load(entry.entry_id, result.artifact, result.key)[0]
         for result in store.ledger.results(entry.dataset, entry.entry_id)
-        if not result.reason
+        if sidecars.made_name(result.artifact, result.key) in there
     }

@@ -107,6 +107,13 @@ class Root:
         with _remote_errors(self.url):
             return bool(self._fs.exists(self.path(name)))
 
+    def size_bytes(self, name: str) -> int:
+        """How large a file is that is there."""
+        if self.is_local:
+            return Path(self.path(name)).stat().st_size
+        with _remote_errors(self.url):
+            return int(self._fs.size(self.path(name)))
+
     def names(self, folder: str) -> list[str]:
         """Names of the finished files directly in a folder, sorted; empty where there is none."""
         try:

@@ -190,7 +190,8 @@ def read_rows(root: Root, dataset: str, columns: Sequence[str]) -> Iterator[dict
                     yield from rows_of(table)
         except (OSError, pa.ArrowException) as error:
             cause = str(error).splitlines()[0]
-            raise StopRun(f"cannot read {root.path(name)}: {cause}; build again") from error
+            what = f"cannot read {root.path(name)}: {cause}"
+            raise StopRun(f"{what}; delete it and build again") from error
 
 
 def rows_of(table: pa.Table) -> Iterator[dict[str, Any]]:
@@ -213,9 +214,12 @@ def _value(column: pa.Array, number: int) -> Any:
 
 
 def shards_stand(root: Root, dataset: str, receipt: Mapping[str, Any]) -> bool:
-    """Whether the shards of a receipt are there, and no others that a kill left behind."""
-    named = {shard["path"].removeprefix("shards/") for shard in receipt["shards"]}
-    return named == set(root.names(f"{dataset}/shards"))
+    """Whether the shards of a receipt are there whole, and no others that a kill left behind."""
+    named = {s["path"].removeprefix("shards/"): s["size_bytes"] for s in receipt["shards"]}
+    folder = f"{dataset}/shards"
+    return set(named) == set(root.names(folder)) and all(
+        root.size_bytes(f"{folder}/{name}") == size for name, size in named.items()
+    )
 
 
 def as_plain(shards: Iterable[Shard]) -> list[dict[str, Any]]:

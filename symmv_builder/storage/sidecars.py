@@ -7,11 +7,15 @@ which the step turned the entry away. Nothing in a sidecar is ever unpickled.
 
 import io
 import json
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
 
+from symmv_builder.errors import StopRun
 from symmv_builder.records import RECORD_TYPES, Provenance, Record, Rejection
 from symmv_builder.storage.root import Root
 
@@ -86,10 +90,12 @@ class Sidecars:
 
     def load(self, entry_id: str, artifact: str, key: str) -> tuple[Record, Provenance]:
         """The record under a key; `KeyError` where nothing is stored."""
-        data = self.root.read(f"{self._folder(entry_id)}/{self.made_name(artifact, key)}")
+        name = f"{self._folder(entry_id)}/{self.made_name(artifact, key)}"
+        data = self.root.read(name)
         if data is None:
             raise KeyError(f"{entry_id} has no {artifact} under key {key}")
-        return decode(data)
+        with self._damage(name):
+            return decode(data)
 
     def reject(self, entry_id: str, artifact: str, key: str, rejection: Rejection) -> None:
         name = f"{self._folder(entry_id)}/{self.rejected_name(artifact, key)}"
@@ -97,7 +103,18 @@ class Sidecars:
 
     def rejection(self, entry_id: str, artifact: str, key: str) -> Rejection:
         """The rejection under a key; `KeyError` where there is none."""
-        data = self.root.read(f"{self._folder(entry_id)}/{self.rejected_name(artifact, key)}")
+        name = f"{self._folder(entry_id)}/{self.rejected_name(artifact, key)}"
+        data = self.root.read(name)
         if data is None:
             raise KeyError(f"{entry_id} has no rejected {artifact} under key {key}")
-        return Rejection(**json.loads(data))
+        with self._damage(name):
+            return Rejection(**json.loads(data))
+
+    @contextmanager
+    def _damage(self, name: str) -> Iterator[None]:
+        """No write leaves a broken file, but a disk may."""
+        try:
+            yield
+        except (ValueError, TypeError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+            where = self.root.path(name)
+            raise StopRun(f"{where} is damaged: delete it and build again") from error

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 import toy_build
 
+from symmv_builder.errors import StopRun
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import read_receipt
 
@@ -37,7 +38,7 @@ def contents(root: Path) -> dict[str, bytes]:
     }
 
 
-def quick(root: Path, media: Path) -> toy_build.Summary:
+def quick(root: Path, media: Path | None) -> toy_build.Summary:
     root.mkdir(exist_ok=True)
     return toy_build.run(str(root), media, ledger_url=f"sqlite:///{root}/l.sqlite", workers=0)
 
@@ -124,6 +125,27 @@ def test_a_lost_shard_is_written_again(tmp_path: Path) -> None:
     before = contents(tmp_path / "root")
     next((tmp_path / "root" / "toy" / "shards").iterdir()).unlink()
     quick(tmp_path / "root", media)
+    assert contents(tmp_path / "root") == before
+
+
+def test_a_shard_that_was_cut_short_is_written_again(tmp_path: Path) -> None:
+    media = make_media(tmp_path / "media", 6)
+    quick(tmp_path / "root", media)
+    before = contents(tmp_path / "root")
+    shard = next((tmp_path / "root" / "toy" / "shards").iterdir())
+    shard.write_bytes(shard.read_bytes()[:100])
+    quick(tmp_path / "root", media)
+    assert contents(tmp_path / "root") == before
+
+
+def test_a_lost_ledger_does_not_empty_the_shards(tmp_path: Path) -> None:
+    media = make_media(tmp_path / "media", 3)
+    quick(tmp_path / "root", media)
+    before = contents(tmp_path / "root")
+    for path in (tmp_path / "root").glob("l.sqlite*"):
+        path.unlink()
+    with pytest.raises(StopRun, match="--from"):
+        quick(tmp_path / "root", None)
     assert contents(tmp_path / "root") == before
 
 

@@ -61,12 +61,13 @@ def no_model(slot: str, name: str) -> object:
     raise KeyError((slot, name))
 
 
-def run(root_url: str, folder: Path, *, ledger_url: str, workers: int = 2) -> Summary:
+def run(root_url: str, folder: Path | None, *, ledger_url: str, workers: int = 2) -> Summary:
     schema.SCHEMAS["toy"] = COLUMNS  # type: ignore[index]
     try:
         root = Root(root_url)
         store = Store(root, root, Ledger(ledger_url))
-        take_in(store, find_entries(folder, "toy", pairs=False), "toy", lambda _: None)
+        if folder:
+            take_in(store, find_entries(folder, "toy", pairs=False), "toy", lambda _: None)
         plan = Plan("toy", RECIPE.uses)
         effort = Effort(workers)
         run = in_processes(plan, store, no_model, effort=effort, tell=lambda _: None)

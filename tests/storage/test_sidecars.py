@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symmv_builder.errors import Reason
+from symmv_builder.errors import Reason, StopRun
 from symmv_builder.records import (
     RECORD_TYPES,
     Alignment,
@@ -107,6 +107,16 @@ def test_results_and_rejections_lie_under_their_key(url: str, tmp_path: Path) ->
         sidecars.load("song", "key", "k2")
     with pytest.raises(KeyError, match="song has no rejected beats"):
         sidecars.rejection("song", "beats", "k1")
+
+
+@pytest.mark.parametrize("left", [0, 1, 100])
+def test_a_damaged_sidecar_stops_the_run_and_is_named(tmp_path: Path, left: int) -> None:
+    sidecars = Sidecars(Root(str(tmp_path)), "symmv")
+    sidecars.save("song", "key", "k1", Key("C", "major", 0.5), BY)
+    path = tmp_path / "symmv/sidecars/song/key.k1.npz"
+    path.write_bytes(path.read_bytes()[:left])
+    with pytest.raises(StopRun, match=r"key\.k1\.npz is damaged"):
+        sidecars.load("song", "key", "k1")
 
 
 def test_a_pickle_in_a_sidecar_is_not_opened(tmp_path: Path) -> None:
