@@ -87,7 +87,7 @@ def fetch(
         if known is None:
             try:
                 done = fetcher.download(source, folder, kind=kind)
-                asset = _look_into(done.path, kind, limits)
+                asset = _look_into(done, kind, limits)
             except (Damaged, RejectEntry):
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
@@ -132,12 +132,15 @@ def _stored(
     return Fetched(sha256, asset)
 
 
-def _look_into(path: Path, kind: str, limits: pyav.Limits) -> Asset:
+def _look_into(done: Delivery, kind: str, limits: pyav.Limits) -> Asset:
     """Facts of a file that has just come."""
     try:
-        asset = pyav.probe(path, hash_file(path), limits=limits)
+        asset = pyav.probe(done.path, hash_file(done.path), limits=limits)
     except RejectEntry as rejected:
-        if rejected.reason in _DAMAGE:
+        # A header that was damaged on its way may claim any length; the page knows better.
+        promised_s = done.listing.duration_s or limits.max_duration_s
+        lies = rejected.reason is Reason.TOO_LONG and promised_s < limits.max_duration_s
+        if rejected.reason in _DAMAGE or lies:
             raise Damaged(
                 f"the file came damaged: {rejected.detail}",
                 _DAMAGED_AFTER_S,

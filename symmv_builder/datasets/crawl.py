@@ -119,8 +119,12 @@ def discover_new(crawl: Crawl, *, full: bool = False) -> int:
     """List every source and add what is new; how many items that were.
 
     A source that does not answer is told and passed over; a site that refuses us opens
-    its breaker and ends the round.
+    its breaker and ends the round. Nothing is listed while it is open.
     """
+    rests_s = network_opens_s(crawl)
+    if rests_s:
+        crawl.note(f"nothing is listed: the network rests for another {rests_s:.0f} s")
+        return 0
     dataset = crawl.recipe.name
     passed = crawl.items.passed(dataset)
     new = 0

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -133,6 +133,23 @@ def test_a_damaged_file_is_thrown_away_and_fetched_whole_the_next_time(
     site.heal()
     done = fetch(downloader, BOTH, store.root, store.ledger, kind="video")
     assert done.sha256 == hash_file(media["video"])
+
+
+def test_a_file_that_claims_another_length_than_its_page_came_damaged(
+    site: Site, store: Store, downloader: Downloader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def probe(*_: object, **__: object) -> None:
+        raise RejectEntry(Reason.TOO_LONG, "the file lasts 35606 s")
+
+    known = site.upload(SOUND.video_id)
+    assert known is not None
+    monkeypatch.setattr("symmv_builder.backends.pyav.probe", probe)
+    with pytest.raises(RejectEntry, match="35606"):
+        fetch(downloader, SOUND, store.root, store.ledger, kind="audio")
+    site.add(replace(known, duration_s=3.0))
+    with pytest.raises(Damaged, match="35606"):
+        fetch(downloader, SOUND, store.root, store.ledger, kind="audio")
+    assert store.leftovers() == []
 
 
 def test_a_truncated_file_is_kept_and_continued_the_next_time(

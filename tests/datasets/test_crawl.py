@@ -206,6 +206,13 @@ def test_a_blocked_session_opens_the_breaker_and_spends_no_attempt(crawl: Crawl)
     assert [state_of(crawl, n)[0] for n in range(3)] == [states.FETCHED] * 3
 
 
+def test_nothing_is_listed_while_the_breaker_is_open(crawl: Crawl) -> None:
+    crawl.items.open_breaker("network", crawl.now() + 60, "429")
+    assert discover_new(crawl) == 0
+    crawl.now.time_s += 61  # type: ignore[attr-defined]
+    assert discover_new(crawl) == 3
+
+
 def test_a_broken_toolchain_stops_the_run_and_loses_nothing(crawl: Crawl) -> None:
     crawl.site.trouble[source("c", 0)] = [StopRun("update yt-dlp")]  # type: ignore[attr-defined]
     discover_new(crawl)
