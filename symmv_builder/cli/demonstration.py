@@ -2,15 +2,17 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from symmv_builder import datasets
 from symmv_builder.cli.building import run_build, trained_or_not
+from symmv_builder.cli.demonstration_crawl import crawl_demo
 from symmv_builder.datasets import questions
 from symmv_builder.datasets.pictures import draw_entry
-from symmv_builder.demo.media import DemoMedia, Truth, make_media
+from symmv_builder.demo.media import Truth, make_media
+from symmv_builder.demo.world import build_world
 from symmv_builder.pipeline.pool import Effort
 from symmv_builder.records import Entry, Record
 from symmv_builder.report import tables
@@ -22,27 +24,34 @@ Records = dict[str, Record]
 
 
 def demonstrate(out: Path, effort: Effort) -> None:
-    """Make media, build both datasets into ``out/data``, and print what came of it."""
+    """Make media, crawl a site of them, build both datasets into ``out/data``, show all."""
     started = time.monotonic()
     media = make_media(out / "media", progress=_say)
-    settings = read_settings(root=str(out / "data"))
-    notices = []
-    for name, folder in (("symmv", media.symmv), ("muvisync", media.muvisync)):
-        recipe, problem = trained_or_not(datasets.recipe(name), settings)
+    world = build_world(media)
+    root = str(out / "data")
+    settings = read_settings(root=root)
+    recipes, notices = {}, []
+    for name in datasets.NAMES:
+        recipes[name], problem = trained_or_not(datasets.recipe(name), settings)
         if problem:
             notices.append(f"{name}: CLIP is NOT TRAINED in this demo, because {problem}")
             _say(notices[-1])
+    crawl_demo(recipes["symmv"], world, root, effort, _say)
+    for name, folder in (("symmv", None), ("muvisync", media.muvisync)):
         _say(f"building {name}")
-        run_build(recipe, settings, folder, effort)
+        run_build(recipes[name], settings, folder, effort)
+    by_path = {truth.path: truth for truth in media.truths}
+    truths = {f"demo:{name}": by_path[path] for name, path in world.paths.items()}
+    truths |= {f"file:{Path(p).stem}": t for p, t in by_path.items() if p.startswith("muvisync/")}
     for name in datasets.NAMES:
-        _report(name, settings, media, out)
+        _report(name, settings, truths, out)
     for notice in notices:
         sys.stdout.write(notice + "\n")
     sys.stdout.write(
         f"shards: {out}/data/symmv/shards and {out}/data/muvisync/shards\n"
         f"pictures: {out}/pictures\n"
         f"the whole demo took {time.monotonic() - started:.0f} s\n"
-        f"look further: symmv status --root {out}/data; symmv why still-picture --root {out}/data\n"
+        f"look further: symmv status --root {out}/data; symmv review symmv --root {out}/data\n"
     )
 
 
@@ -51,7 +60,7 @@ def _say(line: str) -> None:
     sys.stderr.flush()
 
 
-def _report(name: str, settings: Settings, media: DemoMedia, out: Path) -> None:
+def _report(name: str, settings: Settings, truths: Mapping[str, Truth], out: Path) -> None:
     store = settings.open_store()
     state = questions.status(store, name)
     entries = manifests.read_entries(store.manifests, name)
@@ -62,13 +71,17 @@ def _report(name: str, settings: Settings, media: DemoMedia, out: Path) -> None:
     sys.stdout.write("\n")
     rows = [entry_row(entry, splits[entry.song_id], records[entry.entry_id]) for entry in made]
     tables.show(tables.entries_table(rows, title=f"{name}: what was made"))
-    _compare(name, made, records, media.truths)
-    tables.show(
-        tables.rejections_table(
-            [tables.RejectionRow(r.entry_id, r.step, r.reason, r.detail) for r in state.rejections],
-            title=f"{name}: what was put aside, and why",
+    _compare(made, records, truths)
+    if state.rejections:
+        tables.show(
+            tables.rejections_table(
+                [
+                    tables.RejectionRow(r.entry_id, r.step, r.reason, r.detail)
+                    for r in state.rejections
+                ],
+                title=f"{name}: what was put aside, and why",
+            )
         )
-    )
     media_s = sum(row.minutes * 60 for row in rows)
     tables.show(tables.stages_table(stage_rows(state, media_s), title=f"{name}: work per stage"))
     _draw(store.root, made, records, out / "pictures" / name)
@@ -107,14 +120,13 @@ def stage_rows(state: questions.Status, media_s: float) -> list[tables.StageRow]
 
 
 def _compare(
-    name: str, made: Sequence[Entry], records: dict[str, Records], truths: Sequence[Truth]
+    made: Sequence[Entry], records: dict[str, Records], truths: Mapping[str, Truth]
 ) -> None:
     """Say how near the stages came to what is true of the media that we made ourselves."""
-    by_path = {truth.path: truth for truth in truths}
     for entry in made:
         known: dict[str, Any] = dict(records[entry.entry_id])
-        video = by_path.get(f"{name}/{entry.video.video_id}.mp4")
-        music = by_path.get(f"{name}/{entry.music.video_id}.flac", video)
+        video = truths.get(f"{entry.video.site}:{entry.video.video_id}")
+        music = truths.get(f"{entry.music.site}:{entry.music.video_id}")
         parts = []
         if video is not None and video.cuts_s:
             found = known["scenes"].starts_s[1:].tolist()

@@ -64,8 +64,11 @@ def screen_fetched(crawl: Crawl, plan: Plan, run: Run, load_model: LoadModel) ->
     todo = [w for name, w in before.works.items() if not before.states[name].is_settled]
     run_works(plan, crawl.store, run, todo, before.states, tell=crawl.tell)
     after = survey(plan, crawl.store, entries)
+    # The run has told what it put aside.
+    told, silent = {work.entry_id for work in todo}, replace(crawl, tell=lambda _: None)
     for name, result in after.rejected.items():
-        reject(crawl, fetched[name], result.step, RejectEntry(Reason(result.reason), result.detail))
+        error = RejectEntry(Reason(result.reason), result.detail)
+        reject(silent if name in told else crawl, fetched[name], result.step, error)
     for entry in after.made:
         item = fetched[entry.entry_id]
         sha256 = after.works[entry.entry_id].music_sha256

@@ -4,17 +4,19 @@ Every drawing is a plan (which shots, how long, in which colours) made from a se
 frames made from the plan. The plan is the truth that scene detection is compared with.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 from symmv_builder.demo.shots import KINDS, PALETTE_NAMES, painter, palette, texture
 
 _SHORTEST_SHOT_S = 1.6
 _LONGEST_SHOT_S = 6.5
+_LINE_S = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +88,33 @@ def still(drawing: Drawing) -> Iterator[NDArray[np.uint8]]:
     picture = colours[texture(drawing.width, drawing.height, rng)]
     for _ in range(drawing.frame_count):
         yield picture
+
+
+def lettered(
+    frames: Iterable[NDArray[np.uint8]], drawing: Drawing, lines: Sequence[str]
+) -> Iterator[NDArray[np.uint8]]:
+    """Frames of a drawing with lines of verse over them, one after the other: a lyric video."""
+    masks = [_letters(line, drawing) for line in lines]
+    every = round(_LINE_S * drawing.frame_rate)
+    for number, frame in enumerate(frames):
+        ink, edge = masks[number // every % len(masks)]
+        written = np.where(edge, np.uint8(0), frame)
+        yield np.where(ink, np.uint8(255), written)
+
+
+def _letters(line: str, drawing: Drawing) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Where the ink of a line is and where its edge, ``[h, w, 1]``; as large as fits."""
+    size = drawing.height // 5
+    while size > 6:
+        font = ImageFont.load_default(size=size)
+        left, top, right, bottom = font.getbbox(line, stroke_width=2)
+        if right - left <= 0.94 * drawing.width:
+            break
+        size -= 1
+    place = ((drawing.width - right - left) // 2, (drawing.height - bottom - top) // 2)
+    masks = []
+    for stroke in (0, 2):
+        picture = Image.new("L", (drawing.width, drawing.height))
+        ImageDraw.Draw(picture).text(place, line, fill=255, font=font, stroke_width=stroke)
+        masks.append(np.asarray(picture)[:, :, None] > 127)
+    return masks[0], masks[1]

@@ -1,9 +1,9 @@
 """The demo's two folders of media, and what is true of every file in them.
 
-``symmv/`` holds pairs by name, ``NAME.cover.flac`` and ``NAME.video.mp4``: a piano
-cover, and a drawn video whose own sound is the same piece on strings, played otherwise.
-``muvisync/`` holds videos with their music. Among them are a still picture, a file cut
-off in the middle and clips without sound, so that rejections are seen.
+``site/`` holds what the loopback site shows: piano covers, and drawn videos whose own
+sound is the same piece on strings, played otherwise and longer. ``muvisync/`` holds videos
+with their music. Among them are a still picture, lyrics over a video, another song, a file
+cut off in the middle and clips without sound, so that rejections are seen.
 
 Beside them ``truth/`` keeps one JSON file per medium, written last: a medium whose truth
 names the same recipe and the same size is finished and is not made again.
@@ -14,23 +14,31 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 from symmv_builder.backends import package_folder
 from symmv_builder.backends.pyav_encode import write_sound, write_video
 from symmv_builder.backends.tinysoundfont import render
-from symmv_builder.demo.drawings import Drawing, cut_times, draw, still
+from symmv_builder.demo.drawings import Drawing, cut_times, draw, lettered, still
 from symmv_builder.demo.pieces import PIECES, Performance, piece, play
 from symmv_builder.errors import Reason, StopRun
 from symmv_builder.records import Notes, to_json
 
 # Rises whenever the same plan would give other files.
-_VERSION = 1
+_VERSION = 2
 _RATE_HZ = 44100
 _STRINGS = 48
-_SHORT_S = 16.0
+_SHORT_S = 40.0
+# Official videos last a minute and more: what is shorter is taken for a teaser.
+_SEEN_S = 62.0
+LYRICS = (
+    "Am Brunnen vor dem Tore",
+    "da steht ein Lindenbaum,",
+    "ich träumt in seinem Schatten",
+    "so manchen süßen Traum.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,7 @@ class Plan:
     longest_s: float = 46.0
     drawing: Drawing | None = None
     is_still: bool = False
+    lines: tuple[str, ...] = ()
     kept_share: float = 1.0
     clip: str = ""
     cuts_s: tuple[float, ...] = ()
@@ -82,7 +91,7 @@ class DemoMedia:
     """The folders to build from, and the truth per file."""
 
     folder: Path
-    symmv: Path
+    site: Path
     muvisync: Path
     truths: tuple[Truth, ...]
 
@@ -98,44 +107,67 @@ def _drawing(seed: int, number: int, duration_s: float) -> Drawing:
     return Drawing(width, height, Fraction(rate), duration_s, seed)
 
 
-def plans(*, longest_s: float = 46.0, short_s: float = _SHORT_S) -> tuple[Plan, ...]:
+def plans(*, longest_s: float = 46.0, seen_s: float = _SEEN_S) -> tuple[Plan, ...]:
     """Every file of the demo, in the order in which it is made."""
-    made: list[Plan] = []
+    return (*_site_plans(longest_s, seen_s), *_folder_plans(longest_s))
+
+
+def _site_plans(longest_s: float, seen_s: float) -> list[Plan]:
+    """Covers with their videos, and four that a crawl must turn away."""
+    made = []
     for number, each in enumerate(PIECES):
-        pair = f"symmv/{each.name}"
-        made.append(Plan(f"{pair}.cover.flac", piece=each.name, longest_s=longest_s))
+        made.append(_cover(each.name, each.name, longest_s=longest_s))
+        made.append(_official(each.name, each.name, number, seen_s))
+    for number, (name, heard, seen, reason) in enumerate(
+        (
+            ("prelude-bwv846", "prelude-bwv846", "prelude-bwv846", Reason.STATIC_VIDEO),
+            ("lindenbaum", "lindenbaum", "lindenbaum", Reason.LYRIC_VIDEO),
+            ("another-mazurka", PIECES[1].name, PIECES[2].name, Reason.DIFFERENT_SONG),
+            ("la-donna-e-mobile", "la-donna-e-mobile", "", Reason.UNREADABLE),
+        ),
+        start=len(PIECES),
+    ):
+        made.append(_cover(name, heard, longest_s=_SHORT_S))
         made.append(
-            Plan(
-                f"{pair}.video.mp4",
-                piece=each.name,
-                performer=101 + number,
-                program=_STRINGS,
-                longest_s=longest_s,
-                drawing=_drawing(11 + number, number, longest_s),
+            replace(
+                _official(name, seen, number, seen_s),
+                is_still=reason is Reason.STATIC_VIDEO,
+                lines=LYRICS if reason is Reason.LYRIC_VIDEO else (),
+                kept_share=0.6 if reason is Reason.UNREADABLE else 1.0,
+                rejection=reason,
             )
         )
-    for name, each in (("still-picture", PIECES[3]), ("damaged-video", PIECES[1])):
-        is_still = name == "still-picture"
-        made.append(Plan(f"symmv/{name}.cover.flac", piece=each.name, longest_s=short_s))
-        made.append(
-            Plan(
-                f"symmv/{name}.video.mp4",
-                drawing=_drawing(31, 0, short_s),
-                is_still=is_still,
-                kept_share=1.0 if is_still else 0.6,
-                rejection=Reason.STATIC_VIDEO if is_still else Reason.UNREADABLE,
-            )
+    picture = _drawing(31, 0, 12.0)
+    lyrics = Plan("site/lyrics-over-a-picture.mp4", drawing=picture, is_still=True, lines=LYRICS)
+    return [*made, lyrics]
+
+
+def _cover(name: str, heard: str, *, longest_s: float) -> Plan:
+    return Plan(f"site/{name}.cover.flac", piece=heard, longest_s=longest_s)
+
+
+def _official(name: str, heard: str, number: int, seen_s: float) -> Plan:
+    return Plan(
+        f"site/{name}.video.mp4",
+        piece=heard,
+        performer=101 + number,
+        program=_STRINGS,
+        longest_s=seen_s,
+        drawing=_drawing(11 + number, number, seen_s),
+    )
+
+
+def _folder_plans(longest_s: float) -> list[Plan]:
+    made = [
+        Plan(
+            f"muvisync/{each.name}.mp4",
+            piece=each.name,
+            performer=201 + number,
+            longest_s=longest_s,
+            drawing=_drawing(21 + number, number + 1, longest_s),
         )
-    for number, each in enumerate(PIECES[1:4]):
-        made.append(
-            Plan(
-                f"muvisync/{each.name}.mp4",
-                piece=each.name,
-                performer=201 + number,
-                longest_s=longest_s,
-                drawing=_drawing(21 + number, number + 1, longest_s),
-            )
-        )
+        for number, each in enumerate(PIECES[1:4])
+    ]
     bikes_s = tuple(frame / 25 for frame in (30, 76, 137, 187, 242))
     made.append(Plan("muvisync/big-buck-bunny.mp4", clip="bigbuckbunny.mp4"))
     for name, clip, cuts_s in (
@@ -146,7 +178,7 @@ def plans(*, longest_s: float = 46.0, short_s: float = _SHORT_S) -> tuple[Plan, 
         made.append(
             Plan(f"muvisync/{name}.mp4", clip=clip, cuts_s=cuts_s, rejection=Reason.NO_AUDIO)
         )
-    return tuple(made)
+    return made
 
 
 def make_media(
@@ -172,7 +204,7 @@ def make_media(
             truth = _make(folder, plan, performances)
             _keep_truth(folder, plan, truth)
         truths.append(truth)
-    return DemoMedia(folder, folder / "symmv", folder / "muvisync", tuple(truths))
+    return DemoMedia(folder, folder / "site", folder / "muvisync", tuple(truths))
 
 
 def _make(
@@ -194,6 +226,8 @@ def _make(
         sound = render(performance.notes, rate_hz=_RATE_HZ, program=plan.program)
     if plan.drawing is not None:
         frames = (still if plan.is_still else draw)(plan.drawing)
+        if plan.lines:
+            frames = lettered(frames, plan.drawing, plan.lines)
         rate = plan.drawing.frame_rate
         write_video(target, frames, frame_rate=rate, sound=sound, sound_rate_hz=_RATE_HZ)
         if plan.kept_share < 1:

@@ -1,4 +1,4 @@
-"""The demo's music: five keyboard pieces, every composer dead for more than a century.
+"""The demo's music: keyboard pieces and songs, every composer dead for more than a century.
 
 The scores come out of the corpus inside music21's package; what is played of them, how
 fast, and in which key they stand is written here. `play` gives a performance by the
@@ -90,10 +90,38 @@ PIECES = (
     ),
 )
 
+# Songs whose videos a crawl must turn away: heard in part, never transcribed.
+SONGS = (
+    Piece(
+        name="prelude-bwv846",
+        work="bach/bwv846",
+        title="Prelude in C major, BWV 846",
+        composer="Johann Sebastian Bach",
+        key=Key("C", "major", 1.0),
+        manner=Manner(tempo_bpm=72, freedom=0.6, seed=6),
+    ),
+    Piece(
+        name="lindenbaum",
+        work="schubert/lindenbaum",
+        title="Der Lindenbaum",
+        composer="Franz Schubert",
+        key=Key("E", "major", 1.0),
+        manner=Manner(tempo_bpm=80, freedom=0.6, seed=7),
+    ),
+    Piece(
+        name="la-donna-e-mobile",
+        work="verdi/laDonnaEMobile",
+        title="La donna e mobile",
+        composer="Giuseppe Verdi",
+        key=Key("B", "major", 1.0),
+        manner=Manner(tempo_bpm=46, freedom=0.4, seed=8),
+    ),
+)
+
 
 def piece(name: str) -> Piece:
     """The piece of that name; `KeyError` where there is none."""
-    return {each.name: each for each in PIECES}[name]
+    return {each.name: each for each in (*PIECES, *SONGS)}[name]
 
 
 def play(piece: Piece, *, longest_s: float = 46.0, seed: int | None = None) -> Performance:

@@ -113,9 +113,10 @@ def test_the_whole_plan_has_pairs_videos_and_every_rejection() -> None:
     covers = {path.removesuffix(".cover.flac") for path in paths if path.endswith(".flac")}
     videos = {path.removesuffix(".video.mp4") for path in paths if path.endswith(".video.mp4")}
     assert covers == videos
-    assert len(covers) >= 6
+    assert len(covers) >= 9
     assert sum(path.startswith("muvisync/") for path in paths) >= 5
-    expected = {Reason.STATIC_VIDEO, Reason.UNREADABLE, Reason.NO_AUDIO}
+    expected = {Reason.STATIC_VIDEO, Reason.LYRIC_VIDEO, Reason.DIFFERENT_SONG}
+    expected |= {Reason.UNREADABLE, Reason.NO_AUDIO}
     assert expected <= {plan.rejection for plan in wanted}
 
 

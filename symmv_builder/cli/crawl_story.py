@@ -1,0 +1,180 @@
+"""What became of every cover and of every decoy of the demo's site, as tables."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from symmv_builder.demo.world import WAITS, World
+from symmv_builder.report.ink import plain
+from symmv_builder.storage import items as states
+from symmv_builder.storage.items import Item
+
+_ENDS = {
+    states.PROMOTED: ("entry", "green"),
+    states.PROPOSED: ("proposed", "green"),
+    states.REVIEW: ("review", "cyan"),
+    states.REJECTED: ("put aside", "yellow"),
+}
+# The states behind each step of the way, by how far an item has come.
+_WAY = (
+    "found",
+    "its title read",
+    "an official video matched",
+    "both fetched",
+    "every screen passed",
+)
+# What `crawl.match.officiality` gives a channel that plays still pictures.
+_AUTOMATIC = 0.3
+
+
+def story(items: Sequence[Item], world: World, new: tuple[int, int]) -> Iterator[Table]:
+    """The funnel, a line for every cover, and a line for everything else that searches found."""
+    yield funnel(items, new)
+    yield covers(items)
+    yield decoys(items, world)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(
+        title=Text(title, "bold"), title_justify="left", box=box.SIMPLE_HEAD,
+        header_style="dim", padding=(0, 1, 0, 0), pad_edge=False,
+    )  # fmt: skip
+    for column in columns:
+        is_number = column in ("score", "covers")
+        table.add_column(
+            column, overflow="fold", justify="right" if is_number else "left",
+            no_wrap=is_number or column in ("video", "became", "where"),
+        )  # fmt: skip
+    return table
+
+
+def funnel(items: Sequence[Item], new: tuple[int, int]) -> Table:
+    """How many covers came how far, and why the others did not."""
+    title = f"symmv: the crawl ({new[0]} new covers, then {new[1]} in a second round)"
+    table = _table(title, "covers", "came so far", "and no further")
+    reached = [_reached(item) for item in items]
+    for place, name in enumerate(_WAY):
+        stuck = Counter(
+            item.reason or _ENDS.get(item.state, (item.state, ""))[0]
+            for item, far in zip(items, reached, strict=True)
+            if far == place and place < len(_WAY) - 1
+        )
+        why = ", ".join(f"{count} {reason}" for reason, count in sorted(stuck.items()))
+        table.add_row(str(sum(far >= place for far in reached)), name, Text(why, "yellow"))
+    return table
+
+
+def _reached(item: Item) -> int:
+    """How far on the way an item came."""
+    if item.state in (states.PROPOSED, states.PROMOTED):
+        return 4
+    if item.state == states.REJECTED:
+        by_step = {"parse": 0, "match": 1, "fetch": 2}
+        return by_step.get(item.step, 3)
+    return {states.FOUND: 0, states.REVIEW: 1, states.PARSED: 1, states.MATCHED: 2}.get(
+        item.state, 3
+    )
+
+
+def covers(items: Sequence[Item]) -> Table:
+    """A line for every cover: what it was taken for, with which video, and how it ended."""
+    table = _table(
+        "symmv: every cover of the channel",
+        "video", "read as", "official video", "score", "became", "why",
+    )  # fmt: skip
+    for item in sorted(
+        items, key=lambda item: (item.state == states.REJECTED, item.listing.uploaded)
+    ):
+        end, style = _ENDS.get(item.state, (item.state, ""))
+        song = item.parsed
+        read = f"{song.artist} - {song.title}" if song else plain(item.listing.title, 60)
+        official = item.official
+        table.add_row(
+            Text(item.source.video_id, "bold"),
+            Text(plain(read, 60)),
+            Text(official.source.video_id if official else "-"),
+            Text(f"{item.score:.2f}" if official else "-"),
+            Text(end, style),
+            Text(_why(item)),
+        )
+    return table
+
+
+def _why(item: Item) -> str:
+    if item.state == states.REJECTED:
+        return f"{item.step}, {item.reason}: {plain(item.detail, 200)}"
+    if item.state == states.REVIEW:
+        best = _candidates(item)[0]
+        return f"match: a person must look at it: {_against(best)}"
+    return ""
+
+
+def decoys(items: Sequence[Item], world: World) -> Table:
+    """A line for every other video of the site: for which cover it was found, and why not it."""
+    table = _table("symmv: what else the searches found", "video", "title", "score", "why not")
+    chosen = {item.official.source.video_id for item in items if item.official}
+    best: dict[str, dict[str, Any]] = {}
+    for item in items:
+        for found in _candidates(item):
+            name = found["url"].rpartition(":")[2]
+            rank = (found["score"], found["parts"]["title"] * found["parts"]["artist"])
+            known = best.get(name)
+            if known is None or rank > (known["score"], known["likeness"]):
+                best[name] = {**found, "likeness": rank[1]}
+    for name, found in sorted(best.items(), key=lambda pair: pair[0].split("-", 1)[::-1]):
+        if name not in chosen and name not in world.covers:
+            gone = found.get("gone", "")
+            table.add_row(
+                Text(name, "bold"),
+                Text(plain(found["title"], 90)),
+                Text(f"{found['score']:.2f}"),
+                Text(plain(gone, 120) if gone else _against(found)),
+            )
+    return table
+
+
+def _candidates(item: Item) -> list[dict[str, Any]]:
+    return list(json.loads(item.evidence))
+
+
+def _against(found: Mapping[str, Any]) -> str:
+    """What speaks against a candidate, in words."""
+    parts = found["parts"]
+    said = [
+        f"{name.removeprefix('against: ')} ({value:+.2f})"
+        for name, value in parts.items()
+        if value < 0
+    ]
+    if parts["artist"] < 0.6:
+        said.insert(0, "another artist")
+    if parts["title"] < 1.0:
+        said.insert(0, f"another title ({parts['title']:.2f} alike)")
+    if parts["channel"] <= 0.3:
+        is_automatic = parts["channel"] == _AUTOMATIC
+        said.append("an automatic channel" if is_automatic else "not the artist's channel")
+    return ", ".join(said) or "the official video scores more"
+
+
+def verdict(items: Sequence[Item], world: World) -> str:
+    """One line: whether every cover ended as is true of it."""
+    wrong = []
+    for item in items:
+        cover = world.covers[item.source.video_id]
+        official = item.official.source.video_id if item.official else ""
+        end = item.reason if item.state == states.REJECTED else ""
+        end = WAITS if item.state == states.REVIEW else end
+        if (end, official) != (cover.outcome, cover.official):
+            wrong.append(f"{cover.video_id} ended as {end or item.state} with {official or 'none'}")
+    missing = len(world.covers) - len(items)
+    if wrong or missing:
+        return f"NOT as it should be: {'; '.join(wrong) or f'{missing} covers were not found'}"
+    made = sum(item.state == states.PROMOTED for item in items)
+    return (
+        f"{len(items)} of {len(items)} covers ended as they must: {made} entries, each with its "
+        "own official video; no decoy among them"
+    )

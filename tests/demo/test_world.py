@@ -1,0 +1,141 @@
+"""The demo's site: every cover ends as is true of it, and no decoy gets through."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from symmv_builder import datasets
+from symmv_builder.cli import crawl_story, demonstration_crawl
+from symmv_builder.datasets.crawl import Crawl, open_crawl
+from symmv_builder.demo.media import DemoMedia, Truth, plans
+from symmv_builder.demo.site import Site, serve
+from symmv_builder.demo.world import COVERS, FAILURES, SOURCE, World, build_world
+from symmv_builder.errors import Reason
+from symmv_builder.report.tables import plain_text
+from symmv_builder.settings import read_settings
+from symmv_builder.storage import items as states
+from symmv_builder.storage.items import Item
+from tests.loopback import make_sound, make_video
+
+SCREENED = {Reason.STATIC_VIDEO, Reason.LYRIC_VIDEO, Reason.DIFFERENT_SONG}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """The demo's world with tiny media: only what is heard and seen of it is missing."""
+    folder = tmp_path_factory.mktemp("media")
+    tiny = {".flac": make_sound(folder / "tiny.flac"), ".mp4": make_video(folder / "tiny.mp4")}
+    truths = []
+    for plan in plans():
+        path = folder / plan.path
+        path.parent.mkdir(exist_ok=True)
+        shutil.copyfile(tiny[path.suffix], path)
+        if plan.kept_share < 1:
+            path.write_bytes(path.read_bytes()[: int(path.stat().st_size * plan.kept_share)])
+        truths.append(Truth(plan.path, plan.piece, duration_s=plan.longest_s))
+    return build_world(DemoMedia(folder, folder / "site", folder / "muvisync", tuple(truths)))
+
+
+@pytest.fixture(scope="module")
+def site(world: World) -> Iterator[Site]:
+    with serve(world.description) as running:
+        for failure, video_id, times in FAILURES:
+            running.fail(failure, video_id, times=times)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def crawled(
+    world: World, site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Crawl, int, int, int]:
+    """The crawl after both rounds, how many were new in each, and a third round's requests."""
+    root = str(tmp_path_factory.mktemp("data"))
+    with demonstration_crawl.environment(site) as env:
+        settings = read_settings(env, root=root)
+        clock = demonstration_crawl.Clock()
+        opened = open_crawl(
+            datasets.recipe("symmv"),
+            settings.open_store(),
+            settings.open_site(),
+            [SOURCE],
+            tell=lambda _: None,
+        )
+        crawl = replace(opened, now=clock)
+        first = demonstration_crawl.crawl_round(crawl, clock, site, lambda _: None)
+        site.add(world.later)
+        second = demonstration_crawl.crawl_round(crawl, clock, site, lambda _: None)
+        asked = len(site.visits())
+        demonstration_crawl.crawl_round(crawl, clock, site, lambda _: None)
+        return crawl, first, second, len(site.visits()) - asked
+
+
+def screened(items: list[Item], world: World) -> list[Item]:
+    """The items as they are when screening, which takes models, has said what is true."""
+    done = []
+    for item in items:
+        outcome = world.covers[item.source.video_id].outcome
+        if item.state == states.FETCHED and outcome:
+            item = replace(item, state=states.REJECTED, step="screen", reason=outcome)
+        elif item.state == states.FETCHED:
+            item = replace(item, state=states.PROMOTED)
+        done.append(item)
+    return done
+
+
+def test_a_second_round_finds_only_the_new_upload(crawled: tuple[Crawl, int, int, int]) -> None:
+    assert crawled[1:3] == (len(COVERS) - 1, 1)
+
+
+def test_a_round_without_news_asks_for_one_page(crawled: tuple[Crawl, int, int, int]) -> None:
+    assert crawled[3] == 1
+
+
+def test_each_cover_ends_as_is_true_of_it(
+    world: World, crawled: tuple[Crawl, int, int, int]
+) -> None:
+    items = crawled[0].items.find("symmv")
+    for item in items:
+        cover = world.covers[item.source.video_id]
+        if cover.outcome == "" or cover.outcome in SCREENED:
+            assert item.state == states.FETCHED, cover
+        elif cover.outcome == "review":
+            assert item.state == states.REVIEW
+        else:
+            assert (item.state, item.reason) == (states.REJECTED, cover.outcome)
+    ended = crawl_story.verdict(screened(items, world), world)
+    assert ended.startswith("13 of 13 covers ended as they must: 5 entries")
+
+
+def test_a_cover_that_ended_otherwise_is_told(
+    world: World, crawled: tuple[Crawl, int, int, int]
+) -> None:
+    items = screened(crawled[0].items.find("symmv"), world)
+    other = [replace(item, state=states.PROMOTED) for item in items]
+    assert crawl_story.verdict(other, world).startswith("NOT as it should be: cov-")
+    assert crawl_story.verdict(items[1:], world).startswith("NOT as it should be")
+
+
+def test_the_story_names_every_decoy_and_why_it_was_not_taken(
+    world: World, crawled: tuple[Crawl, int, int, int]
+) -> None:
+    items = screened(crawled[0].items.find("symmv"), world)
+    _, covers, decoys = map(plain_text, crawl_story.story(items, world, (12, 1)))
+    taken = {cover.official for cover in COVERS}
+    others = {upload.video_id for upload in world.description.uploads} - taken
+    for name in others - set(world.covers):
+        assert name in decoys, name
+    for name in world.covers:
+        assert name in covers
+    line = {row.split()[0]: row for row in decoys.splitlines() if row.strip()}
+    assert "lyric (-0.30)" in line["lyr-maple01"]
+    assert "another artist" in line["cho-polon01"]
+    assert "video_removed" in decoys
+    assert "karaoke" in decoys
+
+
+def test_the_site_was_left_alone_for_as_long_as_it_asked(
+    crawled: tuple[Crawl, int, int, int],
+) -> None:
+    assert crawled[0].items.breaker("network") is not None
