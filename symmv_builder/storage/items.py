@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from symmv_builder.records import Listing, ParsedTitle, SongInfo, Source
-from symmv_builder.storage.ledger import Ledger
+from symmv_builder.storage.ledger import Ledger, Text
 
 FOUND, PARSED, MATCHED, REVIEW = "found", "parsed", "matched", "review"
 FETCHED, PROPOSED, PROMOTED = "fetched", "proposed", "promoted"
@@ -30,7 +30,7 @@ _ITEMS = sa.Table(
     sa.Column("dataset", sa.String, primary_key=True),
     sa.Column("site", sa.String, primary_key=True),
     sa.Column("video_id", sa.String, primary_key=True),
-    sa.Column("origin", sa.String, nullable=False),
+    sa.Column("origin", Text, nullable=False),
     sa.Column("state", sa.String, nullable=False, index=True),
     sa.Column("listing", sa.String, nullable=False),
     sa.Column("parsed", sa.String, nullable=False),
@@ -43,7 +43,7 @@ _ITEMS = sa.Table(
     sa.Column("leased_until_s", sa.Float, nullable=False),
     sa.Column("step", sa.String, nullable=False),
     sa.Column("reason", sa.String, nullable=False),
-    sa.Column("detail", sa.String, nullable=False),
+    sa.Column("detail", Text, nullable=False),
 )
 
 _BREAKERS = sa.Table(
@@ -51,7 +51,7 @@ _BREAKERS = sa.Table(
     _METADATA,
     sa.Column("name", sa.String, primary_key=True),
     sa.Column("open_until_s", sa.Float, nullable=False),
-    sa.Column("detail", sa.String, nullable=False),
+    sa.Column("detail", Text, nullable=False),
 )
 
 _PASSES = sa.Table(
@@ -67,7 +67,7 @@ _TOMBSTONES = sa.Table(
     _METADATA,
     sa.Column("site", sa.String, primary_key=True),
     sa.Column("video_id", sa.String, primary_key=True),
-    sa.Column("reason", sa.String, nullable=False),
+    sa.Column("reason", Text, nullable=False),
 )
 
 
@@ -108,7 +108,7 @@ class Items:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        _METADATA.create_all(ledger.engine)
+        ledger.create(_METADATA)
 
     def add(self, items: Iterable[Item]) -> int:
         """Add what is new; what is known or has a tombstone stays as it is. How many were new."""
@@ -136,8 +136,9 @@ class Items:
         if states:
             query = query.where(_ITEMS.c.state.in_(states))
         with self._ledger.engine.connect() as connection:
-            rows = connection.execute(query.order_by(_ITEMS.c.site, _ITEMS.c.video_id))
-            return [_from_row(row) for row in rows]
+            found = [_from_row(row) for row in connection.execute(query)]
+        # Sorted here: databases differ in how they order text.
+        return sorted(found, key=lambda item: (item.source.site, item.source.video_id))
 
     def lease(
         self, dataset: str, states: Sequence[str], *, limit: int, now_s: float, lease_s: float

@@ -18,6 +18,21 @@ from sqlalchemy.dialects import postgresql, sqlite
 from symmv_builder.errors import StopRun
 
 _METADATA = sa.MetaData()
+# Any number that nobody else takes a lock by.
+_CREATING = 7_266_811
+
+
+class Text(sa.TypeDecorator[str]):
+    """Text that strangers had a part in: what no database stores everywhere is replaced."""
+
+    impl = sa.String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        if value is None:
+            return None
+        return value.replace("\0", "\ufffd").encode(errors="replace").decode()
+
 
 _FILES = sa.Table(
     "files",
@@ -48,7 +63,7 @@ _RESULTS = sa.Table(
     sa.Column("backend", sa.String, nullable=False),
     sa.Column("seconds", sa.Float, nullable=False),
     sa.Column("reason", sa.String, nullable=False),
-    sa.Column("detail", sa.String, nullable=False),
+    sa.Column("detail", Text, nullable=False),
     sa.Column("at", sa.String, nullable=False),
 )
 
@@ -82,15 +97,24 @@ class Ledger:
 
     def __init__(self, url: str) -> None:
         try:
-            self.engine = sa.create_engine(url)
+            # A server may restart within the months that a crawl goes on: connections are tried
+            # before they are used.
+            self.engine = sa.create_engine(url, pool_pre_ping=True)
             if self.engine.dialect.name == "sqlite":
                 sa.event.listen(self.engine, "connect", _use_wal)
             sa.event.listen(self.engine, "handle_error", _stop_run)
-            _METADATA.create_all(self.engine)
+            self.create(_METADATA)
         except (sa.exc.SQLAlchemyError, ImportError) as error:
             cause = str(getattr(error, "orig", error)).splitlines()[0]
             shown = re.sub(r"(//[^:/@]*):[^@]*@", r"\1:***@", url)
             raise StopRun(f"cannot open the ledger {shown}: {cause}") from error
+
+    def create(self, tables: sa.MetaData) -> None:
+        """Make the tables that are not there; who comes second to PostgreSQL waits."""
+        with self.engine.begin() as connection:
+            if self.engine.dialect.name == "postgresql":
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATING)))
+            tables.create_all(connection)
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
@@ -117,11 +141,10 @@ class Ledger:
         """Insert the rows whose primary key is not there; how many these were."""
         if not rows:
             return 0
-        count = sa.select(sa.func.count()).select_from(table)
+        [key, *_] = table.primary_key.columns
+        statement = self._insert(table).on_conflict_do_nothing().returning(key)
         with self.engine.begin() as connection:
-            before = connection.execute(count).scalar_one()
-            connection.execute(self._insert(table).on_conflict_do_nothing(), list(rows))
-            return int(connection.execute(count).scalar_one()) - int(before)
+            return len(connection.execute(statement, list(rows)).all())
 
     def _insert(self, table: sa.Table) -> Any:
         dialect = postgresql if self.engine.dialect.name == "postgresql" else sqlite
@@ -204,6 +227,8 @@ def _now() -> str:
 def _stop_run(context: sa.ExceptionContext) -> None:
     """A ledger that is locked, read-only, damaged or on a full disk ends the run."""
     error = context.sqlalchemy_exception
+    if context.is_pre_ping:
+        return
     if type(error) in (sa.exc.OperationalError, sa.exc.DatabaseError):
         cause = str(context.original_exception).splitlines()[0]
         raise StopRun(f"cannot use the ledger {context.engine and context.engine.url}: {cause}")

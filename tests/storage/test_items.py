@@ -1,7 +1,5 @@
 """The crawl's memory: leases, retries, breakers and tombstones."""
 
-from pathlib import Path
-
 import pytest
 
 from symmv_builder.records import Listing, ParsedTitle, Source
@@ -10,13 +8,9 @@ from symmv_builder.storage.items import Item, Items
 from symmv_builder.storage.ledger import Ledger
 
 
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/ledger.sqlite"
-
-
 @pytest.fixture
-def items(tmp_path: Path) -> Items:
-    return Items(Ledger(url(tmp_path)))
+def items(ledger_url: str) -> Items:
+    return Items(Ledger(ledger_url))
 
 
 def found(number: int, state: str = states.FOUND) -> Item:
@@ -64,8 +58,8 @@ def test_an_item_that_waits_is_not_due_before_its_time(items: Items) -> None:
     assert items.lease("symmv", [states.FOUND], limit=1, now_s=50, lease_s=60)
 
 
-def test_two_connections_never_take_the_same_item(tmp_path: Path) -> None:
-    one, two = Items(Ledger(url(tmp_path))), Items(Ledger(url(tmp_path)))
+def test_two_connections_never_take_the_same_item(ledger_url: str) -> None:
+    one, two = Items(Ledger(ledger_url)), Items(Ledger(ledger_url))
     one.add([found(number) for number in range(40)])
     taken: list[Source] = []
     for _ in range(10):
@@ -75,9 +69,9 @@ def test_two_connections_never_take_the_same_item(tmp_path: Path) -> None:
     assert len(taken) == len(set(taken)) == 40
 
 
-def test_a_breaker_outlives_the_process_and_never_closes_sooner(tmp_path: Path) -> None:
-    Items(Ledger(url(tmp_path))).open_breaker("youtube", 5000.0, "429")
-    again = Items(Ledger(url(tmp_path)))
+def test_a_breaker_outlives_the_process_and_never_closes_sooner(ledger_url: str) -> None:
+    Items(Ledger(ledger_url)).open_breaker("youtube", 5000.0, "429")
+    again = Items(Ledger(ledger_url))
     again.open_breaker("youtube", 4000.0, "bot check")
     assert again.breaker("youtube") == (5000.0, "bot check")
     assert again.breaker("bilibili") is None

@@ -12,8 +12,8 @@ def open_ledger(tmp_path: Path) -> Ledger:
     return Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
 
 
-def test_the_last_result_of_a_step_is_the_one_that_counts(tmp_path: Path) -> None:
-    ledger = open_ledger(tmp_path)
+def test_the_last_result_of_a_step_is_the_one_that_counts(ledger_url: str) -> None:
+    ledger = Ledger(ledger_url)
     rejected = Result("a", "notes", "transcribe", "k1", "transkun", 1.5, "silent", "no sound")
     made = Result("a", "notes", "transcribe", "k2", "transkun", 2.5)
     other = Result("b", "notes", "transcribe", "k1", "transkun", 0.1)
@@ -24,8 +24,8 @@ def test_the_last_result_of_a_step_is_the_one_that_counts(tmp_path: Path) -> Non
     assert sorted(ledger.results("symmv"), key=lambda r: r.entry_id) == [made, other]
 
 
-def test_datasets_do_not_see_each_other(tmp_path: Path) -> None:
-    ledger = open_ledger(tmp_path)
+def test_datasets_do_not_see_each_other(ledger_url: str) -> None:
+    ledger = Ledger(ledger_url)
     assert ledger.datasets() == []
     ledger.record_results("symmv", [Result("a", "notes", "transcribe", "k", "", 0.0)])
     ledger.record_results("muvisync", [Result("a", "notes", "transcribe", "l", "", 0.0)])
@@ -34,8 +34,8 @@ def test_datasets_do_not_see_each_other(tmp_path: Path) -> None:
     assert ledger.results("nothing") == []
 
 
-def test_files_and_recordings_come_back_as_they_were_last_seen(tmp_path: Path) -> None:
-    ledger = open_ledger(tmp_path)
+def test_files_and_recordings_come_back_as_they_were_last_seen(ledger_url: str) -> None:
+    ledger = Ledger(ledger_url)
     old = KnownFile("/music/Привет 100%.wav", 1 << 40, 1_700_000_000_123_456_789, "ab" * 32)
     new = KnownFile(old.path, 5, old.modified_ns + 1, "cd" * 32)
     ledger.remember_files([old])
@@ -47,28 +47,28 @@ def test_files_and_recordings_come_back_as_they_were_last_seen(tmp_path: Path) -
     assert ledger.assets() == {("file", "a"): "ef" * 32, ("youtube", "KFNEtO7fO9M"): "cd" * 32}
 
 
-def test_recording_nothing_is_allowed(tmp_path: Path) -> None:
-    ledger = open_ledger(tmp_path)
+def test_recording_nothing_is_allowed(ledger_url: str) -> None:
+    ledger = Ledger(ledger_url)
     ledger.record_results("symmv", [])
     ledger.record_assets({})
     ledger.remember_files([])
     assert ledger.results("symmv") == []
 
 
-def test_many_results_are_recorded_in_one_go(tmp_path: Path) -> None:
-    ledger = open_ledger(tmp_path)
+def test_many_results_are_recorded_in_one_go(ledger_url: str) -> None:
+    ledger = Ledger(ledger_url)
     results = [Result(f"e{n}", "notes", "transcribe", "k", "", 0.5) for n in range(5000)]
     ledger.record_results("symmv", results)
     assert len(ledger.results("symmv")) == 5000
 
 
-def test_what_one_process_records_another_reads_at_once(tmp_path: Path) -> None:
-    writer, reader = open_ledger(tmp_path), open_ledger(tmp_path)
+def test_what_one_process_records_another_reads_at_once(ledger_url: str) -> None:
+    writer, reader = Ledger(ledger_url), Ledger(ledger_url)
     writer.record_results("symmv", [Result("a", "notes", "transcribe", "k", "", 0.5)])
     assert len(reader.results("symmv")) == 1
     writer.close()
     reader.close()
-    assert open_ledger(tmp_path).datasets() == ["symmv"]
+    assert Ledger(ledger_url).datasets() == ["symmv"]
 
 
 def test_a_result_is_there_without_closing(tmp_path: Path) -> None:
@@ -102,3 +102,11 @@ def test_a_file_that_is_no_database_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "ledger.sqlite").write_bytes(b"this is not a database, whatever it is called" * 100)
     with pytest.raises(StopRun, match="not a database"):
         open_ledger(tmp_path)
+
+
+def test_details_that_no_database_stores_are_stored_as_well_as_can_be(ledger_url: str) -> None:
+    ledger = Ledger(ledger_url)
+    detail = "a\0b \ud800 '; DROP TABLE results; -- 💥 \u202e"
+    ledger.record_results("symmv", [Result("a", "notes", "s", "k", "", 0.0, "silent", detail)])
+    [result] = ledger.results("symmv")
+    assert result.detail == "a\ufffdb ? '; DROP TABLE results; -- 💥 \u202e"
