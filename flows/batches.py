@@ -11,6 +11,7 @@ import multiprocessing
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from dataclasses import asdict, dataclass
 from queue import SimpleQueue
 from typing import Any
@@ -33,7 +34,6 @@ from symmv_builder.storage.ledger import Result
 from symmv_builder.storage.root import Root
 
 _DEATHS_ALLOWED = 3
-_MOST_WAITING = 256
 
 
 @tried_again("build a batch", "gpu")
@@ -115,7 +115,7 @@ def in_tasks(
             # A pool of processes that has lost one takes no more work: each round has its own.
             with place.open() as runner, place.asking(home.device):
                 fixed = {"plan": plan, "root_url": everywhere(root), "home": home, "effort": effort}
-                yield from _round(runner, batches, fixed, place.deaths)
+                yield from _round(runner, batches, fixed, place)
 
     return run
 
@@ -124,14 +124,14 @@ def _round(
     runner: TaskRunner[Any],
     batches: deque[_Batch],
     fixed: dict[str, Any],
-    deaths: tuple[type[BaseException], ...],
+    place: Place,
 ) -> Iterator[Outcome]:
     """Submit batches, give outcomes as they come; ends early where the runner is of no more use."""
     running: dict[Any, _Batch] = {}
     ended: SimpleQueue[PrefectFuture[Any]] = SimpleQueue()
-    is_broken = False
+    deaths, is_broken = place.deaths, False
     while running or (batches and not is_broken):
-        while batches and len(running) < _MOST_WAITING and not is_broken:
+        while batches and len(running) < place.most_given_out and not is_broken:
             batch = batches.popleft()
             try:
                 future = runner.submit(build_batch, {**fixed, "works": batch.works})
@@ -150,6 +150,7 @@ def _round(
         except RetryLater as error:
             yield from (Outcome(work.entry_id, retry=str(error)) for work in batch.works)
         except deaths as error:
+            is_broken = is_broken or isinstance(error, BrokenExecutor)
             yield from _bury(batch, batches, error)
 
 

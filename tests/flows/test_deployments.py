@@ -1,0 +1,73 @@
+"""Every deployment of prefect.yaml can be served: its flow imports, its schedule can be read."""
+
+import inspect
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+from prefect.flows import Flow, load_flow_from_entrypoint
+
+from flows import serve
+from symmv_builder.datasets import NAMES
+from symmv_builder.errors import StopRun
+
+ENTRIES = yaml.safe_load(serve.DEPLOYMENTS.read_text())["deployments"]
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: str(entry["name"]))
+def test_the_flow_of_a_deployment_is_really_imported(entry: dict) -> None:  # type: ignore[type-arg]
+    flow = load_flow_from_entrypoint(entry["entrypoint"], use_placeholder_flow=False)
+    assert isinstance(flow, Flow)
+    accepted = inspect.signature(flow.fn).parameters
+    assert set(entry["parameters"]) <= set(accepted)
+    assert entry["parameters"]["dataset"] in NAMES
+    flow.validate_parameters(entry["parameters"])
+
+
+def test_nights_weeks_and_months_are_what_they_are_called() -> None:
+    gaps = {}
+    for entry in ENTRIES:
+        [schedule] = entry["schedules"]
+        first, second = dates(schedule)
+        gaps[entry["name"]] = (second - first).days
+    assert gaps["nightly"] == 1
+    assert gaps["weekly"] == 7
+    assert 28 <= gaps["monthly"] <= 31
+
+
+def dates(entry: dict) -> list[datetime]:  # type: ignore[type-arg]
+    """The next two times of a schedule, by Prefect's own reckoning."""
+    import asyncio
+
+    from prefect.server.schemas.schedules import CronSchedule
+
+    schedule = CronSchedule(cron=entry["cron"], timezone=entry["timezone"])
+    return asyncio.run(schedule.get_dates(2, start=datetime(2026, 1, 1, tzinfo=UTC)))
+
+
+def test_what_is_served_is_what_the_file_says() -> None:
+    made = serve.read_deployments(serve.DEPLOYMENTS)
+    assert [one.name for one in made] == [entry["name"] for entry in ENTRIES]
+    assert [one.entrypoint for one in made] == [
+        entry["entrypoint"].replace(":", ".") for entry in ENTRIES
+    ]
+    assert all(one.schedules and one.schedules[0].schedule for one in made)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "deployments: [{name: a, entrypoint: 'flows.nothing:build'}]",
+        "deployments: [{name: a, entrypoint: 'flows.build:nothing'}]",
+        "deployments: [{name: a, entrypoint: 'flows.build:build', schedules: [{cron: 'often'}]}]",
+        "deployments: [{entrypoint: 'flows.build:build'}]",
+        "nothing: true",
+        "{",
+    ],
+)
+def test_a_file_that_cannot_be_served_is_one_clear_line(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "prefect.yaml"
+    path.write_text(text)
+    with pytest.raises(StopRun, match="cannot be read"):
+        serve.read_deployments(path)

@@ -1,0 +1,52 @@
+"""The toy recipe of tests/datasets built by a flow: quick stages, the flows' own tasks.
+
+Workers import this module by its name, so its folder and that of the toy are on their path.
+"""
+
+import os
+import time
+from pathlib import Path
+
+import toy_build
+from prefect import flow
+
+from flows.build import build_with
+from flows.edge import Place
+from symmv_builder import schema
+from symmv_builder.backends import ModelHome
+from symmv_builder.crawl.folder import find_entries
+from symmv_builder.datasets.build import Summary, take_in
+from symmv_builder.pipeline.keys import Plan
+from symmv_builder.pipeline.step import Step, use
+from symmv_builder.records import Asset, FeatureTrack
+from symmv_builder.storage.ledger import Ledger
+from symmv_builder.storage.root import Root
+from symmv_builder.storage.store import Store
+
+
+def make_wave(music_asset: Asset, *, rows: int = 50, pause_s: float = 0.02) -> FeatureTrack:
+    """The toy's stage under the toy's key, as slow as the test wants it."""
+    time.sleep(float(os.environ.get("SYMMV_TOY_PAUSE_S", "0")))
+    return toy_build.make_wave(music_asset, rows=rows, pause_s=pause_s)
+
+
+SLOW = use(Step("make_wave", 1, ("music_asset",), make_wave), makes="wave")
+
+
+@flow(name="toy", persist_result=False)
+def toy(root: str, media: str, runner: str, address: str | None, batch_size: int) -> Summary:
+    schema.SCHEMAS["toy"] = toy_build.COLUMNS  # type: ignore[index]
+    try:
+        place = Root(root)
+        store = Store(place, place, Ledger(f"sqlite:///{root}/ledger.sqlite"))
+        take_in(store, find_entries(Path(media), "toy", pairs=False), "toy", lambda _: None)
+        return build_with(
+            toy_build.RECIPE,
+            Plan("toy", (toy_build.RECIPE.uses[0], SLOW)),
+            store,
+            ModelHome(),
+            Place(runner, address or None, 2),
+            batch_size=batch_size,
+        )
+    finally:
+        del schema.SCHEMAS["toy"]  # type: ignore[attr-defined]
