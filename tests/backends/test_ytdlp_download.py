@@ -248,6 +248,34 @@ def test_no_formats_are_one_videos_fault_while_the_canary_sings(site: Site, tmp_
         downloader.check_toolchain()
 
 
+def test_a_canary_that_is_refused_says_that_the_session_is_blocked(
+    site: Site, tmp_path: Path
+) -> None:
+    downloader = Downloader(LOOPBACK, sites=["demo"], canary=source(CANARY))
+    site.fail(Failure.NO_FORMATS, VIDEO)
+    site.fail(Failure.TOO_MANY_REQUESTS, CANARY)
+    with pytest.raises(SessionBlocked):
+        downloader.download(source(VIDEO), tmp_path, kind="video")
+
+
+def test_a_session_that_is_blocked_when_an_address_is_renewed_is_told_as_that(
+    site: Site, downloader: Downloader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    download, calls = Downloader._download, []
+
+    def expired_first(self: Downloader, *arguments: object) -> object:
+        calls.append(arguments)
+        if len(calls) == 1:
+            site.fail(Failure.BOT_CHECK, VIDEO)
+            raise MediaRefused("video data: HTTP Error 403")
+        return download(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Downloader, "_download", expired_first)
+    with pytest.raises(SessionBlocked):
+        downloader.download(source(VIDEO), tmp_path, kind="video")
+    assert len(calls) == 2
+
+
 @pytest.mark.parametrize(
     ("limits", "reason"),
     [

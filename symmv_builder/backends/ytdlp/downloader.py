@@ -133,14 +133,19 @@ class Downloader:
         self._must_crawl(source)
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            try:
-                return self._download(source, folder, kind)
-            except MediaRefused:
-                return self._download(source, folder, kind)
+            return self._download_again(source, folder, kind)
         except ToolchainBroken as error:
-            if self._canary in (None, source) or not self._has_formats(self._canary):
-                raise
-            raise RetryLater(str(error), 3600.0, reason=Reason.NO_FORMATS) from None
+            broken = error
+        # Outside of the handler: an error of the canary's must not be taken for this one.
+        if self._canary in (None, source) or not self._has_formats(self._canary):
+            raise broken
+        raise RetryLater(str(broken), 3600.0, reason=Reason.NO_FORMATS)
+
+    def _download_again(self, source: Source, folder: Path, kind: Kind) -> Downloaded:
+        """Download, and once more where the address of the media has expired."""
+        with suppress(MediaRefused):
+            return self._download(source, folder, kind)
+        return self._download(source, folder, kind)
 
     def _must_crawl(self, source: Source) -> None:
         if source.site not in self._sites:
