@@ -55,7 +55,7 @@ def _table(title: str, *columns: str) -> Table:
 
 def funnel(items: Sequence[Item], new: tuple[int, int]) -> Table:
     """How many covers came how far, and why the others did not."""
-    title = f"symmv: the crawl ({new[0]} new covers, then {new[1]} in a second round)"
+    title = f"symmv: the crawl (new in this run: {new[0]}, then {new[1]} in a second round)"
     table = _table(title, "covers", "came so far", "and no further")
     reached = [_reached(item) for item in items]
     for place, name in enumerate(_WAY):

@@ -14,7 +14,14 @@ from dataclasses import replace
 from symmv_builder.backends import Loader
 from symmv_builder.cli import crawl_story
 from symmv_builder.datasets.build import in_processes
-from symmv_builder.datasets.crawl import Crawl, discover_new, due_in_s, open_crawl, work_off
+from symmv_builder.datasets.crawl import (
+    Crawl,
+    discover_new,
+    due_in_s,
+    network_opens_s,
+    open_crawl,
+    work_off,
+)
 from symmv_builder.datasets.propose import promote, screen_fetched
 from symmv_builder.datasets.recipe import Recipe, make_screening_plan
 from symmv_builder.demo.site import VARIABLE, Site, serve
@@ -90,6 +97,8 @@ def crawl_round(crawl: Crawl, clock: Clock, site: Site, say: Say) -> int:
     """List what is new, and bring it as far as it goes; how many were new."""
     asked = len(site.visits())
     say(f"crawling {site.url}/channel/{SOURCE.ref}")
+    # An earlier run may have left the network at rest.
+    clock.go_on(network_opens_s(crawl))
     new = discover_new(crawl)
     while True:
         work_off(crawl)
@@ -106,6 +115,8 @@ def crawl_round(crawl: Crawl, clock: Clock, site: Site, say: Say) -> int:
 
 def _screen(crawl: Crawl, recipe: Recipe, settings: Settings, effort: Effort, say: Say) -> None:
     fetched = crawl.items.find(recipe.name, [states.FETCHED])
+    if not fetched:
+        return
     say(f"screening the {len(fetched)} pairs that were fetched")
     plan = make_screening_plan(recipe, settings.home)
     loader = Loader(settings.home)

@@ -139,3 +139,16 @@ def test_the_site_was_left_alone_for_as_long_as_it_asked(
     crawled: tuple[Crawl, int, int, int],
 ) -> None:
     assert crawled[0].items.breaker("network") is not None
+
+
+def test_a_run_that_finds_the_network_at_rest_goes_on_all_the_same(
+    site: Site, crawled: tuple[Crawl, int, int, int]
+) -> None:
+    crawl = crawled[0]
+    clock = demonstration_crawl.Clock()
+    crawl.items.open_breaker("network", clock() + 90_000, "429")
+    with demonstration_crawl.environment(site):
+        asked = len(site.visits())
+        again = replace(crawl, now=clock)
+        assert demonstration_crawl.crawl_round(again, clock, site, lambda _: None) == 0
+    assert len(site.visits()) == asked + 1
