@@ -99,7 +99,7 @@ class Ledger:
         try:
             # A server may restart within the months that a crawl goes on: connections are tried
             # before they are used.
-            self.engine = sa.create_engine(url, pool_pre_ping=True)
+            self.engine = sa.create_engine(_with_driver(url), pool_pre_ping=True)
             if self.engine.dialect.name == "sqlite":
                 sa.event.listen(self.engine, "connect", _use_wal)
             sa.event.listen(self.engine, "handle_error", _stop_run)
@@ -222,6 +222,13 @@ class Ledger:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _with_driver(url: str) -> sa.URL:
+    """The url with the driver that the extra installs, where it names none."""
+    parsed = sa.make_url(url)
+    named = parsed.drivername != "postgresql"
+    return parsed if named else parsed.set(drivername="postgresql+psycopg")
 
 
 def _stop_run(context: sa.ExceptionContext) -> None:
