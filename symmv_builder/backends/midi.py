@@ -147,7 +147,8 @@ def _note_events(name: str, notes: NoteFields, ticks_per_s: float) -> list[tuple
     """Ends come before starts of the same tick, except that a note lasts one tick at least."""
 
     def ticks(times_s: NDArray[np.float64]) -> list[int]:
-        return [int(t) for t in np.rint(np.asarray(times_s) * ticks_per_s)]
+        # A file begins at tick 0: what would lie before it begins there.
+        return [max(0, int(t)) for t in np.rint(np.asarray(times_s) * ticks_per_s)]
 
     timed: list[tuple[int, int, bytes]] = []
     fields = zip(ticks(notes.starts_s), ticks(notes.ends_s), strict=True)

@@ -30,8 +30,9 @@ Row = Mapping[str, Any]
 
 
 def to_ticks(times_s: Floats) -> Ints:
-    """Seconds to the nearest of the release's ticks, shape kept."""
-    return np.rint(np.asarray(times_s) * TICKS_PER_S).astype(np.int64)
+    """Seconds to the nearest of the release's ticks, which begin at 0; shape kept."""
+    ticks = np.rint(np.asarray(times_s) * TICKS_PER_S).astype(np.int64)
+    return np.asarray(np.maximum(ticks, 0), dtype=np.int64)
 
 
 def playable_notes(row: Row, prefix: str) -> Notes:

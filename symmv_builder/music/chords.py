@@ -80,17 +80,19 @@ def name_chords(
         runs = [(max(start, 1), end, label) for start, end, label in runs[:-1] if end > 1]
     spans = [(start, end, label) for start, end, label in runs if label]
     edges = np.array([span[:2] for span in spans], dtype=np.float64).reshape(-1, 2) + zero
-    edges_s = _to_seconds(edges, beats.times_s)
+    # A beat that begins before the recording is cut where the recording starts.
+    edges_s = np.maximum(_to_seconds(edges, beats.times_s), 0.0)
+    inside = edges_s[:, 1] > 0
     return Chords(
-        starts_s=edges_s[:, 0],
-        ends_s=edges_s[:, 1],
-        labels=tuple(span[2] for span in spans),
+        starts_s=edges_s[inside, 0],
+        ends_s=edges_s[inside, 1],
+        labels=tuple(span[2] for span, is_in in zip(spans, inside, strict=True) if is_in),
         clock=notes.clock,
     )
 
 
 SYMBOLIC = Step(
-    "symbolic_chords", 1, reads=("notes", "beats"), run=name_chords, slot="symbolic_chords"
+    "symbolic_chords", 2, reads=("notes", "beats"), run=name_chords, slot="symbolic_chords"
 )
 
 

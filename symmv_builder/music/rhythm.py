@@ -43,7 +43,8 @@ STEP = Step("beats", 1, reads=("music",), run=track_beats, slot="beats")
 def quantise(notes: Notes, beats: Beats, *, steps_per_beat: int = 4) -> GridNotes:
     """Snap starts and ends to the nearest of ``steps_per_beat`` equal parts of each beat.
 
-    Before the first and after the last beat the grid goes on with the nearest gap.
+    Before the first and after the last beat the grid goes on with the nearest gap; a grid
+    point before the recording has its step, and the recording's start as its time.
     Steps count from the first downbeat; where none is marked, from the place that the
     first beat's number says. A note lasts one step at least. Notes of one pitch that
     fall on one step become one: the longest end, the highest velocity.
@@ -67,7 +68,8 @@ def quantise(notes: Notes, beats: Beats, *, steps_per_beat: int = 4) -> GridNote
         velocities = np.maximum.reduceat(velocities, first)
     onsets = onsets[first]
     starts_s, ends_s = (
-        _to_seconds(steps / steps_per_beat + zero, beats.times_s) for steps in (onsets, ends)
+        np.maximum(_to_seconds(steps / steps_per_beat + zero, beats.times_s), 0.0)
+        for steps in (onsets, ends)
     )
     return GridNotes(
         starts_s=starts_s,
@@ -80,7 +82,7 @@ def quantise(notes: Notes, beats: Beats, *, steps_per_beat: int = 4) -> GridNote
     )
 
 
-QUANTISE = Step("quantise", 1, reads=("notes", "beats"), run=quantise)
+QUANTISE = Step("quantise", 2, reads=("notes", "beats"), run=quantise)
 
 
 def _require_two(beats: Beats) -> None:

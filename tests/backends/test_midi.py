@@ -121,6 +121,13 @@ def test_beats_follow_tempo_and_time_signature(tmp_path: Path) -> None:
     assert beats.positions.tolist() == [1, 2, 3, 1, 2, 1, 2]
 
 
+def test_what_would_begin_before_the_file_begins_with_it(tmp_path: Path) -> None:
+    notes = Notes(starts_s=[-0.01, 0.5], ends_s=[0.5, 1], pitches=[48, 60], velocities=[9, 9])
+    path = tmp_path / "out.mid"
+    write_notes(path, {"piano": notes})
+    assert read_notes(path).starts_s.tolist() == [0.0, 0.5]
+
+
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     notes = Notes(
         starts_s=[0, 0, 1], ends_s=[1, 0.5, 2], pitches=[48, 60, 60], velocities=[1, 64, 127],

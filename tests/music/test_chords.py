@@ -66,6 +66,13 @@ def test_an_upbeat_before_the_first_beat_gets_a_chord(chorder: object) -> None:
     assert spans(named) == [(0.0, 1.0, "G7"), (1.0, 3.0, "CM")]
 
 
+def test_a_chord_does_not_begin_before_the_recording(chorder: object) -> None:
+    beats = Beats(times_s=[0.99, 1.99, 2.99], positions=[1, 2, 3])
+    notes = blocks((0.0, 2.99, C))
+    named = name_chords(notes, beats, model=chorder)  # type: ignore[arg-type]
+    assert spans(named) == [(0.0, 2.99, "CM")]
+
+
 def test_silence_and_half_diminished_chords_are_gaps(chorder: object) -> None:
     notes = blocks((0, 1, C), (2, 3, (47, 62, 65, 69, 74, 81)), (3, 4, C))
     named = name_chords(notes, steady(8), model=chorder)  # type: ignore[arg-type]

@@ -34,6 +34,14 @@ def test_the_grid_goes_on_before_the_first_and_after_the_last_beat() -> None:
     assert grid.ends_s[1] == pytest.approx(4.4)
 
 
+def test_a_grid_point_before_the_recording_has_the_time_of_its_start() -> None:
+    beats = Beats(times_s=[0.99, 1.99, 2.99], positions=[1, 2, 3])
+    grid = quantise(notes((0.0, 0.74, 48, 64)), beats)
+    assert grid.onset_steps.tolist() == [-4]
+    assert grid.starts_s.tolist() == [0.0]
+    assert grid.ends_s == pytest.approx([0.74])
+
+
 def test_a_note_lasts_one_step_at_least() -> None:
     grid = quantise(notes((1.5, 1.51, 60, 64)), STEADY)
     assert grid.duration_steps.tolist() == [1]
