@@ -282,3 +282,18 @@ def test_facts_are_those_of_the_streams(tmp_path: Path) -> None:
     assert (asset.video_codec, asset.audio_codec) == ("h264", "pcm_f32le")
     assert (asset.audio_rate_hz, asset.audio_channels) == (8000, 1)
     assert asset.size_bytes == (tmp_path / "c.mkv").stat().st_size
+
+
+def test_a_file_that_we_may_not_read_is_a_rejection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_media(tmp_path / "a.mkv", Samples(tone(1.0)))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("av.open", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(RejectEntry, match="Permission denied") as rejected:
+        read_sound(path)
+    assert rejected.value.reason is Reason.UNREADABLE
