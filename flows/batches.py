@@ -21,7 +21,8 @@ from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner
 
 from flows.artifacts import log_events
-from flows.edge import Place, gpu_slot, tried_again
+from flows.edge import Place, tried_again
+from flows.limits import gpu_slot
 from symmv_builder.backends import Loader, ModelHome, backend_class
 from symmv_builder.datasets.build import Run
 from symmv_builder.errors import RetryLater, StopRun

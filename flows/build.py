@@ -20,7 +20,8 @@ from prefect.states import Completed
 from flows import artifacts
 from flows.artifacts import Progress
 from flows.batches import in_tasks
-from flows.edge import RUNNERS, Place, set_up_limits, stopping
+from flows.edge import RUNNERS, Place, stopping
+from flows.limits import set_up_limits
 from symmv_builder import datasets
 from symmv_builder.backends import Loader, ModelHome
 from symmv_builder.crawl.folder import find_entries

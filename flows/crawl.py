@@ -21,7 +21,8 @@ from prefect.states import Completed
 from flows import artifacts
 from flows.artifacts import Progress
 from flows.build import BATCH_SIZE, PATIENCE_S, chosen_models, counted, finish, parser, runner_of
-from flows.edge import Place, set_up_limits, slot, stopping, take_turn, tried_again
+from flows.edge import Place, stopping, tried_again
+from flows.limits import set_up_limits, slot, take_turn
 from symmv_builder import datasets
 from symmv_builder.backends import Loader
 from symmv_builder.crawl.sources import CrawlSource

@@ -1,4 +1,4 @@
-"""Where Prefect and the package meet: states, limits, runners.
+"""Where Prefect and the package meet: states, tasks, runners.
 
 The three errors of the package become three things that a person sees in Prefect.
 `RetryLater` is tried again after a while, and nothing else ever is. `StopRun` ends the run
@@ -9,19 +9,15 @@ else is a bug, and Prefect shows its traceback.
 import functools
 import importlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, CancelledError
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
-import httpx
-from prefect import get_client
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 from prefect.client.schemas.objects import State
-from prefect.concurrency.sync import concurrency, rate_limit
-from prefect.exceptions import CrashedRun, ObjectNotFound
+from prefect.exceptions import CrashedRun
 from prefect.states import Failed
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 from prefect.tasks import Task
@@ -34,11 +30,6 @@ R = TypeVar("R")
 
 RUNNERS = ("local", "threads", "processes", "dask", "ray")
 _RETRY_DELAYS_S = [10.0, 30.0, 90.0]
-
-# Slots and how long one is kept at most. Prefect's server forgets in a restart who held what;
-# a slot that decays comes back by itself, where a lost one would stop the flows for good.
-_LIMITS = {"network": (1, 3600.0), "gpu": (1, 4 * 3600.0)}
-_RATE = "network-rate"
 
 
 def stopping(work: Callable[P, R]) -> Callable[P, R]:
@@ -87,63 +78,6 @@ def tried_again(name: str, tag: str) -> Callable[[Callable[P, R]], Task[P, R]]:
         )
 
     return make
-
-
-def set_up_limits(*, items_an_hour: int | None = None) -> None:
-    """Make the limits that are not there; those that a person changed stay as they are.
-
-    `items_an_hour` is for crawls: how many recordings all of them together take up, after a
-    small start.
-    """
-    with get_client(sync_client=True) as client:
-        for name, (slots, longest_s) in _LIMITS.items():
-            try:
-                client.read_global_concurrency_limit_by_name(name)
-            except ObjectNotFound:
-                client.create_global_concurrency_limit(
-                    GlobalConcurrencyLimitCreate(
-                        name=name, limit=slots, slot_decay_per_second=slots / longest_s
-                    )
-                )
-        if items_an_hour is not None:
-            client.upsert_global_concurrency_limit_by_name(
-                _RATE,
-                limit=max(1, items_an_hour // 20),
-                slot_decay_per_second=items_an_hour / 3600,
-            )
-
-
-@contextmanager
-def slot(name: str) -> Iterator[None]:
-    """Hold one slot of a limit; a server that goes away meanwhile does not end the work."""
-    held = concurrency(name, strict=True, raise_on_lease_renewal_failure=False)
-    with _server_away():
-        held.__enter__()
-    try:
-        yield
-    finally:
-        # Where the slot cannot be given back, it decays.
-        with suppress(httpx.HTTPError):
-            held.__exit__(None, None, None)
-
-
-def gpu_slot(device: str) -> AbstractContextManager[None]:
-    """A slot of the GPU for models that run there; the CPU is shared by the runner's own count."""
-    return slot("gpu") if device.startswith("cuda") else nullcontext()
-
-
-def take_turn() -> None:
-    """Wait until the crawl may take up one more recording."""
-    with _server_away():
-        rate_limit(_RATE, strict=True)
-
-
-@contextmanager
-def _server_away() -> Iterator[None]:
-    try:
-        yield
-    except httpx.HTTPError as error:
-        raise RetryLater(f"Prefect's server does not answer: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ import pytest
 import toy_build
 import toy_flow
 from clip import make_clip
-from prefect.client.orchestration import get_client
 from prefect.task_runners import ThreadPoolTaskRunner
 from standing import shards_of
 from typer.testing import CliRunner
@@ -167,18 +166,3 @@ class DyingFuture:
         if self.is_dead:
             raise CancelledError("the worker is gone")
         return [batches.to_plain(Outcome(work.entry_id)) for work in self.works]
-
-
-def test_limits_are_made_once_and_a_person_s_change_stands() -> None:
-    from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
-
-    from flows.edge import set_up_limits
-
-    set_up_limits(items_an_hour=150)
-    with get_client(sync_client=True) as client:
-        rate = client.read_global_concurrency_limit_by_name("network-rate")
-        assert rate.slot_decay_per_second == pytest.approx(150 / 3600)
-        client.update_global_concurrency_limit("gpu", GlobalConcurrencyLimitUpdate(limit=4))
-        set_up_limits()
-        assert client.read_global_concurrency_limit_by_name("gpu").limit == 4
-        client.delete_global_concurrency_limit_by_name("gpu")
