@@ -17,7 +17,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from symmv_builder.errors import StopRun
@@ -42,7 +42,7 @@ class _Pair:
     song: str
     music: Path
     video: Path
-    info: SongInfo = SongInfo()
+    info: SongInfo = field(default_factory=SongInfo)
 
 
 def identifier(name: str) -> str:

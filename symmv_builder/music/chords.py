@@ -6,6 +6,7 @@ of a song from notes made of its chords, to write all songs in C major or A mino
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -108,7 +109,7 @@ def _runs(labels: list[str]) -> list[tuple[int, int, str]]:
     """Stretches of equal labels: first beat, beat behind the last, label."""
     edges = [i for i in range(1, len(labels)) if labels[i] != labels[i - 1]]
     bounds = [0, *edges, len(labels)] if labels else []
-    return [(a, b, labels[a]) for a, b in zip(bounds, bounds[1:], strict=False)]
+    return [(a, b, labels[a]) for a, b in pairwise(bounds)]
 
 
 def _to_beats(times_s: Floats, beats_s: Floats) -> Floats:
