@@ -10,9 +10,9 @@ from symmv_builder import datasets
 from symmv_builder.backends import Loader
 from symmv_builder.cli import options
 from symmv_builder.crawl.folder import find_entries
-from symmv_builder.datasets.build import Summary, build, in_processes, take_in
+from symmv_builder.datasets.build import Summary, build, forgive, in_processes, take_in
 from symmv_builder.datasets.recipe import Recipe, make_plan, with_models
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import Reason, StopRun
 from symmv_builder.pipeline.pool import Effort
 from symmv_builder.report.progress import Progress
 from symmv_builder.settings import Settings
@@ -44,6 +44,10 @@ def build_command(
     model: options.Models = None,
     workers: options.Workers = None,
     patience: Patience = 1800.0,
+    retry: Annotated[
+        list[Reason] | None,
+        typer.Option(help="Try again what was put aside for this reason. May be repeated."),
+    ] = None,
 ) -> None:
     """Build a dataset: every entry through every stage, then Parquet shards.
 
@@ -51,8 +55,12 @@ def build_command(
     """
     recipe = with_models(datasets.recipe(dataset), options.choices(model, clip))
     effort = Effort(workers or options.default_workers(), patience)
-    summary = interruptible(recipe, options.settings(root), folder, effort)
-    _print_summary(summary, options.settings(root).root)
+    settings = options.settings(root)
+    if retry:
+        count = forgive(settings.open_store(), recipe.name, retry)
+        sys.stderr.write(f"symmv: {count} entries are tried again\n")
+    summary = interruptible(recipe, settings, folder, effort)
+    _print_summary(summary, settings.root)
     if summary.unfinished:
         raise typer.Exit(1)
 

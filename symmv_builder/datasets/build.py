@@ -16,7 +16,7 @@ from symmv_builder.crawl.folder import Found
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.datasets.rows import fingerprint, write_dataset
 from symmv_builder.datasets.survey import State, Survey, survey
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import Reason, StopRun
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.keys import Plan, Work
 from symmv_builder.pipeline.pool import Effort, run_entries
@@ -136,6 +136,18 @@ def build(
     tell(Event("note", "", detail="writing shards"))
     found = survey(plan, store, entries)
     return _summary(found, write_dataset(recipe, plan, store, found), up_to_date=False)
+
+
+def forgive(store: Store, dataset: str, reasons: Sequence[Reason]) -> int:
+    """Forget the rejections for some reasons, so that those entries are tried again; how many.
+
+    For what depends on the machine and not on the entry: a step that timed out or crashed.
+    """
+    found = [result for result in store.ledger.results(dataset) if result.reason in reasons]
+    for result in found:
+        Sidecars(store.root, dataset).forgive(result.entry_id, result.artifact, result.key)
+        store.ledger.forget_results(dataset, result.entry_id, result.artifact)
+    return len(found)
 
 
 def in_processes(

@@ -200,9 +200,11 @@ class Ledger:
         with self.engine.connect() as connection:
             return [Result(*row) for row in connection.execute(query)]
 
-    def forget_results(self, dataset: str, entry_id: str) -> None:
-        """Remove every result of an entry."""
+    def forget_results(self, dataset: str, entry_id: str, artifact: str | None = None) -> None:
+        """Remove every result of an entry, or that of one artifact."""
         mine = sa.and_(_RESULTS.c.dataset == dataset, _RESULTS.c.entry_id == entry_id)
+        if artifact is not None:
+            mine = sa.and_(mine, _RESULTS.c.artifact == artifact)
         with self.engine.begin() as connection:
             connection.execute(sa.delete(_RESULTS).where(mine))
 

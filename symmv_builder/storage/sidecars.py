@@ -71,6 +71,10 @@ class Sidecars:
         """Clear an entry's folder of what killed writers left behind."""
         self.root.sweep(self._folder(entry_id))
 
+    def forgive(self, entry_id: str, artifact: str, key: str) -> None:
+        """Remove a rejection, so that its step is tried again."""
+        self.root.remove(f"{self._folder(entry_id)}/{self.rejected_name(artifact, key)}")
+
     def remove(self, entry_id: str) -> None:
         """Remove everything that is stored of an entry."""
         for name in self.root.names(self._folder(entry_id)):

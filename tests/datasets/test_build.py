@@ -12,9 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 import toy_build
 
-from symmv_builder.errors import StopRun
+from symmv_builder.datasets.build import forgive
+from symmv_builder.errors import Reason, StopRun
+from symmv_builder.storage.ledger import Ledger
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import read_receipt
+from symmv_builder.storage.store import Store
 
 KILLS = int(os.environ.get("SYMMV_TEST_KILLS", "5"))
 
@@ -110,6 +113,17 @@ def split_of_entries(root: Path) -> dict[str, str]:
             table["entry_id"].to_pylist(), table["split"].to_pylist(), strict=True
         )
     }
+
+
+def test_what_was_put_aside_is_tried_again_when_a_person_says_so(tmp_path: Path) -> None:
+    media = make_media(tmp_path / "media", 8)
+    assert quick(tmp_path / "root", media).rejected == 1
+    root = Root(str(tmp_path / "root"))
+    store = Store(root, root, Ledger(f"sqlite:///{tmp_path}/root/l.sqlite"))
+    assert forgive(store, "toy", [Reason.TIMED_OUT]) == 0
+    assert forgive(store, "toy", [Reason.SILENT]) == 1
+    again = quick(tmp_path / "root", media)
+    assert (again.rejected, again.up_to_date) == (1, False)
 
 
 def test_a_recording_that_changed_is_made_again(tmp_path: Path) -> None:
