@@ -178,3 +178,11 @@ def verdict(items: Sequence[Item], world: World) -> str:
         f"{len(items)} of {len(items)} covers ended as they must: {made} entries, each with its "
         "own official video; no decoy among them"
     )
+
+
+def songs(items: Sequence[Item]) -> str:
+    """One line: by whom the songs of the entries are named."""
+    named = [item.song.identified_by for item in items if item.state == states.PROMOTED]
+    by = {"title": "by their titles", "shazam": "by Shazam"}
+    counts = ", ".join(f"{n} {by.get(who, 'by nobody')}" for who, n in Counter(named).items())
+    return f"songs named: {counts or 'none'} (the demo sends no sound to Shazam)"

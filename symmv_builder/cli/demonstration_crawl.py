@@ -77,7 +77,7 @@ def crawl_demo(recipe: Recipe, world: World, root: str, effort: Effort, say: Say
     sys.stdout.write("\n")
     for table in crawl_story.story(items, world, (first, second)):
         tables.show(table)
-    sys.stdout.write(crawl_story.verdict(items, world) + "\n")
+    sys.stdout.write(f"{crawl_story.verdict(items, world)}\n{crawl_story.songs(items)}\n")
 
 
 @contextmanager
