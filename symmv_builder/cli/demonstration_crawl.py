@@ -109,7 +109,8 @@ def crawl_round(crawl: Crawl, clock: Clock, site: Site, say: Say) -> int:
         clock.go_on(waits_s + 1.0)
     requests = len(site.visits()) - asked
     covers = "1 new cover" if new == 1 else f"{new} new covers"
-    say(f"{covers}; the site was asked {requests} times")
+    times = "once" if requests == 1 else f"{requests} times"
+    say(f"{covers}; the site was asked {times}")
     return new
 
 
