@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from symmv_builder.backends import TABLE, ModelHome
-from symmv_builder.backends.ytdlp import LOOPBACK, Downloader, Politeness
+from symmv_builder.backends.ytdlp import CANARY, LOOPBACK, Downloader, Politeness
 from symmv_builder.errors import StopRun
 from symmv_builder.storage.ledger import Ledger
 from symmv_builder.storage.root import Root
@@ -53,7 +53,8 @@ class Settings:
             cookies=Path(self.cookies) if self.cookies else None,
             bytes_a_second=self.bytes_a_second,
         )
-        downloader = Downloader(politeness, sites=self.sites)
+        canary = CANARY if "youtube" in self.sites else None
+        downloader = Downloader(politeness, sites=self.sites, canary=canary)
         downloader.check_toolchain()
         return downloader
 

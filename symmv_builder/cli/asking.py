@@ -17,6 +17,7 @@ from symmv_builder.cli import options
 from symmv_builder.datasets import questions
 from symmv_builder.errors import StopRun
 from symmv_builder.report import tables
+from symmv_builder.storage.items import PROMOTED, Item, entry_id_of
 
 
 def register(app: typer.Typer) -> None:
@@ -85,6 +86,10 @@ def why(
 ) -> None:
     """Say what was done for an entry, by which model and parameters, and where it stopped."""
     store = options.settings(root).open_store()
+    item = questions.find_item(store, entry_id, dataset)
+    if item and item.state != PROMOTED:
+        _why_not(item, as_json=as_json)
+        return
     story = questions.why(store, questions.find_entry(store, entry_id, dataset))
     if as_json:
         sys.stdout.write(json.dumps([asdict(made) for made in story]) + "\n")
@@ -104,6 +109,26 @@ def why(
             outcome += f": {made.result.detail or 'its sidecar is gone'}"
         _row(table, made.result.artifact, by, parameters, f"{made.result.seconds:.2f}", outcome)
     tables.show(table)
+
+
+def _why_not(item: Item, *, as_json: bool) -> None:
+    """What a crawl knows of a recording that is no entry."""
+    if as_json:
+        sys.stdout.write(json.dumps({**asdict(item), "evidence": json.loads(item.evidence)}) + "\n")
+        return
+    console = Console(markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{entry_id_of(item.source)} is no entry: it is {item.state}")
+    console.print(f"{item.source.url}: {item.listing.title}")
+    if item.parsed:
+        console.print(f"read as {item.parsed.artist or 'nobody'} - {item.parsed.title}")
+    if item.reason or item.detail:
+        console.print(f"{item.step}: {' '.join(f'{item.reason} {item.detail}'.split())}")
+    table = _table("score", "verdict", "candidate", "channel", "address")
+    for found in json.loads(item.evidence):
+        cells = (f"{found['score']:.2f}", found["verdict"], found["title"], found["channel"])
+        _row(table, *cells, found["url"])
+    if table.row_count:
+        tables.show(table)
 
 
 def print_schema(

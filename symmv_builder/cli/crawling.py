@@ -81,7 +81,13 @@ def crawl(
                 plan = make_screening_plan(recipe, settings.home)
                 loader = Loader(settings.home)
                 run = in_processes(plan, job.store, loader, effort=effort, tell=job.tell)
-                propose.screen_fetched(job, plan, run, loader)
+                propose.screen_fetched(
+                    job,
+                    plan,
+                    run,
+                    loader,
+                    expect=lambda total, settled: progress.expect(total, settled=settled),
+                )
     except KeyboardInterrupt:
         sys.stderr.write("\nsymmv: interrupted; run the same command to go on\n")
         raise typer.Exit(130) from None

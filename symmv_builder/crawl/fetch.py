@@ -81,7 +81,7 @@ def fetch(
     fetcher raises, `RetryLater` for a file that came damaged (and is thrown away), and
     `RejectEntry`: TOO_LONG, TOO_LARGE, NO_AUDIO, NO_VIDEO.
     """
-    folder = (staging or _staging(root)) / f"{source.site}-{source.video_id}-{kind}"
+    folder = _folder(staging or _staging(root), source, kind)
     with _alone(source, folder.parent):
         known = _stored(source, root, ledger, kind, limits)
         if known is None:
@@ -96,6 +96,16 @@ def fetch(
             known = Fetched(asset.sha256, asset, done.listing, done.formats)
         shutil.rmtree(folder, ignore_errors=True)
         return known
+
+
+def discard(root: Root, source: Source) -> None:
+    """Remove what unfinished downloads of a recording have left in the default staging folder."""
+    for kind in ("audio", "video"):
+        shutil.rmtree(_folder(_staging(root), source, kind), ignore_errors=True)
+
+
+def _folder(staging: Path, source: Source, kind: str) -> Path:
+    return staging / f"{source.site}-{source.video_id}-{kind}"
 
 
 def _staging(root: Root) -> Path:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from symmv_builder.crawl.discover import Lister, discover
-from symmv_builder.crawl.fetch import Fetcher, fetch
+from symmv_builder.crawl.fetch import Fetcher, discard, fetch
 from symmv_builder.crawl.match import Scored, query_of, rank
 from symmv_builder.crawl.sources import CrawlSource, read_id_list, read_sources
 from symmv_builder.crawl.titles import Habits, parse_title
@@ -212,7 +212,9 @@ def bring(crawl: Crawl, item: Item) -> Item:
 
 
 def reject(crawl: Crawl, item: Item, step: str, error: RejectEntry) -> Item:
-    """Put an item aside for good, with the reason."""
+    """Put an item aside for good, with the reason; what came of its recordings is removed."""
+    for source in {item.source, item.official.source if item.official else item.source}:
+        discard(crawl.store.root, source)
     rejected = replace(
         item, state=states.REJECTED, step=step, reason=error.reason, detail=error.detail
     )

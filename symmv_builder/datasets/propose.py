@@ -6,7 +6,7 @@ line an entry, for a diff.
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -48,10 +48,18 @@ def song_id_of(artist: str, title: str) -> str:
     return identifier("-".join(name.split()))
 
 
-def screen_fetched(crawl: Crawl, plan: Plan, run: Run, load_model: LoadModel) -> int:
+def screen_fetched(
+    crawl: Crawl,
+    plan: Plan,
+    run: Run,
+    load_model: LoadModel,
+    *,
+    expect: Callable[[int, int], object] = lambda total, settled: None,
+) -> int:
     """Screen every fetched item, identify those that pass, propose them; how many.
 
-    `plan` is one of `recipe.make_screening_plan`, and `run` does its work.
+    `plan` is one of `recipe.make_screening_plan`, and `run` does its work; `expect` is as in
+    `build`.
     """
     fetched = {
         entry_id_of(item.source): item
@@ -62,6 +70,7 @@ def screen_fetched(crawl: Crawl, plan: Plan, run: Run, load_model: LoadModel) ->
     entries = [entry_of(item) for item in fetched.values()]
     before = survey(plan, crawl.store, entries)
     todo = [w for name, w in before.works.items() if not before.states[name].is_settled]
+    expect(len(before.works), len(before.works) - len(todo))
     run_works(plan, crawl.store, run, todo, before.states, tell=crawl.tell)
     after = survey(plan, crawl.store, entries)
     # The run has told what it put aside.

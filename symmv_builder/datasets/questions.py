@@ -11,6 +11,7 @@ from symmv_builder import datasets
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Entry, Provenance, Record
 from symmv_builder.storage import manifests
+from symmv_builder.storage.items import Item, Items, entry_id_of
 from symmv_builder.storage.ledger import Result
 from symmv_builder.storage.shards import read_receipt
 from symmv_builder.storage.sidecars import Sidecars
@@ -107,6 +108,16 @@ def find_entry(store: Store, entry_id: str, dataset: str | None = None) -> Entry
         names = ", ".join(entry.dataset for entry in found)
         raise StopRun(f"{entry_id} is in {names}; say which with --dataset")
     return found[0]
+
+
+def find_item(store: Store, entry_id: str, dataset: str | None = None) -> Item | None:
+    """The item of a crawl that would be an entry of that id, `None` where there is none."""
+    items = Items(store.ledger)
+    for name in [dataset] if dataset else datasets.NAMES:
+        for item in items.find(name):
+            if entry_id_of(item.source) == entry_id:
+                return item
+    return None
 
 
 @dataclass(frozen=True, slots=True)
