@@ -114,7 +114,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Where everything goes.")] = Path("demo-output"),
     workers: options.Workers = None,
 ) -> None:
-    """Make media, build both datasets from them with real models, and show what was made."""
+    """Make media, crawl a loopback site of them, build both datasets, show what was made."""
     from symmv_builder.cli.demonstration import demonstrate
 
     try:
