@@ -7,8 +7,11 @@ data root, on a shared path or a bucket, and the models, and nothing else.
 """
 
 import argparse
+import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -194,11 +197,31 @@ def finish(state: State[Any]) -> int:
     return 2 if state.name == "Stopped" else 3
 
 
+def leave_when_interrupted() -> None:
+    """Make Ctrl-C end this program at once; left to itself it would wait for every task.
+
+    Workers leave when their parent does. A server of Prefect's that was started for this run
+    alone does not.
+    """
+
+    def leave(*_: object) -> None:
+        sys.stderr.write("\ninterrupted; finished work is kept, run the same command to go on\n")
+        sys.stderr.flush()
+        for path in Path("/proc/self/task").glob("*/children"):
+            for child in path.read_text().split():
+                with suppress(ProcessLookupError):
+                    os.kill(int(child), signal.SIGTERM)
+        os._exit(130)
+
+    signal.signal(signal.SIGINT, leave)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser("flows.build", "Build a dataset with Prefect.")
     options.add_argument("--from", dest="folder", help="take in the recordings of this folder")
     options.add_argument("--patience", type=float, default=PATIENCE_S, help="seconds a step")
     given = options.parse_args(arguments)
+    leave_when_interrupted()
     state = build(
         given.dataset,
         folder=given.folder,

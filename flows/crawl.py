@@ -20,7 +20,16 @@ from prefect.states import Completed
 
 from flows import artifacts
 from flows.artifacts import Progress
-from flows.build import BATCH_SIZE, PATIENCE_S, chosen_models, counted, finish, parser, runner_of
+from flows.build import (
+    BATCH_SIZE,
+    PATIENCE_S,
+    chosen_models,
+    counted,
+    finish,
+    leave_when_interrupted,
+    parser,
+    runner_of,
+)
 from flows.edge import Place, stopping, tried_again
 from flows.limits import set_up_limits, slot, take_turn
 from symmv_builder import datasets
@@ -184,6 +193,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--promote-above", type=float, help="promote proposals from this score")
     options.add_argument("--items-an-hour", type=int, default=ITEMS_AN_HOUR)
     given = options.parse_args(arguments)
+    leave_when_interrupted()
     state = crawl(
         given.dataset,
         sources=given.sources,

@@ -107,10 +107,9 @@ def _take(client: SyncPrefectClient, name: str) -> UUID:
 
 def _keep(lease: UUID, done: threading.Event) -> None:
     """Renew a lease until the work is done; a server that is away is asked again."""
-    with get_client(sync_client=True) as client:
-        while not done.wait(_RENEWED_EVERY_S):
-            with suppress(httpx.HTTPError):
-                client.renew_concurrency_lease(lease, _LEASE_S)
+    while not done.wait(_RENEWED_EVERY_S):
+        with suppress(httpx.HTTPError), get_client(sync_client=True) as client:
+            client.renew_concurrency_lease(lease, _LEASE_S)
 
 
 def _give_back(client: SyncPrefectClient, name: str, lease: UUID, since: float) -> None:

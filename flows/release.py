@@ -8,7 +8,14 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from flows.build import BATCH_SIZE, build, chosen_models, finish, parser
+from flows.build import (
+    BATCH_SIZE,
+    build,
+    chosen_models,
+    finish,
+    leave_when_interrupted,
+    parser,
+)
 from flows.edge import stopping
 from symmv_builder.datasets.release import release as freeze
 from symmv_builder.settings import read_settings
@@ -61,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser("flows.release", "Build a dataset and release it, with Prefect.")
     options.add_argument("--version", help="three numbers; by default the last one's successor")
     given = options.parse_args(arguments)
+    leave_when_interrupted()
     state = release(
         given.dataset,
         version=given.version,

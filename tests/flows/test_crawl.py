@@ -13,7 +13,6 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
 from flows.crawl import crawl
-from flows.release import release
 from symmv_builder.demo.catalogue import Description, Failure, Upload
 from symmv_builder.storage import items as states
 from symmv_builder.storage.items import Items
@@ -95,10 +94,3 @@ def test_sources_that_cannot_be_read_stop_the_flow(given: dict[str, Any]) -> Non
     Path(given["sources"]).write_text("[[channel]]\nfer = 'piano'\n")
     state = crawl(**given, return_state=True)
     assert (state.name, state.is_failed()) == ("Stopped", True)
-
-
-def test_nothing_is_released_that_is_not_built(tmp_path: Path) -> None:
-    models = {"clip": "untrained"}
-    state = release("muvisync", root=str(tmp_path), models=models, return_state=True)
-    assert (state.name, state.is_failed()) == ("Stopped", True)
-    assert "no entries" in str(state.message)

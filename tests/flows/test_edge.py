@@ -6,7 +6,7 @@ import pytest
 from prefect import flow
 
 from flows import edge
-from symmv_builder.errors import Reason, RejectEntry, RetryLater, SessionBlocked, StopRun
+from symmv_builder.errors import Reason, RejectEntry, SessionBlocked, StopRun
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -34,9 +34,8 @@ def attempt(monkeypatch: pytest.MonkeyPatch, error: Exception | None) -> tuple[A
 
 
 def test_only_what_may_pass_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    for error in (RetryLater("busy"), SessionBlocked("bot check")):
-        state, tries = attempt(monkeypatch, error)
-        assert (state.is_failed(), tries) == (True, 3)
+    state, tries = attempt(monkeypatch, SessionBlocked("bot check"))
+    assert (state.is_failed(), tries) == (True, 3)
     for bug in (ValueError("a bug"), RejectEntry(Reason.SILENT, "no sound")):
         state, tries = attempt(monkeypatch, bug)
         assert (state.name, tries) == ("Failed", 1)

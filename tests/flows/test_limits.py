@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -10,6 +11,7 @@ import httpx
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
+from prefect.exceptions import ObjectNotFound
 
 from flows import limits
 from symmv_builder.errors import RetryLater, StopRun
@@ -82,6 +84,8 @@ def test_a_limit_that_is_not_there_is_an_error_and_not_a_free_pass() -> None:
 
 def test_the_rate_holds_back_what_comes_too_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "rate_limit", partial(limits.rate_limit, timeout_seconds=1.0))
+    with get_client(sync_client=True) as client, suppress(ObjectNotFound):
+        client.delete_global_concurrency_limit_by_name("network-rate")
     limits.set_up_limits(items_an_hour=20)
     limits.take_turn()
     with pytest.raises(TimeoutError):
