@@ -53,23 +53,24 @@ def artifact(key: str) -> str:
     """The latest artifact of a key, as it is stored."""
     wanted = ArtifactFilter(key=ArtifactFilterKey(any_=[key]))
     with get_client(sync_client=True) as client:
-        [*_, latest] = client.read_artifacts(artifact_filter=wanted)
+        found = client.read_artifacts(artifact_filter=wanted)
+    latest = max(found, key=lambda one: one.created)
     return latest.data if isinstance(latest.data, str) else json.dumps(latest.data)
 
 
-def test_a_crawl_finds_what_is_new_and_hostile_titles_are_text(
+def test_a_crawl_finds_what_is_new_screens_it_and_shows_hostile_titles_as_text(
     given: dict[str, Any], uploads: tuple[Upload, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running(monkeypatch, description=Description((CHANNEL,), uploads[:1])) as site:
         first = crawl(**given)
         site.add(uploads[1])
         second = crawl(**given)
-        third = crawl(**given)
+        assert len(items(given).find("muvisync", [states.FETCHED])) == 2
+        third = crawl(**{**given, "screen": True, "models": {"clip": "untrained"}})
     counts = [(one["new"], one["touched"]) for one in (first, second, third)]  # type: ignore[index]
     assert counts == [(1, 1), (1, 1), (0, 0)]
-    assert len(items(given).find("muvisync", [states.FETCHED])) == 2
     assert json.loads(artifact("crawl-muvisync-funnel")) == [
-        {"state": "fetched", "step": "", "reason": "", "items": 2}
+        {"state": "rejected", "step": "screen_length", "reason": "too_short", "items": 2}
     ]
     assert "<script" not in artifact("crawl-muvisync")
 
