@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from symmv_builder.backends.ytdlp.politeness import Listener, Politeness
+from symmv_builder.backends.ytdlp.toolchain import runtime_options
 from symmv_builder.errors import Reason, RejectEntry, RetryLater, StopRun
 from symmv_builder.records import Source
 
@@ -54,7 +55,7 @@ def options(
         "ratelimit": politeness.bytes_a_second,
         # Loopback has no certificates, and to read those of the system takes longer than a page.
         "nocheckcertificate": tuple(sites) == ("demo",),
-        "js_runtimes": {politeness.javascript: {}},
+        "js_runtimes": {politeness.javascript: runtime_options(politeness.javascript)},
         "remote_components": [],
         "lazy_playlist": True,
         "extract_flat": "in_playlist",

@@ -18,6 +18,8 @@ _KEPT_WARNINGS = 20
 _COOKIES_HEADER = "# Netscape HTTP Cookie File\n"
 
 LOG = logging.getLogger("symmv_builder.ytdlp")
+# Whoever wants to read it configures logging; else what matters comes as an error of ours.
+LOG.addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True, slots=True)

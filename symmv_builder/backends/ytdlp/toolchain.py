@@ -1,6 +1,7 @@
 """What yt-dlp needs beside itself: a runtime for JavaScript, and a program that merges."""
 
 import importlib.util
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,12 @@ def check_version() -> None:
         raise StopRun(f"yt-dlp {__version__} has known holes; {oldest} is the oldest that is used")
 
 
+def runtime_options(name: str) -> dict[str, str]:
+    """Where a JavaScript runtime is: beside our Python, as a package puts it, else on the PATH."""
+    beside = Path(sys.executable).parent / name
+    return {"path": str(beside)} if beside.is_file() else {}
+
+
 def check_javascript(name: str) -> None:
     """`StopRun` where the runtime, or the scripts that it runs for yt-dlp, are missing."""
     if name not in _RUNTIMES:
@@ -30,7 +37,7 @@ def check_javascript(name: str) -> None:
     from yt_dlp.globals import supported_js_runtimes
 
     YoutubeDL({"quiet": True}, auto_init=False)
-    info: Any = supported_js_runtimes.value[name]().info
+    info: Any = supported_js_runtimes.value[name](**runtime_options(name)).info
     if info is None or not info.supported:
         old = f" ({info.version} is too old)" if info is not None else ""
         raise ToolchainBroken(
