@@ -155,6 +155,7 @@ def test_youtube_without_a_runtime_for_javascript_stops_the_run(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("sysconfig.get_path", lambda _: str(tmp_path))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
     with pytest.raises(StopRun, match="pip install deno"):
         Downloader(sites=["youtube"]).check_toolchain()
     with pytest.raises(StopRun, match="deno, node"):
