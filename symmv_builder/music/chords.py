@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from symmv_builder.backends.pyav import read_sound
 from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.pipeline.step import Step
-from symmv_builder.records import Beats, Chords, Floats, Ints, Key, Notes
+from symmv_builder.records import Asset, Beats, Chords, Floats, Ints, Key, Notes
 from symmv_builder.timeline import grid_length, grid_times
 from symmv_builder.vocab import (
     MUVISYNC_LABELS,
@@ -134,7 +134,9 @@ class ChordRecogniser(Protocol):
     def recognise(self, samples: NDArray[np.float32]) -> Chords: ...
 
 
-def recognise_chords(music: Path, *, hop_s: float = 1.0, model: ChordRecogniser) -> Chords:
+def recognise_chords(
+    music_asset: Asset, music: Path, *, hop_s: float = 1.0, model: ChordRecogniser
+) -> Chords:
     """One of MuVi-Sync's 157 labels for each ``hop_s`` seconds of the recording.
 
     Of the labels that the model finds within a span, the one that covers most of it; of
@@ -142,9 +144,9 @@ def recognise_chords(music: Path, *, hop_s: float = 1.0, model: ChordRecogniser)
     """
     sound = read_sound(music, rate_hz=model.rate_hz, mono=model.mono)
     found = model.recognise(sound.samples)
-    length = grid_length(sound.duration_s, hop_s)
+    length = grid_length(music_asset.duration_s, hop_s)
     starts_s = grid_times(length, hop_s)
-    ends_s = np.minimum(starts_s + hop_s, sound.duration_s)
+    ends_s = np.minimum(starts_s + hop_s, music_asset.duration_s)
     cover = np.zeros((length, len(MUVISYNC_LABELS)))
     for start, end, label in zip(found.starts_s, found.ends_s, found.labels, strict=True):
         first, last = int(start // hop_s), min(int(end // hop_s) + 1, length)
@@ -156,7 +158,7 @@ def recognise_chords(music: Path, *, hop_s: float = 1.0, model: ChordRecogniser)
     return Chords(starts_s=starts_s, ends_s=ends_s, labels=labels)
 
 
-STEP = Step("chords", 1, reads=("music",), run=recognise_chords, slot="chords")
+STEP = Step("chords", 2, reads=("music_asset", "music"), run=recognise_chords, slot="chords")
 
 
 def voice_chords(chords: Chords) -> Notes:

@@ -41,22 +41,23 @@ def note_density(
     return _track("density", values)
 
 
-def loudness(music: Path) -> FeatureTrack:
-    """Loudness of each second, 0 to 1: `FeatureTrack` "loudness", values ``[t, 1]``.
+def loudness(music_asset: Asset, music: Path) -> FeatureTrack:
+    """Loudness of each second of the recording, 0 to 1: `FeatureTrack` "loudness", ``[t, 1]``.
 
     Root mean square of the mono signal on the 16-bit scale over 32767. The last block is
-    measured over the samples that it holds. Errors are those of `read_sound`.
+    measured over the samples that it holds; a second without any is silent. What a decoder
+    adds behind the recording's end does not count. Errors are those of `read_sound`.
     """
     sound = read_sound(music, mono=True)
     samples = sound.samples[:, 0]
-    length = grid_length(sound.duration_s, HOP_S)
+    length = grid_length(music_asset.duration_s, HOP_S)
     blocks = [samples[i * sound.rate_hz : (i + 1) * sound.rate_hz] for i in range(length)]
     power = np.array([_mean_square(block) for block in blocks])
     return _track("loudness", np.minimum(np.sqrt(power) * (32768 / 32767), 1.0))
 
 
 def _mean_square(block: NDArray[np.float32]) -> float:
-    return float(np.mean(np.square(block, dtype=np.float64)))
+    return float(np.mean(np.square(block, dtype=np.float64))) if block.size else 0.0
 
 
 def _track(name: str, values: NDArray[np.generic]) -> FeatureTrack:
@@ -66,4 +67,4 @@ def _track(name: str, values: NDArray[np.generic]) -> FeatureTrack:
 
 
 DENSITY = Step("density", 1, reads=("music_asset", "notes"), run=note_density)
-LOUDNESS = Step("loudness", 1, reads=("music",), run=loudness)
+LOUDNESS = Step("loudness", 2, reads=("music_asset", "music"), run=loudness)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from symmv_builder.backends import ModelHome, load
 from symmv_builder.backends.midi import read_beats, read_notes
+from symmv_builder.crawl.probe import probe_music
 from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.music.chords import (
     name_chords,
@@ -16,7 +17,7 @@ from symmv_builder.music.chords import (
     recognise_chords,
     voice_chords,
 )
-from symmv_builder.records import Beats, Chords, Key, Notes
+from symmv_builder.records import Asset, Beats, Chords, Key, Notes
 from symmv_builder.vocab import MUVISYNC_LABELS, SYMMV_LABELS, SYMMV_ROOTS
 
 TICKS_PER_S = 440
@@ -164,22 +165,26 @@ def sound(folder: Path, duration_s: float) -> Path:
     return path
 
 
+def heard(path: Path) -> tuple[Asset, Path]:
+    return probe_music(path), path
+
+
 def test_each_second_has_the_label_that_covers_most_of_it(tmp_path: Path) -> None:
     model = StandIn((0, 1.4, "C"), (1.4, 1.7, "G:7"), (1.7, 2.1, "C"), (2.1, 9.0, "A:min7"))
-    chords = recognise_chords(sound(tmp_path, 3.5), model=model)
+    chords = recognise_chords(*heard(sound(tmp_path, 3.5)), model=model)
     assert spans(chords) == [
         (0, 1, "C"), (1, 2, "C"), (2, 3, "A:min7"), (3, 3.5, "A:min7"),
     ]  # fmt: skip
 
 
 def test_what_the_model_leaves_open_is_no_chord(tmp_path: Path) -> None:
-    chords = recognise_chords(sound(tmp_path, 3), model=StandIn((0.6, 1.6, "C")))
+    chords = recognise_chords(*heard(sound(tmp_path, 3)), model=StandIn((0.6, 1.6, "C")))
     assert chords.labels == ("N", "C", "N")
 
 
 def test_a_finer_grid_can_be_asked_for(tmp_path: Path) -> None:
     model = StandIn((0, 0.5, "C"), (0.5, 2, "D"))
-    assert recognise_chords(sound(tmp_path, 1), hop_s=0.5, model=model).labels == ("C", "D")
+    assert recognise_chords(*heard(sound(tmp_path, 1)), hop_s=0.5, model=model).labels == ("C", "D")
 
 
 def test_a_quality_sounds_its_own_intervals() -> None:

@@ -1,13 +1,15 @@
 """Density and loudness against counting by hand, second by second."""
 
 import wave
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from symmv_builder.crawl.probe import probe_music
 from symmv_builder.music.dynamics import loudness, note_density
-from symmv_builder.records import Asset, MediaKind, Notes
+from symmv_builder.records import Asset, FeatureTrack, MediaKind, Notes
 from symmv_builder.timeline import Clock
 
 
@@ -64,10 +66,22 @@ def write(path: Path, samples: np.ndarray, rate_hz: int = 8000) -> Path:
     return path
 
 
+def loudness_of(path: Path) -> FeatureTrack:
+    return loudness(probe_music(path), path)
+
+
+def test_every_second_of_the_recording_has_a_value_and_none_behind_it(tmp_path: Path) -> None:
+    path = write(tmp_path / "tone.wav", np.full((8000 * 3 + 80, 1), 16384))
+    facts = asdict(probe_music(path))
+    shorter, longer = (Asset(**{**facts, "duration_s": s}) for s in (3.0, 4.5))
+    assert len(loudness(shorter, path).values) == 3
+    assert loudness(longer, path).values[:, 0].tolist()[4] == 0.0
+
+
 def test_loudness_is_the_root_mean_square_of_each_second_over_32767(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     samples = random.integers(-9000, 9000, (8000 * 5 // 2, 2))
-    track = loudness(write(tmp_path / "noise.wav", samples))
+    track = loudness_of(write(tmp_path / "noise.wav", samples))
     mono = samples.mean(axis=1)
     wanted = [np.sqrt(np.mean(mono[i * 8000 : (i + 1) * 8000] ** 2)) / 32767 for i in range(3)]
     assert (track.name, track.hop_s, track.clock) == ("loudness", 1.0, Clock.MUSIC)
@@ -76,11 +90,11 @@ def test_loudness_is_the_root_mean_square_of_each_second_over_32767(tmp_path: Pa
 
 def test_the_last_part_of_a_second_is_measured_over_what_it_holds(tmp_path: Path) -> None:
     tone = np.full((8000 + 80, 1), 16384)
-    track = loudness(write(tmp_path / "tone.wav", tone))
+    track = loudness_of(write(tmp_path / "tone.wav", tone))
     assert track.values[:, 0] == pytest.approx([16384 / 32767] * 2, rel=1e-5)
 
 
 def test_silence_is_zero_and_full_scale_is_one(tmp_path: Path) -> None:
     samples = np.zeros((16000, 1))
     samples[8000:] = -32768
-    assert loudness(write(tmp_path / "step.wav", samples)).values[:, 0].tolist() == [0, 1]
+    assert loudness_of(write(tmp_path / "step.wav", samples)).values[:, 0].tolist() == [0, 1]
