@@ -19,7 +19,7 @@ from flows.build import (
 from flows.edge import stopping
 from symmv_builder.datasets.release import release as freeze
 from symmv_builder.settings import read_settings
-from symmv_builder.storage.releases import find_releases, folder_of, next_version
+from symmv_builder.storage.releases import find_releases, folder_of, next_version, numbers_of
 from symmv_builder.storage.shards import read_receipt
 
 
@@ -50,7 +50,7 @@ def release(
     released = find_releases(store, dataset)
     same = [name for name, old in released.items() if old["state"] == built.get("state")]
     if same and version is None:
-        message = f"{dataset} is as it was released: {max(same, key=_numbers)}"
+        message = f"{dataset} is as it was released: {max(same, key=numbers_of)}"
         return Completed(message=message, data={"dataset": dataset, "version": None})
     receipt = freeze(store, dataset, version or next_version(list(released)))
     where = store.root.path(folder_of(dataset, receipt["version"]))
@@ -58,10 +58,6 @@ def release(
         message=f"{dataset} {receipt['version']}: {receipt['entries']} entries in {where}",
         data={"dataset": dataset, "version": receipt["version"]},
     )
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(map(int, version.split(".")))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,13 +5,13 @@ than the limits allow, is put aside here, before anything costly touches it. A M
 may stand in for music: its duration is the end of its last note.
 """
 
-import hashlib
 from pathlib import Path
 
 from symmv_builder.backends import midi, pyav
 from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.pipeline.step import Step
 from symmv_builder.records import Asset, MediaKind
+from symmv_builder.storage.assets import hash_file
 
 
 def probe_music(
@@ -69,8 +69,7 @@ def _hash(path: Path) -> str:
     """sha256 of the file's bytes; one that is not there is left to the reader to report."""
     if not path.is_file():
         raise RejectEntry(Reason.UNREADABLE, f"{path} is not a file")
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+    return hash_file(path)
 
 
 MUSIC = Step("music_asset", 1, ("music",), probe_music)

@@ -184,9 +184,8 @@ def work_off(crawl: Crawl, *, most: int | None = None) -> int:
         )
         if not leased:
             break
-        for item in leased:
-            bring(crawl, item)
-            touched += 1
+        bring(crawl, leased[0])
+        touched += 1
     return touched
 
 

@@ -181,8 +181,8 @@ def _rewrite_releases(store: Store, dataset: str, names: set[str]) -> tuple[list
     withdrawn: list[str] = []
     released: list[str] = []
     holding = [v for v in found if _holds(store, dataset, v, found[v], names)]
-    for version in sorted(holding, key=lambda v: tuple(map(int, v.split(".")))):
-        if version == max(found, key=lambda v: tuple(map(int, v.split(".")))):
+    for version in sorted(holding, key=releases.numbers_of):
+        if version == max(found, key=releases.numbers_of):
             successor = releases.next_version(list(found))
             folder = releases.folder_of(dataset, version)
             clean, _ = _clean(store, dataset, found[version], folder, names)

@@ -26,11 +26,16 @@ def check_version(version: str) -> None:
         raise StopRun(f"{version!r} is not a version; write three numbers, as in 1.0.0")
 
 
+def numbers_of(version: str) -> tuple[int, ...]:
+    """A version as numbers, which sort as versions do: 1.0.10 comes after 1.0.9."""
+    return tuple(map(int, version.split(".")))
+
+
 def next_version(versions: Sequence[str]) -> str:
     """The latest version with its last number raised; 1.0.0 where there is none."""
     if not versions:
         return "1.0.0"
-    major, minor, patch = max(tuple(map(int, version.split("."))) for version in versions)
+    major, minor, patch = max(map(numbers_of, versions))
     return f"{major}.{minor}.{patch + 1}"
 
 
