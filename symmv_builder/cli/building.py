@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +12,7 @@ from symmv_builder import datasets
 from symmv_builder.backends import Loader
 from symmv_builder.cli import options
 from symmv_builder.crawl.folder import Found, find_entries
+from symmv_builder.datasets import changes
 from symmv_builder.datasets.build import Summary, build, forgive, in_processes, take_in
 from symmv_builder.datasets.recipe import Recipe, make_plan, make_whole_plan, with_models
 from symmv_builder.errors import Reason, StopRun
@@ -61,6 +62,7 @@ def build_command(
             show_default=False,
         ),
     ] = None,
+    wait: options.Wait = False,
 ) -> None:
     """Build a dataset: every entry through every stage, then Parquet shards.
 
@@ -70,11 +72,17 @@ def build_command(
     settings = options.settings(root)
     recipe = with_models(recipe_in(settings, dataset), options.choices(model, clip))
     effort = Effort(workers or options.default_workers(), patience)
-    forgive_and_tell(settings, recipe, retry)
-    summary = interruptible(recipe, settings, folder, effort, names(only))
+    with ending_on_interrupt(), writing(settings.open_store(), recipe.name, wait=wait):
+        forgive_and_tell(settings, recipe, retry)
+        summary = run_build(recipe, settings, folder, effort, names(only))
     print_summary(summary, settings.root)
     if summary.unfinished:
         raise typer.Exit(1)
+
+
+def writing(store: Store, dataset: str, *, wait: bool) -> AbstractContextManager[object]:
+    """The whole command as one writer of the dataset."""
+    return changes.writing(store, dataset, wait=wait, tell=options.say)
 
 
 def names(texts: list[str] | None) -> tuple[str, ...]:
@@ -95,18 +103,6 @@ def forgive_and_tell(settings: Settings, recipe: Recipe, reasons: list[Reason] |
     if reasons:
         count = forgive(settings.open_store(), recipe.name, reasons)
         sys.stderr.write(f"symmv: {count} entries are tried again\n")
-
-
-def interruptible(
-    recipe: Recipe,
-    settings: Settings,
-    folder: Path | None,
-    effort: Effort,
-    only: Sequence[str] = (),
-) -> Summary:
-    """Build, and turn Ctrl-C into one line and exit code 130."""
-    with ending_on_interrupt():
-        return run_build(recipe, settings, folder, effort, only)
 
 
 @contextmanager

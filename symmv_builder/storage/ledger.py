@@ -110,8 +110,8 @@ class Ledger:
             raise StopRun(f"cannot open the ledger {shown}: {cause}") from error
 
     def create(self, tables: sa.MetaData) -> None:
-        """Make the tables that are not there; who comes second to PostgreSQL waits."""
-        with self.engine.begin() as connection:
+        """Make the tables that are not there; of two processes the second waits."""
+        with self.writing() as connection:
             if self.engine.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATING)))
             tables.create_all(connection)
@@ -130,7 +130,7 @@ class Ledger:
         """Insert rows, or replace those whose primary key is there."""
         if not rows:
             return
-        insert = self._insert(table)
+        insert = self.insert_of(table)
         keys = [column.name for column in table.primary_key]
         changed = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys}
         statement = insert.on_conflict_do_update(index_elements=keys, set_=changed)
@@ -142,11 +142,12 @@ class Ledger:
         if not rows:
             return 0
         [key, *_] = table.primary_key.columns
-        statement = self._insert(table).on_conflict_do_nothing().returning(key)
+        statement = self.insert_of(table).on_conflict_do_nothing().returning(key)
         with self.engine.begin() as connection:
             return len(connection.execute(statement, list(rows)).all())
 
-    def _insert(self, table: sa.Table) -> Any:
+    def insert_of(self, table: sa.Table) -> Any:
+        """An INSERT of this database, which knows ``on_conflict``."""
         dialect = postgresql if self.engine.dialect.name == "postgresql" else sqlite
         return dialect.insert(table)
 
@@ -245,7 +246,8 @@ def _stop_run(context: sa.ExceptionContext) -> None:
 
 def _use_wal(connection: Any, _: Any) -> None:
     cursor = connection.cursor()
+    # First of all: changing the journal's mode may have to wait for another process too.
+    cursor.execute("PRAGMA busy_timeout=30000")
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.execute("PRAGMA busy_timeout=30000")
     cursor.close()

@@ -139,6 +139,34 @@ class Root:
             return []
         return sorted(name for name in found if not name.startswith(_PART))
 
+    def folders(self, folder: str) -> list[str]:
+        """Names of the folders directly in a folder, sorted; empty where there is none."""
+        try:
+            with _remote_errors(self.url):
+                listing = self._fs.ls(self.path(folder), detail=True, refresh=True)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        found = [item["name"] for item in listing if item["type"] == "directory"]
+        return sorted(name.rstrip("/").rsplit("/", 1)[-1] for name in found)
+
+    def sweep_all(self, prefix: str) -> None:
+        """`sweep` a folder and all below it."""
+        self.sweep(prefix)
+        for name in self.folders(prefix):
+            self.sweep_all(f"{prefix}/{name}")
+
+    def remove_folder(self, folder: str) -> None:
+        """Remove a local folder that is empty, and those above it that become so."""
+        if not self.is_local:
+            return
+        path = Path(self.path(folder))
+        while path != Path(self.path("")):
+            try:
+                path.rmdir()
+            except OSError:
+                return
+            path = path.parent
+
     def sweep(self, folder: str) -> None:
         """Remove what killed writers left in a local folder more than an hour ago."""
         if not self.is_local:
