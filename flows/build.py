@@ -37,6 +37,7 @@ from symmv_builder.pipeline.pool import Effort
 from symmv_builder.pipeline.run import Outcome
 from symmv_builder.settings import read_settings
 from symmv_builder.storage.store import Store
+from symmv_builder.text import harmless
 
 BATCH_SIZE = 16
 PATIENCE_S = 1800.0
@@ -88,7 +89,7 @@ def _take_in(store: Store, recipe: Recipe, folder: Path) -> None:
     logger = get_run_logger()
     found = find_entries(folder, recipe.name, pairs=recipe.pairs)
     for path in found.unpaired:
-        logger.warning("%s has no partner and is left out", artifacts.one_line(str(path)))
+        logger.warning("%s has no partner and is left out", harmless(path))
     new = take_in(store, found, recipe.name, artifacts.log_events(logger))
     logger.info("%d new entries", new)
 

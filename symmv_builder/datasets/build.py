@@ -159,13 +159,13 @@ def _build(
             if recipe.schema
             else "give a folder with --from"
         )
-        raise StopRun(f"{recipe.name} has no entries in {store.root.url}; {how}")
+        raise StopRun(f"{recipe.name} has no entries in {store.root.shown}; {how}")
     found = survey(plan, store, entries, whole)
     if not found.works:
         # Shards without rows would take the place of those that may stand.
         kinds = ", ".join(sorted(plan.recordings))
         raise StopRun(
-            f"the ledger in {store.root.url} knows no entry of {recipe.name} with all that is "
+            f"the ledger in {store.root.shown} knows no entry of {recipe.name} with all that is "
             f"needed ({kinds}); give the folder with --from again"
         )
     receipt = shards.read_receipt(store.root, recipe.name)

@@ -6,7 +6,6 @@ two minutes belongs to nobody, and neither does one whose process has ended on t
 Readers take no lock: they go by receipts and manifests, which are replaced in one piece.
 """
 
-import hashlib
 import os
 import secrets
 import socket
@@ -24,6 +23,7 @@ import sqlalchemy as sa
 
 from symmv_builder.errors import StopRun
 from symmv_builder.storage.ledger import Ledger
+from symmv_builder.storage.processes import is_running, machine, started
 
 LEASE_S = 120.0
 _RENEW_S = 10.0
@@ -219,41 +219,6 @@ def _now_s(connection: sa.Connection) -> float:
     if connection.dialect.name == "postgresql":
         return float(connection.execute(sa.text("select extract(epoch from now())")).scalar() or 0)
     return time.time()
-
-
-def machine() -> str:
-    """Which machine this is, as far as process ids are concerned: a container is its own."""
-    names = [socket.gethostname()]
-    with suppress(OSError):
-        names.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
-    with suppress(OSError):
-        names.append(str(Path("/proc/self/ns/pid").stat().st_ino))
-    return hashlib.sha256(" ".join(names).encode()).hexdigest()[:16]
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process of this machine is there."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def started(pid: int) -> str:
-    """When a process began, in the kernel's clock ticks; empty where the system does not say.
-
-    Process ids are used again; with this a new process is not taken for an old one.
-    """
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    fields = stat.rpartition(")")[2].split()
-    is_dead = fields[0] in ("Z", "X")
-    return "" if is_dead else fields[19]
 
 
 def _command() -> str:

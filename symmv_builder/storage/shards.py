@@ -177,7 +177,7 @@ def read_rows(root: Root, dataset: str, columns: Sequence[str]) -> Iterator[dict
     receipt = read_receipt(root, dataset)
     if receipt is None:
         raise StopRun(
-            f"{dataset} has no shards in {root.url}; run `symmv build {dataset}` "
+            f"{dataset} has no shards in {root.shown}; run `symmv build {dataset}` "
             f"or `symmv import {dataset} PATH` first"
         )
     for shard in receipt["shards"]:

@@ -14,6 +14,8 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +171,7 @@ def in_child(work: Callable[[], None]) -> int:
     if child == 0:
         try:
             work()
-        except BaseException:
+        except BaseException:  # noqa: BLE001 (the parent reads the exit code)
             traceback.print_exc()
             os._exit(1)
         os._exit(0)
@@ -223,7 +225,7 @@ def differences(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
 def main(name: str, how: str, folder: Path) -> int:
     schema.SCHEMAS["toy"] = toy_build.COLUMNS  # type: ignore[index]
     command, media = COMMANDS[name], folder / "media"
-    base, undisturbed, root = folder / "base", folder / "undisturbed", folder / "root"
+    base, root = folder / "base", folder / "root"
     base.mkdir()
     in_child(lambda: command.before(open_store(base), media))
 
@@ -236,12 +238,9 @@ def main(name: str, how: str, folder: Path) -> int:
     if in_child(lambda: command.run(open_store(root), media)):
         return 1
     wanted = snapshot(root)
-    root.rename(undisturbed)
-    place = 0
-    while True:
-        place += 1
+    for place in count(1):
         start(root)
-        code = in_child(lambda: run_stopped(command, root, media, place, how))
+        code = in_child(partial(run_stopped, command, root, media, place, how))
         if code == 0:
             break
         if code != STOPPED:

@@ -155,7 +155,6 @@ def test_what_was_taken_down_does_not_come_back(store: Store) -> None:
 
 
 def test_a_recording_that_others_use_stays_unless_it_is_named(store: Store) -> None:
-    items = Items(store.ledger)
     take_down(store, "muvisync", f"yt-{source(0).video_id}", "asked")
     assert ("youtube", video(0).video_id) in store.ledger.assets()
     done = take_down(store, "muvisync", f"youtube:{video(1).video_id}", "asked")
@@ -174,7 +173,6 @@ def test_only_the_shards_that_hold_the_entry_are_rewritten(store: Store) -> None
 
 def test_a_takedown_that_is_run_again_ends_the_same(store: Store) -> None:
     release(store, "muvisync", "1.0.0")
-    items = Items(store.ledger)
     entry_id = f"yt-{source(2).video_id}"
     take_down(store, "muvisync", entry_id, "asked")
     again = take_down(store, "muvisync", entry_id, "asked")
