@@ -64,6 +64,7 @@ def take_in(store: Store, found: Found, dataset: str, tell: Tell) -> int:
 
 
 def _take_in(store: Store, found: Found, dataset: str, tell: Tell) -> int:
+    store.root.sweep_all("assets")
     barred = set(manifests.read_blocklist(store.manifests))
     contents = manifests.blocked_contents(store.manifests)
     known = store.ledger.known_files()

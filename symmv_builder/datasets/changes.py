@@ -19,6 +19,7 @@ from symmv_builder.errors import StopRun
 from symmv_builder.records import Entry, Source
 from symmv_builder.storage import locks, manifests, recordings, releases, shards
 from symmv_builder.storage.items import Items
+from symmv_builder.storage.root import Root
 from symmv_builder.storage.store import Store
 
 Step = Mapping[str, Any]
@@ -51,7 +52,21 @@ def writing(
     the same thread is the same writer.
     """
     with locks.hold(store.ledger, dataset, wait=wait, tell=tell) as lock:
-        yield None if lock.depth > 1 else finish(store, dataset, tell)
+        if lock.depth > 1:
+            yield None
+            return
+        for root, folder in _folders(store, dataset):
+            root.sweep(folder)
+        yield finish(store, dataset, tell)
+
+
+def _folders(store: Store, dataset: str) -> list[tuple[Root, str]]:
+    """Where a stopped writer of a dataset may have left half a file, but for its entries'."""
+    written = [dataset, f"{dataset}/shards", *releases.folders(store, dataset)]
+    return [
+        *((store.root, folder) for folder in written),
+        *((store.manifests, folder) for folder in ("", dataset, "releases")),
+    ]
 
 
 def make(store: Store, dataset: str, change: Change) -> None:

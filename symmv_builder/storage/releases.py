@@ -21,6 +21,12 @@ def folder_of(dataset: str, version: str) -> str:
     return f"releases/{dataset}/{version}"
 
 
+def folders(store: Store, dataset: str) -> list[str]:
+    """The folders of all releases of a dataset and of their shards, unfinished ones too."""
+    versions = [folder_of(dataset, name) for name in store.root.folders(f"releases/{dataset}")]
+    return [folder for version in versions for folder in (version, f"{version}/shards")]
+
+
 def check_version(version: str) -> None:
     """`StopRun` for what is not three numbers."""
     if not _VERSION.fullmatch(version):

@@ -290,9 +290,9 @@ def _new_part(folder: Path, mode: int) -> Path:
 def _is_left_behind(name: str, modified_s: float) -> bool:
     if time.time() - modified_s > _LEFT_BEHIND_S:
         return True
-    machine, _, rest = name.removeprefix(_PART).partition("-")
+    writer, _, rest = name.removeprefix(_PART).partition("-")
     process = rest.partition("-")[0]
-    return machine == machine() and process.isdecimal() and not is_running(int(process))
+    return writer == machine() and process.isdecimal() and not is_running(int(process))
 
 
 def flush_to_disk(path: Path) -> None:

@@ -69,6 +69,7 @@ def take_in(store: Store, dataset: str, tree: Tree, tell: Tell) -> None:
 
 
 def _take_in(store: Store, dataset: str, tree: Tree, tell: Tell) -> None:
+    store.root.sweep_all("assets")
     blocked = manifests.read_blocklist(store.manifests)
     barred = manifests.blocked_contents(store.manifests)
     songs = [s for s in tree.songs if s.entry.music not in blocked and s.entry.video not in blocked]
