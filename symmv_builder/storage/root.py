@@ -214,14 +214,14 @@ class Root:
     def _scan(self, folder: str, *, below: bool = True) -> Iterator[tuple["os.DirEntry[str]", str]]:
         """Entries of a local folder with their names in the root; links are not followed."""
         inner = []
-        with suppress(FileNotFoundError, NotADirectoryError):
-            with os.scandir(self.path(folder)) as entries:
-                for entry in entries:
-                    name = f"{folder}/{entry.name}".lstrip("/")
-                    if not entry.is_dir(follow_symlinks=False):
-                        yield entry, name
-                    elif below:
-                        inner.append(name)
+        place = self.path(folder)
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(place) as found:
+            for entry in found:
+                name = f"{folder}/{entry.name}".lstrip("/")
+                if not entry.is_dir(follow_symlinks=False):
+                    yield entry, name
+                elif below:
+                    inner.append(name)
         for name in sorted(inner):
             yield from self._scan(name)
 
