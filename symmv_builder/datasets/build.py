@@ -113,7 +113,7 @@ def build(
     with the number of entries and how many of them are settled. Where `plan` makes only
     some artifacts, `whole` is the plan of the whole recipe as far as this machine can key
     it: what was made before goes into the shards too, if all of their entries have it.
-    `StopRun` where the dataset has no entries.
+    `StopRun` where the dataset has no entries, and where its splits are gone.
     """
     blocked = manifests.read_blocklist(store.manifests)
     entries = [
@@ -137,6 +137,9 @@ def build(
             f"needed ({kinds}); give the folder with --from again"
         )
     receipt = shards.read_receipt(store.root, recipe.name)
+    frozen = manifests.read_splits(store.manifests, recipe.name)
+    built = sum((receipt or {}).get("splits", {}).values())
+    manifests.check_splits(store.manifests, recipe.name, frozen, built)
     if (
         receipt
         and found.is_settled

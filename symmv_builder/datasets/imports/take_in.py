@@ -97,12 +97,8 @@ def _write_manifests(store: Store, dataset: str, tree: Tree, new: Sequence[Entry
 
 def read_options(root: Root, dataset: str) -> dict[str, Any]:
     """What the last import found out about its copy of a dataset; empty where there was none."""
-    data = root.read(f"{dataset}/import.json")
-    try:
-        return dict(json.loads(data)) if data else {}
-    except (ValueError, TypeError) as error:
-        where = root.path(f"{dataset}/import.json")
-        raise StopRun(f"{where} is damaged: delete it and import again") from error
+    remedy = "delete it and import again"
+    return manifests.read_object(root, f"{dataset}/import.json", "what an import left", remedy)
 
 
 def read_file(path: Path) -> bytes:
