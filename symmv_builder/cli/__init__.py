@@ -14,6 +14,7 @@ import typer
 from symmv_builder.cli import (
     asking,
     building,
+    cleaning,
     crawling,
     evaluating,
     generating,
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 for commands in (
     building, importing, running, asking, showing, crawling, training, generating, evaluating,
+    cleaning,
 ):  # fmt: skip
     commands.register(app)
 

@@ -201,15 +201,22 @@ class Root:
             files, size = files + 1, size + size_bytes
         return files, size
 
-    def remove_empty_folders(self, folder: str) -> int:
-        """Remove every local folder below one, and that one, that holds nothing; how many."""
-        gone = 0
+    def empty_folders(self, folder: str) -> Iterator[str]:
+        """Names of all local folders below a folder that hold nothing at all."""
         if self.is_local:
-            for path, _, _ in os.walk(self.path(folder), topdown=False):
-                with suppress(OSError):
-                    os.rmdir(path)
-                    gone += 1
-        return gone
+            for path, inner, files in os.walk(self.path(folder), topdown=False):
+                if not inner and not files:
+                    below = os.path.relpath(path, self.path(folder))
+                    yield folder if below == "." else f"{folder}/{below}"
+
+    def remove_folder(self, name: str) -> None:
+        """Remove a local folder if it is empty, and the folders above it that it leaves empty."""
+        while self.is_local and name:
+            try:
+                Path(self.path(name)).rmdir()
+            except OSError:
+                return
+            name = name.rpartition("/")[0]
 
     def _scan(self, folder: str, *, below: bool = True) -> Iterator[tuple["os.DirEntry[str]", str]]:
         """Entries of a local folder with their names in the root; links are not followed."""
