@@ -69,7 +69,7 @@ if __name__ == "__main__":
         try:
             cli.main()
         except SystemExit as end:
-            print("=== ended", end.code, arguments[0], flush=True)
+            print("=== ended", end.code, flush=True)
 """
 
 
