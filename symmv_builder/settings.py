@@ -27,7 +27,6 @@ from symmv_builder.errors import StopRun
 from symmv_builder.storage.ledger import Ledger
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.store import Store
-from symmv_builder.storage.urls import shown_url
 
 PRECISIONS = ("fp32", "fp16", "bf16")
 
@@ -74,8 +73,8 @@ class Settings:
         if not url:
             if not root.is_local:
                 raise StopRun(
-                    f"the data root {shown_url(self.root)} is remote: set SYMMV_LEDGER to a database url, "
-                    "for example sqlite:////path/to/ledger.sqlite"
+                    f"the data root {root.shown} is remote: set SYMMV_LEDGER to a database "
+                    "url, for example sqlite:////path/to/ledger.sqlite"
                 )
             folder = Path(root.path(""))
             if not read_only:

@@ -11,7 +11,8 @@ import unicodedata
 
 _BLANKS = re.compile(r"\s+")
 # Between letters of Persian or Indic scripts and within emoji a joiner belongs to the text.
-_JOINED = re.compile(r"(?<=[^\x00-\x7f\u200c\u200d])[\u200c\u200d](?=[^\x00-\x7f\u200c\u200d])")
+_LETTER = r"[^\x00-\x7f\u200c\u200d\ufffd]"
+_LOOSE_JOINER = re.compile(rf"(?<!{_LETTER})[\u200c\u200d]|[\u200c\u200d](?!{_LETTER})")
 # Marks that have no width of their own, and in long runs carry text that nobody sees.
 _SELECTORS = re.compile("[\U000e0100-\U000e01ef]")
 _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -33,8 +34,7 @@ def harmless(text: object, most: int | None = None) -> str:
         line = line[: _LOOKED_AT * most]
     if not (line.isascii() and line.isprintable()):
         line = _SELECTORS.sub("", _BLANKS.sub(_blank, line))
-        joiners = {found.start() for found in _JOINED.finditer(line)}
-        line = "".join(c if at in joiners else _shown(c) for at, c in enumerate(line))
+        line = _LOOSE_JOINER.sub("", "".join(map(_shown, line)))
     if most is not None and (is_cut or len(line) > most):
         return line[: most - 1] + "\u2026"
     return line
@@ -48,4 +48,4 @@ def _shown(character: str) -> str:
     category = unicodedata.category(character)
     if category in ("Cc", "Cs") or character in _DIRECTIONS:
         return "\ufffd"
-    return "" if category == "Cf" else character
+    return "" if category == "Cf" and character not in "\u200c\u200d" else character

@@ -14,6 +14,7 @@ import typer
 from symmv_builder.cli import (
     asking,
     building,
+    cleaning,
     crawling,
     evaluating,
     generating,
@@ -22,6 +23,7 @@ from symmv_builder.cli import (
     showing,
     training,
 )
+from symmv_builder.cli.saying import complain
 from symmv_builder.errors import RejectEntry, RetryLater, StopRun
 
 app = typer.Typer(
@@ -33,6 +35,7 @@ app = typer.Typer(
 )
 for commands in (
     building, importing, running, asking, showing, crawling, training, generating, evaluating,
+    cleaning,
 ):  # fmt: skip
     commands.register(app)
 
@@ -45,16 +48,16 @@ def main() -> None:
     except typer.TyperException as error:
         # A group without its command has printed its help, and has no message.
         if error.format_message():
-            _complain(f"{error.format_message()} (symmv --help says more)")
+            complain(f"{error.format_message()} (symmv --help says more)")
         raise SystemExit(2) from error
     except StopRun as error:
-        _complain(error)
+        complain(error)
         raise SystemExit(2) from error
     except (RejectEntry, RetryLater) as error:
-        _complain(error)
+        complain(error)
         raise SystemExit(1) from error
     except PermissionError as error:
-        _complain(f"permission denied: {error.filename or error}")
+        complain(f"permission denied: {error.filename or error}")
         raise SystemExit(2) from error
     except OSError as error:
         # What we print goes nowhere: to a full disk, or to a reader that has left.
@@ -62,11 +65,6 @@ def main() -> None:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if error.errno == errno.ENOSPC:
-            _complain("cannot write to standard output: the disk is full")
+            complain("cannot write to standard output: the disk is full")
         raise SystemExit(2 if error.errno == errno.ENOSPC else 1) from error
     raise SystemExit(code or 0)
-
-
-def _complain(error: Exception | str) -> None:
-    line = " ".join(str(error).split())
-    sys.stderr.write(f"symmv: {line}\n")

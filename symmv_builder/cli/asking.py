@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from symmv_builder import backends, datasets, schema
 from symmv_builder.cli import options
+from symmv_builder.cli.saying import say
 from symmv_builder.datasets import questions
 from symmv_builder.errors import StopRun
 from symmv_builder.report import tables
 from symmv_builder.storage.items import PROMOTED, Item, entry_id_of
+
+_NUMBERS = ("made", "rejected", "seconds")
 
 
 def register(app: typer.Typer) -> None:
@@ -34,46 +34,51 @@ def status(
     root: options.Root = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Say how far a dataset is: entries made, rejected and open, stages, shards."""
-    store = options.settings(root).open_store()
+    """Say how far a dataset is: entries made, rejected and open, stages, shards.
+
+    Exit code 1 where a dataset that is named has no entries.
+    """
+    store = options.settings(root).open_store(read_only=True)
     names = [dataset] if dataset else list(datasets.ALL)
     states = [questions.status(store, datasets.recipe(name).name) for name in names]
+    shown = [state for state in states if state.entries]
     if as_json:
         sys.stdout.write(json.dumps([asdict(state) for state in states]) + "\n")
-        return
-    shown = [state for state in states if state.entries or dataset]
-    for state in shown:
-        _print_status(Console(soft_wrap=True), state, store.root.url)
-    if not shown:
-        sys.stdout.write(f"nothing was built in {store.root.url}\n")
+    else:
+        for state in shown:
+            _print_status(state, store.root.shown)
+        if not shown:
+            what = f"of {dataset} " if dataset else ""
+            say(f"nothing was built {what}in {store.root.shown}")
+    if dataset and not shown:
+        raise typer.Exit(1)
 
 
-def _print_status(console: Console, state: questions.Status, root: str) -> None:
-    console.print(
+def _print_status(state: questions.Status, root: str) -> None:
+    say(
         f"{state.dataset} in {root}: {state.entries} entries, {state.made} made, "
         f"{len(state.rejections)} rejected, {len(state.unfinished)} unfinished",
         style="bold",
-        markup=False,
     )
     if state.untrained:
-        console.print(
+        say(
             f"NOT TRAINED: {', '.join(state.untrained)} has random weights; its features have the "
             "right shapes and no meaning",
             style="bold red",
-            markup=False,
         )
     if state.shards:
         size = sum(shard["size_bytes"] for shard in state.shards) / 1e6
         splits = ", ".join(f"{name} {count}" for name, count in state.splits.items())
-        console.print(f"{len(state.shards)} shards, {size:.1f} MB: {splits}", markup=False)
-    stages = _table("stage", "backend", "made", "rejected", "seconds")
+        say(f"{len(state.shards)} shards, {size:.1f} MB: {splits}")
+    stages = tables.plain_table("stage", "backend", *_NUMBERS, numbers=_NUMBERS)
     for cost in state.stages:
-        _row(stages, cost.artifact, cost.backend, cost.made, cost.rejected, f"{cost.seconds:.1f}")
+        counts = (cost.made, cost.rejected, f"{cost.seconds:.1f}")
+        tables.add_row(stages, cost.artifact, cost.backend, *counts)
     if state.stages:
         tables.show(stages)
-    rejections = _table("entry", "step", "reason", "detail")
+    rejections = tables.plain_table("entry", "step", "reason", "detail")
     for result in state.rejections:
-        _row(rejections, result.entry_id, result.step, result.reason, result.detail)
+        tables.add_row(rejections, result.entry_id, result.step, result.reason, result.detail)
     if state.rejections:
         tables.show(rejections)
 
@@ -85,7 +90,7 @@ def why(
     as_json: options.AsJson = False,
 ) -> None:
     """Say what was done for an entry, by which model and parameters, and where it stopped."""
-    store = options.settings(root).open_store()
+    store = options.settings(root).open_store(read_only=True)
     item = questions.find_item(store, entry_id, dataset)
     if item and item.state != PROMOTED:
         _why_not(item, as_json=as_json)
@@ -94,7 +99,9 @@ def why(
     if as_json:
         sys.stdout.write(json.dumps([asdict(made) for made in story]) + "\n")
         return
-    table = _table("artifact", "made by", "parameters", "seconds", "outcome")
+    table = tables.plain_table(
+        "artifact", "made by", "parameters", "seconds", "outcome", numbers=_NUMBERS
+    )
     for made in story:
         by, parameters, outcome = made.result.step, "", made.result.reason or "made"
         if made.provenance:
@@ -107,7 +114,8 @@ def why(
                 outcome += " (model not trained)"
         else:
             outcome += f": {made.result.detail or 'its sidecar is gone'}"
-        _row(table, made.result.artifact, by, parameters, f"{made.result.seconds:.2f}", outcome)
+        seconds = f"{made.result.seconds:.2f}"
+        tables.add_row(table, made.result.artifact, by, parameters, seconds, outcome)
     tables.show(table)
 
 
@@ -116,17 +124,16 @@ def _why_not(item: Item, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps({**asdict(item), "evidence": json.loads(item.evidence)}) + "\n")
         return
-    console = Console(markup=False, highlight=False, soft_wrap=True)
-    console.print(f"{entry_id_of(item.source)} is no entry: it is {item.state}")
-    console.print(f"{item.source.url}: {item.listing.title}")
+    say(f"{entry_id_of(item.source)} is no entry: it is {item.state}")
+    say(f"{item.source.url}: {item.listing.title}")
     if item.parsed:
-        console.print(f"read as {item.parsed.artist or 'nobody'} - {item.parsed.title}")
+        say(f"read as {item.parsed.artist or 'nobody'} - {item.parsed.title}")
     if item.reason or item.detail:
-        console.print(f"{item.step}: {' '.join(f'{item.reason} {item.detail}'.split())}")
-    table = _table("score", "verdict", "candidate", "channel", "address")
+        say(f"{item.step}: {' '.join(f'{item.reason} {item.detail}'.split())}")
+    table = tables.plain_table("score", "verdict", "candidate", "channel", "address")
     for found in json.loads(item.evidence):
         cells = (f"{found['score']:.2f}", found["verdict"], found["title"], found["channel"])
-        _row(table, *cells, found["url"])
+        tables.add_row(table, *cells, found["url"])
     if table.row_count:
         tables.show(table)
 
@@ -176,22 +183,9 @@ def models(as_json: options.AsJson = False) -> None:
     if as_json:
         sys.stdout.write(json.dumps(rows) + "\n")
         return
-    table = _table("slot", "model", "here", "licence", "weights")
+    table = tables.plain_table("slot", "model", "here", "licence", "weights")
     for row in rows:
         answer = ("yes" if row["trained"] else "yes, untrained") if row["here"] else "no"
         weights = row["weights"] if row["here"] else row["problem"]
-        _row(table, row["slot"], row["name"], answer, row["licence"], weights)
+        tables.add_row(table, row["slot"], row["name"], answer, row["licence"], weights)
     tables.show(table)
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        numeric = column in ("made", "rejected", "seconds")
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
-    return table
-
-
-def _row(table: Table, *cells: object) -> None:
-    """Cells as plain text: what a file was called is never markup."""
-    table.add_row(*(Text(str(cell)) for cell in cells))

@@ -11,6 +11,7 @@ import typer
 from symmv_builder import datasets
 from symmv_builder.backends import Loader
 from symmv_builder.cli import options
+from symmv_builder.cli.saying import complain, say
 from symmv_builder.crawl.folder import Found, find_entries
 from symmv_builder.datasets import changes
 from symmv_builder.datasets.build import Summary, build, forgive, in_processes, take_in
@@ -82,7 +83,7 @@ def build_command(
 
 def writing(store: Store, dataset: str, *, wait: bool) -> AbstractContextManager[object]:
     """The whole command as one writer of the dataset."""
-    return changes.writing(store, dataset, wait=wait, tell=options.say)
+    return changes.writing(store, dataset, wait=wait, tell=complain)
 
 
 def names(texts: list[str] | None) -> tuple[str, ...]:
@@ -96,13 +97,14 @@ def recipe_in(settings: Settings, dataset: str) -> Recipe:
         return datasets.recipe(dataset)
     from symmv_builder.datasets import imports
 
-    return imports.recipe(dataset, imports.read_options(settings.open_store().manifests, dataset))
+    store = settings.open_store(read_only=True)
+    return imports.recipe(dataset, imports.read_options(store.manifests, dataset))
 
 
 def forgive_and_tell(settings: Settings, recipe: Recipe, reasons: list[Reason] | None) -> None:
     if reasons:
         count = forgive(settings.open_store(), recipe.name, reasons)
-        sys.stderr.write(f"symmv: {count} entries are tried again\n")
+        complain(f"{count} entries are tried again")
 
 
 @contextmanager
@@ -129,7 +131,7 @@ def run_build(
     plan = make_plan(recipe, settings.home, only)
     store = store or settings.open_store()
     for path in found.unpaired if found else ():
-        sys.stderr.write(f"symmv: {path} has no partner and is left out\n")
+        complain(f"{path} has no partner and is left out")
     with Progress([use.makes for use in plan.uses]) as progress:
         if found:
             take_in(store, found, recipe.name, progress.on_event)
@@ -168,18 +170,16 @@ def build_plan(
 
 def print_summary(summary: Summary, root: str) -> None:
     if summary.up_to_date:
-        sys.stdout.write(f"nothing to do: {summary.dataset} is up to date\n")
+        say(f"nothing to do: {summary.dataset} is up to date")
     size = sum(shard.size_bytes for shard in summary.shards) / 1e6
-    sys.stdout.write(
+    say(
         f"{summary.dataset}: {summary.made} made, {summary.rejected} rejected, "
         f"{summary.unfinished} unfinished; {len(summary.shards)} shards, {size:.1f} MB in "
-        f"{root.rstrip('/')}/{summary.dataset}/shards\n"
+        f"{root.rstrip('/')}/{summary.dataset}/shards"
     )
     if summary.missing:
         total = len(summary.columns) + len(summary.missing)
-        sys.stdout.write(
-            f"{len(summary.columns)} of {total} columns; without {', '.join(summary.missing)}\n"
-        )
+        say(f"{len(summary.columns)} of {total} columns; without {', '.join(summary.missing)}")
 
 
 def demo(

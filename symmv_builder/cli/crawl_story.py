@@ -5,14 +5,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from symmv_builder.demo.world import WAITS, World
-from symmv_builder.report.ink import plain
+from symmv_builder.report import tables
 from symmv_builder.storage import items as states
 from symmv_builder.storage.items import Item
+from symmv_builder.text import harmless
 
 _ENDS = {
     states.PROMOTED: ("entry", "green"),
@@ -40,10 +40,7 @@ def story(items: Sequence[Item], world: World, new: tuple[int, int]) -> Iterator
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(
-        title=Text(title, "bold"), title_justify="left", box=box.SIMPLE_HEAD,
-        header_style="dim", padding=(0, 1, 0, 0), pad_edge=False,
-    )  # fmt: skip
+    table = tables.ruled_table(title)
     for column in columns:
         is_number = column in ("score", "covers")
         table.add_column(
@@ -92,22 +89,22 @@ def covers(items: Sequence[Item]) -> Table:
     ):
         end, style = _ENDS.get(item.state, (item.state, ""))
         song = item.parsed
-        read = f"{song.artist} - {song.title}" if song else plain(item.listing.title, 60)
+        read = f"{song.artist} - {song.title}" if song else harmless(item.listing.title, 60)
         official = item.official
         table.add_row(
-            Text(item.source.video_id, "bold"),
-            Text(plain(read, 60)),
-            Text(official.source.video_id if official else "-"),
+            tables.cell(item.source.video_id, "bold"),
+            tables.cell(read, most=60),
+            tables.cell(official.source.video_id if official else "-"),
             Text(f"{item.score:.2f}" if official else "-"),
             Text(end, style),
-            Text(_why(item)),
+            tables.cell(_why(item)),
         )
     return table
 
 
 def _why(item: Item) -> str:
     if item.state == states.REJECTED:
-        return f"{item.step}, {item.reason}: {plain(item.detail, 200)}"
+        return f"{item.step}, {item.reason}: {harmless(item.detail, 200)}"
     if item.state == states.REVIEW:
         best = _candidates(item)[0]
         return f"match: a person must look at it: {_against(best)}"
@@ -130,10 +127,10 @@ def decoys(items: Sequence[Item], world: World) -> Table:
         if name not in chosen and name not in world.covers:
             gone = found.get("gone", "")
             table.add_row(
-                Text(name, "bold"),
-                Text(plain(found["title"], 90)),
+                tables.cell(name, "bold"),
+                tables.cell(found["title"], most=90),
                 Text(f"{found['score']:.2f}"),
-                Text(plain(gone, 120) if gone else _against(found)),
+                tables.cell(gone or _against(found), most=120),
             )
     return table
 

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from symmv_builder import datasets
 from symmv_builder.backends import Loader
 from symmv_builder.cli import options
+from symmv_builder.cli.saying import complain, say
 from symmv_builder.datasets.build import in_processes
 from symmv_builder.datasets.recipe import make_screening_plan, with_models
 from symmv_builder.errors import StopRun
@@ -95,25 +95,24 @@ def crawl(
         raise typer.Exit(130) from None
     if above is not None:
         propose.promote(job.items, job.store, dataset, [], above=above)
-    sys.stdout.write(f"{new} new, {touched} items worked on\n")
+    say(f"{new} new, {touched} items worked on")
     tables.show(funnel(job.items, dataset))
     waits_s = crawling.due_in_s(job)
     if waits_s is not None:
-        sys.stdout.write(f"some items wait; the next is due in {waits_s:.0f} s\n")
+        say(f"some items wait; the next is due in {waits_s:.0f} s")
 
 
 def funnel(items: Items, dataset: str) -> Table:
     """How many items are in each state, and for what reasons they were put aside."""
-    table = Table(title=f"{dataset}: the crawl", title_justify="left", box=None, pad_edge=False)
-    for column in ("state", "step", "reason"):
-        table.add_column(column)
-    table.add_column("items", justify="right")
+    table = tables.plain_table(
+        "state", "step", "reason", "items", numbers=("items",), title=f"{dataset}: the crawl"
+    )
     counts = items.counts(dataset)
     order = {state: number for number, state in enumerate(states.STATES)}
     for (state, step, reason), count in sorted(
         counts.items(), key=lambda item: (order[item[0][0]], item[0])
     ):
-        table.add_row(state, step, reason, str(count))
+        tables.add_row(table, state, step, reason, count)
     return table
 
 
@@ -123,15 +122,13 @@ def review(
     root: options.Root = None,
 ) -> None:
     """List proposals, and matches between the two thresholds, with the evidence for each."""
-    items = Items(options.settings(root).open_store().ledger)
+    items = Items(options.settings(root).open_store(read_only=True).ledger)
     waiting = items.find(dataset, [states.PROPOSED, states.REVIEW])
     if as_json:
         for item in waiting:
             sys.stdout.write(json.dumps(_evidence(item)) + "\n")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("entry", "state", "score", "cover", "official video", "channel"):
-        table.add_column(column, overflow="fold")
+    table = tables.plain_table("entry", "state", "score", "cover", "official video", "channel")
     for item in waiting:
         official = item.official
         cells = (
@@ -142,9 +139,9 @@ def review(
             official.title if official else "",
             official.channel if official else "",
         )
-        table.add_row(*(Text(cell) for cell in cells))
+        tables.add_row(table, *cells)
     tables.show(table)
-    sys.stdout.write(f"{len(waiting)} wait; symmv promote {dataset} ENTRY... | --above SCORE\n")
+    say(f"{len(waiting)} wait; symmv promote {dataset} ENTRY... | --above SCORE")
 
 
 def _evidence(item: Item) -> dict[str, Any]:
@@ -177,15 +174,9 @@ def promote(
         raise StopRun("say which entries to promote, or --above SCORE")
     store = options.settings(root).open_store()
     done, through = propose.promote(
-        Items(store.ledger),
-        store,
-        dataset,
-        entries or [],
-        above=above,
-        wait=wait,
-        tell=options.say,
+        Items(store.ledger), store, dataset, entries or [], above=above, wait=wait, tell=complain
     )
-    sys.stdout.write(f"{len(done)} promoted to entries; {len(through)} let through to be fetched\n")
+    say(f"{len(done)} promoted to entries; {len(through)} let through to be fetched")
 
 
 def takedown(
@@ -204,15 +195,15 @@ def takedown(
     from symmv_builder.datasets.takedown import take_down
 
     store = options.settings(root).open_store()
-    done = take_down(store, dataset, name, reason, whole=whole, wait=wait, tell=options.say)
-    sys.stdout.write(f"removed: {', '.join(done.entries) or 'no entry'}\n")
-    sys.stdout.write(f"never taken again: {', '.join(done.sources)}\n")
+    done = take_down(store, dataset, name, reason, whole=whole, wait=wait, tell=complain)
+    say(f"removed: {', '.join(done.entries) or 'no entry'}")
+    say(f"never taken again: {', '.join(done.sources)}")
     for path in done.shards:
-        sys.stdout.write(f"rewrote {path}\n")
+        say(f"rewrote {path}")
     for version in done.withdrawn:
-        sys.stdout.write(f"withdrew release {version}\n")
+        say(f"withdrew release {version}")
     for version in done.released:
-        sys.stdout.write(f"released {version} without it\n")
+        say(f"released {version} without it")
 
 
 def release(
@@ -226,6 +217,6 @@ def release(
     from symmv_builder.storage.releases import folder_of
 
     store = options.settings(root).open_store()
-    receipt = freeze(store, dataset, version, wait=wait, tell=options.say)
-    where = f"{store.root.url.rstrip('/')}/{folder_of(dataset, version)}"
-    sys.stdout.write(f"{dataset} {version}: {receipt['entries']} entries in {where}\n")
+    receipt = freeze(store, dataset, version, wait=wait, tell=complain)
+    where = f"{store.root.shown.rstrip('/')}/{folder_of(dataset, version)}"
+    say(f"{dataset} {version}: {receipt['entries']} entries in {where}")

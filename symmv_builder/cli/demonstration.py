@@ -10,6 +10,7 @@ from symmv_builder import datasets
 from symmv_builder.cli.building import run_build, trained_or_not
 from symmv_builder.cli.demonstration_crawl import crawl_demo
 from symmv_builder.cli.demonstration_train import train_demo
+from symmv_builder.cli.saying import note, say
 from symmv_builder.datasets import questions
 from symmv_builder.datasets.pictures import draw_entry
 from symmv_builder.demo.media import Truth, make_media
@@ -48,7 +49,7 @@ def demonstrate(out: Path, effort: Effort) -> None:
         _report(name, settings, truths, out)
     train_demo(settings, out, _say)
     for notice in notices:
-        sys.stdout.write(notice + "\n")
+        say(notice)
     sys.stdout.write(
         f"shards: {out}/data/symmv/shards and {out}/data/muvisync/shards\n"
         f"pictures: {out}/pictures\n"
@@ -60,7 +61,7 @@ def demonstrate(out: Path, effort: Effort) -> None:
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
+    note(line)
     sys.stderr.flush()
 
 
@@ -145,7 +146,7 @@ def _compare(
             heard, played = len(known["notes"].pitches), len(music.notes.pitches)
             parts.append(f"{heard} notes (played {played})")
         if parts:
-            sys.stdout.write(f"  {entry.entry_id}: {'; '.join(parts)}\n")
+            say(f"  {entry.entry_id}: {'; '.join(parts)}")
     sys.stdout.write("\n")
 
 

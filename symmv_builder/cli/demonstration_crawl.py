@@ -77,7 +77,9 @@ def crawl_demo(recipe: Recipe, world: World, root: str, effort: Effort, say: Say
     sys.stdout.write("\n")
     for table in crawl_story.story(items, world, (first, second)):
         tables.show(table)
-    sys.stdout.write(f"{crawl_story.verdict(items, world)}\n{crawl_story.songs(items)}\n")
+    for told in (crawl_story.verdict(items, world), crawl_story.songs(items)):
+        for line in told.splitlines():
+            say(line)
 
 
 @contextmanager

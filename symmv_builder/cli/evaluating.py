@@ -10,7 +10,8 @@ import typer
 
 from symmv_builder.backends import Loader
 from symmv_builder.cli import evaluating_models, options
-from symmv_builder.cli.verdict import Split, complain_of, print_json, say, say_untrained
+from symmv_builder.cli.saying import say
+from symmv_builder.cli.verdict import Split, complain_of, print_json, say_untrained
 from symmv_builder.datasets import evaluate as measure
 from symmv_builder.errors import StopRun
 from symmv_builder.evaluation import frechet, published

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from symmv_builder.cli import options
-from symmv_builder.cli.verdict import Split, print_json, say, say_untrained
+from symmv_builder.cli.saying import say
+from symmv_builder.cli.verdict import Split, print_json, say_untrained
 from symmv_builder.datasets import evaluate as measure
 from symmv_builder.errors import StopRun
 from symmv_builder.evaluation import chord_hits, published

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from symmv_builder.cli import options
+from symmv_builder.cli.saying import complain, say
 from symmv_builder.datasets import composing
 from symmv_builder.datasets.pieces import Piece, write_piece
 from symmv_builder.errors import RejectEntry, StopRun
@@ -100,7 +101,7 @@ def generate(
 
     def refuse(path: Path, error: RejectEntry) -> None:
         refused.append(path)
-        sys.stderr.write(f"symmv: {path}: {' '.join(str(error).split())}\n")
+        complain(f"{path}: {error}")
 
     with ExitStack() as open_, Counting() as counting:
         seen: list[composing.Seen] = []
@@ -123,7 +124,7 @@ def generate(
             piece = replace(piece, facts=said | dict(piece.facts))
             video = paths.get(piece.name)
             written = write_piece(piece, out, video=video, soundfont=soundfont)
-            sys.stdout.write(line_of(piece, written) + "\n")
+            say(line_of(piece, written))
             sys.stdout.flush()
     if refused:
         raise typer.Exit(1)

@@ -1,6 +1,5 @@
 """`symmv import`: published datasets become entries, annotations and shards of ours."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +16,7 @@ from symmv_builder.cli.building import (
     print_summary,
     writing,
 )
+from symmv_builder.cli.saying import complain
 from symmv_builder.datasets import questions
 from symmv_builder.datasets.recipe import make_plan, with_models
 from symmv_builder.errors import Reason
@@ -94,6 +94,6 @@ def import_command(
 def _list(lines: Sequence[str], what: str) -> None:
     """A few lines of what did not become a row; `symmv status` has all rejections."""
     for line in lines[:_SHOWN]:
-        sys.stderr.write(f"symmv: {what}: {' '.join(line.split())}\n")
+        complain(f"{what}: {line}")
     if len(lines) > _SHOWN:
-        sys.stderr.write(f"symmv: {what}: and {len(lines) - _SHOWN} more\n")
+        complain(f"{what}: and {len(lines) - _SHOWN} more")

@@ -1,6 +1,5 @@
 """Options that several commands share, and the settings behind them."""
 
-import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -60,11 +59,6 @@ Wait = Annotated[
 
 
 default_workers = pool.default_workers
-
-
-def say(text: str) -> None:
-    """One line for people, on standard error."""
-    sys.stderr.write(f"symmv: {text}\n")
 
 
 def settings(root: str | None) -> Settings:

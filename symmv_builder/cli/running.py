@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from symmv_builder.backends import Loader
 from symmv_builder.cli import options
+from symmv_builder.cli.saying import complain, say
 from symmv_builder.errors import RejectEntry, StopRun
 from symmv_builder.pipeline.guard import Guarded
 from symmv_builder.records import Record, to_json
+from symmv_builder.report import tables
 from symmv_builder.storage.root import Root
 
 
@@ -72,12 +72,12 @@ def run(
         for path in files:
             line: dict[str, Any] = {"file": str(path), "stage": stage}
             try:
-                with Console(stderr=True).status(Text(f"{stage} {path}")):
+                with tables.console(stderr=True).status(tables.cell(f"{stage} {path}")):
                     record = guarded(path)
             except RejectEntry as error:
                 failed = True
                 line |= {"reason": error.reason, "detail": error.detail}
-                sys.stderr.write(f"symmv: {path}: {' '.join(str(error).split())}\n")
+                complain(f"{path}: {error}")
             else:
                 line |= to_json(record)
                 if out:
@@ -136,7 +136,7 @@ def export(
     data = Root(options.settings(root).root)
     with Progress([]) as progress:
         summary = write(data, dataset, out, tell=progress.on_event)
-    sys.stdout.write(
+    say(
         f"{summary.entries} entries of {dataset} in {out}: {summary.written} files written, "
-        f"{summary.unchanged} unchanged, {summary.removed} removed\n"
+        f"{summary.unchanged} unchanged, {summary.removed} removed"
     )

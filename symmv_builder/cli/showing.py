@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from symmv_builder.cli import options
+from symmv_builder.cli.saying import note, say
 from symmv_builder.datasets import questions
 from symmv_builder.records import (
     Asset,
@@ -39,23 +39,22 @@ def show(
     as_json: options.AsJson = False,
 ) -> None:
     """Show what was made of an entry; --out draws it, --json prints every record in full."""
-    store = options.settings(root).open_store()
+    store = options.settings(root).open_store(read_only=True)
     entry = questions.find_entry(store, entry_id, dataset)
     records = questions.records_of(store, entry)
     if as_json:
         full = {name: to_json(record) for name, record in records.items()}
         sys.stdout.write(json.dumps(full) + "\n")
     else:
-        console = Console(markup=False, highlight=False)
-        console.print(f"{entry.entry_id} ({entry.dataset}), song {entry.song_id}", style="bold")
-        console.print(f"music {entry.music.url}, video {entry.video.url}")
+        say(f"{entry.entry_id} ({entry.dataset}), song {entry.song_id}", style="bold")
+        say(f"music {entry.music.url}, video {entry.video.url}")
         for name, record in records.items():
-            console.print(f"{name:>18}  {describe(record)}")
+            say(f"{name:>18}  {describe(record)}")
     if out:
         from symmv_builder.datasets.pictures import draw_entry
 
         for path in draw_entry(store.root, entry, records, out):
-            sys.stderr.write(f"wrote {path}\n")
+            note(f"wrote {path}")
 
 
 def describe(record: Record) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from symmv_builder.cli import options
+from symmv_builder.cli.saying import complain, say
 from symmv_builder.datasets.evaluate import untrained_models
 from symmv_builder.report.learning import Learning, losses_in_words
 from symmv_builder.storage.root import Root
@@ -76,8 +77,8 @@ def train(
         trainer, preset, options.assignments(set_, "FIELD=VALUE, as in batch_size=8")
     )
     if show:
-        lines = (f"{name} = {value}\n" for name, value in as_plain(config).items())
-        sys.stdout.write("".join(lines))
+        for name, value in as_plain(config).items():
+            say(f"{name} = {value}")
         return
     settings = options.settings(root)
     is_first = os.environ.get("RANK", "0") == "0"
@@ -113,9 +114,9 @@ def train(
         )
         raise typer.Exit(130) from None
     if is_first:
-        sys.stdout.write(
+        say(
             f"{trainer}: {_ENDED[outcome.ended]} at step {outcome.step}; "
-            f"{losses_in_words(outcome.losses)}; model in {out}\n"
+            f"{losses_in_words(outcome.losses)}; model in {out}"
         )
 
 
@@ -123,4 +124,4 @@ def say_untrained(root: Root, dataset: str) -> None:
     """A line for each model with random weights that made what is learned from."""
     receipt = read_receipt(root, dataset) or {}
     for name in untrained_models(receipt):
-        sys.stderr.write(f"symmv: NOT TRAINED: {name} made features of {dataset}\n")
+        complain(f"NOT TRAINED: {name} made features of {dataset}")

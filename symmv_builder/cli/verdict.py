@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from symmv_builder.cli.saying import complain, say
 from symmv_builder.datasets.evaluate import Refused
 
 Split = Annotated[
@@ -35,11 +36,6 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def say(line: str) -> None:
-    """A plain line below a table."""
-    sys.stdout.write(f"{line}\n")
-
-
 def say_untrained(models: Iterable[str]) -> None:
     """Say where models with random weights stand behind what was measured."""
     names = ", ".join(models)
@@ -51,6 +47,6 @@ def complain_of(*refused: Iterable[Refused]) -> None:
     """A line on standard error for each file that was left out, and then exit code 1."""
     files = [one for some in refused for one in some]
     for one in files:
-        sys.stderr.write(f"symmv: {one.file} is left out: {' '.join(one.reason.split())}\n")
+        complain(f"{one.file} is left out: {one.reason}")
     if files:
         raise typer.Exit(1)

@@ -127,8 +127,8 @@ def build(
     with the number of entries and how many of them are settled. Where `plan` makes only
     some artifacts, `whole` is the plan of the whole recipe as far as this machine can key
     it: what was made before goes into the shards too, if all of their entries have it.
-    `StopRun` where the dataset has no entries, `LockHeld` where another process writes it;
-    with `wait`, waits for that one.
+    `StopRun` where the dataset has no entries and where its splits are gone, `LockHeld` where
+    another process writes it; with `wait`, waits for that one.
     """
 
     def note(text: str) -> None:
@@ -170,6 +170,9 @@ def _build(
             f"needed ({kinds}); give the folder with --from again"
         )
     receipt = shards.read_receipt(store.root, recipe.name)
+    frozen = manifests.read_splits(store.manifests, recipe.name)
+    built = sum((receipt or {}).get("splits", {}).values())
+    manifests.check_splits(store.manifests, recipe.name, frozen, built)
     if (
         receipt
         and found.is_settled

@@ -10,7 +10,8 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-from symmv_builder.report.ink import plain
+from symmv_builder.report import tables
+from symmv_builder.text import harmless
 
 
 class Counting:
@@ -26,7 +27,7 @@ class Counting:
         every_s: float = 2.0,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._console = console or Console(stderr=True, highlight=False)
+        self._console = console or tables.console(stderr=True)
         self._every_s, self._now = every_s, now
         self._said = now()
         self._spinner = Spinner("dots")
@@ -54,7 +55,7 @@ class Counting:
 
     def tell(self, done: int, of: int, what: str) -> None:
         """Take one count; cheap enough to be called for every file."""
-        line = Text(f"{done} of {of}: {plain(what)}")
+        line = Text(f"{done} of {of}: {harmless(what, 90)}")
         if self._console.is_terminal:
             self._spinner.update(text=line)
         elif self._now() - self._said >= self._every_s:

@@ -11,7 +11,8 @@ from rich.progress import Progress as Bars
 from rich.text import Text
 
 from symmv_builder.pipeline.events import Tick
-from symmv_builder.report.ink import plain
+from symmv_builder.report import tables
+from symmv_builder.text import harmless
 
 
 class Learning:
@@ -27,14 +28,14 @@ class Learning:
         every_s: float = 10.0,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._console = console or Console(stderr=True, highlight=False)
+        self._console = console or tables.console(stderr=True)
         self._every_s, self._now = every_s, now
         self._said = now()
         self._bars = Bars(
-            TextColumn("{task.fields[part]}"),
+            TextColumn("{task.fields[part]}", markup=False),
             BarColumn(bar_width=24),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-            TextColumn("{task.fields[losses]}", style="cyan"),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}", markup=False),
+            TextColumn("{task.fields[losses]}", style="cyan", markup=False),
             TimeRemainingColumn(),
             console=self._console,
             disable=not self._console.is_terminal,
@@ -57,7 +58,7 @@ class Learning:
     def on_tick(self, tick: Tick) -> None:
         """Take one tick; cheap enough for every step."""
         if self._console.is_terminal and not tick.is_validation:
-            part, losses = plain(tick.part), losses_in_words(tick.losses)
+            part, losses = harmless(tick.part), losses_in_words(tick.losses)
             if part not in self._tasks:
                 self._tasks[part] = self._bars.add_task("", part=part, losses="")
             self._bars.update(
@@ -76,11 +77,11 @@ class Learning:
 def line_of(tick: Tick) -> str:
     """A tick in one line; work before the first step has no losses and is counted alone."""
     if not tick.losses:
-        return f"{plain(tick.part)} {tick.step}/{tick.steps}"
+        return f"{harmless(tick.part)} {tick.step}/{tick.steps}"
     what = "validation" if tick.is_validation else "training"
     speed = f", {tick.examples_per_s:.1f} examples/s" if tick.examples_per_s else ""
     return (
-        f"{plain(tick.part)} step {tick.step}/{tick.steps}, epoch {tick.epoch}: "
+        f"{harmless(tick.part)} step {tick.step}/{tick.steps}, epoch {tick.epoch}: "
         f"{what} {losses_in_words(tick.losses)}{speed}"
     )
 

@@ -20,7 +20,8 @@ from rich.table import Table
 from rich.text import Text
 
 from symmv_builder.pipeline.events import Event
-from symmv_builder.report.ink import plain
+from symmv_builder.report import tables
+from symmv_builder.text import harmless
 
 _REFRESHES_A_SECOND = 4.0
 
@@ -110,7 +111,7 @@ class Progress:
         every_s: float = 5.0,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._console = console or Console(stderr=True, highlight=False)
+        self._console = console or tables.console(stderr=True)
         self._tally = Tally(list(dict.fromkeys(steps)))
         self._every_s, self._now = every_s, now
         self._started = self._said = now()
@@ -167,9 +168,10 @@ class Progress:
 
     def _line(self, event: Event, spent_s: float) -> str | None:
         """What is said of an event at once; the live table shows the rest."""
-        name, detail = plain(event.entry_id, 80), plain(event.detail, 300)
+        name, detail = harmless(event.entry_id, 80), harmless(event.detail, 300)
         if event.kind == "rejected":
-            return f"put aside  {name}: {plain(event.reason)} at {plain(event.step)}: {detail}"
+            where = f"{harmless(event.reason)} at {harmless(event.step)}"
+            return f"put aside  {name}: {where}: {detail}"
         if event.kind == "note":
             return f"{name}: {detail}" if name else detail
         if event.kind == "entry" and self._live is None:
@@ -191,7 +193,7 @@ class Progress:
             parts.append(f"about {span(left_s)} left")
         busy = Counter(tally.running.values())
         if busy:
-            parts.append("now " + ", ".join(plain(step) for step in busy))
+            parts.append("now " + ", ".join(harmless(step) for step in busy))
         return "; ".join(parts)
 
     def _draw(self) -> RenderableType:
@@ -228,7 +230,7 @@ class Progress:
             done, of = tally.done[step], tally.of(step)
             made = done - tally.reused[step]
             table.add_row(
-                Text(plain(step), style="bold" if busy[step] else ""),
+                Text(harmless(step), style="bold" if busy[step] else ""),
                 ProgressBar(total=max(1, of), completed=done, width=16),
                 f"{done}/{of}" if of else str(done),
                 Text(str(busy[step]), style="green") if busy[step] else "",
@@ -241,7 +243,7 @@ class Progress:
         if not self._tally.reasons:
             return []
         counts = self._tally.reasons.most_common()
-        named = ", ".join(f"{plain(reason)} {count}" for reason, count in counts)
+        named = ", ".join(f"{harmless(reason)} {count}" for reason, count in counts)
         return [Text(f"put aside: {named}", style="yellow")]
 
 

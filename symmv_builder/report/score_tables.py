@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from symmv_builder.evaluation.published import Figures
-from symmv_builder.report.ink import plain
+from symmv_builder.report.tables import cell, ruled_table
 
 _NOTHING = "-"
 
@@ -61,10 +60,7 @@ def scores_table(
     measured: Sequence[Measured],
 ) -> Table:
     """A line per row of the papers, then our own in bold."""
-    table = Table(
-        title=Text(plain(title, 110), style="bold"), title_justify="left", box=box.SIMPLE_HEAD,
-        header_style="dim", padding=(0, 1, 0, 0), pad_edge=False,
-    )  # fmt: skip
+    table = ruled_table(title)
     table.add_column("from", overflow="fold")
     table.add_column("row", overflow="fold", ratio=1, min_width=16)
     for column in columns:
@@ -76,7 +72,7 @@ def scores_table(
             table.add_section()
         table.add_row(
             Text(place if place != last else ""),
-            Text(plain(figures.row)),
+            cell(figures.row),
             *(_number(figures.values.get(c.name), c.digits) for c in columns),
         )
         last = place
@@ -85,7 +81,7 @@ def scores_table(
     for line in measured:
         table.add_row(
             Text("here", style="bold"),
-            Text(plain(line.label), style="bold"),
+            cell(line.label, "bold"),
             *(_number(line.values.get(c.name), c.digits, line.is_signed) for c in columns),
         )
     return table

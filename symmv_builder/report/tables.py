@@ -1,21 +1,22 @@
 """What was made, what was put aside and what it cost, as tables for 80 columns and more.
 
-Rows are plain data; whatever comes from users' files is put in as text, never as rich's
-markup. On a terminal tables have colour; elsewhere `show` writes plain characters.
+Rows are plain data; whatever comes from users' files goes through `harmless` and is put in
+as text, never as rich's markup. On a terminal tables have colour; elsewhere `show` writes
+plain characters. Every console is made here, and none reads markup or emoji codes.
 """
 
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import StringIO
-from typing import TextIO
+from typing import Literal, TextIO
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from symmv_builder.report.ink import plain
+from symmv_builder.text import harmless
 
 _NOTHING = "-"
 _PLAIN_WIDTH = 120
@@ -60,7 +61,7 @@ class StageRow:
 
 def entries_table(rows: Sequence[EntryRow], *, title: str = "Entries") -> Table:
     """A line per entry, with sums below."""
-    table = _table(title)
+    table = ruled_table(title, footer=True)
     notes = [row.notes for row in rows if row.notes is not None]
     table.add_column(
         "entry", Text(f"{len(rows)} in all"), overflow="ellipsis", ratio=1, min_width=12
@@ -91,7 +92,7 @@ def entries_table(rows: Sequence[EntryRow], *, title: str = "Entries") -> Table:
 
 def rejections_table(rows: Sequence[RejectionRow], *, title: str = "Put aside") -> Table:
     """A line per rejected entry; the detail is folded, never cut."""
-    table = _table(title, footer=False)
+    table = ruled_table(title)
     table.add_column("entry", overflow="fold", max_width=28)
     table.add_column("step", overflow="fold", max_width=16)
     table.add_column("reason", overflow="fold")
@@ -108,7 +109,7 @@ def rejections_table(rows: Sequence[RejectionRow], *, title: str = "Put aside") 
 
 def stages_table(rows: Sequence[StageRow], *, title: str = "Stages") -> Table:
     """A line per stage: seconds of work, seconds per second of media, times real time."""
-    table = _table(title)
+    table = ruled_table(title, footer=True)
     total = sum(row.seconds for row in rows)
     table.add_column("stage", Text("all"), overflow="fold", ratio=1, min_width=10)
     table.add_column("backend", overflow="ellipsis", max_width=20)
@@ -131,12 +132,55 @@ def stages_table(rows: Sequence[StageRow], *, title: str = "Stages") -> Table:
     return table
 
 
+def console(
+    stream: TextIO | None = None, *, stderr: bool = False, width: int | None = None
+) -> Console:
+    """A console that prints texts as they are: ``[red]`` and ``:watch:`` mean nothing to it.
+
+    With a `width` it writes plain characters, whatever the stream is.
+    """
+    return Console(
+        file=stream, stderr=stderr, width=width, color_system=None if width else "auto",
+        markup=False, highlight=False, emoji=False,
+    )  # fmt: skip
+
+
+def plain_table(*columns: str, numbers: Sequence[str] = (), title: str = "") -> Table:
+    """An empty table without rules; columns of numbers stand to the right."""
+    table = Table(
+        title=cell(title) if title else None, title_justify="left", box=None, pad_edge=False,
+        header_style="bold",
+    )  # fmt: skip
+    for column in columns:
+        justify: Literal["left", "right"] = "right" if column in numbers else "left"
+        table.add_column(column, justify=justify, overflow="fold")
+    return table
+
+
+def ruled_table(title: str, *, footer: bool = False) -> Table:
+    """An empty table with a title and a rule below its head."""
+    return Table(
+        title=cell(title, "bold"), title_justify="left", box=box.SIMPLE_HEAD, show_footer=footer,
+        header_style="dim", footer_style="dim", padding=(0, 1, 0, 0), pad_edge=False, expand=False,
+    )  # fmt: skip
+
+
+def cell(value: object, style: str = "", *, most: int | None = None) -> Text:
+    """Anything as a cell or a line: plain text, harmless, cut where it is too long."""
+    return Text(harmless(value, most), style=style)
+
+
+def add_row(table: Table, *cells: object) -> None:
+    """Add a row of anything."""
+    table.add_row(*(cell(value) for value in cells))
+
+
 def show(table: Table, stream: TextIO | None = None) -> None:
     """Write a table: coloured and as wide as the terminal, or plain and up to 120 wide."""
     stream = sys.stdout if stream is None else stream
-    console = Console(file=stream, highlight=False)
-    if console.is_terminal:
-        console.print(table)
+    terminal = console(stream)
+    if terminal.is_terminal:
+        terminal.print(table)
     else:
         stream.write(plain_text(table))
 
@@ -144,17 +188,9 @@ def show(table: Table, stream: TextIO | None = None) -> None:
 def plain_text(table: Table, *, width: int = _PLAIN_WIDTH) -> str:
     """A table as lines of plain characters without colour and trailing blanks."""
     buffer = StringIO()
-    console = Console(file=buffer, width=width, color_system=None, highlight=False)
-    console.print(table)
+    console(buffer, width=width).print(table)
     lines = buffer.getvalue().replace("\u2500", "-").splitlines()
     return "\n".join(line.rstrip() for line in lines) + "\n"
-
-
-def _table(title: str, *, footer: bool = True) -> Table:
-    return Table(
-        title=_text(title, "bold"), title_justify="left", box=box.SIMPLE_HEAD, show_footer=footer,
-        header_style="dim", footer_style="dim", padding=(0, 1, 0, 0), pad_edge=False, expand=False,
-    )  # fmt: skip
 
 
 def _numbers(table: Table, header: str, footer: str) -> None:
@@ -162,7 +198,7 @@ def _numbers(table: Table, header: str, footer: str) -> None:
 
 
 def _text(value: str, style: str = "", *, longest: int = 120) -> Text:
-    return Text(plain(value, longest), style=style)
+    return cell(value, style, most=longest)
 
 
 def _count(value: int | None) -> str:

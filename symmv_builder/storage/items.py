@@ -8,7 +8,7 @@ coming back.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -139,6 +139,19 @@ class Items:
             found = [_from_row(row) for row in connection.execute(query)]
         # Sorted here: databases differ in how they order text.
         return sorted(found, key=lambda item: (item.source.site, item.source.video_id))
+
+    def sources(self, dataset: str, states: Sequence[str]) -> Iterator[Source]:
+        """The recordings of all items in some states, official videos included, one by one."""
+        columns = (_ITEMS.c.site, _ITEMS.c.video_id, _ITEMS.c.official)
+        mine = sa.and_(_ITEMS.c.dataset == dataset, _ITEMS.c.state.in_(states))
+        with self._ledger.engine.connect() as connection:
+            rows = connection.execution_options(yield_per=1000).execute(
+                sa.select(*columns).where(mine)
+            )
+            for site, video_id, official in rows:
+                yield Source(site, video_id)
+                if official:
+                    yield Source(**json.loads(official)["source"])
 
     def lease(
         self, dataset: str, states: Sequence[str], *, limit: int, now_s: float, lease_s: float

@@ -248,6 +248,19 @@ class Ledger:
             connection.execute(sa.delete(_FILES).where(_FILES.c.sha256 == content))
             connection.execute(sa.delete(_RECORDINGS).where(mine))
 
+    def forget_contents(self, hashes: Sequence[str]) -> None:
+        """Remove what is known of recordings by their contents, and of the files that held them."""
+        with self.engine.begin() as connection:
+            for table in (_FILES, _RECORDINGS):
+                connection.execute(sa.delete(table).where(table.c.sha256.in_(hashes)))
+
+    def rejected_entries(self, dataset: str) -> set[str]:
+        """Ids of all entries of a dataset that a step turned away."""
+        mine = sa.and_(_RESULTS.c.dataset == dataset, _RESULTS.c.reason != "")
+        query = sa.select(_RESULTS.c.entry_id).where(mine).distinct()
+        with self.engine.connect() as connection:
+            return set(connection.execute(query).scalars())
+
     def datasets(self) -> list[str]:
         query = sa.select(_RESULTS.c.dataset).distinct().order_by(_RESULTS.c.dataset)
         with self.engine.connect() as connection:

@@ -4,9 +4,11 @@ A split belongs to a song, not to an entry, so that two covers of one song never
 on both sides. Once written, a song's split does not move when songs are added.
 """
 
+import codecs
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
@@ -23,18 +25,24 @@ def write_entries(root: Root, dataset: str, entries: Iterable[Entry]) -> None:
 
 
 def read_entries(root: Root, dataset: str) -> list[Entry]:
-    """The entries of a dataset, empty where it was never built."""
-    data = root.read(f"{dataset}/entries.jsonl")
-    entries = []
-    for number, line in enumerate((data or b"").splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            entries.append(entry_from(json.loads(line)))
-        except (ValueError, TypeError, KeyError) as error:
-            where = root.path(f"{dataset}/entries.jsonl")
-            raise StopRun(f"{where}, line {number}, is not an entry: {error}") from error
-    return entries
+    """The entries of a dataset, empty where it was never built.
+
+    `StopRun` for a line that is not an entry, and for an id that is there twice.
+    """
+    name = f"{dataset}/entries.jsonl"
+    entries: dict[str, Entry] = {}
+    places: dict[str, int] = {}
+    for number, fields in _read_lines(root, name, "an entry"):
+        with _line(root, name, number, "an entry"):
+            entry = entry_from(fields)
+        if entry.entry_id in places:
+            raise StopRun(
+                f"{root.path(name)} has the entry {entry.entry_id} in line "
+                f"{places[entry.entry_id]} and in line {number}: remove one"
+            )
+        places[entry.entry_id] = number
+        entries[entry.entry_id] = entry
+    return list(entries.values())
 
 
 def entry_from(plain: Mapping[str, Any]) -> Entry:
@@ -42,7 +50,10 @@ def entry_from(plain: Mapping[str, Any]) -> Entry:
     fields = dict(plain)
     fields["video"] = Source(**fields["video"])
     fields["music"] = Source(**fields["music"])
-    fields["song"] = SongInfo(**fields.get("song", {}))
+    song = fields.get("song", {})
+    if not all(isinstance(value, str) for value in song.values()):
+        raise TypeError("what is known of a song is text")
+    fields["song"] = SongInfo(**song)
     return Entry(**fields)
 
 
@@ -58,10 +69,13 @@ def read_blocklist(root: Root) -> dict[Source, str]:
 
 def _blocklist(root: Root) -> dict[Source, dict[str, str]]:
     """The lines of the blocklist, by the recording that each bars."""
-    lines = {}
-    for line in (root.read("blocklist.jsonl") or b"").decode().splitlines():
-        fields = {str(name): str(value) for name, value in json.loads(line).items()}
-        lines[Source(fields["site"], fields["video_id"])] = fields
+    name, what = "blocklist.jsonl", "a recording with a reason"
+    lines: dict[Source, dict[str, str]] = {}
+    for number, plain in _read_lines(root, name, what):
+        with _line(root, name, number, what):
+            fields = {str(key): str(value) for key, value in plain.items()}
+            source = Source(fields["site"], fields["video_id"])
+            lines.setdefault(source, {"reason": fields["reason"], **fields})
     return lines
 
 
@@ -86,13 +100,81 @@ def block(root: Root, sources: Iterable[Source], reason: str, contents: Mapping[
 
 
 def read_splits(root: Root, dataset: str) -> dict[str, str]:
-    """The frozen split of every song that has one."""
-    data = root.read(f"{dataset}/splits.json")
-    try:
-        return dict(json.loads(data)) if data else {}
-    except (ValueError, TypeError) as error:
+    """The frozen split of every song that has one, empty where none was ever written.
+
+    `StopRun` for a file that is damaged or empty: songs would move between splits unseen.
+    """
+    name = f"{dataset}/splits.json"
+    splits = read_object(root, name, "a list of splits", "put it back from a backup")
+    for song, split in splits.items():
+        if not isinstance(split, str):
+            raise StopRun(f"{root.path(name)} gives the song {song!r} no split but {split!r}")
+    return splits
+
+
+def check_splits(root: Root, dataset: str, splits: Mapping[str, str], built: int) -> None:
+    """`StopRun` where no song has a split although shards hold `built` entries.
+
+    Whoever emptied the file did not mean that every song may change its split.
+    """
+    if built and not splits:
         where = root.path(f"{dataset}/splits.json")
-        raise StopRun(f"{where} is not a list of splits: {error}") from error
+        raise StopRun(
+            f"{where} names no song, and {built} entries have splits: put it back from a backup, "
+            f"or remove the shards of {dataset} with their dataset.json to split anew"
+        )
+
+
+def read_object(root: Root, name: str, what: str, remedy: str) -> dict[str, Any]:
+    """A JSON object that a person may have edited, empty where the file is not there.
+
+    `StopRun` names the file, the line and the `remedy` where it is not `what` it should be.
+    """
+    data = root.read(name)
+    if data is None:
+        return {}
+    try:
+        found = json.loads(data.decode("utf-8-sig"))
+        if not isinstance(found, dict):
+            raise TypeError(f"it holds {type(found).__name__} and not an object")
+    except (ValueError, TypeError, RecursionError) as error:
+        raise StopRun(
+            f"{root.path(name)} is not {what}: {_cause(error, data.strip())}; {remedy}"
+        ) from error
+    return found
+
+
+def _read_lines(root: Root, name: str, what: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The JSON object of every line with its number; empty lines and a BOM are passed over."""
+    data = root.read(name) or b""
+    for number, line in enumerate(data.removeprefix(codecs.BOM_UTF8).splitlines(), start=1):
+        if line.strip():
+            with _line(root, name, number, what):
+                fields = json.loads(line.decode())
+                if not isinstance(fields, dict):
+                    raise TypeError(f"it is {type(fields).__name__} and not an object")
+            yield number, fields
+
+
+@contextmanager
+def _line(root: Root, name: str, number: int, what: str) -> Iterator[None]:
+    """Whatever is wrong with a line stops the run with the file and the line named."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        cause = _cause(error)
+        raise StopRun(f"{root.path(name)}, line {number}, is not {what}: {cause}") from error
+
+
+def _cause(error: Exception, data: bytes = b" ") -> str:
+    """What is wrong in a few words; `data` is the whole file where the line is not known."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start} is not UTF-8"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, KeyError):
+        return f"{error} is missing"
+    return str(error) if data else "it is empty"
 
 
 def write_splits(root: Root, dataset: str, splits: Mapping[str, str]) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from symmv_builder.errors import StopRun
+from symmv_builder.storage.manifests import read_object
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.store import Store
 
@@ -51,10 +52,19 @@ def find_releases(store: Store, dataset: str) -> dict[str, dict[str, Any]]:
     found = {}
     for name in store.manifests.names("releases"):
         match = re.fullmatch(rf"{re.escape(dataset)}-(\d+\.\d+\.\d+)\.json", name)
-        data = store.manifests.read(f"releases/{name}") if match else None
-        if match and data:
-            found[match[1]] = dict(json.loads(data))
+        if match:
+            found[match[1]] = _receipt(store.manifests, f"releases/{name}")
     return found
+
+
+def _receipt(root: Root, name: str) -> dict[str, Any]:
+    """A release's receipt; `StopRun` where it is damaged or lacks what every receipt has."""
+    remedy = "put it back, or copy receipt.json of the release's own folder there"
+    receipt = read_object(root, name, "a receipt of a release", remedy)
+    missing = [field for field in ("schema", "shards", "splits") if field not in receipt]
+    if missing:
+        raise StopRun(f"{root.path(name)} lacks {', '.join(missing)}: {remedy}")
+    return receipt
 
 
 def write_release(

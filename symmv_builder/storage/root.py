@@ -146,18 +146,6 @@ class Root:
             return []
         return sorted(name for name in found if not name.startswith(_PART))
 
-    def remove_folder(self, folder: str) -> None:
-        """Remove a local folder that is empty, and those above it that become so."""
-        if not self.is_local:
-            return
-        path = Path(self.path(folder))
-        while path != Path(self.path("")):
-            try:
-                path.rmdir()
-            except OSError:
-                return
-            path = path.parent
-
     def walk(self, folder: str = "") -> Iterator[tuple[str, int]]:
         """Every finished file below a folder with its size in bytes, folder after folder."""
         if self.is_local:
@@ -212,27 +200,38 @@ class Root:
             files, size = files + 1, size + size_bytes
         return files, size
 
-    def remove_empty_folders(self, folder: str) -> int:
-        """Remove every local folder below one, and that one, that holds nothing; how many."""
-        gone = 0
+    def empty_folders(self, folder: str) -> Iterator[str]:
+        """Names of all local folders below a folder that hold nothing at all."""
         if self.is_local:
-            for path, _, _ in os.walk(self.path(folder), topdown=False):
-                with suppress(OSError):
-                    os.rmdir(path)
-                    gone += 1
-        return gone
+            for path, inner, files in os.walk(self.path(folder), topdown=False):
+                if not inner and not files:
+                    below = os.path.relpath(path, self.path(folder))
+                    yield folder if below == "." else f"{folder}/{below}"
+
+    def remove_folder(self, name: str) -> None:
+        """Remove a local folder if it is empty, and the folders above it that it leaves empty."""
+        while self.is_local and name:
+            try:
+                Path(self.path(name)).rmdir()
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                    return
+                raise StopRun(f"cannot remove {self.path(name)}: {error.strerror}") from error
+            name = name.rpartition("/")[0]
 
     def _scan(self, folder: str, *, below: bool = True) -> Iterator[tuple["os.DirEntry[str]", str]]:
         """Entries of a local folder with their names in the root; links are not followed."""
         inner = []
-        with suppress(FileNotFoundError, NotADirectoryError):
-            with os.scandir(self.path(folder)) as entries:
-                for entry in entries:
-                    name = f"{folder}/{entry.name}".lstrip("/")
-                    if not entry.is_dir(follow_symlinks=False):
-                        yield entry, name
-                    elif below:
-                        inner.append(name)
+        place = self.path(folder)
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(place) as found:
+            for entry in found:
+                name = f"{folder}/{entry.name}".lstrip("/")
+                if not entry.is_dir(follow_symlinks=False):
+                    yield entry, name
+                elif below:
+                    inner.append(name)
         for name in sorted(inner):
             yield from self._scan(name)
 

@@ -152,7 +152,7 @@ def read_receipt(root: Root, dataset: str) -> dict[str, Any] | None:
     data = root.read(f"{dataset}/dataset.json")
     try:
         return dict(json.loads(data)) if data else None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         where = root.path(f"{dataset}/dataset.json")
         raise StopRun(f"{where} is not a receipt: {error}; delete it and build again") from error
 

@@ -89,6 +89,13 @@ class Sidecars:
     def rejected_name(artifact: str, key: str) -> str:
         return f"{artifact}.{key}.rejected.json"
 
+    @staticmethod
+    def parts_of(name: str) -> tuple[str, str]:
+        """Artifact and key out of a sidecar's file name."""
+        stem = name.removesuffix(".npz").removesuffix(".rejected.json")
+        artifact, _, key = stem.rpartition(".")
+        return artifact, key
+
     def save(self, entry_id: str, artifact: str, key: str, record: Record, by: Provenance) -> None:
         name = f"{self._folder(entry_id)}/{self.made_name(artifact, key)}"
         self.root.write(name, encode(record, by))

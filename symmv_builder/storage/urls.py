@@ -10,9 +10,7 @@ _PARAMETER = re.compile(r"([?&;])([^=&;?]+)=([^&]*)")
 _USERINFO = re.compile(r"(://[^:@]*:)(.*)@", re.DOTALL)
 _PORT = re.compile(r"://[^/:@]*:\d*(/|$)")
 _WORD = re.compile(r"\S+://\S+")
-_ASSIGNED = re.compile(
-    r"\b(password|passwd|pwd)(\s*=\s*)('[^']*'|\"[^\"]*\"|[^\s&;]+)", re.IGNORECASE
-)
+_ASSIGNED = re.compile(r"(?i)\b(password|passwd|pwd)(\s*=\s*)('[^']*'|\"[^\"]*\"|[^\s&;]+)")
 # Shorter pieces of a password are parts of ordinary words.
 _SHORTEST = 3
 

@@ -118,3 +118,22 @@ def test_what_may_not_be_read_is_one_line(
     code, out, err = call("run loudness locked/file.wav", capsys, monkeypatch)
     assert (code, out) == (2, "")
     assert err == "symmv: permission denied: locked/file.wav\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ("status --root nothing", 0),
+        ("status symmv --root nothing", 1),
+        ("review symmv --root nothing", 0),
+    ],
+)
+def test_a_question_about_a_root_that_is_not_there_makes_none(
+    arguments: str,
+    code: int,
+    elsewhere: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert call(arguments, capsys, monkeypatch)[0] == code
+    assert not (elsewhere / "nothing").exists()

@@ -79,6 +79,18 @@ def test_a_finished_build_has_nothing_to_do(tmp_path: Path) -> None:
     assert contents(tmp_path / "root") == before
 
 
+def test_splits_that_were_emptied_stop_the_build_before_anything_is_written(
+    tmp_path: Path,
+) -> None:
+    media = make_media(tmp_path / "media", 8)
+    quick(tmp_path / "root", media)
+    (tmp_path / "root" / "toy" / "splits.json").write_text("{}")
+    before = contents(tmp_path / "root")
+    with pytest.raises(StopRun, match="7 entries have splits"):
+        quick(tmp_path / "root", media)
+    assert contents(tmp_path / "root") == before
+
+
 def test_a_second_run_over_a_thousand_entries_is_quick(tmp_path: Path) -> None:
     media = make_media(tmp_path / "media", 1000)
     root = tmp_path / "root"

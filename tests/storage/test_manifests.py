@@ -1,6 +1,7 @@
 """Entries as lines, and splits that belong to songs and do not move."""
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,14 +10,20 @@ from hypothesis import strategies as st
 
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Entry, Source
+from symmv_builder.storage.ledger import Ledger
 from symmv_builder.storage.manifests import (
     assign_splits,
+    block,
+    check_splits,
+    read_blocklist,
     read_entries,
     read_splits,
     write_entries,
     write_splits,
 )
+from symmv_builder.storage.releases import find_releases
 from symmv_builder.storage.root import Root
+from symmv_builder.storage.store import Store
 
 SYMMV = {"train": 1000, "validation": 70, "test": 70}
 MUVISYNC = {"train": 8, "validation": 1, "test": 1}
@@ -100,3 +107,90 @@ def test_a_song_keeps_its_split_when_songs_are_added(
     for split, share in shares.items():
         wanted = share * len(after) / total
         assert abs(list(after.values()).count(split) - wanted) < 2
+
+
+DEEP = b"[" * 200_000
+NOT_UTF8 = b'{"\xff": 1}'
+
+
+def complaint(call: Callable[[], object]) -> str:
+    with pytest.raises(StopRun) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("line", [DEEP, NOT_UTF8, b"\0", b'{"entry_id": "a"'])
+def test_a_line_of_entries_that_nothing_can_read_is_named(tmp_path: Path, line: bytes) -> None:
+    root = Root(str(tmp_path))
+    write_entries(root, "symmv", [entry("a")])
+    root.write("symmv/entries.jsonl", (root.read("symmv/entries.jsonl") or b"") + line)
+    assert "entries.jsonl, line 2," in complaint(lambda: read_entries(root, "symmv"))
+
+
+def test_an_entry_that_is_there_twice_names_both_lines(tmp_path: Path) -> None:
+    root = Root(str(tmp_path))
+    write_entries(root, "symmv", [entry("a"), entry("b")])
+    data = root.read("symmv/entries.jsonl") or b""
+    root.write("symmv/entries.jsonl", data + data.splitlines()[0])
+    said = complaint(lambda: read_entries(root, "symmv"))
+    assert "entries.jsonl has the entry a in line 1 and in line 3" in said
+
+
+def test_a_song_whose_title_is_no_text_is_no_entry(tmp_path: Path) -> None:
+    root = Root(str(tmp_path))
+    write_entries(root, "symmv", [entry("a")])
+    data = root.read("symmv/entries.jsonl") or b""
+    root.write("symmv/entries.jsonl", data.replace(b'"title": ""', b'"title": 5'))
+    assert "text" in complaint(lambda: read_entries(root, "symmv"))
+
+
+def test_a_mark_of_an_editor_at_the_start_is_passed_over(tmp_path: Path) -> None:
+    root = Root(str(tmp_path))
+    write_entries(root, "symmv", [entry("a")])
+    write_splits(root, "symmv", {"song": "train"})
+    block(root, Source("youtube", "KFNEtO7fO9M"), "a wish")
+    for name in ("symmv/entries.jsonl", "symmv/splits.json", "blocklist.jsonl"):
+        root.write(name, b"\xef\xbb\xbf" + (root.read(name) or b""))
+    assert read_entries(root, "symmv") == [entry("a")]
+    assert read_splits(root, "symmv") == {"song": "train"}
+    assert read_blocklist(root) == {Source("youtube", "KFNEtO7fO9M"): "a wish"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"{", b"[]", b'"x"', b"null", b"{}", DEEP, NOT_UTF8, b'{"site": "youtube"}',
+        b'{"site": "nosuch", "video_id": "x", "reason": ""}',
+        b'{"site": "youtube", "video_id": 5, "reason": ""}',
+    ],
+)  # fmt: skip
+def test_a_bad_line_of_the_blocklist_is_named(tmp_path: Path, line: bytes) -> None:
+    root = Root(str(tmp_path))
+    block(root, Source("youtube", "KFNEtO7fO9M"), "a wish")
+    root.write("blocklist.jsonl", (root.read("blocklist.jsonl") or b"") + b"\n" + line)
+    assert "blocklist.jsonl, line 3," in complaint(lambda: read_blocklist(root))
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b" \n", b"{", b"[]", b'"x"', b"null", b'{"song": 5}', DEEP, NOT_UTF8]
+)
+def test_splits_that_are_damaged_or_empty_stop_the_run(tmp_path: Path, data: bytes) -> None:
+    root = Root(str(tmp_path))
+    root.write("symmv/splits.json", data)
+    assert "splits.json" in complaint(lambda: read_splits(root, "symmv"))
+
+
+def test_splits_that_were_emptied_are_not_made_anew_beside_shards(tmp_path: Path) -> None:
+    root = Root(str(tmp_path))
+    check_splits(root, "symmv", {}, 0)
+    check_splits(root, "symmv", {"song": "train"}, 12)
+    assert "12 entries" in complaint(lambda: check_splits(root, "symmv", {}, 12))
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"{}", b'{"shards": []}', DEEP, NOT_UTF8])
+def test_a_receipt_of_a_release_that_is_damaged_is_named(tmp_path: Path, data: bytes) -> None:
+    root = Root(str(tmp_path))
+    store = Store(root, root, Ledger("sqlite://"))
+    root.write("releases/symmv-1.0.0.json", data)
+    assert "symmv-1.0.0.json" in complaint(lambda: find_releases(store, "symmv"))

@@ -2,6 +2,9 @@
 
 import errno
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import fsspec
 import pytest
 
 from symmv_builder.errors import StopRun
+from symmv_builder.storage.processes import machine
 from symmv_builder.storage.root import Root
 
 
@@ -137,17 +141,104 @@ def test_a_root_in_a_place_that_is_a_file_stops_the_run(tmp_path: Path) -> None:
         Root(str(tmp_path / "data")).write("a", b"")
 
 
-def test_what_a_killed_writer_left_is_cleared_when_it_is_old(tmp_path: Path) -> None:
+BEGIN_AND_DIE = """
+import os, sys
+from symmv_builder.storage.root import Root
+writing = Root(sys.argv[1]).replacing(sys.argv[2])
+writing.__enter__().write_bytes(b"half")
+os._exit(0)
+"""
+
+
+def begin_and_die(folder: Path, name: str) -> Path:
+    """What a writer leaves that is killed in the middle."""
+    subprocess.run([sys.executable, "-c", BEGIN_AND_DIE, str(folder), name], check=True)
+    [path] = (folder / name).parent.glob(".part-*")
+    return path
+
+
+def test_what_a_dead_process_left_is_cleared_at_once_and_others_work_on(tmp_path: Path) -> None:
     root = Root(str(tmp_path))
     root.write("folder/kept", b"x")
-    old, new = tmp_path / "folder" / ".part-old", tmp_path / "folder" / ".part-new"
-    for path in (old, new):
-        path.write_bytes(b"half")
-    os.utime(old, (0, 0))
+    left = begin_and_die(tmp_path, "folder/big")
+    with root.replacing("folder/mine") as mine:
+        mine.write_bytes(b"whole")
+        root.sweep("folder")
+        assert not left.exists()
+        assert mine.exists()
+    assert root.names("folder") == ["kept", "mine"]
+
+
+def test_what_another_machine_left_is_cleared_after_an_hour(tmp_path: Path) -> None:
+    root = Root(str(tmp_path))
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    names = [".part-old", ".part-00000000-1-x7k2", f".part-{machine()}-{os.getpid()}-x7k2"]
+    for name in names:
+        (folder / name).write_bytes(b"half")
     root.sweep("folder")
-    assert not old.exists()
-    assert new.exists()
-    assert root.read("folder/kept") == b"x"
+    assert sorted(path.name for path in folder.iterdir()) == sorted(names)
+    for name in names:
+        os.utime(folder / name, (time.time() - 3700, time.time() - 3700))
+    root.sweep("folder")
+    assert list(folder.iterdir()) == []
+
+
+def test_a_whole_tree_is_swept_and_links_are_not_followed(tmp_path: Path) -> None:
+    root, elsewhere = Root(str(tmp_path / "root")), tmp_path / "elsewhere"
+    root.write("assets/ab/kept", b"x")
+    elsewhere.mkdir()
+    (elsewhere / ".part-old").write_bytes(b"not ours")
+    os.utime(elsewhere / ".part-old", (0, 0))
+    (tmp_path / "root" / "link").symlink_to(elsewhere)
+    left = [begin_and_die(tmp_path / "root", name) for name in ("assets/ab/x", "a/b/c/d", "top")]
+    assert root.sweep_all() == (3, 12)
+    assert not any(path.exists() for path in left)
+    assert (elsewhere / ".part-old").exists()
+    assert root.read("assets/ab/kept") == b"x"
+    assert root.sweep_all("nowhere") == (0, 0)
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_permissions_follow_the_umask(tmp_path: Path, mask: int, mode: int) -> None:
+    before = os.umask(mask)
+    try:
+        Root(str(tmp_path)).write("a/b", b"x")
+        with Root(str(tmp_path)).replacing("a/c") as temporary:
+            temporary.write_bytes(b"y")
+            assert temporary.stat().st_mode & 0o777 == mode
+    finally:
+        os.umask(before)
+    for name in ("a/b", "a/c"):
+        assert (tmp_path / name).stat().st_mode & 0o777 == mode
+
+
+def test_what_waits_for_an_upload_is_read_by_its_owner_alone() -> None:
+    before = os.umask(0)
+    try:
+        with Root("memory://symmv-private").replacing("a/b") as temporary:
+            assert temporary.stat().st_mode & 0o777 == 0o600
+            temporary.write_bytes(b"x")
+    finally:
+        os.umask(before)
+
+
+def test_files_and_folders_below_a_folder_are_listed(root: Root) -> None:
+    for name in ("a/x/1", "a/x/22", "a/y/333", "b/4"):
+        root.write(name, b"." * int(name[-1]))
+    assert sorted(root.walk("a")) == [("a/x/1", 1), ("a/x/22", 2), ("a/y/333", 3)]
+    assert root.folders("a") == ["x", "y"]
+    assert root.folders("nowhere") == []
+    assert list(root.walk("nowhere")) == []
+
+
+def test_a_folder_is_removed_with_those_that_it_leaves_empty(tmp_path: Path) -> None:
+    root = Root(str(tmp_path))
+    root.write("a/kept", b"x")
+    (tmp_path / "a/b/c").mkdir(parents=True)
+    assert list(root.empty_folders("a")) == ["a/b/c"]
+    root.remove_folder("a/b/c")
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["kept"]
 
 
 def test_parts_of_a_remote_file_are_read_by_two_readers_at_once() -> None:

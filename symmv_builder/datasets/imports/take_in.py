@@ -105,12 +105,8 @@ def _take_in(store: Store, dataset: str, tree: Tree, tell: Tell) -> None:
 
 def read_options(root: Root, dataset: str) -> dict[str, Any]:
     """What the last import found out about its copy of a dataset; empty where there was none."""
-    data = root.read(f"{dataset}/{_OPTIONS}")
-    try:
-        return dict(json.loads(data)) if data else {}
-    except (ValueError, TypeError) as error:
-        where = root.path(f"{dataset}/import.json")
-        raise StopRun(f"{where} is damaged: delete it and import again") from error
+    remedy = "delete it and import again"
+    return manifests.read_object(root, f"{dataset}/{_OPTIONS}", "what an import left", remedy)
 
 
 def read_file(path: Path) -> bytes:

@@ -1,0 +1,76 @@
+"""`symmv clean`: what could be freed in a data root, and freeing it."""
+
+import json
+import sys
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from symmv_builder import datasets
+from symmv_builder.cli import options
+from symmv_builder.cli.saying import say
+from symmv_builder.report import tables
+
+_MEANINGS = {
+    "orphans": "recordings that no entry and no item of a crawl uses",
+    "rejected": "recordings of entries that were put aside",
+    "gone": "results of entries that are gone",
+    "old_results": "results that newer ones have taken the place of",
+    "partial": "files that killed writers left",
+    "empty_folders": "folders that hold nothing",
+}
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(clean)
+
+
+def clean(
+    dataset: Annotated[
+        str | None,
+        typer.Argument(help="Results of this dataset alone; all, and recordings, by default."),
+    ] = None,
+    rejected: Annotated[
+        bool,
+        typer.Option(
+            "--rejected",
+            help="Also recordings of entries that were put aside; to try such an entry again, "
+            "its recordings must be taken in again.",
+        ),
+    ] = False,
+    old_results: Annotated[
+        bool,
+        typer.Option(
+            "--old-results", help="Also results of earlier settings, models and versions."
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Free it; else it is counted.")] = False,
+    root: options.Root = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Count what nothing needs any more, by kind; --yes frees it.
+
+    Never touched: what an entry, a release or an item on its way through a crawl needs.
+    Nothing else should work on the same data root meanwhile.
+    """
+    from symmv_builder.datasets import clean as cleaning
+
+    name = datasets.recipe(dataset).name if dataset else None
+    store = options.settings(root).open_store(read_only=not yes)
+    waste = cleaning.find_waste(store, name, rejected=rejected, old_results=old_results)
+    counts = cleaning.count(cleaning.free(store, waste) if yes else waste)
+    files = sum(freed.files for kind, freed in counts.items() if kind != "empty_folders")
+    size_bytes = sum(freed.size_bytes for freed in counts.values())
+    if as_json:
+        kinds = {kind: asdict(freed) for kind, freed in counts.items()}
+        answer = {"freed": yes, "files": files, "size_bytes": size_bytes, "kinds": kinds}
+        sys.stdout.write(json.dumps(answer) + "\n")
+        return
+    table = tables.plain_table("kind", "files", "MB", "what", numbers=("files", "MB"))
+    for kind, freed in counts.items():
+        size_mb = f"{freed.size_bytes / 1e6:.1f}"
+        tables.add_row(table, kind, freed.files, size_mb, _MEANINGS[kind])
+    tables.show(table)
+    done = "freed" if yes else "could be freed; --yes frees it"
+    say(f"{files} files, {size_bytes / 1e6:.1f} MB in {store.root.shown} {done}")
