@@ -149,7 +149,7 @@ def test_a_mark_of_an_editor_at_the_start_is_passed_over(tmp_path: Path) -> None
     root = Root(str(tmp_path))
     write_entries(root, "symmv", [entry("a")])
     write_splits(root, "symmv", {"song": "train"})
-    block(root, Source("youtube", "KFNEtO7fO9M"), "a wish")
+    block(root, [Source("youtube", "KFNEtO7fO9M")], "a wish", {})
     for name in ("symmv/entries.jsonl", "symmv/splits.json", "blocklist.jsonl"):
         root.write(name, b"\xef\xbb\xbf" + (root.read(name) or b""))
     assert read_entries(root, "symmv") == [entry("a")]
@@ -167,7 +167,7 @@ def test_a_mark_of_an_editor_at_the_start_is_passed_over(tmp_path: Path) -> None
 )  # fmt: skip
 def test_a_bad_line_of_the_blocklist_is_named(tmp_path: Path, line: bytes) -> None:
     root = Root(str(tmp_path))
-    block(root, Source("youtube", "KFNEtO7fO9M"), "a wish")
+    block(root, [Source("youtube", "KFNEtO7fO9M")], "a wish", {})
     root.write("blocklist.jsonl", (root.read("blocklist.jsonl") or b"") + b"\n" + line)
     assert "blocklist.jsonl, line 3," in complaint(lambda: read_blocklist(root))
 
