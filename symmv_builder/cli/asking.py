@@ -17,6 +17,7 @@ from symmv_builder.cli import options
 from symmv_builder.datasets import questions
 from symmv_builder.errors import StopRun
 from symmv_builder.report import tables
+from symmv_builder.report.ink import plain
 from symmv_builder.storage.items import PROMOTED, Item, entry_id_of
 
 
@@ -109,6 +110,11 @@ def why(
             outcome += f": {made.result.detail or 'its sidecar is gone'}"
         _row(table, made.result.artifact, by, parameters, f"{made.result.seconds:.2f}", outcome)
     tables.show(table)
+    for made in story:
+        if made.traceback:
+            sys.stdout.write("\nthe program is at fault, not the entry:\n")
+            for line in made.traceback.splitlines():
+                sys.stdout.write(f"{plain(line, 1000)}\n")
 
 
 def _why_not(item: Item, *, as_json: bool) -> None:

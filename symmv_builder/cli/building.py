@@ -16,7 +16,8 @@ from symmv_builder.datasets.build import Summary, build, forgive, in_processes, 
 from symmv_builder.datasets.recipe import Recipe, make_plan, make_whole_plan, with_models
 from symmv_builder.errors import Reason, StopRun
 from symmv_builder.pipeline.keys import Plan
-from symmv_builder.pipeline.pool import Effort
+from symmv_builder.pipeline.pool import LOADING_PATIENCE_S, Effort
+from symmv_builder.report.ink import plain
 from symmv_builder.report.progress import Progress
 from symmv_builder.settings import Settings
 from symmv_builder.storage.store import Store
@@ -48,6 +49,7 @@ def build_command(
     model: options.Models = None,
     workers: options.Workers = None,
     patience: Patience = 1800.0,
+    load_patience: options.LoadPatience = LOADING_PATIENCE_S,
     retry: Annotated[
         list[Reason] | None,
         typer.Option(help="Try again what was put aside for this reason. May be repeated."),
@@ -61,6 +63,7 @@ def build_command(
             show_default=False,
         ),
     ] = None,
+    strict: options.Strict = False,
 ) -> None:
     """Build a dataset: every entry through every stage, then Parquet shards.
 
@@ -69,11 +72,13 @@ def build_command(
     """
     settings = options.settings(root)
     recipe = with_models(recipe_in(settings, dataset), options.choices(model, clip))
-    effort = Effort(workers or options.default_workers(), patience)
+    effort = Effort(
+        workers or options.default_workers(), patience, loading_patience_s=load_patience
+    )
     forgive_and_tell(settings, recipe, retry)
-    summary = interruptible(recipe, settings, folder, effort, names(only))
+    summary = interruptible(recipe, settings, folder, effort, names(only), strict=strict)
     print_summary(summary, settings.root)
-    if summary.unfinished:
+    if summary.unfinished or summary.failed:
         raise typer.Exit(1)
 
 
@@ -103,10 +108,12 @@ def interruptible(
     folder: Path | None,
     effort: Effort,
     only: Sequence[str] = (),
+    *,
+    strict: bool = False,
 ) -> Summary:
     """Build, and turn Ctrl-C into one line and exit code 130."""
     with ending_on_interrupt():
-        return run_build(recipe, settings, folder, effort, only)
+        return run_build(recipe, settings, folder, effort, only, strict=strict)
 
 
 @contextmanager
@@ -126,6 +133,8 @@ def run_build(
     folder: Path | None,
     effort: Effort,
     only: Sequence[str] = (),
+    *,
+    strict: bool = False,
 ) -> Summary:
     """Take a folder in, if one is given, and build; shows progress on standard error."""
     store = settings.open_store() if recipe.name in datasets.IMPORTED else None
@@ -137,7 +146,7 @@ def run_build(
     with Progress([use.makes for use in plan.uses]) as progress:
         if found:
             take_in(store, found, recipe.name, progress.on_event)
-        return build_plan(recipe, plan, store, settings, effort, progress)
+        return build_plan(recipe, plan, store, settings, effort, progress, strict=strict)
 
 
 def _find(recipe: Recipe, folder: Path, store: Store | None) -> Found:
@@ -155,6 +164,8 @@ def build_plan(
     settings: Settings,
     effort: Effort,
     progress: Progress,
+    *,
+    strict: bool = False,
 ) -> Summary:
     """Build what a plan says, with progress; a plan of a part sees what stands of the whole."""
     loader, tell = Loader(settings.home), progress.on_event
@@ -167,6 +178,7 @@ def build_plan(
         whole=make_whole_plan(recipe, settings.home) if is_part else None,
         tell=tell,
         expect=lambda total, settled: progress.expect(total, settled=settled),
+        strict=strict,
     )
 
 
@@ -184,6 +196,24 @@ def print_summary(summary: Summary, root: str) -> None:
         sys.stdout.write(
             f"{len(summary.columns)} of {total} columns; without {', '.join(summary.missing)}\n"
         )
+    _print_failures(summary)
+
+
+def _print_failures(summary: Summary) -> None:
+    """Say loudly where the program is at fault: nobody reads of it among the rejections."""
+    if not summary.failed:
+        return
+    entries = sum(failures.entries for failures in summary.failed)
+    sys.stderr.write(
+        f"symmv: THE PROGRAM IS AT FAULT for {entries} of the rejected entries, and not they\n"
+    )
+    for each in summary.failed:
+        said = plain(f"{each.example}: {each.detail}", 600)
+        sys.stderr.write(f"symmv:   {each.step}: {each.entries} failed, for example {said}\n")
+    sys.stderr.write(
+        f"symmv: please report it with what `symmv why {summary.failed[0].example}` shows; another "
+        "version of the program tries them again by itself, --retry failed does it now\n"
+    )
 
 
 def demo(

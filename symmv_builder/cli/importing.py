@@ -19,7 +19,7 @@ from symmv_builder.cli.building import (
 from symmv_builder.datasets import questions
 from symmv_builder.datasets.recipe import make_plan, with_models
 from symmv_builder.errors import Reason
-from symmv_builder.pipeline.pool import Effort
+from symmv_builder.pipeline.pool import LOADING_PATIENCE_S, Effort
 from symmv_builder.report.progress import Progress
 
 _SHOWN = 20
@@ -55,10 +55,12 @@ def import_command(
     model: options.Models = None,
     workers: options.Workers = None,
     patience: Patience = 1800.0,
+    load_patience: options.LoadPatience = LOADING_PATIENCE_S,
     retry: Annotated[
         list[Reason] | None,
         typer.Option(help="Try again what was put aside for this reason. May be repeated."),
     ] = None,
+    strict: options.Strict = False,
 ) -> None:
     """Import a published dataset: its annotation in our rows, as shards.
 
@@ -76,15 +78,17 @@ def import_command(
     plan = make_plan(recipe, settings.home, imports.artifacts(recipe))
     store = settings.open_store()
     forgive_and_tell(settings, recipe, retry)
-    effort = Effort(workers or options.default_workers(), patience)
+    effort = Effort(
+        workers or options.default_workers(), patience, loading_patience_s=load_patience
+    )
     with ending_on_interrupt(), Progress([use.makes for use in plan.uses]) as progress:
         imports.take_in(store, dataset, tree, progress.on_event)
-        summary = build_plan(recipe, plan, store, settings, effort, progress)
+        summary = build_plan(recipe, plan, store, settings, effort, progress, strict=strict)
     _list(tree.left_out, "left out")
     rejections = questions.status(store, dataset).rejections
     _list([f"{r.entry_id}: {r.step}: {r.reason}: {r.detail}" for r in rejections], "put aside")
     print_summary(summary, settings.root)
-    if summary.unfinished:
+    if summary.unfinished or summary.failed:
         raise typer.Exit(1)
 
 

@@ -45,9 +45,41 @@ class Root:
         except (ValueError, ImportError) as error:
             raise StopRun(f"cannot use {url} as data root: {error}") from error
         self.is_local = isinstance(self._fs, LocalFileSystem)
+        self._identity: tuple[int, int] | None = None
 
     def path(self, name: str) -> str:
         return f"{self._base.rstrip('/')}/{name}"
+
+    def check(self) -> None:
+        """Make sure that a local root stands: `StopRun` where its folder is gone or another one.
+
+        What it is found to be at the first call it has to stay: a folder that was renamed,
+        or a disk that was unmounted, is never made anew by what is written later.
+        """
+        if not self.is_local:
+            return
+        try:
+            facts = os.stat(self._base)
+        except OSError as error:
+            how = f"({error.strerror}): put it back and run again"
+            raise StopRun(f"the data root {self.url} is gone {how}") from error
+        identity = (facts.st_dev, facts.st_ino)
+        if self._identity not in (None, identity):
+            raise StopRun(f"the data root {self.url} was replaced by another folder under the run")
+        self._identity = identity
+
+    def _make_folder(self, folder: Path) -> None:
+        """Make a folder, below the root alone once that is known to stand."""
+        if self._identity is None or not self.is_local:
+            folder.mkdir(parents=True, exist_ok=True)
+            return
+        self.check()
+        missing = []
+        while not folder.is_dir() and folder != Path(self._base):
+            missing.append(folder)
+            folder = folder.parent
+        for each in reversed(missing):
+            each.mkdir(exist_ok=True)
 
     def read(self, name: str) -> bytes | None:
         """The file's bytes, `None` where there is no such file."""
@@ -76,7 +108,7 @@ class Root:
         final = Path(self.path(name))
         folder = final.parent if self.is_local else Path(tempfile.gettempdir())
         with disk_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            self._make_folder(folder)
             handle, temporary = tempfile.mkstemp(prefix=_PART, dir=folder)
             os.close(handle)
         path = Path(temporary)
@@ -137,6 +169,8 @@ class Root:
                 found = [name.rsplit("/", 1)[-1] for name in files]
         except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError as error:
+            raise StopRun(f"cannot read {self.path(folder)}: {error.strerror}") from error
         return sorted(name for name in found if not name.startswith(_PART))
 
     def sweep(self, folder: str) -> None:

@@ -88,6 +88,10 @@ class Sidecars:
     def rejected_name(artifact: str, key: str) -> str:
         return f"{artifact}.{key}.rejected.json"
 
+    def place(self, entry_id: str, artifact: str, key: str) -> str:
+        """Where a result lies, for people."""
+        return self.root.path(f"{self._folder(entry_id)}/{self.made_name(artifact, key)}")
+
     def save(self, entry_id: str, artifact: str, key: str, record: Record, by: Provenance) -> None:
         name = f"{self._folder(entry_id)}/{self.made_name(artifact, key)}"
         self.root.write(name, encode(record, by))
