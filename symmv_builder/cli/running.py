@@ -28,6 +28,7 @@ from symmv_builder.pipeline.guard import Guarded
 from symmv_builder.pipeline.pool import LOADING_PATIENCE_S
 from symmv_builder.pipeline.run import Tell
 from symmv_builder.records import Record, to_json
+from symmv_builder.report.ink import plain
 from symmv_builder.storage.root import Root
 
 
@@ -82,12 +83,12 @@ def run(
         if not path.is_file():
             raise StopRun(f"{path} is not a file")
     with Guarded(one, patience_s=patience, loading_patience_s=load_patience) as guarded:
-        bad = _run_files(guarded, files, stage, out, strict=strict)
+        bad = run_files(guarded, files, stage, out, strict=strict)
     if bad:
         raise typer.Exit(1)
 
 
-def _run_files(
+def run_files(
     guarded: Guarded, files: list[Path], stage: str, out: Path | None, *, strict: bool
 ) -> int:
     """Print a line for each file; how many of them have no record."""
@@ -130,7 +131,7 @@ def _why_not(error: RejectEntry | RetryLater | WorkerBug) -> dict[str, Any]:
 
 
 def _complain(path: Path, said: str) -> None:
-    sys.stderr.write(f"symmv: {path}: {' '.join(said.split())}\n")
+    sys.stderr.write(f"symmv: {plain(str(path), 300)}: {plain(' '.join(said.split()), 600)}\n")
 
 
 def run_titles(texts: list[str], *, strict: bool = False) -> None:
