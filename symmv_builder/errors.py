@@ -113,6 +113,10 @@ class StopRun(SymMVError):
     """Configuration, weights, disk or toolchain: nothing that follows could go right."""
 
 
+class Damaged(StopRun):
+    """A stored file is not what was written; who works on many entries leaves that one alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bug:
     """An exception that nobody foresaw: its type, where it was raised, its traceback.

@@ -258,7 +258,14 @@ class _Pool:
         rejection = Rejection(use.step.name, reason, detail)
         Sidecars(self.root, self.plan.dataset).reject(work.entry_id, artifact, key, rejection)
         result = Result(
-            work.entry_id, artifact, use.step.name, key, use.model or "", 0.0, reason, detail
+            work.entry_id,
+            artifact,
+            use.step.name,
+            key,
+            use.model or "",
+            0.0,
+            reason,
+            rejection.detail,
         )
         outcome = Outcome(work.entry_id, (result,), rejection=rejection)
         _tell_end(self.tell, outcome)

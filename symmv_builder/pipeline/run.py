@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from symmv_builder import __version__
-from symmv_builder.errors import Reason, RejectEntry, RetryLater, StopRun, SymMVError
+from symmv_builder.errors import Damaged, Reason, RejectEntry, RetryLater, StopRun, SymMVError
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.faults import (
     bug_of,
@@ -243,7 +243,8 @@ def run_entry(
 ) -> Outcome:
     """Bring one entry to the end of the plan, or to the step that turns it away.
 
-    `StopRun` passes through; what was made before it is stored.
+    An entry that the machine has failed (`RetryLater`, `Damaged`) is left for another run.
+    Any other `StopRun` passes through; what was made before it is stored.
     """
     run = _EntryRun(work, plan, root, load_model, tell)
     run.sidecars.sweep(work.entry_id)
@@ -251,7 +252,7 @@ def run_entry(
         for use in plan.uses:
             try:
                 rejection = run.advance(use)
-            except RetryLater as error:
+            except (RetryLater, Damaged) as error:
                 return Outcome(work.entry_id, tuple(run.results), retry=str(error))
             if rejection is not None:
                 return Outcome(work.entry_id, tuple(run.results), rejection=rejection)

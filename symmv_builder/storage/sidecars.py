@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import Damaged
 from symmv_builder.records import RECORD_TYPES, Provenance, Record, Rejection
 from symmv_builder.storage.root import Root
 
@@ -125,4 +125,4 @@ class Sidecars:
             yield
         except (ValueError, TypeError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
             where = self.root.path(name)
-            raise StopRun(f"{where} is damaged: delete it and build again") from error
+            raise Damaged(f"{where} is damaged: delete it and build again") from error
