@@ -35,6 +35,9 @@ from symmv_builder.storage.sidecars import Sidecars
 LOADING_PATIENCE_S = 1800.0
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _DEATHS_ALLOWED = 2
+# An operator may kill a worker now and then; whoever kills all of them before they are at
+# work is the machine, for want of memory.
+_KILLS_ALLOWED = 6
 _STARTING_UP = "the start of a worker"
 _LEAVE_S = 5.0
 # The environment that a worker starts with is the process's own: one pool at a time sets it.
@@ -130,7 +133,7 @@ class _Pool:
         self.tell = tell
         self.deaths: Counter[tuple[str, str]] = Counter()
         # Workers that were lost outside of steps since the last entry came to its end.
-        self.lost = 0
+        self.lost = self.killed = 0
         self.workers: list[_Worker] = []
 
     def run(self) -> Iterator[Outcome]:
@@ -187,7 +190,7 @@ class _Pool:
                 worker.is_at(doing=f"what follows {message.step}")
             self.tell(message)
         elif isinstance(message, Outcome):
-            self.lost = 0
+            self.lost = self.killed = 0
             _tell_end(self.tell, message)
             worker.doing = f"what follows {message.entry_id}"
             self.hand_out(worker)
@@ -225,6 +228,13 @@ class _Pool:
         if not worker.step and not was_killed:
             self.lose(worker, f"ended with exit code {code}")
             return
+        if not worker.step:
+            self.killed += 1
+            if self.killed >= _KILLS_ALLOWED:
+                raise StopRun(
+                    f"workers are killed in {worker.doing} ({self.killed} times running; out of "
+                    "memory?): try fewer --workers"
+                )
         place = (worker.work.entry_id, worker.step)
         self.deaths[place] += 1
         if self.deaths[place] < _DEATHS_ALLOWED:

@@ -175,6 +175,13 @@ def test_workers_that_die_while_they_load_stop_the_run(root: Root, tmp_path: Pat
         run_with(root, tmp_path, toy.start_badly, Effort())
 
 
+def test_workers_that_are_all_killed_while_they_load_stop_the_run(
+    root: Root, tmp_path: Path
+) -> None:
+    with pytest.raises(StopRun, match=r"killed in loading the factor model two.*out of memory"):
+        run_with(root, tmp_path, toy.load_too_much, Effort(workers=2), entries=9)
+
+
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_worker_that_is_halted_before_its_first_step_does_not_hang_the_run(
     root: Root, tmp_path: Path, times: int

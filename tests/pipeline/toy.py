@@ -79,6 +79,11 @@ def load_badly(slot: str, name: str) -> float:
     raise AttributeError(f"{slot} has no {name}")
 
 
+def load_too_much(slot: str, name: str) -> float:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
 def start_badly(slot: str, name: str) -> float:
     os._exit(7)
 
