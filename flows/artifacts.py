@@ -7,7 +7,6 @@ shown goes through `inert` first. A server that does not take an artifact stops 
 import logging
 import re
 import time
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -27,6 +26,7 @@ from symmv_builder.pipeline.events import Event
 from symmv_builder.storage import items as states
 from symmv_builder.storage.items import Item, Items, entry_id_of
 from symmv_builder.storage.ledger import Result
+from symmv_builder.text import harmless
 
 _MOST_CHARACTERS = 120
 _MOST_EXAMPLES = 50
@@ -36,25 +36,9 @@ _AWAY = (httpx.HTTPError, PrefectException)
 _MARKUP = re.compile(r"[!-&*+./:-@\[-`{-~]")
 
 
-def one_line(text: str, most: int = _MOST_CHARACTERS) -> str:
-    """A stranger's text as one short line: no control characters, no change of direction."""
-    seen = (" " if _is_invisible(character) else character for character in text[: 4 * most])
-    line = " ".join("".join(seen).split())
-    return line if len(line) <= most and len(text) <= 4 * most else line[:most] + "…"
-
-
-def _is_invisible(character: str) -> bool:
-    # Emoji and some scripts are joined by format characters; the other ones turn text around.
-    return (
-        unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
-        and character not in "\u200c\u200d"
-        and not "\U000e0020" <= character <= "\U000e007f"
-    )
-
-
 def inert(text: str, most: int = _MOST_CHARACTERS) -> str:
     """A stranger's text for Markdown, in which nothing is markup, a link or a cell's end."""
-    return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", one_line(text, most))
+    return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", harmless(text, most))
 
 
 def log_events(logger: "logging.Logger | logging.LoggerAdapter[Any]") -> Any:
@@ -62,10 +46,10 @@ def log_events(logger: "logging.Logger | logging.LoggerAdapter[Any]") -> Any:
 
     def tell(event: Event) -> None:
         if event.kind == "rejected":
-            detail = one_line(event.detail, 500)
-            logger.info("%s: %s by %s: %s", event.entry_id, event.reason, event.step, detail)
+            name, detail = harmless(event.entry_id), harmless(event.detail, 500)
+            logger.info("%s: %s by %s: %s", name, event.reason, event.step, detail)
         elif event.kind == "note":
-            logger.info("%s", one_line(f"{event.entry_id} {event.detail}", 500))
+            logger.info("%s", harmless(f"{event.entry_id} {event.detail}".strip(), 500))
 
     return tell
 

@@ -37,6 +37,7 @@ from symmv_builder.pipeline.pool import Effort
 from symmv_builder.pipeline.run import Outcome
 from symmv_builder.settings import read_settings
 from symmv_builder.storage.store import Store
+from symmv_builder.text import harmless
 
 BATCH_SIZE = 16
 PATIENCE_S = 1800.0
@@ -83,7 +84,7 @@ def sentence(summary: Summary) -> str:
     start = "nothing to do: " if summary.up_to_date else ""
     failed = "".join(
         f"; THE PROGRAM IS AT FAULT in {each.step} for {each.entries} entries, for example "
-        f"{artifacts.one_line(f'{each.example}: {each.detail}', 500)}"
+        f"{harmless(f'{each.example}: {each.detail}', 500)}"
         for each in summary.failed
     )
     return (
@@ -96,7 +97,7 @@ def _take_in(store: Store, recipe: Recipe, folder: Path) -> None:
     logger = get_run_logger()
     found = find_entries(folder, recipe.name, pairs=recipe.pairs)
     for path in found.unpaired:
-        logger.warning("%s has no partner and is left out", artifacts.one_line(str(path)))
+        logger.warning("%s has no partner and is left out", harmless(path))
     new = take_in(store, found, recipe.name, artifacts.log_events(logger))
     logger.info("%d new entries", new)
 

@@ -56,7 +56,7 @@ def train(
     store = where.open_store()
     receipt = read_receipt(store.root, dataset)
     if receipt is None:
-        raise StopRun(f"{dataset} has no shards in {store.root.url}; build it first")
+        raise StopRun(f"{dataset} has no shards in {store.root.shown}; build it first")
     learned_from = [trainer, as_plain(config), [shard["sha256"] for shard in receipt["shards"]]]
     out = Path(runs) / f"{trainer}-{dataset}-{digest(learned_from)[:12]}"
     progress = Progress(f"train-{trainer}-{dataset}", f"steps of {trainer} on {dataset}")

@@ -83,6 +83,15 @@ class Source:
     def url(self) -> str:
         return _SITES[self.site][1].format(self.video_id)
 
+    @classmethod
+    def from_url(cls, url: str) -> "Source":
+        """The source whose `url` this is; `ValueError` where it is none's."""
+        for site, (_, form) in _SITES.items():
+            prefix = form.format("")
+            if url.startswith(prefix):
+                return cls(site, url.removeprefix(prefix))
+        raise ValueError(f"not an address of a recording: {url!r}")
+
 
 @dataclass(frozen=True, slots=True)
 class SongInfo:

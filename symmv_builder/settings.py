@@ -27,6 +27,7 @@ from symmv_builder.errors import StopRun
 from symmv_builder.storage.ledger import Ledger
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.store import Store
+from symmv_builder.storage.urls import shown_url
 
 PRECISIONS = ("fp32", "fp16", "bf16")
 
@@ -35,9 +36,9 @@ PRECISIONS = ("fp32", "fp16", "bf16")
 class Settings:
     """The environment, checked."""
 
-    root: str
-    manifests: str
-    ledger: str
+    root: str = field(repr=False)
+    manifests: str = field(repr=False)
+    ledger: str = field(repr=False)
     home: ModelHome
     sites: tuple[str, ...] = ("youtube", "bilibili")
     proxy: str = field(default="", repr=False)
@@ -58,27 +59,36 @@ class Settings:
         downloader.check_toolchain()
         return downloader
 
-    def open_store(self) -> Store:
+    def open_store(self, *, read_only: bool = False) -> Store:
+        """The data root with its manifests and ledger.
+
+        With `read_only` nothing is made or written, and a root that is not there is an empty one.
+        """
         root = Root(self.root)
         manifests = Root(self.manifests) if self.manifests else root
-        return Store(root, manifests, self._open_ledger(root))
+        return Store(root, manifests, self._open_ledger(root, read_only=read_only))
 
-    def _open_ledger(self, root: Root) -> Ledger:
-        """The ledger; a local root's folder is made where it is missing."""
+    def _open_ledger(self, root: Root, *, read_only: bool) -> Ledger:
+        """The ledger; who writes makes a local root's folder where it is missing."""
         url = self.ledger
         if not url:
             if not root.is_local:
                 raise StopRun(
-                    f"the data root {self.root} is remote: set SYMMV_LEDGER to a database url, "
+                    f"the data root {shown_url(self.root)} is remote: set SYMMV_LEDGER to a database url, "
                     "for example sqlite:////path/to/ledger.sqlite"
                 )
             folder = Path(root.path(""))
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise StopRun(f"cannot make the data root {folder}: {error.strerror}") from error
+            if not read_only:
+                _make_folder(folder)
             url = f"sqlite:///{folder.resolve() / 'ledger.sqlite'}"
-        return Ledger(url)
+        return Ledger(url, read_only=read_only)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StopRun(f"cannot make the data root {folder}: {error.strerror}") from error
 
 
 def read_settings(

@@ -17,8 +17,8 @@ from symmv_builder.cli import options
 from symmv_builder.datasets import questions
 from symmv_builder.errors import StopRun
 from symmv_builder.report import tables
-from symmv_builder.report.ink import plain
 from symmv_builder.storage.items import PROMOTED, Item, entry_id_of
+from symmv_builder.text import harmless
 
 
 def register(app: typer.Typer) -> None:
@@ -114,7 +114,7 @@ def why(
         if made.traceback:
             sys.stdout.write("\nthe program is at fault, not the entry:\n")
             for line in made.traceback.splitlines():
-                sys.stdout.write(f"{plain(line, 1000)}\n")
+                sys.stdout.write(f"{harmless(line, 1000)}\n")
 
 
 def _why_not(item: Item, *, as_json: bool) -> None:

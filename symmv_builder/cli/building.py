@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -12,15 +12,16 @@ from symmv_builder import datasets
 from symmv_builder.backends import Loader
 from symmv_builder.cli import options
 from symmv_builder.crawl.folder import Found, find_entries
+from symmv_builder.datasets import changes
 from symmv_builder.datasets.build import Summary, build, forgive, in_processes, take_in
 from symmv_builder.datasets.recipe import Recipe, make_plan, make_whole_plan, with_models
 from symmv_builder.errors import Reason, StopRun
 from symmv_builder.pipeline.keys import Plan
 from symmv_builder.pipeline.pool import LOADING_PATIENCE_S, Effort
-from symmv_builder.report.ink import plain
 from symmv_builder.report.progress import Progress
 from symmv_builder.settings import Settings
 from symmv_builder.storage.store import Store
+from symmv_builder.text import harmless
 
 Patience = Annotated[
     float, typer.Option(min=0.001, help="Longest that one step may take on one entry, in seconds.")
@@ -64,6 +65,7 @@ def build_command(
         ),
     ] = None,
     strict: options.Strict = False,
+    wait: options.Wait = False,
 ) -> None:
     """Build a dataset: every entry through every stage, then Parquet shards.
 
@@ -75,11 +77,17 @@ def build_command(
     effort = Effort(
         workers or options.default_workers(), patience, loading_patience_s=load_patience
     )
-    forgive_and_tell(settings, recipe, retry)
-    summary = interruptible(recipe, settings, folder, effort, names(only), strict=strict)
+    with ending_on_interrupt(), writing(settings.open_store(), recipe.name, wait=wait):
+        forgive_and_tell(settings, recipe, retry)
+        summary = run_build(recipe, settings, folder, effort, names(only), strict=strict)
     print_summary(summary, settings.root)
     if summary.unfinished or summary.failed:
         raise typer.Exit(1)
+
+
+def writing(store: Store, dataset: str, *, wait: bool) -> AbstractContextManager[object]:
+    """The whole command as one writer of the dataset."""
+    return changes.writing(store, dataset, wait=wait, tell=options.say)
 
 
 def names(texts: list[str] | None) -> tuple[str, ...]:
@@ -100,20 +108,6 @@ def forgive_and_tell(settings: Settings, recipe: Recipe, reasons: list[Reason] |
     if reasons:
         count = forgive(settings.open_store(), recipe.name, reasons)
         sys.stderr.write(f"symmv: {count} entries are tried again\n")
-
-
-def interruptible(
-    recipe: Recipe,
-    settings: Settings,
-    folder: Path | None,
-    effort: Effort,
-    only: Sequence[str] = (),
-    *,
-    strict: bool = False,
-) -> Summary:
-    """Build, and turn Ctrl-C into one line and exit code 130."""
-    with ending_on_interrupt():
-        return run_build(recipe, settings, folder, effort, only, strict=strict)
 
 
 @contextmanager
@@ -208,7 +202,7 @@ def _print_failures(summary: Summary) -> None:
         f"symmv: THE PROGRAM IS AT FAULT for {entries} of the rejected entries, and not they\n"
     )
     for each in summary.failed:
-        said = plain(f"{each.example}: {each.detail}", 600)
+        said = harmless(f"{each.example}: {each.detail}", 600)
         sys.stderr.write(f"symmv:   {each.step}: {each.entries} failed, for example {said}\n")
     sys.stderr.write(
         f"symmv: please report it with what `symmv why {summary.failed[0].example}` shows; another "

@@ -168,6 +168,7 @@ def promote(
         float | None, typer.Option(help="Promote every proposal that scores at least this.")
     ] = None,
     root: options.Root = None,
+    wait: options.Wait = False,
 ) -> None:
     """Turn proposals into entries of the manifest; matches under review are let through."""
     from symmv_builder.datasets import propose
@@ -175,7 +176,15 @@ def promote(
     if not entries and above is None:
         raise StopRun("say which entries to promote, or --above SCORE")
     store = options.settings(root).open_store()
-    done, through = propose.promote(Items(store.ledger), store, dataset, entries or [], above=above)
+    done, through = propose.promote(
+        Items(store.ledger),
+        store,
+        dataset,
+        entries or [],
+        above=above,
+        wait=wait,
+        tell=options.say,
+    )
     sys.stdout.write(f"{len(done)} promoted to entries; {len(through)} let through to be fetched\n")
 
 
@@ -189,12 +198,13 @@ def takedown(
         bool, typer.Option("--whole", help="Bar the entry's video too, not its music alone.")
     ] = False,
     root: options.Root = None,
+    wait: options.Wait = False,
 ) -> None:
     """Remove an entry from manifest, recordings, results, shards and releases, for good."""
-    from symmv_builder.datasets.release import take_down
+    from symmv_builder.datasets.takedown import take_down
 
     store = options.settings(root).open_store()
-    done = take_down(store, Items(store.ledger), dataset, name, reason, whole=whole)
+    done = take_down(store, dataset, name, reason, whole=whole, wait=wait, tell=options.say)
     sys.stdout.write(f"removed: {', '.join(done.entries) or 'no entry'}\n")
     sys.stdout.write(f"never taken again: {', '.join(done.sources)}\n")
     for path in done.shards:
@@ -209,12 +219,13 @@ def release(
     dataset: options.Dataset,
     version: Annotated[str, typer.Argument(help="Three numbers, as in 1.0.0.")],
     root: options.Root = None,
+    wait: options.Wait = False,
 ) -> None:
     """Freeze the shards as a release: copies, checksums, card, and the receipt last."""
     from symmv_builder.datasets.release import release as freeze
     from symmv_builder.storage.releases import folder_of
 
     store = options.settings(root).open_store()
-    receipt = freeze(store, dataset, version)
+    receipt = freeze(store, dataset, version, wait=wait, tell=options.say)
     where = f"{store.root.url.rstrip('/')}/{folder_of(dataset, version)}"
     sys.stdout.write(f"{dataset} {version}: {receipt['entries']} entries in {where}\n")

@@ -15,6 +15,7 @@ from symmv_builder.cli.building import (
     ending_on_interrupt,
     forgive_and_tell,
     print_summary,
+    writing,
 )
 from symmv_builder.datasets import questions
 from symmv_builder.datasets.recipe import make_plan, with_models
@@ -61,6 +62,7 @@ def import_command(
         typer.Option(help="Try again what was put aside for this reason. May be repeated."),
     ] = None,
     strict: options.Strict = False,
+    wait: options.Wait = False,
 ) -> None:
     """Import a published dataset: its annotation in our rows, as shards.
 
@@ -77,13 +79,14 @@ def import_command(
     recipe = with_models(imports.recipe(dataset, tree.options), options.choices(model, None))
     plan = make_plan(recipe, settings.home, imports.artifacts(recipe))
     store = settings.open_store()
-    forgive_and_tell(settings, recipe, retry)
     effort = Effort(
         workers or options.default_workers(), patience, loading_patience_s=load_patience
     )
-    with ending_on_interrupt(), Progress([use.makes for use in plan.uses]) as progress:
-        imports.take_in(store, dataset, tree, progress.on_event)
-        summary = build_plan(recipe, plan, store, settings, effort, progress, strict=strict)
+    with ending_on_interrupt(), writing(store, dataset, wait=wait):
+        forgive_and_tell(settings, recipe, retry)
+        with Progress([use.makes for use in plan.uses]) as progress:
+            imports.take_in(store, dataset, tree, progress.on_event)
+            summary = build_plan(recipe, plan, store, settings, effort, progress, strict=strict)
     _list(tree.left_out, "left out")
     rejections = questions.status(store, dataset).rejections
     _list([f"{r.entry_id}: {r.step}: {r.reason}: {r.detail}" for r in rejections], "put aside")

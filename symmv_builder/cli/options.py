@@ -1,5 +1,6 @@
 """Options that several commands share, and the settings behind them."""
 
+import sys
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -63,8 +64,20 @@ Workers = Annotated[
     ),
 ]
 
+Wait = Annotated[
+    bool,
+    typer.Option(
+        "--wait", help="Wait where another command writes this dataset, instead of ending."
+    ),
+]
+
 
 default_workers = pool.default_workers
+
+
+def say(text: str) -> None:
+    """One line for people, on standard error."""
+    sys.stderr.write(f"symmv: {text}\n")
 
 
 def settings(root: str | None) -> Settings:

@@ -28,8 +28,8 @@ from symmv_builder.pipeline.guard import Guarded
 from symmv_builder.pipeline.pool import LOADING_PATIENCE_S
 from symmv_builder.pipeline.run import Tell
 from symmv_builder.records import Record, to_json
-from symmv_builder.report.ink import plain
 from symmv_builder.storage.root import Root
+from symmv_builder.text import harmless
 
 
 def register(app: typer.Typer) -> None:
@@ -101,7 +101,7 @@ def run_files(
             if strict and isinstance(error, WorkerBug):
                 raise
             bad, said = bad + 1, _why_not(error)
-            _complain(path, f"{said['reason']}: {said['detail']}")
+            _comharmless(path, f"{said['reason']}: {said['detail']}")
             if isinstance(error, WorkerBug):
                 failed += 1
                 same.met(str(path), error.bug)
@@ -130,8 +130,10 @@ def _why_not(error: RejectEntry | RetryLater | WorkerBug) -> dict[str, Any]:
     return {"reason": error.reason, "detail": storable(said)}
 
 
-def _complain(path: Path, said: str) -> None:
-    sys.stderr.write(f"symmv: {plain(str(path), 300)}: {plain(' '.join(said.split()), 600)}\n")
+def _comharmless(path: Path, said: str) -> None:
+    sys.stderr.write(
+        f"symmv: {harmless(str(path), 300)}: {harmless(' '.join(said.split()), 600)}\n"
+    )
 
 
 def run_titles(texts: list[str], *, strict: bool = False) -> None:

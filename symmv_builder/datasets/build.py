@@ -7,12 +7,13 @@ keys, and the receipt of the shards comes last.
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from symmv_builder.crawl.folder import Found
+from symmv_builder.datasets import changes
 from symmv_builder.datasets.faults import (
     Failures,
     count_failures,
@@ -64,8 +65,17 @@ class Summary:
 def take_in(store: Store, found: Found, dataset: str, tell: Tell) -> int:
     """Store the recordings of a folder and add its entries to the manifest; how many are new.
 
-    A file whose size and time are known is not read again.
+    A file whose size and time are known is not read again, and what was taken down is left
+    out: by its name, and by its bytes under any other name.
     """
+    with changes.writing(store, dataset):
+        return _take_in(store, found, dataset, tell)
+
+
+def _take_in(store: Store, found: Found, dataset: str, tell: Tell) -> int:
+    store.root.sweep_all("assets")
+    barred = set(manifests.read_blocklist(store.manifests))
+    contents = manifests.blocked_contents(store.manifests)
     known = store.ledger.known_files()
     assets: dict[tuple[str, str], str] = {}
     told = time.monotonic()
@@ -73,21 +83,22 @@ def take_in(store: Store, found: Found, dataset: str, tell: Tell) -> int:
         if time.monotonic() - told > _NOTE_EVERY_S:
             told = time.monotonic()
             tell(Event("note", "", detail=f"recordings taken in: {number} of {len(found.files)}"))
-        assets[source.site, source.video_id] = _keep(store, known, path)
-    store.ledger.record_assets(assets)
-    entries = manifests.read_entries(store.manifests, dataset)
-    before = {entry.entry_id: entry for entry in entries}
-    after = before | {entry.entry_id: entry for entry in found.entries}
-    if after != before:
-        manifests.write_entries(store.manifests, dataset, after.values())
-    return len(set(after) - set(before))
+        sha256 = None if source in barred else _keep(store, known, path, contents)
+        if sha256 is None:
+            barred.add(source)
+            tell(Event("note", "", detail=f"{path} was taken down; it is left out"))
+        else:
+            assets[source.site, source.video_id] = sha256
+    entries = [e for e in found.entries if not {e.music, e.video} & barred]
+    return changes.take_in(store, dataset, entries, assets)
 
 
 def _by_id(item: tuple[Source, Path]) -> tuple[str, str]:
     return item[0].site, item[0].video_id
 
 
-def _keep(store: Store, known: dict[str, KnownFile], path: Path) -> str:
+def _keep(store: Store, known: dict[str, KnownFile], path: Path, contents: Set[str]) -> str | None:
+    """The hash of a file, which is stored then; `None` where its content is barred."""
     # A name on disk is bytes; a database takes text.
     resolved = os.fsencode(path.resolve()).decode(errors="backslashreplace")
     try:
@@ -97,6 +108,8 @@ def _keep(store: Store, known: dict[str, KnownFile], path: Path) -> str:
         if file and is_same and has_asset(store.root, file.sha256):
             return file.sha256
         sha256 = hash_file(path)
+        if sha256 in contents:
+            return None
         add_asset(store.root, path, sha256)
     except OSError as error:
         raise StopRun(f"cannot read {path}: {error.strerror}") from error
@@ -112,6 +125,7 @@ def build(
     run: Run,
     *,
     whole: Plan | None = None,
+    wait: bool = False,
     tell: Tell = lambda _: None,
     expect: Callable[[int, int], object] = lambda total, settled: None,
     strict: bool = False,
@@ -124,8 +138,30 @@ def build(
     some artifacts, `whole` is the plan of the whole recipe as far as this machine can key
     it: what was made before goes into the shards too, if all of their entries have it.
     `StopRun` where the dataset has no entries, or where ten entries running meet the same
-    bug; where `strict`, `WorkerBug` at the first one.
+    bug; where `strict`, `WorkerBug` at the first one. `LockHeld` where another process writes
+    the dataset; with `wait`, waits for that one.
     """
+
+    def note(text: str) -> None:
+        tell(Event("note", "", detail=text))
+
+    with changes.writing(store, recipe.name, wait=wait, tell=note):
+        return _build(
+            recipe, plan, store, run, whole=whole, tell=tell, expect=expect, strict=strict
+        )
+
+
+def _build(
+    recipe: Recipe,
+    plan: Plan,
+    store: Store,
+    run: Run,
+    *,
+    whole: Plan | None,
+    tell: Tell,
+    expect: Callable[[int, int], object],
+    strict: bool,
+) -> Summary:
     blocked = manifests.read_blocklist(store.manifests)
     entries = [
         entry
@@ -138,7 +174,7 @@ def build(
             if recipe.schema
             else "give a folder with --from"
         )
-        raise StopRun(f"{recipe.name} has no entries in {store.root.url}; {how}")
+        raise StopRun(f"{recipe.name} has no entries in {store.root.shown}; {how}")
     found = survey(plan, store, entries, whole)
     if forget_outdated(store, recipe.name, found.rejected.values()):
         found = survey(plan, store, entries, whole)
@@ -146,7 +182,7 @@ def build(
         # Shards without rows would take the place of those that may stand.
         kinds = ", ".join(sorted(plan.recordings))
         raise StopRun(
-            f"the ledger in {store.root.url} knows no entry of {recipe.name} with all that is "
+            f"the ledger in {store.root.shown} knows no entry of {recipe.name} with all that is "
             f"needed ({kinds}); give the folder with --from again"
         )
     receipt = shards.read_receipt(store.root, recipe.name)

@@ -156,9 +156,9 @@ def rows_seen(
                 found.append(Seen(entry_id, row, str(row.get("video_sha256", ""))))
     missing = sorted(set(entries) - {each.name for each in found})
     if missing:
-        raise StopRun(f"no row of {dataset} in {root.url} is called {', '.join(missing)}")
+        raise StopRun(f"no row of {dataset} in {root.shown} is called {', '.join(missing)}")
     if not found:
-        raise StopRun(f"the split {split} of {dataset} in {root.url} has no rows")
+        raise StopRun(f"the split {split} of {dataset} in {root.shown} has no rows")
     return found
 
 

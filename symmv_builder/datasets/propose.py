@@ -12,6 +12,7 @@ from typing import Any
 
 from symmv_builder.crawl.folder import identifier
 from symmv_builder.crawl.identify import identify
+from symmv_builder.datasets import changes
 from symmv_builder.datasets.build import Run, run_works
 from symmv_builder.datasets.crawl import Crawl, reject
 from symmv_builder.datasets.faults import forget_outdated
@@ -21,7 +22,6 @@ from symmv_builder.pipeline.keys import Plan
 from symmv_builder.pipeline.run import LoadModel
 from symmv_builder.records import Entry
 from symmv_builder.storage import items as states
-from symmv_builder.storage import manifests
 from symmv_builder.storage.assets import open_asset
 from symmv_builder.storage.items import Item, Items, entry_id_of
 from symmv_builder.storage.store import Store
@@ -120,26 +120,56 @@ def choose(crawl_items: Sequence[Item], ids: Sequence[str], above: float | None)
 
 
 def promote(
-    items: Items, store: Store, dataset: str, ids: Sequence[str], *, above: float | None
+    items: Items,
+    store: Store,
+    dataset: str,
+    ids: Sequence[str],
+    *,
+    above: float | None,
+    wait: bool = False,
+    tell: Callable[[str], object] = lambda _: None,
 ) -> tuple[list[str], list[str]]:
     """Turn proposals into entries; the ids that became entries, and those let through to fetch.
 
     An item that was waiting for review is let through: the crawl fetches and screens it
     next, and it comes back as a proposal.
     """
+    asked = {"ids": list(ids), "above": above}
+    with changes.writing(store, dataset, wait=wait, tell=tell) as finished:
+        change = finished
+        if change is None or change.kind != "promotion" or change.about["asked"] != asked:
+            change = _promotion(items, store, dataset, ids, above)
+            changes.make(store, dataset, change)
+        return change.about["promoted"], change.about["let_through"]
+
+
+def _promotion(
+    items: Items, store: Store, dataset: str, ids: Sequence[str], above: float | None
+) -> changes.Change:
     waiting = items.find(dataset, [states.PROPOSED, states.REVIEW])
     chosen = choose(waiting, ids, above)
     proposed = [item for item in chosen if item.state == states.PROPOSED]
-    entries = {e.entry_id: e for e in manifests.read_entries(store.manifests, dataset)}
-    entries |= {entry_of(item).entry_id: entry_of(item) for item in proposed}
-    if proposed:
-        manifests.write_entries(store.manifests, dataset, entries.values())
-    for item in proposed:
-        items.advance(item, states.PROMOTED)
     reviewed = [item for item in chosen if item.state == states.REVIEW]
-    for item in reviewed:
-        items.advance(item, states.MATCHED)
-    return (
-        [entry_id_of(item.source) for item in proposed],
-        [entry_id_of(item.source) for item in reviewed],
+    entries = {entry_id_of(item.source): entry_of(item) for item in proposed}
+    return changes.Change(
+        kind="promotion",
+        about={
+            "asked": {"ids": list(ids), "above": above},
+            "promoted": list(entries),
+            "let_through": [entry_id_of(item.source) for item in reviewed],
+        },
+        steps=[
+            changes.put_entries(store, entries.values()),
+            _move(proposed, states.PROMOTED),
+            _move(reviewed, states.MATCHED),
+        ],
     )
+
+
+def _move(moved: Sequence[Item], state: str) -> changes.Step:
+    return {
+        "do": "move_items",
+        "sources": [[item.source.site, item.source.video_id] for item in moved],
+        "state": state,
+        "before": [states.PROPOSED, states.REVIEW],
+    }

@@ -105,7 +105,7 @@ def find_entry(store: Store, entry_id: str, dataset: str | None = None) -> Entry
         if entry.entry_id == entry_id
     ]
     if not found:
-        raise StopRun(f"no entry is called {entry_id!r} in {store.root.url}")
+        raise StopRun(f"no entry is called {entry_id!r} in {store.root.shown}")
     if len(found) > 1:
         names = ", ".join(entry.dataset for entry in found)
         raise StopRun(f"{entry_id} is in {names}; say which with --dataset")

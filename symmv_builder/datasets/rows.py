@@ -115,7 +115,7 @@ def _rows(
                 records[name] = sidecars.load(entry.entry_id, name, keys[name])[0]
             except KeyError as error:
                 raise StopRun(
-                    f"the {name} of {entry.entry_id} is gone from {store.root.url}; "
+                    f"the {name} of {entry.entry_id} is gone from {store.root.shown}; "
                     f"run `symmv build {recipe.name} --only {name}`"
                 ) from error
         yield assemble_row(columns, entry, splits[entry.song_id], records)

@@ -9,6 +9,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from symmv_builder.text import harmless
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -23,9 +25,8 @@ EMOTION_COLOURS = ("#f2a541", "#5b4b8a", "#c8553d", "#4d7ea8", "#7fb069", "#c9cc
 
 
 def plain(text: str, longest: int = 90) -> str:
-    """A text as one line without control characters, cut with an ellipsis where too long."""
-    line = "".join(c if c.isprintable() else "\ufffd" for c in str(text))
-    return line if len(line) <= longest else line[: longest - 1] + "\u2026"
+    """A text as one harmless line, cut with an ellipsis where it is too long for a picture."""
+    return harmless(text, longest)
 
 
 def clock_time(seconds: float) -> str:

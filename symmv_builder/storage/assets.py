@@ -52,6 +52,7 @@ def open_asset(root: Root, sha256: str) -> Iterator[Path]:
 def remove_asset(root: Root, sha256: str) -> None:
     """Remove a recording; one that is not there is no error."""
     root.remove(_name(sha256))
+    root.remove_folder(_name(sha256).rpartition("/")[0])
 
 
 def has_asset(root: Root, sha256: str) -> bool:

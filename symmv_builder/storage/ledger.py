@@ -5,19 +5,29 @@ The sidecars are the truth; the ledger is the index over them that makes questio
 to it. SQLite in WAL mode by default, PostgreSQL by url; SQLAlchemy Core, no ORM.
 """
 
-import re
+import shutil
+import sqlite3
+import tempfile
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from symmv_builder.errors import StopRun
+from symmv_builder.storage.urls import shown_url, without_secrets
+
+__all__ = ["KnownFile", "Ledger", "Result", "Text", "shown_url"]
 
 _METADATA = sa.MetaData()
+# The database in memory that a reader has beside the file, for tables that the file lacks.
+_BESIDE = "beside"
 # Any number that nobody else takes a lock by.
 _CREATING = 7_266_811
 
@@ -93,25 +103,46 @@ class KnownFile:
 
 
 class Ledger:
-    """All datasets of one data root."""
+    """All datasets of one data root.
 
-    def __init__(self, url: str) -> None:
+    With `read_only` nothing is written: an SQLite file is opened as it lies, also on a file
+    system that takes no writes, and one that is not there is a ledger that knows nothing.
+    """
+
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
         try:
-            # A server may restart within the months that a crawl goes on: connections are tried
-            # before they are used.
-            self.engine = sa.create_engine(_with_driver(url), pool_pre_ping=True)
-            if self.engine.dialect.name == "sqlite":
-                sa.event.listen(self.engine, "connect", _use_wal)
+            parsed = _with_driver(url)
+            self._is_file = parsed.get_backend_name() == "sqlite"
+            self._read_only = read_only
+            if read_only and self._is_file:
+                self.engine = _open_to_read(parsed)
+            else:
+                # A server may restart within the months that a crawl goes on: connections are
+                # tried before they are used.
+                self.engine = sa.create_engine(parsed, pool_pre_ping=True)
+                if self._is_file:
+                    sa.event.listen(self.engine, "connect", _use_wal)
             sa.event.listen(self.engine, "handle_error", _stop_run)
             self.create(_METADATA)
-        except (sa.exc.SQLAlchemyError, ImportError) as error:
-            cause = str(getattr(error, "orig", error)).splitlines()[0]
-            shown = re.sub(r"(//[^:/@]*):[^@]*@", r"\1:***@", url)
-            raise StopRun(f"cannot open the ledger {shown}: {cause}") from error
+        # The driver of a database that is named may raise anything for a url that it cannot read.
+        except (sa.exc.SQLAlchemyError, sqlite3.Error, ImportError, ValueError, TypeError) as error:
+            lines = str(getattr(error, "orig", error)).splitlines() or [type(error).__name__]
+            cause = without_secrets(lines[0], url)
+            raise StopRun(f"cannot open the ledger {shown_url(url)}: {cause}") from error
 
     def create(self, tables: sa.MetaData) -> None:
-        """Make the tables that are not there; who comes second to PostgreSQL waits."""
-        with self.engine.begin() as connection:
+        """Make the tables that are not there; of two processes the second waits."""
+        if self._read_only and self._is_file:
+            # A name that the file lacks is looked up in the empty database beside it.
+            with self.engine.begin() as connection:
+                beside = connection.execution_options(schema_translate_map={None: _BESIDE})
+                tables.create_all(beside)
+            return
+        if self._read_only:
+            there = sa.inspect(self.engine)
+            if all(there.has_table(name) for name in tables.tables):
+                return
+        with self.writing() as connection:
             if self.engine.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATING)))
             tables.create_all(connection)
@@ -130,7 +161,7 @@ class Ledger:
         """Insert rows, or replace those whose primary key is there."""
         if not rows:
             return
-        insert = self._insert(table)
+        insert = self.insert_of(table)
         keys = [column.name for column in table.primary_key]
         changed = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys}
         statement = insert.on_conflict_do_update(index_elements=keys, set_=changed)
@@ -142,11 +173,12 @@ class Ledger:
         if not rows:
             return 0
         [key, *_] = table.primary_key.columns
-        statement = self._insert(table).on_conflict_do_nothing().returning(key)
+        statement = self.insert_of(table).on_conflict_do_nothing().returning(key)
         with self.engine.begin() as connection:
             return len(connection.execute(statement, list(rows)).all())
 
-    def _insert(self, table: sa.Table) -> Any:
+    def insert_of(self, table: sa.Table) -> Any:
+        """An INSERT of this database, which knows ``on_conflict``."""
         dialect = postgresql if self.engine.dialect.name == "postgresql" else sqlite
         return dialect.insert(table)
 
@@ -239,13 +271,54 @@ def _stop_run(context: sa.ExceptionContext) -> None:
     if context.is_pre_ping:
         return
     if type(error) in (sa.exc.OperationalError, sa.exc.DatabaseError):
-        cause = str(context.original_exception).splitlines()[0]
-        raise StopRun(f"cannot use the ledger {context.engine and context.engine.url}: {cause}")
+        url = context.engine.url.render_as_string(hide_password=False) if context.engine else ""
+        cause = without_secrets(str(context.original_exception).splitlines()[0], url)
+        raise StopRun(f"cannot use the ledger {shown_url(url)}: {cause}")
 
 
 def _use_wal(connection: Any, _: Any) -> None:
     cursor = connection.cursor()
+    # First of all: changing the journal's mode may have to wait for another process too.
+    cursor.execute("PRAGMA busy_timeout=30000")
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.execute("PRAGMA busy_timeout=30000")
     cursor.close()
+
+
+def _open_to_read(url: sa.URL) -> sa.Engine:
+    """An engine on an SQLite file that never writes to it, nor to its folder if that refuses.
+
+    SQLite wants to write beside a database even to read it: the index of its write-ahead
+    log. Where it cannot (a read-only file system, a full disk), a file without a log is
+    read as one that does not change, and one with a log is read as a copy.
+    """
+    path = Path(url.database or "")
+    if not url.database or url.database == ":memory:" or not path.exists():
+        return _reader(url, ":memory:")
+    try:
+        return _reader(url, f"file:{quote(str(path.resolve()))}?mode=ro")
+    except sqlite3.OperationalError:
+        log = path.with_name(f"{path.name}-wal")
+        if not log.exists() or not log.stat().st_size:
+            return _reader(url, f"file:{quote(str(path.resolve()))}?immutable=1")
+    copy = tempfile.TemporaryDirectory(prefix="symmv-ledger-")
+    try:
+        for part in (path, log):
+            shutil.copyfile(part, Path(copy.name, part.name))
+    except OSError as error:
+        raise StopRun(f"cannot read the ledger {path}: {error.strerror}") from error
+    engine = _reader(url, f"file:{quote(str(Path(copy.name, path.name)))}")
+    weakref.finalize(engine, copy.cleanup)
+    return engine
+
+
+def _reader(url: sa.URL, place: str) -> sa.Engine:
+    """An engine with one connection to a place, tried at once."""
+    connection = sqlite3.connect(place, uri=True, check_same_thread=False, timeout=30)
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        connection.execute(f"ATTACH ':memory:' AS {_BESIDE}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return sa.create_engine(url, creator=lambda: connection, poolclass=sa.pool.StaticPool)

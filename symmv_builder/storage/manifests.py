@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from typing import Any
 
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Entry, SongInfo, Source
@@ -29,35 +30,59 @@ def read_entries(root: Root, dataset: str) -> list[Entry]:
         if not line.strip():
             continue
         try:
-            fields = json.loads(line)
-            fields["video"] = Source(**fields["video"])
-            fields["music"] = Source(**fields["music"])
-            fields["song"] = SongInfo(**fields.get("song", {}))
-            entries.append(Entry(**fields))
+            entries.append(entry_from(json.loads(line)))
         except (ValueError, TypeError, KeyError) as error:
             where = root.path(f"{dataset}/entries.jsonl")
             raise StopRun(f"{where}, line {number}, is not an entry: {error}") from error
     return entries
 
 
+def entry_from(plain: Mapping[str, Any]) -> Entry:
+    """An entry out of its plain fields, as `dataclasses.asdict` gives them."""
+    fields = dict(plain)
+    fields["video"] = Source(**fields["video"])
+    fields["music"] = Source(**fields["music"])
+    fields["song"] = SongInfo(**fields.get("song", {}))
+    return Entry(**fields)
+
+
+def datasets(root: Root) -> list[str]:
+    """The datasets that have entries, by name."""
+    return [name for name in root.folders("") if root.exists(f"{name}/entries.jsonl")]
+
+
 def read_blocklist(root: Root) -> dict[Source, str]:
     """Every recording that was taken down, and why: what a person may review and move about."""
-    data = root.read("blocklist.jsonl") or b""
-    found = {}
-    for line in data.decode().splitlines():
-        fields = json.loads(line)
-        found[Source(fields["site"], fields["video_id"])] = str(fields["reason"])
-    return found
+    return {source: line["reason"] for source, line in _blocklist(root).items()}
 
 
-def block(root: Root, source: Source, reason: str) -> None:
-    """Add a recording to the blocklist; the first reason stays."""
-    known = {source: reason} | read_blocklist(root)
-    lines = [
-        json.dumps({"site": s.site, "video_id": s.video_id, "reason": why}, sort_keys=True) + "\n"
-        for s, why in sorted(known.items(), key=lambda item: (item[0].site, item[0].video_id))
-    ]
-    root.write("blocklist.jsonl", "".join(lines).encode())
+def _blocklist(root: Root) -> dict[Source, dict[str, str]]:
+    """The lines of the blocklist, by the recording that each bars."""
+    lines = {}
+    for line in (root.read("blocklist.jsonl") or b"").decode().splitlines():
+        fields = {str(name): str(value) for name, value in json.loads(line).items()}
+        lines[Source(fields["site"], fields["video_id"])] = fields
+    return lines
+
+
+def blocked_contents(root: Root) -> frozenset[str]:
+    """The sha256 of every recording that was taken down: its bytes are barred by any name."""
+    return frozenset(line["sha256"] for line in _blocklist(root).values() if line.get("sha256"))
+
+
+def block(root: Root, sources: Iterable[Source], reason: str, contents: Mapping[str, str]) -> None:
+    """Add recordings to the blocklist; what stands there stays.
+
+    `contents` is the sha256 of those that were stored, by url.
+    """
+    lines = _blocklist(root)
+    for source in sources:
+        line = {"site": source.site, "video_id": source.video_id, "reason": reason}
+        sha256 = contents.get(source.url)
+        lines.setdefault(source, line | ({"sha256": sha256} if sha256 else {}))
+    ordered = sorted(lines.items(), key=lambda item: (item[0].site, item[0].video_id))
+    text = "".join(json.dumps(line, sort_keys=True) + "\n" for _, line in ordered)
+    root.write("blocklist.jsonl", text.encode())
 
 
 def read_splits(root: Root, dataset: str) -> dict[str, str]:

@@ -4,6 +4,7 @@
 ``releases/<dataset>-<version>.json`` among the manifests holds the receipt for review.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,12 @@ _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\.(\d{1,4})")
 
 def folder_of(dataset: str, version: str) -> str:
     return f"releases/{dataset}/{version}"
+
+
+def folders(store: Store, dataset: str) -> list[str]:
+    """The folders of all releases of a dataset and of their shards, unfinished ones too."""
+    versions = [folder_of(dataset, name) for name in store.root.folders(f"releases/{dataset}")]
+    return [folder for version in versions for folder in (version, f"{version}/shards")]
 
 
 def check_version(version: str) -> None:
@@ -55,12 +62,15 @@ def write_release(
     dataset: str,
     version: str,
     receipt: Mapping[str, Any],
-    shards: Mapping[str, bytes],
+    source: str,
 ) -> dict[str, Any]:
-    """Put a release in place, its receipt last; the receipt as written."""
+    """Put a release in place, its receipt last; the receipt as written.
+
+    `source` is the folder in which the shards of the receipt lie now.
+    """
     folder = folder_of(dataset, version)
-    for path, data in shards.items():
-        store.root.write(f"{folder}/{path}", data)
+    for shard in receipt["shards"]:
+        copy_shard(store, f"{source}/{shard['path']}", f"{folder}/{shard['path']}", shard["sha256"])
     sums = "".join(f"{shard['sha256']}  {shard['path']}\n" for shard in receipt["shards"])
     store.root.write(f"{folder}/SHA256SUMS", sums.encode())
     full = {**receipt, "version": version}
@@ -71,6 +81,16 @@ def write_release(
     return full
 
 
+def copy_shard(store: Store, source: str, target: str, sha256: str) -> None:
+    """Copy a shard; `StopRun` where it is gone, or is not what its receipt says."""
+    data = store.root.read(source)
+    if data is None:
+        raise StopRun(f"{store.root.path(source)} is gone; build again")
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise StopRun(f"{store.root.path(source)} is damaged; build again")
+    store.root.write(target, data)
+
+
 def withdraw(store: Store, dataset: str, version: str) -> None:
     """Remove a release: its receipt first, so that nobody takes what is half gone."""
     store.manifests.remove(f"releases/{dataset}-{version}.json")
@@ -78,6 +98,8 @@ def withdraw(store: Store, dataset: str, version: str) -> None:
     store.root.remove(f"{folder}/receipt.json")
     _clear(store.root, f"{folder}/shards")
     _clear(store.root, folder)
+    store.root.remove_folder(f"{folder}/shards")
+    store.root.remove_folder(folder)
 
 
 def _clear(root: Root, folder: str) -> None:

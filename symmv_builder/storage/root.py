@@ -8,6 +8,7 @@ no half-written file under a final name.
 import errno
 import io
 import os
+import secrets
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from symmv_builder.errors import StopRun
+from symmv_builder.storage.processes import is_running, machine
+from symmv_builder.storage.urls import shown_url, without_secrets
 
 _PART = ".part-"
 _LEFT_BEHIND_S = 3600.0
@@ -43,9 +46,15 @@ class Root:
             # Without a cache of listings: other machines write to the same root.
             self._fs, self._base = fsspec.core.url_to_fs(url, use_listings_cache=False)
         except (ValueError, ImportError) as error:
-            raise StopRun(f"cannot use {url} as data root: {error}") from error
+            cause = without_secrets(str(error), url)
+            raise StopRun(f"cannot use {shown_url(url)} as data root: {cause}") from error
         self.is_local = isinstance(self._fs, LocalFileSystem)
         self._identity: tuple[int, int] | None = None
+
+    @property
+    def shown(self) -> str:
+        """The url as it may be printed."""
+        return shown_url(self.url)
 
     def path(self, name: str) -> str:
         return f"{self._base.rstrip('/')}/{name}"
@@ -62,10 +71,11 @@ class Root:
             facts = os.stat(self._base)
         except OSError as error:
             how = f"({error.strerror}): put it back and run again"
-            raise StopRun(f"the data root {self.url} is gone {how}") from error
+            raise StopRun(f"the data root {self.shown} is gone {how}") from error
         identity = (facts.st_dev, facts.st_ino)
         if self._identity not in (None, identity):
-            raise StopRun(f"the data root {self.url} was replaced by another folder under the run")
+            where = f"in the place of the data root {self.shown}"
+            raise StopRun(f"another folder came {where} under the run")
         self._identity = identity
 
     def _make_folder(self, folder: Path) -> None:
@@ -109,15 +119,13 @@ class Root:
         folder = final.parent if self.is_local else Path(tempfile.gettempdir())
         with disk_errors(folder):
             self._make_folder(folder)
-            handle, temporary = tempfile.mkstemp(prefix=_PART, dir=folder)
-            os.close(handle)
-        path = Path(temporary)
+            # What waits for its upload lies in a folder of everybody and is read by nobody else.
+            path = _new_part(folder, 0o666 if self.is_local else 0o600)
         try:
             with disk_errors(folder):
                 yield path
                 if self.is_local:
                     flush_to_disk(path)
-                    path.chmod(0o644)
                     path.replace(final)
                 else:
                     with _remote_errors(self.url, writing=True):
@@ -173,16 +181,95 @@ class Root:
             raise StopRun(f"cannot read {self.path(folder)}: {error.strerror}") from error
         return sorted(name for name in found if not name.startswith(_PART))
 
-    def sweep(self, folder: str) -> None:
-        """Remove what killed writers left in a local folder more than an hour ago."""
+    def remove_folder(self, folder: str) -> None:
+        """Remove a local folder that is empty, and those above it that become so."""
         if not self.is_local:
             return
-        with suppress(FileNotFoundError, NotADirectoryError):
-            for item in os.scandir(self.path(folder)):
-                if item.name.startswith(_PART):
+        path = Path(self.path(folder))
+        while path != Path(self.path("")):
+            try:
+                path.rmdir()
+            except OSError:
+                return
+            path = path.parent
+
+    def walk(self, folder: str = "") -> Iterator[tuple[str, int]]:
+        """Every finished file below a folder with its size in bytes, folder after folder."""
+        if self.is_local:
+            for entry, name in self._scan(folder):
+                if not entry.name.startswith(_PART) and entry.is_file(follow_symlinks=False):
                     with suppress(FileNotFoundError):
-                        if time.time() - item.stat().st_mtime > _LEFT_BEHIND_S:
-                            Path(item.path).unlink()
+                        yield name, entry.stat(follow_symlinks=False).st_size
+            return
+        base = f"{self._fs._strip_protocol(self.path(folder)).rstrip('/')}/"
+        with suppress(FileNotFoundError), _remote_errors(self.url):
+            for path, facts in self._fs.find(base, detail=True).items():
+                yield f"{folder}/{path.removeprefix(base)}".lstrip("/"), int(facts["size"] or 0)
+
+    def folders(self, folder: str) -> list[str]:
+        """Names of the folders directly in a folder, sorted; empty where there is none."""
+        try:
+            if self.is_local:
+                found = os.scandir(self.path(folder))
+                return sorted(e.name for e in found if e.is_dir(follow_symlinks=False))
+            with _remote_errors(self.url):
+                listing = self._fs.ls(self.path(folder), detail=True)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        paths = [item["name"].rstrip("/") for item in listing if item["type"] == "directory"]
+        return sorted(path.rsplit("/", 1)[-1] for path in paths)
+
+    def left_behind(self, folder: str = "", *, below: bool = True) -> Iterator[tuple[str, int]]:
+        """What killed writers left in a local folder (and below it), with its size in bytes.
+
+        That is what a process of this machine began that is no more, and what nobody, on
+        whatever machine, has written to for an hour. On a bucket a write leaves nothing.
+        """
+        if not self.is_local:
+            return
+        for entry, name in self._scan(folder, below=below):
+            if entry.name.startswith(_PART):
+                with suppress(FileNotFoundError):
+                    facts = entry.stat(follow_symlinks=False)
+                    if _is_left_behind(entry.name, facts.st_mtime):
+                        yield name, facts.st_size
+
+    def sweep(self, folder: str) -> None:
+        """Remove what killed writers left directly in a local folder."""
+        for name, _ in self.left_behind(folder, below=False):
+            Path(self.path(name)).unlink(missing_ok=True)
+
+    def sweep_all(self, folder: str = "") -> tuple[int, int]:
+        """Remove what killed writers left anywhere below a local folder: files, and bytes."""
+        files = size = 0
+        for name, size_bytes in self.left_behind(folder):
+            Path(self.path(name)).unlink(missing_ok=True)
+            files, size = files + 1, size + size_bytes
+        return files, size
+
+    def remove_empty_folders(self, folder: str) -> int:
+        """Remove every local folder below one, and that one, that holds nothing; how many."""
+        gone = 0
+        if self.is_local:
+            for path, _, _ in os.walk(self.path(folder), topdown=False):
+                with suppress(OSError):
+                    os.rmdir(path)
+                    gone += 1
+        return gone
+
+    def _scan(self, folder: str, *, below: bool = True) -> Iterator[tuple["os.DirEntry[str]", str]]:
+        """Entries of a local folder with their names in the root; links are not followed."""
+        inner = []
+        with suppress(FileNotFoundError, NotADirectoryError):
+            with os.scandir(self.path(folder)) as entries:
+                for entry in entries:
+                    name = f"{folder}/{entry.name}".lstrip("/")
+                    if not entry.is_dir(follow_symlinks=False):
+                        yield entry, name
+                    elif below:
+                        inner.append(name)
+        for name in sorted(inner):
+            yield from self._scan(name)
 
     def remove(self, name: str) -> None:
         """Remove a file; one that is not there is no error."""
@@ -224,6 +311,25 @@ class _Ranges(io.RawIOBase):
         return data
 
 
+def _new_part(folder: Path, mode: int) -> Path:
+    """An empty temporary file that tells who makes it; its permissions follow the umask.
+
+    ``.part-<machine>-<process>-<random>``: whoever finds it later can tell whether its
+    writer still runs.
+    """
+    path = folder / f"{_PART}{machine()}-{os.getpid()}-{secrets.token_hex(4)}"
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode))
+    return path
+
+
+def _is_left_behind(name: str, modified_s: float) -> bool:
+    if time.time() - modified_s > _LEFT_BEHIND_S:
+        return True
+    writer, _, rest = name.removeprefix(_PART).partition("-")
+    process = rest.partition("-")[0]
+    return writer == machine() and process.isdecimal() and not is_running(int(process))
+
+
 def flush_to_disk(path: Path) -> None:
     """Make sure that a renamed file cannot turn out empty after a power cut."""
     with path.open("rb") as handle:
@@ -254,4 +360,5 @@ def _remote_errors(url: str, *, writing: bool = False) -> Iterator[None]:
             raise
         cause = str(error).splitlines()[0] if str(error) else type(error).__name__
         doing = "write to" if writing else "read from"
-        raise StopRun(f"cannot {doing} the data root {url}: {cause}") from error
+        cause = without_secrets(cause, url)
+        raise StopRun(f"cannot {doing} the data root {shown_url(url)}: {cause}") from error

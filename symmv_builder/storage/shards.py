@@ -7,13 +7,15 @@ names them last, so a reader who goes by the receipt never sees half a dataset.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from symmv_builder.errors import StopRun
@@ -175,7 +177,7 @@ def read_rows(root: Root, dataset: str, columns: Sequence[str]) -> Iterator[dict
     receipt = read_receipt(root, dataset)
     if receipt is None:
         raise StopRun(
-            f"{dataset} has no shards in {root.url}; run `symmv build {dataset}` "
+            f"{dataset} has no shards in {root.shown}; run `symmv build {dataset}` "
             f"or `symmv import {dataset} PATH` first"
         )
     for shard in receipt["shards"]:
@@ -195,6 +197,39 @@ def read_rows(root: Root, dataset: str, columns: Sequence[str]) -> Iterator[dict
             cause = str(error).splitlines()[0]
             what = f"cannot read {root.path(name)}: {cause}"
             raise StopRun(f"{what}; delete it and build again") from error
+
+
+def find_rows(root: Root, name: str, wanted: Mapping[str, Set[str]]) -> list[dict[str, str]]:
+    """The rows of one shard in which one of some text columns has one of its wanted values.
+
+    Only these columns are read and given; one that the shard lacks matches nothing.
+    """
+    with _shard(root, name) as file:
+        there = [column for column in wanted if column in file.schema_arrow.names]
+        table = file.read(columns=there)
+        hits = np.zeros(table.num_rows, dtype=bool)
+        for column in there:
+            values = pa.array(sorted(wanted[column]), type=pa.string())
+            hits |= pc.is_in(table.column(column), value_set=values).to_numpy()
+        rows: list[dict[str, str]] = table.filter(pa.array(hits)).to_pylist()
+        return rows
+
+
+def read_shard(root: Root, name: str) -> Iterator[dict[str, Any]]:
+    """The rows of one shard as the writer takes them."""
+    with _shard(root, name) as file:
+        for group in range(file.num_row_groups):
+            yield from rows_of(file.read_row_group(group))
+
+
+@contextmanager
+def _shard(root: Root, name: str) -> Iterator[pq.ParquetFile]:
+    try:
+        with root.as_local(name) as path, pq.ParquetFile(path) as file:
+            yield file
+    except (OSError, pa.ArrowException) as error:
+        cause = str(error).splitlines()[0]
+        raise StopRun(f"cannot read {root.path(name)}: {cause}; build or release again") from error
 
 
 def rows_of(table: pa.Table) -> Iterator[dict[str, Any]]:

@@ -79,6 +79,7 @@ class Sidecars:
         """Remove everything that is stored of an entry."""
         for name in self.root.names(self._folder(entry_id)):
             self.root.remove(f"{self._folder(entry_id)}/{name}")
+        self.root.remove_folder(self._folder(entry_id))
 
     @staticmethod
     def made_name(artifact: str, key: str) -> str:

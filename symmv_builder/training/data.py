@@ -102,7 +102,7 @@ class Loader:
         self._lengths = _lengths(rows, length_of) if length_of and batching.buckets else None
         self._place = (0, 0)
         self._plan = lru_cache(maxsize=4)(self._make_plan)
-        what = f"{rows.dataset} in {rows.root.url}"
+        what = f"{rows.dataset} in {rows.root.shown}"
         if not len(rows):
             raise StopRun(f"{what} has no row of the split {rows.split}")
         if not self._plan(0):

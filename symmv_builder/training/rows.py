@@ -50,7 +50,7 @@ class Rows:
         receipt = read_receipt(root, dataset)
         if receipt is None:
             raise StopRun(
-                f"{dataset} has no shards in {root.url}; run `symmv build {dataset}` "
+                f"{dataset} has no shards in {root.shown}; run `symmv build {dataset}` "
                 f"or `symmv import {dataset} PATH` first"
             )
         self.root = root

@@ -194,7 +194,7 @@ def test_another_folder_in_the_place_of_the_root_stops_the_build(tmp_path: Path)
             root.rename(tmp_path / "away")
             root.mkdir()
 
-    with pytest.raises(StopRun, match="was replaced by another folder"):
+    with pytest.raises(StopRun, match="another folder came"):
         toy_build.run(str(root), media, ledger_url=url, workers=0, tell=replace_root)
     assert not list(root.iterdir())
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from symmv_builder.datasets.release import release, take_down
+from symmv_builder.datasets.release import release
+from symmv_builder.datasets.takedown import take_down
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Entry, Listing, Source
 from symmv_builder.schema import arrow_schema
@@ -131,7 +132,7 @@ def test_features_of_an_untrained_model_are_not_released(store: Store) -> None:
 def test_a_takedown_removes_an_entry_from_everything(store: Store) -> None:
     release(store, "muvisync", "1.0.0")
     entry_id = f"yt-{source(3).video_id}"
-    done = take_down(store, Items(store.ledger), "muvisync", entry_id, "asked by the artist")
+    done = take_down(store, "muvisync", entry_id, "asked by the artist")
     assert done.entries == (entry_id,)
     assert (done.withdrawn, done.released) == (("1.0.0",), ("1.0.1",))
     assert len(done.shards) >= 1
@@ -144,7 +145,7 @@ def test_a_takedown_removes_an_entry_from_everything(store: Store) -> None:
 
 def test_what_was_taken_down_does_not_come_back(store: Store) -> None:
     items = Items(store.ledger)
-    take_down(store, items, "muvisync", f"yt-{source(3).video_id}", "asked")
+    take_down(store, "muvisync", f"yt-{source(3).video_id}", "asked")
     item = items.get("muvisync", source(3))
     assert item is not None
     assert item.state == states.REMOVED
@@ -154,10 +155,9 @@ def test_what_was_taken_down_does_not_come_back(store: Store) -> None:
 
 
 def test_a_recording_that_others_use_stays_unless_it_is_named(store: Store) -> None:
-    items = Items(store.ledger)
-    take_down(store, items, "muvisync", f"yt-{source(0).video_id}", "asked")
+    take_down(store, "muvisync", f"yt-{source(0).video_id}", "asked")
     assert ("youtube", video(0).video_id) in store.ledger.assets()
-    done = take_down(store, items, "muvisync", f"youtube:{video(1).video_id}", "asked")
+    done = take_down(store, "muvisync", f"youtube:{video(1).video_id}", "asked")
     assert f"yt-{source(1).video_id}" in done.entries
     assert ("youtube", video(1).video_id) not in store.ledger.assets()
 
@@ -165,7 +165,7 @@ def test_a_recording_that_others_use_stays_unless_it_is_named(store: Store) -> N
 def test_only_the_shards_that_hold_the_entry_are_rewritten(store: Store) -> None:
     before = set(store.root.names("muvisync/shards"))
     assert len(before) > 1
-    done = take_down(store, Items(store.ledger), "muvisync", f"yt-{source(5).video_id}", "asked")
+    done = take_down(store, "muvisync", f"yt-{source(5).video_id}", "asked")
     after = set(store.root.names("muvisync/shards"))
     assert len(done.shards) == 1
     assert len(before & after) == len(before) - 1
@@ -173,21 +173,42 @@ def test_only_the_shards_that_hold_the_entry_are_rewritten(store: Store) -> None
 
 def test_a_takedown_that_is_run_again_ends_the_same(store: Store) -> None:
     release(store, "muvisync", "1.0.0")
-    items = Items(store.ledger)
     entry_id = f"yt-{source(2).video_id}"
-    take_down(store, items, "muvisync", entry_id, "asked")
-    again = take_down(store, items, "muvisync", entry_id, "asked")
+    take_down(store, "muvisync", entry_id, "asked")
+    again = take_down(store, "muvisync", entry_id, "asked")
     assert (again.shards, again.withdrawn, again.released) == ((), (), ())
     assert set(releases.find_releases(store, "muvisync")) == {"1.0.1"}
 
 
 def test_a_name_that_stands_for_nothing_is_said(store: Store) -> None:
     with pytest.raises(StopRun, match="has no entry 'nobody'"):
-        take_down(store, Items(store.ledger), "muvisync", "nobody", "asked")
+        take_down(store, "muvisync", "nobody", "asked")
     assert len(ids_below(store, "muvisync/shards")) == COUNT
 
 
-def test_a_dataset_is_not_released_between_a_takedown_and_the_next_build(store: Store) -> None:
-    take_down(store, Items(store.ledger), "muvisync", f"yt-{source(2).video_id}", "asked")
-    with pytest.raises(StopRun, match="taken down since"):
-        release(store, "muvisync", "1.0.0")
+def test_a_dataset_is_released_after_a_takedown_without_a_build(store: Store) -> None:
+    entry_id = f"yt-{source(2).video_id}"
+    take_down(store, "muvisync", entry_id, "asked")
+    receipt = release(store, "muvisync", "1.0.0")
+    assert receipt["entries"] == COUNT - 1
+    assert entry_id not in ids_below(store, "releases/muvisync/1.0.0")
+
+
+def test_no_empty_folder_stays_behind(store: Store) -> None:
+    release(store, "muvisync", "1.0.0")
+    take_down(store, "muvisync", f"yt-{source(2).video_id}", "asked")
+    folders = [path for path in Path(store.root.path("")).rglob("*") if path.is_dir()]
+    assert [str(path) for path in folders if not any(path.iterdir())] == []
+
+
+def test_an_entry_that_stands_in_a_release_alone_is_taken_down(store: Store) -> None:
+    release(store, "muvisync", "1.0.0")
+    entries = manifests.read_entries(store.manifests, "muvisync")
+    manifests.write_entries(store.manifests, "muvisync", entries[:1])
+    entry_id = f"yt-{source(3).video_id}"
+    Path(store.ledger.engine.url.database or "").unlink()
+    fresh = Store(store.root, store.manifests, Ledger(str(store.ledger.engine.url)))
+    done = take_down(fresh, "muvisync", entry_id, "asked")
+    assert (done.withdrawn, done.released) == (("1.0.0",), ("1.0.1",))
+    assert entry_id not in ids_below(store, "releases/muvisync/1.0.1")
+    assert entry_id not in ids_below(store, "muvisync/shards")

@@ -121,7 +121,7 @@ def test_the_same_drawing_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_text_is_one_printable_line_of_bounded_length() -> None:
-    assert plain("a\x1b[31m\nb") == "a\ufffd[31m\ufffdb"
+    assert plain("a\x1b[31m\nb") == "a\ufffd[31m b"
     assert len(plain("x" * 500, 20)) == 20
     assert clock_time(75.26) == "1:15.3"
     assert clock_time(59.97) == "1:00.0"

@@ -67,7 +67,7 @@ def test_notes_are_lines_without_control_characters() -> None:
         progress.on_event(Event("note", "", detail="writing \x1b[31mshards\nnow"))
         progress.on_event(Event("note", "a", detail="not finished"))
     assert stream.getvalue().splitlines() == [
-        "writing \ufffd[31mshards\ufffdnow",
+        "writing \ufffd[31mshards now",
         "a: not finished",
     ]
 

@@ -5,13 +5,15 @@ worker processes, each result under a key; so an import can be stopped and run a
 a song that is damaged is put aside like any other entry.
 """
 
+import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from symmv_builder.datasets import changes
 from symmv_builder.datasets.imports.published import pack
 from symmv_builder.datasets.survey import recordings_of
 from symmv_builder.errors import StopRun
@@ -25,6 +27,7 @@ from symmv_builder.storage.store import Store
 Tell = Callable[[Event], None]
 _NOTE_EVERY_S = 2.0
 _MAX_BYTES = 64 << 20
+_OPTIONS = "import.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +59,21 @@ class Tree:
 
 
 def take_in(store: Store, dataset: str, tree: Tree, tell: Tell) -> None:
-    """Store the files of every song, then entries, frozen splits and options.
+    """Store the files of every song, then options, frozen splits and entries as one change.
 
     A split that is already frozen stays; entries that are known from before stay too. A
     song that was taken down is passed over: nothing of it is stored again.
     """
+    with changes.writing(store, dataset):
+        _take_in(store, dataset, tree, tell)
+
+
+def _take_in(store: Store, dataset: str, tree: Tree, tell: Tell) -> None:
+    store.root.sweep_all("assets")
     blocked = manifests.read_blocklist(store.manifests)
+    barred = manifests.blocked_contents(store.manifests)
     songs = [s for s in tree.songs if s.entry.music not in blocked and s.entry.video not in blocked]
+    taken: list[Entry] = []
     assets: dict[tuple[str, str], str] = {}
     told = time.monotonic()
     for number, song in enumerate(songs, start=1):
@@ -71,33 +82,30 @@ def take_in(store: Store, dataset: str, tree: Tree, tell: Tell) -> None:
             tell(Event("note", "", detail=f"songs taken in: {number} of {len(songs)}"))
         places = recordings_of(dataset, song.entry)
         if song.music is not None:
-            assets[places["music"]] = add_asset_bytes(store.root, read_file(song.music))
+            data = read_file(song.music)
+            if hashlib.sha256(data).hexdigest() in barred:
+                tell(Event("note", song.entry.entry_id, detail="was taken down; it is left out"))
+                continue
+            assets[places["music"]] = add_asset_bytes(store.root, data)
+        taken.append(song.entry)
         packed = {name: read_file(path) for name, path in song.files.items()}
         packed |= {name: text.encode() for name, text in song.texts.items()}
         if packed:
             assets[places["published"]] = add_asset_bytes(store.root, pack(packed))
-    known = store.ledger.assets()
-    store.ledger.record_assets({k: v for k, v in assets.items() if known.get(k) != v})
-    _write_manifests(store, dataset, tree, [song.entry for song in songs])
-
-
-def _write_manifests(store: Store, dataset: str, tree: Tree, new: Sequence[Entry]) -> None:
-    entries = manifests.read_entries(store.manifests, dataset)
-    before = {entry.entry_id: entry for entry in entries}
-    after = before | {entry.entry_id: entry for entry in new}
-    if after != before:
-        manifests.write_entries(store.manifests, dataset, after.values())
-    frozen = manifests.read_splits(store.manifests, dataset)
-    if tree.splits.keys() - frozen.keys():
-        manifests.write_splits(store.manifests, dataset, {**tree.splits, **frozen})
-    if tree.options != read_options(store.manifests, dataset):
-        text = json.dumps(dict(tree.options), indent=1, sort_keys=True) + "\n"
-        store.manifests.write(f"{dataset}/import.json", text.encode())
+    text = json.dumps(dict(tree.options), indent=1, sort_keys=True) + "\n"
+    changes.take_in(
+        store,
+        dataset,
+        taken,
+        assets,
+        splits=tree.splits,
+        texts={} if tree.options == read_options(store.manifests, dataset) else {_OPTIONS: text},
+    )
 
 
 def read_options(root: Root, dataset: str) -> dict[str, Any]:
     """What the last import found out about its copy of a dataset; empty where there was none."""
-    data = root.read(f"{dataset}/import.json")
+    data = root.read(f"{dataset}/{_OPTIONS}")
     try:
         return dict(json.loads(data)) if data else {}
     except (ValueError, TypeError) as error:

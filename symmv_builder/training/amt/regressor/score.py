@@ -50,7 +50,7 @@ def score(
         if tell is not None:
             tell(Tick(_PART, number, len(rows), 0, {}))
     if not pairs:
-        raise StopRun(f"{dataset} in {root.url} has no song of the split {split} to score")
+        raise StopRun(f"{dataset} in {root.shown} has no song of the split {split} to score")
     guess, truth = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
     mean = regressor.model.target_mean.cpu().numpy()
     scores: dict[str, Any] = {"network": regressor.config.model}

@@ -1,0 +1,284 @@
+"""Changes of several files: written down first, then made, and finished by whoever comes next.
+
+A takedown touches manifests, shards, releases, results, recordings and the ledger. Whoever
+is stopped in the middle leaves a plan, ``<dataset>/pending.json``: a list of steps, each of
+which gives the same result however often it is done. The next process that is about to
+write the dataset does them again, to the end, before anything else (`writing`).
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+from symmv_builder.datasets import removal
+from symmv_builder.datasets.survey import recordings_of
+from symmv_builder.errors import StopRun
+from symmv_builder.records import Entry, Source
+from symmv_builder.storage import locks, manifests, recordings, releases, shards
+from symmv_builder.storage.items import Items
+from symmv_builder.storage.root import Root
+from symmv_builder.storage.store import Store
+
+Step = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be done to a dataset. `about` is what was asked for and what came of it.
+
+    Every step has a name, ``do``, and the arguments of the function of that name.
+    """
+
+    kind: str
+    about: Mapping[str, Any]
+    steps: Sequence[Step]
+
+
+@contextmanager
+def writing(
+    store: Store,
+    dataset: str,
+    *,
+    wait: bool = False,
+    tell: Callable[[str], object] = lambda _: None,
+) -> Iterator[Change | None]:
+    """Be the only writer of a dataset; what another left unfinished is finished first.
+
+    Gives the change that was finished, if there was one. Raises `locks.LockHeld` where
+    another process writes the dataset; with `wait`, waits for it. A block inside a block of
+    the same thread is the same writer.
+    """
+    with locks.hold(store.ledger, dataset, wait=wait, tell=tell) as lock:
+        if lock.depth > 1:
+            yield None
+            return
+        for root, folder in _folders(store, dataset):
+            root.sweep(folder)
+        yield finish(store, dataset, tell)
+
+
+def _folders(store: Store, dataset: str) -> list[tuple[Root, str]]:
+    """Where a stopped writer of a dataset may have left half a file, but for its entries'."""
+    written = [dataset, f"{dataset}/shards", *releases.folders(store, dataset)]
+    return [
+        *((store.root, folder) for folder in written),
+        *((store.manifests, folder) for folder in ("", dataset, "releases")),
+    ]
+
+
+def make(store: Store, dataset: str, change: Change) -> None:
+    """Make a change of a dataset that this thread is `writing`."""
+    locks.current(store.ledger, dataset).check()
+    text = json.dumps(
+        {"kind": change.kind, "about": dict(change.about), "steps": list(change.steps)}
+    )
+    store.root.write(_pending(dataset), text.encode())
+    _run(store, dataset, change)
+
+
+def finish(store: Store, dataset: str, tell: Callable[[str], object]) -> Change | None:
+    """Finish the change that a stopped process left behind; `None` where there is none."""
+    data = store.root.read(_pending(dataset))
+    if data is None:
+        return None
+    try:
+        change = Change(**json.loads(data))
+        known = all(step["do"] in _STEPS for step in change.steps)
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise StopRun(
+            f"{store.root.path(_pending(dataset))}, the plan of an unfinished change, is damaged; "
+            "remove it and run the command that was stopped again"
+        ) from error
+    if not known:
+        raise StopRun(
+            f"{store.root.path(_pending(dataset))} was written by another version of this "
+            "program; finish it with that one"
+        )
+    tell(f"finishing the {change.kind} that was stopped")
+    _run(store, dataset, change)
+    return change
+
+
+def _pending(dataset: str) -> str:
+    return f"{dataset}/pending.json"
+
+
+def _run(store: Store, dataset: str, change: Change) -> None:
+    lock = locks.current(store.ledger, dataset)
+    for step in change.steps:
+        lock.check()
+        arguments = {name: value for name, value in step.items() if name != "do"}
+        _STEPS[step["do"]](store, dataset, **arguments)
+    store.root.remove(_pending(dataset))
+
+
+def put_entries(
+    store: Store, entries: Iterable[Entry], new: Mapping[tuple[str, str], str] | None = None
+) -> Step:
+    """The step that adds or replaces entries, with the sha256 of each one's recordings.
+
+    `new` are hashes, by site and id, that the ledger does not know yet.
+    """
+    assets = {**store.ledger.assets(), **(new or {})}
+    entries = list(entries)
+    hashes = {
+        entry.entry_id: {
+            kind: assets[place]
+            for kind, place in recordings_of(entry.dataset, entry).items()
+            if place in assets
+        }
+        for entry in entries
+    }
+    return {"do": "put_entries", "entries": [asdict(e) for e in entries], "hashes": hashes}
+
+
+def take_in(
+    store: Store,
+    dataset: str,
+    entries: Iterable[Entry],
+    assets: Mapping[tuple[str, str], str],
+    *,
+    splits: Mapping[str, str] = MappingProxyType({}),
+    texts: Mapping[str, str] = MappingProxyType({}),
+) -> int:
+    """Add entries whose recordings are stored under `assets`; how many of them are new.
+
+    `splits` are those of their songs where they are published, `texts` further manifests by
+    name. Nothing is written where nothing is new.
+    """
+    before = {e.entry_id: e for e in manifests.read_entries(store.manifests, dataset)}
+    known = store.ledger.assets()
+    fresh = {place: sha256 for place, sha256 in assets.items() if known.get(place) != sha256}
+    hashes = recordings.read_recordings(store.manifests, dataset)
+    wanted = put_entries(store, entries, fresh)
+    changed = [
+        entry
+        for entry in wanted["entries"]
+        if (old := before.get(entry["entry_id"])) is None
+        or asdict(old) != entry
+        or hashes.get(entry["entry_id"]) != wanted["hashes"][entry["entry_id"]]
+    ]
+    steps: list[Step] = [{"do": "put_text", "name": n, "text": t} for n, t in texts.items()]
+    if fresh:
+        rows = [[site, video_id, sha256] for (site, video_id), sha256 in sorted(fresh.items())]
+        steps.append({"do": "record_assets", "assets": rows})
+    if splits.keys() - manifests.read_splits(store.manifests, dataset).keys():
+        steps.append({"do": "freeze_splits", "splits": dict(splits)})
+    if changed:
+        steps.append({**wanted, "entries": changed})
+    if steps:
+        make(store, dataset, Change("intake", {}, steps))
+    return len({entry["entry_id"] for entry in changed} - before.keys())
+
+
+def _put_entries(
+    store: Store,
+    dataset: str,
+    *,
+    entries: Sequence[Mapping[str, Any]],
+    hashes: Mapping[str, Mapping[str, str]],
+) -> None:
+    known = {e.entry_id: e for e in manifests.read_entries(store.manifests, dataset)}
+    known |= {e.entry_id: e for e in map(manifests.entry_from, entries)}
+    _write_entries(store, dataset, known, hashes)
+
+
+def _drop_entries(store: Store, dataset: str, *, ids: Sequence[str]) -> None:
+    known = {e.entry_id: e for e in manifests.read_entries(store.manifests, dataset)}
+    _write_entries(store, dataset, {k: v for k, v in known.items() if k not in set(ids)}, {})
+
+
+def _write_entries(
+    store: Store,
+    dataset: str,
+    entries: Mapping[str, Entry],
+    hashes: Mapping[str, Mapping[str, str]],
+) -> None:
+    known = {**recordings.read_recordings(store.manifests, dataset), **hashes}
+    mine = {entry_id: known.get(entry_id, {}) for entry_id in entries}
+    # Entries come last: what they name is known before they are.
+    recordings.write_recordings(store.manifests, dataset, mine)
+    manifests.write_entries(store.manifests, dataset, entries.values())
+
+
+def _put_text(store: Store, dataset: str, *, name: str, text: str) -> None:
+    store.manifests.write(f"{dataset}/{name}", text.encode())
+
+
+def _freeze_splits(store: Store, dataset: str, *, splits: Mapping[str, str]) -> None:
+    """Freeze the splits of songs that have none; a split that is frozen stays."""
+    frozen = manifests.read_splits(store.manifests, dataset)
+    if splits.keys() - frozen.keys():
+        manifests.write_splits(store.manifests, dataset, {**splits, **frozen})
+
+
+def _record_assets(store: Store, dataset: str, *, assets: Sequence[Sequence[str]]) -> None:
+    store.ledger.record_assets({(site, video_id): sha256 for site, video_id, sha256 in assets})
+
+
+def _bar(
+    store: Store,
+    dataset: str,
+    *,
+    sources: Sequence[Sequence[str]],
+    reason: str,
+    contents: Mapping[str, str],
+) -> None:
+    """Let nothing take these recordings again: tombstones and the blocklist."""
+    items = Items(store.ledger)
+    barred = [Source(site, video_id) for site, video_id in sources]
+    for source in barred:
+        items.bury(source, reason)
+    # One blocklist serves all datasets of a root.
+    with locks.hold(store.ledger, "blocklist", wait=True):
+        manifests.block(store.manifests, barred, reason, contents)
+
+
+def _move_items(
+    store: Store,
+    dataset: str,
+    *,
+    sources: Sequence[Sequence[str]],
+    state: str,
+    before: Sequence[str] = (),
+    step: str = "",
+    detail: str = "",
+) -> None:
+    """Bring items of the crawl to a state; with `before`, only those that are in one of these."""
+    items = Items(store.ledger)
+    for site, video_id in sources:
+        item = items.get(dataset, Source(site, video_id))
+        if item and item.state != state and (not before or item.state in before):
+            items.save(
+                replace(
+                    item, state=state, attempts=0, next_try_s=0.0, step=step, reason="",
+                    detail=detail,
+                )
+            )  # fmt: skip
+
+
+def _write_release(store: Store, dataset: str, *, version: str) -> None:
+    receipt = shards.read_receipt(store.root, dataset)
+    if receipt is None:
+        raise StopRun(f"{dataset} has no shards in {store.root.url} to release")
+    releases.write_release(store, dataset, version, receipt, dataset)
+
+
+_STEPS: Mapping[str, Callable[..., None]] = {
+    "bar": _bar,
+    "drop_entries": _drop_entries,
+    "forget_entries": removal.forget_entries,
+    "forget_recordings": removal.forget_recordings,
+    "freeze_splits": _freeze_splits,
+    "move_items": _move_items,
+    "put_entries": _put_entries,
+    "put_text": _put_text,
+    "record_assets": _record_assets,
+    "replace_release": removal.replace_release,
+    "rewrite_shards": removal.rewrite_shards,
+    "withdraw_release": removal.withdraw_release,
+    "write_release": _write_release,
+}

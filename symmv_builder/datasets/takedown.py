@@ -1,0 +1,199 @@
+"""Take an entry or a recording out of everything, for good."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass
+from typing import Any
+
+from symmv_builder.datasets import changes, removal
+from symmv_builder.datasets.survey import recordings_of
+from symmv_builder.errors import StopRun
+from symmv_builder.records import Entry, Source
+from symmv_builder.storage import items as states
+from symmv_builder.storage import manifests, recordings, releases
+from symmv_builder.storage.items import Item, Items
+from symmv_builder.storage.shards import read_receipt
+from symmv_builder.storage.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Takedown:
+    """What a takedown did: entries removed, shards rewritten, releases withdrawn and made."""
+
+    entries: tuple[str, ...]
+    sources: tuple[str, ...]
+    shards: tuple[str, ...]
+    withdrawn: tuple[str, ...]
+    released: tuple[str, ...]
+
+
+def take_down(
+    store: Store,
+    dataset: str,
+    name: str,
+    reason: str,
+    *,
+    whole: bool = False,
+    wait: bool = False,
+    tell: Callable[[str], object] = lambda _: None,
+) -> Takedown:
+    """Remove an entry (by id) or a recording (``site:id``) from everything and bar its return.
+
+    An entry's own music is barred; its video too if `whole`, with every other entry that
+    uses it. What is to be removed is written down before anything is; a takedown that was
+    stopped is finished by the next command that writes the dataset.
+    """
+    asked = {"name": name, "whole": whole}
+    with changes.writing(store, dataset, wait=wait, tell=tell) as finished:
+        if finished and finished.kind == "takedown" and finished.about["asked"] == asked:
+            return _told(finished.about)
+        change = _plan(store, dataset, name, reason, whole=whole)
+        changes.make(store, dataset, change)
+        return _told(change.about)
+
+
+def _told(about: Mapping[str, Any]) -> Takedown:
+    return Takedown(**{name: tuple(values) for name, values in about["done"].items()})
+
+
+def _plan(store: Store, dataset: str, name: str, reason: str, *, whole: bool) -> changes.Change:
+    """Everything that has to go, found before anything goes."""
+    entries = manifests.read_entries(store.manifests, dataset)
+    items = Items(store.ledger).find(dataset)
+    standing = read_receipt(store.root, dataset)
+    released = releases.find_releases(store, dataset)
+    places = [(dataset, standing)] if standing else []
+    places += [(releases.folder_of(dataset, v), receipt) for v, receipt in released.items()]
+
+    def rows(ids: Set[str], urls: Set[str]) -> Iterator[dict[str, str]]:
+        for folder, receipt in places:
+            yield from removal.rows_of(store, folder, receipt, ids, urls)
+
+    barred = _barred(entries, items, rows({name}, set()), dataset, name, whole=whole)
+    gone = [entry for entry in entries if entry.music in barred or entry.video in barred]
+    moved = [item for item in items if _uses(item, barred)]
+    urls = {source.url for source in barred}
+    ids = {entry.entry_id for entry in gone} | {states.entry_id_of(item.source) for item in moved}
+    ids |= {row["entry_id"] for row in rows({name}, urls)}
+    holding = [
+        version
+        for version in sorted(released, key=releases.numbers_of)
+        if removal.shards_with(store, releases.folder_of(dataset, version), released[version], ids)
+    ]
+    # A copy for those who go on with the latest release; older ones are only withdrawn.
+    newest = max(released, key=releases.numbers_of) if released else ""
+    successors = {newest: releases.next_version(list(released))} if newest in holding else {}
+    held = removal.shards_with(store, dataset, standing, ids) if standing else []
+    sources, contents = _recordings(store, dataset, gone, barred)
+    named = [[source.site, source.video_id] for source in _ordered(barred)]
+    return changes.Change(
+        kind="takedown",
+        about={
+            "asked": {"name": name, "whole": whole},
+            "done": {
+                "entries": sorted(ids),
+                "sources": sorted(urls),
+                "shards": [f"{dataset}/{shard['path']}" for shard in held],
+                "withdrawn": holding,
+                "released": list(successors.values()),
+            },
+        },
+        steps=[
+            {"do": "bar", "sources": named, "reason": reason, "contents": contents},
+            {"do": "drop_entries", "ids": sorted(ids)},
+            {"do": "rewrite_shards", "ids": sorted(ids)},
+            *(
+                {"do": "replace_release", "version": v, "successor": s, "ids": sorted(ids)}
+                for v, s in successors.items()
+            ),
+            *({"do": "withdraw_release", "version": version} for version in holding),
+            {"do": "forget_entries", "ids": sorted(ids)},
+            {
+                "do": "forget_recordings",
+                "sources": sources,
+                "contents": sorted(set(contents.values())),
+            },
+            {
+                "do": "move_items",
+                "sources": [[item.source.site, item.source.video_id] for item in moved],
+                "state": states.REMOVED,
+                "step": "takedown",
+                "detail": reason,
+            },
+        ],
+    )
+
+
+def _ordered(sources: Iterable[Source]) -> list[Source]:
+    return sorted(sources, key=lambda source: (source.site, source.video_id))
+
+
+def _uses(item: Item, barred: Set[Source]) -> bool:
+    return item.source in barred or bool(item.official and item.official.source in barred)
+
+
+def _barred(
+    entries: Iterable[Entry],
+    items: Iterable[Item],
+    rows: Iterable[Mapping[str, str]],
+    dataset: str,
+    name: str,
+    *,
+    whole: bool,
+) -> set[Source]:
+    """The recordings that a name stands for; `StopRun` where it stands for none."""
+    for entry in entries:
+        if entry.entry_id == name:
+            return {entry.music, entry.video} if whole else {entry.music}
+    for item in items:
+        if states.entry_id_of(item.source) == name:
+            return {item.source}
+    for row in rows:
+        # An entry that is no more, but stands in shards or in a release.
+        urls = (row.get("music_url", ""), row.get("video_url", "") if whole else "")
+        return {Source.from_url(url) for url in urls if url}
+    site, found, video_id = name.partition(":")
+    if found:
+        try:
+            return {Source(site, video_id)}
+        except ValueError as error:
+            raise StopRun(str(error)) from error
+    raise StopRun(f"{dataset} has no entry {name!r}; a recording is named SITE:ID")
+
+
+def _recordings(
+    store: Store, dataset: str, gone: Iterable[Entry], barred: Set[Source]
+) -> tuple[list[list[str]], dict[str, str]]:
+    """Which recordings are forgotten, and by url the content of those that nobody else uses.
+
+    Content comes from the ledger or, where that was lost, from the manifests.
+    """
+    gone = list(gone)
+    ids = {entry.entry_id for entry in gone}
+    going = {(source.site, source.video_id) for source in barred}
+    going |= {place for entry in gone for place in recordings_of(dataset, entry).values()}
+    staying: set[tuple[str, str]] = set()
+    known: dict[tuple[str, str], str] = {}
+    for other in manifests.datasets(store.manifests):
+        hashes = recordings.read_recordings(store.manifests, other)
+        for entry in manifests.read_entries(store.manifests, other):
+            places = recordings_of(other, entry)
+            for kind, sha256 in hashes.get(entry.entry_id, {}).items():
+                known[places[kind]] = sha256
+            if other != dataset or entry.entry_id not in ids:
+                staying |= set(places.values())
+    known |= store.ledger.assets()
+    going = {place for place in going - staying if place in known} | {
+        (source.site, source.video_id) for source in barred
+    }
+    used = {sha256 for place, sha256 in known.items() if place not in going}
+    contents = {
+        _url(place): known[place]
+        for place in sorted(going)
+        if place in known and known[place] not in used
+    }
+    return [list(place) for place in sorted(going)], contents
+
+
+def _url(place: tuple[str, str]) -> str:
+    site, video_id = place
+    return f"published:{video_id}" if site == "published" else Source(site, video_id).url

@@ -1,0 +1,227 @@
+"""One writer a dataset: a lock in the ledger that its holder renews while it lives.
+
+The ledger is the one place that every machine which works on a data root shares. A holder
+renews its lock every few seconds from a thread of its own; a lock that was not renewed for
+two minutes belongs to nobody, and neither does one whose process has ended on this machine.
+Readers take no lock: they go by receipts and manifests, which are replaced in one piece.
+"""
+
+import os
+import secrets
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from symmv_builder.errors import StopRun
+from symmv_builder.storage.ledger import Ledger
+from symmv_builder.storage.processes import is_running, machine, started
+
+LEASE_S = 120.0
+_RENEW_S = 10.0
+_LOOK_S = 0.5
+
+_METADATA = sa.MetaData()
+
+_LOCKS = sa.Table(
+    "locks",
+    _METADATA,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("owner", sa.String, nullable=False),
+    sa.Column("machine", sa.String, nullable=False),
+    sa.Column("host", sa.String, nullable=False),
+    sa.Column("pid", sa.BigInteger, nullable=False),
+    sa.Column("started", sa.String, nullable=False),
+    sa.Column("command", sa.String, nullable=False),
+    sa.Column("since_s", sa.Float, nullable=False),
+    sa.Column("renewed_s", sa.Float, nullable=False),
+)
+
+
+class LockHeld(StopRun):
+    """Another process writes this dataset.
+
+    `name` is the lock's, `holder` says which process of which machine has it, and `since_s`
+    when it took it, in seconds since the epoch.
+    """
+
+    def __init__(self, name: str, holder: str, since_s: float) -> None:
+        since = datetime.fromtimestamp(since_s).astimezone().isoformat(" ", timespec="seconds")
+        super().__init__(
+            f"{name} is being written by {holder} since {since}; try again when it has ended, "
+            "or wait for it with --wait"
+        )
+        self.name = name
+        self.holder = holder
+        self.since_s = since_s
+
+
+@dataclass(slots=True)
+class Lock:
+    """A lock that this process holds, in `thread`; `depth` counts nested holders."""
+
+    ledger: Ledger
+    name: str
+    owner: str
+    thread: int
+    depth: int = 1
+
+    def check(self) -> None:
+        """`StopRun` where the lock was lost: this process slept longer than its lease."""
+        query = sa.select(_LOCKS.c.owner).where(_LOCKS.c.name == self.name)
+        with self.ledger.engine.connect() as connection:
+            owner = connection.execute(query).scalar()
+        if owner != self.owner:
+            raise StopRun(
+                f"this process lost its lock on {self.name}, because it stood still for more than "
+                f"{LEASE_S:g} s; nothing was overwritten, run the same command again"
+            )
+
+
+_HELD: dict[tuple[str, str], Lock] = {}
+_GUARD = threading.Lock()
+
+
+@contextmanager
+def hold(
+    ledger: Ledger,
+    name: str,
+    *,
+    wait: bool = False,
+    tell: Callable[[str], object] = lambda _: None,
+) -> Iterator[Lock]:
+    """Be the only writer of what `name` stands for until the block ends.
+
+    Raises `LockHeld` where another process has the lock; with `wait`, waits for it and says
+    so through `tell` once. A block inside a block of the same thread shares its lock.
+    """
+    place = (str(ledger.engine.url), name)
+    with _GUARD:
+        lock = _HELD.get(place)
+        if lock and lock.thread == threading.get_ident():
+            lock.depth += 1
+        else:
+            lock = None
+    if lock is None:
+        lock = _acquire(ledger, name, wait=wait, tell=tell)
+        with _GUARD:
+            _HELD[place] = lock
+        ended = threading.Event()
+        renewing = threading.Thread(target=_renew, args=(lock, ended), daemon=True)
+        renewing.start()
+    else:
+        ended = None
+    try:
+        yield lock
+    finally:
+        with _GUARD:
+            lock.depth -= 1
+        if ended is not None:
+            ended.set()
+            with _GUARD:
+                del _HELD[place]
+            _release(lock)
+
+
+def current(ledger: Ledger, name: str) -> Lock:
+    """The lock that this thread holds; whoever changes a dataset must have one.
+
+    `RuntimeError` where there is none, which is a mistake of the program.
+    """
+    with _GUARD:
+        lock = _HELD.get((str(ledger.engine.url), name))
+    if lock is None or lock.thread != threading.get_ident():
+        raise RuntimeError(f"{name} is changed by a thread that does not hold its lock")
+    return lock
+
+
+def _acquire(ledger: Ledger, name: str, *, wait: bool, tell: Callable[[str], object]) -> Lock:
+    ledger.create(_METADATA)
+    has_told = False
+    while True:
+        owner = secrets.token_hex(8)
+        holder = _take(ledger, name, owner)
+        if holder is None:
+            return Lock(ledger, name, owner, threading.get_ident())
+        held = LockHeld(name, f"process {holder.pid} on {holder.host} ({holder.command})",
+                        holder.since_s)  # fmt: skip
+        if not wait:
+            raise held
+        if not has_told:
+            tell(f"waiting: {name} is being written by {held.holder}")
+            has_told = True
+        time.sleep(_LOOK_S)
+
+
+def _take(ledger: Ledger, name: str, owner: str) -> sa.Row[Any] | None:
+    """Take a lock that is free; else the row of who has it."""
+    with ledger.writing() as connection:
+        now_s = _now_s(connection)
+        row = connection.execute(
+            sa.select(_LOCKS).where(_LOCKS.c.name == name).with_for_update()
+        ).first()
+        if row is not None and _is_alive(row, now_s):
+            return row
+        values = {
+            "owner": owner,
+            "machine": machine(),
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "started": started(os.getpid()),
+            "command": _command(),
+            "since_s": now_s,
+            "renewed_s": now_s,
+        }
+        if row is not None:
+            connection.execute(sa.update(_LOCKS).where(_LOCKS.c.name == name).values(**values))
+            return None
+        insert = ledger.insert_of(_LOCKS).values(name=name, **values).on_conflict_do_nothing()
+        if connection.execute(insert).rowcount:
+            return None
+        # Two came at once to a server where no row could be locked yet.
+        return connection.execute(sa.select(_LOCKS).where(_LOCKS.c.name == name)).first()
+
+
+def _is_alive(row: sa.Row[Any], now_s: float) -> bool:
+    if now_s - row.renewed_s > LEASE_S:
+        return False
+    if row.machine != machine():
+        return True
+    return is_running(row.pid) and started(row.pid) == row.started
+
+
+def _renew(lock: Lock, ended: threading.Event) -> None:
+    mine = sa.and_(_LOCKS.c.name == lock.name, _LOCKS.c.owner == lock.owner)
+    while not ended.wait(_RENEW_S):
+        # A ledger that cannot be reached for a moment is asked again; `check` has the last word.
+        with suppress(StopRun, sa.exc.SQLAlchemyError), lock.ledger.engine.begin() as connection:
+            now_s = _now_s(connection)
+            connection.execute(sa.update(_LOCKS).where(mine).values(renewed_s=now_s))
+
+
+def _release(lock: Lock) -> None:
+    mine = sa.and_(_LOCKS.c.name == lock.name, _LOCKS.c.owner == lock.owner)
+    # On a full disk the row stays; it is known to be of a process that has ended.
+    with suppress(StopRun), lock.ledger.engine.begin() as connection:
+        connection.execute(sa.delete(_LOCKS).where(mine))
+
+
+def _now_s(connection: sa.Connection) -> float:
+    """Seconds since the epoch by the one clock that all writers share, where there is one."""
+    if connection.dialect.name == "postgresql":
+        return float(connection.execute(sa.text("select extract(epoch from now())")).scalar() or 0)
+    return time.time()
+
+
+def _command() -> str:
+    """The command line's program and first words: what a person recognises a run by."""
+    words = [Path(sys.argv[0] or "python").name, *sys.argv[1:3]]
+    return " ".join(word for word in words if "://" not in word)[:120]

@@ -1,0 +1,51 @@
+"""Text of strangers, made harmless where a person reads it.
+
+Titles, channels, details and file names are written by others. On a terminal an escape
+sequence in them changes what the screen shows, a line break makes a line that looks like
+ours, and a change of direction makes a name read backwards. Data keeps such text as it
+is; what is printed goes through `harmless`.
+"""
+
+import re
+import unicodedata
+
+_BLANKS = re.compile(r"\s+")
+# Between letters of Persian or Indic scripts and within emoji a joiner belongs to the text.
+_JOINED = re.compile(r"(?<=[^\x00-\x7f\u200c\u200d])[\u200c\u200d](?=[^\x00-\x7f\u200c\u200d])")
+# Marks that have no width of their own, and in long runs carry text that nobody sees.
+_SELECTORS = re.compile("[\U000e0100-\U000e01ef]")
+_DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Room for what is left out before the text is cut.
+_LOOKED_AT = 8
+
+
+def harmless(text: object, most: int | None = None) -> str:
+    """A text as one line that changes nothing on a terminal, at most `most` characters long.
+
+    Blanks with a line break, tab or separator among them become one space. Control
+    characters, surrogates and changes of direction become U+FFFD, so that their place is
+    seen; other characters without a width (zero-width spaces, tags, soft hyphens) are left
+    out. A text that is too long ends with an ellipsis.
+    """
+    line = str(text)
+    is_cut = most is not None and len(line) > _LOOKED_AT * most
+    if most is not None:
+        line = line[: _LOOKED_AT * most]
+    if not (line.isascii() and line.isprintable()):
+        line = _SELECTORS.sub("", _BLANKS.sub(_blank, line))
+        joiners = {found.start() for found in _JOINED.finditer(line)}
+        line = "".join(c if at in joiners else _shown(c) for at, c in enumerate(line))
+    if most is not None and (is_cut or len(line) > most):
+        return line[: most - 1] + "\u2026"
+    return line
+
+
+def _blank(found: re.Match[str]) -> str:
+    return found[0] if not found[0].strip(" ") else " "
+
+
+def _shown(character: str) -> str:
+    category = unicodedata.category(character)
+    if category in ("Cc", "Cs") or character in _DIRECTIONS:
+        return "\ufffd"
+    return "" if category == "Cf" else character
