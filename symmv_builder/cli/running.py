@@ -101,7 +101,7 @@ def run_files(
             if strict and isinstance(error, WorkerBug):
                 raise
             bad, said = bad + 1, _why_not(error)
-            _comharmless(path, f"{said['reason']}: {said['detail']}")
+            _complain(path, f"{said['reason']}: {said['detail']}")
             if isinstance(error, WorkerBug):
                 failed += 1
                 same.met(str(path), error.bug)
@@ -130,10 +130,8 @@ def _why_not(error: RejectEntry | RetryLater | WorkerBug) -> dict[str, Any]:
     return {"reason": error.reason, "detail": storable(said)}
 
 
-def _comharmless(path: Path, said: str) -> None:
-    sys.stderr.write(
-        f"symmv: {harmless(str(path), 300)}: {harmless(' '.join(said.split()), 600)}\n"
-    )
+def _complain(path: Path, said: str) -> None:
+    sys.stderr.write(f"symmv: {harmless(path, 300)}: {harmless(said, 600)}\n")
 
 
 def run_titles(texts: list[str], *, strict: bool = False) -> None:
