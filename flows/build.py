@@ -59,7 +59,8 @@ def build(
     """Bring every entry of a dataset to its end and write its shards.
 
     `models` maps a slot to a backend's name; what else depends on the machine is read from
-    its environment. Ends as `Unfinished` where entries wait for another run.
+    its environment. Ends as `Unfinished` where entries wait for another run, as `Failing` where
+    the program is at fault for some.
     """
     settings = read_settings(root=root)
     recipe = with_models(datasets.recipe(dataset), models or {})
@@ -72,6 +73,8 @@ def build(
         recipe, plan, store, settings.home, place, batch_size=batch_size, patience_s=patience_s
     )
     said, plain = sentence(summary), asdict(summary)
+    if summary.failed:
+        return Completed(name="Failing", message=said, data=plain)
     if summary.unfinished:
         return Completed(name="Unfinished", message=f"{said}; the next run goes on", data=plain)
     return Completed(message=said, data=plain)
@@ -79,9 +82,14 @@ def build(
 
 def sentence(summary: Summary) -> str:
     start = "nothing to do: " if summary.up_to_date else ""
+    failed = "".join(
+        f"; THE PROGRAM IS AT FAULT in {each.step} for {each.entries} entries, for example "
+        f"{harmless(f'{each.example}: {each.detail}', 500)}"
+        for each in summary.failed
+    )
     return (
         f"{start}{summary.dataset}: {summary.made} made, {summary.rejected} rejected, "
-        f"{summary.unfinished} unfinished; {len(summary.shards)} shards"
+        f"{summary.unfinished} unfinished; {len(summary.shards)} shards{failed}"
     )
 
 
@@ -193,7 +201,7 @@ def finish(state: State[Any]) -> int:
     sys.stderr.flush()
     if state.is_completed():
         sys.stdout.write(f"{state.message}\n")
-        return int(state.name == "Unfinished")
+        return int(state.name in ("Unfinished", "Failing"))
     sys.stderr.write(f"{state.name}: {state.message}\n")
     return 2 if state.name == "Stopped" else 3
 

@@ -1,10 +1,15 @@
 """What can go wrong, sorted by what is to be done about it.
 
 Three errors, three reactions: wait (`RetryLater`), put the entry aside (`RejectEntry`),
-end the run (`StopRun`). Anything else that is raised is a bug and is not caught.
+end the run (`StopRun`). Anything else that a step raises is a bug of the program: its entry
+is put aside as FAILED, with the traceback, and the run goes on. Elsewhere it is not caught.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
+
+# Short enough to cross a pipe in one piece.
+_LONGEST_TRACEBACK = 10_000
 
 
 class Reason(StrEnum):
@@ -36,6 +41,10 @@ class Reason(StrEnum):
     BROKEN_TRANSCRIPTION = "broken_transcription"
     TIMED_OUT = "timed_out"
     CRASHED = "crashed"
+    # A bug: a step raised what nobody foresaw. The program is at fault, not the entry.
+    FAILED = "failed"
+    # Memory, a disk or a lost file: the machine is at fault. Never stored, always tried again.
+    MACHINE = "machine"
     # What a site says of a recording, for good.
     VIDEO_REMOVED = "video_removed"
     VIDEO_PRIVATE = "video_private"
@@ -102,3 +111,50 @@ class RejectEntry(SymMVError):
 
 class StopRun(SymMVError):
     """Configuration, weights, disk or toolchain: nothing that follows could go right."""
+
+
+class Damaged(StopRun):
+    """A stored file is not what was written; who works on many entries leaves that one alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """An exception that nobody foresaw: its type, where it was raised, its traceback.
+
+    `program` is the version of this package that it happened to: another version tries again.
+    Where it is empty, the next run does.
+    """
+
+    kind: str
+    place: str
+    traceback: str
+    program: str = ""
+
+    def __post_init__(self) -> None:
+        trace = storable(self.traceback)
+        # The end of a traceback says what happened.
+        if len(trace) > _LONGEST_TRACEBACK:
+            trace = "...\n" + trace[-_LONGEST_TRACEBACK:]
+        object.__setattr__(self, "traceback", trace)
+
+    @property
+    def fault(self) -> tuple[str, str]:
+        """What is equal for two entries that met the same bug."""
+        return self.kind, self.place
+
+
+class WorkerBug(Exception):
+    """A worker met a bug; the message holds its traceback, `said` is the last line of it."""
+
+    def __init__(self, said: str, bug: Bug) -> None:
+        super().__init__(f"{said}\n\n{bug.traceback}")
+        self.said = said
+        self.bug = bug
+
+    def __reduce__(self) -> tuple[type["WorkerBug"], tuple[str, Bug]]:
+        return (WorkerBug, (self.said, self.bug))
+
+
+def storable(text: str) -> str:
+    """Text without what JSON, SQL or UTF-8 cannot hold: NUL, halves of surrogate pairs."""
+    return text.replace("\0", "\ufffd").encode(errors="replace").decode()

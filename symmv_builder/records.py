@@ -13,13 +13,14 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from symmv_builder.errors import Reason
+from symmv_builder.errors import Bug, Reason, storable
 from symmv_builder.timeline import Clock, grid_times
 from symmv_builder.vocab import MODES, pitch_class
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 
+_LONGEST_DETAIL = 2000
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _SITES = {
     "file": (_ID, "file:{}"),
@@ -408,14 +409,18 @@ class Screened:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why an entry was put aside, and by which step."""
+    """Why an entry was put aside, and by which step; `bug` where the program is at fault."""
 
     step: str
     reason: Reason
     detail: str
+    bug: Bug | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reason", Reason(self.reason))
+        object.__setattr__(self, "detail", storable(self.detail)[:_LONGEST_DETAIL])
+        if isinstance(self.bug, dict):
+            object.__setattr__(self, "bug", Bug(**self.bug))
 
 
 @dataclass(frozen=True, slots=True)

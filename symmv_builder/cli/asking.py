@@ -16,6 +16,7 @@ from symmv_builder.datasets import questions
 from symmv_builder.errors import StopRun
 from symmv_builder.report import tables
 from symmv_builder.storage.items import PROMOTED, Item, entry_id_of
+from symmv_builder.text import harmless
 
 _NUMBERS = ("made", "rejected", "seconds")
 
@@ -117,6 +118,11 @@ def why(
         seconds = f"{made.result.seconds:.2f}"
         tables.add_row(table, made.result.artifact, by, parameters, seconds, outcome)
     tables.show(table)
+    for made in story:
+        if made.traceback:
+            sys.stdout.write("\nthe program is at fault, not the entry:\n")
+            for line in made.traceback.splitlines():
+                sys.stdout.write(f"{harmless(line, 1000)}\n")
 
 
 def _why_not(item: Item, *, as_json: bool) -> None:

@@ -18,10 +18,11 @@ from symmv_builder.datasets.build import Summary, build, forgive, in_processes, 
 from symmv_builder.datasets.recipe import Recipe, make_plan, make_whole_plan, with_models
 from symmv_builder.errors import Reason, StopRun
 from symmv_builder.pipeline.keys import Plan
-from symmv_builder.pipeline.pool import Effort
+from symmv_builder.pipeline.pool import LOADING_PATIENCE_S, Effort
 from symmv_builder.report.progress import Progress
 from symmv_builder.settings import Settings
 from symmv_builder.storage.store import Store
+from symmv_builder.text import harmless
 
 Patience = Annotated[
     float, typer.Option(min=0.001, help="Longest that one step may take on one entry, in seconds.")
@@ -50,6 +51,7 @@ def build_command(
     model: options.Models = None,
     workers: options.Workers = None,
     patience: Patience = 1800.0,
+    load_patience: options.LoadPatience = LOADING_PATIENCE_S,
     retry: Annotated[
         list[Reason] | None,
         typer.Option(help="Try again what was put aside for this reason. May be repeated."),
@@ -63,6 +65,7 @@ def build_command(
             show_default=False,
         ),
     ] = None,
+    strict: options.Strict = False,
     wait: options.Wait = False,
 ) -> None:
     """Build a dataset: every entry through every stage, then Parquet shards.
@@ -72,12 +75,14 @@ def build_command(
     """
     settings = options.settings(root)
     recipe = with_models(recipe_in(settings, dataset), options.choices(model, clip))
-    effort = Effort(workers or options.default_workers(), patience)
+    effort = Effort(
+        workers or options.default_workers(), patience, loading_patience_s=load_patience
+    )
     with ending_on_interrupt(), writing(settings.open_store(), recipe.name, wait=wait):
         forgive_and_tell(settings, recipe, retry)
-        summary = run_build(recipe, settings, folder, effort, names(only))
+        summary = run_build(recipe, settings, folder, effort, names(only), strict=strict)
     print_summary(summary, settings.root)
-    if summary.unfinished:
+    if summary.unfinished or summary.failed:
         raise typer.Exit(1)
 
 
@@ -124,6 +129,8 @@ def run_build(
     folder: Path | None,
     effort: Effort,
     only: Sequence[str] = (),
+    *,
+    strict: bool = False,
 ) -> Summary:
     """Take a folder in, if one is given, and build; shows progress on standard error."""
     store = settings.open_store() if recipe.name in datasets.IMPORTED else None
@@ -135,7 +142,7 @@ def run_build(
     with Progress([use.makes for use in plan.uses]) as progress:
         if found:
             take_in(store, found, recipe.name, progress.on_event)
-        return build_plan(recipe, plan, store, settings, effort, progress)
+        return build_plan(recipe, plan, store, settings, effort, progress, strict=strict)
 
 
 def _find(recipe: Recipe, folder: Path, store: Store | None) -> Found:
@@ -153,6 +160,8 @@ def build_plan(
     settings: Settings,
     effort: Effort,
     progress: Progress,
+    *,
+    strict: bool = False,
 ) -> Summary:
     """Build what a plan says, with progress; a plan of a part sees what stands of the whole."""
     loader, tell = Loader(settings.home), progress.on_event
@@ -165,6 +174,7 @@ def build_plan(
         whole=make_whole_plan(recipe, settings.home) if is_part else None,
         tell=tell,
         expect=lambda total, settled: progress.expect(total, settled=settled),
+        strict=strict,
     )
 
 
@@ -180,6 +190,22 @@ def print_summary(summary: Summary, root: str) -> None:
     if summary.missing:
         total = len(summary.columns) + len(summary.missing)
         say(f"{len(summary.columns)} of {total} columns; without {', '.join(summary.missing)}")
+    _print_failures(summary)
+
+
+def _print_failures(summary: Summary) -> None:
+    """Say loudly where the program is at fault: nobody reads of it among the rejections."""
+    if not summary.failed:
+        return
+    entries = sum(failures.entries for failures in summary.failed)
+    complain(f"THE PROGRAM IS AT FAULT for {entries} of the rejected entries, and not they")
+    for each in summary.failed:
+        said = harmless(f"{each.example}: {each.detail}", 600)
+        complain(f"{each.step}: {each.entries} failed, for example {said}")
+    complain(
+        f"please report it with what `symmv why {summary.failed[0].example}` shows; another "
+        "version of the program tries them again by itself, --retry failed does it now"
+    )
 
 
 def demo(

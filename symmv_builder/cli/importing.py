@@ -20,7 +20,7 @@ from symmv_builder.cli.saying import complain
 from symmv_builder.datasets import questions
 from symmv_builder.datasets.recipe import make_plan, with_models
 from symmv_builder.errors import Reason
-from symmv_builder.pipeline.pool import Effort
+from symmv_builder.pipeline.pool import LOADING_PATIENCE_S, Effort
 from symmv_builder.report.progress import Progress
 
 _SHOWN = 20
@@ -56,10 +56,12 @@ def import_command(
     model: options.Models = None,
     workers: options.Workers = None,
     patience: Patience = 1800.0,
+    load_patience: options.LoadPatience = LOADING_PATIENCE_S,
     retry: Annotated[
         list[Reason] | None,
         typer.Option(help="Try again what was put aside for this reason. May be repeated."),
     ] = None,
+    strict: options.Strict = False,
     wait: options.Wait = False,
 ) -> None:
     """Import a published dataset: its annotation in our rows, as shards.
@@ -77,17 +79,19 @@ def import_command(
     recipe = with_models(imports.recipe(dataset, tree.options), options.choices(model, None))
     plan = make_plan(recipe, settings.home, imports.artifacts(recipe))
     store = settings.open_store()
-    effort = Effort(workers or options.default_workers(), patience)
+    effort = Effort(
+        workers or options.default_workers(), patience, loading_patience_s=load_patience
+    )
     with ending_on_interrupt(), writing(store, dataset, wait=wait):
         forgive_and_tell(settings, recipe, retry)
         with Progress([use.makes for use in plan.uses]) as progress:
             imports.take_in(store, dataset, tree, progress.on_event)
-            summary = build_plan(recipe, plan, store, settings, effort, progress)
+            summary = build_plan(recipe, plan, store, settings, effort, progress, strict=strict)
     _list(tree.left_out, "left out")
     rejections = questions.status(store, dataset).rejections
     _list([f"{r.entry_id}: {r.step}: {r.reason}: {r.detail}" for r in rejections], "put aside")
     print_summary(summary, settings.root)
-    if summary.unfinished:
+    if summary.unfinished or summary.failed:
         raise typer.Exit(1)
 
 

@@ -43,6 +43,19 @@ Clip = Annotated[
     ),
 ]
 
+LoadPatience = Annotated[
+    float,
+    typer.Option(
+        min=0.001,
+        help="Longest that a worker may take to start, or to load or fetch a model, in seconds.",
+    ),
+]
+Strict = Annotated[
+    bool,
+    typer.Option(
+        "--strict", help="Stop at the first error that nobody foresaw, and show its traceback."
+    ),
+]
 Workers = Annotated[
     int | None,
     typer.Option(

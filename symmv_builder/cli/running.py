@@ -13,8 +13,19 @@ import typer
 from symmv_builder.backends import Loader
 from symmv_builder.cli import options
 from symmv_builder.cli.saying import complain, say
-from symmv_builder.errors import RejectEntry, StopRun
+from symmv_builder.errors import (
+    Reason,
+    RejectEntry,
+    RetryLater,
+    StopRun,
+    WorkerBug,
+    storable,
+)
+from symmv_builder.pipeline.events import Event
+from symmv_builder.pipeline.faults import SameBug, bug_of, in_short
 from symmv_builder.pipeline.guard import Guarded
+from symmv_builder.pipeline.pool import LOADING_PATIENCE_S
+from symmv_builder.pipeline.run import Tell
 from symmv_builder.records import Record, to_json
 from symmv_builder.report import tables
 from symmv_builder.storage.root import Root
@@ -48,47 +59,77 @@ def run(
     patience: Annotated[
         float, typer.Option(min=0.001, help="Longest that one file may take, in seconds.")
     ] = 1800.0,
+    load_patience: options.LoadPatience = LOADING_PATIENCE_S,
+    strict: options.Strict = False,
 ) -> None:
     """Run one stage on files and print one JSON record a file, as JSON lines.
 
     A file that is not good enough gives a line with `reason` and `detail` instead, and
-    exit code 1 at the end. The stage `title` takes texts, and prints artist and title.
+    exit code 1 at the end; so does one at which the program fails, with its `traceback`.
+    The stage `title` takes texts, and prints artist and title.
     """
     if stage == "title":
         if backend or set_ or out:
             raise StopRun("the stage title takes no --backend, --set or --out")
-        run_titles(inputs)
+        run_titles(inputs, strict=strict)
         return
     loader = Loader(options.settings(None).home)
     one = functools.partial(
         run_one, stage, loader, backend, options.assignments(set_, "PARAMETER=VALUE")
     )
-    failed = False
     files = [Path(text) for text in inputs]
     for path in files:
         if not path.is_file():
             raise StopRun(f"{path} is not a file")
-    with Guarded(one, patience_s=patience) as guarded:
-        for path in files:
-            line: dict[str, Any] = {"file": str(path), "stage": stage}
-            try:
-                with tables.console(stderr=True).status(tables.cell(f"{stage} {path}")):
-                    record = guarded(path)
-            except RejectEntry as error:
-                failed = True
-                line |= {"reason": error.reason, "detail": error.detail}
-                complain(f"{path}: {error}")
-            else:
-                line |= to_json(record)
-                if out:
-                    _write(out, path, stage, record)
-            sys.stdout.write(json.dumps(line) + "\n")
-            sys.stdout.flush()
-    if failed:
+    with Guarded(one, patience_s=patience, loading_patience_s=load_patience) as guarded:
+        bad = run_files(guarded, files, stage, out, strict=strict)
+    if bad:
         raise typer.Exit(1)
 
 
-def run_titles(texts: list[str]) -> None:
+def run_files(
+    guarded: Guarded, files: list[Path], stage: str, out: Path | None, *, strict: bool
+) -> int:
+    """Print a line for each file; how many of them have no record."""
+    bad, failed, same = 0, 0, SameBug()
+    for path in files:
+        try:
+            with tables.console(stderr=True).status(tables.cell(f"{stage} {path}")):
+                record = guarded(path)
+        except (RejectEntry, RetryLater, WorkerBug) as error:
+            if strict and isinstance(error, WorkerBug):
+                raise
+            bad, said = bad + 1, _why_not(error)
+            complain(f"{path}: {said['reason']}: {said['detail']}")
+            if isinstance(error, WorkerBug):
+                failed += 1
+                same.met(str(path), error.bug)
+        else:
+            said = to_json(record)
+            same.clear()
+            if out:
+                _write(out, path, stage, record)
+        sys.stdout.write(json.dumps({"file": str(path), "stage": stage, **said}) + "\n")
+        sys.stdout.flush()
+        same.check()
+    if failed:
+        complain(
+            f"THE PROGRAM IS AT FAULT for {failed} of {len(files)} files, and not they: "
+            "please report it with the `traceback` of such a line"
+        )
+    return bad
+
+
+def _why_not(error: RejectEntry | RetryLater | WorkerBug) -> dict[str, Any]:
+    """What a line says in the place of a record."""
+    if isinstance(error, WorkerBug):
+        detail = storable(f"{error.said} ({error.bug.place})")
+        return {"reason": Reason.FAILED, "detail": detail, "traceback": error.bug.traceback}
+    said = error.detail if isinstance(error, RejectEntry) else str(error)
+    return {"reason": error.reason, "detail": storable(said)}
+
+
+def run_titles(texts: list[str], *, strict: bool = False) -> None:
     """Artist and title of each text, one JSON line a text, those that name no song included."""
     from symmv_builder.crawl.titles import parse_title
 
@@ -99,7 +140,12 @@ def run_titles(texts: list[str]) -> None:
         except RejectEntry as error:
             failed = True
             line = {"artist": "", "title": "", "confidence": 0.0, "marks": []}
-            line |= {"reason": error.reason, "detail": error.detail}
+            line |= _why_not(error)
+        except Exception as error:
+            if strict:
+                raise
+            failed = True
+            line = _why_not(WorkerBug(in_short(error), bug_of(error)))
         sys.stdout.write(json.dumps(line) + "\n")
     if failed:
         raise typer.Exit(1)
@@ -111,11 +157,14 @@ def run_one(
     backend: str | None,
     settings: Mapping[str, str],
     path: Path,
+    tell: Tell,
 ) -> Record:
     """One stage on one file, in the process that may be lost."""
+    tell(Event("load", "", stage, detail=f"the stage {stage}"))
     from symmv_builder.datasets import stages
 
-    return stages.run_stage(stage, path, loader, backend=backend, settings=settings)
+    tell(Event("begin", "", stage))
+    return stages.run_stage(stage, path, loader, backend=backend, settings=settings, tell=tell)
 
 
 def _write(out: Path, path: Path, stage: str, record: Record) -> None:

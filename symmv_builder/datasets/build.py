@@ -14,6 +14,13 @@ from typing import Any
 
 from symmv_builder.crawl.folder import Found
 from symmv_builder.datasets import changes
+from symmv_builder.datasets.faults import (
+    Failures,
+    count_failures,
+    forget,
+    forget_outdated,
+    watched,
+)
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.datasets.rows import fingerprint, write_dataset
 from symmv_builder.datasets.survey import State, Survey, survey
@@ -41,6 +48,7 @@ class Summary:
     """What a build came to. `up_to_date`: nothing had to be done.
 
     `columns` are those of the shards, `missing` those of the schema that they do not hold.
+    `failed` are the entries among the rejected ones for which the program is at fault.
     """
 
     dataset: str
@@ -51,6 +59,7 @@ class Summary:
     up_to_date: bool
     columns: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    failed: tuple[Failures, ...] = ()
 
 
 def take_in(store: Store, found: Found, dataset: str, tell: Tell) -> int:
@@ -119,6 +128,7 @@ def build(
     wait: bool = False,
     tell: Tell = lambda _: None,
     expect: Callable[[int, int], object] = lambda total, settled: None,
+    strict: bool = False,
 ) -> Summary:
     """Bring every entry of the manifest to its end and write the shards.
 
@@ -127,15 +137,18 @@ def build(
     with the number of entries and how many of them are settled. Where `plan` makes only
     some artifacts, `whole` is the plan of the whole recipe as far as this machine can key
     it: what was made before goes into the shards too, if all of their entries have it.
-    `StopRun` where the dataset has no entries and where its splits are gone, `LockHeld` where
-    another process writes it; with `wait`, waits for that one.
+    `StopRun` where the dataset has no entries or its splits are gone, or where ten entries
+    running meet the same bug; where `strict`, `WorkerBug` at the first one. `LockHeld` where
+    another process writes the dataset; with `wait`, waits for that one.
     """
 
     def note(text: str) -> None:
         tell(Event("note", "", detail=text))
 
     with changes.writing(store, recipe.name, wait=wait, tell=note):
-        return _build(recipe, plan, store, run, whole=whole, tell=tell, expect=expect)
+        return _build(
+            recipe, plan, store, run, whole=whole, tell=tell, expect=expect, strict=strict
+        )
 
 
 def _build(
@@ -147,6 +160,7 @@ def _build(
     whole: Plan | None,
     tell: Tell,
     expect: Callable[[int, int], object],
+    strict: bool,
 ) -> Summary:
     blocked = manifests.read_blocklist(store.manifests)
     entries = [
@@ -162,6 +176,8 @@ def _build(
         )
         raise StopRun(f"{recipe.name} has no entries in {store.root.shown}; {how}")
     found = survey(plan, store, entries, whole)
+    if forget_outdated(store, recipe.name, found.rejected.values()):
+        found = survey(plan, store, entries, whole)
     if not found.works:
         # Shards without rows would take the place of those that may stand.
         kinds = ", ".join(sorted(plan.recordings))
@@ -182,7 +198,7 @@ def _build(
         return _summary(recipe, found, receipt, up_to_date=True)
     todo = [work for work in found.works.values() if not _stands(store, plan, work, found)]
     expect(len(found.works), len(found.works) - len(todo))
-    run_works(plan, store, run, todo, found.states, tell=tell)
+    run_works(plan, store, run, todo, found.states, tell=tell, strict=strict)
     tell(Event("note", "", detail="writing shards"))
     found = survey(plan, store, entries, whole)
     receipt = write_dataset(recipe, plan, store, found, whole)
@@ -195,9 +211,7 @@ def forgive(store: Store, dataset: str, reasons: Sequence[Reason]) -> int:
     For what depends on the machine and not on the entry: a step that timed out or crashed.
     """
     found = [result for result in store.ledger.results(dataset) if result.reason in reasons]
-    for result in found:
-        Sidecars(store.root, dataset).forgive(result.entry_id, result.artifact, result.key)
-        store.ledger.forget_results(dataset, result.entry_id, result.artifact)
+    forget(store, dataset, found)
     return len(found)
 
 
@@ -231,13 +245,18 @@ def run_works(
     states: Mapping[str, State],
     *,
     tell: Tell,
+    strict: bool = False,
 ) -> None:
-    """Run entries through the plan and write what became of them into the ledger."""
+    """Run entries through the plan and write what became of them into the ledger.
+
+    `StopRun` where the data root is gone; what `watched` says of bugs ends it too.
+    """
+    store.root.check()
     missing = [work for work in works if not _recordings_stand(store.root, plan, work)]
     for work in missing:
         tell(Event("note", work.entry_id, detail="its recordings are gone from the data root"))
     ready = [work for work in works if work not in missing]
-    for outcome in run(ready):
+    for outcome in watched(run(ready), store, plan.dataset, strict=strict):
         before = states[outcome.entry_id].results
         store.ledger.record_results(
             plan.dataset,
@@ -271,4 +290,5 @@ def _summary(
         up_to_date=up_to_date,
         columns=columns,
         missing=tuple(name for name in schema if name not in columns),
+        failed=count_failures(found.rejected.values()),
     )

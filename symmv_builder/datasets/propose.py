@@ -15,6 +15,7 @@ from symmv_builder.crawl.identify import identify
 from symmv_builder.datasets import changes
 from symmv_builder.datasets.build import Run, run_works
 from symmv_builder.datasets.crawl import Crawl, reject
+from symmv_builder.datasets.faults import forget_outdated
 from symmv_builder.datasets.survey import survey
 from symmv_builder.errors import Reason, RejectEntry, StopRun
 from symmv_builder.pipeline.keys import Plan
@@ -69,6 +70,8 @@ def screen_fetched(
         return 0
     entries = [entry_of(item) for item in fetched.values()]
     before = survey(plan, crawl.store, entries)
+    if forget_outdated(crawl.store, crawl.recipe.name, before.rejected.values()):
+        before = survey(plan, crawl.store, entries)
     todo = [w for name, w in before.works.items() if not before.states[name].is_settled]
     expect(len(before.works), len(before.works) - len(todo))
     run_works(plan, crawl.store, run, todo, before.states, tell=crawl.tell)
@@ -76,6 +79,9 @@ def screen_fetched(
     # The run has told what it put aside.
     told, silent = {work.entry_id for work in todo}, replace(crawl, tell=lambda _: None)
     for name, result in after.rejected.items():
+        if result.reason == Reason.FAILED:
+            # The program is at fault: the item waits for a better one.
+            continue
         error = RejectEntry(Reason(result.reason), result.detail)
         reject(silent if name in told else crawl, fetched[name], result.step, error)
     for entry in after.made:

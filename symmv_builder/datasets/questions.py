@@ -124,10 +124,12 @@ def find_item(store: Store, entry_id: str, dataset: str | None = None) -> Item |
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """One step of an entry: its result, and what made it where that is stored."""
+    """One step of an entry: its result, what made it where that is stored, and the traceback
+    where the program failed."""
 
     result: Result
     provenance: Provenance | None
+    traceback: str = ""
 
 
 def why(store: Store, entry: Entry) -> list[Made]:
@@ -144,7 +146,11 @@ def why(store: Store, entry: Entry) -> list[Made]:
         provenance = None
         if sidecars.made_name(use.makes, result.key) in there:
             provenance = sidecars.load(entry.entry_id, use.makes, result.key)[1]
-        story.append(Made(result, provenance))
+        traceback = ""
+        if sidecars.rejected_name(use.makes, result.key) in there:
+            bug = sidecars.rejection(entry.entry_id, use.makes, result.key).bug
+            traceback = bug.traceback if bug else ""
+        story.append(Made(result, provenance, traceback))
     return story
 
 

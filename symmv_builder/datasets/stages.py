@@ -7,7 +7,7 @@ stages. A MIDI file already holds notes and beats, so nothing has to be transcri
 import json
 import math
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +18,8 @@ from symmv_builder.crawl import probe
 from symmv_builder.crawl.folder import identifier
 from symmv_builder.errors import StopRun
 from symmv_builder.music import chords, dynamics, key, melody, rhythm, transcribe
+from symmv_builder.pipeline.events import Event
+from symmv_builder.pipeline.run import LoadModel, Tell, load
 from symmv_builder.pipeline.step import RECORDINGS, Step
 from symmv_builder.records import Notes, Record, to_json
 from symmv_builder.storage.root import Root
@@ -65,8 +67,6 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "min_scene_frames": (1, 100_000),
 }
 
-LoadModel = Callable[[str, str], Any]
-
 
 def run_stage(
     name: str,
@@ -75,8 +75,9 @@ def run_stage(
     *,
     backend: str | None = None,
     settings: Mapping[str, str] | None = None,
+    tell: Tell = lambda _: None,
 ) -> Record:
-    """The record that a stage makes of a file.
+    """The record that a stage makes of a file; it tells when it loads a model, and when it begins.
 
     `settings` are texts, turned into the types of the stage's parameters. `StopRun` where
     the stage, the backend or a setting does not exist, `RejectEntry` where the file is no
@@ -91,7 +92,8 @@ def run_stage(
         # What the file says of its beats needs no tracking.
         return midi.read_beats(path)
     step, model = choose(name, backend, symbolic=is_midi)
-    maker = _Maker(path, load_model, is_midi=is_midi, clip=model if step.slot == "clip" else None)
+    clip = model if step.slot == "clip" else None
+    maker = _Maker(path, load_model, tell, is_midi=is_midi, clip=clip)
     record: Record = maker.run(step, model, parse_settings(step, settings or {}))
     return record
 
@@ -152,6 +154,7 @@ class _Maker:
 
     path: Path
     load_model: LoadModel
+    tell: Tell
     is_midi: bool
     clip: str | None
     made: dict[str, Any] = field(default_factory=dict)
@@ -160,7 +163,9 @@ class _Maker:
         inputs = [self.input(name, step) for name in step.reads]
         arguments = dict(parameters)
         if step.slot and model:
-            arguments["model"] = self.load_model(step.slot, model)
+            self.tell(Event("load", "", step.name, detail=f"the {step.slot} model {model}"))
+            arguments["model"] = load(self.load_model, step.slot, model)
+            self.tell(Event("begin", "", step.name))
         if step.together is None:
             return step.run(*inputs, **arguments)
         [record] = step.together(inputs[0], [step.run(**arguments)])

@@ -13,13 +13,14 @@ from typing import Literal
 class Event:
     """One thing that happened to one entry.
 
-    ``begin``: the entry enters `step` (several joined by ``+`` share one pass).
-    ``step``: a step of the entry is done (`step`, `seconds` of work, `reused` if it was
-    found finished). ``entry``: the entry is whole. ``rejected``: it was put aside by
-    `step` for `reason`, with `detail`. ``note``: a line for people, in `detail`.
+    ``load``: what `detail` names, a model, is loaded for `step`. ``begin``: the entry enters
+    `step` (several joined by ``+`` share one pass). ``step``: a step of the entry is done
+    (`step`, `seconds` of work, `reused` if it was found finished). ``entry``: the entry is
+    whole. ``rejected``: it was put aside by `step` for `reason`, with `detail`. ``note``: a
+    line for people, in `detail`.
     """
 
-    kind: Literal["begin", "step", "entry", "rejected", "note"]
+    kind: Literal["load", "begin", "step", "entry", "rejected", "note"]
     entry_id: str
     step: str = ""
     seconds: float = 0.0

@@ -2,35 +2,56 @@
 
 Media files come from anywhere; a decoder may crash or hang on one. The process is started
 once and keeps what the function has loaded; it is replaced only when it dies or is killed.
+What happens before the function is at its work (the start of the process, the loading of
+models) has a limit of its own, and no argument is blamed for it.
 """
 
 import multiprocessing as mp
 import os
 import signal
 import threading
-import traceback
+import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any
 
-from symmv_builder.errors import Reason, RejectEntry, SymMVError
-from symmv_builder.pipeline.pool import WorkerBug, leave_with
+from symmv_builder.errors import Reason, RejectEntry, StopRun, SymMVError, WorkerBug
+from symmv_builder.pipeline.events import Event
+from symmv_builder.pipeline.faults import bug_of, in_short, machine_fault
+from symmv_builder.pipeline.pool import LOADING_PATIENCE_S, leave_with
+from symmv_builder.pipeline.run import Tell
 
 _LEAVE_S = 5.0
+_LOSSES_ALLOWED = 2
+
+Function = Callable[[Any, Tell], Any]
+
+
+class _Lost(Exception):
+    """The process was lost before the function was at its work."""
 
 
 class Guarded:
     """``with Guarded(function, patience_s=60) as guarded: guarded(argument)``.
 
-    Gives what the function gives and raises what it raises, if that is a `SymMVError`;
-    `RejectEntry` with CRASHED or TIMED_OUT where its process died or outlasted the patience;
-    `WorkerBug` for anything else. Function, argument and result must be picklable.
+    Calls ``function(argument, tell)``; the function tells a `load` event before it loads a
+    model, and a `begin` event after that. Gives what the function gives and raises what it
+    raises, if that is a `SymMVError`; `RejectEntry` with CRASHED or TIMED_OUT where its
+    process died or outlasted the patience; `StopRun` where that happens twice while it starts
+    or loads; `WorkerBug` for anything else. Function, argument and result must be picklable.
     """
 
-    def __init__(self, function: Callable[[Any], Any], *, patience_s: float) -> None:
+    def __init__(
+        self,
+        function: Function,
+        *,
+        patience_s: float,
+        loading_patience_s: float = LOADING_PATIENCE_S,
+    ) -> None:
         self._function = function
         self._patience_s = patience_s
+        self._loading_patience_s = loading_patience_s
         self._process: Any = None
         self._pipe: Connection | None = None
 
@@ -50,25 +71,47 @@ class Guarded:
         self._end()
 
     def __call__(self, argument: Any) -> Any:
+        for losses in range(1, _LOSSES_ALLOWED + 1):
+            try:
+                answer = self._ask(argument)
+                break
+            except _Lost as error:
+                if losses == _LOSSES_ALLOWED:
+                    raise StopRun(f"{error}, and that was so {losses} times running") from None
+        if isinstance(answer, SymMVError | WorkerBug):
+            raise answer
+        return answer
+
+    def _ask(self, argument: Any) -> Any:
+        """What the process answers; what it is at meanwhile decides how long it may take."""
         if self._process is not None and not self._process.is_alive():
             self._end()
+        doing = "what precedes the work" if self._pipe else "the start of a process"
         pipe = self._pipe or self._start()
-        pipe.send(argument)
-        if not pipe.poll(self._patience_s):
-            self._end()
-            raise RejectEntry(Reason.TIMED_OUT, f"it took longer than {self._patience_s:g} s")
+        is_at_work, work_s, since = False, 0.0, time.monotonic()
         try:
-            answer = pipe.recv()
+            pipe.send(argument)
+            while True:
+                limit_s = self._patience_s - work_s if is_at_work else self._loading_patience_s
+                if not pipe.poll(max(0.0, since + limit_s - time.monotonic())):
+                    self._end()
+                    if not is_at_work:
+                        raise _Lost(f"{doing} took longer than {self._loading_patience_s:g} s")
+                    detail = f"it took longer than {self._patience_s:g} s"
+                    raise RejectEntry(Reason.TIMED_OUT, detail)
+                answer = pipe.recv()
+                if not isinstance(answer, Event):
+                    return answer
+                work_s += time.monotonic() - since if is_at_work else 0.0
+                since, is_at_work = time.monotonic(), answer.kind != "load"
+                doing = f"loading {answer.detail}"
         except (EOFError, ConnectionError):
             self._process.join()
             code = self._process.exitcode
             self._end()
+            if not is_at_work:
+                raise _Lost(f"{doing} ended with exit code {code}") from None
             raise RejectEntry(Reason.CRASHED, f"its process ended with exit code {code}") from None
-        if isinstance(answer, SymMVError):
-            raise answer
-        if isinstance(answer, _Bug):
-            raise WorkerBug(f"a worker met a bug:\n{answer.trace}")
-        return answer
 
     def _start(self) -> Connection:
         context = mp.get_context("spawn")
@@ -89,12 +132,7 @@ class Guarded:
         self._process = self._pipe = None
 
 
-class _Bug:
-    def __init__(self, trace: str) -> None:
-        self.trace = trace
-
-
-def _serve(pipe: Connection, function: Callable[[Any], Any], parent: int) -> None:
+def _serve(pipe: Connection, function: Function, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=leave_with, args=(parent,), daemon=True).start()
     while True:
@@ -103,8 +141,11 @@ def _serve(pipe: Connection, function: Callable[[Any], Any], parent: int) -> Non
         except EOFError:
             return
         try:
-            pipe.send(function(argument))
+            pipe.send(Event("begin", ""))
+            pipe.send(function(argument, pipe.send))
+        except RejectEntry as error:
+            pipe.send(machine_fault(error) or error)
         except SymMVError as error:
             pipe.send(error)
-        except Exception:  # noqa: BLE001 (a bug is not handled here: the parent raises it)
-            pipe.send(_Bug(traceback.format_exc()))
+        except Exception as error:  # noqa: BLE001 (the parent raises what it is given)
+            pipe.send(machine_fault(error) or WorkerBug(in_short(error), bug_of(error)))

@@ -3,7 +3,9 @@
 A worker loads a model once and keeps it. The parent knows which step every worker is in
 and since when: one that takes longer than the patience allows is killed, one that dies
 is replaced. A step that kills its worker twice turns its entry away; a worker that was
-killed from outside (out of memory, an operator) is not the entry's fault.
+killed from outside (out of memory, an operator) is not the entry's fault. Nor is what
+happens outside of steps, while a worker starts or loads a model: that has a limit of its
+own, and stops the run when it happens twice.
 """
 
 import multiprocessing as mp
@@ -11,30 +13,32 @@ import os
 import signal
 import threading
 import time
-import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from symmv_builder.errors import Reason, StopRun
+from symmv_builder.errors import Reason, RetryLater, StopRun, WorkerBug
 from symmv_builder.pipeline.events import Event
+from symmv_builder.pipeline.faults import bug_of, check_recordings, in_short, machine_fault
 from symmv_builder.pipeline.keys import Plan, Work
 from symmv_builder.pipeline.run import LoadModel, Outcome, Tell, run_entry
+from symmv_builder.pipeline.step import RECORDINGS, Use
 from symmv_builder.records import Rejection
+from symmv_builder.storage.assets import open_asset
 from symmv_builder.storage.ledger import Result
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.sidecars import Sidecars
 
-
-class WorkerBug(Exception):
-    """A worker raised what nobody planned for; the message is its traceback."""
-
-
+LOADING_PATIENCE_S = 1800.0
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _DEATHS_ALLOWED = 2
+# An operator may kill a worker now and then; whoever kills all of them before they are at
+# work is the machine, for want of memory.
+_KILLS_ALLOWED = 6
+_STARTING_UP = "the start of a worker"
 _LEAVE_S = 5.0
 # The environment that a worker starts with is the process's own: one pool at a time sets it.
 _STARTING = threading.Lock()
@@ -47,13 +51,16 @@ class Effort:
     """How hard to run; never part of a key.
 
     `workers` 0 runs in this process (for tests and debuggers: nothing can be killed then).
-    `patience_s` is the longest that one step may take on one entry. `threads_each` is for
+    `patience_s` is the longest that one step may take on one entry, `loading_patience_s` the
+    longest that a worker may be at anything else, such as loading a model or fetching its
+    weights. `threads_each` is for
     whoever runs several pools on one machine; 0 shares its cores among the workers of this.
     """
 
     workers: int = 1
     patience_s: float = 1800.0
     threads_each: int = 0
+    loading_patience_s: float = LOADING_PATIENCE_S
 
     @property
     def threads(self) -> int:
@@ -70,11 +77,17 @@ def default_workers() -> int:
 
 @dataclass(slots=True)
 class _Worker:
+    """A process and what it is at: `step` of its entry, or outside of all steps `doing`."""
+
     process: Any
     pipe: Connection
     work: Work | None = None
     step: str = ""
+    doing: str = _STARTING_UP
     since: float = field(default_factory=time.monotonic)
+
+    def is_at(self, *, step: str = "", doing: str = "") -> None:
+        self.step, self.doing, self.since = step, doing, time.monotonic()
 
 
 def run_entries(
@@ -87,14 +100,15 @@ def run_entries(
     tell: Tell = lambda _: None,
 ) -> Iterator[Outcome]:
     """Run every entry and give outcomes as they come; order is not promised."""
+    root = Root(root_url)
+    root.check()
     if effort.workers == 0:
-        root = Root(root_url)
         for work in works:
             outcome = run_entry(work, plan, root, load_model, tell)
             _tell_end(tell, outcome)
             yield outcome
         return
-    pool = _Pool(deque(works), plan, root_url, load_model, effort, tell)
+    pool = _Pool(deque(works), plan, root, load_model, effort, tell)
     try:
         yield from pool.run()
     finally:
@@ -106,18 +120,20 @@ class _Pool:
         self,
         queue: deque[Work],
         plan: Plan,
-        root_url: str,
+        root: Root,
         load_model: LoadModel,
         effort: Effort,
         tell: Tell,
     ) -> None:
         self.queue = queue
         self.plan = plan
-        self.root_url = root_url
+        self.root = root
         self.load_model = load_model
         self.effort = effort
         self.tell = tell
         self.deaths: Counter[tuple[str, str]] = Counter()
+        # Workers that were lost outside of steps since the last entry came to its end.
+        self.lost = self.killed = 0
         self.workers: list[_Worker] = []
 
     def run(self) -> Iterator[Outcome]:
@@ -132,11 +148,12 @@ class _Pool:
                     yield from self.give_up(worker)
 
     def start(self) -> _Worker:
+        self.root.check()
         context = mp.get_context("spawn")
         here, there = context.Pipe()
         process = context.Process(
             target=_serve,
-            args=(there, self.plan, self.root_url, self.load_model, os.getpid()),
+            args=(there, self.plan, self.root.url, self.load_model, os.getpid()),
             daemon=True,
         )
         with _STARTING, _few_threads(self.effort.threads):
@@ -148,15 +165,15 @@ class _Pool:
 
     def hand_out(self, worker: _Worker) -> None:
         worker.work = self.queue.popleft() if self.queue else None
-        worker.step = ""
-        worker.since = time.monotonic()
+        worker.is_at(doing=worker.doing)
         if worker.work:
             # One that died in the meantime is noticed, and its entry saved, by `bury`.
             with suppress(ConnectionError):
                 worker.pipe.send(worker.work)
 
     def overdue(self, worker: _Worker) -> bool:
-        return bool(worker.step) and time.monotonic() - worker.since > self.effort.patience_s
+        limit_s = self.effort.patience_s if worker.step else self.effort.loading_patience_s
+        return time.monotonic() - worker.since > limit_s
 
     def hear(self, worker: _Worker) -> Iterator[Outcome]:
         try:
@@ -165,26 +182,40 @@ class _Pool:
             yield from self.bury(worker)
             return
         if isinstance(message, Event):
-            if message.kind == "begin":
-                worker.step, worker.since = message.step, time.monotonic()
+            if message.kind == "load":
+                worker.is_at(doing=f"loading {message.detail}")
+            elif message.kind == "begin":
+                worker.is_at(step=message.step)
             elif message.kind == "step":
-                worker.step = ""
+                worker.is_at(doing=f"what follows {message.step}")
             self.tell(message)
         elif isinstance(message, Outcome):
+            self.lost = self.killed = 0
             _tell_end(self.tell, message)
+            worker.doing = f"what follows {message.entry_id}"
             self.hand_out(worker)
             yield message
-        elif isinstance(message, StopRun):
-            raise message
         else:
-            raise WorkerBug(f"a worker met a bug:\n{message}")
+            raise message
 
     def give_up(self, worker: _Worker) -> Iterator[Outcome]:
-        """A step outlasted the patience: kill it and turn its entry away."""
+        """A worker outlasted the patience: kill it, and turn its entry away if it was in a step."""
         worker.process.kill()
         worker.process.join()
-        detail = f"{worker.step} took longer than {self.effort.patience_s:g} s"
-        yield self.reject(worker, Reason.TIMED_OUT, detail)
+        if worker.step:
+            detail = f"{worker.step} took longer than {self.effort.patience_s:g} s"
+            yield self.reject(worker, Reason.TIMED_OUT, detail)
+            self.replace(worker)
+        else:
+            self.lose(worker, f"took longer than {self.effort.loading_patience_s:g} s")
+
+    def lose(self, worker: _Worker, how: str) -> None:
+        """A worker was lost outside of a step: nothing in its entry can be the cause of that."""
+        self.lost += 1
+        if self.lost >= _DEATHS_ALLOWED:
+            raise StopRun(f"{worker.doing} {how}, and that was so {self.lost} times running")
+        if worker.work:
+            self.queue.appendleft(worker.work)
         self.replace(worker)
 
     def bury(self, worker: _Worker) -> Iterator[Outcome]:
@@ -193,37 +224,74 @@ class _Pool:
         if worker.work is None:
             return
         code = worker.process.exitcode
+        was_killed = code in (-signal.SIGKILL, -signal.SIGTERM)
+        if not worker.step and not was_killed:
+            self.lose(worker, f"ended with exit code {code}")
+            return
+        if not worker.step:
+            self.killed += 1
+            if self.killed >= _KILLS_ALLOWED:
+                raise StopRun(
+                    f"workers are killed in {worker.doing} ({self.killed} times running; out of "
+                    "memory?): try fewer --workers"
+                )
         place = (worker.work.entry_id, worker.step)
         self.deaths[place] += 1
         if self.deaths[place] < _DEATHS_ALLOWED:
             self.queue.appendleft(worker.work)
-        elif code in (-signal.SIGKILL, -signal.SIGTERM) or not worker.step:
-            text = f"its worker was killed (exit code {code}; out of memory?) in {worker.step}"
-            outcome = Outcome(worker.work.entry_id, retry=text)
-            _tell_end(self.tell, outcome)
-            yield outcome
+        elif was_killed:
+            at = worker.step or worker.doing
+            text = f"its worker was killed (exit code {code}; out of memory?) in {at}"
+            yield self.left(worker.work, text)
         else:
             yield self.reject(worker, Reason.CRASHED, f"{worker.step} ended with exit code {code}")
         self.replace(worker)
+
+    def left(self, work: Work, why: str) -> Outcome:
+        """The entry is left for another run."""
+        outcome = Outcome(work.entry_id, retry=why)
+        _tell_end(self.tell, outcome)
+        return outcome
 
     def reject(self, worker: _Worker, reason: Reason, detail: str) -> Outcome:
         """Store what the dead worker could not: the rejection, under the key of its step."""
         work = worker.work
         if work is None:
-            raise WorkerBug("a worker without an entry was blamed on one")
+            raise RuntimeError("a worker without an entry was blamed on one")
         artifact = worker.step.split("+")[0]
         use = next(use for use in self.plan.uses if use.makes == artifact)
+        try:
+            self.check_recordings(work, use)
+        except RetryLater as error:
+            return self.left(work, str(error))
         key = self.plan.keys(work)[artifact]
         rejection = Rejection(use.step.name, reason, detail)
-        Sidecars(Root(self.root_url), self.plan.dataset).reject(
-            work.entry_id, artifact, key, rejection
-        )
+        Sidecars(self.root, self.plan.dataset).reject(work.entry_id, artifact, key, rejection)
         result = Result(
-            work.entry_id, artifact, use.step.name, key, use.model or "", 0.0, reason, detail
+            work.entry_id,
+            artifact,
+            use.step.name,
+            key,
+            use.model or "",
+            0.0,
+            reason,
+            rejection.detail,
         )
         outcome = Outcome(work.entry_id, (result,), rejection=rejection)
         _tell_end(self.tell, outcome)
         return outcome
+
+    def check_recordings(self, work: Work, use: Use) -> None:
+        """A reader may die of bytes that a disk has changed: that is not the entry's fault."""
+        contents = {work.source(name) for name in use.inputs if name in RECORDINGS}
+        with ExitStack() as files:
+            # What is remote would have to be fetched again while all workers wait.
+            paths = {
+                sha256: files.enter_context(open_asset(self.root, sha256))
+                for sha256 in contents
+                if self.root.is_local
+            }
+            check_recordings(self.root, contents, paths)
 
     def replace(self, worker: _Worker) -> None:
         worker.pipe.close()
@@ -280,11 +348,13 @@ def _serve(pipe: Connection, plan: Plan, root_url: str, load_model: LoadModel, p
         except EOFError:
             return
         try:
+            root.check()
             pipe.send(run_entry(work, plan, root, load_model, pipe.send))
         except StopRun as error:
-            pipe.send(error)
-        except Exception:  # noqa: BLE001 (a bug is not handled here: the parent raises it)
-            pipe.send(traceback.format_exc())
+            pipe.send(StopRun(str(error)))
+        except Exception as error:  # noqa: BLE001 (the parent raises what it is given)
+            fault = machine_fault(error)
+            pipe.send(StopRun(str(fault)) if fault else WorkerBug(in_short(error), bug_of(error)))
 
 
 def leave_with(parent: int) -> None:

@@ -3,6 +3,10 @@
 Nothing here knows a dataset, a model or a medium; a plan says what is to be made, and
 `load_model` gives the model of a slot. A result is stored the moment it is made, so a
 run that is killed loses at most the step that it was in.
+
+An entry is blamed for what its recordings are, and never for what the machine did to them:
+before it is put aside, they are looked at again. A step that raises what nobody foresaw puts
+its entry aside as FAILED.
 """
 
 import time
@@ -12,8 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from symmv_builder.errors import RejectEntry, RetryLater
+from symmv_builder import __version__
+from symmv_builder.errors import Damaged, Reason, RejectEntry, RetryLater, StopRun, SymMVError
 from symmv_builder.pipeline.events import Event
+from symmv_builder.pipeline.faults import (
+    bug_of,
+    check_recordings,
+    in_short,
+    machine_fault,
+)
 from symmv_builder.pipeline.keys import Plan, Work
 from symmv_builder.pipeline.step import RECORDINGS, Use
 from symmv_builder.records import Record, Rejection
@@ -46,7 +57,8 @@ class _EntryRun:
         self.plan = plan
         self.root = root
         self.load_model = load_model
-        self.tell = tell
+        self.listener = tell
+        self.unheard: Exception | None = None
         self.sidecars = Sidecars(root, plan.dataset)
         self.keys = plan.keys(work)
         self.stored = self.sidecars.present(work.entry_id)
@@ -54,6 +66,13 @@ class _EntryRun:
         self.results: list[Result] = []
         self.paths: dict[str, Path] = {}
         self.open = ExitStack()
+
+    def tell(self, event: Event) -> None:
+        try:
+            self.listener(event)
+        except Exception as error:
+            self.unheard = error
+            raise
 
     def is_made(self, use: Use) -> bool:
         name = self.sidecars.made_name(use.makes, self.keys[use.makes])
@@ -63,7 +82,13 @@ class _EntryRun:
         key = self.keys[use.makes]
         if self.sidecars.rejected_name(use.makes, key) not in self.stored:
             return None
-        return self.sidecars.rejection(self.work.entry_id, use.makes, key)
+        rejection = self.sidecars.rejection(self.work.entry_id, use.makes, key)
+        if rejection.bug and rejection.bug.program != __version__:
+            # Another version of the program may do better.
+            self.sidecars.forgive(self.work.entry_id, use.makes, key)
+            self.stored -= {self.sidecars.rejected_name(use.makes, key)}
+            return None
+        return rejection
 
     def input(self, name: str) -> Any:
         if name in RECORDINGS:
@@ -72,7 +97,12 @@ class _EntryRun:
                 self.paths[name] = self.open.enter_context(asset)
             return self.paths[name]
         if name not in self.records:
-            stored = self.sidecars.load(self.work.entry_id, name, self.keys[name])
+            try:
+                stored = self.sidecars.load(self.work.entry_id, name, self.keys[name])
+            except KeyError as error:
+                self.root.check()
+                said = f"its {name} was taken away under the run"
+                raise RetryLater(said, reason=Reason.MACHINE) from error
             self.records[name] = stored[0]
         return self.records[name]
 
@@ -105,14 +135,17 @@ class _EntryRun:
 
     def compute(self, group: Sequence[Use]) -> list[Record]:
         inputs = [self.input(name) for name in group[0].inputs]
+        makes = "+".join(use.makes for use in group)
         calls = []
         for use in group:
             extra = {}
             if use.step.slot is not None and use.model is not None:
-                extra["model"] = self.load_model(use.step.slot, use.model)
+                slot, name = use.step.slot, use.model
+                about = f"the {slot} model {name}"
+                self.tell(Event("load", self.work.entry_id, step=makes, detail=about))
+                extra["model"] = load(self.load_model, slot, name)
             calls.append((use, {**use.parameters, **extra}))
         # Told only now: loading a model, which may download it, is not the step's own time.
-        makes = "+".join(use.makes for use in group)
         self.tell(Event("begin", self.work.entry_id, step=makes))
         together = group[0].step.together
         if together is None:
@@ -121,23 +154,71 @@ class _EntryRun:
         return together(inputs[0], [use.step.run(**arguments) for use, arguments in calls])
 
     def make(self, group: Sequence[Use]) -> Rejection | None:
+        """Make and store what a group of uses gives; the rejection where there is none.
+
+        `RetryLater` and `StopRun` pass, and take the place of whatever else was raised where
+        the machine is at fault for it.
+        """
         started = time.perf_counter()
         try:
-            records = self.compute(group)
-        except RejectEntry as error:
-            return self.reject(group[0], error, time.perf_counter() - started)
+            self.keep(group, self.compute(group), started)
+        except (RetryLater, StopRun):
+            raise
+        except Exception as error:
+            if error is self.unheard:
+                # Whoever listens has failed, and not the step.
+                raise
+            self.excuse(group, error)
+            if isinstance(error, RejectEntry):
+                rejection = Rejection(group[0].step.name, error.reason, error.detail)
+            elif len(group) > 1:
+                return self.make_one_by_one(group)
+            else:
+                rejection = self.failure(group[0], error)
+            return self.reject(group[0], rejection, time.perf_counter() - started)
+        return None
+
+    def make_one_by_one(self, group: Sequence[Use]) -> Rejection | None:
+        """Find the step of a shared pass that has a bug: the others are not to blame for it."""
+        for use in group:
+            rejection = None if use.makes in self.records else self.make([use])
+            if rejection is not None:
+                return rejection
+        return None
+
+    def keep(self, group: Sequence[Use], records: Sequence[Record], started: float) -> None:
         seconds = (time.perf_counter() - started) / len(group)
         for use, record in zip(group, records, strict=True):
             by = self.plan.provenance(use, self.keys, self.work)
-            key = self.keys[use.makes]
-            self.sidecars.save(self.work.entry_id, use.makes, key, record, by)
+            self.sidecars.save(self.work.entry_id, use.makes, self.keys[use.makes], record, by)
             self.records[use.makes] = record
             self.note(use, seconds)
             self.tell(Event("step", self.work.entry_id, step=use.makes, seconds=seconds))
-        return None
 
-    def reject(self, use: Use, error: RejectEntry, seconds: float) -> Rejection:
-        rejection = Rejection(use.step.name, error.reason, error.detail)
+    def excuse(self, group: Sequence[Use], error: Exception) -> None:
+        """Raise what is true instead, where the machine is at fault and not entry or program."""
+        self.root.check()
+        fault = machine_fault(error)
+        if fault is not None:
+            raise fault from error
+        read = {self.work.source(name) for name in group[0].inputs if name in RECORDINGS}
+        paths = {self.work.source(name): path for name, path in self.paths.items()}
+        check_recordings(self.root, read | paths.keys(), paths)
+
+    def failure(self, use: Use, error: Exception) -> Rejection:
+        """The rejection of an entry that met a bug: what was raised, where, over which file."""
+        bug = bug_of(error)
+        files = [
+            str(self.paths[name])
+            if name in RECORDINGS
+            else self.sidecars.place(self.work.entry_id, name, self.keys[name])
+            for name in use.inputs
+            if name in self.paths or name in self.keys
+        ]
+        detail = "; ".join([f"{in_short(error)} ({bug.place})", *files])
+        return Rejection(use.step.name, Reason.FAILED, detail, bug)
+
+    def reject(self, use: Use, rejection: Rejection, seconds: float) -> Rejection:
         key = self.keys[use.makes]
         self.sidecars.reject(self.work.entry_id, use.makes, key, rejection)
         self.note(use, seconds, rejection)
@@ -162,7 +243,8 @@ def run_entry(
 ) -> Outcome:
     """Bring one entry to the end of the plan, or to the step that turns it away.
 
-    `StopRun` and bugs pass through; what was made before them is stored.
+    An entry that the machine has failed (`RetryLater`, `Damaged`) is left for another run.
+    Any other `StopRun` passes through; what was made before it is stored.
     """
     run = _EntryRun(work, plan, root, load_model, tell)
     run.sidecars.sweep(work.entry_id)
@@ -170,8 +252,19 @@ def run_entry(
         for use in plan.uses:
             try:
                 rejection = run.advance(use)
-            except RetryLater as error:
+            except (RetryLater, Damaged) as error:
                 return Outcome(work.entry_id, tuple(run.results), retry=str(error))
             if rejection is not None:
                 return Outcome(work.entry_id, tuple(run.results), rejection=rejection)
     return Outcome(work.entry_id, tuple(run.results))
+
+
+def load(load_model: LoadModel, slot: str, name: str) -> Any:
+    """A model; `StopRun` where it cannot be loaded, for which no entry is at fault."""
+    try:
+        return load_model(slot, name)
+    except SymMVError:
+        raise
+    except Exception as error:
+        said = f"{in_short(error)} ({bug_of(error).place})"
+        raise StopRun(f"the {slot} model {name} cannot be loaded: {said}") from error

@@ -60,6 +60,8 @@ class Tally:
         """Count an event; the seconds of work that its entry has cost, once that is known."""
         if event.kind == "begin":
             self.running[event.entry_id] = event.step
+        elif event.kind == "load":
+            self.running[event.entry_id] = f"loading {event.detail}"
         elif event.kind == "step":
             self._take_step(event)
         elif event.kind in ("entry", "rejected"):

@@ -49,6 +49,7 @@ class Root:
             cause = without_secrets(str(error), url)
             raise StopRun(f"cannot use {shown_url(url)} as data root: {cause}") from error
         self.is_local = isinstance(self._fs, LocalFileSystem)
+        self._identity: tuple[int, int] | None = None
 
     @property
     def shown(self) -> str:
@@ -57,6 +58,38 @@ class Root:
 
     def path(self, name: str) -> str:
         return f"{self._base.rstrip('/')}/{name}"
+
+    def check(self) -> None:
+        """Make sure that a local root stands: `StopRun` where its folder is gone or another one.
+
+        What it is found to be at the first call it has to stay: a folder that was renamed,
+        or a disk that was unmounted, is never made anew by what is written later.
+        """
+        if not self.is_local:
+            return
+        try:
+            facts = os.stat(self._base)
+        except OSError as error:
+            how = f"({error.strerror}): put it back and run again"
+            raise StopRun(f"the data root {self.shown} is gone {how}") from error
+        identity = (facts.st_dev, facts.st_ino)
+        if self._identity not in (None, identity):
+            where = f"in the place of the data root {self.shown}"
+            raise StopRun(f"another folder came {where} under the run")
+        self._identity = identity
+
+    def _make_folder(self, folder: Path) -> None:
+        """Make a folder, below the root alone once that is known to stand."""
+        if self._identity is None or not self.is_local:
+            folder.mkdir(parents=True, exist_ok=True)
+            return
+        self.check()
+        missing = []
+        while not folder.is_dir() and folder != Path(self._base):
+            missing.append(folder)
+            folder = folder.parent
+        for each in reversed(missing):
+            each.mkdir(exist_ok=True)
 
     def read(self, name: str) -> bytes | None:
         """The file's bytes, `None` where there is no such file."""
@@ -85,7 +118,7 @@ class Root:
         final = Path(self.path(name))
         folder = final.parent if self.is_local else Path(tempfile.gettempdir())
         with disk_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            self._make_folder(folder)
             # What waits for its upload lies in a folder of everybody and is read by nobody else.
             path = _new_part(folder, 0o666 if self.is_local else 0o600)
         try:
@@ -144,6 +177,8 @@ class Root:
                 found = [name.rsplit("/", 1)[-1] for name in files]
         except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError as error:
+            raise StopRun(f"cannot read {self.path(folder)}: {error.strerror}") from error
         return sorted(name for name in found if not name.startswith(_PART))
 
     def walk(self, folder: str = "") -> Iterator[tuple[str, int]]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import Damaged
 from symmv_builder.records import RECORD_TYPES, Provenance, Record, Rejection
 from symmv_builder.storage.root import Root
 
@@ -96,6 +96,10 @@ class Sidecars:
         artifact, _, key = stem.rpartition(".")
         return artifact, key
 
+    def place(self, entry_id: str, artifact: str, key: str) -> str:
+        """Where a result lies, for people."""
+        return self.root.path(f"{self._folder(entry_id)}/{self.made_name(artifact, key)}")
+
     def save(self, entry_id: str, artifact: str, key: str, record: Record, by: Provenance) -> None:
         name = f"{self._folder(entry_id)}/{self.made_name(artifact, key)}"
         self.root.write(name, encode(record, by))
@@ -129,4 +133,4 @@ class Sidecars:
             yield
         except (ValueError, TypeError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
             where = self.root.path(name)
-            raise StopRun(f"{where} is damaged: delete it and build again") from error
+            raise Damaged(f"{where} is damaged: delete it and build again") from error

@@ -11,7 +11,7 @@ import numpy as np
 
 from symmv_builder import schema
 from symmv_builder.crawl.folder import find_entries
-from symmv_builder.datasets.build import Summary, build, in_processes, take_in
+from symmv_builder.datasets.build import Summary, Tell, build, in_processes, take_in
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.pipeline.keys import Plan
@@ -36,6 +36,8 @@ COLUMNS = (
 def read_facts(music: Path) -> Asset:
     if b"reject" in music.read_bytes():
         raise RejectEntry(Reason.SILENT, "it says so")
+    if b"bug" in music.read_bytes():
+        raise KeyError(music.read_text())
     return Asset(hash_file(music), MediaKind.VIDEO, music.stat().st_size, "toy", 1.0)
 
 
@@ -61,17 +63,26 @@ def no_model(slot: str, name: str) -> object:
     raise KeyError((slot, name))
 
 
-def run(root_url: str, folder: Path | None, *, ledger_url: str, workers: int = 2) -> Summary:
+def run(
+    root_url: str,
+    folder: Path | None,
+    *,
+    ledger_url: str,
+    workers: int = 2,
+    strict: bool = False,
+    tell: Tell = lambda _: None,
+    manifests_url: str = "",
+) -> Summary:
     schema.SCHEMAS["toy"] = COLUMNS  # type: ignore[index]
     try:
         root = Root(root_url)
-        store = Store(root, root, Ledger(ledger_url))
+        store = Store(root, Root(manifests_url or root_url), Ledger(ledger_url))
         if folder:
             take_in(store, find_entries(folder, "toy", pairs=False), "toy", lambda _: None)
         plan = Plan("toy", RECIPE.uses)
         effort = Effort(workers)
-        run = in_processes(plan, store, no_model, effort=effort, tell=lambda _: None)
-        return build(RECIPE, plan, store, run)
+        run = in_processes(plan, store, no_model, effort=effort, tell=tell)
+        return build(RECIPE, plan, store, run, strict=strict)
     finally:
         del schema.SCHEMAS["toy"]  # type: ignore[attr-defined]
 

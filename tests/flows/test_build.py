@@ -14,11 +14,11 @@ from standing import shards_of
 from typer.testing import CliRunner
 
 from flows import batches
-from flows.build import build
+from flows.build import build, sentence
 from flows.edge import Place
 from symmv_builder.backends import ModelHome
 from symmv_builder.cli import app
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import Bug, Reason, StopRun
 from symmv_builder.pipeline.keys import ModelIdentity, Plan
 from symmv_builder.pipeline.run import Outcome
 from symmv_builder.records import Rejection
@@ -47,6 +47,27 @@ def test_every_runner_of_this_machine_makes_the_same_bytes_and_then_nothing(
     assert (first.made, first.rejected, first.unfinished) == (10, 2, 0)
     assert shards_of(root / "toy") == plain
     assert toy_flow.toy(str(root), str(media), runner, None, 5).up_to_date
+
+
+def test_a_bug_puts_its_entry_aside_and_the_sentence_says_so_loudly(
+    tmp_path: Path, media: Path
+) -> None:
+    (media / "clip001.mp4").write_text("bug")
+    root = tmp_path / "root"
+    root.mkdir()
+    found = toy_flow.toy(str(root), str(media), "threads", None, 5)
+    assert (found.made, found.rejected, found.unfinished) == (9, 3, 0)
+    assert "THE PROGRAM IS AT FAULT in read_facts for 1 entries" in sentence(found)
+    assert "clip001: KeyError" in sentence(found)
+
+
+def test_the_same_bug_in_many_small_batches_stops_the_flow(tmp_path: Path, media: Path) -> None:
+    for path in media.iterdir():
+        path.write_text(f"bug {path.name}")
+    root = tmp_path / "root"
+    root.mkdir()
+    with pytest.raises(StopRun, match="the program is at fault"):
+        toy_flow.toy(str(root), str(media), "threads", None, 2)
 
 
 def build_both(tmp_path: Path) -> dict[str, bytes]:
@@ -112,6 +133,9 @@ def test_outcomes_cross_as_plain_data() -> None:
     result = Result("a", "notes", "transcribe", "k", "transkun", 1.5, "silent", "no sound")
     rejected = Outcome("a", (result,), Rejection("transcribe", "silent", "no sound"))  # type: ignore[arg-type]
     assert batches.from_plain(batches.to_plain(rejected)) == rejected
+    bug = Bug("KeyError", "toy.py:3 in measure", "Traceback ...", "0.1.0")
+    failed = Outcome("c", (), Rejection("measure", Reason.FAILED, "KeyError: 'a'", bug))
+    assert batches.from_plain(batches.to_plain(failed)) == failed
     waiting = Outcome("b", retry="its worker was killed")
     assert batches.from_plain(batches.to_plain(waiting)) == waiting
 

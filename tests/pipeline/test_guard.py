@@ -6,13 +6,21 @@ import time
 
 import pytest
 
-from symmv_builder.errors import Reason, RejectEntry, StopRun
+from symmv_builder.errors import Reason, RejectEntry, RetryLater, StopRun, WorkerBug
+from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.guard import Guarded
-from symmv_builder.pipeline.pool import WorkerBug
+from symmv_builder.pipeline.run import Tell
 
 
-def obey(order: str) -> str:
+def obey(order: str, tell: Tell) -> str:
     """Do as told; gives the process's number, so that a test sees which one answered."""
+    if order.startswith("load"):
+        tell(Event("load", "", detail="the model clip"))
+        if order == "load and hang":
+            time.sleep(60)
+        if order == "load and crash":
+            os._exit(7)
+        tell(Event("begin", ""))
     if order == "crash":
         os.kill(os.getpid(), signal.SIGSEGV)
     if order == "hang":
@@ -21,6 +29,8 @@ def obey(order: str) -> str:
         raise RejectEntry(Reason.SILENT, "as told")
     if order == "stop":
         raise StopRun("as told")
+    if order == "memory":
+        raise MemoryError
     if order == "bug":
         raise KeyError("as told")
     return str(os.getpid())
@@ -55,5 +65,32 @@ def test_errors_pass_as_they_are() -> None:
             guarded("reject")
         with pytest.raises(StopRun, match="as told"):
             guarded("stop")
-        with pytest.raises(WorkerBug, match="KeyError"):
+        with pytest.raises(WorkerBug, match="KeyError") as caught:
             guarded("bug")
+        assert caught.value.said == "KeyError: 'as told'"
+        assert "in obey" in caught.value.bug.place
+        with pytest.raises(RetryLater, match="out of memory"):
+            guarded("memory")
+
+
+def test_loading_a_model_has_a_patience_of_its_own() -> None:
+    with Guarded(obey, patience_s=60, loading_patience_s=4) as guarded:
+        first = guarded("load")
+        with pytest.raises(StopRun, match="loading the model clip took longer than 4 s"):
+            guarded("load and hang")
+        assert guarded("load") != first
+
+
+def test_a_process_that_dies_while_it_loads_stops_the_run() -> None:
+    with (
+        Guarded(obey, patience_s=60) as guarded,
+        pytest.raises(StopRun, match="loading the model clip ended with exit code 7"),
+    ):
+        guarded("load and crash")
+
+
+def test_a_process_that_is_halted_before_its_work_is_replaced() -> None:
+    with Guarded(obey, patience_s=60, loading_patience_s=4) as guarded:
+        halted = guarded("go")
+        os.kill(int(halted), signal.SIGSTOP)
+        assert guarded("go") != halted

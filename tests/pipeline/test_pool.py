@@ -1,12 +1,17 @@
 """Worker processes: deaths, hangs and stops, none of which may lose finished work."""
 
+import multiprocessing as mp
+import os
+import signal
+import threading
+import time
 from pathlib import Path
 
 import pytest
 import toy
 
 from symmv_builder.errors import Reason, StopRun
-from symmv_builder.pipeline.pool import Effort, WorkerBug, run_entries
+from symmv_builder.pipeline.pool import Effort, run_entries
 from symmv_builder.pipeline.run import Outcome
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.sidecars import Sidecars
@@ -67,6 +72,177 @@ def test_a_stop_ends_the_run_with_its_own_words(root: Root, tmp_path: Path) -> N
         outcomes(root, tmp_path, {"a": "stop"}, Effort(workers=1))
 
 
-def test_a_bug_is_raised_with_its_traceback(root: Root, tmp_path: Path) -> None:
-    with pytest.raises(WorkerBug, match="KeyError"):
-        outcomes(root, tmp_path, {"a": "bug"}, Effort(workers=1))
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_bug_puts_its_entry_aside_and_the_others_go_on(
+    root: Root, tmp_path: Path, workers: int
+) -> None:
+    texts = {"bad": "bug", "good": "fine", "fair": "also fine"}
+    found = outcomes(root, tmp_path, texts, Effort(workers=workers))
+    rejection = found["bad"].rejection
+    assert rejection is not None
+    assert rejection.reason is Reason.FAILED
+    assert rejection.detail.startswith("KeyError: ")
+    work = toy.work(root, tmp_path, "bad", "bug")
+    assert root.path(f"assets/{work.music_sha256[:2]}/{work.music_sha256}") in rejection.detail
+    assert rejection.bug is not None
+    assert rejection.bug.kind == "KeyError"
+    assert rejection.bug.place.startswith("pipeline/toy.py:")
+    assert rejection.bug.place.endswith(" in measure")
+    assert "Traceback (most recent call last)" in rejection.bug.traceback
+    assert all(found[name].rejection is None for name in ("good", "fair"))
+    key = toy.plan().keys(work)["measured"]
+    assert Sidecars(root, "toy").rejection("bad", "measured", key) == rejection
+
+
+def test_what_is_kept_of_a_bug_is_short_and_can_be_stored_everywhere(
+    root: Root, tmp_path: Path
+) -> None:
+    found = outcomes(root, tmp_path, {"odd": "bug", "long": "long"}, Effort(workers=1))
+    for outcome in found.values():
+        assert outcome.rejection is not None
+        assert outcome.rejection.bug is not None
+        for text in (outcome.rejection.detail, outcome.rejection.bug.traceback):
+            assert "\0" not in text
+            assert len(text.encode()) < 11_000
+        assert outcome.rejection.detail == outcome.results[-1].detail
+    assert found["long"].rejection is not None
+    assert "in measure" in found["long"].rejection.detail
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("text", ["memory", "files"])
+def test_what_the_machine_lacks_leaves_an_entry_for_another_run(
+    root: Root, tmp_path: Path, workers: int, text: str
+) -> None:
+    found = outcomes(root, tmp_path, {"big": text, "good": "fine"}, Effort(workers=workers))
+    assert found["big"].rejection is None
+    assert {"memory": "out of memory", "files": "Too many open"}[text] in found["big"].retry
+    assert not found["good"].retry
+    assert not Sidecars(root, "toy").present("big")
+
+
+def test_a_full_disk_in_a_step_stops_the_run(root: Root, tmp_path: Path) -> None:
+    with pytest.raises(StopRun, match="No space left"):
+        outcomes(root, tmp_path, {"a": "full"}, Effort(workers=1))
+
+
+def test_a_step_that_leaves_the_program_is_a_crash_and_no_bug(root: Root, tmp_path: Path) -> None:
+    found = outcomes(root, tmp_path, {"a": "exit"}, Effort(workers=1))
+    assert found["a"].rejection is not None
+    assert found["a"].rejection.reason is Reason.CRASHED
+    with pytest.raises(SystemExit):
+        outcomes(root, tmp_path, {"a": "exit again"}, Effort(workers=0))
+
+
+def run_with(
+    root: Root, folder: Path, load_model: object, effort: Effort, *, entries: int = 3
+) -> list[Outcome]:
+    works = [toy.work(root, folder, f"e{n}", "x" * (n + 1)) for n in range(entries)]
+    return list(run_entries(works, toy.plan(), root.url, load_model, effort=effort))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_model_that_cannot_be_loaded_stops_the_run(
+    root: Root, tmp_path: Path, workers: int
+) -> None:
+    with pytest.raises(StopRun, match=r"factor model two cannot be loaded: AttributeError.*toy.py"):
+        run_with(root, tmp_path, toy.load_badly, Effort(workers=workers))
+    assert not any(".rejected." in name for name in Sidecars(root, "toy").present("e0"))
+
+
+def test_a_worker_that_hangs_while_it_loads_is_replaced(
+    root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "hangs").write_text("1")
+    monkeypatch.setenv("TOY_HANGS", str(tmp_path / "hangs"))
+    found = run_with(root, tmp_path, toy.load_slowly, Effort(loading_patience_s=4))
+    assert len(found) == 3
+    assert not any(outcome.rejection or outcome.retry for outcome in found)
+
+
+def test_workers_that_hang_while_they_load_stop_the_run_and_blame_nobody(
+    root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "hangs").write_text("11")
+    monkeypatch.setenv("TOY_HANGS", str(tmp_path / "hangs"))
+    with pytest.raises(StopRun, match="loading the factor model two took longer than 4 s"):
+        run_with(root, tmp_path, toy.load_slowly, Effort(loading_patience_s=4))
+    assert not any(".rejected." in name for name in Sidecars(root, "toy").present("e0"))
+
+
+def test_workers_that_die_while_they_load_stop_the_run(root: Root, tmp_path: Path) -> None:
+    with pytest.raises(StopRun, match="loading the factor model two ended with exit code 7"):
+        run_with(root, tmp_path, toy.start_badly, Effort())
+
+
+def test_workers_that_are_all_killed_while_they_load_stop_the_run(
+    root: Root, tmp_path: Path
+) -> None:
+    with pytest.raises(StopRun, match=r"killed in loading the factor model two.*out of memory"):
+        run_with(root, tmp_path, toy.load_too_much, Effort(workers=2), entries=9)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_worker_that_is_halted_before_its_first_step_does_not_hang_the_run(
+    root: Root, tmp_path: Path, times: int
+) -> None:
+    left = threading.Semaphore(times)
+
+    def halt() -> None:
+        seen = set()
+        while left.acquire(blocking=False):
+            while not (new := {p.pid for p in mp.active_children()} - seen):
+                time.sleep(0.01)
+            [pid] = new
+            seen.add(pid)
+            os.kill(pid, signal.SIGSTOP)
+
+    thread = threading.Thread(target=halt, daemon=True)
+    thread.start()
+    effort = Effort(loading_patience_s=4)
+    if times == 1:
+        assert len(run_with(root, tmp_path, toy.load_model, effort)) == 3
+    else:
+        with pytest.raises(StopRun, match="the start of a worker took longer than 4 s"):
+            run_with(root, tmp_path, toy.load_model, effort)
+    thread.join(10)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_recording_whose_bytes_were_damaged_is_not_the_entry_s_fault(
+    root: Root, tmp_path: Path, workers: int
+) -> None:
+    works = [toy.work(root, tmp_path, "e", "fine"), toy.work(root, tmp_path, "gone", "gone")]
+    for work, text in zip(works, ("reject", None), strict=True):
+        path = Path(root.path(f"assets/{work.music_sha256[:2]}/{work.music_sha256}"))
+        path.unlink() if text is None else path.write_text(text)
+    effort = Effort(workers=workers)
+    found = {
+        outcome.entry_id: outcome
+        for outcome in run_entries(works, toy.plan(), root.url, toy.load_model, effort=effort)
+    }
+    assert "symmv verify --repair" in found["e"].retry
+    assert "recordings are gone" in found["gone"].retry
+    assert not Sidecars(root, "toy").present("e") | Sidecars(root, "toy").present("gone")
+
+
+def test_a_crash_over_damaged_bytes_is_not_the_entry_s_fault(root: Root, tmp_path: Path) -> None:
+    work = toy.work(root, tmp_path, "e", "fine")
+    path = Path(root.path(f"assets/{work.music_sha256[:2]}/{work.music_sha256}"))
+    path.write_text("segfault")
+    [found] = run_entries([work], toy.plan(), root.url, toy.load_model, effort=Effort())
+    assert "symmv verify --repair" in found.retry
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_root_that_is_gone_stops_the_run_and_is_not_made_anew(
+    root: Root, tmp_path: Path, workers: int
+) -> None:
+    works = [toy.work(root, tmp_path, f"e{n}", "fine") for n in range(4)]
+    effort = Effort(workers=workers)
+    found = run_entries(works, toy.plan(), root.url, toy.load_model, effort=effort)
+    next(found)
+    (tmp_path / "root").rename(tmp_path / "elsewhere")
+    with pytest.raises(StopRun, match=r"the data root .* is gone"):
+        list(found)
+    assert not (tmp_path / "root").exists()

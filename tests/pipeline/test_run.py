@@ -126,3 +126,91 @@ def test_a_plan_refuses_a_step_whose_input_nothing_makes() -> None:
 def test_a_step_must_declare_what_its_function_reads() -> None:
     with pytest.raises(TypeError, match="declares"):
         Step("wrong", 1, reads=("video",), run=toy.measure)
+
+
+def rejected(root: Root, entry_id: str = "a") -> list[str]:
+    return [name for name in Sidecars(root, "toy").present(entry_id) if "rejected" in name]
+
+
+def test_a_result_that_is_taken_away_under_the_run_leaves_the_entry_for_another_run(
+    root: Root, tmp_path: Path
+) -> None:
+    work = toy.work(root, tmp_path, "a", "four")
+    run_entry(work, Plan("toy", toy.plan().uses[:1]), root, toy.load_model)
+    name = f"toy/sidecars/a/measured.{toy.plan().keys(work)['measured']}.npz"
+    outcome = run_entry(work, toy.plan(), root, toy.load_model, lambda _: root.remove(name))
+    assert "measured was taken away" in outcome.retry
+    assert not rejected(root)
+
+
+def test_a_damaged_result_leaves_the_entry_for_another_run(root: Root, tmp_path: Path) -> None:
+    work = toy.work(root, tmp_path, "a", "four")
+    run_entry(work, Plan("toy", toy.plan().uses[:1]), root, toy.load_model)
+    root.write(f"toy/sidecars/a/measured.{toy.plan().keys(work)['measured']}.npz", b"PK\3\4 no")
+    outcome = run_entry(work, toy.plan(), root, toy.load_model)
+    assert "is damaged" in outcome.retry
+    assert not rejected(root)
+
+
+def test_the_step_of_a_shared_pass_that_has_a_bug_is_found(root: Root, tmp_path: Path) -> None:
+    def together(music: Path, watchers: list[str]) -> list[Screened]:
+        return [Screened(name, 1.0 / (name != "b"), 0.0) for name in watchers]
+
+    def watch(*, name: str = "x") -> str:
+        return name
+
+    uses = [
+        use(Step(f"watch_{name}", 1, ("music",), watch, together=together), name=name)
+        for name in "abc"
+    ]
+    work = toy.work(root, tmp_path, "e", "four")
+    outcome = run_entry(work, Plan("toy", tuple(uses)), root, toy.load_model)
+    assert outcome.rejection is not None
+    assert (outcome.rejection.step, outcome.rejection.reason) == ("watch_b", Reason.FAILED)
+    assert [(r.artifact, bool(r.reason)) for r in outcome.results] == [
+        ("watch_a", False),
+        ("watch_b", True),
+    ]
+
+
+def test_a_bug_over_a_result_names_the_file_of_that_result(root: Root, tmp_path: Path) -> None:
+    def fail(measured: Screened) -> Screened:
+        raise RecursionError
+
+    plan = Plan("toy", (toy.plan().uses[0], use(Step("fail", 1, ("measured",), fail))))
+    work = toy.work(root, tmp_path, "a", "four")
+    outcome = run_entry(work, plan, root, toy.load_model)
+    assert outcome.rejection is not None
+    assert outcome.rejection.detail.startswith("RecursionError (pipeline/test_run.py:")
+    assert f"sidecars/a/measured.{plan.keys(work)['measured']}.npz" in outcome.rejection.detail
+
+
+def test_an_answer_of_a_step_that_is_no_record_is_a_bug(root: Root, tmp_path: Path) -> None:
+    def answer(music: Path) -> object:
+        return {"not": "a record"}
+
+    work = toy.work(root, tmp_path, "a", "four")
+    outcome = run_entry(
+        work, Plan("toy", (use(Step("answer", 1, ("music",), answer)),)), root, toy.load_model
+    )
+    assert outcome.rejection is not None
+    assert outcome.rejection.reason is Reason.FAILED
+
+
+def test_a_listener_that_fails_is_not_the_fault_of_the_entry(root: Root, tmp_path: Path) -> None:
+    def listen(event: object) -> None:
+        raise BrokenPipeError("nobody is there")
+
+    with pytest.raises(BrokenPipeError):
+        run_entry(toy.work(root, tmp_path, "a", "four"), toy.plan(), root, toy.load_model, listen)
+    assert not rejected(root)
+
+
+def test_whoever_interrupts_a_step_is_heard(root: Root, tmp_path: Path) -> None:
+    def interrupt(music: Path) -> Screened:
+        raise KeyboardInterrupt
+
+    plan = Plan("toy", (use(Step("interrupt", 1, ("music",), interrupt)),))
+    with pytest.raises(KeyboardInterrupt):
+        run_entry(toy.work(root, tmp_path, "a", "four"), plan, root, toy.load_model)
+    assert not rejected(root)

@@ -1,5 +1,6 @@
 """A plan whose steps are trivial, so that tests see the pipeline and nothing else."""
 
+import errno
 import os
 import signal
 import time
@@ -26,8 +27,18 @@ def measure(music: Path, *, factor: int = 1) -> Screened:
         time.sleep(60)
     if "stop" in text:
         raise StopRun("the weights are gone")
+    if "memory" in text:
+        raise MemoryError("not that much")
+    if "files" in text:
+        raise OSError(errno.EMFILE, "Too many open files")
+    if "full" in text:
+        raise OSError(errno.ENOSPC, "No space left on device")
+    if "exit" in text:
+        raise SystemExit(3)
     if "bug" in text:
-        raise KeyError("a bug")
+        raise KeyError(f"a bug\0\ud800 of {text}")
+    if "long" in text:
+        raise ValueError("x" * 1_000_000)
     return Screened("size", float(len(text) * factor), 0.0)
 
 
@@ -52,6 +63,29 @@ def plan(factor: int = 1, weights: str = "a" * 64) -> Plan:
 
 def load_model(slot: str, name: str) -> float:
     return {("factor", "two"): 2.0}[slot, name]
+
+
+def load_slowly(slot: str, name: str) -> float:
+    """Hangs as often as the file that the environment names has letters left."""
+    left = Path(os.environ["TOY_HANGS"])
+    text = left.read_text()
+    if text:
+        left.write_text(text[1:])
+        time.sleep(60)
+    return load_model(slot, name)
+
+
+def load_badly(slot: str, name: str) -> float:
+    raise AttributeError(f"{slot} has no {name}")
+
+
+def load_too_much(slot: str, name: str) -> float:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
+def start_badly(slot: str, name: str) -> float:
+    os._exit(7)
 
 
 def work(root: Root, folder: Path, name: str, text: str) -> Work:

@@ -261,3 +261,28 @@ def test_parts_of_a_remote_file_are_read_by_two_readers_at_once() -> None:
 def test_parts_of_a_local_file_are_read_by_its_path(tmp_path: Path) -> None:
     with Root(str(tmp_path)).as_ranges("a/parts") as path:
         assert path == tmp_path / "a/parts"
+
+
+def test_a_root_that_was_seen_is_never_made_anew(tmp_path: Path) -> None:
+    root = Root(str(tmp_path / "data"))
+    root.write("a/b", b"one")
+    root.check()
+    root.write("new/folder/c", b"two")
+    (tmp_path / "data").rename(tmp_path / "away")
+    with pytest.raises(StopRun, match="is gone"):
+        root.check()
+    with pytest.raises(StopRun, match="is gone"):
+        root.write("a/b", b"three")
+    assert not (tmp_path / "data").exists()
+    (tmp_path / "data").mkdir()
+    with pytest.raises(StopRun, match="another folder came"):
+        root.write("a/b", b"three")
+    (tmp_path / "data").rmdir()
+    (tmp_path / "away").rename(tmp_path / "data")
+    root.check()
+    assert root.read("new/folder/c") == b"two"
+
+
+def test_a_root_in_memory_always_stands(root: Root) -> None:
+    root.write("a", b"")
+    root.check()
