@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -100,11 +101,22 @@ def _main(streams: list[S]) -> S | None:
 def time_origin_s(container: InputContainer) -> float:
     """Start in container time of what starts first, best video or best audio: our time zero."""
     starts = [
-        float(stream.start_time * stream.time_base)
+        float(stream.start_time * stream.time_base) if has_presentation_times(stream) else 0.0
         for stream in (best_video(container), best_audio(container))
         if stream is not None and stream.start_time is not None and stream.time_base is not None
     ]
     return min(starts, default=0.0)
+
+
+def has_presentation_times(stream: AudioStream | VideoStream) -> bool:
+    """Whether packets say when their pictures are shown.
+
+    Those of AVI do not: FFmpeg guesses, wrongly where B-frames change the order. There the n-th
+    picture is shown at the n-th decoding time, the first of which is zero.
+    """
+    if not isinstance(stream, VideoStream) or stream.container.format.name != "avi":
+        return True
+    return not stream.codec_context.has_b_frames
 
 
 def decoded(
@@ -118,6 +130,7 @@ def decoded(
     Every stream is demuxed, so that a container that ends early is told from one stream
     that is shorter than the others. An empty packet says that the picture before it stays:
     that picture comes again, with the packet's time. `watch` is told of every packet.
+    Pictures come in order of presentation, and their `pts` rise with it.
     """
     bound_threads(stream)
     watch = watch or Completeness(container, limits)
@@ -146,17 +159,28 @@ def _as_decoded(
     repeats: deque[int],
 ) -> Iterator[Any]:
     """What the decoder gives; times of empty packets of pictures are added to `repeats`."""
+    # Times of packets whose pictures are still to come, where those are not the packets' own.
+    waiting: list[int] = []
+    is_timed = has_presentation_times(stream)
+
+    def in_time(frames: list[Any]) -> Iterator[Any]:
+        for frame in frames:
+            if waiting:
+                frame.pts = heappop(waiting)
+            yield frame
+
     for packet in packets(container):
         watch.saw(packet)
         if packet.stream.index != stream.index:
             continue
+        at = watch.time_of(packet)
         if packet.size:
-            yield from watch.decode(packet)
-        elif isinstance(stream, VideoStream):
-            at = packet.dts if packet.pts is None else packet.pts
-            if at is not None:
-                repeats.append(at)
-    yield from watch.drain(stream)
+            if at is not None and not is_timed:
+                heappush(waiting, at)
+            yield from in_time(watch.decode(packet))
+        elif at is not None and isinstance(stream, VideoStream):
+            repeats.append(at)
+    yield from in_time(watch.drain(stream))
 
 
 def packets(container: InputContainer) -> "Iterator[Packet[Any]]":
@@ -219,10 +243,9 @@ class StreamEnd:
         self._stays = self._last_stays = self._next = 0
         self._reordered = False
 
-    def saw(self, packet: "Packet[Any]") -> None:
-        at = packet.dts if packet.pts is None else packet.pts
+    def saw(self, at: int | None, stays: int) -> None:
         at = self._next if at is None else at
-        self._last_stays = packet.duration or 0
+        self._last_stays = stays
         self._next = at + self._last_stays
         if self._latest is None or at >= self._latest:
             self._latest, self._stays = at, self._last_stays
@@ -249,6 +272,11 @@ class Completeness:
         # takes nothing off, so that nothing whole is called short.
         self._start_s = min(0.0, (container.start_time or 0) / av.time_base)
         self._gaps = "mov" in formats
+        self._untimed = {
+            stream.index
+            for stream in _decodable(container.streams.video)
+            if not has_presentation_times(stream)
+        }
         self._ends: dict[int, tuple[StreamEnd, Fraction]] = {}
         self._good = self._bad = 0
 
@@ -259,7 +287,13 @@ class Completeness:
         index = packet.stream.index
         if index not in self._ends:
             self._ends[index] = StreamEnd(gaps=self._gaps), packet.time_base
-        self._ends[index][0].saw(packet)
+        self._ends[index][0].saw(self.time_of(packet), packet.duration or 0)
+
+    def time_of(self, packet: "Packet[Any]") -> int | None:
+        """When a packet is shown, in its time base; else when it is decoded, if that is said."""
+        if packet.pts is None or packet.stream.index in self._untimed:
+            return packet.dts
+        return packet.pts
 
     def end_s(self, index: int) -> float | None:
         """End in container time of what was seen of a stream, `None` where that is nothing."""

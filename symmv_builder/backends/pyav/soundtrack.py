@@ -17,6 +17,7 @@ import numpy as np
 from av.container import InputContainer
 from av.sidedata.sidedata import Type as SideData
 from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -27,7 +28,9 @@ from symmv_builder.backends.pyav.opening import (
     Completeness,
     Limits,
     best_video,
+    bound_threads,
     check_picture_size,
+    has_presentation_times,
     opened,
     packets,
     time_origin_s,
@@ -61,7 +64,7 @@ def replace_sound(
     with opened(video, limits) as source:
         stream = _pictures_of(source, limits)
         with whole(out) as temporary, writing(temporary, "mp4") as target:
-            if survey.decoding_times is None:
+            if survey.times is None:
                 pictures = _encoded(source, stream, target, limits)
             else:
                 pictures = _copied(source, stream, target, survey)
@@ -80,14 +83,14 @@ def replace_sound(
 class _Survey:
     """What is known of a video once its packets have been read through, none decoded.
 
-    `length_s` is the end of the pictures on the file's clock, `decoding_times` a time for each of
-    their packets, in the stream's time base and the file's order, or `None` where they cannot be
-    copied; `last_stays` is how long the last picture stays, in the same unit.
+    `length_s` is the end of the pictures on the file's clock. `times` says of each of their packets
+    when it is shown and decoded, in the stream's time base and the file's order; it is `None`
+    where they cannot be copied. `last_stays` is how long the last picture stays, in the same unit.
     """
 
     origin_s: float
     length_s: float
-    decoding_times: Sequence[int] | None
+    times: Sequence[tuple[int, int]] | None
     last_stays: int
     captions: Sequence[CaptionTrack]
 
@@ -104,6 +107,10 @@ def _survey(source: InputContainer, stream: VideoStream, limits: Limits) -> _Sur
     origin_s, base = time_origin_s(source), stream.time_base or _BASE
     watch, captions = Completeness(source, limits), CaptionReader(source, origin_s)
     shown: list[int] = []
+    decoding: list[int] = []
+    decoded: list[Any] = []
+    bound_threads(stream)
+    is_timed = has_presentation_times(stream)
     is_copied = stream.codec_context.codec.canonical_name in _COPIED
     for packet in packets(source):
         watch.saw(packet)
@@ -117,19 +124,39 @@ def _survey(source: InputContainer, stream: VideoStream, limits: Limits) -> _Sur
             is_copied = False
         else:
             shown.append(packet.pts)
+            decoding.append(packet.pts if packet.dts is None else packet.dts)
+        if is_copied and not is_timed:
+            decoded.extend(frame.pts for frame in watch.decode(packet))
+    if is_copied and not is_timed:
+        decoded.extend(frame.pts for frame in watch.drain(stream))
+        shown = _in_order_of(decoded, shown, decoding)
     watch.check()
     end_s = watch.end_s(stream.index) or 0.0
     return _Survey(
         origin_s=origin_s,
         length_s=end_s - origin_s,
-        decoding_times=_decoding_times(shown) if is_copied else None,
+        times=_with_decoding_times(shown) if is_copied else None,
         last_stays=round(end_s / base) - max(shown, default=0),
         captions=captions.tracks(),
     )
 
 
-def _decoding_times(shown: Sequence[int]) -> list[int] | None:
-    """When packets are decoded whose pictures are shown at these times, as encoders choose it.
+def _in_order_of(
+    decoded: Sequence[Any], own: Sequence[int], decoding: Sequence[int]
+) -> list[int]:
+    """Presentation times of packets whose `own` times tell nothing but which packet it is.
+
+    `decoded` holds these in the order in which the pictures came out of the decoder, `decoding`
+    when the packets are decoded. Empty where not every packet gave one picture.
+    """
+    if sorted(decoded) != sorted(own):
+        return []
+    shown = dict(zip(decoded, sorted(decoding), strict=True))
+    return [shown[time] for time in own]
+
+
+def _with_decoding_times(shown: Sequence[int]) -> list[tuple[int, int]] | None:
+    """Presentation times of packets, each with the time of its decoding as encoders choose it.
 
     The n-th packet is decoded when the picture is shown that comes `delay` before the n-th in
     order of presentation, for the smallest `delay` by which no picture is shown before it is
@@ -143,7 +170,7 @@ def _decoding_times(shown: Sequence[int]) -> list[int] | None:
     place = {time: number for number, time in enumerate(order)}
     delay = max(number - place[time] for number, time in enumerate(shown))
     before = [order[0] - gap * number for number in range(delay, 0, -1)]
-    return (before + order)[: len(order)]
+    return list(zip(shown, before + order, strict=False))
 
 
 def _copied(
@@ -153,17 +180,16 @@ def _copied(
     written = target.add_stream_from_template(stream, opaque=True)
     base = stream.time_base or _BASE
     origin = round(survey.origin_s / base)
-    times = survey.decoding_times or []
+    times = survey.times or []
 
     def moved() -> Iterator[tuple[float, Any]]:
         own = (each for each in packets(source) if each.stream.index == stream.index)
-        for number, (packet, time) in enumerate(zip(own, times, strict=True), start=1):
-            packet.pts = (packet.pts or 0) - origin
-            packet.dts = time - origin
+        for number, (packet, (pts, dts)) in enumerate(zip(own, times, strict=True), start=1):
+            packet.pts, packet.dts = pts - origin, dts - origin
             if number == len(times):
                 # MP4 has gaps between decoding times alone: what follows the last one is free.
                 packet.duration = survey.last_stays
-            time_s = float(packet.pts * base)
+            time_s = float((pts - origin) * base)
             packet.stream = written
             yield time_s, packet
 
@@ -181,6 +207,7 @@ def _encoded(
     written.pix_fmt = "yuv420p"
     written.options = {"crf": "18", "preset": "fast", "x264-params": "log=-1"}
     written.codec_context.time_base = _BASE
+    written.codec_context.color_range = ColorRange.MPEG
     _keep_looks(first[0], stream, written)
 
     def made() -> Iterator[tuple[float, Any]]:
@@ -188,7 +215,9 @@ def _encoded(
         for frame, (time_s, stays_s) in chain([first], frames):
             at = max(last + 1, round(time_s / _BASE))
             last = at
-            picture = frame.reformat(written.width, written.height, "yuv420p")
+            picture = frame.reformat(
+                written.width, written.height, "yuv420p", dst_color_range=ColorRange.MPEG
+            )
             picture.pts, picture.time_base = at, _BASE
             picture.duration = max(1, round(stays_s / _BASE))
             picture.pict_type = 0
