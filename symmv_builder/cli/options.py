@@ -50,6 +50,14 @@ Workers = Annotated[
     ),
 ]
 
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Replace files of these names that other programs made. Never one that is read.",
+    ),
+]
+
 
 default_workers = pool.default_workers
 

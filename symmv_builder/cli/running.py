@@ -14,7 +14,7 @@ from rich.text import Text
 
 from symmv_builder.backends import Loader
 from symmv_builder.cli import options
-from symmv_builder.errors import RejectEntry, StopRun
+from symmv_builder.errors import Reason, RejectEntry, StopRun
 from symmv_builder.pipeline.guard import Guarded
 from symmv_builder.records import Record, to_json
 from symmv_builder.storage.root import Root
@@ -45,6 +45,7 @@ def run(
         Path | None,
         typer.Option(help="Also write each record here: JSON, and MIDI where it holds notes."),
     ] = None,
+    overwrite: options.Overwrite = False,
     patience: Annotated[
         float, typer.Option(min=0.001, help="Longest that one file may take, in seconds.")
     ] = 1800.0,
@@ -59,19 +60,25 @@ def run(
             raise StopRun("the stage title takes no --backend, --set or --out")
         run_titles(inputs)
         return
+    # Every stage with its imports: not for `symmv --help`.
+    from symmv_builder.datasets import stages
+
     loader = Loader(options.settings(None).home)
     one = functools.partial(
         run_one, stage, loader, backend, options.assignments(set_, "PARAMETER=VALUE")
     )
     failed = False
     files = [Path(text) for text in inputs]
-    for path in files:
-        if not path.is_file():
-            raise StopRun(f"{path} is not a file")
+    if not any(path.is_file() for path in files):
+        raise StopRun(f"{files[0]} is not a file")
+    if out:
+        stages.check_records(out, files, stage, overwrite=overwrite)
     with Guarded(one, patience_s=patience) as guarded:
         for path in files:
             line: dict[str, Any] = {"file": str(path), "stage": stage}
             try:
+                if not path.is_file():
+                    raise RejectEntry(Reason.UNREADABLE, f"{path} is not a file")
                 with Console(stderr=True).status(Text(f"{stage} {path}")):
                     record = guarded(path)
             except RejectEntry as error:
@@ -81,7 +88,7 @@ def run(
             else:
                 line |= to_json(record)
                 if out:
-                    _write(out, path, stage, record)
+                    stages.write_record(out, path, stage, record)
             sys.stdout.write(json.dumps(line) + "\n")
             sys.stdout.flush()
     if failed:
@@ -116,12 +123,6 @@ def run_one(
     from symmv_builder.datasets import stages
 
     return stages.run_stage(stage, path, loader, backend=backend, settings=settings)
-
-
-def _write(out: Path, path: Path, stage: str, record: Record) -> None:
-    from symmv_builder.datasets import stages
-
-    stages.write_record(out, path, stage, record)
 
 
 def export(

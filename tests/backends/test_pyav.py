@@ -356,7 +356,9 @@ def test_a_sample_that_is_no_number_is_silent_and_counted(
     streams = [Samples(each, layout=layout) for each in (samples, right)]
     pictures = [] if name.endswith("wav") else [Pictures([noise(1)] * 25, steady(25))]
     broken = read_sound(write_media(tmp_path / name, *pictures, streams[0]), rate_hz=16000)
-    whole = read_sound(write_media(tmp_path / f"whole-{name}", *pictures, streams[1]), rate_hz=16000)
+    whole = read_sound(
+        write_media(tmp_path / f"whole-{name}", *pictures, streams[1]), rate_hz=16000
+    )
     assert (broken.replaced, whole.replaced) == (1, 0)
     np.testing.assert_array_equal(broken.samples, whole.samples)
 

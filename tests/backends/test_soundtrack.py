@@ -144,14 +144,20 @@ def test_every_picture_is_kept_at_its_time_from_any_container(
     assert len(after) == 60
     assert [picture for _, picture in after] == [picture for _, picture in before]
     start_s = before[0][0]
-    np.testing.assert_allclose([t - start_s for t, _ in before], np.subtract(times, times[0]), atol=2e-3)
+    np.testing.assert_allclose(
+        [t - start_s for t, _ in before], np.subtract(times, times[0]), atol=2e-3
+    )
     # MP4 has one clock for all: that of a transport stream is finer than its timestamps.
     np.testing.assert_allclose([t for t, _ in after], [t for t, _ in before], atol=1e-3)
 
 
 @pytest.mark.parametrize(
     ("name", "codec", "form"),
-    [("v8.webm", "libvpx", "yuv420p"), ("full.avi", "mjpeg", "yuvj420p"), ("p.mov", "png", "rgb24")],
+    [
+        ("v8.webm", "libvpx", "yuv420p"),
+        ("full.avi", "mjpeg", "yuvj420p"),
+        ("p.mov", "png", "rgb24"),
+    ],
 )
 def test_pictures_that_are_encoded_again_keep_times_and_colours(
     tmp_path: Path, name: str, codec: str, form: str

@@ -22,7 +22,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from symmv_builder.backends.pyav.captions import CaptionReader, Captions, CaptionTrack
-from symmv_builder.backends.pyav.encode import Voice, whole, writing
+from symmv_builder.backends.pyav.encode import Voice, writing
 from symmv_builder.backends.pyav.opening import (
     DEFAULT_LIMITS,
     Completeness,
@@ -37,6 +37,7 @@ from symmv_builder.backends.pyav.opening import (
 )
 from symmv_builder.backends.pyav.pictures import timed
 from symmv_builder.errors import Reason, RejectEntry
+from symmv_builder.storage.outputs import replacing_file
 
 _COPIED = {"h264", "hevc", "av1", "vp9", "mpeg4"}
 _BASE = Fraction(1, 90_000)
@@ -63,7 +64,7 @@ def replace_sound(
         survey = _survey(source, _pictures_of(source, limits), limits)
     with opened(video, limits) as source:
         stream = _pictures_of(source, limits)
-        with whole(out) as temporary, writing(temporary, "mp4") as target:
+        with replacing_file(out) as temporary, writing(temporary, "mp4") as target:
             if survey.times is None:
                 pictures = _encoded(source, stream, target, limits)
             else:
@@ -141,9 +142,7 @@ def _survey(source: InputContainer, stream: VideoStream, limits: Limits) -> _Sur
     )
 
 
-def _in_order_of(
-    decoded: Sequence[Any], own: Sequence[int], decoding: Sequence[int]
-) -> list[int]:
+def _in_order_of(decoded: Sequence[Any], own: Sequence[int], decoding: Sequence[int]) -> list[int]:
     """Presentation times of packets whose `own` times tell nothing but which packet it is.
 
     `decoded` holds these in the order in which the pictures came out of the decoder, `decoding`
@@ -203,7 +202,9 @@ def _encoded(
     frames = timed(source, stream, limits)
     first = next(frames)
     written = target.add_stream("libx264", rate=stream.average_rate or stream.guessed_rate or 25)
-    written.width, written.height = (max(2, side // 2 * 2) for side in (stream.width, stream.height))
+    written.width, written.height = (
+        max(2, side // 2 * 2) for side in (stream.width, stream.height)
+    )
     written.pix_fmt = "yuv420p"
     written.options = {"crf": "18", "preset": "fast", "x264-params": "log=-1"}
     written.codec_context.time_base = _BASE
