@@ -24,6 +24,7 @@ class Pictures:
     rotation: int = 0
     aspect: Fraction | None = None
     codec: str = "libx264"
+    b_frames: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,11 @@ def _add_stream(out: Any, stream: Pictures | Samples) -> Any:
     native.pix_fmt = "yuv420p"
     native.codec_context.time_base = Fraction(1, TICKS)
     if stream.codec == "libx264":
-        native.options = {"preset": "ultrafast", "qp": "1", "bf": "0", "threads": "1"}
+        # Without adaptive choice: every group has as many B-frames as are asked for.
+        native.options = {"preset": "ultrafast", "qp": "1", "threads": "1"}
+        native.options = {**native.options, "bf": str(stream.b_frames), "b_strategy": "0"}
+    elif stream.b_frames:
+        native.max_b_frames = stream.b_frames
     if stream.aspect is not None:
         native.codec_context.sample_aspect_ratio = stream.aspect
     if stream.rotation:

@@ -82,7 +82,7 @@ class TransNetFinder:
     def size(self, width: int, height: int) -> tuple[int, int]:
         return WIDTH, HEIGHT
 
-    def see(self, picture: NDArray[np.uint8]) -> None:
+    def see(self, picture: NDArray[np.uint8], time_s: float) -> None:
         self._pictures.append(picture)
 
     def cuts(self) -> list[int]:

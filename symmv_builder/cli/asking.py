@@ -16,6 +16,7 @@ from symmv_builder.datasets import questions
 from symmv_builder.errors import StopRun
 from symmv_builder.report import tables
 from symmv_builder.storage.items import PROMOTED, Item, entry_id_of
+from symmv_builder.storage.outputs import check_outputs
 from symmv_builder.text import harmless
 
 _NUMBERS = ("made", "rejected", "seconds")
@@ -147,10 +148,17 @@ def _why_not(item: Item, *, as_json: bool) -> None:
 def print_schema(
     name: Annotated[str | None, typer.Argument(help="Which dataset; all by default.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the files below this folder.")] = None,
+    overwrite: options.Overwrite = False,
 ) -> None:
     """Print what a row holds: every column with its type, unit and meaning, as JSON."""
     names = [datasets.recipe(name).schema_name] if name else list(datasets.NAMES)
     if out:
+        changed = [
+            out / name
+            for name, text in schema.render().items()
+            if not (out / name).is_file() or (out / name).read_bytes() != text.encode()
+        ]
+        check_outputs(changed, overwrite=overwrite)
         schema.main([str(out)])
         return
     for each in names:

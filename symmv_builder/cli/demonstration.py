@@ -153,4 +153,4 @@ def _compare(
 def _draw(root: Root, made: Sequence[Entry], records: dict[str, Records], out: Path) -> None:
     for entry in made:
         _say(f"drawing {entry.entry_id}")
-        draw_entry(root, entry, records[entry.entry_id], out)
+        draw_entry(root, entry, records[entry.entry_id], out, overwrite=True)

@@ -65,7 +65,7 @@ def _compose(
     for seen in composing.rows_seen(composer, root, dataset):
         with composing.stored(root, seen) as there, Counting() as counting:
             for piece in composer.compose([there], composing.Order(), counting.tell):
-                write_piece(piece, music / run.name, video=there.path)
+                write_piece(piece, music / run.name, video=there.path, overwrite=True)
                 draw_piano_roll(
                     music / run.name / f"{piece.name}.png",
                     piece.notes,

@@ -3,8 +3,9 @@
 import math
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -14,10 +15,13 @@ import typer
 from symmv_builder.cli import options
 from symmv_builder.cli.saying import complain, say
 from symmv_builder.datasets import composing
-from symmv_builder.datasets.pieces import Piece, write_piece
+from symmv_builder.datasets.pieces import Piece, check_piece, write_piece
 from symmv_builder.errors import RejectEntry, StopRun
 from symmv_builder.report.counting import Counting
 from symmv_builder.storage.root import Root
+
+# What torch and numpy take as a seed, signed, with room for --count.
+_LAST_SEED = 2**63 - 1_000_001
 
 
 class Style(StrEnum):
@@ -57,8 +61,10 @@ def generate(
     primer: Annotated[
         str, typer.Option(help='Chords that the music begins with, as in "C Am F G".')
     ] = "",
-    seed: Annotated[int, typer.Option(min=0, help="Another seed is another piece.")] = 0,
-    count: Annotated[int, typer.Option(min=1, help="Pieces for each video.")] = 1,
+    seed: Annotated[
+        int, typer.Option(min=0, max=_LAST_SEED, help="Another seed is another piece.")
+    ] = 0,
+    count: Annotated[int, typer.Option(min=1, max=1_000_000, help="Pieces for each video.")] = 1,
     seconds: Annotated[
         float | None,
         typer.Option(
@@ -82,17 +88,20 @@ def generate(
         Path | None, typer.Option(help="An .sf2 file to play with; its first program is used.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("generated"),
+    overwrite: options.Overwrite = False,
     clip: options.Clip = None,
     root: options.Root = None,
 ) -> None:
     """Write music for videos: NAME.mid, NAME.wav, NAME.mp4 with the new sound, NAME.json.
 
-    Without a video, a model that was trained without videos writes --count pieces.
+    Without a video, a model that was trained without videos writes --count pieces. The files of
+    a piece replace those of an earlier one, but nothing that was made or changed by others.
     """
     order = composing.Order(key, primer, seed, count, seconds, temperature, pattern, style.value)
     _check(videos, from_, dataset, split, order)
-    if soundfont and not soundfont.is_file():
-        raise StopRun(f"{soundfont} is not a file")
+    _check_soundfont(soundfont)
+    place = _Place(out, [*(videos or ()), *([soundfont] if soundfont else ())], overwrite)
+    place.check({name: path for path in videos or () for name in _names(path, order)})
     settings = options.settings(root)
     composer = composing.open_composer(model, regressor, settings.home.device)
     composer.check(order)
@@ -118,16 +127,45 @@ def generate(
             raise StopRun("this model writes music for videos: give one, or --from or --split")
         if refused and not seen:
             raise typer.Exit(1)
-        paths = {order.name(each.name, n): each.path for each in seen for n in range(count)}
+        paths = {
+            order.name(each.name, number): each.path
+            for each in seen or [composing.Seen("piece", {})]
+            for number in range(count)
+        }
+        if not videos:
+            place.check(paths)
         for piece in composer.compose(seen, order, counting.tell):
             said = {"run": str(model), "untrained": composing.untrained(composer)}
             piece = replace(piece, facts=said | dict(piece.facts))
             video = paths.get(piece.name)
-            written = write_piece(piece, out, video=video, soundfont=soundfont)
+            try:
+                written = place.write(piece, video, soundfont)
+            except RejectEntry as error:
+                refuse(video or out / piece.name, error)
+                continue
             say(line_of(piece, written))
             sys.stdout.flush()
     if refused:
         raise typer.Exit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where pieces are written, and what was given that none of them may take the place of."""
+
+    folder: Path
+    read: list[Path]
+    overwrite: bool
+
+    def check(self, pieces: Mapping[str, Path | None]) -> None:
+        """`StopRun` where a piece, named with its video, may not be written."""
+        for name, video in pieces.items():
+            check_piece(name, self.folder, video=video, inputs=self.read, overwrite=self.overwrite)
+
+    def write(self, piece: Piece, video: Path | None, soundfont: Path | None) -> list[Path]:
+        return write_piece(
+            piece, self.folder, video=video, soundfont=soundfont, overwrite=self.overwrite
+        )
 
 
 def _check(
@@ -145,17 +183,27 @@ def _check(
         raise StopRun("give --from or --split, not both")
     if videos and dataset:
         raise StopRun("give videos or rows of a dataset, not both")
-    for path in videos or ():
-        if not path.is_file():
-            raise StopRun(f"{path} is not a file")
+    if videos and not any(path.is_file() for path in videos):
+        raise StopRun(f"{videos[0]} is not a file")
     if order.temperature is not None and not 0 < order.temperature < math.inf:
         raise StopRun(f"a temperature of {order.temperature} draws nothing; it is above 0")
-    names = Counter(order.name(path.stem, n) for path in videos or () for n in range(order.count))
+    names = Counter(name for path in videos or () for name in _names(path, order))
     for name, times in names.items():
         if times > 1:
             raise StopRun(
                 f"two pieces would be called {name}; write these videos' to folders of their own"
             )
+
+
+def _check_soundfont(path: Path | None) -> None:
+    if path and not path.is_file():
+        raise StopRun(f"{path} is not a file")
+
+
+def _names(video: Path, order: composing.Order) -> list[str]:
+    """What the pieces for a video in a file are called."""
+    name = composing.name_of(video)
+    return [order.name(name, number) for number in range(order.count)]
 
 
 def _say_untrained(composer: composing.Composer) -> None:

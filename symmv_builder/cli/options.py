@@ -69,6 +69,13 @@ Wait = Annotated[
         "--wait", help="Wait where another command writes this dataset, instead of ending."
     ),
 ]
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite",
+        help="Replace files of these names that other programs made. Never one that is read.",
+    ),
+]
 
 
 default_workers = pool.default_workers

@@ -56,6 +56,7 @@ def run(
         Path | None,
         typer.Option(help="Also write each record here: JSON, and MIDI where it holds notes."),
     ] = None,
+    overwrite: options.Overwrite = False,
     patience: Annotated[
         float, typer.Option(min=0.001, help="Longest that one file may take, in seconds.")
     ] = 1800.0,
@@ -73,14 +74,18 @@ def run(
             raise StopRun("the stage title takes no --backend, --set or --out")
         run_titles(inputs, strict=strict)
         return
+    # Every stage with its imports: not for `symmv --help`.
+    from symmv_builder.datasets import stages
+
     loader = Loader(options.settings(None).home)
     one = functools.partial(
         run_one, stage, loader, backend, options.assignments(set_, "PARAMETER=VALUE")
     )
     files = [Path(text) for text in inputs]
-    for path in files:
-        if not path.is_file():
-            raise StopRun(f"{path} is not a file")
+    if not any(path.is_file() for path in files):
+        raise StopRun(f"{files[0]} is not a file")
+    if out:
+        stages.check_records(out, files, stage, overwrite=overwrite)
     with Guarded(one, patience_s=patience, loading_patience_s=load_patience) as guarded:
         bad = run_files(guarded, files, stage, out, strict=strict)
     if bad:
@@ -91,9 +96,13 @@ def run_files(
     guarded: Guarded, files: list[Path], stage: str, out: Path | None, *, strict: bool
 ) -> int:
     """Print a line for each file; how many of them have no record."""
+    from symmv_builder.datasets import stages
+
     bad, failed, same = 0, 0, SameBug()
     for path in files:
         try:
+            if not path.is_file():
+                raise RejectEntry(Reason.UNREADABLE, f"{path} is not a file")
             with tables.console(stderr=True).status(tables.cell(f"{stage} {path}")):
                 record = guarded(path)
         except (RejectEntry, RetryLater, WorkerBug) as error:
@@ -108,7 +117,7 @@ def run_files(
             said = to_json(record)
             same.clear()
             if out:
-                _write(out, path, stage, record)
+                stages.write_record(out, path, stage, record)
         sys.stdout.write(json.dumps({"file": str(path), "stage": stage, **said}) + "\n")
         sys.stdout.flush()
         same.check()
@@ -165,12 +174,6 @@ def run_one(
 
     tell(Event("begin", "", stage))
     return stages.run_stage(stage, path, loader, backend=backend, settings=settings, tell=tell)
-
-
-def _write(out: Path, path: Path, stage: str, record: Record) -> None:
-    from symmv_builder.datasets import stages
-
-    stages.write_record(out, path, stage, record)
 
 
 def export(

@@ -36,6 +36,7 @@ def show(
     out: Annotated[
         Path | None, typer.Option(help="Draw its piano roll and contact sheet into this folder.")
     ] = None,
+    overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Show what was made of an entry; --out draws it, --json prints every record in full."""
@@ -53,7 +54,7 @@ def show(
     if out:
         from symmv_builder.datasets.pictures import draw_entry
 
-        for path in draw_entry(store.root, entry, records, out):
+        for path in draw_entry(store.root, entry, records, out, overwrite=overwrite):
             note(f"wrote {path}")
 
 

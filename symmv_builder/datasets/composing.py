@@ -18,7 +18,7 @@ from symmv_builder.crawl.folder import identifier
 from symmv_builder.datasets.pieces import Piece
 from symmv_builder.datasets.recipe import Recipe, with_models
 from symmv_builder.datasets.watching import columns_of_the_video, watch
-from symmv_builder.errors import RejectEntry, StopRun
+from symmv_builder.errors import Reason, RejectEntry, StopRun
 from symmv_builder.music.key import find_key
 from symmv_builder.pipeline.events import Event
 from symmv_builder.records import Chords, Key, Notes
@@ -115,12 +115,19 @@ def watch_files(
             tell(number, len(paths), f"videos watched, now {event.step}")
 
         try:
+            if not path.is_file():
+                raise RejectEntry(Reason.UNREADABLE, f"{path} is not a file")
             row = watch(path, recipe, home, count)
         except RejectEntry as error:
             refuse(path, error)
         else:
-            seen.append(Seen(identifier(path.stem), row, str(row["video_sha256"]), path))
+            seen.append(Seen(name_of(path), row, str(row["video_sha256"]), path))
     return seen
+
+
+def name_of(video: Path) -> str:
+    """What the piece for a video in a file is called: a plain name, safe as that of a file."""
+    return identifier(video.stem)
 
 
 def _as_it_learned(composer: Composer, choices: Mapping[str, str]) -> Recipe:
@@ -146,6 +153,7 @@ def rows_seen(
     """
     wanted = [column.name for column in columns_of_the_video(datasets.recipe(composer.dataset))]
     found = []
+    known = set()
     for name in [split] if split else SPLITS:
         rows = Rows(root, dataset, name, ("entry_id",), wanted)
         for number, entry_id in enumerate(_ids(rows)):
@@ -153,8 +161,11 @@ def rows_seen(
                 row = rows.row(number)
                 if "video_duration_s" not in row:
                     row["video_duration_s"] = _length_s(row)
-                found.append(Seen(entry_id, row, str(row.get("video_sha256", ""))))
-    missing = sorted(set(entries) - {each.name for each in found})
+                known.add(entry_id)
+                # Other people's rows: the name becomes that of a file.
+                sha256 = str(row.get("video_sha256", ""))
+                found.append(Seen(identifier(entry_id), row, sha256))
+    missing = sorted(set(entries) - known)
     if missing:
         raise StopRun(f"no row of {dataset} in {root.shown} is called {', '.join(missing)}")
     if not found:

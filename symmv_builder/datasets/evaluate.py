@@ -98,7 +98,7 @@ def untrained_behind(files: Iterable[Path]) -> tuple[str, ...]:
     for path in files:
         try:
             said = json.loads(path.with_suffix(".json").read_text())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             continue
         names = said.get("untrained", ()) if isinstance(said, dict) else ()
         # There a model's slot stands before its name: ``clip: untrained-512``.

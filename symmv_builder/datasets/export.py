@@ -15,6 +15,7 @@ from typing import Any
 from symmv_builder.datasets import export_muvisync, export_symmv
 from symmv_builder.errors import StopRun
 from symmv_builder.pipeline.events import Event
+from symmv_builder.storage.outputs import check_outputs
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import read_receipt, read_rows
 
@@ -100,6 +101,7 @@ def export(root: Root, dataset: str, out: Path, *, tell: Tell = lambda _: None) 
     folder = _Folder(out)
     known = _read_index(folder, layout.digits)
     numbers = _number(known, [row["entry_id"] for row in rows], layout.digits)
+    _check_new(folder, layout, numbers, known)
     folder.put(_INDEX, _index_bytes(numbers, {row["entry_id"]: row for row in rows}))
     gone = sorted(set(numbers) - {row["entry_id"] for row in rows})
     for entry_id in gone:
@@ -109,6 +111,18 @@ def export(root: Root, dataset: str, out: Path, *, tell: Tell = lambda _: None) 
     for name, data in layout.whole(slim).items():
         folder.put(name, data)
     return ExportSummary(dataset, out, len(rows), folder.written, folder.unchanged, folder.removed)
+
+
+def _check_new(
+    folder: _Folder, layout: _Layout, numbers: Mapping[str, str], known: Mapping[str, str]
+) -> None:
+    """`StopRun` where a file that is not of an earlier export stands in the place of a new one."""
+    new = [number for entry_id, number in numbers.items() if entry_id not in known]
+    names = [name.format(number) for number in new for name in layout.files]
+    # The index is the receipt of earlier exports: what it lists is ours, and so are the tables.
+    whole = [] if known else [_INDEX, *layout.whole(())]
+    places = [folder.path / name for name in (*names, *whole)]
+    check_outputs(places, advice="export into another folder")
 
 
 def _layout(root: Root, dataset: str) -> tuple[_Layout, list[str]]:

@@ -7,28 +7,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmv_builder.backends import pyav
+from symmv_builder.crawl.folder import identifier
 from symmv_builder.records import Entry, Record, Scenes
 from symmv_builder.report.contact_sheet import draw_contact_sheet
 from symmv_builder.report.piano_roll import draw_piano_roll
 from symmv_builder.storage.assets import open_asset
+from symmv_builder.storage.outputs import check_outputs
 from symmv_builder.storage.root import Root
 
 _FRAME_WIDTH = 320
 
 
-def draw_entry(root: Root, entry: Entry, records: dict[str, Record], out: Path) -> list[Path]:
+def draw_entry(
+    root: Root,
+    entry: Entry,
+    records: dict[str, Record],
+    out: Path,
+    *,
+    overwrite: bool = False,
+) -> list[Path]:
     """Write ``ENTRY.notes.png`` and ``ENTRY.frames.png`` into a folder; which were written.
 
-    A picture whose records are missing (an entry that was put aside early) is left out.
+    A picture whose records are missing (an entry that was put aside early) is left out. `StopRun`
+    where a file of that name is there, unless `overwrite`.
     """
-    out.mkdir(parents=True, exist_ok=True)
     # Records by artifact name: what an artifact is was decided by the recipe.
     known: dict[str, Any] = dict(records)
+    name = identifier(entry.entry_id)
+    score, sheet = out / f"{name}.notes.png", out / f"{name}.frames.png"
+    check_outputs([score, sheet], overwrite=overwrite)
     written = []
     if "notes" in known:
-        path = out / f"{entry.entry_id}.notes.png"
         draw_piano_roll(
-            path,
+            score,
             known["notes"],
             parts=known.get("parts"),
             beats=known.get("beats"),
@@ -36,13 +47,12 @@ def draw_entry(root: Root, entry: Entry, records: dict[str, Record], out: Path) 
             key=known.get("key"),
             title=entry.entry_id,
         )
-        written.append(path)
+        written.append(score)
     if {"scenes", "video_asset"} <= known.keys():
-        path = out / f"{entry.entry_id}.frames.png"
         with open_asset(root, known["video_asset"].sha256) as video:
             frames = scene_frames(video, known["scenes"])
         draw_contact_sheet(
-            path,
+            sheet,
             frames,
             known["scenes"].starts_s[1:].tolist(),
             title=entry.entry_id,
@@ -51,7 +61,7 @@ def draw_entry(root: Root, entry: Entry, records: dict[str, Record], out: Path) 
             emotion=known.get("emotion"),
             colour=known.get("colour"),
         )
-        written.append(path)
+        written.append(sheet)
     return written
 
 

@@ -1,7 +1,6 @@
 """A composed piece as files: MIDI, WAV, and the video that it was made for with its new sound."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,13 @@ from symmv_builder.backends import midi, tinysoundfont
 from symmv_builder.backends.pyav.encode import write_sound
 from symmv_builder.backends.pyav.soundtrack import replace_sound
 from symmv_builder.records import Notes
-from symmv_builder.storage.root import Root, disk_errors
+from symmv_builder.storage.outputs import (
+    check_outputs,
+    finish_set,
+    is_made,
+    replacing_set,
+    write_receipt,
+)
 
 RATE_HZ = 44100
 _FADE_S = 0.5
@@ -62,23 +67,51 @@ def sound_of(piece: Piece, soundfont: Path | None = None) -> NDArray[np.float32]
     return samples
 
 
+def check_piece(
+    name: str,
+    folder: Path,
+    *,
+    video: Path | None = None,
+    inputs: Iterable[Path] = (),
+    overwrite: bool = False,
+) -> None:
+    """`StopRun` where the files of a piece may not be written: see `storage.outputs`.
+
+    A set of files that a killed process had finished is put in its place first.
+    """
+    places = _places(name, folder, video)
+    read = [*inputs, *([video] if video else [])]
+    check_outputs(places, inputs=read, overwrite=True)
+    finish_set(folder, name, overwrite=overwrite)
+    check_outputs(places, overwrite=overwrite, is_ours=is_made(places[-1]))
+
+
 def write_piece(
-    piece: Piece, folder: Path, *, video: Path | None = None, soundfont: Path | None = None
+    piece: Piece,
+    folder: Path,
+    *,
+    video: Path | None = None,
+    soundfont: Path | None = None,
+    overwrite: bool = False,
 ) -> list[Path]:
     """Write ``NAME.mid``, ``NAME.wav``, ``NAME.mp4`` where there is a video, and ``NAME.json``.
 
-    Each file is whole or not there; the JSON, which says how the piece was made, comes last.
+    All of them take their places together or none does. The JSON says how the piece was made and
+    names the others with their sha256. `RejectEntry` where the video cannot be read, `StopRun`
+    where one of the files would take the place of the video or of a file that is not ours.
     """
+    check_piece(piece.name, folder, video=video, overwrite=overwrite)
     samples = sound_of(piece, soundfont)
-    with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    root = Root(str(folder))
-    root.write(f"{piece.name}.mid", midi.midi_bytes(piece.tracks, tempo_bpm=piece.tempo_bpm))
-    written = [folder / f"{piece.name}.mid", folder / f"{piece.name}.wav"]
-    write_sound(written[1], samples, RATE_HZ)
-    if video is not None:
-        written.append(folder / f"{piece.name}.mp4")
-        replace_sound(video, samples, RATE_HZ, written[-1])
-    text = json.dumps(dict(piece.facts), indent=1) + "\n"
-    root.write(f"{piece.name}.json", text.encode())
-    return [*written, folder / f"{piece.name}.json"]
+    with replacing_set(folder, piece.name, overwrite=overwrite) as staging:
+        score = midi.midi_bytes(piece.tracks, tempo_bpm=piece.tempo_bpm)
+        (staging / f"{piece.name}.mid").write_bytes(score)
+        write_sound(staging / f"{piece.name}.wav", samples, RATE_HZ)
+        if video is not None:
+            replace_sound(video, samples, RATE_HZ, staging / f"{piece.name}.mp4")
+        write_receipt(staging, piece.name, dict(piece.facts))
+    return _places(piece.name, folder, video)
+
+
+def _places(name: str, folder: Path, video: Path | None) -> list[Path]:
+    kinds = ("mid", "wav", *(("mp4",) if video is not None else ()), "json")
+    return [folder / f"{name}.{kind}" for kind in kinds]

@@ -7,7 +7,7 @@ stages. A MIDI file already holds notes and beats, so nothing has to be transcri
 import json
 import math
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -22,7 +22,7 @@ from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.run import LoadModel, Tell, load
 from symmv_builder.pipeline.step import RECORDINGS, Step
 from symmv_builder.records import Notes, Record, to_json
-from symmv_builder.storage.root import Root
+from symmv_builder.storage.outputs import check_outputs, replacing_file
 from symmv_builder.video import colour, emotion, motion, scenes, semantic
 
 # The first step of a stage is for recordings, one marked symbolic for MIDI files.
@@ -191,14 +191,34 @@ class _Maker:
         return self.run(step, model, step.defaults)
 
 
+def check_records(
+    folder: Path, sources: Sequence[Path], stage: str, *, overwrite: bool = False
+) -> None:
+    """`StopRun` where the files of `write_record` may not be written: see `storage.outputs`."""
+    seen: dict[Path, Path] = {}
+    for source in sources:
+        for path in _places(folder, source, stage):
+            if path in seen:
+                raise StopRun(
+                    f"{seen[path]} and {source} would both be written to {path}; "
+                    "give them in two calls with folders of their own"
+                )
+            seen[path] = source
+    check_outputs(seen, inputs=sources, overwrite=overwrite)
+
+
 def write_record(folder: Path, source: Path, stage: str, record: Record) -> list[Path]:
     """Write a record as ``NAME.STAGE.json``, and its notes as ``NAME.STAGE.mid``."""
-    root = Root(str(folder))
+    as_json, as_midi = _places(folder, source, stage)
+    with replacing_file(as_json) as temporary:
+        temporary.write_text(json.dumps(to_json(record)) + "\n")
+    if not isinstance(record, Notes):
+        return [as_json]
+    with replacing_file(as_midi) as temporary:
+        midi.write_notes(temporary, {"notes": record})
+    return [as_json, as_midi]
+
+
+def _places(folder: Path, source: Path, stage: str) -> tuple[Path, Path]:
     name = f"{identifier(source.stem)}.{stage}"
-    root.write(f"{name}.json", (json.dumps(to_json(record)) + "\n").encode())
-    written = [folder / f"{name}.json"]
-    if isinstance(record, Notes):
-        with root.replacing(f"{name}.mid") as temporary:
-            midi.write_notes(temporary, {"notes": record})
-        written.append(folder / f"{name}.mid")
-    return written
+    return folder / f"{name}.json", folder / f"{name}.mid"

@@ -4,11 +4,11 @@ Names come from users' files. matplotlib would read ``$...$`` in them as mathema
 leave odd control characters in the picture: `plain` and ``parse_math=False`` prevent it.
 """
 
-import os
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from symmv_builder.storage.outputs import replacing_file
 from symmv_builder.text import harmless
 
 if TYPE_CHECKING:
@@ -54,13 +54,7 @@ def bare(axes: Any) -> None:
 
 def save(figure: "Figure", path: Path, *, dpi: int = 110) -> None:
     """Write a PNG that is whole or not there; the same drawing gives the same bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with warnings.catch_warnings():
-            # A title may hold letters that the font lacks: boxes are drawn, and that is all.
-            warnings.filterwarnings("ignore", message=".*missing from.*font")
-            figure.savefig(temporary, format="png", dpi=dpi, metadata={"Software": None})
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing_file(path) as temporary, warnings.catch_warnings():
+        # A title may hold letters that the font lacks: boxes are drawn, and that is all.
+        warnings.filterwarnings("ignore", message=".*missing from.*font")
+        figure.savefig(temporary, format="png", dpi=dpi, metadata={"Software": None})

@@ -100,4 +100,4 @@ def watch_colour(*, hop_s: float = 1.0, bins: int = 64) -> _ColourWatcher:
     return _ColourWatcher(hop_s, bins)
 
 
-STEP = Step("colour", 1, ("video",), watch_colour, together=frames.watch)
+STEP = Step("colour", 2, ("video",), watch_colour, together=frames.watch)

@@ -56,4 +56,4 @@ def watch_motion(*, hop_s: float = 1.0, variant: Variant = "adjacent") -> _Motio
     return _MotionWatcher(hop_s, variant)
 
 
-STEP = Step("motion", 1, ("video",), watch_motion, together=frames.watch)
+STEP = Step("motion", 2, ("video",), watch_motion, together=frames.watch)

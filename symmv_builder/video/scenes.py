@@ -27,8 +27,8 @@ class CutFinder(Protocol):
     def size(self, width: int, height: int) -> tuple[int, int]:
         """Width and height wanted of a picture that is displayed at this size."""
 
-    def see(self, picture: NDArray[np.uint8]) -> None:
-        """Look at the next frame, uint8 ``[h, w, 3]`` in `layout`."""
+    def see(self, picture: NDArray[np.uint8], time_s: float) -> None:
+        """Look at the next frame, uint8 ``[h, w, 3]`` in `layout`, shown at `time_s`."""
 
     def cuts(self) -> list[int]:
         """Numbers of the frames with which a new shot begins, rising; never 0."""
@@ -50,7 +50,7 @@ class _SceneWatcher:
     def see(self, time_s: float, frame: Frame, previous: Frame | None) -> None:
         finder = self._finder
         width, height = finder.size(frame.width, frame.height)
-        finder.see(frame.small(width, height, finder.layout, finder.interpolation))
+        finder.see(frame.small(width, height, finder.layout, finder.interpolation), time_s)
         self._times_s.append(time_s)
 
     def finish(self, duration_s: float) -> Scenes:
@@ -69,7 +69,8 @@ def watch_scenes(
     """Shots of a video; the first starts at 0, each ends where the next starts.
 
     `threshold` and `min_scene_frames` are the detector's (PySceneDetect: ratio 3.0, 15
-    frames; TransNet V2: probability 0.5, 1 frame); `None` keeps its default.
+    frames or one second, whichever is shorter; TransNet V2: probability 0.5, 1 frame); `None`
+    keeps its default.
     """
     return _SceneWatcher(model.finder(threshold=threshold, min_scene_frames=min_scene_frames))
 
@@ -89,5 +90,5 @@ def offset_scenes(scenes: Scenes, *, hop_s: float = 1.0) -> FeatureTrack:
     return FeatureTrack("scene_offset", hop_s, values.astype(np.float32)[:, None], scenes.clock)
 
 
-STEP = Step("scenes", 1, ("video",), watch_scenes, slot="scenes", together=frames.watch)
+STEP = Step("scenes", 2, ("video",), watch_scenes, slot="scenes", together=frames.watch)
 OFFSET = Step("scene_offset", 1, ("scenes",), offset_scenes)

@@ -67,4 +67,4 @@ def watch_semantic(*, model: ImageModel, hop_s: float = 1.0) -> _SemanticWatcher
     return _SemanticWatcher(model, hop_s)
 
 
-STEP = Step("semantic", 1, ("video",), watch_semantic, slot="clip", together=frames.watch)
+STEP = Step("semantic", 2, ("video",), watch_semantic, slot="clip", together=frames.watch)

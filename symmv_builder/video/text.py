@@ -56,4 +56,4 @@ def watch_text(*, model: TextModel, hop_s: float = 5.0) -> _TextWatcher:
     return _TextWatcher(model, hop_s)
 
 
-STEP = Step("text_area", 1, ("video",), watch_text, slot="text", together=frames.watch)
+STEP = Step("text_area", 2, ("video",), watch_text, slot="text", together=frames.watch)

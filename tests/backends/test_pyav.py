@@ -297,3 +297,97 @@ def test_a_file_that_we_may_not_read_is_a_rejection(
     with pytest.raises(RejectEntry, match="Permission denied") as rejected:
         read_sound(path)
     assert rejected.value.reason is Reason.UNREADABLE
+
+
+def test_an_empty_packet_repeats_the_picture_before(tmp_path: Path) -> None:
+    import av
+
+    drawn = [noise(n // 3) for n in range(30)]
+    path = tmp_path / "repeats.nut"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25, options={"qmin": "1", "qmax": "1"})
+        stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
+        for number in range(0, 30, 3):
+            picture = av.VideoFrame.from_ndarray(drawn[number], format="rgb24")
+            picture.pts, picture.time_base = number, Fraction(1, 25)
+            container.mux(stream.encode(picture))
+            for repeat in (1, 2):
+                empty = av.Packet(0)
+                empty.stream, empty.time_base = stream, Fraction(1, 25)
+                empty.pts = empty.dts = number + repeat
+                empty.duration = 1
+                container.mux(empty)
+        container.mux(stream.encode())
+    with av.open(str(path)) as container:
+        assert sum(p.size == 0 and p.pts is not None for p in container.demux()) == 20
+    found = list(frames(path))
+    np.testing.assert_allclose([f.time_s for f in found], steady(30), atol=1e-3)
+    for frame, picture in zip(found, drawn, strict=True):
+        assert np.abs(frame.rgb().astype(int) - picture).mean() < 6
+    assert probe(path, SHA).duration_s == pytest.approx(1.2, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", ["vfr.mp4", "vfr.mov", "vfr.mkv"])
+def test_the_end_is_that_of_the_last_picture_and_not_of_a_gap_between_decoding_times(
+    tmp_path: Path, name: str
+) -> None:
+    # Long pictures between runs of short ones: MP4's decoding times put their gaps elsewhere.
+    times = np.cumsum([0.0, *(0.68 if n % 8 == 7 else 0.04 for n in range(79))]).round(2).tolist()
+    times = [*times, times[-1] + 0.04]
+    path = write_media(tmp_path / name, Pictures([noise(n) for n in range(81)], times, b_frames=3))
+    asset, found = probe(path, SHA), list(frames(path))
+    np.testing.assert_allclose([f.time_s for f in found], times, atol=1e-3)
+    assert asset.duration_s == pytest.approx(times[-1] + 0.04, abs=0.005)
+    assert found[-1].time_s + found[-1].duration_s == pytest.approx(asset.duration_s, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "value", [np.nan, np.inf, -np.inf, 3e38, -1e20], ids=["nan", "inf", "-inf", "3e38", "-1e20"]
+)
+@pytest.mark.parametrize("name", ["float.wav", "float.mkv", "float.mov"])
+@pytest.mark.parametrize("layout", ["mono", "stereo", "5.1"])
+def test_a_sample_that_is_no_number_is_silent_and_counted(
+    tmp_path: Path, name: str, layout: str, value: float
+) -> None:
+    channels = {"mono": 1, "stereo": 2, "5.1": 6}[layout]
+    samples = tone(1.0, channels=channels)
+    right = samples.copy()
+    samples[3001, 0], right[3001, 0] = value, 0.0
+    streams = [Samples(each, layout=layout) for each in (samples, right)]
+    pictures = [] if name.endswith("wav") else [Pictures([noise(1)] * 25, steady(25))]
+    broken = read_sound(write_media(tmp_path / name, *pictures, streams[0]), rate_hz=16000)
+    whole = read_sound(
+        write_media(tmp_path / f"whole-{name}", *pictures, streams[1]), rate_hz=16000
+    )
+    assert (broken.replaced, whole.replaced) == (1, 0)
+    np.testing.assert_array_equal(broken.samples, whole.samples)
+
+
+def test_sound_with_many_values_that_are_no_numbers_is_unreadable(tmp_path: Path) -> None:
+    samples = tone(1.0)
+    samples[:160] = np.nan
+    assert read_sound(write_media(tmp_path / "few.wav", Samples(samples))).replaced == 160
+    samples[:161] = np.nan
+    reason, detail = reason_of(read_sound, write_media(tmp_path / "many.wav", Samples(samples)))
+    assert reason is Reason.UNREADABLE
+    assert detail.startswith("161 of 8000 samples of the sound are no numbers")
+
+
+def test_float_sound_that_was_never_scaled_is_taken_as_it_is(tmp_path: Path) -> None:
+    path = write_media(tmp_path / "loud.wav", Samples(tone(1.0) * 32768))
+    np.testing.assert_allclose(read_sound(path).samples, tone(1.0) * 32768, rtol=1e-6)
+
+
+def test_pictures_of_an_avi_with_b_frames_are_evenly_spaced(tmp_path: Path) -> None:
+    import av
+
+    path = tmp_path / "b.avi"
+    drawn = Pictures([noise(n) for n in range(50)], steady(50), b_frames=2)
+    write_media(path, drawn, Samples(tone(2.0, 44100), 44100, codec="aac"))
+    with av.open(str(path)) as container:
+        own = [frame.pts for frame in container.decode(video=0)]
+    assert own != sorted(own)
+    found = list(frames(path))
+    np.testing.assert_allclose(np.diff([f.time_s for f in found]), 0.04, atol=1e-6)
+    for frame, picture in zip(found, drawn.frames, strict=True):
+        assert np.abs(frame.rgb().astype(int) - picture).mean() < 6

@@ -195,6 +195,62 @@ def test_pieces_of_one_name_are_refused_before_anything_is_watched(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_video_in_the_folder_that_is_written_to_stays_as_it_is(
+    desk: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    own = shutil.copy(desk / "holiday.mp4", tmp_path / "holiday.mp4")
+    before = Path(own).read_bytes()
+    for more in ("", " --overwrite"):
+        arguments = f"generate {own} --model runs/vmusprod --out {tmp_path}{more}"
+        assert call(arguments) == 2
+        last = capsys.readouterr().err.strip().splitlines()[-1]
+        assert last.startswith(f"symmv: {own} would take the place of {own}, which is read")
+        assert [path.name for path in tmp_path.iterdir()] == ["holiday.mp4"]
+        assert Path(own).read_bytes() == before
+
+
+def test_a_file_of_ones_own_is_kept_and_an_earlier_piece_is_replaced(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    arguments = f"generate --model runs/vmusprod --from song-000 --dataset symmv --out {tmp_path}"
+    (tmp_path / "song-000.wav").write_text("a recording of one's own")
+    assert call(f"{arguments} --root data") == 2
+    assert "song-000.wav is there and was not made by this" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["song-000.wav"]
+    assert call(f"{arguments} --root data --overwrite") == 0
+    first = (tmp_path / "song-000.mid").read_bytes()
+    assert call(f"{arguments} --root data --seed 9") == 0
+    assert (tmp_path / "song-000.mid").read_bytes() != first
+    assert json.loads((tmp_path / "song-000.json").read_text())["seed"] == 9
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_one_missing_file_does_not_stop_the_others(
+    desk: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    whole = (desk / "holiday.mp4").read_bytes()
+    (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 2])
+    videos = f"{tmp_path}/gone.mp4 {tmp_path}/cut.mp4 holiday.mp4"
+    assert call(f"generate {videos} --model runs/vmusprod --out {tmp_path / 'out'}") == 1
+    said = capsys.readouterr()
+    assert said.out.startswith(f"{tmp_path / 'out' / 'holiday'}: 10.0 s")
+    assert f"symmv: {tmp_path}/gone.mp4: unreadable: {tmp_path}/gone.mp4 is not a" in said.err
+    assert f"symmv: {tmp_path}/cut.mp4: unreadable: " in said.err
+    assert {path.suffix for path in (tmp_path / "out").iterdir()} == {
+        ".mid", ".wav", ".mp4", ".json",
+    }  # fmt: skip
+
+
+def test_the_largest_seed_is_a_seed(tmp_path: Path) -> None:
+    seed = 2**63 - 1_000_001
+    arguments = f"generate --model runs/vmusprod --from song-000 --dataset symmv --seed {seed}"
+    assert call(f"{arguments} --root data --count 2 --out {tmp_path}") == 0
+    other = arguments.replace("vmusprod", "amt --regressor runs/regressor")
+    other = other.replace("--dataset symmv", "--dataset muvisync")
+    assert call(f"{other} --root data --out {tmp_path / 'amt'}") == 0
+    assert json.loads((tmp_path / f"song-000-{seed + 1}.json").read_text())["seed"] == seed + 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
@@ -222,6 +278,8 @@ def test_pieces_of_one_name_are_refused_before_anything_is_watched(
         ("generate holiday.mp4 --model runs/vmusprod --temperature inf", "temperature of inf"),
         ("generate holiday.mp4 --model runs/vmusprod --pattern 3", "--style are for AMT"),
         ("generate holiday.mp4 --model runs/vmusprod --seconds 1e9", "'--seconds'"),
+        (f"generate holiday.mp4 --model runs/vmusprod --seed {10**19}", "'--seed'"),
+        ("generate nowhere.mp4 nothing.mp4 --model runs/vmusprod", "nowhere.mp4 is not a file"),
         (
             "generate --model runs/vmusprod --dataset symmv --root data --split test "
             "--soundfont holiday.mp4",

@@ -1,5 +1,6 @@
 """Scenes: known cuts, the detector's own program, and the seconds since the last cut."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,28 @@ def test_the_settings_reach_the_detector(tmp_path: Path) -> None:
     assert find(path).start_frames.tolist() == [0, 30]
     assert find(path, min_scene_frames=5).start_frames.tolist() == [0, 30, 38]
     assert find(path, threshold=1e6).start_frames.tolist() == [0]
+
+
+def test_a_shot_of_fewer_than_fifteen_frames_is_one_where_they_last_a_second(
+    tmp_path: Path,
+) -> None:
+    pictures = shots(5, 3, 4)
+    path = write_media(tmp_path / "slow.mp4", Pictures(pictures, steady(12, 1), b_frames=2))
+    found = find(path)
+    assert found.start_frames.tolist() == [0, 5, 8]
+    np.testing.assert_allclose(found.starts_s, [0.0, 5.0, 8.0], atol=1e-6)
+    assert find(path, min_scene_frames=15).start_frames.tolist() == [0]
+
+
+@pytest.mark.parametrize("rate", [15, 24, 25, 30, 60])
+def test_at_ordinary_rates_the_cuts_are_pyscenedetects(tmp_path: Path, rate: int) -> None:
+    scenedetect = pytest.importorskip("scenedetect")
+    pictures = shots(30, 15, 14, 13, 40, 8, 7, 20)
+    timed = Pictures(pictures, steady(len(pictures), rate), rate=Fraction(rate))
+    path = write_media(tmp_path / "v.mp4", timed)
+    own = scenedetect.detect(str(path), scenedetect.AdaptiveDetector(), start_in_scene=True)
+    assert find(path).start_frames.tolist() == [start.frame_num for start, _ in own]
+    assert len(own) > 3
 
 
 def test_offsets_count_seconds_since_the_first_second_of_the_scene() -> None:

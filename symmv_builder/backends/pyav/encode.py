@@ -5,7 +5,6 @@ written under a temporary name beside its place, flushed and renamed: it is whol
 there.
 """
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmv_builder.errors import StopRun
+from symmv_builder.storage.outputs import replacing_file
 
 _SOUND_BLOCK = 1024
 _AAC_BITS_A_SECOND = 128_000
@@ -37,7 +37,7 @@ def write_video(
     written, `ValueError` for no frames.
     """
     rate = Fraction(frame_rate)
-    with whole(path) as temporary, writing(temporary, "mp4") as container:
+    with replacing_file(path) as temporary, writing(temporary, "mp4") as container:
         video = container.add_stream("libx264", rate=rate)
         video.pix_fmt = "yuv420p"
         video.options = {
@@ -67,7 +67,7 @@ def write_video(
 def write_sound(path: Path, samples: NDArray[np.float32], rate_hz: int) -> None:
     """Write samples ``[n, c]`` (one or two channels, -1..1) in 16 bits: as WAV or FLAC, by name."""
     form, codec = ("wav", "pcm_s16le") if path.suffix == ".wav" else ("flac", "flac")
-    with whole(path) as temporary, writing(temporary, form) as container:
+    with replacing_file(path) as temporary, writing(temporary, form) as container:
         Voice(container, codec, "s16", samples, rate_hz).finish()
 
 
@@ -132,17 +132,3 @@ def writing(path: Path, form: str) -> Iterator[Any]:
             yield container
     except (av.error.FFmpegError, OSError) as error:
         raise StopRun(f"{path.parent} takes no {form} file: {error}") from error
-
-
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """A temporary name that becomes `path` when the block ends well, and vanishes when not."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield temporary
-        with temporary.open("rb+") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -32,8 +32,8 @@ def probe(path: Path, sha256: str, *, limits: Limits = DEFAULT_LIMITS) -> Asset:
 
     The first frame of the best video and of the best audio stream are decoded, and all
     packets are read: a file that is cut short, or of which nothing can be decoded, is
-    found here. `duration_s` is the end of the last packet of the two streams,
-    `rotation_degrees` how far the picture is turned clockwise for display.
+    found here. `duration_s` is where the later of the two streams
+    ends, `rotation_degrees` how far the picture is turned clockwise for display.
     Raises `RejectEntry`: EMPTY_FILE, NOT_MEDIA, UNREADABLE, TOO_LARGE, TOO_LONG.
     """
     with opened(path, limits) as container:
@@ -71,18 +71,19 @@ def _read_through(
         bound_threads(stream)
     first: dict[int, Any] = {}
     watch = Completeness(container, limits)
-    origin_s, end_s = time_origin_s(container), 0.0
     for packet in packets(container):
-        packet_end_s, index = watch.saw(packet), packet.stream.index
-        if index not in wanted:
-            continue
-        if packet_end_s is not None:
-            end_s = max(end_s, packet_end_s - origin_s)
-        if index not in first and (decoded := watch.decode(packet)):
+        watch.saw(packet)
+        index = packet.stream.index
+        if index in wanted and index not in first and (decoded := watch.decode(packet)):
+            first[index] = decoded[0]
+    for index, stream in wanted.items():
+        if index not in first and (decoded := watch.drain(stream)):
             first[index] = decoded[0]
     watch.check()
     video, audio = (None if s is None else first.get(s.index) for s in streams)
-    return video, audio, end_s or (container.duration or 0) / 1e6
+    ends = [end for index in wanted if (end := watch.end_s(index)) is not None]
+    end_s = max(ends, default=0.0) - time_origin_s(container)
+    return video, audio, end_s if end_s > 0 else (container.duration or 0) / 1e6
 
 
 def _video_facts(stream: VideoStream, picture: VideoFrame | None, limits: Limits) -> dict[str, Any]:

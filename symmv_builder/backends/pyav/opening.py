@@ -1,8 +1,11 @@
 """Opening an untrusted file, choosing its streams, and noticing what is missing from it."""
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
+from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -98,32 +101,95 @@ def _main(streams: list[S]) -> S | None:
 def time_origin_s(container: InputContainer) -> float:
     """Start in container time of what starts first, best video or best audio: our time zero."""
     starts = [
-        float(stream.start_time * stream.time_base)
+        float(stream.start_time * stream.time_base) if has_presentation_times(stream) else 0.0
         for stream in (best_video(container), best_audio(container))
         if stream is not None and stream.start_time is not None and stream.time_base is not None
     ]
     return min(starts, default=0.0)
 
 
+def has_presentation_times(stream: AudioStream | VideoStream) -> bool:
+    """Whether packets say when their pictures are shown.
+
+    Those of AVI do not: FFmpeg guesses, wrongly where B-frames change the order. There the n-th
+    picture is shown at the n-th decoding time, the first of which is zero.
+    """
+    if not isinstance(stream, VideoStream) or stream.container.format.name != "avi":
+        return True
+    return not stream.codec_context.has_b_frames
+
+
 def decoded(
-    container: InputContainer, stream: AudioStream | VideoStream, limits: Limits
+    container: InputContainer,
+    stream: AudioStream | VideoStream,
+    limits: Limits,
+    watch: "Completeness | None" = None,
 ) -> Iterator[Any]:
     """Frames of one stream as the decoder gives them, then a check that the file was all there.
 
     Every stream is demuxed, so that a container that ends early is told from one stream
-    that is shorter than the others.
+    that is shorter than the others. An empty packet says that the picture before it stays:
+    that picture comes again, with the packet's time. `watch` is told of every packet.
+    Pictures come in order of presentation, and their `pts` rise with it.
     """
     bound_threads(stream)
-    watch = Completeness(container, limits)
-    for packet in packets(container):
-        watch.saw(packet)
-        if packet.stream.index == stream.index:
-            yield from watch.decode(packet)
+    watch = watch or Completeness(container, limits)
+    repeats: deque[int] = deque()
+    shown: Any = None
+    for frame in _as_decoded(container, stream, watch, repeats):
+        # The decoder holds pictures back: which of them an empty packet follows is told by time.
+        while repeats and frame.pts is not None and repeats[0] < frame.pts:
+            at = repeats.popleft()
+            if shown is not None:
+                shown.pts = at
+                yield shown
+        shown = frame
+        yield frame
+    if shown is not None:
+        for at in repeats:
+            shown.pts = at
+            yield shown
     watch.check()
 
 
+def _as_decoded(
+    container: InputContainer,
+    stream: AudioStream | VideoStream,
+    watch: "Completeness",
+    repeats: deque[int],
+) -> Iterator[Any]:
+    """What the decoder gives; times of empty packets of pictures are added to `repeats`."""
+    # Times of packets whose pictures are still to come, where those are not the packets' own.
+    waiting: list[int] = []
+    is_timed = has_presentation_times(stream)
+
+    def in_time(frames: list[Any]) -> Iterator[Any]:
+        for frame in frames:
+            if waiting:
+                frame.pts = heappop(waiting)
+            yield frame
+
+    for packet in packets(container):
+        watch.saw(packet)
+        if packet.stream.index != stream.index:
+            continue
+        at = watch.time_of(packet)
+        if packet.size:
+            if at is not None and not is_timed:
+                heappush(waiting, at)
+            yield from in_time(watch.decode(packet))
+        elif at is not None and isinstance(stream, VideoStream):
+            repeats.append(at)
+    yield from in_time(watch.drain(stream))
+
+
 def packets(container: InputContainer) -> "Iterator[Packet[Any]]":
-    """Packets of every stream, in the order of the file."""
+    """Packets of every stream, in the order of the file.
+
+    PyAV ends each stream with a packet that holds neither bytes nor a time, which tells its
+    decoder to finish; here `Completeness.drain` does that. An empty packet of the file itself
+    must not reach a decoder: it would be taken for that end.
+    """
     demuxed = container.demux()
     while True:
         try:
@@ -134,7 +200,8 @@ def packets(container: InputContainer) -> "Iterator[Packet[Any]]":
             # PyAV knows the streams that were there when the file was opened, no others.
             detail = "the file begins a new stream in the middle"
             raise RejectEntry(Reason.UNREADABLE, detail) from error
-        yield packet
+        if packet.size or packet.pts is not None or packet.dts is not None:
+            yield packet
 
 
 def bound_threads(stream: AudioStream | VideoStream) -> None:
@@ -161,42 +228,107 @@ def check_picture_size(stream: VideoStream, limits: Limits) -> None:
         raise RejectEntry(Reason.UNREADABLE, f"the file shows no picture size: {limit}")
 
 
+class StreamEnd:
+    """Where a stream ends, by the times of its packets and in its own time base.
+
+    The end is that of what is shown last, not the greatest sum of a time and a duration: MP4
+    holds no durations of pictures but gaps between decoding times (`gaps`), which belong to
+    other pictures once B-frames have changed the order. There the packet that is decoded last
+    says how long the last picture stays. A packet without a time follows the one before it.
+    """
+
+    def __init__(self, *, gaps: bool) -> None:
+        self._gaps = gaps
+        self._latest: int | None = None
+        self._stays = self._last_stays = self._next = 0
+        self._reordered = False
+
+    def saw(self, at: int | None, stays: int) -> None:
+        at = self._next if at is None else at
+        self._last_stays = stays
+        self._next = at + self._last_stays
+        if self._latest is None or at >= self._latest:
+            self._latest, self._stays = at, self._last_stays
+        else:
+            self._reordered = True
+
+    @property
+    def end(self) -> int | None:
+        """End of the last packet in presentation order, `None` before the first."""
+        if self._latest is None:
+            return None
+        is_gap = self._gaps and self._reordered
+        return self._latest + (self._last_stays if is_gap else self._stays)
+
+
 class Completeness:
     """Compares what a container promises with what its packets hold."""
 
     def __init__(self, container: InputContainer, limits: Limits) -> None:
         self._limits = limits
-        stated = STATED & set(container.format.name.split(","))
-        self._stated_s = (container.duration or 0) / av.time_base if stated else 0.0
+        formats = set(container.format.name.split(","))
+        self._stated_s = (container.duration or 0) / av.time_base if STATED & formats else 0.0
         # Some containers count their length from zero, some from their start: a late start
         # takes nothing off, so that nothing whole is called short.
         self._start_s = min(0.0, (container.start_time or 0) / av.time_base)
-        self._end_s = 0.0
+        self._gaps = "mov" in formats
+        self._untimed = {
+            stream.index
+            for stream in _decodable(container.streams.video)
+            if not has_presentation_times(stream)
+        }
+        self._ends: dict[int, tuple[StreamEnd, Fraction]] = {}
         self._good = self._bad = 0
 
-    def saw(self, packet: "Packet[Any]") -> float | None:
-        """End of the packet in container time, where it has one."""
-        if packet.pts is None or packet.time_base is None:
+    def saw(self, packet: "Packet[Any]") -> None:
+        """Take note of when a packet ends; one that an edit list cuts off is not shown."""
+        if packet.time_base is None or packet.is_discard:
+            return
+        index = packet.stream.index
+        if index not in self._ends:
+            self._ends[index] = StreamEnd(gaps=self._gaps), packet.time_base
+        self._ends[index][0].saw(self.time_of(packet), packet.duration or 0)
+
+    def time_of(self, packet: "Packet[Any]") -> int | None:
+        """When a packet is shown, in its time base; else when it is decoded, if that is said."""
+        if packet.pts is None or packet.stream.index in self._untimed:
+            return packet.dts
+        return packet.pts
+
+    def end_s(self, index: int) -> float | None:
+        """End in container time of what was seen of a stream, `None` where that is nothing."""
+        if index not in self._ends:
             return None
-        end_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
-        self._end_s = max(self._end_s, end_s - self._start_s)
-        return end_s
+        end, base = self._ends[index]
+        return None if end.end is None else float(end.end * base)
 
     def decode(self, packet: "Packet[Any]") -> list[Any]:
         """Frames of a packet; a broken one gives none and is counted."""
+        return self._counted(packet.decode) if packet.size else []
+
+    def drain(self, stream: AudioStream | VideoStream) -> list[Any]:
+        """Frames that a decoder still holds when its stream has ended."""
+        # A packet of nothing, and not `None`: frames have the time base of their packet.
+        end: Packet[Any] = Packet()
+        end.stream, end.time_base = stream, stream.time_base or Fraction(1)
+        return self._counted(end.decode)
+
+    def _counted(self, decode: Callable[[], Any]) -> list[Any]:
         try:
-            frames = packet.decode()
+            frames = list(decode())
         except av.error.InvalidDataError:
             self._bad += 1
             return []
         self._good += 1
-        return list(frames)
+        return frames
 
     def check(self) -> None:
         """Raise `RejectEntry` UNREADABLE for a file that is cut short or mostly broken."""
-        missing_s = self._stated_s - self._end_s
+        ends = [end for index in self._ends if (end := self.end_s(index)) is not None]
+        end_s = max(ends, default=0.0) - self._start_s
+        missing_s = self._stated_s - end_s
         if missing_s > max(0.5, (1 - self._limits.min_share) * self._stated_s):
-            states = f"states {self._stated_s:.1f} s but ends after {self._end_s:.1f} s"
+            states = f"states {self._stated_s:.1f} s but ends after {end_s:.1f} s"
             raise RejectEntry(Reason.UNREADABLE, f"the file {states}: it is cut short")
         if self._bad > max(1.0, self._limits.max_bad_share * (self._good + self._bad)):
             broken = f"{self._bad} of {self._good + self._bad} packets cannot be decoded"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
+from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from symmv_builder.backends.pyav.opening import (
     DEFAULT_LIMITS,
+    Completeness,
     Limits,
     best_video,
     check_picture_size,
@@ -33,8 +35,8 @@ Scalers: TypeAlias = dict[Form, VideoReformatter]
 class Frame:
     """One decoded picture and its time; `width` and `height` are as displayed.
 
-    `duration_s` is how long the file says that it stays, `index` its number in
-    presentation order.
+    `duration_s` is how long it stays: until the next picture, or the end of the stream.
+    `index` is its number in presentation order.
     """
 
     __slots__ = (
@@ -99,19 +101,39 @@ def frames(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[Frame]:
         if stream is None:
             raise RejectEntry(Reason.NO_VIDEO, "the file has no video stream that can be decoded")
         check_picture_size(stream, limits)
-        origin_s, gap_s = time_origin_s(container), 1.0 / frame_rate_hz(stream)
         size: tuple[int, int] | None = None
-        last: Frame | None = None
         scalers: Scalers = {}
-        for index, native in enumerate(decoded(container, stream, limits)):
+        for index, (native, timing) in enumerate(timed(container, stream, limits)):
             size = size or displayed_size(native, stream, limits)
-            timing = _timing(native, origin_s, gap_s, last)
-            if sum(timing) > limits.max_duration_s:
-                raise too_long(sum(timing), limits)
-            last = Frame(native, index, timing, size, scalers)
-            yield last
-        if last is None:
-            raise RejectEntry(Reason.UNREADABLE, "no picture of the file can be decoded")
+            yield Frame(native, index, timing, size, scalers)
+
+
+def timed(
+    container: InputContainer, stream: VideoStream, limits: Limits
+) -> Iterator[tuple[VideoFrame, tuple[float, float]]]:
+    """Pictures in presentation order, each with its time and how long it stays, in seconds.
+
+    Times are those of `frames`. Each picture stays until the next one, the last until its
+    stream ends. Raises `RejectEntry` as `frames` does.
+    """
+    origin_s, gap_s = time_origin_s(container), 1.0 / frame_rate_hz(stream)
+    watch = Completeness(container, limits)
+    shown: tuple[VideoFrame, float] | None = None
+    for native in decoded(container, stream, limits, watch):
+        time_s = _time_s(native, origin_s, gap_s, None if shown is None else shown[1])
+        if time_s > limits.max_duration_s:
+            raise too_long(time_s, limits)
+        if shown is not None:
+            yield shown[0], (shown[1], time_s - shown[1])
+        shown = native, time_s
+    if shown is None:
+        raise RejectEntry(Reason.UNREADABLE, "no picture of the file can be decoded")
+    native, time_s = shown
+    end_s = (watch.end_s(stream.index) or 0.0) - origin_s
+    stays_s = end_s - time_s if end_s > time_s else gap_s
+    if time_s + stays_s > limits.max_duration_s:
+        raise too_long(time_s + stays_s, limits)
+    yield native, (time_s, stays_s)
 
 
 def frame_rate_hz(stream: VideoStream) -> float:
@@ -133,13 +155,8 @@ def displayed_size(native: VideoFrame, stream: VideoStream, limits: Limits) -> t
     return (down, across) if quarter_turns(native) % 2 else (across, down)
 
 
-def _timing(
-    native: VideoFrame, origin_s: float, gap_s: float, last: Frame | None
-) -> tuple[float, float]:
-    base = native.time_base
-    duration_s = float(native.duration * base) if native.duration and base else gap_s
-    if native.pts is None or base is None:
-        time_s = 0.0 if last is None else last.time_s + gap_s
-    else:
-        time_s = float(native.pts * base) - origin_s
-    return (time_s if last is None else max(time_s, last.time_s)), duration_s
+def _time_s(native: VideoFrame, origin_s: float, gap_s: float, last_s: float | None) -> float:
+    if native.pts is None or native.time_base is None:
+        return 0.0 if last_s is None else last_s + gap_s
+    time_s = float(native.pts * native.time_base) - origin_s
+    return time_s if last_s is None else max(time_s, last_s)

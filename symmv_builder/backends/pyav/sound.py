@@ -1,7 +1,16 @@
-"""Sound out of a file, placed by its timestamps on the file's clock."""
+"""Sound out of a file, placed by its timestamps on the file's clock.
+
+Float sound may hold values that are no sound: NaN, infinities, numbers beyond the range of
+every sample format. One of them spoils a whole transform, and most tools raise errors of
+their own on it, so they are dealt with here, where every stage gets its sound. Sound with a
+few of them is used, each replaced by silence: a click of one sample is no more than a scratch
+on a record, and a lost packet costs more. Where they are more than `Limits.max_bad_share`,
+the share that also bounds packets that cannot be decoded, the recording is UNREADABLE.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soxr
@@ -21,15 +30,23 @@ from symmv_builder.backends.pyav.opening import (
 from symmv_builder.errors import Reason, RejectEntry
 
 GAP_S = 0.05
+# The largest value of any integer format: floats that were never scaled to 1.0 pass, and no
+# sum of squares overflows.
+LARGEST = 2.0**31
 UNNAMED_LAYOUTS = {3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sound:
-    """Samples float32 ``[n, channels]``, full scale 1.0; sample 0 is time zero of the file."""
+    """Samples float32 ``[n, channels]``, full scale 1.0; sample 0 is time zero of the file.
+
+    All are finite. `replaced` is how many of the file were not, or were beyond every format,
+    and are silent here.
+    """
 
     samples: NDArray[np.float32]
     rate_hz: int
+    replaced: int = 0
 
     @property
     def duration_s(self) -> float:
@@ -60,7 +77,7 @@ def read_sound(
     if rate_hz is not None and rate_hz != rate:
         samples = soxr.resample(samples, rate, rate_hz, quality="HQ").astype(np.float32, copy=False)
         rate = rate_hz
-    return Sound(np.ascontiguousarray(samples), rate)
+    return Sound(np.ascontiguousarray(samples), rate, placed.replaced)
 
 
 class _Placed:
@@ -72,6 +89,7 @@ class _Placed:
         self._resampler: AudioResampler | None = None
         self._form: tuple[str, str, int] | None = None
         self._rate = self._channels = self._length = 0
+        self._decoded = self.replaced = 0
 
     def add(self, frame: AudioFrame) -> None:
         channels = frame.layout.nb_channels
@@ -85,14 +103,31 @@ class _Placed:
         if form != self._form:
             self._flush()
             self._form, self._resampler = form, self._make_resampler(channels)
-        self._append(_named_layout(frame))
+        # Before the resampler, which would spread a NaN over its neighbours.
+        self._append(_named_layout(self._without_wild_values(frame)))
 
     def finish(self) -> tuple[NDArray[np.float32], int]:
         """Samples ``[n, channels]`` and their rate."""
         self._flush()
         if not self._length:
             raise RejectEntry(Reason.UNREADABLE, "no audio of the file can be decoded")
+        if self.replaced > self._limits.max_bad_share * self._decoded:
+            found = f"{self.replaced} of {self._decoded} samples of the sound"
+            detail = f"{found} are no numbers: NaN, infinite or beyond every sample format"
+            raise RejectEntry(Reason.UNREADABLE, detail)
         return np.concatenate(self._chunks, axis=1).T, self._rate
+
+    def _without_wild_values(self, frame: AudioFrame) -> AudioFrame:
+        self._decoded += frame.samples * frame.layout.nb_channels
+        if not frame.format.name.startswith(("flt", "dbl")):
+            return frame
+        values = frame.to_ndarray()
+        # Written so that NaN, which compares as false, counts as wild.
+        tame = np.abs(values) <= LARGEST
+        if tame.all():
+            return frame
+        self.replaced += int(values.size - np.count_nonzero(tame))
+        return _like(frame, np.where(tame, values, 0).astype(values.dtype))
 
     def _make_resampler(self, channels: int) -> AudioResampler:
         # swresample scales its downmix matrix against clipping for integers only.
@@ -136,8 +171,13 @@ def _named_layout(frame: AudioFrame) -> AudioFrame:
     channels = frame.layout.nb_channels
     if channels <= 2 or not frame.layout.name.endswith("channels"):
         return frame
-    named = AudioFrame.from_ndarray(
-        frame.to_ndarray(), format=frame.format.name, layout=UNNAMED_LAYOUTS.get(channels, "7.1")
+    return _like(frame, frame.to_ndarray(), layout=UNNAMED_LAYOUTS.get(channels, "7.1"))
+
+
+def _like(frame: AudioFrame, values: NDArray[Any], layout: str | None = None) -> AudioFrame:
+    """A frame of other values; its time is not taken along, since it is placed already."""
+    made = AudioFrame.from_ndarray(
+        values, format=frame.format.name, layout=layout or frame.layout.name
     )
-    named.sample_rate = frame.sample_rate
-    return named
+    made.sample_rate = frame.sample_rate
+    return made

@@ -1,35 +1,48 @@
 """A video with another sound: the pictures as they are, the sound in place of the old one.
 
-The pictures are copied without being decoded where the file is MP4 or Matroska and their codec
-is one that players expect in an MP4; anything else is encoded again as H.264. Other streams
-(the old sound, subtitles, attachments) are left behind, and so is what the file says of itself.
+The pictures are copied without being decoded where their codec is one that players expect in an
+MP4 and the file says when each of them is shown; anything else is encoded again as H.264. How far
+the picture is turned, chapters and subtitles of text are kept. Other streams (the old sound,
+subtitles that are pictures, attachments) are left behind, and so is what the file says of itself.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from av.container import InputContainer
+from av.sidedata.sidedata import Type as SideData
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from symmv_builder.backends.pyav.encode import Voice, whole, writing
+from symmv_builder.backends.pyav.captions import CaptionReader, Captions, CaptionTrack
+from symmv_builder.backends.pyav.encode import Voice, writing
 from symmv_builder.backends.pyav.opening import (
     DEFAULT_LIMITS,
+    Completeness,
     Limits,
     best_video,
+    bound_threads,
     check_picture_size,
-    decoded,
+    has_presentation_times,
     opened,
     packets,
     time_origin_s,
 )
+from symmv_builder.backends.pyav.pictures import timed
 from symmv_builder.errors import Reason, RejectEntry
+from symmv_builder.storage.outputs import replacing_file
 
 _COPIED = {"h264", "hevc", "av1", "vp9", "mpeg4"}
-_FROM = {"mov", "matroska"}
+_BASE = Fraction(1, 90_000)
+# Sound that is cut off fades out within this time, so that it does not click.
+_FADE_S = 0.05
 
 
 def replace_sound(
@@ -42,44 +55,140 @@ def replace_sound(
 ) -> None:
     """Write `video` with `samples` ``[n, c]`` as its only sound to an MP4 file.
 
-    Sample 0 sounds at time zero of the file, which is where features count from. `RejectEntry`
-    where the video cannot be read or has no pictures, `StopRun` where nothing can be written.
+    Sample 0 sounds at time zero of the file, which is where features count from. The sound lasts
+    as long as the pictures: a longer one is cut there, a shorter one is followed by silence.
+    `RejectEntry` where the video cannot be read or has no pictures, `StopRun` where nothing can
+    be written.
     """
     with opened(video, limits) as source:
-        stream = best_video(source)
-        if stream is None:
-            raise RejectEntry(Reason.NO_VIDEO, "the file has no video stream that can be decoded")
-        check_picture_size(stream, limits)
-        with whole(out) as temporary, writing(temporary, "mp4") as target:
-            is_copied = stream.codec_context.name in _COPIED and bool(
-                _FROM & set(source.format.name.split(","))
-            )
-            if is_copied:
-                pictures = _copied(source, stream, target)
-            else:
+        survey = _survey(source, _pictures_of(source, limits), limits)
+    with opened(video, limits) as source:
+        stream = _pictures_of(source, limits)
+        with replacing_file(out) as temporary, writing(temporary, "mp4") as target:
+            if survey.times is None:
                 pictures = _encoded(source, stream, target, limits)
-            voice = Voice(target, "aac", "fltp", samples, rate_hz)
+            else:
+                pictures = _copied(source, stream, target, survey)
+            voice = Voice(target, "aac", "fltp", _fitted(samples, rate_hz, survey), rate_hz)
+            captions = Captions(target, survey.captions, survey.length_s)
+            target.set_chapters(_chapters(source, survey))
             for time_s, packet in pictures:
+                captions.write_until(time_s)
                 target.mux(packet)
                 voice.write_until(time_s)
+            captions.finish()
             voice.finish()
 
 
+@dataclass(frozen=True, slots=True)
+class _Survey:
+    """What is known of a video once its packets have been read through, none decoded.
+
+    `length_s` is the end of the pictures on the file's clock. `times` says of each of their packets
+    when it is shown and decoded, in the stream's time base and the file's order; it is `None`
+    where they cannot be copied. `last_stays` is how long the last picture stays, in the same unit.
+    """
+
+    origin_s: float
+    length_s: float
+    times: Sequence[tuple[int, int]] | None
+    last_stays: int
+    captions: Sequence[CaptionTrack]
+
+
+def _pictures_of(source: InputContainer, limits: Limits) -> VideoStream:
+    stream = best_video(source)
+    if stream is None:
+        raise RejectEntry(Reason.NO_VIDEO, "the file has no video stream that can be decoded")
+    check_picture_size(stream, limits)
+    return stream
+
+
+def _survey(source: InputContainer, stream: VideoStream, limits: Limits) -> _Survey:
+    origin_s, base = time_origin_s(source), stream.time_base or _BASE
+    watch, captions = Completeness(source, limits), CaptionReader(source, origin_s)
+    shown: list[int] = []
+    decoding: list[int] = []
+    decoded: list[Any] = []
+    bound_threads(stream)
+    is_timed = has_presentation_times(stream)
+    is_copied = stream.codec_context.codec.canonical_name in _COPIED
+    for packet in packets(source):
+        watch.saw(packet)
+        captions.saw(packet)
+        if packet.stream.index != stream.index:
+            continue
+        if packet.pts is None or not packet.size or not (shown or packet.is_keyframe):
+            is_copied = False
+        elif packet.is_discard and float(packet.pts * base) >= origin_s:
+            # An edit list that leaves pictures out at the end: a copy would show them.
+            is_copied = False
+        else:
+            shown.append(packet.pts)
+            decoding.append(packet.pts if packet.dts is None else packet.dts)
+        if is_copied and not is_timed:
+            decoded.extend(frame.pts for frame in watch.decode(packet))
+    if is_copied and not is_timed:
+        decoded.extend(frame.pts for frame in watch.drain(stream))
+        shown = _in_order_of(decoded, shown, decoding)
+    watch.check()
+    end_s = watch.end_s(stream.index) or 0.0
+    return _Survey(
+        origin_s=origin_s,
+        length_s=end_s - origin_s,
+        times=_with_decoding_times(shown) if is_copied else None,
+        last_stays=round(end_s / base) - max(shown, default=0),
+        captions=captions.tracks(),
+    )
+
+
+def _in_order_of(decoded: Sequence[Any], own: Sequence[int], decoding: Sequence[int]) -> list[int]:
+    """Presentation times of packets whose `own` times tell nothing but which packet it is.
+
+    `decoded` holds these in the order in which the pictures came out of the decoder, `decoding`
+    when the packets are decoded. Empty where not every packet gave one picture.
+    """
+    if sorted(decoded) != sorted(own):
+        return []
+    shown = dict(zip(decoded, sorted(decoding), strict=True))
+    return [shown[time] for time in own]
+
+
+def _with_decoding_times(shown: Sequence[int]) -> list[tuple[int, int]] | None:
+    """Presentation times of packets, each with the time of its decoding as encoders choose it.
+
+    The n-th packet is decoded when the picture is shown that comes `delay` before the n-th in
+    order of presentation, for the smallest `delay` by which no picture is shown before it is
+    decoded. Containers may say nothing of it (Matroska) or not of the first packets. `None`
+    where two pictures are shown at once.
+    """
+    order = sorted(shown)
+    gap = min((later - earlier for earlier, later in pairwise(order)), default=1)
+    if not order or gap < 1:
+        return None
+    place = {time: number for number, time in enumerate(order)}
+    delay = max(number - place[time] for number, time in enumerate(shown))
+    before = [order[0] - gap * number for number in range(delay, 0, -1)]
+    return list(zip(shown, before + order, strict=False))
+
+
 def _copied(
-    source: InputContainer, stream: VideoStream, target: Any
+    source: InputContainer, stream: VideoStream, target: Any, survey: _Survey
 ) -> Iterator[tuple[float, Any]]:
     """Packets of the pictures on the new file's clock, each with its time in seconds."""
-    written = target.add_stream_from_template(stream)
-    base = stream.time_base or Fraction(1, 90_000)
-    origin = round(time_origin_s(source) / base)
+    written = target.add_stream_from_template(stream, opaque=True)
+    base = stream.time_base or _BASE
+    origin = round(survey.origin_s / base)
+    times = survey.times or []
 
     def moved() -> Iterator[tuple[float, Any]]:
-        for packet in packets(source):
-            if packet.stream.index != stream.index or packet.dts is None or packet.pts is None:
-                continue
-            packet.pts -= origin
-            packet.dts -= origin
-            time_s = float(packet.pts * base)
+        own = (each for each in packets(source) if each.stream.index == stream.index)
+        for number, (packet, (pts, dts)) in enumerate(zip(own, times, strict=True), start=1):
+            packet.pts, packet.dts = pts - origin, dts - origin
+            if number == len(times):
+                # MP4 has gaps between decoding times alone: what follows the last one is free.
+                packet.duration = survey.last_stays
+            time_s = float((pts - origin) * base)
             packet.stream = written
             yield time_s, packet
 
@@ -90,26 +199,69 @@ def _encoded(
     source: InputContainer, stream: VideoStream, target: Any, limits: Limits
 ) -> Iterator[tuple[float, Any]]:
     """The pictures as H.264, at even sizes as 4:2:0 asks for, each with its time in seconds."""
-    rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-    written = target.add_stream("libx264", rate=rate)
-    written.width, written.height = stream.width // 2 * 2, stream.height // 2 * 2
+    frames = timed(source, stream, limits)
+    first = next(frames)
+    written = target.add_stream("libx264", rate=stream.average_rate or stream.guessed_rate or 25)
+    written.width, written.height = (
+        max(2, side // 2 * 2) for side in (stream.width, stream.height)
+    )
     written.pix_fmt = "yuv420p"
-    written.options = {"crf": "20", "preset": "fast", "x264-params": "log=-1"}
-    base = Fraction(1, 90_000)
-    written.codec_context.time_base = base
-    origin_s = time_origin_s(source)
+    written.options = {"crf": "18", "preset": "fast", "x264-params": "log=-1"}
+    written.codec_context.time_base = _BASE
+    written.codec_context.color_range = ColorRange.MPEG
+    _keep_looks(first[0], stream, written)
 
     def made() -> Iterator[tuple[float, Any]]:
         last = -1
-        for frame in decoded(source, stream, limits):
-            at = max(last + 1, round((frame.time - origin_s) / base))
+        for frame, (time_s, stays_s) in chain([first], frames):
+            at = max(last + 1, round(time_s / _BASE))
             last = at
-            picture = frame.reformat(written.width, written.height, "yuv420p")
-            picture.pts, picture.time_base = at, base
+            picture = frame.reformat(
+                written.width, written.height, "yuv420p", dst_color_range=ColorRange.MPEG
+            )
+            picture.pts, picture.time_base = at, _BASE
+            picture.duration = max(1, round(stays_s / _BASE))
             picture.pict_type = 0
             for packet in written.encode(picture):
-                yield float(at * base), packet
+                yield float(at * _BASE), packet
         for packet in written.encode():
-            yield float(last * base), packet
+            yield float(last * _BASE), packet
 
     return made()
+
+
+def _keep_looks(frame: VideoFrame, stream: VideoStream, written: Any) -> None:
+    """The shape of pixels, their colours and how the picture is turned, as the source has them."""
+    if stream.sample_aspect_ratio:
+        written.codec_context.sample_aspect_ratio = stream.sample_aspect_ratio
+    if frame.format.name.startswith("yuv"):
+        for name in ("color_primaries", "color_trc", "colorspace"):
+            setattr(written.codec_context, name, getattr(stream.codec_context, name))
+    turned = frame.side_data.get(SideData.DISPLAYMATRIX)
+    if turned is not None:
+        written.set_display_matrix(np.frombuffer(bytes(turned), np.int32).tolist())
+
+
+def _fitted(samples: NDArray[np.float32], rate_hz: int, survey: _Survey) -> NDArray[np.float32]:
+    """Samples ``[n, c]`` for as long as there are pictures."""
+    length = round(survey.length_s * rate_hz)
+    if length <= 0 or length == len(samples):
+        return samples
+    fitted = np.zeros((length, samples.shape[1]), dtype=np.float32)
+    fitted[: len(samples)] = samples[:length]
+    if length < len(samples):
+        fade = min(length, round(_FADE_S * rate_hz))
+        fitted[length - fade :] *= np.linspace(1.0, 0.0, fade, dtype=np.float32)[:, None]
+    return fitted
+
+
+def _chapters(source: InputContainer, survey: _Survey) -> list[Any]:
+    """The source's chapters on the new file's clock; those beyond the pictures are left out."""
+    kept: list[Any] = []
+    for chapter in source.chapters():
+        base = chapter["time_base"]
+        origin, end = round(survey.origin_s / base), round(survey.length_s / base)
+        start, stop = max(0, chapter["start"] - origin), min(end, chapter["end"] - origin)
+        if start < stop:
+            kept.append({**chapter, "start": start, "end": stop})
+    return kept
