@@ -110,11 +110,23 @@ class Ledger:
             raise StopRun(f"cannot open the ledger {shown}: {cause}") from error
 
     def create(self, tables: sa.MetaData) -> None:
-        """Make the tables that are not there; who comes second to PostgreSQL waits."""
+        """Make the tables and columns that are not there; who comes second to PostgreSQL waits.
+
+        A column that is added to a table of an earlier version needs a `server_default`.
+        """
         with self.engine.begin() as connection:
             if self.engine.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATING)))
             tables.create_all(connection)
+            old = bool(_missing_columns(connection, tables))
+        if old:
+            with self.writing() as connection:
+                if self.engine.dialect.name == "postgresql":
+                    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATING)))
+                for column in _missing_columns(connection, tables):
+                    table = column.table.name
+                    added = sa.schema.CreateColumn(column).compile(dialect=self.engine.dialect)
+                    connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {added}")
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
@@ -220,6 +232,16 @@ class Ledger:
         query = sa.select(_RESULTS.c.dataset).distinct().order_by(_RESULTS.c.dataset)
         with self.engine.connect() as connection:
             return list(connection.execute(query).scalars())
+
+
+def _missing_columns(connection: sa.Connection, tables: sa.MetaData) -> list[sa.Column[Any]]:
+    """Columns that the tables of a ledger made by an earlier version lack."""
+    inspector = sa.inspect(connection)
+    missing: list[sa.Column[Any]] = []
+    for table in tables.sorted_tables:
+        known = {column["name"] for column in inspector.get_columns(table.name)}
+        missing += [column for column in table.columns if column.name not in known]
+    return missing
 
 
 def _now() -> str:

@@ -40,6 +40,7 @@ class FakeSite:
     covers: int = len(SONGS)
     has_official: bool = True
     pages_gone: set[Source] = field(default_factory=set)
+    canary: Source | None = None
 
     def list_source(
         self, kind: str, ref: str, *, known: Set[str], full: bool, limit: int | None, **_: Any
