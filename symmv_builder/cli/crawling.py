@@ -15,7 +15,7 @@ from symmv_builder.backends import Loader
 from symmv_builder.cli import options
 from symmv_builder.datasets.build import in_processes
 from symmv_builder.datasets.recipe import make_screening_plan, with_models
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import Reason, StopRun
 from symmv_builder.pipeline.pool import Effort
 from symmv_builder.report import tables
 from symmv_builder.report.progress import Progress
@@ -50,6 +50,10 @@ def crawl(
         float | None,
         typer.Option("--promote-above", help="Promote proposals that score at least this."),
     ] = None,
+    retry: Annotated[
+        list[Reason] | None,
+        typer.Option(help="Try again what was put aside for this reason. May be repeated."),
+    ] = None,
     root: options.Root = None,
     clip: options.Clip = None,
     model: options.Models = None,
@@ -58,7 +62,7 @@ def crawl(
     """Find new recordings, match, fetch and screen them, and propose them as entries.
 
     Only what is new since the last crawl is listed and fetched. Can be stopped at any
-    moment and run again.
+    moment and run again. Ends with exit code 1 where nothing could be reached.
     """
     from symmv_builder.datasets import crawl as crawling
     from symmv_builder.datasets import propose
@@ -77,6 +81,9 @@ def crawl(
                 crawling.find_sources(settings.open_store(), dataset, sources),
                 tell=progress.on_event,
             )
+            if retry:
+                again = crawling.try_again(job.items, job.store, dataset, retry)
+                sys.stderr.write(f"symmv: {again} items are tried again\n")
             new = crawling.discover_new(job, full=full)
             touched = crawling.work_off(job, most=most)
             if screen:
@@ -100,6 +107,10 @@ def crawl(
     waits_s = crawling.due_in_s(job)
     if waits_s is not None:
         sys.stdout.write(f"some items wait; the next is due in {waits_s:.0f} s\n")
+    away = crawling.outage(job)
+    if away:
+        sys.stderr.write(f"symmv: nothing could be reached, and no attempt was counted: {away}\n")
+        raise typer.Exit(1)
 
 
 def funnel(items: Items, dataset: str) -> Table:

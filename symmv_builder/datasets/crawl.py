@@ -213,7 +213,11 @@ def _match(crawl: Crawl, item: Item) -> Item:
         no_match = RejectEntry(Reason.NO_MATCH, f"no official video of {wanted}: {best_text}")
         raise NoMatch(gone[0][1] if gone else no_match, evidence)
     chosen = scored[0]
-    facts = {"official": chosen.listing, "score": chosen.score, "evidence": evidence}
+    facts: dict[str, Any] = {
+        "official": chosen.listing,
+        "score": chosen.score,
+        "evidence": evidence,
+    }
     if chosen.verdict == "accept":
         return _held(crawl, item, states.MATCHED, **facts)
     return crawl.items.advance(item, states.REVIEW, **facts)

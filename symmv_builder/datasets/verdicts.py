@@ -33,6 +33,7 @@ SAID_BY_SITES = frozenset(
         Reason.AGE_RESTRICTED,
         Reason.MEMBERS_ONLY,
         Reason.DRM,
+        Reason.SOURCE_GONE,
     }
 )
 _CAME = (states.FETCHED, states.PROPOSED, states.PROMOTED)
