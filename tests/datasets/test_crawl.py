@@ -270,7 +270,7 @@ def test_equal_refusals_one_after_the_other_open_the_breaker_and_decide_nothing(
 ) -> None:
     refuse(crawl, many(crawl, 30), error)
     seen = set()
-    for _ in range(40):
+    for _ in range(12):
         touched = work_off(crawl)
         seen.add(touched)
         assert touched <= crawl.patience.run
