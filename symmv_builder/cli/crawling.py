@@ -104,7 +104,8 @@ def crawl(
         propose.promote(job.items, job.store, dataset, [], above=above)
     sys.stdout.write(f"{new} new, {touched} items worked on\n")
     tables.show(funnel(job.items, dataset))
-    waits_s = crawling.due_in_s(job)
+    waiting = (*crawling.NETWORK_STATES, states.FETCHED) if screen else crawling.NETWORK_STATES
+    waits_s = crawling.due_in_s(job, waiting)
     if waits_s is not None:
         sys.stdout.write(f"some items wait; the next is due in {waits_s:.0f} s\n")
     away = crawling.outage(job)

@@ -71,7 +71,7 @@ def crawl_demo(recipe: Recipe, world: World, root: str, effort: Effort, say: Say
             site.add(world.later)
             say(f"the pianist uploads one more: {world.later.title}")
             second = crawl_round(crawl, clock, site, say)
-        _screen(crawl, clock, recipe, settings, effort, say)
+        _screen(crawl, recipe, settings, effort, say)
         promote(crawl.items, crawl.store, recipe.name, [], above=_PROMOTED_ABOVE)
     items = crawl.items.find(recipe.name)
     sys.stdout.write("\n")
@@ -114,11 +114,7 @@ def crawl_round(crawl: Crawl, clock: Clock, site: Site, say: Say) -> int:
     return new
 
 
-def _screen(
-    crawl: Crawl, clock: Clock, recipe: Recipe, settings: Settings, effort: Effort, say: Say
-) -> None:
-    # A run that was killed while it screened left its leases.
-    clock.go_on(due_in_s(crawl, [states.FETCHED]) or 0.0)
+def _screen(crawl: Crawl, recipe: Recipe, settings: Settings, effort: Effort, say: Say) -> None:
     fetched = crawl.items.find(recipe.name, [states.FETCHED])
     if not fetched:
         return

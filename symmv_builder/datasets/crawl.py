@@ -73,8 +73,12 @@ def find_sources(store: Store, dataset: str, path: Path | None) -> list[CrawlSou
 def open_crawl(
     recipe: Recipe, store: Store, site: Site, sources: Sequence[CrawlSource], *, tell: Tell
 ) -> Crawl:
-    """A crawl with the ledger's memory; what is on the blocklist is barred before it begins."""
+    """A crawl with the ledger's memory; what is on the blocklist is barred before it begins.
+
+    What killed crawls of this machine held is free again.
+    """
     items = Items(store.ledger)
+    items.end_dead_leases()
     known = items.tombstones()
     for source, reason in manifests.read_blocklist(store.manifests).items():
         if source not in known:

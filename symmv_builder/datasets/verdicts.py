@@ -3,8 +3,9 @@
 A site's word that a recording is gone (removed, private, ...) counts when the site says so again
 on another day: until then the item waits with `refused_s`. When one video after the other is
 refused for the same reason, it may be us who are refused. Then a recording that is known to be
-good is asked for: the canary, or one that came before. If that does not answer either, a breaker
-opens and what was said of the others is taken back.
+good is asked for: the canary, or one that came before. If that does not come either, a breaker
+opens and what was said of the others is taken back. A run of first refusals opens it in any case.
+The run is counted by each process for itself; the second day guards those that count to less.
 """
 
 import random

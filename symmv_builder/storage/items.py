@@ -15,6 +15,7 @@ import secrets
 import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -129,7 +130,7 @@ class Items:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         # Says a person who holds a lease, and tells two crawls of one process apart.
-        self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._owner = f"{_among_processes()}:{os.getpid()}:{secrets.token_hex(4)}"
         ledger.create(_METADATA)
 
     def add(self, items: Iterable[Item]) -> int:
@@ -221,6 +222,18 @@ class Items:
     def give_back(self, items: Iterable[Item]) -> None:
         """End our leases of items as they are."""
         self._set_leases(items, leased_until_s=0.0, owner="")
+
+    def end_dead_leases(self) -> None:
+        """End the leases of processes of this machine that are no more; others run out."""
+        here = _ITEMS.c.owner.startswith(f"{_among_processes()}:", autoescape=True)
+        owners = sa.select(_ITEMS.c.owner).where(here).distinct()
+        with self._ledger.engine.connect() as connection:
+            found = connection.execute(owners).scalars().all()
+        dead = [owner for owner in found if not _runs(int(owner.split(":")[-2]))]
+        if dead:
+            with self._ledger.writing() as connection:
+                theirs = sa.update(_ITEMS).where(_ITEMS.c.owner.in_(dead))
+                connection.execute(theirs.values(leased_until_s=0.0, owner=""))
 
     def _set_leases(self, items: Iterable[Item], **values: Any) -> None:
         with self._ledger.writing() as connection:
@@ -334,6 +347,26 @@ def _of(dataset: str, source: Source) -> sa.ColumnElement[bool]:
 def _as_read(item: Item) -> sa.ColumnElement[bool]:
     """Whether a row is still the version that an item was read as."""
     return _ITEMS.c.version == item.version
+
+
+def _among_processes() -> str:
+    """The machine since it was started, and the name space of its process ids, in words."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
+        return f"{socket.gethostname()}:{boot}-{Path('/proc/self/ns/pid').stat().st_ino}"
+    except OSError:
+        # Whether a process of such a machine still runs is not asked.
+        return f"{socket.gethostname()}:{secrets.token_hex(4)}"
+
+
+def _runs(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def listing_from(fields: Mapping[str, Any]) -> Listing:

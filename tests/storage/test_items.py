@@ -1,5 +1,7 @@
 """The crawl's memory: leases, retries, breakers and tombstones."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -135,3 +137,23 @@ def test_a_ledger_of_an_earlier_version_gets_the_columns_that_it_lacks(ledger_ur
     assert opened[0].find("symmv") == [found(1)]
     [item] = opened[1].lease("symmv", [states.FOUND], limit=1, now_s=0, lease_s=60)
     assert opened[1].advance(item, states.PARSED).version == 2
+
+
+LEASE = """
+import os, sys
+from symmv_builder.storage.items import Items
+from symmv_builder.storage.ledger import Ledger
+items = Items(Ledger(sys.argv[1]))
+assert len(items.lease("symmv", ["found"], limit=2, now_s=0, lease_s=60)) == 2
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_process_of_this_machine_that_was_killed_holds_nothing(ledger_url: str) -> None:
+    items, other = Items(Ledger(ledger_url)), Items(Ledger(ledger_url))
+    items.add([found(number) for number in range(3)])
+    subprocess.run([sys.executable, "-c", LEASE, ledger_url], check=False)
+    assert len(items.lease("symmv", [states.FOUND], limit=5, now_s=1, lease_s=60)) == 1
+    other.end_dead_leases()
+    # Those of the living stand.
+    assert len(other.lease("symmv", [states.FOUND], limit=5, now_s=1, lease_s=60)) == 2

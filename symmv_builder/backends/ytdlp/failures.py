@@ -181,8 +181,8 @@ MESSAGES: tuple[Rule, ...] = (
     _rule("reload", "page needs to be reloaded|incomplete (?:yt )?(?:initial )?data", _UNREACHABLE),
     _rule(
         "connection",
-        "timed out|network error|connection (?:reset|refused|aborted)|remote end closed|eof occurred"
-        "|http error 5\\d\\d|giving up after \\d+ retries",
+        "timed out|network error|connection (?:reset|refused|aborted)|remote end closed"
+        "|eof occurred|http error 5\\d\\d|giving up after \\d+ retries",
         _UNREACHABLE,
     ),
 )
