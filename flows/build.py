@@ -197,13 +197,13 @@ def chosen_models(arguments: argparse.Namespace) -> dict[str, str]:
 
 
 def finish(state: State[Any]) -> int:
-    """A run's last line and its exit code: as `symmv`, 1 where work is left and 2 for `Stopped`."""
+    """A run's last line and its exit code: as `symmv`, 1 where work is left, 2 for `Stopped`."""
     sys.stderr.flush()
     if state.is_completed():
         sys.stdout.write(f"{state.message}\n")
         return int(state.name in ("Unfinished", "Failing"))
     sys.stderr.write(f"{state.name}: {state.message}\n")
-    return 2 if state.name == "Stopped" else 3
+    return {"Stopped": 2, "Unreachable": 1}.get(state.name or "", 3)
 
 
 def leave_when_interrupted() -> None:

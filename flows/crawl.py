@@ -16,7 +16,7 @@ from typing import Any
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
-from prefect.states import Completed
+from prefect.states import Completed, Failed
 
 from flows import artifacts
 from flows.artifacts import Progress
@@ -39,6 +39,7 @@ from symmv_builder.datasets import crawl as crawling
 from symmv_builder.datasets import propose
 from symmv_builder.datasets.crawl import Crawl
 from symmv_builder.datasets.recipe import make_screening_plan, with_models
+from symmv_builder.errors import Reason, StopRun
 from symmv_builder.settings import read_settings
 from symmv_builder.storage import items as states
 
@@ -76,6 +77,7 @@ def crawl(
     most: int | None = None,
     screen: bool = True,
     promote_above: float | None = None,
+    retry: list[str] | None = None,
     root: str | None = None,
     runner: str = "threads",
     address: str | None = None,
@@ -86,8 +88,11 @@ def crawl(
 ) -> State[dict[str, Any]]:
     """Find what is new, match, fetch, screen and propose it; promote from a score, if given.
 
-    `most` bounds the items that are taken up. Ends as `Resting` where a site refused us.
+    `most` bounds the items that are taken up; what was put aside for a reason in `retry` is
+    tried again. Ends as `Resting` where a site refused us, and as `Unreachable`, which failed,
+    where nothing answered.
     """
+    reasons = _reasons(retry or [])
     settings = read_settings(root=root)
     recipe = with_models(datasets.recipe(dataset), models or {})
     place = Place(runner, address, workers)
@@ -97,6 +102,7 @@ def crawl(
     tell = artifacts.log_events(get_run_logger())
     job = crawling.open_crawl(recipe, store, settings.open_site(), found, tell=tell)
     set_up_limits(items_an_hour=items_an_hour)
+    crawling.try_again(job.items, store, dataset, reasons)
     new = _discover(job, full=full)
     touched = _fetch(job, most)
     proposed = 0
@@ -113,6 +119,14 @@ def crawl(
     if promote_above is not None:
         promoted, _ = propose.promote(job.items, store, dataset, [], above=promote_above)
     return _end(job, new=new, touched=touched, proposed=proposed, promoted=len(promoted))
+
+
+def _reasons(names: Sequence[str]) -> list[Reason]:
+    """Reasons by their names; `StopRun` for one that nothing is put aside for."""
+    unknown = [name for name in names if name not in list(Reason)]
+    if unknown:
+        raise StopRun(f"no reason is called {', '.join(unknown)}; known: {', '.join(Reason)}")
+    return [Reason(name) for name in names]
 
 
 def _discover(job: Crawl, *, full: bool) -> int:
@@ -156,6 +170,10 @@ def _end(job: Crawl, **counts: int) -> State[dict[str, Any]]:
     _show(job, facts)
     said = f"{dataset}: " + ", ".join(f"{count} {name}" for name, count in counts.items())
     plain = {"dataset": dataset, **counts, "rests_s": rests_s, "due_s": due_s}
+    away = crawling.outage(job)
+    if away:
+        said = f"{said}; nothing could be reached, and no attempt was counted: {away}"
+        return Failed(name="Unreachable", message=said)
     if rests_s:
         message = (
             f"{said}; a site refuses us: the crawl goes on after {_clock(job.now() + rests_s)}"
@@ -191,6 +209,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--most", type=int, help="take up no more items than this")
     options.add_argument("--screen", action=argparse.BooleanOptionalAction, default=True)
     options.add_argument("--promote-above", type=float, help="promote proposals from this score")
+    options.add_argument(
+        "--retry",
+        action="append",
+        choices=list(Reason),
+        metavar="REASON",
+        help="try again what was put aside for this reason; may be repeated",
+    )
     options.add_argument("--items-an-hour", type=int, default=ITEMS_AN_HOUR)
     given = options.parse_args(arguments)
     leave_when_interrupted()
@@ -201,6 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         most=given.most,
         screen=given.screen,
         promote_above=given.promote_above,
+        retry=given.retry,
         root=given.root,
         runner=given.runner,
         address=given.address,

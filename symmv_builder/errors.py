@@ -59,6 +59,7 @@ class Reason(StrEnum):
     NOT_YET_AVAILABLE = "not_yet_available"
     UNREACHABLE = "unreachable"
     REFUSED = "refused"
+    UNAVAILABLE = "unavailable"
     NO_FORMATS = "no_formats"
     UNKNOWN_FAILURE = "unknown_failure"
 

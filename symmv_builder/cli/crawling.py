@@ -15,7 +15,7 @@ from symmv_builder.cli import options
 from symmv_builder.cli.saying import complain, say
 from symmv_builder.datasets.build import in_processes
 from symmv_builder.datasets.recipe import make_screening_plan, with_models
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import Reason, StopRun
 from symmv_builder.pipeline.pool import Effort
 from symmv_builder.report import tables
 from symmv_builder.report.progress import Progress
@@ -50,6 +50,10 @@ def crawl(
         float | None,
         typer.Option("--promote-above", help="Promote proposals that score at least this."),
     ] = None,
+    retry: Annotated[
+        list[Reason] | None,
+        typer.Option(help="Try again what was put aside for this reason. May be repeated."),
+    ] = None,
     root: options.Root = None,
     clip: options.Clip = None,
     model: options.Models = None,
@@ -58,7 +62,7 @@ def crawl(
     """Find new recordings, match, fetch and screen them, and propose them as entries.
 
     Only what is new since the last crawl is listed and fetched. Can be stopped at any
-    moment and run again.
+    moment and run again. Ends with exit code 1 where nothing could be reached.
     """
     from symmv_builder.datasets import crawl as crawling
     from symmv_builder.datasets import propose
@@ -77,6 +81,9 @@ def crawl(
                 crawling.find_sources(settings.open_store(), dataset, sources),
                 tell=progress.on_event,
             )
+            if retry:
+                again = crawling.try_again(job.items, job.store, dataset, retry)
+                sys.stderr.write(f"symmv: {again} items are tried again\n")
             new = crawling.discover_new(job, full=full)
             touched = crawling.work_off(job, most=most)
             if screen:
@@ -97,9 +104,14 @@ def crawl(
         propose.promote(job.items, job.store, dataset, [], above=above)
     say(f"{new} new, {touched} items worked on")
     tables.show(funnel(job.items, dataset))
-    waits_s = crawling.due_in_s(job)
+    waiting = (*crawling.NETWORK_STATES, states.FETCHED) if screen else crawling.NETWORK_STATES
+    waits_s = crawling.due_in_s(job, waiting)
     if waits_s is not None:
         say(f"some items wait; the next is due in {waits_s:.0f} s")
+    away = crawling.outage(job)
+    if away:
+        complain(f"nothing could be reached, and no attempt was counted: {away}")
+        raise typer.Exit(1)
 
 
 def funnel(items: Items, dataset: str) -> Table:

@@ -3,21 +3,23 @@
 A download lies in a staging folder named by its id until the store and the ledger have
 it. Whoever is killed leaves that folder behind, and the next who fetches the recording
 goes on there: no byte that arrived is asked for again. Two who fetch the same recording
-at once wait for each other.
+at once wait for each other. The staging folder is the user's own (mode 0700): nobody else can
+put a link or half a download there.
 """
 
 import fcntl
 import hashlib
+import os
 import shutil
-import tempfile
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
 from symmv_builder.backends import pyav
-from symmv_builder.errors import Reason, RejectEntry, RetryLater
+from symmv_builder.errors import Reason, RejectEntry, RetryLater, StopRun
 from symmv_builder.records import Asset, Listing, MediaKind, Source
 from symmv_builder.storage.assets import add_asset, has_asset, hash_file, open_asset
 from symmv_builder.storage.ledger import Ledger
@@ -77,9 +79,10 @@ def fetch(
     """Make sure that the store holds a recording, as sound alone or as a video with sound.
 
     What is there is not fetched again; sound alone is, where a video is asked for.
-    `staging` is a folder on a local disk, by default in a local root. Raises what the
-    fetcher raises, `RetryLater` for a file that came damaged (and is thrown away), and
-    `RejectEntry`: TOO_LONG, TOO_LARGE, NO_AUDIO, NO_VIDEO.
+    `staging` is a folder on a local disk, by default in a local root, else in the user's cache.
+    Raises what the fetcher raises, `RetryLater` for a file that came damaged (and is thrown
+    away), `RejectEntry`: TOO_LONG, TOO_LARGE, NO_AUDIO, NO_VIDEO, and `StopRun` where the
+    staging folder is not the user's own.
     """
     folder = _folder(staging or _staging(root), source, kind)
     with _alone(source, folder.parent):
@@ -90,6 +93,11 @@ def fetch(
                 asset = _look_into(done, kind, limits)
             except (Damaged, RejectEntry):
                 shutil.rmtree(folder, ignore_errors=True)
+                raise
+            except BaseException:
+                # What has begun to arrive stays; a folder into which nothing came does not.
+                with suppress(OSError):
+                    folder.rmdir()
                 raise
             add_asset(root, done.path, asset.sha256)
             ledger.record_assets({(source.site, source.video_id): asset.sha256})
@@ -111,7 +119,20 @@ def _folder(staging: Path, source: Source, kind: str) -> Path:
 def _staging(root: Root) -> Path:
     if root.is_local:
         return Path(root.path("staging"))
-    return Path(tempfile.gettempdir()) / "symmv-staging"
+    cache = os.environ.get("XDG_CACHE_HOME", "")
+    return Path(cache if os.path.isabs(cache) else Path.home() / ".cache") / "symmv" / "staging"
+
+
+def _make_private(folder: Path) -> None:
+    """Make a folder that nobody else can write to or look into; `StopRun` where that fails."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    facts = folder.lstat()
+    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid():
+        raise StopRun(f"{folder} is a link or belongs to somebody else; downloads cannot lie there")
+    if stat.S_IMODE(facts.st_mode) & 0o077:
+        folder.chmod(0o700)
 
 
 @contextmanager
@@ -122,10 +143,14 @@ def _alone(source: Source, folder: Path) -> Iterator[None]:
     """
     number = hashlib.sha256(source.url.encode()).digest()[0] % _LOCKS
     with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / f".lock-{number:02d}").open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
+        _make_private(folder)
+        how = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        handle = os.open(folder / f".lock-{number:02d}", how, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _stored(

@@ -8,7 +8,7 @@ write the dataset does them again, to the end, before anything else (`writing`).
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -18,7 +18,7 @@ from symmv_builder.datasets.survey import recordings_of
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Entry, Source
 from symmv_builder.storage import locks, manifests, recordings, releases, shards
-from symmv_builder.storage.items import Items
+from symmv_builder.storage.items import Items, LeaseLost
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.store import Store
 
@@ -250,20 +250,41 @@ def _move_items(
     """Bring items of the crawl to a state; with `before`, only those that are in one of these."""
     items = Items(store.ledger)
     for site, video_id in sources:
-        item = items.get(dataset, Source(site, video_id))
-        if item and item.state != state and (not before or item.state in before):
+        _move_item(items, dataset, Source(site, video_id), state, before, step, detail)
+
+
+def _move_item(
+    items: Items,
+    dataset: str,
+    source: Source,
+    state: str,
+    before: Sequence[str],
+    step: str,
+    detail: str,
+) -> None:
+    while (item := items.get(dataset, source)) and item.state != state:
+        if before and item.state not in before:
+            return
+        # A crawl may store the item between the look and the move: then look again.
+        with suppress(LeaseLost):
             items.save(
                 replace(
-                    item, state=state, attempts=0, next_try_s=0.0, step=step, reason="",
+                    item,
+                    state=state,
+                    attempts=0,
+                    next_try_s=0.0,
+                    refused_s=0.0,
+                    step=step,
+                    reason="",
                     detail=detail,
                 )
-            )  # fmt: skip
+            )
 
 
 def _write_release(store: Store, dataset: str, *, version: str) -> None:
     receipt = shards.read_receipt(store.root, dataset)
     if receipt is None:
-        raise StopRun(f"{dataset} has no shards in {store.root.url} to release")
+        raise StopRun(f"{dataset} has no shards in {store.root.shown} to release")
     releases.write_release(store, dataset, version, receipt, dataset)
 
 

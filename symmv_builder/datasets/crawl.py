@@ -1,91 +1,64 @@
 """Keep a dataset growing: discover, parse, match, fetch, screen, propose.
 
 Every recording that is found becomes an item of the ledger and goes from state to state.
-What can be tried again waits in the ledger; a site that refuses us opens a breaker that
-outlives the process; what is wrong for good says why. Whoever is killed leaves leases
-that run out and downloads that go on where they stopped. SymMV's order is that of its
-paper (Zhuo et al. 2023, section 3.1); the last word is a person's (`promote`).
+What can be tried again waits in the ledger; a site that refuses us, or that cannot be reached,
+opens a breaker that outlives the process; what is wrong for good says why (`verdicts`). Whoever
+is killed leaves leases that run out and downloads that go on where they stopped. SymMV's order
+is that of its paper (Zhuo et al. 2023, section 3.1); the last word is a person's (`promote`).
 """
 
 import json
-import random
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from symmv_builder.crawl.discover import Lister, discover
-from symmv_builder.crawl.fetch import Fetcher, discard, fetch
+from symmv_builder.crawl.discover import discover
+from symmv_builder.crawl.fetch import fetch
 from symmv_builder.crawl.match import Scored, query_of, rank
 from symmv_builder.crawl.sources import CrawlSource, read_id_list, read_sources
-from symmv_builder.crawl.titles import Habits, parse_title
+from symmv_builder.crawl.titles import parse_title
+from symmv_builder.datasets.job import (
+    Crawl,
+    Patience,
+    Site,
+    Tell,
+    dropping_lost,
+    holding,
+    network_opens_s,
+    open_breaker,
+    origin_of,
+    outage,
+)
 from symmv_builder.datasets.recipe import Recipe
-from symmv_builder.errors import Reason, RejectEntry, RetryLater, SessionBlocked, StopRun
-from symmv_builder.pipeline.events import Event
-from symmv_builder.records import Listing, ParsedTitle, Source
+from symmv_builder.datasets.verdicts import later, put_aside, try_again
+from symmv_builder.errors import Reason, RejectEntry, RetryLater, SessionBlocked, SymMVError
+from symmv_builder.records import Listing, ParsedTitle
 from symmv_builder.storage import items as states
 from symmv_builder.storage import manifests
-from symmv_builder.storage.items import Item, Items, entry_id_of
+from symmv_builder.storage.items import Item, Items
 from symmv_builder.storage.store import Store
 
-Tell = Callable[[Event], None]
+__all__ = [
+    "NETWORK_STATES",
+    "Crawl",
+    "Patience",
+    "bring",
+    "discover_new",
+    "due_in_s",
+    "find_sources",
+    "network_opens_s",
+    "open_crawl",
+    "origin_of",
+    "outage",
+    "try_again",
+    "work_off",
+]
+
 _BATCH = 50
 NETWORK_STATES = (states.FOUND, states.PARSED, states.MATCHED)
-
-
-class Site(Lister, Fetcher, Protocol):
-    """A site as the crawl sees it; `backends.ytdlp.Downloader`."""
-
-    def search(self, query: str, limit: int) -> list[Listing]: ...
-
-    def details(self, source: Source) -> Listing: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How often and how long to try; never part of a key.
-
-    Waits double from `first_wait_s` to `longest_wait_s`, each times a random 0.5-1.5, so
-    that what failed together is not tried together. A breaker stays open for at least
-    `breaker_s`.
-    """
-
-    attempts: int = 5
-    first_wait_s: float = 300.0
-    longest_wait_s: float = 86400.0
-    breaker_s: float = 3600.0
-    lease_s: float = 3600.0
-
-    def wait_s(self, attempt: int, asked_s: float) -> float:
-        doubled = min(self.first_wait_s * 2.0 ** (attempt - 1), self.longest_wait_s)
-        return max(doubled, asked_s) * random.uniform(0.5, 1.5)
-
-
-@dataclass(frozen=True, slots=True)
-class Crawl:
-    """Everything that a crawl of one dataset needs. `now` gives seconds since the epoch."""
-
-    recipe: Recipe
-    store: Store
-    items: Items
-    site: Site
-    now: Callable[[], float]
-    sources: Sequence[CrawlSource] = ()
-    patience: Patience = Patience()
-    tell: Tell = lambda _: None
-    candidates: int = 5
-
-    def habits_of(self, item: Item) -> Habits:
-        """How the source that an item comes from writes its titles."""
-        for source in self.sources:
-            if origin_of(source) == item.origin:
-                return source.habits
-        return Habits()
-
-    def note(self, text: str, entry_id: str = "") -> None:
-        self.tell(Event("note", entry_id, detail=text))
 
 
 def find_sources(store: Store, dataset: str, path: Path | None) -> list[CrawlSource]:
@@ -100,19 +73,17 @@ def find_sources(store: Store, dataset: str, path: Path | None) -> list[CrawlSou
 def open_crawl(
     recipe: Recipe, store: Store, site: Site, sources: Sequence[CrawlSource], *, tell: Tell
 ) -> Crawl:
-    """A crawl with the ledger's memory; what is on the blocklist is barred before it begins."""
+    """A crawl with the ledger's memory; what is on the blocklist is barred before it begins.
+
+    What killed crawls of this machine held is free again.
+    """
     items = Items(store.ledger)
+    items.end_dead_leases()
     known = items.tombstones()
     for source, reason in manifests.read_blocklist(store.manifests).items():
         if source not in known:
             items.bury(source, reason)
     return Crawl(recipe, store, items, site, time.time, tuple(sources), tell=tell)
-
-
-def origin_of(source: CrawlSource) -> str:
-    """What a source is called in the ledger."""
-    place = source.file.name if source.file else source.ref
-    return f"{source.site}:{source.kind}:{place}"
 
 
 def discover_new(crawl: Crawl, *, full: bool = False) -> int:
@@ -153,19 +124,6 @@ def _list(crawl: Crawl, source: CrawlSource, *, full: bool) -> Iterable[Listing]
     return discover(crawl.site, source.kind, ref, known=known, full=full)
 
 
-def open_breaker(crawl: Crawl, error: SessionBlocked) -> None:
-    """Keep everybody away from the network for a while, across processes and restarts."""
-    until_s = crawl.now() + max(error.after_s, crawl.patience.breaker_s)
-    crawl.items.open_breaker("network", until_s, str(error))
-    crawl.note(f"the site refuses us; the network rests for {until_s - crawl.now():.0f} s: {error}")
-
-
-def network_opens_s(crawl: Crawl) -> float:
-    """Seconds until the breaker closes; 0 where it is closed."""
-    known = crawl.items.breaker("network")
-    return max(0.0, known[0] - crawl.now()) if known else 0.0
-
-
 def work_off(crawl: Crawl, *, most: int | None = None) -> int:
     """Bring due items as far as the network takes them; how many were touched.
 
@@ -189,52 +147,35 @@ def work_off(crawl: Crawl, *, most: int | None = None) -> int:
     return touched
 
 
-def bring(crawl: Crawl, item: Item) -> Item:
+def bring(crawl: Crawl, item: Item) -> None:
     """Take one leased item through parsing, matching and fetching, or to where it stops."""
     steps = {states.FOUND: _parse, states.PARSED: _match, states.MATCHED: _fetch}
-    while item.state in steps:
-        step = steps[item.state]
-        try:
-            item = step(crawl, item)
-        except SessionBlocked as error:
-            open_breaker(crawl, error)
-            crawl.items.save(item)
-            return item
-        except RetryLater as error:
-            return _later(crawl, item, step.__name__.strip("_"), error)
-        except RejectEntry as error:
-            return reject(crawl, item, step.__name__.strip("_"), error)
-        except StopRun:
-            crawl.items.save(item)
-            raise
-    return item
+    with dropping_lost(crawl, item), holding(crawl, [item]):
+        while item.state in steps:
+            step = steps[item.state]
+            name = step.__name__.strip("_")
+            try:
+                item = step(crawl, item)
+            except SessionBlocked as error:
+                open_breaker(crawl, error)
+                return
+            except RetryLater as error:
+                later(crawl, item, name, error)
+                return
+            except NoMatch as error:
+                put_aside(crawl, replace(item, evidence=error.evidence), name, error.why)
+                return
+            except RejectEntry as error:
+                put_aside(crawl, item, name, error)
+                return
 
 
-def reject(crawl: Crawl, item: Item, step: str, error: RejectEntry) -> Item:
-    """Put an item aside for good, with the reason; what came of its recordings is removed."""
-    for source in {item.source, item.official.source if item.official else item.source}:
-        discard(crawl.store.root, source)
-    rejected = replace(
-        item, state=states.REJECTED, step=step, reason=error.reason, detail=error.detail
-    )
-    crawl.items.save(rejected)
-    name = entry_id_of(item.source)
-    crawl.tell(Event("rejected", name, step, reason=error.reason, detail=error.detail))
-    return rejected
+class NoMatch(SymMVError):
+    """No candidate is the official video of a song: `why`, with the `evidence` of each."""
 
-
-def _later(crawl: Crawl, item: Item, step: str, error: RetryLater) -> Item:
-    attempts = item.attempts + 1
-    if attempts >= crawl.patience.attempts:
-        detail = f"given up after {attempts} attempts: {error}"
-        return reject(crawl, item, step, RejectEntry(error.reason, detail))
-    wait_s = crawl.patience.wait_s(attempts, error.after_s)
-    waiting = replace(
-        item, attempts=attempts, next_try_s=crawl.now() + wait_s, step=step, detail=str(error)
-    )
-    crawl.items.save(waiting)
-    crawl.note(f"again in {wait_s:.0f} s: {error}", entry_id_of(item.source))
-    return waiting
+    def __init__(self, why: RejectEntry, evidence: str) -> None:
+        super().__init__(str(why))
+        self.why, self.evidence = why, evidence
 
 
 def _parse(crawl: Crawl, item: Item) -> Item:
@@ -250,10 +191,16 @@ def _parse(crawl: Crawl, item: Item) -> Item:
         # A video that is its own music needs no search: its title is only a label.
         parsed = ParsedTitle("", listing.title, 0.0)
     if crawl.recipe.pairs:
-        return crawl.items.advance(item, states.PARSED, listing=listing, parsed=parsed)
-    return crawl.items.advance(
-        item, states.MATCHED, listing=listing, parsed=parsed, official=listing, score=1.0
+        return _held(crawl, item, states.PARSED, listing=listing, parsed=parsed)
+    return _held(
+        crawl, item, states.MATCHED, listing=listing, parsed=parsed, official=listing, score=1.0
     )
+
+
+def _held(crawl: Crawl, item: Item, state: str, **changes: Any) -> Item:
+    """The item in its next state, stored, and still ours."""
+    held_until_s = crawl.held_until_s()
+    return crawl.items.advance(item, state, held_until_s=held_until_s, **changes)
 
 
 def _match(crawl: Crawl, item: Item) -> Item:
@@ -268,13 +215,16 @@ def _match(crawl: Crawl, item: Item) -> Item:
         best_text = f"the best of {len(scored)} scores {scored[0].score:.2f}" if scored else "none"
         wanted = f"{item.parsed.artist} - {item.parsed.title}"
         no_match = RejectEntry(Reason.NO_MATCH, f"no official video of {wanted}: {best_text}")
-        why = gone[0][1] if gone else no_match
-        return reject(crawl, replace(item, evidence=evidence), "match", why)
+        raise NoMatch(gone[0][1] if gone else no_match, evidence)
     chosen = scored[0]
-    state = states.MATCHED if chosen.verdict == "accept" else states.REVIEW
-    return crawl.items.advance(
-        item, state, official=chosen.listing, score=chosen.score, evidence=evidence
-    )
+    facts: dict[str, Any] = {
+        "official": chosen.listing,
+        "score": chosen.score,
+        "evidence": evidence,
+    }
+    if chosen.verdict == "accept":
+        return _held(crawl, item, states.MATCHED, **facts)
+    return crawl.items.advance(item, states.REVIEW, **facts)
 
 
 def _candidates(
@@ -321,7 +271,9 @@ def _fetch(crawl: Crawl, item: Item) -> Item:
     video = item.official.source
     if video != item.source:
         fetch(crawl.site, item.source, root, ledger, kind="audio")
+        crawl.refusals.clear()
     fetch(crawl.site, video, root, ledger, kind="video")
+    crawl.refusals.clear()
     return crawl.items.advance(item, states.FETCHED)
 
 

@@ -6,7 +6,7 @@ line an entry, for a diff.
 """
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,9 +14,10 @@ from symmv_builder.crawl.folder import identifier
 from symmv_builder.crawl.identify import identify
 from symmv_builder.datasets import changes
 from symmv_builder.datasets.build import Run, run_works
-from symmv_builder.datasets.crawl import Crawl, reject
 from symmv_builder.datasets.faults import forget_outdated
+from symmv_builder.datasets.job import Crawl, dropping_lost, holding
 from symmv_builder.datasets.survey import survey
+from symmv_builder.datasets.verdicts import reject
 from symmv_builder.errors import Reason, RejectEntry, StopRun
 from symmv_builder.pipeline.keys import Plan
 from symmv_builder.pipeline.run import LoadModel
@@ -57,17 +58,36 @@ def screen_fetched(
     *,
     expect: Callable[[int, int], object] = lambda total, settled: None,
 ) -> int:
-    """Screen every fetched item, identify those that pass, propose them; how many.
+    """Screen every fetched item that nobody holds, identify and propose those that pass; how many.
 
     `plan` is one of `recipe.make_screening_plan`, and `run` does its work; `expect` is as in
     `build`.
     """
     fetched = {
         entry_id_of(item.source): item
-        for item in crawl.items.find(crawl.recipe.name, [states.FETCHED])
+        for item in crawl.items.lease(
+            crawl.recipe.name,
+            [states.FETCHED],
+            limit=None,
+            now_s=crawl.now(),
+            lease_s=crawl.patience.lease_s,
+        )
     }
     if not fetched:
         return 0
+    with holding(crawl, list(fetched.values())):
+        return _screen(crawl, plan, run, load_model, fetched, expect)
+
+
+def _screen(
+    crawl: Crawl,
+    plan: Plan,
+    run: Run,
+    load_model: LoadModel,
+    fetched: Mapping[str, Item],
+    expect: Callable[[int, int], object],
+) -> int:
+    """Screen leased items, by the ids of their entries."""
     entries = [entry_of(item) for item in fetched.values()]
     before = survey(plan, crawl.store, entries)
     if forget_outdated(crawl.store, crawl.recipe.name, before.rejected.values()):
@@ -83,12 +103,17 @@ def screen_fetched(
             # The program is at fault: the item waits for a better one.
             continue
         error = RejectEntry(Reason(result.reason), result.detail)
-        reject(silent if name in told else crawl, fetched[name], result.step, error)
+        with dropping_lost(crawl, fetched[name]):
+            reject(silent if name in told else crawl, fetched[name], result.step, error)
+    proposed = 0
     for entry in after.made:
         item = fetched[entry.entry_id]
         sha256 = after.works[entry.entry_id].music_sha256
-        crawl.items.advance(item, states.PROPOSED, song=_listen(crawl, load_model, item, sha256))
-    return len(after.made)
+        song = _listen(crawl, load_model, item, sha256)
+        with dropping_lost(crawl, item):
+            crawl.items.advance(item, states.PROPOSED, song=song)
+            proposed += 1
+    return proposed
 
 
 def _listen(crawl: Crawl, load_model: LoadModel, item: Item, sha256: str) -> Any:

@@ -1,20 +1,26 @@
 """What a crawl knows: every recording that was found, how far it came, when to try again.
 
 An item is a cover (or a video that is its own music). It moves through states by leases:
-whoever works on it has it for a while, and if that worker dies, the lease runs out and
-another takes it. Retries wait in `next_try_s`, not in a sleeping worker. A breaker that
-is open keeps everybody from the network; tombstones keep what was taken down from ever
-coming back.
+whoever works on it has it for a while, renews the lease meanwhile, and gives it back at the
+end; if that worker dies, the lease runs out and another takes it. Every change raises the
+item's version, and a save by somebody who has an older version changes nothing (`LeaseLost`):
+whoever comes back late never sets another's progress back. Retries wait in `next_try_s`, not
+in a sleeping worker. A breaker that is open keeps everybody from the network; tombstones keep
+what was taken down from ever coming back.
 """
 
 import json
+import os
+import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
 
+from symmv_builder.errors import SymMVError
 from symmv_builder.records import Listing, ParsedTitle, SongInfo, Source
+from symmv_builder.storage import processes
 from symmv_builder.storage.ledger import Ledger, Text
 
 FOUND, PARSED, MATCHED, REVIEW = "found", "parsed", "matched", "review"
@@ -41,6 +47,9 @@ _ITEMS = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("next_try_s", sa.Float, nullable=False),
     sa.Column("leased_until_s", sa.Float, nullable=False),
+    sa.Column("owner", sa.String, nullable=False, server_default=""),
+    sa.Column("version", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("refused_s", sa.Float, nullable=False, server_default="0"),
     sa.Column("step", sa.String, nullable=False),
     sa.Column("reason", sa.String, nullable=False),
     sa.Column("detail", Text, nullable=False),
@@ -71,9 +80,18 @@ _TOMBSTONES = sa.Table(
 )
 
 
+class LeaseLost(SymMVError):
+    """Somebody else has taken an item up or changed it since: what was to be stored is dropped."""
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One recording in the crawl. `evidence` is JSON: the ranked candidates with their parts."""
+    """One recording in the crawl.
+
+    `evidence` is JSON: the ranked candidates with their parts. `refused_s` is when a site first
+    said that a recording of the item is gone, 0 if it has not; the answer counts when it is
+    given again on another day. `version` is that of the row that the item was read from.
+    """
 
     dataset: str
     listing: Listing
@@ -86,9 +104,11 @@ class Item:
     song: SongInfo = field(default_factory=SongInfo)
     attempts: int = 0
     next_try_s: float = 0.0
+    refused_s: float = 0.0
     step: str = ""
     reason: str = ""
     detail: str = ""
+    version: int = 0
 
     @property
     def source(self) -> Source:
@@ -108,6 +128,8 @@ class Items:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        # Says a person who holds a lease, and tells two crawls of one process apart.
+        self._owner = f"{processes.machine()}:{os.getpid()}:{secrets.token_hex(4)}"
         ledger.create(_METADATA)
 
     def add(self, items: Iterable[Item]) -> int:
@@ -153,8 +175,25 @@ class Items:
                 if official:
                     yield Source(**json.loads(official)["source"])
 
+    def some(self, dataset: str, site: str, states: Sequence[str], limit: int) -> list[Item]:
+        """A few items of a site in some states, drawn at random."""
+        query = (
+            sa.select(_ITEMS)
+            .where(_ITEMS.c.dataset == dataset, _ITEMS.c.site == site, _ITEMS.c.state.in_(states))
+            .order_by(sa.func.random())
+            .limit(limit)
+        )
+        with self._ledger.engine.connect() as connection:
+            return [_from_row(row) for row in connection.execute(query)]
+
     def lease(
-        self, dataset: str, states: Sequence[str], *, limit: int, now_s: float, lease_s: float
+        self,
+        dataset: str,
+        states: Sequence[str],
+        *,
+        limit: int | None,
+        now_s: float,
+        lease_s: float,
     ) -> list[Item]:
         """Take up to `limit` items that are due and that nobody holds.
 
@@ -172,35 +211,86 @@ class Items:
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
+        taken = []
         with self._ledger.writing() as connection:
-            items = [_from_row(row) for row in connection.execute(due)]
-            for item in items:
+            for item in [_from_row(row) for row in connection.execute(due)]:
+                mine = replace(item, version=item.version + 1)
                 held = sa.update(_ITEMS).where(_of(dataset, item.source))
-                connection.execute(held.values(leased_until_s=now_s + lease_s))
-        return items
+                connection.execute(
+                    held.values(
+                        leased_until_s=now_s + lease_s, owner=self._owner, version=mine.version
+                    )
+                )
+                taken.append(mine)
+        return taken
 
-    def save(self, item: Item) -> None:
-        """Store an item's new state and give its lease back."""
-        row = _to_row(item)
+    def renew(self, items: Iterable[Item], until_s: float) -> None:
+        """Hold our leases of items until then; those that are not ours any more stay as they are.
+
+        An item that was stored meanwhile without a lease is not leased again.
+        """
+        self._set_leases(items, leased_until_s=until_s)
+
+    def give_back(self, items: Iterable[Item]) -> None:
+        """End our leases of items as they are."""
+        self._set_leases(items, leased_until_s=0.0, owner="")
+
+    def end_dead_leases(self) -> None:
+        """End the leases of processes of this machine that are no more; others run out."""
+        here = _ITEMS.c.owner.startswith(f"{processes.machine()}:", autoescape=True)
+        owners = sa.select(_ITEMS.c.owner).where(here).distinct()
+        with self._ledger.engine.connect() as connection:
+            found = connection.execute(owners).scalars().all()
+        dead = [owner for owner in found if not processes.is_running(int(owner.split(":")[1]))]
+        if dead:
+            with self._ledger.writing() as connection:
+                theirs = sa.update(_ITEMS).where(_ITEMS.c.owner.in_(dead))
+                connection.execute(theirs.values(leased_until_s=0.0, owner=""))
+
+    def _set_leases(self, items: Iterable[Item], **values: Any) -> None:
         with self._ledger.writing() as connection:
-            connection.execute(
-                sa.update(_ITEMS).where(_of(item.dataset, item.source)).values(**row)
-            )
+            for item in items:
+                is_ours = _ITEMS.c.owner == self._owner
+                mine = sa.update(_ITEMS).where(_of(item.dataset, item.source), is_ours)
+                connection.execute(mine.values(**values))
 
-    def advance(self, item: Item, state: str, **changes: Any) -> Item:
-        """The item in its next state, attempts forgotten, stored."""
+    def save(self, item: Item, *, held_until_s: float = 0.0) -> Item:
+        """Store an item's new state, and end its lease unless it is held until later.
+
+        Gives the item with its new version. Raises `LeaseLost`, and changes nothing, where
+        the stored item is not the version that this one was read as. A takedown (REMOVED)
+        outranks every lease.
+        """
+        row = _to_row(item) | {
+            "leased_until_s": held_until_s,
+            "owner": self._owner if held_until_s else "",
+            "version": _ITEMS.c.version + 1,
+        }
+        mine = _of(item.dataset, item.source)
+        if item.state != REMOVED:
+            mine = sa.and_(mine, _as_read(item))
+        with self._ledger.writing() as connection:
+            changed = connection.execute(
+                sa.update(_ITEMS).where(mine).values(**row).returning(_ITEMS.c.version)
+            ).scalar()
+        if changed is None:
+            raise LeaseLost(f"{entry_id_of(item.source)} was taken up by somebody else meanwhile")
+        return replace(item, version=changed)
+
+    def advance(self, item: Item, state: str, *, held_until_s: float = 0.0, **changes: Any) -> Item:
+        """The item in its next state, attempts and refusals forgotten, stored as by `save`."""
         fresh = replace(
             item,
             state=state,
             attempts=0,
             next_try_s=0.0,
+            refused_s=0.0,
             step="",
             reason="",
             detail="",
             **changes,
         )
-        self.save(fresh)
-        return fresh
+        return self.save(fresh, held_until_s=held_until_s)
 
     def counts(self, dataset: str) -> dict[tuple[str, str, str], int]:
         """How many items are in each (state, step, reason)."""
@@ -266,6 +356,11 @@ def _of(dataset: str, source: Source) -> sa.ColumnElement[bool]:
     )
 
 
+def _as_read(item: Item) -> sa.ColumnElement[bool]:
+    """Whether a row is still the version that an item was read as."""
+    return _ITEMS.c.version == item.version
+
+
 def listing_from(fields: Mapping[str, Any]) -> Listing:
     """A listing out of its plain fields."""
     plain = dict(fields)
@@ -290,6 +385,9 @@ def _to_row(item: Item) -> dict[str, Any]:
         "attempts": item.attempts,
         "next_try_s": item.next_try_s,
         "leased_until_s": 0.0,
+        "owner": "",
+        "version": item.version,
+        "refused_s": item.refused_s,
         "step": item.step,
         "reason": item.reason,
         "detail": item.detail,
@@ -311,7 +409,9 @@ def _from_row(found: sa.Row[Any]) -> Item:
         song=SongInfo(**json.loads(row["song"])),
         attempts=row["attempts"],
         next_try_s=row["next_try_s"],
+        refused_s=row["refused_s"],
         step=row["step"],
         reason=row["reason"],
         detail=row["detail"],
+        version=row["version"],
     )

@@ -131,8 +131,19 @@ class Ledger:
             raise StopRun(f"cannot open the ledger {shown_url(url)}: {cause}") from error
 
     def create(self, tables: sa.MetaData) -> None:
-        """Make the tables that are not there; of two processes the second waits."""
+        """Make the tables and columns that are not there; of two processes the second waits.
+
+        A column that is added to a table of an earlier version needs a `server_default`.
+        """
         if self._read_only and self._is_file:
+            with self.engine.connect() as connection:
+                there = set(sa.inspect(connection).get_table_names())
+                old = [t for t in tables.sorted_tables if t.name in there]
+                if _missing_columns(connection, old):
+                    raise StopRun(
+                        "the ledger is of an earlier version of this program; `symmv build` or "
+                        "`symmv crawl` brings it up to date"
+                    )
             # A name that the file lacks is looked up in the empty database beside it.
             with self.engine.begin() as connection:
                 beside = connection.execution_options(schema_translate_map={None: _BESIDE})
@@ -146,6 +157,10 @@ class Ledger:
             if self.engine.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CREATING)))
             tables.create_all(connection)
+            for column in _missing_columns(connection, tables.sorted_tables):
+                table = column.table.name
+                added = sa.schema.CreateColumn(column).compile(dialect=self.engine.dialect)
+                connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {added}")
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
@@ -265,6 +280,16 @@ class Ledger:
         query = sa.select(_RESULTS.c.dataset).distinct().order_by(_RESULTS.c.dataset)
         with self.engine.connect() as connection:
             return list(connection.execute(query).scalars())
+
+
+def _missing_columns(connection: sa.Connection, tables: Iterable[sa.Table]) -> list[sa.Column[Any]]:
+    """Columns that the tables of a ledger made by an earlier version lack."""
+    inspector = sa.inspect(connection)
+    missing: list[sa.Column[Any]] = []
+    for table in tables:
+        known = {column["name"] for column in inspector.get_columns(table.name)}
+        missing += [column for column in table.columns if column.name not in known]
+    return missing
 
 
 def _now() -> str:

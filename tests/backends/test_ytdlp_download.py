@@ -189,12 +189,13 @@ def test_a_blocked_session_spends_no_attempt_and_waits_an_hour(
     assert blocked.value.after_s >= 3600
 
 
-def test_a_video_that_is_not_there_was_removed(
+def test_a_video_that_is_not_there_may_be_there_another_day(
     site: Site, downloader: Downloader, tmp_path: Path
 ) -> None:
-    with pytest.raises(RejectEntry) as rejected:
+    with pytest.raises(RetryLater) as waited:
         downloader.download(source("nothinghere"), tmp_path, kind="video")
-    assert rejected.value.reason is Reason.VIDEO_REMOVED
+    assert waited.value.reason is Reason.UNAVAILABLE
+    assert waited.value.after_s >= 86400
 
 
 def test_an_address_that_has_expired_is_asked_for_once_more(

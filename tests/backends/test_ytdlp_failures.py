@@ -91,8 +91,8 @@ MESSAGES: list[tuple[str, type[Exception], Reason | None]] = [
         RejectEntry,
         Reason.VIDEO_REMOVED,
     ),
-    ("Video unavailable", RejectEntry, Reason.VIDEO_REMOVED),
-    ("This video is unavailable", RejectEntry, Reason.VIDEO_REMOVED),
+    ("Video unavailable", RetryLater, Reason.UNAVAILABLE),
+    ("This video is unavailable", RetryLater, Reason.UNAVAILABLE),
     (
         "Video unavailable. This video is no longer available because the YouTube account "
         "associated with this video has been terminated.",
@@ -104,11 +104,11 @@ MESSAGES: list[tuple[str, type[Exception], Reason | None]] = [
         RejectEntry,
         Reason.VIDEO_REMOVED,
     ),
-    ("This live stream recording is not available.", RejectEntry, Reason.VIDEO_REMOVED),
+    ("This live stream recording is not available.", RetryLater, Reason.UNAVAILABLE),
     (
         "This video may be deleted or geo-restricted. You might want to try a VPN or a proxy",
-        RejectEntry,
-        Reason.VIDEO_REMOVED,
+        RetryLater,
+        Reason.UNAVAILABLE,
     ),
     (
         "Video unavailable. This video is no longer available due to a copyright claim by "
@@ -155,6 +155,28 @@ MESSAGES: list[tuple[str, type[Exception], Reason | None]] = [
     ),
     ("This video requires payment to watch.", RejectEntry, Reason.MEMBERS_ONLY),
     ("This video is for premium members only", RejectEntry, Reason.MEMBERS_ONLY),
+    (
+        "Video unavailable. This video is no longer available because the uploader has closed "
+        "their YouTube account.",
+        RejectEntry,
+        Reason.VIDEO_REMOVED,
+    ),
+    ("Video unavailable. This video is private", RejectEntry, Reason.VIDEO_PRIVATE),
+    *(
+        (text, RetryLater, Reason.UNAVAILABLE)
+        for text in (
+            "This video is not available",
+            "Video unavailable. This video is not available",
+            "Video unavailable. This video is unavailable",
+            "Video unavailable. This content isn't available.",
+            "This video isn't available anymore",
+            "This video is no longer available",
+            "Video unavailable. The private video channel Copyright Songs",
+            "Video unavailable. Playback on other websites has been disabled by the video owner",
+        )
+    ),
+    ("An error occurred. Please try again later.", RetryLater, Reason.UNKNOWN_FAILURE),
+    ("This feature has been removed", RetryLater, Reason.UNKNOWN_FAILURE),
     ("This video is DRM protected", RejectEntry, Reason.DRM),
     ("YouTube said: The playlist does not exist.", RejectEntry, Reason.SOURCE_GONE),
     ("YouTube said: This channel does not exist.", RejectEntry, Reason.SOURCE_GONE),
@@ -220,7 +242,7 @@ def test_a_message_is_sorted_however_it_is_wrapped(
 
 
 def test_an_id_made_of_words_decides_nothing() -> None:
-    error = utils.DownloadError("ERROR: [youtube] copyright12: Video unavailable")
+    error = utils.DownloadError("ERROR: [youtube] copyright12: This video has been removed")
     ours = translate(error)
     assert isinstance(ours, RejectEntry)
     assert ours.reason is Reason.VIDEO_REMOVED
@@ -231,7 +253,7 @@ CLASSES: list[tuple[Any, type[Exception], Reason | None]] = [
     (lambda: network.IncompleteRead(1, 2), RetryLater, Reason.UNREADABLE),
     (lambda: network.HTTPError(a_response(429)), SessionBlocked, Reason.REFUSED),
     (lambda: network.HTTPError(a_response(500)), RetryLater, Reason.UNREACHABLE),
-    (lambda: network.HTTPError(a_response(404)), RejectEntry, Reason.VIDEO_REMOVED),
+    (lambda: network.HTTPError(a_response(404)), RetryLater, Reason.UNAVAILABLE),
     (lambda: network.HTTPError(a_response(403)), RetryLater, Reason.REFUSED),
     (lambda: network.TransportError("odd"), RetryLater, Reason.UNREACHABLE),
     (lambda: network.SSLError("odd"), RetryLater, Reason.UNREACHABLE),

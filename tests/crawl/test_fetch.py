@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ from symmv_builder.backends.ytdlp import LOOPBACK, Downloader
 from symmv_builder.crawl.fetch import Damaged, fetch
 from symmv_builder.demo.catalogue import Failure, Upload
 from symmv_builder.demo.site import Site
-from symmv_builder.errors import Reason, RejectEntry, RetryLater
+from symmv_builder.errors import Reason, RejectEntry, RetryLater, StopRun
 from symmv_builder.records import MediaKind, Source
 from symmv_builder.storage.assets import has_asset, hash_file, open_asset
 from symmv_builder.storage.ledger import Ledger
@@ -262,6 +263,87 @@ def test_a_remote_root_is_filled_through_a_local_staging_folder(
     done = fetch(downloader, SOUND, root, store.ledger, kind="audio", staging=staging)
     assert has_asset(root, done.sha256)
     assert list(staging.glob("[!.]*")) == []
+
+
+def private(path: Path) -> bool:
+    facts = path.lstat()
+    return stat.S_IMODE(facts.st_mode) == 0o700 and facts.st_uid == os.geteuid()
+
+
+def test_staging_is_a_folder_of_the_user_alone(
+    site: Site, store: Store, downloader: Downloader
+) -> None:
+    staging = store.folder / "staging"
+    staging.mkdir(mode=0o755)
+    fetch(downloader, SOUND, store.root, store.ledger, kind="audio")
+    assert private(staging)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in staging.iterdir()} == {0o600}
+
+
+def test_a_remote_root_stages_in_the_users_cache_and_not_in_a_folder_that_all_share(
+    site: Site,
+    store: Store,
+    downloader: Downloader,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "shared"))
+    fetch(downloader, SOUND, Root("memory://staged"), store.ledger, kind="audio")
+    assert private(tmp_path / "cache" / "symmv" / "staging")
+    assert not (tmp_path / "shared").exists()
+
+
+def test_a_link_in_the_place_of_staging_is_refused(
+    site: Site, store: Store, downloader: Downloader, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (store.folder / "staging").symlink_to(elsewhere)
+    with pytest.raises(StopRun, match="staging is a link"):
+        fetch(downloader, SOUND, store.root, store.ledger, kind="audio")
+    assert list(elsewhere.iterdir()) == []
+    assert site.visits("media") == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_a_staging_folder_of_somebody_else_is_refused(
+    site: Site, store: Store, downloader: Downloader
+) -> None:
+    staging = store.folder / "staging"
+    staging.mkdir(mode=0o777)
+    os.chown(staging, 65534, 65534)
+    with pytest.raises(StopRun, match="belongs to somebody else"):
+        fetch(downloader, SOUND, store.root, store.ledger, kind="audio")
+
+
+def test_a_lock_is_never_a_link_and_never_emptied(
+    site: Site, store: Store, downloader: Downloader, tmp_path: Path
+) -> None:
+    fetch(downloader, SOUND, store.root, store.ledger, kind="audio")
+    [lock] = (store.folder / "staging").glob(".lock-*")
+    lock.write_text("kept")
+    fetch(downloader, SOUND, store.root, store.ledger, kind="audio")
+    assert lock.read_text() == "kept"
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    lock.unlink()
+    lock.symlink_to(victim)
+    with pytest.raises(StopRun):
+        fetch(downloader, SOUND, store.root, store.ledger, kind="audio")
+    assert victim.read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    "failure", [Failure.REMOVED, Failure.TOO_MANY_REQUESTS, Failure.FORBIDDEN, Failure.SERVER_ERROR]
+)
+def test_where_nothing_came_no_folder_stays(
+    site: Site, store: Store, downloader: Downloader, failure: Failure
+) -> None:
+    site.fail(failure)
+    with pytest.raises((RejectEntry, RetryLater)):
+        fetch(downloader, SOUND, store.root, store.ledger, kind="audio")
+    assert store.leftovers() == []
 
 
 LASTING = {

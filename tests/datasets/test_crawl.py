@@ -1,6 +1,7 @@
 """Items of a crawl come to their end, and every failure costs what it should."""
 
-from collections.abc import Iterator, Set
+from collections import Counter
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,20 @@ import pytest
 from symmv_builder.crawl.sources import CrawlSource
 from symmv_builder.crawl.titles import Habits
 from symmv_builder.datasets import recipe
-from symmv_builder.datasets.crawl import Crawl, Patience, discover_new, due_in_s, work_off
+from symmv_builder.datasets.crawl import (
+    Crawl,
+    Patience,
+    discover_new,
+    due_in_s,
+    outage,
+    try_again,
+    work_off,
+)
 from symmv_builder.errors import Reason, RejectEntry, RetryLater, SessionBlocked, StopRun
 from symmv_builder.records import Listing, Source
 from symmv_builder.storage import items as states
-from symmv_builder.storage.items import Items
-from symmv_builder.storage.ledger import Ledger
+from symmv_builder.storage.items import Item, Items, entry_id_of
+from symmv_builder.storage.ledger import Ledger, Result
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.store import Store
 
@@ -24,6 +33,7 @@ SONGS = (
     ("Coldplay", "Yellow"),
     ("Radiohead", "Creep"),
 )
+DAY_S = 86400.0
 CHANNEL = CrawlSource("channel", "@pianist", None, "youtube", "Pianist", "", Habits())
 
 
@@ -40,6 +50,7 @@ class FakeSite:
     covers: int = len(SONGS)
     has_official: bool = True
     pages_gone: set[Source] = field(default_factory=set)
+    canary: Source | None = None
 
     def list_source(
         self, kind: str, ref: str, *, known: Set[str], full: bool, limit: int | None, **_: Any
@@ -158,7 +169,13 @@ def test_a_song_whose_only_official_video_is_gone_is_put_aside_for_that(crawl: C
     crawl.site.has_official = False  # type: ignore[attr-defined]
     discover_new(crawl)
     work_off(crawl)
+    assert state_of(crawl, 0)[:2] == (states.PARSED, "")
+    crawl.now.time_s += 2 * DAY_S  # type: ignore[attr-defined]
+    work_off(crawl)
     assert state_of(crawl, 0)[:2] == (states.REJECTED, Reason.VIDEO_PRIVATE)
+    item = crawl.items.get("symmv", source("c", 0))
+    assert item is not None
+    assert "it is private" in item.evidence
 
 
 def test_a_failure_that_may_pass_waits_in_the_ledger_and_spends_an_attempt(crawl: Crawl) -> None:
@@ -185,12 +202,158 @@ def test_when_the_attempts_are_used_up_the_item_is_put_aside(crawl: Crawl) -> No
     assert state_of(crawl, 0)[:2] == (states.REJECTED, Reason.NO_FORMATS)
 
 
-def test_what_is_gone_for_good_is_not_tried_again(crawl: Crawl) -> None:
-    gone = RejectEntry(Reason.VIDEO_REMOVED, "it was removed")
-    crawl.site.trouble[source("o", 1)] = [gone]  # type: ignore[attr-defined]
+GONE = RejectEntry(Reason.VIDEO_REMOVED, "it was removed")
+
+
+def test_what_a_site_says_for_good_counts_when_it_says_so_on_another_day(crawl: Crawl) -> None:
+    crawl.site.trouble[source("o", 1)] = [GONE, GONE]  # type: ignore[attr-defined]
     discover_new(crawl)
     work_off(crawl)
+    assert state_of(crawl, 1) == (states.MATCHED, "", 0)
+    crawl.now.time_s += DAY_S - 1  # type: ignore[attr-defined]
+    assert work_off(crawl) == 0
+    crawl.now.time_s += 1000  # type: ignore[attr-defined]
+    assert work_off(crawl) == 1
     assert state_of(crawl, 1)[:2] == (states.REJECTED, Reason.VIDEO_REMOVED)
+    crawl.now.time_s += 100 * DAY_S  # type: ignore[attr-defined]
+    assert work_off(crawl) == 0
+
+
+def test_what_comes_on_the_second_day_was_not_gone(crawl: Crawl) -> None:
+    crawl.site.trouble[source("o", 1)] = [GONE]  # type: ignore[attr-defined]
+    discover_new(crawl)
+    work_off(crawl)
+    crawl.now.time_s += 2 * DAY_S  # type: ignore[attr-defined]
+    work_off(crawl)
+    item = crawl.items.get("symmv", source("c", 1))
+    assert item is not None
+    assert (item.state, item.refused_s) == (states.FETCHED, 0.0)
+
+
+def test_a_verdict_of_our_own_needs_no_second_day(crawl: Crawl) -> None:
+    too_long = RejectEntry(Reason.TOO_LONG, "it lasts 9000 s")
+    crawl.site.trouble[source("o", 1)] = [too_long]  # type: ignore[attr-defined]
+    discover_new(crawl)
+    work_off(crawl)
+    assert state_of(crawl, 1)[:2] == (states.REJECTED, Reason.TOO_LONG)
+
+
+def many(crawl: Crawl, count: int) -> list[Item]:
+    """So many covers that are matched already."""
+    found = []
+    for number in range(count):
+        listing = Listing(Source("youtube", f"manycov{number:04d}"), "Adele - Hello (Cover)")
+        official = replace(listing, source=Source("youtube", f"manyoff{number:04d}"))
+        found.append(
+            Item("symmv", listing, "many", state=states.MATCHED, official=official, score=1.0)
+        )
+    crawl.items.add(found)
+    return found
+
+
+def refuse(crawl: Crawl, items: Sequence[Item], error: Exception, times: int = 50) -> None:
+    trouble = crawl.site.trouble  # type: ignore[attr-defined]
+    trouble |= {item.source: [error] * times for item in items}
+
+
+def ends(crawl: Crawl) -> Counter[tuple[str, str]]:
+    return Counter((item.state, item.reason) for item in crawl.items.find("symmv"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [GONE, RetryLater("no", reason=Reason.UNKNOWN_FAILURE), RetryLater("no answer")],
+    ids=["removed", "unknown", "unreachable"],
+)
+def test_equal_refusals_one_after_the_other_open_the_breaker_and_decide_nothing(
+    crawl: Crawl, error: Exception
+) -> None:
+    refuse(crawl, many(crawl, 30), error)
+    seen = set()
+    for _ in range(12):
+        touched = work_off(crawl)
+        seen.add(touched)
+        assert touched <= crawl.patience.run
+        crawl.now.time_s += DAY_S  # type: ignore[attr-defined]
+    assert crawl.patience.run in seen
+    assert ends(crawl) == {(states.MATCHED, ""): 30}
+    assert all(item.attempts < crawl.patience.attempts for item in crawl.items.find("symmv"))
+    # It was us after all.
+    crawl.site.trouble.clear()  # type: ignore[attr-defined]
+    for _ in range(20):
+        crawl.now.time_s += DAY_S  # type: ignore[attr-defined]
+        work_off(crawl)
+    assert ends(crawl) == {(states.FETCHED, ""): 30}
+
+
+def test_equal_refusals_are_true_while_something_that_is_known_to_be_good_comes(
+    crawl: Crawl,
+) -> None:
+    good = Listing(source("o", 0), "Adele - Hello (Official Video)")
+    crawl.items.add([Item("symmv", good, "x", state=states.FETCHED)])
+    refuse(crawl, many(crawl, 20), GONE)
+    for _ in range(10):
+        work_off(crawl)
+        crawl.now.time_s += DAY_S  # type: ignore[attr-defined]
+    assert ends(crawl) == {(states.FETCHED, ""): 1, (states.REJECTED, GONE.reason): 20}
+
+
+def test_different_refusals_open_no_breaker(crawl: Crawl) -> None:
+    items = many(crawl, 20)
+    refuse(crawl, items[::2], GONE)
+    refuse(crawl, items[1::2], RejectEntry(Reason.VIDEO_PRIVATE, "it is private"))
+    assert work_off(crawl) == 20
+
+
+def test_an_outage_counts_no_attempt_says_so_and_passes(crawl: Crawl) -> None:
+    away = SessionBlocked("nothing answers", 300.0, reason=Reason.UNREACHABLE)
+    refuse(crawl, many(crawl, 20), away)
+    for _ in range(10):
+        assert work_off(crawl) == 1
+        assert "nothing answers" in outage(crawl)
+        crawl.now.time_s += 301  # type: ignore[attr-defined]
+        assert outage(crawl) == ""
+    assert {item.attempts for item in crawl.items.find("symmv")} == {0}
+    crawl.site.trouble.clear()  # type: ignore[attr-defined]
+    assert work_off(crawl) == 20
+    assert ends(crawl) == {(states.FETCHED, ""): 20}
+
+
+def test_verdicts_are_undone_to_where_the_item_was_before_its_step(crawl: Crawl) -> None:
+    items = many(crawl, 4)
+    for item, step in zip(items, ("parse", "match", "fetch", "screen_length"), strict=True):
+        crawl.items.save(
+            replace(item, state=states.REJECTED, step=step, reason=Reason.TOO_SHORT, attempts=4)
+        )
+    other = many(crawl, 5)[4]
+    crawl.items.save(replace(other, state=states.REJECTED, step="fetch", reason=Reason.DRM))
+    assert try_again(crawl.items, crawl.store, "symmv", [Reason.TOO_SHORT]) == 4
+    found = crawl.items.find("symmv")
+    # The recordings of the last are not in the store: they are fetched again.
+    assert [item.state for item in found] == [
+        states.FOUND, states.PARSED, states.MATCHED, states.MATCHED, states.REJECTED
+    ]  # fmt: skip
+    assert {(item.attempts, item.reason) for item in found[:4]} == {(0, "")}
+    assert try_again(crawl.items, crawl.store, "symmv", [Reason.TOO_SHORT]) == 0
+
+
+def test_an_item_that_was_screened_is_screened_again_where_its_recordings_are_there(
+    crawl: Crawl,
+) -> None:
+    [item] = many(crawl, 1)
+    assert item.official is not None
+    for number, wanted in enumerate((item.source, item.official.source)):
+        name = f"{number}" * 64
+        crawl.store.root.write(f"assets/{name[:2]}/{name}", b"x")
+        crawl.store.ledger.record_assets({(wanted.site, wanted.video_id): name})
+    step, reason = "screen_length", Reason.TOO_SHORT
+    crawl.items.save(replace(item, state=states.REJECTED, step=step, reason=reason))
+    name = entry_id_of(item.source)
+    result = Result(name, "length", step, "k", "", 0.1, reason, "1 s")
+    crawl.store.ledger.record_results("symmv", [result])
+    assert try_again(crawl.items, crawl.store, "symmv", [reason]) == 1
+    assert [item.state for item in crawl.items.find("symmv")] == [states.FETCHED]
+    assert crawl.store.ledger.results("symmv", name) == []
 
 
 def test_a_blocked_session_opens_the_breaker_and_spends_no_attempt(crawl: Crawl) -> None:

@@ -1,6 +1,7 @@
 """A crawl as a flow, of the loopback site: what is new is found, a refusal is a rest."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from loopback import CHANNEL, HOSTILE, make_video, running, video_id
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
+from flows.build import finish
 from flows.crawl import crawl
 from symmv_builder.demo.catalogue import Description, Failure, Upload
 from symmv_builder.storage import items as states
@@ -89,6 +91,31 @@ def test_a_site_that_refuses_us_ends_the_run_well_and_the_next_one_stays_away(
         assert "goes on after" in str(state.message)
     waiting = items(given).find("muvisync")
     assert {item.attempts for item in waiting} <= {0}
+
+
+def test_a_site_that_is_away_fails_the_flow_and_spends_no_attempt(
+    given: dict[str, Any], uploads: tuple[Upload, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(monkeypatch, *uploads):
+        crawl(**{**given, "most": 0})
+    state = crawl(**given, return_state=True)
+    assert (state.name, state.is_failed(), finish(state)) == ("Unreachable", True, 1)
+    assert {item.attempts for item in items(given).find("muvisync")} == {0}
+
+
+def test_what_was_put_aside_for_a_reason_is_tried_again(
+    given: dict[str, Any], uploads: tuple[Upload, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(monkeypatch, *uploads):
+        crawl(**{**given, "most": 0})
+        for item in items(given).find("muvisync"):
+            aside = replace(item, state=states.REJECTED, step="parse", reason="unreachable")
+            items(given).save(aside)
+        done = crawl(**given, retry=["unreachable"])
+    assert done["touched"] == len(uploads)  # type: ignore[index]
+    assert {item.state for item in items(given).find("muvisync")} == {states.FETCHED}
+    state = crawl(**given, retry=["nonsense"], return_state=True)
+    assert (state.name, state.is_failed()) == ("Stopped", True)
 
 
 def test_sources_that_cannot_be_read_stop_the_flow(given: dict[str, Any]) -> None:

@@ -1,10 +1,15 @@
 """The crawl's memory: leases, retries, breakers and tombstones."""
 
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+import sqlalchemy as sa
 
 from symmv_builder.records import Listing, ParsedTitle, Source
 from symmv_builder.storage import items as states
-from symmv_builder.storage.items import Item, Items
+from symmv_builder.storage.items import Item, Items, LeaseLost
 from symmv_builder.storage.ledger import Ledger
 
 
@@ -25,6 +30,7 @@ def test_an_item_comes_back_as_it_was_stored(items: Items) -> None:
     parsed = ParsedTitle("Artist", "Title", 0.9, ("cover",))
     kept = items.advance(item, states.MATCHED, parsed=parsed, official=official, score=0.8)
     assert items.get("symmv", item.source) == kept
+    assert kept.version == 1
 
 
 def test_what_is_known_is_not_added_again(items: Items) -> None:
@@ -86,3 +92,68 @@ def test_what_has_a_tombstone_is_never_added(items: Items) -> None:
 def test_counts_are_by_state_step_and_reason(items: Items) -> None:
     items.add([found(1), found(2), found(3, states.REJECTED)])
     assert items.counts("symmv") == {("found", "", ""): 2, ("rejected", "", ""): 1}
+
+
+def test_a_lease_that_is_renewed_does_not_run_out(items: Items) -> None:
+    items.add([found(1), found(2)])
+    leased = items.lease("symmv", [states.FOUND], limit=None, now_s=0, lease_s=60)
+    items.renew(leased, 200.0)
+    assert not items.lease("symmv", [states.FOUND], limit=5, now_s=100, lease_s=60)
+    items.give_back(leased[:1])
+    again = items.lease("symmv", [states.FOUND], limit=5, now_s=100, lease_s=60)
+    assert [item.source for item in again] == [leased[0].source]
+
+
+def test_a_lease_is_held_through_the_steps_in_between(items: Items) -> None:
+    items.add([found(1)])
+    [item] = items.lease("symmv", [states.FOUND], limit=1, now_s=0, lease_s=60)
+    item = items.advance(item, states.PARSED, held_until_s=60.0)
+    assert not items.lease("symmv", [states.PARSED], limit=1, now_s=1, lease_s=60)
+    items.renew([item], 100.0)
+    assert not items.lease("symmv", [states.PARSED], limit=1, now_s=61, lease_s=60)
+    items.advance(item, states.FETCHED)
+    # What was given back stays so: a heartbeat that comes late does not take it again.
+    items.renew([item], 1000.0)
+    assert items.lease("symmv", [states.FETCHED], limit=1, now_s=1, lease_s=60)
+
+
+def test_a_save_of_an_older_version_changes_nothing(items: Items) -> None:
+    items.add([found(1)])
+    items.advance(found(1), states.PARSED)
+    with pytest.raises(LeaseLost, match="yt-aaaaaaaa001"):
+        items.advance(found(1), states.REJECTED)
+    assert [item.state for item in items.find("symmv")] == [states.PARSED]
+
+
+def test_a_ledger_of_an_earlier_version_gets_the_columns_that_it_lacks(ledger_url: str) -> None:
+    ledger = Ledger(ledger_url)
+    Items(ledger).add([found(1)])
+    with ledger.engine.begin() as connection:
+        for column in ("owner", "version", "refused_s"):
+            connection.execute(sa.text(f"ALTER TABLE items DROP COLUMN {column}"))
+    ledger.close()
+    with ThreadPoolExecutor(4) as pool:
+        opened = list(pool.map(lambda _: Items(Ledger(ledger_url)), range(4)))
+    assert opened[0].find("symmv") == [found(1)]
+    [item] = opened[1].lease("symmv", [states.FOUND], limit=1, now_s=0, lease_s=60)
+    assert opened[1].advance(item, states.PARSED).version == 2
+
+
+LEASE = """
+import os, sys
+from symmv_builder.storage.items import Items
+from symmv_builder.storage.ledger import Ledger
+items = Items(Ledger(sys.argv[1]))
+assert len(items.lease("symmv", ["found"], limit=2, now_s=0, lease_s=60)) == 2
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_process_of_this_machine_that_was_killed_holds_nothing(ledger_url: str) -> None:
+    items, other = Items(Ledger(ledger_url)), Items(Ledger(ledger_url))
+    items.add([found(number) for number in range(3)])
+    subprocess.run([sys.executable, "-c", LEASE, ledger_url], check=False)
+    assert len(items.lease("symmv", [states.FOUND], limit=5, now_s=1, lease_s=60)) == 1
+    other.end_dead_leases()
+    # Those of the living stand.
+    assert len(other.lease("symmv", [states.FOUND], limit=5, now_s=1, lease_s=60)) == 2

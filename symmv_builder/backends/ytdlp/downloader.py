@@ -8,8 +8,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from symmv_builder.backends.ytdlp import listing, toolchain
+from symmv_builder.backends.ytdlp import bounds, listing, toolchain
+from symmv_builder.backends.ytdlp.bounds import Bounds
 from symmv_builder.backends.ytdlp.failures import MediaRefused, ToolchainBroken, translate
 from symmv_builder.backends.ytdlp.options import (
     EXTRACTORS,
@@ -19,7 +21,7 @@ from symmv_builder.backends.ytdlp.options import (
     options,
 )
 from symmv_builder.backends.ytdlp.politeness import Listener, Politeness, Redaction
-from symmv_builder.errors import Reason, RetryLater, StopRun, SymMVError
+from symmv_builder.errors import Reason, RetryLater, SessionBlocked, StopRun, SymMVError
 from symmv_builder.records import Listing, Source
 
 # The first video that YouTube ever had, and a good canary.
@@ -28,6 +30,14 @@ CANARY = Source("youtube", "jNQXAC9IVRw")
 KNOWN_IN_A_ROW = 30
 _MOST_REDIRECTIONS = 3
 _FEED_BYTES = 4 << 20
+# What answers while a site is there at all, and how long to wait for it.
+_FRONT_PAGES = {
+    "youtube": "https://www.youtube.com/robots.txt",
+    "bilibili": "https://www.bilibili.com/robots.txt",
+    "demo": "{site}/",
+}
+_FRONT_PAGE_S = 10.0
+_OUTAGE_S = 300.0
 
 Kind = Literal["audio", "video"]
 
@@ -66,6 +76,11 @@ class Downloader:
         toolchain.check_version()
         if "demo" in sites:
             toolchain.load_demo_extractors()
+
+    @property
+    def canary(self) -> Source | None:
+        """A recording that is known to be good, where one was given."""
+        return self._canary
 
     def check_toolchain(self) -> None:
         """`StopRun` where the sites cannot be read: a program is missing, the canary is mute."""
@@ -157,7 +172,7 @@ class Downloader:
         elif where.kind == "feed":
             yield from listing.read_feed(self._read_feed(where), where.site)
         else:
-            with self._session("list") as ydl:
+            with self._session("list", where.site) as ydl:
                 info = _follow(ydl, where.address)
                 for entry in info.get("entries") or ():
                     found = listing.to_listing(entry or {}, where.site, info)
@@ -167,14 +182,13 @@ class Downloader:
     def _read_feed(self, where: listing.Place) -> str:
         from yt_dlp.networking import Request
 
-        with self._session("list") as ydl:
-            site = os.environ.get("SYMMV_DEMO_SITE", "")
-            response = ydl.urlopen(Request(where.address.replace("{site}", site)))
+        with self._session("list", where.site, same_host=True) as ydl:
+            response = ydl.urlopen(Request(_on_site(where.address)))
             return bytes(response.read(_FEED_BYTES)).decode("utf-8", "replace")
 
     def _extract(self, source: Source) -> Mapping[str, Any]:
         self._must_crawl(source)
-        with self._session("video") as ydl:
+        with self._session("video", source.site) as ydl:
             return _follow(ydl, source.url)
 
     def _has_formats(self, source: Source | None) -> bool:
@@ -187,7 +201,7 @@ class Downloader:
     def _download(self, source: Source, folder: Path, kind: Kind) -> Downloaded:
         merger = toolchain.merging_program()
         chosen = download_options(source, folder, self._politeness, merger)
-        with self._session("video", chosen) as ydl:
+        with self._session("video", source.site, chosen) as ydl:
             can_merge = _can_merge(ydl)
             select = ydl.build_format_selector(
                 format_choice(kind, self._politeness.max_height, can_merge=can_merge)
@@ -218,36 +232,96 @@ class Downloader:
 
     @contextmanager
     def _session(
-        self, of: Literal["video", "list"], more: Mapping[str, Any] | None = None
+        self,
+        of: Literal["video", "list"],
+        site: str,
+        more: Mapping[str, Any] | None = None,
+        *,
+        same_host: bool = False,
     ) -> Iterator[Any]:
         """A yt-dlp with our options, whose every error leaves as one of ours.
 
-        The error that it was is left behind: it may hold what must not be shown.
+        The error that it was is left behind: it may hold what must not be shown. `same_host`
+        refuses redirects to another host.
         """
-        from yt_dlp import YoutubeDL
-
         clean = Redaction(self._politeness, self._cookies)
         listener, cookies = Listener(clean), io.StringIO(self._cookies)
-        chosen = options(self._politeness, self._sites, listener, cookies)
         self._keep_distance()
         try:
-            with YoutubeDL({**chosen, **(more or {})}) as ydl:
+            with self._open(site, listener, cookies, more, same_host=same_host) as ydl:
                 yield ydl
         except SymMVError:
             raise
         except Exception as error:  # noqa: BLE001  (whatever a parser of strange pages raises)
             translated = translate(error, of=of, warnings=listener.warnings, clean=clean)
-            raise translated from None
+            raise self._whose_fault(translated, site) from None
         finally:
             self._last_request_s = time.monotonic()
             # A session's cookies go on to the next call. yt-dlp writes behind what it read.
             self._cookies = cookies.getvalue().lstrip("\0") or self._cookies
+
+    def _open(
+        self,
+        site: str,
+        listener: Listener,
+        cookies: io.StringIO,
+        more: Mapping[str, Any] | None = None,
+        *,
+        same_host: bool = False,
+    ) -> Any:
+        """A yt-dlp that speaks to a site and to nothing in our own network."""
+        from yt_dlp import YoutubeDL
+
+        chosen = options(self._politeness, self._sites, listener, cookies)
+        ydl = YoutubeDL({**chosen, **(more or {})})
+        if site == "demo":
+            address = urlsplit(_on_site("{site}"))
+            only = (address.hostname or "", address.port or 80)
+            bounds.install(ydl, Bounds(only=only, same_host=same_host))
+        else:
+            by_proxy = bool(self._politeness.proxy)
+            bounds.install(ydl, Bounds(same_host=same_host, by_proxy=by_proxy))
+        return ydl
+
+    def _whose_fault(self, error: SymMVError, site: str) -> SymMVError:
+        """What did not answer is at fault itself while the site answers; else it is the network:
+        ours, or the way to the site. Then nobody can be fetched, and no attempt is spent."""
+        if not isinstance(error, RetryLater) or error.reason is not Reason.UNREACHABLE:
+            return error
+        if not self._answers(site):
+            told = f"{site} does not answer at all: {error}"
+            return SessionBlocked(told, _OUTAGE_S, reason=Reason.UNREACHABLE)
+        if error.spends_attempt:
+            return error
+        return RetryLater(str(error), error.after_s, reason=Reason.UNREACHABLE)
+
+    def _answers(self, site: str) -> bool:
+        """Whether a site's own host says anything, be it an error."""
+        from yt_dlp.networking import Request
+        from yt_dlp.networking.exceptions import HTTPError
+
+        listener = Listener(Redaction(self._politeness, self._cookies))
+        with self._open(site, listener, io.StringIO(self._cookies)) as ydl:
+            request = Request(_on_site(_FRONT_PAGES[site]))
+            request.extensions["timeout"] = min(_FRONT_PAGE_S, self._politeness.socket_timeout_s)
+            try:
+                ydl.urlopen(request).close()
+            except HTTPError:
+                return True
+            except Exception:  # noqa: BLE001  (whatever it was, nothing answered)
+                return False
+            return True
 
     def _keep_distance(self) -> None:
         """Sleep between two calls as yt-dlp does between two requests of one."""
         if self._last_request_s is not None:
             passed_s = time.monotonic() - self._last_request_s
             time.sleep(max(0.0, self._politeness.sleep_between_requests_s - passed_s))
+
+
+def _on_site(address: str) -> str:
+    """An address whose ``{site}`` is that of the loopback site."""
+    return address.replace("{site}", os.environ.get("SYMMV_DEMO_SITE", ""))
 
 
 def _follow(ydl: Any, address: str) -> Mapping[str, Any]:

@@ -2,9 +2,10 @@
 
 Most of what matters is in the wording: a bot check, a private video and a broken
 toolchain arrive as one class. So the table of messages is read first, the most specific
-first, then the status of HTTP, then the class. What nobody has seen before is a
-`RetryLater` that spends an attempt: it is tried a few times more and then put aside as
-``unknown_failure``, never dropped in silence.
+first, then the status of HTTP, then the class. Only words that can mean nothing else reject a
+recording; a prefix that a site puts before everything (``Video unavailable``) says nothing. What
+nobody has seen before is a `RetryLater` that spends an attempt: it is tried a few times more and
+then put aside as ``unknown_failure``, never dropped in silence.
 """
 
 import errno
@@ -90,7 +91,8 @@ MESSAGES: tuple[Rule, ...] = (
         "session",
         "rate.limited|exceeded the rate limit|confirm you're not a bot|captcha|unusual traffic"
         "|too many requests|http error 4(?:29|12)|rejected by server|please wait and try later"
-        "|this content isn't available, try again later",
+        "|this content isn't available, try again later|likely being blocked|blocked by server"
+        "|access to this webpage has been blocked",
         _blocked(_HOUR_S),
     ),
     _rule(
@@ -99,28 +101,32 @@ MESSAGES: tuple[Rule, ...] = (
         "|nodename nor servname|getaddrinfo failed|failed to resolve '",
         _NO_NETWORK,
     ),
-    _rule("drm", "drm protected", _reject(Reason.DRM)),
+    _rule("drm", "video is drm protected", _reject(Reason.DRM)),
     _rule(
         "geo",
-        "in your country|not available from your location|geo.?restriction"
-        "|not available in your (?:region|location)",
+        "(?:available|blocked it|blocked) in your (?:country|region|location)"
+        "|not available from your location due to geo.?restriction",
         _reject(Reason.GEO_BLOCKED),
     ),
-    _rule("copyright", "copyright", _reject(Reason.COPYRIGHT)),
+    _rule(
+        "copyright",
+        "copyright (?:claim|grounds|infringement)|copyright owner has",
+        _reject(Reason.COPYRIGHT),
+    ),
     _rule(
         "private",
-        "private video|video is private|this is a private",
+        "^private video|said: private video|video is private|this is a private video",
         _reject(Reason.VIDEO_PRIVATE),
     ),
     _rule(
         "age",
-        "confirm your age|age.?restricted|inappropriate for some users",
+        "confirm your age|video is age.?restricted|inappropriate for some users",
         _reject(Reason.AGE_RESTRICTED),
     ),
     _rule(
         "members",
-        "members-only|this channel's members|requires payment|premium members|supporter-only"
-        "|need to purchase",
+        "members-only (?:content|video)|this channel's members|requires payment to watch"
+        "|video is for premium members|supporter-only video|need to purchase",
         _reject(Reason.MEMBERS_ONLY),
     ),
     _rule(
@@ -132,15 +138,14 @@ MESSAGES: tuple[Rule, ...] = (
     _rule(
         "source",
         "(?:channel|playlist|user|list)(?: \\w+)? (?:does not exist|is no longer available)"
-        "|channel does not have a|does the playlist exist|redirected to youtube.com home page"
-        "|unable to recognize tab page",
+        "|channel does not have a|channel/playlist does not exist",
         _reject(Reason.SOURCE_GONE),
     ),
     _rule(
         "removed",
-        "has been removed|no longer available|has been terminated|has been deleted"
-        "|may be deleted|video unavailable|video is unavailable|video is not available"
-        "|recording is not available|video does not exist",
+        "(?:video|recording) (?:has been|was) (?:removed|deleted)|removed by the (?:uploader|user)"
+        "|account associated with this video has been (?:terminated|closed)"
+        "|uploader has closed their youtube account|video does not exist",
         _reject(Reason.VIDEO_REMOVED),
     ),
     _rule(
@@ -149,11 +154,20 @@ MESSAGES: tuple[Rule, ...] = (
         "|sign in to|need to log ?in",
         _later(Reason.LOGIN_REQUIRED, 24 * _HOUR_S),
     ),
+    # What a site says of a recording that is gone, of one that it does not show to us or today,
+    # and before every other reason.
+    _rule(
+        "unavailable",
+        "(?:video|content|recording)(?: is| has become)?(?: currently)? unavailable"
+        "|(?:video|content|recording) (?:is not|isn't|is no longer) available|may be deleted",
+        _later(Reason.UNAVAILABLE, 24 * _HOUR_S),
+    ),
     _rule(
         "toolchain",
         "no video formats found|requested format is not available|only images are available"
         "|\\bsabr\\b|javascript runtime|challenge solv|po token|signature extraction failed"
-        "|ffmpeg is not installed|ffmpeg not found|no suitable extractor|unsupported url",
+        "|ffmpeg is not installed|ffmpeg not found|pycryptodomex not found|no suitable extractor"
+        "|unsupported url",
         _broken,
     ),
     _rule("extension", "extracted extension .* is unusual", _reject(Reason.NOT_MEDIA)),
@@ -167,8 +181,8 @@ MESSAGES: tuple[Rule, ...] = (
     _rule("reload", "page needs to be reloaded|incomplete (?:yt )?(?:initial )?data", _UNREACHABLE),
     _rule(
         "connection",
-        "timed out|connection (?:reset|refused|aborted)|remote end closed|eof occurred"
-        "|http error 5\\d\\d|giving up after \\d+ retries",
+        "timed out|network error|connection (?:reset|refused|aborted)|remote end closed"
+        "|eof occurred|http error 5\\d\\d|giving up after \\d+ retries",
         _UNREACHABLE,
     ),
 )
@@ -279,7 +293,9 @@ def _by_status(chain: Sequence[BaseException], of: str) -> Verdict | None:
     for error in chain:
         status = getattr(error, "status", None)
         if status in (404, 410):
-            return _reject(Reason.VIDEO_REMOVED if of == "video" else Reason.SOURCE_GONE)
+            # An address of a site's interface that has moved looks like a video that is gone.
+            is_list = of == "list"
+            return _reject(Reason.SOURCE_GONE) if is_list else _later(Reason.UNAVAILABLE, 86400.0)
         if isinstance(status, int) and 400 <= status < 500:
             return _later(Reason.REFUSED, 900.0)
     return None

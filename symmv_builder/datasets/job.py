@@ -1,0 +1,175 @@
+"""What a crawl of one dataset needs, its leases while it works, and its breakers.
+
+A breaker keeps every process from the network until a time that is in the ledger. There are
+two: ``network`` after a site refused us, ``outage`` after nothing could be reached, which is
+short and says that the fault is on our side.
+"""
+
+import random
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from symmv_builder.crawl.discover import Lister
+from symmv_builder.crawl.fetch import Fetcher
+from symmv_builder.crawl.sources import CrawlSource
+from symmv_builder.crawl.titles import Habits
+from symmv_builder.datasets.recipe import Recipe
+from symmv_builder.errors import Reason, SessionBlocked, SymMVError
+from symmv_builder.pipeline.events import Event
+from symmv_builder.records import Listing, Source
+from symmv_builder.storage.items import Item, Items, LeaseLost, entry_id_of
+from symmv_builder.storage.store import Store
+
+Tell = Callable[[Event], None]
+_NETWORK, _OUTAGE = "network", "outage"
+
+
+class Site(Lister, Fetcher, Protocol):
+    """A site as the crawl sees it; `backends.ytdlp.Downloader`.
+
+    `canary` is a recording that is known to be good, where there is one.
+    """
+
+    @property
+    def canary(self) -> Source | None: ...
+
+    def search(self, query: str, limit: int) -> list[Listing]: ...
+
+    def details(self, source: Source) -> Listing: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How often and how long to try; never part of a key.
+
+    Waits double from `first_wait_s` to `longest_wait_s`, each times a random 0.5-1.5, so
+    that what failed together is not tried together. A breaker stays open for at least
+    `breaker_s`, or `outage_s` where nothing could be reached at all. What a site says for good
+    counts when it says so again `confirm_s` later. `run` equal refusals one after the other are
+    a refusal of the crawl until a recording that is known to be good says otherwise. A lease
+    lasts `lease_s` and is renewed while its holder lives.
+    """
+
+    attempts: int = 5
+    first_wait_s: float = 300.0
+    longest_wait_s: float = 86400.0
+    breaker_s: float = 3600.0
+    outage_s: float = 300.0
+    confirm_s: float = 86400.0
+    run: int = 8
+    lease_s: float = 300.0
+
+    def wait_s(self, attempt: int, asked_s: float) -> float:
+        doubled = min(self.first_wait_s * 2.0 ** (attempt - 1), self.longest_wait_s)
+        return max(doubled, asked_s) * random.uniform(0.5, 1.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One refusal: the item as it was before and as it was stored after; the first of its kind?"""
+
+    reason: Reason
+    before: Item
+    after: Item
+    is_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Crawl:
+    """Everything that a crawl of one dataset needs. `now` gives seconds since the epoch.
+
+    `refusals` are those since a recording last came, all for one reason.
+    """
+
+    recipe: Recipe
+    store: Store
+    items: Items
+    site: Site
+    now: Callable[[], float]
+    sources: Sequence[CrawlSource] = ()
+    patience: Patience = Patience()
+    tell: Tell = lambda _: None
+    candidates: int = 5
+    refusals: list[Refusal] = field(default_factory=list)
+
+    def habits_of(self, item: Item) -> Habits:
+        """How the source that an item comes from writes its titles."""
+        for source in self.sources:
+            if origin_of(source) == item.origin:
+                return source.habits
+        return Habits()
+
+    def held_until_s(self) -> float:
+        """When a lease that is taken or renewed now runs out."""
+        return self.now() + self.patience.lease_s
+
+    def note(self, text: str, entry_id: str = "") -> None:
+        self.tell(Event("note", entry_id, detail=text))
+
+
+def origin_of(source: CrawlSource) -> str:
+    """What a source is called in the ledger."""
+    place = source.file.name if source.file else source.ref
+    return f"{source.site}:{source.kind}:{place}"
+
+
+def open_breaker(crawl: Crawl, error: SessionBlocked) -> None:
+    """Keep everybody away from the network for a while, across processes and restarts."""
+    if error.reason is Reason.UNREACHABLE:
+        name, least_s, told = _OUTAGE, crawl.patience.outage_s, "nothing answers"
+    else:
+        name, least_s, told = _NETWORK, crawl.patience.breaker_s, "the site refuses us"
+    wait_s = least_s if name == _OUTAGE else max(error.after_s, least_s)
+    crawl.items.open_breaker(name, crawl.now() + wait_s, str(error))
+    crawl.note(f"{told}; the network rests for {wait_s:.0f} s: {error}")
+
+
+def network_opens_s(crawl: Crawl) -> float:
+    """Seconds until both breakers are closed; 0 where they are."""
+    return max(_opens_s(crawl, _NETWORK), _opens_s(crawl, _OUTAGE))
+
+
+def outage(crawl: Crawl) -> str:
+    """Why nothing could be reached, while that breaker is open; else empty."""
+    known = crawl.items.breaker(_OUTAGE)
+    return known[1] or "nothing answers" if known and known[0] > crawl.now() else ""
+
+
+def _opens_s(crawl: Crawl, name: str) -> float:
+    known = crawl.items.breaker(name)
+    return max(0.0, known[0] - crawl.now()) if known else 0.0
+
+
+@contextmanager
+def holding(crawl: Crawl, items: Sequence[Item]) -> Iterator[None]:
+    """Renew the leases of items while the block runs, and give back those that it leaves."""
+    over = threading.Event()
+
+    def renew() -> None:
+        while not over.wait(crawl.patience.lease_s / 4):
+            # A ledger that is locked for the moment is asked again; a lease that is lost shows
+            # when its item is stored.
+            with suppress(SymMVError):
+                crawl.items.renew(items, crawl.held_until_s())
+
+    thread = threading.Thread(target=renew, name="leases", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        with suppress(SymMVError):
+            crawl.items.give_back(items)
+
+
+@contextmanager
+def dropping_lost(crawl: Crawl, item: Item) -> Iterator[None]:
+    """Leave an item to whoever took it up meanwhile."""
+    try:
+        yield
+    except LeaseLost as error:
+        crawl.note(str(error), entry_id_of(item.source))
