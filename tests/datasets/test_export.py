@@ -68,7 +68,8 @@ def test_a_file_that_was_damaged_or_deleted_is_written_again(
     root = write_dataset(dataset, [make_row(dataset, 0)])
     export(root, dataset, tmp_path / "out")
     before = files(tmp_path / "out")
-    damaged, deleted = sorted(before)[:2]
+    # The index says which files are an export's: without it they might be anybody's.
+    damaged, deleted = sorted(set(before) - {"index.csv"})[:2]
     (tmp_path / "out" / damaged).write_bytes(b"x")
     (tmp_path / "out" / deleted).unlink()
     assert export(root, dataset, tmp_path / "out").written == 2
