@@ -137,8 +137,8 @@ class Ledger:
         """
         if self._read_only and self._is_file:
             with self.engine.connect() as connection:
-                there = set(sa.inspect(connection).get_table_names())
-                old = [t for t in tables.sorted_tables if t.name in there]
+                known = set(sa.inspect(connection).get_table_names())
+                old = [table for table in tables.sorted_tables if table.name in known]
                 if _missing_columns(connection, old):
                     raise StopRun(
                         "the ledger is of an earlier version of this program; `symmv build` or "
