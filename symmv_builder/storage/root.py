@@ -10,7 +10,7 @@ import io
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -73,8 +73,14 @@ class Root:
     @contextmanager
     def replacing(self, name: str) -> Iterator[Path]:
         """A local path to write to, whose file takes the name's place when the block ends well."""
-        final = Path(self.path(name))
-        folder = final.parent if self.is_local else Path(tempfile.gettempdir())
+        folder, _, last = name.rpartition("/")
+        with self.replacing_in(folder, lambda: last) as temporary:
+            yield temporary
+
+    @contextmanager
+    def replacing_in(self, below: str, name: Callable[[], str]) -> Iterator[Path]:
+        """As `replacing`, for a file of a folder whose name is known when it is written."""
+        folder = Path(self.path(below)) if self.is_local else Path(tempfile.gettempdir())
         with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             handle, temporary = tempfile.mkstemp(prefix=_PART, dir=folder)
@@ -86,10 +92,10 @@ class Root:
                 if self.is_local:
                     flush_to_disk(path)
                     path.chmod(0o644)
-                    path.replace(final)
+                    path.replace(folder / name())
                 else:
                     with _remote_errors(self.url, writing=True):
-                        self._fs.put_file(str(path), self.path(name))
+                        self._fs.put_file(str(path), self.path(f"{below}/{name()}"))
         finally:
             path.unlink(missing_ok=True)
 
