@@ -7,15 +7,15 @@ keys, and the receipt of the shards comes last.
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from symmv_builder.crawl.folder import Found
 from symmv_builder.datasets.recipe import Recipe
-from symmv_builder.datasets.rows import fingerprint, write_dataset
-from symmv_builder.datasets.survey import State, Survey, survey
+from symmv_builder.datasets.rows import draft_dataset, rows_to_load, write_dataset
+from symmv_builder.datasets.survey import Survey, survey
 from symmv_builder.errors import Reason, StopRun
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.keys import Plan, Work
@@ -103,6 +103,7 @@ def build(
     run: Run,
     *,
     whole: Plan | None = None,
+    shard_bytes: int | None = None,
     tell: Tell = lambda _: None,
     expect: Callable[[int, int], object] = lambda total, settled: None,
 ) -> Summary:
@@ -113,6 +114,9 @@ def build(
     with the number of entries and how many of them are settled. Where `plan` makes only
     some artifacts, `whole` is the plan of the whole recipe as far as this machine can key
     it: what was made before goes into the shards too, if all of their entries have it.
+    `shard_bytes` is the size of a shard on average, before compression; without it shards
+    stay as large as they are. Sidecars are looked for where a row is to be written; of rows
+    that stay in their shards the ledger's word is taken.
     `StopRun` where the dataset has no entries.
     """
     blocked = manifests.read_blocklist(store.manifests)
@@ -136,20 +140,22 @@ def build(
             f"the ledger in {store.root.url} knows no entry of {recipe.name} with all that is "
             f"needed ({kinds}); give the folder with --from again"
         )
+    draft = draft_dataset(recipe, store, found, shard_bytes)
     receipt = shards.read_receipt(store.root, recipe.name)
     if (
         receipt
         and found.is_settled
-        and receipt["state"] == fingerprint(recipe, found)
+        and receipt["state"] == draft.state
         and shards.shards_stand(store.root, recipe.name, receipt)
     ):
         return _summary(recipe, found, receipt, up_to_date=True)
-    todo = [work for work in found.works.values() if not _stands(store, plan, work, found)]
+    todo = _unfinished(store, found, rows_to_load(recipe, store, draft))
     expect(len(found.works), len(found.works) - len(todo))
-    run_works(plan, store, run, todo, found.states, tell=tell)
+    run_works(plan, store, run, todo, tell=tell)
     tell(Event("note", "", detail="writing shards"))
     found = survey(plan, store, entries, whole)
-    receipt = write_dataset(recipe, plan, store, found, whole)
+    draft = draft_dataset(recipe, store, found, shard_bytes)
+    receipt = write_dataset(recipe, plan, store, found, draft)
     return _summary(recipe, found, receipt, up_to_date=False)
 
 
@@ -176,33 +182,33 @@ def in_processes(
     return run
 
 
-def _stands(store: Store, plan: Plan, work: Work, found: Survey) -> bool:
-    """Whether an entry is settled and its sidecars are really there."""
-    state, rejection = found.states[work.entry_id], found.rejected.get(work.entry_id)
-    if not (state.is_made or rejection):
-        return False
-    there = Sidecars(store.root, plan.dataset).present(work.entry_id)
-    if rejection:
-        return Sidecars.rejected_name(rejection.artifact, rejection.key) in there
-    return all(Sidecars.made_name(name, key) in there for name, key in state.keys.items())
+def _unfinished(store: Store, found: Survey, loaded: Collection[str]) -> list[Work]:
+    """The works that are not settled, or whose rows are to be loaded and lack a sidecar."""
+    return [
+        work
+        for name, work in found.works.items()
+        if not found.states[name].is_settled or (name in loaded and not _stands(store, found, name))
+    ]
 
 
-def run_works(
-    plan: Plan,
-    store: Store,
-    run: Run,
-    works: Sequence[Work],
-    states: Mapping[str, State],
-    *,
-    tell: Tell,
-) -> None:
+def _stands(store: Store, found: Survey, name: str) -> bool:
+    """Whether the sidecars of a made entry are really there."""
+    keys, there = found.keys(name), Sidecars(store.root, found.plan.dataset).present(name)
+    made = (use.makes for use in found.plan.uses)
+    return all(Sidecars.made_name(artifact, keys[artifact]) in there for artifact in made)
+
+
+def run_works(plan: Plan, store: Store, run: Run, works: Sequence[Work], *, tell: Tell) -> None:
     """Run entries through the plan and write what became of them into the ledger."""
-    missing = [work for work in works if not _recordings_stand(store.root, plan, work)]
-    for work in missing:
-        tell(Event("note", work.entry_id, detail="its recordings are gone from the data root"))
-    ready = [work for work in works if work not in missing]
+    ready = []
+    for work in works:
+        if _recordings_stand(store.root, plan, work):
+            ready.append(work)
+        else:
+            tell(Event("note", work.entry_id, detail="its recordings are gone from the data root"))
     for outcome in run(ready):
-        before = states[outcome.entry_id].results
+        known = store.ledger.results(plan.dataset, outcome.entry_id)
+        before = {result.artifact: result for result in known}
         store.ledger.record_results(
             plan.dataset,
             [
@@ -231,7 +237,7 @@ def _summary(
         made=made,
         rejected=rejected,
         unfinished=len(found.entries) - made - rejected,
-        shards=tuple(shards.Shard(**shard) for shard in receipt["shards"]),
+        shards=tuple(shards.shards_of(receipt)),
         up_to_date=up_to_date,
         columns=columns,
         missing=tuple(name for name in schema if name not in columns),

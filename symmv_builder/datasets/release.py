@@ -1,21 +1,18 @@
 """Freeze a built dataset as a release, and take an entry out of everything, for good."""
 
-import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-
-import pyarrow.parquet as pq
 
 from symmv_builder.datasets.survey import recordings_of
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Entry, Source
-from symmv_builder.schema import arrow_schema
 from symmv_builder.storage import items as states
 from symmv_builder.storage import manifests, releases, shards
 from symmv_builder.storage.assets import remove_asset
 from symmv_builder.storage.items import Items
-from symmv_builder.storage.shards import Shard, ShardWriter, read_receipt, write_receipt
+from symmv_builder.storage.root import Root
+from symmv_builder.storage.shards import Shard, read_receipt, write_receipt
 from symmv_builder.storage.sidecars import Sidecars
 from symmv_builder.storage.store import Store
 
@@ -40,17 +37,7 @@ def release(store: Store, dataset: str, version: str) -> dict[str, Any]:
         )
     if version in releases.find_releases(store, dataset):
         raise StopRun(f"{dataset} {version} is released already and never changes; raise it")
-    data = {
-        shard["path"]: _shard_bytes(store, dataset, shard["path"]) for shard in receipt["shards"]
-    }
-    return releases.write_release(store, dataset, version, receipt, data)
-
-
-def _shard_bytes(store: Store, dataset: str, path: str) -> bytes:
-    data = store.root.read(f"{dataset}/{path}")
-    if data is None:
-        raise StopRun(f"{dataset}/{path} is gone; run `symmv build {dataset}` again")
-    return data
+    return releases.write_release(store, dataset, version, receipt, dataset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +66,7 @@ def take_down(
         items.bury(source, reason)
         manifests.block(store.manifests, source, reason)
     gone = [e for e in entries if e.music in barred or e.video in barred]
-    kept = [entry for entry in entries if entry not in gone]
+    kept = [e for e in entries if e.music not in barred and e.video not in barred]
     names = {entry.entry_id for entry in gone} | set(_blocked_entries(items, dataset, barred))
     if gone:
         manifests.write_entries(store.manifests, dataset, kept)
@@ -129,53 +116,63 @@ def _blocked_entries(items: Items, dataset: str, barred: set[Source]) -> list[st
     ]
 
 
-def _without(data: bytes, names: set[str]) -> tuple[list[dict[str, Any]], bool]:
-    """The rows of a shard but those of some entries, and whether any was among them."""
-    table = pq.read_table(io.BytesIO(data))
-    ids = table.column("entry_id").to_pylist()
-    rows = list(shards.rows_of(table))
-    return [row for row in rows if row["entry_id"] not in names], bool(names & set(ids))
-
-
 def _rewrite_shards(store: Store, dataset: str, names: set[str]) -> list[str]:
     """Rewrite every standing shard that holds one of the entries; their old paths."""
     receipt = read_receipt(store.root, dataset)
     if receipt is None:
         return []
-    clean, rewritten = _clean(store, dataset, receipt, dataset, names)
-    if rewritten:
+    holding = holding_shards(store.root, dataset, receipt, names)
+    if holding:
+        clean = without_entries(store.root, dataset, receipt, holding, names)
         # The next build writes the shards anew; until then no release is made of these.
         write_receipt(store.root, dataset, {**clean, "state": ""})
-    return rewritten
+    return [f"{dataset}/{path}" for path in holding]
 
 
-def _clean(
-    store: Store, dataset: str, receipt: Mapping[str, Any], folder: str, names: set[str]
-) -> tuple[dict[str, Any], list[str]]:
-    """A receipt whose shards hold none of the entries, and the shards that had to go."""
-    name = str(receipt.get("schema", dataset)).partition("/")[0]
-    schema = arrow_schema(name, receipt.get("columns"))
-    writer = ShardWriter(store.root, folder, schema)
-    kept: list[dict[str, Any]] = []
-    rewritten = []
+def holding_shards(
+    root: Root, folder: str, receipt: Mapping[str, Any], names: Collection[str]
+) -> list[str]:
+    """Paths of the shards below a folder that hold one of the entries; of each file that may
+    hold one the ids are read, and nothing else."""
+    return [
+        shard.path
+        for shard in shards.shards_of(receipt)
+        if shards.may_hold(shard, names) and shards.holds(root, f"{folder}/{shard.path}", names)
+    ]
+
+
+def without_entries(
+    root: Root,
+    folder: str,
+    receipt: Mapping[str, Any],
+    holding: Collection[str],
+    names: Collection[str],
+    *,
+    into: str | None = None,
+) -> dict[str, Any]:
+    """A receipt whose shards hold none of the entries, after those in `holding` were rewritten.
+
+    With `into` the rewritten ones are put into that folder and the others copied there, checked.
+    """
+    kept: list[Shard] = []
+    going = set(holding)
+    for shard in shards.shards_of(receipt):
+        new: Shard | None = shard
+        if shard.path in going:
+            new = shards.rewrite_without(root, folder, shard, names, into=into)
+        elif into:
+            shards.copy_shard(root, f"{folder}/{shard.path}", f"{into}/{shard.path}", shard.sha256)
+        if new:
+            kept.append(new)
     counts = dict.fromkeys(receipt["splits"], 0)
-    for shard in receipt["shards"]:
-        data = store.root.read(f"{folder}/{shard['path']}")
-        if data is None:
-            raise StopRun(f"{folder}/{shard['path']} is gone; build or release again")
-        rows, held = _without(data, names)
-        for row in rows:
-            counts[row["split"]] += 1
-        if not held:
-            kept.append(dict(shard))
-            continue
-        rewritten.append(f"{folder}/{shard['path']}")
-        stem = shard["path"].removeprefix("shards/").rsplit("-", 1)[0]
-        if rows:
-            new: Shard = writer.write_one(stem, rows)
-            kept += shards.as_plain([new])
-    clean = {**receipt, "shards": kept, "splits": counts, "entries": sum(counts.values())}
-    return clean, rewritten
+    for shard in kept:
+        counts[shard.split] += shard.rows
+    return {
+        **receipt,
+        "shards": shards.as_plain(kept),
+        "splits": counts,
+        "entries": sum(counts.values()),
+    }
 
 
 def _rewrite_releases(store: Store, dataset: str, names: set[str]) -> tuple[list[str], list[str]]:
@@ -183,34 +180,20 @@ def _rewrite_releases(store: Store, dataset: str, names: set[str]) -> tuple[list
     found = releases.find_releases(store, dataset)
     withdrawn: list[str] = []
     released: list[str] = []
-    holding = [v for v in found if _holds(store, dataset, v, found[v], names)]
-    for version in sorted(holding, key=releases.numbers_of):
+    for version in sorted(found, key=releases.numbers_of):
+        folder = releases.folder_of(dataset, version)
+        holding = holding_shards(store.root, folder, found[version], names)
+        if not holding:
+            continue
         if version == max(found, key=releases.numbers_of):
             successor = releases.next_version(list(found))
-            folder = releases.folder_of(dataset, version)
-            clean, _ = _clean(store, dataset, found[version], folder, names)
-            data = {
-                shard["path"]: store.root.read(f"{folder}/{shard['path']}") or b""
-                for shard in clean["shards"]
-            }
-            releases.write_release(store, dataset, successor, clean, data)
+            into = releases.folder_of(dataset, successor)
+            clean = without_entries(store.root, folder, found[version], holding, names, into=into)
+            releases.finish_release(store, dataset, successor, clean)
             released.append(successor)
         releases.withdraw(store, dataset, version)
         withdrawn.append(version)
     return withdrawn, released
-
-
-def _holds(
-    store: Store, dataset: str, version: str, receipt: Mapping[str, Any], names: set[str]
-) -> bool:
-    folder = releases.folder_of(dataset, version)
-    for shard in receipt["shards"]:
-        data = store.root.read(f"{folder}/{shard['path']}")
-        if data is not None:
-            ids = pq.read_table(io.BytesIO(data), columns=["entry_id"]).column(0).to_pylist()
-            if names & set(ids):
-                return True
-    return False
 
 
 def _remove_assets(store: Store, gone: Iterable[Entry], barred: set[Source]) -> None:

@@ -200,6 +200,37 @@ class Ledger:
         with self.engine.connect() as connection:
             return [Result(*row) for row in connection.execute(query)]
 
+    def marks(self, dataset: str) -> Iterator[tuple[str, str, str, str]]:
+        """Of every step's last result: entry id, artifact, key and reason, entry by entry.
+
+        What a survey of a large dataset needs, without the rest in memory.
+        """
+        names = ("entry_id", "artifact", "key", "reason")
+        query = sa.select(*(_RESULTS.c[name] for name in names))
+        query = query.where(_RESULTS.c.dataset == dataset).order_by(_RESULTS.c.entry_id)
+        yield from self._stream(query)
+
+    def costs(self, dataset: str) -> Iterator[tuple[str, str, str, str, float, str]]:
+        """Of every step's last result: entry id, artifact, step, backend, seconds and reason,
+        entry by entry."""
+        names = ("entry_id", "artifact", "step", "backend", "seconds", "reason")
+        query = sa.select(*(_RESULTS.c[name] for name in names))
+        query = query.where(_RESULTS.c.dataset == dataset).order_by(_RESULTS.c.entry_id)
+        yield from self._stream(query)
+
+    def _stream(self, query: sa.Select[Any]) -> Iterator[Any]:
+        """The rows of a query, a few thousand in memory at a time."""
+        with self.engine.connect() as connection:
+            for part in connection.execution_options(yield_per=5000).execute(query).partitions():
+                yield from part
+
+    def rejections(self, dataset: str) -> list[Result]:
+        """Every result of a dataset that turned its entry away."""
+        columns = [_RESULTS.c[name] for name in Result.__slots__]
+        query = sa.select(*columns).where(_RESULTS.c.dataset == dataset, _RESULTS.c.reason != "")
+        with self.engine.connect() as connection:
+            return [Result(*row) for row in connection.execute(query)]
+
     def forget_results(self, dataset: str, entry_id: str, artifact: str | None = None) -> None:
         """Remove every result of an entry, or that of one artifact."""
         mine = sa.and_(_RESULTS.c.dataset == dataset, _RESULTS.c.entry_id == entry_id)

@@ -11,6 +11,7 @@ from typing import Any
 
 from symmv_builder.errors import StopRun
 from symmv_builder.storage.root import Root
+from symmv_builder.storage.shards import copy_shard
 from symmv_builder.storage.store import Store
 
 _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\.(\d{1,4})")
@@ -51,16 +52,25 @@ def find_releases(store: Store, dataset: str) -> dict[str, dict[str, Any]]:
 
 
 def write_release(
-    store: Store,
-    dataset: str,
-    version: str,
-    receipt: Mapping[str, Any],
-    shards: Mapping[str, bytes],
+    store: Store, dataset: str, version: str, receipt: Mapping[str, Any], source: str
 ) -> dict[str, Any]:
-    """Put a release in place, its receipt last; the receipt as written."""
+    """Copy the shards of a folder and put a release in place; the receipt as written.
+
+    Every shard is checked against its sha256 on the way: `StopRun` where one is damaged or
+    gone, and then there is no release.
+    """
     folder = folder_of(dataset, version)
-    for path, data in shards.items():
-        store.root.write(f"{folder}/{path}", data)
+    for shard in receipt["shards"]:
+        path = shard["path"]
+        copy_shard(store.root, f"{source}/{path}", f"{folder}/{path}", shard["sha256"])
+    return finish_release(store, dataset, version, receipt)
+
+
+def finish_release(
+    store: Store, dataset: str, version: str, receipt: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Write sums, card and, last, the receipt of a release whose shards are in place."""
+    folder = folder_of(dataset, version)
     sums = "".join(f"{shard['sha256']}  {shard['path']}\n" for shard in receipt["shards"])
     store.root.write(f"{folder}/SHA256SUMS", sums.encode())
     full = {**receipt, "version": version}

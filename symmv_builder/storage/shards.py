@@ -216,6 +216,23 @@ class _Cut:
                 return
 
 
+def uncovered(outlines: Sequence[Outline], standing: Iterable[Shard]) -> list[Outline]:
+    """The rows that are in no standing shard which can stay: at least what `update` loads, but
+    for rows of shards that the end of a changed one moves."""
+    known = {(shard.split, shard.first): shard for shard in standing if shard.state}
+    found: list[Outline] = []
+    for split, members in groupby(outlines, key=lambda outline: outline.split):
+        mine, at = list(members), 0
+        while at < len(mine):
+            shard = known.get((split, mine[at].entry_id))
+            if shard is not None and _is_same(shard, mine, at):
+                at += shard.rows
+            else:
+                found.append(mine[at])
+                at += 1
+    return found
+
+
 def _is_same(shard: Shard, outlines: Sequence[Outline], at: int) -> bool:
     """Whether a shard holds what the rows from a place on would be made into."""
     end = at + shard.rows
@@ -321,8 +338,12 @@ def holds(root: Root, name: str, ids: Collection[str]) -> bool:
     return False
 
 
-def rewrite_without(root: Root, folder: str, shard: Shard, ids: Collection[str]) -> Shard | None:
+def rewrite_without(
+    root: Root, folder: str, shard: Shard, ids: Collection[str], *, into: str | None = None
+) -> Shard | None:
     """Write a shard of a folder anew without the rows of some entries; `None` if none are left.
+
+    The new file lies in the same folder, or below `into`.
 
     The old file stays, since a receipt may name it. One row group is in memory at a time, and
     the bytes are those that `ShardWriter` makes of the rows that are left. `StopRun` where the
@@ -336,7 +357,7 @@ def rewrite_without(root: Root, folder: str, shard: Shard, ids: Collection[str])
             return None
         groups = _batches(chain([head], left), ROW_GROUP_BYTES)
         tables = (pa.concat_tables(group).combine_chunks() for group in groups)
-        made = _write_file(root, folder, file.schema_arrow, shard.split, tables)
+        made = _write_file(root, into or folder, file.schema_arrow, shard.split, tables)
     return replace(made, is_open=shard.is_open)
 
 
@@ -348,6 +369,11 @@ def _rows_without(file: pq.ParquetFile, unwanted: pa.Array) -> Iterator[tuple[pa
         table = table.filter(pc.invert(gone))
         for number, size in enumerate(table_bytes(table)):
             yield table.slice(number, 1), size
+
+
+def may_hold(shard: Shard, ids: Iterable[str]) -> bool:
+    """Whether an entry lies between a shard's first and last row, as far as these are known."""
+    return not shard.first or any(shard.first <= name <= shard.last for name in ids)
 
 
 def copy_shard(root: Root, source: str, target: str, sha256: str) -> None:
@@ -387,7 +413,7 @@ def as_plain(shards: Iterable[Shard]) -> list[dict[str, Any]]:
 
 
 def shards_of(receipt: Mapping[str, Any]) -> list[Shard]:
-    """The shards of a receipt; what a later version says of them besides is left out."""
+    """The shards that a receipt names; fields that this version does not know are left out."""
     names = {field.name for field in fields(Shard)}
     return [
         Shard(**{name: value for name, value in shard.items() if name in names})
