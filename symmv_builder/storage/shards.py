@@ -9,6 +9,7 @@ Shards are written first and the receipt that names them last, so a reader who g
 receipt never sees half a dataset. Every page carries a checksum, which every reader checks.
 """
 
+import base64
 import hashlib
 import io
 import json
@@ -356,9 +357,18 @@ def rewrite_without(
         if head is None:
             return None
         groups = _batches(chain([head], left), ROW_GROUP_BYTES)
-        tables = (pa.concat_tables(group).combine_chunks() for group in groups)
-        made = _write_file(root, into or folder, file.schema_arrow, shard.split, tables)
+        schema = _schema_of_writer(file)
+        tables = (pa.concat_tables(group).combine_chunks().cast(schema) for group in groups)
+        made = _write_file(root, into or folder, schema, shard.split, tables)
     return replace(made, is_open=shard.is_open)
+
+
+def _schema_of_writer(file: pq.ParquetFile) -> pa.Schema:
+    """The schema that a file was written with: Parquet has its own names for items of lists."""
+    text = (file.metadata.metadata or {}).get(b"ARROW:schema")
+    if text is None:
+        return file.schema_arrow
+    return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text)))
 
 
 def _rows_without(file: pq.ParquetFile, unwanted: pa.Array) -> Iterator[tuple[pa.Table, int]]:
