@@ -140,6 +140,7 @@ def build(
             f"the ledger in {store.root.url} knows no entry of {recipe.name} with all that is "
             f"needed ({kinds}); give the folder with --from again"
         )
+    store.ledger.ask(recipe.name, [use.makes for use in plan.uses])
     draft = draft_dataset(recipe, store, found, shard_bytes)
     receipt = shards.read_receipt(store.root, recipe.name)
     if (

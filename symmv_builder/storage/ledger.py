@@ -68,6 +68,14 @@ _RESULTS = sa.Table(
 )
 
 
+_ASKED = sa.Table(
+    "asked",
+    _METADATA,
+    sa.Column("dataset", sa.String, primary_key=True),
+    sa.Column("artifacts", sa.String, nullable=False),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """One line of the ledger: a step's last result for an entry; `reason` is empty if made."""
@@ -199,6 +207,17 @@ class Ledger:
             query = query.where(_RESULTS.c.entry_id == entry_id)
         with self.engine.connect() as connection:
             return [Result(*row) for row in connection.execute(query)]
+
+    def ask(self, dataset: str, artifacts: Sequence[str]) -> None:
+        """Remember what the last build of a dataset was asked for."""
+        if self.asked(dataset) != tuple(artifacts):
+            self.upsert(_ASKED, [{"dataset": dataset, "artifacts": " ".join(artifacts)}])
+
+    def asked(self, dataset: str) -> tuple[str, ...]:
+        """What the last build was asked for, finished or not; empty where there was none."""
+        query = sa.select(_ASKED.c.artifacts).where(_ASKED.c.dataset == dataset)
+        with self.engine.connect() as connection:
+            return tuple((connection.execute(query).scalar() or "").split())
 
     def marks(self, dataset: str) -> Iterator[tuple[str, str, str, str]]:
         """Of every step's last result: entry id, artifact, key and reason, entry by entry.
