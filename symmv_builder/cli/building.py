@@ -1,8 +1,10 @@
 """`symmv build` and `symmv demo`: the main job."""
 
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +15,7 @@ from symmv_builder.backends import Loader
 from symmv_builder.cli import options
 from symmv_builder.crawl.folder import Found, find_entries
 from symmv_builder.datasets.build import Summary, build, forgive, in_processes, take_in
+from symmv_builder.datasets.dry_run import dry_run
 from symmv_builder.datasets.recipe import Recipe, make_plan, make_whole_plan, with_models
 from symmv_builder.errors import Reason, StopRun
 from symmv_builder.pipeline.keys import Plan
@@ -61,6 +64,19 @@ def build_command(
             show_default=False,
         ),
     ] = None,
+    shard_mb: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Size of a shard on average, in MiB before compression; 256 at first, then as "
+            "the last build was told.",
+            show_default=False,
+        ),
+    ] = None,
+    dry: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be made and why; make nothing.")
+    ] = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Build a dataset: every entry through every stage, then Parquet shards.
 
@@ -69,9 +85,12 @@ def build_command(
     """
     settings = options.settings(root)
     recipe = with_models(recipe_in(settings, dataset), options.choices(model, clip))
+    if dry:
+        print_dry_run(recipe, settings, folder, names(only), as_json=as_json)
+        return
     effort = Effort(workers or options.default_workers(), patience)
     forgive_and_tell(settings, recipe, retry)
-    summary = interruptible(recipe, settings, folder, effort, names(only))
+    summary = interruptible(recipe, settings, folder, effort, names(only), shard_mb)
     print_summary(summary, settings.root)
     if summary.unfinished:
         raise typer.Exit(1)
@@ -103,10 +122,11 @@ def interruptible(
     folder: Path | None,
     effort: Effort,
     only: Sequence[str] = (),
+    shard_mb: int | None = None,
 ) -> Summary:
     """Build, and turn Ctrl-C into one line and exit code 130."""
     with ending_on_interrupt():
-        return run_build(recipe, settings, folder, effort, only)
+        return run_build(recipe, settings, folder, effort, only, shard_mb)
 
 
 @contextmanager
@@ -126,6 +146,7 @@ def run_build(
     folder: Path | None,
     effort: Effort,
     only: Sequence[str] = (),
+    shard_mb: int | None = None,
 ) -> Summary:
     """Take a folder in, if one is given, and build; shows progress on standard error."""
     store = settings.open_store() if recipe.name in datasets.IMPORTED else None
@@ -137,7 +158,7 @@ def run_build(
     with Progress([use.makes for use in plan.uses]) as progress:
         if found:
             take_in(store, found, recipe.name, progress.on_event)
-        return build_plan(recipe, plan, store, settings, effort, progress)
+        return build_plan(recipe, plan, store, settings, effort, progress, shard_mb)
 
 
 def _find(recipe: Recipe, folder: Path, store: Store | None) -> Found:
@@ -155,6 +176,7 @@ def build_plan(
     settings: Settings,
     effort: Effort,
     progress: Progress,
+    shard_mb: int | None = None,
 ) -> Summary:
     """Build what a plan says, with progress; a plan of a part sees what stands of the whole."""
     loader, tell = Loader(settings.home), progress.on_event
@@ -165,9 +187,50 @@ def build_plan(
         store,
         in_processes(plan, store, loader, effort=effort, tell=tell),
         whole=make_whole_plan(recipe, settings.home) if is_part else None,
+        shard_bytes=shard_mb * 2**20 if shard_mb else None,
         tell=tell,
         expect=lambda total, settled: progress.expect(total, settled=settled),
     )
+
+
+def print_dry_run(
+    recipe: Recipe,
+    settings: Settings,
+    folder: Path | None,
+    only: Sequence[str],
+    *,
+    as_json: bool,
+) -> None:
+    """Print what a build would do; of a folder, how many of its recordings are new."""
+    plan, store = make_plan(recipe, settings.home, only), settings.open_store()
+    is_part = len(plan.uses) < len(recipe.uses)
+    whole = make_whole_plan(recipe, settings.home) if is_part else None
+    found = dry_run(recipe, plan, store, whole)
+    new = 0
+    if folder:
+        imported = store if recipe.name in datasets.IMPORTED else None
+        known = store.ledger.assets()
+        files = _find(recipe, folder, imported).files
+        new = sum((source.site, source.video_id) not in known for source in files)
+    if as_json:
+        sys.stdout.write(json.dumps({**asdict(found), "new_files": new}) + "\n")
+        return
+    sys.stdout.write(
+        f"{found.dataset}: {found.entries} entries, {found.settled} finished, "
+        f"{found.without_recordings} without recordings\n"
+    )
+    if folder:
+        sys.stdout.write(f"{new} recordings of {folder} would be taken in\n")
+    for cause in found.causes:
+        sys.stdout.write(f"{cause.entries} to make: {cause.reason}\n")
+    if found.steps:
+        steps = ", ".join(f"{name} {count}" for name, count in found.steps.items())
+        sys.stdout.write(f"results to make: {steps}\n")
+        sys.stdout.write(
+            f"about {found.seconds:.0f} s of work and {found.shard_bytes / 1e6:.1f} MB of shards\n"
+        )
+    if found.unknown:
+        sys.stdout.write(f"never made here, so not in the time: {', '.join(found.unknown)}\n")
 
 
 def print_summary(summary: Summary, root: str) -> None:
