@@ -87,17 +87,17 @@ def content_of(source: Source) -> str:
 def make_records(work: Work) -> dict[str, Record]:
     """A small record of every artifact, of the type that its columns take."""
     four = np.arange(4.0)
-    ones, nothing = np.ones(4, np.int64), np.zeros(0)
+    ones, nothing = np.ones(4, np.int64), np.zeros(0, np.int64)
     found: dict[str, Record] = {
         "notes": Notes(four, four + 1, 60 * ones, 64 * ones),
         "beats": Beats(four, ones),
-        "parts": Parts(four, four + 1, 60 * ones, 64 * ones, ones, ones, ones),
+        "parts": Parts(four, four + 1, 60 * ones, 64 * ones, ones, ones, ones > 0),
         "chords": Chords(four, four + 1, ("N",) * 4),
         "key": Key("C", "major", 0.9),
-        "semantic": FeatureTrack("semantic", 1.0, np.full((1, 512), 0.5), Clock.VIDEO),
-        "motion": FeatureTrack("motion", 1.0, np.ones((4, 1)), Clock.VIDEO),
-        "colour": FeatureTrack("colour", 1.0, np.zeros((0, 12288)), Clock.VIDEO),
-        "scenes": Scenes(nothing, nothing, nothing),
+        "semantic": FeatureTrack("semantic", 1.0, np.full((1, 512), 0.5, np.float32), Clock.VIDEO),
+        "motion": FeatureTrack("motion", 1.0, np.ones((4, 1), np.float32), Clock.VIDEO),
+        "colour": FeatureTrack("colour", 1.0, np.zeros((0, 12288), np.float32), Clock.VIDEO),
+        "scenes": Scenes(four[:0], four[:0], nothing),
     }
     for name in ("music", "video"):
         found[f"{name}_asset"] = Asset(work.source(name), MediaKind.VIDEO, 1, "fake", 1.0)
@@ -132,7 +132,7 @@ def fake(folder: str, count: int) -> None:
     store, plan = open_store(folder), make_plan()
     entries = [make_entry(2 * number) for number in range(count)]
     manifests.write_entries(store.manifests, DATASET, entries)
-    works = {}
+    works: dict[str, Work] = {}
     for start in range(0, count, BATCH):
         some = entries[start : start + BATCH]
         recordings = [source for entry in some for source in (entry.music, entry.video)]
@@ -227,8 +227,8 @@ def main(arguments: Sequence[str]) -> None:
         case ["noop" | "status" | "one_new" as kind, folder]:
             print(json.dumps(measure(kind, folder)))
         case _:
-            for count in map(int, arguments or ("1000", "10000", "100000")):
-                print(json.dumps(measure_all(count)), flush=True)
+            for size in arguments or ("1000", "10000", "100000"):
+                print(json.dumps(measure_all(int(size))), flush=True)
 
 
 if __name__ == "__main__":
