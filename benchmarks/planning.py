@@ -76,8 +76,8 @@ def make_plan() -> Plan:
 def make_entry(number: int) -> Entry:
     name = f"song-{number:07d}"
     song = SongInfo(title=f"Title {number}", artist="An Artist", genre="Pop")
-    sources = (Source("file", f"{name}.{kind}") for kind in ("video", "cover"))
-    return Entry(name, DATASET, name, *sources, song)
+    video, music = (Source("file", f"{name}.{kind}") for kind in ("video", "cover"))
+    return Entry(name, DATASET, name, video, music, song)
 
 
 def content_of(source: Source) -> str:

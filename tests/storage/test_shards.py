@@ -307,3 +307,27 @@ def test_a_flipped_bit_in_a_page_stops_every_reader_with_the_file(tmp_path: Path
     with pytest.raises(StopRun, match=rf"{path.name} is damaged"):
         copy_shard(root, f"muvisync/{shard.path}", "copy/a.parquet", shard.sha256)
     assert root.names("copy") == []
+
+
+def peak_bytes(root: Root, rows: list[dict[str, Any]]) -> int:
+    """Arrow's greatest memory while one shard of these rows is rewritten without one."""
+    schema = pa.schema([field for field in arrow_schema("muvisync") if field.name in SMALL])
+    [shard] = ShardWriter(root, "muvisync", schema).write(rows)
+    usual = pa.default_memory_pool()
+    counted = pa.proxy_memory_pool(usual)
+    pa.set_memory_pool(counted)
+    try:
+        assert rewrite_without(root, "muvisync", shard, {rows[5]["entry_id"]})
+    finally:
+        pa.set_memory_pool(usual)
+    return int(counted.max_memory())
+
+
+def test_rewriting_takes_no_more_memory_for_more_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("symmv_builder.storage.shards.ROW_GROUP_BYTES", 200_000)
+    rows = small_rows(10_000)
+    few = peak_bytes(Root(str(tmp_path / "few")), rows[:1000])
+    many = peak_bytes(Root(str(tmp_path / "many")), rows)
+    assert 0 < many < 2 * few
