@@ -78,6 +78,14 @@ _RESULTS = sa.Table(
 )
 
 
+_ASKED = sa.Table(
+    "asked",
+    _METADATA,
+    sa.Column("dataset", sa.String, primary_key=True),
+    sa.Column("artifacts", sa.String, nullable=False),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """One line of the ledger: a step's last result for an entry; `reason` is empty if made."""
@@ -244,6 +252,48 @@ class Ledger:
         query = sa.select(*columns).where(_RESULTS.c.dataset == dataset)
         if entry_id is not None:
             query = query.where(_RESULTS.c.entry_id == entry_id)
+        with self.engine.connect() as connection:
+            return [Result(*row) for row in connection.execute(query)]
+
+    def ask(self, dataset: str, artifacts: Sequence[str]) -> None:
+        """Remember what the last build of a dataset was asked for."""
+        if self.asked(dataset) != tuple(artifacts):
+            self.upsert(_ASKED, [{"dataset": dataset, "artifacts": " ".join(artifacts)}])
+
+    def asked(self, dataset: str) -> tuple[str, ...]:
+        """What the last build was asked for, finished or not; empty where there was none."""
+        query = sa.select(_ASKED.c.artifacts).where(_ASKED.c.dataset == dataset)
+        with self.engine.connect() as connection:
+            return tuple((connection.execute(query).scalar() or "").split())
+
+    def marks(self, dataset: str) -> Iterator[tuple[str, str, str, str]]:
+        """Of every step's last result: entry id, artifact, key and reason, entry by entry.
+
+        What a survey of a large dataset needs, without the rest in memory.
+        """
+        names = ("entry_id", "artifact", "key", "reason")
+        query = sa.select(*(_RESULTS.c[name] for name in names))
+        query = query.where(_RESULTS.c.dataset == dataset).order_by(_RESULTS.c.entry_id)
+        yield from self._stream(query)
+
+    def costs(self, dataset: str) -> Iterator[tuple[str, str, str, str, float, str]]:
+        """Of every step's last result: entry id, artifact, step, backend, seconds and reason,
+        entry by entry."""
+        names = ("entry_id", "artifact", "step", "backend", "seconds", "reason")
+        query = sa.select(*(_RESULTS.c[name] for name in names))
+        query = query.where(_RESULTS.c.dataset == dataset).order_by(_RESULTS.c.entry_id)
+        yield from self._stream(query)
+
+    def _stream(self, query: sa.Select[Any]) -> Iterator[Any]:
+        """The rows of a query, a few thousand in memory at a time."""
+        with self.engine.connect() as connection:
+            for part in connection.execution_options(yield_per=5000).execute(query).partitions():
+                yield from part
+
+    def rejections(self, dataset: str) -> list[Result]:
+        """Every result of a dataset that turned its entry away."""
+        columns = [_RESULTS.c[name] for name in Result.__slots__]
+        query = sa.select(*columns).where(_RESULTS.c.dataset == dataset, _RESULTS.c.reason != "")
         with self.engine.connect() as connection:
             return [Result(*row) for row in connection.execute(query)]
 
