@@ -109,14 +109,15 @@ def export(root: Root, dataset: str, out: Path, *, tell: Tell = lambda _: None) 
     folder = _Folder(out)
     known = _read_index(folder, layout.digits)
     numbers = _number(known, [row["entry_id"] for row in rows], layout.digits)
-    folder.put(_INDEX, _index_bytes(numbers, {row["entry_id"]: row for row in rows}))
+    if numbers != known:
+        # A number is kept before it is used; what stands beside it comes when the files are there.
+        folder.root.write(_INDEX, _index_bytes(numbers, {}))
     left_out = LeftOut()
     slim = _write_entries(root, dataset, layout, shared, numbers, folder, tell, left_out)
     there = {row["entry_id"]: row for row in rows if row["entry_id"] not in left_out.reasons}
     if rows and not there:
         raise StopRun(f"nothing of {dataset} can be written: {left_out.summary(dataset)}")
-    if left_out:
-        folder.put(_INDEX, _index_bytes(numbers, there))
+    folder.put(_INDEX, _index_bytes(numbers, there))
     for entry_id in sorted(set(numbers) - set(there)):
         for name in layout.files:
             folder.remove(name.format(numbers[entry_id]))
