@@ -84,7 +84,7 @@ def test_the_plain_guess_errs_by_the_deviation_of_its_own_split(root: Root, tmp_
     found = score(tmp_path, root, "muvisync", "train")
     about = load(tmp_path).about
     assert found["baseline_rmse_density"] == pytest.approx(about["target_std"]["density"], rel=1e-5)
-    with pytest.raises(StopRun, match="no song of the split other"):
+    with pytest.raises(StopRun, match="has no row of the split other"):
         score(tmp_path, root, "muvisync", "other")
 
 
