@@ -184,6 +184,7 @@ def export(
     """Write a built dataset in the layout of its paper's own release."""
     from symmv_builder.datasets.export import export as write
     from symmv_builder.report.progress import Progress
+    from symmv_builder.training.usable import summary as of_left_out
 
     data = Root(options.settings(root).root)
     with Progress([]) as progress:
@@ -192,3 +193,5 @@ def export(
         f"{summary.entries} entries of {dataset} in {out}: {summary.written} files written, "
         f"{summary.unchanged} unchanged, {summary.removed} removed"
     )
+    if summary.left_out:
+        sys.stderr.write(f"symmv: {of_left_out(dataset, summary.left_out)}\n")
