@@ -72,5 +72,5 @@ def _hash(path: Path) -> str:
     return hash_file(path)
 
 
-MUSIC = Step("music_asset", 1, ("music",), probe_music)
+MUSIC = Step("music_asset", 2, ("music",), probe_music)
 VIDEO = Step("video_asset", 1, ("video",), probe_video)

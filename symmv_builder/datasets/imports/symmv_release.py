@@ -105,7 +105,7 @@ def read_exported_notes(music: Path, published: Path) -> Notes:
     )
 
 
-NOTES = Step("symmv_export_notes", 1, reads=("music", "published"), run=read_exported_notes)
+NOTES = Step("symmv_export_notes", 2, reads=("music", "published"), run=read_exported_notes)
 
 RECIPE = Recipe(
     name=NAME,
