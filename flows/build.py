@@ -89,6 +89,8 @@ def _take_in(store: Store, recipe: Recipe, folder: Path) -> None:
     found = find_entries(folder, recipe.name, pairs=recipe.pairs)
     for path in found.unpaired:
         logger.warning("%s has no partner and is left out", artifacts.one_line(str(path)))
+    for line in found.left_out:
+        logger.warning("left out: %s", artifacts.one_line(line))
     new = take_in(store, found, recipe.name, artifacts.log_events(logger))
     logger.info("%d new entries", new)
 

@@ -24,6 +24,8 @@ class Reason(StrEnum):
     NO_BEATS = "no_beats"
     # What a published dataset does not say of a song.
     NO_ANNOTATION = "no_annotation"
+    # What it says and what cannot be: times that contradict each other or the recording.
+    WRONG_ANNOTATION = "wrong_annotation"
     # What a title does not say.
     UNPARSABLE_TITLE = "unparsable_title"
     NO_MATCH = "no_match"

@@ -8,7 +8,6 @@ a private file of the user into a dataset, and a named pipe would be waited for 
 import json
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,21 +32,22 @@ class Folder:
 
     def files(self) -> list[Path]:
         """Every file that counts, at any depth, sorted by path."""
-        return sorted(self._walk(self.path))
-
-    def _walk(self, place: Path) -> Iterator[Path]:
-        try:
-            with os.scandir(place) as found:
-                items = sorted(found, key=lambda item: item.name)
-        except OSError as error:
-            self._refuse(place, f"cannot be read: {error.strerror}")
-            return
-        for item in items:
-            path = place / item.name
-            if item.is_dir(follow_symlinks=False):
-                yield from self._walk(path)
-            elif item.is_file(follow_symlinks=False) or self.holds(path):
-                yield path
+        found, places = [], [self.path]
+        while places:
+            place = places.pop()
+            try:
+                with os.scandir(place) as listing:
+                    items = sorted(listing, key=lambda item: item.name)
+            except OSError as error:
+                self._refuse(place, f"cannot be read: {error.strerror}")
+                continue
+            for item in items:
+                path = place / item.name
+                if item.is_dir(follow_symlinks=False):
+                    places.append(path)
+                elif item.is_file(follow_symlinks=False) or self.holds(path):
+                    found.append(path)
+        return sorted(found)
 
     def holds(self, path: Path) -> bool:
         """Whether a path below the folder is a file that counts.

@@ -134,6 +134,8 @@ def run_build(
     store = store or settings.open_store()
     for path in found.unpaired if found else ():
         sys.stderr.write(f"symmv: {path} has no partner and is left out\n")
+    for line in found.left_out if found else ():
+        sys.stderr.write(f"symmv: left out: {line}\n")
     with Progress([use.makes for use in plan.uses]) as progress:
         if found:
             take_in(store, found, recipe.name, progress.on_event)

@@ -15,6 +15,7 @@ from typing import Any
 from symmv_builder.datasets.imports.published import pack
 from symmv_builder.datasets.survey import recordings_of
 from symmv_builder.errors import StopRun
+from symmv_builder.files import parse_json, read_file
 from symmv_builder.pipeline.events import Event
 from symmv_builder.records import Entry
 from symmv_builder.storage import manifests
@@ -24,7 +25,6 @@ from symmv_builder.storage.store import Store
 
 Tell = Callable[[Event], None]
 _NOTE_EVERY_S = 2.0
-_MAX_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,17 +99,7 @@ def read_options(root: Root, dataset: str) -> dict[str, Any]:
     """What the last import found out about its copy of a dataset; empty where there was none."""
     data = root.read(f"{dataset}/import.json")
     try:
-        return dict(json.loads(data)) if data else {}
+        return dict(parse_json(data)) if data else {}
     except (ValueError, TypeError) as error:
         where = root.path(f"{dataset}/import.json")
         raise StopRun(f"{where} is damaged: delete it and import again") from error
-
-
-def read_file(path: Path) -> bytes:
-    """A file of a release; `StopRun` where it cannot be read or is larger than any."""
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise StopRun(f"{path} is over {_MAX_BYTES >> 20} MiB: no file of such a dataset is")
-        return path.read_bytes()
-    except OSError as error:
-        raise StopRun(f"cannot read {path}: {error.strerror}") from error
