@@ -162,7 +162,7 @@ def _read_index(folder: _Folder, digits: int) -> dict[str, str]:
         return {}
     numbers: dict[str, str] = {}
     try:
-        for row in parse_table(data, str(folder.path / _INDEX), ("index", "entry_id")):
+        for row in parse_table(data, _INDEX, ("index", "entry_id")):
             index, entry_id = row["index"], row["entry_id"]
             # It becomes part of a path, so it must be a number as we write it.
             if index != f"{int(index):0{digits}d}" or int(index) < 1 or not entry_id:
@@ -170,7 +170,7 @@ def _read_index(folder: _Folder, digits: int) -> dict[str, str]:
             if entry_id in numbers or index in numbers.values():
                 raise ValueError(f"{index} {entry_id} stands there twice")
             numbers[entry_id] = index
-    except ValueError as error:
+    except (ValueError, StopRun) as error:
         raise StopRun(
             f"{folder.path / _INDEX} is not the index of such an export ({error}); "
             "export into another folder"
