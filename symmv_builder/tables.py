@@ -60,6 +60,8 @@ def parse_table(data: bytes, where: str, columns: Sequence[str]) -> list[Row]:
     except csv.Error as error:
         raise StopRun(f"{where}, line {start + 1}: {error}") from error
     fits = [mark for mark in DELIMITERS if set(columns) <= set(headers[mark])]
+    if not any(map(_says, lines[start + 1 :])):
+        return []
     if not fits:
         found = max(headers.values(), key=len)
         raise StopRun(

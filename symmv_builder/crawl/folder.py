@@ -136,7 +136,7 @@ def _pairs(handed_in: Folder, files: list[Path]) -> tuple[list[_Pair], list[Path
     folder = handed_in.path
     table = folder / "pairs.csv"
     if handed_in.holds(table):
-        return _from_table(table, handed_in), []
+        return _from_table(table, Folder(folder)), []
     music: dict[str, list[Path]] = {}
     video: dict[str, list[Path]] = {}
     for path in files:
