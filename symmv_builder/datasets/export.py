@@ -21,6 +21,7 @@ from symmv_builder.pipeline.events import Event
 from symmv_builder.storage.outputs import check_outputs
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import read_receipt, read_rows
+from symmv_builder.tables import parse_table
 from symmv_builder.training.usable import LeftOut, UnusableRow
 
 Tell = Callable[[Event], None]
@@ -217,7 +218,7 @@ def _read_index(folder: _Folder, digits: int) -> dict[str, str]:
         return {}
     numbers: dict[str, str] = {}
     try:
-        for row in csv.DictReader(io.StringIO(data.decode())):
+        for row in parse_table(data, _INDEX, ("index", "entry_id")):
             index, entry_id = row["index"], row["entry_id"]
             # It becomes part of a path, so it must be a number as we write it.
             if index != f"{int(index):0{digits}d}" or int(index) < 1 or not entry_id:
@@ -225,7 +226,7 @@ def _read_index(folder: _Folder, digits: int) -> dict[str, str]:
             if entry_id in numbers or index in numbers.values():
                 raise ValueError(f"{index} {entry_id} stands there twice")
             numbers[entry_id] = index
-    except (ValueError, KeyError, TypeError, csv.Error) as error:
+    except (ValueError, StopRun) as error:
         raise StopRun(
             f"{folder.path / _INDEX} is not the index of such an export ({error}); "
             "export into another folder"

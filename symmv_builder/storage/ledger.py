@@ -22,6 +22,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from symmv_builder.errors import StopRun
 from symmv_builder.storage.urls import shown_url, without_secrets
+from symmv_builder.text import clean_text
 
 __all__ = ["KnownFile", "Ledger", "Result", "Text", "shown_url"]
 
@@ -39,9 +40,7 @@ class Text(sa.TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
-        if value is None:
-            return None
-        return value.replace("\0", "\ufffd").encode(errors="replace").decode()
+        return None if value is None else clean_text(value)
 
 
 _FILES = sa.Table(
