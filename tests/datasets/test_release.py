@@ -5,6 +5,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from symmv_builder.datasets import changes
 from symmv_builder.datasets.release import release
 from symmv_builder.datasets.takedown import take_down
 from symmv_builder.errors import StopRun
@@ -13,7 +14,7 @@ from symmv_builder.schema import arrow_schema
 from symmv_builder.storage import items as states
 from symmv_builder.storage import manifests, releases, shards
 from symmv_builder.storage.assets import add_asset, has_asset, hash_file
-from symmv_builder.storage.items import Item, Items
+from symmv_builder.storage.items import Item, Items, LeaseLost
 from symmv_builder.storage.ledger import Ledger, Result
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.store import Store
@@ -212,3 +213,61 @@ def test_an_entry_that_stands_in_a_release_alone_is_taken_down(store: Store) -> 
     assert (done.withdrawn, done.released) == (("1.0.0",), ("1.0.1",))
     assert entry_id not in ids_below(store, "releases/muvisync/1.0.1")
     assert entry_id not in ids_below(store, "muvisync/shards")
+
+
+def test_a_takedown_that_is_run_again_says_what_is_barred(store: Store) -> None:
+    take_down(store, "muvisync", f"yt-{source(2).video_id}", "asked")
+    Path(store.ledger.engine.url.database or "").unlink()
+    fresh = Store(store.root, store.manifests, Ledger(str(store.ledger.engine.url)))
+    again = take_down(fresh, "muvisync", f"yt-{source(2).video_id}", "asked")
+    assert again.sources == (source(2).url,)
+    assert again.shards == ()
+
+
+def test_what_was_taken_down_through_another_dataset_is_not_released(store: Store) -> None:
+    hit = make_row("muvisync", 0, split="train") | {"music_url": source(3).url}
+    schema = arrow_schema("muvisync")
+    written = shards.ShardWriter(store.root, "muvisync", schema).write([hit])
+    receipt = shards.read_receipt(store.root, "muvisync")
+    assert receipt is not None
+    receipt["shards"] = shards.as_plain(written)
+    shards.write_receipt(store.root, "muvisync", receipt)
+    name = f"youtube:{source(3).video_id}"
+    take_down(store, "symmv", name, "asked")
+    with pytest.raises(StopRun, match="taken down through another dataset"):
+        release(store, "muvisync", "1.0.0")
+    assert store.root.folders("releases/muvisync") == []
+    done = take_down(store, "muvisync", name, "asked")
+    assert len(done.shards) == 1
+    assert release(store, "muvisync", "1.0.0")["entries"] == 0
+
+
+def test_what_was_barred_while_files_were_stored_is_left_out(store: Store) -> None:
+    new, same_bytes = Source("youtube", "cccccccccc1"), Source("youtube", "cccccccccc2")
+    before = manifests.read_entries(store.manifests, "muvisync")
+    entries = [
+        Entry("new", "muvisync", "new", new, new),
+        Entry("same", "muvisync", "same", same_bytes, same_bytes),
+    ]
+    hashes = {new: "1" * 64, same_bytes: "2" * 64}
+    manifests.block(store.manifests, [new], "asked", {})
+    manifests.block(store.manifests, [source(5)], "asked", {source(5).url: "2" * 64})
+    assets = {(s.site, s.video_id): sha256 for s, sha256 in hashes.items()}
+    with changes.writing(store, "muvisync"):
+        assert changes.take_in(store, "muvisync", entries, assets) == 0
+    assert manifests.read_entries(store.manifests, "muvisync") == before
+    assert not assets.keys() & store.ledger.assets().keys()
+
+
+def test_items_are_moved_together_and_only_from_where_they_may_be(store: Store) -> None:
+    items = Items(store.ledger)
+    stale = items.get("muvisync", source(0))
+    assert stale is not None
+    mine = [source(0), source(1)]
+    items.move("muvisync", mine, states.MATCHED, before=[states.PROPOSED])
+    assert items.get("muvisync", source(0)) == stale
+    items.move("muvisync", mine, states.REMOVED, step="takedown", detail="asked")
+    moved = [item.source for item in items.find("muvisync", [states.REMOVED])]
+    assert moved == mine
+    with pytest.raises(LeaseLost):
+        items.save(stale)

@@ -4,12 +4,14 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest.importorskip("yt_dlp")
 
 from symmv_builder.backends.ytdlp import LOOPBACK, Downloader
+from symmv_builder.crawl.fetch import Fetched, fetch
 from symmv_builder.crawl.sources import CrawlSource
 from symmv_builder.crawl.titles import Habits
 from symmv_builder.datasets import recipe
@@ -18,6 +20,7 @@ from symmv_builder.datasets.propose import promote
 from symmv_builder.demo.catalogue import Failure, Upload
 from symmv_builder.demo.site import Site
 from symmv_builder.storage import items as states
+from symmv_builder.storage.assets import has_asset
 from symmv_builder.storage.items import LeaseLost
 from symmv_builder.storage.ledger import Ledger
 from symmv_builder.storage.manifests import read_entries
@@ -131,6 +134,29 @@ def test_a_takedown_outranks_whoever_works_on_the_item(
     found = crawl.items.get("muvisync", mine.source)
     assert found is not None
     assert found.state == states.REMOVED
+
+
+def test_what_is_taken_down_while_it_is_fetched_is_not_kept(
+    site: Site, tmp_path: Path, ledger_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crawl = a_crawl(tmp_path / "data", ledger_url)
+    discover_new(crawl)
+    [mine] = crawl.items.lease("muvisync", [states.FOUND], limit=1, now_s=0.0, lease_s=60)
+    fetched = []
+
+    def fetch_and_take_down(*arguments: Any, **options: Any) -> Fetched:
+        found = fetch(*arguments, **options)
+        fetched.append(has_asset(crawl.store.root, found.sha256))
+        # Its own plan was made before the file was there.
+        crawl.items.bury(mine.source, "asked")
+        crawl.items.move("muvisync", [mine.source], states.REMOVED)
+        return found
+
+    monkeypatch.setattr("symmv_builder.datasets.crawl.fetch", fetch_and_take_down)
+    bring(crawl, mine)
+    assert fetched == [True]
+    assert (mine.source.site, mine.source.video_id) not in crawl.store.ledger.assets()
+    assert list(crawl.store.root.walk("assets")) == []
 
 
 def test_a_proposal_that_was_promoted_meanwhile_is_not_set_back(
