@@ -8,15 +8,9 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from flows.build import (
-    BATCH_SIZE,
-    build,
-    chosen_models,
-    finish,
-    leave_when_interrupted,
-    parser,
-)
-from flows.edge import stopping
+from flows.build import BATCH_SIZE, build, chosen_models, parser
+from flows.edge import whole_run
+from flows.leaving import finish, obey_signals
 from symmv_builder.datasets.release import release as freeze
 from symmv_builder.settings import read_settings
 from symmv_builder.storage.releases import find_releases, folder_of, next_version, numbers_of
@@ -24,7 +18,7 @@ from symmv_builder.storage.shards import read_receipt
 
 
 @flow(name="release", persist_result=False)
-@stopping
+@whole_run
 def release(
     dataset: str,
     version: str | None = None,
@@ -64,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser("flows.release", "Build a dataset and release it, with Prefect.")
     options.add_argument("--version", help="three numbers; by default the last one's successor")
     given = options.parse_args(arguments)
-    leave_when_interrupted()
+    obey_signals()
     state = release(
         given.dataset,
         version=given.version,
