@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -40,6 +41,8 @@ RUNNERS = ("local", "threads", "processes", "dask", "ray")
 _RETRY_DELAYS_S = [10.0, 30.0, 90.0]
 # Stopping tasks and closing what they ran on, each; a run that is cancelled is gone after five.
 _STOPPED_WITHIN_S = 1.0
+# The workers of a process look twice a second whether it is still there.
+_ORPHANS_GONE_S = 0.7
 
 
 def whole_run(work: Callable[P, R]) -> Callable[P, R]:
@@ -146,7 +149,8 @@ class Place:
     def running(self) -> Iterator[TaskRunner[Any]]:
         """An open runner. A cluster that does not answer does not keep a run that is left early."""
         runner = self.open()
-        runner.__enter__()
+        with _same_signals():
+            runner.__enter__()
         try:
             yield runner
         except BaseException as error:
@@ -177,6 +181,8 @@ class Place:
                 # One that has ended needs no stopping.
                 with suppress(ray.exceptions.RayError, ValueError):
                     ray.cancel(future.wrapped_future, force=True)  # type: ignore[attr-defined]
+        if self.runner in ("processes", "ray"):
+            time.sleep(_ORPHANS_GONE_S)
 
     def open(self) -> TaskRunner[Any]:
         """A runner of Prefect's, to be entered."""
@@ -237,6 +243,16 @@ def _extra(module: str, extra: str) -> Any:
         raise StopRun(
             f"{extra} is not installed ({error}); run: pip install 'symmv-builder[{extra}]'"
         ) from error
+
+
+@contextmanager
+def _same_signals() -> Iterator[None]:
+    """Ray puts its own handlers in the place of Prefect's, which end a run that is cancelled."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    if threading.current_thread() is threading.main_thread():
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _within(seconds: float, call: Callable[..., object], *given: Any, **named: Any) -> None:
