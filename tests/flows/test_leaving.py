@@ -15,9 +15,7 @@ import toy_build
 import toy_flow
 from conftest import make_toys
 from prefect.settings import PREFECT_API_URL
-from standing import shards_of
-
-from symmv_builder.storage.ledger import Ledger
+from standing import ended, recorded, shards_of
 
 pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.timeout(300)]
 COUNT = 18
@@ -54,22 +52,6 @@ def building(root: Path, media: Path, runner: str) -> Iterator[subprocess.Popen[
         log.close()
 
 
-def ended(root: Path) -> set[str]:
-    """Entries whose last step is stored, or that were turned away."""
-    found = (root / "toy" / "sidecars").glob("*/*")
-    return {
-        path.parent.name
-        for path in found
-        if (path.name.startswith("wave.") and path.suffix == ".npz")
-        or path.name.endswith(".rejected.json")
-    }
-
-
-def recorded(root: Path) -> set[str]:
-    results = Ledger(f"sqlite:///{root}/ledger.sqlite").results("toy")
-    return {result.entry_id for result in results if result.artifact == "wave" or result.reason}
-
-
 @pytest.mark.parametrize(
     ("runner", "number"),
     [
@@ -90,7 +72,8 @@ def test_a_run_that_is_told_to_end_does_and_loses_nothing(
     with building(root, media, runner) as process:
         until = time.monotonic() + 120
         while len(ended(root)) < 4:
-            assert process.poll() is None and time.monotonic() < until, "it never began"
+            assert process.poll() is None, "it ended by itself"
+            assert time.monotonic() < until, "it never began"
             time.sleep(0.1)
         family = psutil.Process(process.pid).children(recursive=True)
         told = time.monotonic()
