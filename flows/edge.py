@@ -56,13 +56,27 @@ def whole_run(work: Callable[P, R]) -> Callable[P, R]:
                 return stopped(*arguments, **named)
         except (KeyboardInterrupt, CancelledRun):
             return Cancelled(message=INTERRUPTED)
-        except (RetryLater, httpx.TransportError, CrashedRun) as error:
-            return Crashed(name="Waiting", message=f"{type(error).__name__}: {error}")
         except TerminationSignal:
             leave_soon(128 + signal.SIGTERM)
             raise
+        except Exception as error:
+            if not _is_away(error):
+                raise
+            return Crashed(name="Waiting", message=f"{type(error).__name__}: {error}")
 
     return run
+
+
+def _is_away(error: BaseException | None) -> bool:
+    """Whether it is the world that failed: a server that is away, a process that was lost."""
+    while error is not None:
+        if isinstance(error, (RetryLater, CrashedRun, httpx.TransportError)):
+            return True
+        if isinstance(error, httpx.HTTPStatusError) and error.response.is_server_error:
+            return True
+        # Prefect says so in an error of its own, out of one of these.
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def stopping(work: Callable[P, R]) -> Callable[P, R]:

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -144,75 +145,81 @@ def wait_for(found: Callable[[], Any], seconds: float) -> Any:
     raise TimeoutError(f"not within {seconds} s")
 
 
-@pytest.fixture
-def programs(tmp_path: Path) -> Iterator[Programs]:
-    made = Programs(tmp_path)
-    try:
-        yield made
-    finally:
-        made.kill_all()
-        # Shown by pytest where the test has failed.
-        print(made.log.read_text()[-20_000:])
+@dataclass(frozen=True)
+class Standing:
+    """The server, what serves, and the shards that every run must come to."""
+
+    programs: Programs
+    served: Path
+    server: subprocess.Popen[Any]
+    serving: subprocess.Popen[Any]
+    media: Path
+    folder: Path
+    shards: dict[str, bytes]
 
 
-def test_what_dies_goes_on_and_what_is_cancelled_does_not(
-    tmp_path: Path, programs: Programs
-) -> None:
-    media, plain = make_toys(tmp_path / "media", COUNT), tmp_path / "plain"
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
+    folder = tmp_path_factory.mktemp("served")
+    media, plain = make_toys(folder / "media", COUNT), folder / "plain"
     plain.mkdir()
     toy_build.run(str(plain), media, ledger_url=f"sqlite:///{plain}/l.sqlite", workers=0)
-    served = tmp_path / "served.yaml"
+    served = folder / "served.yaml"
     served.write_text(SERVED)
-    started = time.monotonic()
+    programs = Programs(folder)
+    try:
+        # What serves is there first, and waits for its server.
+        serving = programs.start("flows.serve", str(served))
+        server = programs.start_server()
+        shards = shards_of(plain / "toy")
+        yield Standing(programs, served, server, serving, media, folder, shards)
+    finally:
+        programs.kill_all()
+        print(programs.log.read_text()[-20_000:])
 
-    def told(what: str) -> None:
-        print(f"{time.monotonic() - started:6.1f} s  {what}", file=sys.stderr)
 
-    serving = programs.start("flows.serve", str(served))
-    server = programs.start_server()
-    told("the server is up, and was waited for")
-
-    cancelled = programs.begin(tmp_path / "a", media)
-    process = programs.process_of(cancelled)
+def test_a_run_that_is_cancelled_is_gone_and_stays_so(standing: Standing) -> None:
+    programs, root = standing.programs, standing.folder / "cancelled"
+    run = programs.begin(root, standing.media)
+    process = programs.process_of(run)
     family = process.children(recursive=True)
-    programs.ask(
-        "POST", f"/flow_runs/{cancelled}/set_state", state={"type": "CANCELLING"}, force=True
-    )
+    state = {"type": "CANCELLING"}
+    programs.ask("POST", f"/flow_runs/{run}/set_state", state=state, force=True)
     _, alive = psutil.wait_procs([process, *family], 5)
     assert not alive
-    assert ended(tmp_path / "a") == recorded(tmp_path / "a")
-    wait_for(lambda: programs.run(cancelled)["state_type"] == "CANCELLED", 30)
-    told("a run is cancelled")
+    assert ended(root) == recorded(root)
+    wait_for(lambda: programs.run(run)["state_type"] == "CANCELLED", 30)
+    assert len(ended(root)) < COUNT
 
-    killed = programs.begin(tmp_path / "b", media)
-    programs.process_of(killed).kill()
-    programs.wait_until_complete(killed)
-    told(f"a run that was killed goes on: {programs.history(killed)}")
 
-    alone = programs.begin(tmp_path / "c", media)
-    process = programs.process_of(alone)
-    programs.kill(server)
-    told("the server is away")
-    psutil.wait_procs([process], 120)
-    told("the run has ended without it")
-    programs.start_server()
-    programs.wait_until_complete(alone)
-    told(f"a run whose server was away goes on: {programs.history(alone)}")
-    assert serving.poll() is None
+def test_a_run_that_is_killed_goes_on(standing: Standing) -> None:
+    programs, root = standing.programs, standing.folder / "killed"
+    run = programs.begin(root, standing.media)
+    programs.process_of(run).kill()
+    programs.wait_until_complete(run)
+    assert "Crashed" in programs.history(run)
+    assert shards_of(root / "toy") == standing.shards
 
-    orphan = programs.begin(tmp_path / "d", media)
-    for child in psutil.Process(serving.pid).children(recursive=True):
+
+def test_a_run_goes_on_whose_machine_has_died_with_all_that_was_on_it(standing: Standing) -> None:
+    programs, root = standing.programs, standing.folder / "orphan"
+    run = programs.begin(root, standing.media)
+    for child in psutil.Process(standing.serving.pid).children(recursive=True):
         with suppress(psutil.NoSuchProcess):
             child.kill()
-    programs.kill(serving)
-    told("the machine is gone")
-    programs.start("flows.serve", str(served))
-    programs.wait_until_complete(orphan)
-    told(f"a run whose machine was gone goes on: {programs.history(orphan)}")
+    programs.kill(standing.serving)
+    assert programs.run(run)["state_type"] == "RUNNING"
+    programs.start("flows.serve", str(standing.served))
+    programs.wait_until_complete(run)
+    assert "Crashed" in programs.history(run)
+    assert shards_of(root / "toy") == standing.shards
 
-    for root in "bcd":
-        assert shards_of(tmp_path / root / "toy") == shards_of(plain / "toy")
-    for run in (killed, alone, orphan):
-        assert "Crashed" in programs.history(run)
-    assert programs.run(cancelled)["state_type"] == "CANCELLED"
-    assert len(ended(tmp_path / "a")) < COUNT
+
+def test_a_run_goes_on_whose_server_was_away(standing: Standing) -> None:
+    programs, root = standing.programs, standing.folder / "alone"
+    run = programs.begin(root, standing.media)
+    programs.kill(standing.server)
+    time.sleep(15)
+    programs.start_server()
+    programs.wait_until_complete(run)
+    assert shards_of(root / "toy") == standing.shards
