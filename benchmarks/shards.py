@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from symmv_builder.storage.shards import build_array
+from symmv_builder.storage.tables import build_array
 from symmv_builder.video import colour, frames
 
 SONGS, SECONDS = 12, 200

@@ -172,8 +172,11 @@ def test_records_become_a_row_of_a_shard(desk: Desk) -> None:
 def test_rows_become_padded_batches_for_a_trainer(desk: Desk) -> None:
     from symmv_builder.training.data import Batching, Loader, Rows
 
-    schema = pa.schema([pa.field("motion", pa.list_(pa.float32()))])
-    rows = [{"split": "train", "motion": np.full(n, 0.5, np.float32)} for n in (3, 5)]
+    schema = pa.schema([("entry_id", pa.string()), ("motion", pa.list_(pa.float32()))])
+    rows = [
+        {"split": "train", "entry_id": f"song-{n}", "motion": np.full(n, 0.5, np.float32)}
+        for n in (3, 5)
+    ]
     shards = ShardWriter(desk.root, "walk", schema).write(rows)
     write_receipt(desk.root, "walk", {"shards": as_plain(shards)})
     loader = Loader(

@@ -1,8 +1,10 @@
 """`symmv build` and `symmv demo`: the main job."""
 
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +17,7 @@ from symmv_builder.cli.saying import complain, say
 from symmv_builder.crawl.folder import Found, find_entries
 from symmv_builder.datasets import changes
 from symmv_builder.datasets.build import Summary, build, forgive, in_processes, take_in
+from symmv_builder.datasets.dry_run import dry_run
 from symmv_builder.datasets.recipe import Recipe, make_plan, make_whole_plan, with_models
 from symmv_builder.errors import Reason, StopRun
 from symmv_builder.pipeline.keys import Plan
@@ -67,6 +70,19 @@ def build_command(
     ] = None,
     strict: options.Strict = False,
     wait: options.Wait = False,
+    shard_mb: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Size of a shard on average, in MiB before compression; 256 at first, then as "
+            "the last build was told.",
+            show_default=False,
+        ),
+    ] = None,
+    dry: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be made and why; make nothing.")
+    ] = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Build a dataset: every entry through every stage, then Parquet shards.
 
@@ -75,12 +91,17 @@ def build_command(
     """
     settings = options.settings(root)
     recipe = with_models(recipe_in(settings, dataset), options.choices(model, clip))
+    if dry:
+        print_dry_run(recipe, settings, folder, names(only), as_json=as_json)
+        return
     effort = Effort(
         workers or options.default_workers(), patience, loading_patience_s=load_patience
     )
     with ending_on_interrupt(), writing(settings.open_store(), recipe.name, wait=wait):
         forgive_and_tell(settings, recipe, retry)
-        summary = run_build(recipe, settings, folder, effort, names(only), strict=strict)
+        summary = run_build(
+            recipe, settings, folder, effort, names(only), shard_mb=shard_mb, strict=strict
+        )
     print_summary(summary, settings.root)
     if summary.unfinished or summary.failed:
         raise typer.Exit(1)
@@ -130,6 +151,7 @@ def run_build(
     effort: Effort,
     only: Sequence[str] = (),
     *,
+    shard_mb: int | None = None,
     strict: bool = False,
 ) -> Summary:
     """Take a folder in, if one is given, and build; shows progress on standard error."""
@@ -142,7 +164,9 @@ def run_build(
     with Progress([use.makes for use in plan.uses]) as progress:
         if found:
             take_in(store, found, recipe.name, progress.on_event)
-        return build_plan(recipe, plan, store, settings, effort, progress, strict=strict)
+        return build_plan(
+            recipe, plan, store, settings, effort, progress, shard_mb=shard_mb, strict=strict
+        )
 
 
 def _find(recipe: Recipe, folder: Path, store: Store | None) -> Found:
@@ -161,6 +185,7 @@ def build_plan(
     effort: Effort,
     progress: Progress,
     *,
+    shard_mb: int | None = None,
     strict: bool = False,
 ) -> Summary:
     """Build what a plan says, with progress; a plan of a part sees what stands of the whole."""
@@ -172,10 +197,49 @@ def build_plan(
         store,
         in_processes(plan, store, loader, effort=effort, tell=tell),
         whole=make_whole_plan(recipe, settings.home) if is_part else None,
+        shard_bytes=shard_mb * 2**20 if shard_mb else None,
         tell=tell,
         expect=lambda total, settled: progress.expect(total, settled=settled),
         strict=strict,
     )
+
+
+def print_dry_run(
+    recipe: Recipe,
+    settings: Settings,
+    folder: Path | None,
+    only: Sequence[str],
+    *,
+    as_json: bool,
+) -> None:
+    """Print what a build would do; of a folder, how many of its recordings are new."""
+    plan, store = make_plan(recipe, settings.home, only), settings.open_store(read_only=True)
+    is_part = len(plan.uses) < len(recipe.uses)
+    whole = make_whole_plan(recipe, settings.home) if is_part else None
+    found = dry_run(recipe, plan, store, whole)
+    new = 0
+    if folder:
+        imported = store if recipe.name in datasets.IMPORTED else None
+        known = store.ledger.assets()
+        files = _find(recipe, folder, imported).files
+        new = sum((source.site, source.video_id) not in known for source in files)
+    if as_json:
+        sys.stdout.write(json.dumps({**asdict(found), "new_files": new}) + "\n")
+        return
+    say(
+        f"{found.dataset}: {found.entries} entries, {found.settled} finished, "
+        f"{found.without_recordings} without recordings"
+    )
+    if folder:
+        say(f"{new} recordings of {folder} would be taken in")
+    for cause in found.causes:
+        say(f"{cause.entries} to make: {cause.reason}")
+    if found.steps:
+        steps = ", ".join(f"{name} {count}" for name, count in found.steps.items())
+        say(f"results to make: {steps}")
+        say(f"about {found.seconds:.0f} s of work and {found.shard_bytes / 1e6:.1f} MB of shards")
+    if found.unknown:
+        say(f"never made here, so not in the time: {', '.join(found.unknown)}")
 
 
 def print_summary(summary: Summary, root: str) -> None:

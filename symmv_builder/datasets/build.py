@@ -7,7 +7,7 @@ keys, and the receipt of the shards comes last.
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,16 +22,16 @@ from symmv_builder.datasets.faults import (
     watched,
 )
 from symmv_builder.datasets.recipe import Recipe
-from symmv_builder.datasets.rows import fingerprint, write_dataset
-from symmv_builder.datasets.survey import State, Survey, survey
+from symmv_builder.datasets.rows import draft_dataset, rows_to_load, write_dataset
+from symmv_builder.datasets.survey import Survey, recordings_of, survey
 from symmv_builder.errors import Reason, StopRun
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.keys import Plan, Work
 from symmv_builder.pipeline.pool import Effort, run_entries
 from symmv_builder.pipeline.run import LoadModel, Outcome
-from symmv_builder.records import Source
+from symmv_builder.records import Entry, Source
 from symmv_builder.schema import SCHEMAS
-from symmv_builder.storage import manifests, shards, written
+from symmv_builder.storage import manifests, recordings, shards, written
 from symmv_builder.storage.assets import add_asset, asset_size, has_asset, hash_file
 from symmv_builder.storage.ledger import KnownFile
 from symmv_builder.storage.root import Root
@@ -125,6 +125,7 @@ def build(
     run: Run,
     *,
     whole: Plan | None = None,
+    shard_bytes: int | None = None,
     wait: bool = False,
     tell: Tell = lambda _: None,
     expect: Callable[[int, int], object] = lambda total, settled: None,
@@ -137,6 +138,9 @@ def build(
     with the number of entries and how many of them are settled. Where `plan` makes only
     some artifacts, `whole` is the plan of the whole recipe as far as this machine can key
     it: what was made before goes into the shards too, if all of their entries have it.
+    `shard_bytes` is the size of a shard on average, before compression; without it shards
+    stay as large as they are. Sidecars are looked for where a row is to be written; of rows
+    that stay in their shards the ledger's word is taken.
     `StopRun` where the dataset has no entries or its splits are gone, or where ten entries
     running meet the same bug; where `strict`, `WorkerBug` at the first one. `LockHeld` where
     another process writes the dataset; with `wait`, waits for that one.
@@ -149,7 +153,15 @@ def build(
         for name in written.changed(store, recipe.name):
             note(f"{name} was changed since the last command that wrote it; it is taken as it is")
         summary = _build(
-            recipe, plan, store, run, whole=whole, tell=tell, expect=expect, strict=strict
+            recipe,
+            plan,
+            store,
+            run,
+            whole=whole,
+            shard_bytes=shard_bytes,
+            tell=tell,
+            expect=expect,
+            strict=strict,
         )
         written.remember(store, recipe.name)
         written.remember_blocklist(store)
@@ -163,6 +175,7 @@ def _build(
     run: Run,
     *,
     whole: Plan | None,
+    shard_bytes: int | None,
     tell: Tell,
     expect: Callable[[int, int], object],
     strict: bool,
@@ -180,6 +193,7 @@ def _build(
             else "give a folder with --from"
         )
         raise StopRun(f"{recipe.name} has no entries in {store.root.shown}; {how}")
+    _restore_recordings(store, recipe.name, entries)
     found = survey(plan, store, entries, whole)
     if forget_outdated(store, recipe.name, found.rejected.values()):
         found = survey(plan, store, entries, whole)
@@ -190,6 +204,8 @@ def _build(
             f"the ledger in {store.root.shown} knows no entry of {recipe.name} with all that is "
             f"needed ({kinds}); give the folder with --from again"
         )
+    store.ledger.ask(recipe.name, [use.makes for use in plan.uses])
+    draft = draft_dataset(recipe, store, found, shard_bytes)
     receipt = shards.read_receipt(store.root, recipe.name)
     frozen = manifests.read_splits(store.manifests, recipe.name)
     built = sum((receipt or {}).get("splits", {}).values())
@@ -197,17 +213,34 @@ def _build(
     if (
         receipt
         and found.is_settled
-        and receipt["state"] == fingerprint(recipe, found)
+        and receipt["state"] == draft.state
         and shards.shards_stand(store.root, recipe.name, receipt)
     ):
         return _summary(recipe, found, receipt, up_to_date=True)
-    todo = [work for work in found.works.values() if not _stands(store, plan, work, found)]
+    todo = _unfinished(store, found, rows_to_load(recipe, store, draft))
     expect(len(found.works), len(found.works) - len(todo))
-    run_works(plan, store, run, todo, found.states, tell=tell, strict=strict)
+    run_works(plan, store, run, todo, tell=tell, strict=strict)
     tell(Event("note", "", detail="writing shards"))
     found = survey(plan, store, entries, whole)
-    receipt = write_dataset(recipe, plan, store, found, whole)
+    draft = draft_dataset(recipe, store, found, shard_bytes)
+    receipt = write_dataset(recipe, plan, store, found, draft)
     return _summary(recipe, found, receipt, up_to_date=False)
+
+
+def _restore_recordings(store: Store, dataset: str, entries: Sequence[Entry]) -> None:
+    """Tell a ledger that was lost which stored file is which recording, by the manifests."""
+    known = store.ledger.assets()
+    places = {entry.entry_id: recordings_of(dataset, entry) for entry in entries}
+    if all(kinds[name] in known for kinds in places.values() for name in ("music", "video")):
+        return
+    kept = recordings.read_recordings(store.manifests, dataset)
+    lost = {
+        place: sha256
+        for entry_id, kinds in places.items()
+        for kind, place in kinds.items()
+        if place not in known and (sha256 := kept.get(entry_id, {}).get(kind))
+    }
+    store.ledger.record_assets(lost)
 
 
 def forgive(store: Store, dataset: str, reasons: Sequence[Reason]) -> int:
@@ -231,15 +264,20 @@ def in_processes(
     return run
 
 
-def _stands(store: Store, plan: Plan, work: Work, found: Survey) -> bool:
-    """Whether an entry is settled and its sidecars are really there."""
-    state, rejection = found.states[work.entry_id], found.rejected.get(work.entry_id)
-    if not (state.is_made or rejection):
-        return False
-    there = Sidecars(store.root, plan.dataset).present(work.entry_id)
-    if rejection:
-        return Sidecars.rejected_name(rejection.artifact, rejection.key) in there
-    return all(Sidecars.made_name(name, key) in there for name, key in state.keys.items())
+def _unfinished(store: Store, found: Survey, loaded: Collection[str]) -> list[Work]:
+    """The works that are not settled, or whose rows are to be loaded and lack a sidecar."""
+    return [
+        work
+        for name, work in found.works.items()
+        if not found.states[name].is_settled or (name in loaded and not _stands(store, found, name))
+    ]
+
+
+def _stands(store: Store, found: Survey, name: str) -> bool:
+    """Whether the sidecars of a made entry are really there."""
+    keys, there = found.keys(name), Sidecars(store.root, found.plan.dataset).present(name)
+    made = (use.makes for use in found.plan.uses)
+    return all(Sidecars.made_name(artifact, keys[artifact]) in there for artifact in made)
 
 
 def run_works(
@@ -247,7 +285,6 @@ def run_works(
     store: Store,
     run: Run,
     works: Sequence[Work],
-    states: Mapping[str, State],
     *,
     tell: Tell,
     strict: bool = False,
@@ -257,12 +294,15 @@ def run_works(
     `StopRun` where the data root is gone; what `watched` says of bugs ends it too.
     """
     store.root.check()
-    missing = [work for work in works if not _recordings_stand(store.root, plan, work)]
-    for work in missing:
-        tell(Event("note", work.entry_id, detail="its recordings are gone from the data root"))
-    ready = [work for work in works if work not in missing]
+    ready = []
+    for work in works:
+        if _recordings_stand(store.root, plan, work):
+            ready.append(work)
+        else:
+            tell(Event("note", work.entry_id, detail="its recordings are gone from the data root"))
     for outcome in watched(run(ready), store, plan.dataset, strict=strict):
-        before = states[outcome.entry_id].results
+        known = store.ledger.results(plan.dataset, outcome.entry_id)
+        before = {result.artifact: result for result in known}
         store.ledger.record_results(
             plan.dataset,
             [
@@ -291,7 +331,7 @@ def _summary(
         made=made,
         rejected=rejected,
         unfinished=len(found.entries) - made - rejected,
-        shards=tuple(shards.Shard(**shard) for shard in receipt["shards"]),
+        shards=tuple(shards.shards_of(receipt)),
         up_to_date=up_to_date,
         columns=columns,
         missing=tuple(name for name in schema if name not in columns),

@@ -94,7 +94,7 @@ def _screen(
         before = survey(plan, crawl.store, entries)
     todo = [w for name, w in before.works.items() if not before.states[name].is_settled]
     expect(len(before.works), len(before.works) - len(todo))
-    run_works(plan, crawl.store, run, todo, before.states, tell=crawl.tell)
+    run_works(plan, crawl.store, run, todo, tell=crawl.tell)
     after = survey(plan, crawl.store, entries)
     # The run has told what it put aside.
     told, silent = {work.entry_id for work in todo}, replace(crawl, tell=lambda _: None)
@@ -134,14 +134,14 @@ def choose(crawl_items: Sequence[Item], ids: Sequence[str], above: float | None)
     unknown = [name for name in ids if name not in by_id]
     if unknown:
         raise StopRun(f"nothing to promote is called {', '.join(unknown)}; see `symmv review`")
-    chosen = [by_id[name] for name in ids]
+    chosen = {name: by_id[name] for name in ids}
     if above is not None:
-        chosen += [
-            item
-            for item in crawl_items
-            if item.state == states.PROPOSED and item.score >= above and item not in chosen
-        ]
-    return chosen
+        chosen |= {
+            name: item
+            for name, item in by_id.items()
+            if item.state == states.PROPOSED and item.score >= above
+        }
+    return list(chosen.values())
 
 
 def promote(

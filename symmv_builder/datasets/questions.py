@@ -3,8 +3,10 @@
 Answers come from the ledger and the sidecars as they are; no model has to be there.
 """
 
-from collections.abc import Sequence
+from collections import Counter
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from symmv_builder import datasets
@@ -51,49 +53,49 @@ def status(store: Store, dataset: str) -> Status:
     order = [use.makes for use in datasets.recipe(dataset).uses]
     receipt = read_receipt(store.root, dataset) or {}
     # A build of some results alone is at its end when these are made.
-    wanted = set(receipt.get("artifacts", order))
-    by_entry: dict[str, dict[str, Result]] = {entry.entry_id: {} for entry in entries}
-    for result in store.ledger.results(dataset):
-        if result.artifact in order and result.entry_id in by_entry:
-            by_entry[result.entry_id][result.artifact] = result
-    rejections, unfinished, made = [], [], 0
-    for name, results in by_entry.items():
-        rejected = [r for artifact in order if (r := results.get(artifact)) and r.reason]
-        if rejected:
-            rejections.append(rejected[0])
-        elif wanted <= results.keys():
-            made += 1
-        else:
-            unfinished.append(name)
+    asked = store.ledger.asked(dataset) or receipt.get("artifacts", order)
+    wanted = frozenset(asked) & set(order)
+    makers: dict[str, tuple[str, str]] = {}
+    counts: Counter[tuple[str, bool]] = Counter()
+    spent_s = dict.fromkeys(order, 0.0)
+    rejections = {(r.entry_id, r.artifact): r for r in store.ledger.rejections(dataset)}
+    ids = {entry.entry_id for entry in entries}
+    made: set[str] = set()
+    turned_away: dict[str, Result] = {}
+    for name, lines in groupby(store.ledger.costs(dataset), key=itemgetter(0)):
+        if name not in ids:
+            continue
+        reasons = {}
+        for _, artifact, step, backend, seconds, reason in lines:
+            if artifact in spent_s:
+                reasons[artifact] = reason
+                makers.setdefault(artifact, (step, backend))
+                counts[artifact, bool(reason)] += 1
+                spent_s[artifact] += seconds
+        refused = [artifact for artifact in order if reasons.get(artifact)]
+        if refused and (name, refused[0]) in rejections:
+            turned_away[name] = rejections[name, refused[0]]
+        elif wanted <= reasons.keys():
+            made.add(name)
     return Status(
         dataset=dataset,
         entries=len(entries),
-        made=made,
-        rejections=tuple(rejections),
-        unfinished=tuple(unfinished),
-        stages=_costs(order, by_entry.values()),
+        made=len(made),
+        rejections=tuple(turned_away[e.entry_id] for e in entries if e.entry_id in turned_away),
+        unfinished=tuple(
+            entry.entry_id
+            for entry in entries
+            if entry.entry_id not in made and entry.entry_id not in turned_away
+        ),
+        stages=tuple(
+            StageCost(name, *makers[name], counts[name, False], counts[name, True], spent_s[name])
+            for name in order
+            if name in makers
+        ),
         untrained=tuple(m["backend"] for m in receipt.get("models", []) if not m["trained"]),
         splits=dict(receipt.get("splits", {})),
         shards=tuple(receipt.get("shards", [])),
     )
-
-
-def _costs(order: Sequence[str], entries: Any) -> tuple[StageCost, ...]:
-    costs = []
-    for artifact in order:
-        results = [results[artifact] for results in entries if artifact in results]
-        if results:
-            costs.append(
-                StageCost(
-                    artifact=artifact,
-                    step=results[0].step,
-                    backend=results[0].backend,
-                    made=sum(not result.reason for result in results),
-                    rejected=sum(bool(result.reason) for result in results),
-                    seconds=sum(result.seconds for result in results),
-                )
-            )
-    return tuple(costs)
 
 
 def find_entry(store: Store, entry_id: str, dataset: str | None = None) -> Entry:

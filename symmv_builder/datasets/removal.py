@@ -4,16 +4,16 @@ Each function is a step of a takedown (`datasets.changes`): done twice it gives 
 that a takedown which was stopped is finished by doing its steps again.
 """
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from symmv_builder.crawl.fetch import discard
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Source
-from symmv_builder.schema import arrow_schema
 from symmv_builder.storage import releases, shards
 from symmv_builder.storage.assets import remove_asset
-from symmv_builder.storage.shards import ShardWriter, read_receipt, write_receipt
+from symmv_builder.storage.root import Root
+from symmv_builder.storage.shards import Shard, read_receipt, write_receipt
 from symmv_builder.storage.sidecars import Sidecars
 from symmv_builder.storage.store import Store
 
@@ -27,15 +27,50 @@ def rows_of(
         yield from shards.find_rows(store.root, f"{folder}/{shard['path']}", wanted)
 
 
-def shards_with(
-    store: Store, folder: str, receipt: Mapping[str, Any], ids: Set[str]
-) -> list[Mapping[str, Any]]:
-    """The shards of a receipt that hold one of the entries."""
+def holding_shards(
+    root: Root, folder: str, receipt: Mapping[str, Any], names: Collection[str]
+) -> list[str]:
+    """Paths of the shards below a folder that hold one of the entries; of each file that may
+    hold one the ids are read, and nothing else."""
     return [
-        shard
-        for shard in receipt["shards"]
-        if shards.find_rows(store.root, f"{folder}/{shard['path']}", {"entry_id": ids})
+        shard.path
+        for shard in shards.shards_of(receipt)
+        if shards.may_hold(shard, names) and shards.holds(root, f"{folder}/{shard.path}", names)
     ]
+
+
+def without_entries(
+    root: Root,
+    folder: str,
+    receipt: Mapping[str, Any],
+    holding: Collection[str],
+    names: Collection[str],
+    *,
+    into: str | None = None,
+) -> dict[str, Any]:
+    """A receipt whose shards hold none of the entries, after those in `holding` were rewritten.
+
+    With `into` the rewritten ones are put into that folder and the others copied there, checked.
+    """
+    kept: list[Shard] = []
+    going = set(holding)
+    for shard in shards.shards_of(receipt):
+        new: Shard | None = shard
+        if shard.path in going:
+            new = shards.rewrite_without(root, folder, shard, names, into=into)
+        elif into:
+            shards.copy_shard(root, f"{folder}/{shard.path}", f"{into}/{shard.path}", shard.sha256)
+        if new:
+            kept.append(new)
+    counts = dict.fromkeys(receipt["splits"], 0)
+    for shard in kept:
+        counts[shard.split] += shard.rows
+    return {
+        **receipt,
+        "shards": shards.as_plain(kept),
+        "splits": counts,
+        "entries": sum(counts.values()),
+    }
 
 
 def rewrite_shards(store: Store, dataset: str, *, ids: Sequence[str]) -> None:
@@ -43,53 +78,33 @@ def rewrite_shards(store: Store, dataset: str, *, ids: Sequence[str]) -> None:
     receipt = read_receipt(store.root, dataset)
     if receipt is None:
         return
+    holding = holding_shards(store.root, dataset, receipt, ids)
+    if holding:
+        # The next build compares its entries with this state, and looks at every shard again.
+        clean = without_entries(store.root, dataset, receipt, holding, ids)
+        receipt = {**clean, "state": ""}
     # Also where nothing is held: what an earlier, stopped writer left in the folder goes.
-    write_receipt(store.root, dataset, without(store, dataset, receipt, dataset, set(ids)))
-
-
-def without(
-    store: Store, dataset: str, receipt: Mapping[str, Any], folder: str, ids: Set[str]
-) -> dict[str, Any]:
-    """The receipt of the same shards in `folder` without some entries; new files are written."""
-    held = {shard["path"] for shard in shards_with(store, folder, receipt, ids)}
-    if not held:
-        return dict(receipt)
-    name = str(receipt.get("schema", dataset)).partition("/")[0]
-    writer = ShardWriter(store.root, folder, arrow_schema(name, receipt.get("columns")))
-    kept: list[dict[str, Any]] = []
-    counts = dict(receipt["splits"])
-    for shard in receipt["shards"]:
-        if shard["path"] not in held:
-            kept.append(dict(shard))
-            continue
-        rows = list(shards.read_shard(store.root, f"{folder}/{shard['path']}"))
-        left = [row for row in rows if row["entry_id"] not in ids]
-        for row in rows:
-            counts[row["split"]] -= row["entry_id"] in ids
-        stem = shard["path"].removeprefix("shards/").rsplit("-", 1)[0]
-        if left:
-            kept += shards.as_plain([writer.write_one(stem, left)])
-    # The next build compares its entries with this state, and looks at every shard again.
-    return {
-        **receipt, "shards": kept, "splits": counts, "entries": sum(counts.values()), "state": "",
-    }  # fmt: skip
+    write_receipt(store.root, dataset, receipt)
 
 
 def replace_release(
     store: Store, dataset: str, *, version: str, successor: str, ids: Sequence[str]
 ) -> None:
     """Release what a version holds without some entries, under the next version."""
-    found = releases.find_releases(store, dataset)
-    if successor in found:
+    released = releases.find_releases(store, dataset)
+    if successor in released:
         return
-    if version not in found:
+    if version not in released:
         raise StopRun(f"{dataset} {version} is gone before {successor} was made of it")
     folder = releases.folder_of(dataset, version)
-    clean = without(store, dataset, found[version], folder, set(ids))
-    releases.write_release(store, dataset, successor, clean, folder)
+    into = releases.folder_of(dataset, successor)
+    holding = holding_shards(store.root, folder, released[version], ids)
+    clean = without_entries(store.root, folder, released[version], holding, ids, into=into)
+    releases.finish_release(store, dataset, successor, clean)
 
 
 def withdraw_release(store: Store, dataset: str, *, version: str) -> None:
+    """Remove a release."""
     releases.withdraw(store, dataset, version)
 
 

@@ -1,8 +1,9 @@
 """The rows of a dataset: every entry that is made, in the order of splits and ids, to shards."""
 
+import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from symmv_builder.assemble import assemble_row
@@ -10,10 +11,11 @@ from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.datasets.survey import Survey
 from symmv_builder.errors import StopRun
 from symmv_builder.pipeline.keys import ModelIdentity, Plan, digest
-from symmv_builder.schema import SCHEMAS, Column, arrow_schema, describe
+from symmv_builder.schema import Column, arrow_schema, describe
 from symmv_builder.storage import manifests, shards
 from symmv_builder.storage.sidecars import Sidecars
 from symmv_builder.storage.store import Store
+from symmv_builder.storage.tables import Row
 
 
 def standing_columns(recipe: Recipe, found: Survey) -> tuple[Column, ...]:
@@ -29,44 +31,89 @@ def _artifact(column: Column) -> str:
     return column.take.split(".")[0]
 
 
-def fingerprint(recipe: Recipe, found: Survey) -> str:
-    """What shards and receipt depend on: schema, columns, shares, entries, keys, rejections."""
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What shards and receipt will hold, known before any row is loaded.
+
+    `outlines` are the rows in their order, `shard_bytes` the size of a shard on average. `state`
+    is a digest of all that shards and receipt depend on.
+    """
+
+    columns: tuple[Column, ...]
+    splits: Mapping[str, str]
+    outlines: Sequence[shards.Outline]
+    shard_bytes: int
+    state: str
+
+
+def draft_dataset(
+    recipe: Recipe, store: Store, found: Survey, shard_bytes: int | None = None
+) -> Draft:
+    """Outline the rows of every entry that is made, by entries, splits and keys alone.
+
+    Without `shard_bytes` shards stay as large as the standing receipt says.
+    """
+    receipt = shards.read_receipt(store.root, recipe.name) or {}
+    size = int(shard_bytes or receipt.get("shard_bytes", shards.TARGET_BYTES))
+    frozen = manifests.read_splits(store.manifests, recipe.name)
+    splits = manifests.assign_splits((entry.song_id for entry in found.made), frozen, recipe.shares)
     columns = standing_columns(recipe, found)
-    taken = {_artifact(column) for column in columns}
-    settled = []
-    rejected = found.rejected
-    for entry in found.entries:
-        state = found.states.get(entry.entry_id)
-        if state and (state.is_made or entry.entry_id in rejected):
-            by = rejected.get(entry.entry_id)
-            more = {k: v for k, v in found.keys(entry.entry_id).items() if k in taken}
-            settled.append([asdict(entry), {**more, **state.keys}, by.reason if by else ""])
-    parts = [describe(recipe.schema_name), dict(recipe.shares), settled]
-    if len(columns) < len(SCHEMAS[recipe.schema_name]):
-        parts.append([column.name for column in columns])
-    return digest(parts)
+    names = [column.name for column in columns]
+    layout = digest([describe(recipe.schema_name), names, size])
+    taken = sorted({_artifact(column) for column in columns} - {"entry", "song"})
+    # Also of what has no column: the receipt names every model that has a part.
+    all_of_it = sorted({*taken, *(use.makes for use in found.plan.uses)})
+    outlines, whole = [], hashlib.sha256()
+    for entry in found.made:
+        keys, split = found.keys(entry.entry_id), splits[entry.song_id]
+        parts = [layout, split, asdict(entry), [keys[name] for name in taken]]
+        outlines.append(shards.Outline(split, entry.entry_id, digest(parts)))
+        whole.update("".join(keys[name] for name in all_of_it).encode())
+    order = {name: number for number, name in enumerate(recipe.shares)}
+    outlines.sort(key=lambda outline: (order[outline.split], outline.entry_id))
+    rejected = sorted((name, r.artifact, r.key, r.reason) for name, r in found.rejected.items())
+    state = digest(
+        [
+            layout,
+            dict(recipe.shares),
+            all_of_it,
+            shards.digest_of(outlines),
+            whole.hexdigest(),
+            rejected,
+            len(found.entries),
+        ]
+    )
+    return Draft(columns, splits, outlines, size, state)
+
+
+def rows_to_load(recipe: Recipe, store: Store, draft: Draft) -> set[str]:
+    """The entries whose rows are in no shard that can stay as it is."""
+    standing = _standing(recipe, store)
+    return {outline.entry_id for outline in shards.uncovered(draft.outlines, standing)}
+
+
+def _standing(recipe: Recipe, store: Store) -> list[shards.Shard]:
+    receipt = shards.read_receipt(store.root, recipe.name)
+    return shards.standing_shards(store.root, recipe.name, receipt) if receipt else []
 
 
 def write_dataset(
-    recipe: Recipe, plan: Plan, store: Store, found: Survey, whole: Plan | None = None
+    recipe: Recipe, plan: Plan, store: Store, found: Survey, draft: Draft
 ) -> dict[str, Any]:
     """Write splits, shards and, last, the receipt, which is returned.
 
     Shards hold the entries that have everything that was asked for, and every column that
-    all of these have; the receipt names every model that has a part in them.
+    all of these have; the receipt names every model that has a part in them. Shards whose rows
+    are the same as before stay as they are.
     """
-    frozen = manifests.read_splits(store.manifests, recipe.name)
-    songs = (entry.song_id for entry in found.made)
-    splits = manifests.assign_splits(songs, frozen, recipe.shares)
-    manifests.write_splits(store.manifests, recipe.name, splits)
-    columns = standing_columns(recipe, found)
-    names = [column.name for column in columns]
+    manifests.write_splits(store.manifests, recipe.name, draft.splits)
+    names = [column.name for column in draft.columns]
     schema = arrow_schema(recipe.schema_name, names)
-    writer = shards.ShardWriter(store.root, recipe.name, schema)
-    written = writer.write(_rows(recipe, columns, store, found, splits))
-    counts = Counter(splits[entry.song_id] for entry in found.made)
-    rejected = found.rejected
-    reasons = Counter(result.reason for result in rejected.values())
+    writer = shards.ShardWriter(store.root, recipe.name, schema, draft.shard_bytes)
+    load = _loader(recipe, draft, store, found)
+    written = writer.update(draft.outlines, load, _standing(recipe, store))
+    counts = Counter(outline.split for outline in draft.outlines)
+    reasons = Counter(result.reason for result in found.rejected.values())
     receipt = {
         "dataset": recipe.name,
         "schema": f"{recipe.schema_name}/v{describe(recipe.schema_name)['version']}",
@@ -74,15 +121,16 @@ def write_dataset(
         "columns": names,
         "artifacts": [use.makes for use in plan.uses],
         "made_by": {use.makes: use.step.name for use in recipe.uses if use.makes in found.complete},
-        "state": fingerprint(recipe, found),
+        "state": draft.state,
         "entries": len(found.made),
-        "left_out": len(found.entries) - len(found.made) - len(rejected),
+        "left_out": len(found.entries) - len(found.made) - len(found.rejected),
         "splits": {name: counts[name] for name in recipe.shares},
         "rejections": dict(sorted(reasons.items())),
         "models": [
             {"slot": slot, **asdict(model)}
-            for (slot, _), model in sorted(_models_of(recipe, whole or plan, found).items())
+            for (slot, _), model in sorted(_models_of(recipe, found.whole or plan, found).items())
         ],
+        "shard_bytes": draft.shard_bytes,
         "shards": shards.as_plain(written),
     }
     shards.write_receipt(store.root, recipe.name, receipt)
@@ -96,26 +144,29 @@ def _models_of(recipe: Recipe, plan: Plan, found: Survey) -> dict[tuple[str, str
     return {name: model for name, model in plan.models.items() if name in used}
 
 
-def _rows(
-    recipe: Recipe,
-    columns: Sequence[Column],
-    store: Store,
-    found: Survey,
-    splits: dict[str, str],
-) -> Iterator[shards.Row]:
-    order = list(recipe.shares)
-    needed = sorted({_artifact(column) for column in columns} - {"entry", "song"})
+def _loader(
+    recipe: Recipe, draft: Draft, store: Store, found: Survey
+) -> Callable[[shards.Outline], Row]:
+    """What loads the row of an outline; `StopRun` where one of its results is gone.
+
+    The ledger forgets that result then, so that the next build makes it anew.
+    """
+    needed = sorted({_artifact(column) for column in draft.columns} - {"entry", "song"})
     sidecars = Sidecars(store.root, recipe.name)
-    in_order = sorted(found.made, key=lambda e: (order.index(splits[e.song_id]), e.entry_id))
-    for entry in in_order:
-        keys = found.keys(entry.entry_id)
+    entries = {entry.entry_id: entry for entry in found.made}
+
+    def load(outline: shards.Outline) -> Row:
+        name, keys = outline.entry_id, found.keys(outline.entry_id)
         records = {}
-        for name in needed:
+        for artifact in needed:
             try:
-                records[name] = sidecars.load(entry.entry_id, name, keys[name])[0]
+                records[artifact] = sidecars.load(name, artifact, keys[artifact])[0]
             except KeyError as error:
+                store.ledger.forget_results(recipe.name, name, artifact)
                 raise StopRun(
-                    f"the {name} of {entry.entry_id} is gone from {store.root.shown}; "
-                    f"run `symmv build {recipe.name} --only {name}`"
+                    f"the {artifact} of {name} is gone from {store.root.shown}; "
+                    f"run `symmv build {recipe.name} --only {artifact}`"
                 ) from error
-        yield assemble_row(columns, entry, splits[entry.song_id], records)
+        return assemble_row(draft.columns, entries[name], outline.split, records)
+
+    return load

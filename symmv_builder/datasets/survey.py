@@ -1,7 +1,9 @@
 """How far every entry of a dataset is, by the ledger, under today's keys."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
 from symmv_builder.pipeline.keys import Plan, Work
 from symmv_builder.pipeline.step import RECORDINGS
@@ -12,32 +14,12 @@ from symmv_builder.storage.store import Store
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One entry: the keys that its results should have, and the results that it has."""
+    """One entry: the artifacts that are made under today's keys, whether these are all that is
+    asked for, and the result that turned the entry away, if its key is still today's."""
 
-    keys: Mapping[str, str]
-    results: Mapping[str, Result]
-
-    @property
-    def rejection(self) -> Result | None:
-        """The result that turned the entry away, if its key is still today's."""
-        for artifact, key in self.keys.items():
-            result = self.results.get(artifact)
-            if result and result.key == key and result.reason:
-                return result
-        return None
-
-    @property
-    def there(self) -> frozenset[str]:
-        """The artifacts that are made under today's keys."""
-        return frozenset(
-            artifact
-            for artifact, key in self.keys.items()
-            if (result := self.results.get(artifact)) and result.key == key and not result.reason
-        )
-
-    @property
-    def is_made(self) -> bool:
-        return self.there == self.keys.keys()
+    there: frozenset[str] = frozenset()
+    is_made: bool = False
+    rejection: Result | None = None
 
     @property
     def is_settled(self) -> bool:
@@ -48,52 +30,27 @@ class State:
 class Survey:
     """All entries, and work and state of those whose recordings are there, by entry id.
 
-    `states` are under the keys of what is asked for; `whole` are the same entries under
-    the keys of all of the recipe that has a key on this machine. Whoever was turned away
-    by any of it is turned away.
+    `plan` is what is asked for; `whole` is all of the recipe that has a key on this machine,
+    where that is more. States are under the keys of both: whoever was turned away by any of it
+    is turned away. `made` are the entries that have all that is asked for, `rejected` the result
+    that turned each other entry away, and `complete` the artifacts that every made entry has
+    (what is asked for where none is made). Keys are computed when they are asked for: held for
+    a hundred thousand entries they would take most of the memory.
     """
 
+    plan: Plan
+    whole: Plan | None
     entries: Sequence[Entry]
     works: Mapping[str, Work]
     states: Mapping[str, State]
-    whole: Mapping[str, State] = field(default_factory=dict)
+    made: Sequence[Entry]
+    rejected: Mapping[str, Result]
+    complete: frozenset[str]
+    is_settled: bool
 
-    @property
-    def made(self) -> list[Entry]:
-        rejected = self.rejected
-        return [
-            entry
-            for entry in self.entries
-            if entry.entry_id not in rejected and self._state(entry).is_made
-        ]
-
-    @property
-    def rejected(self) -> dict[str, Result]:
-        """The result that turned each entry away, by entry id."""
-        found = {name: state.rejection for name, state in (self.whole or self.states).items()}
-        return {name: result for name, result in found.items() if result}
-
-    @property
-    def is_settled(self) -> bool:
-        rejected = self.rejected
-        return all(name in rejected or state.is_made for name, state in self.states.items())
-
-    @property
-    def complete(self) -> frozenset[str]:
-        """The artifacts that every made entry has; what is asked for where none is made."""
-        states = self.whole or self.states
-        names = {name for state in self.states.values() for name in state.keys}
-        made = self.made
-        if made:
-            names = set.intersection(*(set(states[entry.entry_id].there) for entry in made))
-        return frozenset(names)
-
-    def keys(self, entry_id: str) -> Mapping[str, str]:
+    def keys(self, entry_id: str) -> dict[str, str]:
         """The key of every artifact of an entry, also of those that are not asked for."""
-        return (self.whole or self.states)[entry_id].keys
-
-    def _state(self, entry: Entry) -> State:
-        return self.states.get(entry.entry_id, State({"": ""}, {}))
+        return _keys(self.plan, self.whole, self.works[entry_id])
 
 
 def recordings_of(dataset: str, entry: Entry) -> dict[str, tuple[str, str]]:
@@ -107,19 +64,56 @@ def recordings_of(dataset: str, entry: Entry) -> dict[str, tuple[str, str]]:
 
 
 def survey(plan: Plan, store: Store, entries: Sequence[Entry], whole: Plan | None = None) -> Survey:
-    """Look at every entry, with two queries; works are of those that have what `plan` reads."""
+    """Look at every entry, with three queries; works are of those that have what `plan` reads."""
+    works = _works(plan, store, entries)
+    rejections = {(r.entry_id, r.artifact): r for r in store.ledger.rejections(plan.dataset)}
+    wanted = frozenset(use.makes for use in plan.uses)
+    states = dict.fromkeys(works, State())
+    # Most entries have made the same artifacts: one set is kept for all of them.
+    kinds: dict[frozenset[str], frozenset[str]] = {}
+    for entry_id, lines in groupby(store.ledger.marks(plan.dataset), key=itemgetter(0)):
+        work = works.get(entry_id)
+        if work is None:
+            continue
+        keys = _keys(plan, whole, work)
+        valid = {
+            artifact: reason for _, artifact, key, reason in lines if keys.get(artifact) == key
+        }
+        there = frozenset(artifact for artifact, reason in valid.items() if not reason)
+        there = kinds.setdefault(there, there)
+        turned_away = [artifact for artifact in keys if valid.get(artifact)]
+        rejection = rejections.get((entry_id, turned_away[0])) if turned_away else None
+        states[entry_id] = State(there, wanted <= there, rejection)
+    made = tuple(
+        entry
+        for entry in entries
+        if (state := states.get(entry.entry_id)) and state.is_made and not state.rejection
+    )
+    common = {states[entry.entry_id].there for entry in made}
+    return Survey(
+        plan=plan,
+        whole=whole,
+        entries=entries,
+        works=works,
+        states=states,
+        made=made,
+        rejected={name: state.rejection for name, state in states.items() if state.rejection},
+        complete=frozenset.intersection(*common) if common else wanted,
+        is_settled=all(state.is_settled for state in states.values()),
+    )
+
+
+def _works(plan: Plan, store: Store, entries: Sequence[Entry]) -> dict[str, Work]:
     assets = store.ledger.assets()
+    needed = plan.recordings
     works = {}
     for entry in entries:
         places = recordings_of(plan.dataset, entry)
         content = {name: assets.get(place, "") for name, place in places.items()}
-        if all(content[name] for name in plan.recordings):
+        if all(content[name] for name in needed):
             works[entry.entry_id] = Work(entry.entry_id, *content.values())
-    results: dict[str, dict[str, Result]] = {}
-    for result in store.ledger.results(plan.dataset):
-        results.setdefault(result.entry_id, {})[result.artifact] = result
-    states = {name: State(plan.keys(work), results.get(name, {})) for name, work in works.items()}
-    if whole is None:
-        return Survey(entries, works, states)
-    full = {name: State(whole.keys(work), results.get(name, {})) for name, work in works.items()}
-    return Survey(entries, works, states, full)
+    return works
+
+
+def _keys(plan: Plan, whole: Plan | None, work: Work) -> dict[str, str]:
+    return plan.keys(work) if whole is None else {**whole.keys(work), **plan.keys(work)}

@@ -77,12 +77,14 @@ def _plan(store: Store, dataset: str, name: str, reason: str, *, whole: bool) ->
     holding = [
         version
         for version in sorted(released, key=releases.numbers_of)
-        if removal.shards_with(store, releases.folder_of(dataset, version), released[version], ids)
+        if removal.holding_shards(
+            store.root, releases.folder_of(dataset, version), released[version], ids
+        )
     ]
     # A copy for those who go on with the latest release; older ones are only withdrawn.
     newest = max(released, key=releases.numbers_of) if released else ""
     successors = {newest: releases.next_version(list(released))} if newest in holding else {}
-    held = removal.shards_with(store, dataset, standing, ids) if standing else []
+    held = removal.holding_shards(store.root, dataset, standing, ids) if standing else []
     sources, contents = _recordings(store, dataset, gone, barred)
     named = [[source.site, source.video_id] for source in _ordered(barred)]
     return changes.Change(
@@ -92,7 +94,7 @@ def _plan(store: Store, dataset: str, name: str, reason: str, *, whole: bool) ->
             "done": {
                 "entries": sorted(ids),
                 "sources": sorted(urls),
-                "shards": [f"{dataset}/{shard['path']}" for shard in held],
+                "shards": [f"{dataset}/{path}" for path in held],
                 "withdrawn": holding,
                 "released": list(successors.values()),
             },

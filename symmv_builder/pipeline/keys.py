@@ -9,10 +9,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from symmv_builder.pipeline.step import RECORDINGS, Use
 from symmv_builder.records import Provenance
+
+# What a use makes, the constant parts of its key's text, the inputs that stand between them.
+_Template = tuple[str, tuple[str, ...], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +43,13 @@ class Work:
     video_sha256: str
     published_sha256: str = ""
 
+    @property
+    def contents(self) -> tuple[str, str, str]:
+        """The hash of each recording, in the order of `RECORDINGS`."""
+        return self.music_sha256, self.video_sha256, self.published_sha256
+
     def source(self, recording: str) -> str:
-        contents = (self.music_sha256, self.video_sha256, self.published_sha256)
-        return dict(zip(RECORDINGS, contents, strict=True))[recording]
+        return self.contents[RECORDINGS.index(recording)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,7 @@ class Plan:
     dataset: str
     uses: tuple[Use, ...]
     models: Mapping[tuple[str, str], ModelIdentity] = field(default_factory=dict)
+    _templates: list[_Template] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         made = set(RECORDINGS)
@@ -74,25 +83,36 @@ class Plan:
 
     def keys(self, work: Work) -> dict[str, str]:
         """The key of every artifact of an entry, in the order of the plan."""
-        keys: dict[str, str] = {}
-        for use in self.uses:
-            inputs = {
-                name: work.source(name) if name in RECORDINGS else keys[name] for name in use.inputs
-            }
-            keys[use.makes] = self._key(use, inputs)
-        return keys
+        known = dict(zip(RECORDINGS, work.contents, strict=True))
+        if not self._templates:
+            self._templates.extend(self._template(use) for use in self.uses)
+        for makes, parts, inputs in self._templates:
+            text = parts[0]
+            for name, part in zip(inputs, parts[1:], strict=True):
+                text += encode_basestring_ascii(known[name]) + part
+            known[makes] = _digest_of(text)
+        return {use.makes: known[use.makes] for use in self.uses}
 
-    def _key(self, use: Use, inputs: Mapping[str, str]) -> str:
+    def _template(self, use: Use) -> _Template:
+        """What a use's key is the hash of, cut where the content or key of an input belongs.
+
+        The rest is the same for every entry, and writing it anew for each is what planning a
+        large dataset would cost.
+        """
         model = self.model_of(use)
-        return digest(
+        text = _canonical(
             {
                 "step": use.step.name,
                 "version": use.step.version,
                 "parameters": dict(use.parameters),
                 "model": asdict(model) if model else None,
-                "inputs": dict(zip(use.step.reads, inputs.values(), strict=True)),
+                "inputs": dict.fromkeys(use.step.reads),
             }
         )
+        # "inputs" comes first, and its names are in order.
+        head, tail = text.split("}", 1)
+        ordered = sorted(zip(use.step.reads, use.inputs, strict=True))
+        return use.makes, (*head.split("null")[:-1], "}" + tail), tuple(n for _, n in ordered)
 
     def provenance(self, use: Use, keys: Mapping[str, str], work: Work) -> Provenance:
         model = self.model_of(use) or ModelIdentity("", "", "")
@@ -113,5 +133,12 @@ class Plan:
 
 def digest(value: Any) -> str:
     """sha256 of a value's canonical JSON, its first 32 hexadecimal digits."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return _digest_of(_canonical(value))
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def _digest_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]

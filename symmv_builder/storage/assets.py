@@ -63,7 +63,7 @@ def open_asset(root: Root, sha256: str) -> Iterator[Path]:
 def remove_asset(root: Root, sha256: str) -> None:
     """Remove a recording; one that is not there is no error."""
     root.remove(asset_name(sha256))
-    root.remove_folder(assetasset_name(sha256).rpartition("/")[0])
+    root.remove_folder(asset_name(sha256).rpartition("/")[0])
 
 
 def has_asset(root: Root, sha256: str) -> bool:

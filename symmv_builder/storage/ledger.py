@@ -85,6 +85,14 @@ _RESULTS = sa.Table(
 CHECKED = (_FILES, _RECORDINGS, _WRITTEN, _RESULTS)
 
 
+_ASKED = sa.Table(
+    "asked",
+    _METADATA,
+    sa.Column("dataset", sa.String, primary_key=True),
+    sa.Column("artifacts", sa.String, nullable=False),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """One line of the ledger: a step's last result for an entry; `reason` is empty if made."""
@@ -144,8 +152,8 @@ class Ledger:
         """
         if self._read_only and self._is_file:
             with self.engine.connect() as connection:
-                there = set(sa.inspect(connection).get_table_names())
-                old = [t for t in tables.sorted_tables if t.name in there]
+                known = set(sa.inspect(connection).get_table_names())
+                old = [table for table in tables.sorted_tables if table.name in known]
                 if _missing_columns(connection, old):
                     raise StopRun(
                         "the ledger is of an earlier version of this program; `symmv build` or "
@@ -242,13 +250,13 @@ class Ledger:
         query = sa.select(_RECORDINGS.c.sha256, sa.func.max(_RECORDINGS.c.size_bytes))
         with self.engine.connect() as connection:
             rows = connection.execute(query.group_by(_RECORDINGS.c.sha256))
-            return {sha256: size for sha256, size in rows}
+            return {sha256: int(size) for sha256, size in rows}
 
     def written(self) -> dict[str, str]:
         """sha256 of every manifest as it was last written, by name; empty for one removed."""
         with self.engine.connect() as connection:
             query = sa.select(_WRITTEN.c.name, _WRITTEN.c.sha256)
-            return {name: sha256 for name, sha256 in connection.execute(query)}
+            return {str(name): str(sha256) for name, sha256 in connection.execute(query)}
 
     def remember_written(self, hashes: Mapping[str, str]) -> None:
         self.upsert(_WRITTEN, [{"name": n, "sha256": sha256} for n, sha256 in hashes.items()])
@@ -261,7 +269,7 @@ class Ledger:
         for entry_id, mine in groupby(rows, key=lambda row: str(row.entry_id)):
             yield entry_id, [Result(*row) for row in mine]
 
-    def stream(self, query: sa.Select[Any]) -> Iterator[sa.Row[Any]]:
+    def stream(self, query: sa.Select[Any]) -> Iterator[Any]:
         """The rows of a query, a few thousand in memory at a time."""
         with self.engine.connect() as connection:
             for part in connection.execution_options(yield_per=5000).execute(query).partitions():
@@ -292,6 +300,42 @@ class Ledger:
         query = sa.select(*columns).where(_RESULTS.c.dataset == dataset)
         if entry_id is not None:
             query = query.where(_RESULTS.c.entry_id == entry_id)
+        with self.engine.connect() as connection:
+            return [Result(*row) for row in connection.execute(query)]
+
+    def ask(self, dataset: str, artifacts: Sequence[str]) -> None:
+        """Remember what the last build of a dataset was asked for."""
+        if self.asked(dataset) != tuple(artifacts):
+            self.upsert(_ASKED, [{"dataset": dataset, "artifacts": " ".join(artifacts)}])
+
+    def asked(self, dataset: str) -> tuple[str, ...]:
+        """What the last build was asked for, finished or not; empty where there was none."""
+        query = sa.select(_ASKED.c.artifacts).where(_ASKED.c.dataset == dataset)
+        with self.engine.connect() as connection:
+            return tuple((connection.execute(query).scalar() or "").split())
+
+    def marks(self, dataset: str) -> Iterator[tuple[str, str, str, str]]:
+        """Of every step's last result: entry id, artifact, key and reason, entry by entry.
+
+        What a survey of a large dataset needs, without the rest in memory.
+        """
+        names = ("entry_id", "artifact", "key", "reason")
+        query = sa.select(*(_RESULTS.c[name] for name in names))
+        query = query.where(_RESULTS.c.dataset == dataset).order_by(_RESULTS.c.entry_id)
+        yield from self.stream(query)
+
+    def costs(self, dataset: str) -> Iterator[tuple[str, str, str, str, float, str]]:
+        """Of every step's last result: entry id, artifact, step, backend, seconds and reason,
+        entry by entry."""
+        names = ("entry_id", "artifact", "step", "backend", "seconds", "reason")
+        query = sa.select(*(_RESULTS.c[name] for name in names))
+        query = query.where(_RESULTS.c.dataset == dataset).order_by(_RESULTS.c.entry_id)
+        yield from self.stream(query)
+
+    def rejections(self, dataset: str) -> list[Result]:
+        """Every result of a dataset that turned its entry away."""
+        columns = [_RESULTS.c[name] for name in Result.__slots__]
+        query = sa.select(*columns).where(_RESULTS.c.dataset == dataset, _RESULTS.c.reason != "")
         with self.engine.connect() as connection:
             return [Result(*row) for row in connection.execute(query)]
 

@@ -4,7 +4,6 @@
 ``releases/<dataset>-<version>.json`` among the manifests holds the receipt for review.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 from symmv_builder.errors import StopRun
 from symmv_builder.storage.manifests import read_object
 from symmv_builder.storage.root import Root
+from symmv_builder.storage.shards import copy_shard
 from symmv_builder.storage.store import Store
 
 _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\.(\d{1,4})")
@@ -73,19 +73,25 @@ def _receipt(root: Root, name: str) -> dict[str, Any]:
 
 
 def write_release(
-    store: Store,
-    dataset: str,
-    version: str,
-    receipt: Mapping[str, Any],
-    source: str,
+    store: Store, dataset: str, version: str, receipt: Mapping[str, Any], source: str
 ) -> dict[str, Any]:
-    """Put a release in place, its receipt last; the receipt as written.
+    """Copy the shards of a folder and put a release in place; the receipt as written.
 
-    `source` is the folder in which the shards of the receipt lie now.
+    Every shard is checked against its sha256 on the way: `StopRun` where one is damaged or
+    gone, and then there is no release.
     """
     folder = folder_of(dataset, version)
     for shard in receipt["shards"]:
-        copy_shard(store, f"{source}/{shard['path']}", f"{folder}/{shard['path']}", shard["sha256"])
+        path = shard["path"]
+        copy_shard(store.root, f"{source}/{path}", f"{folder}/{path}", shard["sha256"])
+    return finish_release(store, dataset, version, receipt)
+
+
+def finish_release(
+    store: Store, dataset: str, version: str, receipt: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Write sums, card and, last, the receipt of a release whose shards are in place."""
+    folder = folder_of(dataset, version)
     full = {**receipt, "version": version}
     about = texts(full)
     # The receipt is the last of them.
@@ -114,16 +120,6 @@ def sums(receipt: Mapping[str, Any], about: Mapping[str, bytes]) -> bytes:
     hashes = {shard["path"]: shard["sha256"] for shard in receipt["shards"]}
     hashes |= {name: hashlib.sha256(about[name]).hexdigest() for name in sorted(about)}
     return "".join(f"{sha256}  {path}\n" for path, sha256 in hashes.items()).encode()
-
-
-def copy_shard(store: Store, source: str, target: str, sha256: str) -> None:
-    """Copy a shard; `StopRun` where it is gone, or is not what its receipt says."""
-    data = store.root.read(source)
-    if data is None:
-        raise StopRun(f"{store.root.path(source)} is gone; build again")
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise StopRun(f"{store.root.path(source)} is damaged; build again")
-    store.root.write(target, data)
 
 
 def withdraw(store: Store, dataset: str, version: str) -> None:

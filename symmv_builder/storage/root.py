@@ -11,7 +11,7 @@ import os
 import secrets
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -115,8 +115,14 @@ class Root:
     @contextmanager
     def replacing(self, name: str) -> Iterator[Path]:
         """A local path to write to, whose file takes the name's place when the block ends well."""
-        final = Path(self.path(name))
-        folder = final.parent if self.is_local else Path(tempfile.gettempdir())
+        folder, _, last = name.rpartition("/")
+        with self.replacing_in(folder, lambda: last) as temporary:
+            yield temporary
+
+    @contextmanager
+    def replacing_in(self, below: str, name: Callable[[], str]) -> Iterator[Path]:
+        """As `replacing`, for a file of a folder whose name is known when it is written."""
+        folder = Path(self.path(below)) if self.is_local else Path(tempfile.gettempdir())
         with disk_errors(folder):
             self._make_folder(folder)
             # What waits for its upload lies in a folder of everybody and is read by nobody else.
@@ -126,10 +132,10 @@ class Root:
                 yield path
                 if self.is_local:
                     flush_to_disk(path)
-                    path.replace(final)
+                    path.replace(folder / name())
                 else:
                     with _remote_errors(self.url, writing=True):
-                        self._fs.put_file(str(path), self.path(name))
+                        self._fs.put_file(str(path), self.path(f"{below}/{name()}".lstrip("/")))
         finally:
             path.unlink(missing_ok=True)
 

@@ -1,17 +1,24 @@
 """Rows to Parquet: sorted, bounded, and the same bytes whenever the rows are the same.
 
-Columns are built from numpy buffers, never from nested Python lists: a track of 300 x 768
-goes to disk eight times faster that way. Shards are written first and the receipt that
-names them last, so a reader who goes by the receipt never sees half a dataset.
+Where one shard ends and the next begins is decided by the rows themselves (content-defined
+chunking, `ends_shard`): the same rows give the same files whatever was built before, and a row
+that is added, changed or removed changes the one or two files around it. The other files are
+neither read nor written.
+
+Shards are written first and the receipt that names them last, so a reader who goes by the
+receipt never sees half a dataset. Every page carries a checksum, which every reader checks.
 """
 
+import base64
 import hashlib
+import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from itertools import groupby
-from typing import Any
+from dataclasses import asdict, dataclass, fields, replace
+from itertools import chain, groupby
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -21,88 +28,125 @@ import pyarrow.parquet as pq
 from symmv_builder.errors import StopRun
 from symmv_builder.storage import seals
 from symmv_builder.storage.root import Root
+from symmv_builder.storage.tables import (
+    Row,
+    build_table,
+    row_bytes,
+    rows_of,
+    table_bytes,
+    text_columns,
+)
 
 TARGET_BYTES = 256 * 2**20
 ROW_GROUP_BYTES = 16 * 2**20
 
-Row = Mapping[str, Any]
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One Parquet file: path below the dataset's folder, rows, size and content."""
+    """One Parquet file: path below the dataset's folder, rows, size and content.
+
+    `first` and `last` are the ids of its first and last row, `state` is a digest of what its
+    rows were made of (empty where that is not known), and `is_open` says that it ends with its
+    split: rows that come after its last one would belong to it.
+    """
 
     path: str
     rows: int
     size_bytes: int
     sha256: str
+    first: str = ""
+    last: str = ""
+    state: str = ""
+    is_open: bool = False
+
+    @property
+    def split(self) -> str:
+        return self.path.rsplit("/", 1)[-1].split("-", 1)[0]
 
 
-def row_bytes(row: Row) -> int:
-    """About how many bytes a row takes before compression."""
-    return sum(v.nbytes if isinstance(v, np.ndarray) else 16 * _length(v) for v in row.values())
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A row before it is loaded: where it belongs, and a digest of what it is made of."""
+
+    split: str
+    entry_id: str
+    state: str
 
 
-def _length(value: Any) -> int:
-    return len(value) if isinstance(value, tuple) else 1
+def ends_shard(entry_id: str, size: int, total: int, target: int) -> bool:
+    """Whether a shard of `total` bytes ends with the row of that id and size, its last so far.
+
+    A row ends its shard where the hash of its id falls below its share of three quarters of
+    the target, so that ends come at random, once in as many bytes. None come before a quarter of
+    the target is full, and a shard that holds three times the target ends with any row. So a
+    shard's size is the target on average, and at most three times the target and one row.
+    """
+    if total >= 3 * target:
+        return True
+    place = int.from_bytes(hashlib.sha256(entry_id.encode()).digest()[:8]) / 2**64
+    return 4 * total >= target and place * 0.75 * target < size
 
 
-def build_array(kind: pa.DataType, values: Sequence[Any]) -> pa.Array:
-    """A column from one value a row: scalars, tuples of labels, or numpy arrays."""
-    if not pa.types.is_list(kind):
-        return pa.array(values, type=kind)
-    lengths = np.array([len(value) for value in values], dtype=np.int64)
-    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), type=pa.int32())
-    inner = kind.value_type
-    if pa.types.is_fixed_size_list(inner):
-        scalar = inner.value_type
-        flat = np.concatenate([np.asarray(value).reshape(-1) for value in values])
-        items = pa.FixedSizeListArray.from_arrays(_flat(flat, scalar), type=inner)
-    elif pa.types.is_string(inner):
-        items = pa.array([label for value in values for label in value], type=inner)
-    else:
-        items = _flat(np.concatenate([np.asarray(value) for value in values]), inner)
-    return pa.ListArray.from_arrays(offsets, items, type=kind)
+class _Hashed(io.RawIOBase):
+    """A file that is written from front to back and hashed on the way."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+        self._hash = hashlib.sha256()
+        self.size_bytes = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data)
+        self._hash.update(view)
+        self.size_bytes += view.nbytes
+        return self._file.write(view)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
 
 
-def _flat(values: np.ndarray[Any, Any], kind: pa.DataType) -> pa.Array:
-    """Values in a column's number type; numpy alone would let 300 become 44, and 1e6 infinity."""
-    with np.errstate(over="ignore"):
-        cast = values.astype(kind.to_pandas_dtype(), copy=False)
-    fits = (cast == values) if pa.types.is_integer(kind) else np.isfinite(cast)
-    if not fits.all():
-        raise ValueError(f"{values[~fits][0]} does not fit {kind}")
-    return pa.array(cast, type=kind)
+def _write_file(
+    root: Root, folder: str, schema: pa.Schema, split: str, tables: Iterable[pa.Table]
+) -> Shard:
+    """Write tables as the row groups of one shard, one in memory at a time.
 
-
-def build_table(schema: pa.Schema, rows: Sequence[Row]) -> pa.Table:
-    """A table of rows; `ValueError` with the column's name where a value does not fit it."""
-    arrays = []
-    for field in schema:
-        try:
-            arrays.append(build_array(field.type, [row[field.name] for row in rows]))
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"column {field.name}: {error}") from error
-    return pa.Table.from_arrays(arrays, schema=schema)
-
-
-def _batches(rows: Iterable[Row], limit: int) -> Iterator[list[Row]]:
-    """Rows in lists of about `limit` bytes, at least one row each."""
-    batch: list[Row] = []
-    size = 0
-    for row in rows:
-        added = row_bytes(row)
-        if batch and size + added > limit:
-            yield batch
-            batch, size = [], 0
-        batch.append(row)
-        size += added
-    if batch:
-        yield batch
+    The name holds the content's hash: what the standing receipt names is never overwritten.
+    """
+    name, rows, first, last, size = "", 0, "", "", 0
+    with root.replacing_in(f"{folder}/shards", lambda: name) as path, _Hashed(path) as sink:
+        with pq.ParquetWriter(
+            sink,
+            schema,
+            compression="zstd",
+            compression_level=3,
+            use_dictionary=text_columns(schema),
+            write_page_checksum=True,
+        ) as writer:
+            for table in tables:
+                writer.write_table(table)
+                ids = table.column("entry_id")
+                first, last = first or ids[0].as_py(), ids[-1].as_py()
+                rows += table.num_rows
+        size, sha256 = sink.size_bytes, sink.sha256
+        name = f"{split}-{sha256[:16]}.parquet"
+    return Shard(f"shards/{name}", rows, size, sha256, first, last)
 
 
 class ShardWriter:
-    """Writes one split after another below ``<folder>/shards``."""
+    """Writes shards below ``<folder>/shards``; `target_bytes` is their size on average.
+
+    Sizes are those before compression (`row_bytes`).
+    """
 
     def __init__(
         self, root: Root, folder: str, schema: pa.Schema, target_bytes: int = TARGET_BYTES
@@ -116,36 +160,110 @@ class ShardWriter:
         """Write rows that come sorted by split, then entry; rows are read once, in order."""
         shards = []
         for split, members in groupby(rows, key=lambda row: str(row["split"])):
-            for number, batch in enumerate(_batches(members, self.target_bytes)):
-                shards.append(self.write_one(f"{split}-{number:05d}", batch))
+            waiting = iter(members)
+            for head in waiting:
+                shards.append(self._write_one(split, chain([head], waiting)))
         return shards
 
-    def write_one(self, name: str, rows: Sequence[Row]) -> Shard:
-        """One shard, named by content too: what the standing receipt names is never overwritten."""
-        sink = pa.BufferOutputStream()
-        with pq.ParquetWriter(
-            sink,
-            self.schema,
-            compression="zstd",
-            compression_level=3,
-            use_dictionary=_text_columns(self.schema),
-        ) as writer:
-            for group in _batches(rows, ROW_GROUP_BYTES):
-                writer.write_table(build_table(self.schema, group))
-        data = sink.getvalue().to_pybytes()
-        sha256 = hashlib.sha256(data).hexdigest()
-        path = f"shards/{name}-{sha256[:12]}.parquet"
-        self.root.write(f"{self.folder}/{path}", data)
-        return Shard(path, len(rows), len(data), sha256)
+    def update(
+        self,
+        outlines: Sequence[Outline],
+        load: Callable[[Outline], Row],
+        standing: Iterable[Shard],
+    ) -> list[Shard]:
+        """The shards of rows that come sorted by split, then entry; only new ones are written.
+
+        A standing shard stays where it begins a shard with the same rows as when it was made,
+        and `load` is not called for these. Where a shard ends depends on its own rows alone, so
+        the result is what `write` makes of all rows.
+        """
+        known = {(shard.split, shard.first): shard for shard in standing if shard.state}
+        shards: list[Shard] = []
+        for split, members in groupby(outlines, key=lambda outline: outline.split):
+            mine, at = list(members), 0
+            while at < len(mine):
+                old = known.get((split, mine[at].entry_id))
+                if old is None or not _is_same(old, mine, at):
+                    made = self._write_one(split, map(load, mine[at:]))
+                    rows = mine[at : at + made.rows]
+                    old = replace(made, state=digest_of(rows))
+                shards.append(old)
+                at += old.rows
+        return shards
+
+    def _write_one(self, split: str, rows: Iterable[Row]) -> Shard:
+        """One shard of as many rows as belong to it; no more are taken."""
+        cut = _Cut(self.schema, self.target_bytes)
+        groups = _batches(cut.rows(rows), ROW_GROUP_BYTES)
+        tables = (build_table(self.schema, group) for group in groups)
+        shard = _write_file(self.root, self.folder, self.schema, split, tables)
+        return replace(shard, is_open=not cut.is_by_rule)
 
 
-def _text_columns(schema: pa.Schema) -> list[str]:
-    """Dictionary pages pay for labels alone: features and times do not repeat."""
-    return [
-        f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name
-        for field in schema
-        if pa.types.is_string(getattr(field.type, "value_type", field.type))
-    ]
+class _Cut:
+    """Takes the rows of one shard, with their sizes; `is_by_rule` where the rule ended it."""
+
+    def __init__(self, schema: pa.Schema, target_bytes: int) -> None:
+        self._schema = schema
+        self._target = target_bytes
+        self.is_by_rule = False
+
+    def rows(self, rows: Iterable[Row]) -> Iterator[tuple[Row, int]]:
+        total = 0
+        for row in rows:
+            size = row_bytes(self._schema, row)
+            total += size
+            self.is_by_rule = ends_shard(str(row["entry_id"]), size, total, self._target)
+            yield row, size
+            if self.is_by_rule:
+                return
+
+
+def uncovered(outlines: Sequence[Outline], standing: Iterable[Shard]) -> list[Outline]:
+    """The rows that are in no standing shard which can stay: at least what `update` loads, but
+    for rows of shards that the end of a changed one moves."""
+    known = {(shard.split, shard.first): shard for shard in standing if shard.state}
+    found: list[Outline] = []
+    for split, members in groupby(outlines, key=lambda outline: outline.split):
+        mine, at = list(members), 0
+        while at < len(mine):
+            shard = known.get((split, mine[at].entry_id))
+            if shard is not None and _is_same(shard, mine, at):
+                at += shard.rows
+            else:
+                found.append(mine[at])
+                at += 1
+    return found
+
+
+def _is_same(shard: Shard, outlines: Sequence[Outline], at: int) -> bool:
+    """Whether a shard holds what the rows from a place on would be made into."""
+    end = at + shard.rows
+    return (
+        end <= len(outlines)
+        and (not shard.is_open or end == len(outlines))
+        and shard.state == digest_of(outlines[at:end])
+    )
+
+
+def digest_of(outlines: Iterable[Outline]) -> str:
+    """A digest of what some rows are made of."""
+    text = "".join(f"{outline.state}\n" for outline in outlines)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _batches(items: Iterable[tuple[_T, int]], limit: int) -> Iterator[list[_T]]:
+    """Items with their sizes, in lists of at most `limit` bytes, or of one item."""
+    batch: list[_T] = []
+    size = 0
+    for item, added in items:
+        if batch and size + added > limit:
+            yield batch
+            batch, size = [], 0
+        batch.append(item)
+        size += added
+    if batch:
+        yield batch
 
 
 def read_receipt(root: Root, dataset: str) -> dict[str, Any] | None:
@@ -200,21 +318,44 @@ def read_rows(root: Root, dataset: str, columns: Sequence[str]) -> Iterator[dict
     require_whole(root, dataset, receipt)
     for shard in receipt["shards"]:
         name = f"{dataset}/{shard['path']}"
-        try:
-            with root.as_local(name) as path, pq.ParquetFile(path) as file:
-                missing = set(columns) - set(file.schema_arrow.names)
-                if missing:
-                    raise StopRun(
-                        f"{root.path(name)} has no column {', '.join(sorted(missing))}: it was "
-                        f"not made; run `symmv build {dataset}`"
-                    )
-                for group in range(file.num_row_groups):
-                    table = file.read_row_group(group, columns=list(columns))
-                    yield from rows_of(table)
-        except (OSError, pa.ArrowException) as error:
-            cause = str(error).splitlines()[0]
-            what = f"cannot read {root.path(name)}: {cause}"
-            raise StopRun(f"{what}; delete it and build again") from error
+        with open_shard(root, name) as file:
+            missing = set(columns) - set(file.schema_arrow.names)
+            if missing:
+                raise StopRun(
+                    f"{root.path(name)} has no column {', '.join(sorted(missing))}: it was "
+                    f"not made; run `symmv build {dataset}`"
+                )
+            for group in range(file.num_row_groups):
+                yield from rows_of(file.read_row_group(group, columns=list(columns)))
+
+
+@contextmanager
+def open_shard(root: Root, name: str) -> Iterator[pq.ParquetFile]:
+    """A Parquet file whose pages are checked as they are read.
+
+    `StopRun` with its name where it is gone or damaged, also while the block reads it.
+    """
+    try:
+        with root.as_ranges(name) as source:
+            file = pq.ParquetFile(source, page_checksum_verification=True)
+            with file:
+                yield file
+    except (OSError, pa.ArrowException) as error:
+        cause = str(error).splitlines()[0]
+        raise StopRun(
+            f"cannot read {root.path(name)}: {cause}; delete it and build again"
+        ) from error
+
+
+def holds(root: Root, name: str, ids: Collection[str]) -> bool:
+    """Whether a shard has a row of one of the entries; no other column is read."""
+    wanted = pa.array(sorted(ids), type=pa.string())
+    with open_shard(root, name) as file:
+        for group in range(file.num_row_groups):
+            found = file.read_row_group(group, columns=["entry_id"]).column(0)
+            if pc.any(pc.is_in(found, value_set=wanted)).as_py():
+                return True
+    return False
 
 
 def find_rows(root: Root, name: str, wanted: Mapping[str, Set[str]]) -> list[dict[str, str]]:
@@ -222,56 +363,87 @@ def find_rows(root: Root, name: str, wanted: Mapping[str, Set[str]]) -> list[dic
 
     Only these columns are read and given; one that the shard lacks matches nothing.
     """
-    with _shard(root, name) as file:
+    rows: list[dict[str, str]] = []
+    with open_shard(root, name) as file:
         there = [column for column in wanted if column in file.schema_arrow.names]
-        table = file.read(columns=there)
-        hits = np.zeros(table.num_rows, dtype=bool)
-        for column in there:
-            values = pa.array(sorted(wanted[column]), type=pa.string())
-            hits |= pc.is_in(table.column(column), value_set=values).to_numpy()
-        rows: list[dict[str, str]] = table.filter(pa.array(hits)).to_pylist()
-        return rows
-
-
-def read_shard(root: Root, name: str) -> Iterator[dict[str, Any]]:
-    """The rows of one shard as the writer takes them."""
-    with _shard(root, name) as file:
         for group in range(file.num_row_groups):
-            yield from rows_of(file.read_row_group(group))
+            table = file.read_row_group(group, columns=there)
+            hits = np.zeros(table.num_rows, dtype=bool)
+            for column in there:
+                values = pa.array(sorted(wanted[column]), type=pa.string())
+                hits |= pc.is_in(table.column(column), value_set=values).to_numpy()
+            rows += table.filter(pa.array(hits)).to_pylist()
+    return rows
 
 
-@contextmanager
-def _shard(root: Root, name: str) -> Iterator[pq.ParquetFile]:
+def rewrite_without(
+    root: Root, folder: str, shard: Shard, ids: Collection[str], *, into: str | None = None
+) -> Shard | None:
+    """Write a shard of a folder anew without the rows of some entries; `None` if none are left.
+
+    The new file lies in the same folder, or below `into`.
+
+    The old file stays, since a receipt may name it. One row group is in memory at a time, and
+    the bytes are those that `ShardWriter` makes of the rows that are left. `StopRun` where the
+    file is gone or damaged.
+    """
+    unwanted = pa.array(sorted(ids), type=pa.string())
+    with open_shard(root, f"{folder}/{shard.path}") as file:
+        left = _rows_without(file, unwanted)
+        head = next(left, None)
+        if head is None:
+            return None
+        groups = _batches(chain([head], left), ROW_GROUP_BYTES)
+        schema = _schema_of_writer(file)
+        tables = (pa.concat_tables(group).combine_chunks().cast(schema) for group in groups)
+        made = _write_file(root, into or folder, schema, shard.split, tables)
+    return replace(made, is_open=shard.is_open)
+
+
+def _schema_of_writer(file: pq.ParquetFile) -> pa.Schema:
+    """The schema that a file was written with: Parquet has its own names for items of lists."""
+    text = (file.metadata.metadata or {}).get(b"ARROW:schema")
+    if text is None:
+        return file.schema_arrow
+    return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text)))
+
+
+def _rows_without(file: pq.ParquetFile, unwanted: pa.Array) -> Iterator[tuple[pa.Table, int]]:
+    """The rows of a file but those of some entries, each as a table, with its size."""
+    for group in range(file.num_row_groups):
+        table = file.read_row_group(group)
+        gone = pc.is_in(table.column("entry_id"), value_set=unwanted)
+        table = table.filter(pc.invert(gone))
+        for number, size in enumerate(table_bytes(table)):
+            yield table.slice(number, 1), size
+
+
+def may_hold(shard: Shard, ids: Iterable[str]) -> bool:
+    """Whether an entry lies between a shard's first and last row, as far as these are known."""
+    return not shard.first or any(shard.first <= name <= shard.last for name in ids)
+
+
+def copy_shard(root: Root, source: str, target: str, sha256: str) -> None:
+    """Copy a file within a root and check it on the way; `StopRun` where its hash is another.
+
+    Nothing is put in place then. A mebibyte is in memory at a time.
+    """
     try:
-        with root.as_local(name) as path, pq.ParquetFile(path) as file:
-            yield file
-    except (OSError, pa.ArrowException) as error:
-        cause = str(error).splitlines()[0]
-        raise StopRun(f"cannot read {root.path(name)}: {cause}; build or release again") from error
-
-
-def rows_of(table: pa.Table) -> Iterator[dict[str, Any]]:
-    """The rows of a table as the writer takes them."""
-    columns = {name: _whole(table.column(name)) for name in table.column_names}
-    for number in range(table.num_rows):
-        yield {name: _value(column, number) for name, column in columns.items()}
-
-
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    """A column as one array; one of a single chunk is that chunk, which Arrow would copy."""
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
-def _value(column: pa.Array, number: int) -> Any:
-    if not pa.types.is_list(column.type):
-        return column[number].as_py()
-    items = column[number].values
-    if pa.types.is_string(items.type):
-        return tuple(items.to_pylist())
-    if pa.types.is_fixed_size_list(items.type):
-        flat = items.flatten().to_numpy(zero_copy_only=False)
-        return flat.reshape(-1, items.type.list_size)
-    return items.to_numpy(zero_copy_only=False)
+        with (
+            root.as_local(source) as path,
+            path.open("rb") as file,
+            root.replacing(target) as temporary,
+        ):
+            with _Hashed(temporary) as sink:
+                while piece := file.read(2**20):
+                    sink.write(piece)
+            if sink.sha256 != sha256:
+                raise StopRun(
+                    f"{root.path(source)} is damaged: its sha256 is not that of the receipt; "
+                    "delete it and build again"
+                )
+    except FileNotFoundError as error:
+        raise StopRun(f"{root.path(source)} is gone; build again") from error
 
 
 def shards_stand(root: Root, dataset: str, receipt: Mapping[str, Any]) -> bool:
@@ -285,3 +457,24 @@ def shards_stand(root: Root, dataset: str, receipt: Mapping[str, Any]) -> bool:
 
 def as_plain(shards: Iterable[Shard]) -> list[dict[str, Any]]:
     return [asdict(shard) for shard in shards]
+
+
+def shards_of(receipt: Mapping[str, Any]) -> list[Shard]:
+    """The shards that a receipt names; fields that this version does not know are left out."""
+    names = {field.name for field in fields(Shard)}
+    return [
+        Shard(**{name: value for name, value in shard.items() if name in names})
+        for shard in receipt["shards"]
+    ]
+
+
+def standing_shards(root: Root, dataset: str, receipt: Mapping[str, Any]) -> list[Shard]:
+    """The shards of a receipt whose files are there with their full size."""
+    folder = f"{dataset}/shards"
+    there = set(root.names(folder))
+    return [
+        shard
+        for shard in shards_of(receipt)
+        if shard.path.removeprefix("shards/") in there
+        and root.size_bytes(f"{dataset}/{shard.path}") == shard.size_bytes
+    ]

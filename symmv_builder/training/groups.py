@@ -42,6 +42,7 @@ class Shards:
                     metadata=self._footers.get(name),
                     memory_map=self._root.is_local,
                     pre_buffer=not self._root.is_local,
+                    page_checksum_verification=True,
                 )
                 with file:
                     self._footers[name] = file.metadata

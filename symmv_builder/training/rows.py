@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from symmv_builder.errors import StopRun
 from symmv_builder.storage.root import Root
-from symmv_builder.storage.shards import read_receipt, require_whole, rows_of
+from symmv_builder.storage.shards import read_receipt, require_whole
+from symmv_builder.storage.tables import rows_of
 from symmv_builder.training.groups import Groups, Shards
 
 CACHE_BYTES = 2**30

@@ -4,9 +4,12 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from symmv_builder import cli
+from symmv_builder.backends.midi import write_notes
+from symmv_builder.records import Notes
 
 COMPLAINTS = [
     ("nosuch", "No such command"),
@@ -137,3 +140,85 @@ def test_a_question_about_a_root_that_is_not_there_makes_none(
 ) -> None:
     assert call(arguments, capsys, monkeypatch)[0] == code
     assert not (elsewhere / "nothing").exists()
+
+
+def write_scale(path: Path) -> Path:
+    """Eight notes upwards."""
+    starts = np.arange(8) * 0.5
+    pitches = np.array([60, 62, 64, 65, 67, 69, 71, 72])
+    notes = Notes(starts, starts + 0.4, pitches, np.full(8, 80))
+    path.parent.mkdir(exist_ok=True)
+    write_notes(path, {"notes": notes})
+    return path
+
+
+def test_one_missing_file_does_not_stop_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_scale(tmp_path / "a.mid")
+    code, out, err = call("run key gone.mid a.mid", capsys, monkeypatch)
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert code == 1
+    assert lines[0] == {
+        "file": "gone.mid",
+        "stage": "key",
+        "reason": "unreadable",
+        "detail": "gone.mid is not a file",
+    }
+    assert (lines[1]["file"], lines[1]["tonic"]) == ("a.mid", "C")
+    assert "symmv: gone.mid: unreadable: gone.mid is not a file" in err
+
+
+def test_what_run_writes_takes_the_place_of_no_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_scale(tmp_path / "a.mid")
+    (tmp_path / "out").mkdir()
+    own = tmp_path / "out" / "a.key.json"
+    own.write_text("a person's own")
+    code, out, err = call("run key a.mid --out out", capsys, monkeypatch)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "out/a.key.json is there and was not made by this command" in err
+    assert own.read_text() == "a person's own"
+    assert call("run key a.mid --out out --overwrite", capsys, monkeypatch)[0] == 0
+    assert json.loads(own.read_text())["tonic"] == "C"
+
+
+def test_what_run_writes_takes_the_place_of_no_input(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = write_scale(tmp_path / "a.texture.mid")
+    before = given.read_bytes()
+    write_scale(tmp_path / "a.mid")
+    words = "run texture a.mid a.texture.mid --out . --overwrite"
+    code, out, err = call(words, capsys, monkeypatch)
+    assert (code, out) == (2, "")
+    assert "would take the place of a.texture.mid, which is read" in err
+    assert given.read_bytes() == before
+
+
+def test_two_files_are_not_written_to_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("one", "two"):
+        write_scale(tmp_path / folder / "a.mid")
+    code, out, err = call("run key one/a.mid two/a.mid --out out", capsys, monkeypatch)
+    assert (code, out) == (2, "")
+    assert "would both be written to out/a.key.json" in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_schema_takes_the_place_of_no_file_of_ones_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert call("schema --out out", capsys, monkeypatch)[0] == 0
+    assert call("schema --out out", capsys, monkeypatch)[0] == 0
+    own = tmp_path / "out" / "v1" / "symmv.json"
+    right = own.read_text()
+    own.write_text("a person's own")
+    code, out, err = call("schema --out out", capsys, monkeypatch)
+    assert (code, out) == (2, "")
+    assert "v1/symmv.json is there and was not made by this command" in err
+    assert own.read_text() == "a person's own"
+    assert call("schema --out out --overwrite", capsys, monkeypatch)[0] == 0
+    assert own.read_text() == right

@@ -170,6 +170,18 @@ def test_a_lost_ledger_does_not_empty_the_shards(tmp_path: Path) -> None:
     before = contents(tmp_path / "root")
     for path in (tmp_path / "root").glob("l.sqlite*"):
         path.unlink()
+    again = quick(tmp_path / "root", None)
+    assert (again.made, again.rejected) == (2, 1)
+    assert contents(tmp_path / "root") == before
+
+
+def test_without_ledger_and_manifest_of_recordings_the_folder_is_asked_for(tmp_path: Path) -> None:
+    media = make_media(tmp_path / "media", 3)
+    quick(tmp_path / "root", media)
+    for path in (tmp_path / "root").glob("l.sqlite*"):
+        path.unlink()
+    (tmp_path / "root/toy/recordings.jsonl").unlink()
+    before = contents(tmp_path / "root")
     with pytest.raises(StopRun, match="--from"):
         quick(tmp_path / "root", None)
     assert contents(tmp_path / "root") == before

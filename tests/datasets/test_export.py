@@ -68,7 +68,8 @@ def test_a_file_that_was_damaged_or_deleted_is_written_again(
     root = write_dataset(dataset, [make_row(dataset, 0)])
     export(root, dataset, tmp_path / "out")
     before = files(tmp_path / "out")
-    damaged, deleted = sorted(before)[:2]
+    # The index says which files are an export's: without it they might be anybody's.
+    damaged, deleted = sorted(set(before) - {"index.csv"})[:2]
     (tmp_path / "out" / damaged).write_bytes(b"x")
     (tmp_path / "out" / deleted).unlink()
     assert export(root, dataset, tmp_path / "out").written == 2
@@ -148,3 +149,37 @@ def test_a_root_in_memory_is_exported_too(tmp_path: Path) -> None:
     )
     write_receipt(root, "muvisync", {"shards": as_plain(shards)})
     assert export(root, "muvisync", tmp_path / "out").entries == 1
+
+
+@DATASETS
+def test_files_of_ones_own_are_no_part_of_an_export(
+    dataset: str, write_dataset: WriteDataset, tmp_path: Path
+) -> None:
+    rows = [make_row(dataset, n) for n in range(2)]
+    export(write_dataset(dataset, rows[:1]), dataset, tmp_path / "whole")
+    for name in files(tmp_path / "whole"):
+        own = tmp_path / "own" / name.replace("/", "-") / name
+        own.parent.mkdir(parents=True)
+        own.write_text("a person's own")
+        out = tmp_path / "own" / name.replace("/", "-")
+        with pytest.raises(StopRun, match=r"was not made by this command|not the index of such"):
+            export(write_dataset(dataset, rows[:1]), dataset, out)
+        assert files(out) == {name: b"a person's own"}
+
+
+@DATASETS
+def test_a_number_whose_files_are_somebody_elses_is_not_given(
+    dataset: str, write_dataset: WriteDataset, tmp_path: Path
+) -> None:
+    rows = [make_row(dataset, n) for n in range(2)]
+    out = tmp_path / "out"
+    export(write_dataset(dataset, rows[:1]), dataset, out)
+    [number] = numbers(out).values()
+    [first, *_] = [name for name in files(out) if number in Path(name).name]
+    following = str(int(number) + 1).zfill(len(number))
+    own = out / first.replace(number, following)
+    own.write_text("a person's own")
+    before = files(out)
+    with pytest.raises(StopRun, match="export into another folder"):
+        export(write_dataset(dataset, rows), dataset, out)
+    assert files(out) == before

@@ -11,6 +11,7 @@ from symmv_builder.crawl.probe import probe_music
 from symmv_builder.music.dynamics import loudness, note_density
 from symmv_builder.records import Asset, FeatureTrack, MediaKind, Notes
 from symmv_builder.timeline import Clock
+from tests.media import Samples, tone, write_media
 
 
 def recording(duration_s: float) -> Asset:
@@ -98,3 +99,15 @@ def test_silence_is_zero_and_full_scale_is_one(tmp_path: Path) -> None:
     samples = np.zeros((16000, 1))
     samples[8000:] = -32768
     assert loudness_of(write(tmp_path / "step.wav", samples)).values[:, 0].tolist() == [0, 1]
+
+
+def test_a_sample_that_is_no_number_spoils_no_loudness(tmp_path: Path) -> None:
+    samples = tone(3.0)
+    broken = samples.copy()
+    broken[8001] = np.nan
+    paths = [
+        write_media(tmp_path / f"{number}.wav", Samples(each))
+        for number, each in enumerate((samples, broken))
+    ]
+    whole, found = (loudness(probe_music(path), path) for path in paths)
+    np.testing.assert_allclose(found.values, whole.values, rtol=1e-2)

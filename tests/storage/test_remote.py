@@ -162,5 +162,5 @@ def test_a_training_reads_rows_out_of_a_bucket_in_part_and_once(root: Root) -> N
     for shard in shards:
         root.remove(f"muvisync/{shard.path}")
     assert torch.equal(torch.cat([batch["semantic"] for batch in loader.epoch(1)]), first)
-    with pytest.raises(StopRun, match="train-00000"):
+    with pytest.raises(StopRun, match="train-"):
         Rows(root, "muvisync", "train", ["entry_id"])

@@ -237,7 +237,8 @@ def _keep_looks(frame: VideoFrame, stream: VideoStream, written: Any) -> None:
     if frame.format.name.startswith("yuv"):
         for name in ("color_primaries", "color_trc", "colorspace"):
             setattr(written.codec_context, name, getattr(stream.codec_context, name))
-    turned = frame.side_data.get(SideData.DISPLAYMATRIX)
+    side_data: Any = frame.side_data
+    turned = side_data.get(SideData.DISPLAYMATRIX)
     if turned is not None:
         written.set_display_matrix(np.frombuffer(bytes(turned), np.int32).tolist())
 
@@ -259,7 +260,7 @@ def _chapters(source: InputContainer, survey: _Survey) -> list[Any]:
     """The source's chapters on the new file's clock; those beyond the pictures are left out."""
     kept: list[Any] = []
     for chapter in source.chapters():
-        base = chapter["time_base"]
+        base = chapter["time_base"] or Fraction(1, 1000)
         origin, end = round(survey.origin_s / base), round(survey.length_s / base)
         start, stop = max(0, chapter["start"] - origin), min(end, chapter["end"] - origin)
         if start < stop:

@@ -4,10 +4,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from symmv_builder.datasets.verify.tables import receipt_text, sound_receipt, sums_that_fit
+from symmv_builder.datasets.verify.tables import (
+    receipt_text,
+    sound_receipt,
+    strangers,
+    sums_that_fit,
+)
 from symmv_builder.storage import releases
 from symmv_builder.storage.assets import hash_file
 from symmv_builder.storage.root import Root
+from symmv_builder.storage.shards import copy_shard
 from symmv_builder.storage.store import Store
 
 PutAside = Callable[[Root, str], None]
@@ -34,11 +40,8 @@ def restore_release(
         put_aside(store.root, name)
         if not _copy(store, dataset, version, shard, name, find):
             left.append(f"{name}: no good copy is known; give a folder with --from")
-    known = {"receipt.json", "README.md", "SHA256SUMS", *(s["path"] for s in receipt["shards"])}
-    for inner, prefix in ((folder, ""), (f"{folder}/shards", "shards/")):
-        for file in store.root.names(inner):
-            if prefix + file not in known:
-                put_aside(store.root, f"{inner}/{file}")
+    for name in strangers(store, folder, receipt):
+        put_aside(store.root, name)
     return left
 
 
@@ -72,7 +75,7 @@ def _copy(
     """Copy a shard with the right content to its place; `False` where there is none."""
     for name in _likely(store, dataset, shard["path"]):
         if name != target and _has(store.root, name, shard["sha256"]):
-            releases.copy_shard(store, name, target, shard["sha256"])
+            copy_shard(store.root, name, target, shard["sha256"])
             return True
     good = find(shard["sha256"])
     if good is None:

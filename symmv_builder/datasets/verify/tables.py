@@ -52,6 +52,7 @@ def check_shards(
 
 
 _GONE = "is gone"
+_TEXTS = ("receipt.json", "README.md", "SHA256SUMS")
 
 
 def _fault_of(store: Store, name: str, shard: Mapping[str, Any], tally: Tally) -> str:
@@ -130,8 +131,7 @@ def _faults_of_release(
     store: Store, dataset: str, version: str, tally: Tally
 ) -> Iterator[tuple[str, str]]:
     folder, copy = releases.folder_of(dataset, version), releases.copy_of(dataset, version)
-    names = ("receipt.json", "README.md", "SHA256SUMS")
-    held = {name: store.root.read(f"{folder}/{name}") for name in names}
+    held = {name: store.root.read(f"{folder}/{name}") for name in _TEXTS}
     copied = store.manifests.read(copy)
     tally.checked += 4
     for name, data in held.items():
@@ -153,15 +153,30 @@ def _faults_of_release(
         # Card and sums say it of each other: the one that fits the receipt is sound.
         is_card = sums in sums_that_fit(receipt, releases.card(receipt).encode())
         yield f"{folder}/{'README.md' if is_card else 'SHA256SUMS'}", "is damaged"
+    yield from _faults_of_files(store, folder, receipt, tally)
+
+
+def _faults_of_files(
+    store: Store, folder: str, receipt: Mapping[str, Any], tally: Tally
+) -> Iterator[tuple[str, str]]:
     for shard in receipt["shards"]:
         fault = _fault_of(store, f"{folder}/{shard['path']}", shard, tally)
         if fault:
             yield f"{folder}/{shard['path']}", fault
-    known = {*names, *(shard["path"] for shard in receipt["shards"])}
-    for inner, prefix in ((folder, ""), (f"{folder}/shards", "shards/")):
-        for file in store.root.names(inner):
-            if prefix + file not in known:
-                yield f"{inner}/{file}", "is no part of the release"
+    for name in strangers(store, folder, receipt):
+        yield name, "is no part of the release"
+
+
+def strangers(store: Store, folder: str, receipt: Mapping[str, Any]) -> list[str]:
+    """Files in a release's folder that are no part of it."""
+    known = {*_TEXTS, *(shard["path"] for shard in receipt["shards"])}
+    places = [(folder, ""), (f"{folder}/shards", "shards/")]
+    return [
+        f"{inner}/{file}"
+        for inner, prefix in places
+        for file in store.root.names(inner)
+        if prefix + file not in known
+    ]
 
 
 def receipt_text(receipt: Mapping[str, Any]) -> bytes:

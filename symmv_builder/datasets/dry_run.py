@@ -1,0 +1,118 @@
+"""What a build would do, and why, without doing any of it."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+
+from symmv_builder.datasets.recipe import Recipe
+from symmv_builder.datasets.survey import Survey, survey
+from symmv_builder.pipeline.keys import Plan
+from symmv_builder.storage import manifests
+from symmv_builder.storage.ledger import Result
+from symmv_builder.storage.shards import read_receipt
+from symmv_builder.storage.sidecars import Sidecars
+from symmv_builder.storage.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why some entries are not finished, and how many: `reason` is a sentence's part, such as
+    ``new entry`` or ``changed model of semantic``."""
+
+    reason: str
+    entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """What a build would do. `steps` counts the results that would be made, by artifact;
+    `without_recordings` are entries that it could not work on. `seconds` of work, on one worker,
+    and `shard_bytes` of disk are estimated from what was made before; `unknown` names steps that
+    never ran here, whose time is not in the estimate.
+    """
+
+    dataset: str
+    entries: int
+    settled: int
+    without_recordings: int
+    causes: tuple[Cause, ...]
+    steps: dict[str, int]
+    seconds: float
+    shard_bytes: int
+    unknown: tuple[str, ...]
+
+
+def dry_run(recipe: Recipe, plan: Plan, store: Store, whole: Plan | None = None) -> DryRun:
+    """Say what `build` would make; nothing is written."""
+    blocked = manifests.read_blocklist(store.manifests)
+    entries = [
+        entry
+        for entry in manifests.read_entries(store.manifests, recipe.name)
+        if entry.music not in blocked and entry.video not in blocked
+    ]
+    found = survey(plan, store, entries, whole)
+    causes: Counter[str] = Counter()
+    steps: Counter[str] = Counter()
+    open_entries = [name for name, state in found.states.items() if not state.is_settled]
+    for name in open_entries:
+        causes[_cause(plan, store, found, name)] += 1
+        there = found.states[name].there
+        steps.update(use.makes for use in plan.uses if use.makes not in there)
+    means = _mean_seconds(store, recipe.name)
+    receipt = read_receipt(store.root, recipe.name) or {"shards": [], "entries": 0}
+    stored = sum(int(shard["size_bytes"]) for shard in receipt["shards"])
+    return DryRun(
+        dataset=recipe.name,
+        entries=len(entries),
+        settled=len(found.states) - len(open_entries),
+        without_recordings=len(entries) - len(found.works),
+        causes=tuple(Cause(reason, count) for reason, count in causes.most_common()),
+        steps={use.makes: steps[use.makes] for use in plan.uses if steps[use.makes]},
+        seconds=sum(count * means.get(name, 0.0) for name, count in steps.items()),
+        shard_bytes=round(stored / max(1, receipt["entries"]) * len(open_entries)),
+        unknown=tuple(
+            use.makes for use in plan.uses if steps[use.makes] and use.makes not in means
+        ),
+    )
+
+
+def _mean_seconds(store: Store, dataset: str) -> dict[str, float]:
+    """Seconds that each artifact took on average, where it was ever made."""
+    spent: Counter[str] = Counter()
+    times: dict[str, float] = {}
+    for _, artifact, _, _, seconds, _ in store.ledger.costs(dataset):
+        spent[artifact] += 1
+        times[artifact] = times.get(artifact, 0.0) + seconds
+    return {name: total / spent[name] for name, total in times.items()}
+
+
+def _cause(plan: Plan, store: Store, found: Survey, name: str) -> str:
+    """Why an entry is not settled: what its first result that is not today's lacks."""
+    known = {result.artifact: result for result in store.ledger.results(plan.dataset, name)}
+    if not known:
+        return "new entry"
+    keys = found.keys(name)
+    for use in plan.uses:
+        old = known.get(use.makes)
+        if old is None:
+            return f"missing {use.makes}"
+        if old.key != keys[use.makes]:
+            return _change(plan, store, found, old)
+    return "missing results"
+
+
+def _change(plan: Plan, store: Store, found: Survey, old: Result) -> str:
+    """What changed since a result was made, by the provenance beside it."""
+    [use] = [use for use in plan.uses if use.makes == old.artifact]
+    try:
+        _, then = Sidecars(store.root, plan.dataset).load(old.entry_id, old.artifact, old.key)
+    except KeyError:
+        return f"{use.makes} was made otherwise"
+    now = plan.provenance(use, found.keys(old.entry_id), found.works[old.entry_id])
+    if json.loads(then.inputs) != json.loads(now.inputs):
+        return "changed recording"
+    if then.version != now.version:
+        return f"new version of {use.makes}"
+    if then.parameters != now.parameters:
+        return f"changed setting of {use.makes}"
+    return f"changed model of {use.makes}"

@@ -1,0 +1,116 @@
+"""Rows as Arrow tables and back, and how large they are.
+
+Columns are built from numpy buffers, never from nested Python lists: a track of 300 x 768
+goes to disk eight times faster that way.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Row = Mapping[str, Any]
+
+
+def row_bytes(schema: pa.Schema, row: Row) -> int:
+    """How many bytes a row takes before compression; text counts as 16 bytes a label."""
+    return sum(
+        (len(row[field.name]) if pa.types.is_list(field.type) else 1) * _item_bytes(field.type)
+        for field in schema
+    )
+
+
+def table_bytes(table: pa.Table) -> list[int]:
+    """`row_bytes` of every row of a table."""
+    total = np.zeros(table.num_rows, dtype=np.int64)
+    for field in table.schema:
+        item = _item_bytes(field.type)
+        if pa.types.is_list(field.type):
+            lengths = pc.list_value_length(table.column(field.name)).to_numpy()
+            total += item * lengths.astype(np.int64)
+        else:
+            total += item
+    return [int(size) for size in total]
+
+
+def _item_bytes(kind: pa.DataType) -> int:
+    """Bytes of one value of a column, or of one item of its lists."""
+    if pa.types.is_list(kind):
+        kind = kind.value_type
+    if pa.types.is_fixed_size_list(kind):
+        return int(kind.list_size) * _item_bytes(kind.value_type)
+    return 16 if pa.types.is_string(kind) else max(1, int(kind.bit_width) // 8)
+
+
+def build_array(kind: pa.DataType, values: Sequence[Any]) -> pa.Array:
+    """A column from one value a row: scalars, tuples of labels, or numpy arrays."""
+    if not pa.types.is_list(kind):
+        return pa.array(values, type=kind)
+    lengths = np.array([len(value) for value in values], dtype=np.int64)
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), type=pa.int32())
+    inner = kind.value_type
+    if pa.types.is_fixed_size_list(inner):
+        scalar = inner.value_type
+        flat = np.concatenate([np.asarray(value).reshape(-1) for value in values])
+        items = pa.FixedSizeListArray.from_arrays(_flat(flat, scalar), type=inner)
+    elif pa.types.is_string(inner):
+        items = pa.array([label for value in values for label in value], type=inner)
+    else:
+        items = _flat(np.concatenate([np.asarray(value) for value in values]), inner)
+    return pa.ListArray.from_arrays(offsets, items, type=kind)
+
+
+def _flat(values: np.ndarray[Any, Any], kind: pa.DataType) -> pa.Array:
+    """Values in a column's number type; numpy alone would let 300 become 44, and 1e6 infinity."""
+    with np.errstate(over="ignore"):
+        cast = values.astype(kind.to_pandas_dtype(), copy=False)
+    fits = (cast == values) if pa.types.is_integer(kind) else np.isfinite(cast)
+    if not fits.all():
+        raise ValueError(f"{values[~fits][0]} does not fit {kind}")
+    return pa.array(cast, type=kind)
+
+
+def build_table(schema: pa.Schema, rows: Sequence[Row]) -> pa.Table:
+    """A table of rows; `ValueError` with the column's name where a value does not fit it."""
+    arrays = []
+    for field in schema:
+        try:
+            arrays.append(build_array(field.type, [row[field.name] for row in rows]))
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"column {field.name}: {error}") from error
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def text_columns(schema: pa.Schema) -> list[str]:
+    """Dictionary pages pay for labels alone: features and times do not repeat."""
+    return [
+        f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name
+        for field in schema
+        if pa.types.is_string(getattr(field.type, "value_type", field.type))
+    ]
+
+
+def rows_of(table: pa.Table) -> Iterator[dict[str, Any]]:
+    """The rows of a table as the writer takes them."""
+    columns = {name: _whole(table.column(name)) for name in table.column_names}
+    for number in range(table.num_rows):
+        yield {name: _value(column, number) for name, column in columns.items()}
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    """A column as one array; one of a single chunk is that chunk, which Arrow would copy."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _value(column: pa.Array, number: int) -> Any:
+    if not pa.types.is_list(column.type):
+        return column[number].as_py()
+    items = column[number].values
+    if pa.types.is_string(items.type):
+        return tuple(items.to_pylist())
+    if pa.types.is_fixed_size_list(items.type):
+        flat = items.flatten().to_numpy(zero_copy_only=False)
+        return flat.reshape(-1, items.type.list_size)
+    return items.to_numpy(zero_copy_only=False)
