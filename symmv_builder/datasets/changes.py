@@ -26,6 +26,7 @@ from symmv_builder.storage import (
     shards,
     written,
 )
+from symmv_builder.storage.assets import asset_size
 from symmv_builder.storage.items import Items, LeaseLost
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.store import Store

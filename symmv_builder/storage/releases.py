@@ -4,6 +4,7 @@
 ``releases/<dataset>-<version>.json`` among the manifests holds the receipt for review.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence

@@ -141,7 +141,7 @@ def _repair_asset(store: Store, problem: Problem, aside: Aside, copies: Copies) 
 
 
 def _forget_rejections(store: Store, dataset: str, sha256: str) -> None:
-    """Forget for what entries were turned away that use a recording: it may have been its damage."""
+    """Forget why entries that use a recording were turned away: its damage may be the cause."""
     assets = store.ledger.assets()
     for entry in _entries(store, dataset):
         if sha256 in {assets.get(place) for place in recordings_of(dataset, entry).values()}:

@@ -1,6 +1,7 @@
 """Manifests, receipt and the plan of an unfinished change."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from symmv_builder.datasets import changes
@@ -23,8 +24,8 @@ def check_manifests(store: Store, dataset: str, tally: Tally) -> Iterator[Proble
     """Every manifest of a dataset: can it be read, and is it as the last command left it?"""
     for name in written.names(dataset):
         reader = _READERS[name.rpartition("/")[2]]
-        yield from _check(store, name, lambda read=reader: read(store.manifests, dataset),
-                          dataset, tally)  # fmt: skip
+        read = partial(reader, store.manifests, dataset)
+        yield from _check(store, name, read, dataset, tally)
 
 
 def check_blocklist(store: Store, tally: Tally) -> Iterator[Problem]:
