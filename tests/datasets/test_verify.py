@@ -20,6 +20,9 @@ from symmv_builder.datasets import changes
 from symmv_builder.datasets.release import release
 from symmv_builder.datasets.verify import Tally, verify
 from symmv_builder.errors import StopRun
+from symmv_builder.storage.assets import asset_name, hash_file
+from symmv_builder.storage.root import Root
+from symmv_builder.storage.shards import read_receipt, read_rows
 
 # At how many places of a larger file a bit is flipped; of a smaller one at every byte.
 PLACES = int(os.environ.get("SYMMV_TEST_FLIPS", "12"))
@@ -293,8 +296,7 @@ def test_a_manifest_edited_by_hand_is_told_until_the_next_build_takes_it(
     assert code == 1
     assert "changed by hand or is damaged" in answer["damaged"][0]["what"]
     build(root, made)
-    code, answer = look(root, capsys)
-    assert (code, answer["damaged"]) == (1, [])
+    assert look(root, capsys)[0] == 0
 
 
 def test_a_change_that_was_stopped_is_told_and_a_damaged_plan_is_never_done(
@@ -365,10 +367,16 @@ def test_results_of_an_earlier_version_are_checked_by_their_parts(
     assert look(root, capsys)[0] == 1
 
 
+def times(root: Path) -> dict[str, int]:
+    """When each file was written, but for what SQLite has beside a database to read it."""
+    beside = ("ledger.sqlite-wal", "ledger.sqlite-shm")
+    return {n: (root / n).stat().st_mtime_ns for n in files_of(root) if n not in beside}
+
+
 def test_nothing_is_written_and_a_read_only_root_can_be_looked_at(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = {path: path.stat().st_mtime_ns for path in root.rglob("*") if path.is_file()}
+    before = times(root)
     for path in [root, *root.rglob("*")]:
         path.chmod(0o555 if path.is_dir() else 0o444)
     try:
@@ -376,4 +384,4 @@ def test_nothing_is_written_and_a_read_only_root_can_be_looked_at(
     finally:
         for path in [root, *root.rglob("*")]:
             path.chmod(0o755 if path.is_dir() else 0o644)
-    assert {p: p.stat().st_mtime_ns for p in root.rglob("*") if p.is_file()} == before
+    assert times(root) == before
