@@ -6,10 +6,10 @@ text it hands out as it is. So rows that the program goes by carry a checksum.
 
 import zlib
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import sqlite
 
 
 class Text(sa.TypeDecorator[str]):
@@ -31,17 +31,20 @@ def checksum_column() -> sa.Column[int]:
 
 def checksum_of(table: sa.Table, row: Mapping[str, Any]) -> int:
     """A checksum of the columns of a row but for that of the checksum; never 0."""
-    text = "\0".join(
-        _cell(column, row.get(column.name)) for column in table.columns if column.name != "checksum"
-    )
+    cells = []
+    for name, is_float, default in _cells_of(table):
+        value = row.get(name, default)
+        cells.append(repr(float(value)) if is_float and value is not None else str(value))
+    # Strangers' text is stored without NUL, and with a ? for what UTF-8 cannot hold.
+    text = "\x1f".join(cells).replace("\0", "\ufffd")
     return zlib.crc32(text.encode(errors="replace")) or 1
 
 
-def _cell(column: sa.Column[Any], value: Any) -> str:
-    if value is None and column.server_default is not None:
-        return "0"
-    if isinstance(column.type, Text):
-        return str(column.type.process_bind_param(value, sqlite.dialect()))
-    if isinstance(column.type, sa.Float) and isinstance(value, int | float):
-        return repr(float(value))
-    return str(value)
+@cache
+def _cells_of(table: sa.Table) -> list[tuple[str, bool, str | None]]:
+    """Name of each column, whether it holds floats, and what stands for one that is not given."""
+    return [
+        (column.name, isinstance(column.type, sa.Float), "0" if column.server_default else None)
+        for column in table.columns
+        if column.name != "checksum"
+    ]
