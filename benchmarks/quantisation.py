@@ -22,6 +22,7 @@ from symmv_builder.evaluation.music import METRICS, MusicScores, score_song, sum
 from symmv_builder.music.melody import split_parts
 from symmv_builder.music.rhythm import quantise
 from symmv_builder.records import Beats, Notes
+from symmv_builder.training.usable import UnusableRow
 from symmv_builder.training.vmusprod.songs import Song, song_of, song_of_sequences
 from symmv_builder.training.vmusprod.sounding import merged, notes_of_song
 from symmv_builder.training.vmusprod.tempo import along, steady
@@ -89,8 +90,9 @@ def measure(path: Path, tracker: Any) -> Cost | None:
         "parts_duration_steps": parts.duration_steps,
         "parts_is_melody": parts.is_melody,
     }
-    song = song_of(row)
-    if song is None:
+    try:
+        song = song_of(row)
+    except UnusableRow:
         return None
     back = there_and_back(song)
     on_beats = merged(*notes_of_song(back, along(beats.times_s, back.beats)))

@@ -98,6 +98,8 @@ def _take_in(store: Store, recipe: Recipe, folder: Path) -> None:
     found = find_entries(folder, recipe.name, pairs=recipe.pairs)
     for path in found.unpaired:
         logger.warning("%s has no partner and is left out", harmless(path))
+    for line in found.left_out:
+        logger.warning("left out: %s", harmless(line))
     new = take_in(store, found, recipe.name, artifacts.log_events(logger))
     logger.info("%d new entries", new)
 

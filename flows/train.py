@@ -30,7 +30,7 @@ from symmv_builder.settings import read_settings
 from symmv_builder.storage.shards import read_receipt
 from symmv_builder.training import PRESETS, TRAINERS
 from symmv_builder.training.configs import as_plain
-from symmv_builder.training.runs import Request, configure, start
+from symmv_builder.training.runs import BY_SIGNAL, Request, configure, start
 
 _LOGGED_EVERY_S = 30.0
 
@@ -78,7 +78,7 @@ def train(
     losses = {name: round(value, 6) for name, value in outcome.losses.items()}
     facts = {"ended": outcome.ended, "step": outcome.step, "run": str(out), "losses": losses}
     said = f"{trainer} on {dataset}: step {outcome.step}, {losses}, in {out}"
-    if outcome.ended == "time":
+    if outcome.ended in ("time", *BY_SIGNAL):
         return Completed(name="Unfinished", message=f"{said}; the next run goes on", data=facts)
     return Completed(message=said, data=facts)
 

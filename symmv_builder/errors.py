@@ -8,6 +8,8 @@ is put aside as FAILED, with the traceback, and the run goes on. Elsewhere it is
 from dataclasses import dataclass
 from enum import StrEnum
 
+from symmv_builder.text import clean_text
+
 # Short enough to cross a pipe in one piece.
 _LONGEST_TRACEBACK = 10_000
 
@@ -29,6 +31,8 @@ class Reason(StrEnum):
     NO_BEATS = "no_beats"
     # What a published dataset does not say of a song.
     NO_ANNOTATION = "no_annotation"
+    # What it says and what cannot be: times that contradict each other or the recording.
+    WRONG_ANNOTATION = "wrong_annotation"
     # What a title does not say.
     UNPARSABLE_TITLE = "unparsable_title"
     NO_MATCH = "no_match"
@@ -132,7 +136,7 @@ class Bug:
     program: str = ""
 
     def __post_init__(self) -> None:
-        trace = storable(self.traceback)
+        trace = clean_text(self.traceback)
         # The end of a traceback says what happened.
         if len(trace) > _LONGEST_TRACEBACK:
             trace = "...\n" + trace[-_LONGEST_TRACEBACK:]
@@ -154,8 +158,3 @@ class WorkerBug(Exception):
 
     def __reduce__(self) -> tuple[type["WorkerBug"], tuple[str, Bug]]:
         return (WorkerBug, (self.said, self.bug))
-
-
-def storable(text: str) -> str:
-    """Text without what JSON, SQL or UTF-8 cannot hold: NUL, halves of surrogate pairs."""
-    return text.replace("\0", "\ufffd").encode(errors="replace").decode()

@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from symmv_builder.errors import Bug, Reason, storable
+from symmv_builder.errors import Bug, Reason
+from symmv_builder.text import clean_text
 from symmv_builder.timeline import Clock, grid_times
 from symmv_builder.vocab import MODES, pitch_class
 
@@ -418,7 +419,7 @@ class Rejection:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reason", Reason(self.reason))
-        object.__setattr__(self, "detail", storable(self.detail)[:_LONGEST_DETAIL])
+        object.__setattr__(self, "detail", clean_text(self.detail)[:_LONGEST_DETAIL])
         if isinstance(self.bug, dict):
             object.__setattr__(self, "bug", Bug(**self.bug))
 

@@ -1,9 +1,9 @@
-"""Text of strangers, made harmless where a person reads it.
+"""Text of strangers: made storable where it enters, and harmless where a person reads it.
 
 Titles, channels, details and file names are written by others. On a terminal an escape
 sequence in them changes what the screen shows, a line break makes a line that looks like
-ours, and a change of direction makes a name read backwards. Data keeps such text as it
-is; what is printed goes through `harmless`.
+ours, and a change of direction makes a name read backwards. Data keeps such text, as far as
+databases can hold it (`clean_text`); what is printed goes through `harmless`.
 """
 
 import re
@@ -18,6 +18,25 @@ _SELECTORS = re.compile("[\U000e0100-\U000e01ef]")
 _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 # Room for what is left out before the text is cut.
 _LOOKED_AT = 8
+# Halves of surrogate pairs (how Python shows the bytes of a name that is not UTF-8) are no
+# characters: UTF-8 cannot encode them.
+_SURROGATES = re.compile("[\ud800-\udfff]")
+# C0, DEL and C1, without tab and line breaks. NUL is what PostgreSQL refuses.
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+
+def clean_text(text: str) -> str:
+    """A text that Arrow, JSON and every SQL database can store as UTF-8.
+
+    Surrogates become U+FFFD, the replacement character; control characters other than tab
+    and line breaks are removed. All else stays as it is; Unicode is not normalised.
+    """
+    return _CONTROLS.sub("", _SURROGATES.sub("\ufffd", text))
+
+
+def clean_line(text: str) -> str:
+    """`clean_text` in one line: each run of white space is one space, none at either end."""
+    return " ".join(clean_text(text).split())
 
 
 def harmless(text: object, most: int | None = None) -> str:

@@ -161,6 +161,8 @@ def run_build(
     store = store or settings.open_store()
     for path in found.unpaired if found else ():
         complain(f"{path} has no partner and is left out")
+    for line in found.left_out if found else ():
+        complain(f"left out: {line}")
     with Progress([use.makes for use in plan.uses]) as progress:
         if found:
             take_in(store, found, recipe.name, progress.on_event)

@@ -11,7 +11,13 @@ import typer
 from symmv_builder.backends import Loader
 from symmv_builder.cli import evaluating_models, options
 from symmv_builder.cli.saying import say
-from symmv_builder.cli.verdict import Split, complain_of, print_json, say_untrained
+from symmv_builder.cli.verdict import (
+    Split,
+    complain_of,
+    print_json,
+    say_left_out,
+    say_untrained,
+)
 from symmv_builder.datasets import evaluate as measure
 from symmv_builder.errors import StopRun
 from symmv_builder.evaluation import frechet, published
@@ -132,7 +138,8 @@ def _collection_json(of: measure.MusicOf) -> dict[str, Any]:
         "dataset": of.name,
         "split": of.split or None,
         "songs": summary.songs,
-        "left_out": summary.left_out,
+        "left_out": summary.left_out + len(of.left_out),
+        "unusable": dict(of.left_out),
         "beats": of.clock,
         "metrics": asdict(summary.mean),
         "median": asdict(summary.median),
@@ -162,6 +169,7 @@ def _print_music(ours: measure.MusicOf, real: measure.MusicOf | None) -> None:
             left_out = of.summary.left_out
             less = f", {left_out} of fewer than two notes left out" if left_out else ""
             say(f"{_called(of)}: empty beats by {of.clock}{less}")
+            say_left_out(of.name, of.left_out)
             say_untrained(of.untrained)
 
 
@@ -220,6 +228,7 @@ def beats(
                 "window_s": window,
                 "untrained": sorted({*ours.untrained, *real.untrained}),
                 "refused": [asdict(r) for r in (*ours.refused, *real.refused)],
+                "unusable": dict(real.left_out),
                 "published": [asdict(figures) for figures in published.BEATS],
             }
         )
@@ -230,6 +239,7 @@ def beats(
         say(f"coverage without the adjustment of LORIS: {scores['bcs_plain']:.1f}")
         if alone:
             say(f"{len(alone)} without a reference that has a beat: {', '.join(alone[:10])}")
+        say_left_out(reference, real.left_out)
         say_untrained(sorted({*ours.untrained, *real.untrained}))
     complain_of(ours.refused, real.refused)
 

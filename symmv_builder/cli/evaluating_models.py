@@ -10,7 +10,7 @@ import typer
 
 from symmv_builder.cli import options
 from symmv_builder.cli.saying import say
-from symmv_builder.cli.verdict import Split, print_json, say_untrained
+from symmv_builder.cli.verdict import Split, print_json, say_left_out, say_untrained
 from symmv_builder.datasets import evaluate as measure
 from symmv_builder.errors import StopRun
 from symmv_builder.evaluation import chord_hits, published
@@ -52,13 +52,16 @@ _LABELS: Mapping[str, Sequence[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What a model's own score gave: numbers by name, what was counted, matrices by name."""
+    """What a model's own score gave: numbers by name, what was counted, matrices by name, and why
+    a row could not be used, by entry.
+    """
 
     metrics: Mapping[str, float]
     counts: Mapping[str, int]
     facts: Mapping[str, Any]
     confusion: Mapping[str, Any]
     untrained: tuple[str, ...]
+    left_out: Mapping[str, str]
 
 
 def register(app: typer.Typer) -> None:
@@ -186,7 +189,7 @@ def run(
         made: dict[str, Any] = score(
             model, data, dataset, split, settings.home.device, telling(counting), **more
         )
-    confusion = dict(made.pop("confusion", {}))
+    confusion, left_out = dict(made.pop("confusion", {})), dict(made.pop("left_out", {}))
     named = {**made, **made.pop("metrics", {})}
     numbers = {name: value for name, value in named.items() if _is_number(value)}
     return Scored(
@@ -195,6 +198,7 @@ def run(
         facts={n: v for n, v in made.items() if n not in numbers and n != "metrics"},
         confusion={name: _labelled(name, matrix) for name, matrix in confusion.items()},
         untrained=measure.untrained_models(receipt),
+        left_out=left_out,
     )
 
 
@@ -234,6 +238,7 @@ def answer(
                 "architecture": scored.facts.get("model"),
                 **{k: v for k, v in scored.facts.items() if k not in ("model", "dataset")},
                 **({"confusion": scored.confusion} if scored.confusion else {}),
+                "unusable": dict(scored.left_out),
                 "untrained": list(scored.untrained),
                 "published": [asdict(row) for row in figures],
             }
@@ -252,6 +257,7 @@ def answer(
     here = scored.metrics.get("pool")
     if pool is not None and here is not None and here != pool:
         say(f"the pool here is {here:.0f} videos, the paper's {pool}: the figures do not compare")
+    say_left_out(dataset, scored.left_out)
     say_untrained(scored.untrained)
 
 

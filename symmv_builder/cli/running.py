@@ -19,7 +19,6 @@ from symmv_builder.errors import (
     RetryLater,
     StopRun,
     WorkerBug,
-    storable,
 )
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.faults import SameBug, bug_of, in_short
@@ -29,6 +28,7 @@ from symmv_builder.pipeline.run import Tell
 from symmv_builder.records import Record, to_json
 from symmv_builder.report import tables
 from symmv_builder.storage.root import Root
+from symmv_builder.text import clean_text
 
 
 def register(app: typer.Typer) -> None:
@@ -132,10 +132,10 @@ def run_files(
 def _why_not(error: RejectEntry | RetryLater | WorkerBug) -> dict[str, Any]:
     """What a line says in the place of a record."""
     if isinstance(error, WorkerBug):
-        detail = storable(f"{error.said} ({error.bug.place})")
+        detail = clean_text(f"{error.said} ({error.bug.place})")
         return {"reason": Reason.FAILED, "detail": detail, "traceback": error.bug.traceback}
     said = error.detail if isinstance(error, RejectEntry) else str(error)
-    return {"reason": error.reason, "detail": storable(said)}
+    return {"reason": error.reason, "detail": clean_text(said)}
 
 
 def run_titles(texts: list[str], *, strict: bool = False) -> None:
@@ -184,6 +184,7 @@ def export(
     """Write a built dataset in the layout of its paper's own release."""
     from symmv_builder.datasets.export import export as write
     from symmv_builder.report.progress import Progress
+    from symmv_builder.training.usable import summary as of_left_out
 
     data = Root(options.settings(root).root)
     with Progress([]) as progress:
@@ -192,3 +193,5 @@ def export(
         f"{summary.entries} entries of {dataset} in {out}: {summary.written} files written, "
         f"{summary.unchanged} unchanged, {summary.removed} removed"
     )
+    if summary.left_out:
+        sys.stderr.write(f"symmv: {of_left_out(dataset, summary.left_out)}\n")

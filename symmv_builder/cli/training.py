@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,7 +18,10 @@ _ENDED = {
     "steps": "all steps are done",
     "early": "validation no longer improved",
     "time": "time is up; the same command goes on",
+    "interrupted": "interrupted; the same command goes on",
+    "terminated": "terminated; the same command goes on",
 }
+_EXIT_CODES = {"interrupted": 130, "terminated": 143}
 
 
 def register(app: typer.Typer) -> None:
@@ -61,17 +64,32 @@ def train(
             "for a dataset whose features do not fit in memory."
         ),
     ] = None,
+    checkpoint_minutes: Annotated[
+        float,
+        typer.Option(min=0.01, help="Keep where the run stands at least this often, in minutes."),
+    ] = 5.0,
+    data_changed: Annotated[
+        bool,
+        typer.Option(
+            "--data-changed", help="Go on though the dataset has changed since the run stopped."
+        ),
+    ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait while another process trains into the folder.")
+    ] = False,
     show: Annotated[
         bool, typer.Option("--show", help="Print the configuration and train nothing.")
     ] = False,
 ) -> None:
     """Train a model; can be stopped at any moment and run again, to the same losses.
 
+    Ctrl-C and SIGTERM let the step be finished and keep it; a second one ends at once.
     Under torchrun every process trains on its share: torchrun --nproc-per-node 2 --no-python
     symmv train ... Runs on SYMMV_DEVICE.
     """
     from symmv_builder.training.configs import as_plain
     from symmv_builder.training.runs import Outcome, Request, configure, start
+    from symmv_builder.training.usable import summary
 
     config = configure(
         trainer, preset, options.assignments(set_, "FIELD=VALUE, as in batch_size=8")
@@ -86,7 +104,7 @@ def train(
         say_untrained(Root(settings.root), data)
 
     def run(learning: Learning | None) -> Outcome:
-        tell = {"tell": learning.on_tick} if learning else {}
+        tell: dict[str, Any] = {"tell": learning.on_tick, "note": say} if learning else {}
         return start(
             trainer,
             config,
@@ -98,6 +116,9 @@ def train(
                 max_s=minutes * 60 if minutes else None,
                 workers=workers,
                 unpacked=unpack,
+                checkpoint_s=checkpoint_minutes * 60,
+                data_changed=data_changed,
+                wait=wait,
                 **tell,
             ),
         )
@@ -114,10 +135,15 @@ def train(
         )
         raise typer.Exit(130) from None
     if is_first:
-        say(
-            f"{trainer}: {_ENDED[outcome.ended]} at step {outcome.step}; "
-            f"{losses_in_words(outcome.losses)}; model in {out}"
-        )
+        left_out = summary(data, outcome.left_out)
+        if left_out:
+            complain(left_out)
+        losses = {name: value for name, value in outcome.losses.items() if value is not None}
+        said = [f"{trainer}: {_ENDED[outcome.ended]} at step {outcome.step}"]
+        said += [losses_in_words(losses)] if losses else []
+        say("; ".join([*said, f"model in {out}"]))
+    if outcome.ended in _EXIT_CODES:
+        raise typer.Exit(_EXIT_CODES[outcome.ended])
 
 
 def say_untrained(root: Root, dataset: str) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from symmv_builder.cli.saying import complain, say
 from symmv_builder.datasets.evaluate import Refused
+from symmv_builder.training.usable import summary
 
 Split = Annotated[
     str, typer.Option("--split", help="Which split of a dataset: train, validation, test or all.")
@@ -41,6 +42,13 @@ def say_untrained(models: Iterable[str]) -> None:
     names = ", ".join(models)
     if names:
         say(f"NOT TRAINED: {names} has random weights; what it made for this has no meaning")
+
+
+def say_left_out(dataset: str, reasons: Mapping[str, str]) -> None:
+    """Say which rows could not be used, and why."""
+    line = summary(dataset, reasons)
+    if line:
+        say(line)
 
 
 def complain_of(*refused: Iterable[Refused]) -> None:

@@ -17,8 +17,6 @@ from symmv_builder.errors import StopRun
 from symmv_builder.settings import Settings
 from symmv_builder.storage.store import Store
 
-_VERIFY_RUN = "verify_run"
-
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -146,11 +144,8 @@ def _finish(store: Store, names: Iterable[str], changes: Any) -> None:
 
 
 def _look_at_run(folder: Path) -> Found:
-    from symmv_builder.training import checkpoint
+    from symmv_builder.training.checkpoint import verify_run
 
-    verify_run = getattr(checkpoint, _VERIFY_RUN, None)
-    if verify_run is None:
-        raise StopRun("checkpoints of this version carry no hashes")
     problems = tuple(
         {"path": str(path), "kind": "checkpoint", "what": what} for path, what in verify_run(folder)
     )

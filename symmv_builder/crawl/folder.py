@@ -9,19 +9,24 @@ found in this order:
 - files ``NAME.cover.EXT`` and ``NAME.video.EXT``, or an audio and a video file of one name.
 
 What is in a file is decided by its content when it is opened; extensions only tell
-recordings from the rest of what lies in a folder.
+recordings from the rest of what lies in a folder. Which files count at all, links among
+them, is decided by `files.Folder`.
 """
 
-import csv
 import hashlib
+import os
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from symmv_builder.errors import StopRun
+from symmv_builder.files import Folder
 from symmv_builder.records import Entry, SongInfo, Source
+from symmv_builder.tables import read_table
+from symmv_builder.text import clean_line
 
 AUDIO = frozenset({".wav", ".flac", ".mp3", ".m4a", ".aac", ".ogg", ".opus", ".wma", ".aiff"})
 VIDEO = frozenset({".mp4", ".m4v", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".mpeg", ".ts", ".flv"})
@@ -29,11 +34,15 @@ VIDEO = frozenset({".mp4", ".m4v", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".mp
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a folder holds: entries, the file behind each source, and files without a partner."""
+    """What a folder holds: entries, the file behind each source, and files without a partner.
+
+    `left_out` are lines for people on what lies there and is not to be read.
+    """
 
     entries: tuple[Entry, ...]
     files: Mapping[Source, Path]
     unpaired: tuple[Path, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,11 @@ class _Pair:
     music: Path
     video: Path
     info: SongInfo = field(default_factory=SongInfo)
+
+    def place_in(self, folder: Path) -> str:
+        """What tells the pair from all others of a folder."""
+        places = [os.path.relpath(path, folder) for path in (self.music, self.video)]
+        return "\0".join(dict.fromkeys(places))
 
 
 def identifier(name: str) -> str:
@@ -54,8 +68,40 @@ def identifier(name: str) -> str:
         return name
     ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     slug = re.sub(r"[^A-Za-z0-9]+", "-", ascii_name).strip("-")[:40].strip("-")
-    suffix = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:8]
-    return f"{slug}-{suffix}" if slug else f"n-{suffix}"
+    return f"{slug or 'n'}-{_hash(name)[:8]}"
+
+
+def _hash(name: str) -> str:
+    try:
+        data = name.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        data = name.encode("utf-8", "surrogatepass")
+    return hashlib.sha256(data).hexdigest()
+
+
+def distinct(wanted: Mapping[str, str]) -> dict[str, str]:
+    """An identifier of its own for each place, out of the identifier that it would like.
+
+    `wanted` maps places below a folder (``a/b.mid``) to identifiers. Of places that want the
+    same one, the place with the fewest folders in it has it, and among those the first in
+    alphabetical order; each other one gets its own place's hash behind it. So the result
+    depends on the names in the folder alone, not on the order of a listing nor on what was
+    imported before; and only a file that takes precedence can move a name, never a later one.
+    """
+    ordered = sorted(wanted, key=lambda place: (place.count("/"), place))
+    owners: dict[str, str] = {}
+    for place in ordered:
+        owners.setdefault(wanted[place], place)
+    names = {place: name for name, place in owners.items()}
+    for place in ordered:
+        digits = 8
+        while place not in names:
+            name = f"{wanted[place][: 63 - digits]}-{_hash(place)[:digits]}"
+            if name not in owners:
+                owners[name] = place
+                names[place] = name
+            digits += 8
+    return names
 
 
 def find_entries(folder: Path, dataset: str, *, pairs: bool) -> Found:
@@ -65,9 +111,10 @@ def find_entries(folder: Path, dataset: str, *, pairs: bool) -> Found:
     """
     if not folder.is_dir():
         raise StopRun(f"{folder} is not a folder")
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    handed_in = Folder(folder)
+    files = handed_in.files()
     if pairs:
-        found, unpaired = _pairs(folder, files)
+        found, unpaired = _pairs(handed_in, files)
         wanted = "pairs of a cover and a video (see `symmv build --help`)"
     else:
         videos = [path for path in files if path.suffix.lower() in VIDEO]
@@ -76,8 +123,7 @@ def find_entries(folder: Path, dataset: str, *, pairs: bool) -> Found:
         wanted = "videos"
     if not found:
         raise StopRun(f"{folder} holds no {wanted}")
-    _refuse_doubles(found)
-    return _as_entries(found, dataset, unpaired)
+    return _as_entries(found, dataset, folder, unpaired, handed_in.left_out)
 
 
 def _stem(path: Path, folder: Path) -> str:
@@ -85,22 +131,23 @@ def _stem(path: Path, folder: Path) -> str:
     return str(path.relative_to(folder).with_suffix(""))
 
 
-def _pairs(folder: Path, files: list[Path]) -> tuple[list[_Pair], list[Path]]:
+def _pairs(handed_in: Folder, files: list[Path]) -> tuple[list[_Pair], list[Path]]:
+    """Pairs by a table or by name. Each cover of a name goes with the first video of it."""
+    folder = handed_in.path
     table = folder / "pairs.csv"
-    if table.is_file():
-        return _from_table(table), []
-    media = [path for path in files if path.suffix.lower() in AUDIO | VIDEO]
-    music: dict[str, Path] = {}
-    video: dict[str, Path] = {}
-    for path in media:
-        name, is_music = _role(path, folder)
-        side = music if is_music else video
-        if name in side:
-            raise StopRun(f"{side[name]} and {path} have one name; use pairs.csv to pair them")
-        side[name] = path
+    if handed_in.holds(table):
+        return _from_table(table, Folder(folder)), []
+    music: dict[str, list[Path]] = {}
+    video: dict[str, list[Path]] = {}
+    for path in files:
+        if path.suffix.lower() in AUDIO | VIDEO:
+            name, is_music = _role(path, folder)
+            (music if is_music else video).setdefault(name, []).append(path)
     both = sorted(set(music) & set(video))
-    unpaired = [path for side in (music, video) for name, path in side.items() if name not in both]
-    return [_Pair(name, name, music[name], video[name]) for name in both], sorted(unpaired)
+    found = [_Pair(name, name, cover, video[name][0]) for name in both for cover in music[name]]
+    taken = {path for pair in found for path in (pair.music, pair.video)}
+    sides = [*music.values(), *video.values()]
+    return found, sorted(path for side in sides for path in side if path not in taken)
 
 
 def _role(path: Path, folder: Path) -> tuple[str, bool]:
@@ -116,53 +163,57 @@ def _role(path: Path, folder: Path) -> tuple[str, bool]:
     return name, path.suffix.lower() in AUDIO
 
 
-def _from_table(table: Path) -> list[_Pair]:
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as handle:
-            rows = list(csv.DictReader(handle))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise StopRun(f"{table} is not a UTF-8 CSV file: {error}") from error
-    except OSError as error:
-        raise StopRun(f"cannot read {table}: {error.strerror}") from error
-    pairs = []
-    for number, row in enumerate(rows, start=2):
-        if not row.get("music") or not row.get("video"):
-            raise StopRun(f"{table}, line {number}: columns music and video must be filled")
-        music, video = (_inside(table, row[side], number) for side in ("music", "video"))
-        name = _stem(music, table.parent.resolve()).removesuffix(".cover")
-        info = SongInfo(*(row.get(field) or "" for field in ("title", "artist", "genre")))
-        pairs.append(_Pair(name, row.get("song") or name, music, video, info))
-    return pairs
+def _from_table(table: Path, handed_in: Folder) -> list[_Pair]:
+    pairs: dict[tuple[Path, Path], _Pair] = {}
+    for row in read_table(table, ("music", "video")):
+        where = f"{table}, line {row.number}"
+        if not row["music"] or not row["video"]:
+            raise StopRun(f"{where}: columns music and video must be filled")
+        music, video = (_inside(handed_in, row[side], where) for side in ("music", "video"))
+        if (music, video) in pairs:
+            raise StopRun(f"{where}: this pair stands in the table twice")
+        name = _stem(music, handed_in.path).removesuffix(".cover")
+        info = SongInfo(*(clean_line(row[field]) for field in ("title", "artist", "genre")))
+        pairs[music, video] = _Pair(name, row["song"] or name, music, video, info)
+    return list(pairs.values())
 
 
-def _inside(table: Path, name: str, number: int) -> Path:
-    """A file named in the table; paths count from the table's folder and stay below it."""
+def _inside(handed_in: Folder, name: str, where: str) -> Path:
+    """A file named in a table; paths count from the table's folder and stay below it."""
+    within = Path(os.path.normpath(name))
+    if within.is_absolute():
+        real = handed_in.path.resolve()
+        within = within.relative_to(real) if within.is_relative_to(real) else Path("..")
+    if within.parts[:1] == ("..",):
+        raise StopRun(f"{where}: {name} lies outside the folder")
+    refused = len(handed_in.left_out)
     try:
-        path = (table.parent / name).resolve()
-        is_file = path.is_file()
+        for spelling in _spellings(str(within)):
+            if handed_in.holds(handed_in.path / spelling):
+                return handed_in.path / spelling
     except (OSError, ValueError) as error:
-        raise StopRun(f"{table}, line {number}: {name[:60]!r} is no path") from error
-    if not path.is_relative_to(table.parent.resolve()):
-        raise StopRun(f"{table}, line {number}: {name} lies outside the folder")
-    if not is_file:
-        raise StopRun(f"{table}, line {number}: there is no file {name}")
-    return path
+        raise StopRun(f"{where}: {name[:60]!r} is no path") from error
+    for line in handed_in.left_out[refused:]:
+        raise StopRun(f"{where}: {line}")
+    raise StopRun(f"{where}: there is no file {name}")
 
 
-def _refuse_doubles(pairs: Iterable[_Pair]) -> None:
-    seen: dict[str, _Pair] = {}
-    for pair in pairs:
-        name = identifier(pair.name)
-        if name in seen:
-            both = f"{pair.music} and {seen[name].music}"
-            raise StopRun(f"{both} would both be entry {name}: rename one")
-        seen[name] = pair
+def _spellings(name: str) -> list[str]:
+    """How a disk may spell a name: as it is, composed, decomposed, or in Latin-1."""
+    forms = [name, unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name)]
+    with suppress(UnicodeEncodeError):
+        forms.append(os.fsdecode(name.encode("latin-1")))
+    return list(dict.fromkeys(forms))
 
 
-def _as_entries(pairs: Iterable[_Pair], dataset: str, unpaired: list[Path]) -> Found:
+def _as_entries(
+    pairs: Iterable[_Pair], dataset: str, folder: Path, unpaired: list[Path], left_out: list[str]
+) -> Found:
+    by_place = {pair.place_in(folder): pair for pair in pairs}
+    names = distinct({place: identifier(pair.name) for place, pair in by_place.items()})
     entries, files = [], {}
-    for pair in pairs:
-        name = identifier(pair.name)
+    for place, pair in by_place.items():
+        name = names[place]
         if pair.music == pair.video:
             music = video = Source("file", name)
         else:
@@ -171,4 +222,4 @@ def _as_entries(pairs: Iterable[_Pair], dataset: str, unpaired: list[Path]) -> F
         song_id = identifier(pair.song)
         entries.append(Entry(name, dataset, song_id, video=video, music=music, song=pair.info))
     ordered = sorted(entries, key=lambda entry: entry.entry_id)
-    return Found(tuple(ordered), files, tuple(unpaired))
+    return Found(tuple(ordered), files, tuple(unpaired), tuple(left_out))

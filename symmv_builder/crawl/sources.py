@@ -23,7 +23,10 @@ from typing import Any
 
 from symmv_builder.crawl.titles import Habits
 from symmv_builder.errors import StopRun
+from symmv_builder.files import read_text
 from symmv_builder.records import Listing, Source
+from symmv_builder.tables import last_column
+from symmv_builder.text import clean_line
 
 KINDS = ("channel", "playlist", "search", "feed", "ids")
 _ORDERS = ("auto", "artist-title", "title-artist")
@@ -53,7 +56,7 @@ def read_sources(path: Path) -> list[CrawlSource]:
         raise StopRun(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise StopRun(f"{path} is not UTF-8 text: {error.reason}") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise StopRun(f"{path} is not TOML: {error}") from error
     lines = _table_lines(text)
     found = []
@@ -129,21 +132,16 @@ def read_id_list(path: Path, *, site: str = "youtube") -> list[Listing]:
     hold; it becomes ``|`` between spaces and ``/`` within a word again. `StopRun` names
     the line that is not of this form.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
-    except OSError as error:
-        raise StopRun(f"{path} cannot be read: {error.strerror}") from error
     found = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        line = line.rstrip("\r")
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
-        name, tab, video_id = line.partition("\t")
-        title = re.sub(r"^\d+-", "", name)
-        if not tab or not title.strip():
+        name, video_id = last_column(line)
+        title = clean_line(re.sub(r"^\d+-", "", name))
+        if not video_id or not title:
             raise StopRun(f"{path}, line {number}: expected NNN-Title, a tab, and a video id")
         try:
-            source = Source(site, video_id.strip())
+            source = Source(site, video_id)
         except ValueError as error:
             raise StopRun(f"{path}, line {number}: {error}") from error
         found.append(Listing(source=source, title=_restored(title)))

@@ -8,7 +8,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -23,6 +23,7 @@ from symmv_builder.records import Floats
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import read_receipt
 from symmv_builder.training.rows import Rows
+from symmv_builder.training.usable import LeftOut, UnusableRow
 
 ALL_SPLITS = "all"
 MIDI_SUFFIXES = (".mid", ".midi")
@@ -48,7 +49,7 @@ class MusicOf:
     """The music metrics of one collection of songs.
 
     `clock` says which beats EBR was counted on; `untrained` names models with random weights
-    that had a part in the data.
+    that had a part in the data; `left_out` is why a row could not be measured, by entry.
     """
 
     name: str
@@ -57,6 +58,7 @@ class MusicOf:
     summary: music.Summary
     untrained: tuple[str, ...] = ()
     refused: tuple[Refused, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +76,7 @@ class MomentsOf:
     named: tuple[tuple[str, Moments], ...]
     untrained: tuple[str, ...] = ()
     refused: tuple[Refused, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def silent(done: int, of: int, what: str) -> None:
@@ -140,19 +143,40 @@ def music_of_dataset(
     """
     fields = [f"{notes}_{name}" for name in ("starts_s", "ends_s", "pitches")]
     beat_column = ["beats_times_s"] if tracked else []
-    rows, count, receipt = rows_of_split(root, dataset, split, fields, beat_column)
-    scores, on_beats = [], 0
+    rows, count, receipt = rows_of_split(root, dataset, split, fields, ["entry_id", *beat_column])
+    scores, on_beats, left_out = [], 0, LeftOut()
     for number, row in enumerate(rows, 1):
-        times = row.get("beats_times_s")
-        grid = times if times is not None and len(times) > 1 else None
-        on_beats += grid is not None
-        starts_s, ends_s, pitches = (row[name] for name in fields)
-        scores.append(music.score_song(starts_s, ends_s, pitches, grid))
+        found = left_out.use(row, lambda row: _score(row, fields))
+        if found is not None:
+            scores.append(found[0])
+            on_beats += found[1]
         tell(number, count, dataset)
-    clock = {count: "tracked beats", 0: "120 to the minute"}.get(
-        on_beats, f"tracked beats in {on_beats} of {count}, else 120 to the minute"
+    if not scores:
+        raise StopRun(left_out.none_left(dataset, split))
+    clock = {len(scores): "tracked beats", 0: "120 to the minute"}.get(
+        on_beats, f"tracked beats in {on_beats} of {len(scores)}, else 120 to the minute"
     )
-    return MusicOf(dataset, split, clock, music.summarise(scores), untrained_models(receipt))
+    summary, untrained = music.summarise(scores), untrained_models(receipt)
+    return MusicOf(dataset, split, clock, summary, untrained, left_out=left_out.reasons)
+
+
+def _score(row: Mapping[str, Any], fields: Sequence[str]) -> tuple[music.MusicScores, bool]:
+    """A row's metrics, and whether they were taken on its own beats."""
+    starts_s, ends_s, pitches = (row[name] for name in fields)
+    if len(starts_s) < 2:
+        raise UnusableRow(f"it has {len(starts_s)} notes; the metrics take two")
+    if not (len(starts_s) == len(ends_s) == len(pitches)):
+        raise UnusableRow("its columns of notes are not of one length")
+    if not (np.isfinite(starts_s).all() and np.isfinite(ends_s).all()):
+        raise UnusableRow("the times of its notes are not finite")
+    if min(pitches) < 0 or max(pitches) > 127:
+        raise UnusableRow("a pitch lies outside 0-127")
+    times = row.get("beats_times_s")
+    grid = times if times is not None and len(times) > 1 else None
+    if grid is not None and not (np.isfinite(grid).all() and (np.diff(grid) > 0).all()):
+        raise UnusableRow("the times of its beats do not rise")
+    scores = music.score_song(starts_s, ends_s, pitches, grid)
+    return scores, grid is not None
 
 
 def music_of_files(paths: Sequence[Path], *, tell: Tell = silent) -> MusicOf:
@@ -180,10 +204,23 @@ def moments_of_dataset(root: Root, dataset: str, split: str, points: Points) -> 
     times = "beats_times_s" if points == "beats" else "notes_starts_s"
     wanted = ["entry_id", "music_duration_s", times]
     rows, _, receipt = rows_of_split(root, dataset, split, wanted)
-    found = (
-        (str(row["entry_id"]), Moments(row[times], float(row["music_duration_s"]))) for row in rows
-    )
-    return MomentsOf(tuple(found), untrained_models(receipt))
+    left_out, found = LeftOut(), []
+    for row in rows:
+        moments = left_out.use(row, lambda row: _row_moments(row, times))
+        if moments is not None:
+            found.append((str(row["entry_id"]), moments))
+    if not found:
+        raise StopRun(left_out.none_left(dataset, split))
+    return MomentsOf(tuple(found), untrained_models(receipt), left_out=left_out.reasons)
+
+
+def _row_moments(row: Mapping[str, Any], times: str) -> Moments:
+    duration_s = float(row["music_duration_s"])
+    if not (len(row[times]) and np.isfinite(row[times]).all()):
+        raise UnusableRow(f"its column {times} holds no times")
+    if not 0 < duration_s < np.inf:
+        raise UnusableRow(f"it lasts {duration_s:g} s")
+    return Moments(row[times], duration_s)
 
 
 def moments_of_files(

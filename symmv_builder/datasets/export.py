@@ -8,9 +8,12 @@ once given stays with its entry when others are added or go.
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from symmv_builder.datasets import export_muvisync, export_symmv
 from symmv_builder.errors import StopRun
@@ -18,6 +21,8 @@ from symmv_builder.pipeline.events import Event
 from symmv_builder.storage.outputs import check_outputs
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import read_receipt, read_rows
+from symmv_builder.tables import parse_table
+from symmv_builder.training.usable import LeftOut, UnusableRow
 
 Tell = Callable[[Event], None]
 Row = Mapping[str, Any]
@@ -29,7 +34,10 @@ _NOTE_EVERY = 100
 
 @dataclass(frozen=True, slots=True)
 class ExportSummary:
-    """What an export came to; files whose bytes were already right are not written again."""
+    """What an export came to; files whose bytes were already right are not written again.
+
+    `left_out` is why nothing was written of a row, by entry.
+    """
 
     dataset: str
     folder: Path
@@ -37,6 +45,7 @@ class ExportSummary:
     written: int
     unchanged: int
     removed: int
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +101,10 @@ class _Folder:
 def export(root: Root, dataset: str, out: Path, *, tell: Tell = lambda _: None) -> ExportSummary:
     """Write a dataset's shards into `out` in the layout of its paper's release.
 
-    The same shards give the same bytes. Files of an entry that has left the dataset are
-    removed; its number is not given to another. `StopRun` where there are no shards, or
-    where `out` holds an index that is not one of this dataset's exports.
+    The same shards give the same bytes. Files of an entry that has left the dataset, or of whose
+    row none can be made, are removed; its number is not given to another. `StopRun` where there
+    are no shards, where no row can be used, or where `out` holds an index that is not one of this
+    dataset's exports.
     """
     layout, shared = _layout(root, dataset)
     rows = list(read_rows(root, dataset, shared))
@@ -102,15 +112,29 @@ def export(root: Root, dataset: str, out: Path, *, tell: Tell = lambda _: None) 
     known = _read_index(folder, layout.digits)
     numbers = _number(known, [row["entry_id"] for row in rows], layout.digits)
     _check_new(folder, layout, numbers, known)
-    folder.put(_INDEX, _index_bytes(numbers, {row["entry_id"]: row for row in rows}))
-    gone = sorted(set(numbers) - {row["entry_id"] for row in rows})
-    for entry_id in gone:
+    if numbers != known:
+        # A number is kept before it is used; what stands beside it comes when the files are there.
+        folder.root.write(_INDEX, _index_bytes(numbers, {}))
+    left_out = LeftOut()
+    slim = _write_entries(root, dataset, layout, shared, numbers, folder, tell, left_out)
+    there = {row["entry_id"]: row for row in rows if row["entry_id"] not in left_out.reasons}
+    if rows and not there:
+        raise StopRun(f"nothing of {dataset} can be written: {left_out.summary(dataset)}")
+    folder.put(_INDEX, _index_bytes(numbers, there))
+    for entry_id in sorted(set(numbers) - set(there)):
         for name in layout.files:
             folder.remove(name.format(numbers[entry_id]))
-    slim = _write_entries(root, dataset, layout, shared, numbers, folder, tell)
     for name, data in layout.whole(slim).items():
         folder.put(name, data)
-    return ExportSummary(dataset, out, len(rows), folder.written, folder.unchanged, folder.removed)
+    return ExportSummary(
+        dataset,
+        out,
+        len(there),
+        folder.written,
+        folder.unchanged,
+        folder.removed,
+        left_out.reasons,
+    )
 
 
 def _check_new(
@@ -153,6 +177,7 @@ def _write_entries(
     numbers: Mapping[str, str],
     folder: _Folder,
     tell: Tell,
+    left_out: LeftOut,
 ) -> list[tuple[str, Row]]:
     """Write every entry's files; index and row without its long arrays, in order of index."""
     slim = []
@@ -160,12 +185,30 @@ def _write_entries(
     unknown = dict.fromkeys(set(_SHARED_COLUMNS) - set(shared), "")
     for count, row in enumerate(({**unknown, **row} for row in rows), start=1):
         index = numbers[row["entry_id"]]
-        for name, content in layout.files.items():
-            folder.put(name.format(index), content(row))
-        slim.append((index, {k: v for k, v in row.items() if isinstance(v, str | float | tuple)}))
+        of_row = left_out.use(row, partial(_of_row, layout, index))
+        if of_row is not None:
+            files, short = of_row
+            for name, data in files.items():
+                folder.put(name, data)
+            slim.append((index, short))
         if count % _NOTE_EVERY == 0:
             tell(Event("note", "", detail=f"{dataset}: {count} of {len(numbers)} entries exported"))
     return sorted(slim, key=lambda item: int(item[0]))
+
+
+def _of_row(layout: _Layout, index: str, row: Row) -> tuple[dict[str, bytes], Row]:
+    """A row's files, and the row without its long arrays; `UnusableRow` where one is not lawful."""
+    for name, value in row.items():
+        if isinstance(value, np.ndarray) and not np.isfinite(value).all():
+            raise UnusableRow(f"its column {name} holds values that are not finite")
+    short = {k: v for k, v in row.items() if isinstance(v, str | float | tuple)}
+    try:
+        files = {name.format(index): content(row) for name, content in layout.files.items()}
+        # What the files that speak of all rows say of this one.
+        layout.whole([(index, short)])
+    except (ValueError, KeyError, IndexError, OverflowError) as error:
+        raise UnusableRow(f"{type(error).__name__}: {error}") from error
+    return files, short
 
 
 def _read_index(folder: _Folder, digits: int) -> dict[str, str]:
@@ -175,7 +218,7 @@ def _read_index(folder: _Folder, digits: int) -> dict[str, str]:
         return {}
     numbers: dict[str, str] = {}
     try:
-        for row in csv.DictReader(io.StringIO(data.decode())):
+        for row in parse_table(data, _INDEX, ("index", "entry_id")):
             index, entry_id = row["index"], row["entry_id"]
             # It becomes part of a path, so it must be a number as we write it.
             if index != f"{int(index):0{digits}d}" or int(index) < 1 or not entry_id:
@@ -183,7 +226,7 @@ def _read_index(folder: _Folder, digits: int) -> dict[str, str]:
             if entry_id in numbers or index in numbers.values():
                 raise ValueError(f"{index} {entry_id} stands there twice")
             numbers[entry_id] = index
-    except (ValueError, KeyError, TypeError, csv.Error) as error:
+    except (ValueError, StopRun) as error:
         raise StopRun(
             f"{folder.path / _INDEX} is not the index of such an export ({error}); "
             "export into another folder"

@@ -5,11 +5,13 @@ text it hands out as it is. So rows that the program goes by carry a checksum.
 """
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
+
+from symmv_builder.text import clean_text
 
 
 class Text(sa.TypeDecorator[str]):
@@ -19,9 +21,7 @@ class Text(sa.TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
-        if value is None:
-            return None
-        return value.replace("\0", "\ufffd").encode(errors="replace").decode()
+        return None if value is None else clean_text(value)
 
 
 def checksum_column() -> sa.Column[int]:
@@ -31,20 +31,22 @@ def checksum_column() -> sa.Column[int]:
 
 def checksum_of(table: sa.Table, row: Mapping[str, Any]) -> int:
     """A checksum of the columns of a row but for that of the checksum; never 0."""
-    cells = []
-    for name, is_float, default in _cells_of(table):
-        value = row.get(name, default)
-        cells.append(repr(float(value)) if is_float and value is not None else str(value))
-    # Strangers' text is stored without NUL, and with a ? for what UTF-8 cannot hold.
-    text = "\x1f".join(cells).replace("\0", "\ufffd")
-    return zlib.crc32(text.encode(errors="replace")) or 1
+    cells = [stored(row.get(name, default)) for name, stored, default in _cells_of(table)]
+    return zlib.crc32("\x1f".join(cells).encode(errors="replace")) or 1
 
 
 @cache
-def _cells_of(table: sa.Table) -> list[tuple[str, bool, str | None]]:
-    """Name of each column, whether it holds floats, and what stands for one that is not given."""
+def _cells_of(table: sa.Table) -> list[tuple[str, Callable[[Any], str], str | None]]:
+    """Name of each column, what makes text of its value, what stands for one that is not given."""
     return [
-        (column.name, isinstance(column.type, sa.Float), "0" if column.server_default else None)
+        (column.name, _text_of(column), "0" if column.server_default else None)
         for column in table.columns
         if column.name != "checksum"
     ]
+
+
+def _text_of(column: sa.Column[Any]) -> Callable[[Any], str]:
+    """What makes text of a value, the same before it is stored and after."""
+    if isinstance(column.type, sa.Float):
+        return lambda value: repr(float(value))
+    return clean_text if isinstance(column.type, Text) else str

@@ -1,15 +1,17 @@
 """Checkpoints: tensors as safetensors, everything else as JSON, nothing pickled.
 
 A run's folder holds ``checkpoints/00001200/`` with ``model.safetensors``,
-``optimizer.safetensors`` and ``checkpoint.json``, and ``best/`` with the model of the lowest
-validation loss. A checkpoint is written beside its place and moved there, so a kill leaves the
-one before it; older ones than the last two are removed.
+``optimizer.safetensors``, ``checkpoint.json`` and the hashes of the three in ``SHA256SUMS``, and
+``best/`` with the model of the lowest validation loss. Whoever reads a checkpoint compares its
+bytes with the hashes. A checkpoint is written beside its place and moved there, so a kill leaves
+the one before it; older ones than the last two are removed.
 """
 
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +23,16 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from symmv_builder.errors import StopRun
+from symmv_builder.storage.assets import hash_file
 from symmv_builder.storage.root import disk_errors, flush_to_disk
+from symmv_builder.training.journal import METRICS, read_metrics
 
 KEPT = 2
-FORMAT = 1
+_FILES = {"model.safetensors", "optimizer.safetensors", "checkpoint.json"}
+# The first format had no checksums.
+FORMAT = 2
+DESCRIPTION = "checkpoint.json"
+SUMS = "SHA256SUMS"
 _HOW_LONG = ("steps", "patience", "validate_every", "checkpoint_every", "log_every")
 
 
@@ -81,7 +89,8 @@ def save(
             temporary.mkdir()
             for name, tensors in files.items():
                 _write_tensors(tensors, temporary / name)
-            (temporary / "checkpoint.json").write_text(text)
+            (temporary / DESCRIPTION).write_text(text)
+            (temporary / SUMS).write_text(_sums(temporary, (*files, DESCRIPTION)))
             for path in temporary.iterdir():
                 flush_to_disk(path)
             _replace(temporary, place)
@@ -151,22 +160,28 @@ def latest(run: Path) -> Path | None:
 
 
 def read(folder: Path, kind: str) -> Checkpoint:
-    """What a checkpoint's folder says of itself; `StopRun` where it is not one of `kind`.
+    """What a checkpoint's folder says of itself; `StopRun` where it is damaged or not of `kind`.
 
     `folder` may also be a run's: then its ``best/`` is meant, or else its newest checkpoint.
     """
-    if not (folder / "checkpoint.json").is_file():
+    if not (folder / DESCRIPTION).is_file():
         best = _standing(folder / "best")
-        found = best if (best / "checkpoint.json").is_file() else latest(folder)
+        found = best if (best / DESCRIPTION).is_file() else latest(folder)
         if found is None:
             raise StopRun(f"{folder} holds no checkpoint; give the folder of a `symmv train` run")
         folder = found
-    path = folder / "checkpoint.json"
+    # Only checkpoints of the first format have none.
+    if (folder / SUMS).exists():
+        _require_whole(folder)
+    path = folder / DESCRIPTION
     try:
-        held = json.loads(path.read_text())
+        held = json.loads(path.read_text(encoding="utf-8"))
         form = int(held["format"])
         if form != FORMAT:
-            raise StopRun(f"{path} is of format {form}, this version reads {FORMAT}")
+            raise StopRun(
+                f"{path} is of format {form}, this version reads {FORMAT}: train anew into "
+                "another folder"
+            )
         checkpoint = Checkpoint(
             folder,
             str(held["kind"]),
@@ -174,12 +189,98 @@ def read(folder: Path, kind: str) -> Checkpoint:
             dict(held["state"]),
             dict(held["about"]),
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         said = f"{type(error).__name__}: {_line(error)}"
         raise StopRun(f"{path} is not a checkpoint: {said}; {_way_out(folder)}") from error
+    if not (folder / SUMS).exists():
+        _require_whole(folder)
     if checkpoint.kind != kind:
         raise StopRun(f"{folder} is a checkpoint of {checkpoint.kind}, not of {kind}")
     return checkpoint
+
+
+def _require_whole(folder: Path) -> None:
+    for damaged, problem in verify_checkpoint(folder):
+        raise StopRun(f"{damaged} {problem}; {_way_out(folder)}")
+
+
+def _sums(folder: Path, names: Iterable[str]) -> str:
+    """A line of hash and name for each file, as `sha256sum --check` reads them."""
+    return "".join(f"{hash_file(folder / name)}  {name}\n" for name in sorted(names))
+
+
+def verify_checkpoint(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Every file of a checkpoint's folder that is missing or not as it was written, and how."""
+    sums = folder / SUMS
+    try:
+        *lines, end = sums.read_text(encoding="ascii").split("\n")
+        wanted = {name: sha256 for sha256, name in (line.split("  ", 1) for line in lines)}
+    except (OSError, ValueError) as error:
+        yield sums, f"cannot be read: {_line(error)}"
+        return
+    if end or not {"model.safetensors", DESCRIPTION} <= set(wanted) <= _FILES:
+        yield sums, f"does not name the files of a checkpoint, but {', '.join(wanted) or 'none'}"
+        return
+    for name, sha256 in wanted.items():
+        path = folder / name
+        try:
+            if hash_file(path) != sha256:
+                yield path, "is damaged: its bytes are not those that were written (SHA256SUMS)"
+        except OSError as error:
+            yield path, f"cannot be read: {error.strerror}"
+
+
+def verify_run(run: Path) -> list[tuple[Path, str]]:
+    """What is missing or damaged in a run's folder or that of one of its stages, and how.
+
+    Every checkpoint is compared with its hashes, and the journal is read. Empty where all is
+    sound. `StopRun` where the folder holds no run.
+    """
+    runs = _runs(run)
+    if not runs:
+        raise StopRun(f"{run} holds no checkpoint; give the folder of a `symmv train` run")
+    found = [problem for one in runs for place in _places(one) for problem in _problems(place)]
+    for one in runs:
+        try:
+            read_metrics(one)
+        except StopRun as error:
+            found.append((one / METRICS, str(error)))
+    return found
+
+
+def _problems(place: Path) -> list[tuple[Path, str]]:
+    found = list(verify_checkpoint(place))
+    if not found:
+        try:
+            read(place, _kind(place))
+        except StopRun as error:
+            found = [(place / DESCRIPTION, str(error))]
+    return found
+
+
+def kinds(run: Path) -> set[str]:
+    """The kinds of the checkpoints in a run's folder and those of its stages."""
+    return {_kind(place) for one in _runs(run) for place in _places(one)} - {""}
+
+
+def _kind(place: Path) -> str:
+    """The kind of a checkpoint, empty where it does not say it."""
+    try:
+        return str(json.loads((place / DESCRIPTION).read_text(encoding="utf-8"))["kind"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return ""
+
+
+def _runs(run: Path) -> list[Path]:
+    """The folder of a run and those of its stages, as far as they hold checkpoints."""
+    inside = sorted(path for path in run.iterdir() if path.is_dir()) if run.is_dir() else []
+    return [folder for folder in (run, *inside) if _places(folder)]
+
+
+def _places(run: Path) -> list[Path]:
+    """The folders of all checkpoints that count in a run."""
+    best = _standing(run / "best")
+    return [*([best] if best.is_dir() else []), *_finished(run)]
 
 
 def standing(
@@ -252,7 +353,7 @@ def load_optimizer(checkpoint: Checkpoint, optimizer: torch.optim.Optimizer) -> 
     path = checkpoint.folder / "optimizer.safetensors"
     tensors = _read_tensors(path)
     try:
-        held = json.loads((checkpoint.folder / "checkpoint.json").read_text())
+        held = json.loads((checkpoint.folder / DESCRIPTION).read_text(encoding="utf-8"))
         groups = [_tuples(group) for group in held["optimizer_groups"]]
         state = _unflatten(tensors)
         _refuse_other_shapes(state, optimizer)
@@ -287,6 +388,7 @@ def _refuse_other_shapes(
 
 def restore(
     checkpoint: Checkpoint,
+    state: Mapping[str, Any],
     module: nn.Module,
     optimizer: torch.optim.Optimizer,
     steps: int,
@@ -295,7 +397,21 @@ def restore(
     """Put weights and optimiser back; the state to go on from, with ``ended`` as `ending_of`."""
     load_module(checkpoint, module)
     load_optimizer(checkpoint, optimizer)
-    return dict(checkpoint.state) | {"ended": ending_of(checkpoint.state, steps, patience)}
+    with understood(checkpoint):
+        return dict(state) | {"ended": ending_of(state, steps, patience)}
+
+
+@contextmanager
+def understood(checkpoint: Checkpoint) -> Iterator[None]:
+    """Turn what is missing or of another kind in a checkpoint's description into a `StopRun`."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        said = f"{type(error).__name__}: {_line(error)}"
+        raise StopRun(
+            f"{checkpoint.folder / DESCRIPTION} does not say what it should: {said}; "
+            f"{_way_out(checkpoint.folder)}"
+        ) from error
 
 
 def _tensors(module: nn.Module) -> dict[str, Tensor]:
@@ -332,7 +448,9 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _way_out(folder: Path) -> str:
-    return f"where it is damaged, remove the folder {folder}: the checkpoint before it counts then"
+    """What to do about a damaged checkpoint, by what else its run has."""
+    others = "the newest checkpoint" if folder.name == "best" else "the checkpoint before it"
+    return f"where it is damaged, remove the folder {folder}: {others} counts then"
 
 
 def _line(error: Exception) -> str:

@@ -22,12 +22,13 @@ from symmv_builder.errors import StopRun
 from symmv_builder.training.padding import Batch, Example, Padding, scalars, stack
 from symmv_builder.training.plan import Step, plan_epoch
 from symmv_builder.training.rows import Rows
+from symmv_builder.training.usable import LeftOut
 
 __all__ = ["Batch", "Batching", "Example", "Loader", "Prepare", "Rows", "crop", "transposition"]
 
 Row = dict[str, Any]
 Place = tuple[int, int]
-Prepare = Callable[[Row, np.random.Generator], Example | None]
+Prepare = Callable[[Row, np.random.Generator], Example]
 
 # Batches that each worker may be ahead of the one that is used.
 AHEAD = 2
@@ -62,9 +63,10 @@ class Batching:
 class Loader:
     """Batches of one rank, epoch by epoch.
 
-    `prepare` makes an example of a row, or `None` of a row that cannot be used; its generator
-    is seeded by seed, epoch and row: crops and transpositions are drawn from it. Arrays of the
-    row must not be written, and several workers call it at once. `length_of`,
+    `prepare` makes an example of a row, or raises `UnusableRow`: such a row is noted in
+    `left_out` and missing in its batch. Its generator is seeded by seed, epoch and row: crops and
+    transpositions are drawn from it. Arrays of the row must not be written, and several workers
+    call it at once. `length_of`,
     which buckets need, is a column whose lists are counted, or a function of a row without its
     features. Padding is `pad`'s value of a field or 0, up to a `multiple` of the length.
 
@@ -86,6 +88,7 @@ class Loader:
         length_of: str | Callable[[Row], int] | None = None,
         multiple: int = 1,
         pin: bool = False,
+        left_out: LeftOut | None = None,
     ) -> None:
         if not 0 <= rank < world:
             raise ValueError(f"rank {rank} of {world}")
@@ -96,6 +99,7 @@ class Loader:
         self.batching = batching
         self.rank = rank
         self.world = world
+        self.left_out = LeftOut() if left_out is None else left_out
         self._pad = dict(pad or {})
         self._multiple = multiple
         self._pin = pin
@@ -149,9 +153,13 @@ class Loader:
         epoch, batch = self._place
         return {"epoch": epoch, "batch": batch, "rows": self.rows.digest, "step_rows": self._size}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on where another loader stood; `StopRun` where its batches were other ones."""
-        if state.get("rows", self.rows.digest) != self.rows.digest:
+    def load_state_dict(self, state: Mapping[str, Any], *, changed: bool = False) -> None:
+        """Go on where another loader stood; `StopRun` where its batches were other ones.
+
+        With `changed` the rows may be others; then the next epoch begins.
+        """
+        is_other = state.get("rows", self.rows.digest) != self.rows.digest
+        if is_other and not changed:
             raise StopRun(
                 f"the shards of {self.rows.dataset} changed since this training stopped; "
                 "begin a new one in another folder"
@@ -161,7 +169,8 @@ class Loader:
                 f"this training took {state['step_rows']} rows a step over all ranks, now it "
                 f"would take {self._size}; go on with as many ranks as before"
             )
-        self._place = (int(state["epoch"]), int(state["batch"]))
+        place = int(state["epoch"]), int(state["batch"])
+        self._place = (place[0] + 1, 0) if is_other and place[1] else place
 
     @property
     def _size(self) -> int:
@@ -211,12 +220,12 @@ class Loader:
                 example = self._example(row, epoch)
                 if example is not None:
                     return row, example
-        raise StopRun(f"no row of {self.rows.dataset}, split {self.rows.split}, can be used")
+        raise StopRun(self.left_out.none_left(self.rows.dataset, self.rows.split))
 
     def _example(self, row: int, epoch: int) -> Example | None:
         rng = np.random.default_rng([_ROW, self.batching.seed, epoch, row])
         try:
-            return self.prepare(self.rows.row(row), rng)
+            return self.left_out.use(self.rows.row(row), lambda held: self.prepare(held, rng))
         except Exception as error:
             error.add_note(f"while preparing row {row} of {self.rows.dataset}, {self.rows.split}")
             raise

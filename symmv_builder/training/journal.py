@@ -62,16 +62,30 @@ class Journal:
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The lines of a run; one that a kill has cut short is left out."""
+    """The lines of a run; a last one that a kill has cut short is left out.
+
+    `StopRun` where any other is not a line of such a journal.
+    """
     path = folder / METRICS
-    lines = path.read_text().splitlines() if path.is_file() else []
+    lines = path.read_bytes().split(b"\n") if path.is_file() else []
     found = []
-    for line in lines:
+    for number, line in enumerate(lines, 1):
         try:
-            found.append(dict(json.loads(line)))
-        except ValueError:
-            continue
+            if line or number < len(lines):
+                found.append(_line_of(line))
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            if number < len(lines):
+                said = f"{type(error).__name__}: {error}".splitlines()[0]
+                raise StopRun(
+                    f"{path} is damaged: line {number} is none of a training ({said}); "
+                    "remove that line, or the file"
+                ) from error
     return found
+
+
+def _line_of(text: bytes) -> dict[str, Any]:
+    line = dict(json.loads(text.decode()))
+    return line | {"step": int(line["step"])}
 
 
 def _forget(path: Path, step: int) -> None:

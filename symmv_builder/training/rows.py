@@ -60,7 +60,7 @@ class Rows:
         self.split = split
         self.receipt: Mapping[str, Any] = receipt
         mine = [s for s in receipt["shards"] if _split_of(s["path"]) == split]
-        self._contents = [shard["sha256"] for shard in mine]
+        self.shards: Mapping[str, str] = {shard["path"]: shard["sha256"] for shard in mine}
         self._shards = Shards(root, [f"{dataset}/{shard['path']}" for shard in mine])
         self.columns = self._held_columns(columns, optional)
         counts: list[int] = []
@@ -97,7 +97,7 @@ class Rows:
     @property
     def digest(self) -> str:
         """A short hash of what is read: the same for the same shards and columns."""
-        text = json.dumps([self._contents, self.columns])
+        text = json.dumps([[*self.shards.values()], self.columns])
         return sha256(text.encode()).hexdigest()[:16]
 
     @property
@@ -135,6 +135,16 @@ class Rows:
             chunks = self._shards.read(name, group, (column,)).column(0).chunks
             parts += [np.diff(chunk.offsets.to_numpy()).astype(np.int64) for chunk in chunks]
         return np.concatenate(parts)
+
+    def entries(self) -> list[str]:
+        """The rows' entries in their order; empty where the shards do not say them."""
+        found: list[str] = []
+        for name, group in self._places:
+            with self._shards.opened(name) as file:
+                if "entry_id" not in file.schema_arrow.names:
+                    return []
+            found += self._shards.read(name, group, ("entry_id",)).column(0).to_pylist()
+        return found
 
     def without_features(self) -> Iterator[dict[str, Any]]:
         """Rows as by iteration, but without the columns of vectors, which are not read."""

@@ -4,7 +4,9 @@ Nothing of a `Request` changes what is learned; that is the configuration's alon
 """
 
 import importlib
+import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,13 +16,23 @@ from symmv_builder.pipeline.events import Tick
 from symmv_builder.storage.root import Root
 from symmv_builder.training import PRESETS, TRAINERS
 from symmv_builder.training.configs import with_settings
+from symmv_builder.training.journal import METRICS
 from symmv_builder.training.rows import Rows
+from symmv_builder.training.run_lock import LOCK, hold_run
 
 __all__ = ["Outcome", "Request", "Tick", "configure", "start"]
+
+CHECKPOINT_S = 300.0
+# How a run ends that a signal ended.
+BY_SIGNAL = ("interrupted", "terminated")
 
 
 def _silent(tick: Tick) -> None:
     del tick
+
+
+def _unsaid(line: str) -> None:
+    del line
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +42,9 @@ class Request:
     `out` is the run's folder: a run that stopped there is gone on with. `max_s` ends the run
     after so many seconds with a checkpoint from which the same command goes on. In the folder
     `unpacked` decoded features are kept, where there is one: larger than shards, and mapped.
+    `note` is given lines for people. A checkpoint is written every `checkpoint_s` seconds, besides
+    those that the configuration asks for by steps. With `data_changed` a run goes on though its
+    dataset is no longer what it was; with `wait` it waits for another one in its folder to end.
     """
 
     root: Root
@@ -40,6 +55,10 @@ class Request:
     workers: int = 0
     unpacked: Path | None = None
     tell: Callable[[Tick], None] = field(default=_silent)
+    note: Callable[[str], None] = field(default=_unsaid)
+    checkpoint_s: float = CHECKPOINT_S
+    data_changed: bool = False
+    wait: bool = False
 
     def rows(self, split: str, columns: Sequence[str], optional: Sequence[str] = ()) -> Rows:
         """The rows of a split; `StopRun` as `Rows` raises it."""
@@ -50,7 +69,9 @@ class Request:
 class Outcome:
     """What a training left: its last checkpoint, and why it ended.
 
-    `ended` is ``steps`` (all were done), ``early`` (validation no longer fell) or ``time``.
+    `ended` is ``steps`` (all were done), ``early`` (validation no longer fell), ``time``, or
+    ``interrupted`` or ``terminated`` by a signal. `left_out` is why a row could not be used, by
+    entry, of the rows that this process came to.
     """
 
     checkpoint: Path
@@ -58,6 +79,7 @@ class Outcome:
     step: int
     losses: Mapping[str, float]
     ended: str
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def configure(trainer: str, preset: str, settings: Mapping[str, str]) -> Any:
@@ -72,8 +94,31 @@ def configure(trainer: str, preset: str, settings: Mapping[str, str]) -> Any:
 def start(trainer: str, config: Any, request: Request) -> Outcome:
     """Train, from the beginning or from where the run in ``request.out`` stopped.
 
-    `StopRun` where memory is too small or a GPU's compiler fails: both are settings' matter.
+    One process at a time trains in a folder; of several ranks the first holds it for all.
+    `StopRun` where another does, where the folder is not that of such a run, and where memory is
+    too small or a GPU's compiler fails: both are settings' matter.
     """
+    is_first = os.environ.get("RANK", "0") == "0"
+    _require_folder_of(trainer, request.out)
+    with hold_run(request.out, wait=request.wait) if is_first else nullcontext():
+        return _train(trainer, config, request)
+
+
+def _require_folder_of(trainer: str, out: Path) -> None:
+    """`StopRun` where a folder holds what is no run of this trainer."""
+    from symmv_builder.training import checkpoint
+
+    kinds = checkpoint.kinds(out)
+    others = sorted(kind for kind in kinds if kind.partition(".")[0] != trainer)
+    if others:
+        raise StopRun(f"{out} holds a run of {others[0]}; give another --out")
+    if kinds or not out.exists() or (out / LOCK).exists() or (out / METRICS).exists():
+        return
+    if not out.is_dir() or any(out.iterdir()):
+        raise StopRun(f"{out} holds something else than a run; give a folder that is empty or new")
+
+
+def _train(trainer: str, config: Any, request: Request) -> Outcome:
     try:
         outcome: Outcome = _named(TRAINERS[trainer].train)(config, request)
     except Exception as error:

@@ -175,7 +175,7 @@ DAMAGED = {
     ),
     "no ticks in a beat": (score(track(NOTE), division=0), Reason.UNREADABLE),
     "an impossible frame rate": (score(track(NOTE), division=0x8100), Reason.UNREADABLE),
-    "independent patterns": (score(track(NOTE), kind=2), Reason.UNREADABLE),
+    "independent patterns": (score(track(NOTE), track(NOTE), kind=2), Reason.UNREADABLE),
     "data before any status": (score(track(b"\x00\x3c\x40")), Reason.UNREADABLE),
     "a pitch over 127": (score(track(b"\x00\x90\xbc\x40")), Reason.UNREADABLE),
     "days of silence": (score(track(*[b"\xff\xff\xff\x7f\x90\x3c\x00"] * 2000)), Reason.TOO_LONG),

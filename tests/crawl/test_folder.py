@@ -1,10 +1,11 @@
 """Which files of a person's folder belong together."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from symmv_builder.crawl.folder import find_entries, identifier
+from symmv_builder.crawl.folder import distinct, find_entries, identifier
 from symmv_builder.errors import StopRun
 from symmv_builder.records import SongInfo
 
@@ -95,3 +96,69 @@ def test_any_name_becomes_a_safe_identifier(name: str) -> None:
     assert safe[0].isalnum()
     assert set(safe) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
     assert identifier(name) == safe != identifier(name + "'")
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "music;video;song\na.wav;b.mp4;s\n",
+        "music, video, song\n a.wav , b.mp4 , s\n",
+        "Music\tVIDEO\tSong\r\n\r\na.wav\tb.mp4\ts\r\n\r\n",
+    ],
+)
+def test_a_table_is_read_as_a_spreadsheet_saved_it(table: str, tmp_path: Path) -> None:
+    touch(tmp_path, "a.wav", "b.mp4")
+    (tmp_path / "pairs.csv").write_bytes(table.encode("utf-16"))
+    [entry] = find_entries(tmp_path, "symmv", pairs=True).entries
+    assert (entry.entry_id, entry.song_id) == ("a", "s")
+
+
+@pytest.mark.parametrize(
+    "on_disk", ["caf\u00e9.wav", "cafe\u0301.wav", os.fsdecode(b"caf\xe9.wav")]
+)
+def test_a_table_names_files_however_the_disk_spells_them(on_disk: str, tmp_path: Path) -> None:
+    touch(tmp_path, on_disk, "b.mp4")
+    (tmp_path / "pairs.csv").write_bytes("music;video\ncaf\u00e9.wav;b.mp4\n".encode("latin-1"))
+    found = find_entries(tmp_path, "symmv", pairs=True)
+    assert [found.files[entry.music].name for entry in found.entries] == [on_disk]
+
+
+def test_a_link_in_a_table_does_not_lead_out_of_the_folder(tmp_path: Path) -> None:
+    touch(tmp_path, "secret.wav", "in/b.mp4")
+    (tmp_path / "in" / "a.wav").symlink_to("../secret.wav")
+    (tmp_path / "in" / "pairs.csv").write_text("music,video\na.wav,b.mp4\n")
+    with pytest.raises(StopRun, match=r"line 2: .*leads out of the folder"):
+        find_entries(tmp_path / "in", "symmv", pairs=True)
+    (tmp_path / "in" / "pairs.csv").unlink()
+    with pytest.raises(StopRun, match="holds no pairs"):
+        find_entries(tmp_path / "in", "symmv", pairs=True)
+
+
+def test_files_of_one_name_become_entries_of_one_song(tmp_path: Path) -> None:
+    touch(tmp_path, "x.mp4", "x.mkv", "y.mp4")
+    first, second, other = find_entries(tmp_path, "muvisync", pairs=False).entries
+    assert (first.entry_id, other.entry_id) == ("x", "y")
+    assert second.entry_id.startswith("x-")
+    assert first.song_id == second.song_id == "x" != other.song_id
+
+
+def test_two_covers_of_one_name_go_with_the_video_of_it(tmp_path: Path) -> None:
+    touch(tmp_path, "x.flac", "x.wav", "x.mkv", "x.mp4")
+    found = find_entries(tmp_path, "symmv", pairs=True)
+    assert [found.files[entry.video].name for entry in found.entries] == ["x.mkv", "x.mkv"]
+    assert sorted(found.files[e.music].name for e in found.entries) == ["x.flac", "x.wav"]
+    assert [path.name for path in found.unpaired] == ["x.mp4"]
+
+
+def test_names_that_collide_depend_on_the_places_alone() -> None:
+    wanted = dict.fromkeys(("a/b.mid", "a-b.mid", "a-b.midi"), "a-b")
+    names = distinct(wanted)
+    assert names["a-b.mid"] == "a-b"
+    assert len(set(names.values())) == 3
+    assert names == distinct(dict(reversed(wanted.items())))
+    # What comes later in order changes nothing.
+    assert distinct({k: wanted[k] for k in ("a/b.mid", "a-b.mid")}).items() <= names.items()
+    taken = distinct({**wanted, "other.mid": names["a/b.mid"]})
+    assert len(set(taken.values())) == 4
+    assert taken["other.mid"] == names["a/b.mid"]
+    assert all(len(name) <= 64 for name in distinct(dict.fromkeys("abc", "n" * 64)).values())

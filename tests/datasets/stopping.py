@@ -88,10 +88,10 @@ def import_songs(store: Store, media: Path) -> None:
 
 
 def promote_item(store: Store, media: Path) -> None:
-    promote(Items(store.ledger), store, "toy", [states.entry_id_of(_cover(1))], above=None)
+    promote(Items(store.ledger), store, "toy", [states.entry_id_of(cover(1))], above=None)
 
 
-def _cover(number: int) -> Source:
+def cover(number: int) -> Source:
     return Source("youtube", f"coverofsong{number}"[-11:])
 
 
@@ -100,8 +100,8 @@ def crawled(store: Store, media: Path) -> None:
     path = media / "clip0.mp4"
     for number, state in enumerate((states.PROPOSED, states.PROPOSED, states.REVIEW)):
         add_asset(store.root, path, hash_file(path))
-        store.ledger.record_assets({("youtube", _cover(number).video_id): hash_file(path)})
-        listing = Listing(_cover(number), "a cover")
+        store.ledger.record_assets({("youtube", cover(number).video_id): hash_file(path)})
+        listing = Listing(cover(number), "a cover")
         title = ParsedTitle("somebody", f"song {number}", 0.9)
         item = Item("toy", listing, "o", state=state, parsed=title, official=listing, score=0.9)
         Items(store.ledger).add([item])

@@ -14,7 +14,9 @@ from symmv_builder.datasets.evaluate import (
     embeddings_of_files,
     find_files,
     is_dataset,
+    moments_of_dataset,
     moments_of_files,
+    music_of_dataset,
     music_of_files,
     shortened,
     untrained_models,
@@ -22,7 +24,10 @@ from symmv_builder.datasets.evaluate import (
 from symmv_builder.errors import StopRun
 from symmv_builder.evaluation.beats import ONSET_RATE_HZ, heard_onsets_s
 from symmv_builder.records import Beats, Notes
+from symmv_builder.schema import arrow_schema
 from symmv_builder.storage.root import Root
+from symmv_builder.storage.shards import ShardWriter, as_plain, write_receipt
+from tests.synthetic_rows import make_row
 
 
 def clicks(times: list[float], seconds: float, rate_hz: int = ONSET_RATE_HZ) -> np.ndarray:
@@ -202,3 +207,24 @@ def test_untrained_models_are_named_once() -> None:
     ]
     assert untrained_models({"models": models}) == ("untrained-512",)
     assert untrained_models({}) == ()
+
+
+def test_a_row_that_cannot_be_measured_is_named_and_the_others_are(tmp_path: Path) -> None:
+    rows = [make_row("symmv", number, split="test") for number in range(5)]
+    for name in ("starts_s", "ends_s", "pitches", "velocities"):
+        rows[1][f"notes_{name}"] = rows[1][f"notes_{name}"][:1]
+    rows[2]["beats_times_s"] = np.zeros(16)
+    rows[3]["beats_times_s"] = np.zeros(0)
+    root = Root(str(tmp_path))
+    shards = ShardWriter(root, "symmv", arrow_schema("symmv")).write(rows)
+    write_receipt(root, "symmv", {"shards": as_plain(shards), "splits": {"test": 5}})
+    found = music_of_dataset(root, "symmv", "test")
+    assert found.summary.songs == 3
+    assert found.clock == "tracked beats in 2 of 3, else 120 to the minute"
+    assert found.left_out == {
+        "song-001": "it has 1 notes; the metrics take two",
+        "song-002": "the times of its beats do not rise",
+    }
+    moments = moments_of_dataset(root, "symmv", "test", "beats")
+    assert [name for name, _ in moments.named] == ["song-000", "song-001", "song-002", "song-004"]
+    assert moments.left_out == {"song-003": "its column beats_times_s holds no times"}

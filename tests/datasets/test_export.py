@@ -183,3 +183,26 @@ def test_a_number_whose_files_are_somebody_elses_is_not_given(
     with pytest.raises(StopRun, match="export into another folder"):
         export(write_dataset(dataset, rows), dataset, out)
     assert files(out) == before
+
+
+@DATASETS
+def test_a_row_that_cannot_be_written_is_named_and_the_others_are(
+    dataset: str, write_dataset: WriteDataset, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    rows = [make_row(dataset, number) for number in range(3)]
+    export(write_dataset(dataset, rows), dataset, out)
+    gone = numbers(out)["song-001"]
+    if dataset == "symmv":
+        rows[1]["notes_pitches"] = rows[1]["notes_pitches"] + 90
+    else:
+        rows[1]["normalised_chords_labels"] = ("C:maj9",) * 8
+    root = write_dataset(dataset, rows)
+    summary = export(root, dataset, out)
+    assert (summary.entries, list(summary.left_out)) == (2, ["song-001"])
+    assert [name for name in files(out) if gone in Path(name).name] == []
+    assert f"{gone},song-001,,,," in (out / "index.csv").read_text()
+    again = export(root, dataset, out)
+    assert (again.removed, again.left_out) == (0, summary.left_out)
+    with pytest.raises(StopRun, match=f"nothing of {dataset} can be written: 1 row of {dataset}"):
+        export(write_dataset(dataset, [rows[1]]), dataset, tmp_path / "none")

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from symmv_builder.errors import StopRun
+from symmv_builder.storage.assets import hash_file
 from symmv_builder.training import checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,6 +25,14 @@ ROOT = Path(__file__).resolve().parents[2]
 def model(seed: int = 0, width: int = 4) -> nn.Module:
     torch.manual_seed(seed)
     return nn.Sequential(nn.Linear(3, width), nn.LayerNorm(width), nn.Linear(width, 2))
+
+
+def sign(folder: Path) -> None:
+    """Hash the files of a checkpoint as they are now: what is wrong is then what they say."""
+    names = ("checkpoint.json", "model.safetensors", "optimizer.safetensors")
+    there = [name for name in names if (folder / name).is_file()]
+    sums = [f"{hash_file(folder / name)}  {name}\n" for name in there]
+    (folder / "SHA256SUMS").write_text("".join(sums))
 
 
 def save(run: Path, step: int, module: nn.Module | None = None, **options: Any) -> Path:
@@ -245,8 +254,9 @@ def test_a_folder_without_a_checkpoint_is_one_line(tmp_path: Path) -> None:
         (b"[]", "is not a checkpoint"),
         (b"\xff\xfe\x00", "is not a checkpoint"),
         (pickle.dumps({"kind": "toy"}), "is not a checkpoint"),
-        (b'{"format": 1, "kind": "toy"}', "is not a checkpoint: KeyError: 'config'"),
-        (b'{"format": 2}', "is of format 2, this version reads 1"),
+        (b'{"format": 2, "kind": "toy"}', "is not a checkpoint: KeyError: 'config'"),
+        (b'{"format": 1}', "is of format 1, this version reads 2"),
+        (b'{"a":' * 100_000, "is not a checkpoint: RecursionError"),
     ],
 )
 def test_a_damaged_or_foreign_description_is_one_line(
@@ -254,9 +264,74 @@ def test_a_damaged_or_foreign_description_is_one_line(
 ) -> None:
     folder = save(tmp_path, 1)
     (folder / "checkpoint.json").write_bytes(text)
+    with pytest.raises(StopRun, match=r"checkpoint.json is damaged: .*; .* remove the folder"):
+        checkpoint.read(folder, "toy")
+    sign(folder)
     with pytest.raises(StopRun, match=message) as stop:
         checkpoint.read(folder, "toy")
     assert "\n" not in str(stop.value)
+
+
+def test_a_checkpoint_without_checksums_is_damaged_or_old(tmp_path: Path) -> None:
+    folder = save(tmp_path, 1)
+    (folder / "SHA256SUMS").unlink()
+    with pytest.raises(StopRun, match="SHA256SUMS cannot be read"):
+        checkpoint.read(folder, "toy")
+    text = (folder / "checkpoint.json").read_text().replace('"format": 2', '"format": 1')
+    (folder / "checkpoint.json").write_text(text)
+    with pytest.raises(StopRun, match="is of format 1, this version reads 2: train anew"):
+        checkpoint.read(folder, "toy")
+
+
+def test_a_flipped_bit_anywhere_in_a_checkpoint_is_found(tmp_path: Path) -> None:
+    module = nn.Linear(3, 2)
+    optimizer = torch.optim.Adam(module.parameters())
+    learn(module, optimizer, range(1))
+    folder = save(tmp_path, 1, module, optimizer=optimizer)
+    save(tmp_path, 1, module, best=True)
+    assert checkpoint.verify_run(tmp_path) == []
+    for path in [*folder.iterdir(), *(tmp_path / "best").iterdir()]:
+        whole = path.read_bytes()
+        for place in range(0, len(whole), 7):
+            for bit in (0, 5):
+                flipped = bytearray(whole)
+                flipped[place] ^= 1 << bit
+                path.write_bytes(flipped)
+                [(damaged, problem), *_] = checkpoint.verify_run(tmp_path)
+                assert damaged.parent == path.parent
+                assert "\n" not in problem
+                with pytest.raises(StopRun, match=r"remove the folder") as stop:
+                    checkpoint.read(path.parent, "toy")
+                assert "\n" not in str(stop.value)
+        path.write_bytes(whole)
+    assert checkpoint.verify_run(tmp_path) == []
+    (folder / "model.safetensors").unlink()
+    assert checkpoint.verify_run(tmp_path) == [
+        (folder / "model.safetensors", "cannot be read: No such file or directory")
+    ]
+
+
+def test_a_run_s_stages_and_its_journal_are_verified(tmp_path: Path) -> None:
+    with pytest.raises(StopRun, match="holds no checkpoint"):
+        checkpoint.verify_run(tmp_path)
+    save(tmp_path / "chord", 1)
+    save(tmp_path / "melody", 1, best=True)
+    (tmp_path / "melody" / "metrics.jsonl").write_bytes(b'{"step": 1}\n{"st\n{"step": 2}\n')
+    [(path, problem)] = checkpoint.verify_run(tmp_path)
+    assert path == tmp_path / "melody" / "metrics.jsonl"
+    assert "line 2 is none of a training" in problem
+
+
+@pytest.mark.parametrize(
+    ("part", "key"), [("state", "loader"), ("state", "step"), ("about", "width")]
+)
+def test_a_description_that_lacks_what_is_asked_is_one_line(
+    part: str, key: str, tmp_path: Path
+) -> None:
+    held = checkpoint.read(save(tmp_path, 1), "toy")
+    said = f"does not say what it should: KeyError: '{key}x'; .* remove the folder"
+    with pytest.raises(StopRun, match=said), checkpoint.understood(held):
+        getattr(held, part)[f"{key}x"]
 
 
 def test_a_checkpoint_of_another_model_is_one_line(tmp_path: Path) -> None:
@@ -338,6 +413,7 @@ def test_an_optimiser_of_another_model_is_one_line(tmp_path: Path) -> None:
     text = json.loads((folder / "checkpoint.json").read_text())
     del text["optimizer_groups"]
     (folder / "checkpoint.json").write_text(json.dumps(text))
+    sign(folder)
     with pytest.raises(StopRun, match="does not fit the model"):
         checkpoint.load_optimizer(held, optimizer)
 

@@ -22,6 +22,7 @@ from symmv_builder.training.data import (
     crop,
     transposition,
 )
+from symmv_builder.training.usable import UnusableRow
 from tests.training.small_shards import COLUMNS, ROWS, assert_same, build, loader, prepare
 
 
@@ -247,8 +248,10 @@ def test_a_length_is_taken_of_a_row_without_its_features(rows: Rows) -> None:
 def test_a_row_that_cannot_be_used_is_left_out_and_nothing_else_moves(
     rows: Rows, workers: int
 ) -> None:
-    def some(row: dict[str, Any], rng: np.random.Generator) -> Example | None:
-        return prepare(row, rng) if int(row["entry_id"][-3:]) % 3 else None
+    def some(row: dict[str, Any], rng: np.random.Generator) -> Example:
+        if not int(row["entry_id"][-3:]) % 3:
+            raise UnusableRow("divisible by three")
+        return prepare(row, rng)
 
     usable = {number for number in range(ROWS) if number % 3}
     every, fewer = loader(rows), loader(rows, some, workers=workers)
@@ -257,13 +260,17 @@ def test_a_row_that_cannot_be_used_is_left_out_and_nothing_else_moves(
         wanted = [n for n in whole["index"].tolist() if n in usable]
         assert left["index"][left["real"]].tolist() == wanted
         assert len(left["density"]) >= 1
+    names = {f"song-{number:03d}" for number in range(0, ROWS, 3)}
+    assert fewer.left_out.reasons == dict.fromkeys(names, "divisible by three")
     rest = list(islice(fewer.epoch(1), 2, None))
     assert_same(list(fewer.epoch(1, start=2)), rest)
 
 
 def test_a_batch_without_any_row_of_its_own_holds_one_that_does_not_count(rows: Rows) -> None:
-    def only(row: dict[str, Any], rng: np.random.Generator) -> Example | None:
-        return prepare(row, rng) if row["entry_id"] == "song-011" else None
+    def only(row: dict[str, Any], rng: np.random.Generator) -> Example:
+        if row["entry_id"] != "song-011":
+            raise UnusableRow("another song")
+        return prepare(row, rng)
 
     batches = list(loader(rows, only).epoch(0))
     assert [batch["index"].tolist() for batch in batches] == [[11]] * 6
@@ -271,8 +278,12 @@ def test_a_batch_without_any_row_of_its_own_holds_one_that_does_not_count(rows: 
 
 
 def test_rows_of_which_none_can_be_used_stop(rows: Rows) -> None:
-    with pytest.raises(StopRun, match="no row of muvisync, split train, can be used"):
-        next(loader(rows, lambda row, rng: None).epoch(0))
+    def none(row: dict[str, Any], rng: np.random.Generator) -> Example:
+        raise UnusableRow("too old")
+
+    said = r"no row of muvisync, split train, can be used: 23 rows .* song-000 \(too old\); .* more"
+    with pytest.raises(StopRun, match=said):
+        next(loader(rows, none).epoch(0))
 
 
 @pytest.mark.parametrize("workers", [0, 2])

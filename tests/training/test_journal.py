@@ -32,6 +32,28 @@ def test_lines_behind_the_checkpoint_and_one_cut_short_are_forgotten(tmp_path: P
     assert all(line.endswith("}") for line in (tmp_path / METRICS).read_text().splitlines())
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (b'{"step": 1}\n{"step": 2, "lo\n{"step": 3}\n', 2),
+        (b'\xff\xfe\n{"step": 3}\n', 1),
+        (b'{"step": 1}\n[]\n', 2),
+        (b'{"step": 1}\n{"epoch": 2}\n', 2),
+        (b'{"step": 1}\n\n{"step": 2}\n', 2),
+        (b"[" * 100_000 + b"\n", 1),
+    ],
+    ids=["half a line", "not UTF-8", "a list", "no step", "an empty line", "deeply nested"],
+)
+def test_a_damaged_line_that_is_not_the_last_is_one_line(
+    text: bytes, line: int, tmp_path: Path
+) -> None:
+    (tmp_path / METRICS).write_bytes(text)
+    with pytest.raises(StopRun, match=rf"metrics.jsonl is damaged: line {line} is none") as stop:
+        Journal(tmp_path, 5)
+    assert "\n" not in str(stop.value)
+    assert (tmp_path / METRICS).read_bytes() == text
+
+
 def test_a_silent_journal_writes_nothing(tmp_path: Path) -> None:
     with Journal(tmp_path / "run", 0, silent=True) as journal:
         journal.write("train", 1, 0, {"loss": 1.0})

@@ -8,7 +8,7 @@ import torch
 
 from symmv_builder.errors import StopRun
 from symmv_builder.storage.root import Root
-from symmv_builder.training import PRESETS, TRAINERS, runs
+from symmv_builder.training import PRESETS, TRAINERS, checkpoint, runs
 from symmv_builder.training.runs import Request, configure, start
 
 
@@ -61,3 +61,35 @@ def test_a_compiler_that_fails_is_one_line_with_a_way_out(
 def test_a_bug_stays_a_bug(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(KeyError, match="a bug"):
         failing(KeyError("a bug"), monkeypatch, tmp_path)
+
+
+def test_a_folder_with_other_things_in_it_is_no_run_s(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.tex").write_text("precious")
+    request = Request(Root(str(tmp_path)), "muvisync", tmp_path / "run")
+    with pytest.raises(StopRun, match="run holds something else than a run; give a folder that"):
+        start("amt", configure("amt", "smoke", {}), request)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.tex"]
+    request = Request(Root(str(tmp_path)), "muvisync", tmp_path / "run" / "thesis.tex")
+    with pytest.raises(StopRun, match="holds something else than a run"):
+        start("amt", configure("amt", "smoke", {}), request)
+
+
+@pytest.mark.parametrize(("standing", "stage"), [("amt", ""), ("vmusprod.chord", "chord")])
+def test_a_folder_of_another_trainer_s_run_is_refused(
+    standing: str, stage: str, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    checkpoint.save(
+        run / stage, kind=standing, config={}, state={"step": 1}, about={}, module=torch.nn.ReLU()
+    )
+    request = Request(Root(str(tmp_path)), "muvisync", run)
+    with pytest.raises(StopRun, match=f"run holds a run of {standing}; give another --out"):
+        start("regressor", configure("regressor", "smoke", {}), request)
+
+
+def test_a_run_of_a_dataset_that_is_not_there_leaves_no_folder(tmp_path: Path) -> None:
+    request = Request(Root(str(tmp_path / "data")), "muvisync", tmp_path / "run")
+    with pytest.raises(StopRun, match="has no shards"):
+        start("amt", configure("amt", "smoke", {}), request)
+    assert list(tmp_path.iterdir()) == []

@@ -5,15 +5,14 @@ its song, its split. A tree that has one is no copy of the release but an export
 back under its own ids.
 """
 
-import csv
-import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from symmv_builder.datasets.imports.take_in import read_file
 from symmv_builder.errors import StopRun
+from symmv_builder.files import Folder
 from symmv_builder.records import Source
+from symmv_builder.tables import read_table
 
 _FORMS = {
     r"https?://(?:www\.|m\.)?youtube\.com/watch\?(?:.*&)?v=([\w-]{11})(?:&.*)?": "youtube",
@@ -40,23 +39,25 @@ class OwnEntry:
     split: str
 
 
-def read_index(folder: Path) -> dict[str, OwnEntry]:
+def read_index(folder: Path, handed_in: Folder) -> dict[str, OwnEntry]:
     """The entries of an export by their numbers; empty where the folder has no index."""
     path = folder / "index.csv"
-    if not path.is_file():
+    if not handed_in.holds(path):
         return {}
-    try:
-        table = csv.DictReader(io.StringIO(read_file(path).decode()))
-        found = {
-            row["index"]: OwnEntry(row["entry_id"], row["song_id"], row["split"])
-            for row in table
-            if row["song_id"]
-        }
-        for name in (name for each in found.values() for name in (each.entry_id, each.song_id)):
-            # They become names of folders: as strict as where they came from.
-            Source("file", name)
-        if len({entry.entry_id for entry in found.values()}) < len(found):
-            raise ValueError("an entry stands there twice")
-        return found
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise StopRun(f"{path} is not the index of an export: {error}") from error
+    found: dict[str, OwnEntry] = {}
+    entries: set[str] = set()
+    for row in read_table(path, ("index", "entry_id", "song_id", "split")):
+        where = f"{path}, line {row.number}, is of no export's index"
+        if not row["song_id"]:
+            continue
+        for name in (row["entry_id"], row["song_id"]):
+            try:
+                # They become names of folders: as strict as where they came from.
+                Source("file", name)
+            except ValueError as error:
+                raise StopRun(f"{where}: {error}") from error
+        if row["entry_id"] in entries or row["index"] in found:
+            raise StopRun(f"{where}: {row['index']} {row['entry_id']} stands there twice")
+        entries.add(row["entry_id"])
+        found[row["index"]] = OwnEntry(row["entry_id"], row["song_id"], row["split"])
+    return found

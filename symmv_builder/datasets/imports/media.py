@@ -11,6 +11,7 @@ from pathlib import Path
 from symmv_builder.crawl.folder import VIDEO, Found
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.errors import StopRun
+from symmv_builder.files import Folder
 from symmv_builder.records import Source
 from symmv_builder.storage import manifests
 from symmv_builder.storage.store import Store
@@ -31,8 +32,9 @@ def find_media(folder: Path, recipe: Recipe, store: Store) -> Found:
     by_name |= {entry.video.video_id: entry.video for entry in entries}
     found: dict[Source, Path] = {}
     unpaired = []
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() not in VIDEO or not path.is_file():
+    handed_in = Folder(folder)
+    for path in handed_in.files():
+        if path.suffix.lower() not in VIDEO:
             continue
         source = by_name.get(path.stem)
         if source is None:
@@ -43,4 +45,4 @@ def find_media(folder: Path, recipe: Recipe, store: Store) -> Found:
             found[source] = path
     if not found:
         raise StopRun(f"{folder} holds no video named by an id of {recipe.name} or its entries")
-    return Found((), found, tuple(unpaired))
+    return Found((), found, tuple(unpaired), tuple(handed_in.left_out))

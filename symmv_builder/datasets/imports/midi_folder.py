@@ -7,20 +7,24 @@ its owner knows.
 """
 
 import hashlib
+import re
 from pathlib import Path
 
-from symmv_builder.crawl.folder import identifier
+from symmv_builder.crawl.folder import distinct, identifier
 from symmv_builder.datasets.imports import symbolic
-from symmv_builder.datasets.imports.take_in import Song, Tree, read_file
+from symmv_builder.datasets.imports.take_in import Song, Tree
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.errors import StopRun
+from symmv_builder.files import Folder, read_file
 from symmv_builder.music import key
 from symmv_builder.pipeline.step import use
 from symmv_builder.records import Entry, SongInfo, Source
+from symmv_builder.text import clean_line
 
 NAME = "midi"
 MEDIA = ("video",)
-_SUFFIXES = frozenset({".mid", ".midi"})
+# Karaoke files and RIFF hold MIDI too; `backends.midi` unpacks them and gzip.
+_SUFFIX = re.compile(r"(?<=[^/])\.(mid|midi|kar|rmi)(\.gz)?$", re.IGNORECASE)
 
 RECIPE = Recipe(
     name=NAME,
@@ -39,22 +43,28 @@ RECIPE = Recipe(
 
 
 def scan(path: Path) -> Tree:
-    """Every MIDI file below a folder, named by its place there; `StopRun` where there is none."""
-    songs: dict[str, Song] = {}
+    """Every MIDI file below a folder, named by its place there; `StopRun` where there is none.
+
+    Files whose places give one name (``a-b.mid`` and ``a/b.mid``, ``x.mid`` and ``x.midi``)
+    are told apart by `folder.distinct`.
+    """
+    handed_in = Folder(path)
+    files = {
+        file.relative_to(path).as_posix(): file
+        for file in handed_in.files()
+        if _SUFFIX.search(file.name)
+    }
+    if not files:
+        raise StopRun(f"{path} holds no MIDI files (.mid, .midi, .kar, .rmi, also in .gz)")
+    titles = {place: _SUFFIX.sub("", place) for place in files}
+    names = distinct({p: identifier(title.replace("/", "-")) for p, title in titles.items()})
+    songs: list[Song] = []
     by_content: dict[str, str] = {}
-    for file in sorted(path.rglob("*")):
-        if file.suffix.lower() not in _SUFFIXES or not file.is_file():
-            continue
-        title = str(file.relative_to(path).with_suffix(""))
-        name = identifier(title.replace("/", "-"))
-        if name in songs:
-            raise StopRun(f"{file} and {songs[name].music} would both be entry {name}: rename one")
+    for place, file in files.items():
+        name = names[place]
         content = hashlib.sha256(read_file(file)).hexdigest()
         song_id = by_content.setdefault(content, name)
         source = Source("file", identifier(f"{NAME}.{name}"))
-        info = SongInfo(title=file.stem, identified_by="title")
-        entry = Entry(name, NAME, song_id, video=source, music=source, song=info)
-        songs[name] = Song(entry, file)
-    if not songs:
-        raise StopRun(f"{path} holds no MIDI files (.mid, .midi)")
-    return Tree(tuple(songs.values()))
+        info = SongInfo(title=clean_line(Path(titles[place]).name), identified_by="title")
+        songs.append(Song(Entry(name, NAME, song_id, video=source, music=source, song=info), file))
+    return Tree(tuple(songs), left_out=tuple(handed_in.left_out))

@@ -21,7 +21,6 @@ about the release is dealt with here:
 The layout that `symmv export muvisync` writes is the same, with an index of its ids.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -42,14 +41,17 @@ from symmv_builder.datasets.imports.published import (
     read_lines,
     reading,
 )
-from symmv_builder.datasets.imports.take_in import Song, Tree, read_file
+from symmv_builder.datasets.imports.take_in import Song, Tree
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.errors import Reason, RejectEntry, StopRun
+from symmv_builder.files import Folder, read_json, read_text
 from symmv_builder.music import transcribe
 from symmv_builder.music.chords import voice_chords
 from symmv_builder.music.key import MAJOR_TONICS, MINOR_TONICS, fit_of
 from symmv_builder.pipeline.step import Step, use
 from symmv_builder.records import Chords, Entry, FeatureTrack, Key, SongInfo, Source
+from symmv_builder.tables import last_column
+from symmv_builder.text import clean_line
 from symmv_builder.timeline import Clock
 from symmv_builder.video import scenes
 from symmv_builder.video.emotion import causal_mean
@@ -283,12 +285,14 @@ def scan(path: Path, *, emotion: str | None = None) -> Tree:
     folder = path if (path / "vevo_meta").is_dir() else path / "dataset"
     if not (folder / "vevo_meta").is_dir():
         raise StopRun(f"{path} is no copy of MuVi-Sync: it holds no vevo_meta")
-    _check_vocabulary(folder / "vevo_meta" / "chord.json")
-    held = {name: _numbers(folder / place) for name, place in _PLACES.items()}
+    handed_in = Folder(path)
+    _check_vocabulary(folder / "vevo_meta" / "chord.json", handed_in)
+    held = {name: _numbers(folder / place, handed_in) for name, place in _PLACES.items()}
     if not held[_CHORDS]:
         raise StopRun(f"{folder} holds no chords in {_PLACES[_CHORDS].format('NNN')}")
-    by_split, own = _read_splits(folder / "vevo_meta" / "split"), read_index(folder)
-    known = _read_ids(folder / "vevo_meta" / "idlist.txt")
+    by_split = _read_splits(folder / "vevo_meta" / "split", handed_in)
+    own = read_index(folder, handed_in)
+    known = _read_ids(folder / "vevo_meta" / "idlist.txt", handed_in)
     songs, left_out, splits = [], [], {}
     for number in sorted(held[_CHORDS]):
         if number not in by_split and by_split:
@@ -308,47 +312,45 @@ def scan(path: Path, *, emotion: str | None = None) -> Tree:
     lacks = sorted(artifact for file, artifact in names.items() if not held[file])
     choice = emotion or ("published" if own else "smoothed")
     options = {"lacks": lacks, "emotion": choice}
-    return Tree(tuple(songs), splits, options, tuple(left_out))
+    return Tree(tuple(songs), splits, options, (*left_out, *handed_in.left_out))
 
 
-def _numbers(place: Path) -> set[str]:
+def _numbers(place: Path, handed_in: Folder) -> set[str]:
     """The numbers of the songs that have a file ``.../{}.ext``."""
-    found = (file.stem for file in place.parent.glob(f"*{place.suffix}") if file.is_file())
-    return {name for name in found if re.fullmatch(r"\d{3}", name)}
+    found = sorted(place.parent.glob(f"*{place.suffix}"))
+    named = (file for file in found if re.fullmatch(r"[0-9]{3}", file.stem))
+    return {file.stem for file in named if handed_in.holds(file)}
 
 
-def _check_vocabulary(path: Path) -> None:
+def _check_vocabulary(path: Path, handed_in: Folder) -> None:
     """Our numbers of the labels are the release's, if the release is the one that we know."""
-    if not path.is_file():
+    if not handed_in.holds(path):
         return
-    try:
-        words = json.loads(read_file(path))
-    except ValueError as error:
-        raise StopRun(f"{path} is not JSON: {error}") from error
+    words = read_json(path)
     if words != {label: number for number, label in enumerate(MUVISYNC_LABELS)}:
         raise StopRun(
             f"{path} is not the vocabulary of 157 chords that MuVi-Sync was released with"
         )
 
 
-def _read_splits(folder: Path) -> dict[str, str]:
+def _read_splits(folder: Path, handed_in: Folder) -> dict[str, str]:
     """Split of each number by ``v1/train.txt``, ``val.txt`` and ``test.txt``."""
     by_number: dict[str, str] = {}
     for name, split in _SPLITS.items():
         path = folder / "v1" / f"{name}.txt"
-        for number in read_file(path).decode(errors="replace").split() if path.is_file() else ():
+        for number in read_text(path).split() if handed_in.holds(path) else ():
             if by_number.setdefault(number, split) != split:
                 raise StopRun(f"{path}: {number} stands in {by_number[number]} too")
     return by_number
 
 
-def _read_ids(path: Path) -> dict[str, tuple[str, str]]:
+def _read_ids(path: Path, handed_in: Folder) -> dict[str, tuple[str, str]]:
     """Title and video id of each number, by ``NNN-TITLE<tab>ID``."""
     found = {}
-    for line in read_file(path).decode(errors="replace").splitlines() if path.is_file() else ():
-        name, _, video_id = line.rpartition("\t")
+    for line in read_text(path).splitlines() if handed_in.holds(path) else ():
+        name, video_id = last_column(line)
         number, _, title = name.partition("-")
-        found[number] = (title.strip(), video_id.strip())
+        found[number] = (clean_line(title), video_id)
     return found
 
 

@@ -20,10 +20,17 @@ from symmv_builder import screen
 from symmv_builder.backends import midi
 from symmv_builder.crawl import probe
 from symmv_builder.datasets.imports import symbolic
-from symmv_builder.datasets.imports.published import as_beats, read_lines, reading
+from symmv_builder.datasets.imports.published import (
+    as_beats,
+    last_of,
+    numbered_lines,
+    read_spans,
+    reading,
+)
 from symmv_builder.datasets.imports.take_in import Song, Tree
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.errors import Reason, RejectEntry, StopRun
+from symmv_builder.files import Folder
 from symmv_builder.music.key import MAJOR_TONICS, MINOR_TONICS, fit_of
 from symmv_builder.music.rhythm import quantise
 from symmv_builder.pipeline.step import Step, use
@@ -46,8 +53,14 @@ NAME = "pop909"
 MEDIA = ("video",)
 MELODY = "MELODY"
 _BEATS, _CHORDS, _KEY = "beat_midi.txt", "chord_midi.txt", "key_audio.txt"
-# Ends and starts of neighbours were rounded to a millionth of a second.
+# Chords with less than this between them are neighbours.
 _ROUNDING_S = 1e-3
+# Beats and chords of a MIDI file fill its last bar, which goes on after the last note: four
+# beats at 30 to the minute. In 645 songs of the release they end up to 1.8 s after it.
+TAIL_S = 8.0
+# The key is that of the sound recording, which fades out after the arrangement's last note:
+# in the same songs by up to 21 s.
+RECORDING_TAIL_S = 60.0
 _LABEL = re.compile(r"([A-G][#b]*)(?::([^/]*))?(?:/.*)?")
 
 # Harte's qualities in SymMV's ten. What SymMV has no word for takes the nearest triad or
@@ -85,22 +98,26 @@ def symmv_label(harte: str) -> str:
     return SYMMV_ROOTS[pitch_class(parts[1])] + QUALITIES[quality]
 
 
-def read_beats(published: Path) -> Beats:
+def read_beats(published: Path, notes: Notes) -> Beats:
     """The published beats of the MIDI file: time, and place in the bar by its third column.
 
     The second column marks every other beat and the third the downbeats; beats before the
     first downbeat are counted back from it by the commonest length of a bar.
     """
     with reading(_BEATS):
-        lines = [(float(time), float(down)) for time, _, down in read_lines(published, _BEATS)]
-        table = np.array(lines).reshape(-1, 2)
-        if len(table) < 2 or not (table[:, 1] == 1).any():
-            raise RejectEntry(Reason.NO_BEATS, f"{len(table)} beats published, or no downbeat")
-        downbeats = np.flatnonzero(table[:, 1] == 1)
-        return as_beats(table[:, 0], _positions(downbeats, len(table)))
+        lines = [
+            (number, float(time), float(down))
+            for number, (time, _, down) in numbered_lines(published, _BEATS)
+        ]
+    downbeats = np.flatnonzero([down == 1 for _, _, down in lines])
+    if len(lines) < 2 or not len(downbeats):
+        raise RejectEntry(Reason.NO_BEATS, f"{len(lines)} beats published, or no downbeat")
+    places = _positions(downbeats, len(lines)).tolist()
+    beats = [(line[0], line[1], place) for line, place in zip(lines, places, strict=True)]
+    return as_beats(_BEATS, beats, last_of(notes) + TAIL_S)
 
 
-BEATS = Step("pop909_beats", 1, reads=("published",), run=read_beats)
+BEATS = Step("pop909_beats", 2, reads=("published", "notes"), run=read_beats)
 
 
 def _positions(downbeats: Ints, count: int) -> Ints:
@@ -136,7 +153,7 @@ def read_parts(music: Path, beats: Beats, *, steps_per_beat: int = 4) -> Parts:
     return _join(melody, rest, np.array(keep, dtype=np.bool_))
 
 
-PARTS = Step("pop909_parts", 1, reads=("music", "beats"), run=read_parts)
+PARTS = Step("pop909_parts", 2, reads=("music", "beats"), run=read_parts)
 
 
 def _merge(tracks: list[Notes]) -> Notes:
@@ -172,31 +189,32 @@ def _join(melody: GridNotes, rest: GridNotes, keep: NDArray[np.bool_]) -> Parts:
     )
 
 
-def read_chords(published: Path) -> Chords:
+def read_chords(published: Path, notes: Notes) -> Chords:
     """The published chords of the MIDI file in SymMV's spelling, equal neighbours joined.
 
     Stretches without a chord are gaps. Neighbours are equal too where only the bass
-    changes, as SymMV names no bass.
+    changes, as SymMV names no bass. `RejectEntry` (no_annotation) where no chord is named.
     """
-    with reading(_CHORDS):
-        spans: list[tuple[float, float, str]] = []
-        for start, end, harte in read_lines(published, _CHORDS):
-            span = (float(start), float(end), symmv_label(harte))
-            if span[0] < 0:
-                raise ValueError("a chord lies before the recording")
-            if spans and spans[-1][2] == span[2] and span[0] - spans[-1][1] < _ROUNDING_S:
-                spans[-1] = (spans[-1][0], span[1], span[2])
-            else:
-                spans.append(span)
-        spans = [span for span in spans if span[2]]
-        return Chords(
-            starts_s=np.array([span[0] for span in spans]),
-            ends_s=np.array([span[1] for span in spans]),
-            labels=tuple(span[2] for span in spans),
-        )
+    spans: list[tuple[float, float, str]] = []
+    for start, end, words in read_spans(published, _CHORDS, last_of(notes) + TAIL_S):
+        with reading(_CHORDS):
+            [harte] = words
+            label = symmv_label(harte)
+        if spans and spans[-1][2] == label and start - spans[-1][1] < _ROUNDING_S:
+            spans[-1] = (spans[-1][0], end, label)
+        else:
+            spans.append((start, end, label))
+    spans = [span for span in spans if span[2]]
+    if not spans:
+        raise RejectEntry(Reason.NO_ANNOTATION, f"{_CHORDS} names no chord")
+    return Chords(
+        starts_s=np.array([span[0] for span in spans]),
+        ends_s=np.array([span[1] for span in spans]),
+        labels=tuple(span[2] for span in spans),
+    )
 
 
-CHORDS = Step("pop909_chords", 1, reads=("published",), run=read_chords)
+CHORDS = Step("pop909_chords", 2, reads=("published", "notes"), run=read_chords)
 
 
 def read_key(published: Path, notes: Notes) -> Key:
@@ -206,20 +224,21 @@ def read_key(published: Path, notes: Notes) -> Key:
     nothing of how well a key fits: the correlation is that of the notes with
     Krumhansl-Schmuckler's profile of the published key.
     """
-    with reading(_KEY):
-        lasts: dict[tuple[int, str], float] = {}
-        for start, end, label in read_lines(published, _KEY):
+    lasts: dict[tuple[int, str], float] = {}
+    for start, end, words in read_spans(published, _KEY, last_of(notes) + RECORDING_TAIL_S):
+        with reading(_KEY):
+            [label] = words
             tonic, _, quality = label.partition(":")
             name = (pitch_class(tonic), {"maj": "major", "min": "minor"}[quality])
-            lasts[name] = lasts.get(name, 0.0) + float(end) - float(start)
-        if not lasts:
-            raise ValueError("it holds no key")
+        lasts[name] = lasts.get(name, 0.0) + end - start
+    if not lasts:
+        raise RejectEntry(Reason.NO_ANNOTATION, f"{_KEY} names no key")
     number, mode = max(lasts, key=lambda name: lasts[name])
     tonic = (MAJOR_TONICS if mode == "major" else MINOR_TONICS)[number]
     return Key(tonic, mode, fit_of(notes, tonic, mode, profile="krumhansl-schmuckler"))
 
 
-KEY = Step("pop909_key", 1, reads=("published", "notes"), run=read_key)
+KEY = Step("pop909_key", 2, reads=("published", "notes"), run=read_key)
 
 RECIPE = Recipe(
     name=NAME,
@@ -243,18 +262,21 @@ def scan(path: Path) -> Tree:
     """The songs of a copy of the release: `path` is it, or holds its folder POP909."""
     inner = path / "POP909"
     folder = inner if inner.is_dir() else path
+    handed_in = Folder(path)
     songs, left_out = [], []
     for place in sorted(folder.iterdir()):
-        if not (place.is_dir() and re.fullmatch(r"\d{3}", place.name)):
+        if not (place.is_dir() and re.fullmatch("[0-9]{3}", place.name)):
             continue
         music = place / f"{place.name}.mid"
-        if not music.is_file():
+        if not handed_in.holds(music):
             left_out.append(f"{place.name} has no {music.name}")
             continue
         source = Source("file", f"{NAME}.{place.name}")
-        files = {name: place / name for name in (_BEATS, _CHORDS, _KEY) if (place / name).is_file()}
+        files = {
+            name: place / name for name in (_BEATS, _CHORDS, _KEY) if handed_in.holds(place / name)
+        }
         entry = Entry(place.name, NAME, place.name, video=source, music=source)
         songs.append(Song(entry, music, files))
     if not songs:
         raise StopRun(f"{path} is no copy of POP909: it holds no NNN/NNN.mid, nor POP909/NNN")
-    return Tree(tuple(songs), left_out=tuple(left_out))
+    return Tree(tuple(songs), left_out=(*left_out, *handed_in.left_out))

@@ -9,7 +9,7 @@ ordinary steps, which can be run again when it is mended.
 import io
 import math
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,11 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmv_builder.errors import Reason, RejectEntry
-from symmv_builder.records import Beats, Floats, Ints
+from symmv_builder.records import Beats, Notes
 
 # Over a thousand beats a minute is a damaged file, and so is a bar of a thousand beats.
 MIN_BEAT_S = 0.05
 MAX_POSITION = 255
+# Ends and starts of neighbours were rounded to a millionth of a second.
+_ROUNDING_S = 1e-3
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 
@@ -55,11 +57,81 @@ def names_in(published: Path) -> list[str]:
         raise RejectEntry(Reason.UNREADABLE, f"the packed files are damaged: {error}") from error
 
 
-def read_lines(published: Path, name: str) -> list[list[str]]:
-    """The words of each line of a text file that is not empty; errors as `read_bytes`."""
+def numbered_lines(published: Path, name: str) -> list[tuple[int, list[str]]]:
+    """Number and words of each line of a text file that is not empty; errors as `read_bytes`."""
     with reading(name):
         text = read_bytes(published, name).decode("utf-8-sig")
-    return [words for line in text.splitlines() if (words := line.split())]
+    lines = enumerate(text.splitlines(), start=1)
+    return [(number, words) for number, line in lines if (words := line.split())]
+
+
+def read_lines(published: Path, name: str) -> list[list[str]]:
+    """The words of each line of a text file that is not empty; errors as `read_bytes`."""
+    return [words for _, words in numbered_lines(published, name)]
+
+
+def read_spans(
+    published: Path, name: str, latest_s: float, *, per_second: float = 1.0
+) -> list[tuple[float, float, list[str]]]:
+    """Start and end in seconds, and further words, of each line; times count `per_second`.
+
+    Spans come in order and do not overlap. Neighbours that were rounded apart are cut to
+    meet (by less than a millisecond), and spans of no length are left out. `RejectEntry`
+    names file and line: unreadable for what is no number, wrong_annotation for times that
+    are not finite, below 0, after `latest_s`, out of order, or overlap.
+    """
+    spans: list[tuple[float, float, list[str]]] = []
+    for number, (first, second, *words) in _with_two(published, name):
+        where = f"{name}, line {number}"
+        start, end = (_seconds(word, where, latest_s, per_second) for word in (first, second))
+        if end < start:
+            raise wrong(where, f"it ends at {end:g} s, before it starts at {start:g} s")
+        if spans and start < spans[-1][1]:
+            last = spans[-1]
+            if last[1] - start > _ROUNDING_S or start < last[0]:
+                raise wrong(where, f"it starts at {start:g} s, before the last ends: {last[1]:g} s")
+            spans[-1] = (last[0], start, last[2])
+        if end > start:
+            spans.append((start, end, words))
+    return spans
+
+
+def _with_two(published: Path, name: str) -> Iterator[tuple[int, list[str]]]:
+    for number, words in numbered_lines(published, name):
+        if len(words) < 2:
+            detail = f"{name}, line {number}: a start and an end are expected"
+            raise RejectEntry(Reason.UNREADABLE, detail)
+        yield number, words
+
+
+def _seconds(word: str, where: str, latest_s: float, per_second: float) -> float:
+    try:
+        time_s = float(word) / per_second
+    except ValueError:
+        detail = f"{where}: {word[:20]!r} is no time"
+        raise RejectEntry(Reason.UNREADABLE, detail) from None
+    check_time(time_s, where, latest_s)
+    return time_s
+
+
+def check_time(time_s: float, where: str, latest_s: float) -> None:
+    """`RejectEntry` (wrong_annotation) for a time that lies outside a recording."""
+    if not math.isfinite(time_s):
+        raise wrong(where, "a time is not finite")
+    if time_s < 0:
+        raise wrong(where, f"{time_s:g} s lies before the recording")
+    if time_s > latest_s:
+        raise wrong(where, f"{time_s:.10g} s lies after the end of the recording ({latest_s:g} s)")
+
+
+def wrong(where: str, what: str) -> RejectEntry:
+    """The rejection of an annotation that cannot be true."""
+    return RejectEntry(Reason.WRONG_ANNOTATION, f"{where}: {what}")
+
+
+def last_of(notes: Notes) -> float:
+    """The end of the last note in seconds, 0 without notes."""
+    return float(notes.ends_s.max(initial=0.0))
 
 
 @contextmanager
@@ -72,15 +144,25 @@ def reading(name: str) -> Iterator[None]:
         raise RejectEntry(Reason.UNREADABLE, detail) from error
 
 
-def as_beats(times_s: Floats, positions: Ints) -> Beats:
-    """Published beats ``[b]``; `ValueError` for what no music has, and no row could hold."""
-    if len(times_s) and times_s[0] < 0:
-        raise ValueError("a beat lies before the recording")
-    if (np.diff(times_s) < MIN_BEAT_S).any():
-        raise ValueError(f"its beats are not at least {MIN_BEAT_S} s apart, in order")
-    if ((positions < 1) | (positions > MAX_POSITION)).any():
-        raise ValueError(f"a place in the bar lies outside 1-{MAX_POSITION}")
-    return Beats(times_s=times_s, positions=positions)
+def as_beats(name: str, beats: Sequence[tuple[int, float, int]], latest_s: float) -> Beats:
+    """Published beats, each its line's number, time in seconds and place in the bar.
+
+    `RejectEntry` (wrong_annotation) names the line of what no music has or lies outside the
+    recording, which `latest_s` ends.
+    """
+    before_s = -math.inf
+    for number, time_s, position in beats:
+        where = f"{name}, line {number}"
+        check_time(time_s, where, latest_s)
+        if time_s - before_s < MIN_BEAT_S:
+            raise wrong(where, f"a beat is not {MIN_BEAT_S} s or more after the one before")
+        if not 1 <= position <= MAX_POSITION:
+            raise wrong(where, f"a place in the bar lies outside 1-{MAX_POSITION}")
+        before_s = time_s
+    return Beats(
+        times_s=np.array([time_s for _, time_s, _ in beats]),
+        positions=np.array([position for _, _, position in beats], dtype=np.int64),
+    )
 
 
 def read_array(data: bytes) -> NDArray[np.floating]:

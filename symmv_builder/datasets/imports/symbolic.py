@@ -27,7 +27,7 @@ def read_midi_notes(music: Path) -> Notes:
     return midi.read_notes(music)
 
 
-NOTES = Step("midi_notes", 1, reads=("music",), run=read_midi_notes)
+NOTES = Step("midi_notes", 2, reads=("music",), run=read_midi_notes)
 
 
 def track_rendered_beats(

@@ -21,8 +21,6 @@ The layout that `symmv export symmv` writes is read too, with the beats, pedal, 
 ids that it adds.
 """
 
-import csv
-import io
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -37,39 +35,59 @@ from symmv_builder.datasets import symmv
 from symmv_builder.datasets.export_symmv import TICKS_PER_S
 from symmv_builder.datasets.imports import symbolic
 from symmv_builder.datasets.imports.index import OwnEntry, read_index, source_of
-from symmv_builder.datasets.imports.published import as_beats, read_lines, reading
-from symmv_builder.datasets.imports.take_in import Song, Tree, read_file
+from symmv_builder.datasets.imports.published import (
+    as_beats,
+    last_of,
+    numbered_lines,
+    read_lines,
+    read_spans,
+    reading,
+)
+from symmv_builder.datasets.imports.take_in import Song, Tree
 from symmv_builder.datasets.recipe import Recipe
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import Reason, RejectEntry, StopRun
+from symmv_builder.files import Folder
 from symmv_builder.music.key import fit_of
 from symmv_builder.pipeline.step import Step, use
 from symmv_builder.records import Beats, Chords, Entry, Key, Notes, SongInfo, Source
+from symmv_builder.tables import read_table
+from symmv_builder.text import clean_line
 from symmv_builder.vocab import SYMMV_LABELS
 
 NAME = "symmv-release"
 MEDIA = ("video",)
 CHORDS_CHOICES = ("published", "recomputed")
+# A recording goes on after its last note: it fades, people clap, a card is shown. The chords
+# of 60 songs of the release end before it.
+TAIL_S = 60.0
+# Beats of an export were heard in the recording; longer ones are not taken in.
+LONGEST_S = 3600.0
 _CHORDS, _KEY, _BEATS, _PEDAL = "chord.txt", "tonality.txt", "beats.txt", "pedal.txt"
 _SEEN = ("video_asset", "motion", "semantic", "colour", "scenes")
 
 
-def read_chords(published: Path) -> Chords:
-    """The published chords, one a line, ticks turned into seconds."""
+def read_chords(published: Path, notes: Notes) -> Chords:
+    """The published chords, one a line, ticks turned into seconds.
+
+    `RejectEntry` (no_annotation) where no chord is named.
+    """
+    latest_s = last_of(notes) + TAIL_S
+    spans = read_spans(published, _CHORDS, latest_s, per_second=TICKS_PER_S)
+    if not spans:
+        raise RejectEntry(Reason.NO_ANNOTATION, f"{_CHORDS} names no chord")
     with reading(_CHORDS):
-        rows = [(int(a), int(b), label) for a, b, label in read_lines(published, _CHORDS)]
-        unknown = {label for _, _, label in rows} - set(SYMMV_LABELS)
+        labels = tuple(label for _, _, [label] in spans)
+        unknown = set(labels) - set(SYMMV_LABELS)
         if unknown:
             raise ValueError(f"{min(unknown)[:20]!r} is no label of SymMV's")
-        ticks = np.array([row[:2] for row in rows], dtype=np.float64).reshape(-1, 2)
-        if (ticks < 0).any():
-            raise ValueError("a chord lies before the recording")
-        times_s = ticks / TICKS_PER_S
-        return Chords(
-            starts_s=times_s[:, 0], ends_s=times_s[:, 1], labels=tuple(row[2] for row in rows)
-        )
+    return Chords(
+        starts_s=np.array([start for start, _, _ in spans]),
+        ends_s=np.array([end for _, end, _ in spans]),
+        labels=labels,
+    )
 
 
-CHORDS = Step("symmv_release_chords", 1, reads=("published",), run=read_chords)
+CHORDS = Step("symmv_release_chords", 2, reads=("published", "notes"), run=read_chords)
 
 
 def read_key(published: Path, notes: Notes) -> Key:
@@ -87,25 +105,27 @@ KEY = Step("symmv_release_key", 1, reads=("published", "notes"), run=read_key)
 def read_exported_beats(published: Path) -> Beats:
     """The beats that our own export lays beside the release's files: tick, place in the bar."""
     with reading(_BEATS):
-        table = np.array(read_lines(published, _BEATS), dtype=np.int64).reshape(-1, 2)
-        return as_beats(table[:, 0] / TICKS_PER_S, table[:, 1])
+        beats = [
+            (number, int(tick) / TICKS_PER_S, int(place))
+            for number, (tick, place) in numbered_lines(published, _BEATS)
+        ]
+    return as_beats(_BEATS, beats, LONGEST_S)
 
 
-BEATS = Step("symmv_export_beats", 1, reads=("published",), run=read_exported_beats)
+BEATS = Step("symmv_export_beats", 2, reads=("published",), run=read_exported_beats)
 
 
 def read_exported_notes(music: Path, published: Path) -> Notes:
     """The notes of the MIDI file with the pedal that our own export lays beside it."""
-    with reading(_PEDAL):
-        pedal = np.array(read_lines(published, _PEDAL), dtype=np.int64).reshape(-1, 2)
+    pedal = read_spans(published, _PEDAL, LONGEST_S, per_second=TICKS_PER_S)
     return replace(
         midi.read_notes(music),
-        pedal_starts_s=pedal[:, 0] / TICKS_PER_S,
-        pedal_ends_s=pedal[:, 1] / TICKS_PER_S,
+        pedal_starts_s=np.array([start for start, _, _ in pedal]),
+        pedal_ends_s=np.array([end for _, end, _ in pedal]),
     )
 
 
-NOTES = Step("symmv_export_notes", 1, reads=("music", "published"), run=read_exported_notes)
+NOTES = Step("symmv_export_notes", 2, reads=("music", "published"), run=read_exported_notes)
 
 RECIPE = Recipe(
     name=NAME,
@@ -153,19 +173,20 @@ def scan(path: Path, *, chords: str = "published") -> Tree:
     folder = path if (path / "SymMV.csv").is_file() else path / "dataset"
     if not (folder / "SymMV.csv").is_file():
         raise StopRun(f"{path} is no copy of the SymMV release: it holds no SymMV.csv")
-    rows = read_table(folder / "SymMV.csv")
-    own = read_index(folder)
+    handed_in = Folder(path)
+    rows = read_songs(folder / "SymMV.csv", handed_in)
+    own = read_index(folder, handed_in)
     songs_of = song_ids(rows)
     songs, left_out, splits = [], [], {}
     for index, row in rows.items():
         music = folder / "midi" / f"{index}.mid"
-        if not music.is_file():
+        if not handed_in.holds(music):
             left_out.append(f"{index} has no midi/{music.name}")
             continue
         files = {
             name: folder / kind / f"{index}.txt"
             for name, kind in ((_CHORDS, "chord"), (_BEATS, "beats"), (_PEDAL, "pedal"))
-            if (folder / kind / f"{index}.txt").is_file()
+            if handed_in.holds(folder / kind / f"{index}.txt")
         }
         entry = _entry(index, row, songs_of[index], own.get(index))
         if index in own:
@@ -174,7 +195,7 @@ def scan(path: Path, *, chords: str = "published") -> Tree:
     if not songs:
         raise StopRun(f"{folder} holds none of the midi/NNNNN.mid that its SymMV.csv names")
     options = {"chords": chords, "exported": bool(own)}
-    return Tree(tuple(songs), splits, options, tuple(left_out))
+    return Tree(tuple(songs), splits, options, (*left_out, *handed_in.left_out))
 
 
 def _entry(index: str, row: Mapping[str, str], song_id: str, own: OwnEntry | None) -> Entry:
@@ -191,24 +212,19 @@ def _entry(index: str, row: Mapping[str, str], song_id: str, own: OwnEntry | Non
     )
 
 
-def read_table(path: Path) -> dict[str, dict[str, str]]:
+def read_songs(path: Path, handed_in: Folder) -> dict[str, dict[str, str]]:
     """The rows of `SymMV.csv` by index; a column that a row ends before is empty."""
-    try:
-        text = read_file(path).decode("utf-8-sig")
-        table = list(csv.DictReader(io.StringIO(text), delimiter="\t", restval=""))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise StopRun(f"{path} is not a UTF-8 table: {error}") from error
+    if not handed_in.holds(path):
+        raise StopRun(f"{path} is no file of the folder")
     names = ("youtube_url", "tonality", "shazam_id")
     rows: dict[str, dict[str, str]] = {}
-    for number, row in enumerate(table, start=2):
-        index = row.get("index") or ""
-        if not re.fullmatch(r"\d{5}", index) or not set(names) <= row.keys() or index in rows:
-            raise StopRun(
-                f"{path}, line {number}, is no row of SymMV's table with an index of its own"
-            )
-        rows[index] = {name: (row[name] or "").strip() for name in names}
+    for row in read_table(path, ("index", *names)):
+        index, where = row["index"], f"{path}, line {row.number}"
+        if not re.fullmatch("[0-9]{5}", index) or index in rows:
+            raise StopRun(f"{where}, is no row of SymMV's table with an index of its own")
+        rows[index] = {name: clean_line(row[name]) for name in names}
         if rows[index]["shazam_id"].strip("0123456789"):
-            raise StopRun(f"{path}, line {number}: {rows[index]['shazam_id'][:20]!r} is no number")
+            raise StopRun(f"{where}: {rows[index]['shazam_id'][:20]!r} is no number")
     return rows
 
 

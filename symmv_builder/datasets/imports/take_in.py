@@ -16,7 +16,7 @@ from typing import Any
 from symmv_builder.datasets import changes
 from symmv_builder.datasets.imports.published import pack
 from symmv_builder.datasets.survey import recordings_of
-from symmv_builder.errors import StopRun
+from symmv_builder.files import read_file
 from symmv_builder.pipeline.events import Event
 from symmv_builder.records import Entry
 from symmv_builder.storage import manifests
@@ -26,7 +26,6 @@ from symmv_builder.storage.store import Store
 
 Tell = Callable[[Event], None]
 _NOTE_EVERY_S = 2.0
-_MAX_BYTES = 64 << 20
 _OPTIONS = "import.json"
 
 
@@ -107,13 +106,3 @@ def read_options(root: Root, dataset: str) -> dict[str, Any]:
     """What the last import found out about its copy of a dataset; empty where there was none."""
     remedy = "delete it and import again"
     return manifests.read_object(root, f"{dataset}/{_OPTIONS}", "what an import left", remedy)
-
-
-def read_file(path: Path) -> bytes:
-    """A file of a release; `StopRun` where it cannot be read or is larger than any."""
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise StopRun(f"{path} is over {_MAX_BYTES >> 20} MiB: no file of such a dataset is")
-        return path.read_bytes()
-    except OSError as error:
-        raise StopRun(f"cannot read {path}: {error.strerror}") from error

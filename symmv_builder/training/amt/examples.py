@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symmv_builder.errors import StopRun
 from symmv_builder.training.amt.config import Config
 from symmv_builder.training.amt.features import VIDEO_COLUMNS, video_input
 from symmv_builder.training.amt.losses import NO_EMOTION
 from symmv_builder.training.amt.vocabulary import END, PAD, START, key_value
+from symmv_builder.training.usable import UnusableRow
 from symmv_builder.vocab import EMOTIONS, muvisync_id
 
 Example = dict[str, NDArray[Any]]
@@ -35,8 +35,8 @@ def columns_of(config: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 def prepare(
     row: Mapping[str, Any], config: Config, rng: np.random.Generator | None = None
-) -> Example | None:
-    """A row as arrays, `None` where it has no second of music and video.
+) -> Example:
+    """A row as arrays; `UnusableRow` where it has no second of music and video.
 
     ``inputs``, ``targets`` and ``emotions`` int64 ``[t]``, ``key`` float32 ``[]`` and, for a
     model that sees it, ``video`` float32 ``[s, w]`` of the seconds that are written. A stretch
@@ -48,7 +48,7 @@ def prepare(
     chords = chords[:seconds]
     given = [START] if config.start == "symbol" else []
     if len(chords) + len(given) < 2:
-        return None
+        raise UnusableRow(f"it has {len(chords)} seconds of music and video, too few to learn from")
     inputs = np.array([*given, *chords], dtype=np.int64)
     # A first chord that is given is never written.
     ahead = 1 - len(given)
@@ -71,13 +71,11 @@ def prepare(
 
 
 def chord_numbers(labels: tuple[str, ...]) -> NDArray[np.int64]:
-    """MuVi-Sync's numbers of labels; `StopRun` for a label outside its vocabulary."""
+    """MuVi-Sync's numbers of labels; `UnusableRow` for a label outside its vocabulary."""
     try:
         return np.array([muvisync_id(label) for label in labels], dtype=np.int64)
     except KeyError as error:
-        raise StopRun(
-            f"{error} is no label of MuVi-Sync; build or import the chords again"
-        ) from None
+        raise UnusableRow(f"{error} is no label of MuVi-Sync") from None
 
 
 def _emotions(row: Mapping[str, Any], config: Config, seconds: int) -> NDArray[np.int64]:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmv_builder.errors import StopRun
+from symmv_builder.training.usable import UnusableRow
 from symmv_builder.vocab import EMOTIONS
 
 Array: TypeAlias = NDArray[np.float32]
@@ -36,7 +37,8 @@ def video_input(row: Mapping[str, Any]) -> Array:
     Columns: semantic | seconds since the last cut, plus 1 | motion (0-255) | six emotions in
     the order of `vocab.EMOTIONS`.
 
-    `StopRun` where a column is absent or does not have the shape of its schema.
+    `StopRun` where a column is absent or does not have the shape of its schema, `UnusableRow`
+    where a value is not finite.
     """
     semantic = _track(row, "semantic", 2)
     emotion = _track(row, "emotion", 2)
@@ -72,7 +74,7 @@ def _track(row: Mapping[str, Any], name: str, ndim: int) -> Array:
     if values.ndim != ndim:
         raise StopRun(f"column {name} of {_name(row)} has {values.ndim} dimensions, not {ndim}")
     if not np.isfinite(values).all():
-        raise StopRun(f"column {name} of {_name(row)} holds values that are not finite")
+        raise UnusableRow(f"column {name} holds values that are not finite")
     return values
 
 

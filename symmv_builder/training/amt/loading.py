@@ -7,10 +7,9 @@ from typing import Any
 
 import torch
 
-from symmv_builder.errors import StopRun
 from symmv_builder.training.amt.config import Config
 from symmv_builder.training.amt.model import ChordModel
-from symmv_builder.training.checkpoint import Checkpoint, load_module, read
+from symmv_builder.training.checkpoint import Checkpoint, load_module, read, understood
 from symmv_builder.training.configs import from_plain
 from symmv_builder.training.ranks import device_of
 
@@ -40,10 +39,7 @@ def load(run: Path, device: str = "cpu") -> Loaded:
 def load_checkpoint(checkpoint: Checkpoint, device: str) -> Loaded:
     place = device_of(device)
     config = from_plain(Config, checkpoint.config)
-    try:
-        width = int(checkpoint.about["video_width"])
-        model = ChordModel(config, width)
-    except (KeyError, ValueError) as error:
-        raise StopRun(f"{checkpoint.folder} is no checkpoint of this model: {error}") from error
+    with understood(checkpoint):
+        model = ChordModel(config, int(checkpoint.about["video_width"]))
     load_module(checkpoint, model)
     return Loaded(model.to(place).eval(), config, checkpoint.about, checkpoint.folder, place)

@@ -39,7 +39,7 @@ def score(
     device: str = "cpu",
     tell: Callable[[int, int], None] = lambda done, songs: None,
 ) -> dict[str, Any]:
-    """Metrics of a run's best model: ``{"model", "songs", "metrics", "confusion"}``.
+    """Metrics of a run's best model: ``{"model", "songs", "metrics", "confusion", "left_out"}``.
 
     ``metrics`` holds ``hits1 hits3 hits5`` and, where the rows know feelings,
     ``matching_loss``; ``confusion`` counts true (row) against predicted (column) ``chord``,
@@ -74,6 +74,7 @@ def score(
         "songs": len(songs),
         "metrics": average(songs),
         "confusion": _confusions(true, predicted, np.concatenate(fits)),
+        "left_out": loader.left_out.reasons,
     }
 
 

@@ -34,10 +34,21 @@ from symmv_builder.training.amt.vocabulary import PAD, matching_table
 from symmv_builder.training.configs import as_plain
 from symmv_builder.training.data import Batch, Batching, Loader
 from symmv_builder.training.journal import Journal
+from symmv_builder.training.learned_from import data_of, go_on
 from symmv_builder.training.ranks import Ranks, agree, autocast, join, seed_step, share, total
-from symmv_builder.training.runs import Outcome, Request
+from symmv_builder.training.runs import BY_SIGNAL, Outcome, Request
+from symmv_builder.training.stopping import Vigil
+from symmv_builder.training.usable import LeftOut
 
 VALIDATION_BATCH = 16
+_START: dict[str, Any] = {
+    "step": 0,
+    "epoch": 0,
+    "best": None,
+    "stale": 0,
+    "losses": {},
+    "ended": "",
+}
 
 
 @dataclass(slots=True)
@@ -70,7 +81,11 @@ def train(config: Config, request: Request) -> Outcome:
     with join(request.device) as ranks:
         run = _prepare(config, request, ranks)
         state = run.state
-        with Journal(request.out, state["step"], silent=not ranks.is_first) as journal:
+        deadline = math.inf if request.max_s is None else began + request.max_s
+        with (
+            Journal(request.out, state["step"], silent=not ranks.is_first) as journal,
+            Vigil(ranks, deadline, request.checkpoint_s) as vigil,
+        ):
             batches = iter(run.loader)
             since, songs = time.monotonic(), 0
             while not state["ended"]:
@@ -85,13 +100,15 @@ def train(config: Config, request: Request) -> Outcome:
                     _log(run, journal, _losses(counted, config), speed)
                 if step % config.validate_every == 0 or step == config.steps:
                     _validate(run, journal)
-                state["ended"] = _ending(run, began)
+                state["ended"] = _ending(run, vigil)
                 if state["ended"] == "time" and state["best"] is None:
                     _validate(run, journal)
-                if step % config.checkpoint_every == 0 or state["ended"]:
+                if vigil.is_due(step, config.checkpoint_every) or state["ended"]:
                     _save(run)
         last = request.out / "checkpoints" / f"{state['step']:08d}"
-        return Outcome(last, request.out / "best", state["step"], state["losses"], state["ended"])
+        best = last if state["ended"] in BY_SIGNAL else request.out / "best"
+        left_out = dict(run.loader.left_out.reasons)
+        return Outcome(last, best, state["step"], state["losses"], state["ended"], left_out)
 
 
 def _prepare(config: Config, request: Request, ranks: Ranks) -> _Run:
@@ -99,7 +116,8 @@ def _prepare(config: Config, request: Request, ranks: Ranks) -> _Run:
     torch.manual_seed(config.seed)
     model = ChordModel(config, video_width(loader.rows, config)).to(ranks.device)
     optimizer = torch.optim.Adam(model.parameters(), betas=(config.beta1, config.beta2), eps=1e-9)
-    state = _resume(config, request, model, optimizer, loader)
+    data = data_of(loader.rows, held_out.rows if held_out else None)
+    state = _resume(config, request, model, optimizer, loader, data)
     compiled = config.compile and ranks.device.type == "cuda"
     # Compiled first: around shared gradients the compiler cuts the model into pieces.
     learner = share(cast(nn.Module, torch.compile(model)) if compiled else model, ranks)
@@ -167,7 +185,7 @@ def _save(run: _Run, best: bool = False) -> None:
 def _loaders(config: Config, request: Request, ranks: Ranks) -> tuple[Loader, Loader | None]:
     """The split train in shuffled batches of this rank; validation in order, whole on each."""
     columns, optional = columns_of(config)
-    on_gpu = ranks.device.type == "cuda"
+    on_gpu, left_out = ranks.device.type == "cuda", LeftOut()
     rows, held_out = (request.rows(split, columns, optional) for split in ("train", "validation"))
     loader = Loader(
         rows,
@@ -180,11 +198,14 @@ def _loaders(config: Config, request: Request, ranks: Ranks) -> tuple[Loader, Lo
         # One shape for the compiler, which would make a program for each length else.
         multiple=config.length if config.compile and on_gpu else 1,
         pin=on_gpu,
+        left_out=left_out,
     )
     if not len(held_out):
         return loader, None
     in_order = Batching(VALIDATION_BATCH, 0, shuffle=False, workers=request.workers)
-    return loader, Loader(held_out, evenly(config), in_order, pad=PADDING, pin=on_gpu)
+    return loader, Loader(
+        held_out, evenly(config), in_order, pad=PADDING, pin=on_gpu, left_out=left_out
+    )
 
 
 def _resume(
@@ -193,14 +214,14 @@ def _resume(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     loader: Loader,
+    data: dict[str, Any],
 ) -> dict[str, Any]:
     """Where the run stands: what the last checkpoint says, or the beginning."""
     held = checkpoint.standing(request.out, KIND, as_plain(config))
     if held is None:
-        return {"step": 0, "epoch": 0, "best": None, "stale": 0, "losses": {}, "ended": ""}
-    state = checkpoint.restore(held, model, optimizer, config.steps, config.patience)
-    loader.load_state_dict(state.pop("loader"))
-    return state
+        return _START | {"data": data}
+    state = go_on(held, _START, data, request, loader)
+    return checkpoint.restore(held, state, model, optimizer, config.steps, config.patience)
 
 
 def _targets(batch: Batch) -> Tensor:
@@ -250,12 +271,11 @@ def _validate(run: _Run, journal: Journal) -> None:
         state["stale"] += 1
 
 
-def _ending(run: _Run, began: float) -> str:
+def _ending(run: _Run, vigil: Vigil) -> str:
     """Why the run ends behind this step, empty where it goes on; all ranks say the same."""
-    config, limit = run.config, run.request.max_s
+    config = run.config
     if run.state["step"] >= config.steps:
         return "steps"
     if agree(config.patience is not None and run.state["stale"] >= config.patience, run.ranks):
         return "early"
-    late = limit is not None and time.monotonic() - began >= limit
-    return "time" if agree(late, run.ranks) else ""
+    return vigil.ending()

@@ -24,6 +24,7 @@ from symmv_builder.errors import StopRun
 from symmv_builder.records import Notes
 from symmv_builder.storage.root import Root
 from symmv_builder.training.data import Example, Prepare, Rows
+from symmv_builder.training.usable import LeftOut, UnusableRow
 from symmv_builder.training.vmcp.config import Config
 
 SLOT = "audio_embedding"
@@ -45,17 +46,30 @@ Floats32 = NDArray[np.float32]
 
 
 def notes_of(row: Mapping[str, Any]) -> Notes:
-    """The transcribed notes of a row, with the pedal where its columns are there."""
+    """The transcribed notes of a row, with the pedal where its columns are there.
+
+    `UnusableRow` where there is none, or they contradict each other.
+    """
+    if not len(row["notes_starts_s"]):
+        raise UnusableRow("it has no notes")
     fields = ("starts_s", "ends_s", "pitches", "velocities")
     pedal = {name: row[name] for name in ("pedal_starts_s", "pedal_ends_s") if name in row}
-    return Notes(**{field: row[f"notes_{field}"] for field in fields}, **pedal)
+    try:
+        return Notes(**{field: row[f"notes_{field}"] for field in fields}, **pedal)
+    except ValueError as error:
+        raise UnusableRow(str(error)) from error
 
 
 def video_segments(semantic: NDArray[Any], segment_s: float) -> Floats32:
     """Mean features ``[segments, d]`` of ``[t, d]``; a remainder is left out.
 
-    A video shorter than a segment is one. `StopRun` for a width whose rate is not known.
+    A video shorter than a segment is one. `StopRun` for a width whose rate is not known,
+    `UnusableRow` where there is no frame, or a feature is not finite.
     """
+    if not len(semantic):
+        raise UnusableRow("its video has no features")
+    if not np.isfinite(semantic).all():
+        raise UnusableRow("the features of its video are not finite")
     width = semantic.shape[1]
     if width not in SEMANTIC_HZ:
         raise StopRun(f"semantic features of width {width} are unknown; known: {[*SEMANTIC_HZ]}")
@@ -149,13 +163,11 @@ def _digest(notes: Notes) -> str:
 def prepare(music: MusicFeatures, config: Config) -> Prepare:
     """Rows to examples: ``video`` and ``music`` ``[segments, d]``, of the same length.
 
-    A song of more than `max_segments` is cropped where the generator says. A row without notes
-    or without pictures is none.
+    A song of more than `max_segments` is cropped where the generator says. `UnusableRow` where
+    there are no notes or no pictures.
     """
 
-    def make(row: dict[str, Any], rng: np.random.Generator) -> Example | None:
-        if not len(row["notes_starts_s"]) or not len(row["semantic"]):
-            return None
+    def make(row: Mapping[str, Any], rng: np.random.Generator) -> Example:
         video = video_segments(row["semantic"], music.window_s * config.windows)
         heard = music.of(notes_of(row), config.windows)
         length = min(len(video), len(heard))
@@ -170,6 +182,7 @@ def listen(
     rows: Sequence[Rows],
     music: MusicFeatures,
     tell: Callable[[int, int], None],
+    left_out: LeftOut,
     *,
     rank: int = 0,
     world: int = 1,
@@ -181,6 +194,6 @@ def listen(
     count = sum(len(part) for part in rows)
     songs = (row for part in rows for row in part.without_features())
     for number, row in enumerate(songs):
-        if number % world == rank and len(row["notes_starts_s"]):
-            music.of(notes_of(row))
+        if number % world == rank:
+            left_out.use(row, lambda row: music.of(notes_of(row)))
         tell(number + 1, count)

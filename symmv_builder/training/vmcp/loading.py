@@ -62,10 +62,8 @@ def load(run: Path, objective: str, device: str = "cpu") -> Loaded:
     chosen = OBJECTIVES[objective]
     held = checkpoint.read(run, chosen.kind)
     config = from_plain(Config, held.config)
-    try:
+    with checkpoint.understood(held):
         widths = int(held.about["video_width"]), int(held.about["music_width"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise StopRun(f"{held.folder} does not say how wide its features are: {error}") from error
     model = chosen.model(*widths, config)
     checkpoint.load_module(held, model)
     return Loaded(model.to(place).eval(), config, held.about, held.folder, place)

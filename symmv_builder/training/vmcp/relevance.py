@@ -17,6 +17,7 @@ from symmv_builder.errors import StopRun
 from symmv_builder.evaluation.alignment import relevance
 from symmv_builder.storage.root import Root
 from symmv_builder.training.data import Rows
+from symmv_builder.training.usable import LeftOut
 from symmv_builder.training.vmcp.features import COLUMNS, OPTIONAL, notes_of, video_segments
 from symmv_builder.training.vmcp.loading import Loaded, features_for, load, read_music
 
@@ -42,21 +43,25 @@ def score(
     known = [str(row["entry_id"]) for row in rows.without_features()]
     given = read_music(music, known) if music else {}
     segment_s = heard.window_s * loaded.config.windows
-    pairs = []
+    pairs, left_out = [], LeftOut()
     for number, row in enumerate(rows):
-        notes = given.get(str(row["entry_id"])) if music else notes_of(row)
-        if notes is not None and len(notes.starts_s) and len(row["semantic"]):
-            video = video_segments(row["semantic"], segment_s)
+        video = left_out.use(row, lambda row: video_segments(row["semantic"], segment_s))
+        notes = given.get(str(row["entry_id"])) if music else left_out.use(row, notes_of)
+        if video is not None and notes is not None and len(notes.starts_s):
             pairs.append((video, heard.of(notes, loaded.config.windows)))
         tell(number + 1, len(rows))
     if not pairs:
-        raise StopRun(f"{dataset} has no pair of pictures and notes in the split {split}")
+        raise StopRun(
+            f"{dataset} has no pair of pictures and notes in the split {split}"
+            f"{'; ' * bool(left_out)}{left_out.summary(dataset)}"
+        )
     found = asdict(relevance(*_ask(loaded, pairs)))
     shifted = [(pairs[i][0], pairs[(i + 1) % len(pairs)][1]) for i in range(len(pairs))]
     others = relevance(*_ask(loaded, shifted)) if len(pairs) > 1 else None
     return found | {
         "cmr_mismatched": others.cmr if others else float("nan"),
         "ta_mismatched": others.ta if others else float("nan"),
+        "left_out": left_out.reasons,
     }
 
 

@@ -19,6 +19,7 @@ from symmv_builder.evaluation.retrieval import POOL, cosine, retrieve
 from symmv_builder.storage.root import Root
 from symmv_builder.training.data import Rows
 from symmv_builder.training.ranks import autocast
+from symmv_builder.training.usable import LeftOut
 from symmv_builder.training.vmcp.features import COLUMNS, OPTIONAL, notes_of, video_segments
 from symmv_builder.training.vmcp.loading import Loaded, features_for, load, read_music
 from symmv_builder.training.vmcp.model import Encoder, VideoMusicClip
@@ -54,23 +55,27 @@ def score(
     videos: list[NDArray[np.float64]] = []
     pieces: list[NDArray[np.float64]] = []
     names, own = [], []
+    left_out = LeftOut()
     for number, row in enumerate(rows):
         entry = str(row["entry_id"])
-        notes = given.get(entry) if music else notes_of(row)
-        if len(row["semantic"]):
+        seen = left_out.use(row, lambda row: video_segments(row["semantic"], segment_s))
+        if seen is not None:
+            notes = given.get(entry) if music else left_out.use(row, notes_of)
             if notes is not None and len(notes.starts_s):
                 segments = heard.of(notes, loaded.config.windows)
                 pieces.append(_summary(loaded, model.music, segments))
                 own.append(len(videos))
-            segments = video_segments(row["semantic"], segment_s)
-            videos.append(_summary(loaded, model.video, segments))
+            videos.append(_summary(loaded, model.video, seen))
             names.append(str(row.get("video_url") or entry))
         tell(number + 1, len(rows))
     if not pieces:
-        raise StopRun(f"{dataset} has no pair of pictures and notes in the split {split}")
+        raise StopRun(
+            f"{dataset} has no pair of pictures and notes in the split {split}"
+            f"{'; ' * bool(left_out)}{left_out.summary(dataset)}"
+        )
     similarity = cosine(np.stack(pieces), np.stack(videos))
     found = retrieve(similarity, own, videos=names, pool=pool, seed=seed)
-    return asdict(found) | {"videos": len(set(names))}
+    return asdict(found) | {"videos": len(set(names)), "left_out": left_out.reasons}
 
 
 def _summary(

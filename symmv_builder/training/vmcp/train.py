@@ -21,13 +21,24 @@ from symmv_builder.training import checkpoint
 from symmv_builder.training.configs import as_plain
 from symmv_builder.training.data import Batch, Batching, Loader
 from symmv_builder.training.journal import Journal
+from symmv_builder.training.learned_from import data_of, go_on
 from symmv_builder.training.ranks import Ranks, agree, autocast, join, seed_step, share, total
-from symmv_builder.training.runs import Outcome, Request
+from symmv_builder.training.runs import BY_SIGNAL, Outcome, Request
+from symmv_builder.training.stopping import Vigil
+from symmv_builder.training.usable import LeftOut
 from symmv_builder.training.vmcp.config import Config
 from symmv_builder.training.vmcp.features import COLUMNS, OPTIONAL, MusicFeatures, listen, prepare
 from symmv_builder.training.vmcp.loading import OBJECTIVES, about_rows
 
 VALIDATION_BATCH = 64
+_START: dict[str, Any] = {
+    "step": 0,
+    "epoch": 0,
+    "best": None,
+    "stale": 0,
+    "losses": {},
+    "ended": "",
+}
 NAMES = {"vmcp": "vmcp", "gvmgen": "gvmgen evaluation"}
 
 
@@ -50,7 +61,8 @@ def train(config: Config, request: Request) -> Outcome:
         optimizer = torch.optim.AdamW(
             model.parameters(), lr=config.lr, weight_decay=config.weight_decay
         )
-        state = _resume(config, request, model, optimizer, loader)
+        data = data_of(loader.rows, held_out.rows if held_out else None)
+        state = _resume(config, request, model, optimizer, loader, data)
         learner = _wrapped(model, config, ranks)
 
         def save(best: bool = False) -> None:
@@ -82,7 +94,11 @@ def train(config: Config, request: Request) -> Outcome:
             elif state["step"] > config.warmup:
                 state["stale"] += 1
 
-        with Journal(request.out, state["step"], silent=not ranks.is_first) as journal:
+        deadline = math.inf if request.max_s is None else began + request.max_s
+        with (
+            Journal(request.out, state["step"], silent=not ranks.is_first) as journal,
+            Vigil(ranks, deadline, request.checkpoint_s) as vigil,
+        ):
             batches = iter(loader)
             since, songs = time.monotonic(), 0
             while not state["ended"]:
@@ -103,18 +119,19 @@ def train(config: Config, request: Request) -> Outcome:
                     journal.write("train", step, state["epoch"], values | {"lr": config.rate(step)},
                                   speed)  # fmt: skip
                     request.tell(Tick(part, step, config.steps, state["epoch"], values, speed))
-                ending = _ending(config, request, step, ranks, began)
+                ending = "steps" if step >= config.steps else vigil.ending()
                 # Time that is up does not bring a validation forward, or the run that goes on
                 # would choose otherwise than one that was never stopped; but one there must be.
-                is_needed = ending == "steps" or (ending and state["best"] is None)
+                is_needed = ending == "steps" or (ending == "time" and state["best"] is None)
                 if step % config.validate_every == 0 or is_needed:
                     validate()
                 state["ended"] = ending or _has_stalled(config, state, ranks)
-                if step % config.checkpoint_every == 0 or state["ended"]:
+                if vigil.is_due(step, config.checkpoint_every) or state["ended"]:
                     save()
         last = request.out / "checkpoints" / f"{state['step']:08d}"
-        best = request.out / "best"
-        return Outcome(last, best, state["step"], state["losses"], state["ended"])
+        best = last if state["ended"] in BY_SIGNAL else request.out / "best"
+        left_out = dict(loader.left_out.reasons)
+        return Outcome(last, best, state["step"], state["losses"], state["ended"], left_out)
 
 
 def _loaders(
@@ -130,7 +147,8 @@ def _loaders(
     def tell(done: int, songs: int) -> None:
         request.tell(Tick("music features", done, songs, 0, {}))
 
-    listen((rows, held_out), music, tell, rank=ranks.rank, world=ranks.world)
+    left_out = LeftOut()
+    listen((rows, held_out), music, tell, left_out, rank=ranks.rank, world=ranks.world)
     if ranks.world > 1:
         torch.distributed.barrier()
     loader = Loader(
@@ -143,11 +161,13 @@ def _loaders(
         # One shape for the compiler, which would make a program for each length else.
         multiple=config.max_segments if config.compile and on_gpu else 1,
         pin=on_gpu,
+        left_out=left_out,
     )
     if not len(held_out):
         return loader, None, about
     in_order = Batching(VALIDATION_BATCH, config.seed, shuffle=False, workers=request.workers)
-    return loader, Loader(held_out, prepare(music, config), in_order, pin=on_gpu), about
+    whole = Loader(held_out, prepare(music, config), in_order, pin=on_gpu, left_out=left_out)
+    return loader, whole, about
 
 
 def _wrapped(model: nn.Module, config: Config, ranks: Ranks) -> nn.Module:
@@ -166,6 +186,7 @@ def _resume(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     loader: Loader,
+    data: dict[str, Any],
 ) -> dict[str, Any]:
     """Where the run stands: what the last checkpoint says, or the beginning."""
     kind = OBJECTIVES[config.objective].kind
@@ -173,10 +194,9 @@ def _resume(
     if held is None:
         if config.initial is not None:
             checkpoint.load_module(checkpoint.read(Path(config.initial), kind), model)
-        return {"step": 0, "epoch": 0, "best": None, "stale": 0, "losses": {}, "ended": ""}
-    state = checkpoint.restore(held, model, optimizer, config.steps, config.patience)
-    loader.load_state_dict(state.pop("loader"))
-    return state
+        return _START | {"data": data}
+    state = go_on(held, _START, data, request, loader)
+    return checkpoint.restore(held, state, model, optimizer, config.steps, config.patience)
 
 
 def _learn(
@@ -233,15 +253,6 @@ def _validate(model: nn.Module, loader: Loader, config: Config, ranks: Ranks) ->
             sums += torch.cat(_sums(model, batch, config, alone))
     model.train()
     return _losses(sums, config)
-
-
-def _ending(config: Config, request: Request, step: int, ranks: Ranks, began: float) -> str:
-    """Why the run ends behind this step whatever it learned; all ranks say the same."""
-    if step >= config.steps:
-        return "steps"
-    if request.max_s is None:
-        return ""
-    return "time" if agree(time.monotonic() - began >= request.max_s, ranks) else ""
 
 
 def _has_stalled(config: Config, state: dict[str, Any], ranks: Ranks) -> str:

@@ -90,7 +90,8 @@ def load(run: Path, device: str = "cpu") -> Models:
     stages: dict[Stage, StageModel] = {}
     for stage in STAGES[config.variant]:
         found = checkpoint.read(run / stage, f"vmusprod.{stage}")
-        model = StageModel(design_of(found.about["design"]))
+        with checkpoint.understood(found):
+            model = StageModel(design_of(found.about["design"]))
         checkpoint.load_module(found, model)
         stages[stage] = model.to(place).eval()
     return Models(config, stages, held.about, place)
@@ -268,8 +269,7 @@ class _Writer:
             ]
             if absent:
                 raise StopRun(f"the video has no {' and no '.join(absent)}, which the model reads")
-            example = features_of(video, wanted["semantic"], wanted["colour"])
-            examples.append(example or {})
+            examples.append(features_of(video, wanted["semantic"], wanted["colour"]))
         batch = moved(stack(examples, {}), self.models.device)
         names = ("semantic", "semantic_mask", "colour", "colour_mask")
         return controller.Video(*(batch.get(name) for name in names))

@@ -1,5 +1,6 @@
 """What V-MusProd learns from: the rows, what they hold, and what a model must remember of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from symmv_builder.errors import StopRun
 from symmv_builder.training.data import Batching, Loader, Rows
 from symmv_builder.training.ranks import Ranks
 from symmv_builder.training.runs import Request
+from symmv_builder.training.usable import LeftOut, UnusableRow
 from symmv_builder.training.vmusprod import songs
 from symmv_builder.training.vmusprod.config import Stage, VMusProd
 from symmv_builder.training.vmusprod.examples import FIXED_BPM, Examples
@@ -28,6 +30,7 @@ class Corpus:
     validation: Rows | None
     semantic: bool
     colour: bool
+    left_out: LeftOut
 
     @property
     def has_video(self) -> bool:
@@ -38,13 +41,14 @@ def open_corpus(config: VMusProd, request: Request) -> Corpus:
     """The rows of a dataset; `StopRun` where a column is absent that no variant does without."""
     chords_needed = config.variant != "video2music"
     needed = (*songs.COLUMNS, *(songs.CHORD_COLUMNS if chords_needed else ()))
-    optional = (*VIDEO_COLUMNS, *(() if chords_needed else songs.CHORD_COLUMNS))
+    optional = ("entry_id", *VIDEO_COLUMNS, *(() if chords_needed else songs.CHORD_COLUMNS))
     train, validation = (request.rows(split, needed, optional) for split in ("train", "validation"))
     return Corpus(
         train,
         validation if len(validation) else None,
         semantic="semantic" in train.columns and not config.without_semantic,
         colour="colour" in train.columns and not config.without_colour,
+        left_out=LeftOut(),
     )
 
 
@@ -99,6 +103,7 @@ def loaders_of(
             ),
             rank=ranks.rank,
             world=ranks.world,
+            left_out=corpus.left_out,
             length_of=LENGTH_COLUMN,
             # Few shapes for the compiler to see.
             multiple=64 if on_gpu else 1,
@@ -121,20 +126,17 @@ def about(config: VMusProd, corpus: Corpus) -> dict[str, Any]:
     trained without motion, ``songs``, ``models`` (what made the features) and the shards' hashes.
     `StopRun` where no row of the split train holds a song.
     """
-    tempos, bars, motions, rows = [], [], [], 0
+    tempos, bars, motions = [], [], []
     for row in corpus.train.without_features():
-        rows += 1
-        song = songs.song_of(row)
+        song = corpus.left_out.use(row, songs.song_of)
         if song is not None:
             tempos.append(song.tempo_bpm)
             bars.append(song.bars)
-        if "motion" in row and len(row["motion"]):
-            motions.append(mean_motion(row["motion"]))
+        motion = corpus.left_out.use(row, _motion) if "motion" in row else None
+        if motion is not None:
+            motions.append(motion)
     if not tempos:
-        raise StopRun(
-            f"of {rows} rows of {corpus.train.dataset}, split train, none holds a song with beats "
-            "and a metre of three or four; build the dataset with them"
-        )
+        raise StopRun(corpus.left_out.none_left(corpus.train.dataset, corpus.train.split))
     extent = MotionRange.of(motions) if motions and not config.without_motion else None
     receipt = corpus.train.receipt
     return {
@@ -149,3 +151,13 @@ def about(config: VMusProd, corpus: Corpus) -> dict[str, Any]:
         "fixed_bpm": FIXED_BPM if config.without_motion else None,
         "has_validation": corpus.validation is not None,
     }
+
+
+def _motion(row: Mapping[str, Any]) -> float | None:
+    """The mean motion of a row's video, `None` where it has none."""
+    if not len(row["motion"]):
+        return None
+    mean = mean_motion(row["motion"])
+    if not np.isfinite(mean):
+        raise UnusableRow("the motion of its video is not finite")
+    return mean

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from symmv_builder.training.data import Batch, Example, transposition
 from symmv_builder.training.padding import stack
+from symmv_builder.training.usable import UnusableRow
 from symmv_builder.training.vmusprod import tokens
 from symmv_builder.training.vmusprod.config import Stage
 from symmv_builder.training.vmusprod.controller import Video
@@ -43,12 +44,10 @@ class Examples:
     semantic_hz: float | None
     colour_hz: float | None
 
-    def __call__(self, row: Row, rng: np.random.Generator) -> Example | None:
-        """An example, or `None` where the row holds no song or lacks a video's features."""
+    def __call__(self, row: Row, rng: np.random.Generator) -> Example:
+        """An example; `UnusableRow` where the row holds no song or lacks a video's features."""
         song = song_of(row)
         video = features_of(row, self.semantic_hz, self.colour_hz)
-        if song is None or video is None:
-            return None
         if self.transposes:
             song = song.transposed(transposition(song.pitches, rng))
         target, source = sequences_of(song, self.stage, self.variant)
@@ -131,18 +130,24 @@ def arrays_of(sequence: tokens.Sequence, total_bars: int) -> Example:
     }
 
 
-def features_of(row: Row, semantic_hz: float | None, colour_hz: float | None) -> Example | None:
+def features_of(row: Row, semantic_hz: float | None, colour_hz: float | None) -> Example:
     """What the controller sees of a row's video, at so many rows a second; `None` leaves one out.
 
     ``semantic`` float32 ``[s, 512]`` and ``colour`` ``[c, 12288]``, square roots of the mean
-    histogram. `None` where the row's video has no frame of a wanted kind.
+    histogram. `UnusableRow` where the row's video has no frame of a wanted kind, or a value is
+    not finite.
     """
     found: Example = {}
     if semantic_hz is not None:
         found["semantic"] = pooled(row["semantic"], SEMANTIC_HZ, semantic_hz)
     if colour_hz is not None:
         found["colour"] = np.sqrt(pooled(row["colour"], COLOUR_HZ, colour_hz))
-    return found if all(len(values) for values in found.values()) else None
+    for name, values in found.items():
+        if not len(values):
+            raise UnusableRow(f"its video has no column {name}: not a frame of it is known")
+        if not np.isfinite(values).all():
+            raise UnusableRow(f"its column {name} holds values that are not finite")
+    return found
 
 
 def pooled(values: NDArray[Any], rate_hz: float, wanted_hz: float) -> NDArray[np.float32]:

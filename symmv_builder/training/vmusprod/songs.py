@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symmv_builder.errors import StopRun
+from symmv_builder.training.usable import UnusableRow
 from symmv_builder.training.vmusprod.tokens import (
     LONGEST,
     NO_QUALITY,
@@ -41,6 +41,8 @@ CHORD_COLUMNS = ("chords_starts_s", "chords_ends_s", "chords_labels")
 _METRES = {2: 4, 3: 3, 4: 4, 6: 3, 8: 4}
 # A song that loses more of its beats than this has no bars that could be learned.
 MOST_LEFT_OUT = 0.25
+# What lies further apart than this, in beats, is no music of one recording.
+MOST_BEATS = 100_000
 _CHORD_NUMBERS = {
     NO_CHORD: (NO_ROOT, NO_QUALITY),
     **{label: divmod(i, len(SYMMV_QUALITIES)) for i, label in enumerate(SYMMV_LABELS)},
@@ -135,29 +137,38 @@ class Song:
         )
 
 
-def song_of(row: Mapping[str, Any]) -> Song | None:
+def song_of(row: Mapping[str, Any]) -> Song:
     """The song of a row that has `COLUMNS`, with chords where it has `CHORD_COLUMNS` too.
 
-    Bars before the first note and after the last onset are left out. `None` where there is
-    nothing to learn: no notes, fewer than two beats, a metre of neither three nor four beats, or
-    downbeats so uneven that over a quarter of the beats would be left out. `StopRun` for a chord
-    that is not of SymMV's vocabulary.
+    Bars before the first note and after the last onset are left out. `UnusableRow` where there is
+    nothing to learn: no notes, fewer than two beats, a metre of neither three nor four beats,
+    downbeats so uneven that over a quarter of the beats would be left out, a chord that is not of
+    SymMV's vocabulary, or columns that contradict each other.
     """
+    try:
+        return _song_of(row)
+    except ValueError as error:
+        raise UnusableRow(f"its columns do not make a song: {error}") from error
+
+
+def _song_of(row: Mapping[str, Any]) -> Song:
     beats_s = np.asarray(row["beats_times_s"], dtype=np.float64)
     positions = np.asarray(row["beats_positions"], dtype=np.int64)
     steps = np.asarray(row["parts_onset_steps"], dtype=np.int64)
-    metre = _metre(positions) if len(beats_s) > 1 and len(steps) else None
-    if metre is None:
-        return None
+    metre = _metre_of(row, steps, beats_s, positions)
     # The beat of each onset, counted as the tracked beats are.
     at = np.floor_divide(steps, STEPS_PER_BEAT) + _first_downbeat(positions)
+    if int(at.max()) - min(int(at.min()), 0) > MOST_BEATS:
+        raise UnusableRow(f"its notes lie more than {MOST_BEATS} beats apart")
     opens = _bars(positions, metre, int(at.min()), int(at.max()))
     bar = np.searchsorted(opens, at, side="right") - 1
     inside = at - opens[bar] < metre
     bar, at, steps = bar[inside], at[inside], steps[inside]
     reach = int(opens[-1]) + metre - int(opens[0])
-    if len(steps) == 0 or len(opens) * metre < (1 - MOST_LEFT_OUT) * reach:
-        return None
+    if len(opens) * metre < (1 - MOST_LEFT_OUT) * reach:
+        raise UnusableRow("its downbeats are too uneven: over a quarter of the beats is in no bar")
+    if len(steps) == 0:
+        raise UnusableRow("no note begins in a whole bar")
     opens, bar = opens[bar.min() : bar.max() + 1], bar - bar.min()
     beats = (opens[:, None] + np.arange(metre)).ravel()
     in_bar = (at - opens[bar]) * STEPS_PER_BEAT + steps % STEPS_PER_BEAT
@@ -256,6 +267,26 @@ def _first_downbeat(positions: NDArray[Any]) -> int:
     return int(downbeats[0]) if len(downbeats) else 1 - int(positions[0])
 
 
+def _metre_of(
+    row: Mapping[str, Any], steps: Ints, beats_s: NDArray[np.float64], positions: Ints
+) -> int:
+    """Beats in a bar; `UnusableRow` where notes and beats make none."""
+    if len(steps) == 0:
+        raise UnusableRow("it has no notes")
+    if len({len(steps), *(len(row[name]) for name in COLUMNS if name.startswith("parts_"))}) > 1:
+        raise UnusableRow("its columns of notes are not of one length")
+    if len(beats_s) < 2:
+        raise UnusableRow(f"it has {len(beats_s)} beats; a bar takes two at least")
+    if len(positions) != len(beats_s):
+        raise UnusableRow(f"{len(positions)} of its {len(beats_s)} beats have a place in the bar")
+    if not (np.isfinite(beats_s).all() and (np.diff(beats_s) > 0).all()):
+        raise UnusableRow("the times of its beats do not rise")
+    metre = _metre(positions)
+    if metre is None:
+        raise UnusableRow("its bars have neither three nor four beats")
+    return metre
+
+
 def _metre(positions: Ints) -> int | None:
     """Beats in a bar: three, four, or `None` for what is neither."""
     downbeats = np.flatnonzero(positions == 1)
@@ -272,6 +303,9 @@ def _bars(positions: Ints, metre: int, first: int, last: int) -> Ints:
         downbeats = np.array([_first_downbeat(positions)])
     if metre == 4 and len(downbeats) > 1 and np.median(np.diff(downbeats)) == 2:
         downbeats = downbeats[::2]  # two bars of two beats are read as one of four
+    # A first bar that is too short, in which the notes begin, is a pickup: the end of a whole bar.
+    while len(downbeats) > 1 and first >= downbeats[0] and downbeats[1] - downbeats[0] < metre:
+        downbeats = downbeats[1:]
     before = np.arange(downbeats[0], first - metre, -metre)[:0:-1]
     opens = [before]
     for start, end in pairwise(downbeats.tolist()):
@@ -297,13 +331,15 @@ def _chords(row: Mapping[str, Any], beats_s: NDArray[Any], beats: Ints) -> tuple
     none = np.array(_CHORD_NUMBERS[NO_CHORD], dtype=np.int64)
     numbers = np.tile(none, (last - first + 1, 1))
     if all(name in row for name in CHORD_COLUMNS):
+        if not all(np.isfinite(row[name]).all() for name in CHORD_COLUMNS[:2]):
+            raise UnusableRow("the times of its chords are not finite")
         edges = (
             np.rint(_to_beats(np.asarray(row[name]), beats_s)).astype(np.int64) - first
             for name in CHORD_COLUMNS[:2]
         )
         for start, end, label in zip(*edges, row["chords_labels"], strict=True):
             if label not in _CHORD_NUMBERS:
-                raise StopRun(f"chord {label!r} is not one of SymMV's; V-MusProd learns those")
+                raise UnusableRow(f"chord {label!r} is not one of SymMV's; V-MusProd learns those")
             numbers[max(start, 0) : max(end, 0)] = _CHORD_NUMBERS[label]
     return _runs(np.arange(len(beats)) * STEPS_PER_BEAT, numbers[beats - first])
 

@@ -17,8 +17,10 @@ from symmv_builder.training import checkpoint, ranks
 from symmv_builder.training.configs import as_plain
 from symmv_builder.training.data import Batch, Loader
 from symmv_builder.training.journal import Journal
+from symmv_builder.training.learned_from import data_of, go_on
 from symmv_builder.training.ranks import Ranks
-from symmv_builder.training.runs import Outcome, Request, Tick
+from symmv_builder.training.runs import BY_SIGNAL, Outcome, Request, Tick
+from symmv_builder.training.stopping import Vigil
 from symmv_builder.training.vmusprod.config import Stage, VMusProd
 from symmv_builder.training.vmusprod.corpus import (
     Corpus,
@@ -94,17 +96,23 @@ def train(config: VMusProd, request: Request) -> Outcome:
             outcomes[stage] = _train_stage(
                 _begin(stage, config, request, mine, corpus, remembered), deadline
             )
+            if outcomes[stage].ended in BY_SIGNAL:
+                break
         endings = [outcome.ended for outcome in outcomes.values()]
-        last = outcomes[config.chosen[-1]]
+        last = outcomes[stage]
         losses = {str(stage): outcome.losses["loss"] for stage, outcome in outcomes.items()}
-        ended = next((e for e in ("time", "early") if e in endings), "steps")
-        return Outcome(last.checkpoint, last.best, last.step, losses, ended)
+        ended = next((e for e in (*BY_SIGNAL, "time", "early") if e in endings), "steps")
+        left_out = dict(corpus.left_out.reasons)
+        return Outcome(last.checkpoint, last.best, last.step, losses, ended, left_out)
 
 
 def _train_stage(run: _Run, deadline: float) -> Outcome:
     """The loop: learn, tell, validate, keep."""
     config, state, folder = run.config, run.state, run.request.out / run.stage
-    with Journal(folder, state["step"], silent=not run.ranks.is_first) as journal:
+    with (
+        Journal(folder, state["step"], silent=not run.ranks.is_first) as journal,
+        Vigil(run.ranks, deadline, run.request.checkpoint_s) as vigil,
+    ):
         batches = iter(run.loader)
         since, examples = time.monotonic(), 0
         while not state["ended"]:
@@ -120,8 +128,8 @@ def _train_stage(run: _Run, deadline: float) -> Outcome:
                 _tell(run, journal, counted, speed)
             if step % config.validate_every == 0 or step == run.steps:
                 _validate(run, journal)
-            state["ended"] = _ending(run, deadline)
-            if step % config.checkpoint_every == 0 or state["ended"]:
+            state["ended"] = _ending(run, vigil)
+            if vigil.is_due(step, config.checkpoint_every) or state["ended"]:
                 if state["loss"] is None:
                     state["loss"] = _losses(counted)["loss"]
                 _save(run)
@@ -147,7 +155,8 @@ def _begin(
         model.parameters(), lr=config.lr, betas=(0.9, 0.98), weight_decay=config.weight_decay
     )
     steps = config.steps or config.epochs(stage) * loader.batches(0)
-    state = _resume(stage, config, request, model, optimizer, loader, steps)
+    data = data_of(loader.rows, held_out.rows if held_out else None)
+    state = _resume(stage, config, request, model, optimizer, loader, steps, data)
     if config.compile and mine.device.type == "cuda":
         compile_layers(model)
     return _Run(
@@ -174,16 +183,16 @@ def _resume(
     optimizer: torch.optim.Optimizer,
     loader: Loader,
     steps: int,
+    data: dict[str, Any],
 ) -> dict[str, Any]:
     """Where the stage stands; `StopRun` where its folder holds another configuration's run."""
     # Which stages are trained, and how long, changes nothing of what this one has learned.
     free = ["stages", *(name for name in as_plain(config) if name.endswith("_epochs"))]
     held = checkpoint.standing(request.out / stage, kind_of(stage), as_plain(config), free=free)
     if held is None:
-        return dict(_START)
-    state = checkpoint.restore(held, model, optimizer, steps, config.patience)
-    loader.load_state_dict(state.pop("loader"))
-    return state
+        return _START | {"data": data}
+    state = go_on(held, _START, data, request, loader)
+    return checkpoint.restore(held, state, model, optimizer, steps, config.patience)
 
 
 def compile_layers(model: nn.Module, backend: str = "inductor") -> None:
@@ -272,15 +281,13 @@ def _validate(run: _Run, journal: Journal) -> None:
         state["stale"] += 1
 
 
-def _ending(run: _Run, deadline: float) -> str:
+def _ending(run: _Run, vigil: Vigil) -> str:
     """Why the stage ends behind this step, empty where it goes on; all ranks say the same."""
     if run.state["step"] >= run.steps:
         return "steps"
     if run.config.patience > 0 and run.state["stale"] >= run.config.patience:
         return "early"
-    if deadline == math.inf:
-        return ""
-    return "time" if ranks.agree(time.monotonic() >= deadline, run.ranks) else ""
+    return vigil.ending()
 
 
 def _save(run: _Run, best: bool = False) -> None:

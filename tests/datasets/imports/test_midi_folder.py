@@ -31,6 +31,36 @@ def test_files_of_one_content_are_one_song(tmp_path: Path) -> None:
     assert entries[other].song.title == "a tune"
 
 
+def test_names_that_collide_and_packed_files_are_entries_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    names = ("a-b.mid", "a/b.mid", "x.mid", "x.midi", "y.KAR", "z.rmi", "w.mid.gz", ".mid")
+    for name in names:
+        (tmp_path / name).write_bytes(midi_bytes({"piano": notes(SCALE)}))
+    (tmp_path / "out.mid").symlink_to("/etc/hostname")
+    os.mkfifo(tmp_path / "pipe.mid")
+    tree = scan(tmp_path)
+    ids = {song.entry.entry_id: song.music for song in tree.songs}
+    assert len(ids) == 7
+    assert ids["a-b"] == tmp_path / "a-b.mid"
+    assert ids["x"] == tmp_path / "x.mid"
+    assert {"y", "z", "w"} < set(ids)
+    assert ["out.mid leads" in tree.left_out[0], "pipe.mid is" in tree.left_out[1]] == [True, True]
+
+
+def test_names_that_are_no_text_end_nothing(tmp_path: Path, call: Call, read: Read) -> None:
+    folder = tmp_path / "songs"
+    folder.mkdir()
+    for number, name in enumerate((b"caf\xe9.mid", b"caf\xe8.mid", b"two\nlines\x1b.mid")):
+        tune = notes([pitch + number for pitch in SCALE])
+        Path(os.fsdecode(os.path.join(os.fsencode(folder), name))).write_bytes(
+            midi_bytes({"piano": tune})
+        )
+    code, out, _ = call("import", "midi", folder, "--root", tmp_path / "root", "--workers", 1)
+    assert (code, "3 made, 0 rejected" in out) == (0, True)
+    titles = sorted(row["title"] for row in read(tmp_path / "root", "midi")[1])
+    assert titles == ["caf\ufffd", "caf\ufffd", "two lines"]
+
+
 def test_a_folder_of_midi_files_becomes_rows_with_all_that_can_be_heard(
     tmp_path: Path, call: Call, read: Read
 ) -> None:

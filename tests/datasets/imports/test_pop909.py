@@ -86,7 +86,7 @@ def test_chords_are_joined_where_only_the_bass_changes(
 def test_equal_chords_with_a_gap_between_them_stay_two(tmp_path: Path) -> None:
     packed = tmp_path / "packed"
     packed.write_bytes(pack({"chord_midi.txt": b"0 1 C:maj\n1 2 C:maj/3\n3 4 C:maj\n4 5 N\n"}))
-    chords = read_chords(packed)
+    chords = read_chords(packed, notes([60] * 12))
     assert chords.labels == ("CM", "CM")
     assert (chords.starts_s.tolist(), chords.ends_s.tolist()) == ([0, 3], [2, 4])
 
@@ -114,22 +114,61 @@ def test_columns_of_a_video_are_absent_and_the_receipt_says_which_there_are(
 DAMAGED: dict[str, tuple[dict[str, str | bytes | None], str]] = {
     "002": ({"beat_midi": None}, "no_annotation"),
     "003": ({"beat_midi": "0.5 1.0 zero\n"}, "unreadable"),
-    "004": ({"beat_midi": "0.5 1.0 1.0\n0.4 1.0 0.0\n"}, "unreadable"),
+    "004": ({"beat_midi": "0.5 1.0 1.0\n0.4 1.0 0.0\n"}, "wrong_annotation"),
     "005": ({"beat_midi": "0.5 1.0 0.0\n0.9 1.0 0.0\n"}, "no_beats"),
     "006": ({"chord_midi": "0.5 1.0\n"}, "unreadable"),
     "007": ({"chord_midi": "0.5 1.0 C:odd\n"}, "unreadable"),
-    "008": ({"chord_midi": "0.5 nan C:maj\n"}, "unreadable"),
-    "009": ({"key_audio": ""}, "unreadable"),
+    "008": ({"chord_midi": "0.5 nan C:maj\n"}, "wrong_annotation"),
+    "009": ({"key_audio": ""}, "no_annotation"),
     "010": ({"key_audio": "0 1 C\n"}, "unreadable"),
     "011": ({"011": b"MThd"}, "unreadable"),
     "012": ({"012": b"no midi"}, "not_media"),
     "013": ({"013": b""}, "empty_file"),
     "014": ({"014": midi_bytes({"PIANO": notes([60] * 12)})}, "no_annotation"),
-    "016": ({"beat_midi": "".join(f"{n * 1e-6} 1.0 1.0\n" for n in range(9))}, "unreadable"),
-    "017": ({"beat_midi": "".join(f"{n} 0 {float(n == 0)}\n" for n in range(300))}, "unreadable"),
-    "018": ({"chord_midi": "-1.0 0.5 C:maj\n"}, "unreadable"),
+    "016": ({"beat_midi": "".join(f"{n * 1e-6} 1.0 1.0\n" for n in range(9))}, "wrong_annotation"),
+    "017": (
+        {"beat_midi": "".join(f"{n} 0 {float(n == 0)}\n" for n in range(300))},
+        "wrong_annotation",
+    ),
+    "018": ({"chord_midi": "-1.0 0.5 C:maj\n"}, "wrong_annotation"),
     "015": ({"chord_midi": b"\xff\xfe"}, "unreadable"),
 }
+
+
+# Annotation that can be read and cannot be true, the reason, and what the rejection names.
+WRONG: dict[str, tuple[dict[str, str | bytes | None], str]] = {
+    "020": ({"chord_midi": ""}, "no_annotation: chord_midi.txt names no chord"),
+    "021": ({"chord_midi": "0 2 N\n"}, "no_annotation: chord_midi.txt names no chord"),
+    "022": ({"chord_midi": "0 2 C:maj\n\n1 3 D:maj\n"}, "wrong_annotation: chord_midi.txt, line 3"),
+    "023": ({"chord_midi": "0 2 C:maj\n2 99 D:maj\n"}, "wrong_annotation: chord_midi.txt, line 2"),
+    "024": ({"chord_midi": "2 3 C:maj\n0 1 D:maj\n"}, "wrong_annotation: chord_midi.txt, line 2"),
+    "025": (
+        {"beat_midi": "0.5 1.0 1.0\n99999999 1.0 0.0\n"}, "wrong_annotation: beat_midi.txt, line 2",
+    ),
+    "026": ({"beat_midi": "0.5 1.0 1.0\nnan 1.0 0.0\n"}, "wrong_annotation: beat_midi.txt, line 2"),
+    "027": ({"key_audio": "0 inf C:maj\n"}, "wrong_annotation: key_audio.txt, line 1"),
+    "028": ({"key_audio": "0 3 C:maj\n3 2 D:maj\n"}, "wrong_annotation: key_audio.txt, line 2"),
+}  # fmt: skip
+
+
+def test_annotation_that_cannot_be_true_is_put_aside_with_file_and_line(
+    tmp_path: Path, call: Call
+) -> None:
+    write_pop909(tmp_path, "001")
+    for number, (changed, _) in WRONG.items():
+        write_pop909(tmp_path, number, **changed)
+    code, out, err = call("import", "pop909", tmp_path, "--root", tmp_path / "root")
+    assert (code, f"1 made, {len(WRONG)} rejected" in out) == (0, True)
+    for number, (_, said) in WRONG.items():
+        [line] = [line for line in err.splitlines() if f"put aside: {number}: " in line]
+        assert said in line
+
+
+def test_chords_that_were_rounded_into_each_other_meet(tmp_path: Path) -> None:
+    packed = tmp_path / "packed"
+    packed.write_bytes(pack({"chord_midi.txt": b"0 1.0002 C:maj\n1 2 D:maj\n2 2 E:maj\n"}))
+    chords = read_chords(packed, notes([60] * 12))
+    assert (chords.starts_s.tolist(), chords.ends_s.tolist()) == ([0, 1], [1, 2])
 
 
 def test_damaged_songs_are_put_aside_and_the_others_stay(
@@ -152,7 +191,8 @@ def test_damaged_songs_are_put_aside_and_the_others_stay(
     receipt, rows = read(tmp_path / "root", "pop909")
     assert [row["entry_id"] for row in rows] == ["001"]
     assert receipt["rejections"] == {
-        "no_annotation": 2, "unreadable": 12, "no_beats": 1, "not_media": 1, "empty_file": 1
+        "no_annotation": 3, "unreadable": 6, "no_beats": 1, "not_media": 1, "empty_file": 1,
+        "wrong_annotation": 5,
     }  # fmt: skip
 
 
@@ -204,13 +244,16 @@ def test_the_samples_of_pop909_come_in_whole(
 ) -> None:
     folder = shared_data / "pop909"
     code, out, _ = call("import", "pop909", folder, "--root", tmp_path, "--workers", 1)
-    assert (code, "40 made, 0 rejected" in out) == (0, True)
+    count = len(list(folder.glob("[0-9][0-9][0-9]")))
+    assert (code, f"{count} made, 0 rejected" in out) == (0, True)
     _, rows = read(tmp_path, "pop909")
     errors = []
     for row in rows:
         beats = np.loadtxt(folder / row["entry_id"] / "beat_midi.txt")
         assert np.array_equal(row["beats_times_s"], beats[:, 0])
-        assert np.array_equal(row["beats_positions"] == 1, beats[:, 2] == 1)
+        # Before the first downbeat bars are counted back, and nothing is published of them.
+        first = int(beats[:, 2].argmax())
+        assert np.array_equal(row["beats_positions"][first:] == 1, beats[first:, 2] == 1)
         last = max(row["music_duration_s"], row["chords_ends_s"][-1])
         assert last < row["music_duration_s"] + 8
         errors.append(_median_error_s(row["notes_starts_s"], beats[:, 0]))

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from symmv_builder.backends.midi import midi_bytes
+from symmv_builder.backends.midi import midi_bytes, read_notes
 from symmv_builder.datasets.export import export
 from symmv_builder.datasets.imports.index import source_of
 from symmv_builder.datasets.imports.published import pack
-from symmv_builder.datasets.imports.symmv_release import read_chords, read_table, scan, song_ids
+from symmv_builder.datasets.imports.symmv_release import read_chords, read_songs, scan, song_ids
 from symmv_builder.errors import StopRun
+from symmv_builder.files import Folder
 from symmv_builder.records import Source
 from symmv_builder.storage.manifests import assign_splits
 from symmv_builder.vocab import SYMMV_LABELS
@@ -77,7 +78,7 @@ def test_no_address_stands_on_two_sides_of_the_split() -> None:
 def test_a_row_may_end_before_the_shazam_column(tmp_path: Path) -> None:
     path = tmp_path / "SymMV.csv"
     path.write_text(f"{HEAD}00682\t{WATCH}aaaaaaaaaaa\tC major\n00684\tx\tc minor\t12\n")
-    table = read_table(path)
+    table = read_songs(path, Folder(tmp_path))
     assert list(table) == ["00682", "00684"]
     assert [row["shazam_id"] for row in table.values()] == ["", "12"]
 
@@ -85,7 +86,7 @@ def test_a_row_may_end_before_the_shazam_column(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "index,youtube_url,tonality,shazam_id\n00001,x,C major,\n",
+        "index\tyoutube_url\tshazam_id\n00001\tx\t\n",
         f"{HEAD}1\tx\tC major\n",
         f"{HEAD}00001\tx\tC major\n00001\ty\tC major\n",
         f"{HEAD}00001\tx\tC major\tnumber\n",
@@ -259,11 +260,12 @@ def test_published_lines_are_the_rows_of_the_samples(shared_data: Path, tmp_path
     tree = scan(shared_data / "symmv")
     assert len(tree.songs) == 60
     for song in tree.songs:
+        assert song.music is not None
         path = song.files["chord.txt"]
         lines = [line.split() for line in path.read_text().splitlines()]
         packed = tmp_path / song.entry.entry_id
         packed.write_bytes(pack({"chord.txt": path.read_bytes()}))
-        chords = read_chords(packed)
+        chords = read_chords(packed, read_notes(song.music))
         assert chords.labels == tuple(label for _, _, label in lines)
         for times_s, column in ((chords.starts_s, 0), (chords.ends_s, 1)):
             ticks = [int(line[column]) for line in lines]

@@ -12,6 +12,7 @@ from symmv_builder.training.amt.examples import PADDING, Example, columns_of, pr
 from symmv_builder.training.amt.losses import NO_EMOTION
 from symmv_builder.training.amt.vocabulary import END, PAD, START
 from symmv_builder.training.padding import stack
+from symmv_builder.training.usable import UnusableRow
 from symmv_builder.vocab import muvisync_id
 from tests.training.amt.amt_rows import amt_row
 
@@ -20,7 +21,6 @@ PAPER = PRESETS["paper"]
 
 def example(row: dict[str, Any], config: Config = PAPER) -> Example:
     made = prepare(row, config)
-    assert made is not None
     return made
 
 
@@ -141,12 +141,14 @@ def test_a_model_of_chords_alone_needs_no_video() -> None:
 def test_a_row_without_a_second_is_left_out() -> None:
     row = amt_row(0, 3)
     row["normalised_chords_labels"] = ()
-    assert prepare(row, PAPER) is None
+    with pytest.raises(UnusableRow, match="0 seconds"):
+        prepare(row, PAPER)
     one = amt_row(0, 1)
-    assert prepare(one, replace(PAPER, start="first_chord")) is None
+    with pytest.raises(UnusableRow, match="1 seconds"):
+        prepare(one, replace(PAPER, start="first_chord"))
 
 
-def test_a_label_outside_the_vocabulary_stops_the_run() -> None:
+def test_a_label_outside_the_vocabulary_makes_a_row_unusable() -> None:
     row = amt_row(0, 2) | {"normalised_chords_labels": ("C", "C:maj9")}
-    with pytest.raises(StopRun, match="'C:maj9' is no label of MuVi-Sync"):
+    with pytest.raises(UnusableRow, match="'C:maj9' is no label of MuVi-Sync"):
         prepare(row, PAPER)

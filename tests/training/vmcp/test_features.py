@@ -13,6 +13,7 @@ from symmv_builder.backends import ModelHome
 from symmv_builder.errors import StopRun
 from symmv_builder.storage.root import Root
 from symmv_builder.training.data import Rows
+from symmv_builder.training.usable import LeftOut, UnusableRow
 from symmv_builder.training.vmcp import features
 from symmv_builder.training.vmcp.config import Config
 from symmv_builder.training.vmcp.features import (
@@ -142,7 +143,8 @@ def test_several_windows_make_a_segment(music: MusicFeatures) -> None:
 @pytest.mark.parametrize("empty", ["notes", "semantic"])
 def test_a_row_without_notes_or_pictures_is_no_example(music: MusicFeatures, empty: str) -> None:
     row = {k: v[:0] if k.startswith(empty) else v for k, v in clip_row(1).items()}
-    assert prepare(music, TINY)(row, RNG(0)) is None
+    with pytest.raises(UnusableRow, match="has no"):
+        prepare(music, TINY)(row, RNG(0))
 
 
 def test_ranks_share_the_songs_and_every_song_is_told_of(dataset: Root, tmp_path: Path) -> None:
@@ -151,7 +153,7 @@ def test_ranks_share_the_songs_and_every_song_is_told_of(dataset: Root, tmp_path
     before = Tones.heard
     for rank in range(2):
         music = MusicFeatures(Root(str(tmp_path)), "symmv", "tones", ModelHome())
-        listen(rows, music, lambda *t: told.append(t), rank=rank, world=2)
+        listen(rows, music, lambda *t: told.append(t), LeftOut(), rank=rank, world=2)
     assert Tones.heard == before + 13
     assert told == [(n, 13) for n in range(1, 14)] * 2
 

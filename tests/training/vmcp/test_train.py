@@ -196,7 +196,13 @@ def test_rows_without_pictures_or_notes_are_left_out_of_a_batch(tmp_path: Path) 
     for name in [name for name in rows[2] if name.startswith("notes_")]:
         rows[2][name] = rows[2][name][:0]
     root = write_rows(tmp_path / "data", rows)
-    assert run(TINY, root, tmp_path / "run").step == 6
+    outcome = run(TINY, root, tmp_path / "run")
+    assert outcome.step == 6
+    names = [row["entry_id"] for row in rows]
+    assert outcome.left_out == {
+        names[1]: "its video has no features",
+        names[2]: "it has no notes",
+    }
 
 
 def test_a_dataset_without_pictures_stops_the_run(tmp_path: Path) -> None:

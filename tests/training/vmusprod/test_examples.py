@@ -8,6 +8,7 @@ import torch
 
 from symmv_builder.training.data import Example
 from symmv_builder.training.padding import stack
+from symmv_builder.training.usable import UnusableRow
 from symmv_builder.training.vmusprod import tokens
 from symmv_builder.training.vmusprod.examples import (
     Examples,
@@ -167,10 +168,15 @@ def test_a_row_that_holds_no_song_or_no_frame_is_left_out() -> None:
     rng = np.random.default_rng(0)
     row = song_row(3, video=True)
     empty = {"beats_times_s": np.zeros(0), "beats_positions": np.zeros(0, int)}
-    assert examples("chord")(row | empty, rng) is None
+    with pytest.raises(UnusableRow, match="0 beats"):
+        examples("chord")(row | empty, rng)
     blind = row | {"semantic": np.zeros((0, 512), np.float16)}
-    assert examples("chord", semantic_hz=1.0)(blind, rng) is None
-    assert examples("chord")(blind, rng) is not None
+    with pytest.raises(UnusableRow, match="no column semantic: not a frame"):
+        examples("chord", semantic_hz=1.0)(blind, rng)
+    assert "tokens" in examples("chord")(blind, rng)
+    odd = row | {"semantic": np.full((6, 512), np.nan, np.float16)}
+    with pytest.raises(UnusableRow, match="semantic holds values that are not finite"):
+        examples("chord", semantic_hz=1.0)(odd, rng)
 
 
 def test_features_are_means_over_spans() -> None:

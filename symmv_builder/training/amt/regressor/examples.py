@@ -16,22 +16,29 @@ from symmv_builder.training.amt.features import (
 from symmv_builder.training.amt.regressor.config import Config
 from symmv_builder.training.amt.regressor.model import Statistics
 from symmv_builder.training.data import Example, Rows
+from symmv_builder.training.usable import LeftOut, UnusableRow
 
 COLUMNS = (*VIDEO_COLUMNS, *TARGET_COLUMNS)
+OPTIONAL = ("entry_id",)
 # A deviation below this is that of something constant, which is left as it is.
 _CONSTANT = 1e-6
 
 
-def prepare(row: Mapping[str, Any], config: Config) -> Example | None:
-    """The first seconds of a row: ``video`` ``[t, w]``, ``targets`` ``[t, 2]``; `None` of none."""
+def prepare(row: Mapping[str, Any], config: Config) -> Example:
+    """The first seconds of a row: ``video`` ``[t, w]`` and ``targets`` ``[t, 2]``.
+
+    `UnusableRow` where there is no second of both, or a value is not finite.
+    """
     video, wanted = video_input(row), targets(row)
     seconds = min(len(video), len(wanted), config.length)
     if seconds == 0:
-        return None
+        raise UnusableRow("it has no second of video and music")
     return {"video": video[:seconds], "targets": wanted[:seconds]}
 
 
-def survey(rows: Rows, config: Config, tell: Callable[[int, int], None]) -> Statistics:
+def survey(
+    rows: Rows, config: Config, tell: Callable[[int, int], None], left_out: LeftOut
+) -> Statistics:
     """Mean and deviation of inputs and targets over all seconds of a split.
 
     `tell` gets how many rows of how many are read. `StopRun` where no row has a second.
@@ -39,7 +46,7 @@ def survey(rows: Rows, config: Config, tell: Callable[[int, int], None]) -> Stat
     sums: dict[str, list[NDArray[np.float64]]] = {}
     seconds = 0
     for number, row in enumerate(rows, 1):
-        example = prepare(row, config)
+        example = left_out.use(row, lambda row: prepare(row, config))
         if example is not None:
             seconds += len(example["video"])
             for name, values in example.items():
@@ -48,7 +55,7 @@ def survey(rows: Rows, config: Config, tell: Callable[[int, int], None]) -> Stat
                 sums[name] = [one + wide.sum(axis=0), two + np.square(wide).sum(axis=0)]
         tell(number, len(rows))
     if not seconds:
-        raise StopRun(f"no row of {rows.dataset}, split {rows.split}, has video and music")
+        raise StopRun(left_out.none_left(rows.dataset, rows.split))
     return Statistics(*_moments(sums["video"], seconds), *_moments(sums["targets"], seconds))
 
 

@@ -123,10 +123,8 @@ def load(run: Path, device: str = "cpu") -> Loaded:
     """The regressor of a run's folder (its best) or of a checkpoint's; `StopRun` where none is."""
     held = checkpoint.read(run, KIND)
     config = from_plain(Config, held.config)
-    try:
+    with checkpoint.understood(held):
         width = int(held.about["input_width"])
-    except (KeyError, TypeError, ValueError):
-        raise StopRun(f"{held.folder} does not say how wide its input is: not whole") from None
     model = Regressor(config, width)
     checkpoint.load_module(held, model)
     place = device_of(device)

@@ -15,10 +15,11 @@ from symmv_builder.errors import StopRun
 from symmv_builder.evaluation.regression import rmse, song_rmse
 from symmv_builder.storage.root import Root
 from symmv_builder.training.amt.features import TARGET_COLUMNS
-from symmv_builder.training.amt.regressor.examples import COLUMNS, prepare
+from symmv_builder.training.amt.regressor.examples import COLUMNS, OPTIONAL, prepare
 from symmv_builder.training.amt.regressor.model import load, predict
 from symmv_builder.training.data import Rows
 from symmv_builder.training.runs import Tick
+from symmv_builder.training.usable import LeftOut
 
 _PART = "regressor score"
 
@@ -40,20 +41,21 @@ def score(
     `StopRun` where the split has no song.
     """
     regressor = load(folder, device)
-    rows = Rows(root, dataset, split, COLUMNS)
+    rows = Rows(root, dataset, split, COLUMNS, OPTIONAL)
+    left_out = LeftOut()
     pairs: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
     for number, row in enumerate(rows, 1):
-        example = prepare(row, regressor.config)
+        example = left_out.use(row, lambda row: prepare(row, regressor.config))
         if example is not None:
             estimated = np.stack(predict(regressor, example["video"]), axis=1)
             pairs.append((estimated, example["targets"]))
         if tell is not None:
             tell(Tick(_PART, number, len(rows), 0, {}))
     if not pairs:
-        raise StopRun(f"{dataset} in {root.shown} has no song of the split {split} to score")
+        raise StopRun(left_out.none_left(dataset, split))
     guess, truth = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
     mean = regressor.model.target_mean.cpu().numpy()
-    scores: dict[str, Any] = {"network": regressor.config.model}
+    scores: dict[str, Any] = {"network": regressor.config.model, "left_out": left_out.reasons}
     for column, name in enumerate(TARGET_COLUMNS):
         wanted = truth[:, column]
         scores[f"rmse_{name}"] = rmse(guess[:, column], wanted)

@@ -18,15 +18,19 @@ from torch import Tensor, nn
 from symmv_builder.errors import StopRun
 from symmv_builder.training import checkpoint, ranks
 from symmv_builder.training.amt.regressor.config import Config
-from symmv_builder.training.amt.regressor.examples import COLUMNS, prepare, survey
+from symmv_builder.training.amt.regressor.examples import COLUMNS, OPTIONAL, prepare, survey
 from symmv_builder.training.amt.regressor.model import KIND, OUTPUTS, Regressor
 from symmv_builder.training.checkpoint import Checkpoint
 from symmv_builder.training.configs import as_plain, from_plain
 from symmv_builder.training.data import Batch, Batching, Example, Loader, Rows
 from symmv_builder.training.journal import Journal
+from symmv_builder.training.learned_from import data_of, go_on
 from symmv_builder.training.ranks import Ranks
 from symmv_builder.training.runs import Outcome, Request, Tick
+from symmv_builder.training.stopping import Vigil
+from symmv_builder.training.usable import LeftOut
 
+_START: dict[str, Any] = {"step": 0, "best": None, "stale": 0, "losses": {}}
 _SURVEY = f"{KIND} statistics"
 _SURVEY_EVERY = 50
 VALIDATION_BATCH = 16
@@ -44,18 +48,21 @@ def train(config: Config, request: Request) -> Outcome:
 
 def _train(config: Config, request: Request, here: Ranks) -> Outcome:
     begun = time.monotonic()
-    rows = request.rows("train", COLUMNS)
-    held_out = request.rows("validation", COLUMNS)
-    loader = _loader(rows, config, request.workers, here)
+    rows = request.rows("train", COLUMNS, OPTIONAL)
+    held_out = request.rows("validation", COLUMNS, OPTIONAL)
+    left_out = LeftOut()
+    loader = _loader(rows, config, request.workers, here, left_out)
     standing = checkpoint.standing(request.out, KIND, as_plain(config))
-    model, about = _begin(rows, config, request, here) if standing is None else _go_on(standing)
+    model, about = (
+        _begin(rows, config, request, here, left_out) if standing is None else _go_on(standing)
+    )
     model.to(here.device)
     optimizer = torch.optim.Adam(model.parameters(), config.lr, weight_decay=config.weight_decay)
-    state: dict[str, Any] = {"step": 0, "best": None, "stale": 0, "losses": {}}
+    data = data_of(rows, held_out)
+    state: dict[str, Any] = _START | {"data": data}
     if standing is not None:
+        state = go_on(standing, _START, data, request, loader)
         checkpoint.load_optimizer(standing, optimizer)
-        loader.load_state_dict(standing.state["data"])
-        state = {name: standing.state[name] for name in state}
     save = partial(
         checkpoint.save, request.out, kind=KIND, config=as_plain(config), about=about, module=model
     )
@@ -65,7 +72,8 @@ def _train(config: Config, request: Request, here: Ranks) -> Outcome:
     seen, looped, ended = 0, time.monotonic(), _ended(config, state)
     steps = range(state["step"] + 1, config.steps + 1) if not ended else ()
 
-    with journal:
+    deadline = math.inf if request.max_s is None else begun + request.max_s
+    with journal, Vigil(here, deadline, request.checkpoint_s) as vigil:
         for step, batch in zip(steps, loader, strict=False):
             ranks.seed_step(config.seed, step, here.rank)
             errors, seconds = _step(shared, optimizer, batch, config.rate(step), config, here)
@@ -82,25 +90,24 @@ def _train(config: Config, request: Request, here: Ranks) -> Outcome:
                 _say(journal, request, here, Tick(part, step, config.steps, epoch, losses, speed))
 
             if len(held_out) and (step % config.validate_every == 0 or step == config.steps):
-                losses = validate(model, held_out, config, here)
+                losses = validate(model, held_out, config, here, left_out)
                 is_best = _judge(state, losses)
                 if is_best and here.is_first:
                     save(state=state, best=True)
                 tick = Tick(KIND, step, config.steps, epoch, losses, is_validation=True)
                 _say(journal, request, here, tick)
 
-            # All ranks leave at the same step.
-            late = request.max_s is not None and time.monotonic() - begun > request.max_s
-            ended = _ended(config, state) or ("time" if ranks.agree(late, here) else "")
-            if here.is_first and (ended or step % config.checkpoint_every == 0):
-                save(state=state | {"data": loader.state_dict()}, optimizer=optimizer)
+            ended = _ended(config, state) or vigil.ending()
+            if here.is_first and (vigil.is_due(step, config.checkpoint_every) or ended):
+                save(state=state | {"loader": loader.state_dict()}, optimizer=optimizer)
             if ended:
                 break
 
     best, place = request.out / "best", request.out / "checkpoints" / f"{state['step']:08d}"
     if here.is_first and not len(held_out):
         save(state=state, best=True)
-    return Outcome(place, best if best.is_dir() else place, state["step"], state["losses"], ended)
+    best = best if best.is_dir() else place
+    return Outcome(place, best, state["step"], state["losses"], ended, dict(left_out.reasons))
 
 
 def _step(
@@ -139,10 +146,12 @@ def square_errors(shared: nn.Module, batch: Batch, device: torch.device) -> tupl
 
 
 @torch.inference_mode()
-def validate(model: Regressor, rows: Rows, config: Config, here: Ranks) -> dict[str, float]:
+def validate(
+    model: Regressor, rows: Rows, config: Config, here: Ranks, left_out: LeftOut | None = None
+) -> dict[str, float]:
     """The losses of all songs of a split; every rank computes all, so that all decide alike."""
     batching = Batching(VALIDATION_BATCH, config.seed, shuffle=False)
-    loader = Loader(rows, partial(_prepared, config), batching)
+    loader = Loader(rows, partial(_prepared, config), batching, left_out=left_out)
     errors = torch.zeros(OUTPUTS, device=here.device)
     seconds = torch.zeros((), device=here.device)
     model.eval()
@@ -175,7 +184,7 @@ def _say(journal: Journal, request: Request, here: Ranks, tick: Tick) -> None:
         request.tell(tick)
 
 
-def _loader(rows: Rows, config: Config, workers: int, here: Ranks) -> Loader:
+def _loader(rows: Rows, config: Config, workers: int, here: Ranks, left_out: LeftOut) -> Loader:
     batching = Batching(config.batch_size, config.seed, buckets=config.buckets, workers=workers)
     return Loader(
         rows,
@@ -185,16 +194,17 @@ def _loader(rows: Rows, config: Config, workers: int, here: Ranks) -> Loader:
         world=here.world,
         length_of="motion",
         pin=here.device.type == "cuda",
+        left_out=left_out,
     )
 
 
-def _prepared(config: Config, row: dict[str, Any], rng: np.random.Generator) -> Example | None:
+def _prepared(config: Config, row: dict[str, Any], rng: np.random.Generator) -> Example:
     del rng  # Nothing is drawn: a song is learned from its start.
     return prepare(row, config)
 
 
 def _begin(
-    rows: Rows, config: Config, request: Request, here: Ranks
+    rows: Rows, config: Config, request: Request, here: Ranks, left_out: LeftOut
 ) -> tuple[Regressor, dict[str, Any]]:
     """A new model, standardised by the training split, and what it is to say of itself."""
 
@@ -202,7 +212,7 @@ def _begin(
         if here.is_first and (done % _SURVEY_EVERY == 0 or done == of):
             request.tell(Tick(_SURVEY, done, of, 0, {}))
 
-    found = survey(rows, config, tell)
+    found = survey(rows, config, tell, left_out)
     torch.manual_seed(config.seed)
     model = Regressor(config, len(found.input_mean), found)
     return model, {
@@ -217,7 +227,9 @@ def _begin(
 
 def _go_on(standing: Checkpoint) -> tuple[Regressor, dict[str, Any]]:
     about = dict(standing.about)
-    model = Regressor(from_plain(Config, standing.config), int(about["input_width"]))
+    with checkpoint.understood(standing):
+        width = int(about["input_width"])
+    model = Regressor(from_plain(Config, standing.config), width)
     checkpoint.load_module(standing, model)
     return model, about
 

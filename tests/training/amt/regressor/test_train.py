@@ -24,6 +24,7 @@ from symmv_builder.training.amt.regressor.train import square_errors, train
 from symmv_builder.training.data import Rows
 from symmv_builder.training.padding import stack
 from symmv_builder.training.runs import Outcome, Request, Tick, configure, start
+from symmv_builder.training.usable import LeftOut
 from tests.synthetic_rows import make_row
 from tests.training.amt.regressor import songs
 
@@ -83,14 +84,14 @@ def test_the_plain_guess_errs_by_the_deviation_of_its_own_split(root: Root, tmp_
     found = score(tmp_path, root, "muvisync", "train")
     about = load(tmp_path).about
     assert found["baseline_rmse_density"] == pytest.approx(about["target_std"]["density"], rel=1e-5)
-    with pytest.raises(StopRun, match="no song of the split other"):
+    with pytest.raises(StopRun, match="has no row of the split other"):
         score(tmp_path, root, "muvisync", "other")
 
 
 def test_targets_and_inputs_are_surveyed_over_real_seconds(root: Root) -> None:
     rows = Rows(root, "muvisync", "train", COLUMNS)
     told: list[tuple[int, int]] = []
-    found = survey(rows, PRESETS["paper"], lambda done, of: told.append((done, of)))
+    found = survey(rows, PRESETS["paper"], lambda done, of: told.append((done, of)), LeftOut())
     density = np.concatenate([row["density"] for row in rows])
     motion = np.concatenate([row["motion"] for row in rows])
     assert found.target_mean[0] == pytest.approx(density.mean(), rel=1e-5)
@@ -102,7 +103,7 @@ def test_targets_and_inputs_are_surveyed_over_real_seconds(root: Root) -> None:
 def test_padding_and_filling_rows_do_not_count_in_the_loss(root: Root) -> None:
     config = songs.configured()
     rows = Rows(root, "muvisync", "train", COLUMNS)
-    examples = [example for row in rows if (example := prepare(row, config)) is not None]
+    examples = [prepare(row, config) for row in rows]
     assert len({len(example["video"]) for example in examples}) > 1
     torch.manual_seed(0)
     model = Regressor(config, 776).eval()

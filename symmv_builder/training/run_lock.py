@@ -1,0 +1,101 @@
+"""One writer for each run's folder.
+
+Whoever trains holds a lock on the file ``.lock`` of the folder. The lock is the system's and goes
+with its process, so the dead hold nothing; what the file says is for people.
+"""
+
+import fcntl
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from symmv_builder.errors import StopRun
+from symmv_builder.storage.root import disk_errors
+
+LOCK = ".lock"
+_LONGEST = 1000
+
+
+@contextmanager
+def hold_run(folder: Path, *, wait: bool = False) -> Iterator[None]:
+    """Hold a run's folder, which is made where it is not there.
+
+    `StopRun` where another process holds it, with who and since when; with `wait` its end is
+    waited for. A folder that was made for this and in which nothing was written goes again.
+    """
+    with disk_errors(folder):
+        is_new = not folder.exists()
+        lock = _locked(folder, wait)
+    try:
+        yield
+    finally:
+        if is_new and os.listdir(folder) == [LOCK]:
+            (folder / LOCK).unlink()
+            with suppress(OSError):
+                folder.rmdir()
+        os.close(lock)
+
+
+def _locked(folder: Path, wait: bool) -> int:
+    """The descriptor of the lock's file, locked; open until the run ends."""
+    path = folder / LOCK
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Not inherited by what is started from here: a child that stays would go on holding it.
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            lock = os.open(path, flags, 0o666)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            if _is_still(path, lock):
+                _say_who(lock)
+                return lock
+        except BlockingIOError:
+            os.close(lock)
+            raise StopRun(
+                f"{folder} is being trained by {_who(path)}; add --wait to wait for its end, or "
+                "give another --out"
+            ) from None
+        except BaseException:
+            os.close(lock)
+            raise
+        os.close(lock)
+
+
+def _is_still(path: Path, lock: int) -> bool:
+    """Whether the locked file is the one that stands there: its last holder may have removed it."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.stat(path, follow_symlinks=False), os.fstat(lock))
+    return False
+
+
+def _say_who(lock: int) -> None:
+    said = {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "since": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": " ".join(sys.argv)[:_LONGEST],
+    }
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, json.dumps(said).encode(), 0)
+
+
+def _who(path: Path) -> str:
+    """Who holds a lock, in words; a holder who has only just come may not have said it yet."""
+    for _ in range(10):
+        with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+            said = json.loads(path.read_text())
+            # As JSON, so that nothing that a command line holds reaches a terminal.
+            command, host = json.dumps(said["command"]), json.dumps(said["host"])
+            since = json.dumps(said["since"]).strip('"')
+            return f"process {int(said['pid'])} on {host} since {since} ({command})"
+        time.sleep(0.05)
+    return "another process"

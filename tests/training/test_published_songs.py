@@ -1,0 +1,53 @@
+"""Every trainer, `evaluate` and `export` over whole published datasets, with odd songs and all."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from symmv_builder import cli
+
+VMUSPROD = (
+    "vmusprod --preset smoke --set steps=3 --set width=16 --set feedforward=16 --set batch_size=8 "
+    "--set validate_every=3"
+)
+# What the trainers that see videos say of datasets that were published without any.
+NEEDS = (
+    ("amt --preset smoke --set steps=3 --set warmup=1", "has no column"),
+    ("regressor --preset smoke --set steps=3", "has no column"),
+    ("vmcp --preset smoke --set steps=3 --set warmup=1", "has no column"),
+)
+
+
+def call(arguments: str) -> int:
+    sys.argv = ["symmv", *arguments.split()]
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    return int(end.value.code or 0)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_all_songs_of_pop909_are_learned_measured_and_exported(
+    shared_data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    songs = len([path for path in (shared_data / "pop909").iterdir() if path.is_dir()])
+    assert call(f"import pop909 {shared_data / 'pop909'} --root data") == 0
+    capsys.readouterr()
+    assert call(f"train {VMUSPROD} --data pop909 --root data --out run") == 0
+    said = capsys.readouterr()
+    assert "all steps are done at step 3" in said.out
+    assert "left out" not in said.err
+    assert call("evaluate music --dataset pop909 --split all --root data") == 0
+    assert f"({songs} songs)" in capsys.readouterr().out
+    assert call("export pop909 released --root data") == 0
+    assert capsys.readouterr().out.startswith(f"{songs} entries of pop909 in released")
+    for trainer, line in NEEDS:
+        assert call(f"train {trainer} --data pop909 --root data --out other") == 2
+        [last] = [said for said in capsys.readouterr().err.splitlines() if line in said]
+        assert last.startswith("symmv: ")
+        assert not (tmp_path / "other").exists()

@@ -1,0 +1,157 @@
+"""A signal ends a training behind its step with a checkpoint; the run goes on to the same losses.
+
+All four trainers, in this process: a training raises the signal at a step that it tells of.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from symmv_builder import backends
+from symmv_builder.pipeline.events import Tick
+from symmv_builder.storage.root import Root
+from symmv_builder.training import checkpoint
+from symmv_builder.training.journal import read_metrics
+from symmv_builder.training.ranks import Ranks
+from symmv_builder.training.runs import Request, start
+from symmv_builder.training.stopping import Vigil
+from tests.training.amt import amt_rows
+from tests.training.amt.regressor import songs
+from tests.training.vmcp import clip_rows, tones
+from tests.training.vmusprod import song_rows
+
+ROOT = Path(__file__).resolve().parents[2]
+ALONE = Ranks(0, 1, torch.device("cpu"))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A trainer on a small dataset: the part of it that is interrupted, and the run's folder."""
+
+    trainer: str
+    dataset: str
+    config: Any
+    data: Callable[[Path], Root]
+    part: str
+    stage: str = ""
+
+
+CASES = (
+    Case("vmusprod", "symmv", song_rows.tiny(), song_rows.small_dataset, "melody", "melody"),
+    Case("amt", "muvisync", amt_rows.TINY, amt_rows.small_dataset, "amt"),
+    Case("regressor", "muvisync", songs.configured(steps="6"), songs.dataset, "regressor"),
+    Case("vmcp", "symmv", clip_rows.TINY, clip_rows.small_dataset, "vmcp"),
+)
+every_trainer = pytest.mark.parametrize("case", CASES, ids=lambda case: case.trainer)
+
+
+@pytest.fixture(autouse=True)
+def hears_tones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(backends.TABLE, ("audio_embedding", tones.NAME), f"{tones.__name__}:Tones")
+
+
+def lines(run: Path) -> list[dict[str, Any]]:
+    return [{k: v for k, v in line.items() if k != "examples_per_s"} for line in read_metrics(run)]
+
+
+@every_trainer
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_keeps_the_step_that_a_training_is_in(
+    case: Case, number: signal.Signals, tmp_path: Path
+) -> None:
+    # Checkpoints by steps are too rare to help.
+    config = replace(case.config, checkpoint_every=100)
+    root = case.data(tmp_path / "data")
+
+    def interrupt(tick: Tick) -> None:
+        if (tick.part, tick.step, tick.is_validation) == (case.part, 4, False):
+            signal.raise_signal(number)
+
+    whole = start(case.trainer, config, Request(root, case.dataset, tmp_path / "whole"))
+    request = Request(root, case.dataset, tmp_path / "torn", tell=interrupt)
+    before = signal.getsignal(number)
+    first = start(case.trainer, config, request)
+    assert signal.getsignal(number) == before
+    ended = "interrupted" if number == signal.SIGINT else "terminated"
+    assert (first.step, first.ended) == (4, ended)
+    assert first.checkpoint == tmp_path / "torn" / case.stage / "checkpoints" / "00000004"
+    assert first.checkpoint.is_dir()
+    second = start(case.trainer, config, Request(root, case.dataset, tmp_path / "torn"))
+    assert (second.step, second.ended, second.losses) == (whole.step, "steps", whole.losses)
+    assert lines(tmp_path / "torn" / case.stage) == lines(tmp_path / "whole" / case.stage)
+    files = [out / case.stage / "checkpoints" for out in (tmp_path / "torn", tmp_path / "whole")]
+    torn, never = (folder / "00000006" / "model.safetensors" for folder in files)
+    assert torn.read_bytes() == never.read_bytes()
+
+
+@every_trainer
+def test_checkpoints_come_by_time_too(case: Case, tmp_path: Path) -> None:
+    config = replace(case.config, checkpoint_every=100)
+    root = case.data(tmp_path / "data")
+    seen: list[str] = []
+
+    def look(tick: Tick) -> None:
+        if tick.part == case.part:
+            place = checkpoint.latest(tmp_path / "run" / case.stage)
+            seen.append(place.name if place else "")
+
+    request = Request(root, case.dataset, tmp_path / "run", tell=look, checkpoint_s=0.0)
+    start(case.trainer, config, request)
+    assert {"00000001", "00000002", "00000005"} <= set(seen)
+
+
+def test_a_clock_that_was_just_looked_at_is_not_due() -> None:
+    vigil = Vigil(ALONE, time.monotonic() + 3600, 3600.0)
+    assert [vigil.is_due(step, 2) for step in (1, 2, 3, 4)] == [False, True, False, True]
+    assert vigil.ending() == ""
+    assert Vigil(ALONE, time.monotonic(), 3600.0).ending() == "time"
+
+
+# A step that never ends: the first signal waits for it, the second does not.
+STUCK = """
+import math, signal, time, torch
+from symmv_builder.training.ranks import Ranks
+from symmv_builder.training.stopping import Vigil
+with Vigil(Ranks(0, 1, torch.device("cpu")), math.inf, 300.0) as vigil:
+    print("begun", flush=True)
+    while True:
+        time.sleep(0.05)
+        if vigil.ending():
+            print(vigil.ending(), flush=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_at_once(number: signal.Signals) -> None:
+    stuck = subprocess.Popen(
+        [sys.executable, "-c", STUCK],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert stuck.stdout
+    try:
+        assert stuck.stdout.readline() == "begun\n"
+        stuck.send_signal(number)
+        assert stuck.stdout.readline() in ("interrupted\n", "terminated\n")
+        # The same signal passed on by whoever started both is no second one.
+        stuck.send_signal(number)
+        time.sleep(1.2)
+        assert stuck.poll() is None
+        stuck.send_signal(number)
+        assert stuck.wait(timeout=10) == -number
+    finally:
+        stuck.kill()
+        stuck.stdout.close()
+        stuck.wait()
