@@ -149,7 +149,8 @@ def _look_at_run(folder: Path) -> Found:
     problems = tuple(
         {"path": str(path), "kind": "checkpoint", "what": what} for path, what in verify_run(folder)
     )
-    return Found(len(problems), problems, ())
+    files = sum(path.is_file() for path in folder.rglob("*"))
+    return Found(files, problems, ())
 
 
 def _print(found: Found, *, as_json: bool) -> None:
