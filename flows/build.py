@@ -7,11 +7,8 @@ data root, on a shared path or a bucket, and the models, and nothing else.
 """
 
 import argparse
-import os
-import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,7 +20,8 @@ from prefect.states import Completed
 from flows import artifacts
 from flows.artifacts import Progress
 from flows.batches import in_tasks
-from flows.edge import RUNNERS, Place, stopping
+from flows.edge import RUNNERS, Place, whole_run
+from flows.leaving import accounted, finish, obey_signals
 from flows.limits import set_up_limits
 from symmv_builder import datasets
 from symmv_builder.backends import Loader, ModelHome
@@ -32,9 +30,8 @@ from symmv_builder.datasets.build import Run, Summary, in_processes, take_in
 from symmv_builder.datasets.build import build as build_dataset
 from symmv_builder.datasets.recipe import Recipe, make_plan, with_models
 from symmv_builder.errors import StopRun
-from symmv_builder.pipeline.keys import Plan, Work
+from symmv_builder.pipeline.keys import Plan
 from symmv_builder.pipeline.pool import Effort
-from symmv_builder.pipeline.run import Outcome
 from symmv_builder.settings import read_settings
 from symmv_builder.storage.store import Store
 from symmv_builder.text import harmless
@@ -44,7 +41,7 @@ PATIENCE_S = 1800.0
 
 
 @flow(name="build", persist_result=False)
-@stopping
+@whole_run
 def build(
     dataset: str,
     folder: str | None = None,
@@ -115,18 +112,20 @@ def build_with(
     patience_s: float = PATIENCE_S,
 ) -> Summary:
     """A build by tasks, within a flow's run, with its progress and its artifacts."""
-    tell = artifacts.log_events(get_run_logger())
-    progress = Progress(f"build-{recipe.name}", f"entries of {recipe.name}")
+    logger = get_run_logger()
     run = runner_of(plan, store, home, place, batch_size=batch_size, patience_s=patience_s)
-    summary = build_dataset(
-        recipe,
-        plan,
-        store,
-        counted(run, progress.advance),
-        tell=tell,
-        expect=progress.expect,
-    )
-    progress.end()
+    with (
+        Progress(f"build-{recipe.name}", f"entries of {recipe.name}", logger) as progress,
+        accounted(run, plan, store, progress.count) as accounted_run,
+    ):
+        summary = build_dataset(
+            recipe,
+            plan,
+            store,
+            accounted_run,
+            tell=artifacts.log_events(logger),
+            expect=progress.expect,
+        )
     _show(store, summary)
     return summary
 
@@ -143,17 +142,6 @@ def runner_of(
         tell = artifacts.log_events(get_run_logger())
         return in_processes(plan, store, Loader(home), effort=effort, tell=tell)
     return in_tasks(plan, store.root, home, place, batch_size=batch_size, patience_s=patience_s)
-
-
-def counted(run: Run, count: Callable[[], object]) -> Run:
-    """The same, with a word about every outcome."""
-
-    def counting(works: Sequence[Work]) -> Iterator[Outcome]:
-        for outcome in run(works):
-            count()
-            yield outcome
-
-    return counting
 
 
 def _show(store: Store, summary: Summary) -> None:
@@ -198,41 +186,12 @@ def chosen_models(arguments: argparse.Namespace) -> dict[str, str]:
     return dict(pairs) | ({"clip": arguments.clip} if arguments.clip else {})
 
 
-def finish(state: State[Any]) -> int:
-    """A run's last line and its exit code: as `symmv`, 1 where work is left, 2 for `Stopped`."""
-    sys.stderr.flush()
-    if state.is_completed():
-        sys.stdout.write(f"{state.message}\n")
-        return int(state.name in ("Unfinished", "Failing"))
-    sys.stderr.write(f"{state.name}: {state.message}\n")
-    return {"Stopped": 2, "Unreachable": 1}.get(state.name or "", 3)
-
-
-def leave_when_interrupted() -> None:
-    """Make Ctrl-C end this program at once; left to itself it would wait for every task.
-
-    Workers leave when their parent does. A server of Prefect's that was started for this run
-    alone does not.
-    """
-
-    def leave(*_: object) -> None:
-        sys.stderr.write("\ninterrupted; finished work is kept, run the same command to go on\n")
-        sys.stderr.flush()
-        for path in Path("/proc/self/task").glob("*/children"):
-            for child in path.read_text().split():
-                with suppress(ProcessLookupError):
-                    os.kill(int(child), signal.SIGTERM)
-        os._exit(130)
-
-    signal.signal(signal.SIGINT, leave)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser("flows.build", "Build a dataset with Prefect.")
     options.add_argument("--from", dest="folder", help="take in the recordings of this folder")
     options.add_argument("--patience", type=float, default=PATIENCE_S, help="seconds a step")
     given = options.parse_args(arguments)
-    leave_when_interrupted()
+    obey_signals()
     state = build(
         given.dataset,
         folder=given.folder,

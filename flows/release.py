@@ -8,23 +8,26 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from flows.build import (
-    BATCH_SIZE,
-    build,
-    chosen_models,
-    finish,
-    leave_when_interrupted,
-    parser,
-)
-from flows.edge import stopping
+from flows.build import BATCH_SIZE, build, chosen_models, parser
+from flows.edge import whole_run
+from flows.leaving import finish, obey_signals
+from symmv_builder import datasets
+from symmv_builder.datasets.recipe import make_plan, with_models
 from symmv_builder.datasets.release import release as freeze
+from symmv_builder.errors import StopRun
 from symmv_builder.settings import read_settings
-from symmv_builder.storage.releases import find_releases, folder_of, next_version, numbers_of
+from symmv_builder.storage.releases import (
+    check_version,
+    find_releases,
+    folder_of,
+    next_version,
+    numbers_of,
+)
 from symmv_builder.storage.shards import read_receipt
 
 
 @flow(name="release", persist_result=False)
-@stopping
+@whole_run
 def release(
     dataset: str,
     version: str | None = None,
@@ -35,7 +38,11 @@ def release(
     batch_size: int = BATCH_SIZE,
     models: dict[str, str] | None = None,
 ) -> State[dict[str, Any]]:
-    """Build, then freeze the shards under `version`; by default the last one's successor."""
+    """Build, then freeze the shards under `version`; by default the last one's successor.
+
+    What no build can make releasable stops it before the build.
+    """
+    check_releasable(dataset, version, root, models or {})
     build(
         dataset,
         root=root,
@@ -60,11 +67,29 @@ def release(
     )
 
 
+def check_releasable(
+    dataset: str, version: str | None, root: str | None, models: dict[str, str]
+) -> None:
+    """`StopRun` for a version that is none or is taken, and for models that are not trained."""
+    settings = read_settings(root=root)
+    plan = make_plan(with_models(datasets.recipe(dataset), models), settings.home)
+    untrained = sorted(name for (_, name), model in plan.models.items() if not model.trained)
+    if untrained:
+        raise StopRun(
+            f"{dataset} would be made with {', '.join(untrained)}, which is not trained: its "
+            "features mean nothing and are not released; choose trained weights"
+        )
+    if version is not None:
+        check_version(version)
+        if version in find_releases(settings.open_store(), dataset):
+            raise StopRun(f"{dataset} {version} is released already and never changes; raise it")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser("flows.release", "Build a dataset and release it, with Prefect.")
     options.add_argument("--version", help="three numbers; by default the last one's successor")
     given = options.parse_args(arguments)
-    leave_when_interrupted()
+    obey_signals()
     state = release(
         given.dataset,
         version=given.version,
