@@ -63,15 +63,16 @@ def results_of(entries: Iterable[Entry]) -> list[Result]:
 
 def measure(count: int, place: Path) -> None:
     store, tally = fake(place / str(count), count), Tally()
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), time.process_time()
     problems = list(verify(store, None, tally))
-    seconds = time.perf_counter() - started
+    seconds, cpu_s = time.perf_counter() - started, time.process_time() - cpu
     line = {
         "entries": count,
         "checked": tally.checked,
         "problems": len(problems),
         "seconds": round(seconds, 2),
         "ms_an_entry": round(1000 * seconds / count, 3),
+        "cpu_ms_an_entry": round(1000 * cpu_s / count, 3),
         "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
     sys.stdout.write(json.dumps(line) + "\n")

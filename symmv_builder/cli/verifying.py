@@ -127,9 +127,12 @@ def _found(problems: Iterable[Any], tally: Any, repairs: Iterable[Any] = ()) -> 
 def _repair(settings: Settings, dataset: str | None, folder: Path | None, *, deep: bool) -> Found:
     from symmv_builder.datasets import changes
     from symmv_builder.datasets import verify as verifying
-    from symmv_builder.datasets.verify.repair import repair
+    from symmv_builder.datasets.verify.repair import WITHOUT_LEDGER, repair
 
-    store = settings.open_store()
+    try:
+        store = settings.open_store()
+    except StopRun as error:
+        raise StopRun(f"{error}; where it is damaged, {WITHOUT_LEDGER}") from error
     tally = verifying.Tally()
     repairs = list(repair(store, dataset, tally, deep=deep, folder=folder))
     _finish(store, [dataset] if dataset else verifying.known_datasets(store), changes)

@@ -271,6 +271,33 @@ def test_a_damaged_row_of_the_ledger_is_forgotten_and_found_again(
     assert standing(root) == whole
 
 
+def test_a_ledger_that_is_lost_is_told_what_the_manifests_know(
+    root: Path, made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (root / "ledger.sqlite").write_bytes(b"no database" * 1000)
+    code, answer = look(root, capsys)
+    assert (code, answer["damaged"][0]["path"]) == (1, "the ledger")
+    assert look(root, capsys, "--repair") == (2, {})
+    for part in root.glob("ledger.sqlite*"):
+        part.unlink()
+    assert look(root, capsys)[0] == 1
+    look(root, capsys, "--repair")
+    build(root, made)
+    assert look(root, capsys, "--deep")[0] == 0
+    whole = standing(made / "root")
+    assert {n: held for n, held in standing(root).items() if not n.startswith("ledger:")} == {
+        n: held for n, held in whole.items() if not n.startswith("ledger:")
+    }
+    assert standing(root)["ledger:results"] == whole["ledger:results"]
+
+
+def test_the_checkpoints_of_a_run_are_looked_at(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, answer = look(tmp_path, capsys, "--run", str(tmp_path / "no-run"))
+    assert (code, answer) == (2, {})
+
+
 def test_who_reads_shards_that_a_repair_took_away_is_told_so(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -25,6 +25,11 @@ from symmv_builder.storage.root import Root
 from symmv_builder.storage.sidecars import Sidecars
 from symmv_builder.storage.store import Store
 
+WITHOUT_LEDGER = (
+    "move its file away and run `symmv verify --repair` again: a new one is told what "
+    "recordings.jsonl knows, and the next build what results there are; a crawl begins anew"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Repair:
@@ -89,15 +94,14 @@ def repair(
             held.enter_context(locks.hold(store.ledger, name))
         problems = list(verify(store, dataset, tally, deep=deep))
         if any(problem.kind == "ledger" for problem in problems):
-            raise StopRun(
-                "the ledger is damaged: move its file away and run `symmv verify --repair` again; "
-                "what manifests and results say goes into a new one"
-            )
+            raise StopRun(f"the ledger is damaged; {WITHOUT_LEDGER}")
         aside, copies = Aside(store), Copies(folder, problems)
         releases = {(p.dataset, p.version): p for p in problems if p.version}
         for problem in problems:
             if not problem.version:
                 yield _repair(store, problem, aside, copies)
+        if any(problem.kind in ("row", "recording") for problem in problems):
+            _restore_recordings(store)
         for (name, version), problem in releases.items():
             left = restore_release(store, name, version, aside.put, copies.find)
             what = "; ".join(left) or f"release {version} is whole again"
@@ -115,10 +119,9 @@ def _repair(store: Store, problem: Problem, aside: Aside, copies: Copies) -> Rep
         case "manifest":
             return _repair_manifest(store, problem, aside, copies)
         case "recording":
-            return _restore_recording(store, problem)
+            return Repair(problem, "was taken from recordings.jsonl")
         case "row" if problem.row:
             ledger_checks.forget_row(store.ledger, problem.row)
-            _restore_recordings(store)
             return Repair(problem, "was forgotten; the next build finds it again")
         case "change" if problem.is_missing:
             return Repair(problem, "is finished by the next command that writes the dataset")
@@ -215,11 +218,6 @@ def _write_recordings(store: Store, dataset: str) -> None:
     }
     recordings.write_recordings(store.manifests, dataset, mine)
     written.remember_named(store, [f"{dataset}/recordings.jsonl"])
-
-
-def _restore_recording(store: Store, problem: Problem) -> Repair:
-    _restore_recordings(store)
-    return Repair(problem, "was taken from recordings.jsonl")
 
 
 def _restore_recordings(store: Store) -> None:
