@@ -9,6 +9,7 @@ entry and the peak of memory, which includes the list of all entries.
 
 import argparse
 import json
+import multiprocessing
 import resource
 import sys
 import tempfile
@@ -32,11 +33,16 @@ RESULTS, ROWS = 15, 200
 BY = Provenance("fake", 1, "{}", "", "", "", trained=True, inputs="{}")
 
 
-def fake(folder: Path, count: int) -> Store:
-    """A store with entries whose results are small and whose recordings are smaller."""
-    folder.mkdir()
+def open_store(folder: Path) -> Store:
     root = Root(str(folder))
-    store = Store(root, root, Ledger(f"sqlite:///{folder}/ledger.sqlite"))
+    return Store(root, root, Ledger(f"sqlite:///{folder}/ledger.sqlite"))
+
+
+def fake(folder: Path, count: int) -> None:
+    """Fill a store with entries whose results are small and whose recordings are smaller."""
+    folder.mkdir()
+    store = open_store(folder)
+    root = store.root
     sidecars = Sidecars(root, "midi")
     track = FeatureTrack("track", 1.0, np.arange(ROWS, dtype=np.float64)[:, None], Clock.MUSIC)
     entries, assets = [], {}
@@ -50,7 +56,6 @@ def fake(folder: Path, count: int) -> Store:
     with changes.writing(store, "midi"):
         changes.take_in(store, "midi", entries, assets)
     store.ledger.record_results("midi", results_of(entries))
-    return store
 
 
 def results_of(entries: Iterable[Entry]) -> list[Result]:
@@ -62,7 +67,11 @@ def results_of(entries: Iterable[Entry]) -> list[Result]:
 
 
 def measure(count: int, place: Path) -> None:
-    store, tally = fake(place / str(count), count), Tally()
+    # In a process of its own, whose memory is not counted.
+    writer = multiprocessing.get_context("spawn").Process(target=fake, args=(place, count))
+    writer.start()
+    writer.join()
+    store, tally = open_store(place), Tally()
     started, cpu = time.perf_counter(), time.process_time()
     problems = list(verify(store, None, tally))
     seconds, cpu_s = time.perf_counter() - started, time.process_time() - cpu
@@ -86,7 +95,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.root) as folder:
         for count in given.entries:
-            measure(count, Path(folder))
+            measure(count, Path(folder) / str(count))
 
 
 if __name__ == "__main__":
