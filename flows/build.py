@@ -26,6 +26,7 @@ from flows.limits import set_up_limits
 from symmv_builder import datasets
 from symmv_builder.backends import Loader, ModelHome
 from symmv_builder.crawl.folder import find_entries
+from symmv_builder.datasets import changes
 from symmv_builder.datasets.build import Run, Summary, in_processes, take_in
 from symmv_builder.datasets.build import build as build_dataset
 from symmv_builder.datasets.recipe import Recipe, make_plan, with_models
@@ -52,11 +53,13 @@ def build(
     batch_size: int = BATCH_SIZE,
     patience_s: float = PATIENCE_S,
     models: dict[str, str] | None = None,
+    wait: bool = False,
 ) -> State[dict[str, Any]]:
     """Bring every entry of a dataset to its end and write its shards.
 
     `models` maps a slot to a backend's name; what else depends on the machine is read from
-    its environment. Ends as `Unfinished` where entries wait for another run, as `Failing` where
+    its environment. Where another process writes the dataset this ends as `Stopped`, or waits
+    for it with `wait`. Ends as `Unfinished` where entries wait for another run, as `Failing` where
     the program is at fault for some.
     """
     settings = read_settings(root=root)
@@ -64,11 +67,12 @@ def build(
     place = Place(runner, address, workers)
     store = settings.open_store()
     plan = make_plan(recipe, settings.home)
-    if folder:
-        _take_in(store, recipe, Path(folder))
-    summary = build_with(
-        recipe, plan, store, settings.home, place, batch_size=batch_size, patience_s=patience_s
-    )
+    with changes.writing(store, recipe.name, wait=wait, tell=get_run_logger().info):
+        if folder:
+            _take_in(store, recipe, Path(folder))
+        summary = build_with(
+            recipe, plan, store, settings.home, place, batch_size=batch_size, patience_s=patience_s
+        )
     said, plain = sentence(summary), asdict(summary)
     if summary.failed:
         return Completed(name="Failing", message=said, data=plain)
@@ -173,6 +177,9 @@ def parser(program: str, about: str) -> argparse.ArgumentParser:
     found.add_argument("--address", help="of a running Dask or Ray cluster")
     found.add_argument("--workers", type=int, help="tasks at once on this machine")
     found.add_argument("--batch-size", type=int, default=BATCH_SIZE, help="entries a task")
+    found.add_argument(
+        "--wait", action="store_true", help="wait where another command writes this dataset"
+    )
     found.add_argument("--clip", help="short for --model clip=NAME")
     found.add_argument("--model", action="append", default=[], metavar="SLOT=NAME")
     return found
@@ -202,6 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         batch_size=given.batch_size,
         patience_s=given.patience,
         models=chosen_models(given),
+        wait=given.wait,
         return_state=True,
     )
     return finish(state)

@@ -83,6 +83,7 @@ def crawl(
     batch_size: int = BATCH_SIZE,
     items_an_hour: int = ITEMS_AN_HOUR,
     models: dict[str, str] | None = None,
+    wait: bool = False,
 ) -> State[dict[str, Any]]:
     """Find what is new, match, fetch, screen and propose it; promote from a score, if given.
 
@@ -119,7 +120,10 @@ def crawl(
             )
     promoted: list[str] = []
     if promote_above is not None:
-        promoted, _ = propose.promote(job.items, store, dataset, [], above=promote_above)
+        logger = get_run_logger()
+        promoted, _ = propose.promote(
+            job.items, store, dataset, [], above=promote_above, wait=wait, tell=logger.info
+        )
     return _end(job, new=new, touched=touched, proposed=proposed, promoted=len(promoted))
 
 
@@ -234,6 +238,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         batch_size=given.batch_size,
         items_an_hour=given.items_an_hour,
         models=chosen_models(given),
+        wait=given.wait,
         return_state=True,
     )
     return finish(state)

@@ -29,7 +29,7 @@ from prefect.states import Cancelled, Crashed, Failed
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 from prefect.tasks import Task
 
-from flows.leaving import INTERRUPTED, leave_soon
+from flows.leaving import INTERRUPTED, asked_until_heard, leave_soon
 from flows.life import signs_of_life
 from symmv_builder.errors import RetryLater, StopRun
 from symmv_builder.pipeline.pool import default_workers
@@ -52,7 +52,7 @@ def whole_run(work: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(work)
     def run(*arguments: P.args, **named: P.kwargs) -> Any:
         try:
-            with signs_of_life():
+            with signs_of_life(), asked_until_heard():
                 return stopped(*arguments, **named)
         except (KeyboardInterrupt, CancelledRun):
             return Cancelled(message=INTERRUPTED)

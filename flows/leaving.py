@@ -30,6 +30,7 @@ from symmv_builder.storage.store import Store
 INTERRUPTED = "interrupted; finished work is kept, run the same command to go on"
 _GONE_WITHIN_S = 4.5
 _RECORDED_WITHIN_S = 1.5
+_ASKED_AGAIN_S = 0.8
 
 
 @contextmanager
@@ -101,6 +102,36 @@ def _has_ended(sidecars: Sidecars, plan: Plan, work: Work) -> bool:
 
 def _no_model(slot: str, name: str) -> NoReturn:
     raise StopRun(f"an entry that had ended asks for the {slot} model {name}")
+
+
+@contextmanager
+def asked_until_heard() -> Iterator[None]:
+    """Repeat a SIGTERM until it has ended the block.
+
+    Its handler raises wherever the main thread happens to be; in a destructor, for example,
+    Python prints what is raised and goes on.
+    """
+    handler = signal.getsignal(signal.SIGTERM)
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or not callable(handler):
+        yield
+        return
+    heard = threading.Event()
+
+    def ask_again() -> None:
+        if not heard.wait(_ASKED_AGAIN_S):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def ask(number: int, frame: Any) -> None:
+        threading.Thread(target=ask_again, daemon=True).start()
+        handler(number, frame)
+
+    signal.signal(signal.SIGTERM, ask)
+    try:
+        yield
+    finally:
+        heard.set()
+        signal.signal(signal.SIGTERM, handler)
 
 
 def leave_soon(code: int) -> None:

@@ -1,7 +1,7 @@
 """Build a dataset and freeze it as its next release, where anything has changed since the last."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prefect import flow
@@ -37,6 +37,7 @@ def release(
     workers: int | None = None,
     batch_size: int = BATCH_SIZE,
     models: dict[str, str] | None = None,
+    wait: bool = False,
 ) -> State[dict[str, Any]]:
     """Build, then freeze the shards under `version`; by default the last one's successor.
 
@@ -51,20 +52,26 @@ def release(
         workers=workers,
         batch_size=batch_size,
         models=models,
+        wait=wait,
     )
     store = read_settings(root=root).open_store()
     built = read_receipt(store.root, dataset) or {}
     released = find_releases(store, dataset)
-    same = [name for name, old in released.items() if old["state"] == built.get("state")]
+    same = [name for name, old in released.items() if _contents(old) == _contents(built)]
     if same and version is None:
         message = f"{dataset} is as it was released: {max(same, key=numbers_of)}"
         return Completed(message=message, data={"dataset": dataset, "version": None})
-    receipt = freeze(store, dataset, version or next_version(list(released)))
+    receipt = freeze(store, dataset, version or next_version(list(released)), wait=wait)
     where = store.root.path(folder_of(dataset, receipt["version"]))
     return Completed(
         message=f"{dataset} {receipt['version']}: {receipt['entries']} entries in {where}",
         data={"dataset": dataset, "version": receipt["version"]},
     )
+
+
+def _contents(receipt: Mapping[str, Any]) -> set[str]:
+    """The sha256 of each shard of a receipt."""
+    return {shard["sha256"] for shard in receipt.get("shards", [])}
 
 
 def check_releasable(
@@ -99,6 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         workers=given.workers,
         batch_size=given.batch_size,
         models=chosen_models(given),
+        wait=given.wait,
         return_state=True,
     )
     return finish(state)
