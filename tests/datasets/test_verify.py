@@ -412,3 +412,16 @@ def test_nothing_is_written_and_a_read_only_root_can_be_looked_at(
         for path in [root, *root.rglob("*")]:
             path.chmod(0o755 if path.is_dir() else 0o644)
     assert times(root) == before
+
+
+def test_an_import_out_of_the_good_folder_replaces_damaged_recordings(
+    root: Path, made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sha256 = hash_file(made / "media" / "clip1.mp4")
+    flip(root / asset_name(sha256), 100)
+    assert look(root, capsys, "--deep")[0] == 1
+    store = stopping.open_store(root)
+    stopping.import_songs(store, made / "media")
+    store.ledger.close()
+    assert hash_file(root / asset_name(sha256)) == sha256
+    assert look(root, capsys, "--deep")[1]["damaged"] == []
