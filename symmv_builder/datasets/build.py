@@ -31,8 +31,8 @@ from symmv_builder.pipeline.pool import Effort, run_entries
 from symmv_builder.pipeline.run import LoadModel, Outcome
 from symmv_builder.records import Entry, Source
 from symmv_builder.schema import SCHEMAS
-from symmv_builder.storage import manifests, recordings, shards
-from symmv_builder.storage.assets import add_asset, has_asset, hash_file
+from symmv_builder.storage import manifests, recordings, shards, written
+from symmv_builder.storage.assets import add_asset, asset_size, has_asset, hash_file
 from symmv_builder.storage.ledger import KnownFile
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.sidecars import Sidecars
@@ -105,7 +105,7 @@ def _keep(store: Store, known: dict[str, KnownFile], path: Path, contents: Set[s
         facts = path.stat()
         file = known.get(resolved)
         is_same = file and (file.size_bytes, file.modified_ns) == (facts.st_size, facts.st_mtime_ns)
-        if file and is_same and has_asset(store.root, file.sha256):
+        if file and is_same and asset_size(store.root, file.sha256) == facts.st_size:
             return file.sha256
         sha256 = hash_file(path)
         if sha256 in contents:
@@ -150,7 +150,9 @@ def build(
         tell(Event("note", "", detail=text))
 
     with changes.writing(store, recipe.name, wait=wait, tell=note):
-        return _build(
+        for name in written.changed(store, recipe.name):
+            note(f"{name} was changed since the last command that wrote it; it is taken as it is")
+        summary = _build(
             recipe,
             plan,
             store,
@@ -161,6 +163,9 @@ def build(
             expect=expect,
             strict=strict,
         )
+        written.remember(store, recipe.name)
+        written.remember_blocklist(store)
+        return summary
 
 
 def _build(

@@ -5,8 +5,7 @@ from typing import Any
 
 from symmv_builder.datasets import changes
 from symmv_builder.errors import StopRun
-from symmv_builder.storage import releases
-from symmv_builder.storage.shards import read_receipt
+from symmv_builder.storage import releases, shards
 from symmv_builder.storage.store import Store
 
 
@@ -35,9 +34,10 @@ def release(
 
 def check(store: Store, dataset: str, version: str) -> None:
     """`StopRun` where the dataset cannot be released under a version."""
-    receipt = read_receipt(store.root, dataset)
+    receipt = shards.read_receipt(store.root, dataset)
     if receipt is None:
         raise StopRun(f"{dataset} is not built; run `symmv build {dataset}` first")
+    shards.require_whole(store.root, dataset, receipt)
     untrained = [model["backend"] for model in receipt["models"] if not model["trained"]]
     if untrained:
         raise StopRun(

@@ -276,6 +276,17 @@ class Root:
         for name in sorted(inner):
             yield from self._scan(name)
 
+    def move(self, name: str, target: str) -> None:
+        """Give a file another name in the same root; nothing must lie there."""
+        if self.is_local:
+            final = Path(self.path(target))
+            with disk_errors(final.parent):
+                self._make_folder(final.parent)
+                Path(self.path(name)).rename(final)
+            return
+        with _remote_errors(self.url, writing=True):
+            self._fs.mv(self.path(name), self.path(target))
+
     def remove(self, name: str) -> None:
         """Remove a file; one that is not there is no error."""
         with suppress(FileNotFoundError), _remote_errors(self.url):
