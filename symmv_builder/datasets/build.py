@@ -23,15 +23,15 @@ from symmv_builder.datasets.faults import (
 )
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.datasets.rows import draft_dataset, rows_to_load, write_dataset
-from symmv_builder.datasets.survey import Survey, recordings_of, survey
+from symmv_builder.datasets.survey import Survey, restore_recordings, survey
 from symmv_builder.errors import Reason, StopRun
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.keys import Plan, Work
 from symmv_builder.pipeline.pool import Effort, run_entries
 from symmv_builder.pipeline.run import LoadModel, Outcome
-from symmv_builder.records import Entry, Source
+from symmv_builder.records import Source
 from symmv_builder.schema import SCHEMAS
-from symmv_builder.storage import manifests, recordings, shards, written
+from symmv_builder.storage import manifests, shards, written
 from symmv_builder.storage.assets import add_asset, asset_size, has_asset, hash_file
 from symmv_builder.storage.ledger import KnownFile
 from symmv_builder.storage.root import Root
@@ -193,7 +193,7 @@ def _build(
             else "give a folder with --from"
         )
         raise StopRun(f"{recipe.name} has no entries in {store.root.shown}; {how}")
-    _restore_recordings(store, recipe.name, entries)
+    restore_recordings(store, recipe.name, entries)
     found = survey(plan, store, entries, whole)
     if forget_outdated(store, recipe.name, found.rejected.values()):
         found = survey(plan, store, entries, whole)
@@ -225,22 +225,6 @@ def _build(
     draft = draft_dataset(recipe, store, found, shard_bytes)
     receipt = write_dataset(recipe, plan, store, found, draft)
     return _summary(recipe, found, receipt, up_to_date=False)
-
-
-def _restore_recordings(store: Store, dataset: str, entries: Sequence[Entry]) -> None:
-    """Tell a ledger that was lost which stored file is which recording, by the manifests."""
-    known = store.ledger.assets()
-    places = {entry.entry_id: recordings_of(dataset, entry) for entry in entries}
-    if all(kinds[name] in known for kinds in places.values() for name in ("music", "video")):
-        return
-    kept = recordings.read_recordings(store.manifests, dataset)
-    lost = {
-        place: sha256
-        for entry_id, kinds in places.items()
-        for kind, place in kinds.items()
-        if place not in known and (sha256 := kept.get(entry_id, {}).get(kind))
-    }
-    store.ledger.record_assets(lost)
 
 
 def forgive(store: Store, dataset: str, reasons: Sequence[Reason]) -> int:

@@ -7,20 +7,20 @@ one in a folder that is given, found there by its content.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from symmv_builder.datasets.faults import forget
-from symmv_builder.datasets.survey import recordings_of
+from symmv_builder.datasets.survey import recordings_of, restore_recordings
 from symmv_builder.datasets.verify import known_datasets, verify
 from symmv_builder.datasets.verify.problems import Problem, Tally
 from symmv_builder.datasets.verify.restore import restore_release
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Entry
 from symmv_builder.storage import ledger_checks, locks, manifests, recordings, shards, written
-from symmv_builder.storage.assets import add_asset, asset_name, has_asset, hash_file
+from symmv_builder.storage.assets import add_asset, hash_file
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.sidecars import Sidecars
 from symmv_builder.storage.store import Store
@@ -221,19 +221,7 @@ def _write_recordings(store: Store, dataset: str) -> None:
 
 
 def _restore_recordings(store: Store) -> None:
-    """Tell the ledger what recordings.jsonl knows of stored files and it does not."""
-    known = store.ledger.assets()
+    """Tell the ledger what the manifests know of stored files and it does not."""
     for dataset in manifests.datasets(store.manifests):
-        try:
-            hashes = recordings.read_recordings(store.manifests, dataset)
-        except StopRun:
-            continue
-        lost: dict[tuple[str, str], str] = {}
-        for entry in _entries(store, dataset):
-            places = recordings_of(dataset, entry)
-            for kind, sha256 in hashes.get(entry.entry_id, {}).items():
-                place = places.get(kind)
-                if place and place not in known and has_asset(store.root, sha256):
-                    lost[place] = sha256
-        sizes = {sha: store.root.size_bytes(asset_name(sha)) for sha in lost.values()}
-        store.ledger.record_assets(lost, sizes)
+        with suppress(StopRun):
+            restore_recordings(store, dataset, _entries(store, dataset))
