@@ -59,7 +59,7 @@ def test_the_default_finds_more_of_real_melodies_than_skyline(shared_data: Path)
 
     scores = measure(sorted((shared_data / "pop909").glob("*/*.mid"))[:10])
     assert scores["skyline"] > 0.55
-    assert scores["sustained, from middle C"] > max(0.74, scores["sustained, any pitch"])
+    assert scores["sustained, from middle C"] > max(0.7, scores["sustained, any pitch"])
     assert scores["sustained, any pitch"] > scores["skyline"]
 
 
