@@ -97,13 +97,13 @@ def read_beats(published: Path) -> Beats:
         if len(table) < 2 or not (table[:, 1] == 1).any():
             raise RejectEntry(Reason.NO_BEATS, f"{len(table)} beats published, or no downbeat")
         downbeats = np.flatnonzero(table[:, 1] == 1)
-        return as_beats(table[:, 0], _positions(downbeats, len(table)))
+        return as_beats(table[:, 0], positions_in_bar(downbeats, len(table)))
 
 
 BEATS = Step("pop909_beats", 1, reads=("published",), run=read_beats)
 
 
-def _positions(downbeats: Ints, count: int) -> Ints:
+def positions_in_bar(downbeats: Ints, count: int) -> Ints:
     lengths, votes = np.unique(np.append(np.diff(downbeats), 4), return_counts=True)
     bar = int(lengths[votes.argmax()])
     places = np.arange(count)
