@@ -33,8 +33,8 @@ QUALITIES: dict[str, tuple[tuple[int, ...], float]] = {
     "M7": ((0, 4, 7, 11), 0.05),
     "m7": ((0, 3, 7, 10), 0.05),
     "o7": ((0, 3, 6, 9), 0.13),
-    "sus2": ((0, 2, 7), 0.2),
-    "sus4": ((0, 5, 7), 0.2),
+    "sus2": ((0, 2, 7), 0.16),
+    "sus4": ((0, 5, 7), 0.16),
 }
 CHROMA_POWER = 0.7
 # The lowest note is the root, or another tone of the chord.
