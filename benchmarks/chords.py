@@ -11,14 +11,15 @@ import hashlib
 import sys
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from symmv_builder.backends import ModelHome, load, midi, names
+from symmv_builder.datasets.annotations import harte_label, read_labels
 from symmv_builder.datasets.imports.pop909 import positions_in_bar
 from symmv_builder.evaluation.accuracy import chord_scores
-from symmv_builder.evaluation.annotations import harte_label, read_labels
 from symmv_builder.music.chords import name_chords
 from symmv_builder.records import Beats
 
@@ -51,8 +52,8 @@ def main() -> None:
             began = time.perf_counter()
             found = name_chords(notes, beats, model=model)
             took_s += time.perf_counter() - began
-            spans = (found.starts_s, found.ends_s, tuple(map(harte_label, found.labels)))
-            scores.append(chord_scores(spans, read_labels(folder / "chord_midi.txt")))
+            spelled = replace(found, labels=tuple(map(harte_label, found.labels)))
+            scores.append(chord_scores(spelled, read_labels(folder / "chord_midi.txt")))
         means = {key: np.mean([score[key] for score in scores]) for key in scores[0]}
         shown = "  ".join(f"{key} {value:.4f}" for key, value in means.items())
         print(f"{name}: {len(scores)} songs  {shown}  {len(scores) / took_s:.0f} songs/s")

@@ -3,11 +3,11 @@
 Each beat is a chroma vector (Fujishima, "Realtime Chord Recognition of Musical Sound", ICMC
 1999): the share of the beat that each pitch class sounds, at most 1, compressed by a power so
 that short tones of a broken chord count. How well a chord fits the beat is the cosine of that
-vector with the chord's tones, plus a bonus where the lowest note is the root or another tone, less a penalty on
-qualities that are rare in music. Viterbi decoding (Sheh and Ellis, "Chord Segmentation and
-Recognition using EM-Trained Hidden Markov Models", ISMIR 2003) finds the sequence that fits best
-when a change costs something: little on a downbeat, more in the middle of a bar, most elsewhere,
-because that is where harmony changes.
+vector with the chord's tones, plus a bonus where the lowest note is the root (or, smaller,
+another tone), less a penalty on qualities that are rare in music. Viterbi decoding (Sheh and
+Ellis, "Chord Segmentation and Recognition using EM-Trained Hidden Markov Models", ISMIR 2003)
+finds the sequence that fits best when a change costs something: little on a downbeat, more in
+the middle of a bar, most elsewhere, because harmony changes with the bar.
 
 The ten qualities are SymMV's. The constants were chosen on half of POP909's songs;
 `benchmarks/chords.py` measures the other half.
