@@ -84,11 +84,11 @@ class Templates:
         roll = piano_roll(starts / ticks_per_beat, ends / ticks_per_beat, pitches)
         if positions is None:
             positions = np.arange(len(roll)) % 4 + 1
-        is_silent = ~roll.any(axis=1)
+        is_silent = np.logical_not(roll.any(axis=1)).tolist()
         path = self._decode(self._fit(roll), change_costs(positions[: len(roll)]))
         return [
             None if silent else self._names[state]
-            for state, silent in zip(path.tolist(), is_silent.tolist(), strict=True)
+            for state, silent in zip(path.tolist(), is_silent, strict=True)
         ]
 
     def _fit(self, roll: Floats) -> Floats:
@@ -101,9 +101,9 @@ class Templates:
         lengths = np.linalg.norm(chroma, axis=1, keepdims=True)
         is_sounding = lengths > 0
         fit = chroma / np.where(is_sounding, lengths, 1.0) @ self._tones.T - self._penalties
-        is_bass = roll >= LEAST_BASS_SHARE
+        is_bass = np.asarray(roll >= LEAST_BASS_SHARE)
         lowest = is_bass.argmax(axis=1) % 12
-        fit += np.where(is_bass.any(axis=1)[:, None], self._bass.T[lowest], 0.0)
+        fit += np.where(is_bass.any(axis=1, keepdims=True), self._bass.T[lowest], 0.0)
         return np.where(is_sounding, fit, 0.0)
 
     def _decode(self, fit: Floats, costs: Floats) -> Ints:

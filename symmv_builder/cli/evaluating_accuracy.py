@@ -128,9 +128,10 @@ def _as_json(found: accuracy.Accuracy) -> dict[str, Any]:
 
 
 def _print(found: accuracy.Accuracy) -> None:
-    title = f"{found.task}: {len(found.songs)} songs of {found.estimate} against {found.reference}"
+    songs = _songs(len(found.songs))
+    say(f"{found.task}: {songs} of {found.estimate} against {found.reference}")
     interval = f"{significance.LEVEL:.0%} interval"
-    table = tables.plain_table("metric", "mean", interval, numbers=("mean",), title=title)
+    table = tables.plain_table("metric", "mean", interval, numbers=("mean",))
     for name, value in found.mean.items():
         low, high = found.interval[name]
         tables.add_row(table, name, f"{value:.4f}", f"{low:.4f} to {high:.4f}")
@@ -141,7 +142,11 @@ def _print(found: accuracy.Accuracy) -> None:
     ):
         if names:
             more = ", ..." if len(names) > _SHOWN_NAMES else ""
-            say(f"{len(names)} songs {what}: {', '.join(names[:_SHOWN_NAMES])}{more}")
+            say(f"{_songs(len(names))} {what}: {', '.join(names[:_SHOWN_NAMES])}{more}")
+
+
+def _songs(count: int) -> str:
+    return "1 song" if count == 1 else f"{count} songs"
 
 
 def compare(
@@ -162,13 +167,13 @@ def compare(
         return
     numbers = ("songs", "A", "B", "A - B", "p")
     interval = f"{significance.LEVEL:.0%} interval"
-    title = f"A is {a}, B is {b}"
+    say(f"A is {a}, B is {b}")
     headings = ("metric", "songs", "A", "B", "A - B", interval, "p")
-    table = tables.plain_table(*headings, numbers=numbers, title=title)
+    table = tables.plain_table(*headings, numbers=numbers)
     for name, each in found.items():
         values = (f"{each.mean_a:.4f}", f"{each.mean_b:.4f}", f"{each.difference:+.4f}")
         span = f"{each.low:+.4f} to {each.high:+.4f}"
         tables.add_row(table, name, each.songs, *values, span, f"{each.p:.3g}")
     tables.show(table)
     if alone:
-        say(f"{alone} songs are in one of the two results alone and were not compared")
+        say(f"not compared: {_songs(alone)} that only one of the two results has")

@@ -103,7 +103,7 @@ def test_songs_of_folders_are_matched_by_name_and_the_others_are_named(run: Any)
     assert said["unmatched_references"] == ["d"]
     table = run("chords", "ours", "truth")
     assert "2 songs of ours against truth" in table.out
-    assert "1 songs without a reference: c" in table.err + table.out
+    assert "1 song without a reference: c" in table.err + table.out
 
 
 def test_a_file_that_cannot_be_read_is_one_line_and_exit_code_1(run: Any) -> None:
