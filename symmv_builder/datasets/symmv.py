@@ -49,7 +49,7 @@ RECIPE = Recipe(
         *_NOTES,
         use(rhythm.STEP, model="madmom"),
         use(rhythm.QUANTISE, makes="grid"),
-        use(melody.STEP, makes="parts"),
+        use(melody.STEP, makes="parts", rule="learned"),
         use(melody.TEXTURE),
         use(
             chords.SYMBOLIC,
@@ -57,7 +57,8 @@ RECIPE = Recipe(
             inputs={"notes": "texture"},
             model="chorder",
         ),
-        use(key.STEP, profile="krumhansl-schmuckler"),
+        use(key.STEP, profile="relative-pair"),
+        use(key.SPANS),
     ),
     screening=(
         *_FACTS,
