@@ -55,36 +55,37 @@ NAMES = (
     "step of the beat",
     "step of the bar",
 )
-_PITCHES = np.arange(128)
 # Stands for a distance to a note that is not there.
-_FAR = 48.0
+_FAR = 48
 
 
 def note_features(grid: GridNotes) -> NDArray[np.float32]:
     """Features ``[len(NAMES), notes]`` of each note, in the order of the grid's notes.
 
     Steps are taken as 16ths in 4/4 for the places in beat and bar; the order of notes of one
-    onset makes no difference. Memory grows with the number of onsets times 128 pitches.
+    onset makes no difference. Memory grows with the number of onsets times the range of pitches.
     """
     if not len(grid.pitches):
         return np.empty((len(NAMES), 0), dtype=np.float32)
     steps, first, at = np.unique(grid.onset_steps, return_index=True, return_inverse=True)
     times = np.maximum.accumulate(grid.starts_s[first])
-    pitch, count = grid.pitches, len(steps)
+    # Only the range that is played is looked at: pitches are counted from the lowest.
+    pitch, count = grid.pitches - grid.pitches.min(), len(steps)
+    pitches = np.arange(int(pitch.max()) + 1)
     seconds = np.maximum(grid.ends_s - grid.starts_s, 1e-3)
     until = np.searchsorted(steps, grid.onset_steps + grid.duration_steps)
 
-    struck = np.zeros((count, 128), dtype=np.int32)
+    struck = np.zeros((count, len(pitches)), dtype=np.int32)
     np.add.at(struck, (at, pitch), 1)
-    change = np.zeros((count + 1, 128), dtype=np.int32)
+    change = np.zeros((count + 1, len(pitches)), dtype=np.int32)
     np.add.at(change, (at, pitch), 1)
     np.add.at(change, (until, pitch), -1)
-    sounding = change[:-1].cumsum(axis=0) > 0
+    sounding = np.cumsum(change[:-1], axis=0, dtype=np.int32) > 0
     is_struck = struck > 0
     above_sounding = _count_above(sounding)
     above_struck = _count_above(is_struck)
-    highest = 127 - sounding[:, ::-1].argmax(axis=1)
-    top = 127 - is_struck[:, ::-1].argmax(axis=1)
+    highest = pitches[-1] - sounding[:, ::-1].argmax(axis=1)
+    top = pitches[-1] - is_struck[:, ::-1].argmax(axis=1)
     bottom = is_struck.argmax(axis=1)
     below, above = _neighbours(sounding)
     padded = np.pad(sounding, ((0, 0), (12, 12)))
@@ -92,8 +93,8 @@ def note_features(grid: GridNotes) -> NDArray[np.float32]:
     lengths = np.append(np.diff(times), max(float(grid.ends_s.max() - times[-1]), 1e-3))
     clock = np.append(0.0, lengths.cumsum())
     # Seconds, up to each onset, in which the highest sounding note is above each pitch.
-    under = np.zeros((count + 1, 128))
-    np.cumsum(lengths[:, None] * (highest[:, None] > _PITCHES), axis=0, out=under[1:])
+    under = np.zeros((count + 1, len(pitches)))
+    np.cumsum(lengths[:, None] * (highest[:, None] > pitches), axis=0, out=under[1:])
     stretch = np.maximum(clock[until] - clock[at], 1e-6)
 
     longest = np.zeros(count)
@@ -106,7 +107,7 @@ def note_features(grid: GridNotes) -> NDArray[np.float32]:
     song = np.percentile(pitch, (25, 50, 90))
     return np.stack(
         [
-            pitch,
+            grid.pitches,
             above_struck[at, pitch],
             is_struck.sum(axis=1)[at],
             sounding.sum(axis=1)[at],
@@ -153,7 +154,7 @@ class _Window:
         self._high = np.searchsorted(times, times + reach, side="right")
         self.counts = self._within(struck)
         self._cumulated = self.counts.cumsum(axis=1)
-        self._tops = self._within(top[:, None] == _PITCHES).cumsum(axis=1)
+        self._tops = self._within(top[:, None] == np.arange(struck.shape[1])).cumsum(axis=1)
         self.onsets_a_second = (self._high - self._low) / (2 * reach)
 
     def pitch(self, share: float) -> Ints:
@@ -164,12 +165,12 @@ class _Window:
         return _quantile(self._tops, 0.5)
 
     def _within(self, struck: NDArray[np.generic]) -> NDArray[np.int32]:
-        total = np.zeros((len(struck) + 1, 128), dtype=np.int32)
-        np.cumsum(struck, axis=0, out=total[1:])
+        total = np.zeros((len(struck) + 1, struck.shape[1]), dtype=np.int32)
+        np.cumsum(struck, axis=0, dtype=np.int32, out=total[1:])
         return np.asarray(total[self._high] - total[self._low])
 
 
-def _quantile(cumulated: NDArray[np.int32], share: float) -> Ints:
+def _quantile(cumulated: Ints | NDArray[np.int32], share: float) -> Ints:
     return np.asarray((cumulated >= share * cumulated[:, -1:]).argmax(axis=1), dtype=np.int64)
 
 
@@ -178,17 +179,23 @@ def _count_above(present: NDArray[np.bool_]) -> NDArray[np.int16]:
     return np.asarray(up_to[:, -1:] - up_to)
 
 
-def _neighbours(present: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+def _neighbours(present: NDArray[np.bool_]) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
     """The next pitch present under and over each pitch; far outside where there is none."""
-    rows = np.full((len(present), 1), -_FAR * 4)
-    low = np.maximum.accumulate(np.where(present, _PITCHES, -_FAR * 4), axis=1)
-    high = np.where(present, _PITCHES, _FAR * 8)
-    high = np.minimum.accumulate(high[:, ::-1], axis=1)[:, ::-1]
-    return np.hstack([rows, low[:, :-1]]), np.hstack([high[:, 1:], -2 * rows])
+    count, width = present.shape
+    pitches = np.arange(width, dtype=np.int16)
+    below = np.full((count, width), -4 * _FAR, dtype=np.int16)
+    above = np.full((count, width), 8 * _FAR, dtype=np.int16)
+    low = np.where(present, pitches, np.int16(-4 * _FAR))
+    high = np.where(present, pitches, np.int16(8 * _FAR))[:, ::-1]
+    below[:, 1:] = np.maximum.accumulate(low, axis=1)[:, :-1]
+    above[:, :-1] = np.minimum.accumulate(high, axis=1)[:, ::-1][:, 1:]
+    return below, above
 
 
-def _nearest(present: NDArray[np.bool_]) -> Floats:
+def _nearest(present: NDArray[np.bool_]) -> NDArray[np.int16]:
     """Semitones from each pitch to the nearest that is present."""
     below, above = _neighbours(present)
-    distance = np.minimum(_PITCHES - below, above - _PITCHES)
-    return np.where(present, 0.0, np.minimum(distance, _FAR))
+    pitches = np.arange(present.shape[1], dtype=np.int16)
+    distance = np.minimum(np.minimum(pitches - below, above - pitches), np.int16(_FAR))
+    distance[present] = 0
+    return distance

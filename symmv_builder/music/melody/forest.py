@@ -13,12 +13,16 @@ from numpy.typing import NDArray
 
 from symmv_builder.records import Floats
 
-_BLOCK = 4096
+# As many notes as leave the answers of all trees in a core's cache.
+_BLOCK = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Forest:
-    """Trees ``[t]`` of depth ``d``; a note takes bit ``k`` where its feature is over the border."""
+    """Trees ``[t]`` of depth ``d``, at most 8, in arrays.
+
+    Bit ``k`` of a note's leaf is set where feature ``k`` of the tree is over its border.
+    """
 
     features: NDArray[np.uint8]  # [t, d]
     borders: NDArray[np.float32]  # [t, d]
@@ -36,12 +40,12 @@ class Forest:
 
     def _scores(self, table: NDArray[np.float32]) -> Floats:
         trees, depth = self.features.shape
-        leaf = np.zeros((trees, table.shape[1]), dtype=np.int32)
+        bits = np.zeros((trees, table.shape[1]), dtype=np.uint8)
         for bit in range(depth):
             over = table[self.features[:, bit]] > self.borders[:, bit, None]
-            leaf |= over.astype(np.int32) << bit
-        leaf += (np.arange(trees, dtype=np.int32) << depth)[:, None]
-        return np.asarray(self.leaves.ravel()[leaf].sum(axis=0, dtype=np.float64) + self.bias)
+            bits |= over.view(np.uint8) << np.uint8(bit)
+        leaf = bits + (np.arange(trees) << depth)[:, None]
+        return np.asarray(self.leaves.take(leaf).sum(axis=0, dtype=np.float64) + self.bias)
 
 
 @cache
