@@ -57,9 +57,10 @@ RECIPE = Recipe(
         *_NOTES,
         use(rhythm.STEP, model="madmom"),
         use(rhythm.QUANTISE, makes="grid"),
-        use(melody.STEP, makes="parts"),
+        use(melody.STEP, makes="parts", rule="learned"),
         CHORDS,
-        use(key.STEP, profile="krumhansl-schmuckler"),
+        use(key.STEP, profile="relative-pair"),
+        use(key.SPANS),
     ),
     screening=(
         *_FACTS,
