@@ -99,7 +99,7 @@ def find_key(notes: Notes, *, profile: Profile = "relative-pair") -> Key:
     """
     histogram = _histogram(notes)
     if profile == "relative-pair":
-        return _of_relative_pair(frames_of(notes))
+        return _of_relative_pair(frames_of(notes), has_chords=_has_chords(notes))
     if profile != "vote":
         return _best(histogram, profile)
     answers = [_best(histogram, voter) for voter in VOTERS]
@@ -154,12 +154,12 @@ def find_key_spans(notes: Notes, *, change_penalty: float = 32.0) -> KeySpans:
     relative key is not heard. `RejectEntry` (too_few_notes) where nothing sounds.
     """
     _histogram(notes)
-    frames = frames_of(notes)
+    frames, has_chords = frames_of(notes), _has_chords(notes)
     pairs = _smoothest_pairs(frames.classes, change_penalty)
     edges = np.flatnonzero(np.diff(pairs, prepend=-1))
     spans: list[tuple[int, Key]] = []
     for first, last in zip(edges, [*edges[1:], len(pairs)], strict=True):
-        key = _of_relative_pair(frames.between(int(first), int(last)))
+        key = _of_relative_pair(frames.between(int(first), int(last)), has_chords=has_chords)
         if not spans or (key.tonic, key.mode) != (spans[-1][1].tonic, spans[-1][1].mode):
             spans.append((int(first), key))
     starts = frames.hop_s * np.array([first for first, _ in spans])
@@ -240,10 +240,22 @@ def _fits(frames: Frames) -> tuple[Floats, Floats]:
     return major, minor
 
 
-def _of_relative_pair(frames: Frames) -> Key:
+def _has_chords(notes: Notes) -> bool:
+    """Whether two notes ever sound together."""
+    order = np.argsort(notes.starts_s, kind="stable")
+    ends = np.maximum.accumulate(notes.ends_s[order])
+    return bool((notes.starts_s[order][1:] < ends[:-1]).any())
+
+
+def _of_relative_pair(frames: Frames, *, has_chords: bool) -> Key:
+    """The pair, then its mode: by the triads that are heard, or by the profile without any."""
     tonic = relative_pair(frames)
     fits = _fits(frames)
-    if mode_features(frames, tonic) @ np.array(MODE_WEIGHTS) + MODE_BIAS > 0:
+    if has_chords:
+        is_minor = mode_features(frames, tonic) @ np.array(MODE_WEIGHTS) + MODE_BIAS > 0
+    else:
+        is_minor = fits[1][(tonic + _RELATIVE) % 12] > fits[0][tonic]
+    if is_minor:
         tonic = (tonic + _RELATIVE) % 12
         return Key(MINOR_TONICS[tonic], "minor", float(fits[1][tonic]))
     return Key(MAJOR_TONICS[tonic], "major", float(fits[0][tonic]))

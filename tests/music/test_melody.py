@@ -181,3 +181,8 @@ def test_the_released_texture_files_are_reproduced(shared_data: Path) -> None:
 def _in_order(notes: Notes) -> list[tuple[float, ...]]:
     fields = (notes.starts_s, notes.pitches, notes.ends_s, notes.velocities)
     return sorted(zip(*(field.tolist() for field in fields), strict=True))
+
+
+def test_a_tune_without_accompaniment_is_all_melody() -> None:
+    alone = grid(*((2 * step, 2, pitch) for step, pitch in enumerate((60, 62, 64, 65, 67))))
+    assert split_parts(alone).is_melody.all()

@@ -27,14 +27,15 @@ def split_parts(
     """Mark each quantised note as melody or accompaniment.
 
     ``learned``: of the notes that begin on each step, the one that the model takes most
-    surely for melody, if it gives it more than a half.
+    surely for melody, if it gives it more than a half. A tune without accompaniment, of which
+    no two notes sound together, is all melody: the model knows only pieces that have both.
     ``skyline``: the highest note that begins on each step, whatever its pitch.
     ``sustained``: the same among notes of at least ``min_pitch`` (a MIDI number, read by
     this rule alone), but a step is passed over while the last chosen note sounds and is higher.
     """
     is_melody = np.zeros(len(grid.pitches), dtype=np.bool_)
     if rule == "learned":
-        is_melody[_likeliest(grid)] = True
+        is_melody[... if _is_monophonic(grid) else _likeliest(grid)] = True
     elif rule == "skyline":
         is_melody[_highest(grid, np.arange(len(grid.pitches)))] = True
     else:
@@ -53,6 +54,13 @@ def split_parts(
 
 
 STEP = Step("melody", 2, reads=("grid",), run=split_parts)
+
+
+def _is_monophonic(grid: GridNotes) -> bool:
+    """Whether no two notes sound together."""
+    order = np.argsort(grid.onset_steps, kind="stable")
+    ends = (grid.onset_steps + grid.duration_steps)[order]
+    return bool((grid.onset_steps[order][1:] >= np.maximum.accumulate(ends)[:-1]).all())
 
 
 def _likeliest(grid: GridNotes) -> NDArray[np.intp]:
