@@ -21,7 +21,13 @@ from typing import Literal, Protocol
 from symmv_builder.backends import pyav
 from symmv_builder.errors import Reason, RejectEntry, RetryLater, StopRun
 from symmv_builder.records import Asset, Listing, MediaKind, Source
-from symmv_builder.storage.assets import add_asset, has_asset, hash_file, open_asset
+from symmv_builder.storage.assets import (
+    add_asset,
+    has_asset,
+    hash_file,
+    open_asset,
+    remove_asset,
+)
 from symmv_builder.storage.ledger import Ledger
 from symmv_builder.storage.root import Root, disk_errors
 
@@ -105,6 +111,16 @@ def fetch(
             known = Fetched(asset.sha256, asset, done.listing, done.formats)
         shutil.rmtree(folder, ignore_errors=True)
         return known
+
+
+def forget_fetched(root: Root, ledger: Ledger, source: Source) -> None:
+    """Remove a stored recording that nothing may keep; a file that others share stays."""
+    known = ledger.assets()
+    sha256 = known.pop((source.site, source.video_id), None)
+    ledger.forget_asset(source.site, source.video_id)
+    if sha256 and sha256 not in known.values():
+        remove_asset(root, sha256)
+    discard(root, source)
 
 
 def discard(root: Root, source: Source) -> None:

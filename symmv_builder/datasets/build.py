@@ -7,7 +7,7 @@ keys, and the receipt of the shards comes last.
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.keys import Plan, Work
 from symmv_builder.pipeline.pool import Effort, run_entries
 from symmv_builder.pipeline.run import LoadModel, Outcome
-from symmv_builder.records import Source
+from symmv_builder.records import Entry, Source
 from symmv_builder.schema import SCHEMAS
 from symmv_builder.storage import manifests, shards, written
 from symmv_builder.storage.assets import add_asset, asset_size, has_asset, hash_file
@@ -180,12 +180,7 @@ def _build(
     expect: Callable[[int, int], object],
     strict: bool,
 ) -> Summary:
-    blocked = manifests.read_blocklist(store.manifests)
-    entries = [
-        entry
-        for entry in manifests.read_entries(store.manifests, recipe.name)
-        if entry.music not in blocked and entry.video not in blocked
-    ]
+    entries = _allowed(store, manifests.read_entries(store.manifests, recipe.name))
     if not entries:
         how = (
             f"run `symmv import {recipe.name} PATH`"
@@ -221,10 +216,17 @@ def _build(
     expect(len(found.works), len(found.works) - len(todo))
     run_works(plan, store, run, todo, tell=tell, strict=strict)
     tell(Event("note", "", detail="writing shards"))
-    found = survey(plan, store, entries, whole)
+    # Meanwhile a takedown in another dataset of the root may have barred what both use.
+    found = survey(plan, store, _allowed(store, entries), whole)
     draft = draft_dataset(recipe, store, found, shard_bytes)
     receipt = write_dataset(recipe, plan, store, found, draft)
     return _summary(recipe, found, receipt, up_to_date=False)
+
+
+def _allowed(store: Store, entries: Iterable[Entry]) -> list[Entry]:
+    """The entries none of whose recordings was taken down."""
+    blocked = manifests.read_blocklist(store.manifests)
+    return [e for e in entries if e.music not in blocked and e.video not in blocked]
 
 
 def forgive(store: Store, dataset: str, reasons: Sequence[Reason]) -> int:

@@ -8,8 +8,8 @@ write the dataset does them again, to the end, before anything else (`writing`).
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -27,7 +27,7 @@ from symmv_builder.storage import (
     written,
 )
 from symmv_builder.storage.assets import asset_size
-from symmv_builder.storage.items import Items, LeaseLost
+from symmv_builder.storage.items import Items
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.store import Store
 
@@ -166,8 +166,17 @@ def take_in(
     """Add entries whose recordings are stored under `assets`; how many of them are new.
 
     `splits` are those of their songs where they are published, `texts` further manifests by
-    name. Nothing is written where nothing is new.
+    name. Nothing is written where nothing is new. What was taken down while the files were
+    stored, through whichever dataset, is left out.
     """
+    blocked, barred = (
+        manifests.read_blocklist(store.manifests),
+        manifests.blocked_contents(store.manifests),
+    )
+    gone = {(source.site, source.video_id) for source in blocked}
+    gone |= {place for place, sha256 in assets.items() if sha256 in barred}
+    entries = [e for e in entries if not gone.intersection(recordings_of(dataset, e).values())]
+    assets = {place: sha256 for place, sha256 in assets.items() if place not in gone}
     before = {e.entry_id: e for e in manifests.read_entries(store.manifests, dataset)}
     known = store.ledger.assets()
     fresh = {place: sha256 for place, sha256 in assets.items() if known.get(place) != sha256}
@@ -247,6 +256,7 @@ def _bar(
     sources: Sequence[Sequence[str]],
     reason: str,
     contents: Mapping[str, str],
+    entries: Sequence[str] = (),
 ) -> None:
     """Let nothing take these recordings again: tombstones and the blocklist."""
     items = Items(store.ledger)
@@ -255,7 +265,8 @@ def _bar(
         items.bury(source, reason)
     # One blocklist serves all datasets of a root.
     with locks.hold(store.ledger, "blocklist", wait=True):
-        manifests.block(store.manifests, barred, reason, contents)
+        names = [f"{dataset}/{name}" for name in entries]
+        manifests.block(store.manifests, barred, reason, contents, names)
         written.remember_blocklist(store)
 
 
@@ -270,37 +281,8 @@ def _move_items(
     detail: str = "",
 ) -> None:
     """Bring items of the crawl to a state; with `before`, only those that are in one of these."""
-    items = Items(store.ledger)
-    for site, video_id in sources:
-        _move_item(items, dataset, Source(site, video_id), state, before, step, detail)
-
-
-def _move_item(
-    items: Items,
-    dataset: str,
-    source: Source,
-    state: str,
-    before: Sequence[str],
-    step: str,
-    detail: str,
-) -> None:
-    while (item := items.get(dataset, source)) and item.state != state:
-        if before and item.state not in before:
-            return
-        # A crawl may store the item between the look and the move: then look again.
-        with suppress(LeaseLost):
-            items.save(
-                replace(
-                    item,
-                    state=state,
-                    attempts=0,
-                    next_try_s=0.0,
-                    refused_s=0.0,
-                    step=step,
-                    reason="",
-                    detail=detail,
-                )
-            )
+    moved = [Source(site, video_id) for site, video_id in sources]
+    Items(store.ledger).move(dataset, moved, state, before=before, step=step, detail=detail)
 
 
 def _write_release(store: Store, dataset: str, *, version: str) -> None:

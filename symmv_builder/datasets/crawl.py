@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from symmv_builder.crawl.discover import discover
-from symmv_builder.crawl.fetch import fetch
+from symmv_builder.crawl.fetch import fetch, forget_fetched
 from symmv_builder.crawl.match import Scored, query_of, rank
 from symmv_builder.crawl.sources import CrawlSource, read_id_list, read_sources
 from symmv_builder.crawl.titles import parse_title
@@ -38,7 +38,7 @@ from symmv_builder.errors import Reason, RejectEntry, RetryLater, SessionBlocked
 from symmv_builder.records import Listing, ParsedTitle
 from symmv_builder.storage import items as states
 from symmv_builder.storage import manifests
-from symmv_builder.storage.items import Item, Items
+from symmv_builder.storage.items import Item, Items, LeaseLost
 from symmv_builder.storage.store import Store
 
 __all__ = [
@@ -274,7 +274,13 @@ def _fetch(crawl: Crawl, item: Item) -> Item:
         crawl.refusals.clear()
     fetch(crawl.site, video, root, ledger, kind="video")
     crawl.refusals.clear()
-    return crawl.items.advance(item, states.FETCHED)
+    try:
+        return crawl.items.advance(item, states.FETCHED)
+    except LeaseLost:
+        # A takedown outranks leases: what it barred while it was being fetched goes again.
+        for source in {item.source, video} & crawl.items.tombstones().keys():
+            forget_fetched(root, ledger, source)
+        raise
 
 
 def due_in_s(crawl: Crawl, wanted: Sequence[str] = NETWORK_STATES) -> float | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from symmv_builder.datasets import changes
 from symmv_builder.errors import StopRun
-from symmv_builder.storage import releases, shards
+from symmv_builder.storage import manifests, releases, shards
 from symmv_builder.storage.store import Store
 
 
@@ -46,3 +46,11 @@ def check(store: Store, dataset: str, version: str) -> None:
         )
     if version in releases.find_releases(store, dataset):
         raise StopRun(f"{dataset} {version} is released already and never changes; raise it")
+    barred = {source.url for source in manifests.read_blocklist(store.manifests)}
+    wanted = {"music_url": barred, "video_url": barred}
+    for shard in receipt["shards"] if barred else ():
+        if shards.find_rows(store.root, f"{dataset}/{shard['path']}", wanted):
+            raise StopRun(
+                f"the shards of {dataset} hold a recording that was taken down through another "
+                f"dataset; run `symmv takedown {dataset}` with its SITE:ID"
+            )

@@ -68,7 +68,8 @@ def _plan(store: Store, dataset: str, name: str, reason: str, *, whole: bool) ->
         for folder, receipt in places:
             yield from removal.rows_of(store, folder, receipt, ids, urls)
 
-    barred = _barred(entries, items, rows({name}, set()), dataset, name, whole=whole)
+    again = manifests.taken_down(store.manifests, dataset, name)
+    barred = _barred(entries, items, rows({name}, set()), again, dataset, name, whole=whole)
     gone = [entry for entry in entries if entry.music in barred or entry.video in barred]
     moved = [item for item in items if _uses(item, barred)]
     urls = {source.url for source in barred}
@@ -100,7 +101,13 @@ def _plan(store: Store, dataset: str, name: str, reason: str, *, whole: bool) ->
             },
         },
         steps=[
-            {"do": "bar", "sources": named, "reason": reason, "contents": contents},
+            {
+                "do": "bar",
+                "sources": named,
+                "reason": reason,
+                "contents": contents,
+                "entries": sorted(ids),
+            },
             {"do": "drop_entries", "ids": sorted(ids)},
             {"do": "rewrite_shards", "ids": sorted(ids)},
             *(
@@ -137,12 +144,17 @@ def _barred(
     entries: Iterable[Entry],
     items: Iterable[Item],
     rows: Iterable[Mapping[str, str]],
+    again: Set[Source],
     dataset: str,
     name: str,
     *,
     whole: bool,
 ) -> set[Source]:
-    """The recordings that a name stands for; `StopRun` where it stands for none."""
+    """The recordings that a name stands for; `StopRun` where it stands for none.
+
+    `again` are those of an entry that was taken down before: whoever repeats a takedown that
+    was stopped just before its end is told what it did.
+    """
     for entry in entries:
         if entry.entry_id == name:
             return {entry.music, entry.video} if whole else {entry.music}
@@ -153,6 +165,8 @@ def _barred(
         # An entry that is no more, but stands in shards or in a release.
         urls = (row.get("music_url", ""), row.get("video_url", "") if whole else "")
         return {Source.from_url(url) for url in urls if url}
+    if again:
+        return set(again)
     site, found, video_id = name.partition(":")
     if found:
         try:

@@ -292,6 +292,40 @@ class Items:
         )
         return self.save(fresh, held_until_s=held_until_s)
 
+    def move(
+        self,
+        dataset: str,
+        sources: Iterable[Source],
+        state: str,
+        *,
+        before: Sequence[str] = (),
+        step: str = "",
+        detail: str = "",
+    ) -> None:
+        """Bring items to a state, all of them at once, whoever holds them.
+
+        Those that are there already stay as they are; so do, with `before`, those that are in
+        none of these states.
+        """
+        is_other = _ITEMS.c.state != state
+        wanted = sa.and_(is_other, _ITEMS.c.state.in_(before)) if before else is_other
+        fresh = {
+            "state": state,
+            "step": step,
+            "reason": "",
+            "detail": detail,
+            "attempts": 0,
+            "next_try_s": 0.0,
+            "refused_s": 0.0,
+            "leased_until_s": 0.0,
+            "owner": "",
+            "version": _ITEMS.c.version + 1,
+        }
+        with self._ledger.writing() as connection:
+            for source in sources:
+                mine = sa.and_(_of(dataset, source), wanted)
+                connection.execute(sa.update(_ITEMS).where(mine).values(**fresh))
+
     def counts(self, dataset: str) -> dict[tuple[str, str, str], int]:
         """How many items are in each (state, step, reason)."""
         columns = (_ITEMS.c.state, _ITEMS.c.step, _ITEMS.c.reason)

@@ -67,15 +67,28 @@ def read_blocklist(root: Root) -> dict[Source, str]:
     return {source: line["reason"] for source, line in _blocklist(root).items()}
 
 
-def _blocklist(root: Root) -> dict[Source, dict[str, str]]:
-    """The lines of the blocklist, by the recording that each bars."""
+def taken_down(root: Root, dataset: str, entry_id: str) -> set[Source]:
+    """The recordings that were barred when this entry was taken down; empty if it never was."""
+    name = f"{dataset}/{entry_id}"
+    return {source for source, line in _blocklist(root).items() if name in line["entries"]}
+
+
+def _blocklist(root: Root) -> dict[Source, dict[str, Any]]:
+    """The lines of the blocklist, by the recording that each bars.
+
+    Every field is text, but for `entries`: what was taken down with it, as ``dataset/entry``.
+    """
     name, what = "blocklist.jsonl", "a recording with a reason"
-    lines: dict[Source, dict[str, str]] = {}
+    lines: dict[Source, dict[str, Any]] = {}
     for number, plain in _read_lines(root, name, what):
         with _line(root, name, number, what):
+            entries = plain.pop("entries", [])
+            if not isinstance(entries, list):
+                raise TypeError("entries is not a list")
             fields = {str(key): str(value) for key, value in plain.items()}
             source = Source(fields["site"], fields["video_id"])
-            lines.setdefault(source, {"reason": fields["reason"], **fields})
+            line = {"reason": fields["reason"], **fields, "entries": list(map(str, entries))}
+            lines.setdefault(source, line)
     return lines
 
 
@@ -84,16 +97,25 @@ def blocked_contents(root: Root) -> frozenset[str]:
     return frozenset(line["sha256"] for line in _blocklist(root).values() if line.get("sha256"))
 
 
-def block(root: Root, sources: Iterable[Source], reason: str, contents: Mapping[str, str]) -> None:
+def block(
+    root: Root,
+    sources: Iterable[Source],
+    reason: str,
+    contents: Mapping[str, str],
+    entries: Iterable[str] = (),
+) -> None:
     """Add recordings to the blocklist; what stands there stays.
 
-    `contents` is the sha256 of those that were stored, by url.
+    `contents` is the sha256 of those that were stored, by url; `entries` are those that were
+    taken down with them, as ``dataset/entry``.
     """
+    entries = set(entries)
     lines = _blocklist(root)
     for source in sources:
-        line = {"site": source.site, "video_id": source.video_id, "reason": reason}
+        new = {"site": source.site, "video_id": source.video_id, "reason": reason}
         sha256 = contents.get(source.url)
-        lines.setdefault(source, line | ({"sha256": sha256} if sha256 else {}))
+        line = lines.setdefault(source, new | ({"sha256": sha256} if sha256 else {}))
+        line["entries"] = sorted(entries.union(line.get("entries", ())))
     ordered = sorted(lines.items(), key=lambda item: (item[0].site, item[0].video_id))
     text = "".join(json.dumps(line, sort_keys=True) + "\n" for _, line in ordered)
     root.write("blocklist.jsonl", text.encode())
