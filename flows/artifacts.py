@@ -6,10 +6,12 @@ shown goes through `inert` first. A server that does not take an artifact stops 
 
 import logging
 import re
+import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from contextvars import copy_context
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +25,7 @@ from prefect.artifacts import (
 from prefect.exceptions import PrefectException
 
 from symmv_builder.pipeline.events import Event
+from symmv_builder.pipeline.run import Outcome
 from symmv_builder.storage import items as states
 from symmv_builder.storage.items import Item, Items, entry_id_of
 from symmv_builder.storage.ledger import Result
@@ -31,6 +34,7 @@ from symmv_builder.text import harmless
 _MOST_CHARACTERS = 120
 _MOST_EXAMPLES = 50
 _TOLD_EVERY_S = 5.0
+SAID_EVERY_S = 30.0
 _AWAY = (httpx.HTTPError, PrefectException)
 # Whatever markup could begin or end with; as entities they are text in Markdown and in HTML.
 _MARKUP = re.compile(r"[!-&*+./:-@\[-`{-~]")
@@ -55,18 +59,38 @@ def log_events(logger: "logging.Logger | logging.LoggerAdapter[Any]") -> Any:
 
 
 class Progress:
-    """The progress bar of a run, told every few seconds."""
+    """How far a run is: a progress bar at the server, and a line in the log every half minute.
 
-    def __init__(self, key: str, description: str) -> None:
+    `description` is a noun in the plural, as in "entries of symmv".
+    """
+
+    def __init__(
+        self, key: str, description: str, logger: "logging.Logger | logging.LoggerAdapter[Any]"
+    ) -> None:
         self._key = key
         self._description = description
+        self._logger = logger
         self._total = 0
         self._done = 0
+        self._put_aside = 0
         self._told = 0.0
         self._artifact: UUID | None = None
+        self._ended = threading.Event()
+
+    def __enter__(self) -> "Progress":
+        threading.Thread(target=copy_context().run, args=(self._say_often,), daemon=True).start()
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._ended.set()
+        if self._total:
+            self._say()
+        if kind is None:
+            self._tell()
 
     def expect(self, total: int, done: int = 0) -> None:
         self._total, self._done = total, done
+        self._say()
         with suppress(*_AWAY):
             made = create_progress_artifact(
                 self._percent, key=self._key, description=self._description
@@ -75,12 +99,21 @@ class Progress:
 
     def advance(self, count: int = 1) -> None:
         self._done += count
-        if self._artifact and time.monotonic() - self._told > _TOLD_EVERY_S:
+        if time.monotonic() - self._told > _TOLD_EVERY_S:
             self._tell()
 
-    def end(self) -> None:
-        if self._artifact:
-            self._tell()
+    def count(self, outcome: Outcome) -> None:
+        """One entry more; those that have to wait for another run are not done."""
+        self._put_aside += outcome.rejection is not None
+        self.advance(not outcome.retry)
+
+    def _say_often(self) -> None:
+        while not self._ended.wait(SAID_EVERY_S):
+            self._say()
+
+    def _say(self) -> None:
+        aside = f", {self._put_aside} of them just put aside" if self._put_aside else ""
+        self._logger.info("%s: %d of %d%s", self._description, self._done, self._total, aside)
 
     def _tell(self) -> None:
         self._told = time.monotonic()

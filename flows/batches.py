@@ -7,25 +7,31 @@ and its batch is given out again, one entry at a time.
 """
 
 import json
+import logging
 import multiprocessing
 import os
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from queue import SimpleQueue
 from typing import Any
+from uuid import UUID, uuid4
 
 from prefect import get_run_logger
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner
 
-from flows.artifacts import log_events
+from flows.artifacts import SAID_EVERY_S, log_events
 from flows.edge import Place, tried_again
 from flows.limits import gpu_slot
 from symmv_builder.backends import Loader, ModelHome, backend_class
 from symmv_builder.datasets.build import Run
 from symmv_builder.errors import RetryLater, StopRun
+from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.keys import Plan, Work
 from symmv_builder.pipeline.pool import Effort, run_entries
 from symmv_builder.pipeline.run import Outcome
@@ -33,24 +39,76 @@ from symmv_builder.records import Rejection
 from symmv_builder.settings import read_settings
 from symmv_builder.storage.ledger import Result
 from symmv_builder.storage.root import Root
+from symmv_builder.text import harmless
 
 _DEATHS_ALLOWED = 3
+# Runs whose tasks in this process are to end. A process of a cluster may serve several runs.
+_LEFT: set[str] = set()
+
+
+class _Left(Exception):
+    """The run that a batch belongs to is over."""
+
+
+def leave(run: str) -> None:
+    """Make the batches of a run that are in this process end within a second."""
+    _LEFT.add(run)
 
 
 @tried_again("build a batch", "gpu")
 def build_batch(
-    plan: Plan, works: Sequence[Work], root_url: str, home: ModelHome, effort: Effort
+    plan: Plan, works: Sequence[Work], root_url: str, home: ModelHome, effort: Effort, run: str
 ) -> list[dict[str, Any]]:
-    """Bring a batch of entries as far as they go; their outcomes as plain data."""
+    """Bring a batch of entries as far as they go; their outcomes as plain data.
+
+    `run` names the run that wants them: where that is left, they are as far as they are.
+    """
     home = own_home(home)
     check_models(plan, home)
     # Dask starts its workers as daemons, which may have no children lest these stay behind.
     # Ours leave by themselves when their parent does.
     multiprocessing.current_process().daemon = False
-    tell = log_events(get_run_logger())
-    with gpu_slot(home.device):
-        outcomes = run_entries(works, plan, root_url, Loader(home), effort=effort, tell=tell)
-        return [to_plain(outcome) for outcome in outcomes]
+    follower = _Follower(run, len(works), get_run_logger())
+    made: list[dict[str, Any]] = []
+    with gpu_slot(home.device), suppress(_Left):
+        outcomes = run_entries(
+            works, plan, root_url, Loader(home), effort=effort, tell=follower.tell
+        )
+        for outcome in outcomes:
+            made.append(to_plain(outcome))
+            follower.done += 1
+    return made
+
+
+class _Follower:
+    """Follows a batch: logs how far it is now and then, and ends it where its run is over."""
+
+    def __init__(
+        self, run: str, total: int, logger: "logging.Logger | logging.LoggerAdapter[Any]"
+    ) -> None:
+        self.run = run
+        self.total = total
+        self.done = 0
+        self._logger = logger
+        self._log_event = log_events(logger)
+        self._at = ""
+        self._said = time.monotonic()
+
+    def tell(self, event: Event) -> None:
+        if event.kind == "beat":
+            self._beat()
+        elif event.kind == "begin":
+            self._at = f", {harmless(event.entry_id)} in {event.step}"
+        self._log_event(event)
+
+    def _beat(self) -> None:
+        # A pool's process outlives a flow that was killed, and is nobody's then.
+        parent = multiprocessing.parent_process()
+        if self.run in _LEFT or (parent is not None and not parent.is_alive()):
+            raise _Left
+        if time.monotonic() - self._said > SAID_EVERY_S:
+            self._said = time.monotonic()
+            self._logger.info("%d of %d entries of a batch%s", self.done, self.total, self._at)
 
 
 def own_home(home: ModelHome) -> ModelHome:
@@ -99,6 +157,10 @@ class _Batch:
     deaths: int = 0
 
 
+# Tasks that are given out, by the ids of their runs.
+_Running = dict[UUID, tuple[PrefectFuture[Any], _Batch]]
+
+
 def in_tasks(
     plan: Plan, root: Root, home: ModelHome, place: Place, *, batch_size: int, patience_s: float
 ) -> Run:
@@ -106,6 +168,14 @@ def in_tasks(
     # Where workers' threads may not start children (`workers=0`) nothing could be killed, so
     # every task has one child, and the runner says how many tasks there are at once.
     effort = Effort(workers=1, patience_s=patience_s, threads_each=place.threads_each)
+    name = uuid4().hex
+    fixed = {
+        "plan": plan,
+        "root_url": everywhere(root),
+        "home": home,
+        "effort": effort,
+        "run": name,
+    }
 
     def run(works: Sequence[Work]) -> Iterator[Outcome]:
         batches = deque(
@@ -114,8 +184,7 @@ def in_tasks(
         )
         while batches:
             # A pool of processes that has lost one takes no more work: each round has its own.
-            with place.open() as runner, place.asking(home.device):
-                fixed = {"plan": plan, "root_url": everywhere(root), "home": home, "effort": effort}
+            with place.running() as runner, place.asking(home.device):
                 yield from _round(runner, batches, fixed, place)
 
     return run
@@ -128,7 +197,22 @@ def _round(
     place: Place,
 ) -> Iterator[Outcome]:
     """Submit batches, give outcomes as they come; ends early where the runner is of no more use."""
-    running: dict[Any, _Batch] = {}
+    running: _Running = {}
+    try:
+        yield from _give_out(runner, batches, fixed, place, running)
+    except BaseException:
+        futures = [future for future, _ in running.values()]
+        place.stop(runner, futures, partial(leave, fixed["run"]))
+        raise
+
+
+def _give_out(
+    runner: TaskRunner[Any],
+    batches: deque[_Batch],
+    fixed: dict[str, Any],
+    place: Place,
+    running: _Running,
+) -> Iterator[Outcome]:
     ended: SimpleQueue[PrefectFuture[Any]] = SimpleQueue()
     deaths, is_broken = place.deaths, False
     while running or (batches and not is_broken):
@@ -140,12 +224,12 @@ def _round(
                 batches.appendleft(batch)
                 is_broken = True
                 break
-            running[future.task_run_id] = batch
+            running[future.task_run_id] = future, batch
             future.add_done_callback(ended.put)
         if not running:
             break
         future = ended.get()
-        batch = running.pop(future.task_run_id)
+        _, batch = running.pop(future.task_run_id)
         try:
             yield from map(from_plain, future.result())
         except RetryLater as error:

@@ -7,11 +7,8 @@ data root, on a shared path or a bucket, and the models, and nothing else.
 """
 
 import argparse
-import os
-import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,18 +20,19 @@ from prefect.states import Completed
 from flows import artifacts
 from flows.artifacts import Progress
 from flows.batches import in_tasks
-from flows.edge import RUNNERS, Place, stopping
+from flows.edge import RUNNERS, Place, whole_run
+from flows.leaving import accounted, finish, obey_signals
 from flows.limits import set_up_limits
 from symmv_builder import datasets
 from symmv_builder.backends import Loader, ModelHome
 from symmv_builder.crawl.folder import find_entries
+from symmv_builder.datasets import changes
 from symmv_builder.datasets.build import Run, Summary, in_processes, take_in
 from symmv_builder.datasets.build import build as build_dataset
 from symmv_builder.datasets.recipe import Recipe, make_plan, with_models
 from symmv_builder.errors import StopRun
-from symmv_builder.pipeline.keys import Plan, Work
+from symmv_builder.pipeline.keys import Plan
 from symmv_builder.pipeline.pool import Effort
-from symmv_builder.pipeline.run import Outcome
 from symmv_builder.settings import read_settings
 from symmv_builder.storage.store import Store
 from symmv_builder.text import harmless
@@ -44,7 +42,7 @@ PATIENCE_S = 1800.0
 
 
 @flow(name="build", persist_result=False)
-@stopping
+@whole_run
 def build(
     dataset: str,
     folder: str | None = None,
@@ -55,11 +53,13 @@ def build(
     batch_size: int = BATCH_SIZE,
     patience_s: float = PATIENCE_S,
     models: dict[str, str] | None = None,
+    wait: bool = False,
 ) -> State[dict[str, Any]]:
     """Bring every entry of a dataset to its end and write its shards.
 
     `models` maps a slot to a backend's name; what else depends on the machine is read from
-    its environment. Ends as `Unfinished` where entries wait for another run, as `Failing` where
+    its environment. Where another process writes the dataset this ends as `Stopped`, or waits
+    for it with `wait`. Ends as `Unfinished` where entries wait for another run, as `Failing` where
     the program is at fault for some.
     """
     settings = read_settings(root=root)
@@ -67,11 +67,12 @@ def build(
     place = Place(runner, address, workers)
     store = settings.open_store()
     plan = make_plan(recipe, settings.home)
-    if folder:
-        _take_in(store, recipe, Path(folder))
-    summary = build_with(
-        recipe, plan, store, settings.home, place, batch_size=batch_size, patience_s=patience_s
-    )
+    with changes.writing(store, recipe.name, wait=wait, tell=get_run_logger().info):
+        if folder:
+            _take_in(store, recipe, Path(folder))
+        summary = build_with(
+            recipe, plan, store, settings.home, place, batch_size=batch_size, patience_s=patience_s
+        )
     said, plain = sentence(summary), asdict(summary)
     if summary.failed:
         return Completed(name="Failing", message=said, data=plain)
@@ -115,18 +116,20 @@ def build_with(
     patience_s: float = PATIENCE_S,
 ) -> Summary:
     """A build by tasks, within a flow's run, with its progress and its artifacts."""
-    tell = artifacts.log_events(get_run_logger())
-    progress = Progress(f"build-{recipe.name}", f"entries of {recipe.name}")
+    logger = get_run_logger()
     run = runner_of(plan, store, home, place, batch_size=batch_size, patience_s=patience_s)
-    summary = build_dataset(
-        recipe,
-        plan,
-        store,
-        counted(run, progress.advance),
-        tell=tell,
-        expect=progress.expect,
-    )
-    progress.end()
+    with (
+        Progress(f"build-{recipe.name}", f"entries of {recipe.name}", logger) as progress,
+        accounted(run, plan, store, progress.count) as accounted_run,
+    ):
+        summary = build_dataset(
+            recipe,
+            plan,
+            store,
+            accounted_run,
+            tell=artifacts.log_events(logger),
+            expect=progress.expect,
+        )
     _show(store, summary)
     return summary
 
@@ -143,17 +146,6 @@ def runner_of(
         tell = artifacts.log_events(get_run_logger())
         return in_processes(plan, store, Loader(home), effort=effort, tell=tell)
     return in_tasks(plan, store.root, home, place, batch_size=batch_size, patience_s=patience_s)
-
-
-def counted(run: Run, count: Callable[[], object]) -> Run:
-    """The same, with a word about every outcome."""
-
-    def counting(works: Sequence[Work]) -> Iterator[Outcome]:
-        for outcome in run(works):
-            count()
-            yield outcome
-
-    return counting
 
 
 def _show(store: Store, summary: Summary) -> None:
@@ -185,6 +177,9 @@ def parser(program: str, about: str) -> argparse.ArgumentParser:
     found.add_argument("--address", help="of a running Dask or Ray cluster")
     found.add_argument("--workers", type=int, help="tasks at once on this machine")
     found.add_argument("--batch-size", type=int, default=BATCH_SIZE, help="entries a task")
+    found.add_argument(
+        "--wait", action="store_true", help="wait where another command writes this dataset"
+    )
     found.add_argument("--clip", help="short for --model clip=NAME")
     found.add_argument("--model", action="append", default=[], metavar="SLOT=NAME")
     return found
@@ -198,41 +193,12 @@ def chosen_models(arguments: argparse.Namespace) -> dict[str, str]:
     return dict(pairs) | ({"clip": arguments.clip} if arguments.clip else {})
 
 
-def finish(state: State[Any]) -> int:
-    """A run's last line and its exit code: as `symmv`, 1 where work is left, 2 for `Stopped`."""
-    sys.stderr.flush()
-    if state.is_completed():
-        sys.stdout.write(f"{state.message}\n")
-        return int(state.name in ("Unfinished", "Failing"))
-    sys.stderr.write(f"{state.name}: {state.message}\n")
-    return {"Stopped": 2, "Unreachable": 1}.get(state.name or "", 3)
-
-
-def leave_when_interrupted() -> None:
-    """Make Ctrl-C end this program at once; left to itself it would wait for every task.
-
-    Workers leave when their parent does. A server of Prefect's that was started for this run
-    alone does not.
-    """
-
-    def leave(*_: object) -> None:
-        sys.stderr.write("\ninterrupted; finished work is kept, run the same command to go on\n")
-        sys.stderr.flush()
-        for path in Path("/proc/self/task").glob("*/children"):
-            for child in path.read_text().split():
-                with suppress(ProcessLookupError):
-                    os.kill(int(child), signal.SIGTERM)
-        os._exit(130)
-
-    signal.signal(signal.SIGINT, leave)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser("flows.build", "Build a dataset with Prefect.")
     options.add_argument("--from", dest="folder", help="take in the recordings of this folder")
     options.add_argument("--patience", type=float, default=PATIENCE_S, help="seconds a step")
     given = options.parse_args(arguments)
-    leave_when_interrupted()
+    obey_signals()
     state = build(
         given.dataset,
         folder=given.folder,
@@ -243,6 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         batch_size=given.batch_size,
         patience_s=given.patience,
         models=chosen_models(given),
+        wait=given.wait,
         return_state=True,
     )
     return finish(state)

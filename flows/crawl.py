@@ -24,13 +24,11 @@ from flows.build import (
     BATCH_SIZE,
     PATIENCE_S,
     chosen_models,
-    counted,
-    finish,
-    leave_when_interrupted,
     parser,
     runner_of,
 )
-from flows.edge import Place, stopping, tried_again
+from flows.edge import Place, tried_again, whole_run
+from flows.leaving import accounted, finish, obey_signals
 from flows.limits import set_up_limits, slot, take_turn
 from symmv_builder import datasets
 from symmv_builder.backends import Loader
@@ -69,7 +67,7 @@ def fetch_batch(job: Crawl, most: int) -> int:
 
 
 @flow(name="crawl", persist_result=False)
-@stopping
+@whole_run
 def crawl(
     dataset: str,
     sources: str | None = None,
@@ -85,6 +83,7 @@ def crawl(
     batch_size: int = BATCH_SIZE,
     items_an_hour: int = ITEMS_AN_HOUR,
     models: dict[str, str] | None = None,
+    wait: bool = False,
 ) -> State[dict[str, Any]]:
     """Find what is new, match, fetch, screen and propose it; promote from a score, if given.
 
@@ -107,17 +106,24 @@ def crawl(
     touched = _fetch(job, most)
     proposed = 0
     if plan is not None:
-        progress = Progress(f"screen-{dataset}", f"recordings of {dataset} screened")
-        progress.expect(len(job.items.find(dataset, [states.FETCHED])))
         run = runner_of(
             plan, store, settings.home, place, batch_size=batch_size, patience_s=PATIENCE_S
         )
-        loader = Loader(settings.home)
-        proposed = propose.screen_fetched(job, plan, counted(run, progress.advance), loader)
-        progress.end()
+        about = f"recordings of {dataset} screened"
+        with (
+            Progress(f"screen-{dataset}", about, get_run_logger()) as progress,
+            accounted(run, plan, store, progress.count) as accounted_run,
+        ):
+            loader = Loader(settings.home)
+            proposed = propose.screen_fetched(
+                job, plan, accounted_run, loader, expect=progress.expect
+            )
     promoted: list[str] = []
     if promote_above is not None:
-        promoted, _ = propose.promote(job.items, store, dataset, [], above=promote_above)
+        logger = get_run_logger()
+        promoted, _ = propose.promote(
+            job.items, store, dataset, [], above=promote_above, wait=wait, tell=logger.info
+        )
     return _end(job, new=new, touched=touched, proposed=proposed, promoted=len(promoted))
 
 
@@ -132,31 +138,29 @@ def _reasons(names: Sequence[str]) -> list[Reason]:
 def _discover(job: Crawl, *, full: bool) -> int:
     """One task a source; a breaker that opens leaves the rest for another run."""
     new = 0
-    progress = Progress(f"discover-{job.recipe.name}", "sources listed")
-    progress.expect(len(job.sources))
-    for source in job.sources:
-        if crawling.network_opens_s(job):
-            break
-        new += list_source(job, source, full)
-        progress.advance()
-    progress.end()
+    with Progress(f"discover-{job.recipe.name}", "sources listed", get_run_logger()) as progress:
+        progress.expect(len(job.sources))
+        for source in job.sources:
+            if crawling.network_opens_s(job):
+                break
+            new += list_source(job, source, full)
+            progress.advance()
     return new
 
 
 def _fetch(job: Crawl, most: int | None) -> int:
     """One task a batch of due items, until nothing is due or the breaker is open."""
     waiting = len(job.items.find(job.recipe.name, crawling.NETWORK_STATES))
-    progress = Progress(f"fetch-{job.recipe.name}", "items taken up")
-    progress.expect(waiting if most is None else min(most, waiting))
     touched = 0
-    while most is None or touched < most:
-        batch = ITEMS_A_TASK if most is None else min(ITEMS_A_TASK, most - touched)
-        done = fetch_batch(job, batch)
-        touched += done
-        progress.advance(done)
-        if done < batch:
-            break
-    progress.end()
+    with Progress(f"fetch-{job.recipe.name}", "items taken up", get_run_logger()) as progress:
+        progress.expect(waiting if most is None else min(most, waiting))
+        while most is None or touched < most:
+            batch = ITEMS_A_TASK if most is None else min(ITEMS_A_TASK, most - touched)
+            done = fetch_batch(job, batch)
+            touched += done
+            progress.advance(done)
+            if done < batch:
+                break
     return touched
 
 
@@ -218,7 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options.add_argument("--items-an-hour", type=int, default=ITEMS_AN_HOUR)
     given = options.parse_args(arguments)
-    leave_when_interrupted()
+    obey_signals()
     state = crawl(
         given.dataset,
         sources=given.sources,
@@ -234,6 +238,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         batch_size=given.batch_size,
         items_an_hour=given.items_an_hour,
         models=chosen_models(given),
+        wait=given.wait,
         return_state=True,
     )
     return finish(state)

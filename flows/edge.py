@@ -2,26 +2,35 @@
 
 The three errors of the package become three things that a person sees in Prefect.
 `RetryLater` is tried again after a while, and nothing else ever is. `StopRun` ends the run
-as `Stopped` with its one line. A rejection is no failure: it is part of an outcome. Anything
-else is a bug, and Prefect shows its traceback.
+as `Stopped` with its one line. A rejection is no failure: it is part of an outcome. A run whose
+server went away ends as `Waiting`, which is a crash: the deployment `resume` starts it again.
+Anything else is a bug, and Prefect shows its traceback.
 """
 
 import functools
 import importlib
+import multiprocessing
 import os
-from collections.abc import Callable
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
+import httpx
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
-from prefect.exceptions import CrashedRun
-from prefect.states import Failed
+from prefect.exceptions import CancelledRun, CrashedRun, TerminationSignal
+from prefect.futures import PrefectFuture
+from prefect.states import Cancelled, Crashed, Failed
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 from prefect.tasks import Task
 
+from flows.leaving import INTERRUPTED, asked_until_heard, leave_soon
+from flows.life import signs_of_life
 from symmv_builder.errors import RetryLater, StopRun
 from symmv_builder.pipeline.pool import default_workers
 
@@ -30,6 +39,44 @@ R = TypeVar("R")
 
 RUNNERS = ("local", "threads", "processes", "dask", "ray")
 _RETRY_DELAYS_S = [10.0, 30.0, 90.0]
+# Stopping tasks and closing what they ran on, each; a run that is cancelled is gone after five.
+_STOPPED_WITHIN_S = 1.0
+# The workers of a process look twice a second whether it is still there.
+_ORPHANS_GONE_S = 0.7
+
+
+def whole_run(work: Callable[P, R]) -> Callable[P, R]:
+    """Make a function the body of a flow: it shows signs of life, and says how it ended."""
+    stopped = stopping(work)
+
+    @functools.wraps(work)
+    def run(*arguments: P.args, **named: P.kwargs) -> Any:
+        try:
+            with signs_of_life(), asked_until_heard():
+                return stopped(*arguments, **named)
+        except (KeyboardInterrupt, CancelledRun):
+            return Cancelled(message=INTERRUPTED)
+        except TerminationSignal:
+            leave_soon(128 + signal.SIGTERM)
+            raise
+        except Exception as error:
+            if not _is_away(error):
+                raise
+            return Crashed(name="Waiting", message=f"{type(error).__name__}: {error}")
+
+    return run
+
+
+def _is_away(error: BaseException | None) -> bool:
+    """Whether it is the world that failed: a server that is away, a process that was lost."""
+    while error is not None:
+        if isinstance(error, (RetryLater, CrashedRun, httpx.TransportError)):
+            return True
+        if isinstance(error, httpx.HTTPStatusError) and error.response.is_server_error:
+            return True
+        # Prefect says so in an error of its own, out of one of these.
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def stopping(work: Callable[P, R]) -> Callable[P, R]:
@@ -112,6 +159,45 @@ class Place:
             return 1
         return max(1, (os.cpu_count() or 1) // self.at_once)
 
+    @contextmanager
+    def running(self) -> Iterator[TaskRunner[Any]]:
+        """An open runner. A cluster that does not answer does not keep a run that is left early."""
+        runner = self.open()
+        with _same_signals():
+            runner.__enter__()
+        try:
+            yield runner
+        except BaseException as error:
+            _within(_STOPPED_WITHIN_S, runner.__exit__, type(error), error, error.__traceback__)
+            raise
+        runner.__exit__(None, None, None)
+
+    def stop(
+        self,
+        runner: TaskRunner[Any],
+        futures: Sequence[PrefectFuture[Any]],
+        leave: Callable[[], None],
+    ) -> None:
+        """Make tasks end within a second. `leave` is called in every process that has threads of
+        them; other processes are killed, and the workers that these started leave with them."""
+        leave()
+        if self.runner == "processes":
+            for child in multiprocessing.active_children():
+                child.kill()
+        if self.runner == "dask":
+            client = runner.client  # type: ignore[attr-defined]
+            given_out = [future.wrapped_future for future in futures]  # type: ignore[attr-defined]
+            _within(_STOPPED_WITHIN_S, client.run, leave, on_error="ignore")
+            _within(_STOPPED_WITHIN_S, client.cancel, given_out, force=True)
+        if self.runner == "ray":
+            ray = _extra("ray", "ray")
+            for future in futures:
+                # One that has ended needs no stopping.
+                with suppress(ray.exceptions.RayError, ValueError):
+                    ray.cancel(future.wrapped_future, force=True)  # type: ignore[attr-defined]
+        if self.runner in ("processes", "ray"):
+            time.sleep(_ORPHANS_GONE_S)
+
     def open(self) -> TaskRunner[Any]:
         """A runner of Prefect's, to be entered."""
         if self.runner == "threads":
@@ -171,3 +257,20 @@ def _extra(module: str, extra: str) -> Any:
         raise StopRun(
             f"{extra} is not installed ({error}); run: pip install 'symmv-builder[{extra}]'"
         ) from error
+
+
+@contextmanager
+def _same_signals() -> Iterator[None]:
+    """Ray puts its own handlers in the place of Prefect's, which end a run that is cancelled."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    if threading.current_thread() is threading.main_thread():
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _within(seconds: float, call: Callable[..., object], *given: Any, **named: Any) -> None:
+    """Call something and wait so long for it; it is left behind where that is not enough."""
+    calling = threading.Thread(target=call, args=given, kwargs=named, daemon=True)
+    calling.start()
+    calling.join(seconds)

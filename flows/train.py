@@ -21,8 +21,8 @@ from prefect.states import Completed
 
 from flows import artifacts
 from flows.artifacts import Progress
-from flows.build import finish, leave_when_interrupted
-from flows.edge import stopping
+from flows.edge import whole_run
+from flows.leaving import finish, obey_signals
 from symmv_builder.errors import StopRun
 from symmv_builder.pipeline.events import Tick
 from symmv_builder.pipeline.keys import digest
@@ -36,7 +36,7 @@ _LOGGED_EVERY_S = 30.0
 
 
 @flow(name="train", persist_result=False)
-@stopping
+@whole_run
 def train(
     trainer: str,
     dataset: str,
@@ -59,7 +59,8 @@ def train(
         raise StopRun(f"{dataset} has no shards in {store.root.shown}; build it first")
     learned_from = [trainer, as_plain(config), [shard["sha256"] for shard in receipt["shards"]]]
     out = Path(runs) / f"{trainer}-{dataset}-{digest(learned_from)[:12]}"
-    progress = Progress(f"train-{trainer}-{dataset}", f"steps of {trainer} on {dataset}")
+    logger = get_run_logger()
+    progress = Progress(f"train-{trainer}-{dataset}", f"steps of {trainer} on {dataset}", logger)
     curve: list[dict[str, Any]] = []
     request = Request(
         root=store.root,
@@ -68,10 +69,10 @@ def train(
         device=where.home.device,
         max_s=minutes * 60 if minutes else None,
         workers=workers,
-        tell=_teller(get_run_logger(), progress, curve),
+        tell=_teller(logger, progress, curve),
     )
-    outcome = start(trainer, config, request)
-    progress.end()
+    with progress:
+        outcome = start(trainer, config, request)
     artifacts.show_table(
         f"train-{trainer}-{dataset}", curve[-200:], "validation losses as training went on"
     )
@@ -125,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = options.parse_args(arguments)
     if any("=" not in text for text in given.set):
         options.error("--set should look like FIELD=VALUE, as in batch_size=8")
-    leave_when_interrupted()
+    obey_signals()
     state = train(
         given.trainer,
         given.dataset,

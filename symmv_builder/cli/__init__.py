@@ -22,6 +22,7 @@ from symmv_builder.cli import (
     running,
     showing,
     training,
+    verifying,
 )
 from symmv_builder.cli.saying import complain
 from symmv_builder.errors import RejectEntry, RetryLater, StopRun
@@ -35,7 +36,7 @@ app = typer.Typer(
 )
 for commands in (
     building, importing, running, asking, showing, crawling, training, generating, evaluating,
-    cleaning,
+    cleaning, verifying,
 ):  # fmt: skip
     commands.register(app)
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from symmv_builder import datasets
 from symmv_builder.cli import options
-from symmv_builder.cli.saying import say
+from symmv_builder.cli.saying import complain, say
 from symmv_builder.report import tables
 
 _MEANINGS = {
@@ -47,19 +48,21 @@ def clean(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Free it; else it is counted.")] = False,
     root: options.Root = None,
+    wait: options.Wait = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Count what nothing needs any more, by kind; --yes frees it.
 
     Never touched: what an entry, a release or an item on its way through a crawl needs.
-    Nothing else should work on the same data root meanwhile.
+    While it frees, no other command writes a dataset of the same data root.
     """
     from symmv_builder.datasets import clean as cleaning
 
     name = datasets.recipe(dataset).name if dataset else None
     store = options.settings(root).open_store(read_only=not yes)
-    waste = cleaning.find_waste(store, name, rejected=rejected, old_results=old_results)
-    counts = cleaning.count(cleaning.free(store, waste) if yes else waste)
+    with cleaning.alone(store, wait=wait, tell=complain) if yes else nullcontext():
+        waste = cleaning.find_waste(store, name, rejected=rejected, old_results=old_results)
+        counts = cleaning.count(cleaning.free(store, waste) if yes else waste)
     files = sum(freed.files for kind, freed in counts.items() if kind != "empty_folders")
     size_bytes = sum(freed.size_bytes for freed in counts.values())
     if as_json:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from symmv_builder.backends import Loader
-from symmv_builder.cli import evaluating_models, options
+from symmv_builder.cli import evaluating_accuracy, evaluating_models, options
 from symmv_builder.cli.saying import say
 from symmv_builder.cli.verdict import (
     Split,
@@ -37,6 +37,7 @@ def register(parent: typer.Typer) -> None:
     app.command()(music)
     app.command()(beats)
     app.command()(audio)
+    evaluating_accuracy.register(app)
     evaluating_models.register(app)
     parent.add_typer(app, name="evaluate")
 
@@ -179,12 +180,21 @@ def _called(of: measure.MusicOf) -> str:
 
 
 def beats(
-    paths: Generated,
-    reference: Annotated[
-        str,
-        typer.Option(help="The real music: a dataset in the data root, a file or a folder."),
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PATH...",
+            help="Generated music; without --reference two names: ESTIMATE REFERENCE.",
+        ),
     ],
-    split: Split = "test",
+    reference: Annotated[
+        str | None,
+        typer.Option(help="The real music: a dataset in the data root, a file or a folder."),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="Which split of a dataset. Default: test with --reference, else all."),
+    ] = None,
     root: options.Root = None,
     window: Annotated[
         float, typer.Option(min=0.01, help="Length of what has a beat or has none, in seconds.")
@@ -199,16 +209,28 @@ def beats(
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Beat coverage, beat hit and F1 of generated music against the real music of each video.
+    """Tracked beats against annotated ones (ESTIMATE REFERENCE), or V2Meow's beat coverage and hit.
 
+    Of two names: F of beats and downbeats at each metrical level, CMLt and AMLt. They are files or
+    folders of MIDI, of JSON of `symmv run beats`, of text of `time [place in bar]`, or datasets.
+
+    With --reference: coverage, hit and F1 of generated music against the real music of each video.
     MIDI files and recordings are paired with the reference by name: ENTRY.mid, ENTRY-3.wav and
     ENTRY.amt.mid belong to ENTRY.
     """
+    if reference is None:
+        if len(paths) != 2:
+            raise StopRun("name ESTIMATE and REFERENCE, or generated music and --reference")
+        estimate, annotated = map(str, paths)
+        evaluating_accuracy.show_accuracy(
+            "beats", estimate, annotated, split or "all", root, as_json
+        )
+        return
     settings = options.settings(root)
     data, loader = Root(settings.root), Loader(settings.home)
     with Counting() as counting:
         if measure.is_dataset(data, reference):
-            real = measure.moments_of_dataset(data, reference, split, points.value)
+            real = measure.moments_of_dataset(data, reference, split or "test", points.value)
         else:
             real = measure.moments_of_files(
                 [Path(reference)], points.value, loader, backend=backend, tell=counting.tell

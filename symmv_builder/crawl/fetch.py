@@ -106,7 +106,8 @@ def fetch(
                     folder.rmdir()
                 raise
             add_asset(root, done.path, asset.sha256)
-            ledger.record_assets({(source.site, source.video_id): asset.sha256})
+            place = (source.site, source.video_id)
+            ledger.record_assets({place: asset.sha256}, {asset.sha256: asset.size_bytes})
             known = Fetched(asset.sha256, asset, done.listing, done.formats)
         shutil.rmtree(folder, ignore_errors=True)
         return known

@@ -23,7 +23,7 @@ from symmv_builder.datasets.faults import (
 )
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.datasets.rows import draft_dataset, rows_to_load, write_dataset
-from symmv_builder.datasets.survey import Survey, recordings_of, survey
+from symmv_builder.datasets.survey import Survey, restore_recordings, survey
 from symmv_builder.errors import Reason, StopRun
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.keys import Plan, Work
@@ -31,8 +31,8 @@ from symmv_builder.pipeline.pool import Effort, run_entries
 from symmv_builder.pipeline.run import LoadModel, Outcome
 from symmv_builder.records import Entry, Source
 from symmv_builder.schema import SCHEMAS
-from symmv_builder.storage import manifests, recordings, shards
-from symmv_builder.storage.assets import add_asset, has_asset, hash_file
+from symmv_builder.storage import manifests, shards, written
+from symmv_builder.storage.assets import add_asset, asset_size, has_asset, hash_file
 from symmv_builder.storage.ledger import KnownFile
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.sidecars import Sidecars
@@ -105,7 +105,7 @@ def _keep(store: Store, known: dict[str, KnownFile], path: Path, contents: Set[s
         facts = path.stat()
         file = known.get(resolved)
         is_same = file and (file.size_bytes, file.modified_ns) == (facts.st_size, facts.st_mtime_ns)
-        if file and is_same and has_asset(store.root, file.sha256):
+        if file and is_same and asset_size(store.root, file.sha256) == facts.st_size:
             return file.sha256
         sha256 = hash_file(path)
         if sha256 in contents:
@@ -150,7 +150,9 @@ def build(
         tell(Event("note", "", detail=text))
 
     with changes.writing(store, recipe.name, wait=wait, tell=note):
-        return _build(
+        for name in written.changed(store, recipe.name):
+            note(f"{name} was changed since the last command that wrote it; it is taken as it is")
+        summary = _build(
             recipe,
             plan,
             store,
@@ -161,6 +163,9 @@ def build(
             expect=expect,
             strict=strict,
         )
+        written.remember(store, recipe.name)
+        written.remember_blocklist(store)
+        return summary
 
 
 def _build(
@@ -183,7 +188,7 @@ def _build(
             else "give a folder with --from"
         )
         raise StopRun(f"{recipe.name} has no entries in {store.root.shown}; {how}")
-    _restore_recordings(store, recipe.name, entries)
+    restore_recordings(store, recipe.name, entries)
     found = survey(plan, store, entries, whole)
     if forget_outdated(store, recipe.name, found.rejected.values()):
         found = survey(plan, store, entries, whole)
@@ -222,22 +227,6 @@ def _allowed(store: Store, entries: Iterable[Entry]) -> list[Entry]:
     """The entries none of whose recordings was taken down."""
     blocked = manifests.read_blocklist(store.manifests)
     return [e for e in entries if e.music not in blocked and e.video not in blocked]
-
-
-def _restore_recordings(store: Store, dataset: str, entries: Sequence[Entry]) -> None:
-    """Tell a ledger that was lost which stored file is which recording, by the manifests."""
-    known = store.ledger.assets()
-    places = {entry.entry_id: recordings_of(dataset, entry) for entry in entries}
-    if all(kinds[name] in known for kinds in places.values() for name in ("music", "video")):
-        return
-    kept = recordings.read_recordings(store.manifests, dataset)
-    lost = {
-        place: sha256
-        for entry_id, kinds in places.items()
-        for kind, place in kinds.items()
-        if place not in known and (sha256 := kept.get(entry_id, {}).get(kind))
-    }
-    store.ledger.record_assets(lost)
 
 
 def forgive(store: Store, dataset: str, reasons: Sequence[Reason]) -> int:

@@ -17,7 +17,16 @@ from symmv_builder.datasets import removal
 from symmv_builder.datasets.survey import recordings_of
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Entry, Source
-from symmv_builder.storage import locks, manifests, recordings, releases, shards
+from symmv_builder.storage import (
+    locks,
+    manifests,
+    recordings,
+    releases,
+    seals,
+    shards,
+    written,
+)
+from symmv_builder.storage.assets import asset_size
 from symmv_builder.storage.items import Items
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.store import Store
@@ -72,37 +81,46 @@ def _folders(store: Store, dataset: str) -> list[tuple[Root, str]]:
 def make(store: Store, dataset: str, change: Change) -> None:
     """Make a change of a dataset that this thread is `writing`."""
     locks.current(store.ledger, dataset).check()
-    text = json.dumps(
-        {"kind": change.kind, "about": dict(change.about), "steps": list(change.steps)}
-    )
-    store.root.write(_pending(dataset), text.encode())
+    plain = {"kind": change.kind, "about": dict(change.about), "steps": list(change.steps)}
+    text = json.dumps(seals.seal(plain), sort_keys=True)
+    store.root.write(pending(dataset), text.encode())
     _run(store, dataset, change)
 
 
 def finish(store: Store, dataset: str, tell: Callable[[str], object]) -> Change | None:
     """Finish the change that a stopped process left behind; `None` where there is none."""
-    data = store.root.read(_pending(dataset))
-    if data is None:
+    change = unfinished(store, dataset)
+    if change is None:
         return None
-    try:
-        change = Change(**json.loads(data))
-        known = all(step["do"] in _STEPS for step in change.steps)
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise StopRun(
-            f"{store.root.path(_pending(dataset))}, the plan of an unfinished change, is damaged; "
-            "remove it and run the command that was stopped again"
-        ) from error
-    if not known:
-        raise StopRun(
-            f"{store.root.path(_pending(dataset))} was written by another version of this "
-            "program; finish it with that one"
-        )
     tell(f"finishing the {change.kind} that was stopped")
     _run(store, dataset, change)
     return change
 
 
-def _pending(dataset: str) -> str:
+def unfinished(store: Store, dataset: str) -> Change | None:
+    """The change that a stopped process left behind; `StopRun` where its plan is damaged."""
+    place = pending(dataset)
+    data = store.root.read(place)
+    if data is None:
+        return None
+    try:
+        change = Change(**seals.unseal(json.loads(data)))
+        known = all(step["do"] in _STEPS for step in change.steps)
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise StopRun(
+            f"{store.root.path(place)}, the plan of an unfinished change, is damaged; remove it "
+            "and run the command that was stopped again"
+        ) from error
+    if not known:
+        raise StopRun(
+            f"{store.root.path(place)} was written by another version of this program; finish it "
+            "with that one"
+        )
+    return change
+
+
+def pending(dataset: str) -> str:
+    """Where the plan of an unfinished change lies."""
     return f"{dataset}/pending.json"
 
 
@@ -112,7 +130,8 @@ def _run(store: Store, dataset: str, change: Change) -> None:
         lock.check()
         arguments = {name: value for name, value in step.items() if name != "do"}
         _STEPS[step["do"]](store, dataset, **arguments)
-    store.root.remove(_pending(dataset))
+    written.remember(store, dataset)
+    store.root.remove(pending(dataset))
 
 
 def put_entries(
@@ -225,7 +244,9 @@ def _freeze_splits(store: Store, dataset: str, *, splits: Mapping[str, str]) -> 
 
 
 def _record_assets(store: Store, dataset: str, *, assets: Sequence[Sequence[str]]) -> None:
-    store.ledger.record_assets({(site, video_id): sha256 for site, video_id, sha256 in assets})
+    hashes = {(site, video_id): sha256 for site, video_id, sha256 in assets}
+    sizes = {sha: asset_size(store.root, sha) for sha in set(hashes.values())}
+    store.ledger.record_assets(hashes, {sha: size for sha, size in sizes.items() if size})
 
 
 def _bar(
@@ -235,7 +256,7 @@ def _bar(
     sources: Sequence[Sequence[str]],
     reason: str,
     contents: Mapping[str, str],
-    entries: Sequence[str],
+    entries: Sequence[str] = (),
 ) -> None:
     """Let nothing take these recordings again: tombstones and the blocklist."""
     items = Items(store.ledger)
@@ -246,6 +267,7 @@ def _bar(
     with locks.hold(store.ledger, "blocklist", wait=True):
         names = [f"{dataset}/{name}" for name in entries]
         manifests.block(store.manifests, barred, reason, contents, names)
+        written.remember_blocklist(store)
 
 
 def _move_items(

@@ -6,14 +6,15 @@ unneeded. Everything is looked at one file at a time.
 """
 
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 from symmv_builder import datasets
+from symmv_builder.datasets import changes
 from symmv_builder.datasets.survey import recordings_of
 from symmv_builder.errors import StopRun
 from symmv_builder.storage import items as states
@@ -121,6 +122,20 @@ def count(waste: Iterable[Waste]) -> dict[Kind, Freed]:
         counts[each.kind].files += 1
         counts[each.kind].size_bytes += each.size_bytes
     return counts
+
+
+@contextmanager
+def alone(
+    store: Store, *, wait: bool = False, tell: Callable[[str], object] = lambda _: None
+) -> Iterator[None]:
+    """Be the only writer of every dataset of a root, those that are only begun included.
+
+    Raises `LockHeld` where another process writes one of them; with `wait`, waits for it.
+    """
+    with ExitStack() as locks:
+        for name in _datasets(store):
+            locks.enter_context(changes.writing(store, name, wait=wait, tell=tell))
+        yield
 
 
 def _datasets(store: Store) -> list[str]:

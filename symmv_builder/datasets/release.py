@@ -5,8 +5,7 @@ from typing import Any
 
 from symmv_builder.datasets import changes
 from symmv_builder.errors import StopRun
-from symmv_builder.storage import manifests, releases
-from symmv_builder.storage.shards import find_rows, read_receipt
+from symmv_builder.storage import manifests, releases, shards
 from symmv_builder.storage.store import Store
 
 
@@ -35,9 +34,10 @@ def release(
 
 def check(store: Store, dataset: str, version: str) -> None:
     """`StopRun` where the dataset cannot be released under a version."""
-    receipt = read_receipt(store.root, dataset)
+    receipt = shards.read_receipt(store.root, dataset)
     if receipt is None:
         raise StopRun(f"{dataset} is not built; run `symmv build {dataset}` first")
+    shards.require_whole(store.root, dataset, receipt)
     untrained = [model["backend"] for model in receipt["models"] if not model["trained"]]
     if untrained:
         raise StopRun(
@@ -49,7 +49,7 @@ def check(store: Store, dataset: str, version: str) -> None:
     barred = {source.url for source in manifests.read_blocklist(store.manifests)}
     wanted = {"music_url": barred, "video_url": barred}
     for shard in receipt["shards"] if barred else ():
-        if find_rows(store.root, f"{dataset}/{shard['path']}", wanted):
+        if shards.find_rows(store.root, f"{dataset}/{shard['path']}", wanted):
             raise StopRun(
                 f"the shards of {dataset} hold a recording that was taken down through another "
                 f"dataset; run `symmv takedown {dataset}` with its SITE:ID"

@@ -34,6 +34,7 @@ STAGES: dict[str, tuple[Step, ...]] = {
     "texture": (melody.TEXTURE,),
     "chords": (chords.STEP, chords.SYMBOLIC),
     "key": (key.STEP,),
+    "key-spans": (key.SPANS,),
     "density": (dynamics.DENSITY,),
     "loudness": (dynamics.LOUDNESS,),
     "probe-music": (probe.MUSIC,),
@@ -63,6 +64,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "bins": (2, 256),
     "steps_per_beat": (1, 96),
     "min_pitch": (0, 127),
+    "change_penalty": (0.0, 10_000.0),
     "threshold": (0.0, 1000.0),
     "min_scene_frames": (1, 100_000),
 }

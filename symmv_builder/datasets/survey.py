@@ -8,6 +8,8 @@ from operator import itemgetter
 from symmv_builder.pipeline.keys import Plan, Work
 from symmv_builder.pipeline.step import RECORDINGS
 from symmv_builder.records import Entry
+from symmv_builder.storage import recordings
+from symmv_builder.storage.assets import asset_name, has_asset
 from symmv_builder.storage.ledger import Result
 from symmv_builder.storage.store import Store
 
@@ -61,6 +63,25 @@ def recordings_of(dataset: str, entry: Entry) -> dict[str, tuple[str, str]]:
         ("published", f"{dataset}.{entry.entry_id}"),
     )
     return dict(zip(RECORDINGS, places, strict=True))
+
+
+def restore_recordings(store: Store, dataset: str, entries: Sequence[Entry]) -> None:
+    """Tell a ledger that was lost which stored file is which recording, by the manifests."""
+    known = store.ledger.assets()
+    places = {entry.entry_id: recordings_of(dataset, entry) for entry in entries}
+    if all(kinds[name] in known for kinds in places.values() for name in ("music", "video")):
+        return
+    kept = recordings.read_recordings(store.manifests, dataset)
+    lost = {
+        place: sha256
+        for entry_id, kinds in places.items()
+        for kind, place in kinds.items()
+        if place not in known
+        and (sha256 := kept.get(entry_id, {}).get(kind))
+        and has_asset(store.root, sha256)
+    }
+    sizes = {sha256: store.root.size_bytes(asset_name(sha256)) for sha256 in lost.values()}
+    store.ledger.record_assets(lost, sizes)
 
 
 def survey(plan: Plan, store: Store, entries: Sequence[Entry], whole: Plan | None = None) -> Survey:

@@ -36,10 +36,19 @@ LOST_ROOTS = (SYMMV_ROOTS.index("Eb"), SYMMV_ROOTS.index("Bb"))
 
 
 class ChordNamer(Protocol):
-    """Names the chord of each beat of notes in ticks: (root, quality), or `None`."""
+    """Names the chord of each beat of notes in ticks: (root, quality), or `None`.
+
+    `positions` are the beats' places in the bar, 1 for a downbeat, at least one for each beat.
+    """
 
     def name(
-        self, starts: Ints, ends: Ints, pitches: Ints, *, ticks_per_beat: int
+        self,
+        starts: Ints,
+        ends: Ints,
+        pitches: Ints,
+        *,
+        ticks_per_beat: int,
+        positions: Ints | None = None,
     ) -> Sequence[tuple[int, str] | None]: ...
 
 
@@ -68,6 +77,7 @@ def name_chords(
         np.rint((ends - zero) * TICKS_PER_BEAT).astype(np.int64),
         notes.pitches,
         ticks_per_beat=TICKS_PER_BEAT,
+        positions=_positions(zero, ends, beats),
     )
     lost = LOST_ROOTS if variant == "released" else ()
     labels = [
@@ -103,6 +113,20 @@ def _origin(starts: Floats, beats: Beats) -> int:
     zero = int(downbeats[0]) if len(downbeats) else 0
     first = int(np.floor(starts.min())) if len(starts) else 0
     return zero - 2 * max(0, -(-(zero - min(first, 0)) // 2))
+
+
+def _positions(zero: int, ends: Floats, beats: Beats) -> Ints:
+    """Places in the bar of the beats from `zero` to behind the last end.
+
+    Outside the tracked beats bars go on with the commonest length.
+    """
+    known = beats.positions
+    count = max(len(known), int(np.ceil(ends.max())) + 1 if len(ends) else 0)
+    lengths, votes = np.unique(known[:-1][known[1:] == 1], return_counts=True)
+    bar = int(lengths[votes.argmax()]) if len(lengths) else max(4, int(known.max()))
+    before = (known[0] - 1 + np.arange(min(zero, 0), 0)) % bar + 1
+    after = (known[-1] + np.arange(count - len(known))) % bar + 1
+    return np.concatenate([before, known, after])[max(zero, 0) :]
 
 
 def _runs(labels: list[str]) -> list[tuple[int, int, str]]:

@@ -1,5 +1,6 @@
-"""The key of a piece, by how well its pitch classes fit a profile.
+"""The key of a piece, and the keys that it goes through.
 
+By a profile, as the data sets did:
 Krumhansl and Schmuckler (Krumhansl, "Cognitive Foundations of Musical Pitch", 1990):
 the time that each pitch class sounds is correlated with a profile of the major and of
 the minor mode on every tonic. The weights are those of music21, which took them from
@@ -8,19 +9,26 @@ made with music21's default, Aarden-Essen; MuVi-Sync lets three profiles vote.
 
 Durations are weighed in seconds where music21 weighs quarter lengths: the two differ by
 one factor as long as the tempo does not change.
+
+``relative-pair``, the default, is ours. Half of the errors of a profile are the relative key,
+so the pair of relative keys is decided first, by Aarden-Essen over the time that a pitch
+class sounds in any octave (overlapping notes count once), and then the mode, by a logistic
+regression on which triads sound and on the scale. `benchmarks/train_key.py` makes its numbers.
 """
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
 
 from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.pipeline.step import Step
-from symmv_builder.records import Floats, Key, Notes
+from symmv_builder.records import Floats, Ints, Key, KeySpans, Notes
 from symmv_builder.vocab import MODES, pitch_class
 
 Profile: TypeAlias = Literal[
+    "relative-pair",
     "krumhansl-schmuckler",
     "aarden-essen",
     "temperley-kostka-payne",
@@ -59,15 +67,39 @@ PROFILES: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
 MAJOR_TONICS = ("C", "C#", "D", "E-", "E", "F", "F#", "G", "A-", "A", "B-", "B")
 MINOR_TONICS = ("C", "C#", "D", "E-", "E", "F", "F#", "G", "G#", "A", "B-", "B")
 
+_PAIR_PROFILE = "aarden-essen"
+# Semitones from the major tonic of a pair to its minor tonic.
+_RELATIVE = 9
+FRAME_S = 0.5
+_MOST_FRAMES = 100_000
+# A triad counts this much more where its root is the lowest note.
+_BASS_BONUS = 0.2
+# The chance of minor: triads are counted by root above the major tonic, and scale degrees by
+# their share of the sounding time. Made by benchmarks/train_key.py.
+MODE_TRIADS = (
+    (0, "major"), (9, "minor"), (5, "major"), (7, "major"), (2, "minor"), (4, "minor"),
+    (4, "major"),
+)  # fmt: skip
+MODE_DEGREES = (0, 2, 4, 5, 7, 8, 9, 11)
+MODE_WEIGHTS = (
+    -19.363, -13.342, -0.17, -17.227, -2.332, -29.625, 10.17,
+    -11.844, -18.718, 18.956, -55.788, -9.354, -36.168, 25.364, 20.659,
+)  # fmt: skip
+MODE_BIAS = 13.39
 
-def find_key(notes: Notes, *, profile: Profile = "krumhansl-schmuckler") -> Key:
+
+def find_key(notes: Notes, *, profile: Profile = "relative-pair") -> Key:
     """The best fitting major or minor key, with its correlation.
 
+    ``relative-pair``: the pair of relative keys, then its mode; the correlation is that of the
+    time that each class sounds with Aarden-Essen's profile of the key.
     ``vote``: the key that most of three profiles name; where all differ, the one that
     fits best. Equal fits are decided as in music21: the higher tonic, then minor.
     `RejectEntry` (too_few_notes) where nothing sounds.
     """
     histogram = _histogram(notes)
+    if profile == "relative-pair":
+        return _of_relative_pair(frames_of(notes), has_chords=_has_chords(notes))
     if profile != "vote":
         return _best(histogram, profile)
     answers = [_best(histogram, voter) for voter in VOTERS]
@@ -114,4 +146,140 @@ def _correlations(histogram: Floats, weights: Floats) -> Floats:
     return fits
 
 
-STEP = Step("key", 1, reads=("notes",), run=find_key)
+def find_key_spans(notes: Notes, *, change_penalty: float = 32.0) -> KeySpans:
+    """The keys that a piece goes through, as spans from its start to its last note.
+
+    Viterbi over the twelve pairs of relative keys, every half second, where a change costs
+    ``change_penalty``; each span is then named as `find_key` names a piece. A change to the
+    relative key is not heard. `RejectEntry` (too_few_notes) where nothing sounds.
+    """
+    _histogram(notes)
+    frames, has_chords = frames_of(notes), _has_chords(notes)
+    pairs = _smoothest_pairs(frames.classes, change_penalty)
+    edges = np.flatnonzero(np.diff(pairs, prepend=-1))
+    spans: list[tuple[int, Key]] = []
+    for first, last in zip(edges, [*edges[1:], len(pairs)], strict=True):
+        key = _of_relative_pair(frames.between(int(first), int(last)), has_chords=has_chords)
+        if not spans or (key.tonic, key.mode) != (spans[-1][1].tonic, spans[-1][1].mode):
+            spans.append((int(first), key))
+    starts = frames.hop_s * np.array([first for first, _ in spans])
+    return KeySpans(
+        starts_s=starts,
+        ends_s=np.append(starts[1:], notes.ends_s.max()),
+        tonics=tuple(key.tonic for _, key in spans),
+        modes=tuple(key.mode for _, key in spans),
+        clock=notes.clock,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frames:
+    """Seconds of each frame in which a pitch class sounds, and is lowest: both ``[t, 12]``."""
+
+    classes: Floats
+    lowest: Floats
+    hop_s: float
+
+    def between(self, first: int, last: int) -> "Frames":
+        return Frames(self.classes[first:last], self.lowest[first:last], self.hop_s)
+
+
+def frames_of(notes: Notes) -> Frames:
+    """Frames of half a second from time 0 to the last end; longer ones in a very long piece."""
+    end = float(notes.ends_s.max())
+    hop = max(FRAME_S, end / _MOST_FRAMES)
+    edges = hop * np.arange(int(np.ceil(end / hop)))
+    times = np.unique(np.concatenate([notes.starts_s, notes.ends_s, edges]).clip(0, end))
+    change = np.zeros((len(times), 132), dtype=np.int32)
+    np.add.at(change, (np.searchsorted(times, notes.starts_s), notes.pitches), 1)
+    np.add.at(change, (np.searchsorted(times, notes.ends_s), notes.pitches), -1)
+    sounding = change.cumsum(axis=0)[:-1] > 0
+    lengths = np.diff(times)[:, None]
+    bass = np.zeros((len(sounding), 12), dtype=np.bool_)
+    heard = np.flatnonzero(sounding.any(axis=1))
+    bass[heard, sounding[heard].argmax(axis=1) % 12] = True
+    first = np.searchsorted(times, edges)
+    return Frames(
+        classes=np.add.reduceat(lengths * sounding.reshape(-1, 11, 12).any(axis=1), first),
+        lowest=np.add.reduceat(lengths * bass, first),
+        hop_s=hop,
+    )
+
+
+def relative_pair(frames: Frames) -> int:
+    """The major tonic, 0-11, of the pair whose better key fits best."""
+    major, minor = _fits(frames)
+    return int(np.maximum(major, np.roll(minor, -_RELATIVE)).argmax())
+
+
+def mode_features(frames: Frames, tonic: int) -> Floats:
+    """What tells the minor from the major key of a pair, ``[15]``: see `MODE_TRIADS`."""
+    heard = frames.classes.any(axis=1)
+    classes, lowest = frames.classes[heard], frames.lowest[heard]
+    loud = classes / np.linalg.norm(classes, axis=1, keepdims=True)
+    bass = lowest / frames.hop_s
+    scores = np.hstack(
+        [
+            sum(np.roll(loud, -step, axis=1) for step in triad) / np.sqrt(3) + _BASS_BONUS * bass
+            for triad in ((0, 4, 7), (0, 3, 7))
+        ]
+    )
+    shares = np.bincount(scores.argmax(axis=1), minlength=24) / len(scores)
+    degrees = np.roll(classes.sum(axis=0) / classes.sum(), -tonic)
+    return np.array(
+        [
+            *(shares[(tonic + root) % 12 + 12 * MODES.index(mode)] for root, mode in MODE_TRIADS),
+            *(degrees[degree] for degree in MODE_DEGREES),
+        ]
+    )
+
+
+def _fits(frames: Frames) -> tuple[Floats, Floats]:
+    histogram = frames.classes.sum(axis=0)
+    major, minor = (_correlations(histogram, np.array(w)) for w in PROFILES[_PAIR_PROFILE])
+    return major, minor
+
+
+def _has_chords(notes: Notes) -> bool:
+    """Whether two notes ever sound together."""
+    order = np.argsort(notes.starts_s, kind="stable")
+    ends = np.maximum.accumulate(notes.ends_s[order])
+    return bool((notes.starts_s[order][1:] < ends[:-1]).any())
+
+
+def _of_relative_pair(frames: Frames, *, has_chords: bool) -> Key:
+    """The pair, then its mode: by the triads that are heard, or by the profile without any."""
+    tonic = relative_pair(frames)
+    fits = _fits(frames)
+    if has_chords:
+        is_minor = mode_features(frames, tonic) @ np.array(MODE_WEIGHTS) + MODE_BIAS > 0
+    else:
+        is_minor = fits[1][(tonic + _RELATIVE) % 12] > fits[0][tonic]
+    if is_minor:
+        tonic = (tonic + _RELATIVE) % 12
+        return Key(MINOR_TONICS[tonic], "minor", float(fits[1][tonic]))
+    return Key(MAJOR_TONICS[tonic], "major", float(fits[0][tonic]))
+
+
+def _smoothest_pairs(classes: Floats, change_penalty: float) -> Ints:
+    """The best path of pairs ``[t]`` through frames ``[t, 12]``."""
+    major, minor = (np.array(weights) for weights in PROFILES[_PAIR_PROFILE])
+    pair = sum(w / w.sum() for w in (major, np.roll(minor, _RELATIVE)))
+    pair = (pair - pair.mean()) / pair.std()
+    gains = classes @ np.stack([np.roll(pair, tonic) for tonic in range(12)], axis=1)
+    came_from = np.zeros(gains.shape, dtype=np.int64)
+    score = gains[0]
+    for t in range(1, len(gains)):
+        best = int(score.argmax())
+        stays = score >= score[best] - change_penalty
+        came_from[t] = np.where(stays, np.arange(12), best)
+        score = np.where(stays, score, score[best] - change_penalty) + gains[t]
+    path = np.zeros(len(gains), dtype=np.int64)
+    path[-1] = score.argmax()
+    for t in range(len(gains) - 1, 0, -1):
+        path[t - 1] = came_from[t, path[t]]
+    return path
+
+
+STEP = Step("key", 2, reads=("notes",), run=find_key)
+SPANS = Step("key_spans", 1, reads=("notes",), run=find_key_spans)

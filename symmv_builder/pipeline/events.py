@@ -17,10 +17,11 @@ class Event:
     `step` (several joined by ``+`` share one pass). ``step``: a step of the entry is done
     (`step`, `seconds` of work, `reused` if it was found finished). ``entry``: the entry is
     whole. ``rejected``: it was put aside by `step` for `reason`, with `detail`. ``note``: a
-    line for people, in `detail`.
+    line for people, in `detail`. ``beat``: a pool is at work, told at least every half second
+    and of no entry; whoever is told may raise, which ends the pool.
     """
 
-    kind: Literal["load", "begin", "step", "entry", "rejected", "note"]
+    kind: Literal["load", "begin", "step", "entry", "rejected", "note", "beat"]
     entry_id: str
     step: str = ""
     seconds: float = 0.0

@@ -141,6 +141,7 @@ class _Pool:
             self.workers.append(self.start())
         while any(worker.work for worker in self.workers):
             ready = wait([worker.pipe for worker in self.workers if worker.work], timeout=0.5)
+            self.tell(Event("beat", ""))
             for worker in list(self.workers):
                 if worker.pipe in ready:
                     yield from self.hear(worker)

@@ -17,26 +17,37 @@ def hash_file(path: Path) -> str:
 
 
 def add_asset_bytes(root: Root, data: bytes) -> str:
-    """Store bytes that are in memory; their hash. What is there is not written again."""
+    """Store bytes that are in memory; their hash. What is there whole is not written again."""
     sha256 = hashlib.sha256(data).hexdigest()
-    if not root.exists(_name(sha256)):
-        root.write(_name(sha256), data)
+    if not _stands(root, sha256, len(data)):
+        root.write(asset_name(sha256), data)
     return sha256
 
 
-def _name(sha256: str) -> str:
+def asset_name(sha256: str) -> str:
+    """Where a recording lies in a root."""
     return f"assets/{sha256[:2]}/{sha256}"
 
 
+def _stands(root: Root, sha256: str, size_bytes: int) -> bool:
+    """Whether a recording is there whole: a damaged copy does not keep a good one out.
+
+    The bytes of a local root are looked at, of a remote one the size alone.
+    """
+    if asset_size(root, sha256) != size_bytes:
+        return False
+    return not root.is_local or hash_file(Path(root.path(asset_name(sha256)))) == sha256
+
+
 def add_asset(root: Root, path: Path, sha256: str) -> None:
-    """Copy a file into the store under its hash; what is there is not copied again.
+    """Copy a file into the store under its hash; what is there whole is not copied again.
 
     The copy is hashed too: what lies under a hash has that hash, even when somebody
     writes to the original at the same moment.
     """
-    if root.exists(_name(sha256)):
+    if _stands(root, sha256, path.stat().st_size):
         return
-    with root.replacing(_name(sha256)) as temporary:
+    with root.replacing(asset_name(sha256)) as temporary:
         shutil.copyfile(path, temporary)
         if hash_file(temporary) != sha256:
             raise StopRun(f"{path} changed while it was read; run again when it is complete")
@@ -45,15 +56,23 @@ def add_asset(root: Root, path: Path, sha256: str) -> None:
 @contextmanager
 def open_asset(root: Root, sha256: str) -> Iterator[Path]:
     """A local path to a stored recording."""
-    with root.as_local(_name(sha256)) as path:
+    with root.as_local(asset_name(sha256)) as path:
         yield path
 
 
 def remove_asset(root: Root, sha256: str) -> None:
     """Remove a recording; one that is not there is no error."""
-    root.remove(_name(sha256))
-    root.remove_folder(_name(sha256).rpartition("/")[0])
+    root.remove(asset_name(sha256))
+    root.remove_folder(asset_name(sha256).rpartition("/")[0])
 
 
 def has_asset(root: Root, sha256: str) -> bool:
-    return root.exists(_name(sha256))
+    return root.exists(asset_name(sha256))
+
+
+def asset_size(root: Root, sha256: str) -> int | None:
+    """How many bytes a stored recording has, `None` where it is not there."""
+    try:
+        return root.size_bytes(asset_name(sha256))
+    except FileNotFoundError:
+        return None

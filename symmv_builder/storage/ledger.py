@@ -13,7 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -21,8 +23,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from symmv_builder.errors import StopRun
+from symmv_builder.storage.columns import Text, checksum_column, checksum_of
 from symmv_builder.storage.urls import shown_url, without_secrets
-from symmv_builder.text import clean_text
 
 __all__ = ["KnownFile", "Ledger", "Result", "Text", "shown_url"]
 
@@ -33,16 +35,6 @@ _BESIDE = "beside"
 _CREATING = 7_266_811
 
 
-class Text(sa.TypeDecorator[str]):
-    """Text that strangers had a part in: what no database stores everywhere is replaced."""
-
-    impl = sa.String
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
-        return None if value is None else clean_text(value)
-
-
 _FILES = sa.Table(
     "files",
     _METADATA,
@@ -50,6 +42,7 @@ _FILES = sa.Table(
     sa.Column("size_bytes", sa.BigInteger, nullable=False),
     sa.Column("modified_ns", sa.BigInteger, nullable=False),
     sa.Column("sha256", sa.String(64), nullable=False),
+    checksum_column(),
 )
 
 _RECORDINGS = sa.Table(
@@ -59,6 +52,17 @@ _RECORDINGS = sa.Table(
     sa.Column("video_id", sa.String, primary_key=True),
     sa.Column("sha256", sa.String(64), nullable=False),
     sa.Column("fetched_at", sa.String, nullable=False),
+    # 0 where an earlier version wrote the row.
+    sa.Column("size_bytes", sa.BigInteger, nullable=False, server_default="0"),
+    checksum_column(),
+)
+
+_WRITTEN = sa.Table(
+    "written",
+    _METADATA,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    checksum_column(),
 )
 
 _RESULTS = sa.Table(
@@ -74,7 +78,11 @@ _RESULTS = sa.Table(
     sa.Column("reason", sa.String, nullable=False),
     sa.Column("detail", Text, nullable=False),
     sa.Column("at", sa.String, nullable=False),
+    checksum_column(),
 )
+
+# Tables of which every row carries a checksum.
+CHECKED = (_FILES, _RECORDINGS, _WRITTEN, _RESULTS)
 
 
 _ASKED = sa.Table(
@@ -186,6 +194,8 @@ class Ledger:
         insert = self.insert_of(table)
         keys = [column.name for column in table.primary_key]
         changed = {c.name: insert.excluded[c.name] for c in table.columns if c.name not in keys}
+        if "checksum" in table.columns:
+            rows = [{**row, "checksum": checksum_of(table, row)} for row in rows]
         statement = insert.on_conflict_do_update(index_elements=keys, set_=changed)
         with self.engine.begin() as connection:
             connection.execute(statement, list(rows))
@@ -213,18 +223,57 @@ class Ledger:
     def known_files(self) -> dict[str, KnownFile]:
         """Every file that was hashed before, by path."""
         with self.engine.connect() as connection:
-            return {row.path: KnownFile(*row) for row in connection.execute(sa.select(_FILES))}
+            query = sa.select(*(_FILES.c[name] for name in KnownFile.__slots__))
+            return {row.path: KnownFile(*row) for row in connection.execute(query)}
 
-    def record_assets(self, assets: Mapping[tuple[str, str], str]) -> None:
-        """Say which recording (site, video_id) has which content."""
+    def record_assets(
+        self, assets: Mapping[tuple[str, str], str], sizes: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
+        """Say which recording (site, video_id) has which content, of how many bytes (by hash)."""
         now = _now()
         self.upsert(
             _RECORDINGS,
             [
-                {"site": site, "video_id": video_id, "sha256": sha256, "fetched_at": now}
+                {
+                    "site": site,
+                    "video_id": video_id,
+                    "sha256": sha256,
+                    "fetched_at": now,
+                    "size_bytes": sizes.get(sha256, 0),
+                }
                 for (site, video_id), sha256 in assets.items()
             ],
         )
+
+    def asset_sizes(self) -> dict[str, int]:
+        """How many bytes every recording has, by its hash; 0 where that is not known."""
+        query = sa.select(_RECORDINGS.c.sha256, sa.func.max(_RECORDINGS.c.size_bytes))
+        with self.engine.connect() as connection:
+            rows = connection.execute(query.group_by(_RECORDINGS.c.sha256))
+            return {sha256: int(size) for sha256, size in rows}
+
+    def written(self) -> dict[str, str]:
+        """sha256 of every manifest as it was last written, by name; empty for one removed."""
+        with self.engine.connect() as connection:
+            query = sa.select(_WRITTEN.c.name, _WRITTEN.c.sha256)
+            return {str(name): str(sha256) for name, sha256 in connection.execute(query)}
+
+    def remember_written(self, hashes: Mapping[str, str]) -> None:
+        self.upsert(_WRITTEN, [{"name": n, "sha256": sha256} for n, sha256 in hashes.items()])
+
+    def results_by_entry(self, dataset: str) -> Iterator[tuple[str, list[Result]]]:
+        """The last result of every step, entry by entry; a few thousand are in memory at a time."""
+        columns = [_RESULTS.c[name] for name in Result.__slots__]
+        query = sa.select(*columns).where(_RESULTS.c.dataset == dataset)
+        rows = self.stream(query.order_by(_RESULTS.c.entry_id))
+        for entry_id, mine in groupby(rows, key=lambda row: str(row.entry_id)):
+            yield entry_id, [Result(*row) for row in mine]
+
+    def stream(self, query: sa.Select[Any]) -> Iterator[Any]:
+        """The rows of a query, a few thousand in memory at a time."""
+        with self.engine.connect() as connection:
+            for part in connection.execution_options(yield_per=5000).execute(query).partitions():
+                yield from part
 
     def assets(self) -> dict[tuple[str, str], str]:
         """Content hash of every recording that was fetched, by site and id."""
@@ -273,7 +322,7 @@ class Ledger:
         names = ("entry_id", "artifact", "key", "reason")
         query = sa.select(*(_RESULTS.c[name] for name in names))
         query = query.where(_RESULTS.c.dataset == dataset).order_by(_RESULTS.c.entry_id)
-        yield from self._stream(query)
+        yield from self.stream(query)
 
     def costs(self, dataset: str) -> Iterator[tuple[str, str, str, str, float, str]]:
         """Of every step's last result: entry id, artifact, step, backend, seconds and reason,
@@ -281,13 +330,7 @@ class Ledger:
         names = ("entry_id", "artifact", "step", "backend", "seconds", "reason")
         query = sa.select(*(_RESULTS.c[name] for name in names))
         query = query.where(_RESULTS.c.dataset == dataset).order_by(_RESULTS.c.entry_id)
-        yield from self._stream(query)
-
-    def _stream(self, query: sa.Select[Any]) -> Iterator[Any]:
-        """The rows of a query, a few thousand in memory at a time."""
-        with self.engine.connect() as connection:
-            for part in connection.execution_options(yield_per=5000).execute(query).partitions():
-                yield from part
+        yield from self.stream(query)
 
     def rejections(self, dataset: str) -> list[Result]:
         """Every result of a dataset that turned its entry away."""

@@ -86,8 +86,8 @@ class Lock:
             )
 
 
+# The locks of this process, by ledger and name: one of a name at a time, since the ledger says so.
 _HELD: dict[tuple[str, str], Lock] = {}
-_GUARD = threading.Lock()
 
 
 @contextmanager
@@ -104,31 +104,24 @@ def hold(
     so through `tell` once. A block inside a block of the same thread shares its lock.
     """
     place = (str(ledger.engine.url), name)
-    with _GUARD:
-        lock = _HELD.get(place)
-        if lock and lock.thread == threading.get_ident():
-            lock.depth += 1
-        else:
-            lock = None
-    if lock is None:
-        lock = _acquire(ledger, name, wait=wait, tell=tell)
-        with _GUARD:
-            _HELD[place] = lock
-        ended = threading.Event()
-        renewing = threading.Thread(target=_renew, args=(lock, ended), daemon=True)
-        renewing.start()
-    else:
-        ended = None
+    outer = _HELD.get(place)
+    if outer is not None and outer.thread == threading.get_ident():
+        outer.depth += 1
+        try:
+            yield outer
+        finally:
+            outer.depth -= 1
+        return
+    lock = _acquire(ledger, name, wait=wait, tell=tell)
+    _HELD[place] = lock
+    ended = threading.Event()
+    threading.Thread(target=_renew, args=(lock, ended), daemon=True).start()
     try:
         yield lock
     finally:
-        with _GUARD:
-            lock.depth -= 1
-        if ended is not None:
-            ended.set()
-            with _GUARD:
-                del _HELD[place]
-            _release(lock)
+        ended.set()
+        del _HELD[place]
+        _release(lock)
 
 
 def current(ledger: Ledger, name: str) -> Lock:
@@ -136,8 +129,7 @@ def current(ledger: Ledger, name: str) -> Lock:
 
     `RuntimeError` where there is none, which is a mistake of the program.
     """
-    with _GUARD:
-        lock = _HELD.get((str(ledger.engine.url), name))
+    lock = _HELD.get((str(ledger.engine.url), name))
     if lock is None or lock.thread != threading.get_ident():
         raise RuntimeError(f"{name} is changed by a thread that does not hold its lock")
     return lock

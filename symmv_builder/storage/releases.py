@@ -4,6 +4,7 @@
 ``releases/<dataset>-<version>.json`` among the manifests holds the receipt for review.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -24,8 +25,8 @@ def folder_of(dataset: str, version: str) -> str:
 
 def folders(store: Store, dataset: str) -> list[str]:
     """The folders of all releases of a dataset and of their shards, unfinished ones too."""
-    versions = [folder_of(dataset, name) for name in store.root.folders(f"releases/{dataset}")]
-    return [folder for version in versions for folder in (version, f"{version}/shards")]
+    found = [folder_of(dataset, name) for name in store.root.folders(f"releases/{dataset}")]
+    return [folder for version in found for folder in (version, f"{version}/shards")]
 
 
 def check_version(version: str) -> None:
@@ -39,22 +40,27 @@ def numbers_of(version: str) -> tuple[int, ...]:
     return tuple(map(int, version.split(".")))
 
 
-def next_version(versions: Sequence[str]) -> str:
+def next_version(taken: Sequence[str]) -> str:
     """The latest version with its last number raised; 1.0.0 where there is none."""
-    if not versions:
+    if not taken:
         return "1.0.0"
-    major, minor, patch = max(map(numbers_of, versions))
+    major, minor, patch = max(map(numbers_of, taken))
     return f"{major}.{minor}.{patch + 1}"
 
 
 def find_releases(store: Store, dataset: str) -> dict[str, dict[str, Any]]:
     """Receipts of the finished releases of a dataset, by version."""
-    found = {}
-    for name in store.manifests.names("releases"):
-        match = re.fullmatch(rf"{re.escape(dataset)}-(\d+\.\d+\.\d+)\.json", name)
-        if match:
-            found[match[1]] = _receipt(store.manifests, f"releases/{name}")
-    return found
+    return {
+        version: _receipt(store.manifests, copy_of(dataset, version))
+        for version in versions(store, dataset)
+    }
+
+
+def versions(store: Store, dataset: str) -> list[str]:
+    """The finished releases of a dataset."""
+    pattern = re.compile(rf"{re.escape(dataset)}-(\d+\.\d+\.\d+)\.json")
+    matches = map(pattern.fullmatch, store.manifests.names("releases"))
+    return [match[1] for match in matches if match]
 
 
 def _receipt(root: Root, name: str) -> dict[str, Any]:
@@ -87,19 +93,39 @@ def finish_release(
 ) -> dict[str, Any]:
     """Write sums, card and, last, the receipt of a release whose shards are in place."""
     folder = folder_of(dataset, version)
-    sums = "".join(f"{shard['sha256']}  {shard['path']}\n" for shard in receipt["shards"])
-    store.root.write(f"{folder}/SHA256SUMS", sums.encode())
     full = {**receipt, "version": version}
-    store.root.write(f"{folder}/README.md", card(full).encode())
-    text = json.dumps(full, indent=1, sort_keys=True) + "\n"
-    store.root.write(f"{folder}/receipt.json", text.encode())
-    store.manifests.write(f"releases/{dataset}-{version}.json", text.encode())
+    about = texts(full)
+    # The receipt is the last of them.
+    for name in ("SHA256SUMS", "README.md", "receipt.json"):
+        store.root.write(f"{folder}/{name}", about[name])
+    store.manifests.write(copy_of(dataset, version), about["receipt.json"])
     return full
+
+
+def copy_of(dataset: str, version: str) -> str:
+    """Where the copy of a release's receipt lies among the manifests."""
+    return f"releases/{dataset}-{version}.json"
+
+
+def texts(receipt: Mapping[str, Any]) -> dict[str, bytes]:
+    """The files of a release beside its shards, by name: card, receipt, sums of all others."""
+    about = {
+        "README.md": card(receipt).encode(),
+        "receipt.json": (json.dumps(receipt, indent=1, sort_keys=True) + "\n").encode(),
+    }
+    return {**about, "SHA256SUMS": sums(receipt, about)}
+
+
+def sums(receipt: Mapping[str, Any], about: Mapping[str, bytes]) -> bytes:
+    """A SHA256SUMS of the shards of a receipt and of some files beside them."""
+    hashes = {shard["path"]: shard["sha256"] for shard in receipt["shards"]}
+    hashes |= {name: hashlib.sha256(about[name]).hexdigest() for name in sorted(about)}
+    return "".join(f"{sha256}  {path}\n" for path, sha256 in hashes.items()).encode()
 
 
 def withdraw(store: Store, dataset: str, version: str) -> None:
     """Remove a release: its receipt first, so that nobody takes what is half gone."""
-    store.manifests.remove(f"releases/{dataset}-{version}.json")
+    store.manifests.remove(copy_of(dataset, version))
     folder = folder_of(dataset, version)
     store.root.remove(f"{folder}/receipt.json")
     _clear(store.root, f"{folder}/shards")

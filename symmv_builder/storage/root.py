@@ -123,12 +123,12 @@ class Root:
     def replacing_in(self, below: str, name: Callable[[], str]) -> Iterator[Path]:
         """As `replacing`, for a file of a folder whose name is known when it is written."""
         folder = Path(self.path(below)) if self.is_local else Path(tempfile.gettempdir())
-        with disk_errors(folder):
+        with self._writing_to(folder):
             self._make_folder(folder)
             # What waits for its upload lies in a folder of everybody and is read by nobody else.
             path = _new_part(folder, 0o666 if self.is_local else 0o600)
         try:
-            with disk_errors(folder):
+            with self._writing_to(folder):
                 yield path
                 if self.is_local:
                     flush_to_disk(path)
@@ -138,6 +138,17 @@ class Root:
                         self._fs.put_file(str(path), self.path(f"{below}/{name()}".lstrip("/")))
         finally:
             path.unlink(missing_ok=True)
+
+    @contextmanager
+    def _writing_to(self, folder: Path) -> Iterator[None]:
+        """`disk_errors`, but a folder that is gone may be gone with the whole root."""
+        with disk_errors(folder):
+            try:
+                yield
+            except FileNotFoundError:
+                if self._identity is not None:
+                    self.check()
+                raise
 
     @contextmanager
     def as_local(self, name: str) -> Iterator[Path]:
@@ -275,6 +286,17 @@ class Root:
                     inner.append(name)
         for name in sorted(inner):
             yield from self._scan(name)
+
+    def move(self, name: str, target: str) -> None:
+        """Give a file another name in the same root; nothing must lie there."""
+        if self.is_local:
+            final = Path(self.path(target))
+            with disk_errors(final.parent):
+                self._make_folder(final.parent)
+                Path(self.path(name)).rename(final)
+            return
+        with _remote_errors(self.url, writing=True):
+            self._fs.mv(self.path(name), self.path(target))
 
     def remove(self, name: str) -> None:
         """Remove a file; one that is not there is no error."""

@@ -26,6 +26,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from symmv_builder.errors import StopRun
+from symmv_builder.storage import seals
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.tables import (
     Row,
@@ -266,19 +267,35 @@ def _batches(items: Iterable[tuple[_T, int]], limit: int) -> Iterator[list[_T]]:
 
 
 def read_receipt(root: Root, dataset: str) -> dict[str, Any] | None:
-    """What the finished shards are, `None` where there are none."""
+    """What the finished shards are, `None` where there are none.
+
+    `StopRun` where it is damaged: it carries a checksum of itself.
+    """
     data = root.read(f"{dataset}/dataset.json")
     try:
-        return dict(json.loads(data)) if data else None
+        return seals.unseal(json.loads(data)) if data is not None else None
     except (ValueError, TypeError, RecursionError) as error:
         where = root.path(f"{dataset}/dataset.json")
         raise StopRun(f"{where} is not a receipt: {error}; delete it and build again") from error
 
 
+def receipt_bytes(receipt: Mapping[str, Any]) -> bytes:
+    """A receipt as it is written, with a checksum of itself."""
+    return (json.dumps(seals.seal(receipt), indent=1, sort_keys=True) + "\n").encode()
+
+
+def require_whole(root: Root, dataset: str, receipt: Mapping[str, Any]) -> None:
+    """`StopRun` where a repair has put shards aside that no build has written anew yet."""
+    if receipt.get("lost"):
+        raise StopRun(
+            f"{dataset} in {root.shown} lacks {len(receipt['lost'])} shards that a repair put "
+            f"aside; run `symmv build {dataset}`"
+        )
+
+
 def write_receipt(root: Root, dataset: str, receipt: Mapping[str, Any]) -> None:
     """Write the receipt, then remove shards of an earlier build that it does not name."""
-    text = json.dumps(receipt, indent=1, sort_keys=True) + "\n"
-    root.write(f"{dataset}/dataset.json", text.encode())
+    root.write(f"{dataset}/dataset.json", receipt_bytes(receipt))
     root.sweep(f"{dataset}/shards")
     named = {shard["path"] for shard in receipt["shards"]}
     for name in root.names(f"{dataset}/shards"):
@@ -298,6 +315,7 @@ def read_rows(root: Root, dataset: str, columns: Sequence[str]) -> Iterator[dict
             f"{dataset} has no shards in {root.shown}; run `symmv build {dataset}` "
             f"or `symmv import {dataset} PATH` first"
         )
+    require_whole(root, dataset, receipt)
     for shard in receipt["shards"]:
         name = f"{dataset}/{shard['path']}"
         with open_shard(root, name) as file:

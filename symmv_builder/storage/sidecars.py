@@ -2,12 +2,14 @@
 
 ``<dataset>/sidecars/<entry_id>/<artifact>.<key>.npz`` holds a record's arrays and, as
 JSON, its plain fields and its provenance; ``....rejected.json`` holds the reason for
-which the step turned the entry away. Nothing in a sidecar is ever unpickled.
+which the step turned the entry away. Nothing in a sidecar is ever unpickled. Both carry a
+checksum (`seals`) that whoever reads them checks.
 """
 
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, fields
@@ -17,9 +19,15 @@ import numpy as np
 
 from symmv_builder.errors import Damaged
 from symmv_builder.records import RECORD_TYPES, Provenance, Record, Rejection
+from symmv_builder.storage import seals
 from symmv_builder.storage.root import Root
 
 _HEADER = "__record__"
+# What numpy, zipfile and json raise for bytes that are not what was written.
+_BROKEN = (
+    ValueError, TypeError, KeyError, AttributeError, OSError, EOFError, RecursionError,
+    RuntimeError, OverflowError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 def encode(record: Record, provenance: Provenance) -> bytes:
@@ -101,8 +109,9 @@ class Sidecars:
         return self.root.path(f"{self._folder(entry_id)}/{self.made_name(artifact, key)}")
 
     def save(self, entry_id: str, artifact: str, key: str, record: Record, by: Provenance) -> None:
-        name = f"{self._folder(entry_id)}/{self.made_name(artifact, key)}"
-        self.root.write(name, encode(record, by))
+        file = self.made_name(artifact, key)
+        data = seals.seal_archive(encode(record, by), f"{entry_id}/{file}")
+        self.root.write(f"{self._folder(entry_id)}/{file}", data)
 
     def load(self, entry_id: str, artifact: str, key: str) -> tuple[Record, Provenance]:
         """The record under a key; `KeyError` where nothing is stored."""
@@ -111,11 +120,36 @@ class Sidecars:
         if data is None:
             raise KeyError(f"{entry_id} has no {artifact} under key {key}")
         with self._damage(name):
+            seals.check_archive(data, self._place_of(name))
             return decode(data)
+
+    def check(self, entry_id: str, file: str) -> bool | None:
+        """Read a sidecar by its file's name: whether it carries a checksum, `None` if it is gone.
+
+        One without a checksum is read as far as its archive has checksums of its parts.
+        Raises `Damaged`.
+        """
+        name = f"{self._folder(entry_id)}/{file}"
+        data = self.root.read(name)
+        if data is None:
+            return None
+        with self._damage(name):
+            if file.endswith(".rejected.json"):
+                return self._read_rejection(data, name)[1]
+            if not file.endswith(".npz"):
+                raise ValueError("it is no sidecar")
+            is_sealed = seals.check_archive(data, self._place_of(name))
+            if not is_sealed:
+                try:
+                    decode(data)
+                except MemoryError as error:
+                    raise ValueError("it says that it is larger than memory") from error
+            return is_sealed
 
     def reject(self, entry_id: str, artifact: str, key: str, rejection: Rejection) -> None:
         name = f"{self._folder(entry_id)}/{self.rejected_name(artifact, key)}"
-        self.root.write(name, json.dumps(asdict(rejection), sort_keys=True).encode())
+        fields = seals.seal(asdict(rejection), self._place_of(name))
+        self.root.write(name, json.dumps(fields, sort_keys=True).encode())
 
     def rejection(self, entry_id: str, artifact: str, key: str) -> Rejection:
         """The rejection under a key; `KeyError` where there is none."""
@@ -124,13 +158,25 @@ class Sidecars:
         if data is None:
             raise KeyError(f"{entry_id} has no rejected {artifact} under key {key}")
         with self._damage(name):
-            return Rejection(**json.loads(data))
+            return self._read_rejection(data, name)[0]
+
+    def _read_rejection(self, data: bytes, name: str) -> tuple[Rejection, bool]:
+        """A rejection, and whether it carries a checksum."""
+        fields = json.loads(data)
+        if json.dumps(fields, sort_keys=True).encode() != data:
+            raise ValueError("it is not as it was written")
+        rejection = Rejection(**seals.unseal(fields, self._place_of(name)))
+        return rejection, seals.is_sealed(fields)
+
+    def _place_of(self, name: str) -> str:
+        """The last two parts of a sidecar's name: its entry and its file."""
+        return "/".join(name.rsplit("/", 2)[1:])
 
     @contextmanager
     def _damage(self, name: str) -> Iterator[None]:
         """No write leaves a broken file, but a disk may."""
         try:
             yield
-        except (ValueError, TypeError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+        except _BROKEN as error:
             where = self.root.path(name)
             raise Damaged(f"{where} is damaged: delete it and build again") from error

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from symmv_builder.errors import StopRun
 from symmv_builder.storage.root import Root
-from symmv_builder.storage.shards import read_receipt
+from symmv_builder.storage.shards import read_receipt, require_whole
 from symmv_builder.storage.tables import rows_of
 from symmv_builder.training.groups import Groups, Shards
 
@@ -54,6 +54,7 @@ class Rows:
                 f"{dataset} has no shards in {root.shown}; run `symmv build {dataset}` "
                 f"or `symmv import {dataset} PATH` first"
             )
+        require_whole(root, dataset, receipt)
         self.root = root
         self.dataset = dataset
         self.split = split

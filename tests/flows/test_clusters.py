@@ -1,7 +1,4 @@
-"""Clusters of two nodes, of Dask and of Ray; a worker is killed in the middle, nothing is lost.
-
-They take about a minute each, so they run where SYMMV_TEST_CLUSTERS=1 says so.
-"""
+"""Clusters of two nodes, of Dask and of Ray; a worker is killed in the middle, nothing is lost."""
 
 import os
 import signal
@@ -20,9 +17,6 @@ from standing import shards_of
 pytestmark = [
     pytest.mark.usefixtures("prefect_server"),
     pytest.mark.timeout(600),
-    pytest.mark.skipif(
-        os.environ.get("SYMMV_TEST_CLUSTERS") != "1", reason="set SYMMV_TEST_CLUSTERS=1 to run"
-    ),
 ]
 COUNT = 48
 

@@ -1,7 +1,7 @@
 """Every deployment of prefect.yaml can be served: its flow imports, its schedule can be read."""
 
 import inspect
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,7 @@ def test_the_flow_of_a_deployment_is_really_imported(entry: dict) -> None:  # ty
     assert isinstance(flow, Flow)
     accepted = inspect.signature(flow.fn).parameters
     assert set(entry["parameters"]) <= set(accepted)
-    assert entry["parameters"]["dataset"] in NAMES
+    assert entry["parameters"].get("dataset", NAMES[0]) in NAMES
     flow.validate_parameters(entry["parameters"])
 
 
@@ -30,11 +30,13 @@ def test_nights_weeks_and_months_are_what_they_are_called() -> None:
     for entry in ENTRIES:
         [schedule] = entry["schedules"]
         first, second = dates(schedule)
-        gaps[entry["name"]] = (second - first).days
-    assert gaps["nightly"] == 1
-    assert gaps["weekly"] == 7
-    assert gaps["sundays"] == 7
-    assert 28 <= gaps["monthly"] <= 31
+        gaps[entry["name"]] = second - first
+    day = timedelta(days=1)
+    assert gaps["nightly"] == day
+    assert gaps["weekly"] == 7 * day
+    assert gaps["sundays"] == 7 * day
+    assert 28 * day <= gaps["monthly"] <= 31 * day
+    assert gaps["resume"] == timedelta(minutes=15)
 
 
 def dates(entry: dict) -> list[datetime]:  # type: ignore[type-arg]
@@ -63,6 +65,10 @@ def test_what_is_served_is_what_the_file_says() -> None:
         "deployments: [{name: a, entrypoint: 'flows.build:nothing'}]",
         "deployments: [{name: a, entrypoint: 'flows.build:build', schedules: [{cron: 'often'}]}]",
         "deployments: [{entrypoint: 'flows.build:build'}]",
+        "deployments: [{name: a, entrypoint: 'flows.build:build'}]",
+        "deployments: [{name: a, entrypoint: 'flows.build:build', parameters: {dataste: symmv}}]",
+        "deployments: [{name: a, entrypoint: 'flows.build:build', "
+        "parameters: {dataset: symmv, workers: many}}]",
         "nothing: true",
         "{",
     ],
@@ -70,5 +76,7 @@ def test_what_is_served_is_what_the_file_says() -> None:
 def test_a_file_that_cannot_be_served_is_one_clear_line(text: str, tmp_path: Path) -> None:
     path = tmp_path / "prefect.yaml"
     path.write_text(text)
-    with pytest.raises(StopRun, match="cannot be read"):
+    with pytest.raises(StopRun, match="cannot be read") as caught:
         serve.read_deployments(path)
+    assert "\n" not in str(caught.value)
+    assert serve.main([str(path)]) == 2

@@ -1,6 +1,8 @@
-"""Served flows on a real server of Prefect's: runs come on schedule, and outlive its restart.
+"""Flows that are served on a real server of Prefect's, and whatever dies under them.
 
-It takes about two minutes, so it runs where SYMMV_TEST_CLUSTERS=1 says so.
+One server and one `flows.serve` go through all of it: runs are cancelled, killed, orphaned by the
+program that started them, and left alone by their server. Each of the first is gone within five
+seconds; each of the others goes on by itself, because `resume` comes on its schedule.
 """
 
 import os
@@ -9,58 +11,55 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
+import toy_build
+from conftest import FOLDERS, make_toys
+from standing import ended, recorded, shards_of
 
-pytest.importorskip("yt_dlp")
-
-from loopback import CHANNEL, make_video, running, video_id
-
-from symmv_builder.demo.catalogue import Upload
-
-pytestmark = [
-    pytest.mark.timeout(600),
-    pytest.mark.skipif(
-        os.environ.get("SYMMV_TEST_CLUSTERS") != "1", reason="set SYMMV_TEST_CLUSTERS=1 to run"
-    ),
-]
-DEPLOYMENT = """
+pytestmark = pytest.mark.timeout(600)
+COUNT = 16
+SERVED = """
 deployments:
-  - name: often
-    entrypoint: flows.crawl:crawl
-    parameters: {{dataset: muvisync, screen: false, root: {root}, sources: {sources}}}
+  - name: toy
+    entrypoint: toy_flow:toy
+    parameters: {root: "", media: "", runner: threads, address: "", batch_size: 4}
+  - name: resume
+    entrypoint: flows.resume:resume
+    parameters: {flows: [toy], patience_s: 12}
     schedules:
-      - interval: 5
+      - interval: 10
 """
-
-
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    with socket.socket() as chosen:
-        chosen.bind(("127.0.0.1", 0))
-        port = chosen.getsockname()[1]
-    return {
-        **{name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")},
-        "PREFECT_HOME": str(tmp_path / "prefect"),
-        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_RUNNER_POLL_FREQUENCY": "3",
-        "DO_NOT_TRACK": "1",
-        "SYMMV_SITES": "demo",
-    }
 
 
 class Programs:
     """Programs in the background, killed with all their children at the latest at the end."""
 
-    def __init__(self, environment: dict[str, str], log: Path) -> None:
-        self.environment = environment
-        self.log = log
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as chosen:
+            chosen.bind(("127.0.0.1", 0))
+            self.port = str(chosen.getsockname()[1])
+        self.api = f"http://127.0.0.1:{self.port}/api"
+        self.folder = folder
+        self.log = folder / "log"
+        inherited = {n: value for n, value in os.environ.items() if not n.startswith("PREFECT_")}
+        self.environment = {
+            **inherited,
+            "PYTHONPATH": os.pathsep.join(FOLDERS),
+            "PREFECT_HOME": str(folder / "prefect"),
+            "PREFECT_API_URL": self.api,
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_RUNNER_POLL_FREQUENCY": "2",
+            "DO_NOT_TRACK": "1",
+            "SYMMV_TOY_PAUSE_S": "0.5",
+        }
         self.running: list[subprocess.Popen[Any]] = []
 
     def start(self, *words: str) -> subprocess.Popen[Any]:
@@ -76,12 +75,16 @@ class Programs:
         return process
 
     def start_server(self) -> subprocess.Popen[Any]:
-        api = self.environment["PREFECT_API_URL"]
-        port = api.rsplit(":", 1)[1].partition("/")[0]
-        words = ("prefect", "server", "start", "--host", "127.0.0.1", "--port", port)
+        words = ("prefect", "server", "start", "--host", "127.0.0.1", "--port", self.port)
         process = self.start(*words)
-        wait_for(lambda: is_up(api), 120)
+        wait_for(self.is_up, 120)
         return process
+
+    def is_up(self) -> bool:
+        try:
+            return httpx.get(f"{self.api}/health", timeout=5).is_success
+        except httpx.HTTPError:
+            return False
 
     def kill(self, process: subprocess.Popen[Any]) -> None:
         with suppress(ProcessLookupError):
@@ -92,12 +95,44 @@ class Programs:
         for process in reversed(self.running):
             self.kill(process)
 
+    def ask(self, method: str, path: str, **body: Any) -> Any:
+        answer = httpx.request(method, f"{self.api}{path}", json=body or None, timeout=30)
+        answer.raise_for_status()
+        return answer.json()
 
-def is_up(api: str) -> bool:
-    try:
-        return httpx.get(f"{api}/health", timeout=5).is_success
-    except httpx.HTTPError:
-        return False
+    def begin(self, root: Path, media: Path) -> str:
+        """A run of the toy's deployment that is in the middle of its work; its id."""
+        root.mkdir()
+        toy = wait_for(self.deployment, 60)
+        parameters = {**toy["parameters"], "root": str(root), "media": str(media)}
+        created = self.ask(
+            "POST", f"/deployments/{toy['id']}/create_flow_run", parameters=parameters
+        )
+        run = str(created["id"])
+        wait_for(lambda: len(ended(root)) >= 3, 120)
+        return run
+
+    def deployment(self) -> Any:
+        """The toy's deployment, once it is served."""
+        try:
+            return self.ask("GET", "/deployments/name/toy/toy")
+        except httpx.HTTPStatusError:
+            return None
+
+    def run(self, run: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.ask("GET", f"/flow_runs/{run}")
+        return found
+
+    def process_of(self, run: str) -> psutil.Process:
+        """The process of a run that is at work, as its signs of life name it."""
+        return psutil.Process(int(str(self.run(run)["infrastructure_pid"]).rpartition(":")[2]))
+
+    def history(self, run: str) -> list[str]:
+        found = httpx.get(f"{self.api}/flow_run_states/", params={"flow_run_id": run}).json()
+        return [state["name"] for state in sorted(found, key=lambda one: one["timestamp"])]
+
+    def wait_until_complete(self, run: str) -> None:
+        wait_for(lambda: self.run(run)["state_type"] == "COMPLETED", 180)
 
 
 def wait_for(found: Callable[[], Any], seconds: float) -> Any:
@@ -106,51 +141,85 @@ def wait_for(found: Callable[[], Any], seconds: float) -> Any:
         value = found()
         if value:
             return value
-        time.sleep(0.5)
+        time.sleep(0.25)
     raise TimeoutError(f"not within {seconds} s")
 
 
-def runs(api: str) -> dict[str, str]:
-    """State of every run that is not yet to come, by its id."""
-    answer = httpx.post(f"{api}/flow_runs/filter", json={"limit": 200}, timeout=30).json()
-    return {run["id"]: run["state_type"] for run in answer if run["state_type"] != "SCHEDULED"}
+@dataclass(frozen=True)
+class Standing:
+    """The server, what serves, and the shards that every run must come to."""
+
+    programs: Programs
+    served: Path
+    server: subprocess.Popen[Any]
+    serving: subprocess.Popen[Any]
+    media: Path
+    folder: Path
+    shards: dict[str, bytes]
 
 
-def test_runs_come_on_schedule_and_outlive_a_restart_of_the_server(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
-) -> None:
-    sources, served = tmp_path / "sources.toml", tmp_path / "served.yaml"
-    sources.write_text('[[channel]]\nsite = "demo"\nref = "piano"\n')
-    served.write_text(DEPLOYMENT.format(root=tmp_path / "root", sources=sources))
-    upload = Upload(video_id(1), "Song", CHANNEL.name, make_video(tmp_path / "video.mp4"))
-    api = environment["PREFECT_API_URL"]
-    programs = Programs(environment, tmp_path / "log")
-    started = time.monotonic()
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
+    folder = tmp_path_factory.mktemp("served")
+    media, plain = make_toys(folder / "media", COUNT), folder / "plain"
+    plain.mkdir()
+    toy_build.run(str(plain), media, ledger_url=f"sqlite:///{plain}/l.sqlite", workers=0)
+    served = folder / "served.yaml"
+    served.write_text(SERVED)
+    programs = Programs(folder)
+    try:
+        # What serves is there first, and waits for its server.
+        serving = programs.start("flows.serve", str(served))
+        server = programs.start_server()
+        shards = shards_of(plain / "toy")
+        yield Standing(programs, served, server, serving, media, folder, shards)
+    finally:
+        programs.kill_all()
+        print(programs.log.read_text()[-20_000:])
 
-    def told(what: str) -> None:
-        print(f"{time.monotonic() - started:6.1f} s  {what}", file=sys.stderr)
 
-    def now(state: str) -> set[str]:
-        return {name for name, found in runs(api).items() if found == state}
+def test_a_run_that_is_cancelled_is_gone_and_stays_so(standing: Standing) -> None:
+    programs, root = standing.programs, standing.folder / "cancelled"
+    run = programs.begin(root, standing.media)
+    process = programs.process_of(run)
+    family = process.children(recursive=True)
+    state = {"type": "CANCELLING"}
+    programs.ask("POST", f"/flow_runs/{run}/set_state", state=state, force=True)
+    _, alive = psutil.wait_procs([process, *family], 5)
+    assert not alive
+    assert ended(root) == recorded(root)
+    wait_for(lambda: programs.run(run)["state_type"] == "CANCELLED", 30)
+    assert len(ended(root)) < COUNT
 
-    with running(monkeypatch, upload) as site:
-        environment["SYMMV_DEMO_SITE"] = site.url
-        try:
-            server = programs.start_server()
-            told("the server is up")
-            serving = programs.start("flows.serve", str(served))
-            wait_for(lambda: len(now("COMPLETED")) >= 2, 180)
-            told("two runs are completed")
-            under_way = wait_for(lambda: now("RUNNING"), 120)
-            before = now("COMPLETED") | under_way
-            programs.kill(server)
-            told("a run was under way when the server was killed")
-            time.sleep(5)
-            programs.start_server()
-            told("the server is up again")
-            wait_for(lambda: len(now("COMPLETED") - before) >= 2, 240)
-            told("two more runs are completed")
-            told(f"the one that was under way is {[runs(api)[name] for name in under_way]}")
-            assert serving.poll() is None
-        finally:
-            programs.kill_all()
+
+def test_a_run_that_is_killed_goes_on(standing: Standing) -> None:
+    programs, root = standing.programs, standing.folder / "killed"
+    run = programs.begin(root, standing.media)
+    programs.process_of(run).kill()
+    programs.wait_until_complete(run)
+    assert "Crashed" in programs.history(run)
+    assert shards_of(root / "toy") == standing.shards
+
+
+def test_a_run_goes_on_whose_machine_has_died_with_all_that_was_on_it(standing: Standing) -> None:
+    programs, root = standing.programs, standing.folder / "orphan"
+    run = programs.begin(root, standing.media)
+    for child in psutil.Process(standing.serving.pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
+    programs.kill(standing.serving)
+    assert programs.run(run)["state_type"] == "RUNNING"
+    programs.start("flows.serve", str(standing.served))
+    programs.wait_until_complete(run)
+    assert "Crashed" in programs.history(run)
+    assert shards_of(root / "toy") == standing.shards
+
+
+def test_a_run_goes_on_whose_server_was_away(standing: Standing) -> None:
+    programs, root = standing.programs, standing.folder / "alone"
+    run = programs.begin(root, standing.media)
+    programs.kill(standing.server)
+    time.sleep(15)
+    programs.start_server()
+    programs.wait_until_complete(run)
+    assert shards_of(root / "toy") == standing.shards

@@ -4,6 +4,7 @@ Workers import this module by its name, so its folder and that of the toy are on
 """
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import toy_build
 from prefect import flow
 
 from flows.build import build_with
-from flows.edge import Place
+from flows.edge import Place, whole_run
+from flows.leaving import finish, obey_signals
 from symmv_builder import schema
 from symmv_builder.backends import ModelHome
 from symmv_builder.crawl.folder import find_entries
@@ -34,6 +36,7 @@ SLOW = use(Step("make_wave", 1, ("music_asset",), make_wave), makes="wave")
 
 
 @flow(name="toy", persist_result=False)
+@whole_run
 def toy(root: str, media: str, runner: str, address: str | None, batch_size: int) -> Summary:
     schema.SCHEMAS["toy"] = toy_build.COLUMNS  # type: ignore[index]
     try:
@@ -50,3 +53,17 @@ def toy(root: str, media: str, runner: str, address: str | None, batch_size: int
         )
     finally:
         del schema.SCHEMAS["toy"]  # type: ignore[attr-defined]
+
+
+def main(arguments: list[str]) -> int:
+    """The toy as a program: data root, folder of media, runner, entries a task."""
+    root, media, runner, batch_size = arguments
+    obey_signals()
+    state = toy(root, media, runner, None, int(batch_size), return_state=True)
+    return finish(state) if not state.is_completed() else 0
+
+
+if __name__ == "__main__":
+    from toy_flow import main as run_main
+
+    sys.exit(run_main(sys.argv[1:]))

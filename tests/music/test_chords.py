@@ -131,9 +131,9 @@ class Once:
     def __init__(self, model: object) -> None:
         self.model, self.answer = model, None
 
-    def name(self, *notes: object, ticks_per_beat: int) -> object:
+    def name(self, *notes: object, **more: object) -> object:
         if self.answer is None:
-            self.answer = self.model.name(*notes, ticks_per_beat=ticks_per_beat)  # type: ignore
+            self.answer = self.model.name(*notes, **more)  # type: ignore
         return self.answer
 
 

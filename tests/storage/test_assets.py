@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from symmv_builder.errors import StopRun
-from symmv_builder.storage.assets import add_asset, has_asset, hash_file, open_asset
+from symmv_builder.storage.assets import (
+    add_asset,
+    add_asset_bytes,
+    asset_name,
+    has_asset,
+    hash_file,
+    open_asset,
+)
 from symmv_builder.storage.root import Root
 
 
@@ -39,10 +46,26 @@ def test_a_recording_is_copied_once(recording: Path, tmp_path: Path) -> None:
     add_asset(root, recording, sha256)
     with open_asset(root, sha256) as path:
         before = path.stat().st_ino
-    recording.unlink()
     add_asset(root, recording, sha256)
     with open_asset(root, sha256) as path:
         assert path.stat().st_ino == before
+
+
+@pytest.mark.parametrize("damage", [b"", b"as long, but not the same bytes"])
+def test_a_damaged_copy_gives_way_to_a_good_one(
+    recording: Path, tmp_path: Path, damage: bytes
+) -> None:
+    root, sha256 = Root(str(tmp_path / "data")), hash_file(recording)
+    add_asset(root, recording, sha256)
+    size = recording.stat().st_size
+    stored = Path(root.path(asset_name(sha256)))
+    for store in (
+        lambda: add_asset(root, recording, sha256),
+        lambda: add_asset_bytes(root, recording.read_bytes()),
+    ):
+        stored.write_bytes(damage.ljust(size)[:size] if damage else b"")
+        store()
+        assert hash_file(stored) == sha256
 
 
 def test_a_file_that_changes_while_it_is_copied_is_not_stored(

@@ -35,7 +35,7 @@ RECIPE = Recipe(
         *symbolic.READ,
         symbolic.HEARD,
         *symbolic.QUANTISED,
-        *symbolic.NAMED,
+        symbolic.NAMED,
         use(key.STEP, profile="krumhansl-schmuckler"),
     ),
     absent=frozenset({"video_url"}),

@@ -112,7 +112,7 @@ def read_beats(published: Path, notes: Notes) -> Beats:
     downbeats = np.flatnonzero([down == 1 for _, _, down in lines])
     if len(lines) < 2 or not len(downbeats):
         raise RejectEntry(Reason.NO_BEATS, f"{len(lines)} beats published, or no downbeat")
-    places = _positions(downbeats, len(lines)).tolist()
+    places = positions_in_bar(downbeats, len(lines)).tolist()
     beats = [(line[0], line[1], place) for line, place in zip(lines, places, strict=True)]
     return as_beats(_BEATS, beats, last_of(notes) + TAIL_S)
 
@@ -120,7 +120,7 @@ def read_beats(published: Path, notes: Notes) -> Beats:
 BEATS = Step("pop909_beats", 2, reads=("published", "notes"), run=read_beats)
 
 
-def _positions(downbeats: Ints, count: int) -> Ints:
+def positions_in_bar(downbeats: Ints, count: int) -> Ints:
     lengths, votes = np.unique(np.append(np.diff(downbeats), 4), return_counts=True)
     bar = int(lengths[votes.argmax()])
     places = np.arange(count)

@@ -56,11 +56,8 @@ def track_rendered_beats(
 
 BEATS = Step("rendered_beats", 1, reads=("notes",), run=track_rendered_beats, slot="beats")
 
-# How a MIDI file without beats becomes quantised parts, and chords out of its texture.
+# How a MIDI file without beats becomes quantised parts and chords.
 READ = (use(probe.MUSIC), use(NOTES, makes="notes"), use(screen.NOTES))
 HEARD = use(BEATS, makes="beats", model="madmom")
 QUANTISED = (use(rhythm.QUANTISE, makes="grid"), use(melody.STEP, makes="parts"))
-NAMED = (
-    use(melody.TEXTURE),
-    use(chords.SYMBOLIC, makes="chords", inputs={"notes": "texture"}, model="chorder"),
-)
+NAMED = use(chords.SYMBOLIC, makes="chords", model="templates")

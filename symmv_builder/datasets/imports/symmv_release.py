@@ -151,13 +151,7 @@ def with_options(options: Mapping[str, Any]) -> Recipe:
         recipe = _replaced(recipe, use(NOTES, makes="notes"), use(BEATS, makes="beats"))
         recipe = replace(recipe, absent=frozenset())
     if options.get("chords") == "recomputed":
-        texture, chords = symbolic.NAMED
-        uses = [
-            u
-            for use in recipe.uses
-            for u in ([texture, chords] if use.makes == "chords" else [use])
-        ]
-        recipe = replace(recipe, uses=tuple(uses))
+        recipe = _replaced(recipe, symbolic.NAMED)
     return recipe
 
 

@@ -2,8 +2,9 @@
 
 Skyline (Uitdenbogerd and Zobel, "Melodic matching techniques for large music
 databases", 1999) takes the highest note of every moment. On a piano it also takes every
-bass note that is struck alone, so the default waits while a higher melody note still
-sounds and leaves everything under middle C to the accompaniment.
+bass note that is struck alone, so ``sustained`` waits while a higher melody note still
+sounds and leaves everything under middle C to the accompaniment. The default asks a small
+model that was trained on POP909 (`benchmarks/train_melody.py`).
 """
 
 from typing import Literal
@@ -11,21 +12,31 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from symmv_builder.music.melody.features import note_features
+from symmv_builder.music.melody.forest import melody_forest
 from symmv_builder.pipeline.step import Step
 from symmv_builder.records import GridNotes, Notes, Parts
 
 
 def split_parts(
-    grid: GridNotes, *, rule: Literal["sustained", "skyline"] = "sustained", min_pitch: int = 60
+    grid: GridNotes,
+    *,
+    rule: Literal["learned", "sustained", "skyline"] = "learned",
+    min_pitch: int = 60,
 ) -> Parts:
     """Mark each quantised note as melody or accompaniment.
 
+    ``learned``: of the notes that begin on each step, the one that the model takes most
+    surely for melody, if it gives it more than a half. A tune without accompaniment, of which
+    no two notes sound together, is all melody: the model knows only pieces that have both.
     ``skyline``: the highest note that begins on each step, whatever its pitch.
-    ``sustained``: the same among notes of at least ``min_pitch`` (a MIDI number), but a
-    step is passed over while the last chosen note sounds and is higher.
+    ``sustained``: the same among notes of at least ``min_pitch`` (a MIDI number, read by
+    this rule alone), but a step is passed over while the last chosen note sounds and is higher.
     """
     is_melody = np.zeros(len(grid.pitches), dtype=np.bool_)
-    if rule == "skyline":
+    if rule == "learned":
+        is_melody[... if _is_monophonic(grid) else _likeliest(grid)] = True
+    elif rule == "skyline":
         is_melody[_highest(grid, np.arange(len(grid.pitches)))] = True
     else:
         tops = _highest(grid, np.flatnonzero(grid.pitches >= min_pitch))
@@ -42,7 +53,24 @@ def split_parts(
     )
 
 
-STEP = Step("melody", 1, reads=("grid",), run=split_parts)
+STEP = Step("melody", 2, reads=("grid",), run=split_parts)
+
+
+def _is_monophonic(grid: GridNotes) -> bool:
+    """Whether no two notes sound together."""
+    order = np.argsort(grid.onset_steps, kind="stable")
+    ends = (grid.onset_steps + grid.duration_steps)[order]
+    return bool((grid.onset_steps[order][1:] >= np.maximum.accumulate(ends)[:-1]).all())
+
+
+def _likeliest(grid: GridNotes) -> NDArray[np.intp]:
+    """The likeliest note of each step, where the model gives it more than a half."""
+    probabilities = melody_forest().probabilities(note_features(grid))
+    order = np.lexsort((probabilities, grid.onset_steps))
+    last = np.ones(len(order), dtype=np.bool_)
+    last[:-1] = np.diff(grid.onset_steps[order]) != 0
+    best = order[last]
+    return best[probabilities[best] > 0.5]
 
 
 def _highest(grid: GridNotes, candidates: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -1,0 +1,186 @@
+"""How a run is left before its work is done: cancelled, terminated, interrupted.
+
+Prefect raises `TerminationSignal` in a flow that is cancelled or whose process is told to end;
+Ctrl-C raises `KeyboardInterrupt`. First the workers are stopped, then the ledger is told of every
+entry that had come to its end, then the process goes: within five seconds, whatever else hangs.
+"""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
+from prefect.exceptions import TerminationSignal
+
+from symmv_builder.datasets.build import Run
+from symmv_builder.errors import StopRun
+from symmv_builder.pipeline.keys import Plan, Work
+from symmv_builder.pipeline.run import Outcome, run_entry
+from symmv_builder.storage.sidecars import Sidecars
+from symmv_builder.storage.store import Store
+
+INTERRUPTED = "interrupted; finished work is kept, run the same command to go on"
+_GONE_WITHIN_S = 4.5
+_RECORDED_WITHIN_S = 1.5
+_ASKED_AGAIN_S = 0.8
+
+
+@contextmanager
+def accounted(
+    run: Run, plan: Plan, store: Store, count: Callable[[Outcome], object]
+) -> Iterator[Run]:
+    """The same run, with `count` called for every outcome.
+
+    Left by an exception, its workers are stopped, and entries that they had brought to their
+    end are recorded, though nobody was told of them any more.
+    """
+    waiting: dict[str, Work] = {}
+    begun: list[Iterator[Outcome]] = []
+
+    def running(works: Sequence[Work]) -> Iterator[Outcome]:
+        waiting.update((work.entry_id, work) for work in works)
+        outcomes = run(works)
+        begun.append(outcomes)
+        for outcome in outcomes:
+            count(outcome)
+            yield outcome
+            # Asked for the next one, so this one is recorded.
+            waiting.pop(outcome.entry_id, None)
+
+    try:
+        yield running
+    except BaseException as error:
+        if isinstance(error, TerminationSignal):
+            leave_soon(128 + signal.SIGTERM)
+        for outcomes in begun:
+            if isinstance(outcomes, Generator):
+                outcomes.close()
+        record_ended(store, plan, waiting.values())
+        raise
+
+
+def record_ended(store: Store, plan: Plan, works: Iterable[Work]) -> int:
+    """Write into the ledger what is stored of the works that have come to an end; how many.
+
+    The sidecars say which these are. It stops after a moment: what it leaves out is found by
+    the next build.
+    """
+    until = time.monotonic() + _RECORDED_WITHIN_S
+    sidecars = Sidecars(store.root, plan.dataset)
+    count = 0
+    try:
+        for work in works:
+            if time.monotonic() > until:
+                break
+            if _has_ended(sidecars, plan, work):
+                outcome = run_entry(work, plan, store.root, _no_model)
+                found = store.ledger.results(plan.dataset, work.entry_id)
+                known = {(r.artifact, r.key, r.reason) for r in found}
+                new = [r for r in outcome.results if (r.artifact, r.key, r.reason) not in known]
+                store.ledger.record_results(plan.dataset, new)
+                count += 1
+    except (StopRun, OSError) as error:
+        logging.getLogger(__name__).warning("not all that was done is recorded: %s", error)
+    return count
+
+
+def _has_ended(sidecars: Sidecars, plan: Plan, work: Work) -> bool:
+    keys = plan.keys(work)
+    there = sidecars.present(work.entry_id)
+    return any(sidecars.rejected_name(*made) in there for made in keys.items()) or all(
+        sidecars.made_name(*made) in there for made in keys.items()
+    )
+
+
+def _no_model(slot: str, name: str) -> NoReturn:
+    raise StopRun(f"an entry that had ended asks for the {slot} model {name}")
+
+
+@contextmanager
+def asked_until_heard() -> Iterator[None]:
+    """Repeat a SIGTERM until it has ended the block.
+
+    Its handler raises wherever the main thread happens to be; in a destructor, for example,
+    Python prints what is raised and goes on.
+    """
+    handler = signal.getsignal(signal.SIGTERM)
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or not callable(handler):
+        yield
+        return
+    heard = threading.Event()
+
+    def ask_again() -> None:
+        if not heard.wait(_ASKED_AGAIN_S):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def ask(number: int, frame: Any) -> None:
+        threading.Thread(target=ask_again, daemon=True).start()
+        handler(number, frame)
+
+    signal.signal(signal.SIGTERM, ask)
+    try:
+        yield
+    finally:
+        heard.set()
+        signal.signal(signal.SIGTERM, handler)
+
+
+def leave_soon(code: int) -> None:
+    """End this process with an exit code in a few seconds, whatever it still waits for."""
+    leaving = threading.Timer(_GONE_WITHIN_S, os._exit, (code,))
+    leaving.daemon = True
+    leaving.start()
+
+
+def leave_now(code: int) -> NoReturn:
+    """End this process and its children; workers of ours also leave by themselves.
+
+    A server of Prefect's that was started for this run alone does not.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    for path in Path("/proc/self/task").glob("*/children"):
+        for child in path.read_text().split():
+            with suppress(ProcessLookupError):
+                os.kill(int(child), signal.SIGTERM)
+    os._exit(code)
+
+
+def obey_signals() -> None:
+    """Make Ctrl-C and SIGTERM end this program soon and in order, and a second one at once."""
+
+    def at_once(number: int, _: object) -> None:
+        sys.stderr.write(f"\n{INTERRUPTED}\n")
+        leave_now(128 + number)
+
+    def in_order(number: int, frame: object) -> None:
+        if FlowRunContext.get() is None:
+            at_once(number, frame)
+        signal.signal(signal.SIGINT, at_once)
+        leave_soon(128 + number)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, in_order)
+    # While a flow runs Prefect catches it, ends the run, and hands it on to this.
+    signal.signal(signal.SIGTERM, at_once)
+
+
+def finish(state: State[Any]) -> int:
+    """A run's last line and its exit code: as `symmv`, 1 where work is left and 2 for `Stopped`."""
+    sys.stderr.flush()
+    if state.is_completed():
+        sys.stdout.write(f"{state.message}\n")
+        return int(state.name in ("Unfinished", "Failing"))
+    sys.stderr.write(f"{state.name}: {state.message}\n")
+    if state.is_cancelled():
+        leave_now(128 + signal.SIGINT)
+    return {"Stopped": 2, "Unreachable": 1}.get(state.name or "", 3)

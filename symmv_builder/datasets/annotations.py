@@ -1,0 +1,250 @@
+"""Annotations of one song out of the files that people keep them in.
+
+=============  =================================================================================
+notes          MIDI; JSON of `symmv run transcribe`; text ``onset offset pitch ...`` (MAPS)
+melody         the same; of a MIDI file the track MELODY where there is one, of the JSON of
+               `symmv run melody` the notes that are marked
+beats          MIDI (its own ticks); JSON of `symmv run beats`; text ``time [place in the bar]``,
+               or POP909's ``time mark downbeat``
+chords         JSON of `symmv run chords`; text ``start end label`` (.lab), in Harte's spelling,
+               SymMV's or MuVi-Sync's
+key            JSON of `symmv run key`; text ``key`` or ``start end key``: the longest counts
+=============  =================================================================================
+
+Everything that cannot be read is a `RejectEntry` with one line.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from symmv_builder.backends import midi
+from symmv_builder.errors import Reason, RejectEntry
+from symmv_builder.records import Beats, Chords, Floats, Key, Notes
+from symmv_builder.vocab import MODES, SYMMV_QUALITIES
+
+TEXT_SUFFIXES = (".txt", ".lab", ".csv", ".tsv", ".beats", ".key")
+JSON_SUFFIXES = (".json", ".jsonl")
+MIDI_SUFFIXES = (".mid", ".midi")
+# Tasks that a MIDI file answers by itself.
+FROM_MIDI = ("transcription", "melody", "beats")
+MELODY_TRACK = "MELODY"
+_MOST_BYTES = 64 * 2**20
+# What a damaged file makes of its reader.
+_UNREADABLE = (ValueError, LookupError, TypeError, RecursionError, OverflowError)
+
+HARTE_QUALITIES = {
+    "M": "maj", "m": "min", "o": "dim", "+": "aug", "7": "7", "M7": "maj7", "m7": "min7",
+    "o7": "dim7", "sus2": "sus2", "sus4": "sus4",
+}  # fmt: skip
+_SYMMV_LABEL = re.compile(rf"([A-G][#b]?)({'|'.join(map(re.escape, SYMMV_QUALITIES))})")
+_MODE_NAMES = {"maj": "major", "major": "major", "min": "minor", "minor": "minor"}
+
+
+def harte_label(label: str) -> str:
+    """A chord of SymMV's spelling (``Am7``) in Harte's (``A:min7``); others stay as they are.
+
+    MuVi-Sync's labels are Harte's already.
+    """
+    parts = _SYMMV_LABEL.fullmatch(label)
+    return f"{parts[1]}:{HARTE_QUALITIES[parts[2]]}" if parts else label
+
+
+def read_annotation(path: Path, task: str) -> Any:
+    """What a file says for a task: `Notes`, `Beats`, `Chords` (Harte's labels) or `Key`."""
+    try:
+        if midi.is_midi(path):
+            return _from_midi(path, task)
+        text = _read_text(path)
+        if path.suffix.lower() in JSON_SUFFIXES:
+            return from_json(json.loads(text), task)
+        return _from_table(task, [line.split() for line in _lines(text)])
+    except _UNREADABLE as error:
+        raise _unreadable(task, error) from error
+
+
+def _unreadable(task: str, error: Exception) -> RejectEntry:
+    said = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return RejectEntry(Reason.UNREADABLE, f"it holds no {task}: {said[:200]}")
+
+
+def read_labels(path: Path) -> Chords:
+    """The chords of a text file of ``start end label``, labels in Harte's spelling."""
+    found: Chords = read_annotation(path, "chords")
+    return found
+
+
+def read_songs(path: Path, task: str) -> dict[str, Any]:
+    """The annotations of a file by the songs' names: one, called as the file without suffix.
+
+    What `symmv run` prints holds an object a line, each called as its own ``file``; a line with a
+    reason in the place of a record is left out.
+    """
+    if path.suffix.lower() not in JSON_SUFFIXES:
+        return {path.stem: read_annotation(path, task)}
+    try:
+        lines = [json.loads(line) for line in _lines(_read_text(path))]
+        if not all(isinstance(line, dict) and "file" in line for line in lines):
+            return {path.stem: read_annotation(path, task)}
+        records = {Path(str(said["file"])).stem: said for said in lines if "reason" not in said}
+        return {name: from_json(said, task) for name, said in records.items()}
+    except json.JSONDecodeError:
+        # One object over several lines, or no JSON at all.
+        return {path.stem: read_annotation(path, task)}
+    except _UNREADABLE as error:
+        raise _unreadable(task, error) from error
+
+
+def from_json(said: Mapping[str, Any], task: str) -> Any:
+    """A record of `symmv run` for a task; `ValueError` and the like where it is another's."""
+    if not isinstance(said, dict):
+        raise ValueError("it is no JSON object")
+    missing = [name for name in _FIELDS[task] if name not in said]
+    if missing:
+        raise ValueError(f"it has no {', '.join(missing)}")
+    return _RECORDS[task](said)
+
+
+def from_row(row: Mapping[str, Any], task: str) -> Any:
+    """The annotation of a dataset's row, which has the columns of `COLUMNS`."""
+    prefix, fields = COLUMNS[task]
+    return from_json({name: row[f"{prefix}_{name}"] for name in fields}, task)
+
+
+def _read_text(path: Path) -> str:
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise RejectEntry(Reason.TOO_LARGE, f"it is larger than {_MOST_BYTES >> 20} MiB")
+        return path.read_text("utf-8-sig")
+    except OSError as error:
+        raise RejectEntry(Reason.UNREADABLE, error.strerror or "it cannot be read") from error
+
+
+def _lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+
+
+def _from_midi(path: Path, task: str) -> Any:
+    if task == "beats":
+        return midi.read_beats(path)
+    if task == "melody":
+        tracks = dict(reversed(midi.read_tracks(path)))
+        return tracks[MELODY_TRACK] if MELODY_TRACK in tracks else midi.read_notes(path)
+    if task == "transcription":
+        return midi.read_notes(path)
+    raise ValueError("a MIDI file holds notes and beats alone")
+
+
+def _notes(starts: Any, ends: Any, pitches: Any) -> Notes:
+    """Notes in order of start and pitch, of whatever velocity."""
+    start, end, pitch = (np.asarray(part, dtype=np.float64) for part in (starts, ends, pitches))
+    order = np.lexsort((pitch, start))
+    velocities = np.full(len(order), 64)
+    return Notes(start[order], end[order], pitch[order].astype(np.int64), velocities)
+
+
+def _marked_notes(said: Mapping[str, Any]) -> Notes:
+    count = len(said["starts_s"])
+    keep = np.asarray(said.get("is_melody", np.ones(count)), dtype=np.bool_)
+    parts = (np.asarray(said[name])[keep] for name in ("starts_s", "ends_s", "pitches"))
+    return _notes(*parts)
+
+
+def _beats(times: Any, positions: Any) -> Beats:
+    return Beats(np.asarray(times, dtype=np.float64), np.asarray(positions, dtype=np.int64))
+
+
+def _chords(starts: Any, ends: Any, labels: Iterable[Any]) -> Chords:
+    return Chords(starts, ends, tuple(harte_label(str(label)) for label in labels))
+
+
+def _key(tonic: str, mode: str) -> Key:
+    tonic = tonic[:1].upper() + tonic[1:]
+    return Key(tonic, _MODE_NAMES.get(mode.lower(), mode), 0.0)
+
+
+_NOTES = ("starts_s", "ends_s", "pitches")
+_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "transcription": _NOTES,
+    "melody": _NOTES,
+    "beats": ("times_s", "positions"),
+    "chords": ("starts_s", "ends_s", "labels"),
+    "key": ("tonic", "mode"),
+}
+# Prefix of a row's columns, and the fields that are read.
+COLUMNS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    **{task: ("notes", fields) for task, fields in _FIELDS.items()},
+    "melody": ("parts", (*_NOTES, "is_melody")),
+    "beats": ("beats", _FIELDS["beats"]),
+    "chords": ("chords", _FIELDS["chords"]),
+    "key": ("key", _FIELDS["key"]),
+}
+_RECORDS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+    "transcription": lambda said: _notes(said["starts_s"], said["ends_s"], said["pitches"]),
+    "melody": _marked_notes,
+    "beats": lambda said: _beats(said["times_s"], said["positions"]),
+    "chords": lambda said: _chords(said["starts_s"], said["ends_s"], said["labels"]),
+    "key": lambda said: _key(str(said["tonic"]), str(said["mode"])),
+}
+
+
+def _from_table(task: str, rows: list[list[str]]) -> Any:
+    if not rows:
+        raise ValueError("the file is empty")
+    return _TABLES[task](rows)
+
+
+def _columns(rows: list[list[str]], count: int) -> Floats:
+    """The first columns of a table as numbers ``[n, count]``, without a first line of headings."""
+    try:
+        float(rows[0][0])
+    except ValueError:
+        rows = rows[1:]
+    short = next((row for row in rows if len(row) < count), None)
+    if short is not None:
+        raise ValueError(f"{' '.join(short)[:40]!r} has not {count} columns")
+    return np.array([row[:count] for row in rows], dtype=np.float64).reshape(-1, count)
+
+
+def _notes_of_table(rows: list[list[str]]) -> Notes:
+    return _notes(*_columns(rows, 3).T)
+
+
+def _beats_of_table(rows: list[list[str]]) -> Beats:
+    width = min(len(row) for row in rows)
+    table = _columns(rows, min(width, 3))
+    if width >= 3:
+        # POP909: the second column marks every other beat, the third the downbeats.
+        return _beats(table[:, 0], np.where(table[:, 2] == 1, 1, 2))
+    return _beats(table[:, 0], table[:, 1] if width == 2 else np.zeros(len(table)))
+
+
+def _chords_of_table(rows: list[list[str]]) -> Chords:
+    spans = _columns(rows, 2)
+    return _chords(spans[:, 0], spans[:, 1], [row[2] for row in rows[-len(spans) :]])
+
+
+def _key_of_table(rows: list[list[str]]) -> Key:
+    lasts: dict[tuple[str, str], float] = {}
+    for row in rows:
+        is_span = len(row) > 2 and row[0][:1].isdigit()
+        words = re.split(r"[:\s]+", " ".join(row[2:] if is_span else row).strip())
+        if len(words) != 2 or words[1].lower() not in _MODE_NAMES:
+            raise ValueError(f"{' '.join(row)[:40]!r} is no key; its mode is {' or '.join(MODES)}")
+        length = float(row[1]) - float(row[0]) if is_span else 1.0
+        name = (words[0], words[1])
+        lasts[name] = lasts.get(name, 0.0) + length
+    return _key(*max(lasts, key=lambda name: lasts[name]))
+
+
+_TABLES: Mapping[str, Callable[[list[list[str]]], Any]] = {
+    "transcription": _notes_of_table,
+    "melody": _notes_of_table,
+    "beats": _beats_of_table,
+    "chords": _chords_of_table,
+    "key": _key_of_table,
+}

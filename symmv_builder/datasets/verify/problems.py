@@ -1,0 +1,43 @@
+"""What a look at a data root finds, as plain data."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Literal
+
+from symmv_builder.storage.ledger_checks import DamagedRow
+
+Kind = Literal[
+    "asset", "change", "ledger", "manifest", "receipt", "recording", "release", "row", "shard",
+    "sidecar",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A file or a row that is damaged or, where `is_missing`, not there.
+
+    `path` is its name in the data root or among the manifests, `what` is wrong with it. The
+    rest is what a repair needs: the dataset, the content that it should have (`sha256` and
+    `size_bytes`, as far as known), `entry_id` and `artifact` of a result, `version` of a
+    release, a `row` of the ledger.
+    """
+
+    kind: Kind
+    path: str
+    what: str
+    is_missing: bool = False
+    dataset: str = ""
+    sha256: str = ""
+    size_bytes: int = 0
+    entry_id: str = ""
+    artifact: str = ""
+    version: str = ""
+    row: DamagedRow | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many files and rows were looked at, and what could not be told of how many."""
+
+    checked: int = 0
+    notes: Counter[str] = field(default_factory=Counter)

@@ -1,0 +1,215 @@
+"""Shards against their receipt, of a dataset and of its releases."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from symmv_builder.datasets.verify.problems import Problem, Tally
+from symmv_builder.errors import StopRun
+from symmv_builder.records import Entry
+from symmv_builder.schema import SCHEMAS, arrow_schema
+from symmv_builder.storage import releases
+from symmv_builder.storage.assets import hash_file
+from symmv_builder.storage.store import Store
+
+
+def check_shards(
+    store: Store,
+    dataset: str,
+    receipt: Mapping[str, Any],
+    entries: Sequence[Entry],
+    splits: Mapping[str, str] | None,
+    tally: Tally,
+) -> Iterator[Problem]:
+    """The finished shards of a dataset: files, sizes, hashes, schema, rows and their splits.
+
+    Without `splits` rows are not compared with the manifests, which are damaged then.
+    """
+    wanted = None
+    if splits is not None:
+        wanted = {entry.entry_id: splits.get(entry.song_id, "") for entry in entries}
+    seen: set[str] = set()
+    for shard in receipt["shards"]:
+        name = f"{dataset}/{shard['path']}"
+        fault = _fault_of(store, name, shard, tally) or _fault_of_rows(
+            store, name, shard, receipt, wanted, seen
+        )
+        if fault:
+            yield Problem("shard", name, fault, fault == _GONE, dataset=dataset,
+                          sha256=shard["sha256"], size_bytes=shard["size_bytes"])  # fmt: skip
+    for path in receipt.get("lost", ()):
+        yield Problem("shard", f"{dataset}/{path}", "was put aside; the next build writes it",
+                      is_missing=True, dataset=dataset)  # fmt: skip
+    named = {f"{dataset}/{shard['path']}" for shard in receipt["shards"]}
+    for file in store.root.names(f"{dataset}/shards"):
+        if f"{dataset}/shards/{file}" not in named:
+            yield Problem("shard", f"{dataset}/shards/{file}", "is named by no receipt",
+                          dataset=dataset)  # fmt: skip
+
+
+_GONE = "is gone"
+_TEXTS = ("receipt.json", "README.md", "SHA256SUMS")
+
+
+def _fault_of(store: Store, name: str, shard: Mapping[str, Any], tally: Tally) -> str:
+    """What is wrong with a file that should have a size and a hash; empty where nothing is."""
+    tally.checked += 1
+    if not store.root.exists(name):
+        return _GONE
+    try:
+        size = store.root.size_bytes(name)
+        if size != shard["size_bytes"]:
+            return f"has {size} bytes and not {shard['size_bytes']}"
+        with store.root.as_local(name) as path:
+            is_same = hash_file(path) == shard["sha256"]
+    except (OSError, StopRun) as error:
+        return f"cannot be read: {error}"
+    return "" if is_same else "does not have the sha256 of its receipt"
+
+
+def _fault_of_rows(
+    store: Store,
+    name: str,
+    shard: Mapping[str, Any],
+    receipt: Mapping[str, Any],
+    wanted: Mapping[str, str] | None,
+    seen: set[str],
+) -> str:
+    """What is wrong with the rows of a file whose bytes are as they were written."""
+    schema = str(receipt.get("schema", receipt.get("dataset", ""))).partition("/")[0]
+    try:
+        with (
+            store.root.as_local(name) as path,
+            pq.ParquetFile(path, page_checksum_verification=True) as file,
+        ):
+            if file.metadata.num_rows != shard["rows"]:
+                return f"has {file.metadata.num_rows} rows and not {shard['rows']}"
+            if schema in SCHEMAS:
+                columns = arrow_schema(schema, receipt.get("columns"))
+                if not file.schema_arrow.equals(columns):
+                    return "does not have the columns of its schema"
+            rows = file.read(columns=["entry_id", "split"]).to_pydict()
+    except (OSError, pa.ArrowException, KeyError) as error:
+        return f"cannot be read: {str(error).splitlines()[0]}"
+    for entry_id, split in zip(rows["entry_id"], rows["split"], strict=True):
+        if entry_id in seen:
+            return f"has {entry_id}, which is in the shards twice"
+        seen.add(entry_id)
+        if wanted is None:
+            continue
+        if entry_id not in wanted:
+            return f"has {entry_id}, which is no entry"
+        if split != wanted[entry_id]:
+            return f"has {entry_id} in {split}, and splits.json in {wanted[entry_id] or 'none'}"
+    return ""
+
+
+def check_releases(
+    store: Store, dataset: str, versions: Sequence[str], tally: Tally
+) -> Iterator[Problem]:
+    """Every file of some releases against SHA256SUMS, that against the receipt and its copy."""
+    for version in versions:
+        for path, what in _faults_of_release(store, dataset, version, tally):
+            yield Problem("release", path, what, what == _GONE, dataset=dataset,
+                          version=version)  # fmt: skip
+
+
+def all_versions(store: Store, dataset: str) -> list[str]:
+    """Versions of which there is a receipt or its copy."""
+    found = set(releases.versions(store, dataset))
+    for version in store.root.folders(f"releases/{dataset}"):
+        if store.root.exists(f"{releases.folder_of(dataset, version)}/receipt.json"):
+            found.add(version)
+    return sorted(found, key=releases.numbers_of)
+
+
+def _faults_of_release(
+    store: Store, dataset: str, version: str, tally: Tally
+) -> Iterator[tuple[str, str]]:
+    folder, copy = releases.folder_of(dataset, version), releases.copy_of(dataset, version)
+    held = {name: store.root.read(f"{folder}/{name}") for name in _TEXTS}
+    copied = store.manifests.read(copy)
+    tally.checked += 4
+    for name, data in held.items():
+        if data is None:
+            yield f"{folder}/{name}", _GONE
+    if copied is None:
+        yield copy, _GONE
+    receipt = sound_receipt(store, dataset, version)
+    if receipt is None:
+        yield f"{folder}/receipt.json", "and its copy among the manifests are not the same"
+        return
+    about = receipt_text(receipt)
+    if held["receipt.json"] not in (None, about):
+        yield f"{folder}/receipt.json", "is damaged"
+    if copied not in (None, about):
+        yield copy, "is damaged"
+    card, sums = held["README.md"], held["SHA256SUMS"]
+    if sums is not None and card is not None and sums not in sums_that_fit(receipt, card):
+        # Card and sums say it of each other: the one that fits the receipt is sound.
+        is_card = sums in sums_that_fit(receipt, releases.card(receipt).encode())
+        yield f"{folder}/{'README.md' if is_card else 'SHA256SUMS'}", "is damaged"
+    yield from _faults_of_files(store, folder, receipt, tally)
+
+
+def _faults_of_files(
+    store: Store, folder: str, receipt: Mapping[str, Any], tally: Tally
+) -> Iterator[tuple[str, str]]:
+    for shard in receipt["shards"]:
+        fault = _fault_of(store, f"{folder}/{shard['path']}", shard, tally)
+        if fault:
+            yield f"{folder}/{shard['path']}", fault
+    for name in strangers(store, folder, receipt):
+        yield name, "is no part of the release"
+
+
+def strangers(store: Store, folder: str, receipt: Mapping[str, Any]) -> list[str]:
+    """Files in a release's folder that are no part of it."""
+    known = {*_TEXTS, *(shard["path"] for shard in receipt["shards"])}
+    places = [(folder, ""), (f"{folder}/shards", "shards/")]
+    return [
+        f"{inner}/{file}"
+        for inner, prefix in places
+        for file in store.root.names(inner)
+        if prefix + file not in known
+    ]
+
+
+def receipt_text(receipt: Mapping[str, Any]) -> bytes:
+    return releases.texts(receipt)["receipt.json"]
+
+
+def sums_that_fit(receipt: Mapping[str, Any], card: bytes) -> tuple[bytes, bytes]:
+    """What SHA256SUMS may hold: that of all files, or of shards alone as earlier versions wrote."""
+    about = {"README.md": card, "receipt.json": receipt_text(receipt)}
+    return releases.sums(receipt, about), releases.sums(receipt, {})
+
+
+def sound_receipt(store: Store, dataset: str, version: str) -> dict[str, Any] | None:
+    """A release's receipt: of it and its copy the one that SHA256SUMS names, if they differ."""
+    folder = releases.folder_of(dataset, version)
+    found = [
+        store.root.read(f"{folder}/receipt.json"),
+        store.manifests.read(releases.copy_of(dataset, version)),
+    ]
+    sums = store.root.read(f"{folder}/SHA256SUMS") or b""
+    readable = [data for data in found if data is not None and _receipt_in(data) is not None]
+    if len(set(readable)) == 2:
+        named = [d for d in readable if hashlib.sha256(d).hexdigest().encode() in sums]
+        readable = named
+    return _receipt_in(readable[0]) if readable else None
+
+
+def _receipt_in(data: bytes) -> dict[str, Any] | None:
+    """A release's receipt out of its bytes, `None` where they are not one as it was written."""
+    try:
+        receipt = dict(json.loads(data))
+        listed = [(s["path"], s["size_bytes"] + 0, s["sha256"] + "") for s in receipt["shards"]]
+        whole = releases.texts(receipt)["receipt.json"] == data
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+    return receipt if whole and all(isinstance(path, str) for path, _, _ in listed) else None

@@ -1,0 +1,201 @@
+"""How right an annotation is against a reference: notes, beats, chords, melody, key of one song.
+
+mir_eval (Raffel et al., "mir_eval: A Transparent Implementation of Common MIR Metrics", ISMIR 2014)
+does the measuring; here its inputs are brought into order and its answers get names. All scores
+lie in 0-1, higher is better.
+
+=============  =================================================================================
+transcription  F1 of notes by pitch (within half a semitone) and onset within 50 or 100 ms; with
+               offsets too: an end within the same tolerance or a fifth of the note, the larger
+               (Bay, Ehmann and Downie, "Evaluation of Multiple-F0 Estimation and Tracking
+               Systems", 2009)
+beats          F within 70 ms (Davies, Degara and Plumbley, "Evaluation Methods for Musical
+               Audio Beat Tracking Algorithms", 2009), against the reference (`beat_f`), every
+               second of its beats (`_half`, the better of the two choices), its beats and those
+               half way between (`_double`), and the best of the three; the same of downbeats.
+               CMLt and AMLt: share of beats with the right tempo and phase, at the annotated or
+               at any usual level. All beats count: none at the beginning are trimmed.
+chords         share of the time with the right chord, compared by root, as major or minor triad,
+               by root and third, and by seventh; what lies outside a comparison's vocabulary is
+               not counted (Pauwels and Peeters, "Evaluating Automatically Estimated Chord
+               Sequences", 2013)
+melody         precision, recall and F1 of melody notes by pitch and onset within 50 ms
+key            MIREX's weighted score: 1 right, .5 a fifth above, .3 relative, .2 parallel; and
+               the share of exactly right ones
+=============  =================================================================================
+"""
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from symmv_builder.errors import StopRun
+from symmv_builder.records import Beats, Chords, Floats, Key, Notes
+from symmv_builder.vocab import SHARP_NAMES, pitch_class
+
+TASKS = ("transcription", "beats", "chords", "melody", "key")
+NO_CHORD = "N"
+CHORD_COMPARISONS = ("root", "majmin", "thirds", "sevenths")
+# A note that ends where it begins is one of this length: mir_eval takes none of no length.
+_SHORTEST_S = 1e-3
+
+Scores: TypeAlias = Mapping[str, float]
+
+
+def score_song(task: str, estimate: Any, reference: Any) -> Scores:
+    """The scores of one song; `estimate` and `reference` are records of the task's kind.
+
+    Notes for transcription and melody (the melody alone), `Beats`, `Chords` with labels of Harte's
+    spelling, or a `Key`. `ValueError` where the reference holds nothing to compare with, or a
+    record cannot be compared.
+    """
+    measure: Mapping[str, Callable[[Any, Any], Scores]] = {
+        "transcription": transcription_scores,
+        "beats": beat_scores,
+        "chords": chord_scores,
+        "melody": melody_scores,
+        "key": key_scores,
+    }
+    with warnings.catch_warnings():
+        # Of empty estimates, which score 0.
+        warnings.simplefilter("ignore", UserWarning)
+        return measure[task](estimate, reference)
+
+
+def _mir_eval(module: str) -> Any:
+    try:
+        import importlib
+
+        return importlib.import_module(f"mir_eval.{module}")
+    except ModuleNotFoundError as error:
+        raise StopRun(
+            f"measuring needs {error.name}: pip install 'symmv-builder[evaluate]'"
+        ) from error
+
+
+def transcription_scores(estimate: Notes, reference: Notes) -> Scores:
+    """``onset_f1_50ms onset_f1_100ms offset_f1_50ms offset_f1_100ms`` of notes."""
+    scores = {}
+    for name, ratio in (("onset", None), ("offset", 0.2)):
+        for tolerance_ms in (50, 100):
+            found = _match_notes(estimate, reference, tolerance_ms / 1000, ratio)
+            scores[f"{name}_f1_{tolerance_ms}ms"] = found[2]
+    return scores
+
+
+def melody_scores(estimate: Notes, reference: Notes) -> Scores:
+    """``note_precision note_recall note_f1`` of melody notes, onsets within 50 ms."""
+    names = ("note_precision", "note_recall", "note_f1")
+    return dict(zip(names, _match_notes(estimate, reference, 0.05, None), strict=True))
+
+
+def _match_notes(
+    estimate: Notes, reference: Notes, tolerance_s: float, offset_ratio: float | None
+) -> tuple[float, float, float]:
+    if not len(reference.starts_s):
+        raise ValueError("the reference has no notes")
+    precision, recall, f1, _ = _mir_eval("transcription").precision_recall_f1_overlap(
+        *_as_intervals(reference),
+        *_as_intervals(estimate),
+        onset_tolerance=tolerance_s,
+        offset_ratio=offset_ratio,
+        offset_min_tolerance=tolerance_s,
+    )
+    return float(precision), float(recall), float(f1)
+
+
+def _as_intervals(notes: Notes) -> tuple[Floats, Floats]:
+    ends_s = np.maximum(notes.ends_s, notes.starts_s + _SHORTEST_S)
+    frequencies_hz = 440.0 * 2.0 ** ((notes.pitches - 69) / 12)
+    return np.stack([notes.starts_s, ends_s], axis=1), np.asarray(frequencies_hz)
+
+
+def beat_scores(estimate: Beats, reference: Beats) -> Scores:
+    """``beat_f`` and ``downbeat_f`` with ``_half _double _best``, ``cmlt`` and ``amlt``.
+
+    Downbeats are left out where the reference marks none.
+    """
+    if len(reference.times_s) < 2:
+        raise ValueError("the reference has fewer than two beats")
+    scores = _by_level("beat_f", estimate.times_s, reference.times_s)
+    continuity = _mir_eval("beat").continuity(reference.times_s, estimate.times_s)
+    scores |= {"cmlt": float(continuity[1]), "amlt": float(continuity[3])}
+    down, real = (beats.times_s[beats.positions == 1] for beats in (estimate, reference))
+    return scores | _by_level("downbeat_f", down, real) if len(real) else scores
+
+
+def _by_level(name: str, estimate: Floats, reference: Floats) -> dict[str, float]:
+    """F against the reference, and against it at half and at double level."""
+    places = np.arange(len(reference))
+    between = np.interp(np.arange(0, len(reference) - 0.5, 0.5), places, reference)
+    measure = _mir_eval("beat").f_measure
+    same = float(measure(reference, estimate))
+    half = max(float(measure(reference[first::2], estimate)) for first in (0, 1))
+    double = float(measure(between, estimate))
+    return {
+        name: same,
+        f"{name}_half": half,
+        f"{name}_double": double,
+        f"{name}_best": max(same, half, double),
+    }
+
+
+def chord_scores(estimate: Chords, reference: Chords) -> Scores:
+    """``root majmin thirds sevenths``: shares of the reference's time, gaps being no chord.
+
+    A comparison is left out where the reference holds nothing that it looks at.
+    """
+    chord, util = _mir_eval("chord"), _mir_eval("util")
+    real, real_labels = _filled(reference)
+    if not len(real):
+        raise ValueError("the reference has no chords")
+    ours, our_labels = _filled(estimate)
+    if not len(ours):
+        ours, our_labels = real[:1], [NO_CHORD]
+    ours, our_labels = util.adjust_intervals(
+        ours, our_labels, real.min(), real.max(), NO_CHORD, NO_CHORD
+    )
+    spans, real_labels, our_labels = util.merge_labeled_intervals(
+        real, real_labels, ours, our_labels
+    )
+    lasts = util.intervals_to_durations(spans)
+    scores = {}
+    for name in CHORD_COMPARISONS:
+        try:
+            right = getattr(chord, name)(real_labels, our_labels)
+        except chord.InvalidChordException as error:
+            raise ValueError(str(error).splitlines()[0]) from error
+        if (right >= 0).any():
+            scores[name] = float(chord.weighted_accuracy(right, lasts))
+    if not scores:
+        raise ValueError("the reference has no chord that any comparison looks at")
+    return scores
+
+
+def _filled(chords: Chords) -> tuple[Floats, list[str]]:
+    """Spans that follow each other without gaps, ``[n, 2]``, and their labels."""
+    spans: list[tuple[float, float]] = []
+    labels: list[str] = []
+    for start, end, label in zip(chords.starts_s, chords.ends_s, chords.labels, strict=True):
+        last = spans[-1][1] if spans else start
+        if start > last:
+            spans.append((last, start))
+            labels.append(NO_CHORD)
+        if end > max(start, last):
+            spans.append((max(start, last), end))
+            labels.append(label)
+    return np.array(spans, dtype=np.float64).reshape(-1, 2), labels
+
+
+def key_scores(estimate: Key, reference: Key) -> Scores:
+    """``weighted_key`` and ``exact_key`` of one key."""
+    ours, real = (f"{SHARP_NAMES[pitch_class(k.tonic)]} {k.mode}" for k in (estimate, reference))
+    weighted = float(_mir_eval("key").weighted_score(real, ours))
+    return {"weighted_key": weighted, "exact_key": float(weighted == 1.0)}
+
+
+def metric_names(songs: Sequence[Scores]) -> list[str]:
+    """The metrics that at least one song has, in their order."""
+    return list(dict.fromkeys(name for scores in songs for name in scores))

@@ -1,0 +1,57 @@
+"""Gradient boosted oblivious trees, asked for all notes and trees at once.
+
+Every node of one level of an oblivious tree asks the same question, so that the answers of a
+note, read as the bits of a number, are the number of its leaf.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmv_builder.records import Floats
+
+# As many notes as leave the answers of all trees in a core's cache.
+_BLOCK = 256
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forest:
+    """Trees ``[t]`` of depth ``d``, at most 8, in arrays.
+
+    Bit ``k`` of a note's leaf is set where feature ``k`` of the tree is over its border.
+    """
+
+    features: NDArray[np.uint8]  # [t, d]
+    borders: NDArray[np.float32]  # [t, d]
+    leaves: NDArray[np.float32]  # [t, 2 ** d]
+    bias: float
+
+    def probabilities(self, table: NDArray[np.float32]) -> Floats:
+        """Probability ``[n]`` of features ``[f, n]``."""
+        blocks = [
+            self._scores(np.ascontiguousarray(table[:, i : i + _BLOCK]))
+            for i in range(0, table.shape[1], _BLOCK)
+        ]
+        scores = np.concatenate([np.empty(0), *blocks])
+        return np.asarray(1.0 / (1.0 + np.exp(-scores)), dtype=np.float64)
+
+    def _scores(self, table: NDArray[np.float32]) -> Floats:
+        trees, depth = self.features.shape
+        bits = np.zeros((trees, table.shape[1]), dtype=np.uint8)
+        for bit in range(depth):
+            over = table[self.features[:, bit]] > self.borders[:, bit, None]
+            bits |= over.view(np.uint8) << np.uint8(bit)
+        leaf = bits + (np.arange(trees) << depth)[:, None]
+        return np.asarray(self.leaves.take(leaf).sum(axis=0, dtype=np.float64) + self.bias)
+
+
+@cache
+def melody_forest() -> Forest:
+    """The trained model of the package: `benchmarks/train_melody.py` makes its file."""
+    with (files(__package__) / "weights.npz").open("rb") as file, np.load(file) as arrays:
+        return Forest(
+            arrays["features"], arrays["borders"], arrays["leaves"], float(arrays["bias"])
+        )

@@ -1,0 +1,56 @@
+"""Is the ledger what was written? Its structure as a database, and row by row."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from symmv_builder.storage.columns import checksum_of
+from symmv_builder.storage.ledger import CHECKED, Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedRow:
+    """A row of the ledger that is not as it was written: its table and its primary key."""
+
+    table: str
+    key: Mapping[str, Any]
+
+
+def damaged_rows(ledger: Ledger) -> Iterator[DamagedRow]:
+    """The rows that are not as they were written, by their checksums.
+
+    `StopRun` where the database cannot be read.
+    """
+    for table in CHECKED:
+        for row in ledger.stream(sa.select(table)):
+            fields = dict(row._mapping)
+            if fields["checksum"] and not _fits(table, fields):
+                key = {column.name: fields[column.name] for column in table.primary_key}
+                yield DamagedRow(table.name, key)
+
+
+def _fits(table: sa.Table, fields: Mapping[str, Any]) -> bool:
+    try:
+        return bool(fields["checksum"] == checksum_of(table, fields))
+    except (ValueError, TypeError):
+        # A number that is none any more.
+        return False
+
+
+def forget_row(ledger: Ledger, row: DamagedRow) -> None:
+    """Remove a row by its key."""
+    [table] = [table for table in CHECKED if table.name == row.table]
+    mine = [table.c[name] == value for name, value in row.key.items()]
+    with ledger.engine.begin() as connection:
+        connection.execute(sa.delete(table).where(*mine))
+
+
+def faults(ledger: Ledger) -> list[str]:
+    """What SQLite finds wrong in the structure of its file; a server looks after itself."""
+    if ledger.engine.dialect.name != "sqlite":
+        return []
+    with ledger.engine.connect() as connection:
+        found = connection.exec_driver_sql("PRAGMA integrity_check(10)").scalars()
+        return [str(line) for line in found if line != "ok"]

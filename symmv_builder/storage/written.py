@@ -1,0 +1,52 @@
+"""Manifests as the program left them: the ledger keeps the sha256 of each.
+
+A person may edit a manifest, and a disk may change it: neither is told from the other by its
+contents. What no longer is as the last command left it is reported by `symmv verify`, and
+taken as it is by the next build.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+from symmv_builder.storage import locks
+from symmv_builder.storage.store import Store
+
+_OF_A_DATASET = ("entries.jsonl", "splits.json", "recordings.jsonl", "import.json")
+BLOCKLIST = "blocklist.jsonl"
+
+
+def names(dataset: str) -> list[str]:
+    """The manifests of a dataset."""
+    return [f"{dataset}/{name}" for name in _OF_A_DATASET]
+
+
+def remember(store: Store, dataset: str) -> None:
+    """Keep what the manifests of a dataset are now, which this thread writes."""
+    remember_named(store, names(dataset))
+
+
+def remember_blocklist(store: Store) -> None:
+    """Keep what the blocklist is now; all datasets share it."""
+    with locks.hold(store.ledger, "blocklist", wait=True):
+        remember_named(store, [BLOCKLIST])
+
+
+def changed(store: Store, dataset: str) -> list[str]:
+    """The manifests that bear on a dataset and are not as the last command left them."""
+    known = store.ledger.written()
+    wanted = [*names(dataset), BLOCKLIST]
+    return [name for name in wanted if name in known and digest(store, name) != known[name]]
+
+
+def digest(store: Store, name: str) -> str:
+    """sha256 of a manifest, empty where there is none."""
+    data = store.manifests.read(name)
+    return "" if data is None else hashlib.sha256(data).hexdigest()
+
+
+def remember_named(store: Store, wanted: Sequence[str]) -> None:
+    """Keep what some manifests are now."""
+    known = store.ledger.written()
+    now = {name: digest(store, name) for name in wanted}
+    new = {name: sha256 for name, sha256 in now.items() if known.get(name, "") != sha256}
+    store.ledger.remember_written(new)
