@@ -12,7 +12,7 @@ from symmv_builder.datasets.survey import Survey
 from symmv_builder.errors import StopRun
 from symmv_builder.pipeline.keys import ModelIdentity, Plan, digest
 from symmv_builder.schema import Column, arrow_schema, describe
-from symmv_builder.storage import manifests, shards
+from symmv_builder.storage import locks, manifests, shards
 from symmv_builder.storage.sidecars import Sidecars
 from symmv_builder.storage.store import Store
 from symmv_builder.storage.tables import Row
@@ -106,6 +106,8 @@ def write_dataset(
     all of these have; the receipt names every model that has a part in them. Shards whose rows
     are the same as before stay as they are.
     """
+    lock = locks.current(store.ledger, recipe.name)
+    lock.check()
     manifests.write_splits(store.manifests, recipe.name, draft.splits)
     names = [column.name for column in draft.columns]
     schema = arrow_schema(recipe.schema_name, names)
@@ -133,6 +135,8 @@ def write_dataset(
         "shard_bytes": draft.shard_bytes,
         "shards": shards.as_plain(written),
     }
+    # Writing shards takes a while; who lost the lock meanwhile names none of them.
+    lock.check()
     shards.write_receipt(store.root, recipe.name, receipt)
     return receipt
 
