@@ -25,6 +25,7 @@ import numpy as np
 
 from symmv_builder import datasets
 from symmv_builder.assemble import assemble_row
+from symmv_builder.datasets import changes
 from symmv_builder.datasets.build import Summary, build
 from symmv_builder.datasets.questions import status
 from symmv_builder.datasets.rows import draft_dataset, write_dataset
@@ -160,7 +161,8 @@ def fake(folder: str, count: int) -> None:
     written = shards.as_plain(writer.update(draft.outlines, load, []))
     shards.write_receipt(store.root, DATASET, {"shards": written})
     # With all shards standing this writes the receipt alone.
-    write_dataset(RECIPE, plan, store, found, draft)
+    with changes.writing(store, DATASET):
+        write_dataset(RECIPE, plan, store, found, draft)
 
 
 def run_build(store: Store) -> Summary:
