@@ -15,7 +15,7 @@ from typing import Any
 
 from symmv_builder.datasets import removal
 from symmv_builder.datasets.survey import recordings_of
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import Damaged, StopRun
 from symmv_builder.records import Entry, Source
 from symmv_builder.storage import (
     locks,
@@ -44,6 +44,10 @@ class Change:
     kind: str
     about: Mapping[str, Any]
     steps: Sequence[Step]
+
+
+class GivenUp(StopRun):
+    """A change cannot be made, and what was begun of it is undone; no plan of it stays."""
 
 
 @contextmanager
@@ -93,7 +97,12 @@ def finish(store: Store, dataset: str, tell: Callable[[str], object]) -> Change 
     if change is None:
         return None
     tell(f"finishing the {change.kind} that was stopped")
-    _run(store, dataset, change)
+    try:
+        _run(store, dataset, change)
+    except GivenUp as error:
+        # Whoever comes next may be the build that mends the damage.
+        tell(f"the {change.kind} that was stopped is given up: {error}")
+        return None
     return change
 
 
@@ -129,7 +138,11 @@ def _run(store: Store, dataset: str, change: Change) -> None:
     for step in change.steps:
         lock.check()
         arguments = {name: value for name, value in step.items() if name != "do"}
-        _STEPS[step["do"]](store, dataset, **arguments)
+        try:
+            _STEPS[step["do"]](store, dataset, **arguments)
+        except GivenUp:
+            store.root.remove(pending(dataset))
+            raise
     written.remember(store, dataset)
     store.root.remove(pending(dataset))
 
@@ -288,8 +301,12 @@ def _move_items(
 def _write_release(store: Store, dataset: str, *, version: str) -> None:
     receipt = shards.read_receipt(store.root, dataset)
     if receipt is None:
-        raise StopRun(f"{dataset} has no shards in {store.root.shown} to release")
-    releases.write_release(store, dataset, version, receipt, dataset)
+        raise GivenUp(f"{dataset} has no shards in {store.root.shown} to release")
+    try:
+        releases.write_release(store, dataset, version, receipt, dataset)
+    except Damaged as error:
+        releases.withdraw(store, dataset, version)
+        raise GivenUp(str(error)) from error
 
 
 _STEPS: Mapping[str, Callable[..., None]] = {

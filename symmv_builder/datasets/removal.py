@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from symmv_builder.crawl.fetch import discard
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import Damaged, StopRun
 from symmv_builder.records import Source
 from symmv_builder.storage import releases, shards
 from symmv_builder.storage.assets import remove_asset
@@ -31,12 +31,19 @@ def holding_shards(
     root: Root, folder: str, receipt: Mapping[str, Any], names: Collection[str]
 ) -> list[str]:
     """Paths of the shards below a folder that hold one of the entries; of each file that may
-    hold one the ids are read, and nothing else."""
+    hold one the ids are read, and nothing else. A damaged one counts as holding it."""
     return [
         shard.path
         for shard in shards.shards_of(receipt)
-        if shards.may_hold(shard, names) and shards.holds(root, f"{folder}/{shard.path}", names)
+        if shards.may_hold(shard, names) and _holds(root, f"{folder}/{shard.path}", names)
     ]
+
+
+def _holds(root: Root, name: str, names: Collection[str]) -> bool:
+    try:
+        return shards.holds(root, name, names)
+    except Damaged:
+        return True
 
 
 def without_entries(
@@ -50,14 +57,21 @@ def without_entries(
 ) -> dict[str, Any]:
     """A receipt whose shards hold none of the entries, after those in `holding` were rewritten.
 
-    With `into` the rewritten ones are put into that folder and the others copied there, checked.
+    With `into` the rewritten ones are put into that folder and the others copied there, checked;
+    `Damaged` where one of them cannot be read. Without it such a shard is left out: an entry goes
+    whatever became of its neighbours, and the next build makes their rows again.
     """
     kept: list[Shard] = []
     going = set(holding)
     for shard in shards.shards_of(receipt):
         new: Shard | None = shard
         if shard.path in going:
-            new = shards.rewrite_without(root, folder, shard, names, into=into)
+            try:
+                new = shards.rewrite_without(root, folder, shard, names, into=into)
+            except Damaged:
+                if into:
+                    raise
+                new = None
         elif into:
             shards.copy_shard(root, f"{folder}/{shard.path}", f"{into}/{shard.path}", shard.sha256)
         if new:
@@ -90,7 +104,10 @@ def rewrite_shards(store: Store, dataset: str, *, ids: Sequence[str]) -> None:
 def replace_release(
     store: Store, dataset: str, *, version: str, successor: str, ids: Sequence[str]
 ) -> None:
-    """Release what a version holds without some entries, under the next version."""
+    """Release what a version holds without some entries, under the next version.
+
+    Of a release that is damaged no successor is made; it is withdrawn all the same.
+    """
     released = releases.find_releases(store, dataset)
     if successor in released:
         return
@@ -99,7 +116,11 @@ def replace_release(
     folder = releases.folder_of(dataset, version)
     into = releases.folder_of(dataset, successor)
     holding = holding_shards(store.root, folder, released[version], ids)
-    clean = without_entries(store.root, folder, released[version], holding, ids, into=into)
+    try:
+        clean = without_entries(store.root, folder, released[version], holding, ids, into=into)
+    except Damaged:
+        releases.withdraw(store, dataset, successor)
+        return
     releases.finish_release(store, dataset, successor, clean)
 
 

@@ -45,14 +45,19 @@ def take_down(
     asked = {"name": name, "whole": whole}
     with changes.writing(store, dataset, wait=wait, tell=tell) as finished:
         if finished and finished.kind == "takedown" and finished.about["asked"] == asked:
-            return _told(finished.about)
+            return _told(store, dataset, finished.about)
         change = _plan(store, dataset, name, reason, whole=whole)
         changes.make(store, dataset, change)
-        return _told(change.about)
+        return _told(store, dataset, change.about)
 
 
-def _told(about: Mapping[str, Any]) -> Takedown:
-    return Takedown(**{name: tuple(values) for name, values in about["done"].items()})
+def _told(store: Store, dataset: str, about: Mapping[str, Any]) -> Takedown:
+    planned = {name: tuple(values) for name, values in about["done"].items()}
+    # Of a release that was found to be damaged no successor was made.
+    standing = releases.find_releases(store, dataset).keys()
+    return Takedown(
+        **planned | {"released": tuple(v for v in planned["released"] if v in standing)}
+    )
 
 
 def _plan(store: Store, dataset: str, name: str, reason: str, *, whole: bool) -> changes.Change:

@@ -10,6 +10,7 @@ receipt never sees half a dataset. Every page carries a checksum, which every re
 """
 
 import base64
+import errno
 import hashlib
 import io
 import json
@@ -25,7 +26,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import Damaged, StopRun
 from symmv_builder.storage import seals
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.tables import (
@@ -333,7 +334,8 @@ def read_rows(root: Root, dataset: str, columns: Sequence[str]) -> Iterator[dict
 def open_shard(root: Root, name: str) -> Iterator[pq.ParquetFile]:
     """A Parquet file whose pages are checked as they are read.
 
-    `StopRun` with its name where it is gone or damaged, also while the block reads it.
+    `Damaged` with its name where it is gone or damaged, also while the block reads it;
+    `StopRun` where the machine does not let it be read.
     """
     try:
         with root.as_ranges(name) as source:
@@ -342,7 +344,9 @@ def open_shard(root: Root, name: str) -> Iterator[pq.ParquetFile]:
                 yield file
     except (OSError, pa.ArrowException) as error:
         cause = str(error).splitlines()[0]
-        raise StopRun(
+        # What pyarrow finds wrong with a file has no number; a fault of the machine has one.
+        is_damage = getattr(error, "errno", None) in (None, errno.ENOENT)
+        raise (Damaged if is_damage else StopRun)(
             f"cannot read {root.path(name)}: {cause}; delete it and build again"
         ) from error
 
@@ -424,7 +428,7 @@ def may_hold(shard: Shard, ids: Iterable[str]) -> bool:
 
 
 def copy_shard(root: Root, source: str, target: str, sha256: str) -> None:
-    """Copy a file within a root and check it on the way; `StopRun` where its hash is another.
+    """Copy a file within a root and check it on the way; `Damaged` where its hash is another.
 
     Nothing is put in place then. A mebibyte is in memory at a time.
     """
@@ -438,12 +442,12 @@ def copy_shard(root: Root, source: str, target: str, sha256: str) -> None:
                 while piece := file.read(2**20):
                     sink.write(piece)
             if sink.sha256 != sha256:
-                raise StopRun(
+                raise Damaged(
                     f"{root.path(source)} is damaged: its sha256 is not that of the receipt; "
                     "delete it and build again"
                 )
     except FileNotFoundError as error:
-        raise StopRun(f"{root.path(source)} is gone; build again") from error
+        raise Damaged(f"{root.path(source)} is gone; build again") from error
 
 
 def shards_stand(root: Root, dataset: str, receipt: Mapping[str, Any]) -> bool:

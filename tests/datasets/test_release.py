@@ -1,5 +1,6 @@
 """Releases never change and refuse what means nothing; a takedown leaves no trace anywhere."""
 
+import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -12,7 +13,7 @@ from symmv_builder.errors import StopRun
 from symmv_builder.records import Entry, Listing, Source
 from symmv_builder.schema import arrow_schema
 from symmv_builder.storage import items as states
-from symmv_builder.storage import manifests, releases, shards
+from symmv_builder.storage import manifests, releases, seals, shards
 from symmv_builder.storage.assets import add_asset, has_asset, hash_file
 from symmv_builder.storage.items import Item, Items, LeaseLost
 from symmv_builder.storage.ledger import Ledger, Result
@@ -271,3 +272,68 @@ def test_items_are_moved_together_and_only_from_where_they_may_be(store: Store) 
     assert moved == mine
     with pytest.raises(LeaseLost):
         items.save(stale)
+
+
+def spoil(store: Store, name: str) -> None:
+    """Flip one bit in a page that is not of a shard's ids."""
+    path = Path(store.root.path(name))
+    file = pq.ParquetFile(path)
+    place = file.schema_arrow.names.index("music_duration_s")
+    column = file.metadata.row_group(0).column(place)
+    data = bytearray(path.read_bytes())
+    data[column.data_page_offset + column.total_compressed_size - 1] ^= 1
+    path.write_bytes(data)
+
+
+def shard_of(store: Store, entry_id: str) -> str:
+    receipt = shards.read_receipt(store.root, "muvisync")
+    assert receipt is not None
+    held = [s.path for s in shards.shards_of(receipt) if s.first <= entry_id <= s.last]
+    return f"muvisync/{held[0]}"
+
+
+@pytest.mark.parametrize("is_gone", [False, True], ids=["damaged", "gone"])
+def test_a_release_of_a_damaged_shard_is_given_up_and_blocks_nobody(
+    is_gone: bool, store: Store
+) -> None:
+    name = shard_of(store, f"yt-{source(3).video_id}")
+    if is_gone:
+        store.root.remove(name)
+    else:
+        spoil(store, name)
+    with pytest.raises(StopRun, match=r"is damaged|is gone"):
+        release(store, "muvisync", "1.0.0")
+    assert store.root.folders("releases/muvisync") == []
+    with changes.writing(store, "muvisync") as finished:
+        assert finished is None
+
+
+def test_a_stopped_release_of_a_shard_that_is_damaged_since_is_given_up(store: Store) -> None:
+    plan = {
+        "kind": "release",
+        "about": {"version": "1.0.0"},
+        "steps": [{"do": "write_release", "version": "1.0.0"}],
+    }
+    place = changes.pending("muvisync")
+    store.root.write(place, json.dumps(seals.seal(plan)).encode())
+    spoil(store, shard_of(store, f"yt-{source(3).video_id}"))
+    told: list[str] = []
+    with changes.writing(store, "muvisync", tell=told.append) as finished:
+        assert finished is None
+    assert "is given up" in told[-1]
+    assert not store.root.exists(place)
+
+
+def test_a_takedown_is_done_whatever_became_of_the_rows_beside_it(store: Store) -> None:
+    release(store, "muvisync", "1.0.0")
+    entry_id = f"yt-{source(3).video_id}"
+    name = shard_of(store, entry_id)
+    spoil(store, name)
+    spoil(store, f"releases/muvisync/1.0.0/{name.removeprefix('muvisync/')}")
+    done = take_down(store, "muvisync", entry_id, "asked")
+    assert done.withdrawn == ("1.0.0",)
+    assert done.released == ()
+    assert releases.find_releases(store, "muvisync") == {}
+    assert entry_id not in ids_below(store, "muvisync/shards")
+    assert everything_that_names(store, source(3).video_id) == []
+    assert not store.root.exists(changes.pending("muvisync"))
