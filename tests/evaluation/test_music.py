@@ -186,7 +186,7 @@ def test_a_file_scores_as_muspy_reads_and_scores_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("folder", "count"), [("symmv/midi", 60), ("pop909", 40)])
 def test_real_files_score_as_muspy_scores_them(shared_data: Path, folder: str, count: int) -> None:
-    files = sorted((shared_data / folder).rglob("*.mid"))
+    files = sorted((shared_data / folder).rglob("*.mid"))[:count]
     assert len(files) == count
     for path in files:
         ours = of_file(path)
