@@ -17,6 +17,7 @@ from symmv_builder.records import (
     FeatureTrack,
     GridNotes,
     Key,
+    KeySpans,
     MediaKind,
     Notes,
     Parts,
@@ -53,6 +54,7 @@ RECORDS = (
     Chords(array(0.0, 1.0), array(1.0, 1.5), ("F#m7", "Sí, 'N'")),
     Chords(array(), array(), ()),
     Key("B-", "minor", -1 / 3),
+    KeySpans(array(0.0, 1 / 3), array(1 / 3, 1e9), ("B-", "C"), ("minor", "major")),
     FeatureTrack(
         "semantic", 1 / 6, np.array([[1 / 3, -0.0], [65504.0, 1e-40]], np.float32), Clock.VIDEO
     ),
