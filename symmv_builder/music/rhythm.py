@@ -6,15 +6,18 @@ are snapped to quarters of the tracked beats, whatever the tempo does.
 """
 
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symmv_builder.backends.pyav import read_sound
 from symmv_builder.errors import Reason, RejectEntry
+from symmv_builder.music.tempo_level import choose_level, listen, magnitudes
 from symmv_builder.pipeline.step import Step
 from symmv_builder.records import Beats, Floats, GridNotes, Ints, Notes
+
+Level = Literal["chosen", "pulse"]
 
 
 class BeatTracker(Protocol):
@@ -26,18 +29,28 @@ class BeatTracker(Protocol):
     def track(self, samples: NDArray[np.float32]) -> Beats: ...
 
 
-def track_beats(music: Path, *, model: BeatTracker) -> Beats:
-    """Beats of the recording with their places in the bar.
-
-    `RejectEntry` (no_beats) where fewer than two are found: one beat has no tempo.
-    """
+def track_beats(music: Path, *, level: Level = "chosen", model: BeatTracker) -> Beats:
+    """Beats of the recording with their places in the bar; see `beats_in_sound`."""
     sound = read_sound(music, rate_hz=model.rate_hz, mono=model.mono)
-    beats = model.track(sound.samples)
+    return beats_in_sound(sound.samples, model, level)
+
+
+def beats_in_sound(samples: NDArray[np.float32], model: BeatTracker, level: Level) -> Beats:
+    """Beats in samples ``[n, channels]`` as `model` takes them.
+
+    ``level="chosen"`` gives the beats at the likeliest of the pulse's metrical levels
+    (`tempo_level`), ``"pulse"`` what the tracker found, untouched. `RejectEntry` (no_beats)
+    where fewer than two are found: one beat has no tempo.
+    """
+    beats = model.track(samples)
+    if level == "chosen" and len(beats.times_s):
+        mono = np.asarray(samples.mean(axis=1), dtype=np.float32)
+        beats = choose_level(beats, listen(magnitudes(mono, model.rate_hz)))
     _require_two(beats)
     return beats
 
 
-STEP = Step("beats", 1, reads=("music",), run=track_beats, slot="beats")
+STEP = Step("beats", 2, reads=("music",), run=track_beats, slot="beats")
 
 
 def quantise(notes: Notes, beats: Beats, *, steps_per_beat: int = 4) -> GridNotes:
