@@ -22,11 +22,8 @@ from scipy.optimize import minimize
 
 from symmv_builder.backends import ModelHome, load, midi, tinysoundfont
 from symmv_builder.music.tempo_level import (
-    DOWNBEAT_WEIGHTS,
-    LEVEL_WEIGHTS,
     Candidate,
     Evidence,
-    bar_positions,
     choose_level,
     downbeat_features,
     level_features,
@@ -179,7 +176,9 @@ def report(title: str, songs: list[Song]) -> None:
     print(f"  above {FAST_BPM:.0f} bpm: {len(fast)} songs, {halved} halved")
     doubtful = [right for confidence, right in sure if confidence < 0.7]
     if doubtful:
-        print(f"  confidence below .7: {len(doubtful)} songs, {np.mean(doubtful):.2f} of them right")
+        print(
+            f"  confidence below .7: {len(doubtful)} songs, {np.mean(doubtful):.2f} of them right"
+        )
 
 
 def main() -> None:
@@ -190,7 +189,8 @@ def main() -> None:
     parser.add_argument("--fit", action="store_true", help="fit on the first half, print weights")
     given = parser.parse_args()
     given.cache.mkdir(parents=True, exist_ok=True)
-    folders = sorted((p for p in given.pop909.iterdir() if p.is_dir()), key=lambda p: place("r" + p.name))
+    folders = [folder for folder in given.pop909.iterdir() if folder.is_dir()]
+    folders.sort(key=lambda folder: place("r" + folder.name))
     halves = [[f for f in folders if place(f.name) % 2 == odd][: given.songs] for odd in (0, 1)]
     tuned, held_out = ([read_song(f, given.cache) for f in half] for half in halves)
     if given.fit:

@@ -201,14 +201,16 @@ def _set_notes(record: Any) -> None:
 class Beats:
     """Beats: times and their place in the bar (1 is the downbeat), shape ``[b]``.
 
-    ``tempo_level`` is their tempo over that of the pulse that a tracker found (0.5, 1 or 2), and
-    ``level_confidence`` (0-1) the probability of that level; `None` where none was chosen: beats
-    that were written down, or the pulse itself.
+    ``source`` says whether they were ``tracked`` in sound or stand in a ``file`` (empty where
+    nobody said). ``tempo_level`` is their tempo over that of the pulse that a tracker found
+    (0.5, 1 or 2), and ``level_confidence`` (0-1) the probability of that level; `None` where
+    none was chosen: beats that were written down, or the pulse itself.
     """
 
     times_s: Floats
     positions: Ints
     clock: Clock = Clock.MUSIC
+    source: str = ""
     tempo_level: float = 1.0
     level_confidence: float | None = None
 

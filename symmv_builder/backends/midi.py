@@ -150,7 +150,8 @@ def _beats(score: _Score, to_seconds: "_clock") -> Beats:
     times = to_seconds(ticks)
     if (np.diff(times) <= 0).any():
         raise RejectEntry(Reason.UNREADABLE, "the file has a tempo at which time stands still")
-    return Beats(times_s=times, positions=_positions(ticks, ticks_per_beat, score.meters))
+    positions = _positions(ticks, ticks_per_beat, score.meters)
+    return Beats(times_s=times, positions=positions, source="file")
 
 
 def write_notes(

@@ -32,13 +32,30 @@ _NEAR = 2
 # Tempo, in beats a minute, at which the prior's curve is centred.
 _CENTRE_BPM = 85.0
 _SHORTEST = 4
-BARS = (4, 3)
-# What a bar of three has to be better by, and what it costs where a bar breaks off, in nats.
-_BAR_PRICE = {4: 0.0, 3: 2.0}
+# What bars of three have to be better by, and what it costs where a bar breaks off, in nats.
+_PRICE_OF_THREE = 2.0
 _BREAK_PRICE = 8.0
 _SAME_S = 0.03
 
-LEVEL_WEIGHTS = np.array([0.084, 0.304, 1.038, -1.718, -0.768, 0.687, 0.331, 0.182, -0.997, -0.374, 1.983, 0.042, -1.165, 1.077, 1.632])
+LEVEL_WEIGHTS = np.array(
+    [
+        0.084,
+        0.304,
+        1.038,
+        -1.718,
+        -0.768,
+        0.687,
+        0.331,
+        0.182,
+        -0.997,
+        -0.374,
+        1.983,
+        0.042,
+        -1.165,
+        1.077,
+        1.632,
+    ]
+)
 DOWNBEAT_WEIGHTS = np.array([0.377, 0.333, -0.035, 0.039, 0.199, 0.425, 2.236, -2.672])
 
 
@@ -98,9 +115,7 @@ def listen(bands: NDArray[np.float32]) -> Evidence:
     for shift in range(1, _NEAR + 1):
         largest[shift:] = np.maximum(largest[shift:], summed[:-shift])
         largest[:-shift] = np.maximum(largest[:-shift], summed[shift:])
-    classes = np.eye(12, dtype=np.float32)[
-        np.arange(LOWEST_PITCH, HIGHEST_PITCH + 1) % 12
-    ]
+    classes = np.eye(12, dtype=np.float32)[np.arange(LOWEST_PITCH, HIGHEST_PITCH + 1) % 12]
     chroma = np.concatenate([heard @ classes, heard[:, :bass] @ classes[:bass]], axis=1)
     sums = np.cumsum(chroma, axis=0, dtype=np.float64)
     return Evidence(largest.astype(np.float64), np.concatenate([np.zeros((1, 24)), sums]))
@@ -220,11 +235,11 @@ def _are_among(times_s: Floats, others_s: Floats) -> NDArray[np.bool_]:
 def bar_positions(odds: Floats) -> Ints:
     """Places in bars of one length, from 1, by the log odds that each beat begins a bar.
 
-    A Viterbi search over the places of each length in `BARS`; a bar may break off at a price.
+    Bars are of four beats or of three; a Viterbi search for each may break one off at a price.
     """
-    paths = [_places(odds, bar) for bar in BARS]
-    best = int(np.argmax([score - _BAR_PRICE[bar] for bar, (_, score) in zip(BARS, paths, strict=True)]))
-    return paths[best][0] + 1
+    fours, score_of_fours = _places(odds, 4)
+    threes, score_of_threes = _places(odds, 3)
+    return (threes if score_of_threes - _PRICE_OF_THREE > score_of_fours else fours) + 1
 
 
 def _places(odds: Floats, bar: int) -> tuple[Ints, float]:
@@ -263,10 +278,10 @@ def choose_level(pulse: Beats, evidence: Evidence) -> Beats:
     best = found[int(likely.argmax())]
     confidence = sum(p for p, other in zip(likely, found, strict=True) if other.level == best.level)
     odds = downbeat_features(evidence, pulse, best.times_s) @ DOWNBEAT_WEIGHTS
-    return Beats(
+    return replace(
+        pulse,
         times_s=best.times_s,
         positions=bar_positions(odds),
-        clock=pulse.clock,
         tempo_level=best.level,
         level_confidence=float(min(1.0, confidence)),
     )

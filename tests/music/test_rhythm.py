@@ -105,8 +105,11 @@ def silent_wav(path: Path) -> Path:
 
 def test_the_model_gets_sound_at_the_rate_that_it_asks_for(tmp_path: Path) -> None:
     model = StandIn(STEADY)
-    assert track_beats(silent_wav(tmp_path / "a.wav"), model=model) is STEADY
+    beats = track_beats(silent_wav(tmp_path / "a.wav"), level="pulse", model=model)
     assert model.shape == (8000, 1)
+    assert beats.times_s.tolist() == STEADY.times_s.tolist()
+    assert beats.positions.tolist() == STEADY.positions.tolist()
+    assert (beats.source, beats.tempo_level, beats.level_confidence) == ("tracked", 1.0, None)
 
 
 def test_a_recording_without_beats_is_a_rejection(tmp_path: Path) -> None:

@@ -1,13 +1,16 @@
 """A folder of piano MIDI files that nobody annotated: songs of one's own, to train on.
 
-They go the way of a transcribed cover: beats are heard in rendered sound, notes are put
-on their grid, melody, chords and key are found by SymMV's stages. Files of equal content
-are one song, so that they stand on one side of the split; what else belongs together only
-its owner knows.
+They go the way of a transcribed cover: beats are heard in rendered sound, but for files whose
+notes lie on beats of their own (`symbolic.read_midi_beats`); notes are put on their grid, melody,
+chords and key are found by SymMV's stages. Files of equal content are one song, so that they stand
+on one side of the split; what else belongs together only its owner knows.
 """
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, get_args
 
 from symmv_builder.crawl.folder import identifier
 from symmv_builder.datasets.imports import symbolic
@@ -15,12 +18,18 @@ from symmv_builder.datasets.imports.take_in import Song, Tree, read_file
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.errors import StopRun
 from symmv_builder.music import key
-from symmv_builder.pipeline.step import use
+from symmv_builder.pipeline.step import Use, use
 from symmv_builder.records import Entry, SongInfo, Source
 
 NAME = "midi"
 MEDIA = ("video",)
+BEATS_CHOICES = get_args(symbolic.BeatsSource)
 _SUFFIXES = frozenset({".mid", ".midi"})
+
+
+def _written_beats(source: str) -> Use:
+    return use(symbolic.WRITTEN_BEATS, makes="written_beats", source=source)
+
 
 RECIPE = Recipe(
     name=NAME,
@@ -29,7 +38,8 @@ RECIPE = Recipe(
     shares={"train": 8, "validation": 1, "test": 1},
     uses=(
         *symbolic.READ,
-        symbolic.HEARD,
+        _written_beats("auto"),
+        use(symbolic.WRITTEN_OR_HEARD, makes="beats", model="madmom"),
         *symbolic.QUANTISED,
         *symbolic.NAMED,
         use(key.STEP, profile="krumhansl-schmuckler"),
@@ -38,8 +48,17 @@ RECIPE = Recipe(
 )
 
 
-def scan(path: Path) -> Tree:
+def with_options(options: Mapping[str, Any]) -> Recipe:
+    """The recipe for a folder whose ``beats`` are those of its files, tracked, or what fits."""
+    written = _written_beats(options.get("beats", "auto"))
+    uses = tuple(written if use.makes == written.makes else use for use in RECIPE.uses)
+    return replace(RECIPE, uses=uses)
+
+
+def scan(path: Path, *, beats: str = "auto") -> Tree:
     """Every MIDI file below a folder, named by its place there; `StopRun` where there is none."""
+    if beats not in BEATS_CHOICES:
+        raise StopRun(f"beats can be {', '.join(BEATS_CHOICES)}, not {beats!r}")
     songs: dict[str, Song] = {}
     by_content: dict[str, str] = {}
     for file in sorted(path.rglob("*")):
@@ -57,4 +76,4 @@ def scan(path: Path) -> Tree:
         songs[name] = Song(entry, file)
     if not songs:
         raise StopRun(f"{path} holds no MIDI files (.mid, .midi)")
-    return Tree(tuple(songs.values()))
+    return Tree(tuple(songs.values()), options={"beats": beats})
