@@ -203,7 +203,7 @@ class Beats:
 
     ``source`` says whether they were ``tracked`` in sound or stand in a ``file`` (empty where
     nobody said). ``tempo_level`` is their tempo over that of the pulse that a tracker found
-    (0.5, 1 or 2), and ``level_confidence`` (0-1) the probability of that level; `None` where
+    (0.5, 2/3, 1 or 2), and ``level_confidence`` (0-1) the probability of that level; `None` where
     none was chosen: beats that were written down, or the pulse itself.
     """
 

@@ -2,12 +2,12 @@
 
 Beat trackers find the pulse of a recording well and its level less well: of POP909's slow songs,
 played by a piano, two of three come out at double tempo. So the level is chosen after tracking,
-among the pulse halved (from its first or its second time on), as it is, and doubled. A
-multinomial logistic model scores each of them by what the sound does on its beats and between
-them: how many partials rise, how many in the bass, how much the harmony changes; and by its tempo,
-with a broad prior. Bars of three or four beats are then read by a Viterbi search over a logistic
-score of each beat. All is heard in the sound: notes, and what the tracker's network thought, are
-not needed, so that every tracker is served alike.
+among the pulse halved, at two thirds, as it is (or shifted by half), and doubled, from each of the
+times on which it may begin. A multinomial logistic model scores each of them by what the sound
+does on its beats and between them (how many partials rise, how many in the bass, how much the
+harmony changes), and by its tempo, with a broad prior. Bars of three or four beats are then read
+by a Viterbi search over a logistic score of each beat. All is heard in the sound: notes, and what
+the tracker's network thought, are not needed, so that every tracker is served alike.
 
 The weights are few and were fitted on songs of POP909; ``benchmarks/beats.py --fit`` makes them
 again from the same songs.
@@ -29,6 +29,8 @@ BASS_BELOW = 52
 _FRAMES_AT_ONCE = 512
 # A rise counts for a beat within so many frames of it.
 _NEAR = 2
+# Three of the pulse's times are two beats: dotted eighths were tracked.
+TWO_THIRDS = 2 / 3
 # Tempo, in beats a minute, at which the prior's curve is centred.
 _CENTRE_BPM = 85.0
 _SHORTEST = 4
@@ -39,24 +41,25 @@ _SAME_S = 0.03
 
 LEVEL_WEIGHTS = np.array(
     [
-        0.084,
-        0.304,
-        1.038,
-        -1.718,
-        -0.768,
-        0.687,
-        0.331,
-        0.182,
-        -0.997,
-        -0.374,
-        1.983,
-        0.042,
-        -1.165,
-        1.077,
-        1.632,
+        -0.328,
+        1.541,
+        -0.470,
+        -1.244,
+        -1.014,
+        1.067,
+        0.044,
+        0.494,
+        0.283,
+        -2.419,
+        1.809,
+        0.184,
+        -0.705,
+        0.437,
+        -1.404,
+        -0.143,
     ]
 )
-DOWNBEAT_WEIGHTS = np.array([0.377, 0.333, -0.035, 0.039, 0.199, 0.425, 2.236, -2.672])
+DOWNBEAT_WEIGHTS = np.array([0.242, 0.416, -0.136, 0.149, 0.352, 0.148, 2.502, -2.802])
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +160,16 @@ def _doubled(times_s: Floats) -> Floats:
 
 def candidates(pulse_s: Floats) -> Iterator[Candidate]:
     """The readings of a pulse that have beats enough to be judged."""
+    doubled = _doubled(pulse_s)
     for level, times_s in (
         (0.5, pulse_s[::2]),
         (0.5, pulse_s[1::2]),
+        (TWO_THIRDS, doubled[::3]),
+        (TWO_THIRDS, doubled[1::3]),
+        (TWO_THIRDS, doubled[2::3]),
         (1.0, pulse_s),
-        (2.0, _doubled(pulse_s)),
+        (1.0, _between(pulse_s)),
+        (2.0, doubled),
     ):
         if len(times_s) >= _SHORTEST:
             yield Candidate(level, times_s)
@@ -203,6 +211,7 @@ def level_features(evidence: Evidence, pulse: Beats) -> tuple[list[Candidate], F
                 octaves,
                 octaves**2,
                 candidate.level == 0.5,
+                candidate.level == TWO_THIRDS,
                 candidate.level == 2.0,
             ]
         )
