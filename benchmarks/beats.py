@@ -39,7 +39,7 @@ FAST_BPM = 140.0
 QUICK_BPM, QUICK_WEIGHT = 125.0, 3.0
 # How much better than others a reading's F has to be to be what the fit wants.
 SOFTNESS = 0.1
-LEVEL_RIDGE, DOWNBEAT_RIDGE = 0.3, 1.0
+LEVEL_RIDGE, DOWNBEAT_RIDGE = 3.0, 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,27 +39,13 @@ _PRICE_OF_THREE = 2.0
 _BREAK_PRICE = 8.0
 _SAME_S = 0.03
 
-LEVEL_WEIGHTS = np.array(
-    [
-        -0.328,
-        1.541,
-        -0.470,
-        -1.244,
-        -1.014,
-        1.067,
-        0.044,
-        0.494,
-        0.283,
-        -2.419,
-        1.809,
-        0.184,
-        -0.705,
-        0.437,
-        -1.404,
-        -0.143,
-    ]
+LEVEL_WEIGHTS = np.array([
+    -0.018, 0.773, 0.103, -0.591, -0.797, 0.825, 0.230, 0.534,
+    -0.220, -1.639, 1.550, 0.086, -0.437, 0.351, -1.117, -0.395,
+])  # fmt: skip
+DOWNBEAT_WEIGHTS = np.array(
+    [0.236, 0.420, -0.128, 0.155, 0.261, 0.148, 0.121, -0.010, 2.501, -2.799]
 )
-DOWNBEAT_WEIGHTS = np.array([0.242, 0.416, -0.136, 0.149, 0.352, 0.148, 2.502, -2.802])
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,12 +207,13 @@ def level_features(evidence: Evidence, pulse: Beats) -> tuple[list[Candidate], F
 def downbeat_features(evidence: Evidence, pulse: Beats, times_s: Floats) -> Floats:
     """What speaks for each beat's beginning a bar, ``[beats, len(DOWNBEAT_WEIGHTS)]``.
 
-    The measures of `_at`, and the changes over two beats, in deviations over the beats; whether
-    the tracker has a downbeat there; and 1.
+    The measures of `_at`, and the changes over two and over four beats, in deviations over the
+    beats; whether the tracker has a downbeat there; and 1.
     """
     gap_s = float(np.median(np.diff(times_s)))
-    near, far = _at(evidence, times_s, gap_s), _at(evidence, times_s, 2 * gap_s)[:, 2:]
-    heard = np.concatenate([near, far], axis=1)
+    near = _at(evidence, times_s, gap_s)
+    far = [_at(evidence, times_s, beats * gap_s)[:, 2:] for beats in (2, 4)]
+    heard = np.concatenate([near, *far], axis=1)
     heard = (heard - heard.mean(axis=0)) / (heard.std(axis=0) + 1e-6)
     marked = _are_among(times_s, pulse.times_s[pulse.positions == 1])
     return np.column_stack([heard, marked, np.ones(len(times_s))])
@@ -276,11 +263,9 @@ def choose_level(pulse: Beats, evidence: Evidence) -> Beats:
     ``level_confidence`` is the model's probability of the level. A pulse of fewer than
     `_SHORTEST` times is returned as it is, with confidence 0.
     """
-    found, features = [], np.empty((0, len(LEVEL_WEIGHTS)))
-    if len(pulse.times_s) >= _SHORTEST:
-        found, features = level_features(evidence, pulse)
-    if not found:
+    if len(pulse.times_s) < _SHORTEST:
         return replace(pulse, level_confidence=0.0)
+    found, features = level_features(evidence, pulse)
     scores = features @ LEVEL_WEIGHTS
     likely = np.exp(scores - scores.max())
     likely /= likely.sum()
