@@ -200,11 +200,20 @@ def _set_notes(record: Any) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Beats:
-    """Tracked beats: times and their place in the bar (1 is the downbeat), shape ``[b]``."""
+    """Beats: times and their place in the bar (1 is the downbeat), shape ``[b]``.
+
+    ``source`` says whether they were ``tracked`` in sound or stand in a ``file`` (empty where
+    nobody said). ``tempo_level`` is their tempo over that of the pulse that a tracker found
+    (0.5, 2/3, 1 or 2), and ``level_confidence`` (0-1) the probability of that level; `None` where
+    none was chosen: beats that were written down, or the pulse itself.
+    """
 
     times_s: Floats
     positions: Ints
     clock: Clock = Clock.MUSIC
+    source: str = ""
+    tempo_level: float = 1.0
+    level_confidence: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "clock", Clock(self.clock))
@@ -213,6 +222,8 @@ class Beats:
         _same_length(self, "times_s", "positions")
         if (np.diff(self.times_s) <= 0).any():
             raise ValueError("Beats: times do not rise")
+        if not 0 <= (self.level_confidence or 0.0) <= 1:
+            raise ValueError("Beats: level_confidence lies outside 0-1")
 
     @property
     def tempo_bpm(self) -> float:

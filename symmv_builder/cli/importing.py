@@ -53,6 +53,14 @@ def import_command(
             show_default="smoothed",
         ),
     ] = None,
+    beats: Annotated[
+        str | None,
+        typer.Option(
+            help="midi: `file` takes the beats of each file's tempo map, `tracked` hears them in "
+            "rendered sound, `auto` tracks them only where the notes do not lie on the file's.",
+            show_default="auto",
+        ),
+    ] = None,
     model: options.Models = None,
     workers: options.Workers = None,
     patience: Patience = 1800.0,
@@ -72,7 +80,7 @@ def import_command(
     """
     from symmv_builder.datasets import imports
 
-    given = {"chords": chords, "emotion": emotion}
+    given = {"chords": chords, "emotion": emotion, "beats": beats}
     choices = {name: choice for name, choice in given.items() if choice is not None}
     tree = imports.scan(dataset, path, **choices)
     settings = options.settings(root)

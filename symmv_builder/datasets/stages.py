@@ -164,7 +164,7 @@ class _Maker:
     def run(self, step: Step, model: str | None, parameters: Mapping[str, Any]) -> Any:
         inputs = [self.input(name, step) for name in step.reads]
         arguments = dict(parameters)
-        if step.slot and model:
+        if step.slot and model and step.takes_model(inputs):
             self.tell(Event("load", "", step.name, detail=f"the {step.slot} model {model}"))
             arguments["model"] = load(self.load_model, step.slot, model)
             self.tell(Event("begin", "", step.name))

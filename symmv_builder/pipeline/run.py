@@ -138,8 +138,8 @@ class _EntryRun:
         makes = "+".join(use.makes for use in group)
         calls = []
         for use in group:
-            extra = {}
-            if use.step.slot is not None and use.model is not None:
+            extra: dict[str, Any] = {"model": None} if use.step.slot else {}
+            if use.step.slot and use.model and use.step.takes_model(inputs):
                 slot, name = use.step.slot, use.model
                 about = f"the {slot} model {name}"
                 self.tell(Event("load", self.work.entry_id, step=makes, detail=about))

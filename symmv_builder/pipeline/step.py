@@ -23,6 +23,8 @@ class Step:
     `version` rises whenever the same input would give another result. Steps that share
     one pass over a file name it in `together`: their `run` takes parameters alone and
     gives a watcher, and `together(path, watchers)` gives one record a watcher.
+    A step that can do without its model for some inputs says so by `needs_model(*reads)`: where
+    it is false, no model is loaded and `model` is `None`.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Step:
     run: Callable[..., Any]
     slot: str | None = None
     together: Callable[[Path, Sequence[Any]], list[Any]] | None = None
+    needs_model: Callable[..., bool] | None = None
 
     def __post_init__(self) -> None:
         parameters = inspect.signature(self.run).parameters.values()
@@ -39,6 +42,10 @@ class Step:
             raise TypeError(f"step {self.name} declares {self.reads} but its function {positional}")
         if ("model" in (p.name for p in parameters)) != (self.slot is not None):
             raise TypeError(f"step {self.name}: a slot and a parameter `model` go together")
+
+    def takes_model(self, inputs: Sequence[Any]) -> bool:
+        """Whether a model has to be loaded for these inputs."""
+        return self.slot is not None and (self.needs_model is None or self.needs_model(*inputs))
 
     @property
     def defaults(self) -> dict[str, Any]:

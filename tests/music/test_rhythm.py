@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from symmv_builder.errors import Reason, RejectEntry
-from symmv_builder.music.rhythm import quantise, track_beats
+from symmv_builder.music.rhythm import lies_on_beats, quantise, track_beats
 from symmv_builder.records import Beats, Notes
 
 STEADY = Beats(times_s=np.arange(1, 9) * 0.5, positions=[3, 4, 1, 2, 3, 4, 1, 2])
@@ -83,6 +83,51 @@ def test_fewer_than_two_beats_are_a_rejection() -> None:
     assert caught.value.reason is Reason.NO_BEATS
 
 
+def written(beat_s: float, count: int, *, shift_s: float = 0.0, seed: int | None = None) -> Notes:
+    """Eighths of which every other, on the beat, is long; with a seed, notes at any time."""
+    at = np.arange(count) * beat_s / 2
+    if seed is not None:
+        at = np.sort(np.random.default_rng(seed).uniform(0, count * beat_s / 2, count))
+    long = np.where(np.arange(count) % 2 == 0, beat_s, beat_s / 4)
+    return Notes(at + shift_s, at + shift_s + long, np.full(count, 60), np.full(count, 64))
+
+
+def grid_of(beat_s: float, count: int = 80) -> Beats:
+    return Beats(times_s=np.arange(count) * beat_s, positions=np.arange(count) % 4 + 1)
+
+
+def test_notes_lie_on_the_beats_that_they_were_written_on() -> None:
+    assert lies_on_beats(written(0.7, 100), grid_of(0.7))
+
+
+@pytest.mark.parametrize("sixteenths", [0.5, 1, 2, 3])
+def test_notes_do_not_lie_on_beats_that_are_shifted(sixteenths: float) -> None:
+    late = written(0.7, 100, shift_s=sixteenths * 0.7 / 4)
+    assert not lies_on_beats(late, grid_of(0.7))
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("count", [4, 16, 400])
+def test_notes_at_any_time_lie_on_no_beats_however_few(seed: int, count: int) -> None:
+    assert not lies_on_beats(written(0.5, count, seed=seed), grid_of(0.5, 200))
+
+
+def test_a_song_in_another_tempo_does_not_lie_on_the_header_s_beats() -> None:
+    assert not lies_on_beats(written(60 / 83, 200), grid_of(0.5, 300))
+
+
+def test_triplets_lie_on_their_beats() -> None:
+    at = np.arange(120) * 0.2
+    long = np.where(np.arange(120) % 3 == 0, 0.6, 0.2)
+    notes = Notes(at, at + long, np.full(120, 60), np.full(120, 64))
+    assert lies_on_beats(notes, grid_of(0.6))
+
+
+def test_no_notes_and_no_beats_lie_on_nothing() -> None:
+    assert not lies_on_beats(notes(), STEADY)
+    assert not lies_on_beats(written(0.5, 50), Beats(times_s=[], positions=[]))
+
+
 class StandIn:
     rate_hz = 8000
     mono = True
@@ -105,8 +150,11 @@ def silent_wav(path: Path) -> Path:
 
 def test_the_model_gets_sound_at_the_rate_that_it_asks_for(tmp_path: Path) -> None:
     model = StandIn(STEADY)
-    assert track_beats(silent_wav(tmp_path / "a.wav"), model=model) is STEADY
+    beats = track_beats(silent_wav(tmp_path / "a.wav"), level="pulse", model=model)
     assert model.shape == (8000, 1)
+    assert beats.times_s.tolist() == STEADY.times_s.tolist()
+    assert beats.positions.tolist() == STEADY.positions.tolist()
+    assert (beats.source, beats.tempo_level, beats.level_confidence) == ("tracked", 1.0, None)
 
 
 def test_a_recording_without_beats_is_a_rejection(tmp_path: Path) -> None:

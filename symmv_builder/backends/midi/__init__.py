@@ -131,7 +131,8 @@ def _beats(score: Score, to_seconds: "_clock") -> Beats:
     if (np.diff(times) <= 0).any():
         raise RejectEntry(Reason.UNREADABLE, "the file has a tempo at which time stands still")
     meters = [meter for track in score.tracks for meter in track.meters]
-    return Beats(times_s=times, positions=_positions(ticks, ticks_per_beat, meters))
+    positions = _positions(ticks, ticks_per_beat, meters)
+    return Beats(times_s=times, positions=positions, source="file")
 
 
 class _clock:

@@ -2,22 +2,25 @@
 
 A file whose notes were transcribed holds no real tempo: the beats that its header claims
 mean nothing. They are heard as those of a recording are, by the same trackers, in sound
-that a piano of a soundfont plays from the notes.
+that a piano of a soundfont plays from the notes. Where the notes do lie on the beats of the
+file, these are taken, and no tracker is loaded.
 """
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from symmv_builder import screen
 from symmv_builder.backends import hash_file, midi, tinysoundfont
 from symmv_builder.crawl import probe
-from symmv_builder.errors import Reason, RejectEntry, StopRun
+from symmv_builder.errors import StopRun
 from symmv_builder.music import chords, melody, rhythm
-from symmv_builder.music.rhythm import BeatTracker
+from symmv_builder.music.rhythm import BeatTracker, Level, beats_in_sound
 from symmv_builder.pipeline.step import Step, use
 from symmv_builder.records import Beats, Notes
 
+BeatsSource = Literal["auto", "file", "tracked"]
 SOUNDFONT = "TimGM6mb.sf2"
 SOUNDFONT_SHA256 = "82475b91a76de15cb28a104707d3247ba932e228bada3f47bba63c6b31aaf7a1"
 
@@ -30,9 +33,26 @@ def read_midi_notes(music: Path) -> Notes:
 NOTES = Step("midi_notes", 2, reads=("music",), run=read_midi_notes)
 
 
+def read_midi_beats(music: Path, notes: Notes, *, source: BeatsSource = "auto") -> Beats:
+    """The beats that a MIDI file's own tempo map spans; none where they are to be tracked.
+
+    ``auto`` takes them where the notes lie on them (`rhythm.lies_on_beats`), ``file`` in any
+    case, ``tracked`` in none. Errors are `midi.read_beats`'s.
+    """
+    if source != "tracked":
+        beats = midi.read_beats(music)
+        if source == "file" or rhythm.lies_on_beats(notes, beats):
+            return beats
+    return Beats(times_s=np.empty(0), positions=np.empty(0, dtype=np.int64))
+
+
+WRITTEN_BEATS = Step("midi_beats", 1, reads=("music", "notes"), run=read_midi_beats)
+
+
 def track_rendered_beats(
     notes: Notes,
     *,
+    level: Level = "chosen",
     renderer: str = "tinysoundfont",
     soundfont: str = SOUNDFONT,
     soundfont_sha256: str = SOUNDFONT_SHA256,
@@ -48,13 +68,47 @@ def track_rendered_beats(
     if path.name != soundfont or hash_file(path) != soundfont_sha256:
         raise StopRun(f"{path} is not the {soundfont} of {soundfont_sha256[:12]}: reinstall it")
     sound = tinysoundfont.render(notes, rate_hz=model.rate_hz)
-    beats = model.track(np.ascontiguousarray(sound.mean(axis=1, keepdims=True)))
-    if len(beats.times_s) < 2:
-        raise RejectEntry(Reason.NO_BEATS, f"{len(beats.times_s)} beats found; two make a tempo")
-    return beats
+    return beats_in_sound(sound.mean(axis=1, keepdims=True), model, level)
 
 
-BEATS = Step("rendered_beats", 1, reads=("notes",), run=track_rendered_beats, slot="beats")
+BEATS = Step("rendered_beats", 2, reads=("notes",), run=track_rendered_beats, slot="beats")
+
+
+def written_or_rendered_beats(
+    written_beats: Beats,
+    notes: Notes,
+    *,
+    level: Level = "chosen",
+    renderer: str = "tinysoundfont",
+    soundfont: str = SOUNDFONT,
+    soundfont_sha256: str = SOUNDFONT_SHA256,
+    model: BeatTracker | None,
+) -> Beats:
+    """The beats that stand in the file, else those of `track_rendered_beats`."""
+    if model is None:
+        return written_beats
+    return track_rendered_beats(
+        notes,
+        level=level,
+        renderer=renderer,
+        soundfont=soundfont,
+        soundfont_sha256=soundfont_sha256,
+        model=model,
+    )
+
+
+def _none_written(written_beats: Beats, notes: Notes) -> bool:
+    return len(written_beats.times_s) == 0
+
+
+WRITTEN_OR_HEARD = Step(
+    "written_or_rendered_beats",
+    1,
+    reads=("written_beats", "notes"),
+    run=written_or_rendered_beats,
+    slot="beats",
+    needs_model=_none_written,
+)
 
 # How a MIDI file without beats becomes quantised parts and chords.
 READ = (use(probe.MUSIC), use(NOTES, makes="notes"), use(screen.NOTES))

@@ -9,9 +9,12 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from symmv_builder.backends.midi import midi_bytes
 from symmv_builder.datasets.imports.midi_folder import scan
+from symmv_builder.records import Beats, Notes
+from symmv_builder.storage.sidecars import decode
 from tests.datasets.imports.small_releases import Call, Read, notes, write_pop909
 
 SCALE = [60, 64, 67, 72, 62, 65, 69, 74] * 6
@@ -78,7 +81,72 @@ def test_a_folder_of_midi_files_becomes_rows_with_all_that_can_be_heard(
     assert row["parts_is_melody"].any()
     assert np.diff(row["parts_onset_steps"]).min() >= 0
     assert {"chords_labels", "key_tonic", "beats_times_s", "pedal_starts_s"} <= set(row)
-    assert receipt["made_by"]["beats"] == "rendered_beats"
+    assert receipt["made_by"]["beats"] == "written_or_rendered_beats"
+
+
+BEAT_S = 60 / 84
+
+
+def write_song(path: Path, *, drift: bool) -> Notes:
+    """Chords in quarters at 84 to the minute, or played with a tempo that drifts."""
+    at = np.arange(64) * BEAT_S
+    if drift:
+        at = at + 0.4 * np.sin(np.arange(64) / 5) + 0.5
+    pitches = np.array(SCALE * 2)[:64]
+    song = Notes(at, at + BEAT_S * 0.9, pitches, np.full(64, 80))
+    path.write_bytes(midi_bytes({"piano": song}, tempo_bpm=84.0))
+    return song
+
+
+@pytest.mark.parametrize(
+    ("source", "drift", "wanted"),
+    [("auto", False, "file"), ("auto", True, "tracked"), ("file", True, "file")],
+)
+def test_beats_are_taken_from_the_file_where_the_notes_lie_on_them(
+    source: str, drift: bool, wanted: str, tmp_path: Path, call: Call, read: Read
+) -> None:
+    folder, root = tmp_path / "songs", tmp_path / "root"
+    folder.mkdir()
+    write_song(folder / "song.mid", drift=drift)
+    choice = ("--beats", source, "--root", root, "--workers", 1)
+    code, _, err = call("import", "midi", folder, *choice)
+    assert code == 0, err
+    _, [row] = read(root, "midi")
+    [sidecar] = (root / "midi" / "sidecars" / "song").glob("beats.*.npz")
+    beats, by = decode(sidecar.read_bytes())
+    assert isinstance(beats, Beats)
+    assert beats.source == wanted
+    assert (beats.level_confidence is None) == (wanted == "file")
+    assert by.step == "written_or_rendered_beats"
+    [written] = (root / "midi" / "sidecars" / "song").glob("written_beats.*.npz")
+    assert f'"source": "{source}"' in decode(written.read_bytes())[1].parameters
+    if wanted == "file":
+        expected = np.arange(len(row["beats_times_s"])) * BEAT_S
+        assert row["beats_times_s"] == pytest.approx(expected, abs=1e-3)
+
+
+def test_no_tracker_is_loaded_where_the_files_have_their_beats(tmp_path: Path) -> None:
+    (tmp_path / "songs").mkdir()
+    for number in range(3):
+        write_song(tmp_path / "songs" / f"{number}.mid", drift=False)
+    script = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from symmv_builder.datasets.imports.symbolic import (\n"
+        "    WRITTEN_OR_HEARD, read_midi_beats, read_midi_notes)\n"
+        "path = Path(sys.argv[1]); notes = read_midi_notes(path)\n"
+        "assert not WRITTEN_OR_HEARD.takes_model([read_midi_beats(path, notes), notes])\n"
+        "assert not {'torch', 'madmom', 'tinysoundfont', 'librosa'} & set(sys.modules)\n"
+    )
+    song = tmp_path / "songs" / "0.mid"
+    subprocess.run([sys.executable, "-c", script, str(song)], check=True)
+
+
+def test_a_choice_of_beats_that_does_not_exist_is_one_line(tmp_path: Path, call: Call) -> None:
+    (tmp_path / "a.mid").write_bytes(midi_bytes({"piano": notes(SCALE)}))
+    code, out, err = call("import", "midi", tmp_path, "--beats", "guessed")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "auto, file, tracked" in err
 
 
 def test_a_folder_without_midi_files_is_one_line(tmp_path: Path, call: Call) -> None:

@@ -1,0 +1,154 @@
+"""The level of a pulse: a played piece, and pulses as any tracker may have found them."""
+
+import numpy as np
+import pytest
+
+from symmv_builder.backends.tinysoundfont import render
+from symmv_builder.errors import Reason, RejectEntry
+from symmv_builder.music.rhythm import beats_in_sound
+from symmv_builder.music.tempo_level import bar_positions, choose_level, listen, magnitudes
+from symmv_builder.records import Beats, Floats, Notes
+
+RATE_HZ = 22050
+PROGRESSION = ((48, 52, 55), (45, 48, 52), (41, 45, 48), (43, 47, 50))
+
+
+def ballad(tempo_bpm: float, bars: int = 16, metre: int = 4, start_s: float = 0.5) -> Notes:
+    """A bass note and a chord on each bar, broken in eighths, under a melody in quarters."""
+    beat_s = 60 / tempo_bpm
+    rows = []
+    for bar in range(bars):
+        at, chord = start_s + bar * metre * beat_s, PROGRESSION[bar % 4]
+        rows.append((at, at + metre * beat_s, chord[0] - 12, 90))
+        for eighth in range(2 * metre):
+            begin = at + eighth * beat_s / 2
+            rows.append((begin, begin + beat_s / 2, chord[eighth % 3], 50 + 10 * (eighth % 2 == 0)))
+        for beat in range(metre):
+            begin = at + beat * beat_s
+            rows.append((begin, begin + beat_s, chord[(beat + bar) % 3] + 24, 80))
+    table = np.array(sorted(rows))
+    return Notes(table[:, 0], table[:, 1], table[:, 2], table[:, 3])
+
+
+def quarters(tempo_bpm: float, bars: int = 16, metre: int = 4, start_s: float = 0.5) -> Floats:
+    return start_s + np.arange(bars * metre) * 60 / tempo_bpm
+
+
+def doubled(times_s: Floats) -> Floats:
+    return np.interp(np.arange(2 * len(times_s) - 1) / 2, np.arange(len(times_s)), times_s)
+
+
+def counted(times_s: Floats, metre: int = 4) -> Beats:
+    return Beats(times_s=times_s, positions=np.arange(len(times_s)) % metre + 1)
+
+
+class Tracker:
+    """Finds in whatever it hears the pulse that it was given, as a tracker of any kind would."""
+
+    rate_hz = RATE_HZ
+    mono = True
+
+    def __init__(self, pulse: Beats) -> None:
+        self.pulse = pulse
+
+    def track(self, samples: np.ndarray) -> Beats:
+        return self.pulse
+
+
+def tracked(notes: Notes, pulse: Beats) -> Beats:
+    sound = render(notes, rate_hz=RATE_HZ).mean(axis=1, keepdims=True)
+    return beats_in_sound(sound, Tracker(pulse), "chosen")
+
+
+@pytest.mark.parametrize("tempo_bpm", [60, 72, 85])
+def test_a_slow_song_at_double_tempo_comes_out_at_its_own(tempo_bpm: float) -> None:
+    truth = quarters(tempo_bpm)
+    beats = tracked(ballad(tempo_bpm), counted(doubled(truth)))
+    assert beats.tempo_level == 0.5
+    assert beats.times_s == pytest.approx(truth)
+    assert beats.times_s[beats.positions == 1] == pytest.approx(truth[::4])
+
+
+def test_the_pulse_is_halved_onto_its_second_time_where_the_beats_lie_there() -> None:
+    truth = quarters(66)
+    late = np.concatenate([[truth[0] - 30 / 66], doubled(truth)])
+    pulse = Beats(times_s=late, positions=(np.arange(len(late)) - 1) % 4 + 1)
+    beats = tracked(ballad(66), pulse)
+    assert beats.times_s == pytest.approx(truth)
+
+
+@pytest.mark.parametrize("tempo_bpm", [72, 92, 105])
+def test_beats_at_the_right_tempo_stay_as_they_are(tempo_bpm: float) -> None:
+    truth = quarters(tempo_bpm)
+    beats = tracked(ballad(tempo_bpm), counted(truth))
+    assert beats.tempo_level == 1.0
+    assert beats.times_s == pytest.approx(truth)
+    assert beats.times_s[beats.positions == 1] == pytest.approx(truth[::4])
+
+
+def test_half_the_tempo_is_doubled_again() -> None:
+    truth = quarters(88)
+    beats = tracked(ballad(88), counted(truth[::2]))
+    assert beats.tempo_level == 2.0
+    assert beats.times_s == pytest.approx(truth[:-1])
+
+
+def test_what_was_decided_and_how_surely_stands_in_the_record() -> None:
+    beats = tracked(ballad(66), counted(doubled(quarters(66))))
+    assert beats.source == "tracked"
+    assert beats.level_confidence is not None
+    assert 0.5 < beats.level_confidence <= 1
+
+
+def test_the_loudness_of_a_recording_decides_nothing() -> None:
+    sound = render(ballad(70), rate_hz=RATE_HZ).mean(axis=1)
+    pulse = counted(doubled(quarters(70)))
+    loud, quiet = (
+        choose_level(pulse, listen(magnitudes(sound * gain, RATE_HZ))) for gain in (1.0, 0.01)
+    )
+    assert loud.times_s.tolist() == quiet.times_s.tolist()
+    assert loud.level_confidence == pytest.approx(quiet.level_confidence, abs=1e-3)
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 7, 8])
+def test_short_pulses_keep_at_least_two_beats(count: int) -> None:
+    beats = tracked(ballad(80, bars=2), counted(quarters(80)[:count]))
+    assert len(beats.times_s) >= 2
+    if count < 4:
+        assert (beats.tempo_level, beats.level_confidence) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_fewer_than_two_beats_are_rejected_at_any_level(count: int) -> None:
+    with pytest.raises(RejectEntry) as caught:
+        tracked(ballad(80, bars=2), counted(quarters(80)[:count]))
+    assert caught.value.reason is Reason.NO_BEATS
+
+
+def test_silence_gives_no_measure_that_is_not_finite() -> None:
+    evidence = listen(magnitudes(np.zeros(10 * RATE_HZ, dtype=np.float32), RATE_HZ))
+    beats = choose_level(counted(np.arange(1, 18) * 0.5), evidence)
+    assert beats.level_confidence is not None
+    assert np.isfinite(beats.level_confidence)
+
+
+@pytest.mark.parametrize("metre", [3, 4])
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_bars_are_counted_from_the_beats_that_speak_for_it(metre: int, first: int) -> None:
+    beats = np.arange(40)
+    odds = np.where((beats - first) % metre == 0, 2.0, -2.0)
+    assert bar_positions(odds).tolist() == ((beats - first) % metre + 1).tolist()
+
+
+def test_one_wrong_downbeat_does_not_break_the_bars() -> None:
+    beats = np.arange(40)
+    odds = np.where(beats % 4 == 0, 2.0, -2.0)
+    odds[[8, 10]] = odds[[10, 8]]
+    assert bar_positions(odds).tolist() == (beats % 4 + 1).tolist()
+
+
+def test_a_bar_that_breaks_off_shifts_all_later_ones() -> None:
+    marks = np.zeros(50, dtype=bool)
+    marks[[0, 4, 8, 12, 16, 20, 22, 26, 30, 34, 38, 42, 46]] = True
+    positions = bar_positions(np.where(marks, 3.0, -3.0))
+    assert np.flatnonzero(positions == 1).tolist() == np.flatnonzero(marks).tolist()
