@@ -61,7 +61,7 @@ def test_the_backend_decides_the_step_else_the_kind_of_the_file() -> None:
 
 def test_texts_become_settings_of_the_right_type_or_one_clear_line() -> None:
     assert parse_settings(key.STEP, {"profile": "vote"}) == {"profile": "vote"}
-    with pytest.raises(StopRun, match="it can be krumhansl-schmuckler"):
+    with pytest.raises(StopRun, match="it can be relative-pair, krumhansl-schmuckler"):
         parse_settings(key.STEP, {"profile": "guess"})
     with pytest.raises(StopRun, match="has no parameter 'hop'"):
         parse_settings(dynamics.LOUDNESS, {"hop": "1"})

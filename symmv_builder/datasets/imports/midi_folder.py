@@ -32,7 +32,7 @@ RECIPE = Recipe(
         symbolic.HEARD,
         *symbolic.QUANTISED,
         *symbolic.NAMED,
-        use(key.STEP, profile="krumhansl-schmuckler"),
+        use(key.STEP, profile="relative-pair"),
     ),
     absent=frozenset({"video_url"}),
 )
