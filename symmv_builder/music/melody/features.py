@@ -196,6 +196,5 @@ def _nearest(present: NDArray[np.bool_]) -> NDArray[np.int16]:
     """Semitones from each pitch to the nearest that is present."""
     below, above = _neighbours(present)
     pitches = np.arange(present.shape[1], dtype=np.int16)
-    distance = np.minimum(np.minimum(pitches - below, above - pitches), np.int16(_FAR))
-    distance[present] = 0
-    return distance
+    distance = np.minimum(np.minimum(pitches - below, above - pitches), _FAR)
+    return np.asarray(np.where(present, 0, distance), dtype=np.int16)
