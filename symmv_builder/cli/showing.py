@@ -17,6 +17,7 @@ from symmv_builder.records import (
     FeatureTrack,
     GridNotes,
     Key,
+    KeySpans,
     Notes,
     Parts,
     Record,
@@ -77,6 +78,11 @@ def describe(record: Record) -> str:
             )
         case Key():
             return f"{record} (r = {record.correlation:.3f})"
+        case KeySpans():
+            names = zip(record.starts_s, record.tonics, record.modes, strict=True)
+            return f"{len(record.modes)} from " + ", ".join(
+                f"{start:.2f} {Key(tonic, mode, 0.0)}" for start, tonic, mode in names
+            )
         case FeatureTrack():
             values = record.values
             mean: Any = values.mean() if values.size else 0.0

@@ -156,12 +156,12 @@ def find_key_spans(notes: Notes, *, change_penalty: float = 32.0) -> KeySpans:
     _histogram(notes)
     frames, has_chords = frames_of(notes), _has_chords(notes)
     pairs = _smoothest_pairs(frames.classes, change_penalty)
-    edges = np.flatnonzero(np.diff(pairs, prepend=-1))
+    edges = np.flatnonzero(np.diff(pairs, prepend=-1)).tolist()
     spans: list[tuple[int, Key]] = []
     for first, last in zip(edges, [*edges[1:], len(pairs)], strict=True):
         key = _of_relative_pair(frames.between(int(first), int(last)), has_chords=has_chords)
         if not spans or (key.tonic, key.mode) != (spans[-1][1].tonic, spans[-1][1].mode):
-            spans.append((int(first), key))
+            spans.append((first, key))
     starts = frames.hop_s * np.array([first for first, _ in spans])
     return KeySpans(
         starts_s=starts,

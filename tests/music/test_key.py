@@ -8,8 +8,10 @@ import pytest
 
 from symmv_builder.backends.midi import read_notes
 from symmv_builder.errors import Reason, RejectEntry
-from symmv_builder.music.key import PROFILES, find_key
-from symmv_builder.records import Notes
+from symmv_builder.music.key import PROFILES, find_key, find_key_spans, frames_of
+from symmv_builder.records import KeySpans, Notes, Provenance
+from symmv_builder.storage.sidecars import decode, encode
+from symmv_builder.vocab import pitch_class
 
 CLASSES = {
     "krumhansl-schmuckler": "KrumhanslSchmuckler",
@@ -108,7 +110,7 @@ def test_long_notes_weigh_more_than_many_short_ones() -> None:
     notes = Notes(
         [0, 0, 0, 4, 4.1, 4.2], [4, 4, 4, 4.1, 4.2, 4.3], [60, 64, 67, 61, 61, 61], [9] * 6
     )
-    assert str(find_key(notes)) == "C major"
+    assert str(find_key(notes, profile="krumhansl-schmuckler")) == "C major"
 
 
 def test_the_vote_takes_what_two_of_three_profiles_name() -> None:
@@ -130,6 +132,102 @@ def test_the_vote_takes_what_two_of_three_profiles_name() -> None:
 
 def test_nothing_that_sounds_is_a_rejection() -> None:
     for notes in (Notes([], [], [], []), Notes([1.0], [1.0], [60], [64])):
-        with pytest.raises(RejectEntry) as caught:
-            find_key(notes)
-        assert caught.value.reason is Reason.TOO_FEW_NOTES
+        for find in (find_key, find_key_spans):
+            with pytest.raises(RejectEntry) as caught:
+                find(notes)
+            assert caught.value.reason is Reason.TOO_FEW_NOTES
+
+
+MAJOR = ((0, "M"), (5, "M"), (7, "M"), (0, "M"))
+MINOR = ((9, "m"), (2, "m"), (4, "M"), (9, "m"))
+
+
+def chords_in(*pairs: tuple[int, tuple[tuple[int, str], ...], int]) -> Notes:
+    """Triads of two seconds over their roots: (major tonic, chords above it, times) in turn."""
+    rows = []
+    start = 0.0
+    for tonic, chords, times in pairs:
+        for root, quality in chords * times:
+            low = 48 + (tonic + root) % 12
+            for step in (-12, 0, 4 if quality == "M" else 3, 7):
+                rows.append((start, start + 2.0, low + step))
+            start += 2.0
+    starts, ends, pitches = zip(*sorted(rows, key=lambda row: (row[0], row[2])), strict=True)
+    return Notes(starts, ends, pitches, [64] * len(rows))
+
+
+@pytest.mark.parametrize("tonic", range(12))
+def test_the_mode_of_a_relative_pair_is_that_of_its_chords(tonic: int) -> None:
+    major = find_key(chords_in((tonic, MAJOR, 4)))
+    minor = find_key(chords_in((tonic, MINOR, 4)))
+    assert (major.tonic_class, major.mode) == (tonic, "major")
+    assert (minor.tonic_class, minor.mode) == ((tonic + 9) % 12, "minor")
+
+
+def test_a_class_that_sounds_twice_at_once_counts_once() -> None:
+    once = Notes([0, 0, 1.25], [1, 2, 2], [60, 67, 52], [64] * 3)
+    twice = Notes([0, 0, 0, 0.5, 1.25], [1, 1, 2, 1, 2], [60, 72, 67, 84, 52], [64] * 5)
+    heard = frames_of(once)
+    assert heard.classes.sum(axis=0)[[0, 4, 7]].tolist() == [1.0, 0.75, 2.0]
+    assert heard.lowest.sum(axis=0)[[0, 4, 7]].tolist() == [1.0, 0.75, 0.25]
+    assert np.array_equal(heard.classes, frames_of(twice).classes)
+
+
+def test_the_relative_pair_is_right_more_often_than_a_profile(shared_data: Path) -> None:
+    right = dict.fromkeys(("relative-pair", "aarden-essen", "krumhansl-schmuckler"), 0)
+    count = 0
+    for path in sorted((shared_data / "pop909").glob("*/*.mid"))[:150]:
+        [published, *more] = (path.parent / "key_audio.txt").read_text().splitlines()
+        if more:
+            continue
+        tonic, _, mode = published.split()[2].partition(":")
+        notes, count = read_notes(path), count + 1
+        for profile in right:
+            key = find_key(notes, profile=profile)  # type: ignore[arg-type]
+            right[profile] += (key.tonic_class, key.mode[:3]) == (pitch_class(tonic), mode)
+    assert right["relative-pair"] / count > 0.9
+    assert right["relative-pair"] > right["aarden-essen"] > right["krumhansl-schmuckler"]
+
+
+def test_a_piece_that_rises_by_a_tone_has_two_keys() -> None:
+    spans = find_key_spans(chords_in((0, MAJOR, 4), (2, MAJOR, 4)))
+    assert spans.tonics == ("C", "D")
+    assert spans.modes == ("major", "major")
+    assert spans.starts_s[0] == 0.0
+    assert spans.ends_s[1] == 64.0
+    assert spans.ends_s[0] == spans.starts_s[1] == pytest.approx(32.0, abs=4.0)
+
+
+def test_a_piece_of_one_key_has_one_span_and_it_is_its_key() -> None:
+    notes = chords_in((3, MINOR, 6))
+    spans, key = find_key_spans(notes), find_key(notes)
+    assert (spans.tonics, spans.modes) == ((key.tonic,), (key.mode,))
+    assert (spans.starts_s.tolist(), spans.ends_s.tolist()) == ([0.0], [48.0])
+
+
+def test_one_short_note_and_a_very_long_one_have_a_key() -> None:
+    for end in (0.001, 3e6):
+        spans = find_key_spans(Notes([0.0], [end], [61], [64]))
+        assert len(spans.tonics) == 1
+        assert spans.ends_s.tolist() == [end]
+
+
+def test_key_spans_come_back_from_a_sidecar() -> None:
+    spans = KeySpans([0.0, 3.0], [3.0, 5.0], ("C", "F#"), ("major", "minor"))
+    by = Provenance("key_spans", 1, "{}", "", "", "", True, "")
+    found, _ = decode(encode(spans, by))
+    assert isinstance(found, KeySpans)
+    assert found.tonics == spans.tonics
+    assert found.modes == spans.modes
+    assert found.ends_s.tolist() == [3.0, 5.0]
+
+
+def test_key_spans_are_keys_in_order() -> None:
+    with pytest.raises(ValueError):
+        KeySpans([0.0], [1.0], ("H",), ("major",))
+    with pytest.raises(ValueError, match="not a mode"):
+        KeySpans([0.0], [1.0], ("C",), ("dorian",))
+    with pytest.raises(ValueError, match="not sorted"):
+        KeySpans([1.0, 0.0], [2.0, 3.0], ("C", "D"), ("major", "major"))
+    with pytest.raises(ValueError, match="lengths differ"):
+        KeySpans([0.0], [1.0], ("C", "D"), ("major", "major"))

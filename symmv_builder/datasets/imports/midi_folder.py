@@ -46,7 +46,7 @@ RECIPE = Recipe(
         use(symbolic.WRITTEN_OR_HEARD, makes="beats", model="madmom"),
         *symbolic.QUANTISED,
         symbolic.NAMED,
-        use(key.STEP, profile="krumhansl-schmuckler"),
+        use(key.STEP, profile="relative-pair"),
     ),
     absent=frozenset({"video_url"}),
 )
