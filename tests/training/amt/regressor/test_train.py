@@ -221,7 +221,7 @@ def test_another_configuration_does_not_go_on_with_a_run(root: Root, tmp_path: P
 def test_other_shards_do_not_go_on_with_a_run(root: Root, tmp_path: Path) -> None:
     run(root, tmp_path / "run", songs.configured(), max_s=0.0)
     other = songs.dataset(tmp_path / "root", train_songs=9)
-    with pytest.raises(StopRun, match="has changed since .* was written"):
+    with pytest.raises(StopRun, match=r"has changed since .* was written"):
         run(other, tmp_path / "run", songs.configured())
 
 
