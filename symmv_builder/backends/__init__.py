@@ -54,6 +54,7 @@ TABLE: dict[tuple[str, str], str] = {
     ("symbolic_chords", "templates"): "symmv_builder.backends.chord_templates:Templates",
     ("symbolic_chords", "chorder"): "symmv_builder.backends.chorder:Chorder",
     ("clip", "vit-b-32"): "symmv_builder.backends.clip:VitB32",
+    ("clip", "vit-l-14"): "symmv_builder.backends.clip:VitL14",
     ("clip", "vit-l-14-336"): "symmv_builder.backends.clip:VitL14At336",
     ("clip", "untrained-512"): "symmv_builder.backends.clip_untrained:Untrained512",
     ("clip", "untrained-768"): "symmv_builder.backends.clip_untrained:Untrained768",

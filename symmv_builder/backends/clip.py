@@ -1,9 +1,9 @@
 """CLIP as OpenAI trained it, through transformers: embeddings of pictures and of words.
 
-No package carries the weights. They come from a folder (``SYMMV_MODEL_VIT_B_32`` or
-``SYMMV_MODEL_VIT_L_14_336``, holding what `hf download` gives) or from the model hub at
-a pinned revision, whose weights are compared with a known hash. A folder is compared
-with the hash in ``SYMMV_MODEL_..._SHA256`` where that is set. Either way the hash of what
+No package carries the weights. They come from a folder (``SYMMV_MODEL_VIT_B_32``,
+``SYMMV_MODEL_VIT_L_14`` or ``SYMMV_MODEL_VIT_L_14_336``, holding what `hf download` gives) or
+from the model hub at a pinned revision, whose weights are compared with a known hash. A folder is
+compared with the hash in ``SYMMV_MODEL_..._SHA256`` where that is set. Either way the hash of what
 was loaded is part of the model's identity.
 """
 
@@ -39,6 +39,8 @@ class _Clip:
     repository: ClassVar[str]
     revision: ClassVar[str]
     published_sha256: ClassVar[str]
+    # Which of the published weight files the hash is of.
+    published_file: ClassVar[str] = "pytorch_model.bin"
 
     def __init__(self, home: ModelHome) -> None:
         import torch
@@ -149,7 +151,7 @@ class _Clip:
         wanted: dict[str, Any] = {
             "repo_id": cls.repository,
             "revision": cls.revision,
-            "allow_patterns": ["*.json", "merges.txt", "pytorch_model.bin"],
+            "allow_patterns": ["*.json", "merges.txt", cls.published_file],
         }
         try:
             return Path(hub.snapshot_download(**wanted, local_files_only=True))
@@ -198,8 +200,19 @@ class VitB32(_Clip):
     published_sha256 = "a63082132ba4f97a80bea76823f544493bffa8082296d62d71581a4feff1576f"
 
 
+class VitL14(_Clip):
+    """ViT-L/14 at 224 pixels, 768 dimensions: the size that Video2Music's paper names (5.2)."""
+
+    name = "vit-l-14"
+    dimensions, image_size, patch_size = 768, 224, 14
+    repository = "openai/clip-vit-large-patch14"
+    revision = "32bd64288804d66eefd0ccbe215aa642df71cc41"
+    published_sha256 = "a2bf730a0c7debf160f7a6b50b3aaf3703e7e88ac73de7a314903141db026dcb"
+    published_file = "model.safetensors"
+
+
 class VitL14At336(_Clip):
-    """ViT-L/14 at 336 pixels, 768 dimensions: MuVi-Sync's."""
+    """ViT-L/14 at 336 pixels, 768 dimensions: that of MuVi-Sync's released features."""
 
     name = "vit-l-14-336"
     dimensions, image_size, patch_size = 768, 336, 14

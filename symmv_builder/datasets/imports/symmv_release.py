@@ -29,9 +29,9 @@ from typing import Any
 
 import numpy as np
 
+from symmv_builder import datasets
 from symmv_builder.backends import midi
 from symmv_builder.crawl.folder import identifier
-from symmv_builder.datasets import symmv
 from symmv_builder.datasets.export_symmv import TICKS_PER_S
 from symmv_builder.datasets.imports import symbolic
 from symmv_builder.datasets.imports.index import OwnEntry, read_index, source_of
@@ -138,7 +138,7 @@ RECIPE = Recipe(
         *symbolic.QUANTISED,
         use(CHORDS, makes="chords"),
         use(KEY, makes="key"),
-        *(use for use in symmv.RECIPE.uses if use.makes in _SEEN),
+        *(use for use in datasets.recipe("symmv").uses if use.makes in _SEEN),
     ),
     absent=frozenset({"pedal_starts_s", "pedal_ends_s"}),
 )

@@ -1,0 +1,86 @@
+"""The recipes of a data root's datasets: what was chosen once holds for every later command.
+
+`DATASET/recipe.toml` among the manifests is the recipe of the last build, whole, with the models
+that were chosen. It is text to be read and edited; a build takes it as it is.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from symmv_builder import datasets
+from symmv_builder.datasets.recipe import Recipe, with_models
+from symmv_builder.datasets.recipe_file import differences, read_recipe, write_recipe
+from symmv_builder.errors import StopRun
+from symmv_builder.storage.root import Root
+from symmv_builder.storage.store import Store
+
+FILE = f"recipe{datasets.SUFFIX}"
+DEFAULT = "default"
+
+
+def names_in(manifests: Root) -> tuple[str, ...]:
+    """The datasets that a root may hold: the known ones, and those that it remembers."""
+    own = (name for name in manifests.folders("") if manifests.exists(f"{name}/{FILE}"))
+    return tuple(dict.fromkeys((*datasets.ALL, *sorted(own))))
+
+
+def recipe_of(manifests: Root, name: str) -> Recipe:
+    """The recipe of a dataset of this root, else the one of that name that the package knows.
+
+    `StopRun` where there is none, or with line and key of what is wrong in a remembered one.
+    """
+    data = manifests.read(f"{name}/{FILE}") if "/" not in name else None
+    if data is None:
+        if name not in datasets.IMPORTED:
+            return datasets.recipe(name)
+        from symmv_builder.datasets import imports
+
+        return imports.recipe(name, imports.read_options(manifests, name))
+    place = f"{manifests.shown}/{name}/{FILE}"
+    try:
+        recipe = read_recipe(data.decode(), place, datasets.recipe)
+    except UnicodeDecodeError as error:
+        raise StopRun(f"{place} is no text in UTF-8: {error.reason}") from error
+    if recipe.name != name:
+        raise StopRun(f"{place} is the recipe of {recipe.name}; call it {name} or move it")
+    return recipe
+
+
+def chosen(
+    manifests: Root, what: str, *, way: str = "", models: Mapping[str, str] | None = None
+) -> Recipe:
+    """The recipe that a command means by `what`: a file that ends in .toml, or a dataset's name.
+
+    `way` is another way of making the dataset (``paper``), or ``default`` for the built-in recipe
+    in place of the remembered one. `models` maps a slot to a backend's name.
+    """
+    if what.endswith(datasets.SUFFIX):
+        if way:
+            raise StopRun(f"--as {way} is for the built-in recipes; {what} is a recipe of its own")
+        recipe = datasets.recipe_in_file(Path(what))
+    elif way == DEFAULT:
+        recipe = datasets.recipe(what)
+    elif way:
+        recipe = datasets.variant(what, way)
+    else:
+        recipe = recipe_of(manifests, what)
+    return with_models(recipe, models or {})
+
+
+def remember(store: Store, recipe: Recipe) -> None:
+    """Write down how a dataset is made."""
+    name = f"{recipe.name}/{FILE}"
+    about = (
+        f"How {recipe.name} is made here. `symmv build {recipe.name}` goes on by this file; edit",
+        "it, or build from a recipe of your own, to change it.",
+    )
+    data = write_recipe(recipe, about).encode()
+    if store.manifests.read(name) != data:
+        store.manifests.write(name, data)
+
+
+def changes_to(store: Store, recipe: Recipe) -> list[str]:
+    """What a build by this recipe would change in how the dataset was made before, a line each."""
+    if store.manifests.read(f"{recipe.name}/{FILE}") is None:
+        return []
+    return differences(recipe_of(store.manifests, recipe.name), recipe)

@@ -1,0 +1,84 @@
+"""Every step that a recipe can name, and where it stands.
+
+A step is imported when a recipe that uses it is read, so that a question about one dataset
+does not import the stages of all.
+"""
+
+import importlib
+from collections.abc import Mapping
+
+from symmv_builder.errors import StopRun
+from symmv_builder.pipeline.step import Step
+
+# Name of the step: module below `symmv_builder`, attribute.
+STEPS: Mapping[str, str] = {
+    "music_asset": "crawl.probe:MUSIC",
+    "video_asset": "crawl.probe:VIDEO",
+    "identify": "crawl.identify:STEP",
+    "align": "music.align:STEP",
+    "beats": "music.rhythm:STEP",
+    "chords": "music.chords:STEP",
+    "density": "music.dynamics:DENSITY",
+    "key": "music.key:STEP",
+    "key_spans": "music.key:SPANS",
+    "loudness": "music.dynamics:LOUDNESS",
+    "melody": "music.melody:STEP",
+    "normalise_chords": "music.chords:NORMALISE",
+    "piano_share": "music.piano_share:STEP",
+    "quantise": "music.rhythm:QUANTISE",
+    "symbolic_chords": "music.chords:SYMBOLIC",
+    "texture": "music.melody:TEXTURE",
+    "transcribe": "music.transcribe:STEP",
+    "transcribe_polyphonic": "music.transcribe:POLYPHONIC",
+    "voice_chords": "music.chords:VOICE",
+    "colour": "video.colour:STEP",
+    "emotion": "video.emotion:STEP",
+    "motion": "video.motion:STEP",
+    "scene_offset": "video.scenes:OFFSET",
+    "scenes": "video.scenes:STEP",
+    "semantic": "video.semantic:STEP",
+    "text_area": "video.text:STEP",
+    "midi_beats": "datasets.imports.symbolic:WRITTEN_BEATS",
+    "midi_notes": "datasets.imports.symbolic:NOTES",
+    "rendered_beats": "datasets.imports.symbolic:BEATS",
+    "written_or_rendered_beats": "datasets.imports.symbolic:WRITTEN_OR_HEARD",
+    "muvi_sync_chords": "datasets.imports.muvi_sync:CHORDS",
+    "muvi_sync_density": "datasets.imports.muvi_sync:DENSITY",
+    "muvi_sync_emotion": "datasets.imports.muvi_sync:EMOTION",
+    "muvi_sync_key": "datasets.imports.muvi_sync:KEY",
+    "muvi_sync_loudness": "datasets.imports.muvi_sync:LOUDNESS",
+    "muvi_sync_mode": "datasets.imports.muvi_sync:MODE",
+    "muvi_sync_motion": "datasets.imports.muvi_sync:MOTION",
+    "muvi_sync_normalised_chords": "datasets.imports.muvi_sync:NORMALISED_CHORDS",
+    "muvi_sync_scene_offset": "datasets.imports.muvi_sync:SCENE_OFFSET",
+    "muvi_sync_semantic": "datasets.imports.muvi_sync:SEMANTIC",
+    "pop909_beats": "datasets.imports.pop909:BEATS",
+    "pop909_chords": "datasets.imports.pop909:CHORDS",
+    "pop909_key": "datasets.imports.pop909:KEY",
+    "pop909_parts": "datasets.imports.pop909:PARTS",
+    "symmv_export_beats": "datasets.imports.symmv_release:BEATS",
+    "symmv_export_notes": "datasets.imports.symmv_release:NOTES",
+    "symmv_release_chords": "datasets.imports.symmv_release:CHORDS",
+    "symmv_release_key": "datasets.imports.symmv_release:KEY",
+    "screen_alignment": "screen:ALIGNMENT",
+    "screen_cuts": "screen:CUTS",
+    "screen_duration_ratio": "screen:DURATION_RATIO",
+    "screen_length": "screen:LENGTH",
+    "screen_loudness": "screen:LOUDNESS",
+    "screen_motion": "screen:MOTION",
+    "screen_notes": "screen:NOTES",
+    "screen_piano": "screen:PIANO",
+    "screen_stillness": "screen:STILLNESS",
+    "screen_text": "screen:TEXT",
+    "screen_transcription": "screen:TRANSCRIPTION",
+}
+
+
+def find_step(name: str) -> Step:
+    """The step of a name; `StopRun` with the names that resemble it where there is none."""
+    target = STEPS.get(name)
+    if target is None:
+        raise StopRun(f"no step is called {name!r}; known: {', '.join(STEPS)}")
+    module, _, attribute = target.partition(":")
+    step: Step = getattr(importlib.import_module(f"symmv_builder.{module}"), attribute)
+    return step

@@ -1,0 +1,175 @@
+"""Recipes as text: read, written, derived from each other, and refused with line and key."""
+
+import ast
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from symmv_builder import datasets
+from symmv_builder.datasets import imports
+from symmv_builder.datasets.recipe import Recipe
+from symmv_builder.datasets.recipe_file import differences, line_of, read_recipe, write_recipe
+from symmv_builder.datasets.step_table import STEPS, find_step
+from symmv_builder.errors import StopRun
+
+WAYS: Mapping[str, Mapping[str, Any]] = {
+    "symmv-release": {"chords": "recomputed"},
+    "muvi-sync": {"lacks": ["chords"], "emotion": "published"},
+    "midi": {"beats": "tracked"},
+    "pop909": {},
+}
+OWN = """
+name = "mine"
+base = "symmv"
+without = ["colour"]
+
+[steps.motion]
+hop_s = 1
+
+[steps.slow_motion]
+step = "motion"
+after = "motion"
+hop_s = 2.5
+variant = "sampled"
+"""
+
+
+def read(text: str) -> Recipe:
+    return read_recipe(text, "mine.toml", datasets.recipe)
+
+
+@pytest.mark.parametrize("name", datasets.built_in())
+def test_a_built_in_recipe_survives_being_written(name: str) -> None:
+    recipe = datasets.recipe(name)
+    assert recipe.name == name
+    assert read(write_recipe(recipe, ["About it."])) == recipe
+
+
+@pytest.mark.parametrize("name", datasets.IMPORTED)
+def test_the_recipe_of_an_import_survives_being_written(name: str) -> None:
+    for recipe in (imports.recipe(name), imports.recipe(name, WAYS[name])):
+        assert read(write_recipe(recipe)) == recipe
+
+
+def test_a_recipe_changes_leaves_out_and_adds_steps_of_its_base() -> None:
+    base, mine = datasets.recipe("symmv"), read(OWN)
+    assert differences(base, mine) == [
+        "colour: left out",
+        "motion.hop_s: 0.2 -> 1.0",
+        "slow_motion: new, by the step motion",
+    ]
+    names = [use.makes for use in mine.uses]
+    assert names[names.index("motion") + 1] == "slow_motion"
+    assert "colour" not in {column.name for column in mine.columns}
+    [slow] = [use for use in mine.uses if use.makes == "slow_motion"]
+    assert slow.parameters == {"hop_s": 2.5, "variant": "sampled"}
+
+
+def test_a_step_that_another_replaces_takes_nothing_of_it() -> None:
+    text = OWN + '\n[steps.chords]\nstep = "chords"\nmodel = "btc"\n'
+    [chords] = [use for use in read(text).uses if use.makes == "chords"]
+    assert (chords.step.name, chords.model) == ("chords", "btc")
+    assert chords.inputs == ("music_asset", "music")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ('"symmv"', '"symphony"', "line 3: base: no dataset is called 'symphony'"),
+        ('["colour"]', '["color"]', "line 4: without: the base makes no 'color'"),
+        ("hop_s = 1\n", "hop = 1\n", "line 7: steps.motion.hop: steps.motion has no such key"),
+        ("hop_s = 1\n", 'hop_s = "1"\n', "line 7: steps.motion.hop_s: '1' should be a number"),
+        ('"sampled"', '"slow"', "line 13: steps.slow_motion.variant: 'slow' is none of adjacent"),
+        ('after = "motion"', 'after = "x"', "line 11: steps.slow_motion.after: nothing before"),
+        ('step = "motion"', 'step = "x"', "line 10: steps.slow_motion.step: no step is called"),
+        ('step = "motion"', 'model = "x"', "line 9: steps.slow_motion: no step is called"),
+        ("[steps.motion]", "[steps.motion", "this is not TOML"),
+        ('name = "mine"', 'name = "My set"', "line 2: name: 'My set' should be"),
+        ('name = "mine"', "name = 3", "line 2: name: 3 should be a text in quotes"),
+        ('name = "mine"', "", "name is missing, a text in quotes"),
+        ('name = "mine"', 'name = "mine"\nnmae = 1', "line 3: nmae: a recipe has no such key"),
+        ('["colour"]', '["notes"]', "screen_notes: it reads notes, which no step before it makes"),
+        ('["colour"]', '"colour"', "line 4: without: 'colour' should be a list"),
+        ("[steps.slow_motion]", "[steps.Slow]", "steps.Slow: a result is called by a-z"),
+        ("[steps.slow_motion]", "[steps.music]", "steps.music: a result is called by"),
+        ("hop_s = 2.5", "inputs = { video = 3 }", "line 12: steps.slow_motion.inputs.video: 3"),
+        ("hop_s = 2.5", 'inputs = { vid = "a" }', "steps.slow_motion.inputs has no such key"),
+        ("hop_s = 2.5", 'model = "a"', "line 12: steps.slow_motion.model: the step motion has no"),
+        ("hop_s = 2.5", 'when = "now"', "line 12: steps.slow_motion.when: 'now' is none of"),
+        ("without", "[splits]\ntrain = 0\n#", "line 4: splits: shares are 0 or more"),
+        ("without", "[splits]\ntraining = 8\n#", "line 5: splits.training: splits has no such"),
+        ("without", 'schema = "other"\n#', "line 4: schema: 'other' is none of symmv"),
+        ("without", 'absent = ["x"]\n#', "line 4: absent: symmv has no column x"),
+        ('["colour"]', '["colour"]\nsteps = 3\n[other]', "this is not TOML"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line_and_key(before: str, after: str, said: str) -> None:
+    assert before in OWN
+    with pytest.raises(StopRun) as caught:
+        read(OWN.replace(before, after, 1))
+    assert said in str(caught.value)
+    assert str(caught.value).startswith("mine.toml")
+
+
+def test_a_model_that_is_not_known_is_named_with_those_that_are() -> None:
+    with pytest.raises(StopRun, match=r"line \d+: steps.notes.model: no piano model .* transkun"):
+        read(OWN + '\n[steps.notes]\nmodel = "transcun"\n')
+
+
+def test_a_recipe_on_its_own_needs_everything() -> None:
+    with pytest.raises(StopRun, match="schema is missing"):
+        read('name = "mine"')
+    with pytest.raises(StopRun, match="steps is missing, a table"):
+        read('name = "mine"\nschema = "symmv"\npairs = true\nsplits = { train = 1 }')
+    with pytest.raises(StopRun, match="no step runs in a build"):
+        read('name = "mine"\nschema = "symmv"\npairs = true\nsplits = { train = 1 }\n[steps]')
+
+
+def test_bases_in_files_are_found_beside_the_recipe(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text(OWN)
+    (tmp_path / "b.toml").write_text('name = "b"\nbase = "a.toml"\nwithout = ["slow_motion"]\n')
+    assert "slow_motion" not in [u.makes for u in datasets.recipe_in_file(tmp_path / "b.toml").uses]
+    (tmp_path / "a.toml").write_text(OWN.replace('"symmv"', '"b.toml"'))
+    with pytest.raises(StopRun, match="is its own base"):
+        datasets.recipe_in_file(tmp_path / "b.toml")
+    with pytest.raises(StopRun, match="cannot read"):
+        datasets.recipe_in_file(tmp_path / "c.toml")
+    (tmp_path / "d.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(StopRun, match="UTF-8"):
+        datasets.recipe_in_file(tmp_path / "d.toml")
+
+
+def test_ways_of_a_dataset_keep_its_name() -> None:
+    assert datasets.variant("symmv", "paper").name == "symmv"
+    with pytest.raises(StopRun, match="symmv can be made as paper or released, not as 'x'"):
+        datasets.variant("symmv", "x")
+    with pytest.raises(StopRun, match="pop909 is made in one way only"):
+        datasets.variant("pop909", "paper")
+
+
+def test_a_line_is_that_of_the_key_or_of_the_table_around_it() -> None:
+    assert line_of(OWN, ("steps", "slow_motion", "hop_s")) == 12
+    assert line_of(OWN, ("steps", "slow_motion", "nothing")) == 9
+    assert line_of(OWN, ("splits",)) == 0
+    assert line_of("[ 'a' . b ]\nc.d = 1", ("a", "b", "c", "d")) == 2
+
+
+def test_the_table_holds_every_step_of_the_package_under_its_name() -> None:
+    assert {find_step(name).name for name in STEPS} == set(STEPS)
+    package = Path(datasets.__file__).parent.parent
+    written = set()
+    for file in package.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Step":
+                name = node.args[0]
+                if isinstance(name, ast.Constant):
+                    written.add(name.value)
+    assert written <= set(STEPS)
+    assert len(written) > 30
+
+
+def test_no_setting_of_a_step_is_called_as_a_key_of_its_table() -> None:
+    for name in STEPS:
+        assert not {"step", "model", "inputs", "when", "after"} & set(find_step(name).defaults)
