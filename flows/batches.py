@@ -162,12 +162,24 @@ _Running = dict[UUID, tuple[PrefectFuture[Any], _Batch]]
 
 
 def in_tasks(
-    plan: Plan, root: Root, home: ModelHome, place: Place, *, batch_size: int, patience_s: float
+    plan: Plan,
+    root: Root,
+    home: ModelHome,
+    place: Place,
+    *,
+    batch_size: int,
+    patience_s: float,
+    loading_patience_s: float,
 ) -> Run:
     """The way to run works as tasks of Prefect's, for `datasets.build.build`."""
     # Where workers' threads may not start children (`workers=0`) nothing could be killed, so
     # every task has one child, and the runner says how many tasks there are at once.
-    effort = Effort(workers=1, patience_s=patience_s, threads_each=place.threads_each)
+    effort = Effort(
+        workers=1,
+        patience_s=patience_s,
+        threads_each=place.threads_each,
+        loading_patience_s=loading_patience_s,
+    )
     name = uuid4().hex
     fixed = {
         "plan": plan,

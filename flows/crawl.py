@@ -25,20 +25,20 @@ from flows.build import (
     PATIENCE_S,
     chosen_models,
     parser,
+    reasons_of,
     runner_of,
 )
 from flows.edge import Place, tried_again, whole_run
 from flows.leaving import accounted, finish, obey_signals
 from flows.limits import set_up_limits, slot, take_turn
-from symmv_builder import datasets
+from symmv_builder.api.dataset import open_dataset
 from symmv_builder.backends import Loader
 from symmv_builder.crawl.sources import CrawlSource
 from symmv_builder.datasets import crawl as crawling
 from symmv_builder.datasets import propose
 from symmv_builder.datasets.crawl import Crawl
-from symmv_builder.datasets.recipe import make_screening_plan, with_models
-from symmv_builder.errors import Reason, StopRun
-from symmv_builder.settings import read_settings
+from symmv_builder.datasets.recipe import make_screening_plan
+from symmv_builder.errors import Reason
 from symmv_builder.storage import items as states
 
 ITEMS_A_TASK = 20
@@ -84,6 +84,7 @@ def crawl(
     items_an_hour: int = ITEMS_AN_HOUR,
     models: dict[str, str] | None = None,
     wait: bool = False,
+    way: str = "",
 ) -> State[dict[str, Any]]:
     """Find what is new, match, fetch, screen and propose it; promote from a score, if given.
 
@@ -91,9 +92,10 @@ def crawl(
     tried again. Ends as `Resting` where a site refused us, and as `Unreachable`, which failed,
     where nothing answered.
     """
-    reasons = _reasons(retry or [])
-    settings = read_settings(root=root)
-    recipe = with_models(datasets.recipe(dataset), models or {})
+    reasons = reasons_of(retry or [])
+    opened = open_dataset(dataset, root, way=way, models=models)
+    settings, recipe = opened.settings, opened.recipe
+    dataset = recipe.name
     place = Place(runner, address, workers)
     plan = make_screening_plan(recipe, settings.home) if screen else None
     store = settings.open_store()
@@ -125,14 +127,6 @@ def crawl(
             job.items, store, dataset, [], above=promote_above, wait=wait, tell=logger.info
         )
     return _end(job, new=new, touched=touched, proposed=proposed, promoted=len(promoted))
-
-
-def _reasons(names: Sequence[str]) -> list[Reason]:
-    """Reasons by their names; `StopRun` for one that nothing is put aside for."""
-    unknown = [name for name in names if name not in list(Reason)]
-    if unknown:
-        raise StopRun(f"no reason is called {', '.join(unknown)}; known: {', '.join(Reason)}")
-    return [Reason(name) for name in names]
 
 
 def _discover(job: Crawl, *, full: bool) -> int:
@@ -239,6 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         items_an_hour=given.items_an_hour,
         models=chosen_models(given),
         wait=given.wait,
+        way=given.way,
         return_state=True,
     )
     return finish(state)

@@ -11,11 +11,9 @@ from prefect.states import Completed
 from flows.build import BATCH_SIZE, build, chosen_models, parser
 from flows.edge import whole_run
 from flows.leaving import finish, obey_signals
-from symmv_builder import datasets
-from symmv_builder.datasets.recipe import make_plan, with_models
+from symmv_builder.api.dataset import Dataset, open_dataset
 from symmv_builder.datasets.release import release as freeze
 from symmv_builder.errors import StopRun
-from symmv_builder.settings import read_settings
 from symmv_builder.storage.releases import (
     check_version,
     find_releases,
@@ -38,12 +36,14 @@ def release(
     batch_size: int = BATCH_SIZE,
     models: dict[str, str] | None = None,
     wait: bool = False,
+    way: str = "",
 ) -> State[dict[str, Any]]:
     """Build, then freeze the shards under `version`; by default the last one's successor.
 
     What no build can make releasable stops it before the build.
     """
-    check_releasable(dataset, version, root, models or {})
+    found = open_dataset(dataset, root, way=way, models=models)
+    check_releasable(found, version)
     build(
         dataset,
         root=root,
@@ -53,8 +53,9 @@ def release(
         batch_size=batch_size,
         models=models,
         wait=wait,
+        way=way,
     )
-    store = read_settings(root=root).open_store()
+    dataset, store = found.name, found.store
     built = read_receipt(store.root, dataset) or {}
     released = find_releases(store, dataset)
     same = [name for name, old in released.items() if _contents(old) == _contents(built)]
@@ -74,12 +75,9 @@ def _contents(receipt: Mapping[str, Any]) -> set[str]:
     return {shard["sha256"] for shard in receipt.get("shards", [])}
 
 
-def check_releasable(
-    dataset: str, version: str | None, root: str | None, models: dict[str, str]
-) -> None:
+def check_releasable(found: Dataset, version: str | None) -> None:
     """`StopRun` for a version that is none or is taken, and for models that are not trained."""
-    settings = read_settings(root=root)
-    plan = make_plan(with_models(datasets.recipe(dataset), models), settings.home)
+    dataset, plan = found.name, found.plan()
     untrained = sorted(name for (_, name), model in plan.models.items() if not model.trained)
     if untrained:
         raise StopRun(
@@ -88,7 +86,7 @@ def check_releasable(
         )
     if version is not None:
         check_version(version)
-        if version in find_releases(settings.open_store(), dataset):
+        if version in find_releases(found.stored, dataset):
             raise StopRun(f"{dataset} {version} is released already and never changes; raise it")
 
 
@@ -107,6 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         batch_size=given.batch_size,
         models=chosen_models(given),
         wait=given.wait,
+        way=given.way,
         return_state=True,
     )
     return finish(state)

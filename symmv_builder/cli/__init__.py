@@ -19,6 +19,7 @@ from symmv_builder.cli import (
     evaluating,
     generating,
     importing,
+    recipes,
     running,
     showing,
     training,
@@ -35,8 +36,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for commands in (
-    building, importing, running, asking, showing, crawling, training, generating, evaluating,
-    cleaning, verifying,
+    building, importing, recipes, running, asking, showing, crawling, training, generating,
+    evaluating, cleaning, verifying,
 ):  # fmt: skip
     commands.register(app)
 

@@ -13,6 +13,7 @@ from symmv_builder import backends, datasets, schema
 from symmv_builder.cli import options
 from symmv_builder.cli.saying import say
 from symmv_builder.datasets import questions
+from symmv_builder.datasets.remembered import names_in
 from symmv_builder.errors import StopRun
 from symmv_builder.report import tables
 from symmv_builder.storage.items import PROMOTED, Item, entry_id_of
@@ -41,8 +42,8 @@ def status(
     Exit code 1 where a dataset that is named has no entries.
     """
     store = options.settings(root).open_store(read_only=True)
-    names = [dataset] if dataset else list(datasets.ALL)
-    states = [questions.status(store, datasets.recipe(name).name) for name in names]
+    names = [dataset] if dataset else names_in(store.manifests)
+    states = [questions.status(store, name) for name in names]
     shown = [state for state in states if state.entries]
     if as_json:
         sys.stdout.write(json.dumps([asdict(state) for state in states]) + "\n")

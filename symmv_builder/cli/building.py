@@ -3,28 +3,23 @@
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from symmv_builder import datasets
-from symmv_builder.backends import Loader
+from symmv_builder.api import dataset as dataset_api
+from symmv_builder.api.dataset import Dataset
 from symmv_builder.cli import options
 from symmv_builder.cli.saying import complain, say
-from symmv_builder.crawl.folder import Found, find_entries
-from symmv_builder.datasets import changes
-from symmv_builder.datasets.build import Summary, build, forgive, in_processes, take_in
-from symmv_builder.datasets.dry_run import dry_run
-from symmv_builder.datasets.recipe import Recipe, make_plan, make_whole_plan, with_models
+from symmv_builder.datasets.build import Summary
+from symmv_builder.datasets.recipe import Recipe, make_plan, with_models
 from symmv_builder.errors import Reason, StopRun
-from symmv_builder.pipeline.keys import Plan
 from symmv_builder.pipeline.pool import LOADING_PATIENCE_S, Effort
 from symmv_builder.report.progress import Progress
 from symmv_builder.settings import Settings
-from symmv_builder.storage.store import Store
 from symmv_builder.text import harmless
 
 Patience = Annotated[
@@ -70,6 +65,7 @@ def build_command(
     ] = None,
     strict: options.Strict = False,
     wait: options.Wait = False,
+    way: options.Way = "",
     shard_mb: Annotated[
         int | None,
         typer.Option(
@@ -86,51 +82,52 @@ def build_command(
 ) -> None:
     """Build a dataset: every entry through every stage, then Parquet shards.
 
-    Can be stopped at any moment and run again: finished work is found, not repeated. An
-    imported dataset is built on: --from takes in recordings by the ids of its entries.
+    DATASET is a name, or a recipe file that ends in .toml. How a dataset is made, models included,
+    is remembered in its root and holds for every later command. Can be stopped at any moment and
+    run again: finished work is found, not repeated. An imported dataset is built on: --from takes
+    in recordings by the ids of its entries.
     """
-    settings = options.settings(root)
-    recipe = with_models(recipe_in(settings, dataset), options.choices(model, clip))
+    found = dataset_api.open_dataset(dataset, root, way=way, models=options.choices(model, clip))
     if dry:
-        print_dry_run(recipe, settings, folder, names(only), as_json=as_json)
+        print_dry_run(found, folder, names(only), as_json=as_json)
         return
     effort = Effort(
         workers or options.default_workers(), patience, loading_patience_s=load_patience
     )
-    with ending_on_interrupt(), writing(settings.open_store(), recipe.name, wait=wait):
-        forgive_and_tell(settings, recipe, retry)
-        summary = run_build(
-            recipe, settings, folder, effort, names(only), shard_mb=shard_mb, strict=strict
+    with ending_on_interrupt():
+        summary = build_with_progress(
+            found,
+            folder,
+            only=names(only),
+            effort=effort,
+            shard_bytes=shard_mb * 2**20 if shard_mb else None,
+            retry=retry or (),
+            strict=strict,
+            wait=wait,
         )
-    print_summary(summary, settings.root)
+    print_summary(summary, found.settings.root)
     if summary.unfinished or summary.failed:
         raise typer.Exit(1)
 
 
-def writing(store: Store, dataset: str, *, wait: bool) -> AbstractContextManager[object]:
-    """The whole command as one writer of the dataset."""
-    return changes.writing(store, dataset, wait=wait, tell=complain)
+def build_with_progress(
+    dataset: Dataset, folder: Path | None, *, only: Sequence[str] = (), **how: Any
+) -> Summary:
+    """Build with a table of progress on standard error; `how` is handed on to `Dataset.build`."""
+    plan = dataset.plan(only)
+    with Progress([use.makes for use in plan.uses]) as progress:
+        return dataset.build(
+            folder,
+            only=only,
+            tell=progress.on_event,
+            expect=lambda total, settled: progress.expect(total, settled=settled),
+            **how,
+        )
 
 
 def names(texts: list[str] | None) -> tuple[str, ...]:
     """Names out of an option that takes several, with commas or repeated."""
     return tuple(name.strip() for text in texts or () for name in text.split(",") if name.strip())
-
-
-def recipe_in(settings: Settings, dataset: str) -> Recipe:
-    """The recipe of a dataset, an imported one as the last import left it."""
-    if dataset not in datasets.IMPORTED:
-        return datasets.recipe(dataset)
-    from symmv_builder.datasets import imports
-
-    store = settings.open_store(read_only=True)
-    return imports.recipe(dataset, imports.read_options(store.manifests, dataset))
-
-
-def forgive_and_tell(settings: Settings, recipe: Recipe, reasons: list[Reason] | None) -> None:
-    if reasons:
-        count = forgive(settings.open_store(), recipe.name, reasons)
-        complain(f"{count} entries are tried again")
 
 
 @contextmanager
@@ -144,87 +141,12 @@ def ending_on_interrupt() -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
-def run_build(
-    recipe: Recipe,
-    settings: Settings,
-    folder: Path | None,
-    effort: Effort,
-    only: Sequence[str] = (),
-    *,
-    shard_mb: int | None = None,
-    strict: bool = False,
-) -> Summary:
-    """Take a folder in, if one is given, and build; shows progress on standard error."""
-    store = settings.open_store() if recipe.name in datasets.IMPORTED else None
-    found = _find(recipe, folder, store) if folder else None
-    plan = make_plan(recipe, settings.home, only)
-    store = store or settings.open_store()
-    for path in found.unpaired if found else ():
-        complain(f"{path} has no partner and is left out")
-    for line in found.left_out if found else ():
-        complain(f"left out: {line}")
-    with Progress([use.makes for use in plan.uses]) as progress:
-        if found:
-            take_in(store, found, recipe.name, progress.on_event)
-        return build_plan(
-            recipe, plan, store, settings, effort, progress, shard_mb=shard_mb, strict=strict
-        )
-
-
-def _find(recipe: Recipe, folder: Path, store: Store | None) -> Found:
-    if store is None:
-        return find_entries(folder, recipe.name, pairs=recipe.pairs)
-    from symmv_builder.datasets import imports
-
-    return imports.find_media(folder, recipe, store)
-
-
-def build_plan(
-    recipe: Recipe,
-    plan: Plan,
-    store: Store,
-    settings: Settings,
-    effort: Effort,
-    progress: Progress,
-    *,
-    shard_mb: int | None = None,
-    strict: bool = False,
-) -> Summary:
-    """Build what a plan says, with progress; a plan of a part sees what stands of the whole."""
-    loader, tell = Loader(settings.home), progress.on_event
-    is_part = len(plan.uses) < len(recipe.uses)
-    return build(
-        recipe,
-        plan,
-        store,
-        in_processes(plan, store, loader, effort=effort, tell=tell),
-        whole=make_whole_plan(recipe, settings.home) if is_part else None,
-        shard_bytes=shard_mb * 2**20 if shard_mb else None,
-        tell=tell,
-        expect=lambda total, settled: progress.expect(total, settled=settled),
-        strict=strict,
-    )
-
-
 def print_dry_run(
-    recipe: Recipe,
-    settings: Settings,
-    folder: Path | None,
-    only: Sequence[str],
-    *,
-    as_json: bool,
+    dataset: Dataset, folder: Path | None, only: Sequence[str], *, as_json: bool
 ) -> None:
     """Print what a build would do; of a folder, how many of its recordings are new."""
-    plan, store = make_plan(recipe, settings.home, only), settings.open_store(read_only=True)
-    is_part = len(plan.uses) < len(recipe.uses)
-    whole = make_whole_plan(recipe, settings.home) if is_part else None
-    found = dry_run(recipe, plan, store, whole)
-    new = 0
-    if folder:
-        imported = store if recipe.name in datasets.IMPORTED else None
-        known = store.ledger.assets()
-        files = _find(recipe, folder, imported).files
-        new = sum((source.site, source.video_id) not in known for source in files)
+    found = dataset.dry_run(only)
+    new = dataset.new_recordings(folder) if folder else 0
     if as_json:
         sys.stdout.write(json.dumps({**asdict(found), "new_files": new}) + "\n")
         return

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from symmv_builder import datasets
 from symmv_builder.cli import options
 from symmv_builder.cli.saying import complain, say
 from symmv_builder.report import tables
@@ -57,9 +56,10 @@ def clean(
     While it frees, no other command writes a dataset of the same data root.
     """
     from symmv_builder.datasets import clean as cleaning
+    from symmv_builder.datasets.remembered import recipe_of
 
-    name = datasets.recipe(dataset).name if dataset else None
     store = options.settings(root).open_store(read_only=not yes)
+    name = recipe_of(store.manifests, dataset).name if dataset else None
     with cleaning.alone(store, wait=wait, tell=complain) if yes else nullcontext():
         waste = cleaning.find_waste(store, name, rejected=rejected, old_results=old_results)
         counts = cleaning.count(cleaning.free(store, waste) if yes else waste)

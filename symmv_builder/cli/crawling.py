@@ -10,11 +10,12 @@ import typer
 from rich.table import Table
 
 from symmv_builder import datasets
+from symmv_builder.api.dataset import open_dataset
 from symmv_builder.backends import Loader
 from symmv_builder.cli import options
 from symmv_builder.cli.saying import complain, say
 from symmv_builder.datasets.build import in_processes
-from symmv_builder.datasets.recipe import make_screening_plan, with_models
+from symmv_builder.datasets.recipe import make_screening_plan
 from symmv_builder.errors import Reason, StopRun
 from symmv_builder.pipeline.pool import Effort
 from symmv_builder.report import tables
@@ -69,8 +70,8 @@ def crawl(
 
     if dataset in datasets.IMPORTED:
         raise StopRun(f"{dataset} is imported: its songs are those of the release, not crawled")
-    recipe = with_models(datasets.recipe(dataset), options.choices(model, clip))
-    settings = options.settings(root)
+    found = open_dataset(dataset, root, models=options.choices(model, clip))
+    recipe, settings, dataset = found.recipe, found.settings, found.name
     effort = Effort(workers or options.default_workers())
     try:
         with Progress([use.makes for use in recipe.uses]) as progress:

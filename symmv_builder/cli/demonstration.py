@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from symmv_builder import datasets
-from symmv_builder.cli.building import run_build, trained_or_not
+from symmv_builder.api.dataset import Dataset
+from symmv_builder.cli.building import build_with_progress, trained_or_not
 from symmv_builder.cli.demonstration_crawl import crawl_demo
 from symmv_builder.cli.demonstration_train import train_demo
 from symmv_builder.cli.saying import note, say
@@ -41,7 +42,7 @@ def demonstrate(out: Path, effort: Effort) -> None:
     crawl_demo(recipes["symmv"], world, root, effort, _say)
     for name, folder in (("symmv", None), ("muvisync", media.muvisync)):
         _say(f"building {name}")
-        run_build(recipes[name], settings, folder, effort)
+        build_with_progress(Dataset(recipes[name], settings), folder, effort=effort)
     by_path = {truth.path: truth for truth in media.truths}
     truths = {f"demo:{name}": by_path[path] for name, path in world.paths.items()}
     truths |= {f"file:{Path(p).stem}": t for p, t in by_path.items() if p.startswith("muvisync/")}

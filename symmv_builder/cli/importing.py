@@ -7,18 +7,11 @@ from typing import Annotated
 import typer
 
 from symmv_builder import datasets
+from symmv_builder.api.dataset import imported_dataset
 from symmv_builder.cli import options
-from symmv_builder.cli.building import (
-    Patience,
-    build_plan,
-    ending_on_interrupt,
-    forgive_and_tell,
-    print_summary,
-    writing,
-)
+from symmv_builder.cli.building import Patience, ending_on_interrupt, print_summary
 from symmv_builder.cli.saying import complain
 from symmv_builder.datasets import questions
-from symmv_builder.datasets.recipe import make_plan, with_models
 from symmv_builder.errors import Reason
 from symmv_builder.pipeline.pool import LOADING_PATIENCE_S, Effort
 from symmv_builder.report.progress import Progress
@@ -83,22 +76,25 @@ def import_command(
     given = {"chords": chords, "emotion": emotion, "beats": beats}
     choices = {name: choice for name, choice in given.items() if choice is not None}
     tree = imports.scan(dataset, path, **choices)
-    settings = options.settings(root)
-    recipe = with_models(imports.recipe(dataset, tree.options), options.choices(model, None))
-    plan = make_plan(recipe, settings.home, imports.artifacts(recipe))
-    store = settings.open_store()
+    found = imported_dataset(dataset, tree, root, models=options.choices(model, None))
     effort = Effort(
         workers or options.default_workers(), patience, loading_patience_s=load_patience
     )
-    with ending_on_interrupt(), writing(store, dataset, wait=wait):
-        forgive_and_tell(settings, recipe, retry)
-        with Progress([use.makes for use in plan.uses]) as progress:
-            imports.take_in(store, dataset, tree, progress.on_event)
-            summary = build_plan(recipe, plan, store, settings, effort, progress, strict=strict)
+    plan = found.plan(imports.artifacts(found.recipe))
+    with ending_on_interrupt(), Progress([use.makes for use in plan.uses]) as progress:
+        summary = found.import_release(
+            tree,
+            effort=effort,
+            retry=retry or (),
+            strict=strict,
+            wait=wait,
+            tell=progress.on_event,
+            expect=lambda total, settled: progress.expect(total, settled=settled),
+        )
     _list(tree.left_out, "left out")
-    rejections = questions.status(store, dataset).rejections
+    rejections = questions.status(found.store, dataset).rejections
     _list([f"{r.entry_id}: {r.step}: {r.reason}: {r.detail}" for r in rejections], "put aside")
-    print_summary(summary, settings.root)
+    print_summary(summary, found.settings.root)
     if summary.unfinished or summary.failed:
         raise typer.Exit(1)
 

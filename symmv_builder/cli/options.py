@@ -19,7 +19,21 @@ Root = Annotated[
     ),
 ]
 Dataset = Annotated[
-    str, typer.Argument(help=f"Which dataset: {', '.join(datasets.ALL)}.", show_default=False)
+    str,
+    typer.Argument(
+        help=f"Which dataset: {', '.join(datasets.ALL)}, one of your own that stands in the root, "
+        "or a recipe file that ends in .toml.",
+        show_default=False,
+    ),
+]
+Way = Annotated[
+    str,
+    typer.Option(
+        "--as",
+        help="Make it in another way: `paper` as its paper says, `released` as its published "
+        "files were made, `default` by the built-in recipe again.",
+        show_default=False,
+    ),
 ]
 InDataset = Annotated[
     str | None,

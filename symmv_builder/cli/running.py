@@ -13,6 +13,7 @@ import typer
 from symmv_builder.backends import Loader
 from symmv_builder.cli import options
 from symmv_builder.cli.saying import complain, say
+from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.errors import (
     Reason,
     RejectEntry,
@@ -45,6 +46,14 @@ def run(
             help="Audio, video or MIDI files; for the stage `title`, the titles of videos.",
         ),
     ],
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="Make it as this recipe does: a dataset's name, `symmv-paper` for example, or a "
+            "file that ends in .toml. By default as the recipe that the stage belongs to.",
+            show_default=False,
+        ),
+    ] = None,
     backend: Annotated[
         str | None, typer.Option(help="The tool behind the stage; see `symmv models`.")
     ] = None,
@@ -62,25 +71,30 @@ def run(
     ] = 1800.0,
     load_patience: options.LoadPatience = LOADING_PATIENCE_S,
     strict: options.Strict = False,
+    root: options.Root = None,
 ) -> None:
     """Run one stage on files and print one JSON record a file, as JSON lines.
 
+    A stage is a result of a recipe (`symmv recipe symmv --check` lists them); what it is made of is
+    made on the way, so the record is the one that a build of the recipe stores.
     A file that is not good enough gives a line with `reason` and `detail` instead, and
     exit code 1 at the end; so does one at which the program fails, with its `traceback`.
     The stage `title` takes texts, and prints artist and title.
     """
     if stage == "title":
-        if backend or set_ or out:
-            raise StopRun("the stage title takes no --backend, --set or --out")
+        if backend or set_ or out or recipe:
+            raise StopRun("the stage title takes no --recipe, --backend, --set or --out")
         run_titles(inputs, strict=strict)
         return
     # Every stage with its imports: not for `symmv --help`.
-    from symmv_builder.datasets import stages
+    from symmv_builder.datasets import remembered, stages
 
-    loader = Loader(options.settings(None).home)
-    one = functools.partial(
-        run_one, stage, loader, backend, options.assignments(set_, "PARAMETER=VALUE")
-    )
+    settings = options.settings(root)
+    chosen = None
+    if recipe:
+        chosen = remembered.chosen(settings.open_store(read_only=True).manifests, recipe)
+    given = options.assignments(set_, "PARAMETER=VALUE")
+    one = functools.partial(run_one, stage, Loader(settings.home), chosen, backend, given)
     files = [Path(text) for text in inputs]
     if not any(path.is_file() for path in files):
         raise StopRun(f"{files[0]} is not a file")
@@ -163,6 +177,7 @@ def run_titles(texts: list[str], *, strict: bool = False) -> None:
 def run_one(
     stage: str,
     loader: Loader,
+    recipe: Recipe | None,
     backend: str | None,
     settings: Mapping[str, str],
     path: Path,
@@ -173,7 +188,9 @@ def run_one(
     from symmv_builder.datasets import stages
 
     tell(Event("begin", "", stage))
-    return stages.run_stage(stage, path, loader, backend=backend, settings=settings, tell=tell)
+    return stages.run_stage(
+        stage, path, loader, recipe=recipe, backend=backend, settings=settings, tell=tell
+    )
 
 
 def export(

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import typer
 
-from symmv_builder import datasets
 from symmv_builder.cli import options
 from symmv_builder.cli.saying import complain, say
 from symmv_builder.errors import StopRun
@@ -77,7 +76,11 @@ def verify(
     Recordings, results, shards, manifests, the ledger and releases. Nothing is written
     without --repair, and nothing is ever deleted.
     """
-    name = datasets.recipe(dataset).name if dataset else None
+    from symmv_builder.datasets.remembered import recipe_of
+
+    settings = options.settings(root)
+    manifests = settings.open_store(read_only=True).manifests
+    name = recipe_of(manifests, dataset).name if dataset else None
     if folder and not repair:
         raise StopRun("--from gives good copies to --repair; use both")
     if release and (name is None or repair):
@@ -85,9 +88,9 @@ def verify(
     if run:
         found = _look_at_run(run)
     elif repair:
-        found = _repair(options.settings(root), name, folder, deep=deep)
+        found = _repair(settings, name, folder, deep=deep)
     else:
-        found = _look(options.settings(root), name, release or "", deep=deep)
+        found = _look(settings, name, release or "", deep=deep)
     _print(found, as_json=as_json)
     is_sound = all(each["done"] for each in found.repairs) if repair else not (
         found.damaged or found.missing

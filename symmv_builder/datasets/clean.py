@@ -13,8 +13,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from symmv_builder import datasets
 from symmv_builder.datasets import changes
+from symmv_builder.datasets.remembered import names_in
 from symmv_builder.datasets.survey import recordings_of
 from symmv_builder.errors import StopRun
 from symmv_builder.storage import items as states
@@ -146,7 +146,7 @@ def _datasets(store: Store) -> list[str]:
                 f"the ledger knows results of {name}, and {store.manifests.shown} has no entries "
                 f"of it: set SYMMV_MANIFESTS to where {name}/entries.jsonl is"
             )
-    return sorted({*datasets.ALL, *with_results})
+    return sorted({*names_in(store.manifests), *with_results})
 
 
 def _recordings(

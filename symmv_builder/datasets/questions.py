@@ -9,7 +9,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from symmv_builder import datasets
+from symmv_builder.datasets.remembered import names_in, recipe_of
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Entry, Provenance, Record
 from symmv_builder.storage import manifests
@@ -50,7 +50,7 @@ class Status:
 def status(store: Store, dataset: str) -> Status:
     """The state of a dataset as its last builds left it."""
     entries = manifests.read_entries(store.manifests, dataset)
-    order = [use.makes for use in datasets.recipe(dataset).uses]
+    order = [use.makes for use in recipe_of(store.manifests, dataset).uses]
     receipt = read_receipt(store.root, dataset) or {}
     # A build of some results alone is at its end when these are made.
     asked = store.ledger.asked(dataset) or receipt.get("artifacts", order)
@@ -102,7 +102,9 @@ def find_entry(store: Store, entry_id: str, dataset: str | None = None) -> Entry
     """The entry of that id; `StopRun` where there is none, or one in several datasets."""
     found = [
         entry
-        for name in ([datasets.recipe(dataset).name] if dataset else datasets.ALL)
+        for name in (
+            [recipe_of(store.manifests, dataset).name] if dataset else names_in(store.manifests)
+        )
         for entry in manifests.read_entries(store.manifests, name)
         if entry.entry_id == entry_id
     ]
@@ -117,7 +119,7 @@ def find_entry(store: Store, entry_id: str, dataset: str | None = None) -> Entry
 def find_item(store: Store, entry_id: str, dataset: str | None = None) -> Item | None:
     """The item of a crawl that would be an entry of that id, `None` where there is none."""
     items = Items(store.ledger)
-    for name in [dataset] if dataset else datasets.NAMES:
+    for name in [dataset] if dataset else names_in(store.manifests):
         for item in items.find(name):
             if entry_id_of(item.source) == entry_id:
                 return item
@@ -141,7 +143,7 @@ def why(store: Store, entry: Entry) -> list[Made]:
     sidecars = Sidecars(store.root, entry.dataset)
     there = sidecars.present(entry.entry_id)
     story = []
-    for use in datasets.recipe(entry.dataset).uses:
+    for use in recipe_of(store.manifests, entry.dataset).uses:
         result = results.get(use.makes)
         if result is None:
             continue

@@ -33,8 +33,9 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "probe-music": ("music_asset",),
     "probe-video": ("video_asset",),
 }
-# Which recipe a stage belongs to, where none is named: the first of these that has it.
-_OF_RECORDINGS = ("symmv", "muvisync")
+# Which recipe a stage belongs to, where none is named: the first of these that has it and
+# its backend.
+_OF_RECORDINGS = ("symmv", "muvisync", "symmv-released")
 # For a recording, chords are heard, and not named on what a transcription heard.
 _PREFERRED = {"chords": "muvisync"}
 _OF_MIDI = "midi"
@@ -76,10 +77,13 @@ def run_stage(
     is_midi = midi.is_midi(path)
     recipe = recipe or home_of(name, backend, is_midi=is_midi)
     uses = {use.makes: use for use in (*recipe.screening, *recipe.uses)}
+    use = stage_of(recipe.name, uses, name)
     if is_midi:
         written = {use.makes: use for use in datasets.recipe(_OF_MIDI).uses}
         uses |= {makes: use for makes, use in written.items() if makes in _WRITTEN}
-    use = stage_of(recipe.name, uses, name)
+        if use.step is not uses[use.makes].step and name in NAMES:
+            raise StopRun(f"{use.step.name} takes a recording; {path} is a MIDI file")
+        use = uses[use.makes]
     if backend is not None:
         uses = with_backend(uses, use, backend, name)
         use = uses[use.makes]

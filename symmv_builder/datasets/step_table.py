@@ -11,7 +11,7 @@ from symmv_builder.errors import StopRun
 from symmv_builder.pipeline.step import Step
 
 # Name of the step: module below `symmv_builder`, attribute.
-STEPS: Mapping[str, str] = {
+_OWN: Mapping[str, str] = {
     "music_asset": "crawl.probe:MUSIC",
     "video_asset": "crawl.probe:VIDEO",
     "identify": "crawl.identify:STEP",
@@ -74,11 +74,15 @@ STEPS: Mapping[str, str] = {
 }
 
 
+# Name of the step to ``module:ATTRIBUTE``.
+STEPS: dict[str, str] = {name: f"symmv_builder.{place}" for name, place in _OWN.items()}
+
+
 def find_step(name: str) -> Step:
-    """The step of a name; `StopRun` with the names that resemble it where there is none."""
+    """The step of a name; `StopRun` with the known names where there is none."""
     target = STEPS.get(name)
     if target is None:
         raise StopRun(f"no step is called {name!r}; known: {', '.join(STEPS)}")
     module, _, attribute = target.partition(":")
-    step: Step = getattr(importlib.import_module(f"symmv_builder.{module}"), attribute)
+    step: Step = getattr(importlib.import_module(module), attribute)
     return step

@@ -13,6 +13,7 @@ from symmv_builder import schema
 from symmv_builder.crawl.folder import find_entries
 from symmv_builder.datasets.build import Summary, Tell, build, in_processes, take_in
 from symmv_builder.datasets.recipe import Recipe
+from symmv_builder.datasets.step_table import STEPS
 from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.pipeline.keys import Plan
 from symmv_builder.pipeline.pool import Effort
@@ -48,12 +49,13 @@ def make_wave(music_asset: Asset, *, rows: int = 50, pause_s: float = 0.02) -> F
     return FeatureTrack("wave", 1.0, values, Clock.VIDEO)
 
 
+FACTS = Step("read_facts", 1, ("music",), read_facts)
+WAVE = Step("make_wave", 1, ("music_asset",), make_wave)
+STEPS["read_facts"], STEPS["make_wave"] = "toy_build:FACTS", "toy_build:WAVE"
+
 RECIPE = Recipe(
     name="toy",
-    uses=(
-        use(Step("read_facts", 1, ("music",), read_facts), makes="music_asset"),
-        use(Step("make_wave", 1, ("music_asset",), make_wave), makes="wave"),
-    ),
+    uses=(use(FACTS, makes="music_asset"), use(WAVE, makes="wave")),
     shares={"train": 8, "validation": 1, "test": 1},
     pairs=False,
 )

@@ -6,6 +6,7 @@ Workers import this module by its name, so its folder and that of the toy are on
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import toy_build
@@ -15,12 +16,13 @@ from flows.build import build_with
 from flows.edge import Place, whole_run
 from flows.leaving import finish, obey_signals
 from symmv_builder import schema
+from symmv_builder.api.dataset import Dataset
 from symmv_builder.backends import ModelHome
 from symmv_builder.crawl.folder import find_entries
 from symmv_builder.datasets.build import Summary, take_in
-from symmv_builder.pipeline.keys import Plan
 from symmv_builder.pipeline.step import Step, use
 from symmv_builder.records import Asset, FeatureTrack
+from symmv_builder.settings import Settings
 from symmv_builder.storage.ledger import Ledger
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.store import Store
@@ -43,14 +45,10 @@ def toy(root: str, media: str, runner: str, address: str | None, batch_size: int
         place = Root(root)
         store = Store(place, place, Ledger(f"sqlite:///{root}/ledger.sqlite"))
         take_in(store, find_entries(Path(media), "toy", pairs=False), "toy", lambda _: None)
-        return build_with(
-            toy_build.RECIPE,
-            Plan("toy", (toy_build.RECIPE.uses[0], SLOW)),
-            store,
-            ModelHome(),
-            Place(runner, address or None, 2),
-            batch_size=batch_size,
-        )
+        recipe = replace(toy_build.RECIPE, uses=(toy_build.RECIPE.uses[0], SLOW))
+        settings = Settings(root, root, f"sqlite:///{root}/ledger.sqlite", ModelHome())
+        place = Place(runner, address or None, 2)
+        return build_with(Dataset(recipe, settings), place, batch_size=batch_size)
     finally:
         del schema.SCHEMAS["toy"]  # type: ignore[attr-defined]
 

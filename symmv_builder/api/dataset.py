@@ -1,0 +1,247 @@
+"""A dataset in a data root, bound to the recipe that it is made by.
+
+Command line and flows parse what they were told, call this, and show what it gives: so they make
+the same bytes and refuse in the same words.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from symmv_builder import datasets
+from symmv_builder.backends import Loader
+from symmv_builder.crawl.folder import Found, find_entries
+from symmv_builder.datasets import build as building
+from symmv_builder.datasets import changes, dry_run, remembered
+from symmv_builder.datasets.build import Run, Summary
+from symmv_builder.datasets.recipe import Recipe, make_plan, make_whole_plan
+from symmv_builder.errors import Reason
+from symmv_builder.pipeline.events import Event
+from symmv_builder.pipeline.keys import Plan
+from symmv_builder.pipeline.pool import Effort
+from symmv_builder.pipeline.run import Tell
+from symmv_builder.settings import Settings, read_settings
+from symmv_builder.storage.store import Store
+
+# What does the works of a plan: processes of this machine, or a flow's tasks.
+Runner = Callable[[Plan, Store], Run]
+
+
+def _silent(_: Event) -> None:
+    return None
+
+
+class Dataset:
+    """A recipe and the data root that `settings` name; nothing is opened until it is needed."""
+
+    def __init__(self, recipe: Recipe, settings: Settings) -> None:
+        self.recipe, self.settings = recipe, settings
+        self._plans: dict[tuple[str, ...], Plan] = {}
+
+    @property
+    def name(self) -> str:
+        """What the dataset is called in its root."""
+        return self.recipe.name
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether its entries are those of a published release."""
+        return self.name in datasets.IMPORTED
+
+    @cached_property
+    def store(self) -> Store:
+        """The root with manifests and ledger, made where they are missing."""
+        return self.settings.open_store()
+
+    @cached_property
+    def stored(self) -> Store:
+        """The same for reading: nothing is made or written."""
+        return self.settings.open_store(read_only=True)
+
+    def plan(self, only: Sequence[str] = ()) -> Plan:
+        """What a build makes, all or `only` some results; `StopRun` where a model is missing."""
+        key = tuple(only)
+        if key not in self._plans:
+            self._plans[key] = make_plan(self.recipe, self.settings.home, key)
+        return self._plans[key]
+
+    def whole(self, plan: Plan) -> Plan | None:
+        """All of the recipe that has a key here, beside a plan that makes a part of it."""
+        is_part = len(plan.uses) < len(self.recipe.uses)
+        return make_whole_plan(self.recipe, self.settings.home) if is_part else None
+
+    def find(self, folder: Path, store: Store | None = None) -> Found:
+        """The entries and recordings that a folder holds for this dataset.
+
+        Of an imported dataset the recordings of its own entries, by their ids. `StopRun` where
+        there are none.
+        """
+        if not self.is_imported:
+            return find_entries(folder, self.name, pairs=self.recipe.pairs)
+        from symmv_builder.datasets import imports
+
+        return imports.find_media(folder, self.recipe, store or self.stored)
+
+    def build(
+        self,
+        folder: Path | None = None,
+        *,
+        only: Sequence[str] = (),
+        runner: Runner | None = None,
+        effort: Effort | None = None,
+        shard_bytes: int | None = None,
+        retry: Sequence[Reason] = (),
+        strict: bool = False,
+        wait: bool = False,
+        tell: Tell = _silent,
+        expect: Callable[[int, int], object] = lambda total, settled: None,
+    ) -> Summary:
+        """Take in a folder, if one is given, bring every entry to its end, and write the shards.
+
+        `runner` does the work, by default processes of this machine, as many as `effort` says.
+        What was put aside for a reason of `retry` is tried again. How the dataset is made is
+        remembered in its root; what changes in it is told before anything is made anew. Other
+        arguments and errors are those of `datasets.build.build`.
+        """
+        plan = self.plan(only)
+        found = self.find(folder) if folder else None
+        for line in left_out(found) if found else ():
+            tell(Event("note", "", detail=line))
+
+        def take_in(store: Store) -> None:
+            if found:
+                building.take_in(store, found, self.name, tell)
+
+        return self._build(
+            plan,
+            take_in,
+            runner=runner,
+            effort=effort,
+            shard_bytes=shard_bytes,
+            retry=retry,
+            strict=strict,
+            wait=wait,
+            tell=tell,
+            expect=expect,
+        )
+
+    def _build(
+        self,
+        plan: Plan,
+        take_in: Callable[[Store], object],
+        *,
+        runner: Runner | None,
+        effort: Effort | None,
+        shard_bytes: int | None = None,
+        retry: Sequence[Reason] = (),
+        strict: bool,
+        wait: bool,
+        tell: Tell,
+        expect: Callable[[int, int], object],
+    ) -> Summary:
+        def note(text: str) -> None:
+            tell(Event("note", "", detail=text))
+
+        store = self.store
+        with changes.writing(store, self.name, wait=wait, tell=note):
+            for line in remembered.changes_to(store, self.recipe):
+                note(f"{self.name} is made in another way now: {line}")
+            if retry:
+                count = building.forgive(store, self.name, retry)
+                note(f"{count} entries are tried again")
+            take_in(store)
+            remembered.remember(store, self.recipe)
+            return building.build(
+                self.recipe,
+                plan,
+                store,
+                runner(plan, store) if runner else self._processes(plan, store, effort, tell),
+                whole=self.whole(plan),
+                shard_bytes=shard_bytes,
+                tell=tell,
+                expect=expect,
+                strict=strict,
+            )
+
+    def import_release(
+        self,
+        tree: Any,
+        *,
+        runner: Runner | None = None,
+        effort: Effort | None = None,
+        retry: Sequence[Reason] = (),
+        strict: bool = False,
+        wait: bool = False,
+        tell: Tell = _silent,
+        expect: Callable[[int, int], object] = lambda total, settled: None,
+    ) -> Summary:
+        """Take in what `imports.scan` found of a release and make all that needs no recordings."""
+        from symmv_builder.datasets import imports
+
+        return self._build(
+            self.plan(imports.artifacts(self.recipe)),
+            lambda store: imports.take_in(store, self.name, tree, tell),
+            runner=runner,
+            effort=effort,
+            retry=retry,
+            strict=strict,
+            wait=wait,
+            tell=tell,
+            expect=expect,
+        )
+
+    def _processes(self, plan: Plan, store: Store, effort: Effort | None, tell: Tell) -> Run:
+        loader = Loader(self.settings.home)
+        return building.in_processes(plan, store, loader, effort=effort or Effort(), tell=tell)
+
+    def dry_run(self, only: Sequence[str] = ()) -> dry_run.DryRun:
+        """What a build would make, and why, without making anything."""
+        plan = self.plan(only)
+        return dry_run.dry_run(self.recipe, plan, self.stored, self.whole(plan))
+
+    def new_recordings(self, folder: Path) -> int:
+        """How many recordings of a folder the root does not have."""
+        known = self.stored.ledger.assets()
+        files = self.find(folder).files
+        return sum((source.site, source.video_id) not in known for source in files)
+
+
+def left_out(found: Found) -> list[str]:
+    """What a folder holds and a dataset does not take, a line each."""
+    return [
+        *(f"{path} has no partner and is left out" for path in found.unpaired),
+        *(f"left out: {line}" for line in found.left_out),
+    ]
+
+
+def open_dataset(
+    what: str,
+    root: str | None = None,
+    *,
+    way: str = "",
+    models: Mapping[str, str] | None = None,
+    settings: Settings | None = None,
+) -> Dataset:
+    """A dataset by its name or by a recipe file that ends in ``.toml``, in a data root.
+
+    `root` is a folder or an fsspec url, by default what ``SYMMV_ROOT`` says, else ``data``. A
+    dataset that stands there goes on by the recipe that it was made by; `way` (``paper``,
+    ``released``, ``default``) and `models` (slot to backend) change it. `StopRun` where the
+    recipe or a model is not known.
+    """
+    chosen = settings or read_settings(root=root)
+    store = chosen.open_store(read_only=True)
+    recipe = remembered.chosen(store.manifests, what, way=way, models=models)
+    return Dataset(recipe, chosen)
+
+
+def imported_dataset(
+    name: str, tree: Any, root: str | None = None, *, models: Mapping[str, str] | None = None
+) -> Dataset:
+    """The dataset that a scanned release becomes, by what was found in this copy of it."""
+    from symmv_builder.datasets import imports
+    from symmv_builder.datasets.recipe import with_models
+
+    recipe = with_models(imports.recipe(name, tree.options), models or {})
+    return Dataset(recipe, read_settings(root=root))

@@ -1,0 +1,98 @@
+"""Recipes as people ask for them: as text to start from, and explained step by step."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from symmv_builder import backends, datasets
+from symmv_builder.datasets import remembered
+from symmv_builder.datasets.recipe_file import placed_of, write_recipe
+from symmv_builder.errors import StopRun
+from symmv_builder.schema import SCHEMAS
+from symmv_builder.settings import read_settings
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedStep:
+    """One step of a recipe: what it makes, by what, and whether its model is on this machine.
+
+    `is_here` is `None` for a step without a model; `problem` says how a missing one is got.
+    `settings` are those that differ from the step's defaults.
+    """
+
+    makes: str
+    step: str
+    when: str
+    model: str
+    licence: str
+    is_here: bool | None
+    problem: str
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedRecipe:
+    """What a recipe would make, and from which recordings."""
+
+    name: str
+    schema: str
+    inputs: str
+    steps: tuple[ExplainedStep, ...]
+    columns: tuple[str, ...]
+    columns_not_made: tuple[str, ...]
+
+
+def text_of(what: str, root: str | None = None) -> str:
+    """A recipe as TOML: a file's own text, what a root remembers of a dataset, else the built-in.
+
+    `StopRun` where there is none of that name, or where a file holds a mistake.
+    """
+    if what.endswith(datasets.SUFFIX):
+        datasets.recipe_in_file(Path(what))
+        return Path(what).read_text()
+    manifests = read_settings(root=root).open_store(read_only=True).manifests
+    recipe = remembered.recipe_of(manifests, what)
+    kept = manifests.read(f"{what}/{remembered.FILE}")
+    if kept is not None:
+        return kept.decode()
+    return datasets.built_in_text(what) if what in datasets.built_in() else write_recipe(recipe)
+
+
+def explain(what: str, root: str | None = None) -> ExplainedRecipe:
+    """What a recipe makes, step by step; `what` and errors are those of `text_of`."""
+    settings = read_settings(root=root)
+    store = settings.open_store(read_only=True)
+    recipe = remembered.chosen(store.manifests, what)
+    steps = []
+    for makes, placed in placed_of(recipe).items():
+        use = placed.use
+        licence, is_here, problem = "", None, ""
+        if use.step.slot and use.model:
+            backend = backends.backend_class(use.step.slot, use.model)
+            licence, is_here = backend.about().licence, True
+            try:
+                backend.identify(settings.home)
+            except StopRun as error:
+                is_here, problem = False, str(error)
+        steps.append(
+            ExplainedStep(
+                makes,
+                use.step.name,
+                placed.when,
+                use.model or "",
+                licence,
+                is_here,
+                problem,
+                {k: v for k, v in use.parameters.items() if v != use.step.defaults[k]},
+            )
+        )
+    columns = tuple(column.name for column in recipe.columns)
+    return ExplainedRecipe(
+        recipe.name,
+        recipe.schema_name,
+        "a music recording and a video an entry" if recipe.pairs else "one recording an entry",
+        tuple(steps),
+        columns,
+        tuple(c.name for c in SCHEMAS[recipe.schema_name] if c.name not in columns),
+    )

@@ -1,0 +1,60 @@
+"""`symmv recipe`: a recipe as text to start from, and what a recipe would make."""
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from symmv_builder.cli import options
+from symmv_builder.cli.saying import say
+
+
+def register(app: typer.Typer) -> None:
+    app.command(name="recipe")(recipe_command)
+
+
+def recipe_command(
+    dataset: options.Dataset,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Say what it would make, from what, with which models and licences."
+        ),
+    ] = False,
+    root: options.Root = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Print a recipe as TOML: a start for one of your own, `symmv recipe symmv > mine.toml`.
+
+    Of a dataset that stands in the root, the recipe that it was made by. With --check the recipe
+    is read and explained instead; exit code 2 with line and key where something is wrong in it.
+    """
+    from symmv_builder.api.recipes import explain, text_of
+
+    if not check and not as_json:
+        sys.stdout.write(text_of(dataset, root))
+        return
+    # A question downloads nothing: only what is on this machine counts.
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    found = explain(dataset, root)
+    if as_json:
+        sys.stdout.write(json.dumps(asdict(found)) + "\n")
+        return
+    from symmv_builder.report import tables
+
+    say(f"{found.name}: {found.inputs}; rows have {len(found.columns)} columns of {found.schema}")
+    table = tables.plain_table("result", "step", "model", "here", "licence", "when", "settings")
+    for step in found.steps:
+        settings = ", ".join(f"{name}={value}" for name, value in step.settings.items())
+        here = {True: "yes", False: "no", None: ""}[step.is_here]
+        cells = (step.makes, step.step, step.model, here, step.licence, step.when, settings)
+        tables.add_row(table, *cells)
+    tables.show(table)
+    if found.columns_not_made:
+        say(f"columns that are not made: {', '.join(found.columns_not_made)}")
+    for step in found.steps:
+        if step.problem:
+            say(f"{step.makes}: {step.problem}")
