@@ -46,12 +46,13 @@ def train(
     minutes: float | None = None,
     workers: int = 2,
     settings: dict[str, str] | None = None,
+    way: str = "",
 ) -> State[dict[str, Any]]:
     """Train to the end of the preset, or for so many minutes; `settings` change single fields.
 
     Ends as `Unfinished` where time was up: the next run goes on.
     """
-    config = configure(trainer, preset, settings or {})
+    config = configure(trainer, preset, settings or {}, way)
     where = read_settings(root=root)
     store = where.open_store()
     receipt = read_receipt(store.root, dataset)
@@ -123,6 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--minutes", type=float, help="end after so long, to be gone on with")
     options.add_argument("--workers", type=int, default=2, help="threads that prepare batches")
     options.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE")
+    options.add_argument("--as", dest="way", default="", help="paper or released")
     given = options.parse_args(arguments)
     if any("=" not in text for text in given.set):
         options.error("--set should look like FIELD=VALUE, as in batch_size=8")
@@ -136,6 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         minutes=given.minutes,
         workers=given.workers,
         settings=dict(text.split("=", 1) for text in given.set),
+        way=given.way,
         return_state=True,
     )
     return finish(state)

@@ -49,6 +49,15 @@ def train(
             show_default=False,
         ),
     ] = None,
+    way: Annotated[
+        str,
+        typer.Option(
+            "--as",
+            help="Take all choices of the `paper`, or of the `released` code, where the defaults "
+            "are others; --set goes before it.",
+            show_default=False,
+        ),
+    ] = "",
     root: options.Root = None,
     minutes: Annotated[
         float | None,
@@ -91,9 +100,8 @@ def train(
     from symmv_builder.training.runs import Outcome, Request, configure, start
     from symmv_builder.training.usable import summary
 
-    config = configure(
-        trainer, preset, options.assignments(set_, "FIELD=VALUE, as in batch_size=8")
-    )
+    given = options.assignments(set_, "FIELD=VALUE, as in batch_size=8")
+    config = configure(trainer, preset, given, way)
     if show:
         for name, value in as_plain(config).items():
             say(f"{name} = {value}")

@@ -1,6 +1,7 @@
 """What learns from the shards: one package a trainer, one loop each, read from top to bottom.
 
-A trainer offers ``PRESETS`` (a frozen dataclass of configuration by preset) and
+A trainer offers ``PRESETS`` (a frozen dataclass of configuration by preset), ``WAYS`` (what other
+values make it that of its paper or of its release) and
 ``train(config, request) -> Outcome``. Shared are only the reading of shards (`data`),
 checkpoints, and what a run is given and says (`runs`, `ranks`, `configs`).
 """
@@ -12,14 +13,16 @@ PRESETS = ("paper", "small", "smoke")
 
 @dataclass(frozen=True, slots=True)
 class Trainer:
-    """Where a trainer's presets and its loop are, as ``module:name``; imported on first use."""
+    """Where a trainer's presets, ways and loop are, as ``module:name``; imported on first use."""
 
     presets: str
+    ways: str
     train: str
 
 
 def _trainer(package: str) -> Trainer:
-    return Trainer(f"{__name__}.{package}.config:PRESETS", f"{__name__}.{package}.train:train")
+    config = f"{__name__}.{package}.config"
+    return Trainer(f"{config}:PRESETS", f"{config}:WAYS", f"{__name__}.{package}.train:train")
 
 
 TRAINERS: dict[str, Trainer] = {

@@ -82,13 +82,21 @@ class Outcome:
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
-def configure(trainer: str, preset: str, settings: Mapping[str, str]) -> Any:
-    """The configuration of a trainer's preset with single settings changed."""
+def configure(trainer: str, preset: str, settings: Mapping[str, str], way: str = "") -> Any:
+    """The configuration of a trainer's preset with single settings changed.
+
+    `way` (``paper``, ``released``) changes all that the defaults do in another way than the paper
+    or the released code; `settings` go before it. `StopRun` where one is not known.
+    """
     if trainer not in TRAINERS:
         raise StopRun(f"no trainer is called {trainer!r}; known: {', '.join(TRAINERS)}")
     if preset not in PRESETS:
         raise StopRun(f"no preset is called {preset!r}; known: {', '.join(PRESETS)}")
-    return with_settings(_named(TRAINERS[trainer].presets)[preset], settings)
+    ways = _named(TRAINERS[trainer].ways)
+    if way and way not in ways:
+        raise StopRun(f"{trainer} can be trained as {' or '.join(ways)}, not as {way!r}")
+    given = {**ways.get(way, {}), **settings}
+    return with_settings(_named(TRAINERS[trainer].presets)[preset], given)
 
 
 def start(trainer: str, config: Any, request: Request) -> Outcome:

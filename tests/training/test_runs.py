@@ -93,3 +93,15 @@ def test_a_run_of_a_dataset_that_is_not_there_leaves_no_folder(tmp_path: Path) -
     with pytest.raises(StopRun, match="has no shards"):
         start("amt", configure("amt", "smoke", {}), request)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_way_changes_what_the_defaults_do_otherwise_and_settings_go_before_it() -> None:
+    paper = configure("vmusprod", "smoke", {}, "paper")
+    assert (paper.tempo, paper.timing, paper.transpose) == ("motion", "round", "off")
+    assert configure("vmusprod", "smoke", {"tempo": "song"}, "paper").tempo == "song"
+    assert configure("amt", "smoke", {}, "paper") == configure("amt", "smoke", {})
+    assert configure("amt", "smoke", {}, "released").key_flag == "released"
+    with pytest.raises(StopRun, match="vmcp can be trained as paper, not as 'released'"):
+        configure("vmcp", "smoke", {}, "released")
+    with pytest.raises(StopRun, match="tempo=motion needs what without_motion leaves out"):
+        configure("vmusprod", "smoke", {"without_motion": "true"}, "paper")

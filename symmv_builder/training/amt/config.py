@@ -98,6 +98,18 @@ class Config:
         return self.lr * float(min(step**-0.5, step * self.warmup**-1.5) / self.width**0.5)
 
 
+# The defaults are the paper's.
+WAYS: Mapping[str, Mapping[str, str]] = {
+    "paper": {},
+    "released": {
+        "key_flag": "released",
+        "relative_tables": "shared",
+        "emotions": "released",
+        "start": "first_chord",
+        "batch_size": "1",
+    },
+}
+
 PRESETS: Mapping[str, Config] = {
     "paper": Config(),
     "small": Config(

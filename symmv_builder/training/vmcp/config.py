@@ -69,6 +69,9 @@ class Config:
         return self.lr * (1 + math.cos(math.pi * share)) / 2
 
 
+# What of the paper's can be had; docs/differences.md says what cannot.
+WAYS: Mapping[str, Mapping[str, str]] = {"paper": {}}
+
 PRESETS: Mapping[str, Config] = {
     "paper": Config(),
     "small": Config(

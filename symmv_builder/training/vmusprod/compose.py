@@ -224,7 +224,8 @@ class _Writer:
     ) -> list[Sequence]:
         stages = STAGES[self.models.config.variant]
         place, model = stages.index(stage), self.models.stages[stage]
-        score = scores_of(source, self.models.device) if source is not None else None
+        config = self.models.config
+        score = scores_of(source, self.models.device, config.timing) if source is not None else None
         video = self._video(model) if model.design.condition == "video" else None
         return sample(
             model,
@@ -234,6 +235,7 @@ class _Writer:
                 self.bars,
                 self.steps_per_bar,
                 self.sampling.notes_per_position,
+                config.timing,
             ),
             tempo=self.tempo,
             seeds=[plan.seed_of(place) for plan in self.plans],

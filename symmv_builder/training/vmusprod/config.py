@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from symmv_builder.training.vmusprod.tempo import Rounding
+
 Stage = Literal["chord", "melody", "accompaniment", "music"]
 
 # The stages of a variant in the order in which they make a piece (section 6.4).
@@ -27,7 +29,9 @@ class VMusProd:
 
     `transpose` shifts each song of the training split at random by -5 to 6 semitones; ``auto``
     does so where no video is seen, because keys and colours of a pair belong together (section
-    6.4). Videos are seen at `semantic_hz` and `colour_hz` (means of what the rows hold). Songs
+    6.4). The tempo that a model learns from is that of each `song`, or what the `motion` of its video
+    says, as when music is made (section 4.1). `timing` is how the share of the piece that has
+    passed becomes a whole number. Videos are seen at `semantic_hz` and `colour_hz` (means of what the rows hold). Songs
     of more than `max_tokens` tokens are cut at bars. A stage takes `steps` optimiser steps, or its
     epochs where `steps` is none. `decay` says what becomes of the learning rate after
     `warmup` steps: it stays, or falls as a cosine to a tenth. Training ends early when the
@@ -52,6 +56,8 @@ class VMusProd:
     semantic_hz: float = 1.0
     colour_hz: float = 1.0
     transpose: Literal["auto", "on", "off"] = "auto"
+    tempo: Literal["song", "motion"] = "song"
+    timing: Rounding = "floor"
     batch_size: int = 8
     buckets: int = 4
     chord_epochs: int = 200
@@ -74,6 +80,8 @@ class VMusProd:
     def __post_init__(self) -> None:
         if self.width % (2 * self.heads):
             raise ValueError(f"width {self.width} is no multiple of twice the {self.heads} heads")
+        if self.tempo == "motion" and self.without_motion:
+            raise ValueError("tempo=motion needs what without_motion leaves out")
         if self.stages != "all" and self.stages not in STAGES[self.variant]:
             raise ValueError(
                 f"{self.variant} has no stage {self.stages}: {', '.join(STAGES[self.variant])}"
@@ -100,6 +108,11 @@ _POSITIVE = (
     "max_bars", "semantic_hz", "colour_hz", "batch_size", "lr", "clip_norm", "validate_every",
     "checkpoint_every", "log_every",
 )  # fmt: skip
+
+# Values of the fields of other ways to train: ``paper`` where the defaults are not the paper's.
+WAYS: Mapping[str, Mapping[str, str]] = {
+    "paper": {"tempo": "motion", "timing": "round", "transpose": "off"},
+}
 
 PRESETS: Mapping[str, VMusProd] = {
     "paper": VMusProd(),

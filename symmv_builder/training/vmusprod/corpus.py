@@ -74,7 +74,13 @@ def design_for(stage: Stage, config: VMusProd, corpus: Corpus) -> Design:
 
 
 def loaders_of(
-    stage: Stage, config: VMusProd, corpus: Corpus, design: Design, request: Request, ranks: Ranks
+    stage: Stage,
+    config: VMusProd,
+    corpus: Corpus,
+    design: Design,
+    request: Request,
+    ranks: Ranks,
+    motion_range: MotionRange | None,
 ) -> tuple[Loader, Loader | None]:
     """Shuffled batches of the split train, and validation's in order with nothing drawn anew."""
     on_gpu = ranks.device.type == "cuda"
@@ -93,6 +99,8 @@ def loaders_of(
                 motion=not config.without_motion,
                 semantic_hz=config.semantic_hz if design.semantic else None,
                 colour_hz=config.colour_hz if design.colour else None,
+                motion_range=motion_range,
+                timing=config.timing,
             ),
             Batching(
                 config.batch_size,
@@ -112,10 +120,27 @@ def loaders_of(
 
     # Only what the stage sees is read: features are nearly all of a row's bytes.
     seen = [name for name in ("semantic", "colour") if getattr(design, name)]
+    seen += ["motion"] if motion_range else []
     columns = [name for name in corpus.train.columns if name not in VIDEO_COLUMNS] + seen
     held_out = request.rows("validation", columns) if corpus.validation else None
     validation = None if held_out is None else loader(held_out, learns=False)
     return loader(request.rows("train", columns), learns=True), validation
+
+
+def motion_of(config: VMusProd, remembered: Mapping[str, Any]) -> MotionRange | None:
+    """The corpus's range of motion where the tempo is learned from it, else `None`.
+
+    `StopRun` where the videos of the corpus have no motion.
+    """
+    if config.tempo == "song":
+        return None
+    if remembered["motion"] is None:
+        raise StopRun(
+            f"tempo=motion needs the column motion, which {remembered['dataset']} lacks: "
+            "learn from the tempo of each song (tempo=song)"
+        )
+    lowest, highest = remembered["motion"]
+    return MotionRange(lowest, highest)
 
 
 def about(config: VMusProd, corpus: Corpus) -> dict[str, Any]:

@@ -18,7 +18,13 @@ from symmv_builder.training.vmusprod.controller import Video
 from symmv_builder.training.vmusprod.embedding import Score
 from symmv_builder.training.vmusprod.models import Context
 from symmv_builder.training.vmusprod.songs import Song, song_of
-from symmv_builder.training.vmusprod.tempo import tempo_bin, timing_of
+from symmv_builder.training.vmusprod.tempo import (
+    MotionRange,
+    Rounding,
+    mean_motion,
+    tempo_bin,
+    timing_of,
+)
 
 SEMANTIC_HZ, COLOUR_HZ = 6.0, 1.0
 # The tempo of every piece where motion is left out: the middle of the range (section 4.1).
@@ -31,8 +37,8 @@ Row = Mapping[str, Any]
 class Examples:
     """Makes examples of rows; an instance is the ``prepare`` of a loader.
 
-    In training the tempo is that of the song; when a video is set to music, it is what the
-    video's motion says (`tempo.MotionRange`). `semantic_hz` and `colour_hz` are `None` where the
+    In training the tempo is that of the song, or where `motion_range` is given what the motion of
+    its video says, as when a video is set to music. `semantic_hz` and `colour_hz` are `None` where the
     model does not see these features.
     """
 
@@ -43,6 +49,8 @@ class Examples:
     motion: bool
     semantic_hz: float | None
     colour_hz: float | None
+    motion_range: MotionRange | None = None
+    timing: Rounding = "floor"
 
     def __call__(self, row: Row, rng: np.random.Generator) -> Example:
         """An example; `UnusableRow` where the row holds no song or lacks a video's features."""
@@ -55,10 +63,22 @@ class Examples:
         example: Example = {}
         for prefix, sequence in (("", target), ("source_", source)):
             if sequence is not None:
-                stretch = _stretch(sequence, song.bars, first, last, self.max_tokens)
+                whole = arrays_of(sequence, song.bars, self.timing)
+                stretch = _stretch(sequence, whole, first, last, self.max_tokens)
                 example |= {f"{prefix}{name}": values for name, values in stretch.items()}
-        bpm = song.tempo_bpm if self.motion else FIXED_BPM
-        return example | {"tempo": np.array(tempo_bin(bpm))} | video
+        return example | {"tempo": np.array(tempo_bin(self._bpm(row, song)))} | video
+
+    def _bpm(self, row: Row, song: Song) -> float:
+        if not self.motion:
+            return FIXED_BPM
+        if self.motion_range is None:
+            return song.tempo_bpm
+        if len(row["motion"]) < 2:
+            raise UnusableRow("its video has no motion: fewer than two frames of it are known")
+        mean = mean_motion(row["motion"])
+        if not np.isfinite(mean):
+            raise UnusableRow("the motion of its video is not finite")
+        return self.motion_range.tempo_bpm(mean)
 
 
 def sequences_of(
@@ -104,22 +124,23 @@ def crop_of(
 
 
 def _stretch(
-    sequence: tokens.Sequence, total_bars: int, first: int, last: int, max_tokens: int
+    sequence: tokens.Sequence, whole: Example, first: int, last: int, max_tokens: int
 ) -> Example:
-    """The bars of a sequence from `first` to `last`, behind `begin`, with their places."""
+    """The bars of a sequence's arrays from `first` to `last`, behind `begin`, with their places."""
     inside = (sequence.bars >= first) & (sequence.bars <= last)
     inside[0] = True
     places = np.flatnonzero(inside)[:max_tokens]
-    return {name: values[places] for name, values in arrays_of(sequence, total_bars).items()}
+    return {name: values[places] for name, values in whole.items()}
 
 
-def arrays_of(sequence: tokens.Sequence, total_bars: int) -> Example:
+def arrays_of(sequence: tokens.Sequence, total_bars: int, rounding: Rounding = "floor") -> Example:
     """A sequence and where its tokens lie in a piece of so many bars; `Score`'s fields."""
     timing = timing_of(
         sequence.bars,
         sequence.beats,
         steps_per_bar=sequence.steps_per_bar,
         total_bars=total_bars,
+        rounding=rounding,
     )
     return {
         "tokens": sequence.tokens,
@@ -161,9 +182,11 @@ def pooled(values: NDArray[Any], rate_hz: float, wanted_hz: float) -> NDArray[np
     return np.asarray(sums / counts[:, None], dtype=np.float32)
 
 
-def scores_of(sequences: Several[tokens.Sequence], device: torch.device) -> Score:
+def scores_of(
+    sequences: Several[tokens.Sequence], device: torch.device, rounding: Rounding = "floor"
+) -> Score:
     """Whole sequences as a padded batch for a model."""
-    examples = [arrays_of(s, int(s.bars[-1]) + 1) for s in sequences]
+    examples = [arrays_of(s, int(s.bars[-1]) + 1, rounding) for s in sequences]
     return _score(moved(stack(examples, {}), device), "")
 
 

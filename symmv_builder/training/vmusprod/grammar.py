@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from symmv_builder.training.vmusprod.tempo import STEPS_PER_BEAT, TIMING_SIZE
+from symmv_builder.training.vmusprod.tempo import STEPS_PER_BEAT, TIMING_SIZE, Rounding
 from symmv_builder.training.vmusprod.tokens import (
     BAR,
     BARBEAT,
@@ -50,6 +50,7 @@ class Form:
     bars: Tensor
     steps_per_bar: int = 16
     notes_per_position: int = 10
+    rounding: Rounding = "floor"
 
     @property
     def most_tokens(self) -> int:
@@ -90,7 +91,10 @@ class Writing:
         """The share of the piece that has passed, 0-100, as `tempo.timing_of` gives it."""
         spb = self.form.steps_per_bar
         gone = (TIMING_SIZE - 1) * (self.bar.clamp(min=0) * spb + self.beat.clamp(min=0))
-        return (gone // (self.form.bars * spb)).clamp(0, TIMING_SIZE - 1)
+        whole = self.form.bars * spb
+        if self.form.rounding == "round":
+            gone, whole = 2 * gone + whole, 2 * whole
+        return (gone // whole).clamp(0, TIMING_SIZE - 1)
 
     def types(self) -> Tensor:
         """Types that may come next, bool ``[b, types]``; ``end`` also where it will mean a bar."""

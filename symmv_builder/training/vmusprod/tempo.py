@@ -9,7 +9,7 @@ The corpus is the training split; what was learned from it is kept with the mode
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,8 @@ TEMPO_SIZE = 1 + BINS
 _LOWEST_BIN_BPM, _HIGHEST_BIN_BPM = 40.0, 208.0
 
 TIMING_SIZE = 101
+Rounding = Literal["floor", "round"]
+"""How the share of a piece becomes a whole number of hundredths: CMT's public code rounds it."""
 QUANTILES = 101
 
 
@@ -38,14 +40,24 @@ def tempo_bin(bpm: float | Floats) -> Ints:
     return np.asarray(np.floor(place).clip(0, BINS - 1), dtype=np.int64) + 1
 
 
-def timing_of(bars: Ints, beats: Ints, *, steps_per_bar: int, total_bars: int) -> Ints:
+def timing_of(
+    bars: Ints,
+    beats: Ints,
+    *,
+    steps_per_bar: int,
+    total_bars: int,
+    rounding: Rounding = "floor",
+) -> Ints:
     """Share of the piece that has passed at each token, 0-100.
 
     ``bars`` count from the piece's first bar (for a crop, add its own first bar) and ``beats``
     are 16ths in the bar, both as `tokens.Sequence` holds them.
     """
     gone = (TIMING_SIZE - 1) * (bars * steps_per_bar + beats)
-    return np.asarray((gone // (total_bars * steps_per_bar)).clip(0, TIMING_SIZE - 1))
+    whole = total_bars * steps_per_bar
+    # Half a hundredth is rounded up, in whole numbers on every machine.
+    shares = gone // whole if rounding == "floor" else (2 * gone + whole) // (2 * whole)
+    return np.asarray(shares.clip(0, TIMING_SIZE - 1))
 
 
 def mean_motion(motion: NDArray[Any]) -> float:

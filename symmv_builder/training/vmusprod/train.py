@@ -27,6 +27,7 @@ from symmv_builder.training.vmusprod.corpus import (
     about,
     design_for,
     loaders_of,
+    motion_of,
     open_corpus,
 )
 from symmv_builder.training.vmusprod.examples import inputs_of, moved
@@ -148,7 +149,8 @@ def _begin(
 ) -> _Run:
     """A stage's model, data and optimiser, as its last checkpoint left them."""
     design = design_for(stage, config, corpus)
-    loader, held_out = loaders_of(stage, config, corpus, design, request, mine)
+    motion = motion_of(config, remembered)
+    loader, held_out = loaders_of(stage, config, corpus, design, request, mine, motion)
     torch.manual_seed(config.seed)
     model = StageModel(design).to(mine.device)
     optimizer = torch.optim.AdamW(

@@ -19,7 +19,7 @@ from symmv_builder.training.vmusprod.examples import (
     sequences_of,
 )
 from symmv_builder.training.vmusprod.songs import Song, song_of
-from symmv_builder.training.vmusprod.tempo import tempo_bin
+from symmv_builder.training.vmusprod.tempo import MotionRange, tempo_bin
 from tests.training.vmusprod.song_rows import song_row
 
 
@@ -219,3 +219,18 @@ def test_whole_sequences_become_the_same_scores_as_examples() -> None:
     for name in ("tokens", "places", "bars", "beats", "timing", "mask"):
         assert torch.equal(getattr(trained, name), getattr(sampled, name)), name
     assert len(target) > 0
+
+
+def test_the_tempo_that_is_learned_is_the_song_s_or_that_of_its_video_s_motion() -> None:
+    row = song_row(3)
+    row["motion"] = np.full(50, 7.5, dtype=np.float32)
+    lowest_to_highest = MotionRange(5.0, 10.0)
+    assert make("melody", row)["tempo"] == tempo_bin(song().tempo_bpm)
+    # Half of the range of motion is half of the range of tempos: 90 to 130.
+    assert make("melody", row, motion_range=lowest_to_highest)["tempo"] == tempo_bin(110.0)
+    row["motion"] = np.full(50, 99.0, dtype=np.float32)
+    assert make("melody", row, motion_range=lowest_to_highest)["tempo"] == tempo_bin(130.0)
+    for broken in (np.zeros(1), np.array([0.0, np.nan])):
+        row["motion"] = broken.astype(np.float32)
+        with pytest.raises(UnusableRow, match="motion"):
+            make("melody", row, motion_range=lowest_to_highest)

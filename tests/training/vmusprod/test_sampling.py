@@ -1,6 +1,7 @@
 """Sampling from models that know nothing: what is written must be well formed all the same."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from symmv_builder.training.vmusprod import tokens as tk
 from symmv_builder.training.vmusprod.grammar import Form, Writing
 from symmv_builder.training.vmusprod.sampling import Sampling, nucleus, sample
 from symmv_builder.training.vmusprod.songs import Song
-from symmv_builder.training.vmusprod.tempo import timing_of
+from symmv_builder.training.vmusprod.tempo import Rounding, timing_of
 from tests.training.vmusprod.made_songs import make_song, songs
 
 PIANO = (21, 108)
@@ -167,15 +168,18 @@ def test_every_token_of_a_real_sequence_was_allowed(song: Song) -> None:
         assert bool(writing.done)
 
 
-def test_the_model_reads_places_and_timing_as_in_training() -> None:
+@pytest.mark.parametrize("rounding", ["floor", "round"])
+def test_the_model_reads_places_and_timing_as_in_training(rounding: Rounding) -> None:
     model = Biased(3)
-    [sequence] = drawn(model, form_of(tk.NOTE, 4), [5])
+    [sequence] = drawn(model, replace(form_of(tk.NOTE, 4), rounding=rounding), [5])
     seen = [torch.cat(columns).numpy() for columns in zip(*model.seen, strict=True)]
     tokens, bars, beats, _, timing = (column[: len(sequence) - 1] for column in seen)
     assert np.array_equal(tokens, sequence.tokens[:-1])
     assert np.array_equal(bars, sequence.bars[:-1])
     assert np.array_equal(beats, sequence.beats[:-1])
-    expected = timing_of(sequence.bars, sequence.beats, steps_per_bar=16, total_bars=4)
+    expected = timing_of(
+        sequence.bars, sequence.beats, steps_per_bar=16, total_bars=4, rounding=rounding
+    )
     assert np.array_equal(timing, expected[:-1])
 
 

@@ -38,6 +38,11 @@ def test_timing_goes_from_nought_to_under_a_hundred_and_one() -> None:
         np.array([0, 1, 3]), np.array([0, 8, 15]), steps_per_bar=16, total_bars=4
     )
     assert timing.tolist() == [0, 37, 98]
+    # Of 64 sixteenths 24 are 37.5 hundredths and 63 are 98.4.
+    timing = tempo.timing_of(
+        np.array([0, 1, 3]), np.array([0, 8, 15]), steps_per_bar=16, total_bars=4, rounding="round"
+    )
+    assert timing.tolist() == [0, 38, 98]
 
 
 def test_drawn_tempos_follow_the_corpus() -> None:
