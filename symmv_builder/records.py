@@ -185,13 +185,20 @@ class Notes:
         _same_length(self, "pedal_starts_s", "pedal_ends_s")
 
 
-def _set_notes(record: Any) -> None:
+def _set_spans(record: Any, *texts: str) -> None:
     for name in ("starts_s", "ends_s"):
         _set_array(record, name, np.float64)
+    for name in texts:
+        object.__setattr__(record, name, tuple(map(str, getattr(record, name))))
+    _same_length(record, "starts_s", "ends_s", *texts)
+    _check_spans(record, record.starts_s, record.ends_s)
+
+
+def _set_notes(record: Any) -> None:
+    _set_spans(record)
     for name in ("pitches", "velocities"):
         _set_array(record, name, np.int64)
-    _same_length(record, "starts_s", "ends_s", "pitches", "velocities")
-    _check_spans(record, record.starts_s, record.ends_s)
+    _same_length(record, "starts_s", "pitches", "velocities")
     if ((record.pitches < 0) | (record.pitches > 127)).any():
         raise ValueError(f"{type(record).__name__}: a pitch lies outside 0-127")
     if ((record.velocities < 1) | (record.velocities > 127)).any():
@@ -290,11 +297,7 @@ class Chords:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "clock", Clock(self.clock))
-        object.__setattr__(self, "labels", tuple(str(label) for label in self.labels))
-        _set_array(self, "starts_s", np.float64)
-        _set_array(self, "ends_s", np.float64)
-        _same_length(self, "starts_s", "ends_s", "labels")
-        _check_spans(self, self.starts_s, self.ends_s)
+        _set_spans(self, "labels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,12 +336,7 @@ class KeySpans:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "clock", Clock(self.clock))
-        for name in ("starts_s", "ends_s"):
-            _set_array(self, name, np.float64)
-        for name in ("tonics", "modes"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        _same_length(self, "starts_s", "ends_s", "tonics", "modes")
-        _check_spans(self, self.starts_s, self.ends_s)
+        _set_spans(self, "tonics", "modes")
         for tonic, mode in zip(self.tonics, self.modes, strict=True):
             Key(tonic, mode, 0.0)
 
@@ -374,11 +372,9 @@ class Scenes:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "clock", Clock(self.clock))
-        _set_array(self, "starts_s", np.float64)
-        _set_array(self, "ends_s", np.float64)
+        _set_spans(self)
         _set_array(self, "start_frames", np.int64)
-        _same_length(self, "starts_s", "ends_s", "start_frames")
-        _check_spans(self, self.starts_s, self.ends_s)
+        _same_length(self, "starts_s", "start_frames")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -58,6 +58,10 @@ class Settings:
         downloader.check_toolchain()
         return downloader
 
+    def open_manifests(self) -> Root:
+        """Where entries, splits, blocklist and the datasets' recipes are; makes nothing."""
+        return Root(self.manifests or self.root)
+
     def open_store(self, *, read_only: bool = False) -> Store:
         """The data root with its manifests and ledger.
 

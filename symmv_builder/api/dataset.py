@@ -104,8 +104,8 @@ class Dataset:
         remembered in its root; what changes in it is told before anything is made anew. Other
         arguments and errors are those of `datasets.build.build`.
         """
-        plan = self.plan(only)
         found = self.find(folder) if folder else None
+        plan = self.plan(only)
         for line in left_out(found) if found else ():
             tell(Event("note", "", detail=line))
 
@@ -231,8 +231,7 @@ def open_dataset(
     recipe or a model is not known.
     """
     chosen = settings or read_settings(root=root)
-    store = chosen.open_store(read_only=True)
-    recipe = remembered.chosen(store.manifests, what, way=way, models=models)
+    recipe = remembered.chosen(chosen.open_manifests(), what, way=way, models=models)
     return Dataset(recipe, chosen)
 
 

@@ -51,7 +51,7 @@ def text_of(what: str, root: str | None = None) -> str:
     if what.endswith(datasets.SUFFIX):
         datasets.recipe_in_file(Path(what))
         return Path(what).read_text()
-    manifests = read_settings(root=root).open_store(read_only=True).manifests
+    manifests = read_settings(root=root).open_manifests()
     recipe = remembered.recipe_of(manifests, what)
     kept = manifests.read(f"{what}/{remembered.FILE}")
     if kept is not None:
@@ -62,8 +62,7 @@ def text_of(what: str, root: str | None = None) -> str:
 def explain(what: str, root: str | None = None) -> ExplainedRecipe:
     """What a recipe makes, step by step; `what` and errors are those of `text_of`."""
     settings = read_settings(root=root)
-    store = settings.open_store(read_only=True)
-    recipe = remembered.chosen(store.manifests, what)
+    recipe = remembered.chosen(settings.open_manifests(), what)
     steps = []
     for makes, placed in placed_of(recipe).items():
         use = placed.use

@@ -114,8 +114,8 @@ def build_with_progress(
     dataset: Dataset, folder: Path | None, *, only: Sequence[str] = (), **how: Any
 ) -> Summary:
     """Build with a table of progress on standard error; `how` is handed on to `Dataset.build`."""
-    plan = dataset.plan(only)
-    with Progress([use.makes for use in plan.uses]) as progress:
+    uses = dataset.recipe.needed_for(only)
+    with Progress([use.makes for use in uses]) as progress:
         return dataset.build(
             folder,
             only=only,

@@ -92,7 +92,7 @@ def run(
     settings = options.settings(root)
     chosen = None
     if recipe:
-        chosen = remembered.chosen(settings.open_store(read_only=True).manifests, recipe)
+        chosen = remembered.chosen(settings.open_manifests(), recipe)
     given = options.assignments(set_, "PARAMETER=VALUE")
     one = functools.partial(run_one, stage, Loader(settings.home), chosen, backend, given)
     files = [Path(text) for text in inputs]

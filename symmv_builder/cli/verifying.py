@@ -79,7 +79,7 @@ def verify(
     from symmv_builder.datasets.remembered import recipe_of
 
     settings = options.settings(root)
-    manifests = settings.open_store(read_only=True).manifests
+    manifests = settings.open_manifests()
     name = recipe_of(manifests, dataset).name if dataset else None
     if folder and not repair:
         raise StopRun("--from gives good copies to --repair; use both")

@@ -6,9 +6,10 @@ from symmv_builder.storage.ledger import Ledger
 
 
 def shards_of(dataset: Path) -> dict[str, bytes]:
-    """Shards and receipt of a dataset, by name."""
+    """Shards, receipt and entries of a dataset, by name."""
     found = [*dataset.iterdir(), *dataset.glob("shards/*")]
-    return {path.name: path.read_bytes() for path in sorted(found) if path.is_file()}
+    files = (path for path in sorted(found) if path.is_file() and path.name != "recipe.toml")
+    return {path.name: path.read_bytes() for path in files}
 
 
 def ended(root: Path) -> set[str]:

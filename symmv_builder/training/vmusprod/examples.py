@@ -38,8 +38,8 @@ class Examples:
     """Makes examples of rows; an instance is the ``prepare`` of a loader.
 
     In training the tempo is that of the song, or where `motion_range` is given what the motion of
-    its video says, as when a video is set to music. `semantic_hz` and `colour_hz` are `None` where the
-    model does not see these features.
+    its video says, as when a video is set to music. `semantic_hz` and `colour_hz` are `None` where
+    the model does not see these features.
     """
 
     stage: Stage
