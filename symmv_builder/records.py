@@ -488,12 +488,9 @@ def to_json(record: Record) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for field in fields(record):
         value = getattr(record, field.name)
-        if isinstance(value, np.ndarray):
-            out[field.name] = value.tolist()
-        elif isinstance(value, tuple):
+        out[field.name] = value.tolist() if isinstance(value, np.ndarray) else value
+        if isinstance(value, tuple):
             out[field.name] = list(value)
-        else:
-            out[field.name] = value
     if isinstance(record, FeatureTrack):
         out["times_s"] = record.times_s.tolist()
         if record.values.shape[1] == 1:
