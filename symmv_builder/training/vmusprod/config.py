@@ -33,8 +33,8 @@ class VMusProd:
     video says, as when music is made (section 4.1). `timing` is how the share of the piece that
     has passed becomes a whole number. Videos are seen at `semantic_hz` and `colour_hz` (means of
     what the rows hold). Songs of more than `max_tokens` tokens are cut at bars. A stage takes
-    `steps` optimiser steps, or its epochs where `steps` is none. `decay` says what becomes of the learning rate after
-    `warmup` steps: it stays, or falls as a cosine to a tenth. Training ends early when the
+    `steps` optimiser steps, or its epochs where `steps` is none. `decay` says what becomes of the
+    learning rate after `warmup` steps: it stays, or falls as a cosine to a tenth. Training ends early when the
     loss of the validation split, computed every `validate_every` steps, was not below its least for
     `patience` times; 0 never does. `compile` makes programs of the layers, on a GPU alone.
     """
