@@ -31,12 +31,13 @@ class VMusProd:
     does so where no video is seen, because keys and colours of a pair belong together (section
     6.4). The tempo that a model learns from is that of each `song`, or what the `motion` of its
     video says, as when music is made (section 4.1). `timing` is how the share of the piece that
-    has passed becomes a whole number. Videos are seen at `semantic_hz` and `colour_hz` (means of
-    what the rows hold). Songs of more than `max_tokens` tokens are cut at bars. A stage takes
-    `steps` optimiser steps, or its epochs where `steps` is none. `decay` says what becomes of the
-    learning rate after `warmup` steps: it stays, or falls as a cosine to a tenth. Training ends early when the
-    loss of the validation split, computed every `validate_every` steps, was not below its least for
-    `patience` times; 0 never does. `compile` makes programs of the layers, on a GPU alone.
+    has passed becomes a whole number. Videos are seen at `semantic_hz` and `colour_hz` (means
+    of what the rows hold). Songs of more than `max_tokens` tokens are cut at bars. A stage
+    takes `steps` optimiser steps, or its epochs where `steps` is none. `decay` says what
+    becomes of the learning rate after `warmup` steps: it stays, or falls as a cosine to a
+    tenth. Training ends early when the loss of the validation split, computed every
+    `validate_every` steps, was not below its least for `patience` times; 0 never does.
+    `compile` makes programs of the layers, on a GPU alone.
     """
 
     variant: Literal["full", "video2music", "video2chord2music"] = "full"
