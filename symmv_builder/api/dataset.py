@@ -4,25 +4,32 @@ Command line and flows parse what they were told, call this, and show what it gi
 the same bytes and refuse in the same words.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from symmv_builder import datasets
+from symmv_builder.api.entry import StoredEntry
 from symmv_builder.backends import Loader
 from symmv_builder.crawl.folder import Found, find_entries
 from symmv_builder.datasets import build as building
-from symmv_builder.datasets import changes, dry_run, remembered
+from symmv_builder.datasets import changes, dry_run, questions, remembered
 from symmv_builder.datasets.build import Run, Summary
+from symmv_builder.datasets.export import ExportSummary, export
 from symmv_builder.datasets.recipe import Recipe, make_plan, make_whole_plan
-from symmv_builder.errors import Reason
+from symmv_builder.datasets.release import release
+from symmv_builder.datasets.takedown import Takedown, take_down
+from symmv_builder.datasets.verify import Problem, Tally, verify
+from symmv_builder.errors import Reason, StopRun
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.keys import Plan
-from symmv_builder.pipeline.pool import Effort
+from symmv_builder.pipeline.pool import Effort, default_workers
 from symmv_builder.pipeline.run import Tell
 from symmv_builder.settings import Settings, read_settings
+from symmv_builder.storage import manifests, shards
 from symmv_builder.storage.store import Store
+from symmv_builder.training.rows import Rows
 
 # What does the works of a plan: processes of this machine, or a flow's tasks.
 Runner = Callable[[Plan, Store], Run]
@@ -85,9 +92,10 @@ class Dataset:
 
     def build(
         self,
-        folder: Path | None = None,
+        folder: str | Path | None = None,
         *,
         only: Sequence[str] = (),
+        workers: int = 0,
         runner: Runner | None = None,
         effort: Effort | None = None,
         shard_bytes: int | None = None,
@@ -99,13 +107,15 @@ class Dataset:
     ) -> Summary:
         """Take in a folder, if one is given, bring every entry to its end, and write the shards.
 
-        `runner` does the work, by default processes of this machine, as many as `effort` says.
+        `runner` does the work, by default processes of this machine, as many as `effort` says, or
+        `workers`, or one a core.
         What was put aside for a reason of `retry` is tried again. How the dataset is made is
         remembered in its root; what changes in it is told before anything is made anew. Other
         arguments and errors are those of `datasets.build.build`.
         """
-        found = self.find(folder) if folder else None
+        found = self.find(Path(folder)) if folder else None
         plan = self.plan(only)
+        effort = effort or Effort(workers or default_workers())
         for line in left_out(found) if found else ():
             tell(Event("note", "", detail=line))
 
@@ -193,12 +203,63 @@ class Dataset:
 
     def _processes(self, plan: Plan, store: Store, effort: Effort | None, tell: Tell) -> Run:
         loader = Loader(self.settings.home)
-        return building.in_processes(plan, store, loader, effort=effort or Effort(), tell=tell)
+        return building.in_processes(
+            plan, store, loader, effort=effort or Effort(default_workers()), tell=tell
+        )
 
     def dry_run(self, only: Sequence[str] = ()) -> dry_run.DryRun:
         """What a build would make, and why, without making anything."""
         plan = self.plan(only)
         return dry_run.dry_run(self.recipe, plan, self.stored, self.whole(plan))
+
+    def status(self) -> questions.Status:
+        """How far the dataset is: entries made, rejected and open, stages, shards."""
+        return questions.status(self.stored, self.name)
+
+    def __len__(self) -> int:
+        return len(manifests.read_entries(self.stored.manifests, self.name))
+
+    def __iter__(self) -> Iterator[StoredEntry]:
+        """Every entry of the manifest, in its order."""
+        for entry in manifests.read_entries(self.stored.manifests, self.name):
+            yield StoredEntry(entry, self.stored)
+
+    def __getitem__(self, entry_id: str) -> StoredEntry:
+        """The entry of an id; `KeyError` where there is none."""
+        try:
+            entry = questions.find_entry(self.stored, entry_id, self.name)
+        except StopRun as error:
+            raise KeyError(str(error)) from error
+        return StoredEntry(entry, self.stored)
+
+    def rows(self, split: str = "train", columns: Sequence[str] = ()) -> Rows:
+        """The rows of a split as numpy arrays (`training.rows.Rows`), of all columns by default.
+
+        ``rows.to_torch()`` gives a torch `IterableDataset` of them. `StopRun` where nothing is
+        built, or a column is absent.
+        """
+        if not columns:
+            receipt = shards.read_receipt(self.stored.root, self.name) or {}
+            columns = receipt.get("columns", ())
+        return Rows(self.stored.root, self.name, split, columns)
+
+    def verify(self, *, deep: bool = False) -> list[Problem]:
+        """Whatever is damaged or missing in what is stored; an empty list where nothing is."""
+        return list(verify(self.stored, self.name, Tally(), deep=deep))
+
+    def export(self, folder: str | Path) -> ExportSummary:
+        """Write the shards in the layout of their paper's own release."""
+        return export(self.stored.root, self.name, Path(folder))
+
+    def release(self, version: str, *, wait: bool = False) -> dict[str, Any]:
+        """Freeze the shards under a version (``"1.0.0"``); the release's receipt."""
+        return release(self.store, self.name, version, wait=wait)
+
+    def take_down(
+        self, name: str, reason: str, *, whole: bool = False, wait: bool = False
+    ) -> Takedown:
+        """Remove an entry, or a recording ``SITE:ID``, from everything and bar its return."""
+        return take_down(self.store, self.name, name, reason, whole=whole, wait=wait)
 
     def new_recordings(self, folder: Path) -> int:
         """How many recordings of a folder the root does not have."""
@@ -233,6 +294,28 @@ def open_dataset(
     chosen = settings or read_settings(root=root)
     recipe = remembered.chosen(chosen.open_manifests(), what, way=way, models=models)
     return Dataset(recipe, chosen)
+
+
+def import_dataset(
+    name: str,
+    path: str | Path,
+    root: str | None = None,
+    *,
+    models: Mapping[str, str] | None = None,
+    workers: int = 0,
+    **choices: str,
+) -> Dataset:
+    """Import a published dataset from the folder `path`: the dataset, with its shards written.
+
+    `name` is one of `datasets.IMPORTED`; `choices` are those of its import (``chords``,
+    ``emotion``, ``beats``). `StopRun` where the folder is no such release.
+    """
+    from symmv_builder.datasets import imports
+
+    tree = imports.scan(name, Path(path), **choices)
+    dataset = imported_dataset(name, tree, root, models=models)
+    dataset.import_release(tree, effort=Effort(workers or default_workers()))
+    return dataset
 
 
 def imported_dataset(

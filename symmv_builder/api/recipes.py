@@ -7,6 +7,7 @@ from typing import Any
 
 from symmv_builder import backends, datasets
 from symmv_builder.datasets import remembered
+from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.datasets.recipe_file import placed_of, write_recipe
 from symmv_builder.errors import StopRun
 from symmv_builder.schema import SCHEMAS
@@ -57,6 +58,11 @@ def text_of(what: str, root: str | None = None) -> str:
     if kept is not None:
         return kept.decode()
     return datasets.built_in_text(what) if what in datasets.built_in() else write_recipe(recipe)
+
+
+def read_recipe(what: str | Path, root: str | None = None) -> Recipe:
+    """The recipe of a dataset or of a file that ends in ``.toml``; errors as of `text_of`."""
+    return remembered.chosen(read_settings(root=root).open_manifests(), str(what))
 
 
 def explain(what: str, root: str | None = None) -> ExplainedRecipe:

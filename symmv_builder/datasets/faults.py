@@ -7,13 +7,13 @@ or this package has.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from symmv_builder import __version__
 from symmv_builder.errors import Bug, Reason, WorkerBug
 from symmv_builder.pipeline.faults import SameBug
 from symmv_builder.pipeline.run import Outcome
 from symmv_builder.storage.ledger import Result
 from symmv_builder.storage.sidecars import Sidecars
 from symmv_builder.storage.store import Store
+from symmv_builder.version import __version__
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from symmv_builder import __version__
 from symmv_builder.errors import Bug, Reason, RejectEntry, RetryLater, StopRun, SymMVError
 from symmv_builder.storage.assets import has_asset, hash_file
 from symmv_builder.storage.root import Root
+from symmv_builder.version import __version__
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 _MACHINE = frozenset({errno.EMFILE, errno.ENFILE, errno.ESTALE})

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from symmv_builder import __version__
 from symmv_builder.errors import Damaged, Reason, RejectEntry, RetryLater, StopRun, SymMVError
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.faults import (
@@ -32,6 +31,7 @@ from symmv_builder.storage.assets import open_asset
 from symmv_builder.storage.ledger import Result
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.sidecars import Sidecars
+from symmv_builder.version import __version__
 
 LoadModel = Callable[[str, str], Any]
 Tell = Callable[[Event], None]

@@ -146,6 +146,12 @@ class Rows:
             found += self._shards.read(name, group, ("entry_id",)).column(0).to_pylist()
         return found
 
+    def to_torch(self, *, shuffle: bool = False, seed: int = 0) -> Any:
+        """The rows as a torch `IterableDataset`: numeric columns are tensors (`iterable`)."""
+        from symmv_builder.training.iterable import TorchRows
+
+        return TorchRows(self, shuffle=shuffle, seed=seed)
+
     def without_features(self) -> Iterator[dict[str, Any]]:
         """Rows as by iteration, but without the columns of vectors, which are not read."""
         for name, group in self._places:

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from symmv_builder import datasets
-from symmv_builder.backends import Loader, ModelHome
+from symmv_builder.backends import Loader, ModelHome, midi
 from symmv_builder.datasets.recipe import Recipe, make_plan, with_models
 from symmv_builder.datasets.stages import run_stage
-from symmv_builder.errors import RejectEntry
+from symmv_builder.errors import StopRun
 from symmv_builder.pipeline.keys import Work
 from symmv_builder.pipeline.run import run_entry
-from symmv_builder.records import Record, to_json
+from symmv_builder.records import Notes, Record, to_json
 from symmv_builder.storage.assets import add_asset, hash_file
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.sidecars import Sidecars
@@ -39,6 +39,7 @@ def without_models(recipe: Recipe) -> Recipe:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", ["symmv", "muvisync"])
 def test_every_stage_of_a_recipe_gives_by_run_what_a_build_stores(
     name: str, tmp_path: Path
@@ -51,16 +52,16 @@ def test_every_stage_of_a_recipe_gives_by_run_what_a_build_stores(
     loader = Loader(HOME)
     kept = stored(recipe, clip, tmp_path / "root")
     assert set(kept) == {use.makes for use in recipe.uses}
+    # What is made of a transcription alone is tried with MIDI files below: hearing takes long.
     for makes, record in kept.items():
+        if makes in ("screen_notes", "grid", "key", "key_spans") and name == "symmv":
+            continue
         alone = run_stage(makes, clip, loader, recipe=recipe)
         assert to_json(alone) == to_json(record), makes
 
 
 @pytest.mark.parametrize("name", ["midi", "symmv", "symmv-paper", "symmv-released"])
 def test_a_midi_file_gives_by_run_what_an_import_stores(name: str, tmp_path: Path) -> None:
-    from symmv_builder.backends import midi
-    from symmv_builder.records import Notes
-
     beats = 0.5 * np.arange(64)
     chords = np.array([(48, 64, 67), (45, 60, 64), (53, 57, 72), (55, 62, 71)])
     pitches = np.concatenate([chords[i // 4 % 4] for i in range(64)])
@@ -77,7 +78,7 @@ def test_a_midi_file_gives_by_run_what_an_import_stores(name: str, tmp_path: Pat
             assert to_json(run_stage(stage, song, loader)) == to_json(record), stage
     else:
         names = {use.makes for use in recipe.uses}
-        with pytest.raises((RejectEntry, Exception), match="takes a recording"):
+        with pytest.raises(StopRun, match="takes a recording"):
             run_stage("loudness", song, loader, recipe=recipe)
         assert {"parts", "chords", "key"} <= names
         for stage in ("parts", "chords", "key"):
