@@ -7,6 +7,7 @@ import pytest
 import toy_build
 
 from flows import release as releasing
+from symmv_builder import datasets
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -22,7 +23,7 @@ def test_a_dataset_is_released_when_it_has_changed_and_only_then(
         toy_build.run(str(root), media, ledger_url=f"sqlite:///{root}/ledger.sqlite", workers=0)
 
     monkeypatch.setattr(releasing, "build", build)
-    monkeypatch.setattr(releasing.datasets, "recipe", lambda _: toy_build.RECIPE)
+    monkeypatch.setattr(datasets, "recipe", lambda _: toy_build.RECIPE)
     versions = []
     for more in ("", "", "keep me too"):
         if more:
@@ -53,7 +54,7 @@ def test_what_cannot_be_released_is_said_before_the_build(
 
     monkeypatch.setattr(releasing, "build", build)
     if given["dataset"] == "toy":
-        monkeypatch.setattr(releasing.datasets, "recipe", lambda _: toy_build.RECIPE)
+        monkeypatch.setattr(datasets, "recipe", lambda _: toy_build.RECIPE)
     state = releasing.release(root=str(tmp_path), return_state=True, **given)
     assert (state.name, state.is_failed()) == ("Stopped", True)
     assert said in str(state.message)
