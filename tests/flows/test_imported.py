@@ -1,4 +1,4 @@
-"""A flow builds on an imported dataset as the command does: by the same recipe, in the same words."""
+"""A flow builds on an imported dataset as the command does: by its recipe, in the same words."""
 
 import shutil
 import subprocess
