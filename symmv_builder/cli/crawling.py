@@ -13,6 +13,7 @@ from symmv_builder import datasets
 from symmv_builder.backends import Loader
 from symmv_builder.cli import options
 from symmv_builder.cli.saying import complain, say
+from symmv_builder.crawl.match import MEASURED
 from symmv_builder.datasets.build import in_processes
 from symmv_builder.datasets.recipe import make_screening_plan, with_models
 from symmv_builder.errors import Reason, StopRun
@@ -104,6 +105,8 @@ def crawl(
         propose.promote(job.items, job.store, dataset, [], above=above)
     say(f"{new} new, {touched} items worked on")
     tables.show(funnel(job.items, dataset))
+    if recipe.pairs:
+        say(str(MEASURED))
     waiting = (*crawling.NETWORK_STATES, states.FETCHED) if screen else crawling.NETWORK_STATES
     waits_s = crawling.due_in_s(job, waiting)
     if waits_s is not None:
