@@ -8,12 +8,12 @@ which the family name is written last have surnames here.
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rapidfuzz import fuzz
 
-from symmv_builder.crawl.titles.words import fold, word_set
 from symmv_builder.crawl.titles.names import GIVEN_NAMES, PERFORMERS
+from symmv_builder.crawl.titles.words import fold, word_set
 
 # How surely a surname means the person: with a given name, with initials, alone.
 WITH_GIVEN_NAME, WITH_INITIALS, ALONE = 0.95, 0.9, 0.85
@@ -55,6 +55,16 @@ _PLAIN = word_set(
     "punk rock metal pop jazz direction way end side line house party revolution theory machine "
     "folk anonymous traditional unknown various artists soundtrack cast version theme"
 )
+# What begins a stage name, or no person's name.
+_STAGE = word_set(
+    "the lady lord king queen prince princess dj mc lil big young mr mrs miss dr saint"
+)
+_GIVEN = GIVEN_NAMES | word_set(
+    "carl leopold magdalena maddalena fanny wilhelm friedrich heinrich christoph christian ferdinand "
+    "philipp ludwig gustav otto hermann eduard ernst karl august emil dietrich georg gottfried "
+    "pharrell janet jermaine domenico alessandro giuseppe giacomo luigi nikolai sergei igor anton "
+    "alexander modest camille claude maurice hector jules leos bela zoltan niels jean louis"
+)
 _INITIALS = re.compile(r"(?<!\w)((?:[^\W\d_]\.\s*)+)", re.UNICODE)
 _DASHES = re.compile(r"[-\u2010-\u2015\u2212]")
 
@@ -65,11 +75,8 @@ class Person:
 
     surname: tuple[str, ...]
     given: tuple[str, ...]
+    particles: tuple[str, ...]
     is_common: bool
-
-    @property
-    def name(self) -> str:
-        return " ".join((*self.given, *self.surname))
 
 
 def flat(text: str) -> str:
@@ -89,10 +96,9 @@ def people(artist: str) -> list[Person]:
         artist = artist.replace(mark, ",")
     parts = [part.strip() for part in artist.split(",") if part.strip()]
     found = [person for person in map(_person, parts) if person]
-    if len(parts) > 1 and " " not in parts[0] and len(found) == 1:
-        one = flat(parts[0])
-        if one in GIVEN_NAMES or (found[0].given and found[0].given[0] in GIVEN_NAMES):
-            found.append(Person(found[0].surname, (one,), found[0].is_common))
+    is_duo = len(parts) == 2 and " " not in parts[0] and len(found) == 1
+    if is_duo and flat(parts[0]) not in PERFORMERS:
+        found.append(replace(found[0], given=(flat(parts[0]),)))
     return found
 
 
@@ -104,7 +110,7 @@ def last_name_last(artist: str) -> str:
         return artist
     if flat(last) in PERFORMERS and flat(first) in PERFORMERS:
         return artist
-    begins = words[0] in GIVEN_NAMES and (len(words) == 1 or words[-1] in _PARTICLES | GIVEN_NAMES)
+    begins = words[0] in _GIVEN and (len(words) == 1 or words[-1] in _PARTICLES | _GIVEN)
     if begins or all(len(word) == 1 for word in words):
         return f"{first.strip()} {last.strip()}"
     return artist
@@ -118,13 +124,15 @@ def _person(name: str) -> Person | None:
     if len(words) < 2 or not _family_name_is_last(whole):
         return None
     surname = tuple(flat(words[-1]).split())
-    given = tuple(word for word in flat(" ".join(words[:-1])).split() if word not in _PARTICLES)
-    if not surname or not given or len("".join(surname)) < 3 or given[0] == "the":
+    others = flat(" ".join(words[:-1])).split()
+    given = tuple(word for word in others if word not in _PARTICLES)
+    particles = tuple(word for word in others if word in _PARTICLES)
+    if not surname or not given or len("".join(surname)) < 3 or given[0] in _STAGE:
         return None
-    is_known_band = whole in PERFORMERS and given[0] not in GIVEN_NAMES and len(given[0]) > 1
+    is_known_band = whole in PERFORMERS and given[0] not in _GIVEN and len(given[0]) > 1
     if surname[-1] in _PLAIN or is_known_band or any(c.isdigit() for c in whole):
         return None
-    return Person(surname, given, surname[-1] in _COMMON)
+    return Person(surname, given, particles, surname[-1] in _COMMON)
 
 
 def _spaced(initials: re.Match[str]) -> str:
@@ -168,7 +176,7 @@ def _given_before(words: list[str], person: Person, *, is_artist: bool) -> list[
         if word in _PARTICLES and not (len(word) == 1 and _is_given(word, person)):
             continue
         is_initial = len(word) == 1 and word.isalpha()
-        is_name = is_initial or word in GIVEN_NAMES or _is_given(word, person)
+        is_name = is_initial or word in _GIVEN or _is_given(word, person)
         if not (is_name or (is_artist and word.isalpha())):
             break
         found.append(word)
@@ -181,7 +189,7 @@ def _given_after(text: str, person: Person, following: list[str]) -> list[str]:
     if not following or not re.search(rf"\b{surname}\s*,", _unaccented(text)):
         return []
     word = following[0]
-    is_name = word in GIVEN_NAMES or _is_given(word, person)
+    is_name = word in _GIVEN or _is_given(word, person)
     return [word] if is_name else []
 
 
@@ -194,7 +202,7 @@ def _is_given(word: str, person: Person) -> bool:
     """Whether a word is one of the person's given names, in another spelling, or initials."""
     letters = [name[0] for name in person.given]
     if len(word) == 1:
-        return word in letters
+        return word in letters or word in {particle[0] for particle in person.particles}
     if len(word) <= 3 and word == "".join(letters)[: len(word)]:
         return True
     return any(
