@@ -76,14 +76,14 @@ def test_what_stands_beside_a_surname_decides_who_it_is(text: str, share: float 
 @pytest.mark.parametrize(
     ("artist", "work", "title"),
     [
-        ("Johannes Brahms", "4 Klavierstücke, Op.119", "Brahms - 4 Klavierstücke, Op. 119 (Perahia)"),
+        ("Johannes Brahms", "4 Klavierstücke, Op.119", "Brahms - 4 Klavierstücke, Op. 119"),
         ("Johann Sebastian Bach", "Toccata in D minor", "J.S. Bach: Toccata in D Minor"),
         ("Claude Debussy", "Nuit d'étoiles", "Natalie Dessay - Nuit d'étoiles (Debussy)"),
         ("Сергей Рахманинов", "Вокализ", "Рахманинов - Вокализ"),
         ("Manuel de Falla", "Danza del fuego", "Falla: Danza del fuego"),
         ("Nikolai Rimsky-Korsakov", "Scheherazade", "Rimsky-Korsakov - Scheherazade"),
         ("John Williams", "Schindler's List", "Williams - Schindler's List"),
-        ("Félix Le Couppey", "Le rythme, Op.22", "Félix Le Couppey : Étude in A minor, Op. 22 No. 25"),
+        ("Félix Le Couppey", "Le rythme, Op.22", "Félix Le Couppey: Étude, Op. 22 No. 25"),
     ],
 )  # fmt: skip
 def test_a_work_named_by_its_author_s_surname_is_found(artist: str, work: str, title: str) -> None:

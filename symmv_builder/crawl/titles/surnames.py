@@ -21,7 +21,8 @@ WITH_GIVEN_NAME, WITH_INITIALS, ALONE = 0.95, 0.9, 0.85
 SAME_TITLE = 0.95
 
 _PARTICLES = word_set(
-    "van von de der den del della di da du dos das do la le el al ter ten zu zur af av y e und bin ibn"
+    "van von de der den del della di da du dos das do la le el al ter ten zu zur af av y e und "
+    "bin ibn"
 )
 _SUFFIXES = word_set("jr sr ii iii iv junior senior")
 # The most frequent surnames of the languages that titles are written in, folded.
@@ -30,40 +31,43 @@ _COMMON = word_set(
     "gonzalez wilson anderson thomas taylor moore jackson martin lee perez thompson white harris "
     "sanchez clark ramirez lewis robinson walker young allen king wright scott torres nguyen hill "
     "flores green adams nelson baker hall rivera campbell mitchell carter roberts evans turner "
-    "phillips parker edwards collins stewart morris murphy cook rogers morgan cooper peterson reed "
-    "bailey kelly howard ward cox diaz richardson wood watson brooks bennett gray james hughes price "
-    "long foster ross henderson coleman jenkins perry powell bell cole west stone ford fox george "
-    "muller schmidt schneider fischer weber meyer wagner becker schulz hoffmann koch bauer richter "
-    "klein wolf schroder neumann schwarz bernard dubois durand petit robert richard simon laurent "
-    "michel rossi russo ferrari esposito bianchi romano silva santos souza oliveira costa pereira "
-    "fernandez gomez ruiz cruz reyes ramos ivanov smirnov kuznetsov popov иванов смирнов попов "
-    "jansen hansen johansen olsen larsen andersen nielsen jensen andersson johansson karlsson "
-    "nilsson eriksson kim park choi jung kang cho yoon jang lim han wang zhang chen yang zhao huang "
-    "zhou chou wu liu sun zhu lin singh kumar sharma khan ali ahmed tanaka suzuki sato yamada"
+    "phillips parker edwards collins stewart morris murphy cook rogers morgan cooper peterson "
+    "reed bailey kelly howard ward cox diaz richardson wood watson brooks bennett gray james "
+    "hughes price long foster ross henderson coleman jenkins perry powell bell cole west stone "
+    "ford fox george muller schmidt schneider fischer weber meyer wagner becker schulz hoffmann "
+    "koch bauer richter klein wolf schroder neumann schwarz bernard dubois durand petit robert "
+    "richard simon laurent michel rossi russo ferrari esposito bianchi romano silva santos souza "
+    "oliveira costa pereira fernandez gomez ruiz cruz reyes ramos ivanov smirnov kuznetsov popov "
+    "иванов смирнов попов jansen hansen johansen olsen larsen andersen nielsen jensen andersson "
+    "johansson karlsson nilsson eriksson kim park choi jung kang cho yoon jang lim han wang zhang "
+    "chen yang zhao huang zhou chou wu liu sun zhu lin singh kumar sharma khan ali ahmed tanaka "
+    "suzuki sato yamada"
 )
 # Words that end the names of bands and ensembles, or of anything else.
 _PLAIN = word_set(
     "band boys girls brothers sisters family orchestra orchester orchestre choir chorus ensemble "
     "quartet quartett quintet trio duo project experience company club crew gang group kids men "
     "women people children dragons monkeys lanterns animals birds tigers wolves bears bugs roses "
-    "stones doors wheels machines pilots drivers killers strangers fighters lovers dreamers heroes "
-    "angels devils ghosts kings queens days day night nights morning summer winter sun moon star "
-    "stars sky rain snow fire water ocean sea river mountain mountains city street house home room "
-    "park road world earth island garden heart hearts soul souls love hate dream dreams life death "
-    "time times light lights dark shadow shadows color colors blue red black gold silver sound "
-    "sounds music song songs piano symphony radio sessions collective republic nation army zone "
-    "punk rock metal pop jazz direction way end side line house party revolution theory machine "
-    "folk anonymous traditional unknown various artists soundtrack cast version theme"
+    "stones doors wheels machines pilots drivers killers strangers fighters lovers dreamers "
+    "heroes angels devils ghosts kings queens days day night nights morning summer winter sun "
+    "moon star stars sky rain snow fire water ocean sea river mountain mountains city street "
+    "house home room park road world earth island garden heart hearts soul souls love hate dream "
+    "dreams life death time times light lights dark shadow shadows color colors blue red black "
+    "gold silver sound sounds music song songs piano symphony radio sessions collective republic "
+    "nation army zone punk rock metal pop jazz direction way end side line party revolution "
+    "theory machine folk anonymous traditional unknown various artists soundtrack cast version "
+    "theme"
 )
 # What begins a stage name, or no person's name.
 _STAGE = word_set(
     "the lady lord king queen prince princess dj mc lil big young mr mrs miss dr saint"
 )
 _GIVEN = GIVEN_NAMES | word_set(
-    "carl leopold magdalena maddalena fanny wilhelm friedrich heinrich christoph christian ferdinand "
-    "philipp ludwig gustav otto hermann eduard ernst karl august emil dietrich georg gottfried "
-    "pharrell janet jermaine domenico alessandro giuseppe giacomo luigi nikolai sergei igor anton "
-    "alexander modest camille claude maurice hector jules leos bela zoltan niels jean louis"
+    "carl leopold magdalena maddalena fanny wilhelm friedrich heinrich christoph christian "
+    "ferdinand philipp ludwig gustav otto hermann eduard ernst karl august emil dietrich georg "
+    "gottfried pharrell janet jermaine domenico alessandro giuseppe giacomo luigi nikolai sergei "
+    "igor anton alexander modest camille claude maurice hector jules leos bela zoltan niels jean "
+    "louis"
 )
 _INITIALS = re.compile(r"(?<!\w)((?:[^\W\d_]\.\s*)+)", re.UNICODE)
 _DASHES = re.compile(r"[-\u2010-\u2015\u2212]")
