@@ -207,12 +207,17 @@ def takedown(
     wait: options.Wait = False,
 ) -> None:
     """Remove an entry from manifest, recordings, results, shards and releases, for good."""
-    from symmv_builder.datasets.takedown import take_down
+    from symmv_builder.datasets.takedown import others_that_use, take_down
 
     store = options.settings(root).open_store()
     done = take_down(store, dataset, name, reason, whole=whole, wait=wait, tell=complain)
     say(f"removed: {', '.join(done.entries) or 'no entry'}")
     say(f"never taken again: {', '.join(done.sources)}")
+    for other, entries in others_that_use(store, dataset, done.sources).items():
+        say(
+            f"{other} uses the same recording for {', '.join(entries)}; they go with "
+            f"`symmv takedown {other} ENTRY`"
+        )
     for path in done.shards:
         say(f"rewrote {path}")
     for version in done.withdrawn:

@@ -178,7 +178,7 @@ def test_the_same_seed_is_the_same_piece_and_another_one_is_another(tmp_path: Pa
 def test_greedy_is_one_piece_for_every_seed_and_the_json_says_how(
     model: str, tmp_path: Path
 ) -> None:
-    name = model.split()[-1]
+    name = model.rsplit(maxsplit=1)[-1]
     told = {}
     for place, how in (
         ("one", "--greedy --seed 1"),
