@@ -18,14 +18,17 @@ from typing import Literal
 
 from rapidfuzz import fuzz
 
-from symmv_builder.crawl.titles import channel_artist, marks_of, parse_title, word_set
-from symmv_builder.crawl.titles.surnames import (
+from symmv_builder.crawl.titles import (
     ALONE,
     SAME_TITLE,
+    channel_artist,
     flat,
     last_name_last,
+    marks_of,
     named,
+    parse_title,
     people,
+    word_set,
 )
 from symmv_builder.errors import RejectEntry
 from symmv_builder.records import Listing, ParsedTitle
