@@ -29,6 +29,7 @@ class Reason(StrEnum):
     STATIC_VIDEO = "static_video"
     TOO_FEW_NOTES = "too_few_notes"
     NO_BEATS = "no_beats"
+    NO_CHORDS = "no_chords"
     # What a published dataset does not say of a song.
     NO_ANNOTATION = "no_annotation"
     # What it says and what cannot be: times that contradict each other or the recording.

@@ -77,3 +77,9 @@ def clean(
     tables.show(table)
     done = "freed" if yes else "could be freed; --yes frees it"
     say(f"{files} files, {size_bytes / 1e6:.1f} MB in {store.root.shown} {done}")
+    if rejected:
+        named = name or "DATASET"
+        say(
+            "to try an entry again whose recordings are freed: `symmv build "
+            f"{named} --from FOLDER --retry REASON`, with its recordings in FOLDER"
+        )

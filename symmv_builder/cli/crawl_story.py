@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from symmv_builder.crawl.match import MEASURED
 from symmv_builder.demo.world import WAITS, World
 from symmv_builder.report import tables
 from symmv_builder.storage import items as states
@@ -178,8 +179,8 @@ def verdict(items: Sequence[Item], world: World) -> str:
 
 
 def songs(items: Sequence[Item]) -> str:
-    """One line: by whom the songs of the entries are named."""
+    """By whom the songs of the entries are named, and how well titles are matched: two lines."""
     named = [item.song.identified_by for item in items if item.state == states.PROMOTED]
     by = {"title": "by their titles", "shazam": "by Shazam"}
     counts = ", ".join(f"{n} {by.get(who, 'by nobody')}" for who, n in Counter(named).items())
-    return f"songs named: {counts or 'none'} (the demo sends no sound to Shazam)"
+    return f"songs named: {counts or 'none'} (the demo sends no sound to Shazam)\n{MEASURED}"

@@ -14,6 +14,7 @@ from symmv_builder.api.dataset import open_dataset
 from symmv_builder.backends import Loader
 from symmv_builder.cli import options
 from symmv_builder.cli.saying import complain, say
+from symmv_builder.crawl.match import MEASURED
 from symmv_builder.datasets.build import in_processes
 from symmv_builder.datasets.recipe import make_screening_plan
 from symmv_builder.errors import Reason, StopRun
@@ -105,6 +106,8 @@ def crawl(
         propose.promote(job.items, job.store, dataset, [], above=above)
     say(f"{new} new, {touched} items worked on")
     tables.show(funnel(job.items, dataset))
+    if recipe.pairs:
+        say(str(MEASURED))
     waiting = (*crawling.NETWORK_STATES, states.FETCHED) if screen else crawling.NETWORK_STATES
     waits_s = crawling.due_in_s(job, waiting)
     if waits_s is not None:
@@ -205,12 +208,17 @@ def takedown(
     wait: options.Wait = False,
 ) -> None:
     """Remove an entry from manifest, recordings, results, shards and releases, for good."""
-    from symmv_builder.datasets.takedown import take_down
+    from symmv_builder.datasets.takedown import others_that_use, take_down
 
     store = options.settings(root).open_store()
     done = take_down(store, dataset, name, reason, whole=whole, wait=wait, tell=complain)
     say(f"removed: {', '.join(done.entries) or 'no entry'}")
     say(f"never taken again: {', '.join(done.sources)}")
+    for other, entries in others_that_use(store, dataset, done.sources).items():
+        say(
+            f"{other} uses the same recording for {', '.join(entries)}; they go with "
+            f"`symmv takedown {other} ENTRY`"
+        )
     for path in done.shards:
         say(f"rewrote {path}")
     for version in done.withdrawn:

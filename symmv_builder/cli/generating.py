@@ -76,6 +76,16 @@ def generate(
     temperature: Annotated[
         float | None, typer.Option(help="Of sampling: below 1 is safer, above it bolder.")
     ] = None,
+    greedy: Annotated[
+        bool,
+        typer.Option(
+            "--greedy", help="Take the likeliest of what may follow: no chance, whatever the seed."
+        ),
+    ] = False,
+    top_k: Annotated[
+        int | None,
+        typer.Option(min=1, help="Draw among the K likeliest of what may follow.", metavar="K"),
+    ] = None,
     pattern: Annotated[
         int | None,
         typer.Option(min=1, max=5, help="For AMT without a regressor: the arpeggio, 1 to 5."),
@@ -97,7 +107,9 @@ def generate(
     Without a video, a model that was trained without videos writes --count pieces. The files of
     a piece replace those of an earlier one, but nothing that was made or changed by others.
     """
-    order = composing.Order(key, primer, seed, count, seconds, temperature, pattern, style.value)
+    order = composing.Order(
+        key, primer, seed, count, seconds, temperature, pattern, style.value, greedy, top_k
+    )
     _check(videos, from_, dataset, split, order)
     _check_soundfont(soundfont)
     place = _Place(out, [*(videos or ()), *([soundfont] if soundfont else ())], overwrite)
@@ -187,6 +199,10 @@ def _check(
         raise StopRun(f"{videos[0]} is not a file")
     if order.temperature is not None and not 0 < order.temperature < math.inf:
         raise StopRun(f"a temperature of {order.temperature} draws nothing; it is above 0")
+    if order.greedy and (order.top_k is not None or order.temperature is not None):
+        raise StopRun("--greedy draws nothing: leave out --top-k and --temperature, or --greedy")
+    if order.greedy and order.count > 1:
+        raise StopRun(f"{order.count} greedy pieces would be the same one; leave out --count")
     names = Counter(name for path in videos or () for name in _names(path, order))
     for name, times in names.items():
         if times > 1:

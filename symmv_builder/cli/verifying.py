@@ -69,6 +69,7 @@ def verify(
         ),
     ] = None,
     root: options.Root = None,
+    wait: options.Wait = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Compare everything in a data root with its checksums; exit code 1 where it is not sound.
@@ -83,12 +84,14 @@ def verify(
     name = recipe_of(manifests, dataset).name if dataset else None
     if folder and not repair:
         raise StopRun("--from gives good copies to --repair; use both")
+    if wait and not repair:
+        raise StopRun("--wait is for --repair; without it nothing is written")
     if release and (name is None or repair):
         raise StopRun("--release looks at one release of a DATASET; --repair sets all of it right")
     if run:
         found = _look_at_run(run)
     elif repair:
-        found = _repair(settings, name, folder, deep=deep)
+        found = _repair(settings, name, folder, deep=deep, wait=wait)
     else:
         found = _look(settings, name, release or "", deep=deep)
     _print(found, as_json=as_json)
@@ -127,7 +130,9 @@ def _found(problems: Iterable[Any], tally: Any, repairs: Iterable[Any] = ()) -> 
     )
 
 
-def _repair(settings: Settings, dataset: str | None, folder: Path | None, *, deep: bool) -> Found:
+def _repair(
+    settings: Settings, dataset: str | None, folder: Path | None, *, deep: bool, wait: bool
+) -> Found:
     from symmv_builder.datasets import changes
     from symmv_builder.datasets import verify as verifying
     from symmv_builder.datasets.verify.repair import WITHOUT_LEDGER, repair
@@ -137,16 +142,19 @@ def _repair(settings: Settings, dataset: str | None, folder: Path | None, *, dee
     except StopRun as error:
         raise StopRun(f"{error}; where it is damaged, {WITHOUT_LEDGER}") from error
     tally = verifying.Tally()
-    repairs = list(repair(store, dataset, tally, deep=deep, folder=folder))
-    _finish(store, [dataset] if dataset else verifying.known_datasets(store), changes)
+    repairs = list(
+        repair(store, dataset, tally, deep=deep, folder=folder, wait=wait, tell=complain)
+    )
+    names = [dataset] if dataset else verifying.known_datasets(store)
+    _finish(store, names, changes, wait=wait)
     return _found([each.problem for each in repairs], tally, repairs)
 
 
-def _finish(store: Store, names: Iterable[str], changes: Any) -> None:
+def _finish(store: Store, names: Iterable[str], changes: Any, *, wait: bool) -> None:
     """Finish changes that were stopped, now that what they need is set right."""
     with ExitStack() as held:
         for name in names:
-            held.enter_context(changes.writing(store, name, tell=complain))
+            held.enter_context(changes.writing(store, name, wait=wait, tell=complain))
 
 
 def _look_at_run(folder: Path) -> Found:

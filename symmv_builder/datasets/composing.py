@@ -52,7 +52,8 @@ class Order:
     """What is asked of a piece, the same for every video.
 
     `count` pieces a video, from seeds `seed`, `seed` + 1, ...; `seconds` overrules the length of
-    the video. `temperature` is that of sampling, `None` the model's own.
+    the video. `temperature` is that of sampling, `None` the model's own. `greedy` takes the
+    likeliest of what may follow, whatever the seed; `top_k` draws among so many.
     """
 
     key: str = ""
@@ -63,6 +64,12 @@ class Order:
     temperature: float | None = None
     pattern: int | None = None
     style: Literal["paper", "released"] = "paper"
+    greedy: bool = False
+    top_k: int | None = None
+
+    def seed_of(self, number: int) -> int:
+        """The seed of a video's piece of this number; a greedy piece has one, for its tempo."""
+        return 0 if self.greedy else self.seed + number
 
     def name(self, base: str, number: int) -> str:
         return base if self.count == 1 else f"{base}-{self.seed + number}"
@@ -245,7 +252,7 @@ class _VMusProd:
             for each in seen
         ]
         wishes = [
-            (order.name(name, number), number, replace(wish, seed=order.seed + number))
+            (order.name(name, number), number, replace(wish, seed=order.seed_of(number)))
             for name, wish in zip(
                 [each.name for each in seen] or ["piece"],
                 wanted or [Wish(seconds=order.seconds)],
@@ -254,6 +261,7 @@ class _VMusProd:
             for number in range(order.count)
         ]
         said = []
+        sampling = _sampling(order)
         if seen and not self.needs_video:
             said.append("this model sees no video; it took the length alone")
         if key is None and order.key:
@@ -270,7 +278,7 @@ class _VMusProd:
                 key=key,
                 find_key=_find_key if key else None,
                 primer=order.primer,
-                sampling=_sampling(order.temperature),
+                sampling=sampling,
                 tell=count,
             )
             for (name, number, _), piece in zip(some, pieces, strict=True):
@@ -278,6 +286,7 @@ class _VMusProd:
                 facts = {
                     "model": "vmusprod",
                     "variant": self._models.config.variant,
+                    "sampling": _told(order, top_p=sampling.top_p),
                     "tempo_bpm": piece.tempo_bpm,
                     "chords": spans(piece.chords),
                 } | ({"said": "; ".join(said)} if said else {})
@@ -323,7 +332,9 @@ class _Amt:
                 tell(done, of, what)
 
             for number in range(order.count):
-                sampling = Sampling(seed=order.seed + number)
+                sampling = Sampling(
+                    seed=order.seed_of(number), greedy=order.greedy, top_k=order.top_k
+                )
                 if order.temperature is not None:
                     sampling = replace(sampling, temperature=order.temperature)
                 made = self._compose(
@@ -339,6 +350,7 @@ class _Amt:
                 )
                 facts = {
                     "model": self._model.config.model,
+                    "sampling": _told(order),
                     "key": made.key,
                     "chords": list(made.chords),
                     "density": _plain(made.density),
@@ -380,7 +392,7 @@ def _piece(
     facts: Mapping[str, Any],
 ) -> Piece:
     said = {
-        "seed": order.seed + number,
+        "seed": order.seed_of(number),
         "asked_key": order.key,
         "primer": order.primer,
         "seconds": seconds,
@@ -407,15 +419,30 @@ def spans(chords: Chords) -> list[list[Any]]:
     return [[round(start, 4), round(end, 4), label] for start, end, label in times]
 
 
-def _sampling(temperature: float | None) -> Any:
-    """V-MusProd's own way of sampling, or one temperature for every field."""
+def _told(order: Order, **own: float) -> dict[str, Any]:
+    """How a piece was sampled, as its JSON says it; `own` are settings of the model's own way."""
+    if order.greedy:
+        return {"method": "greedy"}
+    temperature = 1.0 if order.temperature is None else order.temperature
+    if order.top_k is not None:
+        return {"method": "top-k", "top_k": order.top_k, "temperature": temperature}
+    return {"method": "sampling", "temperature": temperature, **own}
+
+
+def _sampling(order: Order) -> Any:
+    """V-MusProd's own way of sampling, or what is asked for, for every field.
+
+    The K likeliest take the place of the nucleus.
+    """
     from symmv_builder.training.vmusprod.sampling import Sampling
     from symmv_builder.training.vmusprod.tokens import FIELDS
 
-    if temperature is None:
-        return Sampling()
-    same: dict[str, Any] = dict.fromkeys(FIELDS, temperature)
-    return Sampling(**same)
+    same: dict[str, Any] = {}
+    if order.temperature is not None:
+        same = dict.fromkeys(FIELDS, order.temperature)
+    if order.top_k is not None:
+        same |= {"top_k": order.top_k, "top_p": 1.0}
+    return Sampling(greedy=order.greedy, **same)
 
 
 def _arrays(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -237,9 +237,12 @@ def _candidates(
         for listing in crawl.site.search(query_of(song), crawl.candidates)
         if listing.source != item.source and listing.source not in taken
     ]
-    length_s = item.listing.duration_s
+    cover: dict[str, Any] = {
+        "cover_duration_s": item.listing.duration_s,
+        "cover_uploaded": item.listing.uploaded,
+    }
     gone: list[tuple[Scored, RejectEntry]] = []
-    scored = rank(song, listings, cover_duration_s=length_s)
+    scored = rank(song, listings, **cover)
     # Results come flat; the page of the best says more of its channel. Rank it with that.
     while scored and scored[0].verdict != "reject":
         others = [each.listing for each in scored[1:]]
@@ -247,9 +250,9 @@ def _candidates(
             best = crawl.site.details(scored[0].listing.source)
         except RejectEntry as error:
             gone.append((scored[0], error))
-            scored = rank(song, others, cover_duration_s=length_s)
+            scored = rank(song, others, **cover)
         else:
-            return rank(song, [best, *others], cover_duration_s=length_s), gone
+            return rank(song, [best, *others], **cover), gone
     return scored, gone
 
 

@@ -122,7 +122,7 @@ def rows_of_split(
     if not count:
         raise StopRun(
             f"{dataset} has no rows in split {split!r}; it has {', '.join(known) or 'none at all'}"
-            f" (or say {ALL_SPLITS})"
+            f" (`--split {ALL_SPLITS}` takes every split)"
         )
     return (row for part in parts for row in part), count, first.receipt
 

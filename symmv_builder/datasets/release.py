@@ -44,8 +44,12 @@ def check(store: Store, dataset: str, version: str) -> None:
             f"{dataset} was made with {', '.join(untrained)}, which is not trained: its features "
             "mean nothing and are not released; build with trained weights"
         )
-    if version in releases.find_releases(store, dataset):
-        raise StopRun(f"{dataset} {version} is released already and never changes; raise it")
+    released = releases.find_releases(store, dataset)
+    if version in released:
+        raise StopRun(
+            f"{dataset} {version} is released already and never changes; the next is "
+            f"`symmv release {dataset} {releases.next_version(list(released))}`"
+        )
     barred = {source.url for source in manifests.read_blocklist(store.manifests)}
     wanted = {"music_url": barred, "video_url": barred}
     for shard in receipt["shards"] if barred else ():

@@ -24,7 +24,15 @@ def rows_of(
     """`entry_id`, `music_url`, `video_url` of the rows of some entries or some recordings."""
     wanted = {"entry_id": ids, "music_url": urls, "video_url": urls}
     for shard in receipt["shards"]:
-        yield from shards.find_rows(store.root, f"{folder}/{shard['path']}", wanted)
+        name = f"{folder}/{shard['path']}"
+        try:
+            yield from shards.find_rows(store.root, name, wanted)
+        except Damaged as error:
+            dataset = folder.removeprefix("releases/").partition("/")[0]
+            raise Damaged(
+                f"{store.root.path(name)} cannot be read, so what it holds is not known; "
+                f"`symmv verify {dataset} --repair` sets it right or says what it lacks"
+            ) from error
 
 
 def holding_shards(

@@ -1,6 +1,6 @@
 """Take an entry or a recording out of everything, for good."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,16 @@ def _told(store: Store, dataset: str, about: Mapping[str, Any]) -> Takedown:
     return Takedown(
         **planned | {"released": tuple(v for v in planned["released"] if v in standing)}
     )
+
+
+def others_that_use(store: Store, dataset: str, urls: Collection[str]) -> dict[str, list[str]]:
+    """Of the root's other datasets the entries that use one of the recordings, by dataset."""
+    found: dict[str, list[str]] = {}
+    for name in manifests.datasets(store.manifests):
+        for entry in manifests.read_entries(store.manifests, name) if name != dataset else ():
+            if {entry.music.url, entry.video.url} & set(urls):
+                found.setdefault(name, []).append(entry.entry_id)
+    return found
 
 
 def _plan(store: Store, dataset: str, name: str, reason: str, *, whole: bool) -> changes.Change:

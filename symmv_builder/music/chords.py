@@ -190,12 +190,15 @@ def voice_chords(chords: Chords) -> Notes:
 
     For finding the key as Video2Music does; its code sounds ``dim7`` half-diminished and
     ``hdim7`` as a dominant seventh, here every quality has its own intervals.
+    `RejectEntry` (no_chords) where no chord was found: there is no key of nothing.
     """
     rows: list[tuple[float, float, int]] = []
     for start, end, label in zip(chords.starts_s, chords.ends_s, chords.labels, strict=True):
         if parts := muvisync_parts(label):
             rows += [(start, end, 60 + parts[0] + step) for step in QUALITY_INTERVALS[parts[1]]]
-    table = np.array(rows, dtype=np.float64).reshape(-1, 3)
+    if not rows:
+        raise RejectEntry(Reason.NO_CHORDS, "no chord was found in the music, so it has no key")
+    table = np.array(rows, dtype=np.float64)
     return Notes(
         starts_s=table[:, 0],
         ends_s=table[:, 1],
@@ -205,7 +208,7 @@ def voice_chords(chords: Chords) -> Notes:
     )
 
 
-VOICE = Step("voice_chords", 1, reads=("chords",), run=voice_chords)
+VOICE = Step("voice_chords", 2, reads=("chords",), run=voice_chords)
 
 
 def normalise_chords(chords: Chords, key: Key) -> Chords:

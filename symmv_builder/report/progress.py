@@ -1,8 +1,8 @@
 """What a long build shows while it runs.
 
 On a terminal: one live table, stages by entries, with rate, time left and rejections by
-reason. Elsewhere (a log, a pipe): plain lines, one for each finished or rejected entry
-and at most one every few seconds for the whole, so that a log of a long build stays short.
+reason. Elsewhere (a log, a pipe): plain lines, one for each rejected entry and each that took
+a second or more, and at most one every few seconds for the whole: a log of thousands stays short.
 """
 
 import sys
@@ -24,6 +24,8 @@ from symmv_builder.report import tables
 from symmv_builder.text import harmless
 
 _REFRESHES_A_SECOND = 4.0
+# Entries that took less work than this are told of by the count alone.
+_WORTH_A_LINE_S = 1.0
 
 
 @dataclass(slots=True)
@@ -176,7 +178,7 @@ class Progress:
             return f"put aside  {name}: {where}: {detail}"
         if event.kind == "note":
             return f"{name}: {detail}" if name else detail
-        if event.kind == "entry" and self._live is None:
+        if event.kind == "entry" and self._live is None and spent_s >= _WORTH_A_LINE_S:
             return f"done       {name} ({self._counted()}, {spent_s:.1f} s of work)"
         return None
 

@@ -168,6 +168,32 @@ def test_the_same_seed_is_the_same_piece_and_another_one_is_another(tmp_path: Pa
     assert not (tmp_path / "a" / "song-000.mp4").exists()
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        "--model runs/vmusprod --dataset symmv --from song-000",
+        "--model runs/amt --regressor runs/regressor --dataset muvisync --from song-004",
+    ],
+)
+def test_greedy_is_one_piece_for_every_seed_and_the_json_says_how(
+    model: str, tmp_path: Path
+) -> None:
+    name = model.rsplit(maxsplit=1)[-1]
+    told = {}
+    for place, how in (
+        ("one", "--greedy --seed 1"),
+        ("two", "--greedy --seed 2"),
+        ("drawn", "--top-k 3 --temperature 0.9"),
+    ):
+        arguments = f"generate {model} --root data {how} --out {tmp_path / place}"
+        assert call(arguments) == 0
+        told[place] = json.loads((tmp_path / place / f"{name}.json").read_text())["sampling"]
+    first, second = ((tmp_path / place / f"{name}.mid").read_bytes() for place in ("one", "two"))
+    assert first == second
+    assert told["one"] == told["two"] == {"method": "greedy"}
+    assert told["drawn"] == {"method": "top-k", "top_k": 3, "temperature": 0.9}
+
+
 def test_what_is_no_video_is_named_and_the_others_go_on(
     desk: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -276,6 +302,10 @@ def test_the_largest_seed_is_a_seed(tmp_path: Path) -> None:
         ("generate holiday.mp4 --model runs/vmusprod --temperature 0", "temperature of 0"),
         ("generate holiday.mp4 --model runs/vmusprod --temperature nan", "temperature of nan"),
         ("generate holiday.mp4 --model runs/vmusprod --temperature inf", "temperature of inf"),
+        ("generate holiday.mp4 --model runs/vmusprod --top-k 0", "'--top-k'"),
+        ("generate holiday.mp4 --model runs/vmusprod --greedy --top-k 3", "draws nothing"),
+        ("generate holiday.mp4 --model runs/amt --greedy --temperature 1", "draws nothing"),
+        ("generate holiday.mp4 --model runs/amt --greedy --count 2", "would be the same one"),
         ("generate holiday.mp4 --model runs/vmusprod --pattern 3", "--style are for AMT"),
         ("generate holiday.mp4 --model runs/vmusprod --seconds 1e9", "'--seconds'"),
         (f"generate holiday.mp4 --model runs/vmusprod --seed {10**19}", "'--seed'"),

@@ -1,6 +1,7 @@
 """Whatever is wrong with a call is one line on standard error and the right exit code."""
 
 import json
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import pytest
 from symmv_builder import cli
 from symmv_builder.backends.midi import write_notes
 from symmv_builder.records import Notes
+from symmv_builder.storage.ledger import Ledger, Result
+from symmv_builder.storage.root import Root
+from symmv_builder.storage.store import Store
 
 COMPLAINTS = [
     ("nosuch", "No such command"),
@@ -27,6 +31,7 @@ COMPLAINTS = [
     ("build muvisync --model scenes=nosuch", "no scenes model"),
     ("status nosuch", "no dataset is called"),
     ("status --root nosuch://place", "nosuch"),
+    ("verify --wait", "--wait is for --repair"),
     ("why nosuch", "no entry is called"),
     ("why nosuch --dataset nosuch", "no dataset is called"),
     ("export muvisync out", "has no shards"),
@@ -224,3 +229,23 @@ def test_a_schema_takes_the_place_of_no_file_of_ones_own(
     assert own.read_text() == "a person's own"
     assert call("schema --out out --overwrite", capsys, monkeypatch)[0] == 0
     assert own.read_text() == right
+
+
+@pytest.mark.parametrize("command", ["status muvisync", "why nobody", "show muvisync"])
+def test_a_ledger_of_an_earlier_version_is_one_line_that_says_what_updates_it(
+    command: str,
+    elsewhere: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = Store(Root(str(elsewhere)), Root(str(elsewhere)), Ledger("sqlite:///ledger.sqlite"))
+    store.ledger.record_results("muvisync", [Result("a", "key", "key", "k", "", 1.0)])
+    store.ledger.engine.dispose()
+    with sqlite3.connect("ledger.sqlite") as connection:
+        connection.execute("ALTER TABLE results DROP COLUMN checksum")
+    connection.close()
+    code, _, err = call(f"{command} --root {elsewhere}", capsys, monkeypatch)
+    assert code == 2
+    assert len(err.splitlines()) == 1
+    assert "of an earlier version" in err
+    assert "`symmv build`" in err

@@ -144,7 +144,9 @@ def test_an_unlikely_length_counts_against() -> None:
 
 def test_the_weights_of_a_perfect_result_add_up_to_one() -> None:
     w = Weights()
-    shares = (w.identity, w.channel, w.says_official, w.category, w.views, w.duration)
+    shares = (
+        w.identity, w.channel, w.says_official, w.category, w.views, w.duration, w.date,
+    )  # fmt: skip
     assert sum(shares) == pytest.approx(1.0)
 
 

@@ -217,7 +217,9 @@ def test_the_command_counts_first_and_frees_when_it_is_told(
     freed = json.loads(capsys.readouterr().out)
     assert freed == {**counted, "freed": True}
     assert call("clean", "--root", str(tmp_path), "--rejected") == 0
-    assert "0 files, 0.0 MB" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "0 files, 0.0 MB" in said
+    assert "--retry REASON" in said
     assert call("clean", "nosuch", "--root", str(tmp_path)) == 2
     assert call("clean", "--root", str(tmp_path / "nothing")) == 0
     assert not (tmp_path / "nothing").exists()

@@ -228,3 +228,12 @@ def test_a_row_that_cannot_be_measured_is_named_and_the_others_are(tmp_path: Pat
     moments = moments_of_dataset(root, "symmv", "test", "beats")
     assert [name for name, _ in moments.named] == ["song-000", "song-001", "song-002", "song-004"]
     assert moments.left_out == {"song-003": "its column beats_times_s holds no times"}
+
+
+def test_a_split_without_rows_says_what_to_type(tmp_path: Path) -> None:
+    root = Root(str(tmp_path))
+    rows = [make_row("symmv", 0, split="train")]
+    shards = ShardWriter(root, "symmv", arrow_schema("symmv")).write(rows)
+    write_receipt(root, "symmv", {"shards": as_plain(shards), "splits": {"train": 1, "test": 0}})
+    with pytest.raises(StopRun, match=r"it has train \(`--split all` takes every split\)"):
+        music_of_dataset(root, "symmv", "test")

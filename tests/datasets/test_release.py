@@ -8,7 +8,7 @@ import pytest
 
 from symmv_builder.datasets import changes
 from symmv_builder.datasets.release import release
-from symmv_builder.datasets.takedown import take_down
+from symmv_builder.datasets.takedown import others_that_use, take_down
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Entry, Listing, Source
 from symmv_builder.schema import arrow_schema
@@ -117,7 +117,7 @@ def test_a_release_holds_the_shards_their_sums_a_card_and_the_receipt(store: Sto
 
 def test_a_version_is_released_once(store: Store) -> None:
     release(store, "muvisync", "1.0.0")
-    with pytest.raises(StopRun, match="never changes"):
+    with pytest.raises(StopRun, match=r"the next is `symmv release muvisync 1\.0\.1`"):
         release(store, "muvisync", "1.0.0")
     with pytest.raises(StopRun, match="three numbers"):
         release(store, "muvisync", "latest")
@@ -336,4 +336,21 @@ def test_a_takedown_is_done_whatever_became_of_the_rows_beside_it(store: Store) 
     assert releases.find_releases(store, "muvisync") == {}
     assert entry_id not in ids_below(store, "muvisync/shards")
     assert everything_that_names(store, source(3).video_id) == []
+    assert not store.root.exists(changes.pending("muvisync"))
+
+
+def test_other_datasets_that_use_the_recording_are_named(store: Store) -> None:
+    other = Entry("pair", "symmv", "song", music=source(9), video=source(3))
+    manifests.write_entries(store.root, "symmv", [other])
+    urls = take_down(store, "muvisync", f"yt-{source(3).video_id}", "asked").sources
+    assert others_that_use(store, "muvisync", urls) == {"symmv": ["pair"]}
+    assert others_that_use(store, "muvisync", [source(4).url]) == {}
+
+
+def test_a_takedown_that_cannot_read_an_old_release_says_what_repairs_it(store: Store) -> None:
+    release(store, "muvisync", "1.0.0")
+    (name, *_) = sorted(Path(store.root.path("releases/muvisync/1.0.0")).rglob("*.parquet"))
+    name.write_bytes(b"not a shard")
+    with pytest.raises(StopRun, match="`symmv verify muvisync --repair` sets it right"):
+        take_down(store, "muvisync", f"yt-{source(3).video_id}", "asked")
     assert not store.root.exists(changes.pending("muvisync"))

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sqlite3
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -425,3 +426,32 @@ def test_an_import_out_of_the_good_folder_replaces_damaged_recordings(
     store.ledger.close()
     assert hash_file(root / asset_name(sha256)) == sha256
     assert look(root, capsys, "--deep")[1]["damaged"] == []
+
+
+def test_a_repair_waits_for_who_writes_where_it_is_told_to(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    holder = """
+import sys, time
+from symmv_builder.storage import locks
+from symmv_builder.storage.ledger import Ledger
+with locks.hold(Ledger(sys.argv[1]), "toy"):
+    print("held", flush=True)
+    sys.stdin.readline()
+    time.sleep(1)
+"""
+    ledger = f"sqlite:///{root}/ledger.sqlite"
+    with subprocess.Popen(
+        [sys.executable, "-c", holder, ledger],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdin is not None
+        assert other.stdout.readline() == "held\n"
+        assert look(root, capsys, "--repair")[0] == 2
+        other.stdin.write("go\n")
+        other.stdin.flush()
+        assert look(root, capsys, "--repair", "--wait")[0] == 0
+    assert other.returncode == 0

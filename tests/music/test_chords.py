@@ -194,6 +194,14 @@ def test_a_quality_sounds_its_own_intervals() -> None:
     assert heard == {0: [71, 74, 77, 80], 1: [], 2: [71, 74, 77, 81], 3: [60, 64, 67]}
 
 
+@pytest.mark.parametrize("labels", [(), ("N",), ("N", "N")])
+def test_music_without_a_chord_is_put_aside_for_that(labels: tuple[str, ...]) -> None:
+    times = list(range(len(labels)))
+    with pytest.raises(RejectEntry, match="no chord was found") as error:
+        voice_chords(Chords(times, [time + 1 for time in times], labels))
+    assert error.value.reason == Reason.NO_CHORDS
+
+
 def test_chords_move_to_c_major_or_a_minor() -> None:
     chords = Chords([0, 1, 2], [1, 2, 3], ["E", "N", "B:7"])
     assert normalise_chords(chords, Key("E", "major", 1.0)).labels == ("C", "N", "G:7")

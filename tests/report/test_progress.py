@@ -55,10 +55,16 @@ def test_a_log_gets_one_line_for_each_end_and_few_others() -> None:
     assert len(lines) <= 3 + 16 / 5
 
 
-def test_a_fast_build_says_nothing_but_its_ends() -> None:
+def test_a_fast_build_says_nothing_but_what_was_put_aside() -> None:
     progress, stream, watch = quiet(60.0)
     run_build(progress, watch, step_s=0.001)
-    assert len(stream.getvalue().splitlines()) == 3
+    assert stream.getvalue().splitlines() == ["put aside  [b]1: no_beats at beats: [/]"]
+
+
+def test_a_thousand_quick_entries_are_a_line_every_few_seconds() -> None:
+    progress, stream, watch = quiet(5.0)
+    run_build(progress, watch, entries=1000, step_s=0.005)
+    assert len(stream.getvalue().splitlines()) <= 1 + 1000 * len(STEPS) * 0.005 / 5
 
 
 def test_notes_are_lines_without_control_characters() -> None:

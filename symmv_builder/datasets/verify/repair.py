@@ -6,7 +6,7 @@ recording, a manifest or a file of a release needs a good copy: one that the roo
 one in a folder that is given, found there by its content.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -81,17 +81,25 @@ class Copies:
 
 
 def repair(
-    store: Store, dataset: str | None, tally: Tally, *, deep: bool, folder: Path | None = None
+    store: Store,
+    dataset: str | None,
+    tally: Tally,
+    *,
+    deep: bool,
+    folder: Path | None = None,
+    wait: bool = False,
+    tell: Callable[[str], object] = lambda _: None,
 ) -> Iterator[Repair]:
     """Look at everything as `verify` does and repair it, as the only writer of these datasets.
 
     A change that was stopped is left as it is: the next command that writes finishes it.
-    `StopRun` where the ledger itself is damaged, or another process writes.
+    `StopRun` where the ledger itself is damaged, or another process writes; with `wait`, waits
+    for that one and says so through `tell`.
     """
     names = [dataset] if dataset else known_datasets(store)
     with ExitStack() as held:
         for name in names:
-            held.enter_context(locks.hold(store.ledger, name))
+            held.enter_context(locks.hold(store.ledger, name, wait=wait, tell=tell))
         problems = list(verify(store, dataset, tally, deep=deep))
         if any(problem.kind == "ledger" for problem in problems):
             raise StopRun(f"the ledger is damaged; {WITHOUT_LEDGER}")

@@ -97,11 +97,12 @@ def choose(logits: Tensor, chords: Sequence[int], sampling: Sampling, rng: torch
     """The chord that follows on `chords`, out of logits ``[159]`` on the CPU."""
     scores = logits[:CHORDS].double()
     scores[sorted(barred(chords, sampling))] = float("-inf")
+    # Stable: of equally probable chords the first ones are kept, and never more than `top_k`.
+    order = scores.sort(descending=True, stable=True).indices
     if sampling.greedy:
-        return int(scores.argmax())
-    if sampling.top_k is not None and sampling.top_k < CHORDS:
-        lowest = scores.topk(sampling.top_k).values[-1]
-        scores = scores.masked_fill(scores < lowest, float("-inf"))
+        return int(order[0])
+    if sampling.top_k is not None:
+        scores[order[sampling.top_k :]] = float("-inf")
     odds = torch.softmax(scores / sampling.temperature, dim=0)
     return int(torch.multinomial(odds, 1, generator=rng))
 

@@ -2,7 +2,8 @@
 
 Zhuo et al. (2023), section 4.3, sample with a temperature after Holtzman et al. ("The curious
 case of neural text degeneration", 2020): of the tokens that may come next, the fewest that hold
-`top_p` of the probability are drawn from. The type is drawn first, then the fields that it has.
+`top_p` of the probability are drawn from, or the `top_k` likeliest, or the likeliest alone
+(`greedy`). The type is drawn first, then the fields that it has.
 
 A piece's chances come from its own seed alone, whatever else is in the batch.
 """
@@ -39,10 +40,14 @@ BLOCK = 64
 class Sampling:
     """How boldly each field is drawn. Temperature 1 is the model's own distribution, less is safer.
 
-    `ValueError` where a temperature is not above 0, or `top_p` does not lie in 0-1.
+    `greedy` takes the likeliest value of every field that is allowed, the first of equal ones.
+    `top_k` limits the draw to so many. `ValueError` where a temperature is not above 0, `top_p`
+    does not lie in 0-1, or `top_k` is below 1.
     """
 
     top_p: float = 0.98
+    top_k: int | None = None
+    greedy: bool = False
     type: float = 1.0
     barbeat: float = 1.0
     pitch: float = 1.0
@@ -57,6 +62,8 @@ class Sampling:
                 raise ValueError(f"the temperature of {name} is {getattr(self, name)}, not over 0")
         if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p is {self.top_p}, not in 0-1")
+        if self.top_k is not None and self.top_k < 1:
+            raise ValueError(f"the {self.top_k} likeliest values are none; top_k is 1 at least")
         if self.notes_per_position < 1:
             raise ValueError("a 16th holds one note at least")
 
@@ -147,7 +154,8 @@ def _draw_token(
     def pick(name: str, logits: Tensor, allowed: Tensor) -> Tensor:
         temperature: float = getattr(sampling, name)
         number = chance[:, FIELDS.index(name)]
-        return nucleus(logits, allowed, number, temperature, sampling.top_p)
+        most = 1 if sampling.greedy else sampling.top_k
+        return nucleus(logits, allowed, number, temperature, sampling.top_p, most)
 
     kind = pick("type", model.type_logits(hidden), writing.types())
     logits = model.field_logits(hidden, kind, {})
@@ -170,16 +178,23 @@ def _draw_token(
 
 
 def nucleus(
-    logits: Tensor, allowed: Tensor, chance: Tensor, temperature: float, top_p: float
+    logits: Tensor,
+    allowed: Tensor,
+    chance: Tensor,
+    temperature: float,
+    top_p: float,
+    top_k: int | None = None,
 ) -> Tensor:
     """Draw from each row of `logits` ``[b, n]``, of what is `allowed`, by `chance` ``[b]`` in 0-1.
 
-    Of equally likely values the first ones make up the nucleus. A row in which nothing is allowed
+    The `top_k` likeliest values are kept, or with `None` all, and of them the nucleus of `top_p`;
+    of equally likely values the first. A row in which nothing is allowed
     gives an arbitrary number.
     """
     scaled = logits.float() / temperature
     scaled = scaled.masked_fill(~allowed, torch.finfo(scaled.dtype).min)
-    likely, order = scaled.softmax(dim=-1).sort(dim=-1, descending=True, stable=True)
+    scaled, order = scaled.sort(dim=-1, descending=True, stable=True)
+    likely = scaled[:, :top_k].softmax(dim=-1)
     before = likely.cumsum(dim=-1) - likely
     likely = likely * (before < top_p)
     reached = likely.cumsum(dim=-1)

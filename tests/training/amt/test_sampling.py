@@ -159,3 +159,38 @@ def test_a_model_that_never_learned_to_begin_begins_on_the_tonic() -> None:
     assert sample_chords(model, seconds=3, mode="major")[0] == C
     assert sample_chords(model, seconds=3, mode="minor")[0] == A_MINOR
     assert sample_chords(model, seconds=0, mode="minor") == []
+
+
+@pytest.mark.parametrize("top_k", [1, 3, 20, 500])
+def test_the_k_most_probable_chords_are_drawn_as_often_as_their_odds_say(top_k: int) -> None:
+    logits = torch.randn(159, generator=rng()).round(decimals=1)
+    last = int(logits[:CHORDS].argmax())
+    sampling = replace(FREE, top_k=top_k, max_repeats=1)
+    places = sorted(set(range(CHORDS)) - {last}, key=lambda n: (-float(logits[n]), n))[:top_k]
+    odds = {n: float(logits[n].double().exp()) for n in places}
+    draws, chance = 4000, rng()
+    found = [choose(logits, [last], sampling, chance) for _ in range(draws)]
+    assert set(found) <= set(places)
+    first = odds[places[0]] / sum(odds.values())
+    spread = (first * (1 - first) / draws) ** 0.5
+    assert found.count(places[0]) / draws == pytest.approx(first, abs=5 * spread + 1e-9)
+
+
+def test_greedy_takes_the_first_of_the_most_probable_chords_that_may_follow() -> None:
+    logits = torch.randn(159, generator=rng()).round(decimals=0)
+    for last in range(CHORDS):
+        sampling = replace(FREE, greedy=True, max_repeats=1)
+        wanted = max((n for n in range(CHORDS) if n != last), key=lambda n: (float(logits[n]), -n))
+        assert choose(logits, [last], sampling, rng()) == wanted
+
+
+def test_greedy_chords_are_the_same_whatever_the_seed() -> None:
+    model = make()
+    film = torch.randn(12, 5, generator=rng()) if model.config.sees_video else None
+    first, second = (
+        sample_chords(
+            model, seconds=12, mode="major", video=film, sampling=Sampling(greedy=True, seed=seed)
+        )
+        for seed in (1, 2)
+    )
+    assert first == second

@@ -244,7 +244,13 @@ def test_a_low_temperature_takes_the_likeliest() -> None:
 
 
 def test_impossible_sampling_is_refused() -> None:
-    for wrong in ({"pitch": 0.0}, {"top_p": 1.5}, {"top_p": 0.0}, {"notes_per_position": 0}):
+    for wrong in (
+        {"pitch": 0.0},
+        {"top_p": 1.5},
+        {"top_p": 0.0},
+        {"top_k": 0},
+        {"notes_per_position": 0},
+    ):
         with pytest.raises(ValueError):
             Sampling(**wrong)  # type: ignore[arg-type]
 
@@ -274,3 +280,48 @@ def test_no_note_lies_beyond_the_keys_of_a_piano() -> None:
     pitches = np.concatenate([tk.events_of(sequence).pitches for sequence in written])
     assert len(pitches) > 20
     assert (pitches.min() >= PIANO[0], pitches.max() <= PIANO[1]) == (True, True)
+
+
+def plain_draw(
+    logits: list[float], allowed: list[bool], chance: float, top_k: int | None, temperature: float
+) -> int:
+    """The same draw one value after another: sorted, cut to K, by cumulated odds."""
+    places = [n for n, may in enumerate(allowed) if may]
+    kept = sorted(places, key=lambda n: (-logits[n], n))[:top_k]
+    weights = [float(np.exp((logits[n] - logits[kept[0]]) / temperature)) for n in kept]
+    reached = np.cumsum(weights) / sum(weights)
+    return kept[min(int((reached <= chance).sum()), len(kept) - 1)]
+
+
+@pytest.mark.parametrize("top_k", [1, 2, 5, 100])
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_the_k_likeliest_are_drawn_from_as_by_a_plain_loop(top_k: int, temperature: float) -> None:
+    rng = np.random.default_rng(top_k)
+    logits = rng.normal(size=(200, 12)).round(1)
+    allowed = rng.random((200, 12)) < 0.6
+    allowed[:, 3] = True
+    chance = (rng.integers(0, 97, 200) + 0.5) / 97
+    found = nucleus(
+        torch.tensor(logits), torch.tensor(allowed), torch.tensor(chance), temperature, 1.0, top_k
+    )
+    wanted = [
+        plain_draw(*row, top_k, temperature)
+        for row in zip(logits.tolist(), allowed.tolist(), chance.tolist(), strict=True)
+    ]
+    assert found.tolist() == wanted
+
+
+def test_greedy_is_the_same_whatever_the_seed_and_drawing_is_not() -> None:
+    def write(seed: int, **how: object) -> list[list[int]]:
+        (sequence,) = sample(
+            Biased(2),
+            None,
+            form_of(tk.NOTE, 4),
+            tempo=torch.ones(1, dtype=torch.int64),
+            seeds=[seed],
+            sampling=Sampling(**how),  # type: ignore[arg-type]
+        )
+        return sequence.tokens.tolist()
+
+    assert write(1, greedy=True) == write(2, greedy=True) == write(3, top_k=1)
+    assert write(1) != write(2)
