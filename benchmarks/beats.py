@@ -36,10 +36,10 @@ from symmv_builder.records import Beats, Floats, Notes
 HEARD_S, JUDGED_S = 60.0, 45.0
 FAST_BPM = 140.0
 # Songs above this tempo are few in POP909, so that each of them counts for so many in the fit.
-QUICK_BPM, QUICK_WEIGHT = 125.0, 3.0
+QUICK_BPM, QUICK_WEIGHT = 115.0, 1.5
 # How much better than others a reading's F has to be to be what the fit wants.
 SOFTNESS = 0.1
-LEVEL_RIDGE, DOWNBEAT_RIDGE = 3.0, 1.0
+LEVEL_RIDGE, DOWNBEAT_RIDGE = 10.0, 1.0
 
 
 @dataclass(frozen=True, slots=True)
