@@ -4,7 +4,7 @@
 
 Songs fall into two halves by the parity of the sha256 of their names: weights are fitted on so
 many songs of the first half, and all of its quick ones (`--fit` prints the weights that stand in
-`symmv_builder/music/tempo_level.py`, of `--songs 90`). Both halves are reported. The truth is
+`symmv_builder/music/tempo_level.py`, of `--songs 150`). Both halves are reported. The truth is
 ``beat_midi.txt``; F-measures are mir_eval's (Davies et al. 2009: within 70 ms, the first five
 seconds left out) over the first 45 s. The first minute of each song is rendered and tracked;
 pulses and spectra are kept in `--cache`. Nothing is drawn at random.

@@ -9,8 +9,10 @@ harmony changes), and by its tempo, with a broad prior. Bars of three or four be
 by a Viterbi search over a logistic score of each beat. All is heard in the sound: notes, and what
 the tracker's network thought, are not needed, so that every tracker is served alike.
 
-The weights are few and were fitted on songs of POP909; ``benchmarks/beats.py --fit`` makes them
-again from the same songs.
+The weights are few and were fitted on songs of POP909; ``benchmarks/beats.py --songs 150 --fit``
+makes them again. On 150 other songs it gives beats an F of .89 where madmom's pulse has .76, and
+downbeats .72 where it has .61. Songs above 140 beats a minute are few there, and half of them or
+more are halved: ``level="pulse"`` suits quick music better.
 """
 
 from collections.abc import Iterator
@@ -45,11 +47,11 @@ _ALIKE_RISE, _ALIKE_CHANGE = 0.1, 0.01
 _LEAST_RISE = 0.25
 
 LEVEL_WEIGHTS = np.array([
-    0.152, 0.327, 0.340, -0.487, -0.601, 0.686, 0.313, 0.509,
+    0.152, 0.328, 0.340, -0.487, -0.601, 0.686, 0.313, 0.509,
     -0.575, -1.130, 1.626, -0.024, -0.483, 0.392, -0.738, -0.238,
 ])  # fmt: skip
 DOWNBEAT_WEIGHTS = np.array(
-    [0.177, 0.383, -0.083, 0.131, 0.180, 0.187, 0.122, -0.046, 2.008, -2.385]
+    [0.177, 0.384, -0.081, 0.125, 0.178, 0.195, 0.123, -0.049, 2.010, -2.386]
 )
 
 
