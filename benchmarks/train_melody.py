@@ -2,9 +2,9 @@
 
     python benchmarks/train_melody.py POP909 [WEIGHTS]     (needs catboost 1.2.10)
 
-`melody_songs.txt` lists the songs that it learns from, each as it is and disturbed;
-`melody_rules.py` judges on the others. One seed and no sampling: the same songs make the same
-bytes, whatever the number of threads.
+`melody_songs.txt` lists the songs that it learns from, each as it is, disturbed, and in another
+texture; `melody_rules.py` judges on the others. One seed and no sampling: the same songs make the
+same bytes, whatever the number of threads.
 """
 
 import json
