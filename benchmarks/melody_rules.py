@@ -1,6 +1,6 @@
 """How well each melody rule finds POP909's MELODY track in the mixture of its piano.
 
-    python benchmarks/melody_rules.py POP909 [COUNT]             as they are, and disturbed
+    python benchmarks/melody_rules.py POP909 [COUNT]             as they are, and changed
     python benchmarks/melody_rules.py POP909 COUNT transcribed   20 s each, played, transcribed
 
 On songs that the model did not learn from. Prints note F1 (micro) on the 16th grid of the file's
@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from train_melody import DISTURBANCES, SEED, SONGS, Song, read_song
+from train_melody import DISTURBANCES, SEED, SONGS, TEXTURES, Song, read_song
 
 from symmv_builder.music.melody import split_parts
 from symmv_builder.music.rhythm import quantise
@@ -100,9 +100,9 @@ def main() -> None:
         show("transcribed", *measure(map(transcribed, excerpts)))
         return
     show("as it is", *measure(map(case_of, songs)))
-    for name, change in DISTURBANCES.items():
+    for change in dict.fromkeys((*DISTURBANCES.values(), *TEXTURES)):
         random = np.random.default_rng(SEED + 1)
-        show(name, *measure(case_of(change(song, random)) for song in songs))
+        show(change.__name__, *measure(case_of(change(song, random)) for song in songs))
     random = np.random.default_rng(SEED + 1)
     show("all at once", *measure(case_of(_all(song, random)) for song in songs))
 

@@ -2,9 +2,9 @@
 
     python benchmarks/train_melody.py POP909 [WEIGHTS]     (needs catboost 1.2.10)
 
-`melody_songs.txt` lists the songs that it learns from, each as it is and disturbed;
-`melody_rules.py` judges on the others. One seed and no sampling: the same songs make the same
-bytes, whatever the number of threads.
+`melody_songs.txt` lists the songs that it learns from, each as it is, disturbed, and in another
+texture; `melody_rules.py` judges on the others. One seed and no sampling: the same songs make the
+same bytes, whatever the number of threads.
 """
 
 import json
@@ -82,7 +82,10 @@ def jitter(song: Song, random: np.random.Generator) -> Song:
 
 def missing(song: Song, random: np.random.Generator) -> Song:
     """One note of ten is gone."""
-    kept = random.random(len(song.starts)) >= 0.1
+    return _only(song, random.random(len(song.starts)) >= 0.1)
+
+
+def _only(song: Song, kept: NDArray[np.bool_]) -> Song:
     fields = ("starts", "ends", "pitches", "is_melody")
     return replace(song, **{name: getattr(song, name)[kept] for name in fields})
 
@@ -118,20 +121,75 @@ def tempo_level(song: Song, random: np.random.Generator) -> Song:
     return replace(song, beats=Beats(times, (np.arange(len(times)) + first) % 4 + 1))
 
 
+def tempo(song: Song, random: np.random.Generator) -> Song:
+    """All is played at half to one and a half times its tempo."""
+    scale = random.uniform(0.65, 2.0)
+    beats = replace(song.beats, times_s=song.beats.times_s * scale)
+    return replace(song, starts=song.starts * scale, ends=song.ends * scale, beats=beats)
+
+
+def detached(song: Song, random: np.random.Generator) -> Song:
+    """Melody and accompaniment each sound a part of their length, from a third on."""
+    shares = random.uniform(0.35, 1.0, 2)[song.is_melody.astype(int)]
+    return replace(song, ends=song.starts + shares * (song.ends - song.starts))
+
+
+def thinned(song: Song, random: np.random.Generator) -> Song:
+    """Of the accompaniment some of what lies under the melody is left: a tune in the right hand."""
+    order = np.flatnonzero(song.is_melody)[np.argsort(song.starts[song.is_melody])]
+    last = np.searchsorted(song.starts[order], song.starts + 1e-3) - 1
+    under = song.pitches < song.pitches[order[last.clip(0)]]
+    some = random.random(len(song.starts)) < random.uniform(0.3, 1.0)
+    return _only(song, song.is_melody | (under & some))
+
+
+def runs(song: Song, random: np.random.Generator) -> Song:
+    """Some of the longer notes of the melody become runs of up to four notes to the next."""
+    order = np.flatnonzero(song.is_melody)[np.argsort(song.starts[song.is_melody])]
+    length = (song.ends - song.starts)[order]
+    parts = np.where(random.random(len(order)) < random.uniform(0.2, 0.8), 4, 1)
+    parts = np.clip(parts, 1, np.maximum(1, length // 0.1).astype(int))
+    which = np.repeat(np.arange(len(order)), parts)
+    step = np.arange(len(which)) - np.repeat(parts.cumsum() - parts, parts)
+    goal = song.pitches[np.append(order[1:], order[-1])][which]
+    pitch = song.pitches[order][which]
+    share, part = step / parts[which], (length / parts)[which]
+    starts = song.starts[order][which] + step * part
+    rest = _only(song, ~song.is_melody)
+    return replace(
+        song,
+        starts=np.append(rest.starts, starts),
+        ends=np.append(rest.ends, starts + part),
+        pitches=np.append(rest.pitches, np.rint(pitch + share * (goal - pitch)).astype(np.int64)),
+        is_melody=np.append(rest.is_melody, np.ones(len(starts), dtype=np.bool_)),
+    )
+
+
 DISTURBANCES: dict[str, Callable[[Song, np.random.Generator], Song]] = {
     each.__name__: each for each in (tempo_level, transposition, octaves, missing, pedal, jitter)
 }
 
+# Other textures than those of pop songs, so that the model leans less on these.
+TEXTURES: tuple[Callable[[Song, np.random.Generator], Song], ...] = (
+    runs, thinned, tempo, detached, transposition,
+)  # fmt: skip
+
 
 def examples(folder: Path, number: str) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Features ``[n, f]`` and truth of a song as it is and disturbed, the same at every call."""
+    """Features ``[n, f]`` and truth of a song, the same at every call.
+
+    Three copies: as it is, disturbed, and in another texture.
+    """
     random = np.random.default_rng([SEED, zlib.crc32(number.encode())])
     song = read_song(folder, number)
-    disturbed = song
+    disturbed = other = song
     for change in DISTURBANCES.values():
         if random.random() < 0.4:
             disturbed = change(disturbed, random)
-    grids = [song.grid(), disturbed.grid()]
+    for change in TEXTURES:
+        if random.random() < 0.6:
+            other = change(other, random)
+    grids = [each.grid() for each in (song, disturbed, other)]
     return (
         np.concatenate([note_features(grid).T for grid, _ in grids]),
         np.concatenate([truth for _, truth in grids]),
@@ -146,7 +204,7 @@ def train(folder: Path, weights: Path) -> None:
     table, truth = (np.concatenate(each) for each in zip(*tables, strict=True))
     print(f"{len(tables)} songs, {len(truth)} notes", flush=True)
     model = CatBoostClassifier(
-        iterations=320, depth=7, learning_rate=0.15, border_count=64, random_seed=SEED,
+        iterations=450, depth=7, learning_rate=0.15, border_count=64, random_seed=SEED,
         bootstrap_type="No", random_strength=0, thread_count=2, verbose=50,
         allow_writing_files=False,
     )  # fmt: skip

@@ -13,7 +13,8 @@ one factor as long as the tempo does not change.
 ``relative-pair``, the default, is ours. Half of the errors of a profile are the relative key,
 so the pair of relative keys is decided first, by Aarden-Essen over the time that a pitch
 class sounds in any octave (overlapping notes count once), and then the mode, by a logistic
-regression on which triads sound and on the scale. `benchmarks/train_key.py` makes its numbers.
+regression on which triads sound and on the scale. In a short piece the first and the last root
+count too: a bare scale has no more than these. `benchmarks/train_key.py` makes its numbers.
 """
 
 from collections import Counter
@@ -86,6 +87,11 @@ MODE_WEIGHTS = (
     -11.844, -18.718, 18.956, -55.788, -9.354, -36.168, 25.364, 20.659,
 )  # fmt: skip
 MODE_BIAS = 13.39
+
+
+# Odds of minor, in nats: for each of the first and the last root that is a tonic, and for what the
+# minor profile fits better. In pieces of so many seconds ends count as much as all the rest.
+_ODDS_OF_ENDS, _ODDS_OF_FIT, _ENOUGH_S = 3.0, 20.0, 10.0
 
 
 def find_key(notes: Notes, *, profile: Profile = "relative-pair") -> Key:
@@ -214,6 +220,19 @@ def relative_pair(frames: Frames) -> int:
 
 def mode_features(frames: Frames, tonic: int) -> Floats:
     """What tells the minor from the major key of a pair, ``[15]``: see `MODE_TRIADS`."""
+    triads, classes = _triads(frames), frames.classes
+    shares = np.bincount(triads, minlength=24) / len(triads)
+    degrees = np.roll(classes.sum(axis=0) / classes.sum(), -tonic)
+    return np.array(
+        [
+            *(shares[(tonic + root) % 12 + 12 * MODES.index(mode)] for root, mode in MODE_TRIADS),
+            *(degrees[degree] for degree in MODE_DEGREES),
+        ]
+    )
+
+
+def _triads(frames: Frames) -> Ints:
+    """The likeliest triad of each frame that sounds: its root, and 12 more where it is minor."""
     heard = frames.classes.any(axis=1)
     classes, lowest = frames.classes[heard], frames.lowest[heard]
     loud = classes / np.linalg.norm(classes, axis=1, keepdims=True)
@@ -224,14 +243,7 @@ def mode_features(frames: Frames, tonic: int) -> Floats:
             for triad in ((0, 4, 7), (0, 3, 7))
         ]
     )
-    shares = np.bincount(scores.argmax(axis=1), minlength=24) / len(scores)
-    degrees = np.roll(classes.sum(axis=0) / classes.sum(), -tonic)
-    return np.array(
-        [
-            *(shares[(tonic + root) % 12 + 12 * MODES.index(mode)] for root, mode in MODE_TRIADS),
-            *(degrees[degree] for degree in MODE_DEGREES),
-        ]
-    )
+    return np.asarray(scores.argmax(axis=1))
 
 
 def _fits(frames: Frames) -> tuple[Floats, Floats]:
@@ -248,13 +260,22 @@ def _has_chords(notes: Notes) -> bool:
 
 
 def _of_relative_pair(frames: Frames, *, has_chords: bool) -> Key:
-    """The pair, then its mode: by the triads that are heard, or by the profile without any."""
+    """The pair, then its mode.
+
+    The odds of minor come from the triads and the scale, or from the profiles where no two notes
+    sound together. The less there is to hear, the more the first and the last root count.
+    """
     tonic = relative_pair(frames)
     fits = _fits(frames)
     if has_chords:
-        is_minor = mode_features(frames, tonic) @ np.array(MODE_WEIGHTS) + MODE_BIAS > 0
+        odds = float(mode_features(frames, tonic) @ np.array(MODE_WEIGHTS) + MODE_BIAS)
     else:
-        is_minor = fits[1][(tonic + _RELATIVE) % 12] > fits[0][tonic]
+        odds = _ODDS_OF_FIT * float(fits[1][(tonic + _RELATIVE) % 12] - fits[0][tonic])
+    roots = (_triads(frames) - tonic) % 12
+    ends = (roots[[0, -1]] == _RELATIVE).astype(int) - (roots[[0, -1]] == 0).astype(int)
+    heard_s = len(roots) * frames.hop_s
+    share = heard_s / (heard_s + _ENOUGH_S)
+    is_minor = share * odds + (1 - share) * _ODDS_OF_ENDS * int(ends.sum()) > 0
     if is_minor:
         tonic = (tonic + _RELATIVE) % 12
         return Key(MINOR_TONICS[tonic], "minor", float(fits[1][tonic]))
@@ -281,5 +302,5 @@ def _smoothest_pairs(classes: Floats, change_penalty: float) -> Ints:
     return path
 
 
-STEP = Step("key", 2, reads=("notes",), run=find_key)
-SPANS = Step("key_spans", 1, reads=("notes",), run=find_key_spans)
+STEP = Step("key", 3, reads=("notes",), run=find_key)
+SPANS = Step("key_spans", 2, reads=("notes",), run=find_key_spans)

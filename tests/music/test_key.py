@@ -164,6 +164,69 @@ def test_the_mode_of_a_relative_pair_is_that_of_its_chords(tonic: int) -> None:
     assert (minor.tonic_class, minor.mode) == ((tonic + 9) % 12, "minor")
 
 
+MAJOR_SCALE, MINOR_SCALE = (0, 2, 4, 5, 7, 9, 11, 12), (0, 2, 3, 5, 7, 8, 10, 12)
+HARMONIC_SCALE, MELODIC_SCALE = (0, 2, 3, 5, 7, 8, 11, 12), (0, 2, 3, 5, 7, 9, 11, 12)
+SCALES = {
+    MAJOR_SCALE: "major",
+    MINOR_SCALE: "minor",
+    HARMONIC_SCALE: "minor",
+    MELODIC_SCALE: "minor",
+}
+WAYS = {
+    "up": lambda scale: scale,
+    "down": lambda scale: scale[::-1],
+    "up and down": lambda scale: scale + scale[-2::-1],
+    "up to the leading note": lambda scale: scale[:-1],
+}
+
+
+@pytest.mark.parametrize("tonic", range(12))
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("overlap_s", [0.0, 0.05])
+@pytest.mark.parametrize("hands", [1, 2])
+def test_a_bare_scale_is_in_its_key(tonic: int, way: str, overlap_s: float, hands: int) -> None:
+    for scale, mode in SCALES.items():
+        pitches = np.repeat(WAYS[way](scale), hands) + 48 + tonic
+        pitches[::hands] -= 12 * (hands - 1)
+        starts = np.repeat(np.arange(len(pitches) // hands) / 2, hands)
+        key = find_key(Notes(starts, starts + 0.5 + overlap_s, pitches, np.full(len(pitches), 64)))
+        assert (key.tonic_class, key.mode) == (tonic, mode)
+
+
+CHORDS = {
+    (0, 4, 7): "major",
+    (-12, 0, 4, 7): "major",
+    (4, 7, 12): "major",
+    (7, 12, 16): "major",
+    (0, 4, 7, 11): "major",
+    (0, 4, 7, 10): "major",
+    (0, 3, 7): "minor",
+    (-12, 0, 3, 7): "minor",
+    (3, 7, 12): "minor",
+    (7, 12, 15): "minor",
+    (0, 3, 7, 10): "minor",
+}
+
+
+@pytest.mark.parametrize("tonic", range(12))
+@pytest.mark.parametrize("length_s", [0.1, 2.0, 60.0])
+def test_a_single_chord_is_in_the_key_of_its_root(tonic: int, length_s: float) -> None:
+    for chord, mode in CHORDS.items():
+        count = len(chord)
+        pitches = np.array(chord) + 60 + tonic
+        key = find_key(Notes(np.zeros(count), np.full(count, length_s), pitches, [64] * count))
+        assert (key.tonic_class, key.mode) == (tonic, mode), chord
+
+
+@pytest.mark.parametrize("tonic", range(12))
+def test_a_broken_chord_is_in_the_key_of_its_root(tonic: int) -> None:
+    for third, mode in ((4, "major"), (3, "minor")):
+        pitches = np.array([0, third, 7, 12, 7, third, 0]) + 48 + tonic
+        starts = np.arange(7) / 2
+        key = find_key(Notes(starts, starts + 0.6, pitches, [64] * 7))
+        assert (key.tonic_class, key.mode) == (tonic, mode)
+
+
 def test_a_class_that_sounds_twice_at_once_counts_once() -> None:
     once = Notes([0, 0, 1.25], [1, 2, 2], [60, 67, 52], [64] * 3)
     twice = Notes([0, 0, 0, 0.5, 1.25], [1, 1, 2, 1, 2], [60, 72, 67, 84, 52], [64] * 5)

@@ -92,6 +92,44 @@ def test_the_learned_rule_stands_disturbed_music(shared_data: Path, disturb: str
     assert scores["learned"] > scores["sustained"] + 0.05
 
 
+def score_of(work: str) -> tuple[GridNotes, set[tuple[int, int]]]:
+    """A keyboard score of music21, at 100 beats a minute, and the top of its upper staff."""
+    corpus = pytest.importorskip("music21.corpus")
+    rows: dict[tuple[int, int], int] = {}
+    tops: dict[int, int] = {}
+    for staff, part in enumerate(corpus.parse(work).parts):
+        for note in part.stripTies().flatten().notes:
+            onset = round(float(note.offset) * 4)
+            steps = max(1, round(float(note.quarterLength) * 4))
+            for pitch in (each.midi for each in note.pitches):
+                rows[onset, pitch] = max(steps, rows.get((onset, pitch), 0))
+                if staff == 0:
+                    tops[onset] = max(pitch, tops.get(onset, 0))
+    table = np.array([(onset, pitch, steps) for (onset, pitch), steps in sorted(rows.items())])
+    onsets, pitches, steps = table.T
+    notes = GridNotes(
+        onsets * 0.15, (onsets + steps) * 0.15, pitches, np.full(len(table), 64), onsets, steps
+    )
+    return notes, set(tops.items())
+
+
+@pytest.mark.parametrize(
+    ("work", "least"),
+    [
+        ("mozart/k545/movement1_exposition", 0.95),
+        ("schumann_clara/polonaise_op1n1", 0.88),
+        ("chopin/mazurka06-2", 0.84),
+        ("joplin/maple_leaf_rag", 0.84),
+    ],
+)
+def test_the_learned_rule_follows_the_right_hand_of_classical_pieces(
+    work: str, least: float
+) -> None:
+    notes, right_hand = score_of(work)
+    found = set(melody(notes, rule="learned"))
+    assert 2 * len(found & right_hand) / (len(found) + len(right_hand)) >= least
+
+
 def test_the_learned_rule_takes_one_note_of_a_step_at_most(shared_data: Path) -> None:
     notes = read_notes(sorted((shared_data / "symmv/midi").glob("*.mid"))[0])
     parts = split_parts(quantise(notes, Beats(np.arange(0, 400, 0.5), np.arange(800) % 4 + 1)))

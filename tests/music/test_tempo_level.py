@@ -125,6 +125,39 @@ def test_fewer_than_two_beats_are_rejected_at_any_level(count: int) -> None:
     assert caught.value.reason is Reason.NO_BEATS
 
 
+def clicks(times_s: Floats, accent: int) -> np.ndarray:
+    """A metronome, ``[n]`` samples: every so many clicks are higher and twice as loud."""
+    length = np.arange(int(0.03 * RATE_HZ)) / RATE_HZ
+    sound = np.zeros(int((times_s[-1] + 0.5) * RATE_HZ), dtype=np.float32)
+    for number, time_s in enumerate(times_s):
+        accented = number % accent == 0
+        click = (0.5 + 0.5 * accented) * np.sin(2 * np.pi * (1000 + 500 * accented) * length)
+        start = round(float(time_s) * RATE_HZ)
+        sound[start : start + len(length)] += click * np.exp(-150 * length)
+    return sound
+
+
+@pytest.mark.parametrize("tempo_bpm", [40, 60, 75, 90, 105, 120, 140, 160, 180, 200, 215])
+@pytest.mark.parametrize("accent", [1, 3, 4])
+@pytest.mark.parametrize("seconds", [3.0, 30.0])
+def test_a_metronome_keeps_its_tempo(tempo_bpm: float, accent: int, seconds: float) -> None:
+    times_s = np.arange(0.5, seconds, 60 / tempo_bpm)
+    # As trackers give them: on their frames.
+    pulse = counted(np.round(times_s, 2))
+    beats = choose_level(pulse, listen(magnitudes(clicks(times_s, accent), RATE_HZ)))
+    assert beats.tempo_level == 1.0
+    assert beats.times_s.tolist() == pulse.times_s.tolist()
+
+
+@pytest.mark.parametrize("tempo_bpm", [60, 75, 90])
+def test_a_beat_is_not_divided_where_nothing_begins(tempo_bpm: float) -> None:
+    starts_s = quarters(tempo_bpm, bars=8)
+    pitches = 60 + np.array([0, 2, 4, 5, 7, 5, 4, 2])[np.arange(len(starts_s)) % 8]
+    notes = Notes(starts_s, starts_s + 55 / tempo_bpm, pitches, np.full(len(starts_s), 80))
+    beats = tracked(notes, counted(starts_s))
+    assert beats.times_s.tolist() == starts_s.tolist()
+
+
 def test_silence_gives_no_measure_that_is_not_finite() -> None:
     evidence = listen(magnitudes(np.zeros(10 * RATE_HZ, dtype=np.float32), RATE_HZ))
     beats = choose_level(counted(np.arange(1, 18) * 0.5), evidence)

@@ -71,7 +71,7 @@ def track_rendered_beats(
     return beats_in_sound(sound.mean(axis=1, keepdims=True), model, level)
 
 
-BEATS = Step("rendered_beats", 2, reads=("notes",), run=track_rendered_beats, slot="beats")
+BEATS = Step("rendered_beats", 3, reads=("notes",), run=track_rendered_beats, slot="beats")
 
 
 def written_or_rendered_beats(
@@ -103,7 +103,7 @@ def _none_written(written_beats: Beats, notes: Notes) -> bool:
 
 WRITTEN_OR_HEARD = Step(
     "written_or_rendered_beats",
-    1,
+    2,
     reads=("written_beats", "notes"),
     run=written_or_rendered_beats,
     slot="beats",
