@@ -8,6 +8,7 @@ import pytest
 
 from symmv_builder import datasets
 from symmv_builder.cli import crawl_story, demonstration_crawl
+from symmv_builder.crawl.match import MEASURED
 from symmv_builder.datasets.crawl import Crawl, open_crawl
 from symmv_builder.demo.media import DemoMedia, Truth, plans
 from symmv_builder.demo.site import Site, serve
@@ -152,3 +153,11 @@ def test_a_run_that_finds_the_network_at_rest_goes_on_all_the_same(
         again = replace(crawl, now=clock)
         assert demonstration_crawl.crawl_round(again, clock, site, lambda _: None) == 0
     assert len(site.visits()) == asked + 1
+
+
+def test_the_report_of_a_crawl_says_how_well_titles_are_matched() -> None:
+    first, second = crawl_story.songs([]).splitlines()
+    assert first.startswith("songs named: none")
+    assert second == str(MEASURED)
+    assert "precision" in second
+    assert "benchmarks/matching.py" in second
