@@ -63,7 +63,7 @@ RECIPE = datasets.recipe(DATASET)
 # About fifty of the faked rows.
 SHARD_BYTES = 100_000
 # How many entries on either side of the new one have sidecars: more than three shards hold.
-AROUND = 250
+AROUND = 160
 BATCH = 2000
 
 

@@ -74,13 +74,16 @@ def crawl(
     found = open_dataset(dataset, root, models=options.choices(model, clip))
     recipe, settings, dataset = found.recipe, found.settings, found.name
     effort = Effort(workers or options.default_workers())
+    store = settings.open_store()
+    # Read before the site is opened, which may wait for the network.
+    listed = crawling.find_sources(store, dataset, sources)
     try:
         with Progress([use.makes for use in recipe.uses]) as progress:
             job = crawling.open_crawl(
                 recipe,
-                settings.open_store(),
+                store,
                 settings.open_site(),
-                crawling.find_sources(settings.open_store(), dataset, sources),
+                listed,
                 tell=progress.on_event,
             )
             if retry:

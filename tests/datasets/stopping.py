@@ -13,6 +13,7 @@ import shutil
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -40,6 +41,10 @@ from symmv_builder.storage.items import Item, Items
 from symmv_builder.storage.ledger import Ledger
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.store import Store
+
+# Arrow imports it at its first conversion where it is installed: once here, not in each child.
+with suppress(ImportError):
+    import pandas  # noqa: F401
 
 STOPPED = 77
 # What differs between two runs of the same work.

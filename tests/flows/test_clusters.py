@@ -18,13 +18,13 @@ pytestmark = [
     pytest.mark.usefixtures("prefect_server"),
     pytest.mark.timeout(600),
 ]
-COUNT = 48
+COUNT = 24
 
 
 @pytest.fixture
 def slow_toys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Entries that take half a second each, so that there is a middle."""
-    monkeypatch.setenv("SYMMV_TOY_PAUSE_S", "0.5")
+    """Entries that take a moment each, so that there is a middle."""
+    monkeypatch.setenv("SYMMV_TOY_PAUSE_S", "0.3")
     return make_toys(tmp_path / "media", COUNT)
 
 
@@ -61,12 +61,12 @@ def build_amid_a_death(
         toy_build.run(str(plain), media, ledger_url=f"sqlite:///{plain}/l.sqlite", workers=0)
     killed: list[float] = []
     with killing(root, kill, killed):
-        summary = toy_flow.toy(str(root), str(media), runner, address, 6)
+        summary = toy_flow.toy(str(root), str(media), runner, address, 3)
     assert killed, "the build was over before anything was killed"
     assert summary.made + summary.rejected == COUNT
     assert summary.unfinished == 0
     assert shards_of(root / "toy") == shards_of(plain / "toy")
-    assert toy_flow.toy(str(root), str(media), runner, address, 6).up_to_date
+    assert toy_flow.toy(str(root), str(media), runner, address, 3).up_to_date
 
 
 def test_a_dask_cluster_loses_a_worker_and_nothing_else(tmp_path: Path, slow_toys: Path) -> None:

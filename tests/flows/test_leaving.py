@@ -60,7 +60,14 @@ def building(root: Path, media: Path, runner: str) -> Iterator[subprocess.Popen[
         ("threads", signal.SIGTERM),
         ("processes", signal.SIGTERM),
         ("dask", signal.SIGTERM),
-        ("ray", signal.SIGTERM),
+        pytest.param(
+            "ray",
+            signal.SIGTERM,
+            marks=pytest.mark.skipif(
+                "SYMMV_TEST_RAY" not in os.environ,
+                reason="test_clusters has a cluster of Ray's; set SYMMV_TEST_RAY for this too",
+            ),
+        ),
     ],
 )
 def test_a_run_that_is_told_to_end_does_and_loses_nothing(

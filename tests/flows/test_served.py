@@ -96,7 +96,13 @@ class Programs:
             self.kill(process)
 
     def ask(self, method: str, path: str, **body: Any) -> Any:
-        answer = httpx.request(method, f"{self.api}{path}", json=body or None, timeout=30)
+        """The server's answer; one that says that it is busy is asked again, as its clients do."""
+        until = time.monotonic() + 30
+        while True:
+            answer = httpx.request(method, f"{self.api}{path}", json=body or None, timeout=30)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > until:
+                break
+            time.sleep(0.5)
         answer.raise_for_status()
         return answer.json()
 
