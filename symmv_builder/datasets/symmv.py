@@ -45,6 +45,8 @@ CHORDS_AS_RELEASED = (
     use(chords.SYMBOLIC, makes="chords", inputs={"notes": "texture"}, model="chorder"),
 )
 
+_ALIGNMENT = use(align.STEP, makes="alignment")
+
 RECIPE = Recipe(
     name="symmv",
     pairs=True,
@@ -62,6 +64,8 @@ RECIPE = Recipe(
         use(key.STEP, profile="relative-pair"),
         use(key.SPANS),
     ),
+    # The pairs of a person's own folder need not sound alike, and their videos may be silent.
+    beside=(_ALIGNMENT,),
     screening=(
         *_FACTS,
         use(screen.DURATION_RATIO),
@@ -72,7 +76,7 @@ RECIPE = Recipe(
         use(screen.STILLNESS),
         use(screen.CUTS),
         use(screen.TEXT),
-        use(align.STEP, makes="alignment"),
+        _ALIGNMENT,
         use(screen.ALIGNMENT),
         *_NOTES,
         use(screen.TRANSCRIPTION),
