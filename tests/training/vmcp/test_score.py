@@ -14,7 +14,7 @@ from symmv_builder.storage.root import Root
 from symmv_builder.training.runs import Outcome, Request
 from symmv_builder.training.vmcp import relevance, score
 from symmv_builder.training.vmcp.config import PRESETS
-from symmv_builder.training.vmcp.features import notes_of
+from symmv_builder.training.vmcp.hearing import notes_of
 from symmv_builder.training.vmcp.train import train
 from tests.training.vmcp import tones
 from tests.training.vmcp.clip_rows import CLIP, TINY, clip_row, write_rows
