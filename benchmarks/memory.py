@@ -24,6 +24,7 @@ from symmv_builder.assemble import assemble_row
 from symmv_builder.datasets.release import release
 from symmv_builder.datasets.takedown import take_down
 from symmv_builder.records import (
+    Alignment,
     Asset,
     Beats,
     Chords,
@@ -73,6 +74,7 @@ def make_records(number: int) -> dict[str, Record]:
         "semantic": FeatureTrack("semantic", 1.0, values, Clock.VIDEO),
         "motion": FeatureTrack("motion", 1.0, np.ones((4, 1), np.float32), Clock.VIDEO),
         "colour": FeatureTrack("colour", 1.0, np.zeros((0, 12288), np.float32), Clock.VIDEO),
+        "alignment": Alignment(four, four, 0.9),
         "scenes": Scenes(four[:0], four[:0], ones[:0]),
     }
 
@@ -95,7 +97,7 @@ def fake(folder: str, count: int) -> None:
     written = shards.ShardWriter(store.root, DATASET, arrow_schema(DATASET)).write(rows())
     receipt = {
         "dataset": DATASET,
-        "schema": f"{DATASET}/v1",
+        "schema": f"{DATASET}/v2",
         "entries": count,
         "splits": {"train": count},
         "models": [],

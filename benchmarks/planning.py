@@ -48,7 +48,7 @@ from symmv_builder.records import (
     SongInfo,
     Source,
 )
-from symmv_builder.schema import SCHEMAS, arrow_schema
+from symmv_builder.schema import arrow_schema
 from symmv_builder.storage import manifests, shards
 from symmv_builder.storage.assets import add_asset_bytes
 from symmv_builder.storage.ledger import Ledger, Result
@@ -155,9 +155,10 @@ def fake(folder: str, count: int) -> None:
             f"{name}_asset": Asset(work.source(name), MediaKind.VIDEO, 1, "fake", 1.0)
             for name in ("music", "video")
         }
-        return assemble_row(SCHEMAS[DATASET], entry, outline.split, {**records, **assets})
+        return assemble_row(draft.columns, entry, outline.split, {**records, **assets})
 
-    writer = shards.ShardWriter(store.root, DATASET, arrow_schema(DATASET), SHARD_BYTES)
+    schema = arrow_schema(DATASET, [column.name for column in draft.columns])
+    writer = shards.ShardWriter(store.root, DATASET, schema, SHARD_BYTES)
     written = shards.as_plain(writer.update(draft.outlines, load, []))
     shards.write_receipt(store.root, DATASET, {"shards": written})
     # With all shards standing this writes the receipt alone.

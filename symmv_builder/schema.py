@@ -1,9 +1,13 @@
 """What a row of each dataset holds: column by column, with type, unit and meaning.
 
-This file is the source of `schemas/v1/*.json` and of the Arrow schema of the shards;
+This file is the source of `schemas/v*/*.json` and of the Arrow schema of the shards;
 `python -m symmv_builder.schema schemas` writes the former, `--check` compares. A column
 says where it is taken from (`artifact.field`), so a row is assembled without any code
 that knows a dataset.
+
+A schema has versions; a build writes the newest. A later version adds columns and changes none,
+so whoever reads the newest by name reads the earlier ones too: what they lack is absent, as it is
+in shards of the newest that were made without it.
 """
 
 import json
@@ -16,8 +20,6 @@ from typing import Any
 import pyarrow as pa
 
 from symmv_builder.errors import StopRun
-
-VERSION = 1
 
 _SCALARS = {
     "string": pa.string(),
@@ -144,7 +146,17 @@ _PEDAL = (
     Column("pedal_ends_s", "list<float64>", "s, music", "sustain pedal up", "notes.pedal_ends_s"),
 )  # fmt: skip
 
-SYMMV = (
+_ALIGNMENT = (
+    Column("alignment_music_s", "list<float64>", "s, music",
+           "moments of the music that the video's own sound plays too, about one a second",
+           "alignment.music_s"),
+    Column("alignment_video_s", "list<float64>", "s, video",
+           "the same moments on the video's clock", "alignment.video_s"),
+    Column("alignment_confidence", "float64", "0-1", "chance that both are the same song",
+           "alignment.confidence"),
+)  # fmt: skip
+
+SYMMV_V1 = (
     *_entry(),
     *_notes("notes", "the transcribed notes", "notes"),
     *_PEDAL,
@@ -185,7 +197,17 @@ MUVISYNC = (
     *_SCENES,
 )  # fmt: skip
 
-SCHEMAS: Mapping[str, tuple[Column, ...]] = {"symmv": SYMMV, "muvisync": MUVISYNC}
+# The newest version of each schema, which a build writes, and those before it, the first one first.
+SCHEMAS: Mapping[str, tuple[Column, ...]] = {
+    "symmv": (*SYMMV_V1, *_ALIGNMENT),
+    "muvisync": MUVISYNC,
+}
+EARLIER: Mapping[str, tuple[tuple[Column, ...], ...]] = {"symmv": (SYMMV_V1,)}
+
+
+def versions(name: str) -> tuple[tuple[Column, ...], ...]:
+    """The columns of every version of a schema, from version 1 on."""
+    return (*EARLIER.get(name, ()), SCHEMAS[name])
 
 
 def arrow_schema(name: str, columns: Sequence[str] | None = None) -> pa.Schema:
@@ -203,17 +225,31 @@ def arrow_schema(name: str, columns: Sequence[str] | None = None) -> pa.Schema:
         for column in SCHEMAS[name]
         if columns is None or column.name in columns
     ]
-    return pa.schema(fields, metadata={"schema": f"{name}/v{VERSION}"})
+    return pa.schema(fields, metadata={"schema": f"{name}/v{len(versions(name))}"})
 
 
-def describe(name: str) -> dict[str, Any]:
-    """A schema as plain values: what `symmv schema` prints and `schemas/` holds."""
+def columns_of(schema: str) -> tuple[Column, ...]:
+    """The columns of a schema as a receipt names it, ``NAME/vNUMBER``; `KeyError` for no schema."""
+    name, _, version = schema.partition("/v")
+    known = versions(name)
+    number = int(version) if version.isdecimal() else len(known)
+    if not 1 <= number <= len(known):
+        raise KeyError(schema)
+    return known[number - 1]
+
+
+def describe(name: str, version: int | None = None) -> dict[str, Any]:
+    """A schema as plain values: what `symmv schema` prints and `schemas/` holds.
+
+    That of the newest version, if none is named.
+    """
+    number = version or len(versions(name))
     return {
         "name": name,
-        "version": VERSION,
+        "version": number,
         "columns": [
             {"name": c.name, "type": c.type, "unit": c.unit, "meaning": c.meaning}
-            for c in SCHEMAS[name]
+            for c in versions(name)[number - 1]
         ],
     }
 
@@ -221,7 +257,9 @@ def describe(name: str) -> dict[str, Any]:
 def render() -> dict[str, str]:
     """Every published schema file: its path below `schemas/` and its text."""
     return {
-        f"v{VERSION}/{name}.json": json.dumps(describe(name), indent=2) + "\n" for name in SCHEMAS
+        f"v{number}/{name}.json": json.dumps(describe(name, number), indent=2) + "\n"
+        for name in SCHEMAS
+        for number in range(1, len(versions(name)) + 1)
     }
 
 

@@ -38,6 +38,7 @@ def make_row(
         "key_tonic": "B-",
         "key_mode": "minor" if number % 2 else "major",
         "key_correlation": 0.87,
+        "alignment_confidence": 0.93,
     }
     row |= _notes(rng, seconds) | _spans(dataset, rng, seconds)
     for column in SCHEMAS[dataset]:
@@ -70,6 +71,8 @@ def _spans(dataset: str, rng: np.random.Generator, seconds: int) -> dict[str, An
     labels = SYMMV_LABELS if dataset == "symmv" else MUVISYNC_LABELS
     whole = np.arange(seconds, dtype=np.float64)
     return {
+        "alignment_music_s": whole,
+        "alignment_video_s": whole + 2.5,
         "chords_starts_s": whole,
         "chords_ends_s": whole + 1,
         "chords_labels": tuple(rng.choice(labels, seconds).tolist()),

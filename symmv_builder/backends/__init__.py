@@ -63,6 +63,9 @@ TABLE: dict[tuple[str, str], str] = {
     ("text", "rapidocr"): "symmv_builder.backends.rapidocr:RapidOcr",
     ("songs", "shazam"): "symmv_builder.backends.shazam:Shazam",
     ("audio_embedding", "musicnn"): "symmv_builder.backends.musicnn.tagger:Musicnn",
+    ("audio_embedding", "vggish"): "symmv_builder.backends.embeddings.vggish:Vggish",
+    ("audio_embedding", "clap"): "symmv_builder.backends.embeddings.clap:Clap",
+    ("audio_embedding", "mert"): "symmv_builder.backends.embeddings.mert:Mert",
 }
 
 

@@ -22,6 +22,7 @@ from symmv_builder.backends import (
     hash_files,
     package_version,
 )
+from symmv_builder.backends.hub import snapshot
 from symmv_builder.errors import StopRun
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
@@ -145,28 +146,8 @@ class _Clip:
     @classmethod
     def _fetch(cls) -> Path:
         """The pinned revision out of the hub's cache, else from the hub."""
-        import huggingface_hub as hub
-        from huggingface_hub import errors
-
-        wanted: dict[str, Any] = {
-            "repo_id": cls.repository,
-            "revision": cls.revision,
-            "allow_patterns": ["*.json", "merges.txt", cls.published_file],
-        }
-        try:
-            return Path(hub.snapshot_download(**wanted, local_files_only=True))
-        except errors.LocalEntryNotFoundError:
-            if hub.constants.HF_HUB_OFFLINE:
-                cause = "HF_HUB_OFFLINE is set and they are not in the hub's cache"
-                raise StopRun(f"{cls.name} has no weights: {cause}. {cls._how()}") from None
-        try:
-            # The download repeats itself for half a minute where there is no network.
-            config = hub.hf_hub_url(cls.repository, "config.json", revision=cls.revision)
-            hub.get_hf_file_metadata(config, timeout=10)
-            return Path(hub.snapshot_download(**wanted))
-        except (errors.HTTPError, OSError, RuntimeError) as error:  # type: ignore[attr-defined]
-            cause = f"the model hub cannot be reached ({type(error).__name__})"
-            raise StopRun(f"{cls.name} has no weights: {cause}. {cls._how()}") from error
+        files = ["*.json", "merges.txt", cls.published_file]
+        return snapshot(cls.name, cls.repository, cls.revision, files, cls._how())
 
     @classmethod
     def _how(cls) -> str:

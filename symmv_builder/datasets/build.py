@@ -21,7 +21,7 @@ from symmv_builder.datasets.faults import (
     forget_outdated,
     watched,
 )
-from symmv_builder.datasets.recipe import Recipe
+from symmv_builder.datasets.recipe import Recipe, with_beside
 from symmv_builder.datasets.rows import draft_dataset, rows_to_load, write_dataset
 from symmv_builder.datasets.survey import Survey, restore_recordings, survey
 from symmv_builder.errors import Reason, StopRun
@@ -30,7 +30,7 @@ from symmv_builder.pipeline.keys import Plan, Work
 from symmv_builder.pipeline.pool import Effort, run_entries
 from symmv_builder.pipeline.run import LoadModel, Outcome
 from symmv_builder.records import Entry, Source
-from symmv_builder.schema import SCHEMAS
+from symmv_builder.schema import SCHEMAS, columns_of
 from symmv_builder.storage import manifests, shards, written
 from symmv_builder.storage.assets import add_asset, asset_size, has_asset, hash_file
 from symmv_builder.storage.ledger import KnownFile
@@ -189,9 +189,11 @@ def _build(
         )
         raise StopRun(f"{recipe.name} has no entries in {store.root.shown}; {how}")
     restore_recordings(store, recipe.name, entries)
-    found = survey(plan, store, entries, whole)
+    whole = whole or with_beside(recipe, plan)
+    beside = frozenset(use.makes for use in recipe.beside)
+    found = survey(plan, store, entries, whole, beside)
     if forget_outdated(store, recipe.name, found.rejected.values()):
-        found = survey(plan, store, entries, whole)
+        found = survey(plan, store, entries, whole, beside)
     if not found.works:
         # Shards without rows would take the place of those that may stand.
         kinds = ", ".join(sorted(plan.recordings))
@@ -217,7 +219,7 @@ def _build(
     run_works(plan, store, run, todo, tell=tell, strict=strict)
     tell(Event("note", "", detail="writing shards"))
     # Meanwhile a takedown in another dataset of the root may have barred what both use.
-    found = survey(plan, store, _allowed(store, entries), whole)
+    found = survey(plan, store, _allowed(store, entries), whole, beside)
     draft = draft_dataset(recipe, store, found, shard_bytes)
     receipt = write_dataset(recipe, plan, store, found, draft)
     return _summary(recipe, found, receipt, up_to_date=False)
@@ -311,7 +313,7 @@ def _summary(
     made, rejected = len(found.made), len(found.rejected)
     # A receipt of an earlier version names no columns: its shards hold all of them.
     schema = [column.name for column in SCHEMAS[recipe.schema_name]]
-    columns = tuple(receipt.get("columns", schema))
+    columns = tuple(receipt.get("columns") or (c.name for c in columns_of(receipt["schema"])))
     return Summary(
         dataset=str(receipt["dataset"]),
         made=made,

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 
-from symmv_builder.datasets.recipe import Recipe
+from symmv_builder.datasets.recipe import Recipe, with_beside
 from symmv_builder.datasets.survey import Survey, survey
 from symmv_builder.pipeline.keys import Plan
 from symmv_builder.storage import manifests
@@ -50,7 +50,8 @@ def dry_run(recipe: Recipe, plan: Plan, store: Store, whole: Plan | None = None)
         for entry in manifests.read_entries(store.manifests, recipe.name)
         if entry.music not in blocked and entry.video not in blocked
     ]
-    found = survey(plan, store, entries, whole)
+    beside = frozenset(use.makes for use in recipe.beside)
+    found = survey(plan, store, entries, whole or with_beside(recipe, plan), beside)
     causes: Counter[str] = Counter()
     steps: Counter[str] = Counter()
     open_entries = [name for name, state in found.states.items() if not state.is_settled]

@@ -50,10 +50,13 @@ class Status:
 def status(store: Store, dataset: str) -> Status:
     """The state of a dataset as its last builds left it."""
     entries = manifests.read_entries(store.manifests, dataset)
-    order = [use.makes for use in recipe_of(store.manifests, dataset).uses]
+    recipe = recipe_of(store.manifests, dataset)
+    order = [use.makes for use in recipe.known]
     receipt = read_receipt(store.root, dataset) or {}
     # A build of some results alone is at its end when these are made.
-    asked = store.ledger.asked(dataset) or receipt.get("artifacts", order)
+    asked = store.ledger.asked(dataset) or receipt.get(
+        "artifacts", [use.makes for use in recipe.uses]
+    )
     wanted = frozenset(asked) & set(order)
     makers: dict[str, tuple[str, str]] = {}
     counts: Counter[tuple[str, bool]] = Counter()
@@ -143,7 +146,7 @@ def why(store: Store, entry: Entry) -> list[Made]:
     sidecars = Sidecars(store.root, entry.dataset)
     there = sidecars.present(entry.entry_id)
     story = []
-    for use in recipe_of(store.manifests, entry.dataset).uses:
+    for use in recipe_of(store.manifests, entry.dataset).known:
         result = results.get(use.makes)
         if result is None:
             continue

@@ -18,8 +18,9 @@ class Recipe:
     `pairs` says whether an entry is made of two recordings (a cover and a video) or of
     one that is both. `shares` are the proportions of the splits. `screening` is what a pair
     out of a crawl must pass before it is proposed; what it has in common with `uses` is
-    made once. `schema` names the row's schema where it is not the dataset's own, and `absent`
-    those of its columns that an imported dataset says nothing of.
+    made once. `beside` is made where it is asked for (`--only`) or by the screening, and is part of
+    the rows where all entries have it. `schema` names the row's schema where it is not the
+    dataset's own, and `absent` those of its columns that an imported dataset says nothing of.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Recipe:
     shares: Mapping[str, int]
     pairs: bool
     screening: tuple[Use, ...] = ()
+    beside: tuple[Use, ...] = ()
     schema: str = ""
     absent: frozenset[str] = field(default_factory=frozenset)
 
@@ -37,34 +39,39 @@ class Recipe:
     @property
     def columns(self) -> tuple[Column, ...]:
         """The columns that a row has when everything is made: those whose result is made."""
-        made = {"entry", "song", *(use.makes for use in self.uses)}
+        made = {"entry", "song", *(use.makes for use in self.known)}
         return tuple(
             column
             for column in SCHEMAS[self.schema_name]
             if column.name not in self.absent and column.take.split(".")[0] in made
         )
 
+    @property
+    def known(self) -> tuple[Use, ...]:
+        """All that rows may be made of, also what is not made unless it is asked for."""
+        return (*self.uses, *self.beside)
+
     def needed_for(self, artifacts: Sequence[str]) -> tuple[Use, ...]:
         """The uses that make some artifacts and what these are made of, in order.
 
         The facts of a recording go with whatever reads it: they are its first test, and say
-        which file it was. `StopRun` with the known names where one is unknown; all uses
+        which file it was. `StopRun` with the known names where one is unknown; `uses`
         where none is named.
         """
-        makers = {use.makes: use for use in self.uses}
+        makers = {use.makes: use for use in self.known}
         unknown = sorted(set(artifacts) - set(makers))
         if unknown:
             raise StopRun(
                 f"{self.name} makes no {', '.join(unknown)}; it makes: {', '.join(makers)}"
             )
         wanted: set[str] = set()
-        waiting = list(artifacts or makers)
+        waiting = list(artifacts or [use.makes for use in self.uses])
         while waiting:
             name = waiting.pop()
             if name in makers and name not in wanted:
                 wanted.add(name)
                 waiting += [*makers[name].inputs, *(f"{i}_asset" for i in makers[name].inputs)]
-        return tuple(use for use in self.uses if use.makes in wanted)
+        return tuple(use for use in self.known if use.makes in wanted)
 
 
 def with_models(recipe: Recipe, choices: Mapping[str, str]) -> Recipe:
@@ -72,7 +79,7 @@ def with_models(recipe: Recipe, choices: Mapping[str, str]) -> Recipe:
 
     ``clip=untrained`` stands for the untrained model of the recipe's own width.
     """
-    slots = {use.step.slot for use in (*recipe.uses, *recipe.screening) if use.step.slot}
+    slots = {use.step.slot for use in (*recipe.known, *recipe.screening) if use.step.slot}
     unknown = sorted(set(choices) - slots)
     if unknown:
         raise StopRun(
@@ -83,6 +90,7 @@ def with_models(recipe: Recipe, choices: Mapping[str, str]) -> Recipe:
         recipe,
         uses=tuple(_with_model(recipe, use, choices) for use in recipe.uses),
         screening=tuple(_with_model(recipe, use, choices) for use in recipe.screening),
+        beside=tuple(_with_model(recipe, use, choices) for use in recipe.beside),
     )
 
 
@@ -116,12 +124,19 @@ def make_whole_plan(recipe: Recipe, home: ModelHome) -> Plan:
     """
     left_out: set[str] = set()
     kept: list[Use] = []
-    for use in recipe.uses:
+    for use in recipe.known:
         if left_out & set(use.inputs) or not _is_here(use, home):
             left_out.add(use.makes)
         else:
             kept.append(use)
     return _plan(recipe.name, tuple(kept), home)
+
+
+def with_beside(recipe: Recipe, plan: Plan) -> Plan | None:
+    """The plan of a whole recipe and what may stand beside it; `None` where nothing may."""
+    made = {use.makes for use in plan.uses}
+    more = tuple(use for use in recipe.beside if use.makes not in made)
+    return Plan(plan.dataset, (*plan.uses, *more), plan.models) if more else None
 
 
 def _is_here(use: Use, home: ModelHome) -> bool:

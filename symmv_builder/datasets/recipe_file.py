@@ -19,7 +19,8 @@ A recipe without base also says `schema`, whose columns its rows hold as far as 
 `[splits]`, the proportions of train, validation and test. In a step's table ``model`` is the
 backend, ``inputs`` renames what the step reads, and ``when`` says whether it runs in a build
 (``"build"``, the default), on a crawl's pairs before they are proposed (``"crawl"``), or in both
-(``"always"``). Everything else is a setting of the step's function.
+(``"always"``); what only a crawl makes and rows have columns for, a build makes with ``--only``.
+Everything else is a setting of the step's function.
 """
 
 import re
@@ -94,6 +95,8 @@ class _Reader:
         pairs = self.typed(table, "pairs", bool, base.pairs if base else None)
         shares = self.shares(table, base)
         placed = self.steps(table, placed_of(base) if base else {})
+        # What a crawl makes alone and rows have columns for: a build may be asked for it.
+        in_columns = {column.take.split(".")[0] for column in SCHEMAS[schema]}
         recipe = Recipe(
             name=name,
             schema=schema,
@@ -101,6 +104,9 @@ class _Reader:
             shares=shares,
             uses=tuple(p.use for p in placed.values() if p.when in (BUILD, ALWAYS)),
             screening=tuple(p.use for p in placed.values() if p.when in (CRAWL, ALWAYS)),
+            beside=tuple(
+                p.use for makes, p in placed.items() if p.when == CRAWL and makes in in_columns
+            ),
             absent=self.absent(table, schema, base),
         )
         self.complete(recipe)

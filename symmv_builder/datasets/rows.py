@@ -122,7 +122,9 @@ def write_dataset(
         "schema_digest": digest(describe(recipe.schema_name)),
         "columns": names,
         "artifacts": [use.makes for use in plan.uses],
-        "made_by": {use.makes: use.step.name for use in recipe.uses if use.makes in found.complete},
+        "made_by": {
+            use.makes: use.step.name for use in recipe.known if use.makes in found.complete
+        },
         "state": draft.state,
         "entries": len(found.made),
         "left_out": len(found.entries) - len(found.made) - len(found.rejected),

@@ -84,8 +84,17 @@ def restore_recordings(store: Store, dataset: str, entries: Sequence[Entry]) -> 
     store.ledger.record_assets(lost, sizes)
 
 
-def survey(plan: Plan, store: Store, entries: Sequence[Entry], whole: Plan | None = None) -> Survey:
-    """Look at every entry, with three queries; works are of those that have what `plan` reads."""
+def survey(
+    plan: Plan,
+    store: Store,
+    entries: Sequence[Entry],
+    whole: Plan | None = None,
+    beside: frozenset[str] = frozenset(),
+) -> Survey:
+    """Look at every entry, with three queries; works are of those that have what `plan` reads.
+
+    A step that makes one of `beside` turns entries away only where `plan` asks for it.
+    """
     works = _works(plan, store, entries)
     rejections = {(r.entry_id, r.artifact): r for r in store.ledger.rejections(plan.dataset)}
     wanted = frozenset(use.makes for use in plan.uses)
@@ -102,7 +111,8 @@ def survey(plan: Plan, store: Store, entries: Sequence[Entry], whole: Plan | Non
         }
         there = frozenset(artifact for artifact, reason in valid.items() if not reason)
         there = kinds.setdefault(there, there)
-        turned_away = [artifact for artifact in keys if valid.get(artifact)]
+        judging = keys.keys() - (beside - wanted)
+        turned_away = [name for name in keys if name in judging and valid.get(name)]
         rejection = rejections.get((entry_id, turned_away[0])) if turned_away else None
         states[entry_id] = State(there, wanted <= there, rejection)
     made = tuple(
@@ -137,4 +147,5 @@ def _works(plan: Plan, store: Store, entries: Sequence[Entry]) -> dict[str, Work
 
 
 def _keys(plan: Plan, whole: Plan | None, work: Work) -> dict[str, str]:
-    return plan.keys(work) if whole is None else {**whole.keys(work), **plan.keys(work)}
+    # What is asked for is a part of the whole, under the same keys.
+    return (whole or plan).keys(work)

@@ -318,11 +318,16 @@ def ending_of(state: Mapping[str, Any], steps: int, patience: int | None) -> str
     return ended if is_over.get(ended, False) else ""
 
 
-def load_module(checkpoint: Checkpoint, module: nn.Module) -> None:
-    """Put a checkpoint's weights into a module; `StopRun` where they are not its own."""
+def load_module(checkpoint: Checkpoint, module: nn.Module, new: Sequence[str] = ()) -> None:
+    """Put a checkpoint's weights into a module; `StopRun` where they are not its own.
+
+    Tensors whose names begin with one of `new` stay as they are in the module.
+    """
     path = checkpoint.folder / "model.safetensors"
     tensors = _read_tensors(path)
     module = bare(module)
+    fresh = {n: tensor for n, tensor in module.state_dict().items() if n.startswith(tuple(new))}
+    tensors |= fresh
     wanted = {name: _form(tensor) for name, tensor in module.state_dict().items()}
     held = {name: _form(tensor) for name, tensor in tensors.items()}
     if wanted != held:

@@ -31,7 +31,7 @@ def test_a_recipe_uses_models_of_the_table(name: str) -> None:
 
 @every_recipe
 def test_every_column_is_taken_out_of_something_that_the_recipe_makes(name: str) -> None:
-    makers = {use.makes: use.step for use in recipe(name).uses}
+    makers = {use.makes: use.step for use in recipe(name).known}
     for column in recipe(name).columns:
         artifact, _, field = column.take.partition(".")
         if artifact == "entry":

@@ -13,7 +13,7 @@ from symmv_builder.crawl.folder import find_entries
 from symmv_builder.datasets import recipe
 from symmv_builder.datasets.build import Summary, build, in_processes, take_in
 from symmv_builder.datasets.recipe import Recipe, make_plan, make_whole_plan
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import Reason, RejectEntry, StopRun
 from symmv_builder.pipeline.keys import ModelIdentity
 from symmv_builder.pipeline.pool import Effort
 from symmv_builder.pipeline.step import Step, use
@@ -207,3 +207,40 @@ def test_a_recordings_facts_go_with_what_is_made_of_it() -> None:
         ("muvi-sync", "emotion", ["emotion"]),
     ):
         assert [use.makes for use in recipe(name).needed_for([asked])] == expected
+
+
+def deaf(video: Path) -> FeatureTrack:
+    raise RejectEntry(Reason.NO_AUDIO, "it is silent")
+
+
+def beside(step: Step) -> Recipe:
+    """The toy recipe without movement, which may stand beside it."""
+    uses = (*toy_build.RECIPE.uses, OTHER)
+    kept = use(step, makes="movement")
+    return Recipe("toy", uses, toy_build.RECIPE.shares, pairs=False, beside=(kept,))
+
+
+def test_what_stands_beside_a_recipe_is_in_the_rows_once_all_entries_have_it(
+    tmp_path: Path,
+) -> None:
+    chosen, media = beside(MOVEMENT.step), make(tmp_path / "media", 3)
+    without = ["entry_id", "split", "sha256", "wave", "other"]
+    assert run(tmp_path / "root", media, chosen=chosen).missing == ("movement",)
+    assert columns(tmp_path / "root") == without
+    run(tmp_path / "root", None, "movement", chosen=chosen)
+    assert columns(tmp_path / "root") == [*without, "movement"]
+    assert run(tmp_path / "root", None, chosen=chosen).missing == ()
+    run(tmp_path / "root", make(tmp_path / "media", 1, first=3), chosen=chosen)
+    assert columns(tmp_path / "root") == without
+
+
+def test_who_is_turned_away_by_what_stands_beside_is_so_for_that_request_alone(
+    tmp_path: Path,
+) -> None:
+    chosen = beside(Step("hear", 1, ("video",), deaf))
+    media = make(tmp_path / "media", 3)
+    assert run(tmp_path / "root", media, chosen=chosen).made == 3
+    asked = run(tmp_path / "root", None, "movement", chosen=chosen)
+    assert (asked.made, asked.rejected) == (0, 3)
+    again = run(tmp_path / "root", None, chosen=chosen)
+    assert (again.made, again.rejected) == (3, 0)

@@ -113,7 +113,7 @@ def test_features_are_fixed_size_lists_of_half_floats(tmp_path: Path) -> None:
     [shard] = write(Root(str(tmp_path)), "symmv", rows_of("symmv", "train"))
     schema = pq.read_schema(tmp_path / "symmv" / shard.path)
     assert schema.equals(arrow_schema("symmv"))
-    assert schema.metadata == {b"schema": b"symmv/v1"}
+    assert schema.metadata == {b"schema": b"symmv/v2"}
     assert schema.field("semantic").type == pa.list_(pa.list_(pa.float16(), 512))
     assert schema.field("semantic").metadata[b"meaning"].startswith(b"CLIP")
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from symmv_builder.datasets.verify.problems import Problem, Tally
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Entry
-from symmv_builder.schema import SCHEMAS, arrow_schema
+from symmv_builder.schema import SCHEMAS, arrow_schema, columns_of
 from symmv_builder.storage import releases
 from symmv_builder.storage.assets import hash_file
 from symmv_builder.storage.store import Store
@@ -80,7 +80,7 @@ def _fault_of_rows(
     seen: set[str],
 ) -> str:
     """What is wrong with the rows of a file whose bytes are as they were written."""
-    schema = str(receipt.get("schema", receipt.get("dataset", ""))).partition("/")[0]
+    schema = str(receipt.get("schema", receipt.get("dataset", "")))
     try:
         with (
             store.root.as_local(name) as path,
@@ -88,8 +88,11 @@ def _fault_of_rows(
         ):
             if file.metadata.num_rows != shard["rows"]:
                 return f"has {file.metadata.num_rows} rows and not {shard['rows']}"
-            if schema in SCHEMAS:
-                columns = arrow_schema(schema, receipt.get("columns"))
+            name = schema.partition("/")[0]
+            if name in SCHEMAS:
+                # The receipt of an earlier version of the program names no columns.
+                every = [column.name for column in columns_of(schema)]
+                columns = arrow_schema(name, receipt.get("columns", every))
                 if not file.schema_arrow.equals(columns):
                     return "does not have the columns of its schema"
             rows = file.read(columns=["entry_id", "split"]).to_pydict()

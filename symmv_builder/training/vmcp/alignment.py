@@ -13,6 +13,7 @@ numbers of the segments, and alignment would be perfect for any music.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,7 @@ from torch.nn.functional import normalize
 
 from symmv_builder.training.ranks import Ranks
 from symmv_builder.training.vmcp.config import Config
+from symmv_builder.training.vmcp.entrances import Entrances
 from symmv_builder.training.vmcp.losses import info_nce
 
 
@@ -28,9 +30,9 @@ class AlignmentModel(nn.Module):
 
     scale: Tensor
 
-    def __init__(self, video_width: int, music_width: int, config: Config) -> None:
+    def __init__(self, video_widths: Sequence[int], music_width: int, config: Config) -> None:
         super().__init__()
-        self.video = self._enter(video_width, config)
+        self.video = Entrances(video_widths, lambda width: self._enter(width, config))
         self.music = self._enter(music_width, config)
         self.query = nn.Linear(config.width, config.width)
         self.key = nn.Linear(config.width, config.width)
@@ -49,6 +51,13 @@ class AlignmentModel(nn.Module):
             nn.Dropout(config.dropout),
             nn.Linear(config.hidden, config.width),
         )
+
+    # Under which name the entrances of videos are found among the tensors of a checkpoint.
+    entrances_name = "video"
+
+    @property
+    def entrances(self) -> Entrances:
+        return self.video
 
     def forward(
         self, video: Tensor, music: Tensor, mask: Tensor

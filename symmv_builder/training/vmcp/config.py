@@ -15,8 +15,12 @@ class Config:
     `max_segments` is cropped at random in training. `temperature` is where the learnable one of
     ``vmcp`` begins, and what ``gvmgen`` keeps. `joint` is the width of the space in which video
     and music are compared, `layers` are those of each encoder; ``gvmgen`` has neither layers nor
-    heads, but one attention of `width`. `initial` is the folder of a run to begin from: the paper
-    trains on music videos at large, then "with a small learning rate" on SymMV.
+    heads, but one attention of `width`. `sound` says how the music of a row is heard: its notes as
+    a piano plays them, or its recording. `pairs` says which segment of the video belongs to one of
+    the music: the one that the row's alignment names, where it has one, or, as in the paper, the
+    one of the same number. `initial` is the folder of a run to begin from, whose features of
+    videos may have been of another width: the paper trains on music videos at large, then "with a
+    small learning rate" on SymMV.
 
     The papers name the temperature of GVMGen alone; sizes and schedule are chosen here: AdamW, a
     linear rise over `warmup` steps, then half a cosine down to zero. `patience` counts
@@ -25,6 +29,8 @@ class Config:
 
     objective: Literal["vmcp", "gvmgen"] = "vmcp"
     embedding: str = "musicnn"
+    sound: Literal["rendered", "recording"] = "rendered"
+    pairs: Literal["aligned", "numbered"] = "aligned"
     windows: int = 1
     max_segments: int = 64
     width: int = 512

@@ -1,63 +1,44 @@
 """What the video-music models see of a row: features of video and music, segment by segment.
 
-The video's are its CLIP features, averaged over each segment. The music's come from the row's
-notes: they are played on a sampled piano, as the paper converts SymMV's MIDI to audio (section
-5.1), and a tagging model listens. That is done once: a song's features are kept below the data
-root under the content of its notes, the model's weights and the soundfont's.
+The video's are its CLIP features, averaged over each segment, the music's what `hearing` gives.
 
-A row has music and video on clocks of their own and no alignment between them: segment i of one
-is taken to belong to segment i of the other, as in the paper.
+Music and video have clocks of their own. Where a row's alignment says which moment of the video
+plays the same as a moment of the music, a segment of music belongs to what is seen there. Without
+one, segment i of the music belongs to segment i of the video, as in the paper; the two are one
+recording in music videos.
 """
 
-import hashlib
-import io
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symmv_builder.backends import ModelHome, ModelIdentity, backend_class, hash_file, load
-from symmv_builder.backends.tinysoundfont import render, soundfont_path
 from symmv_builder.errors import StopRun
-from symmv_builder.records import Notes
-from symmv_builder.storage.root import Root
 from symmv_builder.training.data import Example, Prepare, Rows
 from symmv_builder.training.usable import LeftOut, UnusableRow
 from symmv_builder.training.vmcp.config import Config
+from symmv_builder.training.vmcp.hearing import Floats32, MusicFeatures, Sounding, heard_columns
 
-SLOT = "audio_embedding"
-COLUMNS = (
-    *("entry_id", "notes_starts_s", "notes_ends_s", "notes_pitches", "notes_velocities"),
-    "semantic",
-)
-OPTIONAL = ("pedal_starts_s", "pedal_ends_s", "video_url")
+_ALIGNMENT = ("alignment_music_s", "alignment_video_s", "alignment_confidence")
 
 # Samples a second of the column `semantic`, by its width: CLIP ViT-B/32 of symmv rows, ViT-L/14
 # of muvisync rows.
 SEMANTIC_HZ = {512: 6, 768: 1}
-RATE_HZ = 44_100
-# What is rendered of a song, so that one odd note cannot ask for hours of sound.
-LONGEST_S = 1200.0
-RENDERING = 1
+# Below this chance that both are the same song, an alignment says nothing.
+SAME_SONG = 0.5
+# Tempos of a cover and its video differ by two at most, so what is faster or slower is a jump.
+_LARGEST_STRETCH = 2.0
+# How far beyond its first and last point an alignment holds: points lie about a second apart.
+_BEYOND_S = 1.0
 
-Floats32 = NDArray[np.float32]
+Floats = NDArray[np.float64]
 
 
-def notes_of(row: Mapping[str, Any]) -> Notes:
-    """The transcribed notes of a row, with the pedal where its columns are there.
-
-    `UnusableRow` where there is none, or they contradict each other.
-    """
-    if not len(row["notes_starts_s"]):
-        raise UnusableRow("it has no notes")
-    fields = ("starts_s", "ends_s", "pitches", "velocities")
-    pedal = {name: row[name] for name in ("pedal_starts_s", "pedal_ends_s") if name in row}
-    try:
-        return Notes(**{field: row[f"notes_{field}"] for field in fields}, **pedal)
-    except ValueError as error:
-        raise UnusableRow(str(error)) from error
+def columns(sound: Sounding) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The columns that are needed of a row whose music is heard so, and the optional ones."""
+    needed, optional = heard_columns(sound)
+    return (*needed, "semantic"), (*optional, *_ALIGNMENT, "video_url")
 
 
 def video_segments(semantic: NDArray[Any], segment_s: float) -> Floats32:
@@ -66,6 +47,51 @@ def video_segments(semantic: NDArray[Any], segment_s: float) -> Floats32:
     A video shorter than a segment is one. `StopRun` for a width whose rate is not known,
     `UnusableRow` where there is no frame, or a feature is not finite.
     """
+    length_s = len(semantic) / _rate_hz(semantic)
+    edges = segment_s * np.arange(int(length_s / segment_s + 1e-6) + 1)
+    if len(edges) < 2:
+        edges = np.array([0.0, length_s])
+    return _seen(semantic, edges[:-1], edges[1:])
+
+
+def pair_segments(
+    row: Mapping[str, Any], heard: Floats32, segment_s: float, *, aligned: bool = True
+) -> tuple[Floats32, Floats32]:
+    """Segments of a row's video and of its own music that belong together, ``[n, d]`` each.
+
+    `heard` is the music in segments of `segment_s`. With `aligned` they are paired through the
+    row's alignment, if it has one and that says that both are the same song; else by number, up
+    to the end of the shorter. `UnusableRow` as `video_segments`, or where no segment has its
+    counterpart in the video.
+    """
+    semantic = row["semantic"]
+    if not (aligned and row.get("alignment_confidence", 0.0) >= SAME_SONG):
+        seen = video_segments(semantic, segment_s)
+        length = min(len(seen), len(heard))
+        return seen[:length], heard[:length]
+    length_s = len(semantic) / _rate_hz(semantic)
+    edges = segment_s * np.arange(len(heard) + 1)
+    at, is_known = _on_video(row["alignment_music_s"], row["alignment_video_s"], edges)
+    starts, ends = at[:-1], at[1:]
+    stretch = (ends - starts) / segment_s
+    kept = is_known[:-1] & is_known[1:] & (starts >= 0) & (ends <= length_s + 1e-6)
+    kept &= (stretch >= 1 / _LARGEST_STRETCH) & (stretch <= _LARGEST_STRETCH)
+    if not kept.any():
+        raise UnusableRow("no segment of its music is aligned with its video")
+    return _seen(semantic, starts[kept], ends[kept]), heard[kept]
+
+
+def _on_video(music_s: Floats, video_s: Floats, times_s: Floats) -> tuple[Floats, NDArray[np.bool]]:
+    """Moments of the music on the video's clock, and which of them the alignment covers."""
+    if not len(music_s):
+        return times_s, np.zeros(len(times_s), dtype=np.bool)
+    inside = times_s.clip(music_s[0], music_s[-1])
+    beyond = times_s - inside
+    return np.interp(inside, music_s, video_s) + beyond, np.abs(beyond) <= _BEYOND_S
+
+
+def _rate_hz(semantic: NDArray[Any]) -> int:
+    """Frames a second; `StopRun` and `UnusableRow` as `video_segments`."""
     if not len(semantic):
         raise UnusableRow("its video has no features")
     if not np.isfinite(semantic).all():
@@ -73,106 +99,40 @@ def video_segments(semantic: NDArray[Any], segment_s: float) -> Floats32:
     width = semantic.shape[1]
     if width not in SEMANTIC_HZ:
         raise StopRun(f"semantic features of width {width} are unknown; known: {[*SEMANTIC_HZ]}")
-    return _means(np.asarray(semantic, dtype=np.float32), round(SEMANTIC_HZ[width] * segment_s))
+    return SEMANTIC_HZ[width]
 
 
-def _means(values: Floats32, size: int) -> Floats32:
-    """Means over every `size` rows, without a remainder; fewer rows than that are one mean."""
-    size = min(size, len(values)) or 1
-    kept = len(values) // size
-    return np.asarray(values[: kept * size].reshape(kept, size, -1).mean(axis=1), np.float32)
+def _seen(semantic: NDArray[Any], starts_s: Floats, ends_s: Floats) -> Floats32:
+    """Means ``[n, d]`` of the frames from each start to before its end.
 
-
-class MusicFeatures:
-    """Features of notes as a piano plays them, made once and kept below the dataset's folder.
-
-    Threads may share one object.
+    A span in which no frame lies is seen as the frame on screen at its start.
     """
-
-    def __init__(self, root: Root, dataset: str, name: str, home: ModelHome) -> None:
-        model = backend_class(SLOT, name)
-        self.identity: ModelIdentity = model.identify(home)
-        self.width = int(model.width)
-        self.window_s = float(model.segment_s)
-        self._root, self._name, self._home = root, name, home
-        made_by = f"{self.identity} {hash_file(soundfont_path())} {RATE_HZ} {LONGEST_S} {RENDERING}"
-        place = hashlib.sha256(made_by.encode()).hexdigest()[:12]
-        self._folder = f"{dataset}/embeddings/{name}-{place}"
-        self._held: dict[str, Floats32] = {}
-        self._lock = threading.Lock()
-
-    def of(self, notes: Notes, windows: int = 1) -> Floats32:
-        """Features ``[segments, d]``, each the mean of so many windows; at least one segment."""
-        return _means(self._windows(notes), windows)
-
-    def _windows(self, notes: Notes) -> Floats32:
-        digest = _digest(notes)
-        with self._lock:
-            if digest not in self._held:
-                name = f"{self._folder}/{digest}.npy"
-                found = self._read(name)
-                if found is None:
-                    found = self._listen(notes)
-                    buffer = io.BytesIO()
-                    np.save(buffer, found, allow_pickle=False)
-                    self._root.write(name, buffer.getvalue())
-                self._held[digest] = found
-            return self._held[digest]
-
-    def _read(self, name: str) -> Floats32 | None:
-        """Features made before; those that a disk has damaged are made again."""
-        data = self._root.read(name)
-        if data is None:
-            return None
-        try:
-            values = np.load(io.BytesIO(data), allow_pickle=False)
-        except (ValueError, EOFError):
-            return None
-        fits = values.dtype == np.float32 and values.ndim == 2 and values.shape[1] == self.width
-        return values if fits and len(values) else None
-
-    def _listen(self, notes: Notes) -> Floats32:
-        model = load(SLOT, self._name, self._home)
-        sound = render(_up_to(notes, LONGEST_S), rate_hz=RATE_HZ)
-        return np.asarray(model.embed(sound, RATE_HZ), dtype=np.float32)
-
-
-def _up_to(notes: Notes, end_s: float) -> Notes:
-    kept = notes.starts_s < end_s
-    pedal = np.asarray(notes.pedal_starts_s) < end_s
-    return Notes(
-        starts_s=notes.starts_s[kept],
-        ends_s=notes.ends_s[kept].clip(max=end_s),
-        pitches=notes.pitches[kept],
-        velocities=notes.velocities[kept],
-        pedal_starts_s=np.asarray(notes.pedal_starts_s)[pedal],
-        pedal_ends_s=np.asarray(notes.pedal_ends_s)[pedal].clip(max=end_s),
-    )
-
-
-def _digest(notes: Notes) -> str:
-    digest = hashlib.sha256()
-    fields = ("starts_s", "ends_s", "pitches", "velocities", "pedal_starts_s", "pedal_ends_s")
-    for name in fields:
-        values = np.ascontiguousarray(getattr(notes, name), dtype=np.float64)
-        digest.update(f"{name} {len(values)} ".encode())
-        digest.update(values.tobytes())
-    return digest.hexdigest()[:32]
+    frames = np.asarray(semantic, dtype=np.float32)
+    rate_hz = SEMANTIC_HZ[frames.shape[1]]
+    # A frame that lies at an edge but for rounding lies there.
+    firsts, lasts = (np.ceil(t * rate_hz - 1e-6).astype(int) for t in (starts_s, ends_s))
+    shown = np.floor(starts_s * rate_hz + 1e-6).astype(int).clip(0, len(frames) - 1)
+    spans = [
+        slice(first, last) if first < last else slice(at, at + 1)
+        for first, last, at in zip(firsts, lasts, shown, strict=True)
+    ]
+    return np.stack([frames[span].mean(axis=0) for span in spans])
 
 
 def prepare(music: MusicFeatures, config: Config) -> Prepare:
-    """Rows to examples: ``video`` and ``music`` ``[segments, d]``, of the same length.
+    """How a row becomes an example: ``video`` ``[t, dv]`` and ``music`` ``[t, dm]``, in pairs.
 
     A song of more than `max_segments` is cropped where the generator says. `UnusableRow` where
-    there are no notes or no pictures.
+    there is no music or there are no pictures.
     """
 
     def make(row: Mapping[str, Any], rng: np.random.Generator) -> Example:
-        video = video_segments(row["semantic"], music.window_s * config.windows)
-        heard = music.of(notes_of(row), config.windows)
-        length = min(len(video), len(heard))
-        kept = min(length, config.max_segments)
-        start = int(rng.integers(length - kept + 1))
+        segment_s = music.window_s * config.windows
+        video, heard = pair_segments(
+            row, music.of_row(row, config.windows), segment_s, aligned=config.pairs == "aligned"
+        )
+        kept = min(len(video), config.max_segments)
+        start = int(rng.integers(len(video) - kept + 1))
         return {"video": video[start : start + kept], "music": heard[start : start + kept]}
 
     return make
@@ -195,5 +155,5 @@ def listen(
     songs = (row for part in rows for row in part.without_features())
     for number, row in enumerate(songs):
         if number % world == rank:
-            left_out.use(row, lambda row: music.of(notes_of(row)))
+            left_out.use(row, music.of_row)
         tell(number + 1, count)

@@ -1,6 +1,7 @@
 """A trained video-music model out of a run's folder, and music to ask it about."""
 
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -9,30 +10,38 @@ import torch
 from torch import Tensor, nn
 
 from symmv_builder.backends import ModelHome
-from symmv_builder.backends.midi import read_notes
 from symmv_builder.errors import RejectEntry, StopRun
-from symmv_builder.records import Notes
 from symmv_builder.storage.root import Root
 from symmv_builder.training import checkpoint
 from symmv_builder.training.configs import from_plain
 from symmv_builder.training.data import Rows
 from symmv_builder.training.ranks import Ranks, device_of
+from symmv_builder.training.usable import UnusableRow
 from symmv_builder.training.vmcp.alignment import AlignmentModel, alignment_sums
 from symmv_builder.training.vmcp.config import Config
-from symmv_builder.training.vmcp.features import MusicFeatures
+from symmv_builder.training.vmcp.hearing import (
+    MIDI_SUFFIXES,
+    SOUND_SUFFIXES,
+    VIDEO_SUFFIXES,
+    Floats32,
+    MusicFeatures,
+    Sounding,
+)
 from symmv_builder.training.vmcp.model import VideoMusicClip, clip_sums
 
 Sums: TypeAlias = Callable[[tuple[Tensor, ...], Tensor, Ranks], tuple[Tensor, Tensor]]
-
-MIDI_SUFFIXES = (".mid", ".midi")
+Model: TypeAlias = VideoMusicClip | AlignmentModel
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """A model, what a batch adds to its loss, and the kind of its checkpoints."""
+    """A model, what a batch adds to its loss, and the kind of its checkpoints.
+
+    `model` is made of the widths of video features, that of music features, and a configuration.
+    """
 
     kind: str
-    model: Callable[[int, int, Config], nn.Module]
+    model: Callable[[Sequence[int], int, Config], Model]
     sums: Sums
 
 
@@ -63,17 +72,28 @@ def load(run: Path, objective: str, device: str = "cpu") -> Loaded:
     held = checkpoint.read(run, chosen.kind)
     config = from_plain(Config, held.config)
     with checkpoint.understood(held):
-        widths = int(held.about["video_width"]), int(held.about["music_width"])
-    model = chosen.model(*widths, config)
+        music_width = int(held.about["music_width"])
+    model = chosen.model(video_widths(held), music_width, config)
     checkpoint.load_module(held, model)
     return Loaded(model.to(place).eval(), config, held.about, held.folder, place)
 
 
+def video_widths(held: checkpoint.Checkpoint) -> list[int]:
+    """The widths of the video features that a model has an entrance for."""
+    with checkpoint.understood(held):
+        return [int(width) for width in held.about["videos"]]
+
+
 def about_rows(rows: Rows, music: MusicFeatures) -> dict[str, Any]:
-    """What a checkpoint says of the features that it learned from."""
+    """What a checkpoint says of the features that it learned from.
+
+    ``videos`` maps each width of video features that the model has an entrance for to the model
+    behind them; ``video_width`` is that of the run's own.
+    """
     return {
         "video_width": video_width(rows),
-        "video_model": video_model(rows),
+        "videos": {str(video_width(rows)): video_model(rows)},
+        "sound": music.sound,
         "music_width": music.width,
         "music_model": asdict(music.identity),
         "dataset": rows.dataset,
@@ -93,17 +113,33 @@ def video_model(rows: Rows) -> dict[str, Any] | None:
     return dict(models[0]) if models else None
 
 
-def features_for(loaded: Loaded, root: Root, rows: Rows) -> MusicFeatures:
-    """Music features as the model learned from; `StopRun` where these or the rows' are others."""
+def features_for(
+    loaded: Loaded, root: Root, rows: Rows, sound: Sounding | None = None
+) -> MusicFeatures:
+    """Music features as the model learned from; `StopRun` where these or the rows' are others.
+
+    With `sound` the music is heard otherwise than in training.
+    """
     home = ModelHome(device=str(loaded.device))
-    music = MusicFeatures(root, rows.dataset, loaded.config.embedding, home)
-    ours = about_rows(rows, music)
-    for name in ("video_width", "video_model", "music_width", "music_model"):
-        learned = loaded.about.get(name)
-        if learned is not None and ours[name] is not None and learned != ours[name]:
+    config = loaded.config
+    music = MusicFeatures(root, rows.dataset, config.embedding, home, sound or config.sound)
+    ours, learned = about_rows(rows, music), loaded.about
+    [(width, seen_by)] = ours["videos"].items()
+    if width not in learned["videos"]:
+        known = " or ".join(learned["videos"])
+        raise StopRun(
+            f"{loaded.folder} learned from videos of width {known}, {rows.dataset} is seen in "
+            f"{width}; go on with the training on it: --set initial={loaded.folder}"
+        )
+    for name, theirs, here in (
+        ("video_model", learned["videos"][width], seen_by),
+        ("music_width", learned.get("music_width"), ours["music_width"]),
+        ("music_model", learned.get("music_model"), ours["music_model"]),
+    ):
+        if theirs is not None and here is not None and theirs != here:
             raise StopRun(
-                f"{loaded.folder} learned from {name} {_short(learned)}, {rows.dataset} is seen "
-                f"with {_short(ours[name])}; build or train with the same one"
+                f"{loaded.folder} learned from {name} {_short(theirs)}, {rows.dataset} is seen "
+                f"with {_short(here)}; build or train with the same one"
             )
     return music
 
@@ -114,27 +150,44 @@ def _short(about: Any) -> str:
     return f"{about.get('backend')} {str(about.get('weights_sha256'))[:12]}"
 
 
-def read_music(folder: Path, entries: list[str]) -> dict[str, Notes]:
-    """Notes of MIDI files named by their entries; `StopRun` where there is none of them.
+def find_music(folder: Path, entries: Sequence[str], sound: Sounding) -> dict[str, Path]:
+    """Files of music by entry: MIDI, sound or video; `StopRun` where there is none for any.
 
-    A file is called as its entry up to the first dot, as `symmv generate` names it.
+    A file is called as its entry up to the first dot, as `symmv generate` names it. Of an entry's
+    files of several kinds the MIDI file counts where music is heard as notes are played, else the
+    sound, else the video.
     """
     if not folder.is_dir():
-        raise StopRun(f"{folder} is not a folder of generated MIDI files")
-    known, found = set(entries), {}
+        raise StopRun(f"{folder} is not a folder of generated music")
+    recordings = (SOUND_SUFFIXES, VIDEO_SUFFIXES)
+    kinds = (MIDI_SUFFIXES, *recordings) if sound == "rendered" else (*recordings, MIDI_SUFFIXES)
+    known = set(entries)
+    found: dict[str, dict[int, list[Path]]] = defaultdict(lambda: defaultdict(list))
     for path in sorted(folder.iterdir()):
-        name = path.name.partition(".")[0]
-        if path.suffix.lower() not in MIDI_SUFFIXES or name not in known:
-            continue
-        if name in found:
-            raise StopRun(f"{folder} holds several MIDI files for {name}; keep one")
-        try:
-            found[name] = read_notes(path)
-        except RejectEntry as error:
-            raise StopRun(f"{path} cannot be used: {error.detail}") from error
+        name, suffix = path.name.partition(".")[0], path.suffix.lower()
+        kind = next((number for number, known in enumerate(kinds) if suffix in known), None)
+        if name in known and kind is not None and path.is_file():
+            found[name][kind].append(path)
     if not found:
         example = entries[0] if entries else "none"
         raise StopRun(
-            f"{folder} holds no MIDI file named by an entry of the split, as {example}.mid"
+            f"{folder} holds no MIDI file named by an entry of the split, as {example}.mid, "
+            "and no recording"
         )
-    return found
+    chosen = {}
+    for name, files in found.items():
+        first, *others = files[min(files)]
+        if others:
+            what = {MIDI_SUFFIXES: "MIDI", SOUND_SUFFIXES: "sound", VIDEO_SUFFIXES: "video"}
+            many = f"several {what[kinds[min(files)]]} files for {name}"
+            raise StopRun(f"{folder} holds {many}; keep one")
+        chosen[name] = first
+    return chosen
+
+
+def hear_file(music: MusicFeatures, path: Path, windows: int) -> Floats32:
+    """Features of a file of music; `UnusableRow` where it cannot be heard."""
+    try:
+        return music.of_file(path, windows)
+    except RejectEntry as error:
+        raise UnusableRow(f"{path.name} cannot be used: {error.detail}") from error

@@ -5,6 +5,7 @@ Zhuo et al., "Video Background Music Generation: Dataset, Method and Evaluation"
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from torch.nn.functional import normalize
 
 from symmv_builder.training.ranks import Ranks
 from symmv_builder.training.vmcp.config import Config
+from symmv_builder.training.vmcp.entrances import Entrances
 from symmv_builder.training.vmcp.losses import info_nce
 
 # CLIP's bound: similarities are never scaled by more.
@@ -21,9 +23,11 @@ LARGEST_SCALE = 100.0
 class Encoder(nn.Module):
     """Features of segments to unit vectors, each knowing the segments around it."""
 
-    def __init__(self, features: int, config: Config) -> None:
+    def __init__(self, widths: Sequence[int], config: Config) -> None:
         super().__init__()
-        self.enter = nn.Sequential(nn.LayerNorm(features), nn.Linear(features, config.width))
+        self.enter = Entrances(
+            widths, lambda width: nn.Sequential(nn.LayerNorm(width), nn.Linear(width, config.width))
+        )
         layer = nn.TransformerEncoderLayer(
             config.width,
             config.heads,
@@ -39,7 +43,10 @@ class Encoder(nn.Module):
         )
 
     def forward(self, features: Tensor, mask: Tensor) -> Tensor:
-        """Unit vectors ``[b, t, joint]`` of ``[b, t, features]``; `mask` ``[b, t]`` is what is."""
+        """Unit vectors ``[b, t, joint]`` of features ``[b, t, d]``, `d` one of the widths.
+
+        `mask` ``[b, t]`` is what is real.
+        """
         x = self.enter(features)
         x = x + positions(x.shape[1], x.shape[2], x.device).to(x.dtype)
         x = self.layers(x, src_key_padding_mask=~mask)
@@ -58,11 +65,18 @@ def positions(length: int, width: int, device: torch.device) -> Tensor:
 class VideoMusicClip(nn.Module):
     """Video and music into one space; what belongs together is close."""
 
-    def __init__(self, video_width: int, music_width: int, config: Config) -> None:
+    def __init__(self, video_widths: Sequence[int], music_width: int, config: Config) -> None:
         super().__init__()
-        self.video = Encoder(video_width, config)
-        self.music = Encoder(music_width, config)
+        self.video = Encoder(video_widths, config)
+        self.music = Encoder((music_width,), config)
         self.log_scale = nn.Parameter(torch.tensor(-math.log(config.temperature)))
+
+    # Under which name the entrances of videos are found among the tensors of a checkpoint.
+    entrances_name = "video.enter"
+
+    @property
+    def entrances(self) -> Entrances:
+        return self.video.enter
 
     def forward(self, video: Tensor, music: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Unit vectors of video and music, both ``[b, t, joint]``, and one over the temperature.

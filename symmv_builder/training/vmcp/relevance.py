@@ -4,7 +4,7 @@ Zuo et al. 2025, section "Evaluation Model"; the model is `alignment`, what the 
 what they are held against `evaluation.alignment`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from symmv_builder.evaluation.alignment import relevance
 from symmv_builder.storage.root import Root
 from symmv_builder.training.data import Rows
 from symmv_builder.training.usable import LeftOut
-from symmv_builder.training.vmcp.features import COLUMNS, OPTIONAL, notes_of, video_segments
-from symmv_builder.training.vmcp.loading import Loaded, features_for, load, read_music
+from symmv_builder.training.vmcp.features import columns, pair_segments, video_segments
+from symmv_builder.training.vmcp.hearing import Floats32, Sounding
+from symmv_builder.training.vmcp.loading import Loaded, features_for, find_music, hear_file, load
 
 
 def score(
@@ -30,35 +31,49 @@ def score(
     device: str = "cpu",
     tell: Callable[[int, int], None] = lambda done, songs: None,
     music: Path | None = None,
+    sound: Sounding | None = None,
 ) -> dict[str, Any]:
     """``cmr``, ``ta``, and what they are held against: ``cmr_others accuracy ta_chance songs``.
 
     Besides, ``cmr_mismatched`` and ``ta_mismatched`` are the scores of each video with the next
-    song's music, ``nan`` where there is one song alone. Music as in `vmcp.score.score`. Pairs are
-    cut to the shorter of both.
+    song's music, ``nan`` where there is one song alone. Music as in `vmcp.score.score`: a row's own
+    is compared with its video as in training, that of files, which was made for the video, from the
+    beginning of both to the end of the shorter.
     """
     loaded = load(folder, "gvmgen", device)
-    rows = Rows(root, dataset, split, COLUMNS, OPTIONAL)
-    heard = features_for(loaded, root, rows)
-    known = [str(row["entry_id"]) for row in rows.without_features()]
-    given = read_music(music, known) if music else {}
-    segment_s = heard.window_s * loaded.config.windows
+    sound = sound or loaded.config.sound
+    needed, optional = (("entry_id", "semantic"), ()) if music else columns(sound)
+    rows = Rows(root, dataset, split, needed, optional)
+    heard = features_for(loaded, root, rows, sound)
+    given = find_music(music, rows.entries(), sound) if music else {}
+    windows, aligned = loaded.config.windows, loaded.config.pairs == "aligned"
+    segment_s = heard.window_s * windows
+
+    def pair(row: Mapping[str, Any]) -> tuple[Floats32, Floats32] | None:
+        if not music:
+            own = heard.of_row(row, windows)
+            return pair_segments(row, own, segment_s, aligned=aligned)
+        path = given.get(str(row["entry_id"]))
+        seen = video_segments(row["semantic"], segment_s)
+        return (seen, hear_file(heard, path, windows)) if path else None
+
     pairs, left_out = [], LeftOut()
     for number, row in enumerate(rows):
-        video = left_out.use(row, lambda row: video_segments(row["semantic"], segment_s))
-        notes = given.get(str(row["entry_id"])) if music else left_out.use(row, notes_of)
-        if video is not None and notes is not None and len(notes.starts_s):
-            pairs.append((video, heard.of(notes, loaded.config.windows)))
+        found = left_out.use(row, pair)
+        if found is not None:
+            pairs.append(found)
         tell(number + 1, len(rows))
     if not pairs:
         raise StopRun(
-            f"{dataset} has no pair of pictures and notes in the split {split}"
+            f"{dataset} has no pair of pictures and music in the split {split}"
             f"{'; ' * bool(left_out)}{left_out.summary(dataset)}"
         )
-    found = asdict(relevance(*_ask(loaded, pairs)))
+    scores = asdict(relevance(*_ask(loaded, pairs)))
     shifted = [(pairs[i][0], pairs[(i + 1) % len(pairs)][1]) for i in range(len(pairs))]
     others = relevance(*_ask(loaded, shifted)) if len(pairs) > 1 else None
-    return found | {
+    return scores | {
+        "embedding": asdict(heard.identity),
+        "sound": sound,
         "cmr_mismatched": others.cmr if others else float("nan"),
         "ta_mismatched": others.ta if others else float("nan"),
         "left_out": left_out.reasons,

@@ -5,7 +5,7 @@ segments; a song longer than what the encoders learned from is encoded piece by 
 are drawn and ties count is `evaluation.retrieval`'s.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ from symmv_builder.storage.root import Root
 from symmv_builder.training.data import Rows
 from symmv_builder.training.ranks import autocast
 from symmv_builder.training.usable import LeftOut
-from symmv_builder.training.vmcp.features import COLUMNS, OPTIONAL, notes_of, video_segments
-from symmv_builder.training.vmcp.loading import Loaded, features_for, load, read_music
+from symmv_builder.training.vmcp.features import columns, video_segments
+from symmv_builder.training.vmcp.hearing import Floats32, Sounding
+from symmv_builder.training.vmcp.loading import Loaded, features_for, find_music, hear_file, load
 from symmv_builder.training.vmcp.model import Encoder, VideoMusicClip
 
 
@@ -33,21 +34,33 @@ def score(
     device: str = "cpu",
     tell: Callable[[int, int], None] = lambda done, songs: None,
     music: Path | None = None,
+    sound: Sounding | None = None,
     *,
     pool: int = POOL,
     seed: int = 0,
 ) -> dict[str, Any]:
     """``p5 p10 p20`` in percent, ``ar``, ``pool``, ``songs`` and ``chance`` (of the metrics).
 
-    The music is that of the rows, or with `music` the MIDI files of a folder, named by entry;
-    the videos of all rows of the split are in the pool. `tell` is given rows done and in all.
-    `StopRun` where nothing fits: no rows, other features, no file for any entry.
+    The music is that of the rows, heard as in training or as `sound` says, or with `music` the
+    files of a folder, MIDI or recordings, named by entry; the videos of all rows of the split are
+    in the pool. `tell` is given rows done and in all. `StopRun` where nothing fits: no rows, other
+    features, no file for any entry.
     """
     loaded = load(folder, "vmcp", device)
-    rows = Rows(root, dataset, split, COLUMNS, OPTIONAL)
-    heard = features_for(loaded, root, rows)
-    known = [str(row["entry_id"]) for row in rows.without_features()]
-    given = read_music(music, known) if music else {}
+    sound = sound or loaded.config.sound
+    # What is heard of files needs nothing of the rows but their pictures.
+    needed, optional = (("entry_id", "semantic"), ("video_url",)) if music else columns(sound)
+    rows = Rows(root, dataset, split, needed, optional)
+    heard = features_for(loaded, root, rows, sound)
+    given = find_music(music, rows.entries(), sound) if music else {}
+    windows = loaded.config.windows
+
+    def music_of(row: Mapping[str, Any]) -> Floats32 | None:
+        if not music:
+            return heard.of_row(row, windows)
+        path = given.get(str(row["entry_id"]))
+        return hear_file(heard, path, windows) if path else None
+
     model = loaded.model
     if not isinstance(model, VideoMusicClip):
         raise TypeError(f"{folder} holds a {type(model).__name__}")
@@ -60,9 +73,8 @@ def score(
         entry = str(row["entry_id"])
         seen = left_out.use(row, lambda row: video_segments(row["semantic"], segment_s))
         if seen is not None:
-            notes = given.get(entry) if music else left_out.use(row, notes_of)
-            if notes is not None and len(notes.starts_s):
-                segments = heard.of(notes, loaded.config.windows)
+            segments = left_out.use(row, music_of)
+            if segments is not None:
                 pieces.append(_summary(loaded, model.music, segments))
                 own.append(len(videos))
             videos.append(_summary(loaded, model.video, seen))
@@ -70,12 +82,13 @@ def score(
         tell(number + 1, len(rows))
     if not pieces:
         raise StopRun(
-            f"{dataset} has no pair of pictures and notes in the split {split}"
+            f"{dataset} has no pair of pictures and music in the split {split}"
             f"{'; ' * bool(left_out)}{left_out.summary(dataset)}"
         )
     similarity = cosine(np.stack(pieces), np.stack(videos))
     found = retrieve(similarity, own, videos=names, pool=pool, seed=seed)
-    return asdict(found) | {"videos": len(set(names)), "left_out": left_out.reasons}
+    about = {"embedding": asdict(heard.identity), "sound": sound, "videos": len(set(names))}
+    return asdict(found) | about | {"left_out": left_out.reasons}
 
 
 def _summary(

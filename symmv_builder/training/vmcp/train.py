@@ -8,6 +8,7 @@ written.
 
 import math
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,16 @@ from symmv_builder.training.runs import BY_SIGNAL, Outcome, Request
 from symmv_builder.training.stopping import Vigil
 from symmv_builder.training.usable import LeftOut
 from symmv_builder.training.vmcp.config import Config
-from symmv_builder.training.vmcp.features import COLUMNS, OPTIONAL, MusicFeatures, listen, prepare
-from symmv_builder.training.vmcp.loading import OBJECTIVES, about_rows
+from symmv_builder.training.vmcp.features import columns, listen, prepare
+from symmv_builder.training.vmcp.hearing import MusicFeatures
+from symmv_builder.training.vmcp.loading import OBJECTIVES, Model, about_rows, video_widths
 
 VALIDATION_BATCH = 64
+# By what songs of like length are found without their features being read.
+_LENGTHS: Mapping[str, str | Callable[[dict[str, Any]], int]] = {
+    "rendered": "notes_starts_s",
+    "recording": lambda row: int(row["music_duration_s"]),
+}
 _START: dict[str, Any] = {
     "step": 0,
     "epoch": 0,
@@ -55,14 +62,14 @@ def train(config: Config, request: Request) -> Outcome:
     with join(request.device) as ranks:
         loader, held_out, about = _loaders(config, request, ranks)
         part += ", no validation" * (held_out is None)
+        held, first = _earlier(config, request, about)
         torch.manual_seed(config.seed)
-        model = objective.model(about["video_width"], about["music_width"], config)
-        model.to(ranks.device)
+        model = _make_model(config, about, first).to(ranks.device)
         optimizer = torch.optim.AdamW(
             model.parameters(), lr=config.lr, weight_decay=config.weight_decay
         )
         data = data_of(loader.rows, held_out.rows if held_out else None)
-        state = _resume(config, request, model, optimizer, loader, data)
+        state = _resume(config, request, held, model, optimizer, loader, data)
         learner = _wrapped(model, config, ranks)
 
         def save(best: bool = False) -> None:
@@ -139,9 +146,10 @@ def _loaders(
 ) -> tuple[Loader, Loader | None, dict[str, Any]]:
     """Train in shuffled batches of this rank, validation in order and whole, and `about`."""
     on_gpu = ranks.device.type == "cuda"
-    rows, held_out = (request.rows(split, COLUMNS, OPTIONAL) for split in ("train", "validation"))
+    wanted = columns(config.sound)
+    rows, held_out = (request.rows(split, *wanted) for split in ("train", "validation"))
     home = ModelHome(device=str(ranks.device))
-    music = MusicFeatures(request.root, request.dataset, config.embedding, home)
+    music = MusicFeatures(request.root, request.dataset, config.embedding, home, config.sound)
     about = about_rows(rows, music)
 
     def tell(done: int, songs: int) -> None:
@@ -157,7 +165,7 @@ def _loaders(
         Batching(config.batch_size, config.seed, buckets=config.buckets, workers=request.workers),
         rank=ranks.rank,
         world=ranks.world,
-        length_of="notes_starts_s" if config.buckets else None,
+        length_of=_LENGTHS[config.sound] if config.buckets else None,
         # One shape for the compiler, which would make a program for each length else.
         multiple=config.max_segments if config.compile and on_gpu else 1,
         pin=on_gpu,
@@ -180,20 +188,51 @@ def _wrapped(model: nn.Module, config: Config, ranks: Ranks) -> nn.Module:
     return share(model, ranks)
 
 
+def _earlier(
+    config: Config, request: Request, about: dict[str, Any]
+) -> tuple[checkpoint.Checkpoint | None, checkpoint.Checkpoint | None]:
+    """The run's last checkpoint, or where there is none the best one of the run to begin from.
+
+    The features of videos that they learned from are added to those of `about`.
+    """
+    kind = OBJECTIVES[config.objective].kind
+    held, first = checkpoint.standing(request.out, kind, as_plain(config)), None
+    if held is None and config.initial is not None:
+        first = checkpoint.read(Path(config.initial), kind)
+    if earlier := held or first:
+        with checkpoint.understood(earlier):
+            about["videos"] = dict(earlier.about["videos"]) | about["videos"]
+    return held, first
+
+
+def _make_model(
+    config: Config, about: Mapping[str, Any], first: checkpoint.Checkpoint | None
+) -> Model:
+    """A model with an entrance for each width of `about`, that of this run's videos to be trained.
+
+    Of the weights of another run to begin from, only entrances that it lacks are not taken.
+    """
+    widths = [int(width) for width in about["videos"]]
+    model = OBJECTIVES[config.objective].model(widths, about["music_width"], config)
+    if first is not None:
+        lacking = {*widths} - {*video_widths(first)}
+        names = [f"{model.entrances_name}.{width}." for width in lacking]
+        checkpoint.load_module(first, model, new=names)
+    model.entrances.train_only(about["video_width"])
+    return model
+
+
 def _resume(
     config: Config,
     request: Request,
+    held: checkpoint.Checkpoint | None,
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     loader: Loader,
     data: dict[str, Any],
 ) -> dict[str, Any]:
-    """Where the run stands: what the last checkpoint says, or the beginning."""
-    kind = OBJECTIVES[config.objective].kind
-    held = checkpoint.standing(request.out, kind, as_plain(config))
+    """Where the run stands: what its last checkpoint says, or the beginning."""
     if held is None:
-        if config.initial is not None:
-            checkpoint.load_module(checkpoint.read(Path(config.initial), kind), model)
         return _START | {"data": data}
     state = go_on(held, _START, data, request, loader)
     return checkpoint.restore(held, state, model, optimizer, config.steps, config.patience)

@@ -24,7 +24,7 @@ def batch(seed: int = 0) -> tuple[Tensor, Tensor]:
 
 def made(objective: str, **settings: Any) -> torch.nn.Module:
     torch.manual_seed(3)
-    return OBJECTIVES[objective].model(12, 7, replace(TINY, **settings)).eval()
+    return OBJECTIVES[objective].model((12,), 7, replace(TINY, **settings)).eval()
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
@@ -114,7 +114,7 @@ def test_sums_count_segments_of_the_clip_and_songs_of_gvmgen() -> None:
 
 
 def test_gvmgens_attention_learns_the_diagonal() -> None:
-    model = AlignmentModel(12, 7, replace(TINY, width=32))
+    model = AlignmentModel((12,), 7, replace(TINY, width=32))
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     video, music = batch(5)
     for _ in range(250):

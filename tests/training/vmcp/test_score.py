@@ -5,17 +5,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from symmv_builder import backends
-from symmv_builder.backends.midi import write_notes
+from symmv_builder.backends.midi import read_notes, write_notes
+from symmv_builder.backends.pyav.encode import write_sound
+from symmv_builder.backends.tinysoundfont import render
 from symmv_builder.errors import StopRun
 from symmv_builder.storage.root import Root
 from symmv_builder.training.runs import Outcome, Request
 from symmv_builder.training.vmcp import relevance, score
 from symmv_builder.training.vmcp.config import PRESETS
-from symmv_builder.training.vmcp.features import notes_of
+from symmv_builder.training.vmcp.hearing import notes_of
 from symmv_builder.training.vmcp.train import train
+from tests.media import Samples, write_media
 from tests.training.vmcp import tones
 from tests.training.vmcp.clip_rows import CLIP, TINY, clip_row, write_rows
 
@@ -127,6 +131,41 @@ def test_a_folder_without_music_for_the_split_stops_the_run(
     (tmp_path / "song-000.mid").write_bytes(b"no MIDI")
     with pytest.raises(StopRun, match=r"song-000\.mid cannot be used"):
         score.score(*ask, music=tmp_path)
+
+
+def test_recordings_are_taken_as_well_as_midi_and_the_sound_goes_before_the_video(
+    learned: Learned, tmp_path: Path
+) -> None:
+    ask = learned.vmcp.best, learned.root, "symmv", "train"
+    own, mixed = write_music(tmp_path / "own", 0), tmp_path / "mixed"
+    mixed.mkdir()
+    endings = (".wav", ".flac", ".mp3", ".mp4", ".mid")
+    for number, path in enumerate(sorted(own.iterdir())):
+        samples = render(read_notes(path), rate_hz=44_100)
+        suffix = endings[number % len(endings)]
+        codec = {".mp3": "libmp3lame", ".mp4": "aac"}.get(suffix)
+        target = mixed / f"{path.stem}{suffix}"
+        if codec:
+            write_media(target, Samples(samples, 44_100, "stereo", codec=codec))
+        elif suffix == ".mid":
+            target.write_bytes(path.read_bytes())
+        else:
+            write_sound(target, samples, 44_100)
+    found = score.score(*ask, music=mixed)
+    assert (found["songs"], found["ar"]) == (SONGS, 1)
+    # Beside a piece's MIDI its video, as `symmv generate` leaves it: another one's, to tell.
+    for path in mixed.glob("*.wav"):
+        write_media(path.with_suffix(".mp4"), Samples(np.zeros((44_100, 2), np.float32), 44_100,
+                                                      "stereo", codec="aac"))  # fmt: skip
+    for sound in ("rendered", "recording"):
+        assert score.score(*ask, music=mixed, sound=sound)["ar"] == 1
+    for path in mixed.glob("*.wav"):
+        path.with_suffix(".mid").write_bytes((own / f"{path.stem}.mid").read_bytes())
+        path.write_bytes(b"broken")
+    assert score.score(*ask, music=mixed)["songs"] == SONGS
+    heard = score.score(*ask, music=mixed, sound="recording")
+    assert sorted(heard["left_out"]) == ["song-000", "song-005"]
+    assert all("cannot be used" in reason for reason in heard["left_out"].values())
 
 
 def test_two_files_for_one_entry_stop_the_run(learned: Learned, tmp_path: Path) -> None:

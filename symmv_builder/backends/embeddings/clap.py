@@ -1,0 +1,66 @@
+"""CLAP (Wu et al., "Large-scale Contrastive Language-Audio Pretraining with Feature Fusion and
+Keyword-to-Caption Augmentation", ICASSP 2023): ten seconds of sound in a space that words share.
+
+The checkpoint trained on music is the one that is published for it; its tower for words is not
+loaded.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmv_builder.backends import About, ModelHome, ModelIdentity
+from symmv_builder.backends.embeddings.folder import Published
+from symmv_builder.backends.embeddings.segments import cut
+
+PUBLISHED = Published("clap", "laion/larger_clap_music")
+RATE_HZ, SEGMENT_S, WIDTH = 48_000, 10.0, 512
+BATCH = 4
+
+
+class Clap:
+    """Sound to an embedding of every ten seconds."""
+
+    width = WIDTH
+    segment_s = SEGMENT_S
+
+    @classmethod
+    def identify(cls, home: ModelHome) -> ModelIdentity:
+        return PUBLISHED.identify(home)
+
+    @classmethod
+    def about(cls) -> About:
+        how = f"{PUBLISHED.variable}=FOLDER, or the model hub ({PUBLISHED.repository})"
+        return About(f"CLAP {PUBLISHED.repository} (transformers)", "Apache-2.0", how)
+
+    def __init__(self, home: ModelHome) -> None:
+        folder, _ = PUBLISHED.find(home)
+        from transformers import ClapAudioModelWithProjection, ClapFeatureExtractor
+
+        self._device = home.device
+        self._model: Any = PUBLISHED.load(ClapAudioModelWithProjection, home)
+        config = self._model.config
+        PUBLISHED.require(folder, config.to_dict(), {"projection_dim": WIDTH})
+        self._extractor: Any = PUBLISHED.extractor(ClapFeatureExtractor, home, RATE_HZ)
+
+    def embed(self, samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float32]:
+        """Projected embeddings float32 ``[segments, 512]`` of samples ``[n]`` or ``[n, c]``.
+
+        Segment i is the sound from 10 i to 10 i + 10 seconds; a remainder is left out, but a
+        sound shorter than that is filled up with silence to one segment.
+        """
+        import torch
+
+        segments = cut(samples, rate_hz, to_hz=RATE_HZ, segment_s=SEGMENT_S)
+        parts = []
+        with torch.inference_mode():
+            for at in range(0, len(segments), BATCH):
+                given = self._extractor(
+                    list(segments[at : at + BATCH]), sampling_rate=RATE_HZ, return_tensors="pt"
+                )
+                found = self._model(
+                    **{name: value.to(self._device) for name, value in given.items()}
+                )
+                parts.append(found.audio_embeds.float().cpu().numpy())
+        return np.concatenate(parts)

@@ -1,0 +1,36 @@
+"""Files of a model out of the model hub's cache, else from the hub."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from symmv_builder.errors import StopRun
+
+
+def snapshot(name: str, repository: str, revision: str, files: Sequence[str], how: str) -> Path:
+    """The folder of a revision's `files` (patterns); `StopRun` that says `how` where there is none.
+
+    What is in the cache is taken without asking the network.
+    """
+    import huggingface_hub as hub
+    from huggingface_hub import errors
+
+    wanted: dict[str, Any] = {
+        "repo_id": repository,
+        "revision": revision,
+        "allow_patterns": list(files),
+    }
+    try:
+        return Path(hub.snapshot_download(**wanted, local_files_only=True))
+    except errors.LocalEntryNotFoundError:
+        if hub.constants.HF_HUB_OFFLINE:
+            cause = "HF_HUB_OFFLINE is set and they are not in the hub's cache"
+            raise StopRun(f"{name} has no weights: {cause}. {how}") from None
+    try:
+        # The download repeats itself for half a minute where there is no network.
+        config = hub.hf_hub_url(repository, "config.json", revision=revision)
+        hub.get_hf_file_metadata(config, timeout=10)
+        return Path(hub.snapshot_download(**wanted))
+    except (errors.HTTPError, OSError, RuntimeError) as error:  # type: ignore[attr-defined]
+        cause = f"the model hub cannot be reached ({type(error).__name__})"
+        raise StopRun(f"{name} has no weights: {cause}. {how}") from error

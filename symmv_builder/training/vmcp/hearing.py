@@ -1,0 +1,200 @@
+"""What a tagging model hears of a piece of music, made once and kept.
+
+A piece is a recording, as the store or a file has it, or notes: these are played on a sampled
+piano, as the paper converts SymMV's MIDI to audio (section 5.1). What was heard is kept below the
+dataset's folder under the content of the recording or of the notes, the model's weights and, for
+notes, the soundfont's.
+"""
+
+import hashlib
+import io
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmv_builder.backends import ModelHome, ModelIdentity, backend_class, hash_file, load, midi
+from symmv_builder.backends.tinysoundfont import render, soundfont_path
+from symmv_builder.errors import Reason, RejectEntry
+from symmv_builder.records import Notes
+from symmv_builder.storage.assets import has_asset, open_asset
+from symmv_builder.storage.root import Root
+from symmv_builder.training.usable import UnusableRow
+
+SLOT = "audio_embedding"
+RATE_HZ = 44_100
+# What is heard of a song, so that one odd note cannot ask for hours of sound.
+LONGEST_S = 1200.0
+RENDERING = 1
+# Raised when a recording is read otherwise.
+LISTENING = 1
+
+MIDI_SUFFIXES = (".mid", ".midi")
+SOUND_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a")
+VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm")
+
+Sounding: TypeAlias = Literal["rendered", "recording"]
+Floats32: TypeAlias = NDArray[np.float32]
+
+_NOTES = ("entry_id", "notes_starts_s", "notes_ends_s", "notes_pitches", "notes_velocities")
+_RECORDING = ("entry_id", "music_sha256", "music_duration_s")
+_PEDAL = ("pedal_starts_s", "pedal_ends_s")
+
+
+def heard_columns(sound: Sounding) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The columns that a row's music is heard by: those that are needed, and optional ones."""
+    return (_NOTES, _PEDAL) if sound == "rendered" else (_RECORDING, ())
+
+
+def notes_of(row: Mapping[str, Any]) -> Notes:
+    """The transcribed notes of a row, with the pedal where its columns are there.
+
+    `UnusableRow` where there is none, or they contradict each other.
+    """
+    if not len(row["notes_starts_s"]):
+        raise UnusableRow("it has no notes")
+    fields = ("starts_s", "ends_s", "pitches", "velocities")
+    pedal = {name: row[name] for name in _PEDAL if name in row}
+    try:
+        return Notes(**{field: row[f"notes_{field}"] for field in fields}, **pedal)
+    except ValueError as error:
+        raise UnusableRow(str(error)) from error
+
+
+class MusicFeatures:
+    """Embeddings of music by the model `name`, made once and kept below the dataset's folder.
+
+    With `sound` a row is heard as its notes are played (``rendered``) or as its recording in the
+    store sounds. Threads may share one object.
+    """
+
+    def __init__(
+        self, root: Root, dataset: str, name: str, home: ModelHome, sound: Sounding = "rendered"
+    ) -> None:
+        model = backend_class(SLOT, name)
+        self.identity: ModelIdentity = model.identify(home)
+        self.sound = sound
+        self.width = int(model.width)
+        self.window_s = float(model.segment_s)
+        self._root, self._dataset, self._name, self._home = root, dataset, name, home
+        self._held: dict[str, Floats32] = {}
+        self._lock = threading.Lock()
+
+    def of_row(self, row: Mapping[str, Any], windows: int = 1) -> Floats32:
+        """Features ``[segments, d]`` of a row's music, each the mean of so many windows.
+
+        `UnusableRow` where it has no notes, or its recording is not stored or cannot be read.
+        """
+        if self.sound == "rendered":
+            return self.of(notes_of(row), windows)
+        sha256 = str(row["music_sha256"])
+
+        def listen() -> Floats32:
+            if not sha256 or not has_asset(self._root, sha256):
+                raise UnusableRow("its recording is not in the store")
+            with open_asset(self._root, sha256) as path:
+                return self._recording(path)
+
+        try:
+            return means(self._windows(self._recordings(), sha256[:32], listen), windows)
+        except RejectEntry as error:
+            raise UnusableRow(f"its recording cannot be heard: {error.detail}") from error
+
+    def of(self, notes: Notes, windows: int = 1) -> Floats32:
+        """Features of notes as a piano plays them; at least one segment."""
+
+        def listen() -> Floats32:
+            sound = render(_up_to(notes, LONGEST_S), rate_hz=RATE_HZ)
+            return self._embed(sound, RATE_HZ)
+
+        made_by = f"{hash_file(soundfont_path())} {RATE_HZ} {LONGEST_S} {RENDERING}"
+        return means(self._windows(made_by, _digest(notes), listen), windows)
+
+    def of_file(self, path: Path, windows: int = 1) -> Floats32:
+        """Features of a MIDI file, played, or of a recording, sound or video.
+
+        `RejectEntry` where it holds no note, or no sound that can be decoded.
+        """
+        if midi.is_midi(path):
+            notes = midi.read_notes(path)
+            if not len(notes.starts_s):
+                raise RejectEntry(Reason.TOO_FEW_NOTES, "it has no notes")
+            return self.of(notes, windows)
+        digest = hash_file(path)[:32]
+        return means(
+            self._windows(self._recordings(), digest, lambda: self._recording(path)), windows
+        )
+
+    def _recordings(self) -> str:
+        return f"recording {LONGEST_S} {LISTENING}"
+
+    def _recording(self, path: Path) -> Floats32:
+        # Decoding asks for PyAV, which rendered notes do without.
+        from symmv_builder.backends.pyav import read_sound
+
+        sound = read_sound(path)
+        return self._embed(sound.samples[: round(LONGEST_S * sound.rate_hz)], sound.rate_hz)
+
+    def _embed(self, samples: Floats32, rate_hz: int) -> Floats32:
+        model = load(SLOT, self._name, self._home)
+        return np.asarray(model.embed(samples, rate_hz), dtype=np.float32)
+
+    def _windows(self, made_by: str, digest: str, listen: Callable[[], Floats32]) -> Floats32:
+        """The features of every window, out of memory, the folder, or `listen`."""
+        place = hashlib.sha256(f"{self.identity} {made_by}".encode()).hexdigest()[:12]
+        name = f"{self._dataset}/embeddings/{self._name}-{place}/{digest}.npy"
+        with self._lock:
+            if name not in self._held:
+                found = self._read(name)
+                if found is None:
+                    found = listen()
+                    buffer = io.BytesIO()
+                    np.save(buffer, found, allow_pickle=False)
+                    self._root.write(name, buffer.getvalue())
+                self._held[name] = found
+            return self._held[name]
+
+    def _read(self, name: str) -> Floats32 | None:
+        """Features made before; those that a disk has damaged are made again."""
+        data = self._root.read(name)
+        if data is None:
+            return None
+        try:
+            values = np.load(io.BytesIO(data), allow_pickle=False)
+        except (ValueError, EOFError):
+            return None
+        fits = values.dtype == np.float32 and values.ndim == 2 and values.shape[1] == self.width
+        return values if fits and len(values) else None
+
+
+def means(values: Floats32, size: int) -> Floats32:
+    """Means over every `size` rows, without a remainder; fewer rows than that are one mean."""
+    size = min(size, len(values)) or 1
+    kept = len(values) // size
+    return np.asarray(values[: kept * size].reshape(kept, size, -1).mean(axis=1), np.float32)
+
+
+def _up_to(notes: Notes, end_s: float) -> Notes:
+    kept = notes.starts_s < end_s
+    pedal = np.asarray(notes.pedal_starts_s) < end_s
+    return Notes(
+        starts_s=notes.starts_s[kept],
+        ends_s=notes.ends_s[kept].clip(max=end_s),
+        pitches=notes.pitches[kept],
+        velocities=notes.velocities[kept],
+        pedal_starts_s=np.asarray(notes.pedal_starts_s)[pedal],
+        pedal_ends_s=np.asarray(notes.pedal_ends_s)[pedal].clip(max=end_s),
+    )
+
+
+def _digest(notes: Notes) -> str:
+    digest = hashlib.sha256()
+    fields = ("starts_s", "ends_s", "pitches", "velocities", *_PEDAL)
+    for name in fields:
+        values = np.ascontiguousarray(getattr(notes, name), dtype=np.float64)
+        digest.update(f"{name} {len(values)} ".encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()[:32]
