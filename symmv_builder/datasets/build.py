@@ -30,7 +30,7 @@ from symmv_builder.pipeline.keys import Plan, Work
 from symmv_builder.pipeline.pool import Effort, run_entries
 from symmv_builder.pipeline.run import LoadModel, Outcome
 from symmv_builder.records import Entry, Source
-from symmv_builder.schema import SCHEMAS, columns_of
+from symmv_builder.schema import columns_of, versions
 from symmv_builder.storage import manifests, shards, written
 from symmv_builder.storage.assets import add_asset, asset_size, has_asset, hash_file
 from symmv_builder.storage.ledger import KnownFile
@@ -312,7 +312,8 @@ def _summary(
 ) -> Summary:
     made, rejected = len(found.made), len(found.rejected)
     # A receipt of an earlier version names no columns: its shards hold all of them.
-    schema = [column.name for column in SCHEMAS[recipe.schema_name]]
+    # What later versions of the schema added is made where it is asked for: it is not missed.
+    schema = [column.name for column in versions(recipe.schema_name)[0]]
     columns = tuple(receipt.get("columns") or (c.name for c in columns_of(receipt["schema"])))
     return Summary(
         dataset=str(receipt["dataset"]),
