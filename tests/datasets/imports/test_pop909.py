@@ -103,7 +103,7 @@ def test_columns_of_a_video_are_absent_and_the_receipt_says_which_there_are(
     imported: tuple[dict[str, Any], dict[str, Any]],
 ) -> None:
     receipt, row = imported
-    assert receipt["schema"] == "symmv/v1"
+    assert receipt["schema"] == "symmv/v2"
     assert receipt["columns"] == list(row)
     missing = {"video_url", "video_sha256", "semantic", "motion", "colour", "scenes_starts_s"}
     assert missing.isdisjoint(row)
