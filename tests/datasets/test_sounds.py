@@ -25,9 +25,8 @@ class Level:
 
     def embed(self, samples: np.ndarray[Any, Any], rate_hz: int) -> np.ndarray[Any, Any]:
         seconds = max(1, len(samples) // rate_hz)
-        loud = [
-            float(np.abs(samples[n * rate_hz : (n + 1) * rate_hz]).mean()) for n in range(seconds)
-        ]
+        parts = [samples[n * rate_hz : (n + 1) * rate_hz] for n in range(seconds)]
+        loud = [float(np.abs(part).mean()) for part in parts]
         return np.stack([np.arange(seconds), loud], axis=1)
 
 
