@@ -1,4 +1,4 @@
-"""`symmv evaluate music | beats | audio`: what needs no trained model of ours."""
+"""`symmv evaluate music | beats`: what needs no trained model of ours."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from symmv_builder.backends import Loader
-from symmv_builder.cli import evaluating_accuracy, evaluating_models, options
+from symmv_builder.cli import evaluating_accuracy, evaluating_models, evaluating_sound, options
 from symmv_builder.cli.saying import say
 from symmv_builder.cli.verdict import (
     Split,
@@ -20,8 +20,8 @@ from symmv_builder.cli.verdict import (
 )
 from symmv_builder.datasets import evaluate as measure
 from symmv_builder.errors import StopRun
-from symmv_builder.evaluation import frechet, published
 from symmv_builder.evaluation import music as music_metrics
+from symmv_builder.evaluation import published
 from symmv_builder.report import score_tables, tables
 from symmv_builder.report.counting import Counting
 from symmv_builder.report.score_tables import Measured
@@ -36,7 +36,7 @@ app = typer.Typer(
 def register(parent: typer.Typer) -> None:
     app.command()(music)
     app.command()(beats)
-    app.command()(audio)
+    evaluating_sound.register(app)
     evaluating_accuracy.register(app)
     evaluating_models.register(app)
     parent.add_typer(app, name="evaluate")
@@ -264,57 +264,3 @@ def beats(
         say_left_out(reference, real.left_out)
         say_untrained(sorted({*ours.untrained, *real.untrained}))
     complain_of(ours.refused, real.refused)
-
-
-def audio(
-    paths: Generated,
-    reference: Annotated[
-        list[Path], typer.Option(help="The real music: files or folders. May be repeated.")
-    ],
-    backend: Annotated[
-        str | None,
-        typer.Option(help="Model that embeds recordings; see `symmv models`.", show_default=False),
-    ] = None,
-    as_json: options.AsJson = False,
-) -> None:
-    """Frechet audio distance between generated and real recordings, or their embeddings.
-
-    Embeddings are .npy or .npz files of shape [n, d], from any model; recordings are embedded here.
-    """
-    loader = Loader(options.settings(None).home)
-    with Counting() as counting:
-        ours, refused = measure.embeddings_of_files(
-            paths, loader, backend=backend, tell=counting.tell
-        )
-        real, also = measure.embeddings_of_files(
-            reference, loader, backend=backend, tell=counting.tell
-        )
-    try:
-        sets = [frechet.gaussian(table) for table in (ours, real)]
-        distance = frechet.frechet_distance(*sets)
-    except ValueError as error:
-        raise StopRun(f"there is no Frechet distance: {error}") from error
-    width = sets[0].width
-    is_full = all(one.is_full for one in sets)
-    if as_json:
-        print_json(
-            {
-                "metrics": {"fad": distance},
-                "embeddings": {"generated": sets[0].count, "reference": sets[1].count},
-                "dimensions": width,
-                "is_full_rank": is_full,
-                "refused": [asdict(r) for r in (*refused, *also)],
-                "published": [asdict(figures) for figures in published.AUDIO],
-            }
-        )
-    else:
-        line = Measured(f"{sets[0].count} against {sets[1].count} embeddings", {"fad": distance})
-        title = "Frechet audio distance"
-        tables.show(score_tables.scores_table(title, score_tables.AUDIO, published.AUDIO, [line]))
-        say("distances over different embeddings do not compare")
-        if not is_full:
-            say(
-                f"too few: with {width} embeddings of {width} dimensions or fewer on a side the "
-                "covariance is not of full rank, and the distance comes out too large"
-            )
-    complain_of(refused, also)

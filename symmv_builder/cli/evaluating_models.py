@@ -30,7 +30,16 @@ Generated = Annotated[
     Path | None,
     typer.Option(
         "--music",
-        help="Generated music instead of the rows' own: a folder of MIDI files named by entry.",
+        help="Generated music instead of the rows' own: a folder of MIDI files or recordings "
+        "(WAV, FLAC, MP3, MP4 ...), named by entry.",
+        show_default=False,
+    ),
+]
+Sound = Annotated[
+    options.Sounding | None,
+    typer.Option(
+        "--sound",
+        help="Hear music as recording or as notes are played (rendered). Default: as in training.",
         show_default=False,
     ),
 ]
@@ -120,10 +129,11 @@ def vmcp(
     split: Split = "test",
     root: options.Root = None,
     music: Generated = None,
+    sound: Sound = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Video-Music CLIP Precision: how often music finds its own video among others."""
-    scored = run("vmcp.score", model, dataset, split, root, **given(music))
+    scored = run("vmcp.score", model, dataset, split, root, **given(music, sound))
     answer(
         "Music finds its video: P@k in percent, average rank",
         score_tables.VMCP,
@@ -142,13 +152,14 @@ def relevance(
     split: Split = "test",
     root: options.Root = None,
     music: Generated = None,
+    sound: Sound = None,
     as_json: options.AsJson = False,
 ) -> None:
     """GVMGen's cross-modal relevance (CMR) and temporal alignment (TA), by its evaluation model.
 
     The model is one that `symmv train vmcp --set objective=gvmgen` made.
     """
-    scored = run("vmcp.relevance", model, dataset, split, root, **given(music))
+    scored = run("vmcp.relevance", model, dataset, split, root, **given(music, sound))
     others = {c.name: scored.metrics.get(f"{c.name}_mismatched") for c in score_tables.RELEVANCE}
     answer(
         "Music fits its video as a whole (CMR) and by time (TA)",
@@ -161,17 +172,20 @@ def relevance(
     )
 
 
-def given(music: Path | None) -> dict[str, Path]:
-    """The folder of generated music as a score takes it; `StopRun` where it is none."""
-    if music is None:
-        return {}
-    if not music.is_dir():
-        raise StopRun(f"{music} is not a folder; --music takes a folder of MIDI files")
-    return {"music": music}
+def given(music: Path | None, sound: options.Sounding | None) -> dict[str, Any]:
+    """What a score is told of the music to hear; `StopRun` where `music` is no folder."""
+    told: dict[str, Any] = {}
+    if music is not None:
+        if not music.is_dir():
+            raise StopRun(f"{music} is not a folder; --music takes a folder of music")
+        told["music"] = music
+    if sound is not None:
+        told["sound"] = sound.value
+    return told
 
 
 def run(
-    module: str, model: Path, dataset: str, split: str, root: str | None, **more: Path
+    module: str, model: Path, dataset: str, split: str, root: str | None, **more: Any
 ) -> Scored:
     """Ask a trainer for its metrics; numbers that stand by themselves are metrics, too.
 
@@ -192,12 +206,16 @@ def run(
     confusion, left_out = dict(made.pop("confusion", {})), dict(made.pop("left_out", {}))
     named = {**made, **made.pop("metrics", {})}
     numbers = {name: value for name, value in named.items() if _is_number(value)}
+    untrained = {*measure.untrained_models(receipt)}
+    ear = named.get("embedding")
+    if ear and not ear["trained"]:
+        untrained.add(ear["backend"])
     return Scored(
         metrics={name: value for name, value in numbers.items() if name not in _COUNTS},
         counts={name: int(numbers[name]) for name in _COUNTS if name in numbers},
         facts={n: v for n, v in made.items() if n not in numbers and n != "metrics"},
         confusion={name: _labelled(name, matrix) for name, matrix in confusion.items()},
-        untrained=measure.untrained_models(receipt),
+        untrained=tuple(sorted(untrained)),
         left_out=left_out,
     )
 
@@ -257,6 +275,9 @@ def answer(
     here = scored.metrics.get("pool")
     if pool is not None and here is not None and here != pool:
         say(f"the pool here is {here:.0f} videos, the paper's {pool}: the figures do not compare")
+    ear = scored.facts.get("embedding")
+    if ear:
+        say(f"music heard by {ear['backend']}, {scored.facts['sound']}")
     say_left_out(dataset, scored.left_out)
     say_untrained(scored.untrained)
 

@@ -1,6 +1,7 @@
 """Options that several commands share, and the settings behind them."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -90,6 +91,13 @@ Overwrite = Annotated[
         help="Replace files of these names that other programs made. Never one that is read.",
     ),
 ]
+
+
+class Sounding(StrEnum):
+    """How a piece of music is heard: as it was recorded, or as its notes are played."""
+
+    RECORDING = "recording"
+    RENDERED = "rendered"
 
 
 default_workers = pool.default_workers

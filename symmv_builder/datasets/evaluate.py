@@ -10,10 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from symmv_builder import backends
 from symmv_builder.backends import midi
@@ -24,16 +23,15 @@ from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import read_receipt
 from symmv_builder.training.rows import Rows
 from symmv_builder.training.usable import LeftOut, UnusableRow
+from symmv_builder.training.vmcp.hearing import MIDI_SUFFIXES, SOUND_SUFFIXES, VIDEO_SUFFIXES
 
 ALL_SPLITS = "all"
-MIDI_SUFFIXES = (".mid", ".midi")
-SOUND_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a", ".mp4", ".mkv", ".webm")
-EMBEDDING_SUFFIXES = (".npy", ".npz")
-EMBEDDING_SLOT = "audio_embedding"
+RECORDING_SUFFIXES = (*SOUND_SUFFIXES, *VIDEO_SUFFIXES)
 
 Tell: TypeAlias = Callable[[int, int, str], None]
 LoadModel: TypeAlias = Callable[[str, str], Any]
 Points: TypeAlias = Literal["beats", "onsets"]
+Piece = TypeVar("Piece")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +191,7 @@ def music_of_files(paths: Sequence[Path], *, tell: Tell = silent) -> MusicOf:
             beats_s = piece.beats.times_s if len(piece.beats.times_s) > 1 else None
             scores.append(music.score_song(n.starts_s, n.ends_s, n.pitches, beats_s, piece.end_s))
         tell(number, len(files), path.name)
-    _refuse_all(files, refused)
+    refuse_all(files, refused)
     name = " ".join(str(path) for path in paths)
     summary, untrained = music.summarise(scores), untrained_behind(files)
     return MusicOf(name, "", "ticks of the files", summary, untrained, tuple(refused))
@@ -237,7 +235,7 @@ def moments_of_files(
     and the papers' own rule the onsets (`beats.heard_onsets_s`). Of a piece that is there as
     MIDI and as recording (NAME.mid, NAME.wav) the MIDI counts.
     """
-    files = find_files(paths, (*MIDI_SUFFIXES, *SOUND_SUFFIXES), "MIDI files or recordings")
+    files = find_files(paths, (*MIDI_SUFFIXES, *RECORDING_SUFFIXES), "MIDI files or recordings")
     pieces: dict[Path, Path] = {}
     for path in sorted(files, key=lambda path: path.suffix.lower() not in MIDI_SUFFIXES):
         pieces.setdefault(path.with_suffix(""), path)
@@ -248,7 +246,7 @@ def moments_of_files(
         except RejectEntry as error:
             refused.append(Refused(str(path), error.detail))
         tell(number, len(pieces), path.name)
-    _refuse_all(list(pieces), refused)
+    refuse_all(list(pieces), refused)
     return MomentsOf(tuple(found), untrained_behind(pieces.values()), tuple(refused))
 
 
@@ -275,7 +273,7 @@ def beat_scores(
     Several pieces may be of one name, as V2Meow makes ten a video; a pair whose reference has
     no beat is none. `StopRun` where there is no pair, or two references are of one name.
     """
-    real = _by_name(reference)
+    real = own_references(reference.named)
     scored, alone = [], []
     for name, ours in generated.named:
         theirs = next((real[short] for short in shortened(name) if short in real), None)
@@ -293,19 +291,22 @@ def beat_scores(
     return beats.summarise(scored), len(scored), tuple(alone)
 
 
-def _by_name(reference: MomentsOf) -> dict[str, Moments]:
-    """References by name, and by what stands before the first dot where that is one's alone."""
-    counts = Counter(name for name, _ in reference.named)
+def own_references(named: Sequence[tuple[str, Piece]]) -> dict[str, Piece]:
+    """References by name, and by what stands before the first dot where that is one's alone.
+
+    `StopRun` where two are of one name.
+    """
+    counts = Counter(name for name, _ in named)
     for name, count in counts.items():
         if count > 1:
             raise StopRun(f"{count} references are called {name!r}; a piece needs to know its own")
     shorter = Counter(name.partition(".")[0] for name in counts)
     aliases = {
-        name.partition(".")[0]: moments
-        for name, moments in reference.named
+        name.partition(".")[0]: piece
+        for name, piece in named
         if shorter[name.partition(".")[0]] == 1
     }
-    return aliases | dict(reference.named)
+    return aliases | dict(named)
 
 
 def shortened(name: str) -> Iterator[str]:
@@ -321,67 +322,6 @@ def _scored(ours: Moments, theirs: Moments, window_s: float) -> beats.PairScores
         return None
     made, wanted = (beats.has_beat(m.times_s, m.duration_s, window_s) for m in (ours, theirs))
     return beats.score_pair(made, wanted)
-
-
-def embeddings_of_files(
-    paths: Sequence[Path],
-    load_model: LoadModel,
-    *,
-    backend: str | None = None,
-    tell: Tell = silent,
-) -> tuple[NDArray[np.float64], tuple[Refused, ...]]:
-    """Embeddings ``[n, d]`` of .npy and .npz files, or of recordings by a model.
-
-    A .npz may hold several arrays; each is ``[d]`` or ``[n, d]``. Of a piece that is there as
-    sound and as video (NAME.wav, NAME.mp4) the sound counts. `StopRun` where widths differ.
-    """
-    suffixes = (*EMBEDDING_SUFFIXES, *SOUND_SUFFIXES)
-    found = find_files(paths, suffixes, "embeddings (.npy, .npz) or recordings")
-    pieces: dict[Path, Path] = {}
-    order = {suffix: number for number, suffix in enumerate(suffixes)}
-    for path in sorted(found, key=lambda path: order.get(path.suffix.lower(), len(order))):
-        pieces.setdefault(path.with_suffix(""), path)
-    files = sorted(pieces.values())
-    parts: list[NDArray[np.float64]] = []
-    refused = []
-    for number, path in enumerate(files, 1):
-        try:
-            parts += _embeddings(path, load_model, backend)
-        except RejectEntry as error:
-            refused.append(Refused(str(path), error.detail))
-        tell(number, len(files), path.name)
-    _refuse_all(files, refused)
-    widths = sorted({part.shape[1] for part in parts})
-    if len(widths) != 1:
-        raise StopRun(f"embeddings of {widths} dimensions do not belong together")
-    return np.concatenate(parts), tuple(refused)
-
-
-def _embeddings(
-    path: Path, load_model: LoadModel, backend: str | None
-) -> list[NDArray[np.float64]]:
-    if path.suffix.lower() in EMBEDDING_SUFFIXES:
-        try:
-            loaded = np.load(path, allow_pickle=False)
-            arrays = [loaded[k] for k in loaded.files] if path.suffix == ".npz" else [loaded]
-            return [_as_table(path, array) for array in arrays]
-        except (OSError, ValueError) as error:
-            raise StopRun(f"{path} holds no embeddings: {str(error).splitlines()[0]}") from error
-    known = backends.names(EMBEDDING_SLOT)
-    if not known:
-        raise StopRun(f"there is no {EMBEDDING_SLOT} model; give embeddings as .npy or .npz")
-    from symmv_builder.backends.pyav import read_sound
-
-    model = load_model(EMBEDDING_SLOT, backend or known[0])
-    sound = read_sound(path)
-    return [_as_table(path, model.embed(sound.samples, sound.rate_hz))]
-
-
-def _as_table(path: Path, array: Any) -> NDArray[np.float64]:
-    table = np.atleast_2d(np.asarray(array, dtype=np.float64))
-    if table.ndim != 2 or not table.size or not np.isfinite(table).all():
-        raise StopRun(f"{path} holds an array of shape {np.shape(array)}, not finite [n, d]")
-    return table
 
 
 def find_files(paths: Iterable[Path], suffixes: Sequence[str], what: str) -> list[Path]:
@@ -400,7 +340,8 @@ def find_files(paths: Iterable[Path], suffixes: Sequence[str], what: str) -> lis
     return list(dict.fromkeys(files))
 
 
-def _refuse_all(files: Sequence[Path], refused: Sequence[Refused]) -> None:
+def refuse_all(files: Sequence[Path], refused: Sequence[Refused]) -> None:
+    """`StopRun` where none of the files could be used."""
     if len(refused) == len(files):
         more = f", and {len(refused) - 1} more" if len(refused) > 1 else ""
         raise StopRun(f"{refused[0].file} cannot be used: {refused[0].reason}{more}")

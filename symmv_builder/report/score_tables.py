@@ -51,6 +51,8 @@ BEATS = (
     Column("hsd", "(sd)", 1), Column("f1", "F1", 1),
 )  # fmt: skip
 AUDIO = (Column("fad", "FAD"),)
+KLD = (Column("kld", "KLD"),)
+MCC = (Column("mcc", "MCC"),)
 
 
 def scores_table(

@@ -1,6 +1,5 @@
 """Recordings and files on their way to the metrics: which file is heard, by whom, as what."""
 
-import shutil
 import wave
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ import pytest
 from symmv_builder.backends.midi import midi_bytes
 from symmv_builder.datasets.evaluate import (
     beat_scores,
-    embeddings_of_files,
     find_files,
     is_dataset,
     moments_of_dataset,
@@ -21,7 +19,6 @@ from symmv_builder.datasets.evaluate import (
     shortened,
     untrained_models,
 )
-from symmv_builder.errors import StopRun
 from symmv_builder.evaluation.beats import ONSET_RATE_HZ, heard_onsets_s
 from symmv_builder.records import Beats, Notes
 from symmv_builder.schema import arrow_schema
@@ -67,16 +64,8 @@ class Tracker:
         return Beats(times_s=[0.5, 1.5], positions=[1, 2])
 
 
-class Embedding:
-    """Two numbers for each second."""
-
-    def embed(self, samples: np.ndarray, rate_hz: int) -> np.ndarray:
-        seconds = len(samples) // rate_hz
-        return np.stack([np.arange(seconds), np.full(seconds, rate_hz)], axis=1)
-
-
 def load(slot: str, name: str) -> Any:
-    return {"beats": Tracker, "audio_embedding": Embedding}[slot]()
+    return {"beats": Tracker}[slot]()
 
 
 def never(slot: str, name: str) -> Any:
@@ -127,32 +116,6 @@ def test_generated_music_is_scored_against_the_recording_of_its_name(tmp_path: P
     assert (pairs, alone) == (1, ())
     # Seconds 0, 2, 3 against 0, 1, 3.
     assert scores["bcs"] == scores["bhs"] == pytest.approx(200 / 3)
-
-
-def test_recordings_are_embedded_and_files_of_embeddings_are_read(tmp_path: Path) -> None:
-    save_wav(tmp_path / "one.wav", clicks([], 3.0))
-    np.save(tmp_path / "two.npy", np.array([[7.0, 8.0]]))
-    table, refused = embeddings_of_files([tmp_path], load)
-    assert refused == ()
-    assert table.tolist() == [[0, 22050], [1, 22050], [2, 22050], [7, 8]]
-
-
-def test_a_piece_that_is_there_as_sound_and_as_video_is_embedded_once(tmp_path: Path) -> None:
-    save_wav(tmp_path / "one.wav", clicks([], 3.0))
-    shutil.copy(tmp_path / "one.wav", tmp_path / "one.mp4")
-    save_wav(tmp_path / "one.two.wav", clicks([], 2.0))
-    table, _ = embeddings_of_files([tmp_path], load)
-    assert len(table) == 3 + 2
-
-
-def test_one_bad_recording_is_refused_and_all_of_them_stop(tmp_path: Path) -> None:
-    (tmp_path / "bad.wav").write_text("no sound")
-    np.save(tmp_path / "two.npy", np.eye(2))
-    table, [refused] = embeddings_of_files([tmp_path], load)
-    assert len(table) == 2
-    assert refused.file.endswith("bad.wav")
-    with pytest.raises(StopRun, match=r"bad\.wav cannot be used"):
-        embeddings_of_files([tmp_path / "bad.wav"], load)
 
 
 def test_files_are_found_in_order_once_and_by_suffix(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ LONGEST_S = 1200.0
 RENDERING = 1
 # Raised when a recording is read otherwise.
 LISTENING = 1
+_READ = f"recording {LONGEST_S} {LISTENING}"
 
 MIDI_SUFFIXES = (".mid", ".midi")
 SOUND_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a")
@@ -38,6 +39,8 @@ VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm")
 
 Sounding: TypeAlias = Literal["rendered", "recording"]
 Floats32: TypeAlias = NDArray[np.float32]
+# Samples ``[n, c]`` and their rate in Hz.
+Samples: TypeAlias = tuple[Floats32, int]
 
 _NOTES = ("entry_id", "notes_starts_s", "notes_ends_s", "notes_pitches", "notes_velocities")
 _RECORDING = ("entry_id", "music_sha256", "music_duration_s")
@@ -62,6 +65,45 @@ def notes_of(row: Mapping[str, Any]) -> Notes:
         return Notes(**{field: row[f"notes_{field}"] for field in fields}, **pedal)
     except ValueError as error:
         raise UnusableRow(str(error)) from error
+
+
+def played(notes: Notes) -> Samples:
+    """Samples ``[n, 2]`` of notes as a piano plays them, and their rate."""
+    return render(_up_to(notes, LONGEST_S), rate_hz=RATE_HZ), RATE_HZ
+
+
+def recorded(path: Path) -> Samples:
+    """Samples ``[n, c]`` of a recording, sound or video, and their rate; errors of `read_sound`."""
+    # Decoding asks for PyAV, which notes do without.
+    from symmv_builder.backends.pyav import read_sound
+
+    sound = read_sound(path)
+    return sound.samples[: round(LONGEST_S * sound.rate_hz)], sound.rate_hz
+
+
+def recording_of(root: Root, row: Mapping[str, Any]) -> Samples:
+    """The recording of a row's music out of the store; `UnusableRow` where it cannot be had."""
+    sha256 = str(row["music_sha256"])
+    if not sha256 or not has_asset(root, sha256):
+        raise UnusableRow("its recording is not in the store")
+    try:
+        with open_asset(root, sha256) as path:
+            return recorded(path)
+    except RejectEntry as error:
+        raise UnusableRow(f"its recording cannot be heard: {error.detail}") from error
+
+
+def sound_of(path: Path) -> Samples:
+    """A MIDI file as a piano plays it, or a recording; `RejectEntry` as `notes_in`, `recorded`."""
+    return played(notes_in(path)) if midi.is_midi(path) else recorded(path)
+
+
+def notes_in(path: Path) -> Notes:
+    """The notes of a MIDI file; `RejectEntry` where there is none, or it is broken."""
+    notes = midi.read_notes(path)
+    if not len(notes.starts_s):
+        raise RejectEntry(Reason.TOO_FEW_NOTES, "it has no notes")
+    return notes
 
 
 class MusicFeatures:
@@ -90,28 +132,14 @@ class MusicFeatures:
         """
         if self.sound == "rendered":
             return self.of(notes_of(row), windows)
-        sha256 = str(row["music_sha256"])
-
-        def listen() -> Floats32:
-            if not sha256 or not has_asset(self._root, sha256):
-                raise UnusableRow("its recording is not in the store")
-            with open_asset(self._root, sha256) as path:
-                return self._recording(path)
-
-        try:
-            return means(self._windows(self._recordings(), sha256[:32], listen), windows)
-        except RejectEntry as error:
-            raise UnusableRow(f"its recording cannot be heard: {error.detail}") from error
+        digest = str(row["music_sha256"])[:32]
+        return self._heard(_READ, digest, lambda: recording_of(self._root, row), windows)
 
     def of(self, notes: Notes, windows: int = 1) -> Floats32:
         """Features of notes as a piano plays them; at least one segment."""
 
-        def listen() -> Floats32:
-            sound = render(_up_to(notes, LONGEST_S), rate_hz=RATE_HZ)
-            return self._embed(sound, RATE_HZ)
-
         made_by = f"{hash_file(soundfont_path())} {RATE_HZ} {LONGEST_S} {RENDERING}"
-        return means(self._windows(made_by, _digest(notes), listen), windows)
+        return self._heard(made_by, _digest(notes), lambda: played(notes), windows)
 
     def of_file(self, path: Path, windows: int = 1) -> Floats32:
         """Features of a MIDI file, played, or of a recording, sound or video.
@@ -119,43 +147,26 @@ class MusicFeatures:
         `RejectEntry` where it holds no note, or no sound that can be decoded.
         """
         if midi.is_midi(path):
-            notes = midi.read_notes(path)
-            if not len(notes.starts_s):
-                raise RejectEntry(Reason.TOO_FEW_NOTES, "it has no notes")
-            return self.of(notes, windows)
-        digest = hash_file(path)[:32]
-        return means(
-            self._windows(self._recordings(), digest, lambda: self._recording(path)), windows
-        )
+            return self.of(notes_in(path), windows)
+        return self._heard(_READ, hash_file(path)[:32], lambda: recorded(path), windows)
 
-    def _recordings(self) -> str:
-        return f"recording {LONGEST_S} {LISTENING}"
-
-    def _recording(self, path: Path) -> Floats32:
-        # Decoding asks for PyAV, which rendered notes do without.
-        from symmv_builder.backends.pyav import read_sound
-
-        sound = read_sound(path)
-        return self._embed(sound.samples[: round(LONGEST_S * sound.rate_hz)], sound.rate_hz)
-
-    def _embed(self, samples: Floats32, rate_hz: int) -> Floats32:
-        model = load(SLOT, self._name, self._home)
-        return np.asarray(model.embed(samples, rate_hz), dtype=np.float32)
-
-    def _windows(self, made_by: str, digest: str, listen: Callable[[], Floats32]) -> Floats32:
-        """The features of every window, out of memory, the folder, or `listen`."""
+    def _heard(
+        self, made_by: str, digest: str, sounding: Callable[[], Samples], windows: int
+    ) -> Floats32:
+        """Features out of memory, the folder, or of what `sounding` gives."""
         place = hashlib.sha256(f"{self.identity} {made_by}".encode()).hexdigest()[:12]
         name = f"{self._dataset}/embeddings/{self._name}-{place}/{digest}.npy"
         with self._lock:
             if name not in self._held:
                 found = self._read(name)
                 if found is None:
-                    found = listen()
+                    model = load(SLOT, self._name, self._home)
+                    found = np.asarray(model.embed(*sounding()), dtype=np.float32)
                     buffer = io.BytesIO()
                     np.save(buffer, found, allow_pickle=False)
                     self._root.write(name, buffer.getvalue())
                 self._held[name] = found
-            return self._held[name]
+            return means(self._held[name], windows)
 
     def _read(self, name: str) -> Floats32 | None:
         """Features made before; those that a disk has damaged are made again."""
