@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from symmv_builder import backends, datasets, schema
+from symmv_builder import datasets
 from symmv_builder.cli import options
 from symmv_builder.cli.saying import say
 from symmv_builder.datasets import questions
@@ -42,7 +42,7 @@ def status(
     """
     store = options.settings(root).open_store(read_only=True)
     names = [dataset] if dataset else list(datasets.ALL)
-    states = [questions.status(store, datasets.recipe(name).name) for name in names]
+    states = [questions.status(store, datasets.known(name)) for name in names]
     shown = [state for state in states if state.entries]
     if as_json:
         sys.stdout.write(json.dumps([asdict(state) for state in states]) + "\n")
@@ -151,6 +151,8 @@ def print_schema(
     overwrite: options.Overwrite = False,
 ) -> None:
     """Print what a row holds: every column with its type, unit and meaning, as JSON."""
+    from symmv_builder import schema
+
     names = [datasets.recipe(name).schema_name] if name else list(datasets.NAMES)
     if out:
         changed = [
@@ -167,6 +169,8 @@ def print_schema(
 
 def models(as_json: options.AsJson = False) -> None:
     """List every model: whether its weights are here, its licence, how to get it."""
+    from symmv_builder import backends
+
     # A question downloads nothing: only what is on this machine counts.
     os.environ["HF_HUB_OFFLINE"] = "1"
     home = options.settings(None).home

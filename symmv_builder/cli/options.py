@@ -7,7 +7,6 @@ import typer
 
 from symmv_builder import datasets
 from symmv_builder.errors import StopRun
-from symmv_builder.pipeline import pool
 from symmv_builder.settings import Settings, read_settings
 
 Root = Annotated[
@@ -78,7 +77,11 @@ Overwrite = Annotated[
 ]
 
 
-default_workers = pool.default_workers
+def default_workers() -> int:
+    """One worker a core, fewer where memory is short."""
+    from symmv_builder.pipeline import pool
+
+    return pool.default_workers()
 
 
 def settings(root: str | None) -> Settings:

@@ -1,7 +1,11 @@
 """The datasets that can be built or imported, each a recipe."""
 
-from symmv_builder.datasets.recipe import Recipe
+from typing import TYPE_CHECKING
+
 from symmv_builder.errors import StopRun
+
+if TYPE_CHECKING:
+    from symmv_builder.datasets.recipe import Recipe
 
 NAMES = ("symmv", "muvisync")
 # Published datasets that `symmv import` brings in, in one of the two schemas.
@@ -9,7 +13,7 @@ IMPORTED = ("symmv-release", "muvi-sync", "pop909", "midi")
 ALL = (*NAMES, *IMPORTED)
 
 
-def recipe(name: str) -> Recipe:
+def recipe(name: str) -> "Recipe":
     """The recipe of a dataset; `StopRun` with the known names where there is none."""
     # Imported here so that a question about one dataset does not import the stages of all.
     if name == "symmv":
@@ -24,4 +28,15 @@ def recipe(name: str) -> Recipe:
         from symmv_builder.datasets import imports
 
         return imports.recipe(name)
-    raise StopRun(f"no dataset is called {name!r}; known: {', '.join(ALL)}")
+    raise _unknown(name)
+
+
+def known(name: str) -> str:
+    """The name, if a dataset has it; else `StopRun`. No recipe and no stage is imported."""
+    if name not in ALL:
+        raise _unknown(name)
+    return name
+
+
+def _unknown(name: str) -> StopRun:
+    return StopRun(f"no dataset is called {name!r}; known: {', '.join(ALL)}")
