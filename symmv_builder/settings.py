@@ -20,13 +20,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from symmv_builder.backends import TABLE, ModelHome
-from symmv_builder.backends.ytdlp import CANARY, LOOPBACK, Downloader, Politeness
 from symmv_builder.errors import StopRun
-from symmv_builder.storage.ledger import Ledger
-from symmv_builder.storage.root import Root
-from symmv_builder.storage.store import Store
+
+if TYPE_CHECKING:
+    from symmv_builder.backends.ytdlp import Downloader
+    from symmv_builder.storage.ledger import Ledger
+    from symmv_builder.storage.root import Root
+    from symmv_builder.storage.store import Store
 
 PRECISIONS = ("fp32", "fp16", "bf16")
 
@@ -44,8 +47,10 @@ class Settings:
     cookies: str = field(default="", repr=False)
     bytes_a_second: int | None = None
 
-    def open_site(self) -> Downloader:
+    def open_site(self) -> "Downloader":
         """The downloader behind the crawl, its toolchain checked; `StopRun` if that is broken."""
+        from symmv_builder.backends.ytdlp import CANARY, LOOPBACK, Downloader, Politeness
+
         if self.sites == ("demo",):
             return Downloader(LOOPBACK, sites=self.sites)
         politeness = Politeness(
@@ -58,21 +63,28 @@ class Settings:
         downloader.check_toolchain()
         return downloader
 
-    def open_manifests(self) -> Root:
+    def open_manifests(self) -> "Root":
         """Where entries, splits, blocklist and the datasets' recipes are; makes nothing."""
+        from symmv_builder.storage.root import Root
+
         return Root(self.manifests or self.root)
 
-    def open_store(self, *, read_only: bool = False) -> Store:
+    def open_store(self, *, read_only: bool = False) -> "Store":
         """The data root with its manifests and ledger.
 
         With `read_only` nothing is made or written, and a root that is not there is an empty one.
         """
+        from symmv_builder.storage.root import Root
+        from symmv_builder.storage.store import Store
+
         root = Root(self.root)
         manifests = Root(self.manifests) if self.manifests else root
         return Store(root, manifests, self._open_ledger(root, read_only=read_only))
 
-    def _open_ledger(self, root: Root, *, read_only: bool) -> Ledger:
+    def _open_ledger(self, root: "Root", *, read_only: bool) -> "Ledger":
         """The ledger; who writes makes a local root's folder where it is missing."""
+        from symmv_builder.storage.ledger import Ledger
+
         url = self.ledger
         if not url:
             if not root.is_local:

@@ -11,35 +11,16 @@ import sys
 
 import typer
 
-from symmv_builder.cli import (
-    asking,
-    building,
-    cleaning,
-    crawling,
-    evaluating,
-    generating,
-    importing,
-    recipes,
-    running,
-    showing,
-    training,
-    verifying,
-)
+from symmv_builder.cli.commands import SETTINGS, Commands
 from symmv_builder.cli.saying import complain
 from symmv_builder.errors import RejectEntry, RetryLater, StopRun
 
-app = typer.Typer(
-    name="symmv",
-    help="Build paired datasets of music and video with symbolic annotation.",
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for commands in (
-    building, importing, recipes, running, asking, showing, crawling, training, generating,
-    evaluating, cleaning, verifying,
-):  # fmt: skip
-    commands.register(app)
+app = typer.Typer(name="symmv", cls=Commands, **SETTINGS)
+
+
+@app.callback()
+def symmv() -> None:
+    """Build paired datasets of music and video with symbolic annotation."""
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from symmv_builder import backends, datasets, schema
+from symmv_builder import datasets
 from symmv_builder.cli import options
 from symmv_builder.cli.saying import say
 from symmv_builder.datasets import questions
@@ -152,6 +152,8 @@ def print_schema(
     overwrite: options.Overwrite = False,
 ) -> None:
     """Print what a row holds: every column with its type, unit and meaning, as JSON."""
+    from symmv_builder import schema
+
     names = [datasets.recipe(name).schema_name] if name else list(datasets.NAMES)
     if out:
         changed = [
@@ -168,6 +170,8 @@ def print_schema(
 
 def models(as_json: options.AsJson = False) -> None:
     """List every model: whether its weights are here, its licence, how to get it."""
+    from symmv_builder import backends
+
     # A question downloads nothing: only what is on this machine counts.
     os.environ["HF_HUB_OFFLINE"] = "1"
     home = options.settings(None).home

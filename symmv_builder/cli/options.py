@@ -8,7 +8,6 @@ import typer
 
 from symmv_builder import datasets
 from symmv_builder.errors import StopRun
-from symmv_builder.pipeline import pool
 from symmv_builder.settings import Settings, read_settings
 
 Root = Annotated[
@@ -100,7 +99,11 @@ class Sounding(StrEnum):
     RENDERED = "rendered"
 
 
-default_workers = pool.default_workers
+def default_workers() -> int:
+    """One worker a core, fewer where memory is short."""
+    from symmv_builder.pipeline import pool
+
+    return pool.default_workers()
 
 
 def settings(root: str | None) -> Settings:

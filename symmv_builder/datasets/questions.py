@@ -15,7 +15,7 @@ from symmv_builder.records import Entry, Provenance, Record
 from symmv_builder.storage import manifests
 from symmv_builder.storage.items import Item, Items, entry_id_of
 from symmv_builder.storage.ledger import Result
-from symmv_builder.storage.shards import read_receipt
+from symmv_builder.storage.receipts import read_receipt
 from symmv_builder.storage.sidecars import Sidecars
 from symmv_builder.storage.store import Store
 
@@ -50,9 +50,11 @@ class Status:
 def status(store: Store, dataset: str) -> Status:
     """The state of a dataset as its last builds left it."""
     entries = manifests.read_entries(store.manifests, dataset)
+    receipt = read_receipt(store.root, dataset) or {}
+    if not entries and not receipt:
+        return Status(dataset, 0, 0, (), (), (), (), {}, ())
     recipe = recipe_of(store.manifests, dataset)
     order = [use.makes for use in recipe.known]
-    receipt = read_receipt(store.root, dataset) or {}
     # A build of some results alone is at its end when these are made.
     asked = store.ledger.asked(dataset) or receipt.get(
         "artifacts", [use.makes for use in recipe.uses]

@@ -28,7 +28,7 @@ from symmv_builder.pipeline.run import LoadModel, Outcome, Tell, run_entry
 from symmv_builder.pipeline.step import RECORDINGS, Use
 from symmv_builder.records import Rejection
 from symmv_builder.storage.assets import open_asset
-from symmv_builder.storage.ledger import Result
+from symmv_builder.storage.results import Result
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.sidecars import Sidecars
 

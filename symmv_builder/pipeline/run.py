@@ -28,7 +28,7 @@ from symmv_builder.pipeline.keys import Plan, Work
 from symmv_builder.pipeline.step import RECORDINGS, Use
 from symmv_builder.records import Record, Rejection
 from symmv_builder.storage.assets import open_asset
-from symmv_builder.storage.ledger import Result
+from symmv_builder.storage.results import Result
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.sidecars import Sidecars
 from symmv_builder.version import __version__

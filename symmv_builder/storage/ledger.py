@@ -5,6 +5,7 @@ The sidecars are the truth; the ledger is the index over them that makes questio
 to it. SQLite in WAL mode by default, PostgreSQL by url; SQLAlchemy Core, no ORM.
 """
 
+import importlib
 import shutil
 import sqlite3
 import tempfile
@@ -20,10 +21,10 @@ from typing import Any
 from urllib.parse import quote
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from symmv_builder.errors import StopRun
 from symmv_builder.storage.columns import Text, checksum_column, checksum_of
+from symmv_builder.storage.results import Result
 from symmv_builder.storage.urls import shown_url, without_secrets
 
 __all__ = ["KnownFile", "Ledger", "Result", "Text", "shown_url"]
@@ -91,20 +92,6 @@ _ASKED = sa.Table(
     sa.Column("dataset", sa.String, primary_key=True),
     sa.Column("artifacts", sa.String, nullable=False),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One line of the ledger: a step's last result for an entry; `reason` is empty if made."""
-
-    entry_id: str
-    artifact: str
-    step: str
-    key: str
-    backend: str
-    seconds: float
-    reason: str = ""
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +198,7 @@ class Ledger:
 
     def insert_of(self, table: sa.Table) -> Any:
         """An INSERT of this database, which knows ``on_conflict``."""
-        dialect = postgresql if self.engine.dialect.name == "postgresql" else sqlite
+        dialect = importlib.import_module(f"sqlalchemy.dialects.{self.engine.dialect.name}")
         return dialect.insert(table)
 
     def close(self) -> None:

@@ -13,7 +13,6 @@ import base64
 import errno
 import hashlib
 import io
-import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
@@ -27,7 +26,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from symmv_builder.errors import Damaged, StopRun
-from symmv_builder.storage import seals
+from symmv_builder.storage.receipts import (
+    read_receipt,
+    receipt_bytes,
+    require_whole,
+    write_receipt,
+)
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.tables import (
     Row,
@@ -37,6 +41,32 @@ from symmv_builder.storage.tables import (
     table_bytes,
     text_columns,
 )
+
+__all__ = [
+    "ROW_GROUP_BYTES",
+    "TARGET_BYTES",
+    "Outline",
+    "Shard",
+    "ShardWriter",
+    "as_plain",
+    "copy_shard",
+    "digest_of",
+    "ends_shard",
+    "find_rows",
+    "holds",
+    "may_hold",
+    "open_shard",
+    "read_receipt",
+    "read_rows",
+    "receipt_bytes",
+    "require_whole",
+    "rewrite_without",
+    "shards_of",
+    "shards_stand",
+    "standing_shards",
+    "uncovered",
+    "write_receipt",
+]
 
 TARGET_BYTES = 256 * 2**20
 ROW_GROUP_BYTES = 16 * 2**20
@@ -265,43 +295,6 @@ def _batches(items: Iterable[tuple[_T, int]], limit: int) -> Iterator[list[_T]]:
         size += added
     if batch:
         yield batch
-
-
-def read_receipt(root: Root, dataset: str) -> dict[str, Any] | None:
-    """What the finished shards are, `None` where there are none.
-
-    `StopRun` where it is damaged: it carries a checksum of itself.
-    """
-    data = root.read(f"{dataset}/dataset.json")
-    try:
-        return seals.unseal(json.loads(data)) if data is not None else None
-    except (ValueError, TypeError, RecursionError) as error:
-        where = root.path(f"{dataset}/dataset.json")
-        raise StopRun(f"{where} is not a receipt: {error}; delete it and build again") from error
-
-
-def receipt_bytes(receipt: Mapping[str, Any]) -> bytes:
-    """A receipt as it is written, with a checksum of itself."""
-    return (json.dumps(seals.seal(receipt), indent=1, sort_keys=True) + "\n").encode()
-
-
-def require_whole(root: Root, dataset: str, receipt: Mapping[str, Any]) -> None:
-    """`StopRun` where a repair has put shards aside that no build has written anew yet."""
-    if receipt.get("lost"):
-        raise StopRun(
-            f"{dataset} in {root.shown} lacks {len(receipt['lost'])} shards that a repair put "
-            f"aside; run `symmv build {dataset}`"
-        )
-
-
-def write_receipt(root: Root, dataset: str, receipt: Mapping[str, Any]) -> None:
-    """Write the receipt, then remove shards of an earlier build that it does not name."""
-    root.write(f"{dataset}/dataset.json", receipt_bytes(receipt))
-    root.sweep(f"{dataset}/shards")
-    named = {shard["path"] for shard in receipt["shards"]}
-    for name in root.names(f"{dataset}/shards"):
-        if f"shards/{name}" not in named:
-            root.remove(f"{dataset}/shards/{name}")
 
 
 def read_rows(root: Root, dataset: str, columns: Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -8,11 +8,20 @@ from typing import Any
 import typer
 
 from symmv_builder.cli import app
+from symmv_builder.cli.commands import COMMANDS
+
+
+def whole() -> Any:
+    """The group of `symmv` with every command in its place."""
+    group: Any = typer.main.get_command(app)
+    for name in COMMANDS:
+        group.load(name)
+    return group
 
 
 def commands() -> Iterator[tuple[str, Any]]:
     """Every command with the words that call it, groups included."""
-    stack: list[tuple[str, Any]] = [("symmv", typer.main.get_command(app))]
+    stack: list[tuple[str, Any]] = [("symmv", whole())]
     while stack:
         words, command = stack.pop()
         yield words, command
@@ -22,6 +31,15 @@ def commands() -> Iterator[tuple[str, Any]]:
 
 def test_there_are_commands() -> None:
     assert len(list(commands())) > 5
+
+
+def test_the_list_of_commands_shows_what_each_says_first() -> None:
+    shown = {name: text for name, (_, text) in COMMANDS.items()}
+    first = {
+        name: " ".join(command.help.split("\n\n")[0].split())
+        for name, command in whole().commands.items()
+    }
+    assert shown == first
 
 
 def test_every_command_has_help() -> None:

@@ -1,0 +1,111 @@
+"""The commands of `symmv` by name: a command's module is imported when it is called.
+
+`symmv --help` shows this table and imports none of them. A test compares it with the commands.
+"""
+
+import importlib
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+# Each with its module in `symmv_builder.cli` and the first sentence of its help, in the order of
+# the list that `symmv --help` prints.
+COMMANDS = {
+    "build": ("building", "Build a dataset: every entry through every stage, then Parquet shards."),
+    "demo": (
+        "building",
+        "Make media, crawl a loopback site of them, build both datasets, show what was made.",
+    ),
+    "import": ("importing", "Import a published dataset: its annotation in our rows, as shards."),
+    "recipe": (
+        "recipes",
+        "Print a recipe as TOML: a start for one of your own, `symmv recipe symmv > mine.toml`.",
+    ),
+    "run": ("running", "Run one stage on files and print one JSON record a file, as JSON lines."),
+    "export": ("running", "Write a built dataset in the layout of its paper's own release."),
+    "status": (
+        "asking",
+        "Say how far a dataset is: entries made, rejected and open, stages, shards.",
+    ),
+    "why": (
+        "asking",
+        "Say what was done for an entry, by which model and parameters, and where it stopped.",
+    ),
+    "schema": (
+        "asking",
+        "Print what a row holds: every column with its type, unit and meaning, as JSON.",
+    ),
+    "models": (
+        "asking",
+        "List every model: whether its weights are here, its licence, how to get it.",
+    ),
+    "show": (
+        "showing",
+        "Show what was made of an entry; --out draws it, --json prints every record in full.",
+    ),
+    "crawl": (
+        "crawling",
+        "Find new recordings, match, fetch and screen them, and propose them as entries.",
+    ),
+    "review": (
+        "crawling",
+        "List proposals, and matches between the two thresholds, with the evidence for each.",
+    ),
+    "promote": (
+        "crawling",
+        "Turn proposals into entries of the manifest; matches under review are let through.",
+    ),
+    "takedown": (
+        "crawling",
+        "Remove an entry from manifest, recordings, results, shards and releases, for good.",
+    ),
+    "release": (
+        "crawling",
+        "Freeze the shards as a release: copies, checksums, card, and the receipt last.",
+    ),
+    "train": (
+        "training",
+        "Train a model; can be stopped at any moment and run again, to the same losses.",
+    ),
+    "generate": (
+        "generating",
+        "Write music for videos: NAME.mid, NAME.wav, NAME.mp4 with the new sound, NAME.json.",
+    ),
+    "clean": ("cleaning", "Count what nothing needs any more, by kind; --yes frees it."),
+    "verify": (
+        "verifying",
+        "Compare everything in a data root with its checksums; exit code 1 where it is not sound.",
+    ),
+    "evaluate": (
+        "evaluating",
+        "Measure music and models by the metrics of the papers, beside the papers' figures.",
+    ),
+}
+SETTINGS: dict[str, Any] = {
+    "add_completion": False,
+    "pretty_exceptions_enable": False,
+    "context_settings": {"help_option_names": ["-h", "--help"]},
+}
+
+
+class Commands(TyperGroup):
+    """A group that knows its commands by `COMMANDS` and imports the one that is called."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = {
+            name: TyperCommand(name, help=text) for name, (_, text) in COMMANDS.items()
+        }
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args[0] in COMMANDS:
+            self.load(args[0])
+        return super().resolve_command(ctx, args)
+
+    def load(self, name: str) -> None:
+        """Put the command itself in the place of its line of help."""
+        module = importlib.import_module(f"symmv_builder.cli.{COMMANDS[name][0]}")
+        app = typer.Typer(**SETTINGS)
+        module.register(app)
+        self.commands[name] = typer.main.get_group(app).commands[name]

@@ -1,0 +1,49 @@
+"""The receipt of a dataset: which shards are finished, written last and sealed.
+
+Apart from `shards`, so that a question about a dataset does not import Arrow.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from symmv_builder.errors import StopRun
+from symmv_builder.storage import seals
+from symmv_builder.storage.root import Root
+
+
+def read_receipt(root: Root, dataset: str) -> dict[str, Any] | None:
+    """What the finished shards are, `None` where there are none.
+
+    `StopRun` where it is damaged: it carries a checksum of itself.
+    """
+    data = root.read(f"{dataset}/dataset.json")
+    try:
+        return seals.unseal(json.loads(data)) if data is not None else None
+    except (ValueError, TypeError, RecursionError) as error:
+        where = root.path(f"{dataset}/dataset.json")
+        raise StopRun(f"{where} is not a receipt: {error}; delete it and build again") from error
+
+
+def receipt_bytes(receipt: Mapping[str, Any]) -> bytes:
+    """A receipt as it is written, with a checksum of itself."""
+    return (json.dumps(seals.seal(receipt), indent=1, sort_keys=True) + "\n").encode()
+
+
+def require_whole(root: Root, dataset: str, receipt: Mapping[str, Any]) -> None:
+    """`StopRun` where a repair has put shards aside that no build has written anew yet."""
+    if receipt.get("lost"):
+        raise StopRun(
+            f"{dataset} in {root.shown} lacks {len(receipt['lost'])} shards that a repair put "
+            f"aside; run `symmv build {dataset}`"
+        )
+
+
+def write_receipt(root: Root, dataset: str, receipt: Mapping[str, Any]) -> None:
+    """Write the receipt, then remove shards of an earlier build that it does not name."""
+    root.write(f"{dataset}/dataset.json", receipt_bytes(receipt))
+    root.sweep(f"{dataset}/shards")
+    named = {shard["path"] for shard in receipt["shards"]}
+    for name in root.names(f"{dataset}/shards"):
+        if f"shards/{name}" not in named:
+            root.remove(f"{dataset}/shards/{name}")
