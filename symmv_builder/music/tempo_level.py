@@ -183,8 +183,9 @@ def candidates(pulse_s: Floats) -> Iterator[Candidate]:
 def _is_heard(evidence: Evidence, pulse_s: Floats, candidate: Candidate) -> bool:
     """Whether the sound gives any reason for a reading, but the pulse itself, which needs none.
 
-    On times between those of the pulse something has to begin. That only part of the pulse are
-    beats is told by harmony: where it never changes, as under a metronome, all of them are.
+    On times between those of the pulse something has to begin; at two thirds, more than on the
+    times left out, or every waltz were in two. That only part of the pulse are beats is told by
+    harmony: where it never changes, as under a metronome, all of them are.
     """
     gap_s = float(np.median(np.diff(pulse_s)))
     at_pulse = _at(evidence, pulse_s, gap_s)
@@ -192,6 +193,9 @@ def _is_heard(evidence: Evidence, pulse_s: Floats, candidate: Candidate) -> bool
         return bool((at_pulse[:, 2:].std(axis=0) > _ALIKE_CHANGE).any())
     added = candidate.times_s[~_are_among(candidate.times_s, pulse_s)]
     rises = _at(evidence, added, gap_s)[:, 0]
+    if candidate.level == TWO_THIRDS:
+        left_out = at_pulse[~_are_among(pulse_s, candidate.times_s), 0]
+        return bool(rises.mean() >= left_out.mean())
     return not len(added) or bool(rises.mean() >= _LEAST_RISE * at_pulse[:, 0].mean())
 
 
