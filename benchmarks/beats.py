@@ -35,8 +35,8 @@ from symmv_builder.records import Beats, Floats, Notes
 
 HEARD_S, JUDGED_S = 60.0, 45.0
 FAST_BPM = 140.0
-# Songs above this tempo are few in POP909, so that each of them counts for so many in the fit.
-QUICK_BPM, QUICK_WEIGHT = 115.0, 1.5
+# Songs above this tempo are few in POP909, so that all of the first half are fitted on.
+QUICK_BPM = 115.0
 # How much better than others a reading's F has to be to be what the fit wants.
 SOFTNESS = 0.1
 LEVEL_RIDGE, DOWNBEAT_RIDGE = 10.0, 1.0
@@ -131,9 +131,8 @@ def fit_level(songs: list[Song]) -> Floats:
         for song in songs:
             scaled = song.features / deviation
             wanted, likely = softmax(song.scores / SOFTNESS), softmax(scaled @ weights)
-            counts = QUICK_WEIGHT if song.tempo_bpm > QUICK_BPM else 1.0
-            total -= counts * float(wanted @ np.log(likely + 1e-12))
-            slope = slope + counts * scaled.T @ (likely - wanted)
+            total -= float(wanted @ np.log(likely + 1e-12))
+            slope = slope + scaled.T @ (likely - wanted)
         return total, slope
 
     return np.asarray(minimize(loss, np.zeros(len(deviation)), jac=True).x / deviation)

@@ -125,6 +125,15 @@ def test_fewer_than_two_beats_are_rejected_at_any_level(count: int) -> None:
     assert caught.value.reason is Reason.NO_BEATS
 
 
+@pytest.mark.parametrize("tempo_bpm", [75, 90, 110, 130])
+def test_a_waltz_keeps_its_beats_and_its_bars_of_three(tempo_bpm: float) -> None:
+    truth = quarters(tempo_bpm, metre=3)
+    beats = tracked(ballad(tempo_bpm, metre=3), counted(truth, metre=3))
+    assert beats.tempo_level == 1.0
+    assert beats.times_s == pytest.approx(truth)
+    assert beats.times_s[beats.positions == 1] == pytest.approx(truth[::3])
+
+
 def clicks(times_s: Floats, accent: int) -> np.ndarray:
     """A metronome, ``[n]`` samples: every so many clicks are higher and twice as loud."""
     length = np.arange(int(0.03 * RATE_HZ)) / RATE_HZ

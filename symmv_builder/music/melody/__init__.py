@@ -53,7 +53,7 @@ def split_parts(
     )
 
 
-STEP = Step("melody", 2, reads=("grid",), run=split_parts)
+STEP = Step("melody", 3, reads=("grid",), run=split_parts)
 
 
 def _is_monophonic(grid: GridNotes) -> bool:
