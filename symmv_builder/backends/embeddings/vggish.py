@@ -127,9 +127,9 @@ def mel_bank() -> NDArray[np.float32]:
     edges = np.linspace(_mels(LOWEST_HZ), _mels(HIGHEST_HZ), MELS + 2)
     low, middle, high = edges[:-2], edges[1:-1], edges[2:]
     rising, falling = (mels - low) / (middle - low), (high - mels) / (high - middle)
-    bank = np.maximum(0.0, np.minimum(rising, falling))
+    bank: NDArray[np.float32] = np.maximum(0.0, np.minimum(rising, falling)).astype(np.float32)
     bank[0] = 0.0
-    return bank.astype(np.float32)
+    return bank
 
 
 def _mels(hertz: Any) -> Any:

@@ -32,7 +32,7 @@ _LARGEST_STRETCH = 2.0
 # How far beyond its first and last point an alignment holds: points lie about a second apart.
 _BEYOND_S = 1.0
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.floating[Any]]
 
 
 def columns(sound: Sounding) -> tuple[tuple[str, ...], tuple[str, ...]]:
