@@ -19,6 +19,7 @@ from symmv_builder.datasets.evaluate import (
     shortened,
     untrained_models,
 )
+from symmv_builder.errors import StopRun
 from symmv_builder.evaluation.beats import ONSET_RATE_HZ, heard_onsets_s
 from symmv_builder.records import Beats, Notes
 from symmv_builder.schema import arrow_schema
