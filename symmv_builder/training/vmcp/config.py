@@ -76,7 +76,7 @@ class Config:
 
 
 # What of the paper's can be had; docs/differences.md says what cannot.
-WAYS: Mapping[str, Mapping[str, str]] = {"paper": {}}
+WAYS: Mapping[str, Mapping[str, str]] = {"paper": {"sound": "recording", "pairs": "numbered"}}
 
 PRESETS: Mapping[str, Config] = {
     "paper": Config(),
