@@ -1,11 +1,7 @@
 """The datasets that can be built or imported, each a recipe."""
 
-from typing import TYPE_CHECKING
-
+from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.errors import StopRun
-
-if TYPE_CHECKING:
-    from symmv_builder.datasets.recipe import Recipe
 
 NAMES = ("symmv", "muvisync")
 # Published datasets that `symmv import` brings in, in one of the two schemas.
@@ -13,7 +9,7 @@ IMPORTED = ("symmv-release", "muvi-sync", "pop909", "midi")
 ALL = (*NAMES, *IMPORTED)
 
 
-def recipe(name: str) -> "Recipe":
+def recipe(name: str) -> Recipe:
     """The recipe of a dataset; `StopRun` with the known names where there is none."""
     # Imported here so that a question about one dataset does not import the stages of all.
     if name == "symmv":
