@@ -15,23 +15,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from symmv_builder.errors import StopRun
 
-_SCALARS = {
-    "string": pa.string(),
-    "bool": pa.bool_(),
-    "int64": pa.int64(),
-    "int32": pa.int32(),
-    "int16": pa.int16(),
-    "uint8": pa.uint8(),
-    "float64": pa.float64(),
-    "float32": pa.float32(),
-    "float16": pa.float16(),
-}
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +34,22 @@ class Column:
     take: str
 
     @property
-    def arrow(self) -> pa.DataType:
+    def arrow(self) -> "pa.DataType":
         return arrow_type(self.type)
 
 
-def arrow_type(name: str) -> pa.DataType:
+def arrow_type(name: str) -> "pa.DataType":
     """The Arrow type of a column type's name."""
+    # Imported here: a recipe names its columns, and only who reads or writes rows needs Arrow.
+    import pyarrow as pa
+
     if not name.startswith("list<"):
-        return _SCALARS[name]
+        return pa.type_for_alias(name)
     inner = name[len("list<") : -1]
     if inner.endswith("]"):
         scalar, _, length = inner[:-1].partition("[")
-        return pa.list_(pa.list_(_SCALARS[scalar], int(length)))
-    return pa.list_(_SCALARS[inner])
+        return pa.list_(pa.list_(pa.type_for_alias(scalar), int(length)))
+    return pa.list_(pa.type_for_alias(inner))
 
 
 def _entry() -> tuple[Column, ...]:
@@ -210,11 +202,13 @@ def versions(name: str) -> tuple[tuple[Column, ...], ...]:
     return (*EARLIER.get(name, ()), SCHEMAS[name])
 
 
-def arrow_schema(name: str, columns: Sequence[str] | None = None) -> pa.Schema:
+def arrow_schema(name: str, columns: Sequence[str] | None = None) -> "pa.Schema":
     """The Arrow schema of a dataset's shards; unit and meaning travel as field metadata.
 
     `columns` names those that the shards hold, where they do not hold all of them.
     """
+    import pyarrow as pa
+
     fields = [
         pa.field(
             column.name,

@@ -6,12 +6,10 @@ What a data root remembers of its datasets' recipes is `remembered`'s business.
 
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+# Here and not where it is used: the submodule would hide the function of its name.
+from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.errors import StopRun
-
-if TYPE_CHECKING:
-    from symmv_builder.datasets.recipe import Recipe
 
 NAMES = ("symmv", "muvisync")
 # Published datasets that `symmv import` brings in, in one of the two schemas.
@@ -36,7 +34,7 @@ def built_in_text(name: str) -> str:
     return (resources.files("symmv_builder") / "recipes" / f"{name}{SUFFIX}").read_text("utf-8")
 
 
-def recipe(name: str) -> "Recipe":
+def recipe(name: str) -> Recipe:
     """The recipe of a dataset; `StopRun` with the known names where there is none."""
     if name in IMPORTED:
         # Imported here so that a question about one dataset does not import the stages of all.
@@ -48,7 +46,7 @@ def recipe(name: str) -> "Recipe":
     return read_recipe(built_in_text(name), f"{name}{SUFFIX}", recipe)
 
 
-def recipe_in_file(path: Path) -> "Recipe":
+def recipe_in_file(path: Path) -> Recipe:
     """The recipe that a person wrote; its base may be built in or a file beside it.
 
     `StopRun` with line and key of a mistake, or where the file cannot be read.
@@ -56,14 +54,14 @@ def recipe_in_file(path: Path) -> "Recipe":
     return _in_file(path, ())
 
 
-def _in_file(path: Path, above: tuple[Path, ...]) -> "Recipe":
+def _in_file(path: Path, above: tuple[Path, ...]) -> Recipe:
     from symmv_builder.datasets.recipe_file import read_recipe
 
     place = path.resolve()
     if place in above:
         raise StopRun(f"{path} is its own base")
 
-    def find(name: str) -> "Recipe":
+    def find(name: str) -> Recipe:
         if name.endswith(SUFFIX):
             return _in_file(path.parent / name, (*above, place))
         return recipe(name)
@@ -81,7 +79,7 @@ def _in_file(path: Path, above: tuple[Path, ...]) -> "Recipe":
     return read_recipe(text, str(path), find)
 
 
-def variant(name: str, way: str) -> "Recipe":
+def variant(name: str, way: str) -> Recipe:
     """A dataset made in another way: the recipe `NAME-WAY`, under the dataset's own name.
 
     `StopRun` with the known ways where there is none.
