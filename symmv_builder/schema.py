@@ -197,6 +197,10 @@ SCHEMAS: Mapping[str, tuple[Column, ...]] = {
 EARLIER: Mapping[str, tuple[tuple[Column, ...], ...]] = {"symmv": (SYMMV_V1,)}
 
 
+# Artifacts that a build makes only where it is asked to: their columns are not missed.
+ON_REQUEST = frozenset({"alignment"})
+
+
 def versions(name: str) -> tuple[tuple[Column, ...], ...]:
     """The columns of every version of a schema, from version 1 on."""
     return (*EARLIER.get(name, ()), SCHEMAS[name])

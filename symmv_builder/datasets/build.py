@@ -30,7 +30,7 @@ from symmv_builder.pipeline.keys import Plan, Work
 from symmv_builder.pipeline.pool import Effort, run_entries
 from symmv_builder.pipeline.run import LoadModel, Outcome
 from symmv_builder.records import Entry, Source
-from symmv_builder.schema import columns_of, versions
+from symmv_builder.schema import ON_REQUEST, SCHEMAS, columns_of
 from symmv_builder.storage import manifests, shards, written
 from symmv_builder.storage.assets import add_asset, asset_size, has_asset, hash_file
 from symmv_builder.storage.ledger import KnownFile
@@ -47,7 +47,8 @@ _NOTE_EVERY_S = 2.0
 class Summary:
     """What a build came to. `up_to_date`: nothing had to be done.
 
-    `columns` are those of the shards, `missing` those of the schema that they do not hold.
+    `columns` are those of the shards, `missing` those of the schema that they do not hold, but for
+    what is made on request alone.
     `failed` are the entries among the rejected ones for which the program is at fault.
     """
 
@@ -312,8 +313,11 @@ def _summary(
 ) -> Summary:
     made, rejected = len(found.made), len(found.rejected)
     # A receipt of an earlier version names no columns: its shards hold all of them.
-    # What later versions of the schema added is made where it is asked for: it is not missed.
-    schema = [column.name for column in versions(recipe.schema_name)[0]]
+    expected = [
+        column.name
+        for column in SCHEMAS[recipe.schema_name]
+        if column.take.partition(".")[0] not in ON_REQUEST
+    ]
     columns = tuple(receipt.get("columns") or (c.name for c in columns_of(receipt["schema"])))
     return Summary(
         dataset=str(receipt["dataset"]),
@@ -323,6 +327,6 @@ def _summary(
         shards=tuple(shards.shards_of(receipt)),
         up_to_date=up_to_date,
         columns=columns,
-        missing=tuple(name for name in schema if name not in columns),
+        missing=tuple(name for name in expected if name not in columns),
         failed=count_failures(found.rejected.values()),
     )

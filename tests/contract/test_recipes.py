@@ -8,7 +8,7 @@ from symmv_builder.backends import names
 from symmv_builder.datasets import NAMES, recipe
 from symmv_builder.pipeline.keys import Plan
 from symmv_builder.records import SongInfo
-from symmv_builder.schema import SCHEMAS
+from symmv_builder.schema import ON_REQUEST, SCHEMAS
 
 every_recipe = pytest.mark.parametrize("name", NAMES)
 
@@ -44,6 +44,12 @@ def test_every_column_is_taken_out_of_something_that_the_recipe_makes(name: str)
         if step.together is None:
             made = inspect.signature(step.run).return_annotation
             assert field in dir(made) or field in made.__dataclass_fields__, column
+
+
+@every_recipe
+def test_what_stands_beside_a_recipe_is_what_the_schema_says_is_made_on_request(name: str) -> None:
+    artifacts = {column.take.partition(".")[0] for column in SCHEMAS[name]}
+    assert {use.makes for use in recipe(name).beside} == artifacts & ON_REQUEST
 
 
 @every_recipe
