@@ -61,8 +61,11 @@ class BasicPitch:
             root.disabled = before
         self._constants: Any = constants
         self._creation: Any = note_creation
+        options = onnxruntime.SessionOptions()
+        # Threads that wait sleep: spinning takes the cores from other workers.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session: Any = onnxruntime.InferenceSession(
-            str(package_folder("basic_pitch") / MODEL), providers=["CPUExecutionProvider"]
+            str(package_folder("basic_pitch") / MODEL), options, providers=["CPUExecutionProvider"]
         )
         self._input = self._session.get_inputs()[0].name
 

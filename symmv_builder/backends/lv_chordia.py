@@ -10,6 +10,8 @@ written `min`.
 
 import importlib.metadata
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +99,7 @@ class LvChordia:
             tuning=None,
             hop_length=HOP,
         )
-        with self._torch.no_grad():
+        with self._torch.no_grad(), one_thread(self._torch):
             spectrum = self._torch.from_numpy(np.abs(transform.T).astype(np.float32))
             spectrum = spectrum.to(self._device)
             answers = [network.inference(spectrum) for network in self._networks]
@@ -111,6 +113,18 @@ class LvChordia:
             ends_s=edges_s[1:],
             labels=tuple(_muvisync(labels[edge]) for edge in edges[:-1]),
         )
+
+
+@contextmanager
+def one_thread(torch: Any) -> Iterator[None]:
+    """Compute with one thread: its recurrent networks are many small steps, between which threads
+    wait by spinning. Two are no faster on idle cores, and several times slower on shared ones."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _muvisync(label: str) -> str:

@@ -49,6 +49,8 @@ class RapidOcr:
         self._cv2: Any = cv2
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = THREADS
+        # Threads that wait sleep: spinning takes the cores from other workers.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session: Any = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]

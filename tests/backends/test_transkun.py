@@ -1,6 +1,7 @@
 """Transkun on real Disklavier recordings: as good as, and equal to, its own program."""
 
 import sys
+import warnings
 import wave
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import pytest
 from symmv_builder.backends import ModelHome, load
 from symmv_builder.backends.midi import read_notes
 from symmv_builder.backends.pyav import read_sound
-from symmv_builder.backends.transkun import Transkun, _torchaudio
+from symmv_builder.backends.transkun import SUSTAIN, Transkun, _torchaudio
+from symmv_builder.backends.transkun.intervals import best_intervals
 from symmv_builder.records import Notes
 
 torch: Any = pytest.importorskip("torch")
@@ -83,3 +85,67 @@ def test_no_stand_in_for_torchaudio_is_left_behind() -> None:
     before = sys.modules.get("torchaudio")
     load("piano", "transkun", ModelHome())
     assert sys.modules.get("torchaudio") is before
+
+
+def played(seconds: float) -> np.ndarray:
+    """A piece of the demo on the sampled piano, samples ``[n, 2]``."""
+    from symmv_builder.backends.tinysoundfont import render
+    from symmv_builder.demo.pieces import PIECES, play
+
+    sound = render(play(PIECES[0], longest_s=20).notes, rate_hz=Transkun.rate_hz)
+    return np.ascontiguousarray(sound[: round(seconds * Transkun.rate_hz)])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["mono", "unlike channels over a segment's border"])
+def test_its_notes_are_those_of_the_package_s_model(kind: str) -> None:
+    sound = played(3.0 if kind == "mono" else 8.3)
+    if kind == "mono":
+        sound = sound[:, :1]
+    else:
+        sound[:, 1] = 0.5 * np.roll(sound[:, 1], 441)
+    model = load("piano", "transkun", ModelHome())
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        events = model._model.transcribe(torch.from_numpy(sound), discardSecondHalf=False)
+    theirs = sorted((e.pitch, e.start, e.end, e.velocity) for e in events if e.pitch > 0)
+    found = by_key(model.transcribe(sound))
+    assert len(found) == len(theirs) > 10
+    assert (found[:, [0, 3]] == np.array(theirs)[:, [0, 3]]).all()
+    assert np.abs(found - np.array(theirs)).max() < 1e-3
+    pedal = sum(event.pitch == SUSTAIN for event in events)
+    assert len(model.transcribe(sound).pedal_starts_s) == pedal
+
+
+@pytest.mark.slow
+def test_the_network_finds_nothing_in_silence_so_padding_need_not_be_heard() -> None:
+    model = load("piano", "transkun", ModelHome())
+    with torch.inference_mode():
+        context = model._transcriber._encoder.context(torch.zeros(2, 16 * Transkun.rate_hz))
+        starts = [0] * len(context)
+        assert not any(best_intervals(model._model.scorer, context, starts))
+    assert len(model.transcribe(np.zeros((1000, 2), dtype=np.float32)).pitches) == 0
+
+
+def test_the_search_finds_the_intervals_of_the_package_s_own() -> None:
+    """On scores by chance, with ties between silence and an interval of score 0."""
+    from transkun.CRF import NeuralSemiCRFInterval
+
+    class Scorer(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.map = torch.nn.Linear(4, 9)
+
+    torch.manual_seed(0)
+    for frames, low in ((2, 0), (7, 0), (150, 40), (230, 3)):
+        scorer, context = Scorer(), torch.randn(5, frames, 4).round(decimals=1)
+        scorer.map.weight.data = scorer.map.weight.data.round(decimals=1)
+        starts = [min(low + n, frames - 1) for n in range(5)]
+        with torch.inference_mode():
+            ours = best_intervals(scorer, context, starts)
+            query, key, alone = scorer.map(context).split([4, 4, 1], dim=-1)
+            lengths = (torch.arange(frames)[:, None] - torch.arange(frames)).abs()
+            scores = (query / 2) @ key.transpose(1, 2) * lengths + torch.diag_embed(alone[..., 0])
+            scores = scores.permute(1, 2, 0).contiguous()
+            crf = NeuralSemiCRFInterval(scores, torch.zeros(frames - 1, 5))
+            assert ours == crf.decode(forcedStartPos=starts, forward=False)

@@ -1,16 +1,17 @@
 """Transkun (Yan and Duan, "Scoring Time Intervals Using Non-Hierarchical Transformer for
 Automatic Piano Transcription", ISMIR 2024): the default piano transcriber.
 
-The model class and its weights come from the package; loading is ours. Its class asks
-torchaudio for a mel filter bank, but the checkpoint holds that filter bank too: where
-torchaudio cannot be imported, a stand-in gives an empty one of the right shape, and
-strict loading makes sure that it is filled.
+The network's parts and weights come from the package; loading, the order of evaluation
+(`encoder`), the search for notes (`intervals`) and the joining of segments (`segments`) are
+ours, and give the notes of the package's own program: `benchmarks/transcription.py` runs both
+side by side. Its class asks torchaudio for a mel filter bank, but the checkpoint holds that
+filter bank too: where torchaudio cannot be imported, a stand-in gives an empty one of the right
+shape, and strict loading makes sure that it is filled.
 """
 
 import importlib.machinery
 import json
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,6 +57,8 @@ class Transkun:
     def __init__(self, home: ModelHome) -> None:
         import torch
 
+        from symmv_builder.backends.transkun.segments import Transcriber
+
         checkpoint, conf = _weights()
         with _torchaudio(torch):
             from transkun.ModelTransformer import ModelConfig, TransKun
@@ -70,23 +73,23 @@ class Transkun:
             raise StopRun(f"the weights of transkun do not fit its model: {error}") from error
         self._model.to(home.device).eval()
         self._torch, self._device = torch, home.device
+        with torch.inference_mode():
+            self._transcriber = Transcriber(self._model)
         if self._model.fs != self.rate_hz:
             raise StopRun(f"transkun wants {self._model.fs} Hz, not {self.rate_hz}: update us")
 
     def transcribe(self, samples: NDArray[np.float32]) -> Notes:
         """Notes, velocities and sustain pedal of samples ``[n, channels]``."""
-        with self._torch.no_grad(), warnings.catch_warnings():
-            # It checkpoints activations as in training, of which torch warns at every call.
-            warnings.filterwarnings("ignore", category=UserWarning, module="torch")
+        with self._torch.inference_mode():
             sound = self._torch.from_numpy(np.array(samples)).to(self._device)
-            events = self._model.transcribe(sound, discardSecondHalf=False)
+            events = self._transcriber.transcribe(sound)
         notes = sorted(
-            (event.start, event.pitch, max(event.end, event.start), event.velocity)
+            (event.start_s, event.pitch, event.end_s, event.velocity)
             for event in events
             if event.pitch > 0
         )
         table = np.array(notes, dtype=np.float64).reshape(-1, 4)
-        pedal = sorted((event.start, event.end) for event in events if event.pitch == SUSTAIN)
+        pedal = sorted((event.start_s, event.end_s) for event in events if event.pitch == SUSTAIN)
         spans = np.array(pedal, dtype=np.float64).reshape(-1, 2)
         return Notes(
             starts_s=table[:, 0],
