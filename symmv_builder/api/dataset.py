@@ -86,9 +86,9 @@ class Dataset:
         """
         if not self.is_imported:
             return find_entries(folder, self.name, pairs=self.recipe.pairs)
-        from symmv_builder.datasets import imports
+        from symmv_builder.datasets.imports.media import find_media
 
-        return imports.find_media(folder, self.recipe, store or self.stored)
+        return find_media(folder, self.recipe, store or self.stored)
 
     def build(
         self,
@@ -188,10 +188,11 @@ class Dataset:
     ) -> Summary:
         """Take in what `imports.scan` found of a release and make all that needs no recordings."""
         from symmv_builder.datasets import imports
+        from symmv_builder.datasets.imports.take_in import take_in
 
         return self._build(
             self.plan(imports.artifacts(self.recipe)),
-            lambda store: imports.take_in(store, self.name, tree, tell),
+            lambda store: take_in(store, self.name, tree, tell),
             runner=runner,
             effort=effort,
             retry=retry,

@@ -117,8 +117,8 @@ class LvChordia:
 
 @contextmanager
 def one_thread(torch: Any) -> Iterator[None]:
-    """Compute with one thread: its recurrent networks are many small steps, between which threads
-    wait by spinning. For 20 s of sound one thread took 1.6 s of CPU everywhere; two took 1.7 s on idle
+    """Compute with one thread: recurrent networks are many small steps, between which threads wait
+    by spinning. For 20 s of sound one thread took 1.6 s of CPU in any case; two took 1.7 s on idle
     cores (.9 s of the clock against 1.6), and 2.5 to 3.3 s beside two busy programs (3.0 s of the
     clock against 2.6). Machines that build datasets are busy."""
     before = torch.get_num_threads()

@@ -6,25 +6,28 @@ that were chosen. It is text to be read and edited; a build takes it as it is.
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from symmv_builder import datasets
 from symmv_builder.datasets.recipe import Recipe, with_models
 from symmv_builder.datasets.recipe_file import differences, read_recipe, write_recipe
 from symmv_builder.errors import StopRun
-from symmv_builder.storage.root import Root
-from symmv_builder.storage.store import Store
+
+if TYPE_CHECKING:
+    from symmv_builder.storage.root import Root
+    from symmv_builder.storage.store import Store
 
 FILE = f"recipe{datasets.SUFFIX}"
 DEFAULT = "default"
 
 
-def names_in(manifests: Root) -> tuple[str, ...]:
+def names_in(manifests: "Root") -> tuple[str, ...]:
     """The datasets that a root may hold: the known ones, and those that it remembers."""
     own = (name for name in manifests.folders("") if manifests.exists(f"{name}/{FILE}"))
     return tuple(dict.fromkeys((*datasets.ALL, *sorted(own))))
 
 
-def recipe_of(manifests: Root, name: str) -> Recipe:
+def recipe_of(manifests: "Root", name: str) -> Recipe:
     """The recipe of a dataset of this root, else the one of that name that the package knows.
 
     `StopRun` where there is none, or with line and key of what is wrong in a remembered one.
@@ -34,8 +37,9 @@ def recipe_of(manifests: Root, name: str) -> Recipe:
         if name not in datasets.IMPORTED:
             return datasets.recipe(name)
         from symmv_builder.datasets import imports
+        from symmv_builder.datasets.imports.take_in import read_options
 
-        return imports.recipe(name, imports.read_options(manifests, name))
+        return imports.recipe(name, read_options(manifests, name))
     place = f"{manifests.shown}/{name}/{FILE}"
     try:
         recipe = read_recipe(data.decode(), place, datasets.recipe)
@@ -47,7 +51,7 @@ def recipe_of(manifests: Root, name: str) -> Recipe:
 
 
 def chosen(
-    manifests: Root, what: str, *, way: str = "", models: Mapping[str, str] | None = None
+    manifests: "Root", what: str, *, way: str = "", models: Mapping[str, str] | None = None
 ) -> Recipe:
     """The recipe that a command means by `what`: a file that ends in .toml, or a dataset's name.
 
@@ -67,7 +71,7 @@ def chosen(
     return with_models(recipe, models or {})
 
 
-def remember(store: Store, recipe: Recipe) -> None:
+def remember(store: "Store", recipe: Recipe) -> None:
     """Write down how a dataset is made."""
     name = f"{recipe.name}/{FILE}"
     about = (
@@ -79,7 +83,7 @@ def remember(store: Store, recipe: Recipe) -> None:
         store.manifests.write(name, data)
 
 
-def changes_to(store: Store, recipe: Recipe) -> list[str]:
+def changes_to(store: "Store", recipe: Recipe) -> list[str]:
     """What a build by this recipe would change in how the dataset was made before, a line each."""
     if store.manifests.read(f"{recipe.name}/{FILE}") is None:
         return []

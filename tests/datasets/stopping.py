@@ -25,9 +25,9 @@ import toy_build
 
 from symmv_builder import schema
 from symmv_builder.crawl.folder import find_entries
-from symmv_builder.datasets import imports
 from symmv_builder.datasets.build import build, in_processes, take_in
-from symmv_builder.datasets.imports.take_in import Song, Tree
+from symmv_builder.datasets.imports.take_in import take_in as take_in_release
+from symmv_builder.datasets.imports.tree import Song, Tree
 from symmv_builder.datasets.propose import promote
 from symmv_builder.datasets.release import release
 from symmv_builder.datasets.takedown import take_down
@@ -89,7 +89,7 @@ def import_songs(store: Store, media: Path) -> None:
         entry = Entry(path.stem, "toy", path.stem, source, source)
         songs.append(Song(entry, path, texts={"key": "C major"}))
     tree = Tree(tuple(songs), {"clip0": "test"}, {"lacks": []})
-    imports.take_in(store, "toy", tree, lambda _: None)
+    take_in_release(store, "toy", tree, lambda _: None)
 
 
 def promote_item(store: Store, media: Path) -> None:

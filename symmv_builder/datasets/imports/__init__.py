@@ -12,12 +12,11 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from symmv_builder.datasets.imports.media import find_media
-from symmv_builder.datasets.imports.take_in import Tree, read_options, take_in
+from symmv_builder.datasets.imports.tree import Tree
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.errors import StopRun
 
-__all__ = ["MODULES", "artifacts", "find_media", "read_options", "recipe", "scan", "take_in"]
+__all__ = ["MODULES", "artifacts", "recipe", "scan"]
 
 MODULES = {
     "symmv-release": "symmv_release",

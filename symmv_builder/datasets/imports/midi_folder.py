@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 from symmv_builder.crawl.folder import distinct, identifier
 from symmv_builder.datasets.imports import symbolic
-from symmv_builder.datasets.imports.take_in import Song, Tree
+from symmv_builder.datasets.imports.tree import Song, Tree
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.errors import StopRun
 from symmv_builder.files import Folder, read_file

@@ -41,7 +41,7 @@ from symmv_builder.datasets.imports.published import (
     read_lines,
     reading,
 )
-from symmv_builder.datasets.imports.take_in import Song, Tree
+from symmv_builder.datasets.imports.tree import Song, Tree
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.errors import Reason, RejectEntry, StopRun
 from symmv_builder.files import Folder, read_json, read_text

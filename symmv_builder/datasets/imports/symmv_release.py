@@ -43,7 +43,7 @@ from symmv_builder.datasets.imports.published import (
     read_spans,
     reading,
 )
-from symmv_builder.datasets.imports.take_in import Song, Tree
+from symmv_builder.datasets.imports.tree import Song, Tree
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.errors import Reason, RejectEntry, StopRun
 from symmv_builder.files import Folder

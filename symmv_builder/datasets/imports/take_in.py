@@ -8,13 +8,12 @@ a song that is damaged is put aside like any other entry.
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from symmv_builder.datasets import changes
 from symmv_builder.datasets.imports.published import pack
+from symmv_builder.datasets.imports.tree import Tree
 from symmv_builder.datasets.survey import recordings_of
 from symmv_builder.files import read_file
 from symmv_builder.pipeline.events import Event
@@ -27,34 +26,6 @@ from symmv_builder.storage.store import Store
 Tell = Callable[[Event], None]
 _NOTE_EVERY_S = 2.0
 _OPTIONS = "import.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Song:
-    """One song of a release: its entry, the file that is its music, and what else is known.
-
-    `music` is `None` where the release holds no notes or sound; `files` and `texts` are
-    what goes into the packed annotation, by the name under which steps read it.
-    """
-
-    entry: Entry
-    music: Path | None
-    files: Mapping[str, Path] = field(default_factory=dict)
-    texts: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Tree:
-    """What a release's folder holds.
-
-    `splits` are the published ones, by song; `options` are what the recipe must know of this
-    copy (kept beside the entries); `left_out` are lines for people on what is no entry.
-    """
-
-    songs: tuple[Song, ...]
-    splits: Mapping[str, str] = field(default_factory=dict)
-    options: Mapping[str, Any] = field(default_factory=dict)
-    left_out: tuple[str, ...] = ()
 
 
 def take_in(store: Store, dataset: str, tree: Tree, tell: Tell) -> None:
