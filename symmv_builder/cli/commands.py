@@ -3,7 +3,6 @@
 `symmv --help` shows this table and imports none of them. A test compares it with the commands.
 """
 
-import gc
 import importlib
 from typing import Any
 
@@ -106,12 +105,7 @@ class Commands(TyperGroup):
 
     def load(self, name: str) -> None:
         """Put the command itself in the place of its line of help."""
-        # Modules are made to stay: looking for garbage among them takes a tenth of their import.
-        gc.disable()
-        try:
-            module = importlib.import_module(f"symmv_builder.cli.{COMMANDS[name][0]}")
-        finally:
-            gc.enable()
+        module = importlib.import_module(f"symmv_builder.cli.{COMMANDS[name][0]}")
         app = typer.Typer(**SETTINGS)
         module.register(app)
         self.commands[name] = typer.main.get_group(app).commands[name]
