@@ -1,0 +1,99 @@
+"""What a card does: pictures and sound a second, training steps a second, beside its matmul rate.
+
+    python benchmarks/gpu.py [--device cuda] [--precision bf16] [--seconds 5] [--small]
+
+One JSON line. CLIP is ViT-L/14 at 336 pixels with random weights (speed does not depend on them),
+Transkun hears 64 s of a piece of the demo, a training step is AMT's on songs of 300 s. The matmul
+rate is that of square matrices in the same precision: what of it each job reaches is the card's
+use. With ``--device cpu --small`` everything is tried where there is no card.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+from amt import stepper
+
+from symmv_builder.backends import ModelHome, tinysoundfont
+from symmv_builder.backends.transkun import Transkun
+from symmv_builder.demo.pieces import PIECES, play
+from symmv_builder.training.amt.config import PRESETS
+
+TYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+def rate(work: Callable[[], object], units: float, seconds: float, device: torch.device) -> float:
+    """Units a second of a job that is repeated for so long, after once to warm up."""
+
+    def done() -> None:
+        work()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+    done()
+    began, times = time.perf_counter(), 0
+    while times == 0 or time.perf_counter() - began < seconds:
+        done()
+        times += 1
+    return units * times / (time.perf_counter() - began)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--precision", choices=TYPES, default="bf16")
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--small", action="store_true")
+    given = parser.parse_args()
+    device, kind = torch.device(given.device), TYPES[given.precision]
+    if device.type == "cuda" and not torch.cuda.is_available():
+        sys.stderr.write("no CUDA card is here; --device cpu --small tries the benchmark itself\n")
+        return 2
+    side, batch, config = 8192, 64, PRESETS["paper"]
+    if given.small:
+        side, batch, config = 512, 1, replace(PRESETS["smoke"], length=300)
+    left = torch.randn(side, side, device=device, dtype=kind)
+    flops = rate(lambda: left @ left, 2 * side**3, given.seconds, device)
+
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+    sizes = {"hidden_size": 1024, "intermediate_size": 4096, "num_attention_heads": 16}
+    tower = CLIPVisionModelWithProjection(
+        CLIPVisionConfig(
+            **sizes,
+            num_hidden_layers=2 if given.small else 24,
+            image_size=336,
+            patch_size=14,
+            projection_dim=768,
+        )
+    )
+    tower = tower.to(device, kind).eval()
+    pictures = torch.randn(batch, 3, 336, 336, device=device, dtype=kind)
+    with torch.inference_mode():
+        images = rate(lambda: tower(pixel_values=pictures), batch, given.seconds, device)
+    model = Transkun(ModelHome(device=given.device))
+    length = 8 if given.small else 64
+    sound = tinysoundfont.render(play(PIECES[0], longest_s=90).notes, rate_hz=model.rate_hz)
+    samples = np.ascontiguousarray(np.tile(sound, (3, 1))[: length * model.rate_hz])
+    heard = rate(lambda: model.transcribe(samples), length, given.seconds, device)
+    step = stepper("ours", config, 2 if given.small else 32, device)
+    answer = {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "precision": given.precision,
+        "matmul_tflops": flops / 1e12,
+        "clip_images_s": images,
+        "transkun_audio_s": heard,
+        "amt_steps_s": rate(step, 1, given.seconds, device),
+        "is_small": given.small,
+    }
+    print(json.dumps({k: round(v, 3) if isinstance(v, float) else v for k, v in answer.items()}))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
