@@ -190,6 +190,6 @@ def test_rows_become_padded_batches_for_a_trainer(desk: Desk) -> None:
     assert sorted(batch["motion_mask"].sum(dim=1).tolist()) == [3, 5]
 
 
-# From here on: `datasets/symmv.py` is a plan like the one above with real models, and
+# From here on: `recipes/symmv.toml` is a plan like the one above with real models, and
 # `datasets/build.py`, which `symmv build` calls, runs it over many entries in processes that may
 # be killed at any moment. `training/amt/train.py` is a loop over batches like the last one.
