@@ -9,7 +9,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from symmv_builder.datasets.remembered import names_in, recipe_of
+from symmv_builder.datasets.remembered import names_in, recipe_of, require_known
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Entry, Provenance, Record
 from symmv_builder.storage import manifests
@@ -52,6 +52,7 @@ def status(store: Store, dataset: str) -> Status:
     entries = manifests.read_entries(store.manifests, dataset)
     receipt = read_receipt(store.root, dataset) or {}
     if not entries and not receipt:
+        require_known(store.manifests, dataset)
         return Status(dataset, 0, 0, (), (), (), (), {}, ())
     recipe = recipe_of(store.manifests, dataset)
     order = [use.makes for use in recipe.known]

@@ -27,6 +27,13 @@ def names_in(manifests: "Root") -> tuple[str, ...]:
     return tuple(dict.fromkeys((*datasets.ALL, *sorted(own))))
 
 
+def require_known(manifests: "Root", name: str) -> None:
+    """`StopRun` where a name is no dataset's; no recipe is read."""
+    if name not in (*names_in(manifests), *datasets.built_in()):
+        known = ", ".join(names_in(manifests))
+        raise StopRun(f"no dataset is called {name!r}; known: {known}")
+
+
 def recipe_of(manifests: "Root", name: str) -> Recipe:
     """The recipe of a dataset of this root, else the one of that name that the package knows.
 

@@ -35,12 +35,15 @@ class TorchRows(IterableDataset[dict[str, Any]]):
     def __iter__(self) -> Iterator[dict[str, Any]]:
         # As torchrun says it; one process alone is rank 0 of 1.
         rank, world = (int(os.environ.get(n, d)) for n, d in (("RANK", "0"), ("WORLD_SIZE", "1")))
-        info = get_worker_info()
+        info, rows = get_worker_info(), self.rows
         if info is not None:
+            # A worker opens the shards itself: files and caches of the process that it was forked
+            # from are not its own.
+            rows = Rows(rows.root, rows.dataset, rows.split, rows.columns)
             rank, world = rank * info.num_workers + info.id, world * info.num_workers
         for place, index in enumerate(self._order()):
             if place % world == rank:
-                yield {name: _tensor(value) for name, value in self.rows.row(index).items()}
+                yield {name: _tensor(value) for name, value in rows.row(index).items()}
 
     def _order(self) -> Iterator[int]:
         starts = self.rows.starts

@@ -79,8 +79,6 @@ def test_a_dataset_gives_its_entries_with_their_records(root: str) -> None:
 
 
 def test_rows_are_numpy_and_torch_takes_each_once(root: str) -> None:
-    from torch.utils.data import DataLoader
-
     dataset = sb.open_dataset("midi", root)
     rows = dataset.rows("train", ["entry_id", "notes_pitches", "tempo_bpm"])
     assert rows.row(0)["notes_pitches"].dtype == np.uint8
@@ -89,7 +87,14 @@ def test_rows_are_numpy_and_torch_takes_each_once(root: str) -> None:
     torch_rows = rows.to_torch(shuffle=True, seed=3)
     assert len(torch_rows) == len(names)
     assert [row["entry_id"] for row in torch_rows] == [row["entry_id"] for row in torch_rows]
-    loaded = [row["entry_id"] for row in DataLoader(torch_rows, batch_size=None, num_workers=2)]
+    # In a program of its own: the workers are forked from it.
+    code = (
+        "import sys; import symmv_builder as sb; from torch.utils.data import DataLoader\n"
+        "rows = sb.open_dataset('midi', sys.argv[1]).rows('train', ['entry_id']).to_torch()\n"
+        "for row in DataLoader(rows, batch_size=None, num_workers=2): print(row['entry_id'])"
+    )
+    words = [sys.executable, "-c", code, root]
+    loaded = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
     assert sorted(loaded) == sorted(names)
     [first, *_] = list(rows.to_torch())
     assert first["notes_pitches"].tolist() == rows.row(0)["notes_pitches"].tolist()
