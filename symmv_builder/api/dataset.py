@@ -18,6 +18,7 @@ from symmv_builder.datasets import changes, dry_run, questions, remembered
 from symmv_builder.datasets.build import Run, Summary
 from symmv_builder.datasets.export import ExportSummary, export
 from symmv_builder.datasets.recipe import Recipe, make_plan, make_whole_plan
+from symmv_builder.datasets.recipe_file import SPLITS
 from symmv_builder.datasets.release import release
 from symmv_builder.datasets.takedown import Takedown, take_down
 from symmv_builder.datasets.verify import Problem, Tally, verify
@@ -239,6 +240,10 @@ class Dataset:
         ``rows.to_torch()`` gives a torch `IterableDataset` of them. `StopRun` where nothing is
         built, or a column is absent.
         """
+        if split not in SPLITS:
+            raise StopRun(f"no split is called {split!r}; known: {', '.join(SPLITS)}")
+        if isinstance(columns, str):
+            columns = [columns]
         if not columns:
             receipt = shards.read_receipt(self.stored.root, self.name) or {}
             columns = receipt.get("columns", ())
@@ -254,13 +259,20 @@ class Dataset:
 
     def release(self, version: str, *, wait: bool = False) -> dict[str, Any]:
         """Freeze the shards under a version (``"1.0.0"``); the release's receipt."""
+        self._require_there()
         return release(self.store, self.name, version, wait=wait)
 
     def take_down(
         self, name: str, reason: str, *, whole: bool = False, wait: bool = False
     ) -> Takedown:
         """Remove an entry, or a recording ``SITE:ID``, from everything and bar its return."""
+        self._require_there()
         return take_down(self.store, self.name, name, reason, whole=whole, wait=wait)
+
+    def _require_there(self) -> None:
+        """`StopRun` where the root holds nothing of the dataset: none is made for a question."""
+        if not len(self):
+            raise StopRun(f"{self.name} has no entries in {self.stored.root.shown}")
 
     def new_recordings(self, folder: Path) -> int:
         """How many recordings of a folder the root does not have."""

@@ -96,10 +96,10 @@ class Music:
         """Velocities ``[128, t]``, a column every `hop_s` seconds: the loudest note that sounds.
 
         A note fills the columns from its onset's to the one before its end's, one at least.
-        `ValueError` where the hop is not above 0.
+        `ValueError` where the hop is not between a tenth of a millisecond and an hour.
         """
-        if not hop_s > 0:
-            raise ValueError(f"a hop of {hop_s} s; it is above 0")
+        if not 1e-4 <= hop_s <= 3600:
+            raise ValueError(f"a hop of {hop_s} s; it is between 0.0001 and 3600")
         first = np.floor(self.starts_s / hop_s + 1e-9).astype(np.int64)
         after = np.maximum(np.floor(self.ends_s / hop_s + 1e-9).astype(np.int64), first + 1)
         roll = np.zeros((128, int(after.max(initial=0))), dtype=np.uint8)

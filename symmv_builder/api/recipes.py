@@ -51,7 +51,7 @@ def text_of(what: str, root: str | None = None) -> str:
     """
     if what.endswith(datasets.SUFFIX):
         datasets.recipe_in_file(Path(what))
-        return Path(what).read_text()
+        return Path(what).read_text("utf-8-sig")
     manifests = read_settings(root=root).open_manifests()
     recipe = remembered.recipe_of(manifests, what)
     kept = manifests.read(f"{what}/{remembered.FILE}")

@@ -11,7 +11,7 @@ import typer
 
 from symmv_builder import datasets
 from symmv_builder.cli import options
-from symmv_builder.cli.saying import say
+from symmv_builder.cli.saying import complain, say
 from symmv_builder.datasets import questions
 from symmv_builder.datasets.remembered import names_in
 from symmv_builder.errors import StopRun
@@ -43,7 +43,15 @@ def status(
     """
     store = options.settings(root).open_store(read_only=True)
     names = [dataset] if dataset else names_in(store.manifests)
-    states = [questions.status(store, name) for name in names]
+    states = []
+    for name in names:
+        try:
+            states.append(questions.status(store, name))
+        except StopRun as error:
+            # One spoilt recipe does not hide the other datasets.
+            if dataset:
+                raise
+            complain(error)
     shown = [state for state in states if state.entries]
     if as_json:
         sys.stdout.write(json.dumps([asdict(state) for state in states]) + "\n")

@@ -10,6 +10,7 @@ from pathlib import Path
 # Here and not where it is used: the submodule would hide the function of its name.
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.errors import StopRun
+from symmv_builder.text import clean_line
 
 NAMES = ("symmv", "muvisync")
 # Published datasets that `symmv import` brings in, in one of the two schemas.
@@ -57,6 +58,8 @@ def recipe_in_file(path: Path) -> Recipe:
 def _in_file(path: Path, above: tuple[Path, ...]) -> Recipe:
     from symmv_builder.datasets.recipe_file import read_recipe
 
+    if "\0" in str(path) or not path.is_file():
+        raise StopRun(f"{clean_line(str(path))} is no file")
     place = path.resolve()
     if place in above:
         raise StopRun(f"{path} is its own base")
@@ -69,14 +72,18 @@ def _in_file(path: Path, above: tuple[Path, ...]) -> Recipe:
     try:
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
-        text = data.decode()
+        if len(data) > _MOST_BYTES:
+            raise StopRun(f"{path} is too large for a recipe")
+        # Editors of some systems put a mark of byte order in front.
+        text = data.decode("utf-8-sig")
     except OSError as error:
         raise StopRun(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise StopRun(f"{path} is no text in UTF-8: {error.reason}") from error
-    if len(data) > _MOST_BYTES:
-        raise StopRun(f"{path} is too large for a recipe")
-    return read_recipe(text, str(path), find)
+    found = read_recipe(text, str(path), find)
+    if found.name in IMPORTED:
+        raise StopRun(f"{path}: {found.name} is what an import is called; take another name")
+    return found
 
 
 def variant(name: str, way: str) -> Recipe:

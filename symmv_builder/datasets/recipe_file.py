@@ -31,17 +31,24 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from symmv_builder import backends
+from symmv_builder.datasets.bounds import BOUNDS
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.datasets.step_table import find_step
 from symmv_builder.errors import StopRun
 from symmv_builder.pipeline.step import RECORDINGS, Step, Use
 from symmv_builder.schema import SCHEMAS
+from symmv_builder.text import clean_line
 
 BUILD, CRAWL, ALWAYS = "build", "crawl", "always"
 SPLITS = ("train", "validation", "test")
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _ARTIFACT = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _TOP = ("name", "base", "without", "schema", "absent", "pairs", "splits", "steps")
+# Columns by which a row is found: every dataset has them.
+_NEEDED = frozenset({"entry_id", "song_id", "split", "music_url"})
+# Folders of a data root that are no dataset's.
+RESERVED = frozenset({"assets", "releases", "blocklist", "damaged", "ledger"})
+_LARGEST = 1e15
 _OF_A_STEP = ("step", "model", "inputs", "when", "after")
 
 
@@ -61,7 +68,8 @@ def read_recipe(text: str, where: str, find: Callable[[str], Recipe]) -> Recipe:
     """
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    # Beside its own error tomllib raises those of numbers and tables that no machine can hold.
+    except (ValueError, RecursionError) as error:
         raise StopRun(f"{where}: this is not TOML: {error}") from error
     return _Reader(text, where).recipe(table, find)
 
@@ -75,7 +83,8 @@ class _Reader:
     def wrong(self, path: Sequence[str], message: str) -> StopRun:
         line = line_of(self.text, path)
         place = f"{self.where}, line {line}" if line else self.where
-        return StopRun(f"{place}: {'.'.join(path)}: {message}" if path else f"{place}: {message}")
+        key = clean_line(".".join(path))[:100]
+        return StopRun(f"{place}: {key}: {message}" if key else f"{place}: {message}")
 
     def recipe(self, table: Mapping[str, Any], find: Callable[[str], Recipe]) -> Recipe:
         self.known(table, _TOP, ())
@@ -85,6 +94,8 @@ class _Reader:
                 ("name",),
                 f"{name!r} should be 1 to 40 of a-z, 0-9, - and _, with a letter at the start",
             )
+        if name in RESERVED:
+            raise self.wrong(("name",), f"{name} is a folder of every data root; take another")
         base = None
         if "base" in table:
             try:
@@ -125,10 +136,12 @@ class _Reader:
             if not isinstance(described, dict):
                 raise self.wrong(path, f"this is a table: [steps.{name}]")
             after = self.typed(described, "after", str, "", path)
+            if after == name:
+                raise self.wrong((*path, "after"), "a step does not come after itself")
             if after and after not in placed:
                 raise self.wrong((*path, "after"), f"nothing before this makes {after!r}")
             new = self.placed(name, described, placed.get(name))
-            if after and after != name:
+            if after:
                 placed = _after(placed, after, name, new)
             else:
                 placed[name] = new
@@ -201,10 +214,14 @@ class _Reader:
             if value == "none":
                 return None
             [hint] = [choice for choice in choices if choice is not type(None)]
-        if hint is float and type(value) is int:
+        if hint is float and type(value) is int and abs(value) < _LARGEST:
             value = float(value)
         if type(value) is not hint:
             raise self.wrong(path, f"{value!r} should be {_article(hint)}")
+        least, most = BOUNDS.get(path[-1], (-_LARGEST, _LARGEST))
+        # A value that is no number is in no range.
+        if hint in (int, float) and not least <= value <= most:
+            raise self.wrong(path, f"{value!r} should lie between {least:g} and {most:g}")
         return value
 
     def shares(self, table: Mapping[str, Any], base: Recipe | None) -> dict[str, int]:
@@ -222,6 +239,8 @@ class _Reader:
         unknown = sorted(set(absent) - {column.name for column in SCHEMAS[schema]})
         if unknown:
             raise self.wrong(("absent",), f"{schema} has no column {', '.join(unknown)}")
+        if needed := sorted(_NEEDED & set(absent)):
+            raise self.wrong(("absent",), f"rows are found by {', '.join(needed)}")
         return frozenset(absent)
 
     def complete(self, recipe: Recipe) -> None:
@@ -328,8 +347,8 @@ def line_of(text: str, path: Sequence[str]) -> int:
     table: tuple[str, ...] = ()
     wanted = tuple(path)
     for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*\[\s*([^\]]+?)\s*\]", line)
-        pair = re.match(r"\s*([A-Za-z0-9_.\"' -]+?)\s*=", line)
+        header = re.match(r"\s*\[\[?([^\]]+)\]", line)
+        pair = re.match(r"\s*([^=#\[]+)=", line)
         if header:
             table = full = _parts(header[1])
         elif pair:
@@ -401,6 +420,8 @@ def differences(old: Recipe, new: Recipe) -> list[str]:
     for name in ("schema_name", "pairs"):
         if getattr(old, name) != getattr(new, name):
             lines.append(f"{name}: {getattr(old, name)} -> {getattr(new, name)}")
+    if old.absent != new.absent:
+        lines.append(f"absent: {sorted(old.absent)} -> {sorted(new.absent)}")
     if dict(old.shares) != dict(new.shares):
         lines.append(f"splits: {dict(old.shares)} -> {dict(new.shares)}")
     before, after = placed_of(old), placed_of(new)

@@ -49,9 +49,11 @@ def recipe_of(manifests: "Root", name: str) -> Recipe:
         return imports.recipe(name, read_options(manifests, name))
     place = f"{manifests.shown}/{name}/{FILE}"
     try:
-        recipe = read_recipe(data.decode(), place, datasets.recipe)
+        recipe = read_recipe(data.decode("utf-8-sig"), place, datasets.recipe)
     except UnicodeDecodeError as error:
         raise StopRun(f"{place} is no text in UTF-8: {error.reason}") from error
+    except StopRun as error:
+        raise StopRun(f"{error} (build by a recipe file, or --as default, replaces it)") from error
     if recipe.name != name:
         raise StopRun(f"{place} is the recipe of {recipe.name}; call it {name} or move it")
     return recipe
@@ -69,6 +71,8 @@ def chosen(
         if way:
             raise StopRun(f"--as {way} is for the built-in recipes; {what} is a recipe of its own")
         recipe = datasets.recipe_in_file(Path(what))
+    elif way == DEFAULT and what not in (*datasets.built_in(), *datasets.IMPORTED):
+        raise StopRun(f"{what} has no built-in recipe to go back to; build it from a recipe file")
     elif way == DEFAULT:
         recipe = datasets.recipe(what)
     elif way:
@@ -92,6 +96,10 @@ def remember(store: "Store", recipe: Recipe) -> None:
 
 def changes_to(store: "Store", recipe: Recipe) -> list[str]:
     """What a build by this recipe would change in how the dataset was made before, a line each."""
-    if store.manifests.read(f"{recipe.name}/{FILE}") is None:
+    if not store.manifests.exists(f"{recipe.name}/{FILE}"):
         return []
-    return differences(recipe_of(store.manifests, recipe.name), recipe)
+    try:
+        before = recipe_of(store.manifests, recipe.name)
+    except StopRun as error:
+        return [f"what it was made by cannot be read ({error})"]
+    return differences(before, recipe)

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from symmv_builder import backends, datasets
 from symmv_builder.backends import midi
 from symmv_builder.crawl.folder import identifier
+from symmv_builder.datasets.bounds import BOUNDS
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.errors import StopRun
 from symmv_builder.pipeline.events import Event
@@ -41,18 +42,6 @@ _PREFERRED = {"chords": "muvisync"}
 _OF_MIDI = "midi"
 # What of a MIDI file is read and not made, whatever the recipe.
 _WRITTEN = ("music_asset", "notes", "written_beats", "beats")
-
-# What a person may ask of a parameter: beyond lies nothing but hours of work or no memory.
-_BOUNDS: dict[str, tuple[float, float]] = {
-    "hop_s": (0.01, 3600.0),
-    "causal_window_s": (0.0, 3600.0),
-    "bins": (2, 256),
-    "steps_per_beat": (1, 96),
-    "min_pitch": (0, 127),
-    "change_penalty": (0.0, 10_000.0),
-    "threshold": (0.0, 1000.0),
-    "min_scene_frames": (1, 100_000),
-}
 
 
 def run_stage(
@@ -180,7 +169,7 @@ def _parse(step: str, name: str, hint: Any, text: str) -> Any:
         value = hint(text)
     except (ValueError, KeyError):
         raise StopRun(f"{step}: {name} is {text!r}, which is not a {hint.__name__}") from None
-    least, most = _BOUNDS.get(name, (-math.inf, math.inf))
+    least, most = BOUNDS.get(name, (-math.inf, math.inf))
     if hint in (int, float) and not (least <= value <= most and math.isfinite(value)):
         raise StopRun(f"{step}: {name} is {text}; it can be {least:g} to {most:g}")
     return value

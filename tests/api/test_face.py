@@ -1,6 +1,7 @@
 """The package from Python: what a notebook does, with the names that the package offers."""
 
 import inspect
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 import symmv_builder as sb
-from symmv_builder import datasets
+from symmv_builder import cli, datasets
 from symmv_builder.backends import ModelHome, midi
 from symmv_builder.music.key import find_key
 from symmv_builder.records import Beats, Chords, Key, Notes, Parts
@@ -136,7 +137,7 @@ def test_music_goes_into_the_forms_of_other_programs(tmp_path: Path, root: str) 
         assert roll.shape == (128, 128)
         assert roll[72, :8].tolist() == [80] * 8
         assert roll[72, 8:32].tolist() == [0] * 24
-    with pytest.raises(ValueError, match="above 0"):
+    with pytest.raises(ValueError, match="between"):
         entry.notes.to_piano_roll(0)
     assert [part.name for part in entry.parts.to_pretty_midi().instruments] == [
         "melody",
@@ -207,3 +208,47 @@ def test_a_recipe_of_one_s_own_makes_a_dataset_that_is_remembered(
 def test_settings_say_where_things_are(tmp_path: Path) -> None:
     settings = Settings(str(tmp_path), "", "", ModelHome())
     assert sb.open_dataset("symmv", settings=settings).settings is settings
+
+
+def test_questions_about_what_is_not_there_make_nothing(tmp_path: Path) -> None:
+    place = tmp_path / "nowhere"
+    dataset = sb.open_dataset("symmv", str(place))
+    assert len(dataset) == 0
+    assert list(dataset) == []
+    assert dataset.status().entries == 0
+    for ask in (
+        dataset.rows,
+        lambda: dataset.release("1.0.0"),
+        lambda: dataset.take_down("x", "asked"),
+        lambda: dataset.rows("testing"),
+    ):
+        with pytest.raises(sb.StopRun):
+            ask()
+    assert not place.exists()
+
+
+def test_a_spoilt_recipe_stops_its_dataset_alone_and_a_build_replaces_it(
+    root: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "root"
+    shutil.copytree(root, place)
+    kept = place / "midi" / "recipe.toml"
+    whole = kept.read_text()
+    (place / "other").mkdir()
+    (place / "other" / "recipe.toml").write_text("name = ")
+    kept.write_text("steps = 3")
+    with pytest.raises(sb.StopRun, match=r"recipe.toml.*--as default, replaces it"):
+        sb.open_dataset("midi", str(place))
+    monkeypatch.setattr(sys, "argv", ["symmv", "status", "--root", str(place)])
+    kept.write_text(whole)
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    said = capsys.readouterr()
+    assert not end.value.code
+    assert "10 made" in said.out
+    kept.write_text("steps = 3")
+    dataset = sb.open_dataset("midi", str(place), way="default")
+    assert dataset.build(only=["key"], workers=1).made == 10
+    assert sb.open_dataset("midi", str(place)).recipe == dataset.recipe
+    with pytest.raises(sb.StopRun, match="other has no built-in recipe to go back to"):
+        sb.open_dataset("other", str(place), way="default")

@@ -1,6 +1,8 @@
 """Recipes as text: read, written, derived from each other, and refused with line and key."""
 
 import ast
+import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -103,6 +105,17 @@ def test_a_step_that_another_replaces_takes_nothing_of_it() -> None:
         ("without", 'schema = "other"\n#', "line 4: schema: 'other' is none of symmv"),
         ("without", 'absent = ["x"]\n#', "line 4: absent: symmv has no column x"),
         ('["colour"]', '["colour"]\nsteps = 3\n[other]', "this is not TOML"),
+        ("hop_s = 2.5", "hop_s = nan", "line 12: steps.slow_motion.hop_s: nan should lie between"),
+        ("hop_s = 2.5", "hop_s = inf", "line 12: steps.slow_motion.hop_s: inf should lie between"),
+        ("hop_s = 2.5", "hop_s = -1", "line 12: steps.slow_motion.hop_s: -1.0 should lie between"),
+        ("hop_s = 2.5", "hop_s = 0", "line 12: steps.slow_motion.hop_s: 0.0 should lie between"),
+        ("hop_s = 2.5", "hop_s = " + "9" * 400, "line 12: steps.slow_motion.hop_s: 999"),
+        ("hop_s = 2.5", "hop_s = " + "9" * 5000, "this is not TOML"),
+        ("hop_s = 2.5", "hop_s = " + "[" * 100_000, "this is not TOML"),
+        ('after = "motion"', 'after = "slow_motion"', "a step does not come after itself"),
+        ('name = "mine"', 'name = "assets"', "assets is a folder of every data root"),
+        ("without", 'absent = ["entry_id"]\n#', "line 4: absent: rows are found by entry_id"),
+        ("[steps.motion]\nhop_s = 1\n", "[[steps]]\n", "line 6: steps: "),
     ],
 )
 def test_a_mistake_is_named_with_its_line_and_key(before: str, after: str, said: str) -> None:
@@ -134,7 +147,7 @@ def test_bases_in_files_are_found_beside_the_recipe(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text(OWN.replace('"symmv"', '"b.toml"'))
     with pytest.raises(StopRun, match="is its own base"):
         datasets.recipe_in_file(tmp_path / "b.toml")
-    with pytest.raises(StopRun, match="cannot read"):
+    with pytest.raises(StopRun, match="is no file"):
         datasets.recipe_in_file(tmp_path / "c.toml")
     (tmp_path / "d.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(StopRun, match="UTF-8"):
@@ -173,3 +186,23 @@ def test_the_table_holds_every_step_of_the_package_under_its_name() -> None:
 def test_no_setting_of_a_step_is_called_as_a_key_of_its_table() -> None:
     for name in STEPS:
         assert not {"step", "model", "inputs", "when", "after"} & set(find_step(name).defaults)
+
+
+def test_a_mistake_is_found_in_a_long_line_at_once() -> None:
+    began = time.monotonic()
+    with pytest.raises(StopRun, match="no such key"):
+        read(OWN + '\n[other]\nzz = """\n[' + " " * 200_000 + '\n"""\n')
+    assert time.monotonic() - began < 5
+
+
+def test_only_a_file_is_a_recipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+    (tmp_path / "folder.toml").mkdir()
+    for name in ("pipe.toml", "folder.toml", "a\0b.toml"):
+        with pytest.raises(StopRun, match="is no file"):
+            datasets.recipe_in_file(tmp_path / name)
+    (tmp_path / "midi.toml").write_text('name = "midi"\nbase = "symmv"\n')
+    with pytest.raises(StopRun, match="midi is what an import is called"):
+        datasets.recipe_in_file(tmp_path / "midi.toml")
+    (tmp_path / "mark.toml").write_text("\ufeff" + OWN)
+    assert datasets.recipe_in_file(tmp_path / "mark.toml").name == "mine"
