@@ -40,7 +40,7 @@ demo: install ## recordings made here, through every stage, to shards, models an
 	$(BIN)/symmv demo
 
 test: install ## the tests
-	$(BIN)/python -m pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -q --numprocesses logical --maxprocesses 4 --dist loadfile
 
 check: install ## style, types, arrows, generated files
 	$(BIN)/ruff check .
