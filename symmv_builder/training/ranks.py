@@ -4,6 +4,7 @@ One process alone is rank 0 of 1. Under ``torchrun`` the environment says who is
 processes talk over NCCL on GPUs and over gloo without.
 """
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -51,6 +52,9 @@ def join(device: str) -> Iterator[Ranks]:
     try:
         yield Ranks(torch.distributed.get_rank(), world, place)
     finally:
+        # What shares gradients is held in circles: it has to go before the group that it uses, or
+        # torch may abort the process at its end.
+        gc.collect()
         torch.distributed.destroy_process_group()
 
 
