@@ -79,7 +79,7 @@ class Dataset:
         is_part = len(plan.uses) < len(self.recipe.uses)
         return make_whole_plan(self.recipe, self.settings.home) if is_part else None
 
-    def find(self, folder: Path, store: Store | None = None) -> Found:
+    def find(self, folder: Path) -> Found:
         """The entries and recordings that a folder holds for this dataset.
 
         Of an imported dataset the recordings of its own entries, by their ids. `StopRun` where
@@ -89,7 +89,7 @@ class Dataset:
             return find_entries(folder, self.name, pairs=self.recipe.pairs)
         from symmv_builder.datasets.imports.media import find_media
 
-        return find_media(folder, self.recipe, store or self.stored)
+        return find_media(folder, self.recipe, self.stored)
 
     def build(
         self,
@@ -142,7 +142,7 @@ class Dataset:
         plan: Plan,
         take_in: Callable[[Store], object],
         *,
-        runner: Runner | None,
+        runner: Runner | None = None,
         effort: Effort | None,
         shard_bytes: int | None = None,
         retry: Sequence[Reason] = (),
@@ -179,7 +179,6 @@ class Dataset:
         self,
         tree: Any,
         *,
-        runner: Runner | None = None,
         effort: Effort | None = None,
         retry: Sequence[Reason] = (),
         strict: bool = False,
@@ -194,7 +193,6 @@ class Dataset:
         return self._build(
             self.plan(imports.artifacts(self.recipe)),
             lambda store: take_in(store, self.name, tree, tell),
-            runner=runner,
             effort=effort,
             retry=retry,
             strict=strict,
@@ -275,7 +273,7 @@ class Dataset:
             raise StopRun(f"{self.name} has no entries in {self.stored.root.shown}")
 
     def new_recordings(self, folder: Path) -> int:
-        """How many recordings of a folder the root does not have."""
+        """Count the recordings of a folder that the root does not have."""
         known = self.stored.ledger.assets()
         files = self.find(folder).files
         return sum((source.site, source.video_id) not in known for source in files)

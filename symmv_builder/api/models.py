@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from symmv_builder.api.texts import setting_text
 from symmv_builder.errors import RejectEntry, StopRun
 from symmv_builder.settings import read_settings
 from symmv_builder.storage.root import Root
@@ -29,7 +30,7 @@ def train(
     ``SYMMV_DEVICE``. `StopRun` where trainer, dataset, a field or a checkpoint does not fit.
     """
     where = read_settings(root=root)
-    texts = {name: _text(value) for name, value in settings.items()}
+    texts = {name: setting_text(value) for name, value in settings.items()}
     request = Request(
         root=Root(where.root),
         dataset=dataset,
@@ -39,12 +40,6 @@ def train(
         tell=tell,
     )
     return start(trainer, configure(trainer, preset, texts, way), request)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool) or value is None:
-        return str(value).lower()
-    return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
 def generate(

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from symmv_builder.api.texts import setting_text
 from symmv_builder.backends import Loader
 from symmv_builder.datasets import remembered
 from symmv_builder.datasets.stages import run_stage
@@ -38,10 +39,5 @@ def run(
         Loader(where.home),
         recipe=chosen,
         backend=backend,
-        settings={name: _text(value) for name, value in settings.items()},
+        settings={name: setting_text(value) for name, value in settings.items()},
     )
-
-
-def _text(value: Any) -> str:
-    """A setting as the command line writes it."""
-    return str(value).lower() if value is None or isinstance(value, bool) else str(value)

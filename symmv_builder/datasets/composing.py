@@ -17,6 +17,7 @@ from symmv_builder.backends import TABLE, ModelHome
 from symmv_builder.crawl.folder import identifier
 from symmv_builder.datasets.pieces import Piece
 from symmv_builder.datasets.recipe import Recipe, with_models
+from symmv_builder.datasets.recipe_file import SPLITS
 from symmv_builder.datasets.watching import columns_of_the_video, watch
 from symmv_builder.errors import Reason, RejectEntry, StopRun
 from symmv_builder.music.key import find_key
@@ -27,7 +28,6 @@ from symmv_builder.storage.root import Root
 from symmv_builder.timeline import grid_length
 from symmv_builder.training.rows import Rows
 
-SPLITS = ("train", "validation", "test")
 Tell = Callable[[int, int, str], None]
 # How many pieces V-MusProd writes side by side: what is written is kept when a run is stopped.
 _AT_ONCE = 32

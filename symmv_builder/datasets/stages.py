@@ -65,10 +65,10 @@ def run_stage(
         raise StopRun(f"{path} is not a file")
     is_midi = midi.is_midi(path)
     recipe = recipe or home_of(name, backend, is_midi=is_midi)
-    uses = {use.makes: use for use in (*recipe.screening, *recipe.uses)}
+    uses = uses_of(recipe)
     use = stage_of(recipe.name, uses, name)
     if is_midi:
-        written = {use.makes: use for use in datasets.recipe(_OF_MIDI).uses}
+        written = uses_of(datasets.recipe(_OF_MIDI))
         uses |= {makes: use for makes, use in written.items() if makes in _WRITTEN}
         if use.step is not uses[use.makes].step and name in NAMES:
             raise StopRun(f"{use.step.name} takes a recording; {path} is a MIDI file")
@@ -94,7 +94,7 @@ def home_of(name: str, backend: str | None, *, is_midi: bool) -> Recipe:
     names: dict[str, None] = {}
     for each in dict.fromkeys((*preferred, *_OF_RECORDINGS)):
         recipe = datasets.recipe(each)
-        uses = {use.makes: use for use in (*recipe.screening, *recipe.uses)}
+        uses = uses_of(recipe)
         names |= dict.fromkeys(uses)
         try:
             use = stage_of(each, uses, name)
@@ -105,6 +105,11 @@ def home_of(name: str, backend: str | None, *, is_midi: bool) -> Recipe:
     if name in names or name in NAMES:
         raise StopRun(f"{name} has no backend {backend!r}; `symmv models` lists them by slot")
     raise StopRun(f"no stage is called {name!r}; known: {', '.join((*NAMES, *names))}")
+
+
+def uses_of(recipe: Recipe) -> dict[str, Use]:
+    """Map every result of a recipe, of a build and of a crawl, to the use that makes it."""
+    return {use.makes: use for use in (*recipe.screening, *recipe.uses)}
 
 
 def stage_of(recipe: str, uses: Mapping[str, Use], name: str) -> Use:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symmv_builder import cli
 from symmv_builder.backends.midi import midi_bytes
 from symmv_builder.evaluation.music import METRICS, score_song
 from symmv_builder.pipeline.events import Tick
@@ -17,6 +16,7 @@ from symmv_builder.records import Notes
 from symmv_builder.schema import arrow_schema
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import ShardWriter, as_plain, write_receipt
+from tests.cli.evaluate_call import Call
 from tests.synthetic_rows import make_row
 
 SPLITS = {"train": 2, "validation": 0, "test": 3}
@@ -62,28 +62,6 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("SYMMV_ROOT", "SYMMV_LEDGER", "SYMMV_MANIFESTS", "SYMMV_DEVICE"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
-
-
-class Call:
-    """Runs `symmv evaluate ...` in this process."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-        self.capsys, self.monkeypatch = capsys, monkeypatch
-
-    def __call__(self, arguments: str) -> tuple[int, str, str]:
-        self.monkeypatch.setattr(sys, "argv", ["symmv", "evaluate", *arguments.split()])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        out, err = self.capsys.readouterr()
-        return int(end.value.code or 0), out, err
-
-    def json(self, arguments: str) -> dict[str, Any]:
-        code, out, err = self(f"{arguments} --json")
-        assert (code, err) == (0, "")
-        assert out.count("\n") == 1
-        answer = json.loads(out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
-        assert isinstance(answer, dict)
-        return answer
 
 
 @pytest.fixture

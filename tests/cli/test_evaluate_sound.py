@@ -1,17 +1,14 @@
 """`symmv evaluate audio | kld | mcc`: which model heard is said, and what may stand beside it."""
 
-import json
-import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from symmv_builder import cli
 from symmv_builder.backends.embeddings.folder import UNTRAINED
 from symmv_builder.backends.pyav.encode import write_sound
 from tests.backends.audio_models import make_vggish
+from tests.cli.evaluate_call import Call
 
 
 @pytest.fixture(autouse=True)
@@ -20,25 +17,6 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("SYMMV_ROOT", "SYMMV_LEDGER", "SYMMV_MANIFESTS", "SYMMV_DEVICE"):
         monkeypatch.delenv(name, raising=False)
     return tmp_path
-
-
-class Call:
-    """Runs `symmv evaluate ...` in this process."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-        self.capsys, self.monkeypatch = capsys, monkeypatch
-
-    def __call__(self, arguments: str) -> tuple[int, str, str]:
-        self.monkeypatch.setattr(sys, "argv", ["symmv", "evaluate", *arguments.split()])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        out, err = self.capsys.readouterr()
-        return int(end.value.code or 0), out, err
-
-    def json(self, arguments: str) -> dict[str, Any]:
-        code, out, _ = self(f"{arguments} --json")
-        assert code == 0
-        return dict(json.loads(out))
 
 
 @pytest.fixture
@@ -98,7 +76,7 @@ def test_musicnn_is_named_and_no_papers_figure_stands_beside_it(
     recordings(elsewhere / "made", 600.5, 1)
     rng = np.random.default_rng(0)
     np.save("real.npy", rng.normal(size=(201, 200)))
-    answer = call.json("audio made --reference real.npy")
+    answer = call.json("audio made --reference real.npy", complains=True)
     assert answer["embedding"] == "musicnn and tables of others"
     assert answer["model"]["backend"] == "musicnn"
     assert len(answer["model"]["weights_sha256"]) == 64
@@ -116,13 +94,13 @@ def test_the_papers_figures_stand_beside_trained_vggish_alone(
     monkeypatch.setenv("SYMMV_MODEL_VGGISH", str(weights))
     for name in ("made", "real"):
         recordings(elsewhere / name, 70.0, level=0.2 if name == "made" else 0.3)
-    answer = call.json("audio made --reference real --backend vggish")
+    answer = call.json("audio made --reference real --backend vggish", complains=True)
     assert (answer["embedding"], answer["dimensions"]) == ("vggish", 128)
     assert (answer["untrained"], answer["published"]) == (["vggish"], [])
     _, out, _ = call("audio made --reference real --backend vggish")
     assert "NOT TRAINED: vggish" in out
     (weights.parent / UNTRAINED).unlink()
-    answer = call.json("audio made --reference real --backend vggish")
+    answer = call.json("audio made --reference real --backend vggish", complains=True)
     assert answer["untrained"] == []
     assert {row["table"] for row in answer["published"]} == {"Table 1, VGGish"}
     assert "V2Meow" in call("audio made --reference real --backend vggish")[1]

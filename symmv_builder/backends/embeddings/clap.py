@@ -31,8 +31,7 @@ class Clap:
 
     @classmethod
     def about(cls) -> About:
-        how = f"{PUBLISHED.variable}=FOLDER, or the model hub ({PUBLISHED.repository})"
-        return About(f"CLAP {PUBLISHED.repository} (transformers)", "Apache-2.0", how)
+        return PUBLISHED.about("CLAP", "Apache-2.0")
 
     def __init__(self, home: ModelHome) -> None:
         folder, _ = PUBLISHED.find(home)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from symmv_builder.backends import (
+    About,
     ModelHome,
     ModelIdentity,
     hash_file,
@@ -70,6 +71,11 @@ class Published:
         version = f"transformers {package_version('transformers')}"
         trained = not (folder / UNTRAINED).exists()
         return ModelIdentity(self.name, version, sha256, trained=trained)
+
+    def about(self, title: str, licence: str) -> About:
+        """Say what the model is, under which licence, and where its weights come from."""
+        how = f"{self.variable}=FOLDER, or the model hub ({self.repository})"
+        return About(f"{title} {self.repository} (transformers)", licence, how)
 
     def load(self, kind: Any, home: ModelHome, **settings: Any) -> Any:
         """A model of the class `kind` on its device; `StopRun` where the folder holds another.

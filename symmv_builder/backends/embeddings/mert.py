@@ -35,8 +35,7 @@ class Mert:
 
     @classmethod
     def about(cls) -> About:
-        how = f"{PUBLISHED.variable}=FOLDER, or the model hub ({PUBLISHED.repository})"
-        return About(f"MERT {PUBLISHED.repository} (transformers)", "CC-BY-NC-4.0", how)
+        return PUBLISHED.about("MERT", "CC-BY-NC-4.0")
 
     def __init__(self, home: ModelHome) -> None:
         folder, _ = PUBLISHED.find(home)
