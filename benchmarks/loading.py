@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from symmv_builder.datasets import export_muvisync, export_symmv
-from symmv_builder.schema import arrow_schema
+from symmv_builder.datasets.schemas import published_schema
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import ShardWriter, as_plain, write_receipt
 from symmv_builder.training.data import Batch, Batching, Example, Loader, Rows
@@ -92,7 +92,7 @@ def draw_symmv(number: int) -> Row:
 def _empty(dataset: str, number: int) -> Row:
     """A row of a dataset with nothing in it but its name."""
     row: Row = {}
-    for field in arrow_schema(dataset):
+    for field in published_schema(dataset):
         kind = str(field.type)
         if not kind.startswith("list"):
             row[field.name] = "" if kind == "string" else 0
@@ -234,7 +234,7 @@ def write(layout: Layout, dataset: str, folder: Path, count: int) -> None:
                 path.write_bytes(content(row))
             yield row
 
-    shards = ShardWriter(root, dataset, arrow_schema(dataset)).write(rows())
+    shards = ShardWriter(root, dataset, published_schema(dataset)).write(rows())
     write_receipt(root, dataset, {"shards": as_plain(shards)})
 
 

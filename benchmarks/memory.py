@@ -22,6 +22,7 @@ import numpy as np
 
 from symmv_builder.assemble import assemble_row
 from symmv_builder.datasets.release import release
+from symmv_builder.datasets.schemas import columns_of, published_schema
 from symmv_builder.datasets.takedown import take_down
 from symmv_builder.records import (
     Alignment,
@@ -39,7 +40,6 @@ from symmv_builder.records import (
     SongInfo,
     Source,
 )
-from symmv_builder.schema import SCHEMAS, arrow_schema
 from symmv_builder.storage import manifests, shards
 from symmv_builder.storage.ledger import Ledger
 from symmv_builder.storage.root import Root
@@ -92,9 +92,9 @@ def fake(folder: str, count: int) -> None:
 
     def rows() -> Iterator[Row]:
         for number, entry in enumerate(entries):
-            yield assemble_row(SCHEMAS[DATASET], entry, "train", make_records(number))
+            yield assemble_row(columns_of(DATASET), entry, "train", make_records(number))
 
-    written = shards.ShardWriter(store.root, DATASET, arrow_schema(DATASET)).write(rows())
+    written = shards.ShardWriter(store.root, DATASET, published_schema(DATASET)).write(rows())
     receipt = {
         "dataset": DATASET,
         "schema": f"{DATASET}/v2",

@@ -29,6 +29,7 @@ from symmv_builder.datasets import changes
 from symmv_builder.datasets.build import Summary, build
 from symmv_builder.datasets.questions import status
 from symmv_builder.datasets.rows import draft_dataset, write_dataset
+from symmv_builder.datasets.schemas import published_schema
 from symmv_builder.datasets.survey import survey
 from symmv_builder.pipeline.keys import ModelIdentity, Plan, Work
 from symmv_builder.pipeline.run import Outcome
@@ -48,7 +49,6 @@ from symmv_builder.records import (
     SongInfo,
     Source,
 )
-from symmv_builder.schema import arrow_schema
 from symmv_builder.storage import manifests, shards
 from symmv_builder.storage.assets import add_asset_bytes
 from symmv_builder.storage.ledger import Ledger, Result
@@ -157,7 +157,7 @@ def fake(folder: str, count: int) -> None:
         }
         return assemble_row(draft.columns, entry, outline.split, {**records, **assets})
 
-    schema = arrow_schema(DATASET, [column.name for column in draft.columns])
+    schema = published_schema(DATASET, [column.name for column in draft.columns])
     writer = shards.ShardWriter(store.root, DATASET, schema, SHARD_BYTES)
     written = shards.as_plain(writer.update(draft.outlines, load, []))
     shards.write_receipt(store.root, DATASET, {"shards": written})

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from symmv_builder.schema import SCHEMAS
+from symmv_builder.datasets.schemas import columns_of
 from symmv_builder.vocab import MUVISYNC_LABELS, SYMMV_LABELS
 
 # Samples a second of each feature.
@@ -41,10 +41,10 @@ def make_row(
         "alignment_confidence": 0.93,
     }
     row |= _notes(rng, seconds) | _spans(dataset, rng, seconds)
-    for column in SCHEMAS[dataset]:
+    for column in columns_of(dataset):
         if column.name not in row:
             row[column.name] = _feature(dataset, column.name, column.arrow, rng, seconds)
-    return {column.name: row[column.name] for column in SCHEMAS[dataset]}
+    return {column.name: row[column.name] for column in columns_of(dataset)}
 
 
 def _notes(rng: np.random.Generator, seconds: int) -> dict[str, Any]:

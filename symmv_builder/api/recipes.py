@@ -7,10 +7,12 @@ from typing import Any
 
 from symmv_builder import backends, datasets
 from symmv_builder.datasets import remembered
+from symmv_builder.datasets.placed import placed_of
 from symmv_builder.datasets.recipe import Recipe
-from symmv_builder.datasets.recipe_file import placed_of, write_recipe
+from symmv_builder.datasets.recipe_writer import write_recipe
+from symmv_builder.datasets.schemas import NEWEST, describe, expected_columns, label_of
 from symmv_builder.errors import StopRun
-from symmv_builder.schema import SCHEMAS
+from symmv_builder.schema import Column
 from symmv_builder.settings import read_settings
 
 
@@ -40,7 +42,7 @@ class ExplainedRecipe:
     schema: str
     inputs: str
     steps: tuple[ExplainedStep, ...]
-    columns: tuple[str, ...]
+    columns: tuple[Column, ...]
     columns_not_made: tuple[str, ...]
 
 
@@ -63,6 +65,22 @@ def text_of(what: str, root: str | None = None) -> str:
 def read_recipe(what: str | Path, root: str | None = None) -> Recipe:
     """The recipe of a dataset or of a file that ends in ``.toml``; errors as of `text_of`."""
     return remembered.chosen(read_settings(root=root).open_manifests(), str(what))
+
+
+def schema_of(what: str, root: str | None = None) -> dict[str, Any]:
+    """What a row of a dataset holds: name, type, unit and meaning of every column.
+
+    Rows that are those of a published schema bear its name and version. `what` and errors are
+    those of `text_of`.
+    """
+    recipe = read_recipe(what, root)
+    described = [column.described() for column in recipe.columns]
+    label = label_of(recipe)
+    if recipe.schema_name in NEWEST:
+        published = describe(recipe.schema_name)
+        if published["columns"] == described:
+            return published
+    return {"name": recipe.name, "schema": label, "columns": described}
 
 
 def explain(what: str, root: str | None = None) -> ExplainedRecipe:
@@ -92,12 +110,13 @@ def explain(what: str, root: str | None = None) -> ExplainedRecipe:
                 {k: v for k, v in use.parameters.items() if v != use.step.defaults[k]},
             )
         )
-    columns = tuple(column.name for column in recipe.columns)
+    columns = tuple(recipe.columns)
+    names = {column.name for column in columns}
     return ExplainedRecipe(
         recipe.name,
-        recipe.schema_name,
+        label_of(recipe),
         "a music recording and a video an entry" if recipe.pairs else "one recording an entry",
         tuple(steps),
         columns,
-        tuple(c.name for c in SCHEMAS[recipe.schema_name] if c.name not in columns),
+        tuple(name for name in expected_columns(recipe) if name not in names),
     )

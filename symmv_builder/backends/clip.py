@@ -34,6 +34,7 @@ class _Clip:
     """One architecture; a subclass says which, and where its weights are published."""
 
     name: ClassVar[str]
+    title: ClassVar[str]
     dimensions: ClassVar[int]
     image_size: ClassVar[int]
     patch_size: ClassVar[int]
@@ -174,7 +175,7 @@ class _Clip:
 class VitB32(_Clip):
     """ViT-B/32 at 224 pixels, 512 dimensions: SymMV's."""
 
-    name = "vit-b-32"
+    name, title = "vit-b-32", "CLIP ViT-B/32"
     dimensions, image_size, patch_size = 512, 224, 32
     repository = "openai/clip-vit-base-patch32"
     revision = "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268"
@@ -184,7 +185,7 @@ class VitB32(_Clip):
 class VitL14(_Clip):
     """ViT-L/14 at 224 pixels, 768 dimensions: the size that Video2Music's paper names (5.2)."""
 
-    name = "vit-l-14"
+    name, title = "vit-l-14", "CLIP ViT-L/14"
     dimensions, image_size, patch_size = 768, 224, 14
     repository = "openai/clip-vit-large-patch14"
     revision = "32bd64288804d66eefd0ccbe215aa642df71cc41"
@@ -195,7 +196,7 @@ class VitL14(_Clip):
 class VitL14At336(_Clip):
     """ViT-L/14 at 336 pixels, 768 dimensions: that of MuVi-Sync's released features."""
 
-    name = "vit-l-14-336"
+    name, title = "vit-l-14-336", "CLIP ViT-L/14@336px"
     dimensions, image_size, patch_size = 768, 336, 14
     repository = "openai/clip-vit-large-patch14-336"
     revision = "ce19dc912ca5cd21c8a653c79e251e808ccabcd1"

@@ -24,6 +24,7 @@ class _Untrained:
     """A picture is averaged to 16 x 16 colours, a word counted by its letter pairs."""
 
     name: ClassVar[str]
+    title: ClassVar[str] = "untrained"
     dimensions: ClassVar[int]
     scale = 100.0
 

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from symmv_builder import datasets
 from symmv_builder.cli import options
 from symmv_builder.cli.saying import complain, say
 from symmv_builder.datasets import questions
@@ -155,25 +154,28 @@ def _why_not(item: Item, *, as_json: bool) -> None:
 
 
 def print_schema(
-    name: Annotated[str | None, typer.Argument(help="Which dataset; all by default.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="A dataset or a recipe file; both schemas by default.")
+    ] = None,
+    root: options.Root = None,
     out: Annotated[Path | None, typer.Option(help="Write the files below this folder.")] = None,
     overwrite: options.Overwrite = False,
 ) -> None:
     """Print what a row holds: every column with its type, unit and meaning, as JSON."""
-    from symmv_builder import schema
+    from symmv_builder.api.recipes import schema_of
+    from symmv_builder.datasets import schemas
 
-    names = [datasets.recipe(name).schema_name] if name else list(datasets.NAMES)
     if out:
         changed = [
             out / name
-            for name, text in schema.render().items()
+            for name, text in schemas.render().items()
             if not (out / name).is_file() or (out / name).read_bytes() != text.encode()
         ]
         check_outputs(changed, overwrite=overwrite)
-        schema.main([str(out)])
+        schemas.main([str(out)])
         return
-    for each in names:
-        sys.stdout.write(json.dumps(schema.describe(each), indent=2) + "\n")
+    for each in [name] if name else schemas.NEWEST:
+        sys.stdout.write(json.dumps(schema_of(each, root), indent=2) + "\n")
 
 
 def models(as_json: options.AsJson = False) -> None:

@@ -23,6 +23,7 @@ from symmv_builder.datasets.faults import (
 )
 from symmv_builder.datasets.recipe import Recipe, with_beside
 from symmv_builder.datasets.rows import draft_dataset, rows_to_load, write_dataset
+from symmv_builder.datasets.schemas import column_names, expected_columns
 from symmv_builder.datasets.survey import Survey, restore_recordings, survey
 from symmv_builder.errors import Reason, StopRun
 from symmv_builder.pipeline.events import Event
@@ -30,7 +31,6 @@ from symmv_builder.pipeline.keys import Plan, Work
 from symmv_builder.pipeline.pool import Effort, run_entries
 from symmv_builder.pipeline.run import LoadModel, Outcome
 from symmv_builder.records import Entry, Source
-from symmv_builder.schema import ON_REQUEST, SCHEMAS, columns_of
 from symmv_builder.storage import manifests, shards, written
 from symmv_builder.storage.assets import add_asset, asset_size, has_asset, hash_file
 from symmv_builder.storage.ledger import KnownFile
@@ -312,13 +312,7 @@ def _summary(
     recipe: Recipe, found: Survey, receipt: Mapping[str, Any], *, up_to_date: bool
 ) -> Summary:
     made, rejected = len(found.made), len(found.rejected)
-    # A receipt of an earlier version names no columns: its shards hold all of them.
-    expected = [
-        column.name
-        for column in SCHEMAS[recipe.schema_name]
-        if column.take.partition(".")[0] not in ON_REQUEST
-    ]
-    columns = tuple(receipt.get("columns") or (c.name for c in columns_of(receipt["schema"])))
+    columns = column_names(receipt)
     return Summary(
         dataset=str(receipt["dataset"]),
         made=made,
@@ -327,6 +321,6 @@ def _summary(
         shards=tuple(shards.shards_of(receipt)),
         up_to_date=up_to_date,
         columns=columns,
-        missing=tuple(name for name in expected if name not in columns),
+        missing=tuple(name for name in expected_columns(recipe) if name not in columns),
         failed=count_failures(found.rejected.values()),
     )

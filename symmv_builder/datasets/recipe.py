@@ -8,7 +8,7 @@ from symmv_builder.backends import ModelHome
 from symmv_builder.errors import StopRun
 from symmv_builder.pipeline.keys import Plan
 from symmv_builder.pipeline.step import Use
-from symmv_builder.schema import SCHEMAS, Column
+from symmv_builder.schema import ENTRY, Column
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,9 @@ class Recipe:
     one that is both. `shares` are the proportions of the splits. `screening` is what a pair
     out of a crawl must pass before it is proposed; what it has in common with `uses` is
     made once. `beside` is made where it is asked for (`--only`) or by the screening, and is part of
-    the rows where all entries have it. `schema` names the row's schema where it is not the
-    dataset's own, and `absent` those of its columns that an imported dataset says nothing of.
+    the rows where all entries have it. `results` are those whose columns the rows hold, in the
+    rows' order; `absent` are columns that are left out. `schema` names the published schema that
+    the rows follow, where it is not called as the dataset is.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Recipe:
     pairs: bool
     screening: tuple[Use, ...] = ()
     beside: tuple[Use, ...] = ()
+    results: tuple[str, ...] = ()
     schema: str = ""
     absent: frozenset[str] = field(default_factory=frozenset)
 
@@ -38,13 +40,14 @@ class Recipe:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The columns that a row has when everything is made: those whose result is made."""
-        made = {"entry", "song", *(use.makes for use in self.known)}
-        return tuple(
-            column
-            for column in SCHEMAS[self.schema_name]
-            if column.name not in self.absent and column.take.split(".")[0] in made
-        )
+        """The columns that a row has when everything is made: the entry's, and the results'."""
+        uses = {use.makes: use for use in self.known}
+        there = {"entry", "song", *uses}
+        columns = [
+            *(column for column in ENTRY if column.artifact in there),
+            *(c for name in self.results if name in uses for c in uses[name].columns(uses)),
+        ]
+        return tuple(column for column in columns if column.name not in self.absent)
 
     @property
     def known(self) -> tuple[Use, ...]:

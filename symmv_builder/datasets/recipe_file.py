@@ -14,50 +14,46 @@ after = "motion"             # where it goes; at the end without this
 hop_s = 2.0
 ```
 
-A recipe without base also says `schema`, whose columns its rows hold as far as its steps make them
-(without those that `absent` names), `pairs` (two recordings an entry, or one that is both) and
-`[splits]`, the proportions of train, validation and test. In a step's table ``model`` is the
-backend, ``inputs`` renames what the step reads, and ``when`` says whether it runs in a build
-(``"build"``, the default), on a crawl's pairs before they are proposed (``"crawl"``), or in both
-(``"always"``); what only a crawl makes and rows have columns for, a build makes with ``--only``.
-Everything else is a setting of the step's function.
+A recipe without base also says `pairs` (two recordings an entry, or one that is both) and
+`[splits]`, the proportions of train, validation and test. Rows hold the columns of the results that
+`columns` names, in that order; without it those of all steps. `absent` names columns that are left
+out, and `schema` the published schema (symmv, muvisync) that the rows follow.
+
+In a step's table ``model`` is the backend, ``inputs`` renames what the step reads, ``columns``
+gives columns other names (``columns = { values = "luma" }``: field of the record, name), and
+``when`` says whether it runs in a build (``"build"``, the default), on a crawl's pairs before they
+are proposed (``"crawl"``), or in both (``"always"``); what only a crawl makes and rows have columns
+for, a build makes with ``--only``. Everything else is a setting of the step's function.
 """
 
 import re
 import tomllib
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any, Literal
 
 from symmv_builder import backends
 from symmv_builder.datasets.bounds import BOUNDS
+from symmv_builder.datasets.placed import ALWAYS, BUILD, CRAWL, Placed, move_after, placed_of
 from symmv_builder.datasets.recipe import Recipe
+from symmv_builder.datasets.schemas import NEWEST, conflict
 from symmv_builder.datasets.step_table import find_step
 from symmv_builder.errors import StopRun
 from symmv_builder.pipeline.step import RECORDINGS, Step, Use
-from symmv_builder.schema import SCHEMAS
 from symmv_builder.text import clean_line
 
-BUILD, CRAWL, ALWAYS = "build", "crawl", "always"
 SPLITS = ("train", "validation", "test")
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _ARTIFACT = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_TOP = ("name", "base", "without", "schema", "absent", "pairs", "splits", "steps")
+_COLUMN = re.compile(r"[a-z][a-z0-9_]{0,59}")
+_TOP = ("name", "base", "without", "schema", "columns", "absent", "pairs", "splits", "steps")
 # Columns by which a row is found: every dataset has them.
 _NEEDED = frozenset({"entry_id", "song_id", "split", "music_url"})
 # Folders of a data root that are no dataset's.
 RESERVED = frozenset({"assets", "releases", "blocklist", "damaged", "ledger"})
 _LARGEST = 1e15
-_OF_A_STEP = ("step", "model", "inputs", "when", "after")
-
-
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    """A use and when it runs."""
-
-    use: Use
-    when: str
+_OF_A_STEP = ("step", "model", "inputs", "columns", "when", "after")
 
 
 def read_recipe(text: str, where: str, find: Callable[[str], Recipe]) -> Recipe:
@@ -102,28 +98,74 @@ class _Reader:
                 base = find(self.typed(table, "base", str))
             except StopRun as error:
                 raise self.wrong(("base",), str(error)) from error
-        schema = self.choice(table, "schema", tuple(SCHEMAS), base.schema_name if base else None)
         pairs = self.typed(table, "pairs", bool, base.pairs if base else None)
         shares = self.shares(table, base)
         placed = self.steps(table, placed_of(base) if base else {})
-        # What a crawl makes alone and rows have columns for: a build may be asked for it.
-        in_columns = {column.take.split(".")[0] for column in SCHEMAS[schema]}
+        results = self.results(table, base, placed)
         recipe = Recipe(
             name=name,
-            schema=schema,
             pairs=pairs,
             shares=shares,
             uses=tuple(p.use for p in placed.values() if p.when in (BUILD, ALWAYS)),
             screening=tuple(p.use for p in placed.values() if p.when in (CRAWL, ALWAYS)),
+            # What a crawl makes alone and rows have columns for: a build may be asked for it.
             beside=tuple(
-                p.use for makes, p in placed.items() if p.when == CRAWL and makes in in_columns
+                p.use for makes, p in placed.items() if p.when == CRAWL and makes in results
             ),
-            absent=self.absent(table, schema, base),
+            results=results,
         )
         self.complete(recipe)
-        return recipe
+        recipe = replace(recipe, absent=self.absent(table, recipe, base))
+        self.distinct(recipe)
+        return replace(recipe, schema=self.schema(table, recipe, base))
 
-    def steps(self, table: Mapping[str, Any], placed: dict[str, _Placed]) -> dict[str, _Placed]:
+    def results(
+        self, table: Mapping[str, Any], base: Recipe | None, placed: Mapping[str, Placed]
+    ) -> tuple[str, ...]:
+        """The results whose columns rows hold: those of the base that are left, then new ones."""
+        if "columns" in table:
+            named = self.names(table, "columns")
+            for name in named:
+                if name not in placed:
+                    raise self.wrong(("columns",), f"no step makes {name!r}")
+                if not placed[name].use.step.columns:
+                    raise self.wrong(("columns",), f"{name} has no columns")
+            if len(set(named)) < len(named):
+                raise self.wrong(("columns",), "a result is named twice")
+            return tuple(named)
+        before = base.results if base else ()
+        known = {use.makes for use in (*base.known, *base.screening)} if base else set()
+        new = (n for n, p in placed.items() if n not in known and p.use.step.columns)
+        return (*(name for name in before if name in placed), *new)
+
+    def schema(self, table: Mapping[str, Any], recipe: Recipe, base: Recipe | None) -> str:
+        """The published schema that the rows follow: what the recipe says, or that of its base."""
+        if "schema" not in table:
+            schema = base.schema_name if base else ""
+            return schema if schema in NEWEST and not conflict(recipe.columns, schema) else ""
+        schema = self.choice(table, "schema", tuple(NEWEST), None)
+        # The schema is what the recipe of its name says it is.
+        if schema != recipe.name and (column := conflict(recipe.columns, schema)):
+            raise self.wrong(
+                ("schema",),
+                f"{column.name} is {column.type} {column.unit}here, which is not {schema}'s: "
+                "leave this out, or give the column another name",
+            )
+        return "" if schema == recipe.name else schema
+
+    def distinct(self, recipe: Recipe) -> None:
+        """No two columns have one name."""
+        owners: dict[str, str] = {}
+        for column in recipe.columns:
+            if column.name in owners:
+                raise self.wrong(
+                    ("steps", column.artifact),
+                    f"its column {column.name} is called as one of {owners[column.name]}; give it "
+                    f'another name: columns = {{ {column.take.partition(".")[2]} = "NAME" }}',
+                )
+            owners[column.name] = column.artifact
+
+    def steps(self, table: Mapping[str, Any], placed: dict[str, Placed]) -> dict[str, Placed]:
         for name in self.names(table, "without"):
             if name not in placed:
                 raise self.wrong(("without",), f"the base makes no {name!r}")
@@ -142,12 +184,12 @@ class _Reader:
                 raise self.wrong((*path, "after"), f"nothing before this makes {after!r}")
             new = self.placed(name, described, placed.get(name))
             if after:
-                placed = _after(placed, after, name, new)
+                placed = move_after(placed, after, name, new)
             else:
                 placed[name] = new
         return placed
 
-    def placed(self, makes: str, described: Mapping[str, Any], before: _Placed | None) -> _Placed:
+    def placed(self, makes: str, described: Mapping[str, Any], before: Placed | None) -> Placed:
         path = ("steps", makes)
         name = self.typed(described, "step", str, before.use.step.name if before else makes, path)
         try:
@@ -166,19 +208,34 @@ class _Reader:
         parameters = dict(before.use.parameters) if before else step.defaults
         for key, value in settings.items():
             parameters[key] = self.setting((*path, key), hints[key], value)
-        return _Placed(
+        return Placed(
             Use(
                 step,
                 makes,
                 self.inputs(described, step, before, path),
                 self.model(described, step, before, path),
                 parameters,
+                self.renamed(described, step, before, path),
             ),
             when,
         )
 
+    def renamed(
+        self, described: Mapping[str, Any], step: Step, before: Placed | None, path: Sequence[str]
+    ) -> dict[str, str]:
+        """Other names of columns, by the field of the record that fills them."""
+        given = self.typed(described, "columns", dict, {}, path)
+        for field, name in given.items():
+            if not isinstance(name, str) or not _COLUMN.fullmatch(name):
+                raise self.wrong(
+                    (*path, "columns", field), f"{name!r} should be a-z, 0-9 and _ in quotes"
+                )
+        if given and not step.columns:
+            raise self.wrong((*path, "columns"), f"the step {step.name} has no columns")
+        return {**(before.use.renamed if before else {}), **given}
+
     def model(
-        self, described: Mapping[str, Any], step: Step, before: _Placed | None, path: Sequence[str]
+        self, described: Mapping[str, Any], step: Step, before: Placed | None, path: Sequence[str]
     ) -> str | None:
         if step.slot is None:
             if "model" in described:
@@ -193,7 +250,7 @@ class _Reader:
         return name
 
     def inputs(
-        self, described: Mapping[str, Any], step: Step, before: _Placed | None, path: Sequence[str]
+        self, described: Mapping[str, Any], step: Step, before: Placed | None, path: Sequence[str]
     ) -> tuple[str, ...]:
         renamed = self.typed(described, "inputs", dict, {}, path)
         self.known(renamed, step.reads, (*path, "inputs"))
@@ -232,13 +289,16 @@ class _Reader:
             raise self.wrong(("splits",), "shares are 0 or more, and that of train is above 0")
         return {name: share for name, share in shares.items() if share}
 
-    def absent(self, table: Mapping[str, Any], schema: str, base: Recipe | None) -> frozenset[str]:
+    def absent(
+        self, table: Mapping[str, Any], recipe: Recipe, base: Recipe | None
+    ) -> frozenset[str]:
+        """The columns that are left out; what the base leaves out stays so unless this says it."""
         if "absent" not in table:
             return base.absent if base else frozenset()
         absent = self.names(table, "absent")
-        unknown = sorted(set(absent) - {column.name for column in SCHEMAS[schema]})
+        unknown = sorted(set(absent) - {column.name for column in recipe.columns})
         if unknown:
-            raise self.wrong(("absent",), f"{schema} has no column {', '.join(unknown)}")
+            raise self.wrong(("absent",), f"{recipe.name} has no column {', '.join(unknown)}")
         if needed := sorted(_NEEDED & set(absent)):
             raise self.wrong(("absent",), f"rows are found by {', '.join(needed)}")
         return frozenset(absent)
@@ -312,35 +372,6 @@ def _article(kind: type) -> str:
     }[kind]
 
 
-def _after(
-    placed: Mapping[str, _Placed], after: str, name: str, new: _Placed
-) -> dict[str, _Placed]:
-    """The steps with one put behind another, away from where it stood."""
-    moved = {}
-    for key, value in placed.items():
-        if key != name:
-            moved[key] = value
-        if key == after:
-            moved[name] = new
-    return moved
-
-
-def placed_of(recipe: Recipe) -> dict[str, _Placed]:
-    """The steps of a build and of a crawl as one list: each keeps the order of both."""
-    placed: dict[str, _Placed] = {}
-    screening = list(recipe.screening)
-    shared = {use.makes for use in screening}
-    for use in recipe.uses:
-        if use.makes in shared:
-            while screening[0].makes != use.makes:
-                only = screening.pop(0)
-                placed[only.makes] = _Placed(only, CRAWL)
-            screening.pop(0)
-        placed[use.makes] = _Placed(use, ALWAYS if use.makes in shared else BUILD)
-    placed.update({use.makes: _Placed(use, CRAWL) for use in screening})
-    return placed
-
-
 def line_of(text: str, path: Sequence[str]) -> int:
     """The line, from 1, on which a key stands, or the nearest table around it; 0 for none."""
     found, depth = 0, 0
@@ -362,85 +393,3 @@ def line_of(text: str, path: Sequence[str]) -> int:
 
 def _parts(dotted: str) -> tuple[str, ...]:
     return tuple(part.strip().strip("\"'") for part in dotted.split("."))
-
-
-def write_recipe(recipe: Recipe, about: Sequence[str] = ()) -> str:
-    """A recipe as text that `read_recipe` reads to the same, without a base.
-
-    `about` are lines of comment at the head.
-    """
-    absent = ", ".join(_value(name) for name in sorted(recipe.absent))
-    lines = [f"# {line}".rstrip() for line in about]
-    lines += [
-        *([""] if about else []),
-        f"name = {_value(recipe.name)}",
-        f"schema = {_value(recipe.schema_name)}",
-        f"pairs = {_value(recipe.pairs)}",
-        *([f"absent = [{absent}]"] if absent else []),
-        "",
-        "[splits]",
-        *(f"{name} = {share}" for name, share in recipe.shares.items()),
-    ]
-    for makes, placed in placed_of(recipe).items():
-        lines += ["", f"[steps.{makes}]", *_described(placed)]
-    return "\n".join(lines) + "\n"
-
-
-def _described(placed: _Placed) -> list[str]:
-    use = placed.use
-    lines = []
-    if use.step.name != use.makes:
-        lines.append(f"step = {_value(use.step.name)}")
-    if placed.when != BUILD:
-        lines.append(f"when = {_value(placed.when)}")
-    if use.model:
-        lines.append(f"model = {_value(use.model)}")
-    renamed = [
-        f"{name} = {_value(given)}"
-        for name, given in zip(use.step.reads, use.inputs, strict=True)
-        if name != given
-    ]
-    if renamed:
-        lines.append(f"inputs = {{ {', '.join(renamed)} }}")
-    return [*lines, *(f"{name} = {_value(value)}" for name, value in use.parameters.items())]
-
-
-def _value(value: Any) -> str:
-    """A value as TOML writes it. Texts here are names: none needs an escape."""
-    if value is None:
-        return '"none"'
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f'"{value}"' if isinstance(value, str) else repr(value)
-
-
-def differences(old: Recipe, new: Recipe) -> list[str]:
-    """What changed between two recipes, a line each: ``motion.hop_s: 0.2 -> 0.5``."""
-    lines = []
-    for name in ("schema_name", "pairs"):
-        if getattr(old, name) != getattr(new, name):
-            lines.append(f"{name}: {getattr(old, name)} -> {getattr(new, name)}")
-    if old.absent != new.absent:
-        lines.append(f"absent: {sorted(old.absent)} -> {sorted(new.absent)}")
-    if dict(old.shares) != dict(new.shares):
-        lines.append(f"splits: {dict(old.shares)} -> {dict(new.shares)}")
-    before, after = placed_of(old), placed_of(new)
-    lines += [f"{makes}: left out" for makes in before if makes not in after]
-    for makes, placed in after.items():
-        if makes not in before:
-            lines.append(f"{makes}: new, by the step {placed.use.step.name}")
-            continue
-        one, other = _facts(before[makes]), _facts(placed)
-        lines += [
-            f"{makes}.{key}: {one.get(key)} -> {other.get(key)}"
-            for key in sorted({*one, *other})
-            if one.get(key) != other.get(key)
-        ]
-    return lines
-
-
-def _facts(placed: _Placed) -> dict[str, Any]:
-    use = placed.use
-    facts = {"step": use.step.name, "version": use.step.version, "model": use.model}
-    inputs = dict(zip(use.step.reads, use.inputs, strict=True))
-    return {**facts, "when": placed.when, "inputs": inputs, **use.parameters}

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from symmv_builder import datasets
 from symmv_builder.datasets.recipe import Recipe, with_models
-from symmv_builder.datasets.recipe_file import differences, read_recipe, write_recipe
+from symmv_builder.datasets.recipe_file import read_recipe
+from symmv_builder.datasets.recipe_writer import differences, write_recipe
 from symmv_builder.errors import StopRun
 
 if TYPE_CHECKING:

@@ -8,10 +8,11 @@ from typing import Any
 
 from symmv_builder.assemble import assemble_row
 from symmv_builder.datasets.recipe import Recipe
+from symmv_builder.datasets.schemas import label_of
 from symmv_builder.datasets.survey import Survey
 from symmv_builder.errors import StopRun
 from symmv_builder.pipeline.keys import ModelIdentity, Plan, digest
-from symmv_builder.schema import Column, arrow_schema, describe
+from symmv_builder.schema import Column, arrow_schema
 from symmv_builder.storage import locks, manifests, shards
 from symmv_builder.storage.sidecars import Sidecars
 from symmv_builder.storage.store import Store
@@ -24,11 +25,7 @@ def standing_columns(recipe: Recipe, found: Survey) -> tuple[Column, ...]:
     A modality that is missing is an absent column, never one of zeros.
     """
     there = {"entry", "song", *found.complete}
-    return tuple(column for column in recipe.columns if _artifact(column) in there)
-
-
-def _artifact(column: Column) -> str:
-    return column.take.split(".")[0]
+    return tuple(column for column in recipe.columns if column.artifact in there)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +55,9 @@ def draft_dataset(
     frozen = manifests.read_splits(store.manifests, recipe.name)
     splits = manifests.assign_splits((entry.song_id for entry in found.made), frozen, recipe.shares)
     columns = standing_columns(recipe, found)
-    names = [column.name for column in columns]
-    layout = digest([describe(recipe.schema_name), names, size])
-    taken = sorted({_artifact(column) for column in columns} - {"entry", "song"})
+    described = [column.described() for column in columns]
+    layout = digest([label_of(recipe), described, size])
+    taken = sorted({column.artifact for column in columns} - {"entry", "song"})
     # Also of what has no column: the receipt names every model that has a part.
     all_of_it = sorted({*taken, *(use.makes for use in found.plan.uses)})
     outlines, whole = [], hashlib.sha256()
@@ -109,8 +106,8 @@ def write_dataset(
     lock = locks.current(store.ledger, recipe.name)
     lock.check()
     manifests.write_splits(store.manifests, recipe.name, draft.splits)
-    names = [column.name for column in draft.columns]
-    schema = arrow_schema(recipe.schema_name, names)
+    label, described = label_of(recipe), [column.described() for column in draft.columns]
+    schema = arrow_schema(draft.columns, label)
     writer = shards.ShardWriter(store.root, recipe.name, schema, draft.shard_bytes)
     load = _loader(recipe, draft, store, found)
     written = writer.update(draft.outlines, load, _standing(recipe, store))
@@ -118,9 +115,10 @@ def write_dataset(
     reasons = Counter(result.reason for result in found.rejected.values())
     receipt = {
         "dataset": recipe.name,
-        "schema": f"{recipe.schema_name}/v{describe(recipe.schema_name)['version']}",
-        "schema_digest": digest(describe(recipe.schema_name)),
-        "columns": names,
+        "schema": label,
+        "schema_digest": digest([label, described]),
+        "columns": [column.name for column in draft.columns],
+        "described": described,
         "artifacts": [use.makes for use in plan.uses],
         "made_by": {
             use.makes: use.step.name for use in recipe.known if use.makes in found.complete
@@ -157,7 +155,7 @@ def _loader(
 
     The ledger forgets that result then, so that the next build makes it anew.
     """
-    needed = sorted({_artifact(column) for column in draft.columns} - {"entry", "song"})
+    needed = sorted({column.artifact for column in draft.columns} - {"entry", "song"})
     sidecars = Sidecars(store.root, recipe.name)
     entries = {entry.entry_id: entry for entry in found.made}
 

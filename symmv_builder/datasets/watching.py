@@ -59,13 +59,13 @@ def watch(
 def columns_of_the_video(recipe: Recipe) -> tuple[Column, ...]:
     """The columns of a dataset's row that come out of the video alone."""
     made = {use.makes for use in uses_of_the_video(recipe)}
-    return tuple(column for column in recipe.columns if column.take.split(".")[0] in made)
+    return tuple(column for column in recipe.columns if column.artifact in made)
 
 
 def uses_of_the_video(recipe: Recipe) -> tuple[Use, ...]:
     """The uses that read nothing but the video and end in a column, in the recipe's order."""
     makers: Mapping[str, Use] = {use.makes: use for use in recipe.uses}
-    taken = {column.take.split(".")[0] for column in recipe.columns}
+    taken = {column.artifact for column in recipe.columns}
 
     def sees_only(name: str) -> bool:
         return name == "video" or (

@@ -24,6 +24,7 @@ from symmv_builder.backends.pyav import read_sound
 from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.pipeline.step import Step
 from symmv_builder.records import Alignment, Floats
+from symmv_builder.schema import Column
 
 RATE_HZ = 12000
 FRAME_S = 0.1
@@ -270,4 +271,18 @@ def _smoothed(points: Floats, width: int) -> Floats:
     return np.stack(columns, axis=1)
 
 
-STEP = Step("align", 1, reads=("music", "video"), run=align)
+STEP = Step(
+    "align",
+    1,
+    reads=("music", "video"),
+    run=align,
+    columns=(
+        Column("{}_music_s", "list<float64>", "s, music",
+               "moments of the music that the video's own sound plays too, about one a second",
+               "music_s"),
+        Column("{}_video_s", "list<float64>", "s, video",
+               "the same moments on the video's clock", "video_s"),
+        Column("{}_confidence", "float64", "0-1", "chance that both are the same song",
+               "confidence"),
+    ),
+)  # fmt: skip

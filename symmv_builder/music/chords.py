@@ -17,6 +17,7 @@ from symmv_builder.backends.pyav import read_sound
 from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.pipeline.step import Step
 from symmv_builder.records import Asset, Beats, Chords, Floats, Ints, Key, Notes
+from symmv_builder.schema import Column
 from symmv_builder.timeline import grid_length, grid_times
 from symmv_builder.vocab import (
     MUVISYNC_LABELS,
@@ -102,8 +103,22 @@ def name_chords(
     )
 
 
+def _columns(meaning: str) -> tuple[Column, ...]:
+    return (
+        Column("{}_starts_s", "list<float64>", "s, music", f"starts of {meaning}", "starts_s"),
+        Column("{}_ends_s", "list<float64>", "s, music", f"ends of {meaning}", "ends_s"),
+        Column("{}_labels", "list<string>", "", f"labels of {meaning}", "labels"),
+    )
+
+
+SYMBOLIC_COLUMNS = _columns("the chords, 12 roots x 10 qualities")
 SYMBOLIC = Step(
-    "symbolic_chords", 2, reads=("notes", "beats"), run=name_chords, slot="symbolic_chords"
+    "symbolic_chords",
+    2,
+    reads=("notes", "beats"),
+    run=name_chords,
+    slot="symbolic_chords",
+    columns=SYMBOLIC_COLUMNS,
 )
 
 
@@ -182,7 +197,15 @@ def recognise_chords(
     return Chords(starts_s=starts_s, ends_s=ends_s, labels=labels)
 
 
-STEP = Step("chords", 2, reads=("music_asset", "music"), run=recognise_chords, slot="chords")
+COLUMNS = _columns("the chord of each second, 157 labels")
+STEP = Step(
+    "chords",
+    2,
+    reads=("music_asset", "music"),
+    run=recognise_chords,
+    slot="chords",
+    columns=COLUMNS,
+)
 
 
 def voice_chords(chords: Chords) -> Notes:
@@ -223,4 +246,14 @@ def normalise_chords(chords: Chords, key: Key) -> Chords:
     )
 
 
-NORMALISE = Step("normalise_chords", 1, reads=("chords", "key"), run=normalise_chords)
+# They stand at the times of the chords that were transposed.
+NORMALISED_COLUMNS = (
+    Column("{}_labels", "list<string>", "", "labels of the same in C major or A minor", "labels"),
+)
+NORMALISE = Step(
+    "normalise_chords",
+    1,
+    reads=("chords", "key"),
+    run=normalise_chords,
+    columns=NORMALISED_COLUMNS,
+)

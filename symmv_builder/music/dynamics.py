@@ -7,6 +7,7 @@ notes that sound in it; both are here. Loudness is the root mean square of 16-bi
 samples over 32767: of the released code's two decibel formulas one undoes the other.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -14,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmv_builder.backends.pyav import read_sound
-from symmv_builder.pipeline.step import Step
+from symmv_builder.pipeline.step import Step, Use
 from symmv_builder.records import Asset, FeatureTrack, Notes
+from symmv_builder.schema import Column
 from symmv_builder.timeline import Clock, grid_length
 
 HOP_S = 1.0
@@ -66,5 +68,24 @@ def _track(name: str, values: NDArray[np.generic]) -> FeatureTrack:
     )
 
 
-DENSITY = Step("density", 1, reads=("music_asset", "notes"), run=note_density)
-LOUDNESS = Step("loudness", 2, reads=("music_asset", "music"), run=loudness)
+_COUNTED = {
+    "sounding": "notes sounding in each second",
+    "onsets": "notes that begin in each second",
+}
+
+
+def density_columns(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
+    """What is counted is a setting."""
+    counted = _COUNTED[use.parameters["variant"]]
+    return (Column("{}", "list<float32>", "notes", counted, "values"),)
+
+
+LOUDNESS_COLUMNS = (
+    Column("{}", "list<float32>", "0-1", "RMS of each second over full scale", "values"),
+)
+DENSITY = Step(
+    "density", 1, reads=("music_asset", "notes"), run=note_density, columns=density_columns
+)
+LOUDNESS = Step(
+    "loudness", 2, reads=("music_asset", "music"), run=loudness, columns=LOUDNESS_COLUMNS
+)

@@ -26,6 +26,7 @@ import numpy as np
 from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.pipeline.step import Step
 from symmv_builder.records import Floats, Ints, Key, KeySpans, Notes
+from symmv_builder.schema import Column
 from symmv_builder.vocab import MODES, pitch_class
 
 Profile: TypeAlias = Literal[
@@ -302,5 +303,21 @@ def _smoothest_pairs(classes: Floats, change_penalty: float) -> Ints:
     return path
 
 
-STEP = Step("key", 3, reads=("notes",), run=find_key)
-SPANS = Step("key_spans", 2, reads=("notes",), run=find_key_spans)
+COLUMNS = (
+    Column("{}_tonic", "string", "", "tonic, flats written as '-' (music21)", "tonic"),
+    Column("{}_mode", "string", "", "major or minor", "mode"),
+    Column("{}_correlation", "float64", "r", "fit of the key's profile", "correlation"),
+)
+STEP = Step("key", 3, reads=("notes",), run=find_key, columns=COLUMNS)
+SPANS = Step(
+    "key_spans",
+    2,
+    reads=("notes",),
+    run=find_key_spans,
+    columns=(
+        Column("key_starts_s", "list<float64>", "s, music", "where each key begins", "starts_s"),
+        Column("key_ends_s", "list<float64>", "s, music", "where each key ends", "ends_s"),
+        Column("key_tonics", "list<string>", "", "tonic of each key (music21)", "tonics"),
+        Column("key_modes", "list<string>", "", "major or minor, of each key", "modes"),
+    ),
+)

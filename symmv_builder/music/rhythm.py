@@ -17,6 +17,7 @@ from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.music.tempo_level import choose_level, listen, magnitudes
 from symmv_builder.pipeline.step import Step
 from symmv_builder.records import Beats, Floats, GridNotes, Ints, Notes
+from symmv_builder.schema import Column
 
 # How well onsets have to lie on a grid (0-1), and by how many deviations better than by chance.
 _LEAST_FIT, _DEVIATIONS = 0.3, 4.0
@@ -56,7 +57,12 @@ def beats_in_sound(samples: NDArray[np.float32], model: BeatTracker, level: Leve
     return beats
 
 
-STEP = Step("beats", 3, reads=("music",), run=track_beats, slot="beats")
+COLUMNS = (
+    Column("{}_times_s", "list<float64>", "s, music", "tracked beats", "times_s"),
+    Column("{}_positions", "list<uint8>", "", "place in the bar, 1 is the downbeat", "positions"),
+    Column("tempo_bpm", "float64", "1/min", "sixty over the median gap of the beats", "tempo_bpm"),
+)
+STEP = Step("beats", 3, reads=("music",), run=track_beats, slot="beats", columns=COLUMNS)
 
 
 def quantise(notes: Notes, beats: Beats, *, steps_per_beat: int = 4) -> GridNotes:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from symmv_builder.backends.pyav import read_sound
 from symmv_builder.pipeline.step import Step
 from symmv_builder.records import Notes
+from symmv_builder.schema import Column
 
 
 class Transcriber(Protocol):
@@ -34,5 +35,22 @@ def transcribe(music: Path, *, model: Transcriber) -> Notes:
     return model.transcribe(sound.samples)
 
 
-STEP = Step("transcribe", 1, reads=("music",), run=transcribe, slot="piano")
-POLYPHONIC = Step("transcribe_polyphonic", 1, reads=("music",), run=transcribe, slot="polyphonic")
+NOTES = (
+    Column("{}_starts_s", "list<float64>", "s, music", "onsets of the transcribed notes, sorted",
+           "starts_s"),
+    Column("{}_ends_s", "list<float64>", "s, music", "ends of the transcribed notes", "ends_s"),
+    Column("{}_pitches", "list<uint8>", "MIDI number", "pitches of the transcribed notes",
+           "pitches"),
+    Column("{}_velocities", "list<uint8>", "1-127", "velocities of the transcribed notes",
+           "velocities"),
+)  # fmt: skip
+PEDAL = (
+    Column("pedal_starts_s", "list<float64>", "s, music", "sustain pedal down", "pedal_starts_s"),
+    Column("pedal_ends_s", "list<float64>", "s, music", "sustain pedal up", "pedal_ends_s"),
+)
+STEP = Step(
+    "transcribe", 1, reads=("music",), run=transcribe, slot="piano", columns=(*NOTES, *PEDAL)
+)
+POLYPHONIC = Step(
+    "transcribe_polyphonic", 1, reads=("music",), run=transcribe, slot="polyphonic", columns=NOTES
+)

@@ -4,14 +4,16 @@ A step's function says everything that the pipeline needs to know: its positiona
 parameters are the artifacts that it reads (`music` and `video` are the paths of the
 two recordings, `published` that of what others published of the song), its keyword-only
 parameters are its settings, and the one called `model` is filled with the backend of the
-step's slot.
+step's slot. A step also says which columns of a row its record fills.
 """
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from symmv_builder.schema import Column
 
 RECORDINGS = ("music", "video", "published")
 
@@ -25,6 +27,8 @@ class Step:
     gives a watcher, and `together(path, watchers)` gives one record a watcher.
     A step that can do without its model for some inputs says so by `needs_model(*reads)`: where
     it is false, no model is loaded and `model` is `None`.
+    `columns` are those that its record fills. Where settings or model decide on type or meaning it
+    is a function that gives them for a use, among the uses of its recipe by what these make.
     """
 
     name: str
@@ -34,6 +38,7 @@ class Step:
     slot: str | None = None
     together: Callable[[Path, Sequence[Any]], list[Any]] | None = None
     needs_model: Callable[..., bool] | None = None
+    columns: "tuple[Column, ...] | Callable[[Use, Mapping[str, Use]], tuple[Column, ...]]" = ()
 
     def __post_init__(self) -> None:
         parameters = inspect.signature(self.run).parameters.values()
@@ -59,13 +64,32 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A step in a recipe: which model and parameters, and under which name its result goes."""
+    """A step in a recipe: which model and parameters, and under which name its result goes.
+
+    `renamed` maps fields of its record to names of their columns other than the step's own.
+    """
 
     step: Step
     makes: str
     inputs: tuple[str, ...]
     model: str | None
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+    def columns(self, uses: Mapping[str, "Use"]) -> tuple[Column, ...]:
+        """The columns that its record fills, by the names that they have in this recipe.
+
+        `uses` are those of the recipe, by what they make.
+        """
+        declared = self.step.columns
+        return tuple(
+            replace(
+                column,
+                name=self.renamed.get(column.take, column.name.replace("{}", self.makes)),
+                take=f"{self.makes}.{column.take}",
+            )
+            for column in (declared(self, uses) if callable(declared) else declared)
+        )
 
 
 def use(

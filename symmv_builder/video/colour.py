@@ -6,12 +6,15 @@ the other two are coordinates u and v; every pixel adds to all bins by an
 inverse-quadratic kernel, weighted by its intensity; the three planes together sum to 1.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
 from symmv_builder.backends.pyav import Frame
-from symmv_builder.pipeline.step import Step
+from symmv_builder.pipeline.step import Step, Use
 from symmv_builder.records import FeatureTrack
+from symmv_builder.schema import Column
 from symmv_builder.timeline import Clock
 from symmv_builder.video import frames
 
@@ -100,4 +103,12 @@ def watch_colour(*, hop_s: float = 1.0, bins: int = 64) -> _ColourWatcher:
     return _ColourWatcher(hop_s, bins)
 
 
-STEP = Step("colour", 2, ("video",), watch_colour, together=frames.watch)
+def columns(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
+    """As wide as there are bins; the meaning says the rate."""
+    bins, rate_hz = use.parameters["bins"], 1 / use.parameters["hop_s"]
+    meaning = f"RGB-uv log-chroma histogram, 3 x {bins} x {bins}, at {rate_hz:.3g} Hz"
+    # Most bins of a histogram lie below what a half float can hold: a third would become 0.
+    return (Column("{}", f"list<float32[{3 * bins**2}]>", "share", meaning, "values"),)
+
+
+STEP = Step("colour", 2, ("video",), watch_colour, together=frames.watch, columns=columns)

@@ -6,14 +6,15 @@ mean of the last five seconds of each probability. The released features leave t
 out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symmv_builder.pipeline.step import Step
+from symmv_builder.pipeline.step import Step, Use
 from symmv_builder.records import FeatureTrack
+from symmv_builder.schema import Column
 from symmv_builder.vocab import EMOTIONS
 
 
@@ -59,4 +60,17 @@ def causal_mean(values: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
     return np.asarray((total[end] - total[start]) / (end - start)[:, None])
 
 
-STEP = Step("emotion", 1, ("semantic",), feel, slot="clip")
+def columns(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
+    """Whether, and over how long, they are means is a setting; the rate is that of `semantic`."""
+    [semantic] = use.inputs
+    return described(use.parameters["causal_window_s"], uses[semantic].parameters["hop_s"])
+
+
+def described(window_s: float, hop_s: float) -> tuple[Column, ...]:
+    """The column of six probabilities every `hop_s` seconds, means over `window_s` or none (0)."""
+    mean = f", causal mean over {window_s:.3g} s" if window_s else ""
+    meaning = f"{' '.join(EMOTIONS)}{mean}, at {1 / hop_s:.3g} Hz"
+    return (Column("{}", f"list<float32[{len(EMOTIONS)}]>", "probability", meaning, "values"),)
+
+
+STEP = Step("emotion", 1, ("semantic",), feel, slot="clip", columns=columns)

@@ -7,14 +7,16 @@ hop earlier: what the MuVi-Sync paper describes at one second (Kang et al. 2024,
 MuVi-Sync features hold; it depends on the frame rate.
 """
 
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symmv_builder.backends.pyav import Frame
-from symmv_builder.pipeline.step import Step
+from symmv_builder.pipeline.step import Step, Use
 from symmv_builder.records import FeatureTrack
+from symmv_builder.schema import Column
 from symmv_builder.timeline import Clock
 from symmv_builder.video import frames
 
@@ -56,4 +58,15 @@ def watch_motion(*, hop_s: float = 1.0, variant: Variant = "adjacent") -> _Motio
     return _MotionWatcher(hop_s, variant)
 
 
-STEP = Step("motion", 2, ("video",), watch_motion, together=frames.watch)
+def columns(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
+    """Which pictures are compared, and how often, are settings."""
+    hop_s = use.parameters["hop_s"]
+    which = "of adjacent frames"
+    if use.parameters["variant"] == "sampled":
+        which = f"over {hop_s:.3g} s"
+    rate = "" if hop_s == 1 else f", at {1 / hop_s:.3g} Hz"
+    meaning = f"mean absolute RGB difference {which}{rate}"
+    return (Column("{}", "list<float32>", "0-255", meaning, "values"),)
+
+
+STEP = Step("motion", 2, ("video",), watch_motion, together=frames.watch, columns=columns)

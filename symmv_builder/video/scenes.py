@@ -5,6 +5,7 @@ detector and gives each second the time since the last change. TransNet V2 (Souc
 Lokoc 2020) is the other detector. A video without a cut is one scene.
 """
 
+from collections.abc import Mapping
 from math import ceil
 from typing import Protocol
 
@@ -12,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmv_builder.backends.pyav import Frame
-from symmv_builder.pipeline.step import Step
+from symmv_builder.pipeline.step import Step, Use
 from symmv_builder.records import FeatureTrack, Scenes
+from symmv_builder.schema import Column
 from symmv_builder.timeline import TOLERANCE_S, grid_length, grid_times
 from symmv_builder.video import frames
 
@@ -90,5 +92,27 @@ def offset_scenes(scenes: Scenes, *, hop_s: float = 1.0) -> FeatureTrack:
     return FeatureTrack("scene_offset", hop_s, values.astype(np.float32)[:, None], scenes.clock)
 
 
-STEP = Step("scenes", 2, ("video",), watch_scenes, slot="scenes", together=frames.watch)
-OFFSET = Step("scene_offset", 1, ("scenes",), offset_scenes)
+COLUMNS = (
+    Column("{}_starts_s", "list<float64>", "s, video", "first frame of each shot", "starts_s"),
+    Column("{}_ends_s", "list<float64>", "s, video", "end of each shot", "ends_s"),
+    Column("{}_start_frames", "list<int32>", "frame", "number of each shot's first frame",
+           "start_frames"),
+)  # fmt: skip
+
+
+def offset_columns(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
+    """The rate is a setting."""
+    meaning = f"seconds since the last cut, at {1 / use.parameters['hop_s']:.3g} Hz"
+    return (Column("{}", "list<float32>", "s", meaning, "values"),)
+
+
+STEP = Step(
+    "scenes",
+    2,
+    ("video",),
+    watch_scenes,
+    slot="scenes",
+    together=frames.watch,
+    columns=COLUMNS,
+)
+OFFSET = Step("scene_offset", 1, ("scenes",), offset_scenes, columns=offset_columns)

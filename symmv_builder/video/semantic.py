@@ -5,15 +5,17 @@ Radford et al., "Learning transferable visual models from natural language super
 a second with ViT-L/14@336px (Kang et al. 2024); neither normalises the embedding.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from symmv_builder import backends
 from symmv_builder.backends.pyav import Frame
-from symmv_builder.pipeline.step import Step
+from symmv_builder.pipeline.step import Step, Use
 from symmv_builder.records import FeatureTrack
+from symmv_builder.schema import Column
 from symmv_builder.timeline import Clock
 from symmv_builder.video import frames
 
@@ -24,6 +26,7 @@ BATCH_BYTES = 1 << 26
 class ImageModel(Protocol):
     """Embeds pictures: uint8 ``[h, w, 3]`` each, to float32 ``[n, dimensions]``."""
 
+    title: str
     dimensions: int
 
     def embed_images(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
@@ -67,4 +70,19 @@ def watch_semantic(*, model: ImageModel, hop_s: float = 1.0) -> _SemanticWatcher
     return _SemanticWatcher(model, hop_s)
 
 
-STEP = Step("semantic", 2, ("video",), watch_semantic, slot="clip", together=frames.watch)
+def columns(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
+    """As wide as the model; the meaning names it and the rate."""
+    model = backends.backend_class("clip", str(use.model))
+    meaning = f"{model.title} image embedding at {1 / use.parameters['hop_s']:.3g} Hz"
+    return (Column("{}", f"list<float16[{model.dimensions}]>", "", meaning, "values"),)
+
+
+STEP = Step(
+    "semantic",
+    2,
+    ("video",),
+    watch_semantic,
+    slot="clip",
+    together=frames.watch,
+    columns=columns,
+)

@@ -5,14 +5,16 @@ detector finds the lines; the share of the picture that they cover is the featur
 what is too much is for a screen to say.
 """
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symmv_builder.backends.pyav import Frame
-from symmv_builder.pipeline.step import Step
+from symmv_builder.pipeline.step import Step, Use
 from symmv_builder.records import FeatureTrack
+from symmv_builder.schema import Column
 from symmv_builder.timeline import Clock
 from symmv_builder.video import frames
 
@@ -56,4 +58,18 @@ def watch_text(*, model: TextModel, hop_s: float = 5.0) -> _TextWatcher:
     return _TextWatcher(model, hop_s)
 
 
-STEP = Step("text_area", 2, ("video",), watch_text, slot="text", together=frames.watch)
+def columns(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
+    """The rate is a setting."""
+    meaning = f"share of the picture in lines of text, every {use.parameters['hop_s']:.3g} s"
+    return (Column("{}", "list<float32>", "0-1", meaning, "values"),)
+
+
+STEP = Step(
+    "text_area",
+    2,
+    ("video",),
+    watch_text,
+    slot="text",
+    together=frames.watch,
+    columns=columns,
+)

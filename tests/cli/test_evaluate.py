@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from symmv_builder.backends.midi import midi_bytes
+from symmv_builder.datasets.schemas import published_schema
 from symmv_builder.evaluation.music import METRICS, score_song
 from symmv_builder.pipeline.events import Tick
 from symmv_builder.records import Notes
-from symmv_builder.schema import arrow_schema
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import ShardWriter, as_plain, write_receipt
 from tests.cli.evaluate_call import Call
@@ -30,7 +30,7 @@ def build(folder: Path, dataset: str = "symmv", *, trained: bool = True) -> list
         for number in range({"train": 0, "validation": 50, "test": 100}[split], 1000)[:count]
     ]
     root = Root(str(folder))
-    written = ShardWriter(root, dataset, arrow_schema(dataset)).write(sorted_by_split(rows))
+    written = ShardWriter(root, dataset, published_schema(dataset)).write(sorted_by_split(rows))
     models = [
         {"slot": "piano", "backend": "transkun", "trained": True},
         {"slot": "clip", "backend": "untrained-512", "trained": trained},

@@ -11,8 +11,8 @@ import pytest
 from symmv_builder import cli
 from symmv_builder.backends.midi import midi_bytes
 from symmv_builder.datasets.annotations import harte_label
+from symmv_builder.datasets.schemas import published_schema
 from symmv_builder.records import Notes
-from symmv_builder.schema import arrow_schema
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import ShardWriter, as_plain, write_receipt
 from symmv_builder.vocab import MUVISYNC_LABELS
@@ -213,7 +213,7 @@ def test_a_copy_of_pop909_is_a_reference(run: Any) -> None:
 def build(folder: Path) -> list[dict[str, Any]]:
     rows = [make_row("symmv", number, split="train") for number in range(2)]
     root = Root(str(folder))
-    written = ShardWriter(root, "symmv", arrow_schema("symmv")).write(rows)
+    written = ShardWriter(root, "symmv", published_schema("symmv")).write(rows)
     receipt = {"splits": {"train": 2}, "models": [], "shards": as_plain(written)}
     write_receipt(root, "symmv", receipt)
     return rows

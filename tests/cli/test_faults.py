@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from symmv_builder import datasets, schema
+from symmv_builder import datasets
 from symmv_builder.cli import app
 from symmv_builder.cli.running import run_files
 from symmv_builder.errors import Reason, RejectEntry, StopRun, WorkerBug
@@ -90,7 +90,6 @@ def toys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The recipe of muvisync is the toy's for a while; a folder of media, one of which is bad."""
     import toy_build
 
-    monkeypatch.setitem(schema.SCHEMAS, "toy", toy_build.COLUMNS)  # type: ignore[arg-type]
     recipe = replace(toy_build.RECIPE, name="muvisync", schema="toy")
     monkeypatch.setattr(datasets, "recipe", lambda name: recipe)
     media = tmp_path / "media"

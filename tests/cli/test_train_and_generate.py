@@ -15,7 +15,7 @@ from symmv_builder import cli
 from symmv_builder.backends.midi import read_notes
 from symmv_builder.backends.pyav import probe
 from symmv_builder.backends.pyav.encode import write_video
-from symmv_builder.schema import arrow_schema
+from symmv_builder.datasets.schemas import published_schema
 from symmv_builder.storage.assets import add_asset, hash_file
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import ShardWriter, as_plain, write_receipt
@@ -48,7 +48,7 @@ def write_dataset(folder: Path, dataset: str, video: Path) -> None:
     sha256 = hash_file(video)
     add_asset(root, video, sha256)
     rows[-1]["video_sha256"] = sha256
-    written = ShardWriter(root, dataset, arrow_schema(dataset)).write(rows)
+    written = ShardWriter(root, dataset, published_schema(dataset)).write(rows)
     width = 512 if dataset == "symmv" else 768
     clip = {"slot": "clip", "backend": f"untrained-{width}", "trained": False}
     write_receipt(root, dataset, {"models": [clip], "shards": as_plain(written)})

@@ -1,19 +1,28 @@
-"""The published row formats are what the code renders, and a released one never changes."""
+"""The published row formats are what the recipes make, and a released one never changes."""
 
 import hashlib
 import json
-from itertools import pairwise
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from symmv_builder.schema import (
-    SCHEMAS,
-    arrow_schema,
+from symmv_builder import datasets
+from symmv_builder.datasets import imports
+from symmv_builder.datasets.schemas import (
+    NEWEST,
+    column_names,
     columns_of,
     describe,
+    label_of,
+    published_schema,
     render,
-    versions,
+    shards_schema,
+)
+from symmv_builder.schema import arrow_type
+
+every_version = pytest.mark.parametrize(
+    ("name", "version"), [(n, v) for n, newest in NEWEST.items() for v in range(1, newest + 1)]
 )
 
 
@@ -37,43 +46,68 @@ def test_a_released_schema_is_frozen(root: Path) -> None:
 
 def test_every_version_but_the_newest_is_released(root: Path) -> None:
     released = json.loads((root / "schemas" / "released.json").read_text())
-    older = {
-        f"v{number}/{name}.json" for name in SCHEMAS for number in range(1, len(versions(name)))
-    }
+    older = {f"v{number}/{name}.json" for name in NEWEST for number in range(1, NEWEST[name])}
     assert older <= set(released)
 
 
 def test_a_later_version_adds_columns_and_changes_none() -> None:
-    for name in SCHEMAS:
-        for earlier, later in pairwise(versions(name)):
-            assert later[: len(earlier)] == earlier
+    for name, newest in NEWEST.items():
+        for number in range(1, newest):
+            earlier, later = columns_of(name, number), columns_of(name, number + 1)
+            assert [column for column in later if column in earlier] == list(earlier)
             assert len(later) > len(earlier)
 
 
-def test_a_receipts_schema_leads_to_the_columns_of_its_version() -> None:
+def test_what_the_second_version_of_symmv_adds() -> None:
+    first, second = ({c.name for c in columns_of("symmv", number)} for number in (1, 2))
     alignment = {"alignment_music_s", "alignment_video_s", "alignment_confidence"}
-    first, second = ({c.name for c in columns_of(f"symmv/v{n}")} for n in (1, 2))
-    assert second - first == alignment
-    assert {c.name for c in columns_of("symmv")} == second
-    assert columns_of("muvisync/v1") == SCHEMAS["muvisync"]
-    for unknown in ("symmv/v3", "symmv/v0", "other/v1"):
+    assert second - first == alignment | {"key_starts_s", "key_ends_s", "key_tonics", "key_modes"}
+    assert columns_of("symmv") == columns_of("symmv", 2)
+    for name, version in (("symmv", 3), ("symmv", 0), ("other", 1)):
         with pytest.raises(KeyError):
-            columns_of(unknown)
+            columns_of(name, version)
 
 
-def test_every_column_has_a_type_and_a_meaning() -> None:
-    for name in SCHEMAS:
-        columns = describe(name)["columns"]
-        assert len({column["name"] for column in columns}) == len(columns)
-        for column in columns:
-            assert column["meaning"], column
-            assert arrow_schema(name).field(column["name"]).type is not None
+@every_version
+def test_a_receipt_of_before_leads_to_the_columns_of_its_version(name: str, version: int) -> None:
+    receipt = {"schema": f"{name}/v{version}"}
+    names = [column["name"] for column in describe(name, version)["columns"]]
+    assert list(column_names(receipt)) == names
+    some = {**receipt, "columns": ["entry_id", "chords_labels"]}
+    schema = shards_schema(some)
+    assert schema is not None
+    assert schema.names == ["entry_id", "chords_labels"]
+    assert shards_schema({"schema": "mine"}) is None
+
+
+@every_version
+def test_every_column_has_a_type_and_a_meaning(name: str, version: int) -> None:
+    columns = describe(name, version)["columns"]
+    assert len({column["name"] for column in columns}) == len(columns)
+    schema = published_schema(name, version=version)
+    for column in columns:
+        assert column["meaning"], column
+        assert schema.field(column["name"]).type == arrow_type(column["type"])
 
 
 def test_a_column_with_a_unit_in_its_name_says_that_unit() -> None:
     endings = {"_s": "s", "_hz": "Hz", "_bpm": "1/min", "_bytes": "B"}
-    for name in SCHEMAS:
+    for name in NEWEST:
         for column in describe(name)["columns"]:
             for ending, unit in endings.items():
                 if column["name"].endswith(ending):
                     assert unit in column["unit"].replace(",", " ").split(), column
+
+
+@pytest.mark.parametrize("name", [*datasets.built_in(), *datasets.IMPORTED])
+def test_every_recipe_of_the_package_follows_a_published_schema(name: str) -> None:
+    recipe = imports.recipe(name) if name in datasets.IMPORTED else datasets.recipe(name)
+    published = {column.name: column for column in columns_of(recipe.schema_name)}
+    assert label_of(recipe) == f"{recipe.schema_name}/v{NEWEST[recipe.schema_name]}"
+    for column in recipe.columns:
+        other = published[column.name]
+        assert (column.type, column.unit) == (other.type, other.unit)
+
+
+def test_a_recipe_without_a_published_schema_is_called_as_its_dataset() -> None:
+    assert label_of(replace(datasets.recipe("symmv"), name="mine", schema="")) == "mine"

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import toy_build
 
-from symmv_builder import schema
 from symmv_builder.crawl.folder import find_entries
 from symmv_builder.datasets.build import build, in_processes, take_in
 from symmv_builder.errors import StopRun
@@ -19,7 +18,6 @@ from symmv_builder.storage.store import Store
 
 def main(name: str, root_url: str, media: str, ledger_url: str) -> int:
     """0 where the work is done, 2 where it was said that it is not."""
-    schema.SCHEMAS["toy"] = toy_build.COLUMNS  # type: ignore[index]
     recipe = replace(toy_build.RECIPE, name=name, schema="toy")
     root = Root(root_url)
     store = Store(root, root, Ledger(ledger_url))

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from symmv_builder.schema import arrow_schema
+from symmv_builder.datasets.schemas import published_schema
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import ShardWriter, as_plain, write_receipt
 
@@ -31,7 +31,7 @@ def write_dataset(tmp_path: Path) -> WriteDataset:
     def write(dataset: str, rows: Sequence[dict[str, Any]]) -> Root:
         root = Root(str(tmp_path / "root"))
         ordered = sorted(rows, key=lambda row: (ORDER.index(row["split"]), row["entry_id"]))
-        shards = ShardWriter(root, dataset, arrow_schema(dataset)).write(ordered)
+        shards = ShardWriter(root, dataset, published_schema(dataset)).write(ordered)
         write_receipt(root, dataset, {"dataset": dataset, "shards": as_plain(shards)})
         return root
 

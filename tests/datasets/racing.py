@@ -10,9 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import stopping
-import toy_build
 
-from symmv_builder import schema
 from symmv_builder.datasets import changes
 from symmv_builder.datasets.propose import promote
 from symmv_builder.datasets.release import release
@@ -56,7 +54,6 @@ COMMANDS: dict[str, Callable[..., None]] = {
 
 
 def main(what: str, number: str, root: str, media: str, *wait: str) -> int:
-    schema.SCHEMAS["toy"] = toy_build.COLUMNS  # type: ignore[index]
     while not Path(root).with_name("go").exists():
         time.sleep(0.002)
     try:

@@ -23,7 +23,6 @@ from typing import Any
 import sqlalchemy as sa
 import toy_build
 
-from symmv_builder import schema
 from symmv_builder.crawl.folder import find_entries
 from symmv_builder.datasets.build import build, in_processes, take_in
 from symmv_builder.datasets.imports.take_in import take_in as take_in_release
@@ -232,7 +231,6 @@ def differences(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
 
 
 def main(name: str, how: str, folder: Path) -> int:
-    schema.SCHEMAS["toy"] = toy_build.COLUMNS  # type: ignore[index]
     command, media = COMMANDS[name], folder / "media"
     base, root = folder / "base", folder / "root"
     base.mkdir()

@@ -19,10 +19,10 @@ from symmv_builder.datasets.evaluate import (
     shortened,
     untrained_models,
 )
+from symmv_builder.datasets.schemas import published_schema
 from symmv_builder.errors import StopRun
 from symmv_builder.evaluation.beats import ONSET_RATE_HZ, heard_onsets_s
 from symmv_builder.records import Beats, Notes
-from symmv_builder.schema import arrow_schema
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import ShardWriter, as_plain, write_receipt
 from tests.synthetic_rows import make_row
@@ -180,7 +180,7 @@ def test_a_row_that_cannot_be_measured_is_named_and_the_others_are(tmp_path: Pat
     rows[2]["beats_times_s"] = np.zeros(16)
     rows[3]["beats_times_s"] = np.zeros(0)
     root = Root(str(tmp_path))
-    shards = ShardWriter(root, "symmv", arrow_schema("symmv")).write(rows)
+    shards = ShardWriter(root, "symmv", published_schema("symmv")).write(rows)
     write_receipt(root, "symmv", {"shards": as_plain(shards), "splits": {"test": 5}})
     found = music_of_dataset(root, "symmv", "test")
     assert found.summary.songs == 3
@@ -197,7 +197,7 @@ def test_a_row_that_cannot_be_measured_is_named_and_the_others_are(tmp_path: Pat
 def test_a_split_without_rows_says_what_to_type(tmp_path: Path) -> None:
     root = Root(str(tmp_path))
     rows = [make_row("symmv", 0, split="train")]
-    shards = ShardWriter(root, "symmv", arrow_schema("symmv")).write(rows)
+    shards = ShardWriter(root, "symmv", published_schema("symmv")).write(rows)
     write_receipt(root, "symmv", {"shards": as_plain(shards), "splits": {"train": 1, "test": 0}})
     with pytest.raises(StopRun, match=r"it has train \(`--split all` takes every split\)"):
         music_of_dataset(root, "symmv", "test")

@@ -140,11 +140,11 @@ def test_a_long_export_tells_how_far_it_is(
 
 
 def test_a_root_in_memory_is_exported_too(tmp_path: Path) -> None:
-    from symmv_builder.schema import arrow_schema
+    from symmv_builder.datasets.schemas import published_schema
     from symmv_builder.storage.shards import ShardWriter, as_plain, write_receipt
 
     root = Root(f"memory://export-{tmp_path.name}")
-    shards = ShardWriter(root, "muvisync", arrow_schema("muvisync")).write(
+    shards = ShardWriter(root, "muvisync", published_schema("muvisync")).write(
         [make_row("muvisync", 0)]
     )
     write_receipt(root, "muvisync", {"shards": as_plain(shards)})

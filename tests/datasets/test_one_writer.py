@@ -11,7 +11,6 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from symmv_builder import schema
 from symmv_builder.storage import items as states
 from symmv_builder.storage import manifests, releases
 from symmv_builder.storage.items import Items
@@ -55,16 +54,11 @@ def start_at_once(what: str, count: int, root: Path, media: Path, *words: str) -
 
 def prepare(before: Callable[[Store, Path], None], root: Path, media: Path) -> Store:
     import stopping
-    import toy_build
 
-    schema.SCHEMAS["toy"] = toy_build.COLUMNS  # type: ignore[index]
-    try:
-        root.mkdir()
-        store = stopping.open_store(root)
-        before(store, media)
-        return store
-    finally:
-        del schema.SCHEMAS["toy"]  # type: ignore[attr-defined]
+    root.mkdir()
+    store = stopping.open_store(root)
+    before(store, media)
+    return store
 
 
 def rows_of(store: Store, folder: str, receipt: dict[str, Any] | None) -> set[str]:

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 import toy_build
 
-from symmv_builder import backends, schema
+from symmv_builder import backends
 from symmv_builder.backends import ModelHome
 from symmv_builder.crawl.folder import find_entries
 from symmv_builder.datasets import recipe
@@ -18,7 +18,6 @@ from symmv_builder.pipeline.keys import ModelIdentity
 from symmv_builder.pipeline.pool import Effort
 from symmv_builder.pipeline.step import Step, use
 from symmv_builder.records import Asset, FeatureTrack
-from symmv_builder.schema import Column
 from symmv_builder.storage.ledger import Ledger
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import read_receipt
@@ -33,8 +32,13 @@ def read_movement(video: Path) -> FeatureTrack:
     return toy_build.make_wave(toy_build.read_facts(video), rows=5, pause_s=0.0)
 
 
-OTHER = use(Step("make_other", 1, ("music_asset",), make_other), makes="other")
-MOVEMENT = use(Step("read_movement", 1, ("video",), read_movement), makes="movement")
+OTHER = use(
+    Step("make_other", 1, ("music_asset",), make_other, columns=toy_build.FEATURE), makes="other"
+)
+MOVEMENT = use(
+    Step("read_movement", 1, ("video",), read_movement, columns=toy_build.FEATURE),
+    makes="movement",
+)
 UNKNOWN = use(
     Step("make_words", 1, ("wave",), lambda wave, *, model: wave, slot="text"),
     makes="words",
@@ -45,17 +49,9 @@ RECIPE = Recipe(
     uses=(*toy_build.RECIPE.uses, OTHER, MOVEMENT),
     shares=toy_build.RECIPE.shares,
     pairs=False,
+    results=("wave", "other", "movement"),
+    absent=toy_build.ABSENT,
 )
-COLUMNS = (
-    *toy_build.COLUMNS,
-    Column("other", "list<float16[4]>", "", "a feature", "other.values"),
-    Column("movement", "list<float16[4]>", "", "a feature", "movement.values"),
-)
-
-
-@pytest.fixture(autouse=True)
-def toy_schema(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(schema.SCHEMAS, "toy", COLUMNS)  # type: ignore[arg-type]
 
 
 def make(folder: Path, count: int, first: int = 0) -> Path:
@@ -95,7 +91,7 @@ def test_only_what_is_named_is_made_with_what_it_is_made_of(tmp_path: Path) -> N
     media = make(tmp_path / "media", 4)
     summary = run(tmp_path / "root", media, "wave")
     assert (summary.made, summary.unfinished) == (4, 0)
-    assert columns(tmp_path / "root") == ["entry_id", "split", "sha256", "wave"]
+    assert columns(tmp_path / "root") == ["entry_id", "split", "music_sha256", "wave"]
     assert summary.missing == ("other", "movement")
     made = {
         path.name.split(".")[0] for path in (tmp_path / "root" / "toy" / "sidecars").rglob("*.npz")
@@ -107,7 +103,7 @@ def test_a_result_that_was_made_before_stays_in_the_shards(tmp_path: Path) -> No
     media = make(tmp_path / "media", 4)
     run(tmp_path / "root", media, "wave")
     run(tmp_path / "root", None, "movement")
-    assert columns(tmp_path / "root") == ["entry_id", "split", "sha256", "wave", "movement"]
+    assert columns(tmp_path / "root") == ["entry_id", "split", "music_sha256", "wave", "movement"]
 
 
 def test_a_full_build_adds_the_rest_and_ends_as_if_it_had_been_alone(tmp_path: Path) -> None:
@@ -120,7 +116,7 @@ def test_a_full_build_adds_the_rest_and_ends_as_if_it_had_been_alone(tmp_path: P
         for n in ("root", "alone")
     ]
     assert shards[0] == shards[1]
-    assert columns(tmp_path / "root") == [column.name for column in COLUMNS]
+    assert columns(tmp_path / "root") == [column.name for column in RECIPE.columns]
 
 
 def test_a_column_that_some_entries_lack_is_absent_and_comes_back(tmp_path: Path) -> None:
@@ -128,9 +124,9 @@ def test_a_column_that_some_entries_lack_is_absent_and_comes_back(tmp_path: Path
     run(tmp_path / "root", media)
     make(media, 2, first=4)
     assert run(tmp_path / "root", media, "wave").made == 6
-    assert columns(tmp_path / "root") == ["entry_id", "split", "sha256", "wave"]
+    assert columns(tmp_path / "root") == ["entry_id", "split", "music_sha256", "wave"]
     assert run(tmp_path / "root", None).made == 6
-    assert columns(tmp_path / "root") == [column.name for column in COLUMNS]
+    assert columns(tmp_path / "root") == [column.name for column in RECIPE.columns]
 
 
 def test_the_same_part_again_has_nothing_to_do(tmp_path: Path) -> None:
@@ -146,7 +142,7 @@ def test_an_entry_that_any_step_turned_away_is_in_no_part(tmp_path: Path) -> Non
     assert run(tmp_path / "root", media).rejected == 1
     summary = run(tmp_path / "root", None, "music_asset")
     assert (summary.made, summary.rejected) == (3, 1)
-    assert columns(tmp_path / "root") == [column.name for column in COLUMNS]
+    assert columns(tmp_path / "root") == [column.name for column in RECIPE.columns]
 
 
 def test_a_name_that_nothing_makes_is_refused_with_the_known_ones(tmp_path: Path) -> None:
@@ -224,7 +220,7 @@ def test_what_stands_beside_a_recipe_is_in_the_rows_once_all_entries_have_it(
     tmp_path: Path,
 ) -> None:
     chosen, media = beside(MOVEMENT.step), make(tmp_path / "media", 3)
-    without = ["entry_id", "split", "sha256", "wave", "other"]
+    without = ["entry_id", "split", "music_sha256", "wave", "other"]
     assert run(tmp_path / "root", media, chosen=chosen).missing == ("movement",)
     assert columns(tmp_path / "root") == without
     run(tmp_path / "root", None, "movement", chosen=chosen)

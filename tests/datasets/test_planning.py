@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from symmv_builder import schema
 from symmv_builder.datasets.dry_run import Cause, dry_run
 from symmv_builder.pipeline.keys import Plan
 from symmv_builder.storage.ledger import Ledger
@@ -47,7 +46,6 @@ def test_a_dry_run_says_what_is_new_and_writes_nothing(
     (tmp_path / "root").mkdir()
     url = f"sqlite:///{root_url}/ledger.sqlite"
     toy_build.run(root_url, media, ledger_url=url)
-    monkeypatch.setitem(schema.SCHEMAS, "toy", toy_build.COLUMNS)
     store = Store(Root(root_url), Root(root_url), Ledger(url))
     plan = Plan("toy", toy_build.RECIPE.uses)
     before = {p: p.read_bytes() for p in Path(root_url).rglob("*.*") if "ledger" not in p.name}

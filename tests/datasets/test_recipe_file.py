@@ -12,7 +12,8 @@ import pytest
 from symmv_builder import datasets
 from symmv_builder.datasets import imports
 from symmv_builder.datasets.recipe import Recipe
-from symmv_builder.datasets.recipe_file import differences, line_of, read_recipe, write_recipe
+from symmv_builder.datasets.recipe_file import line_of, read_recipe
+from symmv_builder.datasets.recipe_writer import differences, write_recipe
 from symmv_builder.datasets.step_table import STEPS, find_step
 from symmv_builder.errors import StopRun
 

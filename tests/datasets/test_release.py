@@ -8,10 +8,10 @@ import pytest
 
 from symmv_builder.datasets import changes
 from symmv_builder.datasets.release import release
+from symmv_builder.datasets.schemas import published_schema
 from symmv_builder.datasets.takedown import others_that_use, take_down
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Entry, Listing, Source
-from symmv_builder.schema import arrow_schema
 from symmv_builder.storage import items as states
 from symmv_builder.storage import manifests, releases, seals, shards
 from symmv_builder.storage.assets import add_asset, has_asset, hash_file
@@ -58,7 +58,7 @@ def store(tmp_path: Path) -> Store:
             for n in range(COUNT)
         ]
     )
-    schema = arrow_schema("muvisync")
+    schema = published_schema("muvisync")
     written = shards.ShardWriter(root, "muvisync", schema, target_bytes=40_000).write(rows)
     receipt = {
         "dataset": "muvisync",
@@ -227,7 +227,7 @@ def test_a_takedown_that_is_run_again_says_what_is_barred(store: Store) -> None:
 
 def test_what_was_taken_down_through_another_dataset_is_not_released(store: Store) -> None:
     hit = make_row("muvisync", 0, split="train") | {"music_url": source(3).url}
-    schema = arrow_schema("muvisync")
+    schema = published_schema("muvisync")
     written = shards.ShardWriter(store.root, "muvisync", schema).write([hit])
     receipt = shards.read_receipt(store.root, "muvisync")
     assert receipt is not None

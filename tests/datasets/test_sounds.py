@@ -11,10 +11,10 @@ import pytest
 from symmv_builder.backends.midi import write_notes
 from symmv_builder.backends.pyav.encode import write_sound
 from symmv_builder.backends.tinysoundfont import render
+from symmv_builder.datasets.schemas import published_schema
 from symmv_builder.datasets.sounds import Ear, Heard, hear_dataset, hear_files, paired
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Notes
-from symmv_builder.schema import arrow_schema
 from symmv_builder.storage.assets import add_asset, hash_file
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import ShardWriter, as_plain, write_receipt
@@ -124,7 +124,7 @@ def dataset(folder: Path) -> Root:
         {"entry_id": "c", "music_sha256": hash_file(path), **empty},
     ]
     rows = [{"split": "test", "music_duration_s": 2.0, **row} for row in rows]
-    schema = pa.schema([arrow_schema("symmv").field(name) for name in rows[0]])
+    schema = pa.schema([published_schema("symmv").field(name) for name in rows[0]])
     shards = ShardWriter(root, "symmv", schema).write(rows)
     receipt = {"splits": {"train": 0, "validation": 0, "test": 3}, "shards": as_plain(shards)}
     write_receipt(root, "symmv", receipt)

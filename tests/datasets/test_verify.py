@@ -13,9 +13,7 @@ from typing import Any
 
 import pytest
 import stopping
-import toy_build
 
-from symmv_builder import schema
 from symmv_builder.cli import main
 from symmv_builder.datasets import changes
 from symmv_builder.datasets.release import release
@@ -29,11 +27,6 @@ from symmv_builder.storage.shards import read_receipt, read_rows
 PLACES = int(os.environ.get("SYMMV_TEST_FLIPS", "12"))
 
 
-@pytest.fixture(autouse=True)
-def toy_schema(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(schema.SCHEMAS, "toy", toy_build.COLUMNS)  # type: ignore[arg-type]
-
-
 @pytest.fixture(scope="module")
 def made() -> Iterator[Path]:
     """A folder with media and a sound root: built, released, barred, crawled, with import.json."""
@@ -44,17 +37,15 @@ def made() -> Iterator[Path]:
         for number in range(2):
             (folder / "media" / f"clip{number}.mp4").write_bytes(bytes([number]) * 300)
         (folder / "media" / "clip2.mp4").write_bytes(b"reject")
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setitem(schema.SCHEMAS, "toy", toy_build.COLUMNS)  # type: ignore[arg-type]
-            store = stopping.open_store(make(folder / "root"))
-            stopping.crawled(store, folder / "media")
-            with changes.writing(store, "toy"):
-                text = {"do": "put_text", "name": "import.json", "text": '{"lacks": []}\n'}
-                bar = {"do": "bar", "sources": [["file", "gone"]], "reason": "no", "contents": {}}
-                changes.make(store, "toy", changes.Change("intake", {}, [text, bar]))
-            stopping.take_in_and_build(store, folder / "media")
-            release(store, "toy", "1.0.0")
-            store.ledger.close()
+        store = stopping.open_store(make(folder / "root"))
+        stopping.crawled(store, folder / "media")
+        with changes.writing(store, "toy"):
+            text = {"do": "put_text", "name": "import.json", "text": '{"lacks": []}\n'}
+            bar = {"do": "bar", "sources": [["file", "gone"]], "reason": "no", "contents": {}}
+            changes.make(store, "toy", changes.Change("intake", {}, [text, bar]))
+        stopping.take_in_and_build(store, folder / "media")
+        release(store, "toy", "1.0.0")
+        store.ledger.close()
         yield folder
 
 

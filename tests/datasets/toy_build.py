@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from symmv_builder import schema
 from symmv_builder.crawl.folder import find_entries
 from symmv_builder.datasets.build import Summary, Tell, build, in_processes, take_in
 from symmv_builder.datasets.recipe import Recipe
@@ -19,19 +18,17 @@ from symmv_builder.pipeline.keys import Plan
 from symmv_builder.pipeline.pool import Effort
 from symmv_builder.pipeline.step import Step, use
 from symmv_builder.records import Asset, FeatureTrack, MediaKind
-from symmv_builder.schema import Column
+from symmv_builder.schema import ENTRY, Column
 from symmv_builder.storage.assets import hash_file
 from symmv_builder.storage.ledger import Ledger
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.store import Store
 from symmv_builder.timeline import Clock
 
-COLUMNS = (
-    Column("entry_id", "string", "", "entry", "entry.entry_id"),
-    Column("split", "string", "", "split", "entry.split"),
-    Column("sha256", "string", "", "content", "music_asset.sha256"),
-    Column("wave", "list<float16[4]>", "", "a feature", "wave.values"),
-)
+FEATURE = (Column("{}", "list<float16[4]>", "", "a feature", "values"),)
+# What a toy's row says of its entry.
+KEPT = ("entry_id", "split", "music_sha256")
+ABSENT = frozenset(column.name for column in ENTRY if column.name not in KEPT)
 
 
 def read_facts(music: Path) -> Asset:
@@ -50,7 +47,7 @@ def make_wave(music_asset: Asset, *, rows: int = 50, pause_s: float = 0.02) -> F
 
 
 FACTS = Step("read_facts", 1, ("music",), read_facts)
-WAVE = Step("make_wave", 1, ("music_asset",), make_wave)
+WAVE = Step("make_wave", 1, ("music_asset",), make_wave, columns=FEATURE)
 STEPS["read_facts"], STEPS["make_wave"] = "toy_build:FACTS", "toy_build:WAVE"
 
 RECIPE = Recipe(
@@ -58,6 +55,8 @@ RECIPE = Recipe(
     uses=(use(FACTS, makes="music_asset"), use(WAVE, makes="wave")),
     shares={"train": 8, "validation": 1, "test": 1},
     pairs=False,
+    results=("wave",),
+    absent=ABSENT,
 )
 
 
@@ -75,18 +74,14 @@ def run(
     tell: Tell = lambda _: None,
     manifests_url: str = "",
 ) -> Summary:
-    schema.SCHEMAS["toy"] = COLUMNS  # type: ignore[index]
-    try:
-        root = Root(root_url)
-        store = Store(root, Root(manifests_url or root_url), Ledger(ledger_url))
-        if folder:
-            take_in(store, find_entries(folder, "toy", pairs=False), "toy", lambda _: None)
-        plan = Plan("toy", RECIPE.uses)
-        effort = Effort(workers)
-        run = in_processes(plan, store, no_model, effort=effort, tell=tell)
-        return build(RECIPE, plan, store, run, strict=strict)
-    finally:
-        del schema.SCHEMAS["toy"]  # type: ignore[attr-defined]
+    root = Root(root_url)
+    store = Store(root, Root(manifests_url or root_url), Ledger(ledger_url))
+    if folder:
+        take_in(store, find_entries(folder, "toy", pairs=False), "toy", lambda _: None)
+    plan = Plan("toy", RECIPE.uses)
+    effort = Effort(workers)
+    run = in_processes(plan, store, no_model, effort=effort, tell=tell)
+    return build(RECIPE, plan, store, run, strict=strict)
 
 
 if __name__ == "__main__":

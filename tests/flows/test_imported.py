@@ -11,7 +11,7 @@ from standing import shards_of
 
 from flows.build import build
 from symmv_builder.datasets.export import export
-from symmv_builder.schema import arrow_schema
+from symmv_builder.datasets.schemas import published_schema
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import ShardWriter, as_plain, write_receipt
 from tests.synthetic_rows import make_row
@@ -26,7 +26,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three songs in MuVi-Sync's layout."""
     made = Root(str(tmp_path_factory.mktemp("made")))
     rows = [make_row("muvisync", n, seconds=20, split="train") for n in range(3)]
-    shards = ShardWriter(made, "muvisync", arrow_schema("muvisync")).write(rows)
+    shards = ShardWriter(made, "muvisync", published_schema("muvisync")).write(rows)
     write_receipt(made, "muvisync", {"dataset": "muvisync", "shards": as_plain(shards)})
     folder = tmp_path_factory.mktemp("release")
     export(made, "muvisync", folder)

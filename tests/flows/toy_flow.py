@@ -15,7 +15,6 @@ from prefect import flow
 from flows.build import build_with
 from flows.edge import Place, whole_run
 from flows.leaving import finish, obey_signals
-from symmv_builder import schema
 from symmv_builder.api.dataset import Dataset
 from symmv_builder.backends import ModelHome
 from symmv_builder.crawl.folder import find_entries
@@ -34,23 +33,21 @@ def make_wave(music_asset: Asset, *, rows: int = 50, pause_s: float = 0.02) -> F
     return toy_build.make_wave(music_asset, rows=rows, pause_s=pause_s)
 
 
-SLOW = use(Step("make_wave", 1, ("music_asset",), make_wave), makes="wave")
+SLOW = use(
+    Step("make_wave", 1, ("music_asset",), make_wave, columns=toy_build.FEATURE), makes="wave"
+)
 
 
 @flow(name="toy", persist_result=False)
 @whole_run
 def toy(root: str, media: str, runner: str, address: str | None, batch_size: int) -> Summary:
-    schema.SCHEMAS["toy"] = toy_build.COLUMNS  # type: ignore[index]
-    try:
-        place = Root(root)
-        store = Store(place, place, Ledger(f"sqlite:///{root}/ledger.sqlite"))
-        take_in(store, find_entries(Path(media), "toy", pairs=False), "toy", lambda _: None)
-        recipe = replace(toy_build.RECIPE, uses=(toy_build.RECIPE.uses[0], SLOW))
-        settings = Settings(root, root, f"sqlite:///{root}/ledger.sqlite", ModelHome())
-        place = Place(runner, address or None, 2)
-        return build_with(Dataset(recipe, settings), place, batch_size=batch_size)
-    finally:
-        del schema.SCHEMAS["toy"]  # type: ignore[attr-defined]
+    place = Root(root)
+    store = Store(place, place, Ledger(f"sqlite:///{root}/ledger.sqlite"))
+    take_in(store, find_entries(Path(media), "toy", pairs=False), "toy", lambda _: None)
+    recipe = replace(toy_build.RECIPE, uses=(toy_build.RECIPE.uses[0], SLOW))
+    settings = Settings(root, root, f"sqlite:///{root}/ledger.sqlite", ModelHome())
+    place = Place(runner, address or None, 2)
+    return build_with(Dataset(recipe, settings), place, batch_size=batch_size)
 
 
 def main(arguments: list[str]) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from symmv_builder.schema import arrow_schema
+from symmv_builder.datasets.schemas import published_schema
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import ShardWriter
 from tests.synthetic_rows import make_row
@@ -25,7 +25,7 @@ def shard(
     rows = [make_row(dataset, number, seconds=4 + number) for number in range(3)]
     rows[2]["semantic"] = rows[2]["semantic"][:0]
     rows[2]["chords_labels"] = ()
-    [made] = ShardWriter(Root(str(folder)), dataset, arrow_schema(dataset)).write(rows)
+    [made] = ShardWriter(Root(str(folder)), dataset, published_schema(dataset)).write(rows)
     return dataset, folder / dataset / made.path, rows
 
 
@@ -113,7 +113,7 @@ def test_datasets_finds_the_splits_in_the_folder_of_shards(
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
     datasets = pytest.importorskip("datasets", reason="datasets is not installed")
     rows = [make_row("muvisync", n, split=split) for n, split in enumerate(("train", "test"))]
-    ShardWriter(Root(str(tmp_path)), "muvisync", arrow_schema("muvisync")).write(rows)
+    ShardWriter(Root(str(tmp_path)), "muvisync", published_schema("muvisync")).write(rows)
     loaded = datasets.load_dataset(
         str(tmp_path / "muvisync" / "shards"), cache_dir=str(tmp_path / "cache")
     )

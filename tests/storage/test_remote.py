@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from symmv_builder.datasets.schemas import published_schema
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Key, Provenance
-from symmv_builder.schema import arrow_schema
 from symmv_builder.storage.assets import add_asset, has_asset, hash_file, open_asset
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import (
@@ -118,7 +118,7 @@ def test_recordings_and_results_live_in_a_bucket(root: Root, tmp_path: Path) -> 
 
 def test_shards_in_a_bucket_have_the_bytes_of_those_on_a_disk(root: Root, tmp_path: Path) -> None:
     rows = [make_row("muvisync", number) for number in range(3)]
-    schema = arrow_schema("muvisync")
+    schema = published_schema("muvisync")
     local = ShardWriter(Root(str(tmp_path)), "muvisync", schema).write(rows)
     remote = ShardWriter(root, "muvisync", schema).write(rows)
     assert remote == local
@@ -149,7 +149,7 @@ def test_a_server_that_is_not_there_stops_the_run(monkeypatch: pytest.MonkeyPatc
 
 def test_a_training_reads_rows_out_of_a_bucket_in_part_and_once(root: Root) -> None:
     rows = [make_row("muvisync", number) for number in range(6)]
-    shards = ShardWriter(root, "muvisync", arrow_schema("muvisync"), 80_000).write(rows)
+    shards = ShardWriter(root, "muvisync", published_schema("muvisync"), 80_000).write(rows)
     write_receipt(root, "muvisync", {"shards": as_plain(shards)})
     found = Rows(root, "muvisync", "train", ["entry_id", "semantic"], ["motion"])
     loader = Loader(

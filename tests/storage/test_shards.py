@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from symmv_builder.datasets.schemas import columns_of, published_schema
 from symmv_builder.errors import StopRun
-from symmv_builder.schema import SCHEMAS, arrow_schema
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import (
     Outline,
@@ -38,7 +38,7 @@ def rows_of(dataset: str, splits: str = "train train validation test") -> list[d
 
 
 def write(root: Root, dataset: str, rows: list[dict[str, Any]], **settings: int) -> list[Shard]:
-    shards = ShardWriter(root, dataset, arrow_schema(dataset), **settings).write(rows)
+    shards = ShardWriter(root, dataset, published_schema(dataset), **settings).write(rows)
     write_receipt(root, dataset, {"dataset": dataset, "shards": as_plain(shards)})
     return shards
 
@@ -54,7 +54,7 @@ def assert_same_row(found: dict[str, Any], given: dict[str, Any]) -> None:
 def test_rows_come_back_as_they_were_given(dataset: str, tmp_path: Path) -> None:
     root, rows = Root(str(tmp_path)), rows_of(dataset)
     write(root, dataset, rows)
-    names = [column.name for column in SCHEMAS[dataset]]
+    names = [column.name for column in columns_of(dataset)]
     found = list(read_rows(root, dataset, names))
     for one, other in zip(found, rows, strict=True):
         assert_same_row(one, other)
@@ -86,7 +86,7 @@ def test_a_split_begins_a_new_shard_and_rows_keep_their_order(tmp_path: Path) ->
 
 
 def test_shards_are_between_their_least_and_greatest_size(tmp_path: Path) -> None:
-    schema, rows = arrow_schema("muvisync"), rows_of("muvisync", "train " * 60)
+    schema, rows = published_schema("muvisync"), rows_of("muvisync", "train " * 60)
     size = row_bytes(schema, rows[0])
     shards = write(Root(str(tmp_path)), "muvisync", rows, target_bytes=8 * size)
     assert sum(shard.rows for shard in shards) == 60
@@ -103,7 +103,7 @@ def test_row_groups_are_bounded_too(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     rows = rows_of("muvisync", "train " * 5)
     monkeypatch.setattr(
         "symmv_builder.storage.shards.ROW_GROUP_BYTES",
-        int(2.5 * row_bytes(arrow_schema("muvisync"), rows[0])),
+        int(2.5 * row_bytes(published_schema("muvisync"), rows[0])),
     )
     [shard] = write(Root(str(tmp_path)), "muvisync", rows)
     assert pq.ParquetFile(tmp_path / "muvisync" / shard.path).num_row_groups == 3
@@ -112,7 +112,7 @@ def test_row_groups_are_bounded_too(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_features_are_fixed_size_lists_of_half_floats(tmp_path: Path) -> None:
     [shard] = write(Root(str(tmp_path)), "symmv", rows_of("symmv", "train"))
     schema = pq.read_schema(tmp_path / "symmv" / shard.path)
-    assert schema.equals(arrow_schema("symmv"))
+    assert schema.equals(published_schema("symmv"))
     assert schema.metadata == {b"schema": b"symmv/v2"}
     assert schema.field("semantic").type == pa.list_(pa.list_(pa.float16(), 512))
     assert schema.field("semantic").metadata[b"meaning"].startswith(b"CLIP")
@@ -121,14 +121,14 @@ def test_features_are_fixed_size_lists_of_half_floats(tmp_path: Path) -> None:
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_a_row_whose_lists_are_all_empty_is_a_row(dataset: str, tmp_path: Path) -> None:
     full, empty = make_row(dataset, 0), make_row(dataset, 1)
-    for column in SCHEMAS[dataset]:
+    for column in columns_of(dataset):
         value = empty[column.name]
         if isinstance(value, np.ndarray | tuple):
             empty[column.name] = value[:0]
     for number, rows in enumerate(([empty], [full, empty], [empty, full])):
         root = Root(str(tmp_path / str(number)))
         write(root, dataset, rows)
-        names = [column.name for column in SCHEMAS[dataset]]
+        names = [column.name for column in columns_of(dataset)]
         for one, other in zip(read_rows(root, dataset, names), rows, strict=True):
             assert_same_row(one, other)
 
@@ -162,7 +162,7 @@ def test_shards_of_an_earlier_build_go_only_once_the_receipt_is_written(tmp_path
     assert old is not None
     # Other rows for the same split and number, and no receipt yet: as after a kill.
     other = [make_row("muvisync", 9)]
-    [shard] = ShardWriter(root, "muvisync", arrow_schema("muvisync")).write(other)
+    [shard] = ShardWriter(root, "muvisync", published_schema("muvisync")).write(other)
     for standing in old["shards"]:
         data = root.read(f"muvisync/{standing['path']}")
         assert data is not None
@@ -227,7 +227,7 @@ def small_rows(count: int) -> list[dict[str, Any]]:
 def update(
     root: Root, rows: list[dict[str, Any]], standing: list[Shard]
 ) -> tuple[list[Shard], list[str]]:
-    schema = pa.schema([field for field in arrow_schema("muvisync") if field.name in SMALL])
+    schema = pa.schema([field for field in published_schema("muvisync") if field.name in SMALL])
     target = 40 * row_bytes(schema, rows[0])
     tracked = Tracked(rows)
     writer = ShardWriter(root, "muvisync", schema, target_bytes=target)
@@ -284,7 +284,7 @@ def test_a_file_without_an_entry_is_the_one_that_its_other_rows_give(tmp_path: P
 
 def test_the_size_of_a_row_is_the_same_before_and_after_it_is_an_arrow_row() -> None:
     for dataset in DATASETS:
-        schema, rows = arrow_schema(dataset), rows_of(dataset)
+        schema, rows = published_schema(dataset), rows_of(dataset)
         sizes = [row_bytes(schema, row) for row in rows]
         assert table_bytes(build_table(schema, rows)) == sizes
 
@@ -299,7 +299,7 @@ def test_a_flipped_bit_in_a_page_stops_every_reader_with_the_file(tmp_path: Path
     # Well behind the page's header.
     data[column.data_page_offset + column.total_compressed_size // 2] ^= 1
     path.write_bytes(data)
-    names = [column.name for column in SCHEMAS["muvisync"]]
+    names = [column.name for column in columns_of("muvisync")]
     with pytest.raises(StopRun, match=path.name):
         list(read_rows(root, "muvisync", names))
     with pytest.raises(StopRun, match=path.name):
@@ -311,7 +311,7 @@ def test_a_flipped_bit_in_a_page_stops_every_reader_with_the_file(tmp_path: Path
 
 def peak_bytes(root: Root, rows: list[dict[str, Any]]) -> int:
     """Arrow's greatest memory while one shard of these rows is rewritten without one."""
-    schema = pa.schema([field for field in arrow_schema("muvisync") if field.name in SMALL])
+    schema = pa.schema([field for field in published_schema("muvisync") if field.name in SMALL])
     [shard] = ShardWriter(root, "muvisync", schema).write(rows)
     usual = pa.default_memory_pool()
     counted = pa.proxy_memory_pool(usual)

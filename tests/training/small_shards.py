@@ -7,7 +7,7 @@ from unittest.mock import patch
 import numpy as np
 import torch
 
-from symmv_builder.schema import arrow_schema
+from symmv_builder.datasets.schemas import published_schema
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import ShardWriter, as_plain, write_receipt
 from symmv_builder.training.data import Batch, Batching, Example, Loader, Rows
@@ -21,7 +21,7 @@ def build(root: Root, count: int = ROWS, without: tuple[str, ...] = ()) -> None:
     """A dataset of `count` training rows of 3 to 9 seconds in several shards and row groups."""
     rows = [make_row("muvisync", n, seconds=3 + n * 5 % 7) for n in range(count)]
     rows.append(make_row("muvisync", 900, split="validation"))
-    schema = arrow_schema("muvisync")
+    schema = published_schema("muvisync")
     for name in without:
         schema = schema.remove(schema.get_field_index(name))
     kept = [{name: row[name] for name in schema.names} for row in rows]

@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symmv_builder import datasets
 from symmv_builder.crawl import probe
 from symmv_builder.crawl.folder import identifier
 from symmv_builder.crawl.titles import parse_title
@@ -45,15 +46,16 @@ from symmv_builder.datasets.imports.tree import Song, Tree
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.errors import Reason, RejectEntry, StopRun
 from symmv_builder.files import Folder, read_json, read_text
-from symmv_builder.music import transcribe
+from symmv_builder.music import chords, dynamics, key, transcribe
 from symmv_builder.music.chords import voice_chords
 from symmv_builder.music.key import MAJOR_TONICS, MINOR_TONICS, fit_of
-from symmv_builder.pipeline.step import Step, use
+from symmv_builder.pipeline.step import Step, Use, use
 from symmv_builder.records import Chords, Entry, FeatureTrack, Key, SongInfo, Source
+from symmv_builder.schema import Column
 from symmv_builder.tables import last_column
 from symmv_builder.text import clean_line
 from symmv_builder.timeline import Clock
-from symmv_builder.video import scenes
+from symmv_builder.video import emotion, scenes
 from symmv_builder.video.emotion import causal_mean
 from symmv_builder.vocab import EMOTIONS, MUVISYNC_LABELS, pitch_class
 
@@ -224,26 +226,54 @@ def read_mode(published: Path) -> Key:
     return Key(tonic, mode, 0.0)
 
 
-def _step(name: str, run: Any, *more: str) -> Step:
-    return Step(f"muvi_sync_{name}", 1, reads=("published", *more), run=run)
+def _step(name: str, run: Any, *more: str, columns: Any) -> Step:
+    return Step(f"muvi_sync_{name}", 1, reads=("published", *more), run=run, columns=columns)
 
 
-NORMALISED_CHORDS = _step("normalised_chords", read_normalised_chords)
-CHORDS = _step("chords", read_own_chords)
-KEY = _step("key", read_own_key, "chords")
-MODE = _step("mode", read_mode)
-DENSITY = _step("density", read_density)
-LOUDNESS = _step("loudness", read_loudness)
-SEMANTIC = _step("semantic", read_semantic)
-EMOTION = _step("emotion", read_emotion)
-MOTION = _step("motion", read_motion)
-SCENE_OFFSET = _step("scene_offset", read_scene_offset)
+def _column(type_: str, unit: str, meaning: str) -> tuple[Column, ...]:
+    return (Column("{}", type_, unit, meaning, "values"),)
+
+
+def _emotion_columns(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
+    rows = use.parameters["window_rows"]
+    return emotion.described(rows if rows > 1 else 0, hop_s=1)
+
+
+NORMALISED_CHORDS = _step(
+    "normalised_chords", read_normalised_chords, columns=chords.NORMALISED_COLUMNS
+)
+CHORDS = _step("chords", read_own_chords, columns=chords.COLUMNS)
+KEY = _step("key", read_own_key, "chords", columns=key.COLUMNS)
+MODE = _step("mode", read_mode, columns=key.COLUMNS)
+DENSITY = _step(
+    "density",
+    read_density,
+    columns=_column("list<float32>", "notes", "notes sounding in each second"),
+)
+LOUDNESS = _step("loudness", read_loudness, columns=dynamics.LOUDNESS_COLUMNS)
+SEMANTIC = _step(
+    "semantic",
+    read_semantic,
+    columns=_column("list<float16[768]>", "", "CLIP ViT-L/14@336px image embedding at 1 Hz"),
+)
+EMOTION = _step("emotion", read_emotion, columns=_emotion_columns)
+MOTION = _step(
+    "motion",
+    read_motion,
+    columns=_column("list<float32>", "0-255", "mean absolute RGB difference of adjacent frames"),
+)
+SCENE_OFFSET = _step(
+    "scene_offset",
+    read_scene_offset,
+    columns=_column("list<float32>", "s", "seconds since the last cut, at 1 Hz"),
+)
 
 _FEATURES = ("density", "loudness", "semantic", "emotion", "motion", "scene_offset")
 
 RECIPE = Recipe(
     name=NAME,
     schema="muvisync",
+    results=datasets.recipe("muvisync").results,
     pairs=False,
     shares={"train": 8, "validation": 1, "test": 1},
     uses=(

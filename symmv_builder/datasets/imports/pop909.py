@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symmv_builder import screen
+from symmv_builder import datasets, screen
 from symmv_builder.backends import midi
 from symmv_builder.crawl import probe
 from symmv_builder.datasets.imports import symbolic
@@ -31,6 +31,7 @@ from symmv_builder.datasets.imports.tree import Song, Tree
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.errors import Reason, RejectEntry, StopRun
 from symmv_builder.files import Folder
+from symmv_builder.music import chords, key, melody, rhythm
 from symmv_builder.music.key import MAJOR_TONICS, MINOR_TONICS, fit_of
 from symmv_builder.music.rhythm import quantise
 from symmv_builder.pipeline.step import Step, use
@@ -117,7 +118,9 @@ def read_beats(published: Path, notes: Notes) -> Beats:
     return as_beats(_BEATS, beats, last_of(notes) + TAIL_S)
 
 
-BEATS = Step("pop909_beats", 2, reads=("published", "notes"), run=read_beats)
+BEATS = Step(
+    "pop909_beats", 2, reads=("published", "notes"), run=read_beats, columns=rhythm.COLUMNS
+)
 
 
 def positions_in_bar(downbeats: Ints, count: int) -> Ints:
@@ -153,7 +156,7 @@ def read_parts(music: Path, beats: Beats, *, steps_per_beat: int = 4) -> Parts:
     return _join(melody, rest, np.array(keep, dtype=np.bool_))
 
 
-PARTS = Step("pop909_parts", 2, reads=("music", "beats"), run=read_parts)
+PARTS = Step("pop909_parts", 2, reads=("music", "beats"), run=read_parts, columns=melody.COLUMNS)
 
 
 def _merge(tracks: list[Notes]) -> Notes:
@@ -214,7 +217,13 @@ def read_chords(published: Path, notes: Notes) -> Chords:
     )
 
 
-CHORDS = Step("pop909_chords", 2, reads=("published", "notes"), run=read_chords)
+CHORDS = Step(
+    "pop909_chords",
+    2,
+    reads=("published", "notes"),
+    run=read_chords,
+    columns=chords.SYMBOLIC_COLUMNS,
+)
 
 
 def read_key(published: Path, notes: Notes) -> Key:
@@ -238,11 +247,12 @@ def read_key(published: Path, notes: Notes) -> Key:
     return Key(tonic, mode, fit_of(notes, tonic, mode, profile="krumhansl-schmuckler"))
 
 
-KEY = Step("pop909_key", 2, reads=("published", "notes"), run=read_key)
+KEY = Step("pop909_key", 2, reads=("published", "notes"), run=read_key, columns=key.COLUMNS)
 
 RECIPE = Recipe(
     name=NAME,
     schema="symmv",
+    results=datasets.recipe("symmv").results,
     pairs=False,
     shares={"train": 8, "validation": 1, "test": 1},
     uses=(

@@ -15,7 +15,7 @@ from symmv_builder import screen
 from symmv_builder.backends import hash_file, midi, tinysoundfont
 from symmv_builder.crawl import probe
 from symmv_builder.errors import StopRun
-from symmv_builder.music import chords, melody, rhythm
+from symmv_builder.music import chords, melody, rhythm, transcribe
 from symmv_builder.music.rhythm import BeatTracker, Level, beats_in_sound
 from symmv_builder.pipeline.step import Step, use
 from symmv_builder.records import Beats, Notes
@@ -30,7 +30,13 @@ def read_midi_notes(music: Path) -> Notes:
     return midi.read_notes(music)
 
 
-NOTES = Step("midi_notes", 2, reads=("music",), run=read_midi_notes)
+NOTES = Step(
+    "midi_notes",
+    2,
+    reads=("music",),
+    run=read_midi_notes,
+    columns=(*transcribe.NOTES, *transcribe.PEDAL),
+)
 
 
 def read_midi_beats(music: Path, notes: Notes, *, source: BeatsSource = "auto") -> Beats:
@@ -71,7 +77,14 @@ def track_rendered_beats(
     return beats_in_sound(sound.mean(axis=1, keepdims=True), model, level)
 
 
-BEATS = Step("rendered_beats", 3, reads=("notes",), run=track_rendered_beats, slot="beats")
+BEATS = Step(
+    "rendered_beats",
+    3,
+    reads=("notes",),
+    run=track_rendered_beats,
+    slot="beats",
+    columns=rhythm.COLUMNS,
+)
 
 
 def written_or_rendered_beats(
@@ -108,6 +121,7 @@ WRITTEN_OR_HEARD = Step(
     run=written_or_rendered_beats,
     slot="beats",
     needs_model=_none_written,
+    columns=rhythm.COLUMNS,
 )
 
 # How a MIDI file without beats becomes quantised parts and chords.

@@ -47,6 +47,7 @@ from symmv_builder.datasets.imports.tree import Song, Tree
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.errors import Reason, RejectEntry, StopRun
 from symmv_builder.files import Folder
+from symmv_builder.music import chords, key, rhythm, transcribe
 from symmv_builder.music.key import fit_of
 from symmv_builder.pipeline.step import Step, use
 from symmv_builder.records import Beats, Chords, Entry, Key, Notes, SongInfo, Source
@@ -87,7 +88,13 @@ def read_chords(published: Path, notes: Notes) -> Chords:
     )
 
 
-CHORDS = Step("symmv_release_chords", 2, reads=("published", "notes"), run=read_chords)
+CHORDS = Step(
+    "symmv_release_chords",
+    2,
+    reads=("published", "notes"),
+    run=read_chords,
+    columns=chords.SYMBOLIC_COLUMNS,
+)
 
 
 def read_key(published: Path, notes: Notes) -> Key:
@@ -99,7 +106,7 @@ def read_key(published: Path, notes: Notes) -> Key:
     return replace(key, correlation=fit)
 
 
-KEY = Step("symmv_release_key", 1, reads=("published", "notes"), run=read_key)
+KEY = Step("symmv_release_key", 1, reads=("published", "notes"), run=read_key, columns=key.COLUMNS)
 
 
 def read_exported_beats(published: Path) -> Beats:
@@ -112,7 +119,9 @@ def read_exported_beats(published: Path) -> Beats:
     return as_beats(_BEATS, beats, LONGEST_S)
 
 
-BEATS = Step("symmv_export_beats", 2, reads=("published",), run=read_exported_beats)
+BEATS = Step(
+    "symmv_export_beats", 2, reads=("published",), run=read_exported_beats, columns=rhythm.COLUMNS
+)
 
 
 def read_exported_notes(music: Path, published: Path) -> Notes:
@@ -125,11 +134,18 @@ def read_exported_notes(music: Path, published: Path) -> Notes:
     )
 
 
-NOTES = Step("symmv_export_notes", 2, reads=("music", "published"), run=read_exported_notes)
+NOTES = Step(
+    "symmv_export_notes",
+    2,
+    reads=("music", "published"),
+    run=read_exported_notes,
+    columns=(*transcribe.NOTES, *transcribe.PEDAL),
+)
 
 RECIPE = Recipe(
     name=NAME,
     schema="symmv",
+    results=datasets.recipe("symmv").results,
     pairs=True,
     shares={"train": 1000, "validation": 70, "test": 70},
     uses=(

@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from symmv_builder.datasets.schemas import shards_schema
 from symmv_builder.datasets.verify.problems import Problem, Tally
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Entry
-from symmv_builder.schema import SCHEMAS, arrow_schema, columns_of
 from symmv_builder.storage import releases
 from symmv_builder.storage.assets import hash_file
 from symmv_builder.storage.store import Store
@@ -80,7 +80,6 @@ def _fault_of_rows(
     seen: set[str],
 ) -> str:
     """What is wrong with the rows of a file whose bytes are as they were written."""
-    schema = str(receipt.get("schema", receipt.get("dataset", "")))
     try:
         with (
             store.root.as_local(name) as path,
@@ -88,13 +87,9 @@ def _fault_of_rows(
         ):
             if file.metadata.num_rows != shard["rows"]:
                 return f"has {file.metadata.num_rows} rows and not {shard['rows']}"
-            name = schema.partition("/")[0]
-            if name in SCHEMAS:
-                # The receipt of an earlier version of the program names no columns.
-                every = [column.name for column in columns_of(schema)]
-                columns = arrow_schema(name, receipt.get("columns", every))
-                if not file.schema_arrow.equals(columns):
-                    return "does not have the columns of its schema"
+            promised = shards_schema(receipt)
+            if promised is not None and not file.schema_arrow.equals(promised):
+                return "does not have the columns of its schema"
             rows = file.read(columns=["entry_id", "split"]).to_pydict()
     except (OSError, pa.ArrowException, KeyError) as error:
         return f"cannot be read: {str(error).splitlines()[0]}"

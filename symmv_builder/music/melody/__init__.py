@@ -16,6 +16,7 @@ from symmv_builder.music.melody.features import note_features
 from symmv_builder.music.melody.forest import melody_forest
 from symmv_builder.pipeline.step import Step
 from symmv_builder.records import GridNotes, Notes, Parts
+from symmv_builder.schema import Column
 
 
 def split_parts(
@@ -53,7 +54,19 @@ def split_parts(
     )
 
 
-STEP = Step("melody", 3, reads=("grid",), run=split_parts)
+COLUMNS = (
+    Column("{}_starts_s", "list<float64>", "s, music", "onsets of the quantised notes, sorted",
+           "starts_s"),
+    Column("{}_ends_s", "list<float64>", "s, music", "ends of the quantised notes", "ends_s"),
+    Column("{}_pitches", "list<uint8>", "MIDI number", "pitches of the quantised notes", "pitches"),
+    Column("{}_velocities", "list<uint8>", "1-127", "velocities of the quantised notes",
+           "velocities"),
+    Column("{}_onset_steps", "list<int32>", "16th", "onsets counted from the first downbeat",
+           "onset_steps"),
+    Column("{}_duration_steps", "list<int32>", "16th", "durations", "duration_steps"),
+    Column("{}_is_melody", "list<bool>", "", "melody (true) or accompaniment", "is_melody"),
+)  # fmt: skip
+STEP = Step("melody", 3, reads=("grid",), run=split_parts, columns=COLUMNS)
 
 
 def _is_monophonic(grid: GridNotes) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from symmv_builder import cli
-from symmv_builder.schema import arrow_schema
+from symmv_builder.datasets.schemas import published_schema
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import (
     ShardWriter,
@@ -53,7 +53,7 @@ def write_dataset(tmp_path: Path) -> WriteDataset:
 
     def write(dataset: str, rows: Sequence[dict[str, Any]]) -> Root:
         root = Root(str(tmp_path / "made"))
-        shards = ShardWriter(root, dataset, arrow_schema(dataset)).write(rows)
+        shards = ShardWriter(root, dataset, published_schema(dataset)).write(rows)
         write_receipt(root, dataset, {"dataset": dataset, "shards": as_plain(shards)})
         return root
 

@@ -11,7 +11,7 @@ import pytest
 
 from symmv_builder.datasets.export import export
 from symmv_builder.datasets.imports.published import read_array
-from symmv_builder.schema import SCHEMAS
+from symmv_builder.datasets.schemas import columns_of
 from symmv_builder.vocab import MUVISYNC_LABELS
 from tests.datasets.imports.small_releases import Call, Read, WriteDataset, splits_of
 from tests.synthetic_rows import make_row
@@ -61,7 +61,7 @@ def test_what_our_export_wrote_comes_back(
         assert np.array_equal(other["scene_offset"], np.rint(row["scene_offset"]))
     lacking = {"notes_starts_s", "video_width", "music_sha256", "scenes_starts_s"}
     assert lacking.isdisjoint(receipt["columns"])
-    names = {column.name for column in SCHEMAS["muvisync"]}
+    names = {column.name for column in columns_of("muvisync")}
     assert set(receipt["columns"]) < names
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from symmv_builder.backends import names
 from symmv_builder.datasets import IMPORTED, imports, recipe
+from symmv_builder.datasets.schemas import NEWEST, columns_of
 from symmv_builder.pipeline.keys import Plan
 from symmv_builder.records import SongInfo
-from symmv_builder.schema import SCHEMAS
 
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     *((name, {}) for name in IMPORTED),
@@ -32,9 +32,9 @@ def test_a_recipe_makes_what_its_steps_read_before_they_read_it(
 ) -> None:
     made = imports.recipe(name, options)
     Plan(name, made.uses)
-    assert made.schema_name in SCHEMAS
+    assert made.schema_name in NEWEST
     assert all(use.model in names(use.step.slot) for use in made.uses if use.step.slot)
-    assert made.absent <= {column.name for column in SCHEMAS[made.schema_name]}
+    assert made.absent <= {column.name for column in columns_of(made.schema_name)}
 
 
 @every_variant

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from symmv_builder.schema import SCHEMAS
+from symmv_builder.datasets.schemas import columns_of
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import ShardWriter, as_plain, write_receipt
 from symmv_builder.training.amt.config import Config
@@ -76,7 +76,7 @@ def write_rows(folder: Path, rows: list[dict[str, Any]]) -> Root:
         pa.field(
             c.name, pa.list_(pa.list_(pa.float16(), WIDTH)) if c.name == "semantic" else c.arrow
         )
-        for c in SCHEMAS["muvisync"]
+        for c in columns_of("muvisync")
         if c.name in rows[0]
     ]
     shards = ShardWriter(root, "muvisync", pa.schema(fields)).write(rows)

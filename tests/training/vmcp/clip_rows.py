@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from symmv_builder.schema import arrow_schema
+from symmv_builder.datasets.schemas import published_schema
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import ShardWriter, as_plain, write_receipt
 from symmv_builder.training.vmcp.config import Config
@@ -66,7 +66,7 @@ def clip_row(
 def write_rows(folder: Path, rows: Iterable[dict[str, Any]], without: tuple[str, ...] = ()) -> Root:
     root = Root(str(folder))
     kept = [name for name in COLUMNS if name not in without]
-    schema = pa.schema([arrow_schema("symmv").field(name) for name in kept])
+    schema = pa.schema([published_schema("symmv").field(name) for name in kept])
     shards = ShardWriter(root, "symmv", schema).write(rows)
     write_receipt(root, "symmv", {"shards": as_plain(shards), "models": [CLIP]})
     return root

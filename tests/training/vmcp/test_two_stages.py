@@ -11,8 +11,8 @@ import torch
 
 from symmv_builder.backends.pyav.encode import write_sound
 from symmv_builder.backends.tinysoundfont import render
+from symmv_builder.datasets.schemas import published_schema
 from symmv_builder.errors import StopRun
-from symmv_builder.schema import arrow_schema
 from symmv_builder.storage.assets import add_asset, hash_file
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import ShardWriter, as_plain, write_receipt
@@ -45,7 +45,7 @@ def music_videos(folder: Path, count: int = 8) -> Root:
         split = "train" if number < count - 2 else "validation"
         rows.append(row | {"music_sha256": sha256, "music_duration_s": 9.0, "semantic": seen}
                     | {"split": split})  # fmt: skip
-    schema = pa.schema([arrow_schema("muvisync").field(name) for name in COLUMNS])
+    schema = pa.schema([published_schema("muvisync").field(name) for name in COLUMNS])
     shards = ShardWriter(root, "muvisync", schema).write(rows)
     write_receipt(root, "muvisync", {"shards": as_plain(shards), "models": [LARGE_CLIP]})
     return root

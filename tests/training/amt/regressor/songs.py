@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from symmv_builder.schema import arrow_schema
+from symmv_builder.datasets.schemas import published_schema
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import ShardWriter, as_plain, write_receipt
 from symmv_builder.training.amt.regressor.config import PRESETS, Config
@@ -46,7 +46,7 @@ def song(number: int, seconds: int, split: str = "train") -> dict[str, Any]:
 
 def write(root: Root, rows: Sequence[dict[str, Any]], dataset: str = "muvisync") -> Root:
     """Rows, sorted by split, as the finished shards of a dataset."""
-    shards = ShardWriter(root, dataset, arrow_schema(dataset)).write(rows)
+    shards = ShardWriter(root, dataset, published_schema(dataset)).write(rows)
     write_receipt(root, dataset, {"dataset": dataset, "shards": as_plain(shards)})
     return root
 

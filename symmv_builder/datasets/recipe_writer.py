@@ -1,0 +1,106 @@
+"""Recipes written as text that `recipe_file` reads to the same, and what differs between two."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from symmv_builder.datasets.placed import BUILD, Placed, placed_of
+from symmv_builder.datasets.recipe import Recipe
+from symmv_builder.datasets.schemas import NEWEST
+
+# How long a line of a written recipe may be.
+_WIDTH = 88
+
+
+def write_recipe(recipe: Recipe, about: Sequence[str] = ()) -> str:
+    """A recipe as text that `recipe_file.read_recipe` reads to the same, without a base.
+
+    `about` are lines of comment at the head.
+    """
+    absent = _list(sorted(recipe.absent))
+    lines = [f"# {line}".rstrip() for line in about]
+    lines += [
+        *([""] if about else []),
+        f"name = {_value(recipe.name)}",
+        *([f"schema = {_value(recipe.schema_name)}"] if recipe.schema_name in NEWEST else []),
+        f"pairs = {_value(recipe.pairs)}",
+        f"columns = {_list(recipe.results)}",
+        *([f"absent = {absent}"] if recipe.absent else []),
+        "",
+        "[splits]",
+        *(f"{name} = {share}" for name, share in recipe.shares.items()),
+    ]
+    for makes, placed in placed_of(recipe).items():
+        lines += ["", f"[steps.{makes}]", *_described(placed)]
+    return "\n".join(lines) + "\n"
+
+
+def _described(placed: Placed) -> list[str]:
+    use = placed.use
+    lines = []
+    if use.step.name != use.makes:
+        lines.append(f"step = {_value(use.step.name)}")
+    if placed.when != BUILD:
+        lines.append(f"when = {_value(placed.when)}")
+    if use.model:
+        lines.append(f"model = {_value(use.model)}")
+    renamed = [
+        f"{name} = {_value(given)}"
+        for name, given in zip(use.step.reads, use.inputs, strict=True)
+        if name != given
+    ]
+    if renamed:
+        lines.append(f"inputs = {{ {', '.join(renamed)} }}")
+    if use.renamed:
+        columns = (f"{field} = {_value(name)}" for field, name in use.renamed.items())
+        lines.append(f"columns = {{ {', '.join(columns)} }}")
+    return [*lines, *(f"{name} = {_value(value)}" for name, value in use.parameters.items())]
+
+
+def _list(names: Sequence[str]) -> str:
+    """A list of names as TOML writes it, one a line where they are many."""
+    one_line = f"[{', '.join(_value(name) for name in names)}]"
+    if len(one_line) <= _WIDTH:
+        return one_line
+    return "\n".join(["[", *(f"    {_value(name)}," for name in names), "]"])
+
+
+def _value(value: Any) -> str:
+    """A value as TOML writes it. Texts here are names: none needs an escape."""
+    if value is None:
+        return '"none"'
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def differences(old: Recipe, new: Recipe) -> list[str]:
+    """What changed between two recipes, a line each: ``motion.hop_s: 0.2 -> 0.5``."""
+    lines = []
+    for name in ("schema_name", "pairs", "results"):
+        if getattr(old, name) != getattr(new, name):
+            lines.append(f"{name}: {getattr(old, name)} -> {getattr(new, name)}")
+    if old.absent != new.absent:
+        lines.append(f"absent: {sorted(old.absent)} -> {sorted(new.absent)}")
+    if dict(old.shares) != dict(new.shares):
+        lines.append(f"splits: {dict(old.shares)} -> {dict(new.shares)}")
+    before, after = placed_of(old), placed_of(new)
+    lines += [f"{makes}: left out" for makes in before if makes not in after]
+    for makes, placed in after.items():
+        if makes not in before:
+            lines.append(f"{makes}: new, by the step {placed.use.step.name}")
+            continue
+        one, other = _facts(before[makes]), _facts(placed)
+        lines += [
+            f"{makes}.{key}: {one.get(key)} -> {other.get(key)}"
+            for key in sorted({*one, *other})
+            if one.get(key) != other.get(key)
+        ]
+    return lines
+
+
+def _facts(placed: Placed) -> dict[str, Any]:
+    use = placed.use
+    facts = {"step": use.step.name, "version": use.step.version, "model": use.model}
+    inputs = dict(zip(use.step.reads, use.inputs, strict=True))
+    columns = {f"column {field}": name for field, name in use.renamed.items()}
+    return {**facts, "when": placed.when, "inputs": inputs, **columns, **use.parameters}
