@@ -73,6 +73,10 @@ def _spans(dataset: str, rng: np.random.Generator, seconds: int) -> dict[str, An
     return {
         "alignment_music_s": whole,
         "alignment_video_s": whole + 2.5,
+        "key_starts_s": np.array([0.0]),
+        "key_ends_s": np.array([float(seconds)]),
+        "key_tonics": ("B-",),
+        "key_modes": ("major",),
         "chords_starts_s": whole,
         "chords_ends_s": whole + 1,
         "chords_labels": tuple(rng.choice(labels, seconds).tolist()),

@@ -115,6 +115,7 @@ class _Reader:
             results=results,
         )
         self.complete(recipe)
+        self.fields(recipe)
         recipe = replace(recipe, absent=self.absent(table, recipe, base))
         self.distinct(recipe)
         return replace(recipe, schema=self.schema(table, recipe, base))
@@ -152,6 +153,19 @@ class _Reader:
                 "leave this out, or give the column another name",
             )
         return "" if schema == recipe.name else schema
+
+    def fields(self, recipe: Recipe) -> None:
+        """Whatever gets another name is a field with a column."""
+        uses = {use.makes: use for use in recipe.known}
+        for makes, use in uses.items():
+            known = {column.take.partition(".")[2] for column in use.columns(uses)}
+            for field in use.renamed:
+                if field not in known:
+                    path = ("steps", makes, "columns", field)
+                    fields = ", ".join(sorted(known))
+                    raise self.wrong(
+                        path, f"{makes} has no field of that name with a column; known: {fields}"
+                    )
 
     def distinct(self, recipe: Recipe) -> None:
         """No two columns have one name."""

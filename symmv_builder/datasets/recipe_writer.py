@@ -76,7 +76,7 @@ def _value(value: Any) -> str:
 def differences(old: Recipe, new: Recipe) -> list[str]:
     """What changed between two recipes, a line each: ``motion.hop_s: 0.2 -> 0.5``."""
     lines = []
-    for name in ("schema_name", "pairs", "results"):
+    for name in ("schema_name", "pairs"):
         if getattr(old, name) != getattr(new, name):
             lines.append(f"{name}: {getattr(old, name)} -> {getattr(new, name)}")
     if old.absent != new.absent:
@@ -84,6 +84,10 @@ def differences(old: Recipe, new: Recipe) -> list[str]:
     if dict(old.shares) != dict(new.shares):
         lines.append(f"splits: {dict(old.shares)} -> {dict(new.shares)}")
     before, after = placed_of(old), placed_of(new)
+    # Columns come and go with their steps; what is told is another choice or order of them.
+    kept = [[name for name in r.results if name in before and name in after] for r in (old, new)]
+    if kept[0] != kept[1]:
+        lines.append(f"columns: {', '.join(kept[0])} -> {', '.join(kept[1])}")
     lines += [f"{makes}: left out" for makes in before if makes not in after]
     for makes, placed in after.items():
         if makes not in before:

@@ -1,5 +1,6 @@
 """Some results alone: shards hold what all of their entries have, and say what that is."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +214,7 @@ def beside(step: Step) -> Recipe:
     """The toy recipe without movement, which may stand beside it."""
     uses = (*toy_build.RECIPE.uses, OTHER)
     kept = use(step, makes="movement")
-    return Recipe("toy", uses, toy_build.RECIPE.shares, pairs=False, beside=(kept,))
+    return replace(RECIPE, uses=uses, beside=(kept,))
 
 
 def test_what_stands_beside_a_recipe_is_in_the_rows_once_all_entries_have_it(
@@ -221,7 +222,7 @@ def test_what_stands_beside_a_recipe_is_in_the_rows_once_all_entries_have_it(
 ) -> None:
     chosen, media = beside(MOVEMENT.step), make(tmp_path / "media", 3)
     without = ["entry_id", "split", "music_sha256", "wave", "other"]
-    assert run(tmp_path / "root", media, chosen=chosen).missing == ("movement",)
+    assert run(tmp_path / "root", media, chosen=chosen).missing == ()
     assert columns(tmp_path / "root") == without
     run(tmp_path / "root", None, "movement", chosen=chosen)
     assert columns(tmp_path / "root") == [*without, "movement"]

@@ -14,8 +14,10 @@ from symmv_builder.datasets import imports
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.datasets.recipe_file import line_of, read_recipe
 from symmv_builder.datasets.recipe_writer import differences, write_recipe
+from symmv_builder.datasets.schemas import label_of
 from symmv_builder.datasets.step_table import STEPS, find_step
 from symmv_builder.errors import StopRun
+from symmv_builder.schema import Column
 
 WAYS: Mapping[str, Mapping[str, Any]] = {
     "symmv-release": {"chords": "recomputed"},
@@ -104,7 +106,7 @@ def test_a_step_that_another_replaces_takes_nothing_of_it() -> None:
         ("without", "[splits]\ntrain = 0\n#", "line 4: splits: shares are 0 or more"),
         ("without", "[splits]\ntraining = 8\n#", "line 5: splits.training: splits has no such"),
         ("without", 'schema = "other"\n#', "line 4: schema: 'other' is none of symmv"),
-        ("without", 'absent = ["x"]\n#', "line 4: absent: symmv has no column x"),
+        ("without", 'absent = ["x"]\n#', "line 4: absent: mine has no column x"),
         ('["colour"]', '["colour"]\nsteps = 3\n[other]', "this is not TOML"),
         ("hop_s = 2.5", "hop_s = nan", "line 12: steps.slow_motion.hop_s: nan should lie between"),
         ("hop_s = 2.5", "hop_s = inf", "line 12: steps.slow_motion.hop_s: inf should lie between"),
@@ -133,10 +135,10 @@ def test_a_model_that_is_not_known_is_named_with_those_that_are() -> None:
 
 
 def test_a_recipe_on_its_own_needs_everything() -> None:
-    with pytest.raises(StopRun, match="schema is missing"):
+    with pytest.raises(StopRun, match="pairs is missing"):
         read('name = "mine"')
     with pytest.raises(StopRun, match="steps is missing, a table"):
-        read('name = "mine"\nschema = "symmv"\npairs = true\nsplits = { train = 1 }')
+        read('name = "mine"\npairs = true\nsplits = { train = 1 }')
     with pytest.raises(StopRun, match="no step runs in a build"):
         read('name = "mine"\nschema = "symmv"\npairs = true\nsplits = { train = 1 }\n[steps]')
 
@@ -186,7 +188,9 @@ def test_the_table_holds_every_step_of_the_package_under_its_name() -> None:
 
 def test_no_setting_of_a_step_is_called_as_a_key_of_its_table() -> None:
     for name in STEPS:
-        assert not {"step", "model", "inputs", "when", "after"} & set(find_step(name).defaults)
+        assert not {"step", "model", "inputs", "when", "after", "columns"} & set(
+            find_step(name).defaults
+        )
 
 
 def test_a_mistake_is_found_in_a_long_line_at_once() -> None:
@@ -207,3 +211,94 @@ def test_only_a_file_is_a_recipe(tmp_path: Path) -> None:
         datasets.recipe_in_file(tmp_path / "midi.toml")
     (tmp_path / "mark.toml").write_text("\ufeff" + OWN)
     assert datasets.recipe_in_file(tmp_path / "mark.toml").name == "mine"
+
+
+ALONE = """
+name = "alone"
+pairs = false
+splits = { train = 1 }
+
+[steps.music_asset]
+[steps.video_asset]
+[steps.motion]
+hop_s = 0.5
+variant = "sampled"
+[steps.slow]
+step = "motion"
+columns = { values = "slowness" }
+[steps.loudness]
+"""
+
+
+def columns(recipe: Recipe) -> dict[str, Column]:
+    return {column.name: column for column in recipe.columns}
+
+
+def test_rows_hold_the_columns_of_the_steps_in_their_order() -> None:
+    recipe = read(ALONE)
+    assert [*columns(recipe)][-3:] == ["motion", "slowness", "loudness"]
+    assert "video_frame_rate_hz" in columns(recipe)
+    assert label_of(recipe) == "alone"
+    some = read(ALONE.replace("pairs", 'columns = ["loudness", "motion"]\npairs'))
+    assert [*columns(some)][-2:] == ["loudness", "motion"]
+
+
+def test_a_column_says_what_its_settings_make_it() -> None:
+    made = columns(read(ALONE))
+    assert made["motion"].meaning == "mean absolute RGB difference over 0.5 s, at 2 Hz"
+    assert made["slowness"].meaning == "mean absolute RGB difference of adjacent frames"
+    assert made["slowness"].take == "slow.values"
+    text = """name = "other"
+base = "muvisync"
+[steps.semantic]
+model = "vit-b-32"
+hop_s = 0.25
+[steps.emotion]
+model = "vit-b-32"
+causal_window_s = 0
+[steps.density]
+variant = "onsets"
+"""
+    other = read(text)
+    made = columns(other)
+    assert made["semantic"].type == "list<float16[512]>"
+    assert made["semantic"].meaning == "CLIP ViT-B/32 image embedding at 4 Hz"
+    assert made["emotion"].meaning == "exciting fearful tense sad relaxing neutral, at 4 Hz"
+    assert made["density"].meaning == "notes that begin in each second"
+    # Another width is another column than the published one: the rows follow no schema.
+    assert label_of(other) == "other"
+    with pytest.raises(StopRun, match="line 3: schema: semantic is list<float16\\[512\\]> here"):
+        read(text.replace("[steps.semantic]", 'schema = "muvisync"\n[steps.semantic]', 1))
+    assert label_of(read(OWN)) == "symmv/v2"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ('"slowness"', '"motion"', "steps.slow: its column motion is called as one of motion"),
+        ('"slowness"', '"Slow"', "line 13: steps.slow.columns.values: 'Slow' should be a-z"),
+        ('{ values = "slowness" }', '"x"', "line 13: steps.slow.columns: 'x' should be a table"),
+        (
+            "values =",
+            "value =",
+            "line 13: steps.slow.columns.value: slow has no field of that name",
+        ),
+        ("pairs", 'columns = ["x"]\npairs', "line 3: columns: no step makes 'x'"),
+        ("pairs", 'columns = ["slow", "slow"]\npairs', "line 3: columns: a result is named twice"),
+        ("pairs", 'columns = ["music_asset"]\npairs', "columns: music_asset has no columns"),
+        ('"slowness"', '"title"', "steps.slow: its column title is called as one of song"),
+    ],
+)
+def test_a_mistake_about_columns_is_named(before: str, after: str, said: str) -> None:
+    with pytest.raises(StopRun) as caught:
+        read(ALONE.replace(before, after, 1))
+    assert said in str(caught.value)
+
+
+def test_columns_survive_being_written() -> None:
+    for recipe in (read(ALONE), read(ALONE.replace("pairs", 'columns = ["slow"]\npairs'))):
+        assert read(write_recipe(recipe)) == recipe
+    one, other = read(ALONE), read(ALONE.replace("slowness", "pace"))
+    assert differences(one, other) == ["slow.column values: slowness -> pace"]
+    other = read(ALONE.replace("pairs", 'columns = ["loudness", "motion", "slow"]\npairs'))
+    assert differences(one, other) == ["columns: motion, slow, loudness -> loudness, motion, slow"]

@@ -7,11 +7,13 @@ steps read that file as others read a recording.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from symmv_builder import datasets
 from symmv_builder.datasets.imports.tree import Tree
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.errors import StopRun
@@ -36,7 +38,10 @@ def recipe(name: str, options: Mapping[str, Any] | None = None) -> Recipe:
     """The recipe of an imported dataset, for a copy of which `options` are known."""
     module = _module(name)
     made: Recipe = module.with_options(options) if options else module.RECIPE
-    return made
+    # Its rows are ordered as those of the schema that they follow.
+    order = datasets.recipe(made.schema_name).results
+    known = {use.makes for use in made.known}
+    return replace(made, results=tuple(name for name in order if name in known))
 
 
 def artifacts(recipe: Recipe) -> tuple[str, ...]:

@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
-from symmv_builder import datasets
 from symmv_builder.crawl.folder import distinct, identifier
 from symmv_builder.datasets.imports import symbolic
 from symmv_builder.datasets.imports.tree import Song, Tree
@@ -39,7 +38,6 @@ def _written_beats(source: str) -> Use:
 RECIPE = Recipe(
     name=NAME,
     schema="symmv",
-    results=datasets.recipe("symmv").results,
     pairs=False,
     shares={"train": 8, "validation": 1, "test": 1},
     uses=(

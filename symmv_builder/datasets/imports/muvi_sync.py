@@ -30,7 +30,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symmv_builder import datasets
 from symmv_builder.crawl import probe
 from symmv_builder.crawl.folder import identifier
 from symmv_builder.crawl.titles import parse_title
@@ -273,7 +272,6 @@ _FEATURES = ("density", "loudness", "semantic", "emotion", "motion", "scene_offs
 RECIPE = Recipe(
     name=NAME,
     schema="muvisync",
-    results=datasets.recipe("muvisync").results,
     pairs=False,
     shares={"train": 8, "validation": 1, "test": 1},
     uses=(

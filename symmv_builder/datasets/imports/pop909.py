@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symmv_builder import datasets, screen
+from symmv_builder import screen
 from symmv_builder.backends import midi
 from symmv_builder.crawl import probe
 from symmv_builder.datasets.imports import symbolic
@@ -252,7 +252,6 @@ KEY = Step("pop909_key", 2, reads=("published", "notes"), run=read_key, columns=
 RECIPE = Recipe(
     name=NAME,
     schema="symmv",
-    results=datasets.recipe("symmv").results,
     pairs=False,
     shares={"train": 8, "validation": 1, "test": 1},
     uses=(

@@ -145,7 +145,6 @@ NOTES = Step(
 RECIPE = Recipe(
     name=NAME,
     schema="symmv",
-    results=datasets.recipe("symmv").results,
     pairs=True,
     shares={"train": 1000, "validation": 70, "test": 70},
     uses=(
