@@ -53,6 +53,10 @@ def recipe_command(
         cells = (step.makes, step.step, step.model, here, step.licence, step.when, settings)
         tables.add_row(table, *cells)
     tables.show(table)
+    table = tables.plain_table("column", "type", "unit", "meaning")
+    for column in found.columns:
+        tables.add_row(table, column.name, column.type, column.unit, column.meaning)
+    tables.show(table)
     if found.columns_not_made:
         say(f"columns that are not made: {', '.join(found.columns_not_made)}")
     for step in found.steps:
