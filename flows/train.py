@@ -116,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = argparse.ArgumentParser(
         prog="python -m flows.train", description="Train on a dataset's shards with Prefect."
     )
-    options.add_argument("trainer", choices=tuple(TRAINERS))
+    options.add_argument("trainer", help=f"{', '.join(TRAINERS)}, or another package's")
     options.add_argument("dataset", help="as it is called in the data root")
     options.add_argument("--preset", choices=PRESETS, default="paper")
     options.add_argument("--runs", default="runs", help="folder in which runs have folders")

@@ -22,7 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from symmv_builder.backends import TABLE, ModelHome
+from symmv_builder import backends
+from symmv_builder.backends import ModelHome
 from symmv_builder.errors import StopRun
 
 if TYPE_CHECKING:
@@ -136,8 +137,10 @@ def _rate(text: str) -> int | None:
 
 
 def _model_paths(env: Mapping[str, str]) -> dict[str, str]:
-    paths = {}
-    for name in sorted({name for _, name in TABLE}):
+    paths: dict[str, str] = {}
+    if not any(variable.startswith("SYMMV_MODEL_") for variable in env):
+        return paths
+    for name in sorted({name for _, name in backends.every()}):
         variable = "SYMMV_MODEL_" + name.upper().replace("-", "_")
         if env.get(variable):
             paths[name] = env[variable]

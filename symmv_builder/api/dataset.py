@@ -55,7 +55,7 @@ class Dataset:
     @property
     def is_imported(self) -> bool:
         """Whether its entries are those of a published release."""
-        return self.name in datasets.IMPORTED
+        return datasets.is_imported(self.name)
 
     @cached_property
     def store(self) -> Store:
@@ -318,7 +318,7 @@ def import_dataset(
 ) -> Dataset:
     """Import a published dataset from the folder `path`: the dataset, with its shards written.
 
-    `name` is one of `datasets.IMPORTED`; `choices` are those of its import (``chords``,
+    `name` is one of `datasets.importable()`; `choices` are those of its import (``chords``,
     ``emotion``, ``beats``). `StopRun` where the folder is no such release.
     """
     from symmv_builder.datasets import imports

@@ -59,7 +59,7 @@ def text_of(what: str, root: str | None = None) -> str:
     kept = manifests.read(f"{what}/{remembered.FILE}")
     if kept is not None:
         return kept.decode()
-    return datasets.built_in_text(what) if what in datasets.built_in() else write_recipe(recipe)
+    return datasets.recipe_text(what) if what in datasets.installed() else write_recipe(recipe)
 
 
 def read_recipe(what: str | Path, root: str | None = None) -> Recipe:

@@ -24,6 +24,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from symmv_builder import plugins
 from symmv_builder.errors import StopRun
 from symmv_builder.pipeline.keys import ModelIdentity
 
@@ -34,6 +35,7 @@ __all__ = [
     "ModelHome",
     "ModelIdentity",
     "backend_class",
+    "every",
     "hash_files",
     "load",
     "names",
@@ -92,16 +94,28 @@ class About:
 
 def names(slot: str) -> list[str]:
     """The backends of a slot, the default first."""
-    return [name for known, name in TABLE if known == slot]
+    return [name for known, name in every() if known == slot]
+
+
+def every() -> list[tuple[str, str]]:
+    """Slot and name of every backend; those of other packages, called ``SLOT.NAME``, last."""
+    added = (tuple(name.split(".", 1)) for name in plugins.plugins("backends") if "." in name)
+    return list(dict.fromkeys((*TABLE, *((slot, name) for slot, name in added))))
 
 
 def backend_class(slot: str, name: str) -> Any:
     """The class behind a name; `StopRun` with the known names where there is none."""
     target = TABLE.get((slot, name))
-    if target is None:
+    if target is not None:
+        module, _, attribute = target.partition(":")
+        return getattr(importlib.import_module(module), attribute)
+    plugin = plugins.plugins("backends").get(f"{slot}.{name}")
+    if plugin is None:
         raise StopRun(f"no {slot} model is called {name!r}; known: {', '.join(names(slot))}")
-    module, _, attribute = target.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    found = plugins.load(plugin, type)
+    if lacks := [part for part in ("identify", "about") if not hasattr(found, part)]:
+        raise plugin.broken(f"{plugin.target} has no {', '.join(lacks)}")
+    return found
 
 
 _loaded: dict[tuple[str, ...], Any] = {}

@@ -186,14 +186,14 @@ def models(as_json: options.AsJson = False) -> None:
     os.environ["HF_HUB_OFFLINE"] = "1"
     home = options.settings(None).home
     rows: list[dict[str, Any]] = []
-    for slot, name in backends.TABLE:
-        backend = backends.backend_class(slot, name)
-        about = backend.about()
+    for slot, name in backends.every():
+        about, identity, problem = backends.About("", "", ""), None, ""
         try:
+            backend = backends.backend_class(slot, name)
+            about = backend.about()
             identity = backend.identify(home)
-            here, problem = True, ""
         except StopRun as error:
-            identity, here, problem = None, False, str(error)
+            problem = str(error)
         rows.append(
             {
                 "slot": slot,
@@ -202,7 +202,7 @@ def models(as_json: options.AsJson = False) -> None:
                 "tool": about.tool,
                 "licence": about.licence,
                 "weights": about.weights,
-                "here": here,
+                "here": identity is not None,
                 "version": identity.version if identity else "",
                 "weights_sha256": identity.weights_sha256 if identity else "",
                 "trained": identity.trained if identity else None,

@@ -69,7 +69,7 @@ def crawl(
     from symmv_builder.datasets import crawl as crawling
     from symmv_builder.datasets import propose
 
-    if dataset in datasets.IMPORTED:
+    if datasets.is_imported(dataset):
         raise StopRun(f"{dataset} is imported: its songs are those of the release, not crawled")
     found = open_dataset(dataset, root, models=options.choices(model, clip))
     recipe, settings, dataset = found.recipe, found.settings, found.name

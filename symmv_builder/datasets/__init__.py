@@ -1,11 +1,14 @@
 """The datasets that can be built or imported, each a recipe.
 
-A built-in recipe is a file, `symmv_builder/recipes/NAME.toml`; a person's own is one like it.
+A built-in recipe is a file, `symmv_builder/recipes/NAME.toml`; a person's own is one like it, and
+another package brings one as the file `NAME.toml` in the package that its entry point names.
 What a data root remembers of its datasets' recipes is `remembered`'s business.
 """
 
 from importlib import resources
 from pathlib import Path
+
+from symmv_builder import plugins
 
 # Here and not where it is used: the submodule would hide the function of its name.
 from symmv_builder.datasets.recipe import Recipe
@@ -27,24 +30,45 @@ def built_in() -> tuple[str, ...]:
     return tuple(sorted(name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)))
 
 
-def built_in_text(name: str) -> str:
-    """The file of a built-in recipe; `StopRun` with the known names where there is none."""
-    if name not in built_in():
-        known = ", ".join((*built_in(), *IMPORTED))
+def installed() -> tuple[str, ...]:
+    """The names of all recipes that are installed: the built-in ones, then those of plug-ins."""
+    return tuple(dict.fromkeys((*built_in(), *plugins.plugins("recipes"))))
+
+
+def importable() -> tuple[str, ...]:
+    """The names of all published datasets that can be imported, those of plug-ins last."""
+    return tuple(dict.fromkeys((*IMPORTED, *plugins.plugins("importers"))))
+
+
+def is_imported(name: str) -> bool:
+    """Whether a dataset's entries are those of a published release."""
+    return name in IMPORTED or (name not in NAMES and name in importable())
+
+
+def recipe_text(name: str) -> str:
+    """The file of an installed recipe; `StopRun` with the known names where there is none."""
+    if name in built_in():
+        return (resources.files("symmv_builder") / "recipes" / f"{name}{SUFFIX}").read_text("utf-8")
+    plugin = plugins.plugins("recipes").get(name)
+    if plugin is None:
+        known = ", ".join((*installed(), *importable()))
         raise StopRun(f"no dataset is called {name!r}; known: {known}")
-    return (resources.files("symmv_builder") / "recipes" / f"{name}{SUFFIX}").read_text("utf-8")
+    try:
+        return (resources.files(plugin.target) / f"{name}{SUFFIX}").read_text("utf-8")
+    except Exception as error:
+        raise plugin.broken(f"{type(error).__name__}: {error}") from error
 
 
 def recipe(name: str) -> Recipe:
     """The recipe of a dataset; `StopRun` with the known names where there is none."""
-    if name in IMPORTED:
+    if is_imported(name):
         # Imported here so that a question about one dataset does not import the stages of all.
         from symmv_builder.datasets import imports
 
         return imports.recipe(name)
     from symmv_builder.datasets.recipe_file import read_recipe
 
-    return read_recipe(built_in_text(name), f"{name}{SUFFIX}", recipe)
+    return read_recipe(recipe_text(name), f"{name}{SUFFIX}", recipe)
 
 
 def recipe_in_file(path: Path) -> Recipe:
@@ -81,7 +105,7 @@ def _in_file(path: Path, above: tuple[Path, ...]) -> Recipe:
     except UnicodeDecodeError as error:
         raise StopRun(f"{path} is no text in UTF-8: {error.reason}") from error
     found = read_recipe(text, str(path), find)
-    if found.name in IMPORTED:
+    if is_imported(found.name):
         raise StopRun(f"{path}: {found.name} is what an import is called; take another name")
     return found
 
@@ -93,7 +117,9 @@ def variant(name: str, way: str) -> Recipe:
     """
     from dataclasses import replace
 
-    known = [other.removeprefix(f"{name}-") for other in built_in() if other.startswith(f"{name}-")]
+    known = [
+        other.removeprefix(f"{name}-") for other in installed() if other.startswith(f"{name}-")
+    ]
     if way not in known:
         if not known:
             raise StopRun(f"{name} is made in one way only")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from symmv_builder.crawl.folder import Found
-from symmv_builder.datasets import IMPORTED, changes
+from symmv_builder.datasets import changes, is_imported
 from symmv_builder.datasets.faults import (
     Failures,
     count_failures,
@@ -185,7 +185,7 @@ def _build(
     if not entries:
         how = (
             f"run `symmv import {recipe.name} PATH`"
-            if recipe.name in IMPORTED
+            if is_imported(recipe.name)
             else "give a folder with --from"
         )
         raise StopRun(f"{recipe.name} has no entries in {store.root.shown}; {how}")

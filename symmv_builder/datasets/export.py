@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from symmv_builder.datasets import export_muvisync, export_symmv
+from symmv_builder.datasets import export_muvisync, export_parquet, export_symmv
 from symmv_builder.errors import StopRun
 from symmv_builder.pipeline.events import Event
 from symmv_builder.storage.outputs import check_outputs
@@ -101,11 +101,16 @@ class _Folder:
 def export(root: Root, dataset: str, out: Path, *, tell: Tell = lambda _: None) -> ExportSummary:
     """Write a dataset's shards into `out` in the layout of its paper's release.
 
+    Of a dataset that follows no paper the shards themselves, with `columns.json`.
+
     The same shards give the same bytes. Files of an entry that has left the dataset, or of whose
     row none can be made, are removed; its number is not given to another. `StopRun` where there
     are no shards, where no row can be used, or where `out` holds an index that is not one of this
     dataset's exports.
     """
+    receipt = read_receipt(root, dataset) or {}
+    if receipt and _schema_of(receipt, dataset) not in _LAYOUTS:
+        return _export_parquet(root, dataset, receipt, _Folder(out))
     layout, shared = _layout(root, dataset)
     rows = list(read_rows(root, dataset, shared))
     folder = _Folder(out)
@@ -137,6 +142,24 @@ def export(root: Root, dataset: str, out: Path, *, tell: Tell = lambda _: None) 
     )
 
 
+def _export_parquet(
+    root: Root, dataset: str, receipt: Mapping[str, Any], folder: _Folder
+) -> ExportSummary:
+    made = export_parquet.files(root, dataset, receipt)
+    known = export_parquet.earlier(folder.path, dataset)
+    export_parquet.check_new(folder.path, made, known)
+    for name, data in made.items():
+        folder.put(name, data)
+    for name in set(known) - set(made):
+        folder.remove(name)
+    counts = (folder.written, folder.unchanged, folder.removed)
+    return ExportSummary(dataset, folder.path, int(receipt["entries"]), *counts)
+
+
+def _schema_of(receipt: Mapping[str, Any], dataset: str) -> str:
+    return str(receipt.get("schema", dataset)).partition("/")[0]
+
+
 def _check_new(
     folder: _Folder, layout: _Layout, numbers: Mapping[str, str], known: Mapping[str, str]
 ) -> None:
@@ -155,7 +178,7 @@ def _layout(root: Root, dataset: str) -> tuple[_Layout, list[str]]:
     `StopRun` where an imported dataset lacks a column that the layout's files are made of.
     """
     receipt = read_receipt(root, dataset) or {}
-    schema = str(receipt.get("schema", dataset)).partition("/")[0]
+    schema = _schema_of(receipt, dataset)
     if schema not in _LAYOUTS:
         raise StopRun(f"no dataset is called {dataset!r}; known: {', '.join(_LAYOUTS)}")
     layout = _LAYOUTS[schema]

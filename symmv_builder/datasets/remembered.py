@@ -30,7 +30,7 @@ def names_in(manifests: "Root") -> tuple[str, ...]:
 
 def require_known(manifests: "Root", name: str) -> None:
     """`StopRun` where a name is no dataset's; no recipe is read."""
-    if name not in (*names_in(manifests), *datasets.built_in()):
+    if name not in (*names_in(manifests), *datasets.installed(), *datasets.importable()):
         known = ", ".join(names_in(manifests))
         raise StopRun(f"no dataset is called {name!r}; known: {known}")
 
@@ -42,7 +42,7 @@ def recipe_of(manifests: "Root", name: str) -> Recipe:
     """
     data = manifests.read(f"{name}/{FILE}") if "/" not in name else None
     if data is None:
-        if name not in datasets.IMPORTED:
+        if not datasets.is_imported(name):
             return datasets.recipe(name)
         from symmv_builder.datasets import imports
         from symmv_builder.datasets.imports.take_in import read_options
@@ -72,7 +72,7 @@ def chosen(
         if way:
             raise StopRun(f"--as {way} is for the built-in recipes; {what} is a recipe of its own")
         recipe = datasets.recipe_in_file(Path(what))
-    elif way == DEFAULT and what not in (*datasets.built_in(), *datasets.IMPORTED):
+    elif way == DEFAULT and what not in (*datasets.installed(), *datasets.importable()):
         raise StopRun(f"{what} has no built-in recipe to go back to; build it from a recipe file")
     elif way == DEFAULT:
         recipe = datasets.recipe(what)

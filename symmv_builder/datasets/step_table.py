@@ -1,12 +1,17 @@
 """Every step that a recipe can name, and where it stands.
 
-A step is imported when a recipe that uses it is read, so that a question about one dataset
-does not import the stages of all.
+A step that is called as its module below `video` or `music` (there it is ``STEP``) needs no line
+here, so a new feature is one file. The others stand in a table; other packages add theirs by
+entry points (`plugins`). A step is imported when a recipe that uses it is read, so that a question
+about one dataset does not import the stages of all.
 """
 
 import importlib
+import importlib.util
+import pkgutil
 from collections.abc import Mapping
 
+from symmv_builder import plugins
 from symmv_builder.errors import StopRun
 from symmv_builder.pipeline.step import Step
 
@@ -17,26 +22,17 @@ _OWN: Mapping[str, str] = {
     "identify": "crawl.identify:STEP",
     "align": "music.align:STEP",
     "beats": "music.rhythm:STEP",
-    "chords": "music.chords:STEP",
     "density": "music.dynamics:DENSITY",
-    "key": "music.key:STEP",
     "key_spans": "music.key:SPANS",
     "loudness": "music.dynamics:LOUDNESS",
-    "melody": "music.melody:STEP",
     "normalise_chords": "music.chords:NORMALISE",
-    "piano_share": "music.piano_share:STEP",
     "quantise": "music.rhythm:QUANTISE",
     "symbolic_chords": "music.chords:SYMBOLIC",
     "texture": "music.melody:TEXTURE",
     "transcribe": "music.transcribe:STEP",
     "transcribe_polyphonic": "music.transcribe:POLYPHONIC",
     "voice_chords": "music.chords:VOICE",
-    "colour": "video.colour:STEP",
-    "emotion": "video.emotion:STEP",
-    "motion": "video.motion:STEP",
     "scene_offset": "video.scenes:OFFSET",
-    "scenes": "video.scenes:STEP",
-    "semantic": "video.semantic:STEP",
     "text_area": "video.text:STEP",
     "midi_beats": "datasets.imports.symbolic:WRITTEN_BEATS",
     "midi_notes": "datasets.imports.symbolic:NOTES",
@@ -76,13 +72,41 @@ _OWN: Mapping[str, str] = {
 
 # Name of the step to ``module:ATTRIBUTE``.
 STEPS: dict[str, str] = {name: f"symmv_builder.{place}" for name, place in _OWN.items()}
+_FEATURES = ("symmv_builder.video", "symmv_builder.music")
 
 
 def find_step(name: str) -> Step:
     """The step of a name; `StopRun` with the known names where there is none."""
-    target = STEPS.get(name)
-    if target is None:
-        raise StopRun(f"no step is called {name!r}; known: {', '.join(STEPS)}")
-    module, _, attribute = target.partition(":")
-    step: Step = getattr(importlib.import_module(module), attribute)
-    return step
+    target = STEPS.get(name) or _feature(name)
+    if target:
+        module, _, attribute = target.partition(":")
+        step: Step = getattr(importlib.import_module(module), attribute)
+        return step
+    if plugin := plugins.plugins("steps").get(name):
+        added: Step = plugins.load(plugin, Step)
+        if added.name != name:
+            raise plugin.broken(f"it is called {added.name} there")
+        return added
+    raise StopRun(f"no step is called {name!r}; known: {', '.join(step_names())}")
+
+
+def step_names() -> tuple[str, ...]:
+    """The names of all steps, those of other packages last."""
+    features = (
+        module.name
+        for package in _FEATURES
+        for module in pkgutil.iter_modules(importlib.import_module(package).__path__)
+        if _feature(module.name)
+    )
+    return tuple(dict.fromkeys((*STEPS, *features, *plugins.plugins("steps"))))
+
+
+def _feature(name: str) -> str:
+    """The place of a step that is called as its module, ``module:STEP``; empty where none is."""
+    for package in _FEATURES:
+        place = f"{package}.{name}"
+        if name.isidentifier() and importlib.util.find_spec(place):
+            step = getattr(importlib.import_module(place), "STEP", None)
+            if isinstance(step, Step) and step.name == name:
+                return f"{place}:STEP"
+    return ""

@@ -139,6 +139,11 @@ def _clear(root: Root, folder: str) -> None:
         root.remove(f"{folder}/{name}")
 
 
+def _cell(text: str) -> str:
+    """A text as a cell of a table in Markdown."""
+    return text.replace("|", "\\|")
+
+
 def card(receipt: Mapping[str, Any]) -> str:
     """The release's README: what is in it, what made it, what was left out."""
     splits = ", ".join(f"{name} {count}" for name, count in receipt["splits"].items())
@@ -155,6 +160,12 @@ def card(receipt: Mapping[str, Any]) -> str:
         f"| {m['slot']} | {m['backend']} | {m['version']} | {m['weights_sha256'][:16]} |"
         for m in receipt["models"]
     ]
+    if described := receipt.get("described"):
+        lines += ["", "| column | type | unit | meaning |", "|---|---|---|---|"]
+        lines += [
+            f"| {c['name']} | {c['type']} | {c['unit']} | {_cell(c['meaning'])} |"
+            for c in described
+        ]
     lines += ["", "Put aside while building:", ""]
     lines += [f"- {reason}: {count}" for reason, count in receipt["rejections"].items()]
     lines += [] if receipt["rejections"] else ["- nothing"]

@@ -8,6 +8,9 @@ checkpoints, and what a run is given and says (`runs`, `ranks`, `configs`).
 
 from dataclasses import dataclass
 
+from symmv_builder import plugins
+from symmv_builder.errors import StopRun
+
 PRESETS = ("paper", "small", "smoke")
 
 
@@ -31,3 +34,15 @@ TRAINERS: dict[str, Trainer] = {
     "regressor": _trainer("amt.regressor"),
     "vmcp": _trainer("vmcp"),
 }
+
+
+def find_trainer(name: str) -> Trainer:
+    """The trainer of a name, another package's too; `StopRun` where there is none."""
+    if name in TRAINERS:
+        return TRAINERS[name]
+    added = plugins.plugins("trainers")
+    if name not in added:
+        known = ", ".join((*TRAINERS, *added))
+        raise StopRun(f"no trainer is called {name!r}; known: {known}")
+    trainer: Trainer = plugins.load(added[name], Trainer)
+    return trainer

@@ -14,7 +14,7 @@ from typing import Any
 from symmv_builder.errors import StopRun
 from symmv_builder.pipeline.events import Tick
 from symmv_builder.storage.root import Root
-from symmv_builder.training import PRESETS, TRAINERS
+from symmv_builder.training import PRESETS, find_trainer
 from symmv_builder.training.configs import with_settings
 from symmv_builder.training.journal import METRICS
 from symmv_builder.training.rows import Rows
@@ -88,15 +88,14 @@ def configure(trainer: str, preset: str, settings: Mapping[str, str], way: str =
     `way` (``paper``, ``released``) changes all that the defaults do in another way than the paper
     or the released code; `settings` go before it. `StopRun` where one is not known.
     """
-    if trainer not in TRAINERS:
-        raise StopRun(f"no trainer is called {trainer!r}; known: {', '.join(TRAINERS)}")
+    described = find_trainer(trainer)
     if preset not in PRESETS:
         raise StopRun(f"no preset is called {preset!r}; known: {', '.join(PRESETS)}")
-    ways = _named(TRAINERS[trainer].ways)
+    ways = _named(described.ways)
     if way and way not in ways:
         raise StopRun(f"{trainer} can be trained as {' or '.join(ways)}, not as {way!r}")
     given = {**ways.get(way, {}), **settings}
-    return with_settings(_named(TRAINERS[trainer].presets)[preset], given)
+    return with_settings(_named(described.presets)[preset], given)
 
 
 def start(trainer: str, config: Any, request: Request) -> Outcome:
@@ -128,7 +127,7 @@ def _require_folder_of(trainer: str, out: Path) -> None:
 
 def _train(trainer: str, config: Any, request: Request) -> Outcome:
     try:
-        outcome: Outcome = _named(TRAINERS[trainer].train)(config, request)
+        outcome: Outcome = _named(find_trainer(trainer).train)(config, request)
     except Exception as error:
         cause = str(error).strip().splitlines()[:1] or [type(error).__name__]
         # Of a GPU's memory torch tells in a class, of the CPU's in a RuntimeError's words.

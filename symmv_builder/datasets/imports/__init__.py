@@ -13,13 +13,15 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from symmv_builder import datasets
+from symmv_builder import datasets, plugins
 from symmv_builder.datasets.imports.tree import Tree
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.errors import StopRun
 
 __all__ = ["MODULES", "artifacts", "recipe", "scan"]
 
+# What an importer's module offers; `with_options(options)` too where a copy has some.
+PARTS = ("RECIPE", "MEDIA", "scan")
 MODULES = {
     "symmv-release": "symmv_release",
     "muvi-sync": "muvi_sync",
@@ -29,19 +31,31 @@ MODULES = {
 
 
 def _module(name: str) -> Any:
-    if name not in MODULES:
-        raise StopRun(f"no import is called {name!r}; known: {', '.join(MODULES)}")
-    return import_module(f"symmv_builder.datasets.imports.{MODULES[name]}")
+    if name in MODULES:
+        return import_module(f"symmv_builder.datasets.imports.{MODULES[name]}")
+    plugin = plugins.plugins("importers").get(name)
+    if plugin is None:
+        known = ", ".join(datasets.importable())
+        raise StopRun(f"no import is called {name!r}; known: {known}")
+    module = plugins.load(plugin)
+    if lacks := [part for part in PARTS if not hasattr(module, part)]:
+        raise plugin.broken(f"{plugin.target} has no {', '.join(lacks)}")
+    if module.RECIPE.name != name:
+        raise plugin.broken(f"its recipe is called {module.RECIPE.name}")
+    return module
 
 
 def recipe(name: str, options: Mapping[str, Any] | None = None) -> Recipe:
     """The recipe of an imported dataset, for a copy of which `options` are known."""
     module = _module(name)
     made: Recipe = module.with_options(options) if options else module.RECIPE
-    # Its rows are ordered as those of the schema that they follow.
-    order = datasets.recipe(made.schema_name).results
-    known = {use.makes for use in made.known}
-    return replace(made, results=tuple(name for name in order if name in known))
+    if made.results:
+        return made
+    known = {use.makes: use for use in made.known}
+    # Rows are ordered as those of the schema that they follow.
+    is_published = made.schema_name in datasets.NAMES
+    order = datasets.recipe(made.schema_name).results if is_published else tuple(known)
+    return replace(made, results=tuple(n for n in order if n in known and known[n].step.columns))
 
 
 def artifacts(recipe: Recipe) -> tuple[str, ...]:

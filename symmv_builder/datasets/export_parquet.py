@@ -1,0 +1,53 @@
+"""A dataset that no paper released: its shards as they are, and what their columns are.
+
+`columns.json` describes every column (name, type, unit, meaning) and lists the files beside it, so
+that a later export takes away what the dataset no longer has.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from symmv_builder.errors import StopRun
+from symmv_builder.storage.outputs import check_outputs
+from symmv_builder.storage.root import Root
+
+INDEX = "columns.json"
+
+
+def files(root: Root, dataset: str, receipt: Mapping[str, Any]) -> dict[str, bytes]:
+    """What an export holds, by name: the shards (``train-00000.parquet``), then the index."""
+    numbers: dict[str, int] = {}
+    made = {}
+    for shard in receipt["shards"]:
+        split = Path(shard["path"]).name.partition("-")[0].partition(".")[0]
+        data = root.read(f"{dataset}/{shard['path']}")
+        if data is None:
+            raise StopRun(f"{shard['path']} of {dataset} is gone; `symmv build` writes it again")
+        number = numbers.setdefault(split, 0)
+        numbers[split] += 1
+        made[f"{split}-{number:05d}.parquet"] = data
+    described = {"dataset": dataset, "columns": receipt.get("described", []), "files": [*made]}
+    return {**made, INDEX: (json.dumps(described, indent=2) + "\n").encode()}
+
+
+def earlier(folder: Path, dataset: str) -> tuple[str, ...]:
+    """The files of an earlier export of the dataset there; `StopRun` for one of another."""
+    path = folder / INDEX
+    if not path.is_file():
+        return ()
+    try:
+        held = json.loads(path.read_text())
+        names = tuple(str(name) for name in held["files"])
+        if held["dataset"] != dataset or any(Path(name).name != name for name in names):
+            raise ValueError(held["dataset"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise StopRun(f"{path} is not of an export of {dataset}; give another folder") from error
+    return (*names, INDEX)
+
+
+def check_new(folder: Path, names: Mapping[str, bytes], known: tuple[str, ...]) -> None:
+    """`StopRun` where a file of somebody else stands in the place of a new one."""
+    places = [folder / name for name in names if name not in known]
+    check_outputs(places, advice="export into another folder")

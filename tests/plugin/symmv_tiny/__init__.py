@@ -1,0 +1,1 @@
+"""Two features, a model, a recipe, an importer and a trainer, for symmv-builder."""
