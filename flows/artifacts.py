@@ -8,7 +8,6 @@ import logging
 import re
 import threading
 import time
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import copy_context
@@ -24,11 +23,9 @@ from prefect.artifacts import (
 )
 from prefect.exceptions import PrefectException
 
-from symmv_builder.pipeline.events import Event
-from symmv_builder.pipeline.run import Outcome
-from symmv_builder.storage import items as states
-from symmv_builder.storage.items import Item, Items, entry_id_of
-from symmv_builder.storage.ledger import Result
+from symmv_builder.api.crawl import Recording
+from symmv_builder.api.questions import Result
+from symmv_builder.api.works import Event, Outcome
 from symmv_builder.text import harmless
 
 _MOST_CHARACTERS = 120
@@ -137,43 +134,6 @@ def show_page(key: str, markdown: str, description: str) -> None:
         create_markdown_artifact(markdown, key=key, description=description)
 
 
-def throughput(results: Iterable[Result]) -> list[dict[str, Any]]:
-    """What each step cost, over the last results of all entries; the dearest first."""
-    seconds: dict[str, list[float]] = defaultdict(list)
-    for result in results:
-        if result.seconds:
-            seconds[result.step].append(result.seconds)
-    rows = [
-        {
-            "step": step,
-            "entries": len(each),
-            "seconds": round(sum(each), 1),
-            "entries an hour": round(3600 * len(each) / sum(each), 1),
-        }
-        for step, each in seconds.items()
-    ]
-    return sorted(rows, key=lambda row: -float(str(row["seconds"])))
-
-
-def rejections(results: Iterable[Result]) -> list[dict[str, Any]]:
-    """How many entries each step turned away, by reason."""
-    counts = Counter((result.step, str(result.reason)) for result in results if result.reason)
-    return [
-        {"step": step, "reason": reason, "entries": count}
-        for (step, reason), count in counts.most_common()
-    ]
-
-
-def funnel(items: Items, dataset: str) -> list[dict[str, Any]]:
-    """How many items of a crawl are in each state, and for what reasons they were put aside."""
-    order = {state: number for number, state in enumerate(states.STATES)}
-    counts = sorted(items.counts(dataset).items(), key=lambda found: (order[found[0][0]], found[0]))
-    return [
-        {"state": state, "step": step, "reason": reason, "items": count}
-        for (state, step, reason), count in counts
-    ]
-
-
 def page(title: str, facts: Mapping[str, Any], parts: Iterable[str]) -> str:
     """A page in Markdown: facts, then parts that are Markdown already."""
     lines = [f"# {inert(title)}", ""]
@@ -188,31 +148,31 @@ def rejected_examples(results: Iterable[Result]) -> str:
     return _table("Turned away", ("entry", "step", "reason", "detail"), rows)
 
 
-def proposals(items: Sequence[Item]) -> str:
+def proposals(waiting: Sequence[Recording]) -> str:
     """A Markdown table of what waits for a person: proposals, and matches to be reviewed."""
     rows = [
         (
-            entry_id_of(item.source),
-            item.state,
-            f"{item.score:.2f}",
-            item.listing.title,
-            item.official.title if item.official else "",
-            item.official.channel if item.official else "",
+            each.entry_id,
+            each.state,
+            f"{each.score:.2f}",
+            each.title,
+            each.official_title,
+            each.official_channel,
         )
-        for item in items[:_MOST_EXAMPLES]
+        for each in waiting[:_MOST_EXAMPLES]
     ]
     columns = ("entry", "state", "score", "cover", "official video", "channel")
-    return _table(f"Waiting for a person: {len(items)}", columns, rows)
+    return _table(f"Waiting for a person: {len(waiting)}", columns, rows)
 
 
-def put_aside(items: Sequence[Item]) -> str:
+def put_aside(rejected: Sequence[Recording]) -> str:
     """A Markdown table of what a crawl put aside, with the reasons."""
     rows = [
-        (entry_id_of(item.source), item.step, str(item.reason), item.listing.title, item.detail)
-        for item in items[:_MOST_EXAMPLES]
+        (each.entry_id, each.step, each.reason, each.title, each.detail)
+        for each in rejected[:_MOST_EXAMPLES]
     ]
     columns = ("entry", "step", "reason", "title", "detail")
-    return _table(f"Put aside: {len(items)}", columns, rows)
+    return _table(f"Put aside: {len(rejected)}", columns, rows)
 
 
 def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -6,16 +6,14 @@ a hostile file may kill. A worker that dies takes nothing with it: what it had m
 and its batch is given out again, one entry at a time.
 """
 
-import json
 import logging
 import multiprocessing
-import os
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
 from typing import Any
@@ -28,17 +26,20 @@ from prefect.task_runners import TaskRunner
 from flows.artifacts import SAID_EVERY_S, log_events
 from flows.edge import Place, tried_again
 from flows.limits import gpu_slot
-from symmv_builder.backends import Loader, ModelHome, backend_class
-from symmv_builder.datasets.build import Run
-from symmv_builder.errors import RetryLater, StopRun
-from symmv_builder.pipeline.events import Event
-from symmv_builder.pipeline.keys import Plan, Work
-from symmv_builder.pipeline.pool import Effort, run_entries
-from symmv_builder.pipeline.run import Outcome
-from symmv_builder.records import Rejection
-from symmv_builder.settings import read_settings
-from symmv_builder.storage.ledger import Result
-from symmv_builder.storage.root import Root
+from symmv_builder.api.works import (
+    Assignment,
+    Event,
+    Outcome,
+    Plan,
+    Run,
+    Store,
+    Work,
+    assignment,
+    from_plain,
+    waiting,
+)
+from symmv_builder.errors import RetryLater
+from symmv_builder.settings import Settings
 from symmv_builder.text import harmless
 
 _DEATHS_ALLOWED = 3
@@ -56,26 +57,17 @@ def leave(run: str) -> None:
 
 
 @tried_again("build a batch", "gpu")
-def build_batch(
-    plan: Plan, works: Sequence[Work], root_url: str, home: ModelHome, effort: Effort, run: str
-) -> list[dict[str, Any]]:
+def build_batch(given: Assignment, works: Sequence[Work], run: str) -> list[dict[str, Any]]:
     """Bring a batch of entries as far as they go; their outcomes as plain data.
 
     `run` names the run that wants them: where that is left, they are as far as they are.
     """
-    home = own_home(home)
-    check_models(plan, home)
-    # Dask starts its workers as daemons, which may have no children lest these stay behind.
-    # Ours leave by themselves when their parent does.
-    multiprocessing.current_process().daemon = False
+    given = given.on_this_machine()
     follower = _Follower(run, len(works), get_run_logger())
     made: list[dict[str, Any]] = []
-    with gpu_slot(home.device), suppress(_Left):
-        outcomes = run_entries(
-            works, plan, root_url, Loader(home), effort=effort, tell=follower.tell
-        )
-        for outcome in outcomes:
-            made.append(to_plain(outcome))
+    with gpu_slot(given.home.device), suppress(_Left):
+        for outcome in given.do(works, follower.tell):
+            made.append(outcome)
             follower.done += 1
     return made
 
@@ -111,46 +103,6 @@ class _Follower:
             self._logger.info("%d of %d entries of a batch%s", self.done, self.total, self._at)
 
 
-def own_home(home: ModelHome) -> ModelHome:
-    """Where models are on this machine: as its own environment says, else as on the flow's."""
-    mine = read_settings().home
-    device = mine.device if "SYMMV_DEVICE" in os.environ else home.device
-    return ModelHome(device, home.precision, {**home.paths, **mine.paths})
-
-
-def check_models(plan: Plan, home: ModelHome) -> None:
-    """`StopRun` where this machine has other weights than the plan: keys would lie."""
-    for (slot, name), planned in plan.models.items():
-        found = backend_class(slot, name).identify(home)
-        if found != planned:
-            raise StopRun(
-                f"the worker on {os.uname().nodename} has another {name} than the flow "
-                f"({found.version}, {found.weights_sha256[:12]}; planned: {planned.version}, "
-                f"{planned.weights_sha256[:12]}); give both the same package and weights"
-            )
-
-
-def to_plain(outcome: Outcome) -> dict[str, Any]:
-    """An outcome as JSON has it."""
-    plain: dict[str, Any] = json.loads(json.dumps(asdict(outcome)))
-    return plain
-
-
-def from_plain(plain: dict[str, Any]) -> Outcome:
-    rejection = plain["rejection"]
-    return Outcome(
-        plain["entry_id"],
-        tuple(Result(**result) for result in plain["results"]),
-        Rejection(**rejection) if rejection else None,
-        plain["retry"],
-    )
-
-
-def everywhere(root: Root) -> str:
-    """The data root as a worker in another folder finds it."""
-    return root.path("").rstrip("/") if root.is_local else root.url
-
-
 @dataclass(slots=True)
 class _Batch:
     works: tuple[Work, ...]
@@ -163,8 +115,8 @@ _Running = dict[UUID, tuple[PrefectFuture[Any], _Batch]]
 
 def in_tasks(
     plan: Plan,
-    root: Root,
-    home: ModelHome,
+    store: Store,
+    settings: Settings,
     place: Place,
     *,
     batch_size: int,
@@ -172,22 +124,15 @@ def in_tasks(
     loading_patience_s: float,
 ) -> Run:
     """The way to run works as tasks of Prefect's, for `datasets.build.build`."""
-    # Where workers' threads may not start children (`workers=0`) nothing could be killed, so
-    # every task has one child, and the runner says how many tasks there are at once.
-    effort = Effort(
-        workers=1,
+    given = assignment(
+        plan,
+        store.root,
+        settings.home,
         patience_s=patience_s,
+        load_patience_s=loading_patience_s,
         threads_each=place.threads_each,
-        loading_patience_s=loading_patience_s,
     )
-    name = uuid4().hex
-    fixed = {
-        "plan": plan,
-        "root_url": everywhere(root),
-        "home": home,
-        "effort": effort,
-        "run": name,
-    }
+    fixed = {"given": given, "run": uuid4().hex}
 
     def run(works: Sequence[Work]) -> Iterator[Outcome]:
         batches = deque(
@@ -196,7 +141,7 @@ def in_tasks(
         )
         while batches:
             # A pool of processes that has lost one takes no more work: each round has its own.
-            with place.running() as runner, place.asking(home.device):
+            with place.running() as runner, place.asking(settings.home.device):
                 yield from _round(runner, batches, fixed, place)
 
     return run
@@ -245,7 +190,7 @@ def _give_out(
         try:
             yield from map(from_plain, future.result())
         except RetryLater as error:
-            yield from (Outcome(work.entry_id, retry=str(error)) for work in batch.works)
+            yield from waiting(batch.works, str(error))
         except deaths as error:
             is_broken = is_broken or isinstance(error, BrokenExecutor)
             yield from _bury(batch, batches, error)
@@ -257,5 +202,4 @@ def _bury(batch: _Batch, batches: deque[_Batch], error: BaseException) -> Iterat
     if deaths < _DEATHS_ALLOWED:
         batches.extend(_Batch((work,), deaths) for work in batch.works)
         return
-    for work in batch.works:
-        yield Outcome(work.entry_id, retry=f"{deaths} workers died of it ({error})")
+    yield from waiting(batch.works, f"{deaths} workers died of it ({error})")

@@ -24,18 +24,15 @@ from flows.batches import in_tasks
 from flows.edge import RUNNERS, Place, whole_run
 from flows.leaving import accounted, finish, obey_signals
 from flows.limits import set_up_limits
-from symmv_builder import datasets
-from symmv_builder.api.dataset import Dataset, open_dataset
-from symmv_builder.backends import Loader, ModelHome
-from symmv_builder.datasets.build import Run, Summary, in_processes
-from symmv_builder.errors import Reason, StopRun
-from symmv_builder.pipeline.keys import Plan
-from symmv_builder.pipeline.pool import LOADING_PATIENCE_S, Effort
-from symmv_builder.storage.store import Store
+from symmv_builder.api import questions
+from symmv_builder.api.dataset import Dataset, Summary, open_dataset
+from symmv_builder.api.options import HELP, PATIENCE_S, models_of, names_of, reasons_of, size_bytes
+from symmv_builder.api.works import LOADING_PATIENCE_S, Plan, Run, Runner, Store, runner_here
+from symmv_builder.errors import StopRun
+from symmv_builder.settings import Settings
 from symmv_builder.text import harmless
 
 BATCH_SIZE = 16
-PATIENCE_S = 1800.0
 
 
 @flow(name="build", persist_result=False)
@@ -76,8 +73,8 @@ def build(
         patience_s=patience_s,
         loading_patience_s=load_patience_s,
         only=only or (),
-        retry=reasons_of(retry or ()),
-        shard_bytes=shard_mb * 2**20 if shard_mb else None,
+        retry=reasons_of(retry),
+        shard_bytes=size_bytes(shard_mb),
         strict=strict,
         wait=wait,
     )
@@ -118,20 +115,19 @@ def build_with(
     `how` is handed on to `Dataset.build`.
     """
     logger = get_run_logger()
-    name, home = dataset.name, dataset.settings.home
+    name = dataset.name
+    work = runner_of(
+        dataset.settings,
+        place,
+        batch_size=batch_size,
+        patience_s=patience_s,
+        loading_patience_s=loading_patience_s,
+    )
     with ExitStack() as opened:
         progress = opened.enter_context(Progress(f"build-{name}", f"entries of {name}", logger))
 
         def runner(plan: Plan, store: Store) -> Run:
-            run = runner_of(
-                plan,
-                store,
-                home,
-                place,
-                batch_size=batch_size,
-                patience_s=patience_s,
-                loading_patience_s=loading_patience_s,
-            )
+            run = work(plan, store)
             return opened.enter_context(accounted(run, plan, store, progress.count))
 
         summary = dataset.build(
@@ -147,50 +143,49 @@ def build_with(
 
 
 def runner_of(
-    plan: Plan,
-    store: Store,
-    home: ModelHome,
+    settings: Settings,
     place: Place,
     *,
     batch_size: int,
     patience_s: float,
     loading_patience_s: float = LOADING_PATIENCE_S,
-) -> Run:
+) -> Runner:
     """Who does the works of a plan: processes of this machine, or tasks at a place."""
     if batch_size < 1:
         raise StopRun(f"a batch has at least one entry, not {batch_size}")
-    set_up_limits()
-    if place.runner == "local":
-        effort = Effort(place.at_once, patience_s, loading_patience_s=loading_patience_s)
-        tell = artifacts.log_events(get_run_logger())
-        return in_processes(plan, store, Loader(home), effort=effort, tell=tell)
-    return in_tasks(
-        plan,
-        store.root,
-        home,
-        place,
-        batch_size=batch_size,
-        patience_s=patience_s,
-        loading_patience_s=loading_patience_s,
-    )
+    tell = artifacts.log_events(get_run_logger())
 
+    def run(plan: Plan, store: Store) -> Run:
+        set_up_limits()
+        if place.runner == "local":
+            return runner_here(
+                settings,
+                workers=place.at_once,
+                patience_s=patience_s,
+                load_patience_s=loading_patience_s,
+                tell=tell,
+            )(plan, store)
+        return in_tasks(
+            plan,
+            store,
+            settings,
+            place,
+            batch_size=batch_size,
+            patience_s=patience_s,
+            loading_patience_s=loading_patience_s,
+        )
 
-def reasons_of(names: Sequence[str]) -> list[Reason]:
-    """Reasons by their names; `StopRun` for one that nothing is put aside for."""
-    unknown = [name for name in names if name not in list(Reason)]
-    if unknown:
-        raise StopRun(f"no reason is called {', '.join(unknown)}; known: {', '.join(Reason)}")
-    return [Reason(name) for name in names]
+    return run
 
 
 def _show(store: Store, summary: Summary) -> None:
     name = summary.dataset
     results = store.ledger.results(name)
     artifacts.show_table(
-        f"build-{name}-rejections", artifacts.rejections(results), "turned away, by reason"
+        f"build-{name}-rejections", questions.rejections(results), "turned away, by reason"
     )
     artifacts.show_table(
-        f"build-{name}-throughput", artifacts.throughput(results), "what each step cost"
+        f"build-{name}-throughput", questions.throughput(results), "what each step cost"
     )
     facts = {
         "made": summary.made,
@@ -206,47 +201,44 @@ def _show(store: Store, summary: Summary) -> None:
 def parser(program: str, about: str) -> argparse.ArgumentParser:
     """The options that building and crawling share."""
     found = argparse.ArgumentParser(prog=f"python -m {program}", description=about)
-    found.add_argument(
-        "dataset", help=f"{', '.join(datasets.ALL)}, one of your own, or a recipe file"
-    )
-    found.add_argument("--root", help="data root, a folder or an fsspec url")
+    found.add_argument("dataset", help=HELP["dataset"])
+    found.add_argument("--root", help=HELP["root"])
     found.add_argument("--runner", choices=RUNNERS, default="threads")
     found.add_argument("--address", help="of a running Dask or Ray cluster")
     found.add_argument("--workers", type=int, help="tasks at once on this machine")
     found.add_argument("--batch-size", type=int, default=BATCH_SIZE, help="entries a task")
+    found.add_argument("--wait", action="store_true", help=HELP["wait"])
+    found.add_argument("--clip", help=HELP["clip"])
     found.add_argument(
-        "--wait", action="store_true", help="wait where another command writes this dataset"
+        "--model", action="append", default=[], metavar="SLOT=NAME", help=HELP["model"]
     )
-    found.add_argument("--clip", help="short for --model clip=NAME")
-    found.add_argument("--model", action="append", default=[], metavar="SLOT=NAME")
-    found.add_argument(
-        "--as", dest="way", default="", help="make it in another way: paper, released, default"
-    )
+    found.add_argument("--as", dest="way", default="", help=HELP["as"])
     return found
 
 
-def chosen_models(arguments: argparse.Namespace) -> dict[str, str]:
-    """Slot to backend name out of ``--model`` and ``--clip``."""
-    pairs = [text.partition("=")[::2] for text in arguments.model]
-    if any(not slot or not name for slot, name in pairs):
-        sys.exit("--model should look like SLOT=NAME, as in piano=transkun")
-    return dict(pairs) | ({"clip": arguments.clip} if arguments.clip else {})
+def read_options(
+    options: argparse.ArgumentParser, arguments: Sequence[str] | None
+) -> tuple[argparse.Namespace, dict[str, str]]:
+    """What was given, and the models that it chooses; what cannot be read ends the program."""
+    given = options.parse_args(arguments)
+    try:
+        return given, models_of(given.model, given.clip)
+    except StopRun as error:
+        options.error(str(error))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser("flows.build", "Build a dataset with Prefect.")
-    options.add_argument("--from", dest="folder", help="take in the recordings of this folder")
-    options.add_argument("--patience", type=float, default=PATIENCE_S, help="seconds a step")
+    options.add_argument("--from", dest="folder", help=HELP["from"])
+    options.add_argument("--patience", type=float, default=PATIENCE_S, help=HELP["patience"])
     options.add_argument(
-        "--load-patience", type=float, default=LOADING_PATIENCE_S, help="seconds to load a model"
+        "--load-patience", type=float, default=LOADING_PATIENCE_S, help=HELP["load-patience"]
     )
-    options.add_argument("--only", action="append", default=[], help="make these results alone")
-    options.add_argument(
-        "--retry", action="append", default=[], help="try again what this reason put aside"
-    )
-    options.add_argument("--shard-mb", type=int, help="size of a shard on average, in MiB")
-    options.add_argument("--strict", action="store_true", help="stop at the first bug")
-    given = options.parse_args(arguments)
+    options.add_argument("--only", action="append", default=[], help=HELP["only"])
+    options.add_argument("--retry", action="append", default=[], help=HELP["retry"])
+    options.add_argument("--shard-mb", type=int, help=HELP["shard-mb"])
+    options.add_argument("--strict", action="store_true", help=HELP["strict"])
+    given, models = read_options(options, arguments)
     obey_signals()
     state = build(
         given.dataset,
@@ -257,9 +249,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         workers=given.workers,
         batch_size=given.batch_size,
         patience_s=given.patience,
-        models=chosen_models(given),
+        models=models,
         wait=given.wait,
-        only=[name.strip() for text in given.only for name in text.split(",") if name.strip()],
+        only=list(names_of(given.only)),
         retry=given.retry,
         way=given.way,
         shard_mb=given.shard_mb,

@@ -8,8 +8,8 @@ on. One task at a time speaks to sites; screening goes where builds go.
 
 import argparse
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,24 +22,19 @@ from flows import artifacts
 from flows.artifacts import Progress
 from flows.build import (
     BATCH_SIZE,
-    PATIENCE_S,
-    chosen_models,
     parser,
-    reasons_of,
+    read_options,
     runner_of,
 )
 from flows.edge import Place, tried_again, whole_run
 from flows.leaving import accounted, finish, obey_signals
 from flows.limits import set_up_limits, slot, take_turn
+from symmv_builder.api import questions
+from symmv_builder.api.crawl import CrawlRun, CrawlSource, open_crawl
 from symmv_builder.api.dataset import open_dataset
-from symmv_builder.backends import Loader
-from symmv_builder.crawl.sources import CrawlSource
-from symmv_builder.datasets import crawl as crawling
-from symmv_builder.datasets import propose
-from symmv_builder.datasets.crawl import Crawl
-from symmv_builder.datasets.recipe import make_screening_plan
+from symmv_builder.api.options import HELP, PATIENCE_S, reasons_of
+from symmv_builder.api.works import Plan, Run, Store
 from symmv_builder.errors import Reason
-from symmv_builder.storage import items as states
 
 ITEMS_A_TASK = 20
 # About 300 videos an hour is what a site bears from a guest, and an item is a pair of them.
@@ -47,20 +42,20 @@ ITEMS_AN_HOUR = 150
 
 
 @tried_again("list a source", "network")
-def list_source(job: Crawl, source: CrawlSource, full: bool) -> int:
+def list_source(job: CrawlRun, source: CrawlSource, full: bool) -> int:
     """Add what a source has that is new; how many items that were."""
     with slot("network"):
-        return crawling.discover_new(replace(job, sources=(source,)), full=full)
+        return job.discover(source, full=full)
 
 
 @tried_again("fetch a batch", "network")
-def fetch_batch(job: Crawl, most: int) -> int:
+def fetch_batch(job: CrawlRun, most: int) -> int:
     """Bring up to so many due items as far as the network takes them; how many there were."""
     touched = 0
     with slot("network"):
-        while touched < most and not crawling.network_opens_s(job):
+        while touched < most and not job.rests_s:
             take_turn()
-            if not crawling.work_off(job, most=1):
+            if not job.work_off(1):
                 break
             touched += 1
     return touched
@@ -92,61 +87,48 @@ def crawl(
     tried again. Ends as `Resting` where a site refused us, and as `Unreachable`, which failed,
     where nothing answered.
     """
-    reasons = reasons_of(retry or [])
+    reasons = reasons_of(retry)
     opened = open_dataset(dataset, root, way=way, models=models)
-    settings, recipe = opened.settings, opened.recipe
-    dataset = recipe.name
     place = Place(runner, address, workers)
-    plan = make_screening_plan(recipe, settings.home) if screen else None
-    store = settings.open_store()
-    found = crawling.find_sources(store, dataset, Path(sources) if sources else None)
-    tell = artifacts.log_events(get_run_logger())
-    job = crawling.open_crawl(recipe, store, settings.open_site(), found, tell=tell)
+    logger = get_run_logger()
+    tell = artifacts.log_events(logger)
+    path = Path(sources) if sources else None
+    job = open_crawl(opened.recipe, opened.settings, path, screen=screen, retry=reasons, tell=tell)
     set_up_limits(items_an_hour=items_an_hour)
-    crawling.try_again(job.items, store, dataset, reasons)
-    new = _discover(job, full=full)
-    touched = _fetch(job, most)
-    proposed = 0
-    if plan is not None:
-        run = runner_of(
-            plan, store, settings.home, place, batch_size=batch_size, patience_s=PATIENCE_S
-        )
-        about = f"recordings of {dataset} screened"
-        with (
-            Progress(f"screen-{dataset}", about, get_run_logger()) as progress,
-            accounted(run, plan, store, progress.count) as accounted_run,
-        ):
-            loader = Loader(settings.home)
-            proposed = propose.screen_fetched(
-                job, plan, accounted_run, loader, expect=progress.expect
-            )
-    promoted: list[str] = []
-    if promote_above is not None:
-        logger = get_run_logger()
-        promoted, _ = propose.promote(
-            job.items, store, dataset, [], above=promote_above, wait=wait, tell=logger.info
-        )
-    return _end(job, new=new, touched=touched, proposed=proposed, promoted=len(promoted))
+    counts = {"new": _discover(job, full=full), "touched": _fetch(job, most), "proposed": 0}
+    if screen:
+        work = runner_of(opened.settings, place, batch_size=batch_size, patience_s=PATIENCE_S)
+        about = f"recordings of {job.dataset} screened"
+        with ExitStack() as held:
+            progress = held.enter_context(Progress(f"screen-{job.dataset}", about, logger))
+
+            def running(plan: Plan, store: Store) -> Run:
+                run = work(plan, store)
+                return held.enter_context(accounted(run, plan, store, progress.count))
+
+            counts["proposed"] = job.screen(running, expect=progress.expect)
+    promoted = job.promote(promote_above, wait=wait, tell=logger.info)
+    return _end(job, **counts, promoted=len(promoted))
 
 
-def _discover(job: Crawl, *, full: bool) -> int:
+def _discover(job: CrawlRun, *, full: bool) -> int:
     """One task a source; a breaker that opens leaves the rest for another run."""
     new = 0
-    with Progress(f"discover-{job.recipe.name}", "sources listed", get_run_logger()) as progress:
+    with Progress(f"discover-{job.dataset}", "sources listed", get_run_logger()) as progress:
         progress.expect(len(job.sources))
         for source in job.sources:
-            if crawling.network_opens_s(job):
+            if job.rests_s:
                 break
             new += list_source(job, source, full)
             progress.advance()
     return new
 
 
-def _fetch(job: Crawl, most: int | None) -> int:
+def _fetch(job: CrawlRun, most: int | None) -> int:
     """One task a batch of due items, until nothing is due or the breaker is open."""
-    waiting = len(job.items.find(job.recipe.name, crawling.NETWORK_STATES))
+    waiting = job.waiting
     touched = 0
-    with Progress(f"fetch-{job.recipe.name}", "items taken up", get_run_logger()) as progress:
+    with Progress(f"fetch-{job.dataset}", "items taken up", get_run_logger()) as progress:
         progress.expect(waiting if most is None else min(most, waiting))
         while most is None or touched < most:
             batch = ITEMS_A_TASK if most is None else min(ITEMS_A_TASK, most - touched)
@@ -158,23 +140,22 @@ def _fetch(job: Crawl, most: int | None) -> int:
     return touched
 
 
-def _end(job: Crawl, **counts: int) -> State[dict[str, Any]]:
+def _end(job: CrawlRun, **counts: int) -> State[dict[str, Any]]:
     """Show what was done, and say when the crawl will go on."""
-    dataset = job.recipe.name
-    rests_s, due_s = crawling.network_opens_s(job), crawling.due_in_s(job)
+    dataset, end = job.dataset, job.end(**counts)
+    rests_s, due_s = end.rests_s, end.due_s
     facts: dict[str, Any] = {**counts}
     if due_s is not None:
-        facts["next due"] = _clock(job.now() + due_s)
-    _show(job, facts)
+        facts["next due"] = _clock(job.now_s() + due_s)
+    _show(job, end.funnel, facts)
     said = f"{dataset}: " + ", ".join(f"{count} {name}" for name, count in counts.items())
     plain = {"dataset": dataset, **counts, "rests_s": rests_s, "due_s": due_s}
-    away = crawling.outage(job)
-    if away:
-        said = f"{said}; nothing could be reached, and no attempt was counted: {away}"
+    if end.away:
+        said = f"{said}; nothing could be reached, and no attempt was counted: {end.away}"
         return Failed(name="Unreachable", message=said)
     if rests_s:
         message = (
-            f"{said}; a site refuses us: the crawl goes on after {_clock(job.now() + rests_s)}"
+            f"{said}; a site refuses us: the crawl goes on after {_clock(job.now_s() + rests_s)}"
         )
         return Completed(name="Resting", message=message, data=plain)
     later = f"; items wait, the next until {facts['next due']}" if due_s else ""
@@ -185,37 +166,34 @@ def _clock(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def _show(job: Crawl, facts: dict[str, Any]) -> None:
-    dataset = job.recipe.name
-    rows = artifacts.funnel(job.items, dataset)
-    artifacts.show_table(f"crawl-{dataset}-funnel", rows, "items by how far they came, and why")
-    waiting = job.items.find(dataset, [states.PROPOSED, states.REVIEW])
-    aside = job.items.find(dataset, [states.REJECTED])
-    parts = [artifacts.proposals(waiting), artifacts.put_aside(aside)]
+def _show(job: CrawlRun, funnel: Sequence[Mapping[str, Any]], facts: dict[str, Any]) -> None:
+    dataset = job.dataset
+    artifacts.show_table(f"crawl-{dataset}-funnel", funnel, "items by how far they came, and why")
+    parts = [artifacts.proposals(job.proposals()), artifacts.put_aside(job.put_aside())]
     markdown = artifacts.page(f"{dataset}: the crawl", facts, parts)
     artifacts.show_page(f"crawl-{dataset}", markdown, "what the crawl came to")
-    results = job.store.ledger.results(dataset)
-    artifacts.show_table(
-        f"crawl-{dataset}-throughput", artifacts.throughput(results), "what each step cost"
-    )
+    rows = questions.throughput(job.results())
+    artifacts.show_table(f"crawl-{dataset}-throughput", rows, "what each step cost")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser("flows.crawl", "Crawl for a dataset with Prefect.")
-    options.add_argument("--sources", help="the sources.toml to crawl")
-    options.add_argument("--full", action="store_true", help="list every source to its end")
-    options.add_argument("--most", type=int, help="take up no more items than this")
-    options.add_argument("--screen", action=argparse.BooleanOptionalAction, default=True)
-    options.add_argument("--promote-above", type=float, help="promote proposals from this score")
+    options.add_argument("--sources", help=HELP["sources"])
+    options.add_argument("--full", action="store_true", help=HELP["full"])
+    options.add_argument("--most", type=int, help=HELP["most"])
+    options.add_argument(
+        "--screen", action=argparse.BooleanOptionalAction, default=True, help=HELP["screen"]
+    )
+    options.add_argument("--promote-above", type=float, help=HELP["promote-above"])
     options.add_argument(
         "--retry",
         action="append",
         choices=list(Reason),
         metavar="REASON",
-        help="try again what was put aside for this reason; may be repeated",
+        help=HELP["retry"],
     )
     options.add_argument("--items-an-hour", type=int, default=ITEMS_AN_HOUR)
-    given = options.parse_args(arguments)
+    given, models = read_options(options, arguments)
     obey_signals()
     state = crawl(
         given.dataset,
@@ -231,7 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         workers=given.workers,
         batch_size=given.batch_size,
         items_an_hour=given.items_an_hour,
-        models=chosen_models(given),
+        models=models,
         wait=given.wait,
         way=given.way,
         return_state=True,

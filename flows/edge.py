@@ -31,8 +31,8 @@ from prefect.tasks import Task
 
 from flows.leaving import INTERRUPTED, asked_until_heard, leave_soon
 from flows.life import signs_of_life
+from symmv_builder.api.works import default_workers
 from symmv_builder.errors import RetryLater, StopRun
-from symmv_builder.pipeline.pool import default_workers
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -5,13 +5,11 @@ Ctrl-C raises `KeyboardInterrupt`. First the workers are stopped, then the ledge
 entry that had come to its end, then the process goes: within five seconds, whatever else hangs.
 """
 
-import logging
 import os
 import signal
 import sys
 import threading
-import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,16 +18,10 @@ from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.exceptions import TerminationSignal
 
-from symmv_builder.datasets.build import Run
-from symmv_builder.errors import StopRun
-from symmv_builder.pipeline.keys import Plan, Work
-from symmv_builder.pipeline.run import Outcome, run_entry
-from symmv_builder.storage.sidecars import Sidecars
-from symmv_builder.storage.store import Store
+from symmv_builder.api.works import Outcome, Plan, Run, Store, Work, record_ended
 
 INTERRUPTED = "interrupted; finished work is kept, run the same command to go on"
 _GONE_WITHIN_S = 4.5
-_RECORDED_WITHIN_S = 1.5
 _ASKED_AGAIN_S = 0.8
 
 
@@ -65,43 +57,6 @@ def accounted(
                 outcomes.close()
         record_ended(store, plan, waiting.values())
         raise
-
-
-def record_ended(store: Store, plan: Plan, works: Iterable[Work]) -> int:
-    """Write into the ledger what is stored of the works that have come to an end; how many.
-
-    The sidecars say which these are. It stops after a moment: what it leaves out is found by
-    the next build.
-    """
-    until = time.monotonic() + _RECORDED_WITHIN_S
-    sidecars = Sidecars(store.root, plan.dataset)
-    count = 0
-    try:
-        for work in works:
-            if time.monotonic() > until:
-                break
-            if _has_ended(sidecars, plan, work):
-                outcome = run_entry(work, plan, store.root, _no_model)
-                found = store.ledger.results(plan.dataset, work.entry_id)
-                known = {(r.artifact, r.key, r.reason) for r in found}
-                new = [r for r in outcome.results if (r.artifact, r.key, r.reason) not in known]
-                store.ledger.record_results(plan.dataset, new)
-                count += 1
-    except (StopRun, OSError) as error:
-        logging.getLogger(__name__).warning("not all that was done is recorded: %s", error)
-    return count
-
-
-def _has_ended(sidecars: Sidecars, plan: Plan, work: Work) -> bool:
-    keys = plan.keys(work)
-    there = sidecars.present(work.entry_id)
-    return any(sidecars.rejected_name(*made) in there for made in keys.items()) or all(
-        sidecars.made_name(*made) in there for made in keys.items()
-    )
-
-
-def _no_model(slot: str, name: str) -> NoReturn:
-    raise StopRun(f"an entry that had ended asks for the {slot} model {name}")
 
 
 @contextmanager

@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from logging import Logger, LoggerAdapter
-from pathlib import Path
 from typing import Any
 
 from prefect import flow, get_run_logger
@@ -23,14 +22,11 @@ from flows import artifacts
 from flows.artifacts import Progress
 from flows.edge import whole_run
 from flows.leaving import finish, obey_signals
+from symmv_builder.api import training
+from symmv_builder.api.options import HELP, assignments
+from symmv_builder.api.training import PRESETS, TRAINERS, Tick
 from symmv_builder.errors import StopRun
-from symmv_builder.pipeline.events import Tick
-from symmv_builder.pipeline.keys import digest
 from symmv_builder.settings import read_settings
-from symmv_builder.storage.shards import read_receipt
-from symmv_builder.training import PRESETS, TRAINERS
-from symmv_builder.training.configs import as_plain
-from symmv_builder.training.runs import BY_SIGNAL, Request, configure, start
 
 _LOGGED_EVERY_S = 30.0
 
@@ -52,35 +48,30 @@ def train(
 
     Ends as `Unfinished` where time was up: the next run goes on.
     """
-    config = configure(trainer, preset, settings or {}, way)
+    config = training.config_of(trainer, preset, settings, way)
     where = read_settings(root=root)
-    store = where.open_store()
-    receipt = read_receipt(store.root, dataset)
-    if receipt is None:
-        raise StopRun(f"{dataset} has no shards in {store.root.shown}; build it first")
-    learned_from = [trainer, as_plain(config), [shard["sha256"] for shard in receipt["shards"]]]
-    out = Path(runs) / f"{trainer}-{dataset}-{digest(learned_from)[:12]}"
+    out = training.folder_of(runs, trainer, config, dataset, where)
     logger = get_run_logger()
     progress = Progress(f"train-{trainer}-{dataset}", f"steps of {trainer} on {dataset}", logger)
     curve: list[dict[str, Any]] = []
-    request = Request(
-        root=store.root,
-        dataset=dataset,
-        out=out,
-        device=where.home.device,
-        max_s=minutes * 60 if minutes else None,
-        workers=workers,
-        tell=_teller(logger, progress, curve),
-    )
     with progress:
-        outcome = start(trainer, config, request)
+        outcome = training.run(
+            trainer,
+            config,
+            dataset,
+            out,
+            where,
+            minutes,
+            workers=workers,
+            tell=_teller(logger, progress, curve),
+        )
     artifacts.show_table(
         f"train-{trainer}-{dataset}", curve[-200:], "validation losses as training went on"
     )
     losses = {name: round(value, 6) for name, value in outcome.losses.items()}
     facts = {"ended": outcome.ended, "step": outcome.step, "run": str(out), "losses": losses}
     said = f"{trainer} on {dataset}: step {outcome.step}, {losses}, in {out}"
-    if outcome.ended in ("time", *BY_SIGNAL):
+    if training.is_unfinished(outcome):
         return Completed(name="Unfinished", message=f"{said}; the next run goes on", data=facts)
     return Completed(message=said, data=facts)
 
@@ -118,16 +109,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options.add_argument("trainer", help=f"{', '.join(TRAINERS)}, or another package's")
     options.add_argument("dataset", help="as it is called in the data root")
-    options.add_argument("--preset", choices=PRESETS, default="paper")
+    options.add_argument("--preset", choices=PRESETS, default="paper", help=HELP["preset"])
     options.add_argument("--runs", default="runs", help="folder in which runs have folders")
-    options.add_argument("--root", help="data root, a folder or an fsspec url")
-    options.add_argument("--minutes", type=float, help="end after so long, to be gone on with")
-    options.add_argument("--workers", type=int, default=2, help="threads that prepare batches")
-    options.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE")
-    options.add_argument("--as", dest="way", default="", help="paper or released")
+    options.add_argument("--root", help=HELP["root"])
+    options.add_argument("--minutes", type=float, help=HELP["minutes"])
+    options.add_argument("--workers", type=int, default=2, help=HELP["threads"])
+    options.add_argument(
+        "--set", action="append", default=[], metavar="FIELD=VALUE", help=HELP["set"]
+    )
+    options.add_argument("--as", dest="way", default="", help=HELP["trained-as"])
     given = options.parse_args(arguments)
-    if any("=" not in text for text in given.set):
-        options.error("--set should look like FIELD=VALUE, as in batch_size=8")
+    try:
+        fields = assignments(given.set, "FIELD=VALUE, as in batch_size=8")
+    except StopRun as error:
+        options.error(str(error))
     obey_signals()
     state = train(
         given.trainer,
@@ -137,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         root=given.root,
         minutes=given.minutes,
         workers=given.workers,
-        settings=dict(text.split("=", 1) for text in given.set),
+        settings=fields,
         way=given.way,
         return_state=True,
     )

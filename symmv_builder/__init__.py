@@ -22,12 +22,15 @@ from typing import TYPE_CHECKING, Any
 from symmv_builder.version import __version__
 
 if TYPE_CHECKING:
-    from symmv_builder.api.dataset import Dataset, import_dataset, open_dataset
+    from symmv_builder.api.dataset import Dataset, open_dataset
     from symmv_builder.api.entry import StoredEntry
-    from symmv_builder.api.models import generate, train
+    from symmv_builder.api.evaluation import evaluate
+    from symmv_builder.api.generating import generate
+    from symmv_builder.api.importing import import_dataset
     from symmv_builder.api.music import Music, read_midi
     from symmv_builder.api.recipes import explain, read_recipe
     from symmv_builder.api.stages import run
+    from symmv_builder.api.training import train
     from symmv_builder.errors import RejectEntry, RetryLater, StopRun
     from symmv_builder.training.rows import Rows
 
@@ -40,6 +43,7 @@ __all__ = [
     "StopRun",
     "StoredEntry",
     "__version__",
+    "evaluate",
     "explain",
     "generate",
     "import_dataset",
@@ -58,14 +62,15 @@ _PLACES = {
     "Rows": "training.rows",
     "StopRun": "errors",
     "StoredEntry": "api.entry",
+    "evaluate": "api.evaluation",
     "explain": "api.recipes",
-    "generate": "api.models",
-    "import_dataset": "api.dataset",
+    "generate": "api.generating",
+    "import_dataset": "api.importing",
     "open_dataset": "api.dataset",
     "read_midi": "api.music",
     "read_recipe": "api.recipes",
     "run": "api.stages",
-    "train": "api.models",
+    "train": "api.training",
 }
 
 

@@ -12,6 +12,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from symmv_builder.storage.root import Root
+from symmv_builder.storage.shards import read_receipt
 from tests.media import Pictures, Samples, noise, steady, tone, write_media
 
 PACKAGE = Path(__file__).parent / "plugin"
@@ -78,7 +80,8 @@ def test_a_build_has_the_columns_of_the_plug_ins_steps(environment: Environment)
         # The codec adds a little silence at the end.
         assert row["crossings"][:2] == pytest.approx([880, 880], abs=4)
         assert 100 < np.mean(row["brightness"]) < 156
-    receipt = json.loads((environment.folder / "data" / "tiny" / "receipt.json").read_text())
+    receipt = read_receipt(Root(str(environment.folder / "data")), "tiny")
+    assert receipt is not None
     assert [column["name"] for column in receipt["described"]] == table.column_names
     assert [model["backend"] for model in receipt["models"]] == ["counter"]
 

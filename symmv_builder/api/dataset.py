@@ -10,30 +10,29 @@ from pathlib import Path
 from typing import Any
 
 from symmv_builder import datasets
+from symmv_builder.api import publishing
+from symmv_builder.api.crawl import CrawlEnd, Recording, open_crawl, promote, review
 from symmv_builder.api.entry import StoredEntry
-from symmv_builder.backends import Loader
+from symmv_builder.api.publishing import ExportSummary, Takedown
+from symmv_builder.api.questions import Made, NoEntry, why
+from symmv_builder.api.works import LOADING_PATIENCE_S, PATIENCE_S, Runner, runner_here
 from symmv_builder.crawl.folder import Found, find_entries
 from symmv_builder.datasets import build as building
 from symmv_builder.datasets import changes, dry_run, questions, remembered
-from symmv_builder.datasets.build import Run, Summary
-from symmv_builder.datasets.export import ExportSummary, export
+from symmv_builder.datasets.build import Summary
 from symmv_builder.datasets.recipe import Recipe, make_plan, make_whole_plan
 from symmv_builder.datasets.recipe_file import SPLITS
-from symmv_builder.datasets.release import release
-from symmv_builder.datasets.takedown import Takedown, take_down
 from symmv_builder.datasets.verify import Problem, Tally, verify
 from symmv_builder.errors import Reason, StopRun
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.keys import Plan
-from symmv_builder.pipeline.pool import Effort, default_workers
 from symmv_builder.pipeline.run import Tell
 from symmv_builder.settings import Settings, read_settings
 from symmv_builder.storage import manifests, shards
 from symmv_builder.storage.store import Store
 from symmv_builder.training.rows import Rows
 
-# What does the works of a plan: processes of this machine, or a flow's tasks.
-Runner = Callable[[Plan, Store], Run]
+__all__ = ["Dataset", "Problem", "Recipe", "Summary", "open_dataset"]
 
 
 def _silent(_: Event) -> None:
@@ -79,6 +78,10 @@ class Dataset:
         is_part = len(plan.uses) < len(self.recipe.uses)
         return make_whole_plan(self.recipe, self.settings.home) if is_part else None
 
+    def results_of(self, only: Sequence[str] = ()) -> list[str]:
+        """The names of what a build makes, all or what `only` some results take, in its order."""
+        return [use.makes for use in self.recipe.needed_for(only)]
+
     def find(self, folder: Path) -> Found:
         """The entries and recordings that a folder holds for this dataset.
 
@@ -97,8 +100,9 @@ class Dataset:
         *,
         only: Sequence[str] = (),
         workers: int = 0,
+        patience_s: float = PATIENCE_S,
+        load_patience_s: float = LOADING_PATIENCE_S,
         runner: Runner | None = None,
-        effort: Effort | None = None,
         shard_bytes: int | None = None,
         retry: Sequence[Reason] = (),
         strict: bool = False,
@@ -108,15 +112,14 @@ class Dataset:
     ) -> Summary:
         """Take in a folder, if one is given, bring every entry to its end, and write the shards.
 
-        `runner` does the work, by default processes of this machine, as many as `effort` says, or
-        `workers`, or one a core.
+        `runner` does the work, by default processes of this machine: `workers` of them, or one a
+        core; `patience_s` and `load_patience_s` are those of `api.works.runner_here`.
         What was put aside for a reason of `retry` is tried again. How the dataset is made is
         remembered in its root; what changes in it is told before anything is made anew. Other
         arguments and errors are those of `datasets.build.build`.
         """
         found = self.find(Path(folder)) if folder else None
         plan = self.plan(only)
-        effort = effort or Effort(workers or default_workers())
         for line in left_out(found) if found else ():
             tell(Event("note", "", detail=line))
 
@@ -127,8 +130,14 @@ class Dataset:
         return self._build(
             plan,
             take_in,
-            runner=runner,
-            effort=effort,
+            runner=runner
+            or runner_here(
+                self.settings,
+                workers=workers,
+                patience_s=patience_s,
+                load_patience_s=load_patience_s,
+                tell=tell,
+            ),
             shard_bytes=shard_bytes,
             retry=retry,
             strict=strict,
@@ -142,8 +151,7 @@ class Dataset:
         plan: Plan,
         take_in: Callable[[Store], object],
         *,
-        runner: Runner | None = None,
-        effort: Effort | None,
+        runner: Runner,
         shard_bytes: int | None = None,
         retry: Sequence[Reason] = (),
         strict: bool,
@@ -167,7 +175,7 @@ class Dataset:
                 self.recipe,
                 plan,
                 store,
-                runner(plan, store) if runner else self._processes(plan, store, effort, tell),
+                runner(plan, store),
                 whole=self.whole(plan),
                 shard_bytes=shard_bytes,
                 tell=tell,
@@ -179,7 +187,9 @@ class Dataset:
         self,
         tree: Any,
         *,
-        effort: Effort | None = None,
+        workers: int = 0,
+        patience_s: float = PATIENCE_S,
+        load_patience_s: float = LOADING_PATIENCE_S,
         retry: Sequence[Reason] = (),
         strict: bool = False,
         wait: bool = False,
@@ -193,7 +203,13 @@ class Dataset:
         return self._build(
             self.plan(imports.artifacts(self.recipe)),
             lambda store: take_in(store, self.name, tree, tell),
-            effort=effort,
+            runner=runner_here(
+                self.settings,
+                workers=workers,
+                patience_s=patience_s,
+                load_patience_s=load_patience_s,
+                tell=tell,
+            ),
             retry=retry,
             strict=strict,
             wait=wait,
@@ -201,16 +217,65 @@ class Dataset:
             expect=expect,
         )
 
-    def _processes(self, plan: Plan, store: Store, effort: Effort | None, tell: Tell) -> Run:
-        loader = Loader(self.settings.home)
-        return building.in_processes(
-            plan, store, loader, effort=effort or Effort(default_workers()), tell=tell
-        )
-
     def dry_run(self, only: Sequence[str] = ()) -> dry_run.DryRun:
         """What a build would make, and why, without making anything."""
         plan = self.plan(only)
         return dry_run.dry_run(self.recipe, plan, self.stored, self.whole(plan))
+
+    def take_in(self, folder: str | Path, *, wait: bool = False, tell: Tell = _silent) -> int:
+        """Take in the recordings of a folder without building; how many entries it holds.
+
+        `StopRun` where it holds none, and where somebody else writes and not `wait`.
+        """
+        found = self.find(Path(folder))
+        for line in left_out(found):
+            tell(Event("note", "", detail=line))
+        store = self.store
+        with changes.writing(store, self.name, wait=wait, tell=lambda _: None):
+            count = building.take_in(store, found, self.name, tell)
+            remembered.remember(store, self.recipe)
+        return count
+
+    def crawl(
+        self,
+        sources: str | Path | None = None,
+        *,
+        full: bool = False,
+        most: int | None = None,
+        screen: bool = True,
+        promote_above: float | None = None,
+        retry: Sequence[Reason] = (),
+        workers: int = 0,
+        wait: bool = False,
+        tell: Tell = _silent,
+        expect: Callable[[int, int], object] = lambda total, settled: None,
+    ) -> CrawlEnd:
+        """Find what is new, match, fetch, screen and propose it; promote from a score, if given.
+
+        Only what is new since the last crawl is listed, everything with `full`; `most` bounds how
+        many items are taken up. Errors are those of `api.crawl.open_crawl`.
+        """
+        path = Path(sources) if sources is not None else None
+        run = open_crawl(self.recipe, self.settings, path, screen=screen, retry=retry, tell=tell)
+        new = run.discover(full=full)
+        touched = run.work_off(most)
+        proposed = run.screen(runner_here(self.settings, workers=workers, tell=tell), expect=expect)
+        promoted = run.promote(promote_above, wait=wait)
+        return run.end(new=new, touched=touched, proposed=proposed, promoted=len(promoted))
+
+    def review(self) -> list[Recording]:
+        """What a crawl found and a person has to look at, with the evidence for each."""
+        return review(self.settings, self.name)
+
+    def promote(
+        self, *entries: str, above: float | None = None, wait: bool = False
+    ) -> tuple[list[str], list[str]]:
+        """Turn proposals into entries, by id or from a score; arguments of `api.crawl.promote`."""
+        return promote(self.settings, self.name, entries, above=above, wait=wait)
+
+    def why(self, entry_id: str) -> list[Made] | NoEntry:
+        """Every step that was done for an entry, or what a crawl knows of one that is none."""
+        return why(self.settings, entry_id, self.name)
 
     def status(self) -> questions.Status:
         """How far the dataset is: entries made, rejected and open, stages, shards."""
@@ -253,19 +318,19 @@ class Dataset:
 
     def export(self, folder: str | Path) -> ExportSummary:
         """Write the shards in the layout of their paper's own release."""
-        return export(self.stored.root, self.name, Path(folder))
+        return publishing.export(self.settings, self.name, Path(folder))
 
     def release(self, version: str, *, wait: bool = False) -> dict[str, Any]:
         """Freeze the shards under a version (``"1.0.0"``); the release's receipt."""
         self._require_there()
-        return release(self.store, self.name, version, wait=wait)
+        return dict(publishing.release(self.store, self.name, version, wait=wait).receipt)
 
-    def take_down(
+    def takedown(
         self, name: str, reason: str, *, whole: bool = False, wait: bool = False
     ) -> Takedown:
         """Remove an entry, or a recording ``SITE:ID``, from everything and bar its return."""
         self._require_there()
-        return take_down(self.store, self.name, name, reason, whole=whole, wait=wait)
+        return publishing.take_down(self.store, self.name, name, reason, whole=whole, wait=wait)
 
     def _require_there(self) -> None:
         """`StopRun` where the root holds nothing of the dataset: none is made for a question."""
@@ -305,36 +370,3 @@ def open_dataset(
     chosen = settings or read_settings(root=root)
     recipe = remembered.chosen(chosen.open_manifests(), what, way=way, models=models)
     return Dataset(recipe, chosen)
-
-
-def import_dataset(
-    name: str,
-    path: str | Path,
-    root: str | None = None,
-    *,
-    models: Mapping[str, str] | None = None,
-    workers: int = 0,
-    **choices: str,
-) -> Dataset:
-    """Import a published dataset from the folder `path`: the dataset, with its shards written.
-
-    `name` is one of `datasets.importable()`; `choices` are those of its import (``chords``,
-    ``emotion``, ``beats``). `StopRun` where the folder is no such release.
-    """
-    from symmv_builder.datasets import imports
-
-    tree = imports.scan(name, Path(path), **choices)
-    dataset = imported_dataset(name, tree, root, models=models)
-    dataset.import_release(tree, effort=Effort(workers or default_workers()))
-    return dataset
-
-
-def imported_dataset(
-    name: str, tree: Any, root: str | None = None, *, models: Mapping[str, str] | None = None
-) -> Dataset:
-    """The dataset that a scanned release becomes, by what was found in this copy of it."""
-    from symmv_builder.datasets import imports
-    from symmv_builder.datasets.recipe import with_models
-
-    recipe = with_models(imports.recipe(name, tree.options), models or {})
-    return Dataset(recipe, read_settings(root=root))

@@ -3,12 +3,30 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from symmv_builder.api.music import Music
 from symmv_builder.datasets import questions
 from symmv_builder.datasets.questions import Made
-from symmv_builder.records import Beats, Entry, GridNotes, Notes, Parts, Record, SongInfo
+from symmv_builder.records import (
+    Asset,
+    Beats,
+    Chords,
+    Entry,
+    FeatureTrack,
+    GridNotes,
+    Key,
+    KeySpans,
+    Notes,
+    Parts,
+    Record,
+    Scenes,
+    SongInfo,
+    to_json,
+)
+from symmv_builder.settings import Settings
+from symmv_builder.storage import manifests
 from symmv_builder.storage.store import Store
 
 
@@ -38,6 +56,30 @@ class StoredEntry:
         """Every record that is stored, by the name of its result."""
         return questions.records_of(self.store, self.entry)
 
+    @property
+    def split(self) -> str:
+        """``train``, ``validation`` or ``test``; empty before the first build has drawn it."""
+        splits = manifests.read_splits(self.store.manifests, self.entry.dataset)
+        return splits.get(self.entry.song_id, "")
+
+    def as_json(self) -> dict[str, Any]:
+        """Every record in full, as plain data."""
+        return {name: to_json(record) for name, record in self.records.items()}
+
+    def lines(self) -> dict[str, str]:
+        """Every record in one line."""
+        return {name: describe(record) for name, record in self.records.items()}
+
+    def draw(self, folder: str | Path, *, overwrite: bool = False) -> list[Path]:
+        """Write its piano roll and its contact sheet as PNG; the files that were written.
+
+        `StopRun` where a file of that name is there, unless `overwrite`.
+        """
+        from symmv_builder.datasets.pictures import draw_entry
+
+        root, records = self.store.root, dict(self.records)
+        return draw_entry(root, self.entry, records, Path(folder), overwrite=overwrite)
+
     def why(self) -> list[Made]:
         """Every step that was done, by which model, and where it stopped."""
         return questions.why(self.store, self.entry)
@@ -57,3 +99,65 @@ class StoredEntry:
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self.records]
+
+
+def find_entry(settings: Settings, entry_id: str, dataset: str | None = None) -> StoredEntry:
+    """The entry of an id; `StopRun` where there is none, or one in several datasets."""
+    store = settings.open_store(read_only=True)
+    return StoredEntry(questions.find_entry(store, entry_id, dataset), store)
+
+
+def describe(record: Record) -> str:
+    """A record in one line."""
+    match record:
+        case Asset():
+            return _asset(record)
+        case Parts():
+            melody = int(record.is_melody.sum())
+            return f"{melody} melody notes, {len(record.is_melody) - melody} accompaniment"
+        case Notes() | GridNotes():
+            return _notes(record)
+        case Beats():
+            bars = int((record.positions == 1).sum())
+            return f"{len(record.times_s)} beats, {bars} bars, {record.tempo_bpm:.1f} to the minute"
+        case Chords():
+            return f"{len(record.labels)} spans, {len(set(record.labels))} different: " + " ".join(
+                record.labels[:12]
+            )
+        case Key():
+            return f"{record} (r = {record.correlation:.3f})"
+        case KeySpans():
+            names = zip(record.starts_s, record.tonics, record.modes, strict=True)
+            return f"{len(record.modes)} from " + ", ".join(
+                f"{start:.2f} {Key(tonic, mode, 0.0)}" for start, tonic, mode in names
+            )
+        case FeatureTrack():
+            values = record.values
+            mean: Any = values.mean() if values.size else 0.0
+            rows, width = values.shape
+            return f"{rows} x {width} at {1 / record.hop_s:.4g} Hz, mean {mean:.4g}"
+        case Scenes():
+            return f"{len(record.starts_s)} shots from " + " ".join(
+                f"{start:.2f}" for start in record.starts_s[:12]
+            )
+    return ", ".join(f"{name} {value}" for name, value in to_json(record).items())
+
+
+def _asset(record: Asset) -> str:
+    text = f"{record.duration_s:.2f} s, {record.container}, {record.size_bytes / 1e6:.1f} MB"
+    if record.video_codec:
+        text += f", {record.video_codec} {record.width}x{record.height}"
+        text += f" at {record.frame_rate_hz:.3g} Hz"
+    if record.audio_codec:
+        text += f", {record.audio_codec} {record.audio_rate_hz} Hz"
+    return text
+
+
+def _notes(record: Notes | GridNotes) -> str:
+    if not len(record.pitches):
+        return "no notes"
+    return (
+        f"{len(record.pitches)} notes, pitch {record.pitches.min()}-{record.pitches.max()}, "
+        f"velocity {record.velocities.min()}-{record.velocities.max()}, "
+        f"to {record.ends_s.max():.1f} s"
+    )

@@ -67,6 +67,11 @@ def read_recipe(what: str | Path, root: str | None = None) -> Recipe:
     return remembered.chosen(read_settings(root=root).open_manifests(), str(what))
 
 
+def schemas_of(what: str | None = None, root: str | None = None) -> list[dict[str, Any]]:
+    """`schema_of` of a dataset, or of every published schema."""
+    return [schema_of(what, root)] if what else [describe(name) for name in NEWEST]
+
+
 def schema_of(what: str, root: str | None = None) -> dict[str, Any]:
     """What a row of a dataset holds: name, type, unit and meaning of every column.
 

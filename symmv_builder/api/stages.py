@@ -1,14 +1,28 @@
-"""One stage on one file, for a notebook: what `symmv run` does."""
+"""Single stages on files: in this process, or in one that may be lost."""
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from symmv_builder.api.options import PATIENCE_S
 from symmv_builder.api.texts import setting_text
 from symmv_builder.backends import Loader
 from symmv_builder.datasets import remembered
-from symmv_builder.datasets.stages import run_stage
-from symmv_builder.records import Record
-from symmv_builder.settings import read_settings
+from symmv_builder.datasets.recipe import Recipe
+from symmv_builder.errors import Reason, RejectEntry, RetryLater, StopRun, WorkerBug
+from symmv_builder.pipeline.events import Event
+from symmv_builder.pipeline.faults import SameBug, bug_of, in_short
+from symmv_builder.pipeline.guard import Guarded
+from symmv_builder.pipeline.pool import LOADING_PATIENCE_S
+from symmv_builder.pipeline.run import Tell
+from symmv_builder.records import Record, to_json
+from symmv_builder.settings import Settings, read_settings
+from symmv_builder.text import clean_text
+
+__all__ = ["LOADING_PATIENCE_S", "PATIENCE_S", "Guarded", "OfFile"]
 
 
 def run(
@@ -31,6 +45,8 @@ def run(
         >>> run("key", "song.mid", profile="aarden-essen").tonic      # doctest: +SKIP
         'C'
     """
+    from symmv_builder.datasets.stages import run_stage
+
     where = read_settings(root=root)
     chosen = remembered.chosen(where.open_manifests(), recipe) if recipe else None
     return run_stage(
@@ -41,3 +57,131 @@ def run(
         backend=backend,
         settings={name: setting_text(value) for name, value in settings.items()},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class OfFile:
+    """What a stage gave of one file: its record as plain data, or why there is none.
+
+    Then `said` has ``reason`` and ``detail``, and ``traceback`` where the program is at fault.
+    """
+
+    path: Path
+    said: Mapping[str, Any]
+    is_record: bool
+    is_bug: bool = False
+
+
+def guard(
+    stage: str,
+    files: Sequence[Path],
+    settings: Settings,
+    *,
+    recipe: str | None = None,
+    backend: str | None = None,
+    given: Mapping[str, str] | None = None,
+    out: Path | None = None,
+    overwrite: bool = False,
+    patience_s: float = PATIENCE_S,
+    load_patience_s: float = LOADING_PATIENCE_S,
+) -> Guarded:
+    """A process, to be entered, in which a stage runs on files that nobody has looked at.
+
+    `given` are texts of the stage's parameters. Where records go to the folder `out`, it is
+    checked that each may be written. `StopRun` for a recipe that is not known, and where the first
+    file is none.
+    """
+    chosen = remembered.chosen(settings.open_manifests(), recipe) if recipe else None
+    one = partial(_run_one, stage, Loader(settings.home), chosen, backend, given or {})
+    if not any(path.is_file() for path in files):
+        raise StopRun(f"{files[0]} is not a file")
+    if out:
+        from symmv_builder.datasets.stages import check_records
+
+        check_records(out, list(files), stage, overwrite=overwrite)
+    return Guarded(one, patience_s=patience_s, loading_patience_s=load_patience_s)
+
+
+def _run_one(
+    stage: str,
+    loader: Loader,
+    recipe: Recipe | None,
+    backend: str | None,
+    settings: Mapping[str, str],
+    path: Path,
+    tell: Tell,
+) -> Record:
+    """One stage on one file, in the process that may be lost."""
+    tell(Event("load", "", stage, detail=f"the stage {stage}"))
+    from symmv_builder.datasets.stages import run_stage
+
+    tell(Event("begin", "", stage))
+    return run_stage(
+        stage, path, loader, recipe=recipe, backend=backend, settings=settings, tell=tell
+    )
+
+
+def run_files(
+    guarded: Guarded,
+    files: Sequence[Path],
+    stage: str,
+    out: Path | None = None,
+    *,
+    strict: bool = False,
+    busy: Callable[[Path], AbstractContextManager[object]] = lambda _: nullcontext(),
+) -> Iterator[OfFile]:
+    """What the stage of `guarded` gives of each file; records are also written to `out`.
+
+    `busy` is entered while a file is looked at. `StopRun` after ten files running that meet one
+    bug; with `strict` the first bug is raised.
+    """
+    same = SameBug()
+    for path in files:
+        try:
+            if not path.is_file():
+                raise RejectEntry(Reason.UNREADABLE, f"{path} is not a file")
+            with busy(path):
+                record = guarded(path)
+        except (RejectEntry, RetryLater, WorkerBug) as error:
+            is_bug = isinstance(error, WorkerBug)
+            if strict and is_bug:
+                raise
+            if isinstance(error, WorkerBug):
+                same.met(str(path), error.bug)
+            yield OfFile(path, _why_not(error), is_record=False, is_bug=is_bug)
+        else:
+            same.clear()
+            if out:
+                from symmv_builder.datasets.stages import write_record
+
+                write_record(out, path, stage, record)
+            yield OfFile(path, to_json(record), is_record=True)
+        same.check()
+
+
+def _why_not(error: RejectEntry | RetryLater | WorkerBug) -> dict[str, Any]:
+    """What is said in the place of a record."""
+    if isinstance(error, WorkerBug):
+        detail = clean_text(f"{error.said} ({error.bug.place})")
+        return {"reason": Reason.FAILED, "detail": detail, "traceback": error.bug.traceback}
+    said = error.detail if isinstance(error, RejectEntry) else str(error)
+    return {"reason": error.reason, "detail": clean_text(said)}
+
+
+def titles(texts: Sequence[str], *, strict: bool = False) -> Iterator[dict[str, Any]]:
+    """Artist and title of each text, as plain data, with a ``reason`` where it names no song.
+
+    A bug is a reason too (``failed``), and is raised with `strict`.
+    """
+    from symmv_builder.crawl.titles import parse_title
+
+    nobody = {"artist": "", "title": "", "confidence": 0.0, "marks": []}
+    for text in texts:
+        try:
+            yield asdict(parse_title(text))
+        except RejectEntry as error:
+            yield nobody | _why_not(error)
+        except Exception as error:
+            if strict:
+                raise
+            yield nobody | _why_not(WorkerBug(in_short(error), bug_of(error)))

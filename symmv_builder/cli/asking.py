@@ -1,22 +1,17 @@
 """`symmv status | why | schema | models`: questions that change nothing."""
 
 import json
-import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from symmv_builder.api import questions
 from symmv_builder.cli import options
 from symmv_builder.cli.saying import complain, say
-from symmv_builder.datasets import questions
-from symmv_builder.datasets.remembered import names_in
-from symmv_builder.errors import StopRun
 from symmv_builder.report import tables
-from symmv_builder.storage.items import PROMOTED, Item, entry_id_of
-from symmv_builder.storage.outputs import check_outputs
 from symmv_builder.text import harmless
 
 _NUMBERS = ("made", "rejected", "seconds")
@@ -40,26 +35,18 @@ def status(
 
     Exit code 1 where a dataset that is named has no entries.
     """
-    store = options.settings(root).open_store(read_only=True)
-    names = [dataset] if dataset else names_in(store.manifests)
-    states = []
-    for name in names:
-        try:
-            states.append(questions.status(store, name))
-        except StopRun as error:
-            # One spoilt recipe does not hide the other datasets.
-            if dataset:
-                raise
-            complain(error)
-    shown = [state for state in states if state.entries]
+    found = questions.statuses(options.settings(root), dataset)
+    for fault in found.faults:
+        complain(fault)
+    shown = [state for state in found.datasets if state.entries]
     if as_json:
-        sys.stdout.write(json.dumps([asdict(state) for state in states]) + "\n")
+        sys.stdout.write(json.dumps([asdict(state) for state in found.datasets]) + "\n")
     else:
         for state in shown:
-            _print_status(state, store.root.shown)
+            _print_status(state, found.root)
         if not shown:
             what = f"of {dataset} " if dataset else ""
-            say(f"nothing was built {what}in {store.root.shown}")
+            say(f"nothing was built {what}in {found.root}")
     if dataset and not shown:
         raise typer.Exit(1)
 
@@ -100,12 +87,10 @@ def why(
     as_json: options.AsJson = False,
 ) -> None:
     """Say what was done for an entry, by which model and parameters, and where it stopped."""
-    store = options.settings(root).open_store(read_only=True)
-    item = questions.find_item(store, entry_id, dataset)
-    if item and item.state != PROMOTED:
-        _why_not(item, as_json=as_json)
+    story = questions.why(options.settings(root), entry_id, dataset)
+    if isinstance(story, questions.NoEntry):
+        _why_not(story, as_json=as_json)
         return
-    story = questions.why(store, questions.find_entry(store, entry_id, dataset))
     if as_json:
         sys.stdout.write(json.dumps([asdict(made) for made in story]) + "\n")
         return
@@ -134,21 +119,22 @@ def why(
                 sys.stdout.write(f"{harmless(line, 1000)}\n")
 
 
-def _why_not(item: Item, *, as_json: bool) -> None:
+def _why_not(found: questions.NoEntry, *, as_json: bool) -> None:
     """What a crawl knows of a recording that is no entry."""
     if as_json:
-        sys.stdout.write(json.dumps({**asdict(item), "evidence": json.loads(item.evidence)}) + "\n")
+        sys.stdout.write(json.dumps(found.as_json()) + "\n")
         return
-    say(f"{entry_id_of(item.source)} is no entry: it is {item.state}")
+    item = found.item
+    say(f"{found.entry_id} is no entry: it is {item.state}")
     say(f"{item.source.url}: {item.listing.title}")
     if item.parsed:
         say(f"read as {item.parsed.artist or 'nobody'} - {item.parsed.title}")
     if item.reason or item.detail:
         say(f"{item.step}: {' '.join(f'{item.reason} {item.detail}'.split())}")
     table = tables.plain_table("score", "verdict", "candidate", "channel", "address")
-    for found in json.loads(item.evidence):
-        cells = (f"{found['score']:.2f}", found["verdict"], found["title"], found["channel"])
-        tables.add_row(table, *cells, found["url"])
+    for each in found.candidates:
+        cells = (f"{each['score']:.2f}", each["verdict"], each["title"], each["channel"])
+        tables.add_row(table, *cells, each["url"])
     if table.row_count:
         tables.show(table)
 
@@ -162,53 +148,21 @@ def print_schema(
     overwrite: options.Overwrite = False,
 ) -> None:
     """Print what a row holds: every column with its type, unit and meaning, as JSON."""
-    from symmv_builder.api.recipes import schema_of
-    from symmv_builder.datasets import schemas
+    from symmv_builder.api import catalogue, recipes
 
+    described = recipes.schemas_of(name, root)
     if out:
-        changed = [
-            out / name
-            for name, text in schemas.render().items()
-            if not (out / name).is_file() or (out / name).read_bytes() != text.encode()
-        ]
-        check_outputs(changed, overwrite=overwrite)
-        schemas.main([str(out)])
+        catalogue.write_schemas(out, overwrite=overwrite)
         return
-    for each in [name] if name else schemas.NEWEST:
-        sys.stdout.write(json.dumps(schema_of(each, root), indent=2) + "\n")
+    for each in described:
+        sys.stdout.write(json.dumps(each, indent=2) + "\n")
 
 
 def models(as_json: options.AsJson = False) -> None:
     """List every model: whether its weights are here, its licence, how to get it."""
-    from symmv_builder import backends
+    from symmv_builder.api import catalogue
 
-    # A question downloads nothing: only what is on this machine counts.
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    home = options.settings(None).home
-    rows: list[dict[str, Any]] = []
-    for slot, name in backends.every():
-        about, identity, problem = backends.About("", "", ""), None, ""
-        try:
-            backend = backends.backend_class(slot, name)
-            about = backend.about()
-            identity = backend.identify(home)
-        except StopRun as error:
-            problem = str(error)
-        rows.append(
-            {
-                "slot": slot,
-                "name": name,
-                "default": backends.names(slot)[0] == name,
-                "tool": about.tool,
-                "licence": about.licence,
-                "weights": about.weights,
-                "here": identity is not None,
-                "version": identity.version if identity else "",
-                "weights_sha256": identity.weights_sha256 if identity else "",
-                "trained": identity.trained if identity else None,
-                "problem": problem,
-            }
-        )
+    rows = catalogue.models(options.settings(None))
     if as_json:
         sys.stdout.write(json.dumps(rows) + "\n")
         return

@@ -10,21 +10,13 @@ from typing import Annotated, Any
 
 import typer
 
-from symmv_builder.api import dataset as dataset_api
-from symmv_builder.api.dataset import Dataset
+from symmv_builder.api.dataset import Dataset, Summary, open_dataset
+from symmv_builder.api.options import PATIENCE_S, models_of, names_of, size_bytes
+from symmv_builder.api.works import LOADING_PATIENCE_S
 from symmv_builder.cli import options
 from symmv_builder.cli.saying import complain, say
-from symmv_builder.datasets.build import Summary
-from symmv_builder.datasets.recipe import Recipe, make_plan, with_models
-from symmv_builder.errors import Reason, StopRun
-from symmv_builder.pipeline.pool import LOADING_PATIENCE_S, Effort
 from symmv_builder.report.progress import Progress
-from symmv_builder.settings import Settings
 from symmv_builder.text import harmless
-
-Patience = Annotated[
-    float, typer.Option(min=0.001, help="Longest that one step may take on one entry, in seconds.")
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -34,47 +26,19 @@ def register(app: typer.Typer) -> None:
 
 def build_command(
     dataset: options.Dataset,
-    folder: Annotated[
-        Path | None,
-        typer.Option(
-            "--from",
-            help="Take in the recordings of this folder first. SymMV: pairs, as pairs.csv with "
-            "columns music,video; or folders covers/ and videos/ with equal names; or "
-            "NAME.cover.EXT and NAME.video.EXT. MuVi-Sync: videos with sound.",
-            show_default=False,
-        ),
-    ] = None,
+    folder: options.Folder = None,
     root: options.Root = None,
     clip: options.Clip = None,
     model: options.Models = None,
     workers: options.Workers = None,
-    patience: Patience = 1800.0,
+    patience: options.Patience = PATIENCE_S,
     load_patience: options.LoadPatience = LOADING_PATIENCE_S,
-    retry: Annotated[
-        list[Reason] | None,
-        typer.Option(help="Try again what was put aside for this reason. May be repeated."),
-    ] = None,
-    only: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Make only these results (as `symmv status` names them) and what they are made "
-            "of: names with commas between them, or repeated. Shards then hold the entries that "
-            "have them, with every column that all of these entries have.",
-            show_default=False,
-        ),
-    ] = None,
+    retry: options.Retry = None,
+    only: options.Only = None,
     strict: options.Strict = False,
     wait: options.Wait = False,
     way: options.Way = "",
-    shard_mb: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Size of a shard on average, in MiB before compression; 256 at first, then as "
-            "the last build was told.",
-            show_default=False,
-        ),
-    ] = None,
+    shard_mb: options.ShardMb = None,
     dry: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be made and why; make nothing.")
     ] = False,
@@ -87,20 +51,19 @@ def build_command(
     run again: finished work is found, not repeated. An imported dataset is built on: --from takes
     in recordings by the ids of its entries.
     """
-    found = dataset_api.open_dataset(dataset, root, way=way, models=options.choices(model, clip))
+    found = open_dataset(dataset, root, way=way, models=models_of(model, clip))
     if dry:
-        print_dry_run(found, folder, names(only), as_json=as_json)
+        print_dry_run(found, folder, names_of(only), as_json=as_json)
         return
-    effort = Effort(
-        workers or options.default_workers(), patience, loading_patience_s=load_patience
-    )
     with ending_on_interrupt():
         summary = build_with_progress(
             found,
             folder,
-            only=names(only),
-            effort=effort,
-            shard_bytes=shard_mb * 2**20 if shard_mb else None,
+            only=names_of(only),
+            workers=workers or 0,
+            patience_s=patience,
+            load_patience_s=load_patience,
+            shard_bytes=size_bytes(shard_mb),
             retry=retry or (),
             strict=strict,
             wait=wait,
@@ -114,8 +77,7 @@ def build_with_progress(
     dataset: Dataset, folder: Path | None, *, only: Sequence[str] = (), **how: Any
 ) -> Summary:
     """Build with a table of progress on standard error; `how` is handed on to `Dataset.build`."""
-    uses = dataset.recipe.needed_for(only)
-    with Progress([use.makes for use in uses]) as progress:
+    with Progress(dataset.results_of(only)) as progress:
         return dataset.build(
             folder,
             only=only,
@@ -123,11 +85,6 @@ def build_with_progress(
             expect=lambda total, settled: progress.expect(total, settled=settled),
             **how,
         )
-
-
-def names(texts: list[str] | None) -> tuple[str, ...]:
-    """Names out of an option that takes several, with commas or repeated."""
-    return tuple(name.strip() for text in texts or () for name in text.split(",") if name.strip())
 
 
 @contextmanager
@@ -204,21 +161,7 @@ def demo(
     from symmv_builder.cli.demonstration import demonstrate
 
     try:
-        demonstrate(out, Effort(workers or options.default_workers()))
+        demonstrate(out, workers or 0)
     except KeyboardInterrupt:
         sys.stderr.write("\nsymmv: interrupted; run the same command to go on\n")
         raise typer.Exit(130) from None
-
-
-def trained_or_not(recipe: Recipe, settings: Settings) -> tuple[Recipe, str]:
-    """The recipe with its own CLIP or, where that cannot be had, the untrained one and why.
-
-    For the demo alone: a build of a person's own files stops instead.
-    """
-    try:
-        make_plan(recipe, settings.home)
-    except StopRun as error:
-        untrained = with_models(recipe, {"clip": "untrained"})
-        make_plan(untrained, settings.home)
-        return untrained, str(error)
-    return recipe, ""

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Annotated
 
@@ -55,30 +54,31 @@ def clean(
     Never touched: what an entry, a release or an item on its way through a crawl needs.
     While it frees, no other command writes a dataset of the same data root.
     """
-    from symmv_builder.datasets import clean as cleaning
-    from symmv_builder.datasets.remembered import recipe_of
+    from symmv_builder.api.upkeep import clean as clean_up
 
-    store = options.settings(root).open_store(read_only=not yes)
-    name = recipe_of(store.manifests, dataset).name if dataset else None
-    with cleaning.alone(store, wait=wait, tell=complain) if yes else nullcontext():
-        waste = cleaning.find_waste(store, name, rejected=rejected, old_results=old_results)
-        counts = cleaning.count(cleaning.free(store, waste) if yes else waste)
-    files = sum(freed.files for kind, freed in counts.items() if kind != "empty_folders")
-    size_bytes = sum(freed.size_bytes for freed in counts.values())
+    found = clean_up(
+        options.settings(root),
+        dataset,
+        rejected=rejected,
+        old_results=old_results,
+        free=yes,
+        wait=wait,
+        tell=complain,
+    )
     if as_json:
-        kinds = {kind: asdict(freed) for kind, freed in counts.items()}
-        answer = {"freed": yes, "files": files, "size_bytes": size_bytes, "kinds": kinds}
-        sys.stdout.write(json.dumps(answer) + "\n")
+        kinds = {kind: asdict(freed) for kind, freed in found.kinds.items()}
+        answer = {"freed": yes, "files": found.files, "size_bytes": found.size_bytes}
+        sys.stdout.write(json.dumps({**answer, "kinds": kinds}) + "\n")
         return
     table = tables.plain_table("kind", "files", "MB", "what", numbers=("files", "MB"))
-    for kind, freed in counts.items():
+    for kind, freed in found.kinds.items():
         size_mb = f"{freed.size_bytes / 1e6:.1f}"
         tables.add_row(table, kind, freed.files, size_mb, _MEANINGS[kind])
     tables.show(table)
     done = "freed" if yes else "could be freed; --yes frees it"
-    say(f"{files} files, {size_bytes / 1e6:.1f} MB in {store.root.shown} {done}")
+    say(f"{found.files} files, {found.size_bytes / 1e6:.1f} MB in {found.root} {done}")
     if rejected:
-        named = name or "DATASET"
+        named = found.dataset or "DATASET"
         say(
             "to try an entry again whose recordings are freed: `symmv build "
             f"{named} --from FOLDER --retry REASON`, with its recordings in FOLDER"

@@ -8,18 +8,17 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from symmv_builder.crawl.match import MEASURED
-from symmv_builder.demo.world import WAITS, World
+from symmv_builder.api.crawl import Item
+from symmv_builder.api.demo import World
+from symmv_builder.api.demo_crawl import reached
 from symmv_builder.report import tables
-from symmv_builder.storage import items as states
-from symmv_builder.storage.items import Item
 from symmv_builder.text import harmless
 
 _ENDS = {
-    states.PROMOTED: ("entry", "green"),
-    states.PROPOSED: ("proposed", "green"),
-    states.REVIEW: ("review", "cyan"),
-    states.REJECTED: ("put aside", "yellow"),
+    "promoted": ("entry", "green"),
+    "proposed": ("proposed", "green"),
+    "review": ("review", "cyan"),
+    "rejected": ("put aside", "yellow"),
 }
 # The states behind each step of the way, by how far an item has come.
 _WAY = (
@@ -55,28 +54,16 @@ def funnel(items: Sequence[Item], new: tuple[int, int]) -> Table:
     """How many covers came how far, and why the others did not."""
     title = f"symmv: the crawl (new in this run: {new[0]}, then {new[1]} in a second round)"
     table = _table(title, "covers", "came so far", "and no further")
-    reached = [_reached(item) for item in items]
+    ways = [reached(item) for item in items]
     for place, name in enumerate(_WAY):
         stuck = Counter(
             item.reason or _ENDS.get(item.state, (item.state, ""))[0]
-            for item, far in zip(items, reached, strict=True)
+            for item, far in zip(items, ways, strict=True)
             if far == place and place < len(_WAY) - 1
         )
         why = ", ".join(f"{count} {reason}" for reason, count in sorted(stuck.items()))
-        table.add_row(str(sum(far >= place for far in reached)), name, Text(why, "yellow"))
+        table.add_row(str(sum(far >= place for far in ways)), name, Text(why, "yellow"))
     return table
-
-
-def _reached(item: Item) -> int:
-    """How far on the way an item came."""
-    if item.state in (states.PROPOSED, states.PROMOTED):
-        return 4
-    if item.state == states.REJECTED:
-        by_step = {"parse": 0, "match": 1, "fetch": 2}
-        return by_step.get(item.step, 3)
-    return {states.FOUND: 0, states.REVIEW: 1, states.PARSED: 1, states.MATCHED: 2}.get(
-        item.state, 3
-    )
 
 
 def covers(items: Sequence[Item]) -> Table:
@@ -85,9 +72,7 @@ def covers(items: Sequence[Item]) -> Table:
         "symmv: every cover of the channel",
         "video", "read as", "official video", "score", "became", "why",
     )  # fmt: skip
-    for item in sorted(
-        items, key=lambda item: (item.state == states.REJECTED, item.listing.uploaded)
-    ):
+    for item in sorted(items, key=lambda item: (item.state == "rejected", item.listing.uploaded)):
         end, style = _ENDS.get(item.state, (item.state, ""))
         song = item.parsed
         read = f"{song.artist} - {song.title}" if song else harmless(item.listing.title, 60)
@@ -104,9 +89,9 @@ def covers(items: Sequence[Item]) -> Table:
 
 
 def _why(item: Item) -> str:
-    if item.state == states.REJECTED:
+    if item.state == "rejected":
         return f"{item.step}, {item.reason}: {harmless(item.detail, 200)}"
-    if item.state == states.REVIEW:
+    if item.state == "review":
         best = _candidates(item)[0]
         return f"match: a person must look at it: {_against(best)}"
     return ""
@@ -156,31 +141,3 @@ def _against(found: Mapping[str, Any]) -> str:
         is_automatic = parts["channel"] == _AUTOMATIC
         said.append("an automatic channel" if is_automatic else "not the artist's channel")
     return ", ".join(said) or "the official video scores more"
-
-
-def verdict(items: Sequence[Item], world: World) -> str:
-    """One line: whether every cover ended as is true of it."""
-    wrong = []
-    for item in items:
-        cover = world.covers[item.source.video_id]
-        official = item.official.source.video_id if item.official else ""
-        end = item.reason if item.state == states.REJECTED else ""
-        end = WAITS if item.state == states.REVIEW else end
-        if (end, official) != (cover.outcome, cover.official):
-            wrong.append(f"{cover.video_id} ended as {end or item.state} with {official or 'none'}")
-    missing = len(world.covers) - len(items)
-    if wrong or missing:
-        return f"NOT as it should be: {'; '.join(wrong) or f'{missing} covers were not found'}"
-    made = sum(item.state == states.PROMOTED for item in items)
-    return (
-        f"{len(items)} of {len(items)} covers ended as they must: {made} entries, each with its "
-        "own official video; no decoy among them"
-    )
-
-
-def songs(items: Sequence[Item]) -> str:
-    """By whom the songs of the entries are named, and how well titles are matched: two lines."""
-    named = [item.song.identified_by for item in items if item.state == states.PROMOTED]
-    by = {"title": "by their titles", "shazam": "by Shazam"}
-    counts = ", ".join(f"{n} {by.get(who, 'by nobody')}" for who, n in Counter(named).items())
-    return f"songs named: {counts or 'none'} (the demo sends no sound to Shazam)\n{MEASURED}"

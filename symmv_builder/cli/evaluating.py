@@ -1,14 +1,14 @@
 """`symmv evaluate music | beats`: what needs no trained model of ours."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from symmv_builder.backends import Loader
+from symmv_builder.api.evaluation import music as measure
+from symmv_builder.api.evaluation.music import MusicOf, MusicReport
 from symmv_builder.cli import evaluating_accuracy, evaluating_models, evaluating_sound, options
 from symmv_builder.cli.saying import say
 from symmv_builder.cli.verdict import (
@@ -18,14 +18,10 @@ from symmv_builder.cli.verdict import (
     say_left_out,
     say_untrained,
 )
-from symmv_builder.datasets import evaluate as measure
 from symmv_builder.errors import StopRun
-from symmv_builder.evaluation import music as music_metrics
-from symmv_builder.evaluation import published
 from symmv_builder.report import score_tables, tables
 from symmv_builder.report.counting import Counting
 from symmv_builder.report.score_tables import Measured
-from symmv_builder.storage.root import Root
 
 app = typer.Typer(
     help="Measure music and models by the metrics of the papers, beside the papers' figures.",
@@ -100,69 +96,34 @@ def music(
 
     SC PE PCE EBR IOI as MusPy and mgeval define them. Closer to real music is better.
     """
-    if bool(paths) == bool(dataset):
-        raise StopRun("name either MIDI files and folders, or --dataset NAME")
-    data = Root(options.settings(root).root)
-
-    def of(what: str | None, files: Sequence[Path], tell: measure.Tell) -> measure.MusicOf:
-        if what is None:
-            return measure.music_of_files(files, tell=tell)
-        return measure.music_of_dataset(
-            data, what, split, notes=notes.value, tracked=beats is Grid.TRACKED, tell=tell
-        )
-
     with Counting() as counting:
-        ours = of(dataset, paths or [], counting.tell)
-        real = None
-        if reference:
-            known = measure.is_dataset(data, reference)
-            real = of(reference if known else None, [Path(reference)], counting.tell)
+        found = measure.music(
+            options.settings(root),
+            *(paths or ()),
+            dataset=dataset,
+            split=split,
+            reference=reference,
+            notes=notes.value,
+            tracked=beats is Grid.TRACKED,
+            tell=counting.tell,
+        )
     if as_json:
-        print_json(_music_json(ours, real))
+        print_json(found.as_json())
     else:
-        _print_music(ours, real)
-    complain_of(ours.refused, real.refused if real else ())
+        _print_music(found)
+    complain_of(found.refused)
 
 
-def _music_json(ours: measure.MusicOf, real: measure.MusicOf | None) -> dict[str, Any]:
-    out = _collection_json(ours)
-    if real:
-        out["reference"] = _collection_json(real)
-        out["distance"] = _apart(ours, real)
-    out["published"] = [asdict(figures) for figures in published.MUSIC]
-    return out
-
-
-def _collection_json(of: measure.MusicOf) -> dict[str, Any]:
-    summary = of.summary
-    return {
-        "dataset": of.name,
-        "split": of.split or None,
-        "songs": summary.songs,
-        "left_out": summary.left_out + len(of.left_out),
-        "unusable": dict(of.left_out),
-        "beats": of.clock,
-        "metrics": asdict(summary.mean),
-        "median": asdict(summary.median),
-        "deviation": asdict(summary.deviation),
-        "untrained": list(of.untrained),
-        "refused": [asdict(refused) for refused in of.refused],
-    }
-
-
-def _apart(ours: measure.MusicOf, real: measure.MusicOf) -> dict[str, float]:
-    return music_metrics.distance(asdict(ours.summary.mean), asdict(real.summary.mean))
-
-
-def _print_music(ours: measure.MusicOf, real: measure.MusicOf | None) -> None:
+def _print_music(found: MusicReport) -> None:
+    ours, real = found.ours, found.real
     lines = [Measured(_called(real), asdict(real.summary.mean))] if real else []
     lines.append(Measured(_called(ours), asdict(ours.summary.mean)))
     lines.append(Measured("standard deviation over songs", asdict(ours.summary.deviation)))
-    if real:
-        lines.append(Measured("less the reference", _apart(ours, real), is_signed=True))
+    if found.distance:
+        lines.append(Measured("less the reference", found.distance, is_signed=True))
     tables.show(
         score_tables.scores_table(
-            "Music quality; closer to real is better", score_tables.MUSIC, published.MUSIC, lines
+            "Music quality; closer to real is better", score_tables.MUSIC, found.published, lines
         )
     )
     for of in (ours, real):
@@ -174,7 +135,7 @@ def _print_music(ours: measure.MusicOf, real: measure.MusicOf | None) -> None:
             say_untrained(of.untrained)
 
 
-def _called(of: measure.MusicOf) -> str:
+def _called(of: MusicOf) -> str:
     split = f", {of.split}" if of.split else ""
     return f"{of.name}{split} ({of.summary.songs} songs)"
 
@@ -226,41 +187,27 @@ def beats(
             "beats", estimate, annotated, split or "all", root, as_json
         )
         return
-    settings = options.settings(root)
-    data, loader = Root(settings.root), Loader(settings.home)
     with Counting() as counting:
-        if measure.is_dataset(data, reference):
-            real = measure.moments_of_dataset(data, reference, split or "test", points.value)
-        else:
-            real = measure.moments_of_files(
-                [Path(reference)], points.value, loader, backend=backend, tell=counting.tell
-            )
-        ours = measure.moments_of_files(
-            paths, points.value, loader, backend=backend, tell=counting.tell
+        found = measure.beats(
+            options.settings(root),
+            *paths,
+            reference=reference,
+            split=split or "test",
+            window=window,
+            points=points.value,
+            backend=backend,
+            tell=counting.tell,
         )
-    scores, pairs, alone = measure.beat_scores(ours, real, window)
     if as_json:
-        print_json(
-            {
-                "dataset": reference,
-                "metrics": scores,
-                "pairs": pairs,
-                "without_pair": list(alone),
-                "points": points.value,
-                "window_s": window,
-                "untrained": sorted({*ours.untrained, *real.untrained}),
-                "refused": [asdict(r) for r in (*ours.refused, *real.refused)],
-                "unusable": dict(real.left_out),
-                "published": [asdict(figures) for figures in published.BEATS],
-            }
-        )
+        print_json(found.as_json())
     else:
-        line = Measured(f"{pairs} pieces against {reference}", scores)
+        line = Measured(f"{found.pairs} pieces against {reference}", found.scores)
         title = f"Beat coverage and hit, percent; {points.value} in windows of {window:g} s"
-        tables.show(score_tables.scores_table(title, score_tables.BEATS, published.BEATS, [line]))
-        say(f"coverage without the adjustment of LORIS: {scores['bcs_plain']:.1f}")
-        if alone:
-            say(f"{len(alone)} without a reference that has a beat: {', '.join(alone[:10])}")
-        say_left_out(reference, real.left_out)
-        say_untrained(sorted({*ours.untrained, *real.untrained}))
-    complain_of(ours.refused, real.refused)
+        tables.show(score_tables.scores_table(title, score_tables.BEATS, found.published, [line]))
+        say(f"coverage without the adjustment of LORIS: {found.scores['bcs_plain']:.1f}")
+        if found.alone:
+            alone = ", ".join(found.alone[:10])
+            say(f"{len(found.alone)} without a reference that has a beat: {alone}")
+        say_left_out(reference, found.left_out)
+        say_untrained(found.untrained)
+    complain_of(found.refused)

@@ -5,18 +5,17 @@ How right annotations are against references; no model of ours is needed.
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from symmv_builder.api.evaluation.accuracy import LEVEL, AccuracyReport, accuracy
+from symmv_builder.api.evaluation.accuracy import compare as compare_results
 from symmv_builder.cli import options
 from symmv_builder.cli.saying import say
 from symmv_builder.cli.verdict import complain_of, print_json
-from symmv_builder.datasets import accuracy
-from symmv_builder.evaluation import significance
 from symmv_builder.report import tables
 from symmv_builder.report.counting import Counting
-from symmv_builder.storage.root import Root
 
 Estimate = Annotated[
     str,
@@ -96,41 +95,22 @@ def show_accuracy(
     task: str, estimate: str, reference: str, split: str, root: str | None, as_json: bool
 ) -> None:
     """Measure and print; exit code 1 where something was left out."""
-    data = Root(options.settings(root).root)
     with Counting() as counting:
-        ours, real = (
-            accuracy.annotations_of(task, what, data, split=split, tell=counting.tell)
-            for what in (estimate, reference)
+        found = accuracy(
+            options.settings(root), task, estimate, reference, split=split, tell=counting.tell
         )
-        found = accuracy.measure(task, ours, real)
     if as_json:
-        print_json(_as_json(found))
+        print_json(found.as_json())
     else:
         _print(found)
-    complain_of(found.refused)
+    complain_of(found.found.refused)
 
 
-def _as_json(found: accuracy.Accuracy) -> dict[str, Any]:
-    return {
-        "task": found.task,
-        "estimate": found.estimate,
-        "reference": found.reference,
-        "songs": len(found.songs),
-        "metrics": found.mean,
-        "interval": found.interval,
-        "level": significance.LEVEL,
-        "seed": significance.SEED,
-        "per_song": found.songs,
-        "unmatched_estimates": list(found.unmatched_estimates),
-        "unmatched_references": list(found.unmatched_references),
-        "refused": [asdict(refused) for refused in found.refused],
-    }
-
-
-def _print(found: accuracy.Accuracy) -> None:
+def _print(report: AccuracyReport) -> None:
+    found = report.found
     songs = _songs(len(found.songs))
     say(f"{found.task}: {songs} of {found.estimate} against {found.reference}")
-    interval = f"{significance.LEVEL:.0%} interval"
+    interval = f"{LEVEL:.0%} interval"
     table = tables.plain_table("metric", "mean", interval, numbers=("mean",))
     for name, value in found.mean.items():
         low, high = found.interval[name]
@@ -160,13 +140,14 @@ def compare(
 
     The difference is A less B, its interval the bootstrap over songs.
     """
-    found, alone = accuracy.compare_results(a, b)
+    compared = compare_results(a, b)
+    found, alone = compared.metrics, compared.alone
     if as_json:
         comparisons = {name: asdict(each) for name, each in found.items()}
         print_json({"a": str(a), "b": str(b), "without_pair": alone, "metrics": comparisons})
         return
     numbers = ("songs", "A", "B", "A - B", "p")
-    interval = f"{significance.LEVEL:.0%} interval"
+    interval = f"{LEVEL:.0%} interval"
     say(f"A is {a}, B is {b}")
     headings = ("metric", "songs", "A", "B", "A - B", interval, "p")
     table = tables.plain_table(*headings, numbers=numbers)

@@ -6,14 +6,12 @@ from typing import Annotated
 
 import typer
 
-from symmv_builder import datasets
-from symmv_builder.api.dataset import imported_dataset
+from symmv_builder.api.importing import open_release
+from symmv_builder.api.options import HELP, PATIENCE_S, models_of
+from symmv_builder.api.works import LOADING_PATIENCE_S
 from symmv_builder.cli import options
-from symmv_builder.cli.building import Patience, ending_on_interrupt, print_summary
+from symmv_builder.cli.building import ending_on_interrupt, print_summary
 from symmv_builder.cli.saying import complain
-from symmv_builder.datasets import questions
-from symmv_builder.errors import Reason
-from symmv_builder.pipeline.pool import LOADING_PATIENCE_S, Effort
 from symmv_builder.report.progress import Progress
 
 _SHOWN = 20
@@ -26,7 +24,7 @@ def register(app: typer.Typer) -> None:
 def import_command(
     dataset: Annotated[
         str,
-        typer.Argument(help=f"Which dataset: {', '.join(datasets.IMPORTED)}.", show_default=False),
+        typer.Argument(help=HELP["import"], show_default=False),
     ],
     path: Annotated[Path, typer.Argument(help="Folder of the release.", show_default=False)],
     root: options.Root = None,
@@ -56,12 +54,9 @@ def import_command(
     ] = None,
     model: options.Models = None,
     workers: options.Workers = None,
-    patience: Patience = 1800.0,
+    patience: options.Patience = PATIENCE_S,
     load_patience: options.LoadPatience = LOADING_PATIENCE_S,
-    retry: Annotated[
-        list[Reason] | None,
-        typer.Option(help="Try again what was put aside for this reason. May be repeated."),
-    ] = None,
+    retry: options.Retry = None,
     strict: options.Strict = False,
     wait: options.Wait = False,
 ) -> None:
@@ -71,30 +66,23 @@ def import_command(
     quantised notes); columns of recordings are absent until `symmv build DATASET --only ...`.
     Can be stopped at any moment and run again.
     """
-    from symmv_builder.datasets import imports
-
-    given = {"chords": chords, "emotion": emotion, "beats": beats}
-    choices = {name: choice for name, choice in given.items() if choice is not None}
-    tree = imports.scan(dataset, path, **choices)
-    found = imported_dataset(dataset, tree, root, models=options.choices(model, None))
-    effort = Effort(
-        workers or options.default_workers(), patience, loading_patience_s=load_patience
-    )
-    plan = found.plan(imports.artifacts(found.recipe))
-    with ending_on_interrupt(), Progress([use.makes for use in plan.uses]) as progress:
-        summary = found.import_release(
-            tree,
-            effort=effort,
+    choices = {"chords": chords, "emotion": emotion, "beats": beats}
+    release = open_release(dataset, path, root, models=models_of(model), choices=choices)
+    with ending_on_interrupt(), Progress(release.makes) as progress:
+        summary = release.take_in(
+            workers=workers or 0,
+            patience_s=patience,
+            load_patience_s=load_patience,
             retry=retry or (),
             strict=strict,
             wait=wait,
             tell=progress.on_event,
             expect=lambda total, settled: progress.expect(total, settled=settled),
         )
-    _list(tree.left_out, "left out")
-    rejections = questions.status(found.store, dataset).rejections
+    _list(release.left_out, "left out")
+    rejections = release.dataset.status().rejections
     _list([f"{r.entry_id}: {r.step}: {r.reason}: {r.detail}" for r in rejections], "put aside")
-    print_summary(summary, found.settings.root)
+    print_summary(summary, release.dataset.settings.root)
     if summary.unfinished or summary.failed:
         raise typer.Exit(1)
 

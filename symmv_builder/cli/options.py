@@ -1,28 +1,27 @@
 """Options that several commands share, and the settings behind them."""
 
-from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from symmv_builder import datasets
-from symmv_builder.errors import StopRun
+from symmv_builder.api.options import HELP
+from symmv_builder.errors import Reason
 from symmv_builder.settings import Settings, read_settings
 
 Root = Annotated[
     str | None,
     typer.Option(
         "--root",
-        help="Data root: a folder or an fsspec url. Default: SYMMV_ROOT, else ./data.",
+        help=HELP["root"],
         show_default=False,
     ),
 ]
 Dataset = Annotated[
     str,
     typer.Argument(
-        help=f"Which dataset: {', '.join(datasets.ALL)}, one of your own that stands in the root, "
-        "or a recipe file that ends in .toml.",
+        help=HELP["dataset"],
         show_default=False,
     ),
 ]
@@ -30,8 +29,7 @@ Way = Annotated[
     str,
     typer.Option(
         "--as",
-        help="Make it in another way: `paper` as its paper says, `released` as its published "
-        "files were made, `default` by the built-in recipe again.",
+        help=HELP["as"],
         show_default=False,
     ),
 ]
@@ -44,7 +42,7 @@ Models = Annotated[
     list[str] | None,
     typer.Option(
         "--model",
-        help="Use another model: SLOT=NAME, as `symmv models` lists them. May be repeated.",
+        help=HELP["model"],
         show_default=False,
     ),
 ]
@@ -52,7 +50,7 @@ Clip = Annotated[
     str | None,
     typer.Option(
         "--clip",
-        help="Short for --model clip=NAME; `untrained` gives the right shapes and no meaning.",
+        help=HELP["clip"],
         show_default=False,
     ),
 ]
@@ -61,14 +59,18 @@ LoadPatience = Annotated[
     float,
     typer.Option(
         min=0.001,
-        help="Longest that a worker may take to start, or to load or fetch a model, in seconds.",
+        help=HELP["load-patience"],
     ),
 ]
+Patience = Annotated[float, typer.Option(min=0.001, help=HELP["patience"])]
+Retry = Annotated[list[Reason] | None, typer.Option(help=HELP["retry"])]
+Folder = Annotated[Path | None, typer.Option("--from", help=HELP["from"], show_default=False)]
+Only = Annotated[list[str] | None, typer.Option(help=HELP["only"], show_default=False)]
+ShardMb = Annotated[int | None, typer.Option(min=1, help=HELP["shard-mb"], show_default=False)]
+Sources = Annotated[Path | None, typer.Option(help=HELP["sources"], show_default=False)]
 Strict = Annotated[
     bool,
-    typer.Option(
-        "--strict", help="Stop at the first error that nobody foresaw, and show its traceback."
-    ),
+    typer.Option("--strict", help=HELP["strict"]),
 ]
 Workers = Annotated[
     int | None,
@@ -79,9 +81,7 @@ Workers = Annotated[
 
 Wait = Annotated[
     bool,
-    typer.Option(
-        "--wait", help="Wait where another command writes this dataset, instead of ending."
-    ),
+    typer.Option("--wait", help=HELP["wait"]),
 ]
 Overwrite = Annotated[
     bool,
@@ -99,36 +99,5 @@ class Sounding(StrEnum):
     RENDERED = "rendered"
 
 
-def default_workers() -> int:
-    """One worker a core, fewer where memory is short."""
-    from symmv_builder.pipeline import pool
-
-    return pool.default_workers()
-
-
 def settings(root: str | None) -> Settings:
     return read_settings(root=root)
-
-
-def choices(models: list[str] | None, clip: str | None) -> dict[str, str]:
-    """Slot to backend name out of ``--model`` and ``--clip``."""
-    chosen = {}
-    for text in models or []:
-        slot, found, name = text.partition("=")
-        if not found or not name:
-            raise StopRun(f"--model {text!r} should look like SLOT=NAME, as in piano=transkun")
-        chosen[slot] = name
-    if clip:
-        chosen["clip"] = clip
-    return chosen
-
-
-def assignments(texts: Sequence[str] | None, form: str) -> dict[str, str]:
-    """Name to value out of ``--set NAME=VALUE``; `form` is how a complaint writes one."""
-    values = {}
-    for text in texts or ():
-        name, found, value = text.partition("=")
-        if not found or not name:
-            raise StopRun(f"--set {text!r} should look like {form}")
-        values[name] = value
-    return values

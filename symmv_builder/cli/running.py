@@ -1,35 +1,20 @@
 """`symmv run` and `symmv export`: single stages on files, and the papers' own layouts."""
 
-import dataclasses
-import functools
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from symmv_builder.backends import Loader
+from symmv_builder.api import stages
+from symmv_builder.api.options import PATIENCE_S, assignments
+from symmv_builder.api.stages import LOADING_PATIENCE_S
 from symmv_builder.cli import options
 from symmv_builder.cli.saying import complain, say
-from symmv_builder.datasets.recipe import Recipe
-from symmv_builder.errors import (
-    Reason,
-    RejectEntry,
-    RetryLater,
-    StopRun,
-    WorkerBug,
-)
-from symmv_builder.pipeline.events import Event
-from symmv_builder.pipeline.faults import SameBug, bug_of, in_short
-from symmv_builder.pipeline.guard import Guarded
-from symmv_builder.pipeline.pool import LOADING_PATIENCE_S
-from symmv_builder.pipeline.run import Tell
-from symmv_builder.records import Record, to_json
+from symmv_builder.errors import StopRun
 from symmv_builder.report import tables
-from symmv_builder.storage.root import Root
-from symmv_builder.text import clean_text
 
 
 def register(app: typer.Typer) -> None:
@@ -68,7 +53,7 @@ def run(
     overwrite: options.Overwrite = False,
     patience: Annotated[
         float, typer.Option(min=0.001, help="Longest that one file may take, in seconds.")
-    ] = 1800.0,
+    ] = PATIENCE_S,
     load_patience: options.LoadPatience = LOADING_PATIENCE_S,
     strict: options.Strict = False,
     root: options.Root = None,
@@ -86,55 +71,44 @@ def run(
             raise StopRun("the stage title takes no --recipe, --backend, --set or --out")
         run_titles(inputs, strict=strict)
         return
-    # Every stage with its imports: not for `symmv --help`.
-    from symmv_builder.datasets import remembered, stages
-
-    settings = options.settings(root)
-    chosen = None
-    if recipe:
-        chosen = remembered.chosen(settings.open_manifests(), recipe)
-    given = options.assignments(set_, "PARAMETER=VALUE")
-    one = functools.partial(run_one, stage, Loader(settings.home), chosen, backend, given)
     files = [Path(text) for text in inputs]
-    if not any(path.is_file() for path in files):
-        raise StopRun(f"{files[0]} is not a file")
-    if out:
-        stages.check_records(out, files, stage, overwrite=overwrite)
-    with Guarded(one, patience_s=patience, loading_patience_s=load_patience) as guarded:
+    with stages.guard(
+        stage,
+        files,
+        options.settings(root),
+        recipe=recipe,
+        backend=backend,
+        given=assignments(set_, "PARAMETER=VALUE"),
+        out=out,
+        overwrite=overwrite,
+        patience_s=patience,
+        load_patience_s=load_patience,
+    ) as guarded:
         bad = run_files(guarded, files, stage, out, strict=strict)
     if bad:
         raise typer.Exit(1)
 
 
 def run_files(
-    guarded: Guarded, files: list[Path], stage: str, out: Path | None, *, strict: bool
+    guarded: stages.Guarded, files: Sequence[Path], stage: str, out: Path | None, *, strict: bool
 ) -> int:
     """Print a line for each file; how many of them have no record."""
-    from symmv_builder.datasets import stages
-
-    bad, failed, same = 0, 0, SameBug()
-    for path in files:
-        try:
-            if not path.is_file():
-                raise RejectEntry(Reason.UNREADABLE, f"{path} is not a file")
-            with tables.console(stderr=True).status(tables.cell(f"{stage} {path}")):
-                record = guarded(path)
-        except (RejectEntry, RetryLater, WorkerBug) as error:
-            if strict and isinstance(error, WorkerBug):
-                raise
-            bad, said = bad + 1, _why_not(error)
-            complain(f"{path}: {said['reason']}: {said['detail']}")
-            if isinstance(error, WorkerBug):
-                failed += 1
-                same.met(str(path), error.bug)
-        else:
-            said = to_json(record)
-            same.clear()
-            if out:
-                stages.write_record(out, path, stage, record)
-        sys.stdout.write(json.dumps({"file": str(path), "stage": stage, **said}) + "\n")
+    bad, failed = 0, 0
+    terminal = tables.console(stderr=True)
+    for found in stages.run_files(
+        guarded,
+        files,
+        stage,
+        out,
+        strict=strict,
+        busy=lambda path: terminal.status(tables.cell(f"{stage} {path}")),
+    ):
+        if not found.is_record:
+            bad, failed = bad + 1, failed + found.is_bug
+            complain(f"{found.path}: {found.said['reason']}: {found.said['detail']}")
+        line = {"file": str(found.path), "stage": stage, **found.said}
+        sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()
-        same.check()
     if failed:
         complain(
             f"THE PROGRAM IS AT FAULT for {failed} of {len(files)} files, and not they: "
@@ -143,54 +117,14 @@ def run_files(
     return bad
 
 
-def _why_not(error: RejectEntry | RetryLater | WorkerBug) -> dict[str, Any]:
-    """What a line says in the place of a record."""
-    if isinstance(error, WorkerBug):
-        detail = clean_text(f"{error.said} ({error.bug.place})")
-        return {"reason": Reason.FAILED, "detail": detail, "traceback": error.bug.traceback}
-    said = error.detail if isinstance(error, RejectEntry) else str(error)
-    return {"reason": error.reason, "detail": clean_text(said)}
-
-
-def run_titles(texts: list[str], *, strict: bool = False) -> None:
+def run_titles(texts: Sequence[str], *, strict: bool = False) -> None:
     """Artist and title of each text, one JSON line a text, those that name no song included."""
-    from symmv_builder.crawl.titles import parse_title
-
     failed = False
-    for text in texts:
-        try:
-            line: dict[str, Any] = dataclasses.asdict(parse_title(text))
-        except RejectEntry as error:
-            failed = True
-            line = {"artist": "", "title": "", "confidence": 0.0, "marks": []}
-            line |= _why_not(error)
-        except Exception as error:
-            if strict:
-                raise
-            failed = True
-            line = _why_not(WorkerBug(in_short(error), bug_of(error)))
+    for line in stages.titles(texts, strict=strict):
+        failed = failed or "reason" in line
         sys.stdout.write(json.dumps(line) + "\n")
     if failed:
         raise typer.Exit(1)
-
-
-def run_one(
-    stage: str,
-    loader: Loader,
-    recipe: Recipe | None,
-    backend: str | None,
-    settings: Mapping[str, str],
-    path: Path,
-    tell: Tell,
-) -> Record:
-    """One stage on one file, in the process that may be lost."""
-    tell(Event("load", "", stage, detail=f"the stage {stage}"))
-    from symmv_builder.datasets import stages
-
-    tell(Event("begin", "", stage))
-    return stages.run_stage(
-        stage, path, loader, recipe=recipe, backend=backend, settings=settings, tell=tell
-    )
 
 
 def export(
@@ -199,16 +133,15 @@ def export(
     root: options.Root = None,
 ) -> None:
     """Write a built dataset in the layout of its paper's own release."""
-    from symmv_builder.datasets.export import export as write
+    from symmv_builder.api import publishing
+    from symmv_builder.api.texts import left_out
     from symmv_builder.report.progress import Progress
-    from symmv_builder.training.usable import summary as of_left_out
 
-    data = Root(options.settings(root).root)
     with Progress([]) as progress:
-        summary = write(data, dataset, out, tell=progress.on_event)
+        summary = publishing.export(options.settings(root), dataset, out, tell=progress.on_event)
     say(
         f"{summary.entries} entries of {dataset} in {out}: {summary.written} files written, "
         f"{summary.unchanged} unchanged, {summary.removed} removed"
     )
     if summary.left_out:
-        sys.stderr.write(f"symmv: {of_left_out(dataset, summary.left_out)}\n")
+        sys.stderr.write(f"symmv: {left_out(dataset, summary.left_out)}\n")

@@ -9,13 +9,11 @@ import sys
 from rich.text import Text
 
 from symmv_builder.report import tables
-from symmv_builder.storage.urls import shown_text
-from symmv_builder.text import harmless
 
 
 def say(line: object, style: str = "") -> None:
     """One line on standard output, where results go; styled on a terminal alone."""
-    text = harmless(shown_text(str(line)))
+    text = tables.shown(line)
     if style:
         tables.console().print(Text(text, style), soft_wrap=True)
     else:
@@ -24,7 +22,7 @@ def say(line: object, style: str = "") -> None:
 
 def note(line: object) -> None:
     """One line on standard error as it is."""
-    sys.stderr.write(f"{harmless(shown_text(str(line)))}\n")
+    sys.stderr.write(f"{tables.shown(line)}\n")
 
 
 def complain(line: object) -> None:

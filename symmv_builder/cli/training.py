@@ -1,18 +1,19 @@
 """`symmv train`: a model learns from a dataset's shards."""
 
-import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from symmv_builder.api.options import HELP, assignments
+from symmv_builder.api.texts import left_out
 from symmv_builder.cli import options
 from symmv_builder.cli.saying import complain, say
-from symmv_builder.datasets.evaluate import untrained_models
 from symmv_builder.report.learning import Learning, losses_in_words
-from symmv_builder.storage.root import Root
-from symmv_builder.storage.shards import read_receipt
+
+if TYPE_CHECKING:
+    from symmv_builder.api.training import Outcome
 
 _ENDED = {
     "steps": "all steps are done",
@@ -38,14 +39,12 @@ def train(
     out: Annotated[
         Path, typer.Option(help="Folder of the run; a run that stopped there is gone on with.")
     ],
-    preset: Annotated[
-        str, typer.Option(help="paper (a GPU), small (an hour or so) or smoke (about a minute).")
-    ] = "paper",
+    preset: Annotated[str, typer.Option(help=HELP["preset"])] = "paper",
     set_: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
-            help="Another value for a field of the preset: FIELD=VALUE. May be repeated.",
+            help=HELP["set"],
             show_default=False,
         ),
     ] = None,
@@ -53,19 +52,16 @@ def train(
         str,
         typer.Option(
             "--as",
-            help="Take all choices of the `paper`, or of the `released` code, where the defaults "
-            "are others; --set goes before it.",
+            help=HELP["trained-as"],
             show_default=False,
         ),
     ] = "",
     root: options.Root = None,
     minutes: Annotated[
         float | None,
-        typer.Option(min=0.01, help="End after so long, ready to be gone on with."),
+        typer.Option(min=0.01, help=HELP["minutes"]),
     ] = None,
-    workers: Annotated[
-        int, typer.Option(min=0, help="Threads that prepare batches ahead; 0: none.")
-    ] = 2,
+    workers: Annotated[int, typer.Option(min=0, help=HELP["threads"])] = 2,
     unpack: Annotated[
         Path | None,
         typer.Option(
@@ -96,39 +92,35 @@ def train(
     Under torchrun every process trains on its share: torchrun --nproc-per-node 2 --no-python
     symmv train ... Runs on SYMMV_DEVICE.
     """
-    from symmv_builder.training.configs import as_plain
-    from symmv_builder.training.runs import Outcome, Request, configure, start
-    from symmv_builder.training.usable import summary
+    from symmv_builder.api import training
 
-    given = options.assignments(set_, "FIELD=VALUE, as in batch_size=8")
-    config = configure(trainer, preset, given, way)
+    fields = assignments(set_, "FIELD=VALUE, as in batch_size=8")
+    config = training.config_of(trainer, preset, fields, way)
     if show:
-        for name, value in as_plain(config).items():
+        for name, value in training.fields_of(config).items():
             say(f"{name} = {value}")
         return
     settings = options.settings(root)
-    is_first = os.environ.get("RANK", "0") == "0"
+    is_first = training.is_first_rank()
     if is_first:
-        say_untrained(Root(settings.root), data)
+        for name in training.untrained_behind(settings, data):
+            complain(f"NOT TRAINED: {name} made features of {data}")
 
-    def run(learning: Learning | None) -> Outcome:
-        tell: dict[str, Any] = {"tell": learning.on_tick, "note": say} if learning else {}
-        return start(
+    def run(learning: Learning | None) -> "Outcome":
+        telling: dict[str, Any] = {"tell": learning.on_tick, "note": say} if learning else {}
+        return training.run(
             trainer,
             config,
-            Request(
-                root=Root(settings.root),
-                dataset=data,
-                out=out,
-                device=settings.home.device,
-                max_s=minutes * 60 if minutes else None,
-                workers=workers,
-                unpacked=unpack,
-                checkpoint_s=checkpoint_minutes * 60,
-                data_changed=data_changed,
-                wait=wait,
-                **tell,
-            ),
+            data,
+            out,
+            settings,
+            minutes,
+            workers=workers,
+            unpacked=unpack,
+            checkpoint_minutes=checkpoint_minutes,
+            data_changed=data_changed,
+            wait=wait,
+            **telling,
         )
 
     try:
@@ -143,19 +135,12 @@ def train(
         )
         raise typer.Exit(130) from None
     if is_first:
-        left_out = summary(data, outcome.left_out)
-        if left_out:
-            complain(left_out)
+        unused = left_out(data, outcome.left_out)
+        if unused:
+            complain(unused)
         losses = {name: value for name, value in outcome.losses.items() if value is not None}
         said = [f"{trainer}: {_ENDED[outcome.ended]} at step {outcome.step}"]
         said += [losses_in_words(losses)] if losses else []
         say("; ".join([*said, f"model in {out}"]))
     if outcome.ended in _EXIT_CODES:
         raise typer.Exit(_EXIT_CODES[outcome.ended])
-
-
-def say_untrained(root: Root, dataset: str) -> None:
-    """A line for each model with random weights that made what is learned from."""
-    receipt = read_receipt(root, dataset) or {}
-    for name in untrained_models(receipt):
-        complain(f"NOT TRAINED: {name} made features of {dataset}")

@@ -1,17 +1,16 @@
 """How `symmv evaluate` answers: JSON without what is no number, plain lines, warnings."""
 
 import json
-import math
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
+from symmv_builder.api.evaluation import plain
+from symmv_builder.api.evaluation.music import Refused
+from symmv_builder.api.texts import left_out
 from symmv_builder.cli.saying import complain, say
-from symmv_builder.datasets.evaluate import Refused
-from symmv_builder.training.usable import summary
 
 Split = Annotated[
     str, typer.Option("--split", help="Which split of a dataset: train, validation, test or all.")
@@ -20,21 +19,7 @@ Split = Annotated[
 
 def print_json(answer: Mapping[str, Any]) -> None:
     """One object on one line; a value that is no number is null."""
-    sys.stdout.write(json.dumps(_plain(answer), allow_nan=False) + "\n")
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(name): _plain(inner) for name, inner in value.items()}
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    sys.stdout.write(json.dumps(plain(answer), allow_nan=False) + "\n")
 
 
 def say_untrained(models: Iterable[str]) -> None:
@@ -46,7 +31,7 @@ def say_untrained(models: Iterable[str]) -> None:
 
 def say_left_out(dataset: str, reasons: Mapping[str, str]) -> None:
     """Say which rows could not be used, and why."""
-    line = summary(dataset, reasons)
+    line = left_out(dataset, reasons)
     if line:
         say(line)
 

@@ -2,30 +2,16 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from symmv_builder.cli import options
 from symmv_builder.cli.saying import complain, say
-from symmv_builder.errors import StopRun
-from symmv_builder.settings import Settings
-from symmv_builder.storage.store import Store
 
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a look found: files and rows looked at, what is damaged, missing, not known."""
-
-    checked: int
-    damaged: tuple[Mapping[str, str], ...]
-    missing: tuple[Mapping[str, str], ...]
-    notes: tuple[str, ...] = ()
-    repairs: tuple[Mapping[str, Any], ...] = ()
+if TYPE_CHECKING:
+    from symmv_builder.api.upkeep import Looked
 
 
 def register(app: typer.Typer) -> None:
@@ -77,97 +63,25 @@ def verify(
     Recordings, results, shards, manifests, the ledger and releases. Nothing is written
     without --repair, and nothing is ever deleted.
     """
-    from symmv_builder.datasets.remembered import recipe_of
+    from symmv_builder.api import upkeep
 
-    settings = options.settings(root)
-    manifests = settings.open_manifests()
-    name = recipe_of(manifests, dataset).name if dataset else None
-    if folder and not repair:
-        raise StopRun("--from gives good copies to --repair; use both")
-    if wait and not repair:
-        raise StopRun("--wait is for --repair; without it nothing is written")
-    if release and (name is None or repair):
-        raise StopRun("--release looks at one release of a DATASET; --repair sets all of it right")
-    if run:
-        found = _look_at_run(run)
-    elif repair:
-        found = _repair(settings, name, folder, deep=deep, wait=wait)
-    else:
-        found = _look(settings, name, release or "", deep=deep)
+    found = upkeep.verify(
+        options.settings(root),
+        dataset,
+        release=release or "",
+        run=run,
+        deep=deep,
+        repair=repair,
+        folder=folder,
+        wait=wait,
+        tell=complain,
+    )
     _print(found, as_json=as_json)
-    is_sound = all(each["done"] for each in found.repairs) if repair else not (
-        found.damaged or found.missing
-    )  # fmt: skip
-    if not is_sound:
+    if not found.is_sound:
         raise typer.Exit(1)
 
 
-def _look(settings: Settings, dataset: str | None, release: str, *, deep: bool) -> Found:
-    from symmv_builder.datasets import verify as verifying
-
-    fault = ""
-    try:
-        store = settings.open_store(read_only=True)
-    except StopRun as error:
-        # Whatever is wrong with the ledger, the files can be looked at.
-        fault = str(error)
-        store = replace(settings, ledger="sqlite://").open_store(read_only=True)
-    tally = verifying.Tally()
-    problems = list(verifying.verify(store, dataset, tally, release=release, deep=deep))
-    if fault:
-        problems.insert(0, verifying.Problem("ledger", "the ledger", fault))
-    return _found(problems, tally)
-
-
-def _found(problems: Iterable[Any], tally: Any, repairs: Iterable[Any] = ()) -> Found:
-    plain = [(p.is_missing, {"path": p.path, "kind": p.kind, "what": p.what}) for p in problems]
-    return Found(
-        tally.checked,
-        tuple(each for is_missing, each in plain if not is_missing),
-        tuple(each for is_missing, each in plain if is_missing),
-        tuple(f"{count} {note}" for note, count in sorted(tally.notes.items())),
-        tuple({"path": r.problem.path, "what": r.what, "done": r.done} for r in repairs),
-    )
-
-
-def _repair(
-    settings: Settings, dataset: str | None, folder: Path | None, *, deep: bool, wait: bool
-) -> Found:
-    from symmv_builder.datasets import changes
-    from symmv_builder.datasets import verify as verifying
-    from symmv_builder.datasets.verify.repair import WITHOUT_LEDGER, repair
-
-    try:
-        store = settings.open_store()
-    except StopRun as error:
-        raise StopRun(f"{error}; where it is damaged, {WITHOUT_LEDGER}") from error
-    tally = verifying.Tally()
-    repairs = list(
-        repair(store, dataset, tally, deep=deep, folder=folder, wait=wait, tell=complain)
-    )
-    names = [dataset] if dataset else verifying.known_datasets(store)
-    _finish(store, names, changes, wait=wait)
-    return _found([each.problem for each in repairs], tally, repairs)
-
-
-def _finish(store: Store, names: Iterable[str], changes: Any, *, wait: bool) -> None:
-    """Finish changes that were stopped, now that what they need is set right."""
-    with ExitStack() as held:
-        for name in names:
-            held.enter_context(changes.writing(store, name, wait=wait, tell=complain))
-
-
-def _look_at_run(folder: Path) -> Found:
-    from symmv_builder.training.checkpoint import verify_run
-
-    problems = tuple(
-        {"path": str(path), "kind": "checkpoint", "what": what} for path, what in verify_run(folder)
-    )
-    files = sum(path.is_file() for path in folder.rglob("*"))
-    return Found(files, problems, ())
-
-
-def _print(found: Found, *, as_json: bool) -> None:
+def _print(found: "Looked", *, as_json: bool) -> None:
     if as_json:
         answer = {
             "checked": found.checked,

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from symmv_builder.storage.urls import shown_text
 from symmv_builder.text import harmless
 
 _NOTHING = "-"
@@ -57,6 +58,11 @@ class StageRow:
     seconds: float
     seconds_per_media_second: float
     rejected: int = 0
+
+
+def shown(line: object) -> str:
+    """A line as it may be printed: harmless on a terminal, without passwords in its urls."""
+    return harmless(shown_text(str(line)))
 
 
 def entries_table(rows: Sequence[EntryRow], *, title: str = "Entries") -> Table:

@@ -219,7 +219,7 @@ def test_questions_about_what_is_not_there_make_nothing(tmp_path: Path) -> None:
     for ask in (
         dataset.rows,
         lambda: dataset.release("1.0.0"),
-        lambda: dataset.take_down("x", "asked"),
+        lambda: dataset.takedown("x", "asked"),
         lambda: dataset.rows("testing"),
     ):
         with pytest.raises(sb.StopRun):

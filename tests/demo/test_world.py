@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from symmv_builder import datasets
-from symmv_builder.cli import crawl_story, demonstration_crawl
+from symmv_builder.api import demo_crawl
+from symmv_builder.api.crawl import CrawlRun, open_crawl
+from symmv_builder.cli import crawl_story
 from symmv_builder.crawl.match import MEASURED
-from symmv_builder.datasets.crawl import Crawl, open_crawl
 from symmv_builder.demo.media import DemoMedia, Truth, plans
 from symmv_builder.demo.site import Site, serve
 from symmv_builder.demo.world import COVERS, FAILURES, SOURCE, World, build_world
@@ -50,25 +51,19 @@ def site(world: World) -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def crawled(
     world: World, site: Site, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Crawl, int, int, int]:
+) -> tuple[CrawlRun, int, int, int]:
     """The crawl after both rounds, how many were new in each, and a third round's requests."""
     root = str(tmp_path_factory.mktemp("data"))
-    with demonstration_crawl.environment(site) as env:
+    with demo_crawl.environment(site) as env:
         settings = read_settings(env, root=root)
-        clock = demonstration_crawl.Clock()
-        opened = open_crawl(
-            datasets.recipe("symmv"),
-            settings.open_store(),
-            settings.open_site(),
-            [SOURCE],
-            tell=lambda _: None,
-        )
-        crawl = replace(opened, now=clock)
-        first = demonstration_crawl.crawl_round(crawl, clock, site, lambda _: None)
+        clock = demo_crawl.Clock()
+        recipe = datasets.recipe("symmv")
+        crawl = open_crawl(recipe, settings, [SOURCE], screen=False, now=clock)
+        first = demo_crawl.crawl_round(crawl, clock, site, lambda _: None)
         site.add(world.later)
-        second = demonstration_crawl.crawl_round(crawl, clock, site, lambda _: None)
+        second = demo_crawl.crawl_round(crawl, clock, site, lambda _: None)
         asked = len(site.visits())
-        demonstration_crawl.crawl_round(crawl, clock, site, lambda _: None)
+        demo_crawl.crawl_round(crawl, clock, site, lambda _: None)
         return crawl, first, second, len(site.visits()) - asked
 
 
@@ -85,18 +80,18 @@ def screened(items: list[Item], world: World) -> list[Item]:
     return done
 
 
-def test_a_second_round_finds_only_the_new_upload(crawled: tuple[Crawl, int, int, int]) -> None:
+def test_a_second_round_finds_only_the_new_upload(crawled: tuple[CrawlRun, int, int, int]) -> None:
     assert crawled[1:3] == (len(COVERS) - 1, 1)
 
 
-def test_a_round_without_news_asks_for_one_page(crawled: tuple[Crawl, int, int, int]) -> None:
+def test_a_round_without_news_asks_for_one_page(crawled: tuple[CrawlRun, int, int, int]) -> None:
     assert crawled[3] == 1
 
 
 def test_each_cover_ends_as_is_true_of_it(
-    world: World, crawled: tuple[Crawl, int, int, int]
+    world: World, crawled: tuple[CrawlRun, int, int, int]
 ) -> None:
-    items = crawled[0].items.find("symmv")
+    items = crawled[0].items()
     for item in items:
         cover = world.covers[item.source.video_id]
         if cover.outcome == "" or cover.outcome in SCREENED:
@@ -105,23 +100,23 @@ def test_each_cover_ends_as_is_true_of_it(
             assert item.state == states.REVIEW
         else:
             assert (item.state, item.reason) == (states.REJECTED, cover.outcome)
-    ended = crawl_story.verdict(screened(items, world), world)
+    ended = demo_crawl.verdict(screened(items, world), world)
     assert ended.startswith("13 of 13 covers ended as they must: 5 entries")
 
 
 def test_a_cover_that_ended_otherwise_is_told(
-    world: World, crawled: tuple[Crawl, int, int, int]
+    world: World, crawled: tuple[CrawlRun, int, int, int]
 ) -> None:
-    items = screened(crawled[0].items.find("symmv"), world)
+    items = screened(crawled[0].items(), world)
     other = [replace(item, state=states.PROMOTED) for item in items]
-    assert crawl_story.verdict(other, world).startswith("NOT as it should be: cov-")
-    assert crawl_story.verdict(items[1:], world).startswith("NOT as it should be")
+    assert demo_crawl.verdict(other, world).startswith("NOT as it should be: cov-")
+    assert demo_crawl.verdict(items[1:], world).startswith("NOT as it should be")
 
 
 def test_the_story_names_every_decoy_and_why_it_was_not_taken(
-    world: World, crawled: tuple[Crawl, int, int, int]
+    world: World, crawled: tuple[CrawlRun, int, int, int]
 ) -> None:
-    items = screened(crawled[0].items.find("symmv"), world)
+    items = screened(crawled[0].items(), world)
     _, covers, decoys = map(plain_text, crawl_story.story(items, world, (12, 1)))
     taken = {cover.official for cover in COVERS}
     others = {upload.video_id for upload in world.description.uploads} - taken
@@ -137,26 +132,26 @@ def test_the_story_names_every_decoy_and_why_it_was_not_taken(
 
 
 def test_the_site_was_left_alone_for_as_long_as_it_asked(
-    crawled: tuple[Crawl, int, int, int],
+    crawled: tuple[CrawlRun, int, int, int],
 ) -> None:
-    assert crawled[0].items.breaker("network") is not None
+    assert crawled[0].job.items.breaker("network") is not None
 
 
 def test_a_run_that_finds_the_network_at_rest_goes_on_all_the_same(
-    site: Site, crawled: tuple[Crawl, int, int, int]
+    site: Site, crawled: tuple[CrawlRun, int, int, int]
 ) -> None:
     crawl = crawled[0]
-    clock = demonstration_crawl.Clock()
-    crawl.items.open_breaker("network", clock() + 90_000, "429")
-    with demonstration_crawl.environment(site):
+    clock = demo_crawl.Clock()
+    crawl.job.items.open_breaker("network", clock() + 90_000, "429")
+    with demo_crawl.environment(site):
         asked = len(site.visits())
-        again = replace(crawl, now=clock)
-        assert demonstration_crawl.crawl_round(again, clock, site, lambda _: None) == 0
+        again = replace(crawl, job=replace(crawl.job, now=clock))
+        assert demo_crawl.crawl_round(again, clock, site, lambda _: None) == 0
     assert len(site.visits()) == asked + 1
 
 
 def test_the_report_of_a_crawl_says_how_well_titles_are_matched() -> None:
-    first, second = crawl_story.songs([]).splitlines()
+    first, second = demo_crawl.songs([]).splitlines()
     assert first.startswith("songs named: none")
     assert second == str(MEASURED)
     assert "precision" in second

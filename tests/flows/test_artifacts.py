@@ -3,6 +3,8 @@
 import pytest
 
 from flows import artifacts
+from symmv_builder.api import questions
+from symmv_builder.api.crawl import recording_of
 from symmv_builder.records import Listing, ParsedTitle, Source
 from symmv_builder.storage.items import Item
 from symmv_builder.storage.ledger import Result
@@ -46,12 +48,14 @@ def test_a_title_of_ten_kilobytes_is_cut() -> None:
 
 def test_a_table_of_hostile_titles_keeps_its_rows_and_columns() -> None:
     items = [
-        Item(
-            "symmv",
-            Listing(Source("youtube", f"aaaaaaaa{number:03d}"), text, channel=text),
-            "channel:x",
-            parsed=ParsedTitle(text, text, 0.5),
-            official=Listing(Source("youtube", "b" * 11), text, channel=text),
+        recording_of(
+            Item(
+                "symmv",
+                Listing(Source("youtube", f"aaaaaaaa{number:03d}"), text, channel=text),
+                "channel:x",
+                parsed=ParsedTitle(text, text, 0.5),
+                official=Listing(Source("youtube", "b" * 11), text, channel=text),
+            )
         )
         for number, text in enumerate(HOSTILE)
     ]
@@ -75,9 +79,9 @@ def test_tables_count_by_step_and_by_reason() -> None:
         Result("b", "notes", "transcribe", "k", "", 1.0, "silent", "no sound"),
         Result("b", "key", "find_key", "k", "", 0.0),
     ]
-    assert artifacts.rejections(results) == [
+    assert questions.rejections(results) == [
         {"step": "transcribe", "reason": "silent", "entries": 1}
     ]
-    assert artifacts.throughput(results) == [
+    assert questions.throughput(results) == [
         {"step": "transcribe", "entries": 2, "seconds": 3.0, "entries an hour": 2400.0}
     ]

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from flows import batches
 from flows.build import build, sentence
 from flows.edge import Place
+from symmv_builder.api import works as works_api
 from symmv_builder.backends import ModelHome
 from symmv_builder.cli import app
 from symmv_builder.errors import Bug, Reason, StopRun
@@ -110,7 +111,7 @@ def test_a_worker_with_other_weights_stops_the_flow() -> None:
     stranger = ModelIdentity("untrained-768", "0", "f" * 64, trained=False)
     plan = Plan("muvisync", (), {("clip", "untrained-768"): stranger})
     with pytest.raises(StopRun, match="has another untrained-768"):
-        batches.check_models(plan, ModelHome())
+        works_api.check_models(plan, ModelHome())
 
 
 def test_a_worker_s_own_environment_says_where_its_models_are(
@@ -119,30 +120,30 @@ def test_a_worker_s_own_environment_says_where_its_models_are(
     monkeypatch.delenv("SYMMV_DEVICE", raising=False)
     monkeypatch.setenv("SYMMV_MODEL_TRANSKUN", "/mine")
     sent = ModelHome("cuda:0", "fp16", {"transkun": "/yours", "madmom": "/both"})
-    mine = batches.own_home(sent)
+    mine = works_api.own_home(sent)
     assert (mine.device, mine.precision) == ("cuda:0", "fp16")
     assert mine.paths == {"transkun": "/mine", "madmom": "/both"}
     monkeypatch.setenv("SYMMV_DEVICE", "cpu")
-    assert batches.own_home(sent).device == "cpu"
+    assert works_api.own_home(sent).device == "cpu"
 
 
 def test_outcomes_cross_as_plain_data() -> None:
     result = Result("a", "notes", "transcribe", "k", "transkun", 1.5, "silent", "no sound")
     rejected = Outcome("a", (result,), Rejection("transcribe", "silent", "no sound"))  # type: ignore[arg-type]
-    assert batches.from_plain(batches.to_plain(rejected)) == rejected
+    assert works_api.from_plain(works_api.to_plain(rejected)) == rejected
     bug = Bug("KeyError", "toy.py:3 in measure", "Traceback ...", "0.1.0")
     failed = Outcome("c", (), Rejection("measure", Reason.FAILED, "KeyError: 'a'", bug))
-    assert batches.from_plain(batches.to_plain(failed)) == failed
+    assert works_api.from_plain(works_api.to_plain(failed)) == failed
     waiting = Outcome("b", retry="its worker was killed")
-    assert batches.from_plain(batches.to_plain(waiting)) == waiting
+    assert works_api.from_plain(works_api.to_plain(waiting)) == waiting
 
 
 def test_a_local_root_is_found_from_every_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert batches.everywhere(Root("data")) == str(tmp_path / "data")
-    assert batches.everywhere(Root("memory://bucket")) == "memory://bucket"
+    assert works_api.everywhere(Root("data")) == str(tmp_path / "data")
+    assert works_api.everywhere(Root("memory://bucket")) == "memory://bucket"
 
 
 @pytest.mark.parametrize(
@@ -196,4 +197,4 @@ class DyingFuture:
     def result(self) -> list[dict[str, Any]]:
         if self.is_dead:
             raise CancelledError("the worker is gone")
-        return [batches.to_plain(Outcome(work.entry_id)) for work in self.works]
+        return [works_api.to_plain(Outcome(work.entry_id)) for work in self.works]

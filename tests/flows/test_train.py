@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from flows import train as training
+from symmv_builder.api import training as face
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import write_receipt
 from symmv_builder.training.runs import Outcome, Request, Tick
@@ -29,7 +30,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
         ended = "time" if request.max_s else "steps"
         return Outcome(request.out, request.out, 2, {"loss": 0.5}, ended)
 
-    monkeypatch.setattr(training, "start", start)
+    monkeypatch.setattr(face, "start", start)
     return requests
 
 

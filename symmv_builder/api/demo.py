@@ -1,0 +1,101 @@
+"""The demo's data: media made on the spot, both datasets, and what is true of them.
+
+What is done with them goes through the same functions as a person's own data.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from symmv_builder import datasets
+from symmv_builder.api.dataset import Dataset, open_dataset
+from symmv_builder.api.entry import StoredEntry
+from symmv_builder.demo.media import DemoMedia, Truth, make_media
+from symmv_builder.demo.world import World, build_world
+from symmv_builder.errors import StopRun
+from symmv_builder.settings import Settings, read_settings
+
+__all__ = ["Demo", "World", "prepare"]
+
+_NEAR_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """The demo's media, the world of its site, and its datasets by name.
+
+    `notices` say of which dataset the CLIP is not trained, and why.
+    """
+
+    media: DemoMedia
+    world: World
+    settings: Settings
+    datasets: Mapping[str, Dataset]
+    notices: tuple[str, ...]
+
+    def folder_of(self, name: str) -> Path | None:
+        """The folder that a dataset takes in; `None` for the one that is crawled."""
+        return self.media.muvisync if name == "muvisync" else None
+
+    def truths(self) -> dict[str, Truth]:
+        """What is true of each recording, by ``SITE:ID``."""
+        by_path = {truth.path: truth for truth in self.media.truths}
+        crawled = {f"demo:{name}": by_path[path] for name, path in self.world.paths.items()}
+        return crawled | {
+            f"file:{Path(path).stem}": truth
+            for path, truth in by_path.items()
+            if path.startswith("muvisync/")
+        }
+
+
+def prepare(out: Path, say: Callable[[str], None]) -> Demo:
+    """Make the media below `out`, and open both datasets in ``out/data``.
+
+    Where its own CLIP cannot be had a dataset takes the untrained one; `say` is told of progress.
+    """
+    media = make_media(out / "media", progress=say)
+    root = str(out / "data")
+    opened, notices = {}, []
+    for name in datasets.NAMES:
+        opened[name], problem = _trained_or_not(name, root)
+        if problem:
+            notices.append(f"{name}: CLIP is NOT TRAINED in this demo, because {problem}")
+            say(notices[-1])
+    return Demo(media, build_world(media), read_settings(root=root), opened, tuple(notices))
+
+
+def _trained_or_not(name: str, root: str) -> tuple[Dataset, str]:
+    """The dataset with its own CLIP or, where that cannot be had, the untrained one and why.
+
+    For the demo alone: a build of a person's own files stops instead.
+    """
+    dataset = open_dataset(name, root, way="default")
+    try:
+        dataset.plan()
+    except StopRun as error:
+        untrained = open_dataset(name, root, way="default", models={"clip": "untrained"})
+        untrained.plan()
+        return untrained, str(error)
+    return dataset, ""
+
+
+def compare(entry: StoredEntry, truths: Mapping[str, Truth]) -> list[str]:
+    """How near the stages came to what is true of an entry's recordings, a phrase each."""
+    known: dict[str, Any] = dict(entry.records)
+    sources = (entry.entry.video, entry.entry.music)
+    video, music = (truths.get(f"{source.site}:{source.video_id}") for source in sources)
+    parts = []
+    if video is not None and video.cuts_s:
+        found = known["scenes"].starts_s[1:].tolist()
+        hit = sum(any(abs(cut - time) < _NEAR_S for time in found) for cut in video.cuts_s)
+        parts.append(f"{hit} of {len(video.cuts_s)} cuts found, {len(found) - hit} extra")
+    if music is not None and music.key:
+        parts.append(f"key {known['key']} (written in {music.key})")
+    if music is not None and music.tempo_bpm and "beats" in known:
+        tempo = known["beats"].tempo_bpm
+        parts.append(f"tempo {tempo:.0f} (played at {music.tempo_bpm:.0f})")
+    if music is not None and music.notes is not None:
+        heard, played = len(known["notes"].pitches), len(music.notes.pitches)
+        parts.append(f"{heard} notes (played {played})")
+    return parts

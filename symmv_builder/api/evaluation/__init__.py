@@ -1,0 +1,68 @@
+"""Measure music, annotations and models by the metrics of the papers, beside the papers' figures.
+
+Each metric is a function of `music`, `accuracy`, `models` or `sound` here that gives a report;
+`evaluate` calls any of them by its name and gives plain data.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from symmv_builder.errors import StopRun
+from symmv_builder.settings import read_settings
+
+# Where each metric's function is, and how `evaluate` hands on what is to be measured.
+_METRICS = {
+    "music": ("music", "music"),
+    "beats": ("music", "beats"),
+    **dict.fromkeys(("transcription", "chords", "melody", "key"), ("accuracy", "accuracy")),
+    **dict.fromkeys(("amt", "regressor", "vmcp", "relevance"), ("models", "score")),
+    **{name: ("sound", name) for name in ("audio", "kld", "mcc")},
+}
+
+
+def evaluate(
+    metric: str,
+    *what: str | Path,
+    root: str | None = None,
+    tell: Callable[[int, int, str], None] = lambda done, of, what: None,
+    **options: Any,
+) -> dict[str, Any]:
+    """What `symmv evaluate METRIC --json` prints, with `what` for its arguments.
+
+    `options` are those of the command, by name: ``dataset``, ``split``, ``reference``, ``model``
+    and so on. A value that is no number is `None`. `StopRun` for a metric that is not known, and
+    where there is nothing to measure; files that cannot be read are named under ``refused``.
+
+        >>> evaluate("music", dataset="symmv", split="all")["metrics"]     # doctest: +SKIP
+        {'sc': 0.93, 'pe': 4.1, 'pce': 2.7, 'ebr': 0.02, 'ioi': 0.11}
+    """
+    if metric not in _METRICS:
+        raise StopRun(f"no metric is called {metric!r}; known: {', '.join(_METRICS)}")
+    module, name = _METRICS[metric]
+    function = getattr(import_module(f"{__name__}.{module}"), name)
+    settings = read_settings(root=root)
+    if module in ("accuracy", "models"):
+        what = (metric, *what)
+    report = function(settings, *what, tell=tell, **options)
+    answer: dict[str, Any] = plain(report.as_json())
+    return answer
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON can hold it; a float that is no number is `None`."""
+    if isinstance(value, Mapping):
+        return {str(name): plain(inner) for name, inner in value.items()}
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, list | tuple):
+        return [plain(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,81 @@
+"""How right annotations are against references, and whether two results of it differ."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from symmv_builder.datasets import accuracy as measure
+from symmv_builder.datasets.accuracy import Accuracy
+from symmv_builder.datasets.evaluate import Tell, silent
+from symmv_builder.evaluation import significance
+from symmv_builder.settings import Settings
+from symmv_builder.storage.root import Root
+
+# What share of resampled means the intervals hold.
+LEVEL = significance.LEVEL
+
+
+@dataclass(frozen=True, slots=True)
+class AccuracyReport:
+    """An accuracy: means over songs with intervals, and what was not compared."""
+
+    found: Accuracy
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything as plain data, which `compare` reads."""
+        found = self.found
+        return {
+            "task": found.task,
+            "estimate": found.estimate,
+            "reference": found.reference,
+            "songs": len(found.songs),
+            "metrics": found.mean,
+            "interval": found.interval,
+            "level": significance.LEVEL,
+            "seed": significance.SEED,
+            "per_song": found.songs,
+            "unmatched_estimates": list(found.unmatched_estimates),
+            "unmatched_references": list(found.unmatched_references),
+            "refused": [asdict(refused) for refused in found.refused],
+        }
+
+
+def accuracy(
+    settings: Settings,
+    task: str,
+    estimate: str | Path,
+    reference: str | Path,
+    *,
+    split: str = "all",
+    tell: Tell = silent,
+) -> AccuracyReport:
+    """Measure an estimate against what is right, song by song.
+
+    `task` is ``transcription``, ``chords``, ``melody``, ``key`` or ``beats``; both sides are a
+    file, a folder or a dataset of the root, of which `split` is taken. `StopRun` where nothing can
+    be compared.
+    """
+    data = Root(settings.root)
+    ours, real = (
+        measure.annotations_of(task, str(what), data, split=split, tell=tell)
+        for what in (estimate, reference)
+    )
+    return AccuracyReport(measure.measure(task, ours, real))
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Of each metric whether two results differ; `alone` songs are in one of the two only."""
+
+    metrics: Mapping[str, significance.Comparison]
+    alone: int
+
+
+def compare(a: Path, b: Path) -> Compared:
+    """Wilcoxon's signed-rank test over the songs of two results that were kept as JSON.
+
+    The difference is A less B, its interval the bootstrap over songs. `StopRun` where a file is no
+    such result, or they have no song in common.
+    """
+    return Compared(*measure.compare_results(a, b))

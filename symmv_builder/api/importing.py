@@ -1,0 +1,72 @@
+"""Import published datasets: their annotation becomes entries and shards of ours."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from symmv_builder.api.dataset import Dataset, Summary
+from symmv_builder.datasets import imports
+from symmv_builder.datasets.recipe import with_models
+from symmv_builder.settings import read_settings
+
+__all__ = ["Release", "import_dataset", "open_release"]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A copy of a published dataset, looked at, and the dataset of ours that it becomes.
+
+    `left_out` says what of it does not become an entry, and why.
+    """
+
+    dataset: Dataset
+    tree: Any
+    left_out: tuple[str, ...]
+
+    @property
+    def makes(self) -> list[str]:
+        """The names of what is made of it without its recordings, in the order of the recipe."""
+        plan = self.dataset.plan(imports.artifacts(self.dataset.recipe))
+        return [use.makes for use in plan.uses]
+
+    def take_in(self, **how: Any) -> Summary:
+        """Write its entries and shards; `how` are arguments of `Dataset.import_release`."""
+        return self.dataset.import_release(self.tree, **how)
+
+
+def open_release(
+    name: str,
+    path: str | Path,
+    root: str | None = None,
+    *,
+    models: Mapping[str, str] | None = None,
+    choices: Mapping[str, str | None] | None = None,
+) -> Release:
+    """Look at the release in a folder; `StopRun` where it is none of that name.
+
+    `name` is one of `datasets.importable()`; `choices` are those of its import (``chords``,
+    ``emotion``, ``beats``), `None` for the default.
+    """
+    given = {each: choice for each, choice in (choices or {}).items() if choice is not None}
+    tree = imports.scan(name, Path(path), **given)
+    recipe = with_models(imports.recipe(name, tree.options), models or {})
+    return Release(Dataset(recipe, read_settings(root=root)), tree, tuple(tree.left_out))
+
+
+def import_dataset(
+    name: str,
+    path: str | Path,
+    root: str | None = None,
+    *,
+    models: Mapping[str, str] | None = None,
+    workers: int = 0,
+    **choices: str,
+) -> Dataset:
+    """Import a published dataset from the folder `path`: the dataset, with its shards written.
+
+    Arguments and errors are those of `open_release`.
+    """
+    release = open_release(name, path, root, models=models, choices=choices)
+    release.take_in(workers=workers)
+    return release.dataset

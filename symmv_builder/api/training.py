@@ -1,0 +1,130 @@
+"""Models learn from a dataset's shards: trained to the end of a preset, or gone on with."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from symmv_builder.api.texts import setting_text
+from symmv_builder.datasets.evaluate import untrained_models
+from symmv_builder.errors import StopRun
+from symmv_builder.pipeline.keys import digest
+from symmv_builder.settings import Settings, read_settings
+from symmv_builder.storage.root import Root
+from symmv_builder.storage.shards import read_receipt
+from symmv_builder.training import PRESETS, TRAINERS
+from symmv_builder.training.configs import as_plain
+from symmv_builder.training.runs import (
+    BY_SIGNAL,
+    CHECKPOINT_S,
+    Outcome,
+    Request,
+    Tick,
+    configure,
+    start,
+)
+
+__all__ = ["PRESETS", "TRAINERS", "Outcome", "Tick", "train"]
+
+
+def train(
+    trainer: str,
+    dataset: str,
+    out: str | Path,
+    *,
+    preset: str = "paper",
+    way: str = "",
+    root: str | None = None,
+    minutes: float | None = None,
+    tell: Callable[[Tick], None] = lambda _: None,
+    **fields: Any,
+) -> Outcome:
+    """Train to the end of a preset, or go on with the run that stopped in the folder `out`.
+
+    `trainer` is ``vmusprod``, ``amt``, ``regressor`` or ``vmcp``; `way` is ``paper`` or
+    ``released`` (`training.runs.configure`), `fields` are single fields of the preset. The device
+    is that of ``SYMMV_DEVICE``. `StopRun` where trainer, dataset, a field or a checkpoint does not
+    fit.
+    """
+    texts = {name: setting_text(value) for name, value in fields.items()}
+    config = configure(trainer, preset, texts, way)
+    return run(trainer, config, dataset, Path(out), read_settings(root=root), minutes, tell=tell)
+
+
+def config_of(trainer: str, preset: str, fields: Mapping[str, str] | None, way: str) -> Any:
+    """The configuration of a trainer: a preset, in a `way`, with texts of single `fields`."""
+    return configure(trainer, preset, fields or {}, way)
+
+
+def fields_of(config: Any) -> dict[str, Any]:
+    """Every field of a configuration, as plain data."""
+    return as_plain(config)
+
+
+def run(
+    trainer: str,
+    config: Any,
+    dataset: str,
+    out: Path,
+    settings: Settings,
+    minutes: float | None = None,
+    *,
+    workers: int = 0,
+    unpacked: Path | None = None,
+    checkpoint_minutes: float = CHECKPOINT_S / 60,
+    data_changed: bool = False,
+    wait: bool = False,
+    tell: Callable[[Tick], None] = lambda _: None,
+    note: Callable[[str], None] = lambda _: None,
+) -> Outcome:
+    """Train by a configuration of `config_of`; nothing of the other arguments changes the result.
+
+    `workers` threads prepare batches, decoded features are kept in the folder `unpacked`, with
+    `data_changed` a run goes on though its dataset is another one, with `wait` it waits for another
+    one in its folder. `StopRun` where dataset or folder does not fit.
+    """
+    request = Request(
+        root=Root(settings.root),
+        dataset=dataset,
+        out=out,
+        device=settings.home.device,
+        max_s=minutes * 60 if minutes else None,
+        workers=workers,
+        unpacked=unpacked,
+        checkpoint_s=checkpoint_minutes * 60,
+        data_changed=data_changed,
+        wait=wait,
+        tell=tell,
+        note=note,
+    )
+    return start(trainer, config, request)
+
+
+def folder_of(
+    runs: str | Path, trainer: str, config: Any, dataset: str, settings: Settings
+) -> Path:
+    """The folder of a run that is named by what it learns from: configuration and shards.
+
+    `StopRun` where the dataset has no shards.
+    """
+    root = Root(settings.root)
+    receipt = read_receipt(root, dataset)
+    if receipt is None:
+        raise StopRun(f"{dataset} has no shards in {root.shown}; build it first")
+    learned_from = [trainer, as_plain(config), [shard["sha256"] for shard in receipt["shards"]]]
+    return Path(runs) / f"{trainer}-{dataset}-{digest(learned_from)[:12]}"
+
+
+def is_first_rank() -> bool:
+    """Whether this process is the first, or the only one, of those that torchrun started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def is_unfinished(outcome: Outcome) -> bool:
+    """Whether a run ended before its last step, ready to be gone on with."""
+    return outcome.ended in ("time", *BY_SIGNAL)
+
+
+def untrained_behind(settings: Settings, dataset: str) -> tuple[str, ...]:
+    """The models with random weights that made a dataset's features."""
+    return untrained_models(read_receipt(Root(settings.root), dataset) or {})

@@ -1,0 +1,191 @@
+"""The works of a build: who does them, what a process elsewhere is given, and what it gives back.
+
+A plan, the ids and contents of entries and the place of the data root go there, outcomes as plain
+data come back; recordings and features stay in the data root.
+"""
+
+import json
+import logging
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NoReturn
+
+from symmv_builder.api.options import PATIENCE_S
+from symmv_builder.backends import Loader, ModelHome, backend_class
+from symmv_builder.datasets.build import Run, in_processes
+from symmv_builder.errors import StopRun
+from symmv_builder.pipeline.events import Event
+from symmv_builder.pipeline.keys import Plan, Work
+from symmv_builder.pipeline.pool import LOADING_PATIENCE_S, Effort, default_workers, run_entries
+from symmv_builder.pipeline.run import Outcome, Tell, run_entry
+from symmv_builder.records import Rejection
+from symmv_builder.settings import Settings, read_settings
+from symmv_builder.storage.ledger import Result
+from symmv_builder.storage.root import Root
+from symmv_builder.storage.sidecars import Sidecars
+from symmv_builder.storage.store import Store
+
+__all__ = [
+    "LOADING_PATIENCE_S", "PATIENCE_S", "Event", "Outcome", "Plan", "Run", "Runner", "Store",
+    "Tell", "Work", "default_workers",
+]  # fmt: skip
+
+# What does the works of a plan: processes of this machine, or a flow's tasks.
+Runner = Callable[[Plan, Store], Run]
+_RECORDED_WITHIN_S = 1.5
+
+
+def runner_here(
+    settings: Settings,
+    *,
+    workers: int = 0,
+    patience_s: float = PATIENCE_S,
+    load_patience_s: float = LOADING_PATIENCE_S,
+    tell: Tell,
+) -> Runner:
+    """Processes of this machine, `workers` of them or one a core as memory allows.
+
+    `patience_s` is the longest that a step may take on an entry, `load_patience_s` that a worker
+    may take to start or to load a model.
+    """
+    effort = Effort(workers or default_workers(), patience_s, loading_patience_s=load_patience_s)
+
+    def run(plan: Plan, store: Store) -> Run:
+        return in_processes(plan, store, Loader(settings.home), effort=effort, tell=tell)
+
+    return run
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What all batches of a build share: the plan, the data root, models, and how hard to run."""
+
+    plan: Plan
+    root_url: str
+    home: ModelHome
+    effort: Effort
+
+    def on_this_machine(self) -> "Assignment":
+        """The same with this machine's models; `StopRun` where they are not those of the plan."""
+        home = own_home(self.home)
+        check_models(self.plan, home)
+        return replace(self, home=home)
+
+    def do(self, works: Sequence[Work], tell: Tell) -> Iterator[dict[str, Any]]:
+        """Bring entries as far as they go, in a child process; their outcomes as plain data."""
+        # Dask starts its workers as daemons, which may have no children lest these stay behind.
+        # Ours leave by themselves when their parent does.
+        multiprocessing.current_process().daemon = False
+        loader = Loader(self.home)
+        outcomes = run_entries(
+            works, self.plan, self.root_url, loader, effort=self.effort, tell=tell
+        )
+        return map(to_plain, outcomes)
+
+
+def assignment(
+    plan: Plan,
+    root: Root,
+    home: ModelHome,
+    *,
+    patience_s: float,
+    load_patience_s: float,
+    threads_each: int,
+) -> Assignment:
+    """What tasks of a build are given; each has one child, so a runner bounds how many there are.
+
+    Where workers' threads may not start children (`workers=0`) nothing could be killed.
+    """
+    effort = Effort(
+        workers=1,
+        patience_s=patience_s,
+        threads_each=threads_each,
+        loading_patience_s=load_patience_s,
+    )
+    return Assignment(plan, everywhere(root), home, effort)
+
+
+def own_home(home: ModelHome) -> ModelHome:
+    """Where models are on this machine: as its own environment says, else as on the sender's."""
+    mine = read_settings().home
+    device = mine.device if "SYMMV_DEVICE" in os.environ else home.device
+    return ModelHome(device, home.precision, {**home.paths, **mine.paths})
+
+
+def check_models(plan: Plan, home: ModelHome) -> None:
+    """`StopRun` where this machine has other weights than the plan: keys would lie."""
+    for (slot, name), planned in plan.models.items():
+        found = backend_class(slot, name).identify(home)
+        if found != planned:
+            raise StopRun(
+                f"the worker on {os.uname().nodename} has another {name} than the flow "
+                f"({found.version}, {found.weights_sha256[:12]}; planned: {planned.version}, "
+                f"{planned.weights_sha256[:12]}); give both the same package and weights"
+            )
+
+
+def everywhere(root: Root) -> str:
+    """The data root as a worker in another folder finds it."""
+    return root.path("").rstrip("/") if root.is_local else root.url
+
+
+def to_plain(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as JSON has it."""
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(outcome)))
+    return plain
+
+
+def from_plain(plain: dict[str, Any]) -> Outcome:
+    """The outcome that `to_plain` wrote."""
+    rejection = plain["rejection"]
+    return Outcome(
+        plain["entry_id"],
+        tuple(Result(**result) for result in plain["results"]),
+        Rejection(**rejection) if rejection else None,
+        plain["retry"],
+    )
+
+
+def waiting(works: Iterable[Work], why: str) -> Iterator[Outcome]:
+    """Outcomes of works that have to wait for another run."""
+    return (Outcome(work.entry_id, retry=why) for work in works)
+
+
+def record_ended(store: Store, plan: Plan, works: Iterable[Work]) -> int:
+    """Write into the ledger what is stored of the works that have come to an end; how many.
+
+    The sidecars say which these are. It stops after a moment: what it leaves out is found by
+    the next build.
+    """
+    until = time.monotonic() + _RECORDED_WITHIN_S
+    sidecars = Sidecars(store.root, plan.dataset)
+    count = 0
+    try:
+        for work in works:
+            if time.monotonic() > until:
+                break
+            if _has_ended(sidecars, plan, work):
+                outcome = run_entry(work, plan, store.root, _no_model)
+                found = store.ledger.results(plan.dataset, work.entry_id)
+                known = {(r.artifact, r.key, r.reason) for r in found}
+                new = [r for r in outcome.results if (r.artifact, r.key, r.reason) not in known]
+                store.ledger.record_results(plan.dataset, new)
+                count += 1
+    except (StopRun, OSError) as error:
+        logging.getLogger(__name__).warning("not all that was done is recorded: %s", error)
+    return count
+
+
+def _has_ended(sidecars: Sidecars, plan: Plan, work: Work) -> bool:
+    keys = plan.keys(work)
+    there = sidecars.present(work.entry_id)
+    return any(sidecars.rejected_name(*made) in there for made in keys.items()) or all(
+        sidecars.made_name(*made) in there for made in keys.items()
+    )
+
+
+def _no_model(slot: str, name: str) -> NoReturn:
+    raise StopRun(f"an entry that had ended asks for the {slot} model {name}")
