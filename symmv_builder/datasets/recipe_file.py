@@ -41,6 +41,7 @@ from symmv_builder.datasets.schemas import NEWEST, conflict
 from symmv_builder.datasets.step_table import find_step
 from symmv_builder.errors import StopRun
 from symmv_builder.pipeline.step import RECORDINGS, Step, Use
+from symmv_builder.schema import ENTRY
 from symmv_builder.text import clean_line
 
 SPLITS = ("train", "validation", "test")
@@ -310,7 +311,8 @@ class _Reader:
         if "absent" not in table:
             return base.absent if base else frozenset()
         absent = self.names(table, "absent")
-        unknown = sorted(set(absent) - {column.name for column in recipe.columns})
+        known = {column.name for column in (*ENTRY, *recipe.columns)}
+        unknown = sorted(set(absent) - known)
         if unknown:
             raise self.wrong(("absent",), f"{recipe.name} has no column {', '.join(unknown)}")
         if needed := sorted(_NEEDED & set(absent)):

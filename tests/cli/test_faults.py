@@ -90,7 +90,7 @@ def toys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The recipe of muvisync is the toy's for a while; a folder of media, one of which is bad."""
     import toy_build
 
-    recipe = replace(toy_build.RECIPE, name="muvisync", schema="toy")
+    recipe = replace(toy_build.RECIPE, name="muvisync", absent=frozenset())
     monkeypatch.setattr(datasets, "recipe", lambda name: recipe)
     media = tmp_path / "media"
     media.mkdir()
