@@ -227,7 +227,8 @@ def read_options(
         options.error(str(error))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def build_options() -> argparse.ArgumentParser:
+    """What `python -m flows.build` takes."""
     options = parser("flows.build", "Build a dataset with Prefect.")
     options.add_argument("--from", dest="folder", help=HELP["from"])
     options.add_argument("--patience", type=float, default=PATIENCE_S, help=HELP["patience"])
@@ -238,6 +239,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--retry", action="append", default=[], help=HELP["retry"])
     options.add_argument("--shard-mb", type=int, help=HELP["shard-mb"])
     options.add_argument("--strict", action="store_true", help=HELP["strict"])
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = build_options()
     given, models = read_options(options, arguments)
     obey_signals()
     state = build(

@@ -176,7 +176,8 @@ def _show(job: CrawlRun, funnel: Sequence[Mapping[str, Any]], facts: dict[str, A
     artifacts.show_table(f"crawl-{dataset}-throughput", rows, "what each step cost")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def crawl_options() -> argparse.ArgumentParser:
+    """What `python -m flows.crawl` takes."""
     options = parser("flows.crawl", "Crawl for a dataset with Prefect.")
     options.add_argument("--sources", help=HELP["sources"])
     options.add_argument("--full", action="store_true", help=HELP["full"])
@@ -193,6 +194,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help=HELP["retry"],
     )
     options.add_argument("--items-an-hour", type=int, default=ITEMS_AN_HOUR)
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = crawl_options()
     given, models = read_options(options, arguments)
     obey_signals()
     state = crawl(

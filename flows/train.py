@@ -103,7 +103,8 @@ def _teller(
     return tell
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def train_options() -> argparse.ArgumentParser:
+    """What `python -m flows.train` takes."""
     options = argparse.ArgumentParser(
         prog="python -m flows.train", description="Train on a dataset's shards with Prefect."
     )
@@ -118,6 +119,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--set", action="append", default=[], metavar="FIELD=VALUE", help=HELP["set"]
     )
     options.add_argument("--as", dest="way", default="", help=HELP["trained-as"])
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = train_options()
     given = options.parse_args(arguments)
     try:
         fields = assignments(given.set, "FIELD=VALUE, as in batch_size=8")

@@ -61,9 +61,9 @@ class Dataset:
         """The root with manifests and ledger, made where they are missing."""
         return self.settings.open_store()
 
-    @cached_property
+    @property
     def stored(self) -> Store:
-        """The same for reading: nothing is made or written."""
+        """The root for reading, as it is now: nothing is made or written."""
         return self.settings.open_store(read_only=True)
 
     def plan(self, only: Sequence[str] = ()) -> Plan:
@@ -286,16 +286,17 @@ class Dataset:
 
     def __iter__(self) -> Iterator[StoredEntry]:
         """Every entry of the manifest, in its order."""
-        for entry in manifests.read_entries(self.stored.manifests, self.name):
-            yield StoredEntry(entry, self.stored)
+        stored = self.stored
+        for entry in manifests.read_entries(stored.manifests, self.name):
+            yield StoredEntry(entry, stored)
 
     def __getitem__(self, entry_id: str) -> StoredEntry:
         """The entry of an id; `KeyError` where there is none."""
+        stored = self.stored
         try:
-            entry = questions.find_entry(self.stored, entry_id, self.name)
+            return StoredEntry(questions.find_entry(stored, entry_id, self.name), stored)
         except StopRun as error:
             raise KeyError(str(error)) from error
-        return StoredEntry(entry, self.stored)
 
     def rows(self, split: str = "train", columns: Sequence[str] = ()) -> Rows:
         """The rows of a split as numpy arrays (`training.rows.Rows`), of all columns by default.

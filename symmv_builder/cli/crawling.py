@@ -37,6 +37,8 @@ def crawl(
     clip: options.Clip = None,
     model: options.Models = None,
     workers: options.Workers = None,
+    wait: options.Wait = False,
+    way: options.Way = "",
 ) -> None:
     """Find new recordings, match, fetch and screen them, and propose them as entries.
 
@@ -45,7 +47,7 @@ def crawl(
     """
     from symmv_builder.api.dataset import open_dataset
 
-    found = open_dataset(dataset, root, models=models_of(model, clip))
+    found = open_dataset(dataset, root, way=way, models=models_of(model, clip))
     try:
         with Progress(found.results_of()) as progress:
             end = found.crawl(
@@ -56,6 +58,7 @@ def crawl(
                 promote_above=above,
                 retry=retry or (),
                 workers=workers or 0,
+                wait=wait,
                 tell=progress.on_event,
                 expect=lambda total, settled: progress.expect(total, settled=settled),
             )

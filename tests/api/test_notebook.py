@@ -1,0 +1,75 @@
+"""What a notebook does, from videos in a folder to a release and back, by the names of the face."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+import symmv_builder as sb
+from symmv_builder import cli
+from tests.api.test_face import song
+from tests.loopback import make_video
+
+
+def test_a_notebook_builds_asks_releases_and_takes_down(tmp_path: Path) -> None:
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    for number in range(3):
+        make_video(videos / f"clip{number}.mp4", seed=number)
+    dataset = sb.open_dataset("muvisync", root=str(tmp_path / "root"))
+    assert dataset.status().entries == 0
+    assert dataset.take_in(videos) == 3
+    assert len(dataset) == 3
+    assert len(dataset.status().unfinished) == 3
+    built = dataset.build(only=["motion"], workers=1)
+    assert (built.made, built.rejected) == (3, 0)
+    assert dataset.status().made == 3
+    story = dataset.why("clip1")
+    assert isinstance(story, list)
+    assert [made.result.artifact for made in story] == ["video_asset", "motion"]
+    values = dataset["clip1"].motion.values
+    [split] = {dataset["clip1"].split} & {"train", "validation", "test"}
+    rows = {str(row["entry_id"]): row for row in dataset.rows(split, ["entry_id", "motion"])}
+    assert rows["clip1"]["motion"].tolist() == values.ravel().tolist()
+    assert dataset.verify() == []
+    assert dataset.review() == []
+    assert dataset.release("1.0.0")["entries"] == 3
+    gone = dataset.takedown("clip1", "asked for by its owner")
+    assert gone.entries == ("clip1",)
+    assert gone.withdrawn == ("1.0.0",)
+    assert len(dataset) == dataset.status().made == 2
+    assert dataset.verify() == []
+    with pytest.raises(sb.StopRun, match="say which entries"):
+        dataset.promote()
+
+
+def test_evaluate_says_what_its_command_prints(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, real = tmp_path / "generated", tmp_path / "real"
+    for number in range(3):
+        song(files, f"s{number}.mid", number)
+        song(real, f"r{number}.mid", 2 * number)
+    told: list[tuple[int, int, str]] = []
+    measured = sb.evaluate(
+        "music", files, reference=str(real), tell=lambda *count: told.append(count)
+    )
+    words = ["evaluate", "music", str(files), "--reference", str(real), "--json"]
+    monkeypatch.setattr(sys, "argv", ["symmv", *words])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert not end.value.code
+    assert measured == json.loads(capsys.readouterr().out)
+    assert (measured["songs"], measured["reference"]["songs"]) == (3, 3)
+    assert told
+    notes = sb.evaluate("transcription", files / "s0.mid", files / "s0.mid")
+    assert notes["songs"] == 1
+    assert set(notes["metrics"].values()) == {1.0}
+    for metric, what, said in (
+        ("loveliness", (), "no metric is called"),
+        ("music", (), "name either"),
+        ("amt", (tmp_path / "nowhere", "muvisync"), "is not a folder"),
+    ):
+        with pytest.raises(sb.StopRun, match=said):
+            sb.evaluate(metric, *what)
