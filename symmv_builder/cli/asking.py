@@ -5,7 +5,7 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,9 +16,11 @@ from symmv_builder.datasets import questions
 from symmv_builder.datasets.remembered import names_in
 from symmv_builder.errors import StopRun
 from symmv_builder.report import tables
-from symmv_builder.storage.items import PROMOTED, Item, entry_id_of
 from symmv_builder.storage.outputs import check_outputs
 from symmv_builder.text import harmless
+
+if TYPE_CHECKING:
+    from symmv_builder.storage.items import Item
 
 _NUMBERS = ("made", "rejected", "seconds")
 
@@ -101,6 +103,8 @@ def why(
     as_json: options.AsJson = False,
 ) -> None:
     """Say what was done for an entry, by which model and parameters, and where it stopped."""
+    from symmv_builder.storage.items import PROMOTED
+
     store = options.settings(root).open_store(read_only=True)
     item = questions.find_item(store, entry_id, dataset)
     if item and item.state != PROMOTED:
@@ -135,8 +139,10 @@ def why(
                 sys.stdout.write(f"{harmless(line, 1000)}\n")
 
 
-def _why_not(item: Item, *, as_json: bool) -> None:
+def _why_not(item: "Item", *, as_json: bool) -> None:
     """What a crawl knows of a recording that is no entry."""
+    from symmv_builder.storage.items import entry_id_of
+
     if as_json:
         sys.stdout.write(json.dumps({**asdict(item), "evidence": json.loads(item.evidence)}) + "\n")
         return
