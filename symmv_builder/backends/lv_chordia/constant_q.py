@@ -85,7 +85,8 @@ def _octaves(
     hop, first_hz = HOP >> halvings, rate_hz / 2**halvings
     if halvings:
         samples = _downsampled(samples, 2**halvings)
-    made, at_hz = [], first_hz
+    made: list[NDArray[np.float32]] = []
+    at_hz = first_hz
     for octave in range(count):
         end = len(frequencies) - octave * BINS_PER_OCTAVE
         here = slice(max(0, end - BINS_PER_OCTAVE), end)
@@ -97,7 +98,7 @@ def _octaves(
     frames = min(map(len, made))
     lengths = first_hz / frequencies / widths
     whole = np.concatenate([part[:frames] for part in made], axis=1)
-    return (whole / np.sqrt(lengths)).astype(np.float32)
+    return np.asarray(whole / np.sqrt(lengths), dtype=np.float32)
 
 
 def _short_filters(
@@ -108,7 +109,7 @@ def _short_filters(
     fft = 2 * (filters.shape[1] - 1)
     weights = np.abs(filters).T
     parts = [np.abs(s) @ weights for s in _spectra(samples, fft, HOP, _hann(fft))]
-    return np.concatenate(parts) / np.float32(np.sqrt(fft))
+    return np.asarray(np.concatenate(parts) / np.sqrt(fft), dtype=np.float32)
 
 
 def _response(

@@ -30,8 +30,8 @@ class Features(nn.Module):
 
     def __init__(self, block: Any) -> None:
         super().__init__()
-        self.convolutions = nn.ModuleList(getattr(block, f"conv{name}") for name in _LAYERS)
-        self.to(memory_format=torch.channels_last)
+        convolutions = nn.ModuleList(getattr(block, f"conv{name}") for name in _LAYERS)
+        self.convolutions = convolutions.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, spectrum: Tensor) -> Tensor:
         """Features ``[1, frames, 240]`` of a spectrum ``[1, frames, 252]``."""
@@ -51,7 +51,7 @@ class Features(nn.Module):
 def _pieces(values: Tensor) -> Sequence[Tensor]:
     """Views ``[n, channels]`` of values ``[frames, bins, channels]`` that lie in a row."""
     channels = values.shape[2]
-    return values.view(-1, channels).split(_PIECE // channels)
+    return torch.split(values.view(-1, channels), _PIECE // channels)
 
 
 def _centre(values: Tensor) -> Tensor:
@@ -67,10 +67,10 @@ def _centre(values: Tensor) -> Tensor:
 def _pool(values: Tensor, bins: int) -> Tensor:
     """The maximum of every so many bins; what is left over at the top is dropped."""
     whole = values.shape[1] // bins
-    groups = values[:, : whole * bins].unflatten(1, (whole, bins))
-    made = torch.maximum(groups[:, :, 0], groups[:, :, 1])
-    for place in range(2, bins):
-        torch.maximum(made, groups[:, :, place], out=made)
+    first, second, *others = (values[:, place : whole * bins : bins] for place in range(bins))
+    made = torch.maximum(first, second)
+    for other in others:
+        torch.maximum(made, other, out=made)
     return made
 
 
