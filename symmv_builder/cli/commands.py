@@ -5,12 +5,12 @@
 
 import gc
 import importlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from symmv_builder.garbage import uncollected
 
 # Each with its module in `symmv_builder.cli` and the first sentence of its help, in the order of
 # the list that `symmv --help` prints.
@@ -108,20 +108,10 @@ class Commands(TyperGroup):
 
     def load(self, name: str) -> None:
         """Put the command itself in the place of its line of help."""
-        with _uncollected():
+        with uncollected():
             module = importlib.import_module(f"symmv_builder.cli.{COMMANDS[name][0]}")
+        # What was imported stays: later collections pass it by.
+        gc.freeze()
         app = typer.Typer(**SETTINGS)
         module.register(app)
         self.commands[name] = typer.main.get_group(app).commands[name]
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Leave the objects that are made now out of garbage collection: modules are none, and
-    looking through them again and again is a tenth of the start of a command."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
