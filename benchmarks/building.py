@@ -2,8 +2,8 @@
 
     python benchmarks/building.py [--other CHECKOUT] [--rounds N]
 
-Six clips of 20 s with pictures and sound are made, and a MuVi-Sync dataset is built of them with one
-worker and an untrained CLIP; `status` is asked of an empty root and of that dataset. With
+Six clips of 20 s with pictures and sound are made, and a MuVi-Sync dataset is built of them with
+one worker and an untrained CLIP; `status` is asked of an empty root and of that dataset. With
 `--other` the same is done with the code of another checkout, in turns. The least of all rounds is
 printed: other programs on the machine only add to it.
 """

@@ -321,8 +321,8 @@ def _few_threads(threads: int) -> Iterator[None]:
     """Numeric libraries of processes that are started now use this many threads each."""
     before = {name: os.environ.get(name) for name in (*_THREAD_VARIABLES, *_WAITING)}
     os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(threads)))
-    for name, value in _WAITING.items():
-        os.environ.setdefault(name, value)
+    for name, how in _WAITING.items():
+        os.environ.setdefault(name, how)
     try:
         yield
     finally:
