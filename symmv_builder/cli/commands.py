@@ -3,7 +3,6 @@
 `symmv --help` shows this table and imports none of them. A test compares it with the commands.
 """
 
-import gc
 import importlib
 from typing import Any
 
@@ -110,8 +109,6 @@ class Commands(TyperGroup):
         """Put the command itself in the place of its line of help."""
         with uncollected():
             module = importlib.import_module(f"symmv_builder.cli.{COMMANDS[name][0]}")
-        # What was imported stays: later collections pass it by.
-        gc.freeze()
         app = typer.Typer(**SETTINGS)
         module.register(app)
         self.commands[name] = typer.main.get_group(app).commands[name]

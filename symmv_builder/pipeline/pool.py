@@ -8,7 +8,6 @@ happens outside of steps, while a worker starts or loads a model: that has a lim
 own, and stops the run when it happens twice.
 """
 
-import gc
 import multiprocessing as mp
 import os
 import signal
@@ -353,8 +352,6 @@ def _serve(pipe: Connection, plan: Plan, root_url: str, load_model: LoadModel, p
         try:
             work = pipe.recv()
         except EOFError:
-            # Nothing that it holds is looked through for garbage now that it ends.
-            gc.freeze()
             return
         try:
             root.check()
