@@ -50,7 +50,7 @@ check: install ## style, types, arrows, generated files
 	$(BIN)/python -m symmv_builder.schema --check schemas
 
 bench: install ## what stages, shards and training steps cost; SONGS=FOLDER for those on MIDI files
-	@for name in stages transcription decode shards loading linear_attention amt; do \
+	@for name in building stages transcription decode shards loading linear_attention amt; do \
 	  echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
 	@for name in melody_rules quantisation screening solo_piano; do \
 	  if [ -n "$(SONGS)" ]; then echo "== $$name"; $(BIN)/python benchmarks/$$name.py "$(SONGS)"; \

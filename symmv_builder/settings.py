@@ -19,6 +19,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,14 +74,16 @@ class Settings:
     def open_store(self, *, read_only: bool = False) -> "Store":
         """The data root with its manifests and ledger.
 
-        With `read_only` nothing is made or written, and a root that is not there is an empty one.
+        With `read_only` nothing is made or written, a root that is not there is an empty one, and
+        the ledger is opened when it is first asked for.
         """
         from symmv_builder.storage.root import Root
         from symmv_builder.storage.store import Store
 
         root = Root(self.root)
         manifests = Root(self.manifests) if self.manifests else root
-        return Store(root, manifests, self._open_ledger(root, read_only=read_only))
+        ledger = partial(self._open_ledger, root, read_only=read_only)
+        return Store(root, manifests, ledger if read_only else ledger())
 
     def _open_ledger(self, root: "Root", *, read_only: bool) -> "Ledger":
         """The ledger; who writes makes a local root's folder where it is missing."""

@@ -7,15 +7,17 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from symmv_builder.datasets import questions
 from symmv_builder.datasets.questions import Made, Status
 from symmv_builder.datasets.remembered import names_in
 from symmv_builder.errors import StopRun
 from symmv_builder.settings import Settings
-from symmv_builder.storage.items import PROMOTED, Item, entry_id_of
-from symmv_builder.storage.ledger import Result
+from symmv_builder.storage.results import Result
+
+if TYPE_CHECKING:
+    from symmv_builder.storage.items import Item
 
 __all__ = ["Made", "NoEntry", "Result", "States", "Status"]
 
@@ -55,7 +57,7 @@ class NoEntry:
     """
 
     entry_id: str
-    item: Item
+    item: "Item"
     candidates: tuple[dict[str, Any], ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -68,6 +70,9 @@ def why(settings: Settings, entry_id: str, dataset: str | None = None) -> list[M
 
     `StopRun` where neither is known, or an id stands in several datasets.
     """
+    # Imported here: a question about an empty root needs no database.
+    from symmv_builder.storage.items import PROMOTED, entry_id_of
+
     store = settings.open_store(read_only=True)
     item = questions.find_item(store, entry_id, dataset)
     if item and item.state != PROMOTED:

@@ -71,6 +71,8 @@ def _look(settings: Settings, dataset: str | None, release: str, *, deep: bool) 
     fault = ""
     try:
         store = settings.open_store(read_only=True)
+        # Opened now: what is wrong with it is one of the problems.
+        store = replace(store, index=store.ledger)
     except StopRun as error:
         # Whatever is wrong with the ledger, the files can be looked at.
         fault = str(error)

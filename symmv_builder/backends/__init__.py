@@ -26,6 +26,7 @@ from typing import Any
 
 from symmv_builder import plugins
 from symmv_builder.errors import StopRun
+from symmv_builder.garbage import uncollected
 from symmv_builder.pipeline.keys import ModelIdentity
 
 __all__ = [
@@ -127,7 +128,8 @@ def load(slot: str, name: str, home: ModelHome) -> Any:
     if key not in _loaded:
         model = backend_class(slot, name)
         try:
-            _loaded[key] = model(home)
+            with uncollected():
+                _loaded[key] = model(home)
         except (RuntimeError, AssertionError) as error:
             if home.device == "cpu":
                 raise

@@ -121,6 +121,7 @@ def why(
 
 def _why_not(found: questions.NoEntry, *, as_json: bool) -> None:
     """What a crawl knows of a recording that is no entry."""
+
     if as_json:
         sys.stdout.write(json.dumps(found.as_json()) + "\n")
         return

@@ -9,6 +9,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from symmv_builder.garbage import uncollected
+
 # Each with its module in `symmv_builder.cli` and the first sentence of its help, in the order of
 # the list that `symmv --help` prints.
 COMMANDS = {
@@ -105,7 +107,8 @@ class Commands(TyperGroup):
 
     def load(self, name: str) -> None:
         """Put the command itself in the place of its line of help."""
-        module = importlib.import_module(f"symmv_builder.cli.{COMMANDS[name][0]}")
+        with uncollected():
+            module = importlib.import_module(f"symmv_builder.cli.{COMMANDS[name][0]}")
         app = typer.Typer(**SETTINGS)
         module.register(app)
         self.commands[name] = typer.main.get_group(app).commands[name]

@@ -7,17 +7,19 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from symmv_builder.datasets.remembered import names_in, recipe_of, require_known
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Entry, Provenance, Record
 from symmv_builder.storage import manifests
-from symmv_builder.storage.items import Item, Items, entry_id_of
-from symmv_builder.storage.ledger import Result
 from symmv_builder.storage.receipts import read_receipt
+from symmv_builder.storage.results import Result
 from symmv_builder.storage.sidecars import Sidecars
-from symmv_builder.storage.store import Store
+
+if TYPE_CHECKING:
+    from symmv_builder.storage.items import Item
+    from symmv_builder.storage.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Status:
     shards: tuple[dict[str, Any], ...]
 
 
-def status(store: Store, dataset: str) -> Status:
+def status(store: "Store", dataset: str) -> Status:
     """The state of a dataset as its last builds left it."""
     entries = manifests.read_entries(store.manifests, dataset)
     receipt = read_receipt(store.root, dataset) or {}
@@ -104,7 +106,7 @@ def status(store: Store, dataset: str) -> Status:
     )
 
 
-def find_entry(store: Store, entry_id: str, dataset: str | None = None) -> Entry:
+def find_entry(store: "Store", entry_id: str, dataset: str | None = None) -> Entry:
     """The entry of that id; `StopRun` where there is none, or one in several datasets."""
     found = [
         entry
@@ -122,8 +124,10 @@ def find_entry(store: Store, entry_id: str, dataset: str | None = None) -> Entry
     return found[0]
 
 
-def find_item(store: Store, entry_id: str, dataset: str | None = None) -> Item | None:
+def find_item(store: "Store", entry_id: str, dataset: str | None = None) -> "Item | None":
     """The item of a crawl that would be an entry of that id, `None` where there is none."""
+    from symmv_builder.storage.items import Items, entry_id_of
+
     items = Items(store.ledger)
     for name in [dataset] if dataset else names_in(store.manifests):
         for item in items.find(name):
@@ -142,7 +146,7 @@ class Made:
     traceback: str = ""
 
 
-def why(store: Store, entry: Entry) -> list[Made]:
+def why(store: "Store", entry: Entry) -> list[Made]:
     """Every step that was done for an entry, in the recipe's order."""
     found = store.ledger.results(entry.dataset, entry.entry_id)
     results = {result.artifact: result for result in found}
@@ -164,7 +168,7 @@ def why(store: Store, entry: Entry) -> list[Made]:
     return story
 
 
-def records_of(store: Store, entry: Entry) -> dict[str, Record]:
+def records_of(store: "Store", entry: Entry) -> dict[str, Record]:
     """Every record that is stored of an entry, by artifact."""
     sidecars = Sidecars(store.root, entry.dataset)
     there = sidecars.present(entry.entry_id)

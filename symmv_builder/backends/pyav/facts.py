@@ -1,13 +1,7 @@
 """What a file holds, found out by opening it and reading it through once without decoding it."""
 
 from pathlib import Path
-from typing import Any
-
-from av.audio.frame import AudioFrame
-from av.audio.stream import AudioStream
-from av.container import InputContainer
-from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
+from typing import TYPE_CHECKING, Any
 
 from symmv_builder.backends.pyav.opening import (
     DEFAULT_LIMITS,
@@ -25,6 +19,13 @@ from symmv_builder.backends.pyav.opening import (
 from symmv_builder.backends.pyav.pictures import displayed_size, frame_rate_hz, quarter_turns
 from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.records import Asset, MediaKind
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
 
 
 def probe(path: Path, sha256: str, *, limits: Limits = DEFAULT_LIMITS) -> Asset:
@@ -61,10 +62,10 @@ def probe(path: Path, sha256: str, *, limits: Limits = DEFAULT_LIMITS) -> Asset:
 
 
 def _read_through(
-    container: InputContainer,
-    streams: tuple[VideoStream | None, AudioStream | None],
+    container: "InputContainer",
+    streams: "tuple[VideoStream | None, AudioStream | None]",
     limits: Limits,
-) -> tuple[VideoFrame | None, AudioFrame | None, float]:
+) -> "tuple[VideoFrame | None, AudioFrame | None, float]":
     """First picture, first sound and the end in seconds of the two streams."""
     wanted = {stream.index: stream for stream in streams if stream is not None}
     for stream in wanted.values():
@@ -86,7 +87,9 @@ def _read_through(
     return video, audio, end_s if end_s > 0 else (container.duration or 0) / 1e6
 
 
-def _video_facts(stream: VideoStream, picture: VideoFrame | None, limits: Limits) -> dict[str, Any]:
+def _video_facts(
+    stream: "VideoStream", picture: "VideoFrame | None", limits: Limits
+) -> dict[str, Any]:
     if picture is None:
         raise RejectEntry(Reason.UNREADABLE, "no picture of the file can be decoded")
     width, height = displayed_size(picture, stream, limits)
@@ -99,7 +102,9 @@ def _video_facts(stream: VideoStream, picture: VideoFrame | None, limits: Limits
     }
 
 
-def _audio_facts(stream: AudioStream, sound: AudioFrame | None, limits: Limits) -> dict[str, Any]:
+def _audio_facts(
+    stream: "AudioStream", sound: "AudioFrame | None", limits: Limits
+) -> dict[str, Any]:
     if sound is None:
         raise RejectEntry(Reason.UNREADABLE, "no audio of the file can be decoded")
     channels = sound.layout.nb_channels

@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from heapq import heappop, heappush
 from pathlib import Path
-from typing import Any, TypeVar
-
-import av
-import av.error
-from av.audio.stream import AudioStream
-from av.container import InputContainer
-from av.packet import Packet
-from av.stream import Disposition
-from av.video.stream import VideoStream
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from symmv_builder.errors import Reason, RejectEntry
+
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.stream import VideoStream
 
 # Demuxers that read one file and nothing but that file.
 FORMATS = (
@@ -28,8 +26,9 @@ FORMATS = (
 STATED = {"mov", "matroska", "avi", "wav", "w64", "aiff", "flac", "flv", "asf", "ogg", "caf", "nut"}
 SIGNATURES = (b"RIFF", b"OggS", b"fLaC", b"ID3", b"FLV", b"\x1aE\xdf\xa3", b"\x00\x00\x01\xba")
 DECODER_THREADS = 2
-S = TypeVar("S", AudioStream, VideoStream)
-COVER_ART = Disposition.attached_pic | Disposition.timed_thumbnails
+S = TypeVar("S", "AudioStream", "VideoStream")
+# What FFmpeg counts the time of a whole file in.
+TIME_BASE_HZ = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +51,11 @@ DEFAULT_LIMITS = Limits()
 
 
 @contextmanager
-def opened(path: Path, limits: Limits) -> Iterator[InputContainer]:
+def opened(path: Path, limits: Limits) -> Iterator["InputContainer"]:
     """An open container, inside limits; whatever FFmpeg raises is a `RejectEntry`."""
+    import av
+    import av.error
+
     _check_size(path, limits)
     options = {
         "protocol_whitelist": "file",
@@ -75,15 +77,18 @@ def opened(path: Path, limits: Limits) -> Iterator[InputContainer]:
             raise RejectEntry(Reason.UNREADABLE, detail) from error
 
 
-def best_video(container: InputContainer) -> VideoStream | None:
+def best_video(container: "InputContainer") -> "VideoStream | None":
     """The first stream marked as default, else the first; cover art is no video.
 
     Not the largest: a player, OpenCV and PySceneDetect show the first one too.
     """
-    return _main([s for s in _decodable(container.streams.video) if not s.disposition & COVER_ART])
+    from av.stream import Disposition
+
+    cover_art = Disposition.attached_pic | Disposition.timed_thumbnails
+    return _main([s for s in _decodable(container.streams.video) if not s.disposition & cover_art])
 
 
-def best_audio(container: InputContainer) -> AudioStream | None:
+def best_audio(container: "InputContainer") -> "AudioStream | None":
     """The first stream marked as default, else the first."""
     return _main(_decodable(container.streams.audio))
 
@@ -94,11 +99,13 @@ def _decodable(streams: Iterable[S]) -> list[S]:
 
 
 def _main(streams: list[S]) -> S | None:
+    from av.stream import Disposition
+
     default = [stream for stream in streams if stream.disposition & Disposition.default]
     return next(iter(default + streams), None)
 
 
-def time_origin_s(container: InputContainer) -> float:
+def time_origin_s(container: "InputContainer") -> float:
     """Start in container time of what starts first, best video or best audio: our time zero."""
     starts = [
         float(stream.start_time * stream.time_base) if has_presentation_times(stream) else 0.0
@@ -108,20 +115,20 @@ def time_origin_s(container: InputContainer) -> float:
     return min(starts, default=0.0)
 
 
-def has_presentation_times(stream: AudioStream | VideoStream) -> bool:
+def has_presentation_times(stream: "AudioStream | VideoStream") -> bool:
     """Whether packets say when their pictures are shown.
 
     Those of AVI do not: FFmpeg guesses, wrongly where B-frames change the order. There the n-th
     picture is shown at the n-th decoding time, the first of which is zero.
     """
-    if not isinstance(stream, VideoStream) or stream.container.format.name != "avi":
+    if stream.type != "video" or stream.container.format.name != "avi":
         return True
     return not stream.codec_context.has_b_frames
 
 
 def decoded(
-    container: InputContainer,
-    stream: AudioStream | VideoStream,
+    container: "InputContainer",
+    stream: "AudioStream | VideoStream",
     limits: Limits,
     watch: "Completeness | None" = None,
 ) -> Iterator[Any]:
@@ -153,8 +160,8 @@ def decoded(
 
 
 def _as_decoded(
-    container: InputContainer,
-    stream: AudioStream | VideoStream,
+    container: "InputContainer",
+    stream: "AudioStream | VideoStream",
     watch: "Completeness",
     repeats: deque[int],
 ) -> Iterator[Any]:
@@ -178,12 +185,12 @@ def _as_decoded(
             if at is not None and not is_timed:
                 heappush(waiting, at)
             yield from in_time(watch.decode(packet))
-        elif at is not None and isinstance(stream, VideoStream):
+        elif at is not None and stream.type == "video":
             repeats.append(at)
     yield from in_time(watch.drain(stream))
 
 
-def packets(container: InputContainer) -> "Iterator[Packet[Any]]":
+def packets(container: "InputContainer") -> "Iterator[Packet[Any]]":
     """Packets of every stream, in the order of the file.
 
     PyAV ends each stream with a packet that holds neither bytes nor a time, which tells its
@@ -204,10 +211,10 @@ def packets(container: InputContainer) -> "Iterator[Packet[Any]]":
             yield packet
 
 
-def bound_threads(stream: AudioStream | VideoStream) -> None:
+def bound_threads(stream: "AudioStream | VideoStream") -> None:
     """Let the decoder use two threads and no more: several files are decoded side by side."""
     stream.codec_context.thread_count = DECODER_THREADS
-    if isinstance(stream, VideoStream):
+    if stream.type == "video":
         stream.codec_context.thread_type = "AUTO"
 
 
@@ -221,7 +228,7 @@ def too_large(width: int, height: int, limits: Limits) -> RejectEntry:
     return RejectEntry(Reason.TOO_LARGE, f"the file has pictures of {width} x {height}; {limit}")
 
 
-def check_picture_size(stream: VideoStream, limits: Limits) -> None:
+def check_picture_size(stream: "VideoStream", limits: Limits) -> None:
     """Raise `RejectEntry` UNREADABLE where FFmpeg found no size that it is allowed to decode."""
     if stream.width <= 0 or stream.height <= 0:
         limit = f"it is damaged, or larger than {limits.max_pixels} pixels"
@@ -264,13 +271,13 @@ class StreamEnd:
 class Completeness:
     """Compares what a container promises with what its packets hold."""
 
-    def __init__(self, container: InputContainer, limits: Limits) -> None:
+    def __init__(self, container: "InputContainer", limits: Limits) -> None:
         self._limits = limits
         formats = set(container.format.name.split(","))
-        self._stated_s = (container.duration or 0) / av.time_base if STATED & formats else 0.0
+        self._stated_s = (container.duration or 0) / TIME_BASE_HZ if STATED & formats else 0.0
         # Some containers count their length from zero, some from their start: a late start
         # takes nothing off, so that nothing whole is called short.
-        self._start_s = min(0.0, (container.start_time or 0) / av.time_base)
+        self._start_s = min(0.0, (container.start_time or 0) / TIME_BASE_HZ)
         self._gaps = "mov" in formats
         self._untimed = {
             stream.index
@@ -306,17 +313,21 @@ class Completeness:
         """Frames of a packet; a broken one gives none and is counted."""
         return self._counted(packet.decode) if packet.size else []
 
-    def drain(self, stream: AudioStream | VideoStream) -> list[Any]:
+    def drain(self, stream: "AudioStream | VideoStream") -> list[Any]:
         """Frames that a decoder still holds when its stream has ended."""
+        from av.packet import Packet
+
         # A packet of nothing, and not `None`: frames have the time base of their packet.
         end: Packet[Any] = Packet()
         end.stream, end.time_base = stream, stream.time_base or Fraction(1)
         return self._counted(end.decode)
 
     def _counted(self, decode: Callable[[], Any]) -> list[Any]:
+        from av.error import InvalidDataError
+
         try:
             frames = list(decode())
-        except av.error.InvalidDataError:
+        except InvalidDataError:
             self._bad += 1
             return []
         self._good += 1
@@ -346,8 +357,8 @@ def _check_size(path: Path, limits: Limits) -> None:
         raise RejectEntry(Reason.TOO_LARGE, f"the file has {size_bytes} bytes; {limit}")
 
 
-def _check_header(container: InputContainer, limits: Limits) -> None:
-    stated_s = (container.duration or 0) / av.time_base
+def _check_header(container: "InputContainer", limits: Limits) -> None:
+    stated_s = (container.duration or 0) / TIME_BASE_HZ
     if stated_s > limits.max_duration_s:
         raise too_long(stated_s, limits)
     for stream in _decodable(container.streams.video):

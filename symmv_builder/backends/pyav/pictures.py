@@ -3,13 +3,9 @@
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-from av.container import InputContainer
-from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from symmv_builder.backends.pyav.opening import (
@@ -26,10 +22,16 @@ from symmv_builder.backends.pyav.opening import (
 )
 from symmv_builder.errors import Reason, RejectEntry
 
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from av.video.reformatter import VideoReformatter
+    from av.video.stream import VideoStream
+
 Picture: TypeAlias = NDArray[np.uint8]
 Form: TypeAlias = tuple[int, int, str, str]
 # Setting up a conversion costs more than a small picture: one scaler a form and a file.
-Scalers: TypeAlias = dict[Form, VideoReformatter]
+Scalers: TypeAlias = "dict[Form, VideoReformatter]"
 
 
 class Frame:
@@ -53,7 +55,7 @@ class Frame:
 
     def __init__(
         self,
-        native: VideoFrame,
+        native: "VideoFrame",
         index: int,
         timing: tuple[float, float],
         size: tuple[int, int],
@@ -76,6 +78,8 @@ class Frame:
 
         `layout` is an FFmpeg pixel format, `interpolation` a name of swscale's.
         """
+        from av.video.reformatter import VideoReformatter
+
         form = (width, height, layout, interpolation)
         if form not in self._made:
             across, down = (height, width) if self._turns % 2 else (width, height)
@@ -109,8 +113,8 @@ def frames(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[Frame]:
 
 
 def timed(
-    container: InputContainer, stream: VideoStream, limits: Limits
-) -> Iterator[tuple[VideoFrame, tuple[float, float]]]:
+    container: "InputContainer", stream: "VideoStream", limits: Limits
+) -> Iterator[tuple["VideoFrame", tuple[float, float]]]:
     """Pictures in presentation order, each with its time and how long it stays, in seconds.
 
     Times are those of `frames`. Each picture stays until the next one, the last until its
@@ -136,17 +140,17 @@ def timed(
     yield native, (time_s, stays_s)
 
 
-def frame_rate_hz(stream: VideoStream) -> float:
+def frame_rate_hz(stream: "VideoStream") -> float:
     """The stream's average rate; 25 where the file says nothing."""
     return float(stream.average_rate or stream.guessed_rate or 25)
 
 
-def quarter_turns(native: VideoFrame) -> int:
+def quarter_turns(native: "VideoFrame") -> int:
     """Quarter turns counter-clockwise that bring the picture upright, 0-3."""
     return round(native.rotation / 90) % 4
 
 
-def displayed_size(native: VideoFrame, stream: VideoStream, limits: Limits) -> tuple[int, int]:
+def displayed_size(native: "VideoFrame", stream: "VideoStream", limits: Limits) -> tuple[int, int]:
     """Width and height when upright and with square pixels; the height of the planes is kept."""
     aspect = stream.sample_aspect_ratio or Fraction(1)
     across, down = max(1, round(native.width * (aspect if aspect > 0 else 1))), native.height
@@ -155,7 +159,7 @@ def displayed_size(native: VideoFrame, stream: VideoStream, limits: Limits) -> t
     return (down, across) if quarter_turns(native) % 2 else (across, down)
 
 
-def _time_s(native: VideoFrame, origin_s: float, gap_s: float, last_s: float | None) -> float:
+def _time_s(native: "VideoFrame", origin_s: float, gap_s: float, last_s: float | None) -> float:
     if native.pts is None or native.time_base is None:
         return 0.0 if last_s is None else last_s + gap_s
     time_s = float(native.pts * native.time_base) - origin_s

@@ -10,12 +10,10 @@ the share that also bounds packets that cannot be decoded, the recording is UNRE
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import soxr
-from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
 from symmv_builder.backends.pyav.opening import (
@@ -28,6 +26,10 @@ from symmv_builder.backends.pyav.opening import (
     too_long,
 )
 from symmv_builder.errors import Reason, RejectEntry
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+    from av.audio.resampler import AudioResampler
 
 GAP_S = 0.05
 # The largest value of any integer format: floats that were never scaled to 1.0 pass, and no
@@ -91,7 +93,7 @@ class _Placed:
         self._rate = self._channels = self._length = 0
         self._decoded = self.replaced = 0
 
-    def add(self, frame: AudioFrame) -> None:
+    def add(self, frame: "AudioFrame") -> None:
         channels = frame.layout.nb_channels
         if channels > self._limits.max_channels or not frame.sample_rate:
             detail = f"the file has {channels} channels at {frame.sample_rate} Hz"
@@ -117,7 +119,7 @@ class _Placed:
             raise RejectEntry(Reason.UNREADABLE, detail)
         return np.concatenate(self._chunks, axis=1).T, self._rate
 
-    def _without_wild_values(self, frame: AudioFrame) -> AudioFrame:
+    def _without_wild_values(self, frame: "AudioFrame") -> "AudioFrame":
         self._decoded += frame.samples * frame.layout.nb_channels
         if not frame.format.name.startswith(("flt", "dbl")):
             return frame
@@ -129,13 +131,15 @@ class _Placed:
         self.replaced += int(values.size - np.count_nonzero(tame))
         return _like(frame, np.where(tame, values, 0).astype(values.dtype))
 
-    def _make_resampler(self, channels: int) -> AudioResampler:
+    def _make_resampler(self, channels: int) -> "AudioResampler":
+        from av.audio.resampler import AudioResampler
+
         # swresample scales its downmix matrix against clipping for integers only.
         mixed = channels > 2
         layout = "mono" if self._channels == 1 else "stereo"
         return AudioResampler("s32p" if mixed else "fltp", layout, self._rate)
 
-    def _place(self, frame: AudioFrame) -> None:
+    def _place(self, frame: "AudioFrame") -> None:
         if frame.pts is None or frame.time_base is None:
             return
         start = round((float(frame.pts * frame.time_base) - self._origin_s) * self._rate)
@@ -145,7 +149,7 @@ class _Placed:
             self._chunks.append(np.zeros((self._channels, gap), np.float32))
             self._length += gap
 
-    def _append(self, frame: AudioFrame | None) -> None:
+    def _append(self, frame: "AudioFrame | None") -> None:
         if self._resampler is None:
             return
         for out in self._resampler.resample(frame):
@@ -166,7 +170,7 @@ class _Placed:
             raise too_long(seconds, self._limits)
 
 
-def _named_layout(frame: AudioFrame) -> AudioFrame:
+def _named_layout(frame: "AudioFrame") -> "AudioFrame":
     """The frame with a layout that swresample can mix: files may give a channel count alone."""
     channels = frame.layout.nb_channels
     if channels <= 2 or not frame.layout.name.endswith("channels"):
@@ -174,8 +178,10 @@ def _named_layout(frame: AudioFrame) -> AudioFrame:
     return _like(frame, frame.to_ndarray(), layout=UNNAMED_LAYOUTS.get(channels, "7.1"))
 
 
-def _like(frame: AudioFrame, values: NDArray[Any], layout: str | None = None) -> AudioFrame:
+def _like(frame: "AudioFrame", values: NDArray[Any], layout: str | None = None) -> "AudioFrame":
     """A frame of other values; its time is not taken along, since it is placed already."""
+    from av.audio.frame import AudioFrame
+
     made = AudioFrame.from_ndarray(
         values, format=frame.format.name, layout=layout or frame.layout.name
     )

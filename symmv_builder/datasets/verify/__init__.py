@@ -36,7 +36,7 @@ def verify(
     yield from found
     if any(problem.kind == "ledger" for problem in found):
         # Nothing that it says can be relied on: the rest is looked at without it.
-        store = replace(store, ledger=Ledger("sqlite://", read_only=True))
+        store = replace(store, index=Ledger("sqlite://", read_only=True))
         tally.notes["files could not be compared with the ledger, which is damaged"] += 1
     yield from texts.check_blocklist(store, tally)
     everybody: list[Entry] = []

