@@ -17,7 +17,7 @@ from symmv_builder.cli.commands import COMMANDS
 from tests.contract.test_cli_documented import whole
 
 # What a command and a flow may import of the package.
-FACE = {"api", "cli", "errors", "report", "settings", "text", "version"}
+FACE = {"api", "cli", "errors", "garbage", "report", "settings", "text", "version"}
 # Where the work is done is a flow's own matter, and how an answer is printed a command's.
 OF_FLOWS = {"--runner", "--address", "--batch-size"}
 OF_COMMANDS = {"--json", "--dry-run"}
