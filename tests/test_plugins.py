@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -144,3 +145,15 @@ def test_a_faulty_plug_in_is_named_in_one_line(environment: Environment) -> None
     assert len(said.strip().splitlines()) == 1
     said = environment.run("build", "tiny", "--model", "crossings=faulty", code=2)
     assert "the backend crossings.faulty of the package symmv-tiny cannot be used" in said
+
+
+def test_the_documentation_shows_this_package() -> None:
+    written = [path.read_text() for path in PACKAGE.rglob("*.*") if path.suffix in (".py", ".toml")]
+    page = (PACKAGE.parents[1] / "docs" / "extending.md").read_text()
+    blocks = re.findall(r"```(?:python|toml)\n(.*?)```", page, re.S)
+    assert len(blocks) == 6
+    entries, *files = blocks
+    for block in files:
+        assert block in written
+    for line in filter(None, entries.splitlines()):
+        assert any(f"{line}\n" in text for text in written), line

@@ -31,6 +31,7 @@ import tomllib
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal
 
 from symmv_builder import backends
@@ -322,7 +323,7 @@ class _Reader:
     def complete(self, recipe: Recipe) -> None:
         """Every step reads what something before it makes, in a build and in a crawl."""
         for uses, when in ((recipe.uses, "a build"), (recipe.screening, "a crawl")):
-            made = set(RECORDINGS)
+            made: dict[str, Step | None] = dict.fromkeys(RECORDINGS)
             for use in uses:
                 lacking = [name for name in use.inputs if name not in made]
                 if lacking:
@@ -330,9 +331,23 @@ class _Reader:
                         ("steps", use.makes),
                         f"it reads {', '.join(lacking)}, which no step before it makes in {when}",
                     )
-                made.add(use.makes)
+                for reads, given in zip(use.step.reads, use.inputs, strict=True):
+                    self.fits(use, reads, given, made[given])
+                made[use.makes] = use.step
         if not recipe.uses:
             raise self.wrong((), "no step runs in a build")
+
+    def fits(self, use: Use, reads: str, given: str, maker: Step | None) -> None:
+        """A step is given what it can read: a recording, or the kind of record that it names."""
+        wanted = use.step.record_read(reads)
+        held = maker.record_made if maker else Path
+        if wanted is None or held is None or issubclass(held, wanted):
+            return
+        what = "a recording" if maker is None else held.__name__
+        kind = "a recording" if issubclass(wanted, Path) else wanted.__name__
+        raise self.wrong(
+            ("steps", use.makes, "inputs", reads), f"{given} is {what}; {reads} is to be {kind}"
+        )
 
     def known(self, table: Mapping[str, Any], names: Sequence[str], path: Sequence[str]) -> None:
         for key in table:

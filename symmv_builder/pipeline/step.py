@@ -8,6 +8,7 @@ step's slot. A step also says which columns of a row its record fills.
 """
 
 import inspect
+import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -52,6 +53,17 @@ class Step:
         """Whether a model has to be loaded for these inputs."""
         return self.slot is not None and (self.needs_model is None or self.needs_model(*inputs))
 
+    def record_read(self, name: str) -> type | None:
+        """The kind of record, or `Path`, that an input is annotated with; `None` where unsaid."""
+        return _class_of(typing.get_type_hints(self.run).get(name, Path if self.together else None))
+
+    @property
+    def record_made(self) -> type | None:
+        """The kind of record that comes out, of a watcher too; `None` where it is not annotated."""
+        made = typing.get_type_hints(self.run).get("return")
+        finish = getattr(made, "finish", None) if self.together else None
+        return _class_of(typing.get_type_hints(finish).get("return") if finish else made)
+
     @property
     def defaults(self) -> dict[str, Any]:
         """The settings of the step's function and their default values."""
@@ -60,6 +72,10 @@ class Step:
             for p in inspect.signature(self.run).parameters.values()
             if p.kind is p.KEYWORD_ONLY and p.name != "model"
         }
+
+
+def _class_of(hint: Any) -> type | None:
+    return hint if isinstance(hint, type) and hint is not object else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -302,3 +302,45 @@ def test_columns_survive_being_written() -> None:
     assert differences(one, other) == ["slow.column values: slowness -> pace"]
     other = read(ALONE.replace("pairs", 'columns = ["loudness", "motion", "slow"]\npairs'))
     assert differences(one, other) == ["columns: motion, slow, loudness -> loudness, motion, slow"]
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        (
+            '[steps.density]\ninputs = { notes = "chords" }',
+            "steps.density.inputs.notes: chords is Chords; notes is to be Notes",
+        ),
+        (
+            '[steps.emotion]\nmodel = "vit-l-14-336"\ninputs = { semantic = "scenes" }',
+            "steps.emotion.inputs.semantic: scenes is Scenes; semantic is to be FeatureTrack",
+        ),
+        (
+            '[steps.loudness]\ninputs = { music = "music_asset" }',
+            "steps.loudness.inputs.music: music_asset is Asset; music is to be a recording",
+        ),
+        (
+            '[steps.density]\ninputs = { notes = "music" }',
+            "steps.density.inputs.notes: music is a recording; notes is to be Notes",
+        ),
+        (
+            '[steps.scene_offset]\ninputs = { scenes = "motion" }',
+            "steps.scene_offset.inputs.scenes: motion is FeatureTrack; scenes is to be Scenes",
+        ),
+    ],
+)
+def test_a_step_is_given_what_it_can_read(steps: str, said: str) -> None:
+    head = """
+name = "mine"
+pairs = false
+splits = { train = 1 }
+[steps.music_asset]
+[steps.video_asset]
+[steps.motion]
+[steps.scenes]
+[steps.chords]
+"""
+    with pytest.raises(StopRun) as caught:
+        read(head + steps)
+    line = 9 + 1 + steps.count("\n")
+    assert str(caught.value) == f"mine.toml, line {line}: {said}"
