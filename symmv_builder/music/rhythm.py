@@ -56,7 +56,7 @@ def beats_in_sound(samples: NDArray[np.float32], model: BeatTracker, level: Leve
     return beats
 
 
-STEP = Step("beats", 3, reads=("music",), run=track_beats, slot="beats")
+STEP = Step("beats", 4, reads=("music",), run=track_beats, slot="beats")
 
 
 def quantise(notes: Notes, beats: Beats, *, steps_per_beat: int = 4) -> GridNotes:
