@@ -15,11 +15,11 @@ import argparse
 import hashlib
 import warnings
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import mir_eval.beat
 import numpy as np
+from exercises import exercise
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from train_downbeats import Bars, fit_downbeats
@@ -27,7 +27,6 @@ from train_downbeats import Bars, fit_downbeats
 from symmv_builder.backends import ModelHome, load, midi, tinysoundfont
 from symmv_builder.music.tempo_level import bar_positions, listen, magnitudes
 from symmv_builder.music.tempo_level.downbeats import beat_features, downbeat_odds
-from symmv_builder.music.tempo_level.evidence import HOP_S
 from symmv_builder.music.tempo_level.levels import Candidate, level_features
 from symmv_builder.records import Beats, Floats, Notes
 
@@ -42,6 +41,8 @@ SOFTNESS = 0.1
 LEVEL_RIDGE = 10.0
 # Bars are learned from the best reading of a pulse, where it is as good as this.
 RIGHT = 0.8
+# Plain pieces that are learned from beside the songs, half of them waltzes.
+EXERCISES = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Song:
     features: Floats
     scores: Floats
     beat_features: list[Floats]
-    bars: list[Bars]
+    bars: Bars | None
 
     @property
     def tempo_bpm(self) -> float:
@@ -118,31 +119,13 @@ def read_song(folder: Path, cache: Path) -> Song:
     found, features = level_features(evidence, pulse)
     scores = np.array([f_measure(beats_s, c.times_s) for c in found])
     around = [beat_features(evidence, pulse, c.times_s) for c in found]
-    best, bars = int(scores.argmax()), []
+    best, bars = int(scores.argmax()), None
     if scores[best] > RIGHT:
-        times_s = found[best].times_s
-        marks = np.abs(downbeats_s[:, None] - times_s).min(axis=0) < 0.07
-        bars = [Bars(around[best], marks, 4), *in_three(bands, times_s, marks)]
+        marks = np.abs(downbeats_s[:, None] - found[best].times_s).min(axis=0) < 0.07
+        bars = Bars(around[best], marks, 4)
     return Song(
         folder.name, beats_s, downbeats_s, pulse, found, features, scores, around, bars
     )  # fmt: skip
-
-
-def in_three(bands: NDArray[np.float32], times_s: Floats, marks: NDArray[np.bool_]) -> list[Bars]:
-    """A song as a waltz: the spectra without the fourth beat of its bars, other bars left out."""
-    frames = np.rint(times_s / HOP_S).astype(np.int64)
-    downbeats = np.flatnonzero(marks)
-    kept = [d for d, then in pairwise(downbeats) if then - d == 4]
-    if len(kept) < 4:
-        return []
-    beats = np.array(kept)[:, None] + np.arange(3)
-    spans = [np.arange(frames[i], min(frames[i + 1], len(bands))) for i in beats.flat]
-    lengths = np.array([len(span) for span in spans])
-    times_s = (lengths.cumsum() - lengths) * HOP_S
-    unmarked = Beats(times_s=times_s, positions=np.zeros(len(times_s), dtype=np.int64))
-    evidence = listen(bands[np.concatenate(spans)])
-    first = np.arange(len(times_s)) % 3 == 0
-    return [Bars(beat_features(evidence, unmarked, times_s), first, 3)]
 
 
 def fit_level(songs: list[Song]) -> Floats:
@@ -203,12 +186,16 @@ def judge(song: Song, level: Floats, network: dict[str, NDArray[np.float16]]) ->
     )
 
 
-def cross_validate(songs: list[Song]) -> list[Judged]:
+def fit(songs: list[Song], plain: list[Bars]) -> tuple[Floats, dict[str, NDArray[np.float16]]]:
+    bars = [song.bars for song in songs if song.bars is not None]
+    return fit_level(songs), fit_downbeats([*bars, *plain])
+
+
+def cross_validate(songs: list[Song], plain: list[Bars]) -> list[Judged]:
     judged = []
     for fold in range(FOLDS):
-        fitted = [song for song in songs if place(song.name) % FOLDS != fold]
-        level, network = fit_level(fitted), fit_downbeats([b for s in fitted for b in s.bars])
-        judged += [judge(s, level, network) for s in songs if place(s.name) % FOLDS == fold]
+        weights = fit([song for song in songs if place(song.name) % FOLDS != fold], plain)
+        judged += [judge(s, *weights) for s in songs if place(s.name) % FOLDS == fold]
     return judged
 
 
@@ -239,10 +226,12 @@ def main() -> None:
     folders = [folder for folder in given.pop909.iterdir() if folder.is_dir()]
     folders.sort(key=lambda folder: place("r" + folder.name))
     songs = [read_song(folder, given.cache) for folder in folders[: given.songs]]
-    report(cross_validate(songs))
+    plain = [exercise(seed) for seed in range(EXERCISES)]
+    report(cross_validate(songs, plain))
     if given.fit:
-        print(f"LEVEL_WEIGHTS = np.array([{', '.join(f'{w:.3f}' for w in fit_level(songs))}])")
-        np.savez_compressed(NETWORK, **fit_downbeats([b for song in songs for b in song.bars]))
+        level, network = fit(songs, plain)
+        print(f"LEVEL_WEIGHTS = np.array([{', '.join(f'{w:.3f}' for w in level)}])")
+        np.savez_compressed(NETWORK, **network)
         print(f"{NETWORK}: {NETWORK.stat().st_size} bytes")
 
 

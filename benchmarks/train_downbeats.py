@@ -2,8 +2,8 @@
 
 The loss is that of a conditional random field: the log likelihood of a song's bars among all rows
 of bars of their metre, which may break off at a price, with a little of the cross-entropy of
-single beats, so that the odds keep their scale. POP909 has no waltzes. So each song is learned
-from twice, once with the fourth beat cut out of each bar.
+single beats, so that the odds keep their scale. POP909 has no waltzes: bars of three are
+learned from the pieces of `exercises.py`.
 """
 
 from dataclasses import dataclass
