@@ -1,6 +1,6 @@
 """How well beats and downbeats are found in POP909 played by a piano, and how both are fitted.
 
-    python benchmarks/beats.py POP909_FOLDER --cache FOLDER [--songs 200] [--fit]
+    python benchmarks/beats.py POP909_FOLDER --cache FOLDER [--songs 200] [--fit | --curve]
 
 Songs fall into five folds by the sha256 of their names, and each is judged by what was fitted on
 the other four: no figure is of a song that was learned from. `--fit` then fits on all songs,
@@ -36,6 +36,7 @@ FOLDS = 5
 FAST_BPM = (120.0, 130.0, 140.0)
 # Quick songs are few in POP909, so that each counts for more: by so much an octave above this.
 USUAL_BPM, WEIGHT_OF_AN_OCTAVE = 85.0, 1.0
+CURVE = (0.0, 1.0, 4.0, 8.0, 16.0, 32.0)
 # How much better than others a reading's F has to be to be what the fit wants.
 SOFTNESS = 0.1
 LEVEL_RIDGE = 10.0
@@ -128,7 +129,7 @@ def read_song(folder: Path, cache: Path) -> Song:
     )  # fmt: skip
 
 
-def fit_level(songs: list[Song]) -> Floats:
+def fit_level(songs: list[Song], of_an_octave: float = WEIGHT_OF_AN_OCTAVE) -> Floats:
     """Weights of the multinomial model whose likely readings are those of high F."""
     deviation = np.concatenate([song.features for song in songs]).std(axis=0) + 1e-9
 
@@ -137,7 +138,7 @@ def fit_level(songs: list[Song]) -> Floats:
         for song in songs:
             scaled = song.features / deviation
             wanted, likely = softmax(song.scores / SOFTNESS), softmax(scaled @ weights)
-            counts = weight_of(song)
+            counts = weight_of(song, of_an_octave)
             total -= counts * float(wanted @ np.log(likely + 1e-12))
             slope = slope + counts * scaled.T @ (likely - wanted)
         return total, slope
@@ -145,8 +146,8 @@ def fit_level(songs: list[Song]) -> Floats:
     return np.asarray(minimize(loss, np.zeros(len(deviation)), jac=True).x / deviation)
 
 
-def weight_of(song: Song) -> float:
-    return 1 + WEIGHT_OF_AN_OCTAVE * max(0.0, float(np.log2(song.tempo_bpm / USUAL_BPM)))
+def weight_of(song: Song, of_an_octave: float) -> float:
+    return 1 + of_an_octave * max(0.0, float(np.log2(song.tempo_bpm / USUAL_BPM)))
 
 
 def softmax(values: Floats) -> Floats:
@@ -215,17 +216,42 @@ def report(judged: list[Judged]) -> None:
         )
 
 
+def report_curve(songs: list[Song]) -> None:
+    """What halving fewer quick songs costs: cross-validated, at other weights of these."""
+    for of_an_octave in CURVE:
+        scores, tempos, truths = [], [], []
+        for fold in range(FOLDS):
+            fitted = [song for song in songs if place(song.name) % FOLDS != fold]
+            level = fit_level(fitted, of_an_octave)
+            for song in (song for song in songs if place(song.name) % FOLDS == fold):
+                chosen = int((song.features @ level).argmax())
+                scores.append(song.scores[chosen])
+                tempos.append(tempo_of(song.found[chosen].times_s))
+                truths.append(song.tempo_bpm)
+        ratio, true_bpm = np.array(tempos) / truths, np.array(truths)
+        halved = [f"{(ratio[true_bpm > bpm] < 0.6).sum()} above {bpm:.0f}" for bpm in FAST_BPM]
+        print(
+            f"weight {of_an_octave:.0f}: beats F {np.mean(scores):.3f}, halved "
+            f"{', '.join(halved)}, doubled {(ratio > 1.6).sum()}",
+            flush=True,
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("pop909", type=Path)
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--songs", type=int, help="so many instead of all")
     parser.add_argument("--fit", action="store_true", help="make the weights of the package")
+    parser.add_argument("--curve", action="store_true", help="only levels, at other weights")
     given = parser.parse_args()
     given.cache.mkdir(parents=True, exist_ok=True)
     folders = [folder for folder in given.pop909.iterdir() if folder.is_dir()]
     folders.sort(key=lambda folder: place("r" + folder.name))
     songs = [read_song(folder, given.cache) for folder in folders[: given.songs]]
+    if given.curve:
+        report_curve(songs)
+        return
     plain = [exercise(seed) for seed in range(EXERCISES)]
     report(cross_validate(songs, plain))
     if given.fit:

@@ -11,8 +11,8 @@ heard in the sound: notes, and what the tracker's network thought, are not neede
 tracker is served alike.
 
 The weights were fitted on songs of POP909; ``benchmarks/beats.py --fit`` makes them again. In
-cross-validation they give beats an F of .90 where madmom's pulse has .75, and downbeats .75 where it
-has .61. Songs above 140 beats a minute are few there (6 of 645), and 4 of these are halved:
+cross-validation they give beats an F of .90 where madmom's pulse has .75, and downbeats .75 where
+it has .61. Songs above 140 beats a minute are few there (6 of 645), and 4 of these are halved:
 ``level="pulse"`` suits quick music better.
 """
 
