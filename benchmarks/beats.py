@@ -1,13 +1,14 @@
-"""How well beats and downbeats are found in POP909 played by a piano, and how the level is fitted.
+"""How well beats and downbeats are found in POP909 played by a piano, and how both are fitted.
 
-    python benchmarks/beats.py POP909_FOLDER --cache FOLDER [--songs 60] [--fit]
+    python benchmarks/beats.py POP909_FOLDER --cache FOLDER [--songs 200] [--fit | --curve]
 
-Songs fall into two halves by the parity of the sha256 of their names: weights are fitted on so
-many songs of the first half, and all of its quick ones (`--fit` prints the weights that stand in
-`symmv_builder/music/tempo_level.py`, of `--songs 150`). Both halves are reported. The truth is
-``beat_midi.txt``; F-measures are mir_eval's (Davies et al. 2009: within 70 ms, the first five
-seconds left out) over the first 45 s. The first minute of each song is rendered and tracked;
-pulses and spectra are kept in `--cache`. Nothing is drawn at random.
+Songs fall into five folds by the sha256 of their names, and each is judged by what was fitted on
+the other four: no figure is of a song that was learned from. `--fit` then fits on all songs,
+prints LEVEL_WEIGHTS, and writes the network of the downbeats into the package (needs torch).
+The truth is ``beat_midi.txt``; F-measures are mir_eval's (Davies et al. 2009: within 70 ms, the
+first five seconds left out) over the first 45 s. The first minute of each song is rendered and
+tracked; pulses and spectra are kept in `--cache`. Seeds are fixed: the same songs give the same
+weights on the same machine.
 """
 
 import argparse
@@ -18,43 +19,50 @@ from pathlib import Path
 
 import mir_eval.beat
 import numpy as np
+from exercises import exercise
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from train_downbeats import Bars, fit_downbeats
 
 from symmv_builder.backends import ModelHome, load, midi, tinysoundfont
-from symmv_builder.music.tempo_level import (
-    Candidate,
-    Evidence,
-    choose_level,
-    downbeat_features,
-    level_features,
-    listen,
-    magnitudes,
-)
+from symmv_builder.music.tempo_level import bar_positions, listen, magnitudes
+from symmv_builder.music.tempo_level.downbeats import beat_features, downbeat_odds
+from symmv_builder.music.tempo_level.levels import Candidate, level_features
 from symmv_builder.records import Beats, Floats, Notes
 
 HEARD_S, JUDGED_S = 60.0, 45.0
-FAST_BPM = 140.0
-# Songs above this tempo are few in POP909, so that all of the first half are fitted on.
-QUICK_BPM = 115.0
+NETWORK = Path(__file__).parents[1] / "symmv_builder/music/tempo_level/downbeats.npz"
+FOLDS = 5
+FAST_BPM = (120.0, 130.0, 140.0)
+# Quick songs are few in POP909, so that each counts for more: by so much an octave above this.
+USUAL_BPM, WEIGHT_OF_AN_OCTAVE = 85.0, 1.0
+CURVE = (0.0, 1.0, 4.0, 8.0, 16.0, 32.0)
 # How much better than others a reading's F has to be to be what the fit wants.
 SOFTNESS = 0.1
-LEVEL_RIDGE, DOWNBEAT_RIDGE = 10.0, 1.0
+LEVEL_RIDGE = 10.0
+# Bars are learned from the best reading of a pulse, where it is as good as this.
+RIGHT = 0.8
+# Plain pieces that are learned from beside the songs, half of them waltzes.
+EXERCISES = 120
 
 
 @dataclass(frozen=True, slots=True)
 class Song:
-    """A song's truth, its pulse and what its sound says; `held_out` songs are not fitted on."""
+    """A song's truth, its pulse, the readings of this and what speaks for each.
+
+    ``scores`` are the readings' F-measures, ``beat_features`` what `downbeat_odds` is given for
+    each of them; ``bars`` is what downbeats are learned from.
+    """
 
     name: str
-    held_out: bool
     beats_s: Floats
     downbeats_s: Floats
     pulse: Beats
-    evidence: Evidence
     found: list[Candidate]
     features: Floats
     scores: Floats
+    beat_features: list[Floats]
+    bars: Bars | None
 
     @property
     def tempo_bpm(self) -> float:
@@ -106,23 +114,22 @@ def heard(folder: Path, cache: Path) -> tuple[NDArray[np.float32], Beats]:
 
 def read_song(folder: Path, cache: Path) -> Song:
     table = truth(folder)
+    beats_s, downbeats_s = table[:, 0], table[table[:, 2] == 1, 0]
     bands, pulse = heard(folder, cache)
     evidence = listen(bands)
     found, features = level_features(evidence, pulse)
+    scores = np.array([f_measure(beats_s, c.times_s) for c in found])
+    around = [beat_features(evidence, pulse, c.times_s) for c in found]
+    best, bars = int(scores.argmax()), None
+    if scores[best] > RIGHT:
+        marks = np.abs(downbeats_s[:, None] - found[best].times_s).min(axis=0) < 0.07
+        bars = Bars(around[best], marks, 4)
     return Song(
-        name=folder.name,
-        held_out=place(folder.name) % 2 == 1,
-        beats_s=table[:, 0],
-        downbeats_s=table[table[:, 2] == 1, 0],
-        pulse=pulse,
-        evidence=evidence,
-        found=found,
-        features=features,
-        scores=np.array([f_measure(table[:, 0], c.times_s) for c in found]),
-    )
+        folder.name, beats_s, downbeats_s, pulse, found, features, scores, around, bars
+    )  # fmt: skip
 
 
-def fit_level(songs: list[Song]) -> Floats:
+def fit_level(songs: list[Song], of_an_octave: float = WEIGHT_OF_AN_OCTAVE) -> Floats:
     """Weights of the multinomial model whose likely readings are those of high F."""
     deviation = np.concatenate([song.features for song in songs]).std(axis=0) + 1e-9
 
@@ -131,31 +138,16 @@ def fit_level(songs: list[Song]) -> Floats:
         for song in songs:
             scaled = song.features / deviation
             wanted, likely = softmax(song.scores / SOFTNESS), softmax(scaled @ weights)
-            total -= float(wanted @ np.log(likely + 1e-12))
-            slope = slope + scaled.T @ (likely - wanted)
+            counts = weight_of(song, of_an_octave)
+            total -= counts * float(wanted @ np.log(likely + 1e-12))
+            slope = slope + counts * scaled.T @ (likely - wanted)
         return total, slope
 
     return np.asarray(minimize(loss, np.zeros(len(deviation)), jac=True).x / deviation)
 
 
-def fit_downbeats(songs: list[Song]) -> Floats:
-    """Weights of the logistic model of a downbeat, on the beats of songs whose level is right."""
-    rows, marks = [], []
-    for song in songs:
-        best = int(song.scores.argmax())
-        if song.scores[best] > 0.8:
-            times_s = song.found[best].times_s
-            rows.append(downbeat_features(song.evidence, song.pulse, times_s))
-            marks.append(np.abs(song.downbeats_s[:, None] - times_s).min(axis=0) < 0.07)
-    x, y = np.concatenate(rows), np.concatenate(marks).astype(float)
-
-    def loss(weights: Floats) -> tuple[float, Floats]:
-        odds = x @ weights
-        ridge = DOWNBEAT_RIDGE * np.append(weights[:-1], 0.0)
-        cost = float((np.logaddexp(0, odds) - y * odds).sum() + ridge @ weights)
-        return cost, x.T @ (1 / (1 + np.exp(-odds)) - y) + 2 * ridge
-
-    return np.asarray(minimize(loss, np.zeros(x.shape[1]), jac=True).x)
+def weight_of(song: Song, of_an_octave: float) -> float:
+    return 1 + of_an_octave * max(0.0, float(np.log2(song.tempo_bpm / USUAL_BPM)))
 
 
 def softmax(values: Floats) -> Floats:
@@ -163,33 +155,85 @@ def softmax(values: Floats) -> Floats:
     return np.asarray(powers / powers.sum())
 
 
-def report(title: str, songs: list[Song]) -> None:
-    rows, halved, sure = [], 0, []
-    fast = [song for song in songs if song.tempo_bpm > FAST_BPM]
-    for song in songs:
-        chosen = choose_level(song.pulse, song.evidence)
-        pulse_down, down = (b.times_s[b.positions == 1] for b in (song.pulse, chosen))
-        score = f_measure(song.beats_s, chosen.times_s)
-        rows.append(
-            (
-                f_measure(song.beats_s, song.pulse.times_s),
-                score,
-                song.scores.max(),
-                f_measure(song.downbeats_s, pulse_down),
-                f_measure(song.downbeats_s, down),
-            )
-        )
-        halved += song in fast and chosen.tempo_bpm < 0.6 * song.tempo_bpm
-        sure.append((chosen.level_confidence or 0.0, score > 0.8))
-    pulse, level, best, pulse_down, down = np.mean(rows, axis=0)
-    print(f"{title}: {len(songs)} songs")
-    print(f"  beat F      pulse {pulse:.3f}  chosen {level:.3f}  best level {best:.3f}")
-    print(f"  downbeat F  pulse {pulse_down:.3f}  chosen {down:.3f}")
-    print(f"  above {FAST_BPM:.0f} bpm: {len(fast)} songs, {halved} halved")
-    doubtful = [right for confidence, right in sure if confidence < 0.7]
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """F-measures of a song: beats and downbeats of the pulse, as chosen, and at best."""
+
+    song: Song
+    tempo_bpm: float
+    confidence: float
+    beats: tuple[float, float, float]
+    downbeats: tuple[float, float, float]
+
+
+def judge(song: Song, level: Floats, network: dict[str, NDArray[np.float16]]) -> Judged:
+    def downbeats(reading: int) -> float:
+        places = bar_positions(downbeat_odds(song.beat_features[reading], network))
+        return f_measure(song.downbeats_s, song.found[reading].times_s[places == 1])
+
+    likely = softmax(song.features @ level)
+    chosen, best = int(likely.argmax()), int(song.scores.argmax())
+    pulse_s = song.pulse.times_s
+    return Judged(
+        song=song,
+        tempo_bpm=tempo_of(song.found[chosen].times_s),
+        confidence=float(likely[chosen]),
+        beats=(f_measure(song.beats_s, pulse_s), song.scores[chosen], song.scores[best]),
+        downbeats=(
+            f_measure(song.downbeats_s, pulse_s[song.pulse.positions == 1]),
+            downbeats(chosen),
+            downbeats(best),
+        ),
+    )
+
+
+def fit(songs: list[Song], plain: list[Bars]) -> tuple[Floats, dict[str, NDArray[np.float16]]]:
+    bars = [song.bars for song in songs if song.bars is not None]
+    return fit_level(songs), fit_downbeats([*bars, *plain])
+
+
+def cross_validate(songs: list[Song], plain: list[Bars]) -> list[Judged]:
+    judged = []
+    for fold in range(FOLDS):
+        weights = fit([song for song in songs if place(song.name) % FOLDS != fold], plain)
+        judged += [judge(s, *weights) for s in songs if place(s.name) % FOLDS == fold]
+    return judged
+
+
+def report(judged: list[Judged]) -> None:
+    print(f"{len(judged)} songs, each judged by what was fitted on other folds")
+    for name in ("beats", "downbeats"):
+        pulse, chosen, best = np.mean([getattr(j, name) for j in judged], axis=0)
+        print(f"  {name} F: pulse {pulse:.3f}, chosen {chosen:.3f}, at the best level {best:.3f}")
+    for bpm in FAST_BPM:
+        fast = [j for j in judged if j.song.tempo_bpm > bpm]
+        halved = sum(j.tempo_bpm < 0.6 * j.song.tempo_bpm for j in fast)
+        print(f"  above {bpm:.0f} bpm: {len(fast)} songs, {halved} halved")
+    doubtful = [j.beats[1] > RIGHT for j in judged if j.confidence < 0.7]
     if doubtful:
         print(
             f"  confidence below .7: {len(doubtful)} songs, {np.mean(doubtful):.2f} of them right"
+        )
+
+
+def report_curve(songs: list[Song]) -> None:
+    """What halving fewer quick songs costs: cross-validated, at other weights of these."""
+    for of_an_octave in CURVE:
+        scores, tempos, truths = [], [], []
+        for fold in range(FOLDS):
+            fitted = [song for song in songs if place(song.name) % FOLDS != fold]
+            level = fit_level(fitted, of_an_octave)
+            for song in (song for song in songs if place(song.name) % FOLDS == fold):
+                chosen = int((song.features @ level).argmax())
+                scores.append(song.scores[chosen])
+                tempos.append(tempo_of(song.found[chosen].times_s))
+                truths.append(song.tempo_bpm)
+        ratio, true_bpm = np.array(tempos) / truths, np.array(truths)
+        halved = [f"{(ratio[true_bpm > bpm] < 0.6).sum()} above {bpm:.0f}" for bpm in FAST_BPM]
+        print(
+            f"weight {of_an_octave:.0f}: beats F {np.mean(scores):.3f}, halved "
+            f"{', '.join(halved)}, doubled {(ratio > 1.6).sum()}",
+            flush=True,
         )
 
 
@@ -197,30 +241,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("pop909", type=Path)
     parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--songs", type=int, default=60, help="of each half")
-    parser.add_argument("--fit", action="store_true", help="fit on the first half, print weights")
+    parser.add_argument("--songs", type=int, help="so many instead of all")
+    parser.add_argument("--fit", action="store_true", help="make the weights of the package")
+    parser.add_argument("--curve", action="store_true", help="only levels, at other weights")
     given = parser.parse_args()
     given.cache.mkdir(parents=True, exist_ok=True)
     folders = [folder for folder in given.pop909.iterdir() if folder.is_dir()]
     folders.sort(key=lambda folder: place("r" + folder.name))
-    halves = [[f for f in folders if place(f.name) % 2 == odd] for odd in (0, 1)]
-    tuned, held_out = ([read_song(f, given.cache) for f in half[: given.songs]] for half in halves)
-    quick_tuned, quick_held_out = (
-        [read_song(f, given.cache) for f in half if tempo_of(truth(f)[:, 0]) > QUICK_BPM]
-        for half in halves
-    )
+    songs = [read_song(folder, given.cache) for folder in folders[: given.songs]]
+    if given.curve:
+        report_curve(songs)
+        return
+    plain = [exercise(seed) for seed in range(EXERCISES)]
+    report(cross_validate(songs, plain))
     if given.fit:
-        known = {song.name for song in tuned}
-        fitted = [*tuned, *(song for song in quick_tuned if song.name not in known)]
-        for name, weights in (
-            ("LEVEL_WEIGHTS", fit_level(fitted)),
-            ("DOWNBEAT_WEIGHTS", fit_downbeats(fitted)),
-        ):
-            print(f"{name} = np.array([{', '.join(f'{w:.3f}' for w in weights)}])")
-    report("fitted on", tuned)
-    report("held out", held_out)
-    report(f"fitted on, above {QUICK_BPM:.0f} bpm", quick_tuned)
-    report(f"held out, above {QUICK_BPM:.0f} bpm", quick_held_out)
+        level, network = fit(songs, plain)
+        print(f"LEVEL_WEIGHTS = np.array([{', '.join(f'{w:.3f}' for w in level)}])")
+        np.savez_compressed(NETWORK, **network)
+        print(f"{NETWORK}: {NETWORK.stat().st_size} bytes")
 
 
 if __name__ == "__main__":

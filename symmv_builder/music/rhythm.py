@@ -62,7 +62,7 @@ COLUMNS = (
     Column("{}_positions", "list<uint8>", "", "place in the bar, 1 is the downbeat", "positions"),
     Column("tempo_bpm", "float64", "1/min", "sixty over the median gap of the beats", "tempo_bpm"),
 )
-STEP = Step("beats", 3, reads=("music",), run=track_beats, slot="beats", columns=COLUMNS)
+STEP = Step("beats", 4, reads=("music",), run=track_beats, slot="beats", columns=COLUMNS)
 
 
 def quantise(notes: Notes, beats: Beats, *, steps_per_beat: int = 4) -> GridNotes:

@@ -20,7 +20,10 @@ MEDIA = {
 }  # fmt: skip
 
 # Trained by a script of this repository, on a listed set of songs, and small.
-OUR_WEIGHTS = {"symmv_builder/music/melody/weights.npz"}
+OUR_WEIGHTS = {
+    "symmv_builder/music/melody/weights.npz",
+    "symmv_builder/music/tempo_level/downbeats.npz",
+}
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from symmv_builder.backends.tinysoundfont import render
 from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.music.rhythm import beats_in_sound
 from symmv_builder.music.tempo_level import bar_positions, choose_level, listen, magnitudes
+from symmv_builder.music.tempo_level.downbeats import beat_features, downbeat_odds
 from symmv_builder.records import Beats, Floats, Notes
 
 RATE_HZ = 22050
@@ -132,6 +133,55 @@ def test_a_waltz_keeps_its_beats_and_its_bars_of_three(tempo_bpm: float) -> None
     assert beats.tempo_level == 1.0
     assert beats.times_s == pytest.approx(truth)
     assert beats.times_s[beats.positions == 1] == pytest.approx(truth[::3])
+
+
+@pytest.mark.parametrize("metre", [3, 4])
+@pytest.mark.parametrize("late", [0, 1, 2, 3])
+def test_bars_begin_where_the_harmony_changes_wherever_the_tracker_counts_from(
+    metre: int, late: int
+) -> None:
+    truth = quarters(90, metre=metre)
+    pulse = Beats(times_s=truth, positions=(np.arange(len(truth)) - late) % metre + 1)
+    beats = tracked(ballad(90, metre=metre), pulse)
+    assert beats.times_s[beats.positions == 1] == pytest.approx(truth[::metre])
+
+
+def test_bars_are_found_without_any_downbeat_of_the_tracker() -> None:
+    truth = quarters(80)
+    pulse = Beats(times_s=truth, positions=np.zeros(len(truth), dtype=np.int64))
+    beats = tracked(ballad(80), pulse)
+    assert beats.times_s[beats.positions == 1] == pytest.approx(truth[::4])
+
+
+def test_odds_of_downbeats_are_the_mean_of_the_networks() -> None:
+    random = np.random.default_rng(0)
+    features, taps = random.normal(size=(6, 2)), 3
+    weights = {
+        "kernel": random.normal(size=(2, 4, 2, taps)),
+        "bias": random.normal(size=(2, 4)),
+        "out": random.normal(size=(2, 4)),
+        "out_bias": random.normal(size=2),
+    }
+    expected = np.zeros(6)
+    for beat in range(6):
+        for network in range(2):
+            hidden = weights["bias"][network].copy()
+            for tap in range(taps):
+                if 0 <= beat + tap - 1 < 6:
+                    hidden += weights["kernel"][network, :, :, tap] @ features[beat + tap - 1]
+            score = np.maximum(hidden, 0) @ weights["out"][network]
+            expected[beat] += (score + weights["out_bias"][network]) / 2
+    assert downbeat_odds(features, weights) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("count", [4, 5, 8, 9])
+def test_few_beats_have_features_that_are_finite(count: int) -> None:
+    sound = render(ballad(80, bars=3), rate_hz=RATE_HZ).mean(axis=1)
+    pulse = counted(quarters(80)[:count])
+    features = beat_features(listen(magnitudes(sound, RATE_HZ)), pulse, pulse.times_s)
+    assert len(features) == count
+    assert np.isfinite(features).all()
+    assert np.isfinite(downbeat_odds(features)).all()
 
 
 def clicks(times_s: Floats, accent: int) -> np.ndarray:

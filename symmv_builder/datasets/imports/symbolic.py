@@ -79,7 +79,7 @@ def track_rendered_beats(
 
 BEATS = Step(
     "rendered_beats",
-    3,
+    4,
     reads=("notes",),
     run=track_rendered_beats,
     slot="beats",
@@ -116,7 +116,7 @@ def _none_written(written_beats: Beats, notes: Notes) -> bool:
 
 WRITTEN_OR_HEARD = Step(
     "written_or_rendered_beats",
-    2,
+    3,
     reads=("written_beats", "notes"),
     run=written_or_rendered_beats,
     slot="beats",
