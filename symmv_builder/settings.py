@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from symmv_builder.backends import TABLE, ModelHome
+from symmv_builder.backends import ModelHome, all_models
 from symmv_builder.errors import StopRun
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _rate(text: str) -> int | None:
 
 def _model_paths(env: Mapping[str, str]) -> dict[str, str]:
     paths = {}
-    for name in sorted({name for _, name in TABLE}):
+    for name in sorted({name for _, name in all_models()}):
         variable = "SYMMV_MODEL_" + name.upper().replace("-", "_")
         if env.get(variable):
             paths[name] = env[variable]

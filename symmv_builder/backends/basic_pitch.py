@@ -9,7 +9,7 @@ are left out: the records have no place for them.
 
 import logging
 import warnings
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from symmv_builder.backends import (
     package_folder,
     package_version,
 )
+from symmv_builder.backends.slots import PolyphonicTranscriber
 from symmv_builder.records import Notes
 
 MODEL = "saved_models/icassp_2022/nmp.onnx"
@@ -32,7 +33,8 @@ WINDOWS_AT_ONCE = 8
 ONSET_THRESHOLD, FRAME_THRESHOLD, SHORTEST_FRAMES = 0.5, 0.3, 11
 
 
-class BasicPitch:
+@final
+class BasicPitch(PolyphonicTranscriber):
     """Mono samples at 22.05 kHz to notes; velocity is its amplitude times 127."""
 
     rate_hz = 22050

@@ -5,28 +5,14 @@ detector finds the lines; the share of the picture that they cover is the featur
 what is too much is for a screen to say.
 """
 
-from typing import Protocol
-
 import numpy as np
-from numpy.typing import NDArray
 
 from symmv_builder.backends.pyav import Frame
+from symmv_builder.backends.slots import TextModel
 from symmv_builder.pipeline.step import Step
 from symmv_builder.records import FeatureTrack
 from symmv_builder.timeline import Clock
 from symmv_builder.video import frames
-
-
-class TextModel(Protocol):
-    """Finds lines of text in one picture, uint8 ``[h, w, 3]`` in `layout`."""
-
-    layout: str
-
-    def size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height wanted of a picture that is displayed at this size."""
-
-    def text_mask(self, picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Which pixels lie in a line of text, ``[h, w]``."""
 
 
 class _TextWatcher:
