@@ -2,7 +2,7 @@
 
     python benchmarks/chords.py FOLDER [MODEL ...]     (a folder of POP909 songs)
 
-The constants of `symmv_builder/backends/chord_templates.py` were chosen on the songs whose
+The constants of `symmv_builder.backends.chord_templates` were chosen on the songs whose
 number's sha256 begins with an even byte; this measures the others, with the published beats.
 Prints mean scores of mir_eval over songs, and songs a second.
 """

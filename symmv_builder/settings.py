@@ -23,8 +23,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from symmv_builder import backends
-from symmv_builder.backends import ModelHome
+from symmv_builder.backends import ModelHome, all_models
 from symmv_builder.errors import StopRun
 
 if TYPE_CHECKING:
@@ -143,7 +142,7 @@ def _model_paths(env: Mapping[str, str]) -> dict[str, str]:
     paths: dict[str, str] = {}
     if not any(variable.startswith("SYMMV_MODEL_") for variable in env):
         return paths
-    for name in sorted({name for _, name in backends.every()}):
+    for name in sorted({name for _, name in all_models()}):
         variable = "SYMMV_MODEL_" + name.upper().replace("-", "_")
         if env.get(variable):
             paths[name] = env[variable]

@@ -17,7 +17,7 @@ def models(settings: Settings) -> list[dict[str, Any]]:
     `problem` says how weights that are missing are got. Nothing is downloaded for the answer.
     """
     os.environ["HF_HUB_OFFLINE"] = "1"
-    return [_model(slot, name, settings.home) for slot, name in backends.every()]
+    return [_model(slot, name, settings.home) for slot, name in backends.all_models()]
 
 
 def _model(slot: str, name: str, home: backends.ModelHome) -> dict[str, Any]:

@@ -1,11 +1,7 @@
 """The table of outside models: one slot, several tools, each loaded on first use.
 
-`TABLE` maps (slot, name) to ``module:Class``. A class offers
-
-- ``identify(home) -> ModelIdentity``: a class method that reads no weights into memory
-  and imports nothing heavy, so that keys can be computed without loading a model;
-- ``__init__(home)``: loads the model;
-- ``about() -> About``: a class method with licence and how to get the weights.
+`TABLE` maps (slot, name) to ``module:Class``; the class subclasses that of its slot in `slots`,
+which says what every model offers. A model of a new file needs no row: see `backend_class`.
 
 Nothing falls back from one model to another: an unknown name, or weights that are not
 there, is a `StopRun` that says what to do.
@@ -16,15 +12,32 @@ import importlib
 import importlib.metadata
 import importlib.util
 import os
+import pkgutil
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 from symmv_builder import plugins
+from symmv_builder.backends.slots import (
+    SLOTS,
+    About,
+    AudioEmbedder,
+    BeatTracker,
+    ChordNamer,
+    ChordRecogniser,
+    ClipModel,
+    Model,
+    ModelHome,
+    PianoTranscriber,
+    PolyphonicTranscriber,
+    SceneModel,
+    SongModel,
+    TextModel,
+)
 from symmv_builder.errors import StopRun
 from symmv_builder.garbage import uncollected
 from symmv_builder.pipeline.keys import ModelIdentity
@@ -35,8 +48,8 @@ __all__ = [
     "Loader",
     "ModelHome",
     "ModelIdentity",
+    "all_models",
     "backend_class",
-    "every",
     "hash_files",
     "load",
     "names",
@@ -72,56 +85,120 @@ TABLE: dict[tuple[str, str], str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ModelHome:
-    """Where models live and run. Never part of a key: the identity of what is found there is.
-
-    `paths` maps a backend's name to a checkpoint, a folder or an interpreter.
-    """
-
-    device: str = "cpu"
-    precision: str = "fp32"
-    paths: Mapping[str, str] = field(default_factory=dict)
+# Modules of this folder that are no models: nothing is looked for in them.
+NOT_MODELS = frozenset(
+    ("hub", "midi", "music21", "notation", "pyav", "slots", "tinysoundfont", "ytdlp")
+)
 
 
-@dataclass(frozen=True, slots=True)
-class About:
-    """What a person wants to know of a model before using it."""
-
-    tool: str
-    licence: str
-    weights: str
+def all_models() -> list[tuple[str, str]]:
+    """Slot and name of every model: the table's rows, those found by their module, plug-ins."""
+    tabled = {target.partition(":")[0].split(".")[2] for target in TABLE.values()}
+    modules = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    found = (
+        (kind.slot, kind.backend)
+        for module in modules
+        if module not in tabled | NOT_MODELS
+        for kind in _models_in(module)
+    )
+    added = (name.split(".", 1) for name in plugins.plugins("backends") if "." in name)
+    return list(dict.fromkeys((*TABLE, *found, *((slot, name) for slot, name in added))))
 
 
 def names(slot: str) -> list[str]:
-    """The backends of a slot, the default first."""
-    return [name for known, name in every() if known == slot]
+    """The backends of a slot, the default first: in the order of `all_models`."""
+    return [name for known, name in all_models() if known == slot]
 
 
-def every() -> list[tuple[str, str]]:
-    """Slot and name of every backend; those of other packages, called ``SLOT.NAME``, last."""
-    added = (tuple(name.split(".", 1)) for name in plugins.plugins("backends") if "." in name)
-    return list(dict.fromkeys((*TABLE, *((slot, name) for slot, name in added))))
+@overload
+def backend_class(slot: Literal["piano"], name: str) -> type[PianoTranscriber]: ...
+@overload
+def backend_class(slot: Literal["polyphonic"], name: str) -> type[PolyphonicTranscriber]: ...
+@overload
+def backend_class(slot: Literal["beats"], name: str) -> type[BeatTracker]: ...
+@overload
+def backend_class(slot: Literal["chords"], name: str) -> type[ChordRecogniser]: ...
+@overload
+def backend_class(slot: Literal["symbolic_chords"], name: str) -> type[ChordNamer]: ...
+@overload
+def backend_class(slot: Literal["clip"], name: str) -> type[ClipModel]: ...
+@overload
+def backend_class(slot: Literal["scenes"], name: str) -> type[SceneModel]: ...
+@overload
+def backend_class(slot: Literal["text"], name: str) -> type[TextModel]: ...
+@overload
+def backend_class(slot: Literal["songs"], name: str) -> type[SongModel]: ...
+@overload
+def backend_class(slot: Literal["audio_embedding"], name: str) -> type[AudioEmbedder]: ...
+@overload
+def backend_class(slot: str, name: str) -> type[Model]: ...
+def backend_class(slot: str, name: str) -> type[Model]:
+    """The class behind a name: the table's, else one that its module's name leads to.
 
-
-def backend_class(slot: str, name: str) -> Any:
-    """The class behind a name; `StopRun` with the known names where there is none."""
+    A model that the table does not list is a class with ``backend = name``, a subclass of the
+    slot's class, in the module of this folder that is called as the model, with ``_`` for ``-``.
+    `StopRun` with the known names where there is none.
+    """
     target = TABLE.get((slot, name))
     if target is not None:
         module, _, attribute = target.partition(":")
-        return getattr(importlib.import_module(module), attribute)
-    plugin = plugins.plugins("backends").get(f"{slot}.{name}")
-    if plugin is None:
-        raise StopRun(f"no {slot} model is called {name!r}; known: {', '.join(names(slot))}")
-    found = plugins.load(plugin, type)
-    if lacks := [part for part in ("identify", "about") if not hasattr(found, part)]:
-        raise plugin.broken(f"{plugin.target} has no {', '.join(lacks)}")
-    return found
+        kind: type[Model] = getattr(importlib.import_module(module), attribute)
+        return kind
+    module = name.replace("-", "_")
+    if module.isidentifier() and module not in NOT_MODELS:
+        for kind in _models_in(module):
+            if (kind.slot, kind.backend) == (slot, name):
+                return kind
+    if plugin := plugins.plugins("backends").get(f"{slot}.{name}"):
+        added: type[Model] = plugins.load(plugin, type)
+        if lacks := [part for part in ("identify", "about") if not hasattr(added, part)]:
+            raise plugin.broken(f"{plugin.target} has no {', '.join(lacks)}")
+        return added
+    raise StopRun(f"no {slot} model is called {name!r}; known: {', '.join(names(slot))}")
+
+
+def _models_in(module: str) -> list[type[Model]]:
+    """The models that a module of this folder holds by name, none where it is not there."""
+    full = f"{__name__}.{module}"
+    if importlib.util.find_spec(full) is None:
+        return []
+    try:
+        held = vars(importlib.import_module(full)).values()
+    except ImportError as error:
+        raise StopRun(f"the backend {full} cannot be imported: {error}") from error
+    models = (kind for kind in held if isinstance(kind, type) and issubclass(kind, Model))
+    return [
+        kind
+        for kind in models
+        if hasattr(kind, "backend") and issubclass(kind, SLOTS.get(kind.slot, Model))
+    ]
 
 
 _loaded: dict[tuple[str, ...], Any] = {}
 
 
+@overload
+def load(slot: Literal["piano"], name: str, home: ModelHome) -> PianoTranscriber: ...
+@overload
+def load(slot: Literal["polyphonic"], name: str, home: ModelHome) -> PolyphonicTranscriber: ...
+@overload
+def load(slot: Literal["beats"], name: str, home: ModelHome) -> BeatTracker: ...
+@overload
+def load(slot: Literal["chords"], name: str, home: ModelHome) -> ChordRecogniser: ...
+@overload
+def load(slot: Literal["symbolic_chords"], name: str, home: ModelHome) -> ChordNamer: ...
+@overload
+def load(slot: Literal["clip"], name: str, home: ModelHome) -> ClipModel: ...
+@overload
+def load(slot: Literal["scenes"], name: str, home: ModelHome) -> SceneModel: ...
+@overload
+def load(slot: Literal["text"], name: str, home: ModelHome) -> TextModel: ...
+@overload
+def load(slot: Literal["songs"], name: str, home: ModelHome) -> SongModel: ...
+@overload
+def load(slot: Literal["audio_embedding"], name: str, home: ModelHome) -> AudioEmbedder: ...
+@overload
+def load(slot: str, name: str, home: ModelHome) -> Any: ...
 def load(slot: str, name: str, home: ModelHome) -> Any:
     """The model, loaded once a process."""
     key = (slot, name, home.device, home.precision, home.paths.get(name, ""))

@@ -8,7 +8,7 @@ path.
 """
 
 import inspect
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from symmv_builder.backends import (
     package_version,
     required_path,
 )
+from symmv_builder.backends.slots import BeatTracker
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Beats, Floats, Ints
 
@@ -33,7 +34,8 @@ WINDOW, HOP, MELS, LOWEST_HZ, HIGHEST_HZ = 1024, 441, 128, 30.0, 11000.0
 CHUNK, BORDER = 1500, 6
 
 
-class BeatThis:
+@final
+class BeatThis(BeatTracker):
     """Mono samples at 22.05 kHz to beats and their places in the bar."""
 
     rate_hz = 22050

@@ -11,7 +11,7 @@ deviation. Class 168, a chord outside the vocabulary, is written ``N``.
 """
 
 from functools import partial
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from symmv_builder.backends import (
     in_short,
     required_path,
 )
+from symmv_builder.backends.slots import ChordRecogniser
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Chords
 from symmv_builder.vocab import NO_CHORD, muvisync_label
@@ -77,7 +78,8 @@ def expected_shapes() -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-class Btc:
+@final
+class Btc(ChordRecogniser):
     """Mono samples at 22.05 kHz to chords of MuVi-Sync's vocabulary."""
 
     rate_hz = 22050

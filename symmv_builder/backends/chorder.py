@@ -5,6 +5,7 @@ classes are called on notes in memory; no file is written.
 """
 
 from collections.abc import Sequence
+from typing import final
 
 from symmv_builder.backends import (
     About,
@@ -14,10 +15,12 @@ from symmv_builder.backends import (
     package_folder,
     package_version,
 )
+from symmv_builder.backends.slots import ChordNamer
 from symmv_builder.records import Ints
 
 
-class Chorder:
+@final
+class Chorder(ChordNamer):
     """`Dechorder.dechord` as a model of the slot ``symbolic_chords``."""
 
     @classmethod

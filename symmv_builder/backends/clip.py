@@ -9,7 +9,7 @@ was loaded is part of the model's identity.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from symmv_builder.backends import (
     package_version,
 )
 from symmv_builder.backends.hub import snapshot
+from symmv_builder.backends.slots import ClipModel
 from symmv_builder.errors import StopRun
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
@@ -30,7 +31,7 @@ DESCRIPTIONS = ("config.json", "preprocessor_config.json")
 TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"))
 
 
-class _Clip:
+class _Clip(ClipModel):
     """One architecture; a subclass says which, and where its weights are published."""
 
     name: ClassVar[str]
@@ -172,6 +173,7 @@ class _Clip:
             )
 
 
+@final
 class VitB32(_Clip):
     """ViT-B/32 at 224 pixels, 512 dimensions: SymMV's."""
 
@@ -182,6 +184,7 @@ class VitB32(_Clip):
     published_sha256 = "a63082132ba4f97a80bea76823f544493bffa8082296d62d71581a4feff1576f"
 
 
+@final
 class VitL14(_Clip):
     """ViT-L/14 at 224 pixels, 768 dimensions: the size that Video2Music's paper names (5.2)."""
 
@@ -193,6 +196,7 @@ class VitL14(_Clip):
     published_file = "model.safetensors"
 
 
+@final
 class VitL14At336(_Clip):
     """ViT-L/14 at 336 pixels, 768 dimensions: that of MuVi-Sync's released features."""
 

@@ -7,12 +7,13 @@ nothing. The identity says that they are untrained, so that a release can refuse
 import hashlib
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import ClassVar
+from typing import ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symmv_builder.backends import About, ModelHome, ModelIdentity
+from symmv_builder.backends.slots import ClipModel
 
 SEED = 20231001
 SIDE = 16
@@ -20,7 +21,7 @@ HIDDEN = 256
 LETTER_BINS = 512
 
 
-class _Untrained:
+class _Untrained(ClipModel):
     """A picture is averaged to 16 x 16 colours, a word counted by its letter pairs."""
 
     name: ClassVar[str]
@@ -67,12 +68,14 @@ class _Untrained:
         return np.asarray(np.tanh(4.0 * given @ first) @ second)
 
 
+@final
 class Untrained512(_Untrained):
     """In place of ViT-B/32."""
 
     name, dimensions = "untrained-512", 512
 
 
+@final
 class Untrained768(_Untrained):
     """In place of ViT-L/14 at 336 pixels."""
 

@@ -6,7 +6,7 @@ recording is taken. Known limits: ragtime may come out at double tempo, and a wa
 is played freely as four. The networks run under onnxruntime.
 """
 
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +19,15 @@ from symmv_builder.backends import (
     package_folder,
     package_version,
 )
+from symmv_builder.backends.slots import BeatTracker
 from symmv_builder.records import Beats
 
 BEATS_PER_BAR = (3, 4)
 FRAMES_PER_S = 100
 
 
-class Madmom:
+@final
+class Madmom(BeatTracker):
     """Mono samples at 44.1 kHz to beats and their places in the bar."""
 
     rate_hz = 44100

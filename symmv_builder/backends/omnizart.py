@@ -13,11 +13,13 @@ import subprocess
 import tempfile
 import wave
 from pathlib import Path
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symmv_builder.backends import About, ModelHome, ModelIdentity, required_path
+from symmv_builder.backends.slots import PolyphonicTranscriber
 from symmv_builder.errors import Reason, RejectEntry, StopRun
 from symmv_builder.records import Notes
 
@@ -53,7 +55,8 @@ app.transcribe(sys.argv[1], output=sys.argv[2])
 """
 
 
-class Omnizart:
+@final
+class Omnizart(PolyphonicTranscriber):
     """Samples at 44.1 kHz, mono, to the notes of all instruments that Omnizart hears."""
 
     rate_hz = 44100

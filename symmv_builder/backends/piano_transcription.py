@@ -8,7 +8,7 @@ read from it, and several ten-second segments go through the network at once.
 """
 
 from functools import partial
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from symmv_builder.backends import (
     package_version,
     required_path,
 )
+from symmv_builder.backends.slots import PianoTranscriber
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Notes
 
@@ -36,7 +37,8 @@ ONSET, OFFSET, FRAME, PEDAL_OFFSET = 0.3, 0.3, 0.1, 0.2
 FIXED = ("spectrogram_extractor.", "logmel_extractor.", "num_batches_tracked")
 
 
-class ByteDance:
+@final
+class ByteDance(PianoTranscriber):
     """Mono samples at 16 kHz to notes, velocities and pedal."""
 
     rate_hz = 16000

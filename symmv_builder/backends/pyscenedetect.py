@@ -1,12 +1,13 @@
 """PySceneDetect's adaptive detector, fed frame by frame from our own pass over a video."""
 
 from collections import deque
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symmv_builder.backends import About, ModelHome, ModelIdentity, package_version
+from symmv_builder.backends.slots import CutFinder, SceneModel
 from symmv_builder.timeline import TOLERANCE_S
 
 # PySceneDetect compares pictures whose longer side is about this many pixels.
@@ -20,7 +21,8 @@ LONGEST_MINIMUM_S = 1.0
 NOMINAL_RATE = 25.0
 
 
-class Adaptive:
+@final
+class Adaptive(SceneModel):
     """A rolling average of the change in hue, saturation and lightness, and its peaks."""
 
     def __init__(self, home: ModelHome) -> None:
@@ -44,7 +46,8 @@ class Adaptive:
         return AdaptiveFinder(THRESHOLD if threshold is None else threshold, min_scene_frames)
 
 
-class AdaptiveFinder:
+@final
+class AdaptiveFinder(CutFinder):
     """One video; the picture is scaled as PySceneDetect scales it, straight from YUV.
 
     swscale's fast bilinear takes two pixels a direction, as OpenCV's linear does: the

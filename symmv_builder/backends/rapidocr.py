@@ -7,7 +7,7 @@ read the letters, of which only the area is wanted.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from symmv_builder.backends import (
     package_folder,
     package_version,
 )
+from symmv_builder.backends.slots import TextModel
 from symmv_builder.errors import StopRun
 
 MODEL = "models/ch_PP-OCRv4_det_infer.onnx"
@@ -32,7 +33,8 @@ SMALLEST_SIDE = 3
 THREADS = 2
 
 
-class RapidOcr:
+@final
+class RapidOcr(TextModel):
     """Text detection on pictures of at most 480 pixels."""
 
     layout = "bgr24"

@@ -11,13 +11,14 @@ import io
 import json
 import wave
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, final
 from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symmv_builder.backends import About, ModelHome, ModelIdentity, package_version
+from symmv_builder.backends.slots import SongModel
 from symmv_builder.errors import RetryLater, StopRun
 from symmv_builder.records import SongInfo
 
@@ -27,7 +28,8 @@ MAX_BYTES, MAX_TEXT = 1 << 20, 300
 WAIT_S = 600.0
 
 
-class Shazam:
+@final
+class Shazam(SongModel):
     """Names songs by listening to a few seconds of mono sound at 16 kHz."""
 
     rate_hz = 16000

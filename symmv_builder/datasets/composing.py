@@ -12,8 +12,8 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from symmv_builder import backends, datasets
-from symmv_builder.backends import ModelHome
+from symmv_builder import datasets
+from symmv_builder.backends import ModelHome, names
 from symmv_builder.crawl.folder import identifier
 from symmv_builder.datasets.pieces import Piece
 from symmv_builder.datasets.recipe import Recipe, with_models
@@ -141,7 +141,7 @@ def _as_it_learned(composer: Composer, choices: Mapping[str, str]) -> Recipe:
     known = {
         str(model["slot"]): str(model["backend"])
         for model in composer.learned_from
-        if model.get("slot") == "clip" and str(model["backend"]) in backends.names("clip")
+        if model.get("slot") == "clip" and str(model["backend"]) in names("clip")
     }
     return with_models(datasets.recipe(composer.dataset), known | dict(choices))
 

@@ -5,15 +5,14 @@ MuVi-Sync (Kang et al., 2024) has one chord a second out of 157 labels, and find
 of a song from notes made of its chords, to write all songs in C major or A minor.
 """
 
-from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from symmv_builder.backends.pyav import read_sound
+from symmv_builder.backends.slots import ChordNamer, ChordRecogniser
 from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.pipeline.step import Step
 from symmv_builder.records import Asset, Beats, Chords, Floats, Ints, Key, Notes
@@ -34,23 +33,6 @@ from symmv_builder.vocab import (
 # that the ticks of a file are met exactly.
 TICKS_PER_BEAT = 168_960
 LOST_ROOTS = (SYMMV_ROOTS.index("Eb"), SYMMV_ROOTS.index("Bb"))
-
-
-class ChordNamer(Protocol):
-    """Names the chord of each beat of notes in ticks: (root, quality), or `None`.
-
-    `positions` are the beats' places in the bar, 1 for a downbeat, at least one for each beat.
-    """
-
-    def name(
-        self,
-        starts: Ints,
-        ends: Ints,
-        pitches: Ints,
-        *,
-        ticks_per_beat: int,
-        positions: Ints | None = None,
-    ) -> Sequence[tuple[int, str] | None]: ...
 
 
 def name_chords(
@@ -162,15 +144,6 @@ def _to_seconds(places: Floats, beats_s: Floats) -> Floats:
     return np.asarray(
         beats_s[before] + (places - before) * np.diff(beats_s)[before], dtype=np.float64
     )
-
-
-class ChordRecogniser(Protocol):
-    """Finds chords of `MUVISYNC_LABELS` in samples ``[n, channels]`` at its own rate."""
-
-    rate_hz: int
-    mono: bool
-
-    def recognise(self, samples: NDArray[np.float32]) -> Chords: ...
 
 
 def recognise_chords(

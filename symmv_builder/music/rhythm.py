@@ -7,12 +7,13 @@ are snapped to quarters of the tracked beats, whatever the tempo does.
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symmv_builder.backends.pyav import read_sound
+from symmv_builder.backends.slots import BeatTracker
 from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.music.tempo_level import choose_level, listen, magnitudes
 from symmv_builder.pipeline.step import Step
@@ -25,15 +26,6 @@ _LEAST_FIT, _DEVIATIONS = 0.3, 4.0
 _LONG_S = 2.0
 
 Level = Literal["chosen", "pulse"]
-
-
-class BeatTracker(Protocol):
-    """Finds beats in samples ``[n, channels]`` at the rate that it asks for."""
-
-    rate_hz: int
-    mono: bool
-
-    def track(self, samples: NDArray[np.float32]) -> Beats: ...
 
 
 def track_beats(music: Path, *, level: Level = "chosen", model: BeatTracker) -> Beats:

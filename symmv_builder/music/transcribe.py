@@ -6,24 +6,12 @@ wanted. The two are separate steps with a slot each, so that both can stand in o
 """
 
 from pathlib import Path
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
 
 from symmv_builder.backends.pyav import read_sound
+from symmv_builder.backends.slots import Transcriber
 from symmv_builder.pipeline.step import Step
 from symmv_builder.records import Notes
 from symmv_builder.schema import Column
-
-
-class Transcriber(Protocol):
-    """Finds notes in samples ``[n, channels]`` at the rate and channels that it asks for."""
-
-    rate_hz: int
-    mono: bool
-
-    def transcribe(self, samples: NDArray[np.float32]) -> Notes: ...
 
 
 def transcribe(music: Path, *, model: Transcriber) -> Notes:

@@ -6,28 +6,19 @@ mean of the last five seconds of each probability. The released features leave t
 out.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
+from symmv_builder.backends.slots import ClipModel
 from symmv_builder.pipeline.step import Step, Use
 from symmv_builder.records import FeatureTrack
 from symmv_builder.schema import Column
 from symmv_builder.vocab import EMOTIONS
 
 
-class WordModel(Protocol):
-    """Embeds words into the space of its pictures; `scale` multiplies their cosines."""
-
-    scale: float
-
-    def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
-        """Embeddings float32 ``[n, dimensions]``, not normalised."""
-
-
-def feel(semantic: FeatureTrack, *, model: WordModel, causal_window_s: float = 5.0) -> FeatureTrack:
+def feel(semantic: FeatureTrack, *, model: ClipModel, causal_window_s: float = 5.0) -> FeatureTrack:
     """Probabilities ``[t, 6]`` in the order of `vocab.EMOTIONS`, on the grid of `semantic`.
 
     Each row is the mean over the rows of the last `causal_window_s` seconds, itself

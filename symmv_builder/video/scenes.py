@@ -7,40 +7,16 @@ Lokoc 2020) is the other detector. A video without a cut is one scene.
 
 from collections.abc import Mapping
 from math import ceil
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from symmv_builder.backends.pyav import Frame
+from symmv_builder.backends.slots import CutFinder, SceneModel
 from symmv_builder.pipeline.step import Step, Use
 from symmv_builder.records import FeatureTrack, Scenes
 from symmv_builder.schema import Column
 from symmv_builder.timeline import TOLERANCE_S, grid_length, grid_times
 from symmv_builder.video import frames
-
-
-class CutFinder(Protocol):
-    """Looks at every frame of one video, small, in order."""
-
-    layout: str
-    interpolation: str
-
-    def size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height wanted of a picture that is displayed at this size."""
-
-    def see(self, picture: NDArray[np.uint8], time_s: float) -> None:
-        """Look at the next frame, uint8 ``[h, w, 3]`` in `layout`, shown at `time_s`."""
-
-    def cuts(self) -> list[int]:
-        """Numbers of the frames with which a new shot begins, rising; never 0."""
-
-
-class SceneModel(Protocol):
-    """Makes one `CutFinder` a video."""
-
-    def finder(self, *, threshold: float | None, min_scene_frames: int | None) -> CutFinder:
-        """`None` stands for the detector's own default."""
 
 
 class _SceneWatcher:

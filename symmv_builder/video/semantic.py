@@ -5,14 +5,14 @@ Radford et al., "Learning transferable visual models from natural language super
 a second with ViT-L/14@336px (Kang et al. 2024); neither normalises the embedding.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symmv_builder import backends
 from symmv_builder.backends.pyav import Frame
+from symmv_builder.backends.slots import ClipModel
 from symmv_builder.pipeline.step import Step, Use
 from symmv_builder.records import FeatureTrack
 from symmv_builder.schema import Column
@@ -23,18 +23,8 @@ BATCH = 16
 BATCH_BYTES = 1 << 26
 
 
-class ImageModel(Protocol):
-    """Embeds pictures: uint8 ``[h, w, 3]`` each, to float32 ``[n, dimensions]``."""
-
-    title: str
-    dimensions: int
-
-    def embed_images(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Embeddings as the model's projection gives them, not normalised."""
-
-
 class _SemanticWatcher:
-    def __init__(self, model: ImageModel, hop_s: float) -> None:
+    def __init__(self, model: ClipModel, hop_s: float) -> None:
         self.hop_s: float | None = hop_s
         self._hop_s, self._model = hop_s, model
         self._waiting: list[NDArray[np.uint8]] = []
@@ -65,7 +55,7 @@ class _SemanticWatcher:
             self._waiting = []
 
 
-def watch_semantic(*, model: ImageModel, hop_s: float = 1.0) -> _SemanticWatcher:
+def watch_semantic(*, model: ClipModel, hop_s: float = 1.0) -> _SemanticWatcher:
     """CLIP image embeddings every `hop_s` seconds, values ``[t, model.dimensions]``."""
     return _SemanticWatcher(model, hop_s)
 

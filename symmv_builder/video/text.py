@@ -6,29 +6,16 @@ what is too much is for a screen to say.
 """
 
 from collections.abc import Mapping
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from symmv_builder.backends.pyav import Frame
+from symmv_builder.backends.slots import TextModel
 from symmv_builder.pipeline.step import Step, Use
 from symmv_builder.records import FeatureTrack
 from symmv_builder.schema import Column
 from symmv_builder.timeline import Clock
 from symmv_builder.video import frames
-
-
-class TextModel(Protocol):
-    """Finds lines of text in one picture, uint8 ``[h, w, 3]`` in `layout`."""
-
-    layout: str
-
-    def size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height wanted of a picture that is displayed at this size."""
-
-    def text_mask(self, picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Which pixels lie in a line of text, ``[h, w]``."""
 
 
 class _TextWatcher:

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from symmv_builder.backends import ModelHome
-from symmv_builder.backends.chord_templates import (
+from symmv_builder.backends.chord_templates import Templates
+from symmv_builder.backends.chord_templates.chord_templates import (
     CHANGE,
     CHANGE_IN_MIDDLE,
     CHANGE_ON_DOWNBEAT,
     QUALITIES,
-    Templates,
     change_costs,
     piano_roll,
 )

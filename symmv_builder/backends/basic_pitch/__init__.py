@@ -7,7 +7,7 @@ and `notes.py` makes notes of the result; the package itself is not imported. Pi
 are left out: the records have no place for them.
 """
 
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from symmv_builder.backends import (
     package_version,
 )
 from symmv_builder.backends.basic_pitch.notes import find_notes
+from symmv_builder.backends.slots import PolyphonicTranscriber
 from symmv_builder.records import Notes
 
 MODEL = "saved_models/icassp_2022/nmp.onnx"
@@ -33,7 +34,8 @@ WINDOWS_AT_ONCE = 8
 WINDOW_DELAY_S = 0.0018
 
 
-class BasicPitch:
+@final
+class BasicPitch(PolyphonicTranscriber):
     """Mono samples at 22.05 kHz to notes; velocity is its amplitude times 127."""
 
     rate_hz = RATE_HZ

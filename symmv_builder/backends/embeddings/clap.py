@@ -5,7 +5,7 @@ The checkpoint trained on music is the one that is published for it; its tower f
 loaded.
 """
 
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from symmv_builder.backends import About, ModelHome, ModelIdentity
 from symmv_builder.backends.embeddings.folder import Published
 from symmv_builder.backends.embeddings.segments import cut
+from symmv_builder.backends.slots import AudioEmbedder
 
 PUBLISHED = Published("clap", "laion/larger_clap_music")
 RATE_HZ, SEGMENT_S, WIDTH = 48_000, 10.0, 512
 BATCH = 4
 
 
-class Clap:
+@final
+class Clap(AudioEmbedder):
     """Sound to an embedding of every ten seconds."""
 
     width = WIDTH

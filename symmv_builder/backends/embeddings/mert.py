@@ -8,7 +8,7 @@ by tensor, and is loaded as that; a checkpoint that asks for one of them is refu
 """
 
 import json
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from symmv_builder.backends import About, ModelHome, ModelIdentity
 from symmv_builder.backends.embeddings.folder import Published
 from symmv_builder.backends.embeddings.segments import cut
+from symmv_builder.backends.slots import AudioEmbedder
 from symmv_builder.errors import StopRun
 
 PUBLISHED = Published("mert", "m-a-p/MERT-v1-95M")
@@ -23,7 +24,8 @@ RATE_HZ, SEGMENT_S, WIDTH = 24_000, 5.0, 768
 BATCH = 8
 
 
-class Mert:
+@final
+class Mert(AudioEmbedder):
     """Sound to an embedding of every five seconds."""
 
     width = WIDTH

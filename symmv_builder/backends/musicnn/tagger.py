@@ -13,7 +13,7 @@ the same; here it is float32. And its "penultimate" is the first batch's for a w
 
 import math
 from functools import partial
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 import soxr
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from symmv_builder.backends import About, ModelHome, ModelIdentity, hash_files, package_folder
 from symmv_builder.backends.musicnn.checkpoint import read_tensors
+from symmv_builder.backends.slots import AudioEmbedder
 from symmv_builder.errors import StopRun
 
 NAME = "musicnn"
@@ -72,7 +73,8 @@ def _numbered(kind: str, number: int) -> str:
     return f"{kind}_{number}" if number else kind
 
 
-class Musicnn:
+@final
+class Musicnn(AudioEmbedder):
     """Sound to an embedding, or to tags, of every three seconds."""
 
     width = WIDTH

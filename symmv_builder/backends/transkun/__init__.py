@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from symmv_builder.backends import (
     package_folder,
     package_version,
 )
+from symmv_builder.backends.slots import PianoTranscriber
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Notes
 
@@ -40,7 +41,8 @@ def _weights() -> tuple[Path, Path]:
     return folder / "2.0.pt", folder / "2.0.conf"
 
 
-class Transkun:
+@final
+class Transkun(PianoTranscriber):
     """Samples at 44.1 kHz, channels as they are, to notes and pedal."""
 
     rate_hz = 44100

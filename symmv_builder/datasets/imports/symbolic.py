@@ -13,10 +13,11 @@ import numpy as np
 
 from symmv_builder import screen
 from symmv_builder.backends import hash_file, midi, tinysoundfont
+from symmv_builder.backends.slots import BeatTracker
 from symmv_builder.crawl import probe
 from symmv_builder.errors import StopRun
 from symmv_builder.music import chords, melody, rhythm, transcribe
-from symmv_builder.music.rhythm import BeatTracker, Level, beats_in_sound
+from symmv_builder.music.rhythm import Level, beats_in_sound
 from symmv_builder.pipeline.step import Step, use
 from symmv_builder.records import Beats, Notes
 

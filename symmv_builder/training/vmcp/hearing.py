@@ -11,7 +11,7 @@ import io
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from symmv_builder.storage.assets import has_asset, open_asset
 from symmv_builder.storage.root import Root
 from symmv_builder.training.usable import UnusableRow
 
-SLOT = "audio_embedding"
+SLOT: Final = "audio_embedding"
 RATE_HZ = 44_100
 # What is heard of a song, so that one odd note cannot ask for hours of sound.
 LONGEST_S = 1200.0

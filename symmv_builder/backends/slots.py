@@ -1,0 +1,239 @@
+"""What each slot asks of its models: one abstract class a slot.
+
+A backend subclasses the class of its slot and is `typing.final`, so mypy reports a method that
+is missing, misspelt or of another signature in the backend itself. Stages annotate the model
+that they are given with the same class.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmv_builder.pipeline.keys import ModelIdentity
+from symmv_builder.records import Beats, Chords, Ints, Notes, SongInfo
+
+
+@dataclass(frozen=True, slots=True)
+class ModelHome:
+    """Where models live and run. Never part of a key: the identity of what is found there is.
+
+    `paths` maps a backend's name to a checkpoint, a folder or an interpreter.
+    """
+
+    device: str = "cpu"
+    precision: str = "fp32"
+    paths: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a person wants to know of a model before using it."""
+
+    tool: str
+    licence: str
+    weights: str
+
+
+class Model(ABC):
+    """A model of any slot: it can say what it is without being loaded.
+
+    `backend` is the name that a recipe calls it by. A class that the table does not list is
+    found by it; the others may leave it out.
+    """
+
+    slot: ClassVar[str]
+    backend: ClassVar[str]
+
+    @classmethod
+    @abstractmethod
+    def identify(cls, home: ModelHome) -> ModelIdentity:
+        """Name, version and hash of the weights; loads nothing and imports nothing heavy.
+
+        `StopRun` where the weights are not there.
+        """
+
+    @classmethod
+    @abstractmethod
+    def about(cls) -> About:
+        """Tool, licence, and how to get the weights."""
+
+    @abstractmethod
+    def __init__(self, home: ModelHome) -> None:
+        """Load the model; `StopRun` where it does not load."""
+
+
+class Transcriber(Model):
+    """Finds notes in samples at the rate, and in as many channels, as it asks for."""
+
+    rate_hz: ClassVar[int]
+    mono: ClassVar[bool]
+
+    @abstractmethod
+    def transcribe(self, samples: NDArray[np.float32]) -> Notes:
+        """Notes of samples ``[n, channels]``, with the pedal where the model hears it."""
+
+
+class PianoTranscriber(Transcriber):
+    """Notes of a recording of a piano alone."""
+
+    slot = "piano"
+
+
+class PolyphonicTranscriber(Transcriber):
+    """Notes of a recording of any instruments."""
+
+    slot = "polyphonic"
+
+
+class BeatTracker(Model):
+    """Finds beats in samples at the rate, and in as many channels, as it asks for."""
+
+    slot = "beats"
+    rate_hz: ClassVar[int]
+    mono: ClassVar[bool]
+
+    @abstractmethod
+    def track(self, samples: NDArray[np.float32]) -> Beats:
+        """Beats of samples ``[n, channels]`` with their places in the bar; maybe none."""
+
+
+class ChordRecogniser(Model):
+    """Finds chords in samples at the rate, and in as many channels, as it asks for."""
+
+    slot = "chords"
+    rate_hz: ClassVar[int]
+    mono: ClassVar[bool]
+
+    @abstractmethod
+    def recognise(self, samples: NDArray[np.float32]) -> Chords:
+        """Chords of samples ``[n, channels]``, labelled with `vocab.MUVISYNC_LABELS`."""
+
+
+class ChordNamer(Model):
+    """Names the chord of each beat of notes."""
+
+    slot = "symbolic_chords"
+
+    @abstractmethod
+    def name(
+        self,
+        starts: Ints,
+        ends: Ints,
+        pitches: Ints,
+        *,
+        ticks_per_beat: int,
+        positions: Ints | None = None,
+    ) -> Sequence[tuple[int, str] | None]:
+        """Root (0-11) and chorder's quality of each beat, `None` where there is no chord.
+
+        Starts and ends ``[n]`` are ticks from the first beat. `positions` are the beats' places
+        in the bar, 1 for a downbeat, at least one for each beat.
+        """
+
+
+class ClipModel(Model):
+    """Embeds pictures and words into one space; `scale` multiplies their cosines."""
+
+    slot = "clip"
+    title: ClassVar[str]
+    dimensions: ClassVar[int]
+    scale: float
+
+    @abstractmethod
+    def embed_images(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Embeddings ``[n, dimensions]`` of RGB pictures ``[h, w, 3]``, not normalised."""
+
+    @abstractmethod
+    def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
+        """Embeddings ``[n, dimensions]`` of words or sentences, not normalised."""
+
+
+class CutFinder(ABC):
+    """Looks at every frame of one video, small, in order."""
+
+    layout: ClassVar[str]
+    interpolation: ClassVar[str]
+
+    @abstractmethod
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height wanted of a picture that is displayed at this size."""
+
+    @abstractmethod
+    def see(self, picture: NDArray[np.uint8], time_s: float) -> None:
+        """Look at the next frame, ``[h, w, 3]`` in `layout`, shown at `time_s`."""
+
+    @abstractmethod
+    def cuts(self) -> list[int]:
+        """Numbers of the frames with which a new shot begins, rising; never 0."""
+
+
+class SceneModel(Model):
+    """Makes one `CutFinder` a video."""
+
+    slot = "scenes"
+
+    @abstractmethod
+    def finder(
+        self, *, threshold: float | None = None, min_scene_frames: int | None = None
+    ) -> CutFinder:
+        """`None` stands for the detector's own default."""
+
+
+class TextModel(Model):
+    """Finds lines of text in one picture."""
+
+    slot = "text"
+    layout: ClassVar[str]
+
+    @abstractmethod
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height wanted of a picture that is displayed at this size."""
+
+    @abstractmethod
+    def text_mask(self, picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Which pixels of a picture ``[h, w, 3]`` in `layout` lie in a line of text, ``[h, w]``."""
+
+
+class SongModel(Model):
+    """Knows songs by `excerpt_s` seconds of mono sound."""
+
+    slot = "songs"
+    rate_hz: ClassVar[int]
+    excerpt_s: ClassVar[float]
+
+    @abstractmethod
+    def recognise(self, samples: NDArray[np.float32]) -> SongInfo | None:
+        """The song of samples ``[n]``, `None` if unknown; `RetryLater` if not to be reached."""
+
+
+class AudioEmbedder(Model):
+    """Embeds sound, one vector of `width` numbers for each `segment_s` seconds."""
+
+    slot = "audio_embedding"
+    width: ClassVar[int]
+    segment_s: ClassVar[float]
+
+    @abstractmethod
+    def embed(self, samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float32]:
+        """Embeddings ``[segments, width]``, one at least, of samples ``[n]`` or ``[n, c]``."""
+
+
+SLOTS: dict[str, type[Model]] = {
+    kind.slot: kind
+    for kind in (
+        PianoTranscriber,
+        PolyphonicTranscriber,
+        BeatTracker,
+        ChordRecogniser,
+        ChordNamer,
+        ClipModel,
+        SceneModel,
+        TextModel,
+        SongModel,
+        AudioEmbedder,
+    )
+}
