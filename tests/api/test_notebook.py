@@ -66,7 +66,10 @@ def test_evaluate_says_what_its_command_prints(
     notes = sb.evaluate("transcription", files / "s0.mid", files / "s0.mid")
     assert notes["songs"] == 1
     assert set(notes["metrics"].values()) == {1.0}
+    beats = sb.evaluate("beats", files, files)
+    assert (beats["task"], beats["songs"]) == ("beats", 3)
     for metric, what, said in (
+        ("beats", (files,), "name ESTIMATE and REFERENCE"),
         ("loveliness", (), "no metric is called"),
         ("music", (), "name either"),
         ("amt", (tmp_path / "nowhere", "muvisync"), "is not a folder"),

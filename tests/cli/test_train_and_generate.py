@@ -147,6 +147,13 @@ def test_amt_writes_for_the_first_seconds_alone_where_asked(tmp_path: Path) -> N
     assert read_notes(tmp_path / "song-004.mid").ends_s.max() == pytest.approx(5.5, abs=0.01)
 
 
+def test_the_split_all_is_every_one(tmp_path: Path) -> None:
+    arguments = "generate --model runs/amt --pattern 1 --dataset muvisync --root data --split all"
+    assert call(f"{arguments} --out {tmp_path}") == 0
+    names = {path.stem for path in tmp_path.glob("*.mid")}
+    assert names == {f"song-{number:03d}" for number in range(5)}
+
+
 def test_amt_plays_by_the_papers_rules_or_by_those_of_its_code(tmp_path: Path) -> None:
     for style in ("paper", "released"):
         arguments = (

@@ -44,6 +44,11 @@ def evaluate(
     if metric not in _METRICS:
         raise StopRun(f"no metric is called {metric!r}; known: {', '.join(_METRICS)}")
     module, name = _METRICS[metric]
+    if metric == "beats" and not options.get("reference"):
+        # Of two names: tracked beats against annotated ones.
+        if len(what) != 2:
+            raise StopRun("name ESTIMATE and REFERENCE, or generated music and a reference")
+        module, name = "accuracy", "accuracy"
     function = getattr(import_module(f"{__name__}.{module}"), name)
     settings = read_settings(root=root)
     if module in ("accuracy", "models"):
