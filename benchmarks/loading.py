@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from symmv_builder.datasets import export_muvisync, export_symmv
-from symmv_builder.datasets.schemas import published_schema
+from symmv_builder.datasets.schemas import columns_of, published_schema
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import ShardWriter, as_plain, write_receipt
 from symmv_builder.training.data import Batch, Batching, Example, Loader, Rows
@@ -92,15 +92,14 @@ def draw_symmv(number: int) -> Row:
 def _empty(dataset: str, number: int) -> Row:
     """A row of a dataset with nothing in it but its name."""
     row: Row = {}
-    for field in published_schema(dataset):
-        kind = str(field.type)
-        if not kind.startswith("list"):
-            row[field.name] = "" if kind == "string" else 0
-        elif "string" in kind:
-            row[field.name] = ()
+    for column in columns_of(dataset):
+        if not column.type.startswith("list"):
+            row[column.name] = "" if column.type == "string" else 0
+        elif "string" in column.type:
+            row[column.name] = ()
         else:
-            width = getattr(field.type.value_type, "list_size", None)
-            row[field.name] = np.zeros((0, width) if width else 0, dtype=np.float32)
+            shape = (0, column.width) if column.width > 1 else (0,)
+            row[column.name] = np.zeros(shape, dtype=np.float32)
     return row | {"entry_id": f"song-{number:04d}", "song_id": f"song-{number}", "split": "train"}
 
 

@@ -101,7 +101,7 @@ def encodings(tracks: Tracks) -> Iterator[tuple[str, bytes, float]]:
         return pa.list_(pa.list_(scalar, width))
 
     def from_numpy(scalar: pa.DataType) -> Callable[[], pa.Array]:
-        return lambda: build_array(lists(scalar), tracks)
+        return lambda: build_array(pa.field("f", lists(scalar)), tracks)
 
     half, single = pa.float16(), pa.float32()
     leaf = ["f.list.element.list.element"]

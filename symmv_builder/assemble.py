@@ -36,8 +36,7 @@ def assemble_row(
 
 
 def _fit(column: Column, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    inner = column.arrow.value_type
-    width = getattr(inner, "list_size", 1)
-    if values.shape[1] != width:
-        raise ValueError(f"column {column.name} is {width} wide, its feature {values.shape[1]}")
-    return values if width > 1 else values[:, 0]
+    if values.shape[1] != column.width:
+        wide = f"{column.width} wide, its feature {values.shape[1]}"
+        raise ValueError(f"column {column.name} is {wide}")
+    return values if column.width > 1 else values[:, 0]

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from symmv_builder.datasets.schemas import columns_of
+from symmv_builder.schema import Column
 from symmv_builder.vocab import MUVISYNC_LABELS, SYMMV_LABELS
 
 # Samples a second of each feature.
@@ -43,7 +44,7 @@ def make_row(
     row |= _notes(rng, seconds) | _spans(dataset, rng, seconds)
     for column in columns_of(dataset):
         if column.name not in row:
-            row[column.name] = _feature(dataset, column.name, column.arrow, rng, seconds)
+            row[column.name] = _feature(dataset, column, rng, seconds)
     return {column.name: row[column.name] for column in columns_of(dataset)}
 
 
@@ -89,12 +90,13 @@ def _spans(dataset: str, rng: np.random.Generator, seconds: int) -> dict[str, An
     }
 
 
-def _feature(dataset: str, name: str, kind: Any, rng: np.random.Generator, seconds: int) -> Any:
+def _feature(dataset: str, column: Column, rng: np.random.Generator, seconds: int) -> Any:
+    name = column.name
     length = seconds * RATES.get(name, {}).get(dataset, 1)
-    width = getattr(kind.value_type, "list_size", None)
+    width = column.width if column.width > 1 else None
     if name == "scene_offset":
         return (np.arange(length) % max(length // 2, 1)).astype(np.float32)
     values = rng.random((length, width) if width else length, dtype=np.float32)
     # As the writer rounds a half-precision column, so that what is read back is equal.
-    half = "halffloat" in str(kind)
+    half = "float16" in column.type
     return values.astype(np.float16).astype(np.float32) if half else values

@@ -161,7 +161,9 @@ def test_records_become_a_row_of_a_shard(desk: Desk) -> None:
     )
     records = {name: desk.read(name, plan()) for name in ("key", "grid", "motion")}
     row = assemble_row(columns, desk.entry, "train", records)
-    schema = pa.schema([pa.field(column.name, column.arrow, False) for column in columns])
+    schema = pa.schema(
+        [pa.field(column.name, column.arrow, False, column.metadata) for column in columns]
+    )
     [shard] = ShardWriter(desk.root, "walk", schema).write([row])
     table = pq.read_table(desk.root.path(f"walk/{shard.path}"))
     assert table["key_tonic"].to_pylist() == ["C"]

@@ -109,7 +109,7 @@ def _with_model(recipe: Recipe, use: Use, choices: Mapping[str, str]) -> Use:
 
 def _semantic_width(recipe: Recipe) -> int:
     [column] = [column for column in recipe.columns if column.name == "semantic"]
-    return int(column.arrow.value_type.list_size)
+    return column.width
 
 
 def make_plan(recipe: Recipe, home: ModelHome, only: Sequence[str] = ()) -> Plan:

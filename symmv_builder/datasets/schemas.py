@@ -2,14 +2,15 @@
 
 A schema is the columns of the built-in recipe of its name.
 `python -m symmv_builder.datasets.schemas schemas` writes them to `schemas/v*/*.json`, ``--check``
-compares. A later version adds columns and changes none, so whoever reads the newest by name reads
-the earlier ones too: what they lack is absent, as it is in shards of the newest that were made
-without it.
+compares. A later version adds columns and takes none away, so whoever reads the newest by name
+reads the earlier ones too: what they lack is absent, as it is in shards of the newest that were
+made without it. A column's numbers stay the same; how they are kept may change (`colour`).
 """
 
 import json
 import sys
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 # The newest version of each published schema, which a build writes.
 NEWEST: Mapping[str, int] = {"symmv": 2, "muvisync": 1}
+# How a column was kept before: `colour` was nested lists in the first version.
+_ONCE: Mapping[tuple[str, int], Mapping[str, str]] = {
+    ("symmv", 1): {"colour": "list<float32[12288]>"}
+}
 # Results that came into a schema later than its first version.
 _SINCE: Mapping[str, Mapping[str, int]] = {"symmv": {"key_spans": 2, "alignment": 2}}
 
@@ -36,8 +41,12 @@ def columns_of(name: str, version: int | None = None) -> tuple[Column, ...]:
     number = NEWEST[name] if version is None else version
     if not 1 <= number <= NEWEST[name]:
         raise KeyError(f"{name}/v{number}")
-    since = _SINCE.get(name, {})
-    return tuple(c for c in datasets.recipe(name).columns if since.get(c.artifact, 1) <= number)
+    since, once = _SINCE.get(name, {}), _ONCE.get((name, number), {})
+    return tuple(
+        replace(column, type=once.get(column.name, column.type))
+        for column in datasets.recipe(name).columns
+        if since.get(column.artifact, 1) <= number
+    )
 
 
 def label_of(recipe: "Recipe") -> str:

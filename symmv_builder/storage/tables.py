@@ -17,7 +17,7 @@ Row = Mapping[str, Any]
 def row_bytes(schema: pa.Schema, row: Row) -> int:
     """How many bytes a row takes before compression; text counts as 16 bytes a label."""
     return sum(
-        (len(row[field.name]) if pa.types.is_list(field.type) else 1) * _item_bytes(field.type)
+        (len(row[field.name]) if pa.types.is_list(field.type) else 1) * _item_bytes(field)
         for field in schema
     )
 
@@ -26,7 +26,7 @@ def table_bytes(table: pa.Table) -> list[int]:
     """`row_bytes` of every row of a table."""
     total = np.zeros(table.num_rows, dtype=np.int64)
     for field in table.schema:
-        item = _item_bytes(field.type)
+        item = _item_bytes(field)
         if pa.types.is_list(field.type):
             lengths = pc.list_value_length(table.column(field.name)).to_numpy()
             total += item * lengths.astype(np.int64)
@@ -35,23 +35,29 @@ def table_bytes(table: pa.Table) -> list[int]:
     return [int(size) for size in total]
 
 
-def _item_bytes(kind: pa.DataType) -> int:
+def _item_bytes(field: pa.Field) -> int:
     """Bytes of one value of a column, or of one item of its lists."""
-    if pa.types.is_list(kind):
-        kind = kind.value_type
+    kind = field.type.value_type if pa.types.is_list(field.type) else field.type
+    if pa.types.is_binary(kind):
+        dtype, width = numbers_of(field)
+        return dtype.itemsize * width
+    count = 1
     if pa.types.is_fixed_size_list(kind):
-        return int(kind.list_size) * _item_bytes(kind.value_type)
-    return 16 if pa.types.is_string(kind) else max(1, int(kind.bit_width) // 8)
+        count, kind = int(kind.list_size), kind.value_type
+    return 16 if pa.types.is_string(kind) else count * max(1, int(kind.bit_width) // 8)
 
 
-def build_array(kind: pa.DataType, values: Sequence[Any]) -> pa.Array:
+def build_array(field: pa.Field, values: Sequence[Any]) -> pa.Array:
     """A column from one value a row: scalars, tuples of labels, or numpy arrays."""
+    kind = field.type
     if not pa.types.is_list(kind):
         return pa.array(values, type=kind)
     lengths = np.array([len(value) for value in values], dtype=np.int64)
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), type=pa.int32())
     inner = kind.value_type
-    if pa.types.is_fixed_size_list(inner):
+    if pa.types.is_binary(inner):
+        items = _as_bytes(field, values)
+    elif pa.types.is_fixed_size_list(inner):
         scalar = inner.value_type
         flat = np.concatenate([np.asarray(value).reshape(-1) for value in values])
         items = pa.FixedSizeListArray.from_arrays(_flat(flat, scalar), type=inner)
@@ -77,7 +83,7 @@ def build_table(schema: pa.Schema, rows: Sequence[Row]) -> pa.Table:
     arrays = []
     for field in schema:
         try:
-            arrays.append(build_array(field.type, [row[field.name] for row in rows]))
+            arrays.append(build_array(field, [row[field.name] for row in rows]))
         except (ValueError, TypeError) as error:
             raise ValueError(f"column {field.name}: {error}") from error
     return pa.Table.from_arrays(arrays, schema=schema)
@@ -92,11 +98,32 @@ def text_columns(schema: pa.Schema) -> list[str]:
     ]
 
 
+def numbers_of(field: pa.Field) -> tuple[np.dtype[Any], int]:
+    """Which numbers, and how many, each item of a column of bytes holds.
+
+    `KeyError` where the field's metadata does not say (``numbers``: ``float32[12288]``).
+    """
+    name, _, width = (field.metadata or {})[b"numbers"].decode().rstrip("]").partition("[")
+    return np.dtype(name).newbyteorder("<"), int(width)
+
+
+def _as_bytes(field: pa.Field, values: Sequence[Any]) -> pa.Array:
+    """Vectors of several rows, one after the other, each as its bytes."""
+    dtype, width = numbers_of(field)
+    flat = np.concatenate([np.asarray(value).reshape(-1, width) for value in values])
+    numbers = _flat(flat.reshape(-1), pa.from_numpy_dtype(dtype)).to_numpy().astype(dtype)
+    ends = np.arange(len(flat) + 1, dtype=np.int64) * width * dtype.itemsize
+    if ends[-1] > np.iinfo(np.int32).max:
+        raise ValueError("its vectors are more than 2 GiB at once")
+    buffers = [None, pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(numbers)]
+    return pa.Array.from_buffers(pa.binary(), len(flat), buffers)
+
+
 def rows_of(table: pa.Table) -> Iterator[dict[str, Any]]:
     """The rows of a table as the writer takes them."""
-    columns = {name: _whole(table.column(name)) for name in table.column_names}
+    columns = {field.name: (field, _whole(table.column(field.name))) for field in table.schema}
     for number in range(table.num_rows):
-        yield {name: _value(column, number) for name, column in columns.items()}
+        yield {name: _value(*column, number) for name, column in columns.items()}
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:
@@ -104,7 +131,7 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
-def _value(column: pa.Array, number: int) -> Any:
+def _value(field: pa.Field, column: pa.Array, number: int) -> Any:
     if not pa.types.is_list(column.type):
         return column[number].as_py()
     items = column[number].values
@@ -113,4 +140,17 @@ def _value(column: pa.Array, number: int) -> Any:
     if pa.types.is_fixed_size_list(items.type):
         flat = items.flatten().to_numpy(zero_copy_only=False)
         return flat.reshape(-1, items.type.list_size)
+    if pa.types.is_binary(items.type):
+        return _vectors_in(items, *numbers_of(field))
     return items.to_numpy(zero_copy_only=False)
+
+
+def _vectors_in(items: pa.Array, dtype: np.dtype[Any], width: int) -> np.ndarray[Any, Any]:
+    """Vectors ``[t, d]`` that are kept as bytes, without a copy; `ValueError` for other lengths."""
+    if not len(items):
+        return np.zeros((0, width), dtype=dtype)
+    _, places, data = items.buffers()
+    ends = np.frombuffer(places, np.int32)[items.offset : items.offset + len(items) + 1]
+    if (np.diff(ends) != width * dtype.itemsize).any():
+        raise ValueError(f"a vector is not {width} numbers long")
+    return np.frombuffer(data, dtype, len(items) * width, int(ends[0])).reshape(-1, width)

@@ -182,4 +182,7 @@ def _group_bytes(file: pq.ParquetFile, columns: Sequence[str]) -> list[int]:
 
 
 def _is_vectors(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_list(kind) and pa.types.is_fixed_size_list(kind.value_type))
+    if not pa.types.is_list(kind):
+        return False
+    inner = kind.value_type
+    return bool(pa.types.is_fixed_size_list(inner) or pa.types.is_binary(inner))

@@ -108,7 +108,7 @@ def columns(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
     bins, rate_hz = use.parameters["bins"], 1 / use.parameters["hop_s"]
     meaning = f"RGB-uv log-chroma histogram, 3 x {bins} x {bins}, at {rate_hz:.3g} Hz"
     # Most bins of a histogram lie below what a half float can hold: a third would become 0.
-    return (Column("{}", f"list<float32[{3 * bins**2}]>", "share", meaning, "values"),)
+    return (Column("{}", f"list<bytes<float32[{3 * bins**2}]>>", "share", meaning, "values"),)
 
 
 STEP = Step("colour", 2, ("video",), watch_colour, together=frames.watch, columns=columns)

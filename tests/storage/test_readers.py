@@ -29,6 +29,11 @@ def shard(
     return dataset, folder / dataset / made.path, rows
 
 
+def _vector(item: Any) -> np.ndarray[Any, Any]:
+    """An item of a list: a number, a vector, or the bytes of one, which are float32."""
+    return np.frombuffer(item, "<f4") if isinstance(item, bytes) else np.asarray(item)
+
+
 def assert_same(found: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None:
     """Every column of every row, values and dimensions; lists may be nested in any way."""
     assert len(found) == len(rows)
@@ -38,7 +43,7 @@ def assert_same(found: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None
             got = one[name]
             if isinstance(value, np.ndarray | tuple):
                 assert len(got) == len(value), name
-                got = np.array([np.asarray(item) for item in got])
+                got = np.array([_vector(item) for item in got])
                 if len(value):
                     np.testing.assert_array_equal(got, np.asarray(value), err_msg=name)
             else:

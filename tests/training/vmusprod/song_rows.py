@@ -85,7 +85,11 @@ def _video(number: int, seconds: int) -> dict[str, Any]:
 def write_rows(folder: Path, rows: list[dict[str, Any]]) -> Root:
     """Finished shards of a dataset ``symmv`` with the columns that the rows have."""
     root = Root(str(folder))
-    fields = [pa.field(c.name, c.arrow) for c in columns_of("symmv") if c.name in rows[0]]
+    fields = [
+        pa.field(c.name, c.arrow, metadata=c.metadata)
+        for c in columns_of("symmv")
+        if c.name in rows[0]
+    ]
     shards = ShardWriter(root, "symmv", pa.schema(fields)).write(rows)
     receipt = {"schema": "symmv/v1", "models": [{"slot": "clip"}], "shards": as_plain(shards)}
     write_receipt(root, "symmv", receipt)
