@@ -52,6 +52,11 @@ NAMES = (
     "above the 25 % pitch of the song",
     "above the median pitch of the song",
     "above the 90 % pitch of the song",
+    "below the highest struck within 0.25 s",
+    "below the highest struck within 0.5 s",
+    "below the highest struck within 1 s",
+    "above the lowest struck within 0.5 s",
+    "seconds / mean seconds within 2 s",
     "step of the beat",
     "step of the bar",
 )
@@ -97,6 +102,8 @@ def note_features(grid: GridNotes) -> NDArray[np.float32]:
     np.cumsum(lengths[:, None] * (highest[:, None] > pitches), axis=0, out=under[1:])
     stretch = np.maximum(clock[until] - clock[at], 1e-6)
 
+    sounded = np.zeros(count)
+    np.add.at(sounded, at, seconds)
     longest = np.zeros(count)
     np.maximum.at(longest, at, seconds)
     wait, since = lengths[at], np.append(2.0, lengths[:-1])[at]
@@ -104,6 +111,7 @@ def note_features(grid: GridNotes) -> NDArray[np.float32]:
     near = _nearest(is_struck)
     before, after = np.maximum(at - 1, 0), np.minimum(at + 1, count - 1)
     narrow, wide = (_Window(struck, top, times, reach) for reach in (2.0, 8.0))
+    reaches = {reach: _Window(struck, top, times, reach) for reach in (0.25, 0.5, 1.0)}
     song = np.percentile(pitch, (25, 50, 90))
     return np.stack(
         [
@@ -138,6 +146,9 @@ def note_features(grid: GridNotes) -> NDArray[np.float32]:
             *(pitch - wide.pitch(share)[at] for share in (0.5, 0.9)),
             *(pitch - window.median_top()[at] for window in (narrow, wide)),
             *(pitch - part for part in song),
+            *(reach.pitch(1.0)[at] - pitch for reach in reaches.values()),
+            pitch - reaches[0.5].pitch(1e-9)[at],
+            seconds / narrow.mean(sounded)[at],
             grid.onset_steps % 4,
             grid.onset_steps % 16,
         ],
@@ -160,6 +171,13 @@ class _Window:
     def pitch(self, share: float) -> Ints:
         """The lowest pitch at or under which that share of the notes lies."""
         return _quantile(self._cumulated, share)
+
+    def mean(self, sums: Floats) -> Floats:
+        """The mean over notes of what is given summed by onset."""
+        total = np.append(0.0, np.cumsum(sums))
+        return np.asarray(
+            (total[self._high] - total[self._low]) / np.maximum(self._cumulated[:, -1], 1)
+        )
 
     def median_top(self) -> Ints:
         return _quantile(self._tops, 0.5)
