@@ -96,7 +96,7 @@ def line_features(grid: GridNotes, scores: Floats) -> NDArray[np.float32]:
             *(spread[at] for _, spread, _ in moments),
             *(rate[at] for _, _, rate in moments),
             *(_share_under(reaches[reach].total(mass), at, pitch) for reach in (1.0, 4.0)),
-            (reaches[8.0].total(mass) / np.maximum(reaches[8.0].total(struck), 1))[at, pitch],
+            reaches[8.0].total_of(mass, at, pitch) / reaches[8.0].total_of(struck, at, pitch),
             mass[-1, pitch] / struck[-1, pitch],
             np.full(len(at), odds.mean()),
             pitch - np.average(pitch, weights=odds + 1e-9),
@@ -116,6 +116,11 @@ class _Reach:
 
     def total(self, cumulated: Floats) -> Floats:
         return np.asarray(cumulated[self._high] - cumulated[self._low])
+
+    def total_of(self, cumulated: Floats, at: Ints, pitch: Ints) -> Floats:
+        """The same at some places alone."""
+        low, high = self._low[at], self._high[at]
+        return np.asarray(cumulated[high, pitch] - cumulated[low, pitch])
 
     def moments(self, sums: list[Floats]) -> tuple[Floats, Floats, Floats]:
         """Mean and spread of the melody's pitch, and its notes a second."""
