@@ -48,6 +48,20 @@ def read_song(folder: Path, number: str) -> Song:
     )  # fmt: skip
 
 
+def excerpt(song: Song, beat: int, seconds: float) -> Song:
+    """The notes that begin in so many seconds from a beat, which is then at time 0."""
+    first = float(song.beats.times_s[beat])
+    inside = (song.starts >= first) & (song.starts < first + seconds)
+    return replace(
+        song,
+        starts=song.starts[inside] - first,
+        ends=np.minimum(song.ends[inside] - first, seconds + 1),
+        pitches=song.pitches[inside],
+        is_melody=song.is_melody[inside],
+        beats=Beats(song.beats.times_s[beat:] - first, song.beats.positions[beat:]),
+    )
+
+
 def pedal(song: Song, random: np.random.Generator) -> Song:
     """Notes ring to the next change of the pedal, every two or four beats."""
     changes = song.beats.times_s[:: int(random.choice([2, 4]))]

@@ -12,16 +12,15 @@ corpus; the highest notes of the upper staff, or of the soprano, are taken as th
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from melody_changes import DISTURBANCES, TEXTURES, Song, new_setting, read_song
+from melody_changes import DISTURBANCES, TEXTURES, Song, excerpt, new_setting, read_song
 from train_melody import SEED, SONGS
 
 from symmv_builder.music.melody import split_parts
 from symmv_builder.music.rhythm import quantise
-from symmv_builder.records import Beats, GridNotes
+from symmv_builder.records import GridNotes
 
 RULES = ("learned", "sustained", "skyline")
 EXCERPT_S = 20.0
@@ -65,21 +64,6 @@ def measure(cases: Iterable[Case]) -> tuple[dict[str, float], float]:
             right[rule] += len(melody.intersection(found))
             chosen[rule] += len(found)
     return {r: 2 * right[r] / (chosen[r] + wanted) for r in RULES}, count / spent
-
-
-def excerpt(song: Song) -> Song:
-    """The notes that begin in 20 s from the middle, with their beats, from time 0."""
-    first = float(song.beats.times_s[len(song.beats.times_s) // 8 * 4])
-    inside = (song.starts >= first) & (song.starts < first + EXCERPT_S)
-    beats = song.beats.times_s >= first
-    return replace(
-        song,
-        starts=song.starts[inside] - first,
-        ends=np.minimum(song.ends[inside] - first, EXCERPT_S + 1),
-        pitches=song.pitches[inside],
-        is_melody=song.is_melody[inside],
-        beats=Beats(song.beats.times_s[beats] - first, song.beats.positions[beats]),
-    )
 
 
 def score_case(work: str) -> Case:
@@ -133,7 +117,7 @@ def main() -> None:
     print(f"{len(numbers)} songs held out\n{heading}")
     songs = [read_song(folder, number) for number in numbers]
     if "transcribed" in sys.argv[3:]:
-        excerpts = [excerpt(song) for song in songs]
+        excerpts = [excerpt(song, len(song.beats.times_s) // 8 * 4, EXCERPT_S) for song in songs]
         show("excerpts", *measure(map(case_of, excerpts)))
         show("transcribed", *measure(map(transcribed, excerpts)))
         return

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from melody_changes import DISTURBANCES, TEXTURES, Change, Song, new_setting, read_song
+from melody_changes import DISTURBANCES, TEXTURES, Change, Song, excerpt, new_setting, read_song
 from numpy.typing import NDArray
 
 from symmv_builder.music.melody.forest import Forest
@@ -23,8 +23,8 @@ from symmv_builder.music.melody.model import melody_table
 from symmv_builder.records import GridNotes
 
 SEED = 909
-# Of each forest.
-TREES = (200, 200, 250)
+# Trees of each forest, and the quarters of the songs that it learns from.
+FORESTS = ((200, (0,)), (200, (1,)), (300, (2, 3)))
 SONGS = Path(__file__).with_name("melody_songs.txt")
 WEIGHTS = Path(__file__).parents[1] / "symmv_builder/music/melody/weights.npz"
 
@@ -32,7 +32,8 @@ WEIGHTS = Path(__file__).parents[1] / "symmv_builder/music/melody/weights.npz"
 def copies(folder: Path, number: str) -> list[tuple[GridNotes, NDArray[np.bool_]]]:
     """Grids of a song and which of their notes are melody, the same at every call.
 
-    As it is, with few disturbances, with most of them, in another texture, in two new settings.
+    As it is, with few disturbances, with most of them, in another texture, in two new settings;
+    and two excerpts of 15 to 60 s, one plain, one disturbed.
     """
     random = np.random.default_rng([SEED, zlib.crc32(number.encode())])
     song = read_song(folder, number)
@@ -43,7 +44,14 @@ def copies(folder: Path, number: str) -> list[tuple[GridNotes, NDArray[np.bool_]
         new_setting(song, random),
         _changed(new_setting(song, random), TEXTURES, 0.5, random),
     ]
-    return [each.grid() for each in (song, *changed)]
+    beats = random.integers(len(song.beats.times_s) // 2, size=2).tolist()
+    parts = [
+        excerpt(song, beats[0], random.uniform(15, 60)),
+        _changed(
+            excerpt(song, beats[1], random.uniform(15, 60)), DISTURBANCES.values(), 0.8, random
+        ),
+    ]
+    return [each.grid() for each in (song, *changed, *parts)]
 
 
 def _changed(
@@ -63,14 +71,16 @@ def train(folder: Path, weights: Path) -> None:
     """
     numbers = SONGS.read_text().split()
     forests: list[Forest] = []
-    for k, trees in enumerate(TREES):
+    for trees, quarters in FORESTS:
         tables, truths = [], []
-        for number in numbers[k :: len(TREES)]:
+        for number in (n for place, n in enumerate(numbers) if place % 4 in quarters):
             for grid, truth in copies(folder, number):
                 tables.append(melody_table(grid, forests).T)
                 truths.append(truth)
         table, truth = np.concatenate(tables), np.concatenate(truths)
-        print(f"forest {k + 1}: {len(table)} notes, {table.shape[1]} features", flush=True)
+        print(
+            f"forest {len(forests) + 1}: {len(table)} notes, {table.shape[1]} features", flush=True
+        )
         forests.append(fit(table, truth, trees))
     arrays = {
         f"{name}_{k}": getattr(forest, name)

@@ -103,6 +103,29 @@ def test_the_learned_rule_stands_all_disturbances_at_once(shared_data: Path) -> 
     assert scores["learned"] > scores["sustained"] + 0.2
 
 
+def test_the_examples_of_a_song_are_the_same_at_every_call(shared_data: Path) -> None:
+    from train_melody import copies
+
+    once, again = (copies(shared_data / "pop909", "001") for _ in range(2))
+    assert len({len(truth) for _, truth in once}) > 4
+    for (grid, truth), (other_grid, other_truth) in zip(once, again, strict=True):
+        assert np.array_equal(note_features(grid), note_features(other_grid))
+        assert np.array_equal(truth, other_truth)
+        assert 0 < truth.sum() < len(truth)
+
+
+def test_an_excerpt_begins_at_its_beat(shared_data: Path) -> None:
+    from melody_changes import excerpt, read_song
+
+    song = read_song(shared_data / "pop909", "001")
+    part = excerpt(song, 40, 20.0)
+    assert part.beats.times_s[0] == 0
+    assert part.starts.min() >= 0
+    assert part.starts.max() < 20.0
+    first = song.beats.times_s[40]
+    assert len(part.starts) == ((song.starts >= first) & (song.starts < first + 20)).sum()
+
+
 def test_a_new_setting_keeps_the_tune_on_top(shared_data: Path) -> None:
     from melody_changes import new_setting, read_song
 
