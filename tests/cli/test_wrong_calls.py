@@ -10,7 +10,8 @@ import pytest
 
 from symmv_builder import cli
 from symmv_builder.backends.midi import write_notes
-from symmv_builder.records import Notes
+from symmv_builder.records import Entry, Notes, Source
+from symmv_builder.storage import manifests
 from symmv_builder.storage.ledger import Ledger, Result
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.store import Store
@@ -239,7 +240,12 @@ def test_a_ledger_of_an_earlier_version_is_one_line_that_says_what_updates_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     store = Store(Root(str(elsewhere)), Root(str(elsewhere)), Ledger("sqlite:///ledger.sqlite"))
-    store.ledger.record_results("muvisync", [Result("a", "key", "key", "k", "", 1.0)])
+    # A root without entries is asked nothing of its ledger.
+    source = Source("file", "a")
+    manifests.write_entries(
+        store.manifests, "muvisync", [Entry("muvisync", "muvisync", "a", source, source)]
+    )
+    store.ledger.record_results("muvisync", [Result("muvisync", "key", "key", "k", "", 1.0)])
     store.ledger.engine.dispose()
     with sqlite3.connect("ledger.sqlite") as connection:
         connection.execute("ALTER TABLE results DROP COLUMN checksum")

@@ -12,8 +12,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from symmv_builder.music.melody.features import note_features
-from symmv_builder.music.melody.forest import melody_forest
+from symmv_builder.music.melody.line import likeliest
+from symmv_builder.music.melody.model import melody_forests, melody_scores
 from symmv_builder.pipeline.step import Step
 from symmv_builder.records import GridNotes, Notes, Parts
 from symmv_builder.schema import Column
@@ -36,7 +36,10 @@ def split_parts(
     """
     is_melody = np.zeros(len(grid.pitches), dtype=np.bool_)
     if rule == "learned":
-        is_melody[... if _is_monophonic(grid) else _likeliest(grid)] = True
+        if _is_monophonic(grid):
+            is_melody[:] = True
+        else:
+            is_melody[likeliest(grid, melody_scores(grid, melody_forests()))] = True
     elif rule == "skyline":
         is_melody[_highest(grid, np.arange(len(grid.pitches)))] = True
     else:
@@ -66,7 +69,7 @@ COLUMNS = (
     Column("{}_duration_steps", "list<int32>", "16th", "durations", "duration_steps"),
     Column("{}_is_melody", "list<bool>", "", "melody (true) or accompaniment", "is_melody"),
 )  # fmt: skip
-STEP = Step("melody", 3, reads=("grid",), run=split_parts, columns=COLUMNS)
+STEP = Step("melody", 4, reads=("grid",), run=split_parts, columns=COLUMNS)
 
 
 def _is_monophonic(grid: GridNotes) -> bool:
@@ -74,16 +77,6 @@ def _is_monophonic(grid: GridNotes) -> bool:
     order = np.argsort(grid.onset_steps, kind="stable")
     ends = (grid.onset_steps + grid.duration_steps)[order]
     return bool((grid.onset_steps[order][1:] >= np.maximum.accumulate(ends)[:-1]).all())
-
-
-def _likeliest(grid: GridNotes) -> NDArray[np.intp]:
-    """The likeliest note of each step, where the model gives it more than a half."""
-    probabilities = melody_forest().probabilities(note_features(grid))
-    order = np.lexsort((probabilities, grid.onset_steps))
-    last = np.ones(len(order), dtype=np.bool_)
-    last[:-1] = np.diff(grid.onset_steps[order]) != 0
-    best = order[last]
-    return best[probabilities[best] > 0.5]
 
 
 def _highest(grid: GridNotes, candidates: NDArray[np.intp]) -> NDArray[np.intp]:

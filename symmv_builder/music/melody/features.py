@@ -52,6 +52,11 @@ NAMES = (
     "above the 25 % pitch of the song",
     "above the median pitch of the song",
     "above the 90 % pitch of the song",
+    "below the highest struck within 0.25 s",
+    "below the highest struck within 0.5 s",
+    "below the highest struck within 1 s",
+    "above the lowest struck within 0.5 s",
+    "seconds / mean seconds within 2 s",
     "step of the beat",
     "step of the bar",
 )
@@ -97,13 +102,16 @@ def note_features(grid: GridNotes) -> NDArray[np.float32]:
     np.cumsum(lengths[:, None] * (highest[:, None] > pitches), axis=0, out=under[1:])
     stretch = np.maximum(clock[until] - clock[at], 1e-6)
 
+    sounded = np.zeros(count)
+    np.add.at(sounded, at, seconds)
     longest = np.zeros(count)
     np.maximum.at(longest, at, seconds)
     wait, since = lengths[at], np.append(2.0, lengths[:-1])[at]
     tops = np.pad(top, 3, mode="edge")
     near = _nearest(is_struck)
     before, after = np.maximum(at - 1, 0), np.minimum(at + 1, count - 1)
-    narrow, wide = (_Window(struck, top, times, reach) for reach in (2.0, 8.0))
+    so_far = _cumulated(struck), _cumulated(top[:, None] == pitches)
+    narrow, wide = (_Window(*so_far, times, reach) for reach in (2.0, 8.0))
     song = np.percentile(pitch, (25, 50, 90))
     return np.stack(
         [
@@ -138,6 +146,9 @@ def note_features(grid: GridNotes) -> NDArray[np.float32]:
             *(pitch - wide.pitch(share)[at] for share in (0.5, 0.9)),
             *(pitch - window.median_top()[at] for window in (narrow, wide)),
             *(pitch - part for part in song),
+            *(_within(np.maximum, top, times, reach)[at] - pitch for reach in (0.25, 0.5, 1.0)),
+            pitch - _within(np.minimum, bottom, times, 0.5)[at],
+            seconds / narrow.mean(sounded)[at],
             grid.onset_steps % 4,
             grid.onset_steps % 16,
         ],
@@ -147,27 +158,51 @@ def note_features(grid: GridNotes) -> NDArray[np.float32]:
 
 
 class _Window:
-    """Struck pitches from ``reach`` seconds before to as long after each onset."""
+    """Struck pitches from ``reach`` seconds before to as long after each onset.
 
-    def __init__(self, struck: Ints | NDArray[np.int32], top: Ints, times: Floats, reach: float):
+    ``struck`` and ``tops`` count them, and those on top of an onset, before each onset.
+    """
+
+    def __init__(
+        self, struck: NDArray[np.int32], tops: NDArray[np.int32], times: Floats, reach: float
+    ):
         self._low = np.searchsorted(times, times - reach)
         self._high = np.searchsorted(times, times + reach, side="right")
-        self.counts = self._within(struck)
+        self.counts = struck[self._high] - struck[self._low]
         self._cumulated = self.counts.cumsum(axis=1)
-        self._tops = self._within(top[:, None] == np.arange(struck.shape[1])).cumsum(axis=1)
+        self._tops = (tops[self._high] - tops[self._low]).cumsum(axis=1)
         self.onsets_a_second = (self._high - self._low) / (2 * reach)
 
     def pitch(self, share: float) -> Ints:
         """The lowest pitch at or under which that share of the notes lies."""
         return _quantile(self._cumulated, share)
 
+    def mean(self, sums: Floats) -> Floats:
+        """The mean over notes of what is given summed by onset."""
+        total = np.append(0.0, np.cumsum(sums))
+        return np.asarray(
+            (total[self._high] - total[self._low]) / np.maximum(self._cumulated[:, -1], 1)
+        )
+
     def median_top(self) -> Ints:
         return _quantile(self._tops, 0.5)
 
-    def _within(self, struck: NDArray[np.generic]) -> NDArray[np.int32]:
-        total = np.zeros((len(struck) + 1, struck.shape[1]), dtype=np.int32)
-        np.cumsum(struck, axis=0, dtype=np.int32, out=total[1:])
-        return np.asarray(total[self._high] - total[self._low])
+
+def _cumulated(struck: NDArray[np.generic]) -> NDArray[np.int32]:
+    """Counts ``[onsets + 1, pitches]`` before each onset."""
+    total = np.zeros((len(struck) + 1, struck.shape[1]), dtype=np.int32)
+    np.cumsum(struck, axis=0, dtype=np.int32, out=total[1:])
+    return total
+
+
+def _within(extreme: np.ufunc, values: Ints, times: Floats, reach: float) -> Ints:
+    """The extreme of the values from ``reach`` seconds before to as long after each onset."""
+    low = np.searchsorted(times, times - reach)
+    high = np.searchsorted(times, times + reach, side="right")
+    # Every second stretch lies between two windows; the last window may end with the values.
+    stretches = np.stack([low, high], axis=1).ravel()
+    found = extreme.reduceat(np.append(values, values[-1]), stretches)[::2]
+    return np.asarray(found, dtype=np.int64)
 
 
 def _quantile(cumulated: Ints | NDArray[np.int32], share: float) -> Ints:

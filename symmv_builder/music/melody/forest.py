@@ -5,8 +5,6 @@ note, read as the bits of a number, are the number of its leaf.
 """
 
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,16 +27,15 @@ class Forest:
     leaves: NDArray[np.float32]  # [t, 2 ** d]
     bias: float
 
-    def probabilities(self, table: NDArray[np.float32]) -> Floats:
-        """Probability ``[n]`` of features ``[f, n]``."""
+    def scores(self, table: NDArray[np.float32]) -> Floats:
+        """Log odds ``[n]`` of features ``[f, n]``."""
         blocks = [
-            self._scores(np.ascontiguousarray(table[:, i : i + _BLOCK]))
+            self._of_block(np.ascontiguousarray(table[:, i : i + _BLOCK]))
             for i in range(0, table.shape[1], _BLOCK)
         ]
-        scores = np.concatenate([np.empty(0), *blocks])
-        return np.asarray(1.0 / (1.0 + np.exp(-scores)), dtype=np.float64)
+        return np.concatenate([np.empty(0), *blocks])
 
-    def _scores(self, table: NDArray[np.float32]) -> Floats:
+    def _of_block(self, table: NDArray[np.float32]) -> Floats:
         trees, depth = self.features.shape
         bits = np.zeros((trees, table.shape[1]), dtype=np.uint8)
         for bit in range(depth):
@@ -46,12 +43,3 @@ class Forest:
             bits |= over.view(np.uint8) << np.uint8(bit)
         leaf = bits + (np.arange(trees) << depth)[:, None]
         return np.asarray(self.leaves.take(leaf).sum(axis=0, dtype=np.float64) + self.bias)
-
-
-@cache
-def melody_forest() -> Forest:
-    """The trained model of the package: `benchmarks/train_melody.py` makes its file."""
-    with (files(__package__) / "weights.npz").open("rb") as file, np.load(file) as arrays:
-        return Forest(
-            arrays["features"], arrays["borders"], arrays["leaves"], float(arrays["bias"])
-        )
