@@ -5,12 +5,24 @@ Every dataset has the columns of an entry (`ENTRY`); all others belong to the st
 row is assembled without any code that knows a dataset.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     import pyarrow as pa
+
+# The scalars of a column, by their names in Arrow.
+SCALARS = (
+    *("string", "bool", "int8", "int16", "int32", "int64"),
+    *("uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64"),
+)
+_SCALAR = "|".join(SCALARS)
+_TYPE = re.compile(rf"({_SCALAR})|list<({_SCALAR})(\[[1-9][0-9]{{0,6}}\])?>")
+_NAME = re.compile(r"[a-z{][a-z0-9_{}]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +30,8 @@ class Column:
     """One column. `type` is a scalar name, ``list<scalar>`` or ``list<scalar[d]>``.
 
     A step declares its columns before a recipe has said what its result is called: ``{}`` in
-    `name` stands for that, and `take` is the field of the step's record.
+    `name` stands for that, and `take` is the field of the step's record. `ValueError` where a part
+    cannot be what it says.
     """
 
     name: str
@@ -26,6 +39,18 @@ class Column:
     unit: str
     meaning: str
     take: str
+
+    def __post_init__(self) -> None:
+        parts = (self.name, self.type, self.unit, self.meaning, self.take)
+        if not all(isinstance(part, str) for part in parts):
+            raise ValueError(f"the parts of the column {self.name} are not all texts")
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"{self.name!r} is no name of a column: a-z, 0-9 and _")
+        if not _TYPE.fullmatch(self.type):
+            raise ValueError(
+                f"the column {self.name} has the type {self.type!r}, which is no scalar "
+                f"({', '.join(SCALARS)}), list<scalar> or list<scalar[d]>"
+            )
 
     @property
     def arrow(self) -> "pa.DataType":
@@ -35,6 +60,19 @@ class Column:
     def artifact(self) -> str:
         """Whose field it is: the result of a step, ``entry`` or ``song``."""
         return self.take.partition(".")[0]
+
+    def value_in(self, record: Any) -> Any:
+        """What a record holds of this column; a feature ``[t, 1]`` becomes ``[t]``.
+
+        `ValueError` where a feature has another width than the column.
+        """
+        value = getattr(record, self.take.partition(".")[2])
+        if not (isinstance(value, np.ndarray) and value.ndim == 2):
+            return value
+        width = getattr(getattr(self.arrow, "value_type", None), "list_size", 1)
+        if value.shape[1] != width:
+            raise ValueError(f"column {self.name} is {width} wide, its feature {value.shape[1]}")
+        return value if width > 1 else value[:, 0]
 
     def described(self) -> dict[str, str]:
         """What a reader of the column has to know, as plain values."""
