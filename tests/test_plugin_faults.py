@@ -1,6 +1,7 @@
 """What is wrong with a package of others is told in one line that names it, or fails one entry."""
 
 import importlib
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
     monkeypatch.undo()
     plugins.plugins.cache_clear()
     for module in modules:
-        importlib.sys.modules.pop(module, None)  # type: ignore[attr-defined]
+        sys.modules.pop(module, None)
 
 
 def said_by(question: Callable[[], object]) -> str:
@@ -102,7 +103,7 @@ def said_by(question: Callable[[], object]) -> str:
         (step().replace('"1", "nothing"', 'None, "nothing"'), "are not all texts"),
         (step().replace('"{}"', '"Not so"'), "'Not so' is no name of a column"),
         (step().replace("(Column", "[Column").replace(",)\nS", "]\nS"), "a tuple of Column"),
-        (step().replace('"wrong", 1', '"wrong", "1"'), "the version '1' is no whole number"),
+        (step().replace('"wrong", 1,', '"wrong", "1",'), "the version '1' is no whole number"),
         (step().replace("Path)", "Path, *, hop_s: float)"), "no default for hop_s"),
         (step().replace("Path)", "Path, *, at=1)"), "its setting at is not annotated"),
         (step().replace("Path)", "Path, *, at: list[int] = [])"), "setting at is not annotated"),

@@ -144,9 +144,10 @@ class _Reader:
         schema = self.choice(table, "schema", tuple(NEWEST), None)
         # The schema is what the recipe of its name says it is.
         if schema != recipe.name and (column := conflict(recipe.columns, schema)):
+            here = f"{column.type} {column.unit}".rstrip()
             raise self.wrong(
                 ("schema",),
-                f"{column.name} is {' '.join(filter(None, (column.type, column.unit)))} here, which is not {schema}'s: "
+                f"{column.name} is {here} here, which is not {schema}'s: "
                 "leave this out, or give the column another name",
             )
         return "" if schema == recipe.name else schema
@@ -336,6 +337,7 @@ class _Reader:
                 lacking = [name for name in use.inputs if name not in made]
                 if lacking:
                     said = f"it reads {', '.join(lacking)}, which no step before it makes in {when}"
+                    # The step is the base's, and has no line in this text.
                     if set(lacking) & set(table.get("without", ())):
                         said = f"{use.makes}: {said}; leave it out as well"
                         raise self.wrong(("without",), said)

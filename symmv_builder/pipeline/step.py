@@ -50,7 +50,9 @@ class Step:
             raise TypeError(f"step {self.name}: a slot and a parameter `model` go together")
         if type(self.version) is not int:
             raise TypeError(f"step {self.name}: the version {self.version!r} is no whole number")
-        if lacking := [name for name, value in self.defaults.items() if value is inspect._empty]:
+        if lacking := [
+            name for name, value in self.defaults.items() if value is inspect.Parameter.empty
+        ]:
             raise TypeError(f"step {self.name}: no default for {', '.join(lacking)}")
         if not callable(self.columns):
             check_columns(self.columns)

@@ -138,4 +138,6 @@ def _train(trainer: str, config: Any, request: Request) -> Outcome:
             advice = "--set compile=false does without a compiler"
             raise StopRun(f"the model cannot be compiled here ({cause[0]}); {advice}") from error
         raise
+    if not isinstance(outcome, Outcome):
+        raise StopRun(f"the trainer {trainer} gave {type(outcome).__name__}, which is no Outcome")
     return outcome

@@ -66,11 +66,12 @@ def recipe(name: str, options: Mapping[str, Any] | None = None) -> Recipe:
     module = _module(name)
     with plugins.blaming(_plugin(name)):
         made: Recipe = module.with_options(options) if options else module.RECIPE
-        # Asked once here, where a plug-in's step that cannot say its columns has a name.
-        made.columns  # noqa: B018
+        known = {use.makes: use for use in made.known}
+        # Asked here, where a step of a plug-in that cannot say its columns has a name.
+        for use in made.known:
+            use.columns(known)
     if made.results:
         return made
-    known = {use.makes: use for use in made.known}
     # Rows are ordered as those of the schema that they follow.
     is_published = made.schema_name in datasets.NAMES
     order = datasets.recipe(made.schema_name).results if is_published else tuple(known)
@@ -101,4 +102,6 @@ def scan(name: str, path: Path, **choices: str) -> Tree:
             raise StopRun(f"cannot read {error.filename or path}: {error.strerror}") from error
         if not isinstance(tree, Tree):
             raise TypeError(f"scan gave {type(tree).__name__}, which is no Tree")
+        if others := {song.entry.dataset for song in tree.songs} - {name}:
+            raise ValueError(f"scan gave entries of {', '.join(sorted(others))}")
         return tree
