@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from symmv_builder.records import Entry
 from symmv_builder.schema import Column
 
@@ -28,15 +26,5 @@ def assemble_row(
     row = {}
     for column in columns:
         artifact, _, field = column.take.partition(".")
-        value = given[field] if artifact == "entry" else getattr(held[artifact], field)
-        if isinstance(value, np.ndarray) and value.ndim == 2:
-            value = _fit(column, value)
-        row[column.name] = value
+        row[column.name] = given[field] if artifact == "entry" else column.value_in(held[artifact])
     return row
-
-
-def _fit(column: Column, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    if values.shape[1] != column.width:
-        wide = f"{column.width} wide, its feature {values.shape[1]}"
-        raise ValueError(f"column {column.name} is {wide}")
-    return values if column.width > 1 else values[:, 0]

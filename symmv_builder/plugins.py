@@ -8,17 +8,23 @@ brightness = "my_package.brightness:STEP"
 ```
 
 What this package brings goes before what others call the same. Nothing of a plug-in is imported
-until its name is asked for, and one that cannot be used stops only what asks for it.
+until its name is asked for, and one that cannot be used stops only what asks for it. What two
+packages call the same is neither's: it is refused when it is asked for.
 """
 
 import importlib
-from collections.abc import Mapping
+import sys
+import sysconfig
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import StopRun, SymMVError
 from symmv_builder.text import clean_line
 
 # Group to what one of it is called.
@@ -33,12 +39,16 @@ GROUPS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """One thing that another package adds; `target` is ``module`` or ``module:attribute``."""
+    """One thing that another package adds; `target` is ``module`` or ``module:attribute``.
+
+    `is_rival` where several packages add it; `package` then names them all.
+    """
 
     group: str
     name: str
     target: str
     package: str
+    is_rival: bool = False
 
     def broken(self, why: str) -> StopRun:
         """The error that names this plug-in, its package and what is wrong, in one line."""
@@ -48,13 +58,64 @@ class Plugin:
 
 @lru_cache(maxsize=len(GROUPS))
 def plugins(group: str) -> Mapping[str, Plugin]:
-    """The plug-ins of a group by name; of two of one name the first by the package's name."""
+    """The plug-ins of a group by name; one that several packages add names all of them."""
     entries = metadata.entry_points(group=f"symmv_builder.{group}")
-    found = [
-        Plugin(group, entry.name, entry.value, entry.dist.name if entry.dist else "unknown")
-        for entry in entries
+    found: dict[str, Plugin] = {}
+    for entry in sorted(entries, key=lambda entry: entry.dist.name if entry.dist else ""):
+        package = entry.dist.name if entry.dist else "unknown"
+        if entry.name in found:
+            first = found[entry.name]
+            packages = f"{first.package}, {package}"
+            found[entry.name] = Plugin(group, entry.name, first.target, packages, is_rival=True)
+        else:
+            found[entry.name] = Plugin(group, entry.name, entry.value, package)
+    return found
+
+
+def find(group: str, name: str) -> Plugin | None:
+    """The plug-in of a name, `None` where there is none; `StopRun` where several packages add it.
+
+    Their results would share keys, so none of them goes first.
+    """
+    plugin = plugins(group).get(name)
+    if plugin is not None and plugin.is_rival:
+        what = f"the {GROUPS[group]} {name}"
+        raise StopRun(f"{what} is in several packages: {plugin.package}; uninstall all but one")
+    return plugin
+
+
+@contextmanager
+def blaming(plugin: Plugin | None) -> Iterator[None]:
+    """Tell whatever a plug-in's code raises here in one line that names the plug-in (`StopRun`).
+
+    What it prints goes to standard error, so that answers for programs stay whole. An exit is told
+    too; what is raised on purpose (`SymMVError`) passes, and an interrupt does.
+    Without a plug-in everything passes: this package's own bugs show their traceback.
+    """
+    if plugin is None:
+        yield
+        return
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    except (SymMVError, KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:
+        raise plugin.broken(f"{type(error).__name__}: {error}{_place(error)}") from error
+
+
+def _place(error: BaseException) -> str:
+    """File and line of the plug-in's code that raised an error; empty where none of it did."""
+    passed = (str(Path(__file__).parent), "<")
+    library = sysconfig.get_path("stdlib")
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [
+        frame
+        for frame in frames
+        if not frame.filename.startswith(passed)
+        and ("site-packages" in frame.filename or not frame.filename.startswith(library))
     ]
-    return {plugin.name: plugin for plugin in sorted(found, key=lambda p: p.package, reverse=True)}
+    return f" ({Path(theirs[-1].filename).name}, line {theirs[-1].lineno})" if theirs else ""
 
 
 def load(plugin: Plugin, kind: type | None = None) -> Any:
@@ -63,11 +124,9 @@ def load(plugin: Plugin, kind: type | None = None) -> Any:
     Whatever its import raises is the fault of its package, and told in one line.
     """
     module, _, attribute = plugin.target.partition(":")
-    try:
+    with blaming(plugin):
         found = importlib.import_module(module)
         value = getattr(found, attribute) if attribute else found
-    except Exception as error:
-        raise plugin.broken(f"{type(error).__name__}: {error}") from error
     if kind is not None and not isinstance(value, kind):
         raise plugin.broken(f"{plugin.target} is no {kind.__name__}")
     return value

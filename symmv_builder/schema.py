@@ -10,8 +10,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     import pyarrow as pa
+
+# The scalars of a column, by their names in Arrow.
+SCALARS = (
+    *("string", "bool", "int8", "int16", "int32", "int64"),
+    *("uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64"),
+)
+_SCALAR = "|".join(SCALARS)
+_LENGTH = r"\[[1-9][0-9]{0,6}\]"
+_TYPE = re.compile(
+    rf"({_SCALAR})|list<({_SCALAR})({_LENGTH})?>|list<bytes<u?(int|float)\d+{_LENGTH}>>"
+)
+_NAME = re.compile(r"[a-z{][a-z0-9_{}]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +35,10 @@ class Column:
     A vector of d numbers is ``scalar[d]``, or ``bytes<scalar[d]>`` where it is kept as their bytes
     (little-endian): long vectors are read twice as quickly that way, and hold nothing that SQL
     would ask for.
+
     A step declares its columns before a recipe has said what its result is called: ``{}`` in
-    `name` stands for that, and `take` is the field of the step's record.
+    `name` stands for that, and `take` is the field of the step's record. `ValueError` where a part
+    cannot be what it says.
     """
 
     name: str
@@ -30,6 +46,18 @@ class Column:
     unit: str
     meaning: str
     take: str
+
+    def __post_init__(self) -> None:
+        parts = (self.name, self.type, self.unit, self.meaning, self.take)
+        if not all(isinstance(part, str) for part in parts):
+            raise ValueError(f"the parts of the column {self.name} are not all texts")
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"{self.name!r} is no name of a column: a-z, 0-9 and _")
+        if not _TYPE.fullmatch(self.type):
+            raise ValueError(
+                f"the column {self.name} has the type {self.type!r}, which is no scalar "
+                f"({', '.join(SCALARS)}), list<scalar>, list<scalar[d]> or list<bytes<scalar[d]>>"
+            )
 
     @property
     def arrow(self) -> "pa.DataType":
@@ -42,6 +70,13 @@ class Column:
         return int(match[1]) if match else 1
 
     @property
+    def field(self) -> "pa.Field":
+        """The column in an Arrow schema; unit and meaning travel as its metadata."""
+        import pyarrow as pa
+
+        return pa.field(self.name, self.arrow, nullable=False, metadata=self.metadata)
+
+    @property
     def metadata(self) -> dict[str, str]:
         """What the column's field in Arrow says of it."""
         match = re.search(r"bytes<(.+?)>", self.type)
@@ -52,6 +87,19 @@ class Column:
     def artifact(self) -> str:
         """Whose field it is: the result of a step, ``entry`` or ``song``."""
         return self.take.partition(".")[0]
+
+    def value_in(self, record: Any) -> Any:
+        """What a record holds of this column; a feature ``[t, 1]`` becomes ``[t]``.
+
+        `ValueError` where a feature has another width than the column.
+        """
+        value = getattr(record, self.take.partition(".")[2])
+        if not (isinstance(value, np.ndarray) and value.ndim == 2):
+            return value
+        if value.shape[1] != self.width:
+            wide = f"{self.width} wide, its feature {value.shape[1]}"
+            raise ValueError(f"column {self.name} is {wide}")
+        return value if self.width > 1 else value[:, 0]
 
     def described(self) -> dict[str, str]:
         """What a reader of the column has to know, as plain values."""
@@ -105,15 +153,7 @@ def arrow_schema(columns: Sequence[Column], label: str) -> "pa.Schema":
     """
     import pyarrow as pa
 
-    fields = [
-        pa.field(
-            column.name,
-            column.arrow,
-            nullable=False,
-            metadata=column.metadata,
-        )
-        for column in columns
-    ]
+    fields = [column.field for column in columns]
     return pa.schema(fields, metadata={"schema": label})
 
 

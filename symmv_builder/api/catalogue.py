@@ -23,9 +23,8 @@ def models(settings: Settings) -> list[dict[str, Any]]:
 def _model(slot: str, name: str, home: backends.ModelHome) -> dict[str, Any]:
     about, identity, problem = backends.About("", "", ""), None, ""
     try:
-        backend = backends.backend_class(slot, name)
-        about = backend.about()
-        identity = backend.identify(home)
+        about = backends.about(slot, name)
+        identity = backends.identify(slot, name, home)
     # Also of a plug-in that cannot be imported: the others are listed all the same.
     except StopRun as error:
         problem = str(error)

@@ -97,10 +97,9 @@ def explain(what: str, root: str | None = None) -> ExplainedRecipe:
         use = placed.use
         licence, is_here, problem = "", None, ""
         if use.step.slot and use.model:
-            backend = backends.backend_class(use.step.slot, use.model)
-            licence, is_here = backend.about().licence, True
+            licence, is_here = backends.about(use.step.slot, use.model).licence, True
             try:
-                backend.identify(settings.home)
+                backends.identify(use.step.slot, use.model, settings.home)
             except StopRun as error:
                 is_here, problem = False, str(error)
         steps.append(

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, NoReturn
 
 from symmv_builder.api.options import PATIENCE_S
-from symmv_builder.backends import Loader, ModelHome, backend_class
+from symmv_builder.backends import Loader, ModelHome, identify
 from symmv_builder.datasets.build import Run, in_processes
 from symmv_builder.errors import StopRun
 from symmv_builder.pipeline.events import Event
@@ -118,7 +118,7 @@ def own_home(home: ModelHome) -> ModelHome:
 def check_models(plan: Plan, home: ModelHome) -> None:
     """`StopRun` where this machine has other weights than the plan: keys would lie."""
     for (slot, name), planned in plan.models.items():
-        found = backend_class(slot, name).identify(home)
+        found = identify(slot, name, home)
         if found != planned:
             raise StopRun(
                 f"the worker on {os.uname().nodename} has another {name} than the flow "

@@ -48,9 +48,11 @@ __all__ = [
     "Loader",
     "ModelHome",
     "ModelIdentity",
+    "about",
     "all_models",
     "backend_class",
     "hash_files",
+    "identify",
     "load",
     "names",
     "package_folder",
@@ -149,12 +151,41 @@ def backend_class(slot: str, name: str) -> type[Model]:
         for kind in _models_in(module):
             if (kind.slot, kind.backend) == (slot, name):
                 return kind
-    if plugin := plugins.plugins("backends").get(f"{slot}.{name}"):
+    if plugin := plugins.find("backends", f"{slot}.{name}"):
         added: type[Model] = plugins.load(plugin, type)
         if lacks := [part for part in ("identify", "about") if not hasattr(added, part)]:
             raise plugin.broken(f"{plugin.target} has no {', '.join(lacks)}")
         return added
     raise StopRun(f"no {slot} model is called {name!r}; known: {', '.join(names(slot))}")
+
+
+def identify(slot: str, name: str, home: ModelHome) -> ModelIdentity:
+    """Who a model is on this machine: part of every key of what it makes.
+
+    `StopRun` where its weights are not to be had, or where a plug-in cannot say it.
+    """
+    model = backend_class(slot, name)
+    with plugins.blaming(_plugin(slot, name)):
+        found = model.identify(home)
+        if not isinstance(found, ModelIdentity):
+            raise TypeError(f"identify gave {type(found).__name__}, which is no ModelIdentity")
+        return found
+
+
+def about(slot: str, name: str) -> About:
+    """The tool and the licence of a model; errors as of `identify`."""
+    model = backend_class(slot, name)
+    with plugins.blaming(_plugin(slot, name)):
+        found = model.about()
+        if not isinstance(found, About):
+            raise TypeError(f"about gave {type(found).__name__}, which is no About")
+        return found
+
+
+def _plugin(slot: str, name: str) -> plugins.Plugin | None:
+    """The plug-in that a model is of; `None` for one of this package."""
+    is_own = backend_class(slot, name).__module__.startswith(f"{__name__}.")
+    return None if is_own else plugins.find("backends", f"{slot}.{name}")
 
 
 def _models_in(module: str) -> list[type[Model]]:

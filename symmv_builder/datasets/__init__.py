@@ -49,18 +49,22 @@ def recipe_text(name: str) -> str:
     """The file of an installed recipe; `StopRun` with the known names where there is none."""
     if name in built_in():
         return (resources.files("symmv_builder") / "recipes" / f"{name}{SUFFIX}").read_text("utf-8")
-    plugin = plugins.plugins("recipes").get(name)
+    plugin = plugins.find("recipes", name)
     if plugin is None:
         known = ", ".join((*installed(), *importable()))
         raise StopRun(f"no dataset is called {name!r}; known: {known}")
-    try:
+    with plugins.blaming(plugin):
         return (resources.files(plugin.target) / f"{name}{SUFFIX}").read_text("utf-8")
-    except Exception as error:
-        raise plugin.broken(f"{type(error).__name__}: {error}") from error
 
 
 def recipe(name: str) -> Recipe:
     """The recipe of a dataset; `StopRun` with the known names where there is none."""
+    return _named(name, ())
+
+
+def _named(name: str, above: tuple[str, ...]) -> Recipe:
+    if name in above:
+        raise StopRun(f"{name} is its own base")
     if is_imported(name):
         # Imported here so that a question about one dataset does not import the stages of all.
         from symmv_builder.datasets import imports
@@ -68,7 +72,14 @@ def recipe(name: str) -> Recipe:
         return imports.recipe(name)
     from symmv_builder.datasets.recipe_file import read_recipe
 
-    return read_recipe(recipe_text(name), f"{name}{SUFFIX}", recipe)
+    plugin = None if name in built_in() else plugins.find("recipes", name)
+    of_package = f" of the package {plugin.package}" if plugin else ""
+    found = read_recipe(
+        recipe_text(name), f"{name}{SUFFIX}{of_package}", lambda base: _named(base, (*above, name))
+    )
+    if plugin and found.name != name:
+        raise plugin.broken(f"{name}{SUFFIX} is of a dataset called {found.name}")
+    return found
 
 
 def recipe_in_file(path: Path) -> Recipe:

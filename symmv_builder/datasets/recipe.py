@@ -146,7 +146,7 @@ def _is_here(use: Use, home: ModelHome) -> bool:
     if not (use.step.slot and use.model):
         return True
     try:
-        backends.backend_class(use.step.slot, use.model).identify(home)
+        backends.identify(use.step.slot, use.model, home)
     except StopRun:
         return False
     return True
@@ -160,7 +160,7 @@ def make_screening_plan(recipe: Recipe, home: ModelHome) -> Plan:
 def _plan(name: str, uses: tuple[Use, ...], home: ModelHome) -> Plan:
     wanted = {(use.step.slot, use.model) for use in uses if use.step.slot and use.model}
     models = {
-        (slot, name): backends.backend_class(slot, name).identify(home)
+        (slot, name): backends.identify(slot, name, home)
         for slot, name in sorted(wanted)
         if slot and name
     }

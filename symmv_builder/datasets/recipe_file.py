@@ -39,7 +39,7 @@ from symmv_builder.datasets.bounds import BOUNDS
 from symmv_builder.datasets.placed import ALWAYS, BUILD, CRAWL, Placed, move_after, placed_of
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.datasets.schemas import NEWEST, conflict
-from symmv_builder.datasets.step_table import find_step
+from symmv_builder.datasets.step_table import KEYS, columns_of, find_step
 from symmv_builder.errors import StopRun
 from symmv_builder.pipeline.step import RECORDINGS, Step, Use
 from symmv_builder.schema import ENTRY
@@ -55,7 +55,6 @@ _NEEDED = frozenset({"entry_id", "song_id", "split", "music_url"})
 # Folders of a data root that are no dataset's.
 RESERVED = frozenset({"assets", "releases", "blocklist", "damaged", "ledger"})
 _LARGEST = 1e15
-_OF_A_STEP = ("step", "model", "inputs", "columns", "when", "after")
 
 
 def read_recipe(text: str, where: str, find: Callable[[str], Recipe]) -> Recipe:
@@ -87,17 +86,13 @@ class _Reader:
     def recipe(self, table: Mapping[str, Any], find: Callable[[str], Recipe]) -> Recipe:
         self.known(table, _TOP, ())
         name = self.typed(table, "name", str)
-        if not _NAME.fullmatch(name):
-            raise self.wrong(
-                ("name",),
-                f"{name!r} should be 1 to 40 of a-z, 0-9, - and _, with a letter at the start",
-            )
-        if name in RESERVED:
-            raise self.wrong(("name",), f"{name} is a folder of every data root; take another")
+        if fault := name_fault(name):
+            raise self.wrong(("name",), fault)
         base = None
         if "base" in table:
+            named = self.typed(table, "base", str)
             try:
-                base = find(self.typed(table, "base", str))
+                base = find(named)
             except StopRun as error:
                 raise self.wrong(("base",), str(error)) from error
         pairs = self.typed(table, "pairs", bool, base.pairs if base else None)
@@ -116,7 +111,7 @@ class _Reader:
             ),
             results=results,
         )
-        self.complete(recipe)
+        self.complete(recipe, table)
         self.fields(recipe)
         recipe = replace(recipe, absent=self.absent(table, recipe, base))
         self.distinct(recipe)
@@ -149,18 +144,30 @@ class _Reader:
         schema = self.choice(table, "schema", tuple(NEWEST), None)
         # The schema is what the recipe of its name says it is.
         if schema != recipe.name and (column := conflict(recipe.columns, schema)):
+            here = f"{column.type} {column.unit}".rstrip()
             raise self.wrong(
                 ("schema",),
-                f"{column.name} is {column.type} {column.unit}here, which is not {schema}'s: "
+                f"{column.name} is {here} here, which is not {schema}'s: "
                 "leave this out, or give the column another name",
             )
         return "" if schema == recipe.name else schema
 
     def fields(self, recipe: Recipe) -> None:
-        """Whatever gets another name is a field with a column."""
+        """A column is of a field of the record, and what gets another name has a column."""
         uses = {use.makes: use for use in recipe.known}
         for makes, use in uses.items():
-            known = {column.take.partition(".")[2] for column in use.columns(uses)}
+            try:
+                columns = columns_of(use, uses)
+            except StopRun as error:
+                raise self.wrong(("steps", makes), str(error)) from error
+            known = {column.take.partition(".")[2] for column in columns}
+            made = use.step.record_made
+            if lacking := [f for f in sorted(known) if made and not _has(made, f)]:
+                raise self.wrong(
+                    ("steps", makes),
+                    f"the step {use.step.name} has a column of {lacking[0]!r}, which is no field "
+                    f"of {made.__name__ if made else 'its record'}",
+                )
             for field in use.renamed:
                 if field not in known:
                     path = ("steps", makes, "columns", field)
@@ -218,7 +225,7 @@ class _Reader:
         when = self.choice(
             described, "when", (BUILD, CRAWL, ALWAYS), before.when if before else BUILD, path
         )
-        settings = {key: value for key, value in described.items() if key not in _OF_A_STEP}
+        settings = {key: value for key, value in described.items() if key not in KEYS}
         self.known(settings, tuple(step.defaults), path)
         hints = typing.get_type_hints(step.run)
         parameters = dict(before.use.parameters) if before else step.defaults
@@ -257,7 +264,9 @@ class _Reader:
             if "model" in described:
                 raise self.wrong((*path, "model"), f"the step {step.name} has no model")
             return None
-        standing = before.use.model if before else backends.names(step.slot)[0]
+        if not (offered := backends.names(step.slot)):
+            raise self.wrong(path, f"no model is known for {step.slot}, which {step.name} needs")
+        standing = before.use.model if before else offered[0]
         name: str = self.typed(described, "model", str, standing, path)
         try:
             backends.backend_class(step.slot, name)
@@ -301,7 +310,7 @@ class _Reader:
         given = self.typed(table, "splits", dict, dict(base.shares) if base else None)
         self.known(given, SPLITS, ("splits",))
         shares = {name: self.typed(given, name, int, 0, ("splits",)) for name in SPLITS}
-        if min(shares.values()) < 0 or not shares["train"]:
+        if not 0 <= min(shares.values()) <= max(shares.values()) < _LARGEST or not shares["train"]:
             raise self.wrong(("splits",), "shares are 0 or more, and that of train is above 0")
         return {name: share for name, share in shares.items() if share}
 
@@ -320,17 +329,19 @@ class _Reader:
             raise self.wrong(("absent",), f"rows are found by {', '.join(needed)}")
         return frozenset(absent)
 
-    def complete(self, recipe: Recipe) -> None:
+    def complete(self, recipe: Recipe, table: Mapping[str, Any]) -> None:
         """Every step reads what something before it makes, in a build and in a crawl."""
         for uses, when in ((recipe.uses, "a build"), (recipe.screening, "a crawl")):
             made: dict[str, Step | None] = dict.fromkeys(RECORDINGS)
             for use in uses:
                 lacking = [name for name in use.inputs if name not in made]
                 if lacking:
-                    raise self.wrong(
-                        ("steps", use.makes),
-                        f"it reads {', '.join(lacking)}, which no step before it makes in {when}",
-                    )
+                    said = f"it reads {', '.join(lacking)}, which no step before it makes in {when}"
+                    # The step is the base's, and has no line in this text.
+                    if set(lacking) & set(table.get("without", ())):
+                        said = f"{use.makes}: {said}; leave it out as well"
+                        raise self.wrong(("without",), said)
+                    raise self.wrong(("steps", use.makes), said)
                 for reads, given in zip(use.step.reads, use.inputs, strict=True):
                     self.fits(use, reads, given, made[given])
                 made[use.makes] = use.step
@@ -392,6 +403,13 @@ class _Reader:
         return names
 
 
+def name_fault(name: str) -> str:
+    """Why a dataset cannot be called so; empty where it can."""
+    if not _NAME.fullmatch(name):
+        return f"{name!r} should be 1 to 40 of a-z, 0-9, - and _, with a letter at the start"
+    return f"{name} is a folder of every data root; take another" if name in RESERVED else ""
+
+
 def _article(kind: type) -> str:
     return {
         str: "a text in quotes",
@@ -401,6 +419,11 @@ def _article(kind: type) -> str:
         list: "a list",
         dict: "a table",
     }[kind]
+
+
+def _has(record: type, name: str) -> bool:
+    """Whether a kind of record has a field or a property of a name."""
+    return hasattr(record, name) or name in getattr(record, "__dataclass_fields__", {})
 
 
 def line_of(text: str, path: Sequence[str]) -> int:

@@ -9,11 +9,18 @@ about one dataset does not import the stages of all.
 import importlib
 import importlib.util
 import pkgutil
+import typing
 from collections.abc import Mapping
+from types import UnionType
+from typing import Any, Literal
 
 from symmv_builder import plugins
 from symmv_builder.errors import StopRun
-from symmv_builder.pipeline.step import Step
+from symmv_builder.pipeline.step import Step, Use
+from symmv_builder.schema import Column
+
+# What the table of a step in a recipe may say beside the settings of the step.
+KEYS = ("step", "model", "inputs", "columns", "when", "after")
 
 # Name of the step: module below `symmv_builder`, attribute.
 _OWN: Mapping[str, str] = {
@@ -82,12 +89,42 @@ def find_step(name: str) -> Step:
         module, _, attribute = target.partition(":")
         step: Step = getattr(importlib.import_module(module), attribute)
         return step
-    if plugin := plugins.plugins("steps").get(name):
+    if plugin := plugins.find("steps", name):
         added: Step = plugins.load(plugin, Step)
         if added.name != name:
             raise plugin.broken(f"it is called {added.name} there")
+        with plugins.blaming(plugin):
+            _check_settings(added)
         return added
     raise StopRun(f"no step is called {name!r}; known: {', '.join(step_names())}")
+
+
+def columns_of(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
+    """The columns of a use; `StopRun` with its package where a plug-in's step cannot say them."""
+    name = use.step.name
+    is_own = name in STEPS or bool(_feature(name))
+    with plugins.blaming(None if is_own else plugins.find("steps", name)):
+        return use.columns(uses)
+
+
+def _check_settings(step: Step) -> None:
+    """`TypeError` for a setting that no recipe could hold; an error for a name that is unknown."""
+    hints = typing.get_type_hints(step.run)
+    for name in step.defaults:
+        if name in KEYS:
+            raise TypeError(f"its setting {name} has the name of a key of every step's table")
+        if not _is_plain(hints.get(name)):
+            raise TypeError(
+                f"its setting {name} is not annotated as bool, int, float, str, a Literal or one "
+                "of these or None"
+            )
+
+
+def _is_plain(hint: Any) -> bool:
+    if typing.get_origin(hint) in (UnionType, typing.Union):
+        choices = [choice for choice in typing.get_args(hint) if choice is not type(None)]
+        return len(choices) == 1 and _is_plain(choices[0])
+    return typing.get_origin(hint) is Literal or hint in (bool, int, float, str)
 
 
 def step_names() -> tuple[str, ...]:

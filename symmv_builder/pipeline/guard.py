@@ -134,6 +134,8 @@ class Guarded:
 
 def _serve(pipe: Connection, function: Function, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What a step or a model prints is no part of the answer that a command prints.
+    os.dup2(2, 1)
     threading.Thread(target=leave_with, args=(parent,), daemon=True).start()
     while True:
         try:

@@ -346,6 +346,8 @@ def _serve(pipe: Connection, plan: Plan, root_url: str, load_model: LoadModel, p
     """A worker's life: take an entry, run it, say what became of it."""
     # Ctrl-C reaches the whole process group; the parent alone decides what happens then.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What a step or a model prints is no part of the answer that a command prints.
+    os.dup2(2, 1)
     threading.Thread(target=leave_with, args=(parent,), daemon=True).start()
     root = Root(root_url)
     while True:

@@ -31,6 +31,7 @@ from symmv_builder.storage.assets import open_asset
 from symmv_builder.storage.results import Result
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.sidecars import Sidecars
+from symmv_builder.storage.tables import build_array
 from symmv_builder.version import __version__
 
 LoadModel = Callable[[str, str], Any]
@@ -189,11 +190,25 @@ class _EntryRun:
     def keep(self, group: Sequence[Use], records: Sequence[Record], started: float) -> None:
         seconds = (time.perf_counter() - started) / len(group)
         for use, record in zip(group, records, strict=True):
+            self.check_columns(use, record)
             by = self.plan.provenance(use, self.keys, self.work)
             self.sidecars.save(self.work.entry_id, use.makes, self.keys[use.makes], record, by)
             self.records[use.makes] = record
             self.note(use, seconds)
             self.tell(Event("step", self.work.entry_id, step=use.makes, seconds=seconds))
+
+    def check_columns(self, use: Use, record: Record) -> None:
+        """An error where a record does not hold what the columns of its step say.
+
+        Found here, it is the fault of one step on one entry, and not of the shards of all.
+        """
+        uses = {each.makes: each for each in self.plan.uses}
+        for column in use.columns(uses):
+            try:
+                build_array(column.field, [column.value_in(record)])
+            except (AttributeError, TypeError, ValueError) as error:
+                said = f"{use.step.name} gave what is no column {column.name} ({column.type})"
+                raise TypeError(f"{said}: {error}") from error
 
     def excuse(self, group: Sequence[Use], error: Exception) -> None:
         """Raise what is true instead, where the machine is at fault and not entry or program."""

@@ -48,6 +48,14 @@ class Step:
             raise TypeError(f"step {self.name} declares {self.reads} but its function {positional}")
         if ("model" in (p.name for p in parameters)) != (self.slot is not None):
             raise TypeError(f"step {self.name}: a slot and a parameter `model` go together")
+        if type(self.version) is not int:
+            raise TypeError(f"step {self.name}: the version {self.version!r} is no whole number")
+        if lacking := [
+            name for name, value in self.defaults.items() if value is inspect.Parameter.empty
+        ]:
+            raise TypeError(f"step {self.name}: no default for {', '.join(lacking)}")
+        if not callable(self.columns):
+            check_columns(self.columns)
 
     def takes_model(self, inputs: Sequence[Any]) -> bool:
         """Whether a model has to be loaded for these inputs."""
@@ -74,6 +82,12 @@ class Step:
         }
 
 
+def check_columns(columns: object) -> None:
+    """`TypeError` where the columns of a step are no tuple of `Column`."""
+    if not (isinstance(columns, tuple) and all(isinstance(each, Column) for each in columns)):
+        raise TypeError("columns are to be a tuple of Column")
+
+
 def _class_of(hint: Any) -> type | None:
     return hint if isinstance(hint, type) and hint is not object else None
 
@@ -98,13 +112,15 @@ class Use:
         `uses` are those of the recipe, by what they make.
         """
         declared = self.step.columns
+        columns = declared(self, uses) if callable(declared) else declared
+        check_columns(columns)
         return tuple(
             replace(
                 column,
                 name=self.renamed.get(column.take, column.name.replace("{}", self.makes)),
                 take=f"{self.makes}.{column.take}",
             )
-            for column in (declared(self, uses) if callable(declared) else declared)
+            for column in columns
         )
 
 

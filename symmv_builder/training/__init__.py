@@ -6,7 +6,10 @@ values make it that of its paper or of its release) and
 checkpoints, and what a run is given and says (`runs`, `ranks`, `configs`).
 """
 
-from dataclasses import dataclass
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, is_dataclass
+from typing import Any
 
 from symmv_builder import plugins
 from symmv_builder.errors import StopRun
@@ -44,5 +47,35 @@ def find_trainer(name: str) -> Trainer:
     if name not in added:
         known = ", ".join((*TRAINERS, *added))
         raise StopRun(f"no trainer is called {name!r}; known: {known}")
-    trainer: Trainer = plugins.load(added[name], Trainer)
+    trainer: Trainer = plugins.load(_plugin(name), Trainer)
     return trainer
+
+
+def presets_of(name: str) -> Mapping[str, Any]:
+    """The configurations of a trainer by preset; errors as of `find_trainer`."""
+    with plugins.blaming(_plugin(name)):
+        presets = _at(find_trainer(name).presets)
+        if not all(is_dataclass(presets.get(preset)) for preset in PRESETS):
+            raise TypeError(f"its presets {', '.join(PRESETS)} are not all dataclasses")
+        return dict(presets)
+
+
+def ways_of(name: str) -> Mapping[str, Mapping[str, str]]:
+    """The changes of fields of a trainer by way; errors as of `find_trainer`."""
+    with plugins.blaming(_plugin(name)):
+        return dict(_at(find_trainer(name).ways))
+
+
+def loop_of(name: str) -> Any:
+    """The function ``train(config, request)`` of a trainer; errors as of `find_trainer`."""
+    with plugins.blaming(_plugin(name)):
+        return _at(find_trainer(name).train)
+
+
+def _plugin(name: str) -> Any:
+    return None if name in TRAINERS else plugins.find("trainers", name)
+
+
+def _at(place: str) -> Any:
+    module, _, attribute = place.partition(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -3,7 +3,6 @@
 Nothing of a `Request` changes what is learned; that is the configuration's alone.
 """
 
-import importlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -14,7 +13,7 @@ from typing import Any
 from symmv_builder.errors import StopRun
 from symmv_builder.pipeline.events import Tick
 from symmv_builder.storage.root import Root
-from symmv_builder.training import PRESETS, find_trainer
+from symmv_builder.training import PRESETS, loop_of, presets_of, ways_of
 from symmv_builder.training.configs import with_settings
 from symmv_builder.training.journal import METRICS
 from symmv_builder.training.rows import Rows
@@ -88,14 +87,14 @@ def configure(trainer: str, preset: str, settings: Mapping[str, str], way: str =
     `way` (``paper``, ``released``) changes all that the defaults do in another way than the paper
     or the released code; `settings` go before it. `StopRun` where one is not known.
     """
-    described = find_trainer(trainer)
+    presets, ways = presets_of(trainer), ways_of(trainer)
     if preset not in PRESETS:
         raise StopRun(f"no preset is called {preset!r}; known: {', '.join(PRESETS)}")
-    ways = _named(described.ways)
     if way and way not in ways:
-        raise StopRun(f"{trainer} can be trained as {' or '.join(ways)}, not as {way!r}")
+        known = " or ".join(ways) or "its presets say alone"
+        raise StopRun(f"{trainer} can be trained as {known}, not as {way!r}")
     given = {**ways.get(way, {}), **settings}
-    return with_settings(_named(described.presets)[preset], given)
+    return with_settings(presets[preset], given)
 
 
 def start(trainer: str, config: Any, request: Request) -> Outcome:
@@ -127,7 +126,7 @@ def _require_folder_of(trainer: str, out: Path) -> None:
 
 def _train(trainer: str, config: Any, request: Request) -> Outcome:
     try:
-        outcome: Outcome = _named(find_trainer(trainer).train)(config, request)
+        outcome: Outcome = loop_of(trainer)(config, request)
     except Exception as error:
         cause = str(error).strip().splitlines()[:1] or [type(error).__name__]
         # Of a GPU's memory torch tells in a class, of the CPU's in a RuntimeError's words.
@@ -139,9 +138,6 @@ def _train(trainer: str, config: Any, request: Request) -> Outcome:
             advice = "--set compile=false does without a compiler"
             raise StopRun(f"the model cannot be compiled here ({cause[0]}); {advice}") from error
         raise
+    if not isinstance(outcome, Outcome):
+        raise StopRun(f"the trainer {trainer} gave {type(outcome).__name__}, which is no Outcome")
     return outcome
-
-
-def _named(place: str) -> Any:
-    module, _, name = place.partition(":")
-    return getattr(importlib.import_module(module), name)

@@ -72,6 +72,22 @@ def test_a_recipe_changes_leaves_out_and_adds_steps_of_its_base() -> None:
     assert slow.parameters == {"hop_s": 2.5, "variant": "sampled"}
 
 
+def test_a_base_that_is_no_name_is_told_once() -> None:
+    with pytest.raises(StopRun) as caught:
+        read('name = "mine"\nbase = ["symmv"]\n')
+    assert str(caught.value) == "mine.toml, line 2: base: ['symmv'] should be a text in quotes"
+
+
+def test_a_column_that_is_not_that_of_the_schema_is_told_with_its_unit() -> None:
+    text = (
+        'name = "mine"\nbase = "muvisync"\nschema = "muvisync"\n[steps.motion]\nstep = "loudness"'
+    )
+    with pytest.raises(StopRun) as caught:
+        read(text + "\ncolumns = { values = 'density' }\n")
+    assert "line 3: schema: " in str(caught.value)
+    assert "list<float32> 0-1 here, which is not muvisync's" in str(caught.value)
+
+
 def test_a_step_that_another_replaces_takes_nothing_of_it() -> None:
     text = OWN + '\n[steps.chords]\nstep = "chords"\nmodel = "btc"\n'
     [chords] = [use for use in read(text).uses if use.makes == "chords"]
@@ -96,6 +112,9 @@ def test_a_step_that_another_replaces_takes_nothing_of_it() -> None:
         ('name = "mine"', "", "name is missing, a text in quotes"),
         ('name = "mine"', 'name = "mine"\nnmae = 1', "line 3: nmae: a recipe has no such key"),
         ('["colour"]', '["notes"]', "screen_notes: it reads notes, which no step before it makes"),
+        ('["colour"]', '["notes"]', "line 4: without: screen_notes: it reads notes"),
+        ("without", "[splits]\ntrain = 1e3\n#", "line 5: splits.train: 1000.0 should be a whole"),
+        ("without", f"[splits]\ntrain = 1{'0' * 400}\n#", "line 4: splits: shares are 0 or more"),
         ('["colour"]', '"colour"', "line 4: without: 'colour' should be a list"),
         ("[steps.slow_motion]", "[steps.Slow]", "steps.Slow: a result is called by a-z"),
         ("[steps.slow_motion]", "[steps.music]", "steps.music: a result is called by"),

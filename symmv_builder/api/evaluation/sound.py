@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from symmv_builder.backends import Loader, ModelIdentity, backend_class, names
+from symmv_builder.backends import Loader, ModelIdentity, backend_class, identify, names
 from symmv_builder.datasets.evaluate import Refused, Tell, is_dataset, silent
 from symmv_builder.datasets.sounds import Ear, Heard, Question, hear_dataset, hear_files, paired
 from symmv_builder.errors import StopRun
@@ -79,7 +79,7 @@ def _hear(
     sides = (heard(generated), heard(real_paths))
     by_model = any(side.by_model for side in sides)
     by_others = any(side.by_others for side in sides)
-    model = backend_class(SLOT, ear.name).identify(settings.home) if by_model else None
+    model = identify(SLOT, ear.name, settings.home) if by_model else None
     untrained = {name for side in sides for name in side.untrained}
     if model and not model.trained:
         untrained.add(model.backend)

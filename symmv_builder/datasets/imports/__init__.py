@@ -16,7 +16,9 @@ from typing import Any
 from symmv_builder import datasets, plugins
 from symmv_builder.datasets.imports.tree import Tree
 from symmv_builder.datasets.recipe import Recipe
+from symmv_builder.datasets.recipe_file import name_fault
 from symmv_builder.errors import StopRun
+from symmv_builder.pipeline.step import RECORDINGS
 
 __all__ = ["MODULES", "artifacts", "recipe", "scan"]
 
@@ -33,25 +35,43 @@ MODULES = {
 def _module(name: str) -> Any:
     if name in MODULES:
         return import_module(f"symmv_builder.datasets.imports.{MODULES[name]}")
-    plugin = plugins.plugins("importers").get(name)
+    plugin = plugins.find("importers", name)
     if plugin is None:
         known = ", ".join(datasets.importable())
         raise StopRun(f"no import is called {name!r}; known: {known}")
     module = plugins.load(plugin)
     if lacks := [part for part in PARTS if not hasattr(module, part)]:
         raise plugin.broken(f"{plugin.target} has no {', '.join(lacks)}")
+    if not isinstance(module.RECIPE, Recipe):
+        raise plugin.broken(f"{plugin.target}.RECIPE is no Recipe")
     if module.RECIPE.name != name:
         raise plugin.broken(f"its recipe is called {module.RECIPE.name}")
+    if fault := name_fault(name):
+        raise plugin.broken(fault)
+    if name in datasets.installed():
+        raise plugin.broken("a dataset that is no import has this name")
+    if isinstance(module.MEDIA, str) or not set(module.MEDIA) <= set(RECORDINGS):
+        raise plugin.broken(f"{plugin.target}.MEDIA is no tuple out of {', '.join(RECORDINGS)}")
+    if not callable(module.scan):
+        raise plugin.broken(f"{plugin.target}.scan is no function")
     return module
+
+
+def _plugin(name: str) -> plugins.Plugin | None:
+    return None if name in MODULES else plugins.find("importers", name)
 
 
 def recipe(name: str, options: Mapping[str, Any] | None = None) -> Recipe:
     """The recipe of an imported dataset, for a copy of which `options` are known."""
     module = _module(name)
-    made: Recipe = module.with_options(options) if options else module.RECIPE
+    with plugins.blaming(_plugin(name)):
+        made: Recipe = module.with_options(options) if options else module.RECIPE
+        known = {use.makes: use for use in made.known}
+        # Asked here, where a step of a plug-in that cannot say its columns has a name.
+        for use in made.known:
+            use.columns(known)
     if made.results:
         return made
-    known = {use.makes: use for use in made.known}
     # Rows are ordered as those of the schema that they follow.
     is_published = made.schema_name in datasets.NAMES
     order = datasets.recipe(made.schema_name).results if is_published else tuple(known)
@@ -75,8 +95,13 @@ def scan(name: str, path: Path, **choices: str) -> Tree:
         raise StopRun(f"{name} has no choice of {', '.join(unknown)}")
     if not path.is_dir():
         raise StopRun(f"{path} is not a folder")
-    try:
-        tree: Tree = scan(path, **choices)
-    except OSError as error:
-        raise StopRun(f"cannot read {error.filename or path}: {error.strerror}") from error
-    return tree
+    with plugins.blaming(_plugin(name)):
+        try:
+            tree = scan(path, **choices)
+        except OSError as error:
+            raise StopRun(f"cannot read {error.filename or path}: {error.strerror}") from error
+        if not isinstance(tree, Tree):
+            raise TypeError(f"scan gave {type(tree).__name__}, which is no Tree")
+        if others := {song.entry.dataset for song in tree.songs} - {name}:
+            raise ValueError(f"scan gave entries of {', '.join(sorted(others))}")
+        return tree
