@@ -79,13 +79,10 @@ def test_a_base_that_is_no_name_is_told_once() -> None:
 
 
 def test_a_column_that_is_not_that_of_the_schema_is_told_with_its_unit() -> None:
-    text = (
-        'name = "mine"\nbase = "muvisync"\nschema = "muvisync"\n[steps.motion]\nstep = "loudness"'
-    )
+    head = 'name = "mine"\nschema = "muvisync"\npairs = false\n[splits]\ntrain = 1\n'
     with pytest.raises(StopRun) as caught:
-        read(text + "\ncolumns = { values = 'density' }\n")
-    assert "line 3: schema: " in str(caught.value)
-    assert "list<float32> 0-1 here, which is not muvisync's" in str(caught.value)
+        read(head + '[steps.music_asset]\n[steps.motion]\nstep = "loudness"\n')
+    assert "line 2: schema: motion is list<float32> 0-1 here, which is not" in str(caught.value)
 
 
 def test_a_step_that_another_replaces_takes_nothing_of_it() -> None:
