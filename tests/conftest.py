@@ -33,7 +33,7 @@ def postgres() -> Iterator[PostgresServer]:
 @pytest.fixture
 def postgres_url(postgres: PostgresServer) -> str:
     """Where a new ledger goes in PostgreSQL: a database that nobody has used."""
-    return postgres.url()
+    return str(postgres.url())
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -228,7 +228,7 @@ def scan(path):
         ("symmv", "MEDIA", "MEDIA", "a dataset that is no import has this name"),
     ],
 )
-def test_an_importer(
+def test_a_faulty_importer_is_named(
     install: Install, tmp_path: Path, name: str, before: str, after: str, said: str
 ) -> None:
     source = IMPORTER.replace(before, after).replace("NAME", name)
@@ -246,7 +246,7 @@ def test_an_importer(
         ("TRAINER = Trainer('kit:PRESETS', 'kit:WAYS', 'kit:train')", "are not all dataclasses"),
     ],
 )
-def test_a_trainer(install: Install, source: str, said: str) -> None:
+def test_a_faulty_trainer_is_named(install: Install, source: str, said: str) -> None:
     given = "from symmv_builder.training import Trainer\nPRESETS, WAYS = {'paper': 1}, {}\n"
     install("kit", given + source, {"trainers": "wrong = kit:TRAINER"})
     message = said_by(lambda: configure("wrong", "paper", {}))

@@ -24,7 +24,9 @@ def test_its_notes_are_those_of_predict(tmp_path: Path) -> None:
     with wave.open(str(path), "wb") as out:
         out.setparams((1, 2, BasicPitch.rate_hz, 0, "NONE", ""))
         out.writeframes(pcm.tobytes())
-    ours = load("polyphonic", "basic_pitch", ModelHome()).transcribe(pcm.astype(np.float32) / 32768)
+    ours = load("polyphonic", "basic_pitch", ModelHome()).transcribe(
+        np.asarray(pcm.astype(np.float32) / 32768, np.float32)
+    )
     package = Path(inference.__file__).parent
     _, _, theirs = inference.predict(path, package / "saved_models/icassp_2022/nmp.onnx")
     wanted = sorted((float(n[0]), int(n[2]), float(n[1]), round(127 * float(n[3]))) for n in theirs)
@@ -38,7 +40,7 @@ def smooth(random: np.random.Generator, frames: int) -> np.ndarray[Any, np.dtype
     values = random.random((frames, 88))
     for _ in range(6):
         values = (values + np.roll(values, 1, axis=0) + np.roll(values, -1, axis=0)) / 3
-    return ((values - values.min()) / np.ptp(values)).astype(np.float32)
+    return np.asarray((values - values.min()) / np.ptp(values), np.float32)
 
 
 @pytest.mark.parametrize("frames", [3, 12, 13, 14, 40, 700])

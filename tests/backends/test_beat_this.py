@@ -52,7 +52,7 @@ def test_its_chunks_are_joined_as_in_the_package(
 
 
 def test_beats_before_the_first_downbeat_lead_up_to_it() -> None:
-    times = np.arange(9) * 0.5
+    times = np.asarray(np.arange(9) * 0.5, np.float64)
     assert _positions(times, times[[2, 5, 8]]).tolist() == [2, 3, 1, 2, 3, 1, 2, 3, 1]
     assert _positions(times[:3], times[:0]).tolist() == [1, 2, 3]
     assert _positions(times[:3], times[1:2]).tolist() == [4, 1, 2]

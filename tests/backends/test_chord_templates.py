@@ -26,7 +26,10 @@ UNAMBIGUOUS = ("M", "m", "o", "7", "M7", "m7")
 
 
 def steady(count: int, gap_s: float = 0.5, bar: int = 4) -> Beats:
-    return Beats(times_s=np.arange(count) * gap_s, positions=np.arange(count) % bar + 1)
+    return Beats(
+        times_s=np.asarray(np.arange(count) * gap_s, np.float64),
+        positions=np.arange(count) % bar + 1,
+    )
 
 
 def tones(root: int, quality: str, inversion: int = 0) -> list[int]:
@@ -123,7 +126,7 @@ def test_a_silent_beat_has_no_chord_and_ends_none_of_its_neighbours() -> None:
 
 
 def test_a_song_without_notes_has_no_chords() -> None:
-    assert labels(Notes([], [], [], []), steady(4)) == []
+    assert labels(Notes(np.array([]), np.array([]), np.array([]), np.array([])), steady(4)) == []
     none = np.zeros(0, dtype=np.int64)
     assert MODEL.name(none, none, none, ticks_per_beat=480) == []
 
@@ -159,6 +162,9 @@ def test_a_change_costs_least_where_a_bar_begins() -> None:
 
 def test_an_upbeat_counts_from_the_first_downbeat() -> None:
     # The harmony changes with the bar, which begins at the third beat.
-    beats = Beats(times_s=np.arange(10) * 0.5, positions=[3, 4, 1, 2, 3, 4, 1, 2, 3, 4])
+    beats = Beats(
+        times_s=np.asarray(np.arange(10) * 0.5, np.float64),
+        positions=np.array([3, 4, 1, 2, 3, 4, 1, 2, 3, 4]),
+    )
     played = notes_of((0, 1, [43, 59, 62, 67]), (1, 3, [48, 60, 64, 67]), (3, 5, [41, 57, 60, 65]))
     assert [label for _, _, label in labels(played, beats)] == ["GM", "CM", "FM"]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -200,7 +201,7 @@ def test_untrained_towers_have_the_shapes_and_say_that_they_are_untrained(
 
 def test_every_clip_model_of_the_table_has_what_the_stages_ask_for() -> None:
     for name in ("vit-b-32", "vit-l-14-336", "untrained-512", "untrained-768"):
-        kind = backend_class("clip", name)
+        kind: Any = backend_class("clip", name)
         assert kind.name == name
         assert kind.dimensions in (512, 768)
         assert kind.about().licence

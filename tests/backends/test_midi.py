@@ -122,7 +122,12 @@ def test_beats_follow_tempo_and_time_signature(tmp_path: Path) -> None:
 
 
 def test_what_would_begin_before_the_file_begins_with_it(tmp_path: Path) -> None:
-    notes = Notes(starts_s=[-0.01, 0.5], ends_s=[0.5, 1], pitches=[48, 60], velocities=[9, 9])
+    notes = Notes(
+        starts_s=np.array([-0.01, 0.5]),
+        ends_s=np.array([0.5, 1]),
+        pitches=np.array([48, 60]),
+        velocities=np.array([9, 9]),
+    )
     path = tmp_path / "out.mid"
     write_notes(path, {"piano": notes})
     assert read_notes(path).starts_s.tolist() == [0.0, 0.5]
@@ -130,9 +135,13 @@ def test_what_would_begin_before_the_file_begins_with_it(tmp_path: Path) -> None
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     notes = Notes(
-        starts_s=[0, 0, 1], ends_s=[1, 0.5, 2], pitches=[48, 60, 60], velocities=[1, 64, 127],
-        pedal_starts_s=[0.25], pedal_ends_s=[1.5],
-    )  # fmt: skip
+        starts_s=np.array([0, 0, 1]),
+        ends_s=np.array([1, 0.5, 2]),
+        pitches=np.array([48, 60, 60]),
+        velocities=np.array([1, 64, 127]),
+        pedal_starts_s=np.array([0.25]),
+        pedal_ends_s=np.array([1.5]),
+    )
     path = tmp_path / "out.mid"
     write_notes(path, {"melody": notes, "accompaniment": notes}, tempo_bpm=120, ticks_per_beat=220)
     midi = pretty_midi.PrettyMIDI(str(path))
@@ -195,7 +204,14 @@ def test_a_damaged_or_hostile_file_is_a_rejection(name: str, tmp_path: Path) -> 
 
 
 def test_any_single_broken_byte_gives_notes_or_a_rejection(tmp_path: Path) -> None:
-    notes = Notes([0, 0.5], [0.5, 1], [60, 62], [64, 64], pedal_starts_s=[0], pedal_ends_s=[1])
+    notes = Notes(
+        np.array([0, 0.5]),
+        np.array([0.5, 1]),
+        np.array([60, 62]),
+        np.array([64, 64]),
+        pedal_starts_s=np.array([0]),
+        pedal_ends_s=np.array([1]),
+    )
     data = midi_bytes({"piano": notes})
     random = np.random.default_rng(0)
     for place in range(len(data)):

@@ -177,7 +177,8 @@ def model() -> Musicnn:
         package_folder("musicnn")
     except StopRun:
         pytest.skip("musicnn's weights are not here (pip install --no-deps musicnn)")
-    model: Musicnn = load("audio_embedding", "musicnn", ModelHome())
+    model = load("audio_embedding", "musicnn", ModelHome())
+    assert isinstance(model, Musicnn)
     return model
 
 

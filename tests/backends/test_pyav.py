@@ -322,8 +322,8 @@ def test_an_empty_packet_repeats_the_picture_before(tmp_path: Path) -> None:
         assert sum(p.size == 0 and p.pts is not None for p in container.demux()) == 20
     found = list(frames(path))
     np.testing.assert_allclose([f.time_s for f in found], steady(30), atol=1e-3)
-    for frame, picture in zip(found, drawn, strict=True):
-        assert np.abs(frame.rgb().astype(int) - picture).mean() < 6
+    for frame, wanted in zip(found, drawn, strict=True):
+        assert np.abs(frame.rgb().astype(int) - wanted).mean() < 6
     assert probe(path, SHA).duration_s == pytest.approx(1.2, abs=1e-3)
 
 
@@ -386,7 +386,7 @@ def test_pictures_of_an_avi_with_b_frames_are_evenly_spaced(tmp_path: Path) -> N
     write_media(path, drawn, Samples(tone(2.0, 44100), 44100, codec="aac"))
     with av.open(str(path)) as container:
         own = [frame.pts for frame in container.decode(video=0)]
-    assert own != sorted(own)
+    assert own != sorted(own)  # type: ignore[type-var]
     found = list(frames(path))
     np.testing.assert_allclose(np.diff([f.time_s for f in found]), 0.04, atol=1e-6)
     for frame, picture in zip(found, drawn.frames, strict=True):

@@ -7,8 +7,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from av.subtitles.codeccontext import SubtitleCodecContext
 from av.subtitles.subtitle import SubtitleSet
 from av.video.frame import PictureType
+from av.video.stream import VideoStream
 
 from symmv_builder.backends.pyav import frames, probe, read_sound
 from symmv_builder.backends.pyav.encode import write_sound, write_video
@@ -71,6 +73,7 @@ def test_a_codec_that_players_do_not_expect_in_mp4_is_encoded_again(tmp_path: Pa
     odd = tmp_path / "odd.avi"
     with av.open(str(odd), "w") as container:
         stream = container.add_stream("mjpeg", rate=Fraction(10))
+        assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = 65, 49, "yuvj420p"
         for number in range(20):
             picture = np.full((49, 65, 3), 10 * number, dtype=np.uint8)
@@ -107,7 +110,7 @@ def stream_end_s(path: Path, kind: str) -> float:
     with av.open(str(path)) as container:
         stream = container.streams.get({kind: 0})[0]
         ends = [
-            float((packet.pts + packet.duration) * packet.time_base)
+            float((packet.pts + packet.duration) * packet.time_base)  # type: ignore[operator]
             for packet in container.demux(stream)
             if packet.pts is not None
         ]
@@ -165,6 +168,7 @@ def test_pictures_that_are_encoded_again_keep_times_and_colours(
     video, out = tmp_path / name, tmp_path / "out.mp4"
     with av.open(str(video), "w") as container:
         stream = container.add_stream(codec, rate=Fraction(10))
+        assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = 64, 48, form
         for number in range(20):
             picture = av.VideoFrame.from_ndarray(paint((200, 10 * number, 50)), format="rgb24")
@@ -216,8 +220,10 @@ def test_subtitles_and_chapters_stay_at_their_times(tmp_path: Path, codec: str) 
     chapters = [(0, 1200, "one"), (1200, 2000, "two"), (5000, 6000, "after the end")]
     with av.open(str(video), "w") as container:
         stream = container.add_stream("libx264", rate=25)
+        assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         text = container.add_stream(codec)
+        assert isinstance(text.codec_context, SubtitleCodecContext)
         text.metadata["language"] = "deu"
         text.codec_context.time_base = Fraction(1, 1000)
         text.codec_context.subtitle_header = HEADER
@@ -243,11 +249,11 @@ def test_subtitles_and_chapters_stay_at_their_times(tmp_path: Path, codec: str) 
         found = []
         for packet in container.demux(track):
             if packet.size > 2 and (decoded := track.codec_context.decode2(packet)):
-                start = round(1000 * float(packet.pts * packet.time_base))
-                length = round(1000 * float(packet.duration * packet.time_base))
-                found.append((start, length, decoded[0].dialogue.decode()))
+                start = round(1000 * float(packet.pts * packet.time_base))  # type: ignore[operator]
+                length = round(1000 * float(packet.duration * packet.time_base))  # type: ignore[operator]
+                found.append((start, length, decoded[0].dialogue.decode()))  # type: ignore[attr-defined]
         kept = [
-            (float(c["start"] * c["time_base"]), c["metadata"]["title"])
+            (float(c["start"] * c["time_base"]), c["metadata"]["title"])  # type: ignore[operator]
             for c in container.chapters()
         ]
     assert found == lines

@@ -38,7 +38,7 @@ def test_its_notes_are_those_of_its_own_program_and_of_the_score(
     pytest.importorskip("pkg_resources")
     recording = shared_data / "piano/MAPS_MUS-scn15_9_ENSTDkAm.flac"
     wav, mid = excerpt(recording, tmp_path), tmp_path / "program.mid"
-    model = load("piano", "transkun", ModelHome())
+    model: Any = load("piano", "transkun", ModelHome())
     ours: Notes = model.transcribe(read_sound(wav, rate_hz=Transkun.rate_hz).samples)
 
     with _torchaudio(torch):
@@ -104,7 +104,7 @@ def test_its_notes_are_those_of_the_package_s_model(kind: str) -> None:
         sound = sound[:, :1]
     else:
         sound[:, 1] = 0.5 * np.roll(sound[:, 1], 441)
-    model = load("piano", "transkun", ModelHome())
+    model: Any = load("piano", "transkun", ModelHome())
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         events = model._model.transcribe(torch.from_numpy(sound), discardSecondHalf=False)
@@ -119,7 +119,7 @@ def test_its_notes_are_those_of_the_package_s_model(kind: str) -> None:
 
 @pytest.mark.slow
 def test_the_network_finds_nothing_in_silence_so_padding_need_not_be_heard() -> None:
-    model = load("piano", "transkun", ModelHome())
+    model: Any = load("piano", "transkun", ModelHome())
     with torch.inference_mode():
         context = model._transcriber._encoder.context(torch.zeros(2, 16 * Transkun.rate_hz))
         starts = [0] * len(context)
@@ -131,7 +131,7 @@ def test_the_search_finds_the_intervals_of_the_package_s_own() -> None:
     """On scores by chance, with ties between silence and an interval of score 0."""
     from transkun.CRF import NeuralSemiCRFInterval
 
-    class Scorer(torch.nn.Module):
+    class Scorer(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.map = torch.nn.Linear(4, 9)

@@ -63,8 +63,8 @@ def save_midi(path: str, **tracks: list[int]) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     parts = {
         name: Notes(
-            np.arange(len(pitches)) * 1.0,
-            np.arange(len(pitches)) + 0.5,
+            np.asarray(np.arange(len(pitches)) * 1.0, np.float64),
+            np.asarray(np.arange(len(pitches)) + 0.5, np.float64),
             np.array(pitches),
             np.full(len(pitches), 64),
         )

@@ -151,7 +151,12 @@ def write_scale(path: Path) -> Path:
     """Eight notes upwards."""
     starts = np.arange(8) * 0.5
     pitches = np.array([60, 62, 64, 65, 67, 69, 71, 72])
-    notes = Notes(starts, starts + 0.4, pitches, np.full(8, 80))
+    notes = Notes(
+        np.asarray(starts, np.float64),
+        np.asarray(starts + 0.4, np.float64),
+        pitches,
+        np.full(8, 80),
+    )
     path.parent.mkdir(exist_ok=True)
     write_notes(path, {"notes": notes})
     return path

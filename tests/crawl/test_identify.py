@@ -7,16 +7,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from symmv_builder.backends.slots import SongModel
 from symmv_builder.crawl.identify import agreement, identify
 from symmv_builder.errors import RetryLater
 from symmv_builder.records import SongInfo
 from tests.media import Samples, tone, write_media
+from tests.standins import StandInModel
 
 HELLO = SongInfo("Hello", "Adele", genre="Pop", shazam_id="1", identified_by="shazam")
 OTHER = SongInfo("Bohemian Rhapsody", "Queen", genre="Rock", shazam_id="2", identified_by="shazam")
 
 
-class Listener:
+class Listener(StandInModel, SongModel):
     """Gives answers in turn and remembers how much it was given to hear."""
 
     rate_hz = 8000

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import toy_build
@@ -60,7 +61,7 @@ def store(tmp_path: Path) -> Store:
     return store
 
 
-def found(store: Store, **options: bool) -> dict[str, list[str]]:
+def found(store: Store, **options: Any) -> dict[str, list[str]]:
     kinds: dict[str, list[str]] = {}
     for each in clean.find_waste(store, **options):
         kinds.setdefault(each.kind, []).append(each.name)

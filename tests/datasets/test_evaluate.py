@@ -62,7 +62,7 @@ class Tracker:
 
     def track(self, samples: np.ndarray) -> Beats:
         assert samples.shape == (16000, 1)
-        return Beats(times_s=[0.5, 1.5], positions=[1, 2])
+        return Beats(times_s=np.array([0.5, 1.5]), positions=np.array([1, 2]))
 
 
 def load(slot: str, name: str) -> Any:

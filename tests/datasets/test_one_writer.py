@@ -56,7 +56,7 @@ def prepare(before: Callable[[Store, Path], None], root: Path, media: Path) -> S
     import stopping
 
     root.mkdir()
-    store = stopping.open_store(root)
+    store: Store = stopping.open_store(root)
     before(store, media)
     return store
 

@@ -26,11 +26,14 @@ from symmv_builder.storage.store import Store
 
 
 def make_other(music_asset: Asset) -> FeatureTrack:
-    return toy_build.make_wave(music_asset, rows=3, pause_s=0.0)
+    track: FeatureTrack = toy_build.make_wave(music_asset, rows=3, pause_s=0.0)
+    return track
 
 
 def read_movement(video: Path) -> FeatureTrack:
-    return toy_build.make_wave(toy_build.read_facts(video), rows=5, pause_s=0.0)
+    asset = toy_build.read_facts(video)
+    track: FeatureTrack = toy_build.make_wave(asset, rows=5, pause_s=0.0)
+    return track
 
 
 OTHER = use(

@@ -20,7 +20,12 @@ from symmv_builder.storage.assets import hash_file
 
 def notes(pitch: int) -> Notes:
     starts = np.arange(4) * 0.5
-    return Notes(starts, starts + 0.4, np.full(4, pitch), np.full(4, 80))
+    return Notes(
+        np.asarray(starts, np.float64),
+        np.asarray(starts + 0.4, np.float64),
+        np.full(4, pitch),
+        np.full(4, 80),
+    )
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def test_recordings_are_embedded_and_tables_are_read(tmp_path: Path) -> None:
     heard = hear_files([tmp_path], EAR)
     assert (heard.by_model, heard.by_others, heard.refused) == (True, True, ())
     assert [name for name, _ in heard.named] == ["one", "two"]
-    np.testing.assert_allclose(heard.table, [[0, 0.25], [1, 0.25], [2, 0.25], [7, 8]], atol=1e-3)
+    np.testing.assert_allclose(heard.table, [[0, 0.25], [1, 0.25], [2, 0.25], [7, 8]], atol=1e-3)  # type: ignore[arg-type]
     only = hear_files([tmp_path / "two.npy"], EAR)
     assert (only.by_model, only.by_others) == (False, True)
 

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from symmv_builder import datasets
@@ -20,7 +21,12 @@ def song(tmp_path: Path) -> Path:
     """Two bars of C major at 120 to the minute, a chord a beat under a line."""
     starts = [0.5 * beat for beat in range(8) for _ in range(4)]
     pitches = [pitch for _ in range(8) for pitch in (48, 52, 55, 72)]
-    notes = Notes(starts, [start + 0.5 for start in starts], pitches, [80] * 32)
+    notes = Notes(
+        np.array(starts),
+        np.array([start + 0.5 for start in starts]),
+        np.array(pitches),
+        np.array([80] * 32),
+    )
     path = tmp_path / "song.mid"
     midi.write_notes(path, {"piano": notes})
     return path

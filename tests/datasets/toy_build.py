@@ -43,7 +43,7 @@ def make_wave(music_asset: Asset, *, rows: int = 50, pause_s: float = 0.02) -> F
     time.sleep(pause_s)
     seed = int(music_asset.sha256[:8], 16)
     values = np.random.default_rng(seed).normal(size=(rows, 4))
-    return FeatureTrack("wave", 1.0, values, Clock.VIDEO)
+    return FeatureTrack("wave", 1.0, values.astype(np.float32), Clock.VIDEO)
 
 
 FACTS = Step("read_facts", 1, ("music",), read_facts)

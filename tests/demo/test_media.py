@@ -7,7 +7,7 @@ import av
 import pytest
 
 from symmv_builder.demo import media
-from symmv_builder.demo.drawings import Drawing, cut_times
+from symmv_builder.demo.drawings import Drawing, cut_times, still
 from symmv_builder.demo.media import Plan, make_media, plans
 from symmv_builder.errors import Reason, StopRun
 
@@ -43,7 +43,8 @@ def test_covers_are_flac_and_videos_have_pictures_and_sound(folder: Path) -> Non
     assert streams(folder / "symmv/a.video.mp4") == ["h264", "aac"]
     with av.open(str(folder / "symmv/a.video.mp4")) as container:
         video = container.streams.video[0]
-        assert (video.width, video.height, video.average_rate) == (96, 64, 25)
+        assert (video.width, video.height) == (96, 64)
+        assert video.average_rate == 25
         assert sum(1 for _ in container.decode(video=0)) == 100
 
 
@@ -88,7 +89,7 @@ def test_an_interrupted_run_leaves_no_half_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(drawing: Drawing):  # type: ignore[no-untyped-def]
-        frames = media.still(drawing)
+        frames = still(drawing)
         yield next(frames)
         raise KeyboardInterrupt
 

@@ -76,7 +76,9 @@ def test_a_score_that_music21_does_not_carry_stops_the_run() -> None:
 
 
 def test_rendered_notes_sound_when_they_should() -> None:
-    notes = Notes([0.5, 1.5], [1.0, 2.0], [60, 64], [80, 80])
+    notes = Notes(
+        np.array([0.5, 1.5]), np.array([1.0, 2.0]), np.array([60, 64]), np.array([80, 80])
+    )
     sound = render(notes, rate_hz=22050, tail_s=0.5)
     assert sound.shape == (round(2.5 * 22050), 2)
     assert sound.dtype == np.float32
@@ -87,9 +89,13 @@ def test_rendered_notes_sound_when_they_should() -> None:
 
 def test_the_pedal_holds_notes_until_it_rises_or_they_are_struck_again() -> None:
     notes = Notes(
-        [0.0, 0.2, 0.6], [0.1, 0.3, 0.7], [60, 64, 60], [80, 80, 80],
-        pedal_starts_s=[0.05], pedal_ends_s=[1.0],
-    )  # fmt: skip
+        np.array([0.0, 0.2, 0.6]),
+        np.array([0.1, 0.3, 0.7]),
+        np.array([60, 64, 60]),
+        np.array([80, 80, 80]),
+        pedal_starts_s=np.array([0.05]),
+        pedal_ends_s=np.array([1.0]),
+    )
     assert sounding_ends(notes).tolist() == [0.6, 1.0, 1.0]
     dry = Notes(notes.starts_s, notes.ends_s, notes.pitches, notes.velocities)
     late = slice(round(0.8 * 22050), round(0.95 * 22050))
@@ -98,4 +104,6 @@ def test_the_pedal_holds_notes_until_it_rises_or_they_are_struck_again() -> None
 
 
 def test_no_notes_are_silence() -> None:
-    assert not render(Notes([], [], [], []), rate_hz=8000, tail_s=0.1).any()
+    assert not render(
+        Notes(np.array([]), np.array([]), np.array([]), np.array([])), rate_hz=8000, tail_s=0.1
+    ).any()

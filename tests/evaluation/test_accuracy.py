@@ -19,7 +19,9 @@ def beats(times: list[float], bar: int = 4) -> Beats:
 
 
 def chords(*rows: tuple[float, float, str]) -> Chords:
-    return Chords([r[0] for r in rows], [r[1] for r in rows], tuple(r[2] for r in rows))
+    return Chords(
+        np.array([r[0] for r in rows]), np.array([r[1] for r in rows]), tuple(r[2] for r in rows)
+    )
 
 
 def test_notes_count_by_onset_and_by_offset_within_two_tolerances() -> None:
@@ -66,7 +68,7 @@ def test_beats_are_measured_at_three_levels() -> None:
 
 
 def test_downbeats_are_left_out_where_none_are_annotated() -> None:
-    reference = Beats([0.0, 1.0, 2.0], [0, 0, 0])
+    reference = Beats(np.array([0.0, 1.0, 2.0]), np.array([0, 0, 0]))
     scores = score_song("beats", beats([0.0, 1.0, 2.0]), reference)
     assert not [name for name in scores if name.startswith("downbeat")]
 
@@ -104,7 +106,7 @@ def test_relative_and_parallel_keys_count_a_little() -> None:
 EMPTY = {
     "transcription": notes(),
     "melody": notes(),
-    "beats": Beats([], []),
+    "beats": Beats(np.array([]), np.array([])),
     "chords": chords(),
 }
 FULL = {

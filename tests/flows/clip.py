@@ -36,4 +36,4 @@ def _chord(pitches: tuple[int, ...], times: np.ndarray) -> np.ndarray:
         for pitch in pitches
         for partial in range(1, 8)
     ]
-    return 0.1 * np.sum(tones, axis=0) * np.exp(-times)
+    return np.asarray(0.1 * np.sum(tones, axis=0) * np.exp(-times))

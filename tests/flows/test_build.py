@@ -1,5 +1,6 @@
 """A build given out as tasks is the build of the command line, byte for byte."""
 
+from collections import deque
 from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from symmv_builder.api import works as works_api
 from symmv_builder.backends import ModelHome
 from symmv_builder.cli import app
 from symmv_builder.errors import Bug, Reason, StopRun
-from symmv_builder.pipeline.keys import ModelIdentity, Plan
+from symmv_builder.pipeline.keys import ModelIdentity, Plan, Work
 from symmv_builder.pipeline.run import Outcome
 from symmv_builder.records import Rejection
 from symmv_builder.storage.ledger import Result
@@ -34,7 +35,8 @@ def plain(tmp_path: Path, media: Path) -> dict[str, bytes]:
     root = tmp_path / "plain"
     root.mkdir()
     toy_build.run(str(root), media, ledger_url=f"sqlite:///{root}/l.sqlite", workers=0)
-    return shards_of(root / "toy")
+    shards: dict[str, bytes] = shards_of(root / "toy")
+    return shards
 
 
 @pytest.mark.parametrize("runner", ["threads", "processes", "local"])
@@ -78,7 +80,7 @@ def build_both(tmp_path: Path) -> dict[str, bytes]:
     assert CliRunner().invoke(app, command).exit_code == 0
     made = build("muvisync", folder=media, root=str(tmp_path / "flow"), workers=1, models=models)
     assert made["made"] + made["rejected"] == 1  # type: ignore[index]
-    ours = shards_of(tmp_path / "flow" / "muvisync")
+    ours: dict[str, bytes] = shards_of(tmp_path / "flow" / "muvisync")
     assert ours == shards_of(tmp_path / "command" / "muvisync")
     return ours
 
@@ -164,8 +166,8 @@ def test_threads_are_bounded_and_share_the_cores() -> None:
 def test_an_entry_whose_workers_die_is_left_for_the_next_run_and_the_others_are_made() -> None:
     """A batch goes out again entry by entry; one entry may kill three workers and no more."""
     runner = DyingRunner(deadly="clip001")
-    works = [batches.Work(f"clip{number:03d}", "m", "v") for number in range(4)]
-    waiting = batches.deque([batches._Batch(tuple(works))])
+    works = [Work(f"clip{number:03d}", "m", "v") for number in range(4)]
+    waiting = deque([batches._Batch(tuple(works))])
     outcomes = list(batches._round(runner, waiting, {}, Place("threads")))  # type: ignore[arg-type]
     assert sorted(outcome.entry_id for outcome in outcomes) == [w.entry_id for w in works]
     assert [o.entry_id for o in outcomes if o.retry] == ["clip001"]
@@ -186,7 +188,7 @@ class DyingRunner:
 
 
 class DyingFuture:
-    def __init__(self, works: tuple[batches.Work, ...], is_dead: bool) -> None:
+    def __init__(self, works: tuple[Work, ...], is_dead: bool) -> None:
         self.task_run_id = object()
         self.works = works
         self.is_dead = is_dead

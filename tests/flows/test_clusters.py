@@ -25,7 +25,7 @@ COUNT = 24
 def slow_toys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Entries that take a moment each, so that there is a middle."""
     monkeypatch.setenv("SYMMV_TOY_PAUSE_S", "0.3")
-    return make_toys(tmp_path / "media", COUNT)
+    return Path(make_toys(tmp_path / "media", COUNT))
 
 
 @contextmanager
@@ -100,7 +100,7 @@ def test_a_ray_cluster_loses_a_node_and_nothing_else(tmp_path: Path, slow_toys: 
         build_amid_a_death(tmp_path, slow_toys, "ray", cluster.address, kill)
     finally:
         ray.shutdown()
-        cluster.shutdown()
+        cluster.shutdown()  # type: ignore[no-untyped-call]
 
 
 def test_a_pool_of_processes_loses_one_and_nothing_else(tmp_path: Path, slow_toys: Path) -> None:

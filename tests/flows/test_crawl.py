@@ -13,8 +13,8 @@ from loopback import CHANNEL, HOSTILE, make_video, running, video_id
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
-from flows.build import finish
 from flows.crawl import crawl
+from flows.leaving import finish
 from symmv_builder.demo.catalogue import Description, Failure, Upload
 from symmv_builder.storage import items as states
 from symmv_builder.storage.items import Items
@@ -56,7 +56,7 @@ def artifact(key: str) -> str:
     wanted = ArtifactFilter(key=ArtifactFilterKey(any_=[key]))
     with get_client(sync_client=True) as client:
         found = client.read_artifacts(artifact_filter=wanted)
-    latest = max(found, key=lambda one: one.created)
+    latest = max(found, key=lambda one: one.created)  # type: ignore[arg-type,return-value]
     return latest.data if isinstance(latest.data, str) else json.dumps(latest.data)
 
 

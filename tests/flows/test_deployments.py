@@ -3,6 +3,7 @@
 import inspect
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -17,7 +18,9 @@ ENTRIES = yaml.safe_load(serve.DEPLOYMENTS.read_text())["deployments"]
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: str(entry["name"]))
 def test_the_flow_of_a_deployment_is_really_imported(entry: dict) -> None:  # type: ignore[type-arg]
-    flow = load_flow_from_entrypoint(entry["entrypoint"], use_placeholder_flow=False)
+    flow: Flow[..., Any] = load_flow_from_entrypoint(
+        entry["entrypoint"], use_placeholder_flow=False
+    )
     assert isinstance(flow, Flow)
     accepted = inspect.signature(flow.fn).parameters
     assert set(entry["parameters"]) <= set(accepted)
@@ -46,7 +49,7 @@ def dates(entry: dict) -> list[datetime]:  # type: ignore[type-arg]
     from prefect.server.schemas.schedules import CronSchedule
 
     schedule = CronSchedule(cron=entry["cron"], timezone=entry["timezone"])
-    return asyncio.run(schedule.get_dates(2, start=datetime(2026, 1, 1, tzinfo=UTC)))
+    return asyncio.run(schedule.get_dates(2, start=datetime(2026, 1, 1, tzinfo=UTC)))  # type: ignore[arg-type]
 
 
 def test_what_is_served_is_what_the_file_says() -> None:

@@ -97,6 +97,6 @@ def test_wrong_options_are_refused_by_both_in_the_same_words(tmp_path: Path) -> 
         ([str(tmp_path / "x.toml")], {"dataset": str(tmp_path / "x.toml")}),
     ):
         told = command("build", *words, "--root", root)
-        state = build(**named, root=str(root), return_state=True)  # type: ignore[arg-type]
+        state = build(**named, root=str(root), return_state=True)
         assert told.returncode == 2
         assert told.stderr.strip() == f"symmv: {state.message}"

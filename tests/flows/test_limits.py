@@ -11,6 +11,7 @@ import httpx
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
+from prefect.concurrency.sync import rate_limit
 from prefect.exceptions import ObjectNotFound
 
 from flows import limits
@@ -83,7 +84,7 @@ def test_a_limit_that_is_not_there_is_an_error_and_not_a_free_pass() -> None:
 
 
 def test_the_rate_holds_back_what_comes_too_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "rate_limit", partial(limits.rate_limit, timeout_seconds=1.0))
+    monkeypatch.setattr(limits, "rate_limit", partial(rate_limit, timeout_seconds=1.0))
     with get_client(sync_client=True) as client, suppress(ObjectNotFound):
         client.delete_global_concurrency_limit_by_name("network-rate")
     limits.set_up_limits(items_an_hour=20)

@@ -1,6 +1,7 @@
 """A training by schedule: a run a state of the shards, gone on with, and not repeated."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,11 +37,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Request]:
 
 def test_a_run_is_named_by_what_it_learns_from(tmp_path: Path, asked: list[Request]) -> None:
     root = tmp_path / "root"
-    given = {"runs": str(tmp_path / "runs"), "root": str(root), "preset": "smoke"}
+    given: dict[str, Any] = {"runs": str(tmp_path / "runs"), "root": str(root), "preset": "smoke"}
     for content in ("a" * 64, "a" * 64, "b" * 64):
         receipt(root, content)
-        training.train("regressor", "muvisync", **given)  # type: ignore[arg-type]
-    training.train("regressor", "muvisync", settings={"seed": "7"}, **given)  # type: ignore[arg-type]
+        training.train("regressor", "muvisync", **given)
+    training.train("regressor", "muvisync", settings={"seed": "7"}, **given)
     first, again, changed, other = (request.out for request in asked)
     assert first == again
     assert len({first, changed, other}) == 3

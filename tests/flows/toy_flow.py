@@ -30,7 +30,8 @@ from symmv_builder.storage.store import Store
 def make_wave(music_asset: Asset, *, rows: int = 50, pause_s: float = 0.02) -> FeatureTrack:
     """The toy's stage under the toy's key, as slow as the test wants it."""
     time.sleep(float(os.environ.get("SYMMV_TOY_PAUSE_S", "0")))
-    return toy_build.make_wave(music_asset, rows=rows, pause_s=pause_s)
+    track: FeatureTrack = toy_build.make_wave(music_asset, rows=rows, pause_s=pause_s)
+    return track
 
 
 SLOW = use(
@@ -41,8 +42,8 @@ SLOW = use(
 @flow(name="toy", persist_result=False)
 @whole_run
 def toy(root: str, media: str, runner: str, address: str | None, batch_size: int) -> Summary:
-    place = Root(root)
-    store = Store(place, place, Ledger(f"sqlite:///{root}/ledger.sqlite"))
+    held = Root(root)
+    store = Store(held, held, Ledger(f"sqlite:///{root}/ledger.sqlite"))
     take_in(store, find_entries(Path(media), "toy", pairs=False), "toy", lambda _: None)
     recipe = replace(toy_build.RECIPE, uses=(toy_build.RECIPE.uses[0], SLOW))
     settings = Settings(root, root, f"sqlite:///{root}/ledger.sqlite", ModelHome())

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from symmv_builder.backends import ModelHome, load
 from symmv_builder.backends.midi import read_beats, read_notes
+from symmv_builder.backends.slots import ChordRecogniser
 from symmv_builder.crawl.probe import probe_music
 from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.music.chords import (
@@ -19,6 +20,7 @@ from symmv_builder.music.chords import (
 )
 from symmv_builder.records import Asset, Beats, Chords, Key, Notes
 from symmv_builder.vocab import MUVISYNC_LABELS, SYMMV_LABELS, SYMMV_ROOTS
+from tests.standins import StandInModel
 
 TICKS_PER_S = 440
 
@@ -30,7 +32,10 @@ def chorder() -> object:
 
 
 def steady(count: int, gap_s: float = 0.5, bar: int = 4) -> Beats:
-    return Beats(times_s=np.arange(count) * gap_s, positions=np.arange(count) % bar + 1)
+    return Beats(
+        times_s=np.asarray(np.arange(count) * gap_s, np.float64),
+        positions=np.arange(count) % bar + 1,
+    )
 
 
 def blocks(*chords: tuple[float, float, tuple[int, ...]]) -> Notes:
@@ -54,21 +59,21 @@ def test_one_chord_a_beat_and_equal_neighbours_are_joined(chorder: object) -> No
 
 
 def test_chords_follow_beats_that_are_not_steady(chorder: object) -> None:
-    beats = Beats(times_s=[1.0, 1.4, 2.4, 2.9, 3.6], positions=[1, 2, 3, 4, 1])
+    beats = Beats(times_s=np.array([1.0, 1.4, 2.4, 2.9, 3.6]), positions=np.array([1, 2, 3, 4, 1]))
     notes = blocks((1.0, 2.4, C), (2.4, 3.6, G7))
     named = name_chords(notes, beats, model=chorder)  # type: ignore[arg-type]
     assert spans(named) == [(1.0, 2.4, "CM"), (2.4, 3.6, "G7")]
 
 
 def test_an_upbeat_before_the_first_beat_gets_a_chord(chorder: object) -> None:
-    beats = Beats(times_s=[1.0, 1.5, 2.0, 2.5], positions=[1, 2, 3, 4])
+    beats = Beats(times_s=np.array([1.0, 1.5, 2.0, 2.5]), positions=np.array([1, 2, 3, 4]))
     notes = blocks((0.0, 1.0, G7), (1.0, 3.0, C))
     named = name_chords(notes, beats, model=chorder)  # type: ignore[arg-type]
     assert spans(named) == [(0.0, 1.0, "G7"), (1.0, 3.0, "CM")]
 
 
 def test_a_chord_does_not_begin_before_the_recording(chorder: object) -> None:
-    beats = Beats(times_s=[0.99, 1.99, 2.99], positions=[1, 2, 3])
+    beats = Beats(times_s=np.array([0.99, 1.99, 2.99]), positions=np.array([1, 2, 3]))
     notes = blocks((0.0, 2.99, C))
     named = name_chords(notes, beats, model=chorder)  # type: ignore[arg-type]
     assert spans(named) == [(0.0, 2.99, "CM")]
@@ -145,12 +150,16 @@ def by_beat(chords: Chords) -> dict[int, str]:
     }
 
 
-class StandIn:
+class StandIn(StandInModel, ChordRecogniser):
     rate_hz = 8000
     mono = True
 
     def __init__(self, *found: tuple[float, float, str]) -> None:
-        self.found = Chords([f[0] for f in found], [f[1] for f in found], [f[2] for f in found])
+        self.found = Chords(
+            np.array([f[0] for f in found]),
+            np.array([f[1] for f in found]),
+            tuple(f[2] for f in found),
+        )
 
     def recognise(self, samples: NDArray[np.float32]) -> Chords:
         assert samples.shape[1] == 1
@@ -188,7 +197,7 @@ def test_a_finer_grid_can_be_asked_for(tmp_path: Path) -> None:
 
 
 def test_a_quality_sounds_its_own_intervals() -> None:
-    chords = Chords([0, 1, 2, 3], [1, 2, 3, 4], ["B:dim7", "N", "B:hdim7", "C"])
+    chords = Chords(np.array([0, 1, 2, 3]), np.array([1, 2, 3, 4]), ("B:dim7", "N", "B:hdim7", "C"))
     notes = voice_chords(chords)
     heard = {t: notes.pitches[notes.starts_s == t].tolist() for t in (0, 1, 2, 3)}
     assert heard == {0: [71, 74, 77, 80], 1: [], 2: [71, 74, 77, 81], 3: [60, 64, 67]}
@@ -198,12 +207,12 @@ def test_a_quality_sounds_its_own_intervals() -> None:
 def test_music_without_a_chord_is_put_aside_for_that(labels: tuple[str, ...]) -> None:
     times = list(range(len(labels)))
     with pytest.raises(RejectEntry, match="no chord was found") as error:
-        voice_chords(Chords(times, [time + 1 for time in times], labels))
+        voice_chords(Chords(np.array(times), np.array([time + 1 for time in times]), labels))
     assert error.value.reason == Reason.NO_CHORDS
 
 
 def test_chords_move_to_c_major_or_a_minor() -> None:
-    chords = Chords([0, 1, 2], [1, 2, 3], ["E", "N", "B:7"])
+    chords = Chords(np.array([0, 1, 2]), np.array([1, 2, 3]), ("E", "N", "B:7"))
     assert normalise_chords(chords, Key("E", "major", 1.0)).labels == ("C", "N", "G:7")
     assert normalise_chords(chords, Key("C#", "minor", 1.0)).labels == ("C", "N", "G:7")
     assert normalise_chords(chords, Key("E-", "major", 1.0)).labels == ("C#", "N", "G#:7")

@@ -24,7 +24,12 @@ def density(notes: Notes, duration_s: float, variant: str = "sounding") -> list[
     return [float(value) for value in track.values[:, 0]]
 
 
-HELD = Notes([0.0, 0.5, 1.0, 2.9], [1.0, 2.5, 1.2, 9.0], [60, 62, 64, 65], [64] * 4)
+HELD = Notes(
+    np.array([0.0, 0.5, 1.0, 2.9]),
+    np.array([1.0, 2.5, 1.2, 9.0]),
+    np.array([60, 62, 64, 65]),
+    np.array([64] * 4),
+)
 
 
 def test_a_note_counts_in_every_second_in_which_it_sounds() -> None:
@@ -40,17 +45,23 @@ def test_notes_after_the_end_of_the_recording_are_not_counted() -> None:
 
 
 def test_a_note_of_no_length_counts_where_it_begins() -> None:
-    assert density(Notes([1.0], [1.0], [60], [64]), 3) == [0, 1, 0]
+    assert density(Notes(np.array([1.0]), np.array([1.0]), np.array([60]), np.array([64])), 3) == [
+        0,
+        1,
+        0,
+    ]
 
 
 def test_a_recording_without_notes_is_empty_and_not_short() -> None:
-    assert density(Notes([], [], [], []), 2.2) == [0, 0, 0]
+    assert density(Notes(np.array([]), np.array([]), np.array([]), np.array([])), 2.2) == [0, 0, 0]
 
 
 def test_many_notes_are_counted_as_one_by_one() -> None:
     random = np.random.default_rng(0)
     starts = np.sort(random.uniform(0, 60, 400))
-    notes = Notes(starts, starts + random.exponential(1.0, 400), [60] * 400, [64] * 400)
+    notes = Notes(
+        starts, starts + random.exponential(1.0, 400), np.array([60] * 400), np.array([64] * 400)
+    )
     sounding = [
         sum(s < i + 1 and e > i for s, e in zip(notes.starts_s, notes.ends_s, strict=True))
         for i in range(60)

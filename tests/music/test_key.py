@@ -26,7 +26,12 @@ def notes_of(weights: dict[int, float]) -> Notes:
     """One note a pitch class, as long as its weight."""
     pitches = sorted(pitch for pitch, weight in weights.items() if weight)
     ends = [weights[pitch] for pitch in pitches]
-    return Notes([0.0] * len(ends), ends, [60 + p for p in pitches], [64] * len(ends))
+    return Notes(
+        np.array([0.0] * len(ends)),
+        np.array(ends),
+        np.array([60 + p for p in pitches]),
+        np.array([64] * len(ends)),
+    )
 
 
 def music21_key(notes: Notes, profile: str) -> tuple[str, str, float]:
@@ -87,7 +92,7 @@ def test_real_music_gives_music21s_answer(shared_data: Path) -> None:
     for path in files:
         notes = read_notes(path)
         for profile in ("krumhansl-schmuckler", "aarden-essen"):
-            key = find_key(notes, profile=profile)  # type: ignore[arg-type]
+            key = find_key(notes, profile=profile)
             name, mode, r = music21_key(notes, profile)
             assert (key.tonic, key.mode) == (name, mode), path.name
             assert key.correlation == pytest.approx(r, abs=1e-3)
@@ -108,7 +113,10 @@ def test_aarden_essen_agrees_with_the_release(shared_data: Path) -> None:
 
 def test_long_notes_weigh_more_than_many_short_ones() -> None:
     notes = Notes(
-        [0, 0, 0, 4, 4.1, 4.2], [4, 4, 4, 4.1, 4.2, 4.3], [60, 64, 67, 61, 61, 61], [9] * 6
+        np.array([0, 0, 0, 4, 4.1, 4.2]),
+        np.array([4, 4, 4, 4.1, 4.2, 4.3]),
+        np.array([60, 64, 67, 61, 61, 61]),
+        np.array([9] * 6),
     )
     assert str(find_key(notes, profile="krumhansl-schmuckler")) == "C major"
 
@@ -131,7 +139,10 @@ def test_the_vote_takes_what_two_of_three_profiles_name() -> None:
 
 
 def test_nothing_that_sounds_is_a_rejection() -> None:
-    for notes in (Notes([], [], [], []), Notes([1.0], [1.0], [60], [64])):
+    for notes in (
+        Notes(np.array([]), np.array([]), np.array([]), np.array([])),
+        Notes(np.array([1.0]), np.array([1.0]), np.array([60]), np.array([64])),
+    ):
         for find in (find_key, find_key_spans):
             with pytest.raises(RejectEntry) as caught:
                 find(notes)
@@ -153,7 +164,7 @@ def chords_in(*pairs: tuple[int, tuple[tuple[int, str], ...], int]) -> Notes:
                 rows.append((start, start + 2.0, low + step))
             start += 2.0
     starts, ends, pitches = zip(*sorted(rows, key=lambda row: (row[0], row[2])), strict=True)
-    return Notes(starts, ends, pitches, [64] * len(rows))
+    return Notes(np.array(starts), np.array(ends), np.array(pitches), np.array([64] * len(rows)))
 
 
 @pytest.mark.parametrize("tonic", range(12))
@@ -214,7 +225,9 @@ def test_a_single_chord_is_in_the_key_of_its_root(tonic: int, length_s: float) -
     for chord, mode in CHORDS.items():
         count = len(chord)
         pitches = np.array(chord) + 60 + tonic
-        key = find_key(Notes(np.zeros(count), np.full(count, length_s), pitches, [64] * count))
+        key = find_key(
+            Notes(np.zeros(count), np.full(count, length_s), pitches, np.array([64] * count))
+        )
         assert (key.tonic_class, key.mode) == (tonic, mode), chord
 
 
@@ -223,13 +236,20 @@ def test_a_broken_chord_is_in_the_key_of_its_root(tonic: int) -> None:
     for third, mode in ((4, "major"), (3, "minor")):
         pitches = np.array([0, third, 7, 12, 7, third, 0]) + 48 + tonic
         starts = np.arange(7) / 2
-        key = find_key(Notes(starts, starts + 0.6, pitches, [64] * 7))
+        key = find_key(Notes(starts, starts + 0.6, pitches, np.array([64] * 7)))
         assert (key.tonic_class, key.mode) == (tonic, mode)
 
 
 def test_a_class_that_sounds_twice_at_once_counts_once() -> None:
-    once = Notes([0, 0, 1.25], [1, 2, 2], [60, 67, 52], [64] * 3)
-    twice = Notes([0, 0, 0, 0.5, 1.25], [1, 1, 2, 1, 2], [60, 72, 67, 84, 52], [64] * 5)
+    once = Notes(
+        np.array([0, 0, 1.25]), np.array([1, 2, 2]), np.array([60, 67, 52]), np.array([64] * 3)
+    )
+    twice = Notes(
+        np.array([0, 0, 0, 0.5, 1.25]),
+        np.array([1, 1, 2, 1, 2]),
+        np.array([60, 72, 67, 84, 52]),
+        np.array([64] * 5),
+    )
     heard = frames_of(once)
     assert heard.classes.sum(axis=0)[[0, 4, 7]].tolist() == [1.0, 0.75, 2.0]
     assert heard.lowest.sum(axis=0)[[0, 4, 7]].tolist() == [1.0, 0.75, 0.25]
@@ -270,13 +290,15 @@ def test_a_piece_of_one_key_has_one_span_and_it_is_its_key() -> None:
 
 def test_one_short_note_and_a_very_long_one_have_a_key() -> None:
     for end in (0.001, 3e6):
-        spans = find_key_spans(Notes([0.0], [end], [61], [64]))
+        spans = find_key_spans(
+            Notes(np.array([0.0]), np.array([end]), np.array([61]), np.array([64]))
+        )
         assert len(spans.tonics) == 1
         assert spans.ends_s.tolist() == [end]
 
 
 def test_key_spans_come_back_from_a_sidecar() -> None:
-    spans = KeySpans([0.0, 3.0], [3.0, 5.0], ("C", "F#"), ("major", "minor"))
+    spans = KeySpans(np.array([0.0, 3.0]), np.array([3.0, 5.0]), ("C", "F#"), ("major", "minor"))
     by = Provenance("key_spans", 1, "{}", "", "", "", True, "")
     found, _ = decode(encode(spans, by))
     assert isinstance(found, KeySpans)
@@ -287,10 +309,10 @@ def test_key_spans_come_back_from_a_sidecar() -> None:
 
 def test_key_spans_are_keys_in_order() -> None:
     with pytest.raises(ValueError):
-        KeySpans([0.0], [1.0], ("H",), ("major",))
+        KeySpans(np.array([0.0]), np.array([1.0]), ("H",), ("major",))
     with pytest.raises(ValueError, match="not a mode"):
-        KeySpans([0.0], [1.0], ("C",), ("dorian",))
+        KeySpans(np.array([0.0]), np.array([1.0]), ("C",), ("dorian",))
     with pytest.raises(ValueError, match="not sorted"):
-        KeySpans([1.0, 0.0], [2.0, 3.0], ("C", "D"), ("major", "major"))
+        KeySpans(np.array([1.0, 0.0]), np.array([2.0, 3.0]), ("C", "D"), ("major", "major"))
     with pytest.raises(ValueError, match="lengths differ"):
-        KeySpans([0.0], [1.0], ("C", "D"), ("major", "major"))
+        KeySpans(np.array([0.0]), np.array([1.0]), ("C", "D"), ("major", "major"))

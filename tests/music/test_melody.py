@@ -76,7 +76,8 @@ def scores_on(shared_data: Path, *disturbances: str) -> dict[str, float]:
     random = np.random.default_rng(5)
     for name in disturbances:
         songs = [DISTURBANCES[name](song, random) for song in songs]
-    return measure(map(case_of, songs))[0]
+    measured: dict[str, float] = measure(map(case_of, songs))[0]
+    return measured
 
 
 def test_the_learned_rule_finds_most_of_real_melodies(shared_data: Path) -> None:
@@ -189,7 +190,9 @@ def test_features_of_odd_grids_are_finite_and_of_every_note(notes: GridNotes) ->
 
 
 def test_a_grid_without_notes_has_no_melody() -> None:
-    nothing = GridNotes([], [], [], [], [], [])
+    nothing = GridNotes(
+        np.array([]), np.array([]), np.array([]), np.array([]), np.array([]), np.array([])
+    )
     assert note_features(nothing).shape == (len(NAMES), 0)
     assert line_features(nothing, np.empty(0)).shape == (len(LINE_NAMES), 0)
     for rule in ("learned", "sustained", "skyline"):
@@ -268,7 +271,9 @@ def test_the_model_of_the_package_is_small_and_fits_the_features() -> None:
 
 
 def test_notes_that_overlap_begin_together() -> None:
-    played = Notes([0, 0.5, 2], [1, 1.5, 3], [72, 60, 64], [10, 20, 30])
+    played = Notes(
+        np.array([0, 0.5, 2]), np.array([1, 1.5, 3]), np.array([72, 60, 64]), np.array([10, 20, 30])
+    )
     moved = texture(played)
     assert moved.starts_s.tolist() == [0.5, 0.5, 2]
     assert moved.pitches.tolist() == [60, 72, 64]
@@ -276,7 +281,14 @@ def test_notes_that_overlap_begin_together() -> None:
 
 
 def test_texture_keeps_the_pedal_and_bears_no_notes() -> None:
-    empty = Notes([], [], [], [], pedal_starts_s=[0], pedal_ends_s=[1])
+    empty = Notes(
+        np.array([]),
+        np.array([]),
+        np.array([]),
+        np.array([]),
+        pedal_starts_s=np.array([0]),
+        pedal_ends_s=np.array([1]),
+    )
     assert texture(empty).pedal_ends_s.tolist() == [1]
 
 

@@ -7,11 +7,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from symmv_builder.backends.slots import BeatTracker
 from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.music.rhythm import lies_on_beats, quantise, track_beats
 from symmv_builder.records import Beats, Notes
+from tests.standins import StandInModel
 
-STEADY = Beats(times_s=np.arange(1, 9) * 0.5, positions=[3, 4, 1, 2, 3, 4, 1, 2])
+STEADY = Beats(
+    times_s=np.asarray(np.arange(1, 9) * 0.5, np.float64),
+    positions=np.array([3, 4, 1, 2, 3, 4, 1, 2]),
+)
 
 
 def notes(*rows: tuple[float, float, int, int]) -> Notes:
@@ -28,14 +33,14 @@ def test_steps_count_from_the_first_downbeat() -> None:
 
 
 def test_the_grid_goes_on_before_the_first_and_after_the_last_beat() -> None:
-    beats = Beats(times_s=[1.0, 1.4, 2.4], positions=[1, 2, 3])
+    beats = Beats(times_s=np.array([1.0, 1.4, 2.4]), positions=np.array([1, 2, 3]))
     grid = quantise(notes((0.2, 0.3, 60, 64), (3.9, 4.4, 60, 64)), beats)
     assert grid.onset_steps.tolist() == [-8, 14]
     assert grid.ends_s[1] == pytest.approx(4.4)
 
 
 def test_a_grid_point_before_the_recording_has_the_time_of_its_start() -> None:
-    beats = Beats(times_s=[0.99, 1.99, 2.99], positions=[1, 2, 3])
+    beats = Beats(times_s=np.array([0.99, 1.99, 2.99]), positions=np.array([1, 2, 3]))
     grid = quantise(notes((0.0, 0.74, 48, 64)), beats)
     assert grid.onset_steps.tolist() == [-4]
     assert grid.starts_s.tolist() == [0.0]
@@ -62,14 +67,14 @@ def test_notes_on_one_step_are_sorted_by_pitch() -> None:
 
 
 def test_the_grid_follows_a_tempo_that_changes() -> None:
-    beats = Beats(times_s=[0, 0.5, 1.2, 2.2], positions=[1, 2, 3, 4])
+    beats = Beats(times_s=np.array([0, 0.5, 1.2, 2.2]), positions=np.array([1, 2, 3, 4]))
     grid = quantise(notes((0.25, 0.5, 60, 64), (0.85, 1.7, 60, 64)), beats)
     assert grid.onset_steps.tolist() == [2, 6]
     assert grid.duration_steps.tolist() == [2, 4]
 
 
 def test_without_a_downbeat_the_first_beat_tells_where_the_bar_began() -> None:
-    beats = Beats(times_s=[1.0, 1.5], positions=[3, 4])
+    beats = Beats(times_s=np.array([1.0, 1.5]), positions=np.array([3, 4]))
     assert quantise(notes((1.0, 1.5, 60, 64)), beats).onset_steps.tolist() == [8]
 
 
@@ -79,7 +84,7 @@ def test_no_notes_make_an_empty_grid() -> None:
 
 def test_fewer_than_two_beats_are_a_rejection() -> None:
     with pytest.raises(RejectEntry) as caught:
-        quantise(notes((0, 1, 60, 64)), Beats(times_s=[1.0], positions=[1]))
+        quantise(notes((0, 1, 60, 64)), Beats(times_s=np.array([1.0]), positions=np.array([1])))
     assert caught.value.reason is Reason.NO_BEATS
 
 
@@ -93,7 +98,10 @@ def written(beat_s: float, count: int, *, shift_s: float = 0.0, seed: int | None
 
 
 def grid_of(beat_s: float, count: int = 80) -> Beats:
-    return Beats(times_s=np.arange(count) * beat_s, positions=np.arange(count) % 4 + 1)
+    return Beats(
+        times_s=np.asarray(np.arange(count) * beat_s, np.float64),
+        positions=np.arange(count) % 4 + 1,
+    )
 
 
 def test_notes_lie_on_the_beats_that_they_were_written_on() -> None:
@@ -119,16 +127,21 @@ def test_a_song_in_another_tempo_does_not_lie_on_the_header_s_beats() -> None:
 def test_triplets_lie_on_their_beats() -> None:
     at = np.arange(120) * 0.2
     long = np.where(np.arange(120) % 3 == 0, 0.6, 0.2)
-    notes = Notes(at, at + long, np.full(120, 60), np.full(120, 64))
+    notes = Notes(
+        np.asarray(at, np.float64),
+        np.asarray(at + long, np.float64),
+        np.full(120, 60),
+        np.full(120, 64),
+    )
     assert lies_on_beats(notes, grid_of(0.6))
 
 
 def test_no_notes_and_no_beats_lie_on_nothing() -> None:
     assert not lies_on_beats(notes(), STEADY)
-    assert not lies_on_beats(written(0.5, 50), Beats(times_s=[], positions=[]))
+    assert not lies_on_beats(written(0.5, 50), Beats(times_s=np.array([]), positions=np.array([])))
 
 
-class StandIn:
+class StandIn(StandInModel, BeatTracker):
     rate_hz = 8000
     mono = True
 
@@ -158,7 +171,7 @@ def test_the_model_gets_sound_at_the_rate_that_it_asks_for(tmp_path: Path) -> No
 
 
 def test_a_recording_without_beats_is_a_rejection(tmp_path: Path) -> None:
-    model = StandIn(Beats(times_s=[], positions=[]))
+    model = StandIn(Beats(times_s=np.array([]), positions=np.array([])))
     with pytest.raises(RejectEntry) as caught:
         track_beats(silent_wav(tmp_path / "a.wav"), model=model)
     assert caught.value.reason is Reason.NO_BEATS

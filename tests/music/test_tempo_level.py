@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
+from symmv_builder.backends.slots import BeatTracker
 from symmv_builder.backends.tinysoundfont import render
 from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.music.rhythm import beats_in_sound
 from symmv_builder.music.tempo_level import bar_positions, choose_level, listen, magnitudes
 from symmv_builder.music.tempo_level.downbeats import beat_features, downbeat_odds
 from symmv_builder.records import Beats, Floats, Notes
+from tests.standins import StandInModel
 
 RATE_HZ = 22050
 PROGRESSION = ((48, 52, 55), (45, 48, 52), (41, 45, 48), (43, 47, 50))
@@ -43,7 +45,7 @@ def counted(times_s: Floats, metre: int = 4) -> Beats:
     return Beats(times_s=times_s, positions=np.arange(len(times_s)) % metre + 1)
 
 
-class Tracker:
+class Tracker(StandInModel, BeatTracker):
     """Finds in whatever it hears the pulse that it was given, as a tracker of any kind would."""
 
     rate_hz = RATE_HZ
@@ -219,7 +221,7 @@ def test_a_beat_is_not_divided_where_nothing_begins(tempo_bpm: float) -> None:
 
 def test_silence_gives_no_measure_that_is_not_finite() -> None:
     evidence = listen(magnitudes(np.zeros(10 * RATE_HZ, dtype=np.float32), RATE_HZ))
-    beats = choose_level(counted(np.arange(1, 18) * 0.5), evidence)
+    beats = choose_level(counted(np.asarray(np.arange(1, 18) * 0.5, np.float64)), evidence)
     assert beats.level_confidence is not None
     assert np.isfinite(beats.level_confidence)
 

@@ -7,19 +7,28 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from symmv_builder.backends.slots import Transcriber
 from symmv_builder.errors import RejectEntry
 from symmv_builder.music.transcribe import POLYPHONIC, STEP, transcribe
 from symmv_builder.records import Notes
+from tests.standins import StandInModel
 
 
-class StandIn:
+class StandIn(StandInModel, Transcriber):
     def __init__(self, rate_hz: int, mono: bool) -> None:
-        self.rate_hz, self.mono = rate_hz, mono
+        self.rate_hz, self.mono = rate_hz, mono  # type: ignore[misc]
         self.heard: NDArray[np.float32] = np.empty((0, 0), np.float32)
 
     def transcribe(self, samples: NDArray[np.float32]) -> Notes:
         self.heard = samples
-        return Notes([0.5], [1.0], [60], [77], pedal_starts_s=[0.2], pedal_ends_s=[0.9])
+        return Notes(
+            np.array([0.5]),
+            np.array([1.0]),
+            np.array([60]),
+            np.array([77]),
+            pedal_starts_s=np.array([0.2]),
+            pedal_ends_s=np.array([0.9]),
+        )
 
 
 @pytest.mark.parametrize(

@@ -189,12 +189,13 @@ def test_a_worker_that_is_halted_before_its_first_step_does_not_hang_the_run(
     left = threading.Semaphore(times)
 
     def halt() -> None:
-        seen = set()
+        seen: set[int | None] = set()
         while left.acquire(blocking=False):
             while not (new := {p.pid for p in mp.active_children()} - seen):
                 time.sleep(0.01)
             [pid] = new
             seen.add(pid)
+            assert pid is not None
             os.kill(pid, signal.SIGSTOP)
 
     thread = threading.Thread(target=halt, daemon=True)

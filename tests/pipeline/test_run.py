@@ -1,12 +1,14 @@
 """`run_entry`: the same key is reused, another is made, a rejection is remembered."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import toy
 
 from symmv_builder.errors import Reason, StopRun
-from symmv_builder.pipeline.keys import Plan
+from symmv_builder.pipeline.events import Event
+from symmv_builder.pipeline.keys import Plan, Work
 from symmv_builder.pipeline.run import run_entry
 from symmv_builder.pipeline.step import Step, use
 from symmv_builder.records import Screened
@@ -19,8 +21,8 @@ def root(tmp_path: Path) -> Root:
     return Root(str(tmp_path / "root"))
 
 
-def steps_done(plan: Plan, root: Root, work: object) -> list[tuple[str, bool]]:
-    events = []
+def steps_done(plan: Plan, root: Root, work: Work) -> list[tuple[str, bool]]:
+    events: list[Event] = []
     run_entry(work, plan, root, toy.load_model, events.append)
     return [(event.step, event.reused) for event in events if event.kind == "step"]
 
@@ -62,7 +64,7 @@ def test_a_rejection_is_remembered_under_its_key(root: Root, tmp_path: Path) -> 
     first = run_entry(work, toy.plan(), root, toy.load_model)
     assert first.rejection is not None
     assert first.rejection.reason is Reason.SILENT
-    events = []
+    events: list[Event] = []
     second = run_entry(work, toy.plan(), root, toy.load_model, events.append)
     assert second.rejection == first.rejection
     assert not any(event.kind == "begin" for event in events)
@@ -71,7 +73,7 @@ def test_a_rejection_is_remembered_under_its_key(root: Root, tmp_path: Path) -> 
 def test_a_rejection_is_tried_again_under_another_key(root: Root, tmp_path: Path) -> None:
     work = toy.work(root, tmp_path, "a", "reject me")
     run_entry(work, toy.plan(), root, toy.load_model)
-    events = []
+    events: list[Event] = []
     run_entry(work, toy.plan(factor=2), root, toy.load_model, events.append)
     assert [event.step for event in events if event.kind == "begin"] == ["measured"]
 
@@ -101,7 +103,7 @@ def test_what_was_made_before_a_stop_is_kept(root: Root, tmp_path: Path) -> None
 def test_steps_that_share_a_pass_are_made_in_one_call(root: Root, tmp_path: Path) -> None:
     calls = []
 
-    def together(music: Path, watchers: list[str]) -> list[Screened]:
+    def together(music: Path, watchers: Sequence[str]) -> list[Screened]:
         calls.append(list(watchers))
         return [Screened(name, 1.0, 0.0) for name in watchers]
 
@@ -153,7 +155,7 @@ def test_a_damaged_result_leaves_the_entry_for_another_run(root: Root, tmp_path:
 
 
 def test_the_step_of_a_shared_pass_that_has_a_bug_is_found(root: Root, tmp_path: Path) -> None:
-    def together(music: Path, watchers: list[str]) -> list[Screened]:
+    def together(music: Path, watchers: Sequence[str]) -> list[Screened]:
         return [Screened(name, 1.0 / (name != "b"), 0.0) for name in watchers]
 
     def watch(*, name: str = "x") -> str:

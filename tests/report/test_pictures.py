@@ -33,11 +33,11 @@ def frames(count: int) -> list[tuple[float, np.ndarray]]:
 
 def tracks() -> dict[str, FeatureTrack]:
     rng = np.random.default_rng(0)
-    emotion = rng.dirichlet(np.ones(6), 20)
+    emotion = rng.dirichlet(np.ones(6), 20).astype(np.float32)
     red = np.zeros((20, 3, 8, 8), np.float32)
     red[:, 0, 6, 6] = 1.0
     return {
-        "motion": FeatureTrack("motion", 1.0, rng.random((20, 1)), Clock.VIDEO),
+        "motion": FeatureTrack("motion", 1.0, rng.random((20, 1)).astype(np.float32), Clock.VIDEO),
         "emotion": FeatureTrack("emotion", 1.0, emotion, Clock.VIDEO),
         "colour": FeatureTrack("colour", 1.0, red.reshape(20, -1), Clock.VIDEO),
     }
@@ -77,14 +77,32 @@ def test_tints_are_the_colours_that_a_histogram_counts() -> None:
 def music() -> tuple[Notes, Parts, Beats, Chords]:
     starts = np.arange(40) * 0.5
     pitches = np.where(np.arange(40) % 2, 48, 76)
-    notes = Notes(starts, starts + 0.45, pitches, np.full(40, 90), pedal_starts_s=[1.0],
-                  pedal_ends_s=[3.0])  # fmt: skip
+    notes = Notes(
+        np.asarray(starts, np.float64),
+        np.asarray(starts + 0.45, np.float64),
+        pitches,
+        np.full(40, 90),
+        pedal_starts_s=np.array([1.0]),
+        pedal_ends_s=np.array([3.0]),
+    )
     steps = np.arange(40) * 2
-    parts = Parts(starts, starts + 0.45, pitches, np.full(40, 90), steps, np.full(40, 2),
-                  pitches > 60)  # fmt: skip
-    beats = Beats(starts, np.arange(40) % 4 + 1)
+    parts = Parts(
+        np.asarray(starts, np.float64),
+        np.asarray(starts + 0.45, np.float64),
+        pitches,
+        np.full(40, 90),
+        steps,
+        np.full(40, 2),
+        pitches > 60,
+    )
+    beats = Beats(np.asarray(starts, np.float64), np.arange(40) % 4 + 1)
     labels = tuple(("Am", "F#:min7", "N", "Dbsus4", "$?$")[n % 5] for n in range(40))
-    return notes, parts, beats, Chords(starts, starts + 0.5, labels)
+    return (
+        notes,
+        parts,
+        beats,
+        Chords(np.asarray(starts, np.float64), np.asarray(starts + 0.5, np.float64), labels),
+    )
 
 
 def test_a_piano_roll_shows_melody_and_accompaniment_in_two_colours(tmp_path: Path) -> None:
@@ -100,8 +118,13 @@ def test_a_piano_roll_shows_melody_and_accompaniment_in_two_colours(tmp_path: Pa
 
 
 def test_a_piano_roll_of_nothing_is_an_empty_staff(tmp_path: Path) -> None:
-    draw_piano_roll(tmp_path / "a.png", Notes([], [], [], []), title="nothing",
-                    chords=Chords([], [], ()), beats=Beats([], []))  # fmt: skip
+    draw_piano_roll(
+        tmp_path / "a.png",
+        Notes(np.array([]), np.array([]), np.array([]), np.array([])),
+        title="nothing",
+        chords=Chords(np.array([]), np.array([]), ()),
+        beats=Beats(np.array([]), np.array([])),
+    )
     assert pixels(tmp_path / "a.png").std() > 1
 
 

@@ -112,7 +112,7 @@ def test_a_holder_renews_its_lock(ledger_url: str, monkeypatch: pytest.MonkeyPat
         first = connection.execute(query).scalar()
         connection.rollback()
         time.sleep(0.5)
-        assert connection.execute(query).scalar() > first
+        assert connection.execute(query).scalar() > first  # type: ignore[operator]
 
 
 def test_first_writers_of_a_new_root_do_not_meet(tmp_path: Path) -> None:

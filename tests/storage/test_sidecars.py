@@ -92,7 +92,7 @@ def test_every_type_of_record_is_tried_here() -> None:
 
 
 def test_a_record_gives_the_same_bytes_every_time() -> None:
-    assert [encode(record, BY) for record in RECORDS] == [encode(record, BY) for record in RECORDS]
+    assert [encode(record, BY) for record in RECORDS] == [encode(record, BY) for record in RECORDS]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("url", ["{}", "memory://sidecars-{}"])

@@ -41,9 +41,11 @@ def prepare(row: dict[str, Any], rng: np.random.Generator) -> Example:
 def loader(rows: Rows, prepare: Callable[..., Example | None] = prepare, **options: Any) -> Loader:
     """A loader of batches of 4; options are those of `Batching` and of `Loader` alike."""
     fields = set(Batching.__dataclass_fields__)
-    batching = {"batch_size": 4, "seed": 7} | {n: v for n, v in options.items() if n in fields}
+    batching: dict[str, Any] = {"batch_size": 4, "seed": 7} | {
+        n: v for n, v in options.items() if n in fields
+    }
     rest = {name: value for name, value in options.items() if name not in fields}
-    return Loader(rows, prepare, Batching(**batching), length_of="density", **rest)
+    return Loader(rows, prepare, Batching(**batching), length_of="density", **rest)  # type: ignore[arg-type]
 
 
 def assert_same(some: list[Batch], others: list[Batch]) -> None:

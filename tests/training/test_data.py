@@ -138,7 +138,7 @@ def test_without_shuffling_rows_keep_their_order(rows: Rows) -> None:
 def test_a_loader_goes_on_at_any_batch_and_over_the_end_of_an_epoch(
     rows: Rows, shuffle: bool, workers: int
 ) -> None:
-    options = {"shuffle": shuffle, "buckets": 2}
+    options: dict[str, Any] = {"shuffle": shuffle, "buckets": 2}
     whole = list(islice(loader(rows, **options), 14))
     for stop in range(12):
         first = loader(rows, workers=workers, **options)
@@ -329,7 +329,7 @@ def test_workers_end_with_the_epoch_with_a_break_and_with_an_error(rows: Rows) -
         break
     assert loader_threads() == []
     with pytest.raises(TypeError):
-        list(loader(rows, lambda row, rng: len(1), workers=2).epoch(0))  # type: ignore[arg-type]
+        list(loader(rows, lambda row, rng: len(1), workers=2).epoch(0))  # type: ignore[arg-type,return-value]
     assert loader_threads() == []
 
 
@@ -352,7 +352,7 @@ def test_workers_are_ahead_by_no_more_than_a_few_batches(rows: Rows) -> None:
 @pytest.mark.parametrize("field", ["batch_size", "seed", "buckets", "workers"])
 def test_a_number_that_makes_no_batches_is_one_line(field: str) -> None:
     with pytest.raises(StopRun, match=f"{field} is -1; it is [01] or more"):
-        Batching(**({"batch_size": 4, "seed": 7} | {field: -1}))
+        Batching(**({"batch_size": 4, "seed": 7} | {field: -1}))  # type: ignore[arg-type]
 
 
 def test_a_crop_cuts_the_same_seconds_out_of_tracks_of_unlike_rates() -> None:

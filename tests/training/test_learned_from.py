@@ -9,7 +9,8 @@ import pytest
 from symmv_builder.errors import StopRun
 from symmv_builder.storage.root import Root
 from symmv_builder.training import checkpoint
-from symmv_builder.training.amt.train import KIND, train
+from symmv_builder.training.amt.loading import KIND
+from symmv_builder.training.amt.train import train
 from symmv_builder.training.journal import read_metrics
 from symmv_builder.training.runs import Outcome, Request
 from tests.training.amt.amt_rows import TINY, amt_row, write_rows

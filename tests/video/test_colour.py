@@ -21,7 +21,7 @@ def direct(rgb: np.ndarray, bins: int) -> np.ndarray:
             k_u = 1 / (1 + (np.abs(u - centres) / 0.02) ** 2)
             k_v = 1 / (1 + (np.abs(v - centres) / 0.02) ** 2)
             out[plane] += intensity * np.outer(k_u, k_v)
-    return out / (out.sum() + 1e-6)
+    return np.asarray(out / (out.sum() + 1e-6))
 
 
 @pytest.mark.parametrize("bins", [8, 64])

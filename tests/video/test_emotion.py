@@ -7,14 +7,22 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from symmv_builder.backends.slots import ClipModel
 from symmv_builder.records import FeatureTrack
 from symmv_builder.timeline import Clock
 from symmv_builder.video.emotion import STEP, feel
 from symmv_builder.vocab import EMOTIONS
+from tests.standins import StandInModel
 
 
-class Words:
+class Words(StandInModel, ClipModel):
     scale = 100.0
+
+    def __init__(self) -> None:
+        self.asked: tuple[str, ...] = ()
+
+    def embed_images(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        raise AssertionError("words alone are asked for")
 
     def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
         self.asked = tuple(words)
@@ -29,7 +37,7 @@ def semantic(rows: int, hop_s: float = 1.0) -> FeatureTrack:
 def raw(track: FeatureTrack) -> np.ndarray:
     words = Words().embed_words(EMOTIONS)
     cosines = [[p @ w / np.linalg.norm(p) / np.linalg.norm(w) for w in words] for p in track.values]
-    return softmax(100.0 * np.array(cosines), axis=1)
+    return np.asarray(softmax(100.0 * np.array(cosines), axis=1))
 
 
 @pytest.mark.parametrize(("window_s", "hop_s", "rows"), [(5, 1.0, 5), (0, 1.0, 1), (5, 0.5, 10)])

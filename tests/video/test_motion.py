@@ -15,7 +15,7 @@ from tests.media import Pictures, noise, paint, steady, write_media
 def decoded(path: Path) -> list[tuple[float, np.ndarray]]:
     with av.open(str(path)) as container:
         return [
-            (float(frame.pts * frame.time_base), frame.to_ndarray(format="rgb24").astype(int))
+            (float(frame.pts * frame.time_base), frame.to_ndarray(format="rgb24").astype(int))  # type: ignore[operator]
             for frame in container.decode(video=0)
         ]
 

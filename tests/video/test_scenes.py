@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ SHOTS = {"nasa_two_streams_13s.mp4": 3, "sintel_score_26s.mp4": 7}
 SHOTS |= {"sintel_trailer_30s_silent.mp4": 10}
 
 
-def find(path: Path, name: str = "adaptive", **settings: float) -> Scenes:
+def find(path: Path, name: str = "adaptive", **settings: Any) -> Scenes:
     model = load("scenes", name, ModelHome())
     [record] = frames.watch(path, [scenes.watch_scenes(model=model, **settings)])
     assert isinstance(record, Scenes)

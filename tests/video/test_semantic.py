@@ -9,12 +9,14 @@ import pytest
 from numpy.typing import NDArray
 
 from symmv_builder.backends import ModelHome, load
+from symmv_builder.backends.slots import ClipModel
 from symmv_builder.timeline import Clock
 from symmv_builder.video import frames, semantic
 from tests.media import Pictures, noise, steady, write_media
+from tests.standins import StandInModel
 
 
-class MeanColour:
+class MeanColour(StandInModel, ClipModel):
     """Embeds a picture as the mean of its channels and remembers its batches."""
 
     dimensions = 3
@@ -25,6 +27,9 @@ class MeanColour:
     def embed_images(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         self.batches.append(len(pictures))
         return np.array([p.mean(axis=(0, 1)) for p in pictures], dtype=np.float32)
+
+    def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
+        raise AssertionError("pictures alone are asked for")
 
 
 @pytest.mark.parametrize("hop_s", [1.0, 1 / 6])

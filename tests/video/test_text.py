@@ -7,15 +7,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from symmv_builder.backends.slots import TextModel
 from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.screen import screen_text
 from symmv_builder.timeline import Clock
 from symmv_builder.video.frames import watch
 from symmv_builder.video.text import watch_text
 from tests.media import Pictures, paint, write_media
+from tests.standins import StandInModel
 
 
-class Bright:
+class Bright(StandInModel, TextModel):
     """Takes bright pixels for text, and counts the pictures that it was given."""
 
     layout = "rgb24"

@@ -20,8 +20,8 @@ def notes(pitches: Sequence[int], *, first_s: float = 0.5, gap_s: float = 0.5) -
     """One note after another, each as long as the gap."""
     starts = first_s + gap_s * np.arange(len(pitches))
     return Notes(
-        starts_s=starts,
-        ends_s=starts + gap_s,
+        starts_s=np.asarray(starts, np.float64),
+        ends_s=np.asarray(starts + gap_s, np.float64),
         pitches=np.array(pitches),
         velocities=np.full(len(pitches), 64),
     )

@@ -93,7 +93,12 @@ def write_song(path: Path, *, drift: bool) -> Notes:
     if drift:
         at = at + 0.4 * np.sin(np.arange(64) / 5) + 0.5
     pitches = np.array(SCALE * 2)[:64]
-    song = Notes(at, at + BEAT_S * 0.9, pitches, np.full(64, 80))
+    song = Notes(
+        np.asarray(at, np.float64),
+        np.asarray(at + BEAT_S * 0.9, np.float64),
+        pitches,
+        np.full(64, 80),
+    )
     path.write_bytes(midi_bytes({"piano": song}, tempo_bpm=84.0))
     return song
 

@@ -200,11 +200,12 @@ def test_a_folder_without_its_videos_is_one_line(
     empty = tmp_path / "empty"
     empty.mkdir()
     build = ("build", "symmv-release", "--root", tmp_path / "root", "--only", "motion")
-    for words in ((*build, "--from", empty), build):
+    calls: list[tuple[object, ...]] = [(*build, "--from", empty), build]
+    for words in calls:
         code, out, err = call(*words)
         assert (code, out, err.count("\n")) == (2, "", 1)
     import_it(call, exported)
-    for words in ((*build, "--from", empty), build, ("build", "symmv-release", "--only", "nosuch")):
+    for words in [*calls, ("build", "symmv-release", "--only", "nosuch")]:
         code, out, err = call(*words)
         assert (code, out, err.count("\n")) == (2, "", 1)
 

@@ -40,7 +40,8 @@ def written_out(module: CausalSelfAttention, x: Tensor) -> Tensor:
                 weights = torch.softmax(torch.stack(scores), 0)
                 heads.append(weights @ value[song, : i + 1, part])
             rows.append(torch.cat(heads))
-    return module.out(torch.stack(rows).reshape(x.shape))
+    out: Tensor = module.out(torch.stack(rows).reshape(x.shape))
+    return out
 
 
 @pytest.mark.parametrize("relative", ["each", "shared", None])
@@ -55,7 +56,8 @@ def test_skewed_attention_is_the_sum_over_pairs(relative: str | None, length: in
 def test_gradients_are_those_of_the_sum_over_pairs(relative: str | None) -> None:
     module = attention(relative)
     x = torch.randn(2, 7, WIDTH)
-    found, wanted = [], []
+    found: list[Tensor] = []
+    wanted: list[Tensor] = []
     for gradients, compute in ((found, module(x, x, None)), (wanted, written_out(module, x))):
         module.zero_grad()
         compute.square().sum().backward()

@@ -106,7 +106,7 @@ def test_the_mode_of_the_key_is_told_to_the_model(runs: tuple[Path, Path]) -> No
         heard.append(float(key))
         return original(key, film)
 
-    model.model.begin = begin  # type: ignore[method-assign]
+    model.model.begin = begin  # type: ignore[method-assign,assignment]
     for key in ("D major", "D minor"):
         compose(model, runs[1], video(4), key=key)
     assert heard == [1.0, 0.0]

@@ -1,6 +1,7 @@
 """The network: any batch, nothing leaks, one chord at a time as all at once."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ MODELS: tuple[ModelName, ...] = ("amt", "amt_without_emotion", "music_transforme
 LENGTHS = (9, 14, 4)
 
 
-def make(name: ModelName, **settings: object) -> ChordModel:
+def make(name: ModelName, **settings: Any) -> ChordModel:
     torch.manual_seed(1)
     config = replace(TINY, model=name, **settings)
     return ChordModel(config, FILM if config.sees_video else 0).eval()
@@ -76,10 +77,13 @@ def test_neither_the_future_nor_padding_reaches_a_logit(name: ModelName) -> None
     video.requires_grad_()
     film = (video, video_mask) if model.config.sees_video else (None, None)
     model(inputs, keys, inputs_mask, *film)[0, 5].sum().backward()
-    reached = seen["chords"].grad.abs().sum(-1) > 0
+    gradient = seen["chords"].grad
+    assert gradient is not None
+    reached = gradient.abs().sum(-1) > 0
     assert reached[0].nonzero().flatten().tolist() == list(range(6))
     assert not reached[1:].any()
     if model.config.sees_video:
+        assert video.grad is not None
         watched = video.grad.abs().sum(-1) > 0
         assert watched[0].nonzero().flatten().tolist() == list(range(LENGTHS[0]))
         assert not watched[1:].any()

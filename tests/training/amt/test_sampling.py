@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from itertools import groupby
+from typing import Any
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ FREE = Sampling(max_repeats=None, max_silences=None)
 C, G, A_MINOR = (muvisync_id(label) for label in ("C", "G", "A:min"))
 
 
-def make(**settings: object) -> ChordModel:
+def make(**settings: Any) -> ChordModel:
     torch.manual_seed(3)
     config = replace(TINY, **{"model": "music_transformer", "length": 16, **settings})
     return ChordModel(config, 5 if config.sees_video else 0).eval()

@@ -57,7 +57,7 @@ def test_what_is_padding_changes_neither_loss_nor_gradient() -> None:
         v[~mask], m[~mask] = unit(2, 6, seed=seed), unit(2, 6, seed=seed + 10)
         v.requires_grad_()
         nce, hits = info_nce(v, m, mask, SCALE, ALONE)
-        nce.backward()
+        nce.backward()  # type: ignore[no-untyped-call]
         assert v.grad is not None
         assert not v.grad[~mask].any()
         found.append((float(nce.detach()), float(hits), v.grad[mask]))
@@ -70,7 +70,7 @@ def test_what_is_padding_changes_neither_loss_nor_gradient() -> None:
 def test_a_batch_of_padding_alone_has_no_loss_and_a_gradient_of_zero() -> None:
     video = unit(4, 6, seed=1).requires_grad_()
     nce, hits = info_nce(video, unit(4, 6, seed=2), torch.zeros(4, dtype=torch.bool), SCALE, ALONE)
-    nce.backward()
+    nce.backward()  # type: ignore[no-untyped-call]
     assert float(nce.detach()) == float(hits) == 0
     assert video.grad is not None
     assert not video.grad.any()

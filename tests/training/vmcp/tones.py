@@ -39,7 +39,7 @@ class Tones:
         power = np.abs(np.fft.rfft(segments, axis=1)) ** 2
         edges = (60 * 2 ** (np.arange(self.width + 1) / 3) * self.segment_s).astype(int)
         bands = [power[:, a:b].sum(axis=1) for a, b in pairwise(edges)]
-        return np.log(np.stack(bands, axis=1) + 1).astype(np.float32)
+        return np.asarray(np.log(np.stack(bands, axis=1) + 1), np.float32)
 
 
 def install() -> None:

@@ -74,7 +74,7 @@ def test_melody_and_accompaniment_divide_the_notes_that_music_has_whole() -> Non
     notes = {
         name: set(map(tuple, sequence.tokens[sequence.tokens[:, 0] == tokens.NOTE][:, 2:3]))
         for name, sequence in (
-            (stage, sequences_of(song(), stage, variant)[0])
+            (stage, sequences_of(song(), stage, variant)[0])  # type: ignore[arg-type]
             for stage, variant in (
                 ("melody", "full"),
                 ("accompaniment", "full"),

@@ -81,7 +81,7 @@ def make_context(condition: str) -> Context:
 
 def hidden_of(model: StageModel, score: Score, context: Context) -> Tensor:
     """What the heads are given, by a hook: the parallel form's hidden vectors."""
-    seen = []
+    seen: list[Tensor] = []
     hook = model.decoder.register_forward_hook(lambda *args: seen.append(args[2]))
     model(score, context)
     hook.remove()
@@ -188,7 +188,7 @@ def test_cross_attention_is_to_the_bars_beside_alone() -> None:
     model, score, context = model_of("score", encoder_layers=1), make_score(40, 1), None
     assert model.encoder is not None
     for layer in model.encoder.layers:
-        torch.nn.init.zeros_(layer.own.out.weight)
+        torch.nn.init.zeros_(layer.own.out.weight)  # type: ignore[union-attr,arg-type]
     context = make_context("score")
     source = context.score
     assert source is not None
@@ -202,7 +202,7 @@ def test_cross_attention_is_to_the_bars_beside_alone() -> None:
     assert torch.equal(before[early], after[early])
     assert (before != after).any(-1)[beside].all()
     for layer in model.decoder.layers:
-        torch.nn.init.zeros_(layer.own.out.weight)
+        torch.nn.init.zeros_(layer.own.out.weight)  # type: ignore[union-attr,arg-type]
     before, after = hidden_of(model, score, context), hidden_of(model, score, other)
     far = ((score.bars - 4).abs() > 1)[:, :-1] & score.mask[:, :-1]
     assert torch.equal(before[far], after[far])

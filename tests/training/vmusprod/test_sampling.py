@@ -252,7 +252,7 @@ def test_impossible_sampling_is_refused() -> None:
         {"notes_per_position": 0},
     ):
         with pytest.raises(ValueError):
-            Sampling(**wrong)  # type: ignore[arg-type]
+            Sampling(**wrong)
 
 
 def test_progress_is_told_from_nought_to_all() -> None:
@@ -321,7 +321,8 @@ def test_greedy_is_the_same_whatever_the_seed_and_drawing_is_not() -> None:
             seeds=[seed],
             sampling=Sampling(**how),  # type: ignore[arg-type]
         )
-        return sequence.tokens.tolist()
+        rows: list[list[int]] = sequence.tokens.tolist()
+        return rows
 
     assert write(1, greedy=True) == write(2, greedy=True) == write(3, top_k=1)
     assert write(1) != write(2)

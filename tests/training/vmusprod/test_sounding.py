@@ -80,13 +80,21 @@ def test_the_melody_alone_is_what_its_tokens_say() -> None:
 
 
 def test_a_note_of_both_parts_is_heard_once_and_as_long_as_the_longer() -> None:
-    one, other = Notes([0.0], [1.0], [60], [70]), Notes([0.0, 0.5], [2.0, 1.0], [60, 60], [50, 50])
+    one, other = (
+        Notes(np.array([0.0]), np.array([1.0]), np.array([60]), np.array([70])),
+        Notes(np.array([0.0, 0.5]), np.array([2.0, 1.0]), np.array([60, 60]), np.array([50, 50])),
+    )
     both = merged(one, other)
     assert (both.starts_s.tolist(), both.ends_s.tolist()) == ([0.0, 0.5], [2.0, 1.0])
 
 
 def test_music_is_cut_where_it_ends_and_no_scrap_is_left() -> None:
-    notes = Notes([0.0, 1.9, 2.0, 3.0], [3.0, 2.5, 2.5, 4.0], [60, 62, 64, 65], [64] * 4)
+    notes = Notes(
+        np.array([0.0, 1.9, 2.0, 3.0]),
+        np.array([3.0, 2.5, 2.5, 4.0]),
+        np.array([60, 62, 64, 65]),
+        np.array([64] * 4),
+    )
     assert cut(notes, 2.0).pitches.tolist() == [60, 62]
     assert cut(notes, 2.0).ends_s.tolist() == [2.0, 2.0]
     assert cut(notes, 2.0, shortest_s=0.2).pitches.tolist() == [60]

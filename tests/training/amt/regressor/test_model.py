@@ -98,7 +98,9 @@ def test_the_paper_preset_is_the_best_of_table_2() -> None:
 
 def statistics() -> Statistics:
     one = np.ones(WIDTH, np.float32)
-    return Statistics(3 * one, 2 * one, np.float32([10, 0.2]), np.float32([4, 0.1]))
+    return Statistics(
+        3 * one, 2 * one, np.array([10, 0.2], np.float32), np.array([4, 0.1], np.float32)
+    )
 
 
 def test_targets_are_standardised_and_estimates_are_in_units() -> None:
