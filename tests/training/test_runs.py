@@ -28,7 +28,7 @@ def failing(error: Exception, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     def train(config: object, request: Request) -> None:
         raise error
 
-    monkeypatch.setattr(runs, "_named", lambda place: train)
+    monkeypatch.setattr(runs, "loop_of", lambda trainer: train)
     request = Request(Root(str(tmp_path)), "symmv", tmp_path / "run", device="cuda")
     start("amt", SimpleNamespace(batch_size=32), request)
 
