@@ -12,8 +12,8 @@ from symmv_builder.api.works import Runner
 from symmv_builder.backends import Loader
 from symmv_builder.crawl.match import MEASURED
 from symmv_builder.crawl.sources import CrawlSource
+from symmv_builder.datasets import changes, propose, remembered
 from symmv_builder.datasets import crawl as crawling
-from symmv_builder.datasets import propose
 from symmv_builder.datasets.job import Crawl
 from symmv_builder.datasets.recipe import Recipe, make_screening_plan
 from symmv_builder.errors import Reason, StopRun
@@ -258,7 +258,8 @@ def open_crawl(
 
     `sources` are read from a file, by default ``DATASET/sources.toml``. With `screen` the models
     of the recipe's screening have to be here. What was put aside for a reason of `retry` is tried
-    again. `StopRun` for an imported dataset, and where sources, models or the downloader's
+    again. A recipe or model other than the root's own is remembered there. `StopRun` for an
+    imported dataset, and where sources, models or the downloader's
     toolchain are missing.
     """
     dataset = recipe.name
@@ -271,10 +272,25 @@ def open_crawl(
         sources = crawling.find_sources(store, dataset, sources)
     job = crawling.open_crawl(recipe, store, settings.open_site(), sources, tell=tell)
     job = replace(job, now=now)
+    _keep_choice(store, recipe, job.note)
     if retry:
         again = crawling.try_again(job.items, store, dataset, retry)
         job.note(f"{again} items are tried again")
     return CrawlRun(job, settings, plan)
+
+
+def _keep_choice(store: Store, recipe: Recipe, tell: Callable[[str], object]) -> None:
+    """Remember a recipe or a model that this crawl was told of: the build goes on with it."""
+    try:
+        if remembered.recipe_of(store.manifests, recipe.name) == recipe:
+            return
+    except StopRun:
+        # Nothing that can be read is known of it: this is what it is.
+        pass
+    with changes.writing(store, recipe.name, tell=tell):
+        for line in remembered.changes_to(store, recipe):
+            tell(f"{recipe.name} is made in another way now: {line}")
+        remembered.remember(store, recipe)
 
 
 def funnel(items: Items, dataset: str) -> list[dict[str, Any]]:
