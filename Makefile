@@ -47,7 +47,7 @@ check: install ## style, types, arrows, generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m symmv_builder.schema --check schemas
+	$(BIN)/python -m symmv_builder.datasets.schemas --check schemas
 
 bench: install ## what stages, shards and training steps cost; SONGS=FOLDER for those on MIDI files
 	@for name in building stages transcription decode shards loading linear_attention amt; do \
@@ -57,7 +57,7 @@ bench: install ## what stages, shards and training steps cost; SONGS=FOLDER for 
 	  else echo "== $$name needs SONGS=FOLDER, a folder of MIDI files"; fi; done
 
 schemas: install ## write the published row formats out of the code
-	$(BIN)/python -m symmv_builder.schema schemas
+	$(BIN)/python -m symmv_builder.datasets.schemas schemas
 
 clean: ## remove the environment, caches and demo output
 	rm -rf .venv build dist demo-output *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
