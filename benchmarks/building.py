@@ -20,9 +20,9 @@ from fractions import Fraction
 from pathlib import Path
 
 from symmv_builder.backends.pyav.encode import write_video
-from symmv_builder.backends.tinysoundfont import render
+from symmv_builder.backends.sampler import render
 from symmv_builder.demo.drawings import Drawing, draw
-from symmv_builder.demo.pieces import PIECES, play
+from symmv_builder.demo.repertoire import PIECES, play
 
 RUN = "from symmv_builder.cli import main; main()"
 HERE = Path(__file__).resolve().parents[1]

@@ -7,7 +7,7 @@ takes the plainest accompaniment, a bass and a new chord on each bar, for someth
 import numpy as np
 from train_downbeats import Bars
 
-from symmv_builder.backends import tinysoundfont
+from symmv_builder.backends import sampler
 from symmv_builder.music.tempo_level import listen, magnitudes
 from symmv_builder.music.tempo_level.downbeats import beat_features
 from symmv_builder.records import Beats, Notes
@@ -46,7 +46,7 @@ def exercise(seed: int) -> Bars:
             place += length
     table = np.array(sorted(rows))
     notes = Notes(table[:, 0], table[:, 1], table[:, 2], table[:, 3])
-    sound = tinysoundfont.render(notes, rate_hz=RATE_HZ).mean(axis=1)
+    sound = sampler.render(notes, rate_hz=RATE_HZ).mean(axis=1)
     beats = np.arange(pickup + bars * metre)
     times_s = 0.5 + beats * beat_s
     first = (beats - pickup) % metre == 0

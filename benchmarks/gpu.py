@@ -19,9 +19,9 @@ import numpy as np
 import torch
 from amt import stepper
 
-from symmv_builder.backends import ModelHome, tinysoundfont
+from symmv_builder.backends import ModelHome, sampler
 from symmv_builder.backends.transkun import Transkun
-from symmv_builder.demo.pieces import PIECES, play
+from symmv_builder.demo.repertoire import PIECES, play
 from symmv_builder.training.amt.config import PRESETS
 
 TYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -78,7 +78,7 @@ def main() -> int:
         images = rate(lambda: tower(pixel_values=pictures), batch, given.seconds, device)
     model = Transkun(ModelHome(device=given.device))
     length = 8 if given.small else 64
-    sound = tinysoundfont.render(play(PIECES[0], longest_s=90).notes, rate_hz=model.rate_hz)
+    sound = sampler.render(play(PIECES[0], longest_s=90).notes, rate_hz=model.rate_hz)
     samples = np.ascontiguousarray(np.tile(sound, (3, 1))[: length * model.rate_hz])
     heard = rate(lambda: model.transcribe(samples), length, given.seconds, device)
     step = stepper("ours", config, 2 if given.small else 32, device)

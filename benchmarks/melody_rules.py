@@ -88,11 +88,11 @@ def score_case(work: str) -> Case:
 
 def transcribed(song: Song) -> Case:
     """The song as transkun hears it played, and its true melody."""
-    from symmv_builder.backends import ModelHome, tinysoundfont
+    from symmv_builder.backends import ModelHome, sampler
     from symmv_builder.backends.transkun import Transkun
 
     model = Transkun(ModelHome())
-    heard = model.transcribe(tinysoundfont.render(song.notes(), rate_hz=model.rate_hz))
+    heard = model.transcribe(sampler.render(song.notes(), rate_hz=model.rate_hz))
     return quantise(heard, song.beats), case_of(song)[1]
 
 

@@ -32,7 +32,7 @@ from symmv_builder.datasets.rows import draft_dataset, write_dataset
 from symmv_builder.datasets.schemas import published_schema
 from symmv_builder.datasets.survey import survey
 from symmv_builder.pipeline.keys import ModelIdentity, Plan, Work
-from symmv_builder.pipeline.run import Outcome
+from symmv_builder.pipeline.run import EntryOutcome
 from symmv_builder.records import (
     Asset,
     Beats,
@@ -171,10 +171,10 @@ def fake(folder: str, count: int) -> None:
 def run_build(store: Store) -> Summary:
     plan = make_plan()
 
-    def run(works: Sequence[Work]) -> Iterator[Outcome]:
+    def run(works: Sequence[Work]) -> Iterator[EntryOutcome]:
         for work in works:
             save_sidecars(store, plan, work)
-            yield Outcome(work.entry_id, tuple(results_of(plan, work)))
+            yield EntryOutcome(work.entry_id, tuple(results_of(plan, work)))
 
     return build(RECIPE, plan, store, run)
 

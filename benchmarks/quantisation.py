@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from symmv_builder.backends import ModelHome, load
 from symmv_builder.backends.midi import read_beats, read_notes
-from symmv_builder.backends.tinysoundfont import render
+from symmv_builder.backends.sampler import render
 from symmv_builder.evaluation.music import METRICS, MusicScores, score_song, summarise
 from symmv_builder.music.melody import split_parts
 from symmv_builder.music.rhythm import quantise
 from symmv_builder.records import Beats, Notes
 from symmv_builder.training.usable import UnusableRow
-from symmv_builder.training.vmusprod.songs import Song, song_of, song_of_sequences
+from symmv_builder.training.vmusprod.songs import QuantisedSong, song_of, song_of_sequences
 from symmv_builder.training.vmusprod.sounding import merged, notes_of_song
 from symmv_builder.training.vmusprod.tempo import along, steady
 from symmv_builder.training.vmusprod.tokens import (
@@ -40,7 +40,7 @@ NEAR_S = 0.25
 class Cost:
     """What one song lost."""
 
-    song: Song
+    song: QuantisedSong
     notes: int
     kept: int
     onset_s: NDArray[np.float64]
@@ -69,7 +69,7 @@ def scores(notes: Notes, beats_s: NDArray[np.float64] | None) -> MusicScores:
     return score_song(notes.starts_s, notes.ends_s, notes.pitches, beats_s)
 
 
-def there_and_back(song: Song) -> Song:
+def there_and_back(song: QuantisedSong) -> QuantisedSong:
     return song_of_sequences(
         chord_sequence(song),
         melody_sequence(song),

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmv_builder.backends.midi import read_notes
-from symmv_builder.backends.tinysoundfont import render
+from symmv_builder.backends.sampler import render
 from symmv_builder.music.align import RATE_HZ, align_features, chroma_features
 from symmv_builder.records import Alignment, Notes
 

@@ -40,8 +40,9 @@ from symmv_builder.datasets.crawl import (
     origin_of,
     work_off,
 )
+from symmv_builder.demo.answers import serve
 from symmv_builder.demo.catalogue import Channel, Description, Failure, Upload
-from symmv_builder.demo.site import VARIABLE, Site, serve
+from symmv_builder.demo.site import VARIABLE, Site
 from symmv_builder.errors import Reason
 from symmv_builder.records import Source
 from symmv_builder.storage import items as states

@@ -18,9 +18,10 @@ from symmv_builder.backends import ModelHome, load
 from symmv_builder.backends.midi import read_notes
 from symmv_builder.backends.pyav import read_sound
 from symmv_builder.backends.pyav.encode import write_sound
-from symmv_builder.backends.tinysoundfont import render
+from symmv_builder.backends.sampler import render
 from symmv_builder.errors import RejectEntry
-from symmv_builder.music.piano_share import piano_share
+from symmv_builder.music.listening import listen
+from symmv_builder.music.piano_share import hear_piano
 from symmv_builder.records import FeatureTrack, Notes
 from symmv_builder.screen import screen_piano
 
@@ -93,7 +94,8 @@ def main() -> None:
             path = Path(folder) / "music.wav"
             write_sound(path, samples, model.rate_hz)
             given = samples.mean(axis=1, keepdims=True) if model.mono else samples
-            track = piano_share(path, model.transcribe(given))
+            [finish] = listen(path, [hear_piano()])
+            track = finish(model.transcribe(given))
             try:
                 screen_piano(track)
                 verdict = "piano"

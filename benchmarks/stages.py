@@ -24,10 +24,10 @@ import numpy as np
 from symmv_builder import backends
 from symmv_builder.backends import ModelHome, pyav
 from symmv_builder.backends.pyav.encode import write_sound, write_video
-from symmv_builder.backends.tinysoundfont import render
+from symmv_builder.backends.sampler import render
 from symmv_builder.datasets import stages
 from symmv_builder.demo.drawings import Drawing, draw
-from symmv_builder.demo.pieces import PIECES, play
+from symmv_builder.demo.repertoire import PIECES, play
 from symmv_builder.errors import StopRun
 from symmv_builder.settings import read_settings
 from symmv_builder.video import frames

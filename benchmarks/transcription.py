@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from symmv_builder.backends import ModelHome, midi, tinysoundfont
+from symmv_builder.backends import ModelHome, midi, sampler
 from symmv_builder.backends.transkun import Transkun
-from symmv_builder.demo.pieces import PIECES, play
+from symmv_builder.demo.repertoire import PIECES, play
 from symmv_builder.records import Notes
 
 
@@ -68,7 +68,7 @@ def main() -> None:
     pieces: list[tuple[str, Notes]] = [(str(path), midi.read_notes(path)) for path in given.midi]
     pieces = pieces or [(piece.name, play(piece, longest_s=90).notes) for piece in PIECES[:2]]
     for name, notes in pieces:
-        sound = tinysoundfont.render(notes, rate_hz=model.rate_hz)
+        sound = sampler.render(notes, rate_hz=model.rate_hz)
         for seconds in given.seconds:
             samples = np.ascontiguousarray(sound[: round(seconds * model.rate_hz)])
             package_s, theirs = timed(lambda samples=samples: own_program(model, samples))

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from symmv_builder.datasets import changes
-from symmv_builder.datasets.verify import Tally, verify
+from symmv_builder.datasets.verify import CheckCounts, verify
 from symmv_builder.records import Entry, FeatureTrack, Provenance, Source
 from symmv_builder.storage.assets import add_asset_bytes
 from symmv_builder.storage.ledger import Ledger, Result
@@ -71,7 +71,7 @@ def measure(count: int, place: Path) -> None:
     writer = multiprocessing.get_context("spawn").Process(target=fake, args=(place, count))
     writer.start()
     writer.join()
-    store, tally = open_store(place), Tally()
+    store, tally = open_store(place), CheckCounts()
     started, cpu = time.perf_counter(), time.process_time()
     problems = list(verify(store, None, tally))
     seconds, cpu_s = time.perf_counter() - started, time.process_time() - cpu

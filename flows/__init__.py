@@ -1,14 +1,28 @@
 """The edge: when work is done and on how many machines, with Prefect 3.
 
-The flows call the same functions as `symmv`; nothing in the package imports them. Neither
+The flows call the same functions as `symmv`; nothing in the package imports them. They are
+installed as `symmv_builder.flows`; in a checkout's own folder they are `flows`, too. Neither
 Prefect nor its runners report to anybody: both are told so before they are imported.
 """
 
 import os
+import sys
+
+from symmv_builder.packages import how_to_install, is_installed
+
+if not is_installed("prefect"):
+    _how = how_to_install("prefect", "flows")
+    # Python has not set the program's name yet where it runs a module of this package.
+    if sys.argv[0] == "-m":
+        sys.stderr.write(f"{_how}\n")
+        raise SystemExit(2)
+    raise ModuleNotFoundError(_how, name="prefect")
 
 for _name, _value in {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    # A server that is started for one run alone takes longer than Prefect waits on a busy machine.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "RAY_USAGE_STATS_ENABLED": "0",
 }.items():
     os.environ.setdefault(_name, _value)

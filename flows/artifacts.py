@@ -25,7 +25,7 @@ from prefect.exceptions import PrefectException
 
 from symmv_builder.api.crawl import Recording
 from symmv_builder.api.questions import Result
-from symmv_builder.api.works import Event, Outcome
+from symmv_builder.api.works import EntryOutcome, Event
 from symmv_builder.text import harmless
 
 _MOST_CHARACTERS = 120
@@ -99,7 +99,7 @@ class Progress:
         if time.monotonic() - self._told > _TOLD_EVERY_S:
             self._tell()
 
-    def count(self, outcome: Outcome) -> None:
+    def count(self, outcome: EntryOutcome) -> None:
         """One entry more; those that have to wait for another run are not done."""
         self._put_aside += outcome.rejection is not None
         self.advance(not outcome.retry)

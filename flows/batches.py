@@ -23,13 +23,10 @@ from prefect import get_run_logger
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner
 
-from flows.artifacts import SAID_EVERY_S, log_events
-from flows.edge import Place, tried_again
-from flows.limits import gpu_slot
 from symmv_builder.api.works import (
     Assignment,
+    EntryOutcome,
     Event,
-    Outcome,
     Plan,
     Run,
     Store,
@@ -41,6 +38,10 @@ from symmv_builder.api.works import (
 from symmv_builder.errors import RetryLater
 from symmv_builder.settings import Settings
 from symmv_builder.text import harmless
+
+from .artifacts import SAID_EVERY_S, log_events
+from .edge import Place, tried_again
+from .limits import gpu_slot
 
 _DEATHS_ALLOWED = 3
 # Runs whose tasks in this process are to end. A process of a cluster may serve several runs.
@@ -134,7 +135,7 @@ def in_tasks(
     )
     fixed = {"given": given, "run": uuid4().hex}
 
-    def run(works: Sequence[Work]) -> Iterator[Outcome]:
+    def run(works: Sequence[Work]) -> Iterator[EntryOutcome]:
         batches = deque(
             _Batch(tuple(works[start : start + batch_size]))
             for start in range(0, len(works), batch_size)
@@ -152,7 +153,7 @@ def _round(
     batches: deque[_Batch],
     fixed: dict[str, Any],
     place: Place,
-) -> Iterator[Outcome]:
+) -> Iterator[EntryOutcome]:
     """Submit batches, give outcomes as they come; ends early where the runner is of no more use."""
     running: _Running = {}
     try:
@@ -169,7 +170,7 @@ def _give_out(
     fixed: dict[str, Any],
     place: Place,
     running: _Running,
-) -> Iterator[Outcome]:
+) -> Iterator[EntryOutcome]:
     ended: SimpleQueue[PrefectFuture[Any]] = SimpleQueue()
     deaths, is_broken = place.deaths, False
     while running or (batches and not is_broken):
@@ -196,7 +197,7 @@ def _give_out(
             yield from _bury(batch, batches, error)
 
 
-def _bury(batch: _Batch, batches: deque[_Batch], error: BaseException) -> Iterator[Outcome]:
+def _bury(batch: _Batch, batches: deque[_Batch], error: BaseException) -> Iterator[EntryOutcome]:
     """Give a dead worker's entries out again, one by one, until that has happened too often."""
     deaths = batch.deaths + 1
     if deaths < _DEATHS_ALLOWED:

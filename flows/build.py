@@ -1,6 +1,6 @@
 """Build a dataset as a flow: the same work as `symmv build`, given out as tasks.
 
-    python -m flows.build symmv --from recordings --runner dask --address tcp://host:8786
+    python -m symmv_builder.flows.build symmv --from recordings --runner dask --address tcp://host:8786
 
 The flow's own process reads and writes the ledger and writes the shards; workers need the
 data root, on a shared path or a bucket, and the models, and nothing else.
@@ -18,19 +18,28 @@ from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from flows import artifacts
-from flows.artifacts import Progress
-from flows.batches import in_tasks
-from flows.edge import RUNNERS, Place, whole_run
-from flows.leaving import accounted, finish, obey_signals
-from flows.limits import set_up_limits
 from symmv_builder.api import questions
 from symmv_builder.api.dataset import Dataset, Summary, open_dataset
-from symmv_builder.api.options import HELP, PATIENCE_S, models_of, names_of, reasons_of, size_bytes
+from symmv_builder.api.options import (
+    HELP,
+    PATIENCE_S,
+    checked,
+    models_of,
+    names_of,
+    reasons_of,
+    size_bytes,
+)
 from symmv_builder.api.works import LOADING_PATIENCE_S, Plan, Run, Runner, Store, runner_here
 from symmv_builder.errors import StopRun
-from symmv_builder.settings import Settings
+from symmv_builder.settings import Settings, read_settings
 from symmv_builder.text import harmless
+
+from . import artifacts, metrics
+from .artifacts import Progress
+from .batches import in_tasks
+from .edge import RUNNERS, Place, whole_run
+from .leaving import accounted, run_program
+from .limits import set_up_limits
 
 BATCH_SIZE = 16
 
@@ -153,6 +162,8 @@ def runner_of(
     """Who does the works of a plan: processes of this machine, or tasks at a place."""
     if batch_size < 1:
         raise StopRun(f"a batch has at least one entry, not {batch_size}")
+    checked("patience", patience_s)
+    checked("load-patience", loading_patience_s)
     tell = artifacts.log_events(get_run_logger())
 
     def run(plan: Plan, store: Store) -> Run:
@@ -198,9 +209,9 @@ def _show(store: Store, summary: Summary) -> None:
     artifacts.show_page(f"build-{name}", markdown, "the dataset as it stands")
 
 
-def parser(program: str, about: str) -> argparse.ArgumentParser:
-    """The options that building and crawling share."""
-    found = argparse.ArgumentParser(prog=f"python -m {program}", description=about)
+def parser(module: str, about: str) -> argparse.ArgumentParser:
+    """The options that building and crawling share; `module` is the one that is run."""
+    found = argparse.ArgumentParser(prog=f"python -m {module}", description=about)
     found.add_argument("dataset", help=HELP["dataset"])
     found.add_argument("--root", help=HELP["root"])
     found.add_argument("--runner", choices=RUNNERS, default="threads")
@@ -213,23 +224,31 @@ def parser(program: str, about: str) -> argparse.ArgumentParser:
         "--model", action="append", default=[], metavar="SLOT=NAME", help=HELP["model"]
     )
     found.add_argument("--as", dest="way", default="", help=HELP["as"])
+    metrics.add_option(found)
     return found
 
 
 def read_options(
     options: argparse.ArgumentParser, arguments: Sequence[str] | None
 ) -> tuple[argparse.Namespace, dict[str, str]]:
-    """What was given, and the models that it chooses; what cannot be read ends the program."""
+    """What was given, and the models that it chooses; what cannot be read ends the program.
+
+    Metrics are exported from here on, where they were asked for.
+    """
     given = options.parse_args(arguments)
     try:
-        return given, models_of(given.model, given.clip)
+        models = models_of(given.model, given.clip)
+        if "only" in given:
+            given.only = list(names_of(given.only))
+        metrics.export_if_asked(read_settings(root=given.root), given.metrics_port)
+        return given, models
     except StopRun as error:
         options.error(str(error))
 
 
 def build_options() -> argparse.ArgumentParser:
     """What `python -m flows.build` takes."""
-    options = parser("flows.build", "Build a dataset with Prefect.")
+    options = parser(__name__, "Build a dataset with Prefect.")
     options.add_argument("--from", dest="folder", help=HELP["from"])
     options.add_argument("--patience", type=float, default=PATIENCE_S, help=HELP["patience"])
     options.add_argument(
@@ -245,8 +264,8 @@ def build_options() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = build_options()
     given, models = read_options(options, arguments)
-    obey_signals()
-    state = build(
+    return run_program(
+        build,
         given.dataset,
         folder=given.folder,
         root=given.root,
@@ -257,19 +276,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         patience_s=given.patience,
         models=models,
         wait=given.wait,
-        only=list(names_of(given.only)),
+        only=given.only,
         retry=given.retry,
         way=given.way,
         shard_mb=given.shard_mb,
         strict=given.strict,
         load_patience_s=given.load_patience,
-        return_state=True,
     )
-    return finish(state)
 
 
 if __name__ == "__main__":
     # Workers must find the tasks under the module's own name, not under that of a program.
-    from flows.build import main as run_main
+    from .build import main as run_main
 
     sys.exit(run_main())

@@ -18,23 +18,25 @@ from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from flows import artifacts
-from flows.artifacts import Progress
-from flows.build import (
+from symmv_builder.api import questions
+from symmv_builder.api.crawl import CrawlRun, CrawlSource, open_crawl
+from symmv_builder.api.dataset import open_dataset
+from symmv_builder.api.options import HELP, PATIENCE_S, checked, reasons_of
+from symmv_builder.api.works import Plan, Run, Store
+from symmv_builder.errors import Reason
+
+from . import artifacts
+from .artifacts import Progress
+from .build import (
     BATCH_SIZE,
     parser,
     read_options,
     runner_of,
 )
-from flows.edge import Place, tried_again, whole_run
-from flows.leaving import accounted, finish, obey_signals
-from flows.limits import set_up_limits, slot, take_turn
-from symmv_builder.api import questions
-from symmv_builder.api.crawl import CrawlRun, CrawlSource, open_crawl
-from symmv_builder.api.dataset import open_dataset
-from symmv_builder.api.options import HELP, PATIENCE_S, reasons_of
-from symmv_builder.api.works import Plan, Run, Store
-from symmv_builder.errors import Reason
+from .edge import Place, tried_again, whole_run
+from .leaving import accounted, run_program
+from .limits import set_up_limits, slot, take_turn
+from .notify import say_breaker_opened
 
 ITEMS_A_TASK = 20
 # About 300 videos an hour is what a site bears from a guest, and an item is a pair of them.
@@ -88,6 +90,8 @@ def crawl(
     where nothing answered.
     """
     reasons = reasons_of(retry)
+    checked("most", most)
+    checked("items-an-hour", items_an_hour)
     opened = open_dataset(dataset, root, way=way, models=models)
     place = Place(runner, address, workers)
     logger = get_run_logger()
@@ -157,6 +161,7 @@ def _end(job: CrawlRun, **counts: int) -> State[dict[str, Any]]:
         message = (
             f"{said}; a site refuses us: the crawl goes on after {_clock(job.now_s() + rests_s)}"
         )
+        say_breaker_opened(dataset, message)
         return Completed(name="Resting", message=message, data=plain)
     later = f"; items wait, the next until {facts['next due']}" if due_s else ""
     return Completed(message=said + later, data=plain)
@@ -178,7 +183,7 @@ def _show(job: CrawlRun, funnel: Sequence[Mapping[str, Any]], facts: dict[str, A
 
 def crawl_options() -> argparse.ArgumentParser:
     """What `python -m flows.crawl` takes."""
-    options = parser("flows.crawl", "Crawl for a dataset with Prefect.")
+    options = parser(__name__, "Crawl for a dataset with Prefect.")
     options.add_argument("--sources", help=HELP["sources"])
     options.add_argument("--full", action="store_true", help=HELP["full"])
     options.add_argument("--most", type=int, help=HELP["most"])
@@ -200,8 +205,8 @@ def crawl_options() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = crawl_options()
     given, models = read_options(options, arguments)
-    obey_signals()
-    state = crawl(
+    return run_program(
+        crawl,
         given.dataset,
         sources=given.sources,
         full=given.full,
@@ -218,13 +223,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         models=models,
         wait=given.wait,
         way=given.way,
-        return_state=True,
     )
-    return finish(state)
 
 
 if __name__ == "__main__":
     # Workers must find the tasks under the module's own name, not under that of a program.
-    from flows.crawl import main as run_main
+    from .crawl import main as run_main
 
     sys.exit(run_main())

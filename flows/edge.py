@@ -29,10 +29,14 @@ from prefect.states import Cancelled, Crashed, Failed
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 from prefect.tasks import Task
 
-from flows.leaving import INTERRUPTED, asked_until_heard, leave_soon
-from flows.life import signs_of_life
+from symmv_builder.api.options import checked
 from symmv_builder.api.works import default_workers
-from symmv_builder.errors import RetryLater, StopRun
+from symmv_builder.errors import RetryLater, StopRun, UnknownName
+from symmv_builder.packages import missing_package
+
+from .advice import advised
+from .leaving import INTERRUPTED, asked_until_heard, leave_soon
+from .life import signs_of_life
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -82,7 +86,7 @@ def _is_away(error: BaseException | None) -> bool:
 def stopping(work: Callable[P, R]) -> Callable[P, R]:
     """End a flow or a task as `Stopped`, and not as crashed, where the package says `StopRun`.
 
-    Whoever asks for the result is given the `StopRun`.
+    So does a package that is not installed. Whoever asks for the result is given the `StopRun`.
     """
 
     @functools.wraps(work)
@@ -90,7 +94,12 @@ def stopping(work: Callable[P, R]) -> Callable[P, R]:
         try:
             return work(*arguments, **named)
         except StopRun as error:
-            return Failed(name="Stopped", message=str(error), data=error)
+            return Failed(name="Stopped", message=advised(error), data=error)
+        except ModuleNotFoundError as error:
+            missing = missing_package(error)
+            if missing is None:
+                raise
+            return Failed(name="Stopped", message=str(missing), data=missing)
 
     return run
 
@@ -137,7 +146,8 @@ class Place:
 
     def __post_init__(self) -> None:
         if self.runner not in RUNNERS:
-            raise StopRun(f"no runner is called {self.runner!r}; known: {', '.join(RUNNERS)}")
+            raise UnknownName("runner", self.runner, RUNNERS)
+        checked("workers", self.workers)
         if self.address and self.runner not in ("dask", "ray"):
             raise StopRun(f"--address is for dask and ray; {self.runner} runs on this machine")
 
@@ -254,9 +264,9 @@ def _extra(module: str, extra: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise StopRun(
-            f"{extra} is not installed ({error}); run: pip install 'symmv-builder[{extra}]'"
-        ) from error
+        if missing := missing_package(error, extra):
+            raise missing from error
+        raise StopRun(f"{extra} cannot be used: {error}") from error
 
 
 @contextmanager

@@ -14,11 +14,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+import httpx
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
-from prefect.exceptions import TerminationSignal
+from prefect.exceptions import PrefectException, TerminationSignal
 
-from symmv_builder.api.works import Outcome, Plan, Run, Store, Work, record_ended
+from symmv_builder.api.works import EntryOutcome, Plan, Run, Store, Work, record_ended
 
 INTERRUPTED = "interrupted; finished work is kept, run the same command to go on"
 _GONE_WITHIN_S = 4.5
@@ -27,7 +28,7 @@ _ASKED_AGAIN_S = 0.8
 
 @contextmanager
 def accounted(
-    run: Run, plan: Plan, store: Store, count: Callable[[Outcome], object]
+    run: Run, plan: Plan, store: Store, count: Callable[[EntryOutcome], object]
 ) -> Iterator[Run]:
     """The same run, with `count` called for every outcome.
 
@@ -35,9 +36,9 @@ def accounted(
     end are recorded, though nobody was told of them any more.
     """
     waiting: dict[str, Work] = {}
-    begun: list[Iterator[Outcome]] = []
+    begun: list[Iterator[EntryOutcome]] = []
 
-    def running(works: Sequence[Work]) -> Iterator[Outcome]:
+    def running(works: Sequence[Work]) -> Iterator[EntryOutcome]:
         waiting.update((work.entry_id, work) for work in works)
         outcomes = run(works)
         begun.append(outcomes)
@@ -127,6 +128,22 @@ def obey_signals() -> None:
     signal.signal(signal.SIGINT, in_order)
     # While a flow runs Prefect catches it, ends the run, and hands it on to this.
     signal.signal(signal.SIGTERM, at_once)
+
+
+def run_program(flow: Callable[..., Any], *arguments: Any, **named: Any) -> int:
+    """Run a flow as a program that obeys signals: its last line, and its exit code.
+
+    Where Prefect has no server to run it with, that is one line and exit code 2.
+    """
+    obey_signals()
+    try:
+        state = flow(*arguments, **named, return_state=True)
+    except (httpx.HTTPError, PrefectException, RuntimeError) as error:
+        # What a flow itself raises is its state; this is Prefect that could not begin or go on.
+        said = " ".join(str(error).split()) or type(error).__name__
+        sys.stderr.write(f"Prefect's server cannot be used: {said[:500]}\n")
+        return 2
+    return finish(state)
 
 
 def finish(state: State[Any]) -> int:

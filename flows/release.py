@@ -1,18 +1,22 @@
 """Build a dataset and freeze it as its next release, where anything has changed since the last."""
 
+import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from prefect import flow
+from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from flows.build import BATCH_SIZE, build, parser, read_options
-from flows.edge import whole_run
-from flows.leaving import finish, obey_signals
 from symmv_builder.api.dataset import open_dataset
-from symmv_builder.api.publishing import check_releasable, release_next
+from symmv_builder.api.options import HELP
+from symmv_builder.api.publishing import Terms, check_releasable, release_next
+
+from .build import BATCH_SIZE, build, parser, read_options
+from .edge import whole_run
+from .leaving import run_program
 
 
 @flow(name="release", persist_result=False)
@@ -28,13 +32,20 @@ def release(
     models: dict[str, str] | None = None,
     wait: bool = False,
     way: str = "",
+    about: str | None = None,
+    commercial: bool = False,
+    push: str = "",
+    public: bool = False,
+    to: list[str] | None = None,
 ) -> State[dict[str, Any]]:
     """Build, then freeze the shards under `version`; by default the last one's successor.
 
     What no build can make releasable stops it before the build.
     """
     found = open_dataset(dataset, root, way=way, models=models)
-    check_releasable(found.stored, found.plan(), version)
+    terms = Terms(Path(about) if about else None, commercial, push, public, tuple(to or ()))
+    say = get_run_logger().info
+    check_releasable(found.stored, found.recipe, found.plan(), version, terms=terms, tell=say)
     build(
         dataset,
         root=root,
@@ -46,7 +57,7 @@ def release(
         wait=wait,
         way=way,
     )
-    done = release_next(found.store, found.name, version, wait=wait)
+    done = release_next(found.store, found.name, version, terms=terms, wait=wait, tell=say)
     if not done.is_new:
         message = f"{done.dataset} is as it was released: {done.version}"
         return Completed(message=message, data={"dataset": done.dataset, "version": None})
@@ -56,12 +67,23 @@ def release(
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    options = parser("flows.release", "Build a dataset and release it, with Prefect.")
+def release_options() -> argparse.ArgumentParser:
+    """What `python -m symmv_builder.flows.release` takes."""
+    options = parser(__name__, "Build a dataset and release it, with Prefect.")
     options.add_argument("--version", help="three numbers; by default the last one's successor")
+    options.add_argument("--about", help=HELP["about"])
+    options.add_argument("--commercial", action="store_true", help=HELP["commercial"])
+    options.add_argument("--push", default="", metavar="hf://OWNER/NAME", help=HELP["push"])
+    options.add_argument("--public", action="store_true", help=HELP["public"])
+    options.add_argument("--to", action="append", metavar="URL", help=HELP["to"])
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = release_options()
     given, models = read_options(options, arguments)
-    obey_signals()
-    state = release(
+    return run_program(
+        release,
         given.dataset,
         version=given.version,
         root=given.root,
@@ -72,13 +94,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         models=models,
         wait=given.wait,
         way=given.way,
-        return_state=True,
+        about=given.about,
+        commercial=given.commercial,
+        push=given.push,
+        public=given.public,
+        to=given.to,
     )
-    return finish(state)
 
 
 if __name__ == "__main__":
     # Workers must find the tasks under the module's own name, not under that of a program.
-    from flows.release import main as run_main
+    from .release import main as run_main
 
     sys.exit(run_main())

@@ -30,8 +30,9 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext
 from prefect.states import AwaitingRetry, Cancelled, Completed, Crashed
 
-from flows.edge import whole_run
 from symmv_builder.errors import RetryLater
+
+from .edge import whole_run
 
 FLOWS = ("build", "crawl", "release", "train")
 # Many times the seconds between two signs of life, and longer than a server takes to restart.

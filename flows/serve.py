@@ -1,4 +1,4 @@
-"""Serve the deployments of prefect.yaml on this machine: `python -m flows.serve`.
+"""Serve the deployments of prefect.yaml on this machine: `python -m symmv_builder.flows.serve`.
 
 Prefect's server must be there (`prefect server start`, and PREFECT_API_URL). It may go away
 and come back: serving waits and begins again, and runs that were under way go on meanwhile. A
@@ -18,16 +18,22 @@ import httpx
 import yaml
 from prefect import get_client, serve
 from prefect.deployments.runner import RunnerDeployment
+from prefect.events import DeploymentTriggerTypes
 from prefect.exceptions import PrefectException
 from prefect.flows import Flow, load_flow_from_entrypoint
 from prefect.schedules import Cron, Interval, Schedule
 from prefect.settings import PREFECT_API_URL
 from prefect.types.entrypoint import EntrypointType
+from pydantic import TypeAdapter
 
 from symmv_builder.errors import StopRun
+from symmv_builder.settings import read_settings
+
+from . import metrics
 
 DEPLOYMENTS = Path(__file__).with_name("prefect.yaml")
 _ASKED_EVERY_S = 3.0
+_TRIGGERS: TypeAdapter[DeploymentTriggerTypes] = TypeAdapter(DeploymentTriggerTypes)
 _FAULTS = (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, ImportError, PrefectException)
 # What a server answers that is busy or begins to go away; whatever else it refuses, it refuses.
 _AWAY = (408, 425, 429, 500, 502, 503, 504)
@@ -54,6 +60,7 @@ def read_deployment(entry: Mapping[str, Any]) -> RunnerDeployment:
         tags=entry.get("tags"),
         parameters=entry.get("parameters"),
         schedules=[read_schedule(each) for each in entry.get("schedules", [])],
+        triggers=[_TRIGGERS.validate_python(each) for each in entry.get("triggers", [])],
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
     if not isinstance(deployment, RunnerDeployment):
@@ -150,12 +157,21 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = argparse.ArgumentParser(prog="python -m flows.serve", description=__doc__)
+    options = argparse.ArgumentParser(prog=f"python -m {__name__}", description=__doc__)
     options.add_argument("file", nargs="?", type=Path, default=DEPLOYMENTS)
     options.add_argument("--limit", type=int, default=1, help="runs at once; others wait")
+    metrics.add_option(options)
+    options.add_argument(
+        "--print", action="store_true", help="print the file instead: a start for one of your own"
+    )
     given = options.parse_args(arguments)
+    if given.print:
+        sys.stdout.write(given.file.read_text(encoding="utf-8"))
+        return 0
     try:
-        serve_for_ever(read_deployments(given.file), given.limit)
+        deployments = read_deployments(given.file)
+        metrics.export_if_asked(read_settings(), given.metrics_port)
+        serve_for_ever(deployments, given.limit)
     except StopRun as error:
         sys.stderr.write(f"flows.serve: {error}\n")
         return 2
@@ -163,4 +179,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from .serve import main as run_main
+
+    sys.exit(run_main())

@@ -1,6 +1,6 @@
 """Train on a dataset as a flow: the same work as `symmv train`, once for every state of the shards.
 
-    python -m flows.train vmusprod symmv --preset small --minutes 600
+    python -m symmv_builder.flows.train vmusprod symmv --preset small --minutes 600
 
 A run's folder is named by what it learns from: configuration and shards. So a schedule trains
 anew when a build has changed the dataset, goes on with what was stopped, and does nothing where
@@ -18,15 +18,16 @@ from prefect import flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from flows import artifacts
-from flows.artifacts import Progress
-from flows.edge import whole_run
-from flows.leaving import finish, obey_signals
 from symmv_builder.api import training
 from symmv_builder.api.options import HELP, assignments
 from symmv_builder.api.training import PRESETS, TRAINERS, Tick
 from symmv_builder.errors import StopRun
 from symmv_builder.settings import read_settings
+
+from . import artifacts
+from .artifacts import Progress
+from .edge import whole_run
+from .leaving import run_program
 
 _LOGGED_EVERY_S = 30.0
 
@@ -106,7 +107,7 @@ def _teller(
 def train_options() -> argparse.ArgumentParser:
     """What `python -m flows.train` takes."""
     options = argparse.ArgumentParser(
-        prog="python -m flows.train", description="Train on a dataset's shards with Prefect."
+        prog=f"python -m {__name__}", description="Train on a dataset's shards with Prefect."
     )
     options.add_argument("trainer", help=f"{', '.join(TRAINERS)}, or another package's")
     options.add_argument("dataset", help="as it is called in the data root")
@@ -129,8 +130,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         fields = assignments(given.set, "FIELD=VALUE, as in batch_size=8")
     except StopRun as error:
         options.error(str(error))
-    obey_signals()
-    state = train(
+    return run_program(
+        train,
         given.trainer,
         given.dataset,
         preset=given.preset,
@@ -140,13 +141,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         workers=given.workers,
         settings=fields,
         way=given.way,
-        return_state=True,
     )
-    return finish(state)
 
 
 if __name__ == "__main__":
     # Workers must find the tasks under the module's own name, not under that of a program.
-    from flows.train import main as run_main
+    from .train import main as run_main
 
     sys.exit(run_main())

@@ -16,6 +16,7 @@ the same. Nothing heavy is imported until it is used:
     sb.run("key", "song.mid", profile="aarden-essen")
 """
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from symmv_builder.api.training import train
     from symmv_builder.errors import RejectEntry, RetryLater, StopRun
     from symmv_builder.training.rows import Rows
+
+# Whoever wants to read the log configures `logging`; the command line does (`cli/logs.py`).
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __all__ = [
     "Dataset",

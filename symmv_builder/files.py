@@ -11,7 +11,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import CannotRead, MalformedFile
 from symmv_builder.text import clean_line
 
 MAX_BYTES = 64 << 20
@@ -81,10 +81,11 @@ def read_file(path: Path) -> bytes:
     """The bytes of a small file; `StopRun` where it cannot be read or is over 64 MiB."""
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise StopRun(f"{path} is over {MAX_BYTES >> 20} MiB: no file of such a dataset is")
+            cause = f"it is over {MAX_BYTES >> 20} MiB: no file of such a dataset is"
+            raise CannotRead(path, cause)
         return path.read_bytes()
     except OSError as error:
-        raise StopRun(f"cannot read {path}: {error.strerror}") from error
+        raise CannotRead(path, error.strerror or str(error)) from error
 
 
 def decode(data: bytes) -> str:
@@ -111,7 +112,7 @@ def read_text(path: Path) -> str:
     try:
         return decode(read_file(path))
     except ValueError as error:
-        raise StopRun(f"{path} cannot be read: {error}") from error
+        raise CannotRead(path, str(error)) from error
 
 
 def parse_json(data: str | bytes) -> Any:
@@ -127,4 +128,4 @@ def read_json(path: Path) -> Any:
     try:
         return parse_json(read_file(path))
     except ValueError as error:
-        raise StopRun(f"{path} is not JSON: {error}") from error
+        raise MalformedFile(path, f"this is not JSON: {error}") from error

@@ -24,7 +24,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from symmv_builder.errors import StopRun, SymMVError
+from symmv_builder.errors import PluginBroken, SymMVError
 from symmv_builder.text import clean_line
 
 # Group to what one of it is called.
@@ -50,10 +50,9 @@ class Plugin:
     package: str
     is_rival: bool = False
 
-    def broken(self, why: str) -> StopRun:
+    def broken(self, why: str) -> PluginBroken:
         """The error that names this plug-in, its package and what is wrong, in one line."""
-        what = f"the {GROUPS[self.group]} {self.name} of the package {self.package}"
-        return StopRun(clean_line(f"{what} cannot be used: {why}"))
+        return PluginBroken(GROUPS[self.group], self.name, self.package, clean_line(why))
 
 
 @lru_cache(maxsize=len(GROUPS))
@@ -79,8 +78,8 @@ def find(group: str, name: str) -> Plugin | None:
     """
     plugin = plugins(group).get(name)
     if plugin is not None and plugin.is_rival:
-        what = f"the {GROUPS[group]} {name}"
-        raise StopRun(f"{what} is in several packages: {plugin.package}; uninstall all but one")
+        problem = "it is in several packages, uninstall all but one"
+        raise PluginBroken(GROUPS[group], name, plugin.package, problem)
     return plugin
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmv_builder.errors import Bug, Reason
+from symmv_builder.midi_file import MidiFile
 from symmv_builder.text import clean_text
 from symmv_builder.timeline import Clock, grid_times
 from symmv_builder.vocab import MODES, pitch_class
@@ -390,12 +391,11 @@ class Alignment:
     shift_semitones: int = 0
 
     def __post_init__(self) -> None:
-        _set_array(self, "music_s", np.float64)
-        _set_array(self, "video_s", np.float64)
-        _same_length(self, "music_s", "video_s")
         for name in ("music_s", "video_s"):
+            _set_array(self, name, np.float64)
             if (np.diff(getattr(self, name)) < 0).any():
                 raise ValueError(f"Alignment: {name} goes back in time")
+        _same_length(self, "music_s", "video_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -468,13 +468,13 @@ class Provenance:
 
 
 _Heard: TypeAlias = Notes | Beats | GridNotes | Parts | Chords | Key | KeySpans
-Record: TypeAlias = Asset | _Heard | FeatureTrack | Scenes | Screened
+Record: TypeAlias = Asset | _Heard | FeatureTrack | Scenes | Screened | MidiFile
 
 RECORD_TYPES: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         *(Asset, Notes, Beats, GridNotes, Parts, Chords, Key, KeySpans, FeatureTrack, Scenes),
-        *(Alignment, SongInfo, Screened, Rejection),
+        *(Alignment, SongInfo, Screened, Rejection, MidiFile),
     )
 }
 

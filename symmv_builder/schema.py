@@ -15,9 +15,9 @@ import numpy as np
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# The scalars of a column, by their names in Arrow.
+# The scalars of a column, by their names in Arrow; `binary` are bytes, such as those of a file.
 SCALARS = (
-    *("string", "bool", "int8", "int16", "int32", "int64"),
+    *("string", "binary", "bool", "int8", "int16", "int32", "int64"),
     *("uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64"),
 )
 _SCALAR = "|".join(SCALARS)

@@ -1,4 +1,4 @@
-"""Where things are on this machine, read from the environment; never part of a key.
+"""Where things are on this machine; never part of a key.
 
 ========================  =====================================================
 ``SYMMV_ROOT``            data root, a folder or an fsspec url (default ``data``)
@@ -13,6 +13,11 @@
 ``SYMMV_MODEL_<NAME>``    path of a backend's weights, folder or interpreter; the name in
                           capitals with ``_``, as in ``SYMMV_MODEL_VIT_B_32``
 ========================  =====================================================
+
+A configuration file has the same settings without ``SYMMV_`` and in small letters
+(`settings_file`). What is said first holds: on the command line, in the environment, in
+`symmv.toml` of the data root, in that of the current folder, in the user's own
+(``$XDG_CONFIG_HOME/symmv/config.toml``), the default.
 """
 
 import os
@@ -23,8 +28,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from symmv_builder.backends import ModelHome, all_models
-from symmv_builder.errors import StopRun
+from symmv_builder.backends import PROGRAMS, ModelHome, all_models, variable_of
+from symmv_builder.errors import CannotWrite, MalformedFile, StoreUnusable, WrongSetting
+from symmv_builder.settings_file import NAME, Said, read_file
 
 if TYPE_CHECKING:
     from symmv_builder.backends.ytdlp import Downloader
@@ -37,7 +43,7 @@ PRECISIONS = ("fp32", "fp16", "bf16")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The environment, checked."""
+    """What environment and files say, checked; `given` names what is not the default."""
 
     root: str = field(repr=False)
     manifests: str = field(repr=False)
@@ -47,6 +53,7 @@ class Settings:
     proxy: str = field(default="", repr=False)
     cookies: str = field(default="", repr=False)
     bytes_a_second: int | None = None
+    given: frozenset[str] = frozenset()
 
     def open_site(self) -> "Downloader":
         """The downloader behind the crawl, its toolchain checked; `StopRun` if that is broken."""
@@ -91,9 +98,10 @@ class Settings:
         url = self.ledger
         if not url:
             if not root.is_local:
-                raise StopRun(
-                    f"the data root {root.shown} is remote: set SYMMV_LEDGER to a database "
-                    "url, for example sqlite:////path/to/ledger.sqlite"
+                raise StoreUnusable(
+                    f"the data root {root.shown}",
+                    "it is remote: set SYMMV_LEDGER to a database url, for example "
+                    "sqlite:////path/to/ledger.sqlite",
                 )
             folder = Path(root.path(""))
             if not read_only:
@@ -106,46 +114,157 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StopRun(f"cannot make the data root {folder}: {error.strerror}") from error
+        raise CannotWrite(f"the data root {folder}", error.strerror or str(error)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A value as it was found, and where: `source` is its default, a flag, a variable or a file."""
+
+    name: str
+    variable: str
+    value: str
+    source: str
+    meaning: str
+    is_secret: bool = False
+
+    def wrong(self, wanted: str) -> WrongSetting:
+        """The error for a value that cannot be, named as its writer called it."""
+        if self.source.startswith("environment"):
+            return WrongSetting(self.variable, self.value, wanted)
+        return WrongSetting(self.name, self.value, wanted, where=self.source)
+
+
+DEFAULT = "default"
+# Name, default, meaning; the names of `_SECRETS` are never printed.
+_KNOWN = (
+    ("root", "data", "data root, a folder or an fsspec url"),
+    ("manifests", "", "where entries, splits and blocklist are; the data root where empty"),
+    ("ledger", "", "SQLAlchemy url of the ledger; SQLite in a local root where empty"),
+    ("device", "cpu", "where models run: cpu, cuda, cuda:N"),
+    ("precision", "fp32", "of CLIP: fp32, fp16, bf16"),
+    ("sites", "youtube,bilibili", "sites to crawl"),
+    ("proxy", "", "proxy of the crawl"),
+    ("cookies", "", "cookies file of the crawl, Netscape format"),
+    ("rate", "", "most bytes a second of a download"),
+)
+_SECRETS = ("proxy", "cookies")
+
+
+def find_settings(
+    environment: Mapping[str, str] | None = None, *, root: str | None = None
+) -> dict[str, Setting]:
+    """Every setting by its name with where it comes from; models as ``models.NAME``, if given.
+
+    `root` is that of the command line. `StopRun` with line and key for a file that is wrong.
+    """
+    env = os.environ if environment is None else environment
+    mine = user_file(env)
+    beside, own = read_file(Path(NAME)), read_file(mine) if mine else {}
+    place = root or env.get("SYMMV_ROOT") or _text(beside, "root") or _text(own, "root") or "data"
+    if "://" not in place and Path(place).resolve() != Path().resolve():
+        in_root = read_file(Path(place) / NAME)
+        if "root" in in_root:
+            problem = "a file in the data root cannot name another one"
+            raise MalformedFile(in_root["root"].where, problem, key="root")
+        beside = {**beside, **in_root}
+    for model in PROGRAMS:
+        if named := beside.get(f"models.{model}"):
+            problem = (
+                f"a program to run is named in your own file ({mine or 'config.toml'}) or by "
+                f"{variable_of(model)}, not in a file that may have come with a folder"
+            )
+            raise MalformedFile(named.where, problem, key=f"models.{model}")
+    files = {**own, **beside}
+    flags = {"root": root} if root else {}
+    found = {}
+    for name, default, meaning in _KNOWN:
+        found[name] = _found(name, f"SYMMV_{name.upper()}", default, meaning, flags, env, files)
+    models = _model_names(env, files)
+    for table, ending, meaning in (
+        ("models", "", "weights, folder or interpreter of this model"),
+        ("models_sha256", "_SHA256", "sha256 that these weights must have"),
+    ):
+        for model in models:
+            variable = variable_of(model) + ending
+            name = f"{table}.{model}"
+            if env.get(variable) or name in files:
+                found[name] = _found(name, variable, "", meaning, {}, env, files)
+    return found
+
+
+def _found(
+    name: str,
+    variable: str,
+    default: str,
+    meaning: str,
+    flags: Mapping[str, str],
+    env: Mapping[str, str],
+    files: Mapping[str, Said],
+) -> Setting:
+    value, source = default, DEFAULT
+    if name in flags:
+        value, source = flags[name], f"flag --{name}"
+    elif variable in env:
+        value, source = env[variable], f"environment {variable}"
+    elif name in files:
+        value, source = files[name].text, files[name].where
+    return Setting(name, variable, value, source, meaning, name in _SECRETS)
+
+
+def _text(files: Mapping[str, Said], name: str) -> str:
+    return files[name].text if name in files else ""
+
+
+def user_file(environment: Mapping[str, str] | None = None) -> Path | None:
+    """The user's own configuration file, as the XDG base directories say; `None` without a home."""
+    env = os.environ if environment is None else environment
+    folder = env.get("XDG_CONFIG_HOME") or (env.get("HOME") and f"{env['HOME']}/.config")
+    return Path(folder) / "symmv" / "config.toml" if folder else None
+
+
+def _model_names(env: Mapping[str, str], files: Mapping[str, Said]) -> list[str]:
+    """The names of all models where any is set at all; `StopRun` for a file's that is not known."""
+    named = {name: said for name, said in files.items() if name.startswith("models")}
+    if not named and not any(variable.startswith("SYMMV_MODEL_") for variable in env):
+        return []
+    known = sorted({name for _, name in all_models()})
+    for name, said in named.items():
+        model = name.partition(".")[2]
+        if model not in known:
+            problem = f"no model is called so; known: {', '.join(known)}"
+            raise MalformedFile(said.where, problem, key=name)
+    return known
 
 
 def read_settings(
     environment: Mapping[str, str] | None = None, *, root: str | None = None
 ) -> Settings:
-    """Settings out of the environment; `root` given on the command line goes first."""
-    env = os.environ if environment is None else environment
-    precision = env.get("SYMMV_PRECISION", "fp32")
-    if precision not in PRECISIONS:
-        raise StopRun(f"SYMMV_PRECISION is {precision!r}; it can be {', '.join(PRECISIONS)}")
-    device = env.get("SYMMV_DEVICE", "cpu")
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
-        raise StopRun(f"SYMMV_DEVICE is {device!r}; it can be cpu, cuda or cuda:N")
+    """Settings out of environment and files; `root` given on the command line goes first.
+
+    `StopRun` for a value that cannot be, with where it stands.
+    """
+    found = find_settings(environment, root=root)
+    value = {name: each.value for name, each in found.items()}
+    if value["precision"] not in PRECISIONS:
+        raise found["precision"].wrong(f"it can be {', '.join(PRECISIONS)}")
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", value["device"]):
+        raise found["device"].wrong("it can be cpu, cuda or cuda:N")
+    if value["rate"] and not re.fullmatch(r"[1-9]\d{0,11}", value["rate"]):
+        raise found["rate"].wrong("it is a number of bytes a second")
+    paths = {}
+    for name, text in value.items():
+        table, _, model = name.partition(".")
+        if model and text:
+            paths[model + (".sha256" if table == "models_sha256" else "")] = text
     return Settings(
-        root=root or env.get("SYMMV_ROOT", "data"),
-        manifests=env.get("SYMMV_MANIFESTS", ""),
-        ledger=env.get("SYMMV_LEDGER", ""),
-        home=ModelHome(device=device, precision=precision, paths=_model_paths(env)),
-        sites=tuple(filter(None, env.get("SYMMV_SITES", "youtube,bilibili").split(","))),
-        proxy=env.get("SYMMV_PROXY", ""),
-        cookies=env.get("SYMMV_COOKIES", ""),
-        bytes_a_second=_rate(env.get("SYMMV_RATE", "")),
+        root=value["root"],
+        manifests=value["manifests"],
+        ledger=value["ledger"],
+        home=ModelHome(device=value["device"], precision=value["precision"], paths=paths),
+        sites=tuple(filter(None, value["sites"].split(","))),
+        proxy=value["proxy"],
+        cookies=value["cookies"],
+        bytes_a_second=int(value["rate"]) if value["rate"] else None,
+        given=frozenset(name for name, each in found.items() if each.source != DEFAULT),
     )
-
-
-def _rate(text: str) -> int | None:
-    if text and not re.fullmatch(r"[1-9]\d{0,11}", text):
-        raise StopRun(f"SYMMV_RATE is {text!r}; it is a number of bytes a second")
-    return int(text) if text else None
-
-
-def _model_paths(env: Mapping[str, str]) -> dict[str, str]:
-    paths: dict[str, str] = {}
-    if not any(variable.startswith("SYMMV_MODEL_") for variable in env):
-        return paths
-    for name in sorted({name for _, name in all_models()}):
-        variable = "SYMMV_MODEL_" + name.upper().replace("-", "_")
-        if env.get(variable):
-            paths[name] = env[variable]
-        if env.get(variable + "_SHA256"):
-            paths[name + ".sha256"] = env[variable + "_SHA256"]
-    return paths

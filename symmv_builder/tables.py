@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import MalformedFile
 from symmv_builder.files import decode, read_file
 
 DELIMITERS = (",", ";", "\t")
@@ -51,33 +51,31 @@ def parse_table(data: bytes, where: str, columns: Sequence[str]) -> list[Row]:
         # Line breaks of all three kinds, and no others: a title may hold U+2028.
         lines = list(io.StringIO(decode(data), newline=None))
     except ValueError as error:
-        raise StopRun(f"{where} is no table: {error}") from error
+        raise MalformedFile(where, f"this is no table: {error}") from error
     start = next((n for n, line in enumerate(lines) if _says(line)), len(lines))
     if start == len(lines):
-        raise StopRun(f"{where} is empty: it needs a line that names {_listed(columns)}")
+        raise MalformedFile(where, f"it is empty: it needs a line that names {_listed(columns)}")
     try:
         headers = {mark: _header(lines[start], mark) for mark in DELIMITERS}
     except csv.Error as error:
-        raise StopRun(f"{where}, line {start + 1}: {error}") from error
+        raise MalformedFile(where, str(error), start + 1) from error
     fits = [mark for mark in DELIMITERS if set(columns) <= set(headers[mark])]
     if not any(map(_says, lines[start + 1 :])):
         return []
     if not fits:
         found = max(headers.values(), key=len)
-        raise StopRun(
-            f"{where}, line {start + 1}: the columns are {_listed(found)}; it needs "
-            f"{_listed(columns)}"
-        )
+        problem = f"the columns are {_listed(found)}; it needs {_listed(columns)}"
+        raise MalformedFile(where, problem, start + 1)
     header = headers[fits[0]]
     names = [name for name in header if name]
     if len(set(names)) < len(names):
-        raise StopRun(f"{where}, line {start + 1}: a column is named twice")
+        raise MalformedFile(where, "a column is named twice", start + 1)
     rows = []
     for number, cells in _cells(lines, start + 1, fits[0], where):
         if any(cells[len(header) :]):
             detail = f"{len(cells)} values for {len(header)} columns"
             hint = 'a value that holds the delimiter stands in quotation marks, "..."'
-            raise StopRun(f"{where}, line {number}: {detail}; {hint}")
+            raise MalformedFile(where, f"{detail}; {hint}", number)
         values = {name: cell for name, cell in zip(header, cells, strict=False) if name}
         rows.append(Row(number, dict.fromkeys(names, "") | values))
     return rows
@@ -109,11 +107,11 @@ def _cells(
         except StopIteration:
             return
         except csv.Error as error:
-            raise StopRun(f"{where}, line {first + 1}: {error}") from error
+            raise MalformedFile(where, str(error), first + 1) from error
         # A value may go on over a line break, but then its quotation marks are closed.
         raw = "".join(lines[first : start + reader.line_num])
         if raw.count("\n") > 1 and raw.count('"') % 2:
-            raise StopRun(f"{where}, line {first + 1}: a quotation mark is not closed")
+            raise MalformedFile(where, "a quotation mark is not closed", first + 1)
         if any(cells):
             yield first + 1, cells
 

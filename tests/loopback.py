@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from symmv_builder.backends.pyav.encode import write_sound, write_video
+from symmv_builder.demo.answers import serve
 from symmv_builder.demo.catalogue import Channel, Description, Upload
-from symmv_builder.demo.site import VARIABLE, Site, serve
+from symmv_builder.demo.site import VARIABLE, Site
 
 CHANNEL = Channel("piano", "Piano <b>& Co</b>", verified=True)
 HOSTILE = "<script>alert(1)</script>/../../etc/passwd\r\n=cmd()\u202e💥" + "x" * 200

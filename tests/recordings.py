@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from symmv_builder.demo.drawings import Drawing
-from symmv_builder.demo.media import Plan, make_media
+from symmv_builder.demo.media import MediaPlan, make_media
 
 SECONDS = 8.0
 
@@ -18,10 +18,12 @@ SECONDS = 8.0
 def make_recordings(folder: Path) -> Path:
     """A piano take, three short videos (drawn, drawn with music, still); their folder."""
     wanted = (
-        Plan("takes/piano.flac", piece="sonata-k545", longest_s=SECONDS),
-        Plan("takes/drawn.mp4", drawing=_drawing(11)),
-        Plan("takes/still.mp4", drawing=_drawing(12), is_still=True),
-        Plan("takes/musical.mp4", piece="sonata-k545", longest_s=SECONDS, drawing=_drawing(13)),
+        MediaPlan("takes/piano.flac", piece="sonata-k545", longest_s=SECONDS),
+        MediaPlan("takes/drawn.mp4", drawing=_drawing(11)),
+        MediaPlan("takes/still.mp4", drawing=_drawing(12), is_still=True),
+        MediaPlan(
+            "takes/musical.mp4", piece="sonata-k545", longest_s=SECONDS, drawing=_drawing(13)
+        ),
     )
     make_media(folder, wanted=wanted, progress=lambda _: None)
     return folder / "takes"

@@ -60,7 +60,7 @@ def test_json_that_is_nested_too_deeply_is_one_line(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=r"."):
             parse_json(text)
         (tmp_path / "x.json").write_text(text)
-        with pytest.raises(StopRun, match=r"x\.json is not JSON"):
+        with pytest.raises(StopRun, match=r"x\.json: this is not JSON"):
             read_json(tmp_path / "x.json")
 
 

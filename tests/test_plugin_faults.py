@@ -1,18 +1,22 @@
 """What is wrong with a package of others is told in one line that names it, or fails one entry."""
 
 import importlib
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import symmv_builder as sb
-from symmv_builder import backends, datasets, plugins
+from symmv_builder import backends, datasets, plugins, training
 from symmv_builder.backends import ModelHome
+from symmv_builder.backends.midi import midi_bytes
 from symmv_builder.datasets import imports
 from symmv_builder.datasets.step_table import find_step
 from symmv_builder.errors import StopRun
+from symmv_builder.records import Notes
 from symmv_builder.training.runs import configure
 from tests.media import Pictures, Samples, noise, steady, tone, write_media
 
@@ -146,7 +150,10 @@ def test_what_two_packages_call_the_same_is_neithers(install: Install) -> None:
     for package in ("kit", "other-kit"):
         install(package, step(), {"steps": f"wrong = {package.replace('-', '_')}:STEP"})
     message = said_by(lambda: find_step("wrong"))
-    assert message == "the step wrong is in several packages: kit, other-kit; uninstall all but one"
+    assert message == (
+        "the step wrong of the package kit, other-kit cannot be used: it is in several packages, "
+        "uninstall all but one"
+    )
 
 
 def test_what_an_import_prints_is_no_part_of_an_answer(
@@ -193,7 +200,7 @@ class Model:
     [
         (None, "cannot be used: FileNotFoundError"),
         (RECIPE.replace("[steps.wrong]", ""), "mine.toml is of a dataset called mine"),
-        ('name = "yours"\nbase = "yours"', "line 2: base: yours is its own base"),
+        ('name = "yours"\nbase = "yours"', "line 2: base: yours: it is its own base"),
         ("name = 3", "yours.toml of the package kit, line 1: name: 3 should be a text"),
     ],
 )
@@ -238,20 +245,114 @@ def test_a_faulty_importer_is_named(
     assert said in message
 
 
+SONGS = """
+from symmv_builder.crawl import probe
+from symmv_builder.datasets.imports import symbolic
+from symmv_builder.datasets.imports.tree import Song, Tree
+from symmv_builder.datasets.recipe import Recipe
+from symmv_builder.pipeline.step import use
+from symmv_builder.records import Entry, SongInfo, Source
+MEDIA = ("video",)
+USES = (use(probe.MUSIC), use(symbolic.NOTES, makes="notes"))
+RECIPE = Recipe(name="tunes", pairs=False, shares={"train": 1}, uses=USES)
+def scan(path):
+    songs = []
+    for file in sorted(path.glob("*.mid")):
+        source = Source("file", f"tunes.{file.stem}")
+        info = SongInfo(title=file.stem, identified_by="title")
+        songs.append(Song(Entry(file.stem, "tunes", file.stem, source, source, info), file))
+    return Tree(tuple(songs))
+"""
+
+
+def uninstall(tmp_path: Path, package: str) -> None:
+    """Take away what makes a package known, as pip does."""
+    shutil.rmtree(tmp_path / "site" / f"{package}-1.0.dist-info")
+    importlib.invalidate_caches()
+    plugins.plugins.cache_clear()
+
+
+def test_an_import_stays_one_when_its_importer_is_uninstalled(
+    install: Install, tmp_path: Path
+) -> None:
+    install("kit", SONGS, {"importers": "tunes = kit"})
+    (tmp_path / "songs").mkdir()
+    tune = Notes(np.arange(8.0), np.arange(8.0) + 0.5, np.arange(60, 68), np.full(8, 64))
+    (tmp_path / "songs" / "song.mid").write_bytes(midi_bytes({"piano": tune}))
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "stranger.mp4").write_bytes(b"a recording")
+    (tmp_path / "own.toml").write_text(RECIPE.replace("mine", "tunes").split("[steps.w")[0])
+    root = str(tmp_path / "data")
+    sb.import_dataset("tunes", tmp_path / "songs", root, workers=1)
+
+    def refusals() -> list[str]:
+        return [
+            said_by(lambda: sb.open_dataset("tunes", root).build(tmp_path / "videos")),
+            said_by(lambda: sb.open_dataset(str(tmp_path / "own.toml"), root)),
+            said_by(lambda: sb.open_dataset("tunes", root).crawl(screen=False)),
+        ]
+
+    installed = refusals()
+    assert "no video named by an id of tunes" in installed[0]
+    assert "tunes is what an import is called" in installed[1]
+    assert "it is imported" in installed[2]
+    uninstall(tmp_path, "kit")
+    assert not datasets.is_imported("tunes")
+    assert sb.open_dataset("tunes", root).is_imported
+    assert refusals() == installed
+    assert [entry.entry_id for entry in sb.open_dataset("tunes", root)] == ["song"]
+
+
+def test_a_remembered_recipe_says_that_a_package_may_be_gone(
+    install: Install, tmp_path: Path
+) -> None:
+    install("kit", step(), {"steps": "wrong = kit:STEP"})
+    (tmp_path / "videos").mkdir()
+    pictures = Pictures([noise(at) for at in range(25)], steady(25))
+    write_media(tmp_path / "videos" / "clip.mp4", pictures, Samples(tone(1.0), codec="aac"))
+    (tmp_path / "mine.toml").write_text(RECIPE)
+    root = str(tmp_path / "data")
+    sb.open_dataset(str(tmp_path / "mine.toml"), root).take_in(tmp_path / "videos")
+    uninstall(tmp_path, "kit")
+    message = said_by(lambda: sb.open_dataset("mine", root))
+    assert "no step is called 'wrong'" in message
+    assert message.endswith("; the package that brought it may have been uninstalled")
+
+
+TRAINER = """
+class Wrong(Trainer):
+    title = "wrong"
+    presets = {"paper": 1}
+    def columns(self, config):
+        return (), ()
+    def train(self, config, request):
+        return None
+TRAINER = Wrong()
+"""
+
+
 @pytest.mark.parametrize(
     ("source", "said"),
     [
         ("TRAINER = 3", "kit:TRAINER is no Trainer"),
-        ("TRAINER = Trainer('kit:GONE', 'kit:WAYS', 'kit:train')", "no attribute 'GONE'"),
-        ("TRAINER = Trainer('kit:PRESETS', 'kit:WAYS', 'kit:train')", "are not all dataclasses"),
+        (TRAINER, "are not all dataclasses"),
+        (TRAINER.replace("presets = ", "others = "), "has no attribute 'presets'"),
+        (TRAINER.replace("def train", "def learn"), "abstract"),
+        ("TRAINER = Trainer('kit:PRESETS', 'kit:WAYS', 'kit:train')", "takes no arguments"),
     ],
 )
 def test_a_faulty_trainer_is_named(install: Install, source: str, said: str) -> None:
-    given = "from symmv_builder.training import Trainer\nPRESETS, WAYS = {'paper': 1}, {}\n"
+    given = "from symmv_builder.training import Trainer\n"
     install("kit", given + source, {"trainers": "wrong = kit:TRAINER"})
     message = said_by(lambda: configure("wrong", "paper", {}))
     assert message.startswith("the trainer wrong of the package kit cannot be used: ")
     assert said in message
+
+
+def test_a_faulty_trainer_stops_only_what_asks_for_it(install: Install) -> None:
+    install("kit", "import gone", {"trainers": "wrong = kit:TRAINER"})
+    assert "wrong" in training.names()
+    assert [name for name, _ in training.trainers()] == list(training.TRAINERS)
 
 
 @pytest.mark.parametrize(
@@ -273,7 +374,9 @@ def test_a_record_that_is_not_as_declared_fails_its_entry_alone(
     (tmp_path / "mine.toml").write_text(RECIPE)
     dataset = sb.open_dataset(str(tmp_path / "mine.toml"), root=str(tmp_path / "data"))
     dataset.take_in(str(tmp_path / "videos"))
-    assert dataset.build(workers=1).rejected == 1
+    summary = dataset.build(workers=1)
+    assert summary.rejected == 1
+    assert [failures.package for failures in summary.failed] == ["kit"]
     [rejected] = dataset.status().rejections
     assert rejected.reason == "failed"
     assert said in rejected.detail

@@ -1,12 +1,8 @@
 """A package of a stranger, installed into an environment of its own, is known by every door."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
-import sysconfig
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +11,10 @@ import pytest
 
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import read_receipt
+from tests import environments
 from tests.media import Pictures, Samples, noise, steady, tone, write_media
 
 PACKAGE = Path(__file__).parent / "plugin"
-SYMMV = "import sys; sys.argv[0] = 'symmv'; from symmv_builder.cli import main; main()"
 
 
 class Environment:
@@ -26,35 +22,11 @@ class Environment:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "env"], check=True)
-        self.python = folder / "env" / "bin" / "python"
-        [site] = (folder / "env" / "lib").glob("python*/site-packages")
-        here = sysconfig.get_path("purelib")
-        (site / "here.pth").write_text(f"import site; site.addsitedir({here!r})\n")
-        copy = shutil.copytree(PACKAGE, folder / "package")
-        install = ["--no-deps", "--no-index", "--no-build-isolation", "--quiet", str(copy)]
-        pip = [sys.executable, "-m", "pip", "--python", str(self.python), "install", *install]
-        subprocess.run(pip, check=True, env=os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"})
+        self.python = environments.make_environment(folder / "env")
+        environments.install(self.python, shutil.copytree(PACKAGE, folder / "package"))
 
     def run(self, *arguments: str, code: int = 0) -> str:
-        """What a module (``-m``) or the command line says; the two outputs in one text."""
-        start = arguments if arguments[0] == "-m" else ("-c", SYMMV, *arguments)
-        env = os.environ | {
-            "HF_HUB_OFFLINE": "1",
-            "COLUMNS": "250",
-            "PREFECT_LOGGING_LEVEL": "ERROR",
-        }
-        done = subprocess.run(
-            [str(self.python), *start],
-            cwd=self.folder,
-            env=env,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == code, done.stdout
-        return done.stdout
+        return environments.run(self.python, *arguments, cwd=self.folder, code=code)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +86,9 @@ def test_it_is_released_and_exported_as_parquet(environment: Environment) -> Non
 
 
 def test_a_flow_builds_it_to_the_same_bytes(environment: Environment) -> None:
-    environment.run("-m", "flows.build", "tiny", "--from", "videos", "--root", "other")
+    environment.run(
+        "-m", "symmv_builder.flows.build", "tiny", "--from", "videos", "--root", "other"
+    )
     names = [
         sorted(path.name for path in (environment.folder / root / "tiny" / "shards").iterdir())
         for root in ("data", "other")

@@ -17,10 +17,10 @@ import pytest
 from symmv_builder import backends, screen
 from symmv_builder.assemble import assemble_row
 from symmv_builder.backends.pyav.encode import write_sound, write_video
-from symmv_builder.backends.tinysoundfont import render
+from symmv_builder.backends.sampler import render
 from symmv_builder.crawl import probe
 from symmv_builder.demo.drawings import Drawing, cut_times, draw
-from symmv_builder.demo.pieces import piece, play
+from symmv_builder.demo.repertoire import piece, play
 from symmv_builder.music import dynamics, key, rhythm
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.keys import Plan, Work
@@ -34,7 +34,7 @@ from symmv_builder.storage.shards import ShardWriter, as_plain, write_receipt
 from symmv_builder.storage.sidecars import Sidecars
 from symmv_builder.video import motion, scenes
 
-for package in ("music21", "tinysoundfont", "scenedetect", "torch"):
+for package in ("music21", "scenedetect", "torch"):
     pytest.importorskip(package)
 
 # A little music (some bars of Mozart, played as a person plays) and a little video (drawn, with

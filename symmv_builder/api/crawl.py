@@ -7,16 +7,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from symmv_builder import datasets
 from symmv_builder.api.works import Runner
-from symmv_builder.backends import Loader
+from symmv_builder.backends import ModelLoader
 from symmv_builder.crawl.match import MEASURED
 from symmv_builder.crawl.sources import CrawlSource
 from symmv_builder.datasets import changes, propose, remembered
 from symmv_builder.datasets import crawl as crawling
 from symmv_builder.datasets.job import Crawl
 from symmv_builder.datasets.recipe import Recipe, make_screening_plan
-from symmv_builder.errors import Reason, StopRun
+from symmv_builder.errors import Reason, StopRun, WrongArguments, WrongSetting
 from symmv_builder.pipeline.keys import Plan
 from symmv_builder.pipeline.run import Tell
 from symmv_builder.settings import Settings
@@ -105,7 +104,7 @@ def promote(
     `StopRun` where nothing is said, or an id does not wait.
     """
     if not entries and above is None:
-        raise StopRun("say which entries to promote, or --above SCORE")
+        raise WrongArguments("say which entries to promote, or `above` which score")
     store = settings.open_store()
     return propose.promote(
         Items(store.ledger), store, dataset, entries, above=above, wait=wait, tell=tell
@@ -196,7 +195,7 @@ class CrawlRun:
             return 0
         run = runner(self.plan, self.store)
         return propose.screen_fetched(
-            self.job, self.plan, run, Loader(self.settings.home), expect=expect
+            self.job, self.plan, run, ModelLoader(self.settings.home), expect=expect
         )
 
     def promote(
@@ -263,8 +262,9 @@ def open_crawl(
     toolchain are missing.
     """
     dataset = recipe.name
-    if datasets.is_imported(dataset):
-        raise StopRun(f"{dataset} is imported: its songs are those of the release, not crawled")
+    if remembered.is_import(settings.open_manifests(), dataset):
+        wanted = "it is imported: its songs are those of the release, not crawled"
+        raise WrongSetting("dataset", dataset, wanted)
     plan = make_screening_plan(recipe, settings.home) if screen else None
     store = settings.open_store()
     # Read before the site is opened, which may wait for the network.

@@ -9,10 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from symmv_builder import datasets
 from symmv_builder.api import publishing
 from symmv_builder.api.crawl import CrawlEnd, Recording, open_crawl, promote, review
 from symmv_builder.api.entry import StoredEntry
+from symmv_builder.api.options import checked
 from symmv_builder.api.publishing import ExportSummary, Takedown
 from symmv_builder.api.questions import Made, NoEntry, why
 from symmv_builder.api.works import LOADING_PATIENCE_S, PATIENCE_S, Runner, runner_here
@@ -22,8 +22,8 @@ from symmv_builder.datasets import changes, dry_run, questions, remembered
 from symmv_builder.datasets.build import Summary
 from symmv_builder.datasets.recipe import Recipe, make_plan, make_whole_plan
 from symmv_builder.datasets.recipe_file import SPLITS
-from symmv_builder.datasets.verify import Problem, Tally, verify
-from symmv_builder.errors import Reason, StopRun
+from symmv_builder.datasets.verify import CheckCounts, Problem, verify
+from symmv_builder.errors import NoEntries, Reason, StopRun, UnknownName
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.keys import Plan
 from symmv_builder.pipeline.run import Tell
@@ -54,7 +54,7 @@ class Dataset:
     @property
     def is_imported(self) -> bool:
         """Whether its entries are those of a published release."""
-        return datasets.is_imported(self.name)
+        return remembered.is_import(self.stored.manifests, self.name)
 
     @cached_property
     def store(self) -> Store:
@@ -255,6 +255,7 @@ class Dataset:
         Only what is new since the last crawl is listed, everything with `full`; `most` bounds how
         many items are taken up. Errors are those of `api.crawl.open_crawl`.
         """
+        checked("most", most)
         path = Path(sources) if sources is not None else None
         run = open_crawl(self.recipe, self.settings, path, screen=screen, retry=retry, tell=tell)
         new = run.discover(full=full)
@@ -305,7 +306,7 @@ class Dataset:
         built, or a column is absent.
         """
         if split not in SPLITS:
-            raise StopRun(f"no split is called {split!r}; known: {', '.join(SPLITS)}")
+            raise UnknownName("split", split, SPLITS)
         if isinstance(columns, str):
             columns = [columns]
         if not columns:
@@ -315,16 +316,33 @@ class Dataset:
 
     def verify(self, *, deep: bool = False) -> list[Problem]:
         """Whatever is damaged or missing in what is stored; an empty list where nothing is."""
-        return list(verify(self.stored, self.name, Tally(), deep=deep))
+        return list(verify(self.stored, self.name, CheckCounts(), deep=deep))
 
     def export(self, folder: str | Path) -> ExportSummary:
         """Write the shards in the layout of their paper's own release."""
         return publishing.export(self.settings, self.name, Path(folder))
 
-    def release(self, version: str, *, wait: bool = False) -> dict[str, Any]:
-        """Freeze the shards under a version (``"1.0.0"``); the release's receipt."""
+    def release(
+        self,
+        version: str,
+        *,
+        about: str | Path | None = None,
+        commercial: bool = False,
+        push: str = "",
+        public: bool = False,
+        to: Sequence[str] = (),
+        wait: bool = False,
+        tell: Callable[[str], object] = lambda _: None,
+    ) -> dict[str, Any]:
+        """Freeze the shards under a version (``"1.0.0"``) and copy them; the release's receipt.
+
+        The arguments are the options of `symmv release`. What is not free for commercial use is
+        told before anything is written.
+        """
         self._require_there()
-        return dict(publishing.release(self.store, self.name, version, wait=wait).receipt)
+        terms = publishing.Terms(Path(about) if about else None, commercial, push, public, to)
+        done = publishing.release(self.store, self.name, version, terms=terms, wait=wait, tell=tell)
+        return dict(done.receipt)
 
     def takedown(
         self, name: str, reason: str, *, whole: bool = False, wait: bool = False
@@ -336,7 +354,7 @@ class Dataset:
     def _require_there(self) -> None:
         """`StopRun` where the root holds nothing of the dataset: none is made for a question."""
         if not len(self):
-            raise StopRun(f"{self.name} has no entries in {self.stored.root.shown}")
+            raise NoEntries(self.name, self.stored.root.shown, is_imported=self.is_imported)
 
     def new_recordings(self, folder: Path) -> int:
         """Count the recordings of a folder that the root does not have."""

@@ -11,12 +11,14 @@ from typing import Any
 from symmv_builder import datasets
 from symmv_builder.api.dataset import Dataset, open_dataset
 from symmv_builder.api.entry import StoredEntry
+from symmv_builder.api.questions import Status
 from symmv_builder.demo.media import DemoMedia, Truth, make_media
 from symmv_builder.demo.world import World, build_world
 from symmv_builder.errors import StopRun
+from symmv_builder.report import tables
 from symmv_builder.settings import Settings, read_settings
 
-__all__ = ["Demo", "World", "prepare"]
+__all__ = ["Demo", "World", "compare", "entry_row", "prepare", "stage_rows"]
 
 _NEAR_S = 0.05
 
@@ -78,6 +80,38 @@ def _trained_or_not(name: str, root: str) -> tuple[Dataset, str]:
         untrained.plan()
         return untrained, str(error)
     return dataset, ""
+
+
+def entry_row(entry: StoredEntry) -> tables.EntryRow:
+    """An entry's line in the table of what was made."""
+    known: dict[str, Any] = dict(entry.records)
+    labels = known["chords"].labels
+    return tables.EntryRow(
+        entry_id=entry.entry_id,
+        split=entry.split,
+        minutes=known["music_asset"].duration_s / 60,
+        notes=len(known["notes"].pitches),
+        chords=len(labels),
+        distinct_chords=len(set(labels)),
+        key=str(known["key"]),
+        tempo_bpm=known["beats"].tempo_bpm if "beats" in known else None,
+        scenes=len(known["scenes"].starts_s),
+    )
+
+
+def stage_rows(state: Status, media_s: float) -> list[tables.StageRow]:
+    """A dataset's stages with what they cost for each second of media."""
+    return [
+        tables.StageRow(
+            step=cost.artifact,
+            backend=cost.backend,
+            entries=cost.made,
+            seconds=cost.seconds,
+            seconds_per_media_second=cost.seconds / media_s if media_s else 0.0,
+            rejected=cost.rejected,
+        )
+        for cost in state.stages
+    ]
 
 
 def compare(entry: StoredEntry, truths: Mapping[str, Truth]) -> list[str]:

@@ -14,7 +14,8 @@ from symmv_builder.api.crawl import CrawlRun, open_crawl
 from symmv_builder.api.dataset import Dataset
 from symmv_builder.api.works import Runner, Tell
 from symmv_builder.crawl.match import MEASURED
-from symmv_builder.demo.site import VARIABLE, Site, serve
+from symmv_builder.demo.answers import serve
+from symmv_builder.demo.site import VARIABLE, Site
 from symmv_builder.demo.world import FAILURES, SOURCE, WAITS, World
 from symmv_builder.report.progress import span
 from symmv_builder.settings import read_settings
@@ -28,7 +29,7 @@ _PROMOTED_ABOVE = 0.9
 Say = Callable[[str], None]
 
 
-class Clock:
+class ShiftedClock:
     """The time, and as much more as the demo does not want to wait."""
 
     def __init__(self) -> None:
@@ -51,7 +52,7 @@ class DemoCrawl:
     def __init__(self, dataset: Dataset, world: World, site: Site, env: dict[str, str]) -> None:
         self._dataset, self._world, self._site = dataset, world, site
         self._settings = read_settings(env, root=dataset.settings.root)
-        self._clock = Clock()
+        self._clock = ShiftedClock()
 
     def _open(self, tell: Tell, *, screen: bool) -> CrawlRun:
         return open_crawl(
@@ -112,7 +113,7 @@ def environment(site: Site) -> Iterator[dict[str, str]]:
             os.environ[VARIABLE] = before
 
 
-def crawl_round(run: CrawlRun, clock: Clock, site: Site, say: Say) -> int:
+def crawl_round(run: CrawlRun, clock: ShiftedClock, site: Site, say: Say) -> int:
     """List what is new, and bring it as far as it goes; how many were new."""
     asked = len(site.visits())
     say(f"crawling {site.url}/channel/{SOURCE.ref}")

@@ -1,57 +1,78 @@
 """Music for videos by a trained model, as MIDI, WAV, the video with its new sound, and JSON."""
 
+import importlib.util
 import math
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from symmv_builder.datasets import composing
-from symmv_builder.datasets.composing import Order
+from symmv_builder.crawl.links import is_link, source_of
+from symmv_builder.datasets import composing, linked
+from symmv_builder.datasets import seen as looking
 from symmv_builder.datasets.evaluate import ALL_SPLITS
-from symmv_builder.datasets.pieces import Piece, check_piece, write_piece
-from symmv_builder.errors import RejectEntry, StopRun
+from symmv_builder.datasets.piece_files import check_piece, write_piece
+from symmv_builder.errors import (
+    NoSuchPath,
+    RejectEntry,
+    ServiceRefused,
+    SessionBlocked,
+    SiteNotCrawled,
+    WrongArguments,
+    WrongSetting,
+)
+from symmv_builder.records import Source
 from symmv_builder.settings import Settings, read_settings
 from symmv_builder.storage.root import Root
+from symmv_builder.training import composing_options, trainers
+from symmv_builder.training.composing import Composer, Order, Piece, Seen
+from symmv_builder.training.trainer import Option
 
-__all__ = ["Order", "Piece", "Videos", "Written", "generate"]
+__all__ = ["Option", "Order", "Piece", "Videos", "Written", "generate"]
 
-Refuse = Callable[[Path, RejectEntry], None]
+Refuse = Callable[[Any, RejectEntry], None]
+Note = Callable[[str], object]
 Tell = Callable[[int, int, str], None]
 
 
 def generate(
     videos: str | Path | Sequence[str | Path],
-    model: str | Path,
+    model: str | Path | None = None,
     out: str | Path = "generated",
     *,
-    regressor: str | Path | None = None,
     soundfont: str | Path | None = None,
+    picture: bool = True,
     overwrite: bool = False,
     clip: str = "",
     **order: Any,
 ) -> list[list[Path]]:
-    """Write music for videos by a trained model: the files of each piece (MIDI, WAV, MP4, JSON).
+    """Write music for videos: the files of each piece (MIDI, WAV, MP4, PNG, JSON).
 
-    `order` is what `datasets.composing.Order` holds: ``key``, ``primer``, ``seed``, ``count``,
-    ``seconds``, ``temperature`` and so on. `StopRun` where the model or the order does not fit,
-    `RejectEntry` for the first video that cannot be read: none is written then.
+    `videos` are files, or links to pages of sites that may be crawled. Without a `model`, which is
+    the folder of a training, the starter model of the package writes. `order` is what
+    `training.composing.Order` holds (``key``, ``primer``, ``seed``, ``count``, ``seconds``,
+    ``temperature`` and so on) and the options of the model's own trainer: ``tempo`` and ``follow``
+    of V-MusProd, ``regressor``, ``pattern`` and ``style`` of AMT. `StopRun` where the model or the
+    order does not fit, `RejectEntry` for the first video that cannot be read: none is written then.
     """
     given = [videos] if isinstance(videos, str | Path) else list(videos)
 
-    def refuse(path: Path, error: RejectEntry) -> None:
-        raise RejectEntry(error.reason, f"{path}: {error.detail}") from error
+    def refuse(video: object, error: RejectEntry) -> None:
+        raise RejectEntry(error.reason, f"{video}: {error.detail}") from error
 
+    general = {each.name for each in fields(Order)}
     written = write(
-        Videos(tuple(Path(path) for path in given)),
-        Path(model),
-        Order(**order),
+        Videos.of([str(each) for each in given]),
+        Path(model) if model is not None else None,
+        Order(**{name: value for name, value in order.items() if name in general}),
         Path(out),
         read_settings(),
-        regressor=Path(regressor) if regressor else None,
+        options={name: value for name, value in order.items() if name not in general},
         soundfont=Path(soundfont) if soundfont else None,
+        picture=picture,
         overwrite=overwrite,
         clip=clip,
         refuse=refuse,
@@ -59,17 +80,35 @@ def generate(
     return [each.files for each in written]
 
 
+def composers() -> list[str]:
+    """The trainers whose models write music."""
+    return [name for name, trainer in trainers() if trainer.composes]
+
+
+def options_of_models() -> list[Option]:
+    """What the models of single trainers can be asked besides an `Order`, one after another."""
+    return list(composing_options().values())
+
+
 @dataclass(frozen=True, slots=True)
 class Videos:
-    """For what music is written: videos in files, or rows of a dataset, by entry or split.
+    """For what music is written: videos in files or behind links, or rows of a dataset.
 
-    The split ``all`` is every one.
+    Rows are named by entry or split; the split ``all`` is every one.
     """
 
     files: tuple[Path, ...] = ()
+    links: tuple[Source, ...] = ()
     dataset: str | None = None
     entries: tuple[str, ...] = ()
     split: str | None = None
+
+    @classmethod
+    def of(cls, texts: Sequence[str], **rows: Any) -> "Videos":
+        """Files and links as a person names them; `StopRun` for a link to nothing known."""
+        links = [text for text in texts if is_link(text)]
+        files = [Path(text) for text in texts if not is_link(text)]
+        return cls(tuple(files), tuple(dict.fromkeys(source_of(each) for each in links)), **rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,68 +127,64 @@ class Written:
 
 def write(
     videos: Videos,
-    model: Path,
+    model: Path | None,
     order: Order,
     out: Path,
     settings: Settings,
     *,
-    regressor: Path | None = None,
+    options: Mapping[str, Any] | None = None,
     soundfont: Path | None = None,
+    picture: bool = False,
     overwrite: bool = False,
     clip: str = "",
     refuse: Refuse,
-    note: Callable[[str], object] = lambda _: None,
+    note: Note = lambda _: None,
     tell: Tell = lambda done, of, what: None,
 ) -> Iterator[Written]:
     """Write the pieces that are ordered, one after another, as they are asked for.
 
-    A video that cannot be read goes to `refuse`, and the others go on. `note` is told of models
-    with random weights behind what the model learned from. `StopRun` where videos, model and order
-    do not fit each other, and where a file of somebody else would be replaced: then nothing is
-    written.
+    Without a `model` the package's own writes, and `note` is told what that is. `options` are
+    those of the model's trainer (`options_of_models`). A video that cannot
+    be read goes to `refuse`, and the others go on; so does a link that is not fetched. `note` is
+    told of models with random weights behind what the model learned from. With `picture` a piano
+    roll is one of the files. `StopRun` where videos, model and order do not fit each other, and
+    where a file of somebody else would be replaced: then nothing is written.
     """
     check(videos, order)
-    if soundfont and not soundfont.is_file():
-        raise StopRun(f"{soundfont} is not a file")
-    read = [*videos.files, *([soundfont] if soundfont else ())]
-    place = _Place(out, read, overwrite)
-    place.check({name: path for path in videos.files for name in _names(path, order)})
-    composer = composing.open_composer(model, regressor, settings.home.device)
-    composer.check(order)
-    untrained = composing.untrained(composer)
-    for name in untrained:
-        note(
-            f"this model learned from features of an UNTRAINED model ({name}): "
-            "what it makes of a video has no meaning"
-        )
-    facts = {"run": str(model), "untrained": untrained}
-    refused: list[Path] = []
+    _check_inputs(videos, soundfont, settings)
+    picture = picture and _can_draw(note)
+    place = _Place(out, [*videos.files, *([soundfont] if soundfont else ())], picture, overwrite)
+    linked_as = {source: Path(f"{linked.name_of_source(source)}.mp4") for source in videos.links}
+    for path in (*videos.files, *linked_as.values()):
+        place.check(dict.fromkeys(_names(path, order), path))
+    composer, facts = _open(model, options or {}, order, settings, note)
+    refused: list[object] = []
 
-    def refusing(path: Path, error: RejectEntry) -> None:
-        refused.append(path)
-        refuse(path, error)
+    def refusing(video: object, error: RejectEntry) -> None:
+        refused.append(video)
+        refuse(video, error)
 
     with ExitStack() as opened:
-        seen: list[composing.Seen] = []
+        if videos.links:
+            folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="symmv-")))
+            fetched = _fetched(videos.links, settings, folder, refusing, tell)
+            videos = replace(videos, files=(*videos.files, *fetched))
+        seen: list[Seen] = []
         if videos.files:
             choices = {"clip": clip} if clip else {}
-            seen = composing.watch_files(
-                videos.files, composer, settings.home, choices, refusing, tell
-            )
+            home = settings.home
+            seen = looking.watch_files(videos.files, composer, home, choices, refusing, tell)
         elif videos.dataset:
-            root = Root(settings.root)
-            split = None if videos.split == ALL_SPLITS else videos.split
-            rows = composing.rows_seen(
-                composer, root, videos.dataset, entries=videos.entries, split=split
-            )
-            seen = [opened.enter_context(composing.stored(root, each)) for each in rows]
+            seen = _rows(composer, Root(settings.root), videos, opened)
         elif composer.needs_video:
-            raise StopRun("this model writes music for videos: give one, or --from or --split")
+            raise WrongArguments(
+                "this model writes music for videos: give one, or `entries` or `split`"
+            )
         if refused and not seen:
             return
         paths = {
             order.name(each.name, number): each.path
-            for each in seen or [composing.Seen("piece", {})]
+            for each in seen or [Seen("piece", {})]
             for number in range(order.count)
         }
         if not videos.files:
@@ -159,12 +194,85 @@ def write(
             video = paths.get(whole.name)
             try:
                 files = write_piece(
-                    whole, out, video=video, soundfont=soundfont, overwrite=overwrite
+                    whole,
+                    out,
+                    video=video,
+                    soundfont=soundfont,
+                    picture=picture,
+                    overwrite=overwrite,
                 )
             except RejectEntry as error:
                 refusing(video or out / whole.name, error)
                 continue
             yield Written(whole, files, video)
+
+
+def _check_inputs(videos: Videos, soundfont: Path | None, settings: Settings) -> None:
+    for source in videos.links:
+        if source.site not in settings.sites:
+            raise SiteNotCrawled(source.url, settings.sites)
+    if soundfont and not soundfont.is_file():
+        raise NoSuchPath(soundfont)
+
+
+def _can_draw(note: Note) -> bool:
+    """Whether pictures can be drawn here; `note` is told what is missing."""
+    if importlib.util.find_spec("matplotlib") is not None:
+        return True
+    note("no picture is drawn: matplotlib is not installed (pip install matplotlib)")
+    return False
+
+
+def _open(
+    model: Path | None, options: Mapping[str, Any], order: Order, settings: Settings, note: Note
+) -> tuple[Composer, dict[str, Any]]:
+    """The model that writes, checked against the order, and what a piece's JSON says of it."""
+    run = composing.starter_run() if model is None else model
+    composer = composing.open_composer(run, options, settings.home.device)
+    composer.check(order)
+    if model is None:
+        note(composing.STARTER)
+    untrained = composing.untrained(composer)
+    for name in untrained:
+        note(
+            f"this model learned from features of an UNTRAINED model ({name}): "
+            "what it makes of a video has no meaning"
+        )
+    if model is None:
+        about = {"run": "starter", "about_model": composing.STARTER}
+    else:
+        about = {"run": str(model)}
+    return composer, {**about, "untrained": untrained}
+
+
+def _rows(composer: Composer, root: Root, videos: Videos, opened: ExitStack) -> list[Seen]:
+    """The rows of a dataset that are meant, with their files where the store has them."""
+    split = None if videos.split == ALL_SPLITS else videos.split
+    dataset = videos.dataset or ""
+    rows = looking.rows_seen(composer, root, dataset, entries=videos.entries, split=split)
+    return [opened.enter_context(looking.stored(root, each)) for each in rows]
+
+
+def _fetched(
+    links: Sequence[Source], settings: Settings, folder: Path, refuse: Refuse, tell: Tell
+) -> list[Path]:
+    """The recordings behind links as files in `folder`, by the rules of the crawl."""
+    store, site = settings.open_store(read_only=True), None
+    found = []
+    for number, source in enumerate(links):
+        tell(number, len(links), f"links fetched, now {source.url}")
+        try:
+            linked.check_allowed(store, source)
+            site = site or settings.open_site()
+            found.append(linked.fetch_linked(site, source, folder, store))
+        except SessionBlocked as error:
+            # Where no data root is, there is nobody else to be kept away.
+            if not store.root.is_local or Path(store.root.path("")).is_dir():
+                linked.keep_away(settings.open_store(), error)
+            raise ServiceRefused(source.url, f"{error}; try again later") from error
+        except RejectEntry as error:
+            refuse(source.url, error)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,45 +281,58 @@ class _Place:
 
     folder: Path
     read: list[Path]
+    picture: bool
     overwrite: bool
 
     def check(self, pieces: Mapping[str, Path | None]) -> None:
         """`StopRun` where a piece, named with its video, may not be written."""
         for name, video in pieces.items():
-            check_piece(name, self.folder, video=video, inputs=self.read, overwrite=self.overwrite)
+            check_piece(
+                name,
+                self.folder,
+                video=video,
+                picture=self.picture,
+                inputs=self.read,
+                overwrite=self.overwrite,
+            )
 
 
 def check(videos: Videos, order: Order) -> None:
     """`StopRun` where what is asked for contradicts itself."""
     _check_videos(videos)
     if order.temperature is not None and not 0 < order.temperature < math.inf:
-        raise StopRun(f"a temperature of {order.temperature} draws nothing; it is above 0")
+        wanted = "that draws nothing; it is above 0"
+        raise WrongSetting("temperature", order.temperature, wanted)
     if order.greedy and (order.top_k is not None or order.temperature is not None):
-        raise StopRun("--greedy draws nothing: leave out --top-k and --temperature, or --greedy")
+        raise WrongArguments(
+            "`greedy` draws nothing: leave out `top_k` and `temperature`, or `greedy`"
+        )
     if order.greedy and order.count > 1:
-        raise StopRun(f"{order.count} greedy pieces would be the same one; leave out --count")
-    names = Counter(name for path in videos.files for name in _names(path, order))
+        problem = f"{order.count} greedy pieces would be the same one; leave out `count`"
+        raise WrongArguments(problem)
+    files = [*videos.files, *(Path(linked.name_of_source(link)) for link in videos.links)]
+    names = Counter(name for path in files for name in _names(path, order))
     for name, times in names.items():
         if times > 1:
-            raise StopRun(
+            raise WrongArguments(
                 f"two pieces would be called {name}; write these videos' to folders of their own"
             )
 
 
 def _check_videos(videos: Videos) -> None:
     if (videos.entries or videos.split) and not videos.dataset:
-        raise StopRun("--from and --split name rows: say of which dataset with --dataset")
+        raise WrongArguments("`entries` and `split` name rows: say of which dataset with `dataset`")
     if videos.dataset and not (videos.entries or videos.split):
-        raise StopRun("--dataset alone says no video; add --from ENTRY or --split SPLIT")
+        raise WrongArguments("`dataset` alone says no video; add `entries` or `split`")
     if videos.entries and videos.split:
-        raise StopRun("give --from or --split, not both")
-    if videos.files and videos.dataset:
-        raise StopRun("give videos or rows of a dataset, not both")
-    if videos.files and not any(path.is_file() for path in videos.files):
-        raise StopRun(f"{videos.files[0]} is not a file")
+        raise WrongArguments("give `entries` or `split`, not both")
+    if (videos.files or videos.links) and videos.dataset:
+        raise WrongArguments("give videos or rows of a dataset, not both")
+    if videos.files and not videos.links and not any(path.is_file() for path in videos.files):
+        raise NoSuchPath(videos.files[0])
 
 
 def _names(video: Path, order: Order) -> list[str]:
     """What the pieces for a video in a file are called."""
-    name = composing.name_of(video)
+    name = looking.name_of(video)
     return [order.name(name, number) for number in range(order.count)]

@@ -1,15 +1,24 @@
 """Options that commands, flows and notebooks share: what they mean, and how their text is read."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
+from symmv_builder import training
 from symmv_builder.datasets import ALL, IMPORTED
-from symmv_builder.errors import Reason, StopRun
+from symmv_builder.errors import Reason, UnknownName, WrongArguments, WrongSetting
 
 # Longest that one step may take on one entry, in seconds.
 PATIENCE_S = 1800.0
+
+
+def in_words(names: Sequence[str]) -> str:
+    """Names as a choice: ``a, b or c``."""
+    return " or ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names)
+
+
 # What an option means, by its name without dashes: `symmv` and `python -m flows...` print this.
 HELP = {
-    "root": "Data root: a folder or an fsspec url. Default: SYMMV_ROOT, else ./data.",
+    "root": "Data root: a folder or an fsspec url. Default: SYMMV_ROOT or symmv.toml, else ./data.",
     "dataset": f"Which dataset: {', '.join(ALL)}, one of your own that stands in the root, "
     "or a recipe file that ends in .toml.",
     "import": f"Which dataset: {', '.join(IMPORTED)}.",
@@ -23,7 +32,8 @@ HELP = {
     "patience": "Longest that one step may take on one entry, in seconds.",
     "load-patience": "Longest that a worker may take to start, or to load or fetch a model, in "
     "seconds.",
-    "retry": "Try again what was put aside for this reason. May be repeated.",
+    "retry": "Try again what was put aside for this reason, as `symmv status` names it. May be "
+    "repeated.",
     "only": "Make only these results (as `symmv status` names them) and what they are made "
     "of: names with commas between them, or repeated. Shards then hold the entries that "
     "have them, with every column that all of these entries have.",
@@ -32,18 +42,52 @@ HELP = {
     "shard-mb": "Size of a shard on average, in MiB before compression; 256 at first, then as "
     "the last build was told.",
     "sources": "The sources.toml to crawl. Default: DATASET/sources.toml among the manifests, "
-    "else manifests/DATASET/sources.toml.",
+    "else those that come with this package.",
     "full": "List every source to its end.",
     "most": "Fetch no more items than this.",
     "screen": "Screen what was fetched; needs the recipe's models.",
     "promote-above": "Promote proposals that score at least this.",
+    "trainer": f"{in_words(training.names())}.",
     "preset": "paper (a GPU), small (an hour or so) or smoke (about a minute).",
     "set": "Another value for a field of the preset: FIELD=VALUE. May be repeated.",
     "trained-as": "Take all choices of the `paper`, or of the `released` code, where the defaults "
     "are others; --set goes before it.",
     "minutes": "End after so long, ready to be gone on with.",
+    "about": "A TOML file in which its makers say what it is: title, description, authors, "
+    "contact, homepage, date, citation, licence, recordings. Default: what the last release said.",
+    "commercial": "Refuse what is not known to allow commercial use, by column and model.",
+    "push": "Copy the release to the model hub, into the data set repository hf://OWNER/NAME: its "
+    "version becomes a tag. A version that stands already is copied as it is.",
+    "public": "A repository that --push makes is for everybody; without it, private.",
+    "to": "Copy the release below this place, into DATASET/VERSION/: a folder, or an fsspec url "
+    "such as s3://BUCKET/PREFIX. May be repeated.",
     "threads": "Threads that prepare batches ahead; 0: none.",
 }
+
+# The least that a number may be, by its option; commands, flows and notebooks refuse less.
+LEAST = {
+    "patience": 0.001,
+    "load-patience": 0.001,
+    "workers": 1,
+    "shard-mb": 1,
+    "most": 0,
+    "items-an-hour": 1,
+    "minutes": 0.01,
+    "checkpoint-minutes": 0.01,
+    "threads": 0,
+}
+_Number = TypeVar("_Number", bound=float | None)
+
+
+def checked(option: str, value: _Number) -> _Number:
+    """A number that an option was given, or `None` without one; `StopRun` where it is too small.
+
+    What is no number (nan) is too small for every option.
+    """
+    if value is not None and not value >= LEAST[option]:
+        shown = int(value) if float(value).is_integer() else value
+        raise WrongSetting(option, shown, f"it has to be {LEAST[option]:g} or more")
+    return value
 
 
 def models_of(texts: Sequence[str] | None, clip: str | None = None) -> dict[str, str]:
@@ -55,13 +99,18 @@ def models_of(texts: Sequence[str] | None, clip: str | None = None) -> dict[str,
     for text in texts or ():
         slot, found, name = text.partition("=")
         if not found or not slot or not name:
-            raise StopRun(f"--model {text!r} should look like SLOT=NAME, as in piano=transkun")
+            problem = f"`model` {text!r} should look like SLOT=NAME, as in piano=transkun"
+            raise WrongArguments(problem)
         chosen[slot] = name
     return chosen | ({"clip": clip} if clip else {})
 
 
 def names_of(texts: Sequence[str] | None) -> tuple[str, ...]:
-    """Names out of an option that takes several, with commas or repeated."""
+    """Names out of `only`, which takes several, with commas or repeated; `StopRun` for none."""
+    for text in texts or ():
+        if not text.replace(",", "").strip():
+            wanted = "it has to be names with commas between them"
+            raise WrongSetting("only", text, wanted)
     return tuple(name.strip() for text in texts or () for name in text.split(",") if name.strip())
 
 
@@ -69,7 +118,7 @@ def reasons_of(names: Sequence[str] | None) -> tuple[Reason, ...]:
     """Reasons by their names; `StopRun` for one that nothing is put aside for."""
     unknown = [name for name in names or () if name not in list(Reason)]
     if unknown:
-        raise StopRun(f"no reason is called {', '.join(unknown)}; known: {', '.join(Reason)}")
+        raise UnknownName("reason", unknown[0], tuple(Reason))
     return tuple(Reason(name) for name in names or ())
 
 
@@ -79,11 +128,11 @@ def assignments(texts: Sequence[str] | None, form: str) -> dict[str, str]:
     for text in texts or ():
         name, found, value = text.partition("=")
         if not found or not name:
-            raise StopRun(f"--set {text!r} should look like {form}")
+            raise WrongArguments(f"`set` {text!r} should look like {form}")
         values[name] = value
     return values
 
 
 def size_bytes(mebibytes: int | None) -> int | None:
-    """The size that ``--shard-mb`` says, in bytes."""
-    return mebibytes * 2**20 if mebibytes else None
+    """The size that ``--shard-mb`` says, in bytes; `StopRun` where it is below one."""
+    return None if mebibytes is None else checked("shard-mb", mebibytes) * 2**20

@@ -1,16 +1,22 @@
 """What others get of a dataset, and what is taken back: releases, exports, takedowns."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from symmv_builder.datasets import copies
 from symmv_builder.datasets import export as exporting
 from symmv_builder.datasets import release as releasing
 from symmv_builder.datasets import takedown as removing
+from symmv_builder.datasets.card import FACTS, facts
+from symmv_builder.datasets.card.about import read_about
+from symmv_builder.datasets.copies import Outdated
 from symmv_builder.datasets.export import ExportSummary
+from symmv_builder.datasets.imports import published_licence
+from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.datasets.takedown import Takedown
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import ReleaseExists, ReleaseRefused, WrongArguments
 from symmv_builder.pipeline.keys import Plan
 from symmv_builder.pipeline.run import Tell
 from symmv_builder.settings import Settings
@@ -18,8 +24,9 @@ from symmv_builder.storage import releases
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import read_receipt
 from symmv_builder.storage.store import Store
+from symmv_builder.storage.urls import shown_url
 
-__all__ = ["ExportSummary", "Released", "Takedown"]
+__all__ = ["ExportSummary", "Outdated", "Released", "Takedown", "Terms"]
 
 Say = Callable[[str], object]
 
@@ -46,32 +53,127 @@ class Released:
         return int(self.receipt["entries"])
 
 
-def release(
-    store: Store, dataset: str, version: str, *, wait: bool = False, tell: Say = _silent
-) -> Released:
-    """Freeze the shards under a version (``"1.0.0"``): copies, checksums, card, receipt last.
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a release is made: its options, as `api.options.HELP` explains them.
 
-    `StopRun` for a version that is none or is taken, where nothing is built, and where models that
-    are not trained made it.
+    `about` is a file as `datasets.card.about` reads it; `push` and `to` are places for copies.
     """
-    receipt = releasing.release(store, dataset, version, wait=wait, tell=tell)
-    return _released(store, dataset, version, receipt)
+
+    about: Path | None = None
+    commercial: bool = False
+    push: str = ""
+    public: bool = False
+    to: Sequence[str] = field(default=())
+
+    def __post_init__(self) -> None:
+        if self.public and not self.push:
+            raise WrongArguments("`public` is about `push`; say where to push")
+        for place in self.places:
+            copies.check_place(place)
+        if self.push and not self.push.startswith(copies.HUB):
+            problem = f"`push` takes hf://OWNER/NAME; `to` {self.push} copies elsewhere"
+            raise WrongArguments(problem)
+        if hubs := [place for place in self.to if place.startswith(copies.HUB)]:
+            problem = f"`to` takes a folder or a bucket; for the hub use `push` {hubs[0]}"
+            raise WrongArguments(problem)
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Where copies go."""
+        return (*([self.push] if self.push else []), *self.to)
+
+
+_PLAIN = Terms()
+
+
+def release(
+    store: Store,
+    dataset: str,
+    version: str,
+    *,
+    terms: Terms = _PLAIN,
+    wait: bool = False,
+    tell: Say = _silent,
+) -> Released:
+    """Freeze the shards under a version (``"1.0.0"``): copies, checksums, cards, receipt last.
+
+    With places for copies it is copied there; then a version that stands is copied as it is.
+    `StopRun` for a version that is none or is taken, where nothing is built, where models that
+    are not trained made it, and for terms that what is in it does not allow.
+    """
+    releases.check_version(version)
+    about = read_about(terms.about) if terms.about else None
+    standing = releases.find_releases(store, dataset).get(version) if terms.places else None
+    if standing is None:
+        receipt = releasing.release(
+            store,
+            dataset,
+            version,
+            about=about,
+            commercial=terms.commercial,
+            wait=wait,
+            tell=tell,
+        )
+    else:
+        receipt = _as_it_stands(standing, dataset, version, terms, about)
+    for place in terms.places:
+        is_new = copies.copy_to(
+            store, dataset, version, place, public=terms.public, wait=wait, tell=tell
+        )
+        shown = shown_url(place)
+        tell(f"copied to {shown}" if is_new else f"{shown} has {version} already")
+    return _released(store, dataset, version, receipt, is_new=standing is None)
+
+
+def _as_it_stands(
+    receipt: dict[str, Any],
+    dataset: str,
+    version: str,
+    terms: Terms,
+    about: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """The receipt of a release that is to be copied; `StopRun` where options would change it."""
+    known = receipt.get(FACTS)
+    if about is not None and (known is None or known["about"] != about):
+        raise WrongArguments(
+            f"{dataset} {version} is released already and never changes; `about` is for the next"
+        )
+    if terms.commercial:
+        if known is None:
+            problem = f"{dataset} {version} does not say which models made its columns"
+            raise ReleaseRefused(dataset, problem)
+        releasing.check_terms(dataset, known, commercial=True)
+    return receipt
 
 
 def release_next(
-    store: Store, dataset: str, version: str | None = None, *, wait: bool = False
+    store: Store,
+    dataset: str,
+    version: str | None = None,
+    *,
+    terms: Terms = _PLAIN,
+    wait: bool = False,
+    tell: Say = _silent,
 ) -> Released:
     """Freeze the shards under `version`, by default the last one's successor.
 
-    Without a version nothing is done where the shards are those of a release. Errors as `release`.
+    Without a version nothing is frozen where the shards are those of a release; copies of that one
+    are made where it is not yet. Errors as `release`.
     """
     built = read_receipt(store.root, dataset) or {}
     released = releases.find_releases(store, dataset)
     same = [name for name, old in released.items() if _contents(old) == _contents(built)]
     if same and version is None:
         last = max(same, key=releases.numbers_of)
+        if terms.places:
+            return release(store, dataset, last, terms=terms, wait=wait, tell=tell)
         return _released(store, dataset, last, released[last], is_new=False)
-    return release(store, dataset, version or releases.next_version(list(released)), wait=wait)
+    if version in released and version is not None:
+        # By schedule a version that is named is to be new; `release` alone copies what stands.
+        releasing.check(store, dataset, version)
+    wanted = version or releases.next_version(list(released))
+    return release(store, dataset, wanted, terms=terms, wait=wait, tell=tell)
 
 
 def _released(
@@ -86,20 +188,38 @@ def _contents(receipt: Mapping[str, Any]) -> set[str]:
     return {shard["sha256"] for shard in receipt.get("shards", [])}
 
 
-def check_releasable(store: Store, plan: Plan, version: str | None) -> None:
-    """`StopRun` for what no build can make right: a version that is none or is taken, and models
-    of the plan that are not trained."""
+def check_releasable(
+    store: Store,
+    recipe: Recipe,
+    plan: Plan,
+    version: str | None,
+    *,
+    terms: Terms = _PLAIN,
+    tell: Say = _silent,
+) -> None:
+    """`StopRun` for what no build can make right: a version that is none or is taken, models of
+    the plan that are not trained, and terms that the plan's models or its sources do not allow."""
     dataset = plan.dataset
     untrained = sorted(name for (_, name), model in plan.models.items() if not model.trained)
     if untrained:
-        raise StopRun(
+        raise ReleaseRefused(
+            dataset,
             f"{dataset} would be made with {', '.join(untrained)}, which is not trained: its "
-            "features mean nothing and are not released; choose trained weights"
+            "features mean nothing and are not released",
+            "choose trained weights",
         )
     if version is not None:
         releases.check_version(version)
-        if version in releases.find_releases(store, dataset):
-            raise StopRun(f"{dataset} {version} is released already and never changes; raise it")
+        taken = list(releases.find_releases(store, dataset))
+        if version in taken:
+            raise ReleaseExists(dataset, version, releases.next_version(taken))
+    about = read_about(terms.about) if terms.about else releasing.said_before(store, dataset)
+    made = {
+        "models": [{"slot": slot, "backend": name} for slot, name in plan.models],
+        "columns": [column.name for column in recipe.columns],
+    }
+    known = facts.gather(made, recipe, about, published_licence(dataset))
+    releasing.check_terms(dataset, known, commercial=terms.commercial, tell=tell)
 
 
 def take_down(
@@ -123,6 +243,11 @@ def take_down(
 def others_that_use(store: Store, dataset: str, done: Takedown) -> dict[str, list[str]]:
     """Of the root's other datasets the entries that use what was taken down, by dataset."""
     return removing.others_that_use(store, dataset, done.sources)
+
+
+def outdated_copies(store: Store, dataset: str) -> list[Outdated]:
+    """The places to which withdrawn versions were copied, with what should replace them."""
+    return copies.outdated(store, dataset)
 
 
 def export(

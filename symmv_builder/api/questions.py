@@ -24,11 +24,11 @@ __all__ = ["Made", "NoEntry", "Result", "States", "Status"]
 
 @dataclass(frozen=True, slots=True)
 class States:
-    """How far the datasets of a root are; `faults` says of which nothing can be said, and why."""
+    """How far the datasets of a root are; `faults` are why nothing can be said of the others."""
 
     root: str
     datasets: tuple[Status, ...]
-    faults: tuple[str, ...] = ()
+    faults: tuple[StopRun, ...] = ()
 
 
 def statuses(settings: Settings, dataset: str | None = None) -> States:
@@ -38,14 +38,15 @@ def statuses(settings: Settings, dataset: str | None = None) -> States:
     is not known, or its recipe cannot be read.
     """
     store = settings.open_store(read_only=True)
-    states, faults = [], []
+    states: list[Status] = []
+    faults: list[StopRun] = []
     for name in [dataset] if dataset else names_in(store.manifests):
         try:
             states.append(questions.status(store, name))
         except StopRun as error:
             if dataset:
                 raise
-            faults.append(str(error))
+            faults.append(error)
     return States(store.root.shown, tuple(states), tuple(faults))
 
 

@@ -20,7 +20,8 @@ from symmv_builder.settings import read_settings
 class ExplainedStep:
     """One step of a recipe: what it makes, by what, and whether its model is on this machine.
 
-    `is_here` is `None` for a step without a model; `problem` says how a missing one is got.
+    `is_here` is `None` for a step without a model; `problem` says what lacks, and
+    `can_be_fetched` whether it is weights that this package gets by itself.
     `settings` are those that differ from the step's defaults.
     """
 
@@ -32,6 +33,7 @@ class ExplainedStep:
     is_here: bool | None
     problem: str
     settings: Mapping[str, Any]
+    can_be_fetched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +97,16 @@ def explain(what: str, root: str | None = None) -> ExplainedRecipe:
     steps = []
     for makes, placed in placed_of(recipe).items():
         use = placed.use
-        licence, is_here, problem = "", None, ""
+        licence, is_here, problem, can_be_fetched = "", None, "", False
         if use.step.slot and use.model:
             licence, is_here = backends.about(use.step.slot, use.model).licence, True
             try:
-                backends.identify(use.step.slot, use.model, settings.home)
+                # A question downloads nothing: only what is on this machine counts.
+                with backends.without_fetching():
+                    backends.identify(use.step.slot, use.model, settings.home)
             except StopRun as error:
                 is_here, problem = False, str(error)
+                can_be_fetched = backends.can_be_fetched(error)
         steps.append(
             ExplainedStep(
                 makes,
@@ -112,6 +117,7 @@ def explain(what: str, root: str | None = None) -> ExplainedRecipe:
                 is_here,
                 problem,
                 {k: v for k, v in use.parameters.items() if v != use.step.defaults[k]},
+                can_be_fetched,
             )
         )
     columns = tuple(recipe.columns)

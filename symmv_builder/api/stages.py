@@ -9,10 +9,10 @@ from typing import Any
 
 from symmv_builder.api.options import PATIENCE_S
 from symmv_builder.api.texts import setting_text
-from symmv_builder.backends import Loader
+from symmv_builder.backends import ModelLoader
 from symmv_builder.datasets import remembered
 from symmv_builder.datasets.recipe import Recipe
-from symmv_builder.errors import Reason, RejectEntry, RetryLater, StopRun, WorkerBug
+from symmv_builder.errors import NoSuchPath, Reason, RejectEntry, RetryLater, WorkerBug
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.faults import SameBug, bug_of, in_short
 from symmv_builder.pipeline.guard import Guarded
@@ -52,7 +52,7 @@ def run(
     return run_stage(
         stage,
         Path(path),
-        Loader(where.home),
+        ModelLoader(where.home),
         recipe=chosen,
         backend=backend,
         settings={name: setting_text(value) for name, value in settings.items()},
@@ -92,9 +92,9 @@ def guard(
     file is none.
     """
     chosen = remembered.chosen(settings.open_manifests(), recipe) if recipe else None
-    one = partial(_run_one, stage, Loader(settings.home), chosen, backend, given or {})
+    one = partial(_run_one, stage, ModelLoader(settings.home), chosen, backend, given or {})
     if not any(path.is_file() for path in files):
-        raise StopRun(f"{files[0]} is not a file")
+        raise NoSuchPath(files[0])
     if out:
         from symmv_builder.datasets.stages import check_records
 
@@ -104,7 +104,7 @@ def guard(
 
 def _run_one(
     stage: str,
-    loader: Loader,
+    loader: ModelLoader,
     recipe: Recipe | None,
     backend: str | None,
     settings: Mapping[str, str],

@@ -5,14 +5,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from symmv_builder.api.options import checked
 from symmv_builder.api.texts import setting_text
 from symmv_builder.datasets.evaluate import untrained_models
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import NoShards
 from symmv_builder.pipeline.keys import digest
 from symmv_builder.settings import Settings, read_settings
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import read_receipt
-from symmv_builder.training import PRESETS, TRAINERS
+from symmv_builder.training import PRESETS, TRAINERS, find_trainer
 from symmv_builder.training.configs import as_plain
 from symmv_builder.training.runs import (
     BY_SIGNAL,
@@ -24,7 +25,7 @@ from symmv_builder.training.runs import (
     start,
 )
 
-__all__ = ["PRESETS", "TRAINERS", "Outcome", "Tick", "train"]
+__all__ = ["PRESETS", "TRAINERS", "Outcome", "Tick", "find_trainer", "train"]
 
 
 def train(
@@ -41,10 +42,10 @@ def train(
 ) -> Outcome:
     """Train to the end of a preset, or go on with the run that stopped in the folder `out`.
 
-    `trainer` is ``vmusprod``, ``amt``, ``regressor`` or ``vmcp``; `way` is ``paper`` or
-    ``released`` (`training.runs.configure`), `fields` are single fields of the preset. The device
-    is that of ``SYMMV_DEVICE``. `StopRun` where trainer, dataset, a field or a checkpoint does not
-    fit.
+    `trainer` is ``vmusprod``, ``amt``, ``regressor``, ``vmcp`` or another package's; `way` is
+    ``paper`` or ``released`` (`training.runs.configure`), `fields` are single fields of the preset.
+    The device is that of ``SYMMV_DEVICE``. `StopRun` where trainer, dataset, a field or a
+    checkpoint does not fit.
     """
     texts = {name: setting_text(value) for name, value in fields.items()}
     config = configure(trainer, preset, texts, way)
@@ -81,8 +82,11 @@ def run(
 
     `workers` threads prepare batches, decoded features are kept in the folder `unpacked`, with
     `data_changed` a run goes on though its dataset is another one, with `wait` it waits for another
-    one in its folder. `StopRun` where dataset or folder does not fit.
+    one in its folder. `StopRun` where dataset or folder does not fit, or a number is too small.
     """
+    checked("minutes", minutes)
+    checked("checkpoint-minutes", checkpoint_minutes)
+    checked("threads", workers)
     request = Request(
         root=Root(settings.root),
         dataset=dataset,
@@ -110,7 +114,7 @@ def folder_of(
     root = Root(settings.root)
     receipt = read_receipt(root, dataset)
     if receipt is None:
-        raise StopRun(f"{dataset} has no shards in {root.shown}; build it first")
+        raise NoShards(dataset, root.shown)
     learned_from = [trainer, as_plain(config), [shard["sha256"] for shard in receipt["shards"]]]
     return Path(runs) / f"{trainer}-{dataset}-{digest(learned_from)[:12]}"
 

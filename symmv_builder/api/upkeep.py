@@ -8,7 +8,7 @@ from typing import Any
 
 from symmv_builder.datasets.clean import Freed
 from symmv_builder.datasets.remembered import recipe_of
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import StopRun, StoreUnusable, WrongArguments
 from symmv_builder.settings import Settings
 from symmv_builder.storage.store import Store
 
@@ -53,11 +53,13 @@ def verify(
     """
     name = recipe_of(settings.open_manifests(), dataset).name if dataset else None
     if folder and not repair:
-        raise StopRun("--from gives good copies to --repair; use both")
+        raise WrongArguments("`folder` gives good copies to `repair`; use both")
     if wait and not repair:
-        raise StopRun("--wait is for --repair; without it nothing is written")
+        raise WrongArguments("`wait` is for `repair`; without it nothing is written")
     if release and (name is None or repair):
-        raise StopRun("--release looks at one release of a DATASET; --repair sets all of it right")
+        raise WrongArguments(
+            "`release` looks at one release of a dataset; `repair` sets all of it right"
+        )
     if run:
         return _look_at_run(run)
     if repair:
@@ -77,7 +79,7 @@ def _look(settings: Settings, dataset: str | None, release: str, *, deep: bool) 
         # Whatever is wrong with the ledger, the files can be looked at.
         fault = str(error)
         store = replace(settings, ledger="sqlite://").open_store(read_only=True)
-    tally = verifying.Tally()
+    tally = verifying.CheckCounts()
     problems = list(verifying.verify(store, dataset, tally, release=release, deep=deep))
     if fault:
         problems.insert(0, verifying.Problem("ledger", "the ledger", fault))
@@ -107,9 +109,10 @@ def _repair(
 
     try:
         store = settings.open_store()
-    except StopRun as error:
-        raise StopRun(f"{error}; where it is damaged, {WITHOUT_LEDGER}") from error
-    tally = verifying.Tally()
+    except StoreUnusable as error:
+        cause = f"{error.cause}; where it is damaged, {WITHOUT_LEDGER}"
+        raise StoreUnusable(error.place, cause) from error
+    tally = verifying.CheckCounts()
     repairs = list(repair(store, dataset, tally, deep=deep, folder=folder, wait=wait, tell=tell))
     names = [dataset] if dataset else verifying.known_datasets(store)
     _finish(store, names, wait=wait, tell=tell)

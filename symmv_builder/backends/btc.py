@@ -21,11 +21,11 @@ from symmv_builder.backends import (
     ModelHome,
     ModelIdentity,
     hash_files,
-    in_short,
+    reading_checkpoint,
     required_path,
 )
 from symmv_builder.backends.slots import ChordRecogniser
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import WrongWeights
 from symmv_builder.records import Chords
 from symmv_builder.vocab import NO_CHORD, muvisync_label
 
@@ -99,18 +99,16 @@ class Btc(ChordRecogniser):
         import torch
 
         self._librosa, self._torch, self._device = librosa, torch, home.device
-        try:
+        with reading_checkpoint(NAME, "BTC", path, HOW):
             with torch.serialization.safe_globals(_numpy_scalars()):
                 checkpoint = torch.load(path, map_location="cpu", weights_only=True)
             state = checkpoint["model"]
             self._mean, self._std = float(checkpoint["mean"]), float(checkpoint["std"])
-        except Exception as error:
-            cause = in_short(error)
-            raise StopRun(f"{path} is not a checkpoint of BTC ({cause}). {HOW}") from error
         wanted = expected_shapes()
         odd = {name for name, tensor in state.items() if wanted.get(name) != tuple(tensor.shape)}
         if odd := odd | (set(wanted) - set(state)):
-            raise StopRun(f"{path} does not fit BTC at {', '.join(sorted(odd)[:3])}. {HOW}")
+            problem = f"{path} does not fit BTC at {', '.join(sorted(odd)[:3])}"
+            raise WrongWeights(NAME, problem, HOW)
         self._state = {name: tensor.float().to(home.device) for name, tensor in state.items()}
 
     def recognise(self, samples: NDArray[np.float32]) -> Chords:

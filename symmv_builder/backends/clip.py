@@ -18,13 +18,14 @@ from symmv_builder.backends import (
     About,
     ModelHome,
     ModelIdentity,
-    hash_file,
+    check_sha256,
     hash_files,
     package_version,
+    variable_of,
 )
 from symmv_builder.backends.hub import snapshot
 from symmv_builder.backends.slots import ClipModel
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import MissingWeights, NoDevice, WrongWeights
 
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 DESCRIPTIONS = ("config.json", "preprocessor_config.json")
@@ -42,6 +43,7 @@ class _Clip(ClipModel):
     repository: ClassVar[str]
     revision: ClassVar[str]
     published_sha256: ClassVar[str]
+    needs = ("torch", "transformers")
     # Which of the published weight files the hash is of.
     published_file: ClassVar[str] = "pytorch_model.bin"
 
@@ -52,7 +54,8 @@ class _Clip(ClipModel):
         # A worker's bars would be drawn across the build's own display.
         logging.disable_progress_bar()
         if home.device.startswith("cuda") and not torch.cuda.is_available():
-            raise StopRun(f"{self.name}: device {home.device} was asked for, but there is no CUDA")
+            problem = f"{self.name}: device {home.device} was asked for, but there is no CUDA"
+            raise NoDevice(home.device, problem)
         folder, weights = self._find(home)
         self._device = home.device
         self._type = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[
@@ -72,9 +75,11 @@ class _Clip(ClipModel):
         # Each format has errors of its own, pickle's among them, and all mean the same here.
         except Exception as error:
             first = str(error).strip().splitlines() or [type(error).__name__]
-            raise StopRun(f"{self.name} does not load from {folder}: {first[0]}") from error
+            problem = f"{self.name} does not load from {folder}: {first[0]}"
+            raise WrongWeights(self.name, problem) from error
         if report["missing_keys"]:
-            raise StopRun(f"{weights} lacks {len(report['missing_keys'])} tensors of {self.name}")
+            problem = f"{weights} lacks {len(report['missing_keys'])} tensors of {self.name}"
+            raise WrongWeights(self.name, problem)
         self._check_shape(folder, model.config)
         self._model: Any = model.to(self._device).eval()
         self.scale = float(self._model.logit_scale.detach().float().exp())
@@ -89,8 +94,8 @@ class _Clip(ClipModel):
 
     @classmethod
     def about(cls) -> About:
-        how = f"{cls._variable()}=FOLDER, or the model hub ({cls.repository})"
-        return About(f"CLIP {cls.repository} (transformers)", "MIT", how)
+        how = f"{variable_of(cls.name)}=FOLDER, or the model hub ({cls.repository})"
+        return About(f"CLIP {cls.repository} (transformers)", "MIT", how, fetched=True)
 
     def embed_images(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Embeddings float32 ``[n, dimensions]`` of RGB pictures uint8 ``[h, w, 3]``.
@@ -121,10 +126,6 @@ class _Clip(ClipModel):
             )
 
     @classmethod
-    def _variable(cls) -> str:
-        return "SYMMV_MODEL_" + cls.name.upper().replace("-", "_")
-
-    @classmethod
     def _find(cls, home: ModelHome) -> tuple[Path, Path]:
         """Folder and weight file, complete and with the expected hash."""
         package_version("transformers")
@@ -137,12 +138,9 @@ class _Clip(ClipModel):
         missing = [name for name in DESCRIPTIONS if not (folder / name).is_file()]
         if weights is None or missing or not _tokenizer(folder):
             lacks = missing or (["tokenizer.json"] if weights else [" or ".join(WEIGHTS)])
-            raise StopRun(f"{cls.name}: {folder} lacks {', '.join(lacks)}. {cls._how()}")
-        if expected and hash_file(weights) != expected.lower():
-            raise StopRun(
-                f"{cls.name}: {weights} has sha256 {hash_file(weights)}, expected {expected}; "
-                "it is damaged or another model"
-            )
+            problem = f"{cls.name}: {folder} lacks {', '.join(lacks)}"
+            raise MissingWeights(cls.name, problem, cls._how())
+        check_sha256(cls.name, weights, expected)
         return folder, weights
 
     @classmethod
@@ -155,7 +153,7 @@ class _Clip(ClipModel):
     def _how(cls) -> str:
         return (
             f"Run `hf download {cls.repository} --revision {cls.revision} --local-dir FOLDER` "
-            f"where there is network and set {cls._variable()}=FOLDER"
+            f"where there is network and set {variable_of(cls.name)}=FOLDER"
         )
 
     @classmethod
@@ -167,9 +165,10 @@ class _Clip(ClipModel):
         )
         if found != (cls.dimensions, cls.image_size, cls.patch_size):
             wanted = f"{cls.dimensions}, {cls.image_size}, {cls.patch_size}"
-            raise StopRun(
+            raise WrongWeights(
+                cls.name,
                 f"{folder} is not {cls.name}: dimensions, image and patch size are "
-                f"{', '.join(map(str, found))} and not {wanted}"
+                f"{', '.join(map(str, found))} and not {wanted}",
             )
 
 

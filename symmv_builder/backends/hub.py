@@ -1,10 +1,14 @@
 """Files of a model out of the model hub's cache, else from the hub."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from symmv_builder.errors import StopRun
+from symmv_builder.backends import may_fetch
+from symmv_builder.errors import MissingWeights
+
+LOG = logging.getLogger(__name__)
 
 
 def snapshot(name: str, repository: str, revision: str, files: Sequence[str], how: str) -> Path:
@@ -23,9 +27,11 @@ def snapshot(name: str, repository: str, revision: str, files: Sequence[str], ho
     try:
         return Path(hub.snapshot_download(**wanted, local_files_only=True))
     except errors.LocalEntryNotFoundError:
-        if hub.constants.HF_HUB_OFFLINE:
-            cause = "HF_HUB_OFFLINE is set and they are not in the hub's cache"
-            raise StopRun(f"{name} has no weights: {cause}. {how}") from None
+        if hub.constants.HF_HUB_OFFLINE or not may_fetch():
+            asked = "HF_HUB_OFFLINE is set and " if hub.constants.HF_HUB_OFFLINE else ""
+            cause = f"{asked}they are not in the hub's cache"
+            raise MissingWeights(name, f"{name} has no weights: {cause}", how) from None
+    LOG.info("getting the weights of %s from the model hub, out of %s", name, repository)
     try:
         # The download repeats itself for half a minute where there is no network.
         config = hub.hf_hub_url(repository, "config.json", revision=revision)
@@ -33,4 +39,4 @@ def snapshot(name: str, repository: str, revision: str, files: Sequence[str], ho
         return Path(hub.snapshot_download(**wanted))
     except (errors.HTTPError, OSError, RuntimeError) as error:  # type: ignore[attr-defined]
         cause = f"the model hub cannot be reached ({type(error).__name__})"
-        raise StopRun(f"{name} has no weights: {cause}. {how}") from error
+        raise MissingWeights(name, f"{name} has no weights: {cause}", how) from error

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmv_builder.errors import StopRun
+from symmv_builder.packages import required
 
 _STACCATO = {"staccato", "staccatissimo"}
 # Offsets are sums of fractions (triplets): equal ones may differ in the last bits.
@@ -40,11 +41,8 @@ class Score:
 
 def read_score(name: str, *, expand_repeats: bool = False) -> Score:
     """A work of music21's corpus (``joplin/maple_leaf_rag``); `StopRun` where it is not there."""
-    try:
+    with required("demo"):
         from music21 import converter, corpus, exceptions21, repeat
-    except ImportError:
-        raise StopRun("music21 is not installed; run: pip install music21") from None
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -5,18 +5,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from symmv_builder.errors import StopRun
+from symmv_builder.packages import required
 from symmv_builder.records import Notes
 
 
 def to_pretty_midi(tracks: Mapping[str, Notes], tempo_bpm: float) -> Any:
     """A `PrettyMIDI` with an instrument (piano) a track; pedals become controller 64."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import pretty_midi
-    except ImportError as error:
-        raise _missing("pretty_midi") from error
+    with required("notation"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pretty_midi
     whole = pretty_midi.PrettyMIDI(initial_tempo=tempo_bpm)
     for name, notes in tracks.items():
         piano = pretty_midi.Instrument(program=0, name=name)
@@ -34,10 +31,8 @@ def to_pretty_midi(tracks: Mapping[str, Notes], tempo_bpm: float) -> Any:
 
 def to_symusic(data: bytes) -> Any:
     """A `symusic.Score` out of a MIDI file's bytes."""
-    try:
+    with required("notation"):
         import symusic
-    except ImportError as error:
-        raise _missing("symusic") from error
     return symusic.Score.from_midi(data)
 
 
@@ -45,10 +40,8 @@ def write_musicxml(
     path: Path, staves: Mapping[str, Sequence[tuple[float, float, int]]], tempo_bpm: float
 ) -> None:
     """Write staves of notes (onset and length in quarters, pitch) as a score in 4/4."""
-    try:
+    with required("notation"):
         from music21 import chord, metadata, meter, note, stream, tempo
-    except ImportError as error:
-        raise _missing("music21") from error
     score = stream.Score()
     score.metadata = metadata.Metadata(title=" ")
     for name, notes in staves.items():
@@ -72,7 +65,3 @@ def write_musicxml(
         written = Path(str(score.write("musicxml", fp=str(path.with_suffix(".musicxml")))))
     if written != path:
         written.replace(path)
-
-
-def _missing(package: str) -> StopRun:
-    return StopRun(f"{package} is not installed; run: pip install {package}")

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from symmv_builder.backends import About, ModelHome, ModelIdentity, required_path
 from symmv_builder.backends.slots import PolyphonicTranscriber
-from symmv_builder.errors import Reason, RejectEntry, StopRun
+from symmv_builder.errors import MissingWeights, Reason, RejectEntry, WrongWeights
 from symmv_builder.records import Notes
 
 NAME = "omnizart"
@@ -70,9 +70,9 @@ class Omnizart(PolyphonicTranscriber):
             version, weights = json.loads(answer.splitlines()[-1])
         except (IndexError, ValueError):
             last = answer.splitlines()[-1:] or [f"exit code {code}"]
-            raise StopRun(f"{python} has no omnizart ({last[0]}). {HOW}") from None
+            raise MissingWeights(NAME, f"{python} has no omnizart ({last[0]})", HOW) from None
         if not weights:
-            raise StopRun(f"omnizart of {python} has no weights. {HOW}")
+            raise MissingWeights(NAME, f"omnizart of {python} has no weights", HOW)
         return ModelIdentity(NAME, str(version), str(weights))
 
     @classmethod
@@ -109,7 +109,8 @@ def _run(python: Path, script: str, arguments: list[str], limit_s: float) -> tup
             start_new_session=True,
         )
     except OSError as error:
-        raise StopRun(f"{python} cannot be run ({error.strerror}). {HOW}") from error
+        problem = f"{python} cannot be run ({error.strerror})"
+        raise WrongWeights(NAME, problem, HOW) from error
     try:
         output, _ = process.communicate(timeout=limit_s)
     except subprocess.TimeoutExpired:

@@ -18,12 +18,11 @@ from symmv_builder.backends import (
     ModelHome,
     ModelIdentity,
     hash_files,
-    in_short,
     package_version,
+    reading_checkpoint,
     required_path,
 )
 from symmv_builder.backends.slots import PianoTranscriber
-from symmv_builder.errors import StopRun
 from symmv_builder.records import Notes
 
 NAME = "piano_transcription"
@@ -63,13 +62,10 @@ class ByteDance(PianoTranscriber):
 
         self._torch, self._device = torch, home.device
         self._network: Any = Note_pedal(frames_per_second=FRAMES_PER_S, classes_num=KEYS)
-        try:
+        with reading_checkpoint(NAME, NAME, path, HOW):
             state = torch.load(path, map_location="cpu", weights_only=True)["model"]
             for name in ("note_model", "pedal_model"):
                 _fill(getattr(self._network, name), state[name])
-        except Exception as error:
-            cause = in_short(error)
-            raise StopRun(f"{path} is not a checkpoint of {NAME} ({cause}). {HOW}") from error
         self._network.to(home.device).eval()
         self._post: Any = RegressionPostProcessor(
             FRAMES_PER_S,

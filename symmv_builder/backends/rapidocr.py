@@ -6,24 +6,31 @@ pictures: the package's own pipeline enlarges every picture to 736 pixels and go
 read the letters, of which only the area is wanted.
 """
 
-from pathlib import Path
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symmv_builder.backends import (
-    About,
-    ModelHome,
-    ModelIdentity,
-    hash_files,
-    package_folder,
-    package_version,
-)
+from symmv_builder.backends import About, ModelHome, ModelIdentity, hash_files
 from symmv_builder.backends.slots import TextModel
-from symmv_builder.errors import StopRun
+from symmv_builder.backends.wheels import Packed, Wheel, files_of
+from symmv_builder.errors import WrongWeights
+from symmv_builder.text import clean_line
 
-MODEL = "models/ch_PP-OCRv4_det_infer.onnx"
+WHEEL = Wheel(
+    get="rapidocr",
+    project="rapidocr-onnxruntime",
+    version="1.4.4",
+    sha256="971d7d5f223a7a808662229df1ef69893809d8457d834e6373d3854bc1782cbf",
+    megabytes=15,
+    files=(
+        Packed(
+            "rapidocr_onnxruntime/models/ch_PP-OCRv4_det_infer.onnx",
+            4_745_517,
+            "d2a7720d45a54257208b1e13e36a8479894cb74155a5efe29462512d42f49da9",
+        ),
+    ),
+)
 # The network halves a picture five times.
 MULTIPLE = 32
 LONGER_SIDE = 480
@@ -38,16 +45,13 @@ class RapidOcr(TextModel):
     """Text detection on pictures of at most 480 pixels."""
 
     layout = "bgr24"
+    needs = ("cv2", "onnxruntime")
 
     def __init__(self, home: ModelHome) -> None:
-        path = _weights()
-        try:
-            import cv2
-            import onnxruntime
-        except ImportError as error:
-            raise StopRun(
-                f"rapidocr needs {error.name}; run: pip install 'symmv-builder[crawl]'"
-            ) from error
+        [path] = files_of(WHEEL)
+        import cv2
+        import onnxruntime
+
         self._cv2: Any = cv2
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = THREADS
@@ -59,17 +63,17 @@ class RapidOcr(TextModel):
             )
         except Exception as error:
             # onnxruntime raises its own classes, which derive from Exception alone.
-            raise StopRun(f"rapidocr's network does not load from {path}: {error}") from error
+            problem = f"rapidocr's network does not load from {path}: {clean_line(str(error))}"
+            raise WrongWeights("rapidocr", problem) from error
         self._input = self._session.get_inputs()[0].name
 
     @classmethod
     def identify(cls, home: ModelHome) -> ModelIdentity:
-        weights = hash_files([_weights()])
-        return ModelIdentity("rapidocr", package_version("rapidocr-onnxruntime"), weights)
+        return ModelIdentity("rapidocr", WHEEL.version, hash_files(files_of(WHEEL)))
 
     @classmethod
     def about(cls) -> About:
-        return About("RapidOCR (PP-OCRv4 detection)", "Apache-2.0", "inside the package")
+        return About("RapidOCR (PP-OCRv4 detection)", "Apache-2.0", WHEEL.where, fetched=True)
 
     def size(self, width: int, height: int) -> tuple[int, int]:
         """Width and height wanted of a picture: 480 pixels at most, in steps of 32."""
@@ -107,14 +111,3 @@ class RapidOcr(TextModel):
         out = across * down * UNCLIP_RATIO / (2.0 * (across + down))
         line = self._cv2.boxPoints((centre, (across + 2 * out, down + 2 * out), angle))
         self._cv2.fillPoly(mask, [np.rint(line).astype(np.int32)], 1)
-
-
-def _weights() -> Path:
-    """The detector's network inside the package, which is not imported."""
-    try:
-        return package_folder("rapidocr_onnxruntime") / MODEL
-    except StopRun:
-        raise StopRun(
-            "rapidocr-onnxruntime is not installed; run: "
-            "pip install --no-deps rapidocr-onnxruntime==1.4.4"
-        ) from None

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from symmv_builder.backends import About, ModelHome, ModelIdentity, package_version
 from symmv_builder.backends.slots import SongModel
-from symmv_builder.errors import RetryLater, StopRun
+from symmv_builder.errors import RetryLater, WrongSetting
 from symmv_builder.records import SongInfo
 
 SERVICE = "https://amp.shazam.com"
@@ -40,7 +40,7 @@ class Shazam(SongModel):
         self._service = home.paths.get("shazam", SERVICE).rstrip("/")
         parts = urlsplit(self._service)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise StopRun(f"SYMMV_MODEL_SHAZAM is {self._service!r}, which is not an http url")
+            raise WrongSetting("SYMMV_MODEL_SHAZAM", self._service, "that is not an http url")
 
     @classmethod
     def identify(cls, home: ModelHome) -> ModelIdentity:
@@ -111,12 +111,7 @@ class _Client:
 
 
 def _version() -> str:
-    try:
-        return package_version("shazamio")
-    except StopRun:
-        raise StopRun(
-            "shazamio is not installed; run: pip install 'symmv-builder[crawl]'"
-        ) from None
+    return package_version("shazamio", "crawl")
 
 
 def _wave(samples: NDArray[np.float32], rate_hz: int) -> bytes:

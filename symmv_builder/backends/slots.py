@@ -8,6 +8,7 @@ that they are given with the same class.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -31,22 +32,28 @@ class ModelHome:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a person wants to know of a model before using it."""
+    """What a person wants to know of a model before using it.
+
+    `weights` says how they are had; they are `fetched` where `identify` downloads what is missing.
+    """
 
     tool: str
     licence: str
     weights: str
+    fetched: bool = False
 
 
 class Model(ABC):
     """A model of any slot: it can say what it is without being loaded.
 
     `backend` is the name that a recipe calls it by. A class that the table does not list is
-    found by it; the others may leave it out.
+    found by it; the others may leave it out. `needs` are the modules that run it, as they are
+    imported; a plan is refused where one of them is not installed.
     """
 
     slot: ClassVar[str]
     backend: ClassVar[str]
+    needs: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     @abstractmethod
@@ -222,6 +229,13 @@ class AudioEmbedder(Model):
         """Embeddings ``[segments, width]``, one at least, of samples ``[n]`` or ``[n, c]``."""
 
 
+class Soundfont(Model):
+    """A file of recorded instruments, from which notes are rendered."""
+
+    slot = "soundfont"
+    path: Path
+
+
 SLOTS: dict[str, type[Model]] = {
     kind.slot: kind
     for kind in (
@@ -235,5 +249,6 @@ SLOTS: dict[str, type[Model]] = {
         TextModel,
         SongModel,
         AudioEmbedder,
+        Soundfont,
     )
 }

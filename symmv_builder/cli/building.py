@@ -21,7 +21,6 @@ from symmv_builder.text import harmless
 
 def register(app: typer.Typer) -> None:
     app.command(name="build")(build_command)
-    app.command()(demo)
 
 
 def build_command(
@@ -135,6 +134,11 @@ def print_summary(summary: Summary, root: str) -> None:
     if summary.missing:
         total = len(summary.columns) + len(summary.missing)
         say(f"{len(summary.columns)} of {total} columns; without {', '.join(summary.missing)}")
+    if summary.unfinished:
+        complain(
+            f"{summary.unfinished} entries are unfinished: run the same command again; where a "
+            f"recording or a result is damaged, `symmv verify {summary.dataset} --repair` mends it"
+        )
     _print_failures(summary)
 
 
@@ -146,22 +150,11 @@ def _print_failures(summary: Summary) -> None:
     complain(f"THE PROGRAM IS AT FAULT for {entries} of the rejected entries, and not they")
     for each in summary.failed:
         said = harmless(f"{each.example}: {each.detail}", 600)
-        complain(f"{each.step}: {each.entries} failed, for example {said}")
+        step = f"{each.step} of the package {each.package}" if each.package else each.step
+        complain(f"{step}: {each.entries} failed, for example {said}")
+    makers = sorted({each.package or "symmv-builder" for each in summary.failed})
     complain(
-        f"please report it with what `symmv why {summary.failed[0].example}` shows; another "
+        f"please report it to the makers of {', '.join(makers)}, with what "
+        f"`symmv why {summary.failed[0].example}` shows; another "
         "version of the program tries them again by itself, --retry failed does it now"
     )
-
-
-def demo(
-    out: Annotated[Path, typer.Option(help="Where everything goes.")] = Path("demo-output"),
-    workers: options.Workers = None,
-) -> None:
-    """Make media, crawl a loopback site of them, build both datasets, show what was made."""
-    from symmv_builder.cli.demonstration import demonstrate
-
-    try:
-        demonstrate(out, workers or 0)
-    except KeyboardInterrupt:
-        sys.stderr.write("\nsymmv: interrupted; run the same command to go on\n")
-        raise typer.Exit(130) from None

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from symmv_builder.cli import options
-from symmv_builder.cli.saying import complain, say
+from symmv_builder.cli.saying import remark, say
 from symmv_builder.report import tables
 
 _MEANINGS = {
@@ -63,7 +63,7 @@ def clean(
         old_results=old_results,
         free=yes,
         wait=wait,
-        tell=complain,
+        tell=remark,
     )
     if as_json:
         kinds = {kind: asdict(freed) for kind, freed in found.kinds.items()}

@@ -9,6 +9,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from symmv_builder.cli.examples import epilog_of
 from symmv_builder.garbage import uncollected
 
 # Each with its module in `symmv_builder.cli` and the first sentence of its help, in the order of
@@ -16,7 +17,7 @@ from symmv_builder.garbage import uncollected
 COMMANDS = {
     "build": ("building", "Build a dataset: every entry through every stage, then Parquet shards."),
     "demo": (
-        "building",
+        "demo",
         "Make media, crawl a loopback site of them, build both datasets, show what was made.",
     ),
     "import": ("importing", "Import a published dataset: its annotation in our rows, as shards."),
@@ -38,9 +39,17 @@ COMMANDS = {
         "asking",
         "Print what a row holds: every column with its type, unit and meaning, as JSON.",
     ),
+    "config": (
+        "configuring",
+        "Show every setting: its value, and the flag, variable or file that it comes from.",
+    ),
     "models": (
-        "asking",
+        "models",
         "List every model: whether its weights are here, its licence, how to get it.",
+    ),
+    "doctor": (
+        "doctoring",
+        "Say what works on this machine, with one line of advice for what does not.",
     ),
     "show": (
         "showing",
@@ -80,10 +89,20 @@ COMMANDS = {
         "Compare everything in a data root with its checksums; exit code 1 where it is not sound.",
     ),
     "evaluate": (
-        "evaluating",
+        "evaluate",
         "Measure music and models by the metrics of the papers, beside the papers' figures.",
     ),
 }
+# The panels of `symmv --help`; a command that stands in none is listed above them.
+PANELS = {
+    "See something": ("demo", "generate"),
+    "Make a dataset": ("build", "run", "recipe", "import", "export", "release"),
+    "Look at it": ("status", "show", "why", "schema", "verify", "clean"),
+    "Crawl": ("crawl", "review", "promote", "takedown"),
+    "Learn from it": ("train", "evaluate"),
+    "This machine": ("config", "doctor", "models"),
+}
+_PANEL_OF = {name: panel for panel, names in PANELS.items() for name in names}
 SETTINGS: dict[str, Any] = {
     "add_completion": False,
     "pretty_exceptions_enable": False,
@@ -96,9 +115,18 @@ class Commands(TyperGroup):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
+        order = [*_PANEL_OF, *COMMANDS]
         self.commands = {
-            name: TyperCommand(name, help=text) for name, (_, text) in COMMANDS.items()
+            name: TyperCommand(name, help=text, rich_help_panel=_PANEL_OF.get(name))
+            for name, (_, text) in sorted(COMMANDS.items(), key=lambda row: order.index(row[0]))
         }
+
+    def get_params(self, ctx: Any) -> Any:
+        # Those of completion are added when the group is made already.
+        found = super().get_params(ctx)
+        for parameter in found:
+            _shorten(parameter)
+        return found
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args[0] in COMMANDS:
@@ -111,4 +139,38 @@ class Commands(TyperGroup):
             module = importlib.import_module(f"symmv_builder.cli.{COMMANDS[name][0]}")
         app = typer.Typer(**SETTINGS)
         module.register(app)
-        self.commands[name] = typer.main.get_group(app).commands[name]
+        command = typer.main.get_group(app).commands[name]
+        add_options(command)
+        tidy(command)
+        tidy(command)
+        command.epilog = epilog_of(name)
+        self.commands[name] = command
+
+
+def tidy(command: Any) -> None:
+    """Give the parameters of a command, and of those below it, short words for their values."""
+    # The parameters with the option for help, which a command keeps once it was asked for.
+    context = typer.Context(command, **SETTINGS["context_settings"])
+    for parameter in command.get_params(context):
+        _shorten(parameter)
+    for child in getattr(command, "commands", {}).values():
+        tidy(child)
+
+
+def add_options(command: Any) -> None:
+    """Give a command, and those below it, the options that every command has."""
+    from symmv_builder.cli import logs
+
+    command.params = [*command.params, *logs.options()]
+    for child in getattr(command, "commands", {}).values():
+        add_options(child)
+
+
+def _shorten(parameter: Any) -> None:
+    """A flag takes no value, counted or not; dots after an argument's name are the parser's own."""
+    if parameter.param_type_name == "argument":
+        parameter.metavar = (parameter.metavar or parameter.name).upper().strip("[].")
+    elif parameter.is_flag or getattr(parameter, "count", False):
+        parameter.metavar = ""
+    elif parameter.metavar is None and parameter.multiple:
+        parameter.metavar = "<text>"

@@ -1,8 +1,10 @@
 """`symmv crawl | review | promote | takedown | release`: a dataset that grows and can shrink."""
 
 import json
+import shlex
 import sys
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +12,7 @@ from rich.table import Table
 
 from symmv_builder.api.options import HELP, models_of
 from symmv_builder.cli import options
-from symmv_builder.cli.saying import complain, say
+from symmv_builder.cli.saying import complain, remark, say
 from symmv_builder.report import tables
 from symmv_builder.report.progress import Progress
 
@@ -27,7 +29,9 @@ def crawl(
     dataset: options.Dataset,
     sources: options.Sources = None,
     full: Annotated[bool, typer.Option("--full", help=HELP["full"])] = False,
-    most: Annotated[int | None, typer.Option(help=HELP["most"])] = None,
+    most: Annotated[
+        int | None, typer.Option(callback=options.checking("most"), help=HELP["most"])
+    ] = None,
     screen: Annotated[bool, typer.Option(help=HELP["screen"])] = True,
     above: Annotated[
         float | None, typer.Option("--promote-above", help=HELP["promote-above"])
@@ -121,7 +125,7 @@ def promote(
     from symmv_builder.api.crawl import promote as turn_into_entries
 
     done, through = turn_into_entries(
-        options.settings(root), dataset, entries or [], above=above, wait=wait, tell=complain
+        options.settings(root), dataset, entries or [], above=above, wait=wait, tell=remark
     )
     say(f"{len(done)} promoted to entries; {len(through)} let through to be fetched")
 
@@ -139,10 +143,10 @@ def takedown(
     wait: options.Wait = False,
 ) -> None:
     """Remove an entry from manifest, recordings, results, shards and releases, for good."""
-    from symmv_builder.api.publishing import others_that_use, take_down
+    from symmv_builder.api.publishing import others_that_use, outdated_copies, take_down
 
     store = options.settings(root).open_store()
-    done = take_down(store, dataset, name, reason, whole=whole, wait=wait, tell=complain)
+    done = take_down(store, dataset, name, reason, whole=whole, wait=wait, tell=remark)
     say(f"removed: {', '.join(done.entries) or 'no entry'}")
     say(f"never taken again: {', '.join(done.sources)}")
     for other, entries in others_that_use(store, dataset, done).items():
@@ -156,17 +160,39 @@ def takedown(
         say(f"withdrew release {version}")
     for version in done.released:
         say(f"released {version} without it")
+    for copy in outdated_copies(store, dataset):
+        option = "--push" if copy.to.startswith("hf://") else "--to"
+        held = f"{copy.to} still holds {', '.join(copy.versions)}"
+        if copy.successor:
+            say(
+                f"{held}; replace it: "
+                f"`symmv release {dataset} {copy.successor} {option} {shlex.quote(copy.to)}`"
+            )
+        else:
+            say(f"{held}; delete it there: no release stands that could replace it")
 
 
 def release(
     dataset: options.Dataset,
     version: Annotated[str, typer.Argument(help="Three numbers, as in 1.0.0.")],
+    about: Annotated[Path | None, typer.Option(help=HELP["about"], show_default=False)] = None,
+    commercial: Annotated[bool, typer.Option("--commercial", help=HELP["commercial"])] = False,
+    push: Annotated[
+        str, typer.Option(help=HELP["push"], metavar="hf://OWNER/NAME", show_default=False)
+    ] = "",
+    public: Annotated[bool, typer.Option("--public", help=HELP["public"])] = False,
+    to: Annotated[
+        list[str] | None, typer.Option(help=HELP["to"], metavar="URL", show_default=False)
+    ] = None,
     root: options.Root = None,
     wait: options.Wait = False,
 ) -> None:
     """Freeze the shards as a release: copies, checksums, card, and the receipt last."""
+    from symmv_builder.api.publishing import Terms
     from symmv_builder.api.publishing import release as freeze
 
+    terms = Terms(about, commercial, push, public, tuple(to or ()))
     store = options.settings(root).open_store()
-    done = freeze(store, dataset, version, wait=wait, tell=complain)
-    say(f"{dataset} {version}: {done.entries} entries in {done.where}")
+    done = freeze(store, dataset, version, terms=terms, wait=wait, tell=remark)
+    how = "" if done.is_new else "as it stands, "
+    say(f"{dataset} {version}: {how}{done.entries} entries in {done.where}")

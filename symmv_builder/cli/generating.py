@@ -1,15 +1,15 @@
 """`symmv generate`: music for a video, by a trained model, as MIDI, WAV and the video with it."""
 
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from symmv_builder.api.generating import Order, Videos, Written, write
+from symmv_builder.api.generating import Order, Videos, Written, composers, options_of_models, write
 from symmv_builder.cli import options
-from symmv_builder.cli.saying import complain, say
+from symmv_builder.cli.declared import with_options
+from symmv_builder.cli.saying import complain, remark, say
 from symmv_builder.errors import RejectEntry
 from symmv_builder.report.counting import Counting
 
@@ -17,28 +17,25 @@ from symmv_builder.report.counting import Counting
 _LAST_SEED = 2**63 - 1_000_001
 
 
-class Style(StrEnum):
-    """By whose rules AMT's chords become notes."""
-
-    PAPER = "paper"
-    RELEASED = "released"
-
-
 def register(app: typer.Typer) -> None:
-    app.command()(generate)
+    app.command()(with_options(generate, options_of_models(), "own"))
 
 
 def generate(
-    model: Annotated[
-        Path, typer.Option(help="Folder of a run of `symmv train vmusprod` or `amt`.")
-    ],
     videos: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="VIDEO...", help="Videos to write music for.", show_default=False),
+        list[str] | None,
+        typer.Argument(
+            metavar="VIDEO...",
+            help="Videos to write music for: files, or links to pages of YouTube or Bilibili.",
+            show_default=False,
+        ),
     ] = None,
-    regressor: Annotated[
+    model: Annotated[
         Path | None,
-        typer.Option(help="For AMT: folder of a run of `symmv train regressor`."),
+        typer.Option(
+            help=f"Folder of a run of `symmv train {'` or `'.join(composers())}`; by default the "
+            "starter model of this package."
+        ),
     ] = None,
     from_: Annotated[
         list[str] | None,
@@ -79,17 +76,14 @@ def generate(
         int | None,
         typer.Option(min=1, help="Draw among the K likeliest of what may follow.", metavar="K"),
     ] = None,
-    pattern: Annotated[
-        int | None,
-        typer.Option(min=1, max=5, help="For AMT without a regressor: the arpeggio, 1 to 5."),
-    ] = None,
-    style: Annotated[
-        Style,
-        typer.Option(help="For AMT: arpeggios and loudness as in the paper, or as in its code."),
-    ] = Style.PAPER,
+    # Options of single trainers, as they declare them.
+    own: Any = None,
     soundfont: Annotated[
         Path | None, typer.Option(help="An .sf2 file to play with; its first program is used.")
     ] = None,
+    picture: Annotated[
+        bool, typer.Option("--picture/--no-picture", help="Draw the piano roll: NAME.png.")
+    ] = True,
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("generated"),
     overwrite: options.Overwrite = False,
     clip: options.Clip = None,
@@ -97,31 +91,32 @@ def generate(
 ) -> None:
     """Write music for videos: NAME.mid, NAME.wav, NAME.mp4 with the new sound, NAME.json.
 
-    Without a video, a model that was trained without videos writes --count pieces. The files of
-    a piece replace those of an earlier one, but nothing that was made or changed by others.
+    NAME.png shows the notes. Without --model the starter model of this package writes: see its
+    line of output. Without a video, a model that was trained without videos writes --count pieces.
+    The files of a piece replace those of an earlier one, but nothing that was made or changed by
+    others.
     """
-    order = Order(
-        key, primer, seed, count, seconds, temperature, pattern, style.value, greedy, top_k
-    )
-    refused: list[Path] = []
+    order = Order(key, primer, seed, count, seconds, temperature, greedy, top_k)
+    refused: list[object] = []
 
-    def refuse(path: Path, error: RejectEntry) -> None:
-        refused.append(path)
-        complain(f"{path}: {error}")
+    def refuse(video: object, error: RejectEntry) -> None:
+        refused.append(video)
+        complain(f"{video}: {error}")
 
     with Counting() as counting:
         for written in write(
-            Videos(tuple(videos or ()), dataset, tuple(from_ or ()), split),
+            Videos.of(videos or (), dataset=dataset, entries=tuple(from_ or ()), split=split),
             model,
             order,
             out,
             options.settings(root),
-            regressor=regressor,
+            options=own,
             soundfont=soundfont,
+            picture=picture,
             overwrite=overwrite,
             clip=clip or "",
             refuse=refuse,
-            note=complain,
+            note=remark,
             tell=counting.tell,
         ):
             say(line_of(written))

@@ -1,14 +1,26 @@
 """Options that several commands share, and the settings behind them."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from symmv_builder.api.options import HELP
+from symmv_builder.api.options import HELP, checked
+from symmv_builder.cli import completing
 from symmv_builder.errors import Reason
 from symmv_builder.settings import Settings, read_settings
+
+
+def checking(option: str) -> Callable[[float | None], float | None]:
+    """A callback for Typer that refuses a number that is too small for an option."""
+
+    def check(value: float | None) -> float | None:
+        return checked(option, value)
+
+    return check
+
 
 Root = Annotated[
     str | None,
@@ -23,6 +35,7 @@ Dataset = Annotated[
     typer.Argument(
         help=HELP["dataset"],
         show_default=False,
+        autocompletion=completing.datasets,
     ),
 ]
 Way = Annotated[
@@ -35,7 +48,12 @@ Way = Annotated[
 ]
 InDataset = Annotated[
     str | None,
-    typer.Option("--dataset", help="Look in this dataset only.", show_default=False),
+    typer.Option(
+        "--dataset",
+        help="Look in this dataset only.",
+        show_default=False,
+        autocompletion=completing.datasets,
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Models = Annotated[
@@ -44,6 +62,7 @@ Models = Annotated[
         "--model",
         help=HELP["model"],
         show_default=False,
+        autocompletion=completing.models,
     ),
 ]
 Clip = Annotated[
@@ -52,21 +71,25 @@ Clip = Annotated[
         "--clip",
         help=HELP["clip"],
         show_default=False,
+        autocompletion=completing.clips,
     ),
 ]
 
 LoadPatience = Annotated[
     float,
     typer.Option(
-        min=0.001,
+        callback=checking("load-patience"),
         help=HELP["load-patience"],
     ),
 ]
-Patience = Annotated[float, typer.Option(min=0.001, help=HELP["patience"])]
-Retry = Annotated[list[Reason] | None, typer.Option(help=HELP["retry"])]
+Patience = Annotated[float, typer.Option(callback=checking("patience"), help=HELP["patience"])]
+Retry = Annotated[list[Reason] | None, typer.Option(help=HELP["retry"], metavar="REASON")]
 Folder = Annotated[Path | None, typer.Option("--from", help=HELP["from"], show_default=False)]
 Only = Annotated[list[str] | None, typer.Option(help=HELP["only"], show_default=False)]
-ShardMb = Annotated[int | None, typer.Option(min=1, help=HELP["shard-mb"], show_default=False)]
+ShardMb = Annotated[
+    int | None,
+    typer.Option(callback=checking("shard-mb"), help=HELP["shard-mb"], show_default=False),
+]
 Sources = Annotated[Path | None, typer.Option(help=HELP["sources"], show_default=False)]
 Strict = Annotated[
     bool,
@@ -75,7 +98,9 @@ Strict = Annotated[
 Workers = Annotated[
     int | None,
     typer.Option(
-        min=1, help="Worker processes. Default: one a core, as memory allows.", show_default=False
+        callback=checking("workers"),
+        help="Worker processes. Default: one a core, as memory allows.",
+        show_default=False,
     ),
 ]
 

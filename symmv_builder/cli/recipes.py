@@ -1,15 +1,18 @@
 """`symmv recipe`: a recipe as text to start from, and what a recipe would make."""
 
 import json
-import os
 import sys
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from symmv_builder.cli import options
+from symmv_builder.cli.advice import get_weights
 from symmv_builder.cli.saying import say
+
+if TYPE_CHECKING:
+    from symmv_builder.api.recipes import ExplainedStep
 
 
 def register(app: typer.Typer) -> None:
@@ -37,11 +40,13 @@ def recipe_command(
     if not check and not as_json:
         sys.stdout.write(text_of(dataset, root))
         return
-    # A question downloads nothing: only what is on this machine counts.
-    os.environ["HF_HUB_OFFLINE"] = "1"
     found = explain(dataset, root)
     if as_json:
-        sys.stdout.write(json.dumps(asdict(found)) + "\n")
+        answer = asdict(found)
+        for each, step in zip(answer["steps"], found.steps, strict=True):
+            del each["can_be_fetched"]
+            each["problem"] = problem_of(step)
+        sys.stdout.write(json.dumps(answer) + "\n")
         return
     from symmv_builder.report import tables
 
@@ -61,4 +66,11 @@ def recipe_command(
         say(f"columns that are not made: {', '.join(found.columns_not_made)}")
     for step in found.steps:
         if step.problem:
-            say(f"{step.makes}: {step.problem}")
+            say(f"{step.makes}: {problem_of(step)}")
+
+
+def problem_of(step: "ExplainedStep") -> str:
+    """What a step lacks on this machine, with the command that gets it."""
+    if not step.can_be_fetched:
+        return step.problem
+    return f"{step.problem}; {get_weights(step.model)}"

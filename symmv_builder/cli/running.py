@@ -11,9 +11,9 @@ import typer
 from symmv_builder.api import stages
 from symmv_builder.api.options import PATIENCE_S, assignments
 from symmv_builder.api.stages import LOADING_PATIENCE_S
-from symmv_builder.cli import options
+from symmv_builder.cli import completing, options
 from symmv_builder.cli.saying import complain, say
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import WrongArguments
 from symmv_builder.report import tables
 
 
@@ -23,7 +23,13 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    stage: Annotated[str, typer.Argument(help="Which stage, for example key, chords, scenes.")],
+    stage: Annotated[
+        str,
+        typer.Argument(
+            help="Which stage, for example key, chords, scenes.",
+            autocompletion=completing.stages,
+        ),
+    ],
     inputs: Annotated[
         list[str],
         typer.Argument(
@@ -37,10 +43,15 @@ def run(
             help="Make it as this recipe does: a dataset's name, `symmv-paper` for example, or a "
             "file that ends in .toml. By default as the recipe that the stage belongs to.",
             show_default=False,
+            autocompletion=completing.datasets,
         ),
     ] = None,
     backend: Annotated[
-        str | None, typer.Option(help="The tool behind the stage; see `symmv models`.")
+        str | None,
+        typer.Option(
+            help="The tool behind the stage; see `symmv models`.",
+            autocompletion=completing.backends,
+        ),
     ] = None,
     set_: Annotated[
         list[str] | None,
@@ -68,7 +79,7 @@ def run(
     """
     if stage == "title":
         if backend or set_ or out or recipe:
-            raise StopRun("the stage title takes no --recipe, --backend, --set or --out")
+            raise WrongArguments("the stage title takes no `recipe`, `backend`, `set` or `out`")
         run_titles(inputs, strict=strict)
         return
     files = [Path(text) for text in inputs]

@@ -8,7 +8,7 @@ import typer
 
 from symmv_builder.api.options import HELP, assignments
 from symmv_builder.api.texts import left_out
-from symmv_builder.cli import options
+from symmv_builder.cli import completing, options
 from symmv_builder.cli.saying import complain, say
 from symmv_builder.report.learning import Learning, losses_in_words
 
@@ -31,10 +31,20 @@ def register(app: typer.Typer) -> None:
 
 def train(
     trainer: Annotated[
-        str, typer.Argument(help="vmusprod, amt, regressor or vmcp.", show_default=False)
+        str,
+        typer.Argument(
+            help=HELP["trainer"],
+            show_default=False,
+            autocompletion=completing.trainers,
+        ),
     ],
     data: Annotated[
-        str, typer.Option("--data", help="Dataset to learn from, as it is called in the data root.")
+        str,
+        typer.Option(
+            "--data",
+            help="Dataset to learn from, as it is called in the data root.",
+            autocompletion=completing.datasets,
+        ),
     ],
     out: Annotated[
         Path, typer.Option(help="Folder of the run; a run that stopped there is gone on with.")
@@ -59,9 +69,11 @@ def train(
     root: options.Root = None,
     minutes: Annotated[
         float | None,
-        typer.Option(min=0.01, help=HELP["minutes"]),
+        typer.Option(callback=options.checking("minutes"), help=HELP["minutes"]),
     ] = None,
-    workers: Annotated[int, typer.Option(min=0, help=HELP["threads"])] = 2,
+    workers: Annotated[
+        int, typer.Option(callback=options.checking("threads"), help=HELP["threads"])
+    ] = 2,
     unpack: Annotated[
         Path | None,
         typer.Option(
@@ -71,7 +83,10 @@ def train(
     ] = None,
     checkpoint_minutes: Annotated[
         float,
-        typer.Option(min=0.01, help="Keep where the run stands at least this often, in minutes."),
+        typer.Option(
+            callback=options.checking("checkpoint-minutes"),
+            help="Keep where the run stands at least this often, in minutes.",
+        ),
     ] = 5.0,
     data_changed: Annotated[
         bool,

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from symmv_builder.cli import options
-from symmv_builder.cli.saying import complain, say
+from symmv_builder.cli import completing, options
+from symmv_builder.cli.advice import in_options
+from symmv_builder.cli.saying import complain, remark, say
 
 if TYPE_CHECKING:
     from symmv_builder.api.upkeep import Looked
@@ -21,7 +22,10 @@ def register(app: typer.Typer) -> None:
 def verify(
     dataset: Annotated[
         str | None,
-        typer.Argument(help="This dataset alone; all of the data root by default."),
+        typer.Argument(
+            help="This dataset alone; all of the data root by default.",
+            autocompletion=completing.datasets,
+        ),
     ] = None,
     release: Annotated[
         str | None,
@@ -74,7 +78,7 @@ def verify(
         repair=repair,
         folder=folder,
         wait=wait,
-        tell=complain,
+        tell=remark,
     )
     _print(found, as_json=as_json)
     if not found.is_sound:
@@ -82,21 +86,23 @@ def verify(
 
 
 def _print(found: "Looked", *, as_json: bool) -> None:
+    notes = [in_options(note) for note in found.notes]
+    repairs = [{**each, "what": in_options(each["what"])} for each in found.repairs]
     if as_json:
         answer = {
             "checked": found.checked,
             "damaged": list(found.damaged),
             "missing": list(found.missing),
-            "notes": list(found.notes),
-            "repaired": list(found.repairs),
+            "notes": notes,
+            "repaired": repairs,
         }
         sys.stdout.write(json.dumps(answer) + "\n")
         return
     for each in (*found.damaged, *found.missing):
         say(f"{each['path']}: {each['what']}")
-    for repaired in found.repairs:
+    for repaired in repairs:
         say(f"{'repaired' if repaired['done'] else 'left'}: {repaired['path']} {repaired['what']}")
-    for note in found.notes:
+    for note in notes:
         complain(note)
     counts = f"{len(found.damaged)} damaged, {len(found.missing)} missing"
     say(f"{found.checked} files and rows looked at: {counts}")

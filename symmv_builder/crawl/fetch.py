@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from symmv_builder.backends import pyav
-from symmv_builder.errors import Reason, RejectEntry, RetryLater, StopRun
+from symmv_builder.errors import CannotWrite, Reason, RejectEntry, RetryLater
 from symmv_builder.records import Asset, Listing, MediaKind, Source
 from symmv_builder.storage.assets import (
     add_asset,
@@ -37,7 +37,7 @@ _DAMAGED_AFTER_S = 300.0
 _LOCKS = 64
 
 
-class Damaged(RetryLater):
+class DamagedDownload(RetryLater):
     """A file did not arrive as it was sent: it is thrown away and fetched again, from nothing."""
 
 
@@ -97,7 +97,7 @@ def fetch(
             try:
                 done = fetcher.download(source, folder, kind=kind)
                 asset = _look_into(done, kind, limits)
-            except (Damaged, RejectEntry):
+            except (DamagedDownload, RejectEntry):
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
             except BaseException:
@@ -147,7 +147,8 @@ def _make_private(folder: Path) -> None:
         folder.mkdir(mode=0o700)
     facts = folder.lstat()
     if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid():
-        raise StopRun(f"{folder} is a link or belongs to somebody else; downloads cannot lie there")
+        cause = "it is a link or belongs to somebody else; downloads cannot lie there"
+        raise CannotWrite(folder, cause)
     if stat.S_IMODE(facts.st_mode) & 0o077:
         folder.chmod(0o700)
 
@@ -193,7 +194,7 @@ def _look_into(done: Delivery, kind: str, limits: pyav.Limits) -> Asset:
         promised_s = done.listing.duration_s or limits.max_duration_s
         lies = rejected.reason is Reason.TOO_LONG and promised_s < limits.max_duration_s
         if rejected.reason in _DAMAGE or lies:
-            raise Damaged(
+            raise DamagedDownload(
                 f"the file came damaged: {rejected.detail}",
                 _DAMAGED_AFTER_S,
                 reason=Reason.UNREADABLE,

@@ -17,12 +17,13 @@ import hashlib
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import MalformedFile, NoSuchPath
 from symmv_builder.files import Folder
 from symmv_builder.records import Entry, SongInfo, Source
 from symmv_builder.tables import read_table
@@ -110,19 +111,22 @@ def find_entries(folder: Path, dataset: str, *, pairs: bool) -> Found:
     A file that cannot be paired is listed in `unpaired` and left out.
     """
     if not folder.is_dir():
-        raise StopRun(f"{folder} is not a folder")
+        raise NoSuchPath(folder, "folder")
     handed_in = Folder(folder)
     files = handed_in.files()
     if pairs:
         found, unpaired = _pairs(handed_in, files)
-        wanted = "pairs of a cover and a video (see `symmv build --help`)"
+        wanted = (
+            "pairs of a cover and a video, as pairs.csv with columns music,video; or folders "
+            "covers/ and videos/ with equal names; or NAME.cover.EXT and NAME.video.EXT"
+        )
     else:
         videos = [path for path in files if path.suffix.lower() in VIDEO]
         found = [_Pair(_stem(path, folder), _stem(path, folder), path, path) for path in videos]
         unpaired = []
         wanted = "videos"
     if not found:
-        raise StopRun(f"{folder} holds no {wanted}")
+        raise MalformedFile(folder, f"it holds no {wanted}")
     return _as_entries(found, dataset, folder, unpaired, handed_in.left_out)
 
 
@@ -166,36 +170,39 @@ def _role(path: Path, folder: Path) -> tuple[str, bool]:
 def _from_table(table: Path, handed_in: Folder) -> list[_Pair]:
     pairs: dict[tuple[Path, Path], _Pair] = {}
     for row in read_table(table, ("music", "video")):
-        where = f"{table}, line {row.number}"
+        wrong = partial(MalformedFile, table, line=row.number)
         if not row["music"] or not row["video"]:
-            raise StopRun(f"{where}: columns music and video must be filled")
-        music, video = (_inside(handed_in, row[side], where) for side in ("music", "video"))
+            raise wrong("columns music and video must be filled")
+        music, video = (_inside(handed_in, row[side], wrong) for side in ("music", "video"))
         if (music, video) in pairs:
-            raise StopRun(f"{where}: this pair stands in the table twice")
+            raise wrong("this pair stands in the table twice")
         name = _stem(music, handed_in.path).removesuffix(".cover")
         info = SongInfo(*(clean_line(row[field]) for field in ("title", "artist", "genre")))
         pairs[music, video] = _Pair(name, row["song"] or name, music, video, info)
     return list(pairs.values())
 
 
-def _inside(handed_in: Folder, name: str, where: str) -> Path:
-    """A file named in a table; paths count from the table's folder and stay below it."""
+def _inside(handed_in: Folder, name: str, wrong: Callable[[str], MalformedFile]) -> Path:
+    """A file named in a table; paths count from the table's folder and stay below it.
+
+    `wrong` makes the error of a problem in this row.
+    """
     within = Path(os.path.normpath(name))
     if within.is_absolute():
         real = handed_in.path.resolve()
         within = within.relative_to(real) if within.is_relative_to(real) else Path("..")
     if within.parts[:1] == ("..",):
-        raise StopRun(f"{where}: {name} lies outside the folder")
+        raise wrong(f"{name} lies outside the folder")
     refused = len(handed_in.left_out)
     try:
         for spelling in _spellings(str(within)):
             if handed_in.holds(handed_in.path / spelling):
                 return handed_in.path / spelling
     except (OSError, ValueError) as error:
-        raise StopRun(f"{where}: {name[:60]!r} is no path") from error
+        raise wrong(f"{name[:60]!r} is no path") from error
     for line in handed_in.left_out[refused:]:
-        raise StopRun(f"{where}: {line}")
-    raise StopRun(f"{where}: there is no file {name}")
+        raise wrong(line)
+    raise wrong(f"there is no file {name}")
 
 
 def _spellings(name: str) -> list[str]:

@@ -71,7 +71,7 @@ class Weights:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class CalibrationPoint:
     """How often titles that agree by `similarity` were the wanted work, and how many were found.
 
     A listing whose likeness of title times artist is below `threshold` is always rejected.
@@ -100,7 +100,7 @@ def precision_and_recall(
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class ScoredListing:
     """A search result with its score, what the score is made of, and what follows from it."""
 
     listing: Listing
@@ -111,7 +111,7 @@ class Scored:
 
 # Measured with titles alone, as that list has them; GiantMIDI-Piano's own rule, its words
 # contained in the title with the artist's surname, is .971 right.
-MEASURED = Measured(
+MEASURED = CalibrationPoint(
     threshold=Weights().review,
     precision=0.978,
     recall=0.770,
@@ -132,7 +132,7 @@ def rank(
     cover_duration_s: float | None,
     cover_uploaded: str = "",
     weights: Weights = Weights(),
-) -> list[Scored]:
+) -> list[ScoredListing]:
     """Every listing with its score, best first; equal scores are ordered by video id.
 
     `cover_duration_s` is how long the cover lasts, `None` where that is not known;
@@ -150,7 +150,7 @@ def _score(
     cover_duration_s: float | None,
     cover_uploaded: str,
     weights: Weights,
-) -> Scored:
+) -> ScoredListing:
     title, artist = similarity(song, listing, weights.unknown_artist)
     marks = _marks_besides(song, listing)
     duration = duration_fit(listing.duration_s, cover_duration_s)
@@ -175,7 +175,7 @@ def _score(
     verdict: Verdict = (
         "accept" if score >= weights.accept else "review" if score >= weights.review else "reject"
     )
-    return Scored(listing, score, tuple((name, round(v, 4)) for name, v in parts), verdict)
+    return ScoredListing(listing, score, tuple((name, round(v, 4)) for name, v in parts), verdict)
 
 
 def _marks_besides(song: ParsedTitle, listing: Listing) -> set[str]:

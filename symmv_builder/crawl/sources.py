@@ -1,4 +1,6 @@
-"""Where a dataset looks for its songs: `manifests/<dataset>/sources.toml`, and id lists.
+"""Where a dataset looks for its songs: `sources.toml` among its manifests, and id lists.
+
+The package brings sources for its own datasets, `sources/<dataset>.toml`.
 
 One table a source, of the kinds that can be listed:
 
@@ -15,18 +17,20 @@ in MuVi-Sync's format. A manifest is reviewed text, so a key that nobody knows i
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from symmv_builder.crawl.titles import Habits
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import CannotRead, MalformedFile
 from symmv_builder.files import read_text
 from symmv_builder.records import Listing, Source
 from symmv_builder.tables import last_column
 from symmv_builder.text import clean_line
+from symmv_builder.toml_text import read_toml
 
 KINDS = ("channel", "playlist", "search", "feed", "ids")
 _ORDERS = ("auto", "artist-title", "title-artist")
@@ -47,33 +51,39 @@ class CrawlSource:
     habits: Habits
 
 
+def default_sources(dataset: str) -> Path:
+    """The file of sources that the package brings for a dataset; it need not exist."""
+    return Path(str(resources.files("symmv_builder") / "sources" / f"{dataset}.toml"))
+
+
 def read_sources(path: Path) -> list[CrawlSource]:
     """The sources of a manifest, in its order; `StopRun` naming file, line and key on any fault."""
     try:
         text = path.read_text(encoding="utf-8")
-        tables = tomllib.loads(text)
     except OSError as error:
-        raise StopRun(f"{path} cannot be read: {error.strerror}") from error
+        raise CannotRead(path, error.strerror or str(error)) from error
     except UnicodeDecodeError as error:
-        raise StopRun(f"{path} is not UTF-8 text: {error.reason}") from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise StopRun(f"{path} is not TOML: {error}") from error
+        raise MalformedFile(path, f"this is not UTF-8 text: {error.reason}") from error
+    tables = read_toml(text, str(path))
     lines = _table_lines(text)
     found = []
     for kind, rows in tables.items():
         if kind not in KINDS:
-            raise StopRun(f"{path}: no source is of kind {kind!r}; known: {', '.join(KINDS)}")
+            problem = f"no source is of kind {kind!r}; known: {', '.join(KINDS)}"
+            raise MalformedFile(path, problem)
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise StopRun(f"{path}: write [[{kind}]], with two brackets, before each {kind}")
+            problem = f"write [[{kind}]], with two brackets, before each {kind}"
+            raise MalformedFile(path, problem)
         for index, row in enumerate(rows):
             line = lines.get((kind, index), 0)
-            found.append((line, _source(kind, row, path, f"{path}, line {line}, [[{kind}]]")))
+            found.append((line, _source(kind, row, path, line)))
     sources = [source for _, source in sorted(found, key=lambda one: one[0])]
     seen: set[tuple[str, str, str, Path | None]] = set()
     for source in sources:
         key = (source.kind, source.site, source.ref.casefold(), source.file)
         if key in seen:
-            raise StopRun(f"{path}: {source.kind} {source.ref or source.file} is listed twice")
+            problem = f"{source.kind} {source.ref or source.file} is listed twice"
+            raise MalformedFile(path, problem)
         seen.add(key)
     return sources
 
@@ -91,24 +101,25 @@ def _table_lines(text: str) -> dict[tuple[str, int], int]:
     return lines
 
 
-def _source(kind: str, row: Mapping[str, Any], path: Path, where: str) -> CrawlSource:
+def _source(kind: str, row: Mapping[str, Any], path: Path, line: int) -> CrawlSource:
+    wrong = partial(MalformedFile, path, line=line, key=f"[[{kind}]]")
     for key, value in row.items():
         if key not in (*_TEXTS, *_LISTS):
             known = ", ".join((*_TEXTS, *_LISTS))
-            raise StopRun(f"{where}: unknown key {key!r}; known: {known}")
+            raise wrong(f"unknown key {key!r}; known: {known}")
         if key in _TEXTS and not isinstance(value, str):
-            raise StopRun(f"{where}: {key} must be a text, not {value!r}")
+            raise wrong(f"{key} must be a text, not {value!r}")
         is_texts = isinstance(value, list) and all(isinstance(one, str) and one for one in value)
         if key in _LISTS and not is_texts:
-            raise StopRun(f'{where}: {key} must be a list of texts, such as ["one", "two"]')
+            raise wrong(f'{key} must be a list of texts, such as ["one", "two"]')
     ref, file = row.get("ref", "").strip(), row.get("file", "").strip()
     if kind == "ids" and bool(ref) == bool(file):
-        raise StopRun(f"{where}: give either ref, the ids, or file, a list of them")
+        raise wrong("give either ref, the ids, or file, a list of them")
     if kind != "ids" and (not ref or file):
-        raise StopRun(f"{where}: ref is missing" if not ref else f"{where}: file is for ids alone")
+        raise wrong("ref is missing" if not ref else "file is for ids alone")
     order = row.get("order", "auto")
     if order not in _ORDERS:
-        raise StopRun(f"{where}: order is {order!r}; it can be {', '.join(_ORDERS)}")
+        raise wrong(f"order is {order!r}; it can be {', '.join(_ORDERS)}")
     return CrawlSource(
         kind=kind,
         ref=ref,
@@ -139,11 +150,11 @@ def read_id_list(path: Path, *, site: str = "youtube") -> list[Listing]:
         name, video_id = last_column(line)
         title = clean_line(re.sub(r"^\d+-", "", name))
         if not video_id or not title:
-            raise StopRun(f"{path}, line {number}: expected NNN-Title, a tab, and a video id")
+            raise MalformedFile(path, "expected NNN-Title, a tab, and a video id", number)
         try:
             source = Source(site, video_id)
         except ValueError as error:
-            raise StopRun(f"{path}, line {number}: {error}") from error
+            raise MalformedFile(path, str(error), number) from error
         found.append(Listing(source=source, title=_restored(title)))
     return found
 

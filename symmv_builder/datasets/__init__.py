@@ -5,6 +5,7 @@ another package brings one as the file `NAME.toml` in the package that its entry
 What a data root remembers of its datasets' recipes is `remembered`'s business.
 """
 
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
@@ -12,8 +13,7 @@ from symmv_builder import plugins
 
 # Here and not where it is used: the submodule would hide the function of its name.
 from symmv_builder.datasets.recipe import Recipe
-from symmv_builder.errors import StopRun
-from symmv_builder.text import clean_line
+from symmv_builder.errors import CannotRead, NoSuchPath, RecipeError, UnknownName, WrongSetting
 
 NAMES = ("symmv", "muvisync")
 # Published datasets that `symmv import` brings in, in one of the two schemas.
@@ -41,7 +41,10 @@ def importable() -> tuple[str, ...]:
 
 
 def is_imported(name: str) -> bool:
-    """Whether a dataset's entries are those of a published release."""
+    """Whether a dataset's entries are those of a published release, by what is installed.
+
+    What a data root took in is an import after its importer is gone too: `remembered.is_import`.
+    """
     return name in IMPORTED or (name not in NAMES and name in importable())
 
 
@@ -51,8 +54,7 @@ def recipe_text(name: str) -> str:
         return (resources.files("symmv_builder") / "recipes" / f"{name}{SUFFIX}").read_text("utf-8")
     plugin = plugins.find("recipes", name)
     if plugin is None:
-        known = ", ".join((*installed(), *importable()))
-        raise StopRun(f"no dataset is called {name!r}; known: {known}")
+        raise UnknownName("dataset", name, (*installed(), *importable()))
     with plugins.blaming(plugin):
         return (resources.files(plugin.target) / f"{name}{SUFFIX}").read_text("utf-8")
 
@@ -64,7 +66,7 @@ def recipe(name: str) -> Recipe:
 
 def _named(name: str, above: tuple[str, ...]) -> Recipe:
     if name in above:
-        raise StopRun(f"{name} is its own base")
+        raise RecipeError(name, "it is its own base")
     if is_imported(name):
         # Imported here so that a question about one dataset does not import the stages of all.
         from symmv_builder.datasets import imports
@@ -82,43 +84,41 @@ def _named(name: str, above: tuple[str, ...]) -> Recipe:
     return found
 
 
-def recipe_in_file(path: Path) -> Recipe:
+def recipe_in_file(path: Path, is_import: Callable[[str], bool] = is_imported) -> Recipe:
     """The recipe that a person wrote; its base may be built in or a file beside it.
 
+    It must not take the name of an import, as `is_import` knows them.
     `StopRun` with line and key of a mistake, or where the file cannot be read.
     """
-    return _in_file(path, ())
+    return _in_file(path, is_import, ())
 
 
-def _in_file(path: Path, above: tuple[Path, ...]) -> Recipe:
+def _in_file(path: Path, is_import: Callable[[str], bool], above: tuple[Path, ...]) -> Recipe:
     from symmv_builder.datasets.recipe_file import read_recipe
 
     if "\0" in str(path) or not path.is_file():
-        raise StopRun(f"{clean_line(str(path))} is no file")
+        raise NoSuchPath(path)
     place = path.resolve()
     if place in above:
-        raise StopRun(f"{path} is its own base")
+        raise RecipeError(path, "it is its own base")
 
     def find(name: str) -> Recipe:
         if name.endswith(SUFFIX):
-            return _in_file(path.parent / name, (*above, place))
+            return _in_file(path.parent / name, is_import, (*above, place))
         return recipe(name)
 
     try:
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
         if len(data) > _MOST_BYTES:
-            raise StopRun(f"{path} is too large for a recipe")
+            raise RecipeError(path, "it is too large for a recipe")
         # Editors of some systems put a mark of byte order in front.
         text = data.decode("utf-8-sig")
     except OSError as error:
-        raise StopRun(f"cannot read {path}: {error.strerror}") from error
+        raise CannotRead(path, error.strerror or str(error)) from error
     except UnicodeDecodeError as error:
-        raise StopRun(f"{path} is no text in UTF-8: {error.reason}") from error
-    found = read_recipe(text, str(path), find)
-    if is_imported(found.name):
-        raise StopRun(f"{path}: {found.name} is what an import is called; take another name")
-    return found
+        raise RecipeError(path, f"it is no text in UTF-8: {error.reason}") from error
+    return read_recipe(text, str(path), find, is_import)
 
 
 def variant(name: str, way: str) -> Recipe:
@@ -132,7 +132,6 @@ def variant(name: str, way: str) -> Recipe:
         other.removeprefix(f"{name}-") for other in installed() if other.startswith(f"{name}-")
     ]
     if way not in known:
-        if not known:
-            raise StopRun(f"{name} is made in one way only")
-        raise StopRun(f"{name} can be made as {' or '.join(known)}, not as {way!r}")
+        how = f"can be made as {' or '.join(known)}" if known else "is made in one way only"
+        raise WrongSetting("way", way, f"{name} {how}")
     return replace(recipe(f"{name}-{way}"), name=name)

@@ -30,7 +30,7 @@ from symmv_builder.datasets.evaluate import (
     shortened,
     silent,
 )
-from symmv_builder.errors import RejectEntry, StopRun
+from symmv_builder.errors import CannotMeasure, CannotRead, MalformedFile, RejectEntry
 from symmv_builder.evaluation.accuracy import Scores, metric_names, score_song
 from symmv_builder.evaluation.significance import Comparison, compare_paired, confidence_interval
 from symmv_builder.storage.root import Root
@@ -100,7 +100,7 @@ def annotations_of(
         tell(number, len(places), file.name)
     if not found:
         first = refused[0] if refused else Refused(what, "it holds no annotation")
-        raise StopRun(f"{first.file} cannot be used: {first.reason}")
+        raise CannotMeasure(f"{first.file} cannot be used: {first.reason}")
     return Annotated(what, found, tuple(refused), is_single=path.is_file() and len(found) == 1)
 
 
@@ -141,7 +141,9 @@ def measure(task: str, estimate: Annotated, reference: Annotated) -> Accuracy:
     if not scores:
         said = f": {refused[0].file}: {refused[0].reason}" if refused else ""
         said = said or f" (there is {alone[0]!r}, and {next(iter(reference.songs))!r})"
-        raise StopRun(f"no song of {estimate.name} can be compared with {reference.name}{said}")
+        raise CannotMeasure(
+            f"no song of {estimate.name} can be compared with {reference.name}{said}"
+        )
     mean, interval = {}, {}
     for metric in metric_names(list(scores.values())):
         values = [song[metric] for song in scores.values() if metric in song]
@@ -168,7 +170,7 @@ def compare_results(a: Path, b: Path) -> tuple[dict[str, Comparison], int]:
     """
     (task_a, songs_a), (task_b, songs_b) = (_read_result(path) for path in (a, b))
     if task_a != task_b:
-        raise StopRun(f"{a} measures {task_a} and {b} {task_b}: nothing to compare")
+        raise CannotMeasure(f"{a} measures {task_a} and {b} {task_b}: nothing to compare")
     both = sorted(set(songs_a) & set(songs_b))
     found = {}
     for metric in metric_names([songs_a[song] for song in both]):
@@ -177,7 +179,7 @@ def compare_results(a: Path, b: Path) -> tuple[dict[str, Comparison], int]:
             values = ([of[song][metric] for song in songs] for of in (songs_a, songs_b))
             found[metric] = compare_paired(*values)
     if not found:
-        raise StopRun(f"{a} and {b} have no song in common with one metric")
+        raise CannotMeasure(f"{a} and {b} have no song in common with one metric")
     return found, len(set(songs_a) ^ set(songs_b))
 
 
@@ -192,8 +194,8 @@ def _read_result(path: Path) -> tuple[str, dict[str, dict[str, float]]]:
             raise ValueError("a score is no number")
         return str(said["task"]), songs
     except OSError as error:
-        raise StopRun(f"cannot read {path}: {error.strerror}") from error
+        raise CannotRead(path, error.strerror or str(error)) from error
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise StopRun(
-            f"{path} is no result of `symmv evaluate transcription|beats|chords|melody|key --json`"
-        ) from error
+        tasks = "transcription, beats, chords, melody or key"
+        problem = f"this is no result of an evaluation of {tasks}, written as JSON"
+        raise MalformedFile(path, problem) from error

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from symmv_builder.crawl.folder import Found
-from symmv_builder.datasets import changes, is_imported
+from symmv_builder.datasets import changes, remembered
 from symmv_builder.datasets.faults import (
     Failures,
     count_failures,
@@ -25,11 +25,11 @@ from symmv_builder.datasets.recipe import Recipe, with_beside
 from symmv_builder.datasets.rows import draft_dataset, rows_to_load, write_dataset
 from symmv_builder.datasets.schemas import column_names, expected_columns
 from symmv_builder.datasets.survey import Survey, restore_recordings, survey
-from symmv_builder.errors import Reason, StopRun
+from symmv_builder.errors import CannotRead, NoEntries, Reason
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.keys import Plan, Work
 from symmv_builder.pipeline.pool import Effort, run_entries
-from symmv_builder.pipeline.run import LoadModel, Outcome
+from symmv_builder.pipeline.run import EntryOutcome, LoadModel
 from symmv_builder.records import Entry, Source
 from symmv_builder.storage import manifests, shards, written
 from symmv_builder.storage.assets import add_asset, asset_size, has_asset, hash_file
@@ -39,7 +39,7 @@ from symmv_builder.storage.sidecars import Sidecars
 from symmv_builder.storage.store import Store
 
 Tell = Callable[[Event], None]
-Run = Callable[[Sequence[Work]], Iterator[Outcome]]
+Run = Callable[[Sequence[Work]], Iterator[EntryOutcome]]
 _NOTE_EVERY_S = 2.0
 
 
@@ -113,7 +113,7 @@ def _keep(store: Store, known: dict[str, KnownFile], path: Path, contents: Set[s
             return None
         add_asset(store.root, path, sha256)
     except OSError as error:
-        raise StopRun(f"cannot read {path}: {error.strerror}") from error
+        raise CannotRead(path, error.strerror or str(error)) from error
     known[resolved] = KnownFile(resolved, facts.st_size, facts.st_mtime_ns, sha256)
     store.ledger.remember_files([known[resolved]])
     return sha256
@@ -143,7 +143,7 @@ def build(
     stay as large as they are. Sidecars are looked for where a row is to be written; of rows
     that stay in their shards the ledger's word is taken.
     `StopRun` where the dataset has no entries or its splits are gone, or where ten entries
-    running meet the same bug; where `strict`, `WorkerBug` at the first one. `LockHeld` where
+    running meet the same bug; where `strict`, `WorkerBug` at the first one. `Locked` where
     another process writes the dataset; with `wait`, waits for that one.
     """
 
@@ -183,12 +183,8 @@ def _build(
 ) -> Summary:
     entries = _allowed(store, manifests.read_entries(store.manifests, recipe.name))
     if not entries:
-        how = (
-            f"run `symmv import {recipe.name} PATH`"
-            if is_imported(recipe.name)
-            else "give a folder with --from"
-        )
-        raise StopRun(f"{recipe.name} has no entries in {store.root.shown}; {how}")
+        is_import = remembered.is_import(store.manifests, recipe.name)
+        raise NoEntries(recipe.name, store.root.shown, is_imported=is_import)
     restore_recordings(store, recipe.name, entries)
     whole = whole or with_beside(recipe, plan)
     beside = frozenset(use.makes for use in recipe.beside)
@@ -198,10 +194,9 @@ def _build(
     if not found.works:
         # Shards without rows would take the place of those that may stand.
         kinds = ", ".join(sorted(plan.recordings))
-        raise StopRun(
-            f"the ledger in {store.root.shown} knows no entry of {recipe.name} with all that is "
-            f"needed ({kinds}); give the folder with --from again"
-        )
+        lacking = f"knows no entry of {recipe.name} with all that is needed ({kinds})"
+        problem = f"the ledger in {store.root.shown} {lacking}"
+        raise NoEntries(recipe.name, store.root.shown, problem)
     store.ledger.ask(recipe.name, [use.makes for use in plan.uses])
     draft = draft_dataset(recipe, store, found, shard_bytes)
     receipt = shards.read_receipt(store.root, recipe.name)
@@ -247,7 +242,7 @@ def in_processes(
 ) -> Run:
     """The way to run works in processes of this machine."""
 
-    def run(works: Sequence[Work]) -> Iterator[Outcome]:
+    def run(works: Sequence[Work]) -> Iterator[EntryOutcome]:
         return run_entries(works, plan, store.root.url, load_model, effort=effort, tell=tell)
 
     return run

@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any
 
-from symmv_builder.datasets import removal
+from symmv_builder.datasets import card, removal
 from symmv_builder.datasets.survey import recordings_of
-from symmv_builder.errors import Damaged, StopRun
+from symmv_builder.errors import Damaged, MalformedFile, StopRun
 from symmv_builder.records import Entry, Source
 from symmv_builder.storage import (
     locks,
@@ -60,7 +60,7 @@ def writing(
 ) -> Iterator[Change | None]:
     """Be the only writer of a dataset; what another left unfinished is finished first.
 
-    Gives the change that was finished, if there was one. Raises `locks.LockHeld` where
+    Gives the change that was finished, if there was one. Raises `Locked` where
     another process writes the dataset; with `wait`, waits for it. A block inside a block of
     the same thread is the same writer.
     """
@@ -116,15 +116,14 @@ def unfinished(store: Store, dataset: str) -> Change | None:
         change = Change(**seals.unseal(json.loads(data)))
         known = all(step["do"] in _STEPS for step in change.steps)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise StopRun(
-            f"{store.root.path(place)}, the plan of an unfinished change, is damaged; remove it "
-            "and run the command that was stopped again"
-        ) from error
-    if not known:
-        raise StopRun(
-            f"{store.root.path(place)} was written by another version of this program; finish it "
-            "with that one"
+        problem = (
+            "the plan of an unfinished change is damaged; remove it and run the command that was "
+            "stopped again"
         )
+        raise MalformedFile(store.root.path(place), problem) from error
+    if not known:
+        problem = "it was written by another version of this program; finish it with that one"
+        raise MalformedFile(store.root.path(place), problem)
     return change
 
 
@@ -298,12 +297,17 @@ def _move_items(
     Items(store.ledger).move(dataset, moved, state, before=before, step=step, detail=detail)
 
 
-def _write_release(store: Store, dataset: str, *, version: str) -> None:
+def _write_release(
+    store: Store, dataset: str, *, version: str, facts: Mapping[str, Any] | None = None
+) -> None:
     receipt = shards.read_receipt(store.root, dataset)
     if receipt is None:
         raise GivenUp(f"{dataset} has no shards in {store.root.shown} to release")
+    # The plan of an earlier version of the program holds no facts.
+    full = {**receipt, card.FACTS: facts} if facts is not None else receipt
     try:
-        releases.write_release(store, dataset, version, receipt, dataset)
+        releases.copy_shards(store, dataset, version, full, dataset)
+        removal.put_release(store, dataset, version, full)
     except Damaged as error:
         releases.withdraw(store, dataset, version)
         raise GivenUp(str(error)) from error

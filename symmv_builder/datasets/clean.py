@@ -16,7 +16,7 @@ from typing import Literal
 from symmv_builder.datasets import changes
 from symmv_builder.datasets.remembered import names_in
 from symmv_builder.datasets.survey import recordings_of
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import StoreUnusable
 from symmv_builder.storage import items as states
 from symmv_builder.storage import manifests
 from symmv_builder.storage.items import Items, entry_id_of
@@ -130,7 +130,7 @@ def alone(
 ) -> Iterator[None]:
     """Be the only writer of every dataset of a root, those that are only begun included.
 
-    Raises `LockHeld` where another process writes one of them; with `wait`, waits for it.
+    Raises `Locked` where another process writes one of them; with `wait`, waits for it.
     """
     with ExitStack() as locks:
         for name in _datasets(store):
@@ -142,9 +142,10 @@ def _datasets(store: Store) -> list[str]:
     with_results = store.ledger.datasets()
     for name in with_results:
         if not store.manifests.exists(f"{name}/entries.jsonl"):
-            raise StopRun(
-                f"the ledger knows results of {name}, and {store.manifests.shown} has no entries "
-                f"of it: set SYMMV_MANIFESTS to where {name}/entries.jsonl is"
+            raise StoreUnusable(
+                f"the manifests in {store.manifests.shown}",
+                f"the ledger knows results of {name}, and they have no entries of it: set "
+                f"SYMMV_MANIFESTS to where {name}/entries.jsonl is",
             )
     return sorted({*names_in(store.manifests), *with_results})
 

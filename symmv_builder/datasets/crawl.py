@@ -17,14 +17,14 @@ from typing import Any
 
 from symmv_builder.crawl.discover import discover
 from symmv_builder.crawl.fetch import fetch, forget_fetched
-from symmv_builder.crawl.match import Scored, query_of, rank
-from symmv_builder.crawl.sources import CrawlSource, read_id_list, read_sources
+from symmv_builder.crawl.match import ScoredListing, query_of, rank
+from symmv_builder.crawl.sources import CrawlSource, default_sources, read_id_list, read_sources
 from symmv_builder.crawl.titles import parse_title
 from symmv_builder.datasets.job import (
     Crawl,
     Patience,
-    Site,
     Tell,
+    VideoSite,
     dropping_lost,
     holding,
     network_opens_s,
@@ -34,7 +34,14 @@ from symmv_builder.datasets.job import (
 )
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.datasets.verdicts import later, put_aside, try_again
-from symmv_builder.errors import Reason, RejectEntry, RetryLater, SessionBlocked, SymMVError
+from symmv_builder.errors import (
+    Reason,
+    RejectEntry,
+    RetryLater,
+    SessionBlocked,
+    SymMVError,
+    WrongArguments,
+)
 from symmv_builder.records import Listing, ParsedTitle
 from symmv_builder.storage import items as states
 from symmv_builder.storage import manifests
@@ -62,16 +69,23 @@ NETWORK_STATES = (states.FOUND, states.PARSED, states.MATCHED)
 
 
 def find_sources(store: Store, dataset: str, path: Path | None) -> list[CrawlSource]:
-    """The sources of a dataset: a given file, else the manifests', else the checkout's."""
+    """The sources of a dataset: a given file, else the manifests', else the package's.
+
+    `StopRun` where there are none.
+    """
     if path is None:
         name = f"{dataset}/sources.toml"
         kept = Path(store.manifests.path(name)) if store.manifests.is_local else None
-        path = kept if kept and kept.is_file() else Path("manifests") / name
+        path = kept if kept and kept.is_file() else default_sources(dataset)
+        if not path.is_file():
+            raise WrongArguments(
+                f"{dataset} has no sources: write {name} among its manifests, or give `sources`"
+            )
     return read_sources(path)
 
 
 def open_crawl(
-    recipe: Recipe, store: Store, site: Site, sources: Sequence[CrawlSource], *, tell: Tell
+    recipe: Recipe, store: Store, site: VideoSite, sources: Sequence[CrawlSource], *, tell: Tell
 ) -> Crawl:
     """A crawl with the ledger's memory; what is on the blocklist is barred before it begins.
 
@@ -229,7 +243,7 @@ def _match(crawl: Crawl, item: Item) -> Item:
 
 def _candidates(
     crawl: Crawl, item: Item, song: ParsedTitle
-) -> tuple[list[Scored], list[tuple[Scored, RejectEntry]]]:
+) -> tuple[list[ScoredListing], list[tuple[ScoredListing, RejectEntry]]]:
     """What a search finds, best first; and what would have been better but is gone."""
     taken = crawl.items.tombstones()
     listings = [
@@ -241,7 +255,7 @@ def _candidates(
         "cover_duration_s": item.listing.duration_s,
         "cover_uploaded": item.listing.uploaded,
     }
-    gone: list[tuple[Scored, RejectEntry]] = []
+    gone: list[tuple[ScoredListing, RejectEntry]] = []
     scored = rank(song, listings, **cover)
     # Results come flat; the page of the best says more of its channel. Rank it with that.
     while scored and scored[0].verdict != "reject":
@@ -256,7 +270,7 @@ def _candidates(
     return scored, gone
 
 
-def _plain(scored: Scored) -> dict[str, Any]:
+def _plain(scored: ScoredListing) -> dict[str, Any]:
     return {
         "url": scored.listing.source.url,
         "title": scored.listing.title,

@@ -16,12 +16,12 @@ import numpy as np
 
 from symmv_builder import backends
 from symmv_builder.backends import midi
-from symmv_builder.errors import RejectEntry, StopRun
+from symmv_builder.errors import CannotMeasure, NoRows, NoSuchPath, RejectEntry
 from symmv_builder.evaluation import beats, music
 from symmv_builder.records import Floats
 from symmv_builder.storage.root import Root
+from symmv_builder.storage.shard_rows import ShardRows
 from symmv_builder.storage.shards import read_receipt
-from symmv_builder.training.rows import Rows
 from symmv_builder.training.usable import LeftOut, UnusableRow
 from symmv_builder.training.vmcp.hearing import MIDI_SUFFIXES, SOUND_SUFFIXES, VIDEO_SUFFIXES
 
@@ -53,7 +53,7 @@ class MusicOf:
     name: str
     split: str
     clock: str
-    summary: music.Summary
+    summary: music.MetricSummary
     untrained: tuple[str, ...] = ()
     refused: tuple[Refused, ...] = ()
     left_out: Mapping[str, str] = field(default_factory=dict)
@@ -112,16 +112,13 @@ def rows_of_split(
     root: Root, dataset: str, split: str, columns: Sequence[str], optional: Sequence[str] = ()
 ) -> tuple[Iterator[dict[str, Any]], int, Mapping[str, Any]]:
     """Rows of a split or of all, how many there are, and the receipt; `StopRun` without any."""
-    first = Rows(root, dataset, split, columns, optional)
+    first = ShardRows(root, dataset, split, columns, optional)
     known = [name for name, count in first.receipt.get("splits", {}).items() if count]
     wanted = known if split == ALL_SPLITS else [split]
-    parts = [Rows(root, dataset, name, columns, optional) for name in wanted]
+    parts = [ShardRows(root, dataset, name, columns, optional) for name in wanted]
     count = sum(len(part) for part in parts)
     if not count:
-        raise StopRun(
-            f"{dataset} has no rows in split {split!r}; it has {', '.join(known) or 'none at all'}"
-            f" (`--split {ALL_SPLITS}` takes every split)"
-        )
+        raise NoRows(dataset, split, known=known)
     return (row for part in parts for row in part), count, first.receipt
 
 
@@ -150,7 +147,7 @@ def music_of_dataset(
             on_beats += found[1]
         tell(number, count, dataset)
     if not scores:
-        raise StopRun(left_out.none_left(dataset, split))
+        raise NoRows(dataset, split, left_out.none_left(dataset, split))
     clock = {len(scores): "tracked beats", 0: "120 to the minute"}.get(
         on_beats, f"tracked beats in {on_beats} of {len(scores)}, else 120 to the minute"
     )
@@ -208,7 +205,7 @@ def moments_of_dataset(root: Root, dataset: str, split: str, points: Points) -> 
         if moments is not None:
             found.append((str(row["entry_id"]), moments))
     if not found:
-        raise StopRun(left_out.none_left(dataset, split))
+        raise NoRows(dataset, split, left_out.none_left(dataset, split))
     return MomentsOf(tuple(found), untrained_models(receipt), left_out=left_out.reasons)
 
 
@@ -284,7 +281,7 @@ def beat_scores(
             scored.append(pair)
     if not scored:
         example = alone[0] if alone else "none"
-        raise StopRun(
+        raise CannotMeasure(
             "no piece has a reference of its name with a beat in it: a generated file begins with "
             f"the name of the entry or file that it was made for (there is {example!r})"
         )
@@ -299,7 +296,8 @@ def own_references(named: Sequence[tuple[str, Piece]]) -> dict[str, Piece]:
     counts = Counter(name for name, _ in named)
     for name, count in counts.items():
         if count > 1:
-            raise StopRun(f"{count} references are called {name!r}; a piece needs to know its own")
+            problem = f"{count} references are called {name!r}; a piece needs to know its own"
+            raise CannotMeasure(problem)
     shorter = Counter(name.partition(".")[0] for name in counts)
     aliases = {
         name.partition(".")[0]: piece
@@ -334,9 +332,10 @@ def find_files(paths: Iterable[Path], suffixes: Sequence[str], what: str) -> lis
         elif path.is_file():
             files.append(path)
         else:
-            raise StopRun(f"{path} is neither a file nor a folder, nor a dataset with shards")
+            raise NoSuchPath(path, "file, folder or dataset with shards")
     if not files:
-        raise StopRun(f"there are no {what} in {' '.join(map(str, paths)) or 'what was named'}")
+        place = " ".join(map(str, paths)) or "what was named"
+        raise CannotMeasure(f"there are no {what} in {place}")
     return list(dict.fromkeys(files))
 
 
@@ -344,4 +343,4 @@ def refuse_all(files: Sequence[Path], refused: Sequence[Refused]) -> None:
     """`StopRun` where none of the files could be used."""
     if len(refused) == len(files):
         more = f", and {len(refused) - 1} more" if len(refused) > 1 else ""
-        raise StopRun(f"{refused[0].file} cannot be used: {refused[0].reason}{more}")
+        raise CannotMeasure(f"{refused[0].file} cannot be used: {refused[0].reason}{more}")

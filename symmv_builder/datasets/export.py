@@ -16,7 +16,14 @@ from typing import Any
 import numpy as np
 
 from symmv_builder.datasets import export_muvisync, export_parquet, export_symmv
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import (
+    MalformedFile,
+    MissingColumns,
+    NoRows,
+    NoSuchPath,
+    StopRun,
+    UnknownName,
+)
 from symmv_builder.pipeline.events import Event
 from symmv_builder.storage.outputs import check_outputs
 from symmv_builder.storage.root import Root
@@ -80,7 +87,7 @@ class _Folder:
 
     def __init__(self, path: Path) -> None:
         if path.exists() and not path.is_dir():
-            raise StopRun(f"{path} is not a folder; give another")
+            raise NoSuchPath(path, "folder")
         self.path = path
         self.root = Root(str(path.absolute()))
         self.written = self.unchanged = self.removed = 0
@@ -124,7 +131,8 @@ def export(root: Root, dataset: str, out: Path, *, tell: Tell = lambda _: None) 
     slim = _write_entries(root, dataset, layout, shared, numbers, folder, tell, left_out)
     there = {row["entry_id"]: row for row in rows if row["entry_id"] not in left_out.reasons}
     if rows and not there:
-        raise StopRun(f"nothing of {dataset} can be written: {left_out.summary(dataset)}")
+        problem = f"nothing of {dataset} can be written: {left_out.summary(dataset)}"
+        raise NoRows(dataset, "all", problem)
     folder.put(_INDEX, _index_bytes(numbers, there))
     for entry_id in sorted(set(numbers) - set(there)):
         for name in layout.files:
@@ -169,7 +177,7 @@ def _check_new(
     # The index is the receipt of earlier exports: what it lists is ours, and so are the tables.
     whole = [] if known else [_INDEX, *layout.whole(())]
     places = [folder.path / name for name in (*names, *whole)]
-    check_outputs(places, advice="export into another folder")
+    check_outputs(places, remedy="export into another folder")
 
 
 def _layout(root: Root, dataset: str) -> tuple[_Layout, list[str]]:
@@ -180,15 +188,13 @@ def _layout(root: Root, dataset: str) -> tuple[_Layout, list[str]]:
     receipt = read_receipt(root, dataset) or {}
     schema = _schema_of(receipt, dataset)
     if schema not in _LAYOUTS:
-        raise StopRun(f"no dataset is called {dataset!r}; known: {', '.join(_LAYOUTS)}")
+        raise UnknownName("dataset", dataset, tuple(_LAYOUTS))
     layout = _LAYOUTS[schema]
     held = receipt.get("columns", [*_SHARED_COLUMNS, *layout.columns])
     lacking = [name for name in layout.columns if name not in held]
     if lacking:
-        raise StopRun(
-            f"the shards of {dataset} hold no {', '.join(lacking)}, of which files of {schema}'s "
-            f"layout are made; what recordings can give comes by `symmv build {dataset}`"
-        )
+        use = f"of which files of {schema}'s layout are made"
+        raise MissingColumns(dataset, lacking, needed_for=use)
     return layout, [name for name in _SHARED_COLUMNS if name in held]
 
 
@@ -250,10 +256,8 @@ def _read_index(folder: _Folder, digits: int) -> dict[str, str]:
                 raise ValueError(f"{index} {entry_id} stands there twice")
             numbers[entry_id] = index
     except (ValueError, StopRun) as error:
-        raise StopRun(
-            f"{folder.path / _INDEX} is not the index of such an export ({error}); "
-            "export into another folder"
-        ) from error
+        problem = f"it is not the index of such an export ({error}); export into another folder"
+        raise MalformedFile(folder.path / _INDEX, problem) from error
     return numbers
 
 

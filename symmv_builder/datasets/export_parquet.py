@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import MalformedFile, NoShards
 from symmv_builder.storage.outputs import check_outputs
 from symmv_builder.storage.root import Root
 
@@ -24,7 +24,7 @@ def files(root: Root, dataset: str, receipt: Mapping[str, Any]) -> dict[str, byt
         split = Path(shard["path"]).name.partition("-")[0].partition(".")[0]
         data = root.read(f"{dataset}/{shard['path']}")
         if data is None:
-            raise StopRun(f"{shard['path']} of {dataset} is gone; `symmv build` writes it again")
+            raise NoShards(dataset, root.shown, f"{shard['path']} of {dataset} is gone")
         number = numbers.setdefault(split, 0)
         numbers[split] += 1
         made[f"{split}-{number:05d}.parquet"] = data
@@ -43,11 +43,12 @@ def earlier(folder: Path, dataset: str) -> tuple[str, ...]:
         if held["dataset"] != dataset or any(Path(name).name != name for name in names):
             raise ValueError(held["dataset"])
     except (ValueError, KeyError, TypeError) as error:
-        raise StopRun(f"{path} is not of an export of {dataset}; give another folder") from error
+        problem = f"it is not of an export of {dataset}; give another folder"
+        raise MalformedFile(path, problem) from error
     return (*names, INDEX)
 
 
 def check_new(folder: Path, names: Mapping[str, bytes], known: tuple[str, ...]) -> None:
     """`StopRun` where a file of somebody else stands in the place of a new one."""
     places = [folder / name for name in names if name not in known]
-    check_outputs(places, advice="export into another folder")
+    check_outputs(places, remedy="export into another folder")

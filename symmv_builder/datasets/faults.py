@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from symmv_builder.errors import Bug, Reason, WorkerBug
 from symmv_builder.pipeline.faults import SameBug
-from symmv_builder.pipeline.run import Outcome
+from symmv_builder.pipeline.run import EntryOutcome
+from symmv_builder.plugins import plugins
 from symmv_builder.storage.ledger import Result
 from symmv_builder.storage.sidecars import Sidecars
 from symmv_builder.storage.store import Store
@@ -18,12 +19,16 @@ from symmv_builder.version import __version__
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """How many entries met a bug in one step, and one of them: its id and what was raised."""
+    """How many entries met a bug in one step, and one of them: its id and what was raised.
+
+    `package` is the other package that the step is of; empty for a step of this one.
+    """
 
     step: str
     entries: int
     example: str
     detail: str
+    package: str = ""
 
 
 def count_failures(rejected: Iterable[Result]) -> tuple[Failures, ...]:
@@ -32,22 +37,29 @@ def count_failures(rejected: Iterable[Result]) -> tuple[Failures, ...]:
     for result in rejected:
         if result.reason == Reason.FAILED:
             by_step.setdefault(result.step, []).append(result)
+    others = plugins("steps")
     return tuple(
-        Failures(step, len(found), found[0].entry_id, found[0].detail)
-        for step, found in by_step.items()
+        Failures(
+            step,
+            len(results),
+            results[0].entry_id,
+            results[0].detail,
+            others[step].package if step in others else "",
+        )
+        for step, results in by_step.items()
     )
 
 
 def watched(
-    outcomes: Iterable[Outcome], store: Store, dataset: str, *, strict: bool
-) -> Iterator[Outcome]:
+    outcomes: Iterable[EntryOutcome], store: Store, dataset: str, *, strict: bool
+) -> Iterator[EntryOutcome]:
     """The same outcomes, until it is clear that going on is of no use.
 
     `StopRun` when ten entries running have met the same bug, and, where `strict`, `WorkerBug`
     with the first one's traceback. What stopped a run is looked at with `symmv why`, and tried
     again by the next run.
     """
-    same, met = SameBug(), list[Outcome]()
+    same, met = SameBug(), list[EntryOutcome]()
     for outcome in outcomes:
         yield outcome
         bug = _new_bug(outcome)
@@ -65,19 +77,19 @@ def watched(
         same.check()
 
 
-def _new_bug(outcome: Outcome) -> Bug | None:
+def _new_bug(outcome: EntryOutcome) -> Bug | None:
     """The bug that an entry met in this run; a rejection that was found took no time."""
     if outcome.rejection is None or not outcome.results[-1].seconds:
         return None
     return outcome.rejection.bug
 
 
-def _is_past(outcome: Outcome, artifact: str) -> bool:
+def _is_past(outcome: EntryOutcome, artifact: str) -> bool:
     """Whether an entry came through a step in this run, or was turned away by it."""
     return any(result.artifact == artifact and result.seconds for result in outcome.results)
 
 
-def _leave_open(store: Store, dataset: str, outcome: Outcome) -> None:
+def _leave_open(store: Store, dataset: str, outcome: EntryOutcome) -> None:
     """Let the next run try an entry again that met a bug; what is known of the bug is kept."""
     result, rejection = outcome.results[-1], outcome.rejection
     if rejection and rejection.bug:

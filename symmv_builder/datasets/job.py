@@ -25,9 +25,11 @@ from symmv_builder.storage.store import Store
 
 Tell = Callable[[Event], None]
 _NETWORK, _OUTAGE = "network", "outage"
+# Every breaker by name, and what it says while it is open.
+BREAKERS = {_NETWORK: "the site refuses us", _OUTAGE: "nothing answers"}
 
 
-class Site(Lister, Fetcher, Protocol):
+class VideoSite(Lister, Fetcher, Protocol):
     """A site as the crawl sees it; `backends.ytdlp.Downloader`.
 
     `canary` is a recording that is known to be good, where there is one.
@@ -87,7 +89,7 @@ class Crawl:
     recipe: Recipe
     store: Store
     items: Items
-    site: Site
+    site: VideoSite
     now: Callable[[], float]
     sources: Sequence[CrawlSource] = ()
     patience: Patience = Patience()
@@ -116,31 +118,36 @@ def origin_of(source: CrawlSource) -> str:
     return f"{source.site}:{source.kind}:{place}"
 
 
+def breaker_of(error: SessionBlocked, patience: Patience) -> tuple[str, float]:
+    """Which breaker a refusal opens, and for how many seconds."""
+    if error.reason is Reason.UNREACHABLE:
+        return _OUTAGE, patience.outage_s
+    return _NETWORK, max(error.after_s, patience.breaker_s)
+
+
 def open_breaker(crawl: Crawl, error: SessionBlocked) -> None:
     """Keep everybody away from the network for a while, across processes and restarts."""
-    if error.reason is Reason.UNREACHABLE:
-        name, least_s, told = _OUTAGE, crawl.patience.outage_s, "nothing answers"
-    else:
-        name, least_s, told = _NETWORK, crawl.patience.breaker_s, "the site refuses us"
-    wait_s = least_s if name == _OUTAGE else max(error.after_s, least_s)
+    name, wait_s = breaker_of(error, crawl.patience)
     crawl.items.open_breaker(name, crawl.now() + wait_s, str(error))
-    crawl.note(f"{told}; the network rests for {wait_s:.0f} s: {error}")
+    crawl.note(f"{BREAKERS[name]}; the network rests for {wait_s:.0f} s: {error}")
 
 
 def network_opens_s(crawl: Crawl) -> float:
     """Seconds until both breakers are closed; 0 where they are."""
-    return max(_opens_s(crawl, _NETWORK), _opens_s(crawl, _OUTAGE))
+    now = crawl.now()
+    return max(0.0, *(open_until_s - now for _, open_until_s in breakers(crawl.items)))
+
+
+def breakers(items: Items) -> list[tuple[str, float]]:
+    """Every breaker by name, and until when it is open, in seconds since the epoch."""
+    known = ((name, items.breaker(name)) for name in BREAKERS)
+    return [(name, found[0] if found else 0.0) for name, found in known]
 
 
 def outage(crawl: Crawl) -> str:
     """Why nothing could be reached, while that breaker is open; else empty."""
     known = crawl.items.breaker(_OUTAGE)
-    return known[1] or "nothing answers" if known and known[0] > crawl.now() else ""
-
-
-def _opens_s(crawl: Crawl, name: str) -> float:
-    known = crawl.items.breaker(name)
-    return max(0.0, known[0] - crawl.now()) if known else 0.0
+    return known[1] or BREAKERS[_OUTAGE] if known and known[0] > crawl.now() else ""
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from symmv_builder.datasets.faults import forget_outdated
 from symmv_builder.datasets.job import Crawl, dropping_lost, holding
 from symmv_builder.datasets.survey import survey
 from symmv_builder.datasets.verdicts import reject
-from symmv_builder.errors import Reason, RejectEntry, StopRun
+from symmv_builder.errors import Reason, RejectEntry, StopRun, UnknownName
 from symmv_builder.pipeline.keys import Plan
 from symmv_builder.pipeline.run import LoadModel
 from symmv_builder.records import Entry
@@ -133,7 +133,7 @@ def choose(crawl_items: Sequence[Item], ids: Sequence[str], above: float | None)
     by_id = {entry_id_of(item.source): item for item in crawl_items}
     unknown = [name for name in ids if name not in by_id]
     if unknown:
-        raise StopRun(f"nothing to promote is called {', '.join(unknown)}; see `symmv review`")
+        raise UnknownName("proposal", ", ".join(unknown))
     chosen = {name: by_id[name] for name in ids}
     if above is not None:
         chosen |= {

@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from symmv_builder.datasets.remembered import names_in, recipe_of, require_known
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import NotFound, WrongArguments
 from symmv_builder.records import Entry, Provenance, Record
 from symmv_builder.storage import manifests
 from symmv_builder.storage.receipts import read_receipt
@@ -117,10 +117,10 @@ def find_entry(store: "Store", entry_id: str, dataset: str | None = None) -> Ent
         if entry.entry_id == entry_id
     ]
     if not found:
-        raise StopRun(f"no entry is called {entry_id!r} in {store.root.shown}")
+        raise NotFound("entry", entry_id, store.root.shown)
     if len(found) > 1:
         names = ", ".join(entry.dataset for entry in found)
-        raise StopRun(f"{entry_id} is in {names}; say which with --dataset")
+        raise WrongArguments(f"{entry_id} is in {names}; say which with `dataset`")
     return found[0]
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from symmv_builder import backends
 from symmv_builder.backends import ModelHome
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import StopRun, UnknownName
 from symmv_builder.pipeline.keys import Plan
 from symmv_builder.pipeline.step import Use
 from symmv_builder.schema import ENTRY, Column
@@ -64,9 +64,7 @@ class Recipe:
         makers = {use.makes: use for use in self.known}
         unknown = sorted(set(artifacts) - set(makers))
         if unknown:
-            raise StopRun(
-                f"{self.name} makes no {', '.join(unknown)}; it makes: {', '.join(makers)}"
-            )
+            raise UnknownName("result", unknown[0], tuple(makers), where=self.name)
         wanted: set[str] = set()
         waiting = list(artifacts or [use.makes for use in self.uses])
         while waiting:
@@ -80,36 +78,30 @@ class Recipe:
 def with_models(recipe: Recipe, choices: Mapping[str, str]) -> Recipe:
     """The recipe with other models: `choices` maps a slot to a backend's name.
 
-    ``clip=untrained`` stands for the untrained model of the recipe's own width.
+    ``clip=untrained`` stands for the untrained model that is as wide as the recipe's own.
     """
     slots = {use.step.slot for use in (*recipe.known, *recipe.screening) if use.step.slot}
     unknown = sorted(set(choices) - slots)
     if unknown:
-        raise StopRun(
-            f"{recipe.name} has no model slot {', '.join(unknown)}; it has: "
-            f"{', '.join(sorted(slots)) or 'none'}"
-        )
+        raise UnknownName("model slot", unknown[0], sorted(slots), where=recipe.name)
     return replace(
         recipe,
-        uses=tuple(_with_model(recipe, use, choices) for use in recipe.uses),
-        screening=tuple(_with_model(recipe, use, choices) for use in recipe.screening),
-        beside=tuple(_with_model(recipe, use, choices) for use in recipe.beside),
+        uses=tuple(_with_model(use, choices) for use in recipe.uses),
+        screening=tuple(_with_model(use, choices) for use in recipe.screening),
+        beside=tuple(_with_model(use, choices) for use in recipe.beside),
     )
 
 
-def _with_model(recipe: Recipe, use: Use, choices: Mapping[str, str]) -> Use:
+def _with_model(use: Use, choices: Mapping[str, str]) -> Use:
     choice = choices.get(use.step.slot or "")
     if choice is None:
         return use
-    if choice == "untrained":
-        choice = f"untrained-{_semantic_width(recipe)}"
+    if choice == "untrained" and use.step.slot == "clip":
+        # As wide as the model in whose place it is put, so that columns keep their types.
+        width = backends.backend_class("clip", str(use.model)).dimensions
+        choice = f"untrained-{width}"
     backends.backend_class(use.step.slot or "", choice)
     return replace(use, model=choice)
-
-
-def _semantic_width(recipe: Recipe) -> int:
-    [column] = [column for column in recipe.columns if column.name == "semantic"]
-    return column.width
 
 
 def make_plan(recipe: Recipe, home: ModelHome, only: Sequence[str] = ()) -> Plan:

@@ -27,7 +27,6 @@ for, a build makes with ``--only``. Everything else is a setting of the step's f
 """
 
 import re
-import tomllib
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -40,10 +39,10 @@ from symmv_builder.datasets.placed import ALWAYS, BUILD, CRAWL, Placed, move_aft
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.datasets.schemas import NEWEST, conflict
 from symmv_builder.datasets.step_table import KEYS, columns_of, find_step
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import RecipeError, StopRun
 from symmv_builder.pipeline.step import RECORDINGS, Step, Use
 from symmv_builder.schema import ENTRY
-from symmv_builder.text import clean_line
+from symmv_builder.toml_text import TomlReader, article, read_toml
 
 SPLITS = ("train", "validation", "test")
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
@@ -57,37 +56,39 @@ RESERVED = frozenset({"assets", "releases", "blocklist", "damaged", "ledger"})
 _LARGEST = 1e15
 
 
-def read_recipe(text: str, where: str, find: Callable[[str], Recipe]) -> Recipe:
+def read_recipe(
+    text: str,
+    where: str,
+    find: Callable[[str], Recipe],
+    is_import: Callable[[str], bool] = lambda _: False,
+) -> Recipe:
     """The recipe that a text describes; `where` names the text in errors.
 
-    `find` gives the recipe that ``base`` names. `StopRun` with line and key where the text is no
-    TOML, or says what is not known or cannot be.
+    `find` gives the recipe that ``base`` names; no recipe may have the name of an import
+    (`is_import`). `StopRun` with line and key where the text is no TOML, or says what is not
+    known or cannot be.
     """
-    try:
-        table = tomllib.loads(text)
-    # Beside its own error tomllib raises those of numbers and tables that no machine can hold.
-    except (ValueError, RecursionError) as error:
-        raise StopRun(f"{where}: this is not TOML: {error}") from error
-    return _Reader(text, where).recipe(table, find)
+    return _Reader(text, where).recipe(read_toml(text, where, RecipeError), find, is_import)
 
 
-class _Reader:
-    """Turns tables into a recipe; it knows the text, to say where a mistake stands."""
+class _Reader(TomlReader):
+    """Turns tables into a recipe."""
 
-    def __init__(self, text: str, where: str) -> None:
-        self.text, self.where = text, where
+    what = "a recipe"
+    error_kind = RecipeError
 
-    def wrong(self, path: Sequence[str], message: str) -> StopRun:
-        line = line_of(self.text, path)
-        place = f"{self.where}, line {line}" if line else self.where
-        key = clean_line(".".join(path))[:100]
-        return StopRun(f"{place}: {key}: {message}" if key else f"{place}: {message}")
-
-    def recipe(self, table: Mapping[str, Any], find: Callable[[str], Recipe]) -> Recipe:
+    def recipe(
+        self,
+        table: Mapping[str, Any],
+        find: Callable[[str], Recipe],
+        is_import: Callable[[str], bool],
+    ) -> Recipe:
         self.known(table, _TOP, ())
         name = self.typed(table, "name", str)
         if fault := name_fault(name):
             raise self.wrong(("name",), fault)
+        if is_import(name):
+            raise self.wrong(("name",), f"{name} is what an import is called; take another name")
         base = None
         if "base" in table:
             named = self.typed(table, "base", str)
@@ -299,7 +300,7 @@ class _Reader:
         if hint is float and type(value) is int and abs(value) < _LARGEST:
             value = float(value)
         if type(value) is not hint:
-            raise self.wrong(path, f"{value!r} should be {_article(hint)}")
+            raise self.wrong(path, f"{value!r} should be {article(hint)}")
         least, most = BOUNDS.get(path[-1], (-_LARGEST, _LARGEST))
         # A value that is no number is in no range.
         if hint in (int, float) and not least <= value <= most:
@@ -360,48 +361,6 @@ class _Reader:
             ("steps", use.makes, "inputs", reads), f"{given} is {what}; {reads} is to be {kind}"
         )
 
-    def known(self, table: Mapping[str, Any], names: Sequence[str], path: Sequence[str]) -> None:
-        for key in table:
-            if key not in names:
-                what = ".".join(path) or "a recipe"
-                known = ", ".join(names) or "it has none"
-                raise self.wrong((*path, key), f"{what} has no such key; known: {known}")
-
-    def typed(
-        self,
-        table: Mapping[str, Any],
-        key: str,
-        kind: type,
-        default: Any = None,
-        path: Sequence[str] = (),
-    ) -> Any:
-        if key not in table:
-            if default is None:
-                raise self.wrong(path, f"{key} is missing, {_article(kind)}")
-            return default
-        if type(table[key]) is not kind:
-            raise self.wrong((*path, key), f"{table[key]!r} should be {_article(kind)}")
-        return table[key]
-
-    def choice(
-        self,
-        table: Mapping[str, Any],
-        key: str,
-        choices: Sequence[str],
-        default: str | None,
-        path: Sequence[str] = (),
-    ) -> str:
-        value: str = self.typed(table, key, str, default, path)
-        if value not in choices:
-            raise self.wrong((*path, key), f"{value!r} is none of {', '.join(choices)}")
-        return value
-
-    def names(self, table: Mapping[str, Any], key: str) -> list[str]:
-        names: list[str] = self.typed(table, key, list, [])
-        if not all(isinstance(name, str) for name in names):
-            raise self.wrong((key,), "this is a list of names")
-        return names
-
 
 def name_fault(name: str) -> str:
     """Why a dataset cannot be called so; empty where it can."""
@@ -410,40 +369,6 @@ def name_fault(name: str) -> str:
     return f"{name} is a folder of every data root; take another" if name in RESERVED else ""
 
 
-def _article(kind: type) -> str:
-    return {
-        str: "a text in quotes",
-        bool: "true or false",
-        int: "a whole number",
-        float: "a number",
-        list: "a list",
-        dict: "a table",
-    }[kind]
-
-
 def _has(record: type, name: str) -> bool:
     """Whether a kind of record has a field or a property of a name."""
     return hasattr(record, name) or name in getattr(record, "__dataclass_fields__", {})
-
-
-def line_of(text: str, path: Sequence[str]) -> int:
-    """The line, from 1, on which a key stands, or the nearest table around it; 0 for none."""
-    found, depth = 0, 0
-    table: tuple[str, ...] = ()
-    wanted = tuple(path)
-    for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*\[\[?([^\]]+)\]", line)
-        pair = re.match(r"\s*([^=#\[]+)=", line)
-        if header:
-            table = full = _parts(header[1])
-        elif pair:
-            full = (*table, *_parts(pair[1]))
-        else:
-            continue
-        if len(full) > depth and full == wanted[: len(full)]:
-            found, depth = number, len(full)
-    return found
-
-
-def _parts(dotted: str) -> tuple[str, ...]:
-    return tuple(part.strip().strip("\"'") for part in dotted.split("."))

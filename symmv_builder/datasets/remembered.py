@@ -5,6 +5,8 @@ that were chosen. It is text to be read and edited; a build takes it as it is.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ from symmv_builder import datasets
 from symmv_builder.datasets.recipe import Recipe, with_models
 from symmv_builder.datasets.recipe_file import read_recipe
 from symmv_builder.datasets.recipe_writer import differences, write_recipe
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import RecipeError, StopRun, UnknownName, WrongArguments
 
 if TYPE_CHECKING:
     from symmv_builder.storage.root import Root
@@ -28,11 +30,27 @@ def names_in(manifests: "Root") -> tuple[str, ...]:
     return tuple(dict.fromkeys((*datasets.ALL, *sorted(own))))
 
 
+def is_known(manifests: "Root", name: str) -> bool:
+    """Whether a name is that of a dataset; no recipe is read."""
+    return name in (*names_in(manifests), *datasets.installed(), *datasets.importable())
+
+
 def require_known(manifests: "Root", name: str) -> None:
     """`StopRun` where a name is no dataset's; no recipe is read."""
-    if name not in (*names_in(manifests), *datasets.installed(), *datasets.importable()):
-        known = ", ".join(names_in(manifests))
-        raise StopRun(f"no dataset is called {name!r}; known: {known}")
+    if not is_known(manifests, name):
+        raise UnknownName("dataset", name, names_in(manifests))
+
+
+def is_import(manifests: "Root", name: str) -> bool:
+    """Whether a dataset's entries are those of a published release.
+
+    A root that took them in knows it without the importer, which may be uninstalled since.
+    """
+    if datasets.is_imported(name):
+        return True
+    from symmv_builder.datasets.imports.take_in import was_taken_in
+
+    return was_taken_in(manifests, name)
 
 
 def recipe_of(manifests: "Root", name: str) -> Recipe:
@@ -52,11 +70,15 @@ def recipe_of(manifests: "Root", name: str) -> Recipe:
     try:
         recipe = read_recipe(data.decode("utf-8-sig"), place, datasets.recipe)
     except UnicodeDecodeError as error:
-        raise StopRun(f"{place} is no text in UTF-8: {error.reason}") from error
-    except StopRun as error:
-        raise StopRun(f"{error} (build by a recipe file, or --as default, replaces it)") from error
+        problem = f"it is no text in UTF-8: {error.reason}"
+        raise RecipeError(place, problem, is_remembered=True) from error
+    except RecipeError as error:
+        problem = error.problem
+        if isinstance(error.__cause__, UnknownName):
+            problem += "; the package that brought it may have been uninstalled"
+        raise replace(error, problem=problem, is_remembered=True) from error
     if recipe.name != name:
-        raise StopRun(f"{place} is the recipe of {recipe.name}; call it {name} or move it")
+        raise RecipeError(place, f"it is the recipe of {recipe.name}; call it {name} or move it")
     return recipe
 
 
@@ -70,10 +92,13 @@ def chosen(
     """
     if what.endswith(datasets.SUFFIX):
         if way:
-            raise StopRun(f"--as {way} is for the built-in recipes; {what} is a recipe of its own")
-        recipe = datasets.recipe_in_file(Path(what))
+            problem = f"`way` {way} is for the built-in recipes; {what} is a recipe of its own"
+            raise WrongArguments(problem)
+        recipe = datasets.recipe_in_file(Path(what), partial(is_import, manifests))
     elif way == DEFAULT and what not in (*datasets.installed(), *datasets.importable()):
-        raise StopRun(f"{what} has no built-in recipe to go back to; build it from a recipe file")
+        raise WrongArguments(
+            f"{what} has no built-in recipe to go back to; build it from a recipe file"
+        )
     elif way == DEFAULT:
         recipe = datasets.recipe(what)
     elif way:

@@ -4,11 +4,13 @@ Each function is a step of a takedown (`datasets.changes`): done twice it gives 
 that a takedown which was stopped is finished by doing its steps again.
 """
 
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from symmv_builder.crawl.fetch import discard
-from symmv_builder.errors import Damaged, StopRun
+from symmv_builder.datasets import card
+from symmv_builder.errors import Damaged, ReleaseRefused
 from symmv_builder.records import Source
 from symmv_builder.storage import releases, shards
 from symmv_builder.storage.assets import remove_asset
@@ -28,11 +30,8 @@ def rows_of(
         try:
             yield from shards.find_rows(store.root, name, wanted)
         except Damaged as error:
-            dataset = folder.removeprefix("releases/").partition("/")[0]
-            raise Damaged(
-                f"{store.root.path(name)} cannot be read, so what it holds is not known; "
-                f"`symmv verify {dataset} --repair` sets it right or says what it lacks"
-            ) from error
+            problem = "cannot be read, so what it holds is not known"
+            raise Damaged(store.root.path(name), problem) from error
 
 
 def holding_shards(
@@ -120,7 +119,8 @@ def replace_release(
     if successor in released:
         return
     if version not in released:
-        raise StopRun(f"{dataset} {version} is gone before {successor} was made of it")
+        problem = f"{dataset} {version} is gone before {successor} was made of it"
+        raise ReleaseRefused(dataset, problem)
     folder = releases.folder_of(dataset, version)
     into = releases.folder_of(dataset, successor)
     holding = holding_shards(store.root, folder, released[version], ids)
@@ -129,7 +129,17 @@ def replace_release(
     except Damaged:
         releases.withdraw(store, dataset, successor)
         return
-    releases.finish_release(store, dataset, successor, clean)
+    put_release(store, dataset, successor, clean)
+
+
+def put_release(store: Store, dataset: str, version: str, receipt: Mapping[str, Any]) -> None:
+    """Finish a release whose shards are in place: what describes it and, last, its receipt."""
+    folder = releases.folder_of(dataset, version)
+    sizes = releases.split_bytes(store, folder, receipt)
+    full = {**receipt, "version": version, "split_bytes": sizes}
+    # As whoever reads it later has it: what is written of a receipt must not depend on when.
+    full = json.loads(card.receipt_bytes(full))
+    releases.put(store, dataset, version, card.texts(full))
 
 
 def withdraw_release(store: Store, dataset: str, *, version: str) -> None:

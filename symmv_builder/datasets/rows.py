@@ -10,7 +10,7 @@ from symmv_builder.assemble import assemble_row
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.datasets.schemas import label_of
 from symmv_builder.datasets.survey import Survey
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import MissingResult
 from symmv_builder.pipeline.keys import ModelIdentity, Plan, digest
 from symmv_builder.schema import Column, arrow_schema
 from symmv_builder.storage import locks, manifests, shards
@@ -167,10 +167,7 @@ def _loader(
                 records[artifact] = sidecars.load(name, artifact, keys[artifact])[0]
             except KeyError as error:
                 store.ledger.forget_results(recipe.name, name, artifact)
-                raise StopRun(
-                    f"the {artifact} of {name} is gone from {store.root.shown}; "
-                    f"run `symmv build {recipe.name} --only {artifact}`"
-                ) from error
+                raise MissingResult(recipe.name, name, artifact, store.root.shown) from error
         return assemble_row(draft.columns, entries[name], outline.split, records)
 
     return load

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from symmv_builder import datasets
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import CannotWrite
 from symmv_builder.schema import Column, arrow_schema, columns_in
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def _write(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     except OSError as error:
-        raise StopRun(f"cannot write {path}: {error.strerror}") from error
+        raise CannotWrite(path, error.strerror or str(error)) from error
 
 
 if __name__ == "__main__":

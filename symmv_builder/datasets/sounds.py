@@ -25,7 +25,7 @@ from symmv_builder.datasets.evaluate import (
     silent,
     untrained_behind,
 )
-from symmv_builder.errors import RejectEntry, StopRun
+from symmv_builder.errors import CannotMeasure, MalformedFile, NoRows, RejectEntry
 from symmv_builder.storage.root import Root
 from symmv_builder.training.usable import LeftOut
 from symmv_builder.training.vmcp.hearing import (
@@ -147,7 +147,7 @@ def hear_dataset(root: Root, dataset: str, split: str, ear: Ear, *, tell: Tell =
             named.append((str(row["entry_id"]), table))
         tell(number, count, dataset)
     if not named:
-        raise StopRun(left_out.none_left(dataset, split))
+        raise NoRows(dataset, split, left_out.none_left(dataset, split))
     return Heard(tuple(named), by_model=True, left_out=left_out.reasons)
 
 
@@ -167,7 +167,7 @@ def paired(generated: Heard, reference: Heard) -> tuple[list[tuple[str, Table, i
         else:
             pairs.append((name, table, number))
     if not pairs:
-        raise StopRun(
+        raise CannotMeasure(
             "no piece has a reference of its name: a generated file begins with the name of the "
             f"entry or file that it was made for (there is {alone[0]!r})"
         )
@@ -183,9 +183,8 @@ def _read(path: Path) -> Table:
         loaded = np.load(path, allow_pickle=False)
         arrays = [loaded[k] for k in loaded.files] if path.suffix.lower() == ".npz" else [loaded]
     except (OSError, ValueError) as error:
-        raise StopRun(
-            f"{path} holds no embeddings or probabilities: {str(error).splitlines()[0]}"
-        ) from error
+        problem = f"it holds no embeddings or probabilities: {str(error).splitlines()[0]}"
+        raise MalformedFile(path, problem) from error
     tables = [(str(path), _table(array, str(path))) for array in arrays]
     _require_one_width(tables)
     return np.concatenate([table for _, table in tables])
@@ -195,13 +194,14 @@ def _table(array: Any, what: str) -> Table:
     try:
         table = np.atleast_2d(np.asarray(array, dtype=np.float64))
     except (TypeError, ValueError) as error:
-        raise StopRun(f"{what} holds no numbers") from error
+        raise MalformedFile(what, "it holds no numbers") from error
     if table.ndim != 2 or not table.size or not np.isfinite(table).all():
-        raise StopRun(f"{what} gives an array of shape {np.shape(array)}, not finite [n, d]")
+        problem = f"it gives an array of shape {np.shape(array)}, not finite [n, d]"
+        raise MalformedFile(what, problem)
     return table
 
 
 def _require_one_width(named: Sequence[tuple[str, Table]]) -> None:
     widths = sorted({table.shape[1] for _, table in named})
     if len(widths) > 1:
-        raise StopRun(f"tables of {widths} dimensions do not belong together")
+        raise CannotMeasure(f"tables of {widths} dimensions do not belong together")

@@ -19,7 +19,14 @@ from symmv_builder.backends import midi
 from symmv_builder.crawl.folder import identifier
 from symmv_builder.datasets.bounds import BOUNDS
 from symmv_builder.datasets.recipe import Recipe
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import (
+    CannotWrite,
+    MalformedFile,
+    NoSuchPath,
+    StopRun,
+    UnknownName,
+    WrongSetting,
+)
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.run import LoadModel, Tell, load
 from symmv_builder.pipeline.step import RECORDINGS, Step, Use
@@ -62,7 +69,7 @@ def run_stage(
     exist, `RejectEntry` where the file is no good for it.
     """
     if not path.is_file():
-        raise StopRun(f"{path} is not a file")
+        raise NoSuchPath(path)
     is_midi = midi.is_midi(path)
     recipe = recipe or home_of(name, backend, is_midi=is_midi)
     uses = uses_of(recipe)
@@ -71,7 +78,7 @@ def run_stage(
         written = uses_of(datasets.recipe(_OF_MIDI))
         uses |= {makes: use for makes, use in written.items() if makes in _WRITTEN}
         if use.step is not uses[use.makes].step and name in NAMES:
-            raise StopRun(f"{use.step.name} takes a recording; {path} is a MIDI file")
+            raise MalformedFile(path, f"{use.step.name} takes a recording, this is a MIDI file")
         use = uses[use.makes]
     if backend is not None:
         uses = with_backend(uses, use, backend, name)
@@ -103,8 +110,8 @@ def home_of(name: str, backend: str | None, *, is_midi: bool) -> Recipe:
         if backend is None or backend in backends.names(use.step.slot or ""):
             return recipe
     if name in names or name in NAMES:
-        raise StopRun(f"{name} has no backend {backend!r}; `symmv models` lists them by slot")
-    raise StopRun(f"no stage is called {name!r}; known: {', '.join((*NAMES, *names))}")
+        raise UnknownName("backend", backend or "", where=name)
+    raise UnknownName("stage", name, (*NAMES, *names))
 
 
 def uses_of(recipe: Recipe) -> dict[str, Use]:
@@ -121,15 +128,14 @@ def stage_of(recipe: str, uses: Mapping[str, Use], name: str) -> Use:
     for use in uses.values():
         if use.step.name in steps:
             return use
-    raise StopRun(f"{recipe} has no stage {name!r}; it has: {', '.join(uses)}")
+    raise UnknownName("stage", name, tuple(uses), where=recipe)
 
 
 def with_backend(uses: Mapping[str, Use], use: Use, backend: str, stage: str) -> dict[str, Use]:
     """The uses with another model for one; what shares its slot sees with the same model."""
     slot = use.step.slot or ""
     if backend not in backends.names(slot):
-        known = ", ".join(backends.names(slot)) or "it needs none"
-        raise StopRun(f"{stage} has no backend {backend!r}; known: {known}")
+        raise UnknownName("backend", backend, backends.names(slot), where=stage)
     return {
         makes: replace(each, model=backend) if each.step.slot == slot else each
         for makes, each in uses.items()
@@ -141,7 +147,7 @@ def _refuse_midi(uses: Mapping[str, Use], makes: str, path: Path) -> None:
     use = uses[makes]
     for name in use.inputs:
         if name in RECORDINGS and makes not in _WRITTEN:
-            raise StopRun(f"{use.step.name} takes a recording; {path} is a MIDI file")
+            raise MalformedFile(path, f"{use.step.name} takes a recording, this is a MIDI file")
         if name in uses:
             _refuse_midi(uses, name, path)
 
@@ -152,8 +158,7 @@ def parse_settings(step: Step, texts: Mapping[str, str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, text in texts.items():
         if name not in step.defaults:
-            known = ", ".join(step.defaults) or "it has none"
-            raise StopRun(f"{step.name} has no parameter {name!r}; known: {known}")
+            raise UnknownName("parameter", name, tuple(step.defaults), where=step.name)
         values[name] = _parse(step.name, name, hints[name], text)
     return values
 
@@ -162,7 +167,7 @@ def _parse(step: str, name: str, hint: Any, text: str) -> Any:
     choices = typing.get_args(hint)
     if typing.get_origin(hint) is Literal:
         if text not in choices:
-            raise StopRun(f"{step}: {name} is {text!r}; it can be {', '.join(map(str, choices))}")
+            raise WrongSetting(name, text, f"it can be {', '.join(map(str, choices))}", step)
         return text
     if type(None) in choices:
         if text.lower() == "none":
@@ -173,10 +178,10 @@ def _parse(step: str, name: str, hint: Any, text: str) -> Any:
             return {"true": True, "false": False}[text.lower()]
         value = hint(text)
     except (ValueError, KeyError):
-        raise StopRun(f"{step}: {name} is {text!r}, which is not a {hint.__name__}") from None
+        raise WrongSetting(name, text, f"that is not a {hint.__name__}", step) from None
     least, most = BOUNDS.get(name, (-math.inf, math.inf))
     if hint in (int, float) and not (least <= value <= most and math.isfinite(value)):
-        raise StopRun(f"{step}: {name} is {text}; it can be {least:g} to {most:g}")
+        raise WrongSetting(name, value, f"it can be {least:g} to {most:g}", step)
     return value
 
 
@@ -198,9 +203,10 @@ class _Maker:
         return self.made[name]
 
     def _run(self, use: Use) -> Any:
-        inputs = [self.make(name) for name in use.inputs]
-        arguments = dict(use.parameters)
         step = use.step
+        read = (use.watched,) if step.together else use.inputs
+        inputs = [self.make(name) for name in read]
+        arguments = dict(use.parameters)
         if step.slot:
             arguments["model"] = None
         if step.slot and use.model and step.takes_model(inputs):
@@ -209,8 +215,9 @@ class _Maker:
             self.tell(Event("begin", "", step.name))
         if step.together is None:
             return step.run(*inputs, **arguments)
-        [record] = step.together(inputs[0], [step.run(**arguments)])
-        return record
+        besides = [self.make(name) for name in use.besides]
+        [made] = step.together(inputs[0], [step.run(**arguments)])
+        return made(*besides) if callable(made) else made
 
 
 def check_records(
@@ -221,10 +228,11 @@ def check_records(
     for source in sources:
         for path in _places(folder, source, stage):
             if path in seen:
-                raise StopRun(
-                    f"{seen[path]} and {source} would both be written to {path}; "
-                    "give them in two calls with folders of their own"
+                cause = (
+                    f"{seen[path]} and {source} would both be written there; give them in two "
+                    "calls with folders of their own"
                 )
+                raise CannotWrite(path, cause)
             seen[path] = source
     check_outputs(seen, inputs=sources, overwrite=overwrite)
 

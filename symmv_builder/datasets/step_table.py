@@ -15,7 +15,7 @@ from types import UnionType
 from typing import Any, Literal
 
 from symmv_builder import plugins
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import UnknownName
 from symmv_builder.pipeline.step import Step, Use
 from symmv_builder.schema import Column
 
@@ -96,7 +96,7 @@ def find_step(name: str) -> Step:
         with plugins.blaming(plugin):
             _check_settings(added)
         return added
-    raise StopRun(f"no step is called {name!r}; known: {', '.join(step_names())}")
+    raise UnknownName("step", name, tuple(step_names()))
 
 
 def columns_of(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:

@@ -15,7 +15,7 @@ from symmv_builder.storage.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class EntryState:
     """One entry: the artifacts that are made under today's keys, whether these are all that is
     asked for, and the result that turned the entry away, if its key is still today's."""
 
@@ -44,7 +44,7 @@ class Survey:
     whole: Plan | None
     entries: Sequence[Entry]
     works: Mapping[str, Work]
-    states: Mapping[str, State]
+    states: Mapping[str, EntryState]
     made: Sequence[Entry]
     rejected: Mapping[str, Result]
     complete: frozenset[str]
@@ -98,7 +98,7 @@ def survey(
     works = _works(plan, store, entries)
     rejections = {(r.entry_id, r.artifact): r for r in store.ledger.rejections(plan.dataset)}
     wanted = frozenset(use.makes for use in plan.uses)
-    states = dict.fromkeys(works, State())
+    states = dict.fromkeys(works, EntryState())
     # Most entries have made the same artifacts: one set is kept for all of them.
     kinds: dict[frozenset[str], frozenset[str]] = {}
     for entry_id, lines in groupby(store.ledger.marks(plan.dataset), key=itemgetter(0)):
@@ -114,7 +114,7 @@ def survey(
         judging = keys.keys() - (beside - wanted)
         turned_away = [name for name in keys if name in judging and valid.get(name)]
         rejection = rejections.get((entry_id, turned_away[0])) if turned_away else None
-        states[entry_id] = State(there, wanted <= there, rejection)
+        states[entry_id] = EntryState(there, wanted <= there, rejection)
     made = tuple(
         entry
         for entry in entries

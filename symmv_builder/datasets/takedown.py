@@ -6,7 +6,7 @@ from typing import Any
 
 from symmv_builder.datasets import changes, removal
 from symmv_builder.datasets.survey import recordings_of
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import NotFound, WrongSetting
 from symmv_builder.records import Entry, Source
 from symmv_builder.storage import items as states
 from symmv_builder.storage import manifests, recordings, releases
@@ -187,8 +187,8 @@ def _barred(
         try:
             return {Source(site, video_id)}
         except ValueError as error:
-            raise StopRun(str(error)) from error
-    raise StopRun(f"{dataset} has no entry {name!r}; a recording is named SITE:ID")
+            raise WrongSetting("recording", name, str(error)) from error
+    raise NotFound("entry", name, f"{dataset} (a recording is named SITE:ID)")
 
 
 def _recordings(

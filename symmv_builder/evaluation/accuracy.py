@@ -31,7 +31,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from symmv_builder.errors import StopRun
+from symmv_builder.packages import required
 from symmv_builder.records import Beats, Chords, Floats, Key, Notes
 from symmv_builder.vocab import SHARP_NAMES, pitch_class
 
@@ -65,14 +65,10 @@ def score_song(task: str, estimate: Any, reference: Any) -> Scores:
 
 
 def _mir_eval(module: str) -> Any:
-    try:
-        import importlib
+    import importlib
 
+    with required("evaluate"):
         return importlib.import_module(f"mir_eval.{module}")
-    except ModuleNotFoundError as error:
-        raise StopRun(
-            f"measuring needs {error.name}: pip install 'symmv-builder[evaluate]'"
-        ) from error
 
 
 def transcription_scores(estimate: Notes, reference: Notes) -> Scores:

@@ -50,7 +50,7 @@ class MusicScores:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class MetricSummary:
     """The metrics of many songs: how many were counted, and mean, median, deviation of each.
 
     Songs of fewer than two notes have no IOI; they are not counted and `left_out` says how
@@ -146,15 +146,15 @@ def mean_onset_gap_s(starts_s: Floats) -> float:
     return float((np.max(starts_s) - np.min(starts_s)) / (len(starts_s) - 1))
 
 
-def summarise(songs: Iterable[MusicScores]) -> Summary:
+def summarise(songs: Iterable[MusicScores]) -> MetricSummary:
     """Mean, median and deviation over songs; a song counts for all five metrics or for none."""
     table = np.array([astuple(song) for song in songs], dtype=np.float64).reshape(-1, len(METRICS))
     whole = table[np.isfinite(table).all(axis=1)]
     left_out = len(table) - len(whole)
     if not len(whole):
         nothing = MusicScores(*[float("nan")] * len(METRICS))
-        return Summary(0, left_out, nothing, nothing, nothing)
-    return Summary(
+        return MetricSummary(0, left_out, nothing, nothing, nothing)
+    return MetricSummary(
         songs=len(whole),
         left_out=left_out,
         mean=_as_scores(whole.mean(axis=0)),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from symmv_builder.errors import StopRun
+from symmv_builder.packages import required
 
 LEVEL = 0.95
 RESAMPLES = 10_000
@@ -64,10 +64,8 @@ def compare_paired(a: ArrayLike, b: ArrayLike, *, seed: int = SEED) -> Compariso
     low, high = confidence_interval(differences, seed=seed)
     statistic, p = 0.0, 1.0
     if differences.any():
-        try:
+        with required("evaluate"):
             from scipy.stats import wilcoxon
-        except ModuleNotFoundError as error:
-            raise StopRun("comparing needs scipy: pip install 'symmv-builder[evaluate]'") from error
         found = wilcoxon(ours, theirs, zero_method="wilcox", alternative="two-sided")
         statistic, p = float(found.statistic), float(found.pvalue)
     return Comparison(

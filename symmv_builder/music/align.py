@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from symmv_builder.backends.pyav import read_sound
 from symmv_builder.errors import Reason, RejectEntry
+from symmv_builder.music import listening
 from symmv_builder.pipeline.step import Step
 from symmv_builder.records import Alignment, Floats
 from symmv_builder.schema import Column
@@ -49,33 +50,45 @@ _START, _DIAGONAL, _TWO_MUSIC, _TWO_VIDEO, _JUMP_MUSIC, _JUMP_VIDEO = range(6)
 _Single = NDArray[np.float32]
 
 
-def align(music: Path, video: Path, *, hop_s: float = 0.25, longest_s: float = 1800.0) -> Alignment:
+class _AlignmentListener:
+    rate_hz: int | None = RATE_HZ
+    mono = True
+    block_s: float | None = None
+
+    def __init__(self, hop_s: float, longest_s: float) -> None:
+        self._hop_s, self._longest_s = hop_s, longest_s
+
+    def hear(self, samples: _Single, rate_hz: int) -> None:
+        self._music = self._features(samples)
+
+    def finish(self, video: Path) -> Alignment:
+        # Nobody else listens to the sound of the video.
+        heard = self._features(read_sound(video, rate_hz=RATE_HZ, mono=True).samples)
+        return align_features(self._music, heard, hop_s=self._hop_s)
+
+    def _features(self, samples: _Single) -> _Single:
+        duration_s = len(samples) / RATE_HZ
+        if duration_s > self._longest_s:
+            limit = f"the {self._longest_s:g} s that are aligned"
+            detail = f"{duration_s:.0f} s are more than {limit}"
+            raise RejectEntry(Reason.TOO_LONG, detail)
+        return chroma_features(samples[:, 0], hop_s=self._hop_s)
+
+
+def hear_alignment(*, hop_s: float = 0.25, longest_s: float = 1800.0) -> _AlignmentListener:
     """The map between the clocks of a recording and of a video's sound, one point a second.
 
     Points cover what both play; there are none where nothing matches. `confidence` (0-1)
     is the chance that both are the same song, `shift_semitones` (-5..6) how far the music
     stands above the video. `hop_s` is the grid on which the two are compared.
-    Raises `RejectEntry`: NO_AUDIO for a silent file, TOO_LONG over `longest_s`, and those
-    of `read_sound`.
+    Raises `RejectEntry`: TOO_LONG where one of the two is longer than `longest_s`, and those of
+    `read_sound` for the video, among them NO_AUDIO.
     """
-    return align_features(
-        chroma_features(_samples(music, longest_s), hop_s=hop_s),
-        chroma_features(_samples(video, longest_s), hop_s=hop_s),
-        hop_s=hop_s,
-    )
-
-
-def _samples(path: Path, longest_s: float) -> _Single:
-    sound = read_sound(path, rate_hz=RATE_HZ, mono=True)
-    if sound.duration_s > longest_s:
-        detail = f"{sound.duration_s:.0f} s are more than the {longest_s:g} s that are aligned"
-        raise RejectEntry(Reason.TOO_LONG, detail)
-    samples: _Single = sound.samples[:, 0]
-    return samples
+    return _AlignmentListener(hop_s, longest_s)
 
 
 def align_features(music: _Single, video: _Single, *, hop_s: float) -> Alignment:
-    """`align` on chroma features ``[n, 12]`` and ``[m, 12]``, one row every `hop_s` seconds."""
+    """Align chroma features ``[n, 12]`` and ``[m, 12]``, one row every `hop_s` seconds."""
     nothing = np.zeros(0)
     if not len(music) or not len(video):
         return Alignment(nothing, nothing, 0.0)
@@ -275,7 +288,8 @@ STEP = Step(
     "align",
     1,
     reads=("music", "video"),
-    run=align,
+    run=hear_alignment,
+    together=listening.listen,
     columns=(
         Column("{}_music_s", "list<float64>", "s, music",
                "moments of the music that the video's own sound plays too, about one a second",

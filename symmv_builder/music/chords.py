@@ -6,14 +6,14 @@ of a song from notes made of its chords, to write all songs in C major or A mino
 """
 
 from itertools import pairwise
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from symmv_builder.backends.pyav import read_sound
 from symmv_builder.backends.slots import ChordNamer, ChordRecogniser
 from symmv_builder.errors import Reason, RejectEntry
+from symmv_builder.music import listening
 from symmv_builder.pipeline.step import Step
 from symmv_builder.records import Asset, Beats, Chords, Floats, Ints, Key, Notes
 from symmv_builder.schema import Column
@@ -146,19 +146,34 @@ def _to_seconds(places: Floats, beats_s: Floats) -> Floats:
     )
 
 
-def recognise_chords(
-    music_asset: Asset, music: Path, *, hop_s: float = 1.0, model: ChordRecogniser
-) -> Chords:
+class _ChordListener:
+    block_s: float | None = None
+
+    def __init__(self, model: ChordRecogniser, hop_s: float) -> None:
+        self.rate_hz, self.mono = model.rate_hz, model.mono
+        self._model, self._hop_s = model, hop_s
+
+    def hear(self, samples: NDArray[np.float32], rate_hz: int) -> None:
+        self._found = self._model.recognise(samples)
+
+    def finish(self, music_asset: Asset) -> Chords:
+        return chords_on_grid(self._found, music_asset.duration_s, self._hop_s)
+
+
+def hear_chords(*, hop_s: float = 1.0, model: ChordRecogniser) -> _ChordListener:
     """One of MuVi-Sync's 157 labels for each ``hop_s`` seconds of the recording.
 
     Of the labels that the model finds within a span, the one that covers most of it; of
     equals, the first in the vocabulary. What the model leaves open is ``N``.
     """
-    sound = read_sound(music, rate_hz=model.rate_hz, mono=model.mono)
-    found = model.recognise(sound.samples)
-    length = grid_length(music_asset.duration_s, hop_s)
+    return _ChordListener(model, hop_s)
+
+
+def chords_on_grid(found: Chords, duration_s: float, hop_s: float) -> Chords:
+    """What `hear_chords` gives of the labels that were found, for a recording of a duration."""
+    length = grid_length(duration_s, hop_s)
     starts_s = grid_times(length, hop_s)
-    ends_s = np.minimum(starts_s + hop_s, music_asset.duration_s)
+    ends_s = np.minimum(starts_s + hop_s, duration_s)
     cover = np.zeros((length, len(MUVISYNC_LABELS)))
     for start, end, label in zip(found.starts_s, found.ends_s, found.labels, strict=True):
         first, last = int(start // hop_s), min(int(end // hop_s) + 1, length)
@@ -175,8 +190,9 @@ STEP = Step(
     "chords",
     2,
     reads=("music_asset", "music"),
-    run=recognise_chords,
+    run=hear_chords,
     slot="chords",
+    together=listening.listen,
     columns=COLUMNS,
 )
 

@@ -8,13 +8,12 @@ samples over 32767: of the released code's two decibel formulas one undoes the o
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symmv_builder.backends.pyav import read_sound
+from symmv_builder.music import listening
 from symmv_builder.pipeline.step import Step, Use
 from symmv_builder.records import Asset, FeatureTrack, Notes
 from symmv_builder.schema import Column
@@ -43,23 +42,32 @@ def note_density(
     return _track("density", values)
 
 
-def loudness(music_asset: Asset, music: Path) -> FeatureTrack:
+class _LoudnessListener:
+    rate_hz: int | None = None
+    mono = True
+    block_s: float | None = HOP_S
+
+    def __init__(self) -> None:
+        self._powers: list[float] = []
+
+    def hear(self, samples: NDArray[np.float32], rate_hz: int) -> None:
+        self._powers.append(float(np.mean(np.square(samples[:, 0], dtype=np.float64))))
+
+    def finish(self, music_asset: Asset) -> FeatureTrack:
+        power = np.zeros(grid_length(music_asset.duration_s, HOP_S))
+        heard = self._powers[: len(power)]
+        power[: len(heard)] = heard
+        return _track("loudness", np.minimum(np.sqrt(power) * (32768 / 32767), 1.0))
+
+
+def hear_loudness() -> _LoudnessListener:
     """Loudness of each second of the recording, 0 to 1: `FeatureTrack` "loudness", ``[t, 1]``.
 
     Root mean square of the mono signal on the 16-bit scale over 32767. The last block is
     measured over the samples that it holds; a second without any is silent. What a decoder
-    adds behind the recording's end does not count. Errors are those of `read_sound`.
+    adds behind the recording's end does not count.
     """
-    sound = read_sound(music, mono=True)
-    samples = sound.samples[:, 0]
-    length = grid_length(music_asset.duration_s, HOP_S)
-    blocks = [samples[i * sound.rate_hz : (i + 1) * sound.rate_hz] for i in range(length)]
-    power = np.array([_mean_square(block) for block in blocks])
-    return _track("loudness", np.minimum(np.sqrt(power) * (32768 / 32767), 1.0))
-
-
-def _mean_square(block: NDArray[np.float32]) -> float:
-    return float(np.mean(np.square(block, dtype=np.float64))) if block.size else 0.0
+    return _LoudnessListener()
 
 
 def _track(name: str, values: NDArray[np.generic]) -> FeatureTrack:
@@ -87,5 +95,10 @@ DENSITY = Step(
     "density", 1, reads=("music_asset", "notes"), run=note_density, columns=density_columns
 )
 LOUDNESS = Step(
-    "loudness", 2, reads=("music_asset", "music"), run=loudness, columns=LOUDNESS_COLUMNS
+    "loudness",
+    2,
+    reads=("music_asset", "music"),
+    run=hear_loudness,
+    together=listening.listen,
+    columns=LOUDNESS_COLUMNS,
 )

@@ -12,13 +12,12 @@ and sung ones do; the better of the two tells the kind. Plucked strings fade too
 harpsichord or a guitar alone is not told from a piano.
 """
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symmv_builder.backends.pyav import read_sound
+from symmv_builder.music import listening
 from symmv_builder.pipeline.step import Step
 from symmv_builder.records import FeatureTrack, Floats, Ints, Notes
 from symmv_builder.timeline import Clock, grid_length
@@ -46,18 +45,33 @@ class _Envelopes(NamedTuple):
     levels: Floats
 
 
-def piano_share(music: Path, notes: Notes) -> FeatureTrack:
+class _PianoListener:
+    rate_hz: int | None = RATE_HZ
+    mono = True
+    block_s: float | None = None
+
+    def hear(self, samples: NDArray[np.float32], rate_hz: int) -> None:
+        self._duration_s = len(samples) / rate_hz
+        self._bands = _bands(samples[:, 0])
+
+    def finish(self, notes: Notes) -> FeatureTrack:
+        return share_of(self._bands, self._duration_s, notes)
+
+
+def hear_piano() -> _PianoListener:
     """For each second: what share of the sound notes account for that fade, what share if
     they were held, and how loud the second is; values ``[t, 3]``.
 
-    Shares are 1 for all of the magnitude and 0 (or less) for nothing of it. Errors are
-    those of `read_sound`.
+    Shares are 1 for all of the magnitude and 0 (or less) for nothing of it.
     """
-    sound = read_sound(music, rate_hz=RATE_HZ, mono=True)
-    heard = _bands(sound.samples[:, 0])
-    heard /= heard.mean() + _TINY
+    return _PianoListener()
+
+
+def share_of(heard: Floats, duration_s: float, notes: Notes) -> FeatureTrack:
+    """What `hear_piano` gives of a spectrogram ``[t, b]`` as that of a recording is."""
+    heard = heard / (heard.mean() + _TINY)
     seconds = np.floor(np.arange(len(heard)) * _FRAME_S / _HOP_S).astype(np.int64)
-    length = grid_length(sound.duration_s, _HOP_S)
+    length = grid_length(duration_s, _HOP_S)
     seconds = seconds.clip(0, max(0, length - 1))
     loud = np.bincount(seconds, weights=heard.sum(axis=1), minlength=length)[:length]
     columns = []
@@ -145,4 +159,4 @@ def _envelopes(notes: Notes, length: int, *, fades: bool) -> _Envelopes:
     return _Envelopes(number, frames, levels * np.exp(-released_s / _RELEASE_S))
 
 
-STEP = Step("piano_share", 1, reads=("music", "notes"), run=piano_share)
+STEP = Step("piano_share", 1, reads=("music", "notes"), run=hear_piano, together=listening.listen)

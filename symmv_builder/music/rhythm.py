@@ -6,15 +6,14 @@ are snapped to quarters of the tracked beats, whatever the tempo does.
 """
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symmv_builder.backends.pyav import read_sound
 from symmv_builder.backends.slots import BeatTracker
 from symmv_builder.errors import Reason, RejectEntry
+from symmv_builder.music import listening
 from symmv_builder.music.tempo_level import choose_level, listen, magnitudes
 from symmv_builder.pipeline.step import Step
 from symmv_builder.records import Beats, Floats, GridNotes, Ints, Notes
@@ -28,10 +27,23 @@ _LONG_S = 2.0
 Level = Literal["chosen", "pulse"]
 
 
-def track_beats(music: Path, *, level: Level = "chosen", model: BeatTracker) -> Beats:
+class _BeatListener:
+    block_s: float | None = None
+
+    def __init__(self, model: BeatTracker, level: Level) -> None:
+        self.rate_hz, self.mono = model.rate_hz, model.mono
+        self._model, self._level = model, level
+
+    def hear(self, samples: NDArray[np.float32], rate_hz: int) -> None:
+        self._beats = beats_in_sound(samples, self._model, self._level)
+
+    def finish(self) -> Beats:
+        return self._beats
+
+
+def hear_beats(*, level: Level = "chosen", model: BeatTracker) -> _BeatListener:
     """Beats of the recording with their places in the bar; see `beats_in_sound`."""
-    sound = read_sound(music, rate_hz=model.rate_hz, mono=model.mono)
-    return beats_in_sound(sound.samples, model, level)
+    return _BeatListener(model, level)
 
 
 def beats_in_sound(samples: NDArray[np.float32], model: BeatTracker, level: Level) -> Beats:
@@ -54,7 +66,15 @@ COLUMNS = (
     Column("{}_positions", "list<uint8>", "", "place in the bar, 1 is the downbeat", "positions"),
     Column("tempo_bpm", "float64", "1/min", "sixty over the median gap of the beats", "tempo_bpm"),
 )
-STEP = Step("beats", 4, reads=("music",), run=track_beats, slot="beats", columns=COLUMNS)
+STEP = Step(
+    "beats",
+    4,
+    reads=("music",),
+    run=hear_beats,
+    slot="beats",
+    together=listening.listen,
+    columns=COLUMNS,
+)
 
 
 def quantise(notes: Notes, beats: Beats, *, steps_per_beat: int = 4) -> GridNotes:

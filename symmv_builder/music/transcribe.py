@@ -5,22 +5,36 @@ MuVi-Sync's is the sound of official videos, for which a model of any instrument
 wanted. The two are separate steps with a slot each, so that both can stand in one recipe.
 """
 
-from pathlib import Path
+import numpy as np
+from numpy.typing import NDArray
 
-from symmv_builder.backends.pyav import read_sound
 from symmv_builder.backends.slots import Transcriber
+from symmv_builder.music import listening
 from symmv_builder.pipeline.step import Step
 from symmv_builder.records import Notes
 from symmv_builder.schema import Column
 
 
-def transcribe(music: Path, *, model: Transcriber) -> Notes:
+class _NotesListener:
+    block_s: float | None = None
+
+    def __init__(self, model: Transcriber) -> None:
+        self.rate_hz, self.mono = model.rate_hz, model.mono
+        self._model = model
+
+    def hear(self, samples: NDArray[np.float32], rate_hz: int) -> None:
+        self._notes = self._model.transcribe(samples)
+
+    def finish(self) -> Notes:
+        return self._notes
+
+
+def hear_notes(*, model: Transcriber) -> _NotesListener:
     """Notes of the recording, with velocities, and the pedal where the model hears it.
 
-    A recording in which no note is found gives no notes; errors are `read_sound`'s.
+    A recording in which no note is found gives no notes.
     """
-    sound = read_sound(music, rate_hz=model.rate_hz, mono=model.mono)
-    return model.transcribe(sound.samples)
+    return _NotesListener(model)
 
 
 NOTES = (
@@ -37,8 +51,20 @@ PEDAL = (
     Column("pedal_ends_s", "list<float64>", "s, music", "sustain pedal up", "pedal_ends_s"),
 )
 STEP = Step(
-    "transcribe", 1, reads=("music",), run=transcribe, slot="piano", columns=(*NOTES, *PEDAL)
+    "transcribe",
+    1,
+    reads=("music",),
+    run=hear_notes,
+    slot="piano",
+    together=listening.listen,
+    columns=(*NOTES, *PEDAL),
 )
 POLYPHONIC = Step(
-    "transcribe_polyphonic", 1, reads=("music",), run=transcribe, slot="polyphonic", columns=NOTES
+    "transcribe_polyphonic",
+    1,
+    reads=("music",),
+    run=hear_notes,
+    slot="polyphonic",
+    together=listening.listen,
+    columns=NOTES,
 )

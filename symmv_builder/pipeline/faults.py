@@ -9,7 +9,17 @@ import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from symmv_builder.errors import Bug, Reason, RejectEntry, RetryLater, StopRun, SymMVError
+from symmv_builder.errors import (
+    Bug,
+    CannotWrite,
+    DiskFull,
+    Reason,
+    RejectEntry,
+    RetryLater,
+    StopRun,
+    SymMVError,
+)
+from symmv_builder.packages import missing_package
 from symmv_builder.storage.assets import has_asset, hash_file
 from symmv_builder.storage.root import Root
 from symmv_builder.version import __version__
@@ -23,19 +33,22 @@ _LONGEST_SAID = 300
 def machine_fault(error: Exception) -> SymMVError | None:
     """What to raise where the machine is at fault for an exception; `None` where it is not.
 
-    `StopRun` where the disk is full, `RetryLater` for want of memory or of open files, or
-    where a disk does not answer.
+    `StopRun` where the disk is full or a package is not installed, `RetryLater` for want of
+    memory or of open files, or where a disk does not answer.
     """
     # A decoder that is asked for too much memory says that of a damaged file: what was
     # translated into a rejection was understood.
     was_understood = isinstance(error, RejectEntry)
     for each in _causes(error):
+        if missing := missing_package(each):
+            return missing
         if _is_out_of_memory(each) and not was_understood:
             return RetryLater(f"out of memory: {in_short(each)}", reason=Reason.MACHINE)
         if not isinstance(each, OSError):
             continue
         if each.errno in _FULL:
-            return StopRun(f"cannot write: {in_short(each)}")
+            kind = CannotWrite if each.errno == errno.EROFS else DiskFull
+            return kind(each.filename or "the disk", in_short(each))
         if each.errno in _MACHINE or (each.errno == errno.EIO and not was_understood):
             return RetryLater(f"the machine is at fault: {in_short(each)}", reason=Reason.MACHINE)
     return None
@@ -86,7 +99,7 @@ def _check_bytes(root: Root, sha256: str, path: Path) -> None:
         said = f"its recording {path} cannot be read: {error.strerror}"
         raise RetryLater(said, reason=Reason.MACHINE) from error
     if not is_sound:
-        said = f"its recording {path} is damaged; run `symmv verify --repair`"
+        said = f"its recording {path} is damaged"
         raise RetryLater(said, reason=Reason.MACHINE)
 
 

@@ -6,6 +6,7 @@ What happens before the function is at its work (the start of the process, the l
 models) has a limit of its own, and no argument is blamed for it.
 """
 
+import logging
 import multiprocessing as mp
 import os
 import signal
@@ -16,10 +17,11 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any
 
-from symmv_builder.errors import Reason, RejectEntry, StopRun, SymMVError, WorkerBug
+from symmv_builder.errors import Reason, RejectEntry, StopRun, SymMVError, WorkerBug, WorkersLost
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.faults import bug_of, in_short, machine_fault
-from symmv_builder.pipeline.pool import LOADING_PATIENCE_S, leave_with
+from symmv_builder.pipeline.logs import answering, log_as_own, wanted_level
+from symmv_builder.pipeline.pool import LOADING_PATIENCE_S, leave_with, sendable, start
 from symmv_builder.pipeline.run import Tell
 
 _LEAVE_S = 5.0
@@ -29,7 +31,11 @@ Function = Callable[[Any, Tell], Any]
 
 
 class _Lost(Exception):
-    """The process was lost before the function was at its work."""
+    """The process was lost before the function was at its work, in `doing`."""
+
+    def __init__(self, doing: str, how: str) -> None:
+        super().__init__(f"{doing} {how}")
+        self.doing = doing
 
 
 class Guarded:
@@ -77,7 +83,8 @@ class Guarded:
                 break
             except _Lost as error:
                 if losses == _LOSSES_ALLOWED:
-                    raise StopRun(f"{error}, and that was so {losses} times running") from None
+                    said = f"{error}, and that was so {losses} times running"
+                    raise WorkersLost(error.doing, said) from None
         if isinstance(answer, SymMVError | WorkerBug):
             raise answer
         return answer
@@ -96,10 +103,13 @@ class Guarded:
                 if not pipe.poll(max(0.0, since + limit_s - time.monotonic())):
                     self._end()
                     if not is_at_work:
-                        raise _Lost(f"{doing} took longer than {self._loading_patience_s:g} s")
+                        raise _Lost(doing, f"took longer than {self._loading_patience_s:g} s")
                     detail = f"it took longer than {self._patience_s:g} s"
                     raise RejectEntry(Reason.TIMED_OUT, detail)
                 answer = pipe.recv()
+                if isinstance(answer, logging.LogRecord):
+                    log_as_own(answer)
+                    continue
                 if not isinstance(answer, Event):
                     return answer
                 work_s += time.monotonic() - since if is_at_work else 0.0
@@ -110,16 +120,18 @@ class Guarded:
             code = self._process.exitcode
             self._end()
             if not is_at_work:
-                raise _Lost(f"{doing} ended with exit code {code}") from None
+                raise _Lost(doing, f"ended with exit code {code}") from None
             raise RejectEntry(Reason.CRASHED, f"its process ended with exit code {code}") from None
 
     def _start(self) -> Connection:
         context = mp.get_context("spawn")
         self._pipe, there = context.Pipe()
         self._process = context.Process(
-            target=_serve, args=(there, self._function, os.getpid()), daemon=True
+            target=_serve,
+            args=(there, self._function, os.getpid(), wanted_level()),
+            daemon=True,
         )
-        self._process.start()
+        start(self._process, self._function)
         there.close()
         return self._pipe
 
@@ -132,22 +144,25 @@ class Guarded:
         self._process = self._pipe = None
 
 
-def _serve(pipe: Connection, function: Function, parent: int) -> None:
+def _serve(pipe: Connection, function: Function, parent: int, level: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # What a step or a model prints is no part of the answer that a command prints.
     os.dup2(2, 1)
     threading.Thread(target=leave_with, args=(parent,), daemon=True).start()
+    send = answering(pipe, level)
     while True:
         try:
             argument = pipe.recv()
         except EOFError:
             return
         try:
-            pipe.send(Event("begin", ""))
-            pipe.send(function(argument, pipe.send))
+            send(Event("begin", ""))
+            send(function(argument, send))
         except RejectEntry as error:
-            pipe.send(machine_fault(error) or error)
+            send(machine_fault(error) or error)
+        except StopRun as error:
+            send(sendable(error))
         except SymMVError as error:
-            pipe.send(error)
+            send(error)
         except Exception as error:  # noqa: BLE001 (the parent raises what it is given)
-            pipe.send(machine_fault(error) or WorkerBug(in_short(error), bug_of(error)))
+            send(machine_fault(error) or WorkerBug(in_short(error), bug_of(error)))

@@ -8,9 +8,11 @@ happens outside of steps, while a worker starts or loads a model: that has a lim
 own, and stops the run when it happens twice.
 """
 
+import logging
 import multiprocessing as mp
 import os
 import signal
+import sys
 import threading
 import time
 from collections import Counter, deque
@@ -18,13 +20,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from multiprocessing.reduction import ForkingPickler
+from types import ModuleType
 from typing import Any
 
-from symmv_builder.errors import Reason, RetryLater, StopRun, WorkerBug
+from symmv_builder.errors import Reason, RetryLater, StopRun, SymMVError, WorkerBug, WorkersLost
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.faults import bug_of, check_recordings, in_short, machine_fault
 from symmv_builder.pipeline.keys import Plan, Work
-from symmv_builder.pipeline.run import LoadModel, Outcome, Tell, run_entry
+from symmv_builder.pipeline.logs import answering, log_as_own, wanted_level
+from symmv_builder.pipeline.run import EntryOutcome, LoadModel, Tell, run_entry
 from symmv_builder.pipeline.step import RECORDINGS, Use
 from symmv_builder.records import Rejection
 from symmv_builder.storage.assets import open_asset
@@ -32,6 +38,7 @@ from symmv_builder.storage.results import Result
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.sidecars import Sidecars
 
+LOG = logging.getLogger(__name__)
 LOADING_PATIENCE_S = 1800.0
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 # Threads that wait sleep: by default they spin, which takes the cores from other workers. On two
@@ -43,8 +50,9 @@ _DEATHS_ALLOWED = 2
 _KILLS_ALLOWED = 6
 _STARTING_UP = "the start of a worker"
 _LEAVE_S = 5.0
-# The environment that a worker starts with is the process's own: one pool at a time sets it.
-_STARTING = threading.Lock()
+# Environment and main module that a worker starts with are the process's own: one thread at a time
+# sets them.
+_STARTING = threading.RLock()
 # What one worker needs at its widest: a transcription model and a decoded recording.
 _WORKER_BYTES = 3 * 2**30
 
@@ -101,7 +109,7 @@ def run_entries(
     *,
     effort: Effort,
     tell: Tell = lambda _: None,
-) -> Iterator[Outcome]:
+) -> Iterator[EntryOutcome]:
     """Run every entry and give outcomes as they come; order is not promised."""
     root = Root(root_url)
     root.check()
@@ -139,7 +147,7 @@ class _Pool:
         self.lost = self.killed = 0
         self.workers: list[_Worker] = []
 
-    def run(self) -> Iterator[Outcome]:
+    def run(self) -> Iterator[EntryOutcome]:
         for _ in range(min(self.effort.workers, len(self.queue))):
             self.workers.append(self.start())
         while any(worker.work for worker in self.workers):
@@ -157,12 +165,13 @@ class _Pool:
         here, there = context.Pipe()
         process = context.Process(
             target=_serve,
-            args=(there, self.plan, self.root.url, self.load_model, os.getpid()),
+            args=(there, self.plan, self.root.url, self.load_model, os.getpid(), wanted_level()),
             daemon=True,
         )
         with _STARTING, _few_threads(self.effort.threads):
-            process.start()
+            start(process, self.plan, self.load_model)
         there.close()
+        LOG.debug("worker %d is started", process.pid)
         worker = _Worker(process, here)
         self.hand_out(worker)
         return worker
@@ -179,21 +188,24 @@ class _Pool:
         limit_s = self.effort.patience_s if worker.step else self.effort.loading_patience_s
         return time.monotonic() - worker.since > limit_s
 
-    def hear(self, worker: _Worker) -> Iterator[Outcome]:
+    def hear(self, worker: _Worker) -> Iterator[EntryOutcome]:
         try:
             message = worker.pipe.recv()
         except (EOFError, ConnectionError):
             yield from self.bury(worker)
             return
-        if isinstance(message, Event):
+        if isinstance(message, logging.LogRecord):
+            log_as_own(message)
+        elif isinstance(message, Event):
             if message.kind == "load":
+                LOG.info("%s: loading %s", message.entry_id, message.detail)
                 worker.is_at(doing=f"loading {message.detail}")
             elif message.kind == "begin":
                 worker.is_at(step=message.step)
             elif message.kind == "step":
                 worker.is_at(doing=f"what follows {message.step}")
             self.tell(message)
-        elif isinstance(message, Outcome):
+        elif isinstance(message, EntryOutcome):
             self.lost = self.killed = 0
             _tell_end(self.tell, message)
             worker.doing = f"what follows {message.entry_id}"
@@ -202,8 +214,10 @@ class _Pool:
         else:
             raise message
 
-    def give_up(self, worker: _Worker) -> Iterator[Outcome]:
+    def give_up(self, worker: _Worker) -> Iterator[EntryOutcome]:
         """A worker outlasted the patience: kill it, and turn its entry away if it was in a step."""
+        at = worker.step or worker.doing
+        LOG.info("worker %d outlasts its patience in %s: killed", worker.process.pid, at)
         worker.process.kill()
         worker.process.join()
         if worker.step:
@@ -217,17 +231,20 @@ class _Pool:
         """A worker was lost outside of a step: nothing in its entry can be the cause of that."""
         self.lost += 1
         if self.lost >= _DEATHS_ALLOWED:
-            raise StopRun(f"{worker.doing} {how}, and that was so {self.lost} times running")
+            said = f"{worker.doing} {how}, and that was so {self.lost} times running"
+            raise WorkersLost(worker.doing, said)
         if worker.work:
             self.queue.appendleft(worker.work)
         self.replace(worker)
 
-    def bury(self, worker: _Worker) -> Iterator[Outcome]:
+    def bury(self, worker: _Worker) -> Iterator[EntryOutcome]:
         """A worker died on its own: try its entry again, or turn it away."""
         worker.process.join()
         if worker.work is None:
             return
         code = worker.process.exitcode
+        at = worker.step or worker.doing
+        LOG.info("worker %d ended in %s with exit code %s", worker.process.pid, at, code)
         was_killed = code in (-signal.SIGKILL, -signal.SIGTERM)
         if not worker.step and not was_killed:
             self.lose(worker, f"ended with exit code {code}")
@@ -235,29 +252,29 @@ class _Pool:
         if not worker.step:
             self.killed += 1
             if self.killed >= _KILLS_ALLOWED:
-                raise StopRun(
+                said = (
                     f"workers are killed in {worker.doing} ({self.killed} times running; out of "
-                    "memory?): try fewer --workers"
+                    "memory?)"
                 )
+                raise WorkersLost(worker.doing, said, is_killed=True)
         place = (worker.work.entry_id, worker.step)
         self.deaths[place] += 1
         if self.deaths[place] < _DEATHS_ALLOWED:
             self.queue.appendleft(worker.work)
         elif was_killed:
-            at = worker.step or worker.doing
             text = f"its worker was killed (exit code {code}; out of memory?) in {at}"
             yield self.left(worker.work, text)
         else:
             yield self.reject(worker, Reason.CRASHED, f"{worker.step} ended with exit code {code}")
         self.replace(worker)
 
-    def left(self, work: Work, why: str) -> Outcome:
+    def left(self, work: Work, why: str) -> EntryOutcome:
         """The entry is left for another run."""
-        outcome = Outcome(work.entry_id, retry=why)
+        outcome = EntryOutcome(work.entry_id, retry=why)
         _tell_end(self.tell, outcome)
         return outcome
 
-    def reject(self, worker: _Worker, reason: Reason, detail: str) -> Outcome:
+    def reject(self, worker: _Worker, reason: Reason, detail: str) -> EntryOutcome:
         """Store what the dead worker could not: the rejection, under the key of its step."""
         work = worker.work
         if work is None:
@@ -281,7 +298,7 @@ class _Pool:
             reason,
             rejection.detail,
         )
-        outcome = Outcome(work.entry_id, (result,), rejection=rejection)
+        outcome = EntryOutcome(work.entry_id, (result,), rejection=rejection)
         _tell_end(self.tell, outcome)
         return outcome
 
@@ -332,7 +349,24 @@ def _few_threads(threads: int) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _tell_end(tell: Callable[[Event], None], outcome: Outcome) -> None:
+def start(process: SpawnProcess, *given: object) -> None:
+    """Start a worker process that does not run the caller's program again.
+
+    `spawn` imports the main module of its parent: a script that builds without
+    ``if __name__ == "__main__"`` would build in every worker. A worker needs that module only
+    where something that it is `given`, such as a step, is defined there.
+    """
+    with _STARTING:
+        main = sys.modules["__main__"]
+        if b"__main__" not in bytes(ForkingPickler.dumps(given)):
+            sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            process.start()
+        finally:
+            sys.modules["__main__"] = main
+
+
+def _tell_end(tell: Callable[[Event], None], outcome: EntryOutcome) -> None:
     if outcome.rejection:
         by = outcome.rejection
         tell(Event("rejected", outcome.entry_id, by.step, reason=by.reason, detail=by.detail))
@@ -342,13 +376,16 @@ def _tell_end(tell: Callable[[Event], None], outcome: Outcome) -> None:
         tell(Event("entry", outcome.entry_id))
 
 
-def _serve(pipe: Connection, plan: Plan, root_url: str, load_model: LoadModel, parent: int) -> None:
+def _serve(
+    pipe: Connection, plan: Plan, root_url: str, load_model: LoadModel, parent: int, level: int
+) -> None:
     """A worker's life: take an entry, run it, say what became of it."""
     # Ctrl-C reaches the whole process group; the parent alone decides what happens then.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # What a step or a model prints is no part of the answer that a command prints.
     os.dup2(2, 1)
     threading.Thread(target=leave_with, args=(parent,), daemon=True).start()
+    send = answering(pipe, level)
     root = Root(root_url)
     while True:
         try:
@@ -357,12 +394,26 @@ def _serve(pipe: Connection, plan: Plan, root_url: str, load_model: LoadModel, p
             return
         try:
             root.check()
-            pipe.send(run_entry(work, plan, root, load_model, pipe.send))
+            send(run_entry(work, plan, root, load_model, send))
         except StopRun as error:
-            pipe.send(StopRun(str(error)))
+            send(sendable(error))
         except Exception as error:  # noqa: BLE001 (the parent raises what it is given)
             fault = machine_fault(error)
-            pipe.send(StopRun(str(fault)) if fault else WorkerBug(in_short(error), bug_of(error)))
+            # For want of memory outside of all steps, there is no entry to come back to.
+            stop = fault if fault is None or isinstance(fault, StopRun) else StopRun(str(fault))
+            send(stop or WorkerBug(in_short(error), bug_of(error)))
+
+
+def sendable(error: SymMVError) -> SymMVError:
+    """An error as another process can read it: a `StopRun` of its words where it does not pickle.
+
+    Errors of other packages may hold anything in their fields.
+    """
+    try:
+        ForkingPickler.loads(ForkingPickler.dumps(error))
+    except Exception:  # noqa: BLE001 (whatever pickle meets in a stranger's object)
+        return StopRun(str(error))
+    return error
 
 
 def leave_with(parent: int) -> None:

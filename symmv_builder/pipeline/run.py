@@ -9,6 +9,7 @@ before it is put aside, they are looked at again. A step that raises what nobody
 its entry aside as FAILED.
 """
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -16,7 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from symmv_builder.errors import Damaged, Reason, RejectEntry, RetryLater, StopRun, SymMVError
+from symmv_builder.errors import (
+    Damaged,
+    Reason,
+    RejectEntry,
+    RetryLater,
+    StopRun,
+    SymMVError,
+    WrongWeights,
+)
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.faults import (
     bug_of,
@@ -33,12 +42,13 @@ from symmv_builder.storage.root import Root
 from symmv_builder.storage.sidecars import Sidecars
 from symmv_builder.version import __version__
 
+LOG = logging.getLogger(__name__)
 LoadModel = Callable[[str, str], Any]
 Tell = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class EntryOutcome:
     """What became of an entry: its results, and why it stopped if it did not finish."""
 
     entry_id: str
@@ -65,6 +75,9 @@ class _EntryRun:
         self.records: dict[str, Record] = {}
         self.results: list[Result] = []
         self.paths: dict[str, Path] = {}
+        # What steps of a pass do when their turn has come, and their shares of its seconds.
+        self.unfinished: dict[str, Callable[..., Record]] = {}
+        self.shares: dict[str, float] = {}
         self.open = ExitStack()
 
     def tell(self, event: Event) -> None:
@@ -128,13 +141,22 @@ class _EntryRun:
             other
             for other in self.plan.uses
             if other.step.together is use.step.together
-            and other.inputs == use.inputs
+            and self.work.source(other.watched) == self.work.source(use.watched)
             and not self.is_made(other)
             and self.stored_rejection(other) is None
         ]
 
-    def compute(self, group: Sequence[Use]) -> list[Record]:
-        inputs = [self.input(name) for name in group[0].inputs]
+    def compute(self, group: Sequence[Use]) -> list[tuple[Use, Any]]:
+        """What each step of a group gives: a record, or the function that is to make it later."""
+        first = group[0]
+        if first.makes in self.unfinished:
+            make = self.unfinished.pop(first.makes)
+            besides = [self.input(name) for name in first.besides]
+            self.tell(Event("begin", self.work.entry_id, step=first.makes))
+            return [(first, make(*besides))]
+        together = first.step.together
+        read = (first.watched,) if together else first.inputs
+        inputs = [self.input(name) for name in read]
         makes = "+".join(use.makes for use in group)
         calls = []
         for use in group:
@@ -147,11 +169,20 @@ class _EntryRun:
             calls.append((use, {**use.parameters, **extra}))
         # Told only now: loading a model, which may download it, is not the step's own time.
         self.tell(Event("begin", self.work.entry_id, step=makes))
-        together = group[0].step.together
         if together is None:
             [(use, arguments)] = calls
-            return [use.step.run(*inputs, **arguments)]
-        return together(inputs[0], [use.step.run(**arguments) for use, arguments in calls])
+            return [(use, use.step.run(*inputs, **arguments))]
+        uses, watchers = [], []
+        for use, arguments in calls:
+            try:
+                watchers.append(use.step.run(**arguments))
+            except Exception:
+                # Another is tried again, and blamed, when its turn has come.
+                if use is first:
+                    raise
+            else:
+                uses.append(use)
+        return list(zip(uses, together(inputs[0], watchers), strict=True))
 
     def make(self, group: Sequence[Use]) -> Rejection | None:
         """Make and store what a group of uses gives; the rejection where there is none.
@@ -161,7 +192,7 @@ class _EntryRun:
         """
         started = time.perf_counter()
         try:
-            self.keep(group, self.compute(group), started)
+            self.keep(self.compute(group), started)
         except (RetryLater, StopRun):
             raise
         except Exception as error:
@@ -186,15 +217,22 @@ class _EntryRun:
                 return rejection
         return None
 
-    def keep(self, group: Sequence[Use], records: Sequence[Record], started: float) -> None:
-        seconds = (time.perf_counter() - started) / len(group)
-        for use, record in zip(group, records, strict=True):
-            self.check_columns(use, record)
-            by = self.plan.provenance(use, self.keys, self.work)
-            self.sidecars.save(self.work.entry_id, use.makes, self.keys[use.makes], record, by)
-            self.records[use.makes] = record
-            self.note(use, seconds)
-            self.tell(Event("step", self.work.entry_id, step=use.makes, seconds=seconds))
+    def keep(self, made: Sequence[tuple[Use, Any]], started: float) -> None:
+        seconds = (time.perf_counter() - started) / len(made)
+        for use, record in made:
+            if use.step.together and callable(record):
+                self.unfinished[use.makes], self.shares[use.makes] = record, seconds
+            else:
+                self.store(use, record, seconds + self.shares.pop(use.makes, 0.0))
+
+    def store(self, use: Use, record: Record, seconds: float) -> None:
+        self.check_columns(use, record)
+        by = self.plan.provenance(use, self.keys, self.work)
+        self.sidecars.save(self.work.entry_id, use.makes, self.keys[use.makes], record, by)
+        self.records[use.makes] = record
+        self.note(use, seconds)
+        LOG.debug("%s: made %s in %.2f s", self.work.entry_id, use.makes, seconds)
+        self.tell(Event("step", self.work.entry_id, step=use.makes, seconds=seconds))
 
     def check_columns(self, use: Use, record: Record) -> None:
         """An error where a record does not hold what the columns of its step say.
@@ -238,6 +276,10 @@ class _EntryRun:
         return Rejection(use.step.name, Reason.FAILED, detail, bug)
 
     def reject(self, use: Use, rejection: Rejection, seconds: float) -> Rejection:
+        LOG.info(
+            "%s: put aside by %s: %s: %s",
+            *(self.work.entry_id, use.step.name, rejection.reason, rejection.detail),
+        )
         key = self.keys[use.makes]
         self.sidecars.reject(self.work.entry_id, use.makes, key, rejection)
         self.note(use, seconds, rejection)
@@ -250,7 +292,10 @@ class _EntryRun:
             self.note(use, 0.0, known)
             return known
         if not self.is_made(use):
-            return self.make(self.group_of(use))
+            rejection = None if use.makes in self.unfinished else self.make(self.group_of(use))
+            if rejection is None and use.makes in self.unfinished:
+                rejection = self.make([use])
+            return rejection
         if not any(result.artifact == use.makes for result in self.results):
             self.note(use, 0.0)
             self.tell(Event("step", self.work.entry_id, step=use.makes, reused=True))
@@ -259,7 +304,7 @@ class _EntryRun:
 
 def run_entry(
     work: Work, plan: Plan, root: Root, load_model: LoadModel, tell: Tell = lambda _: None
-) -> Outcome:
+) -> EntryOutcome:
     """Bring one entry to the end of the plan, or to the step that turns it away.
 
     An entry that the machine has failed (`RetryLater`, `Damaged`) is left for another run.
@@ -272,10 +317,11 @@ def run_entry(
             try:
                 rejection = run.advance(use)
             except (RetryLater, Damaged) as error:
-                return Outcome(work.entry_id, tuple(run.results), retry=str(error))
+                LOG.info("%s: not finished: %s", work.entry_id, error)
+                return EntryOutcome(work.entry_id, tuple(run.results), retry=str(error))
             if rejection is not None:
-                return Outcome(work.entry_id, tuple(run.results), rejection=rejection)
-    return Outcome(work.entry_id, tuple(run.results))
+                return EntryOutcome(work.entry_id, tuple(run.results), rejection=rejection)
+    return EntryOutcome(work.entry_id, tuple(run.results))
 
 
 def load(load_model: LoadModel, slot: str, name: str) -> Any:
@@ -286,4 +332,4 @@ def load(load_model: LoadModel, slot: str, name: str) -> Any:
         raise
     except Exception as error:
         said = f"{in_short(error)} ({bug_of(error).place})"
-        raise StopRun(f"the {slot} model {name} cannot be loaded: {said}") from error
+        raise WrongWeights(name, f"the {slot} model {name} cannot be loaded: {said}") from error

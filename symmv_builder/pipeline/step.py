@@ -25,7 +25,9 @@ class Step:
 
     `version` rises whenever the same input would give another result. Steps that share
     one pass over a file name it in `together`: their `run` takes parameters alone and
-    gives a watcher, and `together(path, watchers)` gives one record a watcher.
+    gives a watcher, and `together(path, watchers)` gives one record a watcher; or a function that
+    makes it out of what the step reads besides, once the step's turn in the recipe has come. The
+    file is the first recording that the step reads.
     A step that can do without its model for some inputs says so by `needs_model(*reads)`: where
     it is false, no model is loaded and `model` is `None`.
     `columns` are those that its record fills. Where settings or model decide on type or meaning it
@@ -46,6 +48,8 @@ class Step:
         positional = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD)
         if positional != (() if self.together else self.reads):
             raise TypeError(f"step {self.name} declares {self.reads} but its function {positional}")
+        if self.together:
+            self._check_watcher()
         if ("model" in (p.name for p in parameters)) != (self.slot is not None):
             raise TypeError(f"step {self.name}: a slot and a parameter `model` go together")
         if type(self.version) is not int:
@@ -57,20 +61,49 @@ class Step:
         if not callable(self.columns):
             check_columns(self.columns)
 
+    def _check_watcher(self) -> None:
+        """`TypeError` where a step of a pass reads no recording, or its watcher something else."""
+        if not any(name in RECORDINGS for name in self.reads):
+            raise TypeError(f"step {self.name} joins a pass, but reads no recording")
+        others = tuple(name for name in self.reads if name != self.watched)
+        if not others:
+            return
+        if self.needs_model:
+            raise TypeError(f"step {self.name}: its model is loaded before {others} are made")
+        taken = tuple(inspect.signature(self._maker).parameters)[1:] if self._maker else ()
+        if taken != others:
+            raise TypeError(f"step {self.name} reads {others} besides, but its `finish` {taken}")
+
+    @property
+    def watched(self) -> str:
+        """The recording that a step of a pass is shown: the first that it reads."""
+        return next(name for name in self.reads if name in RECORDINGS)
+
+    @property
+    def _maker(self) -> Callable[..., Any] | None:
+        """What takes records and gives one: `run`, or how its watcher ends (`None` if unsaid)."""
+        if self.together is None:
+            return self.run
+        return getattr(typing.get_type_hints(self.run).get("return"), "finish", None)
+
     def takes_model(self, inputs: Sequence[Any]) -> bool:
         """Whether a model has to be loaded for these inputs."""
         return self.slot is not None and (self.needs_model is None or self.needs_model(*inputs))
 
     def record_read(self, name: str) -> type | None:
         """The kind of record, or `Path`, that an input is annotated with; `None` where unsaid."""
-        return _class_of(typing.get_type_hints(self.run).get(name, Path if self.together else None))
+        if self.together and name == self.watched:
+            return Path
+        return self._class_of(name)
 
     @property
     def record_made(self) -> type | None:
         """The kind of record that comes out, of a watcher too; `None` where it is not annotated."""
-        made = typing.get_type_hints(self.run).get("return")
-        finish = getattr(made, "finish", None) if self.together else None
-        return _class_of(typing.get_type_hints(finish).get("return") if finish else made)
+        return self._class_of("return")
+
+    def _class_of(self, name: str) -> type | None:
+        hint = typing.get_type_hints(self._maker).get(name) if self._maker else None
+        return hint if isinstance(hint, type) and hint is not object else None
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -88,10 +121,6 @@ def check_columns(columns: object) -> None:
         raise TypeError("columns are to be a tuple of Column")
 
 
-def _class_of(hint: Any) -> type | None:
-    return hint if isinstance(hint, type) and hint is not object else None
-
-
 @dataclass(frozen=True, slots=True)
 class Use:
     """A step in a recipe: which model and parameters, and under which name its result goes.
@@ -105,6 +134,17 @@ class Use:
     model: str | None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def watched(self) -> str:
+        """The recording that is shown to the watcher of its step."""
+        return self.inputs[self.step.reads.index(self.step.watched)]
+
+    @property
+    def besides(self) -> tuple[str, ...]:
+        """What the watcher of its step takes besides, to finish."""
+        at = self.step.reads.index(self.step.watched)
+        return self.inputs[:at] + self.inputs[at + 1 :]
 
     def columns(self, uses: Mapping[str, "Use"]) -> tuple[Column, ...]:
         """The columns that its record fills, by the names that they have in this recipe.

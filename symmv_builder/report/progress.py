@@ -26,10 +26,12 @@ from symmv_builder.text import harmless
 _REFRESHES_A_SECOND = 4.0
 # Entries that took less work than this are told of by the count alone.
 _WORTH_A_LINE_S = 1.0
+# Of the entries that are worked on, so many are named.
+_NAMED = 4
 
 
 @dataclass(slots=True)
-class Tally:
+class ProgressCounts:
     """Counts of what the events have told; nothing in here is drawn or timed.
 
     `open` holds the steps that each unfinished entry has behind it, `skipped` how many
@@ -116,7 +118,7 @@ class Progress:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._console = console or tables.console(stderr=True)
-        self._tally = Tally(list(dict.fromkeys(steps)))
+        self._tally = ProgressCounts(list(dict.fromkeys(steps)))
         self._every_s, self._now = every_s, now
         self._started = self._said = now()
         # The live table is drawn by a thread of rich's.
@@ -195,14 +197,21 @@ class Progress:
         if left_s is not None:
             parts.append(f"{60 * tally.ended / elapsed_s:.1f} entries a minute")
             parts.append(f"about {span(left_s)} left")
-        busy = Counter(tally.running.values())
-        if busy:
-            parts.append("now " + ", ".join(harmless(step) for step in busy))
+        if tally.running:
+            parts.append("now " + self._at_work())
         return "; ".join(parts)
+
+    def _at_work(self) -> str:
+        """Which entries are worked on, each with its step; of many the first and how many more."""
+        running = list(self._tally.running.items())
+        named = [f"{harmless(entry, 40)}: {harmless(step)}" for entry, step in running[:_NAMED]]
+        more = len(running) - len(named)
+        return ", ".join([*named, *([f"{more} more"] if more else [])])
 
     def _draw(self) -> RenderableType:
         with self._lock:
-            return Group(self._overall(), self._stages(), *self._rejections())
+            at_work = [Text(self._at_work(), style="dim")] if self._tally.running else []
+            return Group(self._overall(), self._stages(), *at_work, *self._rejections())
 
     def _overall(self) -> RenderableType:
         tally, elapsed_s = self._tally, self._now() - self._started

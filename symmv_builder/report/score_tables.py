@@ -6,23 +6,16 @@ from dataclasses import dataclass
 from rich.table import Table
 from rich.text import Text
 
-from symmv_builder.evaluation.published import Figures
+from symmv_builder.evaluation.published_figures import Figures, Metric
 from symmv_builder.report.tables import cell, ruled_table
+
+__all__ = ["AUDIO", "BEATS", "KLD", "MCC", "MUSIC", "Metric", "ScoreLine", "scores_table"]
 
 _NOTHING = "-"
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """One metric: the name of its value, its heading, and how many digits are shown."""
-
-    name: str
-    heading: str
-    digits: int = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
+class ScoreLine:
     """One line of ours; a value that is absent or no number shows as a dash."""
 
     label: str
@@ -31,35 +24,23 @@ class Measured:
 
 
 MUSIC = (
-    Column("sc", "SC"), Column("pe", "PE"), Column("pce", "PCE"), Column("ebr", "EBR", 4),
-    Column("ioi", "IOI"),
+    Metric("sc", "SC"), Metric("pe", "PE"), Metric("pce", "PCE"), Metric("ebr", "EBR", 4),
+    Metric("ioi", "IOI"),
 )  # fmt: skip
-VMCP = (
-    Column("p5", "P@5", 1), Column("p10", "P@10", 1), Column("p20", "P@20", 1),
-    Column("ar", "AR", 1),
-)  # fmt: skip
-AMT = (
-    Column("hits1", "Hits@1", 4), Column("hits3", "Hits@3", 4), Column("hits5", "Hits@5", 4),
-    Column("matching_loss", "Matching loss", 4),
-)  # fmt: skip
-REGRESSOR = (
-    Column("rmse_density", "RMSE (density)", 4), Column("rmse_loudness", "RMSE (loudness)", 4),
-)  # fmt: skip
-RELEVANCE = (Column("cmr", "CMR"), Column("ta", "TA"))
 BEATS = (
-    Column("bcs", "Beat coverage", 1), Column("csd", "(sd)", 1), Column("bhs", "Beat hit", 1),
-    Column("hsd", "(sd)", 1), Column("f1", "F1", 1),
+    Metric("bcs", "Beat coverage", 1), Metric("csd", "(sd)", 1), Metric("bhs", "Beat hit", 1),
+    Metric("hsd", "(sd)", 1), Metric("f1", "F1", 1),
 )  # fmt: skip
-AUDIO = (Column("fad", "FAD"),)
-KLD = (Column("kld", "KLD"),)
-MCC = (Column("mcc", "MCC"),)
+AUDIO = (Metric("fad", "FAD"),)
+KLD = (Metric("kld", "KLD"),)
+MCC = (Metric("mcc", "MCC"),)
 
 
 def scores_table(
     title: str,
-    columns: Sequence[Column],
+    columns: Sequence[Metric],
     published: Sequence[Figures],
-    measured: Sequence[Measured],
+    measured: Sequence[ScoreLine],
 ) -> Table:
     """A line per row of the papers, then our own in bold."""
     table = ruled_table(title)

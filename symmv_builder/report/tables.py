@@ -5,6 +5,7 @@ as text, never as rich's markup. On a terminal tables have colour; elsewhere `sh
 plain characters. Every console is made here, and none reads markup or emoji codes.
 """
 
+import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from rich.text import Text
 from symmv_builder.storage.urls import shown_text
 from symmv_builder.text import harmless
 
+# Disabled where a command is to be quiet.
+LOG = logging.getLogger(__name__)
 _NOTHING = "-"
 _PLAIN_WIDTH = 120
 
@@ -138,6 +141,16 @@ def stages_table(rows: Sequence[StageRow], *, title: str = "Stages") -> Table:
     return table
 
 
+def be_quiet(quiet: bool) -> None:
+    """Let consoles on standard error, which show how far something is, print nothing from now."""
+    LOG.disabled = quiet
+
+
+def is_quiet() -> bool:
+    """Whether nobody wants to read how far something is."""
+    return LOG.disabled
+
+
 def console(
     stream: TextIO | None = None, *, stderr: bool = False, width: int | None = None
 ) -> Console:
@@ -147,7 +160,7 @@ def console(
     """
     return Console(
         file=stream, stderr=stderr, width=width, color_system=None if width else "auto",
-        markup=False, highlight=False, emoji=False,
+        quiet=stderr and is_quiet(), markup=False, highlight=False, emoji=False,
     )  # fmt: skip
 
 

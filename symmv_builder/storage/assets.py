@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import CannotRead
 from symmv_builder.storage.root import Root
 
 
@@ -50,7 +50,7 @@ def add_asset(root: Root, path: Path, sha256: str) -> None:
     with root.replacing(asset_name(sha256)) as temporary:
         shutil.copyfile(path, temporary)
         if hash_file(temporary) != sha256:
-            raise StopRun(f"{path} changed while it was read; run again when it is complete")
+            raise CannotRead(path, "it changes while it is read; run again when it is complete")
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import OldLedger, StoreUnusable
 from symmv_builder.storage.columns import Text, checksum_column, checksum_of
 from symmv_builder.storage.results import Result
 from symmv_builder.storage.urls import shown_url, without_secrets
@@ -113,7 +113,7 @@ class Ledger:
 
     def __init__(self, url: str, *, read_only: bool = False) -> None:
         try:
-            parsed = _with_driver(url)
+            parsed = with_driver(url)
             self._is_file = parsed.get_backend_name() == "sqlite"
             self._read_only = read_only
             if read_only and self._is_file:
@@ -130,7 +130,7 @@ class Ledger:
         except (sa.exc.SQLAlchemyError, sqlite3.Error, ImportError, ValueError, TypeError) as error:
             lines = str(getattr(error, "orig", error)).splitlines() or [type(error).__name__]
             cause = without_secrets(lines[0], url)
-            raise StopRun(f"cannot open the ledger {shown_url(url)}: {cause}") from error
+            raise StoreUnusable(f"the ledger {shown_url(url)}", cause) from error
 
     def create(self, tables: sa.MetaData) -> None:
         """Make the tables and columns that are not there; of two processes the second waits.
@@ -142,10 +142,7 @@ class Ledger:
                 known = set(sa.inspect(connection).get_table_names())
                 old = [table for table in tables.sorted_tables if table.name in known]
                 if _missing_columns(connection, old):
-                    raise StopRun(
-                        "the ledger is of an earlier version of this program; `symmv build` or "
-                        "`symmv crawl` brings it up to date"
-                    )
+                    raise OldLedger("the ledger", "it is of an earlier version of this program")
             # A name that the file lacks is looked up in the empty database beside it.
             with self.engine.begin() as connection:
                 beside = connection.execution_options(schema_translate_map={None: _BESIDE})
@@ -375,7 +372,7 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _with_driver(url: str) -> sa.URL:
+def with_driver(url: str) -> sa.URL:
     """The url with the driver that the extra installs, where it names none."""
     parsed = sa.make_url(url)
     named = parsed.drivername != "postgresql"
@@ -390,7 +387,7 @@ def _stop_run(context: sa.ExceptionContext) -> None:
     if type(error) in (sa.exc.OperationalError, sa.exc.DatabaseError):
         url = context.engine.url.render_as_string(hide_password=False) if context.engine else ""
         cause = without_secrets(str(context.original_exception).splitlines()[0], url)
-        raise StopRun(f"cannot use the ledger {shown_url(url)}: {cause}")
+        raise StoreUnusable(f"the ledger {shown_url(url)}", cause)
 
 
 def _use_wal(connection: Any, _: Any) -> None:
@@ -423,7 +420,7 @@ def _open_to_read(url: sa.URL) -> sa.Engine:
         for part in (path, log):
             shutil.copyfile(part, Path(copy.name, part.name))
     except OSError as error:
-        raise StopRun(f"cannot read the ledger {path}: {error.strerror}") from error
+        raise StoreUnusable(f"the ledger {path}", error.strerror or str(error)) from error
     engine = _reader(url, f"file:{quote(str(Path(copy.name, path.name)))}")
     weakref.finalize(engine, copy.cleanup)
     return engine

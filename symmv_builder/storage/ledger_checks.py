@@ -6,8 +6,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from symmv_builder.errors import StoreUnusable
 from symmv_builder.storage.columns import checksum_of
-from symmv_builder.storage.ledger import CHECKED, Ledger
+from symmv_builder.storage.ledger import CHECKED, Ledger, with_driver
+from symmv_builder.storage.urls import shown_url, without_secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +56,25 @@ def faults(ledger: Ledger) -> list[str]:
     with ledger.engine.connect() as connection:
         found = connection.exec_driver_sql("PRAGMA integrity_check(10)").scalars()
         return [str(line) for line in found if line != "ok"]
+
+
+def server_version(url: str) -> str:
+    """The database behind a ledger's url and its version, as in ``postgresql 17.6``.
+
+    Nothing is made in it. `StopRun` where it cannot be opened and read.
+    """
+    try:
+        is_file = sa.make_url(url).get_backend_name() == "sqlite"
+        ledger = Ledger(url, read_only=True) if is_file else None
+        engine = ledger.engine if ledger else sa.create_engine(with_driver(url))
+        with engine.connect() as connection:
+            version = ".".join(map(str, connection.dialect.server_version_info or ()))
+            name = connection.dialect.name
+        engine.dispose()
+    # The driver of a database that is named may raise anything for a url that it cannot read.
+    except (sa.exc.SQLAlchemyError, ImportError, ValueError, TypeError) as error:
+        lines = str(getattr(error, "orig", error)).splitlines() or [type(error).__name__]
+        raise StoreUnusable(
+            f"the ledger {shown_url(url)}", without_secrets(lines[0], url)
+        ) from error
+    return f"{name} {version}"

@@ -15,13 +15,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import Locked, LockLost, StopRun
 from symmv_builder.storage.ledger import Ledger
 from symmv_builder.storage.processes import is_running, machine, started
 
@@ -46,24 +45,6 @@ _LOCKS = sa.Table(
 )
 
 
-class LockHeld(StopRun):
-    """Another process writes this dataset.
-
-    `name` is the lock's, `holder` says which process of which machine has it, and `since_s`
-    when it took it, in seconds since the epoch.
-    """
-
-    def __init__(self, name: str, holder: str, since_s: float) -> None:
-        since = datetime.fromtimestamp(since_s).astimezone().isoformat(" ", timespec="seconds")
-        super().__init__(
-            f"{name} is being written by {holder} since {since}; try again when it has ended, "
-            "or wait for it with --wait"
-        )
-        self.name = name
-        self.holder = holder
-        self.since_s = since_s
-
-
 @dataclass(slots=True)
 class Lock:
     """A lock that this process holds, in `thread`; `depth` counts nested holders."""
@@ -80,10 +61,7 @@ class Lock:
         with self.ledger.engine.connect() as connection:
             owner = connection.execute(query).scalar()
         if owner != self.owner:
-            raise StopRun(
-                f"this process lost its lock on {self.name}, because it stood still for more than "
-                f"{LEASE_S:g} s; nothing was overwritten, run the same command again"
-            )
+            raise LockLost(self.name, LEASE_S)
 
 
 # The locks of this process, by ledger and name: one of a name at a time, since the ledger says so.
@@ -100,7 +78,7 @@ def hold(
 ) -> Iterator[Lock]:
     """Be the only writer of what `name` stands for until the block ends.
 
-    Raises `LockHeld` where another process has the lock; with `wait`, waits for it and says
+    Raises `Locked` where another process has the lock; with `wait`, waits for it and says
     so through `tell` once. A block inside a block of the same thread shares its lock.
     """
     place = (str(ledger.engine.url), name)
@@ -143,8 +121,8 @@ def _acquire(ledger: Ledger, name: str, *, wait: bool, tell: Callable[[str], obj
         holder = _take(ledger, name, owner)
         if holder is None:
             return Lock(ledger, name, owner, threading.get_ident())
-        held = LockHeld(name, f"process {holder.pid} on {holder.host} ({holder.command})",
-                        holder.since_s)  # fmt: skip
+        who = f"process {holder.pid} on {holder.host} ({holder.command})"
+        held = Locked(name, who, holder.since_s)
         if not wait:
             raise held
         if not has_told:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import MalformedFile, WrongSetting
 from symmv_builder.records import Entry, SongInfo, Source
 from symmv_builder.storage.root import Root
 
@@ -36,9 +36,10 @@ def read_entries(root: Root, dataset: str) -> list[Entry]:
         with _line(root, name, number, "an entry"):
             entry = entry_from(fields)
         if entry.entry_id in places:
-            raise StopRun(
-                f"{root.path(name)} has the entry {entry.entry_id} in line "
-                f"{places[entry.entry_id]} and in line {number}: remove one"
+            raise MalformedFile(
+                root.path(name),
+                f"it has the entry {entry.entry_id} in line {places[entry.entry_id]} and in line "
+                f"{number}: remove one",
             )
         places[entry.entry_id] = number
         entries[entry.entry_id] = entry
@@ -130,7 +131,8 @@ def read_splits(root: Root, dataset: str) -> dict[str, str]:
     splits = read_object(root, name, "a list of splits", "put it back from a backup")
     for song, split in splits.items():
         if not isinstance(split, str):
-            raise StopRun(f"{root.path(name)} gives the song {song!r} no split but {split!r}")
+            problem = f"it gives the song {song!r} no split but {split!r}"
+            raise MalformedFile(root.path(name), problem)
     return splits
 
 
@@ -140,10 +142,10 @@ def check_splits(root: Root, dataset: str, splits: Mapping[str, str], built: int
     Whoever emptied the file did not mean that every song may change its split.
     """
     if built and not splits:
-        where = root.path(f"{dataset}/splits.json")
-        raise StopRun(
-            f"{where} names no song, and {built} entries have splits: put it back from a backup, "
-            f"or remove the shards of {dataset} with their dataset.json to split anew"
+        raise MalformedFile(
+            root.path(f"{dataset}/splits.json"),
+            f"it names no song, and {built} entries have splits: put it back from a backup, "
+            f"or remove the shards of {dataset} with their dataset.json to split anew",
         )
 
 
@@ -160,9 +162,8 @@ def read_object(root: Root, name: str, what: str, remedy: str) -> dict[str, Any]
         if not isinstance(found, dict):
             raise TypeError(f"it holds {type(found).__name__} and not an object")
     except (ValueError, TypeError, RecursionError) as error:
-        raise StopRun(
-            f"{root.path(name)} is not {what}: {_cause(error, data.strip())}; {remedy}"
-        ) from error
+        problem = f"it is not {what}: {_cause(error, data.strip())}; {remedy}"
+        raise MalformedFile(root.path(name), problem) from error
     return found
 
 
@@ -184,8 +185,8 @@ def _line(root: Root, name: str, number: int, what: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        cause = _cause(error)
-        raise StopRun(f"{root.path(name)}, line {number}, is not {what}: {cause}") from error
+        problem = f"this is not {what}: {_cause(error)}"
+        raise MalformedFile(root.path(name), problem, number) from error
 
 
 def _cause(error: Exception, data: bytes = b" ") -> str:
@@ -216,7 +217,8 @@ def assign_splits(
     counts = dict.fromkeys(shares, 0)
     for song, split in splits.items():
         if split not in counts:
-            raise StopRun(f"song {song} is in split {split!r}; known: {', '.join(counts)}")
+            wanted = f"it can be {', '.join(counts)}"
+            raise WrongSetting(f"the split of song {song}", split, wanted)
         counts[split] += 1
     total = sum(shares.values())
     new = sorted(set(songs) - set(splits), key=lambda s: hashlib.sha256(s.encode()).digest())

@@ -1,7 +1,7 @@
 """Files that a person asked for, in folders where files of theirs may lie.
 
 One rule for every command: what is written never takes the place of something that was read, and
-takes that of another file only where this program made it or the person says `--overwrite`.
+takes that of another file only where this program made it or the person says `overwrite`.
 `check_outputs` holds it before any work is done.
 
 Files that belong together, such as the MIDI and the sound of one piece, are a set: they are
@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import CannotWrite, OutputExists
 from symmv_builder.storage.assets import hash_file
 from symmv_builder.storage.root import disk_errors, flush_to_disk
 
@@ -33,7 +33,7 @@ def check_outputs(
     inputs: Iterable[Path] = (),
     overwrite: bool = False,
     is_ours: Callable[[Path], bool] = lambda path: False,
-    advice: str = "--overwrite replaces it",
+    remedy: str = "",
 ) -> None:
     """`StopRun` where one of `outputs` may not be written.
 
@@ -45,14 +45,14 @@ def check_outputs(
     for path in outputs:
         given = read.get(_identity(path) or (0, 0))
         if given is not None:
-            raise StopRun(f"{path} would take the place of {given}, which is read; write elsewhere")
+            cause = f"it would take the place of {given}, which is read; write elsewhere"
+            raise CannotWrite(path, cause)
         if path.is_dir():
-            raise StopRun(f"cannot write {path}: a folder stands in its place")
+            raise CannotWrite(path, "a folder stands in its place")
         if not path.parent.is_dir() and any(_stands(above) for above in _missing_folders(path)):
-            raise StopRun(f"cannot write {path}: a file stands in the place of a folder")
+            raise CannotWrite(path, "a file stands in the place of a folder")
         if _stands(path) and not overwrite and not is_ours(path):
-            made = "was not made by this command, or was changed since"
-            raise StopRun(f"{path} is there and {made}; {advice}")
+            raise OutputExists(path, remedy=remedy)
 
 
 @contextmanager
@@ -115,11 +115,11 @@ def finish_set(folder: Path, name: str, *, overwrite: bool = False) -> None:
     if not _stands(ready):
         return
     if ready.is_symlink() or not ready.is_dir():
-        raise StopRun(f"{ready} is in the way and was not made by this command; remove it")
+        raise OutputExists(ready, "was not made by this command", "remove it")
     new = _hashes(ready / receipt.name)
     waiting = sorted(path.name for path in ready.iterdir() if path.name != receipt.name)
     if set(waiting) - set(new) or any(hash_file(ready / each) != new[each] for each in waiting):
-        raise StopRun(f"{ready} holds what was not made by this command; remove it")
+        raise OutputExists(ready, "holds what was not made by this command", "remove it")
     made = is_made(receipt)
     with disk_errors(folder):
         if new:

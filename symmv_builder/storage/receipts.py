@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import MalformedFile, NoShards
 from symmv_builder.storage import seals
 from symmv_builder.storage.root import Root
 
@@ -21,8 +21,8 @@ def read_receipt(root: Root, dataset: str) -> dict[str, Any] | None:
     try:
         return seals.unseal(json.loads(data)) if data is not None else None
     except (ValueError, TypeError, RecursionError) as error:
-        where = root.path(f"{dataset}/dataset.json")
-        raise StopRun(f"{where} is not a receipt: {error}; delete it and build again") from error
+        problem = f"it is not a receipt: {error}; delete it and build again"
+        raise MalformedFile(root.path(f"{dataset}/dataset.json"), problem) from error
 
 
 def receipt_bytes(receipt: Mapping[str, Any]) -> bytes:
@@ -33,10 +33,8 @@ def receipt_bytes(receipt: Mapping[str, Any]) -> bytes:
 def require_whole(root: Root, dataset: str, receipt: Mapping[str, Any]) -> None:
     """`StopRun` where a repair has put shards aside that no build has written anew yet."""
     if receipt.get("lost"):
-        raise StopRun(
-            f"{dataset} in {root.shown} lacks {len(receipt['lost'])} shards that a repair put "
-            f"aside; run `symmv build {dataset}`"
-        )
+        lost = f"lacks {len(receipt['lost'])} shards that a repair put aside"
+        raise NoShards(dataset, root.shown, f"{dataset} in {root.shown} {lost}")
 
 
 def write_receipt(root: Root, dataset: str, receipt: Mapping[str, Any]) -> None:

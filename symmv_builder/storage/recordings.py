@@ -8,7 +8,7 @@ and the sha256 of each of its recordings (`music`, `video`, `published`) that is
 import json
 from collections.abc import Mapping
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import MalformedFile
 from symmv_builder.storage.root import Root
 
 Hashes = Mapping[str, str]
@@ -24,10 +24,11 @@ def read_recordings(root: Root, dataset: str) -> dict[str, dict[str, str]]:
             entry_id = str(fields.pop("entry_id"))
             recordings[entry_id] = {str(kind): str(sha256) for kind, sha256 in fields.items()}
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise StopRun(
-                f"{root.path(name)}, line {number}, does not say which file is which recording; "
-                "remove the file: the next build writes it anew from the ledger"
-            ) from error
+            problem = (
+                "this does not say which file is which recording; remove the file: the next build "
+                "writes it anew from the ledger"
+            )
+            raise MalformedFile(root.path(name), problem, number) from error
     return recordings
 
 

@@ -1,19 +1,17 @@
-"""A release: shards, checksums, card and, last of all, the receipt. It never changes.
+"""A release: shards, checksums, cards and, last of all, the receipt. It never changes.
 
 ``releases/<dataset>/<version>/`` below the data root holds copies of the shards;
 ``releases/<dataset>-<version>.json`` among the manifests holds the receipt for review.
 """
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import MalformedFile, WrongSetting
 from symmv_builder.storage.manifests import read_object
 from symmv_builder.storage.root import Root
-from symmv_builder.storage.shards import copy_shard
+from symmv_builder.storage.shards import copy_shard, open_shard, shards_of
 from symmv_builder.storage.store import Store
 
 _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\.(\d{1,4})")
@@ -32,7 +30,7 @@ def folders(store: Store, dataset: str) -> list[str]:
 def check_version(version: str) -> None:
     """`StopRun` for what is not three numbers."""
     if not _VERSION.fullmatch(version):
-        raise StopRun(f"{version!r} is not a version; write three numbers, as in 1.0.0")
+        raise WrongSetting("version", version, "it is three numbers, as in 1.0.0")
 
 
 def numbers_of(version: str) -> tuple[int, ...]:
@@ -69,58 +67,44 @@ def _receipt(root: Root, name: str) -> dict[str, Any]:
     receipt = read_object(root, name, "a receipt of a release", remedy)
     missing = [field for field in ("schema", "shards", "splits") if field not in receipt]
     if missing:
-        raise StopRun(f"{root.path(name)} lacks {', '.join(missing)}: {remedy}")
+        raise MalformedFile(root.path(name), f"it lacks {', '.join(missing)}: {remedy}")
     return receipt
 
 
-def write_release(
+def copy_shards(
     store: Store, dataset: str, version: str, receipt: Mapping[str, Any], source: str
-) -> dict[str, Any]:
-    """Copy the shards of a folder and put a release in place; the receipt as written.
+) -> None:
+    """Copy the shards of a folder to where the release of a version has them.
 
-    Every shard is checked against its sha256 on the way: `StopRun` where one is damaged or
-    gone, and then there is no release.
+    Every shard is checked against its sha256 on the way: `Damaged` where one is damaged or gone.
     """
     folder = folder_of(dataset, version)
     for shard in receipt["shards"]:
         path = shard["path"]
         copy_shard(store.root, f"{source}/{path}", f"{folder}/{path}", shard["sha256"])
-    return finish_release(store, dataset, version, receipt)
 
 
-def finish_release(
-    store: Store, dataset: str, version: str, receipt: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Write sums, card and, last, the receipt of a release whose shards are in place."""
+def split_bytes(store: Store, folder: str, receipt: Mapping[str, Any]) -> dict[str, int]:
+    """How many bytes the rows of each split are before compression, by the shards' footers."""
+    sizes = dict.fromkeys(receipt["splits"], 0)
+    for shard in shards_of(receipt):
+        with open_shard(store.root, f"{folder}/{shard.path}") as file:
+            groups = range(file.num_row_groups)
+            sizes[shard.split] += sum(file.metadata.row_group(g).total_byte_size for g in groups)
+    return sizes
+
+
+def put(store: Store, dataset: str, version: str, texts: Mapping[str, bytes]) -> None:
+    """Write the files beside a release's shards, in their order; ``receipt.json`` is the last."""
     folder = folder_of(dataset, version)
-    full = {**receipt, "version": version}
-    about = texts(full)
-    # The receipt is the last of them.
-    for name in ("SHA256SUMS", "README.md", "receipt.json"):
-        store.root.write(f"{folder}/{name}", about[name])
-    store.manifests.write(copy_of(dataset, version), about["receipt.json"])
-    return full
+    for name, data in texts.items():
+        store.root.write(f"{folder}/{name}", data)
+    store.manifests.write(copy_of(dataset, version), texts["receipt.json"])
 
 
 def copy_of(dataset: str, version: str) -> str:
     """Where the copy of a release's receipt lies among the manifests."""
     return f"releases/{dataset}-{version}.json"
-
-
-def texts(receipt: Mapping[str, Any]) -> dict[str, bytes]:
-    """The files of a release beside its shards, by name: card, receipt, sums of all others."""
-    about = {
-        "README.md": card(receipt).encode(),
-        "receipt.json": (json.dumps(receipt, indent=1, sort_keys=True) + "\n").encode(),
-    }
-    return {**about, "SHA256SUMS": sums(receipt, about)}
-
-
-def sums(receipt: Mapping[str, Any], about: Mapping[str, bytes]) -> bytes:
-    """A SHA256SUMS of the shards of a receipt and of some files beside them."""
-    hashes = {shard["path"]: shard["sha256"] for shard in receipt["shards"]}
-    hashes |= {name: hashlib.sha256(about[name]).hexdigest() for name in sorted(about)}
-    return "".join(f"{sha256}  {path}\n" for path, sha256 in hashes.items()).encode()
 
 
 def withdraw(store: Store, dataset: str, version: str) -> None:
@@ -137,36 +121,3 @@ def withdraw(store: Store, dataset: str, version: str) -> None:
 def _clear(root: Root, folder: str) -> None:
     for name in root.names(folder):
         root.remove(f"{folder}/{name}")
-
-
-def _cell(text: str) -> str:
-    """A text as a cell of a table in Markdown."""
-    return text.replace("|", "\\|")
-
-
-def card(receipt: Mapping[str, Any]) -> str:
-    """The release's README: what is in it, what made it, what was left out."""
-    splits = ", ".join(f"{name} {count}" for name, count in receipt["splits"].items())
-    lines = [
-        f"# {receipt['dataset']} {receipt['version']}",
-        "",
-        f"{receipt['entries']} entries ({splits}) in {len(receipt['shards'])} Parquet shards,",
-        f"schema {receipt['schema']}. `sha256sum -c SHA256SUMS` checks them.",
-        "",
-        "| slot | model | version | weights (sha256) |",
-        "|---|---|---|---|",
-    ]
-    lines += [
-        f"| {m['slot']} | {m['backend']} | {m['version']} | {m['weights_sha256'][:16]} |"
-        for m in receipt["models"]
-    ]
-    if described := receipt.get("described"):
-        lines += ["", "| column | type | unit | meaning |", "|---|---|---|---|"]
-        lines += [
-            f"| {c['name']} | {c['type']} | {c['unit']} | {_cell(c['meaning'])} |"
-            for c in described
-        ]
-    lines += ["", "Put aside while building:", ""]
-    lines += [f"- {reason}: {count}" for reason, count in receipt["rejections"].items()]
-    lines += [] if receipt["rejections"] else ["- nothing"]
-    return "\n".join(lines) + "\n"

@@ -19,7 +19,8 @@ from typing import Any
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import CannotRead, CannotWrite, DiskFull, StopRun, StoreUnusable
+from symmv_builder.packages import missing_package
 from symmv_builder.storage.processes import is_running, machine
 from symmv_builder.storage.urls import shown_url, without_secrets
 
@@ -46,9 +47,13 @@ class Root:
             # Without a cache of listings: other machines write to the same root.
             self._fs, self._base = fsspec.core.url_to_fs(url, use_listings_cache=False)
         except (ValueError, ImportError) as error:
-            cause = without_secrets(str(error), url)
-            raise StopRun(f"cannot use {shown_url(url)} as data root: {cause}") from error
+            # fsspec says which package it lacks, not what to run.
+            missing = missing_package(error.__cause__ or error, "s3")
+            cause = without_secrets(str(missing or error), url)
+            raise StoreUnusable(f"the data root {shown_url(url)}", cause) from error
         self.is_local = isinstance(self._fs, LocalFileSystem)
+        if self.is_local and os.path.exists(self._base) and not os.path.isdir(self._base):
+            raise StoreUnusable(f"the data root {self.shown}", "it is a file and no folder")
         self._identity: tuple[int, int] | None = None
 
     @property
@@ -70,12 +75,12 @@ class Root:
         try:
             facts = os.stat(self._base)
         except OSError as error:
-            how = f"({error.strerror}): put it back and run again"
-            raise StopRun(f"the data root {self.shown} is gone {how}") from error
+            cause = f"it is gone ({error.strerror}): put it back and run again"
+            raise StoreUnusable(f"the data root {self.shown}", cause) from error
         identity = (facts.st_dev, facts.st_ino)
         if self._identity not in (None, identity):
-            where = f"in the place of the data root {self.shown}"
-            raise StopRun(f"another folder came {where} under the run")
+            cause = "another folder came in its place under the run"
+            raise StoreUnusable(f"the data root {self.shown}", cause)
         self._identity = identity
 
     def _make_folder(self, folder: Path) -> None:
@@ -101,7 +106,7 @@ class Root:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise StopRun(f"cannot read {self.path(name)}: {error.strerror}") from error
+            raise CannotRead(self.path(name), error.strerror or str(error)) from error
 
     def write(self, name: str, data: bytes) -> None:
         """Put a whole file in place, or leave everything as it was."""
@@ -195,7 +200,7 @@ class Root:
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
-            raise StopRun(f"cannot read {self.path(folder)}: {error.strerror}") from error
+            raise CannotRead(self.path(folder), error.strerror or str(error)) from error
         return sorted(name for name in found if not name.startswith(_PART))
 
     def walk(self, folder: str = "") -> Iterator[tuple[str, int]]:
@@ -270,7 +275,8 @@ class Root:
             except OSError as error:
                 if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
                     return
-                raise StopRun(f"cannot remove {self.path(name)}: {error.strerror}") from error
+                cause = f"it cannot be removed: {error.strerror}"
+                raise CannotWrite(self.path(name), cause) from error
             name = name.rpartition("/")[0]
 
     def _scan(self, folder: str, *, below: bool = True) -> Iterator[tuple["os.DirEntry[str]", str]]:
@@ -365,12 +371,13 @@ def flush_to_disk(path: Path) -> None:
 
 @contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
-    """Turn a disk that cannot be written into a `StopRun` that names the folder."""
+    """Turn a disk that cannot be written into a `CannotWrite` or `DiskFull` with the folder."""
     try:
         yield
     except OSError as error:
         cause = _DISK_ERRORS.get(error.errno or 0, error.strerror or str(error))
-        raise StopRun(f"cannot write to {folder}: {cause}") from error
+        kind = DiskFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else CannotWrite
+        raise kind(folder, cause) from error
 
 
 @contextmanager
@@ -386,6 +393,6 @@ def _remote_errors(url: str, *, writing: bool = False) -> Iterator[None]:
         if isinstance(error, StopRun) or (isinstance(error, FileNotFoundError) and not writing):
             raise
         cause = str(error).splitlines()[0] if str(error) else type(error).__name__
-        doing = "write to" if writing else "read from"
+        kind = CannotWrite if writing else CannotRead
         cause = without_secrets(cause, url)
-        raise StopRun(f"cannot {doing} the data root {shown_url(url)}: {cause}") from error
+        raise kind(f"the data root {shown_url(url)}", cause) from error

@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from symmv_builder.errors import Damaged, StopRun
+from symmv_builder.errors import CannotRead, Damaged, MissingColumns, NoShards
 from symmv_builder.storage.receipts import (
     read_receipt,
     receipt_bytes,
@@ -305,20 +305,14 @@ def read_rows(root: Root, dataset: str, columns: Sequence[str]) -> Iterator[dict
     """
     receipt = read_receipt(root, dataset)
     if receipt is None:
-        raise StopRun(
-            f"{dataset} has no shards in {root.shown}; run `symmv build {dataset}` "
-            f"or `symmv import {dataset} PATH` first"
-        )
+        raise NoShards(dataset, root.shown)
     require_whole(root, dataset, receipt)
     for shard in receipt["shards"]:
         name = f"{dataset}/{shard['path']}"
         with open_shard(root, name) as file:
             missing = set(columns) - set(file.schema_arrow.names)
             if missing:
-                raise StopRun(
-                    f"{root.path(name)} has no column {', '.join(sorted(missing))}: it was "
-                    f"not made; run `symmv build {dataset}`"
-                )
+                raise MissingColumns(dataset, sorted(missing), root.path(name))
             for group in range(file.num_row_groups):
                 yield from rows_of(file.read_row_group(group, columns=list(columns)))
 
@@ -338,10 +332,10 @@ def open_shard(root: Root, name: str) -> Iterator[pq.ParquetFile]:
     except (OSError, pa.ArrowException) as error:
         cause = str(error).splitlines()[0]
         # What pyarrow finds wrong with a file has no number; a fault of the machine has one.
-        is_damage = getattr(error, "errno", None) in (None, errno.ENOENT)
-        raise (Damaged if is_damage else StopRun)(
-            f"cannot read {root.path(name)}: {cause}; delete it and build again"
-        ) from error
+        if getattr(error, "errno", None) not in (None, errno.ENOENT):
+            raise CannotRead(root.path(name), cause) from error
+        problem = f"cannot be read: {cause}"
+        raise Damaged(root.path(name), problem, "delete it and build again") from error
 
 
 def holds(root: Root, name: str, ids: Collection[str]) -> bool:
@@ -420,8 +414,12 @@ def may_hold(shard: Shard, ids: Iterable[str]) -> bool:
     return not shard.first or any(shard.first <= name <= shard.last for name in ids)
 
 
-def copy_shard(root: Root, source: str, target: str, sha256: str) -> None:
-    """Copy a file within a root and check it on the way; `Damaged` where its hash is another.
+def copy_shard(
+    root: Root, source: str, target: str, sha256: str, *, into: Root | None = None
+) -> None:
+    """Copy a file within a root, or to another one, and check it on the way.
+
+    `Damaged` where its hash is another.
 
     Nothing is put in place then. A mebibyte is in memory at a time.
     """
@@ -429,18 +427,16 @@ def copy_shard(root: Root, source: str, target: str, sha256: str) -> None:
         with (
             root.as_local(source) as path,
             path.open("rb") as file,
-            root.replacing(target) as temporary,
+            (into or root).replacing(target) as temporary,
         ):
             with _Hashed(temporary) as sink:
                 while piece := file.read(2**20):
                     sink.write(piece)
             if sink.sha256 != sha256:
-                raise Damaged(
-                    f"{root.path(source)} is damaged: its sha256 is not that of the receipt; "
-                    "delete it and build again"
-                )
+                problem = "is damaged: its sha256 is not that of the receipt"
+                raise Damaged(root.path(source), problem, "delete it and build again")
     except FileNotFoundError as error:
-        raise Damaged(f"{root.path(source)} is gone; build again") from error
+        raise Damaged(root.path(source), "is gone", "build again") from error
 
 
 def shards_stand(root: Root, dataset: str, receipt: Mapping[str, Any]) -> bool:

@@ -178,5 +178,5 @@ class Sidecars:
         try:
             yield
         except _BROKEN as error:
-            where = self.root.path(name)
-            raise Damaged(f"{where} is damaged: delete it and build again") from error
+            remedy = "delete it and build again"
+            raise Damaged(self.root.path(name), "is damaged", remedy) from error

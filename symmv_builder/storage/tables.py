@@ -17,7 +17,9 @@ Row = Mapping[str, Any]
 def row_bytes(schema: pa.Schema, row: Row) -> int:
     """How many bytes a row takes before compression; text counts as 16 bytes a label."""
     return sum(
-        (len(row[field.name]) if pa.types.is_list(field.type) else 1) * _item_bytes(field)
+        len(row[field.name])
+        if pa.types.is_binary(field.type)
+        else (len(row[field.name]) if pa.types.is_list(field.type) else 1) * _item_bytes(field)
         for field in schema
     )
 
@@ -26,6 +28,9 @@ def table_bytes(table: pa.Table) -> list[int]:
     """`row_bytes` of every row of a table."""
     total = np.zeros(table.num_rows, dtype=np.int64)
     for field in table.schema:
+        if pa.types.is_binary(field.type):
+            total += pc.binary_length(table.column(field.name)).to_numpy().astype(np.int64)
+            continue
         item = _item_bytes(field)
         if pa.types.is_list(field.type):
             lengths = pc.list_value_length(table.column(field.name)).to_numpy()

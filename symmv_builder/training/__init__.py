@@ -1,81 +1,76 @@
 """What learns from the shards: one package a trainer, one loop each, read from top to bottom.
 
-A trainer offers ``PRESETS`` (a frozen dataclass of configuration by preset), ``WAYS`` (what other
-values make it that of its paper or of its release) and
-``train(config, request) -> Outcome``. Shared are only the reading of shards (`data`),
-checkpoints, and what a run is given and says (`runs`, `ranks`, `configs`).
+All that belongs to a trainer stands behind one object (`trainer.Trainer`), which the table here
+names, or an entry point of another package. Shared are only batches (`data`), checkpoints, and what
+a run is given and says (`runs`, `ranks`, `stopping`, `configs`).
 """
 
-import importlib
-from collections.abc import Mapping
-from dataclasses import dataclass, is_dataclass
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from typing import Any
 
 from symmv_builder import plugins
 from symmv_builder.errors import StopRun
+from symmv_builder.training.trainer import ModelScore, Option, Trainer
+
+__all__ = ["PRESETS", "TRAINERS", "Option", "Trainer", "find_trainer", "trainers"]
 
 PRESETS = ("paper", "small", "smoke")
 
-
-@dataclass(frozen=True, slots=True)
-class Trainer:
-    """Where a trainer's presets, ways and loop are, as ``module:name``; imported on first use."""
-
-    presets: str
-    ways: str
-    train: str
-
-
-def _trainer(package: str) -> Trainer:
-    config = f"{__name__}.{package}.config"
-    return Trainer(f"{config}:PRESETS", f"{config}:WAYS", f"{__name__}.{package}.train:train")
-
-
-TRAINERS: dict[str, Trainer] = {
-    "vmusprod": _trainer("vmusprod"),
-    "amt": _trainer("amt"),
-    "regressor": _trainer("amt.regressor"),
-    "vmcp": _trainer("vmcp"),
+TRAINERS: Mapping[str, str] = {
+    "vmusprod": "symmv_builder.training.vmusprod.trainer:TRAINER",
+    "amt": "symmv_builder.training.amt.trainer:TRAINER",
+    "regressor": "symmv_builder.training.amt.regressor.trainer:TRAINER",
+    "vmcp": "symmv_builder.training.vmcp.trainer:TRAINER",
 }
+
+
+def names() -> list[str]:
+    """The trainers of this package and of others; nothing of theirs is imported."""
+    return list(dict.fromkeys((*TRAINERS, *plugins.plugins("trainers"))))
 
 
 def find_trainer(name: str) -> Trainer:
     """The trainer of a name, another package's too; `StopRun` where there is none."""
     if name in TRAINERS:
-        return TRAINERS[name]
-    added = plugins.plugins("trainers")
-    if name not in added:
-        known = ", ".join((*TRAINERS, *added))
-        raise StopRun(f"no trainer is called {name!r}; known: {known}")
-    trainer: Trainer = plugins.load(_plugin(name), Trainer)
+        module, _, attribute = TRAINERS[name].partition(":")
+        built_in: Trainer = getattr(import_module(module), attribute)
+        return built_in
+    plugin = plugins.find("trainers", name)
+    if plugin is None:
+        raise StopRun(f"no trainer is called {name!r}; known: {', '.join(names())}")
+    trainer: Trainer = plugins.load(plugin, Trainer)
     return trainer
 
 
-def presets_of(name: str) -> Mapping[str, Any]:
-    """The configurations of a trainer by preset; errors as of `find_trainer`."""
-    with plugins.blaming(_plugin(name)):
-        presets = _at(find_trainer(name).presets)
-        if not all(is_dataclass(presets.get(preset)) for preset in PRESETS):
-            raise TypeError(f"its presets {', '.join(PRESETS)} are not all dataclasses")
-        return dict(presets)
+def blaming(name: str) -> Any:
+    """Tell in one line what a trainer of another package raises (`plugins.blaming`)."""
+    return plugins.blaming(None if name in TRAINERS else plugins.find("trainers", name))
 
 
-def ways_of(name: str) -> Mapping[str, Mapping[str, str]]:
-    """The changes of fields of a trainer by way; errors as of `find_trainer`."""
-    with plugins.blaming(_plugin(name)):
-        return dict(_at(find_trainer(name).ways))
+def trainers() -> Iterator[tuple[str, Trainer]]:
+    """Every trainer with its name, imported; one of another package that cannot be is left out."""
+    for name in names():
+        try:
+            yield name, find_trainer(name)
+        except StopRun:
+            if name in TRAINERS:
+                raise
 
 
-def loop_of(name: str) -> Any:
-    """The function ``train(config, request)`` of a trainer; errors as of `find_trainer`."""
-    with plugins.blaming(_plugin(name)):
-        return _at(find_trainer(name).train)
+def composing_options() -> dict[str, Option]:
+    """The options of all trainers whose models write music, by name; of two the first."""
+    found: dict[str, Option] = {}
+    for _, trainer in trainers():
+        for option in trainer.options:
+            found.setdefault(option.name, option)
+    return found
 
 
-def _plugin(name: str) -> Any:
-    return None if name in TRAINERS else plugins.find("trainers", name)
-
-
-def _at(place: str) -> Any:
-    module, _, attribute = place.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+def model_scores() -> dict[str, ModelScore]:
+    """What is measured of trained models, by the name of the score; of two the first."""
+    found: dict[str, ModelScore] = {}
+    for _, trainer in trainers():
+        for score in trainer.scores:
+            found.setdefault(score.name, score)
+    return found

@@ -40,10 +40,10 @@ _HOW_LONG = ("steps", "patience", "validate_every", "checkpoint_every", "log_eve
 class Checkpoint:
     """A checkpoint without its tensors.
 
-    `kind` names the model (``amt``, ``vmusprod.chord``); `config` is the configuration's
-    fields; `state` is where the run stands (step, epoch, place in the data, best loss);
-    `about` is what a user of the model must know: statistics of the data that it learned
-    from, and which models made them.
+    `kind` names the trainer and, of several models, which it is (``amt``, ``vmusprod.chord``:
+    `trainer_of`); `config` is the configuration's fields; `state` is where the run stands (step,
+    epoch, place in the data, best loss); `about` is what a user of the model must know: statistics
+    of the data that it learned from, and which models made them.
     """
 
     folder: Path
@@ -68,7 +68,7 @@ def save(
 
     With `best`, the model alone goes to ``best/`` instead.
     """
-    place = run / "best" if best else run / "checkpoints" / f"{int(state['step']):08d}"
+    place = run / "best" if best else place_of(run, int(state["step"]))
     held: dict[str, Any] = {
         "format": FORMAT,
         "kind": kind,
@@ -100,6 +100,11 @@ def save(
             for older in _finished(run)[:-KEPT]:
                 shutil.rmtree(older, ignore_errors=True)
     return place
+
+
+def place_of(run: Path, step: int) -> Path:
+    """The folder of a run's checkpoint of a step."""
+    return run / "checkpoints" / f"{step:08d}"
 
 
 def _replace(temporary: Path, place: Path) -> None:
@@ -168,7 +173,7 @@ def read(folder: Path, kind: str) -> Checkpoint:
         best = _standing(folder / "best")
         found = best if (best / DESCRIPTION).is_file() else latest(folder)
         if found is None:
-            raise StopRun(f"{folder} holds no checkpoint; give the folder of a `symmv train` run")
+            raise _no_checkpoint(folder)
         folder = found
     # Only checkpoints of the first format have none.
     if (folder / SUMS).exists():
@@ -238,7 +243,7 @@ def verify_run(run: Path) -> list[tuple[Path, str]]:
     """
     runs = _runs(run)
     if not runs:
-        raise StopRun(f"{run} holds no checkpoint; give the folder of a `symmv train` run")
+        raise _no_checkpoint(run)
     found = [problem for one in runs for place in _places(one) for problem in _problems(place)]
     for one in runs:
         try:
@@ -261,6 +266,48 @@ def _problems(place: Path) -> list[tuple[Path, str]]:
 def kinds(run: Path) -> set[str]:
     """The kinds of the checkpoints in a run's folder and those of its stages."""
     return {_kind(place) for one in _runs(run) for place in _places(one)} - {""}
+
+
+def trainer_of(kind: str) -> str:
+    """The name of the trainer that reads checkpoints of a kind: what is before its first dot."""
+    return kind.partition(".")[0]
+
+
+def stages(run: Path) -> dict[str, str]:
+    """The stages of a run that have checkpoints, with the kind of these.
+
+    Each has a folder of its name. A stage's kind is ``TRAINER.STAGE``; it is empty where no
+    checkpoint can be read.
+    """
+    found = {}
+    for folder in _runs(run):
+        known = {_kind(place) for place in _places(folder)} - {""}
+        kind = next(iter(known), "")
+        if folder != run and (not known or kind.endswith(f".{folder.name}")):
+            found[folder.name] = kind
+    return found
+
+
+def trainer_in(folder: Path) -> str:
+    """The name of the trainer whose run, or whose single checkpoint, a folder holds.
+
+    `StopRun` where there is none, where it cannot be read, or where there are several.
+    """
+    places = [folder] if (folder / DESCRIPTION).is_file() else _places(folder)
+    steps = stages(folder)
+    names = {trainer_of(kind) for kind in {*map(_kind, places), *steps.values()} if kind}
+    if not names:
+        for damaged in (*places, *(folder / stage for stage in steps)):
+            read(damaged, "")
+        raise _no_checkpoint(folder)
+    if len(names) > 1:
+        several = " and ".join(sorted(names))
+        raise StopRun(f"{folder} holds runs of {several}; give the folder of one")
+    return names.pop()
+
+
+def _no_checkpoint(folder: Path) -> StopRun:
+    return StopRun(f"{folder} holds no checkpoint; give the folder of a `symmv train` run")
 
 
 def _kind(place: Path) -> str:
@@ -305,27 +352,15 @@ def standing(
     return held
 
 
-def ending_of(state: Mapping[str, Any], steps: int, patience: int | None) -> str:
-    """Why a run that stands there is at its end; empty where it goes on.
-
-    Time that was up is another time now, and steps or patience may be more than they were.
-    """
-    ended = str(state["ended"])
-    is_over = {
-        "steps": state["step"] >= steps,
-        "early": bool(patience) and state["stale"] >= (patience or 0),
-    }
-    return ended if is_over.get(ended, False) else ""
-
-
 def load_module(checkpoint: Checkpoint, module: nn.Module, new: Sequence[str] = ()) -> None:
     """Put a checkpoint's weights into a module; `StopRun` where they are not its own.
 
-    Tensors whose names begin with one of `new` stay as they are in the module.
+    Tensors whose names begin with one of `new` stay as they are in the module. Weights stored in
+    half precision, as a package brings them, become those of a module in single precision.
     """
     path = checkpoint.folder / "model.safetensors"
-    tensors = _read_tensors(path)
     module = bare(module)
+    tensors = {n: t.float() if t.dtype == torch.half else t for n, t in _read_tensors(path).items()}
     fresh = {n: tensor for n, tensor in module.state_dict().items() if n.startswith(tuple(new))}
     tensors |= fresh
     wanted = {name: _form(tensor) for name, tensor in module.state_dict().items()}
@@ -389,21 +424,6 @@ def _refuse_other_shapes(
             if tensor.ndim and tensor.shape != parameters[number].shape:
                 shapes = f"{list(tensor.shape)}, not {list(parameters[number].shape)}"
                 raise ValueError(f"{field} of parameter {number} has shape {shapes}")
-
-
-def restore(
-    checkpoint: Checkpoint,
-    state: Mapping[str, Any],
-    module: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    steps: int,
-    patience: int | None,
-) -> dict[str, Any]:
-    """Put weights and optimiser back; the state to go on from, with ``ended`` as `ending_of`."""
-    load_module(checkpoint, module)
-    load_optimizer(checkpoint, optimizer)
-    with understood(checkpoint):
-        return dict(state) | {"ended": ending_of(state, steps, patience)}
 
 
 @contextmanager

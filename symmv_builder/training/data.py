@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from symmv_builder.errors import StopRun
 from symmv_builder.training.padding import Batch, Example, Padding, scalars, stack
-from symmv_builder.training.plan import Step, plan_epoch
+from symmv_builder.training.plan import PlannedStep, plan_epoch
 from symmv_builder.training.rows import Rows
 from symmv_builder.training.usable import LeftOut
 
@@ -115,7 +115,7 @@ class Loader:
                 f"{batching.batch_size} for each of {world} ranks; use smaller batches"
             )
 
-    def _make_plan(self, epoch: int) -> list[Step]:
+    def _make_plan(self, epoch: int) -> list[PlannedStep]:
         batching = self.batching
         return plan_epoch(
             self.rows.starts,

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
-from symmv_builder.training.rows import Rows
+from symmv_builder.storage.shard_rows import ShardRows
 
 
 class TorchRows(IterableDataset[dict[str, Any]]):
@@ -20,7 +20,7 @@ class TorchRows(IterableDataset[dict[str, Any]]):
     once. Say the epoch with `set_epoch`, as for a `DistributedSampler`.
     """
 
-    def __init__(self, rows: Rows, *, shuffle: bool = False, seed: int = 0) -> None:
+    def __init__(self, rows: ShardRows, *, shuffle: bool = False, seed: int = 0) -> None:
         super().__init__()
         self.rows, self.shuffle, self.seed, self.epoch = rows, shuffle, seed, 0
 
@@ -39,7 +39,7 @@ class TorchRows(IterableDataset[dict[str, Any]]):
         if info is not None:
             # A worker opens the shards itself: files and caches of the process that it was forked
             # from are not its own.
-            rows = Rows(rows.root, rows.dataset, rows.split, rows.columns)
+            rows = ShardRows(rows.root, rows.dataset, rows.split, rows.columns)
             rank, world = rank * info.num_workers + info.id, world * info.num_workers
         for place, index in enumerate(self._order()):
             if place % world == rank:

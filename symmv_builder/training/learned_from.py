@@ -1,13 +1,22 @@
-"""What a run learned from, as its checkpoints remember it, and what has changed since."""
+"""Where a run goes on: what its checkpoint remembers of it and of its data, and what changed."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
+from torch import nn
+
 from symmv_builder.errors import StopRun
-from symmv_builder.training.checkpoint import Checkpoint, understood
+from symmv_builder.training.checkpoint import (
+    Checkpoint,
+    load_module,
+    load_optimizer,
+    understood,
+)
 from symmv_builder.training.data import Loader
 from symmv_builder.training.rows import Rows
 from symmv_builder.training.runs import Request
+from symmv_builder.training.stopping import reached
 
 # How many entries a line names.
 _NAMED = 5
@@ -26,25 +35,36 @@ def data_of(*splits: Rows | None) -> dict[str, Any]:
     }
 
 
-def go_on(
-    held: Checkpoint,
+def resume(
+    held: Checkpoint | None,
     start: Mapping[str, Any],
     data: dict[str, Any],
     request: Request,
     loader: Loader,
+    module: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    steps: int,
+    patience: int | None,
 ) -> dict[str, Any]:
-    """The state of a checkpoint, and the loader moved there; `start` names what a state has.
+    """The state of a run: its `start`, or that of the checkpoint `held`, which is then put back.
 
-    `StopRun` where the data are others than they were, and the request does not say to go on. A
-    best loss over other rows of validation is forgotten.
+    Weights, optimiser and the place in the data are as they were. ``ended`` says which of its
+    limits the run has reached already (`stopping.reached`). `StopRun` where the data are others
+    than they were and the request does not say to go on. A best loss over other rows of validation
+    is forgotten.
     """
+    if held is None:
+        return {**start, "data": data}
     with understood(held):
         changed = changed_splits(held, data, request)
         loader.load_state_dict(held.state["loader"], changed=bool(changed))
         state = {name: held.state[name] for name in start}
     if "validation" in changed:
         state |= {"best": None, "stale": 0}
-    return state | {"data": data}
+    load_module(held, module)
+    load_optimizer(held, optimizer)
+    with understood(held):
+        return state | {"data": data, "ended": reached(state, steps, patience)}
 
 
 def changed_splits(held: Checkpoint, now: Mapping[str, Any], request: Request) -> set[str]:

@@ -23,7 +23,7 @@ Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PlannedStep:
     """The rows of one step of all ranks; the `following` window's row groups are read by then.
 
     It is step `place` of the `steps` of its window.
@@ -57,7 +57,7 @@ def plan_epoch(
     lengths: Indices | None = None,
     buckets: int = 0,
     drop_last: bool = False,
-) -> list[Step]:
+) -> list[PlannedStep]:
     """The steps of an epoch, `step_rows` rows each; together they hold every row once.
 
     Row group g holds the rows from ``group_starts[g]`` to ``group_starts[g + 1]``. What a
@@ -67,7 +67,7 @@ def plan_epoch(
     groups = range(len(group_bytes))
     order = rng.permutation(groups).tolist() if shuffle else list(groups)
     windows = _windows(order, group_starts, group_bytes, step_rows)
-    steps: list[Step] = []
+    steps: list[PlannedStep] = []
     over: Indices = np.zeros(0, dtype=np.int64)
     for window, following in pairwise([*windows, []]):
         rows = np.concatenate([np.arange(*group_starts[group : group + 2]) for group in window])
@@ -79,9 +79,9 @@ def plan_epoch(
         over = rows[count * step_rows :]
         shuffled = rng.permutation(count).tolist() if shuffle else range(count)
         for number, place in enumerate(shuffled):
-            steps.append(Step(cut[place], tuple(following), number, count))
+            steps.append(PlannedStep(cut[place], tuple(following), number, count))
     if len(over) and not drop_last:
-        steps.append(Step(over))
+        steps.append(PlannedStep(over))
     return steps
 
 

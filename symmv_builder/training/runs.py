@@ -3,17 +3,18 @@
 Nothing of a `Request` changes what is learned; that is the configuration's alone.
 """
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from symmv_builder.errors import StopRun
 from symmv_builder.pipeline.events import Tick
 from symmv_builder.storage.root import Root
-from symmv_builder.training import PRESETS, loop_of, presets_of, ways_of
+from symmv_builder.training import PRESETS, blaming, find_trainer
 from symmv_builder.training.configs import with_settings
 from symmv_builder.training.journal import METRICS
 from symmv_builder.training.rows import Rows
@@ -59,6 +60,10 @@ class Request:
     data_changed: bool = False
     wait: bool = False
 
+    def deadline(self, began: float) -> float:
+        """When time is up for a run that began then, both on the clock of `time.monotonic`."""
+        return math.inf if self.max_s is None else began + self.max_s
+
     def rows(self, split: str, columns: Sequence[str], optional: Sequence[str] = ()) -> Rows:
         """The rows of a split; `StopRun` as `Rows` raises it."""
         return Rows(self.root, self.dataset, split, columns, optional, unpacked=self.unpacked)
@@ -81,13 +86,32 @@ class Outcome:
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
+def outcome_of(
+    run: Path, state: Mapping[str, Any], losses: Mapping[str, float], left_out: Mapping[str, str]
+) -> Outcome:
+    """What the loop in the folder `run` left, which stands at `state`.
+
+    Its last model is the best where none was chosen.
+    """
+    # Imported here: it brings torch.
+    from symmv_builder.training.checkpoint import place_of
+
+    last, best = place_of(run, state["step"]), run / "best"
+    best = best if best.is_dir() else last
+    return Outcome(last, best, state["step"], losses, state["ended"], dict(left_out))
+
+
 def configure(trainer: str, preset: str, settings: Mapping[str, str], way: str = "") -> Any:
     """The configuration of a trainer's preset with single settings changed.
 
     `way` (``paper``, ``released``) changes all that the defaults do in another way than the paper
     or the released code; `settings` go before it. `StopRun` where one is not known.
     """
-    presets, ways = presets_of(trainer), ways_of(trainer)
+    with blaming(trainer):
+        found = find_trainer(trainer)
+        presets, ways = dict(found.presets), dict(found.ways)
+        if not all(is_dataclass(presets.get(name)) for name in PRESETS):
+            raise TypeError(f"its presets {', '.join(PRESETS)} are not all dataclasses")
     if preset not in PRESETS:
         raise StopRun(f"no preset is called {preset!r}; known: {', '.join(PRESETS)}")
     if way and way not in ways:
@@ -115,7 +139,7 @@ def _require_folder_of(trainer: str, out: Path) -> None:
     from symmv_builder.training import checkpoint
 
     kinds = checkpoint.kinds(out)
-    others = sorted(kind for kind in kinds if kind.partition(".")[0] != trainer)
+    others = sorted(kind for kind in kinds if checkpoint.trainer_of(kind) != trainer)
     if others:
         raise StopRun(f"{out} holds a run of {others[0]}; give another --out")
     if kinds or not out.exists() or (out / LOCK).exists() or (out / METRICS).exists():
@@ -126,7 +150,7 @@ def _require_folder_of(trainer: str, out: Path) -> None:
 
 def _train(trainer: str, config: Any, request: Request) -> Outcome:
     try:
-        outcome: Outcome = loop_of(trainer)(config, request)
+        outcome = find_trainer(trainer).train(config, request)
     except Exception as error:
         cause = str(error).strip().splitlines()[:1] or [type(error).__name__]
         # Of a GPU's memory torch tells in a class, of the CPU's in a RuntimeError's words.

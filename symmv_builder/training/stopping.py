@@ -1,17 +1,23 @@
-"""When a training's loop keeps where it stands, and when it ends before its steps are done.
+"""When a training's loop ends, when it keeps where it stands, and which of its models is the best.
 
 A signal does not break into a step: the loop finishes it, writes a checkpoint and ends. A second
 signal ends the process at once, as both did before the loop began.
+
+What a loop goes by is its state, a mapping of which a checkpoint keeps a copy: `step`, the last one
+that is done, `best`, the lowest loss of validation, and `stale`, validations since.
 """
 
+import math
 import signal
 import threading
 import time
 from collections.abc import Mapping
 from types import FrameType, TracebackType
+from typing import Any
 
 import torch
 
+from symmv_builder.errors import StopRun
 from symmv_builder.training.ranks import Ranks
 
 ENDINGS: Mapping[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
@@ -19,21 +25,60 @@ ENDINGS: Mapping[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "ter
 _SAME_SIGNAL_S = 1.0
 
 
-class Vigil:
-    """Watches clock and signals while a loop runs: ``with Vigil(ranks, ...) as vigil``.
+def reached(state: Mapping[str, Any], steps: int, patience: int | None) -> str:
+    """Which limit a run has reached: ``steps``, ``early`` (`patience` is out), or none, empty.
 
-    `deadline` is on the clock of `time.monotonic`. Signals are heeded in a process's main thread
-    alone; elsewhere, as in a flow's, they are somebody else's.
+    Time that was up is another time now, and steps or patience may be more than they were. Without
+    `patience` no run ends early.
+    """
+    if state["step"] >= steps:
+        return "steps"
+    return "early" if patience is not None and state["stale"] >= patience else ""
+
+
+def is_best(state: dict[str, Any], loss: float, *, counts: bool = True) -> bool:
+    """Take a validation into the state; whether its loss is below all before it.
+
+    A validation that does not count, as in a warm-up, takes no patience away.
+    """
+    if state["best"] is None or loss < state["best"]:
+        state.update(best=loss, stale=0)
+        return True
+    state["stale"] += counts
+    return False
+
+
+def require_finite(loss: float, step: int, what: str = "the loss") -> None:
+    """`StopRun` where a loss is no number any more."""
+    if not math.isfinite(loss):
+        raise StopRun(f"{what} is {loss} behind step {step}; lower lr or raise warmup")
+
+
+class Ending:
+    """Why a loop ends, asked behind each step: ``with Ending(ranks, ...) as ending``.
+
+    It ends when `steps` are done, when validation has not fallen for `patience` times (`reached`),
+    at the `deadline`, which is on the clock of `time.monotonic`, or at a signal. Signals are heeded
+    in a process's main thread alone; elsewhere, as in a flow's, they are somebody else's. It also
+    says when a checkpoint is due: every `checkpoint_s` seconds at least.
     """
 
-    def __init__(self, ranks: Ranks, deadline: float, checkpoint_s: float) -> None:
-        self._ranks, self._deadline, self._checkpoint_s = ranks, deadline, checkpoint_s
+    def __init__(
+        self,
+        ranks: Ranks,
+        steps: int,
+        patience: int | None,
+        deadline: float,
+        checkpoint_s: float,
+    ) -> None:
+        self._ranks, self._steps, self._patience = ranks, steps, patience
+        self._deadline, self._checkpoint_s = deadline, checkpoint_s
         self._kept = time.monotonic()
         self._signal = 0
         self._since = 0.0
         self._before: dict[int, object] = {}
 
-    def __enter__(self) -> "Vigil":
+    def __enter__(self) -> "Ending":
         if threading.current_thread() is threading.main_thread():
             for number in ENDINGS:
                 # Whoever ignores a signal, as programs under nohup do, goes on ignoring it.
@@ -59,18 +104,22 @@ class Vigil:
                 raise KeyboardInterrupt
             signal.raise_signal(number)
 
-    def ending(self) -> str:
-        """Why the loop is to end behind this step, empty where it goes on; all ranks say the same.
+    def behind(self, state: Mapping[str, Any]) -> str:
+        """Why the loop ends behind the step of a state, empty where it goes on.
 
-        ``interrupted``, ``terminated`` or ``time``; every rank asks once a step.
+        ``steps``, ``early``, ``interrupted``, ``terminated`` or ``time``, in this order. All ranks
+        say the same, and every rank asks once a step.
         """
-        late = time.monotonic() >= self._deadline
-        number = self._signal
+        limit = reached(state, self._steps, self._patience)
+        if limit == "steps":
+            return limit
+        late, is_early, number = time.monotonic() >= self._deadline, bool(limit), self._signal
         if self._ranks.world > 1:
-            said = torch.tensor([float(number), float(late)], device=self._ranks.device)
+            flags = [float(number), float(late), float(is_early)]
+            said = torch.tensor(flags, device=self._ranks.device)
             torch.distributed.all_reduce(said, op=torch.distributed.ReduceOp.MAX)
-            number, late = int(said[0].item()), bool(said[1].item())
-        return ENDINGS.get(number, "time" if late else "")
+            number, late, is_early = int(said[0].item()), bool(said[1].item()), bool(said[2].item())
+        return "early" if is_early else ENDINGS.get(number, "time" if late else "")
 
     def is_due(self, step: int, every: int) -> bool:
         """Whether a checkpoint is due behind this step: by its number, or by time."""

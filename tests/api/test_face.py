@@ -1,6 +1,7 @@
 """The package from Python: what a notebook does, with the names that the package offers."""
 
 import inspect
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 import symmv_builder as sb
 from symmv_builder import cli, datasets
 from symmv_builder.backends import ModelHome, midi
+from symmv_builder.errors import MissingPackage, RecipeError
 from symmv_builder.music.key import find_key
 from symmv_builder.records import Beats, Chords, Key, Notes, Parts
 from symmv_builder.settings import Settings
@@ -180,7 +182,8 @@ def test_a_package_that_is_missing_is_named(
         ("music21", lambda: music.write_musicxml(tmp_path / "x.musicxml")),
     ):
         monkeypatch.setitem(sys.modules, package, None)
-        with pytest.raises(sb.StopRun, match=f"pip install {package}"):
+        named = f"{package.replace('_', '-')} is not installed; run: pip install 'symmv-builder"
+        with pytest.raises(MissingPackage, match=re.escape(named)):
             call()
     assert not (tmp_path / "x.musicxml").exists()
 
@@ -237,8 +240,10 @@ def test_a_spoilt_recipe_stops_its_dataset_alone_and_a_build_replaces_it(
     (place / "other").mkdir()
     (place / "other" / "recipe.toml").write_text("name = ")
     kept.write_text("steps = 3")
-    with pytest.raises(sb.StopRun, match=r"recipe.toml.*--as default, replaces it"):
+    with pytest.raises(RecipeError, match=r"recipe\.toml: name is missing") as caught:
         sb.open_dataset("midi", str(place))
+    assert caught.value.is_remembered
+    assert str(caught.value.path).endswith("midi/recipe.toml")
     monkeypatch.setattr(sys, "argv", ["symmv", "status", "--root", str(place)])
     kept.write_text(whole)
     with pytest.raises(SystemExit) as end:

@@ -1,6 +1,7 @@
 """What a notebook does, from videos in a folder to a release and back, by the names of the face."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -76,3 +77,44 @@ def test_evaluate_says_what_its_command_prints(
     ):
         with pytest.raises(sb.StopRun, match=said):
             sb.evaluate(metric, *what)
+
+
+def test_a_plain_script_builds_and_guards_and_runs_once(tmp_path: Path) -> None:
+    """Workers do not run a script again that has no ``if __name__ == "__main__"``."""
+    (tmp_path / "videos").mkdir()
+    for number in range(2):
+        make_video(tmp_path / "videos" / f"clip{number}.mp4", seed=number)
+    plain = (
+        "import operator\n"
+        "import symmv_builder as sb\n"
+        "from symmv_builder.pipeline.guard import Guarded\n"
+        "print('begins')\n"
+        "dataset = sb.open_dataset('muvisync', root='root')\n"
+        "print(dataset.build('videos', only=['motion'], workers=2).made)\n"
+        "with Guarded(operator.is_not, patience_s=60) as guarded:\n"
+        "    print(guarded('an argument'))\n"
+    )
+    assert run_script(tmp_path, plain) == "begins\n2\nTrue\n"
+
+
+def test_a_function_of_a_script_runs_in_a_worker(tmp_path: Path) -> None:
+    """Its module is imported there, so what it does beside must stand behind a guard."""
+    guarded = (
+        "from symmv_builder.pipeline.guard import Guarded\n"
+        "def double(number, tell):\n"
+        "    return 2 * number\n"
+        "if __name__ == '__main__':\n"
+        "    with Guarded(double, patience_s=60) as guarded:\n"
+        "        print(guarded(21))\n"
+    )
+    assert run_script(tmp_path, guarded) == "42\n"
+
+
+def run_script(folder: Path, text: str) -> str:
+    """Run a program and give what it prints."""
+    (folder / "script.py").write_text(text)
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

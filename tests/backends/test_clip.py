@@ -177,6 +177,7 @@ def test_a_hub_that_cannot_be_reached_stops_the_run_within_seconds(
 ) -> None:
     hub = pytest.importorskip("huggingface_hub")
     monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setattr(hub.constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(hub, "hf_hub_url", lambda *_, **__: "http://127.0.0.1:9/config.json")
     with pytest.raises(StopRun, match="the model hub cannot be reached"):

@@ -1,6 +1,5 @@
 """The text detector finds lines that were written into pictures, and none where none are."""
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +9,13 @@ from numpy.typing import NDArray
 from symmv_builder.backends import ModelHome, load
 from symmv_builder.backends.pyav import frames
 from symmv_builder.backends.rapidocr import LONGER_SIDE, MULTIPLE, RapidOcr
+from symmv_builder.errors import StopRun
 
 pytest.importorskip("onnxruntime")
-if importlib.util.find_spec("rapidocr_onnxruntime") is None:
-    pytest.skip("the weights of rapidocr-onnxruntime are not here", allow_module_level=True)
+try:
+    RapidOcr.identify(ModelHome())
+except StopRun as error:
+    pytest.skip(str(error), allow_module_level=True)
 LINE = "we could be walking in the rain"
 
 

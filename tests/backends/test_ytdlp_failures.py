@@ -14,7 +14,15 @@ from symmv_builder.backends.ytdlp import (
     translate,
 )
 from symmv_builder.backends.ytdlp.failures import DECISIVE, GENERAL
-from symmv_builder.errors import Reason, RejectEntry, RetryLater, SessionBlocked, StopRun
+from symmv_builder.errors import (
+    DiskFull,
+    Reason,
+    RejectEntry,
+    RetryLater,
+    ServiceRefused,
+    SessionBlocked,
+    StopRun,
+)
 from tests.loopback import video_id
 
 utils = pytest.importorskip("yt_dlp.utils")
@@ -223,7 +231,7 @@ MESSAGES: list[tuple[str, type[Exception], Reason | None]] = [
         RejectEntry,
         Reason.NOT_MEDIA,
     ),
-    ("unable to write data: [Errno 28] No space left on device", StopRun, None),
+    ("unable to write data: [Errno 28] No space left on device", DiskFull, None),
     ("Something that nobody has ever seen", RetryLater, Reason.UNKNOWN_FAILURE),
 ]
 
@@ -258,7 +266,7 @@ CLASSES: list[tuple[Any, type[Exception], Reason | None]] = [
     (lambda: network.TransportError("odd"), RetryLater, Reason.UNREACHABLE),
     (lambda: network.SSLError("odd"), RetryLater, Reason.UNREACHABLE),
     (lambda: network.ProxyError("odd"), SessionBlocked, Reason.UNREACHABLE),
-    (lambda: network.CertificateVerifyError("odd"), StopRun, None),
+    (lambda: network.CertificateVerifyError("odd"), ServiceRefused, None),
     (lambda: network.NoSupportingHandlers([], []), ToolchainBroken, None),
     (lambda: utils.GeoRestrictedError("odd", countries=["AX"]), RejectEntry, Reason.GEO_BLOCKED),
     (utils.UserNotLive, RetryLater, Reason.NOT_YET_AVAILABLE),
@@ -268,7 +276,7 @@ CLASSES: list[tuple[Any, type[Exception], Reason | None]] = [
     (lambda: utils.PostProcessingError("odd"), RetryLater, Reason.UNREADABLE),
     (utils.MaxDownloadsReached, StopRun, None),
     (lambda: utils.UnavailableVideoError("odd"), RetryLater, Reason.UNREADABLE),
-    (lambda: OSError(errno.ENOSPC, "No space left on device"), StopRun, None),
+    (lambda: OSError(errno.ENOSPC, "No space left on device"), DiskFull, None),
     (lambda: TimeoutError("timed out"), RetryLater, Reason.UNREACHABLE),
     (lambda: ssl.SSLError("odd"), RetryLater, Reason.UNKNOWN_FAILURE),
     (lambda: KeyError("a bug of an extractor"), RetryLater, Reason.UNKNOWN_FAILURE),

@@ -13,8 +13,8 @@ from yt_dlp import YoutubeDL
 
 from symmv_builder.backends.ytdlp import LOOPBACK, Downloader, Politeness, toolchain
 from symmv_builder.backends.ytdlp.listing import place, to_listing
-from symmv_builder.backends.ytdlp.options import EXTRACTORS, format_choice, options
-from symmv_builder.backends.ytdlp.politeness import Listener, Redaction
+from symmv_builder.backends.ytdlp.politeness import MessageFilter, Redaction
+from symmv_builder.backends.ytdlp.ydl_options import EXTRACTORS, format_choice, options
 from symmv_builder.demo.catalogue import Upload
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Source
@@ -22,7 +22,7 @@ from tests.loopback import CHANNEL, make_sound, running, video_id
 
 
 def chosen(politeness: Politeness, sites: Sequence[str]) -> dict[str, Any]:
-    listener = Listener(Redaction(politeness, ""))
+    listener = MessageFilter(Redaction(politeness, ""))
     return options(politeness, sites, listener, io.StringIO(politeness.read_cookies()))
 
 
@@ -53,7 +53,7 @@ def test_secrets_and_control_characters_leave_no_trace_in_a_text(cookies: Path) 
 
 def test_what_yt_dlp_says_of_titles_is_dropped(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    listener = Listener(Redaction(LOOPBACK, ""))
+    listener = MessageFilter(Redaction(LOOPBACK, ""))
     listener.debug("[download] Downloading playlist: A title")
     listener.info("A title")
     assert caplog.text == ""

@@ -1,6 +1,7 @@
 """`symmv evaluate` on small shards and files: what it prints, its JSON, and how it complains."""
 
 import json
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -12,7 +13,6 @@ import pytest
 from symmv_builder.backends.midi import midi_bytes
 from symmv_builder.datasets.schemas import published_schema
 from symmv_builder.evaluation.music import METRICS, score_song
-from symmv_builder.pipeline.events import Tick
 from symmv_builder.records import Notes
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import ShardWriter, as_plain, write_receipt
@@ -190,17 +190,17 @@ def test_a_damaged_file_is_left_out_with_a_line_and_exit_code_1(
 COMPLAINTS = [
     ("music", "name either"),
     ("music one.mid --dataset symmv", "name either"),
-    ("music nosuch", "nosuch is neither a file nor a folder"),
+    ("music nosuch", "nosuch is not a file, folder or dataset"),
     ("music empty", "no MIDI files in empty"),
     ("music text.mid", "not a Standard MIDI file"),
     ("music --dataset nosuch", "nosuch has no shards"),
     ("music --dataset symmv --split nosuch", "no rows in split 'nosuch'; it has test, train"),
-    ("music --dataset symmv --reference nosuch", "nosuch is neither"),
+    ("music --dataset symmv --reference nosuch", "nosuch is not a file"),
     ("beats one.mid --reference text.mid", "text.mid cannot be used"),
     ("beats one.mid --reference symmv", "no piece has a reference of its name"),
     ("audio one.npy --reference two.npy", "3 and 4 dimensions"),
     ("audio one.npy --reference single.npy", "two at least"),
-    ("audio objects.npy --reference one.npy", "objects.npy holds no embeddings"),
+    ("audio objects.npy --reference one.npy", "objects.npy: it holds no embeddings"),
     ("audio cube.npy --reference one.npy", "not finite [n, d]"),
     ("amt --model nosuch --dataset symmv", "nosuch is not a folder"),
     ("amt --model empty --dataset nosuch", "nosuch has no shards"),
@@ -226,9 +226,10 @@ def test_a_wrong_call_is_one_line_and_exit_code_2(
     np.save("objects.npy", np.array([{}], dtype=object), allow_pickle=True)
     code, out, err = call(arguments)
     assert (code, out) == (2, "")
-    assert err.startswith("symmv: ")
-    assert err.count("\n") == 1
-    assert said in err
+    # On a busy machine a count is told of work that takes long.
+    [line] = [each for each in err.splitlines() if not re.match(r"\d+ of \d+: ", each)]
+    assert line.startswith("symmv: ")
+    assert said in line
 
 
 def test_beats_are_paired_with_rows_by_the_entry_s_name(call: Call, elsewhere: Path) -> None:
@@ -276,10 +277,7 @@ def fake_score(
 ) -> dict[str, Any]:
     assert folder.is_dir()
     assert (dataset, split, device) == ("symmv", "test", "cpu")
-    tell(Tick("fake", 1, 2, 0, {}))
     tell(2, 2)
-    counts = np.zeros((13, 13), dtype=np.int64)
-    counts[0, 0], counts[0, 7] = 3, 1
     return {
         "model": "amt",
         "songs": 3,
@@ -291,17 +289,26 @@ def fake_score(
         },
         "heard": str(music),
         "chance": {"p5": 98.7, "ar": 35.5},
-        "confusion": {"root": counts},
     }  # fmt: skip
+
+
+def fake_confusion(*place: Any) -> dict[str, Any]:
+    """A score that has a confusion matrix, too."""
+    counts = np.zeros((13, 13), dtype=np.int64)
+    counts[0, 0], counts[0, 7] = 3, 1
+    return fake_score(*place) | {"confusion": {"root": counts}}
 
 
 @pytest.fixture
 def fake_models(monkeypatch: pytest.MonkeyPatch, elsewhere: Path) -> None:
     """A trainer's score that says the same of every model; shards to be measured on."""
 
-    for name in ("amt.score", "amt.regressor.score", "vmcp.score", "vmcp.relevance"):
+    fakes = {"amt.score": fake_confusion} | dict.fromkeys(
+        ("amt.regressor.score", "vmcp.score", "vmcp.relevance"), fake_score
+    )
+    for name, fake in fakes.items():
         module = ModuleType(name)
-        module.score = fake_score  # type: ignore[attr-defined]
+        module.score = fake  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, f"symmv_builder.training.{name}", module)
     build(elsewhere / "data")
     (elsewhere / "run").mkdir()

@@ -264,7 +264,7 @@ def test_what_is_no_result_is_not_compared(text: str, run: Any) -> None:
     ran = run("compare", "a.json", save("b.json", text))
     assert ran.code == 2
     assert len(ran.err.strip().splitlines()) == 1
-    assert "b.json is no result of" in ran.err
+    assert "b.json: this is no result of" in ran.err
     assert run("compare", "a.json", "nowhere.json").code == 2
 
 

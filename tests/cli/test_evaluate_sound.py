@@ -121,7 +121,7 @@ def test_kld_compares_tags_of_a_piece_with_those_of_its_original(
     assert "musicnn" in out
     code, _, err = call("kld made --reference real --backend vggish")
     assert code == 2
-    assert "vggish gives no tags" in err.splitlines()[-1]
+    assert "model is 'vggish'; it gives no tags" in err.splitlines()[-1]
 
 
 def test_kld_takes_probabilities_of_any_classifier(call: Call, elsewhere: Path) -> None:

@@ -119,7 +119,7 @@ def test_a_model_without_video_writes_as_long_as_a_video(
     assert call(f"generate holiday.mp4 --model blind --out {tmp_path}") == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith(f"{tmp_path}/holiday: 10.0 s")
     said = json.loads((tmp_path / "holiday.json").read_text())["said"]
-    assert said == "this model sees no video; it took the length alone"
+    assert said == "this model sees no video; it took its length, cuts and motion alone"
 
 
 def test_amt_scores_a_row_whose_video_is_stored(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_amt_scores_a_row_whose_video_is_stored(tmp_path: Path) -> None:
     )
     assert call(arguments) == 0
     assert {path.name for path in tmp_path.iterdir()} == {
-        f"song-004.{kind}" for kind in ("mid", "wav", "mp4", "json")
+        f"song-004.{kind}" for kind in ("mid", "wav", "mp4", "png", "json")
     }
     facts = json.loads((tmp_path / "song-004.json").read_text())
     assert facts["chords"][0] == "C"
@@ -238,7 +238,9 @@ def test_a_video_in_the_folder_that_is_written_to_stays_as_it_is(
         arguments = f"generate {own} --model runs/vmusprod --out {tmp_path}{more}"
         assert call(arguments) == 2
         last = capsys.readouterr().err.strip().splitlines()[-1]
-        assert last.startswith(f"symmv: {own} would take the place of {own}, which is read")
+        assert last.startswith(
+            f"symmv: cannot write to {own}: it would take the place of {own}, which is read"
+        )
         assert [path.name for path in tmp_path.iterdir()] == ["holiday.mp4"]
         assert Path(own).read_bytes() == before
 
@@ -256,7 +258,7 @@ def test_a_file_of_ones_own_is_kept_and_an_earlier_piece_is_replaced(
     assert call(f"{arguments} --root data --seed 9") == 0
     assert (tmp_path / "song-000.mid").read_bytes() != first
     assert json.loads((tmp_path / "song-000.json").read_text())["seed"] == 9
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.iterdir())) == 4
 
 
 def test_one_missing_file_does_not_stop_the_others(
@@ -271,7 +273,7 @@ def test_one_missing_file_does_not_stop_the_others(
     assert f"symmv: {tmp_path}/gone.mp4: unreadable: {tmp_path}/gone.mp4 is not a" in said.err
     assert f"symmv: {tmp_path}/cut.mp4: unreadable: " in said.err
     assert {path.suffix for path in (tmp_path / "out").iterdir()} == {
-        ".mid", ".wav", ".mp4", ".json",
+        ".mid", ".wav", ".mp4", ".png", ".json",
     }  # fmt: skip
 
 
@@ -298,30 +300,30 @@ def test_the_largest_seed_is_a_seed(tmp_path: Path) -> None:
         ("generate --model runs/vmusprod", "writes music for videos: give one"),
         ("generate nowhere.mp4 --model runs/vmusprod", "nowhere.mp4 is not a file"),
         ("generate --model runs/vmusprod --from song-000", "say of which dataset"),
-        ("generate --model runs/vmusprod --dataset symmv", "add --from ENTRY or --split"),
+        ("generate --model runs/vmusprod --dataset symmv", "add --from or --split"),
         (
             "generate --model runs/vmusprod --dataset symmv --root data --from song-999",
-            "no row of symmv in data is called song-999",
+            "no row of symmv is called 'song-999' in data",
         ),
         ("generate holiday.mp4 --model runs/amt", "give --regressor"),
-        ("generate holiday.mp4 --model runs/vmusprod --regressor runs/amt", "V-MusProd needs none"),
+        ("generate holiday.mp4 --model runs/vmusprod --regressor runs/amt", "regressor is for AMT"),
         ("generate holiday.mp4 --model runs/vmusprod --key H", "is not a key"),
         ("generate holiday.mp4 --model runs/vmusprod --primer Xyz", "is not a chord"),
-        ("generate holiday.mp4 --model runs/vmusprod --temperature 0", "temperature of 0"),
-        ("generate holiday.mp4 --model runs/vmusprod --temperature nan", "temperature of nan"),
-        ("generate holiday.mp4 --model runs/vmusprod --temperature inf", "temperature of inf"),
+        ("generate holiday.mp4 --model runs/vmusprod --temperature 0", "temperature is 0"),
+        ("generate holiday.mp4 --model runs/vmusprod --temperature nan", "temperature is nan"),
+        ("generate holiday.mp4 --model runs/vmusprod --temperature inf", "temperature is inf"),
         ("generate holiday.mp4 --model runs/vmusprod --top-k 0", "'--top-k'"),
         ("generate holiday.mp4 --model runs/vmusprod --greedy --top-k 3", "draws nothing"),
         ("generate holiday.mp4 --model runs/amt --greedy --temperature 1", "draws nothing"),
         ("generate holiday.mp4 --model runs/amt --greedy --count 2", "would be the same one"),
-        ("generate holiday.mp4 --model runs/vmusprod --pattern 3", "--style are for AMT"),
+        ("generate holiday.mp4 --model runs/vmusprod --pattern 3", "pattern is for AMT"),
         ("generate holiday.mp4 --model runs/vmusprod --seconds 1e9", "'--seconds'"),
         (f"generate holiday.mp4 --model runs/vmusprod --seed {10**19}", "'--seed'"),
         ("generate nowhere.mp4 nothing.mp4 --model runs/vmusprod", "nowhere.mp4 is not a file"),
         (
             "generate --model runs/vmusprod --dataset symmv --root data --split test "
             "--soundfont holiday.mp4",
-            "no piano in the soundfont holiday.mp4",
+            "holiday.mp4: a soundfont is wanted here: it is no SoundFont 2 file",
         ),
         (
             "generate --model runs/amt --pattern 1 --dataset muvisync --root data --split test "

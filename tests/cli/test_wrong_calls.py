@@ -26,7 +26,13 @@ COMPLAINTS = [
     ("run key --set profile missing.mid", "PARAMETER=VALUE"),
     ("build nosuch", "no dataset is called"),
     ("build muvisync --from missing", "missing is not a folder"),
-    ("build muvisync --workers 0", "workers"),
+    ("build muvisync --workers 0", "workers is 0; it has to be 1 or more"),
+    ("build muvisync --patience nan", "patience is nan; it has to be 0.001 or more"),
+    ("build muvisync --load-patience -1", "load-patience is -1; it has to be 0.001 or more"),
+    ("build muvisync --shard-mb 0", "shard-mb is 0; it has to be 1 or more"),
+    ("crawl muvisync --most -1", "most is -1; it has to be 0 or more"),
+    ("train amt --data muvisync --out run --minutes 0", "minutes is 0; it has to be 0.01 or"),
+    ("train amt --data muvisync --out run --workers -1", "threads is -1; it has to be 0 or more"),
     ("build muvisync --model scenes", "SLOT=NAME"),
     ("build muvisync --model nosuch=adaptive", "no model slot"),
     ("build muvisync --model scenes=nosuch", "no scenes model"),
@@ -37,6 +43,10 @@ COMPLAINTS = [
     ("why nosuch --dataset nosuch", "no dataset is called"),
     ("export muvisync out", "has no shards"),
     ("schema --out file", "cannot write"),
+    ("build muvisync --only ,", "only is ','; it has to be names with commas between them"),
+    ("build muvisync --root file", "the data root file: it is a file and no folder"),
+    ("status --root file", "the data root file: it is a file and no folder"),
+    ("verify --root file", "the data root file: it is a file and no folder"),
 ]
 
 
@@ -217,7 +227,7 @@ def test_two_files_are_not_written_to_one(
         write_scale(tmp_path / folder / "a.mid")
     code, out, err = call("run key one/a.mid two/a.mid --out out", capsys, monkeypatch)
     assert (code, out) == (2, "")
-    assert "would both be written to out/a.key.json" in err
+    assert "cannot write to out/a.key.json: one/a.mid and two/a.mid would both be" in err
     assert not (tmp_path / "out").exists()
 
 

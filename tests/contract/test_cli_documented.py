@@ -1,4 +1,4 @@
-"""Every command and option of `symmv` is explained, in its help and in the README."""
+"""Every command and option of `symmv` is explained, in its help and in the documentation."""
 
 import re
 from collections.abc import Iterator
@@ -56,15 +56,21 @@ def test_every_option_has_help() -> None:
     assert silent == []
 
 
-def test_every_command_is_in_the_readme(root: Path) -> None:
-    readme = (root / "README.md").read_text()
-    missing = [words for words, _ in commands() if not re.search(rf"\b{words}\b", readme)]
+def documents(root: Path) -> dict[str, str]:
+    """The README and the pages of the documentation that are written by hand."""
+    paths = [*root.glob("*.md"), *root.glob("docs/**/*.md")]
+    return {path.relative_to(root).as_posix(): path.read_text() for path in paths}
+
+
+def test_every_command_is_shown_in_the_documentation(root: Path) -> None:
+    text = "\n".join(documents(root).values())
+    missing = [words for words, _ in commands() if not re.search(rf"\b{words}\b", text)]
     assert missing == []
 
 
 def test_the_documents_call_no_command_that_does_not_exist(root: Path) -> None:
     known = {words.split()[1] for words, _ in commands() if " " in words}
-    for path in [*root.glob("*.md"), *root.glob("docs/*.md")]:
-        blocks = re.findall(r"^```sh\n(.*?)^```", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+    for name, text in documents(root).items():
+        blocks = re.findall(r"^```sh\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
         called = re.findall(r"^(?:\$ )?symmv ([a-z]+)", "\n".join(blocks), flags=re.MULTILINE)
-        assert sorted(set(called) - known) == [], path
+        assert sorted(set(called) - known) == [], name

@@ -12,15 +12,18 @@ import pytest
 import symmv_builder
 from flows.build import build_options
 from flows.crawl import crawl_options
+from flows.release import release_options
 from flows.train import train_options
 from symmv_builder.cli.commands import COMMANDS
 from tests.contract.test_cli_documented import whole
 
 # What a command and a flow may import of the package.
-FACE = {"api", "cli", "errors", "garbage", "report", "settings", "text", "version"}
+FACE = {"api", "cli", "errors", "garbage", "packages", "report", "settings", "text", "version"}
 # Where the work is done is a flow's own matter, and how an answer is printed a command's.
-OF_FLOWS = {"--runner", "--address", "--batch-size"}
+OF_FLOWS = {"--runner", "--address", "--batch-size", "--metrics-port"}
 OF_COMMANDS = {"--json", "--dry-run"}
+# A flow's log is Prefect's.
+OF_LOGS = {"--verbose", "--quiet", "--log-file"}
 # Processes here, tasks there.
 OTHER_WORDS = {"--workers"}
 
@@ -45,6 +48,13 @@ def test_the_contract_of_the_face_names_every_module_behind_it() -> None:
     [
         ("build", build_options, OF_FLOWS, OF_COMMANDS),
         ("crawl", crawl_options, {*OF_FLOWS, "--items-an-hour"}, set()),
+        (
+            "release",
+            release_options,
+            # It builds first, by the options of that; a version that a command has to be told.
+            {*OF_FLOWS, "--workers", "--model", "--clip", "--as", "--version"},
+            set(),
+        ),
         (
             "train",
             train_options,
@@ -74,7 +84,7 @@ def test_a_flow_takes_the_options_of_its_command_in_the_same_words(
         if text.startswith("--") and action.dest != "help"
     }
     assert flow.keys() - command.keys() == of_flow
-    assert command.keys() - flow.keys() - {"--help"} == of_command
+    assert command.keys() - flow.keys() - {"--help"} == of_command | OF_LOGS
     for text in (flow.keys() & command.keys()) - OTHER_WORDS:
         assert flow[text].help == command[text].help, text
         assert (flow[text].default or None) == (command[text].default or None), text

@@ -4,7 +4,7 @@ from pathlib import Path
 from statistics import median
 
 MOST_LINES = 500
-FOLDERS = {"symmv_builder", "flows", "tests", "benchmarks"}
+FOLDERS = {"symmv_builder", "flows", "tests", "benchmarks", "installation"}
 
 
 def line_counts(root: Path, files: list[Path], folders: set[str]) -> dict[str, int]:
@@ -31,4 +31,10 @@ def test_no_file_of_the_repository_is_heavy(repository_files: list[Path]) -> Non
     sizes = {path: path.stat().st_size for path in repository_files}
     most = dict.fromkeys(sizes, 200000)
     most |= {path: 500_000 for path in sizes if path.match("music/melody/weights.npz")}
+    # The lock has the hash of every file of every release.
+    most |= {path: 400_000 for path in sizes if path.match("requirements/*.txt")}
+    starter = [path for path in sizes if path.match("starter/run/*/best/model.safetensors")]
+    most |= dict.fromkeys(starter, 3_000_000)
     assert {path.name: size for path, size in sizes.items() if size > most[path]} == {}
+    models = [size for path, size in sizes.items() if path.suffix in (".npz", ".safetensors")]
+    assert sum(models) <= 8_000_000

@@ -73,7 +73,11 @@ def test_renamed_methods_of_backends_are_reported_in_the_backend(
     expected: set[str] = set()
     for slot, name in TABLE:
         kind = backend_class(slot, name)
-        method = min(slots.SLOTS[slot].__abstractmethods__ - slots.Model.__abstractmethods__)
+        own = slots.SLOTS[slot].__abstractmethods__ - slots.Model.__abstractmethods__
+        if not own:
+            # A file that others read: it has nothing to be called for.
+            continue
+        method = min(own)
         # Models of several sizes share a base, which has the method.
         places.add((next(base for base in kind.__mro__ if method in vars(base)), method))
         expected.add(f"Final class {kind.__module__}.{kind.__name__} has abstract attributes")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from symmv_builder.backends.ytdlp import LOOPBACK, Downloader
-from symmv_builder.crawl.fetch import Damaged, fetch
+from symmv_builder.crawl.fetch import DamagedDownload, fetch
 from symmv_builder.demo.catalogue import Failure, Upload
 from symmv_builder.demo.site import Site
 from symmv_builder.errors import Reason, RejectEntry, RetryLater, StopRun
@@ -125,7 +125,7 @@ def test_a_damaged_file_is_thrown_away_and_fetched_whole_the_next_time(
     site: Site, store: Store, downloader: Downloader, media: dict[str, Path]
 ) -> None:
     site.fail(Failure.DAMAGED, BOTH.video_id)
-    with pytest.raises(Damaged) as damaged:
+    with pytest.raises(DamagedDownload) as damaged:
         fetch(downloader, BOTH, store.root, store.ledger, kind="video")
     assert damaged.value.spends_attempt
     assert damaged.value.reason is Reason.UNREADABLE
@@ -148,7 +148,7 @@ def test_a_file_that_claims_another_length_than_its_page_came_damaged(
     with pytest.raises(RejectEntry, match="35606"):
         fetch(downloader, SOUND, store.root, store.ledger, kind="audio")
     site.add(replace(known, duration_s=3.0))
-    with pytest.raises(Damaged, match="35606"):
+    with pytest.raises(DamagedDownload, match="35606"):
         fetch(downloader, SOUND, store.root, store.ledger, kind="audio")
     assert store.leftovers() == []
 
@@ -300,7 +300,7 @@ def test_a_link_in_the_place_of_staging_is_refused(
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (store.folder / "staging").symlink_to(elsewhere)
-    with pytest.raises(StopRun, match="staging is a link"):
+    with pytest.raises(StopRun, match="staging: it is a link"):
         fetch(downloader, SOUND, store.root, store.ledger, kind="audio")
     assert list(elsewhere.iterdir()) == []
     assert site.visits("media") == []

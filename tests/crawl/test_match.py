@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from symmv_builder.crawl.match import Scored, Weights, duration_fit, query_of, rank
+from symmv_builder.crawl.match import ScoredListing, Weights, duration_fit, query_of, rank
 from symmv_builder.records import Listing, ParsedTitle, Source
 
 _spec = importlib.util.spec_from_file_location(
@@ -26,7 +26,7 @@ def listing(title: str, channel: str = "AdeleVEVO", number: int = 0, **more: Any
     return Listing(Source("youtube", f"{number:011d}"), title, channel, **facts)
 
 
-def score(title: str, channel: str = "AdeleVEVO", **more: Any) -> Scored:
+def score(title: str, channel: str = "AdeleVEVO", **more: Any) -> ScoredListing:
     return rank(HELLO, [listing(title, channel, **more)], cover_duration_s=290.0)[0]
 
 

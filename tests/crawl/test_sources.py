@@ -4,11 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from symmv_builder.crawl.sources import read_id_list, read_sources
+from symmv_builder.crawl.sources import default_sources, read_id_list, read_sources
 from symmv_builder.crawl.titles import Habits, parse_title
 from symmv_builder.errors import StopRun
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def written(folder: Path, text: str) -> Path:
@@ -17,12 +15,12 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-def test_the_shipped_manifests_can_be_read_and_are_reviewed() -> None:
+def test_the_sources_of_the_package_can_be_read_and_are_reviewed() -> None:
     for dataset in ("symmv", "muvisync"):
-        sources = read_sources(ROOT / "manifests" / dataset / "sources.toml")
+        sources = read_sources(default_sources(dataset))
         assert sources
         assert all(source.reviewed for source in sources)
-    assert sum(s.kind == "channel" for s in read_sources(ROOT / "manifests/symmv/sources.toml")) > 9
+    assert sum(s.kind == "channel" for s in read_sources(default_sources("symmv"))) > 9
 
 
 def test_a_source_carries_its_habits(tmp_path: Path) -> None:
@@ -52,7 +50,7 @@ site = "demo"
         ("[[channel]\n", "not TOML"),
         ('[[chanel]]\nref = "x"\n', "no source is of kind 'chanel'"),
         ('[channel]\nref = "x"\n', "two brackets"),
-        ('\n\n[[channel]]\nname = "x"\n', "line 3, [[channel]]: ref is missing"),
+        ('\n\n[[channel]]\nname = "x"\n', "line 3: [[channel]]: ref is missing"),
         ('[[channel]]\nref = "x"\noder = "auto"\n', "unknown key 'oder'"),
         ('[[channel]]\nref = "x"\norder = "backwards"\n', "order is 'backwards'"),
         ('[[channel]]\nref = "x"\nstrip = "y"\n', "strip must be a list of texts"),

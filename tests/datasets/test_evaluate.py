@@ -20,7 +20,7 @@ from symmv_builder.datasets.evaluate import (
     untrained_models,
 )
 from symmv_builder.datasets.schemas import published_schema
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import NoRows
 from symmv_builder.evaluation.beats import ONSET_RATE_HZ, heard_onsets_s
 from symmv_builder.records import Beats, Notes
 from symmv_builder.storage.root import Root
@@ -194,10 +194,11 @@ def test_a_row_that_cannot_be_measured_is_named_and_the_others_are(tmp_path: Pat
     assert moments.left_out == {"song-003": "its column beats_times_s holds no times"}
 
 
-def test_a_split_without_rows_says_what_to_type(tmp_path: Path) -> None:
+def test_a_split_without_rows_says_which_splits_have_some(tmp_path: Path) -> None:
     root = Root(str(tmp_path))
     rows = [make_row("symmv", 0, split="train")]
     shards = ShardWriter(root, "symmv", published_schema("symmv")).write(rows)
     write_receipt(root, "symmv", {"shards": as_plain(shards), "splits": {"train": 1, "test": 0}})
-    with pytest.raises(StopRun, match=r"it has train \(`--split all` takes every split\)"):
+    with pytest.raises(NoRows, match=r"has no rows in split .*; it has train") as caught:
         music_of_dataset(root, "symmv", "test")
+    assert list(caught.value.known) == ["train"]

@@ -14,7 +14,7 @@ from symmv_builder.crawl.folder import find_entries
 from symmv_builder.datasets import recipe
 from symmv_builder.datasets.build import Summary, build, in_processes, take_in
 from symmv_builder.datasets.recipe import Recipe, make_plan, make_whole_plan
-from symmv_builder.errors import Reason, RejectEntry, StopRun
+from symmv_builder.errors import MissingResult, Reason, RejectEntry, StopRun
 from symmv_builder.pipeline.keys import ModelIdentity
 from symmv_builder.pipeline.pool import Effort
 from symmv_builder.pipeline.step import Step, use
@@ -150,7 +150,9 @@ def test_an_entry_that_any_step_turned_away_is_in_no_part(tmp_path: Path) -> Non
 
 
 def test_a_name_that_nothing_makes_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(StopRun, match="toy makes no waves; it makes: music_asset, wave, other"):
+    with pytest.raises(
+        StopRun, match="toy has no result 'waves'; it has: music_asset, wave, other"
+    ):
         run(tmp_path / "root", make(tmp_path / "media", 1), "waves")
 
 
@@ -193,7 +195,7 @@ def test_a_sidecar_that_is_gone_is_named_with_the_command_that_makes_it(tmp_path
     run(tmp_path / "root", media, "wave", "movement")
     [gone, _] = (tmp_path / "root" / "toy" / "sidecars").rglob("movement.*.npz")
     gone.unlink()
-    with pytest.raises(StopRun, match="build toy --only movement"):
+    with pytest.raises(MissingResult, match=r"the movement of .* is gone"):
         run(tmp_path / "root", media, "other")
     assert run(tmp_path / "root", media, "other", "movement").made == 2
 

@@ -14,8 +14,9 @@ from symmv_builder.crawl.sources import CrawlSource
 from symmv_builder.crawl.titles import Habits
 from symmv_builder.datasets import recipe
 from symmv_builder.datasets.crawl import Crawl, discover_new, open_crawl, outage, work_off
+from symmv_builder.demo.answers import serve
 from symmv_builder.demo.catalogue import Description, Upload
-from symmv_builder.demo.site import VARIABLE, serve
+from symmv_builder.demo.site import VARIABLE
 from symmv_builder.errors import Reason
 from symmv_builder.storage import items as states
 from symmv_builder.storage.items import Items

@@ -12,10 +12,11 @@ import pytest
 from symmv_builder.backends.midi import read_notes
 from symmv_builder.backends.pyav import probe, read_sound
 from symmv_builder.backends.pyav.encode import write_video
-from symmv_builder.datasets.pieces import RATE_HZ, Piece, sound_of, write_piece
+from symmv_builder.datasets.piece_files import RATE_HZ, sound_of, write_piece
 from symmv_builder.errors import RejectEntry, StopRun
 from symmv_builder.records import Notes
 from symmv_builder.storage.assets import hash_file
+from symmv_builder.training.composing import Piece
 
 
 def notes(pitch: int) -> Notes:
@@ -94,7 +95,7 @@ def test_a_piece_never_takes_the_place_of_its_video(piece: Piece, tmp_path: Path
     before = contents(folder)
     for overwrite in (False, True):
         with pytest.raises(
-            StopRun, match=r"a-piece\.mp4 would take the place of .*, which is read"
+            StopRun, match=r"a-piece\.mp4: it would take the place of .*, which is read"
         ):
             write_piece(piece, out, video=video, overwrite=overwrite)
     assert contents(folder) == before

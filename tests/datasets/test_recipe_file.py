@@ -11,13 +11,14 @@ import pytest
 
 from symmv_builder import datasets
 from symmv_builder.datasets import imports
-from symmv_builder.datasets.recipe import Recipe
-from symmv_builder.datasets.recipe_file import line_of, read_recipe
+from symmv_builder.datasets.recipe import Recipe, with_models
+from symmv_builder.datasets.recipe_file import read_recipe
 from symmv_builder.datasets.recipe_writer import differences, write_recipe
 from symmv_builder.datasets.schemas import label_of
 from symmv_builder.datasets.step_table import find_step, step_names
 from symmv_builder.errors import StopRun
 from symmv_builder.schema import Column
+from symmv_builder.toml_text import line_of
 
 WAYS: Mapping[str, Mapping[str, Any]] = {
     "symmv-release": {"chords": "recomputed"},
@@ -164,9 +165,9 @@ def test_bases_in_files_are_found_beside_the_recipe(tmp_path: Path) -> None:
     (tmp_path / "b.toml").write_text('name = "b"\nbase = "a.toml"\nwithout = ["slow_motion"]\n')
     assert "slow_motion" not in [u.makes for u in datasets.recipe_in_file(tmp_path / "b.toml").uses]
     (tmp_path / "a.toml").write_text(OWN.replace('"symmv"', '"b.toml"'))
-    with pytest.raises(StopRun, match="is its own base"):
+    with pytest.raises(StopRun, match="it is its own base"):
         datasets.recipe_in_file(tmp_path / "b.toml")
-    with pytest.raises(StopRun, match="is no file"):
+    with pytest.raises(StopRun, match="is not a file"):
         datasets.recipe_in_file(tmp_path / "c.toml")
     (tmp_path / "d.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(StopRun, match="UTF-8"):
@@ -175,7 +176,7 @@ def test_bases_in_files_are_found_beside_the_recipe(tmp_path: Path) -> None:
 
 def test_ways_of_a_dataset_keep_its_name() -> None:
     assert datasets.variant("symmv", "paper").name == "symmv"
-    with pytest.raises(StopRun, match="symmv can be made as paper or released, not as 'x'"):
+    with pytest.raises(StopRun, match="way is 'x'; symmv can be made as paper or released"):
         datasets.variant("symmv", "x")
     with pytest.raises(StopRun, match="pop909 is made in one way only"):
         datasets.variant("pop909", "paper")
@@ -220,10 +221,10 @@ def test_only_a_file_is_a_recipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.toml")
     (tmp_path / "folder.toml").mkdir()
     for name in ("pipe.toml", "folder.toml", "a\0b.toml"):
-        with pytest.raises(StopRun, match="is no file"):
+        with pytest.raises(StopRun, match="is not a file"):
             datasets.recipe_in_file(tmp_path / name)
     (tmp_path / "midi.toml").write_text('name = "midi"\nbase = "symmv"\n')
-    with pytest.raises(StopRun, match="midi is what an import is called"):
+    with pytest.raises(StopRun, match="line 1: name: midi is what an import is called"):
         datasets.recipe_in_file(tmp_path / "midi.toml")
     (tmp_path / "mark.toml").write_text("\ufeff" + OWN)
     assert datasets.recipe_in_file(tmp_path / "mark.toml").name == "mine"
@@ -286,6 +287,28 @@ variant = "onsets"
     with pytest.raises(StopRun, match="line 3: schema: semantic is list<float16\\[512\\]> here"):
         read(text.replace("[steps.semantic]", 'schema = "muvisync"\n[steps.semantic]', 1))
     assert label_of(read(OWN)) == "symmv/v2"
+
+
+@pytest.mark.parametrize(
+    ("change", "model"),
+    [
+        ('[steps.semantic]\ncolumns = { values = "looks" }', "untrained-768"),
+        ('absent = ["semantic"]', "untrained-768"),
+        ('columns = ["emotion"]', "untrained-768"),
+        ('[steps.semantic]\nmodel = "vit-b-32"\ncolumns = { values = "looks" }', "untrained-512"),
+    ],
+)
+def test_the_untrained_model_is_as_wide_as_the_one_that_it_replaces(
+    change: str, model: str
+) -> None:
+    recipe = read(f'name = "mine"\nbase = "muvisync"\n{change}\n')
+    changed = with_models(recipe, {"clip": "untrained"})
+    [semantic] = [use for use in changed.uses if use.makes == "semantic"]
+    assert semantic.model == model
+    assert columns(changed).keys() == columns(recipe).keys()
+    assert [c.type for c in changed.columns] == [c.type for c in recipe.columns]
+    with pytest.raises(StopRun, match="no scenes model is called 'untrained'"):
+        with_models(recipe, {"scenes": "untrained"})
 
 
 @pytest.mark.parametrize(

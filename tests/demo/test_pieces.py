@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from symmv_builder.backends.music21 import read_score
-from symmv_builder.backends.tinysoundfont import render, sounding_ends
-from symmv_builder.demo.pieces import PIECES, Performance, piece, play
+from symmv_builder.backends.sampler import render, sounding_ends
+from symmv_builder.demo.repertoire import PIECES, Performance, piece, play
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Notes
 

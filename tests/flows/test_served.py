@@ -21,8 +21,11 @@ import httpx
 import psutil
 import pytest
 import toy_build
+import yaml
 from conftest import FOLDERS, make_toys
 from standing import ended, recorded, shards_of
+
+from flows.serve import DEPLOYMENTS
 
 pytestmark = pytest.mark.timeout(600)
 COUNT = 16
@@ -37,6 +40,18 @@ deployments:
     schedules:
       - interval: 10
 """
+
+
+def served_deployments() -> str:
+    """The toy's deployments, and `notify` as prefect.yaml has it, listening to the toy."""
+    deployments = yaml.safe_load(SERVED)["deployments"]
+    [notify] = [
+        entry
+        for entry in yaml.safe_load(DEPLOYMENTS.read_text())["deployments"]
+        if entry["name"] == "notify"
+    ]
+    notify["triggers"][0]["match_related"]["prefect.resource.name"] = ["toy"]
+    return str(yaml.safe_dump({"deployments": [*deployments, notify]}))
 
 
 class Programs:
@@ -129,6 +144,12 @@ class Programs:
         found: dict[str, Any] = self.ask("GET", f"/flow_runs/{run}")
         return found
 
+    def runs_of(self, flow: str) -> list[dict[str, Any]]:
+        """Every run of the flow of that name."""
+        chosen = {"name": {"any_": [flow]}}
+        found: list[dict[str, Any]] = self.ask("POST", "/flow_runs/filter", flows=chosen)
+        return found
+
     def process_of(self, run: str) -> psutil.Process:
         """The process of a run that is at work, as its signs of life name it."""
         return psutil.Process(int(str(self.run(run)["infrastructure_pid"]).rpartition(":")[2]))
@@ -171,7 +192,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
     plain.mkdir()
     toy_build.run(str(plain), media, ledger_url=f"sqlite:///{plain}/l.sqlite", workers=0)
     served = folder / "served.yaml"
-    served.write_text(SERVED)
+    served.write_text(served_deployments())
     programs = Programs(folder)
     try:
         # What serves is there first, and waits for its server.
@@ -205,6 +226,20 @@ def test_a_run_that_is_killed_goes_on(standing: Standing) -> None:
     programs.wait_until_complete(run)
     assert "Crashed" in programs.history(run)
     assert shards_of(root / "toy") == standing.shards
+
+
+def test_a_run_that_crashed_is_told_once_by_an_automation(standing: Standing) -> None:
+    programs = standing.programs
+    killed = {str(run["name"]) for run in programs.runs_of("toy")}
+
+    def messages() -> list[dict[str, Any]]:
+        return [run for run in programs.runs_of("notify") if "SIGKILL" in run["parameters"]["body"]]
+
+    [told] = wait_for(messages, 150)
+    assert told["parameters"]["subject"] == "toy ended as Crashed"
+    assert told["parameters"]["body"].partition(":")[0] in killed
+    assert told["parameters"]["block"] == ""
+    wait_for(lambda: programs.run(told["id"])["state_name"] == "Logged", 150)
 
 
 def test_a_run_goes_on_whose_machine_has_died_with_all_that_was_on_it(standing: Standing) -> None:

@@ -60,4 +60,4 @@ def test_a_run_whose_time_was_up_is_unfinished(tmp_path: Path, asked: list[Reque
 def test_nothing_is_trained_on_what_is_not_built(tmp_path: Path) -> None:
     state = training.train("regressor", "muvisync", root=str(tmp_path), return_state=True)
     assert (state.name, state.is_failed()) == ("Stopped", True)
-    assert "build it first" in str(state.message)
+    assert "has no shards" in str(state.message)

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from symmv_builder.backends.tinysoundfont import render
-from symmv_builder.demo.pieces import piece, play
+from symmv_builder.backends.sampler import render
+from symmv_builder.demo.repertoire import piece, play
 from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.music import align as alignment
-from symmv_builder.music.align import RATE_HZ, align, align_features, chroma_features
+from symmv_builder.music.align import RATE_HZ, align_features, chroma_features, hear_alignment
 from symmv_builder.records import Alignment, Notes
+from tests.hearing import heard
 from tests.media import Pictures, Samples, noise, steady, write_media
 
 HOP_S = 0.25
@@ -169,7 +170,7 @@ def test_two_files_are_read_on_their_own_clocks(tmp_path: Path) -> None:
         Pictures([noise(number) for number in range(30)], steady(30, rate=1)),
         Samples(samples, RATE_HZ, start_s=5.0),
     )
-    found = align(music, video)
+    found = heard(music, hear_alignment(), video)
     assert found.confidence > 0.9
     assert np.abs(found.video_s - found.music_s - 5.0).max() < 0.3
 
@@ -178,12 +179,12 @@ def test_a_video_without_sound_is_turned_away(tmp_path: Path) -> None:
     music = write_media(tmp_path / "cover.wav", Samples(np.zeros((8000, 1), np.float32)))
     video = write_media(tmp_path / "mute.mkv", Pictures([noise(1)] * 10, steady(10)))
     with pytest.raises(RejectEntry) as rejected:
-        align(music, video)
+        heard(music, hear_alignment(), video)
     assert rejected.value.reason is Reason.NO_AUDIO
 
 
 def test_a_recording_too_long_to_compare_is_turned_away_with_its_length(tmp_path: Path) -> None:
     music = write_media(tmp_path / "cover.wav", Samples(np.zeros((80000, 1), np.float32)))
     with pytest.raises(RejectEntry, match="10 s are more than the 5 s") as rejected:
-        align(music, music, longest_s=5.0)
+        heard(music, hear_alignment(longest_s=5.0), music)
     assert rejected.value.reason is Reason.TOO_LONG

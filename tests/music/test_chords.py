@@ -13,13 +13,14 @@ from symmv_builder.backends.slots import ChordRecogniser
 from symmv_builder.crawl.probe import probe_music
 from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.music.chords import (
+    hear_chords,
     name_chords,
     normalise_chords,
-    recognise_chords,
     voice_chords,
 )
-from symmv_builder.records import Asset, Beats, Chords, Key, Notes
+from symmv_builder.records import Beats, Chords, Key, Notes
 from symmv_builder.vocab import MUVISYNC_LABELS, SYMMV_LABELS, SYMMV_ROOTS
+from tests.hearing import heard
 from tests.standins import StandInModel
 
 TICKS_PER_S = 440
@@ -174,33 +175,34 @@ def sound(folder: Path, duration_s: float) -> Path:
     return path
 
 
-def heard(path: Path) -> tuple[Asset, Path]:
-    return probe_music(path), path
+def recognise(path: Path, model: StandIn, hop_s: float = 1.0) -> Chords:
+    chords: Chords = heard(path, hear_chords(hop_s=hop_s, model=model), probe_music(path))
+    return chords
 
 
 def test_each_second_has_the_label_that_covers_most_of_it(tmp_path: Path) -> None:
     model = StandIn((0, 1.4, "C"), (1.4, 1.7, "G:7"), (1.7, 2.1, "C"), (2.1, 9.0, "A:min7"))
-    chords = recognise_chords(*heard(sound(tmp_path, 3.5)), model=model)
+    chords = recognise(sound(tmp_path, 3.5), model)
     assert spans(chords) == [
         (0, 1, "C"), (1, 2, "C"), (2, 3, "A:min7"), (3, 3.5, "A:min7"),
     ]  # fmt: skip
 
 
 def test_what_the_model_leaves_open_is_no_chord(tmp_path: Path) -> None:
-    chords = recognise_chords(*heard(sound(tmp_path, 3)), model=StandIn((0.6, 1.6, "C")))
+    chords = recognise(sound(tmp_path, 3), StandIn((0.6, 1.6, "C")))
     assert chords.labels == ("N", "C", "N")
 
 
 def test_a_finer_grid_can_be_asked_for(tmp_path: Path) -> None:
     model = StandIn((0, 0.5, "C"), (0.5, 2, "D"))
-    assert recognise_chords(*heard(sound(tmp_path, 1)), hop_s=0.5, model=model).labels == ("C", "D")
+    assert recognise(sound(tmp_path, 1), model, hop_s=0.5).labels == ("C", "D")
 
 
 def test_a_quality_sounds_its_own_intervals() -> None:
     chords = Chords(np.array([0, 1, 2, 3]), np.array([1, 2, 3, 4]), ("B:dim7", "N", "B:hdim7", "C"))
     notes = voice_chords(chords)
-    heard = {t: notes.pitches[notes.starts_s == t].tolist() for t in (0, 1, 2, 3)}
-    assert heard == {0: [71, 74, 77, 80], 1: [], 2: [71, 74, 77, 81], 3: [60, 64, 67]}
+    voiced = {t: notes.pitches[notes.starts_s == t].tolist() for t in (0, 1, 2, 3)}
+    assert voiced == {0: [71, 74, 77, 80], 1: [], 2: [71, 74, 77, 81], 3: [60, 64, 67]}
 
 
 @pytest.mark.parametrize("labels", [(), ("N",), ("N", "N")])

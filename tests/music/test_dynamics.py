@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from symmv_builder.crawl.probe import probe_music
-from symmv_builder.music.dynamics import loudness, note_density
+from symmv_builder.music.dynamics import hear_loudness, note_density
 from symmv_builder.records import Asset, FeatureTrack, MediaKind, Notes
 from symmv_builder.timeline import Clock
+from tests.hearing import heard
 from tests.media import Samples, tone, write_media
 
 
@@ -78,16 +79,17 @@ def write(path: Path, samples: np.ndarray, rate_hz: int = 8000) -> Path:
     return path
 
 
-def loudness_of(path: Path) -> FeatureTrack:
-    return loudness(probe_music(path), path)
+def loudness_of(path: Path, asset: Asset | None = None) -> FeatureTrack:
+    track: FeatureTrack = heard(path, hear_loudness(), asset or probe_music(path))
+    return track
 
 
 def test_every_second_of_the_recording_has_a_value_and_none_behind_it(tmp_path: Path) -> None:
     path = write(tmp_path / "tone.wav", np.full((8000 * 3 + 80, 1), 16384))
     facts = asdict(probe_music(path))
     shorter, longer = (Asset(**{**facts, "duration_s": s}) for s in (3.0, 4.5))
-    assert len(loudness(shorter, path).values) == 3
-    assert loudness(longer, path).values[:, 0].tolist()[4] == 0.0
+    assert len(loudness_of(path, shorter).values) == 3
+    assert loudness_of(path, longer).values[:, 0].tolist()[4] == 0.0
 
 
 def test_loudness_is_the_root_mean_square_of_each_second_over_32767(tmp_path: Path) -> None:
@@ -120,5 +122,5 @@ def test_a_sample_that_is_no_number_spoils_no_loudness(tmp_path: Path) -> None:
         write_media(tmp_path / f"{number}.wav", Samples(each))
         for number, each in enumerate((samples, broken))
     ]
-    whole, found = (loudness(probe_music(path), path) for path in paths)
+    whole, found = (loudness_of(path) for path in paths)
     np.testing.assert_allclose(found.values, whole.values, rtol=1e-2)

@@ -8,14 +8,16 @@ from numpy.typing import NDArray
 
 from symmv_builder.backends import ModelHome, load
 from symmv_builder.backends.pyav import read_sound
-from symmv_builder.backends.tinysoundfont import render
-from symmv_builder.demo.pieces import PIECES, piece, play
+from symmv_builder.backends.sampler import render
+from symmv_builder.demo.repertoire import PIECES, piece, play
 from symmv_builder.errors import RejectEntry
-from symmv_builder.music.piano_share import RATE_HZ, explained, piano_share
+from symmv_builder.music.piano_share import RATE_HZ, explained, hear_piano
 from symmv_builder.records import FeatureTrack, Notes
 from symmv_builder.screen import screen_piano
 from symmv_builder.timeline import Clock
+from tests.hearing import heard
 from tests.media import Samples, write_media
+from tests.weights import need_model
 
 ORGAN, VIOLIN, STRINGS, CHOIR, FLUTE = 19, 40, 48, 52, 73
 
@@ -25,9 +27,14 @@ def notes() -> Notes:
     return play(piece("polonaise-op1-no1"), longest_s=20.0).notes
 
 
+def share_in(path: Path, notes: Notes) -> FeatureTrack:
+    track: FeatureTrack = heard(path, hear_piano(), notes)
+    return track
+
+
 def share(folder: Path, samples: NDArray[np.float32], notes: Notes) -> FeatureTrack:
     path = write_media(folder / "music.wav", Samples(samples[:, None], RATE_HZ))
-    return piano_share(path, notes)
+    return share_in(path, notes)
 
 
 def sound(notes: Notes, program: int = 0) -> NDArray[np.float32]:
@@ -99,27 +106,27 @@ def test_a_real_piano_in_a_real_room_passes(shared_data: Path) -> None:
     rows = rows[np.lexsort((rows[:, 2], rows[:, 0]))]
     whole = rows[:, 2:].astype(np.int64)
     known = Notes(rows[:, 0], rows[:, 1], whole[:, 0], whole[:, 1])
-    assert screen_piano(piano_share(stem.with_suffix(".flac"), known)).value > 0.43
+    assert screen_piano(share_in(stem.with_suffix(".flac"), known)).value > 0.43
 
 
 @pytest.mark.slow
 def test_a_real_piano_passes_by_what_is_transcribed_of_it(
     tmp_path: Path, shared_data: Path
 ) -> None:
-    pytest.importorskip("transkun")
+    need_model("piano", "transkun")
     model = load("piano", "transkun", ModelHome())
     path = shared_data / "piano" / "MAPS_MUS-chpn-p14_ENSTDkAm.flac"
     some = slice(14 * model.rate_hz, 20 * model.rate_hz)
     heard = read_sound(path, rate_hz=model.rate_hz, mono=model.mono).samples[some]
     excerpt = write_media(tmp_path / "excerpt.wav", Samples(heard[:, :1], model.rate_hz))
-    assert screen_piano(piano_share(excerpt, model.transcribe(heard))).value > 0.43
+    assert screen_piano(share_in(excerpt, model.transcribe(heard))).value > 0.43
 
 
 @pytest.mark.parametrize("name", ["sintel_score_26s", "big_buck_bunny_30s"])
 def test_music_of_a_film_is_turned_away(shared_data: Path, name: str) -> None:
-    pytest.importorskip("basic_pitch")
+    need_model("polyphonic", "basic_pitch")
     model = load("polyphonic", "basic_pitch", ModelHome())
     path = shared_data / "video" / f"{name}.mp4"
     found = model.transcribe(read_sound(path, rate_hz=model.rate_hz, mono=True).samples)
     with pytest.raises(RejectEntry, match="not_solo_piano"):
-        screen_piano(piano_share(path, found))
+        screen_piano(share_in(path, found))

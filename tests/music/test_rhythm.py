@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from symmv_builder.backends.slots import BeatTracker
 from symmv_builder.errors import Reason, RejectEntry
-from symmv_builder.music.rhythm import lies_on_beats, quantise, track_beats
+from symmv_builder.music.rhythm import hear_beats, lies_on_beats, quantise
 from symmv_builder.records import Beats, Notes
+from tests.hearing import heard
 from tests.standins import StandInModel
 
 STEADY = Beats(
@@ -163,7 +164,7 @@ def silent_wav(path: Path) -> Path:
 
 def test_the_model_gets_sound_at_the_rate_that_it_asks_for(tmp_path: Path) -> None:
     model = StandIn(STEADY)
-    beats = track_beats(silent_wav(tmp_path / "a.wav"), level="pulse", model=model)
+    beats = heard(silent_wav(tmp_path / "a.wav"), hear_beats(level="pulse", model=model))
     assert model.shape == (8000, 1)
     assert beats.times_s.tolist() == STEADY.times_s.tolist()
     assert beats.positions.tolist() == STEADY.positions.tolist()
@@ -173,5 +174,5 @@ def test_the_model_gets_sound_at_the_rate_that_it_asks_for(tmp_path: Path) -> No
 def test_a_recording_without_beats_is_a_rejection(tmp_path: Path) -> None:
     model = StandIn(Beats(times_s=np.array([]), positions=np.array([])))
     with pytest.raises(RejectEntry) as caught:
-        track_beats(silent_wav(tmp_path / "a.wav"), model=model)
+        heard(silent_wav(tmp_path / "a.wav"), hear_beats(model=model))
     assert caught.value.reason is Reason.NO_BEATS

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from symmv_builder.backends.sampler import render
 from symmv_builder.backends.slots import BeatTracker
-from symmv_builder.backends.tinysoundfont import render
 from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.music.rhythm import beats_in_sound
 from symmv_builder.music.tempo_level import bar_positions, choose_level, listen, magnitudes

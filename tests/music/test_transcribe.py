@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from symmv_builder.backends.slots import Transcriber
 from symmv_builder.errors import RejectEntry
-from symmv_builder.music.transcribe import POLYPHONIC, STEP, transcribe
+from symmv_builder.music.transcribe import POLYPHONIC, STEP, hear_notes
 from symmv_builder.records import Notes
+from tests.hearing import heard
 from tests.standins import StandInModel
 
 
@@ -42,7 +43,7 @@ def test_the_model_hears_what_it_asks_for(
         out.setparams((2, 2, 16000, 0, "NONE", ""))
         out.writeframes(np.full((16000, 2), (8192, 16384), "<i2").tobytes())
     model = StandIn(rate_hz, mono)
-    notes = transcribe(path, model=model)
+    notes = heard(path, hear_notes(model=model))
     assert (notes.velocities.tolist(), notes.pedal_ends_s.tolist()) == ([77], [0.9])
     assert model.heard.shape == shape
     assert model.heard.dtype == np.float32
@@ -54,7 +55,7 @@ def test_what_is_not_media_is_a_rejection(tmp_path: Path) -> None:
     path = tmp_path / "take.wav"
     path.write_bytes(b"not a sound")
     with pytest.raises(RejectEntry):
-        transcribe(path, model=StandIn(8000, True))
+        heard(path, hear_notes(model=StandIn(8000, True)))
 
 
 def test_piano_and_polyphonic_are_steps_of_their_own() -> None:

@@ -5,7 +5,7 @@ import multiprocessing as mp
 
 import pytest
 
-from symmv_builder.errors import Bug, Reason, RejectEntry, RetryLater, StopRun, WorkerBug
+from symmv_builder.errors import Bug, DiskFull, Reason, RejectEntry, RetryLater, StopRun, WorkerBug
 from symmv_builder.pipeline.faults import SameBug, bug_of, in_short, machine_fault
 
 
@@ -28,8 +28,8 @@ def caused(error: Exception, cause: Exception) -> Exception:
         (OSError(errno.EMFILE, "Too many open files"), RetryLater),
         (OSError(errno.EIO, "Input/output error"), RetryLater),
         (OSError(errno.ESTALE, "Stale file handle"), RetryLater),
-        (OSError(errno.ENOSPC, "No space left on device"), StopRun),
-        (caused(ValueError("no table"), OSError(errno.EDQUOT, "Disk quota exceeded")), StopRun),
+        (OSError(errno.ENOSPC, "No space left on device"), DiskFull),
+        (caused(ValueError("no table"), OSError(errno.EDQUOT, "Disk quota exceeded")), DiskFull),
         (caused(RejectEntry(Reason.UNREADABLE, "x"), OSError(errno.EMFILE, "many")), RetryLater),
     ],
 )

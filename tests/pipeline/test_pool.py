@@ -12,7 +12,7 @@ import toy
 
 from symmv_builder.errors import Reason, StopRun
 from symmv_builder.pipeline.pool import Effort, run_entries
-from symmv_builder.pipeline.run import Outcome
+from symmv_builder.pipeline.run import EntryOutcome
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.sidecars import Sidecars
 
@@ -22,7 +22,9 @@ def root(tmp_path: Path) -> Root:
     return Root(str(tmp_path / "root"))
 
 
-def outcomes(root: Root, folder: Path, texts: dict[str, str], effort: Effort) -> dict[str, Outcome]:
+def outcomes(
+    root: Root, folder: Path, texts: dict[str, str], effort: Effort
+) -> dict[str, EntryOutcome]:
     works = [toy.work(root, folder, name, text) for name, text in texts.items()]
     found = run_entries(works, toy.plan(), root.url, toy.load_model, effort=effort)
     return {outcome.entry_id: outcome for outcome in found}
@@ -136,7 +138,7 @@ def test_a_step_that_leaves_the_program_is_a_crash_and_no_bug(root: Root, tmp_pa
 
 def run_with(
     root: Root, folder: Path, load_model: object, effort: Effort, *, entries: int = 3
-) -> list[Outcome]:
+) -> list[EntryOutcome]:
     works = [toy.work(root, folder, f"e{n}", "x" * (n + 1)) for n in range(entries)]
     return list(run_entries(works, toy.plan(), root.url, load_model, effort=effort))  # type: ignore[arg-type]
 
@@ -222,7 +224,7 @@ def test_a_recording_whose_bytes_were_damaged_is_not_the_entry_s_fault(
         outcome.entry_id: outcome
         for outcome in run_entries(works, toy.plan(), root.url, toy.load_model, effort=effort)
     }
-    assert "symmv verify --repair" in found["e"].retry
+    assert found["e"].retry.endswith(" is damaged")
     assert "recordings are gone" in found["gone"].retry
     assert not Sidecars(root, "toy").present("e") | Sidecars(root, "toy").present("gone")
 
@@ -232,7 +234,7 @@ def test_a_crash_over_damaged_bytes_is_not_the_entry_s_fault(root: Root, tmp_pat
     path = Path(root.path(f"assets/{work.music_sha256[:2]}/{work.music_sha256}"))
     path.write_text("segfault")
     [found] = run_entries([work], toy.plan(), root.url, toy.load_model, effort=Effort())
-    assert "symmv verify --repair" in found.retry
+    assert found.retry.endswith(" is damaged")
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -247,3 +249,21 @@ def test_a_root_that_is_gone_stops_the_run_and_is_not_made_anew(
     with pytest.raises(StopRun, match=r"the data root .* is gone"):
         list(found)
     assert not (tmp_path / "root").exists()
+
+
+@pytest.mark.parametrize("where", ["the pass", "first", "second"])
+@pytest.mark.parametrize("what", ["sleep", "segfault"])
+def test_a_pass_that_costs_its_worker_is_held_against_the_step_that_was_at_work(
+    root: Root, tmp_path: Path, where: str, what: str
+) -> None:
+    work = toy.work(root, tmp_path, "bad", f"{what} in {where}")
+    effort = Effort(workers=1, patience_s=4.0 if what == "sleep" else 60.0)
+    plan = toy.listening_plan()
+    [found] = run_entries([work], plan, root.url, toy.load_model, effort=effort)
+    assert found.rejection is not None
+    assert found.rejection.reason is (Reason.TIMED_OUT if what == "sleep" else Reason.CRASHED)
+    # The pass belongs to the first of its steps, whose turn it was.
+    blamed = "second" if where == "second" else "first"
+    assert found.rejection.step == f"hear_{blamed}"
+    artifacts = {name.split(".")[0] for name in Sidecars(root, "toy").present("bad")}
+    assert artifacts == ({"first", "weight", "second"} if blamed == "second" else {"first"})

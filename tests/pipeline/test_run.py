@@ -1,17 +1,21 @@
 """`run_entry`: the same key is reused, another is made, a rejection is remembered."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import toy
 
-from symmv_builder.errors import Reason, StopRun
+from symmv_builder.errors import Reason, RejectEntry, StopRun
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.keys import Plan, Work
 from symmv_builder.pipeline.run import run_entry
-from symmv_builder.pipeline.step import Step, use
+from symmv_builder.pipeline.step import Step, Use, use
 from symmv_builder.records import Screened
+from symmv_builder.storage.assets import add_asset, hash_file
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.sidecars import Sidecars
 
@@ -173,6 +177,193 @@ def test_the_step_of_a_shared_pass_that_has_a_bug_is_found(root: Root, tmp_path:
         ("watch_a", False),
         ("watch_b", True),
     ]
+
+
+class Scribe:
+    """Steps that share a pass and do the rest in turn; writes down in which order all happens."""
+
+    def __init__(self, **raises: Exception) -> None:
+        self.raises = raises
+        self.said: list[str] = []
+        # One object, by which steps are known to share it.
+        self.together = self.listen
+
+    def listen(self, music: Path, listeners: Sequence[str]) -> list[Callable[..., Screened]]:
+        self.say("+".join(listeners))
+        return [partial(self.rest, name) for name in listeners]
+
+    def rest(self, name: str, *besides: Screened) -> Screened:
+        self.say(name)
+        return Screened(name, 1.0 + sum(record.value for record in besides), 0.0)
+
+    def say(self, what: str) -> None:
+        self.said.append(what)
+        if what in self.raises:
+            raise self.raises[what]
+
+    def listener(self, name: str) -> Use:
+        def hear(*, name: str = name) -> str:
+            self.say(f"make {name}")
+            return name
+
+        return use(Step(f"hear_{name}", 1, ("music",), hear, together=self.together), makes=name)
+
+    def alone(self, name: str) -> Use:
+        def measure(music: Path) -> Screened:
+            self.say(name)
+            return Screened(name, 1.0, 0.0)
+
+        return use(Step(f"measure_{name}", 1, ("music",), measure), makes=name)
+
+    def plan(self) -> Plan:
+        return Plan("toy", (self.listener("a"), self.alone("x"), self.listener("b")))
+
+
+def test_a_step_of_a_pass_does_the_rest_when_its_turn_has_come(root: Root, tmp_path: Path) -> None:
+    scribe, events = Scribe(), list[Event]()
+    work = toy.work(root, tmp_path, "e", "four")
+    outcome = run_entry(work, scribe.plan(), root, toy.load_model, events.append)
+    assert scribe.said == ["make a", "make b", "a+b", "a", "x", "b"]
+    assert [result.artifact for result in outcome.results] == ["a", "x", "b"]
+    assert [(event.kind, event.step) for event in events] == [
+        ("begin", "a+b"), ("begin", "a"), ("step", "a"),
+        ("begin", "x"), ("step", "x"),
+        ("begin", "b"), ("step", "b"),
+    ]  # fmt: skip
+    scribe.said.clear()
+    run_entry(work, scribe.plan(), root, toy.load_model)
+    assert scribe.said == []
+
+
+def test_only_steps_whose_results_are_missing_sit_in(root: Root, tmp_path: Path) -> None:
+    scribe = Scribe()
+    work = toy.work(root, tmp_path, "e", "four")
+    run_entry(work, Plan("toy", scribe.plan().uses[:1]), root, toy.load_model)
+    scribe.said.clear()
+    plan = Plan("toy", (*scribe.plan().uses, scribe.listener("c")))
+    run_entry(work, plan, root, toy.load_model)
+    assert scribe.said == ["x", "make b", "make c", "b+c", "b", "c"]
+
+
+def test_no_step_of_a_pass_does_the_rest_where_an_earlier_step_turns_the_entry_away(
+    root: Root, tmp_path: Path
+) -> None:
+    scribe = Scribe(x=RejectEntry(Reason.SILENT, "no sound"))
+    work = toy.work(root, tmp_path, "e", "four")
+    outcome = run_entry(work, scribe.plan(), root, toy.load_model)
+    assert outcome.rejection is not None
+    assert outcome.rejection.step == "measure_x"
+    assert scribe.said == ["make a", "make b", "a+b", "a", "x"]
+    names = Sidecars(root, "toy").present("e")
+    assert {name.split(".")[0] for name in names} == {"a", "x"}
+
+
+@pytest.mark.parametrize("at", ["a", "b"])
+@pytest.mark.parametrize("error", [RejectEntry(Reason.NO_BEATS, "one"), ZeroDivisionError("bug")])
+def test_the_step_of_a_pass_that_fails_in_its_turn_is_named(
+    root: Root, tmp_path: Path, at: str, error: Exception
+) -> None:
+    scribe = Scribe(**{at: error})
+    work = toy.work(root, tmp_path, "e", "four")
+    outcome = run_entry(work, scribe.plan(), root, toy.load_model)
+    assert outcome.rejection is not None
+    assert outcome.rejection.step == f"hear_{at}"
+    reason = error.reason if isinstance(error, RejectEntry) else Reason.FAILED
+    assert outcome.rejection.reason is reason
+    # The file is not decoded again to find who is to blame.
+    assert scribe.said.count("a+b") == 1
+    assert outcome.results[-1].artifact == at
+
+
+def test_a_file_that_cannot_be_heard_is_turned_away_by_the_step_whose_turn_it_is(
+    root: Root, tmp_path: Path
+) -> None:
+    scribe = Scribe(**{"a+b": RejectEntry(Reason.NO_AUDIO, "mute")})
+    work = toy.work(root, tmp_path, "e", "four")
+    outcome = run_entry(work, scribe.plan(), root, toy.load_model)
+    assert outcome.rejection is not None
+    assert (outcome.rejection.step, outcome.rejection.reason) == ("hear_a", Reason.NO_AUDIO)
+
+
+def test_a_listener_that_cannot_be_made_is_left_out_and_blamed_in_its_turn(
+    root: Root, tmp_path: Path
+) -> None:
+    scribe = Scribe(**{"make b": ZeroDivisionError("bug")})
+    work = toy.work(root, tmp_path, "e", "four")
+    outcome = run_entry(work, scribe.plan(), root, toy.load_model)
+    assert outcome.rejection is not None
+    assert (outcome.rejection.step, outcome.rejection.reason) == ("hear_b", Reason.FAILED)
+    assert [result.artifact for result in outcome.results] == ["a", "x", "b"]
+
+
+class Adding:
+    """A listener of which the rest needs a result that is made after the pass."""
+
+    def finish(self, x: Screened) -> Screened:
+        return x
+
+
+def test_what_a_step_of_a_pass_reads_besides_may_be_made_after_the_pass(
+    root: Root, tmp_path: Path
+) -> None:
+    scribe = Scribe()
+
+    def hear_sum() -> Adding:
+        return "sum"  # type: ignore[return-value]
+
+    adding = Step("hear_sum", 1, ("x", "music"), hear_sum, together=scribe.together)
+    assert (adding.watched, adding.record_read("x")) == ("music", Screened)
+    assert (adding.record_read("music"), adding.record_made) == (Path, Screened)
+    work = toy.work(root, tmp_path, "e", "four")
+    plan = Plan("toy", (*scribe.plan().uses, use(adding, makes="sum")))
+    run_entry(work, plan, root, toy.load_model)
+    assert scribe.said == ["make a", "make b", "a+b+sum", "a", "x", "b", "sum"]
+    record, _ = Sidecars(root, "toy").load("e", "sum", plan.keys(work)["sum"])
+    assert record == Screened("sum", 2.0, 0.0)
+
+
+def test_recordings_of_one_content_are_one_file(root: Root, tmp_path: Path) -> None:
+    scribe = Scribe()
+    uses = (
+        scribe.listener("a"),
+        use(scribe.listener("b").step, makes="b", inputs={"music": "video"}),
+    )
+    # The two recordings of a toy are one file.
+    run_entry(toy.work(root, tmp_path, "e", "four"), Plan("toy", uses), root, toy.load_model)
+    assert "a+b" in scribe.said
+    (tmp_path / "other").write_text("five!")
+    sha256 = hash_file(tmp_path / "other")
+    add_asset(root, tmp_path / "other", sha256)
+    pair = replace(toy.work(root, tmp_path, "pair", "four"), video_sha256=sha256)
+    scribe.said.clear()
+    run_entry(pair, Plan("toy", uses), root, toy.load_model)
+    assert scribe.said == ["make a", "a", "a", "make b", "b", "b"]
+
+
+def test_a_step_of_a_pass_says_what_its_listener_takes() -> None:
+    def hear_sum() -> Adding:
+        return Adding()
+
+    def together(music: Path, listeners: Sequence[Adding]) -> list[Any]:
+        return []
+
+    with pytest.raises(TypeError, match="but its `finish` \\('x',\\)"):
+        Step("sum", 1, ("music", "y"), hear_sum, together=together)
+    with pytest.raises(TypeError, match="reads no recording"):
+        Step("sum", 1, ("x",), hear_sum, together=together)
+
+
+def test_a_pass_is_no_part_of_a_key() -> None:
+    def hear(music: Path) -> Screened:
+        return Screened("x", 0.0, 0.0)
+
+    def listener() -> Adding:
+        return Adding()
+
+    work = Work("e", "a" * 64, "b" * 64)
+    alone = Plan("toy", (use(Step("hear", 1, ("music",), hear), makes="heard"),))
+    shared = Step("hear", 1, ("music",), listener, together=Scribe().together)
+    assert Plan("toy", (use(shared, makes="heard"),)).keys(work) == alone.keys(work)
 
 
 def test_a_bug_over_a_result_names_the_file_of_that_result(root: Root, tmp_path: Path) -> None:

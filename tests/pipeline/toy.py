@@ -4,6 +4,8 @@ import errno
 import os
 import signal
 import time
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from symmv_builder.errors import Reason, RejectEntry, StopRun
@@ -58,6 +60,53 @@ def plan(factor: int = 1, weights: str = "a" * 64) -> Plan:
             use(DOUBLE, makes="doubled", model="two"),
         ),
         {("factor", "two"): ModelIdentity("two", "1", weights)},
+    )
+
+
+def listen(music: Path, listeners: Sequence[str]) -> list[Callable[[], Screened]]:
+    """A pass whose steps do the rest when their turn has come; the file says what goes wrong."""
+    text = music.read_text()
+    hurt(text, "the pass")
+    return [partial(rest, text, name) for name in listeners]
+
+
+def rest(text: str, name: str) -> Screened:
+    hurt(text, name)
+    return Screened(name, float(len(text)), 0.0)
+
+
+def hurt(text: str, where: str) -> None:
+    if text == f"segfault in {where}":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if text == f"sleep in {where}":
+        time.sleep(60)
+
+
+def hear_first() -> str:
+    return "first"
+
+
+def hear_second() -> str:
+    return "second"
+
+
+def weigh(music: Path) -> Screened:
+    """Size of the recording, whatever it says."""
+    return Screened("weight", float(music.stat().st_size), 0.0)
+
+
+WEIGH = Step("weigh", 1, ("music",), weigh)
+FIRST, SECOND = (
+    Step(f"hear_{name}", 1, ("music",), run, together=listen)
+    for name, run in (("first", hear_first), ("second", hear_second))
+)
+
+
+def listening_plan() -> Plan:
+    """Two steps of one pass, and one between them that takes no part in it."""
+    return Plan(
+        "toy",
+        (use(FIRST, makes="first"), use(WEIGH, makes="weight"), use(SECOND, makes="second")),
     )
 
 

@@ -5,7 +5,7 @@ from io import StringIO
 from rich.console import Console
 
 from symmv_builder.pipeline.events import Event
-from symmv_builder.report.progress import Progress, Tally, span
+from symmv_builder.report.progress import Progress, ProgressCounts, span
 
 STEPS = ["notes", "beats", "key"]
 
@@ -92,7 +92,7 @@ def test_a_terminal_sees_a_table_of_stages_and_rejections() -> None:
 
 
 def test_time_left_follows_the_entries_that_ended() -> None:
-    tally = Tally(list(STEPS), total=10, settled=2)
+    tally = ProgressCounts(list(STEPS), total=10, settled=2)
     assert tally.left_s(30.0) is None
     for name in ("a", "b"):
         tally.take(Event("entry", name))
@@ -100,7 +100,7 @@ def test_time_left_follows_the_entries_that_ended() -> None:
 
 
 def test_a_step_told_twice_is_counted_once() -> None:
-    tally = Tally(list(STEPS))
+    tally = ProgressCounts(list(STEPS))
     for _ in range(2):
         tally.take(Event("step", "a", step="notes", seconds=1.0))
     assert tally.done["notes"] == 1
@@ -111,3 +111,18 @@ def test_spans_are_said_as_people_say_them() -> None:
     assert [span(x) for x in (4.2, 59.6, 185, 7800)] == [
         "4 s", "1 min 00 s", "3 min 05 s", "2 h 10 min",
     ]  # fmt: skip
+
+
+def test_what_is_worked_on_is_named_with_its_stage() -> None:
+    progress, stream, watch = quiet(5.0)
+    with progress:
+        progress.expect(9)
+        for number in range(6):
+            progress.on_event(Event("begin", f"song-{number}", step="notes"))
+        watch.time_s += 6.0
+        progress.on_event(Event("load", "song-1", detail="the beats model madmom"))
+    [line] = stream.getvalue().splitlines()
+    assert line.endswith(
+        "now song-0: notes, song-1: loading the beats model madmom, song-2: notes, "
+        "song-3: notes, 2 more"
+    )

@@ -74,7 +74,7 @@ def test_a_file_that_changes_while_it_is_copied_is_not_stored(
     root, sha256 = Root(str(tmp_path / "data")), hash_file(recording)
     with recording.open("ab") as handle:
         handle.write(b"more")
-    with pytest.raises(StopRun, match=r"a recording\.wav changed"):
+    with pytest.raises(StopRun, match=r"a recording\.wav: it changes"):
         add_asset(root, recording, sha256)
     assert not has_asset(root, sha256)
     assert [path for path in (tmp_path / "data").rglob("*") if path.is_file()] == []

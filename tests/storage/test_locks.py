@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import Locked, StopRun
 from symmv_builder.storage import locks
 from symmv_builder.storage.ledger import Ledger
 
@@ -34,7 +34,7 @@ def holder(url: str, seconds: float) -> "subprocess.Popen[str]":
 def test_the_second_is_told_who_holds_a_lock_since_when(ledger_url: str) -> None:
     process = holder(ledger_url, 60)
     try:
-        with pytest.raises(locks.LockHeld) as caught, locks.hold(Ledger(ledger_url), "symmv"):
+        with pytest.raises(Locked) as caught, locks.hold(Ledger(ledger_url), "symmv"):
             pass
         assert f"symmv is being written by process {process.pid} on " in str(caught.value)
         assert abs(caught.value.since_s - time.time()) < 60
@@ -87,7 +87,7 @@ def test_another_thread_is_another_writer(ledger_url: str) -> None:
         thread = threading.Thread(target=second)
         thread.start()
         thread.join()
-    assert [type(error) for error in seen] == [locks.LockHeld]
+    assert [type(error) for error in seen] == [Locked]
 
 
 def test_a_lock_that_was_not_renewed_is_taken_and_its_holder_notices(

@@ -125,7 +125,9 @@ def test_a_line_of_entries_that_nothing_can_read_is_named(tmp_path: Path, line: 
     root = Root(str(tmp_path))
     write_entries(root, "symmv", [entry("a")])
     root.write("symmv/entries.jsonl", (root.read("symmv/entries.jsonl") or b"") + line)
-    assert "entries.jsonl, line 2," in complaint(lambda: read_entries(root, "symmv"))
+    assert "entries.jsonl, line 2: this is not an entry" in complaint(
+        lambda: read_entries(root, "symmv")
+    )
 
 
 def test_an_entry_that_is_there_twice_names_both_lines(tmp_path: Path) -> None:
@@ -134,7 +136,7 @@ def test_an_entry_that_is_there_twice_names_both_lines(tmp_path: Path) -> None:
     data = root.read("symmv/entries.jsonl") or b""
     root.write("symmv/entries.jsonl", data + data.splitlines()[0])
     said = complaint(lambda: read_entries(root, "symmv"))
-    assert "entries.jsonl has the entry a in line 1 and in line 3" in said
+    assert "entries.jsonl: it has the entry a in line 1 and in line 3" in said
 
 
 def test_a_song_whose_title_is_no_text_is_no_entry(tmp_path: Path) -> None:
@@ -169,7 +171,9 @@ def test_a_bad_line_of_the_blocklist_is_named(tmp_path: Path, line: bytes) -> No
     root = Root(str(tmp_path))
     block(root, [Source("youtube", "KFNEtO7fO9M")], "a wish", {})
     root.write("blocklist.jsonl", (root.read("blocklist.jsonl") or b"") + b"\n" + line)
-    assert "blocklist.jsonl, line 3," in complaint(lambda: read_blocklist(root))
+    assert "blocklist.jsonl, line 3: this is not a recording with a reason" in complaint(
+        lambda: read_blocklist(root)
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """An S3 bucket as data root: a real server of the protocol, on loopback."""
 
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,32 +22,21 @@ from symmv_builder.storage.shards import (
 )
 from symmv_builder.storage.sidecars import Sidecars
 from symmv_builder.training.data import Batching, Loader, Rows
+from tests import s3
 from tests.synthetic_rows import make_row
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     """Address of an S3 server that forgets everything when the module ends."""
-    pytest.importorskip("s3fs", reason="s3fs is not installed")
-    moto = pytest.importorskip("moto.server", reason="moto's server is not installed")
-    running = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    yield f"http://{host}:{port}"
-    running.stop()
+    with s3.serving() as address:
+        yield address
 
 
 @pytest.fixture
 def bucket(server: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, str]:
     """A client of the server that knows nothing of our code, and the name of a new bucket."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", server)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    boto3 = pytest.importorskip("boto3", reason="boto3 is not installed")
-    client, name = boto3.client("s3"), f"symmv-{uuid.uuid4().hex[:12]}"
-    client.create_bucket(Bucket=name)
-    return client, name
+    return s3.make_bucket(server, monkeypatch)
 
 
 @pytest.fixture
@@ -142,7 +130,7 @@ def test_a_server_that_is_not_there_stops_the_run(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    with pytest.raises(StopRun, match="cannot read from the data root s3://unreachable"):
+    with pytest.raises(StopRun, match="cannot read the data root s3://unreachable"):
         Root("s3://unreachable/data").read("a")
     s3fs.S3FileSystem.clear_instance_cache()
 

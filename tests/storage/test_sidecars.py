@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from symmv_builder.errors import Reason, StopRun
+from symmv_builder.midi_file import MidiFile
 from symmv_builder.records import (
     RECORD_TYPES,
     Alignment,
@@ -48,6 +49,7 @@ RECORDS = (
     Asset("ab" * 32, MediaKind.VIDEO, 1 << 40, "mov,mp4", 1 / 3, "aac", 44100, 6, "h264", 1, 2),
     Notes(**NOTES, pedal_starts_s=array(0.25), pedal_ends_s=array(1 / 7)),
     Notes(array(), array(), array(), array(), Clock.VIDEO),
+    MidiFile(np.frombuffer(b"MThd\x00\xff", np.uint8)),
     Beats(array(0.5, 1 / 1.5), array(4, 1)),
     GridNotes(**NOTES, **STEPS),
     Parts(**NOTES, **STEPS, is_melody=array(True, False)),

@@ -418,19 +418,24 @@ def test_an_optimiser_of_another_model_is_one_line(tmp_path: Path) -> None:
         checkpoint.load_optimizer(held, optimizer)
 
 
-@pytest.mark.parametrize(
-    ("state", "steps", "patience", "ended"),
-    [
-        ({"ended": "", "step": 3, "stale": 0}, 9, None, ""),
-        ({"ended": "time", "step": 3, "stale": 0}, 9, None, ""),
-        ({"ended": "steps", "step": 9, "stale": 0}, 9, None, "steps"),
-        ({"ended": "steps", "step": 9, "stale": 0}, 12, None, ""),
-        ({"ended": "early", "step": 5, "stale": 4}, 9, 4, "early"),
-        ({"ended": "early", "step": 5, "stale": 4}, 9, 8, ""),
-        ({"ended": "early", "step": 5, "stale": 4}, 9, None, ""),
-    ],
-)
-def test_a_run_is_over_when_it_would_end_again(
-    state: dict[str, Any], steps: int, patience: int | None, ended: str
-) -> None:
-    assert checkpoint.ending_of(state, steps, patience) == ended
+def test_the_kind_of_its_checkpoints_says_whose_a_run_is(tmp_path: Path) -> None:
+    def keep(run: Path, kind: str) -> Path:
+        return checkpoint.save(
+            run, kind=kind, config={}, state={"step": 1}, about={}, module=model()
+        )
+
+    single = keep(tmp_path / "one", "toy")
+    assert checkpoint.trainer_in(tmp_path / "one") == "toy"
+    assert checkpoint.trainer_in(single) == "toy"
+    keep(tmp_path / "parts" / "chord", "toy.chord")
+    assert checkpoint.trainer_in(tmp_path / "parts") == "toy"
+    assert checkpoint.stages(tmp_path / "parts") == {"chord": "toy.chord"}
+    # A folder of runs is none: the run in it is no stage, for its kind does not say so.
+    with pytest.raises(StopRun, match="holds no checkpoint; give the folder of a `symmv train`"):
+        checkpoint.trainer_in(tmp_path)
+    keep(tmp_path / "one" / "melody", "other.melody")
+    with pytest.raises(StopRun, match="holds runs of other and toy; give the folder of one"):
+        checkpoint.trainer_in(tmp_path / "one")
+    (single / "checkpoint.json").write_text("{")
+    with pytest.raises(StopRun, match=r"checkpoint\.json is damaged"):
+        checkpoint.trainer_in(single)

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from symmv_builder.training import plan
-from symmv_builder.training.plan import Step, plan_epoch
+from symmv_builder.training.plan import PlannedStep, plan_epoch
 
 GROUPS, ROWS = 40, 25
 STARTS = (0, *accumulate([ROWS] * GROUPS))
 SMALL = [1000] * GROUPS
 
 
-def steps_of(sizes: list[int], *, seed: int = 0, **options: Any) -> list[Step]:
+def steps_of(sizes: list[int], *, seed: int = 0, **options: Any) -> list[PlannedStep]:
     options = {"step_rows": 8, "shuffle": True} | options
     return plan_epoch(STARTS, sizes, rng=np.random.default_rng(seed), **options)
 

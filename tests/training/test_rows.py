@@ -68,7 +68,7 @@ def test_a_needed_column_that_is_absent_stops_with_one_line(tmp_path: Path) -> N
 
 
 def test_nothing_built_stops_with_the_command_to_run(tmp_path: Path) -> None:
-    with pytest.raises(StopRun, match="symmv build muvisync"):
+    with pytest.raises(StopRun, match="muvisync has no shards in"):
         Rows(Root(str(tmp_path)), "muvisync", "train", ["density"])
 
 

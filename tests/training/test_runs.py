@@ -9,7 +9,8 @@ import torch
 from symmv_builder.errors import StopRun
 from symmv_builder.storage.root import Root
 from symmv_builder.training import PRESETS, TRAINERS, checkpoint, runs
-from symmv_builder.training.runs import Request, configure, start
+from symmv_builder.training.runs import Outcome, Request, configure, start
+from symmv_builder.training.trainer import Columns, Trainer
 
 
 @pytest.mark.parametrize("trainer", TRAINERS)
@@ -25,10 +26,17 @@ def test_settings_change_a_preset_and_leave_the_others_alone() -> None:
 
 
 def failing(error: Exception, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def train(config: object, request: Request) -> None:
-        raise error
+    class Failing(Trainer):
+        title = "failing"
+        presets = {}  # noqa: RUF012
 
-    monkeypatch.setattr(runs, "loop_of", lambda trainer: train)
+        def columns(self, config: object) -> Columns:
+            return (), ()
+
+        def train(self, config: object, request: Request) -> Outcome:
+            raise error
+
+    monkeypatch.setattr(runs, "find_trainer", lambda name: Failing())
     request = Request(Root(str(tmp_path)), "symmv", tmp_path / "run", device="cuda")
     start("amt", SimpleNamespace(batch_size=32), request)
 

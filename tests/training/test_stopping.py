@@ -3,6 +3,7 @@
 All four trainers, in this process: a training raises the signal at a step that it tells of.
 """
 
+import math
 import os
 import signal
 import subprocess
@@ -17,13 +18,14 @@ import pytest
 import torch
 
 from symmv_builder import backends
+from symmv_builder.errors import StopRun
 from symmv_builder.pipeline.events import Tick
 from symmv_builder.storage.root import Root
 from symmv_builder.training import checkpoint
 from symmv_builder.training.journal import read_metrics
 from symmv_builder.training.ranks import Ranks
 from symmv_builder.training.runs import Request, start
-from symmv_builder.training.stopping import Vigil
+from symmv_builder.training.stopping import Ending, is_best, reached, require_finite
 from tests.training.amt import amt_rows
 from tests.training.amt.regressor import songs
 from tests.training.vmcp import clip_rows, tones
@@ -110,23 +112,64 @@ def test_checkpoints_come_by_time_too(case: Case, tmp_path: Path) -> None:
 
 
 def test_a_clock_that_was_just_looked_at_is_not_due() -> None:
-    vigil = Vigil(ALONE, time.monotonic() + 3600, 3600.0)
-    assert [vigil.is_due(step, 2) for step in (1, 2, 3, 4)] == [False, True, False, True]
-    assert vigil.ending() == ""
-    assert Vigil(ALONE, time.monotonic(), 3600.0).ending() == "time"
+    state = {"step": 3, "stale": 0}
+    ending = Ending(ALONE, 9, None, time.monotonic() + 3600, 3600.0)
+    assert [ending.is_due(step, 2) for step in (1, 2, 3, 4)] == [False, True, False, True]
+    assert ending.behind(state) == ""
+    assert Ending(ALONE, 9, None, time.monotonic(), 3600.0).behind(state) == "time"
+
+
+def test_what_was_to_be_done_goes_before_time() -> None:
+    late = time.monotonic()
+    assert Ending(ALONE, 3, None, late, 3600.0).behind({"step": 3, "stale": 0}) == "steps"
+    assert Ending(ALONE, 9, 2, late, 3600.0).behind({"step": 3, "stale": 2}) == "early"
+
+
+@pytest.mark.parametrize(
+    ("state", "steps", "patience", "ended"),
+    [
+        ({"step": 3, "stale": 0}, 9, None, ""),
+        ({"step": 9, "stale": 0}, 9, None, "steps"),
+        ({"step": 9, "stale": 0}, 12, None, ""),
+        ({"step": 9, "stale": 0}, 6, None, "steps"),
+        ({"step": 5, "stale": 4}, 9, 4, "early"),
+        ({"step": 5, "stale": 4}, 9, 8, ""),
+        ({"step": 5, "stale": 4}, 9, None, ""),
+    ],
+)
+def test_a_run_is_over_where_a_limit_is_reached(
+    state: dict[str, Any], steps: int, patience: int | None, ended: str
+) -> None:
+    assert reached(state, steps, patience) == ended
+
+
+def test_the_best_is_the_lowest_and_others_take_patience() -> None:
+    state: dict[str, Any] = {"best": None, "stale": 0}
+    asked = [(3.0, True), (3.0, True), (4.0, False), (math.nan, True), (2.0, True), (2.5, True)]
+    found = [is_best(state, loss, counts=counts) for loss, counts in asked]
+    assert found == [True, False, False, False, True, False]
+    assert state == {"best": 2.0, "stale": 1}
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf])
+def test_a_loss_that_is_no_number_is_one_line(loss: float) -> None:
+    require_finite(1e300, 7)
+    with pytest.raises(StopRun, match=rf"the loss is {loss} behind step 7; lower lr or raise"):
+        require_finite(loss, 7)
 
 
 # A step that never ends: the first signal waits for it, the second does not.
 STUCK = """
 import math, signal, time, torch
 from symmv_builder.training.ranks import Ranks
-from symmv_builder.training.stopping import Vigil
-with Vigil(Ranks(0, 1, torch.device("cpu")), math.inf, 300.0) as vigil:
+from symmv_builder.training.stopping import Ending
+state = {"step": 1, "stale": 0}
+with Ending(Ranks(0, 1, torch.device("cpu")), 9, None, math.inf, 300.0) as ending:
     print("begun", flush=True)
     while True:
         time.sleep(0.05)
-        if vigil.ending():
-            print(vigil.ending(), flush=True)
+        if ending.behind(state):
+            print(ending.behind(state), flush=True)
 """
 
 

@@ -1,6 +1,5 @@
 """The share of writing is measured every few seconds, once a picture."""
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from symmv_builder.video.frames import watch
 from symmv_builder.video.text import watch_text
 from tests.media import Pictures, paint, write_media
 from tests.standins import StandInModel
+from tests.weights import need_model
 
 
 class Bright(StandInModel, TextModel):
@@ -57,8 +57,7 @@ def test_a_picture_that_stays_is_looked_at_once(tmp_path: Path) -> None:
 
 def test_a_video_with_words_on_it_is_told_from_one_without(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
-    if importlib.util.find_spec("rapidocr_onnxruntime") is None:
-        pytest.skip("the weights of rapidocr-onnxruntime are not here")
+    need_model("text", "rapidocr")
     cv2 = pytest.importorskip("cv2")
     from symmv_builder.backends import ModelHome, load
 

@@ -5,24 +5,32 @@ Each metric is a function of `music`, `accuracy`, `models` or `sound` here that 
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import UnknownName, WrongArguments
 from symmv_builder.settings import read_settings
+from symmv_builder.training import model_scores
 
-# Where each metric's function is, and how `evaluate` hands on what is to be measured.
+# Where each metric's function is, and how `evaluate` hands on what is to be measured; beside these
+# are the scores of trained models.
 _METRICS = {
     "music": ("music", "music"),
     "beats": ("music", "beats"),
     **dict.fromkeys(("transcription", "chords", "melody", "key"), ("accuracy", "accuracy")),
-    **dict.fromkeys(("amt", "regressor", "vmcp", "relevance"), ("models", "score")),
     **{name: ("sound", name) for name in ("audio", "kld", "mcc")},
 }
+
+
+def estimate_and_reference(what: Sequence[str | Path]) -> tuple[str, str]:
+    """The two names of beats to compare; `WrongArguments` where there are not two."""
+    if len(what) != 2:
+        raise WrongArguments("name ESTIMATE and REFERENCE, or generated music and a `reference`")
+    return str(what[0]), str(what[1])
 
 
 def evaluate(
@@ -41,13 +49,14 @@ def evaluate(
         >>> evaluate("music", dataset="symmv", split="all")["metrics"]     # doctest: +SKIP
         {'sc': 0.93, 'pe': 4.1, 'pce': 2.7, 'ebr': 0.02, 'ioi': 0.11}
     """
-    if metric not in _METRICS:
-        raise StopRun(f"no metric is called {metric!r}; known: {', '.join(_METRICS)}")
-    module, name = _METRICS[metric]
+    scores = [name for name in model_scores() if name not in _METRICS]
+    metrics = _METRICS | dict.fromkeys(scores, ("models", "score"))
+    if metric not in metrics:
+        raise UnknownName("metric", metric, tuple(metrics))
+    module, name = metrics[metric]
     if metric == "beats" and not options.get("reference"):
         # Of two names: tracked beats against annotated ones.
-        if len(what) != 2:
-            raise StopRun("name ESTIMATE and REFERENCE, or generated music and a reference")
+        estimate_and_reference(what)
         module, name = "accuracy", "accuracy"
     function = getattr(import_module(f"{__name__}.{module}"), name)
     settings = read_settings(root=root)

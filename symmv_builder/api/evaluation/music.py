@@ -5,13 +5,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from symmv_builder.backends import Loader
+from symmv_builder.backends import ModelLoader
 from symmv_builder.datasets import evaluate as measure
 from symmv_builder.datasets.evaluate import MusicOf, Refused, Tell
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import WrongArguments
 from symmv_builder.evaluation import music as metrics
-from symmv_builder.evaluation import published
-from symmv_builder.evaluation.published import Figures
+from symmv_builder.evaluation import published_figures
+from symmv_builder.evaluation.published_figures import Figures
 from symmv_builder.settings import Settings
 from symmv_builder.storage.root import Root
 
@@ -24,7 +24,7 @@ class MusicReport:
 
     ours: MusicOf
     real: MusicOf | None = None
-    published: Sequence[Figures] = published.MUSIC
+    published: Sequence[Figures] = published_figures.MUSIC
 
     @property
     def distance(self) -> dict[str, float] | None:
@@ -83,7 +83,7 @@ def music(
     and where there is nothing to measure.
     """
     if bool(paths) == bool(dataset):
-        raise StopRun("name either MIDI files and folders, or --dataset NAME")
+        raise WrongArguments("name either MIDI files and folders, or a `dataset`")
     data = Root(settings.root)
 
     def of(what: str | None, files: Sequence[Path]) -> MusicOf:
@@ -114,7 +114,7 @@ class BeatsReport:
     untrained: tuple[str, ...]
     refused: tuple[Refused, ...]
     left_out: Mapping[str, str]
-    published: Sequence[Figures] = published.BEATS
+    published: Sequence[Figures] = published_figures.BEATS
 
     def as_json(self) -> dict[str, Any]:
         """Everything as plain data."""
@@ -146,7 +146,7 @@ def beats(
 
     `window` is in seconds; of recordings `backend` tracks the beats. `StopRun` where nothing pairs.
     """
-    data, loader = Root(settings.root), Loader(settings.home)
+    data, loader = Root(settings.root), ModelLoader(settings.home)
     if measure.is_dataset(data, reference):
         real = measure.moments_of_dataset(data, reference, split, points)
     else:

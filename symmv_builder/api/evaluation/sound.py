@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from symmv_builder.backends import Loader, ModelIdentity, backend_class, identify, names
+from symmv_builder.backends import ModelIdentity, ModelLoader, backend_class, identify, names
 from symmv_builder.datasets.evaluate import Refused, Tell, is_dataset, silent
 from symmv_builder.datasets.sounds import Ear, Heard, Question, hear_dataset, hear_files, paired
-from symmv_builder.errors import StopRun
-from symmv_builder.evaluation import frechet, published, semantics
-from symmv_builder.evaluation.published import Figures
+from symmv_builder.errors import CannotMeasure, WrongSetting
+from symmv_builder.evaluation import frechet, published_figures, semantics
+from symmv_builder.evaluation.published_figures import Figures
 from symmv_builder.settings import Settings
 from symmv_builder.storage.root import Root
 from symmv_builder.training.vmcp.hearing import SLOT
@@ -66,9 +66,10 @@ def _hear(
     tell: Tell,
 ) -> Both:
     data = Root(settings.root)
-    ear = Ear(Loader(settings.home), question, backend, sound)  # type: ignore[arg-type]
+    ear = Ear(ModelLoader(settings.home), question, backend, sound)  # type: ignore[arg-type]
     if not hasattr(backend_class(SLOT, ear.name), question):
-        raise StopRun(f"{ear.name} gives no tags; a model that does is musicnn")
+        wanted = "it gives no tags; a model that does is musicnn"
+        raise WrongSetting("model", ear.name, wanted)
 
     def heard(paths: Sequence[str | Path]) -> Heard:
         if len(paths) == 1 and is_dataset(data, str(paths[0])):
@@ -140,7 +141,7 @@ def audio(
                 )
         distance = frechet.frechet_distance(*sets)
     except ValueError as error:
-        raise StopRun(f"there is no Frechet distance: {error}") from error
+        raise CannotMeasure(f"there is no Frechet distance: {error}") from error
     is_comparable = (
         both.is_alone
         and both.model is not None
@@ -153,7 +154,7 @@ def audio(
         (sets[0].count, sets[1].count),
         sets[0].width,
         all(one.is_full for one in sets),
-        published.AUDIO if is_comparable else (),
+        published_figures.AUDIO if is_comparable else (),
     )
 
 
@@ -206,7 +207,7 @@ def kld(
         pieces = [semantics.class_distribution(table) for _, table, _ in pairs]
         found = semantics.kld(pieces, originals, [number for *_, number in pairs])
     except ValueError as error:
-        raise StopRun(f"there is no divergence: {error}") from error
+        raise CannotMeasure(f"there is no divergence: {error}") from error
     return PairsReport("kld", both, found, len(originals[0]), tuple(alone), "classifier", "classes")
 
 

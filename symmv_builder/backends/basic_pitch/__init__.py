@@ -2,8 +2,8 @@
 Note Transcription and Multipitch Estimation", ICASSP 2022): the default for music that
 is not a piano alone.
 
-The package's ONNX model is run straight through onnxruntime, several windows at a time,
-and `notes.py` makes notes of the result; the package itself is not imported. Pitch bends
+Its ONNX model is run straight through onnxruntime, several windows at a time, and `notes.py`
+makes notes of the result; of its package only the model's file is used. Pitch bends
 are left out: the records have no place for them.
 """
 
@@ -12,19 +12,26 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import NDArray
 
-from symmv_builder.backends import (
-    About,
-    ModelHome,
-    ModelIdentity,
-    hash_files,
-    package_folder,
-    package_version,
-)
+from symmv_builder.backends import About, ModelHome, ModelIdentity, hash_files
 from symmv_builder.backends.basic_pitch.notes import find_notes
 from symmv_builder.backends.slots import PolyphonicTranscriber
+from symmv_builder.backends.wheels import Packed, Wheel, files_of
 from symmv_builder.records import Notes
 
-MODEL = "saved_models/icassp_2022/nmp.onnx"
+WHEEL = Wheel(
+    get="basic_pitch",
+    project="basic-pitch",
+    version="0.4.0",
+    sha256="738adb503aae7fdfc7d1e1511aa0ce35052315f260a19531ef4c356708425db0",
+    megabytes=0.8,
+    files=(
+        Packed(
+            "basic_pitch/saved_models/icassp_2022/nmp.onnx",
+            230_444,
+            "2c3c1d144bfa61ad236e92e169c13535c880469a12a047d4e73451f2c059a0ec",
+        ),
+    ),
+)
 OUTPUTS = {"note": ":1", "onset": ":2", "contour": ":0"}
 # Samples a second and a frame; the samples and the frames that its network sees at once.
 RATE_HZ, HOP, WINDOW_SAMPLES, WINDOW_FRAMES = 22050, 256, 43844, 172
@@ -40,24 +47,25 @@ class BasicPitch(PolyphonicTranscriber):
 
     rate_hz = RATE_HZ
     mono = True
+    needs = ("onnxruntime",)
 
     @classmethod
     def identify(cls, home: ModelHome) -> ModelIdentity:
-        weights = package_folder("basic_pitch") / MODEL
-        return ModelIdentity("basic_pitch", package_version("basic-pitch"), hash_files([weights]))
+        return ModelIdentity("basic_pitch", WHEEL.version, hash_files(files_of(WHEEL)))
 
     @classmethod
     def about(cls) -> About:
-        return About("Basic Pitch (ICASSP 2022)", "Apache-2.0", "in the package basic-pitch")
+        return About("Basic Pitch (ICASSP 2022)", "Apache-2.0", WHEEL.where, fetched=True)
 
     def __init__(self, home: ModelHome) -> None:
         import onnxruntime
 
+        [path] = files_of(WHEEL)
         options = onnxruntime.SessionOptions()
         # Threads that wait sleep: spinning takes the cores from other workers.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._session: Any = onnxruntime.InferenceSession(
-            str(package_folder("basic_pitch") / MODEL), options, providers=["CPUExecutionProvider"]
+            str(path), options, providers=["CPUExecutionProvider"]
         )
         self._input = self._session.get_inputs()[0].name
 

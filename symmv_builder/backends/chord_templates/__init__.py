@@ -11,5 +11,5 @@ from symmv_builder.backends.slots import ChordNamer
 
 
 @final
-class Templates(rules.Templates, ChordNamer):
+class Templates(rules.TemplateDecoder, ChordNamer):
     """Template matching with Viterbi decoding."""

@@ -44,7 +44,7 @@ LEAST_BASS_SHARE = 0.1
 CHANGE, CHANGE_ON_DOWNBEAT, CHANGE_IN_MIDDLE = 0.4, 0.1, 0.25
 
 
-class Templates:
+class TemplateDecoder:
     """Template matching with Viterbi decoding as a model of the slot ``symbolic_chords``."""
 
     @classmethod

@@ -24,6 +24,7 @@ BATCH = 4
 class Clap(AudioEmbedder):
     """Sound to an embedding of every ten seconds."""
 
+    needs = ("torch", "transformers")
     width = WIDTH
     segment_s = SEGMENT_S
 

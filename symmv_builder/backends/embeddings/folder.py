@@ -12,13 +12,13 @@ from symmv_builder.backends import (
     About,
     ModelHome,
     ModelIdentity,
-    hash_file,
+    check_sha256,
     hash_files,
     in_short,
     package_version,
 )
 from symmv_builder.backends.hub import snapshot
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import MissingWeights, WrongWeights
 
 UNTRAINED = "UNTRAINED"
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
@@ -56,13 +56,9 @@ class Published:
         missing = [name for name in DESCRIPTIONS if not (folder / name).is_file()]
         if weights is None or missing:
             lacks = missing or [" or ".join(WEIGHTS)]
-            raise StopRun(f"{self.name}: {folder} lacks {', '.join(lacks)}. {self.how}")
-        expected = home.paths.get(f"{self.name}.sha256", "").lower()
-        if expected and hash_file(weights) != expected:
-            raise StopRun(
-                f"{self.name}: {weights} has sha256 {hash_file(weights)}, expected {expected}; "
-                "it is damaged or another model"
-            )
+            problem = f"{self.name}: {folder} lacks {', '.join(lacks)}"
+            raise MissingWeights(self.name, problem, self.how)
+        check_sha256(self.name, weights, home.paths.get(f"{self.name}.sha256", ""))
         return folder, weights
 
     def identify(self, home: ModelHome) -> ModelIdentity:
@@ -75,7 +71,7 @@ class Published:
     def about(self, title: str, licence: str) -> About:
         """Say what the model is, under which licence, and where its weights come from."""
         how = f"{self.variable}=FOLDER, or the model hub ({self.repository})"
-        return About(f"{title} {self.repository} (transformers)", licence, how)
+        return About(f"{title} {self.repository} (transformers)", licence, how, fetched=True)
 
     def load(self, kind: Any, home: ModelHome, **settings: Any) -> Any:
         """A model of the class `kind` on its device; `StopRun` where the folder holds another.
@@ -99,11 +95,13 @@ class Published:
             )
         # Each format has errors of its own, pickle's among them, and all mean the same here.
         except Exception as error:
-            raise StopRun(f"{self.name} does not load from {folder}: {in_short(error)}") from error
+            problem = f"{self.name} does not load from {folder}: {in_short(error)}"
+            raise WrongWeights(self.name, problem) from error
         # Only training has a use for it.
         missing = [name for name in report["missing_keys"] if "masked_spec_embed" not in name]
         if missing:
-            raise StopRun(f"{weights} lacks {len(missing)} tensors of {self.name}")
+            problem = f"{weights} lacks {len(missing)} tensors of {self.name}"
+            raise WrongWeights(self.name, problem)
         return model.to(home.device).eval()
 
     def extractor(self, kind: Any, home: ModelHome, rate_hz: int) -> Any:
@@ -112,13 +110,15 @@ class Published:
         try:
             made = kind.from_pretrained(folder, local_files_only=True)
         except Exception as error:
-            raise StopRun(f"{self.name} does not load from {folder}: {in_short(error)}") from error
+            problem = f"{self.name} does not load from {folder}: {in_short(error)}"
+            raise WrongWeights(self.name, problem) from error
         if made.sampling_rate != rate_hz:
-            raise StopRun(f"{folder} is for sound at {made.sampling_rate} Hz, not at {rate_hz}")
+            problem = f"{folder} is for sound at {made.sampling_rate} Hz, not at {rate_hz}"
+            raise WrongWeights(self.name, problem)
         return made
 
     def require(self, folder: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
         """`StopRun` where the configuration in a folder is not that of the model."""
         odd = [f"{k} is {found.get(k)} and not {v}" for k, v in wanted.items() if found.get(k) != v]
         if odd:
-            raise StopRun(f"{folder} is not {self.name}: {', '.join(odd)}")
+            raise WrongWeights(self.name, f"{folder} is not {self.name}: {', '.join(odd)}")

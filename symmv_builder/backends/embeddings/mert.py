@@ -17,7 +17,7 @@ from symmv_builder.backends import About, ModelHome, ModelIdentity
 from symmv_builder.backends.embeddings.folder import Published
 from symmv_builder.backends.embeddings.segments import cut
 from symmv_builder.backends.slots import AudioEmbedder
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import WrongWeights
 
 PUBLISHED = Published("mert", "m-a-p/MERT-v1-95M")
 RATE_HZ, SEGMENT_S, WIDTH = 24_000, 5.0, 768
@@ -28,6 +28,7 @@ BATCH = 8
 class Mert(AudioEmbedder):
     """Sound to an embedding of every five seconds."""
 
+    needs = ("torch", "transformers")
     width = WIDTH
     segment_s = SEGMENT_S
 
@@ -46,10 +47,12 @@ class Mert(AudioEmbedder):
         try:
             held = dict(json.loads((folder / "config.json").read_text()))
         except (OSError, ValueError, TypeError) as error:
-            raise StopRun(f"{folder}/config.json cannot be read: {error}") from error
+            problem = f"{folder}/config.json cannot be read: {error}"
+            raise WrongWeights(PUBLISHED.name, problem) from error
         for name in ("feature_extractor_cqt", "deepnorm"):
             if held.get(name):
-                raise StopRun(f"{folder} asks for {name}, which code of its own would have to make")
+                problem = f"{folder} asks for {name}, which code of its own would have to make"
+                raise WrongWeights(PUBLISHED.name, problem)
         PUBLISHED.require(folder, held, {"hidden_size": WIDTH})
         for name in ("model_type", "auto_map", "architectures"):
             held.pop(name, None)

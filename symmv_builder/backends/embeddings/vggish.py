@@ -17,13 +17,12 @@ from symmv_builder.backends import (
     ModelHome,
     ModelIdentity,
     hash_files,
-    in_short,
+    reading_checkpoint,
     required_path,
 )
 from symmv_builder.backends.embeddings.folder import UNTRAINED
 from symmv_builder.backends.embeddings.segments import as_mono
 from symmv_builder.backends.slots import AudioEmbedder
-from symmv_builder.errors import StopRun
 
 NAME = "vggish"
 WHAT = "its PyTorch weights"
@@ -59,13 +58,10 @@ class Vggish(AudioEmbedder):
         import torch
 
         self._torch, self._device = torch, home.device
-        try:
+        with reading_checkpoint(NAME, "VGGish", path, HOW):
             state = torch.load(path, map_location="cpu", weights_only=True)
             network = make_network(hidden=len(state["embeddings.0.bias"]))
             network.load_state_dict(state)
-        except Exception as error:
-            cause = in_short(error)
-            raise StopRun(f"{path} is not a checkpoint of VGGish ({cause}). {HOW}") from error
         self._network: Any = network.to(home.device).eval()
         self._bank: Any = torch.from_numpy(mel_bank()).to(home.device)
 

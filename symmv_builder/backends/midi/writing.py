@@ -1,12 +1,11 @@
 """Named tracks of notes as a Standard MIDI file of type 1."""
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from symmv_builder.backends.midi.events import SUSTAIN
 from symmv_builder.records import Floats, Ints, Notes
@@ -45,28 +44,43 @@ def midi_bytes(
     *,
     tempo_bpm: float = 120.0,
     ticks_per_beat: int = 220,
+    tempo_map: tuple[Floats, Floats] | None = None,
 ) -> bytes:
-    """The bytes that `write_notes` writes; times are rounded to the nearest tick."""
-    tempo_us = round(60e6 / tempo_bpm)
+    """The bytes that `write_notes` writes; times are rounded to the nearest tick.
+
+    `tempo_map` takes the place of the one tempo: seconds, and the beats that sound then, float64
+    ``[n]`` each and rising from 0. Between two of them the tempo is steady.
+    """
+    if tempo_map is None:
+        tempo_map = np.array([0.0, 60.0 / tempo_bpm]), np.array([0.0, 1.0])
+    times_s, beats = tempo_map
+    tempos_us = np.rint(1e6 * np.diff(times_s) / np.diff(beats)).astype(np.int64)
+    first = np.rint(beats * ticks_per_beat).astype(np.int64)
     head = [
-        (0, b"\xff\x51\x03" + tempo_us.to_bytes(3, "big")),
-        (0, b"\xff\x58\x04\x04\x02\x18\x08"),
+        (tick, b"\xff\x51\x03" + us.to_bytes(3, "big"))
+        for tick, us in zip(first.tolist(), tempos_us.tolist(), strict=False)
     ]
-    ticks_per_s = ticks_per_beat * 1e6 / tempo_us
+    head.insert(1, (0, b"\xff\x58\x04\x04\x02\x18\x08"))
+    # A reader counts in whole microseconds a beat: the times at which it comes to these ticks.
+    read_s = np.concatenate(([0.0], np.cumsum(np.diff(first) * tempos_us / ticks_per_beat / 1e6)))
+
+    def ticks(times: Floats) -> list[int]:
+        place = np.searchsorted(read_s[1:-1], times, side="right")
+        found = first[place] + (times - read_s[place]) * (ticks_per_beat * 1e6 / tempos_us[place])
+        # A file begins at tick 0: what would lie before it begins there.
+        return [max(0, int(tick)) for tick in np.rint(found)]
+
     chunks = [_track_bytes(head)]
     for name, notes in tracks.items():
-        chunks.append(_track_bytes(_note_events(name, notes, ticks_per_s)))
+        chunks.append(_track_bytes(_note_events(name, notes, ticks)))
     header = struct.pack(">4sLHHH", b"MThd", 6, 1, len(chunks), ticks_per_beat)
     return header + b"".join(chunks)
 
 
-def _note_events(name: str, notes: NoteFields, ticks_per_s: float) -> list[tuple[int, bytes]]:
+def _note_events(
+    name: str, notes: NoteFields, ticks: Callable[[Floats], list[int]]
+) -> list[tuple[int, bytes]]:
     """Ends come before starts of the same tick, except that a note lasts one tick at least."""
-
-    def ticks(times_s: NDArray[np.float64]) -> list[int]:
-        # A file begins at tick 0: what would lie before it begins there.
-        return [max(0, int(t)) for t in np.rint(np.asarray(times_s) * ticks_per_s)]
-
     timed: list[tuple[int, int, bytes]] = []
     fields = zip(ticks(notes.starts_s), ticks(notes.ends_s), strict=True)
     for (start, end), pitch, velocity in zip(fields, notes.pitches, notes.velocities, strict=True):

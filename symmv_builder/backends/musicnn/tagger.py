@@ -19,14 +19,32 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from symmv_builder.backends import About, ModelHome, ModelIdentity, hash_files, package_folder
+from symmv_builder.backends import About, ModelHome, ModelIdentity, hash_files
 from symmv_builder.backends.musicnn.checkpoint import read_tensors
 from symmv_builder.backends.slots import AudioEmbedder
-from symmv_builder.errors import StopRun
+from symmv_builder.backends.wheels import Packed, Wheel, files_of
+from symmv_builder.errors import WrongWeights
 
 NAME = "musicnn"
-HOW = "Run: pip install --no-deps musicnn==0.1.0"
-FOLDER = "MTT_musicnn"
+WHEEL = Wheel(
+    get=NAME,
+    project="musicnn",
+    version="0.1.0",
+    sha256="f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa",
+    megabytes=29,
+    files=(
+        Packed(
+            "musicnn/MTT_musicnn/.index",
+            4948,
+            "da2d7bb670b2b31e9bc441bb1bd75eca31b5b061f963cc1f9630c1aff3238f57",
+        ),
+        Packed(
+            "musicnn/MTT_musicnn/.data-00000-of-00001",
+            9_465_596,
+            "041f3935e981a65cea739842d30c188d3a7d2adf4410955c8668eb3de4a5acab",
+        ),
+    ),
+)
 RATE_HZ, FFT, HOP, MELS = 16_000, 512, 256, 96
 SEGMENT_S = 3.0
 FRAMES = 187
@@ -80,18 +98,19 @@ class Musicnn(AudioEmbedder):
     width = WIDTH
     segment_s = SEGMENT_S
     tags = TAGS
+    needs = ("librosa", "torch")
 
     @classmethod
     def identify(cls, home: ModelHome) -> ModelIdentity:
         del home
-        return ModelIdentity(NAME, "1", hash_files(_files()))
+        return ModelIdentity(NAME, "1", hash_files(files_of(WHEEL)))
 
     @classmethod
     def about(cls) -> About:
-        return About("musicnn (MagnaTagATune)", "ISC", f"inside its package. {HOW}")
+        return About("musicnn (MagnaTagATune)", "ISC", WHEEL.where, fetched=True)
 
     def __init__(self, home: ModelHome) -> None:
-        index, data = _files()
+        index, data = files_of(WHEEL)
         import librosa
         import torch
 
@@ -100,10 +119,12 @@ class Musicnn(AudioEmbedder):
         try:
             tensors = read_tensors(index, data, wanted)
         except (OSError, ValueError) as error:
-            raise StopRun(f"{index.parent} is not musicnn's checkpoint: {error}. {HOW}") from error
+            problem = f"{index.parent} is not musicnn's checkpoint: {error}"
+            raise WrongWeights("musicnn", problem) from error
         odd = sorted(name for name, tensor in tensors.items() if tensor.shape != wanted[name])
         if odd:
-            raise StopRun(f"{index.parent} does not fit musicnn at {', '.join(odd[:3])}. {HOW}")
+            problem = f"{index.parent} does not fit musicnn at {', '.join(odd[:3])}"
+            raise WrongWeights("musicnn", problem)
         self._state = {
             name: torch.from_numpy(_as_torch_orders(tensor)).to(home.device)
             for name, tensor in tensors.items()
@@ -174,18 +195,6 @@ class Musicnn(AudioEmbedder):
         hidden = linear(norm(9, pooled), state["dense/kernel"], state["dense/bias"])
         hidden = norm(10, relu(hidden))
         return hidden, linear(hidden, state["dense_1/kernel"], state["dense_1/bias"])
-
-
-def _files() -> tuple[Any, Any]:
-    try:
-        folder = package_folder(NAME) / FOLDER
-    except StopRun as error:
-        raise StopRun(f"musicnn is not installed. {HOW}") from error
-    files = folder / ".index", folder / ".data-00000-of-00001"
-    for file in files:
-        if not file.is_file():
-            raise StopRun(f"musicnn's package has no {FOLDER}/{file.name}. {HOW}")
-    return files
 
 
 def _as_torch_orders(tensor: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -11,13 +11,16 @@ limits checked before and while decoding, and every error of FFmpeg becomes a
 from symmv_builder.backends.pyav.facts import probe
 from symmv_builder.backends.pyav.opening import DEFAULT_LIMITS, Limits
 from symmv_builder.backends.pyav.pictures import Frame, frames
-from symmv_builder.backends.pyav.sound import Sound, read_sound
+from symmv_builder.backends.pyav.sound import Converter, Sound, SoundStream, Tape, read_sound
 
 __all__ = [
     "DEFAULT_LIMITS",
+    "Converter",
     "Frame",
     "Limits",
     "Sound",
+    "SoundStream",
+    "Tape",
     "frames",
     "probe",
     "read_sound",

@@ -8,6 +8,7 @@ on a record, and a lost packet costs more. Where they are more than `Limits.max_
 the share that also bounds packets that cannot be decoded, the recording is UNREADABLE.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,8 @@ GAP_S = 0.05
 # sum of squares overflows.
 LARGEST = 2.0**31
 UNNAMED_LAYOUTS = {3: "2.1", 4: "4.0", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+# Samples of a block at least: a decoder gives a thousand at a time, too few to work on one by one.
+BLOCK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,49 +61,135 @@ class Sound:
 def read_sound(
     path: Path, *, rate_hz: int | None = None, mono: bool = False, limits: Limits = DEFAULT_LIMITS
 ) -> Sound:
-    """The best audio stream of a file.
+    """The best audio stream of a file, whole: `SoundStream` through a `Converter`.
+
+    Raises `RejectEntry`: EMPTY_FILE, NOT_MEDIA, UNREADABLE, TOO_LARGE, TOO_LONG, NO_AUDIO.
+    """
+    stream, tape = SoundStream(path, limits), Tape()
+    convert: Converter | None = None
+    for block in stream:
+        convert = convert or Converter(stream, rate_hz=rate_hz, mono=mono)
+        tape.add(convert(block))
+    if convert is not None:
+        tape.add(convert.end())
+    return Sound(tape.take(), rate_hz or stream.rate_hz, stream.replaced)
+
+
+class Converter:
+    """Blocks of a stream at another rate and in another layout, the same as if they were one.
+
+    `rate_hz` resamples (soxr, high quality), `None` keeps the stream's rate; `mono` is the mean of
+    the channels. It is made once the stream has given its first block.
+    """
+
+    def __init__(self, stream: "SoundStream", *, rate_hz: int | None, mono: bool) -> None:
+        self.rate_hz = rate_hz or stream.rate_hz
+        self._mixes = mono and stream.channels > 1
+        self._channels = 1 if mono else stream.channels
+        self._resampler: soxr.ResampleStream | None = None
+        if self.rate_hz != stream.rate_hz:
+            self._resampler = soxr.ResampleStream(
+                stream.rate_hz, self.rate_hz, self._channels, dtype="float32", quality="HQ"
+            )
+
+    def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What a block ``[n, channels]`` gives; the resampler holds a little back."""
+        if self._mixes:
+            samples = samples.mean(axis=1, dtype=np.float32, keepdims=True)
+        if self._resampler is not None:
+            samples = self._resampler.resample_chunk(samples)
+        return samples
+
+    def end(self) -> NDArray[np.float32]:
+        """What was held back, once the last block was given."""
+        samples = np.empty((0, self._channels), np.float32)
+        if self._resampler is not None:
+            samples = self._resampler.resample_chunk(samples, last=True)
+        return samples
+
+
+class Tape:
+    """A signal that grows block by block and is held once: its array is enlarged in place."""
+
+    def __init__(self) -> None:
+        self._samples = np.empty((0, 0), np.float32)
+        self._length = 0
+
+    def add(self, samples: NDArray[np.float32]) -> None:
+        end = self._length + len(samples)
+        if end > len(self._samples) or not self._length:
+            # By an eighth at a time, so that enlarging costs little and nothing much lies idle.
+            self._resize(end + end // 8, samples.shape[1])
+        self._samples[self._length : end] = samples
+        self._length = end
+
+    def trim(self) -> None:
+        """Free what was set aside for more to come."""
+        self._resize(self._length, self._samples.shape[1])
+
+    def copy(self) -> NDArray[np.float32]:
+        """A copy of what was added, ``[n, channels]``."""
+        return self._samples[: self._length].copy()
+
+    def take(self) -> NDArray[np.float32]:
+        """All that was added, ``[n, channels]``, which the tape then holds no more."""
+        self.trim()
+        samples, self._samples, self._length = self._samples, np.empty((0, 0), np.float32), 0
+        return samples
+
+    def _resize(self, length: int, channels: int) -> None:
+        # Nobody else has seen the array yet.
+        self._samples.resize((length, channels), refcheck=False)
+
+
+class SoundStream:
+    """The best audio stream of a file, block after block: float32 ``[n, channels]``, read once.
 
     A stream that starts late, or that skips more than 50 ms, is filled with silence so
     that what follows stays at its time. More than two channels become stereo by
-    swresample's matrix, scaled so that it cannot clip; `mono` is the mean of the
-    channels. `rate_hz` resamples (soxr, high quality).
-    Raises `RejectEntry`: EMPTY_FILE, NOT_MEDIA, UNREADABLE, TOO_LARGE, TOO_LONG, NO_AUDIO.
+    swresample's matrix, scaled so that it cannot clip. `rate_hz` and `channels` are known with
+    the first block, of which there is one at least, and `replaced` (see `Sound`) after the last.
+    Iterating raises `RejectEntry` (EMPTY_FILE, NOT_MEDIA, UNREADABLE, TOO_LARGE, TOO_LONG,
+    NO_AUDIO), for what is wrong with the end of a file only after its last block.
     """
-    with opened(path, limits) as container:
-        stream = best_audio(container)
-        if stream is None:
-            raise RejectEntry(Reason.NO_AUDIO, "the file has no audio stream that can be decoded")
-        placed = _Placed(limits, time_origin_s(container))
-        for frame in decoded(container, stream, limits):
-            placed.add(frame)
-        samples, rate = placed.finish()
-    if mono and samples.shape[1] > 1:
-        samples = samples.mean(axis=1, dtype=np.float32, keepdims=True)
-    if rate_hz is not None and rate_hz != rate:
-        samples = soxr.resample(samples, rate, rate_hz, quality="HQ").astype(np.float32, copy=False)
-        rate = rate_hz
-    return Sound(np.ascontiguousarray(samples), rate, placed.replaced)
 
-
-class _Placed:
-    """Audio frames as float chunks, each at the place that its timestamp says."""
-
-    def __init__(self, limits: Limits, origin_s: float) -> None:
-        self._limits, self._origin_s = limits, origin_s
+    def __init__(self, path: Path, limits: Limits = DEFAULT_LIMITS) -> None:
+        self._path, self._limits = path, limits
         self._chunks: list[NDArray[np.float32]] = []
+        self._waiting = self._length = self._decoded = 0
         self._resampler: AudioResampler | None = None
         self._form: tuple[str, str, int] | None = None
-        self._rate = self._channels = self._length = 0
-        self._decoded = self.replaced = 0
+        self.rate_hz = self.channels = self.replaced = 0
 
-    def add(self, frame: "AudioFrame") -> None:
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        with opened(self._path, self._limits) as container:
+            stream = best_audio(container)
+            if stream is None:
+                detail = "the file has no audio stream that can be decoded"
+                raise RejectEntry(Reason.NO_AUDIO, detail)
+            origin_s = time_origin_s(container)
+            for frame in decoded(container, stream, self._limits):
+                self._add(frame, origin_s)
+                if self._waiting >= BLOCK:
+                    yield self._block()
+            self._flush()
+            self._check_values()
+            if self._waiting:
+                yield self._block()
+
+    def _block(self) -> NDArray[np.float32]:
+        block = np.concatenate(self._chunks, axis=1) if len(self._chunks) > 1 else self._chunks[0]
+        self._chunks, self._waiting = [], 0
+        return block.T
+
+    def _add(self, frame: "AudioFrame", origin_s: float) -> None:
         channels = frame.layout.nb_channels
         if channels > self._limits.max_channels or not frame.sample_rate:
             detail = f"the file has {channels} channels at {frame.sample_rate} Hz"
             raise RejectEntry(Reason.UNREADABLE, detail)
-        if not self._rate:
-            self._rate, self._channels = frame.sample_rate, min(channels, 2)
-        self._place(frame)
+        if not self.rate_hz:
+            self.rate_hz, self.channels = frame.sample_rate, min(channels, 2)
+        self._place(frame, origin_s)
         form = (frame.format.name, frame.layout.name, frame.sample_rate)
         if form != self._form:
             self._flush()
@@ -108,16 +197,13 @@ class _Placed:
         # Before the resampler, which would spread a NaN over its neighbours.
         self._append(_named_layout(self._without_wild_values(frame)))
 
-    def finish(self) -> tuple[NDArray[np.float32], int]:
-        """Samples ``[n, channels]`` and their rate."""
-        self._flush()
+    def _check_values(self) -> None:
         if not self._length:
             raise RejectEntry(Reason.UNREADABLE, "no audio of the file can be decoded")
         if self.replaced > self._limits.max_bad_share * self._decoded:
             found = f"{self.replaced} of {self._decoded} samples of the sound"
             detail = f"{found} are no numbers: NaN, infinite or beyond every sample format"
             raise RejectEntry(Reason.UNREADABLE, detail)
-        return np.concatenate(self._chunks, axis=1).T, self._rate
 
     def _without_wild_values(self, frame: "AudioFrame") -> "AudioFrame":
         self._decoded += frame.samples * frame.layout.nb_channels
@@ -136,18 +222,17 @@ class _Placed:
 
         # swresample scales its downmix matrix against clipping for integers only.
         mixed = channels > 2
-        layout = "mono" if self._channels == 1 else "stereo"
-        return AudioResampler("s32p" if mixed else "fltp", layout, self._rate)
+        layout = "mono" if self.channels == 1 else "stereo"
+        return AudioResampler("s32p" if mixed else "fltp", layout, self.rate_hz)
 
-    def _place(self, frame: "AudioFrame") -> None:
+    def _place(self, frame: "AudioFrame", origin_s: float) -> None:
         if frame.pts is None or frame.time_base is None:
             return
-        start = round((float(frame.pts * frame.time_base) - self._origin_s) * self._rate)
+        start = round((float(frame.pts * frame.time_base) - origin_s) * self.rate_hz)
         gap = start - self._length
         self._check_length(gap)
-        if gap > GAP_S * self._rate or (self._length == 0 and gap > 0):
-            self._chunks.append(np.zeros((self._channels, gap), np.float32))
-            self._length += gap
+        if gap > GAP_S * self.rate_hz or (self._length == 0 and gap > 0):
+            self._keep(np.zeros((self.channels, gap), np.float32))
 
     def _append(self, frame: "AudioFrame | None") -> None:
         if self._resampler is None:
@@ -156,16 +241,20 @@ class _Placed:
             samples = out.to_ndarray()
             if samples.dtype == np.int32:
                 samples = samples.astype(np.float64) / 2.0**31
-            self._chunks.append(samples.astype(np.float32))
-            self._length += samples.shape[1]
+            self._keep(samples.astype(np.float32))
         self._check_length(0)
+
+    def _keep(self, samples: NDArray[np.float32]) -> None:
+        self._chunks.append(samples)
+        self._waiting += samples.shape[1]
+        self._length += samples.shape[1]
 
     def _flush(self) -> None:
         self._append(None)
         self._resampler = None
 
     def _check_length(self, more: int) -> None:
-        seconds = (self._length + more) / self._rate
+        seconds = (self._length + more) / self.rate_hz
         if seconds > self._limits.max_duration_s:
             raise too_long(seconds, self._limits)
 

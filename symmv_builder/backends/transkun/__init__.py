@@ -1,44 +1,45 @@
 """Transkun (Yan and Duan, "Scoring Time Intervals Using Non-Hierarchical Transformer for
 Automatic Piano Transcription", ISMIR 2024): the default piano transcriber.
 
-The network's parts and weights come from the package; loading, the order of evaluation
-(`encoder`), the search for notes (`intervals`) and the joining of segments (`segments`) are
-ours, and give the notes of the package's own program: `benchmarks/transcription.py` runs both
-side by side. Its class asks torchaudio for a mel filter bank, but the checkpoint holds that
-filter bank too: where torchaudio cannot be imported, a stand-in gives an empty one of the right
-shape, and strict loading makes sure that it is filled.
+The weights and their configuration come out of its package's wheel. The network's modules
+(`network`), the order of evaluation (`encoder`), the search for notes (`intervals`) and the
+joining of segments (`segments`) are ours, and give the notes of the package's own program:
+`benchmarks/transcription.py` runs both side by side.
 """
 
-import importlib.machinery
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from types import ModuleType
-from typing import Any, final
+from typing import final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symmv_builder.backends import (
-    About,
-    ModelHome,
-    ModelIdentity,
-    hash_files,
-    package_folder,
-    package_version,
-)
+from symmv_builder.backends import About, ModelHome, ModelIdentity, hash_files
 from symmv_builder.backends.slots import PianoTranscriber
-from symmv_builder.errors import StopRun
+from symmv_builder.backends.wheels import Packed, Wheel, files_of
+from symmv_builder.errors import WrongWeights
 from symmv_builder.records import Notes
+from symmv_builder.text import clean_line
 
 SUSTAIN = -64
-
-
-def _weights() -> tuple[Path, Path]:
-    folder = package_folder("transkun") / "pretrained"
-    return folder / "2.0.pt", folder / "2.0.conf"
+WHEEL = Wheel(
+    get="transkun",
+    project="transkun",
+    version="2.0.1",
+    sha256="7d7f5bf88b0d21f7da0415b089cff3bcbcbdda04e1a3c9719964947942c859fe",
+    megabytes=51,
+    files=(
+        Packed(
+            "transkun/pretrained/2.0.pt",
+            56_408_978,
+            "50a80010effc2a59ffcd068a95cd2b29bd7f23a27a3515bc3ccd209c89a3d44c",
+        ),
+        Packed(
+            "transkun/pretrained/2.0.conf",
+            782,
+            "d3d989214eb148230ee5df476d994dcde6af595904d3f968f1221d2e3bea5ac6",
+        ),
+    ),
+)
 
 
 @final
@@ -47,38 +48,37 @@ class Transkun(PianoTranscriber):
 
     rate_hz = 44100
     mono = False
+    needs = ("torch",)
 
     @classmethod
     def identify(cls, home: ModelHome) -> ModelIdentity:
-        return ModelIdentity("transkun", package_version("transkun"), hash_files(_weights()))
+        return ModelIdentity("transkun", WHEEL.version, hash_files(files_of(WHEEL)))
 
     @classmethod
     def about(cls) -> About:
-        return About("Transkun 2.0", "MIT", "in the package transkun")
+        return About("Transkun 2.0", "MIT", WHEEL.where, fetched=True)
 
     def __init__(self, home: ModelHome) -> None:
         import torch
 
-        from symmv_builder.backends.transkun.segments import Transcriber
+        from symmv_builder.backends.transkun.network import Network
+        from symmv_builder.backends.transkun.segments import SegmentDecoder
 
-        checkpoint, conf = _weights()
-        with _torchaudio(torch):
-            from transkun.ModelTransformer import ModelConfig, TransKun
-
-            config = ModelConfig()
-            config.__dict__.update(json.loads(conf.read_text())["Model"]["config"])
-            self._model: Any = TransKun(config)
-        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        checkpoint, conf = files_of(WHEEL)
         try:
+            self._model = Network(json.loads(conf.read_text())["Model"]["config"])
+            state = torch.load(checkpoint, map_location="cpu", weights_only=True)
             self._model.load_state_dict(state.get("best_state_dict", state["state_dict"]))
-        except (KeyError, RuntimeError) as error:
-            raise StopRun(f"the weights of transkun do not fit its model: {error}") from error
+        except (KeyError, RuntimeError, ValueError) as error:
+            problem = f"the weights of transkun do not fit its model: {clean_line(str(error))}"
+            raise WrongWeights("transkun", problem) from error
         self._model.to(home.device).eval()
         self._torch, self._device = torch, home.device
         with torch.inference_mode():
-            self._transcriber = Transcriber(self._model)
+            self._transcriber = SegmentDecoder(self._model)
         if self._model.fs != self.rate_hz:
-            raise StopRun(f"transkun wants {self._model.fs} Hz, not {self.rate_hz}: update us")
+            problem = f"transkun wants {self._model.fs} Hz, not {self.rate_hz}: update us"
+            raise WrongWeights("transkun", problem)
 
     def transcribe(self, samples: NDArray[np.float32]) -> Notes:
         """Notes, velocities and sustain pedal of samples ``[n, channels]``."""
@@ -101,32 +101,3 @@ class Transkun(PianoTranscriber):
             pedal_starts_s=spans[:, 0],
             pedal_ends_s=spans[:, 1],
         )
-
-
-@contextmanager
-def _torchaudio(torch: Any) -> Iterator[None]:
-    """Within, ``import torchaudio`` works: the real one, or the one function that is asked for."""
-    try:
-        import torchaudio  # noqa: F401
-    except (ImportError, OSError):
-        stand_in = ModuleType("torchaudio")
-        stand_in.__spec__ = importlib.machinery.ModuleSpec("torchaudio", None)
-        functional = ModuleType("torchaudio.functional")
-        functional.melscale_fbanks = (  # type: ignore[attr-defined]
-            lambda n_freqs, n_mels, **_: torch.zeros(n_freqs, n_mels)
-        )
-        stand_in.functional = functional  # type: ignore[attr-defined]
-        # A half-imported real one may have been left behind by the failure.
-        left = {name: sys.modules.pop(name) for name in list(sys.modules) if _is_part(name)}
-        sys.modules["torchaudio"] = stand_in
-        try:
-            yield
-        finally:
-            del sys.modules["torchaudio"]
-            sys.modules.update(left)
-    else:
-        yield
-
-
-def _is_part(name: str) -> bool:
-    return name == "torchaudio" or name.startswith("torchaudio.")

@@ -21,7 +21,7 @@ _TIMES_AT_ONCE, _BANDS_AT_ONCE = 11, 19
 _PATCH_FRAMES = 8
 
 
-class Encoder:
+class SegmentEncoder:
     """From samples of one segment to the context of every symbol at every frame."""
 
     def __init__(self, model: Any) -> None:

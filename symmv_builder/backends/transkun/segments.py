@@ -14,14 +14,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from symmv_builder.backends.transkun.encoder import Encoder
+from symmv_builder.backends.transkun.encoder import SegmentEncoder
 from symmv_builder.backends.transkun.intervals import Interval, best_intervals
 
 _SHORTEST_S = 1e-8
 
 
 @dataclass(slots=True)
-class Event:
+class NoteEvent:
     """A note or a span of a pedal (a negative pitch), in seconds of the recording."""
 
     start_s: float
@@ -32,14 +32,14 @@ class Event:
     has_end: bool
 
 
-class Transcriber:
+class SegmentDecoder:
     """The package's model with its own decoding taken apart."""
 
     def __init__(self, model: Any) -> None:
-        self._model, self._encoder = model, Encoder(model)
+        self._model, self._encoder = model, SegmentEncoder(model)
         self._symbols: tuple[int, ...] = tuple(model.targetMIDIPitch)
 
-    def transcribe(self, samples: Tensor) -> list[Event]:
+    def transcribe(self, samples: Tensor) -> list[NoteEvent]:
         """Events of samples ``[n, channels]``, sorted by start, end and pitch."""
         model = self._model
         rate, hop = model.fs, model.hopSize
@@ -49,7 +49,7 @@ class Transcriber:
         edge = -(-before_s * rate // 1)
         sound = F.pad(samples.T, (edge, edge))
         starts = [before_s * rate // hop] * len(self._symbols)
-        by_pitch: dict[int, list[Event]] = {pitch: [] for pitch in self._symbols}
+        by_pitch: dict[int, list[NoteEvent]] = {pitch: [] for pitch in self._symbols}
         for begin in range(0, sound.shape[-1], step):
             segment = sound[:, begin : begin + length]
             segment = F.pad(segment, (0, length - segment.shape[-1]))
@@ -61,9 +61,9 @@ class Transcriber:
                 _join(by_pitch[event.pitch], event)
         return _apart(by_pitch)
 
-    def _decode(self, segment: Tensor, starts: Sequence[int]) -> tuple[list[Event], list[int]]:
+    def _decode(self, segment: Tensor, starts: Sequence[int]) -> tuple[list[NoteEvent], list[int]]:
         """Events of a segment, in seconds from its start, and each symbol's last complete end."""
-        nothing: list[Event] = []
+        nothing: list[NoteEvent] = []
         # The network finds nothing in silence (a test asks it): the padding costs nothing.
         if not segment.any():
             return nothing, [0] * len(self._symbols)
@@ -85,7 +85,9 @@ class Transcriber:
                 has_end = final < last_frame or present[number][1]
                 if has_end:
                     last = final
-                events.append(Event(start_s, end_s, pitch, velocities[number], has_onset, has_end))
+                events.append(
+                    NoteEvent(start_s, end_s, pitch, velocities[number], has_onset, has_end)
+                )
                 number += 1
             lasts.append(last)
         return sorted(events, key=_by_time), lasts
@@ -105,11 +107,11 @@ class Transcriber:
         return velocities.tolist(), shifts.tolist(), (present > 0).tolist()
 
 
-def _by_time(event: Event) -> tuple[float, float, int]:
+def _by_time(event: NoteEvent) -> tuple[float, float, int]:
     return event.start_s, event.end_s, event.pitch
 
 
-def _join(line: list[Event], event: Event) -> None:
+def _join(line: list[NoteEvent], event: NoteEvent) -> None:
     """Add an event to those of its pitch; one that overlaps the last replaces it or goes on."""
     if line and event.start_s < line[-1].end_s:
         if event.has_onset:
@@ -121,7 +123,7 @@ def _join(line: list[Event], event: Event) -> None:
         line.append(event)
 
 
-def _apart(by_pitch: dict[int, list[Event]]) -> list[Event]:
+def _apart(by_pitch: dict[int, list[NoteEvent]]) -> list[NoteEvent]:
     """All complete events; one that the next of its pitch cuts into ends there."""
     whole = []
     for line in by_pitch.values():

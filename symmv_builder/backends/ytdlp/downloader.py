@@ -13,15 +13,22 @@ from urllib.parse import urlsplit
 from symmv_builder.backends.ytdlp import bounds, listing, toolchain
 from symmv_builder.backends.ytdlp.bounds import Bounds
 from symmv_builder.backends.ytdlp.failures import MediaRefused, ToolchainBroken, translate
-from symmv_builder.backends.ytdlp.options import (
+from symmv_builder.backends.ytdlp.politeness import MessageFilter, Politeness, Redaction
+from symmv_builder.backends.ytdlp.ydl_options import (
     EXTRACTORS,
     check_formats,
     download_options,
     format_choice,
     options,
 )
-from symmv_builder.backends.ytdlp.politeness import Listener, Politeness, Redaction
-from symmv_builder.errors import Reason, RetryLater, SessionBlocked, StopRun, SymMVError
+from symmv_builder.errors import (
+    Reason,
+    RetryLater,
+    SessionBlocked,
+    SiteNotCrawled,
+    SymMVError,
+    UnknownName,
+)
 from symmv_builder.records import Listing, Source
 
 # The first video that YouTube ever had, and a good canary.
@@ -68,7 +75,7 @@ class Downloader:
     ) -> None:
         unknown = [site for site in sites if site not in EXTRACTORS]
         if unknown or not sites:
-            raise StopRun(f"no crawler for {unknown or 'no site'}; known: {', '.join(EXTRACTORS)}")
+            raise UnknownName("site to crawl", ", ".join(unknown), tuple(EXTRACTORS))
         self._politeness = politeness or Politeness()
         self._sites, self._canary = tuple(sites), canary
         self._cookies = self._politeness.read_cookies()
@@ -112,7 +119,7 @@ class Downloader:
         """
         where = listing.place(kind, ref, default_site=site or self._sites[0], limit=limit or 50)
         if {where.site, *(source.site for source in where.sources)} - set(self._sites):
-            raise StopRun(f"{ref!r} is of a site that is not crawled: {', '.join(self._sites)}")
+            raise SiteNotCrawled(ref, self._sites)
         count = in_a_row = 0
         for found in self._entries(where):
             if found.source.video_id in known:
@@ -164,7 +171,7 @@ class Downloader:
 
     def _must_crawl(self, source: Source) -> None:
         if source.site not in self._sites:
-            raise StopRun(f"{source.url} is of a site that is not crawled")
+            raise SiteNotCrawled(source.url, self._sites)
 
     def _entries(self, where: listing.Place) -> Iterator[Listing]:
         if where.kind == "ids":
@@ -245,7 +252,7 @@ class Downloader:
         refuses redirects to another host.
         """
         clean = Redaction(self._politeness, self._cookies)
-        listener, cookies = Listener(clean), io.StringIO(self._cookies)
+        listener, cookies = MessageFilter(clean), io.StringIO(self._cookies)
         self._keep_distance()
         try:
             with self._open(site, listener, cookies, more, same_host=same_host) as ydl:
@@ -263,7 +270,7 @@ class Downloader:
     def _open(
         self,
         site: str,
-        listener: Listener,
+        listener: MessageFilter,
         cookies: io.StringIO,
         more: Mapping[str, Any] | None = None,
         *,
@@ -300,7 +307,7 @@ class Downloader:
         from yt_dlp.networking import Request
         from yt_dlp.networking.exceptions import HTTPError
 
-        listener = Listener(Redaction(self._politeness, self._cookies))
+        listener = MessageFilter(Redaction(self._politeness, self._cookies))
         with self._open(site, listener, io.StringIO(self._cookies)) as ydl:
             request = Request(_on_site(_FRONT_PAGES[site]))
             request.extensions["timeout"] = min(_FRONT_PAGE_S, self._politeness.socket_timeout_s)

@@ -15,9 +15,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from symmv_builder.errors import (
+    CannotRead,
+    DiskFull,
     Reason,
     RejectEntry,
     RetryLater,
+    ServiceRefused,
     SessionBlocked,
     StopRun,
     SymMVError,
@@ -60,19 +63,26 @@ def _broken(text: str) -> SymMVError:
     return ToolchainBroken(f"yt-dlp cannot read the site; update it and deno: {text}")
 
 
-def _stop(what: str) -> Verdict:
-    return lambda text: StopRun(f"{what}: {text}")
+def _full(text: str) -> SymMVError:
+    return DiskFull("the folder of downloads", text)
+
+
+def _no_certificate(text: str) -> SymMVError:
+    return ServiceRefused("a site", f"its certificate does not verify: {text}")
+
+
+def _never_set(text: str) -> SymMVError:
+    return StopRun(f"yt-dlp runs with an option that is never set here: {text}")
 
 
 _UNREACHABLE = _later(Reason.UNREACHABLE, 120.0)
 _DAMAGED = _later(Reason.UNREADABLE, 300.0)
 _UNKNOWN = _later(Reason.UNKNOWN_FAILURE, _HOUR_S)
 _NO_NETWORK = _blocked(300.0, Reason.UNREACHABLE)
-_NEVER_SET = _stop("yt-dlp runs with an option that is never set here")
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class FailureWording:
     """A wording (lower case, straight apostrophes) and what it means."""
 
     name: str
@@ -80,13 +90,13 @@ class Rule:
     verdict: Verdict
 
 
-def _rule(name: str, words: str, verdict: Verdict) -> Rule:
-    return Rule(name, re.compile(words), verdict)
+def _rule(name: str, words: str, verdict: Verdict) -> FailureWording:
+    return FailureWording(name, re.compile(words), verdict)
 
 
 # Read from the top: the first that fits decides.
-MESSAGES: tuple[Rule, ...] = (
-    _rule("disk", "no space left|disk quota|read-only file system", _stop("cannot write")),
+MESSAGES: tuple[FailureWording, ...] = (
+    _rule("disk", "no space left|disk quota|read-only file system", _full),
     _rule(
         "session",
         "rate.limited|exceeded the rate limit|confirm you're not a bot|captcha|unusual traffic"
@@ -190,11 +200,11 @@ MESSAGES: tuple[Rule, ...] = (
 # By the name of the class, so that this module is read without importing yt-dlp. What says
 # everything by its class is asked before the messages, the rest after them.
 DECISIVE: dict[str, Verdict] = {
-    "CertificateVerifyError": _stop("the certificate of a site does not verify"),
+    "CertificateVerifyError": _no_certificate,
     "ProxyError": _blocked(600.0, Reason.UNREACHABLE),
     "NoSupportingHandlers": _broken,
     "UnsupportedRequest": _broken,
-    "CookieLoadError": lambda _: StopRun("the cookies file is not in Netscape's format"),
+    "CookieLoadError": lambda _: CannotRead("the cookies file", "it is not in Netscape's format"),
     "GeoRestrictedError": _reject(Reason.GEO_BLOCKED),
     "UserNotLive": _later(Reason.NOT_YET_AVAILABLE, 6 * _HOUR_S),
     "UnsupportedError": _broken,
@@ -202,11 +212,11 @@ DECISIVE: dict[str, Verdict] = {
     "IncompleteRead": _DAMAGED,
     "EntryNotInPlaylist": _reject(Reason.SOURCE_GONE),
     "ThrottledDownload": _UNREACHABLE,
-    "SameFileError": _NEVER_SET,
-    "DownloadCancelled": _NEVER_SET,
-    "XAttrMetadataError": _NEVER_SET,
-    "XAttrUnavailableError": _NEVER_SET,
-    "UnsafeExecExpansionError": _NEVER_SET,
+    "SameFileError": _never_set,
+    "DownloadCancelled": _never_set,
+    "XAttrMetadataError": _never_set,
+    "XAttrUnavailableError": _never_set,
+    "UnsafeExecExpansionError": _never_set,
 }
 GENERAL: dict[str, Verdict] = {
     "ReExtractInfo": _UNREACHABLE,
@@ -240,7 +250,7 @@ def translate(
     text = clean(_PREFIX.sub("", str(error)) or type(error).__name__)
     for found in chain:
         if isinstance(found, OSError) and found.errno in _DISK:
-            return StopRun(f"cannot write: {clean(str(found.strerror))}")
+            return _full(clean(str(found.strerror)))
     verdict = _by_class(chain, DECISIVE) or _by_message(chain) or _by_status(chain, of)
     result = (verdict or _by_class(chain, GENERAL) or _UNKNOWN)(text)
     if isinstance(result, ToolchainBroken):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import UnknownName, WrongSetting
 from symmv_builder.records import Listing, Source
 
 KINDS = ("channel", "playlist", "search", "feed", "ids")
@@ -59,9 +59,9 @@ def place(kind: str, ref: str, *, default_site: str, limit: int) -> Place:
     `StopRun` for a reference that means nothing: somebody's list of sources is wrong.
     """
     if kind not in KINDS:
-        raise StopRun(f"no source is of kind {kind!r}; known: {', '.join(KINDS)}")
+        raise UnknownName("kind of source", kind, tuple(KINDS))
     if default_site not in SEARCH_KEYS:
-        raise StopRun(f"no site is called {default_site!r}; known: {', '.join(SEARCH_KEYS)}")
+        raise UnknownName("site", default_site, tuple(SEARCH_KEYS))
     if kind == "ids":
         return Place(default_site, kind, sources=_sources(ref, default_site))
     site, name = _split(ref.strip(), default_site)
@@ -72,14 +72,14 @@ def place(kind: str, ref: str, *, default_site: str, limit: int) -> Place:
     for pattern, address in _LISTS.get((site, kind), ()):
         if re.fullmatch(pattern, name):
             return Place(site, kind, address.replace("{}", name))
-    raise StopRun(f"not a {kind} of {site}: {ref!r}")
+    raise WrongSetting("ref", ref, f"that is not a {kind} of {site}")
 
 
 def plain_query(words: str) -> str:
     """Words to search for, on one line and of bounded length."""
     query = " ".join(text(words).split())[:_LONGEST_QUERY]
     if not query:
-        raise StopRun("there are no words to search for")
+        raise WrongSetting("query", words, "there are no words to search for")
     return query
 
 
@@ -95,7 +95,7 @@ def _sources(ref: str, default_site: str) -> tuple[Source, ...]:
         try:
             found.append(Source(site, name))
         except ValueError as error:
-            raise StopRun(f"the list of ids is wrong: {error}") from error
+            raise WrongSetting("ids", ref, f"the list of ids is wrong: {error}") from error
     return tuple(dict.fromkeys(found))
 
 

@@ -10,16 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import CannotRead, StopRun
 
 _LONGEST_MESSAGE = 500
 _SHORTEST_SECRET = 6
 _KEPT_WARNINGS = 20
 _COOKIES_HEADER = "# Netscape HTTP Cookie File\n"
 
-LOG = logging.getLogger("symmv_builder.ytdlp")
-# Whoever wants to read it configures logging; else what matters comes as an error of ours.
-LOG.addHandler(logging.NullHandler())
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ class Politeness:
             return self.cookies.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             cause = getattr(error, "strerror", None) or "it is not text"
-            raise StopRun(f"the cookies file cannot be read: {cause}") from None
+            raise CannotRead("the cookies file", cause) from None
 
 
 # For the site on loopback, which minds nothing.
@@ -93,7 +91,7 @@ class Redaction:
         return re.sub(r" {2,}", " ", printable).strip()[:_LONGEST_MESSAGE]
 
 
-class Listener:
+class MessageFilter:
     """Takes what yt-dlp says. Progress and titles are dropped, warnings kept and logged."""
 
     def __init__(self, clean: Redaction) -> None:
@@ -108,7 +106,7 @@ class Listener:
 
     def warning(self, message: str) -> None:
         text = self._clean(message)
-        LOG.warning("yt-dlp: %s", text)
+        LOG.info("yt-dlp warns: %s", text)
         self.warnings = [*self.warnings, text][-_KEPT_WARNINGS:]
 
     def error(self, message: str) -> None:

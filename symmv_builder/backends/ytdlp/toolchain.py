@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from symmv_builder.backends.ytdlp.failures import ToolchainBroken
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import MissingPackage, StopRun, UnknownName
+from symmv_builder.packages import is_installed, not_installed
 
 _OLDEST = (2026, 7, 4)
 _RUNTIMES = ("deno", "node", "bun", "quickjs")
@@ -14,13 +15,14 @@ _RUNTIMES = ("deno", "node", "bun", "quickjs")
 
 def check_version() -> None:
     """`StopRun` where yt-dlp is missing, or old enough to have known holes."""
-    if importlib.util.find_spec("yt_dlp") is None:
-        raise StopRun("yt-dlp is not installed; run: pip install 'symmv-builder[crawl]'")
+    if not is_installed("yt_dlp"):
+        raise not_installed("yt_dlp", "crawl")
     from yt_dlp.version import __version__
 
     if tuple(int(part) for part in __version__.split(".")[:3]) < _OLDEST:
         oldest = ".".join(map(str, _OLDEST))
-        raise StopRun(f"yt-dlp {__version__} has known holes; {oldest} is the oldest that is used")
+        problem = f"yt-dlp {__version__} has known holes; {oldest} is the oldest that is used"
+        raise MissingPackage("yt-dlp", "pip install --upgrade yt-dlp", problem)
 
 
 def runtime_options(name: str) -> dict[str, str]:
@@ -32,7 +34,7 @@ def runtime_options(name: str) -> dict[str, str]:
 def check_javascript(name: str) -> None:
     """`StopRun` where the runtime, or the scripts that it runs for yt-dlp, are missing."""
     if name not in _RUNTIMES:
-        raise StopRun(f"no JavaScript runtime is called {name!r}; known: {', '.join(_RUNTIMES)}")
+        raise UnknownName("JavaScript runtime", name, tuple(_RUNTIMES))
     from yt_dlp import YoutubeDL
     from yt_dlp.globals import supported_js_runtimes
 

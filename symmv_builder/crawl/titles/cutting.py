@@ -29,7 +29,7 @@ Kind = Literal["text", "bracket", "quote"]
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TitlePart:
     """A stretch of a title: plain text, or what a pair of brackets or quotes holds."""
 
     kind: Kind
@@ -44,7 +44,7 @@ class Piece:
         return f"{self.opener}{self.text}{self.closer}"
 
 
-Field = tuple[Piece, ...]
+Field = tuple[TitlePart, ...]
 
 
 def clean(text: str) -> str:
@@ -74,13 +74,13 @@ def _clean_character(text: str, place: int, character: str) -> str:
     return character
 
 
-def pieces(text: str) -> list[Piece]:
+def pieces(text: str) -> list[TitlePart]:
     """Cut a clean title into text, brackets and quotes, in order; brackets may nest.
 
     A bracket that is never closed holds the rest of the title; a stray closing one is
     dropped. Quotes must stand free: the apostrophe of ``N' Roses`` is none.
     """
-    found: list[Piece] = []
+    found: list[TitlePart] = []
     start = place = 0
     while place < len(text):
         end = _end_of_pair(text, place)
@@ -88,16 +88,16 @@ def pieces(text: str) -> list[Piece]:
             place += 1
             continue
         if text[start:place]:
-            found.append(Piece("text", _without_strays(text[start:place])))
+            found.append(TitlePart("text", _without_strays(text[start:place])))
         opener = text[place]
         closed = end < len(text)
         kind: Kind = "bracket" if opener in _BRACKETS else "quote"
         glued = place > 0 and not text[place - 1].isspace()
         closer = text[end] if closed else ""
-        found.append(Piece(kind, text[place + 1 : end].strip(), opener, closer, glued))
+        found.append(TitlePart(kind, text[place + 1 : end].strip(), opener, closer, glued))
         place = start = end + 1
     if text[start:]:
-        found.append(Piece("text", _without_strays(text[start:])))
+        found.append(TitlePart("text", _without_strays(text[start:])))
     return [piece for piece in found if piece.text.strip()]
 
 
@@ -165,7 +165,7 @@ _DASHES = (" - ", " – ", " — ", " -- ", " _ ", " ~ ", " ‐ ", " --- ", " �
 _LOOSE_DASHES = ("- ", " -", "– ", " –", "— ", " —", "–", "—", ": ", " : ", " :", "_ ")
 
 
-def cut(found: Sequence[Piece], separators: Sequence[str] = ()) -> Cut:
+def cut(found: Sequence[TitlePart], separators: Sequence[str] = ()) -> Cut:
     """Split pieces into groups (``|`` and its like), and groups into fields (dashes).
 
     Brackets and quotes are never cut. Where no dash stands between spaces, ``/`` between
@@ -194,7 +194,7 @@ def _split_all(fields: Sequence[Field], marks: Sequence[str]) -> list[Field]:
 
 
 def _split(field: Field, mark: str) -> list[Field]:
-    parts: list[list[Piece]] = [[]]
+    parts: list[list[TitlePart]] = [[]]
     for index, piece in enumerate(field):
         if piece.kind != "text":
             parts[-1].append(piece)
@@ -211,5 +211,5 @@ def _split(field: Field, mark: str) -> list[Field]:
     return [tuple(part) for part in parts]
 
 
-def _text(text: str, piece: Piece, rest: list[str]) -> Piece:
-    return Piece("text", text) if rest else piece
+def _text(text: str, piece: TitlePart, rest: list[str]) -> TitlePart:
+    return TitlePart("text", text) if rest else piece

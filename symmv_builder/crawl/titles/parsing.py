@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from symmv_builder.crawl.titles import cutting, names
-from symmv_builder.crawl.titles.cutting import Piece
+from symmv_builder.crawl.titles.cutting import TitlePart
 from symmv_builder.crawl.titles.stripping import Name, tidy, tokens, trim
 from symmv_builder.crawl.titles.words import (
     COVER_MARKS,
@@ -109,7 +109,7 @@ def _without(text: str, phrase: str) -> str:
     return " ".join([*kept, text[place:]])
 
 
-def _leading_label(found: list[Piece]) -> tuple[str, list[Piece]]:
+def _leading_label(found: list[TitlePart]) -> tuple[str, list[TitlePart]]:
     """A square or black bracket that opens the title is a label, or the artist's name."""
     if len(found) > 1 and found[0].kind == "bracket" and found[0].opener in "[【〔［":
         return found[0].text, found[1:]

@@ -7,7 +7,7 @@ on the way. What was taken off is kept, because it says what kind of video this 
 from dataclasses import dataclass, field, replace
 
 from symmv_builder.crawl.titles import words as vocabulary
-from symmv_builder.crawl.titles.cutting import Field, Piece, pieces
+from symmv_builder.crawl.titles.cutting import Field, TitlePart, pieces
 from symmv_builder.crawl.titles.words import (
     fold,
     is_latin,
@@ -47,7 +47,7 @@ class _Left:
     what comes after that comments on the video.
     """
 
-    pieces: list[Piece] = field(default_factory=list)
+    pieces: list[TitlePart] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     candidate: str = ""
     is_done: bool = False
@@ -133,14 +133,14 @@ def _named(left: _Left, source: str) -> Name:
     )
 
 
-def is_label(piece: Piece) -> bool:
+def is_label(piece: TitlePart) -> bool:
     """A square or black bracket that is no version of the song: a label, or a quoted title."""
     if piece.kind != "bracket" or piece.opener not in "[【〔［":
         return False
     return not set(fold(piece.text).split()) & vocabulary.KEPT_BRACKETS
 
 
-def _around_quote(parts: list[Piece], chosen: Piece) -> tuple[str, str]:
+def _around_quote(parts: list[TitlePart], chosen: TitlePart) -> tuple[str, str]:
     """The chosen quote with its brackets, and what stands before it, else after it."""
     place = parts.index(chosen)
     after = place + 1
@@ -151,7 +151,7 @@ def _around_quote(parts: list[Piece], chosen: Piece) -> tuple[str, str]:
     return _joined([quote, *parts[place + 1 : after]]), before or _joined(parts[after:])
 
 
-def _joined(parts: list[Piece]) -> str:
+def _joined(parts: list[TitlePart]) -> str:
     text = ""
     for piece in parts:
         if piece.kind == "text" or piece.glued:
@@ -182,7 +182,7 @@ def _foreign_beside(parts: Field, index: int) -> bool:
     return is_latin(before) and has_letters and not any(is_latin(c) for c in inside)
 
 
-def _tidy_bracket(piece: Piece, left: _Left, is_translation: bool) -> None:
+def _tidy_bracket(piece: TitlePart, left: _Left, is_translation: bool) -> None:
     candidate = _candidate(piece.text)
     if candidate:
         left.candidate = left.candidate or candidate
@@ -209,7 +209,7 @@ _BY_HEADS = word_set("by arr arranged arrangement performed played cover piano")
 _NO_GUEST = word_set("a an the my your you me or out no u us lyrics love all every")
 
 
-def is_noise_bracket(piece: Piece) -> bool:
+def is_noise_bracket(piece: TitlePart) -> bool:
     """Whether a bracket tells of the recording, the upload or a guest, not of the song."""
     words = fold(piece.text).split()
     if not words or is_featuring(piece.text):

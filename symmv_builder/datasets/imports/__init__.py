@@ -17,12 +17,13 @@ from symmv_builder import datasets, plugins
 from symmv_builder.datasets.imports.tree import Tree
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.datasets.recipe_file import name_fault
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import CannotRead, NoSuchPath, UnknownName
 from symmv_builder.pipeline.step import RECORDINGS
 
 __all__ = ["MODULES", "artifacts", "recipe", "scan"]
 
-# What an importer's module offers; `with_options(options)` too where a copy has some.
+# What an importer's module offers; `with_options(options)` too where a copy has some, and `LICENCE`
+# where those who published the dataset state one.
 PARTS = ("RECIPE", "MEDIA", "scan")
 MODULES = {
     "symmv-release": "symmv_release",
@@ -37,8 +38,7 @@ def _module(name: str) -> Any:
         return import_module(f"symmv_builder.datasets.imports.{MODULES[name]}")
     plugin = plugins.find("importers", name)
     if plugin is None:
-        known = ", ".join(datasets.importable())
-        raise StopRun(f"no import is called {name!r}; known: {known}")
+        raise UnknownName("import", name, datasets.importable())
     module = plugins.load(plugin)
     if lacks := [part for part in PARTS if not hasattr(module, part)]:
         raise plugin.broken(f"{plugin.target} has no {', '.join(lacks)}")
@@ -78,6 +78,14 @@ def recipe(name: str, options: Mapping[str, Any] | None = None) -> Recipe:
     return replace(made, results=tuple(n for n in order if n in known and known[n].step.columns))
 
 
+def published_licence(dataset: str) -> str | None:
+    """The licence under which an imported dataset was published, empty where none is known.
+
+    `None` for a dataset that is no import.
+    """
+    return str(getattr(_module(dataset), "LICENCE", "")) if datasets.is_imported(dataset) else None
+
+
 def artifacts(recipe: Recipe) -> tuple[str, ...]:
     """What an import makes: everything that needs no recording beside the published files."""
     out = set(_module(recipe.name).MEDIA)
@@ -90,16 +98,17 @@ def artifacts(recipe: Recipe) -> tuple[str, ...]:
 def scan(name: str, path: Path, **choices: str) -> Tree:
     """The songs of a release's folder; `StopRun` where it is none, or for a strange choice."""
     scan = _module(name).scan
-    unknown = sorted(set(choices) - set(signature(scan).parameters))
+    _, *known = signature(scan).parameters
+    unknown = sorted(set(choices) - set(known))
     if unknown:
-        raise StopRun(f"{name} has no choice of {', '.join(unknown)}")
+        raise UnknownName("choice", unknown[0], known, where=name)
     if not path.is_dir():
-        raise StopRun(f"{path} is not a folder")
+        raise NoSuchPath(path, "folder")
     with plugins.blaming(_plugin(name)):
         try:
             tree = scan(path, **choices)
         except OSError as error:
-            raise StopRun(f"cannot read {error.filename or path}: {error.strerror}") from error
+            raise CannotRead(error.filename or path, error.strerror or str(error)) from error
         if not isinstance(tree, Tree):
             raise TypeError(f"scan gave {type(tree).__name__}, which is no Tree")
         if others := {song.entry.dataset for song in tree.songs} - {name}:

@@ -9,11 +9,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import MalformedFile
 from symmv_builder.files import Folder
 from symmv_builder.records import Source
 from symmv_builder.tables import read_table
 
+_NO_INDEX = "this is of no export's index"
 _FORMS = {
     r"https?://(?:www\.|m\.)?youtube\.com/watch\?(?:.*&)?v=([\w-]{11})(?:&.*)?": "youtube",
     r"https?://youtu\.be/([\w-]{11})(?:\?.*)?": "youtube",
@@ -47,7 +48,6 @@ def read_index(folder: Path, handed_in: Folder) -> dict[str, OwnEntry]:
     found: dict[str, OwnEntry] = {}
     entries: set[str] = set()
     for row in read_table(path, ("index", "entry_id", "song_id", "split")):
-        where = f"{path}, line {row.number}, is of no export's index"
         if not row["song_id"]:
             continue
         for name in (row["entry_id"], row["song_id"]):
@@ -55,9 +55,10 @@ def read_index(folder: Path, handed_in: Folder) -> dict[str, OwnEntry]:
                 # They become names of folders: as strict as where they came from.
                 Source("file", name)
             except ValueError as error:
-                raise StopRun(f"{where}: {error}") from error
+                raise MalformedFile(path, f"{_NO_INDEX}: {error}", row.number) from error
         if row["entry_id"] in entries or row["index"] in found:
-            raise StopRun(f"{where}: {row['index']} {row['entry_id']} stands there twice")
+            twice = f"{row['index']} {row['entry_id']} stands there twice"
+            raise MalformedFile(path, f"{_NO_INDEX}: {twice}", row.number)
         entries.add(row["entry_id"])
         found[row["index"]] = OwnEntry(row["entry_id"], row["song_id"], row["split"])
     return found

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from symmv_builder.crawl.folder import VIDEO, Found
 from symmv_builder.datasets.recipe import Recipe
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import MalformedFile, NoEntries, NoSuchPath
 from symmv_builder.files import Folder
 from symmv_builder.records import Source
 from symmv_builder.storage import manifests
@@ -24,10 +24,10 @@ def find_media(folder: Path, recipe: Recipe, store: Store) -> Found:
     two files claim to be one video.
     """
     if not folder.is_dir():
-        raise StopRun(f"{folder} is not a folder")
+        raise NoSuchPath(folder, "folder")
     entries = manifests.read_entries(store.manifests, recipe.name)
     if not entries:
-        raise StopRun(f"{recipe.name} has no entries; run `symmv import {recipe.name} PATH` first")
+        raise NoEntries(recipe.name, store.root.shown, is_imported=True)
     by_name = {entry.entry_id: entry.video for entry in entries}
     by_name |= {entry.video.video_id: entry.video for entry in entries}
     found: dict[Source, Path] = {}
@@ -40,9 +40,11 @@ def find_media(folder: Path, recipe: Recipe, store: Store) -> Found:
         if source is None:
             unpaired.append(path)
         elif source in found:
-            raise StopRun(f"{found[source]} and {path} would both be {source.url}: remove one")
+            problem = f"{found[source]} and {path} would both be {source.url}: remove one"
+            raise MalformedFile(folder, problem)
         else:
             found[source] = path
     if not found:
-        raise StopRun(f"{folder} holds no video named by an id of {recipe.name} or its entries")
+        problem = f"it holds no video named by an id of {recipe.name} or its entries"
+        raise MalformedFile(folder, problem)
     return Found((), found, tuple(unpaired), tuple(handed_in.left_out))

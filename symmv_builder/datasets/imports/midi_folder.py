@@ -17,7 +17,7 @@ from symmv_builder.crawl.folder import distinct, identifier
 from symmv_builder.datasets.imports import symbolic
 from symmv_builder.datasets.imports.tree import Song, Tree
 from symmv_builder.datasets.recipe import Recipe
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import MalformedFile, WrongSetting
 from symmv_builder.files import Folder, read_file
 from symmv_builder.music import key
 from symmv_builder.pipeline.step import Use, use
@@ -66,7 +66,7 @@ def scan(path: Path, *, beats: str = "auto") -> Tree:
     are told apart by `folder.distinct`.
     """
     if beats not in BEATS_CHOICES:
-        raise StopRun(f"beats can be {', '.join(BEATS_CHOICES)}, not {beats!r}")
+        raise WrongSetting("beats", beats, f"it can be {', '.join(BEATS_CHOICES)}")
     handed_in = Folder(path)
     files = {
         file.relative_to(path).as_posix(): file
@@ -74,7 +74,8 @@ def scan(path: Path, *, beats: str = "auto") -> Tree:
         if _SUFFIX.search(file.name)
     }
     if not files:
-        raise StopRun(f"{path} holds no MIDI files (.mid, .midi, .kar, .rmi, also in .gz)")
+        problem = "it holds no MIDI files (.mid, .midi, .kar, .rmi, also in .gz)"
+        raise MalformedFile(path, problem)
     titles = {place: _SUFFIX.sub("", place) for place in files}
     names = distinct({p: identifier(title.replace("/", "-")) for p, title in titles.items()})
     songs: list[Song] = []

@@ -34,7 +34,7 @@ from symmv_builder.crawl import probe
 from symmv_builder.crawl.folder import identifier
 from symmv_builder.crawl.titles import parse_title
 from symmv_builder.datasets.imports.index import OwnEntry, read_index, source_of
-from symmv_builder.datasets.imports.published import (
+from symmv_builder.datasets.imports.published_archive import (
     names_in,
     read_array,
     read_bytes,
@@ -43,7 +43,7 @@ from symmv_builder.datasets.imports.published import (
 )
 from symmv_builder.datasets.imports.tree import Song, Tree
 from symmv_builder.datasets.recipe import Recipe
-from symmv_builder.errors import Reason, RejectEntry, StopRun
+from symmv_builder.errors import MalformedFile, Reason, RejectEntry, WrongSetting
 from symmv_builder.files import Folder, read_json, read_text
 from symmv_builder.music import chords, dynamics, key, transcribe
 from symmv_builder.music.chords import voice_chords
@@ -59,6 +59,7 @@ from symmv_builder.video.emotion import causal_mean
 from symmv_builder.vocab import EMOTIONS, MUVISYNC_LABELS, pitch_class
 
 NAME = "muvi-sync"
+LICENCE = "MIT"
 MEDIA = ("music", "video")
 EMOTION_CHOICES = ("smoothed", "published")
 EMOTION_WINDOW_ROWS = 5
@@ -315,15 +316,16 @@ def scan(path: Path, *, emotion: str | None = None) -> Tree:
     An export holds smoothed emotions already: they are smoothed for a release alone.
     """
     if emotion not in (None, *EMOTION_CHOICES):
-        raise StopRun(f"emotion can be {' or '.join(EMOTION_CHOICES)}, not {emotion!r}")
+        raise WrongSetting("emotion", emotion, f"it can be {' or '.join(EMOTION_CHOICES)}")
     folder = path if (path / "vevo_meta").is_dir() else path / "dataset"
     if not (folder / "vevo_meta").is_dir():
-        raise StopRun(f"{path} is no copy of MuVi-Sync: it holds no vevo_meta")
+        raise MalformedFile(path, "this is no copy of MuVi-Sync: it holds no vevo_meta")
     handed_in = Folder(path)
     _check_vocabulary(folder / "vevo_meta" / "chord.json", handed_in)
     held = {name: _numbers(folder / place, handed_in) for name, place in _PLACES.items()}
     if not held[_CHORDS]:
-        raise StopRun(f"{folder} holds no chords in {_PLACES[_CHORDS].format('NNN')}")
+        problem = f"it holds no chords in {_PLACES[_CHORDS].format('NNN')}"
+        raise MalformedFile(folder, problem)
     by_split = _read_splits(folder / "vevo_meta" / "split", handed_in)
     own = read_index(folder, handed_in)
     known = _read_ids(folder / "vevo_meta" / "idlist.txt", handed_in)
@@ -362,9 +364,8 @@ def _check_vocabulary(path: Path, handed_in: Folder) -> None:
         return
     words = read_json(path)
     if words != {label: number for number, label in enumerate(MUVISYNC_LABELS)}:
-        raise StopRun(
-            f"{path} is not the vocabulary of 157 chords that MuVi-Sync was released with"
-        )
+        problem = "it is not the vocabulary of 157 chords that MuVi-Sync was released with"
+        raise MalformedFile(path, problem)
 
 
 def _read_splits(folder: Path, handed_in: Folder) -> dict[str, str]:
@@ -374,7 +375,7 @@ def _read_splits(folder: Path, handed_in: Folder) -> dict[str, str]:
         path = folder / "v1" / f"{name}.txt"
         for number in read_text(path).split() if handed_in.holds(path) else ():
             if by_number.setdefault(number, split) != split:
-                raise StopRun(f"{path}: {number} stands in {by_number[number]} too")
+                raise MalformedFile(path, f"{number} stands in {by_number[number]} too")
     return by_number
 
 

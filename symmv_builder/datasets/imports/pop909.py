@@ -20,7 +20,7 @@ from symmv_builder import screen
 from symmv_builder.backends import midi
 from symmv_builder.crawl import probe
 from symmv_builder.datasets.imports import symbolic
-from symmv_builder.datasets.imports.published import (
+from symmv_builder.datasets.imports.published_archive import (
     as_beats,
     last_of,
     numbered_lines,
@@ -29,7 +29,7 @@ from symmv_builder.datasets.imports.published import (
 )
 from symmv_builder.datasets.imports.tree import Song, Tree
 from symmv_builder.datasets.recipe import Recipe
-from symmv_builder.errors import Reason, RejectEntry, StopRun
+from symmv_builder.errors import MalformedFile, Reason, RejectEntry
 from symmv_builder.files import Folder
 from symmv_builder.music import chords, key, melody, rhythm
 from symmv_builder.music.key import MAJOR_TONICS, MINOR_TONICS, fit_of
@@ -50,6 +50,7 @@ from symmv_builder.records import (
 from symmv_builder.vocab import SYMMV_ROOTS, pitch_class
 
 NAME = "pop909"
+LICENCE = "MIT"
 # Recordings that the release does not hold: what reads them waits until they are there.
 MEDIA = ("video",)
 MELODY = "MELODY"
@@ -287,5 +288,6 @@ def scan(path: Path) -> Tree:
         entry = Entry(place.name, NAME, place.name, video=source, music=source)
         songs.append(Song(entry, music, files))
     if not songs:
-        raise StopRun(f"{path} is no copy of POP909: it holds no NNN/NNN.mid, nor POP909/NNN")
+        problem = "this is no copy of POP909: it holds no NNN/NNN.mid, nor POP909/NNN"
+        raise MalformedFile(path, problem)
     return Tree(tuple(songs), left_out=(*left_out, *handed_in.left_out))

@@ -12,10 +12,10 @@ from typing import Literal
 import numpy as np
 
 from symmv_builder import screen
-from symmv_builder.backends import hash_file, midi, tinysoundfont
+from symmv_builder.backends import hash_file, midi, sampler
 from symmv_builder.backends.slots import BeatTracker
 from symmv_builder.crawl import probe
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import WrongWeights
 from symmv_builder.music import chords, melody, rhythm, transcribe
 from symmv_builder.music.rhythm import Level, beats_in_sound
 from symmv_builder.pipeline.step import Step, use
@@ -60,27 +60,28 @@ def track_rendered_beats(
     notes: Notes,
     *,
     level: Level = "chosen",
-    renderer: str = "tinysoundfont",
+    renderer: str = "sampler",
     soundfont: str = SOUNDFONT,
     soundfont_sha256: str = SOUNDFONT_SHA256,
     model: BeatTracker,
 ) -> Beats:
     """Beats that `model` hears in the notes as a General MIDI piano plays them.
 
-    The parameters say who played; there is one renderer and one soundfont, that of
-    pretty_midi's package. `StopRun` where its content is another: the beats would not be
+    The parameters say who played; there is one renderer and one soundfont. `StopRun` where
+    its content is another: the beats would not be
     those that the key promises. `RejectEntry` (no_beats) with fewer than two beats.
     """
-    path = tinysoundfont.soundfont_path()
+    path = sampler.soundfont_path()
     if path.name != soundfont or hash_file(path) != soundfont_sha256:
-        raise StopRun(f"{path} is not the {soundfont} of {soundfont_sha256[:12]}: reinstall it")
-    sound = tinysoundfont.render(notes, rate_hz=model.rate_hz)
+        problem = f"{path} is not the {soundfont} of {soundfont_sha256[:12]}"
+        raise WrongWeights(soundfont, problem)
+    sound = sampler.render(notes, rate_hz=model.rate_hz)
     return beats_in_sound(sound.mean(axis=1, keepdims=True), model, level)
 
 
 BEATS = Step(
     "rendered_beats",
-    4,
+    5,
     reads=("notes",),
     run=track_rendered_beats,
     slot="beats",
@@ -93,7 +94,7 @@ def written_or_rendered_beats(
     notes: Notes,
     *,
     level: Level = "chosen",
-    renderer: str = "tinysoundfont",
+    renderer: str = "sampler",
     soundfont: str = SOUNDFONT,
     soundfont_sha256: str = SOUNDFONT_SHA256,
     model: BeatTracker | None,
@@ -117,7 +118,7 @@ def _none_written(written_beats: Beats, notes: Notes) -> bool:
 
 WRITTEN_OR_HEARD = Step(
     "written_or_rendered_beats",
-    3,
+    4,
     reads=("written_beats", "notes"),
     run=written_or_rendered_beats,
     slot="beats",

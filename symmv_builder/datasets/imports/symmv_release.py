@@ -35,7 +35,7 @@ from symmv_builder.crawl.folder import identifier
 from symmv_builder.datasets.export_symmv import TICKS_PER_S
 from symmv_builder.datasets.imports import symbolic
 from symmv_builder.datasets.imports.index import OwnEntry, read_index, source_of
-from symmv_builder.datasets.imports.published import (
+from symmv_builder.datasets.imports.published_archive import (
     as_beats,
     last_of,
     numbered_lines,
@@ -45,7 +45,7 @@ from symmv_builder.datasets.imports.published import (
 )
 from symmv_builder.datasets.imports.tree import Song, Tree
 from symmv_builder.datasets.recipe import Recipe
-from symmv_builder.errors import Reason, RejectEntry, StopRun
+from symmv_builder.errors import MalformedFile, NoSuchPath, Reason, RejectEntry, WrongSetting
 from symmv_builder.files import Folder
 from symmv_builder.music import chords, key, rhythm, transcribe
 from symmv_builder.music.key import fit_of
@@ -56,6 +56,7 @@ from symmv_builder.text import clean_line
 from symmv_builder.vocab import SYMMV_LABELS
 
 NAME = "symmv-release"
+LICENCE = "CC BY-NC-SA 4.0"
 MEDIA = ("video",)
 CHORDS_CHOICES = ("published", "recomputed")
 # A recording goes on after its last note: it fades, people clap, a card is shown. The chords
@@ -178,10 +179,11 @@ def _replaced(recipe: Recipe, *others: Any) -> Recipe:
 def scan(path: Path, *, chords: str = "published") -> Tree:
     """The songs of a copy of the release (or of its repository), or of an export of ours."""
     if chords not in CHORDS_CHOICES:
-        raise StopRun(f"chords can be {' or '.join(CHORDS_CHOICES)}, not {chords!r}")
+        raise WrongSetting("chords", chords, f"it can be {' or '.join(CHORDS_CHOICES)}")
     folder = path if (path / "SymMV.csv").is_file() else path / "dataset"
     if not (folder / "SymMV.csv").is_file():
-        raise StopRun(f"{path} is no copy of the SymMV release: it holds no SymMV.csv")
+        problem = "this is no copy of the SymMV release: it holds no SymMV.csv"
+        raise MalformedFile(path, problem)
     handed_in = Folder(path)
     rows = read_songs(folder / "SymMV.csv", handed_in)
     own = read_index(folder, handed_in)
@@ -202,7 +204,8 @@ def scan(path: Path, *, chords: str = "published") -> Tree:
             splits[entry.song_id] = own[index].split
         songs.append(Song(entry, music, files, {_KEY: row["tonality"]}))
     if not songs:
-        raise StopRun(f"{folder} holds none of the midi/NNNNN.mid that its SymMV.csv names")
+        problem = "it holds none of the midi/NNNNN.mid that its SymMV.csv names"
+        raise MalformedFile(folder, problem)
     options = {"chords": chords, "exported": bool(own)}
     return Tree(tuple(songs), splits, options, (*left_out, *handed_in.left_out))
 
@@ -224,16 +227,18 @@ def _entry(index: str, row: Mapping[str, str], song_id: str, own: OwnEntry | Non
 def read_songs(path: Path, handed_in: Folder) -> dict[str, dict[str, str]]:
     """The rows of `SymMV.csv` by index; a column that a row ends before is empty."""
     if not handed_in.holds(path):
-        raise StopRun(f"{path} is no file of the folder")
+        raise NoSuchPath(path, "file of the folder")
     names = ("youtube_url", "tonality", "shazam_id")
     rows: dict[str, dict[str, str]] = {}
     for row in read_table(path, ("index", *names)):
-        index, where = row["index"], f"{path}, line {row.number}"
+        index = row["index"]
         if not re.fullmatch("[0-9]{5}", index) or index in rows:
-            raise StopRun(f"{where}, is no row of SymMV's table with an index of its own")
+            problem = "this is no row of SymMV's table with an index of its own"
+            raise MalformedFile(path, problem, row.number)
         rows[index] = {name: clean_line(row[name]) for name in names}
         if rows[index]["shazam_id"].strip("0123456789"):
-            raise StopRun(f"{where}: {rows[index]['shazam_id'][:20]!r} is no number")
+            problem = f"{rows[index]['shazam_id'][:20]!r} is no number"
+            raise MalformedFile(path, problem, row.number)
     return rows
 
 

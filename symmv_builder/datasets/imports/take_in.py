@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from symmv_builder.datasets import changes
-from symmv_builder.datasets.imports.published import pack
+from symmv_builder.datasets.imports.published_archive import pack
 from symmv_builder.datasets.imports.tree import Tree
 from symmv_builder.datasets.survey import recordings_of
 from symmv_builder.files import read_file
@@ -62,6 +62,10 @@ def _take_in(store: Store, dataset: str, tree: Tree, tell: Tell) -> None:
         packed |= {name: text.encode() for name, text in song.texts.items()}
         if packed:
             assets[places["published"]] = add_asset_bytes(store.root, pack(packed))
+    # Written without options too: it is what says that the dataset is an import.
+    is_told = was_taken_in(store.manifests, dataset) and tree.options == read_options(
+        store.manifests, dataset
+    )
     text = json.dumps(dict(tree.options), indent=1, sort_keys=True) + "\n"
     changes.take_in(
         store,
@@ -69,7 +73,7 @@ def _take_in(store: Store, dataset: str, tree: Tree, tell: Tell) -> None:
         taken,
         assets,
         splits=tree.splits,
-        texts={} if tree.options == read_options(store.manifests, dataset) else {_OPTIONS: text},
+        texts={} if is_told else {_OPTIONS: text},
     )
 
 
@@ -77,3 +81,8 @@ def read_options(root: Root, dataset: str) -> dict[str, Any]:
     """What the last import found out about its copy of a dataset; empty where there was none."""
     remedy = "delete it and import again"
     return manifests.read_object(root, f"{dataset}/{_OPTIONS}", "what an import left", remedy)
+
+
+def was_taken_in(root: Root, dataset: str) -> bool:
+    """Whether an import into this data root made a dataset."""
+    return "/" not in dataset and root.exists(f"{dataset}/{_OPTIONS}")

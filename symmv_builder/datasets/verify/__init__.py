@@ -9,18 +9,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from symmv_builder.datasets.verify import files, index, tables, texts
-from symmv_builder.datasets.verify.problems import Problem, Tally
-from symmv_builder.errors import StopRun
+from symmv_builder.datasets.verify.problems import CheckCounts, Problem
+from symmv_builder.errors import NotFound, StopRun
 from symmv_builder.records import Entry
 from symmv_builder.storage import manifests, recordings
 from symmv_builder.storage.ledger import Ledger
 from symmv_builder.storage.store import Store
 
-__all__ = ["Problem", "Tally", "known_datasets", "verify"]
+__all__ = ["CheckCounts", "Problem", "known_datasets", "verify"]
 
 
 def verify(
-    store: Store, dataset: str | None, tally: Tally, *, release: str = "", deep: bool = False
+    store: Store, dataset: str | None, tally: CheckCounts, *, release: str = "", deep: bool = False
 ) -> Iterator[Problem]:
     """Whatever is damaged or missing, of all datasets of a root or of one.
 
@@ -29,7 +29,7 @@ def verify(
     """
     if release:
         if dataset is None or release not in tables.all_versions(store, dataset):
-            raise StopRun(f"there is no release {release} of {dataset or 'no dataset'}")
+            raise NotFound("release", release, dataset or "no dataset")
         yield from tables.check_releases(store, dataset, [release], tally)
         return
     found = list(index.check_ledger(store, [dataset] if dataset else _with_entries(store), tally))
@@ -69,7 +69,7 @@ def _entries(store: Store, dataset: str) -> list[Entry]:
 
 
 def _check_dataset(
-    store: Store, dataset: str, entries: Sequence[Entry], tally: Tally, *, deep: bool
+    store: Store, dataset: str, entries: Sequence[Entry], tally: CheckCounts, *, deep: bool
 ) -> Iterator[Problem]:
     yield from texts.check_change(store, dataset, tally)
     odd = list(texts.check_manifests(store, dataset, tally))
@@ -91,7 +91,7 @@ def _check_dataset(
     yield from tables.check_releases(store, dataset, versions, tally)
 
 
-def _without_receipt(store: Store, dataset: str, tally: Tally) -> Iterator[Problem]:
+def _without_receipt(store: Store, dataset: str, tally: CheckCounts) -> Iterator[Problem]:
     for name in store.root.names(f"{dataset}/shards"):
         tally.checked += 1
         yield Problem("shard", f"{dataset}/shards/{name}", "is named by no receipt",

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from symmv_builder.datasets.survey import recordings_of
-from symmv_builder.datasets.verify.problems import Problem, Tally
+from symmv_builder.datasets.verify.problems import CheckCounts, Problem
 from symmv_builder.errors import Damaged, StopRun
 from symmv_builder.records import Entry
 from symmv_builder.storage.assets import asset_name, asset_size, hash_file, open_asset
@@ -14,7 +14,7 @@ from symmv_builder.storage.store import Store
 
 
 def check_assets(
-    store: Store, entries: Sequence[Entry], tally: Tally, *, deep: bool
+    store: Store, entries: Sequence[Entry], tally: CheckCounts, *, deep: bool
 ) -> Iterator[Problem]:
     """The recordings of entries: there, of their size and, where `deep`, of their content."""
     assets, sizes = store.ledger.assets(), store.ledger.asset_sizes()
@@ -28,7 +28,7 @@ def check_assets(
 
 
 def check_other_assets(
-    store: Store, entries: Sequence[Entry], tally: Tally, *, deep: bool
+    store: Store, entries: Sequence[Entry], tally: CheckCounts, *, deep: bool
 ) -> Iterator[Problem]:
     """Recordings that no entry uses, as far as they are there: those of a crawl, leftovers."""
     assets, sizes = store.ledger.assets(), store.ledger.asset_sizes()
@@ -48,7 +48,7 @@ def check_other_assets(
 
 
 def _check_asset(
-    store: Store, sha256: str, size_bytes: int, tally: Tally, *, deep: bool
+    store: Store, sha256: str, size_bytes: int, tally: CheckCounts, *, deep: bool
 ) -> Iterator[Problem]:
     tally.checked += 1
     there = asset_size(store.root, sha256)
@@ -64,13 +64,13 @@ def _check_asset(
         except (OSError, StopRun) as error:
             what = f"cannot be read: {error}"
     elif not size_bytes:
-        tally.notes["recordings have no known size: --deep looks at their bytes"] += 1
+        tally.notes["recordings have no known size: `deep` looks at their bytes"] += 1
     if what:
         yield Problem("asset", asset_name(sha256), what, is_missing, sha256=sha256,
                       size_bytes=size_bytes)  # fmt: skip
 
 
-def check_results(store: Store, dataset: str, tally: Tally) -> Iterator[Problem]:
+def check_results(store: Store, dataset: str, tally: CheckCounts) -> Iterator[Problem]:
     """Every sidecar against its checksum, and the ledger against the sidecars."""
     sidecars = Sidecars(store.root, dataset)
     known = set()
@@ -84,7 +84,7 @@ def check_results(store: Store, dataset: str, tally: Tally) -> Iterator[Problem]
 
 
 def _check_entry(
-    sidecars: Sidecars, entry_id: str, results: Sequence[Result], tally: Tally
+    sidecars: Sidecars, entry_id: str, results: Sequence[Result], tally: CheckCounts
 ) -> Iterator[Problem]:
     folder, dataset = f"{sidecars.dataset}/sidecars/{entry_id}", sidecars.dataset
     there = sidecars.present(entry_id)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from sqlalchemy.exc import SQLAlchemyError
 
 from symmv_builder.datasets.survey import recordings_of
-from symmv_builder.datasets.verify.problems import Problem, Tally
+from symmv_builder.datasets.verify.problems import CheckCounts, Problem
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Entry
 from symmv_builder.storage import ledger_checks
@@ -17,7 +17,7 @@ from symmv_builder.storage.store import Store
 LEDGER = "the ledger"
 
 
-def check_ledger(store: Store, datasets: Sequence[str], tally: Tally) -> Iterator[Problem]:
+def check_ledger(store: Store, datasets: Sequence[str], tally: CheckCounts) -> Iterator[Problem]:
     """Structure and rows; a problem of kind `ledger` says that nothing in it can be relied on."""
     tally.checked += 1
     try:
@@ -42,7 +42,7 @@ def check_recordings(
     dataset: str,
     entries: Sequence[Entry],
     hashes: Mapping[str, Mapping[str, str]],
-    tally: Tally,
+    tally: CheckCounts,
 ) -> Iterator[Problem]:
     """What recordings.jsonl says against the ledger and the entries."""
     assets = store.ledger.assets()

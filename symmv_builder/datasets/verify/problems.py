@@ -36,7 +36,7 @@ class Problem:
 
 
 @dataclass(slots=True)
-class Tally:
+class CheckCounts:
     """How many files and rows were looked at, and what could not be told of how many."""
 
     checked: int = 0

@@ -15,9 +15,9 @@ from pathlib import Path
 from symmv_builder.datasets.faults import forget
 from symmv_builder.datasets.survey import recordings_of, restore_recordings
 from symmv_builder.datasets.verify import known_datasets, verify
-from symmv_builder.datasets.verify.problems import Problem, Tally
+from symmv_builder.datasets.verify.problems import CheckCounts, Problem
 from symmv_builder.datasets.verify.restore import restore_release
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import NoSuchPath, StopRun, StoreUnusable
 from symmv_builder.records import Entry
 from symmv_builder.storage import ledger_checks, locks, manifests, recordings, shards, written
 from symmv_builder.storage.assets import add_asset, hash_file
@@ -26,7 +26,7 @@ from symmv_builder.storage.sidecars import Sidecars
 from symmv_builder.storage.store import Store
 
 WITHOUT_LEDGER = (
-    "move its file away and run `symmv verify --repair` again: a new one is told what "
+    "move its file away and repair again: a new one is told what "
     "recordings.jsonl knows, and the next build what results there are; a crawl begins anew"
 )
 
@@ -68,7 +68,7 @@ class Copies:
         if folder is None or not wanted:
             return
         if not folder.is_dir():
-            raise StopRun(f"{folder} is not a folder")
+            raise NoSuchPath(folder, "folder")
         sizes = set(wanted.values())
         for path in sorted(folder.rglob("*")):
             if path.is_symlink() or not path.is_file():
@@ -83,7 +83,7 @@ class Copies:
 def repair(
     store: Store,
     dataset: str | None,
-    tally: Tally,
+    tally: CheckCounts,
     *,
     deep: bool,
     folder: Path | None = None,
@@ -102,7 +102,7 @@ def repair(
             held.enter_context(locks.hold(store.ledger, name, wait=wait, tell=tell))
         problems = list(verify(store, dataset, tally, deep=deep))
         if any(problem.kind == "ledger" for problem in problems):
-            raise StopRun(f"the ledger is damaged; {WITHOUT_LEDGER}")
+            raise StoreUnusable("the ledger", f"it is damaged; {WITHOUT_LEDGER}")
         aside, copies = Aside(store), Copies(folder, problems)
         releases = {(p.dataset, p.version): p for p in problems if p.version}
         for problem in problems:
@@ -147,7 +147,7 @@ def _repair_asset(store: Store, problem: Problem, aside: Aside, copies: Copies) 
         _forget_rejections(store, dataset, problem.sha256)
     if good:
         return Repair(problem, f"has its bytes again, out of {good}")
-    what = "is needed: give a folder that holds it with --from, or import or take it in again"
+    what = "is needed: give a `folder` that holds it, or import or take it in again"
     return Repair(problem, what, done=False)
 
 

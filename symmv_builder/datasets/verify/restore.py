@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from symmv_builder.datasets import card
 from symmv_builder.datasets.verify.tables import (
-    receipt_text,
+    damaged_texts,
+    held_texts,
     sound_receipt,
     strangers,
     sums_that_fit,
@@ -39,7 +41,7 @@ def restore_release(
             continue
         put_aside(store.root, name)
         if not _copy(store, dataset, version, shard, name, find):
-            left.append(f"{name}: no good copy is known; give a folder with --from")
+            left.append(f"{name}: no good copy is known; give a `folder` that holds one")
     for name in strangers(store, folder, receipt):
         put_aside(store.root, name)
     return left
@@ -48,7 +50,7 @@ def restore_release(
 def _restore_texts(
     store: Store, dataset: str, version: str, receipt: dict[str, Any], put_aside: PutAside
 ) -> None:
-    folder, text = releases.folder_of(dataset, version), receipt_text(receipt)
+    folder, text = releases.folder_of(dataset, version), card.receipt_bytes(receipt)
     places = (
         (store.root, f"{folder}/receipt.json"),
         (store.manifests, releases.copy_of(dataset, version)),
@@ -57,16 +59,21 @@ def _restore_texts(
         if root.read(name) != text:
             put_aside(root, name)
             root.write(name, text)
-    card, sums = f"{folder}/README.md", f"{folder}/SHA256SUMS"
-    held = store.root.read(card)
-    if held is None or store.root.read(sums) not in sums_that_fit(receipt, held):
-        ours = releases.card(receipt).encode()
-        if held != ours:
-            put_aside(store.root, card)
-            store.root.write(card, ours)
-        if store.root.read(sums) not in sums_that_fit(receipt, ours):
-            put_aside(store.root, sums)
-            store.root.write(sums, sums_that_fit(receipt, ours)[0])
+    held = held_texts(store, folder, receipt)
+    wrong = {name for name, data in held.items() if data is None}
+    wrong |= set(damaged_texts(receipt, held))
+    for name in wrong - {card.SUMS}:
+        put_aside(store.root, f"{folder}/{name}")
+        store.root.write(f"{folder}/{name}", card.card(receipt, name))
+    described = {
+        name: data
+        for name, data in held_texts(store, folder, receipt).items()
+        if data is not None and name not in (card.SUMS, "receipt.json")
+    }
+    fitting = sums_that_fit(receipt, described)
+    if held[card.SUMS] not in fitting:
+        put_aside(store.root, f"{folder}/{card.SUMS}")
+        store.root.write(f"{folder}/{card.SUMS}", fitting[0])
 
 
 def _copy(

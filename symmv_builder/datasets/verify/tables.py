@@ -8,8 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from symmv_builder.datasets import card
 from symmv_builder.datasets.schemas import shards_schema
-from symmv_builder.datasets.verify.problems import Problem, Tally
+from symmv_builder.datasets.verify.problems import CheckCounts, Problem
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Entry
 from symmv_builder.storage import releases
@@ -23,7 +24,7 @@ def check_shards(
     receipt: Mapping[str, Any],
     entries: Sequence[Entry],
     splits: Mapping[str, str] | None,
-    tally: Tally,
+    tally: CheckCounts,
 ) -> Iterator[Problem]:
     """The finished shards of a dataset: files, sizes, hashes, schema, rows and their splits.
 
@@ -52,10 +53,11 @@ def check_shards(
 
 
 _GONE = "is gone"
-_TEXTS = ("receipt.json", "README.md", "SHA256SUMS")
+# Files of a release that describe nothing of it.
+_BESIDE = (card.SUMS, "receipt.json")
 
 
-def _fault_of(store: Store, name: str, shard: Mapping[str, Any], tally: Tally) -> str:
+def _fault_of(store: Store, name: str, shard: Mapping[str, Any], tally: CheckCounts) -> str:
     """What is wrong with a file that should have a size and a hash; empty where nothing is."""
     tally.checked += 1
     if not store.root.exists(name):
@@ -107,7 +109,7 @@ def _fault_of_rows(
 
 
 def check_releases(
-    store: Store, dataset: str, versions: Sequence[str], tally: Tally
+    store: Store, dataset: str, versions: Sequence[str], tally: CheckCounts
 ) -> Iterator[Problem]:
     """Every file of some releases against SHA256SUMS, that against the receipt and its copy."""
     for version in versions:
@@ -126,36 +128,60 @@ def all_versions(store: Store, dataset: str) -> list[str]:
 
 
 def _faults_of_release(
-    store: Store, dataset: str, version: str, tally: Tally
+    store: Store, dataset: str, version: str, tally: CheckCounts
 ) -> Iterator[tuple[str, str]]:
     folder, copy = releases.folder_of(dataset, version), releases.copy_of(dataset, version)
-    held = {name: store.root.read(f"{folder}/{name}") for name in _TEXTS}
     copied = store.manifests.read(copy)
-    tally.checked += 4
-    for name, data in held.items():
-        if data is None:
-            yield f"{folder}/{name}", _GONE
     if copied is None:
         yield copy, _GONE
     receipt = sound_receipt(store, dataset, version)
+    held = held_texts(store, folder, receipt or {card.FACTS: {}})
+    tally.checked += 1 + len(held)
+    for name, data in held.items():
+        if data is None:
+            yield f"{folder}/{name}", _GONE
     if receipt is None:
         yield f"{folder}/receipt.json", "and its copy among the manifests are not the same"
         return
-    about = receipt_text(receipt)
+    about = card.receipt_bytes(receipt)
     if held["receipt.json"] not in (None, about):
         yield f"{folder}/receipt.json", "is damaged"
     if copied not in (None, about):
         yield copy, "is damaged"
-    card, sums = held["README.md"], held["SHA256SUMS"]
-    if sums is not None and card is not None and sums not in sums_that_fit(receipt, card):
-        # Card and sums say it of each other: the one that fits the receipt is sound.
-        is_card = sums in sums_that_fit(receipt, releases.card(receipt).encode())
-        yield f"{folder}/{'README.md' if is_card else 'SHA256SUMS'}", "is damaged"
+    for name in damaged_texts(receipt, held):
+        yield f"{folder}/{name}", "is damaged"
     yield from _faults_of_files(store, folder, receipt, tally)
 
 
+def held_texts(store: Store, folder: str, receipt: Mapping[str, Any]) -> dict[str, bytes | None]:
+    """The files beside a release's shards as they are, `None` where one is gone."""
+    return {name: store.root.read(f"{folder}/{name}") for name in card.names(receipt)}
+
+
+def damaged_texts(receipt: Mapping[str, Any], held: Mapping[str, bytes | None]) -> list[str]:
+    """Which of SHA256SUMS and the files that describe a release are there and not as written.
+
+    They say it of each other: a description that the sums do not list, and that is not what this
+    version of the program writes of the receipt, is damaged; where there is none, the sums are.
+    """
+    sums = held[card.SUMS]
+    described = {n: d for n, d in held.items() if d is not None and n not in _BESIDE}
+    if sums is None or sums in sums_that_fit(receipt, described):
+        return []
+    listed = set(sums.splitlines())
+    wrong = [n for n, d in described.items() if _line(n, d) not in listed]
+    ours = {name: card.card(receipt, name) for name in card.names(receipt) if name not in _BESIDE}
+    if sums in sums_that_fit(receipt, ours):
+        return wrong
+    return [name for name in wrong if described[name] != ours[name]] or [card.SUMS]
+
+
+def _line(name: str, data: bytes) -> bytes:
+    return f"{hashlib.sha256(data).hexdigest()}  {name}".encode()
+
+
 def _faults_of_files(
-    store: Store, folder: str, receipt: Mapping[str, Any], tally: Tally
+    store: Store, folder: str, receipt: Mapping[str, Any], tally: CheckCounts
 ) -> Iterator[tuple[str, str]]:
     for shard in receipt["shards"]:
         fault = _fault_of(store, f"{folder}/{shard['path']}", shard, tally)
@@ -167,7 +193,7 @@ def _faults_of_files(
 
 def strangers(store: Store, folder: str, receipt: Mapping[str, Any]) -> list[str]:
     """Files in a release's folder that are no part of it."""
-    known = {*_TEXTS, *(shard["path"] for shard in receipt["shards"])}
+    known = {*card.names(receipt), *(shard["path"] for shard in receipt["shards"])}
     places = [(folder, ""), (f"{folder}/shards", "shards/")]
     return [
         f"{inner}/{file}"
@@ -177,14 +203,12 @@ def strangers(store: Store, folder: str, receipt: Mapping[str, Any]) -> list[str
     ]
 
 
-def receipt_text(receipt: Mapping[str, Any]) -> bytes:
-    return releases.texts(receipt)["receipt.json"]
-
-
-def sums_that_fit(receipt: Mapping[str, Any], card: bytes) -> tuple[bytes, bytes]:
+def sums_that_fit(
+    receipt: Mapping[str, Any], described: Mapping[str, bytes]
+) -> tuple[bytes, bytes]:
     """What SHA256SUMS may hold: that of all files, or of shards alone as earlier versions wrote."""
-    about = {"README.md": card, "receipt.json": receipt_text(receipt)}
-    return releases.sums(receipt, about), releases.sums(receipt, {})
+    about = {**described, "receipt.json": card.receipt_bytes(receipt)}
+    return card.sums(receipt, about), card.sums(receipt, {})
 
 
 def sound_receipt(store: Store, dataset: str, version: str) -> dict[str, Any] | None:
@@ -207,7 +231,7 @@ def _receipt_in(data: bytes) -> dict[str, Any] | None:
     try:
         receipt = dict(json.loads(data))
         listed = [(s["path"], s["size_bytes"] + 0, s["sha256"] + "") for s in receipt["shards"]]
-        whole = releases.texts(receipt)["receipt.json"] == data
+        whole = card.receipt_bytes(receipt) == data
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     return receipt if whole and all(isinstance(path, str) for path, _, _ in listed) else None

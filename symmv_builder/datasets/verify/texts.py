@@ -6,7 +6,7 @@ from typing import Any
 
 from symmv_builder.datasets import changes
 from symmv_builder.datasets.imports.take_in import read_options
-from symmv_builder.datasets.verify.problems import Problem, Tally
+from symmv_builder.datasets.verify.problems import CheckCounts, Problem
 from symmv_builder.errors import StopRun
 from symmv_builder.storage import manifests, recordings, seals, shards, written
 from symmv_builder.storage.root import Root
@@ -20,7 +20,7 @@ _READERS: Mapping[str, Callable[[Root, str], object]] = {
 }
 
 
-def check_manifests(store: Store, dataset: str, tally: Tally) -> Iterator[Problem]:
+def check_manifests(store: Store, dataset: str, tally: CheckCounts) -> Iterator[Problem]:
     """Every manifest of a dataset: can it be read, and is it as the last command left it?"""
     for name in written.names(dataset):
         reader = _READERS[name.rpartition("/")[2]]
@@ -28,7 +28,7 @@ def check_manifests(store: Store, dataset: str, tally: Tally) -> Iterator[Proble
         yield from _check(store, name, read, dataset, tally)
 
 
-def check_blocklist(store: Store, tally: Tally) -> Iterator[Problem]:
+def check_blocklist(store: Store, tally: CheckCounts) -> Iterator[Problem]:
     def read() -> object:
         return manifests.read_blocklist(store.manifests)
 
@@ -36,7 +36,7 @@ def check_blocklist(store: Store, tally: Tally) -> Iterator[Problem]:
 
 
 def _check(
-    store: Store, name: str, read: Callable[[], object], dataset: str, tally: Tally
+    store: Store, name: str, read: Callable[[], object], dataset: str, tally: CheckCounts
 ) -> Iterator[Problem]:
     known = store.ledger.written().get(name)
     now = written.digest(store, name)
@@ -61,7 +61,7 @@ def _check(
         yield Problem("manifest", name, what, dataset=dataset, sha256=known)
 
 
-def check_change(store: Store, dataset: str, tally: Tally) -> Iterator[Problem]:
+def check_change(store: Store, dataset: str, tally: CheckCounts) -> Iterator[Problem]:
     """A change that was stopped, whose plan must be sound to be finished."""
     place = changes.pending(dataset)
     try:
@@ -79,7 +79,7 @@ def check_change(store: Store, dataset: str, tally: Tally) -> Iterator[Problem]:
 
 
 def read_receipt(
-    store: Store, dataset: str, problems: list[Problem], tally: Tally
+    store: Store, dataset: str, problems: list[Problem], tally: CheckCounts
 ) -> dict[str, Any] | None:
     """The receipt where it is sound; what is wrong with it is added to `problems`."""
     name = f"{dataset}/dataset.json"

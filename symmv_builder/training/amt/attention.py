@@ -7,13 +7,12 @@ Transformer (section 4.1.3) adds them to the product of query and key before sca
 """
 
 import math
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-RelativeTables = Literal["each", "shared"]
+from symmv_builder.training.amt.config import RelativeTables
 
 
 class Cache:

@@ -19,9 +19,9 @@ from symmv_builder.records import Notes
 from symmv_builder.timeline import grid_length
 from symmv_builder.training.amt.arrange import BASELINE_PATTERN, CHORD_S, Style, arrange
 from symmv_builder.training.amt.features import video_input
-from symmv_builder.training.amt.loading import Loaded, load
+from symmv_builder.training.amt.loading import LoadedAmt, load
 from symmv_builder.training.amt.regressor import model as regressors
-from symmv_builder.training.amt.sampling import Sampling, sample_chords
+from symmv_builder.training.amt.sampling import ChordSampling, sample_chords
 from symmv_builder.training.amt.vocabulary import (
     parse_key,
     parse_primer,
@@ -30,11 +30,11 @@ from symmv_builder.training.amt.vocabulary import (
 )
 from symmv_builder.vocab import MUVISYNC_LABELS, muvisync_id
 
-__all__ = ["Composition", "Loaded", "Sampling", "compose", "load"]
+__all__ = ["ChordPiece", "ChordSampling", "LoadedAmt", "compose", "load"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Composition:
+class ChordPiece:
     """Music for a video: its chords a second as they sound, and its notes.
 
     `normalised` are the chords in C major or A minor, as the model wrote them. `density` and
@@ -50,19 +50,19 @@ class Composition:
 
 
 def compose(
-    model: Path | Loaded,
-    regressor: Path | regressors.Loaded | None,
+    model: Path | LoadedAmt,
+    regressor: Path | regressors.LoadedRegressor | None,
     row: Mapping[str, Any],
     *,
     key: str = "C major",
     primer: str = "",
     seed: int = 0,
-    sampling: Sampling | None = None,
+    sampling: ChordSampling | None = None,
     pattern: int | None = None,
     style: Style = "paper",
     device: str = "cpu",
     tell: Callable[[int, int], None] = lambda done, seconds: None,
-) -> Composition:
+) -> ChordPiece:
     """Music as long as the video of a row with MuVi-Sync's columns.
 
     A model that sees the video needs ``semantic scene_offset motion emotion``; the others only
@@ -90,7 +90,7 @@ def compose(
         mode=mode,
         video=None if video is None else torch.from_numpy(video).to(loaded.device),
         primer=begun,
-        sampling=sampling or Sampling(seed=seed),
+        sampling=sampling or ChordSampling(seed=seed),
         tell=tell,
     )
     normalised = tuple(MUVISYNC_LABELS[number] for number in numbers)
@@ -101,10 +101,10 @@ def compose(
     elif regressor is not None:
         density, loudness = regressors.predict(regressor, video)
     notes = arrange(chords, density, loudness, pattern, style=style)
-    return Composition(chords, normalised, key, notes, density, loudness)
+    return ChordPiece(chords, normalised, key, notes, density, loudness)
 
 
-def _video(loaded: Loaded, row: Mapping[str, Any]) -> NDArray[np.float32]:
+def _video(loaded: LoadedAmt, row: Mapping[str, Any]) -> NDArray[np.float32]:
     video = video_input(row)
     if video.shape[1] != loaded.video_width:
         raise StopRun(

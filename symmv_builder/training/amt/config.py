@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from symmv_builder.training.amt.attention import RelativeTables
-
+RelativeTables = Literal["each", "shared"]
 ModelName = Literal["amt", "amt_without_emotion", "music_transformer", "transformer"]
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class AmtConfig:
     """Size, loss, data and schedule; `ValueError` where they contradict each other.
 
     `model` is AMT or one of its baselines (Video2Music, section 5.1):
@@ -110,9 +109,9 @@ WAYS: Mapping[str, Mapping[str, str]] = {
     },
 }
 
-PRESETS: Mapping[str, Config] = {
-    "paper": Config(),
-    "small": Config(
+PRESETS: Mapping[str, AmtConfig] = {
+    "paper": AmtConfig(),
+    "small": AmtConfig(
         layers=3,
         heads=4,
         width=256,
@@ -126,7 +125,7 @@ PRESETS: Mapping[str, Config] = {
         validate_every=100,
         checkpoint_every=100,
     ),
-    "smoke": Config(
+    "smoke": AmtConfig(
         layers=2,
         heads=4,
         width=64,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symmv_builder.training.amt.config import Config
+from symmv_builder.training.amt.config import AmtConfig
 from symmv_builder.training.amt.features import VIDEO_COLUMNS, video_input
 from symmv_builder.training.amt.losses import NO_EMOTION
 from symmv_builder.training.amt.vocabulary import END, PAD, START, key_value
@@ -26,7 +26,7 @@ CHORD_COLUMNS = ("normalised_chords_labels", "key_mode")
 PADDING: Mapping[str, float | int] = {"inputs": PAD, "targets": PAD, "emotions": NO_EMOTION}
 
 
-def columns_of(config: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def columns_of(config: AmtConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The columns that a model needs, and those that it uses where they are."""
     if config.sees_video:
         return (*CHORD_COLUMNS, *VIDEO_COLUMNS), ("entry_id",)
@@ -34,7 +34,7 @@ def columns_of(config: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def prepare(
-    row: Mapping[str, Any], config: Config, rng: np.random.Generator | None = None
+    row: Mapping[str, Any], config: AmtConfig, rng: np.random.Generator | None = None
 ) -> Example:
     """A row as arrays; `UnusableRow` where it has no second of music and video.
 
@@ -78,7 +78,7 @@ def chord_numbers(labels: tuple[str, ...]) -> NDArray[np.int64]:
         raise UnusableRow(f"{error} is no label of MuVi-Sync") from None
 
 
-def _emotions(row: Mapping[str, Any], config: Config, seconds: int) -> NDArray[np.int64]:
+def _emotions(row: Mapping[str, Any], config: AmtConfig, seconds: int) -> NDArray[np.int64]:
     """The strongest feeling of each second; `NO_EMOTION` where no picture is known.
 
     Five feelings have chords in Table 1 and the paper chooses among them; its code chooses

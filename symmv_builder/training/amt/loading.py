@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from symmv_builder.training.amt.config import Config
+from symmv_builder.training.amt.config import AmtConfig
 from symmv_builder.training.amt.model import ChordModel
 from symmv_builder.training.checkpoint import Checkpoint, load_module, read, understood
 from symmv_builder.training.configs import from_plain
@@ -17,11 +17,11 @@ KIND = "amt"
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedAmt:
     """A model in evaluation mode on its device, with what its checkpoint says of it."""
 
     model: ChordModel
-    config: Config
+    config: AmtConfig
     about: Mapping[str, Any]
     folder: Path
     device: torch.device
@@ -31,15 +31,15 @@ class Loaded:
         return int(self.about["video_width"])
 
 
-def load(run: Path, device: str = "cpu") -> Loaded:
+def load(run: Path, device: str = "cpu") -> LoadedAmt:
     """The best model of a run, or that of a checkpoint's folder; `StopRun` where it is none."""
     return load_checkpoint(read(run, KIND), device)
 
 
-def load_checkpoint(checkpoint: Checkpoint, device: str) -> Loaded:
+def load_checkpoint(checkpoint: Checkpoint, device: str) -> LoadedAmt:
     place = device_of(device)
-    config = from_plain(Config, checkpoint.config)
+    config = from_plain(AmtConfig, checkpoint.config)
     with understood(checkpoint):
         model = ChordModel(config, int(checkpoint.about["video_width"]))
     load_module(checkpoint, model)
-    return Loaded(model.to(place).eval(), config, checkpoint.about, checkpoint.folder, place)
+    return LoadedAmt(model.to(place).eval(), config, checkpoint.about, checkpoint.folder, place)

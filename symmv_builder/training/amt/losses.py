@@ -17,7 +17,7 @@ NO_EMOTION = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Sums:
+class LossSums:
     """Sums over positions and how many there were; scalars that gradients flow through."""
 
     chord: Tensor
@@ -31,7 +31,7 @@ class Sums:
         return weight * chord + (1 - weight) * self.emotion / emotions.clamp(min=1)
 
 
-def sum_losses(logits: Tensor, targets: Tensor, emotions: Tensor, table: Tensor) -> Sums:
+def sum_losses(logits: Tensor, targets: Tensor, emotions: Tensor, table: Tensor) -> LossSums:
     """Both losses of ``logits [b, t, 159]`` in float32, summed.
 
     `targets` ``[b, t]`` are chords, END or PAD. `emotions` ``[b, t]`` are rows of `table`
@@ -46,4 +46,4 @@ def sum_losses(logits: Tensor, targets: Tensor, emotions: Tensor, table: Tensor)
     suits = table[emotions.clamp(min=0)].to(logits.dtype)
     each = functional.binary_cross_entropy_with_logits(logits, suits, reduction="none").mean(-1)
     emotion = each.masked_fill(~felt, 0.0).sum()
-    return Sums(chord, real.sum(), emotion, felt.sum())
+    return LossSums(chord, real.sum(), emotion, felt.sum())

@@ -13,14 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from symmv_builder.training.amt.attention import Attention, Cache, CausalSelfAttention
-from symmv_builder.training.amt.config import Config
+from symmv_builder.training.amt.config import AmtConfig
 from symmv_builder.training.amt.vocabulary import OUTPUTS, QUALITIES, ROOTS, input_tables
 
 
 class EncoderLayer(nn.Module):
     """Self-attention and a position-wise network."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: AmtConfig) -> None:
         super().__init__()
         self.attention = Attention(config.width, config.heads, config.dropout)
         self.network = _network(config)
@@ -36,7 +36,7 @@ class EncoderLayer(nn.Module):
 class DecoderLayer(nn.Module):
     """Causal self-attention, attention to the video if there is one, a position-wise network."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: AmtConfig) -> None:
         super().__init__()
         width, heads, dropout = config.width, config.heads, config.dropout
         self.attention = CausalSelfAttention(width, heads, dropout, config.length, config.relative)
@@ -65,7 +65,7 @@ class DecoderLayer(nn.Module):
 
 
 @dataclass(slots=True)
-class Progress:
+class DecodingState:
     """Where a decoder stands that writes one chord at a time."""
 
     key: Tensor
@@ -84,7 +84,7 @@ class ChordModel(nn.Module):
     qualities: Tensor
     positions: Tensor
 
-    def __init__(self, config: Config, video_width: int) -> None:
+    def __init__(self, config: AmtConfig, video_width: int) -> None:
         super().__init__()
         if config.sees_video != (video_width > 0):
             raise ValueError(f"{config.model} does not go with {video_width} video features")
@@ -142,7 +142,7 @@ class ChordModel(nn.Module):
         out: Tensor = self.encoder_norm(x)
         return out
 
-    def begin(self, key: Tensor, video: Tensor | None = None) -> Progress:
+    def begin(self, key: Tensor, video: Tensor | None = None) -> DecodingState:
         """Start to write chords for one video or several of the same length, none padded."""
         film = [Cache() for _ in self.decoder]
         if video is not None:
@@ -150,9 +150,9 @@ class ChordModel(nn.Module):
             for layer, cache in zip(self._layers(), film, strict=True):
                 cross = cast(Attention, layer.cross)
                 cache.add(cross.split(cross.key(watched)), cross.split(cross.value(watched)))
-        return Progress(key, [Cache() for _ in self.decoder], film)
+        return DecodingState(key, [Cache() for _ in self.decoder], film)
 
-    def step(self, inputs: Tensor, progress: Progress) -> Tensor:
+    def step(self, inputs: Tensor, progress: DecodingState) -> Tensor:
         """Logits ``[b, 159]`` behind one more input ``[b]``; equal to `forward`'s last row."""
         x = self._embed(inputs[:, None], progress.key) + self.positions[progress.position]
         for layer, own, film in zip(self._layers(), progress.own, progress.film, strict=True):
@@ -182,7 +182,7 @@ def sinusoids(length: int, width: int) -> Tensor:
     return table
 
 
-def _network(config: Config) -> nn.Sequential:
+def _network(config: AmtConfig) -> nn.Sequential:
     return nn.Sequential(
         nn.Linear(config.width, config.hidden),
         nn.ReLU(),

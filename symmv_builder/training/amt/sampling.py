@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from symmv_builder.errors import StopRun
-from symmv_builder.training.amt.model import ChordModel, Progress
+from symmv_builder.training.amt.model import ChordModel, DecodingState
 from symmv_builder.training.amt.vocabulary import CHORDS, START, key_value
 from symmv_builder.vocab import NO_CHORD, muvisync_id
 
@@ -21,7 +21,7 @@ SILENCE = muvisync_id(NO_CHORD)
 
 
 @dataclass(frozen=True, slots=True)
-class Sampling:
+class ChordSampling:
     """How a chord is chosen among 157.
 
     `greedy` takes the most probable. Else one is drawn, after logits were divided by
@@ -55,7 +55,7 @@ def sample_chords(
     mode: str,
     video: Tensor | None = None,
     primer: Sequence[int] = (),
-    sampling: Sampling | None = None,
+    sampling: ChordSampling | None = None,
     tell: Callable[[int, int], None] = lambda done, seconds: None,
 ) -> list[int]:
     """Numbers of `seconds` chords in C major or A minor, the primer first.
@@ -64,7 +64,7 @@ def sample_chords(
     `tell` is given how many chords stand. The same seed gives the same chords. A model that
     never learned to begin (``start=first_chord``) begins on the tonic where no primer is given.
     """
-    sampling = sampling or Sampling()
+    sampling = sampling or ChordSampling()
     config = model.config
     device = model.positions.device
     rng = torch.Generator().manual_seed(sampling.seed)
@@ -73,7 +73,7 @@ def sample_chords(
     symbol = config.start == "symbol"
     if not symbol and not chords and seconds:
         chords.append(muvisync_id("C" if mode == "major" else "A:min"))
-    progress: Progress | None = None
+    progress: DecodingState | None = None
     with torch.no_grad():
         while len(chords) < seconds:
             if progress is None or progress.position == config.length:
@@ -93,7 +93,9 @@ def sample_chords(
     return chords
 
 
-def choose(logits: Tensor, chords: Sequence[int], sampling: Sampling, rng: torch.Generator) -> int:
+def choose(
+    logits: Tensor, chords: Sequence[int], sampling: ChordSampling, rng: torch.Generator
+) -> int:
     """The chord that follows on `chords`, out of logits ``[159]`` on the CPU."""
     scores = logits[:CHORDS].double()
     scores[sorted(barred(chords, sampling))] = float("-inf")
@@ -107,7 +109,7 @@ def choose(logits: Tensor, chords: Sequence[int], sampling: Sampling, rng: torch
     return int(torch.multinomial(odds, 1, generator=rng))
 
 
-def barred(chords: Sequence[int], sampling: Sampling) -> set[int]:
+def barred(chords: Sequence[int], sampling: ChordSampling) -> set[int]:
     """Which chords would break a limit if they followed."""
     found: set[int] = set()
     limit = sampling.max_repeats

@@ -20,10 +20,10 @@ from torch import Tensor
 from symmv_builder.errors import StopRun
 from symmv_builder.evaluation import chord_hits
 from symmv_builder.storage.root import Root
-from symmv_builder.training.amt.config import Config
+from symmv_builder.training.amt.config import AmtConfig
 from symmv_builder.training.amt.examples import PADDING, columns_of, prepare
 from symmv_builder.training.amt.features import EXTRA_WIDTH
-from symmv_builder.training.amt.loading import Loaded, load
+from symmv_builder.training.amt.loading import LoadedAmt, load
 from symmv_builder.training.amt.losses import NO_EMOTION
 from symmv_builder.training.amt.vocabulary import CHORDS, PAD, matching_table
 from symmv_builder.training.data import Batch, Batching, Loader, Rows
@@ -78,12 +78,12 @@ def score(
     }
 
 
-def evenly(config: Config) -> Callable[[dict[str, Any], np.random.Generator], Any]:
+def evenly(config: AmtConfig) -> Callable[[dict[str, Any], np.random.Generator], Any]:
     """Rows prepared for a loader without anything drawn: the beginning of long songs."""
     return lambda row, rng: prepare(row, config)
 
 
-def check_width(rows: Rows, loaded: Loaded) -> None:
+def check_width(rows: Rows, loaded: LoadedAmt) -> None:
     """`StopRun` where the rows' features are not those that the model learned from."""
     width = video_width(rows, loaded.config)
     if width != loaded.video_width:
@@ -93,7 +93,7 @@ def check_width(rows: Rows, loaded: Loaded) -> None:
         )
 
 
-def video_width(rows: Rows, config: Config) -> int:
+def video_width(rows: Rows, config: AmtConfig) -> int:
     """How wide `features.video_input` makes these rows; 0 for a model that sees no video."""
     if not config.sees_video or not len(rows):
         return 0

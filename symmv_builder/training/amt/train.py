@@ -5,7 +5,6 @@ positions that exist. Every step's randomness comes from its number, so a run th
 and goes on from its last checkpoint writes the losses that it would have written.
 """
 
-import math
 import time
 from dataclasses import dataclass
 from typing import Any, cast
@@ -13,13 +12,12 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from symmv_builder.errors import StopRun
 from symmv_builder.pipeline.events import Tick
 from symmv_builder.training import checkpoint
-from symmv_builder.training.amt.config import Config
+from symmv_builder.training.amt.config import AmtConfig
 from symmv_builder.training.amt.examples import PADDING, columns_of, prepare
 from symmv_builder.training.amt.loading import KIND
-from symmv_builder.training.amt.losses import Sums, sum_losses
+from symmv_builder.training.amt.losses import LossSums, sum_losses
 from symmv_builder.training.amt.model import ChordModel
 from symmv_builder.training.amt.score import (
     ask,
@@ -34,10 +32,10 @@ from symmv_builder.training.amt.vocabulary import PAD, matching_table
 from symmv_builder.training.configs import as_plain
 from symmv_builder.training.data import Batch, Batching, Loader
 from symmv_builder.training.journal import Journal
-from symmv_builder.training.learned_from import data_of, go_on
-from symmv_builder.training.ranks import Ranks, agree, autocast, join, seed_step, share, total
-from symmv_builder.training.runs import BY_SIGNAL, Outcome, Request
-from symmv_builder.training.stopping import Vigil
+from symmv_builder.training.learned_from import data_of, resume
+from symmv_builder.training.ranks import Ranks, autocast, join, seed_step, share, total
+from symmv_builder.training.runs import Outcome, Request, outcome_of
+from symmv_builder.training.stopping import Ending, is_best, require_finite
 from symmv_builder.training.usable import LeftOut
 
 VALIDATION_BATCH = 16
@@ -59,7 +57,7 @@ class _Run:
     nothing ends the run early, and its best model is its last.
     """
 
-    config: Config
+    config: AmtConfig
     request: Request
     ranks: Ranks
     loader: Loader
@@ -70,8 +68,12 @@ class _Run:
     table: Tensor
     state: dict[str, Any]
 
+    @property
+    def part(self) -> str:
+        return KIND if self.held_out else f"{KIND}, no validation"
 
-def train(config: Config, request: Request) -> Outcome:
+
+def train(config: AmtConfig, request: Request) -> Outcome:
     """Train on the rows of the split train, choose by those of validation.
 
     Goes on from the last checkpoint in ``request.out``, which must be of this configuration.
@@ -79,45 +81,50 @@ def train(config: Config, request: Request) -> Outcome:
     """
     began = time.monotonic()
     with join(request.device) as ranks:
-        run = _prepare(config, request, ranks)
-        state = run.state
-        deadline = math.inf if request.max_s is None else began + request.max_s
-        with (
-            Journal(request.out, state["step"], silent=not ranks.is_first) as journal,
-            Vigil(ranks, deadline, request.checkpoint_s) as vigil,
-        ):
-            batches = iter(run.loader)
-            since, songs = time.monotonic(), 0
-            while not state["ended"]:
-                state["step"] += 1
-                state["epoch"] = run.loader.state_dict()["epoch"]
-                step, batch = state["step"], next(batches)
-                counted = _learn(run, on_device(batch, ranks.device))
-                songs += len(batch["index"]) * ranks.world
-                if step % config.log_every == 0 or step == config.steps:
-                    speed = songs / (time.monotonic() - since)
-                    since, songs = time.monotonic(), 0
-                    _log(run, journal, _losses(counted, config), speed)
-                if step % config.validate_every == 0 or step == config.steps:
-                    _validate(run, journal)
-                state["ended"] = _ending(run, vigil)
-                if state["ended"] == "time" and state["best"] is None:
-                    _validate(run, journal)
-                if vigil.is_due(step, config.checkpoint_every) or state["ended"]:
-                    _save(run)
-        last = request.out / "checkpoints" / f"{state['step']:08d}"
-        best = last if state["ended"] in BY_SIGNAL else request.out / "best"
-        left_out = dict(run.loader.left_out.reasons)
-        return Outcome(last, best, state["step"], state["losses"], state["ended"], left_out)
+        return _loop(_begin(config, request, ranks), request.deadline(began))
 
 
-def _prepare(config: Config, request: Request, ranks: Ranks) -> _Run:
+def _loop(run: _Run, deadline: float) -> Outcome:
+    """Learn, tell, validate, end, keep."""
+    config, state, ranks, out = run.config, run.state, run.ranks, run.request.out
+    with (
+        Journal(out, state["step"], silent=not ranks.is_first) as journal,
+        Ending(ranks, config.steps, config.patience, deadline, run.request.checkpoint_s) as ending,
+    ):
+        batches = iter(run.loader)
+        since, examples = time.monotonic(), 0
+        while not state["ended"]:
+            step = state["step"] = state["step"] + 1
+            state["epoch"] = run.loader.state_dict()["epoch"]
+            batch = next(batches)
+            counted = _learn(run, on_device(batch, ranks.device))
+            examples += len(batch["index"]) * ranks.world
+            if step % config.log_every == 0 or step == config.steps:
+                speed = examples / (time.monotonic() - since)
+                since, examples = time.monotonic(), 0
+                _log(run, journal, counted, speed)
+            if step % config.validate_every == 0 or step == config.steps:
+                _validate(run, journal)
+            state["ended"] = ending.behind(state)
+            # Time that is up brings no validation forward, or the run that goes on would choose
+            # otherwise than one that was never stopped; but one there must be.
+            if state["ended"] == "time" and state["best"] is None:
+                _validate(run, journal)
+            if ending.is_due(step, config.checkpoint_every) or state["ended"]:
+                _save(run)
+    return outcome_of(out, state, state["losses"], run.loader.left_out.reasons)
+
+
+def _begin(config: AmtConfig, request: Request, ranks: Ranks) -> _Run:
+    """Model, data and optimiser, as the last checkpoint left them."""
     loader, held_out = _loaders(config, request, ranks)
     torch.manual_seed(config.seed)
     model = ChordModel(config, video_width(loader.rows, config)).to(ranks.device)
     optimizer = torch.optim.Adam(model.parameters(), betas=(config.beta1, config.beta2), eps=1e-9)
+    held = checkpoint.standing(request.out, KIND, as_plain(config))
     data = data_of(loader.rows, held_out.rows if held_out else None)
-    state = _resume(config, request, model, optimizer, loader, data)
+    limits = config.steps, config.patience
+    state = resume(held, _START, data, request, loader, model, optimizer, *limits)
     compiled = config.compile and ranks.device.type == "cuda"
     # Compiled first: around shared gradients the compiler cuts the model into pieces.
     learner = share(cast(nn.Module, torch.compile(model)) if compiled else model, ranks)
@@ -147,17 +154,41 @@ def _learn(run: _Run, batch: Batch) -> Tensor:
     return counted
 
 
-def _log(run: _Run, journal: Journal, values: dict[str, float], speed: float) -> None:
-    """Tell of a step; `StopRun` where its loss is no number."""
-    step, epoch, steps = run.state["step"], run.state["epoch"], run.config.steps
-    if not math.isfinite(values["loss"]):
-        raise StopRun(f"the loss is {values['loss']} behind step {step}; lower lr or raise warmup")
-    journal.write("train", step, epoch, values | {"lr": run.config.rate(step)}, speed)
-    part = KIND if run.held_out is not None else f"{KIND}, no validation"
-    if run.ranks.is_first:
-        run.request.tell(Tick(part, step, steps, epoch, values, speed))
+def _log(run: _Run, journal: Journal, counted: Tensor, speed: float) -> None:
+    """Write a step down and tell it; `StopRun` where its loss is no number."""
+    config, state = run.config, run.state
+    step, epoch, losses = state["step"], state["epoch"], _losses(counted, config)
+    require_finite(losses["loss"], step)
     if run.held_out is None:
-        run.state["losses"] = values
+        state["losses"] = losses
+    journal.write("train", step, epoch, losses | {"lr": config.rate(step)}, speed)
+    if run.ranks.is_first:
+        run.request.tell(Tick(run.part, step, config.steps, epoch, losses, speed))
+
+
+def _validate(run: _Run, journal: Journal) -> None:
+    """Losses over the split's positions, metrics averaged over its songs; the best is kept."""
+    config, state = run.config, run.state
+    if run.held_out is None:
+        _save(run, best=True)
+        return
+    step, epoch = state["step"], state["epoch"]
+    counted, songs = torch.zeros(4, device=run.ranks.device), []
+    allowed = run.table.cpu().numpy()
+    run.model.eval()
+    for batch in run.held_out.epoch(0):
+        moved = on_device(batch, run.ranks.device)
+        with torch.no_grad(), autocast(run.ranks.device):
+            logits = ask(run.model, moved)
+            sums = sum_losses(logits, _targets(moved), moved["emotions"], run.table)
+        counted += _counts(sums)
+        songs += [song_scores(*song, allowed) for song in each_song(logits, batch)]
+    losses = state["losses"] = _losses(counted, config) | average(songs)
+    journal.write("validation", step, epoch, losses)
+    if run.ranks.is_first:
+        run.request.tell(Tick(run.part, step, config.steps, epoch, losses, is_validation=True))
+    if is_best(state, losses["loss"], counts=step > config.warmup):
+        _save(run, best=True)
 
 
 def _save(run: _Run, best: bool = False) -> None:
@@ -182,7 +213,7 @@ def _save(run: _Run, best: bool = False) -> None:
     )
 
 
-def _loaders(config: Config, request: Request, ranks: Ranks) -> tuple[Loader, Loader | None]:
+def _loaders(config: AmtConfig, request: Request, ranks: Ranks) -> tuple[Loader, Loader | None]:
     """The split train in shuffled batches of this rank; validation in order, whole on each."""
     columns, optional = columns_of(config)
     on_gpu, left_out = ranks.device.type == "cuda", LeftOut()
@@ -208,74 +239,19 @@ def _loaders(config: Config, request: Request, ranks: Ranks) -> tuple[Loader, Lo
     )
 
 
-def _resume(
-    config: Config,
-    request: Request,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    loader: Loader,
-    data: dict[str, Any],
-) -> dict[str, Any]:
-    """Where the run stands: what the last checkpoint says, or the beginning."""
-    held = checkpoint.standing(request.out, KIND, as_plain(config))
-    if held is None:
-        return _START | {"data": data}
-    state = go_on(held, _START, data, request, loader)
-    return checkpoint.restore(held, state, model, optimizer, config.steps, config.patience)
-
-
 def _targets(batch: Batch) -> Tensor:
     """What counts: a row that only fills a batch is padding throughout."""
     return batch["targets"].masked_fill(~batch["real"][:, None], PAD)
 
 
-def _counts(sums: Sums) -> Tensor:
+def _counts(sums: LossSums) -> Tensor:
     """Sums of both losses and the numbers of their positions, without gradients."""
     parts = (sums.chord, sums.emotion, sums.chords, sums.emotions)
     return torch.stack([part.detach().float() for part in parts])
 
 
-def _losses(counted: Tensor, config: Config) -> dict[str, float]:
+def _losses(counted: Tensor, config: AmtConfig) -> dict[str, float]:
     chord, emotion, chords, emotions = counted.tolist()
     chord, emotion = chord / max(chords, 1), emotion / max(emotions, 1)
     weight = config.loss_weight
     return {"loss": weight * chord + (1 - weight) * emotion, "chord": chord, "emotion": emotion}
-
-
-def _validate(run: _Run, journal: Journal) -> None:
-    """Losses over the split's positions, metrics averaged over its songs; the best is kept."""
-    state, config = run.state, run.config
-    if run.held_out is None:
-        _save(run, best=True)
-        return
-    counted, songs = torch.zeros(4, device=run.ranks.device), []
-    allowed = run.table.cpu().numpy()
-    run.model.eval()
-    for batch in run.held_out.epoch(0):
-        moved = on_device(batch, run.ranks.device)
-        with torch.no_grad(), autocast(run.ranks.device):
-            logits = ask(run.model, moved)
-            sums = sum_losses(logits, _targets(moved), moved["emotions"], run.table)
-        counted += _counts(sums)
-        songs += [song_scores(*song, allowed) for song in each_song(logits, batch)]
-    values = _losses(counted, config) | average(songs)
-    journal.write("validation", state["step"], state["epoch"], values)
-    tick = Tick(KIND, state["step"], config.steps, state["epoch"], values, is_validation=True)
-    if run.ranks.is_first:
-        run.request.tell(tick)
-    state["losses"] = values
-    if state["best"] is None or values["loss"] < state["best"]:
-        state.update(best=values["loss"], stale=0)
-        _save(run, best=True)
-    elif state["step"] > config.warmup:
-        state["stale"] += 1
-
-
-def _ending(run: _Run, vigil: Vigil) -> str:
-    """Why the run ends behind this step, empty where it goes on; all ranks say the same."""
-    config = run.config
-    if run.state["step"] >= config.steps:
-        return "steps"
-    if agree(config.patience is not None and run.state["stale"] >= config.patience, run.ranks):
-        return "early"
-    return vigil.ending()

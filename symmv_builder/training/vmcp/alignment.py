@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from symmv_builder.training.ranks import Ranks
-from symmv_builder.training.vmcp.config import Config
+from symmv_builder.training.vmcp.config import VmcpConfig
 from symmv_builder.training.vmcp.entrances import Entrances
 from symmv_builder.training.vmcp.losses import info_nce
 
@@ -30,7 +30,7 @@ class AlignmentModel(nn.Module):
 
     scale: Tensor
 
-    def __init__(self, video_widths: Sequence[int], music_width: int, config: Config) -> None:
+    def __init__(self, video_widths: Sequence[int], music_width: int, config: VmcpConfig) -> None:
         super().__init__()
         self.video = Entrances(video_widths, lambda width: self._enter(width, config))
         self.music = self._enter(music_width, config)
@@ -43,7 +43,7 @@ class AlignmentModel(nn.Module):
         self.register_buffer("scale", torch.tensor(1 / config.temperature), persistent=False)
 
     @staticmethod
-    def _enter(features: int, config: Config) -> nn.Module:
+    def _enter(features: int, config: VmcpConfig) -> nn.Module:
         return nn.Sequential(
             nn.LayerNorm(features),
             nn.Linear(features, config.hidden),

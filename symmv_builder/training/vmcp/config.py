@@ -7,7 +7,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class VmcpConfig:
     """Size, data and schedule; `ValueError` where they contradict each other.
 
     `objective` is the video-music CLIP (``vmcp``) or GVMGen's evaluation model (``gvmgen``). A
@@ -78,9 +78,9 @@ class Config:
 # What of the paper's can be had; docs/differences.md says what cannot.
 WAYS: Mapping[str, Mapping[str, str]] = {"paper": {"sound": "recording", "pairs": "numbered"}}
 
-PRESETS: Mapping[str, Config] = {
-    "paper": Config(),
-    "small": Config(
+PRESETS: Mapping[str, VmcpConfig] = {
+    "paper": VmcpConfig(),
+    "small": VmcpConfig(
         width=256,
         hidden=1024,
         heads=4,
@@ -94,7 +94,7 @@ PRESETS: Mapping[str, Config] = {
         validate_every=100,
         checkpoint_every=100,
     ),
-    "smoke": Config(
+    "smoke": VmcpConfig(
         width=64,
         hidden=128,
         heads=4,

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from symmv_builder.errors import StopRun
 from symmv_builder.training.data import Example, Prepare, Rows
 from symmv_builder.training.usable import LeftOut, UnusableRow
-from symmv_builder.training.vmcp.config import Config
+from symmv_builder.training.vmcp.config import VmcpConfig
 from symmv_builder.training.vmcp.hearing import Floats32, MusicFeatures, Sounding, heard_columns
 
 _ALIGNMENT = ("alignment_music_s", "alignment_video_s", "alignment_confidence")
@@ -119,7 +119,7 @@ def _seen(semantic: NDArray[Any], starts_s: Floats, ends_s: Floats) -> Floats32:
     return np.stack([frames[span].mean(axis=0) for span in spans])
 
 
-def prepare(music: MusicFeatures, config: Config) -> Prepare:
+def prepare(music: MusicFeatures, config: VmcpConfig) -> Prepare:
     """How a row becomes an example: ``video`` ``[t, dv]`` and ``music`` ``[t, dm]``, in pairs.
 
     A song of more than `max_segments` is cropped where the generator says. `UnusableRow` where

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmv_builder.backends import ModelHome, ModelIdentity, backend_class, hash_file, load, midi
-from symmv_builder.backends.tinysoundfont import render, soundfont_path
+from symmv_builder.backends.sampler import render, soundfont_path
 from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.records import Notes
 from symmv_builder.storage.assets import has_asset, open_asset
@@ -28,7 +28,7 @@ SLOT: Final = "audio_embedding"
 RATE_HZ = 44_100
 # What is heard of a song, so that one odd note cannot ask for hours of sound.
 LONGEST_S = 1200.0
-RENDERING = 1
+RENDERING = 2
 # Raised when a recording is read otherwise.
 LISTENING = 1
 _READ = f"recording {LONGEST_S} {LISTENING}"

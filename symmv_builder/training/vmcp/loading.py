@@ -18,7 +18,7 @@ from symmv_builder.training.data import Rows
 from symmv_builder.training.ranks import Ranks, device_of
 from symmv_builder.training.usable import UnusableRow
 from symmv_builder.training.vmcp.alignment import AlignmentModel, alignment_sums
-from symmv_builder.training.vmcp.config import Config
+from symmv_builder.training.vmcp.config import VmcpConfig
 from symmv_builder.training.vmcp.hearing import (
     MIDI_SUFFIXES,
     SOUND_SUFFIXES,
@@ -41,7 +41,7 @@ class Objective:
     """
 
     kind: str
-    model: Callable[[Sequence[int], int, Config], Model]
+    model: Callable[[Sequence[int], int, VmcpConfig], Model]
     sums: Sums
 
 
@@ -52,17 +52,17 @@ OBJECTIVES: Mapping[str, Objective] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedVmcp:
     """A model in evaluation mode on its device, with what its checkpoint says of it."""
 
     model: nn.Module
-    config: Config
+    config: VmcpConfig
     about: Mapping[str, Any]
     folder: Path
     device: torch.device
 
 
-def load(run: Path, objective: str, device: str = "cpu") -> Loaded:
+def load(run: Path, objective: str, device: str = "cpu") -> LoadedVmcp:
     """The best model of a run of this objective, or that of a checkpoint's folder.
 
     `StopRun` where the folder holds none, or one of another kind.
@@ -70,12 +70,12 @@ def load(run: Path, objective: str, device: str = "cpu") -> Loaded:
     place = device_of(device)
     chosen = OBJECTIVES[objective]
     held = checkpoint.read(run, chosen.kind)
-    config = from_plain(Config, held.config)
+    config = from_plain(VmcpConfig, held.config)
     with checkpoint.understood(held):
         music_width = int(held.about["music_width"])
     model = chosen.model(video_widths(held), music_width, config)
     checkpoint.load_module(held, model)
-    return Loaded(model.to(place).eval(), config, held.about, held.folder, place)
+    return LoadedVmcp(model.to(place).eval(), config, held.about, held.folder, place)
 
 
 def video_widths(held: checkpoint.Checkpoint) -> list[int]:
@@ -114,7 +114,7 @@ def video_model(rows: Rows) -> dict[str, Any] | None:
 
 
 def features_for(
-    loaded: Loaded, root: Root, rows: Rows, sound: Sounding | None = None
+    loaded: LoadedVmcp, root: Root, rows: Rows, sound: Sounding | None = None
 ) -> MusicFeatures:
     """Music features as the model learned from; `StopRun` where these or the rows' are others.
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from symmv_builder.training.ranks import Ranks
-from symmv_builder.training.vmcp.config import Config
+from symmv_builder.training.vmcp.config import VmcpConfig
 from symmv_builder.training.vmcp.entrances import Entrances
 from symmv_builder.training.vmcp.losses import info_nce
 
@@ -20,10 +20,10 @@ from symmv_builder.training.vmcp.losses import info_nce
 LARGEST_SCALE = 100.0
 
 
-class Encoder(nn.Module):
+class MusicEncoder(nn.Module):
     """Features of segments to unit vectors, each knowing the segments around it."""
 
-    def __init__(self, widths: Sequence[int], config: Config) -> None:
+    def __init__(self, widths: Sequence[int], config: VmcpConfig) -> None:
         super().__init__()
         self.enter = Entrances(
             widths, lambda width: nn.Sequential(nn.LayerNorm(width), nn.Linear(width, config.width))
@@ -65,10 +65,10 @@ def positions(length: int, width: int, device: torch.device) -> Tensor:
 class VideoMusicClip(nn.Module):
     """Video and music into one space; what belongs together is close."""
 
-    def __init__(self, video_widths: Sequence[int], music_width: int, config: Config) -> None:
+    def __init__(self, video_widths: Sequence[int], music_width: int, config: VmcpConfig) -> None:
         super().__init__()
-        self.video = Encoder(video_widths, config)
-        self.music = Encoder((music_width,), config)
+        self.video = MusicEncoder(video_widths, config)
+        self.music = MusicEncoder((music_width,), config)
         self.log_scale = nn.Parameter(torch.tensor(-math.log(config.temperature)))
 
     # Under which name the entrances of videos are found among the tensors of a checkpoint.

@@ -20,7 +20,13 @@ from symmv_builder.training.data import Rows
 from symmv_builder.training.usable import LeftOut
 from symmv_builder.training.vmcp.features import columns, pair_segments, video_segments
 from symmv_builder.training.vmcp.hearing import Floats32, Sounding
-from symmv_builder.training.vmcp.loading import Loaded, features_for, find_music, hear_file, load
+from symmv_builder.training.vmcp.loading import (
+    LoadedVmcp,
+    features_for,
+    find_music,
+    hear_file,
+    load,
+)
 
 
 def score(
@@ -81,7 +87,7 @@ def score(
 
 
 def _ask(
-    loaded: Loaded, pairs: list[tuple[NDArray[np.float32], NDArray[np.float32]]]
+    loaded: LoadedVmcp, pairs: list[tuple[NDArray[np.float32], NDArray[np.float32]]]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], list[NDArray[np.float32]]]:
     """Summaries of videos and of music, ``[n, joint]`` each, and attention ``[t, t]`` of pairs."""
     videos, pieces, attentions = [], [], []

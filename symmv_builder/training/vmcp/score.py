@@ -22,8 +22,14 @@ from symmv_builder.training.ranks import autocast
 from symmv_builder.training.usable import LeftOut
 from symmv_builder.training.vmcp.features import columns, video_segments
 from symmv_builder.training.vmcp.hearing import Floats32, Sounding
-from symmv_builder.training.vmcp.loading import Loaded, features_for, find_music, hear_file, load
-from symmv_builder.training.vmcp.model import Encoder, VideoMusicClip
+from symmv_builder.training.vmcp.loading import (
+    LoadedVmcp,
+    features_for,
+    find_music,
+    hear_file,
+    load,
+)
+from symmv_builder.training.vmcp.model import MusicEncoder, VideoMusicClip
 
 
 def score(
@@ -92,7 +98,7 @@ def score(
 
 
 def _summary(
-    loaded: Loaded, encoder: Encoder, segments: NDArray[np.float32]
+    loaded: LoadedVmcp, encoder: MusicEncoder, segments: NDArray[np.float32]
 ) -> NDArray[np.float64]:
     """The mean of the unit vectors of ``[t, d]``, encoded in pieces as long as in training."""
     size = loaded.config.max_segments

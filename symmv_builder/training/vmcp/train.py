@@ -6,9 +6,9 @@ run that was killed and goes on from its last checkpoint writes the losses that 
 written.
 """
 
-import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +16,17 @@ import torch
 from torch import Tensor, nn
 
 from symmv_builder.backends import ModelHome
-from symmv_builder.errors import StopRun
 from symmv_builder.pipeline.events import Tick
 from symmv_builder.training import checkpoint
 from symmv_builder.training.configs import as_plain
 from symmv_builder.training.data import Batch, Batching, Loader
 from symmv_builder.training.journal import Journal
-from symmv_builder.training.learned_from import data_of, go_on
-from symmv_builder.training.ranks import Ranks, agree, autocast, join, seed_step, share, total
-from symmv_builder.training.runs import BY_SIGNAL, Outcome, Request
-from symmv_builder.training.stopping import Vigil
+from symmv_builder.training.learned_from import data_of, resume
+from symmv_builder.training.ranks import Ranks, autocast, join, seed_step, share, total
+from symmv_builder.training.runs import Outcome, Request, outcome_of
+from symmv_builder.training.stopping import Ending, is_best, require_finite
 from symmv_builder.training.usable import LeftOut
-from symmv_builder.training.vmcp.config import Config
+from symmv_builder.training.vmcp.config import VmcpConfig
 from symmv_builder.training.vmcp.features import columns, listen, prepare
 from symmv_builder.training.vmcp.hearing import MusicFeatures
 from symmv_builder.training.vmcp.loading import OBJECTIVES, Model, about_rows, video_widths
@@ -49,7 +48,32 @@ _START: dict[str, Any] = {
 NAMES = {"vmcp": "vmcp", "gvmgen": "gvmgen evaluation"}
 
 
-def train(config: Config, request: Request) -> Outcome:
+@dataclass(slots=True)
+class _Run:
+    """What a run works with; `state` is what a checkpoint keeps of where it stands.
+
+    `held_out` is `None` where the split validation is empty: then nothing ends the run early, and
+    its best model is its last.
+    """
+
+    config: VmcpConfig
+    request: Request
+    ranks: Ranks
+    loader: Loader
+    held_out: Loader | None
+    model: Model
+    learner: nn.Module
+    optimizer: torch.optim.Optimizer
+    about: dict[str, Any]
+    state: dict[str, Any]
+
+    @property
+    def part(self) -> str:
+        name = NAMES[self.config.objective]
+        return name if self.held_out else f"{name}, no validation"
+
+
+def train(config: VmcpConfig, request: Request) -> Outcome:
     """Train on the rows of the split train, choose by those of validation.
 
     Goes on from the last checkpoint in ``request.out``, which must be of this configuration.
@@ -58,91 +82,130 @@ def train(config: Config, request: Request) -> Outcome:
     device or checkpoint do not fit, or the loss is no number any more.
     """
     began = time.monotonic()
-    objective, part = OBJECTIVES[config.objective], NAMES[config.objective]
     with join(request.device) as ranks:
-        loader, held_out, about = _loaders(config, request, ranks)
-        part += ", no validation" * (held_out is None)
-        held, first = _earlier(config, request, about)
-        torch.manual_seed(config.seed)
-        model = _make_model(config, about, first).to(ranks.device)
-        optimizer = torch.optim.AdamW(
-            model.parameters(), lr=config.lr, weight_decay=config.weight_decay
-        )
-        data = data_of(loader.rows, held_out.rows if held_out else None)
-        state = _resume(config, request, held, model, optimizer, loader, data)
-        learner = _wrapped(model, config, ranks)
+        return _loop(_begin(config, request, ranks), request.deadline(began))
 
-        def save(best: bool = False) -> None:
-            if ranks.is_first:
-                checkpoint.save(
-                    request.out,
-                    kind=objective.kind,
-                    config=as_plain(config),
-                    state=state | {"loader": loader.state_dict()},
-                    about=about,
-                    module=model,
-                    optimizer=optimizer,
-                    best=best,
-                )
 
-        def validate() -> None:
-            if held_out is None:
-                save(best=True)
-                return
-            values = _validate(model, held_out, config, ranks)
-            journal.write("validation", state["step"], state["epoch"], values)
-            request.tell(
-                Tick(part, state["step"], config.steps, state["epoch"], values, is_validation=True)
-            )
-            state["losses"] = values
-            if state["best"] is None or values["loss"] < state["best"]:
-                state.update(best=values["loss"], stale=0)
-                save(best=True)
-            elif state["step"] > config.warmup:
-                state["stale"] += 1
+def _loop(run: _Run, deadline: float) -> Outcome:
+    """Learn, tell, validate, end, keep."""
+    config, state, ranks, out = run.config, run.state, run.ranks, run.request.out
+    with (
+        Journal(out, state["step"], silent=not ranks.is_first) as journal,
+        Ending(ranks, config.steps, config.patience, deadline, run.request.checkpoint_s) as ending,
+    ):
+        batches = iter(run.loader)
+        since, examples = time.monotonic(), 0
+        while not state["ended"]:
+            step = state["step"] = state["step"] + 1
+            state["epoch"] = run.loader.state_dict()["epoch"]
+            batch = next(batches)
+            counted = _learn(run, batch)
+            examples += len(batch["index"]) * ranks.world
+            if step % config.log_every == 0 or step == config.steps:
+                speed = examples / (time.monotonic() - since)
+                since, examples = time.monotonic(), 0
+                _log(run, journal, counted, speed)
+            if step % config.validate_every == 0 or step == config.steps:
+                _validate(run, journal)
+            state["ended"] = ending.behind(state)
+            # Time that is up brings no validation forward, or the run that goes on would choose
+            # otherwise than one that was never stopped; but one there must be.
+            if state["ended"] == "time" and state["best"] is None:
+                _validate(run, journal)
+            if ending.is_due(step, config.checkpoint_every) or state["ended"]:
+                _save(run)
+    return outcome_of(out, state, state["losses"], run.loader.left_out.reasons)
 
-        deadline = math.inf if request.max_s is None else began + request.max_s
-        with (
-            Journal(request.out, state["step"], silent=not ranks.is_first) as journal,
-            Vigil(ranks, deadline, request.checkpoint_s) as vigil,
-        ):
-            batches = iter(loader)
-            since, songs = time.monotonic(), 0
-            while not state["ended"]:
-                step = state["step"] = state["step"] + 1
-                seed_step(config.seed, step, ranks.rank)
-                state["epoch"] = loader.state_dict()["epoch"]
-                batch = next(batches)
-                everywhere = _learn(learner, optimizer, batch, config, ranks, config.rate(step))
-                songs += len(batch["index"]) * ranks.world
 
-                if step % config.log_every == 0 or step == config.steps:
-                    values = _losses(everywhere, config)
-                    speed = songs / (time.monotonic() - since)
-                    since, songs = time.monotonic(), 0
-                    _require_number(values["loss"], step)
-                    if held_out is None:
-                        state["losses"] = values
-                    journal.write("train", step, state["epoch"], values | {"lr": config.rate(step)},
-                                  speed)  # fmt: skip
-                    request.tell(Tick(part, step, config.steps, state["epoch"], values, speed))
-                ending = "steps" if step >= config.steps else vigil.ending()
-                # Time that is up does not bring a validation forward, or the run that goes on
-                # would choose otherwise than one that was never stopped; but one there must be.
-                is_needed = ending == "steps" or (ending == "time" and state["best"] is None)
-                if step % config.validate_every == 0 or is_needed:
-                    validate()
-                state["ended"] = ending or _has_stalled(config, state, ranks)
-                if vigil.is_due(step, config.checkpoint_every) or state["ended"]:
-                    save()
-        last = request.out / "checkpoints" / f"{state['step']:08d}"
-        best = last if state["ended"] in BY_SIGNAL else request.out / "best"
-        left_out = dict(loader.left_out.reasons)
-        return Outcome(last, best, state["step"], state["losses"], state["ended"], left_out)
+def _begin(config: VmcpConfig, request: Request, ranks: Ranks) -> _Run:
+    """Model, data and optimiser, as the last checkpoint left them."""
+    loader, held_out, about = _loaders(config, request, ranks)
+    held, first = _earlier(config, request, about)
+    torch.manual_seed(config.seed)
+    model = _make_model(config, about, first).to(ranks.device)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=config.lr, weight_decay=config.weight_decay
+    )
+    data = data_of(loader.rows, held_out.rows if held_out else None)
+    limits = config.steps, config.patience
+    state = resume(held, _START, data, request, loader, model, optimizer, *limits)
+    learner = _wrapped(model, config, ranks)
+    return _Run(config, request, ranks, loader, held_out, model, learner, optimizer, about, state)
+
+
+def _learn(run: _Run, batch: Batch) -> Tensor:
+    """One step of the optimiser; sums and counts of all ranks ``[5]``, as `_losses` takes them."""
+    step, config = run.state["step"], run.config
+    seed_step(config.seed, step, run.ranks.rank)
+    for group in run.optimizer.param_groups:
+        group["lr"] = config.rate(step)
+    run.learner.train()
+    sums, counts = _sums(run.learner, batch, config, run.ranks)
+    counted = total(torch.cat((sums.detach(), counts)), run.ranks)
+    # DDP averages the ranks' gradients; the loss is a mean over all that they hold.
+    pairs, songs = counted[3:].clamp(min=1) / run.ranks.world
+    run.optimizer.zero_grad(set_to_none=True)
+    (sums[0] / pairs + sums[1] / songs).backward()
+    if config.clip_norm is not None:
+        nn.utils.clip_grad_norm_(run.learner.parameters(), config.clip_norm)
+    run.optimizer.step()
+    return counted
+
+
+def _log(run: _Run, journal: Journal, counted: Tensor, speed: float) -> None:
+    """Write a step down and tell it; `StopRun` where its loss is no number."""
+    config, state = run.config, run.state
+    step, epoch, losses = state["step"], state["epoch"], _losses(counted, config)
+    require_finite(losses["loss"], step)
+    if run.held_out is None:
+        state["losses"] = losses
+    journal.write("train", step, epoch, losses | {"lr": config.rate(step)}, speed)
+    if run.ranks.is_first:
+        run.request.tell(Tick(run.part, step, config.steps, epoch, losses, speed))
+
+
+def _validate(run: _Run, journal: Journal) -> None:
+    """Losses over the whole split, on each rank for itself; the best is kept.
+
+    Crops are the same every time. InfoNCE depends on how many it chooses among: batches are always
+    of the same size, whatever that of training and the number of ranks.
+    """
+    config, state = run.config, run.state
+    if run.held_out is None:
+        _save(run, best=True)
+        return
+    step, epoch = state["step"], state["epoch"]
+    alone = Ranks(0, 1, run.ranks.device)
+    counted = torch.zeros(5, device=run.ranks.device)
+    run.model.eval()
+    with torch.no_grad():
+        for batch in run.held_out.epoch(0):
+            counted += torch.cat(_sums(run.model, batch, config, alone))
+    losses = state["losses"] = _losses(counted, config)
+    journal.write("validation", step, epoch, losses)
+    if run.ranks.is_first:
+        run.request.tell(Tick(run.part, step, config.steps, epoch, losses, is_validation=True))
+    if is_best(state, losses["loss"], counts=step > config.warmup):
+        _save(run, best=True)
+
+
+def _save(run: _Run, best: bool = False) -> None:
+    if not run.ranks.is_first:
+        return
+    checkpoint.save(
+        run.request.out,
+        kind=OBJECTIVES[run.config.objective].kind,
+        config=as_plain(run.config),
+        state=run.state | {"loader": run.loader.state_dict()},
+        about=run.about,
+        module=run.model,
+        optimizer=run.optimizer,
+        best=best,
+    )
 
 
 def _loaders(
-    config: Config, request: Request, ranks: Ranks
+    config: VmcpConfig, request: Request, ranks: Ranks
 ) -> tuple[Loader, Loader | None, dict[str, Any]]:
     """Train in shuffled batches of this rank, validation in order and whole, and `about`."""
     on_gpu = ranks.device.type == "cuda"
@@ -178,7 +241,7 @@ def _loaders(
     return loader, whole, about
 
 
-def _wrapped(model: nn.Module, config: Config, ranks: Ranks) -> nn.Module:
+def _wrapped(model: nn.Module, config: VmcpConfig, ranks: Ranks) -> nn.Module:
     """The model as a step calls it: compiled on a GPU, then shared among ranks.
 
     In this order, because around shared gradients the compiler cuts the model into pieces.
@@ -189,7 +252,7 @@ def _wrapped(model: nn.Module, config: Config, ranks: Ranks) -> nn.Module:
 
 
 def _earlier(
-    config: Config, request: Request, about: dict[str, Any]
+    config: VmcpConfig, request: Request, about: dict[str, Any]
 ) -> tuple[checkpoint.Checkpoint | None, checkpoint.Checkpoint | None]:
     """The run's last checkpoint, or where there is none the best one of the run to begin from.
 
@@ -206,7 +269,7 @@ def _earlier(
 
 
 def _make_model(
-    config: Config, about: Mapping[str, Any], first: checkpoint.Checkpoint | None
+    config: VmcpConfig, about: Mapping[str, Any], first: checkpoint.Checkpoint | None
 ) -> Model:
     """A model with an entrance for each width of `about`, that of this run's videos to be trained.
 
@@ -222,47 +285,9 @@ def _make_model(
     return model
 
 
-def _resume(
-    config: Config,
-    request: Request,
-    held: checkpoint.Checkpoint | None,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    loader: Loader,
-    data: dict[str, Any],
-) -> dict[str, Any]:
-    """Where the run stands: what its last checkpoint says, or the beginning."""
-    if held is None:
-        return _START | {"data": data}
-    state = go_on(held, _START, data, request, loader)
-    return checkpoint.restore(held, state, model, optimizer, config.steps, config.patience)
-
-
-def _learn(
-    learner: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    batch: Batch,
-    config: Config,
-    ranks: Ranks,
-    rate: float,
-) -> Tensor:
-    """One step of the optimiser; sums and counts of all ranks ``[5]``, as `_losses` takes them."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    learner.train()
-    sums, counts = _sums(learner, batch, config, ranks)
-    everywhere = total(torch.cat((sums.detach(), counts)), ranks)
-    # DDP averages the ranks' gradients; the loss is a mean over all that they hold.
-    pairs, songs = everywhere[3:].clamp(min=1) / ranks.world
-    optimizer.zero_grad(set_to_none=True)
-    (sums[0] / pairs + sums[1] / songs).backward()
-    if config.clip_norm is not None:
-        nn.utils.clip_grad_norm_(learner.parameters(), config.clip_norm)
-    optimizer.step()
-    return everywhere
-
-
-def _sums(model: nn.Module, batch: Batch, config: Config, ranks: Ranks) -> tuple[Tensor, Tensor]:
+def _sums(
+    model: nn.Module, batch: Batch, config: VmcpConfig, ranks: Ranks
+) -> tuple[Tensor, Tensor]:
     """What a batch adds to the loss and what that is counted by; filled-in rows do not count."""
     names = ("video", "music", "video_mask", "real")
     video, music, mask, real = (batch[name].to(ranks.device, non_blocking=True) for name in names)
@@ -271,35 +296,8 @@ def _sums(model: nn.Module, batch: Batch, config: Config, ranks: Ranks) -> tuple
     return OBJECTIVES[config.objective].sums(outputs, mask & real[:, None], ranks)
 
 
-def _losses(everywhere: Tensor, config: Config) -> dict[str, float]:
+def _losses(everywhere: Tensor, config: VmcpConfig) -> dict[str, float]:
     nce, missed, hits, pairs, songs = everywhere.tolist()
     nce, missed, accuracy = nce / max(pairs, 1), missed / max(songs, 1), hits / max(pairs, 1)
     values = {"loss": nce + missed, "accuracy": accuracy}
     return values | ({"nce": nce, "off_diagonal": missed} if config.objective == "gvmgen" else {})
-
-
-def _validate(model: nn.Module, loader: Loader, config: Config, ranks: Ranks) -> dict[str, float]:
-    """Losses over the whole split, on each rank for itself; crops are the same every time.
-
-    InfoNCE depends on how many it chooses among: batches are always of the same size, whatever
-    that of training and the number of ranks.
-    """
-    alone = Ranks(0, 1, ranks.device)
-    sums = torch.zeros(5, device=ranks.device)
-    model.eval()
-    with torch.no_grad():
-        for batch in loader.epoch(0):
-            sums += torch.cat(_sums(model, batch, config, alone))
-    model.train()
-    return _losses(sums, config)
-
-
-def _has_stalled(config: Config, state: dict[str, Any], ranks: Ranks) -> str:
-    if config.patience is None:
-        return ""
-    return "early" if agree(state["stale"] >= config.patience, ranks) else ""
-
-
-def _require_number(loss: float, step: int) -> None:
-    if not math.isfinite(loss):
-        raise StopRun(f"the loss is {loss} behind step {step}; lower lr or raise warmup")

@@ -21,7 +21,7 @@ CHUNK = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Sums:
+class AttentionSums:
     """What keys and values leave behind: `kv` ``[..., d, e]`` and `k` ``[..., d]``."""
 
     kv: Tensor
@@ -34,7 +34,7 @@ def phi(x: Tensor) -> Tensor:
     Written out: the compiler plans the gradient of PyTorch's own with strides that it has not.
     """
     x = x.float()
-    return torch.where(x > 0, x + 1.0, x.clamp(max=0.0).exp())
+    return functional.relu(x) + x.clamp(max=0.0).exp()
 
 
 def _features(k: Tensor, mask: Tensor | None) -> Tensor:
@@ -57,14 +57,14 @@ def full(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
     return read(q, summed(k, v, mask), v.dtype)
 
 
-def summed(k: Tensor, v: Tensor, mask: Tensor | None = None) -> Sums:
+def summed(k: Tensor, v: Tensor, mask: Tensor | None = None) -> AttentionSums:
     """Sums over all real keys: `kv` ``[b, h, d, e]``, `k` ``[b, h, d]``."""
     with _exact(k):
         features = _features(k, mask)
-        return Sums(features.transpose(-1, -2) @ v.float(), features.sum(-2))
+        return AttentionSums(features.transpose(-1, -2) @ v.float(), features.sum(-2))
 
 
-def read(q: Tensor, sums: Sums, kind: torch.dtype = torch.float32) -> Tensor:
+def read(q: Tensor, sums: AttentionSums, kind: torch.dtype = torch.float32) -> Tensor:
     """What queries ``[..., t, d]`` receive from sums ``[..., d, e]``."""
     with _exact(q):
         features = phi(q)
@@ -100,24 +100,24 @@ def _before(sums: Tensor) -> Tensor:
     return torch.cat([torch.zeros_like(sums[:, :, :1]), sums[:, :, :-1].cumsum(2)], dim=2)
 
 
-def step(q: Tensor, k: Tensor, v: Tensor, sums: Sums) -> tuple[Tensor, Sums]:
+def step(q: Tensor, k: Tensor, v: Tensor, sums: AttentionSums) -> tuple[Tensor, AttentionSums]:
     """One token of `causal`: `q`, `k` ``[b, h, d]`` and `v` ``[b, h, e]`` after `sums`."""
     with _exact(q):
         features = phi(k)
         outer = features.unsqueeze(-1) * v.float().unsqueeze(-2)
-        sums = Sums(sums.kv + outer, sums.k + features)
+        sums = AttentionSums(sums.kv + outer, sums.k + features)
         return read(q.unsqueeze(-2), sums, v.dtype).squeeze(-2), sums
 
 
-def nothing(batch_size: int, heads: int, d: int, e: int, device: torch.device) -> Sums:
+def nothing(batch_size: int, heads: int, d: int, e: int, device: torch.device) -> AttentionSums:
     """The sums before the first token."""
-    return Sums(
+    return AttentionSums(
         torch.zeros(batch_size, heads, d, e, device=device),
         torch.zeros(batch_size, heads, d, device=device),
     )
 
 
-def bar_sums(k: Tensor, v: Tensor, packing: Packing, marks: Tensor | None = None) -> Sums:
+def bar_sums(k: Tensor, v: Tensor, packing: Packing, marks: Tensor | None = None) -> AttentionSums:
     """Sums over the keys of each bar and of the bars beside it: ``[b, h, bars, d, e]``.
 
     Keys are laid out by bar first, so that no product of single tokens is ever stored. `marks`
@@ -130,9 +130,9 @@ def bar_sums(k: Tensor, v: Tensor, packing: Packing, marks: Tensor | None = None
         seen = []
         for mark in k.new_zeros(1, *k.shape[1::2]) if marks is None else marks.float():
             features = phi(keys + mark[:, None, None]) * real
-            seen.append(Sums(features.transpose(-1, -2) @ values, features.sum(-2)))
+            seen.append(AttentionSums(features.transpose(-1, -2) @ values, features.sum(-2)))
         after, own, before = seen * (3 if marks is None else 1)
-        return Sums(
+        return AttentionSums(
             _from_beside(after.kv, own.kv, before.kv), _from_beside(after.k, own.k, before.k)
         )
 
@@ -144,7 +144,7 @@ def _from_beside(after: Tensor, own: Tensor, before: Tensor) -> Tensor:
     return earlier + own + torch.cat([before[:, :, 1:], none], dim=2)
 
 
-def across_bars(q: Tensor, sums: Sums, packing: Packing, kind: torch.dtype) -> Tensor:
+def across_bars(q: Tensor, sums: AttentionSums, packing: Packing, kind: torch.dtype) -> Tensor:
     """A query of bar ``n`` sees the keys of bars ``n - 1``, ``n`` and ``n + 1``.
 
     `packing` is that of the queries, over the same number of bars as `sums`. Queries of
@@ -153,7 +153,7 @@ def across_bars(q: Tensor, sums: Sums, packing: Packing, kind: torch.dtype) -> T
     return packing.by_token(read(packing.by_bar(q), sums, kind))
 
 
-def step_across_bars(q: Tensor, sums: Sums, bars: Tensor) -> Tensor:
+def step_across_bars(q: Tensor, sums: AttentionSums, bars: Tensor) -> Tensor:
     """One token of `across_bars`: `q` ``[b, h, d]`` in bars ``[b]``; past the last sees nothing."""
     count = sums.k.shape[2]
     inside = (bars < count).to(sums.k.dtype)
@@ -161,4 +161,4 @@ def step_across_bars(q: Tensor, sums: Sums, bars: Tensor) -> Tensor:
     at = bars.clamp(0, count - 1)
     kv = sums.kv[rows, :, at] * inside[:, None, None, None]
     k = sums.k[rows, :, at] * inside[:, None, None]
-    return read(q.unsqueeze(-2), Sums(kv, k), q.dtype).squeeze(-2)
+    return read(q.unsqueeze(-2), AttentionSums(kv, k), q.dtype).squeeze(-2)

@@ -24,14 +24,15 @@ from symmv_builder.training.configs import from_plain
 from symmv_builder.training.padding import stack
 from symmv_builder.training.ranks import device_of
 from symmv_builder.training.vmusprod import controller
-from symmv_builder.training.vmusprod.config import STAGES, Stage, VMusProd
+from symmv_builder.training.vmusprod.config import STAGES, Stage, VMusProd, kind_of
+from symmv_builder.training.vmusprod.ending import resolved, sounding_chords
 from symmv_builder.training.vmusprod.examples import features_of, moved, scores_of
 from symmv_builder.training.vmusprod.grammar import Form
 from symmv_builder.training.vmusprod.models import Context, StageModel, design_of
-from symmv_builder.training.vmusprod.pieces import (
+from symmv_builder.training.vmusprod.piece import (
     Composition,
     FindKey,
-    Plan,
+    PiecePlan,
     Video,
     Wish,
     composition_of,
@@ -41,6 +42,7 @@ from symmv_builder.training.vmusprod.pieces import (
 )
 from symmv_builder.training.vmusprod.sampling import Sampling, sample
 from symmv_builder.training.vmusprod.songs import song_of_sequences
+from symmv_builder.training.vmusprod.stepping import FusedStepper
 from symmv_builder.training.vmusprod.tempo import tempo_bin
 from symmv_builder.training.vmusprod.tokens import (
     BAR,
@@ -75,6 +77,13 @@ class Models:
         first = STAGES[self.config.variant][0]
         return self.stages[first].design.condition == "video"
 
+    @property
+    def features(self) -> frozenset[str]:
+        """The columns of a video that a first stage reads."""
+        design = self.stages[STAGES[self.config.variant][0]].design
+        kinds = ("semantic", "colour") if design.condition == "video" else ()
+        return frozenset(name for name in kinds if getattr(design, name))
+
 
 def load(run: Path, device: str = "cpu") -> Models:
     """The models of a run's folder, best or else newest of each stage.
@@ -82,14 +91,15 @@ def load(run: Path, device: str = "cpu") -> Models:
     `StopRun` where a stage of its variant has not been trained, or the device is not there.
     """
     place = device_of(device)
-    first = next((s for s in ("chord", "music") if (run / s).is_dir()), None)
+    trained = checkpoint.stages(run)
+    first = next((stages[0] for stages in STAGES.values() if stages[0] in trained), None)
     if first is None:
         raise StopRun(f"{run} holds no models of V-MusProd; give the folder of its training")
-    held = checkpoint.read(run / first, f"vmusprod.{first}")
+    held = checkpoint.read(run / first, kind_of(first))
     config = from_plain(VMusProd, held.config)
     stages: dict[Stage, StageModel] = {}
     for stage in STAGES[config.variant]:
-        found = checkpoint.read(run / stage, f"vmusprod.{stage}")
+        found = checkpoint.read(run / stage, kind_of(stage))
         with checkpoint.understood(found):
             model = StageModel(design_of(found.about["design"]))
         checkpoint.load_module(found, model)
@@ -137,15 +147,16 @@ def compose_all(
     """A piece for each wish, in their order; a piece depends on its own wish alone.
 
     Models write in any key. With `key`, each finished piece is moved into that key's scale, from
-    the key that `find_key` hears in it (`pieces.shift_to`). `primer` are chords to begin with
+    the key that `find_key` hears in it (`pieces.shift_to`); pieces that follow a video end in the
+    key that it hears in their chords. `primer` are chords to begin with
     (`pieces.parse_primer`), which say the key themselves: the two together are refused. `tell`
     hears the stage and which share of all pieces it has written. `StopRun` where models and
     wishes do not fit.
     """
     if key is not None and primer:
         raise StopRun("a primer's chords say the key themselves; give a key or a primer")
-    if key is not None and find_key is None:
-        raise ValueError("a piece is moved into a key from the one that `find_key` hears")
+    if find_key is None and (key is not None or any(wish.shown for wish in wishes)):
+        raise ValueError("a piece is moved and ended by the key that `find_key` hears")
     if primer and "chord" not in models.stages:
         raise StopRun(f"{models.config.variant} writes no chords, so no primer can begin them")
     sampling = sampling or Sampling()
@@ -160,6 +171,7 @@ def compose_all(
             sampling,
             steps_per_bar,
             _within(tell, start / len(order), len(chosen) / len(order)),
+            find_key,
         )
         parts = writer.write(primer)
         for place, i in enumerate(chosen):
@@ -195,12 +207,14 @@ class _Writer:
     def __init__(
         self,
         models: Models,
-        plans: Many[Plan],
+        plans: Many[PiecePlan],
         sampling: Sampling,
         steps_per_bar: int,
         tell: Tell,
+        find_key: FindKey | None,
     ) -> None:
         self.models, self.plans, self.sampling, self.tell = models, plans, sampling, tell
+        self.find_key = find_key
         self.steps_per_bar = steps_per_bar
         device = models.device
         self.bars = torch.tensor([plan.bars for plan in plans], device=device)
@@ -212,12 +226,22 @@ class _Writer:
         if self.models.config.variant == "video2music":
             return {"music": self._stage("music", None)}
         chords = self._stage("chord", None, self._primer(primer))
+        chords = [self._resolved(c, plan) for c, plan in zip(chords, self.plans, strict=True)]
         if self.models.config.variant == "video2chord2music":
             return {"chord": chords, "music": self._stage("music", chords)}
         melody = self._stage("melody", chords)
         both = [merged_sequence(c, m) for c, m in zip(chords, melody, strict=True)]
         accompaniment = self._stage("accompaniment", both)
         return {"chord": chords, "melody": melody, "accompaniment": accompaniment}
+
+    def _resolved(self, chords: Sequence, plan: PiecePlan) -> Sequence:
+        """The chords of a piece, on its tonic at last where it is to end there."""
+        if not plan.ends or self.find_key is None:
+            return chords
+        heard = sounding_chords(chords, plan.bars - 1)
+        if not len(heard.pitches):
+            return chords
+        return resolved(chords, plan.bars - 1, self.find_key(heard))
 
     def _stage(
         self, stage: Stage, source: list[Sequence] | None, primer: Tensor | None = None
@@ -228,7 +252,7 @@ class _Writer:
         score = scores_of(source, self.models.device, config.timing) if source is not None else None
         video = self._video(model) if model.design.condition == "video" else None
         return sample(
-            model,
+            FusedStepper(model),
             Context(self.tempo, score, video),
             Form(
                 CHORD if stage == "chord" else NOTE,

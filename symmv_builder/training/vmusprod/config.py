@@ -23,13 +23,20 @@ STAGES: Mapping[str, tuple[Stage, ...]] = {
 }
 
 
+def kind_of(stage: Stage) -> str:
+    """What checkpoints of a stage are called."""
+    return f"vmusprod.{stage}"
+
+
 @dataclass(frozen=True, slots=True)
 class VMusProd:
     """One training, of all stages or of one. `ValueError` where fields contradict each other.
 
     `transpose` shifts each song of the training split at random by -5 to 6 semitones; ``auto``
     does so where no video is seen, because keys and colours of a pair belong together (section
-    6.4). The tempo that a model learns from is that of each `song`, or what the `motion` of its
+    6.4). With ``white`` every song is moved to where most of its notes lie on white keys, so that
+    a small model has one scale to learn in place of twelve and writes in C major or A minor. The
+    tempo that a model learns from is that of each `song`, or what the `motion` of its
     video says, as when music is made (section 4.1). `timing` is how the share of the piece that
     has passed becomes a whole number. Videos are seen at `semantic_hz` and `colour_hz` (means
     of what the rows hold). Songs of more than `max_tokens` tokens are cut at bars. A stage
@@ -56,7 +63,7 @@ class VMusProd:
     max_bars: int = 256
     semantic_hz: float = 1.0
     colour_hz: float = 1.0
-    transpose: Literal["auto", "on", "off"] = "auto"
+    transpose: Literal["auto", "on", "off", "white"] = "auto"
     tempo: Literal["song", "motion"] = "song"
     timing: Rounding = "floor"
     batch_size: int = 8

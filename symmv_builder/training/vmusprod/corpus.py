@@ -10,6 +10,7 @@ from symmv_builder.errors import StopRun
 from symmv_builder.training.data import Batching, Loader, Rows
 from symmv_builder.training.ranks import Ranks
 from symmv_builder.training.runs import Request
+from symmv_builder.training.trainer import Columns
 from symmv_builder.training.usable import LeftOut, UnusableRow
 from symmv_builder.training.vmusprod import songs
 from symmv_builder.training.vmusprod.config import Stage, VMusProd
@@ -37,12 +38,18 @@ class Corpus:
         return self.semantic or self.colour
 
 
+def columns_of(config: VMusProd) -> Columns:
+    """The columns that a variant needs, and those that it uses where they are."""
+    if config.variant == "video2music":
+        return songs.COLUMNS, ("entry_id", *VIDEO_COLUMNS, *songs.CHORD_COLUMNS)
+    return (*songs.COLUMNS, *songs.CHORD_COLUMNS), ("entry_id", *VIDEO_COLUMNS)
+
+
 def open_corpus(config: VMusProd, request: Request) -> Corpus:
     """The rows of a dataset; `StopRun` where a column is absent that no variant does without."""
-    chords_needed = config.variant != "video2music"
-    needed = (*songs.COLUMNS, *(songs.CHORD_COLUMNS if chords_needed else ()))
-    optional = ("entry_id", *VIDEO_COLUMNS, *(() if chords_needed else songs.CHORD_COLUMNS))
-    train, validation = (request.rows(split, needed, optional) for split in ("train", "validation"))
+    train, validation = (
+        request.rows(split, *columns_of(config)) for split in ("train", "validation")
+    )
     return Corpus(
         train,
         validation if len(validation) else None,
@@ -96,6 +103,7 @@ def loaders_of(
                 variant=config.variant,
                 max_tokens=config.max_tokens,
                 transposes=transposes and learns,
+                to_white_keys=config.transpose == "white",
                 motion=not config.without_motion,
                 semantic_hz=config.semantic_hz if design.semantic else None,
                 colour_hz=config.colour_hz if design.colour else None,

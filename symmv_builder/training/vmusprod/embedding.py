@@ -26,7 +26,7 @@ INTERVALS: dict[str, tuple[int, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class TokenBatch:
     """Sequences of one batch: `tokens` int64 ``[b, t, 6]``; the others ``[b, t]``.
 
     `places` counts the tokens of the piece from 0, also where the sequence is a stretch of it;
@@ -41,10 +41,10 @@ class Score:
     timing: Tensor
     mask: Tensor
 
-    def upto(self, end: int) -> "Score":
+    def upto(self, end: int) -> "TokenBatch":
         """The tokens before place `end`, which may be negative."""
         parts = (self.tokens, self.places, self.bars, self.beats, self.timing, self.mask)
-        return Score(*(part[:, :end] for part in parts))
+        return TokenBatch(*(part[:, :end] for part in parts))
 
 
 def chroma_table() -> Tensor:
@@ -88,7 +88,7 @@ class ScoreEmbedding(nn.Module):
         self.timing = nn.Embedding(TIMING_SIZE, width) if timing else None
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, score: Score, tempo: Tensor) -> Tensor:
+    def forward(self, score: TokenBatch, tempo: Tensor) -> Tensor:
         """``[b, t, width]``; `tempo` ``[b]`` holds bins of `tempo.tempo_bin`."""
         tokens = score.tokens
         x = torch.stack([embed(tokens[..., i]) for i, embed in enumerate(self.fields)]).sum(0)

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from symmv_builder.training.data import Batch, Example, transposition
 from symmv_builder.training.padding import stack
 from symmv_builder.training.usable import UnusableRow
-from symmv_builder.training.vmusprod import tokens
+from symmv_builder.training.vmusprod import sequences, tokens
 from symmv_builder.training.vmusprod.config import Stage
 from symmv_builder.training.vmusprod.controller import Video
-from symmv_builder.training.vmusprod.embedding import Score
+from symmv_builder.training.vmusprod.embedding import TokenBatch
 from symmv_builder.training.vmusprod.models import Context
-from symmv_builder.training.vmusprod.songs import Song, song_of
+from symmv_builder.training.vmusprod.songs import QuantisedSong, shift_to_white_keys, song_of
 from symmv_builder.training.vmusprod.tempo import (
     MotionRange,
     Rounding,
@@ -39,7 +39,7 @@ class Examples:
 
     In training the tempo is that of the song, or where `motion_range` is given what the motion of
     its video says, as when a video is set to music. `semantic_hz` and `colour_hz` are `None` where
-    the model does not see these features.
+    the model does not see these features. With `to_white_keys` songs are moved there first.
     """
 
     stage: Stage
@@ -51,12 +51,15 @@ class Examples:
     colour_hz: float | None
     motion_range: MotionRange | None = None
     timing: Rounding = "floor"
+    to_white_keys: bool = False
 
     def __call__(self, row: Row, rng: np.random.Generator) -> Example:
         """An example; `UnusableRow` where the row holds no song or lacks a video's features."""
         song = song_of(row)
         video = features_of(row, self.semantic_hz, self.colour_hz)
-        if self.transposes:
+        if self.to_white_keys:
+            song = song.transposed(shift_to_white_keys(song.pitches))
+        elif self.transposes:
             song = song.transposed(transposition(song.pitches, rng))
         target, source = sequences_of(song, self.stage, self.variant)
         first, last = crop_of(song.bars, target, source, self.max_tokens, rng)
@@ -68,7 +71,7 @@ class Examples:
                 example |= {f"{prefix}{name}": values for name, values in stretch.items()}
         return example | {"tempo": np.array(tempo_bin(self._bpm(row, song)))} | video
 
-    def _bpm(self, row: Row, song: Song) -> float:
+    def _bpm(self, row: Row, song: QuantisedSong) -> float:
         if not self.motion:
             return FIXED_BPM
         if self.motion_range is None:
@@ -82,18 +85,18 @@ class Examples:
 
 
 def sequences_of(
-    song: Song, stage: Stage, variant: str
+    song: QuantisedSong, stage: Stage, variant: str
 ) -> tuple[tokens.Sequence, tokens.Sequence | None]:
     """What a stage writes, and what its encoder reads (sections 4.2 and 6.4)."""
-    chords = tokens.chord_sequence(song)
+    chords = sequences.chord_sequence(song)
     if stage == "chord":
         return chords, None
     if stage == "melody":
-        return tokens.melody_sequence(song), chords
+        return sequences.melody_sequence(song), chords
     if stage == "accompaniment":
-        merged = tokens.merged_sequence(chords, tokens.melody_sequence(song))
-        return tokens.accompaniment_sequence(song), merged
-    return tokens.full_sequence(song), None if variant == "video2music" else chords
+        merged = tokens.merged_sequence(chords, sequences.melody_sequence(song))
+        return sequences.accompaniment_sequence(song), merged
+    return sequences.full_sequence(song), None if variant == "video2music" else chords
 
 
 def crop_of(
@@ -134,7 +137,7 @@ def _stretch(
 
 
 def arrays_of(sequence: tokens.Sequence, total_bars: int, rounding: Rounding = "floor") -> Example:
-    """A sequence and where its tokens lie in a piece of so many bars; `Score`'s fields."""
+    """A sequence and where its tokens lie in a piece of so many bars; `TokenBatch`'s fields."""
     timing = timing_of(
         sequence.bars,
         sequence.beats,
@@ -184,7 +187,7 @@ def pooled(values: NDArray[Any], rate_hz: float, wanted_hz: float) -> NDArray[np
 
 def scores_of(
     sequences: Several[tokens.Sequence], device: torch.device, rounding: Rounding = "floor"
-) -> Score:
+) -> TokenBatch:
     """Whole sequences as a padded batch for a model."""
     examples = [arrays_of(s, int(s.bars[-1]) + 1, rounding) for s in sequences]
     return _score(moved(stack(examples, {}), device), "")
@@ -195,12 +198,14 @@ def moved(batch: Batch, device: torch.device) -> Batch:
     return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
 
 
-def inputs_of(batch: Batch) -> tuple[Score, Context]:
+def inputs_of(batch: Batch) -> tuple[TokenBatch, Context]:
     """What a model's ``forward`` takes. Rows that only fill a batch count nothing."""
     score = _score(batch, "")
     if "real" in batch:
         filled = score.mask & batch["real"][:, None]
-        score = Score(score.tokens, score.places, score.bars, score.beats, score.timing, filled)
+        score = TokenBatch(
+            score.tokens, score.places, score.bars, score.beats, score.timing, filled
+        )
     source = _score(batch, "source_") if "source_tokens" in batch else None
     video = Video(
         batch.get("semantic"),
@@ -211,6 +216,6 @@ def inputs_of(batch: Batch) -> tuple[Score, Context]:
     return score, Context(batch["tempo"], source, video)
 
 
-def _score(batch: Batch, prefix: str) -> Score:
+def _score(batch: Batch, prefix: str) -> TokenBatch:
     names = ("tokens", "places", "bars", "beats", "timing", "tokens_mask")
-    return Score(*(batch[f"{prefix}{name}"] for name in names))
+    return TokenBatch(*(batch[f"{prefix}{name}"] for name in names))

@@ -67,7 +67,8 @@ class Writing:
     """Where each sequence of the batch stands, and what may come next.
 
     `bar` ``[b]`` is the bar that it is in, -1 before the first; `beat` the 16th, -1 behind a bar's
-    own token; `kind` the type of the last token; `done` whether its ``end`` is written.
+    own token; `kind` the type of the last token; `done` whether its ``end`` is written. What may
+    come next is looked up in tables that are made once, one of each field.
     """
 
     def __init__(self, form: Form) -> None:
@@ -84,8 +85,12 @@ class Writing:
         ]
         # Which fields a token of each type holds, bool [types, 6].
         self.held = torch.tensor(held, device=device)
-        self._numbers = {name: torch.arange(SIZES[name], device=device) for name in FIELDS}
-        self._positions = self._numbers["barbeat"] - FIRST_POSITION
+        self._types = _types(form.kind).to(device)
+        self._barbeats = _barbeats(form).to(device)
+        number = torch.arange(SIZES["pitch"])
+        above = (number > number[:, None]) & (number >= LOWEST) & (number <= HIGHEST)
+        self._pitches = above.to(device)
+        self._roots, self._qualities = (table.to(device) for table in _chords())
 
     def timing(self) -> Tensor:
         """The share of the piece that has passed, 0-100, as `tempo.timing_of` gives it."""
@@ -98,55 +103,28 @@ class Writing:
 
     def types(self) -> Tensor:
         """Types that may come next, bool ``[b, types]``; ``end`` also where it will mean a bar."""
-        behind_bar = (self.kind == RHYTHM) & (self.beat < 0)
-        behind_place = (self.kind == RHYTHM) & (self.beat >= 0)
-        behind_event = (self.kind == CHORD) | (self.kind == NOTE)
-        allowed = torch.zeros(
-            len(self.bar), SIZES["type"], dtype=torch.bool, device=self.bar.device
-        )
-        if self.form.kind == CHORD:
-            allowed[:, CHORD] = behind_place
-            allowed[:, END] = behind_event
-        else:
-            room = (self.notes < self.form.notes_per_position) & (self.pitch < HIGHEST)
-            allowed[:, NOTE] = behind_place | (behind_event & room)
-            allowed[:, END] = behind_event | behind_bar
-        allowed[:, RHYTHM] = ~behind_place
-        return allowed
+        room = (self.notes < self.form.notes_per_position) & (self.pitch < HIGHEST)
+        return self._types[self.kind, (self.beat < 0).long(), room.long()]
 
     def barbeats(self) -> Tensor:
         """Bar and 16ths that a rhythm token may name now, bool ``[b, barbeats]``."""
-        at, beat = self._positions, self.beat[:, None]
-        allowed = (at > beat) & (at < self.form.steps_per_bar) & (self.bar[:, None] >= 0)
-        if self.form.kind == CHORD:
-            behind_bar = (self.kind == RHYTHM)[:, None] & (beat < 0)
-            allowed &= torch.where(behind_bar, at == 0, at % STEPS_PER_BEAT == 0)
-            allowed[:, BAR] = (self.kind != RHYTHM) | (self.bar < 0)
-        else:
-            allowed[:, BAR] = True
-        allowed[:, 0] = False
-        return allowed
+        return self._barbeats[self.kind, self.beat + 1, (self.bar < 0).long()]
 
     def pitches(self) -> Tensor:
         """Keys of a piano above the last one struck on the same 16th, bool ``[b, pitches]``."""
-        number = self._numbers["pitch"]
-        return (number > self.pitch[:, None]) & (number >= LOWEST) & (number <= HIGHEST)
+        return self._pitches[self.pitch]
 
     def roots(self) -> Tensor:
         """Roots of a next chord, bool ``[b, roots]``; no chord is not followed by no chord."""
-        allowed = (self._numbers["root"] > 0).expand(len(self.bar), -1).clone()
-        allowed[:, N_ROOT] = ~(self._changes() & (self.root == N_ROOT))
-        return allowed
+        return self._roots[(self._changes() & (self.root == N_ROOT)).long()]
 
     def qualities(self, root: Tensor) -> Tensor:
         """Qualities that `root` ``[b]`` can have, bool ``[b, qualities]``.
 
         Within a bar a chord token is a change: the chord that sounds is not named again.
         """
-        number, without = self._numbers["quality"], (root == N_ROOT)[:, None]
-        allowed = torch.where(without, number == N_QUALITY, (number > 0) & (number < N_QUALITY))
-        same = (self._changes() & (root == self.root))[:, None] & ~without
-        return allowed & ~(same & (number == self.quality[:, None]))
+        same = self._changes() & (root == self.root)
+        return self._qualities[(root == N_ROOT).long(), torch.where(same, self.quality, 0)]
 
     def _changes(self) -> Tensor:
         return self.beat > 0
@@ -174,3 +152,51 @@ class Writing:
         self.quality = torch.where(is_chord, token[:, QUALITY], self.quality)
         self.kind = torch.where(kind == PAD, self.kind, kind)
         self.done = self.done | (kind == END)
+
+
+def _types(of: int) -> Tensor:
+    """Types that may follow on a type, behind a bar's own token or not, with or without room for
+    another note: bool ``[types, 2, 2, types]``."""
+    kinds = torch.arange(SIZES["type"])[:, None, None]
+    behind_own, room = torch.tensor([False, True])[:, None], torch.tensor([False, True])
+    behind_bar, behind_place = (kinds == RHYTHM) & behind_own, (kinds == RHYTHM) & ~behind_own
+    behind_event = (kinds == CHORD) | (kinds == NOTE)
+    allowed = torch.zeros(SIZES["type"], 2, 2, SIZES["type"], dtype=torch.bool)
+    if of == CHORD:
+        allowed[..., CHORD] = behind_place
+        allowed[..., END] = behind_event
+    else:
+        allowed[..., NOTE] = behind_place | (behind_event & room)
+        allowed[..., END] = behind_event | behind_bar
+    allowed[..., RHYTHM] = ~behind_place
+    return allowed
+
+
+def _barbeats(form: Form) -> Tensor:
+    """Bar and 16ths that may follow on a type, on a 16th (one later than it), before the first bar
+    or not: bool ``[types, 17, 2, barbeats]``."""
+    kinds = torch.arange(SIZES["type"])[:, None, None, None]
+    beats = (torch.arange(form.steps_per_bar + 1) - 1)[:, None, None]
+    before_first = torch.tensor([False, True])[:, None]
+    at = torch.arange(SIZES["barbeat"]) - FIRST_POSITION
+    allowed = (at > beats) & (at < form.steps_per_bar) & ~before_first
+    allowed = allowed.expand(SIZES["type"], -1, -1, -1).clone()
+    if form.kind == CHORD:
+        behind_bar = (kinds == RHYTHM) & (beats < 0)
+        allowed &= torch.where(behind_bar, at == 0, at % STEPS_PER_BEAT == 0)
+        allowed[..., BAR] = ((kinds != RHYTHM) | before_first)[..., 0]
+    else:
+        allowed[..., BAR] = True
+    allowed[..., 0] = False
+    return allowed
+
+
+def _chords() -> tuple[Tensor, Tensor]:
+    """Roots, where no chord sounds already or not: bool ``[2, roots]``. Qualities, of a root or of
+    no chord, all but the one that sounds (0: none does): bool ``[2, qualities, qualities]``."""
+    roots = (torch.arange(SIZES["root"]) > 0).repeat(2, 1)
+    roots[1, N_ROOT] = False
+    number = torch.arange(SIZES["quality"])
+    named = (number > 0) & (number < N_QUALITY) & (number != number[:, None])
+    nothing = (number == N_QUALITY).expand(len(number), -1)
+    return roots, torch.stack((named, nothing))

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from symmv_builder.training.vmusprod import attention
-from symmv_builder.training.vmusprod.attention import Sums
+from symmv_builder.training.vmusprod.attention import AttentionSums
 from symmv_builder.training.vmusprod.masks import Packing
 
 
@@ -71,7 +71,7 @@ class SelfAttention(_Heads):
         q, k, v = (self.split(project(x)) for project in (self.query, self.key, self.value))
         return self.join((attention.causal if causal else attention.full)(q, k, v, mask))
 
-    def step(self, x: Tensor, sums: Sums) -> tuple[Tensor, Sums]:
+    def step(self, x: Tensor, sums: AttentionSums) -> tuple[Tensor, AttentionSums]:
         """The next token ``[b, 1, width]`` of the causal form."""
         q, k, v = (self.split(project(x)) for project in (self.query, self.key, self.value))
         out, sums = attention.step(q[:, :, 0], k[:, :, 0], v[:, :, 0], sums)
@@ -90,19 +90,19 @@ class CrossAttention(_Heads):
         size = (3, shape.heads, shape.width // shape.heads)
         self.marks = nn.Parameter(torch.randn(size) * 0.5) if by_bar else None
 
-    def sums(self, memory: Memory) -> Sums:
+    def sums(self, memory: Memory) -> AttentionSums:
         k, v = self.split(self.key(memory.x)), self.split(self.value(memory.x))
         if memory.keys is not None:
             return attention.bar_sums(k, v, memory.keys, self.marks)
         return attention.summed(k, v, memory.mask)
 
-    def forward(self, x: Tensor, sums: Sums, queries: Packing | None) -> Tensor:
+    def forward(self, x: Tensor, sums: AttentionSums, queries: Packing | None) -> Tensor:
         q = self.split(self.query(x))
         if queries is not None:
             return self.join(attention.across_bars(q, sums, queries, x.dtype))
         return self.join(attention.read(q, sums, x.dtype))
 
-    def step(self, x: Tensor, sums: Sums, bars: Tensor | None) -> Tensor:
+    def step(self, x: Tensor, sums: AttentionSums, bars: Tensor | None) -> Tensor:
         """The token ``[b, 1, width]`` that lies in `bars` ``[b]``."""
         q = self.split(self.query(x))
         if bars is None:
@@ -134,8 +134,8 @@ class Layer(nn.Module):
         return self._feed(x)
 
     def step(
-        self, x: Tensor, own: Sums, cross: Sums | None, bars: Tensor | None
-    ) -> tuple[Tensor, Sums]:
+        self, x: Tensor, own: AttentionSums, cross: AttentionSums | None, bars: Tensor | None
+    ) -> tuple[Tensor, AttentionSums]:
         """The next token ``[b, 1, width]`` of the causal form, and the sums with it."""
         seen, own = self.own.step(self.own_norm(x), own)
         x = x + self.dropout(seen)
@@ -143,7 +143,7 @@ class Layer(nn.Module):
             x = x + self.dropout(self.cross.step(self.cross_norm(x), cross, bars))
         return self._feed(x), own
 
-    def crossed(self, memory: Memory) -> Sums | None:
+    def crossed(self, memory: Memory) -> AttentionSums | None:
         """What `step` reads of a memory, `None` in a layer without cross-attention."""
         return None if self.cross is None else self.cross.sums(memory)
 

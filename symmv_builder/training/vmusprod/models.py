@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from symmv_builder.training.vmusprod import attention, tokens
-from symmv_builder.training.vmusprod.attention import Sums
+from symmv_builder.training.vmusprod.attention import AttentionSums
 from symmv_builder.training.vmusprod.controller import Controller, Video
-from symmv_builder.training.vmusprod.embedding import Score, ScoreEmbedding
+from symmv_builder.training.vmusprod.embedding import ScoreEmbedding, TokenBatch
 from symmv_builder.training.vmusprod.layers import Memory, Shape, Stack, initialise
 from symmv_builder.training.vmusprod.masks import pack
 
@@ -54,17 +54,17 @@ class Context:
     a video."""
 
     tempo: Tensor
-    score: Score | None = None
+    score: TokenBatch | None = None
     video: Video | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class LayerState:
     """Where sampling stands: how many tokens were read, the sums of each layer, the tempo."""
 
     position: int
-    own: tuple[Sums, ...]
-    cross: tuple[Sums | None, ...]
+    own: tuple[AttentionSums, ...]
+    cross: tuple[AttentionSums | None, ...]
 
 
 class StageModel(nn.Module):
@@ -95,7 +95,7 @@ class StageModel(nn.Module):
         self.heads = Heads(design.width)
         initialise(self)
 
-    def forward(self, score: Score, context: Context) -> tuple[Tensor, Tensor]:
+    def forward(self, score: TokenBatch, context: Context) -> tuple[Tensor, Tensor]:
         """Cross-entropies in nats summed over the batch, and how many there were: two ``[6]``.
 
         Of each token but the first, its type is told from the tokens before it, and those of
@@ -112,13 +112,13 @@ class StageModel(nn.Module):
         found: tuple[Tensor, Tensor] = self.heads(hidden, score.tokens[:, 1:], score.mask[:, 1:])
         return found
 
-    def begin(self, batch_size: int, context: Context) -> State:
+    def begin(self, batch_size: int, context: Context) -> LayerState:
         """Before the first token of `batch_size` pieces: encodes the context."""
         memory = self._memory(context, None)
         device = context.tempo.device
         heads = self.design.heads
         d = self.design.width // heads
-        return State(
+        return LayerState(
             0,
             tuple(attention.nothing(batch_size, heads, d, d, device) for _ in self.decoder.layers),
             tuple(
@@ -134,13 +134,13 @@ class StageModel(nn.Module):
         beats: Tensor,
         tempo: Tensor,
         timing: Tensor,
-        state: State,
-    ) -> tuple[Tensor, State]:
+        state: LayerState,
+    ) -> tuple[Tensor, LayerState]:
         """Read one token ``[b, 6]`` and its place (each ``[b]``): hidden ``[b, width]`` from
         which the next is told, and the state behind it. Costs the same for every token."""
         here = torch.ones_like(bars, dtype=torch.bool)
         place = torch.full_like(bars, state.position)
-        one = Score(*(x.unsqueeze(1) for x in (tokens, place, bars, beats, timing, here)))
+        one = TokenBatch(*(x.unsqueeze(1) for x in (tokens, place, bars, beats, timing, here)))
         x = self.embedding(one, tempo)
         at = bars if self.design.condition == "score" else None
         own = []
@@ -148,23 +148,21 @@ class StageModel(nn.Module):
             x, sums = layer.step(x, sums, cross, at)  # type: ignore[operator]
             own.append(sums)
         hidden = self.decoder.norm(x)[:, 0]
-        return hidden, State(state.position + 1, tuple(own), state.cross)
+        return hidden, LayerState(state.position + 1, tuple(own), state.cross)
 
     def type_logits(self, hidden: Tensor) -> Tensor:
         """Of the next token's type, ``[..., 6]``."""
         return self.heads.type_logits(hidden)
 
-    def field_logits(
-        self, hidden: Tensor, kind: Tensor, chosen: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
-        """Of the fields of a next token of type `kind` ``[...]``, by name ``[..., size]``.
+    def decided(self, hidden: Tensor, kind: Tensor) -> Tensor:
+        """What the fields of a next token of type `kind` ``[...]`` are told from."""
+        return self.heads.decided(hidden, kind)
 
-        ``barbeat``, ``pitch`` and ``root`` always; ``duration`` where the ``pitch`` is among the
-        `chosen`, ``quality`` where the ``root`` is.
-        """
-        return self.heads.field_logits(hidden, kind, chosen)
+    def field_logits(self, name: str, decided: Tensor, before: Tensor | None) -> Tensor:
+        """Of a field ``[..., size]``, told from the value `before` of the one before it (AFTER)."""
+        return self.heads.field_logits(name, decided, before)
 
-    def _bars(self, score: Score, context: Context) -> int:
+    def _bars(self, score: TokenBatch, context: Context) -> int:
         """A number of bars above every bar; only the bar-wise memory asks, and waits for it."""
         if context.score is None:
             return 0
@@ -215,24 +213,27 @@ class Heads(nn.Module):
         out: Tensor = self.kind(hidden)
         return out
 
-    def field_logits(
-        self, hidden: Tensor, kind: Tensor, chosen: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
-        x = functional.gelu(self.first(torch.cat([hidden, self.given_kind(kind)], dim=-1)))
-        found = {}
-        for name, after in AFTER.items():
-            if after is None:
-                found[name] = self.fields[name](x)
-            elif after in chosen:
-                known = torch.cat([x, self.given[after](chosen[after])], dim=-1)
-                found[name] = self.fields[name](functional.gelu(self.second(known)))
-        return found
+    def decided(self, hidden: Tensor, kind: Tensor) -> Tensor:
+        """What is known when the type is."""
+        return functional.gelu(self.first(torch.cat([hidden, self.given_kind(kind)], dim=-1)))
+
+    def field_logits(self, name: str, decided: Tensor, before: Tensor | None) -> Tensor:
+        """Of one field; `before` is the value of that which goes before it (AFTER), if any does."""
+        after = AFTER[name]
+        if after is not None and before is not None:
+            known = torch.cat([decided, self.given[after](before)], dim=-1)
+            decided = functional.gelu(self.second(known))
+        out: Tensor = self.fields[name](decided)
+        return out
 
     def forward(self, hidden: Tensor, targets: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Sums of cross-entropies and counts ``[6]`` of `targets` ``[b, t, 6]``."""
         wanted = dict(zip(tokens.FIELDS, targets.unbind(-1), strict=True))
         logits = {"type": self.type_logits(hidden)}
-        logits |= self.field_logits(hidden, wanted["type"], wanted)
+        decided = self.decided(hidden, wanted["type"])
+        for name, after in AFTER.items():
+            before = wanted[after] if after else None
+            logits[name] = self.field_logits(name, decided, before)
         # 0 is "none": such a field is not there, and no padding has any.
         losses, counts = [], []
         for name in tokens.FIELDS:

@@ -8,7 +8,7 @@ case of neural text degeneration", 2020): of the tokens that may come next, the 
 A piece's chances come from its own seed alone, whatever else is in the batch.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from collections.abc import Sequence as Many
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -18,21 +18,24 @@ import torch
 from torch import Tensor
 
 from symmv_builder.training.vmusprod.grammar import Form, Writing
+from symmv_builder.training.vmusprod.stepping import one_thread
 from symmv_builder.training.vmusprod.tokens import (
     BEGIN,
     CHORD,
     DURATION,
     END,
     FIELDS,
+    NOTE,
     PAD,
+    RHYTHM,
     SIZES,
     TYPE,
     Sequence,
     placed,
 )
 
-# How many tokens are drawn between two looks at whether all pieces are done: each look waits
-# for the device.
+# How many tokens are drawn between two words on how far it is, and on a GPU, where each look waits
+# for the device, between two looks at whether all pieces are done.
 BLOCK = 64
 
 
@@ -79,9 +82,9 @@ class Stepper(Protocol):
 
     def type_logits(self, hidden: Tensor) -> Tensor: ...
 
-    def field_logits(
-        self, hidden: Tensor, kind: Tensor, chosen: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]: ...
+    def decided(self, hidden: Tensor, kind: Tensor) -> Tensor: ...
+
+    def field_logits(self, name: str, decided: Tensor, before: Tensor | None) -> Tensor: ...
 
 
 def sample(
@@ -101,7 +104,7 @@ def sample(
     lawful tokens to begin with, behind ``begin`` and padded with zeros. `tell` hears now and then
     which share of the bars is written.
     """
-    with torch.inference_mode():
+    with torch.inference_mode(), one_thread(form.bars.device):
         written = _write(model, context, form, tempo, seeds, sampling, primer, tell)
         table = written.cpu().numpy()
     sequences = []
@@ -126,13 +129,12 @@ def _write(
     token[:, TYPE], token[:, DURATION] = BEGIN, form.steps_per_bar
     tokens, chances = [token], Chances(seeds, form.bars.device)
     given = 0 if primer is None else primer.shape[1]
+    waits = form.bars.device.type != "cpu"
     for number in range(form.most_tokens):
         if number % BLOCK == 0 and number:
-            share = (writing.bar.clamp(min=0) / form.bars).mean()
-            left, share = torch.stack(((~writing.done).any().to(share.dtype), share)).tolist()
-            tell(share)
-            if not left:
-                break
+            tell(float((writing.bar.clamp(min=0) / form.bars).mean()))
+        if (number % BLOCK == 0 or not waits) and bool(writing.done.all()):
+            break
         bars, beats = writing.bar.clamp(min=0), writing.beat.clamp(min=0)
         hidden, state = model.step(token, bars, beats, tempo, writing.timing(), state)
         token = _draw_token(model, hidden, writing, sampling, chances.next())
@@ -158,20 +160,22 @@ def _draw_token(
         return nucleus(logits, allowed, number, temperature, sampling.top_p, most)
 
     kind = pick("type", model.type_logits(hidden), writing.types())
-    logits = model.field_logits(hidden, kind, {})
-    barbeat = pick("barbeat", logits["barbeat"], writing.barbeats())
-    chosen = {"type": kind, "barbeat": barbeat}
-    if writing.form.kind == CHORD:
-        root = pick("root", logits["root"], writing.roots())
-        logits = model.field_logits(hidden, kind, {"root": root})
-        chosen |= {"root": root}
-        chosen |= {"quality": pick("quality", logits["quality"], writing.qualities(root))}
-    else:
-        pitch = pick("pitch", logits["pitch"], writing.pitches())
-        logits = model.field_logits(hidden, kind, {"pitch": pitch})
+    # On a CPU it costs nothing to look at what was drawn: fields that no piece has are left out.
+    there = set(kind.tolist()) if kind.device.type == "cpu" else {RHYTHM, CHORD, NOTE}
+    decided = model.decided(hidden, kind)
+    chosen = {"type": kind}
+    if RHYTHM in there:
+        logits = model.field_logits("barbeat", decided, None)
+        chosen["barbeat"] = pick("barbeat", logits, writing.barbeats())
+    if CHORD in there and writing.form.kind == CHORD:
+        root = pick("root", model.field_logits("root", decided, None), writing.roots())
+        logits = model.field_logits("quality", decided, root)
+        chosen |= {"root": root, "quality": pick("quality", logits, writing.qualities(root))}
+    if NOTE in there and writing.form.kind == NOTE:
+        pitch = pick("pitch", model.field_logits("pitch", decided, None), writing.pitches())
+        logits = model.field_logits("duration", decided, pitch)
         some = torch.arange(SIZES["duration"], device=kind.device) > 0
-        lasting = pick("duration", logits["duration"], some.expand(len(kind), -1))
-        chosen |= {"pitch": pitch, "duration": lasting}
+        chosen |= {"pitch": pitch, "duration": pick("duration", logits, some)}
     none = torch.zeros_like(kind)
     token = torch.stack([chosen.get(name, none) for name in FIELDS], dim=1)
     return writing.closed(token * writing.held[kind])
@@ -191,17 +195,15 @@ def nucleus(
     of equally likely values the first. A row in which nothing is allowed
     gives an arbitrary number.
     """
-    scaled = logits.float() / temperature
-    scaled = scaled.masked_fill(~allowed, torch.finfo(scaled.dtype).min)
+    scaled = torch.where(allowed, logits.float() / temperature, torch.finfo(torch.float32).min)
     scaled, order = scaled.sort(dim=-1, descending=True, stable=True)
     likely = scaled[:, :top_k].softmax(dim=-1)
-    before = likely.cumsum(dim=-1) - likely
-    likely = likely * (before < top_p)
     reached = likely.cumsum(dim=-1)
-    at = (reached <= chance[:, None] * reached[:, -1:]).sum(dim=-1)
+    # How many values are in the nucleus; what is below it in an ordinary row is never reached.
+    inside = ((reached - likely < top_p) & (likely > 0)).sum(dim=-1, keepdim=True) - 1
+    at = (reached <= chance[:, None] * reached.gather(1, inside)).sum(dim=-1, keepdim=True)
     # Rounding may carry the last chance past the end of the nucleus.
-    at = at.minimum((likely > 0).sum(dim=-1) - 1)
-    return order.gather(1, at[:, None])[:, 0]
+    return order.gather(1, at.minimum(inside))[:, 0]
 
 
 class Chances:

@@ -37,6 +37,7 @@ COLUMNS = (
 )
 CHORD_COLUMNS = ("chords_starts_s", "chords_ends_s", "chords_labels")
 
+_WHITE_KEYS = np.array([0, 2, 4, 5, 7, 9, 11])
 # The commonest way from a downbeat to the next, in beats, and how many a bar is given for it.
 _METRES = {2: 4, 3: 3, 4: 4, 6: 3, 8: 4}
 # A song that loses more of its beats than this has no bars that could be learned.
@@ -50,7 +51,7 @@ _CHORD_NUMBERS = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Song:
+class QuantisedSong:
     """Notes and chords in steps, 16ths from the first bar; all arrays int64 but ``is_melody``.
 
     Notes ``[n]`` are sorted by onset, then pitch, and no two share both; durations are 1-64.
@@ -97,7 +98,7 @@ class Song:
     def beats_per_bar(self) -> int:
         return self.steps_per_bar // STEPS_PER_BEAT
 
-    def transposed(self, semitones: int) -> "Song":
+    def transposed(self, semitones: int) -> "QuantisedSong":
         """The song so many semitones higher; a note that leaves 0-127 comes back by octaves."""
         pitches = self.pitches + semitones
         pitches = np.where(pitches > 127, 127 - (127 - pitches) % 12, pitches)
@@ -115,7 +116,7 @@ class Song:
             chord_roots=np.where(self.chord_roots == NO_ROOT, NO_ROOT, moved),
         )
 
-    def cropped(self, first_bar: int, bars: int) -> "Song":
+    def cropped(self, first_bar: int, bars: int) -> "QuantisedSong":
         """The notes that begin in ``bars`` bars from ``first_bar`` on, and the chords there."""
         if first_bar < 0 or bars < 1 or first_bar + bars > self.bars:
             raise ValueError(f"bars {first_bar} to {first_bar + bars} of {self.bars}")
@@ -137,7 +138,7 @@ class Song:
         )
 
 
-def song_of(row: Mapping[str, Any]) -> Song:
+def song_of(row: Mapping[str, Any]) -> QuantisedSong:
     """The song of a row that has `COLUMNS`, with chords where it has `CHORD_COLUMNS` too.
 
     Bars before the first note and after the last onset are left out. `UnusableRow` where there is
@@ -151,7 +152,7 @@ def song_of(row: Mapping[str, Any]) -> Song:
         raise UnusableRow(f"its columns do not make a song: {error}") from error
 
 
-def _song_of(row: Mapping[str, Any]) -> Song:
+def _song_of(row: Mapping[str, Any]) -> QuantisedSong:
     beats_s = np.asarray(row["beats_times_s"], dtype=np.float64)
     positions = np.asarray(row["beats_positions"], dtype=np.int64)
     steps = np.asarray(row["parts_onset_steps"], dtype=np.int64)
@@ -179,7 +180,7 @@ def _song_of(row: Mapping[str, Any]) -> Song:
         np.asarray(row["parts_is_melody"], dtype=np.bool_)[inside],
     )
     chord_onsets, roots, qualities = _chords(row, beats_s, beats)
-    return Song(
+    return QuantisedSong(
         onsets=onsets,
         durations=durations,
         pitches=pitches,
@@ -194,6 +195,13 @@ def _song_of(row: Mapping[str, Any]) -> Song:
     )
 
 
+def shift_to_white_keys(pitches: Ints) -> int:
+    """Semitones, -5 to 6, after which most notes lie on white keys; of equal shifts the least."""
+    classes = np.bincount(pitches % 12, minlength=12)
+    shifts = sorted(range(-5, 7), key=abs)
+    return max(shifts, key=lambda shift: int(classes[(_WHITE_KEYS - shift) % 12].sum()))
+
+
 def song_of_sequences(
     chords: Sequence | None,
     melody: Sequence | None,
@@ -201,7 +209,7 @@ def song_of_sequences(
     *,
     tempo_bpm: float,
     beats: Ints | None = None,
-) -> Song:
+) -> QuantisedSong:
     """The song that sequences of the same bars say together; what is `None` is empty.
 
     A note of both parts is the melody's. Without `beats` they are numbered from 0. `ValueError`
@@ -221,7 +229,7 @@ def song_of_sequences(
         np.concatenate([nothing.astype(np.bool_), *is_melody]),
     )
     chord_onsets, roots, qualities = _changes(events_of(chords) if chords is not None else None)
-    return Song(
+    return QuantisedSong(
         onsets=onsets,
         durations=durations,
         pitches=pitches,

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from symmv_builder.records import Chords, Notes
-from symmv_builder.training.vmusprod.songs import Song
+from symmv_builder.training.vmusprod.songs import QuantisedSong
 from symmv_builder.training.vmusprod.tempo import STEPS_PER_BEAT, Clock
 from symmv_builder.training.vmusprod.tokens import LONGEST, NO_ROOT, Ints, Sequence, events_of
 from symmv_builder.vocab import SYMMV_QUALITIES, SYMMV_ROOTS
@@ -28,7 +28,7 @@ def notes_of(sequence: Sequence, clock: Clock, velocity: int = MELODY_VELOCITY) 
     return _notes(said.steps, said.durations, said.pitches, said.steps_per_bar, clock, velocity)
 
 
-def notes_of_song(song: Song, clock: Clock) -> tuple[Notes, Notes]:
+def notes_of_song(song: QuantisedSong, clock: Clock) -> tuple[Notes, Notes]:
     """Melody and accompaniment of a song, in seconds of `clock`."""
     parts = ((song.is_melody, MELODY_VELOCITY), (~song.is_melody, ACCOMPANIMENT_VELOCITY))
     melody, accompaniment = (
@@ -45,7 +45,7 @@ def notes_of_song(song: Song, clock: Clock) -> tuple[Notes, Notes]:
     return melody, accompaniment
 
 
-def chords_of_song(song: Song, clock: Clock) -> Chords:
+def chords_of_song(song: QuantisedSong, clock: Clock) -> Chords:
     """A song's chords in seconds of `clock`, as SymMV labels them; no chord is a gap."""
     ends = np.append(song.chord_onsets[1:], song.bars * song.steps_per_bar)
     has_root = song.chord_roots != NO_ROOT
@@ -57,7 +57,7 @@ def chords_of_song(song: Song, clock: Clock) -> Chords:
     )
 
 
-def struck_once(song: Song) -> Song:
+def struck_once(song: QuantisedSong) -> QuantisedSong:
     """The song on one keyboard: a note ends where its key is struck again, in whichever part."""
     order = np.lexsort((song.onsets, song.pitches))
     same = np.diff(song.pitches[order]) == 0

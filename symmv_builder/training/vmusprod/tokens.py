@@ -1,4 +1,4 @@
-"""Songs as the event tokens of V-MusProd, and back.
+"""Events as the tokens of V-MusProd, and back; `sequences` makes them of songs.
 
 Zhuo et al. (2023), section 4.2: a token is a stack of attributes. A Rhythm token holds BarBeat,
 a Note token pitch and duration, a Chord token root and quality, and every token its type. The
@@ -10,15 +10,12 @@ begins on it, notes from low to high. A chord sequence states its chord anew in 
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symmv_builder.vocab import SYMMV_QUALITIES, SYMMV_ROOTS
-
-if TYPE_CHECKING:
-    from symmv_builder.training.vmusprod.songs import Song
 
 Ints: TypeAlias = NDArray[np.int64]
 
@@ -91,27 +88,6 @@ class Events:
     durations: Ints
 
 
-def chord_sequence(song: "Song", *, end: bool = True) -> Sequence:
-    """Rhythm and Chord tokens; without ``end`` for a stretch that is not the song's last."""
-    return sequence_of(_events(song, chords=True, notes=None), end=end)
-
-
-def melody_sequence(song: "Song", *, end: bool = True) -> Sequence:
-    """Rhythm and Note tokens of the melody."""
-    return sequence_of(_events(song, chords=False, notes=song.is_melody), end=end)
-
-
-def accompaniment_sequence(song: "Song", *, end: bool = True) -> Sequence:
-    """Rhythm and Note tokens of all that is not the melody."""
-    return sequence_of(_events(song, chords=False, notes=~song.is_melody), end=end)
-
-
-def full_sequence(song: "Song", *, end: bool = True) -> Sequence:
-    """Rhythm and Note tokens of all notes: what the ablations of section 6.4 generate."""
-    everything = np.ones(len(song.onsets), dtype=np.bool_)
-    return sequence_of(_events(song, chords=False, notes=everything), end=end)
-
-
 def merged_sequence(chords: Sequence, melody: Sequence, *, end: bool = True) -> Sequence:
     """Chords and melody in one sequence, as the Accompaniment Transformer's encoder reads them.
 
@@ -131,27 +107,6 @@ def merged_sequence(chords: Sequence, melody: Sequence, *, end: bool = True) -> 
         other.durations,
     )
     return sequence_of(both, end=end)
-
-
-def _events(song: "Song", *, chords: bool, notes: NDArray[np.bool_] | None) -> Events:
-    nothing = np.zeros(0, dtype=np.int64)
-    chord_steps, roots, qualities = nothing, nothing, nothing
-    if chords:
-        bar_steps = np.arange(song.bars, dtype=np.int64) * song.steps_per_bar
-        chord_steps = np.union1d(song.chord_onsets, bar_steps)
-        sounding = np.searchsorted(song.chord_onsets, chord_steps, side="right") - 1
-        roots, qualities = song.chord_roots[sounding], song.chord_qualities[sounding]
-    chosen = np.zeros(len(song.onsets), dtype=np.bool_) if notes is None else notes
-    return Events(
-        song.bars,
-        song.steps_per_bar,
-        chord_steps,
-        roots,
-        qualities,
-        song.onsets[chosen],
-        song.pitches[chosen],
-        song.durations[chosen].clip(1, LONGEST),
-    )
 
 
 def sequence_of(events: Events, *, end: bool = True) -> Sequence:

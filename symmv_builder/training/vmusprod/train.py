@@ -7,21 +7,21 @@ the step's number, so a run that was killed goes on to the losses that it would 
 import math
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from symmv_builder.errors import StopRun
-from symmv_builder.training import checkpoint, ranks
+from symmv_builder.training import checkpoint
 from symmv_builder.training.configs import as_plain
 from symmv_builder.training.data import Batch, Loader
 from symmv_builder.training.journal import Journal
-from symmv_builder.training.learned_from import data_of, go_on
-from symmv_builder.training.ranks import Ranks
-from symmv_builder.training.runs import BY_SIGNAL, Outcome, Request, Tick
-from symmv_builder.training.stopping import Vigil
-from symmv_builder.training.vmusprod.config import Stage, VMusProd
+from symmv_builder.training.learned_from import data_of, resume
+from symmv_builder.training.ranks import Ranks, autocast, join, seed_step, share, total
+from symmv_builder.training.runs import BY_SIGNAL, Outcome, Request, Tick, outcome_of
+from symmv_builder.training.stopping import Ending, is_best, require_finite
+from symmv_builder.training.vmusprod.config import Stage, VMusProd, kind_of
 from symmv_builder.training.vmusprod.corpus import (
     Corpus,
     about,
@@ -62,16 +62,16 @@ class _Run:
     optimizer: torch.optim.Optimizer
     about: dict[str, Any]
     steps: int
+    patience: int | None
     state: dict[str, Any]
 
     @property
     def part(self) -> str:
         return self.stage if self.held_out else f"{self.stage}, no validation"
 
-
-def kind_of(stage: Stage) -> str:
-    """What checkpoints of a stage are called."""
-    return f"vmusprod.{stage}"
+    @property
+    def out(self) -> Path:
+        return self.request.out / self.stage
 
 
 def train(config: VMusProd, request: Request) -> Outcome:
@@ -83,19 +83,19 @@ def train(config: VMusProd, request: Request) -> Outcome:
     `StopRun` where data, device or checkpoint do not fit, or a loss is no number any more.
     """
     began = time.monotonic()
-    with ranks.join(request.device) as mine:
-        if mine.device.type == "cuda":
+    with join(request.device) as ranks:
+        if ranks.device.type == "cuda":
             torch.set_float32_matmul_precision("high")
         corpus = open_corpus(config, request)
         remembered = about(config, corpus)
         outcomes: dict[Stage, Outcome] = {}
         for place, stage in enumerate(config.chosen):
-            share = _SHARES[stage] / sum(_SHARES[later] for later in config.chosen[place:])
+            portion = _SHARES[stage] / sum(_SHARES[later] for later in config.chosen[place:])
             left = request.max_s and max(request.max_s - (time.monotonic() - began), 0.0)
-            deadline = time.monotonic() + left * share if left is not None else math.inf
+            deadline = time.monotonic() + left * portion if left is not None else math.inf
             # Nothing keeps the model: what shares its gradients must go before the ranks part.
-            outcomes[stage] = _train_stage(
-                _begin(stage, config, request, mine, corpus, remembered), deadline
+            outcomes[stage] = _loop(
+                _begin(stage, config, request, ranks, corpus, remembered), deadline
             )
             if outcomes[stage].ended in BY_SIGNAL:
                 break
@@ -107,106 +107,153 @@ def train(config: VMusProd, request: Request) -> Outcome:
         return Outcome(last.checkpoint, last.best, last.step, losses, ended, left_out)
 
 
-def _train_stage(run: _Run, deadline: float) -> Outcome:
-    """The loop: learn, tell, validate, keep."""
-    config, state, folder = run.config, run.state, run.request.out / run.stage
+def _loop(run: _Run, deadline: float) -> Outcome:
+    """Learn, tell, validate, end, keep."""
+    config, state, ranks = run.config, run.state, run.ranks
     with (
-        Journal(folder, state["step"], silent=not run.ranks.is_first) as journal,
-        Vigil(run.ranks, deadline, run.request.checkpoint_s) as vigil,
+        Journal(run.out, state["step"], silent=not ranks.is_first) as journal,
+        Ending(ranks, run.steps, run.patience, deadline, run.request.checkpoint_s) as ending,
     ):
         batches = iter(run.loader)
         since, examples = time.monotonic(), 0
         while not state["ended"]:
+            step = state["step"] = state["step"] + 1
             state["epoch"] = run.loader.state_dict()["epoch"]
             batch = next(batches)
-            state["step"] += 1
-            step = state["step"]
-            counted = _learn(run, moved(batch, run.ranks.device))
-            examples += len(batch["index"]) * run.ranks.world
+            counted = _learn(run, moved(batch, ranks.device))
+            examples += len(batch["index"]) * ranks.world
             if step % config.log_every == 0 or step == run.steps:
                 speed = examples / (time.monotonic() - since)
                 since, examples = time.monotonic(), 0
-                _tell(run, journal, counted, speed)
+                _log(run, journal, counted, speed)
             if step % config.validate_every == 0 or step == run.steps:
                 _validate(run, journal)
-            state["ended"] = _ending(run, vigil)
-            if vigil.is_due(step, config.checkpoint_every) or state["ended"]:
+            state["ended"] = ending.behind(state)
+            if ending.is_due(step, config.checkpoint_every) or state["ended"]:
                 if state["loss"] is None:
                     state["loss"] = _losses(counted)["loss"]
                 _save(run)
-    last = checkpoint.latest(folder) or folder / "checkpoints" / f"{state['step']:08d}"
-    best = folder / "best" if state["best"] is not None else last
-    return Outcome(last, best, state["step"], {"loss": state["loss"]}, state["ended"])
+    return outcome_of(run.out, state, {"loss": state["loss"]}, run.loader.left_out.reasons)
 
 
 def _begin(
     stage: Stage,
     config: VMusProd,
     request: Request,
-    mine: Ranks,
+    ranks: Ranks,
     corpus: Corpus,
     remembered: dict[str, Any],
 ) -> _Run:
-    """A stage's model, data and optimiser, as its last checkpoint left them."""
+    """A stage's model, data and optimiser, as its last checkpoint left them.
+
+    `StopRun` where its folder holds another configuration's run.
+    """
     design = design_for(stage, config, corpus)
     motion = motion_of(config, remembered)
-    loader, held_out = loaders_of(stage, config, corpus, design, request, mine, motion)
+    loader, held_out = loaders_of(stage, config, corpus, design, request, ranks, motion)
     torch.manual_seed(config.seed)
-    model = StageModel(design).to(mine.device)
+    model = StageModel(design).to(ranks.device)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=config.lr, betas=(0.9, 0.98), weight_decay=config.weight_decay
     )
     steps = config.steps or config.epochs(stage) * loader.batches(0)
+    # Which stages are trained, and how long, changes nothing of what this one has learned.
+    free = ["stages", *(name for name in as_plain(config) if name.endswith("_epochs"))]
+    held = checkpoint.standing(request.out / stage, kind_of(stage), as_plain(config), free=free)
     data = data_of(loader.rows, held_out.rows if held_out else None)
-    state = _resume(stage, config, request, model, optimizer, loader, steps, data)
-    if config.compile and mine.device.type == "cuda":
+    patience = config.patience or None
+    state = resume(held, _START, data, request, loader, model, optimizer, steps, patience)
+    if config.compile and ranks.device.type == "cuda":
         compile_layers(model)
     return _Run(
         stage=stage,
         config=config,
         request=request,
-        ranks=mine,
+        ranks=ranks,
         loader=loader,
         held_out=held_out,
         model=model,
-        learner=ranks.share(model, mine),
+        learner=share(model, ranks),
         optimizer=optimizer,
         about=remembered | {"design": as_plain(design)},
         steps=steps,
+        patience=patience,
         state=state,
     )
 
 
-def _resume(
-    stage: Stage,
-    config: VMusProd,
-    request: Request,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    loader: Loader,
-    steps: int,
-    data: dict[str, Any],
-) -> dict[str, Any]:
-    """Where the stage stands; `StopRun` where its folder holds another configuration's run."""
-    # Which stages are trained, and how long, changes nothing of what this one has learned.
-    free = ["stages", *(name for name in as_plain(config) if name.endswith("_epochs"))]
-    held = checkpoint.standing(request.out / stage, kind_of(stage), as_plain(config), free=free)
-    if held is None:
-        return _START | {"data": data}
-    state = go_on(held, _START, data, request, loader)
-    return checkpoint.restore(held, state, model, optimizer, steps, config.patience)
+def _learn(run: _Run, batch: Batch) -> Tensor:
+    """One step of the optimiser: sums and counts of cross-entropies over all ranks ``[2, 6]``."""
+    step, config = run.state["step"], run.config
+    seed_step(config.seed, step, run.ranks.rank)
+    for group in run.optimizer.param_groups:
+        group["lr"] = learning_rate(config, step, run.steps)
+    run.learner.train()
+    with autocast(run.ranks.device):
+        sums, counts = run.learner(*inputs_of(batch))
+    counted = total(torch.stack([sums.detach(), counts.to(sums.dtype)]), run.ranks)
+    # Gradients are averaged over the ranks, and the mean of a field is one over all of them.
+    loss = (sums * run.ranks.world / counted[1].clamp(min=1)).sum()
+    run.optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_(run.model.parameters(), config.clip_norm)
+    run.optimizer.step()
+    return counted
 
 
-def compile_layers(model: nn.Module, backend: str = "inductor") -> None:
-    """Make one program of an encoder's layers and one of a decoder's, for whatever lengths.
+def _log(run: _Run, journal: Journal, counted: Tensor, speed: float) -> None:
+    """Write a step down and tell it; `StopRun` where its loss is no number."""
+    state = run.state
+    step, epoch, losses = state["step"], state["epoch"], _losses(counted)
+    require_finite(losses["loss"], step, f"the loss of stage {run.stage}")
+    if state["best"] is None:
+        state["loss"] = losses["loss"]
+    journal.write("train", step, epoch, losses)
+    if run.ranks.is_first:
+        run.request.tell(Tick(run.part, step, run.steps, epoch, losses, speed))
 
-    Layers differ in their weights alone, so a deep stack takes no longer to compile; the model
-    as a whole would be compiled anew for many a shape.
-    """
-    torch.compiler.reset()
-    for part in model.modules():
-        if isinstance(part, Layer):
-            part.compile(dynamic=True, backend=backend)
+
+def _validate(run: _Run, journal: Journal) -> None:
+    """The losses of the split validation; the model of the lowest is kept as the best."""
+    state = run.state
+    if run.held_out is None:
+        return
+    step, epoch = state["step"], state["epoch"]
+    counted = torch.zeros(2, len(FIELDS), device=run.ranks.device, dtype=torch.float64)
+    run.model.eval()
+    with torch.no_grad(), autocast(run.ranks.device):
+        for batch in run.held_out.epoch(0):
+            sums, counts = run.model(*inputs_of(moved(batch, run.ranks.device)))
+            counted += torch.stack([sums.double(), counts.double()])
+    losses = _losses(total(counted, run.ranks))
+    state["loss"] = losses["loss"]
+    journal.write("validation", step, epoch, losses)
+    if run.ranks.is_first:
+        run.request.tell(Tick(run.part, step, run.steps, epoch, losses, is_validation=True))
+    if is_best(state, losses["loss"], counts=step > run.config.warmup):
+        _save(run, best=True)
+
+
+def _save(run: _Run, best: bool = False) -> None:
+    if not run.ranks.is_first:
+        return
+    checkpoint.save(
+        run.out,
+        kind=kind_of(run.stage),
+        config=as_plain(run.config),
+        state=run.state | {"loader": run.loader.state_dict()},
+        about=run.about,
+        module=run.model,
+        optimizer=run.optimizer,
+        best=best,
+    )
+
+
+def _losses(counted: Tensor) -> dict[str, float]:
+    """The mean of each field, where it occurs, and their sum (nats)."""
+    sums, counts = counted.tolist()
+    means = {f: s / c for f, s, c in zip(FIELDS, sums, counts, strict=True) if c}
+    return {"loss": sum(means.values()), **means}
 
 
 def learning_rate(config: VMusProd, step: int, steps: int) -> float:
@@ -219,89 +266,13 @@ def learning_rate(config: VMusProd, step: int, steps: int) -> float:
     return config.lr * (0.1 + 0.45 * (1 + math.cos(math.pi * min(gone, 1.0))))
 
 
-def _learn(run: _Run, batch: Batch) -> Tensor:
-    """One step of the optimiser: sums and counts of cross-entropies over all ranks ``[2, 6]``."""
-    step, config = run.state["step"], run.config
-    ranks.seed_step(config.seed, step, run.ranks.rank)
-    for group in run.optimizer.param_groups:
-        group["lr"] = learning_rate(config, step, run.steps)
-    run.learner.train()
-    with ranks.autocast(run.ranks.device):
-        sums, counts = run.learner(*inputs_of(batch))
-    counted = ranks.total(torch.stack([sums.detach(), counts.to(sums.dtype)]), run.ranks)
-    # Gradients are averaged over the ranks, and the mean of a field is one over all of them.
-    loss = (sums * run.ranks.world / counted[1].clamp(min=1)).sum()
-    run.optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    nn.utils.clip_grad_norm_(run.model.parameters(), config.clip_norm)
-    run.optimizer.step()
-    return counted
+def compile_layers(model: nn.Module, backend: str = "inductor") -> None:
+    """Make one program of an encoder's layers and one of a decoder's, for whatever lengths.
 
-
-def _losses(counted: Tensor) -> dict[str, float]:
-    """The mean of each field, where it occurs, and their sum (nats)."""
-    sums, counts = counted.tolist()
-    means = {f: s / c for f, s, c in zip(FIELDS, sums, counts, strict=True) if c}
-    return {"loss": sum(means.values()), **means}
-
-
-def _tell(run: _Run, journal: Journal, counted: Tensor, speed: float) -> None:
-    """Write down a step; `StopRun` where its loss is no number."""
-    losses, state = _losses(counted), run.state
-    if not math.isfinite(losses["loss"]):
-        raise StopRun(
-            f"the loss of stage {run.stage} is {losses['loss']} behind step {state['step']}; "
-            "lower lr or raise warmup"
-        )
-    if state["best"] is None:
-        state["loss"] = losses["loss"]
-    journal.write("train", state["step"], state["epoch"], losses)
-    run.request.tell(Tick(run.part, state["step"], run.steps, state["epoch"], losses, speed))
-
-
-def _validate(run: _Run, journal: Journal) -> None:
-    """The losses of the split validation; the model of the lowest is kept as the best."""
-    state = run.state
-    if run.held_out is None:
-        return
-    counted = torch.zeros(2, len(FIELDS), device=run.ranks.device, dtype=torch.float64)
-    run.model.eval()
-    with torch.no_grad(), ranks.autocast(run.ranks.device):
-        for batch in run.held_out.epoch(0):
-            sums, counts = run.model(*inputs_of(moved(batch, run.ranks.device)))
-            counted += torch.stack([sums.double(), counts.double()])
-    losses = _losses(ranks.total(counted, run.ranks))
-    journal.write("validation", state["step"], state["epoch"], losses)
-    run.request.tell(
-        Tick(run.part, state["step"], run.steps, state["epoch"], losses, is_validation=True)
-    )
-    state["loss"] = losses["loss"]
-    if state["best"] is None or losses["loss"] < state["best"]:
-        state.update(best=losses["loss"], stale=0)
-        _save(run, best=True)
-    elif state["step"] > run.config.warmup:
-        state["stale"] += 1
-
-
-def _ending(run: _Run, vigil: Vigil) -> str:
-    """Why the stage ends behind this step, empty where it goes on; all ranks say the same."""
-    if run.state["step"] >= run.steps:
-        return "steps"
-    if run.config.patience > 0 and run.state["stale"] >= run.config.patience:
-        return "early"
-    return vigil.ending()
-
-
-def _save(run: _Run, best: bool = False) -> None:
-    if not run.ranks.is_first:
-        return
-    checkpoint.save(
-        run.request.out / run.stage,
-        kind=kind_of(run.stage),
-        config=as_plain(run.config),
-        state=run.state | {"loader": run.loader.state_dict()},
-        about=run.about,
-        module=run.model,
-        optimizer=run.optimizer,
-        best=best,
-    )
+    Layers differ in their weights alone, so a deep stack takes no longer to compile; the model
+    as a whole would be compiled anew for many a shape.
+    """
+    torch.compiler.reset()
+    for part in model.modules():
+        if isinstance(part, Layer):
+            part.compile(dynamic=True, backend=backend)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from symmv_builder.datasets.export import export
-from symmv_builder.datasets.imports.published import read_array
+from symmv_builder.datasets.imports.published_archive import read_array
 from symmv_builder.datasets.schemas import columns_of
 from symmv_builder.vocab import MUVISYNC_LABELS
 from tests.datasets.imports.small_releases import Call, Read, WriteDataset, splits_of

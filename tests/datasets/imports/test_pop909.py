@@ -8,7 +8,7 @@ import pytest
 
 from symmv_builder.backends.midi import midi_bytes
 from symmv_builder.datasets.imports.pop909 import read_chords, symmv_label
-from symmv_builder.datasets.imports.published import pack
+from symmv_builder.datasets.imports.published_archive import pack
 from symmv_builder.vocab import SYMMV_LABELS
 from tests.datasets.imports.small_releases import Call, Read, notes, write_pop909
 
@@ -236,7 +236,7 @@ def test_other_commands_answer_or_say_in_one_line_why_not(tmp_path: Path, call: 
     assert (code, err.count("\n")) == (2, 1)
     code, _, err = call("build", "pop909", "--only", "semantic", *root)
     assert code == 2
-    assert "pop909 makes no semantic" in err
+    assert "pop909 has no result 'semantic'" in err
 
 
 def test_the_samples_of_pop909_come_in_whole(

@@ -1,12 +1,10 @@
-"""How often the sound crosses zero in each second: a step on sound, and the model that counts."""
-
-from pathlib import Path
+"""How often the sound crosses zero: a listener that joins the pass, and the model that counts."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symmv_builder.backends import About, ModelHome, ModelIdentity
-from symmv_builder.backends.pyav import read_sound
+from symmv_builder.music import listening
 from symmv_builder.pipeline.step import Step
 from symmv_builder.records import FeatureTrack
 from symmv_builder.schema import Column
@@ -31,13 +29,34 @@ class Counter:
         return int((np.diff(np.signbit(second)) != 0).sum())
 
 
-def count_crossings(music: Path, *, model: Counter) -> FeatureTrack:
+class Listener:
+    mono = True
+    block_s = 1.0
+
+    def __init__(self, model: Counter) -> None:
+        self.rate_hz = model.rate_hz
+        self._model, self._counts = model, list[int]()
+
+    def hear(self, samples: NDArray[np.float32], rate_hz: int) -> None:
+        self._counts.append(self._model.count(samples[:, 0]))
+
+    def finish(self) -> FeatureTrack:
+        values = np.array(self._counts, dtype=np.float32).reshape(-1, 1)
+        return FeatureTrack("crossings", 1.0, values, Clock.MUSIC)
+
+
+def hear_crossings(*, model: Counter) -> Listener:
     """Crossings of zero in each second, values ``[t, 1]``."""
-    samples = read_sound(music, rate_hz=model.rate_hz, mono=True).samples[:, 0]
-    seconds = [samples[at : at + model.rate_hz] for at in range(0, len(samples), model.rate_hz)]
-    values = np.array([[model.count(second)] for second in seconds], dtype=np.float32)
-    return FeatureTrack("crossings", 1.0, values, Clock.MUSIC)
+    return Listener(model)
 
 
 COLUMNS = (Column("{}", "list<float32>", "1/s", "crossings of zero in each second", "values"),)
-STEP = Step("crossings", 1, ("music",), count_crossings, slot="crossings", columns=COLUMNS)
+STEP = Step(
+    "crossings",
+    1,
+    ("music",),
+    hear_crossings,
+    slot="crossings",
+    together=listening.listen,
+    columns=COLUMNS,
+)

@@ -9,7 +9,7 @@ import pyarrow as pa
 from symmv_builder.datasets.schemas import columns_of
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import ShardWriter, as_plain, write_receipt
-from symmv_builder.training.amt.config import Config
+from symmv_builder.training.amt.config import AmtConfig
 from symmv_builder.vocab import EMOTIONS
 
 WIDTH = 8
@@ -24,7 +24,7 @@ COLUMNS = (
 )  # fmt: skip
 VIDEO = ("semantic", "emotion", "motion", "scene_offset", "video_duration_s")
 
-TINY = Config(
+TINY = AmtConfig(
     layers=2,
     heads=2,
     width=16,

@@ -10,18 +10,18 @@ import torch
 
 from symmv_builder.errors import StopRun
 from symmv_builder.training.amt import arrange
-from symmv_builder.training.amt.compose import Composition, Sampling, compose, load
-from symmv_builder.training.amt.config import Config
+from symmv_builder.training.amt.compose import ChordPiece, ChordSampling, compose, load
+from symmv_builder.training.amt.config import AmtConfig
 from symmv_builder.training.amt.model import ChordModel
 from symmv_builder.training.amt.regressor import model as regressors
-from symmv_builder.training.amt.regressor.config import Config as RegressorConfig
+from symmv_builder.training.amt.regressor.config import RegressorConfig
 from symmv_builder.training.amt.vocabulary import transpose
 from symmv_builder.training.checkpoint import save
 from symmv_builder.training.configs import as_plain
 from tests.training.amt.amt_rows import TINY, VIDEO, amt_row
 
 
-def write_model(run: Path, config: Config = TINY, width: int = 16) -> Path:
+def write_model(run: Path, config: AmtConfig = TINY, width: int = 16) -> Path:
     torch.manual_seed(0)
     save(
         run, kind="amt", config=as_plain(config), state={"step": 1},
@@ -54,7 +54,7 @@ def video(seconds: int = 10) -> dict[str, Any]:
     return {name: value for name, value in amt_row(0, seconds).items() if name in VIDEO}
 
 
-def same(a: Composition, b: Composition) -> bool:
+def same(a: ChordPiece, b: ChordPiece) -> bool:
     fields = ("starts_s", "ends_s", "pitches", "velocities")
     return all(np.array_equal(getattr(a.notes, f), getattr(b.notes, f)) for f in fields)
 
@@ -149,7 +149,7 @@ def test_features_of_another_width_are_refused(runs: tuple[Path, Path]) -> None:
 
 
 def test_how_chords_are_drawn_can_be_said(runs: tuple[Path, Path]) -> None:
-    greedy = Sampling(greedy=True)
+    greedy = ChordSampling(greedy=True)
     a, b = (compose(*runs, video(), sampling=greedy, seed=seed).chords for seed in (1, 2))
     assert a == b
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from symmv_builder.errors import StopRun
-from symmv_builder.training.amt.config import PRESETS, Config
+from symmv_builder.training.amt.config import PRESETS, AmtConfig
 from symmv_builder.training.amt.examples import PADDING, Example, columns_of, prepare
 from symmv_builder.training.amt.losses import NO_EMOTION
 from symmv_builder.training.amt.vocabulary import END, PAD, START
@@ -19,7 +19,7 @@ from tests.training.amt.amt_rows import amt_row
 PAPER = PRESETS["paper"]
 
 
-def example(row: dict[str, Any], config: Config = PAPER) -> Example:
+def example(row: dict[str, Any], config: AmtConfig = PAPER) -> Example:
     made = prepare(row, config)
     return made
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from symmv_builder.training.amt.losses import NO_EMOTION, Sums, sum_losses
+from symmv_builder.training.amt.losses import NO_EMOTION, LossSums, sum_losses
 from symmv_builder.training.amt.vocabulary import END, PAD, matching_table
 from symmv_builder.vocab import EMOTIONS
 
@@ -14,7 +14,7 @@ TABLE = torch.from_numpy(matching_table())
 SAD = EMOTIONS.index("sad")
 
 
-def means(sums: Sums) -> tuple[float, float]:
+def means(sums: LossSums) -> tuple[float, float]:
     return float(sums.chord / sums.chords), float(sums.emotion / sums.emotions)
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from symmv_builder.training.amt.config import PRESETS, Config, ModelName
+from symmv_builder.training.amt.config import PRESETS, AmtConfig, ModelName
 from symmv_builder.training.amt.model import ChordModel, sinusoids
 from symmv_builder.training.amt.vocabulary import OUTPUTS, PAD, START
 from tests.training.amt.amt_rows import TINY
@@ -139,7 +139,7 @@ def test_the_paper_s_model_has_the_paper_s_shapes() -> None:
 
 
 def test_released_heads_share_their_distances() -> None:
-    config: Config = replace(TINY, relative_tables="shared")
+    config: AmtConfig = replace(TINY, relative_tables="shared")
     model = ChordModel(config, FILM)
     shapes = {name: tuple(p.shape) for name, p in model.named_parameters()}
     assert shapes["decoder.0.attention.distances"] == (1, TINY.length, TINY.width // TINY.heads)

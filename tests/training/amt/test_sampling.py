@@ -10,12 +10,18 @@ from torch import Tensor
 
 from symmv_builder.errors import StopRun
 from symmv_builder.training.amt.model import ChordModel
-from symmv_builder.training.amt.sampling import SILENCE, Sampling, barred, choose, sample_chords
+from symmv_builder.training.amt.sampling import (
+    SILENCE,
+    ChordSampling,
+    barred,
+    choose,
+    sample_chords,
+)
 from symmv_builder.training.amt.vocabulary import CHORDS, END, PAD, START, key_value
 from symmv_builder.vocab import muvisync_id
 from tests.training.amt.amt_rows import TINY
 
-FREE = Sampling(max_repeats=None, max_silences=None)
+FREE = ChordSampling(max_repeats=None, max_silences=None)
 C, G, A_MINOR = (muvisync_id(label) for label in ("C", "G", "A:min"))
 
 
@@ -47,7 +53,7 @@ def longest_runs(chords: list[int]) -> tuple[int, int]:
 
 
 def test_behind_two_equal_chords_the_second_most_probable_is_taken() -> None:
-    greedy = Sampling(greedy=True)
+    greedy = ChordSampling(greedy=True)
     logits = wanting(C, A_MINOR, G)
     assert choose(logits, [C], greedy, rng()) == C
     assert choose(logits, [G, C, C], greedy, rng()) == A_MINOR
@@ -57,14 +63,14 @@ def test_behind_two_equal_chords_the_second_most_probable_is_taken() -> None:
 
 
 def test_behind_two_silences_something_sounds() -> None:
-    greedy = Sampling(greedy=True, max_repeats=None)
+    greedy = ChordSampling(greedy=True, max_repeats=None)
     logits = wanting(SILENCE, G)
     assert choose(logits, [C, SILENCE], greedy, rng()) == SILENCE
     assert choose(logits, [C, SILENCE, SILENCE], greedy, rng()) == G
     assert choose(logits, [], replace(greedy, max_silences=0), rng()) == G
-    assert barred([], Sampling()) == set()
-    assert barred([SILENCE, SILENCE], Sampling()) == {SILENCE}
-    assert barred([C, C], Sampling()) == {C}
+    assert barred([], ChordSampling()) == set()
+    assert barred([SILENCE, SILENCE], ChordSampling()) == {SILENCE}
+    assert barred([C, C], ChordSampling()) == {C}
 
 
 def test_a_model_that_wants_one_chord_only_is_held_to_the_limits() -> None:
@@ -75,9 +81,11 @@ def test_a_model_that_wants_one_chord_only_is_held_to_the_limits() -> None:
             model.out.bias.copy_(wanting(chord, G))
         free = sample_chords(model, seconds=12, mode="major", sampling=replace(FREE, greedy=True))
         assert free == [chord] * 12
-        held = sample_chords(model, seconds=12, mode="major", sampling=Sampling(greedy=True))
+        held = sample_chords(model, seconds=12, mode="major", sampling=ChordSampling(greedy=True))
         assert held == [chord, chord, G] * 4
-        drawn = sample_chords(model, seconds=60, mode="major", sampling=Sampling(temperature=20.0))
+        drawn = sample_chords(
+            model, seconds=60, mode="major", sampling=ChordSampling(temperature=20.0)
+        )
         assert max(longest_runs(drawn)) <= 2
 
 
@@ -95,7 +103,8 @@ def test_neither_end_nor_padding_is_ever_drawn() -> None:
 def test_the_same_seed_draws_the_same_chords_and_another_draws_others() -> None:
     model = make()
     a, b, c = (
-        sample_chords(model, seconds=30, mode="major", sampling=Sampling(seed=s)) for s in (1, 1, 2)
+        sample_chords(model, seconds=30, mode="major", sampling=ChordSampling(seed=s))
+        for s in (1, 1, 2)
     )
     assert a == b != c
 
@@ -105,7 +114,7 @@ def test_top_k_and_temperature_narrow_the_choice() -> None:
     logits[[C, A_MINOR, G]] = torch.tensor([3.0, 2.9, 2.8])
     source = rng()
 
-    def drawn(sampling: Sampling) -> set[int]:
+    def drawn(sampling: ChordSampling) -> set[int]:
         return {choose(logits, [], sampling, source) for _ in range(200)}
 
     assert drawn(replace(FREE, top_k=2)) == {C, A_MINOR}
@@ -114,12 +123,12 @@ def test_top_k_and_temperature_narrow_the_choice() -> None:
     assert len(drawn(FREE)) > 20
     for wrong in ({"temperature": 0.0}, {"top_k": 0}, {"max_repeats": 0}, {"max_silences": -1}):
         with pytest.raises(StopRun):
-            Sampling(**wrong)
+            ChordSampling(**wrong)
 
 
 def test_the_primer_comes_first_and_is_heard() -> None:
     model = make()
-    greedy = Sampling(greedy=True)
+    greedy = ChordSampling(greedy=True)
     for primer in ([C, A_MINOR, G], [G, G, C]):
         chords = sample_chords(model, seconds=8, mode="major", primer=primer, sampling=greedy)
         assert chords[:3] == primer
@@ -190,7 +199,11 @@ def test_greedy_chords_are_the_same_whatever_the_seed() -> None:
     film = torch.randn(12, 5, generator=rng()) if model.config.sees_video else None
     first, second = (
         sample_chords(
-            model, seconds=12, mode="major", video=film, sampling=Sampling(greedy=True, seed=seed)
+            model,
+            seconds=12,
+            mode="major",
+            video=film,
+            sampling=ChordSampling(greedy=True, seed=seed),
         )
         for seed in (1, 2)
     )

@@ -9,7 +9,7 @@ import torch
 
 from symmv_builder.errors import StopRun
 from symmv_builder.storage.root import Root
-from symmv_builder.training.amt.config import Config
+from symmv_builder.training.amt.config import AmtConfig
 from symmv_builder.training.amt.examples import prepare
 from symmv_builder.training.amt.loading import load
 from symmv_builder.training.amt.score import score
@@ -26,7 +26,7 @@ def dataset(tmp_path: Path) -> Root:
 
 @pytest.mark.parametrize("config", [TINY, replace(TINY, model="transformer")])
 def test_metrics_are_those_of_each_song_alone_then_averaged(
-    config: Config, dataset: Root, tmp_path: Path
+    config: AmtConfig, dataset: Root, tmp_path: Path
 ) -> None:
     run = write_model(tmp_path / "run", config, 16 if config.sees_video else 0)
     found = score(run, dataset, "muvisync", "test")

@@ -16,7 +16,7 @@ import torch
 from symmv_builder.errors import StopRun
 from symmv_builder.pipeline.events import Tick
 from symmv_builder.storage.root import Root
-from symmv_builder.training.amt.config import PRESETS, Config, ModelName
+from symmv_builder.training.amt.config import PRESETS, AmtConfig, ModelName
 from symmv_builder.training.amt.loading import load
 from symmv_builder.training.amt.train import train
 from symmv_builder.training.journal import read_metrics
@@ -31,7 +31,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Root:
     return small_dataset(tmp_path_factory.mktemp("data"))
 
 
-def run(config: Config, root: Root, out: Path, **request: Any) -> Outcome:
+def run(config: AmtConfig, root: Root, out: Path, **request: Any) -> Outcome:
     return train(config, Request(root, "muvisync", out, **request))
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from symmv_builder.datasets.schemas import published_schema
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import ShardWriter, as_plain, write_receipt
-from symmv_builder.training.vmcp.config import Config
+from symmv_builder.training.vmcp.config import VmcpConfig
 
 COLUMNS = (
     "entry_id", "song_id", "split", "video_url", "notes_starts_s", "notes_ends_s",
@@ -18,7 +18,7 @@ COLUMNS = (
 )  # fmt: skip
 CLIP = {"slot": "clip", "backend": "vit-b-32", "weights_sha256": "ab" * 32, "trained": True}
 
-TINY = Config(
+TINY = VmcpConfig(
     embedding="tones",
     width=16,
     hidden=32,

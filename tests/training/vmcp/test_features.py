@@ -12,14 +12,14 @@ from symmv_builder import backends
 from symmv_builder.backends import ModelHome
 from symmv_builder.backends.midi import write_notes
 from symmv_builder.backends.pyav.encode import write_sound
-from symmv_builder.backends.tinysoundfont import render
+from symmv_builder.backends.sampler import render
 from symmv_builder.errors import StopRun
 from symmv_builder.storage.assets import add_asset, add_asset_bytes, hash_file
 from symmv_builder.storage.root import Root
 from symmv_builder.training.data import Rows
 from symmv_builder.training.usable import LeftOut, UnusableRow
 from symmv_builder.training.vmcp import hearing
-from symmv_builder.training.vmcp.config import Config
+from symmv_builder.training.vmcp.config import VmcpConfig
 from symmv_builder.training.vmcp.features import (
     columns,
     listen,
@@ -169,8 +169,8 @@ def test_musicnn_hears_the_notes_of_a_row(tmp_path: Path) -> None:
     """The default of the configuration, with its real weights."""
     if importlib.util.find_spec("musicnn") is None:
         pytest.skip("musicnn's weights are not here (pip install --no-deps musicnn)")
-    music = MusicFeatures(Root(str(tmp_path)), "symmv", Config().embedding, ModelHome())
-    example = prepare(music, Config())(clip_row(1, 9), RNG(0))
+    music = MusicFeatures(Root(str(tmp_path)), "symmv", VmcpConfig().embedding, ModelHome())
+    example = prepare(music, VmcpConfig())(clip_row(1, 9), RNG(0))
     assert example is not None
     assert example["music"].shape == (3, music.width)
     assert np.isfinite(example["music"]).all()

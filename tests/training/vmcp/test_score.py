@@ -11,7 +11,7 @@ import pytest
 from symmv_builder import backends
 from symmv_builder.backends.midi import read_notes, write_notes
 from symmv_builder.backends.pyav.encode import write_sound
-from symmv_builder.backends.tinysoundfont import render
+from symmv_builder.backends.sampler import render
 from symmv_builder.errors import StopRun
 from symmv_builder.storage.root import Root
 from symmv_builder.training.runs import Outcome, Request

@@ -18,7 +18,7 @@ from symmv_builder.pipeline.events import Tick
 from symmv_builder.storage.root import Root
 from symmv_builder.training.journal import read_metrics
 from symmv_builder.training.runs import Outcome, Request, configure
-from symmv_builder.training.vmcp.config import PRESETS, Config
+from symmv_builder.training.vmcp.config import PRESETS, VmcpConfig
 from symmv_builder.training.vmcp.loading import OBJECTIVES, load
 from symmv_builder.training.vmcp.train import train
 from tests.training.vmcp.clip_rows import TINY, clip_row, write_rows
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[3]
 every_objective = pytest.mark.parametrize("objective", OBJECTIVES)
 
 
-def run(config: Config, root: Root, out: Path, **request: Any) -> Outcome:
+def run(config: VmcpConfig, root: Root, out: Path, **request: Any) -> Outcome:
     return train(config, Request(root, "symmv", out, **request))
 
 

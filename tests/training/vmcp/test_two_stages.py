@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from symmv_builder.backends.pyav.encode import write_sound
-from symmv_builder.backends.tinysoundfont import render
+from symmv_builder.backends.sampler import render
 from symmv_builder.datasets.schemas import published_schema
 from symmv_builder.errors import StopRun
 from symmv_builder.storage.assets import add_asset, hash_file
@@ -18,7 +18,7 @@ from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import ShardWriter, as_plain, write_receipt
 from symmv_builder.training.runs import Outcome, Request
 from symmv_builder.training.vmcp import relevance, score
-from symmv_builder.training.vmcp.config import Config
+from symmv_builder.training.vmcp.config import VmcpConfig
 from symmv_builder.training.vmcp.hearing import notes_of
 from symmv_builder.training.vmcp.loading import OBJECTIVES, load
 from symmv_builder.training.vmcp.train import train
@@ -51,7 +51,7 @@ def music_videos(folder: Path, count: int = 8) -> Root:
     return root
 
 
-def stages(objective: Any, folder: Path) -> tuple[Root, Root, Outcome, Outcome, Config]:
+def stages(objective: Any, folder: Path) -> tuple[Root, Root, Outcome, Outcome, VmcpConfig]:
     videos, songs = music_videos(folder / "videos"), small_dataset(folder / "songs")
     tiny = replace(TINY, objective=objective)
     first = train(replace(tiny, sound="recording"), Request(videos, "muvisync", folder / "first"))

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from symmv_builder.training.vmusprod.songs import Song
+from symmv_builder.training.vmusprod.songs import QuantisedSong
 
-FIELDS = tuple(Song.__dataclass_fields__)
+FIELDS = tuple(QuantisedSong.__dataclass_fields__)
 
 
-def is_same(one: Song, other: Song) -> bool:
+def is_same(one: QuantisedSong, other: QuantisedSong) -> bool:
     """Whether two songs are equal in every field."""
     return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in FIELDS)
 
@@ -19,13 +19,13 @@ def make_song(
     notes: list[tuple[int, int, int, bool]],
     chords: list[tuple[int, int, int]] | None = None,
     **fields: Any,
-) -> Song:
+) -> QuantisedSong:
     """A song out of (onset, pitch, duration, is melody) and (step, root, quality)."""
     table = np.array(sorted(notes), dtype=np.int64).reshape(-1, 4)
     chord_table = np.array(chords or [(0, 12, 10)], dtype=np.int64)
     given: dict[str, Any] = {"steps_per_bar": 16, "bars": 2, "tempo_bpm": 120.0} | fields
     given.setdefault("beats", np.arange(given["bars"] * given["steps_per_bar"] // 4))
-    return Song(
+    return QuantisedSong(
         onsets=table[:, 0],
         durations=table[:, 2],
         pitches=table[:, 1],
@@ -38,7 +38,7 @@ def make_song(
 
 
 @st.composite
-def songs(draw: st.DrawFn, most_bars: int = 4, keys: tuple[int, int] = (0, 127)) -> Song:
+def songs(draw: st.DrawFn, most_bars: int = 4, keys: tuple[int, int] = (0, 127)) -> QuantisedSong:
     """Any song: empty bars, three beats in the bar, no chords, melody or accompaniment alone."""
     steps_per_bar = draw(st.sampled_from((12, 16)))
     bars = draw(st.integers(1, most_bars))

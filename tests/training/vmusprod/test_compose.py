@@ -15,7 +15,7 @@ from symmv_builder.training.configs import as_plain
 from symmv_builder.training.vmusprod.compose import Models, compose, compose_all, load
 from symmv_builder.training.vmusprod.config import STAGES, Stage, VMusProd
 from symmv_builder.training.vmusprod.models import Condition, Design, StageModel
-from symmv_builder.training.vmusprod.pieces import (
+from symmv_builder.training.vmusprod.piece import (
     Wish,
     parse_key,
     parse_primer,

@@ -18,7 +18,7 @@ from symmv_builder.training.vmusprod.examples import (
     scores_of,
     sequences_of,
 )
-from symmv_builder.training.vmusprod.songs import Song, song_of
+from symmv_builder.training.vmusprod.songs import QuantisedSong, shift_to_white_keys, song_of
 from symmv_builder.training.vmusprod.tempo import MotionRange, tempo_bin
 from tests.training.vmusprod.song_rows import song_row
 
@@ -41,7 +41,7 @@ def make(stage: Any, row: dict[str, Any], seed: int = 0, **settings: Any) -> Exa
     return example
 
 
-def song() -> Song:
+def song() -> QuantisedSong:
     found = song_of(song_row(3))
     assert found is not None
     return found
@@ -157,6 +157,27 @@ def test_transposition_moves_notes_and_chords_together() -> None:
     assert min(shifts) >= -5
     assert max(shifts) <= 6
     assert len(shifts) > 6
+
+
+def test_on_white_keys_a_song_is_one_and_the_same_whatever_key_it_stands_in() -> None:
+    """No other shift has more notes there, and chords are moved with the notes."""
+    white = [0, 2, 4, 5, 7, 9, 11]
+    for number in range(12):
+        song = song_of(song_row(number))
+        shift = shift_to_white_keys(song.pitches)
+        assert -5 <= shift <= 6
+        moved = song.transposed(shift)
+        counts = [int(np.isin((moved.pitches + up) % 12, white).sum()) for up in range(12)]
+        assert counts[0] == max(counts)
+        example = make("chord", song_row(number), seed=number, to_white_keys=True)
+        roots = example["tokens"][example["tokens"][:, 0] == tokens.CHORD, tokens.ROOT] - 1
+        assert set(moved.chord_roots.tolist()) == set(roots.tolist())
+
+
+def test_of_two_shifts_onto_white_keys_the_nearer_is_taken() -> None:
+    assert shift_to_white_keys(np.array([60, 64, 67])) == 0
+    assert shift_to_white_keys(np.array([61, 65, 68])) == -1
+    assert shift_to_white_keys(np.array([], dtype=np.int64)) == 0
 
 
 def test_without_motion_every_song_has_the_same_tempo() -> None:

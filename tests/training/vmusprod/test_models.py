@@ -9,8 +9,9 @@ from torch import Tensor
 
 from symmv_builder.training.vmusprod import tokens
 from symmv_builder.training.vmusprod.controller import COLOUR, SEMANTIC, Video
-from symmv_builder.training.vmusprod.embedding import INTERVALS, Score, chroma_table
-from symmv_builder.training.vmusprod.models import Context, Design, StageModel
+from symmv_builder.training.vmusprod.embedding import INTERVALS, TokenBatch, chroma_table
+from symmv_builder.training.vmusprod.models import AFTER, Context, Design, StageModel
+from symmv_builder.training.vmusprod.stepping import FusedStepper
 from symmv_builder.training.vmusprod.train import compile_layers
 from symmv_builder.vocab import QUALITY_INTERVALS, SYMMV_QUALITIES
 
@@ -40,7 +41,7 @@ def model_of(condition: Any, **fields: Any) -> StageModel:
     return StageModel(design(condition, **fields)).eval()
 
 
-def make_score(length: int, seed: int, lengths: Tensor = LENGTHS) -> Score:
+def make_score(length: int, seed: int, lengths: Tensor = LENGTHS) -> TokenBatch:
     """Random tokens of random types, each with the fields of its type."""
     torch.manual_seed(seed)
     kinds = torch.randint(tokens.RHYTHM, tokens.NOTE + 1, (3, length))
@@ -54,7 +55,7 @@ def make_score(length: int, seed: int, lengths: Tensor = LENGTHS) -> Score:
         columns.append(values * has)
     mask = torch.arange(length) < lengths.clamp(max=length)[:, None]
     bars = torch.randint(0, 8, (3, length)).sort(1).values
-    return Score(
+    return TokenBatch(
         tokens=torch.stack(columns, -1) * mask[..., None],
         places=torch.arange(length).expand(3, -1),
         bars=bars * mask,
@@ -79,7 +80,7 @@ def make_context(condition: str) -> Context:
     return Context(tempo)
 
 
-def hidden_of(model: StageModel, score: Score, context: Context) -> Tensor:
+def hidden_of(model: StageModel, score: TokenBatch, context: Context) -> Tensor:
     """What the heads are given, by a hook: the parallel form's hidden vectors."""
     seen: list[Tensor] = []
     hook = model.decoder.register_forward_hook(lambda *args: seen.append(args[2]))
@@ -88,14 +89,16 @@ def hidden_of(model: StageModel, score: Score, context: Context) -> Tensor:
     return seen[0]
 
 
+@pytest.mark.parametrize("made", [lambda model: model, FusedStepper])
 @pytest.mark.parametrize("condition", CONDITIONS)
-def test_steps_give_what_the_parallel_form_gives(condition: str) -> None:
+def test_steps_give_what_the_parallel_form_gives(condition: str, made: Any) -> None:
     model, score, context = model_of(condition), make_score(40, 1), make_context(condition)
     whole = hidden_of(model, score, context)
-    state = model.begin(3, context)
+    stepper = made(model)
+    state = stepper.begin(3, context)
     with torch.no_grad():
         for t in range(39):
-            hidden, state = model.step(
+            hidden, state = stepper.step(
                 score.tokens[:, t],
                 score.bars[:, t],
                 score.beats[:, t],
@@ -105,6 +108,22 @@ def test_steps_give_what_the_parallel_form_gives(condition: str) -> None:
             )
             real = score.mask[:, t]
             torch.testing.assert_close(hidden[real], whole[real, t], atol=1e-5, rtol=1e-5)
+
+
+def test_the_stepper_tells_the_fields_of_a_token_as_the_model_does() -> None:
+    model = model_of("nothing")
+    stepper, hidden = FusedStepper(model), torch.randn(tokens.NOTE + 1, 32)
+    kind = torch.arange(tokens.NOTE + 1)
+    with torch.no_grad():
+        told = [each.type_logits(hidden) for each in (model, stepper)]
+        torch.testing.assert_close(*told)
+        known = [each.decided(hidden, kind) for each in (model, stepper)]
+        for name, after in AFTER.items():
+            before = None if after is None else 1 + kind
+            torch.testing.assert_close(
+                model.field_logits(name, known[0], before),
+                stepper.field_logits(name, known[1], before),
+            )
 
 
 @pytest.mark.parametrize("condition", CONDITIONS)
@@ -149,7 +168,7 @@ def test_padding_changes_no_loss(condition: str) -> None:
     assert torch.equal(counts, after_counts)
 
 
-def _junk_behind(score: Score) -> Score:
+def _junk_behind(score: TokenBatch) -> TokenBatch:
     junk = make_score(score.tokens.shape[1], 4, torch.tensor([99, 99, 99]))
     kept = torch.where(score.mask[..., None], score.tokens, junk.tokens)
     return replace(score, tokens=kept, beats=torch.where(score.mask, score.beats, junk.beats))
@@ -174,10 +193,10 @@ def test_a_row_of_a_batch_does_not_see_the_others() -> None:
     row = slice(1, 2)
     alone = hidden_of(
         model,
-        Score(*(getattr(score, name)[row, :33] for name in Score.__slots__)),
+        TokenBatch(*(getattr(score, name)[row, :33] for name in TokenBatch.__slots__)),
         Context(
             context.tempo[row],
-            Score(*(getattr(source, name)[row, :20] for name in Score.__slots__)),
+            TokenBatch(*(getattr(source, name)[row, :20] for name in TokenBatch.__slots__)),
         ),
     )
     torch.testing.assert_close(alone[0], together[1, :32], atol=1e-5, rtol=1e-5)
@@ -222,11 +241,11 @@ def test_the_loss_is_that_of_type_then_fields_in_order() -> None:
     losses, _ = model(score, context)
     hidden = hidden_of(model, score, context)
     wanted = dict(zip(tokens.FIELDS, score.tokens[:, 1:].unbind(-1), strict=True))
-    alone = model.field_logits(hidden, wanted["type"], {})
-    assert set(alone) == {"barbeat", "pitch", "root"}
-    logits = {"type": model.type_logits(hidden)} | model.field_logits(
-        hidden, wanted["type"], {"pitch": wanted["pitch"], "root": wanted["root"]}
-    )
+    decided = model.decided(hidden, wanted["type"])
+    logits = {"type": model.type_logits(hidden)} | {
+        name: model.field_logits(name, decided, wanted[after] if after else None)
+        for name, after in AFTER.items()
+    }
     for number, name in enumerate(tokens.FIELDS):
         labels = wanted[name]
         lost = -logits[name].log_softmax(-1).gather(-1, labels.unsqueeze(-1)).squeeze(-1)
@@ -236,14 +255,15 @@ def test_the_loss_is_that_of_type_then_fields_in_order() -> None:
 def test_a_duration_is_told_from_its_pitch_and_a_pitch_from_its_type() -> None:
     model = model_of("nothing")
     hidden = torch.randn(2, 32)
-    kind = torch.full((2,), tokens.NOTE)
-    low, high = (
-        model.field_logits(hidden, kind, {"pitch": torch.full((2,), pitch)}) for pitch in (40, 90)
+    note, chord = (
+        model.decided(hidden, torch.full((2,), kind)) for kind in (tokens.NOTE, tokens.CHORD)
     )
-    assert not torch.allclose(low["duration"], high["duration"])
-    assert torch.equal(low["pitch"], high["pitch"])
-    other = model.field_logits(hidden, torch.full((2,), tokens.CHORD), {})
-    assert not torch.allclose(low["pitch"], other["pitch"])
+    low, high = (
+        model.field_logits("duration", note, torch.full((2,), pitch)) for pitch in (40, 90)
+    )
+    assert not torch.allclose(low, high)
+    one, other = (model.field_logits("pitch", decided, None) for decided in (note, chord))
+    assert not torch.allclose(one, other)
 
 
 @pytest.mark.parametrize("condition", CONDITIONS)

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from symmv_builder.training.vmusprod import sequences
 from symmv_builder.training.vmusprod import tokens as tk
 from symmv_builder.training.vmusprod.grammar import Form, Writing
 from symmv_builder.training.vmusprod.sampling import Sampling, nucleus, sample
-from symmv_builder.training.vmusprod.songs import Song
+from symmv_builder.training.vmusprod.songs import QuantisedSong
 from symmv_builder.training.vmusprod.tempo import Rounding, timing_of
 from tests.training.vmusprod.made_songs import make_song, songs
 
@@ -45,13 +46,11 @@ class Biased:
     def type_logits(self, hidden: Tensor) -> Tensor:
         return self.tables["type"][hidden]
 
-    def field_logits(
-        self, hidden: Tensor, kind: Tensor, chosen: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
-        names = {"barbeat", "pitch", "root"}
-        names |= {"duration"} if "pitch" in chosen else set()
-        names |= {"quality"} if "root" in chosen else set()
-        return {name: self.tables[name][hidden] for name in names}
+    def decided(self, hidden: Tensor, kind: Tensor) -> Tensor:
+        return hidden
+
+    def field_logits(self, name: str, decided: Tensor, before: Tensor | None) -> Tensor:
+        return self.tables[name][decided]
 
 
 class Remembering:
@@ -76,10 +75,11 @@ class Remembering:
     def type_logits(self, hidden: Tensor) -> Tensor:
         return self.sure(hidden, "type")
 
-    def field_logits(
-        self, hidden: Tensor, kind: Tensor, chosen: Mapping[str, Tensor]
-    ) -> dict[str, Tensor]:
-        return {name: self.sure(hidden, name) for name in tk.FIELDS[1:]}
+    def decided(self, hidden: Tensor, kind: Tensor) -> Tensor:
+        return hidden
+
+    def field_logits(self, name: str, decided: Tensor, before: Tensor | None) -> Tensor:
+        return self.sure(decided, name)
 
 
 def form_of(kind: int, *bars: int, steps_per_bar: int = 16) -> Form:
@@ -128,11 +128,11 @@ def test_whatever_a_model_thinks_its_sequences_are_well_formed(
 
 @given(songs(keys=PIANO))
 @settings(deadline=None, max_examples=40)
-def test_a_model_that_is_sure_of_a_song_writes_that_song(song: Song) -> None:
+def test_a_model_that_is_sure_of_a_song_writes_that_song(song: QuantisedSong) -> None:
     for sequence, kind in (
-        (tk.chord_sequence(song), tk.CHORD),
-        (tk.melody_sequence(song), tk.NOTE),
-        (tk.accompaniment_sequence(song), tk.NOTE),
+        (sequences.chord_sequence(song), tk.CHORD),
+        (sequences.melody_sequence(song), tk.NOTE),
+        (sequences.accompaniment_sequence(song), tk.NOTE),
     ):
         [written] = sample(
             Remembering(sequence),
@@ -147,8 +147,11 @@ def test_a_model_that_is_sure_of_a_song_writes_that_song(song: Song) -> None:
 
 @given(songs(keys=PIANO))
 @settings(deadline=None, max_examples=40)
-def test_every_token_of_a_real_sequence_was_allowed(song: Song) -> None:
-    for sequence, kind in ((tk.chord_sequence(song), tk.CHORD), (tk.full_sequence(song), tk.NOTE)):
+def test_every_token_of_a_real_sequence_was_allowed(song: QuantisedSong) -> None:
+    for sequence, kind in (
+        (sequences.chord_sequence(song), tk.CHORD),
+        (sequences.full_sequence(song), tk.NOTE),
+    ):
         form = Form(kind, torch.tensor([song.bars]), song.steps_per_bar, notes_per_position=128)
         writing = Writing(form)
         for i, token in enumerate(torch.from_numpy(sequence.tokens[1:])):
@@ -206,7 +209,7 @@ def test_end_means_the_end_of_a_bar(closing: int) -> None:
 
 def test_a_primer_is_kept_and_gone_on_with() -> None:
     song = make_song([], [(0, 9, 1), (8, 5, 0), (16, 7, 0)], bars=2)
-    primer = torch.from_numpy(tk.chord_sequence(song, end=False).tokens[1:])
+    primer = torch.from_numpy(sequences.chord_sequence(song, end=False).tokens[1:])
     [sequence] = drawn(Biased(1), form_of(tk.CHORD, 4), [1], primer[None])
     assert np.array_equal(sequence.tokens[1 : 1 + len(primer)], primer.numpy())
     assert is_canonical(sequence)
@@ -260,7 +263,7 @@ def test_progress_is_told_from_nought_to_all() -> None:
     sample(
         Biased(2),
         None,
-        form_of(tk.NOTE, 12),
+        form_of(tk.NOTE, 60),
         tempo=torch.ones(1, dtype=torch.int64),
         seeds=[0],
         sampling=Sampling(top_p=1),

@@ -13,14 +13,14 @@ from symmv_builder.music.melody import split_parts
 from symmv_builder.music.rhythm import quantise
 from symmv_builder.records import Beats
 from symmv_builder.training.usable import UnusableRow
-from symmv_builder.training.vmusprod.songs import Song, song_of, song_of_sequences
-from symmv_builder.training.vmusprod.sounding import chords_of_song, merged, notes_of_song
-from symmv_builder.training.vmusprod.tempo import along, steady
-from symmv_builder.training.vmusprod.tokens import (
+from symmv_builder.training.vmusprod.sequences import (
     accompaniment_sequence,
     chord_sequence,
     melody_sequence,
 )
+from symmv_builder.training.vmusprod.songs import QuantisedSong, song_of, song_of_sequences
+from symmv_builder.training.vmusprod.sounding import chords_of_song, merged, notes_of_song
+from symmv_builder.training.vmusprod.tempo import along, steady
 from tests.training.vmusprod.made_songs import is_same, make_song, songs
 
 
@@ -202,7 +202,7 @@ def test_a_crop_beyond_the_song_is_refused() -> None:
 
 @given(songs(), st.integers(-11, 11))
 @settings(deadline=None)
-def test_transposing_moves_every_pitch_class_and_root_alike(song: Song, by: int) -> None:
+def test_transposing_moves_every_pitch_class_and_root_alike(song: QuantisedSong, by: int) -> None:
     moved = song.transposed(by)
     assert set(moved.pitches % 12) == set((song.pitches + by) % 12)
     has_root = song.chord_roots != 12
@@ -215,7 +215,7 @@ def test_transposing_moves_every_pitch_class_and_root_alike(song: Song, by: int)
 
 @given(songs())
 @settings(deadline=None)
-def test_crops_of_every_bar_hold_all_notes(song: Song) -> None:
+def test_crops_of_every_bar_hold_all_notes(song: QuantisedSong) -> None:
     crops = [song.cropped(bar, 1) for bar in range(song.bars)]
     onsets = [crop.onsets + bar * song.steps_per_bar for bar, crop in enumerate(crops)]
     assert np.concatenate(onsets).tolist() == song.onsets.tolist()

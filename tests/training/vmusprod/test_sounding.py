@@ -9,7 +9,8 @@ from hypothesis import given, settings
 
 from symmv_builder.backends.midi import read_notes, write_notes
 from symmv_builder.records import Notes
-from symmv_builder.training.vmusprod.songs import Song
+from symmv_builder.training.vmusprod.sequences import full_sequence, melody_sequence
+from symmv_builder.training.vmusprod.songs import QuantisedSong
 from symmv_builder.training.vmusprod.sounding import (
     chords_of_song,
     cut,
@@ -19,7 +20,6 @@ from symmv_builder.training.vmusprod.sounding import (
     struck_once,
 )
 from symmv_builder.training.vmusprod.tempo import steady
-from symmv_builder.training.vmusprod.tokens import full_sequence, melody_sequence
 from tests.training.vmusprod.made_songs import make_song, songs
 
 CLOCK = steady(120.0)
@@ -45,7 +45,7 @@ def test_the_beginning_of_a_bar_is_loudest_and_melody_is_above_accompaniment() -
 
 @given(songs())
 @settings(deadline=None)
-def test_both_parts_merged_are_all_notes(song: Song) -> None:
+def test_both_parts_merged_are_all_notes(song: QuantisedSong) -> None:
     one_track = merged(*notes_of_song(song, CLOCK))
     whole = notes_of(full_sequence(song), CLOCK)
     assert one_track.starts_s.tolist() == whole.starts_s.tolist()
@@ -55,7 +55,7 @@ def test_both_parts_merged_are_all_notes(song: Song) -> None:
 
 @given(songs())
 @settings(deadline=None, max_examples=40)
-def test_a_song_comes_back_from_its_midi_file(song: Song) -> None:
+def test_a_song_comes_back_from_its_midi_file(song: QuantisedSong) -> None:
     song = struck_once(song)
     melody, accompaniment = notes_of_song(song, steady(song.tempo_bpm))
     with tempfile.TemporaryDirectory() as folder:
@@ -107,7 +107,7 @@ def test_a_key_that_is_struck_again_ends_its_note() -> None:
 
 @given(songs())
 @settings(deadline=None)
-def test_on_one_keyboard_no_pitch_sounds_twice_at_once(song: Song) -> None:
+def test_on_one_keyboard_no_pitch_sounds_twice_at_once(song: QuantisedSong) -> None:
     played = struck_once(song)
     for pitch in np.unique(played.pitches):
         same = played.pitches == pitch

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from symmv_builder.training.vmusprod import sequences
 from symmv_builder.training.vmusprod import tokens as tk
-from symmv_builder.training.vmusprod.songs import Song, song_of_sequences
+from symmv_builder.training.vmusprod.songs import QuantisedSong, song_of_sequences
 from tests.training.vmusprod.made_songs import is_same, make_song, songs
 
 SONG = make_song(
@@ -32,7 +33,7 @@ def spoken(sequence: tk.Sequence) -> list[str]:
 
 
 def test_a_chord_sequence_states_its_chord_in_every_bar() -> None:
-    sequence = tk.chord_sequence(SONG)
+    sequence = sequences.chord_sequence(SONG)
     assert spoken(sequence) == [
         *("begin16", "bar", "at0", "chord0.0", "at8", "chord9.1"),
         *("bar", "at0", "chord9.1", "bar", "at0", "chord9.1", "end"),
@@ -42,20 +43,20 @@ def test_a_chord_sequence_states_its_chord_in_every_bar() -> None:
 
 
 def test_a_bar_without_notes_has_its_token() -> None:
-    assert spoken(tk.melody_sequence(SONG)) == [
+    assert spoken(sequences.melody_sequence(SONG)) == [
         *("begin16", "bar", "at0", "note72x2", "at6", "note74x2", "bar", "bar", "end")
     ]
 
 
 def test_a_position_is_named_once_and_its_notes_rise() -> None:
-    assert spoken(tk.full_sequence(SONG)) == [
+    assert spoken(sequences.full_sequence(SONG)) == [
         *("begin16", "bar", "at0", "note48x16", "note72x2", "at6", "note74x2"),
         *("bar", "at0", "note50x8", "bar", "end"),
     ]
 
 
 def test_the_merged_sequence_has_chords_before_notes_of_one_position() -> None:
-    merged = tk.merged_sequence(tk.chord_sequence(SONG), tk.melody_sequence(SONG))
+    merged = tk.merged_sequence(sequences.chord_sequence(SONG), sequences.melody_sequence(SONG))
     assert spoken(merged)[:9] == [
         *("begin16", "bar", "at0", "chord0.0", "note72x2", "at6", "note74x2", "at8", "chord9.1")
     ]
@@ -63,26 +64,28 @@ def test_the_merged_sequence_has_chords_before_notes_of_one_position() -> None:
 
 def test_sequences_of_different_bars_are_not_merged() -> None:
     with pytest.raises(ValueError, match="same bars"):
-        tk.merged_sequence(tk.chord_sequence(SONG), tk.melody_sequence(SONG.cropped(0, 1)))
+        tk.merged_sequence(
+            sequences.chord_sequence(SONG), sequences.melody_sequence(SONG.cropped(0, 1))
+        )
 
 
 def test_a_stretch_of_a_song_has_no_end() -> None:
-    assert spoken(tk.melody_sequence(SONG, end=False))[-1] == "bar"
+    assert spoken(sequences.melody_sequence(SONG, end=False))[-1] == "bar"
 
 
 def test_tokens_without_begin_are_refused() -> None:
-    broken = tk.placed(tk.melody_sequence(SONG).tokens[1:])
+    broken = tk.placed(sequences.melody_sequence(SONG).tokens[1:])
     with pytest.raises(ValueError, match="begin"):
         tk.events_of(broken)
 
 
 @given(songs())
 @settings(deadline=None)
-def test_any_song_comes_back_from_its_sequences(song: Song) -> None:
+def test_any_song_comes_back_from_its_sequences(song: QuantisedSong) -> None:
     back = song_of_sequences(
-        tk.chord_sequence(song),
-        tk.melody_sequence(song),
-        tk.accompaniment_sequence(song),
+        sequences.chord_sequence(song),
+        sequences.melody_sequence(song),
+        sequences.accompaniment_sequence(song),
         tempo_bpm=song.tempo_bpm,
         beats=song.beats,
     )
@@ -91,9 +94,14 @@ def test_any_song_comes_back_from_its_sequences(song: Song) -> None:
 
 @given(songs())
 @settings(deadline=None)
-def test_every_field_of_every_token_lies_in_its_vocabulary(song: Song) -> None:
-    chords, melody = tk.chord_sequence(song), tk.melody_sequence(song)
-    for sequence in (chords, melody, tk.full_sequence(song), tk.merged_sequence(chords, melody)):
+def test_every_field_of_every_token_lies_in_its_vocabulary(song: QuantisedSong) -> None:
+    chords, melody = sequences.chord_sequence(song), sequences.melody_sequence(song)
+    for sequence in (
+        chords,
+        melody,
+        sequences.full_sequence(song),
+        tk.merged_sequence(chords, melody),
+    ):
         assert (sequence.tokens >= 0).all()
         assert (sequence.tokens < np.array([tk.SIZES[name] for name in tk.FIELDS])).all()
         for kind, fields in tk.FIELDS_OF.items():

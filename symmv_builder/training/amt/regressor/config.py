@@ -8,7 +8,7 @@ ModelName = Literal["fc", "lstm", "bilstm", "gru", "bigru"]
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class RegressorConfig:
     """Size, data and schedule; `ValueError` where they contradict each other.
 
     `model` is one of the five of Video2Music's Table 2; `units` and `layers` are those of the
@@ -61,9 +61,9 @@ class Config:
 # The paper says nothing that the defaults do not do.
 WAYS: Mapping[str, Mapping[str, str]] = {"paper": {}}
 
-PRESETS: Mapping[str, Config] = {
-    "paper": Config(),
-    "small": Config(
+PRESETS: Mapping[str, RegressorConfig] = {
+    "paper": RegressorConfig(),
+    "small": RegressorConfig(
         dropout=0.3,
         standardise_input=True,
         batch_size=16,
@@ -75,7 +75,7 @@ PRESETS: Mapping[str, Config] = {
         checkpoint_every=50,
         patience=20,
     ),
-    "smoke": Config(
+    "smoke": RegressorConfig(
         units=16,
         dropout=0.2,
         standardise_input=True,

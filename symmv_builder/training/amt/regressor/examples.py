@@ -13,7 +13,7 @@ from symmv_builder.training.amt.features import (
     targets,
     video_input,
 )
-from symmv_builder.training.amt.regressor.config import Config
+from symmv_builder.training.amt.regressor.config import RegressorConfig
 from symmv_builder.training.amt.regressor.model import Statistics
 from symmv_builder.training.data import Example, Rows
 from symmv_builder.training.usable import LeftOut, UnusableRow
@@ -24,7 +24,7 @@ OPTIONAL = ("entry_id",)
 _CONSTANT = 1e-6
 
 
-def prepare(row: Mapping[str, Any], config: Config) -> Example:
+def prepare(row: Mapping[str, Any], config: RegressorConfig) -> Example:
     """The first seconds of a row: ``video`` ``[t, w]`` and ``targets`` ``[t, 2]``.
 
     `UnusableRow` where there is no second of both, or a value is not finite.
@@ -37,7 +37,7 @@ def prepare(row: Mapping[str, Any], config: Config) -> Example:
 
 
 def survey(
-    rows: Rows, config: Config, tell: Callable[[int, int], None], left_out: LeftOut
+    rows: Rows, config: RegressorConfig, tell: Callable[[int, int], None], left_out: LeftOut
 ) -> Statistics:
     """Mean and deviation of inputs and targets over all seconds of a split.
 

@@ -21,7 +21,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from symmv_builder.errors import StopRun
 from symmv_builder.training import checkpoint
-from symmv_builder.training.amt.regressor.config import Config
+from symmv_builder.training.amt.regressor.config import RegressorConfig
 from symmv_builder.training.configs import from_plain
 from symmv_builder.training.ranks import device_of
 
@@ -53,7 +53,9 @@ class Regressor(nn.Module):
     target_mean: Tensor
     target_std: Tensor
 
-    def __init__(self, config: Config, width: int, statistics: Statistics | None = None) -> None:
+    def __init__(
+        self, config: RegressorConfig, width: int, statistics: Statistics | None = None
+    ) -> None:
         super().__init__()
         self.dropout = config.dropout
         self.recurrent: nn.LSTM | nn.GRU | None = None
@@ -110,29 +112,29 @@ class Regressor(nn.Module):
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedRegressor:
     """A trained regressor, ready to estimate, and what its checkpoint says of it."""
 
     model: Regressor
-    config: Config
+    config: RegressorConfig
     about: Mapping[str, Any]
     device: torch.device
 
 
-def load(run: Path, device: str = "cpu") -> Loaded:
+def load(run: Path, device: str = "cpu") -> LoadedRegressor:
     """The regressor of a run's folder (its best) or of a checkpoint's; `StopRun` where none is."""
     held = checkpoint.read(run, KIND)
-    config = from_plain(Config, held.config)
+    config = from_plain(RegressorConfig, held.config)
     with checkpoint.understood(held):
         width = int(held.about["input_width"])
     model = Regressor(config, width)
     checkpoint.load_module(held, model)
     place = device_of(device)
-    return Loaded(model.to(place).eval(), config, held.about, place)
+    return LoadedRegressor(model.to(place).eval(), config, held.about, place)
 
 
 @torch.inference_mode()
-def predict(regressor: Loaded | Path, features: NDArray[Any]) -> tuple[Floats, Floats]:
+def predict(regressor: LoadedRegressor | Path, features: NDArray[Any]) -> tuple[Floats, Floats]:
     """Density in notes, 0 and above, and loudness, 0 to 1, both float32 ``[t]``, of a video.
 
     `features` are `features.video_input`'s ``[t, w]``, of any length. `StopRun` where they are

@@ -18,10 +18,7 @@ from symmv_builder.training.amt.features import TARGET_COLUMNS
 from symmv_builder.training.amt.regressor.examples import COLUMNS, OPTIONAL, prepare
 from symmv_builder.training.amt.regressor.model import load, predict
 from symmv_builder.training.data import Rows
-from symmv_builder.training.runs import Tick
 from symmv_builder.training.usable import LeftOut
-
-_PART = "regressor score"
 
 
 def score(
@@ -30,7 +27,7 @@ def score(
     dataset: str,
     split: str = "test",
     device: str = "cpu",
-    tell: Callable[[Tick], None] | None = None,
+    tell: Callable[[int, int], None] = lambda done, songs: None,
 ) -> dict[str, Any]:
     """Errors over the real seconds of a split, of songs cut to the length trained with.
 
@@ -38,7 +35,7 @@ def score(
     ``song_rmse_*`` the mean of each song's own, as the released code reports it;
     ``baseline_rmse_*`` those of the training split's mean; ``songs`` and ``seconds`` counted;
     ``network`` which of the five it is. A song is scored as far as it is learned: its start.
-    `StopRun` where the split has no song.
+    `tell` is given songs done and in all. `StopRun` where the split has no song.
     """
     regressor = load(folder, device)
     rows = Rows(root, dataset, split, COLUMNS, OPTIONAL)
@@ -49,8 +46,7 @@ def score(
         if example is not None:
             estimated = np.stack(predict(regressor, example["video"]), axis=1)
             pairs.append((estimated, example["targets"]))
-        if tell is not None:
-            tell(Tick(_PART, number, len(rows), 0, {}))
+        tell(number, len(rows))
     if not pairs:
         raise StopRun(left_out.none_left(dataset, split))
     guess, truth = (np.concatenate(parts) for parts in zip(*pairs, strict=True))

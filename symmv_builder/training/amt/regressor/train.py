@@ -5,9 +5,8 @@ a batch, Adam, now and then a validation and a checkpoint. Everything is float32
 units gain nothing from bfloat16, and torch.compile does not enter a recurrent layer.
 """
 
-import math
 import time
-from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -15,122 +14,226 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from symmv_builder.errors import StopRun
-from symmv_builder.training import checkpoint, ranks
-from symmv_builder.training.amt.regressor.config import Config
+from symmv_builder.pipeline.events import Tick
+from symmv_builder.training import checkpoint
+from symmv_builder.training.amt.regressor.config import RegressorConfig
 from symmv_builder.training.amt.regressor.examples import COLUMNS, OPTIONAL, prepare, survey
 from symmv_builder.training.amt.regressor.model import KIND, OUTPUTS, Regressor
-from symmv_builder.training.checkpoint import Checkpoint
-from symmv_builder.training.configs import as_plain, from_plain
-from symmv_builder.training.data import Batch, Batching, Example, Loader, Rows
+from symmv_builder.training.configs import as_plain
+from symmv_builder.training.data import Batch, Batching, Example, Loader
 from symmv_builder.training.journal import Journal
-from symmv_builder.training.learned_from import data_of, go_on
-from symmv_builder.training.ranks import Ranks
-from symmv_builder.training.runs import Outcome, Request, Tick
-from symmv_builder.training.stopping import Vigil
+from symmv_builder.training.learned_from import data_of, resume
+from symmv_builder.training.ranks import Ranks, join, seed_step, share, total
+from symmv_builder.training.runs import Outcome, Request, outcome_of
+from symmv_builder.training.stopping import Ending, is_best, require_finite
 from symmv_builder.training.usable import LeftOut
 
-_START: dict[str, Any] = {"step": 0, "best": None, "stale": 0, "losses": {}}
+VALIDATION_BATCH = 16
 _SURVEY = f"{KIND} statistics"
 _SURVEY_EVERY = 50
-VALIDATION_BATCH = 16
+# What of its state a checkpoint keeps; epoch and ending follow from the place in the data.
+_START: dict[str, Any] = {"step": 0, "best": None, "stale": 0, "losses": {}}
 
 
-def train(config: Config, request: Request) -> Outcome:
+@dataclass(slots=True)
+class _Run:
+    """What a run works with; `state` holds where it stands.
+
+    `held_out` is `None` where the split validation is empty: then nothing ends the run early, and
+    its best model is its last.
+    """
+
+    config: RegressorConfig
+    request: Request
+    ranks: Ranks
+    loader: Loader
+    held_out: Loader | None
+    model: Regressor
+    learner: nn.Module
+    optimizer: torch.optim.Optimizer
+    about: dict[str, Any]
+    state: dict[str, Any]
+
+    @property
+    def part(self) -> str:
+        return KIND if self.held_out else f"{KIND}, no validation"
+
+
+def train(config: RegressorConfig, request: Request) -> Outcome:
     """Train a regressor, or go on with the run that stands in ``request.out``.
 
     `StopRun` where the dataset lacks a column, the run there is of another configuration or
     of other shards, or a loss is no longer a number.
     """
-    with ranks.join(request.device) as here:
-        return _train(config, request, here)
+    began = time.monotonic()
+    with join(request.device) as ranks:
+        return _loop(_begin(config, request, ranks), request.deadline(began))
 
 
-def _train(config: Config, request: Request, here: Ranks) -> Outcome:
-    begun = time.monotonic()
-    rows = request.rows("train", COLUMNS, OPTIONAL)
-    held_out = request.rows("validation", COLUMNS, OPTIONAL)
-    left_out = LeftOut()
-    loader = _loader(rows, config, request.workers, here, left_out)
-    standing = checkpoint.standing(request.out, KIND, as_plain(config))
-    model, about = (
-        _begin(rows, config, request, here, left_out) if standing is None else _go_on(standing)
-    )
-    model.to(here.device)
-    optimizer = torch.optim.Adam(model.parameters(), config.lr, weight_decay=config.weight_decay)
-    data = data_of(rows, held_out)
-    state: dict[str, Any] = _START | {"data": data}
-    if standing is not None:
-        state = go_on(standing, _START, data, request, loader)
-        checkpoint.load_optimizer(standing, optimizer)
-    save = partial(
-        checkpoint.save, request.out, kind=KIND, config=as_plain(config), about=about, module=model
-    )
-    shared = ranks.share(model, here)
-    journal = Journal(request.out, state["step"], silent=not here.is_first)
-    part = KIND if len(held_out) else f"{KIND}, no validation"
-    seen, looped, ended = 0, time.monotonic(), _ended(config, state)
-    steps = range(state["step"] + 1, config.steps + 1) if not ended else ()
-
-    deadline = math.inf if request.max_s is None else begun + request.max_s
-    with journal, Vigil(here, deadline, request.checkpoint_s) as vigil:
-        for step, batch in zip(steps, loader, strict=False):
-            ranks.seed_step(config.seed, step, here.rank)
-            errors, seconds = _step(shared, optimizer, batch, config.rate(step), config, here)
-            epoch, seen = loader.state_dict()["epoch"], seen + len(batch["index"]) * here.world
-            state["step"] = step
-
+def _loop(run: _Run, deadline: float) -> Outcome:
+    """Learn, tell, validate, end, keep."""
+    config, state, ranks, out = run.config, run.state, run.ranks, run.request.out
+    with (
+        Journal(out, state["step"], silent=not ranks.is_first) as journal,
+        Ending(ranks, config.steps, config.patience, deadline, run.request.checkpoint_s) as ending,
+    ):
+        batches = iter(run.loader)
+        since, examples = time.monotonic(), 0
+        while not state["ended"]:
+            step = state["step"] = state["step"] + 1
+            state["epoch"] = run.loader.state_dict()["epoch"]
+            batch = next(batches)
+            counted = _learn(run, batch)
+            examples += len(batch["index"]) * ranks.world
             if step % config.log_every == 0 or step == config.steps:
-                losses = in_words(ranks.total(errors, here), seconds, model)
-                if not math.isfinite(losses["loss"]):
-                    raise StopRun(f"the loss of step {step} is not a number; try a lower lr")
-                if not len(held_out):
-                    state["losses"] = losses
-                speed = seen / (time.monotonic() - looped)
-                _say(journal, request, here, Tick(part, step, config.steps, epoch, losses, speed))
-
-            if len(held_out) and (step % config.validate_every == 0 or step == config.steps):
-                losses = validate(model, held_out, config, here, left_out)
-                is_best = _judge(state, losses)
-                if is_best and here.is_first:
-                    save(state=state, best=True)
-                tick = Tick(KIND, step, config.steps, epoch, losses, is_validation=True)
-                _say(journal, request, here, tick)
-
-            ended = _ended(config, state) or vigil.ending()
-            if here.is_first and (vigil.is_due(step, config.checkpoint_every) or ended):
-                save(state=state | {"loader": loader.state_dict()}, optimizer=optimizer)
-            if ended:
-                break
-
-    best, place = request.out / "best", request.out / "checkpoints" / f"{state['step']:08d}"
-    if here.is_first and not len(held_out):
-        save(state=state, best=True)
-    best = best if best.is_dir() else place
-    return Outcome(place, best, state["step"], state["losses"], ended, dict(left_out.reasons))
+                speed = examples / (time.monotonic() - since)
+                since, examples = time.monotonic(), 0
+                _log(run, journal, counted, speed)
+            if step % config.validate_every == 0 or step == config.steps:
+                _validate(run, journal)
+            state["ended"] = ending.behind(state)
+            if ending.is_due(step, config.checkpoint_every) or state["ended"]:
+                _save(run)
+    if run.held_out is None:
+        _save(run, best=True)
+    return outcome_of(out, state, state["losses"], run.loader.left_out.reasons)
 
 
-def _step(
-    shared: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    batch: Batch,
-    rate: float,
-    config: Config,
-    here: Ranks,
-) -> tuple[Tensor, Tensor]:
-    """One step: this rank's square errors by target ``[2]``, and the seconds of all ranks."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    errors, seconds = square_errors(shared.train(), batch, here.device)
-    everywhere = ranks.total(seconds, here)
+def _begin(config: RegressorConfig, request: Request, ranks: Ranks) -> _Run:
+    """Model, data and optimiser, as the last checkpoint left them."""
+    loader, held_out = _loaders(config, request, ranks)
+    held = checkpoint.standing(request.out, KIND, as_plain(config))
+    if held is None:
+        model, about = _make_model(loader, config, request, ranks)
+    else:
+        about = dict(held.about)
+        with checkpoint.understood(held):
+            model = Regressor(config, int(about["input_width"]))
+    model.to(ranks.device)
+    optimizer = torch.optim.Adam(model.parameters(), config.lr, weight_decay=config.weight_decay)
+    data = data_of(loader.rows, held_out.rows if held_out else None)
+    limits = config.steps, config.patience
+    state = resume(held, _START, data, request, loader, model, optimizer, *limits)
+    state = {"epoch": 0, "ended": ""} | state
+    learner = share(model, ranks)
+    return _Run(config, request, ranks, loader, held_out, model, learner, optimizer, about, state)
+
+
+def _learn(run: _Run, batch: Batch) -> Tensor:
+    """One step of the optimiser; square errors by target and seconds of all ranks ``[3]``."""
+    step, config = run.state["step"], run.config
+    seed_step(config.seed, step, run.ranks.rank)
+    for group in run.optimizer.param_groups:
+        group["lr"] = config.rate(step)
+    run.learner.train()
+    errors, seconds = square_errors(run.learner, batch, run.ranks.device)
+    counted = total(torch.cat((errors.detach(), seconds[None])), run.ranks)
     # Gradients are averaged over ranks, so each rank's loss is its share of all seconds.
-    loss = errors.sum() * here.world / (OUTPUTS * everywhere)
-    optimizer.zero_grad(set_to_none=True)
+    loss = errors.sum() * run.ranks.world / (OUTPUTS * counted[OUTPUTS])
+    run.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     if config.clip_norm is not None:
-        nn.utils.clip_grad_norm_(shared.parameters(), config.clip_norm)
-    optimizer.step()
-    return errors.detach(), everywhere
+        nn.utils.clip_grad_norm_(run.learner.parameters(), config.clip_norm)
+    run.optimizer.step()
+    return counted
+
+
+def _log(run: _Run, journal: Journal, counted: Tensor, speed: float) -> None:
+    """Write a step down and tell it; `StopRun` where its loss is no number."""
+    config, state = run.config, run.state
+    step, epoch, losses = state["step"], state["epoch"], _losses(counted, run.model)
+    require_finite(losses["loss"], step)
+    if run.held_out is None:
+        state["losses"] = losses
+    journal.write("train", step, epoch, losses)
+    if run.ranks.is_first:
+        run.request.tell(Tick(run.part, step, config.steps, epoch, losses, speed))
+
+
+@torch.inference_mode()
+def _validate(run: _Run, journal: Journal) -> None:
+    """The losses of all songs of a split, on each rank for itself; the best is kept."""
+    config, state = run.config, run.state
+    if run.held_out is None:
+        return
+    step, epoch = state["step"], state["epoch"]
+    counted = torch.zeros(OUTPUTS + 1, device=run.ranks.device)
+    run.model.eval()
+    for batch in run.held_out.epoch(0):
+        errors, seconds = square_errors(run.model, batch, run.ranks.device)
+        counted += torch.cat((errors, seconds[None]))
+    losses = state["losses"] = _losses(counted, run.model)
+    journal.write("validation", step, epoch, losses)
+    if run.ranks.is_first:
+        run.request.tell(Tick(run.part, step, config.steps, epoch, losses, is_validation=True))
+    if is_best(state, losses["loss"]):
+        _save(run, best=True)
+
+
+def _save(run: _Run, best: bool = False) -> None:
+    if not run.ranks.is_first:
+        return
+    state = {name: run.state[name] for name in (*_START, "data")}
+    checkpoint.save(
+        run.request.out,
+        kind=KIND,
+        config=as_plain(run.config),
+        state=state if best else state | {"loader": run.loader.state_dict()},
+        about=run.about,
+        module=run.model,
+        optimizer=run.optimizer,
+        best=best,
+    )
+
+
+def _loaders(
+    config: RegressorConfig, request: Request, ranks: Ranks
+) -> tuple[Loader, Loader | None]:
+    """The split train in shuffled batches of this rank; validation in order, whole on each."""
+    on_gpu, left_out = ranks.device.type == "cuda", LeftOut()
+    rows, held_out = (request.rows(split, COLUMNS, OPTIONAL) for split in ("train", "validation"))
+    loader = Loader(
+        rows,
+        partial(_prepared, config),
+        Batching(config.batch_size, config.seed, buckets=config.buckets, workers=request.workers),
+        rank=ranks.rank,
+        world=ranks.world,
+        length_of="motion",
+        pin=on_gpu,
+        left_out=left_out,
+    )
+    if not len(held_out):
+        return loader, None
+    in_order = Batching(VALIDATION_BATCH, config.seed, shuffle=False)
+    return loader, Loader(held_out, partial(_prepared, config), in_order, left_out=left_out)
+
+
+def _prepared(config: RegressorConfig, row: dict[str, Any], rng: np.random.Generator) -> Example:
+    del rng  # Nothing is drawn: a song is learned from its start.
+    return prepare(row, config)
+
+
+def _make_model(
+    loader: Loader, config: RegressorConfig, request: Request, ranks: Ranks
+) -> tuple[Regressor, dict[str, Any]]:
+    """A new model, standardised by the training split, and what it is to say of itself."""
+    rows = loader.rows
+
+    def tell(done: int, of: int) -> None:
+        if ranks.is_first and (done % _SURVEY_EVERY == 0 or done == of):
+            request.tell(Tick(_SURVEY, done, of, 0, {}))
+
+    found = survey(rows, config, tell, loader.left_out)
+    torch.manual_seed(config.seed)
+    model = Regressor(config, len(found.input_mean), found)
+    return model, {
+        "input_width": len(found.input_mean),
+        "target_mean": dict(zip(("density", "loudness"), found.target_mean.tolist(), strict=True)),
+        "target_std": dict(zip(("density", "loudness"), found.target_std.tolist(), strict=True)),
+        "dataset": rows.dataset,
+        "songs": len(rows),
+        "models": rows.receipt.get("models", []),
+    }
 
 
 def square_errors(shared: nn.Module, batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -145,96 +248,8 @@ def square_errors(shared: nn.Module, batch: Batch, device: torch.device) -> tupl
     return (off.square() * counts[..., None]).sum(dim=(0, 1)), counts.sum().float()
 
 
-@torch.inference_mode()
-def validate(
-    model: Regressor, rows: Rows, config: Config, here: Ranks, left_out: LeftOut | None = None
-) -> dict[str, float]:
-    """The losses of all songs of a split; every rank computes all, so that all decide alike."""
-    batching = Batching(VALIDATION_BATCH, config.seed, shuffle=False)
-    loader = Loader(rows, partial(_prepared, config), batching, left_out=left_out)
-    errors = torch.zeros(OUTPUTS, device=here.device)
-    seconds = torch.zeros((), device=here.device)
-    model.eval()
-    for batch in loader.epoch(0):
-        more, count = square_errors(model, batch, here.device)
-        errors, seconds = errors + more, seconds + count
-    return in_words(errors, seconds, model)
-
-
-def in_words(errors: Tensor, seconds: Tensor, model: Regressor) -> dict[str, float]:
+def _losses(counted: Tensor, model: Regressor) -> dict[str, float]:
     """``loss``, and root mean square errors in notes and in loudness, without any clipping."""
-    mean = errors / seconds
+    mean = counted[:OUTPUTS] / counted[OUTPUTS]
     density, loudness = (mean.sqrt() * model.target_std).tolist()
     return {"loss": mean.mean().item(), "rmse_density": density, "rmse_loudness": loudness}
-
-
-def _judge(state: dict[str, Any], losses: Mapping[str, float]) -> bool:
-    """Take a validation into the state; whether it is the best so far."""
-    is_best = state["best"] is None or losses["loss"] < state["best"]
-    state["losses"], state["stale"] = dict(losses), 0 if is_best else state["stale"] + 1
-    state["best"] = losses["loss"] if is_best else state["best"]
-    return is_best
-
-
-def _say(journal: Journal, request: Request, here: Ranks, tick: Tick) -> None:
-    """Write a tick down and tell it; of several ranks the first one alone."""
-    split = "validation" if tick.is_validation else "train"
-    journal.write(split, tick.step, tick.epoch, tick.losses)
-    if here.is_first:
-        request.tell(tick)
-
-
-def _loader(rows: Rows, config: Config, workers: int, here: Ranks, left_out: LeftOut) -> Loader:
-    batching = Batching(config.batch_size, config.seed, buckets=config.buckets, workers=workers)
-    return Loader(
-        rows,
-        partial(_prepared, config),
-        batching,
-        rank=here.rank,
-        world=here.world,
-        length_of="motion",
-        pin=here.device.type == "cuda",
-        left_out=left_out,
-    )
-
-
-def _prepared(config: Config, row: dict[str, Any], rng: np.random.Generator) -> Example:
-    del rng  # Nothing is drawn: a song is learned from its start.
-    return prepare(row, config)
-
-
-def _begin(
-    rows: Rows, config: Config, request: Request, here: Ranks, left_out: LeftOut
-) -> tuple[Regressor, dict[str, Any]]:
-    """A new model, standardised by the training split, and what it is to say of itself."""
-
-    def tell(done: int, of: int) -> None:
-        if here.is_first and (done % _SURVEY_EVERY == 0 or done == of):
-            request.tell(Tick(_SURVEY, done, of, 0, {}))
-
-    found = survey(rows, config, tell, left_out)
-    torch.manual_seed(config.seed)
-    model = Regressor(config, len(found.input_mean), found)
-    return model, {
-        "input_width": len(found.input_mean),
-        "target_mean": dict(zip(("density", "loudness"), found.target_mean.tolist(), strict=True)),
-        "target_std": dict(zip(("density", "loudness"), found.target_std.tolist(), strict=True)),
-        "dataset": rows.dataset,
-        "songs": len(rows),
-        "models": rows.receipt.get("models", []),
-    }
-
-
-def _go_on(standing: Checkpoint) -> tuple[Regressor, dict[str, Any]]:
-    about = dict(standing.about)
-    with checkpoint.understood(standing):
-        width = int(about["input_width"])
-    model = Regressor(from_plain(Config, standing.config), width)
-    checkpoint.load_module(standing, model)
-    return model, about
-
-
-def _ended(config: Config, state: Mapping[str, Any]) -> str:
-    if state["step"] >= config.steps:
-        return "steps"
-    return "early" if config.patience is not None and state["stale"] >= config.patience else ""

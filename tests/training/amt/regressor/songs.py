@@ -17,7 +17,7 @@ import numpy as np
 from symmv_builder.datasets.schemas import published_schema
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import ShardWriter, as_plain, write_receipt
-from symmv_builder.training.amt.regressor.config import PRESETS, Config
+from symmv_builder.training.amt.regressor.config import PRESETS, RegressorConfig
 from symmv_builder.training.amt.regressor.train import train
 from symmv_builder.training.configs import with_settings
 from symmv_builder.training.runs import Request, Tick
@@ -58,7 +58,7 @@ def dataset(folder: Path, train_songs: int = 10, held_out: int = 3) -> Root:
     return write(Root(str(folder)), rows)
 
 
-def configured(**settings: str) -> Config:
+def configured(**settings: str) -> RegressorConfig:
     return with_settings(PRESETS["smoke"], SETTINGS | settings)
 
 

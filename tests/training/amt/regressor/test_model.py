@@ -10,9 +10,9 @@ from torch import nn
 
 from symmv_builder.errors import StopRun
 from symmv_builder.training import checkpoint
-from symmv_builder.training.amt.regressor.config import PRESETS, Config, ModelName
+from symmv_builder.training.amt.regressor.config import PRESETS, ModelName, RegressorConfig
 from symmv_builder.training.amt.regressor.model import (
-    Loaded,
+    LoadedRegressor,
     Regressor,
     Statistics,
     load,
@@ -26,7 +26,7 @@ WIDTH = 12
 
 def regressor(model: ModelName, width: int = WIDTH) -> Regressor:
     torch.manual_seed(0)
-    return Regressor(Config(model=model), width).eval()
+    return Regressor(RegressorConfig(model=model), width).eval()
 
 
 def video(seconds: int, seed: int = 0) -> torch.Tensor:
@@ -104,7 +104,7 @@ def statistics() -> Statistics:
 
 
 def test_targets_are_standardised_and_estimates_are_in_units() -> None:
-    network = Regressor(Config(), WIDTH, statistics())
+    network = Regressor(RegressorConfig(), WIDTH, statistics())
     assert network.standardise(torch.tensor([14.0, 0.1])).tolist() == pytest.approx([1, -1])
     found = network.in_units(torch.tensor([[1.0, -1.0], [-3.0, -9.0], [0.0, 99.0]]))
     assert found.tolist() == [pytest.approx(v) for v in ([14, 0.1], [0, 0], [10, 1])]
@@ -112,13 +112,13 @@ def test_targets_are_standardised_and_estimates_are_in_units() -> None:
 
 def test_inputs_are_standardised_only_where_that_is_asked_for() -> None:
     for asked in (False, True):
-        network = Regressor(Config(standardise_input=asked), WIDTH, statistics())
+        network = Regressor(RegressorConfig(standardise_input=asked), WIDTH, statistics())
         assert network.input_mean.tolist() == [3.0 if asked else 0.0] * WIDTH
         assert network.input_std.tolist() == [2.0 if asked else 1.0] * WIDTH
 
 
 def saved(out: Path) -> Path:
-    config = Config(standardise_input=True)
+    config = RegressorConfig(standardise_input=True)
     return checkpoint.save(
         out,
         kind="regressor",
@@ -139,7 +139,7 @@ def test_a_loaded_model_estimates_as_the_saved_one(tmp_path: Path) -> None:
     assert (density >= 0).all()
     assert ((loudness >= 0) & (loudness <= 1)).all()
     loaded = load(tmp_path)
-    assert isinstance(loaded, Loaded)
+    assert isinstance(loaded, LoadedRegressor)
     assert np.array_equal(predict(loaded, features)[0], density)
     assert loaded.model.input_std.tolist() == [2.0] * WIDTH
 
@@ -167,4 +167,4 @@ def test_a_folder_without_a_regressor_stops_the_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("wrong", [{"units": 0}, {"dropout": 1.0}, {"lr": 0.0}, {"steps": 0}])
 def test_a_configuration_that_cannot_be_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError):
-        Config(**wrong)  # type: ignore[arg-type]
+        RegressorConfig(**wrong)  # type: ignore[arg-type]

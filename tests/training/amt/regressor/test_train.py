@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from symmv_builder.errors import StopRun
 from symmv_builder.storage.root import Root
-from symmv_builder.training.amt.regressor.config import PRESETS, Config, ModelName
+from symmv_builder.training.amt.regressor.config import PRESETS, ModelName, RegressorConfig
 from symmv_builder.training.amt.regressor.examples import COLUMNS, prepare, survey
 from symmv_builder.training.amt.regressor.model import Regressor, load, predict
 from symmv_builder.training.amt.regressor.score import score
@@ -34,13 +34,13 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Root:
     return songs.dataset(tmp_path_factory.mktemp("root"))
 
 
-def run(root: Root, out: Path, config: Config, **more: object) -> Outcome:
+def run(root: Root, out: Path, config: RegressorConfig, **more: object) -> Outcome:
     return train(config, Request(root, "muvisync", out, **more))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("model", get_args(ModelName))
 def test_ten_songs_are_learned_by_heart(root: Root, tmp_path: Path, model: ModelName) -> None:
-    config = Config(
+    config = RegressorConfig(
         model=model,
         dropout=0,
         standardise_input=True,
@@ -66,17 +66,19 @@ def test_ten_songs_are_learned_by_heart(root: Root, tmp_path: Path, model: Model
 
 def test_what_is_learned_holds_for_songs_not_seen(tmp_path: Path) -> None:
     root = songs.dataset(tmp_path / "root", train_songs=40, held_out=8)
-    config = Config(
+    config = RegressorConfig(
         model="fc", standardise_input=True, batch_size=8, steps=400, weight_decay=0.03,
         validate_every=50, checkpoint_every=400,
     )  # fmt: skip
     run(root, tmp_path / "run", config)
-    ticks: list[Tick] = []
-    found = score(tmp_path / "run", root, "muvisync", tell=ticks.append)
+    told: list[tuple[int, int]] = []
+    found = score(
+        tmp_path / "run", root, "muvisync", tell=lambda done, songs: told.append((done, songs))
+    )
     assert found["rmse_density"] < 0.9 * found["baseline_rmse_density"]
     assert found["rmse_loudness"] < 0.9 * found["baseline_rmse_loudness"]
     assert (found["songs"], found["seconds"]) == (8, 9 + 14 + 19 + 9 + 14 + 19 + 9 + 14)
-    assert [(tick.step, tick.steps) for tick in ticks] == [(n, 8) for n in range(1, 9)]
+    assert told == [(n, 8) for n in range(1, 9)]
 
 
 def test_the_plain_guess_errs_by_the_deviation_of_its_own_split(root: Root, tmp_path: Path) -> None:

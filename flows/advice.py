@@ -1,0 +1,42 @@
+"""What a flow adds to an error: the parameter, or the flow, that helps."""
+
+from symmv_builder.errors import (
+    Locked,
+    LockLost,
+    MissingColumns,
+    MissingResult,
+    NoEntries,
+    NoShards,
+    OldLedger,
+    RecipeError,
+    ReleaseExists,
+    SymMVError,
+    WorkersLost,
+)
+from symmv_builder.errors.advice import Advice, with_advice
+
+
+def add_recordings(error: NoEntries) -> str:
+    """How a dataset gets entries, or recordings for those that it has."""
+    if error.is_imported and not error.problem:
+        return f"run `symmv import {error.dataset} PATH` first"
+    return "give the parameter `folder`"
+
+
+ADVICE: Advice = {
+    RecipeError: lambda e: "`way` default replaces the recipe" if e.is_remembered else None,
+    OldLedger: lambda _: "the flow `build` or `crawl` brings it up to date",
+    Locked: lambda _: "try again when it has ended, or set the parameter `wait`",
+    LockLost: lambda _: "run the same flow again",
+    NoEntries: add_recordings,
+    NoShards: lambda error: f"run the flow `build` of {error.dataset} first",
+    MissingResult: lambda error: f"run the flow `build` of {error.dataset}",
+    MissingColumns: lambda error: f"run the flow `build` of {error.dataset}",
+    ReleaseExists: lambda e: f"the next is {e.next_version}" if e.next_version else None,
+    WorkersLost: lambda error: "try fewer `workers`" if error.is_killed else None,
+}
+
+
+def advised(error: SymMVError) -> str:
+    """The message of an error as a flow says it."""
+    return with_advice(error, ADVICE)

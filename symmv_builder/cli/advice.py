@@ -1,0 +1,117 @@
+"""What the command line adds to an error: the option or the command that helps.
+
+The library says what is wrong, in words for every caller (`errors`). Here stands what a person at a
+terminal types: `ADVICE` by situation, and `in_options`, which puts options in the places of
+arguments that a message names in backquotes.
+"""
+
+import re
+
+from symmv_builder.errors import (
+    Damaged,
+    Locked,
+    LockLost,
+    MissingColumns,
+    MissingResult,
+    MissingWeights,
+    NoEntries,
+    NoRows,
+    NoShards,
+    OldLedger,
+    OutputExists,
+    RecipeError,
+    ReleaseExists,
+    ReleaseRefused,
+    ServiceRefused,
+    SymMVError,
+    UnknownName,
+    WorkersLost,
+    WrongArguments,
+    WrongWeights,
+)
+from symmv_builder.errors.advice import Advice, with_advice
+
+# Options that are not called as the argument is that they give.
+_OPTIONS = {
+    "entries": "--from",
+    "folder": "--from",
+    "models": "--model",
+    "shard_bytes": "--shard-mb",
+    "way": "--as",
+}
+REPLACE_RECIPE = "build by a recipe file, or --as default, replaces it"
+VERIFY = "`symmv verify --repair` sets it right, or says what it lacks"
+
+
+def build_first(error: NoShards) -> str:
+    """How a dataset gets shards, or gets those back that it lost."""
+    build = f"run `symmv build {error.dataset}`"
+    return build if error.problem else f"{build} or `symmv import {error.dataset} PATH` first"
+
+
+def add_recordings(error: NoEntries) -> str:
+    """How a dataset gets entries, or recordings for those that it has."""
+    if error.problem:
+        return "give the folder with --from again"
+    if error.is_imported:
+        return f"run `symmv import {error.dataset} PATH` first"
+    return "give a folder with --from"
+
+
+def look_up(error: UnknownName) -> str | None:
+    """Which command lists what can be named, where the error itself does not."""
+    return {
+        "backend": "`symmv models` lists them by slot",
+        "proposal": "see `symmv review`",
+    }.get("" if error.known else error.kind)
+
+
+def get_weights(model: str) -> str:
+    """How weights come to this machine that this package gets by itself."""
+    return f"run: symmv models get {model}"
+
+
+# In the order of `errors.situations`.
+ADVICE: Advice = {
+    UnknownName: look_up,
+    RecipeError: lambda error: REPLACE_RECIPE if error.is_remembered else None,
+    Damaged: lambda error: None if error.remedy else VERIFY,
+    OutputExists: lambda error: None if error.remedy else "--overwrite replaces it",
+    OldLedger: lambda _: "`symmv build` or `symmv crawl` brings it up to date",
+    Locked: lambda _: "try again when it has ended, or wait for it with --wait",
+    LockLost: lambda _: "run the same command again",
+    NoEntries: add_recordings,
+    NoShards: build_first,
+    NoRows: lambda error: "--split all takes every split" if error.known else None,
+    MissingResult: lambda error: f"run `symmv build {error.dataset} --only {error.artifact}`",
+    MissingColumns: lambda error: f"run `symmv build {error.dataset}`",
+    ReleaseExists: lambda error: (
+        f"the next is `symmv release {error.dataset} {error.next_version}`"
+        if error.next_version
+        else None
+    ),
+    MissingWeights: lambda error: get_weights(error.model) if error.can_be_fetched else None,
+    WrongWeights: lambda error: get_weights(error.model) if error.can_be_fetched else None,
+    WorkersLost: lambda error: "try fewer --workers" if error.is_killed else None,
+}
+# Whose messages name arguments in backquotes.
+_NAMING_ARGUMENTS = (WrongArguments, ReleaseRefused, ServiceRefused)
+
+
+def advised(error: SymMVError) -> str:
+    """The message of an error as the command line says it: with its advice, in its options."""
+    said = with_advice(error, ADVICE)
+    return in_options(said) if isinstance(error, _NAMING_ARGUMENTS) else said
+
+
+def in_options(text: str) -> str:
+    """A text with the options of commands in the places of arguments that it names in backquotes.
+
+    The option of an argument is called as it is: `top_k` is ``--top-k``.
+    """
+    return re.sub(r"`([a-z]\w*)`", lambda match: option_of(match[1]), text)
+
+
+def option_of(argument: str) -> str:
+    """The option of commands that gives an argument of the library."""
+    return _OPTIONS.get(argument) or "--" + argument.strip("_").replace("_", "-")

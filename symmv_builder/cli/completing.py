@@ -1,0 +1,51 @@
+"""What a shell offers for the words of a command; the lists are made when they are asked for."""
+
+from collections.abc import Iterable
+
+
+def datasets(incomplete: str) -> list[str]:
+    """Datasets and recipes that are known here."""
+    from symmv_builder.api.names import dataset_names
+
+    return _begin(dataset_names(), incomplete)
+
+
+def stages(incomplete: str) -> list[str]:
+    """What `symmv run` can make of a file."""
+    from symmv_builder.api.names import stage_names
+
+    return _begin(stage_names(), incomplete)
+
+
+def models(incomplete: str) -> list[str]:
+    """Models, as ``SLOT=NAME``."""
+    from symmv_builder.api.names import model_names
+
+    return _begin(model_names(), incomplete)
+
+
+def clips(incomplete: str) -> list[str]:
+    """The models of CLIP's slot by their names alone."""
+    from symmv_builder.api.names import model_names
+
+    slot = "clip="
+    names = [name.removeprefix(slot) for name in model_names() if name.startswith(slot)]
+    return _begin(["untrained", *names], incomplete)
+
+
+def backends(incomplete: str) -> list[str]:
+    """Models by their names alone."""
+    from symmv_builder.api.names import model_names
+
+    return _begin(dict.fromkeys(name.partition("=")[2] for name in model_names()), incomplete)
+
+
+def trainers(incomplete: str) -> list[str]:
+    """The models that can be trained."""
+    from symmv_builder.api.names import trainer_names
+
+    return _begin(trainer_names(), incomplete)
+
+
+def _begin(names: Iterable[str], incomplete: str) -> list[str]:
+    return [name for name in names if name.startswith(incomplete)]

@@ -1,0 +1,139 @@
+"""A composed piece as files: MIDI, WAV, and the video that it was made for with its new sound."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmv_builder.backends import midi, sampler
+from symmv_builder.backends.pyav.encode import write_sound
+from symmv_builder.backends.pyav.soundtrack import replace_sound
+from symmv_builder.records import Beats, Chords, Parts
+from symmv_builder.report.piano_roll import draw_piano_roll
+from symmv_builder.storage.outputs import (
+    check_outputs,
+    finish_set,
+    is_made,
+    replacing_set,
+    write_receipt,
+)
+from symmv_builder.training.composing import Piece
+
+RATE_HZ = 44100
+_FADE_S = 0.5
+_TAIL_S = 1.5
+_BEATS_PER_BAR = 4
+# How much of a piece its picture shows.
+_DRAWN_S = 60.0
+
+
+def sound_of(piece: Piece, soundfont: Path | None = None) -> NDArray[np.float32]:
+    """Stereo samples ``[n, 2]`` that last exactly as long as the piece should, faded at the end."""
+    rendered = sampler.render(piece.notes, rate_hz=RATE_HZ, tail_s=_TAIL_S, soundfont=soundfont)
+    length = max(1, round(piece.seconds * RATE_HZ))
+    # An hour of sound is more than a gigabyte: no second copy of it is made.
+    missing = np.zeros((max(0, length - len(rendered)), 2), dtype=np.float32)
+    samples = np.concatenate((rendered, missing)) if len(missing) else rendered[:length]
+    fade = min(length, round(_FADE_S * RATE_HZ))
+    samples[length - fade :] *= np.linspace(1.0, 0.0, fade, dtype=np.float32)[:, None]
+    return samples
+
+
+def check_piece(
+    name: str,
+    folder: Path,
+    *,
+    video: Path | None = None,
+    picture: bool = False,
+    inputs: Iterable[Path] = (),
+    overwrite: bool = False,
+) -> None:
+    """`StopRun` where the files of a piece may not be written: see `storage.outputs`.
+
+    A set of files that a killed process had finished is put in its place first.
+    """
+    places = _places(name, folder, video, picture)
+    read = [*inputs, *([video] if video else [])]
+    check_outputs(places, inputs=read, overwrite=True)
+    finish_set(folder, name, overwrite=overwrite)
+    check_outputs(places, overwrite=overwrite, is_ours=is_made(places[-1]))
+
+
+def write_piece(
+    piece: Piece,
+    folder: Path,
+    *,
+    video: Path | None = None,
+    soundfont: Path | None = None,
+    picture: bool = False,
+    overwrite: bool = False,
+) -> list[Path]:
+    """Write ``NAME.mid``, ``NAME.wav``, ``NAME.mp4`` where there is a video, and ``NAME.json``.
+
+    With `picture` the piano roll of the first minute, ``NAME.png``, is one of them. All of them
+    take their places together or none does. The JSON says how the piece was made and names the
+    others with their sha256. `RejectEntry` where the video cannot be read, `StopRun`
+    where one of the files would take the place of the video or of a file that is not ours.
+    """
+    check_piece(piece.name, folder, video=video, picture=picture, overwrite=overwrite)
+    samples = sound_of(piece, soundfont)
+    with replacing_set(folder, piece.name, overwrite=overwrite) as staging:
+        score = midi.midi_bytes(piece.tracks, tempo_bpm=piece.tempo_bpm, tempo_map=piece.tempo_map)
+        (staging / f"{piece.name}.mid").write_bytes(score)
+        write_sound(staging / f"{piece.name}.wav", samples, RATE_HZ)
+        if video is not None:
+            replace_sound(video, samples, RATE_HZ, staging / f"{piece.name}.mp4")
+        if picture:
+            _draw(piece, staging / f"{piece.name}.png")
+        write_receipt(staging, piece.name, dict(piece.facts))
+    return _places(piece.name, folder, video, picture)
+
+
+def _draw(piece: Piece, path: Path) -> None:
+    """The piano roll, melody and accompaniment apart where they are two, with beats and chords."""
+    notes = piece.notes
+    parts = None
+    if set(piece.tracks) == {"melody", "accompaniment"}:
+        tracks = [piece.tracks[name] for name in ("melody", "accompaniment")]
+        lengths = [len(track.pitches) for track in tracks]
+        starts, ends, pitches, velocities, is_melody = (
+            np.concatenate(each)
+            for each in (
+                *(
+                    [getattr(track, name) for track in tracks]
+                    for name in ("starts_s", "ends_s", "pitches", "velocities")
+                ),
+                [np.ones(lengths[0], np.bool_), np.zeros(lengths[1], np.bool_)],
+            )
+        )
+        order = np.lexsort((pitches, starts))
+        steps = np.zeros(len(order), np.int64)
+        parts = Parts(
+            starts_s=starts[order],
+            ends_s=ends[order],
+            pitches=pitches[order],
+            velocities=velocities[order],
+            onset_steps=steps,
+            duration_steps=steps,
+            is_melody=is_melody[order],
+        )
+    beats = None
+    if piece.tempo_map is not None:
+        times_s, numbers = piece.tempo_map
+        whole = np.arange(int(numbers[-1]) + 1)
+        beats = Beats(np.interp(whole, numbers, times_s), whole % _BEATS_PER_BAR + 1)
+    spans = piece.facts.get("chords")
+    chords = None
+    if spans and not isinstance(spans[0], str):
+        starts_s, ends_s, labels = zip(*spans, strict=True)
+        chords = Chords(np.array(starts_s), np.array(ends_s), tuple(labels))
+    draw_piano_roll(
+        path, notes, title=piece.name, parts=parts, beats=beats, chords=chords, seconds=_DRAWN_S
+    )
+
+
+def _places(name: str, folder: Path, video: Path | None, picture: bool) -> list[Path]:
+    made = (("mp4", video is not None), ("png", picture))
+    kinds = ("mid", "wav", *(kind for kind, is_made in made if is_made), "json")
+    return [folder / f"{name}.{kind}" for kind in kinds]

@@ -1,0 +1,130 @@
+"""Videos as the columns of a dataset's row, for a model that learned from such rows.
+
+A row of such a dataset has them; of a video in a file they are made by the dataset's own stages.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from symmv_builder import datasets
+from symmv_builder.backends import ModelHome, names
+from symmv_builder.crawl.folder import identifier
+from symmv_builder.datasets.recipe import Recipe, with_models
+from symmv_builder.datasets.recipe_file import SPLITS
+from symmv_builder.datasets.watching import columns_of_the_video, watch
+from symmv_builder.errors import NoRows, NotFound, Reason, RejectEntry, WrongArguments
+from symmv_builder.pipeline.events import Event
+from symmv_builder.storage.assets import has_asset, open_asset
+from symmv_builder.storage.root import Root
+from symmv_builder.storage.shard_rows import ShardRows
+from symmv_builder.training.composing import Composer, Seen, Tell
+
+
+def watch_files(
+    paths: Sequence[Path],
+    composer: Composer,
+    home: ModelHome,
+    choices: Mapping[str, str],
+    refuse: Callable[[Path, RejectEntry], None],
+    tell: Tell = lambda done, of, what: None,
+) -> list[Seen]:
+    """Videos in files, through the stages of the dataset that the model learned from.
+
+    CLIP is the one whose features it knows, unless `choices` name another. Nothing is made that
+    the model does not read, and no weights are asked for that this would take. What cannot be
+    decoded as a video goes to `refuse`, and the others go on.
+    """
+    recipe = _as_it_learned(composer, choices)
+    unread = {c.name for c in recipe.columns if c.artifact != "video_asset"} - composer.reads
+    recipe = replace(recipe, absent=recipe.absent | unread)
+    seen: list[Seen] = []
+    for number, path in enumerate(paths):
+
+        def count(event: Event, number: int = number) -> None:
+            tell(number, len(paths), f"videos watched, now {event.step}")
+
+        try:
+            if not path.is_file():
+                raise RejectEntry(Reason.UNREADABLE, f"{path} is not a file")
+            row = watch(path, recipe, home, count)
+        except RejectEntry as error:
+            refuse(path, error)
+        else:
+            seen.append(Seen(name_of(path), row, str(row["video_sha256"]), path))
+    return seen
+
+
+def name_of(video: Path) -> str:
+    """What the piece for a video in a file is called: a plain name, safe as that of a file."""
+    return identifier(video.stem)
+
+
+def _as_it_learned(composer: Composer, choices: Mapping[str, str]) -> Recipe:
+    known = {
+        str(model["slot"]): str(model["backend"])
+        for model in composer.learned_from
+        if model.get("slot") == "clip" and str(model["backend"]) in names("clip")
+    }
+    return with_models(datasets.recipe(composer.dataset), known | dict(choices))
+
+
+def rows_seen(
+    composer: Composer,
+    root: Root,
+    dataset: str,
+    *,
+    entries: Sequence[str] = (),
+    split: str | None = None,
+) -> list[Seen]:
+    """Videos in rows of a dataset: those of `entries`, or a whole split, in the shards' order.
+
+    `StopRun` where an entry is in no shard.
+    """
+    wanted = [column.name for column in columns_of_the_video(datasets.recipe(composer.dataset))]
+    found = []
+    known = set()
+    for name in [split] if split else SPLITS:
+        rows = ShardRows(root, dataset, name, ("entry_id",), wanted)
+        for number, entry_id in enumerate(_ids(rows)):
+            if not entries or entry_id in entries:
+                row = rows.row(number)
+                if "video_duration_s" not in row:
+                    row["video_duration_s"] = _length_s(row)
+                known.add(entry_id)
+                # Other people's rows: the name becomes that of a file.
+                sha256 = str(row.get("video_sha256", ""))
+                found.append(Seen(identifier(entry_id), row, sha256))
+    missing = sorted(set(entries) - known)
+    if missing:
+        raise NotFound(f"row of {dataset}", ", ".join(missing), root.shown)
+    if not found:
+        raise NoRows(dataset, split or "all")
+    return found
+
+
+@contextmanager
+def stored(root: Root, seen: Seen) -> Iterator[Seen]:
+    """The same with the video's file, where the store has it."""
+    if not seen.sha256 or not has_asset(root, seen.sha256):
+        yield seen
+        return
+    with open_asset(root, seen.sha256) as path:
+        yield replace(seen, path=path)
+
+
+def _ids(rows: ShardRows) -> list[str]:
+    return [str(row["entry_id"]) for row in rows.without_features()]
+
+
+def _length_s(row: Mapping[str, Any]) -> float:
+    """Seconds of a video whose file nobody here has seen: as many as its features."""
+    for name, hop_s in (("emotion", 1.0), ("scene_offset", 1.0), ("motion", 0.2)):
+        if name in row:
+            return len(row[name]) * hop_s
+    raise WrongArguments(
+        "these rows hold no features of a video to write music for; a model that was trained "
+        "without video writes `count` pieces of `seconds` without `dataset`"
+    )

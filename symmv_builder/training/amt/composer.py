@@ -1,0 +1,124 @@
+"""AMT as a composer: rows with a video become chords, arpeggios and pieces."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+
+from symmv_builder.errors import StopRun
+from symmv_builder.records import Notes
+from symmv_builder.timeline import grid_length
+from symmv_builder.training.amt.arrange import TEMPO_BPM, Style
+from symmv_builder.training.amt.compose import compose, load
+from symmv_builder.training.amt.features import VIDEO_COLUMNS
+from symmv_builder.training.amt.regressor import model as regressors
+from symmv_builder.training.amt.sampling import ChordSampling
+from symmv_builder.training.amt.vocabulary import parse_key, parse_primer
+from symmv_builder.training.composing import Composer, Order, Piece, Seen, Tell, ordered_piece
+from symmv_builder.training.trainer import ComposeRequest
+
+_KEY = "C major"
+
+
+@final
+class AmtComposer(Composer):
+    """Chords and their arpeggios, by the columns of MuVi-Sync.
+
+    The option `regressor` is the run of one, which says how busily and loudly is played, `pattern`
+    the arpeggio where there is none, `style` that of `arrange.arrange`.
+    """
+
+    dataset = "muvisync"
+
+    def __init__(self, request: ComposeRequest) -> None:
+        self._model = load(request.run, request.device)
+        regressor: Path | None = request.options["regressor"]
+        self._regressor = regressors.load(regressor, request.device) if regressor else None
+        self._pattern: int | None = request.options["pattern"]
+        self._style: Style = request.options["style"]
+        self.needs_video = self._model.config.sees_video
+        self.reads = frozenset(VIDEO_COLUMNS if self.needs_video else ())
+        self.learned_from = self._model.about.get("receipt", {}).get("models") or ()
+
+    def check(self, order: Order) -> None:
+        parse_key(order.key or _KEY)
+        parse_primer(order.primer)
+        if self.needs_video and self._regressor is None and self._pattern is None:
+            raise StopRun(
+                "this model plays as busily and loudly as a regressor says: give --regressor, a "
+                "run of `symmv train regressor`, or --pattern 1 to 5"
+            )
+
+    def compose(self, seen: Sequence[Seen], order: Order, tell: Tell) -> Iterator[Piece]:
+        if not seen and order.seconds is None:
+            raise StopRun("this model sees no video; say with --seconds how long it should play")
+        wanted = [(each.name, self._row(each, order.seconds)) for each in seen]
+        for name, row in wanted or [("piece", {"video_duration_s": order.seconds})]:
+
+            def count(done: int, of: int, what: str = f"seconds of {name}") -> None:
+                tell(done, of, what)
+
+            for number in range(order.count):
+                sampling = ChordSampling(
+                    seed=order.seed_of(number), greedy=order.greedy, top_k=order.top_k
+                )
+                if order.temperature is not None:
+                    sampling = replace(sampling, temperature=order.temperature)
+                made = compose(
+                    self._model,
+                    self._regressor,
+                    row,
+                    key=order.key or _KEY,
+                    primer=order.primer,
+                    sampling=sampling,
+                    pattern=self._pattern,
+                    style=self._style,
+                    tell=count,
+                )
+                facts = {
+                    "model": self._model.config.model,
+                    "sampling": order.sampling(),
+                    "key": made.key,
+                    "chords": list(made.chords),
+                    "density": _plain(made.density),
+                    "loudness": _plain(made.loudness),
+                }
+                given = len(parse_primer(order.primer))
+                if given > len(made.chords):
+                    facts["said"] = f"of the primer's {given} chords {len(made.chords)} fit"
+                length_s = float(row["video_duration_s"])
+                own = order.name(name, number)
+                notes = {"piano": _within(made.notes, length_s)}
+                yield ordered_piece(own, notes, TEMPO_BPM, length_s, order, number, facts)
+
+    def _row(self, seen: Seen, seconds: float | None) -> Mapping[str, Any]:
+        """The video's row, its first `seconds` alone where so many are asked for."""
+        if seconds is None:
+            return seen.row
+        row = {**seen.row, "video_duration_s": seconds}
+        if not self.needs_video:
+            return row
+        if seconds > seen.seconds:
+            raise StopRun(
+                f"{seen.name} lasts {seen.seconds:.1f} s; AMT writes a chord for every second "
+                "that it sees, so --seconds may not be more"
+            )
+        length = grid_length(seconds, 1.0)
+        return row | {name: row[name][:length] for name in VIDEO_COLUMNS if name in row}
+
+
+def _within(notes: Notes, seconds: float) -> Notes:
+    """Notes that begin before the end of the piece, none of them longer than that."""
+    begun = notes.starts_s < seconds
+    return Notes(
+        notes.starts_s[begun],
+        np.minimum(notes.ends_s[begun], seconds),
+        notes.pitches[begun],
+        notes.velocities[begun],
+    )
+
+
+def _plain(values: Any) -> list[float] | None:
+    return None if values is None else [round(float(value), 4) for value in values]

@@ -1,0 +1,57 @@
+"""V-MusProd as a trainer: what doors know of it."""
+
+from typing import TYPE_CHECKING, Any, final
+
+from symmv_builder.training.trainer import Columns, ComposeRequest, Option, Trainer
+from symmv_builder.training.vmusprod.config import PRESETS, WAYS
+
+if TYPE_CHECKING:
+    from symmv_builder.training.composing import Composer
+    from symmv_builder.training.runs import Outcome, Request
+
+
+@final
+class VMusProdTrainer(Trainer):
+    """Chords, melody and accompaniment by three transformers, from rows of SymMV."""
+
+    title = "V-MusProd"
+    dataset = "symmv"
+    presets = PRESETS
+    ways = WAYS
+    options = (
+        Option(
+            "tempo",
+            float,
+            "Beats a minute, kept throughout; by default what the video's motion says, bent "
+            "so that bar lines fall on cuts.",
+            least=20.0,
+            most=400.0,
+            metavar="BPM",
+        ),
+        Option(
+            "follow",
+            bool,
+            "Let bar lines, loudness and the end follow the video, or keep one tempo "
+            "throughout and break off where the video ends.",
+            default=True,
+            off="steady",
+        ),
+    )
+
+    def columns(self, config: Any) -> Columns:
+        from symmv_builder.training.vmusprod.corpus import columns_of
+
+        return columns_of(config)
+
+    def train(self, config: Any, request: "Request") -> "Outcome":
+        from symmv_builder.training.vmusprod.train import train
+
+        return train(config, request)
+
+    def composer(self, request: ComposeRequest) -> "Composer":
+        from symmv_builder.training.vmusprod.composer import VMusProdComposer
+
+        return VMusProdComposer(request)
+
+
+TRAINER = VMusProdTrainer()

@@ -1,0 +1,54 @@
+"""What a person at a terminal reads of an error: what is wrong, and what to type."""
+
+import pytest
+
+from symmv_builder import errors
+from symmv_builder.cli.advice import ADVICE, advised
+
+SAID = [
+    (
+        errors.NoShards("symmv", "data"),
+        "symmv has no shards in data; run `symmv build symmv` or `symmv import symmv PATH` first",
+    ),
+    (
+        errors.NoShards("symmv", "data", "symmv in data lacks 2 shards"),
+        "symmv in data lacks 2 shards; run `symmv build symmv`",
+    ),
+    (
+        errors.OutputExists("a.mid"),
+        "a.mid is there and was not made by this command, or was changed since; "
+        "--overwrite replaces it",
+    ),
+    (
+        errors.OutputExists("a.mid", remedy="export into another folder"),
+        "a.mid is there and was not made by this command, or was changed since; "
+        "export into another folder",
+    ),
+    (
+        errors.WrongArguments("give `split` or `top_k`, not `x y`"),
+        "give --split or --top-k, not `x y`",
+    ),
+    (errors.WorkersLost("loading", "workers are lost"), "workers are lost"),
+    (
+        errors.WorkersLost("loading", "workers are killed", is_killed=True),
+        "workers are killed; try fewer --workers",
+    ),
+    (errors.StopRun("it is so"), "it is so"),
+    (errors.RejectEntry(errors.Reason.SILENT, "no sound"), "silent: no sound"),
+]
+
+
+@pytest.mark.parametrize(("error", "said"), SAID, ids=lambda each: str(each)[:40])
+def test_an_error_is_told_with_its_advice(error: errors.SymMVError, said: str) -> None:
+    assert advised(error) == said
+
+
+def test_a_subclass_has_the_advice_of_its_class() -> None:
+    class Mine(errors.LockLost):
+        """Another package's."""
+
+    assert advised(Mine("toy", 120.0)).endswith("; run the same command again")
+
+
+def test_advice_is_for_situations() -> None:
+    assert all(kind.__name__ in errors.__all__ for kind in ADVICE)

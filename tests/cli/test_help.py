@@ -1,0 +1,112 @@
+"""What a person sees first: help in groups with examples, the version, and completion."""
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from symmv_builder.cli import app
+from symmv_builder.cli.commands import COMMANDS, PANELS
+from symmv_builder.cli.examples import EXAMPLES
+from symmv_builder.errors import Reason
+from symmv_builder.version import __version__
+
+CALLS = [call for calls in EXAMPLES.values() for call in calls]
+WIDTH = 100
+
+
+def symmv(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """One call in a process of its own, on a terminal that is 100 columns wide."""
+    code = "import sys; from symmv_builder.cli import main; sys.argv[0] = 'symmv'; main()"
+    env = {**os.environ, "COLUMNS": str(WIDTH), **variables}
+    command = [sys.executable, "-c", code, *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=env)
+
+
+def completed(line: str) -> list[str]:
+    """What bash is offered for the last word of a line."""
+    words = line.split(" ")
+    done = symmv(COMP_WORDS=line, COMP_CWORD=str(len(words) - 1), _SYMMV_COMPLETE="complete_bash")
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_the_version_is_printed_and_nothing_else() -> None:
+    done = symmv("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"symmv-builder {__version__}\n", "")
+
+
+def test_every_command_has_one_to_three_examples_and_a_panel() -> None:
+    assert set(EXAMPLES) >= set(COMMANDS)
+    assert {len(calls) for calls in EXAMPLES.values()} <= {1, 2, 3}
+    panelled = [name for names in PANELS.values() for name in names]
+    assert len(panelled) == len(set(panelled))
+    assert set(COMMANDS) <= set(panelled)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_an_example_can_be_typed_in(call: str) -> None:
+    group: Any = typer.main.get_command(app)
+    program, *words = shlex.split(call.partition(" > ")[0])
+    assert program == "symmv"
+    context = group.make_context("symmv", words)
+    while hasattr(context.command, "commands"):
+        if not [*context._protected_args, *context.args] and context.command.invoke_without_command:
+            break
+        name, command, rest = context.command.resolve_command(
+            context, [*context._protected_args, *context.args]
+        )
+        context = command.make_context(name, rest, parent=context)
+    assert context.command.callback is not None
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_help_is_narrow_and_names_no_value_of_a_flag(name: str) -> None:
+    done = symmv(*filter(None, [name, "--help"]))
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert max(map(len, lines)) <= WIDTH
+    for line in lines:
+        assert "<bool>" not in line
+        assert "...}" not in line
+        assert "...]" not in line or "[ARGS]..." in line
+    # A choice among many is named and not spelt out.
+    assert done.stdout.count(Reason.STATIC_VIDEO) == 0
+    for call in EXAMPLES.get(name, ()):
+        assert call in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("line", "among"),
+    [
+        ("symmv bui", {"build"}),
+        ("symmv build sym", {"symmv", "symmv-paper", "symmv-released"}),
+        ("symmv run key_", {"key_spans"}),
+        ("symmv build symmv --retry static", {"static_video"}),
+        ("symmv build symmv --clip vit-b", {"vit-b-32"}),
+        ("symmv train vmu", {"vmusprod"}),
+    ],
+)
+def test_a_shell_is_offered_what_can_be_written(line: str, among: set[str]) -> None:
+    assert among <= set(completed(line))
+
+
+def test_models_are_offered_with_their_slots() -> None:
+    assert "piano=transkun" in completed("symmv build symmv --model pia")
+
+
+def test_a_dataset_of_the_root_is_offered(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "recipe.toml").write_text('name = "mine"\nbase = "symmv"\n')
+    done = symmv(
+        COMP_WORDS="symmv status mi",
+        COMP_CWORD="2",
+        _SYMMV_COMPLETE="complete_bash",
+        SYMMV_ROOT=str(tmp_path),
+    )
+    assert "mine" in done.stdout.split()
