@@ -249,7 +249,7 @@ def built_in() -> dict[str, Recipe]:
     own = [path.stem for path in (Path(sb.__file__).parent / "recipes").glob("*.toml")]
     first = [*datasets.NAMES, *sorted(set(own) - set(datasets.NAMES))]
     made = {name: datasets.recipe(name) for name in first}
-    return made | {name: imports.recipe(name) for name in imports.MODULES}
+    return made | {name: imports.recipe(name) for name in datasets.IMPORTED}
 
 
 def settings_of(chosen: Any, defaults: Any) -> str:

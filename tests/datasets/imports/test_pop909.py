@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from symmv_builder.backends.midi import midi_bytes
-from symmv_builder.datasets.imports.pop909 import read_chords, symmv_label
+from symmv_builder.datasets.imports.importers.pop909 import read_chords, symmv_label
 from symmv_builder.datasets.imports.published_archive import pack
 from symmv_builder.vocab import SYMMV_LABELS
 from tests.datasets.imports.small_releases import Call, Read, notes, write_pop909

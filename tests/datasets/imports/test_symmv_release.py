@@ -10,9 +10,14 @@ import pytest
 
 from symmv_builder.backends.midi import midi_bytes, read_notes
 from symmv_builder.datasets.export import export
+from symmv_builder.datasets.imports.importers.symmv_release import (
+    read_chords,
+    read_songs,
+    scan,
+    song_ids,
+)
 from symmv_builder.datasets.imports.index import source_of
 from symmv_builder.datasets.imports.published_archive import pack
-from symmv_builder.datasets.imports.symmv_release import read_chords, read_songs, scan, song_ids
 from symmv_builder.errors import StopRun
 from symmv_builder.files import Folder
 from symmv_builder.records import Source
