@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from symmv_builder.errors import StopRun
-from symmv_builder.evaluation.published_figures import Figures, Metric
+from symmv_builder.evaluation.metric import Metric
+from symmv_builder.evaluation.published_figures import Figures
 from symmv_builder.records import Key, Notes
 from symmv_builder.storage.root import Root
 

@@ -29,9 +29,9 @@ def test_every_row_says_its_paper_and_table() -> None:
 
 def test_the_figures_that_our_models_are_held_against() -> None:
     real = find(published_figures.MUSIC, "Real (SymMV)", "Table 2")
-    assert [real[name] for name in METRICS] == [0.986, 4.197, 2.633, 0.023, 0.184]
+    assert [real[metric.name] for metric in METRICS] == [0.986, 4.197, 2.633, 0.023, 0.184]
     unconditional = find(published_figures.MUSIC, "V-MusProd", "Table 4")
-    assert [unconditional[name] for name in METRICS] == [0.967, 4.070, 2.774, 0.005, 0.171]
+    assert [unconditional[metric.name] for metric in METRICS] == [0.967, 4.070, 2.774, 0.005, 0.171]
     assert find(published_figures.VMCP, "V-MusProd") == {
         "p5": 15.7, "p10": 24.6, "p20": 44.8, "ar": 25.4,
         "sc": 0.983, "pe": 3.940, "pce": 2.607, "ebr": 0.004, "ioi": 0.174,

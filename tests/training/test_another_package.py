@@ -29,7 +29,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from symmv_builder.evaluation.published_figures import Metric
+from symmv_builder.evaluation.metric import Metric
 from symmv_builder.records import Notes
 from symmv_builder.storage.shard_rows import ShardRows
 from symmv_builder.training import Option, Trainer, checkpoint
