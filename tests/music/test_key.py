@@ -258,7 +258,7 @@ def test_a_class_that_sounds_twice_at_once_counts_once() -> None:
     assert np.array_equal(heard.classes, frames_of(twice).classes)
 
 
-@pytest.mark.twin("test_the_relative_pair_is_right_more_often_on_bare_scales")
+@pytest.mark.twin("test_the_relative_pair_is_right_more_often_on_single_chords")
 def test_the_relative_pair_is_right_more_often_than_a_profile(shared_data: Path) -> None:
     right = dict.fromkeys(("relative-pair", "aarden-essen", "krumhansl-schmuckler"), 0)
     count = 0
@@ -275,19 +275,18 @@ def test_the_relative_pair_is_right_more_often_than_a_profile(shared_data: Path)
     assert right["relative-pair"] > right["aarden-essen"] > right["krumhansl-schmuckler"]
 
 
-def test_the_relative_pair_is_right_more_often_on_bare_scales() -> None:
-    """Scales down from their tonic and back, of all 24 keys, the last tonic held."""
+def test_the_relative_pair_is_right_more_often_on_single_chords() -> None:
     right = dict.fromkeys(("relative-pair", "aarden-essen", "krumhansl-schmuckler"), 0)
     for tonic in range(12):
-        for scale, mode in SCALES.items():
-            pitches = np.concatenate([scale[::-1], scale]) + 48 + tonic
-            starts = np.arange(len(pitches)) / 2
-            notes = Notes(starts, starts + 0.5, pitches, np.full(len(pitches), 64))
+        for chord, mode in CHORDS.items():
+            count = len(chord)
+            pitches = np.array(chord) + 60 + tonic
+            notes = Notes(np.zeros(count), np.full(count, 2.0), pitches, np.full(count, 64))
             for profile in right:
                 key = find_key(notes, profile=profile)  # type: ignore[arg-type]
                 right[profile] += (key.tonic_class, key.mode) == (tonic, mode)
-    pair = right.pop("relative-pair")
-    assert pair == 12 * len(SCALES) > max(right.values())
+    assert right["relative-pair"] == 12 * len(CHORDS)
+    assert right["relative-pair"] > right["aarden-essen"] > right["krumhansl-schmuckler"]
 
 
 def test_a_piece_that_rises_by_a_tone_has_two_keys() -> None:
