@@ -432,7 +432,7 @@ def situations() -> str:
         "aside.\n"
     ]
     for name in SITUATIONS:
-        module = f"{errors.situations.__name__}.{name}"
+        module = f"symmv_builder.errors.situations.{name}"
         title = inspect_doc(importlib.import_module(module)).partition("\n")[0].rstrip(".")
         kinds = [getattr(errors, each) for each in public_functions(module)]
         rows = [
