@@ -22,7 +22,7 @@ scores of every piece are written there as JSON, and the piano rolls of eight pi
 import argparse
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -107,7 +107,8 @@ def scores_of(songs: Sequence[QuantisedSong]) -> Table:
         beats_s = clock(np.arange(0, song.bars * song.steps_per_bar + 1, 4))
         end_s = float(beats_s[-1]) - 1e-6
         ends_s = np.minimum(notes.ends_s, end_s)
-        found.append(astuple(score_song(notes.starts_s, ends_s, notes.pitches, beats_s, end_s)))
+        scored = score_song(notes.starts_s, ends_s, notes.pitches, beats_s, end_s)
+        found.append(list(scored.values()))
     return np.array(found, dtype=np.float64)
 
 
@@ -135,7 +136,7 @@ def overlap(values: Table, reference: Table) -> float:
 
 def show(scores: Mapping[str, Table], real: Table) -> None:
     """A table: of each maker the mean, distance, difference of means and overlap by metric."""
-    print(f"{'':24s}" + "".join(f"{name.upper():>9s}" for name in METRICS))
+    print(f"{'':24s}" + "".join(f"{metric.heading:>9s}" for metric in METRICS))
     deviation = real.std(axis=0)
     print(f"{'real songs, mean':24s}" + "".join(f"{x:9.3f}" for x in real.mean(axis=0)))
     print(f"{'real songs, deviation':24s}" + "".join(f"{x:9.3f}" for x in deviation))

@@ -1,12 +1,14 @@
 """What learns from the shards: one package a trainer, one loop each, read from top to bottom.
 
-All that belongs to a trainer stands behind one object (`trainer.Trainer`), which the table here
-names, or an entry point of another package. Shared are only batches (`data`), checkpoints, and what
-a run is given and says (`runs`, `ranks`, `stopping`, `configs`).
+All that belongs to a trainer stands behind one object (`trainer.Trainer`): ``TRAINER`` in the
+module `trainer` of its package, which needs no line here, or what an entry point of another package
+names. Shared are only batches (`data`), checkpoints, and what a run is given and says (`runs`,
+`ranks`, `stopping`, `configs`).
 """
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from symmv_builder import plugins
@@ -17,12 +19,19 @@ __all__ = ["PRESETS", "TRAINERS", "Option", "Trainer", "find_trainer", "trainers
 
 PRESETS = ("paper", "small", "smoke")
 
-TRAINERS: Mapping[str, str] = {
-    "vmusprod": "symmv_builder.training.vmusprod.trainer:TRAINER",
-    "amt": "symmv_builder.training.amt.trainer:TRAINER",
-    "regressor": "symmv_builder.training.amt.regressor.trainer:TRAINER",
-    "vmcp": "symmv_builder.training.vmcp.trainer:TRAINER",
-}
+
+def _built_in() -> dict[str, str]:
+    """Packages below this one that have a module `trainer`, by name; nothing is imported."""
+    here = Path(__file__).parent
+    packages = sorted(file.parent for file in here.glob("*/**/trainer.py"))
+    return {
+        package.name: ".".join((__name__, *package.relative_to(here).parts, "trainer"))
+        for package in packages
+    }
+
+
+# Name of a trainer to the module that holds its ``TRAINER``.
+TRAINERS: Mapping[str, str] = _built_in()
 
 
 def names() -> list[str]:
@@ -33,8 +42,7 @@ def names() -> list[str]:
 def find_trainer(name: str) -> Trainer:
     """The trainer of a name, another package's too; `StopRun` where there is none."""
     if name in TRAINERS:
-        module, _, attribute = TRAINERS[name].partition(":")
-        built_in: Trainer = getattr(import_module(module), attribute)
+        built_in: Trainer = import_module(TRAINERS[name]).TRAINER
         return built_in
     plugin = plugins.find("trainers", name)
     if plugin is None:

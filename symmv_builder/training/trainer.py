@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from symmv_builder.errors import StopRun
-from symmv_builder.evaluation.published_figures import Figures, Metric
+from symmv_builder.evaluation.metric import Metric
+from symmv_builder.evaluation.published_figures import Figures
 from symmv_builder.records import Key, Notes
 from symmv_builder.storage.root import Root
 
@@ -29,7 +30,7 @@ Columns: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A choice that one trainer's models offer: a flag of the command line, an argument in Python.
+    """A choice that one trainer or importer offers: a flag of the command line, or an argument.
 
     `name` is written with underscores. Without a `default` it is `None` until it is given. `kind`
     is bool, int, float, str or Path; of texts only those of `choices` are taken, where there are

@@ -93,6 +93,7 @@ def test_a_missing_file_stops_the_run(tmp_path: Path) -> None:
             read(tmp_path / "missing")
 
 
+@pytest.mark.twin("test_an_id_list_becomes_listings_with_its_file_names_undone")
 def test_every_row_of_a_published_list_is_read(shared_data: Path) -> None:
     found = read_id_list(shared_data / "muvisync" / "idlist_odd_rows.txt")
     assert len(found) == 374

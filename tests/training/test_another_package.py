@@ -29,7 +29,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from symmv_builder.evaluation.published_figures import Metric
+from symmv_builder.evaluation.metric import Metric
 from symmv_builder.records import Notes
 from symmv_builder.storage.shard_rows import ShardRows
 from symmv_builder.training import Option, Trainer, checkpoint
@@ -157,7 +157,7 @@ def call(hum: Path, words: str, code: int = 0) -> str:
 
 
 def test_every_door_knows_a_trainer_that_an_entry_point_names(hum: Path) -> None:
-    assert "vmcp or hum." in call(hum, "train --help")
+    assert "vmusprod or hum." in call(hum, "train --help")
     assert "column = density" in call(hum, "train hum --data muvisync --out run --show")
     said = call(hum, "train hum --data muvisync --root data --out run")
     assert "hum: all steps are done at step 1" in said

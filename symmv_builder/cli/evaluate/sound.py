@@ -18,7 +18,7 @@ from symmv_builder.cli.evaluate.verdict import (
 from symmv_builder.cli.saying import say
 from symmv_builder.report import score_tables, tables
 from symmv_builder.report.counting import Counting
-from symmv_builder.report.score_tables import Metric, ScoreLine
+from symmv_builder.report.score_tables import ScoreLine
 
 Generated = Annotated[
     list[Path],
@@ -89,7 +89,7 @@ def audio(
         label = f"{both.name}: {found.counts[0]} against {found.counts[1]} embeddings"
         line = ScoreLine(label, {"fad": found.distance})
         title = f"Frechet audio distance over {both.name}, {width} dimensions"
-        tables.show(score_tables.scores_table(title, score_tables.AUDIO, found.published, [line]))
+        tables.show(score_tables.scores_table(title, found.columns, found.published, [line]))
         say(f"this distance compares with others over {both.name} alone")
         if not found.is_full_rank:
             say(
@@ -129,7 +129,7 @@ def kld(
         print_json(found.as_json())
     else:
         title = f"Divergence of class probabilities by {both.name}, {found.width} classes"
-        _print(found, title, score_tables.KLD)
+        _print(found, title)
         say("V2Meow's figures are over AudioSet's classes by another classifier: none stands here")
         _say_both(both, paths, reference)
     complain_of(both.refused)
@@ -164,20 +164,20 @@ def mcc(
         print_json(found.as_json())
     else:
         title = f"Cosine similarity of embeddings by {both.name}, {found.width} dimensions"
-        _print(found, title, score_tables.MCC)
+        _print(found, title)
         say("V2Meow's figures are over MuLan, which is not public: none stands here")
         _say_both(both, paths, reference)
     complain_of(both.refused)
 
 
-def _print(report: measure.PairsReport, title: str, columns: Sequence[Metric]) -> None:
+def _print(report: measure.PairsReport, title: str) -> None:
     """A table of pairs, with what mismatched pairs give below."""
-    name, found = report.metric, report.found
+    name, found = report.metric.name, report.found
     lines = [
         ScoreLine(f"{found.pairs} pieces and their originals", {name: found.own}),
         ScoreLine("each piece and the originals of others", {name: found.others}),
     ]
-    tables.show(score_tables.scores_table(title, columns, (), lines))
+    tables.show(score_tables.scores_table(title, [report.metric], (), lines))
     if report.alone:
         alone = ", ".join(report.alone[:10])
         say(f"{len(report.alone)} without an original of their name: {alone}")

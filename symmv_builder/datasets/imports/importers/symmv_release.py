@@ -53,12 +53,21 @@ from symmv_builder.pipeline.step import Step, use
 from symmv_builder.records import Beats, Chords, Entry, Key, Notes, SongInfo, Source
 from symmv_builder.tables import read_table
 from symmv_builder.text import clean_line
+from symmv_builder.training import Option
 from symmv_builder.vocab import SYMMV_LABELS
 
 NAME = "symmv-release"
 LICENCE = "CC BY-NC-SA 4.0"
 MEDIA = ("video",)
 CHORDS_CHOICES = ("published", "recomputed")
+OPTIONS = (
+    Option(
+        "chords",
+        str,
+        "symmv-release: `published` keeps the chords (10 roots, half seconds; the default); "
+        "`recomputed` names them anew (12 roots, tracked beats).",
+    ),
+)
 # A recording goes on after its last note: it fades, people clap, a card is shown. The chords
 # of 60 songs of the release end before it.
 TAIL_S = 60.0

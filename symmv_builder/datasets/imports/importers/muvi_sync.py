@@ -54,6 +54,7 @@ from symmv_builder.schema import Column
 from symmv_builder.tables import last_column
 from symmv_builder.text import clean_line
 from symmv_builder.timeline import Clock
+from symmv_builder.training import Option
 from symmv_builder.video import emotion, scenes
 from symmv_builder.video.emotion import causal_mean
 from symmv_builder.vocab import EMOTIONS, MUVISYNC_LABELS, pitch_class
@@ -62,6 +63,14 @@ NAME = "muvi-sync"
 LICENCE = "MIT"
 MEDIA = ("music", "video")
 EMOTION_CHOICES = ("smoothed", "published")
+OPTIONS = (
+    Option(
+        "emotion",
+        str,
+        "muvi-sync: `smoothed` is the paper's mean over five seconds (the default), `published` "
+        "what the release holds.",
+    ),
+)
 EMOTION_WINDOW_ROWS = 5
 SEMANTIC_WIDTH = 768
 _OWN_CHORDS, _CHORDS, _SEMANTIC = "chords_own.lab", "chords_normalised.lab", "semantic.npy"

@@ -23,12 +23,21 @@ from symmv_builder.music import key
 from symmv_builder.pipeline.step import Use, use
 from symmv_builder.records import Entry, SongInfo, Source
 from symmv_builder.text import clean_line
+from symmv_builder.training import Option
 
 NAME = "midi"
 MEDIA = ("video",)
 # Karaoke files and RIFF hold MIDI too; `backends.midi` unpacks them and gzip.
 _SUFFIX = re.compile(r"(?<=[^/])\.(mid|midi|kar|rmi)(\.gz)?$", re.IGNORECASE)
 BEATS_CHOICES = get_args(symbolic.BeatsSource)
+OPTIONS = (
+    Option(
+        "beats",
+        str,
+        "midi: `file` takes the beats of each file's tempo map, `tracked` hears them in rendered "
+        "sound, `auto` (the default) tracks them only where the notes do not lie on the file's.",
+    ),
+)
 
 
 def _written_beats(source: str) -> Use:
