@@ -115,7 +115,7 @@ class Voice:
         self.write_until(len(self._samples) / self._rate_hz)
         self._container.mux(self._stream.encode())
 
-    def _planes(self, block: NDArray[np.float32]) -> NDArray[Any]:
+    def _planes(self, block: NDArray[Any]) -> NDArray[Any]:
         if block.dtype == np.int16:
             return np.ascontiguousarray(block.reshape(1, -1))
         clipped = np.clip(block, -1.0, 1.0)
