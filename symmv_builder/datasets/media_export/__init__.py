@@ -21,6 +21,7 @@ from symmv_builder.datasets.media_export.plan import ExportPlan, Planned, make_p
 from symmv_builder.datasets.media_export.samples import Sample
 from symmv_builder.datasets.media_export.target import Part, Target, locked
 from symmv_builder.errors import NoRows
+from symmv_builder.packages import is_installed, not_installed
 from symmv_builder.pipeline.events import Event
 from symmv_builder.storage.assets import hash_file
 from symmv_builder.storage.outputs import replacing_file
@@ -69,8 +70,7 @@ def estimate_media(
     tell: Tell,
 ) -> Estimate:
     """How much an export into `folder` would write; nothing is written there. Errors as below."""
-    target = Target(folder, dataset, media)
-    target.format.check()
+    target = _target(folder, dataset, media)
     plan = make_plan(root, manifests, dataset, media, tell=_counting(tell, dataset, "rows read"))
     return estimate(_missing(plan, target), media, root.url, folder, workers=workers)
 
@@ -93,8 +93,7 @@ def export_media(
     cannot be decoded is left out, with the reason.
     """
     with locked(folder):
-        target = Target(folder, dataset, media)
-        target.format.check()
+        target = _target(folder, dataset, media)
         plan = make_plan(
             root, manifests, dataset, media, tell=_counting(tell, dataset, "rows read")
         )
@@ -109,6 +108,15 @@ def export_media(
         target.begin()
         export = _Export(plan, target, root.url, workers, patience_s, tell)
         return export.run()
+
+
+def _target(folder: Path, dataset: str, media: Media) -> Target:
+    """The folder, once it is known that nothing is missing to fill it."""
+    target = Target(folder, dataset, media)
+    target.format.check()
+    if media.has_frames and not is_installed("PIL"):
+        raise not_installed("PIL", "media")
+    return target
 
 
 def _missing(plan: ExportPlan, target: Target) -> list[Planned]:
