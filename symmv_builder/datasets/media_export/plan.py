@@ -111,7 +111,8 @@ def make_plan(
     if receipt is None:
         raise NoShards(dataset, root.shown)
     require_whole(root, dataset, receipt)
-    splits = tuple(receipt.get("splits") or dict.fromkeys(_splits_of(receipt)))
+    # The receipt sorts the names of its splits; its shards come in their order.
+    splits = tuple(dict.fromkeys([*_splits_of(receipt), *receipt.get("splits", ())]))
     for split in media.splits:
         if split not in splits:
             raise UnknownName("split", split, splits)
