@@ -33,6 +33,7 @@ from symmv_builder.training import model_scores
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = "docs/notebooks/first-hour.ipynb"
+SITUATIONS = ("requests", "files", "datasets", "machine")
 METAVARS = {str: "TEXT", int: "NUMBER", float: "NUMBER", Path: "PATH"}
 # What packages of others are written with, beside the names of `symmv_builder` itself.
 EXTENSION_API = (
@@ -447,7 +448,7 @@ def reasons() -> str:
 
 
 def situations() -> str:
-    """Every subclass of `StopRun` with its fields, under the comments of its module."""
+    """Every subclass of `StopRun` with its fields, under the first line of its module."""
     parts = [
         "# Errors\n\nWhat ends a run, by situation: subclasses of "
         "[`StopRun`](extension-api.md#symmv_builder.errors.reactions.StopRun), all in "
@@ -456,10 +457,10 @@ def situations() -> str:
         "[Errors and exit codes](../explanation/errors.md) tells them from what puts an entry "
         "aside.\n"
     ]
-    text = inspect.getsource(errors.situations)
-    for part in re.split(r"^# ", text, flags=re.MULTILINE)[1:]:
-        title, _, held = part.partition("\n")
-        kinds = [getattr(errors, name) for name in re.findall(r"^class (\w+)", held, re.MULTILINE)]
+    for name in SITUATIONS:
+        module = f"symmv_builder.errors.situations.{name}"
+        title = inspect_doc(importlib.import_module(module)).partition("\n")[0].rstrip(".")
+        kinds = [getattr(errors, each) for each in public_functions(module)]
         rows = [
             (
                 f"`{kind.__name__}`",

@@ -9,9 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from symmv_builder.api import publishing
+from symmv_builder.api import media, publishing
 from symmv_builder.api.crawl import CrawlEnd, Recording, open_crawl, promote, review
 from symmv_builder.api.entry import StoredEntry
+from symmv_builder.api.media import MediaSummary
 from symmv_builder.api.options import checked
 from symmv_builder.api.publishing import ExportSummary, Takedown
 from symmv_builder.api.questions import Made, NoEntry, why
@@ -321,6 +322,31 @@ class Dataset:
     def export(self, folder: str | Path) -> ExportSummary:
         """Write the shards in the layout of their paper's own release."""
         return publishing.export(self.settings, self.name, Path(folder))
+
+    def export_media(
+        self,
+        folder: str | Path,
+        format: str,
+        *,
+        workers: int = 0,
+        patience_s: float = PATIENCE_S,
+        tell: Tell = _silent,
+        **choices: Any,
+    ) -> MediaSummary:
+        """Write samples with their recordings: `format` is a name of `media_export.formats`.
+
+        `choices` are the other fields of `api.media.Media`; arguments and errors as
+        `api.media.export`.
+        """
+        return media.export(
+            self.settings,
+            self.name,
+            Path(folder),
+            media.Media(format, **choices),
+            workers=workers,
+            patience_s=patience_s,
+            tell=tell,
+        )
 
     def release(
         self,

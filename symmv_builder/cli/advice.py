@@ -71,7 +71,7 @@ def get_weights(model: str) -> str:
     return f"run: symmv models get {model}"
 
 
-# In the order of `errors.situations`.
+# In the order of the modules of `errors.situations`: requests, files, datasets, machine.
 ADVICE: Advice = {
     UnknownName: look_up,
     RecipeError: lambda error: REPLACE_RECIPE if error.is_remembered else None,

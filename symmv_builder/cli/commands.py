@@ -26,7 +26,11 @@ COMMANDS = {
         "Print a recipe as TOML: a start for one of your own, `symmv recipe symmv > mine.toml`.",
     ),
     "run": ("running", "Run one stage on files and print one JSON record a file, as JSON lines."),
-    "export": ("running", "Write a built dataset in the layout of its paper's own release."),
+    "export": (
+        "exporting",
+        "Write a built dataset out of the store: its paper's own layout, or samples with "
+        "recordings.",
+    ),
     "status": (
         "asking",
         "Say how far a dataset is: entries made, rejected and open, stages, shards.",

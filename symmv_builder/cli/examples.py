@@ -14,7 +14,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "symmv run scenes holiday.mp4 --out results",
         "symmv run key song.mid --set profile=aarden-essen",
     ),
-    "export": ("symmv export muvisync muvisync-files",),
+    "export": (
+        "symmv export muvisync muvisync-files",
+        "symmv export muvisync tars --format webdataset --video frames --dry-run",
+        "symmv export symmv for-the-hub --format hf --sound mp3 --video none",
+    ),
     "status": ("symmv status", "symmv status symmv --json"),
     "why": ("symmv why my-song", "symmv why my-song --dataset symmv --json"),
     "schema": ("symmv schema symmv", "symmv schema --out schemas"),

@@ -15,8 +15,17 @@ from symmv_builder.errors.reactions import (
     StopRun,
     SymMVError,
 )
-from symmv_builder.errors.situations import (
+from symmv_builder.errors.situations.datasets import (
     CannotMeasure,
+    MissingColumns,
+    MissingResult,
+    NoEntries,
+    NoRows,
+    NoShards,
+    ReleaseExists,
+    ReleaseRefused,
+)
+from symmv_builder.errors.situations.files import (
     CannotRead,
     CannotWrite,
     Damaged,
@@ -24,30 +33,27 @@ from symmv_builder.errors.situations import (
     Locked,
     LockLost,
     MalformedFile,
-    MissingColumns,
-    MissingPackage,
-    MissingResult,
-    MissingWeights,
-    NoDevice,
-    NoEntries,
-    NoRows,
-    NoShards,
-    NoSuchPath,
-    NotFound,
     OldLedger,
     OutputExists,
-    PluginBroken,
     RecipeError,
-    ReleaseExists,
-    ReleaseRefused,
+    StoreUnusable,
+)
+from symmv_builder.errors.situations.machine import (
+    MissingPackage,
+    MissingWeights,
+    NoDevice,
+    PluginBroken,
     ServiceRefused,
     SiteNotCrawled,
-    StoreUnusable,
-    UnknownName,
     WorkersLost,
+    WrongWeights,
+)
+from symmv_builder.errors.situations.requests import (
+    NoSuchPath,
+    NotFound,
+    UnknownName,
     WrongArguments,
     WrongSetting,
-    WrongWeights,
 )
 
 __all__ = [

@@ -50,6 +50,7 @@ __all__ = [
     "ShardWriter",
     "as_plain",
     "copy_shard",
+    "covers",
     "digest_of",
     "ends_shard",
     "find_rows",
@@ -214,7 +215,7 @@ class ShardWriter:
             mine, at = list(members), 0
             while at < len(mine):
                 old = known.get((split, mine[at].entry_id))
-                if old is None or not _is_same(old, mine, at):
+                if old is None or not covers(old, mine, at):
                     made = self._write_one(split, map(load, mine[at:]))
                     rows = mine[at : at + made.rows]
                     old = replace(made, state=digest_of(rows))
@@ -259,7 +260,7 @@ def uncovered(outlines: Sequence[Outline], standing: Iterable[Shard]) -> list[Ou
         mine, at = list(members), 0
         while at < len(mine):
             shard = known.get((split, mine[at].entry_id))
-            if shard is not None and _is_same(shard, mine, at):
+            if shard is not None and covers(shard, mine, at):
                 at += shard.rows
             else:
                 found.append(mine[at])
@@ -267,7 +268,7 @@ def uncovered(outlines: Sequence[Outline], standing: Iterable[Shard]) -> list[Ou
     return found
 
 
-def _is_same(shard: Shard, outlines: Sequence[Outline], at: int) -> bool:
+def covers(shard: Shard, outlines: Sequence[Outline], at: int) -> bool:
     """Whether a shard holds what the rows from a place on would be made into."""
     end = at + shard.rows
     return (
