@@ -229,6 +229,7 @@ def scan(path):
         ("finds", "RECIPE =", "RECIPE = 3 #", "RECIPE is no Recipe"),
         ("finds", "MEDIA = ()", 'MEDIA = "video"', "MEDIA is no tuple out of music, video, publ"),
         ("finds", "def scan", "scan = 3\ndef look", "scan is no function"),
+        ("finds", "MEDIA = ()", "MEDIA = ()\nOPTIONS = (3,)", "OPTIONS holds what is no"),
         ("finds", "return Tree(())", "return None", "scan gave NoneType, which is no Tree"),
         ("finds", "return Tree(())", "raise SystemExit", "SystemExit: (__init__.py, line 7)"),
         ("assets", "MEDIA", "MEDIA", "assets is a folder of every data root"),

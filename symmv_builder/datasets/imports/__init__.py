@@ -48,6 +48,8 @@ def _module(name: str) -> Any:
         raise plugin.broken(f"{plugin.target}.MEDIA is no tuple out of {', '.join(RECORDINGS)}")
     if not callable(module.scan):
         raise plugin.broken(f"{plugin.target}.scan is no function")
+    if not all(isinstance(option, Option) for option in getattr(module, "OPTIONS", ())):
+        raise plugin.broken(f"{plugin.target}.OPTIONS holds what is no Option")
     return module
 
 
