@@ -8,7 +8,7 @@ import typing
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import UnknownName, WrongConfiguration, WrongSetting
 
 Config = TypeVar("Config")
 
@@ -34,11 +34,12 @@ def from_plain(kind: type[Config], values: Mapping[str, Any]) -> Config:
     known = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     unknown = sorted(set(values) - known)
     if unknown:
-        raise StopRun(f"{kind.__name__} has no field {', '.join(unknown)}: another version's file")
+        problem = f"{kind.__name__} has no field {', '.join(unknown)}: another version's file"
+        raise WrongConfiguration(kind.__name__, problem)
     try:
         return kind(**{name: _tuples(value) for name, value in values.items()})
     except (TypeError, ValueError) as error:
-        raise StopRun(f"not a {kind.__name__}: {error}") from error
+        raise WrongConfiguration(kind.__name__, f"not a {kind.__name__}: {error}") from error
 
 
 def _tuples(value: Any) -> Any:
@@ -51,20 +52,20 @@ def with_settings(config: Config, texts: Mapping[str, str]) -> Config:
     values: dict[str, Any] = {}
     for name, text in texts.items():
         if name not in hints:
-            raise StopRun(f"no setting is called {name!r}; known: {', '.join(hints)}")
+            raise UnknownName("setting", name, tuple(hints))
         values[name] = _parse(name, hints[name], text)
         _check_number(name, values[name])
     try:
         return dataclasses.replace(config, **values)  # type: ignore[type-var]
     except ValueError as error:
-        raise StopRun(str(error)) from error
+        raise WrongConfiguration(type(config).__name__, str(error)) from error
 
 
 def _parse(name: str, hint: Any, text: str) -> Any:
     try:
         return _value(hint, text)
     except (ValueError, KeyError, TypeError):
-        raise StopRun(f"{name} is {text!r}; it can be {_wanted(hint)}") from None
+        raise WrongSetting(name, text, f"it can be {_wanted(hint)}") from None
 
 
 def _check_number(name: str, value: Any) -> None:
@@ -73,11 +74,11 @@ def _check_number(name: str, value: Any) -> None:
         return
     if value < 0 or (value == 0 and name not in _MAY_BE_0):
         least = "0 or more" if name in _MAY_BE_0 else "above 0"
-        raise StopRun(f"{name} is {value}; it is {least}")
+        raise WrongSetting(name, value, f"it is {least}")
     if name in _BELOW_1 and value >= 1:
-        raise StopRun(f"{name} is {value}; it is below 1")
+        raise WrongSetting(name, value, "it is below 1")
     if value > _MOST:
-        raise StopRun(f"{name} is {value}; that is too large")
+        raise WrongSetting(name, value, "that is too large")
 
 
 def _value(hint: Any, text: str) -> Any:

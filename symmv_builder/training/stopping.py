@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import LossNotFinite
 from symmv_builder.training.ranks import Ranks
 
 ENDINGS: Mapping[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
@@ -49,9 +49,9 @@ def is_best(state: dict[str, Any], loss: float, *, counts: bool = True) -> bool:
 
 
 def require_finite(loss: float, step: int, what: str = "the loss") -> None:
-    """`StopRun` where a loss is no number any more."""
+    """`LossNotFinite` where a loss is no number any more."""
     if not math.isfinite(loss):
-        raise StopRun(f"{what} is {loss} behind step {step}; lower lr or raise warmup")
+        raise LossNotFinite(what, loss, step)
 
 
 class Ending:

@@ -6,7 +6,7 @@ Trainers, evaluation and export all ask `LeftOut.use` for what they make of a ro
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import NoRows, StopRun
 
 Made = TypeVar("Made")
 
@@ -33,11 +33,13 @@ class LeftOut:
             self.reasons.setdefault(name, " ".join(str(error).split()))
             return None
 
-    def none_left(self, dataset: str, split: str) -> str:
-        """The line for who has no row left."""
-        if not self.reasons:
-            return f"{dataset} has no row of the split {split}"
-        return f"no row of {dataset}, split {split}, can be used: {summary(dataset, self.reasons)}"
+    def none_left(self, dataset: str, split: str) -> NoRows:
+        """The error for who has no row left."""
+        problem = f"{dataset} has no row of the split {split}"
+        if self.reasons:
+            reasons = summary(dataset, self.reasons)
+            problem = f"no row of {dataset}, split {split}, can be used: {reasons}"
+        return NoRows(dataset, split, problem)
 
     def __len__(self) -> int:
         return len(self.reasons)

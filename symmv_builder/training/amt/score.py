@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import OtherFeatures
 from symmv_builder.evaluation import chord_hits
 from symmv_builder.storage.root import Root
 from symmv_builder.training.amt.config import AmtConfig
@@ -87,10 +87,8 @@ def check_width(rows: Rows, loaded: LoadedAmt) -> None:
     """`StopRun` where the rows' features are not those that the model learned from."""
     width = video_width(rows, loaded.config)
     if width != loaded.video_width:
-        raise StopRun(
-            f"{rows.dataset} holds {width} video features a second, but {loaded.folder} "
-            f"learned from {loaded.video_width}; build both with the same semantic model"
-        )
+        given = f"{width} video features a second"
+        raise OtherFeatures(rows.dataset, given, loaded.folder, str(loaded.video_width))
 
 
 def video_width(rows: Rows, config: AmtConfig) -> int:

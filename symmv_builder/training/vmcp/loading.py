@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from symmv_builder.backends import ModelHome
-from symmv_builder.errors import RejectEntry, StopRun
+from symmv_builder.errors import CannotMeasure, NoRows, NoSuchPath, OtherFeatures, RejectEntry
 from symmv_builder.storage.root import Root
 from symmv_builder.training import checkpoint
 from symmv_builder.training.configs import from_plain
 from symmv_builder.training.data import Rows
 from symmv_builder.training.ranks import Ranks, device_of
-from symmv_builder.training.usable import UnusableRow
+from symmv_builder.training.usable import LeftOut, UnusableRow
 from symmv_builder.training.vmcp.alignment import AlignmentModel, alignment_sums
 from symmv_builder.training.vmcp.config import VmcpConfig
 from symmv_builder.training.vmcp.hearing import (
@@ -103,7 +103,7 @@ def about_rows(rows: Rows, music: MusicFeatures) -> dict[str, Any]:
 
 def video_width(rows: Rows) -> int:
     if not len(rows):
-        raise StopRun(f"{rows.dataset} has no row of the split {rows.split}")
+        raise LeftOut().none_left(rows.dataset, rows.split)
     return int(rows.row(0)["semantic"].shape[1])
 
 
@@ -126,10 +126,9 @@ def features_for(
     ours, learned = about_rows(rows, music), loaded.about
     [(width, seen_by)] = ours["videos"].items()
     if width not in learned["videos"]:
-        known = " or ".join(learned["videos"])
-        raise StopRun(
-            f"{loaded.folder} learned from videos of width {known}, {rows.dataset} is seen in "
-            f"{width}; go on with the training on it: --set initial={loaded.folder}"
+        known = f"videos of width {' or '.join(learned['videos'])}"
+        raise OtherFeatures(
+            rows.dataset, f"videos of width {width}", loaded.folder, known, can_begin=True
         )
     for name, theirs, here in (
         ("video_model", learned["videos"][width], seen_by),
@@ -137,10 +136,8 @@ def features_for(
         ("music_model", learned.get("music_model"), ours["music_model"]),
     ):
         if theirs is not None and here is not None and theirs != here:
-            raise StopRun(
-                f"{loaded.folder} learned from {name} {_short(theirs)}, {rows.dataset} is seen "
-                f"with {_short(here)}; build or train with the same one"
-            )
+            given, known = (f"{name} {_short(about)}" for about in (here, theirs))
+            raise OtherFeatures(rows.dataset, given, loaded.folder, known)
     return music
 
 
@@ -158,7 +155,7 @@ def find_music(folder: Path, entries: Sequence[str], sound: Sounding) -> dict[st
     sound, else the video.
     """
     if not folder.is_dir():
-        raise StopRun(f"{folder} is not a folder of generated music")
+        raise NoSuchPath(folder, "folder")
     recordings = (SOUND_SUFFIXES, VIDEO_SUFFIXES)
     kinds = (MIDI_SUFFIXES, *recordings) if sound == "rendered" else (*recordings, MIDI_SUFFIXES)
     known = set(entries)
@@ -170,7 +167,7 @@ def find_music(folder: Path, entries: Sequence[str], sound: Sounding) -> dict[st
             found[name][kind].append(path)
     if not found:
         example = entries[0] if entries else "none"
-        raise StopRun(
+        raise CannotMeasure(
             f"{folder} holds no MIDI file named by an entry of the split, as {example}.mid, "
             "and no recording"
         )
@@ -180,9 +177,15 @@ def find_music(folder: Path, entries: Sequence[str], sound: Sounding) -> dict[st
         if others:
             what = {MIDI_SUFFIXES: "MIDI", SOUND_SUFFIXES: "sound", VIDEO_SUFFIXES: "video"}
             many = f"several {what[kinds[min(files)]]} files for {name}"
-            raise StopRun(f"{folder} holds {many}; keep one")
+            raise CannotMeasure(f"{folder} holds {many}; keep one")
         chosen[name] = first
     return chosen
+
+
+def no_pairs(dataset: str, split: str, left_out: LeftOut) -> NoRows:
+    """The error for a split of which no row has both a video and music."""
+    said = f"{dataset} has no pair of pictures and music in the split {split}"
+    return NoRows(dataset, split, "; ".join(filter(None, (said, left_out.summary(dataset)))))
 
 
 def hear_file(music: MusicFeatures, path: Path, windows: int) -> Floats32:

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from symmv_builder.errors import StopRun
 from symmv_builder.evaluation.alignment import relevance
 from symmv_builder.storage.root import Root
 from symmv_builder.training.data import Rows
@@ -26,6 +25,7 @@ from symmv_builder.training.vmcp.loading import (
     find_music,
     hear_file,
     load,
+    no_pairs,
 )
 
 
@@ -70,10 +70,7 @@ def score(
             pairs.append(found)
         tell(number + 1, len(rows))
     if not pairs:
-        raise StopRun(
-            f"{dataset} has no pair of pictures and music in the split {split}"
-            f"{'; ' * bool(left_out)}{left_out.summary(dataset)}"
-        )
+        raise no_pairs(dataset, split, left_out)
     scores = asdict(relevance(*_ask(loaded, pairs)))
     shifted = [(pairs[i][0], pairs[(i + 1) % len(pairs)][1]) for i in range(len(pairs))]
     others = relevance(*_ask(loaded, shifted)) if len(pairs) > 1 else None

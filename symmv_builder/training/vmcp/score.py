@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from symmv_builder.errors import StopRun
 from symmv_builder.evaluation.retrieval import POOL, cosine, retrieve
 from symmv_builder.storage.root import Root
 from symmv_builder.training.data import Rows
@@ -28,6 +27,7 @@ from symmv_builder.training.vmcp.loading import (
     find_music,
     hear_file,
     load,
+    no_pairs,
 )
 from symmv_builder.training.vmcp.model import MusicEncoder, VideoMusicClip
 
@@ -87,10 +87,7 @@ def score(
             names.append(str(row.get("video_url") or entry))
         tell(number + 1, len(rows))
     if not pieces:
-        raise StopRun(
-            f"{dataset} has no pair of pictures and music in the split {split}"
-            f"{'; ' * bool(left_out)}{left_out.summary(dataset)}"
-        )
+        raise no_pairs(dataset, split, left_out)
     similarity = cosine(np.stack(pieces), np.stack(videos))
     found = retrieve(similarity, own, videos=names, pool=pool, seed=seed)
     about = {"embedding": asdict(heard.identity), "sound": sound, "videos": len(set(names))}
