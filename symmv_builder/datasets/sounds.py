@@ -147,7 +147,7 @@ def hear_dataset(root: Root, dataset: str, split: str, ear: Ear, *, tell: Tell =
             named.append((str(row["entry_id"]), table))
         tell(number, count, dataset)
     if not named:
-        raise left_out.none_left(dataset, split)
+        raise left_out.no_rows(dataset, split)
     return Heard(tuple(named), by_model=True, left_out=left_out.reasons)
 
 

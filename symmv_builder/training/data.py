@@ -19,12 +19,22 @@ import torch
 from numpy.typing import NDArray
 
 from symmv_builder.errors import StopRun, WrongSetting
-from symmv_builder.training.padding import Batch, Example, Padding, scalars, stack
+from symmv_builder.training.padding import Batch, Example, Padding, on_device, scalars, stack
 from symmv_builder.training.plan import PlannedStep, plan_epoch
 from symmv_builder.training.rows import Rows
 from symmv_builder.training.usable import LeftOut
 
-__all__ = ["Batch", "Batching", "Example", "Loader", "Prepare", "Rows", "crop", "transposition"]
+__all__ = [
+    "Batch",
+    "Batching",
+    "Example",
+    "Loader",
+    "Prepare",
+    "Rows",
+    "crop",
+    "on_device",
+    "transposition",
+]
 
 Row = dict[str, Any]
 Place = tuple[int, int]
@@ -108,7 +118,7 @@ class Loader:
         self._plan = lru_cache(maxsize=4)(self._make_plan)
         what = f"{rows.dataset} in {rows.root.shown}"
         if not len(rows):
-            raise LeftOut().none_left(what, rows.split)
+            raise LeftOut().no_rows(what, rows.split)
         if not self._plan(0):
             few = (
                 f"{what} has {len(rows)} rows of the split {rows.split}, less than a batch for "
@@ -221,7 +231,7 @@ class Loader:
                 example = self._example(row, epoch)
                 if example is not None:
                     return row, example
-        raise self.left_out.none_left(self.rows.dataset, self.rows.split)
+        raise self.left_out.no_rows(self.rows.dataset, self.rows.split)
 
     def _example(self, row: int, epoch: int) -> Example | None:
         rng = np.random.default_rng([_ROW, self.batching.seed, epoch, row])

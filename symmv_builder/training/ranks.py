@@ -83,8 +83,14 @@ def device_of(device: str, local: int | None = None) -> torch.device:
     return place
 
 
-def share(module: nn.Module, ranks: Ranks) -> nn.Module:
-    """The module as it is, or wrapped so that gradients are averaged over the ranks."""
+def share(module: nn.Module, ranks: Ranks, *, compiled: bool = False) -> nn.Module:
+    """The module as it is, or wrapped so that gradients are averaged over the ranks.
+
+    With `compiled` it is a program first, on a GPU alone: around shared gradients the compiler cuts
+    a model into pieces.
+    """
+    if compiled and ranks.device.type == "cuda":
+        module = torch.compile(module)  # type: ignore[assignment]
     if ranks.world == 1:
         return module
     devices = [ranks.device] if ranks.device.type == "cuda" else None

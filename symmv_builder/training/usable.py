@@ -33,13 +33,15 @@ class LeftOut:
             self.reasons.setdefault(name, " ".join(str(error).split()))
             return None
 
-    def none_left(self, dataset: str, split: str) -> NoRows:
+    def no_rows(self, dataset: str, split: str) -> NoRows:
         """The error for who has no row left."""
-        problem = f"{dataset} has no row of the split {split}"
-        if self.reasons:
-            reasons = summary(dataset, self.reasons)
-            problem = f"no row of {dataset}, split {split}, can be used: {reasons}"
-        return NoRows(dataset, split, problem)
+        return NoRows(dataset, split, self.none_left(dataset, split))
+
+    def none_left(self, dataset: str, split: str) -> str:
+        """The line for who has no row left."""
+        if not self.reasons:
+            return f"{dataset} has no row of the split {split}"
+        return f"no row of {dataset}, split {split}, can be used: {summary(dataset, self.reasons)}"
 
     def __len__(self) -> int:
         return len(self.reasons)

@@ -26,7 +26,7 @@ from symmv_builder.training.amt.features import EXTRA_WIDTH
 from symmv_builder.training.amt.loading import LoadedAmt, load
 from symmv_builder.training.amt.losses import NO_EMOTION
 from symmv_builder.training.amt.vocabulary import CHORDS, PAD, matching_table
-from symmv_builder.training.data import Batch, Batching, Loader, Rows
+from symmv_builder.training.data import Batch, Batching, Loader, Rows, on_device
 
 BATCH = 16
 
@@ -107,10 +107,6 @@ def each_song(
     for place in np.flatnonzero(batch["real"].cpu().numpy()):
         real = targets[place] != PAD
         yield scores[place, real], targets[place, real], emotions[place, real]
-
-
-def on_device(batch: Batch, device: torch.device) -> Batch:
-    return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
 
 
 def ask(model: torch.nn.Module, batch: Batch) -> Tensor:

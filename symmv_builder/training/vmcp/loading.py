@@ -103,7 +103,7 @@ def about_rows(rows: Rows, music: MusicFeatures) -> dict[str, Any]:
 
 def video_width(rows: Rows) -> int:
     if not len(rows):
-        raise LeftOut().none_left(rows.dataset, rows.split)
+        raise LeftOut().no_rows(rows.dataset, rows.split)
     return int(rows.row(0)["semantic"].shape[1])
 
 

@@ -27,12 +27,12 @@ from symmv_builder.errors import (
 from symmv_builder.records import Key
 from symmv_builder.training import checkpoint
 from symmv_builder.training.configs import from_plain
-from symmv_builder.training.padding import stack
+from symmv_builder.training.padding import on_device, stack
 from symmv_builder.training.ranks import device_of
 from symmv_builder.training.vmusprod import controller
 from symmv_builder.training.vmusprod.config import STAGES, Stage, VMusProd, kind_of
 from symmv_builder.training.vmusprod.ending import resolved, sounding_chords
-from symmv_builder.training.vmusprod.examples import features_of, moved, scores_of
+from symmv_builder.training.vmusprod.examples import features_of, scores_of
 from symmv_builder.training.vmusprod.grammar import Form
 from symmv_builder.training.vmusprod.models import Context, StageModel, design_of
 from symmv_builder.training.vmusprod.piece import (
@@ -303,6 +303,6 @@ class _Writer:
             if absent:
                 raise MissingFeatures("the video", absent, "which the model reads")
             examples.append(features_of(video, wanted["semantic"], wanted["colour"]))
-        batch = moved(stack(examples, {}), self.models.device)
+        batch = on_device(stack(examples, {}), self.models.device)
         names = ("semantic", "semantic_mask", "colour", "colour_mask")
         return controller.Video(*(batch.get(name) for name in names))

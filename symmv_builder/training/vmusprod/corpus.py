@@ -167,7 +167,7 @@ def about(config: VMusProd, corpus: Corpus) -> dict[str, Any]:
         if motion is not None:
             motions.append(motion)
     if not tempos:
-        raise corpus.left_out.none_left(corpus.train.dataset, corpus.train.split)
+        raise corpus.left_out.no_rows(corpus.train.dataset, corpus.train.split)
     extent = MotionRange.of(motions) if motions and not config.without_motion else None
     receipt = corpus.train.receipt
     return {

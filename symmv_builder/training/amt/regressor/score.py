@@ -47,7 +47,7 @@ def score(
             pairs.append((estimated, example["targets"]))
         tell(number, len(rows))
     if not pairs:
-        raise left_out.none_left(dataset, split)
+        raise left_out.no_rows(dataset, split)
     guess, truth = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
     mean = regressor.model.target_mean.cpu().numpy()
     scores: dict[str, Any] = {"network": regressor.config.model, "left_out": left_out.reasons}
