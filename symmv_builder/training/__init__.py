@@ -5,15 +5,17 @@ names, or an entry point of another package. Shared are only batches (`data`), c
 a run is given and says (`runs`, `ranks`, `stopping`, `configs`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 from symmv_builder import plugins
 from symmv_builder.errors import StopRun, UnknownName
 from symmv_builder.training.trainer import ModelScore, Option, Trainer
 
 __all__ = ["PRESETS", "TRAINERS", "Option", "Trainer", "find_trainer", "trainers"]
+
+Declared = TypeVar("Declared", Option, ModelScore)
 
 PRESETS = ("paper", "small", "smoke")
 
@@ -60,17 +62,16 @@ def trainers() -> Iterator[tuple[str, Trainer]]:
 
 def composing_options() -> dict[str, Option]:
     """The options of all trainers whose models write music, by name; of two the first."""
-    found: dict[str, Option] = {}
-    for _, trainer in trainers():
-        for option in trainer.options:
-            found.setdefault(option.name, option)
-    return found
+    return _by_name(option for _, trainer in trainers() for option in trainer.options)
 
 
 def model_scores() -> dict[str, ModelScore]:
     """What is measured of trained models, by the name of the score; of two the first."""
-    found: dict[str, ModelScore] = {}
-    for _, trainer in trainers():
-        for score in trainer.scores:
-            found.setdefault(score.name, score)
+    return _by_name(score for _, trainer in trainers() for score in trainer.scores)
+
+
+def _by_name(declared: Iterable[Declared]) -> dict[str, Declared]:
+    found: dict[str, Declared] = {}
+    for each in declared:
+        found.setdefault(each.name, each)
     return found

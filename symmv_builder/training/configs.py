@@ -5,7 +5,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 from symmv_builder.errors import UnknownName, WrongConfiguration, WrongSetting
@@ -44,6 +44,13 @@ def from_plain(kind: type[Config], values: Mapping[str, Any]) -> Config:
 
 def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def require_counts(config: Any, names: Sequence[str]) -> None:
+    """`ValueError` where one of these fields of a configuration is below 1."""
+    for name in names:
+        if getattr(config, name) < 1:
+            raise ValueError(f"{name} must be 1 at least")
 
 
 def with_settings(config: Config, texts: Mapping[str, str]) -> Config:

@@ -1,6 +1,5 @@
 """A trained video-music model out of a run's folder, and music to ask it about."""
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,20 +9,16 @@ import torch
 from torch import Tensor, nn
 
 from symmv_builder.backends import ModelHome
-from symmv_builder.errors import CannotMeasure, NoRows, NoSuchPath, OtherFeatures, RejectEntry
+from symmv_builder.errors import OtherFeatures
 from symmv_builder.storage.root import Root
 from symmv_builder.training import checkpoint
 from symmv_builder.training.configs import from_plain
 from symmv_builder.training.data import Rows
 from symmv_builder.training.ranks import Ranks, device_of
-from symmv_builder.training.usable import LeftOut, UnusableRow
+from symmv_builder.training.usable import LeftOut
 from symmv_builder.training.vmcp.alignment import AlignmentModel, alignment_sums
 from symmv_builder.training.vmcp.config import VmcpConfig
 from symmv_builder.training.vmcp.hearing import (
-    MIDI_SUFFIXES,
-    SOUND_SUFFIXES,
-    VIDEO_SUFFIXES,
-    Floats32,
     MusicFeatures,
     Sounding,
 )
@@ -145,52 +140,3 @@ def _short(about: Any) -> str:
     if not isinstance(about, Mapping):
         return str(about)
     return f"{about.get('backend')} {str(about.get('weights_sha256'))[:12]}"
-
-
-def find_music(folder: Path, entries: Sequence[str], sound: Sounding) -> dict[str, Path]:
-    """Files of music by entry: MIDI, sound or video; `StopRun` where there is none for any.
-
-    A file is called as its entry up to the first dot, as `symmv generate` names it. Of an entry's
-    files of several kinds the MIDI file counts where music is heard as notes are played, else the
-    sound, else the video.
-    """
-    if not folder.is_dir():
-        raise NoSuchPath(folder, "folder")
-    recordings = (SOUND_SUFFIXES, VIDEO_SUFFIXES)
-    kinds = (MIDI_SUFFIXES, *recordings) if sound == "rendered" else (*recordings, MIDI_SUFFIXES)
-    known = set(entries)
-    found: dict[str, dict[int, list[Path]]] = defaultdict(lambda: defaultdict(list))
-    for path in sorted(folder.iterdir()):
-        name, suffix = path.name.partition(".")[0], path.suffix.lower()
-        kind = next((number for number, known in enumerate(kinds) if suffix in known), None)
-        if name in known and kind is not None and path.is_file():
-            found[name][kind].append(path)
-    if not found:
-        example = entries[0] if entries else "none"
-        raise CannotMeasure(
-            f"{folder} holds no MIDI file named by an entry of the split, as {example}.mid, "
-            "and no recording"
-        )
-    chosen = {}
-    for name, files in found.items():
-        first, *others = files[min(files)]
-        if others:
-            what = {MIDI_SUFFIXES: "MIDI", SOUND_SUFFIXES: "sound", VIDEO_SUFFIXES: "video"}
-            many = f"several {what[kinds[min(files)]]} files for {name}"
-            raise CannotMeasure(f"{folder} holds {many}; keep one")
-        chosen[name] = first
-    return chosen
-
-
-def no_pairs(dataset: str, split: str, left_out: LeftOut) -> NoRows:
-    """The error for a split of which no row has both a video and music."""
-    said = f"{dataset} has no pair of pictures and music in the split {split}"
-    return NoRows(dataset, split, "; ".join(filter(None, (said, left_out.summary(dataset)))))
-
-
-def hear_file(music: MusicFeatures, path: Path, windows: int) -> Floats32:
-    """Features of a file of music; `UnusableRow` where it cannot be heard."""
-    try:
-        return music.of_file(path, windows)
-    except RejectEntry as error:
-        raise UnusableRow(f"{path.name} cannot be used: {error.detail}") from error
