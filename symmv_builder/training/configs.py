@@ -2,18 +2,14 @@
 
 import dataclasses
 import json
-import math
-import types
 import typing
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from symmv_builder.errors import UnknownName, WrongConfiguration, WrongSetting
+from symmv_builder.typed_text import in_words, parse
 
 Config = TypeVar("Config")
-
-# ``int | None`` is the one, ``Literal["a"] | None`` the other.
-_UNIONS = (types.UnionType, typing.Union)
 
 # Sizes, counts and rates are above 0; these may be 0. No number is negative or infinite.
 _MAY_BE_0 = frozenset(
@@ -70,9 +66,9 @@ def with_settings(config: Config, texts: Mapping[str, str]) -> Config:
 
 def _parse(name: str, hint: Any, text: str) -> Any:
     try:
-        return _value(hint, text)
-    except (ValueError, KeyError, TypeError):
-        raise WrongSetting(name, text, f"it can be {_wanted(hint)}") from None
+        return parse(hint, text)
+    except ValueError:
+        raise WrongSetting(name, text, f"it can be {in_words(hint)}") from None
 
 
 def _check_number(name: str, value: Any) -> None:
@@ -86,37 +82,3 @@ def _check_number(name: str, value: Any) -> None:
         raise WrongSetting(name, value, "it is below 1")
     if value > _MOST:
         raise WrongSetting(name, value, "that is too large")
-
-
-def _value(hint: Any, text: str) -> Any:
-    """A text as a value of a type; `ValueError` or `KeyError` where it is none."""
-    inner = typing.get_args(hint)
-    if typing.get_origin(hint) is Literal:
-        return {str(choice): choice for choice in inner}[text]
-    if typing.get_origin(hint) in _UNIONS:
-        if types.NoneType in inner and text.lower() == "none":
-            return None
-        [hint] = [kind for kind in inner if kind is not types.NoneType]
-        return _value(hint, text)
-    if typing.get_origin(hint) is tuple:
-        parts = [part.strip() for part in text.split(",")] if text.strip() else []
-        kinds = [inner[0]] * len(parts) if inner[-1] is Ellipsis else inner
-        return tuple(_value(kind, part) for kind, part in zip(kinds, parts, strict=True))
-    if hint is bool:
-        return {"true": True, "false": False}[text.lower()]
-    if hint is float and math.isnan(float(text)):
-        raise ValueError(text)
-    return hint(text)
-
-
-def _wanted(hint: Any) -> str:
-    inner = typing.get_args(hint)
-    if typing.get_origin(hint) is Literal:
-        return ", ".join(map(str, inner))
-    if typing.get_origin(hint) in _UNIONS:
-        return " or ".join("none" if k is types.NoneType else _wanted(k) for k in inner)
-    if typing.get_origin(hint) is tuple:
-        each = inner[:1] if inner[-1] is Ellipsis else inner
-        many = " and so on" if inner[-1] is Ellipsis else ""
-        return f"{', '.join(_wanted(kind) for kind in each)}{many}, with commas"
-    return {bool: "true or false", int: "a whole number", float: "a number"}.get(hint, "a text")
