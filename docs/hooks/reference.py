@@ -33,7 +33,7 @@ from symmv_builder.training import model_scores
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = "docs/notebooks/first-hour.ipynb"
-SITUATIONS = ("requests", "files", "datasets", "machine")
+SITUATIONS = ("requests", "files", "datasets", "training", "machine")
 METAVARS = {str: "TEXT", int: "NUMBER", float: "NUMBER", Path: "PATH"}
 # What packages of others are written with, beside the names of `symmv_builder` itself.
 EXTENSION_API = (

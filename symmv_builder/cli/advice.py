@@ -9,21 +9,26 @@ import re
 
 from symmv_builder.errors import (
     Damaged,
+    DataChanged,
     Locked,
     LockLost,
     MissingColumns,
     MissingResult,
     MissingWeights,
+    NoCheckpoint,
     NoEntries,
     NoRows,
     NoShards,
     OldLedger,
+    OtherFeatures,
     OutputExists,
     RecipeError,
     ReleaseExists,
     ReleaseRefused,
+    RunLocked,
     ServiceRefused,
     SymMVError,
+    TooLittleMemory,
     UnknownName,
     WorkersLost,
     WrongArguments,
@@ -71,7 +76,7 @@ def get_weights(model: str) -> str:
     return f"run: symmv models get {model}"
 
 
-# In the order of the modules of `errors.situations`: requests, files, datasets, machine.
+# In the order of the modules of `errors.situations`: requests, files, datasets, training, machine.
 ADVICE: Advice = {
     UnknownName: look_up,
     RecipeError: lambda error: REPLACE_RECIPE if error.is_remembered else None,
@@ -90,6 +95,15 @@ ADVICE: Advice = {
         if error.next_version
         else None
     ),
+    RunLocked: lambda _: "wait for its end with --wait, or give another --out",
+    DataChanged: lambda _: (
+        "--data-changed goes on with the rows as they are now, another --out begins anew"
+    ),
+    NoCheckpoint: lambda _: "give the folder of a `symmv train` run",
+    OtherFeatures: lambda error: (
+        f"a training with --set initial={error.run} goes on from it" if error.can_begin else None
+    ),
+    TooLittleMemory: lambda error: f"--set batch_size={max(error.batch_size // 2, 1)} halves it",
     MissingWeights: lambda error: get_weights(error.model) if error.can_be_fetched else None,
     WrongWeights: lambda error: get_weights(error.model) if error.can_be_fetched else None,
     WorkersLost: lambda error: "try fewer --workers" if error.is_killed else None,

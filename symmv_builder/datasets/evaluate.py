@@ -148,7 +148,7 @@ def music_of_dataset(
             on_beats += found[1]
         tell(number, count, dataset)
     if not scores:
-        raise NoRows(dataset, split, left_out.none_left(dataset, split))
+        raise left_out.no_rows(dataset, split)
     clock = {len(scores): "tracked beats", 0: "120 to the minute"}.get(
         on_beats, f"tracked beats in {on_beats} of {len(scores)}, else 120 to the minute"
     )
@@ -209,7 +209,7 @@ def moments_of_dataset(root: Root, dataset: str, split: str, points: Points) -> 
         if moments is not None:
             found.append((str(row["entry_id"]), moments))
     if not found:
-        raise NoRows(dataset, split, left_out.none_left(dataset, split))
+        raise left_out.no_rows(dataset, split)
     return MomentsOf(tuple(found), untrained_models(receipt), left_out=left_out.reasons)
 
 

@@ -6,16 +6,18 @@ names. Shared are only batches (`data`), checkpoints, and what a run is given an
 `ranks`, `stopping`, `configs`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from symmv_builder import plugins
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import StopRun, UnknownName
 from symmv_builder.training.trainer import ModelScore, Option, Trainer
 
 __all__ = ["PRESETS", "TRAINERS", "Option", "Trainer", "find_trainer", "trainers"]
+
+Declared = TypeVar("Declared", Option, ModelScore)
 
 PRESETS = ("paper", "small", "smoke")
 
@@ -46,7 +48,7 @@ def find_trainer(name: str) -> Trainer:
         return built_in
     plugin = plugins.find("trainers", name)
     if plugin is None:
-        raise StopRun(f"no trainer is called {name!r}; known: {', '.join(names())}")
+        raise UnknownName("trainer", name, names())
     trainer: Trainer = plugins.load(plugin, Trainer)
     return trainer
 
@@ -68,17 +70,16 @@ def trainers() -> Iterator[tuple[str, Trainer]]:
 
 def composing_options() -> dict[str, Option]:
     """The options of all trainers whose models write music, by name; of two the first."""
-    found: dict[str, Option] = {}
-    for _, trainer in trainers():
-        for option in trainer.options:
-            found.setdefault(option.name, option)
-    return found
+    return _by_name(option for _, trainer in trainers() for option in trainer.options)
 
 
 def model_scores() -> dict[str, ModelScore]:
     """What is measured of trained models, by the name of the score; of two the first."""
-    found: dict[str, ModelScore] = {}
-    for _, trainer in trainers():
-        for score in trainer.scores:
-            found.setdefault(score.name, score)
+    return _by_name(score for _, trainer in trainers() for score in trainer.scores)
+
+
+def _by_name(declared: Iterable[Declared]) -> dict[str, Declared]:
+    found: dict[str, Declared] = {}
+    for each in declared:
+        found.setdefault(each.name, each)
     return found

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import RunLocked
 from symmv_builder.storage.root import disk_errors
 
 LOCK = ".lock"
@@ -26,7 +26,7 @@ _LONGEST = 1000
 def hold_run(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Hold a run's folder, which is made where it is not there.
 
-    `StopRun` where another process holds it, with who and since when; with `wait` its end is
+    `RunLocked` where another process holds it, with who and since when; with `wait` its end is
     waited for. A folder that was made for this and in which nothing was written goes again.
     """
     with disk_errors(folder):
@@ -60,10 +60,7 @@ def _locked(folder: Path, wait: bool) -> int:
                 return lock
         except BlockingIOError:
             os.close(lock)
-            raise StopRun(
-                f"{folder} is being trained by {_who(path)}; add --wait to wait for its end, or "
-                "give another --out"
-            ) from None
+            raise RunLocked(folder, _who(path)) from None
         except BaseException:
             os.close(lock)
             raise

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import StopRun, WrongSetting
 from symmv_builder.evaluation.metric import Metric
 from symmv_builder.evaluation.published_figures import Figures
 from symmv_builder.records import Key, Notes
@@ -72,7 +72,7 @@ class Option:
         else:
             fits = isinstance(value, str | Path) and (not self.choices or value in self.choices)
         if not fits:
-            raise StopRun(f"{self.name} is {value!r}; it can be {wanted}")
+            raise WrongSetting(self.name, value, f"it can be {wanted}")
         return self.kind(value)
 
 

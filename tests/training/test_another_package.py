@@ -192,5 +192,5 @@ def test_a_notebook_knows_it_by_the_same_words(hum: Path) -> None:
         sb.evaluate("hum", time=2, **measure)
     with pytest.raises(StopRun, match="times is 'two'; it can be a number"):
         sb.evaluate("hum", times="two", **measure)
-    with pytest.raises(StopRun, match="run holds a run of hum; give another"):
+    with pytest.raises(StopRun, match="run holds a run of hum; give a folder"):
         sb.train("amt", "muvisync", hum / "run", root="data", preset="smoke")

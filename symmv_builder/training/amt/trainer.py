@@ -41,7 +41,7 @@ class AmtTrainer(Trainer):
         Option(
             "regressor",
             Path,
-            "For AMT: folder of a run of `symmv train regressor`.",
+            "For AMT: folder of the run of a trained regressor.",
             run_of="regressor",
         ),
         Option(

@@ -92,7 +92,7 @@ class VmcpTrainer(Trainer):
             kind="vmcp.gvmgen",
             help="GVMGen's cross-modal relevance (CMR) and temporal alignment (TA), by its "
             "evaluation model.\n\n"
-            "The model is one that `symmv train vmcp --set objective=gvmgen` made.",
+            "The model is that of a training of vmcp with objective=gvmgen.",
             title="Music fits its video as a whole (CMR) and by time (TA)",
             metrics=alignment.METRICS,
             measure=_measure_relevance,

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from symmv_builder.training.data import Batch, Example, transposition
-from symmv_builder.training.padding import stack
+from symmv_builder.training.padding import on_device, stack
 from symmv_builder.training.usable import UnusableRow
 from symmv_builder.training.vmusprod import sequences, tokens
 from symmv_builder.training.vmusprod.config import Stage
@@ -190,12 +190,7 @@ def scores_of(
 ) -> TokenBatch:
     """Whole sequences as a padded batch for a model."""
     examples = [arrays_of(s, int(s.bars[-1]) + 1, rounding) for s in sequences]
-    return _score(moved(stack(examples, {}), device), "")
-
-
-def moved(batch: Batch, device: torch.device) -> Batch:
-    """A batch on the device where the model is."""
-    return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+    return _score(on_device(stack(examples, {}), device), "")
 
 
 def inputs_of(batch: Batch) -> tuple[TokenBatch, Context]:

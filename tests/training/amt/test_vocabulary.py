@@ -85,7 +85,7 @@ def test_every_label_of_the_vocabulary_is_read_as_itself(label: str) -> None:
 
 @pytest.mark.parametrize("text", ["H", "Cm11", "C:maj9", "c", "Am/C", "x"])
 def test_what_is_no_chord_stops_the_run_with_examples(text: str) -> None:
-    with pytest.raises(StopRun, match=r"is no chord of the vocabulary; write .* Am Dm7"):
+    with pytest.raises(StopRun, match=r"chord is '.*'; write .* Am Dm7"):
         parse_primer(f"C {text}")
 
 
@@ -95,7 +95,7 @@ def test_keys_are_read_as_people_write_them() -> None:
     assert parse_key("c# min") == (1, "minor")
     assert parse_key("B- Major") == (10, "major")
     for text in ("A", "H minor", "A dorian", ""):
-        with pytest.raises(StopRun, match="is no key; write a tonic and a mode"):
+        with pytest.raises(StopRun, match=r"key is .*; write a tonic and a mode"):
             parse_key(text)
 
 
