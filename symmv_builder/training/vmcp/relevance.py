@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from symmv_builder.errors import StopRun
 from symmv_builder.evaluation.alignment import relevance
+from symmv_builder.schema import row_name
 from symmv_builder.storage.root import Root
 from symmv_builder.training.data import Rows
 from symmv_builder.training.usable import LeftOut
@@ -59,7 +60,7 @@ def score(
         if not music:
             own = heard.of_row(row, windows)
             return pair_segments(row, own, segment_s, aligned=aligned)
-        path = given.get(str(row["entry_id"]))
+        path = given.get(row_name(row))
         seen = video_segments(row["semantic"], segment_s)
         return (seen, hear_file(heard, path, windows)) if path else None
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from symmv_builder.errors import StopRun
 from symmv_builder.evaluation.retrieval import POOL, cosine, retrieve
+from symmv_builder.schema import row_name
 from symmv_builder.storage.root import Root
 from symmv_builder.training.data import Rows
 from symmv_builder.training.ranks import autocast
@@ -64,7 +65,7 @@ def score(
     def music_of(row: Mapping[str, Any]) -> Floats32 | None:
         if not music:
             return heard.of_row(row, windows)
-        path = given.get(str(row["entry_id"]))
+        path = given.get(row_name(row))
         return hear_file(heard, path, windows) if path else None
 
     model = loaded.model
@@ -76,7 +77,7 @@ def score(
     names, own = [], []
     left_out = LeftOut()
     for number, row in enumerate(rows):
-        entry = str(row["entry_id"])
+        entry = row_name(row)
         seen = left_out.use(row, lambda row: video_segments(row["semantic"], segment_s))
         if seen is not None:
             segments = left_out.use(row, music_of)
@@ -84,7 +85,8 @@ def score(
                 pieces.append(_summary(loaded, model.music, segments))
                 own.append(len(videos))
             videos.append(_summary(loaded, model.video, seen))
-            names.append(str(row.get("video_url") or entry))
+            # Clips of one video are videos of their own; entries that share a video are not.
+            names.append(entry if "clip_id" in row else str(row.get("video_url") or entry))
         tell(number + 1, len(rows))
     if not pieces:
         raise StopRun(
