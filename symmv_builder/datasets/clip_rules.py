@@ -189,6 +189,17 @@ def described_cut(facts: Mapping[str, Any]) -> str:
     return f"beats, {facts['bars']} bars, one every {facts['hop_bars']}"
 
 
+def explain_clips(rules: ClipRules | None) -> tuple[str, ...]:
+    """A line that says how entries are cut into clips, and one for each screen; none for `None`."""
+    if rules is None:
+        return ()
+    screens = (
+        f"{use.makes}: {', '.join(f'{name}={value}' for name, value in use.parameters.items())}"
+        for use in rules.screens
+    )
+    return f"a row is a clip, cut by {described_cut(clip_facts(rules))}", *screens
+
+
 @dataclass(frozen=True, slots=True)
 class ClipCounts:
     """Rows that are clips: of how many entries, how these were cut (`clip_facts`), how many
@@ -207,7 +218,9 @@ class ClipCounts:
         if self.turned_away:
             reasons = ", ".join(f"{reason} {count}" for reason, count in self.turned_away.items())
             said += f"; {sum(self.turned_away.values())} turned away: {reasons}"
-        return f"{said}; {self.entries_without} entries without a clip"
+        if self.entries_without:
+            said += f"; entries without a clip: {self.entries_without}"
+        return said
 
 
 def clip_counts(receipt: Mapping[str, Any]) -> ClipCounts | None:
