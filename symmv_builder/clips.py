@@ -47,6 +47,12 @@ class Clip:
     first_frame: int = 0
     steps_before: int = 0
 
+    @property
+    def numbers(self) -> tuple[float, float, float, float, int, int]:
+        """All that a clip is, in the order of its fields."""
+        times = (self.start_s, self.end_s, self.music_start_s, self.music_end_s)
+        return (*times, self.first_frame, self.steps_before)
+
     def span(self, clock: Clock) -> Span:
         """Start and end on a clock, in seconds of that recording."""
         if clock is Clock.VIDEO:

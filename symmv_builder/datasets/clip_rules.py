@@ -214,7 +214,8 @@ class ClipCounts:
     @property
     def text(self) -> str:
         """One line for a person."""
-        said = f"{self.rows} clips of {self.entries} entries, cut by {described_cut(self.cut)}"
+        entries = "1 entry" if self.entries == 1 else f"{self.entries} entries"
+        said = f"{self.rows} clips of {entries}, cut by {described_cut(self.cut)}"
         if self.turned_away:
             reasons = ", ".join(f"{reason} {count}" for reason, count in self.turned_away.items())
             said += f"; {sum(self.turned_away.values())} turned away: {reasons}"

@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -111,7 +111,7 @@ def _clip_outlines(
         return [replace(whole, state="")]
     name, state = whole.entry_id, whole.state
     return [
-        replace(whole, state=digest([state, astuple(clip)]), clip_id=clip.id_of(name))
+        replace(whole, state=digest([state, clip.numbers]), clip_id=clip.id_of(name))
         for clip in entry.clips
     ]
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from symmv_builder.clips import Clip, milliseconds
@@ -63,7 +63,7 @@ def table_bytes(table: Table) -> bytes:
         {
             "entry_id": name,
             "state": entry.state,
-            "clips": [astuple(clip) for clip in entry.clips],
+            "clips": [clip.numbers for clip in entry.clips],
             "turned_away": [asdict(each) for each in entry.turned_away],
         }
         for name, entry in sorted(table.items())

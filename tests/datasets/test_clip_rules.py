@@ -151,7 +151,7 @@ def test_what_is_no_screen_of_clips_is_refused(screen: str, problem: str) -> Non
 
 def test_pairs_need_an_alignment_that_a_build_makes_or_begin_together() -> None:
     head, table = 'name = "mine"\nbase = "symmv"\n', '[clips]\nby = "windows"\nlength_s = 10\n'
-    with pytest.raises(RecipeError, match='alignment.*with when = "always", or say clocks'):
+    with pytest.raises(RecipeError, match=r'alignment.*with when = "always", or say clocks'):
         read(table, head)
     aligned = read(f'{table}[steps.alignment]\nwhen = "always"', head)
     assert aligned.is_cut_by_alignment
