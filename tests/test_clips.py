@@ -92,7 +92,7 @@ def test_clips_of_shots_end_at_every_cut_and_at_their_greatest_length() -> None:
 
 def test_a_film_of_no_scene_is_one_shot() -> None:
     nothing = np.zeros(0)
-    lengths = Lengths(13.0, ClockMap(), Scenes(nothing, nothing, nothing))
+    lengths = Lengths(13.0, ClockMap(), Scenes(nothing, nothing, nothing))  # type: ignore[arg-type]
     assert spans_of(Shots(2.0, 6.0), lengths) == [(0.0, 6.0), (6.0, 12.0)]
 
 

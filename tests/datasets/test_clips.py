@@ -16,6 +16,7 @@ import toy_clips as toy
 from symmv_builder.clips import Bars, Shots, Windows
 from symmv_builder.datasets import questions
 from symmv_builder.datasets.build import build
+from symmv_builder.datasets.clip_rules import clip_counts
 from symmv_builder.datasets.export import export
 from symmv_builder.datasets.recipe import ClipRules, Recipe
 from symmv_builder.datasets.release import release
@@ -35,7 +36,8 @@ LENGTHS = {"a": 31.0, "b": 22.0, "c": 16.0, "d": 3.0}
 
 @pytest.fixture(scope="module")
 def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return toy.write_media(tmp_path_factory.mktemp("media"), **LENGTHS)
+    folder: Path = toy.write_media(tmp_path_factory.mktemp("media"), **LENGTHS)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +168,8 @@ def test_a_screen_turns_a_clip_away_and_not_its_entry(tmp_path: Path, media: Pat
 
 
 def test_another_cut_runs_no_stage_and_writes_rows_anew(tmp_path: Path, media: Path) -> None:
-    root, told = tmp_path / "root", []
+    root = tmp_path / "root"
+    told: list[Any] = []
     toy.run(root, toy.recipe(), media)
     first = hashes(root)
     other = toy.recipe(ClipRules(Windows(3.0, 2.0, 3.0)))
@@ -267,7 +270,7 @@ def test_the_loader_names_clips_and_reads_them_by_number(built: Path) -> None:
 
 
 def test_status_counts_clips(built: Path) -> None:
-    state = questions.clip_counts(read_receipt(Root(str(built)), "toy") or {})
+    state = clip_counts(read_receipt(Root(str(built)), "toy") or {})
     assert state is not None
     assert state.text == (
         "13 clips of 3 entries, cut by windows of 5 s, one every 5 s; entries without a clip: 1"

@@ -153,13 +153,12 @@ _USES = (
 _ALIGNED = use(ALIGN, makes="alignment")
 
 
-def recipe(clips: ClipRules | None = None, *, pairs: bool = False, **shots: float) -> Recipe:
+def recipe(clips: ClipRules | None = None, *, pairs: bool = False) -> Recipe:
     """A dataset of such entries, cut as the rules say, by default into windows of 5 s."""
-    uses = [use(SCENES, makes="scenes", **shots) if u.makes == "scenes" else u for u in _USES]
     results = ("wave", "scenes", "beats", "notes", "grid")
     return Recipe(
         name="toy",
-        uses=(*uses, _ALIGNED) if pairs else tuple(uses),
+        uses=(*_USES, _ALIGNED) if pairs else _USES,
         shares={"train": 2, "test": 1},
         pairs=pairs,
         results=(*results, "alignment") if pairs else results,
