@@ -3,17 +3,23 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from symmv_builder.clips import Clip
 from symmv_builder.records import Entry
 from symmv_builder.schema import Column
 
 
 def assemble_row(
-    columns: Sequence[Column], entry: Entry, split: str, records: Mapping[str, Any]
+    columns: Sequence[Column],
+    entry: Entry,
+    split: str,
+    records: Mapping[str, Any],
+    clip: Clip | None = None,
 ) -> dict[str, Any]:
     """One row: scalars, strings, tuples of labels, and numpy arrays ``[t]`` or ``[t, d]``.
 
-    `records` maps artifact names to records. A feature of one dimension becomes a flat
-    list. `ValueError` where a feature has another width than its column.
+    `records` maps artifact names to records, cut already where the row is a `clip`. A feature of
+    one dimension becomes a flat list. `ValueError` where a feature has another width than its
+    column.
     """
     given = {
         "entry_id": entry.entry_id,
@@ -22,7 +28,9 @@ def assemble_row(
         "music_url": entry.music.url,
         "video_url": entry.video.url,
     }
-    held = {**records, "song": entry.song}
+    if clip is not None:
+        given["clip_id"] = clip.id_of(entry.entry_id)
+    held = {**records, "song": entry.song, "clip": clip}
     row = {}
     for column in columns:
         artifact, _, field = column.take.partition(".")

@@ -1,8 +1,9 @@
 """What a row holds: columns with type, unit and meaning, and their form in Arrow.
 
-Every dataset has the columns of an entry (`ENTRY`); all others belong to the steps of its recipe
-(`pipeline.step.Step.columns`). A column says where it is taken from (``artifact.field``), so a
-row is assembled without any code that knows a dataset.
+Every dataset has the columns of an entry (`ENTRY`), and those of a clip (`CLIP`) where its rows are
+clips; all others belong to the steps of its recipe (`pipeline.step.Step.columns`). A column says
+where it is taken from (``artifact.field``), so a row is assembled without any code that knows a
+dataset.
 """
 
 import re
@@ -85,7 +86,7 @@ class Column:
 
     @property
     def artifact(self) -> str:
-        """Whose field it is: the result of a step, ``entry`` or ``song``."""
+        """Whose field it is: the result of a step, or one of `GIVEN`."""
         return self.take.partition(".")[0]
 
     def value_in(self, record: Any) -> Any:
@@ -144,6 +145,25 @@ ENTRY = (
     Column("video_height", "int32", "px", "height as displayed", "video_asset.height"),
     Column("video_frame_rate_hz", "float64", "Hz", "mean frame rate", "video_asset.frame_rate_hz"),
 )
+
+# Of a row that is a clip; all other columns hold what the clip holds of its entry.
+CLIP = (
+    Column("clip_id", "string", "", "identifier of the clip: its entry and its start",
+           "entry.clip_id"),
+    Column("clip_start_s", "float64", "s, video", "start of the clip", "clip.start_s"),
+    Column("clip_end_s", "float64", "s, video", "end of the clip", "clip.end_s"),
+    Column("clip_music_start_s", "float64", "s, music", "where its music starts",
+           "clip.music_start_s"),
+    Column("clip_music_end_s", "float64", "s, music", "where its music ends",
+           "clip.music_end_s"),
+)  # fmt: skip
+# What a row has without any step: no result may be called so.
+GIVEN = frozenset({"entry", "song", "clip"})
+
+
+def row_name(row: Mapping[str, Any]) -> str:
+    """What a row is called: the id of its clip, or of its entry; empty where it says neither."""
+    return str(row.get("clip_id") or row.get("entry_id") or "")
 
 
 def arrow_schema(columns: Sequence[Column], label: str) -> "pa.Schema":

@@ -7,6 +7,7 @@ time without a clock means nothing.
 
 from enum import StrEnum
 from math import ceil
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,3 +34,13 @@ def grid_length(duration_s: float, hop_s: float) -> int:
 def grid_times(length: int, hop_s: float) -> NDArray[np.float64]:
     """Times in seconds of the first ``length`` grid points, shape ``[length]``."""
     return np.arange(length, dtype=np.float64) * hop_s
+
+
+def first_downbeat(positions: NDArray[Any]) -> int:
+    """Index of the first beat that begins a bar, by the beats' places in their bars ``[b]``.
+
+    Where none of them does, it lies before the first one: the index is negative then. From this
+    beat steps are counted.
+    """
+    downbeats = np.flatnonzero(positions == 1)
+    return int(downbeats[0]) if len(downbeats) else 1 - int(positions[0])

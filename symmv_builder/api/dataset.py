@@ -11,7 +11,7 @@ from typing import Any
 
 from symmv_builder.api import media, publishing
 from symmv_builder.api.crawl import CrawlEnd, Recording, open_crawl, promote, review
-from symmv_builder.api.entry import StoredEntry
+from symmv_builder.api.entry import StoredEntry, stored_entry
 from symmv_builder.api.media import MediaSummary
 from symmv_builder.api.options import checked
 from symmv_builder.api.publishing import ExportSummary, Takedown
@@ -293,10 +293,10 @@ class Dataset:
             yield StoredEntry(entry, stored)
 
     def __getitem__(self, entry_id: str) -> StoredEntry:
-        """The entry of an id; `KeyError` where there is none."""
+        """The entry of an id, or a clip by ``ENTRY@SECONDS`` or its id; `KeyError` for none."""
         stored = self.stored
         try:
-            return StoredEntry(questions.find_entry(stored, entry_id, self.name), stored)
+            return stored_entry(stored, entry_id, self.name)
         except StopRun as error:
             raise KeyError(str(error)) from error
 

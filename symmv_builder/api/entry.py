@@ -1,15 +1,20 @@
 """One entry of a dataset with everything that is stored of it."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from symmv_builder.api.music import Music
+from symmv_builder.between import can_cut, cut_records
+from symmv_builder.clips import Clip, ClockMap, Lengths, counted, milliseconds, parse_address
 from symmv_builder.datasets import questions
 from symmv_builder.datasets.questions import Made
+from symmv_builder.errors import WrongArguments, WrongSetting
 from symmv_builder.records import (
+    Alignment,
     Asset,
     Beats,
     Chords,
@@ -32,15 +37,22 @@ from symmv_builder.storage.store import Store
 
 @dataclass(frozen=True)
 class StoredEntry:
-    """An entry of a dataset; its results are attributes, named as `symmv status` names them.
+    """An entry of a dataset, or a `clip` of one.
 
+    Its results are attributes, named as `symmv status` names them:
     ``entry.chords``, ``entry.key``, ``entry.semantic`` are records; ``entry.notes``,
     ``entry.grid`` and ``entry.parts`` are `Music`. What was not made is an `AttributeError` that
-    names what was.
+    names what was. Of a clip they are what it holds of them (`between.between`).
     """
 
     entry: Entry
     store: Store
+    clip: Clip | None = None
+
+    @property
+    def name(self) -> str:
+        """The id of the clip, or of the entry."""
+        return self.clip.id_of(self.entry_id) if self.clip else self.entry_id
 
     @property
     def entry_id(self) -> str:
@@ -53,8 +65,37 @@ class StoredEntry:
 
     @cached_property
     def records(self) -> Mapping[str, Record]:
-        """Every record that is stored, by the name of its result."""
-        return questions.records_of(self.store, self.entry)
+        """Every record that is stored, by the name of its result.
+
+        Of a clip without those that cannot be taken between two times.
+        """
+        whole = questions.records_of(self.store, self.entry)
+        if self.clip is None:
+            return whole
+        parts = {name: record for name, record in whole.items() if can_cut(type(record))}
+        return cut_records(parts, self.clip)
+
+    def between(self, start_s: float, end_s: float) -> "StoredEntry":
+        """The entry between two seconds of its video, with times from there, as a clip.
+
+        Music of another recording is taken by the alignment, where the entry has one; without
+        one both are taken to begin together. `StopRun` where the end does not lie behind the
+        start.
+        """
+        if not 0 <= start_s < end_s < math.inf:
+            raise WrongSetting("end_s", end_s, f"it lies behind the start, {start_s:g}")
+        records = questions.records_of(self.store, self.entry)
+        alignment = records.get("alignment")
+        clocks = ClockMap(alignment if isinstance(alignment, Alignment) else None)
+        asset, scenes, beats = (records.get(n) for n in ("video_asset", "scenes", "beats"))
+        lengths = Lengths(
+            end_s,
+            clocks,
+            scenes if isinstance(scenes, Scenes) else None,
+            beats if isinstance(beats, Beats) else None,
+            asset.frame_rate_hz if isinstance(asset, Asset) else 0.0,
+        )
+        return replace(self, clip=counted(clocks.clip(start_s, end_s), lengths))
 
     @property
     def split(self) -> str:
@@ -78,11 +119,15 @@ class StoredEntry:
         from symmv_builder.datasets.pictures import draw_entry
 
         root, records = self.store.root, dict(self.records)
-        return draw_entry(root, self.entry, records, Path(folder), overwrite=overwrite)
+        start_s = self.clip.start_s if self.clip else 0.0
+        return draw_entry(
+            root, self.name, records, Path(folder), start_s=start_s, overwrite=overwrite
+        )
 
     def why(self) -> list[Made]:
         """Every step that was done, by which model, and where it stopped."""
-        return questions.why(self.store, self.entry)
+        start_ms = milliseconds(self.clip.start_s) if self.clip else None
+        return questions.why(self.store, self.entry, start_ms)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -102,9 +147,24 @@ class StoredEntry:
 
 
 def find_entry(settings: Settings, entry_id: str, dataset: str | None = None) -> StoredEntry:
-    """The entry of an id; `StopRun` where there is none, or one in several datasets."""
-    store = settings.open_store(read_only=True)
-    return StoredEntry(questions.find_entry(store, entry_id, dataset), store)
+    """The entry of an id, or a clip by ``ENTRY@SECONDS`` or its own id.
+
+    `StopRun` where there is none, or one in several datasets, and for a clip that was turned away.
+    """
+    return stored_entry(settings.open_store(read_only=True), entry_id, dataset)
+
+
+def stored_entry(store: Store, entry_id: str, dataset: str | None = None) -> StoredEntry:
+    """As `find_entry`, in a store that is open."""
+    address = parse_address(entry_id)
+    if address is None:
+        return StoredEntry(questions.find_entry(store, entry_id, dataset), store)
+    entry = questions.find_entry(store, address[0], dataset)
+    clip = questions.find_clip(store, entry, address[1])
+    if not isinstance(clip, Clip):
+        problem = f"the clip {entry_id} was turned away by {clip.step}: {clip.detail}"
+        raise WrongArguments(problem)
+    return StoredEntry(entry, store, clip)
 
 
 def describe(record: Record) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from symmv_builder.clips import parse_address
 from symmv_builder.datasets import questions
 from symmv_builder.datasets.questions import Made, Status
 from symmv_builder.datasets.remembered import names_in
@@ -69,12 +70,16 @@ class NoEntry:
 def why(settings: Settings, entry_id: str, dataset: str | None = None) -> list[Made] | NoEntry:
     """Every step that was done for an entry, or what became of a recording that is none.
 
+    A clip is named ``ENTRY@SECONDS`` or by its id: then the last line is about it alone.
     `StopRun` where neither is known, or an id stands in several datasets.
     """
     # Imported here: a question about an empty root needs no database.
     from symmv_builder.storage.items import PROMOTED, entry_id_of
 
     store = settings.open_store(read_only=True)
+    if (address := parse_address(entry_id)) is not None:
+        entry = questions.find_entry(store, address[0], dataset)
+        return questions.why(store, entry, address[1])
     item = questions.find_item(store, entry_id, dataset)
     if item and item.state != PROMOTED:
         return NoEntry(entry_id_of(item.source), item, tuple(json.loads(item.evidence)))

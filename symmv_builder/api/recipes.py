@@ -7,6 +7,7 @@ from typing import Any
 
 from symmv_builder import backends, datasets
 from symmv_builder.datasets import remembered
+from symmv_builder.datasets.clip_rules import explain_clips
 from symmv_builder.datasets.placed import placed_of
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.datasets.recipe_writer import write_recipe
@@ -38,7 +39,10 @@ class ExplainedStep:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedRecipe:
-    """What a recipe would make, and from which recordings."""
+    """What a recipe would make, and from which recordings.
+
+    `clips` are a line that says how entries are cut, and one for each screen of clips.
+    """
 
     name: str
     schema: str
@@ -46,6 +50,7 @@ class ExplainedRecipe:
     steps: tuple[ExplainedStep, ...]
     columns: tuple[Column, ...]
     columns_not_made: tuple[str, ...]
+    clips: tuple[str, ...] = ()
 
 
 def text_of(what: str, root: str | None = None) -> str:
@@ -129,4 +134,5 @@ def explain(what: str, root: str | None = None) -> ExplainedRecipe:
         tuple(steps),
         columns,
         tuple(name for name in expected_columns(recipe) if name not in names),
+        explain_clips(recipe.clips),
     )

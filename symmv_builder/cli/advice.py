@@ -13,6 +13,7 @@ from symmv_builder.errors import (
     Locked,
     LockLost,
     MissingColumns,
+    MissingParts,
     MissingResult,
     MissingWeights,
     NoCheckpoint,
@@ -89,6 +90,7 @@ ADVICE: Advice = {
     NoShards: build_first,
     NoRows: lambda error: "--split all takes every split" if error.known else None,
     MissingResult: lambda error: f"run `symmv build {error.dataset} --only {error.artifact}`",
+    MissingParts: lambda error: f"run `symmv build {error.dataset}` without --only",
     MissingColumns: lambda error: f"run `symmv build {error.dataset}`",
     ReleaseExists: lambda error: (
         f"the next is `symmv release {error.dataset} {error.next_version}`"

@@ -70,6 +70,8 @@ def _print_status(state: questions.Status, root: str) -> None:
         size = sum(shard["size_bytes"] for shard in state.shards) / 1e6
         splits = ", ".join(f"{name} {count}" for name, count in state.splits.items())
         say(f"{len(state.shards)} shards, {size:.1f} MB: {splits}")
+    if state.clips:
+        say(state.clips.text)
     stages = tables.plain_table("stage", "backend", *_NUMBERS, numbers=_NUMBERS)
     for cost in state.stages:
         counts = (cost.made, cost.rejected, f"{cost.seconds:.1f}")
@@ -84,7 +86,7 @@ def _print_status(state: questions.Status, root: str) -> None:
 
 
 def why(
-    entry_id: Annotated[str, typer.Argument(metavar="ENTRY", help="Identifier of the entry.")],
+    entry_id: Annotated[str, typer.Argument(metavar="ENTRY", help=options.ENTRY_HELP)],
     dataset: options.InDataset = None,
     root: options.Root = None,
     as_json: options.AsJson = False,

@@ -131,6 +131,8 @@ def print_summary(summary: Summary, root: str) -> None:
         f"{summary.unfinished} unfinished; {len(summary.shards)} shards, {size:.1f} MB in "
         f"{root.rstrip('/')}/{summary.dataset}/shards"
     )
+    if summary.clips:
+        say(summary.clips.text)
     if summary.missing:
         total = len(summary.columns) + len(summary.missing)
         say(f"{len(summary.columns)} of {total} columns; without {', '.join(summary.missing)}")

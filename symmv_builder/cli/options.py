@@ -46,6 +46,8 @@ Way = Annotated[
         show_default=False,
     ),
 ]
+# What names an entry in questions about it.
+ENTRY_HELP = "Identifier of the entry; of one of its clips ENTRY@SECONDS, or the clip's own."
 InDataset = Annotated[
     str | None,
     typer.Option(

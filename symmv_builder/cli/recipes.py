@@ -62,6 +62,8 @@ def recipe_command(
     for column in found.columns:
         tables.add_row(table, column.name, column.type, column.unit, column.meaning)
     tables.show(table)
+    for number, line in enumerate(found.clips):
+        say(f"clips turned away by {line}" if number else line)
     if found.columns_not_made:
         say(f"columns that are not made: {', '.join(found.columns_not_made)}")
     for step in found.steps:

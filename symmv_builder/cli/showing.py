@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def show(
-    entry_id: Annotated[str, typer.Argument(metavar="ENTRY", help="Identifier of the entry.")],
+    entry_id: Annotated[str, typer.Argument(metavar="ENTRY", help=options.ENTRY_HELP)],
     dataset: options.InDataset = None,
     root: options.Root = None,
     out: Annotated[
@@ -32,7 +32,7 @@ def show(
     if as_json:
         sys.stdout.write(json.dumps(found.as_json()) + "\n")
     else:
-        say(f"{entry.entry_id} ({entry.dataset}), song {entry.song_id}", style="bold")
+        say(f"{found.name} ({entry.dataset}), song {entry.song_id}", style="bold")
         say(f"music {entry.music.url}, video {entry.video.url}")
         for name, line in found.lines().items():
             say(f"{name:>18}  {line}")

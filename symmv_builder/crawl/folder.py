@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from symmv_builder.clips import is_clip_id
 from symmv_builder.errors import MalformedFile, NoSuchPath
 from symmv_builder.files import Folder
 from symmv_builder.records import Entry, SongInfo, Source
@@ -70,6 +71,11 @@ def identifier(name: str) -> str:
     ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     slug = re.sub(r"[^A-Za-z0-9]+", "-", ascii_name).strip("-")[:40].strip("-")
     return f"{slug or 'n'}-{_hash(name)[:8]}"
+
+
+def file_name(row_name: str) -> str:
+    """What files of a row are called: as its clip, or by the `identifier` of its entry."""
+    return row_name if is_clip_id(row_name) else identifier(row_name)
 
 
 def _hash(name: str) -> str:

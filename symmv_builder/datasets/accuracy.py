@@ -33,6 +33,7 @@ from symmv_builder.datasets.evaluate import (
 from symmv_builder.errors import CannotMeasure, CannotRead, MalformedFile, RejectEntry
 from symmv_builder.evaluation.accuracy import Scores, metric_names, score_song
 from symmv_builder.evaluation.significance import Comparison, compare_paired, confidence_interval
+from symmv_builder.schema import row_name
 from symmv_builder.storage.root import Root
 
 # In a copy of POP909 a song is a folder, and its files have the same names in all of them.
@@ -79,7 +80,7 @@ def annotations_of(
         )
         songs = {}
         for number, row in enumerate(rows, 1):
-            songs[str(row["entry_id"])] = from_row(row, task)
+            songs[row_name(row)] = from_row(row, task)
             tell(number, count, what)
         return Annotated(what, songs)
     path = Path(what)

@@ -14,6 +14,7 @@ from typing import Any
 
 from symmv_builder.crawl.folder import Found
 from symmv_builder.datasets import changes, remembered
+from symmv_builder.datasets.clip_rules import ClipCounts, clip_counts
 from symmv_builder.datasets.faults import (
     Failures,
     count_failures,
@@ -31,7 +32,7 @@ from symmv_builder.pipeline.keys import Plan, Work
 from symmv_builder.pipeline.pool import Effort, run_entries
 from symmv_builder.pipeline.run import EntryOutcome, LoadModel
 from symmv_builder.records import Entry, Source
-from symmv_builder.storage import manifests, shards, written
+from symmv_builder.storage import clip_tables, manifests, shards, written
 from symmv_builder.storage.assets import add_asset, asset_size, has_asset, hash_file
 from symmv_builder.storage.ledger import KnownFile
 from symmv_builder.storage.root import Root
@@ -49,7 +50,8 @@ class Summary:
 
     `columns` are those of the shards, `missing` those of the schema that they do not hold, but for
     what is made on request alone.
-    `failed` are the entries among the rejected ones for which the program is at fault.
+    `failed` are the entries among the rejected ones for which the program is at fault. `clips`
+    counts rows that are clips; `None` where rows are whole entries.
     """
 
     dataset: str
@@ -61,6 +63,7 @@ class Summary:
     columns: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     failed: tuple[Failures, ...] = ()
+    clips: ClipCounts | None = None
 
 
 def take_in(store: Store, found: Found, dataset: str, tell: Tell) -> int:
@@ -208,6 +211,7 @@ def _build(
         and found.is_settled
         and receipt["state"] == draft.state
         and shards.shards_stand(store.root, recipe.name, receipt)
+        and clip_tables.stands(store.root, recipe.name, receipt)
     ):
         return _summary(recipe, found, receipt, up_to_date=True)
     todo = _unfinished(store, found, rows_to_load(recipe, store, draft))
@@ -318,4 +322,5 @@ def _summary(
         columns=columns,
         missing=tuple(name for name in expected_columns(recipe) if name not in columns),
         failed=count_failures(found.rejected.values()),
+        clips=clip_counts(receipt),
     )

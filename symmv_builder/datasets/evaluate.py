@@ -19,6 +19,7 @@ from symmv_builder.backends import midi
 from symmv_builder.errors import CannotMeasure, NoRows, NoSuchPath, RejectEntry
 from symmv_builder.evaluation import SongMetric, beats, music, song_metrics
 from symmv_builder.records import Floats
+from symmv_builder.schema import row_name
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shard_rows import ShardRows
 from symmv_builder.storage.shards import read_receipt
@@ -207,7 +208,7 @@ def moments_of_dataset(root: Root, dataset: str, split: str, points: Points) -> 
     for row in rows:
         moments = left_out.use(row, lambda row: _row_moments(row, times))
         if moments is not None:
-            found.append((str(row["entry_id"]), moments))
+            found.append((row_name(row), moments))
     if not found:
         raise left_out.no_rows(dataset, split)
     return MomentsOf(tuple(found), untrained_models(receipt), left_out=left_out.reasons)

@@ -119,7 +119,7 @@ def export(root: Root, dataset: str, out: Path, *, tell: Tell = lambda _: None) 
     if receipt and _schema_of(receipt, dataset) not in _LAYOUTS:
         return _export_parquet(root, dataset, receipt, _Folder(out))
     layout, shared = _layout(root, dataset)
-    rows = list(read_rows(root, dataset, shared))
+    rows = list(map(_named, read_rows(root, dataset, shared)))
     folder = _Folder(out)
     known = _read_index(folder, layout.digits)
     numbers = _number(known, [row["entry_id"] for row in rows], layout.digits)
@@ -195,7 +195,15 @@ def _layout(root: Root, dataset: str) -> tuple[_Layout, list[str]]:
     if lacking:
         use = f"of which files of {schema}'s layout are made"
         raise MissingColumns(dataset, lacking, needed_for=use)
-    return layout, [name for name in _SHARED_COLUMNS if name in held]
+    return layout, [name for name in (*_SHARED_COLUMNS, "clip_id") if name in held]
+
+
+def _named(row: Row) -> dict[str, Any]:
+    """A row as an entry of its own: a clip's name is spelled as one of an entry can be."""
+    named = dict(row)
+    if "clip_id" in named:
+        named["entry_id"] = str(named.pop("clip_id")).replace("@", "-")
+    return named
 
 
 def _write_entries(
@@ -210,7 +218,7 @@ def _write_entries(
 ) -> list[tuple[str, Row]]:
     """Write every entry's files; index and row without its long arrays, in order of index."""
     slim = []
-    rows = read_rows(root, dataset, (*shared, *layout.columns))
+    rows = map(_named, read_rows(root, dataset, (*shared, *layout.columns)))
     unknown = dict.fromkeys(set(_SHARED_COLUMNS) - set(shared), "")
     for count, row in enumerate(({**unknown, **row} for row in rows), start=1):
         index = numbers[row["entry_id"]]

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmv_builder.backends import pyav
-from symmv_builder.crawl.folder import identifier
-from symmv_builder.records import Entry, Record, Scenes
+from symmv_builder.crawl.folder import file_name
+from symmv_builder.records import Record, Scenes
 from symmv_builder.report.contact_sheet import draw_contact_sheet
 from symmv_builder.report.piano_roll import draw_piano_roll
 from symmv_builder.storage.assets import open_asset
@@ -20,21 +20,23 @@ _FRAME_WIDTH = 320
 
 def draw_entry(
     root: Root,
-    entry: Entry,
+    name: str,
     records: dict[str, Record],
     out: Path,
     *,
+    start_s: float = 0.0,
     overwrite: bool = False,
 ) -> list[Path]:
-    """Write ``ENTRY.notes.png`` and ``ENTRY.frames.png`` into a folder; which were written.
+    """Write ``NAME.notes.png`` and ``NAME.frames.png`` into a folder; which were written.
 
+    `name` is that of the entry, or of a clip of it, whose video begins at `start_s` of the file.
     A picture whose records are missing (an entry that was put aside early) is left out. `StopRun`
     where a file of that name is there, unless `overwrite`.
     """
     # Records by artifact name: what an artifact is was decided by the recipe.
     known: dict[str, Any] = dict(records)
-    name = identifier(entry.entry_id)
-    score, sheet = out / f"{name}.notes.png", out / f"{name}.frames.png"
+    file = file_name(name)
+    score, sheet = out / f"{file}.notes.png", out / f"{file}.frames.png"
     check_outputs([score, sheet], overwrite=overwrite)
     written = []
     if "notes" in known:
@@ -45,17 +47,17 @@ def draw_entry(
             beats=known.get("beats"),
             chords=known.get("chords"),
             key=known.get("key"),
-            title=entry.entry_id,
+            title=name,
         )
         written.append(score)
     if {"scenes", "video_asset"} <= known.keys():
         with open_asset(root, known["video_asset"].sha256) as video:
-            frames = scene_frames(video, known["scenes"])
+            frames = scene_frames(video, known["scenes"], start_s)
         draw_contact_sheet(
             sheet,
             frames,
             known["scenes"].starts_s[1:].tolist(),
-            title=entry.entry_id,
+            title=name,
             duration_s=known["video_asset"].duration_s,
             motion=known.get("motion"),
             emotion=known.get("emotion"),
@@ -65,15 +67,21 @@ def draw_entry(
     return written
 
 
-def scene_frames(video: Path, scenes: Scenes) -> list[tuple[float, NDArray[np.uint8]]]:
-    """A small picture from the middle of every scene, with its time in seconds."""
+def scene_frames(
+    video: Path, scenes: Scenes, start_s: float = 0.0
+) -> list[tuple[float, NDArray[np.uint8]]]:
+    """A small picture from the middle of every scene, with its time in seconds.
+
+    Times count from `start_s` of the file.
+    """
     wanted = ((scenes.starts_s + scenes.ends_s) / 2).tolist()
     pictures = []
     for frame in pyav.frames(video):
         if not wanted:
             break
-        if frame.time_s >= wanted[0]:
+        if frame.time_s - start_s >= wanted[0]:
             step = max(1, frame.rgb().shape[1] // _FRAME_WIDTH)
-            pictures.append((frame.time_s, np.ascontiguousarray(frame.rgb()[::step, ::step])))
+            picture = np.ascontiguousarray(frame.rgb()[::step, ::step])
+            pictures.append((frame.time_s - start_s, picture))
             wanted.pop(0)
     return pictures

@@ -4,15 +4,19 @@ Answers come from the ledger and the sidecars as they are; no model has to be th
 """
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from symmv_builder.clips import Clip
+from symmv_builder.datasets.clip_rules import ClipCounts, clip_counts
 from symmv_builder.datasets.remembered import names_in, recipe_of, require_known
 from symmv_builder.errors import NotFound, WrongArguments
 from symmv_builder.records import Entry, Provenance, Record
 from symmv_builder.storage import manifests
+from symmv_builder.storage.clip_tables import EntryClips, TurnedAway, read_table
 from symmv_builder.storage.receipts import read_receipt
 from symmv_builder.storage.results import Result
 from symmv_builder.storage.sidecars import Sidecars
@@ -47,6 +51,7 @@ class Status:
     untrained: tuple[str, ...]
     splits: dict[str, int]
     shards: tuple[dict[str, Any], ...]
+    clips: ClipCounts | None = None
 
 
 def status(store: "Store", dataset: str) -> Status:
@@ -103,6 +108,7 @@ def status(store: "Store", dataset: str) -> Status:
         untrained=tuple(m["backend"] for m in receipt.get("models", []) if not m["trained"]),
         splits=dict(receipt.get("splits", {})),
         shards=tuple(receipt.get("shards", [])),
+        clips=clip_counts(receipt),
     )
 
 
@@ -122,6 +128,23 @@ def find_entry(store: "Store", entry_id: str, dataset: str | None = None) -> Ent
         names = ", ".join(entry.dataset for entry in found)
         raise WrongArguments(f"{entry_id} is in {names}; say which with `dataset`")
     return found[0]
+
+
+def find_clip(store: "Store", entry: Entry, start_ms: int) -> Clip | TurnedAway:
+    """The clip of an entry that starts there, by milliseconds of the video, made or turned away.
+
+    `StopRun` where none does.
+    """
+    found = _clips_of(store, entry).at(start_ms)
+    if found is None:
+        address = f"{entry.entry_id}@{start_ms / 1000:.6g}"
+        raise NotFound("clip", address, store.root.shown)
+    return found
+
+
+def _clips_of(store: "Store", entry: Entry) -> EntryClips:
+    receipt = read_receipt(store.root, entry.dataset) or {}
+    return read_table(store.root, entry.dataset, receipt).get(entry.entry_id, EntryClips("", ()))
 
 
 def find_item(store: "Store", entry_id: str, dataset: str | None = None) -> "Item | None":
@@ -146,8 +169,35 @@ class Made:
     traceback: str = ""
 
 
-def why(store: "Store", entry: Entry) -> list[Made]:
-    """Every step that was done for an entry, in the recipe's order."""
+def why(store: "Store", entry: Entry, start_ms: int | None = None) -> list[Made]:
+    """Every step that was done for an entry, in the recipe's order, and what became of its clips.
+
+    With a start in milliseconds, what became of the clip that starts there; `StopRun` where none
+    does.
+    """
+    return [*_steps_of(store, entry), *_clip_lines(store, entry, start_ms)]
+
+
+def _clip_lines(store: "Store", entry: Entry, start_ms: int | None) -> Iterator[Made]:
+    """A line that counts an entry's clips and one for each that was turned away; or one clip's."""
+    if start_ms is not None:
+        yield _clip_line(entry, find_clip(store, entry, start_ms))
+        return
+    mine = _clips_of(store, entry)
+    if mine.clips:
+        count = f"{len(mine.clips)} clips"
+        yield Made(Result(entry.entry_id, "clip", "clips", "", "", 0.0, "", count), None)
+    yield from (_clip_line(entry, each) for each in mine.turned_away)
+
+
+def _clip_line(entry: Entry, clip: Clip | TurnedAway) -> Made:
+    step, reason, detail = "clips", "", f"{clip.start_s:.6g} to {clip.end_s:.6g} s"
+    if isinstance(clip, TurnedAway):
+        step, reason, detail = clip.step, clip.reason, f"{detail}: {clip.detail}"
+    return Made(Result(entry.entry_id, "clip", step, "", "", 0.0, reason, detail), None)
+
+
+def _steps_of(store: "Store", entry: Entry) -> list[Made]:
     found = store.ledger.results(entry.dataset, entry.entry_id)
     results = {result.artifact: result for result in found}
     sidecars = Sidecars(store.root, entry.dataset)

@@ -2,13 +2,35 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from symmv_builder import backends
 from symmv_builder.backends import ModelHome
+from symmv_builder.clips import Cut, way_of
 from symmv_builder.errors import StopRun, UnknownName
 from symmv_builder.pipeline.keys import Plan
 from symmv_builder.pipeline.step import Use
-from symmv_builder.schema import ENTRY, Column
+from symmv_builder.schema import CLIP, ENTRY, Column
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRules:
+    """How entries are cut into clips, and the screens that a clip must pass.
+
+    Where an entry is two recordings, `clocks` says which music belongs to a stretch of the video:
+    what its alignment says (``aligned``), or the same seconds, as if both began ``together``. A
+    screen is a step that looks at records of a build; it is shown what the clip holds of them, and
+    turns the clip away without its entry.
+    """
+
+    cut: Cut
+    clocks: Literal["aligned", "together"] = "aligned"
+    screens: tuple[Use, ...] = ()
+
+    @property
+    def way(self) -> str:
+        """What a recipe calls its way to cut: ``windows``, ``scenes`` or ``beats``."""
+        return way_of(self.cut)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +43,8 @@ class Recipe:
     made once. `beside` is made where it is asked for (`--only`) or by the screening, and is part of
     the rows where all entries have it. `results` are those whose columns the rows hold, in the
     rows' order; `absent` are columns that are left out. `schema` names the published schema that
-    the rows follow, where it is not called as the dataset is.
+    the rows follow, where it is not called as the dataset is. With `clips` a row is a clip and not
+    a whole entry.
     """
 
     name: str
@@ -33,6 +56,7 @@ class Recipe:
     results: tuple[str, ...] = ()
     schema: str = ""
     absent: frozenset[str] = field(default_factory=frozenset)
+    clips: ClipRules | None = None
 
     @property
     def schema_name(self) -> str:
@@ -45,9 +69,28 @@ class Recipe:
         there = {"entry", "song", *uses}
         columns = [
             *(column for column in ENTRY if column.artifact in there),
+            *(CLIP if self.clips else ()),
             *(c for name in self.results if name in uses for c in uses[name].columns(uses)),
         ]
         return tuple(column for column in columns if column.name not in self.absent)
+
+    @property
+    def is_cut_by_alignment(self) -> bool:
+        """Whether the alignment of an entry says which music belongs to a clip."""
+        return self.clips is not None and self.pairs and self.clips.clocks == "aligned"
+
+    @property
+    def clip_inputs(self) -> tuple[str, ...]:
+        """The results that have to be there to cut an entry into clips; none without `clips`."""
+        if self.clips is None:
+            return ()
+        made = {use.makes for use in self.uses}
+        # Of music without a video, the music's clock is the only one.
+        length = "video_asset" if "video_asset" in made else "music_asset"
+        by = () if self.clips.way == "windows" else (self.clips.way,)
+        clocks = ("alignment",) if self.is_cut_by_alignment else ()
+        screened = (name for use in self.clips.screens for name in use.inputs)
+        return tuple(dict.fromkeys((length, *by, *clocks, *screened)))
 
     @property
     def known(self) -> tuple[Use, ...]:

@@ -17,7 +17,8 @@ hop_s = 2.0
 A recipe without base also says `pairs` (two recordings an entry, or one that is both) and
 `[splits]`, the proportions of train, validation and test. Rows hold the columns of the results that
 `columns` names, in that order; without it those of all steps. `absent` names columns that are left
-out, and `schema` the published schema (symmv, muvisync) that the rows follow.
+out, and `schema` the published schema (symmv, muvisync) that the rows follow. With ``[clips]`` a
+row is a clip of an entry (`clip_rules`).
 
 In a step's table ``model`` is the backend, ``inputs`` renames what the step reads, ``columns``
 gives columns other names (``columns = { values = "luma" }``: field of the record, name), and
@@ -35,22 +36,26 @@ from typing import Any, Literal
 
 from symmv_builder import backends
 from symmv_builder.datasets.bounds import BOUNDS
+from symmv_builder.datasets.clip_rules import check_clips, read_clips
 from symmv_builder.datasets.placed import ALWAYS, BUILD, CRAWL, Placed, move_after, placed_of
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.datasets.schemas import NEWEST, conflict
 from symmv_builder.datasets.step_table import KEYS, columns_of, find_step
 from symmv_builder.errors import RecipeError, StopRun
 from symmv_builder.pipeline.step import RECORDINGS, Step, Use
-from symmv_builder.schema import ENTRY
+from symmv_builder.schema import CLIP, ENTRY, GIVEN
 from symmv_builder.toml_text import TomlReader, article, read_toml
 
 SPLITS = ("train", "validation", "test")
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _ARTIFACT = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,59}")
-_TOP = ("name", "base", "without", "schema", "columns", "absent", "pairs", "splits", "steps")
+_TOP = (
+    *("name", "base", "without", "schema", "columns", "absent", "pairs", "splits", "steps"),
+    "clips",
+)
 # Columns by which a row is found: every dataset has them.
-_NEEDED = frozenset({"entry_id", "song_id", "split", "music_url"})
+_NEEDED = frozenset({"entry_id", "song_id", "split", "music_url", *(c.name for c in CLIP)})
 # Folders of a data root that are no dataset's.
 RESERVED = frozenset({"assets", "releases", "blocklist", "damaged", "ledger"})
 _LARGEST = 1e15
@@ -111,8 +116,10 @@ class _Reader(TomlReader):
                 p.use for makes, p in placed.items() if p.when == CRAWL and makes in results
             ),
             results=results,
+            clips=read_clips(self, table, base.clips if base else None, self.placed),
         )
         self.complete(recipe, table)
+        check_clips(self, recipe)
         self.fields(recipe)
         recipe = replace(recipe, absent=self.absent(table, recipe, base))
         self.distinct(recipe)
@@ -197,7 +204,7 @@ class _Reader(TomlReader):
         steps = self.typed(table, "steps", dict, {} if placed else None)
         for name, described in steps.items():
             path = ("steps", name)
-            if not _ARTIFACT.fullmatch(name) or name in (*RECORDINGS, "entry", "song"):
+            if not _ARTIFACT.fullmatch(name) or name in {*RECORDINGS, *GIVEN}:
                 raise self.wrong(path, "a result is called by a-z, 0-9 and _, as in slow_motion")
             if not isinstance(described, dict):
                 raise self.wrong(path, f"this is a table: [steps.{name}]")
@@ -206,15 +213,16 @@ class _Reader(TomlReader):
                 raise self.wrong((*path, "after"), "a step does not come after itself")
             if after and after not in placed:
                 raise self.wrong((*path, "after"), f"nothing before this makes {after!r}")
-            new = self.placed(name, described, placed.get(name))
+            new = self.placed(name, described, placed.get(name), path)
             if after:
                 placed = move_after(placed, after, name, new)
             else:
                 placed[name] = new
         return placed
 
-    def placed(self, makes: str, described: Mapping[str, Any], before: Placed | None) -> Placed:
-        path = ("steps", makes)
+    def placed(
+        self, makes: str, described: Mapping[str, Any], before: Placed | None, path: Sequence[str]
+    ) -> Placed:
         name = self.typed(described, "step", str, before.use.step.name if before else makes, path)
         try:
             step = find_step(name)

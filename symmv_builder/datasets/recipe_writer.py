@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from symmv_builder.datasets.clip_rules import clip_facts, clip_lines
 from symmv_builder.datasets.placed import BUILD, Placed, placed_of
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.datasets.schemas import NEWEST
@@ -31,6 +32,10 @@ def write_recipe(recipe: Recipe, about: Sequence[str] = ()) -> str:
     ]
     for makes, placed in placed_of(recipe).items():
         lines += ["", f"[steps.{makes}]", *_described(placed)]
+    if recipe.clips:
+        lines += clip_lines(recipe.clips, _value)
+        for use in recipe.clips.screens:
+            lines += ["", f"[clips.screens.{use.makes}]", *_described(Placed(use, BUILD))]
     return "\n".join(lines) + "\n"
 
 
@@ -83,6 +88,7 @@ def differences(old: Recipe, new: Recipe) -> list[str]:
         lines.append(f"absent: {sorted(old.absent)} -> {sorted(new.absent)}")
     if dict(old.shares) != dict(new.shares):
         lines.append(f"splits: {dict(old.shares)} -> {dict(new.shares)}")
+    lines += _clip_differences(old, new)
     before, after = placed_of(old), placed_of(new)
     # Columns come and go with their steps; what is told is another choice or order of them.
     kept = [[name for name in r.results if name in before and name in after] for r in (old, new)]
@@ -100,6 +106,23 @@ def differences(old: Recipe, new: Recipe) -> list[str]:
             if one.get(key) != other.get(key)
         ]
     return lines
+
+
+def _clip_differences(old: Recipe, new: Recipe) -> list[str]:
+    if new.clips is None or old.clips is None:
+        said = "rows are entries" if new.clips is None else "rows are clips"
+        return [said] if (new.clips is None) != (old.clips is None) else []
+    cuts = [clip_facts(each.clips) for each in (old, new)]
+    screens = [
+        {use.makes: _facts(Placed(use, BUILD)) for use in (r.clips.screens if r.clips else ())}
+        for r in (old, new)
+    ]
+    return [
+        f"clips.{prefix}{name}: {one.get(name)} -> {other.get(name)}"
+        for prefix, (one, other) in (("", cuts), ("screens.", screens))
+        for name in {**one, **other}
+        if one.get(name) != other.get(name)
+    ]
 
 
 def _facts(placed: Placed) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from symmv_builder.crawl.fetch import discard
 from symmv_builder.datasets import card
 from symmv_builder.errors import Damaged, ReleaseRefused
 from symmv_builder.records import Source
-from symmv_builder.storage import releases, shards
+from symmv_builder.storage import clip_tables, releases, shards
 from symmv_builder.storage.assets import remove_asset
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import Shard, read_receipt, write_receipt
@@ -86,12 +86,22 @@ def without_entries(
     counts = dict.fromkeys(receipt["splits"], 0)
     for shard in kept:
         counts[shard.split] += shard.rows
+    is_clips = "clips" in receipt
     return {
         **receipt,
         "shards": shards.as_plain(kept),
         "splits": counts,
-        "entries": sum(counts.values()),
+        "entries": _entries_in(root, into or folder, kept) if is_clips else sum(counts.values()),
     }
+
+
+def _entries_in(root: Root, folder: str, kept: Sequence[Shard]) -> int:
+    """How many entries have clips in some shards of a folder; no other column is read."""
+    found: set[str] = set()
+    for shard in kept:
+        with shards.open_shard(root, f"{folder}/{shard.path}") as file:
+            found.update(file.read(columns=["entry_id"]).column(0).unique().to_pylist())
+    return len(found)
 
 
 def rewrite_shards(store: Store, dataset: str, *, ids: Sequence[str]) -> None:
@@ -99,6 +109,7 @@ def rewrite_shards(store: Store, dataset: str, *, ids: Sequence[str]) -> None:
     receipt = read_receipt(store.root, dataset)
     if receipt is None:
         return
+    receipt = clip_tables.without(store.root, dataset, receipt, ids)
     holding = holding_shards(store.root, dataset, receipt, ids)
     if holding:
         # The next build compares its entries with this state, and looks at every shard again.
@@ -137,6 +148,8 @@ def put_release(store: Store, dataset: str, version: str, receipt: Mapping[str, 
     folder = releases.folder_of(dataset, version)
     sizes = releases.split_bytes(store, folder, receipt)
     full = {**receipt, "version": version, "split_bytes": sizes}
+    # Which clips were turned away is told by their number; the table stays in the data root.
+    full.pop(clip_tables.FIELD, None)
     # As whoever reads it later has it: what is written of a receipt must not depend on when.
     full = json.loads(card.receipt_bytes(full))
     releases.put(store, dataset, version, card.texts(full))

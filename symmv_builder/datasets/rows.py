@@ -1,19 +1,25 @@
-"""The rows of a dataset: every entry that is made, in the order of splits and ids, to shards."""
+"""The rows of a dataset: every entry that is made, or its clips, in order, to shards."""
 
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from symmv_builder.assemble import assemble_row
+from symmv_builder.between import cut_records
+from symmv_builder.clips import Clip
+from symmv_builder.datasets.clip_rules import clip_facts
+from symmv_builder.datasets.clip_table import clip_reads, cut_dataset
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.datasets.schemas import label_of
 from symmv_builder.datasets.survey import Survey
 from symmv_builder.errors import MissingResult
 from symmv_builder.pipeline.keys import ModelIdentity, Plan, digest
-from symmv_builder.schema import Column, arrow_schema
-from symmv_builder.storage import locks, manifests, shards
+from symmv_builder.schema import GIVEN, Column, arrow_schema
+from symmv_builder.storage import clip_tables, locks, manifests, shards
+from symmv_builder.storage.clip_tables import EntryClips
 from symmv_builder.storage.sidecars import Sidecars
 from symmv_builder.storage.store import Store
 from symmv_builder.storage.tables import Row
@@ -24,7 +30,7 @@ def standing_columns(recipe: Recipe, found: Survey) -> tuple[Column, ...]:
 
     A modality that is missing is an absent column, never one of zeros.
     """
-    there = {"entry", "song", *found.complete}
+    there = {*GIVEN, *found.complete}
     return tuple(column for column in recipe.columns if column.artifact in there)
 
 
@@ -33,7 +39,8 @@ class Draft:
     """What shards and receipt will hold, known before any row is loaded.
 
     `outlines` are the rows in their order, `shard_bytes` the size of a shard on average. `state`
-    is a digest of all that shards and receipt depend on.
+    is a digest of all that shards and receipt depend on. `clips` are those of every entry where
+    rows are clips; `None` stands for an entry that cannot be cut, because a record of it is gone.
     """
 
     columns: tuple[Column, ...]
@@ -41,6 +48,12 @@ class Draft:
     outlines: Sequence[shards.Outline]
     shard_bytes: int
     state: str
+    clips: Mapping[str, EntryClips | None] = field(default_factory=dict)
+
+    @property
+    def cut(self) -> dict[str, EntryClips]:
+        """The entries that are cut into clips."""
+        return {name: entry for name, entry in self.clips.items() if entry is not None}
 
 
 def draft_dataset(
@@ -57,16 +70,19 @@ def draft_dataset(
     columns = standing_columns(recipe, found)
     described = [column.described() for column in columns]
     layout = digest([label_of(recipe), described, size])
-    taken = sorted({column.artifact for column in columns} - {"entry", "song"})
+    taken = sorted({column.artifact for column in columns} - GIVEN)
+    clips = cut_dataset(recipe, store, found, receipt)
     # Also of what has no column: the receipt names every model that has a part.
     all_of_it = sorted({*taken, *(use.makes for use in found.plan.uses)})
     outlines, whole = [], hashlib.sha256()
     for entry in found.made:
         keys, split = found.keys(entry.entry_id), splits[entry.song_id]
         parts = [layout, split, asdict(entry), [keys[name] for name in taken]]
-        outlines.append(shards.Outline(split, entry.entry_id, digest(parts)))
+        whole_entry = shards.Outline(split, entry.entry_id, digest(parts))
+        outlines += _clip_outlines(whole_entry, clips) if recipe.clips else [whole_entry]
         whole.update("".join(keys[name] for name in all_of_it).encode())
     order = {name: number for number, name in enumerate(recipe.shares)}
+    # The clips of an entry are in their order already, and sorting keeps it.
     outlines.sort(key=lambda outline: (order[outline.split], outline.entry_id))
     rejected = sorted((name, r.artifact, r.key, r.reason) for name, r in found.rejected.items())
     state = digest(
@@ -80,7 +96,24 @@ def draft_dataset(
             len(found.entries),
         ]
     )
-    return Draft(columns, splits, outlines, size, state)
+    if recipe.clips:
+        turned_away = [[n, e.state, len(e.turned_away)] for n, e in sorted(clips.items()) if e]
+        state = digest([state, clip_facts(recipe.clips), turned_away])
+    return Draft(columns, splits, outlines, size, state, clips)
+
+
+def _clip_outlines(
+    whole: shards.Outline, clips: Mapping[str, EntryClips | None]
+) -> list[shards.Outline]:
+    """The rows of an entry's clips; of one that cannot be cut one that no shard holds."""
+    entry = clips[whole.entry_id]
+    if entry is None:
+        return [replace(whole, state="")]
+    name, state = whole.entry_id, whole.state
+    return [
+        replace(whole, state=digest([state, clip.numbers]), clip_id=clip.id_of(name))
+        for clip in entry.clips
+    ]
 
 
 def rows_to_load(recipe: Recipe, store: Store, draft: Draft) -> set[str]:
@@ -124,7 +157,7 @@ def write_dataset(
             use.makes: use.step.name for use in recipe.known if use.makes in found.complete
         },
         "state": draft.state,
-        "entries": len(found.made),
+        "entries": len({outline.entry_id for outline in draft.outlines}),
         "left_out": len(found.entries) - len(found.made) - len(found.rejected),
         "splits": {name: counts[name] for name in recipe.shares},
         "rejections": dict(sorted(reasons.items())),
@@ -135,6 +168,12 @@ def write_dataset(
         "shard_bytes": draft.shard_bytes,
         "shards": shards.as_plain(written),
     }
+    if recipe.clips:
+        receipt |= {
+            "clips": clip_facts(recipe.clips),
+            **clip_tables.facts_of(draft.cut),
+            clip_tables.FIELD: clip_tables.write_table(store.root, recipe.name, draft.cut),
+        }
     # Writing shards takes a while; who lost the lock meanwhile names none of them.
     lock.check()
     shards.write_receipt(store.root, recipe.name, receipt)
@@ -155,19 +194,34 @@ def _loader(
 
     The ledger forgets that result then, so that the next build makes it anew.
     """
-    needed = sorted({column.artifact for column in draft.columns} - {"entry", "song"})
+    taken = {column.artifact for column in draft.columns} - GIVEN
+    needed = sorted({*taken, *clip_reads(recipe, found)})
     sidecars = Sidecars(store.root, recipe.name)
     entries = {entry.entry_id: entry for entry in found.made}
 
-    def load(outline: shards.Outline) -> Row:
-        name, keys = outline.entry_id, found.keys(outline.entry_id)
-        records = {}
+    # The rows of an entry come one after another: its records are read once for all of its clips.
+    @lru_cache(maxsize=1)
+    def records_of(name: str) -> dict[str, Any]:
+        keys, records = found.keys(name), {}
         for artifact in needed:
             try:
                 records[artifact] = sidecars.load(name, artifact, keys[artifact])[0]
             except KeyError as error:
                 store.ledger.forget_results(recipe.name, name, artifact)
                 raise MissingResult(recipe.name, name, artifact, store.root.shown) from error
-        return assemble_row(draft.columns, entries[name], outline.split, records)
+        return records
+
+    @lru_cache(maxsize=1)
+    def clips_of(name: str) -> dict[str, Clip]:
+        entry = draft.clips.get(name)
+        return {clip.id_of(name): clip for clip in (entry.clips if entry else ())}
+
+    def load(outline: shards.Outline) -> Row:
+        name = outline.entry_id
+        records, clip = {artifact: records_of(name)[artifact] for artifact in taken}, None
+        if recipe.clips:
+            clip = clips_of(name)[outline.clip_id]
+            records = cut_records(records, clip)
+        return assemble_row(draft.columns, entries[name], outline.split, records, clip)
 
     return load

@@ -11,7 +11,8 @@ from typing import Any
 
 from symmv_builder import datasets
 from symmv_builder.backends import ModelHome, names
-from symmv_builder.crawl.folder import identifier
+from symmv_builder.clips import clip_id, entry_of, parse_address
+from symmv_builder.crawl.folder import file_name, identifier
 from symmv_builder.datasets.recipe import Recipe, with_models
 from symmv_builder.datasets.recipe_file import SPLITS
 from symmv_builder.datasets.watching import columns_of_the_video, watch
@@ -81,23 +82,27 @@ def rows_seen(
 ) -> list[Seen]:
     """Videos in rows of a dataset: those of `entries`, or a whole split, in the shards' order.
 
-    `StopRun` where an entry is in no shard.
+    An entry that was cut into clips stands for all of them; a clip is named ``ENTRY@SECONDS`` or
+    by its id. `StopRun` where an entry is in no shard.
     """
+    named = {_row_id(entry): entry for entry in entries}
     wanted = [column.name for column in columns_of_the_video(datasets.recipe(composer.dataset))]
     found = []
-    known = set()
+    known: set[str] = set()
     for name in [split] if split else SPLITS:
         rows = ShardRows(root, dataset, name, ("entry_id",), wanted)
-        for number, entry_id in enumerate(_ids(rows)):
-            if not entries or entry_id in entries:
+        for number, row_id in enumerate(rows.entries()):
+            names = {row_id, entry_of(row_id)}
+            if not entries or names & named.keys():
                 row = rows.row(number)
                 if "video_duration_s" not in row:
                     row["video_duration_s"] = _length_s(row)
-                known.add(entry_id)
-                # Other people's rows: the name becomes that of a file.
-                sha256 = str(row.get("video_sha256", ""))
-                found.append(Seen(identifier(entry_id), row, sha256))
-    missing = sorted(set(entries) - known)
+                known |= names
+                # Other people's rows: the name becomes that of a file. Of a clip the store has no
+                # file of its own.
+                sha256 = "" if "clip_id" in row else str(row.get("video_sha256", ""))
+                found.append(Seen(file_name(row_id), row, sha256))
+    missing = sorted(entry for row_id, entry in named.items() if row_id not in known)
     if missing:
         raise NotFound(f"row of {dataset}", ", ".join(missing), root.shown)
     if not found:
@@ -115,8 +120,10 @@ def stored(root: Root, seen: Seen) -> Iterator[Seen]:
         yield replace(seen, path=path)
 
 
-def _ids(rows: ShardRows) -> list[str]:
-    return [str(row["entry_id"]) for row in rows.without_features()]
+def _row_id(entry: str) -> str:
+    """The name that the row of an entry, or of a clip of one, has in the shards."""
+    address = parse_address(entry)
+    return clip_id(*address) if address else entry
 
 
 def _length_s(row: Mapping[str, Any]) -> float:

@@ -26,6 +26,7 @@ from symmv_builder.datasets.evaluate import (
     untrained_behind,
 )
 from symmv_builder.errors import CannotMeasure, MalformedFile, RejectEntry
+from symmv_builder.schema import row_name
 from symmv_builder.storage.root import Root
 from symmv_builder.training.usable import LeftOut
 from symmv_builder.training.vmcp.hearing import (
@@ -33,12 +34,12 @@ from symmv_builder.training.vmcp.hearing import (
     SLOT,
     SOUND_SUFFIXES,
     VIDEO_SUFFIXES,
+    Recordings,
     Samples,
     Sounding,
     heard_columns,
     notes_of,
     played,
-    recording_of,
     sound_of,
 )
 
@@ -130,6 +131,7 @@ def hear_files(paths: Sequence[Path], ear: Ear, *, tell: Tell = silent) -> Heard
 def hear_dataset(root: Root, dataset: str, split: str, ear: Ear, *, tell: Tell = silent) -> Heard:
     """What is heard in the rows of a split, or of all of them, by the entry's id."""
     needed, optional = heard_columns(ear.sound)
+    recordings = Recordings(root)
     rows, count, _ = rows_of_split(root, dataset, split, needed, optional)
     left_out, named = LeftOut(), []
 
@@ -137,14 +139,14 @@ def hear_dataset(root: Root, dataset: str, split: str, ear: Ear, *, tell: Tell =
         played_or_recorded: Callable[[], Samples] = (
             (lambda: played(notes_of(row)))
             if ear.sound == "rendered"
-            else (lambda: recording_of(root, row))
+            else (lambda: recordings.of_row(row))
         )
         return ear.hear(played_or_recorded())
 
     for number, row in enumerate(rows, 1):
         table = left_out.use(row, hear)
         if table is not None:
-            named.append((str(row["entry_id"]), table))
+            named.append((row_name(row), table))
         tell(number, count, dataset)
     if not named:
         raise left_out.no_rows(dataset, split)

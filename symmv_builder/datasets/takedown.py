@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass
 from typing import Any
 
+from symmv_builder.clips import parse_address
 from symmv_builder.datasets import changes, removal
 from symmv_builder.datasets.survey import recordings_of
 from symmv_builder.errors import NotFound, WrongSetting
@@ -38,10 +39,14 @@ def take_down(
 ) -> Takedown:
     """Remove an entry (by id) or a recording (``site:id``) from everything and bar its return.
 
+    A clip goes with its entry: its recordings cannot be barred in part.
+
     An entry's own music is barred; its video too if `whole`, with every other entry that
     uses it. What is to be removed is written down before anything is; a takedown that was
     stopped is finished by the next command that writes the dataset.
     """
+    if (clip := parse_address(name)) is not None:
+        name = clip[0]
     asked = {"name": name, "whole": whole}
     with changes.writing(store, dataset, wait=wait, tell=tell) as finished:
         if finished and finished.kind == "takedown" and finished.about["asked"] == asked:

@@ -18,6 +18,7 @@ from symmv_builder.errors.reactions import (
 from symmv_builder.errors.situations.datasets import (
     CannotMeasure,
     MissingColumns,
+    MissingParts,
     MissingResult,
     NoEntries,
     NoRows,
@@ -87,6 +88,7 @@ __all__ = [
     "MissingColumns",
     "MissingFeatures",
     "MissingPackage",
+    "MissingParts",
     "MissingResult",
     "MissingWeights",
     "NoCheckpoint",

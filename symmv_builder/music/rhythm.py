@@ -18,6 +18,7 @@ from symmv_builder.music.tempo_level import choose_level, listen, magnitudes
 from symmv_builder.pipeline.step import Step
 from symmv_builder.records import Beats, Floats, GridNotes, Ints, Notes
 from symmv_builder.schema import Column
+from symmv_builder.timeline import first_downbeat
 
 # How well onsets have to lie on a grid (0-1), and by how many deviations better than by chance.
 _LEAST_FIT, _DEVIATIONS = 0.3, 4.0
@@ -88,7 +89,7 @@ def quantise(notes: Notes, beats: Beats, *, steps_per_beat: int = 4) -> GridNote
     `RejectEntry` (no_beats) with fewer than two beats.
     """
     _require_two(beats)
-    zero = _first_downbeat(beats)
+    zero = first_downbeat(beats.positions)
     onsets, ends = (
         np.rint((_to_beats(times, beats.times_s) - zero) * steps_per_beat).astype(np.int64)
         for times in (notes.starts_s, notes.ends_s)
@@ -150,12 +151,6 @@ def lies_on_beats(notes: Notes, beats: Beats) -> bool:
 def _require_two(beats: Beats) -> None:
     if len(beats.times_s) < 2:
         raise RejectEntry(Reason.NO_BEATS, f"{len(beats.times_s)} beats found; two make a tempo")
-
-
-def _first_downbeat(beats: Beats) -> int:
-    """Index of the first beat that begins a bar, perhaps before the first tracked one."""
-    downbeats = np.flatnonzero(beats.positions == 1)
-    return int(downbeats[0]) if len(downbeats) else 1 - int(beats.positions[0])
 
 
 def _to_beats(times_s: Floats, beats_s: Floats) -> Floats:

@@ -9,6 +9,7 @@ from typing import Any
 
 from symmv_builder.errors import MalformedFile, NoShards
 from symmv_builder.storage import seals
+from symmv_builder.storage.clip_tables import FIELD, FOLDER
 from symmv_builder.storage.root import Root
 
 
@@ -38,10 +39,13 @@ def require_whole(root: Root, dataset: str, receipt: Mapping[str, Any]) -> None:
 
 
 def write_receipt(root: Root, dataset: str, receipt: Mapping[str, Any]) -> None:
-    """Write the receipt, then remove shards of an earlier build that it does not name."""
+    """Write the receipt, then remove what an earlier build wrote and it does not name."""
     root.write(f"{dataset}/dataset.json", receipt_bytes(receipt))
-    root.sweep(f"{dataset}/shards")
     named = {shard["path"] for shard in receipt["shards"]}
-    for name in root.names(f"{dataset}/shards"):
-        if f"shards/{name}" not in named:
-            root.remove(f"{dataset}/shards/{name}")
+    if FIELD in receipt:
+        named.add(receipt[FIELD]["path"])
+    for folder in ("shards", FOLDER):
+        root.sweep(f"{dataset}/{folder}")
+        for name in root.names(f"{dataset}/{folder}"):
+            if f"{folder}/{name}" not in named:
+                root.remove(f"{dataset}/{folder}/{name}")

@@ -29,7 +29,8 @@ CACHE_BYTES = 2**30
 class ShardRows:
     """The rows of one split of a dataset's finished shards, by number from 0.
 
-    `columns` must be there, `optional` ones are left out where a shard lacks them. Values are
+    `columns` must be there, `optional` ones are left out where a shard lacks them; of rows that are
+    clips, ``entry_id`` brings ``clip_id`` (`schema.row_name`). Values are
     scalars, tuples of labels, and read-only numpy views ``[t]`` or ``[t, d]``. About
     `cache_bytes` of decoded row groups are kept. With a folder `unpacked` they are also written
     there, as large as in memory, and later mapped (`groups`); remote shards are unpacked into a
@@ -78,7 +79,8 @@ class ShardRows:
         )
 
     def _held_columns(self, columns: Sequence[str], optional: Sequence[str]) -> tuple[str, ...]:
-        wanted = dict.fromkeys((*columns, *optional))
+        named = ("clip_id",) if "entry_id" in (*columns, *optional) else ()
+        wanted = dict.fromkeys((*columns, *optional, *named))
         for name in self._shards.names:
             with self._shards.opened(name) as file:
                 there = set(file.schema_arrow.names)
@@ -131,13 +133,16 @@ class ShardRows:
         return np.concatenate(parts)
 
     def entries(self) -> list[str]:
-        """The rows' entries in their order; empty where the shards do not say them."""
+        """The names of the rows in their order (of entries, or of clips); empty where the shards
+        do not say them."""
         found: list[str] = []
         for name, group in self._places:
             with self._shards.opened(name) as file:
-                if "entry_id" not in file.schema_arrow.names:
-                    return []
-            found += self._shards.read(name, group, ("entry_id",)).column(0).to_pylist()
+                there = file.schema_arrow.names
+            column = next((each for each in ("clip_id", "entry_id") if each in there), "")
+            if not column:
+                return []
+            found += self._shards.read(name, group, (column,)).column(0).to_pylist()
         return found
 
     def without_features(self) -> Iterator[dict[str, Any]]:

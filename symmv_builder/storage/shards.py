@@ -25,7 +25,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from symmv_builder.clips import entry_of
 from symmv_builder.errors import CannotRead, Damaged, MissingColumns, NoShards
+from symmv_builder.schema import row_name
 from symmv_builder.storage.receipts import (
     read_receipt,
     receipt_bytes,
@@ -79,8 +81,8 @@ _T = TypeVar("_T")
 class Shard:
     """One Parquet file: path below the dataset's folder, rows, size and content.
 
-    `first` and `last` are the ids of its first and last row, `state` is a digest of what its
-    rows were made of (empty where that is not known), and `is_open` says that it ends with its
+    `first` and `last` name its first and last row (`schema.row_name`), `state` is a digest of what
+    its rows were made of (empty where that is not known), and `is_open` says that it ends with its
     split: rows that come after its last one would belong to it.
     """
 
@@ -100,14 +102,22 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """A row before it is loaded: where it belongs, and a digest of what it is made of."""
+    """A row before it is loaded: where it belongs, and a digest of what it is made of.
+
+    `clip_id` is empty where a row is a whole entry.
+    """
 
     split: str
     entry_id: str
     state: str
+    clip_id: str = ""
+
+    @property
+    def row_id(self) -> str:
+        return self.clip_id or self.entry_id
 
 
-def ends_shard(entry_id: str, size: int, total: int, target: int) -> bool:
+def ends_shard(row_id: str, size: int, total: int, target: int) -> bool:
     """Whether a shard of `total` bytes ends with the row of that id and size, its last so far.
 
     A row ends its shard where the hash of its id falls below its share of three quarters of
@@ -117,7 +127,7 @@ def ends_shard(entry_id: str, size: int, total: int, target: int) -> bool:
     """
     if total >= 3 * target:
         return True
-    place = int.from_bytes(hashlib.sha256(entry_id.encode()).digest()[:8]) / 2**64
+    place = int.from_bytes(hashlib.sha256(row_id.encode()).digest()[:8]) / 2**64
     return 4 * total >= target and place * 0.75 * target < size
 
 
@@ -166,12 +176,17 @@ def _write_file(
         ) as writer:
             for table in tables:
                 writer.write_table(table)
-                ids = table.column("entry_id")
+                ids = table.column(_row_ids(schema))
                 first, last = first or ids[0].as_py(), ids[-1].as_py()
                 rows += table.num_rows
         size, sha256 = sink.size_bytes, sink.sha256
         name = f"{split}-{sha256[:16]}.parquet"
     return Shard(f"shards/{name}", rows, size, sha256, first, last)
+
+
+def _row_ids(schema: pa.Schema) -> str:
+    """The column that names the rows of shards of a schema."""
+    return "clip_id" if "clip_id" in schema.names else "entry_id"
 
 
 class ShardWriter:
@@ -189,7 +204,7 @@ class ShardWriter:
         self.target_bytes = target_bytes
 
     def write(self, rows: Iterable[Row]) -> list[Shard]:
-        """Write rows that come sorted by split, then entry; rows are read once, in order."""
+        """Write rows that come sorted by split, entry and start; rows are read once, in order."""
         shards = []
         for split, members in groupby(rows, key=lambda row: str(row["split"])):
             waiting = iter(members)
@@ -203,7 +218,7 @@ class ShardWriter:
         load: Callable[[Outline], Row],
         standing: Iterable[Shard],
     ) -> list[Shard]:
-        """The shards of rows that come sorted by split, then entry; only new ones are written.
+        """The shards of rows that come sorted by split, entry and start; only new ones are written.
 
         A standing shard stays where it begins a shard with the same rows as when it was made,
         and `load` is not called for these. Where a shard ends depends on its own rows alone, so
@@ -245,7 +260,7 @@ class _Cut:
         for row in rows:
             size = row_bytes(self._schema, row)
             total += size
-            self.is_by_rule = ends_shard(str(row["entry_id"]), size, total, self._target)
+            self.is_by_rule = ends_shard(row_name(row), size, total, self._target)
             yield row, size
             if self.is_by_rule:
                 return
@@ -274,7 +289,7 @@ def _reusable(
     known = {(shard.split, shard.first): shard for shard in standing if shard.state}
 
     def shard_at(split: str, outlines: Sequence[Outline], at: int) -> Shard | None:
-        shard = known.get((split, outlines[at].entry_id))
+        shard = known.get((split, outlines[at].row_id))
         return shard if shard is not None and covers(shard, outlines, at) else None
 
     return shard_at
@@ -424,7 +439,8 @@ def _rows_without(file: pq.ParquetFile, unwanted: pa.Array) -> Iterator[tuple[pa
 
 def may_hold(shard: Shard, ids: Iterable[str]) -> bool:
     """Whether an entry lies between a shard's first and last row, as far as these are known."""
-    return not shard.first or any(shard.first <= name <= shard.last for name in ids)
+    first, last = entry_of(shard.first), entry_of(shard.last)
+    return not first or any(first <= name <= last for name in ids)
 
 
 def copy_shard(

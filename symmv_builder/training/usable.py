@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from symmv_builder.errors import NoRows, StopRun
+from symmv_builder.schema import row_name
 
 Made = TypeVar("Made")
 
@@ -19,7 +20,7 @@ class UnusableRow(StopRun):
 
 
 class LeftOut:
-    """The rows that one command could not use: reason by entry. Threads may share one object."""
+    """The rows that one command could not use: reason by row. Threads may share one object."""
 
     def __init__(self) -> None:
         self.reasons: dict[str, str] = {}
@@ -29,7 +30,7 @@ class LeftOut:
         try:
             return make(row)
         except UnusableRow as error:
-            name = str(row.get("entry_id", f"an unnamed row, the {len(self.reasons) + 1}th"))
+            name = row_name(row) or f"an unnamed row, the {len(self.reasons) + 1}th"
             self.reasons.setdefault(name, " ".join(str(error).split()))
             return None
 

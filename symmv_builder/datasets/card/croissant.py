@@ -114,7 +114,7 @@ def _records(view: View, split: str) -> dict[str, Any]:
         "@id": split,
         "name": split,
         "description": f"The rows of the split {split}, one an entry.",
-        "key": {"@id": f"{split}/entry_id"},
+        "key": {"@id": f"{split}/{'clip_id' if view.is_clips else 'entry_id'}"},
         "field": [
             {
                 "@type": "cr:Field",

@@ -53,11 +53,12 @@ def _composition(view: View) -> dict[str, str]:
     rejections = sum(view.receipt["rejections"].values())
     reasons = ", ".join(f"{markdown(r)} {n}" for r, n in view.receipt["rejections"].items())
     left_out = view.receipt.get("left_out", 0)
+    clips = f"{view.rows} clips of {view.entries} entries" if view.is_clips else f"{view.entries}"
     return {
         "What do the instances represent?": "An entry is a piece of music and a video (or one "
         "recording that is both), by their addresses and the sha256 of their files, with "
         "annotation of both. README.md has every column.",
-        "How many instances are there?": f"{view.entries} ({splits}).",
+        "How many instances are there?": f"{clips} ({splits}).",
         "Is it all possible instances or a sample?": f"{OPEN}. While building {rejections} "
         f"entries were put aside{f' ({reasons})' if reasons else ''}; {left_out} more lacked a "
         "recording.",

@@ -51,11 +51,12 @@ class View:
     @property
     def description(self) -> str:
         """What it is, in the words of its makers, else in ours."""
+        row = "one row a clip" if self.is_clips else "one row an entry"
         return str(
             self.about.get(
                 "description",
                 "Music and video, paired entry by entry, with symbolic and visual annotation of "
-                "both on their common clocks, one row an entry. Made with symmv-builder.",
+                f"both on their common clocks, {row}. Made with symmv-builder.",
             )
         )
 
@@ -64,8 +65,18 @@ class View:
         return int(self.receipt["entries"])
 
     @property
+    def rows(self) -> int:
+        """How many rows there are: as many as entries, or as clips."""
+        return sum(self.receipt["splits"].values())
+
+    @property
+    def is_clips(self) -> bool:
+        """Whether a row is a clip of an entry."""
+        return "clips" in self.receipt
+
+    @property
     def size_class(self) -> str:
-        found = [name for limit, name in _SIZES if self.entries < limit]
+        found = [name for limit, name in _SIZES if self.rows < limit]
         return found[0] if found else "10M<n<100M"
 
     @property

@@ -7,8 +7,8 @@ from typing import Literal
 from symmv_builder.storage.ledger_checks import DamagedRow
 
 Kind = Literal[
-    "asset", "change", "ledger", "manifest", "receipt", "recording", "release", "row", "shard",
-    "sidecar",
+    "asset", "change", "clips", "ledger", "manifest", "receipt", "recording", "release", "row",
+    "shard", "sidecar",
 ]  # fmt: skip
 
 

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 from symmv_builder.datasets import card
 from symmv_builder.datasets.schemas import shards_schema
 from symmv_builder.datasets.verify.problems import CheckCounts, Problem
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import Damaged, StopRun
 from symmv_builder.records import Entry
-from symmv_builder.storage import releases
+from symmv_builder.storage import clip_tables, releases
 from symmv_builder.storage.assets import hash_file
 from symmv_builder.storage.store import Store
 
@@ -53,6 +53,8 @@ def check_shards(
 
 
 _GONE = "is gone"
+# The columns that say which entry, or which of its clips, a row is, and where it belongs.
+_READ = ("entry_id", "clip_id", "split")
 # Files of a release that describe nothing of it.
 _BESIDE = (card.SUMS, "receipt.json")
 
@@ -92,13 +94,15 @@ def _fault_of_rows(
             promised = shards_schema(receipt)
             if promised is not None and not file.schema_arrow.equals(promised):
                 return "does not have the columns of its schema"
-            rows = file.read(columns=["entry_id", "split"]).to_pydict()
+            there = [name for name in _READ if name in file.schema_arrow.names]
+            rows = file.read(columns=there).to_pydict()
     except (OSError, pa.ArrowException, KeyError) as error:
         return f"cannot be read: {str(error).splitlines()[0]}"
-    for entry_id, split in zip(rows["entry_id"], rows["split"], strict=True):
-        if entry_id in seen:
-            return f"has {entry_id}, which is in the shards twice"
-        seen.add(entry_id)
+    names = rows.get("clip_id", rows["entry_id"])
+    for name, entry_id, split in zip(names, rows["entry_id"], rows["split"], strict=True):
+        if name in seen:
+            return f"has {name}, which is in the shards twice"
+        seen.add(name)
         if wanted is None:
             continue
         if entry_id not in wanted:
@@ -106,6 +110,22 @@ def _fault_of_rows(
         if split != wanted[entry_id]:
             return f"has {entry_id} in {split}, and splits.json in {wanted[entry_id] or 'none'}"
     return ""
+
+
+def check_clips(
+    store: Store, dataset: str, receipt: Mapping[str, Any], tally: CheckCounts
+) -> Iterator[Problem]:
+    """The table of clips that a receipt names."""
+    named = receipt.get(clip_tables.FIELD)
+    if not named:
+        return
+    tally.checked += 1
+    name = f"{dataset}/{named['path']}"
+    try:
+        clip_tables.read_table(store.root, dataset, receipt)
+    except Damaged as error:
+        yield Problem("clips", name, error.problem, error.problem == _GONE, dataset=dataset,
+                      sha256=named["sha256"], size_bytes=named["size_bytes"])  # fmt: skip
 
 
 def check_releases(

@@ -72,6 +72,21 @@ class MissingResult(StopRun):
 
 
 @dataclass(eq=False)
+class MissingParts(StopRun):
+    """The results `artifacts` were not made for all entries of `dataset`, and `purpose` needs them.
+
+    They are part of its recipe: a build of all of it makes them.
+    """
+
+    dataset: str
+    artifacts: Sequence[str]
+    purpose: str
+
+    def __str__(self) -> str:
+        return f"{self.dataset} has no {', '.join(self.artifacts)}, and {self.purpose}"
+
+
+@dataclass(eq=False)
 class MissingColumns(StopRun):
     """The shards of `dataset`, or the one at `path`, lack `columns`: those were not made.
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmv_builder.errors import MalformedColumn, MissingFeatures
+from symmv_builder.schema import row_name
 from symmv_builder.training.usable import UnusableRow
 from symmv_builder.vocab import EMOTIONS
 
@@ -78,4 +79,4 @@ def _track(row: Mapping[str, Any], name: str, ndim: int) -> Array:
 
 
 def _name(row: Mapping[str, Any]) -> str:
-    return f"row {row['entry_id']}" if "entry_id" in row else "the row"
+    return f"row {name}" if (name := row_name(row)) else "the row"

@@ -8,6 +8,7 @@ notes, the soundfont's.
 
 import hashlib
 import io
+import math
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from symmv_builder.backends import ModelHome, ModelIdentity, backend_class, hash_file, load, midi
 from symmv_builder.backends.sampler import render, soundfont_path
+from symmv_builder.clips import milliseconds
 from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.records import Notes
 from symmv_builder.storage.assets import has_asset, open_asset
@@ -44,12 +46,14 @@ Samples: TypeAlias = tuple[Floats32, int]
 
 _NOTES = ("entry_id", "notes_starts_s", "notes_ends_s", "notes_pitches", "notes_velocities")
 _RECORDING = ("entry_id", "music_sha256", "music_duration_s")
+# Where the music of a row that is a clip lies in its recording.
+_PART = ("clip_music_start_s", "clip_music_end_s")
 _PEDAL = ("pedal_starts_s", "pedal_ends_s")
 
 
 def heard_columns(sound: Sounding) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The columns that a row's music is heard by: those that are needed, and optional ones."""
-    return (_NOTES, _PEDAL) if sound == "rendered" else (_RECORDING, ())
+    return (_NOTES, _PEDAL) if sound == "rendered" else (_RECORDING, _PART)
 
 
 def notes_of(row: Mapping[str, Any]) -> Notes:
@@ -72,25 +76,54 @@ def played(notes: Notes) -> Samples:
     return render(_up_to(notes, LONGEST_S), rate_hz=RATE_HZ), RATE_HZ
 
 
-def recorded(path: Path) -> Samples:
-    """Samples ``[n, c]`` of a recording, sound or video, and their rate; errors of `read_sound`."""
+def recorded(path: Path, longest_s: float = LONGEST_S) -> Samples:
+    """Samples ``[n, c]`` of a recording, sound or video, and their rate; errors of `read_sound`.
+
+    What comes after `longest_s` seconds is left out.
+    """
     # Decoding asks for PyAV, which notes do without.
     from symmv_builder.backends.pyav import read_sound
 
     sound = read_sound(path)
-    return sound.samples[: round(LONGEST_S * sound.rate_hz)], sound.rate_hz
+    if longest_s == math.inf:
+        return sound.samples, sound.rate_hz
+    return sound.samples[: round(longest_s * sound.rate_hz)], sound.rate_hz
 
 
-def recording_of(root: Root, row: Mapping[str, Any]) -> Samples:
-    """The recording of a row's music out of the store; `UnusableRow` where it cannot be had."""
-    sha256 = str(row["music_sha256"])
-    if not sha256 or not has_asset(root, sha256):
-        raise UnusableRow("its recording is not in the store")
-    try:
-        with open_asset(root, sha256) as path:
-            return recorded(path)
-    except RejectEntry as error:
-        raise UnusableRow(f"its recording cannot be heard: {error.detail}") from error
+class Recordings:
+    """The recordings of rows out of a store; the last one is held for the clips that follow it.
+
+    Threads may share one object.
+    """
+
+    def __init__(self, root: Root) -> None:
+        self._root = root
+        self._lock = threading.Lock()
+        self._held: tuple[str, Samples] | None = None
+
+    def of_row(self, row: Mapping[str, Any]) -> Samples:
+        """The music of a row, of a clip its part; `UnusableRow` where it cannot be had."""
+        sha256 = str(row["music_sha256"])
+        if _PART[0] not in row:
+            return self._decoded(sha256, LONGEST_S)
+        with self._lock:
+            if self._held is None or self._held[0] != sha256:
+                self._held = None
+                self._held = sha256, self._decoded(sha256, math.inf)
+            samples, rate_hz = self._held[1]
+        start, end = (round(float(row[name]) * rate_hz) for name in _PART)
+        if not len(samples[start:end]):
+            raise UnusableRow("its part of the recording holds no sound")
+        return samples[start : min(end, start + round(LONGEST_S * rate_hz))], rate_hz
+
+    def _decoded(self, sha256: str, longest_s: float) -> Samples:
+        if not sha256 or not has_asset(self._root, sha256):
+            raise UnusableRow("its recording is not in the store")
+        try:
+            with open_asset(self._root, sha256) as path:
+                return recorded(path, longest_s)
+        except RejectEntry as error:
+            raise UnusableRow(f"its recording cannot be heard: {error.detail}") from error
 
 
 def sound_of(path: Path) -> Samples:
@@ -122,6 +155,7 @@ class MusicFeatures:
         self.width = int(model.width)
         self.window_s = float(model.segment_s)
         self._root, self._dataset, self._name, self._home = root, dataset, name, home
+        self._recordings = Recordings(root)
         self._held: dict[str, Floats32] = {}
         self._lock = threading.Lock()
 
@@ -133,7 +167,9 @@ class MusicFeatures:
         if self.sound == "rendered":
             return self.of(notes_of(row), windows)
         digest = str(row["music_sha256"])[:32]
-        return self._heard(_READ, digest, lambda: recording_of(self._root, row), windows)
+        if _PART[0] in row:
+            digest += "".join(f"-{milliseconds(float(row[name]))}" for name in _PART)
+        return self._heard(_READ, digest, lambda: self._recordings.of_row(row), windows)
 
     def of(self, notes: Notes, windows: int = 1) -> Floats32:
         """Features of notes as a piano plays them; at least one segment."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from symmv_builder.errors import CannotMeasure, NoRows, NoSuchPath, RejectEntry
+from symmv_builder.schema import row_name
 from symmv_builder.storage.root import Root
 from symmv_builder.training.data import Rows
 from symmv_builder.training.usable import LeftOut, UnusableRow
@@ -52,7 +53,7 @@ class Pairs:
         """Features of a row's music, `None` where there is no file of it."""
         if self.files is None:
             return self.features.of_row(row, self.windows)
-        path = self.files.get(str(row["entry_id"]))
+        path = self.files.get(row_name(row))
         return _hear_file(self.features, path, self.windows) if path else None
 
 

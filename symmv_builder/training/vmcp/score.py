@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from symmv_builder.evaluation.retrieval import POOL, cosine, retrieve
+from symmv_builder.schema import row_name
 from symmv_builder.storage.root import Root
 from symmv_builder.training.ranks import autocast
 from symmv_builder.training.usable import LeftOut
@@ -55,7 +56,7 @@ def score(
     names, own = [], []
     left_out = LeftOut()
     for number, row in enumerate(asked.rows):
-        entry = str(row["entry_id"])
+        entry = row_name(row)
         seen = left_out.use(row, lambda row: video_segments(row["semantic"], asked.segment_s))
         if seen is not None:
             segments = left_out.use(row, asked.music_of)
@@ -63,7 +64,8 @@ def score(
                 pieces.append(_summary(loaded, model.music, segments))
                 own.append(len(videos))
             videos.append(_summary(loaded, model.video, seen))
-            names.append(str(row.get("video_url") or entry))
+            # Clips of one video are videos of their own; entries that share a video are not.
+            names.append(entry if "clip_id" in row else str(row.get("video_url") or entry))
         tell(number + 1, len(asked.rows))
     if not pieces:
         raise no_pairs(dataset, split, left_out)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symmv_builder.timeline import first_downbeat
 from symmv_builder.training.usable import UnusableRow
 from symmv_builder.training.vmusprod.tokens import (
     LONGEST,
@@ -158,7 +159,7 @@ def _song_of(row: Mapping[str, Any]) -> QuantisedSong:
     steps = np.asarray(row["parts_onset_steps"], dtype=np.int64)
     metre = _metre_of(row, steps, beats_s, positions)
     # The beat of each onset, counted as the tracked beats are.
-    at = np.floor_divide(steps, STEPS_PER_BEAT) + _first_downbeat(positions)
+    at = np.floor_divide(steps, STEPS_PER_BEAT) + first_downbeat(positions)
     if int(at.max()) - min(int(at.min()), 0) > MOST_BEATS:
         raise UnusableRow(f"its notes lie more than {MOST_BEATS} beats apart")
     opens = _bars(positions, metre, int(at.min()), int(at.max()))
@@ -269,12 +270,6 @@ def _distinct(
     return onsets[first], durations, pitches[first], is_melody
 
 
-def _first_downbeat(positions: NDArray[Any]) -> int:
-    """The beat from which the rows count steps: the first that opens a bar."""
-    downbeats = np.flatnonzero(positions == 1)
-    return int(downbeats[0]) if len(downbeats) else 1 - int(positions[0])
-
-
 def _metre_of(
     row: Mapping[str, Any], steps: Ints, beats_s: NDArray[np.float64], positions: Ints
 ) -> int:
@@ -308,7 +303,7 @@ def _bars(positions: Ints, metre: int, first: int, last: int) -> Ints:
     """The beats on which whole bars open, from the one with beat `first` to the one with `last`."""
     downbeats = np.flatnonzero(positions == 1)
     if len(downbeats) == 0:
-        downbeats = np.array([_first_downbeat(positions)])
+        downbeats = np.array([first_downbeat(positions)])
     if metre == 4 and len(downbeats) > 1 and np.median(np.diff(downbeats)) == 2:
         downbeats = downbeats[::2]  # two bars of two beats are read as one of four
     # A first bar that is too short, in which the notes begin, is a pickup: the end of a whole bar.

@@ -1,0 +1,204 @@
+"""Records of an entry between two times: what a clip holds of each of them.
+
+Times become relative to the clip's start on the record's own clock, so a clip reads as an entry of
+its own does. `between` has one rule for each kind of record; a package with a record of its own
+adds one with ``between.register``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import singledispatch
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmv_builder.clips import SAME_S, Clip, Span, sample_range
+from symmv_builder.records import (
+    Alignment,
+    Asset,
+    Beats,
+    Chords,
+    FeatureTrack,
+    Floats,
+    GridNotes,
+    Key,
+    KeySpans,
+    Notes,
+    Parts,
+    Scenes,
+    Screened,
+    SongInfo,
+)
+from symmv_builder.timeline import Clock
+
+_Spans = TypeVar("_Spans", Chords, KeySpans)
+_Grid = TypeVar("_Grid", GridNotes, Parts)
+
+
+@singledispatch
+def between(record: Any, clip: Clip) -> Any:
+    """What a clip holds of a record, with times from the clip's start.
+
+    - Notes belong to the clip in which they begin, and end with it at the latest; the pedal is
+      what of it is down in the clip. Steps on the grid count from the clip's own first downbeat.
+    - Chords, keys and shots are what lies in the clip of each.
+    - Beats and samples of a feature are those whose times lie in the clip, its end excluded. The
+      first sample may lie up to one hop behind the clip's start.
+    - An alignment keeps its points in the clip, and gets one at each end.
+    - A recording (`Asset`) is as long as the clip; a VIDEO's by default, see `cut_records`.
+    - What has no times (the key of the piece, facts of the song) stays as it is.
+
+    `TypeError` for a kind of record that has no rule.
+    """
+    raise TypeError(f"{type(record).__name__} cannot be taken between two times")
+
+
+def can_cut(kind: type) -> bool:
+    """Whether there is a rule for a kind of record."""
+    return between.dispatch(kind) is not between.dispatch(object)
+
+
+def cut_records(records: Mapping[str, Any], clip: Clip) -> dict[str, Any]:
+    """What a clip holds of each record, by artifact.
+
+    A recording does not say on whose clock it runs: ``music_asset`` is the music's.
+    """
+    music = replace(clip, start_s=clip.music_start_s, end_s=clip.music_end_s)
+    return {
+        name: between(record, music if name == "music_asset" else clip)
+        for name, record in records.items()
+    }
+
+
+def _inside(times_s: Floats, span: Span) -> slice:
+    """The sorted times that lie in a stretch, its end excluded."""
+    first, last = np.searchsorted(times_s, np.array(span) - SAME_S)
+    return slice(int(first), int(last))
+
+
+def _overlapping(starts_s: Floats, ends_s: Floats, span: Span) -> NDArray[np.bool_]:
+    return (starts_s < span[1] - SAME_S) & (ends_s > span[0] + SAME_S)
+
+
+def _relative(times_s: Floats, span: Span) -> Floats:
+    return np.clip(times_s, *span) - span[0]
+
+
+@between.register
+def _(record: Notes, clip: Clip) -> Notes:
+    span = clip.span(record.clock)
+    mine = _inside(record.starts_s, span)
+    down = _overlapping(record.pedal_starts_s, record.pedal_ends_s, span)
+    return replace(
+        record,
+        starts_s=_relative(record.starts_s[mine], span),
+        ends_s=_relative(record.ends_s[mine], span),
+        pitches=record.pitches[mine],
+        velocities=record.velocities[mine],
+        pedal_starts_s=_relative(record.pedal_starts_s[down], span),
+        pedal_ends_s=_relative(record.pedal_ends_s[down], span),
+    )
+
+
+def _grid_between(record: _Grid, clip: Clip, **more: Any) -> _Grid:
+    span = clip.span(record.clock)
+    mine = _inside(record.starts_s, span)
+    return replace(
+        record,
+        starts_s=_relative(record.starts_s[mine], span),
+        ends_s=_relative(record.ends_s[mine], span),
+        pitches=record.pitches[mine],
+        velocities=record.velocities[mine],
+        onset_steps=record.onset_steps[mine] - clip.steps_before,
+        duration_steps=record.duration_steps[mine],
+        **{name: values[mine] for name, values in more.items()},
+    )
+
+
+@between.register
+def _(record: GridNotes, clip: Clip) -> GridNotes:
+    return _grid_between(record, clip)
+
+
+@between.register
+def _(record: Parts, clip: Clip) -> Parts:
+    return _grid_between(record, clip, is_melody=record.is_melody)
+
+
+@between.register
+def _(record: Beats, clip: Clip) -> Beats:
+    span = clip.span(record.clock)
+    mine = _inside(record.times_s, span)
+    times_s = np.maximum(record.times_s[mine] - span[0], 0.0)
+    return replace(record, times_s=times_s, positions=record.positions[mine])
+
+
+def _spans_between(record: _Spans, clip: Clip, *texts: str) -> _Spans:
+    span = clip.span(record.clock)
+    mine = np.flatnonzero(_overlapping(record.starts_s, record.ends_s, span)).tolist()
+    labels: dict[str, Any] = {
+        name: tuple(getattr(record, name)[number] for number in mine) for name in texts
+    }
+    return replace(
+        record,
+        starts_s=_relative(record.starts_s[mine], span),
+        ends_s=_relative(record.ends_s[mine], span),
+        **labels,
+    )
+
+
+@between.register
+def _(record: Chords, clip: Clip) -> Chords:
+    return _spans_between(record, clip, "labels")
+
+
+@between.register
+def _(record: KeySpans, clip: Clip) -> KeySpans:
+    return _spans_between(record, clip, "tonics", "modes")
+
+
+@between.register
+def _(record: Scenes, clip: Clip) -> Scenes:
+    span = clip.span(record.clock)
+    mine = _overlapping(record.starts_s, record.ends_s, span)
+    return replace(
+        record,
+        starts_s=_relative(record.starts_s[mine], span),
+        ends_s=_relative(record.ends_s[mine], span),
+        start_frames=np.maximum(record.start_frames[mine] - clip.first_frame, 0),
+    )
+
+
+@between.register
+def _(record: FeatureTrack, clip: Clip) -> FeatureTrack:
+    first, last = sample_range(clip.span(record.clock), record.hop_s)
+    return replace(record, values=record.values[first:last])
+
+
+@between.register
+def _(record: Alignment, clip: Clip) -> Alignment:
+    if not len(record.video_s):
+        return record
+    inner = (record.video_s > clip.start_s) & (record.video_s < clip.end_s)
+    music_s = np.array([clip.music_start_s, *record.music_s[inner], clip.music_end_s])
+    video_s = np.array([clip.start_s, *record.video_s[inner], clip.end_s])
+    return replace(
+        record,
+        music_s=_relative(music_s, clip.span(Clock.MUSIC)),
+        video_s=_relative(video_s, clip.span(Clock.VIDEO)),
+    )
+
+
+@between.register
+def _(record: Asset, clip: Clip) -> Asset:
+    left_s = min(clip.end_s, record.duration_s) - clip.start_s
+    return replace(record, duration_s=max(0.0, left_s))
+
+
+@between.register(Key)
+@between.register(SongInfo)
+@between.register(Screened)
+def _(record: Any, clip: Clip) -> Any:
+    del clip
+    return record

@@ -1,0 +1,128 @@
+"""Which clips a dataset's entries are cut into, before any row is loaded.
+
+Of an entry the lengths and the few records that decide on its clips are read, once: what was found
+is kept in the table that the receipt names (`storage.clip_tables`), and holds as long as the rules
+and the keys of those records are the same. No stage is run.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from symmv_builder.between import cut_records
+from symmv_builder.clips import (
+    VERSION,
+    Clip,
+    ClockMap,
+    Lengths,
+    cut_entry,
+    way_of,
+)
+from symmv_builder.datasets.recipe import ClipRules, Recipe
+from symmv_builder.datasets.survey import Survey
+from symmv_builder.errors import Damaged, MissingParts, Reason, RejectEntry
+from symmv_builder.pipeline.keys import digest
+from symmv_builder.records import Asset
+from symmv_builder.storage.clip_tables import EntryClips, TurnedAway, read_table
+from symmv_builder.storage.sidecars import Sidecars
+from symmv_builder.storage.store import Store
+
+# The step that turns a clip away which the alignment does not reach.
+ALIGNMENT = "alignment"
+
+
+def cut_dataset(
+    recipe: Recipe, store: Store, found: Survey, receipt: Mapping[str, Any]
+) -> dict[str, EntryClips | None]:
+    """The clips of every made entry; `None` for one of which a record is gone.
+
+    `receipt` is the standing one: what its table says and still holds is not looked at again.
+    `MissingParts` where results that cut entries were not made.
+    """
+    rules = recipe.clips
+    if rules is None or not found.made:
+        return {}
+    if lacking := [name for name in recipe.clip_inputs if name not in found.complete]:
+        raise MissingParts(recipe.name, lacking, f"they cut entries into {way_of(rules.cut)}")
+    reads = clip_reads(recipe, found)
+    about = _digest_of(rules)
+    known = _known(store, recipe.name, receipt)
+    sidecars = Sidecars(store.root, recipe.name)
+    table: dict[str, EntryClips | None] = {}
+    for entry in found.made:
+        name, keys = entry.entry_id, found.keys(entry.entry_id)
+        state = digest([about, {artifact: keys[artifact] for artifact in reads}])
+        held = known.get(name)
+        if held is not None and held.state == state:
+            table[name] = held
+            continue
+        try:
+            records = {a: sidecars.load(name, a, keys[a])[0] for a in reads}
+        except KeyError:
+            table[name] = None
+            continue
+        table[name] = cut_clips(recipe, rules, records, state)
+    return table
+
+
+def clip_reads(recipe: Recipe, found: Survey) -> tuple[str, ...]:
+    """The records that are read of an entry: what cuts it, and what frames and steps count from."""
+    if recipe.clips is None:
+        return ()
+    more = (use.makes for use in recipe.uses if use.makes in ("scenes", "beats"))
+    return tuple(sorted({*recipe.clip_inputs, *(name for name in more if name in found.complete)}))
+
+
+def _digest_of(rules: ClipRules) -> str:
+    screens = [
+        [use.step.name, use.step.version, list(use.inputs), dict(use.parameters)]
+        for use in rules.screens
+    ]
+    return digest([VERSION, rules.way, asdict(rules.cut), rules.clocks, screens])
+
+
+def _known(store: Store, dataset: str, receipt: Mapping[str, Any]) -> Mapping[str, EntryClips]:
+    try:
+        return read_table(store.root, dataset, receipt)
+    except Damaged:
+        # It only spares work: entries are cut anew.
+        return {}
+
+
+def cut_clips(
+    recipe: Recipe, rules: ClipRules, records: Mapping[str, Any], state: str = ""
+) -> EntryClips:
+    """Cut one entry by its records and show each clip to the alignment and to the screens."""
+    asset: Asset = records.get("video_asset") or records["music_asset"]
+    clocks = ClockMap(records[ALIGNMENT] if recipe.is_cut_by_alignment else None)
+    lengths = Lengths(
+        asset.duration_s,
+        clocks,
+        records.get("scenes"),
+        records.get("beats"),
+        asset.frame_rate_hz,
+    )
+    clips, turned_away = [], []
+    for clip in cut_entry(rules.cut, lengths):
+        fault = _fault(rules, clip, clocks, records)
+        if fault is None:
+            clips.append(clip)
+        else:
+            turned_away.append(TurnedAway(clip.start_s, clip.end_s, *fault))
+    return EntryClips(state, tuple(clips), tuple(turned_away))
+
+
+def _fault(
+    rules: ClipRules, clip: Clip, clocks: ClockMap, records: Mapping[str, Any]
+) -> tuple[str, str, str] | None:
+    """Step, reason and detail of what turns a clip away, `None` where nothing does."""
+    if not clocks.covers(clip.start_s, clip.end_s):
+        detail = "the alignment does not say which music belongs to all of it"
+        return ALIGNMENT, str(Reason.MISALIGNED), detail
+    for use in rules.screens:
+        held = cut_records({name: records[name] for name in use.inputs}, clip)
+        try:
+            use.step.run(*(held[name] for name in use.inputs), **use.parameters)
+        except RejectEntry as error:
+            return use.makes, str(error.reason), error.detail
+    return None

@@ -1,0 +1,200 @@
+"""Clips through the doors: Python, the command line, training, evaluation, generation, export."""
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import toy_clips as toy
+from typer.testing import CliRunner
+
+import symmv_builder as sb
+from symmv_builder.backends.pyav import read_sound
+from symmv_builder.backends.pyav.encode import write_sound
+from symmv_builder.cli import app
+from symmv_builder.clips import Windows
+from symmv_builder.datasets.evaluate import moments_of_dataset, music_of_dataset
+from symmv_builder.datasets.export import export
+from symmv_builder.datasets.recipe import ClipRules
+from symmv_builder.datasets.schemas import columns_of
+from symmv_builder.datasets.seen import rows_seen
+from symmv_builder.errors import NotFound, WrongArguments, WrongSetting
+from symmv_builder.pipeline.step import use
+from symmv_builder.schema import CLIP, arrow_schema
+from symmv_builder.storage.assets import add_asset, hash_file
+from symmv_builder.storage.root import Root
+from symmv_builder.storage.shards import ShardWriter, as_plain, write_receipt
+from symmv_builder.training.learned_from import data_of
+from symmv_builder.training.rows import Rows
+from symmv_builder.training.usable import LeftOut, UnusableRow
+from symmv_builder.training.vmcp import hearing
+from tests.synthetic_rows import make_row
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two entries in windows of 5 s; clips from 20 s on are turned away."""
+    place = tmp_path_factory.mktemp("clips")
+    media = toy.write_media(place / "media", film=31.0, short=12.0)
+    screen = use(toy.SCREEN, max_mean=180.0)
+    rules = ClipRules(Windows(5.0, 5.0, 5.0), screens=(screen,))
+    toy.run(place / "root", toy.recipe(rules), media)
+    return place / "root"
+
+
+def call(root: Path, *words: str) -> str:
+    done = CliRunner().invoke(app, [*words, "--root", str(root)])
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_python_gives_a_clip_by_its_address(root: Path) -> None:
+    dataset = sb.open_dataset("toy", str(root))
+    for address in ("film@10", "film@10.0s", "film@00010000ms"):
+        clip = dataset[address]
+        assert (clip.name, clip.entry_id) == ("film@00010000ms", "film")
+        assert clip.wave.values[:, 0].tolist() == list(range(100, 150))
+        assert clip.notes.starts_s[:2].tolist() == [0.0, 0.25]
+        assert clip.video_asset.duration_s == 5.0
+    assert dataset["film"].video_asset.duration_s == 31.0
+    with pytest.raises(KeyError, match="no clip is called 'film@11'"):
+        dataset["film@11"]
+    with pytest.raises(KeyError, match="turned away by screen_wave: the mean of the wave"):
+        dataset["film@20"]
+    story = dataset.why("film@20")
+    assert isinstance(story, list)
+    assert story[-1].result.reason == "static_video"
+
+
+def test_python_takes_an_entry_between_any_two_times(root: Path) -> None:
+    entry = sb.open_dataset("toy", str(root))["film"]
+    part = entry.between(1.25, 3.5)
+    assert part.name == "film@00001250ms"
+    assert part.notes.starts_s.tolist() == [0.25 * number for number in range(9)]
+    assert part.wave.values[:, 0].tolist() == list(range(13, 35))
+    # The song's first downbeat is at 1 s, the clip's at 3 s: a bar later.
+    assert part.beats.positions.tolist() == [2, 3, 4, 1]
+    assert part.grid.record.onset_steps[0] == 2 - 16
+    for start, end in ((2.0, 2.0), (-1.0, 2.0), (3.0, float("inf"))):
+        with pytest.raises(WrongSetting, match="lies behind the start"):
+            entry.between(start, end)
+
+
+def test_commands_name_clips_and_count_them(root: Path) -> None:
+    said = call(root, "status", "toy")
+    line = (
+        "6 clips of 2 entries, cut by windows of 5 s, one every 5 s; 2 turned away: static_video 2"
+    )
+    assert line in said
+    [state] = json.loads(call(root, "status", "toy", "--json"))
+    assert state["clips"]["turned_away"] == {"static_video": 2}
+    story = json.loads(call(root, "why", "film", "--json"))
+    assert [made["result"]["detail"] for made in story if made["result"]["artifact"] == "clip"] == [
+        "4 clips",
+        "20 to 25 s: the mean of the wave is 224.5",
+        "25 to 30 s: the mean of the wave is 274.5",
+    ]
+    assert "made: 10 to 15 s" in call(root, "why", "film@10")
+    assert "film@00010000ms (toy), song film" in call(root, "show", "film@10")
+    shown = json.loads(call(root, "show", "short@5", "--json"))
+    assert shown["wave"]["values"][0] == 50.0
+    explained = call(root, "recipe", "toy", "--check")
+    assert "a row is a clip, cut by windows of 5 s" in explained
+    assert "clips turned away by screen_wave: max_mean=180.0" in explained
+    done = CliRunner().invoke(app, ["show", "film@20", "--root", str(root)])
+    assert isinstance(done.exception, WrongArguments)
+
+
+def test_training_and_evaluation_call_rows_by_their_clips(root: Path) -> None:
+    place = Root(str(root))
+    splits = json.loads((root / "toy" / "splits.json").read_text())
+    rows = Rows(place, "toy", splits["film"], ("entry_id", "wave"))
+    assert "film@00005000ms" in data_of(rows)[splits["film"]]["entries"]
+    left_out = LeftOut()
+
+    def refuse(row: Any) -> None:
+        raise UnusableRow("it is not wanted")
+
+    left_out.use(rows.row(0), refuse)
+    assert next(iter(left_out.reasons)).endswith("@00000000ms")
+    moments = moments_of_dataset(place, "toy", "all", "beats")
+    assert {name for name, _ in moments.named} == {
+        *(f"film@{start:05d}000ms" for start in (0, 5, 10, 15)),
+        *(f"short@{start:05d}000ms" for start in (0, 5)),
+    }
+    assert all(each.duration_s == 5.0 for _, each in moments.named)
+    assert music_of_dataset(place, "toy", "all").summary.songs == 6
+
+
+def test_generation_sees_clips_as_videos_of_their_own(root: Path) -> None:
+    composer: Any = SimpleNamespace(dataset="muvisync")
+    place = Root(str(root))
+    [seen] = rows_seen(composer, place, "toy", entries=["film@10"])
+    # The name is that of files; the stored video is the whole film's, which is not written.
+    assert (seen.name, seen.seconds, seen.sha256) == ("film@00010000ms", 5.0, "")
+    assert len(rows_seen(composer, place, "toy", entries=["film"])) == 4
+    with pytest.raises(NotFound, match=r"film@20, nobody"):
+        rows_seen(composer, place, "toy", entries=["short", "film@20", "nobody"])
+
+
+def test_models_hear_the_clips_part_sample_for_sample(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rate = 8000
+    rng = np.random.default_rng(1)
+    write_sound(tmp_path / "a.wav", rng.uniform(-0.5, 0.5, (3 * rate, 1)).astype(np.float32), rate)
+    root, sha256 = Root(str(tmp_path / "root")), hash_file(tmp_path / "a.wav")
+    (tmp_path / "root").mkdir()
+    add_asset(root, tmp_path / "a.wav", sha256)
+    whole = read_sound(tmp_path / "a.wav").samples
+    decoded: Counter[str] = Counter()
+    recorded = hearing.recorded
+
+    def count(path: Path, longest_s: float) -> hearing.Samples:
+        decoded["times"] += 1
+        return recorded(path, longest_s)
+
+    monkeypatch.setattr(hearing, "recorded", count)
+    recordings = hearing.Recordings(root)
+    for start, end in ((0.0, 1.0), (0.51, 1.25), (2.5, 9.0)):
+        row = {"music_sha256": sha256, "clip_music_start_s": start, "clip_music_end_s": end}
+        samples, found_rate = recordings.of_row(row)
+        assert found_rate == rate
+        assert np.array_equal(samples, whole[round(start * rate) : round(end * rate)])
+    assert decoded["times"] == 1
+    with pytest.raises(UnusableRow, match="holds no sound"):
+        recordings.of_row({**row, "clip_music_start_s": 5.0})
+    # A row that is a whole entry is heard as before.
+    assert np.array_equal(recordings.of_row({"music_sha256": sha256})[0], whole)
+
+
+def test_the_papers_layout_has_a_file_for_each_clip(tmp_path: Path) -> None:
+    schema = arrow_schema((*columns_of("muvisync"), *CLIP), "muvisync/v1")
+    rows = [
+        make_row("muvisync", number)
+        | {
+            "clip_id": f"song-{number:03d}@{start:05d}000ms",
+            "clip_start_s": float(start),
+            "clip_end_s": start + 8.0,
+            "clip_music_start_s": float(start),
+            "clip_music_end_s": start + 8.0,
+        }
+        for number in (1, 2)
+        for start in (0, 8, 16)
+    ]
+    root = Root(str(tmp_path / "root"))
+    shards = ShardWriter(root, "muvisync", schema).write(rows)
+    write_receipt(root, "muvisync", {"dataset": "muvisync", "shards": as_plain(shards)}
+                  | {"columns": schema.names, "schema": "muvisync/v1"})  # fmt: skip
+    summary = export(root, "muvisync", tmp_path / "out")
+    assert (summary.entries, dict(summary.left_out)) == (6, {})
+    with (tmp_path / "out" / "index.csv").open() as file:
+        named = [row["entry_id"] for row in csv.DictReader(file)]
+    assert named[:2] == ["song-001-00000000ms", "song-001-00008000ms"]
+    assert len(set(named)) == 6
+    again = export(root, "muvisync", tmp_path / "out")
+    assert (again.written, again.removed) == (0, 0)
