@@ -22,6 +22,7 @@ TRAINERS: Mapping[str, str] = {
     "amt": "symmv_builder.training.amt.trainer:TRAINER",
     "regressor": "symmv_builder.training.amt.regressor.trainer:TRAINER",
     "vmcp": "symmv_builder.training.vmcp.trainer:TRAINER",
+    "cmt": "symmv_builder.training.cmt.trainer:TRAINER",
 }
 
 

@@ -103,7 +103,8 @@ def find_visual_beats(directogram: FeatureTrack) -> VisualBeats:
     gaps = lags[found[:, rows].argmax(axis=0)]
     chosen = rows[_steadiest(rows, envelope[rows], gaps)]
     tempo_bpm = 60.0 / (hop_s * _peak(lags, found.mean(axis=1)))
-    return VisualBeats(chosen * hop_s, envelope[chosen], tempo_bpm, directogram.clock)
+    times_s = np.asarray(chosen * hop_s, dtype=np.float64)
+    return VisualBeats(times_s, envelope[chosen], tempo_bpm, directogram.clock)
 
 
 def _steadiest(
