@@ -42,10 +42,10 @@ def train(
 ) -> Outcome:
     """Train to the end of a preset, or go on with the run that stopped in the folder `out`.
 
-    `trainer` is ``vmusprod``, ``amt``, ``regressor``, ``vmcp`` or another package's; `way` is
-    ``paper`` or ``released`` (`training.runs.configure`), `fields` are single fields of the preset.
-    The device is that of ``SYMMV_DEVICE``. `StopRun` where trainer, dataset, a field or a
-    checkpoint does not fit.
+    `trainer` is ``vmusprod``, ``amt``, ``regressor``, ``vmcp``, ``cmt``, ``markov`` or another
+    package's; `way` is ``paper`` or ``released`` (`training.runs.configure`), `fields` are single
+    fields of the preset. The device is that of ``SYMMV_DEVICE``. `StopRun` where trainer, dataset,
+    a field or a checkpoint does not fit.
     """
     texts = {name: setting_text(value) for name, value in fields.items()}
     config = configure(trainer, preset, texts, way)

@@ -23,6 +23,7 @@ TRAINERS: Mapping[str, str] = {
     "regressor": "symmv_builder.training.amt.regressor.trainer:TRAINER",
     "vmcp": "symmv_builder.training.vmcp.trainer:TRAINER",
     "cmt": "symmv_builder.training.cmt.trainer:TRAINER",
+    "markov": "symmv_builder.training.markov.trainer:TRAINER",
 }
 
 

@@ -1,6 +1,5 @@
 """CMT as a composer: what a video asks becomes controls, and words become pieces."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
@@ -8,6 +7,7 @@ from typing import Any, final
 import numpy as np
 
 from symmv_builder.errors import StopRun
+from symmv_builder.records import Notes
 from symmv_builder.training import checkpoint
 from symmv_builder.training.cmt.config import KIND, CmtConfig
 from symmv_builder.training.cmt.control import Control, control_of
@@ -27,18 +27,21 @@ from symmv_builder.training.composing import (
 from symmv_builder.training.configs import from_plain
 from symmv_builder.training.ranks import device_of
 from symmv_builder.training.trainer import ComposeRequest
-from symmv_builder.training.vmusprod.piece import parse_key, shift_to
-from symmv_builder.training.vmusprod.sounding import cut, notes_of_song, struck_once
-from symmv_builder.training.vmusprod.tempo import STEPS_PER_BEAT, draw_tempo, steady
+from symmv_builder.training.vmusprod.piece import (
+    PiecePlan,
+    Wish,
+    composition_of,
+    parse_key,
+    plan_piece,
+    shift_to,
+)
 
-_TEMPO = 0
+_COLUMNS = ("flow_magnitude", "visual_beats")
 _DRUMS = 1 + INSTRUMENTS.index("drums")
 _REMEMBERED = (
     *("tempo_quantiles", "bars_quantiles", "instruments", "densities", "strengths"),
     *("flow_quantiles", "salience_quantiles", "has_video", "models"),
 )
-# A bar is not begun for less than a thousandth of itself.
-_LEAST_OF_A_BAR = 1e-3
 
 
 def load(run: Path, device: str) -> tuple[CmtModel, Mapping[str, Any]]:
@@ -52,6 +55,8 @@ def load(run: Path, device: str) -> tuple[CmtModel, Mapping[str, Any]]:
     checkpoint.load_module(held, model)
     with checkpoint.understood(held):
         about = {name: held.about[name] for name in _REMEMBERED}
+    # Tempos come from visual beats and the corpus, none from motion (`piece.plan_piece`).
+    about |= {"motion": None, "fixed_bpm": None}
     return model.to(place).eval(), about
 
 
@@ -87,11 +92,12 @@ class CmtComposer(Composer):
 
     def _piece(self, seen: Seen, order: Order, number: int, tell: Tell) -> Piece:
         seed = order.seed_of(number)
-        rng = np.random.default_rng([_TEMPO, seed])
-        tempo_bpm = self._tempo(seen.row, rng)
-        bar_s = POSITIONS / STEPS_PER_BEAT * 60.0 / tempo_bpm
-        bars, seconds = self._length(seen, order, bar_s, rng)
-        control = control_of(seen.row, bars, tempo_bpm, self._about)
+        seconds = order.seconds or (seen.seconds if seen.row else None)
+        shown_bpm = float(seen.row.get("visual_beats_tempo_bpm", 0.0))
+        tempo_bpm = self._tempo_bpm or (shown_bpm if shown_bpm > 0 else None)
+        wish = Wish(seed=seed, seconds=seconds, tempo_bpm=tempo_bpm)
+        plan = plan_piece(wish, self._about, POSITIONS)
+        control = control_of(seen.row, plan.bars, plan.tempo_bpm, self._about)
         sampling = Sampling(
             control=self._control,
             temperature=order.temperature,
@@ -101,60 +107,40 @@ class CmtComposer(Composer):
         [written] = sample(
             self._model,
             [control],
-            seeds=[seed],
+            seeds=[plan.seed_of(0)],
             instruments=self._about["instruments"],
             sampling=sampling,
             tell=lambda share: tell(round(100 * share), 100, f"percent of {seen.name}"),
         )
         score = score_of(written)
+        asked = heeded(control, plan.seed_of(0), self._control)
         facts = {
             "model": KIND,
             "sampling": order.sampling(top_p=sampling.top_p),
-            "tempo_bpm": tempo_bpm,
+            "tempo_bpm": plan.tempo_bpm,
             "control": self._control,
-            **control_facts(heeded(control, seed, self._control), score),
+            **control_facts(asked, score),
         }
-        if seen.row and (control.densities < 0).all() and not control.strengths.any():
-            facts["said"] = (
-                "this video has no column flow_magnitude or visual_beats; the music took its "
-                "length alone"
-            )
-        tracks = self._sounding(score, tempo_bpm, seconds, order.key)
+        if seen.row and not any(name in seen.row for name in VIDEO_COLUMNS):
+            facts["said"] = f"this video has no {' or '.join(_COLUMNS)}; it gave its length alone"
+        tracks = self._sounding(score, plan, order.key)
         name = order.name(seen.name, number)
-        return ordered_piece(name, tracks, tempo_bpm, seconds, order, number, facts)
+        return ordered_piece(name, tracks, plan.tempo_bpm, plan.end_s, order, number, facts)
 
-    def _tempo(self, row: Mapping[str, Any], rng: np.random.Generator) -> float:
-        seen_bpm = float(row.get("visual_beats_tempo_bpm", 0.0))
-        known = self._tempo_bpm or seen_bpm
-        return known if known > 0 else draw_tempo(self._about["tempo_quantiles"], rng)
-
-    def _length(
-        self, seen: Seen, order: Order, bar_s: float, rng: np.random.Generator
-    ) -> tuple[int, float]:
-        """Bars and seconds: those asked for, the video's, or those of what was learned from."""
-        seconds = order.seconds or (seen.seconds if seen.row else None)
-        if seconds is None:
-            bars = max(1, round(draw_tempo(self._about["bars_quantiles"], rng)))
-            return bars, bars * bar_s
-        return max(1, math.ceil(seconds / bar_s - _LEAST_OF_A_BAR)), seconds
-
-    def _sounding(self, score: Score, tempo_bpm: float, seconds: float, key: str) -> dict[str, Any]:
+    def _sounding(self, score: Score, plan: PiecePlan, key: str) -> dict[str, Notes]:
         """Notes by instrument, in seconds, cut at the end and moved into the key."""
-        clock = steady(tempo_bpm)
-        found = self._about["instruments"]
-        songs = {i: song_in_score(score, i, tempo_bpm) for i in found}
-        tracks = {i: notes_of_song(struck_once(song), clock)[1] for i, song in songs.items()}
-        heard = merge(list(tracks.values()))
+        songs = {
+            instrument: song_in_score(score, instrument, plan.tempo_bpm)
+            for instrument in self._about["instruments"]
+        }
+        tracks = {i: composition_of(song, plan).notes for i, song in songs.items()}
+        heard = merge([notes for i, notes in tracks.items() if i != _DRUMS])
         if key and len(heard.pitches):
             shift = shift_to(self._find_key(heard), parse_key(key))
             # Drums have no pitch that could be moved.
-            songs = {i: s if i == _DRUMS else s.transposed(shift) for i, s in songs.items()}
-            tracks = {i: notes_of_song(struck_once(s), clock)[1] for i, s in songs.items()}
-        shortest_s = 0.5 * 60.0 / tempo_bpm / STEPS_PER_BEAT
-        return {
-            INSTRUMENTS[i - 1]: cut(notes, seconds, shortest_s=shortest_s)
-            for i, notes in tracks.items()
-        }
+            songs |= {i: s.transposed(shift) for i, s in songs.items() if i != _DRUMS}
+            tracks = {i: composition_of(song, plan).notes for i, song in songs.items()}
+        return {INSTRUMENTS[i - 1]: notes for i, notes in tracks.items()}
 
 
 def control_facts(control: Control, score: Score) -> dict[str, Any]:

@@ -23,6 +23,9 @@ FLOW_HOP_S = 0.2
 # A bar of a video without music, for the quantiles of a corpus: four beats at 120 a minute.
 USUAL_BAR_S = 2.0
 
+# A level is asked for that at least so large a share of the music has.
+RAREST = 1e-3
+
 # Thresholds that the release of CMT (wzk1015/video-bgm-generation, stat_mix.py) took from "a set of
 # videos", and the cumulative shares in per cent of the densities and strengths of its music
 # (gen_midi_conditional.py) at which they lie. Flow is there the mean of absolute components in
@@ -63,8 +66,9 @@ def thresholds(counts: Sequence[int], quantiles: Sequence[float]) -> Floats:
 def levels(values: NDArray[Any], counts: Sequence[int], quantiles: Sequence[float]) -> Ints:
     """The level of each value, from 0: how many thresholds it reaches."""
     found = np.searchsorted(thresholds(counts, quantiles), values, side="right")
-    # A level that the music never has is none that it could be asked for.
-    known = np.flatnonzero(np.asarray(counts) > 0)
+    # The strongest beat of every video is 1: it asks for what is usual at times, not for the one
+    # simu-note of a corpus that nobody could play.
+    known = np.flatnonzero(np.asarray(counts) >= RAREST * sum(counts))
     return known[np.searchsorted(known, found).clip(max=len(known) - 1)]
 
 

@@ -8,9 +8,8 @@ import numpy as np
 
 from symmv_builder.training.cmt.tokens import LONGEST, PIANO, POSITIONS, Score, tokens_of
 from symmv_builder.training.data import Example, transposition
-from symmv_builder.training.usable import UnusableRow
 from symmv_builder.training.vmusprod.examples import crop_of
-from symmv_builder.training.vmusprod.songs import COLUMNS, QuantisedSong, song_of
+from symmv_builder.training.vmusprod.songs import QuantisedSong, song_in_fours
 from symmv_builder.training.vmusprod.tempo import Rounding, timing_of
 from symmv_builder.training.vmusprod.tokens import NO_QUALITY, NO_ROOT, Sequence
 
@@ -27,8 +26,8 @@ class Examples:
     transposes: bool
 
     def __call__(self, row: Mapping[str, Any], rng: np.random.Generator) -> Example:
-        """``tokens`` ``[t, 7]``, ``steps`` and ``timing`` ``[t]``; `UnusableRow` as `song_in`."""
-        song = song_in(row)
+        """``tokens`` ``[t, 7]``, ``steps`` and ``timing`` ``[t]``; `UnusableRow` without a song."""
+        song = song_in_fours(row)
         if self.transposes:
             song = song.transposed(transposition(song.pitches, rng))
         sequence = tokens_of(score_in(song))
@@ -53,14 +52,6 @@ def arrays_of(sequence: Sequence, bars: int, rounding: Rounding) -> Example:
     return {"tokens": sequence.tokens, "steps": steps, "timing": timing}
 
 
-def song_in(row: Mapping[str, Any]) -> QuantisedSong:
-    """The song of a row with `songs.COLUMNS`; `UnusableRow` also where a bar has three beats."""
-    song = song_of(row)
-    if song.steps_per_bar != POSITIONS:
-        raise UnusableRow("its bars have three beats; CMT's have four")
-    return song
-
-
 def score_in(song: QuantisedSong) -> Score:
     """The notes of a song as the piano's; those of more than a bar end after one."""
     piano = np.full_like(song.onsets, PIANO)
@@ -83,14 +74,3 @@ def song_in_score(score: Score, instrument: int, tempo_bpm: float) -> QuantisedS
         tempo_bpm=tempo_bpm,
         beats=np.arange(score.bars * 4),
     )
-
-
-__all__ = [
-    "COLUMNS",
-    "VIDEO_COLUMNS",
-    "Examples",
-    "arrays_of",
-    "score_in",
-    "song_in",
-    "song_in_score",
-]

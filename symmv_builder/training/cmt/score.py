@@ -14,7 +14,7 @@ import numpy as np
 from symmv_builder.errors import NoRows
 from symmv_builder.training.cmt.composer import load
 from symmv_builder.training.cmt.control import Control
-from symmv_builder.training.cmt.examples import COLUMNS, Examples, score_in, song_in
+from symmv_builder.training.cmt.examples import Examples, score_in
 from symmv_builder.training.cmt.sampling import Sampling, sample
 from symmv_builder.training.cmt.tokens import POSITIONS, Score, score_of
 from symmv_builder.training.cmt.train import count_losses, losses_of
@@ -23,6 +23,7 @@ from symmv_builder.training.ranks import device_of
 from symmv_builder.training.rows import Rows
 from symmv_builder.training.trainer import ScoreRequest
 from symmv_builder.training.usable import LeftOut
+from symmv_builder.training.vmusprod.songs import COLUMNS, song_in_fours
 from symmv_builder.training.vmusprod.tempo import STEPS_PER_BEAT
 
 # Bars that are written for each row, and pieces that are written side by side.
@@ -34,7 +35,7 @@ def score(request: ScoreRequest) -> Mapping[str, Any]:
     model, about = load(request.run, request.device)
     rows = Rows(request.root, request.dataset, request.split, COLUMNS, ["entry_id"])
     left_out = LeftOut()
-    songs = [song for row in rows if (song := left_out.use(row, song_in)) is not None]
+    songs = [song for row in rows if (song := left_out.use(row, song_in_fours)) is not None]
     if not songs:
         reason = left_out.none_left(request.dataset, request.split)
         raise NoRows(request.dataset, request.split, reason)

@@ -17,11 +17,9 @@ from symmv_builder.training import checkpoint
 from symmv_builder.training.cmt.config import KIND, CmtConfig
 from symmv_builder.training.cmt.control import video_quantiles
 from symmv_builder.training.cmt.examples import (
-    COLUMNS,
     VIDEO_COLUMNS,
     Examples,
     score_in,
-    song_in,
 )
 from symmv_builder.training.cmt.model import CmtModel
 from symmv_builder.training.cmt.tokens import FIELDS, MOST_NOTES, POSITIONS
@@ -35,6 +33,7 @@ from symmv_builder.training.rows import Rows
 from symmv_builder.training.runs import Outcome, Request, Tick, outcome_of
 from symmv_builder.training.stopping import Ending, is_best, require_finite
 from symmv_builder.training.usable import LeftOut
+from symmv_builder.training.vmusprod.songs import COLUMNS, song_in_fours
 from symmv_builder.training.vmusprod.tempo import quantiles_of
 
 # A column whose lists say how long an example is; small, so that it is read fast.
@@ -232,7 +231,7 @@ def about(request: Request, left_out: LeftOut) -> dict[str, Any]:
     strengths = np.zeros(1 + MOST_NOTES, dtype=np.int64)
     tempos, bars, instruments, videos = [], [], set[int](), []
     for row in rows:
-        song = left_out.use(row, song_in)
+        song = left_out.use(row, song_in_fours)
         if song is None:
             continue
         score = score_in(song)

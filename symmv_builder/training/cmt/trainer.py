@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, final
 from symmv_builder.evaluation.published_figures import Metric
 from symmv_builder.training.cmt.config import PRESETS
 from symmv_builder.training.trainer import (
+    TEMPO,
     Beside,
     Columns,
     ComposeRequest,
@@ -28,15 +29,18 @@ def _measure(request: ScoreRequest) -> Mapping[str, Any]:
 
 def _free(measured: Mapping[str, Any]) -> Mapping[str, float | None]:
     names = ("density_error", "strength_error")
-    return {name: measured["metrics"][f"free_{name}"] for name in names}
+    return {name: measured[f"free_{name}"] for name in names}
 
 
 @final
 class CmtTrainer(Trainer):
-    """Music by rules of rhythm for any video, from notes on a grid without video."""
+    """Music by rules of rhythm for any video, from notes on a grid without video.
+
+    It learns from rows of SymMV; what it asks of a video are columns of the recipe `cmt`.
+    """
 
     title = "CMT"
-    dataset = "cmt"
+    dataset = "symmv"
     presets = PRESETS
     options = (
         Option(
@@ -47,14 +51,7 @@ class CmtTrainer(Trainer):
             least=0.0,
             most=1.0,
         ),
-        Option(
-            "tempo",
-            float,
-            "For CMT: beats a minute; by default those of the visual beats.",
-            least=20.0,
-            most=400.0,
-            metavar="BPM",
-        ),
+        TEMPO,
     )
     scores = (
         ModelScore(
@@ -74,7 +71,8 @@ class CmtTrainer(Trainer):
     )
 
     def columns(self, config: Any) -> Columns:
-        from symmv_builder.training.cmt.examples import COLUMNS, VIDEO_COLUMNS
+        from symmv_builder.training.cmt.examples import VIDEO_COLUMNS
+        from symmv_builder.training.vmusprod.songs import COLUMNS
 
         return COLUMNS, ("entry_id", *VIDEO_COLUMNS)
 

@@ -106,9 +106,9 @@ def test_a_row_is_the_words_of_its_notes_and_where_they_stand() -> None:
 
 
 def test_a_song_in_words_sounds_as_the_song() -> None:
-    from symmv_builder.training.cmt.examples import song_in
+    from symmv_builder.training.vmusprod.songs import song_in_fours
 
-    song = song_in(song_row(3, 4))
+    song = song_in_fours(song_row(3, 4))
     again = song_in_score(score_of(tokens_of(score_in(song))), PIANO, song.tempo_bpm)
     clock = steady(song.tempo_bpm)
     melody, accompaniment = notes_of_song(song, clock)

@@ -13,12 +13,12 @@ from symmv_builder.storage.root import Root
 from symmv_builder.training import checkpoint, find_trainer, journal
 from symmv_builder.training.cmt.config import PRESETS, CmtConfig
 from symmv_builder.training.cmt.control import USUAL_FLOW
-from symmv_builder.training.cmt.examples import song_in
 from symmv_builder.training.cmt.trainer import TRAINER
 from symmv_builder.training.composing import Order, Piece, Seen
 from symmv_builder.training.runs import Outcome, Request, configure
 from symmv_builder.training.trainer import ComposeRequest, ScoreRequest
 from symmv_builder.training.usable import UnusableRow
+from symmv_builder.training.vmusprod.songs import song_in_fours
 from tests.training.vmusprod.song_rows import small_dataset, song_row, write_rows
 
 TINY = replace(
@@ -92,7 +92,7 @@ def test_losses_fall_and_the_best_model_is_kept(learned: Path, dataset: Root) ->
     held = checkpoint.read(learned, "cmt")
     assert held.state["best"] == min(validation)
     about = held.about
-    rows = [song_in(song_row(n, 4 + n % 4)) for n in range(8)]
+    rows = [song_in_fours(song_row(n, 4 + n % 4)) for n in range(8)]
     bars = [np.unique(song.onsets // 16, return_counts=True)[1] for song in rows]
     assert sum(about["densities"]) == sum(song.bars for song in rows) == sum(map(len, bars))
     # A bar of these songs has four onsets, on beats, two of them of four notes.
@@ -169,7 +169,7 @@ def test_music_without_a_video_has_the_corpus_s_length_and_tempo(learned: Path) 
     [slow] = pieces(learned, [], Order(seconds=5.0), tempo=60.0)
     assert (slow.tempo_bpm, slow.seconds) == (60.0, 5.0)
     [blind] = pieces(learned, [Seen("film", {"video_duration_s": 3.0})], Order())
-    assert "took its length alone" in blind.facts["said"]
+    assert "gave its length alone" in blind.facts["said"]
     with pytest.raises(StopRun, match="no primer"):
         pieces(learned, [], Order(primer="C G"))
 
@@ -184,14 +184,14 @@ def test_control_errors_are_measured_on_a_split(learned: Path, dataset: Root) ->
     assert metrics["loss"] == pytest.approx(lines[-1]["loss"], rel=1e-5)
     assert metrics["density_error"] >= 0
     assert metrics["strength_error"] <= metrics["free_strength_error"]
-    assert set(by.beside.values(measured)) == {"density_error", "strength_error"}  # type: ignore[union-attr]
+    assert set(by.beside.values(metrics)) == {"density_error", "strength_error"}  # type: ignore[union-attr]
 
 
 def test_a_song_in_three_is_left_out() -> None:
     row = song_row(1, 4)
     row["beats_positions"] = np.arange(17) % 3 + 1
     with pytest.raises(UnusableRow, match="three beats"):
-        song_in(row)
+        song_in_fours(row)
 
 
 def _same(one: Notes, other: Notes) -> bool:
