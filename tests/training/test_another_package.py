@@ -157,7 +157,7 @@ def call(hum: Path, words: str, code: int = 0) -> str:
 
 
 def test_every_door_knows_a_trainer_that_an_entry_point_names(hum: Path) -> None:
-    assert "vmcp or hum." in call(hum, "train --help")
+    assert "markov or hum." in call(hum, "train --help")
     assert "column = density" in call(hum, "train hum --data muvisync --out run --show")
     said = call(hum, "train hum --data muvisync --root data --out run")
     assert "hum: all steps are done at step 1" in said

@@ -7,11 +7,11 @@ from typing import Any, final
 import numpy as np
 
 from symmv_builder.errors import StopRun
-from symmv_builder.records import Notes
+from symmv_builder.records import Floats, Notes
 from symmv_builder.training import checkpoint
 from symmv_builder.training.cmt.config import KIND, CmtConfig
-from symmv_builder.training.cmt.control import Control, control_of
-from symmv_builder.training.cmt.examples import VIDEO_COLUMNS, song_in_score
+from symmv_builder.training.cmt.control import VIDEO_COLUMNS, Control, control_of, video_in
+from symmv_builder.training.cmt.examples import song_in_score
 from symmv_builder.training.cmt.model import CmtModel
 from symmv_builder.training.cmt.sampling import Sampling, heeded, sample
 from symmv_builder.training.cmt.tokens import INSTRUMENTS, POSITIONS, Score, score_of
@@ -27,6 +27,7 @@ from symmv_builder.training.composing import (
 from symmv_builder.training.configs import from_plain
 from symmv_builder.training.ranks import device_of
 from symmv_builder.training.trainer import ComposeRequest
+from symmv_builder.training.usable import UnusableRow
 from symmv_builder.training.vmusprod.piece import (
     PiecePlan,
     Wish,
@@ -97,7 +98,7 @@ class CmtComposer(Composer):
         tempo_bpm = self._tempo_bpm or (shown_bpm if shown_bpm > 0 else None)
         wish = Wish(seed=seed, seconds=seconds, tempo_bpm=tempo_bpm)
         plan = plan_piece(wish, self._about, POSITIONS)
-        control = control_of(seen.row, plan.bars, plan.tempo_bpm, self._about)
+        control = control_of(_video(seen), plan.bars, plan.tempo_bpm, self._about)
         sampling = Sampling(
             control=self._control,
             temperature=order.temperature,
@@ -141,6 +142,13 @@ class CmtComposer(Composer):
             songs |= {i: s.transposed(shift) for i, s in songs.items() if i != _DRUMS}
             tracks = {i: composition_of(song, plan).notes for i, song in songs.items()}
         return {INSTRUMENTS[i - 1]: notes for i, notes in tracks.items()}
+
+
+def _video(seen: Seen) -> Mapping[str, Floats]:
+    try:
+        return video_in(seen.row)
+    except UnusableRow as error:
+        raise StopRun(f"no music can be written for {seen.name}: {error}") from error
 
 
 def control_facts(control: Control, score: Score) -> dict[str, Any]:

@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmv_builder.training.cmt.tokens import POSITIONS, Ints
+from symmv_builder.training.usable import UnusableRow
 from symmv_builder.training.vmusprod.tempo import QUANTILES, STEPS_PER_BEAT, Floats, quantiles_of
 
-# The rate of the columns `flow_magnitude` (recipe `cmt`).
+# What is read of a row of the recipe `cmt`, and the rate of the first.
+VIDEO_COLUMNS = ("flow_magnitude", "visual_beats_times_s", "visual_beats_strengths")
 FLOW_HOP_S = 0.2
 # A bar of a video without music, for the quantiles of a corpus: four beats at 120 a minute.
 USUAL_BAR_S = 2.0
@@ -69,7 +71,8 @@ def levels(values: NDArray[Any], counts: Sequence[int], quantiles: Sequence[floa
     # The strongest beat of every video is 1: it asks for what is usual at times, not for the one
     # simu-note of a corpus that nobody could play.
     known = np.flatnonzero(np.asarray(counts) >= RAREST * sum(counts))
-    return known[np.searchsorted(known, found).clip(max=len(known) - 1)]
+    chosen: Ints = known[np.searchsorted(known, found).clip(max=len(known) - 1)]
+    return chosen
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,10 +89,25 @@ class Control:
         return cls(np.full(bars, -1), np.zeros(bars * POSITIONS, dtype=np.int64))
 
 
+def video_in(row: Mapping[str, Any]) -> dict[str, Floats]:
+    """The columns of a row that say something of its video, those of `VIDEO_COLUMNS` that it has.
+
+    `UnusableRow` where a value is not finite, or a visual beat has no strength.
+    """
+    found = {n: np.asarray(row[n], dtype=np.float64) for n in VIDEO_COLUMNS if n in row}
+    for name, values in found.items():
+        if not np.isfinite(values).all():
+            raise UnusableRow(f"its column {name} holds values that are not finite")
+    times_s, strengths = (found.get(name, np.zeros(0)) for name in VIDEO_COLUMNS[1:])
+    if len(times_s) != len(strengths):
+        raise UnusableRow(f"{len(strengths)} of its {len(times_s)} visual beats have a strength")
+    return found
+
+
 def control_of(
-    row: Mapping[str, Any], bars: int, tempo_bpm: float, about: Mapping[str, Any]
+    video: Mapping[str, Floats], bars: int, tempo_bpm: float, about: Mapping[str, Any]
 ) -> Control:
-    """What the video of a row asks of `bars` bars at a tempo, by what a model remembers (`about`).
+    """What a video (`video_in`) asks of bars at a tempo, by what a model remembers (`about`).
 
     Density by the mean of ``flow_magnitude`` over each bar; strengths by the visual beats, each on
     its nearest 16th, of two on one 16th the stronger. Without a column nothing is asked of its
@@ -97,12 +115,10 @@ def control_of(
     """
     free = Control.free(bars)
     densities, strengths = free.densities, free.strengths
-    flow = np.asarray(row.get("flow_magnitude", ()), dtype=np.float64)
+    flow, times_s, salience = (video.get(name, np.zeros(0)) for name in VIDEO_COLUMNS)
     step_s = 60.0 / tempo_bpm / STEPS_PER_BEAT
     means = bar_means(flow, FLOW_HOP_S, POSITIONS * step_s)[:bars]
     densities[: len(means)] = levels(means, about["densities"], about["flow_quantiles"])
-    times_s = np.asarray(row.get("visual_beats_times_s", ()), dtype=np.float64)
-    salience = np.asarray(row.get("visual_beats_strengths", ()), dtype=np.float64)
     steps = np.rint(times_s / step_s).astype(np.int64)
     asked = 1 + levels(salience, about["strengths"], about["salience_quantiles"])
     inside = steps < len(strengths)
@@ -119,17 +135,14 @@ def bar_means(flow: Floats, hop_s: float, bar_s: float) -> Floats:
     return np.asarray(np.diff(gone) * hop_s / np.diff(edges_s))
 
 
-def video_quantiles(rows: Sequence[Mapping[str, Any]]) -> tuple[list[float], list[float]]:
+def video_quantiles(videos: Sequence[Mapping[str, Floats]]) -> tuple[list[float], list[float]]:
     """Quantiles of the flow of bars and of the salience of visual beats in a corpus's videos.
 
-    Those of the release where rows have none.
+    Those of the release where no video (`video_in`) says any.
     """
-    flows = [
-        bar_means(np.asarray(row["flow_magnitude"], dtype=np.float64), FLOW_HOP_S, USUAL_BAR_S)
-        for row in rows
-        if "flow_magnitude" in row
-    ]
-    beats = [row["visual_beats_strengths"] for row in rows if "visual_beats_strengths" in row]
+    flow_name, _, salience_name = VIDEO_COLUMNS
+    flows = [bar_means(v[flow_name], FLOW_HOP_S, USUAL_BAR_S) for v in videos if flow_name in v]
+    beats = [video[salience_name] for video in videos if salience_name in video]
     flow, salience = (np.concatenate([np.zeros(0), *parts]) for parts in (flows, beats))
     return (
         quantiles_of(flow.tolist()) if len(flow) else USUAL_FLOW,

@@ -13,9 +13,6 @@ from symmv_builder.training.vmusprod.songs import QuantisedSong, song_in_fours
 from symmv_builder.training.vmusprod.tempo import Rounding, timing_of
 from symmv_builder.training.vmusprod.tokens import NO_QUALITY, NO_ROOT, Sequence
 
-# What the thresholds of a model are learned from, where rows have it (recipe `cmt`).
-VIDEO_COLUMNS = ("flow_magnitude", "visual_beats_times_s", "visual_beats_strengths")
-
 
 @dataclass(frozen=True, slots=True)
 class Examples:

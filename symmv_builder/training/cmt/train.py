@@ -15,9 +15,8 @@ from torch import Tensor, nn
 from symmv_builder.errors import StopRun
 from symmv_builder.training import checkpoint
 from symmv_builder.training.cmt.config import KIND, CmtConfig
-from symmv_builder.training.cmt.control import video_quantiles
+from symmv_builder.training.cmt.control import VIDEO_COLUMNS, video_in, video_quantiles
 from symmv_builder.training.cmt.examples import (
-    VIDEO_COLUMNS,
     Examples,
     score_in,
 )
@@ -241,7 +240,9 @@ def about(request: Request, left_out: LeftOut) -> dict[str, Any]:
         instruments.update(played.tolist())
         tempos.append(song.tempo_bpm)
         bars.append(song.bars)
-        videos.append({name: np.array(row[name]) for name in VIDEO_COLUMNS if name in row})
+        # Rows are views of a table that is not kept.
+        video = left_out.use(row, video_in) or {}
+        videos.append({name: values.copy() for name, values in video.items()})
     if not tempos:
         raise StopRun(left_out.none_left(rows.dataset, rows.split))
     flow, salience = video_quantiles(videos)

@@ -71,7 +71,7 @@ class CmtTrainer(Trainer):
     )
 
     def columns(self, config: Any) -> Columns:
-        from symmv_builder.training.cmt.examples import VIDEO_COLUMNS
+        from symmv_builder.training.cmt.control import VIDEO_COLUMNS
         from symmv_builder.training.vmusprod.songs import COLUMNS
 
         return COLUMNS, ("entry_id", *VIDEO_COLUMNS)

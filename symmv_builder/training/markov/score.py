@@ -1,6 +1,6 @@
 """How surprising the songs of a split are by the chains, in nats for an event."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +17,8 @@ def score(request: ScoreRequest) -> Mapping[str, Any]:
     """Mean nats of a chord, of an onset or a length, of a pitch (`chains.nats_of`)."""
     chains, _, smoothing = load(request.run)
     rows = Rows(request.root, request.dataset, request.split, NEEDED, ["entry_id"])
-    left_out, sums, numbers = LeftOut(), Counter[str](), Counter[str]()
+    left_out, numbers = LeftOut(), Counter[str]()
+    sums: dict[str, float] = defaultdict(float)
     songs = 0
     for done, row in enumerate(rows, 1):
         found = left_out.use(row, song_and_mode)

@@ -38,7 +38,7 @@ from symmv_builder.training.vmusprod.tokens import Ints
 from symmv_builder.vocab import MODES
 
 NEEDED = (*COLUMNS, *CHORD_COLUMNS, "key_mode")
-_KINDS = tuple(dict.fromkeys(table.kind for table in TABLES.values()))
+_KINDS = tuple(dict.fromkeys(str(table.kind) for table in TABLES.values()))
 _START: dict[str, Any] = {
     "step": 0,
     "epoch": 0,

@@ -12,8 +12,10 @@ from symmv_builder.training.cmt.control import (
     bar_means,
     control_of,
     levels,
+    video_in,
     video_quantiles,
 )
+from symmv_builder.training.usable import UnusableRow
 from symmv_builder.video import directogram, flow_magnitude, frames, visual_beats
 from tests.video.moving import film
 
@@ -78,6 +80,15 @@ def test_what_a_made_film_asks_is_what_is_found_by_hand(tmp_path: Path) -> None:
     assert found.strengths.tolist() == strengths
     # The film stops on each beat of 120 to the minute: on every fourth 16th.
     assert np.flatnonzero(found.strengths).tolist() == list(range(4, 48, 4))
+
+
+def test_columns_that_say_nothing_are_refused() -> None:
+    row = {"flow_magnitude": [0.1, float("nan")]}
+    with pytest.raises(UnusableRow, match="flow_magnitude holds values that are not finite"):
+        video_in(row)
+    with pytest.raises(UnusableRow, match="1 of its 2 visual beats"):
+        video_in({"visual_beats_times_s": [1.0, 2.0], "visual_beats_strengths": [0.5]})
+    assert video_in({"pitch": 3}) == {}
 
 
 def test_a_video_without_columns_asks_nothing() -> None:

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from symmv_builder.datasets.composing import open_composer
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Key, Notes
 from symmv_builder.storage.root import Root
 from symmv_builder.training import checkpoint, find_trainer, journal
+from symmv_builder.training.cmt.composer import CmtComposer
 from symmv_builder.training.cmt.config import PRESETS, CmtConfig
 from symmv_builder.training.cmt.control import USUAL_FLOW
 from symmv_builder.training.cmt.trainer import TRAINER
@@ -154,6 +156,17 @@ def test_a_video_is_set_to_music_by_its_beats(learned: Path) -> None:
     assert len(facts["densities"]) == 3
     assert facts["steps_asked"] == list(range(4, 48, 4))
     assert "said" not in facts
+
+
+def test_the_door_gives_the_model_its_options(learned: Path) -> None:
+    assert isinstance(open_composer(learned, {"control": 0.2, "tempo": 90.0}, "cpu"), CmtComposer)
+    with pytest.raises(StopRun, match=r"control is 1\.5; it can be 0 to 1"):
+        open_composer(learned, {"control": 1.5}, "cpu")
+    with pytest.raises(StopRun, match="follow is for V-MusProd; this model is CMT"):
+        open_composer(learned, {"follow": False}, "cpu")
+    broken = Seen("film", dict(video(4.0).row) | {"flow_magnitude": np.array([np.inf])})
+    with pytest.raises(StopRun, match="for film: its column flow_magnitude"):
+        pieces(learned, [broken], Order())
 
 
 def test_nothing_of_a_video_is_heeded_where_that_is_asked(learned: Path) -> None:

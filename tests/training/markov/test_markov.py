@@ -1,7 +1,7 @@
 """Chains against counting by hand; a training that goes on to the same bytes; pieces."""
 
 import math
-from collections import Counter
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -99,7 +99,7 @@ def test_surprise_is_that_of_smoothed_counts() -> None:
     counts = Chains.of([(SONG, 0)] * 3).counts
     cells = cells_of(SONG, 0)
     found = nats_of(cells, counts, 0.5)
-    wanted: Counter[str] = Counter()
+    wanted: dict[str, float] = defaultdict(float)
     for cell in cells.tolist():
         [table] = [t for t in TABLES.values() if t.start <= cell < t.start + t.size]
         row = (cell - table.start) // table.outcomes
