@@ -28,6 +28,7 @@ from symmv_builder.records import (
     Record,
     Scenes,
     SongInfo,
+    VisualBeats,
     to_json,
 )
 from symmv_builder.settings import Settings
@@ -200,6 +201,8 @@ def describe(record: Record) -> str:
             return f"{len(record.starts_s)} shots from " + " ".join(
                 f"{start:.2f}" for start in record.starts_s[:12]
             )
+        case VisualBeats():
+            return f"{len(record.times_s)} visual beats, {record.tempo_bpm:.1f} to the minute"
     return ", ".join(f"{name} {value}" for name, value in to_json(record).items())
 
 

@@ -55,8 +55,9 @@ def generate(
     the folder of a training, the starter model of the package writes. `order` is what
     `training.composing.Order` holds (``key``, ``primer``, ``seed``, ``count``, ``seconds``,
     ``temperature`` and so on) and the options of the model's own trainer: ``tempo`` and ``follow``
-    of V-MusProd, ``regressor``, ``pattern`` and ``style`` of AMT. `StopRun` where the model or the
-    order does not fit, `RejectEntry` for the first video that cannot be read: none is written then.
+    of V-MusProd, ``regressor``, ``pattern`` and ``style`` of AMT, ``control`` of CMT. `StopRun`
+    where the model or the order does not fit, `RejectEntry` for the first video that cannot be
+    read: none is written then.
     """
     given = [videos] if isinstance(videos, str | Path) else list(videos)
 

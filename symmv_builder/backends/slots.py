@@ -190,6 +190,16 @@ class SceneModel(Model):
         """`None` stands for the detector's own default."""
 
 
+class FlowModel(Model):
+    """Finds how far each pixel moves from one picture to the next."""
+
+    slot = "flow"
+
+    @abstractmethod
+    def flow(self, before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Pixels to the right and down, ``[h, w, 2]``, of two grey pictures ``[h, w]``."""
+
+
 class TextModel(Model):
     """Finds lines of text in one picture."""
 
@@ -246,6 +256,7 @@ SLOTS: dict[str, type[Model]] = {
         ChordNamer,
         ClipModel,
         SceneModel,
+        FlowModel,
         TextModel,
         SongModel,
         AudioEmbedder,

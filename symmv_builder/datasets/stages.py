@@ -44,7 +44,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 }
 # Which recipe a stage belongs to, where none is named: the first of these that has it and
 # its backend.
-_OF_RECORDINGS = ("symmv", "muvisync", "symmv-released")
+_OF_RECORDINGS = ("symmv", "muvisync", "cmt", "symmv-released")
 # For a recording, chords are heard, and not named on what a transcription heard.
 _PREFERRED = {"chords": "muvisync"}
 _OF_MIDI = "midi"

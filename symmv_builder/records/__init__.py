@@ -27,7 +27,7 @@ from symmv_builder.records.music import (
 )
 from symmv_builder.records.outcomes import Provenance, Rejection, Screened
 from symmv_builder.records.tracks import Alignment, FeatureTrack
-from symmv_builder.records.video import Scenes
+from symmv_builder.records.video import Scenes, VisualBeats
 
 __all__ = [
     "RECORD_TYPES",
@@ -54,17 +54,19 @@ __all__ = [
     "Screened",
     "SongInfo",
     "Source",
+    "VisualBeats",
     "to_json",
 ]
 
 _Heard: TypeAlias = Notes | Beats | GridNotes | Parts | Chords | Key | KeySpans
-Record: TypeAlias = Asset | _Heard | FeatureTrack | Scenes | Screened | MidiFile
+_Shown: TypeAlias = FeatureTrack | Scenes | VisualBeats
+Record: TypeAlias = Asset | _Heard | _Shown | Screened | MidiFile
 
 RECORD_TYPES: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         *(Asset, Notes, Beats, GridNotes, Parts, Chords, Key, KeySpans, FeatureTrack, Scenes),
-        *(Alignment, SongInfo, Screened, Rejection, MidiFile),
+        *(VisualBeats, Alignment, SongInfo, Screened, Rejection, MidiFile),
     )
 }
 

@@ -42,16 +42,16 @@ def resume(
     request: Request,
     loader: Loader,
     module: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizer: torch.optim.Optimizer | None,
     steps: int,
     patience: int | None,
 ) -> dict[str, Any]:
     """The state of a run: its `start`, or that of the checkpoint `held`, which is then put back.
 
-    Weights, optimiser and the place in the data are as they were. ``ended`` says which of its
-    limits the run has reached already (`stopping.reached`). `DataChanged` where the data are others
-    than they were and the request does not say to go on. A best loss over other rows of validation
-    is forgotten.
+    Weights, the optimiser where there is one, and the place in the data are as they were. ``ended``
+    says which of its limits the run has reached already (`stopping.reached`). `DataChanged` where the
+    data are others than they were and the request does not say to go on. A best loss over other
+    rows of validation is forgotten.
     """
     if held is None:
         return {**start, "data": data}
@@ -62,7 +62,8 @@ def resume(
     if "validation" in changed:
         state |= {"best": None, "stale": 0}
     load_module(held, module)
-    load_optimizer(held, optimizer)
+    if optimizer is not None:
+        load_optimizer(held, optimizer)
     with understood(held):
         return state | {"data": data, "ended": reached(state, steps, patience)}
 

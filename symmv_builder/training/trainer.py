@@ -76,6 +76,17 @@ class Option:
         return self.kind(value)
 
 
+TEMPO = Option(
+    "tempo",
+    float,
+    "Beats a minute, kept throughout; by default what the model takes from the video (V-MusProd: "
+    "its motion, bent so that bar lines fall on cuts; CMT: its visual beats) or from its songs.",
+    least=20.0,
+    most=400.0,
+    metavar="BPM",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class ComposeRequest:
     """What a composer is opened with.

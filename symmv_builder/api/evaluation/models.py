@@ -94,7 +94,7 @@ def score(
 ) -> ModelScores:
     """Measure the best model of the training run in the folder `model` on a split of a dataset.
 
-    `name` is that of a trainer's score (`model_scores`: ``amt``, ``regressor``, ``vmcp``,
+    `name` is that of a trainer's score (`model_scores`: ``amt``, ``regressor``, ``cmt``, ``vmcp``,
     ``relevance`` and those of other packages), `options` are those that it declares; numbers that
     it gives by themselves are metrics, too. `StopRun` where a folder or the split is missing.
     """

@@ -81,14 +81,16 @@ def _compose(settings: Settings, trainer: str, runs: Path, music: Path, say: Say
 
 def _measure(settings: Settings, composers: Sequence[str], runs: Path, music: Path) -> None:
     lines, found = [], None
+    by_dataset: dict[str, list[str]] = {}
     for trainer in composers:
-        dataset = find_trainer(trainer).dataset
+        by_dataset.setdefault(find_trainer(trainer).dataset, []).append(trainer)
+    for dataset, those in by_dataset.items():
         found = measure(settings, dataset=dataset, split="all")
-        real, ours = found.ours, measure(settings, music / trainer).ours
-        lines += [
-            ScoreLine(f"real: {dataset}, {real.summary.songs} songs", real.summary.mean),
-            ScoreLine(f"{trainer} for their videos", ours.summary.mean),
-        ]
+        real = found.ours.summary
+        lines.append(ScoreLine(f"real: {dataset}, {real.songs} songs", real.mean))
+        for trainer in those:
+            ours = measure(settings, music / trainer).ours.summary
+            lines.append(ScoreLine(f"{trainer} for their videos", ours.mean))
     sys.stdout.write("\n")
     title = "Music quality after a minute of training; closer to real is better"
     if found:

@@ -62,7 +62,8 @@ class Examples:
         elif self.transposes:
             song = song.transposed(transposition(song.pitches, rng))
         target, source = sequences_of(song, self.stage, self.variant)
-        first, last = crop_of(song.bars, target, source, self.max_tokens, rng)
+        both = [sequence.bars for sequence in (target, source) if sequence is not None]
+        first, last = crop_of(song.bars, both, self.max_tokens, rng)
         example: Example = {}
         for prefix, sequence in (("", target), ("source_", source)):
             if sequence is not None:
@@ -101,18 +102,17 @@ def sequences_of(
 
 def crop_of(
     bars: int,
-    target: tokens.Sequence,
-    source: tokens.Sequence | None,
+    bars_of: Several[NDArray[np.int64]],
     max_tokens: int,
     rng: np.random.Generator,
 ) -> tuple[int, int]:
-    """The first and the last of the bars that fit `max_tokens` in both sequences.
+    """The first and the last of the bars that fit `max_tokens` in each sequence.
 
-    All where they do. Else a stretch that begins at a random bar, one time in five at the first
-    (a piece begins there, and only there), or ends with the song. A single bar that does not
-    fit is taken, and cut by who uses it.
+    `bars_of` are the bars of each one's tokens. All where they do. Else a stretch that begins at a
+    random bar, one time in five at the first (a piece begins there, and only there), or ends with
+    the song. A single bar that does not fit is taken, and cut by who uses it.
     """
-    counts = [np.bincount(s.bars, minlength=bars) for s in (target, source) if s is not None]
+    counts = [np.bincount(each, minlength=bars) for each in bars_of]
     # Room is left for `begin`, which every stretch has.
     ends = [np.concatenate([[0], np.cumsum(count)]) + 1 for count in counts]
     if all(end[-1] <= max_tokens for end in ends):

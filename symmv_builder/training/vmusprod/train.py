@@ -20,6 +20,7 @@ from symmv_builder.training.data import Batch, Loader, on_device
 from symmv_builder.training.journal import Journal
 from symmv_builder.training.learned_from import data_of, resume
 from symmv_builder.training.ranks import Ranks, autocast, join, seed_step, share, total
+from symmv_builder.training.rates import learning_rate
 from symmv_builder.training.runs import BY_SIGNAL, Outcome, Request, outcome_of
 from symmv_builder.training.stopping import Ending, is_best, require_finite
 from symmv_builder.training.vmusprod.config import Stage, VMusProd, kind_of
@@ -255,16 +256,6 @@ def _losses(counted: Tensor) -> dict[str, float]:
     sums, counts = counted.tolist()
     means = {f: s / c for f, s, c in zip(FIELDS, sums, counts, strict=True) if c}
     return {"loss": sum(means.values()), **means}
-
-
-def learning_rate(config: VMusProd, step: int, steps: int) -> float:
-    """The rate of step `step` (from 1) of `steps`: a linear warm-up, then as `decay` says."""
-    if step <= config.warmup:
-        return config.lr * step / config.warmup
-    if config.decay == "constant":
-        return config.lr
-    gone = (step - config.warmup) / max(steps - config.warmup, 1)
-    return config.lr * (0.1 + 0.45 * (1 + math.cos(math.pi * min(gone, 1.0))))
 
 
 def compile_layers(model: nn.Module, backend: str = "inductor") -> None:
