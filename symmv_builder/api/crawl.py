@@ -105,7 +105,7 @@ def promote(
     """
     if not entries and above is None:
         raise WrongArguments("say which entries to promote, or `above` which score")
-    store = settings.open_store()
+    store = settings.open_standing()
     return propose.promote(
         Items(store.ledger), store, dataset, entries, above=above, wait=wait, tell=tell
     )

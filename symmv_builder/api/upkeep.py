@@ -108,7 +108,7 @@ def _repair(
     from symmv_builder.datasets.verify.repair import WITHOUT_LEDGER, repair
 
     try:
-        store = settings.open_store()
+        store = settings.open_standing()
     except StoreUnusable as error:
         cause = f"{error.cause}; where it is damaged, {WITHOUT_LEDGER}"
         raise StoreUnusable(error.place, cause) from error
@@ -177,7 +177,7 @@ def clean(
     """
     from symmv_builder.datasets import clean as cleaning
 
-    store = settings.open_store(read_only=not free)
+    store = settings.open_standing() if free else settings.open_store(read_only=True)
     name = recipe_of(store.manifests, dataset).name if dataset else None
     with cleaning.alone(store, wait=wait, tell=tell) if free else nullcontext():
         waste = cleaning.find_waste(store, name, rejected=rejected, old_results=old_results)

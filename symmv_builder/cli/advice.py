@@ -45,12 +45,17 @@ VERIFY = "`symmv verify --repair` sets it right, or says what it lacks"
 
 def build_first(error: NoShards) -> str:
     """How a dataset gets shards, or gets those back that it lost."""
-    build = f"run `symmv build {error.dataset}`"
-    return build if error.problem else f"{build} or `symmv import {error.dataset} PATH` first"
+    if error.problem:
+        return f"run `symmv build {error.dataset}`"
+    if error.is_imported:
+        return f"run `symmv import {error.dataset} PATH` first"
+    return f"run `symmv build {error.dataset}` first"
 
 
 def add_recordings(error: NoEntries) -> str:
     """How a dataset gets entries, or recordings for those that it has."""
+    if error.taken_down:
+        return "give a folder of other recordings with --from"
     if error.problem:
         return "give the folder with --from again"
     if error.is_imported:

@@ -7,7 +7,7 @@ keys, and the receipt of the shards comes last.
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from symmv_builder.datasets.faults import (
 from symmv_builder.datasets.recipe import Recipe, with_beside
 from symmv_builder.datasets.rows import draft_dataset, rows_to_load, write_dataset
 from symmv_builder.datasets.schemas import column_names, expected_columns
-from symmv_builder.datasets.survey import Survey, restore_recordings, survey
+from symmv_builder.datasets.survey import Survey, allowed, restore_recordings, survey
 from symmv_builder.errors import CannotRead, NoEntries, Reason
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.keys import Plan, Work
@@ -50,6 +50,8 @@ class Summary:
     `columns` are those of the shards, `missing` those of the schema that they do not hold, but for
     what is made on request alone.
     `failed` are the entries among the rejected ones for which the program is at fault.
+    `taken_down` counts the entries of the manifest that are in none of these numbers: a recording
+    of each was taken down through another dataset of the root.
     """
 
     dataset: str
@@ -61,6 +63,7 @@ class Summary:
     columns: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     failed: tuple[Failures, ...] = ()
+    taken_down: int = 0
 
 
 def take_in(store: Store, found: Found, dataset: str, tell: Tell) -> int:
@@ -181,10 +184,8 @@ def _build(
     expect: Callable[[int, int], object],
     strict: bool,
 ) -> Summary:
-    entries = _allowed(store, manifests.read_entries(store.manifests, recipe.name))
-    if not entries:
-        is_import = remembered.is_import(store.manifests, recipe.name)
-        raise NoEntries(recipe.name, store.root.shown, is_imported=is_import)
+    everybody = manifests.read_entries(store.manifests, recipe.name)
+    entries = require_entries(store, recipe.name, everybody)
     restore_recordings(store, recipe.name, entries)
     whole = whole or with_beside(recipe, plan)
     beside = frozenset(use.makes for use in recipe.beside)
@@ -209,22 +210,25 @@ def _build(
         and receipt["state"] == draft.state
         and shards.shards_stand(store.root, recipe.name, receipt)
     ):
-        return _summary(recipe, found, receipt, up_to_date=True)
+        return _summary(recipe, found, receipt, len(everybody), up_to_date=True)
     todo = _unfinished(store, found, rows_to_load(recipe, store, draft))
     expect(len(found.works), len(found.works) - len(todo))
     run_works(plan, store, run, todo, tell=tell, strict=strict)
     tell(Event("note", "", detail="writing shards"))
     # Meanwhile a takedown in another dataset of the root may have barred what both use.
-    found = survey(plan, store, _allowed(store, entries), whole, beside)
+    found = survey(plan, store, allowed(store, entries), whole, beside)
     draft = draft_dataset(recipe, store, found, shard_bytes)
     receipt = write_dataset(recipe, plan, store, found, draft)
-    return _summary(recipe, found, receipt, up_to_date=False)
+    return _summary(recipe, found, receipt, len(everybody), up_to_date=False)
 
 
-def _allowed(store: Store, entries: Iterable[Entry]) -> list[Entry]:
-    """The entries none of whose recordings was taken down."""
-    blocked = manifests.read_blocklist(store.manifests)
-    return [e for e in entries if e.music not in blocked and e.video not in blocked]
+def require_entries(store: Store, dataset: str, everybody: Sequence[Entry]) -> list[Entry]:
+    """The entries of a dataset but for those that were taken down; `StopRun` where none is left."""
+    entries = allowed(store, everybody)
+    if not entries:
+        is_import, root = remembered.is_import(store.manifests, dataset), store.root.shown
+        raise NoEntries(dataset, root, is_imported=is_import, taken_down=len(everybody))
+    return entries
 
 
 def forgive(store: Store, dataset: str, reasons: Sequence[Reason]) -> int:
@@ -304,7 +308,7 @@ def _recordings_stand(root: Root, plan: Plan, work: Work) -> bool:
 
 
 def _summary(
-    recipe: Recipe, found: Survey, receipt: Mapping[str, Any], *, up_to_date: bool
+    recipe: Recipe, found: Survey, receipt: Mapping[str, Any], total: int, *, up_to_date: bool
 ) -> Summary:
     made, rejected = len(found.made), len(found.rejected)
     columns = column_names(receipt)
@@ -318,4 +322,5 @@ def _summary(
         columns=columns,
         missing=tuple(name for name in expected_columns(recipe) if name not in columns),
         failed=count_failures(found.rejected.values()),
+        taken_down=total - len(found.entries),
     )

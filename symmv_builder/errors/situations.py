@@ -243,15 +243,20 @@ class NoEntries(StopRun):
     """The `dataset` has no entries in the data root `root`, so nothing can be made of it.
 
     `problem` is said instead where it has entries and lacks their recordings. `is_imported` where
-    the entries come by an import.
+    the entries come by an import. `taken_down` is how many it has whose recordings were taken
+    down.
     """
 
     dataset: str
     root: str
     problem: str = ""
     is_imported: bool = False
+    taken_down: int = 0
 
     def __str__(self) -> str:
+        if self.taken_down:
+            counted = f"all {self.taken_down} entries of {self.dataset} in {self.root}"
+            return f"nothing can be made of {counted}: a recording of each was taken down"
         return self.problem or f"{self.dataset} has no entries in {self.root}"
 
 
@@ -259,12 +264,13 @@ class NoEntries(StopRun):
 class NoShards(StopRun):
     """The `dataset` was not built in the data root `root`: it has no shards, or lacks some.
 
-    `problem` says which it lacks.
+    `problem` says which it lacks. `is_imported` where its entries come by an import.
     """
 
     dataset: str
     root: str
     problem: str = ""
+    is_imported: bool = False
 
     def __str__(self) -> str:
         return self.problem or f"{self.dataset} has no shards in {self.root}"

@@ -60,7 +60,12 @@ def entry_from(plain: Mapping[str, Any]) -> Entry:
 
 def datasets(root: Root) -> list[str]:
     """The datasets that have entries, by name."""
-    return [name for name in root.folders("") if root.exists(f"{name}/entries.jsonl")]
+    return [name for name in root.folders("") if has_entries(root, name)]
+
+
+def has_entries(root: Root, dataset: str) -> bool:
+    """Whether a dataset has a list of entries, which is not read."""
+    return root.exists(f"{dataset}/entries.jsonl")
 
 
 def read_blocklist(root: Root) -> dict[Source, str]:

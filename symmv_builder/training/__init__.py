@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from symmv_builder import plugins
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import StopRun, UnknownName
 from symmv_builder.training.trainer import ModelScore, Option, Trainer
 
 __all__ = ["PRESETS", "TRAINERS", "Option", "Trainer", "find_trainer", "trainers"]
@@ -38,7 +38,7 @@ def find_trainer(name: str) -> Trainer:
         return built_in
     plugin = plugins.find("trainers", name)
     if plugin is None:
-        raise StopRun(f"no trainer is called {name!r}; known: {', '.join(names())}")
+        raise UnknownName("trainer", name, names())
     trainer: Trainer = plugins.load(plugin, Trainer)
     return trainer
 

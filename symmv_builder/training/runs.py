@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import StopRun, UnknownName
 from symmv_builder.pipeline.events import Tick
 from symmv_builder.storage.root import Root
 from symmv_builder.training import PRESETS, blaming, find_trainer
@@ -113,7 +113,7 @@ def configure(trainer: str, preset: str, settings: Mapping[str, str], way: str =
         if not all(is_dataclass(presets.get(name)) for name in PRESETS):
             raise TypeError(f"its presets {', '.join(PRESETS)} are not all dataclasses")
     if preset not in PRESETS:
-        raise StopRun(f"no preset is called {preset!r}; known: {', '.join(PRESETS)}")
+        raise UnknownName("preset", preset, PRESETS)
     if way and way not in ways:
         known = " or ".join(ways) or "its presets say alone"
         raise StopRun(f"{trainer} can be trained as {known}, not as {way!r}")
