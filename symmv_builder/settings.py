@@ -58,7 +58,10 @@ class Settings:
     given: frozenset[str] = frozenset()
 
     def open_site(self) -> "Downloader":
-        """The downloader behind the crawl, its toolchain checked; `StopRun` if that is broken."""
+        """The downloader behind the crawl; `StopRun` where a program that it needs is missing.
+
+        Nothing is asked of a site yet.
+        """
         from symmv_builder.backends.ytdlp import CANARY, LOOPBACK, Downloader, Politeness
 
         if self.sites == ("demo",):
