@@ -100,7 +100,7 @@ def build(
 def sentence(summary: Summary) -> str:
     start = "nothing to do: " if summary.up_to_date else ""
     failed = "".join(
-        f"; THE PROGRAM IS AT FAULT in {each.step} for {each.entries} entries, for example "
+        f"; THE PROGRAM IS AT FAULT in {each.where} for {each.entries} entries, for example "
         f"{harmless(f'{each.example}: {each.detail}', 500)}"
         for each in summary.failed
     )

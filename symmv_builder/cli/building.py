@@ -155,8 +155,7 @@ def _print_failures(summary: Summary) -> None:
     complain(f"THE PROGRAM IS AT FAULT for {entries} of the rejected entries, and not they")
     for each in summary.failed:
         said = harmless(f"{each.example}: {each.detail}", 600)
-        step = f"{each.step} of the package {each.package}" if each.package else each.step
-        complain(f"{step}: {each.entries} failed, for example {said}")
+        complain(f"{each.where}: {each.entries} failed, for example {said}")
     makers = sorted({each.package or "symmv-builder" for each in summary.failed})
     complain(
         f"please report it to the makers of {', '.join(makers)}, with what "

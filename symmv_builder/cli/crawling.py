@@ -150,10 +150,9 @@ def takedown(
     say(f"removed: {', '.join(done.entries) or 'no entry'}")
     say(f"never taken again: {', '.join(done.sources)}")
     for other, entries in others_that_use(store, dataset, done).items():
-        say(
-            f"{other} uses the same recording for {', '.join(entries)}; they go with "
-            f"`symmv takedown {other} ENTRY`"
-        )
+        for entry in entries:
+            command = shlex.join(["symmv", "takedown", other, entry, "--reason", reason])
+            say(f"{other} uses the same recording for {entry}; it goes with `{command}`")
     for path in done.shards:
         say(f"rewrote {path}")
     for version in done.withdrawn:

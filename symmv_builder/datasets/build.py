@@ -24,7 +24,7 @@ from symmv_builder.datasets.faults import (
 from symmv_builder.datasets.recipe import Recipe, with_beside
 from symmv_builder.datasets.rows import draft_dataset, rows_to_load, write_dataset
 from symmv_builder.datasets.schemas import column_names, expected_columns
-from symmv_builder.datasets.survey import Survey, allowed, restore_recordings, survey
+from symmv_builder.datasets.survey import Survey, restore_recordings, survey
 from symmv_builder.errors import CannotRead, NoEntries, Reason
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.keys import Plan, Work
@@ -216,7 +216,7 @@ def _build(
     run_works(plan, store, run, todo, tell=tell, strict=strict)
     tell(Event("note", "", detail="writing shards"))
     # Meanwhile a takedown in another dataset of the root may have barred what both use.
-    found = survey(plan, store, allowed(store, entries), whole, beside)
+    found = survey(plan, store, manifests.allowed(store.manifests, entries), whole, beside)
     draft = draft_dataset(recipe, store, found, shard_bytes)
     receipt = write_dataset(recipe, plan, store, found, draft)
     return _summary(recipe, found, receipt, len(everybody), up_to_date=False)
@@ -224,7 +224,7 @@ def _build(
 
 def require_entries(store: Store, dataset: str, everybody: Sequence[Entry]) -> list[Entry]:
     """The entries of a dataset but for those that were taken down; `StopRun` where none is left."""
-    entries = allowed(store, everybody)
+    entries = manifests.allowed(store.manifests, everybody)
     if not entries:
         is_import, root = remembered.is_import(store.manifests, dataset), store.root.shown
         raise NoEntries(dataset, root, is_imported=is_import, taken_down=len(everybody))

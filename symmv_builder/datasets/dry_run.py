@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from symmv_builder.datasets.recipe import Recipe, with_beside
-from symmv_builder.datasets.survey import Survey, allowed, survey
+from symmv_builder.datasets.survey import Survey, survey
 from symmv_builder.pipeline.keys import Plan
 from symmv_builder.storage import manifests
 from symmv_builder.storage.ledger import Result
@@ -47,7 +47,7 @@ class DryRun:
 def dry_run(recipe: Recipe, plan: Plan, store: Store, whole: Plan | None = None) -> DryRun:
     """Say what `build` would make; nothing is written."""
     everybody = manifests.read_entries(store.manifests, recipe.name)
-    entries = allowed(store, everybody)
+    entries = manifests.allowed(store.manifests, everybody)
     beside = frozenset(use.makes for use in recipe.beside)
     found = survey(plan, store, entries, whole or with_beside(recipe, plan), beside)
     causes: Counter[str] = Counter()

@@ -36,7 +36,11 @@ class StageCost:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How far a dataset is. `untrained` names models without trained weights."""
+    """How far a dataset is. `untrained` names models without trained weights.
+
+    `lost` are the shards that a repair put aside, and no build has written since. `taken_down`
+    counts the entries of which a recording was taken down through another dataset.
+    """
 
     dataset: str
     entries: int
@@ -47,6 +51,8 @@ class Status:
     untrained: tuple[str, ...]
     splits: dict[str, int]
     shards: tuple[dict[str, Any], ...]
+    lost: tuple[str, ...] = ()
+    taken_down: int = 0
 
 
 def status(store: "Store", dataset: str) -> Status:
@@ -103,6 +109,8 @@ def status(store: "Store", dataset: str) -> Status:
         untrained=tuple(m["backend"] for m in receipt.get("models", []) if not m["trained"]),
         splits=dict(receipt.get("splits", {})),
         shards=tuple(receipt.get("shards", [])),
+        lost=tuple(receipt.get("lost", ())),
+        taken_down=len(entries) - len(manifests.allowed(store.manifests, entries)),
     )
 
 

@@ -50,7 +50,7 @@ def require_known(manifests: "Root", name: str) -> None:
     No recipe is read.
     """
     known = known_names(manifests)
-    if name not in known and not has_entries(manifests, name):
+    if "/" in name or (name not in known and not has_entries(manifests, name)):
         raise UnknownName("dataset", name, known)
 
 

@@ -1,6 +1,6 @@
 """How far every entry of a dataset is, by the ledger, under today's keys."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -8,7 +8,7 @@ from operator import itemgetter
 from symmv_builder.pipeline.keys import Plan, Work
 from symmv_builder.pipeline.step import RECORDINGS
 from symmv_builder.records import Entry
-from symmv_builder.storage import manifests, recordings
+from symmv_builder.storage import recordings
 from symmv_builder.storage.assets import asset_name, has_asset
 from symmv_builder.storage.ledger import Result
 from symmv_builder.storage.store import Store
@@ -63,12 +63,6 @@ def recordings_of(dataset: str, entry: Entry) -> dict[str, tuple[str, str]]:
         ("published", f"{dataset}.{entry.entry_id}"),
     )
     return dict(zip(RECORDINGS, places, strict=True))
-
-
-def allowed(store: Store, entries: Iterable[Entry]) -> list[Entry]:
-    """The entries none of whose recordings was taken down, through whichever dataset."""
-    blocked = manifests.read_blocklist(store.manifests)
-    return [e for e in entries if e.music not in blocked and e.video not in blocked]
 
 
 def restore_recordings(store: Store, dataset: str, entries: Sequence[Entry]) -> None:

@@ -73,6 +73,12 @@ def read_blocklist(root: Root) -> dict[Source, str]:
     return {source: line["reason"] for source, line in _blocklist(root).items()}
 
 
+def allowed(root: Root, entries: Iterable[Entry]) -> list[Entry]:
+    """The entries none of whose recordings was taken down, through whichever dataset."""
+    blocked = read_blocklist(root)
+    return [e for e in entries if e.music not in blocked and e.video not in blocked]
+
+
 def taken_down(root: Root, dataset: str, entry_id: str) -> set[Source]:
     """The recordings that were barred when this entry was taken down; empty if it never was."""
     name = f"{dataset}/{entry_id}"
