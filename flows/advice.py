@@ -35,6 +35,14 @@ def build_first(error: NoShards) -> str:
     return f"run the flow `build` of {error.dataset} first"
 
 
+def make_columns(error: MissingColumns) -> str | None:
+    """How shards get columns that they lack."""
+    if error.is_unknown:
+        return None
+    first = "add them to the recipe and " if error.steps else ""
+    return f"{first}run the flow `build` of {error.dataset}"
+
+
 ADVICE: Advice = {
     RecipeError: lambda e: "`way` default replaces the recipe" if e.is_remembered else None,
     OldLedger: lambda _: "the flow `build` or `crawl` brings it up to date",
@@ -43,7 +51,7 @@ ADVICE: Advice = {
     NoEntries: add_recordings,
     NoShards: build_first,
     MissingResult: lambda error: f"run the flow `build` of {error.dataset}",
-    MissingColumns: lambda error: f"run the flow `build` of {error.dataset}",
+    MissingColumns: make_columns,
     ReleaseExists: lambda e: f"the next is {e.next_version}" if e.next_version else None,
     WorkersLost: lambda error: "try fewer `workers`" if error.is_killed else None,
 }

@@ -20,6 +20,7 @@ from symmv_builder.crawl.folder import Found, find_entries
 from symmv_builder.datasets import build as building
 from symmv_builder.datasets import changes, dry_run, questions, remembered
 from symmv_builder.datasets.build import Summary
+from symmv_builder.datasets.lacking import explaining
 from symmv_builder.datasets.recipe import Recipe, make_plan, make_whole_plan
 from symmv_builder.datasets.recipe_file import SPLITS
 from symmv_builder.datasets.verify import CheckCounts, Problem, verify
@@ -315,7 +316,8 @@ class Dataset:
         receipt = remembered.require_receipt(stored.root, stored.manifests, self.name)
         if isinstance(columns, str):
             columns = [columns]
-        return Rows(stored.root, self.name, split, columns or receipt.get("columns", ()))
+        with explaining(stored.manifests, self.name):
+            return Rows(stored.root, self.name, split, columns or receipt.get("columns", ()))
 
     def verify(self, *, deep: bool = False) -> list[Problem]:
         """Whatever is damaged or missing in what is stored; an empty list where nothing is."""

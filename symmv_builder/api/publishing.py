@@ -14,6 +14,7 @@ from symmv_builder.datasets.card.about import read_about
 from symmv_builder.datasets.copies import Outdated
 from symmv_builder.datasets.export import ExportSummary
 from symmv_builder.datasets.imports import published_licence
+from symmv_builder.datasets.lacking import explaining
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.datasets.remembered import require_known, require_receipt
 from symmv_builder.datasets.takedown import Takedown
@@ -266,6 +267,7 @@ def export(
     `StopRun` where the dataset is not known or not built, or the folder holds files of somebody
     else.
     """
-    root = Root(settings.root)
-    require_receipt(root, settings.open_manifests(), dataset)
-    return exporting.export(root, dataset, folder, tell=tell)
+    root, manifests = Root(settings.root), settings.open_manifests()
+    require_receipt(root, manifests, dataset)
+    with explaining(manifests, dataset):
+        return exporting.export(root, dataset, folder, tell=tell)

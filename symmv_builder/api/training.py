@@ -8,6 +8,7 @@ from typing import Any
 from symmv_builder.api.options import checked
 from symmv_builder.api.texts import setting_text
 from symmv_builder.datasets.evaluate import untrained_models
+from symmv_builder.datasets.lacking import explaining
 from symmv_builder.datasets.remembered import require_receipt
 from symmv_builder.pipeline.keys import digest
 from symmv_builder.settings import Settings, read_settings
@@ -87,7 +88,8 @@ def run(
     checked("minutes", minutes)
     checked("checkpoint-minutes", checkpoint_minutes)
     checked("threads", workers)
-    require_receipt(Root(settings.root), settings.open_manifests(), dataset)
+    manifests = settings.open_manifests()
+    require_receipt(Root(settings.root), manifests, dataset)
     request = Request(
         root=Root(settings.root),
         dataset=dataset,
@@ -102,7 +104,8 @@ def run(
         tell=tell,
         note=note,
     )
-    return start(trainer, config, request)
+    with explaining(manifests, dataset):
+        return start(trainer, config, request)
 
 
 def folder_of(

@@ -63,6 +63,16 @@ def add_recordings(error: NoEntries) -> str:
     return "give a folder with --from"
 
 
+def make_columns(error: MissingColumns) -> str | None:
+    """How shards get columns that they lack."""
+    if error.is_unknown:
+        return None
+    build = f"run `symmv build {error.dataset}`"
+    if error.steps:
+        return f"add them to the recipe, as `symmv recipe {error.like}` shows them, and {build}"
+    return build
+
+
 def look_up(error: UnknownName) -> str | None:
     """Which command lists what can be named, where the error itself does not."""
     return {
@@ -89,7 +99,7 @@ ADVICE: Advice = {
     NoShards: build_first,
     NoRows: lambda error: "--split all takes every split" if error.known else None,
     MissingResult: lambda error: f"run `symmv build {error.dataset} --only {error.artifact}`",
-    MissingColumns: lambda error: f"run `symmv build {error.dataset}`",
+    MissingColumns: make_columns,
     ReleaseExists: lambda error: (
         f"the next is `symmv release {error.dataset} {error.next_version}`"
         if error.next_version

@@ -313,18 +313,27 @@ class MissingResult(StopRun):
 class MissingColumns(StopRun):
     """The shards of `dataset`, or the one at `path`, lack `columns`: those were not made.
 
-    `needed_for` is what they are needed for.
+    `needed_for` is what they are needed for. Where the recipe of the dataset does not make them,
+    `steps` are those that do and `like` a recipe that has them, or `is_unknown`: none has.
     """
 
     dataset: str
     columns: Sequence[str]
     path: str = ""
     needed_for: str = ""
+    steps: Sequence[str] = ()
+    like: str = ""
+    is_unknown: bool = False
 
     def __str__(self) -> str:
         where = f"{self.path} has" if self.path else f"the shards of {self.dataset} hold"
         why = f", {self.needed_for}" if self.needed_for else ": it was not made"
-        return f"{where} no column {', '.join(self.columns)}{why}"
+        said = f"{where} no column {', '.join(self.columns)}{why}"
+        if self.is_unknown:
+            return f"{said}; no step of a recipe makes it"
+        if self.steps:
+            return f"{said}; its recipe lacks {', '.join(self.steps)}, which {self.like} has"
+        return said
 
 
 @dataclass(eq=False)

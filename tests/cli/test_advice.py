@@ -24,6 +24,20 @@ SAID = [
         "symmv in data lacks 2 shards; run `symmv build symmv`",
     ),
     (
+        errors.MissingColumns("mine", ["semantic"]),
+        "the shards of mine hold no column semantic: it was not made; run `symmv build mine`",
+    ),
+    (
+        errors.MissingColumns("mine", ["semantic"], steps=["semantic"], like="symmv"),
+        "the shards of mine hold no column semantic: it was not made; its recipe lacks semantic, "
+        "which symmv has; add them to the recipe, as `symmv recipe symmv` shows them, and run "
+        "`symmv build mine`",
+    ),
+    (
+        errors.MissingColumns("mine", ["nonsense"], is_unknown=True),
+        "the shards of mine hold no column nonsense: it was not made; no step of a recipe makes it",
+    ),
+    (
         errors.OutputExists("a.mid"),
         "a.mid is there and was not made by this command, or was changed since; "
         "--overwrite replaces it",
