@@ -35,9 +35,7 @@ REFUSED = [
 
 
 @pytest.fixture
-def run(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Any:
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Any:
     """Calls the command in an empty folder: its exit code, and all that it says."""
     monkeypatch.chdir(tmp_path)
 
