@@ -23,15 +23,15 @@ from symmv_builder.music.melody import split_parts
 from symmv_builder.music.rhythm import quantise
 from symmv_builder.records import Beats, Notes
 from symmv_builder.training.usable import UnusableRow
-from symmv_builder.training.vmusprod.songs import QuantisedSong, song_of, song_of_sequences
-from symmv_builder.training.vmusprod.sounding import merged, notes_of_song
-from symmv_builder.training.vmusprod.tempo import along, steady
-from symmv_builder.training.vmusprod.tokens import (
+from symmv_builder.training.vmusprod.sequences import (
     accompaniment_sequence,
     chord_sequence,
     full_sequence,
     melody_sequence,
 )
+from symmv_builder.training.vmusprod.songs import QuantisedSong, song_of, song_of_sequences
+from symmv_builder.training.vmusprod.sounding import merged, notes_of_song
+from symmv_builder.training.vmusprod.tempo import along, steady
 
 NEAR_S = 0.25
 

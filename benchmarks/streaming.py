@@ -124,7 +124,8 @@ def main() -> None:
         size = write(folder, given.clips, given.seconds)
         print(f"{given.clips} clips of {given.seconds:g} s, {size / 2**20:.0f} MiB; best of rounds")
         print(
-            f"{'':12}{'workers':>8}{'':>9}{'first/s':>9}{'GB/s':>7}{'later/s':>9}{'GB/s':>7}{'CPU s':>9}"
+            f"{'':12}{'workers':>8}{'':>9}{'first/s':>9}{'GB/s':>7}"
+            f"{'later/s':>9}{'GB/s':>7}{'CPU s':>9}"
         )
         for decoded in (False, True):
             for workers in given.workers:

@@ -21,6 +21,7 @@ from symmv_builder.crawl.folder import Found, find_entries
 from symmv_builder.datasets import build as building
 from symmv_builder.datasets import changes, dry_run, questions, remembered
 from symmv_builder.datasets.build import Summary
+from symmv_builder.datasets.lacking import explaining
 from symmv_builder.datasets.recipe import Recipe, make_plan, make_whole_plan
 from symmv_builder.datasets.recipe_file import SPLITS
 from symmv_builder.datasets.verify import CheckCounts, Problem, verify
@@ -29,7 +30,7 @@ from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.keys import Plan
 from symmv_builder.pipeline.run import Tell
 from symmv_builder.settings import Settings, read_settings
-from symmv_builder.storage import manifests, shards
+from symmv_builder.storage import manifests
 from symmv_builder.storage.store import Store
 from symmv_builder.training.rows import Rows
 
@@ -123,6 +124,10 @@ class Dataset:
         plan = self.plan(only)
         for line in left_out(found) if found else ():
             tell(Event("note", "", detail=line))
+
+        if not found and not manifests.has_entries(self.stored.manifests, self.name):
+            # Refused before a root is made or a recipe remembered.
+            raise NoEntries(self.name, self.stored.root.shown, is_imported=self.is_imported)
 
         def take_in(store: Store) -> None:
             if found:
@@ -308,12 +313,12 @@ class Dataset:
         """
         if split not in SPLITS:
             raise UnknownName("split", split, SPLITS)
+        stored = self.stored
+        receipt = remembered.require_receipt(stored.root, stored.manifests, self.name)
         if isinstance(columns, str):
             columns = [columns]
-        if not columns:
-            receipt = shards.read_receipt(self.stored.root, self.name) or {}
-            columns = receipt.get("columns", ())
-        return Rows(self.stored.root, self.name, split, columns)
+        with explaining(stored.manifests, self.name):
+            return Rows(stored.root, self.name, split, columns or receipt.get("columns", ()))
 
     def verify(self, *, deep: bool = False) -> list[Problem]:
         """Whatever is damaged or missing in what is stored; an empty list where nothing is."""
@@ -365,22 +370,17 @@ class Dataset:
         The arguments are the options of `symmv release`. What is not free for commercial use is
         told before anything is written.
         """
-        self._require_there()
         terms = publishing.Terms(Path(about) if about else None, commercial, push, public, to)
-        done = publishing.release(self.store, self.name, version, terms=terms, wait=wait, tell=tell)
+        store = self.settings.open_standing()
+        done = publishing.release(store, self.name, version, terms=terms, wait=wait, tell=tell)
         return dict(done.receipt)
 
     def takedown(
         self, name: str, reason: str, *, whole: bool = False, wait: bool = False
     ) -> Takedown:
         """Remove an entry, or a recording ``SITE:ID``, from everything and bar its return."""
-        self._require_there()
-        return publishing.take_down(self.store, self.name, name, reason, whole=whole, wait=wait)
-
-    def _require_there(self) -> None:
-        """`StopRun` where the root holds nothing of the dataset: none is made for a question."""
-        if not len(self):
-            raise NoEntries(self.name, self.stored.root.shown, is_imported=self.is_imported)
+        store = self.settings.open_standing()
+        return publishing.take_down(store, self.name, name, reason, whole=whole, wait=wait)
 
     def new_recordings(self, folder: Path) -> int:
         """Count the recordings of a folder that the root does not have."""

@@ -264,7 +264,9 @@ def _fetched(
         tell(number, len(links), f"links fetched, now {source.url}")
         try:
             linked.check_allowed(store, source)
-            site = site or settings.open_site()
+            if site is None:
+                site = settings.open_site()
+                site.check_canary()
             found.append(linked.fetch_linked(site, source, folder, store))
         except SessionBlocked as error:
             # Where no data root is, there is nobody else to be kept away.

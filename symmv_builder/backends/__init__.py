@@ -273,7 +273,7 @@ def load(slot: str, name: str, home: ModelHome) -> Any:
     if key not in _loaded:
         model = backend_class(slot, name)
         try:
-            with uncollected():
+            with uncollected(), plugins.blaming(_plugin(slot, name)):
                 _loaded[key] = model(home)
         except ModuleNotFoundError as error:
             if missing := missing_package(error, "models"):

@@ -51,17 +51,32 @@ VERIFY = "`symmv verify --repair` sets it right, or says what it lacks"
 
 def build_first(error: NoShards) -> str:
     """How a dataset gets shards, or gets those back that it lost."""
-    build = f"run `symmv build {error.dataset}`"
-    return build if error.problem else f"{build} or `symmv import {error.dataset} PATH` first"
+    if error.problem:
+        return f"run `symmv build {error.dataset}`"
+    if error.is_imported:
+        return f"run `symmv import {error.dataset} PATH` first"
+    return f"run `symmv build {error.dataset}` first"
 
 
 def add_recordings(error: NoEntries) -> str:
     """How a dataset gets entries, or recordings for those that it has."""
+    if error.taken_down:
+        return "give a folder of other recordings with --from"
     if error.problem:
         return "give the folder with --from again"
     if error.is_imported:
         return f"run `symmv import {error.dataset} PATH` first"
     return "give a folder with --from"
+
+
+def make_columns(error: MissingColumns) -> str | None:
+    """How shards get columns that they lack."""
+    if error.is_unknown:
+        return None
+    build = f"run `symmv build {error.dataset}`"
+    if error.steps:
+        return f"add them to the recipe, as `symmv recipe {error.like}` shows them, and {build}"
+    return build
 
 
 def look_up(error: UnknownName) -> str | None:
@@ -91,7 +106,7 @@ ADVICE: Advice = {
     NoRows: lambda error: "--split all takes every split" if error.known else None,
     MissingResult: lambda error: f"run `symmv build {error.dataset} --only {error.artifact}`",
     MissingParts: lambda error: f"run `symmv build {error.dataset}` without --only",
-    MissingColumns: lambda error: f"run `symmv build {error.dataset}`",
+    MissingColumns: make_columns,
     ReleaseExists: lambda error: (
         f"the next is `symmv release {error.dataset} {error.next_version}`"
         if error.next_version

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from symmv_builder.api.importing import import_options, open_release
-from symmv_builder.api.options import HELP, PATIENCE_S, models_of
+from symmv_builder.api.options import HELP, PATIENCE_S, models_of, reasons_of
 from symmv_builder.api.works import LOADING_PATIENCE_S
 from symmv_builder.cli import options
 from symmv_builder.cli.building import ending_on_interrupt, print_summary
@@ -50,7 +50,7 @@ def import_command(
             workers=workers or 0,
             patience_s=patience,
             load_patience_s=load_patience,
-            retry=retry or (),
+            retry=reasons_of(retry),
             strict=strict,
             wait=wait,
             tell=progress.on_event,

@@ -48,10 +48,10 @@ def resume(
 ) -> dict[str, Any]:
     """The state of a run: its `start`, or that of the checkpoint `held`, which is then put back.
 
-    Weights, the optimiser where there is one, and the place in the data are as they were. ``ended``
-    says which of its limits the run has reached already (`stopping.reached`). `DataChanged` where the
-    data are others than they were and the request does not say to go on. A best loss over other
-    rows of validation is forgotten.
+    Weights, the optimiser where there is one, and the place in the data are as they were.
+    ``ended`` says which of its limits the run has reached already (`stopping.reached`).
+    `DataChanged` where the data are others than they were and the request does not say to go on. A
+    best loss over other rows of validation is forgotten.
     """
     if held is None:
         return {**start, "data": data}

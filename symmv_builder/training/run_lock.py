@@ -27,18 +27,20 @@ def hold_run(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Hold a run's folder, which is made where it is not there.
 
     `RunLocked` where another process holds it, with who and since when; with `wait` its end is
-    waited for. A folder that was made for this and in which nothing was written goes again.
+    waited for. Folders that were made for this and in which nothing was written go again.
     """
     with disk_errors(folder):
-        is_new = not folder.exists()
+        made = [each for each in (folder, *folder.parents) if not each.exists()]
         lock = _locked(folder, wait)
     try:
         yield
     finally:
-        if is_new and os.listdir(folder) == [LOCK]:
+        if made and os.listdir(folder) == [LOCK]:
             (folder / LOCK).unlink()
+            # Up to the first one that holds something by now.
             with suppress(OSError):
-                folder.rmdir()
+                for each in made:
+                    each.rmdir()
         os.close(lock)
 
 

@@ -8,6 +8,8 @@ from typing import Any, Literal
 from symmv_builder.backends import ModelLoader
 from symmv_builder.datasets import evaluate as measure
 from symmv_builder.datasets.evaluate import MusicOf, Refused, Tell
+from symmv_builder.datasets.lacking import explaining
+from symmv_builder.datasets.remembered import require_receipt
 from symmv_builder.errors import WrongArguments
 from symmv_builder.evaluation import Metric, published_figures, song_metrics
 from symmv_builder.evaluation import beats as beat_metrics
@@ -90,12 +92,16 @@ def music(
     """
     if bool(paths) == bool(dataset):
         raise WrongArguments("name either MIDI files and folders, or a `dataset`")
-    data = Root(settings.root)
+    data, manifests = Root(settings.root), settings.open_manifests()
 
     def of(what: str | None, files: Sequence[Path]) -> MusicOf:
         if what is None:
             return measure.music_of_files(files, tell=tell)
-        return measure.music_of_dataset(data, what, split, notes=notes, tracked=tracked, tell=tell)
+        require_receipt(data, manifests, what)
+        with explaining(manifests, what):
+            return measure.music_of_dataset(
+                data, what, split, notes=notes, tracked=tracked, tell=tell
+            )
 
     ours = of(dataset, [Path(path) for path in paths])
     if not reference:

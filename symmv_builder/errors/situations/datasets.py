@@ -11,15 +11,20 @@ class NoEntries(StopRun):
     """The `dataset` has no entries in the data root `root`, so nothing can be made of it.
 
     `problem` is said instead where it has entries and lacks their recordings. `is_imported` where
-    the entries come by an import.
+    the entries come by an import. `taken_down` is how many it has whose recordings were taken
+    down.
     """
 
     dataset: str
     root: str
     problem: str = ""
     is_imported: bool = False
+    taken_down: int = 0
 
     def __str__(self) -> str:
+        if self.taken_down:
+            counted = f"all {self.taken_down} entries of {self.dataset} in {self.root}"
+            return f"nothing can be made of {counted}: a recording of each was taken down"
         return self.problem or f"{self.dataset} has no entries in {self.root}"
 
 
@@ -27,12 +32,13 @@ class NoEntries(StopRun):
 class NoShards(StopRun):
     """The `dataset` was not built in the data root `root`: it has no shards, or lacks some.
 
-    `problem` says which it lacks.
+    `problem` says which it lacks. `is_imported` where its entries come by an import.
     """
 
     dataset: str
     root: str
     problem: str = ""
+    is_imported: bool = False
 
     def __str__(self) -> str:
         return self.problem or f"{self.dataset} has no shards in {self.root}"
@@ -90,18 +96,27 @@ class MissingParts(StopRun):
 class MissingColumns(StopRun):
     """The shards of `dataset`, or the one at `path`, lack `columns`: those were not made.
 
-    `needed_for` is what they are needed for.
+    `needed_for` is what they are needed for. Where the recipe of the dataset does not make them,
+    `steps` are those that do and `like` a recipe that has them, or `is_unknown`: none has.
     """
 
     dataset: str
     columns: Sequence[str]
     path: str = ""
     needed_for: str = ""
+    steps: Sequence[str] = ()
+    like: str = ""
+    is_unknown: bool = False
 
     def __str__(self) -> str:
         where = f"{self.path} has" if self.path else f"the shards of {self.dataset} hold"
         why = f", {self.needed_for}" if self.needed_for else ": it was not made"
-        return f"{where} no column {', '.join(self.columns)}{why}"
+        said = f"{where} no column {', '.join(self.columns)}{why}"
+        if self.is_unknown:
+            return f"{said}; no step of a recipe makes it"
+        if self.steps:
+            return f"{said}; its recipe lacks {', '.join(self.steps)}, which {self.like} has"
+        return said
 
 
 @dataclass(eq=False)

@@ -1,4 +1,3 @@
-_SOURCE = 'Di et al., "Video Background Music Generation with CMT", 2021; measured by this package'
 """CMT as a trainer: what doors know of it."""
 
 from collections.abc import Mapping
@@ -20,6 +19,8 @@ from symmv_builder.training.trainer import (
 if TYPE_CHECKING:
     from symmv_builder.training.composing import Composer
     from symmv_builder.training.runs import Outcome, Request
+
+_SOURCE = 'Di et al., "Video Background Music Generation with CMT", 2021; measured by this package'
 
 
 def _measure(request: ScoreRequest) -> Mapping[str, Any]:
@@ -75,8 +76,8 @@ class CmtTrainer(Trainer):
                 Metric(
                     "density_error",
                     "Density error",
-                    definition="mean distance of the notes' density of a bar from the one asked, as a "
-                    "share of the mean asked",
+                    definition="mean distance of the density of a bar from the one asked, a share "
+                    "of the mean asked",
                     source=_SOURCE,
                     unit="share",
                     best="low",
