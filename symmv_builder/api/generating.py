@@ -146,9 +146,10 @@ def write(
     Without a `model` the package's own writes, and `note` is told what that is. `options` are
     those of the model's trainer (`options_of_models`). A video that cannot
     be read goes to `refuse`, and the others go on; so does a link that is not fetched. `note` is
-    told of models with random weights behind what the model learned from. With `picture` a piano
-    roll is one of the files. `StopRun` where videos, model and order do not fit each other, and
-    where a file of somebody else would be replaced: then nothing is written.
+    told of models with random weights behind what the model learned from. With `picture` one
+    of the files shows the notes under the video's frames. `StopRun` where videos, model and order
+    do not fit each other, and where a file of somebody else would be replaced: then nothing is
+    written.
     """
     check(videos, order)
     _check_inputs(videos, soundfont, settings)
@@ -187,6 +188,11 @@ def write(
             for each in seen or [Seen("piece", {})]
             for number in range(order.count)
         }
+        cuts = {
+            order.name(each.name, number): looking.cuts_of(each.row)
+            for each in seen
+            for number in range(order.count)
+        }
         if not videos.files:
             place.check(paths)
         for piece in composer.compose(seen, order, tell):
@@ -199,6 +205,7 @@ def write(
                     video=video,
                     soundfont=soundfont,
                     picture=picture,
+                    cuts_s=cuts.get(whole.name, ()),
                     overwrite=overwrite,
                 )
             except RejectEntry as error:

@@ -55,6 +55,11 @@ COMMANDS = {
         "showing",
         "Show what was made of an entry; --out draws it, --json prints every record in full.",
     ),
+    "report": (
+        "reporting",
+        "Write a report of a dataset: one HTML page, its figures as PNG and SVG, its numbers as "
+        "JSON.",
+    ),
     "crawl": (
         "crawling",
         "Find new recordings, match, fetch and screen them, and propose them as entries.",
@@ -97,7 +102,7 @@ COMMANDS = {
 PANELS = {
     "See something": ("demo", "generate"),
     "Make a dataset": ("build", "run", "recipe", "import", "export", "release"),
-    "Look at it": ("status", "show", "why", "schema", "verify", "clean"),
+    "Look at it": ("status", "show", "report", "why", "schema", "verify", "clean"),
     "Crawl": ("crawl", "review", "promote", "takedown"),
     "Learn from it": ("train", "evaluate"),
     "This machine": ("config", "doctor", "models"),

@@ -72,6 +72,20 @@ pre { overflow-x: auto; background: var(--soft); border-radius: .4rem; padding: 
 footer { max-width: 68rem; margin: 0 auto; padding: 1rem; color: var(--faint); font-size: .85rem; }
 """
 
+# What a report of a dataset and a gallery have beside it.
+REPORT_STYLE = """
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr));
+  gap: 1rem; align-items: start; }
+.cards > article { margin: 0; min-width: 0; }
+article > svg { display: block; width: 100%; height: auto; max-width: 36rem; }
+svg text { font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; }
+.about { color: var(--faint); font-size: .85rem; margin-bottom: .5rem; }
+.note { color: var(--warn); }
+details.query { border: 0; padding: 0; margin: .5rem 0 0; background: none; font-size: .8rem; }
+details.query pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+ul { padding-left: 1.3rem; max-width: 44rem; overflow-wrap: anywhere; }
+"""
+
 # The policy bars every address but files beside the page and what lies inside it.
 LAYOUT = Template("""<!doctype html>
 <html lang="en">
@@ -90,7 +104,7 @@ base-uri 'none'; form-action 'none'">
 <main>
 $body
 </main>
-<footer>This page is one file and loads nothing: it can be sent as it is.</footer>
+<footer>$end</footer>
 </body>
 </html>
 """)

@@ -1,0 +1,92 @@
+"""A few pairs of a dataset as picture and sound, where their recordings are stored."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from symmv_builder.backends.pyav import read_sound
+from symmv_builder.backends.pyav.encode import write_sound
+from symmv_builder.datasets.pictures import pictures_at
+from symmv_builder.datasets.piece_files import loudness_of
+from symmv_builder.datasets.questions import records_of
+from symmv_builder.errors import RejectEntry
+from symmv_builder.records import Entry, Notes, Parts
+from symmv_builder.report.dataset_page import Sample
+from symmv_builder.report.markup import PageMedia
+from symmv_builder.report.piece_picture import Shown, draw_pieces, frame_times
+from symmv_builder.storage.assets import has_asset, open_asset
+from symmv_builder.storage.store import Store
+
+# What is shown of a pair, and what is heard: enough to judge it, and little enough to be sent.
+SHOWN_S = 20.0
+HEARD_S = 10.0
+_RATE_HZ = 16000
+
+
+def chosen(entries: Sequence[Entry], count: int) -> list[Entry]:
+    """So many entries, evenly spread over all of them: the same ones for the same entries."""
+    if len(entries) <= count:
+        return list(entries)
+    return [entries[at] for at in np.linspace(0, len(entries) - 1, count).round().astype(int)]
+
+
+def sample(store: Store, entry: Entry, folder: Path, name: str) -> Sample | None:
+    """One pair, its files in `folder` under a name; `None` where no recording of it is stored.
+
+    What cannot be decoded is said in the sample's note.
+    """
+    known: dict[str, Any] = dict(records_of(store, entry))
+    music, video = known.get("music_asset"), known.get("video_asset")
+    if music is None or not has_asset(store.root, music.sha256):
+        return None
+    shown: list[PageMedia] = []
+    loudness, faults = None, []
+    try:
+        with open_asset(store.root, music.sha256) as path:
+            sound = read_sound(path, rate_hz=_RATE_HZ, mono=True)
+        loudness = loudness_of(sound.samples[: int(SHOWN_S * _RATE_HZ)], _RATE_HZ)
+        heard = sound.samples[: int(HEARD_S * _RATE_HZ)]
+        write_sound(folder / f"{name}.flac", heard, _RATE_HZ)
+        shown.append(PageMedia(folder / f"{name}.flac", f"The first {HEARD_S:.0f} s of the music"))
+    except RejectEntry as error:
+        faults.append(f"the music cannot be read: {error.detail}")
+    frames = []
+    seconds = SHOWN_S
+    if video is not None and has_asset(store.root, video.sha256):
+        seconds = min(SHOWN_S, float(video.duration_s))
+        try:
+            with open_asset(store.root, video.sha256) as path:
+                frames = pictures_at(path, frame_times(seconds))
+        except RejectEntry as error:
+            faults.append(f"the video cannot be read: {error.detail}")
+    if isinstance(notes := known.get("notes"), Notes):
+        parts, scenes = known.get("parts"), known.get("scenes")
+        piece = Shown(
+            entry.entry_id,
+            notes,
+            parts=parts if isinstance(parts, Parts) else None,
+            beats=known.get("beats"),
+            chords=known.get("chords"),
+            loudness=loudness,
+        )
+        cuts = scenes.starts_s[1:].tolist() if scenes is not None else []
+        draw_pieces(
+            folder / f"{name}.png",
+            [piece],
+            title=_title(entry),
+            seconds=seconds,
+            frames=frames,
+            cuts_s=[cut for cut in cuts if cut < seconds],
+        )
+        shown.insert(0, PageMedia(folder / f"{name}.png", "Frames, cuts, chords, notes, loudness"))
+    facts = {"entry": entry.entry_id, "genre": entry.song.genre or "not known"}
+    facts |= {key: str(known[key]) for key in ("key",) if key in known}
+    return Sample(_title(entry), facts, shown, "; ".join(faults))
+
+
+def _title(entry: Entry) -> str:
+    song = entry.song
+    named = " \u2013 ".join(filter(None, (song.artist, song.title)))
+    return named or entry.entry_id
