@@ -183,21 +183,18 @@ def write(
             )
         if refused and not seen:
             return
-        paths = {
-            order.name(each.name, number): each.path
+        shown = {
+            order.name(each.name, number): each
             for each in seen or [Seen("piece", {})]
             for number in range(order.count)
         }
-        cuts = {
-            order.name(each.name, number): looking.cuts_of(each.row)
-            for each in seen
-            for number in range(order.count)
-        }
         if not videos.files:
-            place.check(paths)
+            place.check({name: each.path for name, each in shown.items()})
         for piece in composer.compose(seen, order, tell):
-            whole = replace(piece, facts=facts | dict(piece.facts))
-            video = paths.get(whole.name)
+            mine = shown.get(piece.name, Seen(piece.name, {}))
+            own = {"video": mine.name} if mine.row else {}
+            whole = replace(piece, facts=facts | own | dict(piece.facts))
+            video = mine.path
             try:
                 files = write_piece(
                     whole,
@@ -205,7 +202,7 @@ def write(
                     video=video,
                     soundfont=soundfont,
                     picture=picture,
-                    cuts_s=cuts.get(whole.name, ()),
+                    cuts_s=looking.cuts_of(mine.row),
                     overwrite=overwrite,
                 )
             except RejectEntry as error:

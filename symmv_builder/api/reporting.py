@@ -1,7 +1,8 @@
 """A dataset as a page that a person reads: figures, copies, crawl, models, a sample of pairs."""
 
+import hashlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,11 @@ def parsed(what: str) -> tuple[str, str]:
     if not name or (mark and not version):
         raise WrongArguments(f"{what!r} names no dataset: it is NAME, or NAME@1.0.0 for a release")
     return name, version
+
+
+def folder_of(what: str) -> str:
+    """Where the report of a dataset or a release is written if nothing else is said."""
+    return f"{what.replace('@', '-')}-report"
 
 
 def statistics(settings: Settings, what: str) -> Statistics:
@@ -141,11 +147,14 @@ def _title(both: list[Described]) -> str:
 
 
 def _lead(both: list[Described]) -> str:
-    digests = ", ".join(
-        f"{each.statistics.label} {str(each.receipt.get('state') or 'of no known state')[:16]}"
-        for each in both
-    )
-    return f"Report by symmv-builder {__version__} of the shards as they stand ({digests})."
+    digests = ", ".join(f"{each.statistics.label} {hash_of(each.receipt)}" for each in both)
+    return f"Report by symmv-builder {__version__}; digest of the shards: {digests}."
+
+
+def hash_of(receipt: Mapping[str, Any]) -> str:
+    """A short digest of what the shards of a receipt hold."""
+    text = "".join(shard["sha256"] for shard in receipt["shards"])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _samples(

@@ -88,6 +88,11 @@ COMMANDS = {
         "generating",
         "Write music for videos: NAME.mid, NAME.wav, NAME.mp4 with the new sound, NAME.json.",
     ),
+    "gallery": (
+        "reporting",
+        "Write gallery.html into a folder of generated pieces: players, pictures, models, "
+        "measures.",
+    ),
     "clean": ("cleaning", "Count what nothing needs any more, by kind; --yes frees it."),
     "verify": (
         "verifying",
@@ -100,7 +105,7 @@ COMMANDS = {
 }
 # The panels of `symmv --help`; a command that stands in none is listed above them.
 PANELS = {
-    "See something": ("demo", "generate"),
+    "See something": ("demo", "generate", "gallery"),
     "Make a dataset": ("build", "run", "recipe", "import", "export", "release"),
     "Look at it": ("status", "show", "report", "why", "schema", "verify", "clean"),
     "Crawl": ("crawl", "review", "promote", "takedown"),

@@ -39,6 +39,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "symmv train amt --data muvisync --out run --minutes 60",
     ),
     "generate": ("symmv generate holiday.mp4", "symmv generate holiday.mp4 --model run --count 3"),
+    "gallery": ("symmv gallery generated",),
     "clean": ("symmv clean", "symmv clean --yes"),
     "verify": ("symmv verify", "symmv verify symmv --deep"),
     "evaluate": ("symmv evaluate music generated", "symmv evaluate music --dataset symmv"),

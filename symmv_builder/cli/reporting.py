@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from symmv_builder.api import gallery as galleries
 from symmv_builder.api import reporting
 from symmv_builder.cli import completing, options
 from symmv_builder.cli.saying import remark, say
@@ -12,6 +13,7 @@ from symmv_builder.cli.saying import remark, say
 
 def register(app: typer.Typer) -> None:
     app.command()(report)
+    app.command()(gallery)
 
 
 def report(
@@ -45,10 +47,25 @@ def report(
     made = reporting.report(
         options.settings(root),
         dataset,
-        out or Path(f"{dataset.replace('@', '-')}-report"),
+        out or Path(reporting.folder_of(dataset)),
         against=against or "",
         samples=samples,
         overwrite=overwrite,
         note=remark,
     )
     say(f"{made.page}: {len(made.files) - 2} files of figures beside it, numbers in report.json")
+
+
+def gallery(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of generated pieces, of any depth.", show_default=False)
+    ],
+    overwrite: options.Overwrite = False,
+) -> None:
+    """Write gallery.html into a folder of generated pieces: players, pictures, models, measures.
+
+    Pieces for one video stand together, with a picture of all of them. Links are relative: the
+    folder can be moved.
+    """
+    made = galleries.gallery(folder, overwrite=overwrite, note=remark)
+    say(f"{made.page}: {made.pieces} pieces for {made.videos} videos")

@@ -88,7 +88,8 @@ def write_piece(
             replace_sound(video, samples, RATE_HZ, staging / f"{piece.name}.mp4")
         if picture:
             _draw(piece, staging / f"{piece.name}.png", samples, video, cuts_s)
-        write_receipt(staging, piece.name, dict(piece.facts))
+        cuts = {"cuts_s": [round(cut, 3) for cut in cuts_s]} if len(cuts_s) else {}
+        write_receipt(staging, piece.name, {**piece.facts, **cuts})
     return _places(piece.name, folder, video, picture)
 
 
@@ -148,7 +149,10 @@ def shown_of(piece: Piece) -> Shown:
         beats = Beats(np.interp(whole, numbers, times_s), whole % _BEATS_PER_BAR + 1)
     spans = piece.facts.get("chords")
     chords = None
-    if spans and not isinstance(spans[0], str):
+    if spans and isinstance(spans[0], str):
+        # Video2Music's: one a second.
+        spans = [(second, second + 1, label) for second, label in enumerate(spans)]
+    if spans:
         starts_s, ends_s, labels = zip(*spans, strict=True)
         chords = Chords(np.array(starts_s), np.array(ends_s), tuple(labels))
     return Shown(piece.name, notes, parts=parts, beats=beats, chords=chords)

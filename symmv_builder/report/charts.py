@@ -22,10 +22,10 @@ from symmv_builder.report.figure import (
     Tints,
 )
 
-WIDTH_IN = 4.4
-_HEIGHT_IN = 2.7
-_BAR_IN = 0.17
-_SIZE = 8.0
+WIDTH_IN = 3.9
+_HEIGHT_IN = 2.6
+_BAR_IN = 0.18
+_SIZE = 9.0
 # Two datasets, and groups within one: told apart by eyes that see fewer colours, too.
 PAIR = (ink.ACCOMPANIMENT, ink.MELODY)
 _GROUPS = ("#2d6a9f", "#d1495b", "#e0a030", "#3f9b6d", "#8a63b8", "#5fb3c8", "#9aa0ad", "#b8795c")
@@ -78,10 +78,17 @@ def _legend(axes: Any, **more: Any) -> None:
         text.set_parse_math(False)
 
 
+def _legend_below(axes: Any) -> None:
+    _legend(
+        axes, loc="upper center", bbox_to_anchor=(0.46, -0.2), ncols=3, columnspacing=1.0,
+        handletextpad=0.4,
+    )  # fmt: skip
+
+
 def _histograms(contents: Sequence[tuple[str, Any]]) -> Any:
     """Counts of one; of two the outlines of densities, since one may have more entries."""
     figure = _new(_HEIGHT_IN)
-    axes = _axes(figure, (0.15, 0.18, 0.82, 0.76))
+    axes = _axes(figure, (0.17, 0.19, 0.8, 0.73))
     for (label, content), shade in zip(contents, PAIR, strict=False):
         edges, counts = np.array(content.edges), np.array(content.counts, dtype=np.float64)
         if len(contents) == 1:
@@ -107,7 +114,7 @@ def _bars(contents: Sequence[tuple[str, Any]]) -> Any:
     labels = labels[: max(len(content.labels) for _, content in contents)]
     height = 0.62 + len(labels) * _BAR_IN * (1 if len(contents) == 1 else 1.5)
     figure = _new(height)
-    axes = _axes(figure, (0.36, 0.42 / height, 0.55, 1 - 0.62 / height))
+    axes = _axes(figure, (0.36, 0.46 / height, 0.56, 1 - 0.56 / height))
     thick = 0.76 / len(contents)
     is_share = "share" in contents[0][1].unit
     for number, (name, content) in enumerate(contents):
@@ -163,15 +170,15 @@ def _panel(figure: Any, content: Content, frame: tuple[float, float], height: fl
 
     match content:
         case Curves():
-            _curves(inner(0.15, 0.5, 0.82, 0.2), content)
+            _curves(inner(0.17, 0.5, 0.8, 0.2), content)
         case Matrix():
-            _matrix(inner(0.2, 0.12, 0.77, 0.72), content)
+            _matrix(inner(0.25, 0.06, 0.72, 0.75), content)
         case Bands():
-            _bands(inner(0.12, 0.85, 0.85, 0.22), content)
+            _bands(inner(0.14, 0.95, 0.83, 0.22), content)
         case Points():
-            _points(inner(0.13, 1.0, 0.84, 0.22), content)
+            _points(inner(0.14, 1.1, 0.83, 0.22), content)
         case Tints():
-            _tints(inner(0.24, 0.08, 0.73, 0.28), content)
+            _tints(inner(0.29, 0.08, 0.68, 0.28), content)
 
 
 def _curves(axes: Any, content: Curves) -> None:
@@ -188,7 +195,9 @@ def _curves(axes: Any, content: Curves) -> None:
 
 def _matrix(axes: Any, content: Matrix) -> None:
     table = np.array(content.values)
-    highest = max(float(table.max()), 1e-9)
+    # What is put together as one is dark enough without a ramp of its own.
+    own = [place for place, label in enumerate(content.columns) if label != "other"]
+    highest = max(float(table[:, own].max(initial=0.0)), 1e-9)
     axes.imshow(table, aspect="auto", cmap=_ramp(), vmin=0, vmax=highest, interpolation="nearest")
     for row, values in enumerate(content.values):
         for column, value in enumerate(values):
@@ -230,7 +239,7 @@ def _bands(axes: Any, content: Bands) -> None:
     axes.set_ylim(0, 1)
     axes.margins(x=0)
     _label(axes, "% of the video's length", "share")
-    _legend(axes, loc="upper center", bbox_to_anchor=(0.5, -0.24), ncols=3)
+    _legend_below(axes)
 
 
 def _points(axes: Any, content: Points) -> None:
@@ -255,7 +264,7 @@ def _points(axes: Any, content: Points) -> None:
         f"component 1, {100 * first:.0f} % of the variance",
         f"component 2, {100 * second:.0f} %",
     )
-    _legend(axes, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3)
+    _legend_below(axes)
 
 
 def _tints(axes: Any, content: Tints) -> None:

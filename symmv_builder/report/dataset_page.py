@@ -15,7 +15,13 @@ from symmv_builder.report.page_style import REPORT_STYLE
 from symmv_builder.text import harmless
 
 # Colours of the drawings that are the page's own.
-_INKS = {ink.INK: "--ink", ink.FAINT: "--faint", ink.RULE: "--rule", ink.PAPER: "--card"}
+_INKS = {
+    ink.INK: "--ink",
+    ink.FAINT: "--faint",
+    ink.RULE: "--rule",
+    ink.PAPER: "--card",
+    ink.ACCOMPANIMENT: "--accent",
+}
 _METADATA = re.compile(r"<metadata>.*?</metadata>", re.DOTALL)
 _IDS = re.compile(r'( id="|url\(#|href="#)')
 _SIZE = re.compile(r'^(<svg[^>]*?) (?:width|height)="[^"]*"')
@@ -201,13 +207,18 @@ def _samples(page: DatasetPage, folder: Path) -> str:
         return markup.part("samples", "A sample of pairs", markup.paragraph(page.no_samples))
     inner = ""
     for sample in page.samples:
-        shown = "".join(markup.media(each, folder) for each in sample.shown)
-        note = f'<p class="note">{markup.text(sample.note)}</p>' if sample.note else ""
-        inner += (
-            f"<article><h3>{markup.text(sample.title)}</h3>"
-            f"{markup.facts(sample.facts.items())}{shown}{note}</article>"
-        )
+        inner += article_of(sample, folder)
     return markup.part("samples", "A sample of pairs", inner)
+
+
+def article_of(sample: Sample, folder: Path) -> str:
+    """A pair as HTML with its picture and its player inside; every text is escaped."""
+    shown = "".join(markup.media(each, folder) for each in sample.shown)
+    note = f'<p class="note">{markup.text(sample.note)}</p>' if sample.note else ""
+    return (
+        f"<article><h3>{markup.text(sample.title)}</h3>"
+        f"{markup.facts(sample.facts.items())}{shown}{note}</article>"
+    )
 
 
 def _how() -> str:

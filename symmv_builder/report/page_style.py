@@ -74,9 +74,9 @@ footer { max-width: 68rem; margin: 0 auto; padding: 1rem; color: var(--faint); f
 
 # What a report of a dataset and a gallery have beside it.
 REPORT_STYLE = """
-.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr));
-  gap: 1rem; align-items: start; }
-.cards > article { margin: 0; min-width: 0; }
+.cards { columns: 2 20rem; column-gap: 1rem; }
+.cards > article { break-inside: avoid; }
+@media (max-width: 40rem) { article { padding: .75rem; } .wide table { min-width: 34rem; } }
 article > svg { display: block; width: 100%; height: auto; max-width: 36rem; }
 svg text { font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; }
 .about { color: var(--faint); font-size: .85rem; margin-bottom: .5rem; }

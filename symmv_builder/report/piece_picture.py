@@ -70,7 +70,7 @@ def draw_pieces(
     seconds: float,
     frames: Sequence[tuple[float, Picture]] = (),
     cuts_s: Sequence[float] = (),
-    note: str = "",
+    dpi: int = 110,
 ) -> None:
     """Write a PNG of pieces, one below the other, under the frames of their video.
 
@@ -90,7 +90,7 @@ def draw_pieces(
     line_in = (_FRAME_IN + 0.08 if frames else 0.1) + sum(heights) + 0.3
     height = 0.62 + lines * line_in
     figure = ink.new_figure(_WIDTH_IN, height)
-    _heading(figure, height, title, note or _said(frames, cuts_s))
+    _heading(figure, height, title, _said(frames, cuts_s))
     for line in range(lines):
         start, top = line * line_s, height - 0.62 - line * line_in
         span = (start, min(start + line_s, seconds))
@@ -101,7 +101,7 @@ def draw_pieces(
             _piece(figure, each, limits, span, line_s, (top, size, height), len(pieces) > 1)
             _cuts(figure, cuts_s, span, line_s, (top, size, height))
             top -= size
-    ink.save(figure, path)
+    ink.save(figure, path, dpi=dpi)
 
 
 def _said(frames: Sequence[object], cuts_s: Sequence[float]) -> str:

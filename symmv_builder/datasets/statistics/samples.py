@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from symmv_builder.backends.pyav import read_sound
 from symmv_builder.backends.pyav.encode import write_sound
@@ -23,6 +24,10 @@ from symmv_builder.storage.store import Store
 SHOWN_S = 20.0
 HEARD_S = 10.0
 _RATE_HZ = 16000
+_PICTURED = {
+    True: "Frames, cuts, chords, notes, loudness",
+    False: "Chords, notes, loudness",
+}
 
 
 def chosen(entries: Sequence[Entry], count: int) -> list[Entry]:
@@ -32,10 +37,20 @@ def chosen(entries: Sequence[Entry], count: int) -> list[Entry]:
     return [entries[at] for at in np.linspace(0, len(entries) - 1, count).round().astype(int)]
 
 
-def sample(store: Store, entry: Entry, folder: Path, name: str) -> Sample | None:
+def sample(
+    store: Store,
+    entry: Entry,
+    folder: Path,
+    name: str,
+    *,
+    dpi: int = 80,
+    with_frames: bool = True,
+    most_sound_bytes: int = 256 * 1024,
+) -> Sample | None:
     """One pair, its files in `folder` under a name; `None` where no recording of it is stored.
 
-    What cannot be decoded is said in the sample's note.
+    Sound that is larger than `most_sound_bytes` is cut. What cannot be decoded is said in the
+    sample's note.
     """
     known: dict[str, Any] = dict(records_of(store, entry))
     music, video = known.get("music_asset"), known.get("video_asset")
@@ -47,14 +62,14 @@ def sample(store: Store, entry: Entry, folder: Path, name: str) -> Sample | None
         with open_asset(store.root, music.sha256) as path:
             sound = read_sound(path, rate_hz=_RATE_HZ, mono=True)
         loudness = loudness_of(sound.samples[: int(SHOWN_S * _RATE_HZ)], _RATE_HZ)
-        heard = sound.samples[: int(HEARD_S * _RATE_HZ)]
-        write_sound(folder / f"{name}.flac", heard, _RATE_HZ)
-        shown.append(PageMedia(folder / f"{name}.flac", f"The first {HEARD_S:.0f} s of the music"))
+        path = folder / f"{name}.flac"
+        heard_s = _write_beginning(path, sound.samples, most_sound_bytes)
+        shown.append(PageMedia(path, f"The first {heard_s:.0f} s of the music"))
     except RejectEntry as error:
         faults.append(f"the music cannot be read: {error.detail}")
     frames = []
     seconds = SHOWN_S
-    if video is not None and has_asset(store.root, video.sha256):
+    if with_frames and video is not None and has_asset(store.root, video.sha256):
         seconds = min(SHOWN_S, float(video.duration_s))
         try:
             with open_asset(store.root, video.sha256) as path:
@@ -79,11 +94,22 @@ def sample(store: Store, entry: Entry, folder: Path, name: str) -> Sample | None
             seconds=seconds,
             frames=frames,
             cuts_s=[cut for cut in cuts if cut < seconds],
+            dpi=dpi,
         )
-        shown.insert(0, PageMedia(folder / f"{name}.png", "Frames, cuts, chords, notes, loudness"))
+        shown.insert(0, PageMedia(folder / f"{name}.png", _PICTURED[bool(frames)]))
     facts = {"entry": entry.entry_id, "genre": entry.song.genre or "not known"}
     facts |= {key: str(known[key]) for key in ("key",) if key in known}
     return Sample(_title(entry), facts, shown, "; ".join(faults))
+
+
+def _write_beginning(path: Path, samples: NDArray[np.float32], most_bytes: int) -> float:
+    """Write the beginning of mono samples, halved until it is small enough; its seconds."""
+    heard = samples[: int(HEARD_S * _RATE_HZ)]
+    write_sound(path, heard, _RATE_HZ)
+    while path.stat().st_size > most_bytes and len(heard) > _RATE_HZ:
+        heard = heard[: len(heard) // 2]
+        write_sound(path, heard, _RATE_HZ)
+    return len(heard) / _RATE_HZ
 
 
 def _title(entry: Entry) -> str:
