@@ -87,7 +87,8 @@ def _card(found: Found) -> PieceCard:
             shown.append(PageMedia(found.files[kind], found.files[kind].name))
             break
     if "png" in found.files:
-        shown.append(PageMedia(found.files["png"], "Frames, cuts, chords, notes, loudness"))
+        what = "Frames, cuts, chords" if "mp4" in found.files else "Chords"
+        shown.append(PageMedia(found.files["png"], f"{what}, notes, loudness"))
     metrics = {
         _METRICS[name]: f"{value:.3f}" for name, value in found.metrics.items() if value == value
     }

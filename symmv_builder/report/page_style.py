@@ -21,6 +21,7 @@ body {
 }
 header, main { max-width: 68rem; margin: 0 auto; padding: 0 1rem; }
 header { padding-top: 2rem; }
+h1, h2, dt, summary { overflow-wrap: anywhere; }
 h1 { font-size: 1.8rem; line-height: 1.2; margin: 0 0 .5rem; }
 h2 { font-size: 1.35rem; margin: 2.5rem 0 .75rem; }
 h3 { font-size: 1.1rem; margin: 0 0 .25rem; overflow-wrap: anywhere; }
@@ -33,6 +34,7 @@ article, details {
 summary { cursor: pointer; font-weight: 600; }
 details[open] summary { margin-bottom: .75rem; }
 dl { display: flex; flex-wrap: wrap; gap: .25rem 1.75rem; margin: 0 0 1rem; }
+dl > div { min-width: 0; }
 dt { color: var(--faint); font-size: .8rem; }
 dd { margin: 0; font-weight: 600; overflow-wrap: anywhere; }
 .wide { overflow-x: auto; }
