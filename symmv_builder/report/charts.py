@@ -61,8 +61,8 @@ def _axes(figure: Any, box: tuple[float, float, float, float]) -> Any:
     return axes
 
 
-def _new(height: float, *, rows: int = 1) -> Any:
-    figure = ink.new_figure(WIDTH_IN, height * rows)
+def _new(height: float) -> Any:
+    figure = ink.new_figure(WIDTH_IN, height)
     figure.patch.set_alpha(0.0)
     return figure
 
@@ -85,26 +85,33 @@ def _legend_below(axes: Any) -> None:
     )  # fmt: skip
 
 
+def _legend_above(axes: Any) -> None:
+    _legend(
+        axes, loc="lower right", bbox_to_anchor=(1.02, 0.99), borderpad=0, labelspacing=0.15,
+        handlelength=1.2,
+    )  # fmt: skip
+
+
 def _histograms(contents: Sequence[tuple[str, Any]]) -> Any:
     """Counts of one; of two the outlines of densities, since one may have more entries."""
-    figure = _new(_HEIGHT_IN)
-    axes = _axes(figure, (0.17, 0.19, 0.8, 0.73))
+    above = 0.2 + 0.17 * len(contents)
+    height = _HEIGHT_IN + above - 0.2
+    figure = _new(height)
+    axes = _axes(figure, (0.17, 0.48 / height, 0.8, 1 - (0.48 + above) / height))
     for (label, content), shade in zip(contents, PAIR, strict=False):
         edges, counts = np.array(content.edges), np.array(content.counts, dtype=np.float64)
+        said = f"median {content.median:.4g}"
         if len(contents) == 1:
             axes.stairs(counts, edges, fill=True, color=shade, alpha=0.85)
         else:
             heights = counts / (counts.sum() * np.diff(edges))
-            axes.stairs(heights, edges, color=shade, lw=1.6, label=ink.plain(label, _LONGEST))
+            axes.stairs(heights, edges, color=shade, lw=1.6)
             axes.stairs(heights, edges, color=shade, fill=True, alpha=0.15)
-        axes.axvline(content.median, color=shade, lw=1.0, ls=(0, (4, 2)))
-    unit = contents[0][1].unit
-    said = "  ".join(f"median {content.median:.4g}" for _, content in contents)
-    axes.set_title(said, size=_SIZE, color=ink.FAINT, loc="right", pad=3)
-    _label(axes, unit, "count" if len(contents) == 1 else "density")
+            said = f"{ink.plain(label, _LONGEST)}, {said}"
+        axes.axvline(content.median, color=shade, lw=1.2, ls=(0, (4, 2)), label=said)
+    _label(axes, contents[0][1].unit, "count" if len(contents) == 1 else "density")
     axes.margins(x=0)
-    if len(contents) > 1:
-        _legend(axes)
+    _legend_above(axes)
     return figure
 
 
@@ -112,9 +119,10 @@ def _bars(contents: Sequence[tuple[str, Any]]) -> Any:
     """Bars from the top; the second dataset's stand beside those of the same label."""
     labels = list(dict.fromkeys(label for _, content in contents for label in content.labels))
     labels = labels[: max(len(content.labels) for _, content in contents)]
-    height = 0.62 + len(labels) * _BAR_IN * (1 if len(contents) == 1 else 1.5)
+    above = 0.1 if len(contents) == 1 else 0.46
+    height = 0.46 + above + len(labels) * _BAR_IN * (1 if len(contents) == 1 else 1.5)
     figure = _new(height)
-    axes = _axes(figure, (0.36, 0.46 / height, 0.56, 1 - 0.56 / height))
+    axes = _axes(figure, (0.36, 0.46 / height, 0.56, 1 - (0.46 + above) / height))
     thick = 0.76 / len(contents)
     is_share = "share" in contents[0][1].unit
     for number, (name, content) in enumerate(contents):
@@ -132,7 +140,7 @@ def _bars(contents: Sequence[tuple[str, Any]]) -> Any:
     axes.margins(x=0.14)
     _label(axes, contents[0][1].unit, "")
     if len(contents) > 1:
-        _legend(axes, loc="lower right")
+        _legend_above(axes)
     return figure
 
 
@@ -155,7 +163,7 @@ def _panels(contents: Sequence[tuple[str, Any]]) -> Any:
 
 def _height_of(content: Content) -> float:
     if isinstance(content, Matrix):
-        return 0.95 + 0.24 * len(content.rows)
+        return 1.1 + 0.24 * len(content.rows)
     if isinstance(content, Tints):
         return 0.45 + 0.34 * len(content.rows)
     return 3.6 if isinstance(content, Points) else _HEIGHT_IN + 0.2
@@ -172,7 +180,7 @@ def _panel(figure: Any, content: Content, frame: tuple[float, float], height: fl
         case Curves():
             _curves(inner(0.17, 0.5, 0.8, 0.2), content)
         case Matrix():
-            _matrix(inner(0.25, 0.06, 0.72, 0.75), content)
+            _matrix(inner(0.25, 0.06, 0.72, 0.9), content)
         case Bands():
             _bands(inner(0.14, 0.95, 0.83, 0.22), content)
         case Points():

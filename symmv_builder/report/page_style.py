@@ -83,6 +83,7 @@ article > svg { display: block; width: 100%; height: auto; max-width: 36rem; }
 svg text { font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; }
 .about { color: var(--faint); font-size: .85rem; margin-bottom: .5rem; }
 .note { color: var(--warn); }
+.wide + h3, svg + h3 { margin-top: 1.25rem; }
 details.query { border: 0; padding: 0; margin: .5rem 0 0; background: none; font-size: .8rem; }
 details.query pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 ul { padding-left: 1.3rem; max-width: 44rem; overflow-wrap: anywhere; }

@@ -182,10 +182,8 @@ def histogram(values: Numbers, unit: str) -> Histogram | None:
     if not len(known):
         return None
     low, high = np.quantile(known, [0.005, 0.995])
-    if high <= low:
-        low, high = low - 0.5, low + 0.5
-    edges = np.linspace(low, high, _BINS + 1)
-    counts = np.histogram(np.clip(known, low, high), edges)[0]
+    edges = np.linspace(low, high, _BINS + 1) if high > low else np.array([low - 0.5, low + 0.5])
+    counts = np.histogram(np.clip(known, edges[0], edges[-1]), edges)[0]
     return counted(edges, counts, unit, known)
 
 
