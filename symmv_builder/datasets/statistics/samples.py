@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from symmv_builder import backends
+from symmv_builder.backends import sampler
 from symmv_builder.backends.pyav import read_sound
 from symmv_builder.backends.pyav.encode import write_sound
 from symmv_builder.datasets.pictures import pictures_at
 from symmv_builder.datasets.piece_files import loudness_of
 from symmv_builder.datasets.questions import records_of
-from symmv_builder.errors import RejectEntry
+from symmv_builder.errors import RejectEntry, StopRun
 from symmv_builder.records import Entry, Notes, Parts
 from symmv_builder.report.dataset_page import Sample
 from symmv_builder.report.markup import PageMedia
@@ -24,6 +26,7 @@ from symmv_builder.storage.store import Store
 SHOWN_S = 20.0
 HEARD_S = 10.0
 _RATE_HZ = 16000
+Samples: TypeAlias = NDArray[np.float32]
 _PICTURED = {
     True: "Frames, cuts, chords, notes, loudness",
     False: "Chords, notes, loudness",
@@ -53,56 +56,91 @@ def sample(
     sample's note.
     """
     known: dict[str, Any] = dict(records_of(store, entry))
-    music, video = known.get("music_asset"), known.get("video_asset")
+    music = known.get("music_asset")
     if music is None or not has_asset(store.root, music.sha256):
         return None
     shown: list[PageMedia] = []
-    loudness, faults = None, []
-    try:
-        with open_asset(store.root, music.sha256) as path:
-            sound = read_sound(path, rate_hz=_RATE_HZ, mono=True)
-        loudness = loudness_of(sound.samples[: int(SHOWN_S * _RATE_HZ)], _RATE_HZ)
+    faults: list[str] = []
+    samples = _hear(store, known, faults)
+    if samples is not None:
         path = folder / f"{name}.flac"
-        heard_s = _write_beginning(path, sound.samples, most_sound_bytes)
+        heard_s = _write_beginning(path, samples, most_sound_bytes)
         shown.append(PageMedia(path, f"The first {heard_s:.0f} s of the music"))
-    except RejectEntry as error:
-        faults.append(f"the music cannot be read: {error.detail}")
-    frames = []
-    seconds = SHOWN_S
-    if with_frames and video is not None and has_asset(store.root, video.sha256):
-        seconds = min(SHOWN_S, float(video.duration_s))
-        try:
-            with open_asset(store.root, video.sha256) as path:
-                frames = pictures_at(path, frame_times(seconds))
-        except RejectEntry as error:
-            faults.append(f"the video cannot be read: {error.detail}")
-    if isinstance(notes := known.get("notes"), Notes):
-        parts, scenes = known.get("parts"), known.get("scenes")
-        piece = Shown(
-            entry.entry_id,
-            notes,
-            parts=parts if isinstance(parts, Parts) else None,
-            beats=known.get("beats"),
-            chords=known.get("chords"),
-            loudness=loudness,
-        )
-        cuts = scenes.starts_s[1:].tolist() if scenes is not None else []
+    if isinstance(known.get("notes"), Notes):
+        frames, seconds = _watch(store, known, faults) if with_frames else ([], SHOWN_S)
+        path = folder / f"{name}.png"
+        scenes = known.get("scenes")
+        cuts = scenes.starts_s[1:].tolist() if scenes is not None and frames else []
         draw_pieces(
-            folder / f"{name}.png",
-            [piece],
+            path,
+            [_piece(entry, known, samples)],
             title=_title(entry),
             seconds=seconds,
             frames=frames,
             cuts_s=[cut for cut in cuts if cut < seconds],
             dpi=dpi,
         )
-        shown.insert(0, PageMedia(folder / f"{name}.png", _PICTURED[bool(frames)]))
+        shown.insert(0, PageMedia(path, _PICTURED[bool(frames)]))
     facts = {"entry": entry.entry_id, "genre": entry.song.genre or "not known"}
     facts |= {key: str(known[key]) for key in ("key",) if key in known}
     return Sample(_title(entry), facts, shown, "; ".join(faults))
 
 
-def _write_beginning(path: Path, samples: NDArray[np.float32], most_bytes: int) -> float:
+def _hear(store: Store, known: dict[str, Any], faults: list[str]) -> Samples | None:
+    """The music as mono samples ``[n, 1]``; that of a MIDI file is played on the piano."""
+    music, notes = known["music_asset"], known.get("notes")
+    try:
+        if music.audio_codec:
+            with open_asset(store.root, music.sha256) as path:
+                return read_sound(path, rate_hz=_RATE_HZ, mono=True).samples
+        if isinstance(notes, Notes):
+            with backends.without_fetching():
+                played = sampler.render(_until(notes, SHOWN_S), rate_hz=_RATE_HZ)
+            return np.asarray(played.mean(axis=1, keepdims=True), dtype=np.float32)
+    except (RejectEntry, StopRun) as error:
+        faults.append(f"the music cannot be heard: {error}")
+    return None
+
+
+def _until(notes: Notes, seconds: float) -> Notes:
+    """The notes that begin before a moment, without pedal."""
+    chosen = notes.starts_s < seconds
+    fields = (notes.starts_s, notes.ends_s, notes.pitches, notes.velocities)
+    return Notes(*(values[chosen] for values in fields), clock=notes.clock)
+
+
+def _watch(
+    store: Store, known: dict[str, Any], faults: list[str]
+) -> tuple[list[tuple[float, NDArray[np.uint8]]], float]:
+    """Frames of the video, and how many seconds of it there are to show."""
+    video = known.get("video_asset")
+    if video is None or not video.video_codec or not has_asset(store.root, video.sha256):
+        return [], SHOWN_S
+    seconds = min(SHOWN_S, float(video.duration_s))
+    try:
+        with open_asset(store.root, video.sha256) as path:
+            return pictures_at(path, frame_times(seconds)), seconds
+    except RejectEntry as error:
+        faults.append(f"the video cannot be read: {error.detail}")
+        return [], seconds
+
+
+def _piece(entry: Entry, known: dict[str, Any], samples: Samples | None) -> Shown:
+    parts = known.get("parts")
+    loudness = None
+    if samples is not None:
+        loudness = loudness_of(samples[: int(SHOWN_S * _RATE_HZ)], _RATE_HZ)
+    return Shown(
+        entry.entry_id,
+        known["notes"],
+        parts=parts if isinstance(parts, Parts) else None,
+        beats=known.get("beats"),
+        chords=known.get("chords"),
+        loudness=loudness,
+    )
+
+
+def _write_beginning(path: Path, samples: Samples, most_bytes: int) -> float:
     """Write the beginning of mono samples, halved until it is small enough; its seconds."""
     heard = samples[: int(HEARD_S * _RATE_HZ)]
     write_sound(path, heard, _RATE_HZ)
