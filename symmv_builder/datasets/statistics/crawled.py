@@ -1,7 +1,7 @@
 """What the ledger and the receipt know of a dataset: how many came how far, and who made it."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from symmv_builder.datasets.card.facts import FACTS, gather
@@ -9,7 +9,12 @@ from symmv_builder.report.figure import Bars, Figure, Table
 from symmv_builder.storage.store import Store
 
 
-def funnel(store: Store | None, dataset: str, receipt: Mapping[str, Any]) -> list[Figure]:
+def funnel(
+    store: Store | None,
+    dataset: str,
+    receipt: Mapping[str, Any],
+    in_python: Callable[[str], str],
+) -> list[Figure]:
     """How many recordings came how far, and why the others did not.
 
     Without a `store`, as of a release, only what the receipt says is known.
@@ -41,7 +46,6 @@ def funnel(store: Store | None, dataset: str, receipt: Mapping[str, Any]) -> lis
             reasons["build", str(reason)] += int(number)
     bars["rows in the shards"] = rows
     content = Bars(tuple(bars), tuple(bars.values()), "recordings")
-    query = f"symmv status {dataset} --json" if store is not None else "receipt.json"
     table = Table(
         ("step", "reason", "recordings"),
         tuple(
@@ -53,14 +57,14 @@ def funnel(store: Store | None, dataset: str, receipt: Mapping[str, Any]) -> lis
         "rejections",
         "Why recordings were turned away",
         "By the step that turned them away, of the crawl and of the build.",
-        query,
+        in_python("rejections"),
         table if reasons else None,
         "" if reasons else "nothing was turned away",
     )
-    return [Figure("funnel", title, about, query, content), why]
+    return [Figure("funnel", title, about, in_python("funnel"), content), why]
 
 
-def models(receipt: Mapping[str, Any]) -> Figure:
+def models(receipt: Mapping[str, Any], in_python: Callable[[str], str]) -> Figure:
     """The models that made the rows, with their licences."""
     known = receipt.get(FACTS) or gather(receipt, None, {}, None)
     trained = {f"{m['slot']}={m['backend']}": m.get("trained", True) for m in receipt["models"]}
@@ -77,7 +81,7 @@ def models(receipt: Mapping[str, Any]) -> Figure:
         "models",
         "Models and their licences",
         "Everything that made a column.",
-        "symmv models --json",
+        in_python("models"),
         Table(("model", "comes from", "licence", "trained"), rows) if rows else None,
         "" if rows else "the receipt names no model",
     )

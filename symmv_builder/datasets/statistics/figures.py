@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from symmv_builder.datasets.statistics.harmony import ordered
-from symmv_builder.datasets.statistics.lists import Numbers
+from symmv_builder.datasets.statistics.lists import Numbers, Whole
 from symmv_builder.datasets.statistics.songs import DENSITY_EDGES, LOUDNESS_EDGES, Songs
 from symmv_builder.report.figure import (
     Bands,
@@ -188,10 +188,10 @@ def histogram(values: Numbers, unit: str) -> Histogram | None:
 
 
 def counted(
-    edges: Numbers, counts: Sequence[int] | Numbers, unit: str, values: Numbers | None = None
+    edges: Numbers, counts: Whole, unit: str, values: Numbers | None = None
 ) -> Histogram | None:
     """Counts as a histogram without empty bins at its ends; quantiles of `values`, or of bins."""
-    table = np.asarray(counts, dtype=np.int64)
+    table = counts.astype(np.int64)
     if not table.any():
         return None
     first, last = np.flatnonzero(table)[[0, -1]].tolist()

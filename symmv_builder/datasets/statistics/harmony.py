@@ -4,8 +4,10 @@ Both papers transpose so (SymMV 3.3, Video2Music 3.3), "to remove the influence 
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from symmv_builder.datasets.statistics.lists import Numbers, Whole, place_of, ro
 from symmv_builder.vocab import NO_CHORD, SHARP_NAMES, SYMMV_ROOTS, pitch_class
 
 _MOST_LABELS = 4096
+Number = TypeVar("Number", int, float)
 
 
 @lru_cache(maxsize=65536)
@@ -44,7 +47,7 @@ class Harmony:
     """
 
     seconds: dict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
-    plain_seconds: Counter[str] = field(default_factory=Counter)
+    plain_seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     changes: Counter[tuple[str, str]] = field(default_factory=Counter)
     commonest: list[str] = field(default_factory=list)
 
@@ -106,9 +109,9 @@ class Harmony:
 
     def shares(self) -> dict[str, float]:
         """The share of the time of each transposed label, greatest first."""
-        total: Counter[str] = Counter()
+        total: dict[str, float] = defaultdict(float)
         for (_, label), seconds in self.seconds.items():
-            total[label] += seconds  # type: ignore[assignment]
+            total[label] += seconds
         whole = sum(total.values()) or 1.0
         return {label: seconds / whole for label, seconds in ordered(total)}
 
@@ -119,6 +122,6 @@ class Harmony:
         return {label: value / whole for label, value in mine.items()}
 
 
-def ordered(counts: Counter[str]) -> list[tuple[str, float]]:
+def ordered(counts: Mapping[str, Number]) -> list[tuple[str, Number]]:
     """Counts, greatest first; equal ones by name, so that the order is always the same."""
     return sorted(counts.items(), key=lambda each: (-each[1], each[0]))

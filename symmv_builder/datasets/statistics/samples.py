@@ -105,8 +105,13 @@ def _hear(store: Store, known: dict[str, Any], faults: list[str]) -> Samples | N
 def _until(notes: Notes, seconds: float) -> Notes:
     """The notes that begin before a moment, without pedal."""
     chosen = notes.starts_s < seconds
-    fields = (notes.starts_s, notes.ends_s, notes.pitches, notes.velocities)
-    return Notes(*(values[chosen] for values in fields), clock=notes.clock)
+    return Notes(
+        notes.starts_s[chosen],
+        notes.ends_s[chosen],
+        notes.pitches[chosen],
+        notes.velocities[chosen],
+        clock=notes.clock,
+    )
 
 
 def _watch(

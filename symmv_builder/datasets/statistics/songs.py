@@ -101,7 +101,7 @@ def _add(songs: Songs, table: pa.Table) -> dict[str, Numbers]:
     video_s = found.get("video_duration_s")
     if "scenes_starts_s" in there and video_s is not None:
         _, counts = flat(table.column("scenes_starts_s"))
-        found["scenes_a_minute"] = _ratio(60.0 * counts, video_s)
+        found["scenes_a_minute"] = _ratio(60.0 * counts.astype(np.float64), video_s)
     for name, sums, edges in (
         ("density", songs.density, DENSITY_EDGES),
         ("loudness", songs.loudness, LOUDNESS_EDGES),

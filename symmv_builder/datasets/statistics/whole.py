@@ -1,7 +1,9 @@
 """All figures of a dataset, or of a release of it, in their order on the page."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,11 +12,16 @@ from symmv_builder.datasets.statistics import crawled, seen
 from symmv_builder.datasets.statistics.figures import figures_of
 from symmv_builder.datasets.statistics.songs import Songs, read_songs
 from symmv_builder.datasets.statistics.vectors import read_means
-from symmv_builder.errors import NoRows, NoShards, NotFound
+from symmv_builder.errors import MalformedFile, NoRows, NoShards, NotFound
+from symmv_builder.files import read_json
 from symmv_builder.report.figure import Statistics
 from symmv_builder.storage import releases
 from symmv_builder.storage.receipts import read_receipt, require_whole
+from symmv_builder.storage.root import Root
 from symmv_builder.storage.store import Store
+
+RECEIPT = "receipt.json"
+_SHARD = re.compile(r"shards/[\w-]+\.parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +41,37 @@ def describe(store: Store, dataset: str, version: str = "") -> Described:
     built, there is no such release, a shard is damaged, or no row is in it.
     """
     folder, receipt = _place(store, dataset, version)
+    return _read(store.root, folder, receipt, (dataset, version), None if version else store)
+
+
+def describe_release(folder: Path) -> Described:
+    """The same of a release in a folder of its own, such as one that was downloaded.
+
+    `StopRun` where it holds no receipt of a release; names in it lead to files beside it alone.
+    """
+    path = folder / RECEIPT
+    receipt = read_json(path)
+    try:
+        name, version = str(receipt["dataset"]), str(receipt["version"])
+        places = [str(shard["path"]) for shard in receipt["shards"]]
+    except (KeyError, TypeError) as error:
+        raise MalformedFile(path, f"it is no receipt of a release: {error}") from error
+    if strange := [place for place in places if not _SHARD.fullmatch(place)]:
+        raise MalformedFile(path, f"it names a shard that is none: {strange[0]}")
+    real = folder.resolve()
+    return _read(Root(str(real.parent)), real.name, receipt, (name, version), None)
+
+
+def _read(
+    root: Root, folder: str, receipt: Mapping[str, Any], named: tuple[str, str], store: Store | None
+) -> Described:
+    dataset, version = named
     shards = receipt["shards"]
-    songs = read_songs(store.root, folder, shards)
+    songs = read_songs(root, folder, shards)
     if not len(songs):
         raise NoRows(dataset, "all")
-    clip = read_means(store.root, folder, shards, "semantic")
-    colour = read_means(store.root, folder, shards, "colour")
+    clip = read_means(root, folder, shards, "semantic")
+    colour = read_means(root, folder, shards, "colour")
 
     def in_python(name: str) -> str:
         asked = f'"{version}"' if version else ""
@@ -54,8 +86,8 @@ def describe(store: Store, dataset: str, version: str = "") -> Described:
     ]
     figures += [
         seen.copies(songs, clip),
-        *crawled.funnel(None if version else store, dataset, receipt),
-        crawled.models(receipt),
+        *crawled.funnel(store, dataset, receipt, in_python),
+        crawled.models(receipt, in_python),
     ]
     label = f"{dataset} {version}" if version else dataset
     statistics = Statistics(label, _facts(songs, receipt), tuple(figures), _notes(receipt))
