@@ -84,10 +84,11 @@ def report(
     """Write ``report.html``, ``report.json`` and every figure as PNG and SVG into a folder.
 
     `what` and `against` are datasets or releases (``NAME@1.0.0``, or a folder of one); with
-    `against` both stand side by side, with tests of whether they differ. `samples` pairs are shown with picture and sound,
-    where their recordings are stored; of a release none is. `note` is told how far it is. All files
-    take their places together or none does. `StopRun` where nothing is built, matplotlib (or scipy,
-    for tests) is not installed, or a file of somebody else would be replaced.
+    `against` both stand side by side, with tests of whether they differ. `samples` pairs are shown
+    with picture and sound, where their recordings are stored; of a release none is. `note` is told
+    how far it is. All files take their places together or none does. `StopRun` where nothing is
+    built, matplotlib (or scipy, for tests) is not installed, or a file of somebody else would be
+    replaced.
     """
     # Before anything is read, which may take a while.
     for package, extra in (

@@ -126,7 +126,7 @@ def draw_comparison(pieces: list[Found], title: str, path: Path) -> None:
             except RejectEntry:
                 continue
             break
-    cuts = next((each.facts["cuts_s"] for each in readable if "cuts_s" in each.facts), [])
+    cuts: Any = next((each.facts["cuts_s"] for each in readable if "cuts_s" in each.facts), ())
     draw_pieces(
         path,
         [_shown(each) for each in readable],

@@ -53,13 +53,13 @@ def bare(axes: Any) -> None:
 
 
 def save(figure: "Figure", path: Path, *, dpi: int = 110) -> None:
-    """Write a PNG or an SVG, by its name, that is whole or not there; same drawing, same bytes.
+    """Write a PNG that is whole or not there, or an SVG where the name ends so.
 
-    Texts of an SVG stay texts: whoever shows it brings the font.
+    The same drawing gives the same bytes. Texts of an SVG stay texts: whoever shows it brings the font.
     """
     import matplotlib
 
-    form = path.suffix[1:]
+    form = "svg" if path.suffix == ".svg" else "png"
     # What both formats would say of the program and of the day is left out.
     metadata = {"Software": None} if form == "png" else {"Date": None, "Creator": None}
     steady = {"svg.hashsalt": path.stem, "svg.fonttype": "none"}

@@ -169,8 +169,9 @@ def test_an_entry_shows_itself_without_matplotlib(
 
 
 def piece(name: str, **facts: object) -> Piece:
-    starts = np.arange(20) * 0.5
-    notes = Notes(starts, starts + 0.4, np.arange(60, 80), np.full(20, 80))
+    starts = np.arange(20, dtype=np.float64) * 0.5
+    ends = np.asarray(starts + 0.4, np.float64)
+    notes = Notes(np.asarray(starts, np.float64), ends, np.arange(60, 80), np.full(20, 80))
     return Piece(name, {"piano": notes}, 120.0, 10.0, {"seconds": 10.0, **facts})
 
 

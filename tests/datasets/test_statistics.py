@@ -95,7 +95,9 @@ def test_every_query_runs_and_the_numbers_are_its_own(
         if not figure.query.startswith("SELECT"):
             continue
         with chdir(folder / name):
-            found = duckdb.sql(figure.query).fetchall()
+            relation = duckdb.sql(figure.query)
+            assert relation is not None
+            found = relation.fetchall()
         if isinstance(figure.content, Histogram):
             many = isinstance(found[0][0], int | float) and len(found[0]) == 2
             values = np.repeat(*np.array(found).T.astype(int)) if many else np.array(found)[:, 0]
@@ -219,7 +221,8 @@ def test_pictures_that_point_alike_are_near() -> None:
 
 def test_the_plane_keeps_what_varies_most_and_is_the_same_each_time() -> None:
     rng = np.random.default_rng(0)
-    values = rng.normal(size=(40, 8)).astype(np.float32) * [9, 3, 1, 1, 1, 1, 1, 1]
+    scales = np.array([9, 3, 1, 1, 1, 1, 1, 1])
+    values = (rng.normal(size=(40, 8)) * scales).astype(np.float32)
     places, explained = project(values)
     assert abs(np.corrcoef(places[:, 0], values[:, 0])[0, 1]) > 0.99
     assert explained[0] > explained[1] > 0.02
