@@ -55,7 +55,8 @@ def bare(axes: Any) -> None:
 def save(figure: "Figure", path: Path, *, dpi: int = 110) -> None:
     """Write a PNG that is whole or not there, or an SVG where the name ends so.
 
-    The same drawing gives the same bytes. Texts of an SVG stay texts: whoever shows it brings the font.
+    The same drawing gives the same bytes. Texts of an SVG stay texts: whoever shows it brings the
+    font.
     """
     import matplotlib
 

@@ -19,7 +19,7 @@ from symmv_builder.storage.shards import open_shard
 from symmv_builder.storage.tables import numbers_of
 
 BUDGET_BYTES = {"semantic": 640 * 2**20, "colour": 320 * 2**20}
-_MOST_ROWS = 3000
+_MOST_ROWS = 2000
 
 
 @dataclass(frozen=True, slots=True)
