@@ -9,13 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from symmv_builder.api import media, publishing
+from symmv_builder.api import media, publishing, reporting
 from symmv_builder.api.crawl import CrawlEnd, Recording, open_crawl, promote, review
 from symmv_builder.api.entry import StoredEntry, stored_entry
 from symmv_builder.api.media import MediaSummary
 from symmv_builder.api.options import checked
 from symmv_builder.api.publishing import ExportSummary, Takedown
 from symmv_builder.api.questions import Made, NoEntry, why
+from symmv_builder.api.reporting import Report, Statistics
 from symmv_builder.api.works import LOADING_PATIENCE_S, PATIENCE_S, Runner, runner_here
 from symmv_builder.crawl.folder import Found, find_entries
 from symmv_builder.datasets import build as building
@@ -352,6 +353,41 @@ class Dataset:
             patience_s=patience_s,
             tell=tell,
         )
+
+    def statistics(self, version: str = "") -> Statistics:
+        """Every figure of the report as plain numbers, of the shards or of a release.
+
+        ``dataset.statistics().figure("tempo").content``. Errors are those of `report`.
+        """
+        return reporting.statistics(self.settings, self._at(version))
+
+    def report(
+        self,
+        out: str | Path = "",
+        *,
+        version: str = "",
+        against: str = "",
+        samples: int = reporting.SAMPLES,
+        overwrite: bool = False,
+    ) -> Report:
+        """Write a page of the dataset, or of a release of it, with its figures and numbers.
+
+        `out` is a folder, by default ``NAME-report`` here; `against` is another dataset of the
+        root, or a release as ``NAME@1.0.0``. What is written and errors are those of
+        `api.reporting.report`.
+        """
+        what = self._at(version)
+        return reporting.report(
+            self.settings,
+            what,
+            Path(out or reporting.folder_of(what)),
+            against=against,
+            samples=samples,
+            overwrite=overwrite,
+        )
+
+    def _at(self, version: str) -> str:
+        return f"{self.name}@{version}" if version else self.name
 
     def release(
         self,

@@ -13,12 +13,12 @@ from symmv_builder.api.demo_quick import NOTICES, QuickDemo
 from symmv_builder.api.entry import StoredEntry
 from symmv_builder.api.generating import Written
 from symmv_builder.records import Chords
+from symmv_builder.report.markup import PageMedia
 from symmv_builder.report.page import (
     ColumnRow,
     DatasetPart,
     ModelRow,
     Page,
-    PageMedia,
     Section,
     write_page,
 )

@@ -147,9 +147,10 @@ def write(
     Without a `model` the package's own writes, and `note` is told what that is. `options` are
     those of the model's trainer (`options_of_models`). A video that cannot
     be read goes to `refuse`, and the others go on; so does a link that is not fetched. `note` is
-    told of models with random weights behind what the model learned from. With `picture` a piano
-    roll is one of the files. `StopRun` where videos, model and order do not fit each other, and
-    where a file of somebody else would be replaced: then nothing is written.
+    told of models with random weights behind what the model learned from. With `picture` one
+    of the files shows the notes under the video's frames. `StopRun` where videos, model and order
+    do not fit each other, and where a file of somebody else would be replaced: then nothing is
+    written.
     """
     check(videos, order)
     _check_inputs(videos, soundfont, settings)
@@ -183,16 +184,18 @@ def write(
             )
         if refused and not seen:
             return
-        paths = {
-            order.name(each.name, number): each.path
+        shown = {
+            order.name(each.name, number): each
             for each in seen or [Seen("piece", {})]
             for number in range(order.count)
         }
         if not videos.files:
-            place.check(paths)
+            place.check({name: each.path for name, each in shown.items()})
         for piece in composer.compose(seen, order, tell):
-            whole = replace(piece, facts=facts | dict(piece.facts))
-            video = paths.get(whole.name)
+            mine = shown.get(piece.name, Seen(piece.name, {}))
+            own = {"video": mine.name} if mine.row else {}
+            whole = replace(piece, facts=facts | own | dict(piece.facts))
+            video = mine.path
             try:
                 files = write_piece(
                     whole,
@@ -200,6 +203,7 @@ def write(
                     video=video,
                     soundfont=soundfont,
                     picture=picture,
+                    cuts_s=looking.cuts_of(mine.row),
                     overwrite=overwrite,
                 )
             except RejectEntry as error:

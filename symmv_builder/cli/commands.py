@@ -59,6 +59,11 @@ COMMANDS = {
         "showing",
         "Show what was made of an entry; --out draws it, --json prints every record in full.",
     ),
+    "report": (
+        "reporting",
+        "Write a report of a dataset: one HTML page, its figures as PNG and SVG, its numbers as "
+        "JSON.",
+    ),
     "crawl": (
         "crawling",
         "Find new recordings, match, fetch and screen them, and propose them as entries.",
@@ -87,6 +92,11 @@ COMMANDS = {
         "generating",
         "Write music for videos: NAME.mid, NAME.wav, NAME.mp4 with the new sound, NAME.json.",
     ),
+    "gallery": (
+        "reporting",
+        "Write gallery.html into a folder of generated pieces: players, pictures, models, "
+        "measures.",
+    ),
     "clean": ("cleaning", "Count what nothing needs any more, by kind; --yes frees it."),
     "verify": (
         "verifying",
@@ -99,9 +109,9 @@ COMMANDS = {
 }
 # The panels of `symmv --help`; a command that stands in none is listed above them.
 PANELS = {
-    "See something": ("demo", "generate"),
+    "See something": ("demo", "generate", "gallery"),
     "Make a dataset": ("build", "run", "recipe", "import", "export", "release"),
-    "Look at it": ("status", "show", "why", "schema", "verify", "clean"),
+    "Look at it": ("status", "show", "report", "why", "schema", "verify", "clean"),
     "Crawl": ("crawl", "review", "promote", "takedown"),
     "Learn from it": ("train", "evaluate"),
     "This machine": ("config", "doctor", "models"),
