@@ -13,7 +13,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from symmv_builder.arrays import same_length, set_array
 from symmv_builder.errors import Bug, Reason
+from symmv_builder.media_records import Loudness
 from symmv_builder.midi_file import MidiFile
 from symmv_builder.text import clean_text
 from symmv_builder.timeline import Clock, grid_times
@@ -31,26 +33,6 @@ _SITES = {
     "demo": (re.compile(r"[A-Za-z0-9_-]{11}"), "symmvdemo:watch:{}"),
     "bilibili": (re.compile(r"BV[A-Za-z0-9]{10}"), "https://www.bilibili.com/video/{}"),
 }
-
-
-def _set_array(record: object, name: str, dtype: Any, ndim: int = 1) -> NDArray[Any]:
-    """Replace a field by a read-only array of one type, so that records can be shared."""
-    array = np.array(getattr(record, name), dtype=dtype, ndmin=ndim)
-    if array.size == 0 and array.ndim < ndim:
-        array = array.reshape((0,) * ndim)
-    if array.ndim != ndim:
-        raise ValueError(f"{type(record).__name__}.{name} has {array.ndim} dimensions, not {ndim}")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ValueError(f"{type(record).__name__}.{name} holds values that are not finite")
-    array.setflags(write=False)
-    object.__setattr__(record, name, array)
-    return array
-
-
-def _same_length(record: object, *names: str) -> None:
-    lengths = {name: len(getattr(record, name)) for name in names}
-    if len(set(lengths.values())) > 1:
-        raise ValueError(f"{type(record).__name__}: lengths differ: {lengths}")
 
 
 def _check_spans(record: object, starts: Floats, ends: Floats) -> None:
@@ -182,24 +164,24 @@ class Notes:
         object.__setattr__(self, "clock", Clock(self.clock))
         _set_notes(self)
         for name in ("pedal_starts_s", "pedal_ends_s"):
-            _set_array(self, name, np.float64)
-        _same_length(self, "pedal_starts_s", "pedal_ends_s")
+            set_array(self, name, np.float64)
+        same_length(self, "pedal_starts_s", "pedal_ends_s")
 
 
 def _set_spans(record: Any, *texts: str) -> None:
     for name in ("starts_s", "ends_s"):
-        _set_array(record, name, np.float64)
+        set_array(record, name, np.float64)
     for name in texts:
         object.__setattr__(record, name, tuple(map(str, getattr(record, name))))
-    _same_length(record, "starts_s", "ends_s", *texts)
+    same_length(record, "starts_s", "ends_s", *texts)
     _check_spans(record, record.starts_s, record.ends_s)
 
 
 def _set_notes(record: Any) -> None:
     _set_spans(record)
     for name in ("pitches", "velocities"):
-        _set_array(record, name, np.int64)
-    _same_length(record, "starts_s", "pitches", "velocities")
+        set_array(record, name, np.int64)
+    same_length(record, "starts_s", "pitches", "velocities")
     if ((record.pitches < 0) | (record.pitches > 127)).any():
         raise ValueError(f"{type(record).__name__}: a pitch lies outside 0-127")
     if ((record.velocities < 1) | (record.velocities > 127)).any():
@@ -225,9 +207,9 @@ class Beats:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "clock", Clock(self.clock))
-        _set_array(self, "times_s", np.float64)
-        _set_array(self, "positions", np.int64)
-        _same_length(self, "times_s", "positions")
+        set_array(self, "times_s", np.float64)
+        set_array(self, "positions", np.int64)
+        same_length(self, "times_s", "positions")
         if (np.diff(self.times_s) <= 0).any():
             raise ValueError("Beats: times do not rise")
         if not 0 <= (self.level_confidence or 0.0) <= 1:
@@ -260,9 +242,9 @@ class GridNotes:
     def __post_init__(self) -> None:
         object.__setattr__(self, "clock", Clock(self.clock))
         _set_notes(self)
-        _set_array(self, "onset_steps", np.int64)
-        _set_array(self, "duration_steps", np.int64)
-        _same_length(self, "starts_s", "onset_steps", "duration_steps")
+        set_array(self, "onset_steps", np.int64)
+        set_array(self, "duration_steps", np.int64)
+        same_length(self, "starts_s", "onset_steps", "duration_steps")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -281,10 +263,10 @@ class Parts:
     def __post_init__(self) -> None:
         object.__setattr__(self, "clock", Clock(self.clock))
         _set_notes(self)
-        _set_array(self, "onset_steps", np.int64)
-        _set_array(self, "duration_steps", np.int64)
-        _set_array(self, "is_melody", np.bool_)
-        _same_length(self, "starts_s", "onset_steps", "duration_steps", "is_melody")
+        set_array(self, "onset_steps", np.int64)
+        set_array(self, "duration_steps", np.int64)
+        set_array(self, "is_melody", np.bool_)
+        same_length(self, "starts_s", "onset_steps", "duration_steps", "is_melody")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -353,7 +335,7 @@ class FeatureTrack:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "clock", Clock(self.clock))
-        _set_array(self, "values", np.float32, ndim=2)
+        set_array(self, "values", np.float32, ndim=2)
         if not self.hop_s > 0:
             raise ValueError(f"FeatureTrack {self.name}: hop_s is {self.hop_s}")
 
@@ -374,8 +356,8 @@ class Scenes:
     def __post_init__(self) -> None:
         object.__setattr__(self, "clock", Clock(self.clock))
         _set_spans(self)
-        _set_array(self, "start_frames", np.int64)
-        _same_length(self, "starts_s", "start_frames")
+        set_array(self, "start_frames", np.int64)
+        same_length(self, "starts_s", "start_frames")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -392,10 +374,10 @@ class Alignment:
 
     def __post_init__(self) -> None:
         for name in ("music_s", "video_s"):
-            _set_array(self, name, np.float64)
+            set_array(self, name, np.float64)
             if (np.diff(getattr(self, name)) < 0).any():
                 raise ValueError(f"Alignment: {name} goes back in time")
-        _same_length(self, "music_s", "video_s")
+        same_length(self, "music_s", "video_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -468,13 +450,13 @@ class Provenance:
 
 
 _Heard: TypeAlias = Notes | Beats | GridNotes | Parts | Chords | Key | KeySpans
-Record: TypeAlias = Asset | _Heard | FeatureTrack | Scenes | Screened | MidiFile
+Record: TypeAlias = Asset | _Heard | FeatureTrack | Loudness | Scenes | Screened | MidiFile
 
 RECORD_TYPES: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         *(Asset, Notes, Beats, GridNotes, Parts, Chords, Key, KeySpans, FeatureTrack, Scenes),
-        *(Alignment, SongInfo, Screened, Rejection, MidiFile),
+        *(Alignment, Loudness, SongInfo, Screened, Rejection, MidiFile),
     )
 }
 

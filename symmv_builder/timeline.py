@@ -33,3 +33,16 @@ def grid_length(duration_s: float, hop_s: float) -> int:
 def grid_times(length: int, hop_s: float) -> NDArray[np.float64]:
     """Times in seconds of the first ``length`` grid points, shape ``[length]``."""
     return np.arange(length, dtype=np.float64) * hop_s
+
+
+def window_starts(duration_s: float, hop_s: float, window_s: float) -> NDArray[np.float64]:
+    """Where windows begin that lie around each hop of a grid, in seconds, ``[t]``.
+
+    The middle of a window is that of its hop; at both ends the window is moved into the
+    recording. One of a recording that is shorter begins at 0.
+
+    >>> window_starts(10.0, 1.0, 3.0).tolist()
+    [0.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 7.0]
+    """
+    middles_s = grid_times(grid_length(duration_s, hop_s), hop_s) + hop_s / 2
+    return np.clip(middles_s - window_s / 2, 0.0, max(0.0, duration_s - window_s))

@@ -37,6 +37,7 @@ from symmv_builder.backends.slots import (
     PolyphonicTranscriber,
     SceneModel,
     SongModel,
+    Tagger,
     TextModel,
 )
 from symmv_builder.errors import MissingWeights, NoDevice, StopRun, UnknownName, WrongWeights
@@ -92,6 +93,7 @@ TABLE: dict[tuple[str, str], str] = {
     ("audio_embedding", "vggish"): "symmv_builder.backends.embeddings.vggish:Vggish",
     ("audio_embedding", "clap"): "symmv_builder.backends.embeddings.clap:Clap",
     ("audio_embedding", "mert"): "symmv_builder.backends.embeddings.mert:Mert",
+    ("tags", "musicnn"): "symmv_builder.backends.musicnn.tagger:MusicnnTags",
     ("soundfont", "timgm6mb"): "symmv_builder.backends.soundfont:TimGm6mb",
 }
 
@@ -147,6 +149,8 @@ def backend_class(slot: Literal["text"], name: str) -> type[TextModel]: ...
 def backend_class(slot: Literal["songs"], name: str) -> type[SongModel]: ...
 @overload
 def backend_class(slot: Literal["audio_embedding"], name: str) -> type[AudioEmbedder]: ...
+@overload
+def backend_class(slot: Literal["tags"], name: str) -> type[Tagger]: ...
 @overload
 def backend_class(slot: str, name: str) -> type[Model]: ...
 def backend_class(slot: str, name: str) -> type[Model]:
@@ -255,6 +259,8 @@ def load(slot: Literal["text"], name: str, home: ModelHome) -> TextModel: ...
 def load(slot: Literal["songs"], name: str, home: ModelHome) -> SongModel: ...
 @overload
 def load(slot: Literal["audio_embedding"], name: str, home: ModelHome) -> AudioEmbedder: ...
+@overload
+def load(slot: Literal["tags"], name: str, home: ModelHome) -> Tagger: ...
 @overload
 def load(slot: str, name: str, home: ModelHome) -> Any: ...
 def load(slot: str, name: str, home: ModelHome) -> Any:

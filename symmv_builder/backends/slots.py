@@ -229,6 +229,22 @@ class AudioEmbedder(Model):
         """Embeddings ``[segments, width]``, one at least, of samples ``[n]`` or ``[n, c]``."""
 
 
+class Tagger(Model):
+    """Says of mono sound at `rate_hz` how likely each of its `tags` is."""
+
+    slot = "tags"
+    rate_hz: ClassVar[int]
+    segment_s: ClassVar[float]
+    tags: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def tag_at(
+        self, samples: NDArray[np.float32], starts_s: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        """Likelihoods ``[s, tags]``, 0-1, of the `segment_s` seconds of samples ``[n]`` from each
+        start ``[s]`` on; what lies behind the last sample is silence."""
+
+
 class Soundfont(Model):
     """A file of recorded instruments, from which notes are rendered."""
 
@@ -249,6 +265,7 @@ SLOTS: dict[str, type[Model]] = {
         TextModel,
         SongModel,
         AudioEmbedder,
+        Tagger,
         Soundfont,
     )
 }
