@@ -26,6 +26,7 @@ from symmv_builder import plugins
 from symmv_builder.backends.slots import (
     SLOTS,
     About,
+    AudioCodec,
     AudioEmbedder,
     BeatTracker,
     ChordNamer,
@@ -37,6 +38,7 @@ from symmv_builder.backends.slots import (
     PolyphonicTranscriber,
     SceneModel,
     SongModel,
+    SpeechDetector,
     Tagger,
     TextModel,
 )
@@ -94,6 +96,9 @@ TABLE: dict[tuple[str, str], str] = {
     ("audio_embedding", "clap"): "symmv_builder.backends.embeddings.clap:Clap",
     ("audio_embedding", "mert"): "symmv_builder.backends.embeddings.mert:Mert",
     ("tags", "musicnn"): "symmv_builder.backends.musicnn.tagger:MusicnnTags",
+    ("speech", "silero-vad"): "symmv_builder.backends.silero_vad:SileroVad",
+    ("codec", "encodec"): "symmv_builder.backends.codecs.encodec:Encodec",
+    ("codec", "dac"): "symmv_builder.backends.codecs.dac:Dac",
     ("soundfont", "timgm6mb"): "symmv_builder.backends.soundfont:TimGm6mb",
 }
 
@@ -104,8 +109,8 @@ PROGRAMS = ("omnizart",)
 # Modules of this folder that are no models: nothing is looked for in them.
 NOT_MODELS = frozenset(
     (
-        *("hub", "hub_upload", "midi", "music21", "notation", "pyav", "sampler", "slots", "wheels"),
-        "ytdlp",
+        *("hub", "hub_upload", "midi", "music21", "notation", "pretrained", "pyav", "sampler"),
+        *("slots", "wheels", "ytdlp"),
     )
 )
 
@@ -151,6 +156,10 @@ def backend_class(slot: Literal["songs"], name: str) -> type[SongModel]: ...
 def backend_class(slot: Literal["audio_embedding"], name: str) -> type[AudioEmbedder]: ...
 @overload
 def backend_class(slot: Literal["tags"], name: str) -> type[Tagger]: ...
+@overload
+def backend_class(slot: Literal["speech"], name: str) -> type[SpeechDetector]: ...
+@overload
+def backend_class(slot: Literal["codec"], name: str) -> type[AudioCodec]: ...
 @overload
 def backend_class(slot: str, name: str) -> type[Model]: ...
 def backend_class(slot: str, name: str) -> type[Model]:
@@ -261,6 +270,10 @@ def load(slot: Literal["songs"], name: str, home: ModelHome) -> SongModel: ...
 def load(slot: Literal["audio_embedding"], name: str, home: ModelHome) -> AudioEmbedder: ...
 @overload
 def load(slot: Literal["tags"], name: str, home: ModelHome) -> Tagger: ...
+@overload
+def load(slot: Literal["speech"], name: str, home: ModelHome) -> SpeechDetector: ...
+@overload
+def load(slot: Literal["codec"], name: str, home: ModelHome) -> AudioCodec: ...
 @overload
 def load(slot: str, name: str, home: ModelHome) -> Any: ...
 def load(slot: str, name: str, home: ModelHome) -> Any:

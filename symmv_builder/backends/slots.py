@@ -245,6 +245,39 @@ class Tagger(Model):
         start ``[s]`` on; what lies behind the last sample is silence."""
 
 
+class SpeechDetector(Model):
+    """Hears in mono sound at `rate_hz` whether somebody speaks, each `hop_s` seconds."""
+
+    slot = "speech"
+    rate_hz: ClassVar[int]
+    hop_s: ClassVar[float]
+
+    @abstractmethod
+    def likelihood(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probability of speech, 0-1, ``[frames]``, of samples ``[n]``."""
+
+
+class AudioCodec(Model):
+    """Turns mono sound at `rate_hz` into codes and back: `codebooks` numbers each `hop` samples.
+
+    Codes lie below `codebook_size`; the first codebook says most, each next one what is left.
+    """
+
+    slot = "codec"
+    rate_hz: ClassVar[int]
+    hop: ClassVar[int]
+    codebooks: ClassVar[int]
+    codebook_size: ClassVar[int]
+
+    @abstractmethod
+    def encode(self, samples: NDArray[np.float32]) -> Ints:
+        """Codes ``[t, codebooks]`` of samples ``[n]``, the last hop filled up with silence."""
+
+    @abstractmethod
+    def decode(self, codes: Ints) -> NDArray[np.float32]:
+        """Samples ``[t * hop]`` of codes ``[t, codebooks]`` that `encode` gave in one call."""
+
+
 class Soundfont(Model):
     """A file of recorded instruments, from which notes are rendered."""
 
@@ -266,6 +299,8 @@ SLOTS: dict[str, type[Model]] = {
         SongModel,
         AudioEmbedder,
         Tagger,
+        SpeechDetector,
+        AudioCodec,
         Soundfont,
     )
 }

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from symmv_builder import backends
 from symmv_builder.backends.slots import Tagger
+from symmv_builder.media_records import TagTrack
 from symmv_builder.music import listening
 from symmv_builder.pipeline.step import Step, Use
-from symmv_builder.records import Asset, FeatureTrack
+from symmv_builder.records import Asset
 from symmv_builder.schema import Column
-from symmv_builder.timeline import Clock, window_starts
+from symmv_builder.timeline import window_starts
 
 
 class _TagListener:
@@ -31,10 +32,10 @@ class _TagListener:
     def hear(self, samples: NDArray[np.float32], rate_hz: int) -> None:
         self._samples = samples[:, 0]
 
-    def finish(self, music_asset: Asset) -> FeatureTrack:
+    def finish(self, music_asset: Asset) -> TagTrack:
         starts_s = window_starts(music_asset.duration_s, self._hop_s, self._model.segment_s)
         values = self._model.tag_at(self._samples, starts_s)
-        return FeatureTrack("music_tags", self._hop_s, values, Clock.MUSIC)
+        return TagTrack(self._model.tags, self._hop_s, values)
 
 
 def hear_tags(*, model: Tagger, hop_s: float = 1.0) -> _TagListener:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from symmv_builder.backends import ModelHome, load
 from symmv_builder.backends.slots import Tagger
 from symmv_builder.crawl.probe import probe_music
+from symmv_builder.media_records import TagTrack
 from symmv_builder.music import music_tags
 from symmv_builder.music.music_tags import hear_tags
 from symmv_builder.pipeline.step import use
-from symmv_builder.records import FeatureTrack
 from symmv_builder.timeline import Clock
 from tests.hearing import heard
 from tests.media import Samples, write_media
@@ -41,8 +41,8 @@ class Level(StandInModel, Tagger):
         return np.stack([loud, starts_s / 100], axis=1).astype(np.float32)
 
 
-def tags_of(path: Path, model: Tagger, hop_s: float = 1.0) -> FeatureTrack:
-    track: FeatureTrack = heard(path, hear_tags(model=model, hop_s=hop_s), probe_music(path))
+def tags_of(path: Path, model: Tagger, hop_s: float = 1.0) -> TagTrack:
+    track: TagTrack = heard(path, hear_tags(model=model, hop_s=hop_s), probe_music(path))
     return track
 
 
