@@ -229,7 +229,7 @@ def test_claps_words_are_those_of_the_whole_model(
 
     folder = homes["clap"].paths["clap"]
     model = load(SLOT, "clap", homes["clap"])
-    found = model.embed_words(["sad", "a piano"])  # type: ignore[attr-defined]
+    found = model.embed_words(["sad", "a piano"])
     whole = transformers.ClapModel.from_pretrained(folder).eval()
     tokens = transformers.RobertaTokenizer.from_pretrained(folder)
     given = tokens(["sad", "a piano"], padding=True, return_tensors="pt")
@@ -246,4 +246,4 @@ def test_claps_words_are_those_of_the_whole_model(
     without = load(SLOT, "clap", ModelHome(paths={"clap": str(bare)}))
     assert without.embed(tone(1.0), 22_050).shape == (1, 512)
     with pytest.raises(StopRun, match=r"lacks tokenizer\.json, so it cannot embed words"):
-        without.embed_words(["sad"])  # type: ignore[attr-defined]
+        without.embed_words(["sad"])

@@ -12,7 +12,14 @@ from pathlib import Path
 import pytest
 
 from symmv_builder import backends
-from symmv_builder.backends import ModelHome, basic_pitch, rapidocr, soundfont, transkun
+from symmv_builder.backends import (
+    ModelHome,
+    basic_pitch,
+    rapidocr,
+    silero_vad,
+    soundfont,
+    transkun,
+)
 from symmv_builder.backends.musicnn import tagger
 from symmv_builder.backends.wheels import Packed, Wheel, files_of
 from symmv_builder.cli.advice import advised

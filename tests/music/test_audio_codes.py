@@ -61,7 +61,7 @@ def as_transformers_does(
 
 @every_codec
 def test_codes_and_sound_are_those_of_transformers(name: str, homes: dict[str, ModelHome]) -> None:
-    codec: AudioCodec = load("codec", name, homes[name])  # type: ignore[call-overload]
+    codec: AudioCodec = load("codec", name, homes[name])
     samples = sound(0.5, codec.rate_hz)[: 22 * codec.hop]
     codes = codec.encode(samples)
     wanted, again = as_transformers_does(name, homes[name].paths[name], samples)
@@ -83,7 +83,7 @@ def test_codes_and_sound_are_those_of_transformers(name: str, homes: dict[str, M
 def test_a_recording_is_encoded_window_by_window_and_decoded_so(
     name: str, homes: dict[str, ModelHome], tmp_path: Path
 ) -> None:
-    codec: AudioCodec = load("codec", name, homes[name])  # type: ignore[call-overload]
+    codec: AudioCodec = load("codec", name, homes[name])
     samples = sound(0.75, codec.rate_hz)
     path = write_media(tmp_path / "sound.wav", Samples(samples[:, None], codec.rate_hz))
     found: AudioCodes = heard(path, hear_codes(model=codec, window_s=0.3))
@@ -108,20 +108,20 @@ def test_columns_are_as_wide_as_the_codec() -> None:
 
 def test_codes_that_no_column_holds_are_refused() -> None:
     with pytest.raises(ValueError, match="outside 0-32767"):
-        AudioCodes(np.array([[70_000]]), 1, 1, 1)  # type: ignore[arg-type]
+        AudioCodes(np.array([[70_000]]), 1, 1, 1)
 
 
 @every_codec
 def test_random_weights_another_shape_and_none_are_told(
     name: str, homes: dict[str, ModelHome], tmp_path: Path
 ) -> None:
-    assert not backend_class("codec", name).identify(homes[name]).trained  # type: ignore[call-overload]
+    assert not backend_class("codec", name).identify(homes[name]).trained
     other = MAKERS[name](tmp_path / "other", codebook_size=512)
     with pytest.raises(StopRun, match="codebook_size is 512 and not"):
-        backend_class("codec", name)(ModelHome(paths={name: str(other)}))  # type: ignore[call-overload]
+        backend_class("codec", name)(ModelHome(paths={name: str(other)}))
     home = ModelHome(paths={name: str(tmp_path)})
     with pytest.raises(StopRun, match=r"lacks config\.json"):
-        backend_class("codec", name).identify(home)  # type: ignore[call-overload]
+        backend_class("codec", name).identify(home)
 
 
 def test_encodecs_licence_is_declared() -> None:

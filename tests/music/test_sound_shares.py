@@ -35,7 +35,7 @@ class Loud(StandInModel, SpeechDetector):
 
     def likelihood(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         frames = samples[: len(samples) // 800 * 800].reshape(-1, 800)
-        return (np.abs(frames).max(axis=1) > 1 / 3).astype(np.float32)
+        return np.asarray(np.abs(frames).max(axis=1) > 1 / 3, dtype=np.float32)
 
 
 def shares(path: Path, samples: NDArray[np.float32], **tags: list[float]) -> SoundShares:

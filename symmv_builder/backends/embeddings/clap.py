@@ -47,7 +47,8 @@ class Clap(AudioEmbedder):
         folder, _ = PUBLISHED.find(home)
         from transformers import ClapAudioModelWithProjection, ClapFeatureExtractor
 
-        self._home, self._device, self._words = home, home.device, None
+        self._home, self._device = home, home.device
+        self._words: tuple[Any, Any] | None = None
         self._model: Any = PUBLISHED.load(ClapAudioModelWithProjection, home)
         config = self._model.config
         PUBLISHED.require(folder, config.to_dict(), {"projection_dim": WIDTH})

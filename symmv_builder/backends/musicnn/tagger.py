@@ -13,7 +13,7 @@ the same; here it is float32. And its "penultimate" is the first batch's for a w
 
 import math
 from functools import partial
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 import soxr
@@ -95,7 +95,7 @@ def _numbered(kind: str, number: int) -> str:
 class _Network:
     """The network with its weights, whatever it is asked for."""
 
-    needs = ("librosa", "torch")
+    needs: ClassVar[tuple[str, ...]] = ("librosa", "torch")
 
     @classmethod
     def identify(cls, home: ModelHome) -> ModelIdentity:
@@ -208,7 +208,7 @@ class Musicnn(_Network, AudioEmbedder):
         if rate_hz != RATE_HZ:
             mono = soxr.resample(mono, rate_hz, RATE_HZ, quality="HQ")
         mono = _filled(mono)
-        return self.run(mono, np.arange(len(mono) // _LENGTH) * float(_LENGTH))
+        return self.run(mono, np.arange(len(mono) // _LENGTH, dtype=np.float64) * _LENGTH)
 
 
 @final
