@@ -104,3 +104,32 @@ class AudioCodes:
         if codes.size and (codes.min() < 0 or codes.max() > np.iinfo(np.int16).max):
             raise ValueError("AudioCodes: a code lies outside 0-32767")
         set_array(self, "codes", np.int16, ndim=2)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pictures:
+    """Pictures as files, one every ``hop_s`` seconds: bytes ``[n]`` one after the other.
+
+    File i is ``data[ends[i - 1]:ends[i]]``, the first from 0 on; ``ends`` is ``[t]``.
+    """
+
+    data: NDArray[np.uint8]
+    ends: NDArray[np.int64]
+    hop_s: float
+    clock: Clock = Clock.VIDEO
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "clock", Clock(self.clock))
+        set_array(self, "data", np.uint8)
+        ends = set_array(self, "ends", np.int64)
+        if (np.diff(ends, prepend=0) < 0).any() or (len(ends) and ends[-1] != len(self.data)):
+            raise ValueError("Pictures: the files do not fill the data")
+
+    @property
+    def files(self) -> tuple[bytes, ...]:
+        """The pictures, as the bytes of a file each."""
+        starts = [0, *self.ends[:-1].tolist()]
+        return tuple(
+            self.data[start:end].tobytes()
+            for start, end in zip(starts, self.ends.tolist(), strict=False)
+        )

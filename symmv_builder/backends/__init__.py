@@ -85,6 +85,8 @@ TABLE: dict[tuple[str, str], str] = {
     ("clip", "vit-b-32"): "symmv_builder.backends.clip:VitB32",
     ("clip", "vit-l-14"): "symmv_builder.backends.clip:VitL14",
     ("clip", "vit-l-14-336"): "symmv_builder.backends.clip:VitL14At336",
+    ("clip", "siglip2"): "symmv_builder.backends.siglip2:Siglip2",
+    ("clip", "dinov2"): "symmv_builder.backends.dinov2:Dinov2",
     ("clip", "untrained-512"): "symmv_builder.backends.clip_untrained:Untrained512",
     ("clip", "untrained-768"): "symmv_builder.backends.clip_untrained:Untrained768",
     ("scenes", "adaptive"): "symmv_builder.backends.pyscenedetect:Adaptive",

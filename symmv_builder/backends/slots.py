@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from symmv_builder.errors import WrongSetting
 from symmv_builder.pipeline.keys import ModelIdentity
 from symmv_builder.records import Beats, Chords, Ints, Notes, SongInfo
 
@@ -143,11 +144,18 @@ class ChordNamer(Model):
 
 
 class ClipModel(Model):
-    """Embeds pictures and words into one space; `scale` multiplies their cosines."""
+    """Embeds pictures, and words into the same space where it `knows_words`.
+
+    `scale` multiplies their cosines. A model of patches has the numbers of its last layer, `tokens`
+    of `token_width` for each picture; others have none.
+    """
 
     slot = "clip"
     title: ClassVar[str]
     dimensions: ClassVar[int]
+    knows_words: ClassVar[bool] = True
+    tokens: ClassVar[int] = 0
+    token_width: ClassVar[int] = 0
     scale: float
 
     @abstractmethod
@@ -157,6 +165,14 @@ class ClipModel(Model):
     @abstractmethod
     def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
         """Embeddings ``[n, dimensions]`` of words or sentences, not normalised."""
+
+    def embed_patches(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """The last layer ``[n, tokens, token_width]`` of RGB pictures ``[h, w, 3]``.
+
+        The token of the whole picture comes first, where there is one, then the patches row by
+        row. `StopRun` for a model that has none.
+        """
+        raise WrongSetting("model", self.title, "it has no tokens of patches")
 
 
 class CutFinder(ABC):
