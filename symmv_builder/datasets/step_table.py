@@ -40,6 +40,8 @@ _OWN: Mapping[str, str] = {
     "transcribe": "music.transcribe:STEP",
     "transcribe_polyphonic": "music.transcribe:POLYPHONIC",
     "voice_chords": "music.chords:VOICE",
+    "frames": "video.jpeg_frames:STEP",
+    "patch_tokens": "video.semantic:PATCHES",
     "scene_offset": "video.scenes:OFFSET",
     "text_area": "video.text:STEP",
     "midi_beats": "datasets.imports.symbolic:WRITTEN_BEATS",

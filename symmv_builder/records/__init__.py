@@ -16,6 +16,13 @@ from symmv_builder.midi_file import MidiFile
 from symmv_builder.records.arrays import Floats, Ints
 from symmv_builder.records.entries import Asset, Entry, MediaKind, SongInfo, Source
 from symmv_builder.records.listings import Listing, ParsedTitle
+from symmv_builder.records.media import (
+    AudioCodes,
+    Loudness,
+    Pictures,
+    SoundShares,
+    TagTrack,
+)
 from symmv_builder.records.music import (
     Beats,
     Chords,
@@ -33,6 +40,7 @@ __all__ = [
     "RECORD_TYPES",
     "Alignment",
     "Asset",
+    "AudioCodes",
     "Beats",
     "Chords",
     "Entry",
@@ -43,29 +51,35 @@ __all__ = [
     "Key",
     "KeySpans",
     "Listing",
+    "Loudness",
     "MediaKind",
     "Notes",
     "ParsedTitle",
     "Parts",
+    "Pictures",
     "Provenance",
     "Record",
     "Rejection",
     "Scenes",
     "Screened",
     "SongInfo",
+    "SoundShares",
     "Source",
+    "TagTrack",
     "VisualBeats",
     "to_json",
 ]
 
 _Heard: TypeAlias = Notes | Beats | GridNotes | Parts | Chords | Key | KeySpans
 _Shown: TypeAlias = FeatureTrack | Scenes | VisualBeats
-Record: TypeAlias = Asset | _Heard | _Shown | Screened | MidiFile
+_Described: TypeAlias = AudioCodes | Loudness | Pictures | SoundShares | TagTrack
+Record: TypeAlias = Asset | _Heard | _Shown | _Described | Screened | MidiFile
 
 RECORD_TYPES: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         *(Asset, Notes, Beats, GridNotes, Parts, Chords, Key, KeySpans, FeatureTrack, Scenes),
+        *(AudioCodes, Loudness, Pictures, SoundShares, TagTrack),
         *(VisualBeats, Alignment, SongInfo, Screened, Rejection, MidiFile),
     )
 }

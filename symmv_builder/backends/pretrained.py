@@ -32,6 +32,8 @@ class Published:
     name: str
     repository: str
     revision: str = "main"
+    # What is fetched besides, such as a tokenizer's files.
+    more: tuple[str, ...] = ()
 
     @property
     def variable(self) -> str:
@@ -50,7 +52,7 @@ class Published:
         if self.name in home.paths:
             folder = Path(home.paths[self.name]).expanduser()
         else:
-            files = [*DESCRIPTIONS, *WEIGHTS]
+            files = [*DESCRIPTIONS, *WEIGHTS, *self.more]
             folder = snapshot(self.name, self.repository, self.revision, files, self.how)
         weights = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
         missing = [name for name in DESCRIPTIONS if not (folder / name).is_file()]
