@@ -206,12 +206,12 @@ def test_what_sound_and_pictures_are_like_is_that_of_the_stretch() -> None:
     seconds = np.arange(40, dtype=np.float32)
     tags = TagTrack(("piano", "voice"), 1.0, np.stack([seconds, -seconds], axis=1))
     assert between(tags, CLIP).values[:, 0].tolist() == list(range(13, 26))
-    shares = between(SoundShares(seconds / 40, seconds / 80, seconds * 0), CLIP)
+    shares = between(SoundShares(seconds / np.float32(40), seconds / np.float32(80), 0 * seconds), CLIP)
     assert shares.vocals.tolist() == pytest.approx([second / 80 for second in range(13, 26)])
     loudness = between(Loudness(-14.0, -seconds), CLIP)
     assert loudness.short_term_lufs.tolist() == [-second for second in range(13, 26)]
     assert loudness.integrated_lufs == -14.0
-    codes = AudioCodes(np.arange(2000)[:, None], rate_hz=32000, hop=640, window=500)
+    codes = AudioCodes(np.arange(2000, dtype=np.int16)[:, None], rate_hz=32000, hop=640, window=500)
     assert between(codes, CLIP).codes[:, 0].tolist() == list(range(650, 1275))
     beats = VisualBeats(np.array([9.5, 10.5, 19.0, 20.0]), np.array([0.1, 0.2, 1.0, 0.4]), 90.0)
     cut = between(beats, CLIP)

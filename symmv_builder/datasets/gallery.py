@@ -5,7 +5,7 @@ MIDI and media are read by readers with limits, and what cannot be read is said 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,7 @@ def _read(path: Path, there: set[Path]) -> Found | None:
         return replace(found, problem=f"its notes cannot be read: {error}")
     notes = piece.notes
     scores = score_song(notes.starts_s, notes.ends_s, notes.pitches, end_s=piece.seconds)
-    return replace(found, piece=piece, metrics=asdict(scores))
+    return replace(found, piece=piece, metrics=dict(scores))
 
 
 def _piece(found: Found, tracks: Mapping[str, Any]) -> Piece:
