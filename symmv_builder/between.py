@@ -53,8 +53,8 @@ def between(record: Any, clip: Clip) -> Any:
       first sample may lie up to one hop behind the clip's start.
     - An alignment keeps its points in the clip, and gets one at each end.
     - A recording (`Asset`) is as long as the clip; a VIDEO's by default, see `cut_records`.
-    - Codes of a sound are those of its stretch. Where the codec took windows, the clip begins within
-      one, and its sound decoded differs a little from that of the whole.
+    - Codes of a sound are those of its stretch. Where the codec took windows, the clip begins
+      within one, and its sound decoded differs a little from that of the whole.
     - Integrated loudness is that of the whole recording.
     - What has no times (the key of the piece, facts of the song) stays as it is.
 

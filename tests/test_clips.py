@@ -206,7 +206,8 @@ def test_what_sound_and_pictures_are_like_is_that_of_the_stretch() -> None:
     seconds = np.arange(40, dtype=np.float32)
     tags = TagTrack(("piano", "voice"), 1.0, np.stack([seconds, -seconds], axis=1))
     assert between(tags, CLIP).values[:, 0].tolist() == list(range(13, 26))
-    shares = between(SoundShares(seconds / np.float32(40), seconds / np.float32(80), 0 * seconds), CLIP)
+    share = seconds / np.float32(80)
+    shares = between(SoundShares(2 * share, share, 0 * share), CLIP)
     assert shares.vocals.tolist() == pytest.approx([second / 80 for second in range(13, 26)])
     loudness = between(Loudness(-14.0, -seconds), CLIP)
     assert loudness.short_term_lufs.tolist() == [-second for second in range(13, 26)]
