@@ -19,6 +19,8 @@ def read_toml(
     except (ValueError, RecursionError) as error:
         said = re.fullmatch(r"(.*) \(at line (\d+), (column \d+)\)", str(error), re.DOTALL)
         problem, line = (f"{said[1]} ({said[3]})", int(said[2])) if said else (str(error), 0)
+        if problem.endswith("(at end of document)"):
+            line = len(text.splitlines())
         raise error_kind(where, f"this is not TOML: {problem}", line) from error
 
 
@@ -107,8 +109,10 @@ def line_of(text: str, path: Sequence[str]) -> int:
             full = (*table, *_parts(pair[1]))
         else:
             continue
-        if len(full) > depth and full == wanted[: len(full)]:
-            found, depth = number, len(full)
+        # A header such as [a.b] is the first line of the table a, too.
+        shared = full[: len(wanted)]
+        if len(shared) > depth and shared == wanted[: len(shared)]:
+            found, depth = number, len(shared)
     return found
 
 

@@ -42,7 +42,14 @@ from symmv_builder.backends.slots import (
     Tagger,
     TextModel,
 )
-from symmv_builder.errors import MissingWeights, NoDevice, StopRun, UnknownName, WrongWeights
+from symmv_builder.errors import (
+    CannotRead,
+    MissingWeights,
+    NoDevice,
+    StopRun,
+    UnknownName,
+    WrongWeights,
+)
 from symmv_builder.garbage import uncollected
 from symmv_builder.packages import is_installed, missing_package, not_installed
 from symmv_builder.pipeline.keys import ModelIdentity
@@ -414,14 +421,19 @@ def hash_files(paths: Iterable[Path]) -> str:
     """One sha256 over the names and contents of files.
 
     Hashing gigabytes at every start would be felt, so the hash of a file is remembered
-    in the user's cache folder while its size and time stay the same.
+    in the user's cache folder while its size and time stay the same. `StopRun` where one is not
+    there.
     """
     files = sorted(paths)
     if not files:
         raise StopRun("a model has no weight files where it should have some")
     digest = hashlib.sha256()
     for path in files:
-        facts = path.stat()
+        try:
+            facts = path.stat()
+        except OSError as error:
+            # Such as a package of which only a part is installed.
+            raise CannotRead(path, error.strerror or str(error)) from error
         digest.update(f"{path.name} {facts.st_size}\n".encode())
         digest.update(_hash_file(path, facts.st_size, facts.st_mtime_ns).encode())
     return digest.hexdigest()

@@ -33,9 +33,9 @@ def names_in(manifests: "Root") -> tuple[str, ...]:
 
 
 def known_names(manifests: "Root") -> tuple[str, ...]:
-    """Every name that a dataset may have here: the root's own, and those that are installed."""
+    """Every name that a dataset may have here: those that are installed, and the root's own."""
     return tuple(
-        dict.fromkeys((*names_in(manifests), *datasets.installed(), *datasets.importable()))
+        dict.fromkeys((*datasets.installed(), *datasets.importable(), *names_in(manifests)))
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symmv_builder.backends import ModelHome, backend_class, hash_file
+from symmv_builder.backends import ModelHome, backend_class, hash_file, hash_files
 from symmv_builder.backends.clip import VitB32, VitL14At336
 from symmv_builder.backends.clip_untrained import Untrained512, Untrained768
 from symmv_builder.errors import StopRun
@@ -107,6 +107,11 @@ def test_the_identity_changes_with_the_weights(make_folder: MakeFolder) -> None:
     identities = [VitB32.identify(home_at(folder)) for folder in (one, other)]
     assert identities[0].weights_sha256 != identities[1].weights_sha256
     assert all(identity.trained for identity in identities)
+
+
+def test_weights_of_a_package_that_are_not_there_are_one_line(tmp_path: Path) -> None:
+    with pytest.raises(StopRun, match=r"cannot read .*gone\.bin: No such file"):
+        hash_files([tmp_path / "gone.bin"])
 
 
 def test_weights_with_another_hash_than_the_expected_one_stop_the_run(

@@ -187,6 +187,7 @@ def test_a_line_is_that_of_the_key_or_of_the_table_around_it() -> None:
     assert line_of(OWN, ("steps", "slow_motion", "nothing")) == 9
     assert line_of(OWN, ("splits",)) == 0
     assert line_of("[ 'a' . b ]\nc.d = 1", ("a", "b", "c", "d")) == 2
+    assert line_of("x = 1\n[step.motion]\n[step.key]", ("step",)) == 2
 
 
 def test_every_step_of_the_package_is_found_by_its_name() -> None:
