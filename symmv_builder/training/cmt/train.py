@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from symmv_builder.errors import StopRun
 from symmv_builder.training import checkpoint
 from symmv_builder.training.cmt.config import KIND, CmtConfig
 from symmv_builder.training.cmt.control import VIDEO_COLUMNS, video_in, video_quantiles
@@ -244,7 +243,7 @@ def about(request: Request, left_out: LeftOut) -> dict[str, Any]:
         video = left_out.use(row, video_in) or {}
         videos.append({name: values.copy() for name, values in video.items()})
     if not tempos:
-        raise StopRun(left_out.none_left(rows.dataset, rows.split))
+        raise left_out.no_rows(rows.dataset, rows.split)
     flow, salience = video_quantiles(videos)
     receipt = rows.receipt
     return {

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from symmv_builder.errors import StopRun
 from symmv_builder.training import checkpoint
 from symmv_builder.training.configs import as_plain
 from symmv_builder.training.data import Batch, Batching, Example, Loader
@@ -218,7 +217,7 @@ def _about(request: Request, left_out: LeftOut) -> dict[str, Any]:
     rows = request.rows("train", NEEDED, ["entry_id"])
     songs = [song for row in rows if (song := left_out.use(row, song_in_fours)) is not None]
     if not songs:
-        raise StopRun(left_out.none_left(rows.dataset, rows.split))
+        raise left_out.no_rows(rows.dataset, rows.split)
     return {
         "dataset": rows.dataset,
         "schema": rows.receipt.get("schema"),
