@@ -97,6 +97,7 @@ def build(
 
 def sentence(summary: Summary) -> str:
     start = "nothing to do: " if summary.up_to_date else ""
+    clips = f"; {summary.clips.text}" if summary.clips else ""
     failed = "".join(
         f"; THE PROGRAM IS AT FAULT in {each.step} for {each.entries} entries, for example "
         f"{harmless(f'{each.example}: {each.detail}', 500)}"
@@ -104,7 +105,7 @@ def sentence(summary: Summary) -> str:
     )
     return (
         f"{start}{summary.dataset}: {summary.made} made, {summary.rejected} rejected, "
-        f"{summary.unfinished} unfinished; {len(summary.shards)} shards{failed}"
+        f"{summary.unfinished} unfinished; {len(summary.shards)} shards{clips}{failed}"
     )
 
 
