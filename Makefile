@@ -3,6 +3,9 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
+# Tests and examples start hundreds of processes. Where Python is told to keep no compiled modules, each
+# of them compiles all that it imports anew, which doubles the time; .venv is ours to keep them in.
+unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)

@@ -18,7 +18,7 @@ import numpy as np
 
 from symmv_builder.backends import ModelHome, load, midi, names
 from symmv_builder.datasets.annotations import harte_label, read_labels
-from symmv_builder.datasets.imports.pop909 import positions_in_bar
+from symmv_builder.datasets.imports.importers.pop909 import positions_in_bar
 from symmv_builder.evaluation.accuracy import chord_scores
 from symmv_builder.music.chords import name_chords
 from symmv_builder.records import Beats

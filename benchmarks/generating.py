@@ -26,7 +26,7 @@ import numpy as np
 from symmv_builder import starter
 from symmv_builder.backends.pyav.encode import write_sound, write_video
 from symmv_builder.backends.pyav.soundtrack import replace_sound
-from symmv_builder.datasets import composing, pieces
+from symmv_builder.datasets import composing, piece_files
 from symmv_builder.datasets.seen import watch_files
 from symmv_builder.settings import read_settings
 from symmv_builder.training.composing import Order
@@ -69,10 +69,10 @@ def phases(video: Path, run: Path, folder: Path) -> None:
     with timed("write the music"):
         [piece] = composer.compose(seen, order, lambda done, of, what: None)
     with timed("play it"):
-        samples = pieces.sound_of(piece)
+        samples = piece_files.sound_of(piece)
     with timed("WAV and MP4"):
-        write_sound(folder / "music.wav", samples, pieces.RATE_HZ)
-        replace_sound(video, samples, pieces.RATE_HZ, folder / "music.mp4")
+        write_sound(folder / "music.wav", samples, piece_files.RATE_HZ)
+        replace_sound(video, samples, piece_files.RATE_HZ, folder / "music.mp4")
 
 
 def _raise(video: object, error: Exception) -> None:

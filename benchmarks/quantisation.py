@@ -23,15 +23,15 @@ from symmv_builder.music.melody import split_parts
 from symmv_builder.music.rhythm import quantise
 from symmv_builder.records import Beats, Notes
 from symmv_builder.training.usable import UnusableRow
-from symmv_builder.training.vmusprod.songs import QuantisedSong, song_of, song_of_sequences
-from symmv_builder.training.vmusprod.sounding import merged, notes_of_song
-from symmv_builder.training.vmusprod.tempo import along, steady
-from symmv_builder.training.vmusprod.tokens import (
+from symmv_builder.training.vmusprod.sequences import (
     accompaniment_sequence,
     chord_sequence,
     full_sequence,
     melody_sequence,
 )
+from symmv_builder.training.vmusprod.songs import QuantisedSong, song_of, song_of_sequences
+from symmv_builder.training.vmusprod.sounding import merged, notes_of_song
+from symmv_builder.training.vmusprod.tempo import along, steady
 
 NEAR_S = 0.25
 
@@ -150,10 +150,10 @@ def report(costs: list[Cost]) -> None:
     kept_beats = sum(len(song.beats) for song in songs) / sum(spans)
     print(f"{1 - kept_beats:.2%} of the beats make no whole bar")
     print(f"tempo: median {np.median([song.tempo_bpm for song in songs]):.1f} to the minute")
-    print("mean over songs            " + "  ".join(f"{name:>6s}" for name in METRICS))
+    print("mean over songs            " + "  ".join(f"{metric.name:>6s}" for metric in METRICS))
     for name in ("raw", "on_beats", "at_one_tempo"):
         mean = summarise(getattr(cost, name) for cost in costs).mean
-        values = (getattr(mean, metric) for metric in METRICS)
+        values = (mean[metric.name] for metric in METRICS)
         print(f"  {name:24s} " + "  ".join(f"{value:6.4f}" for value in values))
 
 

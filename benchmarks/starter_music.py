@@ -4,10 +4,10 @@
 
 `ROOT` is where `benchmarks/train_starter.py POP909 WORK` has imported the songs: ``WORK/root``.
 For each held-out song (split ``test``) two pieces are written that have the song's tempo and as
-many bars as the song's first 16, by the starter model, by the same model untrained, and by
-`markov_music.py`. The five metrics of `symmv_builder/evaluation/music.py` are taken of each piece
-and of the song's own first bars, all on the 16th grid, at the song's tempo, and from the bar of
-their first note on.
+many bars as the song's first 16, by the starter model, by the same model untrained, and by Markov
+chains (`symmv_builder/training/markov`). The five metrics of `symmv_builder/evaluation/music.py`
+are taken of each piece and of the song's own first bars, all on the 16th grid, at the song's tempo,
+and from the bar of their first note on.
 
 A metric's distance from real music is the Wasserstein-1 distance between its values over the
 pieces and over the songs, as a share of the songs' standard deviation: 0 where the distributions
@@ -22,26 +22,27 @@ scores of every piece are written there as JSON, and the piano rolls of eight pi
 import argparse
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from copied_runs import Corpus, longest_runs
-from markov_music import Markov
 from numpy.typing import NDArray
 
 from symmv_builder import starter
 from symmv_builder.evaluation.music import METRICS, score_song
 from symmv_builder.report.piano_roll import draw_piano_roll
 from symmv_builder.storage.root import Root
+from symmv_builder.training.markov.chains import Chains
+from symmv_builder.training.markov.train import NEEDED, song_and_mode
 from symmv_builder.training.rows import Rows
-from symmv_builder.training.usable import UnusableRow
+from symmv_builder.training.usable import LeftOut
 from symmv_builder.training.vmusprod import compose
 from symmv_builder.training.vmusprod.compose import Models
 from symmv_builder.training.vmusprod.models import StageModel
 from symmv_builder.training.vmusprod.piece import Wish
-from symmv_builder.training.vmusprod.songs import CHORD_COLUMNS, COLUMNS, QuantisedSong, song_of
+from symmv_builder.training.vmusprod.songs import QuantisedSong
 from symmv_builder.training.vmusprod.sounding import (
     chords_of_song,
     merged,
@@ -58,17 +59,10 @@ SPARE = 2
 Table = NDArray[np.float64]
 
 
-def songs_of(root: Root, split: str) -> list[QuantisedSong]:
-    """The songs of a split that have four beats in a bar, in the order of their rows."""
-    found = []
-    for row in Rows(root, "pop909", split, (*COLUMNS, *CHORD_COLUMNS)):
-        try:
-            song = song_of(row)
-        except UnusableRow:
-            continue
-        if song.steps_per_bar == 16:
-            found.append(song)
-    return found
+def songs_of(root: Root, split: str) -> list[tuple[QuantisedSong, int]]:
+    """The songs of a split that have four beats in a bar and the modes of their keys, in order."""
+    rows, left_out = Rows(root, "pop909", split, NEEDED), LeftOut()
+    return [found for row in rows if (found := left_out.use(row, song_and_mode)) is not None]
 
 
 def beginning(song: QuantisedSong, bars: int) -> QuantisedSong:
@@ -107,7 +101,8 @@ def scores_of(songs: Sequence[QuantisedSong]) -> Table:
         beats_s = clock(np.arange(0, song.bars * song.steps_per_bar + 1, 4))
         end_s = float(beats_s[-1]) - 1e-6
         ends_s = np.minimum(notes.ends_s, end_s)
-        found.append(astuple(score_song(notes.starts_s, ends_s, notes.pitches, beats_s, end_s)))
+        scored = score_song(notes.starts_s, ends_s, notes.pitches, beats_s, end_s)
+        found.append(list(scored.values()))
     return np.array(found, dtype=np.float64)
 
 
@@ -135,7 +130,7 @@ def overlap(values: Table, reference: Table) -> float:
 
 def show(scores: Mapping[str, Table], real: Table) -> None:
     """A table: of each maker the mean, distance, difference of means and overlap by metric."""
-    print(f"{'':24s}" + "".join(f"{name.upper():>9s}" for name in METRICS))
+    print(f"{'':24s}" + "".join(f"{metric.heading:>9s}" for metric in METRICS))
     deviation = real.std(axis=0)
     print(f"{'real songs, mean':24s}" + "".join(f"{x:9.3f}" for x in real.mean(axis=0)))
     print(f"{'real songs, deviation':24s}" + "".join(f"{x:9.3f}" for x in deviation))
@@ -169,14 +164,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     root = Root(asked.root)
-    known = songs_of(root, "train")
+    learned_from = songs_of(root, "train")
+    known = [song for song, _ in learned_from]
     held_out, others = (
-        [beginning(song, asked.bars) for song in songs_of(root, split)]
+        [beginning(song, asked.bars) for song, _ in songs_of(root, split)]
         for split in sorted(("test", "validation"), key=asked.split.__ne__)
     )
     models = compose.load(asked.model)
     conditions = held_out * PIECES
-    chains = Markov(known)
+    chains = Chains.of(learned_from)
     pieces = {
         "starter": written(models, conditions),
         "untrained": written(untrained(models), conditions),

@@ -17,10 +17,30 @@ from symmv_builder.errors.advice import Advice, with_advice
 
 
 def add_recordings(error: NoEntries) -> str:
-    """How a dataset gets entries, or recordings for those that it has."""
+    """How a dataset gets entries, or recordings for those that it has.
+
+    Several flows build, and one of them takes in a folder.
+    """
+    if error.taken_down:
+        return "give the flow `build` a `folder` of other recordings"
     if error.is_imported and not error.problem:
         return f"run `symmv import {error.dataset} PATH` first"
-    return "give the parameter `folder`"
+    return f"give the flow `build` of {error.dataset} the parameter `folder`"
+
+
+def build_first(error: NoShards) -> str:
+    """How a dataset gets shards."""
+    if error.is_imported and not error.problem:
+        return f"run `symmv import {error.dataset} PATH` first"
+    return f"run the flow `build` of {error.dataset} first"
+
+
+def make_columns(error: MissingColumns) -> str | None:
+    """How shards get columns that they lack."""
+    if error.is_unknown:
+        return None
+    first = "add them to the recipe and " if error.steps else ""
+    return f"{first}run the flow `build` of {error.dataset}"
 
 
 ADVICE: Advice = {
@@ -29,9 +49,9 @@ ADVICE: Advice = {
     Locked: lambda _: "try again when it has ended, or set the parameter `wait`",
     LockLost: lambda _: "run the same flow again",
     NoEntries: add_recordings,
-    NoShards: lambda error: f"run the flow `build` of {error.dataset} first",
+    NoShards: build_first,
     MissingResult: lambda error: f"run the flow `build` of {error.dataset}",
-    MissingColumns: lambda error: f"run the flow `build` of {error.dataset}",
+    MissingColumns: make_columns,
     ReleaseExists: lambda e: f"the next is {e.next_version}" if e.next_version else None,
     WorkersLost: lambda error: "try fewer `workers`" if error.is_killed else None,
 }

@@ -24,11 +24,13 @@ from symmv_builder.api.options import (
     HELP,
     PATIENCE_S,
     checked,
+    in_words,
     models_of,
     names_of,
     reasons_of,
     size_bytes,
 )
+from symmv_builder.api.texts import taken_down
 from symmv_builder.api.works import LOADING_PATIENCE_S, Plan, Run, Runner, Store, runner_here
 from symmv_builder.errors import StopRun
 from symmv_builder.settings import Settings, read_settings
@@ -99,13 +101,14 @@ def sentence(summary: Summary) -> str:
     start = "nothing to do: " if summary.up_to_date else ""
     clips = f"; {summary.clips.text}" if summary.clips else ""
     failed = "".join(
-        f"; THE PROGRAM IS AT FAULT in {each.step} for {each.entries} entries, for example "
+        f"; THE PROGRAM IS AT FAULT in {each.where} for {each.entries} entries, for example "
         f"{harmless(f'{each.example}: {each.detail}', 500)}"
         for each in summary.failed
     )
+    gone = f"; {taken_down(summary.taken_down)}" if summary.taken_down else ""
     return (
         f"{start}{summary.dataset}: {summary.made} made, {summary.rejected} rejected, "
-        f"{summary.unfinished} unfinished; {len(summary.shards)} shards{clips}{failed}"
+        f"{summary.unfinished} unfinished; {len(summary.shards)} shards{clips}{gone}{failed}"
     )
 
 
@@ -215,7 +218,7 @@ def parser(module: str, about: str) -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(prog=f"python -m {module}", description=about)
     found.add_argument("dataset", help=HELP["dataset"])
     found.add_argument("--root", help=HELP["root"])
-    found.add_argument("--runner", choices=RUNNERS, default="threads")
+    found.add_argument("--runner", default="threads", help=f"{in_words(RUNNERS)}")
     found.add_argument("--address", help="of a running Dask or Ray cluster")
     found.add_argument("--workers", type=int, help="tasks at once on this machine")
     found.add_argument("--batch-size", type=int, default=BATCH_SIZE, help="entries a task")
@@ -241,6 +244,8 @@ def read_options(
         models = models_of(given.model, given.clip)
         if "only" in given:
             given.only = list(names_of(given.only))
+        if "retry" in given:
+            reasons_of(given.retry)
         metrics.export_if_asked(read_settings(root=given.root), given.metrics_port)
         return given, models
     except StopRun as error:
@@ -256,7 +261,7 @@ def build_options() -> argparse.ArgumentParser:
         "--load-patience", type=float, default=LOADING_PATIENCE_S, help=HELP["load-patience"]
     )
     options.add_argument("--only", action="append", default=[], help=HELP["only"])
-    options.add_argument("--retry", action="append", default=[], help=HELP["retry"])
+    options.add_argument("--retry", action="append", metavar="REASON", help=HELP["retry"])
     options.add_argument("--shard-mb", type=int, help=HELP["shard-mb"])
     options.add_argument("--strict", action="store_true", help=HELP["strict"])
     return options

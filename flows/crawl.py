@@ -23,7 +23,6 @@ from symmv_builder.api.crawl import CrawlRun, CrawlSource, open_crawl
 from symmv_builder.api.dataset import open_dataset
 from symmv_builder.api.options import HELP, PATIENCE_S, checked, reasons_of
 from symmv_builder.api.works import Plan, Run, Store
-from symmv_builder.errors import Reason
 
 from . import artifacts
 from .artifacts import Progress
@@ -191,13 +190,7 @@ def crawl_options() -> argparse.ArgumentParser:
         "--screen", action=argparse.BooleanOptionalAction, default=True, help=HELP["screen"]
     )
     options.add_argument("--promote-above", type=float, help=HELP["promote-above"])
-    options.add_argument(
-        "--retry",
-        action="append",
-        choices=list(Reason),
-        metavar="REASON",
-        help=HELP["retry"],
-    )
+    options.add_argument("--retry", action="append", metavar="REASON", help=HELP["retry"])
     options.add_argument("--items-an-hour", type=int, default=ITEMS_AN_HOUR)
     return options
 

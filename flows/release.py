@@ -12,7 +12,7 @@ from prefect.states import Completed
 
 from symmv_builder.api.dataset import open_dataset
 from symmv_builder.api.options import HELP
-from symmv_builder.api.publishing import Terms, check_releasable, release_next
+from symmv_builder.api.publishing import Terms, check_releasable, is_to_be_copied, release_next
 
 from .build import BATCH_SIZE, build, parser, read_options
 from .edge import whole_run
@@ -40,23 +40,25 @@ def release(
 ) -> State[dict[str, Any]]:
     """Build, then freeze the shards under `version`; by default the last one's successor.
 
-    What no build can make releasable stops it before the build.
+    What no build can make releasable stops it before the build. A version that stands already is
+    copied to `push` and `to` as it is, and nothing is built.
     """
     found = open_dataset(dataset, root, way=way, models=models)
     terms = Terms(Path(about) if about else None, commercial, push, public, tuple(to or ()))
     say = get_run_logger().info
-    check_releasable(found.stored, found.recipe, found.plan(), version, terms=terms, tell=say)
-    build(
-        dataset,
-        root=root,
-        runner=runner,
-        address=address,
-        workers=workers,
-        batch_size=batch_size,
-        models=models,
-        wait=wait,
-        way=way,
-    )
+    if not is_to_be_copied(found.stored, found.name, version, terms):
+        check_releasable(found.stored, found.recipe, found.plan(), version, terms=terms, tell=say)
+        build(
+            dataset,
+            root=root,
+            runner=runner,
+            address=address,
+            workers=workers,
+            batch_size=batch_size,
+            models=models,
+            wait=wait,
+            way=way,
+        )
     done = release_next(found.store, found.name, version, terms=terms, wait=wait, tell=say)
     if not done.is_new:
         message = f"{done.dataset} is as it was released: {done.version}"

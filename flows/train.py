@@ -20,7 +20,7 @@ from prefect.states import Completed
 
 from symmv_builder.api import training
 from symmv_builder.api.options import HELP, assignments
-from symmv_builder.api.training import PRESETS, TRAINERS, Tick
+from symmv_builder.api.training import TRAINERS, Tick
 from symmv_builder.errors import StopRun
 from symmv_builder.settings import read_settings
 
@@ -111,7 +111,7 @@ def train_options() -> argparse.ArgumentParser:
     )
     options.add_argument("trainer", help=f"{', '.join(TRAINERS)}, or another package's")
     options.add_argument("dataset", help="as it is called in the data root")
-    options.add_argument("--preset", choices=PRESETS, default="paper", help=HELP["preset"])
+    options.add_argument("--preset", default="paper", help=HELP["preset"])
     options.add_argument("--runs", default="runs", help="folder in which runs have folders")
     options.add_argument("--root", help=HELP["root"])
     options.add_argument("--minutes", type=float, help=HELP["minutes"])
@@ -128,6 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = options.parse_args(arguments)
     try:
         fields = assignments(given.set, "FIELD=VALUE, as in batch_size=8")
+        training.config_of(given.trainer, given.preset, fields, given.way)
     except StopRun as error:
         options.error(str(error))
     return run_program(

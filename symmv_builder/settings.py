@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from symmv_builder.storage.store import Store
 
 PRECISIONS = ("fp32", "fp16", "bf16")
+# The ledger of a local root that has none elsewhere.
+_LEDGER = "ledger.sqlite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,10 @@ class Settings:
     given: frozenset[str] = frozenset()
 
     def open_site(self) -> "Downloader":
-        """The downloader behind the crawl, its toolchain checked; `StopRun` if that is broken."""
+        """The downloader behind the crawl; `StopRun` where a program that it needs is missing.
+
+        Nothing is asked of a site yet.
+        """
         from symmv_builder.backends.ytdlp import CANARY, LOOPBACK, Downloader, Politeness
 
         if self.sites == ("demo",):
@@ -91,6 +96,25 @@ class Settings:
         ledger = partial(self._open_ledger, root, read_only=read_only)
         return Store(root, manifests, ledger if read_only else ledger())
 
+    def open_standing(self) -> "Store":
+        """The store of a command that changes what is there, and makes no data root.
+
+        Where a local root holds neither a ledger nor a dataset it is an empty one in memory, so
+        that the command itself finds nothing, and leaves nothing behind.
+        """
+        from symmv_builder.storage.manifests import datasets
+
+        empty = self.open_store(read_only=True)
+        root = empty.root
+        is_there = (
+            bool(self.ledger)
+            or not root.is_local
+            or root.exists(_LEDGER)
+            or any(root.exists(f"{name}/dataset.json") for name in root.folders(""))
+            or bool(datasets(empty.manifests))
+        )
+        return self.open_store() if is_there else empty
+
     def _open_ledger(self, root: "Root", *, read_only: bool) -> "Ledger":
         """The ledger; who writes makes a local root's folder where it is missing."""
         from symmv_builder.storage.ledger import Ledger
@@ -106,7 +130,7 @@ class Settings:
             folder = Path(root.path(""))
             if not read_only:
                 _make_folder(folder)
-            url = f"sqlite:///{folder.resolve() / 'ledger.sqlite'}"
+            url = f"sqlite:///{folder.resolve() / _LEDGER}"
         return Ledger(url, read_only=read_only)
 
 

@@ -44,3 +44,16 @@ def first_downbeat(positions: NDArray[Any]) -> int:
     """
     downbeats = np.flatnonzero(positions == 1)
     return int(downbeats[0]) if len(downbeats) else 1 - int(positions[0])
+
+
+def window_starts(duration_s: float, hop_s: float, window_s: float) -> NDArray[np.float64]:
+    """Where windows begin that lie around each hop of a grid, in seconds, ``[t]``.
+
+    The middle of a window is that of its hop; at both ends the window is moved into the
+    recording. One of a recording that is shorter begins at 0.
+
+    >>> window_starts(10.0, 1.0, 3.0).tolist()
+    [0.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 7.0]
+    """
+    middles_s = grid_times(grid_length(duration_s, hop_s), hop_s) + hop_s / 2
+    return np.clip(middles_s - window_s / 2, 0.0, max(0.0, duration_s - window_s))

@@ -25,8 +25,10 @@ def serving() -> Iterator[str]:
 def make_bucket(server: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, str]:
     """A client of the server that knows nothing of our code, and the name of a new bucket.
 
-    From here on the environment leads to that server.
+    From here on the environment leads to that server. fsspec keeps the clients that it made, and
+    one of an earlier server, which is gone, would serve for this one, too.
     """
+    pytest.importorskip("s3fs").S3FileSystem.clear_instance_cache()
     monkeypatch.setenv("AWS_ENDPOINT_URL", server)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")

@@ -23,20 +23,27 @@ from symmv_builder.clips import (
 )
 from symmv_builder.midi_file import MidiFile
 from symmv_builder.records import (
+    RECORD_TYPES,
     Alignment,
     Asset,
+    AudioCodes,
     Beats,
     Chords,
     FeatureTrack,
     GridNotes,
     Key,
     KeySpans,
+    Loudness,
     MediaKind,
     Notes,
     Parts,
+    Pictures,
     Scenes,
     Screened,
     SongInfo,
+    SoundShares,
+    TagTrack,
+    VisualBeats,
 )
 from symmv_builder.timeline import Clock
 
@@ -195,6 +202,37 @@ def test_a_recording_is_as_long_as_the_clip_on_its_own_clock() -> None:
     assert cut["music_asset"].duration_s == 11.0
 
 
+def test_what_sound_and_pictures_are_like_is_that_of_the_stretch() -> None:
+    seconds = np.arange(40, dtype=np.float32)
+    tags = TagTrack(("piano", "voice"), 1.0, np.stack([seconds, -seconds], axis=1))
+    assert between(tags, CLIP).values[:, 0].tolist() == list(range(13, 26))
+    share = seconds / np.float32(80)
+    shares = between(SoundShares(2 * share, share, 0 * share), CLIP)
+    assert shares.vocals.tolist() == pytest.approx([second / 80 for second in range(13, 26)])
+    loudness = between(Loudness(-14.0, -seconds), CLIP)
+    assert loudness.short_term_lufs.tolist() == [-second for second in range(13, 26)]
+    assert loudness.integrated_lufs == -14.0
+    codes = AudioCodes(np.arange(2000, dtype=np.int16)[:, None], rate_hz=32000, hop=640, window=500)
+    assert between(codes, CLIP).codes[:, 0].tolist() == list(range(650, 1275))
+    beats = VisualBeats(np.array([9.5, 10.5, 19.0, 20.0]), np.array([0.1, 0.2, 1.0, 0.4]), 90.0)
+    cut = between(beats, CLIP)
+    assert (cut.times_s.tolist(), cut.strengths.tolist()) == ([0.5, 9.0], [0.2, 1.0])
+
+
+@pytest.mark.parametrize("span", [(0.0, 3.0), (2.0, 5.0), (6.0, 9.0), (20.0, 30.0)])
+def test_pictures_are_the_files_of_the_stretch(span: tuple[float, float]) -> None:
+    files = [bytes([number]) * (number + 1) for number in range(8)]
+    data = np.frombuffer(b"".join(files), np.uint8)
+    whole = Pictures(data, np.cumsum([len(file) for file in files]), hop_s=1.0)
+    first, last = (int(time_s) for time_s in span)
+    assert list(between(whole, Clip(*span, *span)).files) == files[first:last]
+
+
+def test_every_record_of_sound_and_pictures_can_be_cut() -> None:
+    uncut = {"MidiFile", "Rejection"}
+    assert {name for name, kind in RECORD_TYPES.items() if not can_cut(kind)} == uncut
+
+
 def test_what_has_no_times_stays_as_it_is() -> None:
     for record in (Key("C", "major", 0.9), SongInfo("A title"), Screened("x", 1.0, 0.5)):
         assert between(record, CLIP) is record
@@ -273,3 +311,10 @@ def test_a_clip_is_named_by_its_entry_and_its_start() -> None:
     # Ids become names of files.
     assert not is_clip_id("../../etc/x@00012500ms")
     assert is_clip_id("sonata@00012500ms")
+
+
+def test_every_kind_of_record_that_rows_have_can_be_cut() -> None:
+    assert [name for name, kind in RECORD_TYPES.items() if not can_cut(kind)] == [
+        "Rejection",
+        "MidiFile",
+    ]

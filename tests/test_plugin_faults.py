@@ -8,15 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 
 import symmv_builder as sb
 from symmv_builder import backends, datasets, plugins, training
+from symmv_builder.api.upkeep import verify
 from symmv_builder.backends import ModelHome
 from symmv_builder.backends.midi import midi_bytes
+from symmv_builder.cli.asking import status
 from symmv_builder.datasets import imports
 from symmv_builder.datasets.step_table import find_step
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import Reason, StopRun, WorkerBug
 from symmv_builder.records import Notes
+from symmv_builder.settings import read_settings
 from symmv_builder.training.runs import configure
 from tests.media import Pictures, Samples, noise, steady, tone, write_media
 
@@ -146,6 +150,14 @@ def test_what_only_a_recipe_shows_is_named_with_its_line(
     assert said in message
 
 
+def test_a_model_that_cannot_be_loaded_is_named(install: Install) -> None:
+    source = "class Model:\n    identify = about = None\n    def __init__(self, home): 1 / 0\n"
+    install("kit", source, {"backends": "wrong.model = kit:Model"})
+    message = said_by(lambda: backends.load("wrong", "model", HOME))
+    assert message.startswith("the backend wrong.model of the package kit cannot be used: ")
+    assert message.endswith("ZeroDivisionError: division by zero (__init__.py, line 3)")
+
+
 def test_what_two_packages_call_the_same_is_neithers(install: Install) -> None:
     for package in ("kit", "other-kit"):
         install(package, step(), {"steps": f"wrong = {package.replace('-', '_')}:STEP"})
@@ -229,6 +241,7 @@ def scan(path):
         ("finds", "RECIPE =", "RECIPE = 3 #", "RECIPE is no Recipe"),
         ("finds", "MEDIA = ()", 'MEDIA = "video"', "MEDIA is no tuple out of music, video, publ"),
         ("finds", "def scan", "scan = 3\ndef look", "scan is no function"),
+        ("finds", "MEDIA = ()", "MEDIA = ()\nOPTIONS = (3,)", "OPTIONS holds what is no"),
         ("finds", "return Tree(())", "return None", "scan gave NoneType, which is no Tree"),
         ("finds", "return Tree(())", "raise SystemExit", "SystemExit: (__init__.py, line 7)"),
         ("assets", "MEDIA", "MEDIA", "assets is a folder of every data root"),
@@ -314,6 +327,11 @@ def test_a_remembered_recipe_says_that_a_package_may_be_gone(
     root = str(tmp_path / "data")
     sb.open_dataset(str(tmp_path / "mine.toml"), root).take_in(tmp_path / "videos")
     uninstall(tmp_path, "kit")
+    # What stands is looked at by its files alone, and a root that holds it is not all well.
+    assert verify(read_settings({}, root=root), "mine").is_sound
+    with pytest.raises(typer.Exit) as end:
+        status(root=root)
+    assert end.value.exit_code == 1
     message = said_by(lambda: sb.open_dataset("mine", root))
     assert "no step is called 'wrong'" in message
     assert message.endswith("; the package that brought it may have been uninstalled")
@@ -376,7 +394,9 @@ def test_a_record_that_is_not_as_declared_fails_its_entry_alone(
     dataset.take_in(str(tmp_path / "videos"))
     summary = dataset.build(workers=1)
     assert summary.rejected == 1
-    assert [failures.package for failures in summary.failed] == ["kit"]
+    assert [failures.where for failures in summary.failed] == ["wrong of the package kit"]
+    with pytest.raises(WorkerBug, match=r"\(in the package kit\)"):
+        dataset.build(workers=1, retry=[Reason.FAILED], strict=True)
     [rejected] = dataset.status().rejections
     assert rejected.reason == "failed"
     assert said in rejected.detail

@@ -2,7 +2,6 @@
 
 import json
 import tomllib
-from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +93,8 @@ def test_pieces_are_neither_empty_nor_noise(pieces: list[Composition]) -> None:
         notes = piece.notes
         assert len(piece.accompaniment.pitches) >= 24
         beats_s = np.linspace(0.0, piece.duration_s, 8 * 4 + 1)
-        scores.append(astuple(score_song(notes.starts_s, notes.ends_s, notes.pitches, beats_s)))
+        scored = score_song(notes.starts_s, notes.ends_s, notes.pitches, beats_s)
+        scores.append(list(scored.values()))
     assert sum(len(piece.melody.pitches) >= 8 for piece in pieces) >= 8
     assert sum(len(set(piece.chords.labels)) >= 2 for piece in pieces) >= 12
     sc, pe, pce, ebr, ioi = np.mean(scores, axis=0)

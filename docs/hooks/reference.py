@@ -29,9 +29,11 @@ from symmv_builder.errors import Reason
 from symmv_builder.evaluation import published_figures
 from symmv_builder.pipeline.step import Step
 from symmv_builder.schema import CLIP, ENTRY, Column
+from symmv_builder.training import model_scores
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = "docs/notebooks/first-hour.ipynb"
+SITUATIONS = ("requests", "files", "datasets", "training", "machine")
 METAVARS = {str: "TEXT", int: "NUMBER", float: "NUMBER", Path: "PATH"}
 # What packages of others are written with, beside the names of `symmv_builder` itself.
 EXTENSION_API = (
@@ -47,6 +49,7 @@ EXTENSION_API = (
     "symmv_builder.backends.slots",
     "symmv_builder.pipeline.keys.ModelIdentity",
     "symmv_builder.datasets.imports.tree",
+    "symmv_builder.evaluation.metric",
     "symmv_builder.training.trainer",
     "symmv_builder.training.composing",
     "symmv_builder.training.runs",
@@ -249,7 +252,7 @@ def built_in() -> dict[str, Recipe]:
     own = [path.stem for path in (Path(sb.__file__).parent / "recipes").glob("*.toml")]
     first = [*datasets.NAMES, *sorted(set(own) - set(datasets.NAMES))]
     made = {name: datasets.recipe(name) for name in first}
-    return made | {name: imports.recipe(name) for name in imports.MODULES}
+    return made | {name: imports.recipe(name) for name in datasets.IMPORTED}
 
 
 def settings_of(chosen: Any, defaults: Any) -> str:
@@ -359,13 +362,20 @@ def metrics() -> str:
         "[Evaluate annotations](../how-to/evaluate-annotations.md) show the commands that "
         "compute these.\n"
     ]
+    declared = evaluation.metrics()
     for module in pkgutil.iter_modules(evaluation.__path__):
-        if module.name == "published_figures":
+        if module.name in ("metric", "published_figures"):
             continue
         full = f"symmv_builder.evaluation.{module.name}"
         first, _, rest = inspect_doc(importlib.import_module(full)).partition("\n\n")
         parts.append(f"## {module.name}\n\n{prose(first)}{prose(rest)}")
+        if module.name in declared:
+            parts.append(metric_table(declared[module.name]))
         parts += [f"::: {full}.{name}\n" for name in public_functions(full)]
+    known = {metric for some in declared.values() for metric in some}
+    for name, score in model_scores().items():
+        if own := [metric for metric in score.metrics if metric not in known]:
+            parts.append(f"## Of the model {name}\n\n{inline(score.help)}\n\n{metric_table(own)}")
     parts.append("## Figures of the papers\n\n" + prose(inspect_doc(published_figures)))
     for name in ("MUSIC", "VMCP", "AMT", "REGRESSOR", "BEATS", "AUDIO"):
         figures: Sequence[published_figures.Figures] = getattr(published_figures, name)
@@ -376,6 +386,23 @@ def metrics() -> str:
         ]
         parts.append(f"### {name.capitalize()}\n\n{table(('paper', 'table', 'row', *names), rows)}")
     return "\n".join(parts)
+
+
+def metric_table(held: Iterable[evaluation.Metric]) -> str:
+    """Metrics as they declare themselves."""
+    better = {"high": "high", "low": "low", "real": "as real music"}
+    rows = [
+        (
+            f"`{metric.name}`",
+            inline(metric.definition),
+            metric.unit,
+            better.get(metric.best, ""),
+            ", ".join(metric.reads),
+            metric.source,
+        )
+        for metric in held
+    ]
+    return table(("metric", "definition", "unit", "better", "reads", "source"), rows)
 
 
 def public_functions(module: str) -> list[str]:
@@ -424,7 +451,7 @@ def reasons() -> str:
 
 
 def situations() -> str:
-    """Every subclass of `StopRun` with its fields, under the comments of its module."""
+    """Every subclass of `StopRun` with its fields, under the first line of its module."""
     parts = [
         "# Errors\n\nWhat ends a run, by situation: subclasses of "
         "[`StopRun`](extension-api.md#symmv_builder.errors.reactions.StopRun), all in "
@@ -433,10 +460,10 @@ def situations() -> str:
         "[Errors and exit codes](../explanation/errors.md) tells them from what puts an entry "
         "aside.\n"
     ]
-    text = inspect.getsource(errors.situations)
-    for part in re.split(r"^# ", text, flags=re.MULTILINE)[1:]:
-        title, _, held = part.partition("\n")
-        kinds = [getattr(errors, name) for name in re.findall(r"^class (\w+)", held, re.MULTILINE)]
+    for name in SITUATIONS:
+        module = f"symmv_builder.errors.situations.{name}"
+        title = inspect_doc(importlib.import_module(module)).partition("\n")[0].rstrip(".")
+        kinds = [getattr(errors, each) for each in public_functions(module)]
         rows = [
             (
                 f"`{kind.__name__}`",

@@ -67,9 +67,14 @@ def get_models(settings: Settings, names: Sequence[str], *, every: bool = False)
     have = sorted({name for _, name in known})
     if unknown := sorted(set(names) - set(have)):
         raise UnknownName("model", unknown[0], have)
+    got: set[tuple[str, str]] = set()
     for slot, name in known:
         if name in names or (every and _is_fetched(slot, name)):
-            yield _get(slot, name, settings.home)
+            one = _get(slot, name, settings.home)
+            # A model may stand in several slots, with the same weights.
+            if (name, one.weights_sha256) not in got:
+                yield one
+            got.add((name, one.weights_sha256))
 
 
 def _is_fetched(slot: str, name: str) -> bool:

@@ -105,7 +105,7 @@ def promote(
     """
     if not entries and above is None:
         raise WrongArguments("say which entries to promote, or `above` which score")
-    store = settings.open_store()
+    store = settings.open_standing()
     return propose.promote(
         Items(store.ledger), store, dataset, entries, above=above, wait=wait, tell=tell
     )
@@ -257,25 +257,25 @@ def open_crawl(
 
     `sources` are read from a file, by default ``DATASET/sources.toml``. With `screen` the models
     of the recipe's screening have to be here. What was put aside for a reason of `retry` is tried
-    again. A recipe or model other than the root's own is remembered there. `StopRun` for an
-    imported dataset, and where sources, models or the downloader's
-    toolchain are missing.
+    again. A recipe or model other than the root's own is remembered there. A site that does not
+    answer, or refuses us, opens its breaker. `StopRun` for an imported dataset, and where sources,
+    lists that they name, models or the downloader's toolchain are missing.
     """
     dataset = recipe.name
     if remembered.is_import(settings.open_manifests(), dataset):
         wanted = "it is imported: its songs are those of the release, not crawled"
         raise WrongSetting("dataset", dataset, wanted)
     plan = make_screening_plan(recipe, settings.home) if screen else None
-    store = settings.open_store()
-    # Read before the site is opened, which may wait for the network.
     if sources is None or isinstance(sources, Path):
-        sources = crawling.find_sources(store, dataset, sources)
-    job = crawling.open_crawl(recipe, store, settings.open_site(), sources, tell=tell)
-    job = replace(job, now=now)
+        sources = crawling.find_sources(settings.open_manifests(), dataset, sources)
+    site = settings.open_site()
+    store = settings.open_store()
+    job = replace(crawling.open_crawl(recipe, store, site, sources, tell=tell), now=now)
     _keep_choice(store, recipe, job.note)
     if retry:
         again = crawling.try_again(job.items, store, dataset, retry)
         job.note(f"{again} items are tried again")
+    crawling.check_site(job)
     return CrawlRun(job, settings, plan)
 
 

@@ -9,17 +9,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from symmv_builder.api import publishing
+from symmv_builder.api import media, publishing, reporting
 from symmv_builder.api.crawl import CrawlEnd, Recording, open_crawl, promote, review
 from symmv_builder.api.entry import StoredEntry, stored_entry
+from symmv_builder.api.media import MediaSummary
 from symmv_builder.api.options import checked
 from symmv_builder.api.publishing import ExportSummary, Takedown
 from symmv_builder.api.questions import Made, NoEntry, why
+from symmv_builder.api.reporting import Report, Statistics
 from symmv_builder.api.works import LOADING_PATIENCE_S, PATIENCE_S, Runner, runner_here
 from symmv_builder.crawl.folder import Found, find_entries
 from symmv_builder.datasets import build as building
 from symmv_builder.datasets import changes, dry_run, questions, remembered
 from symmv_builder.datasets.build import Summary
+from symmv_builder.datasets.lacking import explaining
 from symmv_builder.datasets.recipe import Recipe, make_plan, make_whole_plan
 from symmv_builder.datasets.recipe_file import SPLITS
 from symmv_builder.datasets.verify import CheckCounts, Problem, verify
@@ -28,7 +31,7 @@ from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.keys import Plan
 from symmv_builder.pipeline.run import Tell
 from symmv_builder.settings import Settings, read_settings
-from symmv_builder.storage import manifests, shards
+from symmv_builder.storage import manifests
 from symmv_builder.storage.store import Store
 from symmv_builder.training.rows import Rows
 
@@ -122,6 +125,10 @@ class Dataset:
         plan = self.plan(only)
         for line in left_out(found) if found else ():
             tell(Event("note", "", detail=line))
+
+        if not found and not manifests.has_entries(self.stored.manifests, self.name):
+            # Refused before a root is made or a recipe remembered.
+            raise NoEntries(self.name, self.stored.root.shown, is_imported=self.is_imported)
 
         def take_in(store: Store) -> None:
             if found:
@@ -307,12 +314,12 @@ class Dataset:
         """
         if split not in SPLITS:
             raise UnknownName("split", split, SPLITS)
+        stored = self.stored
+        receipt = remembered.require_receipt(stored.root, stored.manifests, self.name)
         if isinstance(columns, str):
             columns = [columns]
-        if not columns:
-            receipt = shards.read_receipt(self.stored.root, self.name) or {}
-            columns = receipt.get("columns", ())
-        return Rows(self.stored.root, self.name, split, columns)
+        with explaining(stored.manifests, self.name):
+            return Rows(stored.root, self.name, split, columns or receipt.get("columns", ()))
 
     def verify(self, *, deep: bool = False) -> list[Problem]:
         """Whatever is damaged or missing in what is stored; an empty list where nothing is."""
@@ -321,6 +328,66 @@ class Dataset:
     def export(self, folder: str | Path) -> ExportSummary:
         """Write the shards in the layout of their paper's own release."""
         return publishing.export(self.settings, self.name, Path(folder))
+
+    def export_media(
+        self,
+        folder: str | Path,
+        format: str,
+        *,
+        workers: int = 0,
+        patience_s: float = PATIENCE_S,
+        tell: Tell = _silent,
+        **choices: Any,
+    ) -> MediaSummary:
+        """Write samples with their recordings: `format` is a name of `media_export.formats`.
+
+        `choices` are the other fields of `api.media.Media`; arguments and errors as
+        `api.media.export`.
+        """
+        return media.export(
+            self.settings,
+            self.name,
+            Path(folder),
+            media.Media(format, **choices),
+            workers=workers,
+            patience_s=patience_s,
+            tell=tell,
+        )
+
+    def statistics(self, version: str = "") -> Statistics:
+        """Every figure of the report as plain numbers, of the shards or of a release.
+
+        ``dataset.statistics().figure("tempo").content``. Errors are those of `report`.
+        """
+        return reporting.statistics(self.settings, self._at(version))
+
+    def report(
+        self,
+        out: str | Path = "",
+        *,
+        version: str = "",
+        against: str = "",
+        samples: int = reporting.SAMPLES,
+        overwrite: bool = False,
+    ) -> Report:
+        """Write a page of the dataset, or of a release of it, with its figures and numbers.
+
+        `out` is a folder, by default ``NAME-report`` here; `against` is another dataset of the
+        root, or a release as ``NAME@1.0.0``. What is written and errors are those of
+        `api.reporting.report`.
+        """
+        what = self._at(version)
+        return reporting.report(
+            self.settings,
+            what,
+            Path(out or reporting.folder_of(what)),
+            against=against,
+            samples=samples,
+            overwrite=overwrite,
+        )
+
+    def _at(self, version: str) -> str:
+        return f"{self.name}@{version}" if version else self.name
 
     def release(
         self,
@@ -339,22 +406,17 @@ class Dataset:
         The arguments are the options of `symmv release`. What is not free for commercial use is
         told before anything is written.
         """
-        self._require_there()
         terms = publishing.Terms(Path(about) if about else None, commercial, push, public, to)
-        done = publishing.release(self.store, self.name, version, terms=terms, wait=wait, tell=tell)
+        store = self.settings.open_standing()
+        done = publishing.release(store, self.name, version, terms=terms, wait=wait, tell=tell)
         return dict(done.receipt)
 
     def takedown(
         self, name: str, reason: str, *, whole: bool = False, wait: bool = False
     ) -> Takedown:
         """Remove an entry, or a recording ``SITE:ID``, from everything and bar its return."""
-        self._require_there()
-        return publishing.take_down(self.store, self.name, name, reason, whole=whole, wait=wait)
-
-    def _require_there(self) -> None:
-        """`StopRun` where the root holds nothing of the dataset: none is made for a question."""
-        if not len(self):
-            raise NoEntries(self.name, self.stored.root.shown, is_imported=self.is_imported)
+        store = self.settings.open_standing()
+        return publishing.take_down(store, self.name, name, reason, whole=whole, wait=wait)
 
     def new_recordings(self, folder: Path) -> int:
         """Count the recordings of a folder that the root does not have."""

@@ -1,6 +1,6 @@
 """The page of the quick tour: what was made of two pairs, out of the data root, in one file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,22 @@ from symmv_builder.api.demo_quick import NOTICES, QuickDemo
 from symmv_builder.api.entry import StoredEntry
 from symmv_builder.api.generating import Written
 from symmv_builder.records import Chords
+from symmv_builder.report.markup import PageMedia
 from symmv_builder.report.page import (
     ColumnRow,
     DatasetPart,
     ModelRow,
     Page,
-    PageMedia,
     Section,
     write_page,
 )
 from symmv_builder.text import harmless
 from symmv_builder.version import __version__
+
+# The pages of the tour by their file, the one that is named to a person first.
+PAGES: Mapping[str, Callable[[Path, Page], None]] = {
+    "index.html": write_page,
+}
 
 _SHOWN_VALUES = 3
 _LONGEST = 32
@@ -38,11 +43,10 @@ _LEADS = {
 def write_tour_page(
     tour: QuickDemo, written: Written, rows: Mapping[str, list[dict[str, Any]]]
 ) -> Path:
-    """Write ``index.html`` into the tour's folder; where it is.
+    """Write the pages into the tour's folder; where the first is.
 
     `rows` are those that were read back of each dataset.
     """
-    path = tour.out / "index.html"
     seconds = sum(tour.phases.values())
     page = Page(
         title="symmv: two pairs, two datasets, one new piece of music",
@@ -62,8 +66,14 @@ def write_tour_page(
             "everything that is stored of an entry; `symmv --help` lists what else there is.",
         },
     )
-    write_page(path, page)
-    return path
+    return write_pages(tour.out, page)
+
+
+def write_pages(folder: Path, page: Page) -> Path:
+    """Write every one of `PAGES` into a folder; where the first is."""
+    for name, write in PAGES.items():
+        write(folder / name, page)
+    return folder / next(iter(PAGES))
 
 
 def _music(tour: QuickDemo, written: Written) -> Section:

@@ -1,6 +1,7 @@
 """One entry of a dataset with everything that is stored of it."""
 
 import math
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,6 +14,7 @@ from symmv_builder.clips import Clip, ClockMap, Lengths, counted, milliseconds, 
 from symmv_builder.datasets import questions
 from symmv_builder.datasets.questions import Made
 from symmv_builder.errors import WrongArguments, WrongSetting
+from symmv_builder.packages import is_installed
 from symmv_builder.records import (
     Alignment,
     Asset,
@@ -28,11 +30,15 @@ from symmv_builder.records import (
     Record,
     Scenes,
     SongInfo,
+    VisualBeats,
     to_json,
 )
 from symmv_builder.settings import Settings
 from symmv_builder.storage import manifests
 from symmv_builder.storage.store import Store
+
+# Of a player in a notebook, which keeps what it shows.
+_MOST_SOUND_BYTES = 100 * 1024
 
 
 @dataclass(frozen=True)
@@ -124,6 +130,30 @@ class StoredEntry:
             root, self.name, records, Path(folder), start_s=start_s, overwrite=overwrite
         )
 
+    def _repr_html_(self) -> str:
+        """The entry in a notebook: title, facts, picture of its notes, a player; under 300 kB.
+
+        Where matplotlib is not installed, or nothing is stored to show, it is a list of its
+        records, each in one line.
+        """
+        from symmv_builder.datasets.statistics import samples
+        from symmv_builder.report import dataset_page, markup
+
+        if is_installed("matplotlib"):
+            with tempfile.TemporaryDirectory(prefix="symmv-") as folder:
+                shown = samples.sample(
+                    self.store,
+                    self.entry,
+                    Path(folder),
+                    "entry",
+                    dpi=50,
+                    with_frames=False,
+                    most_sound_bytes=_MOST_SOUND_BYTES,
+                )
+                if shown is not None:
+                    return dataset_page.article_of(shown, Path(folder))
+        return f"<h3>{markup.text(self.entry_id)}</h3>{markup.facts(self.lines().items())}"
+
     def why(self) -> list[Made]:
         """Every step that was done, by which model, and where it stopped."""
         start_ms = milliseconds(self.clip.start_s) if self.clip else None
@@ -200,6 +230,8 @@ def describe(record: Record) -> str:
             return f"{len(record.starts_s)} shots from " + " ".join(
                 f"{start:.2f}" for start in record.starts_s[:12]
             )
+        case VisualBeats():
+            return f"{len(record.times_s)} visual beats, {record.tempo_bpm:.1f} to the minute"
     return ", ".join(f"{name} {value}" for name, value in to_json(record).items())
 
 

@@ -55,8 +55,9 @@ def generate(
     the folder of a training, the starter model of the package writes. `order` is what
     `training.composing.Order` holds (``key``, ``primer``, ``seed``, ``count``, ``seconds``,
     ``temperature`` and so on) and the options of the model's own trainer: ``tempo`` and ``follow``
-    of V-MusProd, ``regressor``, ``pattern`` and ``style`` of AMT. `StopRun` where the model or the
-    order does not fit, `RejectEntry` for the first video that cannot be read: none is written then.
+    of V-MusProd, ``regressor``, ``pattern`` and ``style`` of AMT, ``control`` of CMT. `StopRun`
+    where the model or the order does not fit, `RejectEntry` for the first video that cannot be
+    read: none is written then.
     """
     given = [videos] if isinstance(videos, str | Path) else list(videos)
 
@@ -146,9 +147,10 @@ def write(
     Without a `model` the package's own writes, and `note` is told what that is. `options` are
     those of the model's trainer (`options_of_models`). A video that cannot
     be read goes to `refuse`, and the others go on; so does a link that is not fetched. `note` is
-    told of models with random weights behind what the model learned from. With `picture` a piano
-    roll is one of the files. `StopRun` where videos, model and order do not fit each other, and
-    where a file of somebody else would be replaced: then nothing is written.
+    told of models with random weights behind what the model learned from. With `picture` one
+    of the files shows the notes under the video's frames. `StopRun` where videos, model and order
+    do not fit each other, and where a file of somebody else would be replaced: then nothing is
+    written.
     """
     check(videos, order)
     _check_inputs(videos, soundfont, settings)
@@ -184,16 +186,18 @@ def write(
             )
         if refused and not seen:
             return
-        paths = {
-            order.name(each.name, number): each.path
+        shown = {
+            order.name(each.name, number): each
             for each in seen or [Seen("piece", {})]
             for number in range(order.count)
         }
         if not videos.files:
-            place.check(paths)
+            place.check({name: each.path for name, each in shown.items()})
         for piece in composer.compose(seen, order, tell):
-            whole = replace(piece, facts=facts | dict(piece.facts))
-            video = paths.get(whole.name)
+            mine = shown.get(piece.name, Seen(piece.name, {}))
+            own = {"video": mine.name} if mine.row else {}
+            whole = replace(piece, facts=facts | own | dict(piece.facts))
+            video = mine.path
             try:
                 files = write_piece(
                     whole,
@@ -201,6 +205,7 @@ def write(
                     video=video,
                     soundfont=soundfont,
                     picture=picture,
+                    cuts_s=looking.cuts_of(mine.row),
                     overwrite=overwrite,
                 )
             except RejectEntry as error:
@@ -265,7 +270,9 @@ def _fetched(
         tell(number, len(links), f"links fetched, now {source.url}")
         try:
             linked.check_allowed(store, source)
-            site = site or settings.open_site()
+            if site is None:
+                site = settings.open_site()
+                site.check_canary()
             found.append(linked.fetch_linked(site, source, folder, store))
         except SessionBlocked as error:
             # Where no data root is, there is nobody else to be kept away.

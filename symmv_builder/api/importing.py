@@ -9,8 +9,9 @@ from symmv_builder.api.dataset import Dataset, Summary
 from symmv_builder.datasets import imports
 from symmv_builder.datasets.recipe import with_models
 from symmv_builder.settings import read_settings
+from symmv_builder.training import Option
 
-__all__ = ["Release", "import_dataset", "open_release"]
+__all__ = ["Option", "Release", "import_dataset", "import_options", "open_release"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,11 @@ class Release:
         return self.dataset.import_release(self.tree, **how)
 
 
+def import_options() -> list[Option]:
+    """The choices that importers offer, each named with its importer in its help."""
+    return list(imports.options().values())
+
+
 def open_release(
     name: str,
     path: str | Path,
@@ -45,8 +51,8 @@ def open_release(
 ) -> Release:
     """Look at the release in a folder; `StopRun` where it is none of that name.
 
-    `name` is one of `datasets.importable()`; `choices` are those of its import (``chords``,
-    ``emotion``, ``beats``), `None` for the default.
+    `name` is one of `datasets.importable()`; `choices` are those of its import
+    (`import_options`), `None` for the default.
     """
     given = {each: choice for each, choice in (choices or {}).items() if choice is not None}
     tree = imports.scan(name, Path(path), **given)

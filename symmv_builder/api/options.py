@@ -61,6 +61,17 @@ HELP = {
     "public": "A repository that --push makes is for everybody; without it, private.",
     "to": "Copy the release below this place, into DATASET/VERSION/: a folder, or an fsspec url "
     "such as s3://BUCKET/PREFIX. May be repeated.",
+    "format": "Export samples with their recordings: webdataset, hf (Parquet for Hugging Face "
+    "datasets), lance or litdata.",
+    "sound": "Sound of each sample: flac (16 bits), mp3 or none. Default: flac.",
+    "video": "Video of each sample: mp4 (copied, or encoded again where a clip does not begin "
+    "with a key frame), frames (JPEG) or none. Default: mp4.",
+    "sound-rate": "Resample the sound to so many samples a second. Default: as it is.",
+    "mono": "One channel of sound, the mean of all.",
+    "frame-rate": "Frames a second of --video frames. Default: 1.",
+    "frame-side": "Shorter side of a frame, in pixels. Default: 336.",
+    "split": "Export this split only. May be repeated.",
+    "export-shard-mb": "Size of a shard on average, in MiB. Default: 256.",
     "threads": "Threads that prepare batches ahead; 0: none.",
 }
 

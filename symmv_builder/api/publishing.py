@@ -14,7 +14,9 @@ from symmv_builder.datasets.card.about import read_about
 from symmv_builder.datasets.copies import Outdated
 from symmv_builder.datasets.export import ExportSummary
 from symmv_builder.datasets.imports import published_licence
+from symmv_builder.datasets.lacking import explaining
 from symmv_builder.datasets.recipe import Recipe
+from symmv_builder.datasets.remembered import require_known, require_receipt
 from symmv_builder.datasets.takedown import Takedown
 from symmv_builder.errors import ReleaseExists, ReleaseRefused, WrongArguments
 from symmv_builder.pipeline.keys import Plan
@@ -104,8 +106,8 @@ def release(
     """
     releases.check_version(version)
     about = read_about(terms.about) if terms.about else None
-    standing = releases.find_releases(store, dataset).get(version) if terms.places else None
-    if standing is None:
+    is_new = not is_to_be_copied(store, dataset, version, terms)
+    if is_new:
         receipt = releasing.release(
             store,
             dataset,
@@ -116,24 +118,25 @@ def release(
             tell=tell,
         )
     else:
-        receipt = _as_it_stands(standing, dataset, version, terms, about)
+        receipt = _as_it_stands(store, dataset, version, terms, about)
     for place in terms.places:
-        is_new = copies.copy_to(
+        is_copied = copies.copy_to(
             store, dataset, version, place, public=terms.public, wait=wait, tell=tell
         )
         shown = shown_url(place)
-        tell(f"copied to {shown}" if is_new else f"{shown} has {version} already")
-    return _released(store, dataset, version, receipt, is_new=standing is None)
+        tell(f"copied to {shown}" if is_copied else f"{shown} has {version} already")
+    return _released(store, dataset, version, receipt, is_new=is_new)
 
 
 def _as_it_stands(
-    receipt: dict[str, Any],
+    store: Store,
     dataset: str,
     version: str,
     terms: Terms,
     about: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """The receipt of a release that is to be copied; `StopRun` where options would change it."""
+    receipt = releases.find_releases(store, dataset)[version]
     known = receipt.get(FACTS)
     if about is not None and (known is None or known["about"] != about):
         raise WrongArguments(
@@ -147,6 +150,12 @@ def _as_it_stands(
     return receipt
 
 
+def is_to_be_copied(store: Store, dataset: str, version: str | None, terms: Terms = _PLAIN) -> bool:
+    """Whether a release asks for nothing but copies of a version that stands: that needs no build
+    and no shards."""
+    return bool(terms.places) and version in releases.find_releases(store, dataset)
+
+
 def release_next(
     store: Store,
     dataset: str,
@@ -156,24 +165,23 @@ def release_next(
     wait: bool = False,
     tell: Say = _silent,
 ) -> Released:
-    """Freeze the shards under `version`, by default the last one's successor.
+    """Freeze the shards under `version` as `release` does, by default the last one's successor.
 
     Without a version nothing is frozen where the shards are those of a release; copies of that one
     are made where it is not yet. Errors as `release`.
     """
+    if version is not None:
+        return release(store, dataset, version, terms=terms, wait=wait, tell=tell)
     built = read_receipt(store.root, dataset) or {}
     released = releases.find_releases(store, dataset)
     same = [name for name, old in released.items() if _contents(old) == _contents(built)]
-    if same and version is None:
+    if same:
         last = max(same, key=releases.numbers_of)
         if terms.places:
             return release(store, dataset, last, terms=terms, wait=wait, tell=tell)
         return _released(store, dataset, last, released[last], is_new=False)
-    if version in released and version is not None:
-        # By schedule a version that is named is to be new; `release` alone copies what stands.
-        releasing.check(store, dataset, version)
-    wanted = version or releases.next_version(list(released))
-    return release(store, dataset, wanted, terms=terms, wait=wait, tell=tell)
+    following = releases.next_version(list(released))
+    return release(store, dataset, following, terms=terms, wait=wait, tell=tell)
 
 
 def _released(
@@ -235,8 +243,9 @@ def take_down(
     """Remove an entry, or a recording ``SITE:ID``, from everything and bar its return.
 
     An entry's own music is barred; its video too if `whole`. `StopRun` where there is no such
-    entry, and where somebody else writes the dataset and not `wait`.
+    dataset or entry, and where somebody else writes the dataset and not `wait`.
     """
+    require_known(store.manifests, dataset)
     return removing.take_down(store, dataset, name, reason, whole=whole, wait=wait, tell=tell)
 
 
@@ -255,6 +264,10 @@ def export(
 ) -> ExportSummary:
     """Write the shards of a dataset in the layout of its paper's own release.
 
-    `StopRun` where nothing is built, or the folder holds files of somebody else.
+    `StopRun` where the dataset is not known or not built, or the folder holds files of somebody
+    else.
     """
-    return exporting.export(Root(settings.root), dataset, folder, tell=tell)
+    root, manifests = Root(settings.root), settings.open_manifests()
+    require_receipt(root, manifests, dataset)
+    with explaining(manifests, dataset):
+        return exporting.export(root, dataset, folder, tell=tell)

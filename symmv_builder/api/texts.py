@@ -1,4 +1,4 @@
-"""Values of Python as the texts that settings are read from."""
+"""Texts that commands, flows and notebooks share: values of settings, and what is left out."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +11,12 @@ def setting_text(value: Any) -> str:
     if isinstance(value, bool) or value is None:
         return str(value).lower()
     return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
+def taken_down(count: int) -> str:
+    """How many entries a build leaves alone because their recordings were taken down."""
+    entries = "1 entry is" if count == 1 else f"{count} entries are"
+    return f"{entries} left out: a recording was taken down through another dataset of the root"
 
 
 def left_out(dataset: str, reasons: Mapping[str, str]) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 from symmv_builder.api.options import checked
 from symmv_builder.api.texts import setting_text
 from symmv_builder.datasets.evaluate import untrained_models
-from symmv_builder.errors import NoShards
+from symmv_builder.datasets.lacking import explaining
+from symmv_builder.datasets.remembered import require_receipt
 from symmv_builder.pipeline.keys import digest
 from symmv_builder.settings import Settings, read_settings
 from symmv_builder.storage.root import Root
@@ -42,7 +43,7 @@ def train(
 ) -> Outcome:
     """Train to the end of a preset, or go on with the run that stopped in the folder `out`.
 
-    `trainer` is ``vmusprod``, ``amt``, ``regressor``, ``vmcp`` or another package's; `way` is
+    `trainer` is one of `TRAINERS` or another package's; `way` is
     ``paper`` or ``released`` (`training.runs.configure`), `fields` are single fields of the preset.
     The device is that of ``SYMMV_DEVICE``. `StopRun` where trainer, dataset, a field or a
     checkpoint does not fit.
@@ -87,6 +88,8 @@ def run(
     checked("minutes", minutes)
     checked("checkpoint-minutes", checkpoint_minutes)
     checked("threads", workers)
+    manifests = settings.open_manifests()
+    require_receipt(Root(settings.root), manifests, dataset)
     request = Request(
         root=Root(settings.root),
         dataset=dataset,
@@ -101,7 +104,8 @@ def run(
         tell=tell,
         note=note,
     )
-    return start(trainer, config, request)
+    with explaining(manifests, dataset):
+        return start(trainer, config, request)
 
 
 def folder_of(
@@ -111,10 +115,7 @@ def folder_of(
 
     `StopRun` where the dataset has no shards.
     """
-    root = Root(settings.root)
-    receipt = read_receipt(root, dataset)
-    if receipt is None:
-        raise NoShards(dataset, root.shown)
+    receipt = require_receipt(Root(settings.root), settings.open_manifests(), dataset)
     learned_from = [trainer, as_plain(config), [shard["sha256"] for shard in receipt["shards"]]]
     return Path(runs) / f"{trainer}-{dataset}-{digest(learned_from)[:12]}"
 

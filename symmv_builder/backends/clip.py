@@ -105,12 +105,25 @@ class _Clip(ClipModel):
         """
         import torch
 
+        with torch.inference_mode():
+            return _array(self._model.get_image_features(pixel_values=self._pixels(pictures)))
+
+    def embed_patches(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """The last layer before its norm and projection, float32 ``[n, tokens, token_width]``.
+
+        First the class token, then the patches: 577 of 1,024 for ViT-L/14@336px.
+        """
+        import torch
+
+        with torch.inference_mode():
+            found = self._model.vision_model(pixel_values=self._pixels(pictures))
+            return np.asarray(found.last_hidden_state.float().cpu().numpy(), dtype=np.float32)
+
+    def _pixels(self, pictures: Sequence[NDArray[np.uint8]]) -> Any:
         given = self._processor(
             images=list(pictures), return_tensors="pt", input_data_format="channels_last"
         )
-        with torch.inference_mode():
-            pixels = given["pixel_values"].to(self._device, self._type)
-            return _array(self._model.get_image_features(pixel_values=pixels))
+        return given["pixel_values"].to(self._device, self._type)
 
     def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
         """Embeddings float32 ``[n, dimensions]`` of words or sentences, not normalised."""
@@ -178,6 +191,7 @@ class VitB32(_Clip):
 
     name, title = "vit-b-32", "CLIP ViT-B/32"
     dimensions, image_size, patch_size = 512, 224, 32
+    tokens, token_width = 50, 768
     repository = "openai/clip-vit-base-patch32"
     revision = "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268"
     published_sha256 = "a63082132ba4f97a80bea76823f544493bffa8082296d62d71581a4feff1576f"
@@ -189,6 +203,7 @@ class VitL14(_Clip):
 
     name, title = "vit-l-14", "CLIP ViT-L/14"
     dimensions, image_size, patch_size = 768, 224, 14
+    tokens, token_width = 257, 1024
     repository = "openai/clip-vit-large-patch14"
     revision = "32bd64288804d66eefd0ccbe215aa642df71cc41"
     published_sha256 = "a2bf730a0c7debf160f7a6b50b3aaf3703e7e88ac73de7a314903141db026dcb"
@@ -201,6 +216,7 @@ class VitL14At336(_Clip):
 
     name, title = "vit-l-14-336", "CLIP ViT-L/14@336px"
     dimensions, image_size, patch_size = 768, 336, 14
+    tokens, token_width = 577, 1024
     repository = "openai/clip-vit-large-patch14-336"
     revision = "ce19dc912ca5cd21c8a653c79e251e808ccabcd1"
     published_sha256 = "c6032c2e0caae3dc2d4fba35535fa6307dbb49df59c7e182b1bc4b3329b81801"

@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from symmv_builder.errors import WrongSetting
 from symmv_builder.pipeline.keys import ModelIdentity
 from symmv_builder.records import Beats, Chords, Ints, Notes, SongInfo
 
@@ -143,11 +144,18 @@ class ChordNamer(Model):
 
 
 class ClipModel(Model):
-    """Embeds pictures and words into one space; `scale` multiplies their cosines."""
+    """Embeds pictures, and words into the same space where it `knows_words`.
+
+    `scale` multiplies their cosines. A model of patches has the numbers of its last layer, `tokens`
+    of `token_width` for each picture; others have none.
+    """
 
     slot = "clip"
     title: ClassVar[str]
     dimensions: ClassVar[int]
+    knows_words: ClassVar[bool] = True
+    tokens: ClassVar[int] = 0
+    token_width: ClassVar[int] = 0
     scale: float
 
     @abstractmethod
@@ -157,6 +165,14 @@ class ClipModel(Model):
     @abstractmethod
     def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
         """Embeddings ``[n, dimensions]`` of words or sentences, not normalised."""
+
+    def embed_patches(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """The last layer ``[n, tokens, token_width]`` of RGB pictures ``[h, w, 3]``.
+
+        The token of the whole picture comes first, where there is one, then the patches row by
+        row. `StopRun` for a model that has none.
+        """
+        raise WrongSetting("model", self.title, "it has no tokens of patches")
 
 
 class CutFinder(ABC):
@@ -188,6 +204,16 @@ class SceneModel(Model):
         self, *, threshold: float | None = None, min_scene_frames: int | None = None
     ) -> CutFinder:
         """`None` stands for the detector's own default."""
+
+
+class FlowModel(Model):
+    """Finds how far each pixel moves from one picture to the next."""
+
+    slot = "flow"
+
+    @abstractmethod
+    def flow(self, before: NDArray[np.uint8], after: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Pixels to the right and down, ``[h, w, 2]``, of two grey pictures ``[h, w]``."""
 
 
 class TextModel(Model):
@@ -229,6 +255,55 @@ class AudioEmbedder(Model):
         """Embeddings ``[segments, width]``, one at least, of samples ``[n]`` or ``[n, c]``."""
 
 
+class Tagger(Model):
+    """Says of mono sound at `rate_hz` how likely each of its `tags` is."""
+
+    slot = "tags"
+    rate_hz: ClassVar[int]
+    segment_s: ClassVar[float]
+    tags: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def tag_at(
+        self, samples: NDArray[np.float32], starts_s: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        """Likelihoods ``[s, tags]``, 0-1, of the `segment_s` seconds of samples ``[n]`` from each
+        start ``[s]`` on; what lies behind the last sample is silence."""
+
+
+class SpeechDetector(Model):
+    """Hears in mono sound at `rate_hz` whether somebody speaks, each `hop_s` seconds."""
+
+    slot = "speech"
+    rate_hz: ClassVar[int]
+    hop_s: ClassVar[float]
+
+    @abstractmethod
+    def likelihood(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probability of speech, 0-1, ``[frames]``, of samples ``[n]``."""
+
+
+class AudioCodec(Model):
+    """Turns mono sound at `rate_hz` into codes and back: `codebooks` numbers each `hop` samples.
+
+    Codes lie below `codebook_size`; the first codebook says most, each next one what is left.
+    """
+
+    slot = "codec"
+    rate_hz: ClassVar[int]
+    hop: ClassVar[int]
+    codebooks: ClassVar[int]
+    codebook_size: ClassVar[int]
+
+    @abstractmethod
+    def encode(self, samples: NDArray[np.float32]) -> Ints:
+        """Codes ``[t, codebooks]`` of samples ``[n]``, the last hop filled up with silence."""
+
+    @abstractmethod
+    def decode(self, codes: Ints) -> NDArray[np.float32]:
+        """Samples ``[t * hop]`` of codes ``[t, codebooks]`` that `encode` gave in one call."""
+
+
 class Soundfont(Model):
     """A file of recorded instruments, from which notes are rendered."""
 
@@ -246,9 +321,13 @@ SLOTS: dict[str, type[Model]] = {
         ChordNamer,
         ClipModel,
         SceneModel,
+        FlowModel,
         TextModel,
         SongModel,
         AudioEmbedder,
+        Tagger,
+        SpeechDetector,
+        AudioCodec,
         Soundfont,
     )
 }

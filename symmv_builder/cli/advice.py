@@ -9,22 +9,27 @@ import re
 
 from symmv_builder.errors import (
     Damaged,
+    DataChanged,
     Locked,
     LockLost,
     MissingColumns,
     MissingParts,
     MissingResult,
     MissingWeights,
+    NoCheckpoint,
     NoEntries,
     NoRows,
     NoShards,
     OldLedger,
+    OtherFeatures,
     OutputExists,
     RecipeError,
     ReleaseExists,
     ReleaseRefused,
+    RunLocked,
     ServiceRefused,
     SymMVError,
+    TooLittleMemory,
     UnknownName,
     WorkersLost,
     WrongArguments,
@@ -46,17 +51,32 @@ VERIFY = "`symmv verify --repair` sets it right, or says what it lacks"
 
 def build_first(error: NoShards) -> str:
     """How a dataset gets shards, or gets those back that it lost."""
-    build = f"run `symmv build {error.dataset}`"
-    return build if error.problem else f"{build} or `symmv import {error.dataset} PATH` first"
+    if error.problem:
+        return f"run `symmv build {error.dataset}`"
+    if error.is_imported:
+        return f"run `symmv import {error.dataset} PATH` first"
+    return f"run `symmv build {error.dataset}` first"
 
 
 def add_recordings(error: NoEntries) -> str:
     """How a dataset gets entries, or recordings for those that it has."""
+    if error.taken_down:
+        return "give a folder of other recordings with --from"
     if error.problem:
         return "give the folder with --from again"
     if error.is_imported:
         return f"run `symmv import {error.dataset} PATH` first"
     return "give a folder with --from"
+
+
+def make_columns(error: MissingColumns) -> str | None:
+    """How shards get columns that they lack."""
+    if error.is_unknown:
+        return None
+    build = f"run `symmv build {error.dataset}`"
+    if error.steps:
+        return f"add them to the recipe, as `symmv recipe {error.like}` shows them, and {build}"
+    return build
 
 
 def look_up(error: UnknownName) -> str | None:
@@ -72,7 +92,7 @@ def get_weights(model: str) -> str:
     return f"run: symmv models get {model}"
 
 
-# In the order of `errors.situations`.
+# In the order of the modules of `errors.situations`: requests, files, datasets, training, machine.
 ADVICE: Advice = {
     UnknownName: look_up,
     RecipeError: lambda error: REPLACE_RECIPE if error.is_remembered else None,
@@ -86,12 +106,21 @@ ADVICE: Advice = {
     NoRows: lambda error: "--split all takes every split" if error.known else None,
     MissingResult: lambda error: f"run `symmv build {error.dataset} --only {error.artifact}`",
     MissingParts: lambda error: f"run `symmv build {error.dataset}` without --only",
-    MissingColumns: lambda error: f"run `symmv build {error.dataset}`",
+    MissingColumns: make_columns,
     ReleaseExists: lambda error: (
         f"the next is `symmv release {error.dataset} {error.next_version}`"
         if error.next_version
         else None
     ),
+    RunLocked: lambda _: "wait for its end with --wait, or give another --out",
+    DataChanged: lambda _: (
+        "--data-changed goes on with the rows as they are now, another --out begins anew"
+    ),
+    NoCheckpoint: lambda _: "give the folder of a `symmv train` run",
+    OtherFeatures: lambda error: (
+        f"a training with --set initial={error.run} goes on from it" if error.can_begin else None
+    ),
+    TooLittleMemory: lambda error: f"--set batch_size={max(error.batch_size // 2, 1)} halves it",
     MissingWeights: lambda error: get_weights(error.model) if error.can_be_fetched else None,
     WrongWeights: lambda error: get_weights(error.model) if error.can_be_fetched else None,
     WorkersLost: lambda error: "try fewer --workers" if error.is_killed else None,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from symmv_builder.api import questions
+from symmv_builder.api.texts import taken_down
 from symmv_builder.cli import completing, options
 from symmv_builder.cli.advice import advised
 from symmv_builder.cli.saying import complain, say
@@ -36,7 +37,8 @@ def status(
 ) -> None:
     """Say how far a dataset is: entries made, rejected and open, stages, shards.
 
-    Exit code 1 where a dataset that is named has no entries.
+    Exit code 1 where a dataset that is named has no entries, where of one nothing can be said, and
+    where one has lost shards.
     """
     found = questions.statuses(options.settings(root), dataset)
     for fault in found.faults:
@@ -50,7 +52,13 @@ def status(
         if not shown:
             what = f"of {dataset} " if dataset else ""
             say(f"nothing was built {what}in {found.root}")
-    if dataset and not shown:
+    for state in shown:
+        if state.lost:
+            complain(
+                f"{state.dataset} lacks {len(state.lost)} shards that a repair put aside; run "
+                f"`symmv build {state.dataset}`"
+            )
+    if found.faults or any(state.lost for state in shown) or (dataset and not shown):
         raise typer.Exit(1)
 
 
@@ -72,6 +80,8 @@ def _print_status(state: questions.Status, root: str) -> None:
         say(f"{len(state.shards)} shards, {size:.1f} MB: {splits}")
     if state.clips:
         say(state.clips.text)
+    if state.taken_down:
+        say(taken_down(state.taken_down))
     stages = tables.plain_table("stage", "backend", *_NUMBERS, numbers=_NUMBERS)
     for cost in state.stages:
         counts = (cost.made, cost.rejected, f"{cost.seconds:.1f}")

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from symmv_builder.api.dataset import Dataset, Summary, open_dataset
-from symmv_builder.api.options import PATIENCE_S, models_of, names_of, size_bytes
+from symmv_builder.api.options import PATIENCE_S, models_of, names_of, reasons_of, size_bytes
+from symmv_builder.api.texts import taken_down
 from symmv_builder.api.works import LOADING_PATIENCE_S
 from symmv_builder.cli import options
 from symmv_builder.cli.saying import complain, say
@@ -63,7 +64,7 @@ def build_command(
             patience_s=patience,
             load_patience_s=load_patience,
             shard_bytes=size_bytes(shard_mb),
-            retry=retry or (),
+            retry=reasons_of(retry),
             strict=strict,
             wait=wait,
         )
@@ -110,6 +111,8 @@ def print_dry_run(
         f"{found.dataset}: {found.entries} entries, {found.settled} finished, "
         f"{found.without_recordings} without recordings"
     )
+    if found.taken_down:
+        say(taken_down(found.taken_down))
     if folder:
         say(f"{new} recordings of {folder} would be taken in")
     for cause in found.causes:
@@ -133,6 +136,8 @@ def print_summary(summary: Summary, root: str) -> None:
     )
     if summary.clips:
         say(summary.clips.text)
+    if summary.taken_down:
+        say(taken_down(summary.taken_down))
     if summary.missing:
         total = len(summary.columns) + len(summary.missing)
         say(f"{len(summary.columns)} of {total} columns; without {', '.join(summary.missing)}")
@@ -152,8 +157,7 @@ def _print_failures(summary: Summary) -> None:
     complain(f"THE PROGRAM IS AT FAULT for {entries} of the rejected entries, and not they")
     for each in summary.failed:
         said = harmless(f"{each.example}: {each.detail}", 600)
-        step = f"{each.step} of the package {each.package}" if each.package else each.step
-        complain(f"{step}: {each.entries} failed, for example {said}")
+        complain(f"{each.where}: {each.entries} failed, for example {said}")
     makers = sorted({each.package or "symmv-builder" for each in summary.failed})
     complain(
         f"please report it to the makers of {', '.join(makers)}, with what "

@@ -26,7 +26,11 @@ COMMANDS = {
         "Print a recipe as TOML: a start for one of your own, `symmv recipe symmv > mine.toml`.",
     ),
     "run": ("running", "Run one stage on files and print one JSON record a file, as JSON lines."),
-    "export": ("running", "Write a built dataset in the layout of its paper's own release."),
+    "export": (
+        "exporting",
+        "Write a built dataset out of the store: its paper's own layout, or samples with "
+        "recordings.",
+    ),
     "status": (
         "asking",
         "Say how far a dataset is: entries made, rejected and open, stages, shards.",
@@ -54,6 +58,11 @@ COMMANDS = {
     "show": (
         "showing",
         "Show what was made of an entry; --out draws it, --json prints every record in full.",
+    ),
+    "report": (
+        "reporting",
+        "Write a report of a dataset: one HTML page, its figures as PNG and SVG, its numbers as "
+        "JSON.",
     ),
     "crawl": (
         "crawling",
@@ -83,6 +92,11 @@ COMMANDS = {
         "generating",
         "Write music for videos: NAME.mid, NAME.wav, NAME.mp4 with the new sound, NAME.json.",
     ),
+    "gallery": (
+        "reporting",
+        "Write gallery.html into a folder of generated pieces: players, pictures, models, "
+        "measures.",
+    ),
     "clean": ("cleaning", "Count what nothing needs any more, by kind; --yes frees it."),
     "verify": (
         "verifying",
@@ -95,9 +109,9 @@ COMMANDS = {
 }
 # The panels of `symmv --help`; a command that stands in none is listed above them.
 PANELS = {
-    "See something": ("demo", "generate"),
+    "See something": ("demo", "generate", "gallery"),
     "Make a dataset": ("build", "run", "recipe", "import", "export", "release"),
-    "Look at it": ("status", "show", "why", "schema", "verify", "clean"),
+    "Look at it": ("status", "show", "report", "why", "schema", "verify", "clean"),
     "Crawl": ("crawl", "review", "promote", "takedown"),
     "Learn from it": ("train", "evaluate"),
     "This machine": ("config", "doctor", "models"),

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from symmv_builder.errors import Reason
+
 
 def datasets(incomplete: str) -> list[str]:
     """Datasets and recipes that are known here."""
@@ -38,6 +40,11 @@ def backends(incomplete: str) -> list[str]:
     from symmv_builder.api.names import model_names
 
     return _begin(dict.fromkeys(name.partition("=")[2] for name in model_names()), incomplete)
+
+
+def reasons(incomplete: str) -> list[str]:
+    """What an entry can be put aside for."""
+    return _begin(Reason, incomplete)
 
 
 def trainers(incomplete: str) -> list[str]:

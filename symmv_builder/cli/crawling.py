@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from symmv_builder.api.options import HELP, models_of
+from symmv_builder.api.options import HELP, models_of, reasons_of
 from symmv_builder.cli import options
 from symmv_builder.cli.saying import complain, remark, say
 from symmv_builder.report import tables
@@ -60,7 +60,7 @@ def crawl(
                 most=most,
                 screen=screen,
                 promote_above=above,
-                retry=retry or (),
+                retry=reasons_of(retry),
                 workers=workers or 0,
                 wait=wait,
                 tell=progress.on_event,
@@ -145,15 +145,14 @@ def takedown(
     """Remove an entry from manifest, recordings, results, shards and releases, for good."""
     from symmv_builder.api.publishing import others_that_use, outdated_copies, take_down
 
-    store = options.settings(root).open_store()
+    store = options.settings(root).open_standing()
     done = take_down(store, dataset, name, reason, whole=whole, wait=wait, tell=remark)
     say(f"removed: {', '.join(done.entries) or 'no entry'}")
     say(f"never taken again: {', '.join(done.sources)}")
     for other, entries in others_that_use(store, dataset, done).items():
-        say(
-            f"{other} uses the same recording for {', '.join(entries)}; they go with "
-            f"`symmv takedown {other} ENTRY`"
-        )
+        for entry in entries:
+            command = shlex.join(["symmv", "takedown", other, entry, "--reason", reason])
+            say(f"{other} uses the same recording for {entry}; it goes with `{command}`")
     for path in done.shards:
         say(f"rewrote {path}")
     for version in done.withdrawn:
@@ -192,7 +191,7 @@ def release(
     from symmv_builder.api.publishing import release as freeze
 
     terms = Terms(about, commercial, push, public, tuple(to or ()))
-    store = options.settings(root).open_store()
+    store = options.settings(root).open_standing()
     done = freeze(store, dataset, version, terms=terms, wait=wait, tell=remark)
     how = "" if done.is_new else "as it stands, "
     say(f"{dataset} {version}: {how}{done.entries} entries in {done.where}")

@@ -1,4 +1,4 @@
-"""Commands with options that somebody else declares: those of single trainers.
+"""Commands with options that somebody else declares: those of single trainers and importers.
 
 A declaration (`training.trainer.Option`) becomes an option of typer, with its help, its bounds and
 its default.

@@ -14,7 +14,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "symmv run scenes holiday.mp4 --out results",
         "symmv run key song.mid --set profile=aarden-essen",
     ),
-    "export": ("symmv export muvisync muvisync-files",),
+    "export": (
+        "symmv export muvisync muvisync-files",
+        "symmv export muvisync tars --format webdataset --video frames --dry-run",
+        "symmv export symmv for-the-hub --format hf --sound mp3 --video none",
+    ),
     "status": ("symmv status", "symmv status symmv --json"),
     "why": ("symmv why my-song", "symmv why my-song --dataset symmv --json"),
     "schema": ("symmv schema symmv", "symmv schema --out schemas"),
@@ -22,6 +26,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "models": ("symmv models", "symmv models --json", "symmv models get basic_pitch"),
     "config": ("symmv config", "symmv config --json --root s3://bucket/data"),
     "show": ("symmv show my-song", "symmv show my-song --out pictures"),
+    "report": (
+        "symmv report symmv",
+        "symmv report symmv@1.1.0 --against symmv@1.0.0 --out compared",
+    ),
     "crawl": (
         "symmv crawl symmv --most 20",
         "symmv crawl symmv --sources sources.toml --promote-above 0.9",
@@ -35,6 +43,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "symmv train amt --data muvisync --out run --minutes 60",
     ),
     "generate": ("symmv generate holiday.mp4", "symmv generate holiday.mp4 --model run --count 3"),
+    "gallery": ("symmv gallery generated",),
     "clean": ("symmv clean", "symmv clean --yes"),
     "verify": ("symmv verify", "symmv verify symmv --deep"),
     "evaluate": ("symmv evaluate music generated", "symmv evaluate music --dataset symmv"),

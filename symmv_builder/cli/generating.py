@@ -82,7 +82,11 @@ def generate(
         Path | None, typer.Option(help="An .sf2 file to play with; its first program is used.")
     ] = None,
     picture: Annotated[
-        bool, typer.Option("--picture/--no-picture", help="Draw the piano roll: NAME.png.")
+        bool,
+        typer.Option(
+            "--picture/--no-picture",
+            help="Draw notes, chords and loudness under frames and cuts: NAME.png.",
+        ),
     ] = True,
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("generated"),
     overwrite: options.Overwrite = False,
@@ -91,10 +95,10 @@ def generate(
 ) -> None:
     """Write music for videos: NAME.mid, NAME.wav, NAME.mp4 with the new sound, NAME.json.
 
-    NAME.png shows the notes. Without --model the starter model of this package writes: see its
-    line of output. Without a video, a model that was trained without videos writes --count pieces.
-    The files of a piece replace those of an earlier one, but nothing that was made or changed by
-    others.
+    NAME.png shows the notes under the video. Without --model the starter model of this package
+    writes: see its line of output. Without a video, a model that was trained without videos writes
+    --count pieces. The files of a piece replace those of an earlier one, but nothing that was made
+    or changed by others.
     """
     order = Order(key, primer, seed, count, seconds, temperature, greedy, top_k)
     refused: list[object] = []

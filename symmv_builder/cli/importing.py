@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from symmv_builder.api.importing import open_release
-from symmv_builder.api.options import HELP, PATIENCE_S, models_of
+from symmv_builder.api.importing import import_options, open_release
+from symmv_builder.api.options import HELP, PATIENCE_S, models_of, reasons_of
 from symmv_builder.api.works import LOADING_PATIENCE_S
 from symmv_builder.cli import options
 from symmv_builder.cli.building import ending_on_interrupt, print_summary
+from symmv_builder.cli.declared import with_options
 from symmv_builder.cli.saying import complain
 from symmv_builder.report.progress import Progress
 
@@ -18,7 +19,7 @@ _SHOWN = 20
 
 
 def register(app: typer.Typer) -> None:
-    app.command(name="import")(import_command)
+    app.command(name="import")(with_options(import_command, import_options(), "choices"))
 
 
 def import_command(
@@ -28,30 +29,7 @@ def import_command(
     ],
     path: Annotated[Path, typer.Argument(help="Folder of the release.", show_default=False)],
     root: options.Root = None,
-    chords: Annotated[
-        str | None,
-        typer.Option(
-            help="symmv-release: `published` keeps the chords (10 roots, half seconds); "
-            "`recomputed` names them anew (12 roots, tracked beats).",
-            show_default="published",
-        ),
-    ] = None,
-    emotion: Annotated[
-        str | None,
-        typer.Option(
-            help="muvi-sync: `smoothed` is the paper's mean over five seconds, `published` what "
-            "the release holds.",
-            show_default="smoothed",
-        ),
-    ] = None,
-    beats: Annotated[
-        str | None,
-        typer.Option(
-            help="midi: `file` takes the beats of each file's tempo map, `tracked` hears them in "
-            "rendered sound, `auto` tracks them only where the notes do not lie on the file's.",
-            show_default="auto",
-        ),
-    ] = None,
+    choices: Any = None,
     model: options.Models = None,
     workers: options.Workers = None,
     patience: options.Patience = PATIENCE_S,
@@ -66,14 +44,13 @@ def import_command(
     quantised notes); columns of recordings are absent until `symmv build DATASET --only ...`.
     Can be stopped at any moment and run again.
     """
-    choices = {"chords": chords, "emotion": emotion, "beats": beats}
     release = open_release(dataset, path, root, models=models_of(model), choices=choices)
     with ending_on_interrupt(), Progress(release.makes) as progress:
         summary = release.take_in(
             workers=workers or 0,
             patience_s=patience,
             load_patience_s=load_patience,
-            retry=retry or (),
+            retry=reasons_of(retry),
             strict=strict,
             wait=wait,
             tell=progress.on_event,

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from symmv_builder.api.options import HELP, checked
+from symmv_builder.api.options import HELP, checked, reasons_of
 from symmv_builder.cli import completing
-from symmv_builder.errors import Reason
 from symmv_builder.settings import Settings, read_settings
 
 
@@ -20,6 +19,12 @@ def checking(option: str) -> Callable[[float | None], float | None]:
         return checked(option, value)
 
     return check
+
+
+def _known_reasons(names: list[str] | None) -> list[str] | None:
+    """Refuse a reason that nothing is put aside for, before anything is opened."""
+    reasons_of(names)
+    return names
 
 
 Root = Annotated[
@@ -85,7 +90,15 @@ LoadPatience = Annotated[
     ),
 ]
 Patience = Annotated[float, typer.Option(callback=checking("patience"), help=HELP["patience"])]
-Retry = Annotated[list[Reason] | None, typer.Option(help=HELP["retry"], metavar="REASON")]
+Retry = Annotated[
+    list[str] | None,
+    typer.Option(
+        help=HELP["retry"],
+        metavar="REASON",
+        callback=_known_reasons,
+        autocompletion=completing.reasons,
+    ),
+]
 Folder = Annotated[Path | None, typer.Option("--from", help=HELP["from"], show_default=False)]
 Only = Annotated[list[str] | None, typer.Option(help=HELP["only"], show_default=False)]
 ShardMb = Annotated[

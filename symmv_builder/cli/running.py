@@ -1,4 +1,4 @@
-"""`symmv run` and `symmv export`: single stages on files, and the papers' own layouts."""
+"""`symmv run`: single stages on files."""
 
 import json
 import sys
@@ -12,14 +12,13 @@ from symmv_builder.api import stages
 from symmv_builder.api.options import PATIENCE_S, assignments
 from symmv_builder.api.stages import LOADING_PATIENCE_S
 from symmv_builder.cli import completing, options
-from symmv_builder.cli.saying import complain, say
+from symmv_builder.cli.saying import complain
 from symmv_builder.errors import WrongArguments
 from symmv_builder.report import tables
 
 
 def register(app: typer.Typer) -> None:
     app.command()(run)
-    app.command()(export)
 
 
 def run(
@@ -136,23 +135,3 @@ def run_titles(texts: Sequence[str], *, strict: bool = False) -> None:
         sys.stdout.write(json.dumps(line) + "\n")
     if failed:
         raise typer.Exit(1)
-
-
-def export(
-    dataset: options.Dataset,
-    out: Annotated[Path, typer.Argument(help="Folder to write to; made where it is missing.")],
-    root: options.Root = None,
-) -> None:
-    """Write a built dataset in the layout of its paper's own release."""
-    from symmv_builder.api import publishing
-    from symmv_builder.api.texts import left_out
-    from symmv_builder.report.progress import Progress
-
-    with Progress([]) as progress:
-        summary = publishing.export(options.settings(root), dataset, out, tell=progress.on_event)
-    say(
-        f"{summary.entries} entries of {dataset} in {out}: {summary.written} files written, "
-        f"{summary.unchanged} unchanged, {summary.removed} removed"
-    )
-    if summary.left_out:
-        sys.stderr.write(f"symmv: {left_out(dataset, summary.left_out)}\n")

@@ -10,6 +10,7 @@ from symmv_builder.api.options import HELP, assignments
 from symmv_builder.api.texts import left_out
 from symmv_builder.cli import completing, options
 from symmv_builder.cli.saying import complain, say
+from symmv_builder.errors import WrongArguments
 from symmv_builder.report.learning import Learning, losses_in_words
 
 if TYPE_CHECKING:
@@ -43,12 +44,17 @@ def train(
         typer.Option(
             "--data",
             help="Dataset to learn from, as it is called in the data root.",
+            show_default=False,
             autocompletion=completing.datasets,
         ),
-    ],
+    ] = "",
     out: Annotated[
-        Path, typer.Option(help="Folder of the run; a run that stopped there is gone on with.")
-    ],
+        Path | None,
+        typer.Option(
+            help="Folder of the run; a run that stopped there is gone on with.",
+            show_default=False,
+        ),
+    ] = None,
     preset: Annotated[str, typer.Option(help=HELP["preset"])] = "paper",
     set_: Annotated[
         list[str] | None,
@@ -98,7 +104,10 @@ def train(
         bool, typer.Option("--wait", help="Wait while another process trains into the folder.")
     ] = False,
     show: Annotated[
-        bool, typer.Option("--show", help="Print the configuration and train nothing.")
+        bool,
+        typer.Option(
+            "--show", help="Print the configuration and train nothing; takes no --data and --out."
+        ),
     ] = False,
 ) -> None:
     """Train a model; can be stopped at any moment and run again, to the same losses.
@@ -115,6 +124,8 @@ def train(
         for name, value in training.fields_of(config).items():
             say(f"{name} = {value}")
         return
+    if not data or out is None:
+        raise WrongArguments("a training needs `data`, its dataset, and `out`, the run's folder")
     settings = options.settings(root)
     is_first = training.is_first_rank()
     if is_first:

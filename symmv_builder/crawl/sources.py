@@ -17,7 +17,7 @@ in MuVi-Sync's format. A manifest is reviewed text, so a key that nobody knows i
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import resources
@@ -30,7 +30,7 @@ from symmv_builder.files import read_text
 from symmv_builder.records import Listing, Source
 from symmv_builder.tables import last_column
 from symmv_builder.text import clean_line
-from symmv_builder.toml_text import read_toml
+from symmv_builder.toml_text import line_of, read_toml
 
 KINDS = ("channel", "playlist", "search", "feed", "ids")
 _ORDERS = ("auto", "artist-title", "title-artist")
@@ -65,61 +65,76 @@ def read_sources(path: Path) -> list[CrawlSource]:
     except UnicodeDecodeError as error:
         raise MalformedFile(path, f"this is not UTF-8 text: {error.reason}") from error
     tables = read_toml(text, str(path))
-    lines = _table_lines(text)
+    lines = text.splitlines()
+    headers = _table_lines(lines)
     found = []
     for kind, rows in tables.items():
         if kind not in KINDS:
             problem = f"no source is of kind {kind!r}; known: {', '.join(KINDS)}"
-            raise MalformedFile(path, problem)
+            raise MalformedFile(path, problem, line_of(text, (kind,)))
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             problem = f"write [[{kind}]], with two brackets, before each {kind}"
-            raise MalformedFile(path, problem)
+            raise MalformedFile(path, problem, line_of(text, (kind,)))
         for index, row in enumerate(rows):
-            line = lines.get((kind, index), 0)
-            found.append((line, _source(kind, row, path, line)))
-    sources = [source for _, source in sorted(found, key=lambda one: one[0])]
+            line = headers.get((kind, index), 0)
+            found.append((line, _source(kind, row, path, partial(_line_of_key, lines, line))))
+    found.sort(key=lambda one: one[0])
     seen: set[tuple[str, str, str, Path | None]] = set()
-    for source in sources:
+    for line, source in found:
         key = (source.kind, source.site, source.ref.casefold(), source.file)
         if key in seen:
             problem = f"{source.kind} {source.ref or source.file} is listed twice"
-            raise MalformedFile(path, problem)
+            raise MalformedFile(path, problem, line)
         seen.add(key)
-    return sources
+    return [source for _, source in found]
 
 
-def _table_lines(text: str) -> dict[tuple[str, int], int]:
+def _table_lines(lines: Sequence[str]) -> dict[tuple[str, int], int]:
     """The line of each ``[[kind]]``, by kind and number among its kind."""
-    lines: dict[tuple[str, int], int] = {}
+    headers: dict[tuple[str, int], int] = {}
     counts: dict[str, int] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         header = re.match(r"\s*\[\[\s*(\w+)\s*\]\]", line)
         if header:
             kind = header[1]
-            lines[kind, counts.get(kind, 0)] = number
+            headers[kind, counts.get(kind, 0)] = number
             counts[kind] = counts.get(kind, 0) + 1
-    return lines
+    return headers
 
 
-def _source(kind: str, row: Mapping[str, Any], path: Path, line: int) -> CrawlSource:
-    wrong = partial(MalformedFile, path, line=line, key=f"[[{kind}]]")
+def _line_of_key(lines: Sequence[str], table: int, key: str) -> int:
+    """The line of a key in the table that begins on a line; that of the table without the key."""
+    for number, line in enumerate(lines[table:], start=table + 1):
+        if re.match(r"\s*\[\[", line):
+            break
+        if re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
+            return number
+    return table
+
+
+def _source(
+    kind: str, row: Mapping[str, Any], path: Path, line_of_key: Callable[[str], int]
+) -> CrawlSource:
+    def wrong(problem: str, key: str = "") -> MalformedFile:
+        return MalformedFile(path, problem, line_of_key(key), f"[[{kind}]]")
+
     for key, value in row.items():
         if key not in (*_TEXTS, *_LISTS):
             known = ", ".join((*_TEXTS, *_LISTS))
-            raise wrong(f"unknown key {key!r}; known: {known}")
+            raise wrong(f"unknown key {key!r}; known: {known}", key)
         if key in _TEXTS and not isinstance(value, str):
-            raise wrong(f"{key} must be a text, not {value!r}")
+            raise wrong(f"{key} must be a text, not {value!r}", key)
         is_texts = isinstance(value, list) and all(isinstance(one, str) and one for one in value)
         if key in _LISTS and not is_texts:
-            raise wrong(f'{key} must be a list of texts, such as ["one", "two"]')
+            raise wrong(f'{key} must be a list of texts, such as ["one", "two"]', key)
     ref, file = row.get("ref", "").strip(), row.get("file", "").strip()
     if kind == "ids" and bool(ref) == bool(file):
         raise wrong("give either ref, the ids, or file, a list of them")
     if kind != "ids" and (not ref or file):
-        raise wrong("ref is missing" if not ref else "file is for ids alone")
+        raise wrong("file is for ids alone", "file") if ref else wrong("ref is missing", "ref")
     order = row.get("order", "auto")
     if order not in _ORDERS:
-        raise wrong(f"order is {order!r}; it can be {', '.join(_ORDERS)}")
+        raise wrong(f"order is {order!r}; it can be {', '.join(_ORDERS)}", "order")
     return CrawlSource(
         kind=kind,
         ref=ref,

@@ -16,11 +16,19 @@ from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.errors import CannotRead, NoSuchPath, RecipeError, UnknownName, WrongSetting
 
 NAMES = ("symmv", "muvisync")
-# Published datasets that `symmv import` brings in, in one of the two schemas.
-IMPORTED = ("symmv-release", "muvi-sync", "pop909", "midi")
-ALL = (*NAMES, *IMPORTED)
 SUFFIX = ".toml"
 _MOST_BYTES = 1 << 20
+
+
+def _importers() -> tuple[str, ...]:
+    """The datasets that have a module in `imports/importers`; none is imported for that."""
+    modules = (Path(__file__).parent / "imports" / "importers").glob("[a-z]*.py")
+    return tuple(sorted(module.stem.replace("_", "-") for module in modules))
+
+
+# Published datasets that `symmv import` brings in, in one of the two schemas.
+IMPORTED = _importers()
+ALL = (*NAMES, *IMPORTED)
 
 
 def built_in() -> tuple[str, ...]:

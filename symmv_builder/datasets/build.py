@@ -7,7 +7,7 @@ keys, and the receipt of the shards comes last.
 
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,8 @@ class Summary:
     what is made on request alone.
     `failed` are the entries among the rejected ones for which the program is at fault. `clips`
     counts rows that are clips; `None` where rows are whole entries.
+    `taken_down` counts the entries of the manifest that are in none of these numbers: a recording
+    of each was taken down through another dataset of the root.
     """
 
     dataset: str
@@ -64,6 +66,7 @@ class Summary:
     missing: tuple[str, ...] = ()
     failed: tuple[Failures, ...] = ()
     clips: ClipCounts | None = None
+    taken_down: int = 0
 
 
 def take_in(store: Store, found: Found, dataset: str, tell: Tell) -> int:
@@ -184,10 +187,8 @@ def _build(
     expect: Callable[[int, int], object],
     strict: bool,
 ) -> Summary:
-    entries = _allowed(store, manifests.read_entries(store.manifests, recipe.name))
-    if not entries:
-        is_import = remembered.is_import(store.manifests, recipe.name)
-        raise NoEntries(recipe.name, store.root.shown, is_imported=is_import)
+    everybody = manifests.read_entries(store.manifests, recipe.name)
+    entries = require_entries(store, recipe.name, everybody)
     restore_recordings(store, recipe.name, entries)
     whole = whole or with_beside(recipe, plan)
     beside = frozenset(use.makes for use in recipe.beside)
@@ -213,22 +214,25 @@ def _build(
         and shards.shards_stand(store.root, recipe.name, receipt)
         and clip_tables.stands(store.root, recipe.name, receipt)
     ):
-        return _summary(recipe, found, receipt, up_to_date=True)
+        return _summary(recipe, found, receipt, len(everybody), up_to_date=True)
     todo = _unfinished(store, found, rows_to_load(recipe, store, draft))
     expect(len(found.works), len(found.works) - len(todo))
     run_works(plan, store, run, todo, tell=tell, strict=strict)
     tell(Event("note", "", detail="writing shards"))
     # Meanwhile a takedown in another dataset of the root may have barred what both use.
-    found = survey(plan, store, _allowed(store, entries), whole, beside)
+    found = survey(plan, store, manifests.allowed(store.manifests, entries), whole, beside)
     draft = draft_dataset(recipe, store, found, shard_bytes, cut=draft.cut)
     receipt = write_dataset(recipe, plan, store, found, draft)
-    return _summary(recipe, found, receipt, up_to_date=False)
+    return _summary(recipe, found, receipt, len(everybody), up_to_date=False)
 
 
-def _allowed(store: Store, entries: Iterable[Entry]) -> list[Entry]:
-    """The entries none of whose recordings was taken down."""
-    blocked = manifests.read_blocklist(store.manifests)
-    return [e for e in entries if e.music not in blocked and e.video not in blocked]
+def require_entries(store: Store, dataset: str, everybody: Sequence[Entry]) -> list[Entry]:
+    """The entries of a dataset but for those that were taken down; `StopRun` where none is left."""
+    entries = manifests.allowed(store.manifests, everybody)
+    if not entries:
+        is_import, root = remembered.is_import(store.manifests, dataset), store.root.shown
+        raise NoEntries(dataset, root, is_imported=is_import, taken_down=len(everybody))
+    return entries
 
 
 def forgive(store: Store, dataset: str, reasons: Sequence[Reason]) -> int:
@@ -308,7 +312,7 @@ def _recordings_stand(root: Root, plan: Plan, work: Work) -> bool:
 
 
 def _summary(
-    recipe: Recipe, found: Survey, receipt: Mapping[str, Any], *, up_to_date: bool
+    recipe: Recipe, found: Survey, receipt: Mapping[str, Any], total: int, *, up_to_date: bool
 ) -> Summary:
     made, rejected = len(found.made), len(found.rejected)
     columns = column_names(receipt)
@@ -323,4 +327,5 @@ def _summary(
         missing=tuple(name for name in expected_columns(recipe) if name not in columns),
         failed=count_failures(found.rejected.values()),
         clips=clip_counts(receipt),
+        taken_down=total - len(found.entries),
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from symmv_builder import starter, training
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import StopRun, UnknownName
 from symmv_builder.music.key import find_key
 from symmv_builder.records import Key, Notes
 from symmv_builder.training.composing import Composer
@@ -51,7 +51,7 @@ def _chosen(trainer: Trainer, given: Mapping[str, Any]) -> dict[str, Any]:
         if name in own:
             continue
         if name not in known:
-            raise StopRun(f"no model has an option {name!r}; known: {', '.join(known)}")
+            raise UnknownName("option", name, tuple(known))
         if known[name].checked(value) != known[name].default:
             owners = [each for _, each in training.trainers() if known[name] in each.options]
             titles = " and ".join(owner.title for owner in owners)

@@ -44,8 +44,9 @@ from symmv_builder.errors import (
 )
 from symmv_builder.records import Listing, ParsedTitle
 from symmv_builder.storage import items as states
-from symmv_builder.storage import manifests
 from symmv_builder.storage.items import Item, Items, LeaseLost
+from symmv_builder.storage.manifests import read_blocklist
+from symmv_builder.storage.root import Root
 from symmv_builder.storage.store import Store
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "Crawl",
     "Patience",
     "bring",
+    "check_site",
     "discover_new",
     "due_in_s",
     "find_sources",
@@ -68,20 +70,25 @@ _BATCH = 50
 NETWORK_STATES = (states.FOUND, states.PARSED, states.MATCHED)
 
 
-def find_sources(store: Store, dataset: str, path: Path | None) -> list[CrawlSource]:
+def find_sources(manifests: Root, dataset: str, path: Path | None) -> list[CrawlSource]:
     """The sources of a dataset: a given file, else the manifests', else the package's.
 
-    `StopRun` where there are none.
+    Lists of ids that they name are read, too: what is wrong with a file is said before a site
+    is asked. `StopRun` where there are none, or where one cannot be read.
     """
     if path is None:
         name = f"{dataset}/sources.toml"
-        kept = Path(store.manifests.path(name)) if store.manifests.is_local else None
+        kept = Path(manifests.path(name)) if manifests.is_local else None
         path = kept if kept and kept.is_file() else default_sources(dataset)
         if not path.is_file():
             raise WrongArguments(
                 f"{dataset} has no sources: write {name} among its manifests, or give `sources`"
             )
-    return read_sources(path)
+    sources = read_sources(path)
+    for source in sources:
+        if source.file:
+            read_id_list(source.file, site=source.site)
+    return sources
 
 
 def open_crawl(
@@ -94,10 +101,29 @@ def open_crawl(
     items = Items(store.ledger)
     items.end_dead_leases()
     known = items.tombstones()
-    for source, reason in manifests.read_blocklist(store.manifests).items():
+    for source, reason in read_blocklist(store.manifests).items():
         if source not in known:
             items.bury(source, reason)
     return Crawl(recipe, store, items, site, time.time, tuple(sources), tell=tell)
+
+
+def check_site(crawl: Crawl) -> None:
+    """Ask for what is known to be good, where there is such a recording, before anything else.
+
+    Where it does not come the breaker opens, as in the midst of a crawl. `StopRun` where the site
+    answers and the downloader cannot read it. Nothing is asked while a breaker is open.
+    """
+    if network_opens_s(crawl):
+        return
+    try:
+        crawl.site.check_canary()
+    except SessionBlocked as error:
+        open_breaker(crawl, error)
+    except (RetryLater, RejectEntry) as error:
+        told = f"what is known to be good does not come: {error}"
+        is_away = error.reason is Reason.UNREACHABLE
+        reason = Reason.UNREACHABLE if is_away else Reason.REFUSED
+        open_breaker(crawl, SessionBlocked(told, crawl.patience.breaker_s, reason=reason))
 
 
 def discover_new(crawl: Crawl, *, full: bool = False) -> int:

@@ -26,7 +26,8 @@ class Cause:
 @dataclass(frozen=True, slots=True)
 class DryRun:
     """What a build would do. `steps` counts the results that would be made, by artifact;
-    `without_recordings` are entries that it could not work on. `seconds` of work, on one worker,
+    `without_recordings` are entries that it could not work on, `taken_down` others of the manifest,
+    of each of which a recording was taken down. `seconds` of work, on one worker,
     and `shard_bytes` of disk are estimated from what was made before; `unknown` names steps that
     never ran here, whose time is not in the estimate.
     """
@@ -40,16 +41,13 @@ class DryRun:
     seconds: float
     shard_bytes: int
     unknown: tuple[str, ...]
+    taken_down: int = 0
 
 
 def dry_run(recipe: Recipe, plan: Plan, store: Store, whole: Plan | None = None) -> DryRun:
     """Say what `build` would make; nothing is written."""
-    blocked = manifests.read_blocklist(store.manifests)
-    entries = [
-        entry
-        for entry in manifests.read_entries(store.manifests, recipe.name)
-        if entry.music not in blocked and entry.video not in blocked
-    ]
+    everybody = manifests.read_entries(store.manifests, recipe.name)
+    entries = manifests.allowed(store.manifests, everybody)
     beside = frozenset(use.makes for use in recipe.beside)
     found = survey(plan, store, entries, whole or with_beside(recipe, plan), beside)
     causes: Counter[str] = Counter()
@@ -74,6 +72,7 @@ def dry_run(recipe: Recipe, plan: Plan, store: Store, whole: Plan | None = None)
         unknown=tuple(
             use.makes for use in plan.uses if steps[use.makes] and use.makes not in means
         ),
+        taken_down=len(everybody) - len(entries),
     )
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from symmv_builder import backends
 from symmv_builder.backends import midi
 from symmv_builder.errors import CannotMeasure, NoRows, NoSuchPath, RejectEntry
-from symmv_builder.evaluation import beats, music
+from symmv_builder.evaluation import SongMetric, beats, music, song_metrics
 from symmv_builder.records import Floats
 from symmv_builder.schema import row_name
 from symmv_builder.storage.root import Root
@@ -141,14 +141,15 @@ def music_of_dataset(
     beat_column = ["beats_times_s"] if tracked else []
     rows, count, receipt = rows_of_split(root, dataset, split, fields, ["entry_id", *beat_column])
     scores, on_beats, left_out = [], 0, LeftOut()
+    metrics = song_metrics()
     for number, row in enumerate(rows, 1):
-        found = left_out.use(row, lambda row: _score(row, fields))
+        found = left_out.use(row, lambda row: _score(row, fields, metrics))
         if found is not None:
             scores.append(found[0])
             on_beats += found[1]
         tell(number, count, dataset)
     if not scores:
-        raise NoRows(dataset, split, left_out.none_left(dataset, split))
+        raise left_out.no_rows(dataset, split)
     clock = {len(scores): "tracked beats", 0: "120 to the minute"}.get(
         on_beats, f"tracked beats in {on_beats} of {len(scores)}, else 120 to the minute"
     )
@@ -156,7 +157,9 @@ def music_of_dataset(
     return MusicOf(dataset, split, clock, summary, untrained, left_out=left_out.reasons)
 
 
-def _score(row: Mapping[str, Any], fields: Sequence[str]) -> tuple[music.MusicScores, bool]:
+def _score(
+    row: Mapping[str, Any], fields: Sequence[str], metrics: Sequence[SongMetric]
+) -> tuple[music.MusicScores, bool]:
     """A row's metrics, and whether they were taken on its own beats."""
     starts_s, ends_s, pitches = (row[name] for name in fields)
     if len(starts_s) < 2:
@@ -171,14 +174,14 @@ def _score(row: Mapping[str, Any], fields: Sequence[str]) -> tuple[music.MusicSc
     grid = times if times is not None and len(times) > 1 else None
     if grid is not None and not (np.isfinite(grid).all() and (np.diff(grid) > 0).all()):
         raise UnusableRow("the times of its beats do not rise")
-    scores = music.score_song(starts_s, ends_s, pitches, grid)
+    scores = music.score_song(starts_s, ends_s, pitches, grid, metrics=metrics)
     return scores, grid is not None
 
 
 def music_of_files(paths: Sequence[Path], *, tell: Tell = silent) -> MusicOf:
     """Music metrics of MIDI files and of those in folders; beats are the files' own ticks."""
     files = find_files(paths, MIDI_SUFFIXES, "MIDI files")
-    scores, refused = [], []
+    scores, refused, metrics = [], [], song_metrics()
     for number, path in enumerate(files, 1):
         try:
             piece = midi.read_piece(path)
@@ -187,7 +190,8 @@ def music_of_files(paths: Sequence[Path], *, tell: Tell = silent) -> MusicOf:
         else:
             n = piece.notes
             beats_s = piece.beats.times_s if len(piece.beats.times_s) > 1 else None
-            scores.append(music.score_song(n.starts_s, n.ends_s, n.pitches, beats_s, piece.end_s))
+            played = (n.starts_s, n.ends_s, n.pitches, beats_s, piece.end_s)
+            scores.append(music.score_song(*played, metrics))
         tell(number, len(files), path.name)
     refuse_all(files, refused)
     name = " ".join(str(path) for path in paths)
@@ -206,7 +210,7 @@ def moments_of_dataset(root: Root, dataset: str, split: str, points: Points) -> 
         if moments is not None:
             found.append((row_name(row), moments))
     if not found:
-        raise NoRows(dataset, split, left_out.none_left(dataset, split))
+        raise left_out.no_rows(dataset, split)
     return MomentsOf(tuple(found), untrained_models(receipt), left_out=left_out.reasons)
 
 

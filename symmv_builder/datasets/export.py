@@ -20,9 +20,9 @@ from symmv_builder.errors import (
     MalformedFile,
     MissingColumns,
     NoRows,
+    NoShards,
     NoSuchPath,
     StopRun,
-    UnknownName,
 )
 from symmv_builder.pipeline.events import Event
 from symmv_builder.storage.outputs import check_outputs
@@ -115,10 +115,12 @@ def export(root: Root, dataset: str, out: Path, *, tell: Tell = lambda _: None) 
     are no shards, where no row can be used, or where `out` holds an index that is not one of this
     dataset's exports.
     """
-    receipt = read_receipt(root, dataset) or {}
-    if receipt and _schema_of(receipt, dataset) not in _LAYOUTS:
+    receipt = read_receipt(root, dataset)
+    if receipt is None:
+        raise NoShards(dataset, root.shown)
+    if _schema_of(receipt, dataset) not in _LAYOUTS:
         return _export_parquet(root, dataset, receipt, _Folder(out))
-    layout, shared = _layout(root, dataset)
+    layout, shared = _layout(receipt, dataset)
     rows = list(map(_named, read_rows(root, dataset, shared)))
     folder = _Folder(out)
     known = _read_index(folder, layout.digits)
@@ -180,15 +182,12 @@ def _check_new(
     check_outputs(places, remedy="export into another folder")
 
 
-def _layout(root: Root, dataset: str) -> tuple[_Layout, list[str]]:
+def _layout(receipt: Mapping[str, Any], dataset: str) -> tuple[_Layout, list[str]]:
     """The layout of a dataset's schema, and which of the shared columns its shards hold.
 
     `StopRun` where an imported dataset lacks a column that the layout's files are made of.
     """
-    receipt = read_receipt(root, dataset) or {}
     schema = _schema_of(receipt, dataset)
-    if schema not in _LAYOUTS:
-        raise UnknownName("dataset", dataset, tuple(_LAYOUTS))
     layout = _LAYOUTS[schema]
     held = receipt.get("columns", [*_SHARED_COLUMNS, *layout.columns])
     lacking = [name for name in layout.columns if name not in held]

@@ -30,6 +30,17 @@ class Failures:
     detail: str
     package: str = ""
 
+    @property
+    def where(self) -> str:
+        """The step, with the package that it is of where that is another one."""
+        return f"{self.step} of the package {self.package}" if self.package else self.step
+
+
+def package_of(step: str) -> str:
+    """The other package that a step is of; empty for a step of this one."""
+    plugin = plugins("steps").get(step)
+    return plugin.package if plugin else ""
+
 
 def count_failures(rejected: Iterable[Result]) -> tuple[Failures, ...]:
     """The failures among rejections, by step."""
@@ -37,14 +48,13 @@ def count_failures(rejected: Iterable[Result]) -> tuple[Failures, ...]:
     for result in rejected:
         if result.reason == Reason.FAILED:
             by_step.setdefault(result.step, []).append(result)
-    others = plugins("steps")
     return tuple(
         Failures(
             step,
             len(results),
             results[0].entry_id,
             results[0].detail,
-            others[step].package if step in others else "",
+            package_of(step),
         )
         for step, results in by_step.items()
     )
@@ -67,13 +77,16 @@ def watched(
             if met and _is_past(outcome, met[-1].results[-1].artifact):
                 same.clear()
             continue
-        same.met(outcome.entry_id, bug)
+        package = package_of(outcome.results[-1].step)
+        same.met(outcome.entry_id, bug, package)
         met = [*met, outcome][-len(same.names) :]
         if strict or len(met) >= SameBug.ENOUGH:
             for each in met:
                 _leave_open(store, dataset, each)
         if strict:
-            raise WorkerBug(f"{outcome.entry_id}: {outcome.results[-1].detail}", bug)
+            of_package = f" (in the package {package})" if package else ""
+            said = f"{outcome.entry_id}: {outcome.results[-1].detail}{of_package}"
+            raise WorkerBug(said, bug)
         same.check()
 
 

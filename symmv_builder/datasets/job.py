@@ -42,6 +42,8 @@ class VideoSite(Lister, Fetcher, Protocol):
 
     def details(self, source: Source) -> Listing: ...
 
+    def check_canary(self) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:

@@ -1,5 +1,6 @@
 """Pictures of an entry: what was heard as a piano roll, what was seen as a contact sheet."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,18 @@ def scene_frames(
 
     Times count from `start_s` of the file.
     """
-    wanted = ((scenes.starts_s + scenes.ends_s) / 2).tolist()
+    return pictures_at(video, ((scenes.starts_s + scenes.ends_s) / 2).tolist(), start_s)
+
+
+def pictures_at(
+    video: Path, times_s: Sequence[float], start_s: float = 0.0
+) -> list[tuple[float, NDArray[np.uint8]]]:
+    """A small picture of a video at each of some moments, in their order, with its own time in s.
+
+    Times count from `start_s` of the file. A video that ends before has fewer. Errors are those of
+    `pyav.frames`.
+    """
+    wanted = list(times_s)
     pictures = []
     for frame in pyav.frames(video):
         if not wanted:

@@ -1,6 +1,7 @@
 """A composed piece as files: MIDI, WAV, and the video that it was made for with its new sound."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ from numpy.typing import NDArray
 from symmv_builder.backends import midi, sampler
 from symmv_builder.backends.pyav.encode import write_sound
 from symmv_builder.backends.pyav.soundtrack import replace_sound
+from symmv_builder.datasets.pictures import pictures_at
 from symmv_builder.records import Beats, Chords, Parts
-from symmv_builder.report.piano_roll import draw_piano_roll
+from symmv_builder.report.piece_picture import Shown, draw_pieces, frame_times
 from symmv_builder.storage.outputs import (
     check_outputs,
     finish_set,
@@ -24,8 +26,6 @@ RATE_HZ = 44100
 _FADE_S = 0.5
 _TAIL_S = 1.5
 _BEATS_PER_BAR = 4
-# How much of a piece its picture shows.
-_DRAWN_S = 60.0
 
 
 def sound_of(piece: Piece, soundfont: Path | None = None) -> NDArray[np.float32]:
@@ -67,14 +67,16 @@ def write_piece(
     video: Path | None = None,
     soundfont: Path | None = None,
     picture: bool = False,
+    cuts_s: Sequence[float] = (),
     overwrite: bool = False,
 ) -> list[Path]:
     """Write ``NAME.mid``, ``NAME.wav``, ``NAME.mp4`` where there is a video, and ``NAME.json``.
 
-    With `picture` the piano roll of the first minute, ``NAME.png``, is one of them. All of them
-    take their places together or none does. The JSON says how the piece was made and names the
-    others with their sha256. `RejectEntry` where the video cannot be read, `StopRun`
-    where one of the files would take the place of the video or of a file that is not ours.
+    With `picture` one of them is ``NAME.png``, which shows notes, chords and loudness under the
+    video's frames and its cuts (`cuts_s`). All of them take their places together or none does. The
+    JSON says how the piece was made and names the others with their sha256. `RejectEntry` where the
+    video cannot be read, `StopRun` where one of the files would take the place of the video or of a
+    file that is not ours.
     """
     check_piece(piece.name, folder, video=video, picture=picture, overwrite=overwrite)
     samples = sound_of(piece, soundfont)
@@ -85,13 +87,35 @@ def write_piece(
         if video is not None:
             replace_sound(video, samples, RATE_HZ, staging / f"{piece.name}.mp4")
         if picture:
-            _draw(piece, staging / f"{piece.name}.png")
-        write_receipt(staging, piece.name, dict(piece.facts))
+            _draw(piece, staging / f"{piece.name}.png", samples, video, cuts_s)
+        cuts = {"cuts_s": [round(cut, 3) for cut in cuts_s]} if len(cuts_s) else {}
+        write_receipt(staging, piece.name, {**cuts, **piece.facts})
     return _places(piece.name, folder, video, picture)
 
 
-def _draw(piece: Piece, path: Path) -> None:
-    """The piano roll, melody and accompaniment apart where they are two, with beats and chords."""
+def _draw(
+    piece: Piece,
+    path: Path,
+    samples: NDArray[np.float32],
+    video: Path | None,
+    cuts_s: Sequence[float],
+) -> None:
+    """The piece under one time line with its video, melody and accompaniment apart if they are."""
+    frames = pictures_at(video, frame_times(piece.seconds)) if video is not None else []
+    shown = replace(shown_of(piece), loudness=loudness_of(samples, RATE_HZ))
+    draw_pieces(
+        path, [shown], title=piece.name, seconds=piece.seconds, frames=frames, cuts_s=cuts_s
+    )
+
+
+def loudness_of(samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float64]:
+    """Root mean square of each second of samples ``[n, c]``, as mono, over full scale."""
+    seconds = (samples[at : at + rate_hz].mean(axis=1) for at in range(0, len(samples), rate_hz))
+    return np.array([np.sqrt(np.mean(np.square(each))) for each in seconds], dtype=np.float64)
+
+
+def shown_of(piece: Piece) -> Shown:
+    """A piece as `draw_pieces` takes it: parts, beats and chords where it has them."""
     notes = piece.notes
     parts = None
     if set(piece.tracks) == {"melody", "accompaniment"}:
@@ -125,12 +149,13 @@ def _draw(piece: Piece, path: Path) -> None:
         beats = Beats(np.interp(whole, numbers, times_s), whole % _BEATS_PER_BAR + 1)
     spans = piece.facts.get("chords")
     chords = None
-    if spans and not isinstance(spans[0], str):
+    if spans and isinstance(spans[0], str):
+        # Video2Music's: one a second.
+        spans = [(second, second + 1, label) for second, label in enumerate(spans)]
+    if spans:
         starts_s, ends_s, labels = zip(*spans, strict=True)
         chords = Chords(np.array(starts_s), np.array(ends_s), tuple(labels))
-    draw_piano_roll(
-        path, notes, title=piece.name, parts=parts, beats=beats, chords=chords, seconds=_DRAWN_S
-    )
+    return Shown(piece.name, notes, parts=parts, beats=beats, chords=chords)
 
 
 def _places(name: str, folder: Path, video: Path | None, picture: bool) -> list[Path]:

@@ -40,7 +40,11 @@ class StageCost:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How far a dataset is. `untrained` names models without trained weights."""
+    """How far a dataset is. `untrained` names models without trained weights.
+
+    `lost` are the shards that a repair put aside, and no build has written since. `taken_down`
+    counts the entries of which a recording was taken down through another dataset.
+    """
 
     dataset: str
     entries: int
@@ -52,6 +56,8 @@ class Status:
     splits: dict[str, int]
     shards: tuple[dict[str, Any], ...]
     clips: ClipCounts | None = None
+    lost: tuple[str, ...] = ()
+    taken_down: int = 0
 
 
 def status(store: "Store", dataset: str) -> Status:
@@ -109,6 +115,8 @@ def status(store: "Store", dataset: str) -> Status:
         splits=dict(receipt.get("splits", {})),
         shards=tuple(receipt.get("shards", [])),
         clips=clip_counts(receipt),
+        lost=tuple(receipt.get("lost", ())),
+        taken_down=len(entries) - len(manifests.allowed(store.manifests, entries)),
     )
 
 

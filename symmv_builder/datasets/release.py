@@ -6,7 +6,7 @@ from typing import Any
 from symmv_builder.datasets import changes, remembered
 from symmv_builder.datasets.card import facts, licences
 from symmv_builder.datasets.imports import published_licence
-from symmv_builder.errors import NoShards, ReleaseExists, ReleaseRefused
+from symmv_builder.errors import ReleaseExists, ReleaseRefused
 from symmv_builder.storage import manifests, releases, shards
 from symmv_builder.storage.store import Store
 
@@ -97,9 +97,7 @@ def check_terms(
 
 def check(store: Store, dataset: str, version: str) -> dict[str, Any]:
     """The receipt of the shards; `StopRun` where they cannot be released under a version."""
-    receipt = shards.read_receipt(store.root, dataset)
-    if receipt is None:
-        raise NoShards(dataset, store.root.shown)
+    receipt = remembered.require_receipt(store.root, store.manifests, dataset)
     shards.require_whole(store.root, dataset, receipt)
     untrained = [model["backend"] for model in receipt["models"] if not model["trained"]]
     if untrained:

@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from symmv_builder import datasets
 from symmv_builder.datasets.recipe import Recipe, with_models
 from symmv_builder.datasets.recipe_file import read_recipe
 from symmv_builder.datasets.recipe_writer import differences, write_recipe
-from symmv_builder.errors import RecipeError, StopRun, UnknownName, WrongArguments
+from symmv_builder.errors import NoShards, RecipeError, StopRun, UnknownName, WrongArguments
+from symmv_builder.storage.manifests import has_entries
+from symmv_builder.storage.receipts import read_receipt
 
 if TYPE_CHECKING:
     from symmv_builder.storage.root import Root
@@ -30,15 +32,36 @@ def names_in(manifests: "Root") -> tuple[str, ...]:
     return tuple(dict.fromkeys((*datasets.ALL, *sorted(own))))
 
 
+def known_names(manifests: "Root") -> tuple[str, ...]:
+    """Every name that a dataset may have here: the root's own, and those that are installed."""
+    return tuple(
+        dict.fromkeys((*names_in(manifests), *datasets.installed(), *datasets.importable()))
+    )
+
+
 def is_known(manifests: "Root", name: str) -> bool:
     """Whether a name is that of a dataset; no recipe is read."""
-    return name in (*names_in(manifests), *datasets.installed(), *datasets.importable())
+    return name in known_names(manifests)
 
 
 def require_known(manifests: "Root", name: str) -> None:
-    """`StopRun` where a name is no dataset's; no recipe is read."""
-    if not is_known(manifests, name):
-        raise UnknownName("dataset", name, names_in(manifests))
+    """`StopRun` where a name is no dataset's and the root has no entries of it.
+
+    No recipe is read.
+    """
+    known = known_names(manifests)
+    if "/" in name or (name not in known and not has_entries(manifests, name)):
+        raise UnknownName("dataset", name, known)
+
+
+def require_receipt(root: "Root", manifests: "Root", name: str) -> dict[str, Any]:
+    """The receipt of a dataset's shards; `StopRun` where the name is no dataset's, or where
+    nothing of it is built."""
+    receipt = read_receipt(root, name)
+    if receipt is None:
+        require_known(manifests, name)
+        raise NoShards(name, root.shown, is_imported=is_import(manifests, name))
+    return receipt
 
 
 def is_import(manifests: "Root", name: str) -> bool:
@@ -61,7 +84,7 @@ def recipe_of(manifests: "Root", name: str) -> Recipe:
     data = manifests.read(f"{name}/{FILE}") if "/" not in name else None
     if data is None:
         if not datasets.is_imported(name):
-            return datasets.recipe(name)
+            return _installed(manifests, name)
         from symmv_builder.datasets import imports
         from symmv_builder.datasets.imports.take_in import read_options
 
@@ -80,6 +103,16 @@ def recipe_of(manifests: "Root", name: str) -> Recipe:
     if recipe.name != name:
         raise RecipeError(place, f"it is the recipe of {recipe.name}; call it {name} or move it")
     return recipe
+
+
+def _installed(manifests: "Root", name: str) -> Recipe:
+    """An installed recipe; whoever mistypes a name is told the datasets of the root, too."""
+    try:
+        return datasets.recipe(name)
+    except UnknownName as error:
+        if (error.kind, error.name) != ("dataset", name):
+            raise
+        raise replace(error, known=known_names(manifests)) from error
 
 
 def chosen(

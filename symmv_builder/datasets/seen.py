@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from symmv_builder import datasets
 from symmv_builder.backends import ModelHome, names
 from symmv_builder.clips import clip_id, entry_of, parse_address
@@ -61,6 +63,18 @@ def watch_files(
 def name_of(video: Path) -> str:
     """What the piece for a video in a file is called: a plain name, safe as that of a file."""
     return identifier(video.stem)
+
+
+def cuts_of(row: Mapping[str, Any]) -> list[float]:
+    """When a video's row says that it cuts, in seconds; nothing where the row does not know.
+
+    Rows of models that read no scenes may have the seconds since the last cut instead.
+    """
+    if "scenes_starts_s" in row:
+        return [float(start) for start in row["scenes_starts_s"][1:]]
+    since = np.asarray(row.get("scene_offset", ()), dtype=np.float64)
+    places = np.flatnonzero(np.diff(since) < 0) + 1
+    return [float(place - since[place]) for place in places]
 
 
 def _as_it_learned(composer: Composer, choices: Mapping[str, str]) -> Recipe:

@@ -25,7 +25,7 @@ from symmv_builder.datasets.evaluate import (
     silent,
     untrained_behind,
 )
-from symmv_builder.errors import CannotMeasure, MalformedFile, NoRows, RejectEntry
+from symmv_builder.errors import CannotMeasure, MalformedFile, RejectEntry
 from symmv_builder.schema import row_name
 from symmv_builder.storage.root import Root
 from symmv_builder.training.usable import LeftOut
@@ -149,7 +149,7 @@ def hear_dataset(root: Root, dataset: str, split: str, ear: Ear, *, tell: Tell =
             named.append((row_name(row), table))
         tell(number, count, dataset)
     if not named:
-        raise NoRows(dataset, split, left_out.none_left(dataset, split))
+        raise left_out.no_rows(dataset, split)
     return Heard(tuple(named), by_model=True, left_out=left_out.reasons)
 
 

@@ -12,7 +12,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from symmv_builder import backends, datasets
 from symmv_builder.backends import midi
@@ -32,6 +32,7 @@ from symmv_builder.pipeline.run import LoadModel, Tell, load
 from symmv_builder.pipeline.step import RECORDINGS, Step, Use
 from symmv_builder.records import Notes, Record, to_json
 from symmv_builder.storage.outputs import check_outputs, replacing_file
+from symmv_builder.typed_text import in_words, parse
 
 # Names of stages that are not those of a result: the steps that make it, in any recipe.
 NAMES: Mapping[str, tuple[str, ...]] = {
@@ -43,7 +44,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 }
 # Which recipe a stage belongs to, where none is named: the first of these that has it and
 # its backend.
-_OF_RECORDINGS = ("symmv", "muvisync", "symmv-released")
+_OF_RECORDINGS = ("symmv", "muvisync", "cmt", "symmv-released")
 # For a recording, chords are heard, and not named on what a transcription heard.
 _PREFERRED = {"chords": "muvisync"}
 _OF_MIDI = "midi"
@@ -164,23 +165,13 @@ def parse_settings(step: Step, texts: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _parse(step: str, name: str, hint: Any, text: str) -> Any:
-    choices = typing.get_args(hint)
-    if typing.get_origin(hint) is Literal:
-        if text not in choices:
-            raise WrongSetting(name, text, f"it can be {', '.join(map(str, choices))}", step)
-        return text
-    if type(None) in choices:
-        if text.lower() == "none":
-            return None
-        hint = next(choice for choice in choices if choice is not type(None))
     try:
-        if hint is bool:
-            return {"true": True, "false": False}[text.lower()]
-        value = hint(text)
-    except (ValueError, KeyError):
-        raise WrongSetting(name, text, f"that is not a {hint.__name__}", step) from None
+        value = parse(hint, text)
+    except ValueError:
+        raise WrongSetting(name, text, f"it can be {in_words(hint)}", step) from None
     least, most = BOUNDS.get(name, (-math.inf, math.inf))
-    if hint in (int, float) and not (least <= value <= most and math.isfinite(value)):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and not (least <= value <= most and math.isfinite(value)):
         raise WrongSetting(name, value, f"it can be {least:g} to {most:g}", step)
     return value
 

@@ -1,7 +1,8 @@
 """Every step that a recipe can name, and where it stands.
 
 A step that is called as its module below `video` or `music` (there it is ``STEP``) needs no line
-here, so a new feature is one file. The others stand in a table; other packages add theirs by
+here, so a new feature is one file; nor does one whose name begins with that of its importer's
+module, so a new importer is one, too. The others stand in a table; other packages add theirs by
 entry points (`plugins`). A step is imported when a recipe that uses it is read, so that a question
 about one dataset does not import the stages of all.
 """
@@ -10,11 +11,11 @@ import importlib
 import importlib.util
 import pkgutil
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import UnionType
 from typing import Any, Literal
 
-from symmv_builder import plugins
+from symmv_builder import datasets, plugins
 from symmv_builder.errors import UnknownName
 from symmv_builder.pipeline.step import Step, Use
 from symmv_builder.schema import Column
@@ -39,30 +40,16 @@ _OWN: Mapping[str, str] = {
     "transcribe": "music.transcribe:STEP",
     "transcribe_polyphonic": "music.transcribe:POLYPHONIC",
     "voice_chords": "music.chords:VOICE",
+    "frames": "video.jpeg_frames:STEP",
+    "patch_tokens": "video.semantic:PATCHES",
     "scene_offset": "video.scenes:OFFSET",
     "text_area": "video.text:STEP",
     "midi_beats": "datasets.imports.symbolic:WRITTEN_BEATS",
     "midi_notes": "datasets.imports.symbolic:NOTES",
     "rendered_beats": "datasets.imports.symbolic:BEATS",
     "written_or_rendered_beats": "datasets.imports.symbolic:WRITTEN_OR_HEARD",
-    "muvi_sync_chords": "datasets.imports.muvi_sync:CHORDS",
-    "muvi_sync_density": "datasets.imports.muvi_sync:DENSITY",
-    "muvi_sync_emotion": "datasets.imports.muvi_sync:EMOTION",
-    "muvi_sync_key": "datasets.imports.muvi_sync:KEY",
-    "muvi_sync_loudness": "datasets.imports.muvi_sync:LOUDNESS",
-    "muvi_sync_mode": "datasets.imports.muvi_sync:MODE",
-    "muvi_sync_motion": "datasets.imports.muvi_sync:MOTION",
-    "muvi_sync_normalised_chords": "datasets.imports.muvi_sync:NORMALISED_CHORDS",
-    "muvi_sync_scene_offset": "datasets.imports.muvi_sync:SCENE_OFFSET",
-    "muvi_sync_semantic": "datasets.imports.muvi_sync:SEMANTIC",
-    "pop909_beats": "datasets.imports.pop909:BEATS",
-    "pop909_chords": "datasets.imports.pop909:CHORDS",
-    "pop909_key": "datasets.imports.pop909:KEY",
-    "pop909_parts": "datasets.imports.pop909:PARTS",
-    "symmv_export_beats": "datasets.imports.symmv_release:BEATS",
-    "symmv_export_notes": "datasets.imports.symmv_release:NOTES",
-    "symmv_release_chords": "datasets.imports.symmv_release:CHORDS",
-    "symmv_release_key": "datasets.imports.symmv_release:KEY",
+    "symmv_export_beats": "datasets.imports.importers.symmv_release:BEATS",
+    "symmv_export_notes": "datasets.imports.importers.symmv_release:NOTES",
     "screen_alignment": "screen:ALIGNMENT",
     "screen_cuts": "screen:CUTS",
     "screen_duration_ratio": "screen:DURATION_RATIO",
@@ -80,11 +67,12 @@ _OWN: Mapping[str, str] = {
 # Name of the step to ``module:ATTRIBUTE``.
 STEPS: dict[str, str] = {name: f"symmv_builder.{place}" for name, place in _OWN.items()}
 _FEATURES = ("symmv_builder.video", "symmv_builder.music")
+_IMPORTERS = "symmv_builder.datasets.imports.importers"
 
 
 def find_step(name: str) -> Step:
     """The step of a name; `StopRun` with the known names where there is none."""
-    target = STEPS.get(name) or _feature(name)
+    target = STEPS.get(name) or _feature(name) or _of_importer(name)
     if target:
         module, _, attribute = target.partition(":")
         step: Step = getattr(importlib.import_module(module), attribute)
@@ -102,7 +90,7 @@ def find_step(name: str) -> Step:
 def columns_of(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
     """The columns of a use; `StopRun` with its package where a plug-in's step cannot say them."""
     name = use.step.name
-    is_own = name in STEPS or bool(_feature(name))
+    is_own = name in STEPS or bool(_feature(name) or _of_importer(name))
     with plugins.blaming(None if is_own else plugins.find("steps", name)):
         return use.columns(uses)
 
@@ -135,7 +123,8 @@ def step_names() -> tuple[str, ...]:
         for module in pkgutil.iter_modules(importlib.import_module(package).__path__)
         if _feature(module.name)
     )
-    return tuple(dict.fromkeys((*STEPS, *features, *plugins.plugins("steps"))))
+    imported = (name for module in _importers() for name in _steps_of(module))
+    return tuple(dict.fromkeys((*STEPS, *features, *imported, *plugins.plugins("steps"))))
 
 
 def _feature(name: str) -> str:
@@ -147,3 +136,25 @@ def _feature(name: str) -> str:
             if isinstance(step, Step) and step.name == name:
                 return f"{place}:STEP"
     return ""
+
+
+def _importers() -> Iterator[str]:
+    return (name.replace("-", "_") for name in datasets.IMPORTED)
+
+
+def _of_importer(name: str) -> str:
+    """The place of an importer's own step, ``module:ATTRIBUTE``; empty where none is."""
+    for module in _importers():
+        if name.startswith(f"{module}_") and (place := _steps_of(module).get(name)):
+            return place
+    return ""
+
+
+def _steps_of(module: str) -> dict[str, str]:
+    """The steps that an importer's module calls by its own name, with their places."""
+    place = f"{_IMPORTERS}.{module}"
+    return {
+        value.name: f"{place}:{attribute}"
+        for attribute, value in vars(importlib.import_module(place)).items()
+        if isinstance(value, Step) and value.name.startswith(f"{module}_")
+    }

@@ -31,6 +31,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from symmv_builder.evaluation.metric import Metric
 from symmv_builder.packages import required
 from symmv_builder.records import Beats, Chords, Floats, Key, Notes
 from symmv_builder.vocab import SHARP_NAMES, pitch_class
@@ -42,6 +43,66 @@ CHORD_COMPARISONS = ("root", "majmin", "thirds", "sevenths")
 _SHORTEST_S = 1e-3
 
 Scores: TypeAlias = Mapping[str, float]
+
+_LEVELS = {
+    "": "the reference",
+    "_half": "every second beat of the reference",
+    "_double": "the reference and the places half way between its beats",
+    "_best": "whichever of the three fits best",
+}
+_DAVIES = 'Davies, Degara, Plumbley, "Evaluation Methods for Beat Tracking Algorithms", 2009'
+# Name: definition, source, and what both sides hold. All are shares; high ones are better.
+_DECLARED: Mapping[str, tuple[str, str, str]] = {
+    **{
+        f"{part}_f1_{tolerance}ms": (
+            f"F1 of notes by pitch and {what} within {tolerance} ms",
+            'Bay, Ehmann, Downie, "Evaluation of Multiple-F0 Estimation and Tracking", 2009',
+            "notes",
+        )
+        for part, what in (("onset", "onset"), ("offset", "onset, and end (or a fifth of it)"))
+        for tolerance in (50, 100)
+    },
+    **{
+        f"{kind}_f{suffix}": (f"F of {kind}s within 70 ms, against {against}", _DAVIES, "beats")
+        for kind in ("beat", "downbeat")
+        for suffix, against in _LEVELS.items()
+    },
+    **{
+        name: (f"share of beats with the right tempo and phase, at {level}", _DAVIES, "beats")
+        for name, level in (("cmlt", "the annotated level"), ("amlt", "any usual level"))
+    },
+    **{
+        name: (
+            f"share of the time with the right chord, compared by {what}",
+            'Pauwels and Peeters, "Evaluating Automatically Estimated Chord Sequences", 2013',
+            "chords",
+        )
+        for name, what in (
+            ("root", "root"),
+            ("majmin", "major or minor triad"),
+            ("thirds", "root and third"),
+            ("sevenths", "seventh"),
+        )
+    },
+    **{
+        f"note_{name}": (
+            f"{name} of melody notes by pitch, and onset within 50 ms",
+            'Raffel et al., "mir_eval", ISMIR 2014',
+            "parts",
+        )
+        for name in ("precision", "recall", "f1")
+    },
+    "weighted_key": (
+        "1 for the right key, .5 a fifth above, .3 relative, .2 parallel",
+        "MIREX, audio key detection",
+        "key",
+    ),
+    "exact_key": ("share of exactly right keys", "MIREX, audio key detection", "key"),
+}
+METRICS = tuple(
+    Metric(name, name, 4, definition, source, "0-1", "high", (reads,))
+    for name, (definition, source, reads) in _DECLARED.items()
+)
 
 
 def score_song(task: str, estimate: Any, reference: Any) -> Scores:

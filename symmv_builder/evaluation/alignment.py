@@ -18,7 +18,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symmv_builder.evaluation.metric import Metric
 from symmv_builder.evaluation.retrieval import cosine
+
+_SOURCE = 'Zuo et al., "GVMGen", 2025, "Evaluation Model"'
+METRICS = (
+    Metric(
+        "cmr",
+        "CMR",
+        definition="cross-modal relevance: cosine similarity of music and its own video, mean "
+        "over pairs",
+        source=_SOURCE,
+        unit="-1-1",
+        best="high",
+        reads=("music", "semantic"),
+    ),
+    Metric(
+        "ta",
+        "TA",
+        definition="temporal alignment: mean diagonal of the attention of music to its own video",
+        source=_SOURCE,
+        unit="0-1",
+        best="high",
+        reads=("music", "semantic"),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from symmv_builder.evaluation.metric import Metric
+
 PAPER_WINDOW_S = 1.0
 ONSET_RATE_HZ = 22050
 # Frames of 512 samples around a peak, and how far it stands out, as LORIS was evaluated.
@@ -40,6 +42,23 @@ _ONSET_RULE: dict[str, Any] = {
     "pre_max": 3,
     "post_max": 3,
 }
+_LORIS = 'Yu et al., "Long-Term Rhythmic Video Soundtracker", ICML 2023'
+_READS = ("beats of both, or onsets",)
+METRICS = (
+    Metric(
+        "bcs", "Beat coverage", 1, "seconds with a beat in both of those with one in the generated "
+        "music, mean over pairs", _LORIS, "%", "high", _READS,
+    ),
+    Metric("csd", "(sd)", 1, "deviation of beat coverage over pairs", _LORIS, "%", "low", _READS),
+    Metric(
+        "bhs", "Beat hit", 1, "seconds with a beat in both of those with one in the real music, "
+        "mean over pairs", _LORIS, "%", "high", _READS,
+    ),
+    Metric("hsd", "(sd)", 1, "deviation of beat hit over pairs", _LORIS, "%", "low", _READS),
+    Metric(
+        "f1", "F1", 1, "harmonic mean of mean coverage and mean hit", _LORIS, "%", "high", _READS,
+    ),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,41 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from symmv_builder.evaluation.metric import Metric
 from symmv_builder.vocab import MUVISYNC_LABELS, MUVISYNC_QUALITIES, NO_CHORD, SHARP_NAMES
 
 PAPER_KS = (1, 3, 5)
 # What the rows and columns of confusion matrices are called; no chord comes last.
 ROOT_NAMES = (*SHARP_NAMES, NO_CHORD)
 QUALITY_NAMES = (*MUVISYNC_QUALITIES, NO_CHORD)
+
+_SOURCE = 'Kang, Poria, Herremans, "Video2Music", 2024, equation'
+METRICS = (
+    *(
+        Metric(
+            f"hits{k}",
+            f"Hits@{k}",
+            4,
+            definition=f"share of seconds whose chord is among the {k} likeliest, mean over songs",
+            source=f"{_SOURCE} 9",
+            unit="0-1",
+            best="high",
+            reads=("normalised_chords", "key"),
+        )
+        for k in PAPER_KS
+    ),
+    Metric(
+        "matching_loss",
+        "Matching loss",
+        4,
+        definition="binary cross-entropy between the chords that are likely and those that fit "
+        "the emotion of the video, mean over songs",
+        source=f"{_SOURCE} 7",
+        unit="nats",
+        best="low",
+        reads=("normalised_chords", "key", "emotion"),
+    ),
+)
 
 
 def ranks(logits: ArrayLike, targets: ArrayLike) -> NDArray[np.int64]:

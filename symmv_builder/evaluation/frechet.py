@@ -20,7 +20,21 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from symmv_builder.evaluation.metric import Metric
+
 Matrix: TypeAlias = NDArray[np.float64]
+
+METRICS = (
+    Metric(
+        "fad",
+        "FAD",
+        definition="squared Frechet distance of the Gaussians of two sets of embeddings",
+        source='Kilgour et al., "Fréchet Audio Distance", Interspeech 2019, equation 1',
+        unit="squared units of the embedding",
+        best="low",
+        reads=("recordings or embeddings of both sides",),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

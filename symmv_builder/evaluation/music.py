@@ -21,32 +21,23 @@ Lerch, "On the evaluation of generative models in music", 2018. A note counts on
 or loud it is. None of the five is better high or low: closer to real music is better.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from symmv_builder.evaluation.metric import PlayedNotes, SongMetric
 from symmv_builder.records import Floats, Ints
 
-METRICS = ("sc", "pe", "pce", "ebr", "ioi")
+# The metrics of one song by name.
+MusicScores: TypeAlias = Mapping[str, float]
 
 # A quarter at 120 to the minute: the clock of the released SymMV files and of Video2Music.
 BEAT_S = 0.5
 
 _MAJOR = (0, 2, 4, 5, 7, 9, 11)
 _MINOR = (0, 2, 3, 5, 7, 8, 10)
-
-
-@dataclass(frozen=True, slots=True)
-class MusicScores:
-    """The five metrics of one song; ``nan`` where it has too few notes for one."""
-
-    sc: float
-    pe: float
-    pce: float
-    ebr: float
-    ioi: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +61,22 @@ def score_song(
     pitches: Ints,
     beats_s: Floats | None = None,
     end_s: float | None = None,
+    metrics: Sequence[SongMetric] = (),
 ) -> MusicScores:
-    """All five metrics of a song's notes, fields ``[n]`` in any order.
+    """The metrics of a song's notes by name, fields ``[n]`` in any order; ``nan`` for too few.
 
     ``beats_s`` are the beats for EBR, rising, at least two; without them a beat is half a
     second. Before the first and after the last beat the median gap goes on. The song ends with
-    its last note, or at ``end_s`` if that is later.
+    its last note, or at ``end_s`` if that is later. `metrics` are the five where none are named.
     """
-    starts_s = np.asarray(starts_s, dtype=np.float64)
-    ends_s = np.asarray(ends_s, dtype=np.float64)
-    pitches = np.asarray(pitches, dtype=np.int64)
-    return MusicScores(
-        sc=scale_consistency(pitches),
-        pe=_entropy_bits(np.bincount(pitches, minlength=128)),
-        pce=_entropy_bits(pitch_class_counts(pitches)),
-        ebr=empty_beat_rate(starts_s, ends_s, beats_s, end_s),
-        ioi=mean_onset_gap_s(starts_s),
+    song = PlayedNotes(
+        np.asarray(starts_s, dtype=np.float64),
+        np.asarray(ends_s, dtype=np.float64),
+        np.asarray(pitches, dtype=np.int64),
+        beats_s,
+        end_s,
     )
+    return {metric.name: metric.measure(song) for metric in metrics or METRICS}
 
 
 def scale_consistency(pitches: Ints) -> float:
@@ -147,25 +137,32 @@ def mean_onset_gap_s(starts_s: Floats) -> float:
 
 
 def summarise(songs: Iterable[MusicScores]) -> MetricSummary:
-    """Mean, median and deviation over songs; a song counts for all five metrics or for none."""
-    table = np.array([astuple(song) for song in songs], dtype=np.float64).reshape(-1, len(METRICS))
+    """Mean, median and deviation over songs; a song counts for all metrics or for none."""
+    rows = list(songs)
+    names = list(rows[0]) if rows else [metric.name for metric in METRICS]
+    table = np.array([[row[name] for name in names] for row in rows], dtype=np.float64)
+    table = table.reshape(-1, len(names))
     whole = table[np.isfinite(table).all(axis=1)]
     left_out = len(table) - len(whole)
+
+    def by_name(values: Floats) -> MusicScores:
+        return {name: float(value) for name, value in zip(names, values, strict=True)}
+
     if not len(whole):
-        nothing = MusicScores(*[float("nan")] * len(METRICS))
+        nothing = by_name(np.full(len(names), np.nan))
         return MetricSummary(0, left_out, nothing, nothing, nothing)
     return MetricSummary(
         songs=len(whole),
         left_out=left_out,
-        mean=_as_scores(whole.mean(axis=0)),
-        median=_as_scores(np.median(whole, axis=0)),
-        deviation=_as_scores(whole.std(axis=0)),
+        mean=by_name(whole.mean(axis=0)),
+        median=by_name(np.median(whole, axis=0)),
+        deviation=by_name(whole.std(axis=0)),
     )
 
 
 def distance(scores: Mapping[str, float], reference: Mapping[str, float]) -> dict[str, float]:
     """How far each metric lies from that of real music: ours less theirs."""
-    return {name: scores[name] - reference[name] for name in METRICS}
+    return {name: value - reference[name] for name, value in scores.items()}
 
 
 def _carried_on(beats_s: Floats, first_s: float, end_s: float) -> Floats:
@@ -207,6 +204,58 @@ def _scales() -> np.ndarray[Any, np.dtype[np.int64]]:
 
 _SCALES = _scales()
 
-
-def _as_scores(values: Floats) -> MusicScores:
-    return MusicScores(*(float(value) for value in values))
+_MUSPY = 'Dong et al., "MusPy", ISMIR 2020'
+METRICS = (
+    SongMetric(
+        "sc",
+        "SC",
+        definition="scale consistency: the largest share of notes in one of 12 major and 12 "
+        "natural minor scales",
+        source=_MUSPY,
+        unit="0-1",
+        best="real",
+        reads=("notes",),
+        measure=lambda song: scale_consistency(song.pitches),
+    ),
+    SongMetric(
+        "pe",
+        "PE",
+        definition="pitch entropy: that of the counts of notes by pitch",
+        source=_MUSPY,
+        unit="bits",
+        best="real",
+        reads=("notes",),
+        measure=lambda song: pitch_entropy_bits(song.pitches),
+    ),
+    SongMetric(
+        "pce",
+        "PCE",
+        definition="pitch class entropy: that of the counts of notes by pitch class",
+        source=_MUSPY,
+        unit="bits",
+        best="real",
+        reads=("notes",),
+        measure=lambda song: pitch_class_entropy_bits(song.pitches),
+    ),
+    SongMetric(
+        "ebr",
+        "EBR",
+        4,
+        definition="empty beat rate: the share of beats in which no note sounds",
+        source=_MUSPY,
+        unit="0-1",
+        best="real",
+        reads=("notes", "beats"),
+        measure=lambda song: empty_beat_rate(song.starts_s, song.ends_s, song.beats_s, song.end_s),
+    ),
+    SongMetric(
+        "ioi",
+        "IOI",
+        definition="inter-onset interval: the mean gap of all onsets in order, chords included",
+        source='Yang and Lerch, "On the evaluation of generative models in music", 2018',
+        unit="s",
+        best="real",
+        reads=("notes",),
+        measure=lambda song: mean_onset_gap_s(song.starts_s),
+    ),
+)

@@ -25,15 +25,6 @@ class Figures:
     values: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """A column of such a table: the name of its value, its heading, how many digits are shown."""
-
-    name: str
-    heading: str
-    digits: int = 3
-
-
 def _rows(
     paper: str, table: str, names: str, rows: Mapping[str, tuple[float | None, ...]]
 ) -> tuple[Figures, ...]:

@@ -23,8 +23,38 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symmv_builder.evaluation.metric import Metric
+
 POOL = 70
 KS = (5, 10, 20)
+
+_SOURCE = 'Zhuo et al., "Video Background Music Generation", 2023, section 5.2'
+_READS = ("music", "semantic")
+METRICS = (
+    *(
+        Metric(
+            f"p{k}",
+            f"P@{k}",
+            1,
+            definition=f"share of pieces whose own video is among the first {k}",
+            source=_SOURCE,
+            unit="%",
+            best="high",
+            reads=_READS,
+        )
+        for k in KS
+    ),
+    Metric(
+        "ar",
+        "AR",
+        1,
+        definition="average rank of the own video among those of a pool",
+        source=_SOURCE,
+        unit="rank, from 1",
+        best="low",
+        reads=_READS,
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)

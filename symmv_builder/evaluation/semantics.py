@@ -26,11 +26,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symmv_builder.evaluation.metric import Metric
 from symmv_builder.evaluation.retrieval import cosine
 
 EPSILON = 1e-6
 
 Floats = NDArray[np.float64]
+
+_V2MEOW = 'Su et al., "V2Meow", 2023, "Evaluation Metrics"'
+KLD = Metric(
+    "kld",
+    "KLD",
+    definition="divergence of the classes that a classifier hears in the original from those that "
+    "it hears in the generated music, mean over pairs",
+    source=_V2MEOW,
+    unit="nats",
+    best="low",
+    reads=("recordings or probabilities of classes of both sides",),
+)
+MCC = Metric(
+    "mcc",
+    "MCC",
+    definition="cosine similarity of embeddings of generated music and original, mean over pairs",
+    source=_V2MEOW,
+    unit="-1-1",
+    best="high",
+    reads=("recordings or embeddings of both sides",),
+)
+METRICS = (KLD, MCC)
 
 
 @dataclass(frozen=True, slots=True)

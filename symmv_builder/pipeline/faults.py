@@ -131,11 +131,13 @@ class SameBug:
     def __init__(self) -> None:
         self.names: list[str] = []
         self._bug: Bug | None = None
+        self._package = ""
 
-    def met(self, name: str, bug: Bug) -> None:
+    def met(self, name: str, bug: Bug, package: str = "") -> None:
+        """Count a bug; `package` is the other package that it is in, empty for this one."""
         if self._bug is None or self._bug.fault != bug.fault:
             self.clear()
-        self._bug = bug
+        self._bug, self._package = bug, package
         self.names.append(name)
 
     def clear(self) -> None:
@@ -145,7 +147,8 @@ class SameBug:
     def check(self) -> None:
         """`StopRun` where it was met often enough."""
         if self._bug and len(self.names) >= self.ENOUGH:
+            maker = f"the package {self._package}" if self._package else "the program"
             raise StopRun(
-                f"the program is at fault: {self._bug.kind} at {self._bug.place}, "
+                f"{maker} is at fault: {self._bug.kind} at {self._bug.place}, "
                 f"{len(self.names)} times running, from {self.names[0]} to {self.names[-1]}"
             )

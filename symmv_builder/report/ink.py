@@ -53,8 +53,22 @@ def bare(axes: Any) -> None:
 
 
 def save(figure: "Figure", path: Path, *, dpi: int = 110) -> None:
-    """Write a PNG that is whole or not there; the same drawing gives the same bytes."""
-    with replacing_file(path) as temporary, warnings.catch_warnings():
+    """Write a PNG that is whole or not there, or an SVG where the name ends so.
+
+    The same drawing gives the same bytes. Texts of an SVG stay texts: whoever shows it brings the
+    font.
+    """
+    import matplotlib
+
+    form = "svg" if path.suffix == ".svg" else "png"
+    # What both formats would say of the program and of the day is left out.
+    metadata = {"Software": None} if form == "png" else {"Date": None, "Creator": None}
+    steady = {"svg.hashsalt": path.stem, "svg.fonttype": "none"}
+    with (
+        replacing_file(path) as temporary,
+        warnings.catch_warnings(),
+        matplotlib.rc_context(steady),
+    ):
         # A title may hold letters that the font lacks: boxes are drawn, and that is all.
         warnings.filterwarnings("ignore", message=".*missing from.*font")
-        figure.savefig(temporary, format="png", dpi=dpi, metadata={"Software": None})
+        figure.savefig(temporary, format=form, dpi=dpi, metadata=metadata)

@@ -21,6 +21,7 @@ body {
 }
 header, main { max-width: 68rem; margin: 0 auto; padding: 0 1rem; }
 header { padding-top: 2rem; }
+h1, h2, dt, summary { overflow-wrap: anywhere; }
 h1 { font-size: 1.8rem; line-height: 1.2; margin: 0 0 .5rem; }
 h2 { font-size: 1.35rem; margin: 2.5rem 0 .75rem; }
 h3 { font-size: 1.1rem; margin: 0 0 .25rem; overflow-wrap: anywhere; }
@@ -33,6 +34,7 @@ article, details {
 summary { cursor: pointer; font-weight: 600; }
 details[open] summary { margin-bottom: .75rem; }
 dl { display: flex; flex-wrap: wrap; gap: .25rem 1.75rem; margin: 0 0 1rem; }
+dl > div { min-width: 0; }
 dt { color: var(--faint); font-size: .8rem; }
 dd { margin: 0; font-weight: 600; overflow-wrap: anywhere; }
 .wide { overflow-x: auto; }
@@ -72,6 +74,21 @@ pre { overflow-x: auto; background: var(--soft); border-radius: .4rem; padding: 
 footer { max-width: 68rem; margin: 0 auto; padding: 1rem; color: var(--faint); font-size: .85rem; }
 """
 
+# What a report of a dataset and a gallery have beside it.
+REPORT_STYLE = """
+.cards { columns: 2 20rem; column-gap: 1rem; }
+.cards > article { break-inside: avoid; }
+@media (max-width: 40rem) { article { padding: .75rem; } .wide table { min-width: 34rem; } }
+article > svg { display: block; width: 100%; height: auto; max-width: 36rem; }
+svg text { font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; }
+.about { color: var(--faint); font-size: .85rem; margin-bottom: .5rem; }
+.note { color: var(--warn); }
+.wide + h3, svg + h3 { margin-top: 1.25rem; }
+details.query { border: 0; padding: 0; margin: .5rem 0 0; background: none; font-size: .8rem; }
+details.query pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+ul { padding-left: 1.3rem; max-width: 44rem; overflow-wrap: anywhere; }
+"""
+
 # The policy bars every address but files beside the page and what lies inside it.
 LAYOUT = Template("""<!doctype html>
 <html lang="en">
@@ -90,7 +107,7 @@ base-uri 'none'; form-action 'none'">
 <main>
 $body
 </main>
-<footer>This page is one file and loads nothing: it can be sent as it is.</footer>
+<footer>$end</footer>
 </body>
 </html>
 """)

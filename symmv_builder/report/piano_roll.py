@@ -40,7 +40,7 @@ def draw_piano_roll(
     shown_s = max(1.0, min(seconds, _last(notes, chords)))
     lines = max(1, ceil(shown_s / _LINE_S - 1e-9))
     line_s = shown_s / lines if lines > 1 else shown_s
-    low, high = _range(parts or notes, shown_s)
+    low, high = pitch_range(parts or notes, shown_s)
     roll_in = (high - low) * _SEMITONE_IN
     band_in = 0.3 if chords is not None else 0.05
     height = 0.8 + lines * (roll_in + band_in + 0.5) + 0.1
@@ -53,15 +53,15 @@ def draw_piano_roll(
         axes = figure.add_axes(box)
         axes.set_xlim(start, start + line_s)
         axes.set_ylim(low, high)
-        _keys(axes, low, high)
+        draw_keys(axes, low, high)
         if beats is not None:
             _beats(axes, beats, start, start + line_s)
-        _notes(axes, parts or notes, start, start + line_s)
-        _pedal(axes, notes, start, start + line_s)
+        draw_notes(axes, parts or notes, start, start + line_s)
+        draw_pedal(axes, notes, start, start + line_s)
         if chords is not None:
             above = figure.add_axes((box[0], (top - band_in) / height, box[2], 0.24 / height))
             above.set_xlim(start, start + line_s)
-            _chords(figure, above, chords, start, start + line_s)
+            draw_chords(figure, above, chords, start, start + line_s)
         top -= roll_in + band_in + 0.5
     ink.save(figure, path)
 
@@ -73,7 +73,7 @@ def _last(notes: Notes, chords: Chords | None) -> float:
     return float(max(ends, default=0.0))
 
 
-def _range(notes: Notes | Parts, shown_s: float) -> tuple[float, float]:
+def pitch_range(notes: Notes | Parts, shown_s: float) -> tuple[float, float]:
     """Lowest and highest pitch on paper: whole octaves' worth around what is played."""
     pitches = notes.pitches[notes.starts_s < shown_s]
     low, high = (int(pitches.min()), int(pitches.max())) if len(pitches) else (48, 72)
@@ -113,7 +113,8 @@ def _heading(
             figure.text(x + 0.011, y, word, size=9, color=ink.FAINT)
 
 
-def _keys(axes: Any, low: float, high: float) -> None:
+def draw_keys(axes: Any, low: float, high: float, *, labels: bool = True) -> None:
+    """Rows of black keys, lines between octaves, and a tick a second with `labels`."""
     for pitch in range(ceil(low), int(high) + 1):
         if pitch % 12 in _BLACK:
             axes.axhspan(pitch - 0.5, pitch + 0.5, color="#f3f4f7", lw=0, zorder=0)
@@ -122,7 +123,7 @@ def _keys(axes: Any, low: float, high: float) -> None:
     ticks = [pitch for pitch in range(ceil(low), int(high) + 1) if pitch % 12 == 0]
     axes.set_yticks(ticks, [f"C{pitch // 12 - 1}" for pitch in ticks])
     left, right = axes.get_xlim()
-    seconds = np.arange(ceil(left), int(right) + 1)
+    seconds = np.arange(ceil(left), int(right) + 1) if labels else np.zeros(0)
     axes.set_xticks(seconds, [ink.clock_time(float(second))[:-2] for second in seconds])
     ink.bare(axes)
     axes.spines["bottom"].set_visible(True)
@@ -141,7 +142,8 @@ def _beats(axes: Any, beats: Beats, start: float, end: float) -> None:
     axes.vlines(beats.times_s[down], 0, 1, transform=height, color="#7d8494", lw=0.9, zorder=1)
 
 
-def _notes(axes: Any, notes: Notes | Parts, start: float, end: float) -> None:
+def draw_notes(axes: Any, notes: Notes | Parts, start: float, end: float) -> None:
+    """Notes between two moments; opacity is velocity, the melody has a colour of its own."""
     from matplotlib.collections import PolyCollection
     from matplotlib.colors import to_rgb
 
@@ -167,7 +169,8 @@ def _corners(starts: Floats, ends: Floats, pitches: NDArray[np.int64]) -> list[A
     ]
 
 
-def _pedal(axes: Any, notes: Notes, start: float, end: float) -> None:
+def draw_pedal(axes: Any, notes: Notes, start: float, end: float) -> None:
+    """The spans of the sustain pedal between two moments, as a bar at the bottom."""
     spans = [
         (down, up - down)
         for down, up in zip(notes.pedal_starts_s.tolist(), notes.pedal_ends_s.tolist(), strict=True)
@@ -180,7 +183,7 @@ def _pedal(axes: Any, notes: Notes, start: float, end: float) -> None:
         )  # fmt: skip
 
 
-def _chords(figure: Any, axes: Any, chords: Chords, start: float, end: float) -> None:
+def draw_chords(figure: Any, axes: Any, chords: Chords, start: float, end: float) -> None:
     """A band of labelled spans; a label that does not fit is made smaller, then left out."""
     axes.set_ylim(0, 1)
     axes.set_yticks([])

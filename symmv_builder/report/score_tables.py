@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from rich.table import Table
 from rich.text import Text
 
-from symmv_builder.evaluation.published_figures import Figures, Metric
+from symmv_builder.evaluation.metric import Metric
+from symmv_builder.evaluation.published_figures import Figures
 from symmv_builder.report.tables import cell, ruled_table
 
-__all__ = ["AUDIO", "BEATS", "KLD", "MCC", "MUSIC", "Metric", "ScoreLine", "scores_table"]
+__all__ = ["Metric", "ScoreLine", "scores_table"]
 
 _NOTHING = "-"
 
@@ -21,19 +22,6 @@ class ScoreLine:
     label: str
     values: Mapping[str, float | None]
     is_signed: bool = False
-
-
-MUSIC = (
-    Metric("sc", "SC"), Metric("pe", "PE"), Metric("pce", "PCE"), Metric("ebr", "EBR", 4),
-    Metric("ioi", "IOI"),
-)  # fmt: skip
-BEATS = (
-    Metric("bcs", "Beat coverage", 1), Metric("csd", "(sd)", 1), Metric("bhs", "Beat hit", 1),
-    Metric("hsd", "(sd)", 1), Metric("f1", "F1", 1),
-)  # fmt: skip
-AUDIO = (Metric("fad", "FAD"),)
-KLD = (Metric("kld", "KLD"),)
-MCC = (Metric("mcc", "MCC"),)
 
 
 def scores_table(

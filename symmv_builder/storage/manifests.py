@@ -60,12 +60,23 @@ def entry_from(plain: Mapping[str, Any]) -> Entry:
 
 def datasets(root: Root) -> list[str]:
     """The datasets that have entries, by name."""
-    return [name for name in root.folders("") if root.exists(f"{name}/entries.jsonl")]
+    return [name for name in root.folders("") if has_entries(root, name)]
+
+
+def has_entries(root: Root, dataset: str) -> bool:
+    """Whether a dataset has a list of entries, which is not read."""
+    return root.exists(f"{dataset}/entries.jsonl")
 
 
 def read_blocklist(root: Root) -> dict[Source, str]:
     """Every recording that was taken down, and why: what a person may review and move about."""
     return {source: line["reason"] for source, line in _blocklist(root).items()}
+
+
+def allowed(root: Root, entries: Iterable[Entry]) -> list[Entry]:
+    """The entries none of whose recordings was taken down, through whichever dataset."""
+    blocked = read_blocklist(root)
+    return [e for e in entries if e.music not in blocked and e.video not in blocked]
 
 
 def taken_down(root: Root, dataset: str, entry_id: str) -> set[Source]:

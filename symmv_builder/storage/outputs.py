@@ -84,7 +84,7 @@ def replacing_set(folder: Path, name: str, *, overwrite: bool = False) -> Iterat
         folder.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=_part(name), dir=folder))
     try:
-        with _locked(staging), disk_errors(folder):
+        with locked_folder(staging), disk_errors(folder):
             yield staging
             for path in staging.iterdir():
                 flush_to_disk(path)
@@ -169,12 +169,12 @@ def _clear(folder: Path, name: str) -> None:
     with suppress(FileNotFoundError, NotADirectoryError):
         for found in os.scandir(folder):
             if found.name.startswith(_part(name)) and found.is_dir(follow_symlinks=False):
-                with suppress(OSError), _locked(Path(found.path)):
+                with suppress(OSError), locked_folder(Path(found.path)):
                     shutil.rmtree(found.path, ignore_errors=True)
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked_folder(folder: Path) -> Iterator[None]:
     """Hold a lock that ends with the process; `BlockingIOError` where another one holds it."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:

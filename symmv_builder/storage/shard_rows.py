@@ -146,7 +146,7 @@ class ShardRows:
         return found
 
     def without_features(self) -> Iterator[dict[str, Any]]:
-        """Rows as by iteration, but without the columns of vectors, which are not read."""
+        """Rows as by iteration; columns of vectors and of pictures are left out and not read."""
         for name, group in self._places:
             with self._shards.opened(name) as file:
                 schema = file.schema_arrow

@@ -52,6 +52,7 @@ __all__ = [
     "ShardWriter",
     "as_plain",
     "copy_shard",
+    "covers",
     "digest_of",
     "ends_shard",
     "find_rows",
@@ -223,13 +224,13 @@ class ShardWriter:
         and `load` is not called for these. Where a shard ends depends on its own rows alone, so
         the result is what `write` makes of all rows.
         """
-        known = {(shard.split, shard.first): shard for shard in standing if shard.state}
+        shard_at = _reusable(standing)
         shards: list[Shard] = []
         for split, members in groupby(outlines, key=lambda outline: outline.split):
             mine, at = list(members), 0
             while at < len(mine):
-                old = known.get((split, mine[at].row_id))
-                if old is None or not _is_same(old, mine, at):
+                old = shard_at(split, mine, at)
+                if old is None:
                     made = self._write_one(split, map(load, mine[at:]))
                     rows = mine[at : at + made.rows]
                     old = replace(made, state=digest_of(rows))
@@ -268,13 +269,12 @@ class _Cut:
 def uncovered(outlines: Sequence[Outline], standing: Iterable[Shard]) -> list[Outline]:
     """The rows that are in no standing shard which can stay: at least what `update` loads, but
     for rows of shards that the end of a changed one moves."""
-    known = {(shard.split, shard.first): shard for shard in standing if shard.state}
+    shard_at = _reusable(standing)
     found: list[Outline] = []
     for split, members in groupby(outlines, key=lambda outline: outline.split):
         mine, at = list(members), 0
         while at < len(mine):
-            shard = known.get((split, mine[at].row_id))
-            if shard is not None and _is_same(shard, mine, at):
+            if shard := shard_at(split, mine, at):
                 at += shard.rows
             else:
                 found.append(mine[at])
@@ -282,7 +282,20 @@ def uncovered(outlines: Sequence[Outline], standing: Iterable[Shard]) -> list[Ou
     return found
 
 
-def _is_same(shard: Shard, outlines: Sequence[Outline], at: int) -> bool:
+def _reusable(
+    standing: Iterable[Shard],
+) -> Callable[[str, Sequence[Outline], int], Shard | None]:
+    """Which standing shard, if any, holds a split's rows from a place on as they are now."""
+    known = {(shard.split, shard.first): shard for shard in standing if shard.state}
+
+    def shard_at(split: str, outlines: Sequence[Outline], at: int) -> Shard | None:
+        shard = known.get((split, outlines[at].row_id))
+        return shard if shard is not None and covers(shard, outlines, at) else None
+
+    return shard_at
+
+
+def covers(shard: Shard, outlines: Sequence[Outline], at: int) -> bool:
     """Whether a shard holds what the rows from a place on would be made into."""
     end = at + shard.rows
     return (

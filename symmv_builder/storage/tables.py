@@ -16,12 +16,22 @@ Row = Mapping[str, Any]
 
 def row_bytes(schema: pa.Schema, row: Row) -> int:
     """How many bytes a row takes before compression; text counts as 16 bytes a label."""
-    return sum(
-        len(row[field.name])
-        if pa.types.is_binary(field.type)
-        else (len(row[field.name]) if pa.types.is_list(field.type) else 1) * _item_bytes(field)
-        for field in schema
-    )
+    return sum(_value_bytes(field, row[field.name]) for field in schema)
+
+
+def _value_bytes(field: pa.Field, value: Any) -> int:
+    if pa.types.is_binary(field.type):
+        return len(value)
+    if holds_files(field):
+        return sum(map(len, value))
+    return (len(value) if pa.types.is_list(field.type) else 1) * _item_bytes(field)
+
+
+def holds_files(field: pa.Field) -> bool:
+    """Whether a column is a list of files' bytes, such as pictures, and not of vectors."""
+    kind = field.type
+    is_list = pa.types.is_list(kind) and pa.types.is_binary(kind.value_type)
+    return is_list and b"numbers" not in (field.metadata or {})
 
 
 def table_bytes(table: pa.Table) -> list[int]:
@@ -30,6 +40,11 @@ def table_bytes(table: pa.Table) -> list[int]:
     for field in table.schema:
         if pa.types.is_binary(field.type):
             total += pc.binary_length(table.column(field.name)).to_numpy().astype(np.int64)
+            continue
+        if holds_files(field):
+            total += [
+                sum(len(file) for file in row) for row in table.column(field.name).to_pylist()
+            ]
             continue
         item = _item_bytes(field)
         if pa.types.is_list(field.type):
@@ -60,7 +75,9 @@ def build_array(field: pa.Field, values: Sequence[Any]) -> pa.Array:
     lengths = np.array([len(value) for value in values], dtype=np.int64)
     offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), type=pa.int32())
     inner = kind.value_type
-    if pa.types.is_binary(inner):
+    if holds_files(field):
+        items = pa.array([file for value in values for file in value], type=inner)
+    elif pa.types.is_binary(inner):
         items = _as_bytes(field, values)
     elif pa.types.is_fixed_size_list(inner):
         scalar = inner.value_type
@@ -140,7 +157,7 @@ def _value(field: pa.Field, column: pa.Array, number: int) -> Any:
     if not pa.types.is_list(column.type):
         return column[number].as_py()
     items = column[number].values
-    if pa.types.is_string(items.type):
+    if pa.types.is_string(items.type) or holds_files(field):
         return tuple(items.to_pylist())
     if pa.types.is_fixed_size_list(items.type):
         flat = items.flatten().to_numpy(zero_copy_only=False)

@@ -1,28 +1,39 @@
 """What learns from the shards: one package a trainer, one loop each, read from top to bottom.
 
-All that belongs to a trainer stands behind one object (`trainer.Trainer`), which the table here
-names, or an entry point of another package. Shared are only batches (`data`), checkpoints, and what
-a run is given and says (`runs`, `ranks`, `stopping`, `configs`).
+All that belongs to a trainer stands behind one object (`trainer.Trainer`): ``TRAINER`` in the
+module `trainer` of its package, which needs no line here, or what an entry point of another package
+names. Shared are only batches (`data`), checkpoints, and what a run is given and says (`runs`,
+`ranks`, `stopping`, `configs`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from symmv_builder import plugins
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import StopRun, UnknownName
 from symmv_builder.training.trainer import ModelScore, Option, Trainer
 
 __all__ = ["PRESETS", "TRAINERS", "Option", "Trainer", "find_trainer", "trainers"]
 
+Declared = TypeVar("Declared", Option, ModelScore)
+
 PRESETS = ("paper", "small", "smoke")
 
-TRAINERS: Mapping[str, str] = {
-    "vmusprod": "symmv_builder.training.vmusprod.trainer:TRAINER",
-    "amt": "symmv_builder.training.amt.trainer:TRAINER",
-    "regressor": "symmv_builder.training.amt.regressor.trainer:TRAINER",
-    "vmcp": "symmv_builder.training.vmcp.trainer:TRAINER",
-}
+
+def _built_in() -> dict[str, str]:
+    """Packages below this one that have a module `trainer`, by name; nothing is imported."""
+    here = Path(__file__).parent
+    packages = sorted(file.parent for file in here.glob("*/**/trainer.py"))
+    return {
+        package.name: ".".join((__name__, *package.relative_to(here).parts, "trainer"))
+        for package in packages
+    }
+
+
+# Name of a trainer to the module that holds its ``TRAINER``.
+TRAINERS: Mapping[str, str] = _built_in()
 
 
 def names() -> list[str]:
@@ -33,12 +44,11 @@ def names() -> list[str]:
 def find_trainer(name: str) -> Trainer:
     """The trainer of a name, another package's too; `StopRun` where there is none."""
     if name in TRAINERS:
-        module, _, attribute = TRAINERS[name].partition(":")
-        built_in: Trainer = getattr(import_module(module), attribute)
+        built_in: Trainer = import_module(TRAINERS[name]).TRAINER
         return built_in
     plugin = plugins.find("trainers", name)
     if plugin is None:
-        raise StopRun(f"no trainer is called {name!r}; known: {', '.join(names())}")
+        raise UnknownName("trainer", name, names())
     trainer: Trainer = plugins.load(plugin, Trainer)
     return trainer
 
@@ -60,17 +70,16 @@ def trainers() -> Iterator[tuple[str, Trainer]]:
 
 def composing_options() -> dict[str, Option]:
     """The options of all trainers whose models write music, by name; of two the first."""
-    found: dict[str, Option] = {}
-    for _, trainer in trainers():
-        for option in trainer.options:
-            found.setdefault(option.name, option)
-    return found
+    return _by_name(option for _, trainer in trainers() for option in trainer.options)
 
 
 def model_scores() -> dict[str, ModelScore]:
     """What is measured of trained models, by the name of the score; of two the first."""
-    found: dict[str, ModelScore] = {}
-    for _, trainer in trainers():
-        for score in trainer.scores:
-            found.setdefault(score.name, score)
+    return _by_name(score for _, trainer in trainers() for score in trainer.scores)
+
+
+def _by_name(declared: Iterable[Declared]) -> dict[str, Declared]:
+    found: dict[str, Declared] = {}
+    for each in declared:
+        found.setdefault(each.name, each)
     return found

@@ -22,7 +22,15 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import (
+    CannotWrite,
+    Damaged,
+    NoCheckpoint,
+    OtherCheckpoint,
+    OtherConfiguration,
+    StopRun,
+    WrongWeights,
+)
 from symmv_builder.storage.assets import hash_file
 from symmv_builder.storage.root import disk_errors, flush_to_disk
 from symmv_builder.training.journal import METRICS, read_metrics
@@ -173,7 +181,7 @@ def read(folder: Path, kind: str) -> Checkpoint:
         best = _standing(folder / "best")
         found = best if (best / DESCRIPTION).is_file() else latest(folder)
         if found is None:
-            raise _no_checkpoint(folder)
+            raise NoCheckpoint(folder)
         folder = found
     # Only checkpoints of the first format have none.
     if (folder / SUMS).exists():
@@ -196,17 +204,17 @@ def read(folder: Path, kind: str) -> Checkpoint:
         )
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         said = f"{type(error).__name__}: {_line(error)}"
-        raise StopRun(f"{path} is not a checkpoint: {said}; {_way_out(folder)}") from error
+        raise Damaged(path, f"is not a checkpoint: {said}", _way_out(folder)) from error
     if not (folder / SUMS).exists():
         _require_whole(folder)
     if checkpoint.kind != kind:
-        raise StopRun(f"{folder} is a checkpoint of {checkpoint.kind}, not of {kind}")
+        raise OtherCheckpoint(folder, checkpoint.kind, kind)
     return checkpoint
 
 
 def _require_whole(folder: Path) -> None:
     for damaged, problem in verify_checkpoint(folder):
-        raise StopRun(f"{damaged} {problem}; {_way_out(folder)}")
+        raise Damaged(damaged, problem, _way_out(folder))
 
 
 def _sums(folder: Path, names: Iterable[str]) -> str:
@@ -243,7 +251,7 @@ def verify_run(run: Path) -> list[tuple[Path, str]]:
     """
     runs = _runs(run)
     if not runs:
-        raise _no_checkpoint(run)
+        raise NoCheckpoint(run)
     found = [problem for one in runs for place in _places(one) for problem in _problems(place)]
     for one in runs:
         try:
@@ -299,15 +307,11 @@ def trainer_in(folder: Path) -> str:
     if not names:
         for damaged in (*places, *(folder / stage for stage in steps)):
             read(damaged, "")
-        raise _no_checkpoint(folder)
+        raise NoCheckpoint(folder)
     if len(names) > 1:
         several = " and ".join(sorted(names))
         raise StopRun(f"{folder} holds runs of {several}; give the folder of one")
     return names.pop()
-
-
-def _no_checkpoint(folder: Path) -> StopRun:
-    return StopRun(f"{folder} holds no checkpoint; give the folder of a `symmv train` run")
 
 
 def _kind(place: Path) -> str:
@@ -345,10 +349,7 @@ def standing(
     names = {*config, *held.config} - {*_HOW_LONG, *free}
     odd = sorted(name for name in names if config.get(name) != held.config.get(name))
     if odd:
-        raise StopRun(
-            f"{run} holds a run with another configuration ({', '.join(odd)}); "
-            "give another folder, or the settings that it began with"
-        )
+        raise OtherConfiguration(run, odd)
     return held
 
 
@@ -367,10 +368,9 @@ def load_module(checkpoint: Checkpoint, module: nn.Module, new: Sequence[str] = 
     held = {name: _form(tensor) for name, tensor in tensors.items()}
     if wanted != held:
         odd = sorted(set(wanted.items()) ^ set(held.items()))[0][0]
-        raise StopRun(
-            f"{path} does not fit its configuration: tensor {odd} is {held.get(odd, 'not there')}, "
-            f"the model's is {wanted.get(odd, 'not there')}"
-        )
+        theirs, ours = (forms.get(odd, "not there") for forms in (held, wanted))
+        problem = f"tensor {odd} is {theirs}, the model's is {ours}"
+        raise WrongWeights(checkpoint.kind, f"{path} does not fit its configuration: {problem}")
     module.load_state_dict(tensors)
 
 
@@ -399,7 +399,8 @@ def load_optimizer(checkpoint: Checkpoint, optimizer: torch.optim.Optimizer) -> 
         _refuse_other_shapes(state, optimizer)
         optimizer.load_state_dict({"state": state, "param_groups": groups})
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
-        raise StopRun(f"{path} does not fit the model: {error}") from error
+        problem = f"{path} does not fit the model: {error}"
+        raise WrongWeights(checkpoint.kind, problem) from error
 
 
 def _tuples(group: Mapping[str, Any]) -> dict[str, Any]:
@@ -433,10 +434,8 @@ def understood(checkpoint: Checkpoint) -> Iterator[None]:
         yield
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         said = f"{type(error).__name__}: {_line(error)}"
-        raise StopRun(
-            f"{checkpoint.folder / DESCRIPTION} does not say what it should: {said}; "
-            f"{_way_out(checkpoint.folder)}"
-        ) from error
+        path, remedy = checkpoint.folder / DESCRIPTION, _way_out(checkpoint.folder)
+        raise Damaged(path, f"does not say what it should: {said}", remedy) from error
 
 
 def _tensors(module: nn.Module) -> dict[str, Tensor]:
@@ -462,14 +461,15 @@ def _write_tensors(tensors: dict[str, Tensor], path: Path) -> None:
     try:
         save_file(tensors, path)
     except SafetensorError as error:
-        raise StopRun(f"cannot write {path}: {_line(error)}") from error
+        raise CannotWrite(path, _line(error)) from error
 
 
 def _read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         return dict(load_file(path))
     except (OSError, SafetensorError) as error:
-        raise StopRun(f"cannot read {path}: {_line(error)}; {_way_out(path.parent)}") from error
+        remedy = _way_out(path.parent)
+        raise Damaged(path, f"cannot be read: {_line(error)}", remedy) from error
 
 
 def _way_out(folder: Path) -> str:

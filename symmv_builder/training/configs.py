@@ -2,18 +2,14 @@
 
 import dataclasses
 import json
-import math
-import types
 import typing
-from collections.abc import Mapping
-from typing import Any, Literal, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import UnknownName, WrongConfiguration, WrongSetting
+from symmv_builder.typed_text import in_words, parse
 
 Config = TypeVar("Config")
-
-# ``int | None`` is the one, ``Literal["a"] | None`` the other.
-_UNIONS = (types.UnionType, typing.Union)
 
 # Sizes, counts and rates are above 0; these may be 0. No number is negative or infinite.
 _MAY_BE_0 = frozenset(
@@ -34,15 +30,23 @@ def from_plain(kind: type[Config], values: Mapping[str, Any]) -> Config:
     known = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     unknown = sorted(set(values) - known)
     if unknown:
-        raise StopRun(f"{kind.__name__} has no field {', '.join(unknown)}: another version's file")
+        problem = f"{kind.__name__} has no field {', '.join(unknown)}: another version's file"
+        raise WrongConfiguration(kind.__name__, problem)
     try:
         return kind(**{name: _tuples(value) for name, value in values.items()})
     except (TypeError, ValueError) as error:
-        raise StopRun(f"not a {kind.__name__}: {error}") from error
+        raise WrongConfiguration(kind.__name__, f"not a {kind.__name__}: {error}") from error
 
 
 def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def require_counts(config: Any, names: Sequence[str]) -> None:
+    """`ValueError` where one of these fields of a configuration is below 1."""
+    for name in names:
+        if getattr(config, name) < 1:
+            raise ValueError(f"{name} must be 1 at least")
 
 
 def with_settings(config: Config, texts: Mapping[str, str]) -> Config:
@@ -51,20 +55,20 @@ def with_settings(config: Config, texts: Mapping[str, str]) -> Config:
     values: dict[str, Any] = {}
     for name, text in texts.items():
         if name not in hints:
-            raise StopRun(f"no setting is called {name!r}; known: {', '.join(hints)}")
+            raise UnknownName("setting", name, tuple(hints))
         values[name] = _parse(name, hints[name], text)
         _check_number(name, values[name])
     try:
         return dataclasses.replace(config, **values)  # type: ignore[type-var]
     except ValueError as error:
-        raise StopRun(str(error)) from error
+        raise WrongConfiguration(type(config).__name__, str(error)) from error
 
 
 def _parse(name: str, hint: Any, text: str) -> Any:
     try:
-        return _value(hint, text)
-    except (ValueError, KeyError, TypeError):
-        raise StopRun(f"{name} is {text!r}; it can be {_wanted(hint)}") from None
+        return parse(hint, text)
+    except ValueError:
+        raise WrongSetting(name, text, f"it can be {in_words(hint)}") from None
 
 
 def _check_number(name: str, value: Any) -> None:
@@ -73,42 +77,8 @@ def _check_number(name: str, value: Any) -> None:
         return
     if value < 0 or (value == 0 and name not in _MAY_BE_0):
         least = "0 or more" if name in _MAY_BE_0 else "above 0"
-        raise StopRun(f"{name} is {value}; it is {least}")
+        raise WrongSetting(name, value, f"it is {least}")
     if name in _BELOW_1 and value >= 1:
-        raise StopRun(f"{name} is {value}; it is below 1")
+        raise WrongSetting(name, value, "it is below 1")
     if value > _MOST:
-        raise StopRun(f"{name} is {value}; that is too large")
-
-
-def _value(hint: Any, text: str) -> Any:
-    """A text as a value of a type; `ValueError` or `KeyError` where it is none."""
-    inner = typing.get_args(hint)
-    if typing.get_origin(hint) is Literal:
-        return {str(choice): choice for choice in inner}[text]
-    if typing.get_origin(hint) in _UNIONS:
-        if types.NoneType in inner and text.lower() == "none":
-            return None
-        [hint] = [kind for kind in inner if kind is not types.NoneType]
-        return _value(hint, text)
-    if typing.get_origin(hint) is tuple:
-        parts = [part.strip() for part in text.split(",")] if text.strip() else []
-        kinds = [inner[0]] * len(parts) if inner[-1] is Ellipsis else inner
-        return tuple(_value(kind, part) for kind, part in zip(kinds, parts, strict=True))
-    if hint is bool:
-        return {"true": True, "false": False}[text.lower()]
-    if hint is float and math.isnan(float(text)):
-        raise ValueError(text)
-    return hint(text)
-
-
-def _wanted(hint: Any) -> str:
-    inner = typing.get_args(hint)
-    if typing.get_origin(hint) is Literal:
-        return ", ".join(map(str, inner))
-    if typing.get_origin(hint) in _UNIONS:
-        return " or ".join("none" if k is types.NoneType else _wanted(k) for k in inner)
-    if typing.get_origin(hint) is tuple:
-        each = inner[:1] if inner[-1] is Ellipsis else inner
-        many = " and so on" if inner[-1] is Ellipsis else ""
-        return f"{', '.join(_wanted(kind) for kind in each)}{many}, with commas"
-    return {bool: "true or false", int: "a whole number", float: "a number"}.get(hint, "a text")
+        raise WrongSetting(name, value, "that is too large")

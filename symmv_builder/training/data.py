@@ -18,13 +18,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from symmv_builder.errors import StopRun
-from symmv_builder.training.padding import Batch, Example, Padding, scalars, stack
+from symmv_builder.errors import StopRun, WrongSetting
+from symmv_builder.training.padding import Batch, Example, Padding, on_device, scalars, stack
 from symmv_builder.training.plan import PlannedStep, plan_epoch
 from symmv_builder.training.rows import Rows
 from symmv_builder.training.usable import LeftOut
 
-__all__ = ["Batch", "Batching", "Example", "Loader", "Prepare", "Rows", "crop", "transposition"]
+__all__ = [
+    "Batch",
+    "Batching",
+    "Example",
+    "Loader",
+    "Prepare",
+    "Rows",
+    "crop",
+    "on_device",
+    "transposition",
+]
 
 Row = dict[str, Any]
 Place = tuple[int, int]
@@ -57,7 +67,7 @@ class Batching:
         least = {"batch_size": 1, "seed": 0, "buckets": 0, "workers": 0}
         for name, bound in least.items():
             if getattr(self, name) < bound:
-                raise StopRun(f"{name} is {getattr(self, name)}; it is {bound} or more")
+                raise WrongSetting(name, getattr(self, name), f"it is {bound} or more")
 
 
 class Loader:
@@ -108,12 +118,13 @@ class Loader:
         self._plan = lru_cache(maxsize=4)(self._make_plan)
         what = f"{rows.dataset} in {rows.root.shown}"
         if not len(rows):
-            raise StopRun(f"{what} has no row of the split {rows.split}")
+            raise LeftOut().no_rows(what, rows.split)
         if not self._plan(0):
-            raise StopRun(
-                f"{what} has {len(rows)} rows of the split {rows.split}, less than a batch of "
-                f"{batching.batch_size} for each of {world} ranks; use smaller batches"
+            few = (
+                f"{what} has {len(rows)} rows of the split {rows.split}, less than a batch for "
+                f"each of {world} ranks; use smaller batches"
             )
+            raise WrongSetting("batch_size", batching.batch_size, few)
 
     def _make_plan(self, epoch: int) -> list[PlannedStep]:
         batching = self.batching
@@ -220,7 +231,7 @@ class Loader:
                 example = self._example(row, epoch)
                 if example is not None:
                     return row, example
-        raise StopRun(self.left_out.none_left(self.rows.dataset, self.rows.split))
+        raise self.left_out.no_rows(self.rows.dataset, self.rows.split)
 
     def _example(self, row: int, epoch: int) -> Example | None:
         rng = np.random.default_rng([_ROW, self.batching.seed, epoch, row])

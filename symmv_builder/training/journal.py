@@ -8,10 +8,10 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-from symmv_builder.errors import StopRun
+from symmv_builder import packages
+from symmv_builder.errors import Damaged
 from symmv_builder.storage.root import disk_errors
 
 METRICS = "metrics.jsonl"
@@ -51,12 +51,7 @@ class Journal:
     def __enter__(self) -> "Journal":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._events is not None:
             self._events.close()
 
@@ -64,7 +59,7 @@ class Journal:
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """The lines of a run; a last one that a kill has cut short is left out.
 
-    `StopRun` where any other is not a line of such a journal.
+    `Damaged` where any other is not a line of such a journal.
     """
     path = folder / METRICS
     lines = path.read_bytes().split(b"\n") if path.is_file() else []
@@ -76,10 +71,8 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             if number < len(lines):
                 said = f"{type(error).__name__}: {error}".splitlines()[0]
-                raise StopRun(
-                    f"{path} is damaged: line {number} is none of a training ({said}); "
-                    "remove that line, or the file"
-                ) from error
+                problem = f"is damaged: line {number} is none of a training ({said})"
+                raise Damaged(path, problem, "remove that line, or the file") from error
     return found
 
 
@@ -97,10 +90,6 @@ def _forget(path: Path, step: int) -> None:
 
 
 def _event_writer(folder: Path, step: int) -> Any:
-    try:
+    with packages.required("train"):
         from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise StopRun(
-            "training writes TensorBoard's events; install symmv-builder[train]"
-        ) from error
     return SummaryWriter(str(folder), purge_step=step + 1)

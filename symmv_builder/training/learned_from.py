@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import DataChanged
 from symmv_builder.training.checkpoint import (
     Checkpoint,
     load_module,
@@ -42,16 +42,16 @@ def resume(
     request: Request,
     loader: Loader,
     module: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizer: torch.optim.Optimizer | None,
     steps: int,
     patience: int | None,
 ) -> dict[str, Any]:
     """The state of a run: its `start`, or that of the checkpoint `held`, which is then put back.
 
-    Weights, optimiser and the place in the data are as they were. ``ended`` says which of its
-    limits the run has reached already (`stopping.reached`). `StopRun` where the data are others
-    than they were and the request does not say to go on. A best loss over other rows of validation
-    is forgotten.
+    Weights, the optimiser where there is one, and the place in the data are as they were.
+    ``ended`` says which of its limits the run has reached already (`stopping.reached`).
+    `DataChanged` where the data are others than they were and the request does not say to go on. A
+    best loss over other rows of validation is forgotten.
     """
     if held is None:
         return {**start, "data": data}
@@ -62,7 +62,8 @@ def resume(
     if "validation" in changed:
         state |= {"best": None, "stale": 0}
     load_module(held, module)
-    load_optimizer(held, optimizer)
+    if optimizer is not None:
+        load_optimizer(held, optimizer)
     with understood(held):
         return state | {"data": data, "ended": reached(state, steps, patience)}
 
@@ -70,7 +71,7 @@ def resume(
 def changed_splits(held: Checkpoint, now: Mapping[str, Any], request: Request) -> set[str]:
     """The splits whose rows are no longer those that a checkpoint learned from.
 
-    `StopRun` where there are some and the request does not say to go on with them; else what
+    `DataChanged` where there are some and the request does not say to go on with them; else what
     changed is noted.
     """
     before = held.state["data"]
@@ -80,13 +81,10 @@ def changed_splits(held: Checkpoint, now: Mapping[str, Any], request: Request) -
             f"{split}: {_in_words(before.get(split, {}), now.get(split, {}))}"
             for split in sorted(changed)
         )
-        what = f"{request.dataset} has changed since {held.folder} was written ({words})"
+        error = DataChanged(request.dataset, held.folder, words)
         if not request.data_changed:
-            raise StopRun(
-                f"{what}; add --data-changed to go on with the rows as they are now, or begin a "
-                "new run in another folder"
-            )
-        request.note(f"{what}; going on with the rows as they are now, from the next epoch on")
+            raise error
+        request.note(f"{error}; going on with the rows as they are now, from the next epoch on")
     return changed
 
 

@@ -42,6 +42,11 @@ def stack(
     return batch
 
 
+def on_device(batch: Batch, device: torch.device) -> Batch:
+    """The batch on the device where a model is."""
+    return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+
+
 def scalars(values: Sequence[Any], kind: torch.dtype, pin: bool) -> Tensor:
     """One number an example as a tensor ``[b]``."""
     tensor = torch.empty(len(values), dtype=kind, pin_memory=pin)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import NoDevice, StopRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,29 +61,36 @@ def join(device: str) -> Iterator[Ranks]:
 def device_of(device: str, local: int | None = None) -> torch.device:
     """The device of a name; one of several processes takes the GPU of its number `local`.
 
-    `StopRun` where the device is not there.
+    `NoDevice` where the device is not there.
     """
     try:
         place = torch.device(device)
     except RuntimeError as error:
-        raise StopRun(f"SYMMV_DEVICE={device} is no device; use cpu or cuda") from error
+        raise NoDevice(device, f"{device} is no device; use cpu or cuda") from error
     if place.type != "cuda":
         return place
     if not torch.cuda.is_available():
-        raise StopRun(f"SYMMV_DEVICE={device}, but this torch finds no GPU; use cpu")
+        raise NoDevice(device, f"{device} is asked for, but this torch finds no GPU; use cpu")
     number = (place.index or 0) if local is None else local
     if number >= torch.cuda.device_count():
-        raise StopRun(
+        problem = (
             f"GPU {number} is wanted, but there are {torch.cuda.device_count()}; "
             "start as many processes as there are GPUs"
         )
+        raise NoDevice(device, problem)
     place = torch.device("cuda", number)
     torch.cuda.set_device(place)
     return place
 
 
-def share(module: nn.Module, ranks: Ranks) -> nn.Module:
-    """The module as it is, or wrapped so that gradients are averaged over the ranks."""
+def share(module: nn.Module, ranks: Ranks, *, compiled: bool = False) -> nn.Module:
+    """The module as it is, or wrapped so that gradients are averaged over the ranks.
+
+    With `compiled` it is a program first, on a GPU alone: around shared gradients the compiler cuts
+    a model into pieces.
+    """
+    if compiled and ranks.device.type == "cuda":
+        module = torch.compile(module)  # type: ignore[assignment]
     if ranks.world == 1:
         return module
     devices = [ranks.device] if ranks.device.type == "cuda" else None

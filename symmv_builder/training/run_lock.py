@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import RunLocked
 from symmv_builder.storage.root import disk_errors
 
 LOCK = ".lock"
@@ -26,19 +26,21 @@ _LONGEST = 1000
 def hold_run(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Hold a run's folder, which is made where it is not there.
 
-    `StopRun` where another process holds it, with who and since when; with `wait` its end is
-    waited for. A folder that was made for this and in which nothing was written goes again.
+    `RunLocked` where another process holds it, with who and since when; with `wait` its end is
+    waited for. Folders that were made for this and in which nothing was written go again.
     """
     with disk_errors(folder):
-        is_new = not folder.exists()
+        made = [each for each in (folder, *folder.parents) if not each.exists()]
         lock = _locked(folder, wait)
     try:
         yield
     finally:
-        if is_new and os.listdir(folder) == [LOCK]:
+        if made and os.listdir(folder) == [LOCK]:
             (folder / LOCK).unlink()
+            # Up to the first one that holds something by now.
             with suppress(OSError):
-                folder.rmdir()
+                for each in made:
+                    each.rmdir()
         os.close(lock)
 
 
@@ -60,10 +62,7 @@ def _locked(folder: Path, wait: bool) -> int:
                 return lock
         except BlockingIOError:
             os.close(lock)
-            raise StopRun(
-                f"{folder} is being trained by {_who(path)}; add --wait to wait for its end, or "
-                "give another --out"
-            ) from None
+            raise RunLocked(folder, _who(path)) from None
         except BaseException:
             os.close(lock)
             raise

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import FolderTaken, StopRun, TooLittleMemory, UnknownName
 from symmv_builder.pipeline.events import Tick
 from symmv_builder.storage.root import Root
 from symmv_builder.training import PRESETS, blaming, find_trainer
@@ -113,10 +113,9 @@ def configure(trainer: str, preset: str, settings: Mapping[str, str], way: str =
         if not all(is_dataclass(presets.get(name)) for name in PRESETS):
             raise TypeError(f"its presets {', '.join(PRESETS)} are not all dataclasses")
     if preset not in PRESETS:
-        raise StopRun(f"no preset is called {preset!r}; known: {', '.join(PRESETS)}")
+        raise UnknownName("preset", preset, PRESETS)
     if way and way not in ways:
-        known = " or ".join(ways) or "its presets say alone"
-        raise StopRun(f"{trainer} can be trained as {known}, not as {way!r}")
+        raise UnknownName("way", way, tuple(ways), where=trainer)
     given = {**ways.get(way, {}), **settings}
     return with_settings(presets[preset], given)
 
@@ -135,17 +134,17 @@ def start(trainer: str, config: Any, request: Request) -> Outcome:
 
 
 def _require_folder_of(trainer: str, out: Path) -> None:
-    """`StopRun` where a folder holds what is no run of this trainer."""
+    """`FolderTaken` where a folder holds what is no run of this trainer."""
     from symmv_builder.training import checkpoint
 
     kinds = checkpoint.kinds(out)
     others = sorted(kind for kind in kinds if checkpoint.trainer_of(kind) != trainer)
     if others:
-        raise StopRun(f"{out} holds a run of {others[0]}; give another --out")
+        raise FolderTaken(out, f"a run of {others[0]}")
     if kinds or not out.exists() or (out / LOCK).exists() or (out / METRICS).exists():
         return
     if not out.is_dir() or any(out.iterdir()):
-        raise StopRun(f"{out} holds something else than a run; give a folder that is empty or new")
+        raise FolderTaken(out, "something else than a run")
 
 
 def _train(trainer: str, config: Any, request: Request) -> Outcome:
@@ -156,10 +155,9 @@ def _train(trainer: str, config: Any, request: Request) -> Outcome:
         # Of a GPU's memory torch tells in a class, of the CPU's in a RuntimeError's words.
         is_memory = isinstance(error, MemoryError) or "can't allocate memory" in str(error)
         if is_memory or type(error).__name__ == "OutOfMemoryError":
-            advice = f"--set batch_size below {config.batch_size}, or a smaller model, takes less"
-            raise StopRun(f"{request.device} has too little memory; {advice}") from error
+            raise TooLittleMemory(request.device, config.batch_size) from error
         if type(error).__module__.startswith(("torch._dynamo", "torch._inductor")):
-            advice = "--set compile=false does without a compiler"
+            advice = "compile=false does without a compiler"
             raise StopRun(f"the model cannot be compiled here ({cause[0]}); {advice}") from error
         raise
     if not isinstance(outcome, Outcome):

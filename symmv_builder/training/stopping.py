@@ -12,12 +12,12 @@ import signal
 import threading
 import time
 from collections.abc import Mapping
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any
 
 import torch
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import LossNotFinite
 from symmv_builder.training.ranks import Ranks
 
 ENDINGS: Mapping[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
@@ -49,9 +49,9 @@ def is_best(state: dict[str, Any], loss: float, *, counts: bool = True) -> bool:
 
 
 def require_finite(loss: float, step: int, what: str = "the loss") -> None:
-    """`StopRun` where a loss is no number any more."""
+    """`LossNotFinite` where a loss is no number any more."""
     if not math.isfinite(loss):
-        raise StopRun(f"{what} is {loss} behind step {step}; lower lr or raise warmup")
+        raise LossNotFinite(what, loss, step)
 
 
 class Ending:
@@ -86,12 +86,7 @@ class Ending:
                     self._before[number] = signal.signal(number, self._heed)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from symmv_builder.errors import StopRun
-from symmv_builder.evaluation.published_figures import Figures, Metric
+from symmv_builder.errors import StopRun, WrongSetting
+from symmv_builder.evaluation.metric import Metric
+from symmv_builder.evaluation.published_figures import Figures
 from symmv_builder.records import Key, Notes
 from symmv_builder.storage.root import Root
 
@@ -29,7 +30,7 @@ Columns: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A choice that one trainer's models offer: a flag of the command line, an argument in Python.
+    """A choice that one trainer or importer offers: a flag of the command line, or an argument.
 
     `name` is written with underscores. Without a `default` it is `None` until it is given. `kind`
     is bool, int, float, str or Path; of texts only those of `choices` are taken, where there are
@@ -71,8 +72,19 @@ class Option:
         else:
             fits = isinstance(value, str | Path) and (not self.choices or value in self.choices)
         if not fits:
-            raise StopRun(f"{self.name} is {value!r}; it can be {wanted}")
+            raise WrongSetting(self.name, value, f"it can be {wanted}")
         return self.kind(value)
+
+
+TEMPO = Option(
+    "tempo",
+    float,
+    "Beats a minute, kept throughout; by default what the model takes from the video (V-MusProd: "
+    "its motion, bent so that bar lines fall on cuts; CMT: its visual beats) or from its songs.",
+    least=20.0,
+    most=400.0,
+    metavar="BPM",
+)
 
 
 @dataclass(frozen=True, slots=True)

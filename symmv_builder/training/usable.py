@@ -6,7 +6,7 @@ Trainers, evaluation and export all ask `LeftOut.use` for what they make of a ro
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import NoRows, StopRun
 from symmv_builder.schema import row_name
 
 Made = TypeVar("Made")
@@ -33,6 +33,10 @@ class LeftOut:
             name = row_name(row) or f"an unnamed row, the {len(self.reasons) + 1}th"
             self.reasons.setdefault(name, " ".join(str(error).split()))
             return None
+
+    def no_rows(self, dataset: str, split: str) -> NoRows:
+        """The error for who has no row left."""
+        return NoRows(dataset, split, self.none_left(dataset, split))
 
     def none_left(self, dataset: str, split: str) -> str:
         """The line for who has no row left."""

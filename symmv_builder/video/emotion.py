@@ -11,7 +11,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from symmv_builder import backends
 from symmv_builder.backends.slots import ClipModel
+from symmv_builder.errors import WrongSetting
 from symmv_builder.pipeline.step import Step, Use
 from symmv_builder.records import FeatureTrack
 from symmv_builder.schema import Column
@@ -52,7 +54,14 @@ def causal_mean(values: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
 
 
 def columns(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
-    """Whether, and over how long, they are means is a setting; the rate is that of `semantic`."""
+    """Whether, and over how long, they are means is a setting; the rate is that of `semantic`.
+
+    `StopRun` for a model that embeds no words.
+    """
+    if not backends.backend_class("clip", str(use.model)).knows_words:
+        raise WrongSetting(
+            "model", str(use.model), "it embeds no words, so it cannot name feelings"
+        )
     [semantic] = use.inputs
     return described(use.parameters["causal_window_s"], uses[semantic].parameters["hop_s"])
 

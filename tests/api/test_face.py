@@ -12,6 +12,7 @@ import pytest
 
 import symmv_builder as sb
 from symmv_builder import cli, datasets
+from symmv_builder.api import publishing
 from symmv_builder.backends import ModelHome, midi
 from symmv_builder.errors import MissingPackage, RecipeError
 from symmv_builder.music.key import find_key
@@ -202,9 +203,8 @@ def test_a_recipe_of_one_s_own_makes_a_dataset_that_is_remembered(
     with pytest.raises(sb.StopRun, match="mine has no entries"):
         dataset.build()
     with pytest.raises(sb.StopRun, match="no dataset is called 'mine'"):
-        sb.open_dataset("mine", str(tmp_path / "elsewhere"))
-    # How it is to be made was written down with the first build that was asked for.
-    assert sb.open_dataset("mine", str(tmp_path / "root")).recipe == dataset.recipe
+        sb.open_dataset("mine", str(tmp_path / "root"))
+    assert not (tmp_path / "root").exists(), "a build that is refused leaves nothing"
     del root
 
 
@@ -215,7 +215,8 @@ def test_settings_say_where_things_are(tmp_path: Path) -> None:
 
 def test_questions_about_what_is_not_there_make_nothing(tmp_path: Path) -> None:
     place = tmp_path / "nowhere"
-    dataset = sb.open_dataset("symmv", str(place))
+    dataset = sb.open_dataset("symmv", str(place), models={"clip": "untrained"})
+    settings = dataset.settings
     assert len(dataset) == 0
     assert list(dataset) == []
     assert dataset.status().entries == 0
@@ -223,6 +224,10 @@ def test_questions_about_what_is_not_there_make_nothing(tmp_path: Path) -> None:
         dataset.rows,
         lambda: dataset.release("1.0.0"),
         lambda: dataset.takedown("x", "asked"),
+        lambda: dataset.promote("x"),
+        dataset.build,
+        lambda: publishing.release(settings.open_standing(), "mine", "1.0.0"),
+        lambda: publishing.take_down(settings.open_standing(), "mine", "youtube:x", "asked"),
         lambda: dataset.rows("testing"),
     ):
         with pytest.raises(sb.StopRun):

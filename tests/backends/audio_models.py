@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from symmv_builder.backends.embeddings.folder import UNTRAINED
 from symmv_builder.backends.embeddings.vggish import make_network
+from symmv_builder.backends.pretrained import UNTRAINED
 
 
 def make_vggish(folder: Path, *, seed: int = 0) -> Path:
@@ -45,8 +45,19 @@ def make_clap(folder: Path, **changed: Any) -> Path:
     torch.manual_seed(0)
     transformers.ClapModel(config).save_pretrained(folder)
     transformers.ClapFeatureExtractor(truncation="rand_trunc").save_pretrained(folder)
+    write_tokenizer(folder)
     (folder / UNTRAINED).touch()
     return folder
+
+
+def write_tokenizer(folder: Path) -> None:
+    """A tokenizer of letters, as RoBERTa's is stored."""
+    letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
+    tokens = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", *letters]
+    (folder / "vocab.json").write_text(json.dumps({t: i for i, t in enumerate(tokens)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    settings = {"tokenizer_class": "RobertaTokenizer", "model_max_length": 32}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
 
 
 def make_mert(folder: Path, **changed: Any) -> Path:

@@ -10,7 +10,7 @@ import pytest
 
 from symmv_builder.backends import ModelHome, backend_class, load
 from symmv_builder.backends.embeddings import vggish
-from symmv_builder.backends.embeddings.folder import UNTRAINED
+from symmv_builder.backends.pretrained import UNTRAINED
 from symmv_builder.errors import StopRun
 from tests.backends.audio_models import make_clap, make_mert, make_vggish
 
@@ -220,3 +220,30 @@ def test_vggish_is_its_layers_by_hand(homes: dict[str, ModelHome]) -> None:
         flat = weights[f"embeddings.{number}.weight"] @ flat + weights[f"embeddings.{number}.bias"]
         flat = np.maximum(0.0, flat) if number < 4 else flat
     np.testing.assert_allclose(model.embed(mono, 16_000)[0], flat, rtol=1e-3, atol=1e-4)
+
+
+def test_claps_words_are_those_of_the_whole_model(
+    homes: dict[str, ModelHome], tmp_path: Path
+) -> None:
+    import transformers
+
+    folder = homes["clap"].paths["clap"]
+    model = load(SLOT, "clap", homes["clap"])
+    found = model.embed_words(["sad", "a piano"])
+    whole = transformers.ClapModel.from_pretrained(folder).eval()
+    tokens = transformers.RobertaTokenizer.from_pretrained(folder)
+    given = tokens(["sad", "a piano"], padding=True, return_tensors="pt")
+    features = whole.get_text_features(**given)
+    wanted = getattr(features, "pooler_output", features).detach().numpy()
+    assert found.shape == (2, 512)
+    units = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in (found, wanted)]
+    np.testing.assert_allclose(units[0], units[1], atol=1e-4)
+    assert np.abs(units[0][0] - units[0][1]).max() > 1e-3
+
+    bare = make_clap(tmp_path / "bare")
+    for name in ("vocab.json", "merges.txt", "tokenizer_config.json"):
+        (bare / name).unlink()
+    without = load(SLOT, "clap", ModelHome(paths={"clap": str(bare)}))
+    assert without.embed(tone(1.0), 22_050).shape == (1, 512)
+    with pytest.raises(StopRun, match=r"lacks tokenizer\.json, so it cannot embed words"):
+        without.embed_words(["sad"])

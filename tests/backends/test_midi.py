@@ -154,9 +154,27 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     assert (again.pedal_starts_s.tolist(), again.pedal_ends_s.tolist()) == ([0.25], [1.5])
 
 
+@pytest.mark.twin("test_made_files_are_read_as_pretty_midi_reads_them")
 def test_real_files_are_read_as_pretty_midi_reads_them(shared_data: Path) -> None:
     files = sorted((shared_data / "symmv/midi").glob("*.mid"))[:10]
     files += sorted((shared_data / "pop909").glob("*/*.mid"))[:10]
+    check_against_pretty_midi(files)
+
+
+def test_made_files_are_read_as_pretty_midi_reads_them(tmp_path: Path) -> None:
+    random = np.random.default_rng(2)
+    paths = []
+    for number in range(4):
+        starts = np.sort(random.uniform(0, 60, 200))
+        pitches = np.arange(200) % 60 + 30
+        notes = Notes(starts, starts + 0.2, pitches, random.integers(1, 128, 200))
+        path = tmp_path / f"{number}.mid"
+        write_notes(path, {"piano": notes}, tempo_bpm=70 + 40 * number, ticks_per_beat=220)
+        paths.append(path)
+    check_against_pretty_midi(paths)
+
+
+def check_against_pretty_midi(files: list[Path]) -> None:
     for path in files:
         midi = pretty_midi.PrettyMIDI(str(path))
         wanted = sorted(

@@ -10,6 +10,7 @@ from symmv_builder.backends import ModelHome, load
 from symmv_builder.backends.pyav import frames
 from symmv_builder.backends.rapidocr import LONGER_SIDE, MULTIPLE, RapidOcr
 from symmv_builder.errors import StopRun
+from tests.media import Pictures, steady, write_media
 
 pytest.importorskip("onnxruntime")
 try:
@@ -69,11 +70,28 @@ def test_it_is_known_by_the_hash_of_its_network() -> None:
     assert identity.trained
 
 
+@pytest.mark.twin("test_a_made_film_has_text_in_its_title_alone")
 def test_a_film_has_text_in_a_title_alone(shared_data: Path, model: RapidOcr) -> None:
-    shares = []
-    for frame in frames(shared_data / "video" / "sintel_score_26s.mp4"):
-        if frame.index % 50 == 0:
-            width, height = model.size(frame.width, frame.height)
-            shares.append(model.text_mask(frame.small(width, height, model.layout)).mean())
+    shares = text_shares(shared_data / "video" / "sintel_score_26s.mp4", model, every=50)
     assert np.median(shares) == 0
     assert sum(share >= 0.012 for share in shares) <= 1
+
+
+def test_a_made_film_has_text_in_its_title_alone(tmp_path: Path, model: RapidOcr) -> None:
+    blocks = np.random.default_rng(7).integers(0, 256, (6, 8, 15, 3))
+    scenes = [np.kron(each, np.ones((32, 32, 1))).astype(np.uint8) for each in blocks]
+    pictures = Pictures([written(LINE), *scenes], steady(7))
+    shares = text_shares(write_media(tmp_path / "film.mp4", pictures), model, every=1)
+    assert shares[0] >= 0.012
+    assert max(shares[1:]) < 0.012
+
+
+def text_shares(path: Path, model: RapidOcr, every: int) -> list[float]:
+    """The share of the picture that is text, in one of so many frames."""
+    shares = []
+    for frame in frames(path):
+        if frame.index % every == 0:
+            width, height = model.size(frame.width, frame.height)
+            mask = model.text_mask(frame.small(width, height, model.layout))
+            shares.append(float(mask.mean()))
+    return shares

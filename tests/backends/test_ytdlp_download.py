@@ -237,7 +237,7 @@ def test_no_formats_stop_the_run(site: Site, downloader: Downloader, tmp_path: P
 
 def test_no_formats_are_one_videos_fault_while_the_canary_sings(site: Site, tmp_path: Path) -> None:
     downloader = Downloader(LOOPBACK, sites=["demo"], canary=source(CANARY))
-    downloader.check_toolchain()
+    downloader.check_canary()
     site.fail(Failure.NO_FORMATS, VIDEO)
     with pytest.raises(RetryLater) as waited:
         downloader.download(source(VIDEO), tmp_path, kind="video")
@@ -246,7 +246,7 @@ def test_no_formats_are_one_videos_fault_while_the_canary_sings(site: Site, tmp_
     with pytest.raises(ToolchainBroken):
         downloader.download(source(VIDEO), tmp_path, kind="video")
     with pytest.raises(StopRun, match=CANARY):
-        downloader.check_toolchain()
+        downloader.check_canary()
 
 
 def test_a_canary_that_is_refused_says_that_the_session_is_blocked(

@@ -8,11 +8,34 @@ from symmv_builder.cli.advice import ADVICE, advised
 SAID = [
     (
         errors.NoShards("symmv", "data"),
-        "symmv has no shards in data; run `symmv build symmv` or `symmv import symmv PATH` first",
+        "symmv has no shards in data; run `symmv build symmv` first",
+    ),
+    (
+        errors.NoShards("pop909", "data", is_imported=True),
+        "pop909 has no shards in data; run `symmv import pop909 PATH` first",
+    ),
+    (
+        errors.NoEntries("symmv", "data", taken_down=2),
+        "nothing can be made of all 2 entries of symmv in data: a recording of each was taken "
+        "down; give a folder of other recordings with --from",
     ),
     (
         errors.NoShards("symmv", "data", "symmv in data lacks 2 shards"),
         "symmv in data lacks 2 shards; run `symmv build symmv`",
+    ),
+    (
+        errors.MissingColumns("mine", ["semantic"]),
+        "the shards of mine hold no column semantic: it was not made; run `symmv build mine`",
+    ),
+    (
+        errors.MissingColumns("mine", ["semantic"], steps=["semantic"], like="symmv"),
+        "the shards of mine hold no column semantic: it was not made; its recipe lacks semantic, "
+        "which symmv has; add them to the recipe, as `symmv recipe symmv` shows them, and run "
+        "`symmv build mine`",
+    ),
+    (
+        errors.MissingColumns("mine", ["nonsense"], is_unknown=True),
+        "the shards of mine hold no column nonsense: it was not made; no step of a recipe makes it",
     ),
     (
         errors.OutputExists("a.mid"),

@@ -82,8 +82,8 @@ def test_rows_of_a_split_are_scored_by_their_notes_and_tracked_beats(
         )
         for row in rows
     ]
-    for name in METRICS:
-        mean = np.mean([getattr(score, name) for score in scores])
+    for name in (metric.name for metric in METRICS):
+        mean = np.mean([score[name] for score in scores])
         assert answer["metrics"][name] == pytest.approx(mean)
 
 
@@ -130,7 +130,7 @@ def test_a_reference_is_scored_beside_and_the_distance_is_ours_less_theirs(
     save_midi(elsewhere / "one.mid", [0.0, 1.0], [60, 64])
     answer = call.json("music one.mid --reference symmv")
     assert answer["reference"]["songs"] == 3
-    for name in METRICS:
+    for name in (metric.name for metric in METRICS):
         apart = answer["metrics"][name] - answer["reference"]["metrics"][name]
         assert answer["distance"][name] == pytest.approx(apart)
     # The same file as its own reference lies no distance away.

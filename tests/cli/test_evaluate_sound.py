@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from symmv_builder.backends.embeddings.folder import UNTRAINED
+from symmv_builder.backends.pretrained import UNTRAINED
 from symmv_builder.backends.pyav.encode import write_sound
 from tests.backends.audio_models import make_vggish
 from tests.cli.evaluate_call import Call

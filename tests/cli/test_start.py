@@ -61,6 +61,19 @@ def test_one_stage_on_a_midi_file_needs_no_database(tmp_path: Path) -> None:
     assert imported("run", "key", tune) & HEAVY <= {"av", "numpy"}
 
 
+def test_what_there_is_can_be_listed_without_importing_it() -> None:
+    code = (
+        "import sys; from symmv_builder import backends, datasets, training\n"
+        "assert datasets.built_in() and datasets.importable() and training.names()\n"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    modules = set(done.stdout.split())
+    assert {name.split(".")[0] for name in modules} & HEAVY <= {"numpy"}
+    listed = ("training.amt", "training.vmcp", "datasets.imports")
+    assert modules & {f"symmv_builder.{name}" for name in listed} == set()
+
+
 def test_a_worker_needs_neither_database_nor_arrow() -> None:
     code = "import symmv_builder.pipeline.pool, sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

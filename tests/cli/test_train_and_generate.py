@@ -307,8 +307,11 @@ def test_the_largest_seed_is_a_seed(tmp_path: Path) -> None:
         ),
         ("generate holiday.mp4 --model runs/amt", "give --regressor"),
         ("generate holiday.mp4 --model runs/vmusprod --regressor runs/amt", "regressor is for AMT"),
-        ("generate holiday.mp4 --model runs/vmusprod --key H", "is not a key"),
-        ("generate holiday.mp4 --model runs/vmusprod --primer Xyz", "is not a chord"),
+        (
+            "generate holiday.mp4 --model runs/vmusprod --key H",
+            "key is 'H'; write a tonic and a mode",
+        ),
+        ("generate holiday.mp4 --model runs/vmusprod --primer Xyz", "chord is 'Xyz'; write a root"),
         ("generate holiday.mp4 --model runs/vmusprod --temperature 0", "temperature is 0"),
         ("generate holiday.mp4 --model runs/vmusprod --temperature nan", "temperature is nan"),
         ("generate holiday.mp4 --model runs/vmusprod --temperature inf", "temperature is inf"),

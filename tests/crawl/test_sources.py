@@ -48,15 +48,23 @@ site = "demo"
     ("text", "said"),
     [
         ("[[channel]\n", "not TOML"),
-        ('[[chanel]]\nref = "x"\n', "no source is of kind 'chanel'"),
-        ('[channel]\nref = "x"\n', "two brackets"),
+        ('\n[[chanel]]\nref = "x"\n', "line 2: no source is of kind 'chanel'"),
+        ('\n[channel]\nref = "x"\n', "line 2: write [[channel]], with two brackets"),
         ('\n\n[[channel]]\nname = "x"\n', "line 3: [[channel]]: ref is missing"),
-        ('[[channel]]\nref = "x"\noder = "auto"\n', "unknown key 'oder'"),
-        ('[[channel]]\nref = "x"\norder = "backwards"\n', "order is 'backwards'"),
-        ('[[channel]]\nref = "x"\nstrip = "y"\n', "strip must be a list of texts"),
-        ("[[channel]]\nref = 5\n", "ref must be a text"),
-        ('[[ids]]\nref = "x"\nfile = "y"\n', "either ref"),
-        ('[[channel]]\nref = "x"\n[[channel]]\nref = "X"\n', "listed twice"),
+        ('[[channel]]\nref = "x"\noder = "auto"\n', "line 3: [[channel]]: unknown key 'oder'"),
+        (
+            '[[channel]]\nref = "x"\norder = "backwards"\n',
+            "line 3: [[channel]]: order is 'backwards'",
+        ),
+        (
+            '[[channel]]\nref = "x"\nstrip = "y"\n',
+            "line 3: [[channel]]: strip must be a list of texts",
+        ),
+        ("[[channel]]\nref = 5\n", "line 2: [[channel]]: ref must be a text"),
+        ('[[ids]]\nref = "x"\nfile = "y"\n', "line 1: [[ids]]: give either ref"),
+        ('[[feed]]\nref = "x"\n[[feed]]\nref = "y"\nsit = "z"\n', "line 5: [[feed]]: unknown key"),
+        ('[[feed]]\nref = "x"\nfile = "y"\n', "line 3: [[feed]]: file is for ids alone"),
+        ('[[channel]]\nref = "x"\n[[channel]]\nref = "X"\n', "line 3: channel X is listed twice"),
     ],
 )
 def test_a_fault_is_named_with_its_place(tmp_path: Path, text: str, said: str) -> None:
@@ -93,6 +101,7 @@ def test_a_missing_file_stops_the_run(tmp_path: Path) -> None:
             read(tmp_path / "missing")
 
 
+@pytest.mark.twin("test_an_id_list_becomes_listings_with_its_file_names_undone")
 def test_every_row_of_a_published_list_is_read(shared_data: Path) -> None:
     found = read_id_list(shared_data / "muvisync" / "idlist_odd_rows.txt")
     assert len(found) == 374

@@ -88,6 +88,9 @@ class FakeSite:
                     return listing
         raise KeyError(wanted)
 
+    def check_canary(self) -> None:
+        """It sings."""
+
 
 @pytest.fixture
 def crawl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Crawl:

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from symmv_builder.api import publishing
 from symmv_builder.datasets.export import export
-from symmv_builder.errors import NoShards, StopRun
+from symmv_builder.errors import NoShards, StopRun, UnknownName
 from symmv_builder.pipeline.events import Event
+from symmv_builder.settings import read_settings
 from symmv_builder.storage.root import Root
 from tests.synthetic_rows import make_row
 
@@ -114,8 +116,11 @@ def test_what_cannot_be_exported_is_one_clear_line(tmp_path: Path) -> None:
     root = Root(str(tmp_path / "root"))
     with pytest.raises(NoShards):
         export(root, "symmv", tmp_path / "out")
-    with pytest.raises(StopRun, match="known: symmv, muvisync"):
-        export(root, "jamendo", tmp_path / "out")
+    # Whoever mistypes a name is told the root's own datasets, too.
+    (tmp_path / "root" / "mine").mkdir(parents=True)
+    (tmp_path / "root" / "mine" / "recipe.toml").write_text('name = "mine"')
+    with pytest.raises(UnknownName, match=r"'jamendo'; known: symmv, muvisync, .*mine"):
+        publishing.export(read_settings({}, root=root.url), "jamendo", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

@@ -104,6 +104,7 @@ def test_splits_and_id_list_name_every_song_once(
     assert lines[1] == "002-song-001\tKFNEtO7fO9M"
 
 
+@pytest.mark.twin("test_the_vocabulary_numbers_chords_by_root_and_quality")
 def test_the_vocabulary_is_the_released_one(
     exported: tuple[Path, list[dict[str, Any]]], shared_data: Path
 ) -> None:
@@ -114,6 +115,26 @@ def test_the_vocabulary_is_the_released_one(
         assert ours == released
         inverse = json.loads((folder / "vevo_meta" / f"{name}_inv.json").read_text())
         assert {word: int(number) for number, word in inverse.items()} == released
+
+
+def test_the_vocabulary_numbers_chords_by_root_and_quality(
+    exported: tuple[Path, list[dict[str, Any]]],
+) -> None:
+    folder, _ = exported
+    chords, roots, qualities = (
+        json.loads((folder / "vevo_meta" / f"{name}.json").read_text())
+        for name in ("chord", "chord_root", "chord_attr")
+    )
+    assert (chords["N"], chords["C"], chords["C:dim"], chords["C#"]) == (0, 1, 2, 14)
+    assert (roots["N"], roots["C"], roots["B"]) == (0, 1, 12)
+    assert (qualities["N"], qualities["maj"], qualities["maj7"]) == (0, 1, 13)
+    for label, number in chords.items():
+        root, _, quality = label.partition(":")
+        if root in roots and label != "N":
+            assert number == 13 * (roots[root] - 1) + qualities[quality or "maj"], label
+    for name, table in (("chord", chords), ("chord_root", roots), ("chord_attr", qualities)):
+        inverse = json.loads((folder / "vevo_meta" / f"{name}_inv.json").read_text())
+        assert {word: int(number) for number, word in inverse.items()} == table
 
 
 def test_common_chords_are_counted_over_all_songs(

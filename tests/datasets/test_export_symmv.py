@@ -111,6 +111,7 @@ def test_texture_and_notes_obey_the_releases_relation(
         assert texture != notes
 
 
+@pytest.mark.twin("test_texture_and_notes_obey_the_releases_relation")
 def test_the_relation_is_the_one_of_released_files(shared_data: Path) -> None:
     for path in sorted((shared_data / "symmv" / "texture").glob("*.mid"))[:5]:
         released = shared_data / "symmv" / "midi" / path.name.replace("_new", "")
@@ -119,6 +120,7 @@ def test_the_relation_is_the_one_of_released_files(shared_data: Path) -> None:
         assert texture == as_released_texture(notes)
 
 
+@pytest.mark.twin("test_texture_and_notes_obey_the_releases_relation")
 def test_released_notes_are_exported_as_the_released_files(
     write_dataset: WriteDataset, shared_data: Path, tmp_path: Path
 ) -> None:

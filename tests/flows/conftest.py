@@ -9,8 +9,8 @@ import pytest
 
 pytest.importorskip("prefect", reason="Prefect is not installed: symmv-builder[flows]")
 
-HERE = Path(__file__).parent
-FOLDERS = [str(HERE), str(HERE.parent / "datasets"), str(HERE.parent), str(HERE.parents[1])]
+from tests.flows.toys import FOLDERS, make_toys
+
 sys.path[:0] = [folder for folder in FOLDERS if folder not in sys.path]
 os.environ["PYTHONPATH"] = os.pathsep.join(
     [*FOLDERS, *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -32,11 +32,3 @@ def prefect_server() -> Iterator[None]:
 def media(tmp_path: Path) -> Path:
     """Twelve entries of the toy recipe, two of which are to be rejected."""
     return make_toys(tmp_path / "media", 12)
-
-
-def make_toys(folder: Path, count: int) -> Path:
-    folder.mkdir()
-    for number in range(count):
-        text = "reject me" if number % 7 == 3 else "keep me"
-        (folder / f"clip{number:03d}.mp4").write_text(f"{text} {number}")
-    return folder

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import toy_build
 import toy_flow
-from conftest import make_toys
 from standing import shards_of
+
+from tests.flows.toys import make_toys
 
 pytestmark = [
     pytest.mark.usefixtures("prefect_server"),

@@ -13,9 +13,10 @@ import psutil
 import pytest
 import toy_build
 import toy_flow
-from conftest import make_toys
 from prefect.settings import PREFECT_API_URL
 from standing import ended, recorded, shards_of
+
+from tests.flows.toys import make_toys
 
 pytestmark = [pytest.mark.usefixtures("prefect_server"), pytest.mark.timeout(300)]
 COUNT = 18

@@ -4,10 +4,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from flows import build
+from flows import build, crawl, train
+from flows.advice import advised
+from symmv_builder.errors import MissingColumns, NoEntries, NoShards, StopRun
 
 
 def test_names_that_are_none_are_refused_before_anything(
@@ -33,3 +36,38 @@ def test_a_server_that_is_not_there_is_one_line(flow: str, tmp_path: Path) -> No
     assert done.returncode == 2, done.stderr
     assert done.stderr.splitlines()[-1].startswith("Prefect's server cannot be used: ")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("program", "words", "said"),
+    [
+        (build, ["symmv", "--retry", "nosuch"], "no reason is called 'nosuch'; known: empty_file"),
+        (crawl, ["symmv", "--retry", "nosuch"], "no reason is called 'nosuch'; known: empty_file"),
+        (train, ["amt", "x", "--preset", "nosuch"], "no preset is called 'nosuch'; known: paper"),
+    ],
+)
+def test_an_unknown_name_is_told_in_the_words_of_the_command_before_a_server_is_asked(
+    program: ModuleType, words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        program.main(words)
+    assert end.value.code == 2
+    assert f"error: {said}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (NoEntries("mine", "data"), "give the flow `build` of mine the parameter `folder`"),
+        (NoEntries("midi", "data", is_imported=True), "run `symmv import midi PATH` first"),
+        (NoEntries("mine", "data", taken_down=2), "give the flow `build` a `folder` of other reco"),
+        (NoShards("mine", "data"), "run the flow `build` of mine first"),
+        (NoShards("midi", "data", is_imported=True), "run `symmv import midi PATH` first"),
+        (
+            MissingColumns("mine", ["a"], steps=["a"], like="symmv"),
+            "add them to the recipe and run",
+        ),
+    ],
+)
+def test_advice_fits_every_flow(error: StopRun, said: str) -> None:
+    assert f"; {said}" in advised(error)

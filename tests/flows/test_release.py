@@ -34,6 +34,12 @@ def test_a_dataset_is_released_when_it_has_changed_and_only_then(
     (media / "late.mp4").write_text("keep me as well")
     again = releasing.release("toy", version="1.0.0", root=str(root), return_state=True)
     assert "is released already" in str(again.message)
+    copies = tmp_path / "copies"
+    same = releasing.release(
+        "toy", version="1.0.0", root=str(root), to=[str(copies)], return_state=True
+    )
+    assert same.message == "toy is as it was released: 1.0.0"
+    assert (copies / "toy" / "1.0.0" / "SHA256SUMS").is_file(), "a version that stands is copied"
     before = len(list((root / "toy" / "sidecars").iterdir()))
     assert before == len({path.stem for path in media.iterdir()}) - 1, "it was built first"
 

@@ -22,10 +22,10 @@ import psutil
 import pytest
 import toy_build
 import yaml
-from conftest import FOLDERS, make_toys
 from standing import ended, recorded, shards_of
 
 from flows.serve import DEPLOYMENTS
+from tests.flows.toys import FOLDERS, make_toys
 
 pytestmark = pytest.mark.timeout(600)
 COUNT = 16

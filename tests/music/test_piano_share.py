@@ -100,6 +100,7 @@ def test_fitting_never_accounts_for_more_than_is_there(notes: Notes) -> None:
     assert fitted.sum() < 1.1 * heard.sum()
 
 
+@pytest.mark.twin("test_a_piano_alone_passes")
 def test_a_real_piano_in_a_real_room_passes(shared_data: Path) -> None:
     stem = shared_data / "piano" / "MAPS_MUS-scn15_9_ENSTDkAm"
     rows = np.loadtxt(stem.with_suffix(".tsv"))
@@ -109,6 +110,7 @@ def test_a_real_piano_in_a_real_room_passes(shared_data: Path) -> None:
     assert screen_piano(share_in(stem.with_suffix(".flac"), known)).value > 0.43
 
 
+@pytest.mark.twin("test_a_piano_alone_passes")
 @pytest.mark.slow
 def test_a_real_piano_passes_by_what_is_transcribed_of_it(
     tmp_path: Path, shared_data: Path
@@ -122,6 +124,7 @@ def test_a_real_piano_passes_by_what_is_transcribed_of_it(
     assert screen_piano(share_in(excerpt, model.transcribe(heard))).value > 0.43
 
 
+@pytest.mark.twin("test_a_piano_with_drums_is_turned_away")
 @pytest.mark.parametrize("name", ["sintel_score_26s", "big_buck_bunny_30s"])
 def test_music_of_a_film_is_turned_away(shared_data: Path, name: str) -> None:
     need_model("polyphonic", "basic_pitch")

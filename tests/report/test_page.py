@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from symmv_builder.records import Chords
-from symmv_builder.report import page as pages
+from symmv_builder.report import markup
+from symmv_builder.report.markup import PageMedia
 from symmv_builder.report.page import (
     ColumnRow,
     DatasetPart,
     ModelRow,
     Page,
-    PageMedia,
     Section,
     render,
     write_page,
@@ -105,7 +105,7 @@ def test_pictures_sounds_and_videos_lie_inside(page: Page, tmp_path: Path) -> No
 def test_a_large_video_is_linked_from_beside_the_page(
     page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "_MOST_EMBEDDED_BYTES", 3)
+    monkeypatch.setattr(markup, "MOST_EMBEDDED_BYTES", 3)
     (tmp_path / "music").mkdir()
     film = tmp_path / "music" / 'a "film" #1.mp4'
     film.write_bytes(SOUND)

@@ -10,6 +10,7 @@ from symmv_builder.records import Beats, Chords, FeatureTrack, Key, Notes, Parts
 from symmv_builder.report.contact_sheet import draw_contact_sheet, tints
 from symmv_builder.report.ink import clock_time, plain
 from symmv_builder.report.piano_roll import draw_piano_roll
+from symmv_builder.report.piece_picture import Shown, draw_pieces, frame_times
 from symmv_builder.timeline import Clock
 
 HOSTILE = "$x_1$ \\frac [bold] %s \x1b[31m\n{0}"
@@ -148,3 +149,32 @@ def test_text_is_one_printable_line_of_bounded_length() -> None:
     assert len(plain("x" * 500, 20)) == 20
     assert clock_time(75.26) == "1:15.3"
     assert clock_time(59.97) == "1:00.0"
+
+
+def test_pieces_stand_under_the_frames_and_cuts_of_their_video(tmp_path: Path) -> None:
+    notes, parts, beats, chords = music()
+    loudness = np.linspace(0.01, 0.2, 20)
+    one = Shown(HOSTILE, notes, parts, beats, chords, loudness)
+    green = np.full((48, 80, 3), (0, 160, 90), np.uint8)
+    shots = [(time_s, green) for time_s in frame_times(20.0)]
+    paths = [tmp_path / f"{name}.png" for name in ("one", "cut", "two", "bare")]
+    draw_pieces(paths[0], [one], title=HOSTILE, seconds=20.0, frames=shots)
+    cuts = [1.0 * n for n in range(20)]
+    draw_pieces(paths[1], [one], title=HOSTILE, seconds=20.0, frames=shots, cuts_s=cuts)
+    draw_pieces(paths[2], [one, Shown("b", notes)], title="x", seconds=20.0, frames=shots)
+    draw_pieces(paths[3], [Shown("b", notes)], title="x", seconds=20.0)
+    assert shares(paths[0], (0, 160, 90), 4) > 0.1
+    cut = (224, 160, 48)
+    assert shares(paths[1], cut, 30) > shares(paths[0], cut, 30) + 0.001
+    heights = [pixels(path).shape[0] for path in paths]
+    assert heights[3] < heights[0] == heights[1] < heights[2]
+    with pytest.raises(ValueError, match="one at least"):
+        draw_pieces(tmp_path / "none.png", [], title="x", seconds=1.0)
+
+
+def test_a_long_piece_has_longer_lines_and_no_more_of_them(tmp_path: Path) -> None:
+    notes, *_ = music()
+    for name, seconds in (("five", 300.0), ("sixty", 3600.0)):
+        draw_pieces(tmp_path / f"{name}.png", [Shown("a", notes)], title="a", seconds=seconds)
+    assert pixels(tmp_path / "five.png").shape == pixels(tmp_path / "sixty.png").shape
+    assert len(frame_times(3600.0)) == len(frame_times(300.0)) == 40

@@ -7,23 +7,18 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from symmv_builder.evaluation import published_figures
+from symmv_builder.evaluation import music, published_figures, retrieval
 from symmv_builder.report.confusion import draw_confusion
 from symmv_builder.report.counting import Counting
-from symmv_builder.report.score_tables import MUSIC, Metric, ScoreLine, scores_table
+from symmv_builder.report.score_tables import ScoreLine, scores_table
 from symmv_builder.report.tables import plain_text
-
-VMCP = (
-    Metric("p5", "P@5", 1),
-    Metric("p10", "P@10", 1),
-    Metric("p20", "P@20", 1),
-    Metric("ar", "AR", 1),
-)
 
 
 def test_every_figure_is_there_at_80_columns() -> None:
     ours = ScoreLine("[red]mine[/] on symmv, test", {"sc": 0.5, "pe": 3.25, "pce": 2.0, "ioi": 0.1})
-    text = plain_text(scores_table("Music", MUSIC, published_figures.MUSIC, [ours]), width=80)
+    text = plain_text(
+        scores_table("Music", music.METRICS, published_figures.MUSIC, [ours]), width=80
+    )
     for figures in published_figures.MUSIC:
         for name, value in figures.values.items():
             if name in ("sc", "pe", "pce", "ioi"):
@@ -33,14 +28,16 @@ def test_every_figure_is_there_at_80_columns() -> None:
 
 
 def test_what_was_not_measured_is_a_dash_and_never_nan() -> None:
-    text = plain_text(scores_table("VMCP", VMCP, (), [ScoreLine("x", {"p5": float("nan")})]))
+    text = plain_text(
+        scores_table("VMCP", retrieval.METRICS, (), [ScoreLine("x", {"p5": float("nan")})])
+    )
     assert "nan" not in text
     assert text.split().count("-") == 4
 
 
 def test_differences_carry_their_sign() -> None:
     line = ScoreLine("less", {"p5": 1.0, "p10": -1.0}, is_signed=True)
-    text = plain_text(scores_table("VMCP", VMCP, (), [line]))
+    text = plain_text(scores_table("VMCP", retrieval.METRICS, (), [line]))
     assert "+1.0" in text
     assert "-1.0" in text
 

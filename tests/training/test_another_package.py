@@ -29,7 +29,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from symmv_builder.evaluation.published_figures import Metric
+from symmv_builder.evaluation.metric import Metric
 from symmv_builder.records import Notes
 from symmv_builder.storage.shard_rows import ShardRows
 from symmv_builder.training import Option, Trainer, checkpoint
@@ -157,7 +157,7 @@ def call(hum: Path, words: str, code: int = 0) -> str:
 
 
 def test_every_door_knows_a_trainer_that_an_entry_point_names(hum: Path) -> None:
-    assert "vmcp or hum." in call(hum, "train --help")
+    assert "vmusprod or hum." in call(hum, "train --help")
     assert "column = density" in call(hum, "train hum --data muvisync --out run --show")
     said = call(hum, "train hum --data muvisync --root data --out run")
     assert "hum: all steps are done at step 1" in said
@@ -171,7 +171,7 @@ def test_every_door_knows_a_trainer_that_an_entry_point_names(hum: Path) -> None
     assert len(notes.pitches) == 5
     assert set(notes.velocities.tolist()) == {99}
     said = call(hum, f"generate {rows} --split test --tempo 99 --out other", code=2)
-    assert "tempo is for V-MusProd; this model is hum" in said
+    assert "tempo is for V-MusProd and CMT and Markov chains; this model is hum" in said
     assert "--loud" in call(hum, f"generate {rows} --split test --loud 0 --out other", code=2)
 
     assert "How far hum is off." in call(hum, "evaluate --help")
@@ -192,5 +192,5 @@ def test_a_notebook_knows_it_by_the_same_words(hum: Path) -> None:
         sb.evaluate("hum", time=2, **measure)
     with pytest.raises(StopRun, match="times is 'two'; it can be a number"):
         sb.evaluate("hum", times="two", **measure)
-    with pytest.raises(StopRun, match="run holds a run of hum; give another"):
+    with pytest.raises(StopRun, match="run holds a run of hum; give a folder"):
         sb.train("amt", "muvisync", hum / "run", root="data", preset="smoke")

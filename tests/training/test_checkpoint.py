@@ -15,7 +15,14 @@ import pytest
 import torch
 from torch import nn
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import (
+    CannotWrite,
+    Damaged,
+    NoCheckpoint,
+    OtherCheckpoint,
+    StopRun,
+    WrongWeights,
+)
 from symmv_builder.storage.assets import hash_file
 from symmv_builder.training import checkpoint
 
@@ -235,7 +242,7 @@ def files_of_at_most(size_bytes: int) -> Iterator[None]:
 
 def test_a_disk_that_takes_no_more_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     save(tmp_path, 1)
-    with files_of_at_most(1000), pytest.raises(StopRun, match="cannot write") as stop:
+    with files_of_at_most(1000), pytest.raises(CannotWrite) as stop:
         save(tmp_path, 2, model(width=400))
     assert "\n" not in str(stop.value)
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["00000001"]
@@ -243,7 +250,7 @@ def test_a_disk_that_takes_no_more_is_one_line_and_leaves_nothing(tmp_path: Path
 
 def test_a_folder_without_a_checkpoint_is_one_line(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "nowhere"):
-        with pytest.raises(StopRun, match="holds no checkpoint; give the folder"):
+        with pytest.raises(NoCheckpoint, match="holds no checkpoint"):
             checkpoint.read(folder, "toy")
 
 
@@ -336,7 +343,7 @@ def test_a_description_that_lacks_what_is_asked_is_one_line(
 
 def test_a_checkpoint_of_another_model_is_one_line(tmp_path: Path) -> None:
     save(tmp_path, 1)
-    with pytest.raises(StopRun, match="is a checkpoint of toy, not of amt"):
+    with pytest.raises(OtherCheckpoint, match="is a checkpoint of toy, not of amt"):
         checkpoint.read(tmp_path, "amt")
 
 
@@ -378,7 +385,7 @@ def test_damaged_or_pickled_tensors_are_one_line_and_never_run(tmp_path: Path) -
             path.unlink(missing_ok=True)
             if data is not None:
                 path.write_bytes(data)
-            with pytest.raises(StopRun, match=rf"cannot read .*{name}\.safetensors: \S") as stop:
+            with pytest.raises(Damaged, match=rf"{name}\.safetensors cannot be read: \S") as stop:
                 load()
             assert "\n" not in str(stop.value)
     assert not (folder / "sprung").exists()
@@ -408,13 +415,13 @@ def test_an_optimiser_of_another_model_is_one_line(tmp_path: Path) -> None:
     folder = save(tmp_path, 1, module, optimizer=optimizer)
     held = checkpoint.read(folder, "toy")
     for others in (model(width=5), nn.Linear(3, 4)):
-        with pytest.raises(StopRun, match="does not fit the model"):
+        with pytest.raises(WrongWeights, match="does not fit the model"):
             checkpoint.load_optimizer(held, torch.optim.Adam(others.parameters()))
     text = json.loads((folder / "checkpoint.json").read_text())
     del text["optimizer_groups"]
     (folder / "checkpoint.json").write_text(json.dumps(text))
     sign(folder)
-    with pytest.raises(StopRun, match="does not fit the model"):
+    with pytest.raises(WrongWeights, match="does not fit the model"):
         checkpoint.load_optimizer(held, optimizer)
 
 
@@ -431,7 +438,7 @@ def test_the_kind_of_its_checkpoints_says_whose_a_run_is(tmp_path: Path) -> None
     assert checkpoint.trainer_in(tmp_path / "parts") == "toy"
     assert checkpoint.stages(tmp_path / "parts") == {"chord": "toy.chord"}
     # A folder of runs is none: the run in it is no stage, for its kind does not say so.
-    with pytest.raises(StopRun, match="holds no checkpoint; give the folder of a `symmv train`"):
+    with pytest.raises(NoCheckpoint, match="holds no checkpoint"):
         checkpoint.trainer_in(tmp_path)
     keep(tmp_path / "one" / "melody", "other.melody")
     with pytest.raises(StopRun, match="holds runs of other and toy; give the folder of one"):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import Damaged, MissingPackage
 from symmv_builder.training.journal import METRICS, Journal, read_metrics
 
 
@@ -48,7 +48,7 @@ def test_a_damaged_line_that_is_not_the_last_is_one_line(
     text: bytes, line: int, tmp_path: Path
 ) -> None:
     (tmp_path / METRICS).write_bytes(text)
-    with pytest.raises(StopRun, match=rf"metrics.jsonl is damaged: line {line} is none") as stop:
+    with pytest.raises(Damaged, match=rf"metrics.jsonl is damaged: line {line} is none") as stop:
         Journal(tmp_path, 5)
     assert "\n" not in str(stop.value)
     assert (tmp_path / METRICS).read_bytes() == text
@@ -63,6 +63,7 @@ def test_a_silent_journal_writes_nothing(tmp_path: Path) -> None:
 def test_without_tensorboard_the_extra_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(StopRun, match=r"install symmv-builder\[train\]"):
+    monkeypatch.delitem(sys.modules, "torch.utils.tensorboard", raising=False)
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    with pytest.raises(MissingPackage, match=r"pip install 'symmv-builder\[train\]'"):
         Journal(tmp_path, 0)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from symmv_builder.errors import StopRun
+from symmv_builder.cli.advice import advised
+from symmv_builder.errors import DataChanged, StopRun
 from symmv_builder.storage.root import Root
 from symmv_builder.training import checkpoint
 from symmv_builder.training.amt.loading import KIND
@@ -33,9 +34,9 @@ def test_entries_that_came_and_went_are_named_and_the_run_goes_on(tmp_path: Path
     root = write_rows(tmp_path / "data", rows(0, 1, 2, 3, 4, 5))
     run(root, tmp_path / "run", 3)
     root = write_rows(tmp_path / "data", rows(0, 1, 2, 3, 4, 7, 8))
-    with pytest.raises(StopRun) as stop:
+    with pytest.raises(DataChanged) as stop:
         run(root, tmp_path / "run", 9)
-    said = str(stop.value)
+    said = advised(stop.value)
     assert "muvisync has changed since" in said
     assert "train: 2 entries added (song-007, song-008), 1 entries removed (song-005)" in said
     assert "validation" not in said

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from symmv_builder import cli
+from tests.datasets.imports.small_releases import write_pop909
 
 VMUSPROD = (
     "vmusprod --preset smoke --set steps=3 --set width=16 --set feedforward=16 --set batch_size=8 "
@@ -27,6 +28,7 @@ def call(arguments: str) -> int:
     return int(end.value.code or 0)
 
 
+@pytest.mark.twin("test_made_songs_are_learned_measured_and_exported")
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_songs_of_pop909_are_learned_measured_and_exported(
@@ -35,12 +37,25 @@ def test_songs_of_pop909_are_learned_measured_and_exported(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     # That all of them can be imported is held by the tests of the import.
     chosen = sorted((shared_data / "pop909").glob("[0-9][0-9][0-9]"))[::4]
     for song in chosen:
         shutil.copytree(song, tmp_path / "pop909" / song.name)
-    songs = len(chosen)
+    monkeypatch.chdir(tmp_path)
+    use_them(tmp_path, len(chosen), capsys)
+
+
+def test_made_songs_are_learned_measured_and_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(12):
+        write_pop909(tmp_path / "pop909", f"{number + 1:03d}")
+    monkeypatch.chdir(tmp_path)
+    use_them(tmp_path, 12, capsys)
+
+
+def use_them(tmp_path: Path, songs: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """Import the songs of a folder, learn from them, measure and export them."""
     assert call(f"import pop909 {tmp_path / 'pop909'} --root data") == 0
     capsys.readouterr()
     assert call(f"train {VMUSPROD} --data pop909 --root data --out run") == 0

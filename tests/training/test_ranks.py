@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import NoDevice, StopRun
 from symmv_builder.training.ranks import Ranks, agree, autocast, join, seed_step, share, total
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -123,22 +123,22 @@ def test_a_step_draws_the_same_whatever_was_drawn_before() -> None:
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:x", ""])
 def test_a_device_that_is_none_is_one_line(device: str) -> None:
-    with pytest.raises(StopRun, match="use cpu or cuda") as stop, join(device):
+    with pytest.raises(NoDevice, match="use cpu or cuda") as stop, join(device):
         pass
     assert "\n" not in str(stop.value)
 
 
 def test_a_gpu_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(StopRun, match="finds no GPU; use cpu"), join("cuda"):
+    with pytest.raises(NoDevice, match="finds no GPU; use cpu"), join("cuda"):
         pass
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    with pytest.raises(StopRun, match="GPU 7 is wanted, but there are 2"), join("cuda:7"):
+    with pytest.raises(NoDevice, match="GPU 7 is wanted, but there are 2"), join("cuda:7"):
         pass
     monkeypatch.setenv("WORLD_SIZE", "4")
     monkeypatch.setenv("LOCAL_RANK", "3")
-    with pytest.raises(StopRun, match="GPU 3 is wanted, but there are 2"), join("cuda"):
+    with pytest.raises(NoDevice, match="GPU 3 is wanted, but there are 2"), join("cuda"):
         pass
 
 

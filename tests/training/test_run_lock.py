@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from symmv_builder.errors import StopRun
+from symmv_builder.cli.advice import advised
+from symmv_builder.errors import RunLocked, StopRun
 from symmv_builder.training.run_lock import LOCK, hold_run
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,7 +32,8 @@ with hold_run(Path(sys.argv[1])):
 RACE = """
 import os, sys
 from pathlib import Path
-from symmv_builder.errors import StopRun
+from symmv_builder.cli.advice import advised
+from symmv_builder.errors import RunLocked, StopRun
 from symmv_builder.training.run_lock import hold_run
 
 def come(folder, go, stay):
@@ -83,12 +85,12 @@ def held_by_another(folder: Path) -> Iterator["subprocess.Popen[str]"]:
 def test_the_second_is_told_who_holds_a_run_and_since_when(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with held_by_another(folder) as holder:
-        with pytest.raises(StopRun) as stop, hold_run(folder):
+        with pytest.raises(RunLocked) as stop, hold_run(folder):
             pass
         said = str(stop.value)
         assert f"{folder} is being trained by process {holder.pid} on " in said
         assert "since 20" in said
-        assert "add --wait" in said
+        assert advised(stop.value).endswith("; wait for its end with --wait, or give another --out")
         assert "\x1b" not in said, "what another command line holds reaches no terminal"
         assert "\n" not in said
     with hold_run(folder):

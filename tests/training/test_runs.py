@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import FolderTaken, StopRun, TooLittleMemory
 from symmv_builder.storage.root import Root
 from symmv_builder.training import PRESETS, TRAINERS, checkpoint, runs
 from symmv_builder.training.runs import Outcome, Request, configure, start
@@ -44,7 +44,7 @@ def failing(error: Exception, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 def test_too_little_memory_is_one_line_with_a_way_out(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    with pytest.raises(StopRun, match="cuda has too little memory; --set batch_size below 32"):
+    with pytest.raises(TooLittleMemory, match="cuda has too little memory; a batch_size below 32"):
         failing(torch.OutOfMemoryError("CUDA out of memory. Tried"), monkeypatch, tmp_path)
 
 
@@ -54,7 +54,7 @@ def test_a_model_larger_than_memory_is_one_line_with_a_way_out(
     with pytest.raises(RuntimeError) as refused:
         torch.empty(2**60, dtype=torch.uint8)
     for error in (refused.value, MemoryError("Unable to allocate 32.9 GiB")):
-        with pytest.raises(StopRun, match="too little memory; --set batch_size below 32"):
+        with pytest.raises(TooLittleMemory, match="a batch_size below 32"):
             failing(error, monkeypatch, tmp_path)
 
 
@@ -62,7 +62,7 @@ def test_a_compiler_that_fails_is_one_line_with_a_way_out(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     error = torch._dynamo.exc.BackendCompilerFailed(lambda: None, RuntimeError("no gcc"), None)
-    with pytest.raises(StopRun, match="--set compile=false"):
+    with pytest.raises(StopRun, match="compile=false does without"):
         failing(error, monkeypatch, tmp_path)
 
 
@@ -75,11 +75,13 @@ def test_a_folder_with_other_things_in_it_is_no_run_s(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.tex").write_text("precious")
     request = Request(Root(str(tmp_path)), "muvisync", tmp_path / "run")
-    with pytest.raises(StopRun, match="run holds something else than a run; give a folder that"):
+    with pytest.raises(
+        FolderTaken, match="run holds something else than a run; give a folder that"
+    ):
         start("amt", configure("amt", "smoke", {}), request)
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.tex"]
     request = Request(Root(str(tmp_path)), "muvisync", tmp_path / "run" / "thesis.tex")
-    with pytest.raises(StopRun, match="holds something else than a run"):
+    with pytest.raises(FolderTaken, match="holds something else than a run"):
         start("amt", configure("amt", "smoke", {}), request)
 
 
@@ -92,7 +94,7 @@ def test_a_folder_of_another_trainer_s_run_is_refused(
         run / stage, kind=standing, config={}, state={"step": 1}, about={}, module=torch.nn.ReLU()
     )
     request = Request(Root(str(tmp_path)), "muvisync", run)
-    with pytest.raises(StopRun, match=f"run holds a run of {standing}; give another --out"):
+    with pytest.raises(FolderTaken, match=f"run holds a run of {standing}; give a folder"):
         start("regressor", configure("regressor", "smoke", {}), request)
 
 
@@ -109,7 +111,7 @@ def test_a_way_changes_what_the_defaults_do_otherwise_and_settings_go_before_it(
     assert configure("vmusprod", "smoke", {"tempo": "song"}, "paper").tempo == "song"
     assert configure("amt", "smoke", {}, "paper") == configure("amt", "smoke", {})
     assert configure("amt", "smoke", {}, "released").key_flag == "released"
-    with pytest.raises(StopRun, match="vmcp can be trained as paper, not as 'released'"):
+    with pytest.raises(StopRun, match="vmcp has no way 'released'; it has: paper"):
         configure("vmcp", "smoke", {}, "released")
     with pytest.raises(StopRun, match="tempo=motion needs what without_motion leaves out"):
         configure("vmusprod", "smoke", {"without_motion": "true"}, "paper")

@@ -41,6 +41,7 @@ def shots(*lengths: int) -> list[np.ndarray]:
     ]
 
 
+@pytest.mark.twin("test_at_ordinary_rates_the_cuts_are_pyscenedetects")
 @pytest.mark.parametrize("name", sorted(CLIPS))
 def test_cuts_of_real_clips_are_those_of_pyscenedetect_itself(shared_data: Path, name: str) -> None:
     scenedetect = pytest.importorskip("scenedetect")

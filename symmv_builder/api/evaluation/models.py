@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from symmv_builder.datasets import evaluate as measure
+from symmv_builder.datasets.lacking import explaining
+from symmv_builder.datasets.remembered import require_receipt
 from symmv_builder.errors import NoSuchPath, UnknownName, WrongArguments
 from symmv_builder.report.confusion import draw_confusion
 from symmv_builder.settings import Settings
@@ -94,7 +96,7 @@ def score(
 ) -> ModelScores:
     """Measure the best model of the training run in the folder `model` on a split of a dataset.
 
-    `name` is that of a trainer's score (`model_scores`: ``amt``, ``regressor``, ``vmcp``,
+    `name` is that of a trainer's score (`model_scores`: ``amt``, ``regressor``, ``cmt``, ``vmcp``,
     ``relevance`` and those of other packages), `options` are those that it declares; numbers that
     it gives by themselves are metrics, too. `StopRun` where a folder or the split is missing.
     """
@@ -107,13 +109,16 @@ def score(
         raise WrongArguments(
             "a model is measured on one split; `split` takes train, validation or test"
         )
+    manifests = settings.open_manifests()
+    require_receipt(data, manifests, dataset)
     _, _, receipt = measure.rows_of_split(data, dataset, split, ["entry_id"])
 
     def count(done: int, of: int) -> None:
         tell(done, of, "songs")
 
     request = ScoreRequest(folder, data, dataset, split, settings.home.device, chosen, count)
-    made = dict(by.measure(request))
+    with explaining(manifests, dataset):
+        made = dict(by.measure(request))
     confusion, left_out = dict(made.pop("confusion", {})), dict(made.pop("left_out", {}))
     named = {**made, **made.pop("metrics", {})}
     numbers = {name: value for name, value in named.items() if _is_number(value)}

@@ -8,9 +8,12 @@ from typing import Any, Literal
 from symmv_builder.backends import ModelLoader
 from symmv_builder.datasets import evaluate as measure
 from symmv_builder.datasets.evaluate import MusicOf, Refused, Tell
+from symmv_builder.datasets.lacking import explaining
+from symmv_builder.datasets.remembered import require_receipt
 from symmv_builder.errors import WrongArguments
+from symmv_builder.evaluation import Metric, published_figures, song_metrics
+from symmv_builder.evaluation import beats as beat_metrics
 from symmv_builder.evaluation import music as metrics
-from symmv_builder.evaluation import published_figures
 from symmv_builder.evaluation.published_figures import Figures
 from symmv_builder.settings import Settings
 from symmv_builder.storage.root import Root
@@ -27,11 +30,16 @@ class MusicReport:
     published: Sequence[Figures] = published_figures.MUSIC
 
     @property
+    def columns(self) -> Sequence[Metric]:
+        """The metrics, in the order of the table."""
+        return song_metrics()
+
+    @property
     def distance(self) -> dict[str, float] | None:
         """How far the means lie from those of the real music; `None` without a reference."""
         if self.real is None:
             return None
-        return metrics.distance(asdict(self.ours.summary.mean), asdict(self.real.summary.mean))
+        return metrics.distance(self.ours.summary.mean, self.real.summary.mean)
 
     @property
     def refused(self) -> tuple[Refused, ...]:
@@ -57,9 +65,9 @@ def _collection(of: MusicOf) -> dict[str, Any]:
         "left_out": summary.left_out + len(of.left_out),
         "unusable": dict(of.left_out),
         "beats": of.clock,
-        "metrics": asdict(summary.mean),
-        "median": asdict(summary.median),
-        "deviation": asdict(summary.deviation),
+        "metrics": dict(summary.mean),
+        "median": dict(summary.median),
+        "deviation": dict(summary.deviation),
         "untrained": list(of.untrained),
         "refused": [asdict(refused) for refused in of.refused],
     }
@@ -84,12 +92,16 @@ def music(
     """
     if bool(paths) == bool(dataset):
         raise WrongArguments("name either MIDI files and folders, or a `dataset`")
-    data = Root(settings.root)
+    data, manifests = Root(settings.root), settings.open_manifests()
 
     def of(what: str | None, files: Sequence[Path]) -> MusicOf:
         if what is None:
             return measure.music_of_files(files, tell=tell)
-        return measure.music_of_dataset(data, what, split, notes=notes, tracked=tracked, tell=tell)
+        require_receipt(data, manifests, what)
+        with explaining(manifests, what):
+            return measure.music_of_dataset(
+                data, what, split, notes=notes, tracked=tracked, tell=tell
+            )
 
     ours = of(dataset, [Path(path) for path in paths])
     if not reference:
@@ -115,6 +127,7 @@ class BeatsReport:
     refused: tuple[Refused, ...]
     left_out: Mapping[str, str]
     published: Sequence[Figures] = published_figures.BEATS
+    columns: Sequence[Metric] = beat_metrics.METRICS
 
     def as_json(self) -> dict[str, Any]:
         """Everything as plain data."""

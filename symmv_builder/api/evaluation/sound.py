@@ -11,7 +11,7 @@ from symmv_builder.backends import ModelIdentity, ModelLoader, backend_class, id
 from symmv_builder.datasets.evaluate import Refused, Tell, is_dataset, silent
 from symmv_builder.datasets.sounds import Ear, Heard, Question, hear_dataset, hear_files, paired
 from symmv_builder.errors import CannotMeasure, WrongSetting
-from symmv_builder.evaluation import frechet, published_figures, semantics
+from symmv_builder.evaluation import Metric, frechet, published_figures, semantics
 from symmv_builder.evaluation.published_figures import Figures
 from symmv_builder.settings import Settings
 from symmv_builder.storage.root import Root
@@ -102,6 +102,7 @@ class DistanceReport:
     dimensions: int
     is_full_rank: bool
     published: Sequence[Figures]
+    columns: Sequence[Metric] = frechet.METRICS
 
     def as_json(self) -> dict[str, Any]:
         """Everything as plain data."""
@@ -165,7 +166,7 @@ class PairsReport:
     `width` is the number of classes or dimensions, `alone` are pieces without an original.
     """
 
-    metric: str
+    metric: Metric
     both: Both
     found: semantics.Agreement
     width: int
@@ -175,7 +176,8 @@ class PairsReport:
 
     def as_json(self) -> dict[str, Any]:
         """Everything as plain data."""
-        metrics = {self.metric: self.found.own, f"{self.metric}_others": self.found.others}
+        name = self.metric.name
+        metrics = {name: self.found.own, f"{name}_others": self.found.others}
         return {
             "metrics": metrics,
             **self.both.about(self.asked),
@@ -208,7 +210,9 @@ def kld(
         found = semantics.kld(pieces, originals, [number for *_, number in pairs])
     except ValueError as error:
         raise CannotMeasure(f"there is no divergence: {error}") from error
-    return PairsReport("kld", both, found, len(originals[0]), tuple(alone), "classifier", "classes")
+    return PairsReport(
+        semantics.KLD, both, found, len(originals[0]), tuple(alone), "classifier", "classes"
+    )
 
 
 def mcc(
@@ -230,4 +234,4 @@ def mcc(
     pieces = np.stack([table.mean(axis=0) for _, table, _ in pairs])
     found = semantics.mcc(pieces, originals, [number for *_, number in pairs])
     width = int(originals.shape[1])
-    return PairsReport("mcc", both, found, width, tuple(alone), "embedding", "dimensions")
+    return PairsReport(semantics.MCC, both, found, width, tuple(alone), "embedding", "dimensions")

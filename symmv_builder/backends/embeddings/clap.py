@@ -1,21 +1,28 @@
 """CLAP (Wu et al., "Large-scale Contrastive Language-Audio Pretraining with Feature Fusion and
 Keyword-to-Caption Augmentation", ICASSP 2023): ten seconds of sound in a space that words share.
 
-The checkpoint trained on music is the one that is published for it; its tower for words is not
-loaded.
+The checkpoint trained on music is the one that is published for it. Its tower for words is loaded
+when words are asked for.
 """
 
+from collections.abc import Sequence
 from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symmv_builder.backends import About, ModelHome, ModelIdentity
-from symmv_builder.backends.embeddings.folder import Published
+from symmv_builder.backends import About, ModelHome, ModelIdentity, reading_checkpoint
 from symmv_builder.backends.embeddings.segments import cut
+from symmv_builder.backends.pretrained import Published
 from symmv_builder.backends.slots import AudioEmbedder
+from symmv_builder.errors import MissingWeights
 
-PUBLISHED = Published("clap", "laion/larger_clap_music")
+TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"))
+PUBLISHED = Published(
+    "clap",
+    "laion/larger_clap_music",
+    more=("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", *TOKENIZERS[1]),
+)
 RATE_HZ, SEGMENT_S, WIDTH = 48_000, 10.0, 512
 BATCH = 4
 
@@ -40,7 +47,8 @@ class Clap(AudioEmbedder):
         folder, _ = PUBLISHED.find(home)
         from transformers import ClapAudioModelWithProjection, ClapFeatureExtractor
 
-        self._device = home.device
+        self._home, self._device = home, home.device
+        self._words: tuple[Any, Any] | None = None
         self._model: Any = PUBLISHED.load(ClapAudioModelWithProjection, home)
         config = self._model.config
         PUBLISHED.require(folder, config.to_dict(), {"projection_dim": WIDTH})
@@ -66,3 +74,35 @@ class Clap(AudioEmbedder):
                 )
                 parts.append(found.audio_embeds.float().cpu().numpy())
         return np.concatenate(parts)
+
+    def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
+        """Projected embeddings float32 ``[n, 512]`` of words or sentences, in the space of sounds.
+
+        The cosine of a sound's embedding and a sentence's says how well they fit. `StopRun` where
+        the tower for words or its tokenizer is not with the weights.
+        """
+        import torch
+
+        tokenizer, model = self._tower_of_words()
+        given = tokenizer(list(words), padding=True, truncation=True, return_tensors="pt")
+        with torch.inference_mode():
+            found = model(
+                input_ids=given["input_ids"].to(self._device),
+                attention_mask=given["attention_mask"].to(self._device),
+            )
+            return np.asarray(found.text_embeds.float().cpu().numpy(), dtype=np.float32)
+
+    def _tower_of_words(self) -> tuple[Any, Any]:
+        if self._words is None:
+            folder, _ = PUBLISHED.find(self._home)
+            if not any(all((folder / name).is_file() for name in names) for names in TOKENIZERS):
+                problem = f"clap: {folder} lacks tokenizer.json, so it cannot embed words"
+                raise MissingWeights("clap", problem, PUBLISHED.how)
+            from transformers import AutoTokenizer, ClapTextModelWithProjection
+
+            with reading_checkpoint("clap", "CLAP's tokenizer", folder, PUBLISHED.how):
+                tokenizer = AutoTokenizer.from_pretrained(
+                    folder, local_files_only=True, trust_remote_code=False
+                )
+            self._words = (tokenizer, PUBLISHED.load(ClapTextModelWithProjection, self._home))
+        return self._words

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmv_builder.backends import About, ModelHome, ModelIdentity
-from symmv_builder.backends.embeddings.folder import Published
 from symmv_builder.backends.embeddings.segments import cut
+from symmv_builder.backends.pretrained import Published
 from symmv_builder.backends.slots import AudioEmbedder
 from symmv_builder.errors import WrongWeights
 

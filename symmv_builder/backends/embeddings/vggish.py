@@ -20,8 +20,8 @@ from symmv_builder.backends import (
     reading_checkpoint,
     required_path,
 )
-from symmv_builder.backends.embeddings.folder import UNTRAINED
 from symmv_builder.backends.embeddings.segments import as_mono
+from symmv_builder.backends.pretrained import UNTRAINED
 from symmv_builder.backends.slots import AudioEmbedder
 
 NAME = "vggish"

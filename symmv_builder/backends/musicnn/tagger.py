@@ -13,7 +13,7 @@ the same; here it is float32. And its "penultimate" is the first batch's for a w
 
 import math
 from functools import partial
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 import soxr
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from symmv_builder.backends import About, ModelHome, ModelIdentity, hash_files
 from symmv_builder.backends.musicnn.checkpoint import read_tensors
-from symmv_builder.backends.slots import AudioEmbedder
+from symmv_builder.backends.slots import AudioEmbedder, Tagger
 from symmv_builder.backends.wheels import Packed, Wheel, files_of
 from symmv_builder.errors import WrongWeights
 
@@ -48,6 +48,7 @@ WHEEL = Wheel(
 RATE_HZ, FFT, HOP, MELS = 16_000, 512, 256, 96
 SEGMENT_S = 3.0
 FRAMES = 187
+_LENGTH = round(SEGMENT_S * RATE_HZ)
 WIDTH = 200
 BATCH = 16
 EPSILON = 1e-3
@@ -91,14 +92,10 @@ def _numbered(kind: str, number: int) -> str:
     return f"{kind}_{number}" if number else kind
 
 
-@final
-class Musicnn(AudioEmbedder):
-    """Sound to an embedding, or to tags, of every three seconds."""
+class _Network:
+    """The network with its weights, whatever it is asked for."""
 
-    width = WIDTH
-    segment_s = SEGMENT_S
-    tags = TAGS
-    needs = ("librosa", "torch")
+    needs: ClassVar[tuple[str, ...]] = ("librosa", "torch")
 
     @classmethod
     def identify(cls, home: ModelHome) -> ModelIdentity:
@@ -132,37 +129,24 @@ class Musicnn(AudioEmbedder):
         bank = librosa.filters.mel(sr=RATE_HZ, n_fft=FFT, n_mels=MELS)
         self._bank: Any = torch.from_numpy(bank).to(home.device)
 
-    def embed(self, samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float32]:
-        """The last hidden layer, float32 ``[segments, 200]``, of samples ``[n]`` or ``[n, c]``.
-
-        Segment i is the sound from 3 i to 3 i + 3 seconds; a remainder is left out, but a sound
-        shorter than that is filled up with silence to one segment.
-        """
-        return self._run(samples, rate_hz)[0]
-
-    def tag(self, samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float32]:
-        """Likelihood of every tag of `tags`, float32 ``[segments, 50]`` in 0..1, as `embed`."""
-        return self._run(samples, rate_hz)[1]
-
-    def _run(
-        self, samples: NDArray[np.float32], rate_hz: int
+    def run(
+        self, mono: NDArray[np.float32], starts: NDArray[np.float64]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        mono = samples.mean(axis=1, dtype=np.float32) if samples.ndim == 2 else samples
-        if rate_hz != RATE_HZ:
-            mono = soxr.resample(mono, rate_hz, RATE_HZ, quality="HQ")
-        length = int(SEGMENT_S * RATE_HZ)
-        if len(mono) < length:
-            mono = np.pad(mono, (0, length - len(mono)))
-        starts = [
-            math.floor(number * SEGMENT_S * RATE_HZ / HOP) for number in range(len(mono) // length)
-        ]
+        """Last hidden layer ``[s, 200]`` and likelihood of every tag ``[s, 50]`` of segments.
+
+        Segment i is three seconds of 16 kHz samples ``[n]`` from the sample ``starts[i]`` on, or
+        from up to one frame (16 ms) before.
+        """
+        firsts = np.floor(starts / HOP).astype(np.int64)
         with self._torch.inference_mode():
             spectrogram = self.spectrogram(np.ascontiguousarray(mono, dtype=np.float32))
-            patches = self._torch.stack([spectrogram[at : at + FRAMES] for at in starts])
-            parts = [self.forward(patches[at : at + BATCH]) for at in range(0, len(patches), BATCH)]
-            hidden = self._torch.cat([part[0] for part in parts])
-            likely = self._torch.cat([part[1] for part in parts]).sigmoid()
-            return hidden.float().cpu().numpy(), likely.float().cpu().numpy()
+            hidden, likely = [], []
+            for at in range(0, len(firsts), BATCH):
+                patches = [spectrogram[n : n + FRAMES] for n in firsts[at : at + BATCH]]
+                found = self.forward(self._torch.stack(patches))
+                hidden.append(found[0].float().cpu().numpy())
+                likely.append(found[1].sigmoid().float().cpu().numpy())
+        return np.concatenate(hidden), np.concatenate(likely)
 
     def spectrogram(self, mono: NDArray[np.float32]) -> Any:
         """Log mel power ``[frames, 96]`` at 62.5 frames a second of 16 kHz samples ``[n]``."""
@@ -195,6 +179,63 @@ class Musicnn(AudioEmbedder):
         hidden = linear(norm(9, pooled), state["dense/kernel"], state["dense/bias"])
         hidden = norm(10, relu(hidden))
         return hidden, linear(hidden, state["dense_1/kernel"], state["dense_1/bias"])
+
+
+@final
+class Musicnn(_Network, AudioEmbedder):
+    """Sound to an embedding, or to tags, of every three seconds."""
+
+    width = WIDTH
+    segment_s = SEGMENT_S
+    tags = TAGS
+
+    def embed(self, samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float32]:
+        """The last hidden layer, float32 ``[segments, 200]``, of samples ``[n]`` or ``[n, c]``.
+
+        Segment i is the sound from 3 i to 3 i + 3 seconds; a remainder is left out, but a sound
+        shorter than that is filled up with silence to one segment.
+        """
+        return self._segments(samples, rate_hz)[0]
+
+    def tag(self, samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float32]:
+        """Likelihood of every tag of `tags`, float32 ``[segments, 50]`` in 0..1, as `embed`."""
+        return self._segments(samples, rate_hz)[1]
+
+    def _segments(
+        self, samples: NDArray[np.float32], rate_hz: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        mono = samples.mean(axis=1, dtype=np.float32) if samples.ndim == 2 else samples
+        if rate_hz != RATE_HZ:
+            mono = soxr.resample(mono, rate_hz, RATE_HZ, quality="HQ")
+        mono = _filled(mono)
+        return self.run(mono, np.arange(len(mono) // _LENGTH, dtype=np.float64) * _LENGTH)
+
+
+@final
+class MusicnnTags(_Network, Tagger):
+    """Sound to the likelihoods of MagnaTagATune's 50 most frequent tags."""
+
+    rate_hz = RATE_HZ
+    segment_s = SEGMENT_S
+    tags = TAGS
+
+    def tag_at(
+        self, samples: NDArray[np.float32], starts_s: NDArray[np.float64]
+    ) -> NDArray[np.float32]:
+        """Likelihoods float32 ``[s, 50]`` of segments of 16 kHz samples ``[n]``.
+
+        A segment is heard from its start, or from up to one frame (16 ms) before.
+        """
+        if not len(starts_s):
+            return np.zeros((0, len(TAGS)), dtype=np.float32)
+        filled = _filled(samples, last_s=float(starts_s.max()))
+        return self.run(filled, starts_s * RATE_HZ)[1]
+
+
+def _filled(mono: NDArray[np.float32], last_s: float = 0.0) -> NDArray[np.float32]:
+    """Samples with silence behind them, so that the segment from `last_s` on is a whole one."""
+    lacks = math.ceil(last_s * RATE_HZ) + _LENGTH - len(mono)
+    return np.pad(mono, (0, lacks)) if lacks > 0 else mono
 
 
 def _as_torch_orders(tensor: NDArray[np.float32]) -> NDArray[np.float32]:

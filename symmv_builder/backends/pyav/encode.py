@@ -5,6 +5,7 @@ written under a temporary name beside its place, flushed and renamed: it is whol
 there.
 """
 
+import errno
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -14,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import DiskFull, StopRun
 from symmv_builder.storage.outputs import replacing_file
 
 _SOUND_BLOCK = 1024
-_AAC_BITS_A_SECOND = 128_000
+_BITS_A_SECOND = {"aac": 128_000, "libmp3lame": 192_000}
 
 
 def write_video(
@@ -72,18 +73,26 @@ def write_sound(path: Path, samples: NDArray[np.float32], rate_hz: int) -> None:
 
 
 class Voice:
-    """The sound stream of a file that is being written, block by block."""
+    """The sound stream of a file that is being written, block by block.
+
+    Samples ``[n, c]`` are floats, or 16 bits that are written as they are.
+    """
 
     def __init__(
-        self, container: Any, codec: str, form: str, samples: NDArray[np.float32], rate_hz: int
+        self,
+        container: Any,
+        codec: str,
+        form: str,
+        samples: NDArray[np.float32] | NDArray[np.int16],
+        rate_hz: int,
     ) -> None:
         channels = samples.shape[1]
         self._layout = {1: "mono", 2: "stereo"}[channels]
         self._container, self._form, self._rate_hz = container, form, rate_hz
         self._stream = container.add_stream(codec, rate=rate_hz, layout=self._layout)
         self._stream.format = form
-        if codec == "aac":
-            self._stream.bit_rate = _AAC_BITS_A_SECOND
+        if codec in _BITS_A_SECOND:
+            self._stream.bit_rate = _BITS_A_SECOND[codec]
         self._samples, self._position = samples, 0
 
     def write_until(self, time_s: float) -> None:
@@ -106,7 +115,9 @@ class Voice:
         self.write_until(len(self._samples) / self._rate_hz)
         self._container.mux(self._stream.encode())
 
-    def _planes(self, block: NDArray[np.float32]) -> NDArray[Any]:
+    def _planes(self, block: NDArray[Any]) -> NDArray[Any]:
+        if block.dtype == np.int16:
+            return np.ascontiguousarray(block.reshape(1, -1))
         clipped = np.clip(block, -1.0, 1.0)
         if self._form == "fltp":
             return np.ascontiguousarray(clipped.T, dtype=np.float32)
@@ -131,4 +142,6 @@ def writing(path: Path, form: str) -> Iterator[Any]:
         ) as container:
             yield container
     except (av.error.FFmpegError, OSError) as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(path.parent, "the disk is full") from error
         raise StopRun(f"{path.parent} takes no {form} file: {error}") from error

@@ -39,8 +39,9 @@ from symmv_builder.backends.pyav.pictures import timed
 from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.storage.outputs import replacing_file
 
-_COPIED = {"h264", "hevc", "av1", "vp9", "mpeg4"}
-_BASE = Fraction(1, 90_000)
+# Codecs that players expect in an MP4.
+COPIED_CODECS = {"h264", "hevc", "av1", "vp9", "mpeg4"}
+ENCODED_BASE = Fraction(1, 90_000)
 # Sound that is cut off fades out within this time, so that it does not click.
 _FADE_S = 0.05
 
@@ -61,9 +62,9 @@ def replace_sound(
     be written.
     """
     with opened(video, limits) as source:
-        survey = _survey(source, _pictures_of(source, limits), limits)
+        survey = _survey(source, pictures_of(source, limits), limits)
     with opened(video, limits) as source:
-        stream = _pictures_of(source, limits)
+        stream = pictures_of(source, limits)
         with replacing_file(out) as temporary, writing(temporary, "mp4") as target:
             if survey.times is None:
                 pictures = _encoded(source, stream, target, limits)
@@ -96,7 +97,8 @@ class _Survey:
     captions: Sequence[CaptionTrack]
 
 
-def _pictures_of(source: InputContainer, limits: Limits) -> VideoStream:
+def pictures_of(source: InputContainer, limits: Limits) -> VideoStream:
+    """The best video stream; `RejectEntry` where there is none, or none that may be decoded."""
     stream = best_video(source)
     if stream is None:
         raise RejectEntry(Reason.NO_VIDEO, "the file has no video stream that can be decoded")
@@ -105,14 +107,14 @@ def _pictures_of(source: InputContainer, limits: Limits) -> VideoStream:
 
 
 def _survey(source: InputContainer, stream: VideoStream, limits: Limits) -> _Survey:
-    origin_s, base = time_origin_s(source), stream.time_base or _BASE
+    origin_s, base = time_origin_s(source), stream.time_base or ENCODED_BASE
     watch, captions = Completeness(source, limits), CaptionReader(source, origin_s)
     shown: list[int] = []
     decoding: list[int] = []
     decoded: list[Any] = []
     bound_threads(stream)
     is_timed = has_presentation_times(stream)
-    is_copied = stream.codec_context.codec.canonical_name in _COPIED
+    is_copied = stream.codec_context.codec.canonical_name in COPIED_CODECS
     for packet in packets(source):
         watch.saw(packet)
         captions.saw(packet)
@@ -136,7 +138,7 @@ def _survey(source: InputContainer, stream: VideoStream, limits: Limits) -> _Sur
     return _Survey(
         origin_s=origin_s,
         length_s=end_s - origin_s,
-        times=_with_decoding_times(shown) if is_copied else None,
+        times=with_decoding_times(shown) if is_copied else None,
         last_stays=round(end_s / base) - max(shown, default=0),
         captions=captions.tracks(),
     )
@@ -154,7 +156,7 @@ def _in_order_of(decoded: Sequence[Any], own: Sequence[int], decoding: Sequence[
     return [shown[time] for time in own]
 
 
-def _with_decoding_times(shown: Sequence[int]) -> list[tuple[int, int]] | None:
+def with_decoding_times(shown: Sequence[int]) -> list[tuple[int, int]] | None:
     """Presentation times of packets, each with the time of its decoding as encoders choose it.
 
     The n-th packet is decoded when the picture is shown that comes `delay` before the n-th in
@@ -177,7 +179,7 @@ def _copied(
 ) -> Iterator[tuple[float, Any]]:
     """Packets of the pictures on the new file's clock, each with its time in seconds."""
     written = target.add_stream_from_template(stream, opaque=True)
-    base = stream.time_base or _BASE
+    base = stream.time_base or ENCODED_BASE
     origin = round(survey.origin_s / base)
     times = survey.times or []
 
@@ -201,33 +203,50 @@ def _encoded(
     """The pictures as H.264, at even sizes as 4:2:0 asks for, each with its time in seconds."""
     frames = timed(source, stream, limits)
     first = next(frames)
+    written = encoded_stream(target, stream, first[0])
+
+    def made() -> Iterator[tuple[float, Any]]:
+        last = -1
+        for frame, (time_s, stays_s) in chain([first], frames):
+            at = max(last + 1, round(time_s / ENCODED_BASE))
+            last = at
+            for packet in encode_picture(written, frame, at, stays_s):
+                yield float(at * ENCODED_BASE), packet
+        for packet in written.encode():
+            yield float(last * ENCODED_BASE), packet
+
+    return made()
+
+
+def encoded_stream(target: Any, stream: VideoStream, first: VideoFrame, *, threads: int = 0) -> Any:
+    """A stream of `target` that pictures of `stream` are encoded into as H.264, at even sizes.
+
+    Its clock counts in `ENCODED_BASE`. `first` is the first of the pictures; `threads` 0 is as
+    many as the encoder likes, which has a say in the bytes.
+    """
     written = target.add_stream("libx264", rate=stream.average_rate or stream.guessed_rate or 25)
     written.width, written.height = (
         max(2, side // 2 * 2) for side in (stream.width, stream.height)
     )
     written.pix_fmt = "yuv420p"
     written.options = {"crf": "18", "preset": "fast", "x264-params": "log=-1"}
-    written.codec_context.time_base = _BASE
+    if threads:
+        written.options = {**written.options, "threads": str(threads)}
+    written.codec_context.time_base = ENCODED_BASE
     written.codec_context.color_range = ColorRange.MPEG
-    _keep_looks(first[0], stream, written)
+    _keep_looks(first, stream, written)
+    return written
 
-    def made() -> Iterator[tuple[float, Any]]:
-        last = -1
-        for frame, (time_s, stays_s) in chain([first], frames):
-            at = max(last + 1, round(time_s / _BASE))
-            last = at
-            picture = frame.reformat(
-                written.width, written.height, "yuv420p", dst_color_range=ColorRange.MPEG
-            )
-            picture.pts, picture.time_base = at, _BASE
-            picture.duration = max(1, round(stays_s / _BASE))
-            picture.pict_type = 0
-            for packet in written.encode(picture):
-                yield float(at * _BASE), packet
-        for packet in written.encode():
-            yield float(last * _BASE), packet
 
-    return made()
+def encode_picture(written: Any, frame: VideoFrame, at: int, stays_s: float) -> list[Any]:
+    """Packets of an `encoded_stream` for a picture that is shown at `at`, for so many seconds."""
+    picture = frame.reformat(
+        written.width, written.height, "yuv420p", dst_color_range=ColorRange.MPEG
+    )
+    picture.pts, picture.time_base = at, ENCODED_BASE
+    picture.duration = max(1, round(stays_s / ENCODED_BASE))
+    picture.pict_type = 0
+    return list(written.encode(picture))
 
 
 def _keep_looks(frame: VideoFrame, stream: VideoStream, written: Any) -> None:

@@ -90,9 +90,18 @@ class Downloader:
         return self._canary
 
     def check_toolchain(self) -> None:
-        """`StopRun` where the sites cannot be read: a program is missing, the canary is mute."""
+        """`StopRun` where a program is missing without which the sites cannot be read.
+
+        Nothing is asked of a site.
+        """
         if "youtube" in self._sites:
             toolchain.check_javascript(self._politeness.javascript)
+
+    def check_canary(self) -> None:
+        """`StopRun` where yt-dlp reads nothing of the canary: the site has changed.
+
+        Raises what keeps it from being asked: `SessionBlocked`, `RetryLater`, `RejectEntry`.
+        """
         if self._canary is not None and not self._has_formats(self._canary):
             raise ToolchainBroken(
                 f"yt-dlp finds no format of {self._canary.url}, which is known to be good; "

@@ -6,7 +6,6 @@ way from shards to a video with new music works, and what its measures look like
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from symmv_builder.api import training
@@ -81,19 +80,22 @@ def _compose(settings: Settings, trainer: str, runs: Path, music: Path, say: Say
 
 
 def _measure(settings: Settings, composers: Sequence[str], runs: Path, music: Path) -> None:
-    lines = []
+    lines, found = [], None
+    by_dataset: dict[str, list[str]] = {}
     for trainer in composers:
-        dataset = find_trainer(trainer).dataset
+        by_dataset.setdefault(find_trainer(trainer).dataset, []).append(trainer)
+    for dataset, those in by_dataset.items():
         found = measure(settings, dataset=dataset, split="all")
-        real, ours = found.ours, measure(settings, music / trainer).ours
-        lines += [
-            ScoreLine(f"real: {dataset}, {real.summary.songs} songs", asdict(real.summary.mean)),
-            ScoreLine(f"{trainer} for their videos", asdict(ours.summary.mean)),
-        ]
+        real = found.ours.summary
+        lines.append(ScoreLine(f"real: {dataset}, {real.songs} songs", real.mean))
+        for trainer in those:
+            ours = measure(settings, music / trainer).ours.summary
+            lines.append(ScoreLine(f"{trainer} for their videos", ours.mean))
     sys.stdout.write("\n")
     title = "Music quality after a minute of training; closer to real is better"
-    figures = found.published[-1:]
-    tables.show(score_tables.scores_table(title, score_tables.MUSIC, figures, lines))
+    if found:
+        figures = found.published[-1:]
+        tables.show(score_tables.scores_table(title, found.columns, figures, lines))
     for trainer in TRAINERS:
         for by in scores_of(trainer, runs / trainer):
             show(by, runs / trainer, find_trainer(trainer).dataset, _SPLIT, settings.root)

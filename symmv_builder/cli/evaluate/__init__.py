@@ -1,6 +1,5 @@
 """`symmv evaluate music | beats`: what needs no trained model of ours."""
 
-from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -117,14 +116,14 @@ def music(
 
 def _print_music(found: MusicReport) -> None:
     ours, real = found.ours, found.real
-    lines = [ScoreLine(_called(real), asdict(real.summary.mean))] if real else []
-    lines.append(ScoreLine(_called(ours), asdict(ours.summary.mean)))
-    lines.append(ScoreLine("standard deviation over songs", asdict(ours.summary.deviation)))
+    lines = [ScoreLine(_called(real), real.summary.mean)] if real else []
+    lines.append(ScoreLine(_called(ours), ours.summary.mean))
+    lines.append(ScoreLine("standard deviation over songs", ours.summary.deviation))
     if found.distance:
         lines.append(ScoreLine("less the reference", found.distance, is_signed=True))
     tables.show(
         score_tables.scores_table(
-            "Music quality; closer to real is better", score_tables.MUSIC, found.published, lines
+            "Music quality; closer to real is better", found.columns, found.published, lines
         )
     )
     for of in (ours, real):
@@ -200,7 +199,7 @@ def beats(
     else:
         line = ScoreLine(f"{found.pairs} pieces against {reference}", found.scores)
         title = f"Beat coverage and hit, percent; {points.value} in windows of {window:g} s"
-        tables.show(score_tables.scores_table(title, score_tables.BEATS, found.published, [line]))
+        tables.show(score_tables.scores_table(title, found.columns, found.published, [line]))
         say(f"coverage without the adjustment of LORIS: {found.scores['bcs_plain']:.1f}")
         if found.alone:
             alone = ", ".join(found.alone[:10])

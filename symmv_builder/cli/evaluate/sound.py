@@ -1,8 +1,8 @@
 """`symmv evaluate audio | kld | mcc`: generated music beside the real, as models hear it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -18,7 +18,9 @@ from symmv_builder.cli.evaluate.verdict import (
 from symmv_builder.cli.saying import say
 from symmv_builder.report import score_tables, tables
 from symmv_builder.report.counting import Counting
-from symmv_builder.report.score_tables import Metric, ScoreLine
+from symmv_builder.report.score_tables import ScoreLine
+
+Report = TypeVar("Report")
 
 Generated = Annotated[
     list[Path],
@@ -58,6 +60,28 @@ def _say_both(both: measure.Both, generated: Sequence[Path], reference: Sequence
     say_untrained(both.untrained)
 
 
+def _heard(
+    ask: Callable[..., Report],
+    paths: Sequence[Path],
+    reference: Sequence[Path],
+    backend: str | None,
+    sound: options.Sounding,
+    split: str,
+    root: str | None,
+) -> Report:
+    """What `ask` of `api.evaluation.sound` measures; recordings are counted as they are heard."""
+    with Counting() as counting:
+        return ask(
+            options.settings(root),
+            *paths,
+            reference=reference,
+            backend=backend,
+            sound=sound.value,
+            split=split,
+            tell=counting.tell,
+        )
+
+
 def audio(
     paths: Generated,
     reference: Reference,
@@ -72,16 +96,7 @@ def audio(
     Embeddings are .npy or .npz files of shape [n, d], from any model; recordings are embedded here,
     and MIDI files are played for it. Distances over different embeddings do not compare.
     """
-    with Counting() as counting:
-        found = measure.audio(
-            options.settings(root),
-            *paths,
-            reference=reference,
-            backend=backend,
-            sound=sound.value,
-            split=split,
-            tell=counting.tell,
-        )
+    found = _heard(measure.audio, paths, reference, backend, sound, split, root)
     if as_json:
         print_json(found.as_json())
     else:
@@ -89,7 +104,7 @@ def audio(
         label = f"{both.name}: {found.counts[0]} against {found.counts[1]} embeddings"
         line = ScoreLine(label, {"fad": found.distance})
         title = f"Frechet audio distance over {both.name}, {width} dimensions"
-        tables.show(score_tables.scores_table(title, score_tables.AUDIO, found.published, [line]))
+        tables.show(score_tables.scores_table(title, found.columns, found.published, [line]))
         say(f"this distance compares with others over {both.name} alone")
         if not found.is_full_rank:
             say(
@@ -114,25 +129,16 @@ def kld(
     The classes are the tags of the model that hears; .npy files hold the probabilities [n, classes]
     of any classifier. Pieces are paired with originals by name, as by `evaluate beats`.
     """
-    with Counting() as counting:
-        found = measure.kld(
-            options.settings(root),
-            *paths,
-            reference=reference,
-            backend=backend,
-            sound=sound.value,
-            split=split,
-            tell=counting.tell,
-        )
-    both = found.both
+    found = _heard(measure.kld, paths, reference, backend, sound, split, root)
+    title = f"Divergence of class probabilities by {found.both.name}, {found.width} classes"
+    remark = "V2Meow's figures are over AudioSet's classes by another classifier: none stands here"
     if as_json:
         print_json(found.as_json())
     else:
-        title = f"Divergence of class probabilities by {both.name}, {found.width} classes"
-        _print(found, title, score_tables.KLD)
-        say("V2Meow's figures are over AudioSet's classes by another classifier: none stands here")
-        _say_both(both, paths, reference)
-    complain_of(both.refused)
+        _print(found, title)
+        say(remark)
+        _say_both(found.both, paths, reference)
+    complain_of(found.both.refused)
 
 
 def mcc(
@@ -149,35 +155,26 @@ def mcc(
     Embeddings and pairs as by `evaluate audio` and `evaluate beats`; the nearest to the paper's
     MuLan that can be had is `--backend clap`.
     """
-    with Counting() as counting:
-        found = measure.mcc(
-            options.settings(root),
-            *paths,
-            reference=reference,
-            backend=backend,
-            sound=sound.value,
-            split=split,
-            tell=counting.tell,
-        )
-    both = found.both
+    found = _heard(measure.mcc, paths, reference, backend, sound, split, root)
+    title = f"Cosine similarity of embeddings by {found.both.name}, {found.width} dimensions"
+    remark = "V2Meow's figures are over MuLan, which is not public: none stands here"
     if as_json:
         print_json(found.as_json())
     else:
-        title = f"Cosine similarity of embeddings by {both.name}, {found.width} dimensions"
-        _print(found, title, score_tables.MCC)
-        say("V2Meow's figures are over MuLan, which is not public: none stands here")
-        _say_both(both, paths, reference)
-    complain_of(both.refused)
+        _print(found, title)
+        say(remark)
+        _say_both(found.both, paths, reference)
+    complain_of(found.both.refused)
 
 
-def _print(report: measure.PairsReport, title: str, columns: Sequence[Metric]) -> None:
+def _print(report: measure.PairsReport, title: str) -> None:
     """A table of pairs, with what mismatched pairs give below."""
-    name, found = report.metric, report.found
+    name, found = report.metric.name, report.found
     lines = [
         ScoreLine(f"{found.pairs} pieces and their originals", {name: found.own}),
         ScoreLine("each piece and the originals of others", {name: found.others}),
     ]
-    tables.show(score_tables.scores_table(title, columns, (), lines))
+    tables.show(score_tables.scores_table(title, [report.metric], (), lines))
     if report.alone:
         alone = ", ".join(report.alone[:10])
         say(f"{len(report.alone)} without an original of their name: {alone}")

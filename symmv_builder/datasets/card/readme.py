@@ -81,6 +81,10 @@ def _counts(view: View) -> list[str]:
     lines += ["", *table(head, rows), "", "Put aside while building:", ""]
     reasons = view.receipt["rejections"]
     lines += table(("reason", "entries"), list(reasons.items())) if reasons else ["nothing."]
+    lines += [
+        "",
+        "`symmv report FOLDER` makes a page of figures of it, with this folder as FOLDER.",
+    ]
     if left_out := view.receipt.get("left_out"):
         lines += ["", f"Left out, because a recording is not there: {left_out}."]
     return [*lines, *_clips(view)] if view.is_clips else lines

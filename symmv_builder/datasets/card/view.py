@@ -147,11 +147,13 @@ def column_type(field: Any) -> str:
     """The type of a column as our schemas write it, bytes of numbers too."""
     import pyarrow as pa
 
+    from symmv_builder.storage.tables import holds_files
+
     kind = field.type
     if not pa.types.is_list(kind):
         return scalar_name(kind)
     inner = kind.value_type
-    if pa.types.is_binary(inner):
+    if pa.types.is_binary(inner) and not holds_files(field):
         return f"list<bytes<{_text(field, b'numbers')}>>"
     if pa.types.is_fixed_size_list(inner):
         return f"list<{scalar_name(inner.value_type)}[{inner.list_size}]>"

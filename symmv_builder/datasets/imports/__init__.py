@@ -1,7 +1,7 @@
 """Published datasets, each with what is odd about it converted in one place.
 
-A module here says where the files of its release lie (`scan`), how each of them is read
-(steps), and what is made of them (`RECIPE`). An import is a build of that recipe: its
+A module of `importers` says where the files of its release lie (`scan`), how each of them
+is read (steps), and what is made of them (`RECIPE`). An import is a build of that recipe: its
 songs are entries, their published files are packed into one stored file a song, and the
 steps read that file as others read a recording.
 """
@@ -17,25 +17,19 @@ from symmv_builder import datasets, plugins
 from symmv_builder.datasets.imports.tree import Tree
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.datasets.recipe_file import name_fault
-from symmv_builder.errors import CannotRead, NoSuchPath, UnknownName
+from symmv_builder.errors import CannotRead, NoSuchPath, StopRun, UnknownName
 from symmv_builder.pipeline.step import RECORDINGS
+from symmv_builder.training import Option
 
-__all__ = ["MODULES", "artifacts", "recipe", "scan"]
+__all__ = ["artifacts", "options", "recipe", "scan"]
 
-# What an importer's module offers; `with_options(options)` too where a copy has some, and `LICENCE`
-# where those who published the dataset state one.
+# What an importer's module has to offer; `importers` says what else it may.
 PARTS = ("RECIPE", "MEDIA", "scan")
-MODULES = {
-    "symmv-release": "symmv_release",
-    "muvi-sync": "muvi_sync",
-    "pop909": "pop909",
-    "midi": "midi_folder",
-}
 
 
 def _module(name: str) -> Any:
-    if name in MODULES:
-        return import_module(f"symmv_builder.datasets.imports.{MODULES[name]}")
+    if name in datasets.IMPORTED:
+        return import_module(f"{__name__}.importers.{name.replace('-', '_')}")
     plugin = plugins.find("importers", name)
     if plugin is None:
         raise UnknownName("import", name, datasets.importable())
@@ -54,11 +48,31 @@ def _module(name: str) -> Any:
         raise plugin.broken(f"{plugin.target}.MEDIA is no tuple out of {', '.join(RECORDINGS)}")
     if not callable(module.scan):
         raise plugin.broken(f"{plugin.target}.scan is no function")
+    if not all(isinstance(option, Option) for option in getattr(module, "OPTIONS", ())):
+        raise plugin.broken(f"{plugin.target}.OPTIONS holds what is no Option")
     return module
 
 
 def _plugin(name: str) -> plugins.Plugin | None:
-    return None if name in MODULES else plugins.find("importers", name)
+    return None if name in datasets.IMPORTED else plugins.find("importers", name)
+
+
+def options() -> dict[str, Option]:
+    """What importers can be told, by the name of the option; of two the first.
+
+    One of another package that cannot be used is left out.
+    """
+    known: dict[str, Option] = {}
+    for name in datasets.importable():
+        try:
+            declared = getattr(_module(name), "OPTIONS", ())
+        except StopRun:
+            if name in datasets.IMPORTED:
+                raise
+            continue
+        for option in declared:
+            known.setdefault(option.name, option)
+    return known
 
 
 def recipe(name: str, options: Mapping[str, Any] | None = None) -> Recipe:

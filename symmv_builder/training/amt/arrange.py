@@ -23,7 +23,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import MalformedColumn, StopRun, WrongSetting
 from symmv_builder.records import Notes
 from symmv_builder.vocab import QUALITY_INTERVALS, muvisync_parts
 
@@ -127,7 +127,7 @@ def _levels(
 ) -> NDArray[np.int64]:
     if pattern is not None:
         if not 1 <= pattern <= len(PATTERNS):
-            raise StopRun(f"there is no arpeggio {pattern}; they are 1 to {len(PATTERNS)}")
+            raise WrongSetting("pattern", pattern, f"arpeggios are 1 to {len(PATTERNS)}")
         return np.full(seconds, pattern, dtype=np.int64)
     if style == "released":
         return pattern_levels(np.floor(100 * loud))
@@ -139,9 +139,9 @@ def _levels(
 def _each_second(name: str, values: ArrayLike, seconds: int) -> NDArray[np.float64]:
     track = np.asarray(values, dtype=np.float64)
     if track.shape != (seconds,):
-        raise StopRun(f"{name} has shape {track.shape}, but there are {seconds} chords")
+        raise MalformedColumn(name, "the music", f"has shape {track.shape} for {seconds} chords")
     if not np.isfinite(track).all():
-        raise StopRun(f"{name} holds values that are not finite")
+        raise MalformedColumn(name, "the music", "holds values that are not finite")
     return track
 
 
@@ -158,6 +158,5 @@ def _parts(label: str) -> tuple[int, str] | None:
     try:
         return muvisync_parts(label)
     except KeyError:
-        raise StopRun(
-            f"{label!r} is no chord label of MuVi-Sync; examples are C, A:min, F#:maj7 and N"
-        ) from None
+        examples = "labels of MuVi-Sync are such as C, A:min, F#:maj7 and N"
+        raise WrongSetting("label", label, examples) from None

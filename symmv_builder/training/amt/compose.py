@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import MissingFeatures, OtherFeatures, StopRun, WrongArguments
 from symmv_builder.records import Notes
 from symmv_builder.timeline import grid_length
 from symmv_builder.training.amt.arrange import BASELINE_PATTERN, CHORD_S, Style, arrange
@@ -31,6 +31,11 @@ from symmv_builder.training.amt.vocabulary import (
 from symmv_builder.vocab import MUVISYNC_LABELS, muvisync_id
 
 __all__ = ["ChordPiece", "ChordSampling", "LoadedAmt", "compose", "load"]
+
+REGRESSOR_OR_PATTERN = (
+    "this model plays as busily and loudly as a regressor says: give `regressor`, the folder of "
+    "the training of one, or `pattern`, 1 to 5"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,10 +84,7 @@ def compose(
     begun = [muvisync_id(label) for label in transpose(parse_primer(primer), -shift)]
     video = _video(loaded, row) if loaded.config.sees_video else None
     if regressor is None and pattern is None and video is not None:
-        raise StopRun(
-            f"{loaded.config.model} plays as busily and loudly as a regressor says; give a run of "
-            "`symmv train regressor`, or choose a pattern from 1 to 5"
-        )
+        raise WrongArguments(REGRESSOR_OR_PATTERN)
     seconds = _seconds(row) if video is None else len(video)
     numbers = sample_chords(
         loaded.model,
@@ -107,10 +109,8 @@ def compose(
 def _video(loaded: LoadedAmt, row: Mapping[str, Any]) -> NDArray[np.float32]:
     video = video_input(row)
     if video.shape[1] != loaded.video_width:
-        raise StopRun(
-            f"this video has {video.shape[1]} features a second, but {loaded.folder} learned from "
-            f"{loaded.video_width}; see it with the semantic model of the training's dataset"
-        )
+        given = f"{video.shape[1]} features a second"
+        raise OtherFeatures("this video", given, loaded.folder, str(loaded.video_width))
     if not len(video):
         raise StopRun("this video has no second to write music for")
     return video
@@ -118,5 +118,5 @@ def _video(loaded: LoadedAmt, row: Mapping[str, Any]) -> NDArray[np.float32]:
 
 def _seconds(row: Mapping[str, Any]) -> int:
     if row.get("video_duration_s") is None:
-        raise StopRun("how long is the music to be? the row has no video_duration_s")
+        raise MissingFeatures("the row", ("video_duration_s",), "the length of the music")
     return grid_length(float(row["video_duration_s"]), CHORD_S)

@@ -7,11 +7,11 @@ from typing import Any, final
 
 import numpy as np
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import WrongArguments, WrongSetting
 from symmv_builder.records import Notes
 from symmv_builder.timeline import grid_length
 from symmv_builder.training.amt.arrange import TEMPO_BPM, Style
-from symmv_builder.training.amt.compose import compose, load
+from symmv_builder.training.amt.compose import REGRESSOR_OR_PATTERN, compose, load
 from symmv_builder.training.amt.features import VIDEO_COLUMNS
 from symmv_builder.training.amt.regressor import model as regressors
 from symmv_builder.training.amt.sampling import ChordSampling
@@ -46,14 +46,13 @@ class AmtComposer(Composer):
         parse_key(order.key or _KEY)
         parse_primer(order.primer)
         if self.needs_video and self._regressor is None and self._pattern is None:
-            raise StopRun(
-                "this model plays as busily and loudly as a regressor says: give --regressor, a "
-                "run of `symmv train regressor`, or --pattern 1 to 5"
-            )
+            raise WrongArguments(REGRESSOR_OR_PATTERN)
 
     def compose(self, seen: Sequence[Seen], order: Order, tell: Tell) -> Iterator[Piece]:
         if not seen and order.seconds is None:
-            raise StopRun("this model sees no video; say with --seconds how long it should play")
+            raise WrongArguments(
+                "this model sees no video: give `seconds`, the length of the music"
+            )
         wanted = [(each.name, self._row(each, order.seconds)) for each in seen]
         for name, row in wanted or [("piece", {"video_duration_s": order.seconds})]:
 
@@ -101,10 +100,8 @@ class AmtComposer(Composer):
         if not self.needs_video:
             return row
         if seconds > seen.seconds:
-            raise StopRun(
-                f"{seen.name} lasts {seen.seconds:.1f} s; AMT writes a chord for every second "
-                "that it sees, so --seconds may not be more"
-            )
+            most = f"{seen.name} lasts {seen.seconds:.1f} s, and AMT writes for what it sees alone"
+            raise WrongSetting("seconds", seconds, most)
         length = grid_length(seconds, 1.0)
         return row | {name: row[name][:length] for name in VIDEO_COLUMNS if name in row}
 

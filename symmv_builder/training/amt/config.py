@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from symmv_builder.training.configs import require_counts
+
 RelativeTables = Literal["each", "shared"]
 ModelName = Literal["amt", "amt_without_emotion", "music_transformer", "transformer"]
 
@@ -76,8 +78,7 @@ class AmtConfig:
                   "checkpoint_every", "log_every")  # fmt: skip
         if self.length < 2:
             raise ValueError("length must be 2 at least: a chord and what follows on it")
-        if wrong := [name for name in counts if getattr(self, name) < 1]:
-            raise ValueError(f"{wrong[0]} must be 1 at least")
+        require_counts(self, counts)
 
     @property
     def sees_video(self) -> bool:

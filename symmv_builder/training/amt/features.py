@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import MalformedColumn, MissingFeatures
 from symmv_builder.schema import row_name
 from symmv_builder.training.usable import UnusableRow
 from symmv_builder.vocab import EMOTIONS
@@ -44,10 +44,8 @@ def video_input(row: Mapping[str, Any]) -> Array:
     semantic = _track(row, "semantic", 2)
     emotion = _track(row, "emotion", 2)
     if emotion.shape[1] != len(EMOTIONS):
-        raise StopRun(
-            f"column emotion of {_name(row)} holds {emotion.shape[1]} values a second, "
-            f"not the {len(EMOTIONS)} of this vocabulary"
-        )
+        problem = f"holds {emotion.shape[1]} values a second, not {len(EMOTIONS)}"
+        raise MalformedColumn("emotion", _name(row), problem)
     offset = _track(row, "scene_offset", 1) + np.float32(1)
     motion = _track(row, "motion", 1)
     seconds = min(map(len, (semantic, offset, motion, emotion)))
@@ -65,15 +63,16 @@ def targets(row: Mapping[str, Any]) -> Array:
 def _track(row: Mapping[str, Any], name: str, ndim: int) -> Array:
     """A column as float32; half precision is widened here, once."""
     if row.get(name) is None:
-        raise StopRun(
-            f"{_name(row)} has no column {name}: Video2Music reads rows of the muvisync schema "
-            f"with {', '.join(VIDEO_COLUMNS)}, built or imported with its video"
+        needed_for = (
+            "which Video2Music reads, as rows of the muvisync schema have it that were built or "
+            "imported with their videos"
         )
+        raise MissingFeatures(_name(row), (name,), needed_for)
     values = np.asarray(row[name], dtype=np.float32)
     if values.ndim == 2 and ndim == 1 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != ndim:
-        raise StopRun(f"column {name} of {_name(row)} has {values.ndim} dimensions, not {ndim}")
+        raise MalformedColumn(name, _name(row), f"has {values.ndim} dimensions, not {ndim}")
     if not np.isfinite(values).all():
         raise UnusableRow(f"column {name} holds values that are not finite")
     return values

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import WrongSetting
 from symmv_builder.training.amt.model import ChordModel, DecodingState
 from symmv_builder.training.amt.vocabulary import CHORDS, START, key_value
 from symmv_builder.vocab import NO_CHORD, muvisync_id
@@ -39,13 +39,13 @@ class ChordSampling:
 
     def __post_init__(self) -> None:
         if self.temperature <= 0:
-            raise StopRun(f"a temperature of {self.temperature} draws nothing; it is above 0")
+            raise WrongSetting("temperature", self.temperature, "it is above 0")
         if self.top_k is not None and self.top_k < 1:
-            raise StopRun(f"the {self.top_k} most probable chords are none; top_k is 1 at least")
+            raise WrongSetting("top_k", self.top_k, "it is 1 or more")
         if self.max_repeats is not None and self.max_repeats < 1:
-            raise StopRun("a chord stands once at least; max_repeats is 1 or more")
+            raise WrongSetting("max_repeats", self.max_repeats, "it is 1 or more")
         if self.max_silences is not None and self.max_silences < 0:
-            raise StopRun(f"max_silences is {self.max_silences}; it is 0 or more")
+            raise WrongSetting("max_silences", self.max_silences, "it is 0 or more")
 
 
 def sample_chords(

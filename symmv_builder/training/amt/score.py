@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import OtherFeatures
 from symmv_builder.evaluation import chord_hits
 from symmv_builder.storage.root import Root
 from symmv_builder.training.amt.config import AmtConfig
@@ -26,7 +26,7 @@ from symmv_builder.training.amt.features import EXTRA_WIDTH
 from symmv_builder.training.amt.loading import LoadedAmt, load
 from symmv_builder.training.amt.losses import NO_EMOTION
 from symmv_builder.training.amt.vocabulary import CHORDS, PAD, matching_table
-from symmv_builder.training.data import Batch, Batching, Loader, Rows
+from symmv_builder.training.data import Batch, Batching, Loader, Rows, on_device
 
 BATCH = 16
 
@@ -87,10 +87,8 @@ def check_width(rows: Rows, loaded: LoadedAmt) -> None:
     """`StopRun` where the rows' features are not those that the model learned from."""
     width = video_width(rows, loaded.config)
     if width != loaded.video_width:
-        raise StopRun(
-            f"{rows.dataset} holds {width} video features a second, but {loaded.folder} "
-            f"learned from {loaded.video_width}; build both with the same semantic model"
-        )
+        given = f"{width} video features a second"
+        raise OtherFeatures(rows.dataset, given, loaded.folder, str(loaded.video_width))
 
 
 def video_width(rows: Rows, config: AmtConfig) -> int:
@@ -109,10 +107,6 @@ def each_song(
     for place in np.flatnonzero(batch["real"].cpu().numpy()):
         real = targets[place] != PAD
         yield scores[place, real], targets[place, real], emotions[place, real]
-
-
-def on_device(batch: Batch, device: torch.device) -> Batch:
-    return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
 
 
 def ask(model: torch.nn.Module, batch: Batch) -> Tensor:

@@ -7,7 +7,7 @@ and goes on from its last checkpoint writes the losses that it would have writte
 
 import time
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,13 +24,12 @@ from symmv_builder.training.amt.score import (
     average,
     each_song,
     evenly,
-    on_device,
     song_scores,
     video_width,
 )
 from symmv_builder.training.amt.vocabulary import PAD, matching_table
 from symmv_builder.training.configs import as_plain
-from symmv_builder.training.data import Batch, Batching, Loader
+from symmv_builder.training.data import Batch, Batching, Loader, Rows, on_device
 from symmv_builder.training.journal import Journal
 from symmv_builder.training.learned_from import data_of, resume
 from symmv_builder.training.ranks import Ranks, autocast, join, seed_step, share, total
@@ -66,6 +65,7 @@ class _Run:
     learner: nn.Module
     optimizer: torch.optim.Optimizer
     table: Tensor
+    about: dict[str, Any]
     state: dict[str, Any]
 
     @property
@@ -97,7 +97,7 @@ def _loop(run: _Run, deadline: float) -> Outcome:
             step = state["step"] = state["step"] + 1
             state["epoch"] = run.loader.state_dict()["epoch"]
             batch = next(batches)
-            counted = _learn(run, on_device(batch, ranks.device))
+            counted = _learn(run, batch)
             examples += len(batch["index"]) * ranks.world
             if step % config.log_every == 0 or step == config.steps:
                 speed = examples / (time.monotonic() - since)
@@ -125,11 +125,19 @@ def _begin(config: AmtConfig, request: Request, ranks: Ranks) -> _Run:
     data = data_of(loader.rows, held_out.rows if held_out else None)
     limits = config.steps, config.patience
     state = resume(held, _START, data, request, loader, model, optimizer, *limits)
-    compiled = config.compile and ranks.device.type == "cuda"
-    # Compiled first: around shared gradients the compiler cuts the model into pieces.
-    learner = share(cast(nn.Module, torch.compile(model)) if compiled else model, ranks)
-    table = torch.from_numpy(matching_table()).to(ranks.device)
-    return _Run(config, request, ranks, loader, held_out, model, learner, optimizer, table, state)
+    return _Run(
+        config=config,
+        request=request,
+        ranks=ranks,
+        loader=loader,
+        held_out=held_out,
+        model=model,
+        learner=share(model, ranks, compiled=config.compile),
+        optimizer=optimizer,
+        table=torch.from_numpy(matching_table()).to(ranks.device),
+        about=_about(loader.rows, model),
+        state=state,
+    )
 
 
 def _learn(run: _Run, batch: Batch) -> Tensor:
@@ -139,6 +147,7 @@ def _learn(run: _Run, batch: Batch) -> Tensor:
     for group in run.optimizer.param_groups:
         group["lr"] = config.rate(step)
     run.learner.train()
+    batch = on_device(batch, run.ranks.device)
     with autocast(run.ranks.device):
         logits = ask(run.learner, batch)
     sums = sum_losses(logits, _targets(batch), batch["emotions"], run.table)
@@ -176,13 +185,12 @@ def _validate(run: _Run, journal: Journal) -> None:
     counted, songs = torch.zeros(4, device=run.ranks.device), []
     allowed = run.table.cpu().numpy()
     run.model.eval()
-    for batch in run.held_out.epoch(0):
-        moved = on_device(batch, run.ranks.device)
-        with torch.no_grad(), autocast(run.ranks.device):
-            logits = ask(run.model, moved)
-            sums = sum_losses(logits, _targets(moved), moved["emotions"], run.table)
-        counted += _counts(sums)
-        songs += [song_scores(*song, allowed) for song in each_song(logits, batch)]
+    with torch.no_grad(), autocast(run.ranks.device):
+        for batch in run.held_out.epoch(0):
+            held = on_device(batch, run.ranks.device)
+            logits = ask(run.model, held)
+            counted += _counts(sum_losses(logits, _targets(held), held["emotions"], run.table))
+            songs += [song_scores(*song, allowed) for song in each_song(logits, batch)]
     losses = state["losses"] = _losses(counted, config) | average(songs)
     journal.write("validation", step, epoch, losses)
     if run.ranks.is_first:
@@ -194,19 +202,12 @@ def _validate(run: _Run, journal: Journal) -> None:
 def _save(run: _Run, best: bool = False) -> None:
     if not run.ranks.is_first:
         return
-    rows = run.loader.rows
-    receipt = {name: rows.receipt[name] for name in ("schema", "models") if name in rows.receipt}
     checkpoint.save(
         run.request.out,
         kind=KIND,
         config=as_plain(run.config),
         state=run.state | {"loader": run.loader.state_dict()},
-        about={
-            "video_width": run.model.video_width,
-            "dataset": rows.dataset,
-            "songs": len(rows),
-            "receipt": receipt,
-        },
+        about=run.about,
         module=run.model,
         optimizer=run.optimizer,
         best=best,
@@ -233,10 +234,21 @@ def _loaders(config: AmtConfig, request: Request, ranks: Ranks) -> tuple[Loader,
     )
     if not len(held_out):
         return loader, None
-    in_order = Batching(VALIDATION_BATCH, 0, shuffle=False, workers=request.workers)
+    in_order = Batching(VALIDATION_BATCH, config.seed, shuffle=False, workers=request.workers)
     return loader, Loader(
         held_out, evenly(config), in_order, pad=PADDING, pin=on_gpu, left_out=left_out
     )
+
+
+def _about(rows: Rows, model: ChordModel) -> dict[str, Any]:
+    """What a checkpoint says of the rows that its model learned from."""
+    receipt = {name: rows.receipt[name] for name in ("schema", "models") if name in rows.receipt}
+    return {
+        "video_width": model.video_width,
+        "dataset": rows.dataset,
+        "songs": len(rows),
+        "receipt": receipt,
+    }
 
 
 def _targets(batch: Batch) -> Tensor:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from symmv_builder.evaluation import chord_hits, published_figures
-from symmv_builder.evaluation.published_figures import Metric
 from symmv_builder.training.amt.config import PRESETS, WAYS
 from symmv_builder.training.trainer import (
     Columns,
@@ -42,7 +41,7 @@ class AmtTrainer(Trainer):
         Option(
             "regressor",
             Path,
-            "For AMT: folder of a run of `symmv train regressor`.",
+            "For AMT: folder of the run of a trained regressor.",
             run_of="regressor",
         ),
         Option(
@@ -67,12 +66,7 @@ class AmtTrainer(Trainer):
             help="Hits@1, 3 and 5 and the emotion matching loss of predicted chords; confusion of "
             "chords.",
             title="Chords, teacher-forced, mean over songs",
-            metrics=(
-                Metric("hits1", "Hits@1", 4),
-                Metric("hits3", "Hits@3", 4),
-                Metric("hits5", "Hits@5", 4),
-                Metric("matching_loss", "Matching loss", 4),
-            ),
+            metrics=chord_hits.METRICS,
             measure=_measure,
             published=published_figures.AMT,
             confusions={

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import WrongSetting
 from symmv_builder.vocab import (
     EMOTIONS,
     MUVISYNC_LABELS,
@@ -113,10 +113,8 @@ def parse_chord(text: str) -> str:
     match = _CHORD.fullmatch(text)
     quality = _QUALITY_OF.get(match[2]) if match else None
     if match is None or quality is None:
-        raise StopRun(
-            f"{text!r} is no chord of the vocabulary; write a root and one of "
-            f"{' '.join(MUVISYNC_QUALITIES)}, as in C Am Dm7 G7 Bdim A:min7"
-        )
+        form = f"write a root and one of {' '.join(MUVISYNC_QUALITIES)}, as in C Am Dm7 G7 A:min7"
+        raise WrongSetting("chord", text, form)
     return muvisync_label(pitch_class(match[1]), quality)
 
 
@@ -129,7 +127,7 @@ def parse_key(text: str) -> tuple[int, str]:
     """Tonic (0-11) and mode of a line like ``A minor`` or ``Eb major``; `StopRun` otherwise."""
     match = _KEY.fullmatch(text.strip())
     if match is None:
-        raise StopRun(f"{text!r} is no key; write a tonic and a mode, as in A minor or Eb major")
+        raise WrongSetting("key", text, "write a tonic and a mode, as in A minor or Eb major")
     return pitch_class(match[1]), "major" if match[2].lower().startswith("maj") else "minor"
 
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from symmv_builder.training.configs import require_counts
+
 
 @dataclass(frozen=True, slots=True)
 class VmcpConfig:
@@ -62,8 +64,7 @@ class VmcpConfig:
             raise ValueError(f"temperature {self.temperature} must be above 0")
         counts = ("windows", "max_segments", "heads", "layers", "joint", "batch_size", "steps",
                   "validate_every", "checkpoint_every", "log_every")  # fmt: skip
-        if wrong := [name for name in counts if getattr(self, name) < 1]:
-            raise ValueError(f"{wrong[0]} must be 1 at least")
+        require_counts(self, counts)
         if not 0 <= self.warmup < self.steps:
             raise ValueError(f"warmup {self.warmup} must be less than {self.steps} steps")
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import MalformedColumn
 from symmv_builder.training.data import Example, Prepare, Rows
 from symmv_builder.training.usable import LeftOut, UnusableRow
 from symmv_builder.training.vmcp.config import VmcpConfig
@@ -98,7 +98,8 @@ def _rate_hz(semantic: NDArray[Any]) -> int:
         raise UnusableRow("the features of its video are not finite")
     width = semantic.shape[1]
     if width not in SEMANTIC_HZ:
-        raise StopRun(f"semantic features of width {width} are unknown; known: {[*SEMANTIC_HZ]}")
+        known = ", ".join(map(str, SEMANTIC_HZ))
+        raise MalformedColumn("semantic", "the row", f"is {width} wide; known widths are {known}")
     return SEMANTIC_HZ[width]
 
 

@@ -1,6 +1,5 @@
 """A trained video-music model out of a run's folder, and music to ask it about."""
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,20 +9,16 @@ import torch
 from torch import Tensor, nn
 
 from symmv_builder.backends import ModelHome
-from symmv_builder.errors import RejectEntry, StopRun
+from symmv_builder.errors import OtherFeatures
 from symmv_builder.storage.root import Root
 from symmv_builder.training import checkpoint
 from symmv_builder.training.configs import from_plain
 from symmv_builder.training.data import Rows
 from symmv_builder.training.ranks import Ranks, device_of
-from symmv_builder.training.usable import UnusableRow
+from symmv_builder.training.usable import LeftOut
 from symmv_builder.training.vmcp.alignment import AlignmentModel, alignment_sums
 from symmv_builder.training.vmcp.config import VmcpConfig
 from symmv_builder.training.vmcp.hearing import (
-    MIDI_SUFFIXES,
-    SOUND_SUFFIXES,
-    VIDEO_SUFFIXES,
-    Floats32,
     MusicFeatures,
     Sounding,
 )
@@ -103,7 +98,7 @@ def about_rows(rows: Rows, music: MusicFeatures) -> dict[str, Any]:
 
 def video_width(rows: Rows) -> int:
     if not len(rows):
-        raise StopRun(f"{rows.dataset} has no row of the split {rows.split}")
+        raise LeftOut().no_rows(rows.dataset, rows.split)
     return int(rows.row(0)["semantic"].shape[1])
 
 
@@ -126,10 +121,9 @@ def features_for(
     ours, learned = about_rows(rows, music), loaded.about
     [(width, seen_by)] = ours["videos"].items()
     if width not in learned["videos"]:
-        known = " or ".join(learned["videos"])
-        raise StopRun(
-            f"{loaded.folder} learned from videos of width {known}, {rows.dataset} is seen in "
-            f"{width}; go on with the training on it: --set initial={loaded.folder}"
+        known = f"videos of width {' or '.join(learned['videos'])}"
+        raise OtherFeatures(
+            rows.dataset, f"videos of width {width}", loaded.folder, known, can_begin=True
         )
     for name, theirs, here in (
         ("video_model", learned["videos"][width], seen_by),
@@ -137,10 +131,8 @@ def features_for(
         ("music_model", learned.get("music_model"), ours["music_model"]),
     ):
         if theirs is not None and here is not None and theirs != here:
-            raise StopRun(
-                f"{loaded.folder} learned from {name} {_short(theirs)}, {rows.dataset} is seen "
-                f"with {_short(here)}; build or train with the same one"
-            )
+            given, known = (f"{name} {_short(about)}" for about in (here, theirs))
+            raise OtherFeatures(rows.dataset, given, loaded.folder, known)
     return music
 
 
@@ -148,46 +140,3 @@ def _short(about: Any) -> str:
     if not isinstance(about, Mapping):
         return str(about)
     return f"{about.get('backend')} {str(about.get('weights_sha256'))[:12]}"
-
-
-def find_music(folder: Path, entries: Sequence[str], sound: Sounding) -> dict[str, Path]:
-    """Files of music by entry: MIDI, sound or video; `StopRun` where there is none for any.
-
-    A file is called as its entry up to the first dot, as `symmv generate` names it. Of an entry's
-    files of several kinds the MIDI file counts where music is heard as notes are played, else the
-    sound, else the video.
-    """
-    if not folder.is_dir():
-        raise StopRun(f"{folder} is not a folder of generated music")
-    recordings = (SOUND_SUFFIXES, VIDEO_SUFFIXES)
-    kinds = (MIDI_SUFFIXES, *recordings) if sound == "rendered" else (*recordings, MIDI_SUFFIXES)
-    known = set(entries)
-    found: dict[str, dict[int, list[Path]]] = defaultdict(lambda: defaultdict(list))
-    for path in sorted(folder.iterdir()):
-        name, suffix = path.name.partition(".")[0], path.suffix.lower()
-        kind = next((number for number, known in enumerate(kinds) if suffix in known), None)
-        if name in known and kind is not None and path.is_file():
-            found[name][kind].append(path)
-    if not found:
-        example = entries[0] if entries else "none"
-        raise StopRun(
-            f"{folder} holds no MIDI file named by an entry of the split, as {example}.mid, "
-            "and no recording"
-        )
-    chosen = {}
-    for name, files in found.items():
-        first, *others = files[min(files)]
-        if others:
-            what = {MIDI_SUFFIXES: "MIDI", SOUND_SUFFIXES: "sound", VIDEO_SUFFIXES: "video"}
-            many = f"several {what[kinds[min(files)]]} files for {name}"
-            raise StopRun(f"{folder} holds {many}; keep one")
-        chosen[name] = first
-    return chosen
-
-
-def hear_file(music: MusicFeatures, path: Path, windows: int) -> Floats32:
-    """Features of a file of music; `UnusableRow` where it cannot be heard."""
-    try:
-        return music.of_file(path, windows)
-    except RejectEntry as error:
-        raise UnusableRow(f"{path.name} cannot be used: {error.detail}") from error

@@ -13,21 +13,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from symmv_builder.errors import StopRun
 from symmv_builder.evaluation.alignment import relevance
-from symmv_builder.schema import row_name
 from symmv_builder.storage.root import Root
-from symmv_builder.training.data import Rows
 from symmv_builder.training.usable import LeftOut
-from symmv_builder.training.vmcp.features import columns, pair_segments, video_segments
+from symmv_builder.training.vmcp.features import pair_segments, video_segments
 from symmv_builder.training.vmcp.hearing import Floats32, Sounding
-from symmv_builder.training.vmcp.loading import (
-    LoadedVmcp,
-    features_for,
-    find_music,
-    hear_file,
-    load,
-)
+from symmv_builder.training.vmcp.loading import LoadedVmcp, load
+from symmv_builder.training.vmcp.pairs import no_pairs, open_pairs
 
 
 def score(
@@ -48,43 +40,36 @@ def score(
     beginning of both to the end of the shorter.
     """
     loaded = load(folder, "gvmgen", device)
-    sound = sound or loaded.config.sound
-    needed, optional = (("entry_id", "semantic"), ()) if music else columns(sound)
-    rows = Rows(root, dataset, split, needed, optional)
-    heard = features_for(loaded, root, rows, sound)
-    given = find_music(music, rows.entries(), sound) if music else {}
-    windows, aligned = loaded.config.windows, loaded.config.pairs == "aligned"
-    segment_s = heard.window_s * windows
+    asked = open_pairs(loaded, root, dataset, split, music, sound)
+    aligned, segment_s = loaded.config.pairs == "aligned", asked.segment_s
 
     def pair(row: Mapping[str, Any]) -> tuple[Floats32, Floats32] | None:
         if not music:
-            own = heard.of_row(row, windows)
+            own = asked.features.of_row(row, asked.windows)
             return pair_segments(row, own, segment_s, aligned=aligned)
-        path = given.get(row_name(row))
-        seen = video_segments(row["semantic"], segment_s)
-        return (seen, hear_file(heard, path, windows)) if path else None
+        seen, heard = video_segments(row["semantic"], segment_s), asked.music_of(row)
+        return None if heard is None else (seen, heard)
 
     pairs, left_out = [], LeftOut()
-    for number, row in enumerate(rows):
+    for number, row in enumerate(asked.rows):
         found = left_out.use(row, pair)
         if found is not None:
             pairs.append(found)
-        tell(number + 1, len(rows))
+        tell(number + 1, len(asked.rows))
     if not pairs:
-        raise StopRun(
-            f"{dataset} has no pair of pictures and music in the split {split}"
-            f"{'; ' * bool(left_out)}{left_out.summary(dataset)}"
-        )
+        raise no_pairs(dataset, split, left_out)
     scores = asdict(relevance(*_ask(loaded, pairs)))
     shifted = [(pairs[i][0], pairs[(i + 1) % len(pairs)][1]) for i in range(len(pairs))]
     others = relevance(*_ask(loaded, shifted)) if len(pairs) > 1 else None
-    return scores | {
-        "embedding": asdict(heard.identity),
-        "sound": sound,
-        "cmr_mismatched": others.cmr if others else float("nan"),
-        "ta_mismatched": others.ta if others else float("nan"),
-        "left_out": left_out.reasons,
-    }
+    return (
+        scores
+        | asked.heard_by
+        | {
+            "cmr_mismatched": others.cmr if others else float("nan"),
+            "ta_mismatched": others.ta if others else float("nan"),
+            "left_out": left_out.reasons,
+        }
+    )
 
 
 def _ask(

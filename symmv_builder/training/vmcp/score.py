@@ -5,7 +5,7 @@ segments; a song longer than what the encoders learned from is encoded piece by 
 are drawn and ties count is `evaluation.retrieval`'s.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,23 +14,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from symmv_builder.errors import StopRun
 from symmv_builder.evaluation.retrieval import POOL, cosine, retrieve
 from symmv_builder.schema import row_name
 from symmv_builder.storage.root import Root
-from symmv_builder.training.data import Rows
 from symmv_builder.training.ranks import autocast
 from symmv_builder.training.usable import LeftOut
-from symmv_builder.training.vmcp.features import columns, video_segments
-from symmv_builder.training.vmcp.hearing import Floats32, Sounding
-from symmv_builder.training.vmcp.loading import (
-    LoadedVmcp,
-    features_for,
-    find_music,
-    hear_file,
-    load,
-)
+from symmv_builder.training.vmcp.features import video_segments
+from symmv_builder.training.vmcp.hearing import Sounding
+from symmv_builder.training.vmcp.loading import LoadedVmcp, load
 from symmv_builder.training.vmcp.model import MusicEncoder, VideoMusicClip
+from symmv_builder.training.vmcp.pairs import no_pairs, open_pairs
 
 
 def score(
@@ -54,48 +47,31 @@ def score(
     features, no file for any entry.
     """
     loaded = load(folder, "vmcp", device)
-    sound = sound or loaded.config.sound
-    # What is heard of files needs nothing of the rows but their pictures.
-    needed, optional = (("entry_id", "semantic"), ("video_url",)) if music else columns(sound)
-    rows = Rows(root, dataset, split, needed, optional)
-    heard = features_for(loaded, root, rows, sound)
-    given = find_music(music, rows.entries(), sound) if music else {}
-    windows = loaded.config.windows
-
-    def music_of(row: Mapping[str, Any]) -> Floats32 | None:
-        if not music:
-            return heard.of_row(row, windows)
-        path = given.get(row_name(row))
-        return hear_file(heard, path, windows) if path else None
-
+    asked = open_pairs(loaded, root, dataset, split, music, sound, optional=("video_url",))
     model = loaded.model
     if not isinstance(model, VideoMusicClip):
         raise TypeError(f"{folder} holds a {type(model).__name__}")
-    segment_s = heard.window_s * loaded.config.windows
     videos: list[NDArray[np.float64]] = []
     pieces: list[NDArray[np.float64]] = []
     names, own = [], []
     left_out = LeftOut()
-    for number, row in enumerate(rows):
+    for number, row in enumerate(asked.rows):
         entry = row_name(row)
-        seen = left_out.use(row, lambda row: video_segments(row["semantic"], segment_s))
+        seen = left_out.use(row, lambda row: video_segments(row["semantic"], asked.segment_s))
         if seen is not None:
-            segments = left_out.use(row, music_of)
+            segments = left_out.use(row, asked.music_of)
             if segments is not None:
                 pieces.append(_summary(loaded, model.music, segments))
                 own.append(len(videos))
             videos.append(_summary(loaded, model.video, seen))
             # Clips of one video are videos of their own; entries that share a video are not.
             names.append(entry if "clip_id" in row else str(row.get("video_url") or entry))
-        tell(number + 1, len(rows))
+        tell(number + 1, len(asked.rows))
     if not pieces:
-        raise StopRun(
-            f"{dataset} has no pair of pictures and music in the split {split}"
-            f"{'; ' * bool(left_out)}{left_out.summary(dataset)}"
-        )
+        raise no_pairs(dataset, split, left_out)
     similarity = cosine(np.stack(pieces), np.stack(videos))
     found = retrieve(similarity, own, videos=names, pool=pool, seed=seed)
-    about = {"embedding": asdict(heard.identity), "sound": sound, "videos": len(set(names))}
+    about = asked.heard_by | {"videos": len(set(names))}
     return asdict(found) | about | {"left_out": left_out.reasons}
 
 

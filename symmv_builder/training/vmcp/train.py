@@ -129,8 +129,18 @@ def _begin(config: VmcpConfig, request: Request, ranks: Ranks) -> _Run:
     data = data_of(loader.rows, held_out.rows if held_out else None)
     limits = config.steps, config.patience
     state = resume(held, _START, data, request, loader, model, optimizer, *limits)
-    learner = _wrapped(model, config, ranks)
-    return _Run(config, request, ranks, loader, held_out, model, learner, optimizer, about, state)
+    return _Run(
+        config=config,
+        request=request,
+        ranks=ranks,
+        loader=loader,
+        held_out=held_out,
+        model=model,
+        learner=share(model, ranks, compiled=config.compile),
+        optimizer=optimizer,
+        about=about,
+        state=state,
+    )
 
 
 def _learn(run: _Run, batch: Batch) -> Tensor:
@@ -147,7 +157,7 @@ def _learn(run: _Run, batch: Batch) -> Tensor:
     run.optimizer.zero_grad(set_to_none=True)
     (sums[0] / pairs + sums[1] / songs).backward()
     if config.clip_norm is not None:
-        nn.utils.clip_grad_norm_(run.learner.parameters(), config.clip_norm)
+        nn.utils.clip_grad_norm_(run.model.parameters(), config.clip_norm)
     run.optimizer.step()
     return counted
 
@@ -239,16 +249,6 @@ def _loaders(
     in_order = Batching(VALIDATION_BATCH, config.seed, shuffle=False, workers=request.workers)
     whole = Loader(held_out, prepare(music, config), in_order, pin=on_gpu, left_out=left_out)
     return loader, whole, about
-
-
-def _wrapped(model: nn.Module, config: VmcpConfig, ranks: Ranks) -> nn.Module:
-    """The model as a step calls it: compiled on a GPU, then shared among ranks.
-
-    In this order, because around shared gradients the compiler cuts the model into pieces.
-    """
-    if config.compile and ranks.device.type == "cuda":
-        model = torch.compile(model)  # type: ignore[assignment]
-    return share(model, ranks)
 
 
 def _earlier(

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from symmv_builder.evaluation import published_figures
-from symmv_builder.evaluation.published_figures import Metric
+from symmv_builder.evaluation import alignment, published_figures, retrieval
 from symmv_builder.training.trainer import (
     Beside,
     Columns,
@@ -33,13 +32,6 @@ _HEARD = (
         choices=("recording", "rendered"),
     ),
 )
-_VMCP = (
-    Metric("p5", "P@5", 1),
-    Metric("p10", "P@10", 1),
-    Metric("p20", "P@20", 1),
-    Metric("ar", "AR", 1),
-)
-_RELEVANCE = (Metric("cmr", "CMR"), Metric("ta", "TA"))
 
 
 def _measure_vmcp(request: ScoreRequest) -> Mapping[str, Any]:
@@ -88,7 +80,7 @@ class VmcpTrainer(Trainer):
             kind="vmcp",
             help="Video-Music CLIP Precision: how often music finds its own video among others.",
             title="Music finds its video: P@k in percent, average rank",
-            metrics=_VMCP,
+            metrics=retrieval.METRICS,
             measure=_measure_vmcp,
             published=published_figures.VMCP,
             options=_HEARD,
@@ -100,14 +92,17 @@ class VmcpTrainer(Trainer):
             kind="vmcp.gvmgen",
             help="GVMGen's cross-modal relevance (CMR) and temporal alignment (TA), by its "
             "evaluation model.\n\n"
-            "The model is one that `symmv train vmcp --set objective=gvmgen` made.",
+            "The model is that of a training of vmcp with objective=gvmgen.",
             title="Music fits its video as a whole (CMR) and by time (TA)",
-            metrics=_RELEVANCE,
+            metrics=alignment.METRICS,
             measure=_measure_relevance,
             options=_HEARD,
             beside=Beside(
                 "each video with another one's music",
-                lambda measured: {m.name: measured.get(f"{m.name}_mismatched") for m in _RELEVANCE},
+                lambda measured: {
+                    metric.name: measured.get(f"{metric.name}_mismatched")
+                    for metric in alignment.METRICS
+                },
             ),
             remarks=_heard_by,
         ),

@@ -17,16 +17,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import (
+    MissingFeatures,
+    NoCheckpoint,
+    StopRun,
+    WrongArguments,
+    WrongSetting,
+)
 from symmv_builder.records import Key
 from symmv_builder.training import checkpoint
 from symmv_builder.training.configs import from_plain
-from symmv_builder.training.padding import stack
+from symmv_builder.training.padding import on_device, stack
 from symmv_builder.training.ranks import device_of
 from symmv_builder.training.vmusprod import controller
 from symmv_builder.training.vmusprod.config import STAGES, Stage, VMusProd, kind_of
 from symmv_builder.training.vmusprod.ending import resolved, sounding_chords
-from symmv_builder.training.vmusprod.examples import features_of, moved, scores_of
+from symmv_builder.training.vmusprod.examples import features_of, scores_of
 from symmv_builder.training.vmusprod.grammar import Form
 from symmv_builder.training.vmusprod.models import Context, StageModel, design_of
 from symmv_builder.training.vmusprod.piece import (
@@ -94,7 +100,7 @@ def load(run: Path, device: str = "cpu") -> Models:
     trained = checkpoint.stages(run)
     first = next((stages[0] for stages in STAGES.values() if stages[0] in trained), None)
     if first is None:
-        raise StopRun(f"{run} holds no models of V-MusProd; give the folder of its training")
+        raise NoCheckpoint(run, "V-MusProd")
     held = checkpoint.read(run / first, kind_of(first))
     config = from_plain(VMusProd, held.config)
     stages: dict[Stage, StageModel] = {}
@@ -154,11 +160,12 @@ def compose_all(
     wishes do not fit.
     """
     if key is not None and primer:
-        raise StopRun("a primer's chords say the key themselves; give a key or a primer")
+        raise WrongArguments("a primer's chords say the key: give `key` or `primer`, not both")
     if find_key is None and (key is not None or any(wish.shown for wish in wishes)):
         raise ValueError("a piece is moved and ended by the key that `find_key` hears")
     if primer and "chord" not in models.stages:
-        raise StopRun(f"{models.config.variant} writes no chords, so no primer can begin them")
+        problem = f"{models.config.variant} writes no chords, which it could begin"
+        raise WrongSetting("primer", primer, problem)
     sampling = sampling or Sampling()
     plans = [plan_piece(_fitting(models, w), models.about, steps_per_bar) for w in wishes]
     order = sorted(range(len(plans)), key=lambda i: plans[i].bars)
@@ -197,7 +204,7 @@ def _fitting(models: Models, wish: Wish) -> Wish:
         raise StopRun("these models write music for videos: give one")
     sees = models.for_video or models.about["motion"] is not None
     if wish.video is not None and not sees and models.about["fixed_bpm"] is None:
-        raise StopRun("these models were trained without videos: give a length instead of a video")
+        raise WrongArguments("these models were trained without videos: give `seconds` instead")
     return wish
 
 
@@ -294,8 +301,8 @@ class _Writer:
                 name for name, rate in wanted.items() if rate and not len(video.get(name, ()))
             ]
             if absent:
-                raise StopRun(f"the video has no {' and no '.join(absent)}, which the model reads")
+                raise MissingFeatures("the video", absent, "which the model reads")
             examples.append(features_of(video, wanted["semantic"], wanted["colour"]))
-        batch = moved(stack(examples, {}), self.models.device)
+        batch = on_device(stack(examples, {}), self.models.device)
         names = ("semantic", "semantic_mask", "colour", "colour_mask")
         return controller.Video(*(batch.get(name) for name in names))

@@ -74,7 +74,9 @@ class VMusProdComposer(Composer):
             taken = "length, cuts and motion" if self._follows else "length"
             said.append(f"this model sees no video; it took its {taken} alone")
         if key is None and order.key:
-            said.append("the primer's chords say the key; --key changed nothing")
+            said.append(
+                "the primer's chords say the key; the one that was asked for changed nothing"
+            )
         for start in range(0, len(wishes), _AT_ONCE):
             some = wishes[start : start + _AT_ONCE]
 

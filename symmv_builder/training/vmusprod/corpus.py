@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import MissingColumns
 from symmv_builder.training.data import Batching, Loader, Rows
 from symmv_builder.training.ranks import Ranks
 from symmv_builder.training.runs import Request
@@ -143,10 +143,8 @@ def motion_of(config: VMusProd, remembered: Mapping[str, Any]) -> MotionRange | 
     if config.tempo == "song":
         return None
     if remembered["motion"] is None:
-        raise StopRun(
-            f"tempo=motion needs the column motion, which {remembered['dataset']} lacks: "
-            "learn from the tempo of each song (tempo=song)"
-        )
+        needed_for = "which tempo=motion learns from; tempo=song does without"
+        raise MissingColumns(remembered["dataset"], ("motion",), needed_for=needed_for)
     lowest, highest = remembered["motion"]
     return MotionRange(lowest, highest)
 
@@ -169,7 +167,7 @@ def about(config: VMusProd, corpus: Corpus) -> dict[str, Any]:
         if motion is not None:
             motions.append(motion)
     if not tempos:
-        raise StopRun(corpus.left_out.none_left(corpus.train.dataset, corpus.train.split))
+        raise corpus.left_out.no_rows(corpus.train.dataset, corpus.train.split)
     extent = MotionRange.of(motions) if motions and not config.without_motion else None
     receipt = corpus.train.receipt
     return {

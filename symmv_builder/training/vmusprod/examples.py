@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from symmv_builder.training.data import Batch, Example, transposition
-from symmv_builder.training.padding import stack
+from symmv_builder.training.padding import on_device, stack
 from symmv_builder.training.usable import UnusableRow
 from symmv_builder.training.vmusprod import sequences, tokens
 from symmv_builder.training.vmusprod.config import Stage
@@ -62,7 +62,8 @@ class Examples:
         elif self.transposes:
             song = song.transposed(transposition(song.pitches, rng))
         target, source = sequences_of(song, self.stage, self.variant)
-        first, last = crop_of(song.bars, target, source, self.max_tokens, rng)
+        both = [sequence.bars for sequence in (target, source) if sequence is not None]
+        first, last = crop_of(song.bars, both, self.max_tokens, rng)
         example: Example = {}
         for prefix, sequence in (("", target), ("source_", source)):
             if sequence is not None:
@@ -101,18 +102,17 @@ def sequences_of(
 
 def crop_of(
     bars: int,
-    target: tokens.Sequence,
-    source: tokens.Sequence | None,
+    bars_of: Several[NDArray[np.int64]],
     max_tokens: int,
     rng: np.random.Generator,
 ) -> tuple[int, int]:
-    """The first and the last of the bars that fit `max_tokens` in both sequences.
+    """The first and the last of the bars that fit `max_tokens` in each sequence.
 
-    All where they do. Else a stretch that begins at a random bar, one time in five at the first
-    (a piece begins there, and only there), or ends with the song. A single bar that does not
-    fit is taken, and cut by who uses it.
+    `bars_of` are the bars of each one's tokens. All where they do. Else a stretch that begins at a
+    random bar, one time in five at the first (a piece begins there, and only there), or ends with
+    the song. A single bar that does not fit is taken, and cut by who uses it.
     """
-    counts = [np.bincount(s.bars, minlength=bars) for s in (target, source) if s is not None]
+    counts = [np.bincount(each, minlength=bars) for each in bars_of]
     # Room is left for `begin`, which every stretch has.
     ends = [np.concatenate([[0], np.cumsum(count)]) + 1 for count in counts]
     if all(end[-1] <= max_tokens for end in ends):
@@ -190,12 +190,7 @@ def scores_of(
 ) -> TokenBatch:
     """Whole sequences as a padded batch for a model."""
     examples = [arrays_of(s, int(s.bars[-1]) + 1, rounding) for s in sequences]
-    return _score(moved(stack(examples, {}), device), "")
-
-
-def moved(batch: Batch, device: torch.device) -> Batch:
-    """A batch on the device where the model is."""
-    return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
+    return _score(on_device(stack(examples, {}), device), "")
 
 
 def inputs_of(batch: Batch) -> tuple[TokenBatch, Context]:

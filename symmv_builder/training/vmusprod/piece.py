@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import MissingFeatures, WrongSetting
 from symmv_builder.records import Chords, Key, Notes
 from symmv_builder.training.vmusprod.ending import ended
 from symmv_builder.training.vmusprod.following import (
@@ -130,14 +130,12 @@ def plan_piece(wish: Wish, about: Mapping[str, Any], steps_per_bar: int) -> Piec
     video's motion the range is `tempo.USUAL_MOTION` where a video is followed.
     """
     if wish.seed < 0:
-        raise StopRun(f"the seed is {wish.seed}; take 0 or more")
+        raise WrongSetting("seed", wish.seed, "it is 0 or more")
     tempo_bpm = _tempo(wish, about)
     bar_s = steps_per_bar / STEPS_PER_BEAT * 60.0 / tempo_bpm
     if wish.seconds is not None:
         if not 0 < wish.seconds <= MOST_SECONDS:
-            raise StopRun(
-                f"music of {wish.seconds:g} s; ask for more than 0, {MOST_SECONDS:g} at most"
-            )
+            raise WrongSetting("seconds", wish.seconds, f"above 0, {MOST_SECONDS:g} at most")
         if wish.shown is not None:
             return _following(wish, wish.shown, wish.seconds, tempo_bpm, steps_per_bar)
         # A bar that would hold less than a thousandth of itself is not begun.
@@ -149,7 +147,7 @@ def plan_piece(wish: Wish, about: Mapping[str, Any], steps_per_bar: int) -> Piec
         rng = np.random.default_rng([wish.seed, _LENGTH])
         bars = max(1, round(draw_tempo(about["bars_quantiles"], rng)))
     if not 0 < bars * bar_s <= MOST_SECONDS:
-        raise StopRun(f"music of {bars} bars; ask for 1 or more, {MOST_SECONDS:g} s at most")
+        raise WrongSetting("bars", bars, f"1 or more, of {MOST_SECONDS:g} s at most")
     return PiecePlan(wish, tempo_bpm, bars, bars * bar_s)
 
 
@@ -172,12 +170,13 @@ def _following(
 def _tempo(wish: Wish, about: Mapping[str, Any]) -> float:
     if wish.tempo_bpm is not None:
         if not 20 <= wish.tempo_bpm <= 400:
-            raise StopRun(f"a tempo of {wish.tempo_bpm:g} to the minute; ask for 20 to 400")
+            raise WrongSetting("tempo_bpm", wish.tempo_bpm, "it can be 20 to 400")
         return wish.tempo_bpm
     if about["fixed_bpm"] is not None:
         return float(about["fixed_bpm"])
     if wish.video is not None and about["motion"] is not None and "motion" not in wish.video:
-        raise StopRun("the video has no `motion`, from which the tempo follows; give a tempo")
+        needed_for = "from which the tempo follows; give a tempo"
+        raise MissingFeatures("the video", ("motion",), needed_for)
     film = wish.video or {}
     motion: NDArray[Any] = wish.shown.motion if wish.shown else film.get("motion", np.zeros(0))
     if about["motion"] is not None and (wish.video is not None or len(motion)):
@@ -254,7 +253,7 @@ def parse_key(text: str) -> Key:
         tonic, mode = text.split()
         return Key(tonic[:1].upper() + tonic[1:], mode.lower(), 1.0)
     except ValueError:
-        raise StopRun(f"{text!r} is not a key; write it as `C major` or `F# minor`") from None
+        raise WrongSetting("key", text, "write a tonic and a mode, as in F# minor") from None
 
 
 def parse_primer(text: str, steps_per_bar: int = 16) -> QuantisedSong:
@@ -270,12 +269,13 @@ def parse_primer(text: str, steps_per_bar: int = 16) -> QuantisedSong:
     for bar, names in enumerate(bars):
         named = names.split(",")
         if beats % len(named):
-            raise StopRun(f"{names!r}: {len(named)} chords do not share a bar of {beats} beats")
+            problem = f"{len(named)} chords do not share a bar of {beats} beats"
+            raise WrongSetting("primer", names, problem)
         for place, name in enumerate(named):
             steps.append((bar * beats + place * beats // len(named)) * STEPS_PER_BEAT)
             chords.append(_chord(name))
     if not bars:
-        raise StopRun("the primer names no chord; write it as `Am F C G`")
+        raise WrongSetting("primer", text, "it names no chord; write it as in Am F C G")
     changes = [i for i in range(len(chords)) if i == 0 or chords[i] != chords[i - 1]]
     table = np.array([(steps[i], *chords[i]) for i in changes], dtype=np.int64)
     nothing = np.zeros(0, dtype=np.int64)
@@ -300,12 +300,13 @@ def _chord(name: str) -> tuple[int, int]:
         return pitch_class(root), SYMMV_QUALITIES.index(name[len(root) :] or "M")
     except ValueError:
         known = " ".join(SYMMV_QUALITIES)
-        raise StopRun(f"{name!r} is not a chord: a root and one of {known}") from None
+        raise WrongSetting("chord", name, f"write a root and one of {known}") from None
 
 
 def primer_of(song: QuantisedSong, plans: Many[PiecePlan]) -> Sequence:
     """The tokens of a primer; `StopRun` where a piece has fewer bars than it."""
     shortest = min(plan.bars for plan in plans)
     if song.bars > shortest:
-        raise StopRun(f"the primer has {song.bars} bars, a piece of {shortest} has no room for it")
+        problem = f"a piece of {shortest} bars has no room for it"
+        raise WrongSetting("primer", f"{song.bars} bars", problem)
     return chord_sequence(song, end=False)

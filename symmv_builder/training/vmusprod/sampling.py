@@ -207,16 +207,20 @@ def nucleus(
 
 
 class Chances:
-    """Even numbers for each piece from its own seed, made in blocks: the next ones ``[b, 6]``."""
+    """Even numbers for each piece from its own seed, made in blocks: the next ones ``[b, n]``.
 
-    def __init__(self, seeds: Many[int], device: torch.device) -> None:
+    There are as many as a token has `fields`.
+    """
+
+    def __init__(self, seeds: Many[int], device: torch.device, fields: int = len(FIELDS)) -> None:
+        self._fields = fields
         self._generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         self._device = device
         self._block, self._used = torch.empty(0), BLOCK
 
     def next(self) -> Tensor:
         if self._used == BLOCK:
-            drawn = [torch.rand(BLOCK, len(FIELDS), generator=g) for g in self._generators]
+            drawn = [torch.rand(BLOCK, self._fields, generator=g) for g in self._generators]
             self._block, self._used = torch.stack(drawn, dim=1).to(self._device), 0
         self._used += 1
         return self._block[self._used - 1]

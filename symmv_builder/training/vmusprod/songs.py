@@ -153,6 +153,14 @@ def song_of(row: Mapping[str, Any]) -> QuantisedSong:
         raise UnusableRow(f"its columns do not make a song: {error}") from error
 
 
+def song_in_fours(row: Mapping[str, Any]) -> QuantisedSong:
+    """The song of a row as `song_of`; `UnusableRow` also where a bar has three beats."""
+    song = song_of(row)
+    if song.beats_per_bar != 4:
+        raise UnusableRow("its bars have three beats, where four are needed")
+    return song
+
+
 def _song_of(row: Mapping[str, Any]) -> QuantisedSong:
     beats_s = np.asarray(row["beats_times_s"], dtype=np.float64)
     positions = np.asarray(row["beats_positions"], dtype=np.int64)

@@ -13,13 +13,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from symmv_builder.pipeline.events import Tick
 from symmv_builder.training import checkpoint
 from symmv_builder.training.configs import as_plain
-from symmv_builder.training.data import Batch, Loader
+from symmv_builder.training.data import Batch, Loader, on_device
 from symmv_builder.training.journal import Journal
 from symmv_builder.training.learned_from import data_of, resume
 from symmv_builder.training.ranks import Ranks, autocast, join, seed_step, share, total
-from symmv_builder.training.runs import BY_SIGNAL, Outcome, Request, Tick, outcome_of
+from symmv_builder.training.rates import learning_rate
+from symmv_builder.training.runs import BY_SIGNAL, Outcome, Request, outcome_of
 from symmv_builder.training.stopping import Ending, is_best, require_finite
 from symmv_builder.training.vmusprod.config import Stage, VMusProd, kind_of
 from symmv_builder.training.vmusprod.corpus import (
@@ -30,7 +32,7 @@ from symmv_builder.training.vmusprod.corpus import (
     motion_of,
     open_corpus,
 )
-from symmv_builder.training.vmusprod.examples import inputs_of, moved
+from symmv_builder.training.vmusprod.examples import inputs_of
 from symmv_builder.training.vmusprod.layers import Layer
 from symmv_builder.training.vmusprod.models import StageModel
 from symmv_builder.training.vmusprod.tokens import FIELDS
@@ -120,7 +122,7 @@ def _loop(run: _Run, deadline: float) -> Outcome:
             step = state["step"] = state["step"] + 1
             state["epoch"] = run.loader.state_dict()["epoch"]
             batch = next(batches)
-            counted = _learn(run, moved(batch, ranks.device))
+            counted = _learn(run, batch)
             examples += len(batch["index"]) * ranks.world
             if step % config.log_every == 0 or step == run.steps:
                 speed = examples / (time.monotonic() - since)
@@ -190,7 +192,7 @@ def _learn(run: _Run, batch: Batch) -> Tensor:
         group["lr"] = learning_rate(config, step, run.steps)
     run.learner.train()
     with autocast(run.ranks.device):
-        sums, counts = run.learner(*inputs_of(batch))
+        sums, counts = run.learner(*inputs_of(on_device(batch, run.ranks.device)))
     counted = total(torch.stack([sums.detach(), counts.to(sums.dtype)]), run.ranks)
     # Gradients are averaged over the ranks, and the mean of a field is one over all of them.
     loss = (sums * run.ranks.world / counted[1].clamp(min=1)).sum()
@@ -223,7 +225,7 @@ def _validate(run: _Run, journal: Journal) -> None:
     run.model.eval()
     with torch.no_grad(), autocast(run.ranks.device):
         for batch in run.held_out.epoch(0):
-            sums, counts = run.model(*inputs_of(moved(batch, run.ranks.device)))
+            sums, counts = run.model(*inputs_of(on_device(batch, run.ranks.device)))
             counted += torch.stack([sums.double(), counts.double()])
     losses = _losses(total(counted, run.ranks))
     state["loss"] = losses["loss"]
@@ -254,16 +256,6 @@ def _losses(counted: Tensor) -> dict[str, float]:
     sums, counts = counted.tolist()
     means = {f: s / c for f, s, c in zip(FIELDS, sums, counts, strict=True) if c}
     return {"loss": sum(means.values()), **means}
-
-
-def learning_rate(config: VMusProd, step: int, steps: int) -> float:
-    """The rate of step `step` (from 1) of `steps`: a linear warm-up, then as `decay` says."""
-    if step <= config.warmup:
-        return config.lr * step / config.warmup
-    if config.decay == "constant":
-        return config.lr
-    gone = (step - config.warmup) / max(steps - config.warmup, 1)
-    return config.lr * (0.1 + 0.45 * (1 + math.cos(math.pi * min(gone, 1.0))))
 
 
 def compile_layers(model: nn.Module, backend: str = "inductor") -> None:

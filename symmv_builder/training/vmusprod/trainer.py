@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, final
 
-from symmv_builder.training.trainer import Columns, ComposeRequest, Option, Trainer
+from symmv_builder.training.trainer import TEMPO, Columns, ComposeRequest, Option, Trainer
 from symmv_builder.training.vmusprod.config import PRESETS, WAYS
 
 if TYPE_CHECKING:
@@ -19,15 +19,7 @@ class VMusProdTrainer(Trainer):
     presets = PRESETS
     ways = WAYS
     options = (
-        Option(
-            "tempo",
-            float,
-            "Beats a minute, kept throughout; by default what the video's motion says, bent "
-            "so that bar lines fall on cuts.",
-            least=20.0,
-            most=400.0,
-            metavar="BPM",
-        ),
+        TEMPO,
         Option(
             "follow",
             bool,

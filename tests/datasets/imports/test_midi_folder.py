@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from symmv_builder.backends.midi import midi_bytes
-from symmv_builder.datasets.imports.midi_folder import scan
+from symmv_builder.datasets.imports.importers.midi import scan
 from symmv_builder.records import Beats, Notes
 from symmv_builder.storage.sidecars import decode
 from tests.datasets.imports.small_releases import Call, Read, notes, write_pop909

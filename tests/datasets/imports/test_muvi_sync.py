@@ -178,6 +178,7 @@ def test_another_vocabulary_stops_the_import(tree: Path, call: Call) -> None:
     assert "vocabulary" in err
 
 
+@pytest.mark.twin("test_a_release_says_titles_addresses_and_splits")
 def test_the_published_vocabulary_and_splits_are_read(
     shared_data: Path, tree: Path, call: Call, read: Read
 ) -> None:

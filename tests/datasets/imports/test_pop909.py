@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from symmv_builder.backends.midi import midi_bytes
-from symmv_builder.datasets.imports.pop909 import read_chords, symmv_label
+from symmv_builder.datasets.imports.importers.pop909 import read_chords, symmv_label
 from symmv_builder.datasets.imports.published_archive import pack
 from symmv_builder.vocab import SYMMV_LABELS
 from tests.datasets.imports.small_releases import Call, Read, notes, write_pop909
@@ -239,10 +239,22 @@ def test_other_commands_answer_or_say_in_one_line_why_not(tmp_path: Path, call: 
     assert "pop909 has no result 'semantic'" in err
 
 
+@pytest.mark.twin("test_made_songs_come_in_whole")
 def test_the_samples_of_pop909_come_in_whole(
     shared_data: Path, tmp_path: Path, call: Call, read: Read
 ) -> None:
-    folder = shared_data / "pop909"
+    rows = check_whole(shared_data / "pop909", tmp_path, call, read)
+    assert {row["split"] for row in rows} == {"train", "validation", "test"}
+
+
+def test_made_songs_come_in_whole(tmp_path: Path, call: Call, read: Read) -> None:
+    for number in ("001", "002", "003"):
+        write_pop909(tmp_path / "pop909", number)
+    assert len(check_whole(tmp_path / "pop909", tmp_path / "root", call, read)) == 3
+
+
+def check_whole(folder: Path, tmp_path: Path, call: Call, read: Read) -> list[dict[str, Any]]:
+    """Import all songs of a folder and compare their beats with the published ones; the rows."""
     code, out, _ = call("import", "pop909", folder, "--root", tmp_path, "--workers", 1)
     count = len(list(folder.glob("[0-9][0-9][0-9]")))
     assert (code, f"{count} made, 0 rejected" in out) == (0, True)
@@ -258,7 +270,7 @@ def test_the_samples_of_pop909_come_in_whole(
         assert last < row["music_duration_s"] + 8
         errors.append(_median_error_s(row["notes_starts_s"], beats[:, 0]))
     assert np.median(errors) < 0.001
-    assert {row["split"] for row in rows} == {"train", "validation", "test"}
+    return rows
 
 
 def _median_error_s(starts: Any, beats: Any) -> float:

@@ -1,6 +1,7 @@
 """Every imported dataset is a recipe that can run, in a schema that is published."""
 
 import inspect
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from symmv_builder.backends import names
 from symmv_builder.datasets import IMPORTED, imports, recipe
 from symmv_builder.datasets.schemas import NEWEST, columns_of
+from symmv_builder.datasets.step_table import find_step, step_names
 from symmv_builder.pipeline.keys import Plan
 from symmv_builder.records import SongInfo
 
@@ -22,8 +24,27 @@ every_variant = pytest.mark.parametrize(("name", "options"), VARIANTS)
 
 
 def test_what_can_be_imported_is_what_has_a_recipe() -> None:
-    assert set(IMPORTED) == set(imports.MODULES)
+    assert {"midi", "muvi-sync", "pop909", "symmv-release"} <= set(IMPORTED)
     assert all(recipe(name).name == name for name in IMPORTED)
+
+
+@pytest.mark.parametrize("name", IMPORTED)
+def test_an_importer_is_called_as_its_module_and_takes_the_options_that_it_declares(
+    name: str,
+) -> None:
+    module = import_module(f"symmv_builder.datasets.imports.importers.{name.replace('-', '_')}")
+    assert module.RECIPE.name == name
+    _, *taken = inspect.signature(module.scan).parameters
+    assert [option.name for option in getattr(module, "OPTIONS", ())] == taken
+    assert all(imports.options()[option].help.startswith(f"{name}: ") for option in taken)
+
+
+def test_a_step_of_an_importer_is_named_after_its_module() -> None:
+    listed = [name for name in step_names() if name.startswith(("muvi_sync_", "pop909_"))]
+    assert len(listed) == 14
+    for name in listed:
+        module = find_step(name).run.__module__
+        assert module.startswith("symmv_builder.datasets.imports.importers.")
 
 
 @every_variant

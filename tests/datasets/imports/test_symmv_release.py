@@ -10,9 +10,14 @@ import pytest
 
 from symmv_builder.backends.midi import midi_bytes, read_notes
 from symmv_builder.datasets.export import export
+from symmv_builder.datasets.imports.importers.symmv_release import (
+    read_chords,
+    read_songs,
+    scan,
+    song_ids,
+)
 from symmv_builder.datasets.imports.index import source_of
 from symmv_builder.datasets.imports.published_archive import pack
-from symmv_builder.datasets.imports.symmv_release import read_chords, read_songs, scan, song_ids
 from symmv_builder.errors import StopRun
 from symmv_builder.files import Folder
 from symmv_builder.records import Source
@@ -257,9 +262,29 @@ def test_beats_are_heard_in_rendered_sound_and_the_provenance_says_so(
     assert beats["provenance"]["backend"] == "madmom"
 
 
+@pytest.mark.twin("test_lines_of_chords_are_the_rows_of_made_songs")
 def test_published_lines_are_the_rows_of_the_samples(shared_data: Path, tmp_path: Path) -> None:
-    tree = scan(shared_data / "symmv")
-    assert len(tree.songs) == 60
+    assert check_lines(shared_data / "symmv", tmp_path) == 60
+
+
+def test_lines_of_chords_are_the_rows_of_made_songs(tmp_path: Path) -> None:
+    folder = tmp_path / "tree"
+    for kind in ("midi", "chord"):
+        (folder / kind).mkdir(parents=True)
+    lines = ("0 440 CM\n440 661 G7\n", "220 880 CM\n880 1100 F#m7\n1320 1540 BbM\n")
+    table = HEAD
+    for number, text in enumerate(lines, start=1):
+        tune = notes([60, 64, 67, 72] * 3)
+        (folder / "midi" / f"0000{number}.mid").write_bytes(midi_bytes({"piano": tune}))
+        (folder / "chord" / f"0000{number}.txt").write_text(text)
+        table += f"0000{number}\t{WATCH}aaaaaaaaaa{number}\tC major\n"
+    (folder / "SymMV.csv").write_text(table)
+    assert check_lines(folder, tmp_path) == 2
+
+
+def check_lines(folder: Path, tmp_path: Path) -> int:
+    """Compare the chords of every song of a release with its file's lines; how many songs."""
+    tree = scan(folder)
     for song in tree.songs:
         assert song.music is not None
         path = song.files["chord.txt"]
@@ -271,3 +296,4 @@ def test_published_lines_are_the_rows_of_the_samples(shared_data: Path, tmp_path
         for times_s, column in ((chords.starts_s, 0), (chords.ends_s, 1)):
             ticks = [int(line[column]) for line in lines]
             assert np.rint(times_s * 440).astype(int).tolist() == ticks
+    return len(tree.songs)

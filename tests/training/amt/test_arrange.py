@@ -127,17 +127,17 @@ def test_every_label_is_voiced_upwards_from_its_root() -> None:
 
 
 def test_what_cannot_be_arranged_stops_the_run() -> None:
-    with pytest.raises(StopRun, match="'H' is no chord label"):
+    with pytest.raises(StopRun, match="label is 'H'; labels of MuVi-Sync"):
         arrange(["H"], [1], [0])
-    with pytest.raises(StopRun, match=r"density has shape \(1,\)"):
+    with pytest.raises(StopRun, match=r"density of the music has shape \(1,\)"):
         arrange(["C", "C"], [1], [0, 0])
-    with pytest.raises(StopRun, match=r"loudness has shape \(2, 1\)"):
+    with pytest.raises(StopRun, match=r"loudness of the music has shape \(2, 1\)"):
         arrange(["C", "C"], [1, 1], [[0], [0]])
-    with pytest.raises(StopRun, match="density holds values that are not finite"):
+    with pytest.raises(StopRun, match="density of the music holds values that are not finite"):
         arrange(["C"], [np.nan], [0])
     with pytest.raises(StopRun, match="chosen by density"):
         arrange(["C"], None, [0])
-    with pytest.raises(StopRun, match="no arpeggio 0"):
+    with pytest.raises(StopRun, match="pattern is 0; arpeggios are 1 to 5"):
         arrange(["C"], pattern=0)
 
 

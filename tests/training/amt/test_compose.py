@@ -113,14 +113,14 @@ def test_the_mode_of_the_key_is_told_to_the_model(runs: tuple[Path, Path]) -> No
 
 
 def test_what_nobody_can_read_stops_the_run(runs: tuple[Path, Path]) -> None:
-    with pytest.raises(StopRun, match="'Hm7' is no chord"):
+    with pytest.raises(StopRun, match="chord is 'Hm7'; write a root"):
         compose(*runs, video(), primer="C Hm7")
-    with pytest.raises(StopRun, match="'A' is no key"):
+    with pytest.raises(StopRun, match="key is 'A'; write a tonic"):
         compose(*runs, video(), key="A")
 
 
 def test_without_a_regressor_a_pattern_has_to_be_chosen(runs: tuple[Path, Path]) -> None:
-    with pytest.raises(StopRun, match=r"symmv train regressor.*or choose a pattern"):
+    with pytest.raises(StopRun, match=r"give `regressor`, .*, or `pattern`, 1 to 5"):
         compose(runs[0], None, video())
     made = compose(runs[0], None, video(), pattern=1)
     sounding = sum(label != "N" for label in made.chords)

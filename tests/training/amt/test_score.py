@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import OtherFeatures, StopRun
 from symmv_builder.storage.root import Root
 from symmv_builder.training.amt.config import AmtConfig
 from symmv_builder.training.amt.examples import prepare
@@ -81,7 +81,7 @@ def test_a_split_without_feelings_has_no_matching_loss(tmp_path: Path) -> None:
 
 def test_features_of_another_width_cannot_be_scored(dataset: Root, tmp_path: Path) -> None:
     run = write_model(tmp_path / "run", TINY, 776)
-    with pytest.raises(StopRun, match=r"muvisync holds 16 video features .* from 776"):
+    with pytest.raises(OtherFeatures, match=r"muvisync has 16 video features .* from 776"):
         score(run, dataset, "muvisync", "test")
 
 

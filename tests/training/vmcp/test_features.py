@@ -13,7 +13,7 @@ from symmv_builder.backends import ModelHome
 from symmv_builder.backends.midi import write_notes
 from symmv_builder.backends.pyav.encode import write_sound
 from symmv_builder.backends.sampler import render
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import MalformedColumn
 from symmv_builder.storage.assets import add_asset, add_asset_bytes, hash_file
 from symmv_builder.storage.root import Root
 from symmv_builder.training.data import Rows
@@ -50,7 +50,7 @@ def test_a_segments_pictures_are_averaged_and_a_remainder_is_left_out() -> None:
 
 
 def test_features_of_a_rate_that_is_not_known_stop_the_run() -> None:
-    with pytest.raises(StopRun, match="width 100 are unknown"):
+    with pytest.raises(MalformedColumn, match="semantic of the row is 100 wide"):
         video_segments(np.zeros((6, 100)), 3.0)
 
 

@@ -187,7 +187,9 @@ def test_rows_seen_by_another_model_than_in_training_stop_the_run(
 ) -> None:
     monkeypatch.setitem(CLIP, "weights_sha256", "cd" * 32)
     root = write_rows(tmp_path, [clip_row(1, 9, split="test")])
-    with pytest.raises(StopRun, match=r"learned from video_model vit-b-32 abab.* cdcd"):
+    with pytest.raises(
+        StopRun, match=r"has video_model .* cdcd.* learned from video_model vit-b-32 abab"
+    ):
         score.score(learned.vmcp.best, root, "symmv")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from symmv_builder.datasets import recipe
 from symmv_builder.datasets.schemas import columns_of
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import ShardWriter, as_plain, write_receipt
@@ -29,6 +30,12 @@ TINY: dict[str, Any] = {
 # Roots of the chords of a song, in semitones above its key; all major.
 PROGRESSIONS = ((0, 5, 7, 0), (0, 9, 5, 7), (0, 7, 5, 5), (2, 7, 0, 0))
 VIDEO = ("semantic", "colour", "motion")
+# Columns that the recipe cmt has besides those of symmv.
+_CMT = [
+    column
+    for column in recipe("cmt").columns
+    if column.artifact in ("flow_magnitude", "visual_beats")
+]
 
 
 def tiny(**settings: Any) -> VMusProd:
@@ -87,7 +94,7 @@ def write_rows(folder: Path, rows: list[dict[str, Any]]) -> Root:
     root = Root(str(folder))
     fields = [
         pa.field(c.name, c.arrow, metadata=c.metadata)
-        for c in columns_of("symmv")
+        for c in (*columns_of("symmv"), *_CMT)
         if c.name in rows[0]
     ]
     shards = ShardWriter(root, "symmv", pa.schema(fields)).write(rows)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from symmv_builder.backends.midi import read_beats, read_notes
 from symmv_builder.music.melody import split_parts
 from symmv_builder.music.rhythm import quantise
-from symmv_builder.records import Beats
+from symmv_builder.records import Beats, Notes
 from symmv_builder.training.usable import UnusableRow
 from symmv_builder.training.vmusprod.sequences import (
     accompaniment_sequence,
@@ -221,10 +221,27 @@ def test_crops_of_every_bar_hold_all_notes(song: QuantisedSong) -> None:
     assert np.concatenate(onsets).tolist() == song.onsets.tolist()
 
 
+@pytest.mark.twin("test_a_played_song_comes_back_with_its_times")
 def test_a_real_song_comes_back_with_its_times(shared_data: Path) -> None:
     path = shared_data / "pop909" / "009" / "009.mid"
-    notes, beats = read_notes(path), read_beats(path)
-    beats = Beats(beats.times_s, np.arange(len(beats.times_s)) % 4 + 1)
+    assert_comes_back(read_notes(path), read_beats(path).times_s)
+
+
+def test_a_played_song_comes_back_with_its_times() -> None:
+    """A tune over broken chords, a little out of time, on beats that are not quite steady."""
+    random = np.random.default_rng(4)
+    times_s = 0.5 * np.arange(65) + 0.02 * np.sin(np.arange(65))
+    onsets = np.concatenate([np.arange(0, 60, 0.5), np.arange(0, 60, 1.0)])
+    pitches = np.concatenate([random.integers(40, 60, 120), random.integers(67, 84, 60)])
+    late_s = np.abs(random.normal(0, 0.01, 180))
+    starts_s = np.interp(onsets, np.arange(65), times_s) + late_s
+    order = np.lexsort((pitches, starts_s))
+    notes = Notes(starts_s[order], starts_s[order] + 0.3, pitches[order], np.full(len(pitches), 64))
+    assert_comes_back(notes, times_s)
+
+
+def assert_comes_back(notes: Notes, times_s: np.ndarray) -> None:
+    beats = Beats(times_s, np.arange(len(times_s)) % 4 + 1)
     grid = split_parts(quantise(notes, beats))
     row = {
         "beats_times_s": beats.times_s,

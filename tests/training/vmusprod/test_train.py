@@ -17,10 +17,11 @@ import torch
 from symmv_builder.errors import StopRun
 from symmv_builder.storage.root import Root
 from symmv_builder.training import checkpoint, journal
+from symmv_builder.training.rates import learning_rate
 from symmv_builder.training.runs import Outcome, Request, Tick, configure
 from symmv_builder.training.vmusprod.config import PRESETS, STAGES, VMusProd, kind_of
 from symmv_builder.training.vmusprod.models import StageModel, design_of
-from symmv_builder.training.vmusprod.train import learning_rate, train
+from symmv_builder.training.vmusprod.train import train
 from tests.training.vmusprod.song_rows import small_dataset, song_row, tiny, write_rows
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from symmv_builder.training.configs import require_counts
+
 ModelName = Literal["fc", "lstm", "bilstm", "gru", "bigru"]
 
 
@@ -46,8 +48,7 @@ class RegressorConfig:
     def __post_init__(self) -> None:
         counts = ("units", "layers", "hidden", "length", "batch_size", "steps", "validate_every",
                   "checkpoint_every", "log_every")  # fmt: skip
-        if wrong := [name for name in counts if getattr(self, name) < 1]:
-            raise ValueError(f"{wrong[0]} must be 1 at least")
+        require_counts(self, counts)
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout {self.dropout} is not from 0 to below 1")
         if not self.lr > 0:

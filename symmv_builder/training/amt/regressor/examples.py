@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symmv_builder.errors import StopRun
 from symmv_builder.training.amt.features import (
     TARGET_COLUMNS,
     VIDEO_COLUMNS,
@@ -55,7 +54,7 @@ def survey(
                 sums[name] = [one + wide.sum(axis=0), two + np.square(wide).sum(axis=0)]
         tell(number, len(rows))
     if not seconds:
-        raise StopRun(left_out.none_left(rows.dataset, rows.split))
+        raise left_out.no_rows(rows.dataset, rows.split)
     return Statistics(*_moments(sums["video"], seconds), *_moments(sums["targets"], seconds))
 
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import OtherFeatures
 from symmv_builder.training import checkpoint
 from symmv_builder.training.amt.regressor.config import RegressorConfig
 from symmv_builder.training.configs import from_plain
@@ -143,10 +143,8 @@ def predict(regressor: LoadedRegressor | Path, features: NDArray[Any]) -> tuple[
     loaded = load(regressor) if isinstance(regressor, Path) else regressor
     width = len(loaded.model.input_mean)
     if features.ndim != 2 or features.shape[1] != width:
-        raise StopRun(
-            f"the regressor was trained on videos {width} wide, these features are of shape "
-            f"{list(features.shape)}; use the CLIP that its dataset was built with"
-        )
+        given = f"features of shape {list(features.shape)}"
+        raise OtherFeatures("this video", given, "the regressor", f"features {width} wide")
     if not len(features):
         return np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.float32)
     video = torch.from_numpy(np.array(features, dtype=np.float32))[None].to(loaded.device)

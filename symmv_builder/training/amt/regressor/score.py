@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symmv_builder.errors import StopRun
 from symmv_builder.evaluation.regression import rmse, song_rmse
 from symmv_builder.storage.root import Root
 from symmv_builder.training.amt.features import TARGET_COLUMNS
@@ -48,7 +47,7 @@ def score(
             pairs.append((estimated, example["targets"]))
         tell(number, len(rows))
     if not pairs:
-        raise StopRun(left_out.none_left(dataset, split))
+        raise left_out.no_rows(dataset, split)
     guess, truth = (np.concatenate(parts) for parts in zip(*pairs, strict=True))
     mean = regressor.model.target_mean.cpu().numpy()
     scores: dict[str, Any] = {"network": regressor.config.model, "left_out": left_out.reasons}

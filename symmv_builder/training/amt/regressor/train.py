@@ -115,8 +115,18 @@ def _begin(config: RegressorConfig, request: Request, ranks: Ranks) -> _Run:
     limits = config.steps, config.patience
     state = resume(held, _START, data, request, loader, model, optimizer, *limits)
     state = {"epoch": 0, "ended": ""} | state
-    learner = share(model, ranks)
-    return _Run(config, request, ranks, loader, held_out, model, learner, optimizer, about, state)
+    return _Run(
+        config=config,
+        request=request,
+        ranks=ranks,
+        loader=loader,
+        held_out=held_out,
+        model=model,
+        learner=share(model, ranks),
+        optimizer=optimizer,
+        about=about,
+        state=state,
+    )
 
 
 def _learn(run: _Run, batch: Batch) -> Tensor:
@@ -133,7 +143,7 @@ def _learn(run: _Run, batch: Batch) -> Tensor:
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     if config.clip_norm is not None:
-        nn.utils.clip_grad_norm_(run.learner.parameters(), config.clip_norm)
+        nn.utils.clip_grad_norm_(run.model.parameters(), config.clip_norm)
     run.optimizer.step()
     return counted
 
@@ -150,7 +160,6 @@ def _log(run: _Run, journal: Journal, counted: Tensor, speed: float) -> None:
         run.request.tell(Tick(run.part, step, config.steps, epoch, losses, speed))
 
 
-@torch.inference_mode()
 def _validate(run: _Run, journal: Journal) -> None:
     """The losses of all songs of a split, on each rank for itself; the best is kept."""
     config, state = run.config, run.state
@@ -159,9 +168,10 @@ def _validate(run: _Run, journal: Journal) -> None:
     step, epoch = state["step"], state["epoch"]
     counted = torch.zeros(OUTPUTS + 1, device=run.ranks.device)
     run.model.eval()
-    for batch in run.held_out.epoch(0):
-        errors, seconds = square_errors(run.model, batch, run.ranks.device)
-        counted += torch.cat((errors, seconds[None]))
+    with torch.no_grad():
+        for batch in run.held_out.epoch(0):
+            errors, seconds = square_errors(run.model, batch, run.ranks.device)
+            counted += torch.cat((errors, seconds[None]))
     losses = state["losses"] = _losses(counted, run.model)
     journal.write("validation", step, epoch, losses)
     if run.ranks.is_first:
@@ -204,8 +214,10 @@ def _loaders(
     )
     if not len(held_out):
         return loader, None
-    in_order = Batching(VALIDATION_BATCH, config.seed, shuffle=False)
-    return loader, Loader(held_out, partial(_prepared, config), in_order, left_out=left_out)
+    in_order = Batching(VALIDATION_BATCH, config.seed, shuffle=False, workers=request.workers)
+    return loader, Loader(
+        held_out, partial(_prepared, config), in_order, pin=on_gpu, left_out=left_out
+    )
 
 
 def _prepared(config: RegressorConfig, row: dict[str, Any], rng: np.random.Generator) -> Example:

@@ -4,16 +4,25 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, final
 
 from symmv_builder.evaluation import published_figures
-from symmv_builder.evaluation.published_figures import Metric
+from symmv_builder.evaluation.metric import Metric
 from symmv_builder.training.amt.regressor.config import PRESETS, WAYS
 from symmv_builder.training.trainer import Beside, Columns, ModelScore, ScoreRequest, Trainer
 
 if TYPE_CHECKING:
     from symmv_builder.training.runs import Outcome, Request
 
-_METRICS = (
-    Metric("rmse_density", "RMSE (density)", 4),
-    Metric("rmse_loudness", "RMSE (loudness)", 4),
+_METRICS = tuple(
+    Metric(
+        f"rmse_{track}",
+        f"RMSE ({track})",
+        4,
+        definition=f"root mean square error of the {track} of each second",
+        source='Kang, Poria, Herremans, "Video2Music", 2024, equation 8',
+        unit=unit,
+        best="low",
+        reads=(track,),
+    )
+    for track, unit in (("density", "notes a second"), ("loudness", "0-1"))
 )
 
 

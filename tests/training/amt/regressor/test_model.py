@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import OtherFeatures, StopRun
 from symmv_builder.training import checkpoint
 from symmv_builder.training.amt.regressor.config import PRESETS, ModelName, RegressorConfig
 from symmv_builder.training.amt.regressor.model import (
@@ -150,7 +150,7 @@ def test_a_video_without_a_second_has_no_estimates(tmp_path: Path) -> None:
 
 
 def test_features_of_another_width_stop_the_run(tmp_path: Path) -> None:
-    with pytest.raises(StopRun, match="12 wide, these features are of shape \\[3, 13\\]"):
+    with pytest.raises(OtherFeatures, match=r"of shape \[3, 13\], but .* features 12 wide"):
         predict(saved(tmp_path), np.zeros((3, 13), np.float32))
 
 

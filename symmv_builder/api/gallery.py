@@ -1,0 +1,110 @@
+"""The pieces of a folder as one page: `symmv gallery`."""
+
+import importlib.util
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from symmv_builder.datasets.gallery import Found, by_video, draw_comparison, find_pieces
+from symmv_builder.errors import NoSuchPath, NotFound
+from symmv_builder.report.gallery_page import PieceCard, VideoGroup, render
+from symmv_builder.report.markup import PageMedia
+from symmv_builder.storage.outputs import (
+    check_outputs,
+    finish_set,
+    is_made,
+    replacing_set,
+    write_receipt,
+)
+
+__all__ = ["Gallery"]
+
+NAME = "gallery"
+_METRICS = {"sc": "SC", "pe": "PE", "pce": "PCE", "ebr": "EBR", "ioi": "IOI"}
+Note = Callable[[str], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """What was written, the page first, and how many pieces of how many videos are on it."""
+
+    files: list[Path]
+    pieces: int
+    videos: int
+
+    @property
+    def page(self) -> Path:
+        return self.files[0]
+
+
+def gallery(folder: str | Path, *, overwrite: bool = False, note: Note = lambda _: None) -> Gallery:
+    """Write ``gallery.html`` into a folder of generated pieces, of any depth.
+
+    Pieces stand by the video that they were written for, with player, picture, model and the
+    measures of music (`evaluation.music`). Of several for one video a picture shows them one below
+    the other (``gallery-N.png``), where matplotlib is installed; `note` is told where it is not.
+    Links are relative, so the folder can be moved. `StopRun` where the folder holds no piece or a
+    file of somebody else would be replaced.
+    """
+    place = Path(folder)
+    if not place.is_dir():
+        raise NoSuchPath(place, "folder")
+    page, receipt = place / f"{NAME}.html", place / f"{NAME}.json"
+    check_outputs([page, receipt], overwrite=True)
+    finish_set(place, NAME, overwrite=overwrite)
+    check_outputs([page, receipt], overwrite=overwrite, is_ours=is_made(receipt))
+    pieces, left_out = find_pieces(place)
+    if not pieces:
+        raise NotFound("piece", "NAME.json with NAME.mid beside it", str(place))
+    can_draw = importlib.util.find_spec("matplotlib") is not None
+    if not can_draw:
+        note("pieces are not drawn side by side: matplotlib is not installed")
+    with replacing_set(place, NAME, overwrite=overwrite) as staging:
+        groups = []
+        for number, (video, mine) in enumerate(by_video(pieces)):
+            comparison = None
+            readable = [each for each in mine if each.piece is not None]
+            if can_draw and len(readable) > 1:
+                note(f"drawing {len(readable)} pieces for {video}")
+                name = f"{NAME}-{number}.png"
+                draw_comparison(readable, video, staging / name)
+                comparison = PageMedia(place / name, f"{len(readable)} pieces for {video}")
+            groups.append(VideoGroup(video, [_card(each) for each in mine], comparison))
+        html = render(place.resolve().name, groups, left_out, place)
+        (staging / page.name).write_text(html, encoding="utf-8")
+        facts: dict[str, object] = {"pieces": len(pieces), "videos": len(groups)}
+        write_receipt(staging, NAME, facts)
+        names = sorted(path.name for path in staging.iterdir())
+    first = [page.name, *(name for name in names if name != page.name)]
+    return Gallery([place / name for name in first], len(pieces), len(groups))
+
+
+def _card(found: Found) -> PieceCard:
+    shown = []
+    for kind in ("mp4", "wav"):
+        if kind in found.files:
+            shown.append(PageMedia(found.files[kind], found.files[kind].name))
+            break
+    if "png" in found.files:
+        what = "Frames, cuts, chords" if "mp4" in found.files else "Chords"
+        shown.append(PageMedia(found.files["png"], f"{what}, notes, loudness"))
+    metrics = {
+        _METRICS[name]: f"{value:.3f}" for name, value in found.metrics.items() if value == value
+    }
+    return PieceCard(found.name, _facts(found), shown, metrics, found.problem)
+
+
+def _facts(found: Found) -> Mapping[str, str]:
+    facts: dict[str, Any] = {"model": found.model}
+    for key, title in (("variant", "variant"), ("key", "key"), ("seed", "seed")):
+        if found.facts.get(key) not in (None, ""):
+            facts[title] = found.facts[key]
+    if found.piece is not None:
+        facts["length"] = f"{found.piece.seconds:.1f} s"
+        facts["notes"] = len(found.piece.notes.pitches)
+    if isinstance(tempo := found.facts.get("tempo_bpm"), int | float):
+        facts["tempo"] = f"{tempo:.0f} to the minute"
+    if found.facts.get("untrained"):
+        facts["UNTRAINED"] = found.facts["untrained"]
+    return {name: str(value) for name, value in facts.items()}

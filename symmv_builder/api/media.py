@@ -1,0 +1,73 @@
+"""A dataset with its recordings, out of the store: what it would take, and doing it."""
+
+from pathlib import Path
+from typing import Any
+
+from symmv_builder.api.options import checked
+from symmv_builder.api.works import PATIENCE_S
+from symmv_builder.datasets import media_export
+from symmv_builder.datasets.media_export import Estimate, Media, MediaSummary
+from symmv_builder.errors import WrongArguments
+from symmv_builder.pipeline.events import Event
+from symmv_builder.pipeline.pool import default_workers
+from symmv_builder.pipeline.run import Tell
+from symmv_builder.settings import Settings
+
+__all__ = ["Estimate", "Media", "MediaSummary", "chosen", "estimate", "export"]
+
+
+def _silent(_: Event) -> None:
+    return None
+
+
+def chosen(format_: str | None, **choices: Any) -> Media | None:
+    """The choices of an export with recordings, `None` for one without, which has no `format_`.
+
+    A choice that is `None` is the default of `Media`. `StopRun` for choices without a format.
+    """
+    said = {name: value for name, value in choices.items() if value not in (None, ())}
+    if format_ is not None:
+        return Media(format_, **said)
+    if said:
+        names = ", ".join(f"`{name}`" for name in said)
+        raise WrongArguments(f"{names} can only be said with a `format`")
+    return None
+
+
+def export(
+    settings: Settings,
+    dataset: str,
+    folder: Path,
+    media: Media,
+    *,
+    workers: int = 0,
+    patience_s: float = PATIENCE_S,
+    tell: Tell = _silent,
+) -> MediaSummary:
+    """Write the samples of a dataset with their recordings (`datasets.media_export`).
+
+    `workers` processes cut recordings, one a core by default, for at most `patience_s` an entry.
+    How much will be written is told first; `StopRun` where the disk has not the space, and as
+    `media_export.export_media` says.
+    """
+    store = settings.open_store(read_only=True)
+    return media_export.export_media(
+        store.root,
+        store.manifests,
+        dataset,
+        folder,
+        media,
+        workers=checked("workers", workers or default_workers()),
+        patience_s=checked("patience", patience_s),
+        tell=tell,
+    )
+
+
+def estimate(
+    settings: Settings, dataset: str, folder: Path, media: Media, *, tell: Tell = _silent
+) -> Estimate:
+    """How much `export` would write into `folder` now; nothing is written there."""
+    store = settings.open_store(read_only=True)
+    return media_export.estimate_media(
+        store.root, store.manifests, dataset, folder, media, tell=tell
+    )

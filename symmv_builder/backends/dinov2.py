@@ -1,0 +1,73 @@
+"""DINOv2 (Oquab et al., "DINOv2: Learning Robust Visual Features without Supervision", 2023).
+
+Learned from pictures alone, so it embeds no words: steps that compare pictures with words need
+another model. Base size, through transformers.
+"""
+
+from collections.abc import Sequence
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmv_builder.backends import About, ModelHome, ModelIdentity, reading_checkpoint
+from symmv_builder.backends.pretrained import Published
+from symmv_builder.backends.slots import ClipModel
+from symmv_builder.errors import WrongSetting
+
+PUBLISHED = Published("dinov2", "facebook/dinov2-base")
+
+
+@final
+class Dinov2(ClipModel):
+    """DINOv2 B/14 at 224 pixels, 768 dimensions."""
+
+    needs = ("torch", "transformers")
+    title = "DINOv2 B/14"
+    dimensions = 768
+    knows_words = False
+    tokens, token_width = 257, 768
+    scale = 1.0
+
+    @classmethod
+    def identify(cls, home: ModelHome) -> ModelIdentity:
+        return PUBLISHED.identify(home)
+
+    @classmethod
+    def about(cls) -> About:
+        return PUBLISHED.about("DINOv2", "Apache-2.0")
+
+    def __init__(self, home: ModelHome) -> None:
+        folder, _ = PUBLISHED.find(home)
+        from transformers import BitImageProcessorPil, Dinov2Model
+
+        self._device = home.device
+        self._model: Any = PUBLISHED.load(Dinov2Model, home)
+        wanted = {"hidden_size": self.dimensions, "patch_size": 14}
+        config = self._model.config
+        PUBLISHED.require(folder, {name: getattr(config, name) for name in wanted}, wanted)
+        with reading_checkpoint("dinov2", "DINOv2", folder, PUBLISHED.how):
+            self._processor: Any = BitImageProcessorPil.from_pretrained(folder)
+        PUBLISHED.require(folder, dict(self._processor.crop_size), {"height": 224, "width": 224})
+
+    def embed_images(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """The class token after its norm, float32 ``[n, 768]``, of RGB pictures ``[h, w, 3]``.
+
+        The shorter side is scaled (256 as published, bicubic), the middle of 224 pixels is taken.
+        """
+        return self.embed_patches(pictures)[:, 0]
+
+    def embed_patches(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """The last layer after its norm, float32 ``[n, 257, 768]``: class token, then patches."""
+        import torch
+
+        given = self._processor(
+            images=list(pictures), return_tensors="pt", input_data_format="channels_last"
+        )
+        with torch.inference_mode():
+            found = self._model(given["pixel_values"].to(self._device)).last_hidden_state
+            return np.asarray(found.float().cpu().numpy(), dtype=np.float32)
+
+    def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
+        """`StopRun`: it knows pictures alone."""
+        raise WrongSetting("model", "dinov2", "it embeds no words")

@@ -1,0 +1,126 @@
+"""The folder of a model of `transformers`: by a path, or from the hub; code in it is never run.
+
+A file `UNTRAINED` in the folder says that its weights are random: so does then every result.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from symmv_builder.backends import (
+    About,
+    ModelHome,
+    ModelIdentity,
+    check_sha256,
+    hash_files,
+    in_short,
+    package_version,
+)
+from symmv_builder.backends.hub import snapshot
+from symmv_builder.errors import MissingWeights, WrongWeights
+
+UNTRAINED = "UNTRAINED"
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+DESCRIPTIONS = ("config.json", "preprocessor_config.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A model as it is published: its name here, and repository and revision on the hub."""
+
+    name: str
+    repository: str
+    revision: str = "main"
+    # What is fetched besides, such as a tokenizer's files.
+    more: tuple[str, ...] = ()
+
+    @property
+    def variable(self) -> str:
+        return "SYMMV_MODEL_" + self.name.upper().replace("-", "_")
+
+    @property
+    def how(self) -> str:
+        return (
+            f"Run `hf download {self.repository} --local-dir FOLDER` where there is network and "
+            f"set {self.variable}=FOLDER"
+        )
+
+    def find(self, home: ModelHome) -> tuple[Path, Path]:
+        """Folder and file of weights; `StopRun` where they are not complete, or other ones."""
+        package_version("transformers")
+        if self.name in home.paths:
+            folder = Path(home.paths[self.name]).expanduser()
+        else:
+            files = [*DESCRIPTIONS, *WEIGHTS, *self.more]
+            folder = snapshot(self.name, self.repository, self.revision, files, self.how)
+        weights = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
+        missing = [name for name in DESCRIPTIONS if not (folder / name).is_file()]
+        if weights is None or missing:
+            lacks = missing or [" or ".join(WEIGHTS)]
+            problem = f"{self.name}: {folder} lacks {', '.join(lacks)}"
+            raise MissingWeights(self.name, problem, self.how)
+        check_sha256(self.name, weights, home.paths.get(f"{self.name}.sha256", ""))
+        return folder, weights
+
+    def identify(self, home: ModelHome) -> ModelIdentity:
+        folder, weights = self.find(home)
+        sha256 = hash_files([weights, *(folder / name for name in DESCRIPTIONS)])
+        version = f"transformers {package_version('transformers')}"
+        trained = not (folder / UNTRAINED).exists()
+        return ModelIdentity(self.name, version, sha256, trained=trained)
+
+    def about(self, title: str, licence: str) -> About:
+        """Say what the model is, under which licence, and where its weights come from."""
+        how = f"{self.variable}=FOLDER, or the model hub ({self.repository})"
+        return About(f"{title} {self.repository} (transformers)", licence, how, fetched=True)
+
+    def load(self, kind: Any, home: ModelHome, **settings: Any) -> Any:
+        """A model of the class `kind` on its device; `StopRun` where the folder holds another.
+
+        `settings` go to ``from_pretrained``.
+        """
+        from transformers import logging
+
+        # A worker's bars would be drawn across the build's own display.
+        logging.disable_progress_bar()
+        folder, weights = self.find(home)
+        try:
+            model, report = kind.from_pretrained(
+                folder,
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=weights.suffix == ".safetensors",
+                weights_only=True,
+                output_loading_info=True,
+                **settings,
+            )
+        # Each format has errors of its own, pickle's among them, and all mean the same here.
+        except Exception as error:
+            problem = f"{self.name} does not load from {folder}: {in_short(error)}"
+            raise WrongWeights(self.name, problem) from error
+        # Only training has a use for it.
+        missing = [name for name in report["missing_keys"] if "masked_spec_embed" not in name]
+        if missing:
+            problem = f"{weights} lacks {len(missing)} tensors of {self.name}"
+            raise WrongWeights(self.name, problem)
+        return model.to(home.device).eval()
+
+    def extractor(self, kind: Any, home: ModelHome, rate_hz: int) -> Any:
+        """The model's own preparation of samples; `StopRun` where it is for another rate."""
+        folder, _ = self.find(home)
+        try:
+            made = kind.from_pretrained(folder, local_files_only=True)
+        except Exception as error:
+            problem = f"{self.name} does not load from {folder}: {in_short(error)}"
+            raise WrongWeights(self.name, problem) from error
+        if made.sampling_rate != rate_hz:
+            problem = f"{folder} is for sound at {made.sampling_rate} Hz, not at {rate_hz}"
+            raise WrongWeights(self.name, problem)
+        return made
+
+    def require(self, folder: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+        """`StopRun` where the configuration in a folder is not that of the model."""
+        odd = [f"{k} is {found.get(k)} and not {v}" for k, v in wanted.items() if found.get(k) != v]
+        if odd:
+            raise WrongWeights(self.name, f"{folder} is not {self.name}: {', '.join(odd)}")

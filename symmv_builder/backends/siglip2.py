@@ -1,0 +1,97 @@
+"""SigLIP 2 (Tschannen et al., 2025): pictures and words in one space, learned with a sigmoid.
+
+"SigLIP 2: Multilingual Vision-Language Encoders with Improved Semantic Understanding,
+Localization, and Dense Features". The model of one resolution, base size, through transformers.
+A picture is scaled to a square, its shape is not kept; words are put in small letters, as in
+training.
+"""
+
+from collections.abc import Sequence
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmv_builder.backends import About, ModelHome, ModelIdentity, reading_checkpoint
+from symmv_builder.backends.pretrained import Published
+from symmv_builder.backends.slots import ClipModel
+from symmv_builder.errors import MissingWeights
+
+TOKENIZER = "tokenizer.json"
+PUBLISHED = Published(
+    "siglip2",
+    "google/siglip2-base-patch16-224",
+    more=(TOKENIZER, "tokenizer_config.json", "special_tokens_map.json"),
+)
+# As many tokens as every sentence was filled up to in training.
+WORDS = 64
+
+
+@final
+class Siglip2(ClipModel):
+    """SigLIP 2 B/16 at 224 pixels, 768 dimensions."""
+
+    needs = ("torch", "transformers")
+    title = "SigLIP 2 B/16"
+    dimensions = 768
+    tokens, token_width = 196, 768
+
+    @classmethod
+    def identify(cls, home: ModelHome) -> ModelIdentity:
+        return PUBLISHED.identify(home)
+
+    @classmethod
+    def about(cls) -> About:
+        return PUBLISHED.about("SigLIP 2", "Apache-2.0")
+
+    def __init__(self, home: ModelHome) -> None:
+        folder, _ = PUBLISHED.find(home)
+        if not (folder / TOKENIZER).is_file():
+            problem = f"siglip2: {folder} lacks {TOKENIZER}"
+            raise MissingWeights("siglip2", problem, PUBLISHED.how)
+        from transformers import AutoTokenizer, SiglipImageProcessorPil, SiglipModel
+
+        self._device = home.device
+        self._model: Any = PUBLISHED.load(SiglipModel, home)
+        vision = self._model.config.vision_config
+        found = {
+            name: getattr(vision, name) for name in ("hidden_size", "image_size", "patch_size")
+        }
+        wanted = {"hidden_size": self.dimensions, "image_size": 224, "patch_size": 16}
+        PUBLISHED.require(folder, found, wanted)
+        with reading_checkpoint("siglip2", "SigLIP 2", folder, PUBLISHED.how):
+            self._processor: Any = SiglipImageProcessorPil.from_pretrained(folder)
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
+        self.scale = float(self._model.logit_scale.detach().float().exp())
+
+    def embed_images(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """Embeddings float32 ``[n, 768]`` of RGB pictures uint8 ``[h, w, 3]``, not normalised."""
+        return self._seen(pictures, "pooler_output")
+
+    def embed_patches(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """The last layer after its norm, float32 ``[n, 196, 768]``: patches, row by row."""
+        return self._seen(pictures, "last_hidden_state")
+
+    def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
+        """Embeddings float32 ``[n, 768]`` of words or sentences, not normalised."""
+        import torch
+
+        small = [text.lower() for text in words]
+        given = self._tokenizer(
+            small, padding="max_length", max_length=WORDS, truncation=True, return_tensors="pt"
+        )
+        with torch.inference_mode():
+            found = self._model.text_model(input_ids=given["input_ids"].to(self._device))
+            return np.asarray(found.pooler_output.float().cpu().numpy(), dtype=np.float32)
+
+    def _seen(self, pictures: Sequence[NDArray[np.uint8]], part: str) -> NDArray[np.float32]:
+        import torch
+
+        given = self._processor(
+            images=list(pictures), return_tensors="pt", input_data_format="channels_last"
+        )
+        with torch.inference_mode():
+            found = self._model.vision_model(given["pixel_values"].to(self._device))
+            return np.asarray(getattr(found, part).float().cpu().numpy(), dtype=np.float32)

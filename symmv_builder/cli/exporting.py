@@ -1,0 +1,117 @@
+"""`symmv export`: a dataset out of the store, in a paper's own layout or with its recordings."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from symmv_builder.api.options import HELP, PATIENCE_S, size_bytes
+from symmv_builder.api.texts import left_out
+from symmv_builder.cli import options
+from symmv_builder.cli.saying import say
+from symmv_builder.report.progress import Progress
+from symmv_builder.settings import Settings
+
+Format = Annotated[str | None, typer.Option("--format", help=HELP["format"], show_default=False)]
+Sound = Annotated[str | None, typer.Option(help=HELP["sound"], show_default=False)]
+Video = Annotated[str | None, typer.Option(help=HELP["video"], show_default=False)]
+SoundRate = Annotated[int | None, typer.Option(help=HELP["sound-rate"], show_default=False)]
+Mono = Annotated[bool, typer.Option("--mono", help=HELP["mono"])]
+FrameRate = Annotated[float | None, typer.Option(help=HELP["frame-rate"], show_default=False)]
+FrameSide = Annotated[int | None, typer.Option(help=HELP["frame-side"], show_default=False)]
+Splits = Annotated[list[str] | None, typer.Option("--split", help=HELP["split"], metavar="SPLIT")]
+ShardMb = Annotated[
+    int | None,
+    typer.Option(
+        callback=options.checking("shard-mb"), help=HELP["export-shard-mb"], show_default=False
+    ),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say how much would be written, and write nothing.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(export)
+
+
+def export(
+    dataset: options.Dataset,
+    out: Annotated[Path, typer.Argument(help="Folder to write to; made where it is missing.")],
+    format_: Format = None,
+    sound: Sound = None,
+    video: Video = None,
+    sound_rate: SoundRate = None,
+    mono: Mono = False,
+    frame_rate: FrameRate = None,
+    frame_side: FrameSide = None,
+    split: Splits = None,
+    shard_mb: ShardMb = None,
+    dry_run: DryRun = False,
+    workers: options.Workers = None,
+    patience: options.Patience = PATIENCE_S,
+    root: options.Root = None,
+) -> None:
+    """Write a built dataset out of the store: its paper's own layout, or samples with recordings.
+
+    With --format each row becomes a sample with its sound, its video or frames, and all columns.
+    The folder is empty or of the same export: what was interrupted goes on, and of a dataset that
+    has changed only the shards around a change are made.
+    """
+    from symmv_builder.api import media
+
+    choices = media.chosen(
+        format_,
+        sound=sound,
+        video=video,
+        sound_rate_hz=sound_rate,
+        mono=mono or None,
+        frame_rate_hz=frame_rate,
+        frame_side=frame_side,
+        splits=tuple(split or ()),
+        shard_bytes=size_bytes(shard_mb),
+        dry_run=dry_run or None if format_ is None else None,
+    )
+    settings = options.settings(root)
+    if choices is None:
+        reasons = _layout(settings, dataset, out)
+    elif dry_run:
+        with Progress([]) as progress:
+            expected = media.estimate(settings, dataset, out, choices, tell=progress.on_event)
+        say(f"{dataset}: {expected}")
+        say(f"weighed: {expected.measured} samples; the rest follows from their lengths")
+        reasons = expected.left_out
+    else:
+        with Progress([]) as progress:
+            done = media.export(
+                settings,
+                dataset,
+                out,
+                choices,
+                workers=workers or 0,
+                patience_s=patience,
+                tell=progress.on_event,
+            )
+        splits = ", ".join(f"{name} {count}" for name, count in done.samples.items())
+        say(
+            f"{sum(done.samples.values())} samples of {dataset} in {out} ({splits}), "
+            f"{done.size_bytes / 2**20:.1f} MiB: {done.shards_made} shards written, "
+            f"{done.shards_kept} unchanged"
+        )
+        reasons = done.left_out
+    if reasons:
+        sys.stderr.write(f"symmv: {left_out(dataset, reasons)}\n")
+
+
+def _layout(settings: Settings, dataset: str, out: Path) -> "dict[str, str]":
+    """Export the layout of the dataset's paper; the rows that could not be written."""
+    from symmv_builder.api import publishing
+
+    with Progress([]) as progress:
+        summary = publishing.export(settings, dataset, out, tell=progress.on_event)
+    say(
+        f"{summary.entries} entries of {dataset} in {out}: {summary.written} files written, "
+        f"{summary.unchanged} unchanged, {summary.removed} removed"
+    )
+    return dict(summary.left_out)

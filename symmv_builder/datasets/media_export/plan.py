@@ -1,0 +1,256 @@
+"""Which samples an export has: one a row, of the whole recordings or of the row's clip.
+
+A row of a clip says where it lies by `clip_start_s` and `clip_end_s` on the video's clock. Where
+the music is another recording, its part is found by the alignment of the two.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from symmv_builder.datasets.media_export.media import Media
+from symmv_builder.datasets.media_export.samples import key_of, row_digest
+from symmv_builder.datasets.schemas import shards_schema
+from symmv_builder.errors import MissingColumns, NoRows, NoShards, UnknownName
+from symmv_builder.pipeline.keys import digest
+from symmv_builder.storage import manifests
+from symmv_builder.storage.assets import asset_size
+from symmv_builder.storage.root import Root
+from symmv_builder.storage.shard_rows import ShardRows
+from symmv_builder.storage.shards import Outline, read_receipt, require_whole
+
+# Raised when the same row would give other bytes.
+VERSION = 1
+_CLIP = ("clip_id", "clip_start_s", "clip_end_s")
+_CACHE_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A part of a stored recording, in seconds of its own clock; `is_whole` where it is all."""
+
+    sha256: str
+    start_s: float
+    end_s: float
+    is_whole: bool
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """What to cut: a whole recording ends where it ends, whatever its header says."""
+        return (self.start_s, self.end_s + 1.0) if self.is_whole else (self.start_s, self.end_s)
+
+    @property
+    def duration_s(self) -> float:
+        return self.end_s - self.start_s
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A sample before it is made: the `number` of its row in the split, and what is cut for it.
+
+    `state` is a digest of all that it is made of. `problem` says why it cannot be made.
+    `column_bytes` is about how large its columns are, `video_bytes` its share of the stored video.
+    """
+
+    split: str
+    number: int
+    entry_id: str
+    key: str
+    state: str
+    music: Cut | None = None
+    video: Cut | None = None
+    column_bytes: int = 0
+    video_bytes: int = 0
+    problem: str = ""
+
+    @property
+    def outline(self) -> Outline:
+        return Outline(self.split, self.key, self.state)
+
+    def excerpt(self) -> dict[str, Any]:
+        """Its values of `samples.EXCERPT_COLUMNS`; what is not there has no time (NaN)."""
+        values: dict[str, Any] = {"sample": self.key}
+        for name, cut in (("music", self.music), ("video", self.video)):
+            values[f"{name}_from_s"] = cut.start_s if cut else math.nan
+            values[f"{name}_to_s"] = cut.end_s if cut else math.nan
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class ExportPlan:
+    """The samples of every split in their order, the rows they come of, and their columns."""
+
+    dataset: str
+    media: Media
+    schema: pa.Schema
+    rows: Mapping[str, ShardRows]
+    samples: Mapping[str, Sequence[Planned]]
+
+    def all(self) -> list[Planned]:
+        return [sample for samples in self.samples.values() for sample in samples]
+
+
+def make_plan(
+    root: Root,
+    manifests_root: Root,
+    dataset: str,
+    media: Media,
+    *,
+    tell: Callable[[int], object] = lambda _: None,
+) -> ExportPlan:
+    """Read every row once and say what is to be cut; no recording is opened.
+
+    `StopRun` where nothing is built, a split has no rows, or columns are absent. What was taken
+    down has no sample, also where its row still stands.
+    """
+    receipt = read_receipt(root, dataset)
+    if receipt is None:
+        raise NoShards(dataset, root.shown)
+    require_whole(root, dataset, receipt)
+    # The receipt sorts the names of its splits; its shards come in their order.
+    splits = tuple(dict.fromkeys([*_splits_of(receipt), *receipt.get("splits", ())]))
+    for split in media.splits:
+        if split not in splits:
+            raise UnknownName("split", split, splits)
+    schema = shards_schema(receipt)
+    if schema is None:
+        raise NoShards(dataset, root.shown, f"the receipt of {dataset} describes no columns")
+    _check_columns(dataset, media, set(schema.names))
+    barred = _Barred(manifests_root)
+    held = {
+        split: ShardRows(root, dataset, split, schema.names, cache_bytes=_CACHE_BYTES)
+        for split in media.splits or splits
+    }
+    samples: dict[str, list[Planned]] = {}
+    count = 0
+    for split, rows in held.items():
+        mine = samples.setdefault(split, [])
+        for number in range(len(rows)):
+            row = rows.row(number)
+            if not barred.bars(row):
+                mine.append(_planned(root, media, split, number, row))
+            count += 1
+            tell(count)
+    if not count:
+        raise NoRows(dataset, ", ".join(media.splits) or "all")
+    return ExportPlan(dataset, media, schema, held, samples)
+
+
+def _splits_of(receipt: Mapping[str, Any]) -> Iterator[str]:
+    for shard in receipt["shards"]:
+        yield str(shard["path"]).rsplit("/", 1)[-1].partition("-")[0]
+
+
+def _check_columns(dataset: str, media: Media, there: set[str]) -> None:
+    kinds = (("music", media.has_sound), ("video", media.video != "none"))
+    needed = [f"{kind}_{of}" for kind, is_on in kinds if is_on for of in ("sha256", "duration_s")]
+    lacking = [name for name in needed if name not in there]
+    if lacking:
+        raise MissingColumns(dataset, lacking, needed_for="by which recordings are found")
+
+
+class _Barred:
+    """What was taken down: by its address, and by its bytes."""
+
+    def __init__(self, root: Root) -> None:
+        self._urls = {source.url for source in manifests.read_blocklist(root)}
+        self._contents = manifests.blocked_contents(root)
+
+    def bars(self, row: Mapping[str, Any]) -> bool:
+        urls = {row.get("music_url"), row.get("video_url")}
+        contents = {row.get("music_sha256"), row.get("video_sha256")}
+        return bool(urls & self._urls or contents & self._contents)
+
+
+def _planned(root: Root, media: Media, split: str, number: int, row: Mapping[str, Any]) -> Planned:
+    key = key_of(str(row.get("clip_id") or row["entry_id"]))
+    music = video = None
+    problem = ""
+    try:
+        # Where a clip lies is also told of a recording that is not exported.
+        if media.has_sound:
+            music = _of_music(row)
+        if media.video != "none":
+            video = _of_video(row)
+    except ValueError as error:
+        problem = str(error)
+    video_bytes = 0
+    for what, cut in (("music", music), ("video", video)):
+        size = asset_size(root, cut.sha256) if cut else 0
+        if size is None:
+            problem = problem or f"the recording of its {what} is not in the store"
+        elif cut is not None and cut is video:
+            whole_s = float(row["video_duration_s"]) or 1.0
+            video_bytes = round(size * min(1.0, cut.duration_s / whole_s))
+    made_of = [VERSION, media.content(), row_digest(row), problem]
+    return Planned(
+        split,
+        number,
+        str(row["entry_id"]),
+        key,
+        digest(made_of),
+        music,
+        video,
+        sum(_size(value) for value in row.values()),
+        video_bytes,
+        problem,
+    )
+
+
+def _size(value: Any) -> int:
+    """About how many bytes a value takes in an export."""
+    if isinstance(value, np.ndarray):
+        return value.nbytes + 128
+    return len(value) + 2 if isinstance(value, bytes) else len(str(value)) + 24
+
+
+def _of_video(row: Mapping[str, Any]) -> Cut:
+    sha256, length_s = str(row["video_sha256"]), float(row["video_duration_s"])
+    if not sha256:
+        raise ValueError("its row names no recording of the video")
+    clip = _clip(row)
+    return Cut(sha256, *clip, False) if clip else Cut(sha256, 0.0, length_s, True)
+
+
+def _of_music(row: Mapping[str, Any]) -> Cut:
+    sha256, length_s = str(row["music_sha256"]), float(row["music_duration_s"])
+    if not sha256:
+        raise ValueError("its row names no recording of the music")
+    clip = _clip(row)
+    if clip is None:
+        return Cut(sha256, 0.0, length_s, True)
+    if sha256 != row.get("video_sha256", sha256):
+        clip = _on_music_clock(row, clip)
+    start_s, end_s = max(0.0, clip[0]), min(length_s, clip[1])
+    if end_s - start_s <= 0:
+        raise ValueError("its clip lies outside of the music")
+    return Cut(sha256, start_s, end_s, False)
+
+
+def _clip(row: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Start and end of the row's clip in seconds of the video, `None` for a whole recording."""
+    if any(name not in row for name in _CLIP):
+        return None
+    start_s, end_s = float(row["clip_start_s"]), float(row["clip_end_s"])
+    if not 0 <= start_s < end_s:
+        raise ValueError(f"its clip goes from {start_s:g} to {end_s:g} s")
+    return start_s, end_s
+
+
+def _on_music_clock(row: Mapping[str, Any], clip: tuple[float, float]) -> tuple[float, float]:
+    """A clip's times on the clock of the music, by the alignment; beyond its ends, one to one."""
+    music_s, video_s = row.get("alignment_music_s"), row.get("alignment_video_s")
+    if music_s is None or video_s is None or not len(music_s):
+        raise ValueError("nothing says where its clip lies in the music: there is no alignment")
+    first, last = (float(music_s[n] - video_s[n]) for n in (0, -1))
+
+    def on_music_clock(at_s: float) -> float:
+        if at_s < video_s[0]:
+            return at_s + first
+        return at_s + last if at_s > video_s[-1] else float(np.interp(at_s, video_s, music_s))
+
+    return on_music_clock(clip[0]), on_music_clock(clip[1])

@@ -1,0 +1,106 @@
+"""The nouns: frozen records that flow through the stages.
+
+A record is validated when it is made and does no input or output. Times are float64
+seconds on the clock that the record names; arrays are read-only. `to_json` gives the
+form that `symmv run` prints.
+
+One module a subject; everybody imports the records from here.
+"""
+
+from dataclasses import fields
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from symmv_builder.midi_file import MidiFile
+from symmv_builder.records.arrays import Floats, Ints
+from symmv_builder.records.entries import Asset, Entry, MediaKind, SongInfo, Source
+from symmv_builder.records.listings import Listing, ParsedTitle
+from symmv_builder.records.media import (
+    AudioCodes,
+    Loudness,
+    Pictures,
+    SoundShares,
+    TagTrack,
+)
+from symmv_builder.records.music import (
+    Beats,
+    Chords,
+    GridNotes,
+    Key,
+    KeySpans,
+    Notes,
+    Parts,
+)
+from symmv_builder.records.outcomes import Provenance, Rejection, Screened
+from symmv_builder.records.tracks import Alignment, FeatureTrack
+from symmv_builder.records.video import Scenes, VisualBeats
+
+__all__ = [
+    "RECORD_TYPES",
+    "Alignment",
+    "Asset",
+    "AudioCodes",
+    "Beats",
+    "Chords",
+    "Entry",
+    "FeatureTrack",
+    "Floats",
+    "GridNotes",
+    "Ints",
+    "Key",
+    "KeySpans",
+    "Listing",
+    "Loudness",
+    "MediaKind",
+    "Notes",
+    "ParsedTitle",
+    "Parts",
+    "Pictures",
+    "Provenance",
+    "Record",
+    "Rejection",
+    "Scenes",
+    "Screened",
+    "SongInfo",
+    "SoundShares",
+    "Source",
+    "TagTrack",
+    "VisualBeats",
+    "to_json",
+]
+
+_Heard: TypeAlias = Notes | Beats | GridNotes | Parts | Chords | Key | KeySpans
+_Shown: TypeAlias = FeatureTrack | Scenes | VisualBeats
+_Described: TypeAlias = AudioCodes | Loudness | Pictures | SoundShares | TagTrack
+Record: TypeAlias = Asset | _Heard | _Shown | _Described | Screened | MidiFile
+
+RECORD_TYPES: dict[str, type] = {
+    kind.__name__: kind
+    for kind in (
+        *(Asset, Notes, Beats, GridNotes, Parts, Chords, Key, KeySpans, FeatureTrack, Scenes),
+        *(AudioCodes, Loudness, Pictures, SoundShares, TagTrack),
+        *(VisualBeats, Alignment, SongInfo, Screened, Rejection, MidiFile),
+    )
+}
+
+
+def to_json(record: Record) -> dict[str, Any]:
+    """The record's fields as plain Python values, for people and other programs.
+
+    Arrays become lists; a `FeatureTrack` gains ``times_s``, and ``values`` of dimension
+    one become a flat list; `Beats` gain ``tempo_bpm``.
+    """
+    out: dict[str, Any] = {}
+    for field in fields(record):
+        value = getattr(record, field.name)
+        out[field.name] = value.tolist() if isinstance(value, np.ndarray) else value
+        if isinstance(value, tuple):
+            out[field.name] = list(value)
+    if isinstance(record, FeatureTrack):
+        out["times_s"] = record.times_s.tolist()
+        if record.values.shape[1] == 1:
+            out["values"] = record.values[:, 0].tolist()
+    if isinstance(record, Beats):
+        out["tempo_bpm"] = record.tempo_bpm
+    return out

@@ -1,0 +1,168 @@
+"""CMT as a composer: what a video asks becomes controls, and words become pieces."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+
+from symmv_builder.errors import StopRun
+from symmv_builder.records import Floats, Notes
+from symmv_builder.training import checkpoint
+from symmv_builder.training.cmt.config import KIND, CmtConfig
+from symmv_builder.training.cmt.control import VIDEO_COLUMNS, Control, control_of, video_in
+from symmv_builder.training.cmt.examples import song_in_score
+from symmv_builder.training.cmt.model import CmtModel
+from symmv_builder.training.cmt.sampling import Sampling, heeded, sample
+from symmv_builder.training.cmt.tokens import INSTRUMENTS, POSITIONS, Score, score_of
+from symmv_builder.training.composing import (
+    Composer,
+    Order,
+    Piece,
+    Seen,
+    Tell,
+    merge,
+    ordered_piece,
+)
+from symmv_builder.training.configs import from_plain
+from symmv_builder.training.ranks import device_of
+from symmv_builder.training.trainer import ComposeRequest
+from symmv_builder.training.usable import UnusableRow
+from symmv_builder.training.vmusprod.piece import (
+    PiecePlan,
+    Wish,
+    composition_of,
+    parse_key,
+    plan_piece,
+    shift_to,
+)
+
+_COLUMNS = ("flow_magnitude", "visual_beats")
+_DRUMS = 1 + INSTRUMENTS.index("drums")
+_REMEMBERED = (
+    *("tempo_quantiles", "bars_quantiles", "instruments", "densities", "strengths"),
+    *("flow_quantiles", "salience_quantiles", "has_video", "models"),
+)
+
+
+def load(run: Path, device: str) -> tuple[CmtModel, Mapping[str, Any]]:
+    """The best model of a run, in evaluation mode, and what it remembers (`train.about`).
+
+    `StopRun` where the folder holds no such model.
+    """
+    place = device_of(device)
+    held = checkpoint.read(run, KIND)
+    model = CmtModel(from_plain(CmtConfig, held.config))
+    checkpoint.load_module(held, model)
+    with checkpoint.understood(held):
+        about = {name: held.about[name] for name in _REMEMBERED}
+    # Tempos come from visual beats and the corpus, none from motion (`piece.plan_piece`).
+    about |= {"motion": None, "fixed_bpm": None}
+    return model.to(place).eval(), about
+
+
+@final
+class CmtComposer(Composer):
+    """All instruments that the model learned from, by the columns of the recipe `cmt`.
+
+    The option `control` is how often what a video asks is heeded, `tempo` beats a minute, by
+    default that of the visual beats, else one of those that were learned from.
+    """
+
+    dataset = "cmt"
+    needs_video = False
+
+    def __init__(self, request: ComposeRequest) -> None:
+        self._model, self._about = load(request.run, request.device)
+        self._find_key = request.find_key
+        self._tempo_bpm: float | None = request.options["tempo"]
+        self._control = float(request.options["control"])
+        self.reads = frozenset((*VIDEO_COLUMNS, "visual_beats_tempo_bpm"))
+        self.learned_from = self._about.get("models") or ()
+
+    def check(self, order: Order) -> None:
+        if order.key:
+            parse_key(order.key)
+        if order.primer:
+            raise StopRun("CMT writes no chords, so no primer can begin its music")
+
+    def compose(self, seen: Sequence[Seen], order: Order, tell: Tell) -> Iterator[Piece]:
+        for each in seen or [Seen("piece", {})]:
+            for number in range(order.count):
+                yield self._piece(each, order, number, tell)
+
+    def _piece(self, seen: Seen, order: Order, number: int, tell: Tell) -> Piece:
+        seed = order.seed_of(number)
+        seconds = order.seconds or (seen.seconds if seen.row else None)
+        shown_bpm = float(seen.row.get("visual_beats_tempo_bpm", 0.0))
+        tempo_bpm = self._tempo_bpm or (shown_bpm if shown_bpm > 0 else None)
+        wish = Wish(seed=seed, seconds=seconds, tempo_bpm=tempo_bpm)
+        plan = plan_piece(wish, self._about, POSITIONS)
+        control = control_of(_video(seen), plan.bars, plan.tempo_bpm, self._about)
+        sampling = Sampling(
+            control=self._control,
+            temperature=order.temperature,
+            top_k=order.top_k,
+            greedy=order.greedy,
+        )
+        [written] = sample(
+            self._model,
+            [control],
+            seeds=[plan.seed_of(0)],
+            instruments=self._about["instruments"],
+            sampling=sampling,
+            tell=lambda share: tell(round(100 * share), 100, f"percent of {seen.name}"),
+        )
+        score = score_of(written)
+        asked = heeded(control, plan.seed_of(0), self._control)
+        facts = {
+            "model": KIND,
+            "sampling": order.sampling(top_p=sampling.top_p),
+            "tempo_bpm": plan.tempo_bpm,
+            "control": self._control,
+            **control_facts(asked, score),
+        }
+        if seen.row and not any(name in seen.row for name in VIDEO_COLUMNS):
+            facts["said"] = f"this video has no {' or '.join(_COLUMNS)}; it gave its length alone"
+        tracks = self._sounding(score, plan, order.key)
+        name = order.name(seen.name, number)
+        return ordered_piece(name, tracks, plan.tempo_bpm, plan.end_s, order, number, facts)
+
+    def _sounding(self, score: Score, plan: PiecePlan, key: str) -> dict[str, Notes]:
+        """Notes by instrument, in seconds, cut at the end and moved into the key."""
+        songs = {
+            instrument: song_in_score(score, instrument, plan.tempo_bpm)
+            for instrument in self._about["instruments"]
+        }
+        tracks = {i: composition_of(song, plan).notes for i, song in songs.items()}
+        heard = merge([notes for i, notes in tracks.items() if i != _DRUMS])
+        if key and len(heard.pitches):
+            shift = shift_to(self._find_key(heard), parse_key(key))
+            # Drums have no pitch that could be moved.
+            songs |= {i: s.transposed(shift) for i, s in songs.items() if i != _DRUMS}
+            tracks = {i: composition_of(song, plan).notes for i, song in songs.items()}
+        return {INSTRUMENTS[i - 1]: notes for i, notes in tracks.items()}
+
+
+def _video(seen: Seen) -> Mapping[str, Floats]:
+    try:
+        return video_in(seen.row)
+    except UnusableRow as error:
+        raise StopRun(f"no music can be written for {seen.name}: {error}") from error
+
+
+def control_facts(control: Control, score: Score) -> dict[str, Any]:
+    """What was asked of a piece and what it has, as its JSON tells it.
+
+    Densities of bars, -1 where any would do; 16ths and strengths that were asked, and how many
+    notes begin on each.
+    """
+    asked = np.flatnonzero(control.strengths)
+    strengths = np.bincount(score.onsets, minlength=len(control.strengths))
+    return {
+        "densities_asked": control.densities.tolist(),
+        "densities": score.densities().tolist(),
+        "steps_asked": asked.tolist(),
+        "strengths_asked": control.strengths[asked].tolist(),
+        "strengths": strengths[asked].tolist(),
+    }

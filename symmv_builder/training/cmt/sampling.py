@@ -1,0 +1,218 @@
+"""Pieces drawn from the model, many at once, with what their videos ask put in their place.
+
+As in the release: where the model opens a bar, its density is replaced by the one that is asked;
+where it would pass a 16th on which a simu-note is asked, the word of that 16th and strength is
+written first. Each is done with the probability `control`, CMT's C, which is drawn for every bar
+and every 16th before the piece begins. What follows is the model's, which learned what these
+numbers mean.
+"""
+
+from collections.abc import Callable
+from collections.abc import Sequence as Many
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from symmv_builder.training.cmt.control import Control
+from symmv_builder.training.cmt.grammar import Writing
+from symmv_builder.training.cmt.model import CmtModel
+from symmv_builder.training.cmt.tokens import (
+    BAR,
+    BARBEAT,
+    BEGIN,
+    DENSITY,
+    END,
+    FIELDS,
+    FIRST_POSITION,
+    MOST_NOTES,
+    NOTE,
+    POSITIONS,
+    RHYTHM,
+    STRENGTH,
+    TYPE,
+    Ints,
+    Sequence,
+    placed,
+)
+from symmv_builder.training.vmusprod.sampling import BLOCK, Chances, nucleus
+from symmv_builder.training.vmusprod.stepping import one_thread
+
+# First word of the seed by which it is drawn what of a control is heeded.
+_CONTROL = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How boldly attributes are drawn, and how often a control is heeded, 0-1.
+
+    Of an attribute that no field names the fewest values that hold `top_p` of the probability are
+    drawn from, at temperature 1; barbeats from all, at 1.2; durations at 2: the release's numbers.
+    `temperature` takes the place of all. `greedy` takes the likeliest; `top_k` limits the draw.
+    """
+
+    control: float = 0.7
+    top_p: float = 0.9
+    barbeat: float = 1.2
+    duration: float = 2.0
+    temperature: float | None = None
+    top_k: int | None = None
+    greedy: bool = False
+
+    def of(self, name: str) -> tuple[float, float, int | None]:
+        """Temperature, nucleus and number of values for an attribute."""
+        own = {"barbeat": self.barbeat, "duration": self.duration}.get(name, 1.0)
+        heat = own if self.temperature is None else self.temperature
+        top_p = 1.0 if name == "barbeat" or self.top_k is not None else self.top_p
+        return heat, top_p, 1 if self.greedy else self.top_k
+
+
+def heeded(control: Control, seed: int, share: float) -> Control:
+    """The control with each bar and each 16th kept with the probability `share`."""
+    rng = np.random.default_rng([_CONTROL, seed])
+    bars = rng.random(len(control.densities)) < share
+    steps = rng.random(len(control.strengths)) < share
+    return Control(np.where(bars, control.densities, -1), np.where(steps, control.strengths, 0))
+
+
+def sample(
+    model: CmtModel,
+    controls: Many[Control],
+    *,
+    seeds: Many[int],
+    instruments: Many[int],
+    sampling: Sampling,
+    tell: Callable[[float], None] = lambda share: None,
+) -> list[Sequence]:
+    """One sequence for each of `controls`, with as many bars as it has.
+
+    `instruments` are those that the model knows, 1-5. `tell` hears now and then which share of
+    the bars is written.
+    """
+    device = next(model.parameters()).device
+    heard = [heeded(c, s, sampling.control) for c, s in zip(controls, seeds, strict=True)]
+    with torch.inference_mode(), one_thread(device):
+        table = _write(model.eval(), heard, seeds, instruments, sampling, tell, device)
+    sequences = []
+    for rows in table.cpu().numpy():
+        end = int(np.flatnonzero(rows[:, TYPE] == END)[0])
+        sequences.append(placed(np.ascontiguousarray(rows[: end + 1])))
+    return sequences
+
+
+def _write(
+    model: CmtModel,
+    controls: Many[Control],
+    seeds: Many[int],
+    instruments: Many[int],
+    sampling: Sampling,
+    tell: Callable[[float], None],
+    device: torch.device,
+) -> Tensor:
+    bars = torch.tensor([len(c.densities) for c in controls], device=device)
+    most = int(bars.max())
+    densities = _padded([c.densities for c in controls], most, -1).to(device)
+    strengths = _padded([c.strengths for c in controls], most * POSITIONS, 0).to(device)
+    known = torch.zeros(1 + 5, dtype=torch.bool, device=device)
+    known[list(instruments)] = True
+    writing = Writing(bars, known, model.config.timing)
+    asked = _Asked(densities, strengths)
+    token = torch.zeros(len(controls), len(FIELDS), dtype=torch.int64, device=device)
+    token[:, TYPE] = BEGIN
+    tokens, chances = [token], Chances(seeds, device, len(FIELDS))
+    sums = model.begin(len(controls), device)
+    longest = most * (1 + POSITIONS * len(instruments) * (1 + MOST_NOTES)) + 1
+    for number in range(longest):
+        if number % BLOCK == 0:
+            tell(float((writing.bar.clamp(min=0) / bars).mean()))
+            if bool(writing.done.all()):
+                break
+        hidden, sums = model.step(token, writing.steps, writing.timing(), sums)
+        token = _draw(model, hidden, writing, asked, sampling, chances.next())
+        token = token * ~writing.done[:, None]
+        writing.write(token)
+        tokens.append(token)
+    tell(1.0)
+    return torch.stack(tokens, dim=1)
+
+
+def _draw(
+    model: CmtModel,
+    hidden: Tensor,
+    writing: Writing,
+    asked: "_Asked",
+    sampling: Sampling,
+    chance: Tensor,
+) -> Tensor:
+    """The next word ``[b, 7]`` of every piece; `chance` ``[b, 7]`` is even in 0-1."""
+
+    def pick(name: str, logits: Tensor, allowed: Tensor) -> Tensor:
+        heat, top_p, most = sampling.of(name)
+        return nucleus(logits, allowed, chance[:, FIELDS.index(name)], heat, top_p, most)
+
+    kind = pick("type", model.kind(hidden), writing.types())
+    decided = model.decided(hidden, kind)
+    barbeat = pick("barbeat", model.heads["barbeat"](decided), writing.barbeats())
+    barbeat = torch.where(kind == RHYTHM, barbeat, 0)
+    due = asked.due(writing, kind, barbeat)
+    # A 16th that is put before what was drawn is a rhythm word, and is told as one.
+    is_due = due > 0
+    kind, barbeat = torch.where(is_due, RHYTHM, kind), torch.where(is_due, due, barbeat)
+    decided = model.decided(hidden, kind)
+    chosen = {"type": kind, "barbeat": barbeat}
+    masks = {
+        "density": writing.some("density"),
+        "strength": writing.some("strength"),
+        "instrument": writing.instruments(barbeat),
+        "pitch": writing.pitches(),
+        "duration": writing.some("duration"),
+    }
+    chosen |= {n: pick(n, model.heads[n](decided), mask) for n, mask in masks.items()}
+    token = torch.stack([chosen[name] for name in FIELDS], dim=1)
+    return writing.lawful(asked.put(writing.lawful(token), writing))
+
+
+class _Asked:
+    """Controls of the batch: which 16th is due before another, and what its numbers are."""
+
+    def __init__(self, densities: Tensor, strengths: Tensor) -> None:
+        self._densities = torch.where(densities < 0, 0, densities + 1)
+        self._strengths = strengths
+        b, bars = densities.shape
+        wanted = (strengths > 0).view(b, bars, POSITIONS)
+        # The first 16th behind each one of its bar (and behind its own word) on which something
+        # is asked, one too far where there is none: [b, bars, 17].
+        after = torch.full((b, bars, POSITIONS + 1), POSITIONS, device=densities.device)
+        for place in range(POSITIONS - 1, -1, -1):
+            after[:, :, place] = torch.where(wanted[:, :, place], place, after[:, :, place + 1])
+        self._after = after
+        self._rows = torch.arange(b, device=densities.device)
+
+    def due(self, writing: Writing, kind: Tensor, barbeat: Tensor) -> Tensor:
+        """The barbeat that has to be written before a drawn word, 0 where none has to."""
+        next_asked = self._after[self._rows, writing.bar.clamp(min=0), writing.beat + 1]
+        closes = (kind == END) | (barbeat == BAR)
+        drawn = torch.where(closes, POSITIONS, barbeat - FIRST_POSITION)
+        may = (kind != NOTE) & (writing.bar >= 0) & (next_asked < POSITIONS)
+        return torch.where(may & (next_asked <= drawn), next_asked + FIRST_POSITION, 0)
+
+    def put(self, token: Tensor, writing: Writing) -> Tensor:
+        """Words with the density and the strength that are asked in place of those drawn."""
+        token = token.clone()
+        is_bar = token[:, BARBEAT] == BAR
+        bar = (writing.bar + is_bar).clamp(0, self._densities.shape[1] - 1)
+        density = self._densities[self._rows, bar]
+        token[:, DENSITY] = torch.where(is_bar & (density > 0), density, token[:, DENSITY])
+        place = token[:, BARBEAT] - FIRST_POSITION
+        step = (bar * POSITIONS + place.clamp(min=0)).clamp(max=self._strengths.shape[1] - 1)
+        strength = torch.where(place >= 0, self._strengths[self._rows, step], 0)
+        token[:, STRENGTH] = torch.where(strength > 0, strength, token[:, STRENGTH])
+        return token
+
+
+def _padded(values: Many[Ints], length: int, filler: int) -> Tensor:
+    table = np.full((len(values), length), filler, dtype=np.int64)
+    for row, own in zip(table, values, strict=True):
+        row[: len(own)] = own
+    return torch.from_numpy(table)

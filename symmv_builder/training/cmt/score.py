@@ -1,0 +1,100 @@
+"""How well a model of CMT tells music, and how well it does what is asked of it.
+
+The losses are those of training, teacher-forced. The control errors are the release's: how far
+density and strength lie from what was asked, as a share of their mean, in music that is written
+anew. Each row asks for the densities of its own first bars, and for the strengths that it has on
+beats.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from symmv_builder.errors import NoRows
+from symmv_builder.training.cmt.composer import load
+from symmv_builder.training.cmt.control import Control
+from symmv_builder.training.cmt.examples import Examples, score_in
+from symmv_builder.training.cmt.sampling import Sampling, sample
+from symmv_builder.training.cmt.tokens import POSITIONS, Score, score_of
+from symmv_builder.training.cmt.train import count_losses, losses_of
+from symmv_builder.training.data import Batching, Loader
+from symmv_builder.training.ranks import device_of
+from symmv_builder.training.rows import Rows
+from symmv_builder.training.trainer import ScoreRequest
+from symmv_builder.training.usable import LeftOut
+from symmv_builder.training.vmusprod.songs import COLUMNS, song_in_fours
+from symmv_builder.training.vmusprod.tempo import STEPS_PER_BEAT
+
+# Bars that are written for each row, and pieces that are written side by side.
+_BARS, _AT_ONCE = 8, 16
+
+
+def score(request: ScoreRequest) -> Mapping[str, Any]:
+    """Losses in nats, and control errors with everything heeded and with nothing (``free_``)."""
+    model, about = load(request.run, request.device)
+    rows = Rows(request.root, request.dataset, request.split, COLUMNS, ["entry_id"])
+    left_out = LeftOut()
+    songs = [song for row in rows if (song := left_out.use(row, song_in_fours)) is not None]
+    if not songs:
+        reason = left_out.none_left(request.dataset, request.split)
+        raise NoRows(request.dataset, request.split, reason)
+    config = model.config
+    loader = Loader(
+        rows,
+        Examples(config.max_tokens, config.timing, transposes=False),
+        Batching(config.batch_size, 0, shuffle=False),
+        left_out=left_out,
+    )
+    losses = losses_of(count_losses(model, loader, device_of(request.device)))
+    asked = [asked_by(score_in(song.cropped(0, min(_BARS, song.bars)))) for song in songs]
+    errors: dict[str, float] = {}
+    for prefix, share in (("", 1.0), ("free_", 0.0)):
+        written: list[Score] = []
+        for start in range(0, len(asked), _AT_ONCE):
+            some = asked[start : start + _AT_ONCE]
+            sequences = sample(
+                model,
+                some,
+                seeds=list(range(start, start + len(some))),
+                instruments=about["instruments"],
+                sampling=Sampling(control=share),
+            )
+            written += [score_of(sequence) for sequence in sequences]
+            done = start + len(some) + (0 if share else len(asked))
+            request.tell(done // 2, len(asked))
+        errors |= {f"{prefix}{n}": v for n, v in control_errors(asked, written).items()}
+    metrics = {"loss": losses["loss"], **errors}
+    return {
+        "metrics": metrics,
+        "losses": losses,
+        "songs": len(songs),
+        "left_out": left_out.reasons,
+    }
+
+
+def asked_by(score: Score) -> Control:
+    """A control that asks for what a score has: all densities, and strengths on beats."""
+    steps, _, strengths = score.simu_notes()
+    on_beat = steps % STEPS_PER_BEAT == 0
+    asked = np.zeros(score.bars * POSITIONS, dtype=np.int64)
+    np.maximum.at(asked, steps[on_beat], strengths[on_beat])
+    return Control(score.densities(), asked)
+
+
+def control_errors(asked: Sequence[Control], written: Sequence[Score]) -> dict[str, float]:
+    """Mean distances of density and strength from what was asked, as shares of their means."""
+    densities = np.concatenate([control.densities for control in asked])
+    found = np.concatenate([score.densities() for score in written])
+    strengths, notes = [], []
+    for control, score in zip(asked, written, strict=True):
+        steps = np.flatnonzero(control.strengths)
+        strengths.append(control.strengths[steps])
+        notes.append(np.bincount(score.onsets, minlength=len(control.strengths))[steps])
+    wanted, got = np.concatenate(strengths), np.concatenate(notes)
+    return {
+        "density_error": float(np.abs(densities - found).mean() / max(densities.mean(), 1e-9)),
+        "strength_error": float(np.abs(wanted - got).mean() / max(wanted.mean(), 1e-9))
+        if len(wanted)
+        else 0.0,
+    }

@@ -1,0 +1,117 @@
+"""Notes become words and come back; densities and strengths against counts by hand."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from symmv_builder.training.cmt.examples import Examples, score_in, song_in_score
+from symmv_builder.training.cmt.tokens import (
+    BEGIN,
+    DENSITY,
+    END,
+    FIELDS,
+    INSTRUMENT,
+    NOTE,
+    PIANO,
+    RHYTHM,
+    SIZES,
+    STRENGTH,
+    Score,
+    score_of,
+    tokens_of,
+)
+from symmv_builder.training.vmusprod.sounding import notes_of_song
+from symmv_builder.training.vmusprod.tempo import steady
+from symmv_builder.training.vmusprod.tokens import BAR, BARBEAT, TYPE
+from tests.training.vmusprod.song_rows import song_row
+
+
+def score(notes: list[tuple[int, int, int, int]], bars: int = 2) -> Score:
+    """A score out of (onset, instrument, pitch, duration)."""
+    table = np.array(sorted(notes), dtype=np.int64).reshape(-1, 4)
+    return Score(bars, *(table[:, column] for column in range(4)))
+
+
+def is_same(one: Score, other: Score) -> bool:
+    return all(
+        np.array_equal(getattr(one, name), getattr(other, name))
+        for name in Score.__dataclass_fields__
+    )
+
+
+@st.composite
+def scores(draw: st.DrawFn) -> Score:
+    bars = draw(st.integers(1, 4))
+    key = st.tuples(st.integers(0, 16 * bars - 1), st.integers(1, 5), st.integers(0, 127))
+    notes = draw(st.dictionaries(key, st.integers(1, 16), max_size=40))
+    return score([(*place, duration) for place, duration in notes.items()], bars)
+
+
+@given(scores())
+@settings(max_examples=100, deadline=None)
+def test_words_say_the_notes_that_they_were_made_of(made: Score) -> None:
+    sequence = tokens_of(made)
+    assert is_same(score_of(sequence), made)
+    tokens = sequence.tokens
+    assert tokens.shape[1] == len(FIELDS)
+    for place, name in enumerate(FIELDS):
+        assert 0 <= tokens[:, place].min() <= tokens[:, place].max() < SIZES[name]
+    assert (tokens[0, TYPE], tokens[-1, TYPE]) == (BEGIN, END)
+
+
+def test_densities_and_strengths_are_those_that_are_counted_by_hand() -> None:
+    """Bar 1: a chord of three and a bass on 0, one note on 4, two on 15. Bar 2: one on 16."""
+    made = score(
+        [
+            *((0, 2, pitch, 4) for pitch in (60, 64, 67)),
+            (0, 4, 36, 8),
+            (4, 2, 72, 2),
+            *((15, 2, pitch, 1) for pitch in (50, 57)),
+            (16, 2, 60, 16),
+        ]
+    )
+    assert made.densities().tolist() == [3, 1]
+    tokens = tokens_of(made).tokens
+    rhythm = tokens[tokens[:, TYPE] == RHYTHM]
+    told = [tuple(int(row[c]) for c in (BARBEAT, DENSITY, STRENGTH, INSTRUMENT)) for row in rhythm]
+    # A bar's density counts from 1; a 16th says how many are still to come.
+    assert told == [
+        (BAR, 1 + 3, 0, 0),
+        (2 + 0, 1 + 2, 3, 2),
+        (2 + 0, 1 + 2, 1, 4),
+        (2 + 4, 1 + 1, 1, 2),
+        (2 + 15, 1 + 0, 2, 2),
+        (BAR, 1 + 1, 0, 0),
+        (2 + 0, 1 + 0, 1, 2),
+    ]
+    assert int((tokens[:, TYPE] == NOTE).sum()) == 8
+
+
+def test_a_row_is_the_words_of_its_notes_and_where_they_stand() -> None:
+    row = song_row(0, 4)
+    example = Examples(4096, "round", transposes=False)(row, np.random.default_rng(0))
+    tokens, steps, timing = (example[name] for name in ("tokens", "steps", "timing"))
+    # A triad and a melody note on each half, a melody note on the other beats.
+    rhythm = tokens[(tokens[:, TYPE] == RHYTHM) & (tokens[:, BARBEAT] > BAR)]
+    assert rhythm[:, STRENGTH].tolist() == [4, 1, 4, 1] * 4
+    assert set(rhythm[:, INSTRUMENT].tolist()) == {PIANO}
+    bars = tokens[tokens[:, BARBEAT] == BAR]
+    assert bars[:, DENSITY].tolist() == [1 + 4] * 4
+    assert timing.tolist() == [int(100 * step / 64 + 0.5) for step in steps.tolist()]
+    cut = Examples(20, "round", transposes=False)(row, np.random.default_rng(1))
+    assert len(cut["tokens"]) <= 20
+    place = int(cut["steps"][1])
+    at = int(np.flatnonzero((steps == place) & (tokens[:, BARBEAT] == BAR))[0])
+    np.testing.assert_array_equal(cut["tokens"][1:], tokens[at : at + len(cut["tokens"]) - 1])
+
+
+def test_a_song_in_words_sounds_as_the_song() -> None:
+    from symmv_builder.training.vmusprod.songs import song_in_fours
+
+    song = song_in_fours(song_row(3, 4))
+    again = song_in_score(score_of(tokens_of(score_in(song))), PIANO, song.tempo_bpm)
+    clock = steady(song.tempo_bpm)
+    melody, accompaniment = notes_of_song(song, clock)
+    _, heard = notes_of_song(again, clock)
+    both = sorted([*melody.starts_s.tolist(), *accompaniment.starts_s.tolist()])
+    assert sorted(heard.starts_s.tolist()) == both
