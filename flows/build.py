@@ -99,6 +99,7 @@ def build(
 
 def sentence(summary: Summary) -> str:
     start = "nothing to do: " if summary.up_to_date else ""
+    clips = f"; {summary.clips.text}" if summary.clips else ""
     failed = "".join(
         f"; THE PROGRAM IS AT FAULT in {each.where} for {each.entries} entries, for example "
         f"{harmless(f'{each.example}: {each.detail}', 500)}"
@@ -107,7 +108,7 @@ def sentence(summary: Summary) -> str:
     gone = f"; {taken_down(summary.taken_down)}" if summary.taken_down else ""
     return (
         f"{start}{summary.dataset}: {summary.made} made, {summary.rejected} rejected, "
-        f"{summary.unfinished} unfinished; {len(summary.shards)} shards{gone}{failed}"
+        f"{summary.unfinished} unfinished; {len(summary.shards)} shards{clips}{gone}{failed}"
     )
 
 

@@ -1,8 +1,7 @@
 """Records of an entry between two times: what a clip holds of each of them.
 
 Times become relative to the clip's start on the record's own clock, so a clip reads as an entry of
-its own does. `between` has one rule for each kind of record; a package with a record of its own
-adds one with ``between.register``.
+its own does. `between` has one rule for each kind of record.
 """
 
 from collections.abc import Mapping

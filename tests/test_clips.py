@@ -311,3 +311,10 @@ def test_a_clip_is_named_by_its_entry_and_its_start() -> None:
     # Ids become names of files.
     assert not is_clip_id("../../etc/x@00012500ms")
     assert is_clip_id("sonata@00012500ms")
+
+
+def test_every_kind_of_record_that_rows_have_can_be_cut() -> None:
+    assert [name for name, kind in RECORD_TYPES.items() if not can_cut(kind)] == [
+        "Rejection",
+        "MidiFile",
+    ]

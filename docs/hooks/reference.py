@@ -28,7 +28,7 @@ from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.errors import Reason
 from symmv_builder.evaluation import published_figures
 from symmv_builder.pipeline.step import Step
-from symmv_builder.schema import ENTRY, Column
+from symmv_builder.schema import CLIP, ENTRY, Column
 from symmv_builder.training import model_scores
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -308,6 +308,9 @@ def columns() -> str:
         "first part of its source.\n",
         "## Columns of every dataset\n",
         column_table(ENTRY),
+        "## Of clips\n\nWhere a recipe cuts entries into [clips](../how-to/clips.md), a row says "
+        "which one it is; all other columns hold what the clip holds of its entry.",
+        column_table(CLIP),
     ]
     known = {column.name for column in ENTRY}
     for name, recipe in built_in().items():

@@ -178,6 +178,8 @@ def write(
             seen = looking.watch_files(videos.files, composer, home, choices, refusing, tell)
         elif videos.dataset:
             seen = _rows(composer, Root(settings.root), videos, opened)
+            if any("clip_id" in each.row for each in seen):
+                note("these rows are clips: pieces are MIDI and sound, without their cut video")
         elif composer.needs_video:
             raise WrongArguments(
                 "this model writes music for videos: give one, or `entries` or `split`"

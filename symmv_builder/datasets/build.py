@@ -221,7 +221,7 @@ def _build(
     tell(Event("note", "", detail="writing shards"))
     # Meanwhile a takedown in another dataset of the root may have barred what both use.
     found = survey(plan, store, manifests.allowed(store.manifests, entries), whole, beside)
-    draft = draft_dataset(recipe, store, found, shard_bytes)
+    draft = draft_dataset(recipe, store, found, shard_bytes, cut=draft.cut)
     receipt = write_dataset(recipe, plan, store, found, draft)
     return _summary(recipe, found, receipt, len(everybody), up_to_date=False)
 

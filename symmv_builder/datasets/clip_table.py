@@ -32,11 +32,16 @@ ALIGNMENT = "alignment"
 
 
 def cut_dataset(
-    recipe: Recipe, store: Store, found: Survey, receipt: Mapping[str, Any]
+    recipe: Recipe,
+    store: Store,
+    found: Survey,
+    receipt: Mapping[str, Any],
+    cut: Mapping[str, EntryClips],
 ) -> dict[str, EntryClips | None]:
     """The clips of every made entry; `None` for one of which a record is gone.
 
-    `receipt` is the standing one: what its table says and still holds is not looked at again.
+    What the table of the standing `receipt` says, or was `cut` before, is not looked at again where
+    it still holds.
     `MissingParts` where results that cut entries were not made.
     """
     rules = recipe.clips
@@ -46,7 +51,7 @@ def cut_dataset(
         raise MissingParts(recipe.name, lacking, f"they cut entries into {way_of(rules.cut)}")
     reads = clip_reads(recipe, found)
     about = _digest_of(rules)
-    known = _known(store, recipe.name, receipt)
+    known = {**_known(store, recipe.name, receipt), **cut}
     sidecars = Sidecars(store.root, recipe.name)
     table: dict[str, EntryClips | None] = {}
     for entry in found.made:

@@ -57,11 +57,17 @@ class Draft:
 
 
 def draft_dataset(
-    recipe: Recipe, store: Store, found: Survey, shard_bytes: int | None = None
+    recipe: Recipe,
+    store: Store,
+    found: Survey,
+    shard_bytes: int | None = None,
+    *,
+    cut: Mapping[str, EntryClips] | None = None,
 ) -> Draft:
     """Outline the rows of every entry that is made, by entries, splits and keys alone.
 
-    Without `shard_bytes` shards stay as large as the standing receipt says.
+    Without `shard_bytes` shards stay as large as the standing receipt says. What an earlier draft
+    has `cut` is not cut again.
     """
     receipt = shards.read_receipt(store.root, recipe.name) or {}
     size = int(shard_bytes or receipt.get("shard_bytes", shards.TARGET_BYTES))
@@ -71,7 +77,7 @@ def draft_dataset(
     described = [column.described() for column in columns]
     layout = digest([label_of(recipe), described, size])
     taken = sorted({column.artifact for column in columns} - GIVEN)
-    clips = cut_dataset(recipe, store, found, receipt)
+    clips = cut_dataset(recipe, store, found, receipt, cut or {})
     # Also of what has no column: the receipt names every model that has a part.
     all_of_it = sorted({*taken, *(use.makes for use in found.plan.uses)})
     outlines, whole = [], hashlib.sha256()

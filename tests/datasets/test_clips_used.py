@@ -3,6 +3,7 @@
 import csv
 import json
 from collections import Counter
+from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,10 +14,10 @@ import toy_clips as toy
 from typer.testing import CliRunner
 
 import symmv_builder as sb
-from symmv_builder.backends.pyav import read_sound
-from symmv_builder.backends.pyav.encode import write_sound
+from symmv_builder.backends.pyav import frames, probe, read_sound
+from symmv_builder.backends.pyav.encode import write_sound, write_video
 from symmv_builder.cli import app
-from symmv_builder.clips import Windows
+from symmv_builder.clips import ClockMap, Lengths, Windows, cut_entry
 from symmv_builder.datasets.evaluate import moments_of_dataset, music_of_dataset
 from symmv_builder.datasets.export import export
 from symmv_builder.datasets.recipe import ClipRules
@@ -198,3 +199,17 @@ def test_the_papers_layout_has_a_file_for_each_clip(tmp_path: Path) -> None:
     assert len(set(named)) == 6
     again = export(root, "muvisync", tmp_path / "out")
     assert (again.written, again.removed) == (0, 0)
+
+
+@pytest.mark.parametrize("rate", [Fraction(25), Fraction(30000, 1001), Fraction(12)])
+def test_frames_of_a_clip_are_those_that_a_decoder_counts(tmp_path: Path, rate: Fraction) -> None:
+    """By number: each picture says which one it is."""
+    count = round(4 * rate)
+    levels = [np.full((32, 32, 3), 10 + number % 5 * 50, dtype=np.uint8) for number in range(count)]
+    write_video(tmp_path / "film.mp4", iter(levels), frame_rate=rate)
+    facts = probe(tmp_path / "film.mp4", "0" * 64)
+    times = [frame.time_s for frame in frames(tmp_path / "film.mp4")]
+    lengths = Lengths(facts.duration_s, ClockMap(), frame_rate_hz=facts.frame_rate_hz)
+    for clip in cut_entry(Windows(0.75, 0.4, 0.3), lengths):
+        inside = [number for number, time in enumerate(times) if time >= clip.start_s - 1e-4]
+        assert clip.first_frame == inside[0]
