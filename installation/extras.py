@@ -57,6 +57,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "flows": (f"{FLOW} threads", "python -m symmv_builder.flows.serve --print"),
     "dask": (f"{FLOW} dask",),
     "ray": (f"{FLOW} ray",),
+    "web": ("import symmv_builder.web.server",),
     "postgres": ("import psycopg; psycopg.pq.version()",),
     "report": (SMALL, "symmv show clip0 --out shown"),
     "s3": ("import symmv_builder.storage.root as r; r.Root('s3://bucket/data')",),

@@ -95,19 +95,28 @@ def promote(
     entries: Sequence[str] = (),
     *,
     above: float | None = None,
+    reviewed: bool = False,
     wait: bool = False,
     tell: Callable[[str], object] = lambda _: None,
 ) -> tuple[list[str], list[str]]:
     """Turn proposals into entries; the ids of these, and of the matches let through to be fetched.
 
-    `entries` are ids as `review` gives them; `above` takes every proposal of at least that score.
-    `StopRun` where nothing is said, or an id does not wait.
+    `entries` are ids as `review` gives them; `above` takes every proposal of at least that score,
+    `reviewed` whatever reviewers accepted (`api.reviewing`). What they rejected is not taken.
+    `StopRun` where nothing is said, an id does not wait, or reviewers rejected it.
     """
-    if not entries and above is None:
-        raise WrongArguments("say which entries to promote, or `above` which score")
+    if not entries and above is None and not reviewed:
+        raise WrongArguments("say which entries to promote, `above` which score, or `reviewed`")
     store = settings.open_standing()
     return propose.promote(
-        Items(store.ledger), store, dataset, entries, above=above, wait=wait, tell=tell
+        Items(store.ledger),
+        store,
+        dataset,
+        entries,
+        above=above,
+        reviewed=reviewed,
+        wait=wait,
+        tell=tell,
     )
 
 

@@ -76,6 +76,10 @@ COMMANDS = {
         "crawling",
         "Turn proposals into entries of the manifest; matches under review are let through.",
     ),
+    "reject": (
+        "crawling",
+        "Turn proposals away: a line of decisions.jsonl each, which a further line can undo.",
+    ),
     "takedown": (
         "crawling",
         "Remove an entry from manifest, recordings, results, shards and releases, for good.",
@@ -102,6 +106,10 @@ COMMANDS = {
         "verifying",
         "Compare everything in a data root with its checksums; exit code 1 where it is not sound.",
     ),
+    "web": (
+        "serving",
+        "Serve pages to browse datasets, review proposals and watch runs, on this machine.",
+    ),
     "evaluate": (
         "evaluate",
         "Measure music and models by the metrics of the papers, beside the papers' figures.",
@@ -111,8 +119,8 @@ COMMANDS = {
 PANELS = {
     "See something": ("demo", "generate", "gallery"),
     "Make a dataset": ("build", "run", "recipe", "import", "export", "release"),
-    "Look at it": ("status", "show", "report", "why", "schema", "verify", "clean"),
-    "Crawl": ("crawl", "review", "promote", "takedown"),
+    "Look at it": ("status", "show", "report", "web", "why", "schema", "verify", "clean"),
+    "Crawl": ("crawl", "review", "promote", "reject", "takedown"),
     "Learn from it": ("train", "evaluate"),
     "This machine": ("config", "doctor", "models"),
 }

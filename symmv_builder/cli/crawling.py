@@ -1,5 +1,6 @@
-"""`symmv crawl | review | promote | takedown | release`: a dataset that grows and can shrink."""
+"""A dataset that grows and can shrink: crawl, review, promote, reject, takedown, release."""
 
+import getpass
 import json
 import shlex
 import sys
@@ -21,6 +22,7 @@ def register(app: typer.Typer) -> None:
     app.command()(crawl)
     app.command()(review)
     app.command()(promote)
+    app.command()(reject)
     app.command()(takedown)
     app.command()(release)
 
@@ -96,18 +98,26 @@ def review(
 ) -> None:
     """List proposals, and matches between the two thresholds, with the evidence for each."""
     from symmv_builder.api.crawl import review as waiting_in
+    from symmv_builder.api.reviewing import judged
 
     waiting = waiting_in(options.settings(root), dataset)
+    said = {
+        each.recording.entry_id: each.verdict for each in judged(options.settings(root), dataset)
+    }
     if as_json:
         for each in waiting:
-            sys.stdout.write(json.dumps(each.as_json()) + "\n")
+            line = each.as_json() | {"reviewed": said[each.entry_id].state}
+            sys.stdout.write(json.dumps(line) + "\n")
         return
-    table = tables.plain_table("entry", "state", "score", "cover", "official video", "channel")
+    table = tables.plain_table(
+        "entry", "state", "score", "cover", "official video", "channel", "reviewers"
+    )
     for each in waiting:
         cells = (each.entry_id, each.state, f"{each.score:.2f}", each.title)
-        tables.add_row(table, *cells, each.official_title, each.official_channel)
+        verdict = said[each.entry_id]
+        tables.add_row(table, *cells, each.official_title, each.official_channel, str(verdict))
     tables.show(table)
-    say(f"{len(waiting)} wait; symmv promote {dataset} ENTRY... | --above SCORE")
+    say(f"{len(waiting)} wait; symmv promote {dataset} ENTRY... | --above SCORE | --reviewed")
 
 
 def promote(
@@ -118,6 +128,9 @@ def promote(
     above: Annotated[
         float | None, typer.Option(help="Promote every proposal that scores at least this.")
     ] = None,
+    reviewed: Annotated[
+        bool, typer.Option("--reviewed", help="Promote whatever reviewers accepted.")
+    ] = False,
     root: options.Root = None,
     wait: options.Wait = False,
 ) -> None:
@@ -125,9 +138,38 @@ def promote(
     from symmv_builder.api.crawl import promote as turn_into_entries
 
     done, through = turn_into_entries(
-        options.settings(root), dataset, entries or [], above=above, wait=wait, tell=remark
+        options.settings(root),
+        dataset,
+        entries or [],
+        above=above,
+        reviewed=reviewed,
+        wait=wait,
+        tell=remark,
     )
     say(f"{len(done)} promoted to entries; {len(through)} let through to be fetched")
+
+
+def reject(
+    dataset: options.Dataset,
+    entries: Annotated[
+        list[str], typer.Argument(metavar="ENTRY...", help="Ids as in `symmv review`.")
+    ],
+    reason: Annotated[str, typer.Option(help="Why; it is kept with the decision.")] = "",
+    by: Annotated[str, typer.Option(help="Who decides. Default: your name on this machine.")] = "",
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Take your own decisions about these entries back.")
+    ] = False,
+    root: options.Root = None,
+) -> None:
+    """Turn proposals away: a line of decisions.jsonl each, which a further line can undo."""
+    from symmv_builder.api import reviewing
+
+    verdict = reviewing.UNDO if undo else reviewing.REJECT
+    lines = reviewing.decide(
+        options.settings(root), dataset, entries, verdict, by=by or getpass.getuser(), reason=reason
+    )
+    what = "taken back" if undo else "turned away"
+    say(f"{what} by {lines[0].reviewer}: {', '.join(line.entry_id for line in lines)}")
 
 
 def takedown(

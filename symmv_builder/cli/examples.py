@@ -35,7 +35,12 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "symmv crawl symmv --sources sources.toml --promote-above 0.9",
     ),
     "review": ("symmv review symmv",),
-    "promote": ("symmv promote symmv --above 0.9", "symmv promote symmv youtube-abc123"),
+    "promote": ("symmv promote symmv --above 0.9", "symmv promote symmv --reviewed"),
+    "reject": (
+        'symmv reject symmv yt-abcdefghijk --reason "another song"',
+        "symmv reject symmv yt-abcdefghijk --undo",
+    ),
+    "web": ("symmv web", "symmv web --root data --port 8000"),
     "takedown": ('symmv takedown symmv my-song --reason "asked by its author"',),
     "release": ("symmv release symmv 1.0.0",),
     "train": (

@@ -8,6 +8,7 @@ line an entry, for a diff.
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from symmv_builder.crawl.folder import identifier
@@ -16,14 +17,16 @@ from symmv_builder.datasets import changes
 from symmv_builder.datasets.build import Run, run_works
 from symmv_builder.datasets.faults import forget_outdated
 from symmv_builder.datasets.job import Crawl, dropping_lost, holding
+from symmv_builder.datasets.reviewers import Verdict, verdicts
 from symmv_builder.datasets.survey import survey
 from symmv_builder.datasets.verdicts import reject
-from symmv_builder.errors import Reason, RejectEntry, StopRun, UnknownName
+from symmv_builder.errors import Reason, RejectEntry, StopRun, UnknownName, WrongArguments
 from symmv_builder.pipeline.keys import Plan
 from symmv_builder.pipeline.run import LoadModel
 from symmv_builder.records import Entry
 from symmv_builder.storage import items as states
 from symmv_builder.storage.assets import open_asset
+from symmv_builder.storage.decisions import ACCEPT, REJECT, read_decisions
 from symmv_builder.storage.items import Item, Items, entry_id_of
 from symmv_builder.storage.store import Store
 
@@ -128,18 +131,37 @@ def _listen(crawl: Crawl, load_model: LoadModel, item: Item, sha256: str) -> Any
         )
 
 
-def choose(crawl_items: Sequence[Item], ids: Sequence[str], above: float | None) -> list[Item]:
-    """The items that a person named, or every proposal whose score reaches `above`."""
+def choose(
+    crawl_items: Sequence[Item],
+    ids: Sequence[str],
+    above: float | None,
+    said: Mapping[str, Verdict] = MappingProxyType({}),
+    *,
+    reviewed: bool = False,
+) -> list[Item]:
+    """The items that a person named, every proposal whose score reaches `above`, and, `reviewed`,
+    whatever reviewers accepted.
+
+    `said` is what reviewers say: what they rejected is in none of these; `StopRun` where it is
+    named.
+    """
+    barred = {name: each for name, each in said.items() if each.state == REJECT}
     by_id = {entry_id_of(item.source): item for item in crawl_items}
     unknown = [name for name in ids if name not in by_id]
     if unknown:
         raise UnknownName("proposal", ", ".join(unknown))
+    if refused := [f"{name} ({barred[name]})" for name in ids if name in barred]:
+        raise WrongArguments(
+            f"reviewers turned away {', '.join(refused)}; undo that decision first"
+        )
     chosen = {name: by_id[name] for name in ids}
+    if reviewed:
+        chosen |= {n: item for n, item in by_id.items() if n in said and said[n].state == ACCEPT}
     if above is not None:
         chosen |= {
             name: item
             for name, item in by_id.items()
-            if item.state == states.PROPOSED and item.score >= above
+            if item.state == states.PROPOSED and item.score >= above and name not in barred
         }
     return list(chosen.values())
 
@@ -151,35 +173,39 @@ def promote(
     ids: Sequence[str],
     *,
     above: float | None,
+    reviewed: bool = False,
     wait: bool = False,
     tell: Callable[[str], object] = lambda _: None,
 ) -> tuple[list[str], list[str]]:
     """Turn proposals into entries; the ids that became entries, and those let through to fetch.
 
-    An item that was waiting for review is let through: the crawl fetches and screens it
-    next, and it comes back as a proposal.
+    `reviewed` takes what reviewers accepted; what they rejected is never taken (`choose`). An item
+    that was waiting for review is let through: the crawl fetches and screens it next, and it comes
+    back as a proposal.
     """
-    asked = {"ids": list(ids), "above": above}
+    asked = {"ids": list(ids), "above": above, "reviewed": reviewed}
     with changes.writing(store, dataset, wait=wait, tell=tell) as finished:
         change = finished
         if change is None or change.kind != "promotion" or change.about["asked"] != asked:
-            change = _promotion(items, store, dataset, ids, above)
+            change = _promotion(items, store, dataset, asked)
             changes.make(store, dataset, change)
         return change.about["promoted"], change.about["let_through"]
 
 
 def _promotion(
-    items: Items, store: Store, dataset: str, ids: Sequence[str], above: float | None
+    items: Items, store: Store, dataset: str, asked: Mapping[str, Any]
 ) -> changes.Change:
     waiting = items.find(dataset, [states.PROPOSED, states.REVIEW])
-    chosen = choose(waiting, ids, above)
+    now = {entry_id_of(item.source): item.state for item in waiting}
+    said = verdicts(read_decisions(store.manifests, dataset), now)
+    chosen = choose(waiting, **asked, said=said)
     proposed = [item for item in chosen if item.state == states.PROPOSED]
     reviewed = [item for item in chosen if item.state == states.REVIEW]
     entries = {entry_id_of(item.source): entry_of(item) for item in proposed}
     return changes.Change(
         kind="promotion",
         about={
-            "asked": {"ids": list(ids), "above": above},
+            "asked": asked,
             "promoted": list(entries),
             "let_through": [entry_id_of(item.source) for item in reviewed],
         },

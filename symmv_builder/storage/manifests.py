@@ -32,8 +32,8 @@ def read_entries(root: Root, dataset: str) -> list[Entry]:
     name = f"{dataset}/entries.jsonl"
     entries: dict[str, Entry] = {}
     places: dict[str, int] = {}
-    for number, fields in _read_lines(root, name, "an entry"):
-        with _line(root, name, number, "an entry"):
+    for number, fields in read_lines(root, name, "an entry"):
+        with at_line(root, name, number, "an entry"):
             entry = entry_from(fields)
         if entry.entry_id in places:
             raise MalformedFile(
@@ -92,8 +92,8 @@ def _blocklist(root: Root) -> dict[Source, dict[str, Any]]:
     """
     name, what = "blocklist.jsonl", "a recording with a reason"
     lines: dict[Source, dict[str, Any]] = {}
-    for number, plain in _read_lines(root, name, what):
-        with _line(root, name, number, what):
+    for number, plain in read_lines(root, name, what):
+        with at_line(root, name, number, what):
             entries = plain.pop("entries", [])
             if not isinstance(entries, list):
                 raise TypeError("entries is not a list")
@@ -178,12 +178,12 @@ def read_object(root: Root, name: str, what: str, remedy: str) -> dict[str, Any]
     return found
 
 
-def _read_lines(root: Root, name: str, what: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def read_lines(root: Root, name: str, what: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """The JSON object of every line with its number; empty lines and a BOM are passed over."""
     data = root.read(name) or b""
     for number, line in enumerate(data.removeprefix(codecs.BOM_UTF8).splitlines(), start=1):
         if line.strip():
-            with _line(root, name, number, what):
+            with at_line(root, name, number, what):
                 fields = json.loads(line.decode())
                 if not isinstance(fields, dict):
                     raise TypeError(f"it is {type(fields).__name__} and not an object")
@@ -191,7 +191,7 @@ def _read_lines(root: Root, name: str, what: str) -> Iterator[tuple[int, dict[st
 
 
 @contextmanager
-def _line(root: Root, name: str, number: int, what: str) -> Iterator[None]:
+def at_line(root: Root, name: str, number: int, what: str) -> Iterator[None]:
     """Whatever is wrong with a line stops the run with the file and the line named."""
     try:
         yield

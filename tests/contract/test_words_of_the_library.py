@@ -15,7 +15,7 @@ from symmv_builder.cli.commands import COMMANDS, Commands
 
 PACKAGE = Path(symmv_builder.__file__).parent
 # Doors speak the words of their own callers.
-DOORS = ("cli/", "flows/")
+DOORS = ("cli/", "flows/", "web/")
 # What is meant for the command line although it does not stand in `cli/`.
 EXEMPT = {
     "api/options.py": "what options mean, for `--help` of commands and flows",

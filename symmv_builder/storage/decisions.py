@@ -1,0 +1,76 @@
+"""What people decided about recordings that a crawl proposes: a line of the manifest each.
+
+``DATASET/decisions.jsonl`` is only ever added to. The last line of a reviewer about an entry holds;
+a decision is undone by a further line, or by taking lines out of the file again, with git for
+example: nothing else is stored of it.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from symmv_builder.records import Entry, Source
+from symmv_builder.storage import locks, manifests
+from symmv_builder.storage.root import Root
+from symmv_builder.storage.store import Store
+from symmv_builder.text import clean_line
+
+ACCEPT, REJECT, SKIP, UNDO = "accept", "reject", "skip", "undo"
+VERDICTS = (ACCEPT, REJECT, SKIP, UNDO)
+LONGEST_NAME, LONGEST_REASON = 40, 200
+_FILE = "decisions.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Who decided what about an entry, when (UTC, ISO 8601), and why; a rejection has a reason.
+
+    `about` is the state in which the crawl showed it, ``review`` or ``proposed``.
+    """
+
+    entry_id: str
+    reviewer: str
+    verdict: str
+    time: str
+    about: str
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        # The rules for ids are those of entries.
+        Entry(self.entry_id, "any", "any", Source("file", "any"), Source("file", "any"))
+        datetime.fromisoformat(self.time)
+        if self.verdict not in VERDICTS:
+            raise ValueError(f"not a verdict: {self.verdict!r}; known: {', '.join(VERDICTS)}")
+        if self.verdict == REJECT and not self.reason:
+            raise ValueError("a rejection needs a reason")
+        for name, most in (("reviewer", LONGEST_NAME), ("reason", LONGEST_REASON)):
+            text = getattr(self, name)
+            if text != clean_line(text) or len(text) > most:
+                raise ValueError(f"{name} is one clean line of at most {most} characters")
+        if not self.reviewer:
+            raise ValueError("a decision needs the name of who decided")
+
+
+def read_decisions(root: Root, dataset: str) -> list[Decision]:
+    """Every line, in its order; `StopRun` for a line that is none. Empty without a file."""
+    name, what = f"{dataset}/{_FILE}", "a decision"
+    decisions = []
+    for number, fields in manifests.read_lines(root, name, what):
+        with manifests.at_line(root, name, number, what):
+            decisions.append(Decision(**fields))
+    return decisions
+
+
+def add_decisions(store: Store, dataset: str, decisions: Iterable[Decision]) -> None:
+    """Add lines behind those that stand there, which stay as they are, byte for byte.
+
+    Two writers at once wait for each other; whoever writes the dataset is not waited for.
+    """
+    name = f"{dataset}/{_FILE}"
+    lines = "".join(json.dumps(asdict(each), sort_keys=True) + "\n" for each in decisions)
+    with locks.hold(store.ledger, f"{dataset}/decisions", wait=True):
+        data = store.manifests.read(name) or b""
+        if data and not data.endswith(b"\n"):
+            data += b"\n"
+        store.manifests.write(name, data + lines.encode())

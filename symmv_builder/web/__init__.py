@@ -1,0 +1,1 @@
+"""Pages of this machine for a browser: look through datasets, review proposals, watch runs."""

@@ -1,0 +1,130 @@
+"""The frame of every page: its head, its menu, and the parts that several pages share."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from urllib.parse import quote, urlencode
+
+from symmv_builder.report.elements import Html, element, joined
+from symmv_builder.web.guard import Session
+
+MENU = {"/": "Datasets", "/runs": "Runs"}
+
+
+def page(
+    title: str,
+    *inner: object,
+    session: Session,
+    lead: str = "",
+    scripts: Sequence[str] = (),
+    refresh_s: int = 0,
+) -> str:
+    """A whole page of elements and texts."""
+    links = [element("a", name, href=address) for address, name in MENU.items()]
+    who = element("a", f"Reviewer: {session.reviewer or 'nobody yet'}", href="/name")
+    return "<!doctype html>" + element(
+        "html",
+        element(
+            "head",
+            element("meta", charset="utf-8"),
+            element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+            element("meta", http_equiv="refresh", content=refresh_s) if refresh_s else None,
+            element("title", f"{title} \u2013 symmv"),
+            element("link", rel="stylesheet", href="/static/style.css"),
+            element("link", rel="icon", href="/static/icon.svg"),
+            *(element("script", src=f"/static/{name}", defer=True) for name in scripts),
+        ),
+        element(
+            "body",
+            element("a", "Skip to the content", href="#content", class_="skip"),
+            element("nav", *links, who, aria_label="Pages"),
+            element("header", element("h1", title), element("p", lead) if lead else None),
+            element("main", *inner, id="content"),
+        ),
+        lang="en",
+    )
+
+
+def address(*parts: str, **query: object) -> str:
+    """A path of names, whatever is in them, with a query of what is not empty."""
+    path = "/" + "/".join(quote(part, safe="") for part in parts)
+    asked = {name: value for name, value in query.items() if value not in ("", None, False)}
+    return f"{path}?{urlencode(asked)}" if asked else path
+
+
+def link(words: object, to: str, **more: object) -> Html:
+    return element("a", words, href=to, **more)
+
+
+def form(to: str, session: Session, *inner: object, **more: object) -> Html:
+    """A form that changes something: it holds the word of the session."""
+    word = element("input", type="hidden", name="word", value=session.word)
+    return element("form", word, *inner, method="post", action=to, **more)
+
+
+def button(words: str, *, key: str = "", **more: object) -> Html:
+    """A button; with `key`, one that is pressed by this key, too."""
+    shown = [words, element("kbd", key.upper())] if key else [words]
+    return element("button", *shown, type="submit", data_key=key or None, **more)
+
+
+def table(
+    heads: Iterable[object],
+    rows: Iterable[Iterable[object]],
+    label: str,
+    *,
+    numbers: Iterable[int] = (),
+) -> Html:
+    """A table that scrolls by itself, of elements or texts; `numbers` are columns at right."""
+    right = frozenset(numbers)
+
+    def cells(name: str, row: Iterable[object], **more: object) -> list[Html]:
+        return [
+            element(name, each, class_="number" if place in right else None, **more)
+            for place, each in enumerate(row)
+        ]
+
+    body = [element("tr", *cells("td", row)) for row in rows]
+    head = element("thead", element("tr", *cells("th", heads, scope="col")))
+    whole = element("table", head, element("tbody", *body))
+    return element("div", whole, class_="wide", tabindex=0, role="region", aria_label=label)
+
+
+def facts(named: Mapping[str, object]) -> Html:
+    """Names with their values."""
+    return element(
+        "dl",
+        *(
+            element("div", element("dt", name), element("dd", value))
+            for name, value in named.items()
+        ),
+    )
+
+
+def part(title: str, *inner: object, **more: object) -> Html:
+    return element("section", element("h2", title), *inner, **more)
+
+
+def card(*inner: object, **more: object) -> Html:
+    return element("article", *inner, **more)
+
+
+def labelled(words: str, control: Html) -> Html:
+    """A control within its label."""
+    return element("label", element("span", words), control)
+
+
+def choice(name: str, options: Iterable[str], chosen: str, empty: str) -> Html:
+    """A list to choose from; its first entry is none of them."""
+    made = [element("option", empty, value="")]
+    made += [element("option", each, selected=each == chosen) for each in options if each]
+    return element("select", *made, name=name)
+
+
+def cell(value: object) -> str:
+    """A value of a table as text."""
+    if value is None:
+        return ""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def together(*parts: object) -> Html:
+    return joined(parts)

@@ -1,0 +1,263 @@
+"""What stands before every page: hosts, origins, tokens, sizes, and the headers of all answers.
+
+A page of another site that is open in the same browser may send requests here. It cannot read an
+answer (no header allows it), cannot name this server by a name of its own (`Host` is compared), and
+cannot make it do anything: a POST must come from a page of ours (`Origin`) and hold a word that
+only such a page knows (`Session.word`).
+"""
+
+import hashlib
+import hmac
+import ipaddress
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from http.cookies import CookieError, SimpleCookie
+from typing import Any, TypeAlias
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+from symmv_builder.errors import WrongSetting
+from symmv_builder.text import clean_line
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+SHORTEST_TOKEN = 16
+MOST_BODY_BYTES = 16 * 1024
+_MOST_FIELDS = 20
+_OPEN_PATHS = ("/login", "/static/")
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "content-security-policy": _POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    # With "no-referrer" browsers send forms without their origin.
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+    "cache-control": "no-store",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may come: by which host, and with which token; an empty one lets everybody in.
+
+    `secret` signs what browsers keep; it is drawn anew for every start of the server. Names of
+    cookies hold the `port`: browsers keep those of all servers of a host together.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    token: str = field(default="", repr=False)
+    secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+
+    def check(self) -> None:
+        """`StopRun` where others could come without a token, or with one that can be guessed."""
+        if not self.is_loopback and not self.token:
+            wanted = "others can reach it there: say a token, which they have to know"
+            raise WrongSetting("host", self.host, wanted)
+        if self.token and len(self.token) < SHORTEST_TOKEN:
+            wanted = f"it can be guessed; it has {SHORTEST_TOKEN} characters at least"
+            raise WrongSetting("token", "*" * len(self.token), wanted)
+
+    @property
+    def is_loopback(self) -> bool:
+        return self.host in LOOPBACK
+
+    def allows(self, host: str) -> bool:
+        """Whether a request may name the server so; without a host of its own it has any name."""
+        name = _host_name(host)
+        if name is None:
+            return False
+        if self.host in ("0.0.0.0", "::"):
+            return True
+        return name == self.host or (self.is_loopback and name in LOOPBACK)
+
+    def sign(self, what: str, session: str) -> str:
+        """A word that belongs to a session and cannot be made without the secret."""
+        return hmac.new(self.secret, f"{what}:{session}".encode(), hashlib.sha256).hexdigest()
+
+    def cookie(self, name: str, value: str) -> str:
+        """A cookie that no script reads and no other site's request brings along."""
+        return f"{name}-{self.port}={quote(value, safe='.')}; Path=/; HttpOnly; SameSite=Strict"
+
+    def is_token(self, text: str) -> bool:
+        return bool(self.token) and _same(text, self.token)
+
+
+def _host_name(host: str) -> str | None:
+    """The name in a `Host` header without its port; `None` for what is none."""
+    try:
+        parts = urlsplit(f"//{host}")
+        port = parts.port
+    except ValueError:
+        return None
+    name = parts.hostname
+    if not name or "@" in host or parts.path or parts.query or (port is not None and port < 1):
+        return None
+    try:
+        return str(ipaddress.ip_address(name))
+    except ValueError:
+        return name
+
+
+def _same(first: str, second: str) -> bool:
+    return hmac.compare_digest(first.encode("utf-8", "replace"), second.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A browser: its number, the word of its forms, whether it may come in, who sits there."""
+
+    number: str
+    signed: str
+    word: str
+    is_in: bool
+    reviewer: str = ""
+
+
+class Refused(Exception):
+    """A request that is answered with a status and one line, and done nothing for."""
+
+    def __init__(self, status: int, line: str) -> None:
+        super().__init__(line)
+        self.status, self.line = status, line
+
+
+class Guard:
+    """The outermost part of the server; what it lets through has ``scope["session"]``."""
+
+    def __init__(self, app: App, access: Access) -> None:
+        self._app, self._access = app, access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        headers = _headers(scope)
+        cookies: list[str] = []
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = _safe(message.get("headers", ()), cookies)
+            await send(message)
+
+        try:
+            self._check(scope, headers)
+            session = self._session(headers)
+            if session.signed not in headers.get("cookie", ""):
+                cookies.append(self._access.cookie("session", session.signed))
+            scope["session"] = session
+            if not session.is_in and not scope["path"].startswith(_OPEN_PATHS):
+                await _answer(sending, 303, "log in first", location="/login")
+                return
+            await self._app(scope, receive, sending)
+        except Refused as refused:
+            await _answer(sending, refused.status, refused.line)
+
+    def _check(self, scope: Scope, headers: Mapping[str, str]) -> None:
+        host = headers.get("host", "")
+        if not self._access.allows(host):
+            raise Refused(400, "this server has another name")
+        if scope["method"] not in ("GET", "HEAD", "POST"):
+            raise Refused(405, "pages are read, and forms are sent")
+        if scope["method"] != "POST":
+            return
+        if headers.get("origin") != f"{scope['scheme']}://{host}":
+            raise Refused(403, "this form was sent by a page of another site")
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/x-www-form-urlencoded":
+            raise Refused(415, "forms alone are taken")
+        length = headers.get("content-length", "")
+        if not length.isascii() or not length.isdigit():
+            raise Refused(411, "a form says how long it is")
+        if len(length) > 9 or int(length) > MOST_BODY_BYTES:
+            raise Refused(413, f"a form has at most {MOST_BODY_BYTES} bytes")
+
+    def _session(self, headers: Mapping[str, str]) -> Session:
+        ending = f"-{self._access.port}"
+        kept = {
+            name.removesuffix(ending): value
+            for name, value in _cookies(headers.get("cookie", "")).items()
+            if name.endswith(ending)
+        }
+        number, _, signature = kept.get("session", "").partition(".")
+        if not _same(signature, self._access.sign("session", number)):
+            number = secrets.token_hex(16)
+        signed = f"{number}.{self._access.sign('session', number)}"
+        bearer = headers.get("authorization", "").removeprefix("Bearer ")
+        is_in = (
+            not self._access.token
+            or self._access.is_token(bearer)
+            or _same(kept.get("access", ""), self._access.sign("access", number))
+        )
+        reviewer = clean_line(unquote(kept.get("reviewer", "")))
+        return Session(number, signed, self._access.sign("form", number), is_in, reviewer)
+
+
+async def fields_of(receive: Receive, session: Session) -> dict[str, str]:
+    """The fields of a form that a page of ours sent; `Refused` for anything else."""
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refused(400, "the form did not come to its end")
+        body += message.get("body", b"")
+        if len(body) > MOST_BODY_BYTES:
+            raise Refused(413, f"a form has at most {MOST_BODY_BYTES} bytes")
+        if not message.get("more_body"):
+            break
+    try:
+        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError as error:
+        raise Refused(400, "this is no form of ours") from error
+    fields = dict(pairs)
+    if not _same(fields.pop("word", ""), session.word):
+        raise Refused(403, "this form is out of date: open the page again")
+    return fields
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    """Headers by name; `Refused` where one of those that are looked at is there twice."""
+    found: dict[str, str] = {}
+    for raw, value in scope["headers"]:
+        name = raw.decode("latin-1").lower()
+        if name in found and name in ("host", "origin", "content-length", "content-type"):
+            found[name] = ""
+        else:
+            found[name] = value.decode("latin-1")
+    return found
+
+
+def _cookies(text: str) -> dict[str, str]:
+    jar: SimpleCookie = SimpleCookie()
+    try:
+        jar.load(text)
+    except CookieError:
+        return {}
+    return {name: morsel.value for name, morsel in jar.items()}
+
+
+def _safe(headers: Any, cookies: list[str]) -> list[tuple[bytes, bytes]]:
+    kept = [(name, value) for name, value in headers if name.lower().decode() not in HEADERS]
+    ours = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+    return [*kept, *ours, *((b"set-cookie", each.encode()) for each in cookies)]
+
+
+async def _answer(send: Send, status: int, line: str, **more: str) -> None:
+    headers = [(name.encode(), value.encode()) for name, value in more.items()]
+    kind = (b"content-type", b"text/plain; charset=utf-8")
+    await send({"type": "http.response.start", "status": status, "headers": [kind, *headers]})
+    await send({"type": "http.response.body", "body": f"{line}\n".encode()})

@@ -1,0 +1,55 @@
+"""A recording as an answer: whole, or the range of it that a player asks for."""
+
+import re
+from collections.abc import Callable, Iterator
+
+from fastapi import Response
+from fastapi.responses import StreamingResponse
+
+from symmv_builder.api.browsing import Media
+
+_RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
+
+
+def ranged(data: bytes, kind: str, asked: str | None) -> Response:
+    """Bytes that are here, as `answer` gives those of a recording."""
+    return _answer(len(data), kind, asked, lambda first, last: iter([data[first : last + 1]]))
+
+
+def answer(found: Media, asked: str | None) -> Response:
+    """The bytes of a recording; 206 for one range, 416 where it lies outside, 415 for no medium.
+
+    Several ranges, and units that are not bytes, are answered with the whole, as HTTP allows.
+    """
+    if not found.type:
+        return Response("no browser plays this recording\n", 415, media_type="text/plain")
+    return _answer(found.size_bytes, found.type, asked, found.pieces)
+
+
+def _answer(
+    size: int, kind: str, asked: str | None, pieces: Callable[[int, int], Iterator[bytes]]
+) -> Response:
+    headers = {"accept-ranges": "bytes", "content-disposition": "inline"}
+    match = _RANGE.fullmatch(asked or "")
+    span = span_of(match[1], match[2], size) if match else None
+    if match and span is None:
+        headers["content-range"] = f"bytes */{size}"
+        return Response(status_code=416, headers=headers)
+    first, last = span or (0, size - 1)
+    headers["content-length"] = str(last - first + 1)
+    if span:
+        headers["content-range"] = f"bytes {first}-{last}/{size}"
+    status = 206 if span else 200
+    return StreamingResponse(pieces(first, last), status, headers, kind)
+
+
+def span_of(first: str, last: str, size: int) -> tuple[int, int] | None:
+    """First and last byte of a range as it is written; `None` where there are none.
+
+    >>> span_of("2", "", 10), span_of("", "3", 10), span_of("10", "", 10)
+    ((2, 9), (7, 9), None)
+    """
+    if not first:
+        return (max(0, size - int(last)), size - 1) if last and int(last) and size else None
+    start, end = int(first), min(int(last), size - 1) if last else size - 1
+    return (start, end) if start <= end else None

@@ -1,0 +1,135 @@
+"""How work goes on: trainings with their losses, builds, crawls with their funnel, breakers."""
+
+import time
+
+from fastapi import FastAPI, Request, Response
+
+from symmv_builder.api import questions, runs
+from symmv_builder.report import loss_curves
+from symmv_builder.report.elements import Html, element
+from symmv_builder.web import frame
+from symmv_builder.web.desk import Desk, html, session_of
+
+_EVERY_S = 15
+
+
+def add(app: FastAPI, desk: Desk) -> None:
+    """Put the pages of this module into an application."""
+
+    @app.get("/runs")
+    def trainings(request: Request) -> Response:
+        return html(_trainings(desk, request))
+
+    @app.get("/runs/{name}")
+    def training(request: Request, name: str) -> Response:
+        return html(_training(desk, request, name))
+
+    @app.get("/crawl/{dataset}")
+    def progress(request: Request, dataset: str) -> Response:
+        return html(_progress(desk, request, dataset))
+
+
+def _refreshing(request: Request) -> tuple[int, Html]:
+    """Every how many seconds the page is asked for again, and the link that changes it."""
+    here = request.url.path
+    if request.query_params.get("follow"):
+        return _EVERY_S, frame.link("Stop following", here)
+    return 0, frame.link(f"Follow: again every {_EVERY_S} s", f"{here}?follow=yes")
+
+
+def _trainings(desk: Desk, request: Request) -> str:
+    rows = []
+    for place in runs.training_runs(desk.runs):
+        found = runs.training_run(desk.runs, place.name)
+        last = ", ".join(
+            f"{split} {name} {curve[-1][1]:.4g}"
+            for name, splits in found.curves.items()
+            for split, curve in splits.items()
+        )
+        link = frame.link(found.name, frame.address("runs", found.name))
+        rows.append((link, found.step, _ago(found.written_s), found.fault or last))
+    every_s, follow = _refreshing(request)
+    heads = ("run", "step", "wrote last", "values")
+    inner: list[object] = [frame.table(heads, rows, "Trainings", numbers=(1,))]
+    if not rows:
+        inner = [element("p", f"No run lies in {desk.runs}.", class_="note")]
+    builds = _builds(desk)
+    breakers = _breakers(desk)
+    return frame.page(
+        "Runs", follow, frame.part("Trainings", *inner), builds, breakers,
+        session=session_of(request), refresh_s=every_s,
+    )  # fmt: skip
+
+
+def _training(desk: Desk, request: Request, name: str) -> str:
+    found = runs.training_run(desk.runs, name)
+    drawn = [
+        frame.card(element("h3", measure), loss_curves.draw(measure, curves))
+        for measure, curves in found.curves.items()
+    ]
+    every_s, follow = _refreshing(request)
+    fault = element("p", found.fault, class_="note") if found.fault else None
+    lead = f"step {found.step}, wrote last {_ago(found.written_s)}"
+    return frame.page(
+        name, follow, fault, element("div", *drawn, class_="sides"),
+        session=session_of(request), lead=lead, refresh_s=every_s,
+    )  # fmt: skip
+
+
+def _builds(desk: Desk) -> Html:
+    rows = []
+    for each in questions.statuses(desk.settings).datasets:
+        done = each.made + len(each.rejections)
+        bar = element("progress", value=done, max=max(1, each.entries), aria_label=each.dataset)
+        link = frame.link(each.dataset, frame.address("crawl", each.dataset))
+        rows.append((link, bar, f"{done} of {each.entries}"))
+    return frame.part("Builds", frame.table(("dataset", "progress", "entries"), rows, "Builds"))
+
+
+def _breakers(desk: Desk) -> Html:
+    rows = [(each.name, f"{each.rests_s:.0f} s") for each in runs.open_breakers(desk.settings)]
+    if not rows:
+        return frame.part("Breakers", element("p", "Crawls may use the network."))
+    table = frame.table(("kept from", "goes on in"), rows, "Breakers")
+    return frame.part("Breakers", table)
+
+
+def _progress(desk: Desk, request: Request, dataset: str) -> str:
+    [status] = questions.statuses(desk.settings, dataset).datasets
+    stages = [
+        (each.artifact, each.step, each.backend, each.made, each.rejected, f"{each.seconds:.1f}")
+        for each in status.stages
+    ]
+    away = [
+        (each["step"], each["reason"], each["entries"])
+        for each in questions.rejections(status.rejections)
+    ]
+    crawled = [
+        tuple(each[name] for name in ("state", "step", "reason", "items"))
+        for each in runs.crawl_funnel(desk.settings, dataset)
+    ]
+    every_s, follow = _refreshing(request)
+    heads = ("result", "step", "model", "made", "turned away", "seconds")
+    parts = [
+        follow,
+        frame.part("Crawl", frame.table(("state", "step", "reason", "recordings"), crawled,
+                                        "Funnel of the crawl", numbers=(3,))),
+        frame.part("Stages", frame.table(heads, stages, "Stages", numbers=(3, 4, 5))),
+        frame.part("Turned away", frame.table(("step", "reason", "entries"), away,
+                                              "Turned away", numbers=(2,))),
+        _breakers(desk),
+    ]  # fmt: skip
+    lead = (
+        f"{status.made} made, {len(status.rejections)} rejected, {len(status.unfinished)} open "
+        f"of {status.entries} entries"
+    )
+    title = f"Progress of {dataset}"
+    return frame.page(title, *parts, session=session_of(request), lead=lead, refresh_s=every_s)
+
+
+def _ago(written_s: float) -> str:
+    seconds = max(0, round(time.time() - written_s))
+    for size, name in ((86400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {name} ago"
+    return f"{seconds} seconds ago"

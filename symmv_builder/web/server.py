@@ -1,0 +1,108 @@
+"""The server: an application of all pages behind the guard, and the loop that answers on a port."""
+
+import socket
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+
+from symmv_builder.errors import NotFound, StopRun, UnknownName, WrongSetting
+from symmv_builder.report.page_style import STYLE
+from symmv_builder.settings import Settings
+from symmv_builder.web import browse, doors, entry, frame, review, runs
+from symmv_builder.web.desk import Desk, html
+from symmv_builder.web.guard import Access, App, Guard, Refused
+
+PORT = 8765
+_TYPES = {
+    "icon.svg": "image/svg+xml",
+    "keys.js": "text/javascript",
+    "player.js": "text/javascript",
+    "style.css": "text/css",
+}
+_MOST_AT_ONCE = 64
+
+
+def make_app(settings: Settings, access: Access, runs_in: Path = Path("runs")) -> App:
+    """All pages of a data root, behind the guard; `runs_in` is where folders of trainings lie."""
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    desk = Desk(settings, access, runs_in)
+    for module in (browse, entry, review, runs, doors):
+        module.add(app, desk)
+    files = {name: _static(name) for name in _TYPES}
+
+    @app.get("/static/{name}")
+    def static(name: str) -> Response:
+        if name not in files:
+            raise HTTPException(404)
+        return Response(files[name], media_type=f"{_TYPES[name]}; charset=utf-8")
+
+    @app.exception_handler(StopRun)
+    def stopped(request: Request, error: StopRun) -> Response:
+        status = 404 if isinstance(error, NotFound | UnknownName) else 400
+        return _said(request, status, str(error))
+
+    @app.exception_handler(Refused)
+    def refused(request: Request, error: Refused) -> Response:
+        return _said(request, error.status, error.line)
+
+    @app.exception_handler(HTTPException)
+    def no_page(request: Request, error: HTTPException) -> Response:
+        return _said(request, error.status_code, str(error.detail))
+
+    return Guard(app, access)
+
+
+def _static(name: str) -> bytes:
+    """A file of this package; the sheet is that of all pages with what these add to it."""
+    data = resources.files("symmv_builder.web").joinpath("static", name).read_bytes()
+    return STYLE.encode() + data if name == "style.css" else data
+
+
+def _said(request: Request, status: int, line: str) -> Response:
+    title = {404: "Not here", 403: "Not allowed"}.get(status, "That does not work")
+    text = frame.page(title, session=request.scope["session"], lead=line)
+    return html(text, status)
+
+
+def serve(
+    settings: Settings,
+    access: Access,
+    *,
+    runs_in: Path = Path("runs"),
+    tell: Callable[[str], object] = lambda _: None,
+) -> None:
+    """Answer until the process is interrupted; `tell` gets the address once it can be opened.
+
+    `StopRun` where the host needs a token, or the port is taken.
+    """
+    access.check()
+    try:
+        is_v6 = ":" in access.host
+        listening = socket.create_server(
+            (access.host, access.port), family=socket.AF_INET6 if is_v6 else socket.AF_INET
+        )
+    except OSError as error:
+        problem = f"nothing can listen there: {error.strerror or error}"
+        raise WrongSetting("port", access.port, problem, where=access.host) from error
+    with listening:
+        config = uvicorn.Config(
+            make_app(settings, access, runs_in),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=_MOST_AT_ONCE,
+            timeout_keep_alive=5,
+            ws="none",
+        )
+        host = f"[{access.host}]" if is_v6 else access.host
+        tell(f"http://{host}:{access.port}/")
+        try:
+            uvicorn.Server(config).run(sockets=[listening])
+        except KeyboardInterrupt:
+            # The usual end.
+            return

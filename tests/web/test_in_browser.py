@@ -1,0 +1,194 @@
+"""The pages in a real browser, by keyboard alone: quiet, no wider than the window, and working."""
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from symmv_builder.api import reviewing
+from symmv_builder.settings import Settings
+from symmv_builder.web.guard import Access
+from symmv_builder.web.server import make_app
+from tests.browser import Browser, find_chromium, opened
+from tests.report.test_in_browser import CONTRAST
+from tests.web.rooms import DATASET, ENTRY, make_root, make_run, proposal
+
+PROPOSALS = 50
+WIDTHS = (360, 800, 1400)
+PAGES = {
+    "home": "/",
+    "browse": f"/browse/{DATASET}?sort=title",
+    "entry": f"/entry/{DATASET}/{ENTRY}",
+    "review": f"/review/{DATASET}/{proposal(0)}",
+    "decisions": f"/decisions/{DATASET}",
+    "crawl": f"/crawl/{DATASET}",
+    "runs": "/runs",
+    "run": "/runs/first",
+    "name": "/name",
+    "lost": "/nothing",
+}
+KEYS = {"Tab": 9, "Enter": 13, "ArrowRight": 39, "Escape": 27}
+
+
+@dataclass
+class House:
+    """A server in a thread, and the browser that visits it."""
+
+    settings: Settings
+    browser: Browser
+    at: str
+
+    def visit(self, path: str, *, width: int = 800, is_dark: bool = False) -> list[str]:
+        """Open a page; what it complained of, and requests to others."""
+        seen = self.browser.visit(self.at + path, width=width, is_dark=is_dark)
+        others = [url for url in seen.requests if not url.startswith(self.at)]
+        # The browser itself says of a page that is not there that it is not.
+        return [each for each in seen.complaints if "404" not in each] + others
+
+    def press(self, key: str) -> None:
+        code = KEYS.get(key, ord(key.upper()[0]))
+        text = {"Enter": "\r"}.get(key, "" if key in KEYS else key)
+        for kind in ("keyDown", "keyUp"):
+            self.browser.ask(
+                "Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code,
+                **({"text": text} if text and kind == "keyDown" else {}),
+            )  # fmt: skip
+
+    def here(self) -> str:
+        place: str = self.browser.evaluate("location.pathname")
+        return place
+
+    def until(self, expression: str, patience_s: float = 10.0) -> None:
+        """Wait for what a page will be; a page that is being left may not answer."""
+        end = time.monotonic() + patience_s
+        while True:
+            try:
+                if self.browser.evaluate(expression):
+                    return
+            except AssertionError:
+                pass
+            assert time.monotonic() < end, f"{expression} at {self.here()}"
+            time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    find_chromium()
+    folder = tmp_path_factory.mktemp("root")
+    settings = make_root(folder, proposals=PROPOSALS)
+    make_run(folder / "runs" / "first")
+    app = make_app(settings, Access(), folder / "runs")
+    config = uvicorn.Config(app, port=0, log_level="error", server_header=False)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        with opened(tmp_path_factory.mktemp("profile")) as browser:
+            house = House(settings, browser, f"http://127.0.0.1:{port}")
+            house.visit("/name")
+            browser.evaluate("document.querySelector('input[name=name]').focus()")
+            for letter in "ann":
+                house.press(letter)
+            house.press("Enter")
+            house.until("document.querySelector('nav')?.textContent.includes('ann')")
+            yield house
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+@pytest.mark.parametrize("is_dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_quiet_fits_and_can_be_read(
+    house: House, name: str, width: int, is_dark: bool, tmp_path: Path
+) -> None:
+    assert house.visit(PAGES[name], width=width, is_dark=is_dark) == []
+    evaluate = house.browser.evaluate
+    assert evaluate("document.documentElement.scrollWidth") <= width
+    assert evaluate(CONTRAST) >= 4.5
+    assert house.browser.picture(tmp_path / f"{name}.png").stat().st_size > 2000
+    assert (evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(21, 23, 28)") == (
+        is_dark
+    )
+    assert (
+        evaluate("document.querySelectorAll('[onerror], iframe, style, script:not([src])').length")
+        == 0
+    )
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_everything_on_a_page_is_reached_by_the_keyboard_and_has_a_name(
+    house: House, name: str
+) -> None:
+    house.visit(PAGES[name])
+    for _ in range(3):
+        house.press("Tab")
+    assert house.browser.evaluate("document.activeElement.matches('a, button, input, select')")
+    unnamed = """[...document.querySelectorAll('a, button, input:not([type=hidden]), select, video,
+      audio, svg[role=img], [role=region], progress')].filter((each) => !(each.textContent.trim() ||
+      each.getAttribute('aria-label') || (each.labels && each.labels.length))).length"""
+    assert house.browser.evaluate(unnamed) == 0
+    scrolls = """[...document.querySelectorAll('.wide, .roll')].filter((each) =>
+      each.tabIndex !== 0).length"""
+    assert house.browser.evaluate(scrolls) == 0
+    assert house.browser.evaluate("document.querySelectorAll('h1').length") == 1
+
+
+def test_the_players_of_an_entry_stay_together_and_the_cursor_goes_along(house: House) -> None:
+    assert house.visit(PAGES["entry"]) == []
+    house.until("[...document.querySelectorAll('video, audio')].every((e) => e.readyState > 0)")
+    evaluate = house.browser.evaluate
+    assert (
+        evaluate("document.querySelectorAll('.time-line .note, .time-line .melody').length") == 10
+    )
+    evaluate("document.getElementById('roll').focus()")
+    house.press("ArrowRight")
+    house.until("document.getElementById('cursor').getAttribute('x1') === '40'")
+    # The music runs a tenth slower than the video.
+    house.until("Math.abs(document.querySelector('[data-name=music]').currentTime - 0.9) < 0.01")
+    assert evaluate("document.querySelector('[data-name=video]').muted") is False
+    assert evaluate("document.querySelector('[data-name=music]').muted") is True
+    evaluate("document.getElementById('other').click()")
+    assert evaluate("document.querySelector('[data-name=video]').muted") is True
+
+
+def test_fifty_proposals_are_reviewed_by_the_keyboard(house: House) -> None:
+    """One key each: accepted, turned away with a reason of one's own or a listed one, skipped."""
+    house.visit(f"/review/{DATASET}")
+    assert house.here() == PAGES["review"]
+    house.press("s")
+    house.until(
+        f"location.pathname.endsWith('{proposal(1)}') && document.readyState === 'complete'"
+    )
+    house.press("u")
+    house.until(
+        f"location.pathname.endsWith('{proposal(0)}') && document.readyState === 'complete'"
+    )
+    house.press("r")
+    house.until("document.activeElement.id === 'reason'")
+    for letter in "a bad one":
+        house.press(letter)
+    house.press("Enter")
+    for number in range(1, PROPOSALS + 1):
+        house.until(
+            f"location.pathname.endsWith('{proposal(number)}') "
+            "&& document.readyState === 'complete'"
+        )
+        house.press("2" if number % 10 == 5 else "a")
+    house.until(f"location.pathname === '/decisions/{DATASET}'")
+    found = {
+        each.recording.entry_id: each.verdict for each in reviewing.judged(house.settings, DATASET)
+    }
+    votes = {name: verdict.votes[0] for name, verdict in found.items()}
+    assert votes[proposal(0)].reason == "a bad one"
+    assert votes[proposal(5)].reason == "not a piano alone"
+    assert sum(vote.verdict == "accept" for vote in votes.values()) == 45
+    assert {vote.reviewer for vote in votes.values()} == {"ann"}
