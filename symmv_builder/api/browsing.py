@@ -94,7 +94,8 @@ def listing(settings: Settings, dataset: str, *, of_clips: bool = False) -> List
         columns, key = ENTRY_COLUMNS, "entry"
     more = tuple(name for name in names if name not in columns)
     for row in rows:
-        row.update({name: values.get(str(row[key]), {}).get(name) for name in more})
+        found = values.get(str(row[key]), {})
+        row.update({name: row.get(name) or found.get(name) for name in names})
     return Listing((*columns, *more), tuple(rows))
 
 
@@ -176,7 +177,7 @@ def choose(table: Listing, choice: Choice) -> Page:
         row
         for row in table.rows
         if (not choice.state or row.get("state") == choice.state)
-        and (not text or any(text in str(cell).casefold() for cell in row.values()))
+        and (not text or any(text in _text(cell) for cell in row.values()))
         and (choice.column not in table.columns or _holds(row[choice.column], choice.where))
     ]
     if choice.sort in table.columns:
@@ -193,7 +194,11 @@ def choose(table: Listing, choice: Choice) -> Page:
 def _order(cell: Cell) -> tuple[int, float, str]:
     if isinstance(cell, int | float):
         return 0, float(cell), ""
-    return 1, 0.0, str(cell).casefold()
+    return 1, 0.0, _text(cell)
+
+
+def _text(cell: Cell) -> str:
+    return "" if cell is None else str(cell).casefold()
 
 
 def _holds(cell: Cell, where: str) -> bool:
@@ -201,7 +206,7 @@ def _holds(cell: Cell, where: str) -> bool:
     if not where:
         return True
     if sign not in ("<", ">", "="):
-        return where.casefold() in str(cell).casefold()
+        return where.casefold() in _text(cell)
     if cell is None:
         return False
     here, there = _order(cell), _order(_number(value))

@@ -14,9 +14,10 @@ from symmv_builder.records import Alignment, Asset, Beats, Chords, Notes, Parts,
 from symmv_builder.report.elements import Html, element, joined
 from symmv_builder.timeline import Clock
 
-# Pixels a second at first; what would be wider than a browser draws well is drawn closer.
-SCALE = 40.0
-_MOST_PX = 30_000
+# Pixels a second; what is short is drawn wider, and what would be wider than a browser draws well
+# closer.
+_SCALE, _WIDEST_SCALE = 40.0, 200.0
+_LEAST_PX, _MOST_PX = 1000, 30_000
 _MOST_NOTES, _MOST_SPANS, _MOST_BEATS = 20_000, 4_000, 10_000
 _LANE, _GAP, _ROW = 22, 6, 4
 _MOST_POINTS = 600
@@ -61,7 +62,7 @@ def draw(records: Mapping[str, Record], label: str) -> Html | None:
     notes = records.get("parts", records.get("notes"))
     if not seconds or not isinstance(notes, Notes | Parts):
         return None
-    scale = min(SCALE, _MOST_PX / seconds)
+    scale = min(_WIDEST_SCALE, max(_SCALE, _LEAST_PX / seconds), _MOST_PX / seconds)
     width = max(1, round(seconds * scale))
     here = clocks(records)
     parts: list[Html] = []

@@ -31,18 +31,18 @@ def _home(desk: Desk, request: Request) -> str:
     rows = [
         (
             frame.link(each.dataset, frame.address("browse", each.dataset)),
+            frame.link("review", frame.address("review", each.dataset)),
+            frame.link("crawl", frame.address("crawl", each.dataset)),
             each.entries,
             each.made,
             len(each.rejections),
             len(each.unfinished),
-            frame.link("review", frame.address("review", each.dataset)),
-            frame.link("crawl", frame.address("crawl", each.dataset)),
         )
         for each in found.datasets
     ]
-    heads = ("dataset", "entries", "made", "rejected", "open", "proposals", "progress")
+    heads = ("dataset", "proposals", "progress", "entries", "made", "rejected", "open")
     faults = [element("p", str(fault), class_="note") for fault in found.faults]
-    table = frame.table(heads, rows, "Datasets", numbers=(1, 2, 3, 4))
+    table = frame.table(heads, rows, "Datasets", numbers=(3, 4, 5, 6))
     return frame.page("Datasets", table, *faults, session=session_of(request), lead=found.root)
 
 

@@ -57,7 +57,11 @@ def _entry(desk: Desk, request: Request, dataset: str, entry_id: str) -> str:
     song = found.song
     title = " \u2013 ".join(filter(None, (song.artist, song.title))) or found.name
     return frame.page(
-        title, *parts, session=session_of(request), lead=found.name, scripts=("player.js",)
+        title,
+        *parts,
+        session=session_of(request),
+        lead=found.name,
+        scripts=("player.js", "keys.js"),
     )
 
 

@@ -89,9 +89,9 @@ def _one(desk: Desk, session: Session, dataset: str, entry_id: str) -> str:
 
 def _question(pair: Pair) -> Html:
     found = pair.judged.recording
-    sides = [("Cover", found.title, "", pair.urls.get("music", ""))]
-    sides.append(
-        ("Video", found.official_title, found.official_channel, pair.urls.get("video", ""))
+    sides = (
+        ("Video", found.official_title, found.official_channel, pair.urls.get("video", "")),
+        ("Cover", found.title, "", pair.urls.get("music", "")),
     )
     cards = [
         frame.card(

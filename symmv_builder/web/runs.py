@@ -33,8 +33,9 @@ def _refreshing(request: Request) -> tuple[int, Html]:
     """Every how many seconds the page is asked for again, and the link that changes it."""
     here = request.url.path
     if request.query_params.get("follow"):
-        return _EVERY_S, frame.link("Stop following", here)
-    return 0, frame.link(f"Follow: again every {_EVERY_S} s", f"{here}?follow=yes")
+        return _EVERY_S, element("p", frame.link("Stop following", here))
+    link = frame.link(f"Follow: again every {_EVERY_S} s", f"{here}?follow=yes")
+    return 0, element("p", link)
 
 
 def _trainings(desk: Desk, request: Request) -> str:

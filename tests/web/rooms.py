@@ -69,7 +69,7 @@ def records() -> dict[str, Record]:
 
 
 def make_root(folder: Path, *, proposals: int = 3, with_media: bool = True) -> Settings:
-    """A root with an entry, one that was turned away, and so many proposals."""
+    """A root with an entry, one that was turned away, and so many proposals, three with media."""
     settings = read_settings({"HOME": str(folder)}, root=str(folder / "root"))
     store = settings.open_store()
     entries = [_entry(0), _entry(1)]
@@ -77,7 +77,7 @@ def make_root(folder: Path, *, proposals: int = 3, with_media: bool = True) -> S
     assets: dict[tuple[str, str], str] = {}
     if with_media:
         music, video = (store_media(folder, store, seed) for seed in (1, 2))
-        for number in range(proposals):
+        for number in range(min(proposals, 3)):
             assets[("youtube", source("p", number).video_id)] = music
             assets[("youtube", source("o", number).video_id)] = video
         assets[("youtube", entries[0].music.video_id)] = music
@@ -135,7 +135,7 @@ def _store_records(store: Store, entry_id: str) -> None:
     results = []
     for name, record in records().items():
         key = digest([entry_id, name])
-        by = Provenance(name, 1, STORED, "a model", "1", "", True, "")
+        by = Provenance(name, 1, STORED, "a model", "1", "", False, "")
         sidecars.save(entry_id, name, key, record, by)
         results.append(Result(entry_id, name, name, key, "a model", 0.25))
     store.ledger.record_results(DATASET, results)
