@@ -89,14 +89,18 @@ class Browser:
         elif method == "Page.javascriptDialogOpening":
             self.seen.complaints.append(f"a dialog: {what['message']}")
 
-    def visit(self, url: str, *, width: int, is_dark: bool = False, height: int = 900) -> Seen:
-        """Open a page at a width in pixels, in light or in dark, and wait until it is loaded."""
+    def resize(self, *, width: int, is_dark: bool = False, height: int = 900) -> None:
+        """Be a window of a width in pixels, in light or in dark."""
         self.ask(
             "Emulation.setDeviceMetricsOverride",
             width=width, height=height, deviceScaleFactor=1, mobile=width < 500,
         )  # fmt: skip
         scheme = {"name": "prefers-color-scheme", "value": "dark" if is_dark else "light"}
         self.ask("Emulation.setEmulatedMedia", features=[scheme])
+
+    def visit(self, url: str, *, width: int, is_dark: bool = False, height: int = 900) -> Seen:
+        """Open a page at a width in pixels, in light or in dark, and wait until it is loaded."""
+        self.resize(width=width, is_dark=is_dark, height=height)
         self.seen, self._is_loaded = Seen(), False
         self.ask("Page.navigate", url=url)
         until = time.monotonic() + _PATIENCE_S

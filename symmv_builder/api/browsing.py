@@ -6,16 +6,16 @@ does not have is `StopRun`, so that no name ever becomes a path.
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from symmv_builder import backends
 from symmv_builder.api.entry import StoredEntry, stored_entry
-from symmv_builder.clips import clip_id, milliseconds
+from symmv_builder.clips import Clip, clip_id, milliseconds
 from symmv_builder.datasets import propose, questions
 from symmv_builder.datasets.remembered import require_known
 from symmv_builder.errors import NotFound, StopRun
@@ -34,7 +34,6 @@ __all__ = ["Cell", "Choice", "Listing", "Media", "Page", "choose", "listing", "m
 
 Cell: TypeAlias = str | float | int | None
 Row: TypeAlias = Mapping[str, Cell]
-Kind: TypeAlias = Literal["music", "video"]
 _PIECE_BYTES = 256 * 1024
 # Of notes that are played: what is longer is cut.
 _MOST_PLAYED_S = 900.0
@@ -86,12 +85,9 @@ def listing(settings: Settings, dataset: str, *, of_clips: bool = False) -> List
     store = settings.open_store(read_only=True)
     require_known(store.manifests, dataset)
     values, names = _values(store, dataset)
-    if of_clips:
-        rows = [dict(row) for row in _clips(store, dataset)]
-        columns, key = CLIP_COLUMNS, "clip"
-    else:
-        rows = [dict(row) for row in _entries(store, dataset)]
-        columns, key = ENTRY_COLUMNS, "entry"
+    columns: tuple[str, ...] = CLIP_COLUMNS if of_clips else ENTRY_COLUMNS
+    rows = [dict(row) for row in (_clips if of_clips else _entries)(store, dataset)]
+    key = columns[0]
     more = tuple(name for name in names if name not in columns)
     for row in rows:
         found = values.get(str(row[key]), {})
@@ -123,7 +119,8 @@ def _entries(store: Store, dataset: str) -> Iterator[Row]:
 def _clips(store: Store, dataset: str) -> Iterator[Row]:
     receipt = read_receipt(store.root, dataset) or {}
     for entry_id, found in sorted(read_table(store.root, dataset, receipt).items()):
-        for each in sorted((*found.clips, *found.turned_away), key=lambda clip: clip.start_s):
+        every: tuple[Clip | TurnedAway, ...] = (*found.clips, *found.turned_away)
+        for each in sorted(every, key=lambda clip: clip.start_s):
             away = each if isinstance(each, TurnedAway) else None
             yield {
                 "clip": clip_id(entry_id, milliseconds(each.start_s)),
@@ -357,8 +354,7 @@ def play_notes(notes: Notes, path: Path) -> None:
 def recordings_of(settings: Settings, dataset: str, entry_id: str) -> dict[str, Media]:
     """The stored recordings of an entry, or of a proposal, that a browser can play, by kind."""
     found = {}
-    kinds: Sequence[Kind] = ("music", "video")
-    for kind in kinds:
+    for kind in ("music", "video"):
         try:
             each = media(settings, dataset, entry_id, kind)
         except NotFound:

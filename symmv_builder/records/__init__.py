@@ -71,7 +71,7 @@ __all__ = [
 ]
 
 _Heard: TypeAlias = Notes | Beats | GridNotes | Parts | Chords | Key | KeySpans
-_Shown: TypeAlias = FeatureTrack | Scenes | VisualBeats
+_Shown: TypeAlias = Alignment | FeatureTrack | Scenes | VisualBeats
 _Described: TypeAlias = AudioCodes | Loudness | Pictures | SoundShares | TagTrack
 Record: TypeAlias = Asset | _Heard | _Shown | _Described | Screened | MidiFile
 

@@ -151,7 +151,8 @@ class Guard:
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = _safe(message.get("headers", ()), cookies)
+                is_ours = scope["path"].startswith("/static/")
+                message["headers"] = _safe(message.get("headers", ()), cookies, keep=is_ours)
             await send(message)
 
         try:
@@ -250,9 +251,11 @@ def _cookies(text: str) -> dict[str, str]:
     return {name: morsel.value for name, morsel in jar.items()}
 
 
-def _safe(headers: Any, cookies: list[str]) -> list[tuple[bytes, bytes]]:
+def _safe(headers: Any, cookies: list[str], *, keep: bool) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer with ours; a browser may `keep` the package's own files a while."""
     kept = [(name, value) for name, value in headers if name.lower().decode() not in HEADERS]
-    ours = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+    said = HEADERS | ({"cache-control": "max-age=300"} if keep else {})
+    ours = [(name.encode(), value.encode()) for name, value in said.items()]
     return [*kept, *ours, *((b"set-cookie", each.encode()) for each in cookies)]
 
 

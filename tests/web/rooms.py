@@ -56,6 +56,7 @@ def proposal(number: int) -> str:
 def records() -> dict[str, Record]:
     """What is known of every pair: the music runs a tenth slower than the video."""
     starts = np.arange(0, 2.5, 0.25)
+    seconds = np.arange(4, dtype=np.float64)
     pitches = 60 + np.arange(len(starts)) % 12
     return {
         "notes": Notes(starts, starts + 0.2, pitches, np.full(len(starts), 80)),
@@ -64,7 +65,7 @@ def records() -> dict[str, Record]:
         "scenes": Scenes(
             np.array([0.0, 1.5]), np.array([1.5, SECONDS]), np.array([0, 37]), Clock.VIDEO
         ),
-        "alignment": Alignment(np.arange(4) * 0.9, np.arange(4) * 1.0, 0.8, 2),
+        "alignment": Alignment(0.9 * seconds, seconds, 0.8, 2),
     }
 
 
