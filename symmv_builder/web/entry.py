@@ -43,10 +43,12 @@ def _entry(desk: Desk, request: Request, dataset: str, entry_id: str) -> str:
     sounds = browsing.recordings_of(desk.settings, dataset, found.entry_id)
     drawn = time_line.draw(found.records, f"Scenes, chords, beats and notes of {found.name}")
     can_play = "notes" in found.records and browsing.can_play_notes()
+    # Players have the whole recordings, and so the clocks of the whole entry.
+    whole = browsing.opened(desk.settings, dataset, found.entry_id) if found.clip else found
     start_s = found.clip.start_s if found.clip else 0.0
     parts = [
         frame.facts(_facts(found)),
-        players(dataset, found.entry_id, sounds, found.records, with_notes=can_play,
+        players(dataset, found.entry_id, sounds, whole.records, with_notes=can_play,
                 start_s=start_s),
         *_notes(sounds, drawn, can_play=can_play),
         _time_line(drawn),

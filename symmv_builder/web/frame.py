@@ -6,6 +6,8 @@ from urllib.parse import quote, urlencode
 from symmv_builder.report.elements import Html, element, joined
 from symmv_builder.web.guard import Session
 
+# What fits on a phone.
+_FEW_COLUMNS = 4
 MENU = {"/": "Datasets", "/runs": "Runs"}
 
 
@@ -67,7 +69,7 @@ def button(words: str, *, key: str = "", **more: object) -> Html:
 
 
 def table(
-    heads: Iterable[object],
+    heads: Sequence[object],
     rows: Iterable[Iterable[object]],
     label: str,
     *,
@@ -85,7 +87,12 @@ def table(
     body = [element("tr", *cells("td", row)) for row in rows]
     head = element("thead", element("tr", *cells("th", heads, scope="col")))
     whole = element("table", head, element("tbody", *body))
-    return element("div", whole, class_="wide", tabindex=0, role="region", aria_label=label)
+    return scrolling(whole, label, class_="wide many" if len(heads) > _FEW_COLUMNS else "wide")
+
+
+def scrolling(inner: object, label: str, *, class_: str = "wide") -> Html:
+    """What may be wider than the window, and is moved within its box, with the keyboard, too."""
+    return element("div", inner, class_=class_, tabindex=0, role="region", aria_label=label)
 
 
 def facts(named: Mapping[str, object]) -> Html:

@@ -32,10 +32,7 @@ def add(app: FastAPI, desk: Desk) -> None:
         session = session_of(request)
         if not session.reviewer:
             return go_to(frame.address("name", next=frame.address("review", dataset)))
-        waiting = reviewing.judged(desk.settings, dataset, session.reviewer)
-        if not waiting:
-            return go_to(frame.address("decisions", dataset))
-        return go_to(frame.address("review", dataset, waiting[0].recording.entry_id))
+        return go_to(_next(desk, dataset, session.reviewer))
 
     @app.get("/review/{dataset}/{entry_id}")
     def one(request: Request, dataset: str, entry_id: str) -> Response:
@@ -48,7 +45,7 @@ def add(app: FastAPI, desk: Desk) -> None:
         if verdict not in _VERDICTS:
             raise Refused(400, f"a decision is one of {', '.join(_VERDICTS)}")
         reviewing.decide(desk.settings, dataset, [entry_id], verdict, by=by, reason=reason)
-        return go_to(frame.address("review", dataset))
+        return go_to(_next(desk, dataset, by))
 
     @app.post("/undo/{dataset}")
     def undo(request: Request, dataset: str, fields: Form) -> Response:
@@ -59,6 +56,14 @@ def add(app: FastAPI, desk: Desk) -> None:
     @app.get("/decisions/{dataset}")
     def decisions(request: Request, dataset: str) -> Response:
         return html(_decisions(desk, session_of(request), dataset))
+
+
+def _next(desk: Desk, dataset: str, reviewer: str) -> str:
+    """The page of what a reviewer looks at next, or of all decisions where nothing waits."""
+    waiting = reviewing.judged(desk.settings, dataset, reviewer)
+    if not waiting:
+        return frame.address("decisions", dataset)
+    return frame.address("review", dataset, waiting[0].recording.entry_id)
 
 
 def _reviewer(session: Session) -> str:

@@ -65,7 +65,9 @@ def _trainings(desk: Desk, request: Request) -> str:
 def _training(desk: Desk, request: Request, name: str) -> str:
     found = runs.training_run(desk.runs, name)
     drawn = [
-        frame.card(element("h3", measure), loss_curves.draw(measure, curves))
+        frame.card(
+            element("h3", measure), frame.scrolling(loss_curves.draw(measure, curves), measure)
+        )
         for measure, curves in found.curves.items()
     ]
     every_s, follow = _refreshing(request)

@@ -12,6 +12,8 @@
   const drawing = roll && roll.querySelector("svg");
   const cursor = roll && roll.querySelector("#cursor");
   const scale = drawing ? Number(drawing.dataset.scale) : 0;
+  // Where the drawing begins, in seconds of the video.
+  const start = Number(box.dataset.start) || 0;
   // Further apart than this is heard.
   const APART_S = 0.12;
 
@@ -44,7 +46,7 @@
   const hear = (name) => players.forEach((each) => { each.muted = each.dataset.name !== name; });
   const draw = () => {
     if (!cursor) return;
-    const x = here(lead) * scale;
+    const x = (here(lead) - start) * scale;
     cursor.setAttribute("x1", x);
     cursor.setAttribute("x2", x);
     const seen = roll.clientWidth;
@@ -71,7 +73,6 @@
   lead.addEventListener("ratechange", () =>
     players.slice(1).forEach((each) => { each.playbackRate = lead.playbackRate; }));
   lead.addEventListener("loadedmetadata", () => {
-    const start = Number(box.dataset.start);
     if (start > 0) go(start);
   });
 
@@ -97,7 +98,7 @@
   }
   if (roll) {
     roll.addEventListener("click", (event) =>
-      go((event.clientX - drawing.getBoundingClientRect().left) / scale));
+      go(start + (event.clientX - drawing.getBoundingClientRect().left) / scale));
     roll.addEventListener("keydown", (event) => {
       const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
       if (!step) return;
