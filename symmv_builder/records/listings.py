@@ -20,6 +20,7 @@ class Listing:
     description: str = ""
     live_status: str = ""
     uploaded: str = ""
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

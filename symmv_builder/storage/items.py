@@ -400,6 +400,7 @@ def listing_from(fields: Mapping[str, Any]) -> Listing:
     plain = dict(fields)
     plain["source"] = Source(**plain["source"])
     plain["categories"] = tuple(plain["categories"])
+    plain["tags"] = tuple(plain.get("tags", ()))
     return Listing(**plain)
 
 
