@@ -123,9 +123,8 @@ def main() -> None:
         folder = Path(name)
         size = write(folder, given.clips, given.seconds)
         print(f"{given.clips} clips of {given.seconds:g} s, {size / 2**20:.0f} MiB; best of rounds")
-        print(
-            f"{'':12}{'workers':>8}{'':>9}{'first/s':>9}{'GB/s':>7}{'later/s':>9}{'GB/s':>7}{'CPU s':>9}"
-        )
+        heads = (("first/s", 9), ("GB/s", 7), ("later/s", 9), ("GB/s", 7), ("CPU s", 9))
+        print(f"{'':12}{'workers':>8}{'':>9}" + "".join(f"{h:>{w}}" for h, w in heads))
         for decoded in (False, True):
             for workers in given.workers:
                 best = {reader: [0.0, 0.0, 0.0] for reader in readers}
