@@ -41,7 +41,8 @@ def clips(folder: Path, count: int, seconds: float) -> Iterator[Sample]:
     for number in range(count):
         rng = np.random.default_rng(number)
         pitch = 110 * 2 ** (rng.integers(0, 36) / 12)
-        wave = sum(np.sin(2 * np.pi * pitch * k * times) / k for k in (1, 2, 3, 4)) * 0.2
+        parts = [np.sin(2 * np.pi * pitch * k * times) / k for k in (1, 2, 3, 4)]
+        wave = 0.2 * np.sum(parts, axis=0)
         stereo = wave[:, None] + rng.normal(scale=0.01, size=(len(times), 2))
         sound, video = folder / "clip.flac", folder / "clip.mp4"
         write_sound(sound, stereo.astype(np.float32), RATE_HZ)

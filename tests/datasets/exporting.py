@@ -48,9 +48,8 @@ def store_films(folder: Path, count: int = 4) -> Stored:
     films = []
     for number in range(count):
         pictures = Pictures([noise(number * 50 + n) for n in range(40)], steady(40), codec="mpeg4")
-        sound = Samples(
-            tone(SECONDS, 16_000, 2) * (number + 1) / count, 16_000, "stereo", codec="aac"
-        )
+        wave = (tone(SECONDS, 16_000, 2) * (number + 1) / count).astype(np.float32)
+        sound = Samples(wave, 16_000, "stereo", codec="aac")
         path = write_media(folder / f"{number}.mp4", pictures, sound)
         films.append(hash_file(path))
         add_asset(root, path, films[-1])

@@ -16,6 +16,7 @@ import pytest
 from symmv_builder.backends.pyav import frames, read_sound
 from symmv_builder.datasets import media_export
 from symmv_builder.datasets.media_export import Media, estimate_media
+from symmv_builder.datasets.media_export.cutting import Cutters
 from symmv_builder.datasets.media_export.formats import webdataset
 from symmv_builder.datasets.media_export.samples import key_of
 from symmv_builder.errors import (
@@ -202,7 +203,7 @@ def test_the_same_dataset_is_the_same_bytes_and_a_repeat_does_nothing(
     assert before == files(tmp_path / "b")
     # Whoever would decode anything now fails.
     monkeypatch.setattr(media_export, "estimate", None)
-    monkeypatch.setattr(media_export.Cutters, "of", None)
+    monkeypatch.setattr(Cutters, "of", None)
     again = export(stored, tmp_path / "a", form, **TINY)
     assert (again.shards_made, again.shards_kept, again.made) == (0, 4, 0)
     assert files(tmp_path / "a") == before
