@@ -95,7 +95,7 @@ def export(
                 patience_s=patience,
                 tell=progress.on_event,
             )
-        splits = ", ".join(f"{name} {count}" for name, count in done.samples.items())
+        splits = ", ".join(f"{name} {count}" for name, count in done.samples.items() if count)
         say(
             f"{sum(done.samples.values())} samples of {dataset} in {out} ({splits}), "
             f"{done.size_bytes / 2**20:.1f} MiB: {done.shards_made} shards written, "

@@ -27,9 +27,9 @@ CLIPS = (
     Column("clip_start_s", "float64", "s, video", "its start", "clip.start_s"),
     Column("clip_end_s", "float64", "s, video", "its end", "clip.end_s"),
 )
-ALIGNMENT = (
-    Column("alignment_music_s", "list<float64>", "s, music", "moments", "alignment.music_s"),
-    Column("alignment_video_s", "list<float64>", "s, video", "moments", "alignment.video_s"),
+IN_MUSIC = (
+    Column("clip_music_start_s", "float64", "s, music", "its start", "clip.music_start_s"),
+    Column("clip_music_end_s", "float64", "s, music", "its end", "clip.music_end_s"),
 )
 
 

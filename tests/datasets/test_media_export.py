@@ -34,9 +34,9 @@ from symmv_builder.storage import manifests
 from symmv_builder.storage.outputs import locked_folder
 from symmv_builder.storage.root import Root
 from tests.datasets.exporting import (
-    ALIGNMENT,
     CLIPS,
     DATASET,
+    IN_MUSIC,
     Stored,
     export,
     files,
@@ -312,46 +312,58 @@ def test_what_was_taken_down_is_never_exported(stored: Stored, tmp_path: Path) -
     assert "film-3.json" in members(tmp_path / "out" / "train-00000.tar")
 
 
-def test_a_clip_is_cut_from_the_film_and_from_the_music_it_is_aligned_with(
+def test_a_clip_is_cut_from_the_film_and_from_the_music_that_belongs_to_it(
     stored: Stored, tmp_path: Path
 ) -> None:
     clips = [
-        row(stored, 0, clip_id=f"film-0.{start:g}", clip_start_s=start, clip_end_s=start + 0.4)
-        for start in (0.2, 0.4, 0.8)
+        row(
+            stored,
+            0,
+            clip_id=f"film-0@{start:g}",
+            clip_start_s=start,
+            clip_end_s=start + 0.4,
+            # The cover runs at half the speed.
+            clip_music_start_s=2 * start,
+            clip_music_end_s=2 * start + 0.8,
+            music_sha256=stored.cover,
+            # As long as the clip, as all that such a row holds.
+            music_duration_s=0.4,
+            video_duration_s=0.4,
+        )
+        for start in (0.2, 0.4)
     ]
-    for clip in clips[:2]:
-        # The cover runs at half the speed, and begins 0.1 s late.
-        clip |= {"music_sha256": stored.cover, "music_duration_s": 2.0}
-    for clip in clips:
-        clip["alignment_video_s"] = np.array([0.0, 0.6])
-        clip["alignment_music_s"] = np.array([0.1, 1.3])
-    write_rows(stored, clips[:2], (*CLIPS, *ALIGNMENT))
+    write_rows(stored, clips, (*CLIPS, *IN_MUSIC))
     summary = export(stored, tmp_path / "out", video="mp4")
     assert (dict(summary.samples)["train"], summary.copied) == (2, 0)
     held = members(tmp_path / "out" / "train-00000.tar")
-    keys = [key_of(clip["clip_id"]) for clip in clips[:2]]
+    keys = [key_of(clip["clip_id"]) for clip in clips]
     assert [name.partition(".")[0] for name in held if name.endswith("json")] == keys
     told = [json.loads(held[f"{key}.json"]) for key in keys]
-    assert (told[0]["video_from_s"], told[0]["video_to_s"]) == (0.2, pytest.approx(0.6))
-    times = [(t["music_from_s"], t["music_to_s"]) for t in told]
-    np.testing.assert_allclose(times, [(0.5, 1.3), (0.9, 1.5)])
+    times = [
+        [t[name] for name in ("video_from_s", "video_to_s", "music_from_s", "music_to_s")]
+        for t in told
+    ]
+    np.testing.assert_allclose(times, [(0.2, 0.6, 0.4, 1.2), (0.4, 0.8, 0.8, 1.6)])
     cover = read_sound(Path(stored.root.path(f"assets/{stored.cover[:2]}/{stored.cover}")))
     ours = sound_of(held[f"{keys[0]}.music.flac"], tmp_path).samples
-    assert np.abs(ours - cover.samples[4000:10_400]).max() <= 0.5 / 32768
+    assert np.abs(ours - cover.samples[3200:9600]).max() <= 0.5 / 32768
     (tmp_path / "clip.mp4").write_bytes(held[f"{keys[1]}.video.mp4"])
     assert len(list(frames(tmp_path / "clip.mp4"))) == 10
 
 
-def test_clips_of_one_recording_need_no_alignment_and_others_say_that_they_do(
+def test_a_clip_of_one_recording_needs_one_place_and_one_of_two_needs_both(
     stored: Stored, tmp_path: Path
 ) -> None:
     of_one = row(stored, 0, clip_id="a", clip_start_s=0.25, clip_end_s=0.75)
     of_two = row(stored, 1, clip_id="b", clip_start_s=0.25, clip_end_s=0.75)
-    of_two |= {"music_sha256": stored.cover, "music_duration_s": 2.0}
-    write_rows(stored, [of_one, of_two], CLIPS)
+    of_two |= {"music_sha256": stored.cover}
+    backwards = row(stored, 3, clip_id="c", clip_start_s=0.75, clip_end_s=0.25)
+    write_rows(stored, [of_one, of_two, backwards], CLIPS)
     summary = export(stored, tmp_path / "out")
-    assert list(summary.left_out) == ["b"]
-    assert "there is no alignment" in summary.left_out["b"]
+    assert dict(summary.left_out) == {
+        "b": "its row does not say where its clip lies in the music",
+        "c": "its clip goes from 0.75 to 0.25 s",
+    }
     ours = sound_of(members(tmp_path / "out" / "train-00000.tar")["a.music.flac"], tmp_path)
     whole = read_sound(asset(stored, 0)).samples[4000:12_000]
     assert np.abs(ours.samples - whole).max() <= 0.5 / 32768
