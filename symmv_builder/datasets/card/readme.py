@@ -78,10 +78,7 @@ def _counts(view: View) -> list[str]:
     lines += ["", *table(("split", "entries"), rows), "", "Put aside while building:", ""]
     reasons = view.receipt["rejections"]
     lines += table(("reason", "entries"), list(reasons.items())) if reasons else ["nothing."]
-    lines += [
-        "",
-        "`symmv report FOLDER` makes a page of figures of it, with this folder as FOLDER.",
-    ]
+    lines += ["", "The command `report` of symmv-builder makes a page of figures of this folder."]
     if left_out := view.receipt.get("left_out"):
         lines += ["", f"Left out, because a recording is not there: {left_out}."]
     return lines
