@@ -111,6 +111,9 @@ def _histograms(contents: Sequence[tuple[str, Any]]) -> Any:
         axes.axvline(content.median, color=shade, lw=1.2, ls=(0, (4, 2)), label=said)
     _label(axes, contents[0][1].unit, "count" if len(contents) == 1 else "density")
     axes.margins(x=0)
+    axes.locator_params(axis="x", nbins=6)
+    if len(contents) == 1:
+        axes.yaxis.get_major_locator().set_params(integer=True)
     _legend_above(axes)
     return figure
 
@@ -138,6 +141,7 @@ def _bars(contents: Sequence[tuple[str, Any]]) -> Any:
         tick.label1.set_parse_math(False)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.margins(x=0.14)
+    axes.xaxis.get_major_locator().set_params(nbins=5, integer=not is_share)
     _label(axes, contents[0][1].unit, "")
     if len(contents) > 1:
         _legend_above(axes)
