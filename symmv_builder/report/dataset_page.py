@@ -117,7 +117,8 @@ def _card(page: DatasetPage, figure: Figure, svg: Path) -> str:
     drawing = inline(svg.read_text(encoding="utf-8"), figure.name, figure.title)
     return (
         f'<article id="{markup.text(figure.name)}"><h3>{markup.text(figure.title)}</h3>'
-        f'<p class="about">{markup.text(figure.about + whose)}</p>{drawing}{_query(figure)}</article>'
+        f'<p class="about">{markup.text(figure.about + whose)}</p>'
+        f"{drawing}{_query(figure)}</article>"
     )
 
 
