@@ -8,6 +8,7 @@ from symmv_builder.datasets.card.features import hub_features
 from symmv_builder.datasets.card.licence_file import licence_lines, model_table, terms_of_column
 from symmv_builder.datasets.card.licences import OTHER
 from symmv_builder.datasets.card.view import OPEN, View
+from symmv_builder.datasets.clip_rules import described_cut
 
 _LIMITS = (
     "Annotation is made by models and rules, not by people: it has their errors.",
@@ -70,18 +71,36 @@ def front_matter(view: View) -> dict[str, Any]:
 def _counts(view: View) -> list[str]:
     rows = [(name, count) for name, count in view.receipt["splits"].items()]
     lines = ["## What is in it", ""]
+    clips = f"{view.rows} clips of " if view.is_clips else ""
     lines.append(
-        f"{view.entries} entries in {len(view.receipt['shards'])} Parquet files "
+        f"{clips}{view.entries} entries in {len(view.receipt['shards'])} Parquet files "
         f"({view.size_bytes / 1e6:.1f} MB), schema {markdown(view.receipt['schema'])}. "
         "`sha256sum -c SHA256SUMS` checks all files."
     )
-    lines += ["", *table(("split", "entries"), rows), "", "Put aside while building:", ""]
+    head = ("split", "clips" if view.is_clips else "entries")
+    lines += ["", *table(head, rows), "", "Put aside while building:", ""]
     reasons = view.receipt["rejections"]
     lines += table(("reason", "entries"), list(reasons.items())) if reasons else ["nothing."]
     lines += ["", "The command `report` of symmv-builder makes a page of figures of this folder."]
     if left_out := view.receipt.get("left_out"):
         lines += ["", f"Left out, because a recording is not there: {left_out}."]
-    return lines
+    return [*lines, *_clips(view)] if view.is_clips else lines
+
+
+def _clips(view: View) -> list[str]:
+    """How entries were cut, what a row holds of its entry, and which clips were turned away."""
+    reasons = view.receipt["clips_turned_away"]
+    return [
+        "",
+        f"A row is a clip: entries were cut by {described_cut(view.receipt['clips'])}. Times of a "
+        "row count from the start of its clip; `clip_start_s` and `clip_end_s` are seconds of the "
+        "video, `clip_music_start_s` and `clip_music_end_s` of the music recording. "
+        f"{view.receipt['entries_without_clips']} entries have no clip.",
+        "",
+        "Clips turned away, and not their entries:",
+        "",
+        *(table(("reason", "clips"), list(reasons.items())) if reasons else ["none."]),
+    ]
 
 
 def _columns(view: View) -> list[str]:
