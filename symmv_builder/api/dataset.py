@@ -230,7 +230,7 @@ class Dataset:
         return dry_run.dry_run(self.recipe, plan, self.stored, self.whole(plan))
 
     def take_in(self, folder: str | Path, *, wait: bool = False, tell: Tell = _silent) -> int:
-        """Take in the recordings of a folder without building; how many entries it holds.
+        """Ingest the recordings of a folder without building; how many entries it holds.
 
         `StopRun` where it holds none, and where somebody else writes and not `wait`.
         """
