@@ -28,6 +28,7 @@ from symmv_builder.records import (
     Notes,
     Parts,
     Pictures,
+    PublishedLabels,
     Scenes,
     Screened,
     SongInfo,
@@ -247,6 +248,7 @@ def _(record: Asset, clip: Clip) -> Asset:
 
 
 @between.register(Key)
+@between.register(PublishedLabels)
 @between.register(SongInfo)
 @between.register(Screened)
 def _(record: Any, clip: Clip) -> Any:

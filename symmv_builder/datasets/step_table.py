@@ -46,6 +46,7 @@ _OWN: Mapping[str, str] = {
     "text_area": "video.text:STEP",
     "midi_beats": "datasets.imports.symbolic:WRITTEN_BEATS",
     "midi_notes": "datasets.imports.symbolic:NOTES",
+    "published_labels": "datasets.imports.labelled:STEP",
     "rendered_beats": "datasets.imports.symbolic:BEATS",
     "written_or_rendered_beats": "datasets.imports.symbolic:WRITTEN_OR_HEARD",
     "symmv_export_beats": "datasets.imports.importers.symmv_release:BEATS",

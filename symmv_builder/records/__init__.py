@@ -20,6 +20,7 @@ from symmv_builder.records.media import (
     AudioCodes,
     Loudness,
     Pictures,
+    PublishedLabels,
     SoundShares,
     TagTrack,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "Parts",
     "Pictures",
     "Provenance",
+    "PublishedLabels",
     "Record",
     "Rejection",
     "Scenes",
@@ -72,14 +74,14 @@ __all__ = [
 
 _Heard: TypeAlias = Notes | Beats | GridNotes | Parts | Chords | Key | KeySpans
 _Shown: TypeAlias = FeatureTrack | Scenes | VisualBeats
-_Described: TypeAlias = AudioCodes | Loudness | Pictures | SoundShares | TagTrack
+_Described: TypeAlias = AudioCodes | Loudness | Pictures | PublishedLabels | SoundShares | TagTrack
 Record: TypeAlias = Asset | _Heard | _Shown | _Described | Screened | MidiFile
 
 RECORD_TYPES: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         *(Asset, Notes, Beats, GridNotes, Parts, Chords, Key, KeySpans, FeatureTrack, Scenes),
-        *(AudioCodes, Loudness, Pictures, SoundShares, TagTrack),
+        *(AudioCodes, Loudness, Pictures, PublishedLabels, SoundShares, TagTrack),
         *(VisualBeats, Alignment, SongInfo, Screened, Rejection, MidiFile),
     )
 }

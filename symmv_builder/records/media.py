@@ -133,3 +133,19 @@ class Pictures:
             self.data[start:end].tobytes()
             for start, end in zip(starts, self.ends.tolist(), strict=False)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedLabels:
+    """What a published list says of a video: labels, and a caption of the seconds named.
+
+    A list that names no seconds speaks of the whole video: both are 0.
+    """
+
+    labels: tuple[str, ...]
+    caption: str = ""
+    start_s: float = 0.0
+    end_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", tuple(map(str, self.labels)))

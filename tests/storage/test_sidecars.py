@@ -23,6 +23,7 @@ from symmv_builder.records import (
     Notes,
     Parts,
     Provenance,
+    PublishedLabels,
     Rejection,
     Scenes,
     Screened,
@@ -65,6 +66,7 @@ RECORDS = (
     Alignment(array(0.0, 1.0), array(0.5, 1.6), 0.9, -2),
     SongInfo("Title", "Artist", "Pop", "437442012", identified_by="shazam"),
     Screened("peak", 1 / 3, 0.001),
+    PublishedLabels(("Música", ""), "a caption", 1 / 3, 10.0),
 )
 BY = Provenance("notes", 3, '{"a":1}', "transkun", "2.0.1", "cd" * 32, True, '{"music":"ab"}')
 
