@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 
 from symmv_builder.arrays import same_length, set_array
 from symmv_builder.errors import Bug, Reason
-from symmv_builder.media_records import AudioCodes, Loudness, Pictures, SoundShares, TagTrack
+from symmv_builder.media_records import (
+    AudioCodes,
+    Loudness,
+    MusicLabels,
+    Pictures,
+    SoundShares,
+    TagTrack,
+)
 from symmv_builder.midi_file import MidiFile
 from symmv_builder.text import clean_text
 from symmv_builder.timeline import Clock, grid_times
@@ -450,14 +457,15 @@ class Provenance:
 
 
 _Heard: TypeAlias = Notes | Beats | GridNotes | Parts | Chords | Key | KeySpans
-_Described: TypeAlias = AudioCodes | FeatureTrack | Loudness | Pictures | SoundShares | TagTrack
+_Labelled: TypeAlias = MusicLabels | SoundShares | TagTrack
+_Described: TypeAlias = AudioCodes | FeatureTrack | Loudness | Pictures | _Labelled
 Record: TypeAlias = Asset | _Heard | _Described | Scenes | Screened | MidiFile
 
 RECORD_TYPES: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         *(Asset, Notes, Beats, GridNotes, Parts, Chords, Key, KeySpans, FeatureTrack, Scenes),
-        *(Alignment, AudioCodes, Loudness, Pictures, SoundShares, TagTrack),
+        *(Alignment, AudioCodes, Loudness, MusicLabels, Pictures, SoundShares, TagTrack),
         *(SongInfo, Screened, Rejection, MidiFile),
     )
 }
