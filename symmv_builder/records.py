@@ -108,7 +108,10 @@ class SongInfo:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One pair: a recording of music and a video, and the song that both belong to."""
+    """One pair: a recording of music and a video, and the song that both belong to.
+
+    `listing` is what the site said of the video, where the entry came by a crawl.
+    """
 
     entry_id: str
     dataset: str
@@ -116,6 +119,7 @@ class Entry:
     video: Source
     music: Source
     song: SongInfo = SongInfo()
+    listing: "Listing | None" = None
 
     def __post_init__(self) -> None:
         for name in ("entry_id", "dataset", "song_id"):
@@ -402,6 +406,8 @@ class Listing:
     description: str = ""
     live_status: str = ""
     uploaded: str = ""
+    language: str = ""
+    licence: str = ""
 
 
 @dataclass(frozen=True, slots=True)

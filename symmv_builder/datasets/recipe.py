@@ -8,7 +8,7 @@ from symmv_builder.backends import ModelHome
 from symmv_builder.errors import StopRun, UnknownName
 from symmv_builder.pipeline.keys import Plan
 from symmv_builder.pipeline.step import Use
-from symmv_builder.schema import ENTRY, Column
+from symmv_builder.schema import ENTRY, METADATA, OF_ENTRY, Column
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,8 @@ class Recipe:
     made once. `beside` is made where it is asked for (`--only`) or by the screening, and is part of
     the rows where all entries have it. `results` are those whose columns the rows hold, in the
     rows' order; `absent` are columns that are left out. `schema` names the published schema that
-    the rows follow, where it is not called as the dataset is.
+    the rows follow, where it is not called as the dataset is. With `metadata` rows also have what
+    is known of an entry without its recordings (`schema.METADATA`).
     """
 
     name: str
@@ -33,6 +34,7 @@ class Recipe:
     results: tuple[str, ...] = ()
     schema: str = ""
     absent: frozenset[str] = field(default_factory=frozenset)
+    metadata: bool = False
 
     @property
     def schema_name(self) -> str:
@@ -42,9 +44,10 @@ class Recipe:
     def columns(self) -> tuple[Column, ...]:
         """The columns that a row has when everything is made: the entry's, and the results'."""
         uses = {use.makes: use for use in self.known}
-        there = {"entry", "song", *uses}
+        there = OF_ENTRY | set(uses)
         columns = [
             *(column for column in ENTRY if column.artifact in there),
+            *(METADATA if self.metadata else ()),
             *(c for name in self.results if name in uses for c in uses[name].columns(uses)),
         ]
         return tuple(column for column in columns if column.name not in self.absent)

@@ -17,7 +17,8 @@ hop_s = 2.0
 A recipe without base also says `pairs` (two recordings an entry, or one that is both) and
 `[splits]`, the proportions of train, validation and test. Rows hold the columns of the results that
 `columns` names, in that order; without it those of all steps. `absent` names columns that are left
-out, and `schema` the published schema (symmv, muvisync) that the rows follow.
+out, `metadata` adds what is known of an entry without its recordings (`schema.METADATA`), and
+`schema` is the published schema (symmv, muvisync) that the rows follow.
 
 In a step's table ``model`` is the backend, ``inputs`` renames what the step reads, ``columns``
 gives columns other names (``columns = { values = "luma" }``: field of the record, name), and
@@ -41,14 +42,25 @@ from symmv_builder.datasets.schemas import NEWEST, conflict
 from symmv_builder.datasets.step_table import KEYS, columns_of, find_step
 from symmv_builder.errors import RecipeError, StopRun
 from symmv_builder.pipeline.step import RECORDINGS, Step, Use
-from symmv_builder.schema import ENTRY
+from symmv_builder.schema import ENTRY, OF_ENTRY
 from symmv_builder.toml_text import TomlReader, article, read_toml
 
 SPLITS = ("train", "validation", "test")
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _ARTIFACT = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,59}")
-_TOP = ("name", "base", "without", "schema", "columns", "absent", "pairs", "splits", "steps")
+_TOP = (
+    "name",
+    "base",
+    "without",
+    "schema",
+    "columns",
+    "absent",
+    "pairs",
+    "metadata",
+    "splits",
+    "steps",
+)
 # Columns by which a row is found: every dataset has them.
 _NEEDED = frozenset({"entry_id", "song_id", "split", "music_url"})
 # Folders of a data root that are no dataset's.
@@ -97,6 +109,7 @@ class _Reader(TomlReader):
             except StopRun as error:
                 raise self.wrong(("base",), str(error)) from error
         pairs = self.typed(table, "pairs", bool, base.pairs if base else None)
+        metadata = self.typed(table, "metadata", bool, base.metadata if base else False)
         shares = self.shares(table, base)
         placed = self.steps(table, placed_of(base) if base else {})
         results = self.results(table, base, placed)
@@ -111,6 +124,7 @@ class _Reader(TomlReader):
                 p.use for makes, p in placed.items() if p.when == CRAWL and makes in results
             ),
             results=results,
+            metadata=metadata,
         )
         self.complete(recipe, table)
         self.fields(recipe)
@@ -197,7 +211,7 @@ class _Reader(TomlReader):
         steps = self.typed(table, "steps", dict, {} if placed else None)
         for name, described in steps.items():
             path = ("steps", name)
-            if not _ARTIFACT.fullmatch(name) or name in (*RECORDINGS, "entry", "song"):
+            if not _ARTIFACT.fullmatch(name) or name in {*RECORDINGS, *OF_ENTRY}:
                 raise self.wrong(path, "a result is called by a-z, 0-9 and _, as in slow_motion")
             if not isinstance(described, dict):
                 raise self.wrong(path, f"this is a table: [steps.{name}]")

@@ -12,7 +12,7 @@ from symmv_builder.datasets.schemas import label_of
 from symmv_builder.datasets.survey import Survey
 from symmv_builder.errors import MissingResult
 from symmv_builder.pipeline.keys import ModelIdentity, Plan, digest
-from symmv_builder.schema import Column, arrow_schema
+from symmv_builder.schema import OF_ENTRY, Column, arrow_schema
 from symmv_builder.storage import locks, manifests, shards
 from symmv_builder.storage.sidecars import Sidecars
 from symmv_builder.storage.store import Store
@@ -24,7 +24,7 @@ def standing_columns(recipe: Recipe, found: Survey) -> tuple[Column, ...]:
 
     A modality that is missing is an absent column, never one of zeros.
     """
-    there = {"entry", "song", *found.complete}
+    there = OF_ENTRY | set(found.complete)
     return tuple(column for column in recipe.columns if column.artifact in there)
 
 
@@ -57,13 +57,13 @@ def draft_dataset(
     columns = standing_columns(recipe, found)
     described = [column.described() for column in columns]
     layout = digest([label_of(recipe), described, size])
-    taken = sorted({column.artifact for column in columns} - {"entry", "song"})
+    taken = sorted({column.artifact for column in columns} - OF_ENTRY)
     # Also of what has no column: the receipt names every model that has a part.
     all_of_it = sorted({*taken, *(use.makes for use in found.plan.uses)})
     outlines, whole = [], hashlib.sha256()
     for entry in found.made:
         keys, split = found.keys(entry.entry_id), splits[entry.song_id]
-        parts = [layout, split, asdict(entry), [keys[name] for name in taken]]
+        parts = [layout, split, manifests.entry_fields(entry), [keys[name] for name in taken]]
         outlines.append(shards.Outline(split, entry.entry_id, digest(parts)))
         whole.update("".join(keys[name] for name in all_of_it).encode())
     order = {name: number for number, name in enumerate(recipe.shares)}
@@ -155,7 +155,7 @@ def _loader(
 
     The ledger forgets that result then, so that the next build makes it anew.
     """
-    needed = sorted({column.artifact for column in draft.columns} - {"entry", "song"})
+    needed = sorted({column.artifact for column in draft.columns} - OF_ENTRY)
     sidecars = Sidecars(store.root, recipe.name)
     entries = {entry.entry_id: entry for entry in found.made}
 
