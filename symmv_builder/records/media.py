@@ -133,3 +133,15 @@ class Pictures:
             self.data[start:end].tobytes()
             for start, end in zip(starts, self.ends.tolist(), strict=False)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class MusicLabels:
+    """What tags say of a whole recording: its likeliest genre (0-1), and which instruments play."""
+
+    genre: str
+    genre_likelihood: float
+    instruments: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "instruments", tuple(map(str, self.instruments)))

@@ -13,20 +13,26 @@ from symmv_builder.records import (
     RECORD_TYPES,
     Alignment,
     Asset,
+    AudioCodes,
     Beats,
     Chords,
     FeatureTrack,
     GridNotes,
     Key,
     KeySpans,
+    Loudness,
     MediaKind,
+    MusicLabels,
     Notes,
     Parts,
+    Pictures,
     Provenance,
     Rejection,
     Scenes,
     Screened,
     SongInfo,
+    SoundShares,
+    TagTrack,
 )
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.sidecars import Sidecars, decode, encode
@@ -65,6 +71,12 @@ RECORDS = (
     Alignment(array(0.0, 1.0), array(0.5, 1.6), 0.9, -2),
     SongInfo("Title", "Artist", "Pop", "437442012", identified_by="shazam"),
     Screened("peak", 1 / 3, 0.001),
+    AudioCodes(array((0, 2047), (3, 4)), 32_000, 640, 1500),
+    Loudness(-23.0 - 1 / 3, array(-70.0, 1 / 3)),
+    MusicLabels("new age", 1 / 3, ("piano", "harp")),
+    Pictures(np.frombuffer(b"\xff\xd8\x00", np.uint8), array(2, 3), 1 / 3),
+    SoundShares(array(0.0, 1.0), array(0.0, 1 / 3), array(0.5, 0.0), 0.5),
+    TagTrack(("piano", "Sí, 'N'"), 1.0, array((1 / 3, 0.0), (1.0, 0.0))),
 )
 BY = Provenance("notes", 3, '{"a":1}', "transkun", "2.0.1", "cd" * 32, True, '{"music":"ab"}')
 

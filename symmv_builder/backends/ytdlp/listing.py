@@ -19,6 +19,7 @@ KINDS = ("channel", "playlist", "search", "feed", "ids")
 SEARCH_KEYS = {"youtube": "ytsearch", "bilibili": "bilisearch", "demo": "symmvdemosearch"}
 _LONGEST_QUERY = 200
 _LONGEST_DESCRIPTION = 5000
+_LONGEST_WORD = 200
 
 _NAME = r"[a-z0-9][a-z0-9-]{0,39}"
 _CHANNEL_ID = r"UC[A-Za-z0-9_-]{22}"
@@ -139,6 +140,8 @@ def to_listing(
         description=text(entry.get("description"), _LONGEST_DESCRIPTION),
         live_status=text(entry.get("live_status")),
         uploaded=uploaded if re.fullmatch(r"\d{8}", uploaded) else "",
+        language=text(entry.get("language"), _LONGEST_WORD),
+        licence=text(entry.get("license"), _LONGEST_WORD),
     )
 
 
