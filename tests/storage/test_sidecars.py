@@ -33,6 +33,7 @@ from symmv_builder.records import (
     SongInfo,
     SoundShares,
     TagTrack,
+    VisualBeats,
 )
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.sidecars import Sidecars, decode, encode
@@ -68,6 +69,7 @@ RECORDS = (
     ),
     FeatureTrack("empty", 0.2, np.zeros((0, 3), np.float32), Clock.VIDEO),
     Scenes(array(0.0), array(1 / 3), array(0)),
+    VisualBeats(array(0.1, 1 / 3), array(1 / 7, 1.0), 92.5),
     Alignment(array(0.0, 1.0), array(0.5, 1.6), 0.9, -2),
     SongInfo("Title", "Artist", "Pop", "437442012", identified_by="shazam"),
     Screened("peak", 1 / 3, 0.001),
