@@ -149,3 +149,15 @@ class PublishedLabels:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", tuple(map(str, self.labels)))
+
+
+@dataclass(frozen=True, slots=True)
+class MusicLabels:
+    """What tags say of a whole recording: its likeliest genre (0-1), and which instruments play."""
+
+    genre: str
+    genre_likelihood: float
+    instruments: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "instruments", tuple(map(str, self.instruments)))

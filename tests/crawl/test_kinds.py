@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from symmv_builder.assemble import assemble_row
 from symmv_builder.crawl.kinds import KINDS, OTHER, kind_of, kind_of_listing
+from symmv_builder.datasets.propose import entry_of
 from symmv_builder.records import Listing, Source
+from symmv_builder.schema import METADATA
+from symmv_builder.storage.items import Item
 
 TABLES = Path(__file__).parent / "tables"
 
@@ -51,3 +55,12 @@ def test_a_title_counts_before_the_category_and_that_before_tags() -> None:
 
 def test_a_title_as_long_as_a_book_is_read_in_no_time() -> None:
     assert kind_of("a " * 200_000) == ""
+
+
+def test_a_row_says_the_kind_of_its_video() -> None:
+    listing = Listing(Source("youtube", "0" * 11), "Night Express - Short Film", tags=("a", "b"))
+    entry = entry_of(Item("gvmgen", listing, "search", official=listing))
+    assert entry.listing is not None
+    assert entry.listing.tags == ()
+    [column] = [column for column in METADATA if column.name == "kind"]
+    assert assemble_row([column], entry, "train", {}) == {"kind": "film"}
