@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from media import Pictures, Samples, noise, paint, tone, write_media
+from tests.media import Pictures, Samples, noise, paint, tone, write_media
 from numpy.typing import NDArray
 
 from symmv_builder.backends import backend_class, names
