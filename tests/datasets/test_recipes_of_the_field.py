@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.media import Pictures, Samples, noise, paint, tone, write_media
 from numpy.typing import NDArray
 
 from symmv_builder.backends import backend_class, names
@@ -23,6 +22,7 @@ from symmv_builder.storage.ledger import Ledger
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import read_receipt, read_rows
 from symmv_builder.storage.store import Store
+from tests.media import Pictures, Samples, noise, paint, tone, write_media
 
 FIELD = ("gvmgen", "v2meow", "v2m")
 # Models of the packages' own weights; all others come from the model hub.
