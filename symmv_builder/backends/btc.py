@@ -181,7 +181,7 @@ def _logits(state: dict[str, Any], x: Any) -> Any:
 
 
 def _block(state: dict[str, Any], name: str, x: Any, mask: Any) -> Any:
-    """Attention over the frames that `seen` allows, then two convolutions, each added on."""
+    """Attention over the frames that `mask` allows, then two convolutions, each added on."""
     from torch.nn.functional import conv1d, linear, relu, scaled_dot_product_attention
 
     weight = partial("{}.multi_head_attention.{}_linear.weight".format, name)

@@ -89,7 +89,7 @@ def _hash(name: str) -> str:
 def distinct(texts: Mapping[str, str]) -> dict[str, str]:
     """An identifier of its own for each place, out of the identifier that it would like.
 
-    `wanted` maps places below a folder (``a/b.mid``) to identifiers. Of places that want the
+    `texts` maps places below a folder (``a/b.mid``) to identifiers. Of places that want the
     same one, the place with the fewest folders in it has it, and among those the first in
     alphabetical order; each other one gets its own place's hash behind it. So the result
     depends on the names in the folder alone, not on the order of a listing nor on what was

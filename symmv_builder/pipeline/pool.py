@@ -361,7 +361,7 @@ def start(process: SpawnProcess, *arguments: object) -> None:
 
     `spawn` imports the main module of its parent: a script that builds without
     ``if __name__ == "__main__"`` would build in every worker. A worker needs that module only
-    where something that it is `given`, such as a step, is defined there.
+    where something that it is `arguments`, such as a step, is defined there.
     """
     with _STARTING:
         main = sys.modules["__main__"]

@@ -46,7 +46,7 @@ def resume(
     steps: int,
     patience: int | None,
 ) -> dict[str, Any]:
-    """The state of a run: its `start`, or that of the checkpoint `held`, which is then put back.
+    """The state of a run: its `start`, or that of the checkpoint `saved`, which is then put back.
 
     Weights, the optimiser where there is one, and the place in the data are as they were.
     ``ended`` says which of its limits the run has reached already (`stopping.reached`).

@@ -59,7 +59,7 @@ def pair_segments(
 ) -> tuple[Floats32, Floats32]:
     """Segments of a row's video and of its own music that belong together, ``[n, d]`` each.
 
-    `heard` is the music in segments of `segment_s`. With `aligned` they are paired through the
+    `music` is the music in segments of `segment_s`. With `aligned` they are paired through the
     row's alignment, if it has one and that says that both are the same song; else by number, up
     to the end of the shorter. `UnusableRow` as `video_segments`, or where no segment has its
     counterpart in the video.
