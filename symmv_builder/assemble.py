@@ -1,11 +1,45 @@
 """What a row is: the columns of a schema, each taken out of the record that holds it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from symmv_builder.clips import Clip
-from symmv_builder.records import Entry
+from symmv_builder.records import Entry, Listing
 from symmv_builder.schema import Column
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a site says of a video, as columns hold it."""
+
+    channel: str = ""
+    channel_id: str = ""
+    categories: tuple[str, ...] = ()
+    uploaded: str = ""
+    view_count: int = -1
+    language: str = ""
+    licence: str = ""
+    kind: str = ""
+
+    @property
+    def is_creative_commons(self) -> bool:
+        return "creative commons" in self.licence.casefold()
+
+
+def _said_in(listing: Listing | None) -> _Said:
+    if listing is None:
+        return _Said()
+    return _Said(
+        channel=listing.channel,
+        channel_id=listing.channel_id,
+        categories=listing.categories,
+        uploaded=listing.uploaded,
+        view_count=-1 if listing.view_count is None else listing.view_count,
+        language=listing.language,
+        licence=listing.licence,
+        kind=listing.kind,
+    )
 
 
 def assemble_row(
@@ -21,7 +55,7 @@ def assemble_row(
     one dimension becomes a flat list. `ValueError` where a feature has another width than its
     column.
     """
-    given = {
+    values = {
         "entry_id": entry.entry_id,
         "song_id": entry.song_id,
         "split": split,
@@ -29,10 +63,12 @@ def assemble_row(
         "video_url": entry.video.url,
     }
     if clip is not None:
-        given["clip_id"] = clip.id_of(entry.entry_id)
-    held = {**records, "song": entry.song, "clip": clip}
+        values["clip_id"] = clip.id_of(entry.entry_id)
+    sources = {**records, "song": entry.song, "listing": _said_in(entry.listing), "clip": clip}
     row = {}
     for column in columns:
         artifact, _, field = column.take.partition(".")
-        row[column.name] = given[field] if artifact == "entry" else column.value_in(held[artifact])
+        row[column.name] = (
+            values[field] if artifact == "entry" else column.value_in(sources[artifact])
+        )
     return row

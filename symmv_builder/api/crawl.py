@@ -84,8 +84,13 @@ def recording_of(item: Item) -> Recording:
 
 
 def review(settings: Settings, dataset: str) -> list[Recording]:
-    """What waits for a person: proposals, and matches between the two thresholds."""
-    items = Items(settings.open_store(read_only=True).ledger)
+    """What waits for a person: proposals, and matches between the two thresholds.
+
+    `StopRun` where the root knows no dataset of that name.
+    """
+    store = settings.open_store(read_only=True)
+    remembered.require_known(store.manifests, dataset)
+    items = Items(store.ledger)
     return [recording_of(i) for i in items.find(dataset, [states.PROPOSED, states.REVIEW])]
 
 
@@ -108,6 +113,7 @@ def promote(
     if not entries and above is None and not reviewed:
         raise WrongArguments("say which entries to promote, `above` which score, or `reviewed`")
     store = settings.open_standing()
+    remembered.require_known(store.manifests, dataset)
     return propose.promote(
         Items(store.ledger),
         store,
@@ -272,8 +278,8 @@ def open_crawl(
     """
     dataset = recipe.name
     if remembered.is_import(settings.open_manifests(), dataset):
-        wanted = "it is imported: its songs are those of the release, not crawled"
-        raise WrongSetting("dataset", dataset, wanted)
+        cause = "it is imported: its songs are those of the release, not crawled"
+        raise WrongSetting("dataset", dataset, cause)
     plan = make_screening_plan(recipe, settings.home) if screen else None
     if sources is None or isinstance(sources, Path):
         sources = crawling.find_sources(settings.open_manifests(), dataset, sources)
@@ -305,7 +311,7 @@ def _keep_choice(store: Store, recipe: Recipe, tell: Callable[[str], object]) ->
 def funnel(items: Items, dataset: str) -> list[dict[str, Any]]:
     """How many items of a crawl are in each state, and for what reasons they were put aside."""
     order = {state: number for number, state in enumerate(states.STATES)}
-    counts = sorted(items.counts(dataset).items(), key=lambda found: (order[found[0][0]], found[0]))
+    counts = sorted(items.counts(dataset).items(), key=lambda item: (order[item[0][0]], item[0]))
     return [
         {"state": state, "step": step, "reason": reason, "items": count}
         for (state, step, reason), count in counts

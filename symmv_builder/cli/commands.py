@@ -92,6 +92,10 @@ COMMANDS = {
         "training",
         "Train a model; can be stopped at any moment and run again, to the same losses.",
     ),
+    "rank": (
+        "ranking",
+        "Rank rows by how well their music fits their video, and mark the best share as a subset.",
+    ),
     "generate": (
         "generating",
         "Write music for videos: NAME.mid, NAME.wav, NAME.mp4 with the new sound, NAME.json.",
@@ -121,7 +125,7 @@ PANELS = {
     "Make a dataset": ("build", "run", "recipe", "import", "export", "release"),
     "Look at it": ("status", "show", "report", "web", "why", "schema", "verify", "clean"),
     "Crawl": ("crawl", "review", "promote", "reject", "takedown"),
-    "Learn from it": ("train", "evaluate"),
+    "Learn from it": ("train", "evaluate", "rank"),
     "This machine": ("config", "doctor", "models"),
 }
 _PANEL_OF = {name: panel for panel, names in PANELS.items() for name in names}
@@ -145,10 +149,10 @@ class Commands(TyperGroup):
 
     def get_params(self, ctx: Any) -> Any:
         # Those of completion are added when the group is made already.
-        found = super().get_params(ctx)
-        for parameter in found:
+        parameters = super().get_params(ctx)
+        for parameter in parameters:
             _shorten(parameter)
-        return found
+        return parameters
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args[0] in COMMANDS:

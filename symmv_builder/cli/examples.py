@@ -42,6 +42,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "web": ("symmv web", "symmv web --root data --port 8000"),
     "takedown": ('symmv takedown symmv my-song --reason "asked by its author"',),
+    "rank": ("symmv rank v2m --model runs/vmcp --best 0.1",),
     "release": ("symmv release symmv 1.0.0",),
     "train": (
         "symmv train vmusprod --data symmv --out run --preset small",

@@ -13,6 +13,7 @@ from typing import Any
 
 from symmv_builder.crawl.folder import identifier
 from symmv_builder.crawl.identify import identify
+from symmv_builder.crawl.kinds import kind_of_listing
 from symmv_builder.datasets import changes
 from symmv_builder.datasets.build import Run, run_works
 from symmv_builder.datasets.faults import forget_outdated
@@ -29,6 +30,7 @@ from symmv_builder.storage.assets import open_asset
 from symmv_builder.storage.decisions import ACCEPT, REJECT, read_decisions
 from symmv_builder.storage.items import Item, Items, entry_id_of
 from symmv_builder.storage.store import Store
+from symmv_builder.text import clean_line
 
 
 def entry_of(item: Item) -> Entry:
@@ -44,6 +46,16 @@ def entry_of(item: Item) -> Entry:
         video=item.official.source,
         music=item.source,
         song=replace(item.song, title=title, artist=artist),
+        listing=replace(
+            item.official,
+            title=clean_line(item.official.title),
+            channel=clean_line(item.official.channel),
+            categories=tuple(map(clean_line, item.official.categories)),
+            kind=kind_of_listing(item.official),
+            # A page of somebody's text has no place in a line that is read in a diff.
+            description="",
+            tags=(),
+        ),
     )
 
 
@@ -100,14 +112,14 @@ def _screen(
     run_works(plan, crawl.store, run, todo, tell=crawl.tell)
     after = survey(plan, crawl.store, entries)
     # The run has told what it put aside.
-    told, silent = {work.entry_id for work in todo}, replace(crawl, tell=lambda _: None)
+    waiting, silent = {work.entry_id for work in todo}, replace(crawl, tell=lambda _: None)
     for name, result in after.rejected.items():
         if result.reason == Reason.FAILED:
             # The program is at fault: the item waits for a better one.
             continue
         error = RejectEntry(Reason(result.reason), result.detail)
         with dropping_lost(crawl, fetched[name]):
-            reject(silent if name in told else crawl, fetched[name], result.step, error)
+            reject(silent if name in waiting else crawl, fetched[name], result.step, error)
     proposed = 0
     for entry in after.made:
         item = fetched[entry.entry_id]
@@ -183,29 +195,29 @@ def promote(
     that was waiting for review is let through: the crawl fetches and screens it next, and it comes
     back as a proposal.
     """
-    asked = {"ids": list(ids), "above": above, "reviewed": reviewed}
+    selection = {"ids": list(ids), "above": above, "reviewed": reviewed}
     with changes.writing(store, dataset, wait=wait, tell=tell) as finished:
         change = finished
-        if change is None or change.kind != "promotion" or change.about["asked"] != asked:
-            change = _promotion(items, store, dataset, asked)
+        if change is None or change.kind != "promotion" or change.about["asked"] != selection:
+            change = _promotion(items, store, dataset, selection)
             changes.make(store, dataset, change)
         return change.about["promoted"], change.about["let_through"]
 
 
 def _promotion(
-    items: Items, store: Store, dataset: str, asked: Mapping[str, Any]
+    items: Items, store: Store, dataset: str, selection: Mapping[str, Any]
 ) -> changes.Change:
     waiting = items.find(dataset, [states.PROPOSED, states.REVIEW])
     now = {entry_id_of(item.source): item.state for item in waiting}
     said = verdicts(read_decisions(store.manifests, dataset), now)
-    chosen = choose(waiting, **asked, said=said)
+    chosen = choose(waiting, **selection, said=said)
     proposed = [item for item in chosen if item.state == states.PROPOSED]
     reviewed = [item for item in chosen if item.state == states.REVIEW]
     entries = {entry_id_of(item.source): entry_of(item) for item in proposed}
     return changes.Change(
         kind="promotion",
         about={
-            "asked": asked,
+            "asked": selection,
             "promoted": list(entries),
             "let_through": [entry_id_of(item.source) for item in reviewed],
         },

@@ -4,7 +4,8 @@ A signal does not break into a step: the loop finishes it, writes a checkpoint a
 signal ends the process at once, as both did before the loop began.
 
 What a loop goes by is its state, a mapping of which a checkpoint keeps a copy: `step`, the last one
-that is done, `best`, the lowest loss of validation, and `stale`, validations since.
+that is done, `best`, the lowest loss of validation, and `stale`, validations since. Where a
+configuration has `patience`, so many stale validations in a row end a run before it overfits.
 """
 
 import math
@@ -111,9 +112,13 @@ class Ending:
         late, is_early, number = time.monotonic() >= self._deadline, bool(limit), self._signal
         if self._ranks.world > 1:
             flags = [float(number), float(late), float(is_early)]
-            said = torch.tensor(flags, device=self._ranks.device)
-            torch.distributed.all_reduce(said, op=torch.distributed.ReduceOp.MAX)
-            number, late, is_early = int(said[0].item()), bool(said[1].item()), bool(said[2].item())
+            mine = torch.tensor(flags, device=self._ranks.device)
+            torch.distributed.all_reduce(mine, op=torch.distributed.ReduceOp.MAX)
+            number, late, is_early = (
+                int(mine[0].item()),
+                bool(mine[1].item()),
+                bool(mine[2].item()),
+            )
         return "early" if is_early else ENDINGS.get(number, "time" if late else "")
 
     def is_due(self, step: int, every: int) -> bool:

@@ -19,6 +19,8 @@ KINDS = ("channel", "playlist", "search", "feed", "ids")
 SEARCH_KEYS = {"youtube": "ytsearch", "bilibili": "bilisearch", "demo": "symmvdemosearch"}
 _LONGEST_QUERY = 200
 _LONGEST_DESCRIPTION = 5000
+_LONGEST_WORD = 200
+_MOST_TAGS = 100
 
 _NAME = r"[a-z0-9][a-z0-9-]{0,39}"
 _CHANNEL_ID = r"UC[A-Za-z0-9_-]{22}"
@@ -89,14 +91,14 @@ def _split(ref: str, default_site: str) -> tuple[str, str]:
 
 
 def _sources(ref: str, default_site: str) -> tuple[Source, ...]:
-    found = []
+    sources = []
     for item in re.split(r"[\s,]+", ref.strip()):
         site, name = _split(item, default_site)
         try:
-            found.append(Source(site, name))
+            sources.append(Source(site, name))
         except ValueError as error:
             raise WrongSetting("ids", ref, f"the list of ids is wrong: {error}") from error
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(sources))
 
 
 def text(value: object, limit: int | None = None) -> str:
@@ -123,8 +125,8 @@ def to_listing(
         return None
 
     def first(*names: str) -> Any:
-        found = (d.get(name) for d in (entry, around or {}) for name in names)
-        return next((value for value in found if value not in (None, "")), None)
+        values = (d.get(name) for d in (entry, around or {}) for name in names)
+        return next((value for value in values if value not in (None, "")), None)
 
     uploaded = str(entry.get("upload_date") or "")
     return Listing(
@@ -139,7 +141,16 @@ def to_listing(
         description=text(entry.get("description"), _LONGEST_DESCRIPTION),
         live_status=text(entry.get("live_status")),
         uploaded=uploaded if re.fullmatch(r"\d{8}", uploaded) else "",
+        language=text(entry.get("language"), _LONGEST_WORD),
+        licence=text(entry.get("license"), _LONGEST_WORD),
+        tags=_tags(entry.get("tags")),
     )
+
+
+def _tags(value: object) -> tuple[str, ...]:
+    """The first of an uploader's tags."""
+    tags = value[:_MOST_TAGS] if isinstance(value, list) else []
+    return tuple(filter(None, (text(tag, _LONGEST_WORD) for tag in tags)))
 
 
 def _number(value: object) -> float | None:
@@ -156,7 +167,7 @@ def read_feed(xml: str, site: str) -> list[Listing]:
     reader = _Feed()
     reader.feed(xml)
     reader.close()
-    return [found for item in reader.items if (found := to_listing(item, site)) is not None]
+    return [listed for item in reader.items if (listed := to_listing(item, site)) is not None]
 
 
 class _Feed(HTMLParser):
@@ -192,5 +203,5 @@ class _Feed(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._inside and self._field:
-            known = self.items[-1].get(self._field, "")
-            self.items[-1][self._field] = known + data
+            text_so_far = self.items[-1].get(self._field, "")
+            self.items[-1][self._field] = text_so_far + data
