@@ -18,7 +18,6 @@ from symmv_builder.datasets.media_export import Media, estimate_media
 from symmv_builder.datasets.media_export.cutting import Cutters
 from symmv_builder.datasets.media_export.formats import webdataset
 from symmv_builder.datasets.media_export.samples import key_of
-from symmv_builder.datasets.subsets import Subset, shards_of, write_subset
 from symmv_builder.errors import (
     CannotWrite,
     DiskFull,
@@ -95,19 +94,6 @@ def test_a_sample_is_its_row_and_its_recordings(stored: Stored, tmp_path: Path) 
     assert (receipt["complete"], receipt["samples"]) == (True, 3)
     assert {column["name"] for column in receipt["columns"]} == {*rows[0], *EXCERPT}
     assert sorted(files(tmp_path / "out")) == ["export.json", "test-00000.tar", "train-00000.tar"]
-
-
-def test_a_subset_is_exported_alone(stored: Stored, tmp_path: Path) -> None:
-    write_rows(stored, [row(stored, n) for n in range(3)])
-    with pytest.raises(UnknownName, match="no subset 'best'"):
-        export(stored, tmp_path / "none", video="none", subset="best")
-    marked = Subset("train", ("film-1",), shards_of(stored.root, DATASET, "train"), {})
-    write_subset(stored.root, DATASET, "best", marked)
-    summary = export(stored, tmp_path / "out", video="none", subset="best")
-    assert {split: count for split, count in summary.samples.items() if count} == {"train": 1}
-    assert "film-1.json" in members(tmp_path / "out" / "train-00000.tar")
-    # Without it the others join it.
-    assert sum(export(stored, tmp_path / "out", video="none").samples.values()) == 3
 
 
 EXCERPT = ("sample", "music_from_s", "music_to_s", "video_from_s", "video_to_s")
