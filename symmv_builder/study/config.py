@@ -105,18 +105,10 @@ class _Reader(TomlReader):
         if preset:
             self.choice(table, "questions", tuple(PRESETS), None)
         questions = (*PRESETS.get(preset, ()), *self.own_questions(table))
-        if not questions:
-            raise self.wrong(("questions",), "no question is asked: name a preset, or write some")
-        names = [question.name for question in questions]
-        for name in names:
-            if names.count(name) > 1:
-                raise self.wrong(("question", "name"), f"two questions are called {name!r}")
-        if len(models) < 2 and any(question.kind == "pair" for question in questions):
-            raise self.wrong(("models",), "questions of pairs need the folders of two models")
         against = self.typed(table, "against", str, "")
         if against:
             self.choice(table, "against", tuple(models), None)
-        return Config(
+        config = Config(
             title=clean_line(self.typed(table, "title", str, "A listening study")),
             models=models,
             questions=questions,
@@ -132,6 +124,19 @@ class _Reader(TomlReader):
             headphones=self.choice(table, "headphones", HEADPHONES, "ask"),
             consent=clean_text(self.typed(table, "consent", str, CONSENT)).strip(),
         )
+        self.check_questions(config)
+        return config
+
+    def check_questions(self, config: Config) -> None:
+        questions = config.questions
+        if not questions:
+            raise self.wrong(("questions",), "no question is asked: name a preset, or write some")
+        names = [question.name for question in questions]
+        for name in names:
+            if names.count(name) > 1:
+                raise self.wrong(("question", "name"), f"two questions are called {name!r}")
+        if len(config.models) < 2 and any(question.kind == "pair" for question in questions):
+            raise self.wrong(("models",), "questions of pairs need the folders of two models")
 
     def own_questions(self, table: Mapping[str, Any]) -> list[Question]:
         found = []

@@ -20,6 +20,7 @@ from string import Template
 
 from symmv_builder.errors import MalformedFile, NotFound, OutputExists
 from symmv_builder.files import Folder, read_text
+from symmv_builder.report.markup import text
 from symmv_builder.report.page_style import STYLE
 from symmv_builder.storage.root import disk_errors
 from symmv_builder.study import tones
@@ -222,7 +223,7 @@ def _write_site(
         ],
     }  # fmt: skip
     data |= _shown(key, names)
-    page = PAGE.substitute(title=escape(config.title), data=escape(json.dumps(data)))
+    page = PAGE.substitute(title=text(config.title), data=escape(json.dumps(data)))
     (site / "index.html").write_text(page, encoding="utf-8")
     web = resources("symmv_builder") / "study" / "web"
     (site / "study.js").write_bytes((web / "study.js").read_bytes())
