@@ -41,7 +41,8 @@ def clips(folder: Path, count: int, seconds: float) -> Iterator[Sample]:
     for number in range(count):
         rng = np.random.default_rng(number)
         pitch = 110 * 2 ** (rng.integers(0, 36) / 12)
-        wave = sum(np.sin(2 * np.pi * pitch * k * times) / k for k in (1, 2, 3, 4)) * 0.2
+        parts = [np.sin(2 * np.pi * pitch * k * times) / k for k in (1, 2, 3, 4)]
+        wave = 0.2 * np.sum(parts, axis=0)
         stereo = wave[:, None] + rng.normal(scale=0.01, size=(len(times), 2))
         sound, video = folder / "clip.flac", folder / "clip.mp4"
         write_sound(sound, stereo.astype(np.float32), RATE_HZ)
@@ -123,10 +124,8 @@ def main() -> None:
         folder = Path(name)
         size = write(folder, given.clips, given.seconds)
         print(f"{given.clips} clips of {given.seconds:g} s, {size / 2**20:.0f} MiB; best of rounds")
-        print(
-            f"{'':12}{'workers':>8}{'':>9}{'first/s':>9}{'GB/s':>7}"
-            f"{'later/s':>9}{'GB/s':>7}{'CPU s':>9}"
-        )
+        heads = (("first/s", 9), ("GB/s", 7), ("later/s", 9), ("GB/s", 7), ("CPU s", 9))
+        print(f"{'':12}{'workers':>8}{'':>9}" + "".join(f"{h:>{w}}" for h, w in heads))
         for decoded in (False, True):
             for workers in given.workers:
                 best = {reader: [0.0, 0.0, 0.0] for reader in readers}

@@ -60,6 +60,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "postgres": ("import psycopg; psycopg.pq.version()",),
     "report": (SMALL, "symmv show clip0 --out shown"),
     "s3": ("import symmv_builder.storage.root as r; r.Root('s3://bucket/data')",),
+    "media": ("import lance, litdata, PIL.Image",),
     "hub": ("import huggingface_hub; huggingface_hub.HfApi()",),
     "notation": ("import music21, pretty_midi, symusic",),
     "demo": ("symmv demo --quick",),

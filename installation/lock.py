@@ -32,7 +32,8 @@ LAYERS = {
     "flows": ("dask", "flows", "postgres", "ray"),
     "train": ("train",),
     # beat-this asks for a torchaudio, and the demo trains: neither is for a machine that builds.
-    "dev": ("beat-this", "demo", "dev"),
+    # What `media` brings is for whoever exports for it.
+    "dev": ("beat-this", "demo", "dev", "media"),
 }
 # What `dev` has beside extras.
 GROUP = "originals"

@@ -1,11 +1,45 @@
 """What a row is: the columns of a schema, each taken out of the record that holds it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from symmv_builder.clips import Clip
-from symmv_builder.records import Entry
+from symmv_builder.records import Entry, Listing
 from symmv_builder.schema import Column
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What a site says of a video, as columns hold it."""
+
+    channel: str = ""
+    channel_id: str = ""
+    categories: tuple[str, ...] = ()
+    uploaded: str = ""
+    view_count: int = -1
+    language: str = ""
+    licence: str = ""
+    kind: str = ""
+
+    @property
+    def is_creative_commons(self) -> bool:
+        return "creative commons" in self.licence.casefold()
+
+
+def _said_in(listing: Listing | None) -> _Said:
+    if listing is None:
+        return _Said()
+    return _Said(
+        channel=listing.channel,
+        channel_id=listing.channel_id,
+        categories=listing.categories,
+        uploaded=listing.uploaded,
+        view_count=-1 if listing.view_count is None else listing.view_count,
+        language=listing.language,
+        licence=listing.licence,
+        kind=listing.kind,
+    )
 
 
 def assemble_row(
@@ -30,7 +64,7 @@ def assemble_row(
     }
     if clip is not None:
         given["clip_id"] = clip.id_of(entry.entry_id)
-    held = {**records, "song": entry.song, "clip": clip}
+    held = {**records, "song": entry.song, "listing": _said_in(entry.listing), "clip": clip}
     row = {}
     for column in columns:
         artifact, _, field = column.take.partition(".")

@@ -25,9 +25,11 @@ from symmv_builder.records import (
     Key,
     KeySpans,
     Loudness,
+    MusicLabels,
     Notes,
     Parts,
     Pictures,
+    PublishedLabels,
     Scenes,
     Screened,
     SongInfo,
@@ -55,7 +57,7 @@ def between(record: Any, clip: Clip) -> Any:
     - Codes of a sound are those of its stretch. Where the codec took windows, the clip begins
       within one, and its sound decoded differs a little from that of the whole.
     - Integrated loudness is that of the whole recording.
-    - What has no times (the key of the piece, facts of the song) stays as it is.
+    - What has no times (the key of the piece, facts and labels of the song) stays as it is.
 
     `TypeError` for a kind of record that has no rule.
     """
@@ -247,6 +249,8 @@ def _(record: Asset, clip: Clip) -> Asset:
 
 
 @between.register(Key)
+@between.register(MusicLabels)
+@between.register(PublishedLabels)
 @between.register(SongInfo)
 @between.register(Screened)
 def _(record: Any, clip: Clip) -> Any:

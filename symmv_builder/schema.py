@@ -158,12 +158,39 @@ CLIP = (
            "clip.music_end_s"),
 )  # fmt: skip
 # What a row has without any step: no result may be called so.
-GIVEN = frozenset({"entry", "song", "clip"})
+GIVEN = frozenset({"entry", "song", "listing", "clip"})
 
 
 def row_name(row: Mapping[str, Any]) -> str:
     """What a row is called: the id of its clip, or of its entry; empty where it says neither."""
     return str(row.get("clip_id") or row.get("entry_id") or "")
+
+
+def _said(name: str, type_: str, meaning: str) -> Column:
+    return Column(name, type_, "", meaning, f"listing.{name}")
+
+
+# What is known of an entry without its recordings, for recipes that ask for it.
+METADATA = (
+    Column(
+        "identified_by",
+        "string",
+        "",
+        "who named song and genre: shazam, title or empty",
+        "song.identified_by",
+    ),
+    Column("isrc", "string", "", "International Standard Recording Code, by Shazam", "song.isrc"),
+    Column("lyrics_url", "string", "", "where Shazam shows the lyrics", "song.lyrics_url"),
+    _said("channel", "string", "who put the video on its site, empty if unknown"),
+    _said("channel_id", "string", "the site's number of the channel"),
+    _said("categories", "list<string>", "categories of the video by its site"),
+    _said("kind", "string", "mv, film, vlog, ... by title, category and tags, empty if unknown"),
+    _said("uploaded", "string", "when the video was put there, YYYYMMDD, empty if unknown"),
+    _said("view_count", "int64", "views when the video was found, -1 if unknown"),
+    _said("language", "string", "language of the video by its site, empty if unknown"),
+    _said("licence", "string", "the site's words on the video's licence, empty if it says none"),
+    _said("is_creative_commons", "bool", "whether these words name Creative Commons"),
+)
 
 
 def arrow_schema(columns: Sequence[Column], label: str) -> "pa.Schema":

@@ -10,7 +10,15 @@ import numpy as np
 
 from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.pipeline.step import Step
-from symmv_builder.records import Alignment, Asset, FeatureTrack, Notes, Scenes, Screened
+from symmv_builder.records import (
+    Alignment,
+    Asset,
+    FeatureTrack,
+    Notes,
+    Scenes,
+    Screened,
+    SoundShares,
+)
 
 # The map between two clocks has a point a second; where points lie further apart it jumps.
 _JUMP_S = 3.0
@@ -36,6 +44,17 @@ def screen_length(
     return _at_least("shorter recording", shorter, min_duration_s, Reason.TOO_SHORT, "s")
 
 
+def screen_longest(
+    music_asset: Asset, video_asset: Asset, *, max_duration_s: float = 480.0
+) -> Screened:
+    """Neither recording lasts longer than `max_duration_s` seconds; else `TOO_LONG`.
+
+    Eight minutes is V2M's limit (VidMuse, Tian et al. 2025, section 3).
+    """
+    longer = max(music_asset.duration_s, video_asset.duration_s)
+    return _at_most("longer recording", longer, max_duration_s, Reason.TOO_LONG, "s")
+
+
 def screen_duration_ratio(
     music_asset: Asset, video_asset: Asset, *, min_ratio: float = 0.5, max_ratio: float = 1.6
 ) -> Screened:
@@ -54,6 +73,36 @@ def screen_loudness(loudness: FeatureTrack, *, min_peak: float = 0.001) -> Scree
     """The loudest second reaches `min_peak` of full scale (0-1); else `SILENT`."""
     peak = float(loudness.values.max(initial=0.0))
     return _at_least("loudest second", peak, min_peak, Reason.SILENT, "of full scale")
+
+
+def screen_sound(
+    sound_shares: SoundShares,
+    *,
+    min_music: float = 0.5,
+    max_vocals: float = 1.0,
+    max_speech: float = 1.0,
+) -> Screened:
+    """So much of the sound is music, at most so much is sung or spoken, shares of 0-1 of the
+    duration; else `LITTLE_MUSIC`, `VOCALS`, `SPEECH`.
+
+    The result is the share of music. Half of it is V2M's limit (VidMuse, section 3); how far the
+    shares are to be trusted says ``music/sound_shares.py``.
+    """
+    shares, unit = sound_shares, "of 1"
+    screened = _at_least("share of music", shares.music_share, min_music, Reason.LITTLE_MUSIC, unit)
+    _at_most("share that is sung", shares.vocals_share, max_vocals, Reason.VOCALS, unit)
+    _at_most("share that is spoken", shares.speech_share, max_speech, Reason.SPEECH, unit)
+    return screened
+
+
+def screen_similarity(similarity: FeatureTrack, *, max_mean: float = 0.8) -> Screened:
+    """Pictures a hop apart are less alike than `max_mean` (SSIM, 1 is the same picture) on
+    average; else `STATIC_VIDEO`.
+
+    The limit is V2M's (VidMuse, section 3). A camera on a tripod comes near it, too.
+    """
+    mean = float(similarity.values.mean()) if similarity.values.size else 1.0
+    return _at_most("mean SSIM", mean, max_mean, Reason.STATIC_VIDEO, "of 1")
 
 
 def screen_motion(motion: FeatureTrack, *, min_mean: float = 0.5) -> Screened:
@@ -186,8 +235,11 @@ def screen_transcription(
 
 _ASSETS = ("music_asset", "video_asset")
 LENGTH = Step("screen_length", 1, reads=_ASSETS, run=screen_length)
+LONGEST = Step("screen_longest", 1, reads=_ASSETS, run=screen_longest)
 DURATION_RATIO = Step("screen_duration_ratio", 1, reads=_ASSETS, run=screen_duration_ratio)
 LOUDNESS = Step("screen_loudness", 1, reads=("loudness",), run=screen_loudness)
+SOUND = Step("screen_sound", 1, reads=("sound_shares",), run=screen_sound)
+SIMILARITY = Step("screen_similarity", 1, reads=("similarity",), run=screen_similarity)
 MOTION = Step("screen_motion", 1, reads=("motion",), run=screen_motion)
 STILLNESS = Step("screen_stillness", 1, reads=("motion",), run=screen_stillness)
 CUTS = Step("screen_cuts", 1, reads=("scenes",), run=screen_cuts)

@@ -15,6 +15,7 @@ from symmv_builder.records import (
     Notes,
     Scenes,
     Screened,
+    SoundShares,
 )
 from symmv_builder.timeline import Clock
 
@@ -53,9 +54,19 @@ def piano(fading: float, held: float, seconds: int = 10) -> FeatureTrack:
     return FeatureTrack("piano_share", 1.0, values, Clock.MUSIC)
 
 
+def heard(music: float, vocals: float = 0.0, speech: float = 0.0) -> SoundShares:
+    """Ten seconds of which such shares are music, sung, spoken."""
+    shares = 10 * np.array([music, vocals, speech])
+    seconds = (np.arange(10)[:, None] < shares).astype(np.float32)
+    return SoundShares(*seconds.T)
+
+
 GOOD: dict[str, Callable[[], Screened]] = {
     "length": lambda: screen.screen_length(lasting(200), lasting(240)),
     "ratio": lambda: screen.screen_duration_ratio(lasting(200), lasting(240)),
+    "longest": lambda: screen.screen_longest(lasting(480), lasting(30)),
+    "sound": lambda: screen.screen_sound(heard(0.5, 0.9, 0.9)),
+    "similarity": lambda: screen.screen_similarity(track(0.9, 0.6, name="similarity")),
     "motion": lambda: screen.screen_motion(track(0, 5, 9)),
     "stillness": lambda: screen.screen_stillness(track(0, 0, 5, 9)),
     "cuts": lambda: screen.screen_cuts(shots(0, 10, 25, 40, end_s=60)),
@@ -98,6 +109,31 @@ def test_a_good_entry_passes_and_the_measure_is_kept(name: str) -> None:
             lambda: screen.screen_duration_ratio(lasting(600), lasting(0)),
             Reason.DURATION_MISMATCH,
             "above the limit",
+        ),
+        (
+            lambda: screen.screen_longest(lasting(100), lasting(481)),
+            Reason.TOO_LONG,
+            "longer recording is 481 s, above the limit of 480",
+        ),
+        (
+            lambda: screen.screen_sound(heard(0.4)),
+            Reason.LITTLE_MUSIC,
+            "share of music is 0.4 of 1, below the limit of 0.5",
+        ),
+        (
+            lambda: screen.screen_sound(heard(1.0, 0.2), max_vocals=0.1),
+            Reason.VOCALS,
+            "share that is sung is 0.2 of 1, above the limit of 0.1",
+        ),
+        (
+            lambda: screen.screen_sound(heard(1.0, 0.0, 0.2), max_speech=0.1),
+            Reason.SPEECH,
+            "share that is spoken is 0.2 of 1, above the limit of 0.1",
+        ),
+        (
+            lambda: screen.screen_similarity(track(0.9, 0.8, name="similarity")),
+            Reason.STATIC_VIDEO,
+            "mean SSIM is 0.85 of 1, above the limit of 0.8",
         ),
         (
             lambda: screen.screen_motion(track(0.0, 0.2, 0.1)),
@@ -178,6 +214,8 @@ def test_what_is_turned_away_is_told_its_value_and_the_limit(
     [
         (lambda: screen.screen_motion(track()), Reason.STATIC_VIDEO),
         (lambda: screen.screen_stillness(track()), Reason.STATIC_VIDEO),
+        (lambda: screen.screen_similarity(track(name="similarity")), Reason.STATIC_VIDEO),
+        (lambda: screen.screen_sound(heard(0.0)), Reason.LITTLE_MUSIC),
         (
             lambda: screen.screen_alignment(Alignment((), (), 0.9), lasting(9)),  # type: ignore[arg-type]
             Reason.MISALIGNED,

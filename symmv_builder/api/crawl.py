@@ -84,8 +84,13 @@ def recording_of(item: Item) -> Recording:
 
 
 def review(settings: Settings, dataset: str) -> list[Recording]:
-    """What waits for a person: proposals, and matches between the two thresholds."""
-    items = Items(settings.open_store(read_only=True).ledger)
+    """What waits for a person: proposals, and matches between the two thresholds.
+
+    `StopRun` where the root knows no dataset of that name.
+    """
+    store = settings.open_store(read_only=True)
+    remembered.require_known(store.manifests, dataset)
+    items = Items(store.ledger)
     return [recording_of(i) for i in items.find(dataset, [states.PROPOSED, states.REVIEW])]
 
 
@@ -106,6 +111,7 @@ def promote(
     if not entries and above is None:
         raise WrongArguments("say which entries to promote, or `above` which score")
     store = settings.open_standing()
+    remembered.require_known(store.manifests, dataset)
     return propose.promote(
         Items(store.ledger), store, dataset, entries, above=above, wait=wait, tell=tell
     )

@@ -25,6 +25,7 @@ from symmv_builder.datasets.build import Summary
 from symmv_builder.datasets.lacking import explaining
 from symmv_builder.datasets.recipe import Recipe, make_plan, make_whole_plan
 from symmv_builder.datasets.recipe_file import SPLITS
+from symmv_builder.datasets.subsets import read_subset
 from symmv_builder.datasets.verify import CheckCounts, Problem, verify
 from symmv_builder.errors import NoEntries, Reason, StopRun, UnknownName
 from symmv_builder.pipeline.events import Event
@@ -33,7 +34,7 @@ from symmv_builder.pipeline.run import Tell
 from symmv_builder.settings import Settings, read_settings
 from symmv_builder.storage import manifests
 from symmv_builder.storage.store import Store
-from symmv_builder.training.rows import Rows
+from symmv_builder.training.rows import Rows, SubsetRows
 
 __all__ = ["Dataset", "Problem", "Recipe", "Summary", "open_dataset"]
 
@@ -230,7 +231,7 @@ class Dataset:
         return dry_run.dry_run(self.recipe, plan, self.stored, self.whole(plan))
 
     def take_in(self, folder: str | Path, *, wait: bool = False, tell: Tell = _silent) -> int:
-        """Take in the recordings of a folder without building; how many entries it holds.
+        """Ingest the recordings of a folder without building; how many entries it holds.
 
         `StopRun` where it holds none, and where somebody else writes and not `wait`.
         """
@@ -306,11 +307,12 @@ class Dataset:
         except StopRun as error:
             raise KeyError(str(error)) from error
 
-    def rows(self, split: str = "train", columns: Sequence[str] = ()) -> Rows:
+    def rows(self, split: str = "train", columns: Sequence[str] = (), *, subset: str = "") -> Rows:
         """The rows of a split as numpy arrays (`training.rows.Rows`), of all columns by default.
 
-        ``rows.to_torch()`` gives a torch `IterableDataset` of them. `StopRun` where nothing is
-        built, or a column is absent.
+        With `subset` those alone that are marked so (`api.ranking`). ``rows.to_torch()`` gives a
+        torch `IterableDataset` of them. `StopRun` where nothing is built, or a column or the
+        subset is absent.
         """
         if split not in SPLITS:
             raise UnknownName("split", split, SPLITS)
@@ -318,8 +320,13 @@ class Dataset:
         receipt = remembered.require_receipt(stored.root, stored.manifests, self.name)
         if isinstance(columns, str):
             columns = [columns]
+        columns = columns or receipt.get("columns", ())
         with explaining(stored.manifests, self.name):
-            return Rows(stored.root, self.name, split, columns or receipt.get("columns", ()))
+            if subset:
+                marked = read_subset(stored.root, self.name, subset)
+                names = marked.rows if marked.split == split else ()
+                return SubsetRows(stored.root, self.name, split, columns, names)
+            return Rows(stored.root, self.name, split, columns)
 
     def verify(self, *, deep: bool = False) -> list[Problem]:
         """Whatever is damaged or missing in what is stored; an empty list where nothing is."""

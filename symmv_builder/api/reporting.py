@@ -97,7 +97,6 @@ def report(
     ):
         if not is_installed(package):
             raise not_installed(package, extra)
-    out = out.absolute()
     places = [out / f"{NAME}.html", out / f"{NAME}.json"]
     check_outputs(places, overwrite=True)
     finish_set(out, NAME, overwrite=overwrite)

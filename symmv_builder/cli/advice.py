@@ -41,8 +41,11 @@ from symmv_builder.errors.advice import Advice, with_advice
 _OPTIONS = {
     "entries": "--from",
     "folder": "--from",
+    "frame_rate_hz": "--frame-rate",
     "models": "--model",
     "shard_bytes": "--shard-mb",
+    "sound_rate_hz": "--sound-rate",
+    "splits": "--split",
     "way": "--as",
 }
 REPLACE_RECIPE = "build by a recipe file, or --as default, replaces it"

@@ -88,6 +88,10 @@ COMMANDS = {
         "training",
         "Train a model; can be stopped at any moment and run again, to the same losses.",
     ),
+    "rank": (
+        "ranking",
+        "Rank rows by how well their music fits their video, and mark the best share as a subset.",
+    ),
     "generate": (
         "generating",
         "Write music for videos: NAME.mid, NAME.wav, NAME.mp4 with the new sound, NAME.json.",
@@ -117,7 +121,7 @@ PANELS = {
     "Make a dataset": ("build", "run", "recipe", "import", "export", "release"),
     "Look at it": ("status", "show", "report", "why", "schema", "verify", "clean"),
     "Crawl": ("crawl", "review", "promote", "takedown"),
-    "Learn from it": ("train", "evaluate", "study"),
+    "Learn from it": ("train", "evaluate", "rank", "study"),
     "This machine": ("config", "doctor", "models"),
 }
 _PANEL_OF = {name: panel for panel, names in PANELS.items() for name in names}

@@ -37,6 +37,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "review": ("symmv review symmv",),
     "promote": ("symmv promote symmv --above 0.9", "symmv promote symmv youtube-abc123"),
     "takedown": ('symmv takedown symmv my-song --reason "asked by its author"',),
+    "rank": ("symmv rank v2m --model runs/vmcp --best 0.1",),
     "release": ("symmv release symmv 1.0.0",),
     "train": (
         "symmv train vmusprod --data symmv --out run --preset small",

@@ -1,6 +1,7 @@
 """`symmv export`: a dataset out of the store, in a paper's own layout or with its recordings."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -74,6 +75,7 @@ def export(
         dry_run=dry_run or None if format_ is None else None,
     )
     settings = options.settings(root)
+    reasons: Mapping[str, str]
     if choices is None:
         reasons = _layout(settings, dataset, out)
     elif dry_run:
@@ -93,7 +95,7 @@ def export(
                 patience_s=patience,
                 tell=progress.on_event,
             )
-        splits = ", ".join(f"{name} {count}" for name, count in done.samples.items())
+        splits = ", ".join(f"{name} {count}" for name, count in done.samples.items() if count)
         say(
             f"{sum(done.samples.values())} samples of {dataset} in {out} ({splits}), "
             f"{done.size_bytes / 2**20:.1f} MiB: {done.shards_made} shards written, "
@@ -104,7 +106,7 @@ def export(
         sys.stderr.write(f"symmv: {left_out(dataset, reasons)}\n")
 
 
-def _layout(settings: Settings, dataset: str, out: Path) -> "dict[str, str]":
+def _layout(settings: Settings, dataset: str, out: Path) -> Mapping[str, str]:
     """Export the layout of the dataset's paper; the rows that could not be written."""
     from symmv_builder.api import publishing
 
@@ -114,4 +116,4 @@ def _layout(settings: Settings, dataset: str, out: Path) -> "dict[str, str]":
         f"{summary.entries} entries of {dataset} in {out}: {summary.written} files written, "
         f"{summary.unchanged} unchanged, {summary.removed} removed"
     )
-    return dict(summary.left_out)
+    return summary.left_out

@@ -9,7 +9,7 @@ write the dataset does them again, to the end, before anything else (`writing`).
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -163,7 +163,11 @@ def put_entries(
         }
         for entry in entries
     }
-    return {"do": "put_entries", "entries": [asdict(e) for e in entries], "hashes": hashes}
+    return {
+        "do": "put_entries",
+        "entries": [manifests.entry_fields(e) for e in entries],
+        "hashes": hashes,
+    }
 
 
 def take_in(
@@ -198,7 +202,7 @@ def take_in(
         entry
         for entry in wanted["entries"]
         if (old := before.get(entry["entry_id"])) is None
-        or asdict(old) != entry
+        or manifests.entry_fields(old) != entry
         or hashes.get(entry["entry_id"]) != wanted["hashes"][entry["entry_id"]]
     ]
     steps: list[Step] = [{"do": "put_text", "name": n, "text": t} for n, t in texts.items()]

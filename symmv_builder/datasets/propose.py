@@ -12,6 +12,7 @@ from typing import Any
 
 from symmv_builder.crawl.folder import identifier
 from symmv_builder.crawl.identify import identify
+from symmv_builder.crawl.kinds import kind_of_listing
 from symmv_builder.datasets import changes
 from symmv_builder.datasets.build import Run, run_works
 from symmv_builder.datasets.faults import forget_outdated
@@ -26,6 +27,7 @@ from symmv_builder.storage import items as states
 from symmv_builder.storage.assets import open_asset
 from symmv_builder.storage.items import Item, Items, entry_id_of
 from symmv_builder.storage.store import Store
+from symmv_builder.text import clean_line
 
 
 def entry_of(item: Item) -> Entry:
@@ -41,6 +43,16 @@ def entry_of(item: Item) -> Entry:
         video=item.official.source,
         music=item.source,
         song=replace(item.song, title=title, artist=artist),
+        listing=replace(
+            item.official,
+            title=clean_line(item.official.title),
+            channel=clean_line(item.official.channel),
+            categories=tuple(map(clean_line, item.official.categories)),
+            kind=kind_of_listing(item.official),
+            # A page of somebody's text has no place in a line that is read in a diff.
+            description="",
+            tags=(),
+        ),
     )
 
 

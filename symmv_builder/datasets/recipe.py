@@ -10,7 +10,7 @@ from symmv_builder.clips import Cut, way_of
 from symmv_builder.errors import StopRun, UnknownName
 from symmv_builder.pipeline.keys import Plan
 from symmv_builder.pipeline.step import Use
-from symmv_builder.schema import CLIP, ENTRY, Column
+from symmv_builder.schema import CLIP, ENTRY, GIVEN, METADATA, Column
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,8 @@ class Recipe:
     the rows where all entries have it. `results` are those whose columns the rows hold, in the
     rows' order; `absent` are columns that are left out. `schema` names the published schema that
     the rows follow, where it is not called as the dataset is. With `clips` a row is a clip and not
-    a whole entry.
+    a whole entry, with `metadata` rows also have what is known of an entry without its recordings
+    (`schema.METADATA`).
     """
 
     name: str
@@ -57,6 +58,7 @@ class Recipe:
     schema: str = ""
     absent: frozenset[str] = field(default_factory=frozenset)
     clips: ClipRules | None = None
+    metadata: bool = False
 
     @property
     def schema_name(self) -> str:
@@ -66,10 +68,11 @@ class Recipe:
     def columns(self) -> tuple[Column, ...]:
         """The columns that a row has when everything is made: the entry's, and the results'."""
         uses = {use.makes: use for use in self.known}
-        there = {"entry", "song", *uses}
+        there = GIVEN | set(uses)
         columns = [
             *(column for column in ENTRY if column.artifact in there),
             *(CLIP if self.clips else ()),
+            *(METADATA if self.metadata else ()),
             *(c for name in self.results if name in uses for c in uses[name].columns(uses)),
         ]
         return tuple(column for column in columns if column.name not in self.absent)

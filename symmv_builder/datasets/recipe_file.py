@@ -17,8 +17,9 @@ hop_s = 2.0
 A recipe without base also says `pairs` (two recordings an entry, or one that is both) and
 `[splits]`, the proportions of train, validation and test. Rows hold the columns of the results that
 `columns` names, in that order; without it those of all steps. `absent` names columns that are left
-out, and `schema` the published schema (symmv, muvisync) that the rows follow. With ``[clips]`` a
-row is a clip of an entry (`clip_rules`).
+out, `metadata` adds what is known of an entry without its recordings (`schema.METADATA`), and
+`schema` is the published schema (symmv, muvisync) that the rows follow. With ``[clips]`` a row is a
+clip of an entry (`clip_rules`).
 
 In a step's table ``model`` is the backend, ``inputs`` renames what the step reads, ``columns``
 gives columns other names (``columns = { values = "luma" }``: field of the record, name), and
@@ -51,8 +52,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _ARTIFACT = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _TOP = (
-    *("name", "base", "without", "schema", "columns", "absent", "pairs", "splits", "steps"),
-    "clips",
+    *("name", "base", "without", "schema", "columns", "absent", "pairs", "metadata", "splits"),
+    *("steps", "clips"),
 )
 # Columns by which a row is found: every dataset has them.
 _NEEDED = frozenset({"entry_id", "song_id", "split", "music_url", *(c.name for c in CLIP)})
@@ -102,6 +103,7 @@ class _Reader(TomlReader):
             except StopRun as error:
                 raise self.wrong(("base",), str(error)) from error
         pairs = self.typed(table, "pairs", bool, base.pairs if base else None)
+        metadata = self.typed(table, "metadata", bool, base.metadata if base else False)
         shares = self.shares(table, base)
         placed = self.steps(table, placed_of(base) if base else {})
         results = self.results(table, base, placed)
@@ -117,6 +119,7 @@ class _Reader(TomlReader):
             ),
             results=results,
             clips=read_clips(self, table, base.clips if base else None, self.placed),
+            metadata=metadata,
         )
         self.complete(recipe, table)
         check_clips(self, recipe)

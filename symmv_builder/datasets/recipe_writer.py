@@ -26,6 +26,7 @@ def write_recipe(recipe: Recipe, about: Sequence[str] = ()) -> str:
         f"pairs = {_value(recipe.pairs)}",
         f"columns = {_list(recipe.results)}",
         *([f"absent = {absent}"] if recipe.absent else []),
+        *(["metadata = true"] if recipe.metadata else []),
         "",
         "[splits]",
         *(f"{name} = {share}" for name, share in recipe.shares.items()),
@@ -81,7 +82,7 @@ def _value(value: Any) -> str:
 def differences(old: Recipe, new: Recipe) -> list[str]:
     """What changed between two recipes, a line each: ``motion.hop_s: 0.2 -> 0.5``."""
     lines = []
-    for name in ("schema_name", "pairs"):
+    for name in ("schema_name", "pairs", "metadata"):
         if getattr(old, name) != getattr(new, name):
             lines.append(f"{name}: {getattr(old, name)} -> {getattr(new, name)}")
     if old.absent != new.absent:

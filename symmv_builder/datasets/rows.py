@@ -83,7 +83,7 @@ def draft_dataset(
     outlines, whole = [], hashlib.sha256()
     for entry in found.made:
         keys, split = found.keys(entry.entry_id), splits[entry.song_id]
-        parts = [layout, split, asdict(entry), [keys[name] for name in taken]]
+        parts = [layout, split, manifests.entry_fields(entry), [keys[name] for name in taken]]
         whole_entry = shards.Outline(split, entry.entry_id, digest(parts))
         outlines += _clip_outlines(whole_entry, clips) if recipe.clips else [whole_entry]
         whole.update("".join(keys[name] for name in all_of_it).encode())

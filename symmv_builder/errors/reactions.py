@@ -29,6 +29,9 @@ class Reason(StrEnum):
     NO_MATCH = "no_match"
     # What the screens say of a pair.
     LYRIC_VIDEO = "lyric_video"
+    LITTLE_MUSIC = "little_music"
+    VOCALS = "vocals"
+    SPEECH = "speech"
     DURATION_MISMATCH = "duration_mismatch"
     DIFFERENT_SONG = "different_song"
     MISALIGNED = "misaligned"

@@ -14,12 +14,13 @@ import numpy as np
 
 from symmv_builder.midi_file import MidiFile
 from symmv_builder.records.arrays import Floats, Ints
-from symmv_builder.records.entries import Asset, Entry, MediaKind, SongInfo, Source
-from symmv_builder.records.listings import Listing, ParsedTitle
+from symmv_builder.records.entries import Asset, Entry, Listing, MediaKind, SongInfo, Source
 from symmv_builder.records.media import (
     AudioCodes,
     Loudness,
+    MusicLabels,
     Pictures,
+    PublishedLabels,
     SoundShares,
     TagTrack,
 )
@@ -33,6 +34,7 @@ from symmv_builder.records.music import (
     Parts,
 )
 from symmv_builder.records.outcomes import Provenance, Rejection, Screened
+from symmv_builder.records.titles import ParsedTitle
 from symmv_builder.records.tracks import Alignment, FeatureTrack
 from symmv_builder.records.video import Scenes, VisualBeats
 
@@ -53,11 +55,13 @@ __all__ = [
     "Listing",
     "Loudness",
     "MediaKind",
+    "MusicLabels",
     "Notes",
     "ParsedTitle",
     "Parts",
     "Pictures",
     "Provenance",
+    "PublishedLabels",
     "Record",
     "Rejection",
     "Scenes",
@@ -72,14 +76,16 @@ __all__ = [
 
 _Heard: TypeAlias = Notes | Beats | GridNotes | Parts | Chords | Key | KeySpans
 _Shown: TypeAlias = FeatureTrack | Scenes | VisualBeats
-_Described: TypeAlias = AudioCodes | Loudness | Pictures | SoundShares | TagTrack
+_Described: TypeAlias = (
+    AudioCodes | Loudness | MusicLabels | Pictures | PublishedLabels | SoundShares | TagTrack
+)
 Record: TypeAlias = Asset | _Heard | _Shown | _Described | Screened | MidiFile
 
 RECORD_TYPES: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         *(Asset, Notes, Beats, GridNotes, Parts, Chords, Key, KeySpans, FeatureTrack, Scenes),
-        *(AudioCodes, Loudness, Pictures, SoundShares, TagTrack),
+        *(AudioCodes, Loudness, MusicLabels, Pictures, PublishedLabels, SoundShares, TagTrack),
         *(VisualBeats, Alignment, SongInfo, Screened, Rejection, MidiFile),
     )
 }

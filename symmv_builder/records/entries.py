@@ -72,8 +72,35 @@ class SongInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """What a site says of a video without our having fetched it; unknown is `None` or empty.
+
+    `kind` is what follows from that (`crawl.kinds`).
+    """
+
+    source: Source
+    title: str
+    channel: str = ""
+    channel_id: str = ""
+    channel_is_verified: bool = False
+    duration_s: float | None = None
+    view_count: int | None = None
+    categories: tuple[str, ...] = ()
+    description: str = ""
+    live_status: str = ""
+    uploaded: str = ""
+    language: str = ""
+    licence: str = ""
+    tags: tuple[str, ...] = ()
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """One pair: a recording of music and a video, and the song that both belong to."""
+    """One pair: a recording of music and a video, and the song that both belong to.
+
+    `listing` is what the site said of the video, where the entry came by a crawl.
+    """
 
     entry_id: str
     dataset: str
@@ -81,6 +108,7 @@ class Entry:
     video: Source
     music: Source
     song: SongInfo = SongInfo()
+    listing: Listing | None = None
 
     def __post_init__(self) -> None:
         for name in ("entry_id", "dataset", "song_id"):

@@ -133,3 +133,31 @@ class Pictures:
             self.data[start:end].tobytes()
             for start, end in zip(starts, self.ends.tolist(), strict=False)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedLabels:
+    """What a published list says of a video: labels, and a caption of the seconds named.
+
+    A list that names no seconds speaks of the whole video: both are 0.
+    """
+
+    labels: tuple[str, ...]
+    caption: str = ""
+    start_s: float = 0.0
+    end_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", tuple(map(str, self.labels)))
+
+
+@dataclass(frozen=True, slots=True)
+class MusicLabels:
+    """What tags say of a whole recording: its likeliest genre (0-1), and which instruments play."""
+
+    genre: str
+    genre_likelihood: float
+    instruments: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "instruments", tuple(map(str, self.instruments)))

@@ -5,6 +5,7 @@ places in the dark.
 """
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -97,7 +98,7 @@ def _histograms(contents: Sequence[tuple[str, Any]]) -> Any:
     above = 0.2 + 0.17 * len(contents)
     height = _HEIGHT_IN + above - 0.2
     figure = _new(height)
-    axes = _axes(figure, (0.17, 0.48 / height, 0.8, 1 - (0.48 + above) / height))
+    axes = _axes(figure, (0.19, 0.48 / height, 0.78, 1 - (0.48 + above) / height))
     for (label, content), shade in zip(contents, PAIR, strict=False):
         edges, counts = np.array(content.edges), np.array(content.counts, dtype=np.float64)
         said = f"median {content.median:.4g}"
@@ -111,13 +112,18 @@ def _histograms(contents: Sequence[tuple[str, Any]]) -> Any:
         axes.axvline(content.median, color=shade, lw=1.2, ls=(0, (4, 2)), label=said)
     _label(axes, contents[0][1].unit, "count" if len(contents) == 1 else "density")
     axes.margins(x=0)
+    axes.locator_params(axis="x", nbins=6)
+    if len(contents) == 1:
+        axes.yaxis.get_major_locator().set_params(integer=True)
     _legend_above(axes)
     return figure
 
 
 def _bars(contents: Sequence[tuple[str, Any]]) -> Any:
     """Bars from the top; the second dataset's stand beside those of the same label."""
-    labels = list(dict.fromkeys(label for _, content in contents for label in content.labels))
+    # In turns, so that the first of both are there where they name things differently.
+    turns = zip_longest(*(content.labels for _, content in contents))
+    labels = list(dict.fromkeys(label for turn in turns for label in turn if label is not None))
     labels = labels[: max(len(content.labels) for _, content in contents)]
     above = 0.1 if len(contents) == 1 else 0.46
     height = 0.46 + above + len(labels) * _BAR_IN * (1 if len(contents) == 1 else 1.5)
@@ -138,6 +144,7 @@ def _bars(contents: Sequence[tuple[str, Any]]) -> Any:
         tick.label1.set_parse_math(False)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.margins(x=0.14)
+    axes.xaxis.get_major_locator().set_params(nbins=5, integer=not is_share)
     _label(axes, contents[0][1].unit, "")
     if len(contents) > 1:
         _legend_above(axes)
@@ -166,7 +173,7 @@ def _height_of(content: Content) -> float:
         return 1.1 + 0.24 * len(content.rows)
     if isinstance(content, Tints):
         return 0.45 + 0.34 * len(content.rows)
-    return 3.6 if isinstance(content, Points) else _HEIGHT_IN + 0.2
+    return 3.9 if isinstance(content, Points) else _HEIGHT_IN + 0.2
 
 
 def _panel(figure: Any, content: Content, frame: tuple[float, float], height: float) -> None:
@@ -178,13 +185,13 @@ def _panel(figure: Any, content: Content, frame: tuple[float, float], height: fl
 
     match content:
         case Curves():
-            _curves(inner(0.17, 0.5, 0.8, 0.2), content)
+            _curves(inner(0.19, 0.5, 0.78, 0.2), content)
         case Matrix():
             _matrix(inner(0.25, 0.06, 0.72, 0.9), content)
         case Bands():
             _bands(inner(0.14, 0.95, 0.83, 0.22), content)
         case Points():
-            _points(inner(0.14, 1.1, 0.83, 0.22), content)
+            _points(inner(0.14, 1.3, 0.83, 0.22), content)
         case Tints():
             _tints(inner(0.29, 0.08, 0.68, 0.28), content)
 

@@ -112,10 +112,13 @@ def _figures(cards: Sequence[str]) -> str:
 
 
 def _card(page: DatasetPage, figure: Figure, svg: Path) -> str:
+    alone = [label for label, _ in _contents(page, figure.name)]
+    whose = f" Of {alone[0]} alone." if len(alone) < len(page.statistics) else ""
     drawing = inline(svg.read_text(encoding="utf-8"), figure.name, figure.title)
     return (
         f'<article id="{markup.text(figure.name)}"><h3>{markup.text(figure.title)}</h3>'
-        f'<p class="about">{markup.text(figure.about)}</p>{drawing}{_query(figure)}</article>'
+        f'<p class="about">{markup.text(figure.about + whose)}</p>'
+        f"{drawing}{_query(figure)}</article>"
     )
 
 

@@ -12,7 +12,7 @@ what was taken down from ever coming back.
 import json
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from symmv_builder.errors import SymMVError
 from symmv_builder.records import Listing, ParsedTitle, SongInfo, Source
 from symmv_builder.storage import processes
 from symmv_builder.storage.ledger import Ledger, Text
+from symmv_builder.storage.manifests import listing_from
 
 FOUND, PARSED, MATCHED, REVIEW = "found", "parsed", "matched", "review"
 FETCHED, PROPOSED, PROMOTED = "fetched", "proposed", "promoted"
@@ -393,14 +394,6 @@ def _of(dataset: str, source: Source) -> sa.ColumnElement[bool]:
 def _as_read(item: Item) -> sa.ColumnElement[bool]:
     """Whether a row is still the version that an item was read as."""
     return _ITEMS.c.version == item.version
-
-
-def listing_from(fields: Mapping[str, Any]) -> Listing:
-    """A listing out of its plain fields."""
-    plain = dict(fields)
-    plain["source"] = Source(**plain["source"])
-    plain["categories"] = tuple(plain["categories"])
-    return Listing(**plain)
 
 
 def _to_row(item: Item) -> dict[str, Any]:

@@ -13,14 +13,14 @@ from dataclasses import asdict
 from typing import Any
 
 from symmv_builder.errors import MalformedFile, WrongSetting
-from symmv_builder.records import Entry, SongInfo, Source
+from symmv_builder.records import Entry, Listing, SongInfo, Source
 from symmv_builder.storage.root import Root
 
 
 def write_entries(root: Root, dataset: str, entries: Iterable[Entry]) -> None:
     """All entries of a dataset, sorted by id, as JSON lines."""
     ordered = sorted(entries, key=lambda entry: entry.entry_id)
-    lines = [json.dumps(asdict(entry), sort_keys=True) + "\n" for entry in ordered]
+    lines = [json.dumps(entry_fields(entry), sort_keys=True) + "\n" for entry in ordered]
     root.write(f"{dataset}/entries.jsonl", "".join(lines).encode())
 
 
@@ -46,8 +46,16 @@ def read_entries(root: Root, dataset: str) -> list[Entry]:
     return list(entries.values())
 
 
+def entry_fields(entry: Entry) -> dict[str, Any]:
+    """The plain fields of an entry; one that no site said anything of has none for that."""
+    fields = asdict(entry)
+    if entry.listing is None:
+        del fields["listing"]
+    return fields
+
+
 def entry_from(plain: Mapping[str, Any]) -> Entry:
-    """An entry out of its plain fields, as `dataclasses.asdict` gives them."""
+    """An entry out of its plain fields, as `entry_fields` gives them."""
     fields = dict(plain)
     fields["video"] = Source(**fields["video"])
     fields["music"] = Source(**fields["music"])
@@ -55,7 +63,27 @@ def entry_from(plain: Mapping[str, Any]) -> Entry:
     if not all(isinstance(value, str) for value in song.values()):
         raise TypeError("what is known of a song is text")
     fields["song"] = SongInfo(**song)
+    if "listing" in fields:
+        fields["listing"] = listing_from(fields["listing"])
     return Entry(**fields)
+
+
+def listing_from(plain: Mapping[str, Any]) -> Listing:
+    """A listing out of its plain fields, as `dataclasses.asdict` gives them."""
+    fields = dict(plain)
+    fields["source"] = Source(**fields["source"])
+    for name in ("categories", "tags"):
+        fields[name] = tuple(map(str, fields.get(name, ())))
+    listing = Listing(**fields)
+    texts = (
+        *(listing.title, listing.channel, listing.channel_id, listing.description),
+        *(listing.uploaded, listing.language, listing.licence, listing.live_status, listing.kind),
+    )
+    if not all(isinstance(value, str) for value in texts):
+        raise TypeError("what a site says of a video in words is text")
+    if type(listing.view_count) not in (int, type(None)):
+        raise TypeError("views are a whole number")
+    return listing
 
 
 def datasets(root: Root) -> list[str]:

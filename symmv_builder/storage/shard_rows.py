@@ -112,8 +112,16 @@ class ShardRows:
         """The row of a number; `IndexError` where there are not so many."""
         if not 0 <= index < len(self):
             raise IndexError(f"row {index} of {len(self)}")
-        group = bisect_right(self.starts, index) - 1
-        return next(rows_of(self.table(group).slice(index - self.starts[group], 1)))
+        return self._row_in(self.starts, index)
+
+    def _row_in(self, starts: Sequence[int], index: int) -> dict[str, Any]:
+        """The row of a number, by the number with which each row group starts."""
+        group = bisect_right(starts, index) - 1
+        return next(rows_of(self.table(group).slice(index - starts[group], 1)))
+
+    def reopened(self) -> "ShardRows":
+        """The same rows with files and caches of their own, for another process."""
+        return ShardRows(self.root, self.dataset, self.split, self.columns)
 
     def table(self, group: int) -> pa.Table:
         """The table of a row group, counted over all shards, decoded now or before."""

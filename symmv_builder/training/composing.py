@@ -14,6 +14,7 @@ import numpy as np
 
 from symmv_builder.records import Floats, Notes
 
+# The callback for progress: how many are done, of how many, of what.
 Tell = Callable[[int, int, str], None]
 
 

@@ -39,7 +39,7 @@ class TorchRows(IterableDataset[dict[str, Any]]):
         if info is not None:
             # A worker opens the shards itself: files and caches of the process that it was forked
             # from are not its own.
-            rows = ShardRows(rows.root, rows.dataset, rows.split, rows.columns)
+            rows = rows.reopened()
             rank, world = rank * info.num_workers + info.id, world * info.num_workers
         for place, index in enumerate(self._order()):
             if place % world == rank:

@@ -1,7 +1,9 @@
 """The rows of a split as trainers and notebooks read them: numpy views, or a torch dataset."""
 
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+from symmv_builder.storage.root import Root
 from symmv_builder.storage.shard_rows import ShardRows
 
 
@@ -13,3 +15,28 @@ class Rows(ShardRows):
         from symmv_builder.training.iterable import TorchRows
 
         return TorchRows(self, shuffle=shuffle, seed=seed)
+
+
+class SubsetRows(Rows):
+    """The rows of a split whose names are among some, in the order of the shards, from 0."""
+
+    def __init__(
+        self, root: Root, dataset: str, split: str, columns: Sequence[str], names: Collection[str]
+    ) -> None:
+        super().__init__(root, dataset, split, columns)
+        self.names = frozenset(names)
+        self._numbers = [n for n, name in enumerate(self.entries()) if name in self.names]
+        self._whole = self.starts
+        # As one row group, in which a loader that shuffles puts them into any order.
+        self.starts = (0, len(self._numbers))
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return map(self.row, range(len(self)))
+
+    def row(self, index: int) -> dict[str, Any]:
+        if not 0 <= index < len(self):
+            raise IndexError(f"row {index} of {len(self)}")
+        return self._row_in(self._whole, self._numbers[index])
+
+    def reopened(self) -> "SubsetRows":
+        return SubsetRows(self.root, self.dataset, self.split, self.columns, self.names)

@@ -4,7 +4,8 @@ A signal does not break into a step: the loop finishes it, writes a checkpoint a
 signal ends the process at once, as both did before the loop began.
 
 What a loop goes by is its state, a mapping of which a checkpoint keeps a copy: `step`, the last one
-that is done, `best`, the lowest loss of validation, and `stale`, validations since.
+that is done, `best`, the lowest loss of validation, and `stale`, validations since. Where a
+configuration has `patience`, so many stale validations in a row end a run before it overfits.
 """
 
 import math

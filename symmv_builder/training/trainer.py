@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from symmv_builder.training.composing import Composer
     from symmv_builder.training.runs import Outcome, Request
 
+# The callback for progress: how many are done, of how many.
 Tell: TypeAlias = Callable[[int, int], None]
 # Columns that a row must have, and columns that are used where a row has them.
 Columns: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]

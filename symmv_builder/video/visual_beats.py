@@ -19,7 +19,10 @@ from symmv_builder.schema import Column
 SLOWEST_BPM, FASTEST_BPM = 60.0, 180.0
 # Of lags that explain an envelope equally well, the one nearest to this tempo is taken.
 USUAL_BPM = 120.0
-# Cuts are peaks far above all motion: what lies above this quantile is cut down to it.
+# A cut is motion that lasts a row: medians over so many rows leave it out, and keep motion that
+# goes on, with its beginnings and ends.
+CUT_ROWS = 3
+# What of the impacts lies above this quantile is cut down to it.
 HIGHEST_QUANTILE = 0.99
 # Below this speed, in heights a second, nothing moves but noise.
 NOISE = 1e-3
@@ -35,9 +38,13 @@ STEADINESS = 0.5
 def impact_envelope(directogram: NDArray[np.float32]) -> Floats:
     """Decrease of motion since the row before, summed over directions: ``[t]``, 0-1.
 
-    The greatest is 1; where nothing moves all are 0.
+    The greatest is 1; where nothing moves all are 0. Motion of a single row, as a cut makes, is
+    left out.
     """
     values = directogram.astype(np.float64)
+    if len(values):
+        beside = np.pad(values, ((CUT_ROWS // 2, CUT_ROWS // 2), (0, 0)), mode="edge")
+        values = np.median(np.lib.stride_tricks.sliding_window_view(beside, CUT_ROWS, 0), axis=-1)
     falls = np.maximum(values[:-1] - values[1:], 0.0).sum(axis=1)
     falls = np.concatenate([np.zeros(min(len(values), 1)), falls])
     moving = falls[falls > NOISE]
@@ -128,10 +135,14 @@ def _steadiest(
 
 
 def _peak(lags: NDArray[np.int64], values: Floats) -> float:
-    """The lag of the greatest value, between rows by a parabola through its neighbours."""
-    top = int(values.argmax())
-    if not 0 < top < len(values) - 1:
-        return float(lags[top])
+    """The lag of the highest peak, between rows by a parabola through its neighbours.
+
+    Without a peak between the ends it is that of the greatest value.
+    """
+    inner = np.flatnonzero((values[1:-1] >= values[:-2]) & (values[1:-1] > values[2:])) + 1
+    if not len(inner):
+        return float(lags[int(values.argmax())])
+    top = int(inner[values[inner].argmax()])
     left, middle, right = values[top - 1 : top + 2].tolist()
     bend = left - 2 * middle + right
     return float(lags[top] + (0.5 * (left - right) / bend if bend < 0 else 0.0))

@@ -20,6 +20,8 @@ REFUSED = [
     ("takedown muvisync nosuch --reason asked", "no entry is called 'nosuch'"),
     ("takedown nosuch youtube:abc --reason asked", "no dataset is called 'nosuch'"),
     ("promote muvisync nosuch", "no proposal is called 'nosuch'"),
+    ("promote nosuch one", "no dataset is called 'nosuch'"),
+    ("review nosuch", "no dataset is called 'nosuch'"),
     ("build one.toml", "one has no entries in root; give a folder with --from"),
     ("crawl muvisync --no-screen --sources nosuch.toml", "cannot read nosuch.toml"),
     ("verify nosuch --repair", "no dataset is called 'nosuch'"),

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -157,13 +158,18 @@ def test_however_many_spans_a_recording_is_decoded_once(
     film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[Path] = []
-    sounds, pictures = excerpts.SoundStream, excerpts.timed
-    monkeypatch.setattr(
-        excerpts, "SoundStream", lambda path, limits: opened.append(path) or sounds(path, limits)
-    )
-    monkeypatch.setattr(
-        excerpts, "timed", lambda *given: opened.append(Path("pictures")) or pictures(*given)
-    )
+
+    def counted(name: str) -> None:
+        original = getattr(excerpts, name)
+
+        def counting(first: Any, *others: Any) -> Any:
+            opened.append(first if isinstance(first, Path) else Path("pictures"))
+            return original(first, *others)
+
+        monkeypatch.setattr(excerpts, name, counting)
+
+    counted("SoundStream")
+    counted("timed")
     spans = [(n / 20, n / 20 + 0.2) for n in range(6)]
     cut_sound(film, spans, [tmp_path / f"{n}.flac" for n in range(6)])
     assert opened == [film]

@@ -176,6 +176,8 @@ def test_an_entry_becomes_a_listing_and_what_is_no_video_becomes_none() -> None:
         "view_count": 3.0,
         "upload_date": "2005-04-23",
         "categories": ["Film", None],
+        "language": "en",
+        "license": "Creative Commons Attribution license (reuse allowed)",
     }
     around = {"channel": "jawed", "channel_id": "UC4QobU6STFB0P71PMvOGN5A"}
     found = to_listing(entry, "youtube", around)
@@ -183,6 +185,7 @@ def test_an_entry_becomes_a_listing_and_what_is_no_video_becomes_none() -> None:
     assert (found.title, found.channel, found.channel_id) == ("AB", "jawed", around["channel_id"])
     assert (found.duration_s, found.view_count, found.uploaded) == (None, 3, "")
     assert found.categories == ("Film",)
+    assert (found.language, found.licence[:16]) == ("en", "Creative Commons")
     assert to_listing({"id": "UC4QobU6STFB0P71PMvOGN5A", "title": "x"}, "youtube") is None
     assert to_listing({}, "youtube") is None
     part = to_listing({"id": "BV1xx411c7mD_p1", "title": "x"}, "bilibili")

@@ -102,8 +102,12 @@ def test_a_column_with_a_unit_in_its_name_says_that_unit() -> None:
 
 
 @pytest.mark.parametrize("name", [*datasets.built_in(), *datasets.IMPORTED])
-def test_every_recipe_of_the_package_follows_a_published_schema(name: str) -> None:
+def test_a_column_of_a_published_name_is_as_published_in_every_recipe(name: str) -> None:
     recipe = imports.recipe(name) if name in datasets.IMPORTED else datasets.recipe(name)
+    if recipe.schema_name not in NEWEST:
+        # Of clips with sound and of lists of labels: rows of their own kind.
+        assert label_of(recipe) == name
+        return
     published = {column.name: column for column in columns_of(recipe.schema_name)}
     assert label_of(recipe) == f"{recipe.schema_name}/v{NEWEST[recipe.schema_name]}"
     for column in recipe.columns:

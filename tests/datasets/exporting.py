@@ -1,5 +1,6 @@
 """A small dataset with recordings in its store, as tests of exports need it."""
 
+import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from symmv_builder.backends.pyav import read_sound
 from symmv_builder.datasets.media_export import Media, MediaSummary, export_media
 from symmv_builder.schema import ENTRY, Column, arrow_schema
 from symmv_builder.storage.assets import add_asset, hash_file
@@ -27,9 +29,9 @@ CLIPS = (
     Column("clip_start_s", "float64", "s, video", "its start", "clip.start_s"),
     Column("clip_end_s", "float64", "s, video", "its end", "clip.end_s"),
 )
-ALIGNMENT = (
-    Column("alignment_music_s", "list<float64>", "s, music", "moments", "alignment.music_s"),
-    Column("alignment_video_s", "list<float64>", "s, video", "moments", "alignment.video_s"),
+IN_MUSIC = (
+    Column("clip_music_start_s", "float64", "s, music", "its start", "clip.music_start_s"),
+    Column("clip_music_end_s", "float64", "s, music", "its end", "clip.music_end_s"),
 )
 
 
@@ -48,9 +50,8 @@ def store_films(folder: Path, count: int = 4) -> Stored:
     films = []
     for number in range(count):
         pictures = Pictures([noise(number * 50 + n) for n in range(40)], steady(40), codec="mpeg4")
-        sound = Samples(
-            tone(SECONDS, 16_000, 2) * (number + 1) / count, 16_000, "stereo", codec="aac"
-        )
+        wave = (tone(SECONDS, 16_000, 2) * (number + 1) / count).astype(np.float32)
+        sound = Samples(wave, 16_000, "stereo", codec="aac")
         path = write_media(folder / f"{number}.mp4", pictures, sound)
         films.append(hash_file(path))
         add_asset(root, path, films[-1])
@@ -137,3 +138,22 @@ def files(folder: Path) -> dict[str, bytes]:
     """Every file of a folder, hidden ones too."""
     paths = [path for path in folder.rglob("*") if path.is_file()]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def members(path: Path) -> dict[str, bytes]:
+    """The members of a tar file, in their order, as Python's own tarfile reads them."""
+    with tarfile.open(path) as tar:
+        return {m.name: tar.extractfile(m).read() for m in tar.getmembers()}  # type: ignore[union-attr]
+
+
+def sound_of(data: bytes, folder: Path, suffix: str = ".flac") -> Any:
+    """What a sound file in memory holds."""
+    path = folder / f"sound{suffix}"
+    path.write_bytes(data)
+    return read_sound(path)
+
+
+def asset(stored: Stored, number: int) -> Path:
+    """Where a film lies in the store."""
+    sha256 = stored.films[number]
+    return Path(stored.root.path(f"assets/{sha256[:2]}/{sha256}"))

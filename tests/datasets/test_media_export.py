@@ -4,7 +4,6 @@ import errno
 import io
 import json
 import shutil
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +15,7 @@ import pytest
 from symmv_builder.backends.pyav import frames, read_sound
 from symmv_builder.datasets import media_export
 from symmv_builder.datasets.media_export import Media, estimate_media
+from symmv_builder.datasets.media_export.cutting import Cutters
 from symmv_builder.datasets.media_export.formats import webdataset
 from symmv_builder.datasets.media_export.samples import key_of
 from symmv_builder.errors import (
@@ -33,13 +33,16 @@ from symmv_builder.storage import manifests
 from symmv_builder.storage.outputs import locked_folder
 from symmv_builder.storage.root import Root
 from tests.datasets.exporting import (
-    ALIGNMENT,
     CLIPS,
     DATASET,
+    IN_MUSIC,
     Stored,
+    asset,
     export,
     files,
+    members,
     row,
+    sound_of,
     store_films,
     write_rows,
 )
@@ -60,22 +63,6 @@ def stored(films: Stored, tmp_path: Path) -> Stored:
         Path(films.root.url), tmp_path / "root", copy_function=lambda a, b: Path(b).hardlink_to(a)
     )
     return Stored(Root(str(tmp_path / "root")), films.films, films.cover)
-
-
-def members(path: Path) -> dict[str, bytes]:
-    with tarfile.open(path) as tar:
-        return {m.name: tar.extractfile(m).read() for m in tar.getmembers()}  # type: ignore[union-attr]
-
-
-def sound_of(data: bytes, folder: Path, suffix: str = ".flac") -> Any:
-    path = folder / f"sound{suffix}"
-    path.write_bytes(data)
-    return read_sound(path)
-
-
-def asset(stored: Stored, number: int) -> Path:
-    sha256 = stored.films[number]
-    return Path(stored.root.path(f"assets/{sha256[:2]}/{sha256}"))
 
 
 def test_a_sample_is_its_row_and_its_recordings(stored: Stored, tmp_path: Path) -> None:
@@ -187,7 +174,7 @@ def test_a_format_without_its_package_says_what_to_install(
     monkeypatch.setattr(place, lambda _: False)
     with pytest.raises(StopRun, match="pip install"):
         export(stored, tmp_path / "out", form)
-    assert not list((tmp_path / "out").iterdir())
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("form", ["webdataset", "hf"])
@@ -202,7 +189,7 @@ def test_the_same_dataset_is_the_same_bytes_and_a_repeat_does_nothing(
     assert before == files(tmp_path / "b")
     # Whoever would decode anything now fails.
     monkeypatch.setattr(media_export, "estimate", None)
-    monkeypatch.setattr(media_export.Cutters, "of", None)
+    monkeypatch.setattr(Cutters, "of", None)
     again = export(stored, tmp_path / "a", form, **TINY)
     assert (again.shards_made, again.shards_kept, again.made) == (0, 4, 0)
     assert files(tmp_path / "a") == before
@@ -274,7 +261,6 @@ def test_a_change_makes_the_shards_around_it_and_no_others(stored: Stored, tmp_p
     out = tmp_path / "out"
     write_rows(stored, [row(stored, n) for n in range(5)])
     export(stored, out, **TINY)
-    write_rows(stored, [row(stored, n, title="new" if n == 3 else "") for n in range(7)])
     write_rows(stored, [row(stored, n, **({"title": "new"} if n == 3 else {})) for n in range(7)])
     summary = export(stored, out, **TINY)
     # Of what was there one has changed, and two are new.
@@ -311,46 +297,58 @@ def test_what_was_taken_down_is_never_exported(stored: Stored, tmp_path: Path) -
     assert "film-3.json" in members(tmp_path / "out" / "train-00000.tar")
 
 
-def test_a_clip_is_cut_from_the_film_and_from_the_music_it_is_aligned_with(
+def test_a_clip_is_cut_from_the_film_and_from_the_music_that_belongs_to_it(
     stored: Stored, tmp_path: Path
 ) -> None:
     clips = [
-        row(stored, 0, clip_id=f"film-0.{start:g}", clip_start_s=start, clip_end_s=start + 0.4)
-        for start in (0.2, 0.4, 0.8)
+        row(
+            stored,
+            0,
+            clip_id=f"film-0@{start:g}",
+            clip_start_s=start,
+            clip_end_s=start + 0.4,
+            # The cover runs at half the speed.
+            clip_music_start_s=2 * start,
+            clip_music_end_s=2 * start + 0.8,
+            music_sha256=stored.cover,
+            # As long as the clip, as all that such a row holds.
+            music_duration_s=0.4,
+            video_duration_s=0.4,
+        )
+        for start in (0.2, 0.4)
     ]
-    for clip in clips[:2]:
-        # The cover runs at half the speed, and begins 0.1 s late.
-        clip |= {"music_sha256": stored.cover, "music_duration_s": 2.0}
-    for clip in clips:
-        clip["alignment_video_s"] = np.array([0.0, 0.6])
-        clip["alignment_music_s"] = np.array([0.1, 1.3])
-    write_rows(stored, clips[:2], (*CLIPS, *ALIGNMENT))
+    write_rows(stored, clips, (*CLIPS, *IN_MUSIC))
     summary = export(stored, tmp_path / "out", video="mp4")
     assert (dict(summary.samples)["train"], summary.copied) == (2, 0)
     held = members(tmp_path / "out" / "train-00000.tar")
-    keys = [key_of(clip["clip_id"]) for clip in clips[:2]]
+    keys = [key_of(clip["clip_id"]) for clip in clips]
     assert [name.partition(".")[0] for name in held if name.endswith("json")] == keys
     told = [json.loads(held[f"{key}.json"]) for key in keys]
-    assert (told[0]["video_from_s"], told[0]["video_to_s"]) == (0.2, pytest.approx(0.6))
-    times = [(t["music_from_s"], t["music_to_s"]) for t in told]
-    np.testing.assert_allclose(times, [(0.5, 1.3), (0.9, 1.5)])
+    times = [
+        [t[name] for name in ("video_from_s", "video_to_s", "music_from_s", "music_to_s")]
+        for t in told
+    ]
+    np.testing.assert_allclose(times, [(0.2, 0.6, 0.4, 1.2), (0.4, 0.8, 0.8, 1.6)])
     cover = read_sound(Path(stored.root.path(f"assets/{stored.cover[:2]}/{stored.cover}")))
     ours = sound_of(held[f"{keys[0]}.music.flac"], tmp_path).samples
-    assert np.abs(ours - cover.samples[4000:10_400]).max() <= 0.5 / 32768
+    assert np.abs(ours - cover.samples[3200:9600]).max() <= 0.5 / 32768
     (tmp_path / "clip.mp4").write_bytes(held[f"{keys[1]}.video.mp4"])
     assert len(list(frames(tmp_path / "clip.mp4"))) == 10
 
 
-def test_clips_of_one_recording_need_no_alignment_and_others_say_that_they_do(
+def test_a_clip_of_one_recording_needs_one_place_and_one_of_two_needs_both(
     stored: Stored, tmp_path: Path
 ) -> None:
     of_one = row(stored, 0, clip_id="a", clip_start_s=0.25, clip_end_s=0.75)
     of_two = row(stored, 1, clip_id="b", clip_start_s=0.25, clip_end_s=0.75)
-    of_two |= {"music_sha256": stored.cover, "music_duration_s": 2.0}
-    write_rows(stored, [of_one, of_two], CLIPS)
+    of_two |= {"music_sha256": stored.cover}
+    backwards = row(stored, 3, clip_id="c", clip_start_s=0.75, clip_end_s=0.25)
+    write_rows(stored, [of_one, of_two, backwards], CLIPS)
     summary = export(stored, tmp_path / "out")
-    assert list(summary.left_out) == ["b"]
-    assert "there is no alignment" in summary.left_out["b"]
+    assert dict(summary.left_out) == {
+        "b": "its row does not say where its clip lies in the music",
+        "c": "its clip goes from 0.75 to 0.25 s",
+    }
     ours = sound_of(members(tmp_path / "out" / "train-00000.tar")["a.music.flac"], tmp_path)
     whole = read_sound(asset(stored, 0)).samples[4000:12_000]
     assert np.abs(ours.samples - whole).max() <= 0.5 / 32768
@@ -424,7 +422,7 @@ def test_a_disk_without_the_space_is_told_first_and_one_that_fills_up_leaves_not
         patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
         with pytest.raises(DiskFull, match=r"it takes about .* MiB and 0\.0 MiB are free"):
             export(stored, out)
-        assert not list(out.iterdir())
+        assert not out.exists()
     original, calls = webdataset.write, 0
 
     def write(path: Path, layout: Any, samples: Iterator[Any]) -> dict[str, Any]:
@@ -454,11 +452,11 @@ def test_a_folder_of_somebody_else_is_left_alone(stored: Stored, tmp_path: Path)
     export(stored, tmp_path / "ours")
     with pytest.raises(StopRun, match="export into another folder"):
         export(stored, tmp_path / "ours", "hf")
+    with locked_folder(tmp_path / "ours"), pytest.raises(CannotWrite, match="another process"):
+        export(stored, tmp_path / "ours")
     receipt = tmp_path / "ours" / "export.json"
     receipt.write_text(receipt.read_text().replace("train-00000.tar", "../../train.tar"))
     with pytest.raises(StopRun, match="leads out of the folder"):
-        export(stored, tmp_path / "ours")
-    with locked_folder(tmp_path / "ours"), pytest.raises(CannotWrite, match="another process"):
         export(stored, tmp_path / "ours")
     (tmp_path / "file").write_text("")
     with pytest.raises(StopRun, match="is not a folder"):
@@ -468,6 +466,7 @@ def test_a_folder_of_somebody_else_is_left_alone(stored: Stored, tmp_path: Path)
 def test_what_cannot_be_asked_for_is_one_clear_line(stored: Stored, tmp_path: Path) -> None:
     with pytest.raises(NoShards):
         export(stored, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
     write_rows(stored, [row(stored, 0)])
     with pytest.raises(UnknownName, match="webdataset, hf, lance, litdata"):
         Media("zip")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from symmv_builder import datasets
+from symmv_builder.assemble import assemble_row
 from symmv_builder.datasets import imports
 from symmv_builder.datasets.recipe import Recipe, with_models
 from symmv_builder.datasets.recipe_file import read_recipe
@@ -17,14 +18,15 @@ from symmv_builder.datasets.recipe_writer import differences, write_recipe
 from symmv_builder.datasets.schemas import label_of
 from symmv_builder.datasets.step_table import find_step, step_names
 from symmv_builder.errors import StopRun
-from symmv_builder.schema import Column
+from symmv_builder.records import Entry, Listing, SongInfo, Source
+from symmv_builder.schema import METADATA, Column, arrow_schema
+from symmv_builder.storage.tables import build_table, rows_of
 from symmv_builder.toml_text import line_of
 
 WAYS: Mapping[str, Mapping[str, Any]] = {
     "symmv-release": {"chords": "recomputed"},
     "muvi-sync": {"lacks": ["chords"], "emotion": "published"},
     "midi": {"beats": "tracked"},
-    "pop909": {},
 }
 OWN = """
 name = "mine"
@@ -55,7 +57,7 @@ def test_a_built_in_recipe_survives_being_written(name: str) -> None:
 
 @pytest.mark.parametrize("name", datasets.IMPORTED)
 def test_the_recipe_of_an_import_survives_being_written(name: str) -> None:
-    for recipe in (imports.recipe(name), imports.recipe(name, WAYS[name])):
+    for recipe in (imports.recipe(name), imports.recipe(name, WAYS.get(name, {}))):
         assert read(write_recipe(recipe)) == recipe
 
 
@@ -384,3 +386,35 @@ splits = { train = 1 }
         read(head + steps)
     line = 9 + 1 + steps.count("\n")
     assert str(caught.value) == f"mine.toml, line {line}: {said}"
+
+
+def test_metadata_adds_what_is_known_without_recordings_and_survives_being_written() -> None:
+    text = 'name = "mine"\nbase = "muvisync"\nmetadata = true\n'
+    recipe = read(text)
+    names = [column.name for column in recipe.columns]
+    at = names.index("video_frame_rate_hz") + 1
+    assert names[at : at + len(METADATA)] == [column.name for column in METADATA]
+    assert read(write_recipe(recipe)) == recipe
+    assert differences(read(text.replace("true", "false")), recipe) == ["metadata: False -> True"]
+    with pytest.raises(StopRun, match="metadata"):
+        read(text.replace("true", '"yes"'))
+
+
+def test_a_row_says_what_the_site_said_and_what_nobody_knows() -> None:
+    source = Source("youtube", "KFNEtO7fO9M")
+    said = Listing(
+        source, "A song", "A band", "UC1", categories=("Music",), view_count=7,
+        uploaded="20200102", language="en", licence="Creative Commons Attribution licence",
+    )  # fmt: skip
+    song = SongInfo(isrc="US1", lyrics_url="https://x.test", identified_by="shazam")
+    told = Entry("a", "mine", "a", source, source, song, said)
+    row = assemble_row(METADATA, told, "train", {})
+    assert [row[name] for name in ("identified_by", "isrc", "lyrics_url", "channel")] == [
+        *("shazam", "US1", "https://x.test", "A band")
+    ]
+    assert (row["categories"], row["uploaded"], row["view_count"]) == (("Music",), "20200102", 7)
+    assert (row["language"], row["is_creative_commons"]) == ("en", True)
+    nothing = assemble_row(METADATA, Entry("b", "mine", "b", source, source), "train", {})
+    assert (nothing["view_count"], nothing["is_creative_commons"]) == (-1, False)
+    table = build_table(arrow_schema(METADATA, "mine"), [row, nothing])
+    assert list(rows_of(table)) == [row, nothing]

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symmv_builder.errors import StopRun
-from symmv_builder.records import Entry, Source
+from symmv_builder.records import Entry, Listing, Source
 from symmv_builder.storage.ledger import Ledger
 from symmv_builder.storage.manifests import (
     assign_splits,
@@ -40,6 +41,30 @@ def test_entries_come_back_sorted_one_a_line(tmp_path: Path) -> None:
     write_entries(root, "symmv", [entry("b"), entry("a")])
     assert read_entries(root, "symmv") == [entry("a"), entry("b")]
     assert len((tmp_path / "symmv" / "entries.jsonl").read_text().splitlines()) == 2
+
+
+LISTING = Listing(
+    Source("youtube", "KFNEtO7fO9M"), "A song", "A band", categories=("Music",), view_count=7,
+    language="en", licence="Creative Commons Attribution licence (reuse allowed)",
+)  # fmt: skip
+
+
+def test_what_a_site_said_of_a_video_stays_with_the_entry(tmp_path: Path) -> None:
+    root = Root(str(tmp_path))
+    told = replace(entry("a"), listing=LISTING)
+    write_entries(root, "symmv", [told, entry("b")])
+    assert read_entries(root, "symmv") == [told, entry("b")]
+    first, second = (tmp_path / "symmv" / "entries.jsonl").read_text().splitlines()
+    assert '"language": "en"' in first
+    # An entry of a folder is the line that it was before there were listings.
+    assert "listing" not in second
+    for wrong in ('"view_count": "7"', '"view_count": true'):
+        root.write("symmv/entries.jsonl", first.replace('"view_count": 7', wrong).encode())
+        with pytest.raises(StopRun, match=r"entries\.jsonl, line 1"):
+            read_entries(root, "symmv")
+    root.write("symmv/entries.jsonl", first.replace('"en"', "5").encode())
+    with pytest.raises(StopRun, match=r"entries\.jsonl, line 1"):
+        read_entries(root, "symmv")
 
 
 @pytest.mark.parametrize("line", ["{", "{}", '{"video": 1, "music": 2}', "[1]", '"text"', "null"])

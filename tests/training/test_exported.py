@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for shard, members in enumerate(((0, 1, 2), (3, 4), (5, 6))):
         samples = []
         for number in members:
-            wave = tone(0.2 + number / 20, RATE, 2) * (number + 1) / 8
+            wave = tone(0.2 + number / 20, RATE, 2) * np.float32((number + 1) / 8)
             path = media / f"{number}.flac"
             write_sound(path, wave, RATE)
             frames = [media / f"000{n}.jpg" for n in range(2)]

@@ -69,26 +69,29 @@ def test_motion_that_stops_in_time_has_its_beats_there(
     found = visual_beats.find_visual_beats(seen(path, model))
     assert found.tempo_bpm == pytest.approx(60 / beat_s, rel=0.01)
     np.testing.assert_allclose(found.times_s, np.arange(1, 11) * beat_s, atol=0.041)
-    assert found.strengths.min() > 0.9
+    assert found.strengths.min() > 0.8
 
 
 def test_an_impact_is_a_fall_of_motion_in_one_direction() -> None:
     """What turns round falls in one direction and rises in the other: that is an impact, too."""
-    values = np.zeros((5, 4))
-    values[0:2, 0] = 2.0
-    values[2:4, 1] = 2.0
-    values[4, 1] = 1.0
+    values = np.zeros((20, 4))
+    values[0:8, 0] = 2.0
+    values[8:15, 1] = 2.0
+    values[15:, 1] = 1.0
+    # A cut: everything seems to move, for one row.
+    values[10] += 9.0
     envelope = visual_beats.impact_envelope(values.astype(np.float32))
-    assert envelope[[0, 1, 3]].tolist() == [0, 0, 0]
-    assert envelope[2] == 1.0
-    assert envelope[4] == pytest.approx(0.5, rel=0.02)
+    assert np.flatnonzero(envelope).tolist() == [8, 15]
+    assert envelope[8] == 1.0
+    assert envelope[15] == pytest.approx(0.5, rel=0.02)
 
 
 def test_of_many_stops_those_in_time_are_beats() -> None:
     values = np.zeros((300, 4))
-    on, off = np.arange(12, 300, 15), np.array([21, 96, 173])
-    values[on - 1, 0] = 1.0
-    values[off - 1, 0] = 0.3
+    on, off = np.arange(12, 300, 15), np.array([19, 94, 169])
+    for row in (1, 2, 3):
+        values[on - row, 0] = 1.0
+        values[off - row, 0] = 0.3
     found = visual_beats.find_visual_beats(track(values))
     assert np.rint(found.times_s / 0.04).astype(int).tolist() == on.tolist()
     assert found.tempo_bpm == pytest.approx(100, rel=0.01)

@@ -8,6 +8,7 @@ from typing import Any
 from symmv_builder.datasets import accuracy as measure
 from symmv_builder.datasets.accuracy import Accuracy
 from symmv_builder.datasets.evaluate import Tell, silent
+from symmv_builder.datasets.lacking import explaining
 from symmv_builder.evaluation import significance
 from symmv_builder.settings import Settings
 from symmv_builder.storage.root import Root
@@ -56,11 +57,13 @@ def accuracy(
     file, a folder or a dataset of the root, of which `split` is taken. `StopRun` where nothing can
     be compared.
     """
-    data = Root(settings.root)
-    ours, real = (
-        measure.annotations_of(task, str(what), data, split=split, tell=tell)
-        for what in (estimate, reference)
-    )
+    data, manifests = Root(settings.root), settings.open_manifests()
+
+    def annotations(what: str) -> Any:
+        with explaining(manifests, what):
+            return measure.annotations_of(task, what, data, split=split, tell=tell)
+
+    ours, real = annotations(str(estimate)), annotations(str(reference))
     return AccuracyReport(measure.measure(task, ours, real))
 
 

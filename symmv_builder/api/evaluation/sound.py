@@ -9,6 +9,7 @@ import numpy as np
 
 from symmv_builder.backends import ModelIdentity, ModelLoader, backend_class, identify, names
 from symmv_builder.datasets.evaluate import Refused, Tell, is_dataset, silent
+from symmv_builder.datasets.lacking import explaining
 from symmv_builder.datasets.sounds import Ear, Heard, Question, hear_dataset, hear_files, paired
 from symmv_builder.errors import CannotMeasure, WrongSetting
 from symmv_builder.evaluation import Metric, frechet, published_figures, semantics
@@ -65,7 +66,7 @@ def _hear(
     split: str,
     tell: Tell,
 ) -> Both:
-    data = Root(settings.root)
+    data, manifests = Root(settings.root), settings.open_manifests()
     ear = Ear(ModelLoader(settings.home), question, backend, sound)  # type: ignore[arg-type]
     if not hasattr(backend_class(SLOT, ear.name), question):
         wanted = "it gives no tags; a model that does is musicnn"
@@ -73,7 +74,8 @@ def _hear(
 
     def heard(paths: Sequence[str | Path]) -> Heard:
         if len(paths) == 1 and is_dataset(data, str(paths[0])):
-            return hear_dataset(data, str(paths[0]), split, ear, tell=tell)
+            with explaining(manifests, str(paths[0])):
+                return hear_dataset(data, str(paths[0]), split, ear, tell=tell)
         return hear_files([Path(path) for path in paths], ear, tell=tell)
 
     real_paths = [reference] if isinstance(reference, str | Path) else list(reference)

@@ -19,6 +19,8 @@ KINDS = ("channel", "playlist", "search", "feed", "ids")
 SEARCH_KEYS = {"youtube": "ytsearch", "bilibili": "bilisearch", "demo": "symmvdemosearch"}
 _LONGEST_QUERY = 200
 _LONGEST_DESCRIPTION = 5000
+_LONGEST_WORD = 200
+_MOST_TAGS = 100
 
 _NAME = r"[a-z0-9][a-z0-9-]{0,39}"
 _CHANNEL_ID = r"UC[A-Za-z0-9_-]{22}"
@@ -139,7 +141,16 @@ def to_listing(
         description=text(entry.get("description"), _LONGEST_DESCRIPTION),
         live_status=text(entry.get("live_status")),
         uploaded=uploaded if re.fullmatch(r"\d{8}", uploaded) else "",
+        language=text(entry.get("language"), _LONGEST_WORD),
+        licence=text(entry.get("license"), _LONGEST_WORD),
+        tags=_tags(entry.get("tags")),
     )
+
+
+def _tags(value: object) -> tuple[str, ...]:
+    """The first of an uploader's tags."""
+    tags = value[:_MOST_TAGS] if isinstance(value, list) else []
+    return tuple(filter(None, (text(tag, _LONGEST_WORD) for tag in tags)))
 
 
 def _number(value: object) -> float | None:

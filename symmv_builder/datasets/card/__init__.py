@@ -1,8 +1,8 @@
 """The files that stand beside a release's shards: each is a pure function of the receipt.
 
-A release is described for people (README.md, DATASHEET.md, LICENSE.md), for the model hub (the
-front matter of README.md), for readers of Croissant (croissant.json) and for `sha256sum`
-(SHA256SUMS). Same receipt, same bytes.
+A release is described for people (the dataset card README.md, DATASHEET.md, LICENSE.md), for the
+model hub (the front matter of README.md), for readers of Croissant (croissant.json) and for
+`sha256sum` (SHA256SUMS). Same receipt, same bytes.
 """
 
 import hashlib

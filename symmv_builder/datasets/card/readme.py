@@ -81,7 +81,7 @@ def _counts(view: View) -> list[str]:
     lines += ["", *table(head, rows), "", "Put aside while building:", ""]
     reasons = view.receipt["rejections"]
     lines += table(("reason", "entries"), list(reasons.items())) if reasons else ["nothing."]
-    lines += ["", "The report of symmv-builder makes a page of figures out of this folder."]
+    lines += ["", "The command `report` of symmv-builder makes a page of figures of this folder."]
     if left_out := view.receipt.get("left_out"):
         lines += ["", f"Left out, because a recording is not there: {left_out}."]
     return [*lines, *_clips(view)] if view.is_clips else lines

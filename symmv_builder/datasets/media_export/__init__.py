@@ -92,22 +92,20 @@ def export_media(
     else, the disk has not the space, or no row can be used. A row whose recordings are gone or
     cannot be decoded is left out, with the reason.
     """
+    target = _target(folder, dataset, media)
+    plan = make_plan(root, manifests, dataset, media, tell=_counting(tell, dataset, "rows read"))
+    if all(sample.problem for sample in plan.all()):
+        why = next((sample.problem for sample in plan.all()), "every entry was taken down")
+        raise NoRows(dataset, "all", f"nothing of {dataset} can be exported: {why}")
+    if missing := _missing(plan, target):
+        expected = estimate(missing, media, root.url, folder, workers=workers)
+        tell(Event("note", "", detail=f"{dataset}: {expected}"))
+        expected.check(folder)
+    # Nothing is written before all of this is known.
     with locked(folder):
         target = _target(folder, dataset, media)
-        plan = make_plan(
-            root, manifests, dataset, media, tell=_counting(tell, dataset, "rows read")
-        )
-        missing = _missing(plan, target)
-        if missing:
-            expected = estimate(missing, media, root.url, folder, workers=workers)
-            tell(Event("note", "", detail=f"{dataset}: {expected}"))
-            expected.check(folder)
-        if all(sample.problem for sample in plan.all()):
-            why = next((sample.problem for sample in plan.all()), "every entry was taken down")
-            raise NoRows(dataset, "all", f"nothing of {dataset} can be exported: {why}")
         target.begin()
-        export = _Export(plan, target, root.url, workers, patience_s, tell)
-        return export.run()
+        return _Export(plan, target, root.url, workers, patience_s, tell).run()
 
 
 def _target(folder: Path, dataset: str, media: Media) -> Target:

@@ -1,7 +1,8 @@
 """Which samples an export has: one a row, of the whole recordings or of the row's clip.
 
-A row of a clip says where it lies by `clip_start_s` and `clip_end_s` on the video's clock. Where
-the music is another recording, its part is found by the alignment of the two.
+A row that is a clip says where it lies in both recordings: `clip_start_s` and `clip_end_s` on the
+video's clock, `clip_music_start_s` and `clip_music_end_s` on that of the music. What else it says
+of its recordings, their lengths for example, is of the clip.
 """
 
 import math
@@ -25,7 +26,6 @@ from symmv_builder.storage.shards import Outline, read_receipt, require_whole
 
 # Raised when the same row would give other bytes.
 VERSION = 1
-_CLIP = ("clip_id", "clip_start_s", "clip_end_s")
 _CACHE_BYTES = 64 * 2**20
 
 
@@ -53,7 +53,7 @@ class Planned:
     """A sample before it is made: the `number` of its row in the split, and what is cut for it.
 
     `state` is a digest of all that it is made of. `problem` says why it cannot be made.
-    `column_bytes` is about how large its columns are, `video_bytes` its share of the stored video.
+    `column_bytes` is about how large its columns are, `video_bytes` the size of a whole video.
     """
 
     split: str
@@ -171,7 +171,6 @@ def _planned(root: Root, media: Media, split: str, number: int, row: Mapping[str
     music = video = None
     problem = ""
     try:
-        # Where a clip lies is also told of a recording that is not exported.
         if media.has_sound:
             music = _of_music(row)
         if media.video != "none":
@@ -183,9 +182,8 @@ def _planned(root: Root, media: Media, split: str, number: int, row: Mapping[str
         size = asset_size(root, cut.sha256) if cut else 0
         if size is None:
             problem = problem or f"the recording of its {what} is not in the store"
-        elif cut is not None and cut is video:
-            whole_s = float(row["video_duration_s"]) or 1.0
-            video_bytes = round(size * min(1.0, cut.duration_s / whole_s))
+        elif cut is not None and cut is video and cut.is_whole:
+            video_bytes = size
     made_of = [VERSION, media.content(), row_digest(row), problem]
     return Planned(
         split,
@@ -209,48 +207,34 @@ def _size(value: Any) -> int:
 
 
 def _of_video(row: Mapping[str, Any]) -> Cut:
-    sha256, length_s = str(row["video_sha256"]), float(row["video_duration_s"])
+    sha256 = str(row["video_sha256"])
     if not sha256:
         raise ValueError("its row names no recording of the video")
-    clip = _clip(row)
-    return Cut(sha256, *clip, False) if clip else Cut(sha256, 0.0, length_s, True)
+    clip = _times(row, "clip_start_s", "clip_end_s")
+    return Cut(sha256, *clip, False) if clip else _whole(sha256, row["video_duration_s"])
 
 
 def _of_music(row: Mapping[str, Any]) -> Cut:
-    sha256, length_s = str(row["music_sha256"]), float(row["music_duration_s"])
+    sha256 = str(row["music_sha256"])
     if not sha256:
         raise ValueError("its row names no recording of the music")
-    clip = _clip(row)
-    if clip is None:
-        return Cut(sha256, 0.0, length_s, True)
-    if sha256 != row.get("video_sha256", sha256):
-        clip = _on_music_clock(row, clip)
-    start_s, end_s = max(0.0, clip[0]), min(length_s, clip[1])
-    if end_s - start_s <= 0:
-        raise ValueError("its clip lies outside of the music")
-    return Cut(sha256, start_s, end_s, False)
+    clip = _times(row, "clip_start_s", "clip_end_s")
+    if clip and "clip_music_start_s" in row:
+        clip = _times(row, "clip_music_start_s", "clip_music_end_s")
+    elif clip and sha256 != row.get("video_sha256"):
+        raise ValueError("its row does not say where its clip lies in the music")
+    return Cut(sha256, *clip, False) if clip else _whole(sha256, row["music_duration_s"])
 
 
-def _clip(row: Mapping[str, Any]) -> tuple[float, float] | None:
-    """Start and end of the row's clip in seconds of the video, `None` for a whole recording."""
-    if any(name not in row for name in _CLIP):
+def _whole(sha256: str, length_s: float) -> Cut:
+    return Cut(sha256, 0.0, float(length_s), True)
+
+
+def _times(row: Mapping[str, Any], start: str, end: str) -> tuple[float, float] | None:
+    """Start and end of a row that is a clip, `None` for one that is a whole entry."""
+    if "clip_id" not in row:
         return None
-    start_s, end_s = float(row["clip_start_s"]), float(row["clip_end_s"])
+    start_s, end_s = float(row[start]), float(row[end])
     if not 0 <= start_s < end_s:
         raise ValueError(f"its clip goes from {start_s:g} to {end_s:g} s")
     return start_s, end_s
-
-
-def _on_music_clock(row: Mapping[str, Any], clip: tuple[float, float]) -> tuple[float, float]:
-    """A clip's times on the clock of the music, by the alignment; beyond its ends, one to one."""
-    music_s, video_s = row.get("alignment_music_s"), row.get("alignment_video_s")
-    if music_s is None or video_s is None or not len(music_s):
-        raise ValueError("nothing says where its clip lies in the music: there is no alignment")
-    first, last = (float(music_s[n] - video_s[n]) for n in (0, -1))
-
-    def on_music_clock(at_s: float) -> float:
-        if at_s < video_s[0]:
-            return at_s + first
-        return at_s + last if at_s > video_s[-1] else float(np.interp(at_s, video_s, music_s))
-
-    return on_music_clock(clip[0]), on_music_clock(clip[1])

@@ -61,9 +61,9 @@ def score(
         if seen is not None:
             segments = left_out.use(row, asked.music_of)
             if segments is not None:
-                pieces.append(_summary(loaded, model.music, segments))
+                pieces.append(summary_of(loaded, model.music, segments))
                 own.append(len(videos))
-            videos.append(_summary(loaded, model.video, seen))
+            videos.append(summary_of(loaded, model.video, seen))
             # Clips of one video are videos of their own; entries that share a video are not.
             names.append(entry if "clip_id" in row else str(row.get("video_url") or entry))
         tell(number + 1, len(asked.rows))
@@ -75,7 +75,7 @@ def score(
     return asdict(found) | about | {"left_out": left_out.reasons}
 
 
-def _summary(
+def summary_of(
     loaded: LoadedVmcp, encoder: MusicEncoder, segments: NDArray[np.float32]
 ) -> NDArray[np.float64]:
     """The mean of the unit vectors of ``[t, d]``, encoded in pieces as long as in training."""

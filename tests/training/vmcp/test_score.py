@@ -9,12 +9,24 @@ import numpy as np
 import pytest
 
 from symmv_builder import backends
+from symmv_builder.api import ranking
 from symmv_builder.backends.midi import read_notes, write_notes
 from symmv_builder.backends.pyav.encode import write_sound
 from symmv_builder.backends.sampler import render
-from symmv_builder.errors import StopRun
+from symmv_builder.datasets.subsets import FINETUNE, read_subset, shards_of
+from symmv_builder.errors import (
+    Damaged,
+    NoRows,
+    NoSuchPath,
+    StopRun,
+    UnknownName,
+    WrongSetting,
+)
+from symmv_builder.settings import read_settings
 from symmv_builder.storage.root import Root
+from symmv_builder.training.rows import Rows, SubsetRows
 from symmv_builder.training.runs import Outcome, Request
+from symmv_builder.training.vmcp import rank as ranker
 from symmv_builder.training.vmcp import relevance, score
 from symmv_builder.training.vmcp.config import PRESETS
 from symmv_builder.training.vmcp.hearing import notes_of
@@ -197,3 +209,77 @@ def test_a_split_without_rows_stops_the_run(learned: Learned) -> None:
     for module, outcome in ((score, learned.vmcp), (relevance, learned.gvmgen)):
         with pytest.raises(StopRun, match="no row of the split test"):
             module.score(outcome.best, learned.root, "symmv")
+
+
+@pytest.fixture
+def own(learned: Learned, tmp_path: Path) -> Root:
+    """The same rows, but that the music of song 3 is that of song 7; in a root of its own."""
+    del learned
+    rows = [clip_row(n, 9 + 3 * (n % 3)) for n in range(SONGS)]
+    other = clip_row(7, 9 + 3 * (7 % 3))
+    rows[3] = other | {
+        name: rows[3][name]
+        for name in ("entry_id", "song_id", "split", "semantic")
+        if name in other
+    }
+    return write_rows(tmp_path / "data", rows)
+
+
+def test_music_of_another_video_comes_last_and_the_order_is_always_the_same(
+    learned: Learned,
+    own: Root,
+) -> None:
+    first, again = (ranker.rank(learned.vmcp.best, own, "symmv") for _ in range(2))
+    assert first == again
+    assert len(first.rows) == SONGS
+    assert first.rows[-1][0] == "song-003"
+    similarities = [similarity for _, similarity in first.rows]
+    assert similarities == sorted(similarities, reverse=True)
+    assert similarities[-2] - similarities[-1] > 0.1
+    assert first.shards == shards_of(own, "symmv", "train")
+
+
+def test_the_best_share_is_a_subset_that_the_loader_reads(
+    learned: Learned,
+    own: Root,
+) -> None:
+    settings = read_settings(root=own.url)
+    found = ranking.rank("symmv", learned.vmcp.best, best=0.3, settings=settings)
+    assert found.chosen == 3
+    kept = read_subset(own, "symmv", FINETUNE)
+    assert kept.rows == tuple(name for name, _ in found.rows[:3])
+    rows = SubsetRows(own, "symmv", "train", ["entry_id", "notes_pitches"], kept.rows)
+    assert len(rows) == 3
+    assert sorted(row["entry_id"] for row in rows) == sorted(kept.rows)
+    assert {row["entry_id"] for row in rows.to_torch(shuffle=True, seed=1)} == set(kept.rows)
+    whole = {row["entry_id"]: row for row in Rows(own, "symmv", "train", rows.columns)}
+    for row in rows:
+        assert (row["notes_pitches"] == whole[row["entry_id"]]["notes_pitches"]).all()
+    assert len(rows.reopened()) == 3
+    with pytest.raises(IndexError):
+        rows.row(3)
+    one = ranking.rank("symmv", learned.vmcp.best, best=0.001, settings=settings)
+    assert one.chosen == 1
+
+
+def test_a_mark_of_other_shards_is_refused_and_so_are_strange_wishes(
+    learned: Learned,
+    own: Root,
+    tmp_path: Path,
+) -> None:
+    settings = read_settings(root=own.url)
+    with pytest.raises(UnknownName, match="no subset 'finetune'"):
+        read_subset(own, "symmv", FINETUNE)
+    ranking.rank("symmv", learned.vmcp.best, settings=settings)
+    write_rows(tmp_path / "data", [clip_row(n, 9) for n in range(4)])
+    with pytest.raises(Damaged, match="written anew since; rank the dataset again"):
+        read_subset(own, "symmv", FINETUNE)
+    for best in (0.0, 1.5, float("nan")):
+        with pytest.raises(WrongSetting, match="best"):
+            ranking.rank("symmv", learned.vmcp.best, best=best, settings=settings)
+    with pytest.raises(WrongSetting, match="subset"):
+        ranking.rank("symmv", learned.vmcp.best, subset="../x", settings=settings)
+    with pytest.raises(NoSuchPath):
+        ranking.rank("symmv", tmp_path / "nowhere", settings=settings)
+    with pytest.raises(NoRows):
+        ranking.rank("symmv", learned.vmcp.best, split="test", settings=settings)

@@ -1,0 +1,74 @@
+"""A ranking of rows by how well their music fits their video; its best share becomes a subset."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from symmv_builder.datasets import subsets
+from symmv_builder.datasets.lacking import explaining
+from symmv_builder.datasets.remembered import require_receipt
+from symmv_builder.datasets.subsets import FINETUNE, Subset
+from symmv_builder.errors import NoSuchPath, WrongSetting
+from symmv_builder.settings import Settings, read_settings
+
+__all__ = ["FINETUNE", "Ranked", "rank"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Every row of a split with its similarity (-1..1), the best first.
+
+    The first `chosen` are the rows of the subset, which is kept at `where`; `left_out` says why a
+    row has no place, by name.
+    """
+
+    rows: tuple[tuple[str, float], ...]
+    chosen: int
+    where: str
+    left_out: dict[str, str]
+
+
+def rank(
+    dataset: str,
+    model: str | Path,
+    *,
+    best: float = 0.1,
+    split: str = "train",
+    subset: str = FINETUNE,
+    root: str | None = None,
+    settings: Settings | None = None,
+    tell: Callable[[int, int], None] = lambda done, of: None,
+) -> Ranked:
+    """Rank a split by the ``vmcp`` run in the folder `model`, and mark its `best` share (0-1].
+
+    At least one row is marked. ``open_dataset(NAME).rows(split, subset=...)`` reads the rows that
+    are. The same run and shards give the same subset. `StopRun` where run, dataset or split is
+    missing or does not fit.
+    """
+    if not 0.0 < best <= 1.0:
+        raise WrongSetting("best", str(best), "it is a share above 0, at most 1")
+    if not re.fullmatch(r"[a-z][a-z0-9_-]{0,39}", subset):
+        raise WrongSetting("subset", subset, "it is 1 to 40 of a-z, 0-9, - and _")
+    own = settings or read_settings(root=root)
+    folder = Path(model)
+    if not folder.is_dir():
+        raise NoSuchPath(folder, "folder of a training run")
+    stored = own.open_store(read_only=True)
+    require_receipt(stored.root, stored.manifests, dataset)
+    # Imported here: it brings torch.
+    from symmv_builder.training.vmcp.rank import rank as rank_rows
+
+    with explaining(stored.manifests, dataset):
+        found = rank_rows(folder, stored.root, dataset, split, own.home.device, tell)
+    chosen = max(1, round(best * len(found.rows)))
+    names = tuple(name for name, _ in found.rows[:chosen])
+    about = {
+        "by": "similarity of music and video",
+        "model": folder.name,
+        "best": best,
+        "least": found.rows[chosen - 1][1],
+    }
+    kept = Subset(split, names, found.shards, about)
+    where = subsets.write_subset(own.open_store().root, dataset, subset, kept)
+    return Ranked(found.rows, chosen, where, found.left_out)

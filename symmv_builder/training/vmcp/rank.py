@@ -1,0 +1,65 @@
+"""How well each row's music fits its video, by a trained video-music CLIP: a ranking of rows.
+
+V2M takes its fine-tuning set from the top of such a ranking, by ImageBind (VidMuse, Tian et al.
+2025, "Audio-Visual Alignment Ranking"); the model here is trained on rows of one's own.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from symmv_builder.evaluation.retrieval import cosine
+from symmv_builder.schema import row_name
+from symmv_builder.storage.root import Root
+from symmv_builder.training.usable import LeftOut
+from symmv_builder.training.vmcp.features import video_segments
+from symmv_builder.training.vmcp.loading import load
+from symmv_builder.training.vmcp.model import VideoMusicClip
+from symmv_builder.training.vmcp.pairs import no_pairs, open_pairs
+from symmv_builder.training.vmcp.score import summary_of
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Rows by name with their similarity (cosine, -1..1), the best first; equal ones by name.
+
+    `shards` are the sha256 of what was read, `left_out` says why a row has no place.
+    """
+
+    rows: tuple[tuple[str, float], ...]
+    shards: tuple[str, ...]
+    left_out: dict[str, str]
+
+
+def rank(
+    folder: Path,
+    root: Root,
+    dataset: str,
+    split: str = "train",
+    device: str = "cpu",
+    tell: Callable[[int, int], None] = lambda done, rows: None,
+) -> Ranking:
+    """The rows of a split, ranked by the model of a run of ``vmcp`` in `folder`.
+
+    Music and video are each the mean of the unit vectors of their segments, as in `score.score`;
+    the same run and the same shards give the same ranking. `StopRun` as there.
+    """
+    loaded = load(folder, "vmcp", device)
+    asked = open_pairs(loaded, root, dataset, split, None, None)
+    model = loaded.model
+    if not isinstance(model, VideoMusicClip):
+        raise TypeError(f"{folder} holds a {type(model).__name__}")
+    found, left_out = [], LeftOut()
+    for number, row in enumerate(asked.rows):
+        seen = left_out.use(row, lambda row: video_segments(row["semantic"], asked.segment_s))
+        heard = None if seen is None else left_out.use(row, asked.music_of)
+        if seen is not None and heard is not None:
+            music = summary_of(loaded, model.music, heard)
+            video = summary_of(loaded, model.video, seen)
+            # What lies behind the sixth digit differs between machines.
+            found.append((row_name(row), round(float(cosine(music[None], video[None])[0, 0]), 6)))
+        tell(number + 1, len(asked.rows))
+    if not found:
+        raise no_pairs(dataset, split, left_out)
+    found.sort(key=lambda each: (-each[1], each[0]))
+    return Ranking(tuple(found), tuple(asked.rows.shards.values()), left_out.reasons)
