@@ -80,8 +80,9 @@ def compare_paired(a: ArrayLike, b: ArrayLike, *, seed: int = SEED) -> Compariso
 def rate_interval(hits: float, of: int, *, level: float = LEVEL) -> tuple[float, float]:
     """The interval of the rate of `hits` among `of` trials, within 0 and 1; `ValueError` of none.
 
-    >>> [round(end, 3) for end in rate_interval(8, 10)]
-    [0.49, 0.943]
+    >>> low, high = rate_interval(8, 10)
+    >>> round(low, 3), round(high, 3)
+    (0.49, 0.943)
     """
     if of < 1 or not 0 <= hits <= of:
         raise ValueError(f"{hits} of {of} trials is no rate")

@@ -46,7 +46,7 @@ def draw_preferences(
         axes.set_xlim(0, 100)
         axes.set_xlabel("% of ratings", fontsize=_SIZE, color=ink.INK)
         _name_rows(axes, places, [headings.get(row.question, row.question) for row in mine])
-        _legend(axes)
+        _legend(axes, [_short(pair[0]), "neither", _short(pair[1])])
     return figure
 
 
@@ -102,14 +102,14 @@ def draw_ratings(
     for place in list(places.values())[1:]:
         axes.axhline(place + 0.5, color=ink.RULE, linewidth=0.8)
     _name_rows(axes, list(places.values()), [headings.get(q, q) for q in questions])
-    _legend(axes)
+    _legend(axes, [_short(model) for model in models])
     return figure
 
 
 def draw_genres(rows: Sequence[WinRate], headings: Mapping[str, str]) -> Any:
     """Win rate of each model by genre, a panel a question, with the interval."""
     questions = list(dict.fromkeys(row.question for row in rows))
-    genres = list(dict.fromkeys(row.genre for row in rows))
+    genres = sorted({row.genre for row in rows})
     models = list(dict.fromkeys(row.model for row in rows))
     figure, panels = _panels([len(genres) * max(1.0, 0.4 * len(models))] * len(questions))
     for axes, question in zip(panels, questions, strict=True):
@@ -128,7 +128,7 @@ def draw_genres(rows: Sequence[WinRate], headings: Mapping[str, str]) -> Any:
         axes.set_title(_short(headings.get(question, question)), fontsize=10, loc="left",
                        color=ink.INK, parse_math=False, pad=22)  # fmt: skip
         _name_rows(axes, [-float(n) for n in range(len(genres))], genres)
-        _legend(axes)
+        _legend(axes, [_short(model) for model in models])
     panels[-1].set_xlabel("% of ratings that preferred the model", fontsize=_SIZE, color=ink.INK)
     return figure
 
@@ -158,9 +158,14 @@ def _name_rows(axes: Any, places: Any, names: Sequence[str]) -> None:
     axes.set_ylim(min(places) - 0.5, max(places) + 0.5)
 
 
-def _legend(axes: Any) -> None:
-    _, labels = axes.get_legend_handles_labels()
+def _legend(axes: Any, order: Sequence[str]) -> None:
+    """What was measured here first, in the order of the study, then what was published."""
+    named = list(zip(*axes.get_legend_handles_labels(), strict=True))
+    named.sort(key=lambda each: order.index(each[1]) if each[1] in order else len(order))
+    handles, labels = zip(*named, strict=True)
     legend = axes.legend(
+        handles,
+        labels,
         loc="lower left", bbox_to_anchor=(0, 1.0), ncols=min(3, max(1, len(labels))),
         fontsize=8, frameon=False, handlelength=1.2, columnspacing=1.2, borderaxespad=0.1,
     )  # fmt: skip

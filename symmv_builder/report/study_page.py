@@ -169,7 +169,11 @@ def _genres(page: StudyPage) -> str:
     models = list(dict.fromkeys(row.model for row in page.rates))
     heads = ("question", "genre", *models)
     found = {(row.question, row.genre, row.model): row for row in page.rates}
-    places = dict.fromkeys((row.question, row.genre) for row in page.rates)
+    asked = list(page.headings)
+    places = sorted(
+        {(row.question, row.genre) for row in page.rates},
+        key=lambda place: (asked.index(place[0]), place[1] != "all", place[1]),
+    )
     rows = []
     for question, genre in places:
         cells: list[object] = [page.headings.get(question, question), genre]
@@ -187,7 +191,7 @@ def _agreement(page: StudyPage) -> str:
          _number(row.kappa, 3), _number(row.alpha, 3))
         for row in page.agreement
     ]  # fmt: skip
-    return markup.table(heads, rows, heads[2:])
+    return markup.table(heads, rows, heads[1:])
 
 
 def _metrics(page: StudyPage) -> str:

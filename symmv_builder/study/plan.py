@@ -16,11 +16,12 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from symmv_builder.study.questions import Kind
 
 MOST_IN_A_SERIES = 10
+Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +64,28 @@ def units_of(
     units: list[Unit] = []
     if "pair" in kinds:
         pairs = [pair for pair in combinations(of_model, 2) if not against or against in pair]
-        rng.shuffle(pairs)
-        for video in videos:
+        for number, video in enumerate(videos):
+            turned_pairs = _turned(pairs, number)
             units += [
                 Unit("pair", video, tuple((model, video) for model in pair))
-                for pair in pairs
+                for pair in turned_pairs
                 if all(video in of_model[model] for model in pair)
             ]
     if "rating" in kinds:
         for number, video in enumerate(videos):
             models = [model for model in of_model if video in of_model[model]]
-            # Each model is first for as many videos as any other.
-            turned = models[number % len(models) :] + models[: number % len(models)]
-            units += [Unit("rating", video, ((model, video),)) for model in turned]
+            units += [Unit("rating", video, ((model, video),)) for model in _turned(models, number)]
     if "series" in kinds:
         for model, mine in of_model.items():
             chosen = rng.sample(mine, min(len(mine), MOST_IN_A_SERIES))
             units.append(Unit("series", "", tuple((model, video) for video in chosen)))
     return units
+
+
+def _turned(things: list[Thing], number: int) -> list[Thing]:
+    """The same things, begun with another one for each number: each comes first as often."""
+    start = number % max(1, len(things))
+    return things[start:] + things[:start]
 
 
 def sessions_of(
