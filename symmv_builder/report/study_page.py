@@ -28,6 +28,7 @@ _TESTED = (
     "the number of tests of a group by Holm's method. Intervals of rates are Wilson's over "
     "ratings, those of means a bootstrap over raters; all are of 95 %."
 )
+_STYLE = "@media (max-width: 40rem) { .wide table { min-width: 48rem; } }"
 _PRINTED = "Of papers as printed: other videos, other raters, other models."
 
 
@@ -70,7 +71,7 @@ def render(page: StudyPage, folder: Path) -> str:
     if page.metrics:
         parts.append(markup.part("metrics", "Metrics beside people", _metrics(page)))
     lead = "A listening study: what raters said, and how sure that is."
-    return markup.layout(page.title, lead, parts, style=REPORT_STYLE)
+    return markup.layout(page.title, lead, parts, style=REPORT_STYLE + _STYLE)
 
 
 def columns(headings: Mapping[str, str], names: Sequence[str], digits: int) -> list[Metric]:

@@ -191,7 +191,7 @@ function scale(question) {
   if (kind === "pair") {
     const half = Math.floor(points / 2);
     words.forEach((word, n) => { word[1] = pairWord(n, points, half); });
-    return radios(question.name, question.text, words, points === 2 ? "row" : "scale");
+    return radios(question.name, question.text, words, points === 2 ? "row" : "scale words");
   }
   return radios(question.name, question.text, words, "scale", question.low, question.high);
 }
