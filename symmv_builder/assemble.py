@@ -55,7 +55,7 @@ def assemble_row(
     one dimension becomes a flat list. `ValueError` where a feature has another width than its
     column.
     """
-    given = {
+    values = {
         "entry_id": entry.entry_id,
         "song_id": entry.song_id,
         "split": split,
@@ -63,10 +63,12 @@ def assemble_row(
         "video_url": entry.video.url,
     }
     if clip is not None:
-        given["clip_id"] = clip.id_of(entry.entry_id)
-    held = {**records, "song": entry.song, "listing": _said_in(entry.listing), "clip": clip}
+        values["clip_id"] = clip.id_of(entry.entry_id)
+    sources = {**records, "song": entry.song, "listing": _said_in(entry.listing), "clip": clip}
     row = {}
     for column in columns:
         artifact, _, field = column.take.partition(".")
-        row[column.name] = given[field] if artifact == "entry" else column.value_in(held[artifact])
+        row[column.name] = (
+            values[field] if artifact == "entry" else column.value_in(sources[artifact])
+        )
     return row

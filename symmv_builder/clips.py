@@ -276,12 +276,12 @@ def _clips(cut: Cut, lengths: Lengths) -> Iterator[Clip]:
 
 def _first_frame(start_s: float, scenes: Scenes | None, rate_hz: float) -> int:
     """The number of the first frame at or after a time, counted from the last cut before it."""
-    known_s, known = 0.0, 0
+    known_s, last_frame = 0.0, 0
     if scenes is not None and len(scenes.starts_s):
         at = int(np.searchsorted(scenes.starts_s, start_s + TOLERANCE_S, side="right")) - 1
         if at >= 0:
-            known_s, known = float(scenes.starts_s[at]), int(scenes.start_frames[at])
-    return known + max(0, ceil((start_s - known_s - TOLERANCE_S) * rate_hz))
+            known_s, last_frame = float(scenes.starts_s[at]), int(scenes.start_frames[at])
+    return last_frame + max(0, ceil((start_s - known_s - TOLERANCE_S) * rate_hz))
 
 
 def _steps_before(clip: Clip, beats: Beats | None) -> int:

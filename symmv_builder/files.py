@@ -32,7 +32,7 @@ class Folder:
 
     def files(self) -> list[Path]:
         """Every file that counts, at any depth, sorted by path."""
-        found, places = [], [self.path]
+        files, places = [], [self.path]
         while places:
             place = places.pop()
             try:
@@ -46,8 +46,8 @@ class Folder:
                 if item.is_dir(follow_symlinks=False):
                     places.append(path)
                 elif item.is_file(follow_symlinks=False) or self.holds(path):
-                    found.append(path)
-        return sorted(found)
+                    files.append(path)
+        return sorted(files)
 
     def holds(self, path: Path) -> bool:
         """Whether a path below the folder is a file that counts.

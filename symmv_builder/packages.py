@@ -78,9 +78,9 @@ def not_installed(name: str, prefer: str = "") -> MissingPackage:
     """
     project = _normal(_INSTALLED_AS.get(name, name))
     bringing = {
-        extra: found
-        for extra, found in extras().items()
-        if project in found and extra not in _NOT_NAMED
+        extra: packages
+        for extra, packages in extras().items()
+        if project in packages and extra not in _NOT_NAMED
     }
     if prefer in bringing:
         what = f"'{THIS}[{prefer}]'"
@@ -98,26 +98,26 @@ def extras() -> dict[str, frozenset[str]]:
         requirements = metadata.requires(THIS) or []
     except metadata.PackageNotFoundError:
         return {}
-    asked: dict[str, set[str]] = {}
+    direct: dict[str, set[str]] = {}
     within: dict[str, set[str]] = {}
     for text in requirements:
-        found = _REQUIREMENT.match(text)
-        if not found or not (extra := found["extra"]):
+        match = _REQUIREMENT.match(text)
+        if not match or not (extra := match["extra"]):
             continue
-        name = _normal(found["name"])
+        name = _normal(match["name"])
         if name == THIS:
-            others = (found["extras"] or "").split(",")
+            others = (match["extras"] or "").split(",")
             within.setdefault(extra, set()).update(other.strip() for other in others)
         else:
-            asked.setdefault(extra, set()).add(name)
-    return {extra: frozenset(_whole(extra, asked, within)) for extra in sorted({*asked, *within})}
+            direct.setdefault(extra, set()).add(name)
+    return {extra: frozenset(_whole(extra, direct, within)) for extra in sorted({*direct, *within})}
 
 
-def _whole(extra: str, asked: dict[str, set[str]], within: dict[str, set[str]]) -> set[str]:
-    found = set(asked.get(extra, ()))
+def _whole(extra: str, direct: dict[str, set[str]], within: dict[str, set[str]]) -> set[str]:
+    packages = set(direct.get(extra, ()))
     for other in within.get(extra, ()):
-        found |= _whole(other, asked, within)
-    return found
+        packages |= _whole(other, direct, within)
+    return packages
 
 
 def _normal(name: str) -> str:

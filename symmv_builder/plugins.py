@@ -59,16 +59,16 @@ class Plugin:
 def plugins(group: str) -> Mapping[str, Plugin]:
     """The plug-ins of a group by name; one that several packages add names all of them."""
     entries = metadata.entry_points(group=f"symmv_builder.{group}")
-    found: dict[str, Plugin] = {}
+    by_name: dict[str, Plugin] = {}
     for entry in sorted(entries, key=lambda entry: entry.dist.name if entry.dist else ""):
         package = entry.dist.name if entry.dist else "unknown"
-        if entry.name in found:
-            first = found[entry.name]
+        if entry.name in by_name:
+            first = by_name[entry.name]
             packages = f"{first.package}, {package}"
-            found[entry.name] = Plugin(group, entry.name, first.target, packages, is_rival=True)
+            by_name[entry.name] = Plugin(group, entry.name, first.target, packages, is_rival=True)
         else:
-            found[entry.name] = Plugin(group, entry.name, entry.value, package)
-    return found
+            by_name[entry.name] = Plugin(group, entry.name, entry.value, package)
+    return by_name
 
 
 def find(group: str, name: str) -> Plugin | None:
@@ -124,8 +124,8 @@ def load(plugin: Plugin, kind: type | None = None) -> Any:
     """
     module, _, attribute = plugin.target.partition(":")
     with blaming(plugin):
-        found = importlib.import_module(module)
-        value = getattr(found, attribute) if attribute else found
+        loaded = importlib.import_module(module)
+        value = getattr(loaded, attribute) if attribute else loaded
     if kind is not None and not isinstance(value, kind):
         raise plugin.broken(f"{plugin.target} is no {kind.__name__}")
     return value

@@ -183,12 +183,12 @@ def screen_piano(
     Real and rendered pianos give 0.48-0.61 and -0.005 to 0.07, with drums 0.39, an organ or
     a flute 0.48 but -0.05, music for film 0.1. Harpsichord and guitar alone pass.
     """
-    fading, held, loud = piano_share.values.astype(np.float64).T
+    fading, sustained, loud = piano_share.values.astype(np.float64).T
     total = max(float(loud.sum()), 1e-9)
     share = float((fading * loud).sum()) / total
     reason, unit = Reason.NOT_SOLO_PIANO, "of the sound"
     screened = _at_least("share that a piano accounts for", share, min_share, reason, unit)
-    more = share - float((held * loud).sum()) / total
+    more = share - float((sustained * loud).sum()) / total
     _at_least("share gained by notes that fade", more, min_fading, reason, unit)
     return screened
 

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING
 
 from symmv_builder.backends import PROGRAMS, ModelHome, all_models, variable_of
 from symmv_builder.errors import CannotWrite, MalformedFile, StoreUnusable, WrongSetting
-from symmv_builder.settings_file import NAME, Said, read_file
+from symmv_builder.settings_file import NAME, SettingText, read_file
 
 if TYPE_CHECKING:
     from symmv_builder.backends.ytdlp import Downloader
@@ -201,9 +201,9 @@ def find_settings(
             raise MalformedFile(named.where, problem, key=f"models.{model}")
     files = {**own, **beside}
     flags = {"root": root} if root else {}
-    found = {}
+    settings = {}
     for name, default, meaning in _KNOWN:
-        found[name] = _found(name, f"SYMMV_{name.upper()}", default, meaning, flags, env, files)
+        settings[name] = _found(name, f"SYMMV_{name.upper()}", default, meaning, flags, env, files)
     models = _model_names(env, files)
     for table, ending, meaning in (
         ("models", "", "weights, folder or interpreter of this model"),
@@ -213,8 +213,8 @@ def find_settings(
             variable = variable_of(model) + ending
             name = f"{table}.{model}"
             if env.get(variable) or name in files:
-                found[name] = _found(name, variable, "", meaning, {}, env, files)
-    return found
+                settings[name] = _found(name, variable, "", meaning, {}, env, files)
+    return settings
 
 
 def _found(
@@ -224,7 +224,7 @@ def _found(
     meaning: str,
     flags: Mapping[str, str],
     env: Mapping[str, str],
-    files: Mapping[str, Said],
+    files: Mapping[str, SettingText],
 ) -> Setting:
     value, source = default, DEFAULT
     if name in flags:
@@ -236,7 +236,7 @@ def _found(
     return Setting(name, variable, value, source, meaning, name in _SECRETS)
 
 
-def _text(files: Mapping[str, Said], name: str) -> str:
+def _text(files: Mapping[str, SettingText], name: str) -> str:
     return files[name].text if name in files else ""
 
 
@@ -247,18 +247,18 @@ def user_file(environment: Mapping[str, str] | None = None) -> Path | None:
     return Path(folder) / "symmv" / "config.toml" if folder else None
 
 
-def _model_names(env: Mapping[str, str], files: Mapping[str, Said]) -> list[str]:
+def _model_names(env: Mapping[str, str], files: Mapping[str, SettingText]) -> list[str]:
     """The names of all models where any is set at all; `StopRun` for a file's that is not known."""
-    named = {name: said for name, said in files.items() if name.startswith("models")}
+    named = {name: table for name, table in files.items() if name.startswith("models")}
     if not named and not any(variable.startswith("SYMMV_MODEL_") for variable in env):
         return []
-    known = sorted({name for _, name in all_models()})
-    for name, said in named.items():
+    models = sorted({name for _, name in all_models()})
+    for name, table in named.items():
         model = name.partition(".")[2]
-        if model not in known:
-            problem = f"no model is called so; known: {', '.join(known)}"
-            raise MalformedFile(said.where, problem, key=name)
-    return known
+        if model not in models:
+            problem = f"no model is called so; known: {', '.join(models)}"
+            raise MalformedFile(table.where, problem, key=name)
+    return models
 
 
 def read_settings(
@@ -268,14 +268,14 @@ def read_settings(
 
     `StopRun` for a value that cannot be, with where it stands.
     """
-    found = find_settings(environment, root=root)
-    value = {name: each.value for name, each in found.items()}
+    settings = find_settings(environment, root=root)
+    value = {name: each.value for name, each in settings.items()}
     if value["precision"] not in PRECISIONS:
-        raise found["precision"].wrong(f"it can be {', '.join(PRECISIONS)}")
+        raise settings["precision"].wrong(f"it can be {', '.join(PRECISIONS)}")
     if not re.fullmatch(r"cpu|cuda(:\d+)?", value["device"]):
-        raise found["device"].wrong("it can be cpu, cuda or cuda:N")
+        raise settings["device"].wrong("it can be cpu, cuda or cuda:N")
     if value["rate"] and not re.fullmatch(r"[1-9]\d{0,11}", value["rate"]):
-        raise found["rate"].wrong("it is a number of bytes a second")
+        raise settings["rate"].wrong("it is a number of bytes a second")
     paths = {}
     for name, text in value.items():
         table, _, model = name.partition(".")
@@ -290,5 +290,5 @@ def read_settings(
         proxy=value["proxy"],
         cookies=value["cookies"],
         bytes_a_second=int(value["rate"]) if value["rate"] else None,
-        given=frozenset(name for name, each in found.items() if each.source != DEFAULT),
+        given=frozenset(name for name, each in settings.items() if each.source != DEFAULT),
     )

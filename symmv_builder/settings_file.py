@@ -31,14 +31,14 @@ _KEYS = (*_TEXTS, "sites", "rate", *_TABLES)
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class SettingText:
     """A value as the environment would hold it, and where it stands: ``FILE, line N``."""
 
     text: str
     where: str
 
 
-def read_file(path: Path) -> dict[str, Said]:
+def read_file(path: Path) -> dict[str, SettingText]:
     """What a file sets, by key; ``models.NAME`` for a model. `StopRun` with line and key."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -59,28 +59,28 @@ class _Reader(TomlReader):
         super().__init__(text, where)
         self.folder = folder.absolute()
 
-    def settings(self, table: Mapping[str, Any]) -> dict[str, Said]:
+    def settings(self, table: Mapping[str, Any]) -> dict[str, SettingText]:
         self.known(table, _KEYS, ())
-        found = {}
+        settings = {}
         for key in table:
             if key in _TABLES:
                 for name in self.typed(table, key, dict):
                     value = self.typed(table[key], name, str, path=(key,))
-                    found[f"{key}.{name}"] = self.said(
+                    settings[f"{key}.{name}"] = self.said(
                         (key, name), self.placed(value) if key == "models" else value
                     )
             elif key == "sites":
-                found[key] = self.said((key,), ",".join(self.names(table, key)))
+                settings[key] = self.said((key,), ",".join(self.names(table, key)))
             elif key == "rate":
-                found[key] = self.said((key,), str(self.typed(table, key, int)))
+                settings[key] = self.said((key,), str(self.typed(table, key, int)))
             else:
                 value = self.typed(table, key, str)
-                found[key] = self.said((key,), self.placed(value) if key in _PLACES else value)
-        return found
+                settings[key] = self.said((key,), self.placed(value) if key in _PLACES else value)
+        return settings
 
-    def said(self, path: tuple[str, ...], text: str) -> Said:
+    def said(self, path: tuple[str, ...], text: str) -> SettingText:
         line = line_of(self.text, path)
-        return Said(text, f"{self.where}, line {line}" if line else self.where)
+        return SettingText(text, f"{self.where}, line {line}" if line else self.where)
 
     def placed(self, value: str) -> str:
         """A place as it is from anywhere; a url stays as it is."""

@@ -123,7 +123,7 @@ def last_column(line: str) -> tuple[str, str]:
     second is empty where there is no delimiter.
     """
     for mark in ("\t", ";", ","):
-        before, found, after = line.rpartition(mark)
-        if found:
+        before, separator, after = line.rpartition(mark)
+        if separator:
             return before.strip().strip('"'), after.strip().strip('"')
     return line.strip(), ""

@@ -59,8 +59,8 @@ def harmless(text: object, most: int | None = None) -> str:
     return line
 
 
-def _blank(found: re.Match[str]) -> str:
-    return found[0] if not found[0].strip(" ") else " "
+def _blank(match: re.Match[str]) -> str:
+    return match[0] if not match[0].strip(" ") else " "
 
 
 def _shown(character: str) -> str:

@@ -17,8 +17,8 @@ def read_toml(
         return tomllib.loads(text)
     # Beside its own error tomllib raises those of numbers and tables that no machine can hold.
     except (ValueError, RecursionError) as error:
-        said = re.fullmatch(r"(.*) \(at line (\d+), (column \d+)\)", str(error), re.DOTALL)
-        problem, line = (f"{said[1]} ({said[3]})", int(said[2])) if said else (str(error), 0)
+        match = re.fullmatch(r"(.*) \(at line (\d+), (column \d+)\)", str(error), re.DOTALL)
+        problem, line = (f"{match[1]} ({match[3]})", int(match[2])) if match else (str(error), 0)
         if problem.endswith("(at end of document)"):
             line = len(text.splitlines())
         raise error_kind(where, f"this is not TOML: {problem}", line) from error
@@ -44,8 +44,8 @@ class TomlReader:
         for key in table:
             if key not in names:
                 what = ".".join(path) or self.what
-                known = ", ".join(names) or "it has none"
-                raise self.wrong((*path, key), f"{what} has no such key; known: {known}")
+                listed = ", ".join(names) or "it has none"
+                raise self.wrong((*path, key), f"{what} has no such key; known: {listed}")
 
     def typed(
         self,
@@ -99,7 +99,7 @@ def line_of(text: str, path: Sequence[str]) -> int:
     """The line, from 1, on which a key stands, or the nearest table around it; 0 for none."""
     found, depth = 0, 0
     table: tuple[str, ...] = ()
-    wanted = tuple(path)
+    target = tuple(path)
     for number, line in enumerate(text.splitlines(), 1):
         header = re.match(r"\s*\[\[?([^\]]+)\]", line)
         pair = re.match(r"\s*([^=#\[]+)=", line)
@@ -110,8 +110,8 @@ def line_of(text: str, path: Sequence[str]) -> int:
         else:
             continue
         # A header such as [a.b] is the first line of the table a, too.
-        shared = full[: len(wanted)]
-        if len(shared) > depth and shared == wanted[: len(shared)]:
+        shared = full[: len(target)]
+        if len(shared) > depth and shared == target[: len(shared)]:
             found, depth = number, len(shared)
     return found
 

@@ -13,7 +13,7 @@ from symmv_builder.evaluation.music import score_song
 from symmv_builder.training import checkpoint
 from symmv_builder.training.vmusprod import compose
 from symmv_builder.training.vmusprod.compose import Models
-from symmv_builder.training.vmusprod.piece import Composition, Wish
+from symmv_builder.training.vmusprod.piece import ArrangedPiece, Wish
 
 FOLDER = starter.path().parent
 STAGES = ("chord", "melody", "accompaniment")
@@ -25,7 +25,7 @@ def models() -> Models:
 
 
 @pytest.fixture(scope="module")
-def pieces(models: Models) -> list[Composition]:
+def pieces(models: Models) -> list[ArrangedPiece]:
     """Sixteen pieces of eight bars at tempos from slow to fast."""
     wishes = [Wish(seed=n, bars=8, tempo_bpm=62.0 + 3 * n) for n in range(16)]
     return compose.compose_all(models, wishes)
@@ -79,14 +79,14 @@ def test_the_folder_holds_nothing_but_the_model_and_how_it_was_made() -> None:
     assert {path for path in held if "__pycache__" not in path.parts} == wanted
 
 
-def test_pieces_have_the_length_and_tempo_that_were_asked_for(pieces: list[Composition]) -> None:
+def test_pieces_have_the_length_and_tempo_that_were_asked_for(pieces: list[ArrangedPiece]) -> None:
     for piece in pieces:
         assert piece.duration_s == pytest.approx(8 * 4 * 60 / piece.tempo_bpm)
         assert piece.song.bars == 8
         assert float(piece.notes.ends_s.max()) <= piece.duration_s + 1e-9
 
 
-def test_pieces_are_neither_empty_nor_noise(pieces: list[Composition]) -> None:
+def test_pieces_are_neither_empty_nor_noise(pieces: list[ArrangedPiece]) -> None:
     """Most have a melody, all an accompaniment; together they lie where real songs do."""
     scores = []
     for piece in pieces:
@@ -105,13 +105,13 @@ def test_pieces_are_neither_empty_nor_noise(pieces: list[Composition]) -> None:
     assert 0.09 < ioi < 0.3
 
 
-def test_the_melody_lies_above_the_bass(pieces: list[Composition]) -> None:
+def test_the_melody_lies_above_the_bass(pieces: list[ArrangedPiece]) -> None:
     melody = np.concatenate([piece.melody.pitches for piece in pieces])
     accompaniment = np.concatenate([piece.accompaniment.pitches for piece in pieces])
     assert np.median(melody) > np.median(accompaniment) + 5
 
 
-def test_notes_fit_the_chords_that_they_stand_over(pieces: list[Composition]) -> None:
+def test_notes_fit_the_chords_that_they_stand_over(pieces: list[ArrangedPiece]) -> None:
     """More of the accompaniment than the 3 of 7 white keys that a triad takes by chance."""
     from symmv_builder.training.vmusprod.embedding import chroma_table
 

@@ -63,12 +63,12 @@ def get_models(settings: Settings, names: Sequence[str], *, every: bool = False)
 
     With `every`, of all that can be downloaded. `StopRun` for a name that no model has.
     """
-    known = backends.all_models()
-    have = sorted({name for _, name in known})
+    available = backends.all_models()
+    have = sorted({name for _, name in available})
     if unknown := sorted(set(names) - set(have)):
         raise UnknownName("model", unknown[0], have)
     got: set[tuple[str, str]] = set()
-    for slot, name in known:
+    for slot, name in available:
         if name in names or (every and _is_fetched(slot, name)):
             one = _get(slot, name, settings.home)
             # A model may stand in several slots, with the same weights.

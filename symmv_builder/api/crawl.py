@@ -269,8 +269,8 @@ def open_crawl(
     """
     dataset = recipe.name
     if remembered.is_import(settings.open_manifests(), dataset):
-        wanted = "it is imported: its songs are those of the release, not crawled"
-        raise WrongSetting("dataset", dataset, wanted)
+        cause = "it is imported: its songs are those of the release, not crawled"
+        raise WrongSetting("dataset", dataset, cause)
     plan = make_screening_plan(recipe, settings.home) if screen else None
     if sources is None or isinstance(sources, Path):
         sources = crawling.find_sources(settings.open_manifests(), dataset, sources)
@@ -302,7 +302,7 @@ def _keep_choice(store: Store, recipe: Recipe, tell: Callable[[str], object]) ->
 def funnel(items: Items, dataset: str) -> list[dict[str, Any]]:
     """How many items of a crawl are in each state, and for what reasons they were put aside."""
     order = {state: number for number, state in enumerate(states.STATES)}
-    counts = sorted(items.counts(dataset).items(), key=lambda found: (order[found[0][0]], found[0]))
+    counts = sorted(items.counts(dataset).items(), key=lambda item: (order[item[0][0]], item[0]))
     return [
         {"state": state, "step": step, "reason": reason, "items": count}
         for (state, step, reason), count in counts

@@ -15,10 +15,10 @@ from symmv_builder.api.entry import StoredEntry, stored_entry
 from symmv_builder.api.media import MediaSummary
 from symmv_builder.api.options import checked
 from symmv_builder.api.publishing import ExportSummary, Takedown
-from symmv_builder.api.questions import Made, NoEntry, why
+from symmv_builder.api.questions import NoEntry, StepOutcome, why
 from symmv_builder.api.reporting import Report, Statistics
 from symmv_builder.api.works import LOADING_PATIENCE_S, PATIENCE_S, Runner, runner_here
-from symmv_builder.crawl.folder import Found, find_entries
+from symmv_builder.crawl.folder import FolderContents, find_entries
 from symmv_builder.datasets import build as building
 from symmv_builder.datasets import changes, dry_run, questions, remembered
 from symmv_builder.datasets.build import Summary
@@ -86,7 +86,7 @@ class Dataset:
         """The names of what a build makes, all or what `only` some results take, in its order."""
         return [use.makes for use in self.recipe.needed_for(only)]
 
-    def find(self, folder: Path) -> Found:
+    def find(self, folder: Path) -> FolderContents:
         """The entries and recordings that a folder holds for this dataset.
 
         Of an imported dataset the recordings of its own entries, by their ids. `StopRun` where
@@ -122,18 +122,18 @@ class Dataset:
         remembered in its root; what changes in it is told before anything is made anew. Other
         arguments and errors are those of `datasets.build.build`.
         """
-        found = self.find(Path(folder)) if folder else None
+        files = self.find(Path(folder)) if folder else None
         plan = self.plan(only)
-        for line in left_out(found) if found else ():
+        for line in left_out(files) if files else ():
             tell(Event("note", "", detail=line))
 
-        if not found and not manifests.has_entries(self.stored.manifests, self.name):
+        if not files and not manifests.has_entries(self.stored.manifests, self.name):
             # Refused before a root is made or a recipe remembered.
             raise NoEntries(self.name, self.stored.root.shown, is_imported=self.is_imported)
 
         def take_in(store: Store) -> None:
-            if found:
-                building.take_in(store, found, self.name, tell)
+            if files:
+                building.take_in(store, files, self.name, tell)
 
         return self._build(
             plan,
@@ -235,12 +235,12 @@ class Dataset:
 
         `StopRun` where it holds none, and where somebody else writes and not `wait`.
         """
-        found = self.find(Path(folder))
-        for line in left_out(found):
+        files = self.find(Path(folder))
+        for line in left_out(files):
             tell(Event("note", "", detail=line))
         store = self.store
         with changes.writing(store, self.name, wait=wait, tell=lambda _: None):
-            count = building.take_in(store, found, self.name, tell)
+            count = building.take_in(store, files, self.name, tell)
             remembered.remember(store, self.recipe)
         return count
 
@@ -282,7 +282,7 @@ class Dataset:
         """Turn proposals into entries, by id or from a score; arguments of `api.crawl.promote`."""
         return promote(self.settings, self.name, entries, above=above, wait=wait)
 
-    def why(self, entry_id: str) -> list[Made] | NoEntry:
+    def why(self, entry_id: str) -> list[StepOutcome] | NoEntry:
         """Every step that was done for an entry, or what a crawl knows of one that is none."""
         return why(self.settings, entry_id, self.name)
 
@@ -427,16 +427,16 @@ class Dataset:
 
     def new_recordings(self, folder: Path) -> int:
         """Count the recordings of a folder that the root does not have."""
-        known = self.stored.ledger.assets()
+        assets = self.stored.ledger.assets()
         files = self.find(folder).files
-        return sum((source.site, source.video_id) not in known for source in files)
+        return sum((source.site, source.video_id) not in assets for source in files)
 
 
-def left_out(found: Found) -> list[str]:
+def left_out(files: FolderContents) -> list[str]:
     """What a folder holds and a dataset does not take, a line each."""
     return [
-        *(f"{path} has no partner and is left out" for path in found.unpaired),
-        *(f"left out: {line}" for line in found.left_out),
+        *(f"{path} has no partner and is left out" for path in files.unpaired),
+        *(f"left out: {line}" for line in files.left_out),
     ]
 
 

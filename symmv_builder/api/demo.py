@@ -84,18 +84,18 @@ def _trained_or_not(name: str, root: str) -> tuple[Dataset, str]:
 
 def entry_row(entry: StoredEntry) -> tables.EntryRow:
     """An entry's line in the table of what was made."""
-    known: dict[str, Any] = dict(entry.records)
-    labels = known["chords"].labels
+    by_name: dict[str, Any] = dict(entry.records)
+    labels = by_name["chords"].labels
     return tables.EntryRow(
         entry_id=entry.entry_id,
         split=entry.split,
-        minutes=known["music_asset"].duration_s / 60,
-        notes=len(known["notes"].pitches),
+        minutes=by_name["music_asset"].duration_s / 60,
+        notes=len(by_name["notes"].pitches),
         chords=len(labels),
         distinct_chords=len(set(labels)),
-        key=str(known["key"]),
-        tempo_bpm=known["beats"].tempo_bpm if "beats" in known else None,
-        scenes=len(known["scenes"].starts_s),
+        key=str(by_name["key"]),
+        tempo_bpm=by_name["beats"].tempo_bpm if "beats" in by_name else None,
+        scenes=len(by_name["scenes"].starts_s),
     )
 
 
@@ -116,20 +116,20 @@ def stage_rows(state: Status, media_s: float) -> list[tables.StageRow]:
 
 def compare(entry: StoredEntry, truths: Mapping[str, Truth]) -> list[str]:
     """How near the stages came to what is true of an entry's recordings, a phrase each."""
-    known: dict[str, Any] = dict(entry.records)
+    by_name: dict[str, Any] = dict(entry.records)
     sources = (entry.entry.video, entry.entry.music)
     video, music = (truths.get(f"{source.site}:{source.video_id}") for source in sources)
     parts = []
     if video is not None and video.cuts_s:
-        found = known["scenes"].starts_s[1:].tolist()
-        hit = sum(any(abs(cut - time) < _NEAR_S for time in found) for cut in video.cuts_s)
-        parts.append(f"{hit} of {len(video.cuts_s)} cuts found, {len(found) - hit} extra")
+        cuts_s = by_name["scenes"].starts_s[1:].tolist()
+        hit = sum(any(abs(cut - time) < _NEAR_S for time in cuts_s) for cut in video.cuts_s)
+        parts.append(f"{hit} of {len(video.cuts_s)} cuts found, {len(cuts_s) - hit} extra")
     if music is not None and music.key:
-        parts.append(f"key {known['key']} (written in {music.key})")
-    if music is not None and music.tempo_bpm and "beats" in known:
-        tempo = known["beats"].tempo_bpm
+        parts.append(f"key {by_name['key']} (written in {music.key})")
+    if music is not None and music.tempo_bpm and "beats" in by_name:
+        tempo = by_name["beats"].tempo_bpm
         parts.append(f"tempo {tempo:.0f} (played at {music.tempo_bpm:.0f})")
     if music is not None and music.notes is not None:
-        heard, played = len(known["notes"].pitches), len(music.notes.pitches)
-        parts.append(f"{heard} notes (played {played})")
+        transcribed, played = len(by_name["notes"].pitches), len(music.notes.pitches)
+        parts.append(f"{transcribed} notes (played {played})")
     return parts

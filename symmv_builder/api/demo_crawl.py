@@ -115,7 +115,7 @@ def environment(site: Site) -> Iterator[dict[str, str]]:
 
 def crawl_round(run: CrawlRun, clock: ShiftedClock, site: Site, say: Say) -> int:
     """List what is new, and bring it as far as it goes; how many were new."""
-    asked = len(site.visits())
+    visits = len(site.visits())
     say(f"crawling {site.url}/channel/{SOURCE.ref}")
     # An earlier run may have left the network at rest.
     clock.go_on(run.rests_s)
@@ -127,7 +127,7 @@ def crawl_round(run: CrawlRun, clock: ShiftedClock, site: Site, say: Say) -> int
             break
         say(f"the demo's clock goes on by {span(waits_s)}")
         clock.go_on(waits_s + 1.0)
-    requests = len(site.visits()) - asked
+    requests = len(site.visits()) - visits
     covers = "1 new cover" if new == 1 else f"{new} new covers"
     times = "once" if requests == 1 else f"{requests} times"
     say(f"{covers}; the site was asked {times}")
@@ -159,9 +159,9 @@ def verdict(items: Sequence[Item], world: World) -> str:
     missing = len(world.covers) - len(items)
     if wrong or missing:
         return f"NOT as it should be: {'; '.join(wrong) or f'{missing} covers were not found'}"
-    made = sum(item.state == states.PROMOTED for item in items)
+    passed = sum(item.state == states.PROMOTED for item in items)
     return (
-        f"{len(items)} of {len(items)} covers ended as they must: {made} entries, each with its "
+        f"{len(items)} of {len(items)} covers ended as they must: {passed} entries, each with its "
         "own official video; no decoy among them"
     )
 

@@ -83,12 +83,12 @@ def _music(tour: QuickDemo, written: Written) -> Section:
         "notes": str(written.notes),
         "tempo": f"{piece.tempo_bpm:.0f} to the minute",
     }
-    said = str(piece.facts["about_model"])
+    about = str(piece.facts["about_model"])
     by_suffix = {path.suffix: path for path in written.files}
     others = ", ".join(path.name for path in written.files if path.suffix != ".mp4")
     return Section(
         "New music for a video",
-        f"{said[:1].upper()}{said[1:]}.",
+        f"{about[:1].upper()}{about[1:]}.",
         facts,
         [
             PageMedia(
@@ -122,19 +122,19 @@ def _dataset(tour: QuickDemo, name: str, rows: list[dict[str, Any]]) -> DatasetP
 
 
 def _entry(tour: QuickDemo, dataset: Dataset, entry: StoredEntry) -> Section:
-    known: dict[str, Any] = dict(entry.records)
+    by_name: dict[str, Any] = dict(entry.records)
     truths = tour.truths()
     sources = (entry.entry.video, entry.entry.music)
     video, music = (truths[f"{source.site}:{source.video_id}"] for source in sources)
-    chords: Chords = known["chords"]
-    facts = {"key": str(known["key"])}
-    if "beats" in known:
-        facts["tempo"] = f"{known['beats'].tempo_bpm:.0f} to the minute"
-        facts["beats"] = str(len(known["beats"].times_s))
+    chords: Chords = by_name["chords"]
+    facts = {"key": str(by_name["key"])}
+    if "beats" in by_name:
+        facts["tempo"] = f"{by_name['beats'].tempo_bpm:.0f} to the minute"
+        facts["beats"] = str(len(by_name["beats"].times_s))
     facts |= {
         "chords": f"{len(set(chords.labels))} different",
-        "notes": str(len(known["notes"].pitches)),
-        "shots": str(len(known["scenes"].starts_s)),
+        "notes": str(len(by_name["notes"].pitches)),
+        "shots": str(len(by_name["scenes"].starts_s)),
         "split": entry.split,
     }
     media = tour.media.folder
@@ -175,14 +175,14 @@ def _more(values: Sequence[object]) -> str:
 
 def _models(tour: QuickDemo) -> list[ModelRow]:
     """Every model of both datasets once (one that two results name is one), and the starter."""
-    found: dict[tuple[str, str], ModelRow] = {}
+    models: dict[tuple[str, str], ModelRow] = {}
     for name, dataset in tour.datasets.items():
         for use in dataset.recipe.uses:
             if use.step.slot is None or use.model is None:
                 continue
             about = backends.about(use.step.slot, use.model)
             identity = backends.identify(use.step.slot, use.model, tour.settings.home)
-            found.setdefault(
+            models.setdefault(
                 (use.step.slot, use.model),
                 ModelRow(
                     f"{name}: {use.makes}", use.model, about.tool, about.licence, identity.trained
@@ -195,4 +195,4 @@ def _models(tour: QuickDemo) -> list[ModelRow]:
         "Apache-2.0 (POP909: MIT)",
         trained=True,
     )
-    return [*found.values(), music]
+    return [*models.values(), music]

@@ -64,24 +64,24 @@ class QuickDemo:
 
     def truths(self) -> dict[str, Truth]:
         """What is true of each recording, by ``SITE:ID``."""
-        found = {}
+        truths = {}
         for truth in self.media.truths:
             path = Path(truth.path)
             side = "cover" if path.parts[0] == "covers" else "video"
-            found[f"file:{path.stem}.{side}"] = truth
+            truths[f"file:{path.stem}.{side}"] = truth
             if side == "video":
-                found[f"file:{path.stem}"] = truth
-        return found
+                truths[f"file:{path.stem}"] = truth
+        return truths
 
     def read_back(self, name: str) -> list[dict[str, Any]]:
         """Every row of a dataset's shards; `StopRun` where they do not hold what was made."""
         dataset = self.datasets[name]
         rows = [row for split in SPLITS for row in dataset.rows(split)]
-        made = {}
+        cards = {}
         for entry in dataset:
-            known: dict[str, Any] = dict(entry.records)
-            made[entry.entry_id] = len(known["notes"].pitches)
-        if {row["entry_id"]: len(row["notes_pitches"]) for row in rows} != made:
+            by_name: dict[str, Any] = dict(entry.records)
+            cards[entry.entry_id] = len(by_name["notes"].pitches)
+        if {row["entry_id"]: len(row["notes_pitches"]) for row in rows} != cards:
             raise StopRun(f"the shards of {name} in {self.settings.root} are not what was built")
         return rows
 

@@ -112,16 +112,16 @@ def examine(
 
 def _run_all(checks: Sequence[tuple[str, float, Check]]) -> list[Finding]:
     """The findings in the order of the checks. A check that hangs is left to itself."""
-    found: dict[str, Finding] = {}
+    findings: dict[str, Finding] = {}
 
     def run(what: str, check: Check) -> None:
         try:
-            found[what] = check()
+            findings[what] = check()
         except SymMVError as error:
-            found[what] = Finding(what, BROKEN, "cannot be used", str(error))
+            findings[what] = Finding(what, BROKEN, "cannot be used", str(error))
         except Exception as error:  # noqa: BLE001 (whatever is broken: the table says so)
-            said = " ".join(f"{type(error).__name__}: {error}".split())
-            found[what] = Finding(what, BROKEN, said, f"{what} failed in a way nobody foresaw")
+            cause = " ".join(f"{type(error).__name__}: {error}".split())
+            findings[what] = Finding(what, BROKEN, cause, f"{what} failed in a way nobody foresaw")
 
     begun = time.monotonic()
     threads = [threading.Thread(target=run, args=(w, c), daemon=True) for w, _, c in checks]
@@ -129,19 +129,19 @@ def _run_all(checks: Sequence[tuple[str, float, Check]]) -> list[Finding]:
         thread.start()
     for thread, (what, patience_s, _) in zip(threads, checks, strict=True):
         thread.join(max(0.0, begun + patience_s - time.monotonic()))
-        if what not in found:
-            said = f"no answer within {patience_s:.0f} s"
+        if what not in findings:
+            cause = f"no answer within {patience_s:.0f} s"
             advice = _WHAT_HANGS.get(what, f"something in {what} hangs on this machine")
-            found.setdefault(what, Finding(what, BROKEN, said, advice))
-    return [found[what] for what, _, _ in checks]
+            findings.setdefault(what, Finding(what, BROKEN, cause, advice))
+    return [findings[what] for what, _, _ in checks]
 
 
 def _python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
-    found = f"{version} at {sys.executable}"
+    finding = f"{version} at {sys.executable}"
     if sys.version_info < _OLDEST_PYTHON:
-        return Finding("Python", BROKEN, found, "install Python 3.11 or later")
-    return Finding("Python", WORKS, found)
+        return Finding("Python", BROKEN, finding, "install Python 3.11 or later")
+    return Finding("Python", WORKS, finding)
 
 
 def _package() -> Finding:
@@ -155,11 +155,11 @@ def _package() -> Finding:
 
 
 def _settings(env: Mapping[str, str], problem: str) -> Finding:
-    given = sorted(name for name in env if name.startswith("SYMMV_"))
-    found = f"set in the environment: {', '.join(given)}" if given else "nothing is set"
+    variables = sorted(name for name in env if name.startswith("SYMMV_"))
+    finding = f"set in the environment: {', '.join(variables)}" if variables else "nothing is set"
     if problem:
-        return Finding("settings", BROKEN, found, problem)
-    return Finding("settings", WORKS, found)
+        return Finding("settings", BROKEN, finding, problem)
+    return Finding("settings", WORKS, finding)
 
 
 def _data_root(settings: Settings) -> Finding:
@@ -172,24 +172,24 @@ def _data_root(settings: Settings) -> Finding:
 
 def _folder(what: str, folder: Path) -> Finding:
     """A folder in which files are made, or the one in which it would be."""
-    there = folder
-    while not there.exists() and there != there.parent:
-        there = there.parent
-    place = str(folder) if there == folder else f"{folder} (will be made)"
-    if not there.is_dir():
-        return Finding(what, BROKEN, place, f"{there} is no folder: choose another place")
+    existing = folder
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    place = str(folder) if existing == folder else f"{folder} (will be made)"
+    if not existing.is_dir():
+        return Finding(what, BROKEN, place, f"{existing} is no folder: choose another place")
     try:
-        free = shutil.disk_usage(there).free
-        with tempfile.TemporaryFile(dir=there) as handle:
+        free = shutil.disk_usage(existing).free
+        with tempfile.TemporaryFile(dir=existing) as handle:
             handle.write(b"symmv")
             handle.flush()
     except OSError as error:
-        advice = f"make {there} a folder that you may write to, or choose another"
+        advice = f"make {existing} a folder that you may write to, or choose another"
         return Finding(what, BROKEN, f"{place}: {error.strerror}", advice)
-    found = f"{place}, {free / 1e9:.1f} GB free"
+    finding = f"{place}, {free / 1e9:.1f} GB free"
     if free < _LEAST_FREE_BYTES:
-        return Finding(what, BROKEN, found, f"free some space on the disk of {there}")
-    return Finding(what, WORKS, found)
+        return Finding(what, BROKEN, finding, f"free some space on the disk of {existing}")
+    return Finding(what, WORKS, finding)
 
 
 def _temporary() -> Finding:
@@ -216,8 +216,8 @@ def _ledger(settings: Settings) -> Finding:
         version = server_version(url)
     except StopRun as error:
         advice = "start the database, or correct SYMMV_LEDGER" if settings.ledger else ""
-        said = without_secrets(str(error), url)
-        return Finding("ledger", BROKEN, shown_url(url), f"{said}. {advice}".strip(". "))
+        cause = without_secrets(str(error), url)
+        return Finding("ledger", BROKEN, shown_url(url), f"{cause}. {advice}".strip(". "))
     return Finding("ledger", WORKS, f"{shown_url(url)}, {version}")
 
 
@@ -233,15 +233,15 @@ def _torch(device: str) -> Finding:
         command, capture_output=True, text=True, check=False, timeout=_LONG_PATIENCE_S
     )
     if done.returncode:
-        said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        return Finding("torch", BROKEN, f"{version}: {said}", "install torch anew")
+        last_line = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        return Finding("torch", BROKEN, f"{version}: {last_line}", "install torch anew")
     version, cuda, names, threads = json.loads(done.stdout.strip().splitlines()[-1])
     build = f"CUDA {cuda}" if cuda else "CPU"
-    found = f"{version}, build for {build}, {', '.join(names) or f'{threads} threads of the CPU'}"
+    finding = f"{version}, build for {build}, {', '.join(names) or f'{threads} threads of the CPU'}"
     if device != "cpu" and not names:
         why = "this build of torch has no CUDA" if not cuda else "torch finds no GPU"
-        return Finding("torch", BROKEN, found, f"{why}: unset SYMMV_DEVICE, which is {device}")
-    return Finding("torch", WORKS, f"{found}; models run on {device}")
+        return Finding("torch", BROKEN, finding, f"{why}: unset SYMMV_DEVICE, which is {device}")
+    return Finding("torch", WORKS, f"{finding}; models run on {device}")
 
 
 def _models(settings: Settings, patience_s: float) -> Iterator[tuple[str, float, Check]]:
@@ -258,33 +258,33 @@ def _models(settings: Settings, patience_s: float) -> Iterator[tuple[str, float,
 
 def _slot(home: backends.ModelHome, slot: str, needed: Sequence[str]) -> Finding:
     """The models of a slot: those that are here, are downloaded at first use, or are missing."""
-    here: list[str] = []
+    usable: list[str] = []
     fetched: list[str] = []
     missing: dict[str, StopRun] = {}
     for name in backends.names(slot):
         try:
             with backends.without_fetching():
                 backends.identify(slot, name, home)
-            here.append(name)
+            usable.append(name)
         except StopRun as error:
             missing[name] = error
             if _only_weights_lack(slot, name):
                 fetched.append(name)
-    words = {"here": here, "downloaded at first use": fetched}
+    words = {"here": usable, "downloaded at first use": fetched}
     words["missing"] = [name for name in missing if name not in fetched]
-    found = "; ".join(f"{word}: {', '.join(names)}" for word, names in words.items() if names)
+    finding = "; ".join(f"{word}: {', '.join(names)}" for word, names in words.items() if names)
     what = f"model {slot}"
-    lacking = [name for name in needed if name in missing] or ([] if here else [*missing][:1])
+    lacking = [name for name in needed if name in missing] or ([] if usable else [*missing][:1])
     if not lacking:
-        return Finding(what, WORKS, found)
+        return Finding(what, WORKS, finding)
     name = next((name for name in lacking if name not in fetched), lacking[0])
     advice, fetch = str(missing[name]), name if backends.can_be_fetched(missing[name]) else ""
     if name not in fetched:
-        return Finding(what, BROKEN if needed else ABSENT, found, advice, fetch)
+        return Finding(what, BROKEN if needed else ABSENT, finding, advice, fetch)
     if problem := _no_way_to(slot):
         advice, fetch = f"get the weights of {name} where there is network", name
     state = BROKEN if problem and needed else ABSENT
-    return Finding(what, state, f"{found}{problem and f' ({problem})'}", advice, fetch)
+    return Finding(what, state, f"{finding}{problem and f' ({problem})'}", advice, fetch)
 
 
 def _only_weights_lack(slot: str, name: str) -> bool:
@@ -334,8 +334,8 @@ def _prefect(env: Mapping[str, str]) -> Finding:
             version = json.load(answer)
     except (OSError, ValueError) as error:
         advice = "start it (prefect server start), or correct or unset PREFECT_API_URL"
-        said = " ".join(str(error).split())
-        return Finding(what, BROKEN, f"{shown_url(url)}: {said}", advice)
+        cause = " ".join(str(error).split())
+        return Finding(what, BROKEN, f"{shown_url(url)}: {cause}", advice)
     return Finding(what, WORKS, f"{version} at {shown_url(url)}")
 
 
@@ -348,6 +348,6 @@ def _extra(name: str) -> Finding:
             missing.append(package)
     what = f"extra {name}"
     if missing:
-        said = f"{len(missing)} packages are not installed: {', '.join(missing)}"
-        return Finding(what, ABSENT, said, f"pip install '{THIS}[{name}]'")
+        cause = f"{len(missing)} packages are not installed: {', '.join(missing)}"
+        return Finding(what, ABSENT, cause, f"pip install '{THIS}[{name}]'")
     return Finding(what, WORKS, "installed")

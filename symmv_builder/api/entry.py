@@ -12,7 +12,7 @@ from symmv_builder.api.music import Music
 from symmv_builder.between import can_cut, cut_records
 from symmv_builder.clips import Clip, ClockMap, Lengths, counted, milliseconds, parse_address
 from symmv_builder.datasets import questions
-from symmv_builder.datasets.questions import Made
+from symmv_builder.datasets.questions import StepOutcome
 from symmv_builder.errors import WrongArguments, WrongSetting
 from symmv_builder.packages import is_installed
 from symmv_builder.records import (
@@ -154,7 +154,7 @@ class StoredEntry:
                     return dataset_page.article_of(shown, Path(folder))
         return f"<h3>{markup.text(self.entry_id)}</h3>{markup.facts(self.lines().items())}"
 
-    def why(self) -> list[Made]:
+    def why(self) -> list[StepOutcome]:
         """Every step that was done, by which model, and where it stopped."""
         start_ms = milliseconds(self.clip.start_s) if self.clip else None
         return questions.why(self.store, self.entry, start_ms)
@@ -164,8 +164,8 @@ class StoredEntry:
             raise AttributeError(name)
         records = self.records
         if name not in records:
-            made = ", ".join(records) or "nothing"
-            raise AttributeError(f"{self.entry_id} has no {name}; there is: {made}")
+            names = ", ".join(records) or "nothing"
+            raise AttributeError(f"{self.entry_id} has no {name}; there is: {names}")
         record = records[name]
         if isinstance(record, Notes | GridNotes | Parts):
             beats = records.get("beats")

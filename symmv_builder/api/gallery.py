@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from symmv_builder.datasets.gallery import Found, by_video, draw_comparison, find_pieces
+from symmv_builder.datasets.gallery import PieceFiles, by_video, draw_comparison, find_pieces
 from symmv_builder.errors import NoSuchPath, NotFound
 from symmv_builder.report.gallery_page import PieceCard, VideoGroup, render
 from symmv_builder.report.markup import PageMedia
@@ -80,31 +80,31 @@ def gallery(folder: str | Path, *, overwrite: bool = False, note: Note = lambda 
     return Gallery([place / name for name in first], len(pieces), len(groups))
 
 
-def _card(found: Found) -> PieceCard:
+def _card(files: PieceFiles) -> PieceCard:
     shown = []
     for kind in ("mp4", "wav"):
-        if kind in found.files:
-            shown.append(PageMedia(found.files[kind], found.files[kind].name))
+        if kind in files.files:
+            shown.append(PageMedia(files.files[kind], files.files[kind].name))
             break
-    if "png" in found.files:
-        what = "Frames, cuts, chords" if "mp4" in found.files else "Chords"
-        shown.append(PageMedia(found.files["png"], f"{what}, notes, loudness"))
+    if "png" in files.files:
+        what = "Frames, cuts, chords" if "mp4" in files.files else "Chords"
+        shown.append(PageMedia(files.files["png"], f"{what}, notes, loudness"))
     metrics = {
-        _METRICS[name]: f"{value:.3f}" for name, value in found.metrics.items() if value == value
+        _METRICS[name]: f"{value:.3f}" for name, value in files.metrics.items() if value == value
     }
-    return PieceCard(found.name, _facts(found), shown, metrics, found.problem)
+    return PieceCard(files.name, _facts(files), shown, metrics, files.problem)
 
 
-def _facts(found: Found) -> Mapping[str, str]:
-    facts: dict[str, Any] = {"model": found.model}
+def _facts(files: PieceFiles) -> Mapping[str, str]:
+    facts: dict[str, Any] = {"model": files.model}
     for key, title in (("variant", "variant"), ("key", "key"), ("seed", "seed")):
-        if found.facts.get(key) not in (None, ""):
-            facts[title] = found.facts[key]
-    if found.piece is not None:
-        facts["length"] = f"{found.piece.seconds:.1f} s"
-        facts["notes"] = len(found.piece.notes.pitches)
-    if isinstance(tempo := found.facts.get("tempo_bpm"), int | float):
+        if files.facts.get(key) not in (None, ""):
+            facts[title] = files.facts[key]
+    if files.piece is not None:
+        facts["length"] = f"{files.piece.seconds:.1f} s"
+        facts["notes"] = len(files.piece.notes.pitches)
+    if isinstance(tempo := files.facts.get("tempo_bpm"), int | float):
         facts["tempo"] = f"{tempo:.0f} to the minute"
-    if found.facts.get("untrained"):
-        facts["UNTRAINED"] = found.facts["untrained"]
+    if files.facts.get("untrained"):
+        facts["UNTRAINED"] = files.facts["untrained"]
     return {name: str(value) for name, value in facts.items()}

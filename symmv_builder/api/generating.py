@@ -28,7 +28,7 @@ from symmv_builder.records import Source
 from symmv_builder.settings import Settings, read_settings
 from symmv_builder.storage.root import Root
 from symmv_builder.training import composing_options, trainers
-from symmv_builder.training.composing import Composer, Order, Piece, Seen
+from symmv_builder.training.composing import Composer, Order, Piece, WatchedVideo
 from symmv_builder.training.trainer import Option
 
 __all__ = ["Option", "Order", "Piece", "Videos", "Written", "generate"]
@@ -59,14 +59,14 @@ def generate(
     where the model or the order does not fit, `RejectEntry` for the first video that cannot be
     read: none is written then.
     """
-    given = [videos] if isinstance(videos, str | Path) else list(videos)
+    addresses = [videos] if isinstance(videos, str | Path) else list(videos)
 
     def refuse(video: object, error: RejectEntry) -> None:
         raise RejectEntry(error.reason, f"{video}: {error.detail}") from error
 
     general = {each.name for each in fields(Order)}
     written = write(
-        Videos.of([str(each) for each in given]),
+        Videos.of([str(each) for each in addresses]),
         Path(model) if model is not None else None,
         Order(**{name: value for name, value in order.items() if name in general}),
         Path(out),
@@ -171,30 +171,30 @@ def write(
             folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="symmv-")))
             fetched = _fetched(videos.links, settings, folder, refusing, tell)
             videos = replace(videos, files=(*videos.files, *fetched))
-        seen: list[Seen] = []
+        watched: list[WatchedVideo] = []
         if videos.files:
             choices = {"clip": clip} if clip else {}
             home = settings.home
-            seen = looking.watch_files(videos.files, composer, home, choices, refusing, tell)
+            watched = looking.watch_files(videos.files, composer, home, choices, refusing, tell)
         elif videos.dataset:
-            seen = _rows(composer, Root(settings.root), videos, opened)
-            if any("clip_id" in each.row for each in seen):
+            watched = _rows(composer, Root(settings.root), videos, opened)
+            if any("clip_id" in each.row for each in watched):
                 note("these rows are clips: pieces are MIDI and sound, without their cut video")
         elif composer.needs_video:
             raise WrongArguments(
                 "this model writes music for videos: give one, or `entries` or `split`"
             )
-        if refused and not seen:
+        if refused and not watched:
             return
         shown = {
             order.name(each.name, number): each
-            for each in seen or [Seen("piece", {})]
+            for each in watched or [WatchedVideo("piece", {})]
             for number in range(order.count)
         }
         if not videos.files:
             place.check({name: each.path for name, each in shown.items()})
-        for piece in composer.compose(seen, order, tell):
-            mine = shown.get(piece.name, Seen(piece.name, {}))
+        for piece in composer.compose(watched, order, tell):
+            mine = shown.get(piece.name, WatchedVideo(piece.name, {}))
             own = {"video": mine.name} if mine.row else {}
             whole = replace(piece, facts=facts | own | dict(piece.facts))
             video = mine.path
@@ -252,7 +252,7 @@ def _open(
     return composer, {**about, "untrained": untrained}
 
 
-def _rows(composer: Composer, root: Root, videos: Videos, opened: ExitStack) -> list[Seen]:
+def _rows(composer: Composer, root: Root, videos: Videos, opened: ExitStack) -> list[WatchedVideo]:
     """The rows of a dataset that are meant, with their files where the store has them."""
     split = None if videos.split == ALL_SPLITS else videos.split
     dataset = videos.dataset or ""
@@ -265,7 +265,7 @@ def _fetched(
 ) -> list[Path]:
     """The recordings behind links as files in `folder`, by the rules of the crawl."""
     store, site = settings.open_store(read_only=True), None
-    found = []
+    paths = []
     for number, source in enumerate(links):
         tell(number, len(links), f"links fetched, now {source.url}")
         try:
@@ -273,7 +273,7 @@ def _fetched(
             if site is None:
                 site = settings.open_site()
                 site.check_canary()
-            found.append(linked.fetch_linked(site, source, folder, store))
+            paths.append(linked.fetch_linked(site, source, folder, store))
         except SessionBlocked as error:
             # Where no data root is, there is nobody else to be kept away.
             if not store.root.is_local or Path(store.root.path("")).is_dir():
@@ -281,7 +281,7 @@ def _fetched(
             raise ServiceRefused(source.url, f"{error}; try again later") from error
         except RejectEntry as error:
             refuse(source.url, error)
-    return found
+    return paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,8 +310,8 @@ def check(videos: Videos, order: Order) -> None:
     """`StopRun` where what is asked for contradicts itself."""
     _check_videos(videos)
     if order.temperature is not None and not 0 < order.temperature < math.inf:
-        wanted = "that draws nothing; it is above 0"
-        raise WrongSetting("temperature", order.temperature, wanted)
+        cause = "that draws nothing; it is above 0"
+        raise WrongSetting("temperature", order.temperature, cause)
     if order.greedy and (order.top_k is not None or order.temperature is not None):
         raise WrongArguments(
             "`greedy` draws nothing: leave out `top_k` and `temperature`, or `greedy`"

@@ -25,11 +25,11 @@ def chosen(format_: str | None, **choices: Any) -> Media | None:
 
     A choice that is `None` is the default of `Media`. `StopRun` for choices without a format.
     """
-    said = {name: value for name, value in choices.items() if value not in (None, ())}
+    named = {name: value for name, value in choices.items() if value not in (None, ())}
     if format_ is not None:
-        return Media(format_, **said)
-    if said:
-        names = ", ".join(f"`{name}`" for name in said)
+        return Media(format_, **named)
+    if named:
+        names = ", ".join(f"`{name}`" for name in named)
         raise WrongArguments(f"{names} can only be said with a `format`")
     return None
 

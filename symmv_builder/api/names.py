@@ -13,17 +13,17 @@ from symmv_builder.settings import read_settings
 
 def dataset_names() -> list[str]:
     """Datasets and recipes: those of the package and of plug-ins, and those of the data root."""
-    known = [*datasets.installed(), *datasets.importable()]
+    names = [*datasets.installed(), *datasets.importable()]
     with suppress(StopRun):
-        known += remembered.names_in(read_settings().open_manifests())
-    return list(dict.fromkeys(known))
+        names += remembered.names_in(read_settings().open_manifests())
+    return list(dict.fromkeys(names))
 
 
 def stage_names() -> list[str]:
     """The results that the recipes of the two datasets make."""
     recipes = [datasets.recipe(name) for name in datasets.NAMES]
-    made = [use.makes for recipe in recipes for use in (*recipe.known, *recipe.screening)]
-    return ["title", *dict.fromkeys(made)]
+    artifacts = [use.makes for recipe in recipes for use in (*recipe.known, *recipe.screening)]
+    return ["title", *dict.fromkeys(artifacts)]
 
 
 def model_names() -> list[str]:

@@ -108,8 +108,8 @@ def models_of(texts: Sequence[str] | None, clip: str | None = None) -> dict[str,
     """
     chosen = {}
     for text in texts or ():
-        slot, found, name = text.partition("=")
-        if not found or not slot or not name:
+        slot, equals, name = text.partition("=")
+        if not equals or not slot or not name:
             problem = f"`model` {text!r} should look like SLOT=NAME, as in piano=transkun"
             raise WrongArguments(problem)
         chosen[slot] = name
@@ -120,8 +120,8 @@ def names_of(texts: Sequence[str] | None) -> tuple[str, ...]:
     """Names out of `only`, which takes several, with commas or repeated; `StopRun` for none."""
     for text in texts or ():
         if not text.replace(",", "").strip():
-            wanted = "it has to be names with commas between them"
-            raise WrongSetting("only", text, wanted)
+            cause = "it has to be names with commas between them"
+            raise WrongSetting("only", text, cause)
     return tuple(name.strip() for text in texts or () for name in text.split(",") if name.strip())
 
 
@@ -137,8 +137,8 @@ def assignments(texts: Sequence[str] | None, form: str) -> dict[str, str]:
     """Name to value out of ``--set NAME=VALUE``; `form` is how a complaint writes one."""
     values = {}
     for text in texts or ():
-        name, found, value = text.partition("=")
-        if not found or not name:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
             raise WrongArguments(f"`set` {text!r} should look like {form}")
         values[name] = value
     return values

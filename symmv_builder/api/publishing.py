@@ -137,16 +137,16 @@ def _as_it_stands(
 ) -> dict[str, Any]:
     """The receipt of a release that is to be copied; `StopRun` where options would change it."""
     receipt = releases.find_releases(store, dataset)[version]
-    known = receipt.get(FACTS)
-    if about is not None and (known is None or known["about"] != about):
+    facts_recorded = receipt.get(FACTS)
+    if about is not None and (facts_recorded is None or facts_recorded["about"] != about):
         raise WrongArguments(
             f"{dataset} {version} is released already and never changes; `about` is for the next"
         )
     if terms.commercial:
-        if known is None:
+        if facts_recorded is None:
             problem = f"{dataset} {version} does not say which models made its columns"
             raise ReleaseRefused(dataset, problem)
-        releasing.check_terms(dataset, known, commercial=True)
+        releasing.check_terms(dataset, facts_recorded, commercial=True)
     return receipt
 
 
@@ -218,16 +218,16 @@ def check_releasable(
         )
     if version is not None:
         releases.check_version(version)
-        taken = list(releases.find_releases(store, dataset))
-        if version in taken:
-            raise ReleaseExists(dataset, version, releases.next_version(taken))
+        versions = list(releases.find_releases(store, dataset))
+        if version in versions:
+            raise ReleaseExists(dataset, version, releases.next_version(versions))
     about = read_about(terms.about) if terms.about else releasing.said_before(store, dataset)
-    made = {
+    receipt_models = {
         "models": [{"slot": slot, "backend": name} for slot, name in plan.models],
         "columns": [column.name for column in recipe.columns],
     }
-    known = facts.gather(made, recipe, about, published_licence(dataset))
-    releasing.check_terms(dataset, known, commercial=terms.commercial, tell=tell)
+    dataset_facts = facts.gather(receipt_models, recipe, about, published_licence(dataset))
+    releasing.check_terms(dataset, dataset_facts, commercial=terms.commercial, tell=tell)
 
 
 def take_down(

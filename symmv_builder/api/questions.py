@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from symmv_builder.clips import parse_address
 from symmv_builder.datasets import questions
-from symmv_builder.datasets.questions import Made, Status
+from symmv_builder.datasets.questions import Status, StepOutcome
 from symmv_builder.datasets.remembered import names_in
 from symmv_builder.errors import StopRun
 from symmv_builder.settings import Settings
@@ -20,7 +20,7 @@ from symmv_builder.storage.results import Result
 if TYPE_CHECKING:
     from symmv_builder.storage.items import Item
 
-__all__ = ["Made", "NoEntry", "Result", "States", "Status"]
+__all__ = ["NoEntry", "Result", "States", "Status", "StepOutcome"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,9 @@ class NoEntry:
         return {**asdict(self.item), "evidence": list(self.candidates)}
 
 
-def why(settings: Settings, entry_id: str, dataset: str | None = None) -> list[Made] | NoEntry:
+def why(
+    settings: Settings, entry_id: str, dataset: str | None = None
+) -> list[StepOutcome] | NoEntry:
     """Every step that was done for an entry, or what became of a recording that is none.
 
     A clip is named ``ENTRY@SECONDS`` or by its id: then the last line is about it alone.

@@ -63,9 +63,9 @@ def text_of(what: str, root: str | None = None) -> str:
         return Path(what).read_text("utf-8-sig")
     manifests = read_settings(root=root).open_manifests()
     recipe = remembered.recipe_of(manifests, what)
-    kept = manifests.read(f"{what}/{remembered.FILE}")
-    if kept is not None:
-        return kept.decode()
+    remembered_text = manifests.read(f"{what}/{remembered.FILE}")
+    if remembered_text is not None:
+        return remembered_text.decode()
     return datasets.recipe_text(what) if what in datasets.installed() else write_recipe(recipe)
 
 

@@ -11,7 +11,7 @@ from symmv_builder.datasets import remembered
 from symmv_builder.datasets.statistics.whole import RECEIPT, Described, describe, describe_release
 from symmv_builder.errors import WrongArguments
 from symmv_builder.packages import is_installed, not_installed
-from symmv_builder.report.dataset_page import DatasetPage, Sample, draw_figures, render
+from symmv_builder.report.dataset_page import DatasetPage, SampleCard, draw_figures, render
 from symmv_builder.report.figure import Difference, Statistics
 from symmv_builder.settings import Settings
 from symmv_builder.storage import manifests
@@ -125,8 +125,8 @@ def report(
         "differences": [asdict(each) for each in tests],
     }
     with replacing_set(out, NAME, overwrite=overwrite) as staging:
-        with tempfile.TemporaryDirectory(prefix="symmv-") as held:
-            shown, why = _samples(store, what, samples, Path(held), note)
+        with tempfile.TemporaryDirectory(prefix="symmv-") as scratch:
+            shown, why = _samples(store, what, samples, Path(scratch), note)
             page = DatasetPage(
                 _title(both),
                 _lead(both),
@@ -172,21 +172,21 @@ def hash_of(receipt: Mapping[str, Any]) -> str:
 
 def _samples(
     store: Store, what: str, count: int, folder: Path, note: Note
-) -> tuple[list[Sample], str]:
+) -> tuple[list[SampleCard], str]:
     """Pairs of the first dataset, or why there is none."""
     from symmv_builder.datasets.statistics.samples import chosen, sample
 
     name, version = ("", "") if is_release(what) else parsed(what)
     if version or not name:
         return [], "A release holds no recordings; the report of the dataset shows pairs."
-    found = []
+    shown = []
     entries = manifests.read_entries(store.manifests, name)
     for number, entry in enumerate(chosen(entries, count)):
         note(f"sample {number + 1}")
-        if (made := sample(store, entry, folder, f"sample-{number}")) is not None:
-            found.append(made)
-    if found or not count:
-        return found, ""
+        if (one := sample(store, entry, folder, f"sample-{number}")) is not None:
+            shown.append(one)
+    if shown or not count:
+        return shown, ""
     return [], "No recording of the entries that were looked at is stored here."
 
 

@@ -164,8 +164,8 @@ def _why_not(error: RejectEntry | RetryLater | WorkerBug) -> dict[str, Any]:
     if isinstance(error, WorkerBug):
         detail = clean_text(f"{error.said} ({error.bug.place})")
         return {"reason": Reason.FAILED, "detail": detail, "traceback": error.bug.traceback}
-    said = error.detail if isinstance(error, RejectEntry) else str(error)
-    return {"reason": error.reason, "detail": clean_text(said)}
+    cause = error.detail if isinstance(error, RejectEntry) else str(error)
+    return {"reason": error.reason, "detail": clean_text(cause)}
 
 
 def titles(texts: Sequence[str], *, strict: bool = False) -> Iterator[dict[str, Any]]:

@@ -12,13 +12,13 @@ from symmv_builder.errors import StopRun, StoreUnusable, WrongArguments
 from symmv_builder.settings import Settings
 from symmv_builder.storage.store import Store
 
-__all__ = ["Cleaned", "Freed", "Looked"]
+__all__ = ["Cleaned", "Freed", "VerifyReport"]
 
 Say = Callable[[str], object]
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class VerifyReport:
     """What a look found: files and rows looked at, what is damaged, missing, and what was done.
 
     `damaged` and `missing` have ``path``, ``kind`` and ``what``; `repairs` have ``path``,
@@ -44,7 +44,7 @@ def verify(
     folder: Path | None = None,
     wait: bool = False,
     tell: Say = lambda _: None,
-) -> Looked:
+) -> VerifyReport:
     """Compare what is stored with its checksums: a root, a dataset, one release, or a `run`.
 
     With `repair` what is damaged is put aside and good copies are taken from `folder`; nothing is
@@ -69,7 +69,7 @@ def verify(
     return _look(settings, dataset, release, deep=deep)
 
 
-def _look(settings: Settings, dataset: str | None, release: str, *, deep: bool) -> Looked:
+def _look(settings: Settings, dataset: str | None, release: str, *, deep: bool) -> VerifyReport:
     from symmv_builder.datasets import verify as verifying
 
     fault = ""
@@ -90,9 +90,9 @@ def _look(settings: Settings, dataset: str | None, release: str, *, deep: bool) 
 
 def _looked(
     problems: Iterable[Any], tally: Any, repairs: Iterable[Any] = (), *, is_sound: bool
-) -> Looked:
+) -> VerifyReport:
     plain = [(p.is_missing, {"path": p.path, "kind": p.kind, "what": p.what}) for p in problems]
-    return Looked(
+    return VerifyReport(
         tally.checked,
         tuple(each for is_missing, each in plain if not is_missing),
         tuple(each for is_missing, each in plain if is_missing),
@@ -105,7 +105,7 @@ def _looked(
 def _repair(
     settings: Settings, dataset: str | None, folder: Path | None, *, deep: bool, wait: bool,
     tell: Say,
-) -> Looked:  # fmt: skip
+) -> VerifyReport:  # fmt: skip
     from symmv_builder.datasets import verify as verifying
     from symmv_builder.datasets.verify.repair import WITHOUT_LEDGER, repair
 
@@ -126,19 +126,19 @@ def _finish(store: Store, names: Iterable[str], *, wait: bool, tell: Say) -> Non
     """Finish changes that were stopped, now that what they need is set right."""
     from symmv_builder.datasets import changes
 
-    with ExitStack() as held:
+    with ExitStack() as stack:
         for name in names:
-            held.enter_context(changes.writing(store, name, wait=wait, tell=tell))
+            stack.enter_context(changes.writing(store, name, wait=wait, tell=tell))
 
 
-def _look_at_run(folder: Path) -> Looked:
+def _look_at_run(folder: Path) -> VerifyReport:
     from symmv_builder.training.checkpoint import verify_run
 
     problems = tuple(
         {"path": str(path), "kind": "checkpoint", "what": what} for path, what in verify_run(folder)
     )
     files = sum(path.is_file() for path in folder.rglob("*"))
-    return Looked(files, problems, (), is_sound=not problems)
+    return VerifyReport(files, problems, (), is_sound=not problems)
 
 
 @dataclass(frozen=True, slots=True)

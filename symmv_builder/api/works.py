@@ -132,12 +132,12 @@ def own_home(home: ModelHome) -> ModelHome:
 def check_models(plan: Plan, home: ModelHome) -> None:
     """`StopRun` where this machine has other weights than the plan: keys would lie."""
     for (slot, name), planned in plan.models.items():
-        found = identify(slot, name, home)
-        if found != planned:
+        identity = identify(slot, name, home)
+        if identity != planned:
             raise WrongWeights(
                 name,
                 f"the worker on {os.uname().nodename} has another {name} than the flow "
-                f"({found.version}, {found.weights_sha256[:12]}; planned: {planned.version}, "
+                f"({identity.version}, {identity.weights_sha256[:12]}; planned: {planned.version}, "
                 f"{planned.weights_sha256[:12]}); give both the same package and weights",
             )
 
@@ -184,9 +184,9 @@ def record_ended(store: Store, plan: Plan, works: Iterable[Work]) -> int:
                 break
             if _has_ended(sidecars, plan, work):
                 outcome = run_entry(work, plan, store.root, _no_model)
-                found = store.ledger.results(plan.dataset, work.entry_id)
-                known = {(r.artifact, r.key, r.reason) for r in found}
-                new = [r for r in outcome.results if (r.artifact, r.key, r.reason) not in known]
+                results = store.ledger.results(plan.dataset, work.entry_id)
+                recorded = {(r.artifact, r.key, r.reason) for r in results}
+                new = [r for r in outcome.results if (r.artifact, r.key, r.reason) not in recorded]
                 store.ledger.record_results(plan.dataset, new)
                 count += 1
     except (StopRun, OSError) as error:
@@ -196,9 +196,9 @@ def record_ended(store: Store, plan: Plan, works: Iterable[Work]) -> int:
 
 def _has_ended(sidecars: Sidecars, plan: Plan, work: Work) -> bool:
     keys = plan.keys(work)
-    there = sidecars.present(work.entry_id)
-    return any(sidecars.rejected_name(*made) in there for made in keys.items()) or all(
-        sidecars.made_name(*made) in there for made in keys.items()
+    present = sidecars.present(work.entry_id)
+    return any(sidecars.rejected_name(*key) in present for key in keys.items()) or all(
+        sidecars.made_name(*key) in present for key in keys.items()
     )
 
 

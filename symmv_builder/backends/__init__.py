@@ -128,19 +128,19 @@ def all_models() -> list[tuple[str, str]]:
     """Slot and name of every model: the table's rows, those found by their module, plug-ins."""
     tabled = {target.partition(":")[0].split(".")[2] for target in TABLE.values()}
     modules = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    found = (
+    classes = (
         (kind.slot, kind.backend)
         for module in modules
         if module not in tabled | NOT_MODELS
         for kind in _models_in(module)
     )
     added = (name.split(".", 1) for name in plugins.plugins("backends") if "." in name)
-    return list(dict.fromkeys((*TABLE, *found, *((slot, name) for slot, name in added))))
+    return list(dict.fromkeys((*TABLE, *classes, *((slot, name) for slot, name in added))))
 
 
 def names(slot: str) -> list[str]:
     """The backends of a slot, the default first: in the order of `all_models`."""
-    return [name for known, name in all_models() if known == slot]
+    return [name for other, name in all_models() if other == slot]
 
 
 @overload
@@ -215,20 +215,20 @@ def fetch(slot: str, name: str, home: ModelHome) -> ModelIdentity:
     """As `identify`, also where the packages that would run the model are not installed."""
     model = backend_class(slot, name)
     with plugins.blaming(_plugin(slot, name)):
-        found = model.identify(home)
-        if not isinstance(found, ModelIdentity):
-            raise TypeError(f"identify gave {type(found).__name__}, which is no ModelIdentity")
-        return found
+        identity = model.identify(home)
+        if not isinstance(identity, ModelIdentity):
+            raise TypeError(f"identify gave {type(identity).__name__}, which is no ModelIdentity")
+        return identity
 
 
 def about(slot: str, name: str) -> About:
     """The tool and the licence of a model; errors as of `identify`."""
     model = backend_class(slot, name)
     with plugins.blaming(_plugin(slot, name)):
-        found = model.about()
-        if not isinstance(found, About):
-            raise TypeError(f"about gave {type(found).__name__}, which is no About")
-        return found
+        text = model.about()
+        if not isinstance(text, About):
+            raise TypeError(f"about gave {type(text).__name__}, which is no About")
+        return text
 
 
 def _plugin(slot: str, name: str) -> plugins.Plugin | None:
@@ -243,10 +243,10 @@ def _models_in(module: str) -> list[type[Model]]:
     if importlib.util.find_spec(full) is None:
         return []
     try:
-        held = vars(importlib.import_module(full)).values()
+        values = vars(importlib.import_module(full)).values()
     except ImportError as error:
         raise StopRun(f"the backend {full} cannot be imported: {error}") from error
-    models = (kind for kind in held if isinstance(kind, type) and issubclass(kind, Model))
+    models = (kind for kind in values if isinstance(kind, type) and issubclass(kind, Model))
     return [
         kind
         for kind in models
@@ -360,9 +360,9 @@ def reading_checkpoint(model: str, title: str, path: Path, how: str) -> Iterator
 
 def check_sha256(model: str, weights: Path, expected: str) -> None:
     """`WrongWeights` where a file has another sha256 than is `expected`; empty expects none."""
-    if not expected or (found := hash_file(weights)) == expected.lower():
+    if not expected or (actual := hash_file(weights)) == expected.lower():
         return
-    problem = f"{model}: {weights} has sha256 {found}, expected {expected.lower()}"
+    problem = f"{model}: {weights} has sha256 {actual}, expected {expected.lower()}"
     raise WrongWeights(model, f"{problem}; it is damaged or another model")
 
 

@@ -60,8 +60,8 @@ class BeatThis(BeatTracker):
         self._torch, self._device = torch, home.device
         with reading_checkpoint(NAME, "Beat This!", path, HOW):
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-            known = set(inspect.signature(Network).parameters)
-            settings = {k: v for k, v in checkpoint["hyper_parameters"].items() if k in known}
+            accepted = set(inspect.signature(Network).parameters)
+            settings = {k: v for k, v in checkpoint["hyper_parameters"].items() if k in accepted}
             self._network: Any = Network(**settings)
             state = {k.removeprefix("model."): v for k, v in checkpoint["state_dict"].items()}
             self._network.load_state_dict(state)

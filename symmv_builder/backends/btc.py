@@ -104,9 +104,9 @@ class Btc(ChordRecogniser):
                 checkpoint = torch.load(path, map_location="cpu", weights_only=True)
             state = checkpoint["model"]
             self._mean, self._std = float(checkpoint["mean"]), float(checkpoint["std"])
-        wanted = expected_shapes()
-        odd = {name for name, tensor in state.items() if wanted.get(name) != tuple(tensor.shape)}
-        if odd := odd | (set(wanted) - set(state)):
+        expected = expected_shapes()
+        odd = {name for name, tensor in state.items() if expected.get(name) != tuple(tensor.shape)}
+        if odd := odd | (set(expected) - set(state)):
             problem = f"{path} does not fit BTC at {', '.join(sorted(odd)[:3])}"
             raise WrongWeights(NAME, problem, HOW)
         self._state = {name: tensor.float().to(home.device) for name, tensor in state.items()}
@@ -149,8 +149,8 @@ class Btc(ChordRecogniser):
         ]
         if not parts:
             return np.empty((0, BINS))
-        found = (np.log(np.concatenate(parts) + 1e-6) - self._mean) / self._std
-        return np.asarray(found, dtype=np.float64)
+        features = (np.log(np.concatenate(parts) + 1e-6) - self._mean) / self._std
+        return np.asarray(features, dtype=np.float64)
 
 
 def _numpy_scalars() -> list[Any]:
@@ -180,8 +180,8 @@ def _logits(state: dict[str, Any], x: Any) -> Any:
     return linear(x, state[f"{last}.weight"], state[f"{last}.bias"])
 
 
-def _block(state: dict[str, Any], name: str, x: Any, seen: Any) -> Any:
-    """Attention over the frames that `seen` allows, then two convolutions, each added on."""
+def _block(state: dict[str, Any], name: str, x: Any, mask: Any) -> Any:
+    """Attention over the frames that `mask` allows, then two convolutions, each added on."""
     from torch.nn.functional import conv1d, linear, relu, scaled_dot_product_attention
 
     weight = partial("{}.multi_head_attention.{}_linear.weight".format, name)
@@ -190,8 +190,8 @@ def _block(state: dict[str, Any], name: str, x: Any, seen: Any) -> Any:
         linear(normed, state[weight(part)]).reshape(*x.shape[:2], HEADS, -1).transpose(1, 2)
         for part in ("query", "key", "value")
     )
-    heard = scaled_dot_product_attention(query, key, value, attn_mask=seen)
-    x = x + linear(heard.transpose(1, 2).flatten(2), state[weight("output")])
+    attended = scaled_dot_product_attention(query, key, value, attn_mask=mask)
+    x = x + linear(attended.transpose(1, 2).flatten(2), state[weight("output")])
     y = _norm(state, f"{name}.layer_norm_ffn", x).transpose(1, 2)
     for number in (0, 1):
         conv = f"{name}.positionwise_convolution.layers.{number}.conv"

@@ -116,25 +116,25 @@ class _Clip(ClipModel):
         import torch
 
         with torch.inference_mode():
-            found = self._model.vision_model(pixel_values=self._pixels(pictures))
-            return np.asarray(found.last_hidden_state.float().cpu().numpy(), dtype=np.float32)
+            output = self._model.vision_model(pixel_values=self._pixels(pictures))
+            return np.asarray(output.last_hidden_state.float().cpu().numpy(), dtype=np.float32)
 
     def _pixels(self, pictures: Sequence[NDArray[np.uint8]]) -> Any:
-        given = self._processor(
+        inputs = self._processor(
             images=list(pictures), return_tensors="pt", input_data_format="channels_last"
         )
-        return given["pixel_values"].to(self._device, self._type)
+        return inputs["pixel_values"].to(self._device, self._type)
 
     def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
         """Embeddings float32 ``[n, dimensions]`` of words or sentences, not normalised."""
         import torch
 
-        given = self._tokenizer(list(words), padding=True, truncation=True, return_tensors="pt")
+        inputs = self._tokenizer(list(words), padding=True, truncation=True, return_tensors="pt")
         with torch.inference_mode():
             return _array(
                 self._model.get_text_features(
-                    input_ids=given["input_ids"].to(self._device),
-                    attention_mask=given["attention_mask"].to(self._device),
+                    input_ids=inputs["input_ids"].to(self._device),
+                    attention_mask=inputs["attention_mask"].to(self._device),
                 )
             )
 
@@ -171,17 +171,17 @@ class _Clip(ClipModel):
 
     @classmethod
     def _check_shape(cls, folder: Path, config: Any) -> None:
-        found = (
+        actual = (
             config.projection_dim,
             config.vision_config.image_size,
             config.vision_config.patch_size,
         )
-        if found != (cls.dimensions, cls.image_size, cls.patch_size):
-            wanted = f"{cls.dimensions}, {cls.image_size}, {cls.patch_size}"
+        if actual != (cls.dimensions, cls.image_size, cls.patch_size):
+            expected = f"{cls.dimensions}, {cls.image_size}, {cls.patch_size}"
             raise WrongWeights(
                 cls.name,
                 f"{folder} is not {cls.name}: dimensions, image and patch size are "
-                f"{', '.join(map(str, found))} and not {wanted}",
+                f"{', '.join(map(str, actual))} and not {expected}",
             )
 
 

@@ -46,13 +46,13 @@ class _Untrained(ClipModel):
 
     def embed_images(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Embeddings float32 ``[n, dimensions]`` of RGB pictures uint8 ``[h, w, 3]``."""
-        made = [self._project(_averaged(p).ravel(), self._see, self._show) for p in pictures]
-        return np.array(made, dtype=np.float32).reshape(-1, self.dimensions)
+        vectors = [self._project(_averaged(p).ravel(), self._see, self._show) for p in pictures]
+        return np.array(vectors, dtype=np.float32).reshape(-1, self.dimensions)
 
     def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
         """Embeddings float32 ``[n, dimensions]`` of words."""
-        made = [self._project(_letter_pairs(word), self._read, self._tell) for word in words]
-        return np.array(made, dtype=np.float32).reshape(-1, self.dimensions)
+        vectors = [self._project(_letter_pairs(word), self._read, self._tell) for word in words]
+        return np.array(vectors, dtype=np.float32).reshape(-1, self.dimensions)
 
     def _tower(
         self, random: np.random.Generator, inputs: int
@@ -62,10 +62,10 @@ class _Untrained(ClipModel):
 
     @staticmethod
     def _project(
-        given: NDArray[np.float64], first: NDArray[np.float64], second: NDArray[np.float64]
+        values: NDArray[np.float64], first: NDArray[np.float64], second: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         # One picture at a time: the result must not depend on what shares its batch.
-        return np.asarray(np.tanh(4.0 * given @ first) @ second)
+        return np.asarray(np.tanh(4.0 * values @ first) @ second)
 
 
 @final

@@ -43,9 +43,9 @@ class Dinov2(ClipModel):
 
         self._device = home.device
         self._model: Any = PUBLISHED.load(Dinov2Model, home)
-        wanted = {"hidden_size": self.dimensions, "patch_size": 14}
+        expected = {"hidden_size": self.dimensions, "patch_size": 14}
         config = self._model.config
-        PUBLISHED.require(folder, {name: getattr(config, name) for name in wanted}, wanted)
+        PUBLISHED.require(folder, {name: getattr(config, name) for name in expected}, expected)
         with reading_checkpoint("dinov2", "DINOv2", folder, PUBLISHED.how):
             self._processor: Any = BitImageProcessorPil.from_pretrained(folder)
         PUBLISHED.require(folder, dict(self._processor.crop_size), {"height": 224, "width": 224})
@@ -61,12 +61,12 @@ class Dinov2(ClipModel):
         """The last layer after its norm, float32 ``[n, 257, 768]``: class token, then patches."""
         import torch
 
-        given = self._processor(
+        inputs = self._processor(
             images=list(pictures), return_tensors="pt", input_data_format="channels_last"
         )
         with torch.inference_mode():
-            found = self._model(given["pixel_values"].to(self._device)).last_hidden_state
-            return np.asarray(found.float().cpu().numpy(), dtype=np.float32)
+            output = self._model(inputs["pixel_values"].to(self._device)).last_hidden_state
+            return np.asarray(output.float().cpu().numpy(), dtype=np.float32)
 
     def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
         """`StopRun`: it knows pictures alone."""

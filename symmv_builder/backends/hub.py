@@ -19,24 +19,24 @@ def snapshot(name: str, repository: str, revision: str, files: Sequence[str], ho
     import huggingface_hub as hub
     from huggingface_hub import errors
 
-    wanted: dict[str, Any] = {
+    arguments: dict[str, Any] = {
         "repo_id": repository,
         "revision": revision,
         "allow_patterns": list(files),
     }
     try:
-        return Path(hub.snapshot_download(**wanted, local_files_only=True))
+        return Path(hub.snapshot_download(**arguments, local_files_only=True))
     except errors.LocalEntryNotFoundError:
         if hub.constants.HF_HUB_OFFLINE or not may_fetch():
-            asked = "HF_HUB_OFFLINE is set and " if hub.constants.HF_HUB_OFFLINE else ""
-            cause = f"{asked}they are not in the hub's cache"
+            offline = "HF_HUB_OFFLINE is set and " if hub.constants.HF_HUB_OFFLINE else ""
+            cause = f"{offline}they are not in the hub's cache"
             raise MissingWeights(name, f"{name} has no weights: {cause}", how) from None
     LOG.info("getting the weights of %s from the model hub, out of %s", name, repository)
     try:
         # The download repeats itself for half a minute where there is no network.
         config = hub.hf_hub_url(repository, "config.json", revision=revision)
         hub.get_hf_file_metadata(config, timeout=10)
-        return Path(hub.snapshot_download(**wanted))
+        return Path(hub.snapshot_download(**arguments))
     except (errors.HTTPError, OSError, RuntimeError) as error:  # type: ignore[attr-defined]
         cause = f"the model hub cannot be reached ({type(error).__name__})"
         raise MissingWeights(name, f"{name} has no weights: {cause}", how) from error

@@ -33,10 +33,10 @@ _SAID = {
 
 def repository_of(address: str) -> str:
     """``OWNER/NAME`` out of ``hf://OWNER/NAME``; `StopRun` for another form."""
-    found = _REPOSITORY.fullmatch(address)
-    if not found:
+    match = _REPOSITORY.fullmatch(address)
+    if not match:
         raise WrongSetting("address", address, "it should look like hf://OWNER/NAME")
-    return found[1]
+    return match[1]
 
 
 def push(
@@ -58,16 +58,16 @@ def push(
     api = hub.HfApi(library_name="symmv-builder")
     hub.utils.disable_progress_bars()
     where: dict[str, Any] = {"repo_id": repository, "repo_type": "dataset"}
-    wanted = {name: _hashes(path) for name, path in files.items()}
+    hashes = {name: _hashes(path) for name, path in files.items()}
     with _hub_errors(hub, repository):
         api.create_repo(**where, private=not public, exist_ok=True)
         if api.repo_info(**where).private == public:
-            seen = "private" if public else "public"
-            tell(f"hf://{repository} is {seen} already and stays so")
+            actual = "private" if public else "public"
+            tell(f"hf://{repository} is {actual} already and stays so")
         tags = {ref.name for ref in api.list_repo_refs(**where).tags}
         old = sorted(tags & set(withdrawn))
         if version in tags:
-            if differing := _differing(hub, api, where, version, wanted):
+            if differing := _differing(hub, api, where, version, hashes):
                 cause = (
                     f"it has other files under {version} ({differing[0]}); push into another "
                     "repository, or release under the next version"
@@ -82,7 +82,7 @@ def push(
                 tell(f"removed {tag} from hf://{repository}")
             # What was withdrawn must not be found in the history either.
             api.super_squash_history(**where, branch="main", commit_message=version)
-        if differing := _differing(hub, api, where, "main", wanted):
+        if differing := _differing(hub, api, where, "main", hashes):
             cause = f"it holds {differing[0]} otherwise than here; {_AGAIN}"
             raise ServiceRefused(f"hf://{repository}", cause)
         api.create_tag(**where, tag=version, revision="main", exist_ok=True)
@@ -92,8 +92,8 @@ def push(
 def _commit(
     hub: Any, api: Any, where: Mapping[str, Any], files: Mapping[str, Path], version: str
 ) -> None:
-    there = {item.path for item in _tree(hub, api, where, "main")}
-    gone = there - set(files) - _OF_THE_HUB
+    paths = {item.path for item in _tree(hub, api, where, "main")}
+    gone = paths - set(files) - _OF_THE_HUB
     operations = [
         *(hub.CommitOperationDelete(path_in_repo=name) for name in sorted(gone)),
         *(
@@ -105,8 +105,8 @@ def _commit(
 
 
 def _tree(hub: Any, api: Any, where: Mapping[str, Any], revision: str) -> list[Any]:
-    found = api.list_repo_tree(**where, recursive=True, revision=revision)
-    return [item for item in found if isinstance(item, hub.hf_api.RepoFile)]
+    items = api.list_repo_tree(**where, recursive=True, revision=revision)
+    return [item for item in items if isinstance(item, hub.hf_api.RepoFile)]
 
 
 def _differing(
@@ -114,18 +114,18 @@ def _differing(
     api: Any,
     where: Mapping[str, Any],
     revision: str,
-    wanted: Mapping[str, tuple[str, str]],
+    expected: Mapping[str, tuple[str, str]],
 ) -> list[str]:
     """Names of files that a revision lacks, holds with other bytes, or should not hold."""
-    held = {item.path: item for item in _tree(hub, api, where, revision)}
-    found = sorted(set(held) - set(wanted) - _OF_THE_HUB)
-    for name, (sha256, blob) in wanted.items():
-        item = held.get(name)
+    present = {item.path: item for item in _tree(hub, api, where, revision)}
+    strangers = sorted(set(present) - set(expected) - _OF_THE_HUB)
+    for name, (sha256, blob) in expected.items():
+        item = present.get(name)
         # A large file is known by its sha256, a small one by git's own hash.
         is_same = item and (item.lfs.sha256 == sha256 if item.lfs else item.blob_id == blob)
         if not is_same:
-            found.append(name)
-    return found
+            strangers.append(name)
+    return strangers
 
 
 def _hashes(path: Path) -> tuple[str, str]:

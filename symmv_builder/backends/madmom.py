@@ -66,5 +66,5 @@ class Madmom(BeatTracker):
         signal = self._signal(
             np.ascontiguousarray(samples[:, 0]), sample_rate=self.rate_hz, num_channels=1
         )
-        found = np.asarray(self._decoder(self._network(signal))).reshape(-1, 2)
-        return Beats(times_s=found[:, 0], positions=found[:, 1].astype(np.int64))
+        beats = np.asarray(self._decoder(self._network(signal))).reshape(-1, 2)
+        return Beats(times_s=beats[:, 0], positions=beats[:, 1].astype(np.int64))

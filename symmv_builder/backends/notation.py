@@ -54,10 +54,10 @@ def write_musicxml(
         for onset, length, pitch in notes:
             together.setdefault((onset, length), []).append(pitch)
         for (onset, length), pitches in together.items():
-            made = chord.Chord(sorted(set(pitches))) if len(set(pitches)) > 1 else None
-            made = made or note.Note(pitches[0])
-            made.quarterLength = length
-            staff.insert(onset, made)
+            written_chord = chord.Chord(sorted(set(pitches))) if len(set(pitches)) > 1 else None
+            written_chord = written_chord or note.Note(pitches[0])
+            written_chord.quarterLength = length
+            staff.insert(onset, written_chord)
         score.insert(0, staff)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

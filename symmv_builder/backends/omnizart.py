@@ -89,11 +89,11 @@ class Omnizart(PolyphonicTranscriber):
         with tempfile.TemporaryDirectory(prefix="symmv-omnizart-") as folder:
             sound, notes = Path(folder, "sound.wav"), Path(folder, "notes.mid")
             _write_wav(sound, samples[:, 0], self.rate_hz)
-            code, said = _run(self._python, TRANSCRIBE, [str(sound), str(notes)], limit_s)
+            code, output = _run(self._python, TRANSCRIBE, [str(sound), str(notes)], limit_s)
             if code is None:
                 raise RejectEntry(Reason.TIMED_OUT, f"omnizart took more than {limit_s:.0f} s")
             if code or not notes.is_file():
-                last = said.strip().splitlines()[-1:] or ["it said nothing"]
+                last = output.strip().splitlines()[-1:] or ["it said nothing"]
                 raise RejectEntry(Reason.CRASHED, f"omnizart gave code {code}: {last[0][:200]}")
             return _read(notes)
 

@@ -113,10 +113,10 @@ class ByteDance(PianoTranscriber):
         return {name: _join(np.concatenate(parts)) for name, parts in outputs.items()}
 
 
-def _finite(find_peaks: Any, **given: Any) -> tuple[Any, Any]:
+def _finite(find_peaks: Any, **arguments: Any) -> tuple[Any, Any]:
     """Peaks and their shifts in frames; a flat peak, for which 0/0 comes out, is not shifted."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        peaks, shifts = find_peaks(**given)
+        peaks, shifts = find_peaks(**arguments)
     return peaks, np.nan_to_num(shifts, nan=0.0, posinf=0.0, neginf=0.0)
 
 

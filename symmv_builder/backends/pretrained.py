@@ -110,17 +110,19 @@ class Published:
         """The model's own preparation of samples; `StopRun` where it is for another rate."""
         folder, _ = self.find(home)
         try:
-            made = kind.from_pretrained(folder, local_files_only=True)
+            extractor = kind.from_pretrained(folder, local_files_only=True)
         except Exception as error:
             problem = f"{self.name} does not load from {folder}: {in_short(error)}"
             raise WrongWeights(self.name, problem) from error
-        if made.sampling_rate != rate_hz:
-            problem = f"{folder} is for sound at {made.sampling_rate} Hz, not at {rate_hz}"
+        if extractor.sampling_rate != rate_hz:
+            problem = f"{folder} is for sound at {extractor.sampling_rate} Hz, not at {rate_hz}"
             raise WrongWeights(self.name, problem)
-        return made
+        return extractor
 
-    def require(self, folder: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    def require(self, folder: Path, actual: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
         """`StopRun` where the configuration in a folder is not that of the model."""
-        odd = [f"{k} is {found.get(k)} and not {v}" for k, v in wanted.items() if found.get(k) != v]
+        odd = [
+            f"{k} is {actual.get(k)} and not {v}" for k, v in expected.items() if actual.get(k) != v
+        ]
         if odd:
             raise WrongWeights(self.name, f"{folder} is not {self.name}: {', '.join(odd)}")

@@ -83,8 +83,8 @@ class RapidOcr(TextModel):
 
     def text_mask(self, picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Which pixels of a picture, BGR ``[h, w, 3]`` of `size`, lie in lines of text."""
-        given = (picture.astype(np.float32) / 127.5 - 1.0).transpose(2, 0, 1)[None]
-        [answer] = self._session.run(None, {self._input: np.ascontiguousarray(given)})
+        inputs = (picture.astype(np.float32) / 127.5 - 1.0).transpose(2, 0, 1)[None]
+        [answer] = self._session.run(None, {self._input: np.ascontiguousarray(inputs)})
         likely = np.asarray(answer[0, 0], dtype=np.float32)
         mask = np.zeros(picture.shape[:2], np.uint8)
         cores = (likely > PIXEL_THRESHOLD).astype(np.uint8)

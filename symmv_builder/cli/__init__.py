@@ -27,8 +27,8 @@ _EXTRA_OF = {"generate": "models"}
 app = typer.Typer(name="symmv", cls=Commands, **(SETTINGS | {"add_completion": True}))
 
 
-def _say_version(wanted: bool) -> None:
-    if wanted:
+def _say_version(is_asked: bool) -> None:
+    if is_asked:
         sys.stdout.write(f"symmv-builder {__version__}\n")
         raise typer.Exit
 

@@ -134,8 +134,8 @@ _NAMING_ARGUMENTS = (WrongArguments, ReleaseRefused, ServiceRefused)
 
 def advised(error: SymMVError) -> str:
     """The message of an error as the command line says it: with its advice, in its options."""
-    said = with_advice(error, ADVICE)
-    return in_options(said) if isinstance(error, _NAMING_ARGUMENTS) else said
+    text = with_advice(error, ADVICE)
+    return in_options(text) if isinstance(error, _NAMING_ARGUMENTS) else text
 
 
 def in_options(text: str) -> str:

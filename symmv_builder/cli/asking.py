@@ -40,25 +40,25 @@ def status(
     Exit code 1 where a dataset that is named has no entries, where of one nothing can be said, and
     where one has lost shards.
     """
-    found = questions.statuses(options.settings(root), dataset)
-    for fault in found.faults:
+    answer = questions.statuses(options.settings(root), dataset)
+    for fault in answer.faults:
         complain(advised(fault))
-    shown = [state for state in found.datasets if state.entries]
+    shown = [state for state in answer.datasets if state.entries]
     if as_json:
-        sys.stdout.write(json.dumps([asdict(state) for state in found.datasets]) + "\n")
+        sys.stdout.write(json.dumps([asdict(state) for state in answer.datasets]) + "\n")
     else:
         for state in shown:
-            _print_status(state, found.root)
+            _print_status(state, answer.root)
         if not shown:
             what = f"of {dataset} " if dataset else ""
-            say(f"nothing was built {what}in {found.root}")
+            say(f"nothing was built {what}in {answer.root}")
     for state in shown:
         if state.lost:
             complain(
                 f"{state.dataset} lacks {len(state.lost)} shards that a repair put aside; run "
                 f"`symmv build {state.dataset}`"
             )
-    if found.faults or any(state.lost for state in shown) or (dataset and not shown):
+    if answer.faults or any(state.lost for state in shown) or (dataset and not shown):
         raise typer.Exit(1)
 
 
@@ -107,48 +107,48 @@ def why(
         _why_not(story, as_json=as_json)
         return
     if as_json:
-        sys.stdout.write(json.dumps([asdict(made) for made in story]) + "\n")
+        sys.stdout.write(json.dumps([asdict(step) for step in story]) + "\n")
         return
     table = tables.plain_table(
         "artifact", "made by", "parameters", "seconds", "outcome", numbers=_NUMBERS
     )
-    for made in story:
-        by, parameters, outcome = made.result.step, "", made.result.reason or "made"
-        if made.provenance:
+    for step in story:
+        by, parameters, outcome = step.result.step, "", step.result.reason or "made"
+        if step.provenance:
             parameters = ", ".join(
-                f"{name}={value}" for name, value in json.loads(made.provenance.parameters).items()
+                f"{name}={value}" for name, value in json.loads(step.provenance.parameters).items()
             )
-            if made.provenance.backend:
-                by += f": {made.provenance.backend} {made.provenance.model_version}"
-            if not made.provenance.trained:
+            if step.provenance.backend:
+                by += f": {step.provenance.backend} {step.provenance.model_version}"
+            if not step.provenance.trained:
                 outcome += " (model not trained)"
         else:
-            outcome += f": {made.result.detail or 'its sidecar is gone'}"
-        seconds = f"{made.result.seconds:.2f}"
-        tables.add_row(table, made.result.artifact, by, parameters, seconds, outcome)
+            outcome += f": {step.result.detail or 'its sidecar is gone'}"
+        seconds = f"{step.result.seconds:.2f}"
+        tables.add_row(table, step.result.artifact, by, parameters, seconds, outcome)
     tables.show(table)
-    for made in story:
-        if made.traceback:
+    for step in story:
+        if step.traceback:
             sys.stdout.write("\nthe program is at fault, not the entry:\n")
-            for line in made.traceback.splitlines():
+            for line in step.traceback.splitlines():
                 sys.stdout.write(f"{harmless(line, 1000)}\n")
 
 
-def _why_not(found: questions.NoEntry, *, as_json: bool) -> None:
+def _why_not(absent: questions.NoEntry, *, as_json: bool) -> None:
     """What a crawl knows of a recording that is no entry."""
 
     if as_json:
-        sys.stdout.write(json.dumps(found.as_json()) + "\n")
+        sys.stdout.write(json.dumps(absent.as_json()) + "\n")
         return
-    item = found.item
-    say(f"{found.entry_id} is no entry: it is {item.state}")
+    item = absent.item
+    say(f"{absent.entry_id} is no entry: it is {item.state}")
     say(f"{item.source.url}: {item.listing.title}")
     if item.parsed:
         say(f"read as {item.parsed.artist or 'nobody'} - {item.parsed.title}")
     if item.reason or item.detail:
         say(f"{item.step}: {' '.join(f'{item.reason} {item.detail}'.split())}")
     table = tables.plain_table("score", "verdict", "candidate", "channel", "address")
-    for each in found.candidates:
+    for each in absent.candidates:
         cells = (f"{each['score']:.2f}", each["verdict"], each["title"], each["channel"])
         tables.add_row(table, *cells, each["url"])
     if table.row_count:

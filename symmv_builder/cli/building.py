@@ -51,13 +51,13 @@ def build_command(
     run again: finished work is found, not repeated. An imported dataset is built on: --from takes
     in recordings by the ids of its entries.
     """
-    found = open_dataset(dataset, root, way=way, models=models_of(model, clip))
+    opened = open_dataset(dataset, root, way=way, models=models_of(model, clip))
     if dry:
-        print_dry_run(found, folder, names_of(only), as_json=as_json)
+        print_dry_run(opened, folder, names_of(only), as_json=as_json)
         return
     with ending_on_interrupt():
         summary = build_with_progress(
-            found,
+            opened,
             folder,
             only=names_of(only),
             workers=workers or 0,
@@ -68,7 +68,7 @@ def build_command(
             strict=strict,
             wait=wait,
         )
-    print_summary(summary, found.settings.root)
+    print_summary(summary, opened.settings.root)
     if summary.unfinished or summary.failed:
         raise typer.Exit(1)
 
@@ -102,27 +102,27 @@ def print_dry_run(
     dataset: Dataset, folder: Path | None, only: Sequence[str], *, as_json: bool
 ) -> None:
     """Print what a build would do; of a folder, how many of its recordings are new."""
-    found = dataset.dry_run(only)
+    plan = dataset.dry_run(only)
     new = dataset.new_recordings(folder) if folder else 0
     if as_json:
-        sys.stdout.write(json.dumps({**asdict(found), "new_files": new}) + "\n")
+        sys.stdout.write(json.dumps({**asdict(plan), "new_files": new}) + "\n")
         return
     say(
-        f"{found.dataset}: {found.entries} entries, {found.settled} finished, "
-        f"{found.without_recordings} without recordings"
+        f"{plan.dataset}: {plan.entries} entries, {plan.settled} finished, "
+        f"{plan.without_recordings} without recordings"
     )
-    if found.taken_down:
-        say(taken_down(found.taken_down))
+    if plan.taken_down:
+        say(taken_down(plan.taken_down))
     if folder:
         say(f"{new} recordings of {folder} would be taken in")
-    for cause in found.causes:
+    for cause in plan.causes:
         say(f"{cause.entries} to make: {cause.reason}")
-    if found.steps:
-        steps = ", ".join(f"{name} {count}" for name, count in found.steps.items())
+    if plan.steps:
+        steps = ", ".join(f"{name} {count}" for name, count in plan.steps.items())
         say(f"results to make: {steps}")
-        say(f"about {found.seconds:.0f} s of work and {found.shard_bytes / 1e6:.1f} MB of shards")
-    if found.unknown:
-        say(f"never made here, so not in the time: {', '.join(found.unknown)}")
+        say(f"about {plan.seconds:.0f} s of work and {plan.shard_bytes / 1e6:.1f} MB of shards")
+    if plan.unknown:
+        say(f"never made here, so not in the time: {', '.join(plan.unknown)}")
 
 
 def print_summary(summary: Summary, root: str) -> None:
@@ -156,8 +156,8 @@ def _print_failures(summary: Summary) -> None:
     entries = sum(failures.entries for failures in summary.failed)
     complain(f"THE PROGRAM IS AT FAULT for {entries} of the rejected entries, and not they")
     for each in summary.failed:
-        said = harmless(f"{each.example}: {each.detail}", 600)
-        complain(f"{each.where}: {each.entries} failed, for example {said}")
+        example = harmless(f"{each.example}: {each.detail}", 600)
+        complain(f"{each.where}: {each.entries} failed, for example {example}")
     makers = sorted({each.package or "symmv-builder" for each in summary.failed})
     complain(
         f"please report it to the makers of {', '.join(makers)}, with what "

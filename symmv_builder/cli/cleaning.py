@@ -56,7 +56,7 @@ def clean(
     """
     from symmv_builder.api.upkeep import clean as clean_up
 
-    found = clean_up(
+    waste = clean_up(
         options.settings(root),
         dataset,
         rejected=rejected,
@@ -66,19 +66,19 @@ def clean(
         tell=remark,
     )
     if as_json:
-        kinds = {kind: asdict(freed) for kind, freed in found.kinds.items()}
-        answer = {"freed": yes, "files": found.files, "size_bytes": found.size_bytes}
+        kinds = {kind: asdict(freed) for kind, freed in waste.kinds.items()}
+        answer = {"freed": yes, "files": waste.files, "size_bytes": waste.size_bytes}
         sys.stdout.write(json.dumps({**answer, "kinds": kinds}) + "\n")
         return
     table = tables.plain_table("kind", "files", "MB", "what", numbers=("files", "MB"))
-    for kind, freed in found.kinds.items():
+    for kind, freed in waste.kinds.items():
         size_mb = f"{freed.size_bytes / 1e6:.1f}"
         tables.add_row(table, kind, freed.files, size_mb, _MEANINGS[kind])
     tables.show(table)
     done = "freed" if yes else "could be freed; --yes frees it"
-    say(f"{found.files} files, {found.size_bytes / 1e6:.1f} MB in {found.root} {done}")
+    say(f"{waste.files} files, {waste.size_bytes / 1e6:.1f} MB in {waste.root} {done}")
     if rejected:
-        named = found.dataset or "DATASET"
+        named = waste.dataset or "DATASET"
         say(
             "to try an entry again whose recordings are freed: `symmv build "
             f"{named} --from FOLDER --retry REASON`, with its recordings in FOLDER"

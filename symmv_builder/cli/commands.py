@@ -145,10 +145,10 @@ class Commands(TyperGroup):
 
     def get_params(self, ctx: Any) -> Any:
         # Those of completion are added when the group is made already.
-        found = super().get_params(ctx)
-        for parameter in found:
+        parameters = super().get_params(ctx)
+        for parameter in parameters:
             _shorten(parameter)
-        return found
+        return parameters
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args[0] in COMMANDS:

@@ -23,7 +23,7 @@ def config(root: options.Root = None, as_json: options.AsJson = False) -> None:
     """
     # Errors of values are those of every other command.
     read_settings(root=root)
-    found = find_settings(root=root)
+    values = find_settings(root=root)
     if as_json:
         rows = [
             {
@@ -33,12 +33,12 @@ def config(root: options.Root = None, as_json: options.AsJson = False) -> None:
                 "variable": each.variable,
                 "meaning": each.meaning,
             }
-            for each in found.values()
+            for each in values.values()
         ]
         sys.stdout.write(json.dumps(rows) + "\n")
         return
     table = tables.plain_table("setting", "value", "from", "variable", "meaning")
-    for each in found.values():
+    for each in values.values():
         tables.add_row(table, each.name, _shown(each), each.source, each.variable, each.meaning)
     tables.show(table)
     others = user_file() or "no other"

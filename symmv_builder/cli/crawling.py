@@ -51,10 +51,10 @@ def crawl(
     """
     from symmv_builder.api.dataset import open_dataset
 
-    found = open_dataset(dataset, root, way=way, models=models_of(model, clip))
+    opened = open_dataset(dataset, root, way=way, models=models_of(model, clip))
     try:
-        with Progress(found.results_of()) as progress:
-            end = found.crawl(
+        with Progress(opened.results_of()) as progress:
+            end = opened.crawl(
                 sources,
                 full=full,
                 most=most,
@@ -70,7 +70,7 @@ def crawl(
         sys.stderr.write("\nsymmv: interrupted; run the same command to go on\n")
         raise typer.Exit(130) from None
     say(f"{end.new} new, {end.touched} items worked on")
-    tables.show(funnel(end.funnel, found.name))
+    tables.show(funnel(end.funnel, opened.name))
     if end.measured:
         say(end.measured)
     if end.due_s is not None:
@@ -161,14 +161,14 @@ def takedown(
         say(f"released {version} without it")
     for copy in outdated_copies(store, dataset):
         option = "--push" if copy.to.startswith("hf://") else "--to"
-        held = f"{copy.to} still holds {', '.join(copy.versions)}"
+        remainder = f"{copy.to} still holds {', '.join(copy.versions)}"
         if copy.successor:
             say(
-                f"{held}; replace it: "
+                f"{remainder}; replace it: "
                 f"`symmv release {dataset} {copy.successor} {option} {shlex.quote(copy.to)}`"
             )
         else:
-            say(f"{held}; delete it there: no release stands that could replace it")
+            say(f"{remainder}; delete it there: no release stands that could replace it")
 
 
 def release(

@@ -132,9 +132,9 @@ def generate(
 def line_of(written: Written) -> str:
     """What was made, in one line."""
     piece, files = written.piece, written.files
-    said = f" ({piece.facts['said']})" if "said" in piece.facts else ""
+    note = f" ({piece.facts['said']})" if "said" in piece.facts else ""
     names = " ".join(path.suffix[1:] for path in files)
     return (
         f"{files[0].with_suffix('')}: {piece.seconds:.1f} s, {written.notes} notes, "
-        f"{piece.tempo_bpm:.0f} bpm; {names}{said}"
+        f"{piece.tempo_bpm:.0f} bpm; {names}{note}"
     )

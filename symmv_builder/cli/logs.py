@@ -159,7 +159,7 @@ def options() -> list[Any]:
     """The parameters that every command gets; they act by themselves and are given to nobody."""
     app = typer.Typer(add_completion=False)
     app.command()(_command)
-    found = [each for each in typer.main.get_command(app).params if each.name != "help"]
-    for parameter in found:
+    parameters = [each for each in typer.main.get_command(app).params if each.name != "help"]
+    for parameter in parameters:
         parameter.expose_value = False
-    return found
+    return parameters

@@ -40,33 +40,33 @@ def recipe_command(
     if not check and not as_json:
         sys.stdout.write(text_of(dataset, root))
         return
-    found = explain(dataset, root)
+    shown = explain(dataset, root)
     if as_json:
-        answer = asdict(found)
-        for each, step in zip(answer["steps"], found.steps, strict=True):
+        answer = asdict(shown)
+        for each, step in zip(answer["steps"], shown.steps, strict=True):
             del each["can_be_fetched"]
             each["problem"] = problem_of(step)
         sys.stdout.write(json.dumps(answer) + "\n")
         return
     from symmv_builder.report import tables
 
-    say(f"{found.name}: {found.inputs}; rows have {len(found.columns)} columns of {found.schema}")
+    say(f"{shown.name}: {shown.inputs}; rows have {len(shown.columns)} columns of {shown.schema}")
     table = tables.plain_table("result", "step", "model", "here", "licence", "when", "settings")
-    for step in found.steps:
+    for step in shown.steps:
         settings = ", ".join(f"{name}={value}" for name, value in step.settings.items())
-        here = {True: "yes", False: "no", None: ""}[step.is_here]
-        cells = (step.makes, step.step, step.model, here, step.licence, step.when, settings)
+        is_installed = {True: "yes", False: "no", None: ""}[step.is_here]
+        cells = (step.makes, step.step, step.model, is_installed, step.licence, step.when, settings)
         tables.add_row(table, *cells)
     tables.show(table)
     table = tables.plain_table("column", "type", "unit", "meaning")
-    for column in found.columns:
+    for column in shown.columns:
         tables.add_row(table, column.name, column.type, column.unit, column.meaning)
     tables.show(table)
-    for number, line in enumerate(found.clips):
+    for number, line in enumerate(shown.clips):
         say(f"clips turned away by {line}" if number else line)
-    if found.columns_not_made:
-        say(f"columns that are not made: {', '.join(found.columns_not_made)}")
-    for step in found.steps:
+    if shown.columns_not_made:
+        say(f"columns that are not made: {', '.join(shown.columns_not_made)}")
+    for step in shown.steps:
         if step.problem:
             say(f"{step.makes}: {problem_of(step)}")
 

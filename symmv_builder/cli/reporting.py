@@ -44,7 +44,7 @@ def report(
     The page holds everything that it shows and loads nothing: it can be sent as it is. Figures that
     the dataset has no columns for are named with the reason.
     """
-    made = reporting.report(
+    result = reporting.report(
         options.settings(root),
         dataset,
         out or Path(reporting.folder_of(dataset)),
@@ -53,7 +53,9 @@ def report(
         overwrite=overwrite,
         note=remark,
     )
-    say(f"{made.page}: {len(made.files) - 2} files of figures beside it, numbers in report.json")
+    say(
+        f"{result.page}: {len(result.files) - 2} files of figures beside it, numbers in report.json"
+    )
 
 
 def gallery(
@@ -67,5 +69,5 @@ def gallery(
     Pieces for one video stand together, with a picture of all of them. Links are relative: the
     folder can be moved.
     """
-    made = galleries.gallery(folder, overwrite=overwrite, note=remark)
-    say(f"{made.page}: {made.pieces} pieces for {made.videos} videos")
+    written = galleries.gallery(folder, overwrite=overwrite, note=remark)
+    say(f"{written.page}: {written.pieces} pieces for {written.videos} videos")

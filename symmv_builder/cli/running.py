@@ -105,7 +105,7 @@ def run_files(
     """Print a line for each file; how many of them have no record."""
     bad, failed = 0, 0
     terminal = tables.console(stderr=True)
-    for found in stages.run_files(
+    for result in stages.run_files(
         guarded,
         files,
         stage,
@@ -113,10 +113,10 @@ def run_files(
         strict=strict,
         busy=lambda path: terminal.status(tables.cell(f"{stage} {path}")),
     ):
-        if not found.is_record:
-            bad, failed = bad + 1, failed + found.is_bug
-            complain(f"{found.path}: {found.said['reason']}: {found.said['detail']}")
-        line = {"file": str(found.path), "stage": stage, **found.said}
+        if not result.is_record:
+            bad, failed = bad + 1, failed + result.is_bug
+            complain(f"{result.path}: {result.said['reason']}: {result.said['detail']}")
+        line = {"file": str(result.path), "stage": stage, **result.said}
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()
     if failed:

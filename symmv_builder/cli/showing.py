@@ -27,15 +27,15 @@ def show(
     as_json: options.AsJson = False,
 ) -> None:
     """Show what was made of an entry; --out draws it, --json prints every record in full."""
-    found = find_entry(options.settings(root), entry_id, dataset)
-    entry = found.entry
+    stored = find_entry(options.settings(root), entry_id, dataset)
+    entry = stored.entry
     if as_json:
-        sys.stdout.write(json.dumps(found.as_json()) + "\n")
+        sys.stdout.write(json.dumps(stored.as_json()) + "\n")
     else:
-        say(f"{found.name} ({entry.dataset}), song {entry.song_id}", style="bold")
+        say(f"{stored.name} ({entry.dataset}), song {entry.song_id}", style="bold")
         say(f"music {entry.music.url}, video {entry.video.url}")
-        for name, line in found.lines().items():
+        for name, line in stored.lines().items():
             say(f"{name:>18}  {line}")
     if out:
-        for path in found.draw(out, overwrite=overwrite):
+        for path in stored.draw(out, overwrite=overwrite):
             note(f"wrote {path}")

@@ -165,8 +165,8 @@ def train(
         if unused:
             complain(unused)
         losses = {name: value for name, value in outcome.losses.items() if value is not None}
-        said = [f"{trainer}: {_ENDED[outcome.ended]} at step {outcome.step}"]
-        said += [losses_in_words(losses)] if losses else []
-        say("; ".join([*said, f"model in {out}"]))
+        lines = [f"{trainer}: {_ENDED[outcome.ended]} at step {outcome.step}"]
+        lines += [losses_in_words(losses)] if losses else []
+        say("; ".join([*lines, f"model in {out}"]))
     if outcome.ended in _EXIT_CODES:
         raise typer.Exit(_EXIT_CODES[outcome.ended])

@@ -12,7 +12,7 @@ from symmv_builder.cli.advice import in_options
 from symmv_builder.cli.saying import complain, remark, say
 
 if TYPE_CHECKING:
-    from symmv_builder.api.upkeep import Looked
+    from symmv_builder.api.upkeep import VerifyReport
 
 
 def register(app: typer.Typer) -> None:
@@ -69,7 +69,7 @@ def verify(
     """
     from symmv_builder.api import upkeep
 
-    found = upkeep.verify(
+    report = upkeep.verify(
         options.settings(root),
         dataset,
         release=release or "",
@@ -80,29 +80,29 @@ def verify(
         wait=wait,
         tell=remark,
     )
-    _print(found, as_json=as_json)
-    if not found.is_sound:
+    _print(report, as_json=as_json)
+    if not report.is_sound:
         raise typer.Exit(1)
 
 
-def _print(found: "Looked", *, as_json: bool) -> None:
-    notes = [in_options(note) for note in found.notes]
-    repairs = [{**each, "what": in_options(each["what"])} for each in found.repairs]
+def _print(report: "VerifyReport", *, as_json: bool) -> None:
+    notes = [in_options(note) for note in report.notes]
+    repairs = [{**each, "what": in_options(each["what"])} for each in report.repairs]
     if as_json:
         answer = {
-            "checked": found.checked,
-            "damaged": list(found.damaged),
-            "missing": list(found.missing),
+            "checked": report.checked,
+            "damaged": list(report.damaged),
+            "missing": list(report.missing),
             "notes": notes,
             "repaired": repairs,
         }
         sys.stdout.write(json.dumps(answer) + "\n")
         return
-    for each in (*found.damaged, *found.missing):
+    for each in (*report.damaged, *report.missing):
         say(f"{each['path']}: {each['what']}")
     for repaired in repairs:
         say(f"{'repaired' if repaired['done'] else 'left'}: {repaired['path']} {repaired['what']}")
     for note in notes:
         complain(note)
-    counts = f"{len(found.damaged)} damaged, {len(found.missing)} missing"
-    say(f"{found.checked} files and rows looked at: {counts}")
+    counts = f"{len(report.damaged)} damaged, {len(report.missing)} missing"
+    say(f"{report.checked} files and rows looked at: {counts}")

@@ -45,8 +45,8 @@ def discover(
     `RetryLater`, `StopRun` for a reference that means nothing, `RejectEntry` with
     SOURCE_GONE.
     """
-    seen: set[str] = set()
+    listed: set[str] = set()
     for listing in lister.list_source(kind, ref, known=known, full=full, limit=limit, site=site):
-        if listing.source.video_id not in seen:
-            seen.add(listing.source.video_id)
+        if listing.source.video_id not in listed:
+            listed.add(listing.source.video_id)
             yield listing

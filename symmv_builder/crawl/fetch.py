@@ -92,11 +92,11 @@ def fetch(
     """
     folder = _folder(staging or _staging(root), source, kind)
     with _alone(source, folder.parent):
-        known = _stored(source, root, ledger, kind, limits)
-        if known is None:
+        stored = _stored(source, root, ledger, kind, limits)
+        if stored is None:
             try:
-                done = fetcher.download(source, folder, kind=kind)
-                asset = _look_into(done, kind, limits)
+                delivery = fetcher.download(source, folder, kind=kind)
+                asset = _look_into(delivery, kind, limits)
             except (DamagedDownload, RejectEntry):
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
@@ -105,20 +105,20 @@ def fetch(
                 with suppress(OSError):
                     folder.rmdir()
                 raise
-            add_asset(root, done.path, asset.sha256)
+            add_asset(root, delivery.path, asset.sha256)
             place = (source.site, source.video_id)
             ledger.record_assets({place: asset.sha256}, {asset.sha256: asset.size_bytes})
-            known = Fetched(asset.sha256, asset, done.listing, done.formats)
+            stored = Fetched(asset.sha256, asset, delivery.listing, delivery.formats)
         shutil.rmtree(folder, ignore_errors=True)
-        return known
+        return stored
 
 
 def forget_fetched(root: Root, ledger: Ledger, source: Source) -> None:
     """Remove a stored recording that nothing may keep; a file that others share stays."""
-    known = ledger.assets()
-    sha256 = known.pop((source.site, source.video_id), None)
+    assets = ledger.assets()
+    sha256 = assets.pop((source.site, source.video_id), None)
     ledger.forget_asset(source.site, source.video_id)
-    if sha256 and sha256 not in known.values():
+    if sha256 and sha256 not in assets.values():
         remove_asset(root, sha256)
     discard(root, source)
 
@@ -185,13 +185,13 @@ def _stored(
     return Fetched(sha256, asset)
 
 
-def _look_into(done: Delivery, kind: str, limits: pyav.Limits) -> Asset:
+def _look_into(delivery: Delivery, kind: str, limits: pyav.Limits) -> Asset:
     """Facts of a file that has just come."""
     try:
-        asset = pyav.probe(done.path, hash_file(done.path), limits=limits)
+        asset = pyav.probe(delivery.path, hash_file(delivery.path), limits=limits)
     except RejectEntry as rejected:
         # A header that was damaged on its way may claim any length; the page knows better.
-        promised_s = done.listing.duration_s or limits.max_duration_s
+        promised_s = delivery.listing.duration_s or limits.max_duration_s
         lies = rejected.reason is Reason.TOO_LONG and promised_s < limits.max_duration_s
         if rejected.reason in _DAMAGE or lies:
             raise DamagedDownload(

@@ -35,7 +35,7 @@ VIDEO = frozenset({".mp4", ".m4v", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".mp
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FolderContents:
     """What a folder holds: entries, the file behind each source, and files without a partner.
 
     `left_out` are lines for people on what lies there and is not to be read.
@@ -86,24 +86,24 @@ def _hash(name: str) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def distinct(wanted: Mapping[str, str]) -> dict[str, str]:
+def distinct(texts: Mapping[str, str]) -> dict[str, str]:
     """An identifier of its own for each place, out of the identifier that it would like.
 
-    `wanted` maps places below a folder (``a/b.mid``) to identifiers. Of places that want the
+    `texts` maps places below a folder (``a/b.mid``) to identifiers. Of places that want the
     same one, the place with the fewest folders in it has it, and among those the first in
     alphabetical order; each other one gets its own place's hash behind it. So the result
     depends on the names in the folder alone, not on the order of a listing nor on what was
     imported before; and only a file that takes precedence can move a name, never a later one.
     """
-    ordered = sorted(wanted, key=lambda place: (place.count("/"), place))
+    ordered = sorted(texts, key=lambda place: (place.count("/"), place))
     owners: dict[str, str] = {}
     for place in ordered:
-        owners.setdefault(wanted[place], place)
+        owners.setdefault(texts[place], place)
     names = {place: name for name, place in owners.items()}
     for place in ordered:
         digits = 8
         while place not in names:
-            name = f"{wanted[place][: 63 - digits]}-{_hash(place)[:digits]}"
+            name = f"{texts[place][: 63 - digits]}-{_hash(place)[:digits]}"
             if name not in owners:
                 owners[name] = place
                 names[place] = name
@@ -111,7 +111,7 @@ def distinct(wanted: Mapping[str, str]) -> dict[str, str]:
     return names
 
 
-def find_entries(folder: Path, dataset: str, *, pairs: bool) -> Found:
+def find_entries(folder: Path, dataset: str, *, pairs: bool) -> FolderContents:
     """The entries that a folder's recordings make; `StopRun` where there is none.
 
     A file that cannot be paired is listed in `unpaired` and left out.
@@ -121,19 +121,19 @@ def find_entries(folder: Path, dataset: str, *, pairs: bool) -> Found:
     handed_in = Folder(folder)
     files = handed_in.files()
     if pairs:
-        found, unpaired = _pairs(handed_in, files)
-        wanted = (
+        paired, unpaired = _pairs(handed_in, files)
+        expected = (
             "pairs of a cover and a video, as pairs.csv with columns music,video; or folders "
             "covers/ and videos/ with equal names; or NAME.cover.EXT and NAME.video.EXT"
         )
     else:
         videos = [path for path in files if path.suffix.lower() in VIDEO]
-        found = [_Pair(_stem(path, folder), _stem(path, folder), path, path) for path in videos]
+        paired = [_Pair(_stem(path, folder), _stem(path, folder), path, path) for path in videos]
         unpaired = []
-        wanted = "videos"
-    if not found:
-        raise MalformedFile(folder, f"it holds no {wanted}")
-    return _as_entries(found, dataset, folder, unpaired, handed_in.left_out)
+        expected = "videos"
+    if not paired:
+        raise MalformedFile(folder, f"it holds no {expected}")
+    return _as_entries(paired, dataset, folder, unpaired, handed_in.left_out)
 
 
 def _stem(path: Path, folder: Path) -> str:
@@ -154,10 +154,10 @@ def _pairs(handed_in: Folder, files: list[Path]) -> tuple[list[_Pair], list[Path
             name, is_music = _role(path, folder)
             (music if is_music else video).setdefault(name, []).append(path)
     both = sorted(set(music) & set(video))
-    found = [_Pair(name, name, cover, video[name][0]) for name in both for cover in music[name]]
-    taken = {path for pair in found for path in (pair.music, pair.video)}
+    pairs = [_Pair(name, name, cover, video[name][0]) for name in both for cover in music[name]]
+    paired = {path for pair in pairs for path in (pair.music, pair.video)}
     sides = [*music.values(), *video.values()]
-    return found, sorted(path for side in sides for path in side if path not in taken)
+    return pairs, sorted(path for side in sides for path in side if path not in paired)
 
 
 def _role(path: Path, folder: Path) -> tuple[str, bool]:
@@ -221,7 +221,7 @@ def _spellings(name: str) -> list[str]:
 
 def _as_entries(
     pairs: Iterable[_Pair], dataset: str, folder: Path, unpaired: list[Path], left_out: list[str]
-) -> Found:
+) -> FolderContents:
     by_place = {pair.place_in(folder): pair for pair in pairs}
     names = distinct({place: identifier(pair.name) for place, pair in by_place.items()})
     entries, files = [], {}
@@ -235,4 +235,4 @@ def _as_entries(
         song_id = identifier(pair.song)
         entries.append(Entry(name, dataset, song_id, video=video, music=music, song=pair.info))
     ordered = sorted(entries, key=lambda entry: entry.entry_id)
-    return Found(tuple(ordered), files, tuple(unpaired), tuple(left_out))
+    return FolderContents(tuple(ordered), files, tuple(unpaired), tuple(left_out))

@@ -40,19 +40,19 @@ def identify(
     note = "no song was recognised"
     for start, end in _places(len(samples), round(model.excerpt_s * model.rate_hz), excerpts):
         try:
-            heard = model.recognise(samples[start:end])
+            answer = model.recognise(samples[start:end])
         except RetryLater as error:
             return SongInfo(parsed_title, parsed_artist, identified_by=by_title, note=str(error))
-        if heard is None:
+        if answer is None:
             continue
-        likeness = agreement(heard, parsed_title, parsed_artist)
+        likeness = agreement(answer, parsed_title, parsed_artist)
         if likeness >= min_similarity:
-            return heard
-        note = f"heard {heard.artist} - {heard.title}, agreement {likeness:.2f}"
+            return answer
+        note = f"heard {answer.artist} - {answer.title}, agreement {likeness:.2f}"
     return SongInfo(parsed_title, parsed_artist, identified_by=by_title, note=note)
 
 
-def agreement(heard: SongInfo, title: str, artist: str) -> float:
+def agreement(answer: SongInfo, title: str, artist: str) -> float:
     """How alike the heard song and the parsed title and artist are, 0-1: the worse of the two.
 
     What was not parsed agrees. Order, case, accents, brackets and featured artists do not
@@ -61,9 +61,9 @@ def agreement(heard: SongInfo, title: str, artist: str) -> float:
     """
     likenesses = [1.0]
     if title:
-        likenesses.append(fuzz.token_sort_ratio(_plain(heard.title), _plain(title)) / 100.0)
+        likenesses.append(fuzz.token_sort_ratio(_plain(answer.title), _plain(title)) / 100.0)
     if artist:
-        likenesses.append(fuzz.token_set_ratio(_plain(heard.artist), _plain(artist)) / 100.0)
+        likenesses.append(fuzz.token_set_ratio(_plain(answer.artist), _plain(artist)) / 100.0)
     return min(likenesses)
 
 
@@ -74,8 +74,8 @@ def _plain(text: str) -> str:
     outside = re.sub(r"[(\[{（【].*?[)\]}）】]", " ", bare)
     unfeatured = re.split(r"\b(?:feat|ft|featuring)\b", outside)[0]
     # A title may stand in brackets as a whole.
-    kept = unfeatured if re.search(r"[^\W_]", unfeatured) else bare
-    return " ".join(re.sub(r"[\W_]+", " ", unicodedata.normalize("NFKC", kept)).split())
+    name = unfeatured if re.search(r"[^\W_]", unfeatured) else bare
+    return " ".join(re.sub(r"[\W_]+", " ", unicodedata.normalize("NFKC", name)).split())
 
 
 def _places(length: int, size: int, count: int) -> list[tuple[int, int]]:

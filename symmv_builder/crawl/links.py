@@ -39,9 +39,9 @@ def source_of(link: str) -> Source:
     `StopRun` where it is no link to one video of a site that is known.
     """
     for site, form in _FORMS:
-        found = re.fullmatch(form, link.strip())
-        if found:
-            return Source(site, found[1])
+        match = re.fullmatch(form, link.strip())
+        if match:
+            return Source(site, match[1])
     raise WrongSetting(
         "link",
         shown_url(link),

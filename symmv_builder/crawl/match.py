@@ -215,18 +215,22 @@ def similarity(
     best = (0.0, 0.0)
     for artist, title in ((parsed.artist, parsed.title), (parsed.title, parsed.artist)):
         alike = _alike(song.title, title)
-        known = _artist_alike(song, artist, listing, alike) if song.artist else unknown_artist
-        if alike * known > best[0] * best[1] or best == (0.0, 0.0):
-            best = (alike, known)
+        artist_score = (
+            _artist_alike(song, artist, listing, alike) if song.artist else unknown_artist
+        )
+        if alike * artist_score > best[0] * best[1] or best == (0.0, 0.0):
+            best = (alike, artist_score)
     whole = flat(listing.title)
     if best[0] < 1.0 and _holds(whole, flat(song.title)):
         is_foreign = not _scripts(song.title) & _scripts(parsed.title)
-        held = 1.0 if is_foreign else 0.75
-        known = _artist_alike(song, parsed.artist, listing, held) if song.artist else best[1]
-        best = max(best, (held, known), key=lambda pair: pair[0] * pair[1])
+        weight = 1.0 if is_foreign else 0.75
+        artist_score = (
+            _artist_alike(song, parsed.artist, listing, weight) if song.artist else best[1]
+        )
+        best = max(best, (weight, artist_score), key=lambda pair: pair[0] * pair[1])
     if song.artist and _share_a_number(song.title, listing.title):
-        known = _artist_alike(song, parsed.artist, listing, _SAME_NUMBER)
-        best = max(best, (_SAME_NUMBER, known), key=lambda pair: pair[0] * pair[1])
+        artist_score = _artist_alike(song, parsed.artist, listing, _SAME_NUMBER)
+        best = max(best, (_SAME_NUMBER, artist_score), key=lambda pair: pair[0] * pair[1])
     return best
 
 
@@ -251,29 +255,29 @@ def _share_a_number(one: str, other: str) -> bool:
     )
 
 
-def _artist_alike(song: ParsedTitle, found: str, listing: Listing, alike: float) -> float:
+def _artist_alike(song: ParsedTitle, listed: str, listing: Listing, alike: float) -> float:
     """Names in any order; the wanted name among several, in the channel, or in the title.
 
     A person may be named by the surname; a common one alone counts where the titles are
     the same, by their likeness `alike`. A namesake is another artist.
     """
-    wanted = last_name_last(song.artist)
+    artist = last_name_last(song.artist)
     best = 0.0
-    where = flat(f"{found} {listing.channel}")
+    where = flat(f"{listed} {listing.channel}")
     everything = flat(f"{listing.title} {listing.channel}")
-    first = next(iter(_artists(wanted)), "")
-    for one in (flat(wanted), *_artists(wanted)):
-        share = 1.0 if one in (flat(wanted), first) else 0.9
+    first = next(iter(_artists(artist)), "")
+    for one in (flat(artist), *_artists(artist)):
+        share = 1.0 if one in (flat(artist), first) else 0.9
         if _holds(where, one):
             best = max(best, share)
         elif _holds(everything, one):
-            is_foreign = not _scripts(one) & _scripts(found)
+            is_foreign = not _scripts(one) & _scripts(listed)
             best = max(best, share if is_foreign else 0.9 * share)
-    for other in (flat(found), *_artists(found)):
-        if not _is_part(other, flat(wanted)):
-            best = max(best, fuzz.token_sort_ratio(flat(wanted), other) / 100.0)
+    for other in (flat(listed), *_artists(listed)):
+        if not _is_part(other, flat(artist)):
+            best = max(best, fuzz.token_sort_ratio(flat(artist), other) / 100.0)
     if best < 0.9:
-        by_surname = _surname_alike(song, found, listing, alike)
+        by_surname = _surname_alike(song, listed, listing, alike)
         if by_surname is None:
             return 0.0
         best = max(best, by_surname)
@@ -289,29 +293,29 @@ def _is_part(name: str, whole: str) -> bool:
     return words < others and not others - words <= _ARTICLES
 
 
-def _surname_alike(song: ParsedTitle, found: str, listing: Listing, alike: float) -> float | None:
+def _surname_alike(song: ParsedTitle, listed: str, listing: Listing, alike: float) -> float | None:
     """How surely the listing names a wanted person by surname; `None`: it names a namesake."""
     # A surname in the song's own name says nothing of who plays it.
-    rest = re.sub(re.escape(song.title), " ", listing.title, count=1, flags=re.IGNORECASE)
+    beside_title = re.sub(re.escape(song.title), " ", listing.title, count=1, flags=re.IGNORECASE)
     best, is_namesake = 0.0, False
     # Given names in the artist's own field outweigh a surname alone elsewhere.
     for person in people(song.artist):
-        for text, is_artist in ((found, True), (rest, False), (listing.channel, True)):
+        for text, is_artist in ((listed, True), (beside_title, False), (listing.channel, True)):
             share = named(person, text, is_artist=is_artist)
             if share == ALONE and person.is_common and alike < SAME_TITLE:
                 share = 0.0
-            is_namesake = is_namesake or (share is None and is_artist and text == found)
+            is_namesake = is_namesake or (share is None and is_artist and text == listed)
             best = max(best, share or 0.0)
     return None if is_namesake and best <= ALONE else best
 
 
-def _alike(wanted: str, found: str) -> float:
+def _alike(first: str, second: str) -> float:
     """Likeness of two songs' names, over every way in which they are written."""
     best = max(
         (
             min(share, other_share) * fuzz.ratio(one, other) / 100.0
-            for one, share in _forms(wanted)
-            for other, other_share in _forms(found)
+            for one, share in _forms(first)
+            for other, other_share in _forms(second)
         ),
         default=0.0,
     )
@@ -329,11 +333,11 @@ def _forms(text: str) -> list[tuple[str, float]]:
     """
     outside, inside = _in_and_out(text)
     forms = [(flat(text), 1.0)]
-    bare, held = flat(outside), flat(inside)
-    if held and not _scripts(bare) & _scripts(held):
-        forms += [(bare, 1.0), (held, 1.0)]
-    elif held:
-        forms.append((bare, 0.8 if set(held.split()) & _VERSIONS else 0.93))
+    bare, bracketed = flat(outside), flat(inside)
+    if bracketed and not _scripts(bare) & _scripts(bracketed):
+        forms += [(bare, 1.0), (bracketed, 1.0)]
+    elif bracketed:
+        forms.append((bare, 0.8 if set(bracketed.split()) & _VERSIONS else 0.93))
     words = bare.split()
     latin = [word for word in words if _scripts(word) <= {"LATIN"}]
     if 0 < len(latin) < len(words):
@@ -458,14 +462,14 @@ def duration_fit(duration_s: float | None, cover_duration_s: float | None) -> fl
 def _against(
     marks: set[str], listing: Listing, duration: float, weights: Weights
 ) -> list[tuple[str, float]]:
-    found = [(mark, weights.soft) for mark in sorted(marks & SOFT_MARKS)]
-    found += [(mark, weights.hard) for mark in sorted(marks & HARD_MARKS)]
+    penalties = [(mark, weights.soft) for mark in sorted(marks & SOFT_MARKS)]
+    penalties += [(mark, weights.hard) for mark in sorted(marks & HARD_MARKS)]
     seconds = listing.duration_s
     if duration == 0.0 or (seconds is not None and not 60.0 <= seconds <= 1200.0):
-        found.append(("length", weights.odd_length))
+        penalties.append(("length", weights.odd_length))
     if listing.live_status in ("is_live", "is_upcoming", "post_live"):
-        found.append(("broadcast", weights.hard))
-    return found
+        penalties.append(("broadcast", weights.hard))
+    return penalties
 
 
 def _date(uploaded: str, cover_uploaded: str) -> float:

@@ -158,7 +158,7 @@ def read_id_list(path: Path, *, site: str = "youtube") -> list[Listing]:
     hold; it becomes ``|`` between spaces and ``/`` within a word again. `StopRun` names
     the line that is not of this form.
     """
-    found = []
+    ids = []
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
@@ -170,8 +170,8 @@ def read_id_list(path: Path, *, site: str = "youtube") -> list[Listing]:
             source = Source(site, video_id)
         except ValueError as error:
             raise MalformedFile(path, str(error), number) from error
-        found.append(Listing(source=source, title=_restored(title)))
-    return found
+        ids.append(Listing(source=source, title=_restored(title)))
+    return ids
 
 
 def _restored(title: str) -> str:

@@ -84,12 +84,12 @@ def _named(name: str, above: tuple[str, ...]) -> Recipe:
 
     plugin = None if name in built_in() else plugins.find("recipes", name)
     of_package = f" of the package {plugin.package}" if plugin else ""
-    found = read_recipe(
+    recipe_read = read_recipe(
         recipe_text(name), f"{name}{SUFFIX}{of_package}", lambda base: _named(base, (*above, name))
     )
-    if plugin and found.name != name:
-        raise plugin.broken(f"{name}{SUFFIX} is of a dataset called {found.name}")
-    return found
+    if plugin and recipe_read.name != name:
+        raise plugin.broken(f"{name}{SUFFIX} is of a dataset called {recipe_read.name}")
+    return recipe_read
 
 
 def recipe_in_file(path: Path, is_import: Callable[[str], bool] = is_imported) -> Recipe:
@@ -136,10 +136,10 @@ def variant(name: str, way: str) -> Recipe:
     """
     from dataclasses import replace
 
-    known = [
+    differing = [
         other.removeprefix(f"{name}-") for other in installed() if other.startswith(f"{name}-")
     ]
-    if way not in known:
-        how = f"can be made as {' or '.join(known)}" if known else "is made in one way only"
+    if way not in differing:
+        how = f"can be made as {' or '.join(differing)}" if differing else "is made in one way only"
         raise WrongSetting("way", way, f"{name} {how}")
     return replace(recipe(f"{name}-{way}"), name=name)

@@ -87,22 +87,24 @@ def annotations_of(
     suffixes = (*TEXT_SUFFIXES, *JSON_SUFFIXES, *(MIDI_SUFFIXES if task in FROM_MIDI else ()))
     files = find_files([path], suffixes, f"annotations ({' '.join(suffixes)})")
     places = dict(_named(task, files))
-    found: dict[str, Any] = {}
+    annotations: dict[str, Any] = {}
     refused = []
     for number, (file, name) in enumerate(places.items(), 1):
         try:
             for song, annotation in read_songs(file, task).items():
                 song = name or song
-                if song in found:
+                if song in annotations:
                     refused.append(Refused(str(file), f"another file is of the song {song}"))
-                found.setdefault(song, annotation)
+                annotations.setdefault(song, annotation)
         except RejectEntry as error:
             refused.append(Refused(str(file), error.detail))
         tell(number, len(places), file.name)
-    if not found:
+    if not annotations:
         first = refused[0] if refused else Refused(what, "it holds no annotation")
         raise CannotMeasure(f"{first.file} cannot be used: {first.reason}")
-    return Annotated(what, found, tuple(refused), is_single=path.is_file() and len(found) == 1)
+    return Annotated(
+        what, annotations, tuple(refused), is_single=path.is_file() and len(annotations) == 1
+    )
 
 
 def _named(task: str, files: list[Path]) -> Iterator[tuple[Path, str]]:
@@ -110,9 +112,9 @@ def _named(task: str, files: list[Path]) -> Iterator[tuple[Path, str]]:
 
     Of a copy of POP909 that is the task's own file of each folder.
     """
-    wanted = _POP909.get(task)
-    if any(file.name == wanted for file in files):
-        yield from ((file, file.parent.name) for file in files if file.name == wanted)
+    column = _POP909.get(task)
+    if any(file.name == column for file in files):
+        yield from ((file, file.parent.name) for file in files if file.name == column)
     else:
         yield from ((file, "") for file in files)
 
@@ -140,10 +142,10 @@ def measure(task: str, estimate: Annotated, reference: Annotated) -> Accuracy:
             except ValueError as error:
                 refused.append(Refused(song, str(error)))
     if not scores:
-        said = f": {refused[0].file}: {refused[0].reason}" if refused else ""
-        said = said or f" (there is {alone[0]!r}, and {next(iter(reference.songs))!r})"
+        cause = f": {refused[0].file}: {refused[0].reason}" if refused else ""
+        cause = cause or f" (there is {alone[0]!r}, and {next(iter(reference.songs))!r})"
         raise CannotMeasure(
-            f"no song of {estimate.name} can be compared with {reference.name}{said}"
+            f"no song of {estimate.name} can be compared with {reference.name}{cause}"
         )
     mean, interval = {}, {}
     for metric in metric_names(list(scores.values())):
@@ -173,27 +175,27 @@ def compare_results(a: Path, b: Path) -> tuple[dict[str, Comparison], int]:
     if task_a != task_b:
         raise CannotMeasure(f"{a} measures {task_a} and {b} {task_b}: nothing to compare")
     both = sorted(set(songs_a) & set(songs_b))
-    found = {}
+    comparisons = {}
     for metric in metric_names([songs_a[song] for song in both]):
         songs = [s for s in both if metric in songs_a[s] and metric in songs_b[s]]
         if songs:
             values = ([of[song][metric] for song in songs] for of in (songs_a, songs_b))
-            found[metric] = compare_paired(*values)
-    if not found:
+            comparisons[metric] = compare_paired(*values)
+    if not comparisons:
         raise CannotMeasure(f"{a} and {b} have no song in common with one metric")
-    return found, len(set(songs_a) ^ set(songs_b))
+    return comparisons, len(set(songs_a) ^ set(songs_b))
 
 
 def _read_result(path: Path) -> tuple[str, dict[str, dict[str, float]]]:
     try:
-        said = json.loads(path.read_text("utf-8"))
+        result = json.loads(path.read_text("utf-8"))
         songs = {
             str(song): {str(name): float(value) for name, value in scores.items()}
-            for song, scores in said["per_song"].items()
+            for song, scores in result["per_song"].items()
         }
         if not all(np.isfinite(v) for scores in songs.values() for v in scores.values()):
             raise ValueError("a score is no number")
-        return str(said["task"]), songs
+        return str(result["task"]), songs
     except OSError as error:
         raise CannotRead(path, error.strerror or str(error)) from error
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:

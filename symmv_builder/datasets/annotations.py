@@ -68,14 +68,14 @@ def read_annotation(path: Path, task: str) -> Any:
 
 
 def _unreadable(task: str, error: Exception) -> RejectEntry:
-    said = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return RejectEntry(Reason.UNREADABLE, f"it holds no {task}: {said[:200]}")
+    cause = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return RejectEntry(Reason.UNREADABLE, f"it holds no {task}: {cause[:200]}")
 
 
 def read_labels(path: Path) -> Chords:
     """The chords of a text file of ``start end label``, labels in Harte's spelling."""
-    found: Chords = read_annotation(path, "chords")
-    return found
+    chords: Chords = read_annotation(path, "chords")
+    return chords
 
 
 def read_songs(path: Path, task: str) -> dict[str, Any]:
@@ -90,8 +90,8 @@ def read_songs(path: Path, task: str) -> dict[str, Any]:
         lines = [json.loads(line) for line in _lines(_read_text(path))]
         if not all(isinstance(line, dict) and "file" in line for line in lines):
             return {path.stem: read_annotation(path, task)}
-        records = {Path(str(said["file"])).stem: said for said in lines if "reason" not in said}
-        return {name: from_json(said, task) for name, said in records.items()}
+        records = {Path(str(entry["file"])).stem: entry for entry in lines if "reason" not in entry}
+        return {name: from_json(entry, task) for name, entry in records.items()}
     except json.JSONDecodeError:
         # One object over several lines, or no JSON at all.
         return {path.stem: read_annotation(path, task)}
@@ -99,14 +99,14 @@ def read_songs(path: Path, task: str) -> dict[str, Any]:
         raise _unreadable(task, error) from error
 
 
-def from_json(said: Mapping[str, Any], task: str) -> Any:
+def from_json(entry: Mapping[str, Any], task: str) -> Any:
     """A record of `symmv run` for a task; `ValueError` and the like where it is another's."""
-    if not isinstance(said, dict):
+    if not isinstance(entry, dict):
         raise ValueError("it is no JSON object")
-    missing = [name for name in _FIELDS[task] if name not in said]
+    missing = [name for name in _FIELDS[task] if name not in entry]
     if missing:
         raise ValueError(f"it has no {', '.join(missing)}")
-    return _RECORDS[task](said)
+    return _RECORDS[task](entry)
 
 
 def from_row(row: Mapping[str, Any], task: str) -> Any:
@@ -147,10 +147,10 @@ def _notes(starts: Any, ends: Any, pitches: Any) -> Notes:
     return Notes(start[order], end[order], pitch[order].astype(np.int64), velocities)
 
 
-def _marked_notes(said: Mapping[str, Any]) -> Notes:
-    count = len(said["starts_s"])
-    keep = np.asarray(said.get("is_melody", np.ones(count)), dtype=np.bool_)
-    parts = (np.asarray(said[name])[keep] for name in ("starts_s", "ends_s", "pitches"))
+def _marked_notes(entry: Mapping[str, Any]) -> Notes:
+    count = len(entry["starts_s"])
+    keep = np.asarray(entry.get("is_melody", np.ones(count)), dtype=np.bool_)
+    parts = (np.asarray(entry[name])[keep] for name in ("starts_s", "ends_s", "pitches"))
     return _notes(*parts)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from symmv_builder.crawl.folder import Found
+from symmv_builder.crawl.folder import FolderContents
 from symmv_builder.datasets import changes, remembered
 from symmv_builder.datasets.clip_rules import ClipCounts, clip_counts
 from symmv_builder.datasets.faults import (
@@ -69,34 +69,34 @@ class Summary:
     taken_down: int = 0
 
 
-def take_in(store: Store, found: Found, dataset: str, tell: Tell) -> int:
+def take_in(store: Store, folder: FolderContents, dataset: str, tell: Tell) -> int:
     """Store the recordings of a folder and add its entries to the manifest; how many are new.
 
     A file whose size and time are known is not read again, and what was taken down is left
     out: by its name, and by its bytes under any other name.
     """
     with changes.writing(store, dataset):
-        return _take_in(store, found, dataset, tell)
+        return _take_in(store, folder, dataset, tell)
 
 
-def _take_in(store: Store, found: Found, dataset: str, tell: Tell) -> int:
+def _take_in(store: Store, folder: FolderContents, dataset: str, tell: Tell) -> int:
     store.root.sweep_all("assets")
     barred = set(manifests.read_blocklist(store.manifests))
     contents = manifests.blocked_contents(store.manifests)
-    known = store.ledger.known_files()
+    known_files = store.ledger.known_files()
     assets: dict[tuple[str, str], str] = {}
-    told = time.monotonic()
-    for number, (source, path) in enumerate(sorted(found.files.items(), key=_by_id), start=1):
-        if time.monotonic() - told > _NOTE_EVERY_S:
-            told = time.monotonic()
-            tell(Event("note", "", detail=f"recordings taken in: {number} of {len(found.files)}"))
-        sha256 = None if source in barred else _keep(store, known, path, contents)
+    told_s = time.monotonic()
+    for number, (source, path) in enumerate(sorted(folder.files.items(), key=_by_id), start=1):
+        if time.monotonic() - told_s > _NOTE_EVERY_S:
+            told_s = time.monotonic()
+            tell(Event("note", "", detail=f"recordings taken in: {number} of {len(folder.files)}"))
+        sha256 = None if source in barred else _keep(store, known_files, path, contents)
         if sha256 is None:
             barred.add(source)
             tell(Event("note", "", detail=f"{path} was taken down; it is left out"))
         else:
             assets[source.site, source.video_id] = sha256
-    entries = [e for e in found.entries if not {e.music, e.video} & barred]
+    entries = [e for e in folder.entries if not {e.music, e.video} & barred]
     return changes.take_in(store, dataset, entries, assets)
 
 
@@ -104,13 +104,15 @@ def _by_id(item: tuple[Source, Path]) -> tuple[str, str]:
     return item[0].site, item[0].video_id
 
 
-def _keep(store: Store, known: dict[str, KnownFile], path: Path, contents: Set[str]) -> str | None:
+def _keep(
+    store: Store, known_files: dict[str, KnownFile], path: Path, contents: Set[str]
+) -> str | None:
     """The hash of a file, which is stored then; `None` where its content is barred."""
     # A name on disk is bytes; a database takes text.
     resolved = os.fsencode(path.resolve()).decode(errors="backslashreplace")
     try:
         facts = path.stat()
-        file = known.get(resolved)
+        file = known_files.get(resolved)
         is_same = file and (file.size_bytes, file.modified_ns) == (facts.st_size, facts.st_mtime_ns)
         if file and is_same and asset_size(store.root, file.sha256) == facts.st_size:
             return file.sha256
@@ -120,8 +122,8 @@ def _keep(store: Store, known: dict[str, KnownFile], path: Path, contents: Set[s
         add_asset(store.root, path, sha256)
     except OSError as error:
         raise CannotRead(path, error.strerror or str(error)) from error
-    known[resolved] = KnownFile(resolved, facts.st_size, facts.st_mtime_ns, sha256)
-    store.ledger.remember_files([known[resolved]])
+    known_files[resolved] = KnownFile(resolved, facts.st_size, facts.st_mtime_ns, sha256)
+    store.ledger.remember_files([known_files[resolved]])
     return sha256
 
 
@@ -192,38 +194,38 @@ def _build(
     restore_recordings(store, recipe.name, entries)
     whole = whole or with_beside(recipe, plan)
     beside = frozenset(use.makes for use in recipe.beside)
-    found = survey(plan, store, entries, whole, beside)
-    if forget_outdated(store, recipe.name, found.rejected.values()):
-        found = survey(plan, store, entries, whole, beside)
-    if not found.works:
+    state = survey(plan, store, entries, whole, beside)
+    if forget_outdated(store, recipe.name, state.rejected.values()):
+        state = survey(plan, store, entries, whole, beside)
+    if not state.works:
         # Shards without rows would take the place of those that may stand.
         kinds = ", ".join(sorted(plan.recordings))
         lacking = f"knows no entry of {recipe.name} with all that is needed ({kinds})"
         problem = f"the ledger in {store.root.shown} {lacking}"
         raise NoEntries(recipe.name, store.root.shown, problem)
     store.ledger.ask(recipe.name, [use.makes for use in plan.uses])
-    draft = draft_dataset(recipe, store, found, shard_bytes)
+    draft = draft_dataset(recipe, store, state, shard_bytes)
     receipt = shards.read_receipt(store.root, recipe.name)
     frozen = manifests.read_splits(store.manifests, recipe.name)
     built = sum((receipt or {}).get("splits", {}).values())
     manifests.check_splits(store.manifests, recipe.name, frozen, built)
     if (
         receipt
-        and found.is_settled
+        and state.is_settled
         and receipt["state"] == draft.state
         and shards.shards_stand(store.root, recipe.name, receipt)
         and clip_tables.stands(store.root, recipe.name, receipt)
     ):
-        return _summary(recipe, found, receipt, len(everybody), up_to_date=True)
-    todo = _unfinished(store, found, rows_to_load(recipe, store, draft))
-    expect(len(found.works), len(found.works) - len(todo))
+        return _summary(recipe, state, receipt, len(everybody), up_to_date=True)
+    todo = _unfinished(store, state, rows_to_load(recipe, store, draft))
+    expect(len(state.works), len(state.works) - len(todo))
     run_works(plan, store, run, todo, tell=tell, strict=strict)
     tell(Event("note", "", detail="writing shards"))
     # Meanwhile a takedown in another dataset of the root may have barred what both use.
-    found = survey(plan, store, manifests.allowed(store.manifests, entries), whole, beside)
-    draft = draft_dataset(recipe, store, found, shard_bytes, cut=draft.cut)
-    receipt = write_dataset(recipe, plan, store, found, draft)
-    return _summary(recipe, found, receipt, len(everybody), up_to_date=False)
+    state = survey(plan, store, manifests.allowed(store.manifests, entries), whole, beside)
+    draft = draft_dataset(recipe, store, state, shard_bytes, cut=draft.cut)
+    receipt = write_dataset(recipe, plan, store, state, draft)
+    return _summary(recipe, state, receipt, len(everybody), up_to_date=False)
 
 
 def require_entries(store: Store, dataset: str, everybody: Sequence[Entry]) -> list[Entry]:
@@ -240,9 +242,9 @@ def forgive(store: Store, dataset: str, reasons: Sequence[Reason]) -> int:
 
     For what depends on the machine and not on the entry: a step that timed out or crashed.
     """
-    found = [result for result in store.ledger.results(dataset) if result.reason in reasons]
-    forget(store, dataset, found)
-    return len(found)
+    results = [result for result in store.ledger.results(dataset) if result.reason in reasons]
+    forget(store, dataset, results)
+    return len(results)
 
 
 def in_processes(
@@ -256,20 +258,20 @@ def in_processes(
     return run
 
 
-def _unfinished(store: Store, found: Survey, loaded: Collection[str]) -> list[Work]:
+def _unfinished(store: Store, state: Survey, loaded: Collection[str]) -> list[Work]:
     """The works that are not settled, or whose rows are to be loaded and lack a sidecar."""
     return [
         work
-        for name, work in found.works.items()
-        if not found.states[name].is_settled or (name in loaded and not _stands(store, found, name))
+        for name, work in state.works.items()
+        if not state.states[name].is_settled or (name in loaded and not _stands(store, state, name))
     ]
 
 
-def _stands(store: Store, found: Survey, name: str) -> bool:
+def _stands(store: Store, state: Survey, name: str) -> bool:
     """Whether the sidecars of a made entry are really there."""
-    keys, there = found.keys(name), Sidecars(store.root, found.plan.dataset).present(name)
-    made = (use.makes for use in found.plan.uses)
-    return all(Sidecars.made_name(artifact, keys[artifact]) in there for artifact in made)
+    keys, present = state.keys(name), Sidecars(store.root, state.plan.dataset).present(name)
+    artifacts = (use.makes for use in state.plan.uses)
+    return all(Sidecars.made_name(artifact, keys[artifact]) in present for artifact in artifacts)
 
 
 def run_works(
@@ -293,8 +295,8 @@ def run_works(
         else:
             tell(Event("note", work.entry_id, detail="its recordings are gone from the data root"))
     for outcome in watched(run(ready), store, plan.dataset, strict=strict):
-        known = store.ledger.results(plan.dataset, outcome.entry_id)
-        before = {result.artifact: result for result in known}
+        results = store.ledger.results(plan.dataset, outcome.entry_id)
+        before = {result.artifact: result for result in results}
         store.ledger.record_results(
             plan.dataset,
             [
@@ -312,20 +314,20 @@ def _recordings_stand(root: Root, plan: Plan, work: Work) -> bool:
 
 
 def _summary(
-    recipe: Recipe, found: Survey, receipt: Mapping[str, Any], total: int, *, up_to_date: bool
+    recipe: Recipe, state: Survey, receipt: Mapping[str, Any], total: int, *, up_to_date: bool
 ) -> Summary:
-    made, rejected = len(found.made), len(found.rejected)
+    complete, rejected = len(state.made), len(state.rejected)
     columns = column_names(receipt)
     return Summary(
         dataset=str(receipt["dataset"]),
-        made=made,
+        made=complete,
         rejected=rejected,
-        unfinished=len(found.entries) - made - rejected,
+        unfinished=len(state.entries) - complete - rejected,
         shards=tuple(shards.shards_of(receipt)),
         up_to_date=up_to_date,
         columns=columns,
         missing=tuple(name for name in expected_columns(recipe) if name not in columns),
-        failed=count_failures(found.rejected.values()),
+        failed=count_failures(state.rejected.values()),
         clips=clip_counts(receipt),
-        taken_down=total - len(found.entries),
+        taken_down=total - len(state.entries),
     )

@@ -114,14 +114,14 @@ def unfinished(store: Store, dataset: str) -> Change | None:
         return None
     try:
         change = Change(**seals.unseal(json.loads(data)))
-        known = all(step["do"] in _STEPS for step in change.steps)
+        is_understood = all(step["do"] in _STEPS for step in change.steps)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         problem = (
             "the plan of an unfinished change is damaged; remove it and run the command that was "
             "stopped again"
         )
         raise MalformedFile(store.root.path(place), problem) from error
-    if not known:
+    if not is_understood:
         problem = "it was written by another version of this program; finish it with that one"
         raise MalformedFile(store.root.path(place), problem)
     return change
@@ -194,16 +194,16 @@ def take_in(
     entries = [e for e in entries if not gone.intersection(recordings_of(dataset, e).values())]
     assets = {place: sha256 for place, sha256 in assets.items() if place not in gone}
     before = {e.entry_id: e for e in manifests.read_entries(store.manifests, dataset)}
-    known = store.ledger.assets()
-    fresh = {place: sha256 for place, sha256 in assets.items() if known.get(place) != sha256}
+    recorded = store.ledger.assets()
+    fresh = {place: sha256 for place, sha256 in assets.items() if recorded.get(place) != sha256}
     hashes = recordings.read_recordings(store.manifests, dataset)
-    wanted = put_entries(store, entries, fresh)
+    put = put_entries(store, entries, fresh)
     changed = [
         entry
-        for entry in wanted["entries"]
+        for entry in put["entries"]
         if (old := before.get(entry["entry_id"])) is None
         or manifests.entry_fields(old) != entry
-        or hashes.get(entry["entry_id"]) != wanted["hashes"][entry["entry_id"]]
+        or hashes.get(entry["entry_id"]) != put["hashes"][entry["entry_id"]]
     ]
     steps: list[Step] = [{"do": "put_text", "name": n, "text": t} for n, t in texts.items()]
     if fresh:
@@ -212,7 +212,7 @@ def take_in(
     if splits.keys() - manifests.read_splits(store.manifests, dataset).keys():
         steps.append({"do": "freeze_splits", "splits": dict(splits)})
     if changed:
-        steps.append({**wanted, "entries": changed})
+        steps.append({**put, "entries": changed})
     if steps:
         make(store, dataset, Change("intake", {}, steps))
     return len({entry["entry_id"] for entry in changed} - before.keys())
@@ -225,14 +225,14 @@ def _put_entries(
     entries: Sequence[Mapping[str, Any]],
     hashes: Mapping[str, Mapping[str, str]],
 ) -> None:
-    known = {e.entry_id: e for e in manifests.read_entries(store.manifests, dataset)}
-    known |= {e.entry_id: e for e in map(manifests.entry_from, entries)}
-    _write_entries(store, dataset, known, hashes)
+    standing = {e.entry_id: e for e in manifests.read_entries(store.manifests, dataset)}
+    standing |= {e.entry_id: e for e in map(manifests.entry_from, entries)}
+    _write_entries(store, dataset, standing, hashes)
 
 
 def _drop_entries(store: Store, dataset: str, *, ids: Sequence[str]) -> None:
-    known = {e.entry_id: e for e in manifests.read_entries(store.manifests, dataset)}
-    _write_entries(store, dataset, {k: v for k, v in known.items() if k not in set(ids)}, {})
+    standing = {e.entry_id: e for e in manifests.read_entries(store.manifests, dataset)}
+    _write_entries(store, dataset, {k: v for k, v in standing.items() if k not in set(ids)}, {})
 
 
 def _write_entries(
@@ -241,8 +241,8 @@ def _write_entries(
     entries: Mapping[str, Entry],
     hashes: Mapping[str, Mapping[str, str]],
 ) -> None:
-    known = {**recordings.read_recordings(store.manifests, dataset), **hashes}
-    mine = {entry_id: known.get(entry_id, {}) for entry_id in entries}
+    hashes_by_entry = {**recordings.read_recordings(store.manifests, dataset), **hashes}
+    mine = {entry_id: hashes_by_entry.get(entry_id, {}) for entry_id in entries}
     # Entries come last: what they name is known before they are.
     recordings.write_recordings(store.manifests, dataset, mine)
     manifests.write_entries(store.manifests, dataset, entries.values())

@@ -81,14 +81,14 @@ def find_waste(
     ones have taken the place of. `StopRun` where the manifests lack a dataset that the
     ledger knows: its recordings would look unneeded.
     """
-    known = _datasets(store)
-    asked = [dataset] if dataset else known
-    yield from _recordings(store, known, dataset, rejected=rejected)
-    for name in asked:
+    datasets = _datasets(store)
+    chosen = [dataset] if dataset else datasets
+    yield from _recordings(store, datasets, dataset, rejected=rejected)
+    for name in chosen:
         yield from _results(store, name, old_results=old_results)
     apart = store.manifests.url != store.root.url
     for root in [store.root, store.manifests] if apart else [store.root]:
-        for folder in [dataset] if dataset else [*known, "assets", "releases"]:
+        for folder in [dataset] if dataset else [*datasets, "assets", "releases"]:
             for name, size in root.left_behind(folder):
                 yield Waste("partial", root, name, size)
             for name in root.empty_folders(folder):
@@ -98,8 +98,8 @@ def find_waste(
 def free(store: Store, waste: Iterable[Waste]) -> Iterator[Waste]:
     """Remove what was found, and what the ledger knows of it; each thing once it is gone."""
     folders: set[tuple[Root, str]] = set()
-    found = iter(waste)
-    while some := list(islice(found, _AT_ONCE)):
+    pieces = iter(waste)
+    while some := list(islice(pieces, _AT_ONCE)):
         for each in some:
             if each.kind == "empty_folders":
                 each.root.remove_folder(each.name)
@@ -151,11 +151,11 @@ def _datasets(store: Store) -> list[str]:
 
 
 def _recordings(
-    store: Store, known: Iterable[str], dataset: str | None, *, rejected: bool
+    store: Store, datasets: Iterable[str], dataset: str | None, *, rejected: bool
 ) -> Iterator[Waste]:
     if dataset and not rejected:
         return
-    uses = _uses(store, known, dataset)
+    uses = _uses(store, datasets, dataset)
     for name, size in store.root.walk("assets"):
         sha256 = name.rpartition("/")[2]
         if sha256 in uses.needed:
@@ -169,10 +169,10 @@ def _recordings(
             yield Waste("orphans", store.root, name, size, (sha256,))
 
 
-def _uses(store: Store, known: Iterable[str], dataset: str | None) -> _Uses:
+def _uses(store: Store, datasets: Iterable[str], dataset: str | None) -> _Uses:
     assets = store.ledger.assets()
     uses, items = _Uses(known=set(assets.values())), Items(store.ledger)
-    for name in known:
+    for name in datasets:
         aside = store.ledger.rejected_entries(name) if dataset in (None, name) else set()
         for entry in manifests.read_entries(store.manifests, name):
             places = recordings_of(name, entry).values()

@@ -45,29 +45,29 @@ def read_clips(
     reader: TomlReader, table: Mapping[str, Any], base: ClipRules | None, read_step: ReadStep
 ) -> ClipRules | None:
     """The rules that a recipe's text gives, or those of its base; errors with line and key."""
-    given = table.get("clips")
-    if given is None:
+    clips = table.get("clips")
+    if clips is None:
         return base
-    if given is False:
+    if clips is False:
         return None
-    if not isinstance(given, dict):
+    if not isinstance(clips, dict):
         raise reader.wrong(("clips",), "this is a table, [clips], or false to have none")
-    way = reader.choice(given, "by", tuple(WAYS), base.way if base else None, ("clips",))
+    way = reader.choice(clips, "by", tuple(WAYS), base.way if base else None, ("clips",))
     kind = WAYS[way]
     names = tuple(kind.__dataclass_fields__)
-    reader.known(given, (*_OWN, *names), ("clips",))
-    before = asdict(base.cut) if base and type(base.cut) is kind and "length_s" not in given else {}
-    cut = _cut(reader, kind, given, before)
-    clocks = reader.choice(given, "clocks", CLOCKS, base.clocks if base else "aligned", ("clips",))
-    screens = _screens(reader, given, base.screens if base else (), read_step)
+    reader.known(clips, (*_OWN, *names), ("clips",))
+    before = asdict(base.cut) if base and type(base.cut) is kind and "length_s" not in clips else {}
+    cut = _cut(reader, kind, clips, before)
+    clocks = reader.choice(clips, "clocks", CLOCKS, base.clocks if base else "aligned", ("clips",))
+    screens = _screens(reader, clips, base.screens if base else (), read_step)
     return ClipRules(cut, "aligned" if clocks == "aligned" else "together", screens)
 
 
 def _cut(
-    reader: TomlReader, kind: type[Cut], given: Mapping[str, Any], before: Mapping[str, Any]
+    reader: TomlReader, kind: type[Cut], clips: Mapping[str, Any], before: Mapping[str, Any]
 ) -> Cut:
     def seconds(name: str, default: float | None) -> float:
-        value = given.get(name, before.get(name, default))
+        value = clips.get(name, before.get(name, default))
         path = ("clips", name)
         if value is None:
             raise reader.wrong(("clips",), f"{name} is missing, a number of seconds")
@@ -80,14 +80,14 @@ def _cut(
         return float(value)
 
     def bars(name: str, default: int | None) -> int:
-        value: int = reader.typed(given, name, int, before.get(name, default), ("clips",))
+        value: int = reader.typed(clips, name, int, before.get(name, default), ("clips",))
         if not 1 <= value <= _MOST_BARS:
             raise reader.wrong(("clips", name), f"{value!r} should lie between 1 and {_MOST_BARS}")
         return value
 
     def at_most(name: str, value: float, most_name: str, most: float) -> None:
         if value > most:
-            key = name if name in given else most_name
+            key = name if name in clips else most_name
             problem = f"{name} is {value:g}, longer than {most_name}, {most:g}"
             raise reader.wrong(("clips", key), problem)
 
@@ -105,15 +105,15 @@ def _cut(
 
 
 def _screens(
-    reader: TomlReader, given: Mapping[str, Any], before: Sequence[Use], read_step: ReadStep
+    reader: TomlReader, clips: Mapping[str, Any], before: Sequence[Use], read_step: ReadStep
 ) -> tuple[Use, ...]:
     uses = {use.makes: use for use in before}
-    without = reader.typed(given, "without", list, [], ("clips",))
+    without = reader.typed(clips, "without", list, [], ("clips",))
     for name in without:
         if name not in uses:
             raise reader.wrong(("clips", "without"), f"the base has no screen {name!r} of clips")
         del uses[name]
-    described = reader.typed(given, "screens", dict, {}, ("clips",))
+    described = reader.typed(clips, "screens", dict, {}, ("clips",))
     for name, own in described.items():
         path = ("clips", "screens", name)
         if not isinstance(own, dict):
@@ -141,9 +141,11 @@ def check_clips(reader: TomlReader, recipe: Recipe) -> None:
                 raise reader.wrong(path, f"a screen of clips reads results, and not the {name}")
             if name not in makers:
                 raise reader.wrong(path, f"it reads {name}, which no step makes in a build")
-            made, wanted = makers[name].step.record_made, use.step.record_read(reads)
-            if made and wanted and not issubclass(made, wanted):
-                raise reader.wrong(path, f"{name} is {made.__name__}; {reads} is {wanted.__name__}")
+            actual, expected = makers[name].step.record_made, use.step.record_read(reads)
+            if actual and expected and not issubclass(actual, expected):
+                raise reader.wrong(
+                    path, f"{name} is {actual.__name__}; {reads} is {expected.__name__}"
+                )
     for name in recipe.clip_inputs:
         if name not in makers:
             raise reader.wrong(("clips",), _lacking(name, recipe))
@@ -158,8 +160,8 @@ def _lacking(name: str, recipe: Recipe) -> str:
     """What is said of a result that cutting needs and no step of a build makes."""
     if name != "alignment":
         return f"clips are cut by {name}, which no step makes in a build"
-    made = name in {use.makes for use in (*recipe.screening, *recipe.beside)}
-    how = '[steps.alignment] with when = "always"' if made else 'a step that makes it ("align")'
+    is_made = name in {use.makes for use in (*recipe.screening, *recipe.beside)}
+    how = '[steps.alignment] with when = "always"' if is_made else 'a step that makes it ("align")'
     return (
         "music and video of an entry are two recordings, and no step of a build makes the "
         f'alignment that clips are cut by: add {how}, or say clocks = "together"'
@@ -215,13 +217,13 @@ class ClipCounts:
     def text(self) -> str:
         """One line for a person."""
         entries = "1 entry" if self.entries == 1 else f"{self.entries} entries"
-        said = f"{self.rows} clips of {entries}, cut by {described_cut(self.cut)}"
+        text = f"{self.rows} clips of {entries}, cut by {described_cut(self.cut)}"
         if self.turned_away:
             reasons = ", ".join(f"{reason} {count}" for reason, count in self.turned_away.items())
-            said += f"; {sum(self.turned_away.values())} turned away: {reasons}"
+            text += f"; {sum(self.turned_away.values())} turned away: {reasons}"
         if self.entries_without:
-            said += f"; entries without a clip: {self.entries_without}"
-        return said
+            text += f"; entries without a clip: {self.entries_without}"
+        return text
 
 
 def clip_counts(receipt: Mapping[str, Any]) -> ClipCounts | None:

@@ -51,15 +51,15 @@ def cut_dataset(
         raise MissingParts(recipe.name, lacking, f"they cut entries into {way_of(rules.cut)}")
     reads = clip_reads(recipe, found)
     about = _digest_of(rules)
-    known = {**_known(store, recipe.name, receipt), **cut}
+    tables = {**_known(store, recipe.name, receipt), **cut}
     sidecars = Sidecars(store.root, recipe.name)
     table: dict[str, EntryClips | None] = {}
     for entry in found.made:
         name, keys = entry.entry_id, found.keys(entry.entry_id)
         state = digest([about, {artifact: keys[artifact] for artifact in reads}])
-        held = known.get(name)
-        if held is not None and held.state == state:
-            table[name] = held
+        standing = tables.get(name)
+        if standing is not None and standing.state == state:
+            table[name] = standing
             continue
         try:
             records = {a: sidecars.load(name, a, keys[a])[0] for a in reads}
@@ -70,12 +70,12 @@ def cut_dataset(
     return table
 
 
-def clip_reads(recipe: Recipe, found: Survey) -> tuple[str, ...]:
+def clip_reads(recipe: Recipe, state: Survey) -> tuple[str, ...]:
     """The records that are read of an entry: what cuts it, and what frames and steps count from."""
     if recipe.clips is None:
         return ()
     more = (use.makes for use in recipe.uses if use.makes in ("scenes", "beats"))
-    return tuple(sorted({*recipe.clip_inputs, *(name for name in more if name in found.complete)}))
+    return tuple(sorted({*recipe.clip_inputs, *(name for name in more if name in state.complete)}))
 
 
 def _digest_of(rules: ClipRules) -> str:
@@ -125,9 +125,9 @@ def _fault(
         detail = "the alignment does not say which music belongs to all of it"
         return ALIGNMENT, str(Reason.MISALIGNED), detail
     for use in rules.screens:
-        held = cut_records({name: records[name] for name in use.inputs}, clip)
+        parts = cut_records({name: records[name] for name in use.inputs}, clip)
         try:
-            use.step.run(*(held[name] for name in use.inputs), **use.parameters)
+            use.step.run(*(parts[name] for name in use.inputs), **use.parameters)
         except RejectEntry as error:
             return use.makes, str(error.reason), error.detail
     return None

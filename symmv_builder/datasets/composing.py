@@ -43,20 +43,20 @@ def open_composer(run: Path, options: Mapping[str, Any], device: str) -> Compose
         return trainer.composer(ComposeRequest(run, device, chosen, _find_key))
 
 
-def _chosen(trainer: Trainer, given: Mapping[str, Any]) -> dict[str, Any]:
+def _chosen(trainer: Trainer, options: Mapping[str, Any]) -> dict[str, Any]:
     """A value for each of a trainer's options; `StopRun` for what is asked of other models."""
     own = {option.name: option for option in trainer.options}
-    known = training.composing_options()
-    for name, value in given.items():
+    declared = training.composing_options()
+    for name, value in options.items():
         if name in own:
             continue
-        if name not in known:
-            raise UnknownName("option", name, tuple(known))
-        if known[name].checked(value) != known[name].default:
-            owners = [each for _, each in training.trainers() if known[name] in each.options]
+        if name not in declared:
+            raise UnknownName("option", name, tuple(declared))
+        if declared[name].checked(value) != declared[name].default:
+            owners = [each for _, each in training.trainers() if declared[name] in each.options]
             titles = " and ".join(owner.title for owner in owners)
             raise StopRun(f"{name} is for {titles}; this model is {trainer.title}")
-    return {name: option.checked(given.get(name)) for name, option in own.items()}
+    return {name: option.checked(options.get(name)) for name, option in own.items()}
 
 
 def untrained(composer: Composer) -> list[str]:

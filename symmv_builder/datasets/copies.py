@@ -131,8 +131,8 @@ def _record(dataset: str) -> str:
 def _note(store: Store, dataset: str, copy: Copy, without: list[str] | None = None) -> None:
     """Write down a copy; versions of `without` are gone from its place."""
     gone = {copy.version, *(without or ())}
-    kept = [c for c in copies(store, dataset) if c.to != copy.to or c.version not in gone]
-    table = {"copies": [asdict(each) for each in (*kept, copy)]}
+    remaining = [c for c in copies(store, dataset) if c.to != copy.to or c.version not in gone]
+    table = {"copies": [asdict(each) for each in (*remaining, copy)]}
     store.manifests.write(_record(dataset), (json.dumps(table, indent=1) + "\n").encode())
 
 
@@ -165,13 +165,13 @@ def _local_files(
     """The files of a release on this machine, by name; each is what receipt and sums say of it."""
     sums = (store.root.read(f"{folder}/{card.SUMS}") or b"").decode().splitlines()
     hashes = {name: sha256 for sha256, _, name in (line.partition("  ") for line in sums)}
-    with ExitStack() as held:
+    with ExitStack() as stack:
         files: dict[str, Path] = {}
         for name in _names(receipt):
             place = f"{folder}/{name}"
             if not store.root.exists(place):
                 raise Damaged(store.root.path(place), "is gone")
-            path = held.enter_context(store.root.as_local(place))
+            path = stack.enter_context(store.root.as_local(place))
             if name != card.SUMS and hash_file(path) != hashes.get(name):
                 raise Damaged(store.root.path(place), f"is not what {card.SUMS} says")
             files[name] = path
@@ -189,12 +189,12 @@ def _to_folder(store: Store, dataset: str, receipt: Mapping[str, Any], target: R
     texts = {name: store.root.read(f"{source}/{name}") for name in card.names(receipt)}
     if lost := [name for name, data in texts.items() if data is None]:
         raise Damaged(f"{store.root.path(source)}/{lost[0]}", "is gone")
-    held = target.read(f"{folder}/{_RECEIPT}")
-    if held not in (None, texts[_RECEIPT]):
+    standing = target.read(f"{folder}/{_RECEIPT}")
+    if standing not in (None, texts[_RECEIPT]):
         where = f"{target.shown.rstrip('/')}/{folder}"
         cause = "it holds another release of this name; copy to another place"
         raise CannotWrite(where, cause)
-    is_new = held is None
+    is_new = standing is None
     for shard in receipt["shards"]:
         name = f"{folder}/{shard['path']}"
         # A shard's name holds the hash of its content, and no write leaves half a file.

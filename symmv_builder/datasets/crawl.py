@@ -78,8 +78,8 @@ def find_sources(manifests: Root, dataset: str, path: Path | None) -> list[Crawl
     """
     if path is None:
         name = f"{dataset}/sources.toml"
-        kept = Path(manifests.path(name)) if manifests.is_local else None
-        path = kept if kept and kept.is_file() else default_sources(dataset)
+        remembered = Path(manifests.path(name)) if manifests.is_local else None
+        path = remembered if remembered and remembered.is_file() else default_sources(dataset)
         if not path.is_file():
             raise WrongArguments(
                 f"{dataset} has no sources: write {name} among its manifests, or give `sources`"
@@ -100,9 +100,9 @@ def open_crawl(
     """
     items = Items(store.ledger)
     items.end_dead_leases()
-    known = items.tombstones()
+    tombstones = items.tombstones()
     for source, reason in read_blocklist(store.manifests).items():
-        if source not in known:
+        if source not in tombstones:
             items.bury(source, reason)
     return Crawl(recipe, store, items, site, time.time, tuple(sources), tell=tell)
 
@@ -120,10 +120,10 @@ def check_site(crawl: Crawl) -> None:
     except SessionBlocked as error:
         open_breaker(crawl, error)
     except (RetryLater, RejectEntry) as error:
-        told = f"what is known to be good does not come: {error}"
+        message = f"what is known to be good does not come: {error}"
         is_away = error.reason is Reason.UNREACHABLE
         reason = Reason.UNREACHABLE if is_away else Reason.REFUSED
-        open_breaker(crawl, SessionBlocked(told, crawl.patience.breaker_s, reason=reason))
+        open_breaker(crawl, SessionBlocked(message, crawl.patience.breaker_s, reason=reason))
 
 
 def discover_new(crawl: Crawl, *, full: bool = False) -> int:
@@ -159,9 +159,9 @@ def discover_new(crawl: Crawl, *, full: bool = False) -> int:
 def _list(crawl: Crawl, source: CrawlSource, *, full: bool) -> Iterable[Listing]:
     if source.file:
         return read_id_list(source.file, site=source.site)
-    known = crawl.items.known(crawl.recipe.name, origin_of(source))
+    known_ids = crawl.items.known(crawl.recipe.name, origin_of(source))
     ref = f"{source.site}:{source.ref}"
-    return discover(crawl.site, source.kind, ref, known=known, full=full)
+    return discover(crawl.site, source.kind, ref, known=known_ids, full=full)
 
 
 def work_off(crawl: Crawl, *, most: int | None = None) -> int:
@@ -253,8 +253,8 @@ def _match(crawl: Crawl, item: Item) -> Item:
     )
     if not scored or scored[0].verdict == "reject":
         best_text = f"the best of {len(scored)} scores {scored[0].score:.2f}" if scored else "none"
-        wanted = f"{item.parsed.artist} - {item.parsed.title}"
-        no_match = RejectEntry(Reason.NO_MATCH, f"no official video of {wanted}: {best_text}")
+        query = f"{item.parsed.artist} - {item.parsed.title}"
+        no_match = RejectEntry(Reason.NO_MATCH, f"no official video of {query}: {best_text}")
         raise NoMatch(gone[0][1] if gone else no_match, evidence)
     chosen = scored[0]
     facts: dict[str, Any] = {
@@ -271,11 +271,11 @@ def _candidates(
     crawl: Crawl, item: Item, song: ParsedTitle
 ) -> tuple[list[ScoredListing], list[tuple[ScoredListing, RejectEntry]]]:
     """What a search finds, best first; and what would have been better but is gone."""
-    taken = crawl.items.tombstones()
+    tombstones = crawl.items.tombstones()
     listings = [
         listing
         for listing in crawl.site.search(query_of(song), crawl.candidates)
-        if listing.source != item.source and listing.source not in taken
+        if listing.source != item.source and listing.source not in tombstones
     ]
     cover: dict[str, Any] = {
         "cover_duration_s": item.listing.duration_s,
@@ -326,7 +326,7 @@ def _fetch(crawl: Crawl, item: Item) -> Item:
         raise
 
 
-def due_in_s(crawl: Crawl, wanted: Sequence[str] = NETWORK_STATES) -> float | None:
+def due_in_s(crawl: Crawl, of_states: Sequence[str] = NETWORK_STATES) -> float | None:
     """Seconds until something is due again; `None` where nothing waits."""
-    soonest = crawl.items.next_due_s(crawl.recipe.name, wanted)
+    soonest = crawl.items.next_due_s(crawl.recipe.name, of_states)
     return None if soonest is None else max(0.0, soonest - crawl.now(), network_opens_s(crawl))

@@ -49,22 +49,22 @@ def dry_run(recipe: Recipe, plan: Plan, store: Store, whole: Plan | None = None)
     everybody = manifests.read_entries(store.manifests, recipe.name)
     entries = manifests.allowed(store.manifests, everybody)
     beside = frozenset(use.makes for use in recipe.beside)
-    found = survey(plan, store, entries, whole or with_beside(recipe, plan), beside)
+    current = survey(plan, store, entries, whole or with_beside(recipe, plan), beside)
     causes: Counter[str] = Counter()
     steps: Counter[str] = Counter()
-    open_entries = [name for name, state in found.states.items() if not state.is_settled]
+    open_entries = [name for name, state in current.states.items() if not state.is_settled]
     for name in open_entries:
-        causes[_cause(plan, store, found, name)] += 1
-        there = found.states[name].there
-        steps.update(use.makes for use in plan.uses if use.makes not in there)
+        causes[_cause(plan, store, current, name)] += 1
+        present = current.states[name].there
+        steps.update(use.makes for use in plan.uses if use.makes not in present)
     means = _mean_seconds(store, recipe.name)
     receipt = read_receipt(store.root, recipe.name) or {"shards": [], "entries": 0}
     stored = sum(int(shard["size_bytes"]) for shard in receipt["shards"])
     return DryRun(
         dataset=recipe.name,
         entries=len(entries),
-        settled=len(found.states) - len(open_entries),
-        without_recordings=len(entries) - len(found.works),
+        settled=len(current.states) - len(open_entries),
+        without_recordings=len(entries) - len(current.works),
         causes=tuple(Cause(reason, count) for reason, count in causes.most_common()),
         steps={use.makes: steps[use.makes] for use in plan.uses if steps[use.makes]},
         seconds=sum(count * means.get(name, 0.0) for name, count in steps.items()),
@@ -86,29 +86,29 @@ def _mean_seconds(store: Store, dataset: str) -> dict[str, float]:
     return {name: total / spent[name] for name, total in times.items()}
 
 
-def _cause(plan: Plan, store: Store, found: Survey, name: str) -> str:
+def _cause(plan: Plan, store: Store, state: Survey, name: str) -> str:
     """Why an entry is not settled: what its first result that is not today's lacks."""
-    known = {result.artifact: result for result in store.ledger.results(plan.dataset, name)}
-    if not known:
+    results = {result.artifact: result for result in store.ledger.results(plan.dataset, name)}
+    if not results:
         return "new entry"
-    keys = found.keys(name)
+    keys = state.keys(name)
     for use in plan.uses:
-        old = known.get(use.makes)
+        old = results.get(use.makes)
         if old is None:
             return f"missing {use.makes}"
         if old.key != keys[use.makes]:
-            return _change(plan, store, found, old)
+            return _change(plan, store, state, old)
     return "missing results"
 
 
-def _change(plan: Plan, store: Store, found: Survey, old: Result) -> str:
+def _change(plan: Plan, store: Store, state: Survey, old: Result) -> str:
     """What changed since a result was made, by the provenance beside it."""
     [use] = [use for use in plan.uses if use.makes == old.artifact]
     try:
         _, then = Sidecars(store.root, plan.dataset).load(old.entry_id, old.artifact, old.key)
     except KeyError:
         return f"{use.makes} was made otherwise"
-    now = plan.provenance(use, found.keys(old.entry_id), found.works[old.entry_id])
+    now = plan.provenance(use, state.keys(old.entry_id), state.works[old.entry_id])
     if json.loads(then.inputs) != json.loads(now.inputs):
         return "changed recording"
     if then.version != now.version:

@@ -99,10 +99,10 @@ def untrained_behind(files: Iterable[Path]) -> tuple[str, ...]:
     named: set[str] = set()
     for path in files:
         try:
-            said = json.loads(path.with_suffix(".json").read_text())
+            description = json.loads(path.with_suffix(".json").read_text())
         except (OSError, ValueError, RecursionError):
             continue
-        names = said.get("untrained", ()) if isinstance(said, dict) else ()
+        names = description.get("untrained", ()) if isinstance(description, dict) else ()
         # There a model's slot stands before its name: ``clip: untrained-512``.
         names = names if isinstance(names, list) else ()
         named |= {str(name).rpartition(": ")[2] for name in names}
@@ -114,12 +114,12 @@ def rows_of_split(
 ) -> tuple[Iterator[dict[str, Any]], int, Mapping[str, Any]]:
     """Rows of a split or of all, how many there are, and the receipt; `StopRun` without any."""
     first = ShardRows(root, dataset, split, columns, optional)
-    known = [name for name, count in first.receipt.get("splits", {}).items() if count]
-    wanted = known if split == ALL_SPLITS else [split]
-    parts = [ShardRows(root, dataset, name, columns, optional) for name in wanted]
+    filled = [name for name, count in first.receipt.get("splits", {}).items() if count]
+    chosen = filled if split == ALL_SPLITS else [split]
+    parts = [ShardRows(root, dataset, name, columns, optional) for name in chosen]
     count = sum(len(part) for part in parts)
     if not count:
-        raise NoRows(dataset, split, known=known)
+        raise NoRows(dataset, split, known=filled)
     return (row for part in parts for row in part), count, first.receipt
 
 
@@ -143,10 +143,10 @@ def music_of_dataset(
     scores, on_beats, left_out = [], 0, LeftOut()
     metrics = song_metrics()
     for number, row in enumerate(rows, 1):
-        found = left_out.use(row, lambda row: _score(row, fields, metrics))
-        if found is not None:
-            scores.append(found[0])
-            on_beats += found[1]
+        scored = left_out.use(row, lambda row: _score(row, fields, metrics))
+        if scored is not None:
+            scores.append(scored[0])
+            on_beats += scored[1]
         tell(number, count, dataset)
     if not scores:
         raise left_out.no_rows(dataset, split)
@@ -202,16 +202,16 @@ def music_of_files(paths: Sequence[Path], *, tell: Tell = silent) -> MusicOf:
 def moments_of_dataset(root: Root, dataset: str, split: str, points: Points) -> MomentsOf:
     """Tracked beats, or the transcribed notes' onsets, of each row by its entry's id."""
     times = "beats_times_s" if points == "beats" else "notes_starts_s"
-    wanted = ["entry_id", "music_duration_s", times]
-    rows, _, receipt = rows_of_split(root, dataset, split, wanted)
-    left_out, found = LeftOut(), []
+    columns = ["entry_id", "music_duration_s", times]
+    rows, _, receipt = rows_of_split(root, dataset, split, columns)
+    left_out, scored_moments = LeftOut(), []
     for row in rows:
         moments = left_out.use(row, lambda row: _row_moments(row, times))
         if moments is not None:
-            found.append((row_name(row), moments))
-    if not found:
+            scored_moments.append((row_name(row), moments))
+    if not scored_moments:
         raise left_out.no_rows(dataset, split)
-    return MomentsOf(tuple(found), untrained_models(receipt), left_out=left_out.reasons)
+    return MomentsOf(tuple(scored_moments), untrained_models(receipt), left_out=left_out.reasons)
 
 
 def _row_moments(row: Mapping[str, Any], times: str) -> Moments:
@@ -241,15 +241,15 @@ def moments_of_files(
     pieces: dict[Path, Path] = {}
     for path in sorted(files, key=lambda path: path.suffix.lower() not in MIDI_SUFFIXES):
         pieces.setdefault(path.with_suffix(""), path)
-    found, refused = [], []
+    moments, refused = [], []
     for number, path in enumerate(sorted(pieces.values()), 1):
         try:
-            found.append((path.stem, _moments(path, points, load_model, backend)))
+            moments.append((path.stem, _moments(path, points, load_model, backend)))
         except RejectEntry as error:
             refused.append(Refused(str(path), error.detail))
         tell(number, len(pieces), path.name)
     refuse_all(list(pieces), refused)
-    return MomentsOf(tuple(found), untrained_behind(pieces.values()), tuple(refused))
+    return MomentsOf(tuple(moments), untrained_behind(pieces.values()), tuple(refused))
 
 
 def _moments(path: Path, points: Points, load_model: LoadModel, backend: str | None) -> Moments:
@@ -323,8 +323,10 @@ def shortened(name: str) -> Iterator[str]:
 def _scored(ours: Moments, theirs: Moments, window_s: float) -> beats.PairScores | None:
     if not (ours.duration_s > 0 and theirs.duration_s > 0):
         return None
-    made, wanted = (beats.has_beat(m.times_s, m.duration_s, window_s) for m in (ours, theirs))
-    return beats.score_pair(made, wanted)
+    estimated, expected = (
+        beats.has_beat(m.times_s, m.duration_s, window_s) for m in (ours, theirs)
+    )
+    return beats.score_pair(estimated, expected)
 
 
 def find_files(paths: Iterable[Path], suffixes: Sequence[str], what: str) -> list[Path]:

@@ -123,20 +123,20 @@ def export(root: Root, dataset: str, out: Path, *, tell: Tell = lambda _: None) 
     layout, shared = _layout(receipt, dataset)
     rows = list(map(_named, read_rows(root, dataset, shared)))
     folder = _Folder(out)
-    known = _read_index(folder, layout.digits)
-    numbers = _number(known, [row["entry_id"] for row in rows], layout.digits)
-    _check_new(folder, layout, numbers, known)
-    if numbers != known:
+    earlier = _read_index(folder, layout.digits)
+    numbers = _number(earlier, [row["entry_id"] for row in rows], layout.digits)
+    _check_new(folder, layout, numbers, earlier)
+    if numbers != earlier:
         # A number is kept before it is used; what stands beside it comes when the files are there.
         folder.root.write(_INDEX, _index_bytes(numbers, {}))
     left_out = LeftOut()
     slim = _write_entries(root, dataset, layout, shared, numbers, folder, tell, left_out)
-    there = {row["entry_id"]: row for row in rows if row["entry_id"] not in left_out.reasons}
-    if rows and not there:
+    by_entry = {row["entry_id"]: row for row in rows if row["entry_id"] not in left_out.reasons}
+    if rows and not by_entry:
         problem = f"nothing of {dataset} can be written: {left_out.summary(dataset)}"
         raise NoRows(dataset, "all", problem)
-    folder.put(_INDEX, _index_bytes(numbers, there))
-    for entry_id in sorted(set(numbers) - set(there)):
+    folder.put(_INDEX, _index_bytes(numbers, by_entry))
+    for entry_id in sorted(set(numbers) - set(by_entry)):
         for name in layout.files:
             folder.remove(name.format(numbers[entry_id]))
     for name, data in layout.whole(slim).items():
@@ -144,7 +144,7 @@ def export(root: Root, dataset: str, out: Path, *, tell: Tell = lambda _: None) 
     return ExportSummary(
         dataset,
         out,
-        len(there),
+        len(by_entry),
         folder.written,
         folder.unchanged,
         folder.removed,
@@ -155,12 +155,12 @@ def export(root: Root, dataset: str, out: Path, *, tell: Tell = lambda _: None) 
 def _export_parquet(
     root: Root, dataset: str, receipt: Mapping[str, Any], folder: _Folder
 ) -> ExportSummary:
-    made = export_parquet.files(root, dataset, receipt)
-    known = export_parquet.earlier(folder.path, dataset)
-    export_parquet.check_new(folder.path, made, known)
-    for name, data in made.items():
+    files = export_parquet.files(root, dataset, receipt)
+    earlier = export_parquet.earlier(folder.path, dataset)
+    export_parquet.check_new(folder.path, files, earlier)
+    for name, data in files.items():
         folder.put(name, data)
-    for name in set(known) - set(made):
+    for name in set(earlier) - set(files):
         folder.remove(name)
     counts = (folder.written, folder.unchanged, folder.removed)
     return ExportSummary(dataset, folder.path, int(receipt["entries"]), *counts)
@@ -171,13 +171,13 @@ def _schema_of(receipt: Mapping[str, Any], dataset: str) -> str:
 
 
 def _check_new(
-    folder: _Folder, layout: _Layout, numbers: Mapping[str, str], known: Mapping[str, str]
+    folder: _Folder, layout: _Layout, numbers: Mapping[str, str], earlier: Mapping[str, str]
 ) -> None:
     """`StopRun` where a file that is not of an earlier export stands in the place of a new one."""
-    new = [number for entry_id, number in numbers.items() if entry_id not in known]
+    new = [number for entry_id, number in numbers.items() if entry_id not in earlier]
     names = [name.format(number) for number in new for name in layout.files]
     # The index is the receipt of earlier exports: what it lists is ours, and so are the tables.
-    whole = [] if known else [_INDEX, *layout.whole(())]
+    whole = [] if earlier else [_INDEX, *layout.whole(())]
     places = [folder.path / name for name in (*names, *whole)]
     check_outputs(places, remedy="export into another folder")
 
@@ -189,12 +189,12 @@ def _layout(receipt: Mapping[str, Any], dataset: str) -> tuple[_Layout, list[str
     """
     schema = _schema_of(receipt, dataset)
     layout = _LAYOUTS[schema]
-    held = receipt.get("columns", [*_SHARED_COLUMNS, *layout.columns])
-    lacking = [name for name in layout.columns if name not in held]
+    available = receipt.get("columns", [*_SHARED_COLUMNS, *layout.columns])
+    lacking = [name for name in layout.columns if name not in available]
     if lacking:
         use = f"of which files of {schema}'s layout are made"
         raise MissingColumns(dataset, lacking, needed_for=use)
-    return layout, [name for name in (*_SHARED_COLUMNS, "clip_id") if name in held]
+    return layout, [name for name in (*_SHARED_COLUMNS, "clip_id") if name in available]
 
 
 def _named(row: Row) -> dict[str, Any]:
@@ -268,11 +268,11 @@ def _read_index(folder: _Folder, digits: int) -> dict[str, str]:
     return numbers
 
 
-def _number(known: Mapping[str, str], entry_ids: Sequence[str], digits: int) -> dict[str, str]:
+def _number(earlier: Mapping[str, str], entry_ids: Sequence[str], digits: int) -> dict[str, str]:
     """The known numbers, and the next free ones for new entries in order of their ids."""
-    numbers = dict(known)
-    last = max((int(index) for index in known.values()), default=0)
-    for index, entry_id in enumerate(sorted(set(entry_ids) - set(known)), start=last + 1):
+    numbers = dict(earlier)
+    last = max((int(index) for index in earlier.values()), default=0)
+    for index, entry_id in enumerate(sorted(set(entry_ids) - set(earlier)), start=last + 1):
         numbers[entry_id] = f"{index:0{digits}d}"
     return numbers
 

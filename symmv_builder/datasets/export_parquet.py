@@ -19,7 +19,7 @@ INDEX = "columns.json"
 def files(root: Root, dataset: str, receipt: Mapping[str, Any]) -> dict[str, bytes]:
     """What an export holds, by name: the shards (``train-00000.parquet``), then the index."""
     numbers: dict[str, int] = {}
-    made = {}
+    result = {}
     for shard in receipt["shards"]:
         split = Path(shard["path"]).name.partition("-")[0].partition(".")[0]
         data = root.read(f"{dataset}/{shard['path']}")
@@ -27,9 +27,9 @@ def files(root: Root, dataset: str, receipt: Mapping[str, Any]) -> dict[str, byt
             raise NoShards(dataset, root.shown, f"{shard['path']} of {dataset} is gone")
         number = numbers.setdefault(split, 0)
         numbers[split] += 1
-        made[f"{split}-{number:05d}.parquet"] = data
-    described = {"dataset": dataset, "columns": receipt.get("described", []), "files": [*made]}
-    return {**made, INDEX: (json.dumps(described, indent=2) + "\n").encode()}
+        result[f"{split}-{number:05d}.parquet"] = data
+    described = {"dataset": dataset, "columns": receipt.get("described", []), "files": [*result]}
+    return {**result, INDEX: (json.dumps(described, indent=2) + "\n").encode()}
 
 
 def earlier(folder: Path, dataset: str) -> tuple[str, ...]:
@@ -38,17 +38,17 @@ def earlier(folder: Path, dataset: str) -> tuple[str, ...]:
     if not path.is_file():
         return ()
     try:
-        held = json.loads(path.read_text())
-        names = tuple(str(name) for name in held["files"])
-        if held["dataset"] != dataset or any(Path(name).name != name for name in names):
-            raise ValueError(held["dataset"])
+        receipt = json.loads(path.read_text())
+        names = tuple(str(name) for name in receipt["files"])
+        if receipt["dataset"] != dataset or any(Path(name).name != name for name in names):
+            raise ValueError(receipt["dataset"])
     except (ValueError, KeyError, TypeError) as error:
         problem = f"it is not of an export of {dataset}; give another folder"
         raise MalformedFile(path, problem) from error
     return (*names, INDEX)
 
 
-def check_new(folder: Path, names: Mapping[str, bytes], known: tuple[str, ...]) -> None:
+def check_new(folder: Path, names: Mapping[str, bytes], earlier_names: tuple[str, ...]) -> None:
     """`StopRun` where a file of somebody else stands in the place of a new one."""
-    places = [folder / name for name in names if name not in known]
+    places = [folder / name for name in names if name not in earlier_names]
     check_outputs(places, remedy="export into another folder")

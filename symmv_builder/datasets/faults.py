@@ -85,8 +85,8 @@ def watched(
                 _leave_open(store, dataset, each)
         if strict:
             of_package = f" (in the package {package})" if package else ""
-            said = f"{outcome.entry_id}: {outcome.results[-1].detail}{of_package}"
-            raise WorkerBug(said, bug)
+            text = f"{outcome.entry_id}: {outcome.results[-1].detail}{of_package}"
+            raise WorkerBug(text, bug)
         same.check()
 
 

@@ -24,7 +24,7 @@ _LONGEST_S = 3 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class PieceFiles:
     """A piece that lies in a folder: its files by kind, what its JSON says, and its measures.
 
     `piece` is `None` where its MIDI cannot be read; `problem` says so.
@@ -49,23 +49,23 @@ class Found:
         return str(self.facts.get("run") or self.facts.get("model") or "not known")
 
 
-def find_pieces(folder: Path) -> tuple[list[Found], list[str]]:
+def find_pieces(folder: Path) -> tuple[list[PieceFiles], list[str]]:
     """The pieces of a folder and of those in it, by video then place; and what was left out.
 
     A piece is a JSON file that names files beside it, its MIDI among them, as those of a
     composer are written.
     """
     listing = Folder(folder)
-    there = set(listing.files())
+    present = set(listing.files())
     pieces = []
-    for path in sorted(there):
-        if path.suffix == ".json" and (piece := _read(path, there)):
+    for path in sorted(present):
+        if path.suffix == ".json" and (piece := _read(path, present)):
             pieces.append(piece)
     pieces.sort(key=lambda each: (each.video, str(each.folder), each.name))
     return pieces, listing.left_out
 
 
-def _read(path: Path, there: set[Path]) -> Found | None:
+def _read(path: Path, present: set[Path]) -> PieceFiles | None:
     try:
         facts = read_json(path)
     except StopRun:
@@ -76,11 +76,11 @@ def _read(path: Path, there: set[Path]) -> Found | None:
     files = {
         kind: place
         for kind in ("mid", "wav", "mp4", "png")
-        if (place := path.with_suffix(f".{kind}")) in there and place.name in named
+        if (place := path.with_suffix(f".{kind}")) in present and place.name in named
     }
     if "mid" not in files:
         return None
-    found = Found(path.stem, path.parent, facts, files)
+    found = PieceFiles(path.stem, path.parent, facts, files)
     try:
         tracks = dict(read_tracks(files["mid"]))
         piece = _piece(found, tracks)
@@ -91,27 +91,27 @@ def _read(path: Path, there: set[Path]) -> Found | None:
     return replace(found, piece=piece, metrics=dict(scores))
 
 
-def _piece(found: Found, tracks: Mapping[str, Any]) -> Piece:
+def _piece(files: PieceFiles, tracks: Mapping[str, Any]) -> Piece:
     if not tracks:
         raise ValueError("it holds no note")
-    seconds = float(found.facts.get("seconds") or 0.0)
+    seconds = float(files.facts.get("seconds") or 0.0)
     last = max(float(each.ends_s.max()) for each in tracks.values())
     seconds = min(_LONGEST_S, seconds if seconds > 0 else last)
-    chords = found.facts.get("chords")
+    chords = files.facts.get("chords")
     facts = {"chords": chords if isinstance(chords, list) else []}
-    tempo = found.facts.get("tempo_bpm")
-    return Piece(found.name, tracks, float(tempo or 0.0), seconds, facts)
+    tempo = files.facts.get("tempo_bpm")
+    return Piece(files.name, tracks, float(tempo or 0.0), seconds, facts)
 
 
-def by_video(pieces: list[Found]) -> Iterator[tuple[str, list[Found]]]:
+def by_video(pieces: list[PieceFiles]) -> Iterator[tuple[str, list[PieceFiles]]]:
     """Pieces of one video together."""
-    groups: dict[str, list[Found]] = {}
+    groups: dict[str, list[PieceFiles]] = {}
     for each in pieces:
         groups.setdefault(each.video, []).append(each)
     yield from groups.items()
 
 
-def draw_comparison(pieces: list[Found], title: str, path: Path) -> None:
+def draw_comparison(pieces: list[PieceFiles], title: str, path: Path) -> None:
     """Several pieces for one video under its frames and cuts; `ValueError` without a readable one.
 
     Frames are those of the first piece that has a video.
@@ -137,19 +137,19 @@ def draw_comparison(pieces: list[Found], title: str, path: Path) -> None:
     )
 
 
-def _shown(found: Found) -> Shown:
-    if found.piece is None:
-        raise ValueError(f"{found.name} has no notes to show")
+def _shown(files: PieceFiles) -> Shown:
+    if files.piece is None:
+        raise ValueError(f"{files.name} has no notes to show")
     loudness = None
-    if "wav" in found.files:
+    if "wav" in files.files:
         try:
-            sound = read_sound(found.files["wav"], rate_hz=_RATE_HZ, mono=True)
+            sound = read_sound(files.files["wav"], rate_hz=_RATE_HZ, mono=True)
             loudness = loudness_of(sound.samples, _RATE_HZ)
         except RejectEntry:
             loudness = None
     try:
-        shown = shown_of(found.piece)
+        shown = shown_of(files.piece)
     except (ValueError, TypeError):
         # Chords of somebody else's JSON that are none.
-        shown = shown_of(replace(found.piece, facts={}))
-    return replace(shown, title=f"{found.model}: {found.name}", loudness=loudness)
+        shown = shown_of(replace(files.piece, facts={}))
+    return replace(shown, title=f"{files.model}: {files.name}", loudness=loudness)

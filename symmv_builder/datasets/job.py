@@ -142,14 +142,14 @@ def network_opens_s(crawl: Crawl) -> float:
 
 def breakers(items: Items) -> list[tuple[str, float]]:
     """Every breaker by name, and until when it is open, in seconds since the epoch."""
-    known = ((name, items.breaker(name)) for name in BREAKERS)
-    return [(name, found[0] if found else 0.0) for name, found in known]
+    standing = ((name, items.breaker(name)) for name in BREAKERS)
+    return [(name, breaker[0] if breaker else 0.0) for name, breaker in standing]
 
 
 def outage(crawl: Crawl) -> str:
     """Why nothing could be reached, while that breaker is open; else empty."""
-    known = crawl.items.breaker(_OUTAGE)
-    return known[1] or BREAKERS[_OUTAGE] if known and known[0] > crawl.now() else ""
+    breaker = crawl.items.breaker(_OUTAGE)
+    return breaker[1] or BREAKERS[_OUTAGE] if breaker and breaker[0] > crawl.now() else ""
 
 
 @contextmanager

@@ -28,8 +28,8 @@ def explaining(manifests: Root, dataset: str) -> Iterator[None]:
 
 
 def _explained(error: MissingColumns, own: Recipe) -> MissingColumns:
-    made = {column.name for column in own.columns}
-    missed = [name for name in error.columns if name not in made]
+    own_columns = {column.name for column in own.columns}
+    missed = [name for name in error.columns if name not in own_columns]
     if not missed:
         return error
     for name in datasets.NAMES:

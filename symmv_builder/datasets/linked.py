@@ -33,12 +33,12 @@ def check_allowed(store: Store, source: Source, now: Callable[[], float] = time.
         raise RejectEntry(
             Reason.COPYRIGHT, f"it was taken down and is not fetched again: {reason or 'no reason'}"
         )
-    for name, told in BREAKERS.items():
-        known = items.breaker(name)
-        if known and known[0] > now():
+    for name, message in BREAKERS.items():
+        rest = items.breaker(name)
+        if rest and rest[0] > now():
             raise RejectEntry(
                 Reason.REFUSED,
-                f"{told}; the network rests for another {known[0] - now():.0f} s: {known[1]}",
+                f"{message}; the network rests for another {rest[0] - now():.0f} s: {rest[1]}",
             )
 
 

@@ -35,34 +35,34 @@ def draw_entry(
     where a file of that name is there, unless `overwrite`.
     """
     # Records by artifact name: what an artifact is was decided by the recipe.
-    known: dict[str, Any] = dict(records)
+    by_name: dict[str, Any] = dict(records)
     file = file_name(name)
     score, sheet = out / f"{file}.notes.png", out / f"{file}.frames.png"
     check_outputs([score, sheet], overwrite=overwrite)
     written = []
-    if "notes" in known:
+    if "notes" in by_name:
         draw_piano_roll(
             score,
-            known["notes"],
-            parts=known.get("parts"),
-            beats=known.get("beats"),
-            chords=known.get("chords"),
-            key=known.get("key"),
+            by_name["notes"],
+            parts=by_name.get("parts"),
+            beats=by_name.get("beats"),
+            chords=by_name.get("chords"),
+            key=by_name.get("key"),
             title=name,
         )
         written.append(score)
-    if {"scenes", "video_asset"} <= known.keys():
-        with open_asset(root, known["video_asset"].sha256) as video:
-            frames = scene_frames(video, known["scenes"], start_s)
+    if {"scenes", "video_asset"} <= by_name.keys():
+        with open_asset(root, by_name["video_asset"].sha256) as video:
+            frames = scene_frames(video, by_name["scenes"], start_s)
         draw_contact_sheet(
             sheet,
             frames,
-            known["scenes"].starts_s[1:].tolist(),
+            by_name["scenes"].starts_s[1:].tolist(),
             title=name,
-            duration_s=known["video_asset"].duration_s,
-            motion=known.get("motion"),
-            emotion=known.get("emotion"),
-            colour=known.get("colour"),
+            duration_s=by_name["video_asset"].duration_s,
+            motion=by_name.get("motion"),
+            emotion=by_name.get("emotion"),
+            colour=by_name.get("colour"),
         )
         written.append(sheet)
     return written
@@ -86,14 +86,14 @@ def pictures_at(
     Times count from `start_s` of the file. A video that ends before has fewer. Errors are those of
     `pyav.frames`.
     """
-    wanted = list(times_s)
+    moments_s = list(times_s)
     pictures = []
     for frame in pyav.frames(video):
-        if not wanted:
+        if not moments_s:
             break
-        if frame.time_s - start_s >= wanted[0]:
+        if frame.time_s - start_s >= moments_s[0]:
             step = max(1, frame.rgb().shape[1] // _FRAME_WIDTH)
             picture = np.ascontiguousarray(frame.rgb()[::step, ::step])
             pictures.append((frame.time_s - start_s, picture))
-            wanted.pop(0)
+            moments_s.pop(0)
     return pictures

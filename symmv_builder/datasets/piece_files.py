@@ -159,6 +159,6 @@ def shown_of(piece: Piece) -> Shown:
 
 
 def _places(name: str, folder: Path, video: Path | None, picture: bool) -> list[Path]:
-    made = (("mp4", video is not None), ("png", picture))
-    kinds = ("mid", "wav", *(kind for kind, is_made in made if is_made), "json")
+    optional = (("mp4", video is not None), ("png", picture))
+    kinds = ("mid", "wav", *(kind for kind, is_made in optional if is_made), "json")
     return [folder / f"{name}.{kind}" for kind in kinds]

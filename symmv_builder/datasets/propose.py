@@ -109,14 +109,14 @@ def _screen(
     run_works(plan, crawl.store, run, todo, tell=crawl.tell)
     after = survey(plan, crawl.store, entries)
     # The run has told what it put aside.
-    told, silent = {work.entry_id for work in todo}, replace(crawl, tell=lambda _: None)
+    waiting, silent = {work.entry_id for work in todo}, replace(crawl, tell=lambda _: None)
     for name, result in after.rejected.items():
         if result.reason == Reason.FAILED:
             # The program is at fault: the item waits for a better one.
             continue
         error = RejectEntry(Reason(result.reason), result.detail)
         with dropping_lost(crawl, fetched[name]):
-            reject(silent if name in told else crawl, fetched[name], result.step, error)
+            reject(silent if name in waiting else crawl, fetched[name], result.step, error)
     proposed = 0
     for entry in after.made:
         item = fetched[entry.entry_id]
@@ -171,10 +171,10 @@ def promote(
     An item that was waiting for review is let through: the crawl fetches and screens it
     next, and it comes back as a proposal.
     """
-    asked = {"ids": list(ids), "above": above}
+    selection = {"ids": list(ids), "above": above}
     with changes.writing(store, dataset, wait=wait, tell=tell) as finished:
         change = finished
-        if change is None or change.kind != "promotion" or change.about["asked"] != asked:
+        if change is None or change.kind != "promotion" or change.about["asked"] != selection:
             change = _promotion(items, store, dataset, ids, above)
             changes.make(store, dataset, change)
         return change.about["promoted"], change.about["let_through"]

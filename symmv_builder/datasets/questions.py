@@ -70,16 +70,16 @@ def status(store: "Store", dataset: str) -> Status:
     recipe = recipe_of(store.manifests, dataset)
     order = [use.makes for use in recipe.known]
     # A build of some results alone is at its end when these are made.
-    asked = store.ledger.asked(dataset) or receipt.get(
+    artifacts = store.ledger.asked(dataset) or receipt.get(
         "artifacts", [use.makes for use in recipe.uses]
     )
-    wanted = frozenset(asked) & set(order)
+    needed = frozenset(artifacts) & set(order)
     makers: dict[str, tuple[str, str]] = {}
     counts: Counter[tuple[str, bool]] = Counter()
     spent_s = dict.fromkeys(order, 0.0)
     rejections = {(r.entry_id, r.artifact): r for r in store.ledger.rejections(dataset)}
     ids = {entry.entry_id for entry in entries}
-    made: set[str] = set()
+    complete: set[str] = set()
     turned_away: dict[str, Result] = {}
     for name, lines in groupby(store.ledger.costs(dataset), key=itemgetter(0)):
         if name not in ids:
@@ -94,17 +94,17 @@ def status(store: "Store", dataset: str) -> Status:
         refused = [artifact for artifact in order if reasons.get(artifact)]
         if refused and (name, refused[0]) in rejections:
             turned_away[name] = rejections[name, refused[0]]
-        elif wanted <= reasons.keys():
-            made.add(name)
+        elif needed <= reasons.keys():
+            complete.add(name)
     return Status(
         dataset=dataset,
         entries=len(entries),
-        made=len(made),
+        made=len(complete),
         rejections=tuple(turned_away[e.entry_id] for e in entries if e.entry_id in turned_away),
         unfinished=tuple(
             entry.entry_id
             for entry in entries
-            if entry.entry_id not in made and entry.entry_id not in turned_away
+            if entry.entry_id not in complete and entry.entry_id not in turned_away
         ),
         stages=tuple(
             StageCost(name, *makers[name], counts[name, False], counts[name, True], spent_s[name])
@@ -122,7 +122,7 @@ def status(store: "Store", dataset: str) -> Status:
 
 def find_entry(store: "Store", entry_id: str, dataset: str | None = None) -> Entry:
     """The entry of that id; `StopRun` where there is none, or one in several datasets."""
-    found = [
+    entries = [
         entry
         for name in (
             [recipe_of(store.manifests, dataset).name] if dataset else names_in(store.manifests)
@@ -130,12 +130,12 @@ def find_entry(store: "Store", entry_id: str, dataset: str | None = None) -> Ent
         for entry in manifests.read_entries(store.manifests, name)
         if entry.entry_id == entry_id
     ]
-    if not found:
+    if not entries:
         raise NotFound("entry", entry_id, store.root.shown)
-    if len(found) > 1:
-        names = ", ".join(entry.dataset for entry in found)
+    if len(entries) > 1:
+        names = ", ".join(entry.dataset for entry in entries)
         raise WrongArguments(f"{entry_id} is in {names}; say which with `dataset`")
-    return found[0]
+    return entries[0]
 
 
 def find_clip(store: "Store", entry: Entry, start_ms: int) -> Clip | TurnedAway:
@@ -143,11 +143,11 @@ def find_clip(store: "Store", entry: Entry, start_ms: int) -> Clip | TurnedAway:
 
     `StopRun` where none does.
     """
-    found = _clips_of(store, entry).at(start_ms)
-    if found is None:
+    clip = _clips_of(store, entry).at(start_ms)
+    if clip is None:
         address = f"{entry.entry_id}@{start_ms / 1000:.6g}"
         raise NotFound("clip", address, store.root.shown)
-    return found
+    return clip
 
 
 def _clips_of(store: "Store", entry: Entry) -> EntryClips:
@@ -168,7 +168,7 @@ def find_item(store: "Store", entry_id: str, dataset: str | None = None) -> "Ite
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class StepOutcome:
     """One step of an entry: its result, what made it where that is stored, and the traceback
     where the program failed."""
 
@@ -177,7 +177,7 @@ class Made:
     traceback: str = ""
 
 
-def why(store: "Store", entry: Entry, start_ms: int | None = None) -> list[Made]:
+def why(store: "Store", entry: Entry, start_ms: int | None = None) -> list[StepOutcome]:
     """Every step that was done for an entry, in the recipe's order, and what became of its clips.
 
     With a start in milliseconds, what became of the clip that starts there; `StopRun` where none
@@ -186,7 +186,7 @@ def why(store: "Store", entry: Entry, start_ms: int | None = None) -> list[Made]
     return [*_steps_of(store, entry), *_clip_lines(store, entry, start_ms)]
 
 
-def _clip_lines(store: "Store", entry: Entry, start_ms: int | None) -> Iterator[Made]:
+def _clip_lines(store: "Store", entry: Entry, start_ms: int | None) -> Iterator[StepOutcome]:
     """A line that counts an entry's clips and one for each that was turned away; or one clip's."""
     if start_ms is not None:
         yield _clip_line(entry, find_clip(store, entry, start_ms))
@@ -194,44 +194,44 @@ def _clip_lines(store: "Store", entry: Entry, start_ms: int | None) -> Iterator[
     mine = _clips_of(store, entry)
     if mine.clips:
         count = f"{len(mine.clips)} clips"
-        yield Made(Result(entry.entry_id, "clip", "clips", "", "", 0.0, "", count), None)
+        yield StepOutcome(Result(entry.entry_id, "clip", "clips", "", "", 0.0, "", count), None)
     yield from (_clip_line(entry, each) for each in mine.turned_away)
 
 
-def _clip_line(entry: Entry, clip: Clip | TurnedAway) -> Made:
+def _clip_line(entry: Entry, clip: Clip | TurnedAway) -> StepOutcome:
     step, reason, detail = "clips", "", f"{clip.start_s:.6g} to {clip.end_s:.6g} s"
     if isinstance(clip, TurnedAway):
         step, reason, detail = clip.step, clip.reason, f"{detail}: {clip.detail}"
-    return Made(Result(entry.entry_id, "clip", step, "", "", 0.0, reason, detail), None)
+    return StepOutcome(Result(entry.entry_id, "clip", step, "", "", 0.0, reason, detail), None)
 
 
-def _steps_of(store: "Store", entry: Entry) -> list[Made]:
+def _steps_of(store: "Store", entry: Entry) -> list[StepOutcome]:
     found = store.ledger.results(entry.dataset, entry.entry_id)
     results = {result.artifact: result for result in found}
     sidecars = Sidecars(store.root, entry.dataset)
-    there = sidecars.present(entry.entry_id)
+    present = sidecars.present(entry.entry_id)
     story = []
     for use in recipe_of(store.manifests, entry.dataset).known:
         result = results.get(use.makes)
         if result is None:
             continue
         provenance = None
-        if sidecars.made_name(use.makes, result.key) in there:
+        if sidecars.made_name(use.makes, result.key) in present:
             provenance = sidecars.load(entry.entry_id, use.makes, result.key)[1]
         traceback = ""
-        if sidecars.rejected_name(use.makes, result.key) in there:
+        if sidecars.rejected_name(use.makes, result.key) in present:
             bug = sidecars.rejection(entry.entry_id, use.makes, result.key).bug
             traceback = bug.traceback if bug else ""
-        story.append(Made(result, provenance, traceback))
+        story.append(StepOutcome(result, provenance, traceback))
     return story
 
 
 def records_of(store: "Store", entry: Entry) -> dict[str, Record]:
     """Every record that is stored of an entry, by artifact."""
     sidecars = Sidecars(store.root, entry.dataset)
-    there = sidecars.present(entry.entry_id)
+    present = sidecars.present(entry.entry_id)
     return {
         result.artifact: sidecars.load(entry.entry_id, result.artifact, result.key)[0]
         for result in store.ledger.results(entry.dataset, entry.entry_id)
-        if sidecars.made_name(result.artifact, result.key) in there
+        if sidecars.made_name(result.artifact, result.key) in present
     }

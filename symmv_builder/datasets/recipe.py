@@ -68,9 +68,9 @@ class Recipe:
     def columns(self) -> tuple[Column, ...]:
         """The columns that a row has when everything is made: the entry's, and the results'."""
         uses = {use.makes: use for use in self.known}
-        there = GIVEN | set(uses)
+        artifacts = GIVEN | set(uses)
         columns = [
-            *(column for column in ENTRY if column.artifact in there),
+            *(column for column in ENTRY if column.artifact in artifacts),
             *(CLIP if self.clips else ()),
             *(METADATA if self.metadata else ()),
             *(c for name in self.results if name in uses for c in uses[name].columns(uses)),
@@ -87,9 +87,9 @@ class Recipe:
         """The results that have to be there to cut an entry into clips; none without `clips`."""
         if self.clips is None:
             return ()
-        made = {use.makes for use in self.uses}
+        artifacts = {use.makes for use in self.uses}
         # Of music without a video, the music's clock is the only one.
-        length = "video_asset" if "video_asset" in made else "music_asset"
+        length = "video_asset" if "video_asset" in artifacts else "music_asset"
         by = () if self.clips.way == "windows" else (self.clips.way,)
         clocks = ("alignment",) if self.is_cut_by_alignment else ()
         screened = (name for use in self.clips.screens for name in use.inputs)
@@ -111,14 +111,14 @@ class Recipe:
         unknown = sorted(set(artifacts) - set(makers))
         if unknown:
             raise UnknownName("result", unknown[0], tuple(makers), where=self.name)
-        wanted: set[str] = set()
+        needed: set[str] = set()
         waiting = list(artifacts or [use.makes for use in self.uses])
         while waiting:
             name = waiting.pop()
-            if name in makers and name not in wanted:
-                wanted.add(name)
+            if name in makers and name not in needed:
+                needed.add(name)
                 waiting += [*makers[name].inputs, *(f"{i}_asset" for i in makers[name].inputs)]
-        return tuple(use for use in self.known if use.makes in wanted)
+        return tuple(use for use in self.known if use.makes in needed)
 
 
 def with_models(recipe: Recipe, choices: Mapping[str, str]) -> Recipe:
@@ -164,19 +164,19 @@ def make_whole_plan(recipe: Recipe, home: ModelHome) -> Plan:
     not to be had are left out, with what is made of them. It says what is there, not what to do.
     """
     left_out: set[str] = set()
-    kept: list[Use] = []
+    uses: list[Use] = []
     for use in recipe.known:
         if left_out & set(use.inputs) or not _is_here(use, home):
             left_out.add(use.makes)
         else:
-            kept.append(use)
-    return _plan(recipe.name, tuple(kept), home)
+            uses.append(use)
+    return _plan(recipe.name, tuple(uses), home)
 
 
 def with_beside(recipe: Recipe, plan: Plan) -> Plan | None:
     """The plan of a whole recipe and what may stand beside it; `None` where nothing may."""
-    made = {use.makes for use in plan.uses}
-    more = tuple(use for use in recipe.beside if use.makes not in made)
+    artifacts = {use.makes for use in plan.uses}
+    more = tuple(use for use in recipe.beside if use.makes not in artifacts)
     return Plan(plan.dataset, (*plan.uses, *more), plan.models) if more else None
 
 
@@ -196,10 +196,10 @@ def make_screening_plan(recipe: Recipe, home: ModelHome) -> Plan:
 
 
 def _plan(name: str, uses: tuple[Use, ...], home: ModelHome) -> Plan:
-    wanted = {(use.step.slot, use.model) for use in uses if use.step.slot and use.model}
+    slots = {(use.step.slot, use.model) for use in uses if use.step.slot and use.model}
     models = {
         (slot, name): backends.identify(slot, name, home)
-        for slot, name in sorted(wanted)
+        for slot, name in sorted(slots)
         if slot and name
     }
     return Plan(name, uses, models)

@@ -143,8 +143,8 @@ class _Reader(TomlReader):
                 raise self.wrong(("columns",), "a result is named twice")
             return tuple(named)
         before = base.results if base else ()
-        known = {use.makes for use in (*base.known, *base.screening)} if base else set()
-        new = (n for n, p in placed.items() if n not in known and p.use.step.columns)
+        artifacts = {use.makes for use in (*base.known, *base.screening)} if base else set()
+        new = (n for n, p in placed.items() if n not in artifacts and p.use.step.columns)
         return (*(name for name in before if name in placed), *new)
 
     def schema(self, table: Mapping[str, Any], recipe: Recipe, base: Recipe | None) -> str:
@@ -155,10 +155,10 @@ class _Reader(TomlReader):
         schema = self.choice(table, "schema", tuple(NEWEST), None)
         # The schema is what the recipe of its name says it is.
         if schema != recipe.name and (column := conflict(recipe.columns, schema)):
-            here = f"{column.type} {column.unit}".rstrip()
+            declared = f"{column.type} {column.unit}".rstrip()
             raise self.wrong(
                 ("schema",),
-                f"{column.name} is {here} here, which is not {schema}'s: "
+                f"{column.name} is {declared} here, which is not {schema}'s: "
                 "leave this out, or give the column another name",
             )
         return "" if schema == recipe.name else schema
@@ -171,18 +171,18 @@ class _Reader(TomlReader):
                 columns = columns_of(use, uses)
             except StopRun as error:
                 raise self.wrong(("steps", makes), str(error)) from error
-            known = {column.take.partition(".")[2] for column in columns}
-            made = use.step.record_made
-            if lacking := [f for f in sorted(known) if made and not _has(made, f)]:
+            known_fields = {column.take.partition(".")[2] for column in columns}
+            record = use.step.record_made
+            if lacking := [f for f in sorted(known_fields) if record and not _has(record, f)]:
                 raise self.wrong(
                     ("steps", makes),
                     f"the step {use.step.name} has a column of {lacking[0]!r}, which is no field "
-                    f"of {made.__name__ if made else 'its record'}",
+                    f"of {record.__name__ if record else 'its record'}",
                 )
             for field in use.renamed:
-                if field not in known:
+                if field not in known_fields:
                     path = ("steps", makes, "columns", field)
-                    fields = ", ".join(sorted(known))
+                    fields = ", ".join(sorted(known_fields))
                     raise self.wrong(
                         path, f"{makes} has no field of that name with a column; known: {fields}"
                     )
@@ -259,15 +259,15 @@ class _Reader(TomlReader):
         self, described: Mapping[str, Any], step: Step, before: Placed | None, path: Sequence[str]
     ) -> dict[str, str]:
         """Other names of columns, by the field of the record that fills them."""
-        given = self.typed(described, "columns", dict, {}, path)
-        for field, name in given.items():
+        names = self.typed(described, "columns", dict, {}, path)
+        for field, name in names.items():
             if not isinstance(name, str) or not _COLUMN.fullmatch(name):
                 raise self.wrong(
                     (*path, "columns", field), f"{name!r} should be a-z, 0-9 and _ in quotes"
                 )
-        if given and not step.columns:
+        if names and not step.columns:
             raise self.wrong((*path, "columns"), f"the step {step.name} has no columns")
-        return {**(before.use.renamed if before else {}), **given}
+        return {**(before.use.renamed if before else {}), **names}
 
     def model(
         self, described: Mapping[str, Any], step: Step, before: Placed | None, path: Sequence[str]
@@ -319,9 +319,9 @@ class _Reader(TomlReader):
         return value
 
     def shares(self, table: Mapping[str, Any], base: Recipe | None) -> dict[str, int]:
-        given = self.typed(table, "splits", dict, dict(base.shares) if base else None)
-        self.known(given, SPLITS, ("splits",))
-        shares = {name: self.typed(given, name, int, 0, ("splits",)) for name in SPLITS}
+        values = self.typed(table, "splits", dict, dict(base.shares) if base else None)
+        self.known(values, SPLITS, ("splits",))
+        shares = {name: self.typed(values, name, int, 0, ("splits",)) for name in SPLITS}
         if not 0 <= min(shares.values()) <= max(shares.values()) < _LARGEST or not shares["train"]:
             raise self.wrong(("splits",), "shares are 0 or more, and that of train is above 0")
         return {name: share for name, share in shares.items() if share}
@@ -333,8 +333,8 @@ class _Reader(TomlReader):
         if "absent" not in table:
             return base.absent if base else frozenset()
         absent = self.names(table, "absent")
-        known = {column.name for column in (*ENTRY, *recipe.columns)}
-        unknown = sorted(set(absent) - known)
+        names = {column.name for column in (*ENTRY, *recipe.columns)}
+        unknown = sorted(set(absent) - names)
         if unknown:
             raise self.wrong(("absent",), f"{recipe.name} has no column {', '.join(unknown)}")
         if needed := sorted(_NEEDED & set(absent)):
@@ -344,32 +344,34 @@ class _Reader(TomlReader):
     def complete(self, recipe: Recipe, table: Mapping[str, Any]) -> None:
         """Every step reads what something before it makes, in a build and in a crawl."""
         for uses, when in ((recipe.uses, "a build"), (recipe.screening, "a crawl")):
-            made: dict[str, Step | None] = dict.fromkeys(RECORDINGS)
+            makers: dict[str, Step | None] = dict.fromkeys(RECORDINGS)
             for use in uses:
-                lacking = [name for name in use.inputs if name not in made]
+                lacking = [name for name in use.inputs if name not in makers]
                 if lacking:
-                    said = f"it reads {', '.join(lacking)}, which no step before it makes in {when}"
+                    fault = (
+                        f"it reads {', '.join(lacking)}, which no step before it makes in {when}"
+                    )
                     # The step is the base's, and has no line in this text.
                     if set(lacking) & set(table.get("without", ())):
-                        said = f"{use.makes}: {said}; leave it out as well"
-                        raise self.wrong(("without",), said)
-                    raise self.wrong(("steps", use.makes), said)
-                for reads, given in zip(use.step.reads, use.inputs, strict=True):
-                    self.fits(use, reads, given, made[given])
-                made[use.makes] = use.step
+                        fault = f"{use.makes}: {fault}; leave it out as well"
+                        raise self.wrong(("without",), fault)
+                    raise self.wrong(("steps", use.makes), fault)
+                for reads, source in zip(use.step.reads, use.inputs, strict=True):
+                    self.fits(use, reads, source, makers[source])
+                makers[use.makes] = use.step
         if not recipe.uses:
             raise self.wrong((), "no step runs in a build")
 
-    def fits(self, use: Use, reads: str, given: str, maker: Step | None) -> None:
+    def fits(self, use: Use, reads: str, source: str, maker: Step | None) -> None:
         """A step is given what it can read: a recording, or the kind of record that it names."""
-        wanted = use.step.record_read(reads)
-        held = maker.record_made if maker else Path
-        if wanted is None or held is None or issubclass(held, wanted):
+        expected = use.step.record_read(reads)
+        actual = maker.record_made if maker else Path
+        if expected is None or actual is None or issubclass(actual, expected):
             return
-        what = "a recording" if maker is None else held.__name__
-        kind = "a recording" if issubclass(wanted, Path) else wanted.__name__
+        what = "a recording" if maker is None else actual.__name__
+        kind = "a recording" if issubclass(expected, Path) else expected.__name__
         raise self.wrong(
-            ("steps", use.makes, "inputs", reads), f"{given} is {what}; {reads} is to be {kind}"
+            ("steps", use.makes, "inputs", reads), f"{source} is {what}; {reads} is to be {kind}"
         )
 
 

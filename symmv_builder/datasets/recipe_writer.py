@@ -50,9 +50,9 @@ def _described(placed: Placed) -> list[str]:
     if use.model:
         lines.append(f"model = {_value(use.model)}")
     renamed = [
-        f"{name} = {_value(given)}"
-        for name, given in zip(use.step.reads, use.inputs, strict=True)
-        if name != given
+        f"{name} = {_value(source)}"
+        for name, source in zip(use.step.reads, use.inputs, strict=True)
+        if name != source
     ]
     if renamed:
         lines.append(f"inputs = {{ {', '.join(renamed)} }}")
@@ -92,9 +92,9 @@ def differences(old: Recipe, new: Recipe) -> list[str]:
     lines += _clip_differences(old, new)
     before, after = placed_of(old), placed_of(new)
     # Columns come and go with their steps; what is told is another choice or order of them.
-    kept = [[name for name in r.results if name in before and name in after] for r in (old, new)]
-    if kept[0] != kept[1]:
-        lines.append(f"columns: {', '.join(kept[0])} -> {', '.join(kept[1])}")
+    common = [[name for name in r.results if name in before and name in after] for r in (old, new)]
+    if common[0] != common[1]:
+        lines.append(f"columns: {', '.join(common[0])} -> {', '.join(common[1])}")
     lines += [f"{makes}: left out" for makes in before if makes not in after]
     for makes, placed in after.items():
         if makes not in before:
@@ -111,8 +111,8 @@ def differences(old: Recipe, new: Recipe) -> list[str]:
 
 def _clip_differences(old: Recipe, new: Recipe) -> list[str]:
     if new.clips is None or old.clips is None:
-        said = "rows are entries" if new.clips is None else "rows are clips"
-        return [said] if (new.clips is None) != (old.clips is None) else []
+        text = "rows are entries" if new.clips is None else "rows are clips"
+        return [text] if (new.clips is None) != (old.clips is None) else []
     cuts = [clip_facts(each.clips) for each in (old, new)]
     screens = [
         {use.makes: _facts(Placed(use, BUILD)) for use in (r.clips.screens if r.clips else ())}

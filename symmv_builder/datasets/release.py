@@ -30,14 +30,14 @@ def release(
     them forbids, and, where it is to be `commercial`, for what does not allow that.
     """
     releases.check_version(version)
-    asked = {"version": version}
+    request = {"version": version}
     with changes.writing(store, dataset, wait=wait, tell=tell) as finished:
-        if not (finished and finished.kind == "release" and finished.about == asked):
+        if not (finished and finished.kind == "release" and finished.about == request):
             receipt = check(store, dataset, version)
-            known = _facts(store, dataset, receipt, about)
-            check_terms(dataset, known, commercial=commercial, tell=tell)
-            steps = [{"do": "write_release", "version": version, "facts": known}]
-            changes.make(store, dataset, changes.Change("release", asked, steps))
+            facts_known = _facts(store, dataset, receipt, about)
+            check_terms(dataset, facts_known, commercial=commercial, tell=tell)
+            steps = [{"do": "write_release", "version": version, "facts": facts_known}]
+            changes.make(store, dataset, changes.Change("release", request, steps))
         return releases.find_releases(store, dataset)[version]
 
 
@@ -65,28 +65,30 @@ def said_before(store: Store, dataset: str) -> Mapping[str, Any]:
 
 def check_terms(
     dataset: str,
-    known: Mapping[str, Any],
+    dataset_facts: Mapping[str, Any],
     *,
     commercial: bool,
     tell: Callable[[str], object] = lambda _: None,
 ) -> None:
     """Tell what is not known to allow commercial use; `StopRun` where that is asked for, or where
     the licence that the makers state is forbidden by something in the dataset."""
-    found = list(facts.restricted(known))
-    terms = facts.source_terms(known)
+    restrictions = list(facts.restricted(dataset_facts))
+    terms = facts.source_terms(dataset_facts)
     if commercial:
-        faults = [f"{each.said}; {each.advice}" for each in found]
+        faults = [f"{each.said}; {each.advice}" for each in restrictions]
         if terms and not licences.is_commercial(terms):
             faults.append(f"all columns: made from what was published under {terms}")
         if faults:
             problem = f"{dataset} is not free for commercial use: {'. '.join(faults)}"
             raise ReleaseRefused(dataset, problem)
-    for each in found:
+    for each in restrictions:
         tell(f"not free for commercial use: {each.said}")
     try:
-        choice = licences.choose(facts.terms_of(known), known["about"].get("licence", ""))
+        choice = licences.choose(
+            facts.terms_of(dataset_facts), dataset_facts["about"].get("licence", "")
+        )
     except ValueError as error:
-        instead = "; ".join(each.advice for each in found) or "leave it out"
+        instead = "; ".join(each.advice for each in restrictions) or "leave it out"
         raise ReleaseRefused(
             dataset,
             f"{dataset} cannot be released as {error}",
@@ -111,9 +113,9 @@ def check(store: Store, dataset: str, version: str) -> dict[str, Any]:
     if version in released:
         raise ReleaseExists(dataset, version, releases.next_version(list(released)))
     barred = {source.url for source in manifests.read_blocklist(store.manifests)}
-    wanted = {"music_url": barred, "video_url": barred}
+    values = {"music_url": barred, "video_url": barred}
     for shard in receipt["shards"] if barred else ():
-        if shards.find_rows(store.root, f"{dataset}/{shard['path']}", wanted):
+        if shards.find_rows(store.root, f"{dataset}/{shard['path']}", values):
             raise ReleaseRefused(
                 dataset,
                 f"the shards of {dataset} hold a recording that was taken down through another "

@@ -49,9 +49,9 @@ def require_known(manifests: "Root", name: str) -> None:
 
     No recipe is read.
     """
-    known = known_names(manifests)
-    if "/" in name or (name not in known and not has_entries(manifests, name)):
-        raise UnknownName("dataset", name, known)
+    names = known_names(manifests)
+    if "/" in name or (name not in names and not has_entries(manifests, name)):
+        raise UnknownName("dataset", name, names)
 
 
 def require_receipt(root: "Root", manifests: "Root", name: str) -> dict[str, Any]:

@@ -24,11 +24,11 @@ def rows_of(
     store: Store, folder: str, receipt: Mapping[str, Any], ids: Set[str], urls: Set[str]
 ) -> Iterator[dict[str, str]]:
     """`entry_id`, `music_url`, `video_url` of the rows of some entries or some recordings."""
-    wanted = {"entry_id": ids, "music_url": urls, "video_url": urls}
+    values = {"entry_id": ids, "music_url": urls, "video_url": urls}
     for shard in receipt["shards"]:
         name = f"{folder}/{shard['path']}"
         try:
-            yield from shards.find_rows(store.root, name, wanted)
+            yield from shards.find_rows(store.root, name, values)
         except Damaged as error:
             problem = "cannot be read, so what it holds is not known"
             raise Damaged(store.root.path(name), problem) from error
@@ -68,7 +68,7 @@ def without_entries(
     `Damaged` where one of them cannot be read. Without it such a shard is left out: an entry goes
     whatever became of its neighbours, and the next build makes their rows again.
     """
-    kept: list[Shard] = []
+    remaining: list[Shard] = []
     going = set(holding)
     for shard in shards.shards_of(receipt):
         new: Shard | None = shard
@@ -82,26 +82,28 @@ def without_entries(
         elif into:
             shards.copy_shard(root, f"{folder}/{shard.path}", f"{into}/{shard.path}", shard.sha256)
         if new:
-            kept.append(new)
+            remaining.append(new)
     counts = dict.fromkeys(receipt["splits"], 0)
-    for shard in kept:
+    for shard in remaining:
         counts[shard.split] += shard.rows
     is_clips = "clips" in receipt
     return {
         **receipt,
-        "shards": shards.as_plain(kept),
+        "shards": shards.as_plain(remaining),
         "splits": counts,
-        "entries": _entries_in(root, into or folder, kept) if is_clips else sum(counts.values()),
+        "entries": _entries_in(root, into or folder, remaining)
+        if is_clips
+        else sum(counts.values()),
     }
 
 
-def _entries_in(root: Root, folder: str, kept: Sequence[Shard]) -> int:
+def _entries_in(root: Root, folder: str, remaining: Sequence[Shard]) -> int:
     """How many entries have clips in some shards of a folder; no other column is read."""
-    found: set[str] = set()
-    for shard in kept:
+    entry_ids: set[str] = set()
+    for shard in remaining:
         with shards.open_shard(root, f"{folder}/{shard.path}") as file:
-            found.update(file.read(columns=["entry_id"]).column(0).unique().to_pylist())
-    return len(found)
+            entry_ids.update(file.read(columns=["entry_id"]).column(0).unique().to_pylist())
+    return len(entry_ids)
 
 
 def rewrite_shards(store: Store, dataset: str, *, ids: Sequence[str]) -> None:

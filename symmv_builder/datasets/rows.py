@@ -25,13 +25,13 @@ from symmv_builder.storage.store import Store
 from symmv_builder.storage.tables import Row
 
 
-def standing_columns(recipe: Recipe, found: Survey) -> tuple[Column, ...]:
+def standing_columns(recipe: Recipe, state: Survey) -> tuple[Column, ...]:
     """The columns whose values every made entry has: those that shards hold.
 
     A modality that is missing is an absent column, never one of zeros.
     """
-    there = {*GIVEN, *found.complete}
-    return tuple(column for column in recipe.columns if column.artifact in there)
+    artifacts = {*GIVEN, *state.complete}
+    return tuple(column for column in recipe.columns if column.artifact in artifacts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Draft:
 def draft_dataset(
     recipe: Recipe,
     store: Store,
-    found: Survey,
+    current: Survey,
     shard_bytes: int | None = None,
     *,
     cut: Mapping[str, EntryClips] | None = None,
@@ -72,25 +72,27 @@ def draft_dataset(
     receipt = shards.read_receipt(store.root, recipe.name) or {}
     size = int(shard_bytes or receipt.get("shard_bytes", shards.TARGET_BYTES))
     frozen = manifests.read_splits(store.manifests, recipe.name)
-    splits = manifests.assign_splits((entry.song_id for entry in found.made), frozen, recipe.shares)
-    columns = standing_columns(recipe, found)
+    splits = manifests.assign_splits(
+        (entry.song_id for entry in current.made), frozen, recipe.shares
+    )
+    columns = standing_columns(recipe, current)
     described = [column.described() for column in columns]
     layout = digest([label_of(recipe), described, size])
-    taken = sorted({column.artifact for column in columns} - GIVEN)
-    clips = cut_dataset(recipe, store, found, receipt, cut or {})
+    artifacts = sorted({column.artifact for column in columns} - GIVEN)
+    clips = cut_dataset(recipe, store, current, receipt, cut or {})
     # Also of what has no column: the receipt names every model that has a part.
-    all_of_it = sorted({*taken, *(use.makes for use in found.plan.uses)})
+    all_of_it = sorted({*artifacts, *(use.makes for use in current.plan.uses)})
     outlines, whole = [], hashlib.sha256()
-    for entry in found.made:
-        keys, split = found.keys(entry.entry_id), splits[entry.song_id]
-        parts = [layout, split, manifests.entry_fields(entry), [keys[name] for name in taken]]
+    for entry in current.made:
+        keys, split = current.keys(entry.entry_id), splits[entry.song_id]
+        parts = [layout, split, manifests.entry_fields(entry), [keys[name] for name in artifacts]]
         whole_entry = shards.Outline(split, entry.entry_id, digest(parts))
         outlines += _clip_outlines(whole_entry, clips) if recipe.clips else [whole_entry]
         whole.update("".join(keys[name] for name in all_of_it).encode())
     order = {name: number for number, name in enumerate(recipe.shares)}
     # The clips of an entry are in their order already, and sorting keeps it.
     outlines.sort(key=lambda outline: (order[outline.split], outline.entry_id))
-    rejected = sorted((name, r.artifact, r.key, r.reason) for name, r in found.rejected.items())
+    rejected = sorted((name, r.artifact, r.key, r.reason) for name, r in current.rejected.items())
     state = digest(
         [
             layout,
@@ -99,7 +101,7 @@ def draft_dataset(
             shards.digest_of(outlines),
             whole.hexdigest(),
             rejected,
-            len(found.entries),
+            len(current.entries),
         ]
     )
     if recipe.clips:
@@ -134,7 +136,7 @@ def _standing(recipe: Recipe, store: Store) -> list[shards.Shard]:
 
 
 def write_dataset(
-    recipe: Recipe, plan: Plan, store: Store, found: Survey, draft: Draft
+    recipe: Recipe, plan: Plan, store: Store, state: Survey, draft: Draft
 ) -> dict[str, Any]:
     """Write splits, shards and, last, the receipt, which is returned.
 
@@ -148,10 +150,10 @@ def write_dataset(
     label, described = label_of(recipe), [column.described() for column in draft.columns]
     schema = arrow_schema(draft.columns, label)
     writer = shards.ShardWriter(store.root, recipe.name, schema, draft.shard_bytes)
-    load = _loader(recipe, draft, store, found)
+    load = _loader(recipe, draft, store, state)
     written = writer.update(draft.outlines, load, _standing(recipe, store))
     counts = Counter(outline.split for outline in draft.outlines)
-    reasons = Counter(result.reason for result in found.rejected.values())
+    reasons = Counter(result.reason for result in state.rejected.values())
     receipt = {
         "dataset": recipe.name,
         "schema": label,
@@ -160,16 +162,16 @@ def write_dataset(
         "described": described,
         "artifacts": [use.makes for use in plan.uses],
         "made_by": {
-            use.makes: use.step.name for use in recipe.known if use.makes in found.complete
+            use.makes: use.step.name for use in recipe.known if use.makes in state.complete
         },
         "state": draft.state,
         "entries": len({outline.entry_id for outline in draft.outlines}),
-        "left_out": len(found.entries) - len(found.made) - len(found.rejected),
+        "left_out": len(state.entries) - len(state.made) - len(state.rejected),
         "splits": {name: counts[name] for name in recipe.shares},
         "rejections": dict(sorted(reasons.items())),
         "models": [
             {"slot": slot, **asdict(model)}
-            for (slot, _), model in sorted(_models_of(recipe, found.whole or plan, found).items())
+            for (slot, _), model in sorted(_models_of(recipe, state.whole or plan, state).items())
         ],
         "shard_bytes": draft.shard_bytes,
         "shards": shards.as_plain(written),
@@ -186,29 +188,29 @@ def write_dataset(
     return receipt
 
 
-def _models_of(recipe: Recipe, plan: Plan, found: Survey) -> dict[tuple[str, str], ModelIdentity]:
+def _models_of(recipe: Recipe, plan: Plan, state: Survey) -> dict[tuple[str, str], ModelIdentity]:
     """The models of everything that stands, and of what that was made of."""
-    uses = recipe.needed_for(sorted(found.complete))
+    uses = recipe.needed_for(sorted(state.complete))
     used = {(use.step.slot, use.model) for use in uses}
     return {name: model for name, model in plan.models.items() if name in used}
 
 
 def _loader(
-    recipe: Recipe, draft: Draft, store: Store, found: Survey
+    recipe: Recipe, draft: Draft, store: Store, state: Survey
 ) -> Callable[[shards.Outline], Row]:
     """What loads the row of an outline; `StopRun` where one of its results is gone.
 
     The ledger forgets that result then, so that the next build makes it anew.
     """
-    taken = {column.artifact for column in draft.columns} - GIVEN
-    needed = sorted({*taken, *clip_reads(recipe, found)})
+    artifacts = {column.artifact for column in draft.columns} - GIVEN
+    needed = sorted({*artifacts, *clip_reads(recipe, state)})
     sidecars = Sidecars(store.root, recipe.name)
-    entries = {entry.entry_id: entry for entry in found.made}
+    entries = {entry.entry_id: entry for entry in state.made}
 
     # The rows of an entry come one after another: its records are read once for all of its clips.
     @lru_cache(maxsize=1)
     def records_of(name: str) -> dict[str, Any]:
-        keys, records = found.keys(name), {}
+        keys, records = state.keys(name), {}
         for artifact in needed:
             try:
                 records[artifact] = sidecars.load(name, artifact, keys[artifact])[0]
@@ -224,7 +226,7 @@ def _loader(
 
     def load(outline: shards.Outline) -> Row:
         name = outline.entry_id
-        records, clip = {artifact: records_of(name)[artifact] for artifact in taken}, None
+        records, clip = {artifact: records_of(name)[artifact] for artifact in artifacts}, None
         if recipe.clips:
             clip = clips_of(name)[outline.clip_id]
             records = cut_records(records, clip)

@@ -110,8 +110,8 @@ def published_schema(
     name: str, columns: Sequence[str] | None = None, version: int | None = None
 ) -> "pa.Schema":
     """The Arrow schema of rows of a published schema, with some of its `columns` or all."""
-    kept = [c for c in columns_of(name, version) if columns is None or c.name in columns]
-    return arrow_schema(kept, f"{name}/v{version or NEWEST[name]}")
+    columns_kept = [c for c in columns_of(name, version) if columns is None or c.name in columns]
+    return arrow_schema(columns_kept, f"{name}/v{version or NEWEST[name]}")
 
 
 def describe(name: str, version: int | None = None) -> dict[str, Any]:

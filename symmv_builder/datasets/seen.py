@@ -23,7 +23,7 @@ from symmv_builder.pipeline.events import Event
 from symmv_builder.storage.assets import has_asset, open_asset
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shard_rows import ShardRows
-from symmv_builder.training.composing import Composer, Seen, Tell
+from symmv_builder.training.composing import Composer, Tell, WatchedVideo
 
 
 def watch_files(
@@ -33,7 +33,7 @@ def watch_files(
     choices: Mapping[str, str],
     refuse: Callable[[Path, RejectEntry], None],
     tell: Tell = lambda done, of, what: None,
-) -> list[Seen]:
+) -> list[WatchedVideo]:
     """Videos in files, through the stages of the dataset that the model learned from.
 
     CLIP is the one whose features it knows, unless `choices` name another. Nothing is made that
@@ -43,7 +43,7 @@ def watch_files(
     recipe = _as_it_learned(composer, choices)
     unread = {c.name for c in recipe.columns if c.artifact != "video_asset"} - composer.reads
     recipe = replace(recipe, absent=recipe.absent | unread)
-    seen: list[Seen] = []
+    videos: list[WatchedVideo] = []
     for number, path in enumerate(paths):
 
         def count(event: Event, number: int = number) -> None:
@@ -56,8 +56,8 @@ def watch_files(
         except RejectEntry as error:
             refuse(path, error)
         else:
-            seen.append(Seen(name_of(path), row, str(row["video_sha256"]), path))
-    return seen
+            videos.append(WatchedVideo(name_of(path), row, str(row["video_sha256"]), path))
+    return videos
 
 
 def name_of(video: Path) -> str:
@@ -78,12 +78,12 @@ def cuts_of(row: Mapping[str, Any]) -> list[float]:
 
 
 def _as_it_learned(composer: Composer, choices: Mapping[str, str]) -> Recipe:
-    known = {
+    records = {
         str(model["slot"]): str(model["backend"])
         for model in composer.learned_from
         if model.get("slot") == "clip" and str(model["backend"]) in names("clip")
     }
-    return with_models(datasets.recipe(composer.dataset), known | dict(choices))
+    return with_models(datasets.recipe(composer.dataset), records | dict(choices))
 
 
 def rows_seen(
@@ -93,45 +93,45 @@ def rows_seen(
     *,
     entries: Sequence[str] = (),
     split: str | None = None,
-) -> list[Seen]:
+) -> list[WatchedVideo]:
     """Videos in rows of a dataset: those of `entries`, or a whole split, in the shards' order.
 
     An entry that was cut into clips stands for all of them; a clip is named ``ENTRY@SECONDS`` or
     by its id. `StopRun` where an entry is in no shard.
     """
     named = {_row_id(entry): entry for entry in entries}
-    wanted = [column.name for column in columns_of_the_video(datasets.recipe(composer.dataset))]
-    found = []
-    known: set[str] = set()
+    columns = [column.name for column in columns_of_the_video(datasets.recipe(composer.dataset))]
+    videos = []
+    entry_ids: set[str] = set()
     for name in [split] if split else SPLITS:
-        rows = ShardRows(root, dataset, name, ("entry_id",), wanted)
+        rows = ShardRows(root, dataset, name, ("entry_id",), columns)
         for number, row_id in enumerate(rows.entries()):
             names = {row_id, entry_of(row_id)}
             if not entries or names & named.keys():
                 row = rows.row(number)
                 if "video_duration_s" not in row:
                     row["video_duration_s"] = _length_s(row)
-                known |= names
+                entry_ids |= names
                 # Other people's rows: the name becomes that of a file. Of a clip the store has no
                 # file of its own.
                 sha256 = "" if "clip_id" in row else str(row.get("video_sha256", ""))
-                found.append(Seen(file_name(row_id), row, sha256))
-    missing = sorted(entry for row_id, entry in named.items() if row_id not in known)
+                videos.append(WatchedVideo(file_name(row_id), row, sha256))
+    missing = sorted(entry for row_id, entry in named.items() if row_id not in entry_ids)
     if missing:
         raise NotFound(f"row of {dataset}", ", ".join(missing), root.shown)
-    if not found:
+    if not videos:
         raise NoRows(dataset, split or "all")
-    return found
+    return videos
 
 
 @contextmanager
-def stored(root: Root, seen: Seen) -> Iterator[Seen]:
+def stored(root: Root, video: WatchedVideo) -> Iterator[WatchedVideo]:
     """The same with the video's file, where the store has it."""
-    if not seen.sha256 or not has_asset(root, seen.sha256):
-        yield seen
+    if not video.sha256 or not has_asset(root, video.sha256):
+        yield video
         return
-    with open_asset(root, seen.sha256) as path:
-        yield replace(seen, path=path)
+    with open_asset(root, video.sha256) as path:
+        yield replace(video, path=path)
 
 
 def _row_id(entry: str) -> str:

@@ -102,10 +102,10 @@ def hear_files(paths: Sequence[Path], ear: Ear, *, tell: Tell = silent) -> Heard
     is_played = ear.sound == "rendered"
     forms = (*MIDI_SUFFIXES, *recordings) if is_played else (*recordings, *MIDI_SUFFIXES)
     suffixes = (*TABLE_SUFFIXES, *forms)
-    found = find_files(paths, suffixes, "tables (.npy, .npz), recordings or MIDI files")
+    sound_files = find_files(paths, suffixes, "tables (.npy, .npz), recordings or MIDI files")
     order = {suffix: number for number, suffix in enumerate(suffixes)}
     pieces: dict[Path, Path] = {}
-    for path in sorted(found, key=lambda path: order.get(path.suffix.lower(), len(order))):
+    for path in sorted(sound_files, key=lambda path: order.get(path.suffix.lower(), len(order))):
         pieces.setdefault(path.with_suffix(""), path)
     files = sorted(pieces.values())
     named: list[tuple[str, Table]] = []

@@ -84,8 +84,8 @@ def run_stage(
     if backend is not None:
         uses = with_backend(uses, use, backend, name)
         use = uses[use.makes]
-    given = parse_settings(use.step, settings or {})
-    uses[use.makes] = replace(use, parameters={**use.parameters, **given})
+    values = parse_settings(use.step, settings or {})
+    uses[use.makes] = replace(use, parameters={**use.parameters, **values})
     if is_midi:
         _refuse_midi(uses, use.makes, path)
     record: Record = _Maker(path, load_model, tell, uses).make(use.makes)
@@ -207,25 +207,25 @@ class _Maker:
         if step.together is None:
             return step.run(*inputs, **arguments)
         besides = [self.make(name) for name in use.besides]
-        [made] = step.together(inputs[0], [step.run(**arguments)])
-        return made(*besides) if callable(made) else made
+        [record] = step.together(inputs[0], [step.run(**arguments)])
+        return record(*besides) if callable(record) else record
 
 
 def check_records(
     folder: Path, sources: Sequence[Path], stage: str, *, overwrite: bool = False
 ) -> None:
     """`StopRun` where the files of `write_record` may not be written: see `storage.outputs`."""
-    seen: dict[Path, Path] = {}
+    owners: dict[Path, Path] = {}
     for source in sources:
         for path in _places(folder, source, stage):
-            if path in seen:
+            if path in owners:
                 cause = (
-                    f"{seen[path]} and {source} would both be written there; give them in two "
+                    f"{owners[path]} and {source} would both be written there; give them in two "
                     "calls with folders of their own"
                 )
                 raise CannotWrite(path, cause)
-            seen[path] = source
-    check_outputs(seen, inputs=sources, overwrite=overwrite)
+            owners[path] = source
+    check_outputs(owners, inputs=sources, overwrite=overwrite)
 
 
 def write_record(folder: Path, source: Path, stage: str, record: Record) -> list[Path]:

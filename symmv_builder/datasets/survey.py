@@ -67,17 +67,17 @@ def recordings_of(dataset: str, entry: Entry) -> dict[str, tuple[str, str]]:
 
 def restore_recordings(store: Store, dataset: str, entries: Sequence[Entry]) -> None:
     """Tell a ledger that was lost which stored file is which recording, by the manifests."""
-    known = store.ledger.assets()
+    assets = store.ledger.assets()
     places = {entry.entry_id: recordings_of(dataset, entry) for entry in entries}
-    if all(kinds[name] in known for kinds in places.values() for name in ("music", "video")):
+    if all(kinds[name] in assets for kinds in places.values() for name in ("music", "video")):
         return
-    kept = recordings.read_recordings(store.manifests, dataset)
+    remembered = recordings.read_recordings(store.manifests, dataset)
     lost = {
         place: sha256
         for entry_id, kinds in places.items()
         for kind, place in kinds.items()
-        if place not in known
-        and (sha256 := kept.get(entry_id, {}).get(kind))
+        if place not in assets
+        and (sha256 := remembered.get(entry_id, {}).get(kind))
         and has_asset(store.root, sha256)
     }
     sizes = {sha256: store.root.size_bytes(asset_name(sha256)) for sha256 in lost.values()}
@@ -97,7 +97,7 @@ def survey(
     """
     works = _works(plan, store, entries)
     rejections = {(r.entry_id, r.artifact): r for r in store.ledger.rejections(plan.dataset)}
-    wanted = frozenset(use.makes for use in plan.uses)
+    artifacts = frozenset(use.makes for use in plan.uses)
     states = dict.fromkeys(works, EntryState())
     # Most entries have made the same artifacts: one set is kept for all of them.
     kinds: dict[frozenset[str], frozenset[str]] = {}
@@ -109,27 +109,27 @@ def survey(
         valid = {
             artifact: reason for _, artifact, key, reason in lines if keys.get(artifact) == key
         }
-        there = frozenset(artifact for artifact, reason in valid.items() if not reason)
-        there = kinds.setdefault(there, there)
-        judging = keys.keys() - (beside - wanted)
+        present = frozenset(artifact for artifact, reason in valid.items() if not reason)
+        present = kinds.setdefault(present, present)
+        judging = keys.keys() - (beside - artifacts)
         turned_away = [name for name in keys if name in judging and valid.get(name)]
         rejection = rejections.get((entry_id, turned_away[0])) if turned_away else None
-        states[entry_id] = EntryState(there, wanted <= there, rejection)
-    made = tuple(
+        states[entry_id] = EntryState(present, artifacts <= present, rejection)
+    complete = tuple(
         entry
         for entry in entries
         if (state := states.get(entry.entry_id)) and state.is_made and not state.rejection
     )
-    common = {states[entry.entry_id].there for entry in made}
+    common = {states[entry.entry_id].there for entry in complete}
     return Survey(
         plan=plan,
         whole=whole,
         entries=entries,
         works=works,
         states=states,
-        made=made,
+        made=complete,
         rejected={name: state.rejection for name, state in states.items() if state.rejection},
-        complete=frozenset.intersection(*common) if common else wanted,
+        complete=frozenset.intersection(*common) if common else artifacts,
         is_settled=all(state.is_settled for state in states.values()),
     )
 

@@ -47,9 +47,9 @@ def take_down(
     """
     if (clip := parse_address(name)) is not None:
         name = clip[0]
-    asked = {"name": name, "whole": whole}
+    request = {"name": name, "whole": whole}
     with changes.writing(store, dataset, wait=wait, tell=tell) as finished:
-        if finished and finished.kind == "takedown" and finished.about["asked"] == asked:
+        if finished and finished.kind == "takedown" and finished.about["asked"] == request:
             return _told(store, dataset, finished.about)
         change = _plan(store, dataset, name, reason, whole=whole)
         changes.make(store, dataset, change)
@@ -67,12 +67,12 @@ def _told(store: Store, dataset: str, about: Mapping[str, Any]) -> Takedown:
 
 def others_that_use(store: Store, dataset: str, urls: Collection[str]) -> dict[str, list[str]]:
     """Of the root's other datasets the entries that use one of the recordings, by dataset."""
-    found: dict[str, list[str]] = {}
+    users: dict[str, list[str]] = {}
     for name in manifests.datasets(store.manifests):
         for entry in manifests.read_entries(store.manifests, name) if name != dataset else ():
             if {entry.music.url, entry.video.url} & set(urls):
-                found.setdefault(name, []).append(entry.entry_id)
-    return found
+                users.setdefault(name, []).append(entry.entry_id)
+    return users
 
 
 def _plan(store: Store, dataset: str, name: str, reason: str, *, whole: bool) -> changes.Change:
@@ -105,7 +105,7 @@ def _plan(store: Store, dataset: str, name: str, reason: str, *, whole: bool) ->
     # A copy for those who go on with the latest release; older ones are only withdrawn.
     newest = max(released, key=releases.numbers_of) if released else ""
     successors = {newest: releases.next_version(list(released))} if newest in holding else {}
-    held = removal.holding_shards(store.root, dataset, standing, ids) if standing else []
+    shards = removal.holding_shards(store.root, dataset, standing, ids) if standing else []
     sources, contents = _recordings(store, dataset, gone, barred)
     named = [[source.site, source.video_id] for source in _ordered(barred)]
     return changes.Change(
@@ -115,7 +115,7 @@ def _plan(store: Store, dataset: str, name: str, reason: str, *, whole: bool) ->
             "done": {
                 "entries": sorted(ids),
                 "sources": sorted(urls),
-                "shards": [f"{dataset}/{path}" for path in held],
+                "shards": [f"{dataset}/{path}" for path in shards],
                 "withdrawn": holding,
                 "released": list(successors.values()),
             },
@@ -187,8 +187,8 @@ def _barred(
         return {Source.from_url(url) for url in urls if url}
     if again:
         return set(again)
-    site, found, video_id = name.partition(":")
-    if found:
+    site, colon, video_id = name.partition(":")
+    if colon:
         try:
             return {Source(site, video_id)}
         except ValueError as error:
@@ -208,24 +208,24 @@ def _recordings(
     going = {(source.site, source.video_id) for source in barred}
     going |= {place for entry in gone for place in recordings_of(dataset, entry).values()}
     staying: set[tuple[str, str]] = set()
-    known: dict[tuple[str, str], str] = {}
+    by_source: dict[tuple[str, str], str] = {}
     for other in manifests.datasets(store.manifests):
         hashes = recordings.read_recordings(store.manifests, other)
         for entry in manifests.read_entries(store.manifests, other):
             places = recordings_of(other, entry)
             for kind, sha256 in hashes.get(entry.entry_id, {}).items():
-                known[places[kind]] = sha256
+                by_source[places[kind]] = sha256
             if other != dataset or entry.entry_id not in ids:
                 staying |= set(places.values())
-    known |= store.ledger.assets()
-    going = {place for place in going - staying if place in known} | {
+    by_source |= store.ledger.assets()
+    going = {place for place in going - staying if place in by_source} | {
         (source.site, source.video_id) for source in barred
     }
-    used = {sha256 for place, sha256 in known.items() if place not in going}
+    used = {sha256 for place, sha256 in by_source.items() if place not in going}
     contents = {
-        _url(place): known[place]
+        _url(place): by_source[place]
         for place in sorted(going)
-        if place in known and known[place] not in used
+        if place in by_source and by_source[place] not in used
     }
     return [list(place) for place in sorted(going)], contents
 

@@ -122,18 +122,18 @@ def _count(crawl: Crawl, refusal: Refusal) -> None:
     if not is_true:
         for one in whole:
             _take_back(crawl, one)
-    told = f"{len(whole)} recordings of {site} one after the other: {refusal.reason}"
+    message = f"{len(whole)} recordings of {site} one after the other: {refusal.reason}"
     # Nothing answered, or the site refuses us in the words that it has for others.
     reason = refusal.reason if refusal.reason is Reason.UNREACHABLE else Reason.REFUSED
-    open_breaker(crawl, SessionBlocked(told, crawl.patience.breaker_s, reason=reason))
+    open_breaker(crawl, SessionBlocked(message, crawl.patience.breaker_s, reason=reason))
 
 
 def _something_comes(crawl: Crawl, site: str) -> bool:
     """Whether the site still gives what is known to be good."""
     canary = crawl.site.canary
-    known = [canary] if canary is not None and canary.site == site else []
-    found = crawl.items.some(crawl.recipe.name, site, _CAME, _WITNESSES)
-    for source in [*known, *(item.source for item in found)]:
+    witnesses = [canary] if canary is not None and canary.site == site else []
+    earlier = crawl.items.some(crawl.recipe.name, site, _CAME, _WITNESSES)
+    for source in [*witnesses, *(item.source for item in earlier)]:
         with suppress(SymMVError):
             crawl.site.details(source)
             return True
@@ -153,9 +153,9 @@ def try_again(items: Items, store: Store, dataset: str, reasons: Collection[Reas
     What screening said is forgotten with it. Recordings that are in the store no more are
     fetched again.
     """
-    found = [item for item in items.find(dataset, [states.REJECTED]) if item.reason in reasons]
+    rejected = [item for item in items.find(dataset, [states.REJECTED]) if item.reason in reasons]
     done = 0
-    for item in found:
+    for item in rejected:
         state = _BEFORE.get(item.step, states.FETCHED)
         if state == states.FETCHED:
             _forget_screening(store, item)

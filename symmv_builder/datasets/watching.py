@@ -58,14 +58,14 @@ def watch(
 
 def columns_of_the_video(recipe: Recipe) -> tuple[Column, ...]:
     """The columns of a dataset's row that come out of the video alone."""
-    made = {use.makes for use in uses_of_the_video(recipe)}
-    return tuple(column for column in recipe.columns if column.artifact in made)
+    artifacts = {use.makes for use in uses_of_the_video(recipe)}
+    return tuple(column for column in recipe.columns if column.artifact in artifacts)
 
 
 def uses_of_the_video(recipe: Recipe) -> tuple[Use, ...]:
     """The uses that read nothing but the video and end in a column, in the recipe's order."""
     makers: Mapping[str, Use] = {use.makes: use for use in recipe.uses}
-    taken = {column.artifact for column in recipe.columns}
+    artifacts = {column.artifact for column in recipe.columns}
 
     def sees_only(name: str) -> bool:
         return name == "video" or (
@@ -73,7 +73,7 @@ def uses_of_the_video(recipe: Recipe) -> tuple[Use, ...]:
         )
 
     needed: set[str] = set()
-    waiting = [name for name in taken if name in makers and sees_only(name)]
+    waiting = [name for name in artifacts if name in makers and sees_only(name)]
     while waiting:
         name = waiting.pop()
         if name in makers and name not in needed:

@@ -111,13 +111,13 @@ class _Answer(BaseHTTPRequestHandler):
         self._send_list(channel.title, self.site.newest(channel.name), query, facts)
 
     def _playlist(self, parts: list[str], query: dict[str, str]) -> None:
-        found = self.site.playlist(parts[0]) if parts else None
+        playlist = self.site.playlist(parts[0]) if parts else None
         if self._turned_away("list", parts[0] if parts else ""):
             return
-        if found is None:
+        if playlist is None:
             self._missing()
         else:
-            self._send_list(*found, query, {})
+            self._send_list(*playlist, query, {})
 
     def _search(self, _: list[str], query: dict[str, str]) -> None:
         words = query.get("q", "")
@@ -224,18 +224,18 @@ class _Answer(BaseHTTPRequestHandler):
         if self.headers.get("If-None-Match") == tag:
             self._head(304, path, tag, {})
             return
-        wanted = self.headers.get("Range", "")
+        requested = self.headers.get("Range", "")
         if self.headers.get("If-Range", tag) != tag:
-            wanted = ""
-        first, last = _range(wanted, size)
-        status = 416 if first > last else 206 if wanted else 200
+            requested = ""
+        first, last = _range(requested, size)
+        status = 416 if first > last else 206 if requested else 200
         visit = self.site.behaviour.record(Visit("media", video_id, status, first))
         if status == 416:
             headers = {"Content-Range": f"bytes */{size}", "Content-Length": "0"}
             self._head(status, path, tag, headers)
             return
         headers = {"Content-Length": str(last - first + 1)}
-        if wanted:
+        if requested:
             headers["Content-Range"] = f"bytes {first}-{last}/{size}"
         self._head(status, path, tag, headers)
         if self.command == "HEAD":
@@ -286,10 +286,10 @@ def _range(header: str, size: int) -> tuple[int, int]:
 
     What cannot be satisfied comes out with the first byte after the last.
     """
-    found = re.fullmatch(r"bytes=(\d*)-(\d*)", header.strip())
-    if not found or found.groups() == ("", ""):
+    match = re.fullmatch(r"bytes=(\d*)-(\d*)", header.strip())
+    if not match or match.groups() == ("", ""):
         return 0, size - 1
-    first, last = found.groups()
+    first, last = match.groups()
     if not first:
         return max(0, size - int(last)), size - 1
     return int(first), min(int(last) if last else size - 1, size - 1)

@@ -114,11 +114,11 @@ def plans(*, longest_s: float = 46.0, seen_s: float = _SEEN_S) -> tuple[MediaPla
 
 def _site_plans(longest_s: float, seen_s: float) -> list[MediaPlan]:
     """Covers with their videos, and four that a crawl must turn away."""
-    made = []
+    result = []
     for number, each in enumerate(PIECES):
-        made.append(_cover(each.name, each.name, longest_s=longest_s))
-        made.append(_official(each.name, each.name, number, seen_s))
-    for number, (name, heard, seen, reason) in enumerate(
+        result.append(_cover(each.name, each.name, longest_s=longest_s))
+        result.append(_official(each.name, each.name, number, seen_s))
+    for number, (name, song, video, reason) in enumerate(
         (
             ("prelude-bwv846", "prelude-bwv846", "prelude-bwv846", Reason.STATIC_VIDEO),
             ("lindenbaum", "lindenbaum", "lindenbaum", Reason.LYRIC_VIDEO),
@@ -127,10 +127,10 @@ def _site_plans(longest_s: float, seen_s: float) -> list[MediaPlan]:
         ),
         start=len(PIECES),
     ):
-        made.append(_cover(name, heard, longest_s=_SHORT_S))
-        made.append(
+        result.append(_cover(name, song, longest_s=_SHORT_S))
+        result.append(
             replace(
-                _official(name, seen, number, seen_s),
+                _official(name, video, number, seen_s),
                 is_still=reason is Reason.STATIC_VIDEO,
                 lines=LYRICS if reason is Reason.LYRIC_VIDEO else (),
                 kept_share=0.6 if reason is Reason.UNREADABLE else 1.0,
@@ -141,17 +141,17 @@ def _site_plans(longest_s: float, seen_s: float) -> list[MediaPlan]:
     lyrics = MediaPlan(
         "site/lyrics-over-a-picture.mp4", drawing=picture, is_still=True, lines=LYRICS
     )
-    return [*made, lyrics]
+    return [*result, lyrics]
 
 
-def _cover(name: str, heard: str, *, longest_s: float) -> MediaPlan:
-    return MediaPlan(f"site/{name}.cover.flac", piece=heard, longest_s=longest_s)
+def _cover(name: str, song: str, *, longest_s: float) -> MediaPlan:
+    return MediaPlan(f"site/{name}.cover.flac", piece=song, longest_s=longest_s)
 
 
-def _official(name: str, heard: str, number: int, seen_s: float) -> MediaPlan:
+def _official(name: str, song: str, number: int, seen_s: float) -> MediaPlan:
     return MediaPlan(
         f"site/{name}.video.mp4",
-        piece=heard,
+        piece=song,
         performer=101 + number,
         program=_STRINGS,
         longest_s=seen_s,
@@ -160,7 +160,7 @@ def _official(name: str, heard: str, number: int, seen_s: float) -> MediaPlan:
 
 
 def _folder_plans(longest_s: float) -> list[MediaPlan]:
-    made = [
+    result = [
         MediaPlan(
             f"muvisync/{each.name}.mp4",
             piece=each.name,
@@ -171,16 +171,16 @@ def _folder_plans(longest_s: float) -> list[MediaPlan]:
         for number, each in enumerate(PIECES[1:4])
     ]
     bikes_s = tuple(frame / 25 for frame in (30, 76, 137, 187, 242))
-    made.append(MediaPlan("muvisync/big-buck-bunny.mp4", clip="bigbuckbunny.mp4"))
+    result.append(MediaPlan("muvisync/big-buck-bunny.mp4", clip="bigbuckbunny.mp4"))
     for name, clip, cuts_s in (
         ("bikes", "bikes.mp4", bikes_s),
         ("carphone", "carphone_pristine.mp4", ()),
         ("carphone-distorted", "carphone_distorted.mp4", ()),
     ):
-        made.append(
+        result.append(
             MediaPlan(f"muvisync/{name}.mp4", clip=clip, cuts_s=cuts_s, rejection=Reason.NO_AUDIO)
         )
-    return made
+    return result
 
 
 def make_media(
@@ -294,29 +294,29 @@ def _keep_truth(folder: Path, plan: MediaPlan, truth: Truth) -> None:
     fields = {name: getattr(truth, name) for name in Truth.__slots__ if name != "notes"}
     notes = None if truth.notes is None else to_json(truth.notes)
     size = (folder / plan.path).stat().st_size
-    kept = {"recipe": plan.recipe, "size_bytes": size, "truth": fields, "notes": notes}
+    truth_file = {"recipe": plan.recipe, "size_bytes": size, "truth": fields, "notes": notes}
     path = _truth_path(folder, plan)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    temporary.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+    temporary.write_text(json.dumps(truth_file, indent=1), encoding="utf-8")
     temporary.replace(path)
 
 
 def _finished(folder: Path, plan: MediaPlan) -> Truth | None:
     """The truth of a file that was made from this very plan and is whole, else `None`."""
     try:
-        kept = json.loads(_truth_path(folder, plan).read_text(encoding="utf-8"))
+        truth_file = json.loads(_truth_path(folder, plan).read_text(encoding="utf-8"))
         size = (folder / plan.path).stat().st_size
     except (FileNotFoundError, json.JSONDecodeError):
         return None
-    if (kept.get("recipe"), kept.get("size_bytes")) != (plan.recipe, size):
+    if (truth_file.get("recipe"), truth_file.get("size_bytes")) != (plan.recipe, size):
         return None
-    fields = kept["truth"]
+    fields = truth_file["truth"]
     for name in ("beats_s", "cuts_s"):
         fields[name] = tuple(fields[name])
     reason = fields.pop("rejection")
     return Truth(
         **fields,
-        notes=None if kept["notes"] is None else Notes(**kept["notes"]),
+        notes=None if truth_file["notes"] is None else Notes(**truth_file["notes"]),
         rejection=None if reason is None else Reason(reason),
     )

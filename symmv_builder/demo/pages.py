@@ -56,10 +56,10 @@ def watch_data(
 
 
 def _formats(upload: Upload, token: int) -> list[dict[str, Any]]:
-    found = []
+    formats = []
     for name, path in upload.files.items():
         is_audio = name == "sound" or upload.media_is_audio
-        found.append(
+        formats.append(
             {
                 "format": name,
                 "extension": path.suffix.lstrip(".").lower(),
@@ -69,7 +69,7 @@ def _formats(upload: Upload, token: int) -> list[dict[str, Any]]:
                 "height": None if is_audio else upload.height,
             }
         )
-    return found
+    return formats
 
 
 def page(title: str, body: str, data: Any = None) -> str:

@@ -151,9 +151,9 @@ def _ends(
     starts: Floats,
     rng: np.random.Generator,
 ) -> Floats:
-    held = np.where(is_staccato, 0.45, 0.97 if manner.pedal else 0.88)
-    held = held * (1.0 + rng.normal(0.0, 0.03, len(held)))
-    ends = time.seconds(onsets_q + lengths_q * held)
+    share = np.where(is_staccato, 0.45, 0.97 if manner.pedal else 0.88)
+    share = share * (1.0 + rng.normal(0.0, 0.03, len(share)))
+    ends = time.seconds(onsets_q + lengths_q * share)
     return np.asarray(np.maximum(ends, starts + _SHORTEST_S), dtype=np.float64)
 
 
@@ -195,5 +195,5 @@ def _pedal(score: Score, time: _Time, last: int) -> NDArray[np.float64]:
     downs = beats_s[changes] + 0.07
     until = np.append(changes[1:] - (0 if half else 1), last)
     ups = np.append(beats_s[until[:-1]] + 0.02, time.knots_s[-1])
-    kept = ups > downs + 0.1
-    return np.stack([downs[kept], ups[kept]])
+    is_long = ups > downs + 0.1
+    return np.stack([downs[is_long], ups[is_long]])

@@ -19,11 +19,11 @@ _PAIRS = (("sonata-k545", 30), ("maple-leaf-rag", 29))
 
 def quick_plans() -> tuple[MediaPlan, ...]:
     """The four files of the quick tour, in the order in which they are made."""
-    made = []
+    plans = []
     for number, (piece, seed) in enumerate(_PAIRS):
-        made.append(MediaPlan(f"covers/{piece}.flac", piece=piece, longest_s=_SECONDS))
+        plans.append(MediaPlan(f"covers/{piece}.flac", piece=piece, longest_s=_SECONDS))
         drawing = Drawing(426, 240, Fraction(20), _SECONDS, seed)
-        made.append(
+        plans.append(
             MediaPlan(
                 f"videos/{piece}.mp4",
                 piece=piece,
@@ -33,7 +33,7 @@ def quick_plans() -> tuple[MediaPlan, ...]:
                 drawing=drawing,
             )
         )
-    return tuple(made)
+    return tuple(plans)
 
 
 def make_quick_media(folder: Path, progress: Callable[[str], None]) -> DemoMedia:

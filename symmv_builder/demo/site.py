@@ -104,22 +104,22 @@ class Site:
     def playlist(self, name: str) -> tuple[str, list[dict[str, Any]]] | None:
         """Title and videos of a playlist."""
         with self._lock:
-            found = self._playlists.get(name)
-            if found is None:
+            playlist = self._playlists.get(name)
+            if playlist is None:
                 return None
-            known = [self._uploads[name] for name in found.video_ids if name in self._uploads]
-            return found.title, [self._entry(upload) for upload in known]
+            uploads = [self._uploads[name] for name in playlist.video_ids if name in self._uploads]
+            return playlist.title, [self._entry(upload) for upload in uploads]
 
     def search(self, query: str) -> list[dict[str, Any]]:
         """Videos that share a word with the query: most words first, then most views."""
-        wanted = _words(query)
+        query_words = _words(query)
         with self._lock:
             scored = []
             for upload in self._uploads.values():
                 channel = self._channels[upload.channel]
-                found = len(wanted & _words(f"{upload.title} {channel.title}"))
-                if found:
-                    scored.append((-found, -upload.views, upload.video_id, upload))
+                common = len(query_words & _words(f"{upload.title} {channel.title}"))
+                if common:
+                    scored.append((-common, -upload.views, upload.video_id, upload))
             return [self._entry(upload) for *_, upload in sorted(scored, key=lambda row: row[:3])]
 
     def _entry(self, upload: Upload) -> dict[str, Any]:

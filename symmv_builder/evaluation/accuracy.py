@@ -137,8 +137,8 @@ def transcription_scores(estimate: Notes, reference: Notes) -> Scores:
     scores = {}
     for name, ratio in (("onset", None), ("offset", 0.2)):
         for tolerance_ms in (50, 100):
-            found = _match_notes(estimate, reference, tolerance_ms / 1000, ratio)
-            scores[f"{name}_f1_{tolerance_ms}ms"] = found[2]
+            matches = _match_notes(estimate, reference, tolerance_ms / 1000, ratio)
+            scores[f"{name}_f1_{tolerance_ms}ms"] = matches[2]
     return scores
 
 

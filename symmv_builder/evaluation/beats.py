@@ -92,10 +92,10 @@ def heard_onsets_s(samples: NDArray[np.float32]) -> NDArray[np.float64]:
 
     if len(samples) < 2048:
         return np.zeros(0)
-    found = librosa.onset.onset_detect(
+    onsets = librosa.onset.onset_detect(
         y=np.ascontiguousarray(samples), sr=ONSET_RATE_HZ, units="time", **_ONSET_RULE
     )
-    return np.asarray(found, dtype=np.float64)
+    return np.asarray(onsets, dtype=np.float64)
 
 
 def score_pair(generated: NDArray[np.bool_], real: NDArray[np.bool_]) -> PairScores | None:
@@ -106,13 +106,13 @@ def score_pair(generated: NDArray[np.bool_], real: NDArray[np.bool_]) -> PairSco
     """
     length = min(len(generated), len(real))
     ours, theirs = generated[:length], real[:length]
-    hits, made, wanted = (int(np.count_nonzero(a)) for a in (ours & theirs, ours, theirs))
-    if not wanted:
+    hits, estimated, expected = (int(np.count_nonzero(a)) for a in (ours & theirs, ours, theirs))
+    if not expected:
         return None
     return PairScores(
-        coverage=100.0 * hits / made if made else 0.0,
-        hit=100.0 * hits / wanted,
-        plain_coverage=100.0 * made / wanted,
+        coverage=100.0 * hits / estimated if estimated else 0.0,
+        hit=100.0 * hits / expected,
+        plain_coverage=100.0 * estimated / expected,
     )
 
 

@@ -56,15 +56,15 @@ def ranks(logits: ArrayLike, targets: ArrayLike) -> NDArray[np.int64]:
     Of equal logits the lower number stands first, so that a model that tells nothing apart
     does not count as right. `ValueError` where a target is not among the `v`.
     """
-    z, wanted = np.asarray(logits, dtype=np.float64), np.asarray(targets, dtype=np.int64)
-    if z.ndim != 2 or wanted.shape != z.shape[:1]:
-        raise ValueError(f"logits {z.shape} and targets {wanted.shape} are not [t, v] and [t]")
+    z, classes = np.asarray(logits, dtype=np.float64), np.asarray(targets, dtype=np.int64)
+    if z.ndim != 2 or classes.shape != z.shape[:1]:
+        raise ValueError(f"logits {z.shape} and targets {classes.shape} are not [t, v] and [t]")
     if not np.isfinite(z).all():
         raise ValueError("logits hold values that are not finite")
-    if wanted.size and not (wanted.min() >= 0 and wanted.max() < z.shape[1]):
+    if classes.size and not (classes.min() >= 0 and classes.max() < z.shape[1]):
         raise ValueError(f"a target lies outside the {z.shape[1]} classes")
-    own = np.take_along_axis(z, wanted[:, None], axis=1)
-    earlier = np.arange(z.shape[1]) < wanted[:, None]
+    own = np.take_along_axis(z, classes[:, None], axis=1)
+    earlier = np.arange(z.shape[1]) < classes[:, None]
     before = (z > own) | ((z == own) & earlier)
     return np.asarray(1 + before.sum(axis=1), dtype=np.int64)
 
@@ -75,11 +75,11 @@ def hits_at(logits: ArrayLike, targets: ArrayLike, k: int, *, pad: int | None = 
     `logits` are ``[t, v]``, `targets` ``[t]``. Targets equal to `pad` do not count;
     `ValueError` where none is left.
     """
-    wanted = np.asarray(targets)
-    valid = np.ones(len(wanted), dtype=bool) if pad is None else wanted != pad
+    classes = np.asarray(targets)
+    valid = np.ones(len(classes), dtype=bool) if pad is None else classes != pad
     if not valid.any():
         raise ValueError("a song without a position has no hits")
-    return float((ranks(logits, np.where(valid, wanted, 0))[valid] <= k).mean())
+    return float((ranks(logits, np.where(valid, classes, 0))[valid] <= k).mean())
 
 
 def matching_loss(logits: ArrayLike, allowed: ArrayLike, valid: ArrayLike | None = None) -> float:

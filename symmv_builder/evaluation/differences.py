@@ -40,11 +40,11 @@ def of_numbers(first: ArrayLike, second: ArrayLike) -> Tested | None:
         return None
     with required("evaluate"):
         from scipy.stats import mannwhitneyu
-    found = mannwhitneyu(one, two, alternative="two-sided", method="asymptotic")
-    p = float(found.pvalue)
-    effect = float(found.statistic) / (len(one) * len(two))
+    result = mannwhitneyu(one, two, alternative="two-sided", method="asymptotic")
+    p = float(result.pvalue)
+    effect = float(result.statistic) / (len(one) * len(two))
     # Where all values are equal there are no ranks to compare, and nothing differs.
-    return Tested(float(found.statistic), effect, p if np.isfinite(p) else 1.0)
+    return Tested(float(result.statistic), effect, p if np.isfinite(p) else 1.0)
 
 
 def of_words(first: Sequence[str], second: Sequence[str]) -> Tested | None:
@@ -64,9 +64,9 @@ def of_words(first: Sequence[str], second: Sequence[str]) -> Tested | None:
         return None
     with required("evaluate"):
         from scipy.stats import chi2_contingency
-    found = chi2_contingency(table, correction=False)
-    effect = float(np.sqrt(found.statistic / table.sum()))
-    return Tested(float(found.statistic), effect, float(found.pvalue))
+    result = chi2_contingency(table, correction=False)
+    effect = float(np.sqrt(result.statistic / table.sum()))
+    return Tested(float(result.statistic), effect, float(result.pvalue))
 
 
 def holm(p: Sequence[float]) -> list[float]:

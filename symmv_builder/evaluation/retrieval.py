@@ -134,10 +134,10 @@ def retrieve(
     ranks, sizes = own_ranks(similarity, own, videos=videos, pool=pool, seed=seed)
     if not len(ranks):
         raise ValueError("there is no piece of music to retrieve a video for")
-    found = {f"p{k}": 100 * float((ranks <= k).mean()) for k in KS}
+    shares = {f"p{k}": 100 * float((ranks <= k).mean()) for k in KS}
     chance = {f"p{k}": 100 * float(np.minimum(k / sizes, 1).mean()) for k in KS}
     chance["ar"] = float(((sizes + 1) / 2).mean())
     ar = float(ranks.mean())
     return Retrieval(
-        found["p5"], found["p10"], found["p20"], ar, int(sizes.min()), len(ranks), chance
+        shares["p5"], shares["p10"], shares["p20"], ar, int(sizes.min()), len(ranks), chance
     )

@@ -69,8 +69,8 @@ def compare_paired(a: ArrayLike, b: ArrayLike, *, seed: int = SEED) -> Compariso
     if differences.any():
         with required("evaluate"):
             from scipy.stats import wilcoxon
-        found = wilcoxon(ours, theirs, zero_method="wilcox", alternative="two-sided")
-        statistic, p = float(found.statistic), float(found.pvalue)
+        result = wilcoxon(ours, theirs, zero_method="wilcox", alternative="two-sided")
+        statistic, p = float(result.statistic), float(result.pvalue)
     return Comparison(
         len(ours), float(ours.mean()), float(theirs.mean()), float(differences.mean()),
         low, high, statistic, p,

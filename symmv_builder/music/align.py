@@ -63,8 +63,8 @@ class _AlignmentListener:
 
     def finish(self, video: Path) -> Alignment:
         # Nobody else listens to the sound of the video.
-        heard = self._features(read_sound(video, rate_hz=RATE_HZ, mono=True).samples)
-        return align_features(self._music, heard, hop_s=self._hop_s)
+        video_features = self._features(read_sound(video, rate_hz=RATE_HZ, mono=True).samples)
+        return align_features(self._music, video_features, hop_s=self._hop_s)
 
     def _features(self, samples: _Single) -> _Single:
         duration_s = len(samples) / RATE_HZ
@@ -262,10 +262,10 @@ def _thinned(path: NDArray[np.int64], hop_s: float) -> tuple[Floats, Floats]:
         if len(part) < 2:
             continue
         smooth = _smoothed(part.astype(np.float64) * hop_s, round(_SMOOTHING_S / hop_s))
-        _, kept = np.unique(np.floor(smooth[:, 0]), return_index=True)
-        kept = np.unique(np.append(kept, len(smooth) - 1))
-        music_s.append(smooth[kept, 0])
-        video_s.append(smooth[kept, 1])
+        _, indices = np.unique(np.floor(smooth[:, 0]), return_index=True)
+        indices = np.unique(np.append(indices, len(smooth) - 1))
+        music_s.append(smooth[indices, 0])
+        video_s.append(smooth[indices, 1])
     if not music_s:
         return np.zeros(0), np.zeros(0)
     return np.concatenate(music_s), np.concatenate(video_s)

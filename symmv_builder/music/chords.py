@@ -117,13 +117,13 @@ def _positions(zero: int, ends: Floats, beats: Beats) -> Ints:
 
     Outside the tracked beats bars go on with the commonest length.
     """
-    known = beats.positions
-    count = max(len(known), int(np.ceil(ends.max())) + 1 if len(ends) else 0)
-    lengths, votes = np.unique(known[:-1][known[1:] == 1], return_counts=True)
-    bar = int(lengths[votes.argmax()]) if len(lengths) else max(4, int(known.max()))
-    before = (known[0] - 1 + np.arange(min(zero, 0), 0)) % bar + 1
-    after = (known[-1] + np.arange(count - len(known))) % bar + 1
-    return np.concatenate([before, known, after])[max(zero, 0) :]
+    positions = beats.positions
+    count = max(len(positions), int(np.ceil(ends.max())) + 1 if len(ends) else 0)
+    lengths, votes = np.unique(positions[:-1][positions[1:] == 1], return_counts=True)
+    bar = int(lengths[votes.argmax()]) if len(lengths) else max(4, int(positions.max()))
+    before = (positions[0] - 1 + np.arange(min(zero, 0), 0)) % bar + 1
+    after = (positions[-1] + np.arange(count - len(positions))) % bar + 1
+    return np.concatenate([before, positions, after])[max(zero, 0) :]
 
 
 def _runs(labels: list[str]) -> list[tuple[int, int, str]]:
@@ -169,13 +169,13 @@ def hear_chords(*, hop_s: float = 1.0, model: ChordRecogniser) -> _ChordListener
     return _ChordListener(model, hop_s)
 
 
-def chords_on_grid(found: Chords, duration_s: float, hop_s: float) -> Chords:
+def chords_on_grid(chords: Chords, duration_s: float, hop_s: float) -> Chords:
     """What `hear_chords` gives of the labels that were found, for a recording of a duration."""
     length = grid_length(duration_s, hop_s)
     starts_s = grid_times(length, hop_s)
     ends_s = np.minimum(starts_s + hop_s, duration_s)
     cover = np.zeros((length, len(MUVISYNC_LABELS)))
-    for start, end, label in zip(found.starts_s, found.ends_s, found.labels, strict=True):
+    for start, end, label in zip(chords.starts_s, chords.ends_s, chords.labels, strict=True):
         first, last = int(start // hop_s), min(int(end // hop_s) + 1, length)
         shared = np.minimum(end, ends_s[first:last]) - np.maximum(start, starts_s[first:last])
         cover[first:last, muvisync_id(label)] += shared.clip(0)

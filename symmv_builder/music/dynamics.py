@@ -55,8 +55,8 @@ class _LoudnessListener:
 
     def finish(self, music_asset: Asset) -> FeatureTrack:
         power = np.zeros(grid_length(music_asset.duration_s, HOP_S))
-        heard = self._powers[: len(power)]
-        power[: len(heard)] = heard
+        powers = self._powers[: len(power)]
+        power[: len(powers)] = powers
         return _track("loudness", np.minimum(np.sqrt(power) * (32768 / 32767), 1.0))
 
 

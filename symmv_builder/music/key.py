@@ -146,10 +146,10 @@ def _best(histogram: Floats, profile: str) -> Key:
 
 def _correlations(histogram: Floats, weights: Floats) -> Floats:
     """Pearson's r with the profile on each of the 12 tonics; 0 for a flat histogram."""
-    heard = histogram - histogram.mean()
+    deviations = histogram - histogram.mean()
     profiles = np.stack([np.roll(weights - weights.mean(), tonic) for tonic in range(12)])
-    scale = np.sqrt((heard @ heard) * (profiles * profiles).sum(axis=1))
-    fits: Floats = np.divide(profiles @ heard, scale, out=np.zeros(12), where=scale > 0)
+    scale = np.sqrt((deviations @ deviations) * (profiles * profiles).sum(axis=1))
+    fits: Floats = np.divide(profiles @ deviations, scale, out=np.zeros(12), where=scale > 0)
     return fits
 
 
@@ -203,8 +203,8 @@ def frames_of(notes: Notes) -> Frames:
     sounding = change.cumsum(axis=0)[:-1] > 0
     lengths = np.diff(times)[:, None]
     bass = np.zeros((len(sounding), 12), dtype=np.bool_)
-    heard = np.flatnonzero(sounding.any(axis=1))
-    bass[heard, sounding[heard].argmax(axis=1) % 12] = True
+    frames = np.flatnonzero(sounding.any(axis=1))
+    bass[frames, sounding[frames].argmax(axis=1) % 12] = True
     first = np.searchsorted(times, edges)
     return Frames(
         classes=np.add.reduceat(lengths * sounding.reshape(-1, 11, 12).any(axis=1), first),
@@ -234,8 +234,8 @@ def mode_features(frames: Frames, tonic: int) -> Floats:
 
 def _triads(frames: Frames) -> Ints:
     """The likeliest triad of each frame that sounds: its root, and 12 more where it is minor."""
-    heard = frames.classes.any(axis=1)
-    classes, lowest = frames.classes[heard], frames.lowest[heard]
+    is_sounding = frames.classes.any(axis=1)
+    classes, lowest = frames.classes[is_sounding], frames.lowest[is_sounding]
     loud = classes / np.linalg.norm(classes, axis=1, keepdims=True)
     bass = lowest / frames.hop_s
     scores = np.hstack(

@@ -189,4 +189,4 @@ def _tracks(stream: SoundStream, ears: Sequence[_Ear]) -> list[_Track]:
             ear.failed(error)
         else:
             forms.setdefault(form, []).append(ear)
-    return [_Track(converters[form], heard) for form, heard in forms.items()]
+    return [_Track(converters[form], listeners) for form, listeners in forms.items()]

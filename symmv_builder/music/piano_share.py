@@ -67,16 +67,16 @@ def hear_piano() -> _PianoListener:
     return _PianoListener()
 
 
-def share_of(heard: Floats, duration_s: float, notes: Notes) -> FeatureTrack:
+def share_of(spectrum: Floats, duration_s: float, notes: Notes) -> FeatureTrack:
     """What `hear_piano` gives of a spectrogram ``[t, b]`` as that of a recording is."""
-    heard = heard / (heard.mean() + _TINY)
-    seconds = np.floor(np.arange(len(heard)) * _FRAME_S / _HOP_S).astype(np.int64)
+    spectrum = spectrum / (spectrum.mean() + _TINY)
+    seconds = np.floor(np.arange(len(spectrum)) * _FRAME_S / _HOP_S).astype(np.int64)
     length = grid_length(duration_s, _HOP_S)
     seconds = seconds.clip(0, max(0, length - 1))
-    loud = np.bincount(seconds, weights=heard.sum(axis=1), minlength=length)[:length]
+    loud = np.bincount(seconds, weights=spectrum.sum(axis=1), minlength=length)[:length]
     columns = []
     for fades in (True, False):
-        missed = np.abs(heard - explained(heard, notes, fades=fades)).sum(axis=1)
+        missed = np.abs(spectrum - explained(spectrum, notes, fades=fades)).sum(axis=1)
         missed = np.bincount(seconds, weights=missed, minlength=length)[:length]
         columns.append(np.where(loud > 0, 1.0 - missed / np.maximum(loud, _TINY), 0.0))
     values = np.stack([*columns, loud], axis=1).astype(np.float32)
@@ -89,46 +89,46 @@ def _bands(samples: NDArray[np.float32]) -> Floats:
     frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP]
     window = np.hanning(_WINDOW).astype(np.float32)
     hertz = np.fft.rfftfreq(_WINDOW, 1.0 / RATE_HZ)
-    kept = (hertz > _LIMITS_HZ[0]) & (hertz < _LIMITS_HZ[1])
-    pitch = 69.0 + 12.0 * np.log2(hertz[kept] / 440.0)
+    in_range = (hertz > _LIMITS_HZ[0]) & (hertz < _LIMITS_HZ[1])
+    pitch = 69.0 + 12.0 * np.log2(hertz[in_range] / 440.0)
     apart = np.clip(pitch[:, None] - np.arange(_LOWEST, _HIGHEST + 1), -1.0, 1.0)
     bank = np.square(np.cos(0.5 * np.pi * apart))
     parts = [
-        np.square(np.abs(np.fft.rfft(frames[first : first + _BLOCK] * window, axis=1)[:, kept]))
+        np.square(np.abs(np.fft.rfft(frames[first : first + _BLOCK] * window, axis=1)[:, in_range]))
         for first in range(0, len(frames), _BLOCK)
     ]
     return np.concatenate([np.sqrt(part @ bank) for part in parts])
 
 
-def explained(heard: Floats, notes: Notes, *, fades: bool) -> Floats:
+def explained(spectrum: Floats, notes: Notes, *, fades: bool) -> Floats:
     """The part of a spectrogram ``[t, b]`` that the notes account for, of the same shape.
 
     Loudness of each note and balance of each pitch's partials are fitted in turns by the
     multiplicative updates for the generalised Kullback-Leibler divergence (Lee and Seung,
     "Algorithms for non-negative matrix factorization", 2001).
     """
-    if not len(notes.starts_s) or not len(heard):
-        return np.zeros_like(heard)
+    if not len(notes.starts_s) or not len(spectrum):
+        return np.zeros_like(spectrum)
     pitches, of_note = np.unique(notes.pitches, return_inverse=True)
-    when = _envelopes(notes, len(heard), fades=fades)
-    cells = of_note[when.notes] * len(heard) + when.frames
+    when = _envelopes(notes, len(spectrum), fades=fades)
+    cells = of_note[when.notes] * len(spectrum) + when.frames
     loudness = np.power(notes.velocities / 64.0, 1.5)
     spectra = np.stack([_partials(int(pitch)) for pitch in pitches])
     summed = np.bincount(when.notes, weights=when.levels, minlength=len(loudness))
 
     def sounding() -> Floats:
         weights = loudness[when.notes] * when.levels
-        size = len(pitches) * len(heard)
+        size = len(pitches) * len(spectrum)
         flat = np.bincount(cells, weights=weights, minlength=size)
         return np.asarray(flat, dtype=np.float64).reshape(len(pitches), -1)
 
     for _ in range(_ROUNDS):
         active = sounding()
-        ratio = heard / (active.T @ spectra + _TINY)
+        ratio = spectrum / (active.T @ spectra + _TINY)
         spectra = spectra * (active @ ratio) / (active.sum(axis=1)[:, None] + _TINY)
-        ratio = heard / (active.T @ spectra + _TINY)
-        wanted = (spectra @ ratio.T).reshape(-1)[cells] * when.levels
-        gained = np.bincount(when.notes, weights=wanted, minlength=len(loudness))
+        ratio = spectrum / (active.T @ spectra + _TINY)
+        expected = (spectra @ ratio.T).reshape(-1)[cells] * when.levels
+        gained = np.bincount(when.notes, weights=expected, minlength=len(loudness))
         loudness = loudness * gained / (spectra.sum(axis=1)[of_note] * summed + _TINY)
     return np.asarray(sounding().T @ spectra)
 

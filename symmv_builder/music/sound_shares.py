@@ -146,7 +146,7 @@ def steadiness(mono: NDArray[np.float32], rate_hz: int) -> tuple[Floats, Floats]
     padded = np.pad(mono, (window // 2 + _HOLDS * hop, window // 2 + _HOLDS * hop))
     frames = sliding_window_view(padded, window)[::hop]
     taper = np.hanning(window).astype(np.float32)
-    held, whole = [np.zeros(0)], [np.zeros(0)]
+    sustained, whole = [np.zeros(0)], [np.zeros(0)]
     for at in range(0, len(frames) - 2 * _HOLDS, _BLOCK):
         block = frames[at : at + _BLOCK + 2 * _HOLDS] * taper
         magnitudes = np.abs(np.fft.rfft(block, axis=1)[:, inside])
@@ -155,9 +155,9 @@ def steadiness(mono: NDArray[np.float32], rate_hz: int) -> tuple[Floats, Floats]
         least = sliding_window_view(wide, 2 * _HOLDS + 1, axis=0).min(axis=-1)
         for band in np.array_split(least, _BANDS, axis=1):
             band[band < _STANDS_OUT * np.median(band, axis=1, keepdims=True)] = 0.0
-        held.append(np.square(least).sum(axis=1))
+        sustained.append(np.square(least).sum(axis=1))
         whole.append(np.square(wide[_HOLDS : len(wide) - _HOLDS]).sum(axis=1))
-    return np.concatenate(held), np.concatenate(whole)
+    return np.concatenate(sustained), np.concatenate(whole)
 
 
 def _binned(

@@ -55,10 +55,10 @@ def machine_fault(error: Exception) -> SymMVError | None:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    seen: list[BaseException] = []
+    chain: list[BaseException] = []
     following: BaseException | None = error
-    while following is not None and following not in seen:
-        seen.append(following)
+    while following is not None and following not in chain:
+        chain.append(following)
         yield following
         following = following.__cause__ or following.__context__
 
@@ -85,8 +85,8 @@ def check_recordings(root: Root, contents: Iterable[str], paths: Mapping[str, Pa
         if not has_asset(root, sha256):
             # Between two looks the root may have gone.
             root.check()
-            said = "its recordings are gone from the data root"
-            raise RetryLater(said, reason=Reason.MACHINE)
+            reason = "its recordings are gone from the data root"
+            raise RetryLater(reason, reason=Reason.MACHINE)
         if sha256 in paths:
             _check_bytes(root, sha256, paths[sha256])
 
@@ -96,11 +96,11 @@ def _check_bytes(root: Root, sha256: str, path: Path) -> None:
         is_sound = hash_file(path) == sha256
     except OSError as error:
         root.check()
-        said = f"its recording {path} cannot be read: {error.strerror}"
-        raise RetryLater(said, reason=Reason.MACHINE) from error
+        reason = f"its recording {path} cannot be read: {error.strerror}"
+        raise RetryLater(reason, reason=Reason.MACHINE) from error
     if not is_sound:
-        said = f"its recording {path} is damaged"
-        raise RetryLater(said, reason=Reason.MACHINE)
+        reason = f"its recording {path} is damaged"
+        raise RetryLater(reason, reason=Reason.MACHINE)
 
 
 def bug_of(error: BaseException) -> Bug:

@@ -83,8 +83,8 @@ class Guarded:
                 break
             except _Lost as error:
                 if losses == _LOSSES_ALLOWED:
-                    said = f"{error}, and that was so {losses} times running"
-                    raise WorkersLost(error.doing, said) from None
+                    reason = f"{error}, and that was so {losses} times running"
+                    raise WorkersLost(error.doing, reason) from None
         if isinstance(answer, SymMVError | WorkerBug):
             raise answer
         return answer
@@ -125,14 +125,14 @@ class Guarded:
 
     def _start(self) -> Connection:
         context = mp.get_context("spawn")
-        self._pipe, there = context.Pipe()
+        self._pipe, child_end = context.Pipe()
         self._process = context.Process(
             target=_serve,
-            args=(there, self._function, os.getpid(), wanted_level()),
+            args=(child_end, self._function, os.getpid(), wanted_level()),
             daemon=True,
         )
         start(self._process, self._function)
-        there.close()
+        child_end.close()
         return self._pipe
 
     def _end(self) -> None:

@@ -62,14 +62,14 @@ class Plan:
     _templates: list[_Template] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        made = set(RECORDINGS)
+        artifacts = set(RECORDINGS)
         for use in self.uses:
-            missing = [name for name in use.inputs if name not in made]
+            missing = [name for name in use.inputs if name not in artifacts]
             if missing:
                 raise ValueError(f"{use.makes} reads {missing}, which nothing before it makes")
-            if use.makes in made:
+            if use.makes in artifacts:
                 raise ValueError(f"two steps make {use.makes}")
-            made.add(use.makes)
+            artifacts.add(use.makes)
 
     @property
     def recordings(self) -> frozenset[str]:
@@ -83,15 +83,15 @@ class Plan:
 
     def keys(self, work: Work) -> dict[str, str]:
         """The key of every artifact of an entry, in the order of the plan."""
-        known = dict(zip(RECORDINGS, work.contents, strict=True))
+        keys = dict(zip(RECORDINGS, work.contents, strict=True))
         if not self._templates:
             self._templates.extend(self._template(use) for use in self.uses)
         for makes, parts, inputs in self._templates:
             text = parts[0]
             for name, part in zip(inputs, parts[1:], strict=True):
-                text += encode_basestring_ascii(known[name]) + part
-            known[makes] = _digest_of(text)
-        return {use.makes: known[use.makes] for use in self.uses}
+                text += encode_basestring_ascii(keys[name]) + part
+            keys[makes] = _digest_of(text)
+        return {use.makes: keys[use.makes] for use in self.uses}
 
     def _template(self, use: Use) -> _Template:
         """What a use's key is the hash of, cut where the content or key of an input belongs.

@@ -162,17 +162,24 @@ class _Pool:
     def start(self) -> _Worker:
         self.root.check()
         context = mp.get_context("spawn")
-        here, there = context.Pipe()
+        own_end, child_end = context.Pipe()
         process = context.Process(
             target=_serve,
-            args=(there, self.plan, self.root.url, self.load_model, os.getpid(), wanted_level()),
+            args=(
+                child_end,
+                self.plan,
+                self.root.url,
+                self.load_model,
+                os.getpid(),
+                wanted_level(),
+            ),
             daemon=True,
         )
         with _STARTING, _few_threads(self.effort.threads):
             start(process, self.plan, self.load_model)
-        there.close()
+        child_end.close()
         LOG.debug("worker %d is started", process.pid)
-        worker = _Worker(process, here)
+        worker = _Worker(process, own_end)
         self.hand_out(worker)
         return worker
 
@@ -231,8 +238,8 @@ class _Pool:
         """A worker was lost outside of a step: nothing in its entry can be the cause of that."""
         self.lost += 1
         if self.lost >= _DEATHS_ALLOWED:
-            said = f"{worker.doing} {how}, and that was so {self.lost} times running"
-            raise WorkersLost(worker.doing, said)
+            reason = f"{worker.doing} {how}, and that was so {self.lost} times running"
+            raise WorkersLost(worker.doing, reason)
         if worker.work:
             self.queue.appendleft(worker.work)
         self.replace(worker)
@@ -252,11 +259,11 @@ class _Pool:
         if not worker.step:
             self.killed += 1
             if self.killed >= _KILLS_ALLOWED:
-                said = (
+                reason = (
                     f"workers are killed in {worker.doing} ({self.killed} times running; out of "
                     "memory?)"
                 )
-                raise WorkersLost(worker.doing, said, is_killed=True)
+                raise WorkersLost(worker.doing, reason, is_killed=True)
         place = (worker.work.entry_id, worker.step)
         self.deaths[place] += 1
         if self.deaths[place] < _DEATHS_ALLOWED:
@@ -349,16 +356,16 @@ def _few_threads(threads: int) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def start(process: SpawnProcess, *given: object) -> None:
+def start(process: SpawnProcess, *arguments: object) -> None:
     """Start a worker process that does not run the caller's program again.
 
     `spawn` imports the main module of its parent: a script that builds without
     ``if __name__ == "__main__"`` would build in every worker. A worker needs that module only
-    where something that it is `given`, such as a step, is defined there.
+    where something that it is `arguments`, such as a step, is defined there.
     """
     with _STARTING:
         main = sys.modules["__main__"]
-        if b"__main__" not in bytes(ForkingPickler.dumps(given)):
+        if b"__main__" not in bytes(ForkingPickler.dumps(arguments)):
             sys.modules["__main__"] = ModuleType("__main__")
         try:
             process.start()

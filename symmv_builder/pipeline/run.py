@@ -114,8 +114,8 @@ class _EntryRun:
                 stored = self.sidecars.load(self.work.entry_id, name, self.keys[name])
             except KeyError as error:
                 self.root.check()
-                said = f"its {name} was taken away under the run"
-                raise RetryLater(said, reason=Reason.MACHINE) from error
+                reason = f"its {name} was taken away under the run"
+                raise RetryLater(reason, reason=Reason.MACHINE) from error
             self.records[name] = stored[0]
         return self.records[name]
 
@@ -217,9 +217,9 @@ class _EntryRun:
                 return rejection
         return None
 
-    def keep(self, made: Sequence[tuple[Use, Any]], started: float) -> None:
-        seconds = (time.perf_counter() - started) / len(made)
-        for use, record in made:
+    def keep(self, results: Sequence[tuple[Use, Any]], started: float) -> None:
+        seconds = (time.perf_counter() - started) / len(results)
+        for use, record in results:
             if use.step.together and callable(record):
                 self.unfinished[use.makes], self.shares[use.makes] = record, seconds
             else:
@@ -249,8 +249,8 @@ class _EntryRun:
             try:
                 build_array(column.field, [column.value_in(record)])
             except (AttributeError, TypeError, ValueError) as error:
-                said = f"{use.step.name} gave what is no column {column.name} ({column.type})"
-                raise TypeError(f"{said}: {error}") from error
+                reason = f"{use.step.name} gave what is no column {column.name} ({column.type})"
+                raise TypeError(f"{reason}: {error}") from error
 
     def excuse(self, group: Sequence[Use], error: Exception) -> None:
         """Raise what is true instead, where the machine is at fault and not entry or program."""
@@ -287,10 +287,10 @@ class _EntryRun:
 
     def advance(self, use: Use) -> Rejection | None:
         """Make sure that a use's result is there; its rejection if it cannot be."""
-        known = self.stored_rejection(use)
-        if known is not None:
-            self.note(use, 0.0, known)
-            return known
+        stored = self.stored_rejection(use)
+        if stored is not None:
+            self.note(use, 0.0, stored)
+            return stored
         if not self.is_made(use):
             rejection = None if use.makes in self.unfinished else self.make(self.group_of(use))
             if rejection is None and use.makes in self.unfinished:
@@ -331,5 +331,5 @@ def load(load_model: LoadModel, slot: str, name: str) -> Any:
     except SymMVError:
         raise
     except Exception as error:
-        said = f"{in_short(error)} ({bug_of(error).place})"
-        raise WrongWeights(name, f"the {slot} model {name} cannot be loaded: {said}") from error
+        reason = f"{in_short(error)} ({bug_of(error).place})"
+        raise WrongWeights(name, f"the {slot} model {name} cannot be loaded: {reason}") from error

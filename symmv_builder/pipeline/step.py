@@ -70,9 +70,11 @@ class Step:
             return
         if self.needs_model:
             raise TypeError(f"step {self.name}: its model is loaded before {others} are made")
-        taken = tuple(inspect.signature(self._maker).parameters)[1:] if self._maker else ()
-        if taken != others:
-            raise TypeError(f"step {self.name} reads {others} besides, but its `finish` {taken}")
+        parameters = tuple(inspect.signature(self._maker).parameters)[1:] if self._maker else ()
+        if parameters != others:
+            raise TypeError(
+                f"step {self.name} reads {others} besides, but its `finish` {parameters}"
+            )
 
     @property
     def watched(self) -> str:

@@ -13,13 +13,13 @@ import numpy as np
 from symmv_builder.report import ink
 from symmv_builder.report.figure import (
     Bands,
-    Bars,
+    BarChart,
     Content,
     Curves,
     Histogram,
     Matrix,
-    Points,
-    Table,
+    PointChart,
+    TableFigure,
     Tints,
 )
 
@@ -43,11 +43,11 @@ def draw(contents: Sequence[tuple[str, Content]]) -> Any | None:
     if len(kinds) != 1:
         raise ValueError("contents of several kinds are no figure")
     kind = kinds.pop()
-    if kind is Table:
+    if kind is TableFigure:
         return None
     if kind is Histogram:
         return _histograms(contents)
-    if kind is Bars:
+    if kind is BarChart:
         return _bars(contents)
     return _panels(contents)
 
@@ -173,7 +173,7 @@ def _height_of(content: Content) -> float:
         return 1.1 + 0.24 * len(content.rows)
     if isinstance(content, Tints):
         return 0.45 + 0.34 * len(content.rows)
-    return 3.9 if isinstance(content, Points) else _HEIGHT_IN + 0.2
+    return 3.9 if isinstance(content, PointChart) else _HEIGHT_IN + 0.2
 
 
 def _panel(figure: Any, content: Content, frame: tuple[float, float], height: float) -> None:
@@ -190,7 +190,7 @@ def _panel(figure: Any, content: Content, frame: tuple[float, float], height: fl
             _matrix(inner(0.25, 0.06, 0.72, 0.9), content)
         case Bands():
             _bands(inner(0.14, 0.95, 0.83, 0.22), content)
-        case Points():
+        case PointChart():
             _points(inner(0.14, 1.3, 0.83, 0.22), content)
         case Tints():
             _tints(inner(0.29, 0.08, 0.68, 0.28), content)
@@ -257,7 +257,7 @@ def _bands(axes: Any, content: Bands) -> None:
     _legend_below(axes)
 
 
-def _points(axes: Any, content: Points) -> None:
+def _points(axes: Any, content: PointChart) -> None:
     genres = list(dict.fromkeys(sorted(content.genres, key=lambda name: (name == "other", name))))
     x, y = np.array(content.x), np.array(content.y)
     which, splits = np.array(content.genres), np.array(content.splits)

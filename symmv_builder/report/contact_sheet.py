@@ -206,11 +206,11 @@ def tints(histogram: NDArray[np.float32]) -> NDArray[np.float64]:
     u, v = (axis.ravel() for axis in np.meshgrid(centres, centres, indexing="ij"))
     colours = np.stack([np.ones_like(u), np.exp(-u), np.exp(-v)], axis=1)
     colours /= colours.max(axis=1, keepdims=True)
-    kept = np.flatnonzero(plane >= 0.2 * plane.max())
-    hue = np.arctan2(np.sqrt(3) * (v[kept] - u[kept]), v[kept] + u[kept])
-    kept = kept[np.argsort(hue, kind="stable")]
-    share = np.cumsum(plane[kept])
+    cells = np.flatnonzero(plane >= 0.2 * plane.max())
+    hue = np.arctan2(np.sqrt(3) * (v[cells] - u[cells]), v[cells] + u[cells])
+    cells = cells[np.argsort(hue, kind="stable")]
+    share = np.cumsum(plane[cells])
     if share[-1] <= 0:
         return np.zeros((_TINTS, 3))
     places = (np.arange(_TINTS) + 0.5) / _TINTS * share[-1]
-    return np.asarray(colours[kept[np.searchsorted(share, places)]], dtype=np.float64)
+    return np.asarray(colours[cells[np.searchsorted(share, places)]], dtype=np.float64)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from symmv_builder.report import charts, ink, markup
-from symmv_builder.report.figure import Content, Difference, Figure, Statistics, Table
+from symmv_builder.report.figure import Content, Difference, Figure, Statistics, TableFigure
 from symmv_builder.report.page_style import REPORT_STYLE
 from symmv_builder.text import harmless
 
@@ -28,7 +28,7 @@ _SIZE = re.compile(r'^(<svg[^>]*?) (?:width|height)="[^"]*"')
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class SampleCard:
     """A pair: what it is called, what is known of it, its picture and its sound as files."""
 
     title: str
@@ -45,7 +45,7 @@ class DatasetPage:
     lead: str
     statistics: Sequence[Statistics]
     differences: Sequence[Difference]
-    samples: Sequence[Sample]
+    samples: Sequence[SampleCard]
     no_samples: str = ""
 
 
@@ -83,8 +83,8 @@ def render(page: DatasetPage, drawn: Mapping[str, Path], folder: Path) -> str:
 
 
 def _contents(page: DatasetPage, name: str) -> list[tuple[str, Content]]:
-    found = ((each.label, each.figure(name).content) for each in page.statistics)
-    return [(label, content) for label, content in found if content is not None]
+    contents = ((each.label, each.figure(name).content) for each in page.statistics)
+    return [(label, content) for label, content in contents if content is not None]
 
 
 def _absent(page: DatasetPage, name: str) -> list[str]:
@@ -147,7 +147,7 @@ def inline(svg: str, name: str, title: str) -> str:
 def _tables(page: DatasetPage, figure: Figure) -> str:
     inner = [markup.paragraph(figure.about)]
     for label, content in _contents(page, figure.name):
-        if isinstance(content, Table):
+        if isinstance(content, TableFigure):
             if len(page.statistics) > 1:
                 inner.append(f"<h3>{markup.text(label)}</h3>")
             numbers = [
@@ -214,7 +214,7 @@ def _samples(page: DatasetPage, folder: Path) -> str:
     return markup.part("samples", "A sample of pairs", inner)
 
 
-def article_of(sample: Sample, folder: Path) -> str:
+def article_of(sample: SampleCard, folder: Path) -> str:
     """A pair as HTML with its picture and its player inside; every text is escaped."""
     shown = "".join(markup.media(each, folder) for each in sample.shown)
     note = f'<p class="note">{markup.text(sample.note)}</p>' if sample.note else ""

@@ -29,7 +29,7 @@ class Curves:
 
 
 @dataclass(frozen=True, slots=True)
-class Bars:
+class BarChart:
     """One number a label, in the order in which they are shown."""
 
     labels: tuple[str, ...]
@@ -56,7 +56,7 @@ class Bands:
 
 
 @dataclass(frozen=True, slots=True)
-class Points:
+class PointChart:
     """Places ``[n]`` in a plane with what each belongs to; `explained` is a share an axis."""
 
     x: tuple[float, ...]
@@ -74,14 +74,16 @@ class Tints:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TableFigure:
     """Texts and numbers in rows; what has no picture."""
 
     heads: tuple[str, ...]
     rows: tuple[tuple[str | int | float, ...], ...]
 
 
-Content: TypeAlias = Histogram | Curves | Bars | Matrix | Bands | Points | Tints | Table
+Content: TypeAlias = (
+    Histogram | Curves | BarChart | Matrix | Bands | PointChart | Tints | TableFigure
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +103,15 @@ class Figure:
 
     def as_json(self) -> dict[str, Any]:
         """Everything as plain values."""
-        found = {
+        fields = {
             "title": self.title,
             "about": self.about,
             "query": self.query,
             "absent": self.absent,
         }
         if self.content is not None:
-            found |= {"kind": type(self.content).__name__.lower(), **asdict(self.content)}
-        return found
+            fields |= {"kind": type(self.content).__name__.lower(), **asdict(self.content)}
+        return fields
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,14 +235,14 @@ class Progress:
             table.add_column(name, justify="right", no_wrap=True)
         for step in tally.steps:
             done, of = tally.done[step], tally.of(step)
-            made = done - tally.reused[step]
+            new = done - tally.reused[step]
             table.add_row(
                 Text(harmless(step), style="bold" if busy[step] else ""),
                 ProgressBar(total=max(1, of), completed=done, width=16),
                 f"{done}/{of}" if of else str(done),
                 Text(str(busy[step]), style="green") if busy[step] else "",
                 str(tally.reused[step]) if tally.reused[step] else "",
-                f"{tally.seconds[step] / made:.2f}" if made else "",
+                f"{tally.seconds[step] / new:.2f}" if new else "",
             )
         return table
 

@@ -125,8 +125,8 @@ def without(root: Root, dataset: str, receipt: Mapping[str, Any], ids: Collectio
         table = read_table(root, dataset, receipt)
     except Damaged:
         table = {}
-    kept = {name: entry for name, entry in table.items() if name not in ids}
-    return {**receipt, **facts_of(kept), FIELD: write_table(root, dataset, kept)}
+    remaining = {name: entry for name, entry in table.items() if name not in ids}
+    return {**receipt, **facts_of(remaining), FIELD: write_table(root, dataset, remaining)}
 
 
 def facts_of(table: Table) -> dict[str, Any]:

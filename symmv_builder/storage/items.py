@@ -159,9 +159,9 @@ class Items:
         if states:
             query = query.where(_ITEMS.c.state.in_(states))
         with self._ledger.engine.connect() as connection:
-            found = [_from_row(row) for row in connection.execute(query)]
+            items = [_from_row(row) for row in connection.execute(query)]
         # Sorted here: databases differ in how they order text.
-        return sorted(found, key=lambda item: (item.source.site, item.source.video_id))
+        return sorted(items, key=lambda item: (item.source.site, item.source.video_id))
 
     def sources(self, dataset: str, states: Sequence[str]) -> Iterator[Source]:
         """The recordings of all items in some states, official videos included, one by one."""
@@ -212,18 +212,18 @@ class Items:
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        taken = []
+        leased = []
         with self._ledger.writing() as connection:
             for item in [_from_row(row) for row in connection.execute(due)]:
                 mine = replace(item, version=item.version + 1)
-                held = sa.update(_ITEMS).where(_of(dataset, item.source))
+                leasing = sa.update(_ITEMS).where(_of(dataset, item.source))
                 connection.execute(
-                    held.values(
+                    leasing.values(
                         leased_until_s=now_s + lease_s, owner=self._owner, version=mine.version
                     )
                 )
-                taken.append(mine)
-        return taken
+                leased.append(mine)
+        return leased
 
     def renew(self, items: Iterable[Item], until_s: float) -> None:
         """Hold our leases of items until then; those that are not ours any more stay as they are.
@@ -238,11 +238,11 @@ class Items:
 
     def end_dead_leases(self) -> None:
         """End the leases of processes of this machine that are no more; others run out."""
-        here = _ITEMS.c.owner.startswith(f"{processes.machine()}:", autoescape=True)
-        owners = sa.select(_ITEMS.c.owner).where(here).distinct()
+        on_this_machine = _ITEMS.c.owner.startswith(f"{processes.machine()}:", autoescape=True)
+        owners = sa.select(_ITEMS.c.owner).where(on_this_machine).distinct()
         with self._ledger.engine.connect() as connection:
-            found = connection.execute(owners).scalars().all()
-        dead = [owner for owner in found if not processes.is_running(int(owner.split(":")[1]))]
+            holders = connection.execute(owners).scalars().all()
+        dead = [owner for owner in holders if not processes.is_running(int(owner.split(":")[1]))]
         if dead:
             with self._ledger.writing() as connection:
                 theirs = sa.update(_ITEMS).where(_ITEMS.c.owner.in_(dead))
@@ -309,7 +309,7 @@ class Items:
         none of these states.
         """
         is_other = _ITEMS.c.state != state
-        wanted = sa.and_(is_other, _ITEMS.c.state.in_(before)) if before else is_other
+        movable = sa.and_(is_other, _ITEMS.c.state.in_(before)) if before else is_other
         fresh = {
             "state": state,
             "step": step,
@@ -324,7 +324,7 @@ class Items:
         }
         with self._ledger.writing() as connection:
             for source in sources:
-                mine = sa.and_(_of(dataset, source), wanted)
+                mine = sa.and_(_of(dataset, source), movable)
                 connection.execute(sa.update(_ITEMS).where(mine).values(**fresh))
 
     def counts(self, dataset: str) -> dict[tuple[str, str, str], int]:
@@ -349,8 +349,8 @@ class Items:
 
     def open_breaker(self, name: str, until_s: float, detail: str) -> None:
         """Keep everybody from what `name` stands for until then, and never for less long."""
-        known = self.breaker(name)
-        until_s = max(until_s, known[0]) if known else until_s
+        standing = self.breaker(name)
+        until_s = max(until_s, standing[0]) if standing else until_s
         row = {"name": name, "open_until_s": until_s, "detail": detail}
         self._ledger.upsert(_BREAKERS, [row])
 
@@ -421,8 +421,8 @@ def _to_row(item: Item) -> dict[str, Any]:
     }
 
 
-def _from_row(found: sa.Row[Any]) -> Item:
-    row = found._mapping
+def _from_row(columns: sa.Row[Any]) -> Item:
+    row = columns._mapping
     parsed = json.loads(row["parsed"]) if row["parsed"] else None
     return Item(
         dataset=row["dataset"],

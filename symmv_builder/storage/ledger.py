@@ -139,8 +139,8 @@ class Ledger:
         """
         if self._read_only and self._is_file:
             with self.engine.connect() as connection:
-                known = set(sa.inspect(connection).get_table_names())
-                old = [table for table in tables.sorted_tables if table.name in known]
+                present = set(sa.inspect(connection).get_table_names())
+                old = [table for table in tables.sorted_tables if table.name in present]
                 if _missing_columns(connection, old):
                     raise OldLedger("the ledger", "it is of an earlier version of this program")
             # A name that the file lacks is looked up in the empty database beside it.
@@ -149,8 +149,8 @@ class Ledger:
                 tables.create_all(beside)
             return
         if self._read_only:
-            there = sa.inspect(self.engine)
-            if all(there.has_table(name) for name in tables.tables):
+            inspector = sa.inspect(self.engine)
+            if all(inspector.has_table(name) for name in tables.tables):
                 return
         with self.writing() as connection:
             if self.engine.dialect.name == "postgresql":
@@ -363,8 +363,8 @@ def _missing_columns(connection: sa.Connection, tables: Iterable[sa.Table]) -> l
     inspector = sa.inspect(connection)
     missing: list[sa.Column[Any]] = []
     for table in tables:
-        known = {column["name"] for column in inspector.get_columns(table.name)}
-        missing += [column for column in table.columns if column.name not in known]
+        columns = {column["name"] for column in inspector.get_columns(table.name)}
+        missing += [column for column in table.columns if column.name not in columns]
     return missing
 
 

@@ -54,8 +54,8 @@ def faults(ledger: Ledger) -> list[str]:
     if ledger.engine.dialect.name != "sqlite":
         return []
     with ledger.engine.connect() as connection:
-        found = connection.exec_driver_sql("PRAGMA integrity_check(10)").scalars()
-        return [str(line) for line in found if line != "ok"]
+        messages = connection.exec_driver_sql("PRAGMA integrity_check(10)").scalars()
+        return [str(line) for line in messages if line != "ok"]
 
 
 def server_version(url: str) -> str:

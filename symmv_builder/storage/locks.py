@@ -122,11 +122,11 @@ def _acquire(ledger: Ledger, name: str, *, wait: bool, tell: Callable[[str], obj
         if holder is None:
             return Lock(ledger, name, owner, threading.get_ident())
         who = f"process {holder.pid} on {holder.host} ({holder.command})"
-        held = Locked(name, who, holder.since_s)
+        locked = Locked(name, who, holder.since_s)
         if not wait:
-            raise held
+            raise locked
         if not has_told:
-            tell(f"waiting: {name} is being written by {held.holder}")
+            tell(f"waiting: {name} is being written by {locked.holder}")
             has_told = True
         time.sleep(_LOOK_S)
 

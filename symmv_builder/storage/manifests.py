@@ -197,13 +197,13 @@ def read_object(root: Root, name: str, what: str, remedy: str) -> dict[str, Any]
     if data is None:
         return {}
     try:
-        found = json.loads(data.decode("utf-8-sig"))
-        if not isinstance(found, dict):
-            raise TypeError(f"it holds {type(found).__name__} and not an object")
+        value = json.loads(data.decode("utf-8-sig"))
+        if not isinstance(value, dict):
+            raise TypeError(f"it holds {type(value).__name__} and not an object")
     except (ValueError, TypeError, RecursionError) as error:
         problem = f"it is not {what}: {_cause(error, data.strip())}; {remedy}"
         raise MalformedFile(root.path(name), problem) from error
-    return found
+    return value
 
 
 def _read_lines(root: Root, name: str, what: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -256,8 +256,8 @@ def assign_splits(
     counts = dict.fromkeys(shares, 0)
     for song, split in splits.items():
         if split not in counts:
-            wanted = f"it can be {', '.join(counts)}"
-            raise WrongSetting(f"the split of song {song}", split, wanted)
+            choices = f"it can be {', '.join(counts)}"
+            raise WrongSetting(f"the split of song {song}", split, choices)
         counts[split] += 1
     total = sum(shares.values())
     new = sorted(set(songs) - set(splits), key=lambda s: hashlib.sha256(s.encode()).digest())

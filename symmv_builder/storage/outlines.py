@@ -50,26 +50,26 @@ def uncovered(outlines: Sequence[Outline], standing: Iterable[Shard]) -> list[Ou
     """The rows that are in no standing shard which can stay: at least what `update` loads, but
     for rows of shards that the end of a changed one moves."""
     shard_at = reusable(standing)
-    found: list[Outline] = []
+    result: list[Outline] = []
     for split, members in groupby(outlines, key=lambda outline: outline.split):
         mine, at = list(members), 0
         while at < len(mine):
             if shard := shard_at(split, mine, at):
                 at += shard.rows
             else:
-                found.append(mine[at])
+                result.append(mine[at])
                 at += 1
-    return found
+    return result
 
 
 def reusable(
     standing: Iterable[Shard],
 ) -> Callable[[str, Sequence[Outline], int], Shard | None]:
     """Which standing shard, if any, holds a split's rows from a place on as they are now."""
-    known = {(shard.split, shard.first): shard for shard in standing if shard.state}
+    by_place = {(shard.split, shard.first): shard for shard in standing if shard.state}
 
     def shard_at(split: str, outlines: Sequence[Outline], at: int) -> Shard | None:
-        shard = known.get((split, outlines[at].row_id))
+        shard = by_place.get((split, outlines[at].row_id))
         return shard if shard is not None and covers(shard, outlines, at) else None
 
     return shard_at

@@ -41,11 +41,11 @@ def check_outputs(
     folder stands in its place, or a file in that of its folder; and where a file stands there that
     is not ours, unless `overwrite`.
     """
-    read = {found: path for path in inputs if (found := _identity(path)) is not None}
+    read = {identity: path for path in inputs if (identity := _identity(path)) is not None}
     for path in outputs:
-        given = read.get(_identity(path) or (0, 0))
-        if given is not None:
-            cause = f"it would take the place of {given}, which is read; write elsewhere"
+        same_file = read.get(_identity(path) or (0, 0))
+        if same_file is not None:
+            cause = f"it would take the place of {same_file}, which is read; write elsewhere"
             raise CannotWrite(path, cause)
         if path.is_dir():
             raise CannotWrite(path, "a folder stands in its place")
@@ -90,8 +90,8 @@ def replacing_set(folder: Path, name: str, *, overwrite: bool = False) -> Iterat
                 flush_to_disk(path)
             finish_set(folder, name, overwrite=overwrite)
             places = [folder / path.name for path in staging.iterdir()]
-            made = is_made(folder / f"{name}.json")
-            check_outputs(places, overwrite=overwrite, is_ours=made)
+            is_whole = is_made(folder / f"{name}.json")
+            check_outputs(places, overwrite=overwrite, is_ours=is_whole)
             staging.rename(folder / _ready(name))
         finish_set(folder, name, overwrite=overwrite)
     finally:
@@ -120,16 +120,16 @@ def finish_set(folder: Path, name: str, *, overwrite: bool = False) -> None:
     waiting = sorted(path.name for path in ready.iterdir() if path.name != receipt.name)
     if set(waiting) - set(new) or any(hash_file(ready / each) != new[each] for each in waiting):
         raise OutputExists(ready, "holds what was not made by this command", "remove it")
-    made = is_made(receipt)
+    is_whole = is_made(receipt)
     with disk_errors(folder):
         if new:
             places = [folder / each for each in (*waiting, receipt.name)]
-            check_outputs(places, overwrite=overwrite, is_ours=made)
+            check_outputs(places, overwrite=overwrite, is_ours=is_whole)
             for each in waiting:
                 (ready / each).replace(folder / each)
             for each in set(_hashes(receipt)) - set(new):
                 # Of the set before, which had a file more.
-                if made(folder / each):
+                if is_whole(folder / each):
                     (folder / each).unlink()
             (ready / receipt.name).replace(receipt)
         ready.rmdir()
@@ -167,10 +167,10 @@ def _is_plain(name: str) -> bool:
 def _clear(folder: Path, name: str) -> None:
     """Remove folders of this set whose writers are dead: those hold a lock on theirs."""
     with suppress(FileNotFoundError, NotADirectoryError):
-        for found in os.scandir(folder):
-            if found.name.startswith(_part(name)) and found.is_dir(follow_symlinks=False):
-                with suppress(OSError), locked_folder(Path(found.path)):
-                    shutil.rmtree(found.path, ignore_errors=True)
+        for item in os.scandir(folder):
+            if item.name.startswith(_part(name)) and item.is_dir(follow_symlinks=False):
+                with suppress(OSError), locked_folder(Path(item.path)):
+                    shutil.rmtree(item.path, ignore_errors=True)
 
 
 @contextmanager
@@ -202,10 +202,10 @@ def _new_file(folder: Path) -> Path:
 def _identity(path: Path) -> tuple[int, int] | None:
     try:
         # As it will be once missing folders are made: ``new/..`` is here then.
-        found = os.stat(os.path.realpath(path))
+        stat = os.stat(os.path.realpath(path))
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return stat.st_dev, stat.st_ino
 
 
 def _stands(path: Path) -> bool:

@@ -23,8 +23,8 @@ def folder_of(dataset: str, version: str) -> str:
 
 def folders(store: Store, dataset: str) -> list[str]:
     """The folders of all releases of a dataset and of their shards, unfinished ones too."""
-    found = [folder_of(dataset, name) for name in store.root.folders(f"releases/{dataset}")]
-    return [folder for version in found for folder in (version, f"{version}/shards")]
+    releases = [folder_of(dataset, name) for name in store.root.folders(f"releases/{dataset}")]
+    return [folder for version in releases for folder in (version, f"{version}/shards")]
 
 
 def check_version(version: str) -> None:
@@ -38,11 +38,11 @@ def numbers_of(version: str) -> tuple[int, ...]:
     return tuple(map(int, version.split(".")))
 
 
-def next_version(taken: Sequence[str]) -> str:
+def next_version(existing: Sequence[str]) -> str:
     """The latest version with its last number raised; 1.0.0 where there is none."""
-    if not taken:
+    if not existing:
         return "1.0.0"
-    major, minor, patch = max(map(numbers_of, taken))
+    major, minor, patch = max(map(numbers_of, existing))
     return f"{major}.{minor}.{patch + 1}"
 
 

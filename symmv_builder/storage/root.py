@@ -191,17 +191,17 @@ class Root:
         """Names of the finished files directly in a folder, sorted; empty where there is none."""
         try:
             if self.is_local:
-                found = [item.name for item in os.scandir(self.path(folder)) if item.is_file()]
+                entries = [item.name for item in os.scandir(self.path(folder)) if item.is_file()]
             else:
                 with _remote_errors(self.url):
                     listing = self._fs.ls(self.path(folder), detail=True, refresh=True)
                 files = [item["name"] for item in listing if item["type"] == "file"]
-                found = [name.rsplit("/", 1)[-1] for name in files]
+                entries = [name.rsplit("/", 1)[-1] for name in files]
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
             raise CannotRead(self.path(folder), error.strerror or str(error)) from error
-        return sorted(name for name in found if not name.startswith(_PART))
+        return sorted(name for name in entries if not name.startswith(_PART))
 
     def walk(self, folder: str = "") -> Iterator[tuple[str, int]]:
         """Every finished file below a folder with its size in bytes, folder after folder."""
@@ -220,8 +220,8 @@ class Root:
         """Names of the folders directly in a folder, sorted; empty where there is none."""
         try:
             if self.is_local:
-                found = os.scandir(self.path(folder))
-                return sorted(e.name for e in found if e.is_dir(follow_symlinks=False))
+                items = os.scandir(self.path(folder))
+                return sorted(e.name for e in items if e.is_dir(follow_symlinks=False))
             with _remote_errors(self.url):
                 listing = self._fs.ls(self.path(folder), detail=True)
         except (FileNotFoundError, NotADirectoryError):
@@ -283,8 +283,8 @@ class Root:
         """Entries of a local folder with their names in the root; links are not followed."""
         inner = []
         place = self.path(folder)
-        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(place) as found:
-            for entry in found:
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(place) as items:
+            for entry in items:
                 name = f"{folder}/{entry.name}".lstrip("/")
                 if not entry.is_dir(follow_symlinks=False):
                     yield entry, name
@@ -358,8 +358,8 @@ def _new_part(folder: Path, mode: int) -> Path:
 def _is_left_behind(name: str, modified_s: float) -> bool:
     if time.time() - modified_s > _LEFT_BEHIND_S:
         return True
-    writer, _, rest = name.removeprefix(_PART).partition("-")
-    process = rest.partition("-")[0]
+    writer, _, token = name.removeprefix(_PART).partition("-")
+    process = token.partition("-")[0]
     return writer == machine() and process.isdecimal() and not is_running(int(process))
 
 

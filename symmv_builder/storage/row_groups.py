@@ -114,11 +114,11 @@ class Groups:
 
     def _make_room(self, size: int) -> None:
         self._bytes += size
-        for place, held in list(self._held.items()):
+        for place, group in list(self._held.items()):
             if self._bytes <= self._limit:
                 break
-            if held.done():
-                self._bytes -= held.result().nbytes
+            if group.done():
+                self._bytes -= group.result().nbytes
                 del self._held[place]
 
     def _make(self, name: str, group: int) -> pa.Table:

@@ -31,12 +31,12 @@ def seal(fields: Mapping[str, Any], place: str = "") -> dict[str, Any]:
 def unseal(fields: Mapping[str, Any], place: str = "") -> dict[str, Any]:
     """The fields without their checksum; `BrokenSeal` where that is not theirs."""
     plain = dict(fields)
-    held = plain.pop(_FIELD, None)
-    if held is None:
+    stored_seal = plain.pop(_FIELD, None)
+    if stored_seal is None:
         # The name of the field may be what is damaged.
         if any(isinstance(v, str) and re.fullmatch("[0-9a-f]{64}", v) for v in plain.values()):
             raise BrokenSeal("its checksum is damaged")
-    elif held != _of_fields(plain, place):
+    elif stored_seal != _of_fields(plain, place):
         raise BrokenSeal("its checksum is that of something else")
     return plain
 

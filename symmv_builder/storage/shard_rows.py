@@ -80,15 +80,15 @@ class ShardRows:
 
     def _held_columns(self, columns: Sequence[str], optional: Sequence[str]) -> tuple[str, ...]:
         named = ("clip_id",) if "entry_id" in (*columns, *optional) else ()
-        wanted = dict.fromkeys((*columns, *optional, *named))
+        requested = dict.fromkeys((*columns, *optional, *named))
         for name in self._shards.names:
             with self._shards.opened(name) as file:
-                there = set(file.schema_arrow.names)
-            missing = [column for column in columns if column not in there]
+                present = set(file.schema_arrow.names)
+            missing = [column for column in columns if column not in present]
             if missing:
                 raise MissingColumns(self.dataset, missing, self.root.path(name), "which is needed")
-            wanted = {column: None for column in wanted if column in there}
-        return tuple(wanted)
+            requested = {column: None for column in requested if column in present}
+        return tuple(requested)
 
     @property
     def digest(self) -> str:
@@ -143,15 +143,15 @@ class ShardRows:
     def entries(self) -> list[str]:
         """The names of the rows in their order (of entries, or of clips); empty where the shards
         do not say them."""
-        found: list[str] = []
+        entries: list[str] = []
         for name, group in self._places:
             with self._shards.opened(name) as file:
-                there = file.schema_arrow.names
-            column = next((each for each in ("clip_id", "entry_id") if each in there), "")
+                present = file.schema_arrow.names
+            column = next((each for each in ("clip_id", "entry_id") if each in present), "")
             if not column:
                 return []
-            found += self._shards.read(name, group, (column,)).column(0).to_pylist()
-        return found
+            entries += self._shards.read(name, group, (column,)).column(0).to_pylist()
+        return entries
 
     def without_features(self) -> Iterator[dict[str, Any]]:
         """Rows as by iteration; columns of vectors and of pictures are left out and not read."""

@@ -199,9 +199,9 @@ class ShardWriter:
             while at < len(mine):
                 old = shard_at(split, mine, at)
                 if old is None:
-                    made = self._write_one(split, map(load, mine[at:]))
-                    rows = mine[at : at + made.rows]
-                    old = replace(made, state=digest_of(rows))
+                    shard = self._write_one(split, map(load, mine[at:]))
+                    rows = mine[at : at + shard.rows]
+                    old = replace(shard, state=digest_of(rows))
                 shards.append(old)
                 at += old.rows
         return shards
@@ -291,28 +291,28 @@ def open_shard(root: Root, name: str) -> Iterator[pq.ParquetFile]:
 
 def holds(root: Root, name: str, ids: Collection[str]) -> bool:
     """Whether a shard has a row of one of the entries; no other column is read."""
-    wanted = pa.array(sorted(ids), type=pa.string())
+    sought = pa.array(sorted(ids), type=pa.string())
     with open_shard(root, name) as file:
         for group in range(file.num_row_groups):
-            found = file.read_row_group(group, columns=["entry_id"]).column(0)
-            if pc.any(pc.is_in(found, value_set=wanted)).as_py():
+            entry_ids = file.read_row_group(group, columns=["entry_id"]).column(0)
+            if pc.any(pc.is_in(entry_ids, value_set=sought)).as_py():
                 return True
     return False
 
 
-def find_rows(root: Root, name: str, wanted: Mapping[str, Set[str]]) -> list[dict[str, str]]:
+def find_rows(root: Root, name: str, criteria: Mapping[str, Set[str]]) -> list[dict[str, str]]:
     """The rows of one shard in which one of some text columns has one of its wanted values.
 
     Only these columns are read and given; one that the shard lacks matches nothing.
     """
     rows: list[dict[str, str]] = []
     with open_shard(root, name) as file:
-        there = [column for column in wanted if column in file.schema_arrow.names]
+        present = [column for column in criteria if column in file.schema_arrow.names]
         for group in range(file.num_row_groups):
-            table = file.read_row_group(group, columns=there)
+            table = file.read_row_group(group, columns=present)
             hits = np.zeros(table.num_rows, dtype=bool)
-            for column in there:
-                values = pa.array(sorted(wanted[column]), type=pa.string())
+            for column in present:
+                values = pa.array(sorted(criteria[column]), type=pa.string())
                 hits |= pc.is_in(table.column(column), value_set=values).to_numpy()
             rows += table.filter(pa.array(hits)).to_pylist()
     return rows
@@ -331,15 +331,15 @@ def rewrite_without(
     """
     unwanted = pa.array(sorted(ids), type=pa.string())
     with open_shard(root, f"{folder}/{shard.path}") as file:
-        left = _rows_without(file, unwanted)
-        head = next(left, None)
+        tables_left = _rows_without(file, unwanted)
+        head = next(tables_left, None)
         if head is None:
             return None
-        groups = _batches(chain([head], left), ROW_GROUP_BYTES)
+        groups = _batches(chain([head], tables_left), ROW_GROUP_BYTES)
         schema = _schema_of_writer(file)
         tables = (pa.concat_tables(group).combine_chunks().cast(schema) for group in groups)
-        made = _write_file(root, into or folder, schema, shard.split, tables)
-    return replace(made, is_open=shard.is_open)
+        rewritten = _write_file(root, into or folder, schema, shard.split, tables)
+    return replace(rewritten, is_open=shard.is_open)
 
 
 def _schema_of_writer(file: pq.ParquetFile) -> pa.Schema:
@@ -416,10 +416,10 @@ def shards_of(receipt: Mapping[str, Any]) -> list[Shard]:
 def standing_shards(root: Root, dataset: str, receipt: Mapping[str, Any]) -> list[Shard]:
     """The shards of a receipt whose files are there with their full size."""
     folder = f"{dataset}/shards"
-    there = set(root.names(folder))
+    names = set(root.names(folder))
     return [
         shard
         for shard in shards_of(receipt)
-        if shard.path.removeprefix("shards/") in there
+        if shard.path.removeprefix("shards/") in names
         and root.size_bytes(f"{dataset}/{shard.path}") == shard.size_bytes
     ]

@@ -38,15 +38,15 @@ def without_secrets(text: str, url: str) -> str:
 
 def shown_text(text: str) -> str:
     """A text in which every url, and every ``password=...``, is shown without its secrets."""
-    text = _WORD.sub(lambda found: shown_url(found[0]), text)
-    return _ASSIGNED.sub(lambda found: f"{found[1]}{found[2]}{_MASK}", text)
+    text = _WORD.sub(lambda match: shown_url(match[0]), text)
+    return _ASSIGNED.sub(lambda match: f"{match[1]}{match[2]}{_MASK}", text)
 
 
 def _hide(url: str) -> tuple[str, set[str]]:
     secrets: set[str] = set()
 
-    def parameter(found: re.Match[str]) -> str:
-        mark, name, value = found.groups()
+    def parameter(match: re.Match[str]) -> str:
+        mark, name, value = match.groups()
         if any(word in unquote(name).lower() for word in _SECRET):
             secrets.update((value, unquote(value)))
             return f"{mark}{name}={_MASK}"
@@ -55,11 +55,11 @@ def _hide(url: str) -> tuple[str, set[str]]:
             return f"{mark}{name}={_MASK}"
         return f"{mark}{name}={_PARAMETER.sub(parameter, value)}"
 
-    def userinfo(found: re.Match[str]) -> str:
-        for text in (found[2], unquote(found[2])):
+    def userinfo(match: re.Match[str]) -> str:
+        for text in (match[2], unquote(match[2])):
             # Who parses the url may end the password at any of these.
             secrets.update((text, *re.split(r"[@:/?#]", text)))
-        return f"{found[1]}{_MASK}@"
+        return f"{match[1]}{_MASK}@"
 
     head, mark, query = url.partition("?")
     shown = _PARAMETER.sub(parameter, mark + query)

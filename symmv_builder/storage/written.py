@@ -33,9 +33,11 @@ def remember_blocklist(store: Store) -> None:
 
 def changed(store: Store, dataset: str) -> list[str]:
     """The manifests that bear on a dataset and are not as the last command left them."""
-    known = store.ledger.written()
-    wanted = [*names(dataset), BLOCKLIST]
-    return [name for name in wanted if name in known and digest(store, name) != known[name]]
+    digests = store.ledger.written()
+    names_of_texts = [*names(dataset), BLOCKLIST]
+    return [
+        name for name in names_of_texts if name in digests and digest(store, name) != digests[name]
+    ]
 
 
 def digest(store: Store, name: str) -> str:
@@ -46,7 +48,7 @@ def digest(store: Store, name: str) -> str:
 
 def remember_named(store: Store, wanted: Sequence[str]) -> None:
     """Keep what some manifests are now."""
-    known = store.ledger.written()
+    digests = store.ledger.written()
     now = {name: digest(store, name) for name in wanted}
-    new = {name: sha256 for name, sha256 in now.items() if known.get(name, "") != sha256}
+    new = {name: sha256 for name, sha256 in now.items() if digests.get(name, "") != sha256}
     store.ledger.remember_written(new)

@@ -24,10 +24,10 @@ PRESETS = ("paper", "small", "smoke")
 
 def _built_in() -> dict[str, str]:
     """Packages below this one that have a module `trainer`, by name; nothing is imported."""
-    here = Path(__file__).parent
-    packages = sorted(file.parent for file in here.glob("*/**/trainer.py"))
+    folder = Path(__file__).parent
+    packages = sorted(file.parent for file in folder.glob("*/**/trainer.py"))
     return {
-        package.name: ".".join((__name__, *package.relative_to(here).parts, "trainer"))
+        package.name: ".".join((__name__, *package.relative_to(folder).parts, "trainer"))
         for package in packages
     }
 

@@ -77,7 +77,7 @@ def save(
     With `best`, the model alone goes to ``best/`` instead.
     """
     place = run / "best" if best else place_of(run, int(state["step"]))
-    held: dict[str, Any] = {
+    description: dict[str, Any] = {
         "format": FORMAT,
         "kind": kind,
         "config": dict(config),
@@ -87,8 +87,10 @@ def save(
     }
     files = {"model.safetensors": _tensors(module)}
     if optimizer is not None and not best:
-        files["optimizer.safetensors"], held["optimizer_groups"] = _flatten(optimizer.state_dict())
-    text = json.dumps(held, indent=1) + "\n"
+        files["optimizer.safetensors"], description["optimizer_groups"] = _flatten(
+            optimizer.state_dict()
+        )
+    text = json.dumps(description, indent=1) + "\n"
     with disk_errors(place.parent):
         place.parent.mkdir(parents=True, exist_ok=True)
         _clear(place.parent)
@@ -179,17 +181,17 @@ def read(folder: Path, kind: str) -> Checkpoint:
     """
     if not (folder / DESCRIPTION).is_file():
         best = _standing(folder / "best")
-        found = best if (best / DESCRIPTION).is_file() else latest(folder)
-        if found is None:
+        place = best if (best / DESCRIPTION).is_file() else latest(folder)
+        if place is None:
             raise NoCheckpoint(folder)
-        folder = found
+        folder = place
     # Only checkpoints of the first format have none.
     if (folder / SUMS).exists():
         _require_whole(folder)
     path = folder / DESCRIPTION
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
-        form = int(held["format"])
+        description = json.loads(path.read_text(encoding="utf-8"))
+        form = int(description["format"])
         if form != FORMAT:
             raise StopRun(
                 f"{path} is of format {form}, this version reads {FORMAT}: train anew into "
@@ -197,14 +199,14 @@ def read(folder: Path, kind: str) -> Checkpoint:
             )
         checkpoint = Checkpoint(
             folder,
-            str(held["kind"]),
-            dict(held["config"]),
-            dict(held["state"]),
-            dict(held["about"]),
+            str(description["kind"]),
+            dict(description["config"]),
+            dict(description["state"]),
+            dict(description["about"]),
         )
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        said = f"{type(error).__name__}: {_line(error)}"
-        raise Damaged(path, f"is not a checkpoint: {said}", _way_out(folder)) from error
+        cause = f"{type(error).__name__}: {_line(error)}"
+        raise Damaged(path, f"is not a checkpoint: {cause}", _way_out(folder)) from error
     if not (folder / SUMS).exists():
         _require_whole(folder)
     if checkpoint.kind != kind:
@@ -227,14 +229,14 @@ def verify_checkpoint(folder: Path) -> Iterator[tuple[Path, str]]:
     sums = folder / SUMS
     try:
         *lines, end = sums.read_text(encoding="ascii").split("\n")
-        wanted = {name: sha256 for sha256, name in (line.split("  ", 1) for line in lines)}
+        expected = {name: sha256 for sha256, name in (line.split("  ", 1) for line in lines)}
     except (OSError, ValueError) as error:
         yield sums, f"cannot be read: {_line(error)}"
         return
-    if end or not {"model.safetensors", DESCRIPTION} <= set(wanted) <= _FILES:
-        yield sums, f"does not name the files of a checkpoint, but {', '.join(wanted) or 'none'}"
+    if end or not {"model.safetensors", DESCRIPTION} <= set(expected) <= _FILES:
+        yield sums, f"does not name the files of a checkpoint, but {', '.join(expected) or 'none'}"
         return
-    for name, sha256 in wanted.items():
+    for name, sha256 in expected.items():
         path = folder / name
         try:
             if hash_file(path) != sha256:
@@ -252,23 +254,23 @@ def verify_run(run: Path) -> list[tuple[Path, str]]:
     runs = _runs(run)
     if not runs:
         raise NoCheckpoint(run)
-    found = [problem for one in runs for place in _places(one) for problem in _problems(place)]
+    problems = [problem for one in runs for place in _places(one) for problem in _problems(place)]
     for one in runs:
         try:
             read_metrics(one)
         except StopRun as error:
-            found.append((one / METRICS, str(error)))
-    return found
+            problems.append((one / METRICS, str(error)))
+    return problems
 
 
 def _problems(place: Path) -> list[tuple[Path, str]]:
-    found = list(verify_checkpoint(place))
-    if not found:
+    problems = list(verify_checkpoint(place))
+    if not problems:
         try:
             read(place, _kind(place))
         except StopRun as error:
-            found = [(place / DESCRIPTION, str(error))]
-    return found
+            problems = [(place / DESCRIPTION, str(error))]
+    return problems
 
 
 def kinds(run: Path) -> set[str]:
@@ -287,13 +289,13 @@ def stages(run: Path) -> dict[str, str]:
     Each has a folder of its name. A stage's kind is ``TRAINER.STAGE``; it is empty where no
     checkpoint can be read.
     """
-    found = {}
+    result = {}
     for folder in _runs(run):
-        known = {_kind(place) for place in _places(folder)} - {""}
-        kind = next(iter(known), "")
-        if folder != run and (not known or kind.endswith(f".{folder.name}")):
-            found[folder.name] = kind
-    return found
+        known_kinds = {_kind(place) for place in _places(folder)} - {""}
+        kind = next(iter(known_kinds), "")
+        if folder != run and (not known_kinds or kind.endswith(f".{folder.name}")):
+            result[folder.name] = kind
+    return result
 
 
 def trainer_in(folder: Path) -> str:
@@ -345,12 +347,12 @@ def standing(
     folder = latest(run)
     if folder is None:
         return None
-    held = read(folder, kind)
-    names = {*config, *held.config} - {*_HOW_LONG, *free}
-    odd = sorted(name for name in names if config.get(name) != held.config.get(name))
+    saved = read(folder, kind)
+    names = {*config, *saved.config} - {*_HOW_LONG, *free}
+    odd = sorted(name for name in names if config.get(name) != saved.config.get(name))
     if odd:
         raise OtherConfiguration(run, odd)
-    return held
+    return saved
 
 
 def load_module(checkpoint: Checkpoint, module: nn.Module, new: Sequence[str] = ()) -> None:
@@ -364,11 +366,11 @@ def load_module(checkpoint: Checkpoint, module: nn.Module, new: Sequence[str] = 
     tensors = {n: t.float() if t.dtype == torch.half else t for n, t in _read_tensors(path).items()}
     fresh = {n: tensor for n, tensor in module.state_dict().items() if n.startswith(tuple(new))}
     tensors |= fresh
-    wanted = {name: _form(tensor) for name, tensor in module.state_dict().items()}
-    held = {name: _form(tensor) for name, tensor in tensors.items()}
-    if wanted != held:
-        odd = sorted(set(wanted.items()) ^ set(held.items()))[0][0]
-        theirs, ours = (forms.get(odd, "not there") for forms in (held, wanted))
+    expected = {name: _form(tensor) for name, tensor in module.state_dict().items()}
+    own = {name: _form(tensor) for name, tensor in tensors.items()}
+    if expected != own:
+        odd = sorted(set(expected.items()) ^ set(own.items()))[0][0]
+        theirs, ours = (forms.get(odd, "not there") for forms in (own, expected))
         problem = f"tensor {odd} is {theirs}, the model's is {ours}"
         raise WrongWeights(checkpoint.kind, f"{path} does not fit its configuration: {problem}")
     module.load_state_dict(tensors)
@@ -393,8 +395,8 @@ def load_optimizer(checkpoint: Checkpoint, optimizer: torch.optim.Optimizer) -> 
     path = checkpoint.folder / "optimizer.safetensors"
     tensors = _read_tensors(path)
     try:
-        held = json.loads((checkpoint.folder / DESCRIPTION).read_text(encoding="utf-8"))
-        groups = [_tuples(group) for group in held["optimizer_groups"]]
+        description = json.loads((checkpoint.folder / DESCRIPTION).read_text(encoding="utf-8"))
+        groups = [_tuples(group) for group in description["optimizer_groups"]]
         state = _unflatten(tensors)
         _refuse_other_shapes(state, optimizer)
         optimizer.load_state_dict({"state": state, "param_groups": groups})
@@ -433,9 +435,9 @@ def understood(checkpoint: Checkpoint) -> Iterator[None]:
     try:
         yield
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        said = f"{type(error).__name__}: {_line(error)}"
+        cause = f"{type(error).__name__}: {_line(error)}"
         path, remedy = checkpoint.folder / DESCRIPTION, _way_out(checkpoint.folder)
-        raise Damaged(path, f"does not say what it should: {said}", remedy) from error
+        raise Damaged(path, f"does not say what it should: {cause}", remedy) from error
 
 
 def _tensors(module: nn.Module) -> dict[str, Tensor]:

@@ -55,7 +55,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class WatchedVideo:
     """A video as a row's columns: its name, and the hash of its file where that is stored."""
 
     name: str
@@ -109,7 +109,7 @@ def ordered_piece(
     facts: Mapping[str, Any],
 ) -> Piece:
     """A piece that says how it was ordered: the one of this `number` of its video."""
-    said = {
+    about = {
         "seed": order.seed_of(number),
         "asked_key": order.key,
         "primer": order.primer,
@@ -117,7 +117,7 @@ def ordered_piece(
         "notes": {track: len(notes.pitches) for track, notes in tracks.items()},
         **facts,
     }
-    return Piece(name, tracks, tempo_bpm, seconds, said)
+    return Piece(name, tracks, tempo_bpm, seconds, about)
 
 
 class Composer(ABC):
@@ -138,5 +138,5 @@ class Composer(ABC):
         del order
 
     @abstractmethod
-    def compose(self, seen: Sequence[Seen], order: Order, tell: Tell) -> Iterator[Piece]:
+    def compose(self, seen: Sequence[WatchedVideo], order: Order, tell: Tell) -> Iterator[Piece]:
         """The pieces of an order, video by video; without a video those of the model alone."""

@@ -27,8 +27,8 @@ def as_plain(config: Any) -> dict[str, Any]:
 
 def from_plain(kind: type[Config], values: Mapping[str, Any]) -> Config:
     """A configuration out of JSON; `StopRun` where its fields are not those of this version."""
-    known = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    unknown = sorted(set(values) - known)
+    names = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(set(values) - names)
     if unknown:
         problem = f"{kind.__name__} has no field {', '.join(unknown)}: another version's file"
         raise WrongConfiguration(kind.__name__, problem)

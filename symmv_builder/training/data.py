@@ -214,13 +214,13 @@ class Loader:
     def _make(self, place: Place) -> Batch:
         epoch, number = place
         mine = self._plan(epoch)[number].share(self.rank, self.world).tolist()
-        made = [(row, example) for row in mine if (example := self._example(row, epoch))]
-        real = bool(made)
+        examples = [(row, example) for row in mine if (example := self._example(row, epoch))]
+        real = bool(examples)
         if not real:
-            made = [self._filler(epoch, number)]
-        batch = stack([e for _, e in made], self._pad, multiple=self._multiple, pin=self._pin)
-        batch["index"] = scalars([row for row, _ in made], torch.int64, self._pin)
-        batch["real"] = scalars([real] * len(made), torch.bool, self._pin)
+            examples = [self._filler(epoch, number)]
+        batch = stack([e for _, e in examples], self._pad, multiple=self._multiple, pin=self._pin)
+        batch["index"] = scalars([row for row, _ in examples], torch.int64, self._pin)
+        batch["real"] = scalars([real] * len(examples), torch.bool, self._pin)
         return batch
 
     def _filler(self, epoch: int, number: int) -> tuple[int, Example]:
@@ -236,7 +236,9 @@ class Loader:
     def _example(self, row: int, epoch: int) -> Example | None:
         rng = np.random.default_rng([_ROW, self.batching.seed, epoch, row])
         try:
-            return self.left_out.use(self.rows.row(row), lambda held: self.prepare(held, rng))
+            return self.left_out.use(
+                self.rows.row(row), lambda row_values: self.prepare(row_values, rng)
+            )
         except Exception as error:
             error.add_note(f"while preparing row {row} of {self.rows.dataset}, {self.rows.split}")
             raise

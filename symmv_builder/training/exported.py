@@ -97,9 +97,9 @@ class ExportedSamples(IterableDataset[dict[str, Any]]):
                         yield self._sample(data, samples[index], start)
                     place += 1
 
-    def _sample(self, data: mmap.mmap, held: _Held, start: np.random.Generator) -> dict[str, Any]:
-        sample: dict[str, Any] = {"sample": held.key}
-        for name, (at, size) in held.members.items():
+    def _sample(self, data: mmap.mmap, item: _Held, start: np.random.Generator) -> dict[str, Any]:
+        sample: dict[str, Any] = {"sample": item.key}
+        for name, (at, size) in item.members.items():
             part = _part_of(name)
             if self.parts and part not in self.parts:
                 continue
@@ -172,8 +172,8 @@ def _shards(folder: Path, split: str) -> tuple[list[Path], int]:
     except (ValueError, LookupError, TypeError) as error:
         raise MalformedFile(place, f"it cannot be read as an export: {error}") from error
     if not mine:
-        known = sorted({name.rpartition("-")[0] for name in names})
-        raise NoRows(str(receipt["dataset"]), split, known=known)
+        splits = sorted({name.rpartition("-")[0] for name in names})
+        raise NoRows(str(receipt["dataset"]), split, known=splits)
     return [folder / names[n] for n in mine], count
 
 
@@ -189,7 +189,7 @@ def _mapped(path: Path) -> Iterator[tuple[mmap.mmap, list[_Held]]]:
 
 def _samples_in(path: Path, data: mmap.mmap) -> list[_Held]:
     """The samples of a tar file by its headers; members of one sample follow one another."""
-    found: list[tuple[str, dict[str, Place]]] = []
+    samples: list[tuple[str, dict[str, Place]]] = []
     at, long_name = 0, ""
     while at + _BLOCK <= len(data) and data[at]:
         header = data[at : at + _BLOCK]
@@ -202,8 +202,8 @@ def _samples_in(path: Path, data: mmap.mmap) -> list[_Held]:
             long_name = data[start : start + size].rstrip(b"\0").decode()
         elif kind == b"0":
             key, _, member = name.partition(".")
-            if not found or found[-1][0] != key:
-                found.append((key, {}))
-            found[-1][1][member] = start, size
+            if not samples or samples[-1][0] != key:
+                samples.append((key, {}))
+            samples[-1][1][member] = start, size
         at = start + -(-size // _BLOCK) * _BLOCK
-    return [_Held(key, members) for key, members in found]
+    return [_Held(key, members) for key, members in samples]

@@ -63,17 +63,17 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """
     path = folder / METRICS
     lines = path.read_bytes().split(b"\n") if path.is_file() else []
-    found = []
+    metrics = []
     for number, line in enumerate(lines, 1):
         try:
             if line or number < len(lines):
-                found.append(_line_of(line))
+                metrics.append(_line_of(line))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             if number < len(lines):
-                said = f"{type(error).__name__}: {error}".splitlines()[0]
-                problem = f"is damaged: line {number} is none of a training ({said})"
+                cause = f"{type(error).__name__}: {error}".splitlines()[0]
+                problem = f"is damaged: line {number} is none of a training ({cause})"
                 raise Damaged(path, problem, "remove that line, or the file") from error
-    return found
+    return metrics
 
 
 def _line_of(text: bytes) -> dict[str, Any]:
@@ -83,9 +83,9 @@ def _line_of(text: bytes) -> dict[str, Any]:
 
 def _forget(path: Path, step: int) -> None:
     """Cut the file back to the lines up to a step."""
-    kept = [line for line in read_metrics(path.parent) if line["step"] <= step]
+    lines = [line for line in read_metrics(path.parent) if line["step"] <= step]
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
+    temporary.write_text("".join(json.dumps(line) + "\n" for line in lines))
     temporary.replace(path)
 
 

@@ -36,7 +36,7 @@ def data_of(*splits: Rows | None) -> dict[str, Any]:
 
 
 def resume(
-    held: Checkpoint | None,
+    saved: Checkpoint | None,
     start: Mapping[str, Any],
     data: dict[str, Any],
     request: Request,
@@ -46,42 +46,42 @@ def resume(
     steps: int,
     patience: int | None,
 ) -> dict[str, Any]:
-    """The state of a run: its `start`, or that of the checkpoint `held`, which is then put back.
+    """The state of a run: its `start`, or that of the checkpoint `saved`, which is then put back.
 
     Weights, the optimiser where there is one, and the place in the data are as they were.
     ``ended`` says which of its limits the run has reached already (`stopping.reached`).
     `DataChanged` where the data are others than they were and the request does not say to go on. A
     best loss over other rows of validation is forgotten.
     """
-    if held is None:
+    if saved is None:
         return {**start, "data": data}
-    with understood(held):
-        changed = changed_splits(held, data, request)
-        loader.load_state_dict(held.state["loader"], changed=bool(changed))
-        state = {name: held.state[name] for name in start}
+    with understood(saved):
+        changed = changed_splits(saved, data, request)
+        loader.load_state_dict(saved.state["loader"], changed=bool(changed))
+        state = {name: saved.state[name] for name in start}
     if "validation" in changed:
         state |= {"best": None, "stale": 0}
-    load_module(held, module)
+    load_module(saved, module)
     if optimizer is not None:
-        load_optimizer(held, optimizer)
-    with understood(held):
+        load_optimizer(saved, optimizer)
+    with understood(saved):
         return state | {"data": data, "ended": reached(state, steps, patience)}
 
 
-def changed_splits(held: Checkpoint, now: Mapping[str, Any], request: Request) -> set[str]:
+def changed_splits(saved: Checkpoint, now: Mapping[str, Any], request: Request) -> set[str]:
     """The splits whose rows are no longer those that a checkpoint learned from.
 
     `DataChanged` where there are some and the request does not say to go on with them; else what
     changed is noted.
     """
-    before = held.state["data"]
+    before = saved.state["data"]
     changed = {split for split in {*before, *now} if before.get(split) != now.get(split)}
     if changed:
         words = "; ".join(
             f"{split}: {_in_words(before.get(split, {}), now.get(split, {}))}"
             for split in sorted(changed)
         )
-        error = DataChanged(request.dataset, held.folder, words)
+        error = DataChanged(request.dataset, saved.folder, words)
         if not request.data_changed:
             raise error
         request.note(f"{error}; going on with the rows as they are now, from the next epoch on")
@@ -89,7 +89,7 @@ def changed_splits(held: Checkpoint, now: Mapping[str, Any], request: Request) -
 
 
 def _in_words(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    said = []
+    sentences = []
     for kind in ("entries", "columns"):
         old, new = before.get(kind, []), now.get(kind, [])
         for verb, names in (
@@ -97,12 +97,12 @@ def _in_words(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
             ("removed", sorted(set(old) - set(new))),
         ):
             if names:
-                said.append(f"{len(names)} {kind} {verb} ({_some(names)})")
+                sentences.append(f"{len(names)} {kind} {verb} ({_some(names)})")
     old, new = before.get("shards", {}), now.get("shards", {})
     others = set(new.items()) - set(old.items())
     if others:
-        said.append(f"{len(others)} of {len(new)} shards hold something else")
-    return ", ".join(said) or "the order of its rows"
+        sentences.append(f"{len(others)} of {len(new)} shards hold something else")
+    return ", ".join(sentences) or "the order of its rows"
 
 
 def _some(names: Sequence[str]) -> str:

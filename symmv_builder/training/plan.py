@@ -90,16 +90,16 @@ def _windows(
 ) -> list[list[int]]:
     """Row groups in their order, cut so that each window has rows enough to choose from."""
     windows: list[list[int]] = []
-    held: list[int] = []
+    buffer: list[int] = []
     rows = size = 0
     for group in order:
-        held.append(group)
+        buffer.append(group)
         rows += starts[group + 1] - starts[group]
         size += sizes[group]
         if rows >= step_rows * STEPS_IN_A_WINDOW or (rows >= step_rows and size >= WINDOW_BYTES):
-            windows.append(held)
-            held, rows, size = [], 0, 0
-    return [*windows, held] if held else windows
+            windows.append(buffer)
+            buffer, rows, size = [], 0, 0
+    return [*windows, buffer] if buffer else windows
 
 
 def _in_buckets(rows: Indices, lengths: Indices, buckets: int) -> Indices:

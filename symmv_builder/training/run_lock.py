@@ -30,16 +30,16 @@ def hold_run(folder: Path, *, wait: bool = False) -> Iterator[None]:
     waited for. Folders that were made for this and in which nothing was written go again.
     """
     with disk_errors(folder):
-        made = [each for each in (folder, *folder.parents) if not each.exists()]
+        new_folders = [each for each in (folder, *folder.parents) if not each.exists()]
         lock = _locked(folder, wait)
     try:
         yield
     finally:
-        if made and os.listdir(folder) == [LOCK]:
+        if new_folders and os.listdir(folder) == [LOCK]:
             (folder / LOCK).unlink()
             # Up to the first one that holds something by now.
             with suppress(OSError):
-                for each in made:
+                for each in new_folders:
                     each.rmdir()
         os.close(lock)
 
@@ -77,24 +77,24 @@ def _is_still(path: Path, lock: int) -> bool:
 
 
 def _say_who(lock: int) -> None:
-    said = {
+    holder = {
         "host": socket.gethostname(),
         "pid": os.getpid(),
         "since": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": " ".join(sys.argv)[:_LONGEST],
     }
     os.ftruncate(lock, 0)
-    os.pwrite(lock, json.dumps(said).encode(), 0)
+    os.pwrite(lock, json.dumps(holder).encode(), 0)
 
 
 def _who(path: Path) -> str:
     """Who holds a lock, in words; a holder who has only just come may not have said it yet."""
     for _ in range(10):
         with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-            said = json.loads(path.read_text())
+            holder = json.loads(path.read_text())
             # As JSON, so that nothing that a command line holds reaches a terminal.
-            command, host = json.dumps(said["command"]), json.dumps(said["host"])
-            since = json.dumps(said["since"]).strip('"')
-            return f"process {int(said['pid'])} on {host} since {since} ({command})"
+            command, host = json.dumps(holder["command"]), json.dumps(holder["host"])
+            since = json.dumps(holder["since"]).strip('"')
+            return f"process {int(holder['pid'])} on {host} since {since} ({command})"
         time.sleep(0.05)
     return "another process"

@@ -108,16 +108,16 @@ def configure(trainer: str, preset: str, settings: Mapping[str, str], way: str =
     or the released code; `settings` go before it. `StopRun` where one is not known.
     """
     with blaming(trainer):
-        found = find_trainer(trainer)
-        presets, ways = dict(found.presets), dict(found.ways)
+        trainer_found = find_trainer(trainer)
+        presets, ways = dict(trainer_found.presets), dict(trainer_found.ways)
         if not all(is_dataclass(presets.get(name)) for name in PRESETS):
             raise TypeError(f"its presets {', '.join(PRESETS)} are not all dataclasses")
     if preset not in PRESETS:
         raise UnknownName("preset", preset, PRESETS)
     if way and way not in ways:
         raise UnknownName("way", way, tuple(ways), where=trainer)
-    given = {**ways.get(way, {}), **settings}
-    return with_settings(presets[preset], given)
+    values = {**ways.get(way, {}), **settings}
+    return with_settings(presets[preset], values)
 
 
 def start(trainer: str, config: Any, request: Request) -> Outcome:

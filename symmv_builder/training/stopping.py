@@ -112,9 +112,13 @@ class Ending:
         late, is_early, number = time.monotonic() >= self._deadline, bool(limit), self._signal
         if self._ranks.world > 1:
             flags = [float(number), float(late), float(is_early)]
-            said = torch.tensor(flags, device=self._ranks.device)
-            torch.distributed.all_reduce(said, op=torch.distributed.ReduceOp.MAX)
-            number, late, is_early = int(said[0].item()), bool(said[1].item()), bool(said[2].item())
+            mine = torch.tensor(flags, device=self._ranks.device)
+            torch.distributed.all_reduce(mine, op=torch.distributed.ReduceOp.MAX)
+            number, late, is_early = (
+                int(mine[0].item()),
+                bool(mine[1].item()),
+                bool(mine[2].item()),
+            )
         return "early" if is_early else ENDINGS.get(number, "time" if late else "")
 
     def is_due(self, step: int, every: int) -> bool:

@@ -60,11 +60,11 @@ class Option:
         """A value that was given, as its kind; `StopRun` where it is none that the option takes."""
         if value is None or value == self.default:
             return self.default
-        wanted = " or ".join(self.choices) or f"a {self.kind.__name__.lower()}"
+        expected = " or ".join(self.choices) or f"a {self.kind.__name__.lower()}"
         if self.kind in (int, float):
             low, high = self.least, self.most
             bounds = " to ".join(f"{bound:g}" for bound in (low, high) if bound is not None)
-            wanted = bounds or "a number"
+            expected = bounds or "a number"
             is_number = isinstance(value, int) or (self.kind is float and isinstance(value, float))
             fits = is_number and not isinstance(value, bool) and math.isfinite(value)
             fits = fits and (low is None or value >= low) and (high is None or value <= high)
@@ -73,7 +73,7 @@ class Option:
         else:
             fits = isinstance(value, str | Path) and (not self.choices or value in self.choices)
         if not fits:
-            raise WrongSetting(self.name, value, f"it can be {wanted}")
+            raise WrongSetting(self.name, value, f"it can be {expected}")
         return self.kind(value)
 
 
@@ -123,7 +123,7 @@ class ScoreRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class Baseline:
     """What knowing nothing would give, as a line below the model's own.
 
     `values` finds it by metric among all that was measured.
@@ -166,7 +166,7 @@ class ModelScore:
     measure: Callable[[ScoreRequest], Mapping[str, Any]]
     published: Sequence[Figures] = ()
     options: tuple[Option, ...] = ()
-    beside: Beside | None = None
+    beside: Baseline | None = None
     remarks: Callable[[Mapping[str, Any]], Sequence[str]] = _no_remarks
     confusions: Mapping[str, Confusion] = field(default_factory=dict)
 

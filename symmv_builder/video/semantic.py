@@ -55,8 +55,8 @@ class _SemanticWatcher:
 
     def _embed(self) -> None:
         if self._waiting:
-            made = self._embed_pictures(self._waiting)
-            self._made.append(made.reshape(len(made), -1))
+            vectors = self._embed_pictures(self._waiting)
+            self._made.append(vectors.reshape(len(vectors), -1))
             self._waiting = []
 
 

@@ -86,13 +86,13 @@ def tempogram(envelope: Floats, hop_s: float) -> tuple[NDArray[np.int64], Floats
 
     energy = around(centred**2) + 1e-12
     usual = np.exp(-0.5 * np.log2(60 / (lags * hop_s) / USUAL_BPM) ** 2)
-    found = np.zeros((len(lags), len(envelope)))
+    strengths = np.zeros((len(lags), len(envelope)))
     for place, lag in enumerate(lags.tolist()):
         if lag < len(centred):
             product = np.zeros(len(centred))
             product[lag:] = centred[lag:] * centred[:-lag]
-            found[place] = usual[place] * around(product) / energy
-    return lags, found
+            strengths[place] = usual[place] * around(product) / energy
+    return lags, strengths
 
 
 def find_visual_beats(directogram: FeatureTrack) -> VisualBeats:
@@ -106,10 +106,10 @@ def find_visual_beats(directogram: FeatureTrack) -> VisualBeats:
     rows = local_maxima(envelope, hop_s)
     if not len(rows):
         return VisualBeats(np.zeros(0), np.zeros(0), 0.0, directogram.clock)
-    lags, found = tempogram(envelope, hop_s)
-    gaps = lags[found[:, rows].argmax(axis=0)]
+    lags, strengths = tempogram(envelope, hop_s)
+    gaps = lags[strengths[:, rows].argmax(axis=0)]
     chosen = rows[_steadiest(rows, envelope[rows], gaps)]
-    tempo_bpm = 60.0 / (hop_s * _peak(lags, found.mean(axis=1)))
+    tempo_bpm = 60.0 / (hop_s * _peak(lags, strengths.mean(axis=1)))
     times_s = np.asarray(chosen * hop_s, dtype=np.float64)
     return VisualBeats(times_s, envelope[chosen], tempo_bpm, directogram.clock)
 

@@ -18,7 +18,7 @@ from symmv_builder.datasets.statistics.figures import density_curve
 from symmv_builder.datasets.statistics.harmony import shift_of, transposed
 from symmv_builder.datasets.statistics.vectors import Means, near_pairs, project, read_means
 from symmv_builder.datasets.statistics.whole import Described, describe
-from symmv_builder.report.figure import Bands, Bars, Curves, Histogram, Matrix, Table
+from symmv_builder.report.figure import Bands, BarChart, Curves, Histogram, Matrix, TableFigure
 from symmv_builder.storage.ledger import Ledger
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import ShardWriter, as_plain, read_rows, write_receipt
@@ -105,18 +105,18 @@ def test_every_query_runs_and_the_numbers_are_its_own(
             assert figure.content.median == pytest.approx(np.median(values), rel=0.06, abs=0.6)
             compared += 1
         elif figure.name == "keys":
-            assert isinstance(figure.content, Bars)
+            assert isinstance(figure.content, BarChart)
             assert sorted(figure.content.values) == sorted(row[2] for row in found)
             compared += 1
         elif figure.name == "chords_written":
-            assert isinstance(figure.content, Bars)
+            assert isinstance(figure.content, BarChart)
             whole = sum(row[1] for row in found)
             shares = {row[0]: row[1] / whole for row in found}
             for label, value in zip(figure.content.labels, figure.content.values, strict=True):
                 assert value == pytest.approx(shares[label], abs=1e-5)
             compared += 1
         elif figure.name == "splits":
-            assert isinstance(figure.content, Table)
+            assert isinstance(figure.content, TableFigure)
             ours = {(row[0], row[1], row[3]) for row in figure.content.rows}
             assert ours == {(row[0], row[1], row[2]) for row in found}
             compared += 1

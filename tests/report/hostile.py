@@ -9,7 +9,7 @@ from symmv_builder.datasets.schemas import published_schema
 from symmv_builder.datasets.statistics.compared import differences
 from symmv_builder.datasets.statistics.whole import describe
 from symmv_builder.report import dataset_page, gallery_page
-from symmv_builder.report.dataset_page import DatasetPage, Sample
+from symmv_builder.report.dataset_page import DatasetPage, SampleCard
 from symmv_builder.report.ink import new_figure, save
 from symmv_builder.report.markup import PageMedia
 from symmv_builder.storage import receipts
@@ -50,7 +50,9 @@ def page(folder: Path) -> Path:
     picture, sound = folder / "sample.png", folder / "sample.wav"
     save(new_figure(2, 1), picture)
     sound.write_bytes(wave())
-    sample = Sample(EVIL, {EVIL: EVIL}, [PageMedia(picture, EVIL), PageMedia(sound, EVIL)], EVIL)
+    sample = SampleCard(
+        EVIL, {EVIL: EVIL}, [PageMedia(picture, EVIL), PageMedia(sound, EVIL)], EVIL
+    )
     tests = differences(found.songs, found.songs)
     whole = DatasetPage(EVIL, EVIL, (found.statistics, other), tests, [sample])
     drawn = dataset_page.draw_figures(whole, folder)

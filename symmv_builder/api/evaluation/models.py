@@ -80,8 +80,8 @@ def scores_of(trainer: str, run: Path) -> list[ModelScore]:
     # Imported here: it brings torch.
     from symmv_builder.training.checkpoint import kinds
 
-    held = kinds(run)
-    return [by for by in find_trainer(trainer).scores if by.kind in held]
+    kinds_present = kinds(run)
+    return [by for by in find_trainer(trainer).scores if by.kind in kinds_present]
 
 
 def score(
@@ -118,9 +118,9 @@ def score(
 
     request = ScoreRequest(folder, data, dataset, split, settings.home.device, chosen, count)
     with explaining(manifests, dataset):
-        made = dict(by.measure(request))
-    confusion, left_out = dict(made.pop("confusion", {})), dict(made.pop("left_out", {}))
-    named = {**made, **made.pop("metrics", {})}
+        measured = dict(by.measure(request))
+    confusion, left_out = dict(measured.pop("confusion", {})), dict(measured.pop("left_out", {}))
+    named = {**measured, **measured.pop("metrics", {})}
     numbers = {name: value for name, value in named.items() if _is_number(value)}
     untrained = {*measure.untrained_models(receipt)}
     ear = named.get("embedding")
@@ -133,7 +133,7 @@ def score(
         split,
         metrics={name: value for name, value in numbers.items() if name not in _COUNTS},
         counts={name: int(numbers[name]) for name in _COUNTS if name in numbers},
-        facts={n: v for n, v in made.items() if n not in numbers and n != "metrics"},
+        facts={n: v for n, v in measured.items() if n not in numbers and n != "metrics"},
         confusion={
             name: _labelled(by.confusions[name], matrix) for name, matrix in confusion.items()
         },
@@ -142,12 +142,12 @@ def score(
     )
 
 
-def _chosen(by: ModelScore, given: Mapping[str, Any]) -> dict[str, Any]:
+def _chosen(by: ModelScore, options: Mapping[str, Any]) -> dict[str, Any]:
     """A value for each option of a score; `StopRun` for an unknown one, or a missing folder."""
-    known = {option.name: option for option in by.options}
-    if unknown := sorted(set(given) - set(known)):
-        raise UnknownName(f"option of {by.name}", unknown[0], tuple(known))
-    chosen = {name: option.checked(given.get(name)) for name, option in known.items()}
+    declared = {option.name: option for option in by.options}
+    if unknown := sorted(set(options) - set(declared)):
+        raise UnknownName(f"option of {by.name}", unknown[0], tuple(declared))
+    chosen = {name: option.checked(options.get(name)) for name, option in declared.items()}
     for name, value in chosen.items():
         if isinstance(value, Path) and not value.is_dir():
             raise NoSuchPath(value, f"folder, which `{name}` takes")

@@ -106,8 +106,8 @@ def music(
     ours = of(dataset, [Path(path) for path in paths])
     if not reference:
         return MusicReport(ours)
-    known = measure.is_dataset(data, reference)
-    return MusicReport(ours, of(reference if known else None, [Path(reference)]))
+    is_dataset = measure.is_dataset(data, reference)
+    return MusicReport(ours, of(reference if is_dataset else None, [Path(reference)]))
 
 
 @dataclass(frozen=True, slots=True)

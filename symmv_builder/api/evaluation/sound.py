@@ -69,8 +69,8 @@ def _hear(
     data, manifests = Root(settings.root), settings.open_manifests()
     ear = Ear(ModelLoader(settings.home), question, backend, sound)  # type: ignore[arg-type]
     if not hasattr(backend_class(SLOT, ear.name), question):
-        wanted = "it gives no tags; a model that does is musicnn"
-        raise WrongSetting("model", ear.name, wanted)
+        cause = "it gives no tags; a model that does is musicnn"
+        raise WrongSetting("model", ear.name, cause)
 
     def heard(paths: Sequence[str | Path]) -> Heard:
         if len(paths) == 1 and is_dataset(data, str(paths[0])):
@@ -209,11 +209,11 @@ def kld(
     try:
         originals = [semantics.class_distribution(table) for _, table in both.real.named]
         pieces = [semantics.class_distribution(table) for _, table, _ in pairs]
-        found = semantics.kld(pieces, originals, [number for *_, number in pairs])
+        result = semantics.kld(pieces, originals, [number for *_, number in pairs])
     except ValueError as error:
         raise CannotMeasure(f"there is no divergence: {error}") from error
     return PairsReport(
-        semantics.KLD, both, found, len(originals[0]), tuple(alone), "classifier", "classes"
+        semantics.KLD, both, result, len(originals[0]), tuple(alone), "classifier", "classes"
     )
 
 
@@ -234,6 +234,6 @@ def mcc(
     pairs, alone = paired(both.ours, both.real)
     originals = np.stack([table.mean(axis=0) for _, table in both.real.named])
     pieces = np.stack([table.mean(axis=0) for _, table, _ in pairs])
-    found = semantics.mcc(pieces, originals, [number for *_, number in pairs])
+    result = semantics.mcc(pieces, originals, [number for *_, number in pairs])
     width = int(originals.shape[1])
-    return PairsReport(semantics.MCC, both, found, width, tuple(alone), "embedding", "dimensions")
+    return PairsReport(semantics.MCC, both, result, width, tuple(alone), "embedding", "dimensions")

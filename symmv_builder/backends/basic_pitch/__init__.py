@@ -73,11 +73,11 @@ class BasicPitch(PolyphonicTranscriber):
         """Notes of samples ``[n, 1]``; no pedal."""
         activations = self._activations(samples[:, 0])
         frames = len(activations["note"])
-        found = find_notes(activations["note"], activations["onset"]) if frames > 2 else []
+        notes = find_notes(activations["note"], activations["onset"]) if frames > 2 else []
         times_s = _times_s(max(frames, 1))
         rows = sorted(
             (times_s[start], pitch, times_s[end], round(127 * float(amplitude)))
-            for start, end, pitch, amplitude in found
+            for start, end, pitch, amplitude in notes
         )
         table = np.array(rows, dtype=np.float64).reshape(-1, 4)
         return Notes(

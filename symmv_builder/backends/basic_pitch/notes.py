@@ -33,8 +33,8 @@ def find_notes(frames: NDArray[np.float32], onsets: NDArray[np.float32]) -> list
         notes.append((start, end, key + LOWEST_PITCH, loudness))
 
     for start, key in _onsets(frames, onsets):
-        seen, faded = _follow(energy[start + 1 : length - 1, key])
-        end = start + 1 + seen - faded
+        length_frames, faded = _follow(energy[start + 1 : length - 1, key])
+        end = start + 1 + length_frames - faded
         if end - start > SHORTEST_FRAMES:
             _silence(energy, start, end, key)
             keep(start, end, key)
@@ -65,8 +65,8 @@ def _onsets(frames: NDArray[np.float32], onsets: NDArray[np.float32]) -> list[tu
     if not steepest:
         return []
     both = np.maximum(onsets, np.max(onsets) * rise / steepest)
-    here = both[1:-1]
-    is_peak = (here > both[:-2]) & (here > both[2:]) & (here >= ONSET_THRESHOLD)
+    middle = both[1:-1]
+    is_peak = (middle > both[:-2]) & (middle > both[2:]) & (middle >= ONSET_THRESHOLD)
     # The last frame but one is the last that a note can begin in.
     at, keys = np.nonzero(is_peak)
     return list(zip((at + 1).tolist()[::-1], keys.tolist()[::-1], strict=True))
@@ -75,12 +75,12 @@ def _onsets(frames: NDArray[np.float32], onsets: NDArray[np.float32]) -> list[tu
 def _follow(energy: NDArray[np.float64]) -> tuple[int, int]:
     """How many frames a note is followed for, and how many of the last of them are below the
     threshold: it has ended then, or the sound has."""
-    seen = faded = 0
+    length_frames = faded = 0
     for is_weak in (energy < FRAME_THRESHOLD).tolist():
-        seen, faded = seen + 1, faded + 1 if is_weak else 0
+        length_frames, faded = length_frames + 1, faded + 1 if is_weak else 0
         if faded == FADED_FRAMES:
             break
-    return seen, faded
+    return length_frames, faded
 
 
 def _silence(energy: NDArray[np.float64], start: int, end: int, key: int) -> None:

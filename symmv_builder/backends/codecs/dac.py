@@ -41,13 +41,13 @@ class Dac(AudioCodec):
         self._device = home.device
         self._model: Any = PUBLISHED.load(DacModel, home)
         config = self._model.config
-        wanted = {
+        expected = {
             "sampling_rate": self.rate_hz,
             "hop_length": self.hop,
             "n_codebooks": self.codebooks,
             "codebook_size": self.codebook_size,
         }
-        PUBLISHED.require(folder, {name: getattr(config, name) for name in wanted}, wanted)
+        PUBLISHED.require(folder, {name: getattr(config, name) for name in expected}, expected)
 
     def encode(self, samples: NDArray[np.float32]) -> Ints:
         """Codes int64 ``[t, 9]`` of 44.1 kHz samples ``[n]``, a row each 512 of them."""
@@ -56,8 +56,8 @@ class Dac(AudioCodec):
         import torch
 
         with torch.inference_mode():
-            found = self._model.encode(filled(samples, self.hop).to(self._device))
-            return np.asarray(found.audio_codes[0].T.cpu().numpy(), dtype=np.int64)
+            output = self._model.encode(filled(samples, self.hop).to(self._device))
+            return np.asarray(output.audio_codes[0].T.cpu().numpy(), dtype=np.int64)
 
     def decode(self, codes: Ints) -> NDArray[np.float32]:
         """Samples float32 ``[512 t]`` at 44.1 kHz of codes ``[t, 9]``."""
@@ -66,7 +66,7 @@ class Dac(AudioCodec):
         import torch
 
         with torch.inference_mode():
-            given = torch.from_numpy(np.array(codes.T, dtype=np.int64))[None]
-            found = self._model.decode(audio_codes=given.to(self._device)).audio_values[0]
-            samples = found.float().cpu().numpy()[: len(codes) * self.hop]
+            inputs = torch.from_numpy(np.array(codes.T, dtype=np.int64))[None]
+            sound = self._model.decode(audio_codes=inputs.to(self._device)).audio_values[0]
+            samples = sound.float().cpu().numpy()[: len(codes) * self.hop]
             return np.pad(samples, (0, len(codes) * self.hop - len(samples)))

@@ -42,7 +42,7 @@ class Encodec(AudioCodec):
         self._device = home.device
         self._model: Any = PUBLISHED.load(EncodecModel, home)
         config = self._model.config
-        found = {
+        actual = {
             "sampling_rate": config.sampling_rate,
             "audio_channels": config.audio_channels,
             "normalize": config.normalize,
@@ -51,7 +51,7 @@ class Encodec(AudioCodec):
             "codebooks": config.num_quantizers,
             "codebook_size": config.codebook_size,
         }
-        wanted = {
+        expected = {
             "sampling_rate": self.rate_hz,
             "audio_channels": 1,
             "normalize": False,
@@ -60,7 +60,7 @@ class Encodec(AudioCodec):
             "codebooks": self.codebooks,
             "codebook_size": self.codebook_size,
         }
-        PUBLISHED.require(folder, found, wanted)
+        PUBLISHED.require(folder, actual, expected)
 
     def encode(self, samples: NDArray[np.float32]) -> Ints:
         """Codes int64 ``[t, 4]`` of 32 kHz samples ``[n]``, a row each 20 ms."""
@@ -69,8 +69,8 @@ class Encodec(AudioCodec):
         import torch
 
         with torch.inference_mode():
-            found = self._model.encode(filled(samples, self.hop).to(self._device))
-            return np.asarray(found.audio_codes[0, 0].T.cpu().numpy(), dtype=np.int64)
+            output = self._model.encode(filled(samples, self.hop).to(self._device))
+            return np.asarray(output.audio_codes[0, 0].T.cpu().numpy(), dtype=np.int64)
 
     def decode(self, codes: Ints) -> NDArray[np.float32]:
         """Samples float32 ``[640 t]`` at 32 kHz of codes ``[t, 4]``."""
@@ -79,7 +79,7 @@ class Encodec(AudioCodec):
         import torch
 
         with torch.inference_mode():
-            given = torch.from_numpy(np.array(codes.T, dtype=np.int64))[None, None]
-            found = self._model.decode(given.to(self._device), [None])
-            samples = found.audio_values[0, 0, : len(codes) * self.hop]
+            inputs = torch.from_numpy(np.array(codes.T, dtype=np.int64))[None, None]
+            output = self._model.decode(inputs.to(self._device), [None])
+            samples = output.audio_values[0, 0, : len(codes) * self.hop]
             return np.asarray(samples.float().cpu().numpy(), dtype=np.float32)

@@ -66,13 +66,13 @@ class Clap(AudioEmbedder):
         parts = []
         with torch.inference_mode():
             for at in range(0, len(segments), BATCH):
-                given = self._extractor(
+                inputs = self._extractor(
                     list(segments[at : at + BATCH]), sampling_rate=RATE_HZ, return_tensors="pt"
                 )
-                found = self._model(
-                    **{name: value.to(self._device) for name, value in given.items()}
+                output = self._model(
+                    **{name: value.to(self._device) for name, value in inputs.items()}
                 )
-                parts.append(found.audio_embeds.float().cpu().numpy())
+                parts.append(output.audio_embeds.float().cpu().numpy())
         return np.concatenate(parts)
 
     def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
@@ -84,13 +84,13 @@ class Clap(AudioEmbedder):
         import torch
 
         tokenizer, model = self._tower_of_words()
-        given = tokenizer(list(words), padding=True, truncation=True, return_tensors="pt")
+        inputs = tokenizer(list(words), padding=True, truncation=True, return_tensors="pt")
         with torch.inference_mode():
-            found = model(
-                input_ids=given["input_ids"].to(self._device),
-                attention_mask=given["attention_mask"].to(self._device),
+            output = model(
+                input_ids=inputs["input_ids"].to(self._device),
+                attention_mask=inputs["attention_mask"].to(self._device),
             )
-            return np.asarray(found.text_embeds.float().cpu().numpy(), dtype=np.float32)
+            return np.asarray(output.text_embeds.float().cpu().numpy(), dtype=np.float32)
 
     def _tower_of_words(self) -> tuple[Any, Any]:
         if self._words is None:

@@ -45,19 +45,19 @@ class Mert(AudioEmbedder):
         from transformers import HubertConfig, HubertModel, Wav2Vec2FeatureExtractor
 
         try:
-            held = dict(json.loads((folder / "config.json").read_text()))
+            config = dict(json.loads((folder / "config.json").read_text()))
         except (OSError, ValueError, TypeError) as error:
             problem = f"{folder}/config.json cannot be read: {error}"
             raise WrongWeights(PUBLISHED.name, problem) from error
         for name in ("feature_extractor_cqt", "deepnorm"):
-            if held.get(name):
+            if config.get(name):
                 problem = f"{folder} asks for {name}, which code of its own would have to make"
                 raise WrongWeights(PUBLISHED.name, problem)
-        PUBLISHED.require(folder, held, {"hidden_size": WIDTH})
+        PUBLISHED.require(folder, config, {"hidden_size": WIDTH})
         for name in ("model_type", "auto_map", "architectures"):
-            held.pop(name, None)
+            config.pop(name, None)
         self._device = home.device
-        self._model: Any = PUBLISHED.load(HubertModel, home, config=HubertConfig(**held))
+        self._model: Any = PUBLISHED.load(HubertModel, home, config=HubertConfig(**config))
         self._extractor: Any = PUBLISHED.extractor(Wav2Vec2FeatureExtractor, home, RATE_HZ)
 
     def embed(self, samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float32]:
@@ -68,9 +68,9 @@ class Mert(AudioEmbedder):
         parts = []
         with torch.inference_mode():
             for at in range(0, len(segments), BATCH):
-                given = self._extractor(
+                inputs = self._extractor(
                     list(segments[at : at + BATCH]), sampling_rate=RATE_HZ, return_tensors="pt"
                 )
-                found = self._model(given["input_values"].to(self._device))
-                parts.append(found.last_hidden_state.mean(dim=1).float().cpu().numpy())
+                output = self._model(inputs["input_values"].to(self._device))
+                parts.append(output.last_hidden_state.mean(dim=1).float().cpu().numpy())
         return np.concatenate(parts)

@@ -93,9 +93,9 @@ class Vggish(AudioEmbedder):
 
     def forward(self, patches: Any) -> Any:
         """Embeddings ``[b, 128]`` of log mel patches ``[b, 96, 64]``."""
-        found = self._network["features"](patches[:, None])
+        features = self._network["features"](patches[:, None])
         # TensorFlow, where the weights come from, has the channels last.
-        return self._network["embeddings"](found.permute(0, 2, 3, 1).flatten(1))
+        return self._network["embeddings"](features.permute(0, 2, 3, 1).flatten(1))
 
 
 def make_network(hidden: int = 4096) -> Any:

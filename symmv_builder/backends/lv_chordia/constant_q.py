@@ -47,12 +47,12 @@ def tuning(samples: NDArray[np.float32], rate_hz: float) -> float:
     lower_hz, upper_hz = _PEAK_RANGE_HZ
     bins_hz = np.arange(_TUNING_FFT // 2 + 1) * (rate_hz / _TUNING_FFT)
     in_range = (lower_hz <= bins_hz) & (bins_hz < min(upper_hz, rate_hz / 2))
-    found_hz, found = [], []
+    found_hz, levels = [], []
     for spectrum in _spectra(samples, _TUNING_FFT, HOP, _hann(_TUNING_FFT)):
         loudness = np.abs(spectrum)
-        heard = loudness * (loudness > _PEAK_SHARE * loudness.max(axis=1, keepdims=True))
-        here = heard[:, 1:-1]
-        is_peak = (here > heard[:, :-2]) & (here >= heard[:, 2:]) & in_range[1:-1]
+        loud = loudness * (loudness > _PEAK_SHARE * loudness.max(axis=1, keepdims=True))
+        middle = loud[:, 1:-1]
+        is_peak = (middle > loud[:, :-2]) & (middle >= loud[:, 2:]) & in_range[1:-1]
         frame, place = np.nonzero(is_peak)
         before, at, after = (
             loudness[frame, place + offset].astype(np.float64) for offset in range(3)
@@ -61,8 +61,8 @@ def tuning(samples: NDArray[np.float32], rate_hz: float) -> float:
         curve, slope = after + before - 2 * at, (after - before) / 2
         shift = np.divide(-slope, curve, where=np.abs(slope) < np.abs(curve), out=np.zeros_like(at))
         found_hz.append((place + 1 + shift) * (rate_hz / _TUNING_FFT))
-        found.append(at + 0.5 * slope * shift)
-    peaks_hz, heights = np.concatenate(found_hz), np.concatenate(found)
+        levels.append(at + 0.5 * slope * shift)
+    peaks_hz, heights = np.concatenate(found_hz), np.concatenate(levels)
     if not peaks_hz.size:
         return 0.0
     loud_hz = peaks_hz[heights >= np.median(heights)]
@@ -86,19 +86,19 @@ def _octaves(
     hop, first_hz = HOP >> halvings, rate_hz / 2**halvings
     if halvings:
         samples = _downsampled(samples, 2**halvings)
-    made: list[NDArray[np.float32]] = []
+    octaves: list[NDArray[np.float32]] = []
     at_hz = first_hz
     for octave in range(count):
         end = len(frequencies) - octave * BINS_PER_OCTAVE
-        here = slice(max(0, end - BINS_PER_OCTAVE), end)
-        filters = _filters(frequencies[here], widths[here], at_hz)
+        bins = slice(max(0, end - BINS_PER_OCTAVE), end)
+        filters = _filters(frequencies[bins], widths[bins], at_hz)
         filters *= np.float32(np.sqrt(first_hz / at_hz))
-        made.insert(0, np.abs(_response(samples, filters, hop)))
+        octaves.insert(0, np.abs(_response(samples, filters, hop)))
         if octave + 1 < count:
             samples, hop, at_hz = _downsampled(samples, 2), hop // 2, at_hz / 2
-    frames = min(map(len, made))
+    frames = min(map(len, octaves))
     lengths = first_hz / frequencies / widths
-    whole = np.concatenate([part[:frames] for part in made], axis=1)
+    whole = np.concatenate([part[:frames] for part in octaves], axis=1)
     return np.asarray(whole / np.sqrt(lengths), dtype=np.float32)
 
 
@@ -123,8 +123,8 @@ def _response(
 
 def _band(filters: NDArray[Any]) -> tuple[slice, NDArray[Any]]:
     """The bins that any filter hears, a quarter of all for an octave, and its weights there."""
-    heard = np.flatnonzero(filters.any(axis=0))
-    band = slice(heard[0], heard[-1] + 1)
+    passed = np.flatnonzero(filters.any(axis=0))
+    band = slice(passed[0], passed[-1] + 1)
     return band, np.ascontiguousarray(filters[:, band].T)
 
 
@@ -172,8 +172,8 @@ def _relative_widths(frequencies: NDArray[np.float64]) -> NDArray[np.float64]:
 def _downsampled(samples: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
     """Every so many-th sample after a low-pass, of the same energy."""
     length = -(-len(samples) // factor)
-    made = soxr.resample(samples, factor, 1, quality="HQ")[:length]
-    return np.pad(made, (0, length - len(made))) * np.float32(np.sqrt(factor))
+    halved = soxr.resample(samples, factor, 1, quality="HQ")[:length]
+    return np.pad(halved, (0, length - len(halved))) * np.float32(np.sqrt(factor))
 
 
 def _hann(size: int) -> NDArray[np.float64]:

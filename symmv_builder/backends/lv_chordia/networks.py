@@ -38,13 +38,13 @@ class Features(nn.Module):
         pictures = spectrum[:, None]
         for convolution, bins in zip(self.convolutions, _LAYERS.values(), strict=True):
             # From here on ``[frames, bins, channels]``.
-            made = convolution(pictures)[0].permute(1, 2, 0).contiguous()
-            scale = _centre(made)
+            features = convolution(pictures)[0].permute(1, 2, 0).contiguous()
+            scale = _centre(features)
             if bins > 1:
-                made = _pool(made, bins)
-            for piece in _pieces(made):
+                features = _pool(features, bins)
+            for piece in _pieces(features):
                 nn.functional.selu(piece.mul_(scale), inplace=True)
-            pictures = made.permute(2, 0, 1)[None]
+            pictures = features.permute(2, 0, 1)[None]
         return pictures.transpose(1, 2).flatten(2)
 
 
@@ -68,10 +68,10 @@ def _pool(values: Tensor, bins: int) -> Tensor:
     """The maximum of every so many bins; what is left over at the top is dropped."""
     whole = values.shape[1] // bins
     first, second, *others = (values[:, place : whole * bins : bins] for place in range(bins))
-    made = torch.maximum(first, second)
+    pooled = torch.maximum(first, second)
     for other in others:
-        torch.maximum(made, other, out=made)
-    return made
+        torch.maximum(pooled, other, out=pooled)
+    return pooled
 
 
 def answers_of(networks: Sequence[Any], spectrum: Tensor) -> list[tuple[Any, ...]]:
@@ -87,8 +87,8 @@ def answers_of(networks: Sequence[Any], spectrum: Tensor) -> list[tuple[Any, ...
         # A number that every thread of a program has for itself.
         torch.set_num_threads(1)
         with torch.inference_mode():
-            given: tuple[Any, ...] = network.inference(spectrum)
-            return given
+            output: tuple[Any, ...] = network.inference(spectrum)
+            return output
 
     with _one_thread():
         if threads == 1:

@@ -91,18 +91,18 @@ def parse(data: bytes) -> MidiTracks:
 
 def _bodies(data: bytes, at: int, count: int) -> Iterator[bytes]:
     """The bytes of each track; what follows the last one and is no chunk is passed over."""
-    seen = 0
+    read_bytes = 0
     while len(data) - at >= 8:
         name, size = struct.unpack(">4sL", data[at : at + 8])
         at += 8
         if at + size > len(data):
             if name == b"MTrk":
                 raise ValueError("a track goes on after the end of the file")
-            if seen < count:
-                raise ValueError(f"what follows {seen} of its {count} tracks is no track")
+            if read_bytes < count:
+                raise ValueError(f"what follows {read_bytes} of its {count} tracks is no track")
             return
         if name == b"MTrk":
-            seen += 1
+            read_bytes += 1
             yield data[at : at + size]
         at += size
     if at < len(data) and b"MTrk".startswith(data[at : at + 4]):
@@ -194,14 +194,14 @@ def _number(data: bytes, at: int) -> tuple[int, int]:
 
 def _data_bytes(data: bytes, at: int, count: int) -> tuple[int, int, int]:
     """One or two data bytes, among which real-time bytes may stand, and the place behind."""
-    found: list[int] = []
-    while len(found) < count:
+    values: list[int] = []
+    while len(values) < count:
         if data[at] < 0x80:
-            found.append(data[at])
+            values.append(data[at])
         elif data[at] < 0xF8:
             raise ValueError("an event holds a byte over 127")
         at += 1
-    return found[0], found[-1] if count == 2 else 0, at
+    return values[0], values[-1] if count == 2 else 0, at
 
 
 def _is_reset(data: bytes, at: int) -> bool:

@@ -66,9 +66,9 @@ def midi_bytes(
 
     def ticks(times: Floats) -> list[int]:
         place = np.searchsorted(read_s[1:-1], times, side="right")
-        found = first[place] + (times - read_s[place]) * (ticks_per_beat * 1e6 / tempos_us[place])
+        exact = first[place] + (times - read_s[place]) * (ticks_per_beat * 1e6 / tempos_us[place])
         # A file begins at tick 0: what would lie before it begins there.
-        return [max(0, int(tick)) for tick in np.rint(found)]
+        return [max(0, int(tick)) for tick in np.rint(exact)]
 
     chunks = [_track_bytes(head)]
     for name, notes in tracks.items():

@@ -38,12 +38,12 @@ def read_tensors(index: Path, data: Path, names: Collection[str]) -> dict[str, N
     """The tensors of these names; `ValueError` where one is missing or the files are not sound."""
     table = _bounded(index, MAX_INDEX_BYTES)
     values = _bounded(data, MAX_DATA_BYTES)
-    found = {
+    tensors = {
         name: _tensor(_message(entry), values) for name, entry in _entries(table) if name in names
     }
-    if missing := sorted(set(names) - set(found)):
+    if missing := sorted(set(names) - set(tensors)):
         raise ValueError(f"there is no tensor {missing[0]}")
-    return found
+    return tensors
 
 
 def _bounded(path: Path, limit: int) -> bytes:
@@ -91,10 +91,10 @@ def _block(table: bytes, offset: int, size: int) -> bytes:
     if table[end]:
         raise ValueError("the index is compressed")
     restarts = int.from_bytes(table[end - 4 : end], "little")
-    kept = size - 4 - 4 * restarts
-    if kept < 0:
+    length = size - 4 - 4 * restarts
+    if length < 0:
         raise ValueError("a block has more restart points than bytes")
-    return table[offset : offset + kept]
+    return table[offset : offset + length]
 
 
 def _pairs(block: bytes) -> Iterator[tuple[bytes, bytes]]:

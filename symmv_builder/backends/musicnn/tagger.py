@@ -112,13 +112,13 @@ class _Network:
         import torch
 
         self._torch, self._device = torch, home.device
-        wanted = expected_shapes()
+        expected = expected_shapes()
         try:
-            tensors = read_tensors(index, data, wanted)
+            tensors = read_tensors(index, data, expected)
         except (OSError, ValueError) as error:
             problem = f"{index.parent} is not musicnn's checkpoint: {error}"
             raise WrongWeights("musicnn", problem) from error
-        odd = sorted(name for name, tensor in tensors.items() if tensor.shape != wanted[name])
+        odd = sorted(name for name, tensor in tensors.items() if tensor.shape != expected[name])
         if odd:
             problem = f"{index.parent} does not fit musicnn at {', '.join(odd[:3])}"
             raise WrongWeights("musicnn", problem)
@@ -143,9 +143,9 @@ class _Network:
             hidden, likely = [], []
             for at in range(0, len(firsts), BATCH):
                 patches = [spectrogram[n : n + FRAMES] for n in firsts[at : at + BATCH]]
-                found = self.forward(self._torch.stack(patches))
-                hidden.append(found[0].float().cpu().numpy())
-                likely.append(found[1].sigmoid().float().cpu().numpy())
+                output = self.forward(self._torch.stack(patches))
+                hidden.append(output[0].float().cpu().numpy())
+                likely.append(output[1].sigmoid().float().cpu().numpy())
         return np.concatenate(hidden), np.concatenate(likely)
 
     def spectrogram(self, mono: NDArray[np.float32]) -> Any:
@@ -264,7 +264,7 @@ def _front(state: dict[str, Any], x: Any) -> Any:
     import torch
     from torch.nn.functional import conv2d, pad, relu
 
-    heard = []
+    branches = []
     for number, (height, _) in enumerate((*_TIMBRAL, *_TEMPORAL)):
         name = _numbered("conv2d", number)
         # An even filter that keeps the length looks one frame further ahead than back.
@@ -273,8 +273,8 @@ def _front(state: dict[str, Any], x: Any) -> Any:
         lowest, highest = y.aminmax(dim=3)
         rises = state[f"{_numbered('batch_normalization', number + 1)}/gamma"] > 0
         strongest = torch.where(rises[:, None], highest, lowest)
-        heard.append(_norm(state, number + 1, relu(strongest)))
-    return torch.cat(heard, dim=1)
+        branches.append(_norm(state, number + 1, relu(strongest)))
+    return torch.cat(branches, dim=1)
 
 
 def _layer(state: dict[str, Any], number: int, x: Any) -> Any:

@@ -59,10 +59,10 @@ class CaptionReader:
 
     def tracks(self) -> list[CaptionTrack]:
         """The streams that hold any subtitle, each sorted by time."""
-        found = [track for track in self._tracks.values() if track.lines]
-        for track in found:
+        tracks = [track for track in self._tracks.values() if track.lines]
+        for track in tracks:
             track.lines.sort(key=lambda line: line[:2])
-        return found
+        return tracks
 
 
 class Captions:

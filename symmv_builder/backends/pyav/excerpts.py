@@ -103,30 +103,30 @@ def cut_video(
     and AAC. The first picture is the one on screen at the start. `RejectEntry` as `frames`, and
     UNREADABLE for a span without a picture; `StopRun` where nothing can be written.
     """
-    made: dict[int, tuple[Path, bool]] = {}
+    written: dict[int, tuple[Path, bool]] = {}
     with opened(source, limits) as container:
         survey = _surveyed(container, limits)
     for number, (start_s, end_s) in enumerate(spans):
         if start_s <= _NEAR_S and end_s >= survey.length_s - _NEAR_S:
             out = stems[number].with_suffix(survey.suffix)
             shutil.copyfile(source, out)
-            made[number] = out, True
-    if len(made) < len(spans):
+            written[number] = out, True
+    if len(written) < len(spans):
         with ExitStack() as stack:
             sound = None
             if survey.has_sound:
                 spool = _spooled(source, limits, None, False, _AAC_RATES_HZ)
                 sound = stack.enter_context(spool)
-            todo = [number for number in range(len(spans)) if number not in made]
+            todo = [number for number in range(len(spans)) if number not in written]
             for number in todo:
                 out = stems[number].with_suffix(".mp4")
                 if _copy(source, spans[number], survey, sound, out, limits):
-                    made[number] = out, True
-            todo = [number for number in todo if number not in made]
+                    written[number] = out, True
+            todo = [number for number in todo if number not in written]
             outs = [stems[number].with_suffix(".mp4") for number in todo]
             _encode(source, [spans[number] for number in todo], sound, outs, limits)
-            made |= {number: (out, False) for number, out in zip(todo, outs, strict=True)}
-    return [made[number] for number in range(len(spans))]
+            written |= {number: (out, False) for number, out in zip(todo, outs, strict=True)}
+    return [written[number] for number in range(len(spans))]
 
 
 def take_frames(
@@ -145,7 +145,7 @@ def take_frames(
     """
     from PIL import Image
 
-    made: list[list[Path]] = [[] for _ in spans]
+    pictures: list[list[Path]] = [[] for _ in spans]
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
     last_s = max((end_s for _, end_s in spans), default=0.0)
@@ -153,7 +153,7 @@ def take_frames(
         if frame.time_s >= last_s:
             break
         until_s = frame.time_s + frame.duration_s - _NEAR_S
-        for (start_s, end_s), folder, paths in zip(spans, folders, made, strict=True):
+        for (start_s, end_s), folder, paths in zip(spans, folders, pictures, strict=True):
             while (at_s := start_s + len(paths) / rate_hz) < min(until_s, end_s - _NEAR_S):
                 if at_s < frame.time_s - _NEAR_S and frame.index:
                     break
@@ -163,10 +163,10 @@ def take_frames(
                 picture = Image.fromarray(frame.small(*size, interpolation="BICUBIC"))
                 picture.save(path, "JPEG", quality=_JPEG_QUALITY)
                 paths.append(path)
-    for span, paths in zip(spans, made, strict=True):
+    for span, paths in zip(spans, pictures, strict=True):
         if not paths:
             raise _no_picture(span)
-    return made
+    return pictures
 
 
 @dataclass(frozen=True, slots=True, eq=False)

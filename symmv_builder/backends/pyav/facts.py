@@ -67,22 +67,22 @@ def _read_through(
     limits: Limits,
 ) -> "tuple[VideoFrame | None, AudioFrame | None, float]":
     """First picture, first sound and the end in seconds of the two streams."""
-    wanted = {stream.index: stream for stream in streams if stream is not None}
-    for stream in wanted.values():
+    by_index = {stream.index: stream for stream in streams if stream is not None}
+    for stream in by_index.values():
         bound_threads(stream)
     first: dict[int, Any] = {}
     watch = Completeness(container, limits)
     for packet in packets(container):
         watch.saw(packet)
         index = packet.stream.index
-        if index in wanted and index not in first and (decoded := watch.decode(packet)):
+        if index in by_index and index not in first and (decoded := watch.decode(packet)):
             first[index] = decoded[0]
-    for index, stream in wanted.items():
+    for index, stream in by_index.items():
         if index not in first and (decoded := watch.drain(stream)):
             first[index] = decoded[0]
     watch.check()
     video, audio = (None if s is None else first.get(s.index) for s in streams)
-    ends = [end for index in wanted if (end := watch.end_s(index)) is not None]
+    ends = [end for index in by_index if (end := watch.end_s(index)) is not None]
     end_s = max(ends, default=0.0) - time_origin_s(container)
     return video, audio, end_s if end_s > 0 else (container.duration or 0) / 1e6
 

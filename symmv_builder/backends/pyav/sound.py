@@ -201,8 +201,8 @@ class SoundStream:
         if not self._length:
             raise RejectEntry(Reason.UNREADABLE, "no audio of the file can be decoded")
         if self.replaced > self._limits.max_bad_share * self._decoded:
-            found = f"{self.replaced} of {self._decoded} samples of the sound"
-            detail = f"{found} are no numbers: NaN, infinite or beyond every sample format"
+            finding = f"{self.replaced} of {self._decoded} samples of the sound"
+            detail = f"{finding} are no numbers: NaN, infinite or beyond every sample format"
             raise RejectEntry(Reason.UNREADABLE, detail)
 
     def _without_wild_values(self, frame: "AudioFrame") -> "AudioFrame":
@@ -271,8 +271,8 @@ def _like(frame: "AudioFrame", values: NDArray[Any], layout: str | None = None) 
     """A frame of other values; its time is not taken along, since it is placed already."""
     from av.audio.frame import AudioFrame
 
-    made = AudioFrame.from_ndarray(
+    converted = AudioFrame.from_ndarray(
         values, format=frame.format.name, layout=layout or frame.layout.name
     )
-    made.sample_rate = frame.sample_rate
-    return made
+    converted.sample_rate = frame.sample_rate
+    return converted

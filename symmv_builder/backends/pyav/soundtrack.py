@@ -277,11 +277,11 @@ def _fitted(samples: NDArray[np.float32], rate_hz: int, survey: _Survey) -> NDAr
 
 def _chapters(source: InputContainer, survey: _Survey) -> list[Any]:
     """The source's chapters on the new file's clock; those beyond the pictures are left out."""
-    kept: list[Any] = []
+    chapters: list[Any] = []
     for chapter in source.chapters():
         base = chapter["time_base"] or Fraction(1, 1000)
         origin, end = round(survey.origin_s / base), round(survey.length_s / base)
         start, stop = max(0, chapter["start"] - origin), min(end, chapter["end"] - origin)
         if start < stop:
-            kept.append({**chapter, "start": start, "end": stop})
-    return kept
+            chapters.append({**chapter, "start": start, "end": stop})
+    return chapters

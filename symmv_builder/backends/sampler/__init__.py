@@ -56,12 +56,12 @@ def render(
     for start, end, key, velocity in rows:
         for region in font.regions:
             if region.fits(key, velocity):
-                heard = play(
+                samples = play(
                     font.samples, region, key=key, velocity=velocity, held=int(end - start),
                     longest=len(sound) - int(start), rate_hz=rate_hz,
                 )  # fmt: skip
                 sides = np.sqrt(np.array([0.5 - region.pan, 0.5 + region.pan], np.float32))
-                sound[start : start + len(heard)] += heard[:, None] * sides
+                sound[start : start + len(samples)] += samples[:, None] * sides
     peak = float(np.abs(sound).max())
     return sound * np.float32(_PEAK / peak) if peak > 0 else sound
 

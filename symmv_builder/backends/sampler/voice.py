@@ -49,7 +49,12 @@ def play(
 
 
 def _resampled(
-    samples: NDArray[np.float32], region: Region, key: int, held: int, count: int, rate_hz: int
+    samples: NDArray[np.float32],
+    region: Region,
+    key: int,
+    held_samples: int,
+    count: int,
+    rate_hz: int,
 ) -> NDArray[np.float32]:
     """The region's recording at the pitch of a key, interpolated on a line."""
     pitch = (key + region.tune - region.root) * region.key_tracking
@@ -63,24 +68,24 @@ def _resampled(
         first, last = region.loop
         length = last - first + 1
         around = np.where(places < last + 1, places, first + (places - first) % length)
-        if not region.loops_after_release and count > held:
-            around[held:] = around[held] + step * np.arange(count - held)
-            around = around[: held + np.searchsorted(around[held:], region.end)]
+        if not region.loops_after_release and count > held_samples:
+            around[held_samples:] = around[held_samples] + step * np.arange(count - held_samples)
+            around = around[: held_samples + np.searchsorted(around[held_samples:], region.end)]
         places = around
         whole = places.astype(np.int64)
         following = np.where(whole == last, first, whole + 1)
         if not region.loops_after_release:
-            following[held:] = whole[held:] + 1
+            following[held_samples:] = whole[held_samples:] + 1
     share = (places - whole).astype(np.float32)
-    here = samples[whole]
-    return here + share * (samples[following] - here)
+    left = samples[whole]
+    return left + share * (samples[following] - left)
 
 
 def _volume(
-    envelope: Envelope, count: int, held: int, release: int, rate_hz: int
+    envelope: Envelope, count: int, held_samples: int, release: int, rate_hz: int
 ) -> NDArray[np.float32]:
     """The gain of every sample ``[count]``: straight rise, exponential fall and release."""
-    times_s = np.arange(min(held, count) + 1) / rate_hz
+    times_s = np.arange(min(held_samples, count) + 1) / rate_hz
     rise_s, top_s = envelope.delay_s + envelope.attack_s, envelope.delay_s + envelope.attack_s
     top_s += envelope.hold_s
     gains = np.ones(len(times_s))
@@ -93,10 +98,10 @@ def _volume(
         gains *= ((times_s - envelope.delay_s) / envelope.attack_s).clip(0, 1)
     else:
         gains[times_s < rise_s] = 0
-    if count <= held:
+    if count <= held_samples:
         return gains[:count].astype(np.float32)
-    fall = gains[held] * np.exp(_FALL / release * np.arange(count - held))
-    return np.concatenate((gains[:held], fall)).astype(np.float32)
+    fall = gains[held_samples] * np.exp(_FALL / release * np.arange(count - held_samples))
+    return np.concatenate((gains[:held_samples], fall)).astype(np.float32)
 
 
 def _linear(
@@ -134,12 +139,12 @@ def _filtered(
     window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_WINDOW) / _WINDOW)).astype(np.float32)
     parts = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_HOP] * window
     steps = np.rint(cutoffs_cents[:frames] / _CENTS).astype(np.int64)
-    known, which = np.unique(steps, return_inverse=True)
-    response = np.stack([_response(int(step), resonance_db, rate_hz) for step in known])[which]
-    heard = np.fft.irfft(np.fft.rfft(parts, _SPECTRUM) * response, _SPECTRUM)
+    distinct, which = np.unique(steps, return_inverse=True)
+    response = np.stack([_response(int(step), resonance_db, rate_hz) for step in distinct])[which]
+    filtered = np.fft.irfft(np.fft.rfft(parts, _SPECTRUM) * response, _SPECTRUM)
     out: NDArray[np.float32] = np.zeros((frames + _SPECTRUM // _HOP - 1, _HOP), np.float32)
     for number in range(_SPECTRUM // _HOP):
-        out[number : number + frames] += heard[:, number * _HOP : (number + 1) * _HOP]
+        out[number : number + frames] += filtered[:, number * _HOP : (number + 1) * _HOP]
     return out.reshape(-1)[_HOP : _HOP + count]
 
 

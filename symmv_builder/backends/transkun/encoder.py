@@ -48,8 +48,8 @@ class SegmentEncoder:
         for layer in self._layers[:-1]:
             hidden = layer.run(hidden)
         # The first row of time is that of the whole segment: no frame.
-        asked = self._layers[-1].run(hidden, first)[1:].transpose(0, 1).contiguous()
-        up = F.linear(asked, self._up, self._up_bias)
+        queries = self._layers[-1].run(hidden, first)[1:].transpose(0, 1).contiguous()
+        up = F.linear(queries, self._up, self._up_bias)
         return up.view(len(self._symbols), -1, up.shape[-1] // _PATCH_FRAMES)[:, : len(features)]
 
     def _frames(self, samples: Tensor) -> Tensor:
@@ -69,8 +69,8 @@ class SegmentEncoder:
         """Logarithmic mel spectra ``[frames, mels, windows]``, the mean power of all channels."""
         spectra = []
         for window in self._windows:
-            found = torch.fft.rfft(frames * window, norm="ortho")[..., : self._bins]
-            power = found.real.square() + found.imag.square()
+            spectrum = torch.fft.rfft(frames * window, norm="ortho")[..., : self._bins]
+            power = spectrum.real.square() + spectrum.imag.square()
             spectra.append(power.mean(dim=0) @ self._filters)
         floor = torch.log(torch.tensor(self._floor, device=frames.device))
         mels = torch.stack(spectra, dim=-1)
@@ -89,8 +89,8 @@ class SegmentEncoder:
         times = torch.arange(hidden.shape[0], device=device).float()
         bands = torch.arange(hidden.shape[1], device=device).float()
         hidden = hidden + backbone.posEmbedBuilderAttnTF(times, bands)
-        asked = backbone.posEmbedBuilderAttnTE(times, self._symbols)
-        return torch.cat([hidden, asked], dim=1), hidden.shape[1]
+        queries = backbone.posEmbedBuilderAttnTE(times, self._symbols)
+        return torch.cat([hidden, queries], dim=1), hidden.shape[1]
 
 
 class _Layer:
@@ -106,14 +106,14 @@ class _Layer:
         middle = hidden.new_empty(bands - first, times, width)
         for start in range(0, times, _TIMES_AT_ONCE):
             rows = hidden[start : start + _TIMES_AT_ONCE]
-            made = self._over_bands.run(rows[:, first:], rows)
-            middle[:, start : start + _TIMES_AT_ONCE] = made.transpose(0, 1)
+            mixed = self._over_bands.run(rows[:, first:], rows)
+            middle[:, start : start + _TIMES_AT_ONCE] = mixed.transpose(0, 1)
         out = hidden.new_empty(times, bands - first, width)
         for start in range(0, bands - first, _BANDS_AT_ONCE):
             columns = slice(start, start + _BANDS_AT_ONCE)
             # Both halves attend to what the layer was given, not to what the first one made.
-            given = hidden[:, first:].transpose(0, 1)[columns].contiguous()
-            out[:, columns] = self._over_times.run(middle[columns], given).transpose(0, 1)
+            rows_given = hidden[:, first:].transpose(0, 1)[columns].contiguous()
+            out[:, columns] = self._over_times.run(middle[columns], rows_given).transpose(0, 1)
         return out
 
 
@@ -136,8 +136,8 @@ class _Half:
         query = query.view(rows, count, self._heads, -1).transpose(1, 2)
         both = F.linear(memory, self._memory).view(rows, memory.shape[1], 2, self._heads, -1)
         key, value = both.permute(2, 0, 3, 1, 4)
-        heard = F.scaled_dot_product_attention(query, key, value)
-        joined = self._joined(heard.transpose(1, 2).reshape(rows, count, width))
+        attended = F.scaled_dot_product_attention(query, key, value)
+        joined = self._joined(attended.transpose(1, 2).reshape(rows, count, width))
         hidden = torch.addcmul(hidden, joined, self._attention_scale)
         mapped = self._back(F.gelu(self._out(_normed(hidden))))
         return torch.addcmul(hidden, mapped, self._mapping_scale)

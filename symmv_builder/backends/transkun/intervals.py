@@ -51,7 +51,7 @@ def _traced(
     ends: list[list[int]], alone: list[list[bool]], starts: Sequence[int]
 ) -> list[list[Interval]]:
     """The intervals along the best path of each symbol."""
-    found = []
+    intervals = []
     for end_of, is_single, start in zip(ends, alone, starts, strict=True):
         path: list[Interval] = []
         frame, last = start, len(end_of) - 1
@@ -65,5 +65,5 @@ def _traced(
                 frame += 1
         if is_single[last]:
             path.append((last, last))
-        found.append(path)
-    return found
+        intervals.append(path)
+    return intervals

@@ -27,8 +27,8 @@ class Network(nn.Module):
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         super().__init__()
-        asked = {"useInnerProductScorer": True, "downsampleF": True, "enabledAttn": ["F", "T"]}
-        if other := sorted(name for name, value in asked.items() if config[name] != value):
+        settings = {"useInnerProductScorer": True, "downsampleF": True, "enabledAttn": ["F", "T"]}
+        if other := sorted(name for name, value in settings.items() if config[name] != value):
             raise ValueError(f"another {', '.join(other)} than that of Transkun 2.0")
         self.fs, self.hopSize = config["fs"], config["hopSize"]
         self.windowSize = config["windowSize"]
@@ -110,8 +110,8 @@ class _Places(nn.Module):
         """The embeddings ``[*lengths of axes, width]`` of every point of a grid."""
         points = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
         phase = self.proj(points.float())
-        made: Tensor = self.mlp(torch.cos(phase) / math.sqrt(phase.shape[-1] / 2))
-        return made
+        embedded: Tensor = self.mlp(torch.cos(phase) / math.sqrt(phase.shape[-1] / 2))
+        return embedded
 
 
 class _Scaled(nn.Module):

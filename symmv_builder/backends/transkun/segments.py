@@ -99,9 +99,9 @@ class SegmentDecoder:
         rows = [(s, *interval) for s, path in enumerate(paths) for interval in path]
         symbol, first, final = torch.tensor(rows, device=context.device).T
         at_start, at_end = context[symbol, first], context[symbol, final]
-        given = torch.cat([at_start, at_end, at_start * at_end], dim=-1)
-        velocities = self._model.velocityPredictor(given).argmax(dim=-1)
-        shifts, present = self._model.refinedOFPredictor(given).chunk(2, dim=-1)
+        inputs = torch.cat([at_start, at_end, at_start * at_end], dim=-1)
+        velocities = self._model.velocityPredictor(inputs).argmax(dim=-1)
+        shifts, present = self._model.refinedOFPredictor(inputs).chunk(2, dim=-1)
         means = torch.distributions.ContinuousBernoulli(logits=shifts).mean
         shifts = ((means - 0.5) / 0.99).clamp(-0.5, 0.5)
         return velocities.tolist(), shifts.tolist(), (present > 0).tolist()

@@ -49,14 +49,14 @@ class Bounds:
 
 def is_public(address: str) -> bool:
     """Whether an IP address is one of the internet: not private, loopback, link-local, ..."""
-    found = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(found, ipaddress.IPv6Address):
-        inner = found.ipv4_mapped or found.sixtofour
-        if found in _NAT64:
-            inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(parsed, ipaddress.IPv6Address):
+        inner = parsed.ipv4_mapped or parsed.sixtofour
+        if parsed in _NAT64:
+            inner = ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
-    return found.is_global and not found.is_multicast
+    return parsed.is_global and not parsed.is_multicast
 
 
 def install(ydl: Any, bounds: Bounds) -> None:
@@ -68,12 +68,12 @@ def install(ydl: Any, bounds: Bounds) -> None:
     from yt_dlp.networking.exceptions import RequestError
 
     def connect(target: tuple[str, int], timeout: float, source_address: Any = None) -> Any:
-        def checked(found: Any, *arguments: Any) -> Any:
+        def checked(address: Any, *arguments: Any) -> Any:
             try:
-                bounds.check_connection(*target, found[4][0])
+                bounds.check_connection(*target, address[4][0])
             except RetryLater as error:
                 raise RequestError(cause=error) from error
-            return _socket_connect(found, *arguments)
+            return _socket_connect(address, *arguments)
 
         return create_connection(target, timeout, source_address, _create_socket_func=checked)
 

@@ -130,14 +130,14 @@ class Downloader:
         if {where.site, *(source.site for source in where.sources)} - set(self._sites):
             raise SiteNotCrawled(ref, self._sites)
         count = in_a_row = 0
-        for found in self._entries(where):
-            if found.source.video_id in known:
+        for listed in self._entries(where):
+            if listed.source.video_id in known:
                 in_a_row += 1
                 if kind == "channel" and not full and in_a_row >= KNOWN_IN_A_ROW:
                     return
                 continue
             in_a_row = 0
-            yield found
+            yield listed
             count += 1
             if count == limit:
                 return
@@ -149,10 +149,10 @@ class Downloader:
     def details(self, source: Source) -> Listing:
         """What the watch page says of one recording; raises as `download`."""
         info = self._extract(source)
-        found = listing.to_listing(info, source.site)
-        if found is None or found.source != source:
+        details = listing.to_listing(info, source.site)
+        if details is None or details.source != source:
             raise RetryLater("the page is of another video", reason=Reason.UNKNOWN_FAILURE)
-        return found
+        return details
 
     def download(self, source: Source, folder: Path, *, kind: Kind) -> Downloaded:
         """Fetch a recording into a folder; a partial file that lies there is continued.
@@ -191,9 +191,9 @@ class Downloader:
             with self._session("list", where.site) as ydl:
                 info = _follow(ydl, where.address)
                 for entry in info.get("entries") or ():
-                    found = listing.to_listing(entry or {}, where.site, info)
-                    if found is not None:
-                        yield found
+                    listed = listing.to_listing(entry or {}, where.site, info)
+                    if listed is not None:
+                        yield listed
 
     def _read_feed(self, where: listing.Place) -> str:
         from yt_dlp.networking import Request
@@ -232,19 +232,21 @@ class Downloader:
         return self._result(source, folder, info)
 
     def _result(self, source: Source, folder: Path, info: Mapping[str, Any]) -> Downloaded:
-        taken: Sequence[Mapping[str, Any]] = info.get("requested_downloads") or ()
-        path = Path(str(taken[0].get("filepath", ""))) if len(taken) == 1 else None
-        found = listing.to_listing(info, source.site)
+        downloads: Sequence[Mapping[str, Any]] = info.get("requested_downloads") or ()
+        path = Path(str(downloads[0].get("filepath", ""))) if len(downloads) == 1 else None
+        details = listing.to_listing(info, source.site)
         if path is None or not path.is_file() or path.resolve().parent != folder.resolve():
             raise RetryLater("yt-dlp ended without a file", reason=Reason.UNKNOWN_FAILURE)
-        if found is None or found.source != source:
+        if details is None or details.source != source:
             path.unlink()
             raise RetryLater("the page is of another video", reason=Reason.UNKNOWN_FAILURE)
         if path.stat().st_size == 0:
             path.unlink()
             raise RetryLater("the file that came is empty", 300.0, reason=Reason.EMPTY_FILE)
-        names = (str(f.get("format_id", "")) for f in taken[0].get("requested_formats") or taken)
-        return Downloaded(path, found, tuple(listing.text(name, 40) for name in names))
+        names = (
+            str(f.get("format_id", "")) for f in downloads[0].get("requested_formats") or downloads
+        )
+        return Downloaded(path, details, tuple(listing.text(name, 40) for name in names))
 
     @contextmanager
     def _session(
@@ -305,8 +307,8 @@ class Downloader:
         if not isinstance(error, RetryLater) or error.reason is not Reason.UNREACHABLE:
             return error
         if not self._answers(site):
-            told = f"{site} does not answer at all: {error}"
-            return SessionBlocked(told, _OUTAGE_S, reason=Reason.UNREACHABLE)
+            message = f"{site} does not answer at all: {error}"
+            return SessionBlocked(message, _OUTAGE_S, reason=Reason.UNREACHABLE)
         if error.spends_attempt:
             return error
         return RetryLater(str(error), error.after_s, reason=Reason.UNREACHABLE)

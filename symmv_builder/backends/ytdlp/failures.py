@@ -244,34 +244,34 @@ def translate(
     were given before; they tell why there is no format.
     """
     chain = _chain(error)
-    for found in chain:
-        if isinstance(found, SymMVError):
-            return found
+    for cause in chain:
+        if isinstance(cause, SymMVError):
+            return cause
     text = clean(_PREFIX.sub("", str(error)) or type(error).__name__)
-    for found in chain:
-        if isinstance(found, OSError) and found.errno in _DISK:
-            return _full(clean(str(found.strerror)))
+    for cause in chain:
+        if isinstance(cause, OSError) and cause.errno in _DISK:
+            return _full(clean(str(cause.strerror)))
     verdict = _by_class(chain, DECISIVE) or _by_message(chain) or _by_status(chain, of)
     result = (verdict or _by_class(chain, GENERAL) or _UNKNOWN)(text)
     if isinstance(result, ToolchainBroken):
-        told = [line for line in warnings if _fits("toolchain", line)]
-        return _broken(f"{text} ({told[-1]})") if told else result
+        lines = [line for line in warnings if _fits("toolchain", line)]
+        return _broken(f"{text} ({lines[-1]})") if lines else result
     return result
 
 
 def _chain(error: BaseException) -> list[BaseException]:
     """The error and everything that it was made of, the outermost first."""
-    found: list[BaseException] = []
+    chain: list[BaseException] = []
     waiting: list[object] = [error]
-    while waiting and len(found) < 30:
+    while waiting and len(chain) < 30:
         item = waiting.pop(0)
-        if not isinstance(item, BaseException) or any(item is known for known in found):
+        if not isinstance(item, BaseException) or any(item is earlier for earlier in chain):
             continue
-        found.append(item)
+        chain.append(item)
         inner = getattr(item, "exc_info", None)
         waiting.append(inner[1] if isinstance(inner, tuple) and len(inner) == 3 else None)
         waiting += [getattr(item, "cause", None), item.__cause__, item.__context__]
-    return found
+    return chain
 
 
 def _by_class(chain: Sequence[BaseException], table: dict[str, Verdict]) -> Verdict | None:

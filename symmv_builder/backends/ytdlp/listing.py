@@ -91,14 +91,14 @@ def _split(ref: str, default_site: str) -> tuple[str, str]:
 
 
 def _sources(ref: str, default_site: str) -> tuple[Source, ...]:
-    found = []
+    sources = []
     for item in re.split(r"[\s,]+", ref.strip()):
         site, name = _split(item, default_site)
         try:
-            found.append(Source(site, name))
+            sources.append(Source(site, name))
         except ValueError as error:
             raise WrongSetting("ids", ref, f"the list of ids is wrong: {error}") from error
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(sources))
 
 
 def text(value: object, limit: int | None = None) -> str:
@@ -125,8 +125,8 @@ def to_listing(
         return None
 
     def first(*names: str) -> Any:
-        found = (d.get(name) for d in (entry, around or {}) for name in names)
-        return next((value for value in found if value not in (None, "")), None)
+        values = (d.get(name) for d in (entry, around or {}) for name in names)
+        return next((value for value in values if value not in (None, "")), None)
 
     uploaded = str(entry.get("upload_date") or "")
     return Listing(
@@ -167,7 +167,7 @@ def read_feed(xml: str, site: str) -> list[Listing]:
     reader = _Feed()
     reader.feed(xml)
     reader.close()
-    return [found for item in reader.items if (found := to_listing(item, site)) is not None]
+    return [listed for item in reader.items if (listed := to_listing(item, site)) is not None]
 
 
 class _Feed(HTMLParser):
@@ -203,5 +203,5 @@ class _Feed(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._inside and self._field:
-            known = self.items[-1].get(self._field, "")
-            self.items[-1][self._field] = known + data
+            text_so_far = self.items[-1].get(self._field, "")
+            self.items[-1][self._field] = text_so_far + data

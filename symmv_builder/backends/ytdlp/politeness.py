@@ -79,7 +79,9 @@ class Redaction:
         if politeness.cookies is not None:
             secrets.add(str(politeness.cookies))
         values = (line.rstrip("\n").split("\t")[6:7] for line in cookies.splitlines())
-        secrets |= {v for found in values for v in found if len(v) >= _SHORTEST_SECRET}
+        secrets |= {
+            v for values_found in values for v in values_found if len(v) >= _SHORTEST_SECRET
+        }
         # The longest first: a short one may be part of it.
         ordered = sorted(secrets, key=len, reverse=True)
         self._secrets = re.compile("|".join(map(re.escape, ordered))) if ordered else None

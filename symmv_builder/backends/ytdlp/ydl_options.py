@@ -128,15 +128,15 @@ def format_choice(kind: str, max_height: int, *, can_merge: bool) -> str:
 
 def check_formats(formats: Sequence[Mapping[str, Any]], kind: str, *, can_merge: bool) -> None:
     """Say why a recording has no format for us, where yt-dlp would only say that there is none."""
-    heard = [f for f in formats if f.get("acodec") != "none" and f.get("ext") != "mhtml"]
-    seen = [f for f in formats if f.get("vcodec") != "none" and f.get("ext") != "mhtml"]
-    if not heard and not seen:
+    with_sound = [f for f in formats if f.get("acodec") != "none" and f.get("ext") != "mhtml"]
+    with_picture = [f for f in formats if f.get("vcodec") != "none" and f.get("ext") != "mhtml"]
+    if not with_sound and not with_picture:
         return
-    if not heard:
+    if not with_sound:
         raise RejectEntry(Reason.NO_AUDIO, "the site offers no format with sound")
-    if kind == "video" and not seen:
+    if kind == "video" and not with_picture:
         raise RejectEntry(Reason.NO_VIDEO, "the site offers no format with a picture")
-    whole = any(f.get("vcodec") != "none" for f in heard)
+    whole = any(f.get("vcodec") != "none" for f in with_sound)
     if kind == "video" and not whole and not can_merge:
         raise MissingPackage(
             "imageio-ffmpeg",

@@ -33,6 +33,6 @@ def crawl_demo(dataset: Dataset, world: World, workers: int, say: Say) -> None:
     sys.stdout.write("\n")
     for table in story.story(items, world, new):
         tables.show(table)
-    for told in (verdict(items, world), songs(items)):
-        for line in told.splitlines():
+    for text in (verdict(items, world), songs(items)):
+        for line in text.splitlines():
             say(line)

@@ -48,11 +48,11 @@ def _say(line: str) -> None:
 def _report(dataset: Dataset, demo: Demo, out: Path) -> None:
     name, state = dataset.name, dataset.status()
     rejected = {result.entry_id for result in state.rejections}
-    made = [entry for entry in dataset if entry.entry_id not in rejected]
+    entries = [entry for entry in dataset if entry.entry_id not in rejected]
     sys.stdout.write("\n")
-    rows = [entry_row(entry) for entry in made]
+    rows = [entry_row(entry) for entry in entries]
     tables.show(tables.entries_table(rows, title=f"{name}: what was made"))
-    _compare(made, demo)
+    _compare(entries, demo)
     if state.rejections:
         tables.show(
             tables.rejections_table(
@@ -65,15 +65,15 @@ def _report(dataset: Dataset, demo: Demo, out: Path) -> None:
         )
     media_s = sum(row.minutes * 60 for row in rows)
     tables.show(tables.stages_table(stage_rows(state, media_s), title=f"{name}: work per stage"))
-    for entry in made:
+    for entry in entries:
         _say(f"drawing {entry.entry_id}")
         entry.draw(out / "pictures" / name, overwrite=True)
 
 
-def _compare(made: Sequence[StoredEntry], demo: Demo) -> None:
+def _compare(entries: Sequence[StoredEntry], demo: Demo) -> None:
     """Say how near the stages came to what is true of the media that we made ourselves."""
     truths = demo.truths()
-    for entry in made:
+    for entry in entries:
         parts = compare(entry, truths)
         if parts:
             say(f"  {entry.entry_id}: {'; '.join(parts)}")

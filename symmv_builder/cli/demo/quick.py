@@ -17,39 +17,39 @@ from symmv_builder.report.counting import Counting
 
 def tour(out: Path, workers: int, *, open_page: bool) -> None:
     """Make the recordings, build both datasets, write music for a video, and write the page."""
-    found = prepare(out, note)
+    demo = prepare(out, note)
     rows = {}
-    for name, dataset in found.datasets.items():
+    for name, dataset in demo.datasets.items():
         note(f"building {name}")
-        with found.timed(f"building {name}"):
-            build_with_progress(dataset, found.folder_of(name), workers=workers)
-        with found.timed(f"reading {name} back"):
-            rows[name] = found.read_back(name)
+        with demo.timed(f"building {name}"):
+            build_with_progress(dataset, demo.folder_of(name), workers=workers)
+        with demo.timed(f"reading {name} back"):
+            rows[name] = demo.read_back(name)
     note("writing music for a video")
-    with found.timed("writing music"), Counting() as counting:
-        written = found.compose(counting.tell)
-    with found.timed("drawing pictures"):
-        for name, dataset in found.datasets.items():
+    with demo.timed("writing music"), Counting() as counting:
+        written = demo.compose(counting.tell)
+    with demo.timed("drawing pictures"):
+        for name, dataset in demo.datasets.items():
             for entry in dataset:
                 note(f"drawing {name} {entry.entry_id}")
-                entry.draw(found.pictures / name, overwrite=True)
-    for name in found.datasets:
-        _report(found, name, len(rows[name]))
+                entry.draw(demo.pictures / name, overwrite=True)
+    for name in demo.datasets:
+        _report(demo, name, len(rows[name]))
     for notice in NOTICES:
         say(notice)
     say(line_of(written))
-    for what, seconds in found.phases.items():
+    for what, seconds in demo.phases.items():
         say(f"{what}: {seconds:.1f} s")
-    say(f"all of it: {sum(found.phases.values()):.0f} s")
-    page = write_tour_page(found, written, rows)
+    say(f"all of it: {sum(demo.phases.values()):.0f} s")
+    page = write_tour_page(demo, written, rows)
     say(f"everything on one page: {page}")
     if open_page and _on_a_desktop():
         webbrowser.open(page.resolve().as_uri())
 
 
-def _report(found: QuickDemo, name: str, rows: int) -> None:
+def _report(demo: QuickDemo, name: str, rows: int) -> None:
     """The tables of a dataset: its entries, how near they are to the truth, its stages."""
-    dataset, truths = found.datasets[name], found.truths()
+    dataset, truths = demo.datasets[name], demo.truths()
     sys.stdout.write("\n")
     entries = list(dataset)
     lines = [entry_row(entry) for entry in entries]

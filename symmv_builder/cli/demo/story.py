@@ -103,20 +103,20 @@ def decoys(items: Sequence[Item], world: World) -> Table:
     chosen = {item.official.source.video_id for item in items if item.official}
     best: dict[str, dict[str, Any]] = {}
     for item in items:
-        for found in _candidates(item):
-            name = found["url"].rpartition(":")[2]
-            rank = (found["score"], found["parts"]["title"] * found["parts"]["artist"])
-            known = best.get(name)
-            if known is None or rank > (known["score"], known["likeness"]):
-                best[name] = {**found, "likeness": rank[1]}
-    for name, found in sorted(best.items(), key=lambda pair: pair[0].split("-", 1)[::-1]):
+        for candidate in _candidates(item):
+            name = candidate["url"].rpartition(":")[2]
+            rank = (candidate["score"], candidate["parts"]["title"] * candidate["parts"]["artist"])
+            best_so_far = best.get(name)
+            if best_so_far is None or rank > (best_so_far["score"], best_so_far["likeness"]):
+                best[name] = {**candidate, "likeness": rank[1]}
+    for name, candidate in sorted(best.items(), key=lambda pair: pair[0].split("-", 1)[::-1]):
         if name not in chosen and name not in world.covers:
-            gone = found.get("gone", "")
+            gone = candidate.get("gone", "")
             table.add_row(
                 tables.cell(name, "bold"),
-                tables.cell(found["title"], most=90),
-                Text(f"{found['score']:.2f}"),
-                tables.cell(gone or _against(found), most=120),
+                tables.cell(candidate["title"], most=90),
+                Text(f"{candidate['score']:.2f}"),
+                tables.cell(gone or _against(candidate), most=120),
             )
     return table
 
@@ -125,19 +125,19 @@ def _candidates(item: Item) -> list[dict[str, Any]]:
     return list(json.loads(item.evidence))
 
 
-def _against(found: Mapping[str, Any]) -> str:
+def _against(penalties: Mapping[str, Any]) -> str:
     """What speaks against a candidate, in words."""
-    parts = found["parts"]
-    said = [
+    parts = penalties["parts"]
+    phrases = [
         f"{name.removeprefix('against: ')} ({value:+.2f})"
         for name, value in parts.items()
         if value < 0
     ]
     if parts["artist"] < 0.6:
-        said.insert(0, "another artist")
+        phrases.insert(0, "another artist")
     if parts["title"] < 1.0:
-        said.insert(0, f"another title ({parts['title']:.2f} alike)")
+        phrases.insert(0, f"another title ({parts['title']:.2f} alike)")
     if parts["channel"] <= 0.3:
         is_automatic = parts["channel"] == _AUTOMATIC
-        said.append("an automatic channel" if is_automatic else "not the artist's channel")
-    return ", ".join(said) or "the official video scores more"
+        phrases.append("an automatic channel" if is_automatic else "not the artist's channel")
+    return ", ".join(phrases) or "the official video scores more"

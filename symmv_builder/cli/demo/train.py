@@ -80,22 +80,22 @@ def _compose(settings: Settings, trainer: str, runs: Path, music: Path, say: Say
 
 
 def _measure(settings: Settings, composers: Sequence[str], runs: Path, music: Path) -> None:
-    lines, found = [], None
+    lines, report = [], None
     by_dataset: dict[str, list[str]] = {}
     for trainer in composers:
         by_dataset.setdefault(find_trainer(trainer).dataset, []).append(trainer)
     for dataset, those in by_dataset.items():
-        found = measure(settings, dataset=dataset, split="all")
-        real = found.ours.summary
+        report = measure(settings, dataset=dataset, split="all")
+        real = report.ours.summary
         lines.append(ScoreLine(f"real: {dataset}, {real.songs} songs", real.mean))
         for trainer in those:
             ours = measure(settings, music / trainer).ours.summary
             lines.append(ScoreLine(f"{trainer} for their videos", ours.mean))
     sys.stdout.write("\n")
     title = "Music quality after a minute of training; closer to real is better"
-    if found:
-        figures = found.published[-1:]
-        tables.show(score_tables.scores_table(title, found.columns, figures, lines))
+    if report:
+        figures = report.published[-1:]
+        tables.show(score_tables.scores_table(title, report.columns, figures, lines))
     for trainer in TRAINERS:
         for by in scores_of(trainer, runs / trainer):
             show(by, runs / trainer, find_trainer(trainer).dataset, _SPLIT, settings.root)

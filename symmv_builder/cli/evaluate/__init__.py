@@ -97,7 +97,7 @@ def music(
     SC PE PCE EBR IOI as MusPy and mgeval define them. Closer to real music is better.
     """
     with Counting() as counting:
-        found = measure.music(
+        report = measure.music(
             options.settings(root),
             *(paths or ()),
             dataset=dataset,
@@ -108,22 +108,22 @@ def music(
             tell=counting.tell,
         )
     if as_json:
-        print_json(found.as_json())
+        print_json(report.as_json())
     else:
-        _print_music(found)
-    complain_of(found.refused)
+        _print_music(report)
+    complain_of(report.refused)
 
 
-def _print_music(found: MusicReport) -> None:
-    ours, real = found.ours, found.real
+def _print_music(report: MusicReport) -> None:
+    ours, real = report.ours, report.real
     lines = [ScoreLine(_called(real), real.summary.mean)] if real else []
     lines.append(ScoreLine(_called(ours), ours.summary.mean))
     lines.append(ScoreLine("standard deviation over songs", ours.summary.deviation))
-    if found.distance:
-        lines.append(ScoreLine("less the reference", found.distance, is_signed=True))
+    if report.distance:
+        lines.append(ScoreLine("less the reference", report.distance, is_signed=True))
     tables.show(
         score_tables.scores_table(
-            "Music quality; closer to real is better", found.columns, found.published, lines
+            "Music quality; closer to real is better", report.columns, report.published, lines
         )
     )
     for of in (ours, real):
@@ -184,7 +184,7 @@ def beats(
         accuracy.show_accuracy("beats", estimate, annotated, split or "all", root, as_json)
         return
     with Counting() as counting:
-        found = measure.beats(
+        report = measure.beats(
             options.settings(root),
             *paths,
             reference=reference,
@@ -195,15 +195,15 @@ def beats(
             tell=counting.tell,
         )
     if as_json:
-        print_json(found.as_json())
+        print_json(report.as_json())
     else:
-        line = ScoreLine(f"{found.pairs} pieces against {reference}", found.scores)
+        line = ScoreLine(f"{report.pairs} pieces against {reference}", report.scores)
         title = f"Beat coverage and hit, percent; {points.value} in windows of {window:g} s"
-        tables.show(score_tables.scores_table(title, found.columns, found.published, [line]))
-        say(f"coverage without the adjustment of LORIS: {found.scores['bcs_plain']:.1f}")
-        if found.alone:
-            alone = ", ".join(found.alone[:10])
-            say(f"{len(found.alone)} without a reference that has a beat: {alone}")
-        say_left_out(reference, found.left_out)
-        say_untrained(found.untrained)
-    complain_of(found.refused)
+        tables.show(score_tables.scores_table(title, report.columns, report.published, [line]))
+        say(f"coverage without the adjustment of LORIS: {report.scores['bcs_plain']:.1f}")
+        if report.alone:
+            alone = ", ".join(report.alone[:10])
+            say(f"{len(report.alone)} without a reference that has a beat: {alone}")
+        say_left_out(reference, report.left_out)
+        say_untrained(report.untrained)
+    complain_of(report.refused)

@@ -96,29 +96,29 @@ def show_accuracy(
 ) -> None:
     """Measure and print; exit code 1 where something was left out."""
     with Counting() as counting:
-        found = accuracy(
+        report = accuracy(
             options.settings(root), task, estimate, reference, split=split, tell=counting.tell
         )
     if as_json:
-        print_json(found.as_json())
+        print_json(report.as_json())
     else:
-        _print(found)
-    complain_of(found.found.refused)
+        _print(report)
+    complain_of(report.found.refused)
 
 
 def _print(report: AccuracyReport) -> None:
-    found = report.found
-    songs = _songs(len(found.songs))
-    say(f"{found.task}: {songs} of {found.estimate} against {found.reference}")
+    tasks = report.found
+    songs = _songs(len(tasks.songs))
+    say(f"{tasks.task}: {songs} of {tasks.estimate} against {tasks.reference}")
     interval = f"{LEVEL:.0%} interval"
     table = tables.plain_table("metric", "mean", interval, numbers=("mean",))
-    for name, value in found.mean.items():
-        low, high = found.interval[name]
+    for name, value in tasks.mean.items():
+        low, high = tasks.interval[name]
         tables.add_row(table, name, f"{value:.4f}", f"{low:.4f} to {high:.4f}")
     tables.show(table)
     for names, what in (
-        (found.unmatched_estimates, "without a reference"),
-        (found.unmatched_references, "without an estimate"),
+        (tasks.unmatched_estimates, "without a reference"),
+        (tasks.unmatched_references, "without an estimate"),
     ):
         if names:
             more = ", ..." if len(names) > _SHOWN_NAMES else ""
@@ -141,9 +141,9 @@ def compare(
     The difference is A less B, its interval the bootstrap over songs.
     """
     compared = compare_results(a, b)
-    found, alone = compared.metrics, compared.alone
+    metrics, alone = compared.metrics, compared.alone
     if as_json:
-        comparisons = {name: asdict(each) for name, each in found.items()}
+        comparisons = {name: asdict(each) for name, each in metrics.items()}
         print_json({"a": str(a), "b": str(b), "without_pair": alone, "metrics": comparisons})
         return
     numbers = ("songs", "A", "B", "A - B", "p")
@@ -151,7 +151,7 @@ def compare(
     say(f"A is {a}, B is {b}")
     headings = ("metric", "songs", "A", "B", "A - B", interval, "p")
     table = tables.plain_table(*headings, numbers=numbers)
-    for name, each in found.items():
+    for name, each in metrics.items():
         values = (f"{each.mean_a:.4f}", f"{each.mean_b:.4f}", f"{each.difference:+.4f}")
         span = f"{each.low:+.4f} to {each.high:+.4f}"
         tables.add_row(table, name, each.songs, *values, span, f"{each.p:.3g}")

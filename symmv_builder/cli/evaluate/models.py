@@ -26,9 +26,9 @@ Pictures = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    taken = {getattr(each.callback, "__name__", "") for each in app.registered_commands}
+    names_taken = {getattr(each.callback, "__name__", "") for each in app.registered_commands}
     for name, by in model_scores().items():
-        if name not in taken:
+        if name not in names_taken:
             app.command(name=name, help=by.help)(command_of(by))
 
 
@@ -100,10 +100,10 @@ def _print(scored: ModelScores) -> None:
     tables.show(score_tables.scores_table(by.title, by.metrics, by.published, lines))
     shown = {metric.name for metric in by.metrics}
     others = {n: v for n, v in scored.metrics.items() if n not in shown and v == v}
-    told = [f"{value} {name}" for name, value in scored.counts.items()]
-    told += [f"{name} {value:.4g}" for name, value in others.items()]
-    if told:
-        say(", ".join(told))
+    counts = [f"{value} {name}" for name, value in scored.counts.items()]
+    counts += [f"{name} {value:.4g}" for name, value in others.items()]
+    if counts:
+        say(", ".join(counts))
     for remark in by.remarks(measured):
         say(remark)
     say_left_out(scored.dataset, scored.left_out)

@@ -96,23 +96,23 @@ def audio(
     Embeddings are .npy or .npz files of shape [n, d], from any model; recordings are embedded here,
     and MIDI files are played for it. Distances over different embeddings do not compare.
     """
-    found = _heard(measure.audio, paths, reference, backend, sound, split, root)
+    report = _heard(measure.audio, paths, reference, backend, sound, split, root)
     if as_json:
-        print_json(found.as_json())
+        print_json(report.as_json())
     else:
-        both, width = found.both, found.dimensions
-        label = f"{both.name}: {found.counts[0]} against {found.counts[1]} embeddings"
-        line = ScoreLine(label, {"fad": found.distance})
+        both, width = report.both, report.dimensions
+        label = f"{both.name}: {report.counts[0]} against {report.counts[1]} embeddings"
+        line = ScoreLine(label, {"fad": report.distance})
         title = f"Frechet audio distance over {both.name}, {width} dimensions"
-        tables.show(score_tables.scores_table(title, found.columns, found.published, [line]))
+        tables.show(score_tables.scores_table(title, report.columns, report.published, [line]))
         say(f"this distance compares with others over {both.name} alone")
-        if not found.is_full_rank:
+        if not report.is_full_rank:
             say(
                 f"too few: with {width} embeddings of {width} dimensions or fewer on a side the "
                 "covariance is not of full rank, and the distance comes out too large"
             )
         _say_both(both, paths, reference)
-    complain_of(found.both.refused)
+    complain_of(report.both.refused)
 
 
 def kld(
@@ -129,16 +129,16 @@ def kld(
     The classes are the tags of the model that hears; .npy files hold the probabilities [n, classes]
     of any classifier. Pieces are paired with originals by name, as by `evaluate beats`.
     """
-    found = _heard(measure.kld, paths, reference, backend, sound, split, root)
-    title = f"Divergence of class probabilities by {found.both.name}, {found.width} classes"
+    report = _heard(measure.kld, paths, reference, backend, sound, split, root)
+    title = f"Divergence of class probabilities by {report.both.name}, {report.width} classes"
     remark = "V2Meow's figures are over AudioSet's classes by another classifier: none stands here"
     if as_json:
-        print_json(found.as_json())
+        print_json(report.as_json())
     else:
-        _print(found, title)
+        _print(report, title)
         say(remark)
-        _say_both(found.both, paths, reference)
-    complain_of(found.both.refused)
+        _say_both(report.both, paths, reference)
+    complain_of(report.both.refused)
 
 
 def mcc(
@@ -155,24 +155,24 @@ def mcc(
     Embeddings and pairs as by `evaluate audio` and `evaluate beats`; the nearest to the paper's
     MuLan that can be had is `--backend clap`.
     """
-    found = _heard(measure.mcc, paths, reference, backend, sound, split, root)
-    title = f"Cosine similarity of embeddings by {found.both.name}, {found.width} dimensions"
+    report = _heard(measure.mcc, paths, reference, backend, sound, split, root)
+    title = f"Cosine similarity of embeddings by {report.both.name}, {report.width} dimensions"
     remark = "V2Meow's figures are over MuLan, which is not public: none stands here"
     if as_json:
-        print_json(found.as_json())
+        print_json(report.as_json())
     else:
-        _print(found, title)
+        _print(report, title)
         say(remark)
-        _say_both(found.both, paths, reference)
-    complain_of(found.both.refused)
+        _say_both(report.both, paths, reference)
+    complain_of(report.both.refused)
 
 
 def _print(report: measure.PairsReport, title: str) -> None:
     """A table of pairs, with what mismatched pairs give below."""
-    name, found = report.metric.name, report.found
+    name, result = report.metric.name, report.found
     lines = [
-        ScoreLine(f"{found.pairs} pieces and their originals", {name: found.own}),
-        ScoreLine("each piece and the originals of others", {name: found.others}),
+        ScoreLine(f"{result.pairs} pieces and their originals", {name: result.own}),
+        ScoreLine("each piece and the originals of others", {name: result.others}),
     ]
     tables.show(score_tables.scores_table(title, [report.metric], (), lines))
     if report.alone:

@@ -52,10 +52,10 @@ def clean(text: str) -> str:
     for entity, character in _ENTITIES:
         text = text.replace(entity, character)
     text = unicodedata.normalize("NFC", text.translate(_NARROW))
-    kept: list[str] = []
+    characters: list[str] = []
     for place, character in enumerate(text):
-        kept.append(_clean_character(text, place, character))
-    return " ".join("".join(kept).split())
+        characters.append(_clean_character(text, place, character))
+    return " ".join("".join(characters).split())
 
 
 def _clean_character(text: str, place: int, character: str) -> str:
@@ -80,7 +80,7 @@ def pieces(text: str) -> list[TitlePart]:
     A bracket that is never closed holds the rest of the title; a stray closing one is
     dropped. Quotes must stand free: the apostrophe of ``N' Roses`` is none.
     """
-    found: list[TitlePart] = []
+    parts: list[TitlePart] = []
     start = place = 0
     while place < len(text):
         end = _end_of_pair(text, place)
@@ -88,17 +88,17 @@ def pieces(text: str) -> list[TitlePart]:
             place += 1
             continue
         if text[start:place]:
-            found.append(TitlePart("text", _without_strays(text[start:place])))
+            parts.append(TitlePart("text", _without_strays(text[start:place])))
         opener = text[place]
         closed = end < len(text)
         kind: Kind = "bracket" if opener in _BRACKETS else "quote"
         glued = place > 0 and not text[place - 1].isspace()
         closer = text[end] if closed else ""
-        found.append(TitlePart(kind, text[place + 1 : end].strip(), opener, closer, glued))
+        parts.append(TitlePart(kind, text[place + 1 : end].strip(), opener, closer, glued))
         place = start = end + 1
     if text[start:]:
-        found.append(TitlePart("text", _without_strays(text[start:])))
-    return [piece for piece in found if piece.text.strip()]
+        parts.append(TitlePart("text", _without_strays(text[start:])))
+    return [piece for piece in parts if piece.text.strip()]
 
 
 def _without_strays(text: str) -> str:
@@ -165,19 +165,19 @@ _DASHES = (" - ", " – ", " — ", " -- ", " _ ", " ~ ", " ‐ ", " --- ", " �
 _LOOSE_DASHES = ("- ", " -", "– ", " –", "— ", " —", "–", "—", ": ", " : ", " :", "_ ")
 
 
-def cut(found: Sequence[TitlePart], separators: Sequence[str] = ()) -> Cut:
+def cut(parts: Sequence[TitlePart], separators: Sequence[str] = ()) -> Cut:
     """Split pieces into groups (``|`` and its like), and groups into fields (dashes).
 
     Brackets and quotes are never cut. Where no dash stands between spaces, ``/`` between
     spaces, then a dash or colon with one space are tried; such a cut is `weak`.
     """
-    groups = _split_all([tuple(found)], (*separators, *_GROUP_MARKS))
+    groups = _split_all([tuple(parts)], (*separators, *_GROUP_MARKS))
     dashed = [tuple(_split_all([group], _DASHES)) for group in groups]
     if any(len(fields) > 1 for fields in dashed):
         return Cut(tuple(dashed))
     if len(groups) > 1:
         return Cut(tuple(dashed))
-    if any(piece.kind == "quote" for piece in found):
+    if any(piece.kind == "quote" for piece in parts):
         return Cut(tuple(dashed))
     for marks in ((" / ", " ⁄ "), _LOOSE_DASHES):
         for mark in marks:

@@ -72,9 +72,9 @@ def parse_title(text: str, *, channel: str = "", habits: Habits = Habits()) -> P
         raise _rejection(f"the title has {len(text)} characters; no more than {most} are parsed")
     for phrase in habits.strip:
         cleaned = _without(cleaned, phrase)
-    found = cutting.pieces(cleaned)
-    lead, found = _leading_label(found)
-    cut = cutting.cut(found, habits.separators)
+    parts = cutting.pieces(cleaned)
+    lead, parts = _leading_label(parts)
+    cut = cutting.cut(parts, habits.separators)
     groups = [[tidy(field) for field in fields] for fields in cut.groups]
     context = _context(cleaned, groups, channel, habits)
     guess = _guess(groups, context, lead)
@@ -99,21 +99,21 @@ def _taken(name: Name) -> tuple[str, ...]:
 
 def _without(text: str, phrase: str) -> str:
     """The text without every occurrence of a phrase, in any case."""
-    place, flat, wanted = 0, text.casefold(), phrase.casefold()
-    if len(flat) != len(text) or not wanted:
+    place, flat, folded = 0, text.casefold(), phrase.casefold()
+    if len(flat) != len(text) or not folded:
         return text.replace(phrase, " ") if phrase else text
-    kept = []
-    while (at := flat.find(wanted, place)) >= 0:
-        kept.append(text[place:at])
-        place = at + len(wanted)
-    return " ".join([*kept, text[place:]])
+    chunks = []
+    while (at := flat.find(folded, place)) >= 0:
+        chunks.append(text[place:at])
+        place = at + len(folded)
+    return " ".join([*chunks, text[place:]])
 
 
-def _leading_label(found: list[TitlePart]) -> tuple[str, list[TitlePart]]:
+def _leading_label(parts: list[TitlePart]) -> tuple[str, list[TitlePart]]:
     """A square or black bracket that opens the title is a label, or the artist's name."""
-    if len(found) > 1 and found[0].kind == "bracket" and found[0].opener in "[【〔［":
-        return found[0].text, found[1:]
-    return "", found
+    if len(parts) > 1 and parts[0].kind == "bracket" and parts[0].opener in "[【〔［":
+        return parts[0].text, parts[1:]
+    return "", parts
 
 
 def _context(text: str, groups: list[list[Name]], channel: str, habits: Habits) -> _Context:
@@ -170,39 +170,39 @@ def _with_plain_word(flat: list[Name], groups: list[list[Name]]) -> list[Name]:
     return flat
 
 
-def _of_fields(found: list[Name], context: _Context) -> _Guess:
+def _of_fields(candidates: list[Name], context: _Context) -> _Guess:
     """Fields between dashes: two are artist and title; of more, what is known decides."""
-    others = [name for name in found if not _is_channel(name.text, context)]
+    others = [name for name in candidates if not _is_channel(name.text, context)]
     if context.is_cover and len(others) > 1:
-        found = others
-    if len(found) == 2:
-        return _ordered(found[0], found[1], context)
-    famous = max(found, key=lambda name: names.fame(name.text))
-    rest = [name for name in found if name is not famous]
-    if names.fame(famous.text) >= 0.5 and (context.is_cover or famous is found[0]):
+        candidates = others
+    if len(candidates) == 2:
+        return _ordered(candidates[0], candidates[1], context)
+    famous = max(candidates, key=lambda name: names.fame(name.text))
+    rest = [name for name in candidates if name is not famous]
+    if names.fame(famous.text) >= 0.5 and (context.is_cover or famous is candidates[0]):
         return _Guess(famous.text, rest[0].text, 0.7)
-    guess = _ordered(found[0], found[1], context)
+    guess = _ordered(candidates[0], candidates[1], context)
     return _Guess(guess.artist, guess.title, guess.confidence * 0.7)
 
 
-def _of_groups(found: list[Name], context: _Context) -> _Guess:
+def _of_groups(candidates: list[Name], context: _Context) -> _Guess:
     """``Title | Film | Singer``: fields that are not set against each other by a dash."""
-    others = [name for name in found if not _is_channel(name.text, context)]
+    others = [name for name in candidates if not _is_channel(name.text, context)]
     if context.is_cover and others:
-        found = others
-    split = next((name for name in found if name.quoted and name.beside), None)
+        candidates = others
+    split = next((name for name in candidates if name.quoted and name.beside), None)
     if split:
         return _Guess(split.beside, split.quoted, 0.7)
-    if len(found) == 1:
-        return _of_one(found[0], context, "")
-    if len(found) == 2:
-        guess = _ordered(found[0], found[1], context)
+    if len(candidates) == 1:
+        return _of_one(candidates[0], context, "")
+    if len(candidates) == 2:
+        guess = _ordered(candidates[0], candidates[1], context)
         return _Guess(guess.artist, guess.title, guess.confidence * 0.8)
-    artist = max(found[1:], key=lambda name: names.fame(name.text) - names.is_work(name.text))
-    if names.fame(found[0].text) > names.fame(artist.text):
-        return _Guess(found[0].text, found[1].text, 0.6)
-    known = names.fame(artist.text) > 0
-    return _Guess(artist.text, found[0].text, 0.65 if known else 0.4)
+    artist = max(candidates[1:], key=lambda name: names.fame(name.text) - names.is_work(name.text))
+    if names.fame(candidates[0].text) > names.fame(artist.text):
+        return _Guess(candidates[0].text, candidates[1].text, 0.6)
+    is_famous = names.fame(artist.text) > 0
+    return _Guess(artist.text, candidates[0].text, 0.65 if is_famous else 0.4)
 
 
 def _ordered(first: Name, second: Name, context: _Context) -> _Guess:
@@ -309,13 +309,13 @@ _NO_NAME = word_set(
 
 def _title_by_artist(text: str) -> _Guess | None:
     """``Believer by Imagine Dragons``; ``Stand By Me`` and ``Side by Side`` are titles."""
-    found = tokens(text)
-    for index in range(len(found) - 2, 0, -1):
-        if found[index].word != "by":
+    words = tokens(text)
+    for index in range(len(words) - 2, 0, -1):
+        if words[index].word != "by":
             continue
-        artist = trim(text[found[index].end :])
-        title = trim(text[: found[index].start])
-        if found[index + 1].word in _NO_NAME and not names.fame(artist):
+        artist = trim(text[words[index].end :])
+        title = trim(text[: words[index].start])
+        if words[index + 1].word in _NO_NAME and not names.fame(artist):
             return None
         return _Guess(artist, title, 0.8 if names.fame(artist) else 0.65)
     return None
@@ -323,12 +323,12 @@ def _title_by_artist(text: str) -> _Guess | None:
 
 def _known_edge(text: str) -> _Guess | None:
     """A known performer's name at the beginning or end of one undivided field."""
-    found = tokens(text)
-    for size in range(min(names.LONGEST_NAME, len(found) - 1), 0, -1):
-        head, tail = text[: found[size].start], text[found[-size].start :]
+    words = tokens(text)
+    for size in range(min(names.LONGEST_NAME, len(words) - 1), 0, -1):
+        head, tail = text[: words[size].start], text[words[-size].start :]
         for artist, title in (
-            (head, text[found[size].start :]),
-            (tail, text[: found[-size].start]),
+            (head, text[words[size].start :]),
+            (tail, text[: words[-size].start]),
         ):
             if names.fame(trim(artist)) >= 0.8 and trim(title):
                 return _Guess(trim(artist), trim(title), 0.6)

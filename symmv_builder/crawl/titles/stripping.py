@@ -64,7 +64,7 @@ class Token:
 
 def tokens(text: str) -> list[Token]:
     """Words of a text with their places; an apostrophe inside a word is part of it."""
-    found: list[Token] = []
+    result: list[Token] = []
     start = -1
     for place, character in enumerate(f"{text} "):
         if is_word_character(character):
@@ -74,9 +74,9 @@ def tokens(text: str) -> list[Token]:
         elif start >= 0:
             word = fold(text[start:place])
             if word:
-                found.append(Token(word, start, place))
+                result.append(Token(word, start, place))
             start = -1
-    return found
+    return result
 
 
 def _is_word_at(text: str, place: int) -> bool:
@@ -90,46 +90,52 @@ def trim(text: str) -> str:
 
 def tidy(parts: Field) -> Name:
     """The name in a field of a title."""
-    left = _Left()
+    remainder = _Left()
     source = " ".join(piece.source for piece in parts)
     texts = [index for index, piece in enumerate(parts) if piece.kind == "text"]
     for index, piece in enumerate(parts):
         if piece.kind == "bracket":
-            _tidy_bracket(piece, left, _foreign_beside(parts, index))
-        elif left.is_done:
-            left.removed.append(piece.source)
+            _tidy_bracket(piece, remainder, _foreign_beside(parts, index))
+        elif remainder.is_done:
+            remainder.removed.append(piece.source)
             if piece.kind == "text" and not fold(piece.text).startswith("by "):
-                rest = _strip_text(piece.text, left.removed, is_first=False)
-                left.candidate = left.candidate or trim(rest)
+                rest = _strip_text(piece.text, remainder.removed, is_first=False)
+                remainder.candidate = remainder.candidate or trim(rest)
         elif piece.kind == "quote":
-            left.pieces.append(replace(piece, text=_strip_inside(piece.text, left.removed)))
+            remainder.pieces.append(
+                replace(piece, text=_strip_inside(piece.text, remainder.removed))
+            )
         else:
-            text = _strip_text(piece.text, left.removed, is_first=index == texts[0])
+            text = _strip_text(piece.text, remainder.removed, is_first=index == texts[0])
             if trim(text):
-                left.pieces.append(replace(piece, text=text))
-    return _named(left, source)
+                remainder.pieces.append(replace(piece, text=text))
+    return _named(remainder, source)
 
 
-def _named(left: _Left, source: str) -> Name:
-    quotes = [piece for piece in left.pieces if piece.kind == "quote"]
-    texts = [piece for piece in left.pieces if piece.kind == "text" and trim(piece.text)]
-    labels = [piece for piece in left.pieces if texts and is_label(piece)]
+def _named(remainder: _Left, source: str) -> Name:
+    quotes = [piece for piece in remainder.pieces if piece.kind == "quote"]
+    texts = [piece for piece in remainder.pieces if piece.kind == "text" and trim(piece.text)]
+    labels = [piece for piece in remainder.pieces if texts and is_label(piece)]
     quoted = beside = ""
     if texts and (quotes or labels):
-        quoted, beside = _around_quote(left.pieces, (quotes or labels)[0])
-    kept = [piece for piece in left.pieces if piece not in labels]
-    brackets = [piece for piece in kept if piece.kind == "bracket"]
+        quoted, beside = _around_quote(remainder.pieces, (quotes or labels)[0])
+    unlabelled = [piece for piece in remainder.pieces if piece not in labels]
+    brackets = [piece for piece in unlabelled if piece.kind == "bracket"]
     if quotes and not texts:
-        kept = [replace(p, opener="", closer="") if p.kind == "quote" else p for p in kept]
+        unlabelled = [
+            replace(p, opener="", closer="") if p.kind == "quote" else p for p in unlabelled
+        ]
     return Name(
-        text=_joined(kept),
-        bare=_joined([p for n, p in enumerate(kept) if not n or p.kind != "bracket" or p.glued]),
+        text=_joined(unlabelled),
+        bare=_joined(
+            [p for n, p in enumerate(unlabelled) if not n or p.kind != "bracket" or p.glued]
+        ),
         source=source,
         quoted=quoted,
         beside=beside,
-        candidate=left.candidate,
+        candidate=remainder.candidate,
         brackets=len(brackets),
-        removed=tuple(left.removed),
+        removed=tuple(remainder.removed),
     )
 
 
@@ -163,15 +169,15 @@ def _joined(parts: list[TitlePart]) -> str:
 
 def _strip_inside(text: str, removed: list[str]) -> str:
     """The text of a quote without the guests that a bracket in it names."""
-    kept = []
+    parts = []
     for piece in pieces(text):
         if piece.kind == "bracket" and is_featuring(piece.text):
             removed.append(piece.text)
         elif piece.kind == "text":
-            kept.append(replace(piece, text=_strip_guests(piece.text, removed)))
+            parts.append(replace(piece, text=_strip_guests(piece.text, removed)))
         else:
-            kept.append(piece)
-    return _joined(kept) or text
+            parts.append(piece)
+    return _joined(parts) or text
 
 
 def _foreign_beside(parts: Field, index: int) -> bool:
@@ -182,17 +188,17 @@ def _foreign_beside(parts: Field, index: int) -> bool:
     return is_latin(before) and has_letters and not any(is_latin(c) for c in inside)
 
 
-def _tidy_bracket(piece: TitlePart, left: _Left, is_translation: bool) -> None:
+def _tidy_bracket(piece: TitlePart, remainder: _Left, is_translation: bool) -> None:
     candidate = _candidate(piece.text)
     if candidate:
-        left.candidate = left.candidate or candidate
+        remainder.candidate = remainder.candidate or candidate
     if candidate or is_translation or is_noise_bracket(piece):
-        left.removed.append(piece.text)
+        remainder.removed.append(piece.text)
         is_aside = candidate or is_translation or is_featuring(piece.text)
-        if not is_aside and any(kept.kind != "bracket" for kept in left.pieces):
-            left.is_done = True
+        if not is_aside and any(kept.kind != "bracket" for kept in remainder.pieces):
+            remainder.is_done = True
     else:
-        left.pieces.append(piece)
+        remainder.pieces.append(piece)
 
 
 _LIVE_ABROAD = ("ao vivo", "en vivo", "en directo", "dal vivo", "en concert")
@@ -247,11 +253,11 @@ def _is_live(words: list[str]) -> bool:
 
 def is_noise(words: list[str]) -> bool:
     """Whether words say nothing but what kind of recording or upload this is."""
-    known = vocabulary.BRACKET_WORDS
+    vocabulary_words = vocabulary.BRACKET_WORDS
     plain = [word for word in words if not _is_year(word)]
     if not plain:
         return bool(words)
-    return all(word in known for word in plain) and any(
+    return all(word in vocabulary_words for word in plain) and any(
         word in vocabulary.BRACKET_ANCHORS for word in plain
     )
 
@@ -278,16 +284,16 @@ def is_featuring(text: str) -> bool:
 
 def _candidate(text: str) -> str:
     """The artist or work that a bracket names: ``Adele cover``, ``from "Frozen"``."""
-    found = tokens(text)
-    words = [token.word for token in found]
+    spans = tokens(text)
+    words = [token.word for token in spans]
     if len(words) < 2 or is_noise(words):
         return ""
     if words[0] == "from":
-        stop = next((t.start for t in found[1:] if is_official([t.word])), len(text))
-        return trim(text[found[1].start : stop]).strip("\"'“”‘’")
+        stop = next((t.start for t in spans[1:] if is_official([t.word])), len(text))
+        return trim(text[spans[1].start : stop]).strip("\"'“”‘’")
     for at in range(1, len(words) - 1):
         if tuple(words[at - 1 : at + 1]) in _ORIGINALS:
-            return trim(text[found[at + 1].start :])
+            return trim(text[spans[at + 1].start :])
     if is_official(words):
         return ""
     end = len(words)
@@ -298,7 +304,7 @@ def _candidate(text: str) -> str:
         return ""
     if is_noise(words[:end]) or "by" in words or "remix" in words:
         return ""
-    return trim(text[: found[end - 1].end]).strip("\"'“”‘’")
+    return trim(text[: spans[end - 1].end]).strip("\"'“”‘’")
 
 
 _ORIGINALS = {("performed", "by"), ("famous", "by"), ("style", "of"), ("originally", "by")}
@@ -341,10 +347,10 @@ _PLAYED = ("cover", "piano", "tutorial", "arranged", "arr", "arrangement", "vers
 
 def _strip_guests(text: str, removed: list[str]) -> str:
     """Cut from ``ft. X``, ``cover by X``, ``live at X`` on."""
-    found = tokens(text)
-    for index, token in enumerate(found):
-        following = found[index + 1].word if index + 1 < len(found) else ""
-        before = found[index - 1].word if index else ""
+    words = tokens(text)
+    for index, token in enumerate(words):
+        following = words[index + 1].word if index + 1 < len(words) else ""
+        before = words[index - 1].word if index else ""
         if not following:
             break
         is_guest = token.word in vocabulary.FEATURING or text[token.start :][:2] in ("w/", "W/")
@@ -362,14 +368,14 @@ def _strip_tails(text: str, removed: list[str]) -> str:
             removed.append(glued)
             text = text.rstrip().removesuffix(glued)
     text = _strip_opening(text, removed)
-    found = tokens(text)
-    while found:
-        size = _tail_size([token.word for token in found])
+    spans = tokens(text)
+    while spans:
+        size = _tail_size([token.word for token in spans])
         if not size:
             break
-        start = found[-size].start
+        start = spans[-size].start
         removed.append(text[start:])
-        text, found = text[:start], found[:-size]
+        text, spans = text[:start], spans[:-size]
     return _strip_opening(text, removed)
 
 
@@ -401,14 +407,14 @@ def _tail_size(words: list[str]) -> int:
 
 
 def _strip_heads(text: str, removed: list[str]) -> str:
-    found = tokens(text)
-    for size in range(min(vocabulary.LONGEST_PHRASE, len(found) - 1), 0, -1):
-        phrase = tuple(token.word for token in found[:size])
+    spans = tokens(text)
+    for size in range(min(vocabulary.LONGEST_PHRASE, len(spans) - 1), 0, -1):
+        phrase = tuple(token.word for token in spans[:size])
         if phrase not in vocabulary.HEADS:
             continue
-        after = text[found[size - 1].end : found[size].start]
+        after = text[spans[size - 1].end : spans[size].start]
         if size == 1 and phrase[0] not in ("mv", "pv") and not after.strip():
             continue
-        removed.append(text[: found[size].start])
-        return text[found[size].start :]
+        removed.append(text[: spans[size].start])
+        return text[spans[size].start :]
     return text

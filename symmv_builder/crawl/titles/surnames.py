@@ -99,11 +99,11 @@ def people(artist: str) -> list[Person]:
     for mark in (" & ", " and ", " y ", " und ", " et ", "、", ";"):
         artist = artist.replace(mark, ",")
     parts = [part.strip() for part in artist.split(",") if part.strip()]
-    found = [person for person in map(_person, parts) if person]
-    is_duo = len(parts) == 2 and " " not in parts[0] and len(found) == 1
+    persons = [person for person in map(_person, parts) if person]
+    is_duo = len(parts) == 2 and " " not in parts[0] and len(persons) == 1
     if is_duo and flat(parts[0]) not in PERFORMERS:
-        found.append(replace(found[0], given=(flat(parts[0]),)))
-    return found
+        persons.append(replace(persons[0], given=(flat(parts[0]),)))
+    return persons
 
 
 def last_name_last(artist: str) -> str:
@@ -129,14 +129,14 @@ def _person(name: str) -> Person | None:
         return None
     surname = tuple(flat(words[-1]).split())
     others = flat(" ".join(words[:-1])).split()
-    given = tuple(word for word in others if word not in _PARTICLES)
+    given_names = tuple(word for word in others if word not in _PARTICLES)
     particles = tuple(word for word in others if word in _PARTICLES)
-    if not surname or not given or len("".join(surname)) < 3 or given[0] in _STAGE:
+    if not surname or not given_names or len("".join(surname)) < 3 or given_names[0] in _STAGE:
         return None
-    is_known_band = whole in PERFORMERS and given[0] not in _GIVEN and len(given[0]) > 1
+    is_known_band = whole in PERFORMERS and given_names[0] not in _GIVEN and len(given_names[0]) > 1
     if surname[-1] in _PLAIN or is_known_band or any(c.isdigit() for c in whole):
         return None
-    return Person(surname, given, particles, surname[-1] in _COMMON)
+    return Person(surname, given_names, particles, surname[-1] in _COMMON)
 
 
 def _spaced(initials: re.Match[str]) -> str:
@@ -175,7 +175,7 @@ def named(person: Person, text: str, *, is_artist: bool = False) -> float | None
 
 def _given_before(words: list[str], person: Person, *, is_artist: bool) -> list[str]:
     """The given names and initials that lead up to a surname, the nearest first."""
-    found: list[str] = []
+    given_names: list[str] = []
     for word in reversed(words):
         if word in _PARTICLES and not (len(word) == 1 and _is_given(word, person)):
             continue
@@ -183,8 +183,8 @@ def _given_before(words: list[str], person: Person, *, is_artist: bool) -> list[
         is_name = is_initial or word in _GIVEN or _is_given(word, person)
         if not (is_name or (is_artist and word.isalpha())):
             break
-        found.append(word)
-    return found
+        given_names.append(word)
+    return given_names
 
 
 def _given_after(text: str, person: Person, following: list[str]) -> list[str]:

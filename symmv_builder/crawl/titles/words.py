@@ -24,8 +24,8 @@ def is_latin(word: str) -> bool:
 def fold(text: str) -> str:
     """Words of a text for comparison: NFKC, case-folded, apostrophes dropped, single spaces."""
     flat = unicodedata.normalize("NFKC", text).casefold()
-    kept = (c if is_word_character(c) else "" if c in _APOSTROPHES else " " for c in flat)
-    return " ".join("".join(kept).split())
+    characters = (c if is_word_character(c) else "" if c in _APOSTROPHES else " " for c in flat)
+    return " ".join("".join(characters).split())
 
 
 def word_set(text: str) -> frozenset[str]:
@@ -285,17 +285,17 @@ def is_official(words: Iterable[str]) -> bool:
 def marks_of(text: str) -> tuple[str, ...]:
     """What a title says of its video besides the song, sorted; see `_MARKS` for the words."""
     words = fold(text).split()
-    found = {
+    marks = {
         MARKS[phrase]
         for start in range(len(words))
         for size in range(1, LONGEST_MARK + 1)
         if (phrase := tuple(words[start : start + size])) in MARKS
     }
     if is_official(words):
-        found.add("official")
+        marks.add("official")
     flat = "".join(words)
     if any(noise in flat for noise in ("弾いてみた", "ピアノ", "피아노", "钢琴", "鋼琴")):
-        found |= {"piano"}
+        marks |= {"piano"}
     if any(noise in flat for noise in ("弾いてみた", "歌ってみた", "커버", "カバー", "翻唱")):
-        found |= {"cover"}
-    return tuple(sorted(found))
+        marks |= {"cover"}
+    return tuple(sorted(marks))

@@ -55,9 +55,9 @@ def _cause(error: Exception) -> str:
 def check_about(table: Mapping[str, Any], where: str) -> dict[str, Any]:
     """The same, cleaned, in the order of `KEYS`; what is empty is left out."""
     if unknown := sorted(set(table) - set(KEYS)):
-        known = ", ".join(KEYS)
-        raise MalformedFile(where, f"no such key; known: {known}", key=clean_line(unknown[0]))
-    found: dict[str, Any] = {}
+        known_keys = ", ".join(KEYS)
+        raise MalformedFile(where, f"no such key; known: {known_keys}", key=clean_line(unknown[0]))
+    fields: dict[str, Any] = {}
     for key in KEYS:
         if key not in table:
             continue
@@ -71,14 +71,14 @@ def check_about(table: Mapping[str, Any], where: str) -> dict[str, Any]:
         else:
             value = clean_text(value).strip() if key in _IN_LINES else clean_line(value)
         if value:
-            found[key] = value
-    if "licence" in found:
-        found["licence"] = found["licence"].lower()
-        if found["licence"] not in KNOWN:
-            problem = f"{found['licence']!r} is none of {', '.join(KNOWN)}"
+            fields[key] = value
+    if "licence" in fields:
+        fields["licence"] = fields["licence"].lower()
+        if fields["licence"] not in KNOWN:
+            problem = f"{fields['licence']!r} is none of {', '.join(KNOWN)}"
             raise MalformedFile(where, problem, key="licence")
-    if "date" in found and not _DATE.fullmatch(found["date"]):
+    if "date" in fields and not _DATE.fullmatch(fields["date"]):
         raise MalformedFile(where, "write it as in 2026-12-01", key="date")
-    if "homepage" in found and not found["homepage"].startswith(_SCHEMES):
+    if "homepage" in fields and not fields["homepage"].startswith(_SCHEMES):
         raise MalformedFile(where, "an address begins with https://", key="homepage")
-    return found
+    return fields

@@ -136,5 +136,5 @@ def _described(view: View, column: Mapping[str, str]) -> str:
     """Meaning, unit and makers of a column in one line."""
     unit = f" [{column['unit']}]" if column["unit"] else ""
     models = view.models_of(column["name"])
-    made = f"; by {', '.join(models)}" if models else ""
-    return f"{column['meaning'] or column['name']}{unit}{made}"
+    makers = f"; by {', '.join(models)}" if models else ""
+    return f"{column['meaning'] or column['name']}{unit}{makers}"

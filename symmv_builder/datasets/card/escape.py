@@ -30,13 +30,13 @@ def _escaped(character: str) -> str:
 def yaml_lines(value: Mapping[str, Any], indent: str = "") -> list[str]:
     """A mapping as lines of YAML. Values are texts, whole numbers, mappings and lists of these."""
     lines = []
-    for key, held in value.items():
-        if isinstance(held, Mapping):
-            lines += [f"{indent}{key}:", *yaml_lines(held, f"{indent}  ")]
-        elif isinstance(held, str | int):
-            lines.append(f"{indent}{key}: {_scalar(held)}")
+    for key, item in value.items():
+        if isinstance(item, Mapping):
+            lines += [f"{indent}{key}:", *yaml_lines(item, f"{indent}  ")]
+        elif isinstance(item, str | int):
+            lines.append(f"{indent}{key}: {_scalar(item)}")
         else:
-            lines += [f"{indent}{key}:", *_items(held, indent)]
+            lines += [f"{indent}{key}:", *_items(item, indent)]
     return lines
 
 
@@ -62,7 +62,7 @@ def markdown(text: object) -> str:
 
 def fenced(text: str, kind: str = "") -> list[str]:
     """A text as a block of code whose fence is longer than any in it."""
-    longest = max((len(found) for found in re.findall(r"`{3,}", text)), default=2)
+    longest = max((len(ticks) for ticks in re.findall(r"`{3,}", text)), default=2)
     fence = "`" * (longest + 1)
     return [f"{fence}{kind}", *text.rstrip("\n").split("\n"), fence]
 

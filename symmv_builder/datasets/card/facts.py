@@ -56,8 +56,8 @@ def _described(slot: str, name: str) -> dict[str, Any]:
         for other in backends.names(slot)
         if other != name
         and not other.startswith("untrained")
-        and (found := _about(slot, other))
-        and is_commercial(found.licence)
+        and (description := _about(slot, other))
+        and is_commercial(description.licence)
     ]
     return {"tool": about.tool, "licence": about.licence, "instead": instead}
 
@@ -76,39 +76,39 @@ def models_of_columns(receipt: Mapping[str, Any], recipe: Recipe | None) -> dict
     A column has those of its step and of all that its step reads. Where the recipe does not say
     it, every model of the shards counts as having a part.
     """
-    there = [_name(model) for model in receipt["models"]]
-    known = {column.name: column.artifact for column in recipe.columns} if recipe else {}
-    found = {}
+    models = [_name(model) for model in receipt["models"]]
+    artifacts = {column.name: column.artifact for column in recipe.columns} if recipe else {}
+    by_column = {}
     for name in column_names(receipt):
-        if name not in known:
-            found[name] = there
+        if name not in artifacts:
+            by_column[name] = models
         elif recipe:
-            used = _models_below(recipe, known[name], there)
-            found[name] = [model for model in there if model in used]
-    return found
+            used = _models_below(recipe, artifacts[name], models)
+            by_column[name] = [model for model in models if model in used]
+    return by_column
 
 
-def _models_below(recipe: Recipe, artifact: str, there: Sequence[str]) -> set[str]:
+def _models_below(recipe: Recipe, artifact: str, models: Sequence[str]) -> set[str]:
     """The models of a result and of everything that it was made of.
 
     Where the shards were made with another model of a slot than the recipe says now, it is that.
     """
     makers = {use.makes: use for use in recipe.known}
-    waiting, seen = [artifact], set[str]()
+    waiting, visited = [artifact], set[str]()
     # What an entry says of its song comes from whoever named the song.
     if artifact == "song":
         waiting = [use.makes for use in recipe.known if use.step.slot == "songs"]
     while waiting:
         name = waiting.pop()
-        if name in makers and name not in seen:
-            seen.add(name)
+        if name in makers and name not in visited:
+            visited.add(name)
             waiting += makers[name].inputs
-    found = set()
-    for use in (makers[name] for name in seen if makers[name].step.slot):
+    below = set()
+    for use in (makers[name] for name in visited if makers[name].step.slot):
         named = f"{use.step.slot}={use.model}"
-        same_slot = [model for model in there if model.startswith(f"{use.step.slot}=")]
-        found |= {named} if named in there else set(same_slot)
-    return found
+        same_slot = [model for model in models if model.startswith(f"{use.step.slot}=")]
+        below |= {named} if named in models else set(same_slot)
+    return below
 
 
 @dataclass(frozen=True, slots=True)

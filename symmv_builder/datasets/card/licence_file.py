@@ -36,8 +36,8 @@ def licence_lines(view: View) -> list[str]:
     source = view.source_terms or "nobody has stated it"
     lines = [f"**{named}**. {choice.reason}", "", RULE, ""]
     lines.append(f"Licence of what the rows were made from: {markdown(source)}.")
-    for found in restricted(view.facts):
-        lines += ["", f"Not known to allow commercial use: {markdown(found.said)}."]
+    for restriction in restricted(view.facts):
+        lines += ["", f"Not known to allow commercial use: {markdown(restriction.said)}."]
     return lines
 
 

@@ -33,20 +33,20 @@ KNOWN = (*URLS, OTHER)
 def kinds_of(licence: str) -> frozenset[str]:
     """The kinds of a licence by its text; `UNKNOWN` where it says none that is known."""
     text = re.sub(r"[\s_-]+", " ", licence.lower())
-    found = set()
+    result = set()
     commons = re.findall(r"\bcc by((?: (?:nc|sa|nd))*)\b", text)
     for parts in commons:
-        found.add(CREDIT)
-        found |= {
+        result.add(CREDIT)
+        result |= {
             {"nc": NO_COMMERCE, "sa": SHARE_ALIKE, "nd": NO_CHANGES}[p] for p in parts.split()
         }
     if re.search(r"\b(non ?commercial|not for commercial)\b", text):
-        found.add(NO_COMMERCE)
+        result.add(NO_COMMERCE)
     if re.search(r"\bcc ?0\b|public domain", text):
-        found.add(PUBLIC)
+        result.add(PUBLIC)
     if re.search(r"\b(mit|isc|bsd|apache)\b", text):
-        found.add(PERMISSIVE)
-    return frozenset(found or {UNKNOWN})
+        result.add(PERMISSIVE)
+    return frozenset(result or {UNKNOWN})
 
 
 def is_commercial(licence: str) -> bool:
@@ -85,8 +85,8 @@ def choose(terms: Iterable[str], stated: str = "") -> LicenceChoice:
     if NO_COMMERCE in kinds:
         if any(SHARE_ALIKE in kinds_of(t) and NO_COMMERCE not in kinds_of(t) for t in terms):
             return LicenceChoice(OTHER, "Two licences in it cannot be met at once: see the table.")
-        found = "cc-by-nc-sa-4.0" if SHARE_ALIKE in kinds else "cc-by-nc-4.0"
-        return LicenceChoice(found, "Something in this release is not for commercial use.")
+        licence = "cc-by-nc-sa-4.0" if SHARE_ALIKE in kinds else "cc-by-nc-4.0"
+        return LicenceChoice(licence, "Something in this release is not for commercial use.")
     if SHARE_ALIKE in kinds:
         return LicenceChoice("cc-by-sa-4.0", "Something in this release has to be shared alike.")
     if CREDIT in kinds:

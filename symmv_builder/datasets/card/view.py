@@ -76,8 +76,8 @@ class View:
 
     @property
     def size_class(self) -> str:
-        found = [name for limit, name in _SIZES if self.rows < limit]
-        return found[0] if found else "10M<n<100M"
+        classes = [name for limit, name in _SIZES if self.rows < limit]
+        return classes[0] if classes else "10M<n<100M"
 
     @property
     def splits(self) -> dict[str, int]:
@@ -128,8 +128,8 @@ class View:
         ]
 
     def models_of(self, column: str) -> list[str]:
-        found: list[str] = self.facts["made_by"].get(column, [])
-        return found
+        models: list[str] = self.facts["made_by"].get(column, [])
+        return models
 
     @property
     def tags(self) -> list[str]:
@@ -139,8 +139,8 @@ class View:
             "midi": r"midi|notes|parts", "chords": r"chord", "beat-tracking": r"beats",
             "emotion": r"emotion", "video-features": r"semantic|motion|colou?r|scenes",
         }  # fmt: skip
-        found = [tag for tag, pattern in kinds.items() if re.search(pattern, " ".join(names))]
-        return ["music", "video", "symbolic-music", *found, "symmv-builder"]
+        tags = [tag for tag, pattern in kinds.items() if re.search(pattern, " ".join(names))]
+        return ["music", "video", "symbolic-music", *tags, "symmv-builder"]
 
 
 def column_type(field: Any) -> str:

@@ -62,7 +62,7 @@ def options() -> dict[str, Option]:
 
     One of another package that cannot be used is left out.
     """
-    known: dict[str, Option] = {}
+    by_name: dict[str, Option] = {}
     for name in datasets.importable():
         try:
             declared = getattr(_module(name), "OPTIONS", ())
@@ -71,25 +71,27 @@ def options() -> dict[str, Option]:
                 raise
             continue
         for option in declared:
-            known.setdefault(option.name, option)
-    return known
+            by_name.setdefault(option.name, option)
+    return by_name
 
 
 def recipe(name: str, options: Mapping[str, Any] | None = None) -> Recipe:
     """The recipe of an imported dataset, for a copy of which `options` are known."""
     module = _module(name)
     with plugins.blaming(_plugin(name)):
-        made: Recipe = module.with_options(options) if options else module.RECIPE
-        known = {use.makes: use for use in made.known}
+        chosen: Recipe = module.with_options(options) if options else module.RECIPE
+        known_uses = {use.makes: use for use in chosen.known}
         # Asked here, where a step of a plug-in that cannot say its columns has a name.
-        for use in made.known:
-            use.columns(known)
-    if made.results:
-        return made
+        for use in chosen.known:
+            use.columns(known_uses)
+    if chosen.results:
+        return chosen
     # Rows are ordered as those of the schema that they follow.
-    is_published = made.schema_name in datasets.NAMES
-    order = datasets.recipe(made.schema_name).results if is_published else tuple(known)
-    return replace(made, results=tuple(n for n in order if n in known and known[n].step.columns))
+    is_published = chosen.schema_name in datasets.NAMES
+    order = datasets.recipe(chosen.schema_name).results if is_published else tuple(known_uses)
+    return replace(
+        chosen, results=tuple(n for n in order if n in known_uses and known_uses[n].step.columns)
+    )
 
 
 def published_licence(dataset: str) -> str | None:
@@ -112,10 +114,10 @@ def artifacts(recipe: Recipe) -> tuple[str, ...]:
 def scan(name: str, path: Path, **choices: str) -> Tree:
     """The songs of a release's folder; `StopRun` where it is none, or for a strange choice."""
     scan = _module(name).scan
-    _, *known = signature(scan).parameters
-    unknown = sorted(set(choices) - set(known))
+    _, *accepted = signature(scan).parameters
+    unknown = sorted(set(choices) - set(accepted))
     if unknown:
-        raise UnknownName("choice", unknown[0], known, where=name)
+        raise UnknownName("choice", unknown[0], accepted, where=name)
     if not path.is_dir():
         raise NoSuchPath(path, "folder")
     with plugins.blaming(_plugin(name)):

@@ -26,8 +26,8 @@ _FORMS = {
 def source_of(address: str) -> Source | None:
     """The site and id that an address stands for, `None` where it is of no known form."""
     for pattern, site in _FORMS.items():
-        if found := re.fullmatch(pattern, address.strip()):
-            return Source(site, found[1])
+        if match := re.fullmatch(pattern, address.strip()):
+            return Source(site, match[1])
     return None
 
 
@@ -45,7 +45,7 @@ def read_index(folder: Path, handed_in: Folder) -> dict[str, OwnEntry]:
     path = folder / "index.csv"
     if not handed_in.holds(path):
         return {}
-    found: dict[str, OwnEntry] = {}
+    by_name: dict[str, OwnEntry] = {}
     entries: set[str] = set()
     for row in read_table(path, ("index", "entry_id", "song_id", "split")):
         if not row["song_id"]:
@@ -56,9 +56,9 @@ def read_index(folder: Path, handed_in: Folder) -> dict[str, OwnEntry]:
                 Source("file", name)
             except ValueError as error:
                 raise MalformedFile(path, f"{_NO_INDEX}: {error}", row.number) from error
-        if row["entry_id"] in entries or row["index"] in found:
+        if row["entry_id"] in entries or row["index"] in by_name:
             twice = f"{row['index']} {row['entry_id']} stands there twice"
             raise MalformedFile(path, f"{_NO_INDEX}: {twice}", row.number)
         entries.add(row["entry_id"])
-        found[row["index"]] = OwnEntry(row["entry_id"], row["song_id"], row["split"])
-    return found
+        by_name[row["index"]] = OwnEntry(row["entry_id"], row["song_id"], row["split"])
+    return by_name

@@ -8,7 +8,7 @@ recording is known by its site and id, whichever dataset asked for it.
 
 from pathlib import Path
 
-from symmv_builder.crawl.folder import VIDEO, Found
+from symmv_builder.crawl.folder import VIDEO, FolderContents
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.errors import MalformedFile, NoEntries, NoSuchPath
 from symmv_builder.files import Folder
@@ -17,7 +17,7 @@ from symmv_builder.storage import manifests
 from symmv_builder.storage.store import Store
 
 
-def find_media(folder: Path, recipe: Recipe, store: Store) -> Found:
+def find_media(folder: Path, recipe: Recipe, store: Store) -> FolderContents:
     """The file of each entry's video below a folder; other videos there are `unpaired`.
 
     `StopRun` where nothing of the dataset is there, or nothing of it was imported, or where
@@ -30,7 +30,7 @@ def find_media(folder: Path, recipe: Recipe, store: Store) -> Found:
         raise NoEntries(recipe.name, store.root.shown, is_imported=True)
     by_name = {entry.entry_id: entry.video for entry in entries}
     by_name |= {entry.video.video_id: entry.video for entry in entries}
-    found: dict[Source, Path] = {}
+    paths: dict[Source, Path] = {}
     unpaired = []
     handed_in = Folder(folder)
     for path in handed_in.files():
@@ -39,12 +39,12 @@ def find_media(folder: Path, recipe: Recipe, store: Store) -> Found:
         source = by_name.get(path.stem)
         if source is None:
             unpaired.append(path)
-        elif source in found:
-            problem = f"{found[source]} and {path} would both be {source.url}: remove one"
+        elif source in paths:
+            problem = f"{paths[source]} and {path} would both be {source.url}: remove one"
             raise MalformedFile(folder, problem)
         else:
-            found[source] = path
-    if not found:
+            paths[source] = path
+    if not paths:
         problem = f"it holds no video named by an id of {recipe.name} or its entries"
         raise MalformedFile(folder, problem)
-    return Found((), found, tuple(unpaired), tuple(handed_in.left_out))
+    return FolderContents((), paths, tuple(unpaired), tuple(handed_in.left_out))

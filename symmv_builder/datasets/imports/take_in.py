@@ -43,12 +43,12 @@ def _take_in(store: Store, dataset: str, tree: Tree, tell: Tell) -> None:
     blocked = manifests.read_blocklist(store.manifests)
     barred = manifests.blocked_contents(store.manifests)
     songs = [s for s in tree.songs if s.entry.music not in blocked and s.entry.video not in blocked]
-    taken: list[Entry] = []
+    entries: list[Entry] = []
     assets: dict[tuple[str, str], str] = {}
-    told = time.monotonic()
+    told_s = time.monotonic()
     for number, song in enumerate(songs, start=1):
-        if time.monotonic() - told > _NOTE_EVERY_S:
-            told = time.monotonic()
+        if time.monotonic() - told_s > _NOTE_EVERY_S:
+            told_s = time.monotonic()
             tell(Event("note", "", detail=f"songs taken in: {number} of {len(songs)}"))
         places = recordings_of(dataset, song.entry)
         if song.music is not None:
@@ -57,7 +57,7 @@ def _take_in(store: Store, dataset: str, tree: Tree, tell: Tell) -> None:
                 tell(Event("note", song.entry.entry_id, detail="was taken down; it is left out"))
                 continue
             assets[places["music"]] = add_asset_bytes(store.root, data)
-        taken.append(song.entry)
+        entries.append(song.entry)
         packed = {name: read_file(path) for name, path in song.files.items()}
         packed |= {name: text.encode() for name, text in song.texts.items()}
         if packed:
@@ -70,7 +70,7 @@ def _take_in(store: Store, dataset: str, tree: Tree, tell: Tell) -> None:
     changes.take_in(
         store,
         dataset,
-        taken,
+        entries,
         assets,
         splits=tree.splits,
         texts={} if is_told else {_OPTIONS: text},

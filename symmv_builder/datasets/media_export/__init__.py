@@ -120,11 +120,11 @@ def _target(folder: Path, dataset: str, media: Media) -> Target:
 def _missing(plan: ExportPlan, target: Target) -> list[Planned]:
     """The samples that are in no shard that can stay."""
     standing = [part.shard for part in target.parts.values()]
-    found = []
+    missing = []
     for samples in plan.samples.values():
         keys = {each.entry_id for each in uncovered([s.outline for s in samples], standing)}
-        found += [sample for sample in samples if sample.key in keys]
-    return found
+        missing += [sample for sample in samples if sample.key in keys]
+    return missing
 
 
 class _Export:
@@ -182,10 +182,10 @@ class _Export:
     def _parts_of(self, split: str, samples: Sequence[Planned]) -> Iterator[Part]:
         """The shards of a split in their order; those that can stay are not made again."""
         outlines = [sample.outline for sample in samples]
-        known = {part.shard.first: part for part in self._target.parts.values()}
+        parts = {part.shard.first: part for part in self._target.parts.values()}
         at = 0
         while at < len(samples):
-            part = known.get(samples[at].key)
+            part = parts.get(samples[at].key)
             if part is not None and covers(part.shard, outlines, at):
                 self._kept += 1
             else:
@@ -207,15 +207,15 @@ class _Export:
             with disk_errors(folder), replacing_file(file) as temporary:
                 facts = self._target.format.write(temporary, self._layout, chain([first], waiting))
             size, sha256 = file.stat().st_size, hash_file(file)
-        taken = samples[at : at + cut.rows]
-        state = digest_of([sample.outline for sample in taken])
+        chosen = samples[at : at + cut.rows]
+        state = digest_of([sample.outline for sample in chosen])
         shard = Shard(
             f"{split}-next",
             cut.rows,
             size,
             sha256,
-            taken[0].key,
-            taken[-1].key,
+            chosen[0].key,
+            chosen[-1].key,
             state,
             not cut.is_by_rule,
         )
@@ -257,19 +257,19 @@ class _Cut:
         while self._at + self.rows < len(self._samples) and not self.is_by_rule:
             place = self._at + self.rows
             planned = self._samples[place]
-            made = self._export.sample_of(self._samples, place)
+            sample = self._export.sample_of(self._samples, place)
             self.rows += 1
             size = planned.column_bytes
-            if isinstance(made, str):
-                self.left_out[planned.key] = made
+            if isinstance(sample, str):
+                self.left_out[planned.key] = sample
             else:
-                size += sum(path.stat().st_size for _, path in made[0].files())
+                size += sum(path.stat().st_size for _, path in sample[0].files())
             total += size
             self.is_by_rule = ends_shard(planned.key, size, total, self._target_bytes)
-            if not isinstance(made, str):
+            if not isinstance(sample, str):
                 self.made += 1
-                yield made[0]
-                self._export.written(planned, made[1])
+                yield sample[0]
+                self._export.written(planned, sample[1])
 
 
 def _counting(tell: Tell, dataset: str, what: str) -> Callable[[int], object]:

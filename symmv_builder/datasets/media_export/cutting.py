@@ -34,7 +34,7 @@ class Excerpts:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class CuttingWork:
     """What is cut from the recordings of one entry: a sha256 and spans, one a sample."""
 
     root_url: str
@@ -48,11 +48,11 @@ class Work:
         return len((self.music or self.video or ("", ()))[1])
 
 
-def work_of(root_url: str, media: Media, folder: Path, samples: Sequence[Planned]) -> Work:
+def work_of(root_url: str, media: Media, folder: Path, samples: Sequence[Planned]) -> CuttingWork:
     """The work of some samples of one entry."""
     music = [sample.music for sample in samples if sample.music]
     video = [sample.video for sample in samples if sample.video]
-    return Work(
+    return CuttingWork(
         root_url,
         media,
         folder,
@@ -61,7 +61,7 @@ def work_of(root_url: str, media: Media, folder: Path, samples: Sequence[Planned
     )
 
 
-def cut(work: Work, tell: Tell = lambda _: None) -> list[Excerpts]:
+def cut(work: CuttingWork, tell: Tell = lambda _: None) -> list[Excerpts]:
     """Make the excerpts of one entry; `RejectEntry` where its recordings cannot be decoded."""
     from symmv_builder.backends.pyav import excerpts
 
@@ -167,12 +167,12 @@ class Cutters:
         self._begun[key] = self._pool.submit(self._run, work)
         self._places |= {sample.key: (key, n) for n, sample in enumerate(samples)}
 
-    def _run(self, work: Work) -> list[Excerpts]:
+    def _run(self, work: CuttingWork) -> list[Excerpts]:
         if not self._guards:
             return cut(work)
         guard = self._free.get()
         try:
-            made: list[Excerpts] = guard(work)
-            return made
+            excerpts: list[Excerpts] = guard(work)
+            return excerpts
         finally:
             self._free.put(guard)

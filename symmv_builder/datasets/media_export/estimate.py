@@ -13,7 +13,7 @@ from pathlib import Path
 
 from symmv_builder.datasets.media_export.cutting import Cutters
 from symmv_builder.datasets.media_export.media import Media
-from symmv_builder.datasets.media_export.plan import Cut, Planned
+from symmv_builder.datasets.media_export.plan import Planned, ShardCut
 from symmv_builder.errors import DiskFull
 
 _PILOTS = 3
@@ -53,9 +53,9 @@ class Estimate:
 
     def __str__(self) -> str:
         parts = {"sound": self.sound_bytes, "video": self.video_bytes, "columns": self.column_bytes}
-        said = ", ".join(f"{name} {_mib(size)}" for name, size in parts.items() if size)
+        text = ", ".join(f"{name} {_mib(size)}" for name, size in parts.items() if size)
         return (
-            f"{sum(self.samples.values())} samples, about {_mib(self.total_bytes)} MiB ({said}); "
+            f"{sum(self.samples.values())} samples, about {_mib(self.total_bytes)} MiB ({text}); "
             f"{_mib(self.free_bytes)} MiB are free"
         )
 
@@ -104,7 +104,7 @@ def _pilots(usable: Sequence[Planned], *, with_video: bool) -> list[Planned]:
     ]
 
 
-def _shortened(cut: Cut | None) -> Cut | None:
+def _shortened(cut: ShardCut | None) -> ShardCut | None:
     """The middle of a cut."""
     if cut is None:
         return None
@@ -125,12 +125,12 @@ def _weigh(
             ) as cutters,
         ):
             for at, pilot in enumerate(pilots):
-                made = cutters.of(pilots, at)
-                if isinstance(made, str):
+                excerpts = cutters.of(pilots, at)
+                if isinstance(excerpts, str):
                     continue
                 measured += 1
-                of_sound = (pilot.music, [made.music])
-                of_video = (pilot.video, [made.video, *made.frames])
+                of_sound = (pilot.music, [excerpts.music])
+                of_video = (pilot.video, [excerpts.video, *excerpts.frames])
                 for kind, (cut, paths) in enumerate((of_sound, of_video)):
                     sizes[kind] += sum(path.stat().st_size for path in paths if path)
                     lengths[kind] += cut.duration_s if cut else 0.0

@@ -34,13 +34,13 @@ class Media:
     shard_bytes: int = SHARD_BYTES
 
     def __post_init__(self) -> None:
-        for kind, name, known in (
+        for kind, name, choices in (
             ("format", self.format, formats.NAMES),
             ("sound", self.sound, SOUNDS),
             ("video", self.video, VIDEOS),
         ):
-            if name not in known:
-                raise UnknownName(kind, name, known)
+            if name not in choices:
+                raise UnknownName(kind, name, choices)
         if self.sound == self.video == "none":
             raise WrongArguments("`sound` and `video` are both none: no recording is left")
         for name, value, least, most in (

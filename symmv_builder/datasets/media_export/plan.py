@@ -30,7 +30,7 @@ _CACHE_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class ShardCut:
     """A part of a stored recording, in seconds of its own clock; `is_whole` where it is all."""
 
     sha256: str
@@ -61,8 +61,8 @@ class Planned:
     entry_id: str
     key: str
     state: str
-    music: Cut | None = None
-    video: Cut | None = None
+    music: ShardCut | None = None
+    video: ShardCut | None = None
     column_bytes: int = 0
     video_bytes: int = 0
     problem: str = ""
@@ -121,13 +121,13 @@ def make_plan(
         raise NoShards(dataset, root.shown, f"the receipt of {dataset} describes no columns")
     _check_columns(dataset, media, set(schema.names))
     barred = _Barred(manifests_root)
-    held = {
+    columns_held = {
         split: ShardRows(root, dataset, split, schema.names, cache_bytes=_CACHE_BYTES)
         for split in media.splits or splits
     }
     samples: dict[str, list[Planned]] = {}
     count = 0
-    for split, rows in held.items():
+    for split, rows in columns_held.items():
         mine = samples.setdefault(split, [])
         for number in range(len(rows)):
             row = rows.row(number)
@@ -137,7 +137,7 @@ def make_plan(
             tell(count)
     if not count:
         raise NoRows(dataset, ", ".join(media.splits) or "all")
-    return ExportPlan(dataset, media, schema, held, samples)
+    return ExportPlan(dataset, media, schema, columns_held, samples)
 
 
 def _splits_of(receipt: Mapping[str, Any]) -> Iterator[str]:
@@ -145,10 +145,10 @@ def _splits_of(receipt: Mapping[str, Any]) -> Iterator[str]:
         yield str(shard["path"]).rsplit("/", 1)[-1].partition("-")[0]
 
 
-def _check_columns(dataset: str, media: Media, there: set[str]) -> None:
+def _check_columns(dataset: str, media: Media, present: set[str]) -> None:
     kinds = (("music", media.has_sound), ("video", media.video != "none"))
     needed = [f"{kind}_{of}" for kind, is_on in kinds if is_on for of in ("sha256", "duration_s")]
-    lacking = [name for name in needed if name not in there]
+    lacking = [name for name in needed if name not in present]
     if lacking:
         raise MissingColumns(dataset, lacking, needed_for="by which recordings are found")
 
@@ -206,15 +206,15 @@ def _size(value: Any) -> int:
     return len(value) + 2 if isinstance(value, bytes) else len(str(value)) + 24
 
 
-def _of_video(row: Mapping[str, Any]) -> Cut:
+def _of_video(row: Mapping[str, Any]) -> ShardCut:
     sha256 = str(row["video_sha256"])
     if not sha256:
         raise ValueError("its row names no recording of the video")
     clip = _times(row, "clip_start_s", "clip_end_s")
-    return Cut(sha256, *clip, False) if clip else _whole(sha256, row["video_duration_s"])
+    return ShardCut(sha256, *clip, False) if clip else _whole(sha256, row["video_duration_s"])
 
 
-def _of_music(row: Mapping[str, Any]) -> Cut:
+def _of_music(row: Mapping[str, Any]) -> ShardCut:
     sha256 = str(row["music_sha256"])
     if not sha256:
         raise ValueError("its row names no recording of the music")
@@ -223,11 +223,11 @@ def _of_music(row: Mapping[str, Any]) -> Cut:
         clip = _times(row, "clip_music_start_s", "clip_music_end_s")
     elif clip and sha256 != row.get("video_sha256"):
         raise ValueError("its row does not say where its clip lies in the music")
-    return Cut(sha256, *clip, False) if clip else _whole(sha256, row["music_duration_s"])
+    return ShardCut(sha256, *clip, False) if clip else _whole(sha256, row["music_duration_s"])
 
 
-def _whole(sha256: str, length_s: float) -> Cut:
-    return Cut(sha256, 0.0, float(length_s), True)
+def _whole(sha256: str, length_s: float) -> ShardCut:
+    return ShardCut(sha256, 0.0, float(length_s), True)
 
 
 def _times(row: Mapping[str, Any], start: str, end: str) -> tuple[float, float] | None:

@@ -58,8 +58,8 @@ class Sample:
     def files(self) -> list[tuple[str, Path]]:
         """The files with their names in the sample: ``music.flac``, ``frames.0000.jpg``."""
         named = [("music", self.music), ("video", self.video)]
-        held = [(f"{name}{path.suffix}", path) for name, path in named if path is not None]
-        return held + [(f"frames.{path.name}", path) for path in self.frames]
+        files = [(f"{name}{path.suffix}", path) for name, path in named if path is not None]
+        return files + [(f"frames.{path.name}", path) for path in self.frames]
 
 
 def key_of(name: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from symmv_builder.datasets.media_export import formats
-from symmv_builder.datasets.media_export.formats import Layout, Placed
+from symmv_builder.datasets.media_export.formats import Layout, PlacedShard
 from symmv_builder.datasets.media_export.media import Media
 from symmv_builder.errors import CannotWrite, MalformedFile, NoSuchPath, OutputExists
 from symmv_builder.storage.outputs import check_outputs, locked_folder, replacing_file
@@ -105,12 +105,12 @@ class Target:
                     place = self.path / part.shard.path
                     place.parent.mkdir(parents=True, exist_ok=True)
                     self.made_file(part.shard.split, part.shard.state).replace(place)
-            held = [
-                Placed(part.shard.split, part.shard.path, part.samples, part.facts)
+            standing = [
+                PlacedShard(part.shard.split, part.shard.path, part.samples, part.facts)
                 for part in numbered
                 if part.samples
             ]
-            self.format.finish(self.path, layout, held)
+            self.format.finish(self.path, layout, standing)
             self._write(receipt)
             shutil.rmtree(self.made, ignore_errors=True)
         return True
@@ -172,18 +172,18 @@ class Target:
                 raise OutputExists(self.path, problem, "export into another folder")
             return {}
         try:
-            held = json.loads(place.read_bytes())
-            for plain in held["parts"]:
+            standing = json.loads(place.read_bytes())
+            for plain in standing["parts"]:
                 name = Part.of_plain(plain).shard.path
                 if Path(name).is_absolute() or ".." in Path(name).parts:
                     raise ValueError(f"{name!r} leads out of the folder")
-            was = (held["dataset"], held["format"])
+            was = (standing["dataset"], standing["format"])
             if was != (self.dataset, self.media.format):
                 raise ValueError(f"it is of {was[0]!r} as {was[1]!r}")
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             problem = f"it is no receipt of this export ({error}); export into another folder"
             raise MalformedFile(place, problem) from error
-        return dict(held)
+        return dict(standing)
 
     def _entries(self) -> list[Path]:
         return list(self.path.iterdir()) if self.path.is_dir() else []

@@ -28,17 +28,17 @@ _NUMBERS = {
 def differences(first: Songs, second: Songs) -> tuple[Difference, ...]:
     """Every measure that both have, tested and corrected together; the others say why not."""
     chosen = [songs.first_of_each_song() for songs in (first, second)]
-    found = []
+    tests = []
     for name, title in _NUMBERS.items():
         if name not in first.measures or name not in second.measures:
-            found.append(_absent(title, "Mann-Whitney U"))
+            tests.append(_absent(title, "Mann-Whitney U"))
             continue
         one, two = (
             songs.measures[name][rows] for songs, rows in zip((first, second), chosen, strict=True)
         )
         tested = of_numbers(one, two)
         shown = [f"median {np.nanmedian(each):.4g}" if _has(each) else "-" for each in (one, two)]
-        found.append(_said(title, "Mann-Whitney U", (shown[0], shown[1]), tested))
+        tests.append(_said(title, "Mann-Whitney U", (shown[0], shown[1]), tested))
     kinds: dict[str, Callable[[Songs], list[str] | None]] = {
         "key": _keys,
         "mode": lambda songs: songs.texts.get("key_mode"),
@@ -48,26 +48,26 @@ def differences(first: Songs, second: Songs) -> tuple[Difference, ...]:
     for title, of in kinds.items():
         both = [words for songs in (first, second) if (words := of(songs)) is not None]
         if len(both) < 2:
-            found.append(_absent(title, "chi-square"))
+            tests.append(_absent(title, "chi-square"))
             continue
         if title.startswith("chord") and _is_colon(both[0]) != _is_colon(both[1]):
             why = "their chords are spelt in two vocabularies"
-            found.append(replace(_absent(title, "chi-square"), absent=why))
+            tests.append(replace(_absent(title, "chi-square"), absent=why))
             continue
         one_words, two_words = (
             [each[row] for row in rows.tolist()] for each, rows in zip(both, chosen, strict=True)
         )
         tested = of_words(one_words, two_words)
-        found.append(
+        tests.append(
             _said(title, "chi-square", (_commonest(one_words), _commonest(two_words)), tested)
         )
-    return _corrected(found)
+    return _corrected(tests)
 
 
-def _corrected(found: list[Difference]) -> tuple[Difference, ...]:
-    corrected = iter(holm([each.p for each in found if not each.absent]))
+def _corrected(tests: list[Difference]) -> tuple[Difference, ...]:
+    corrected = iter(holm([each.p for each in tests if not each.absent]))
     return tuple(
-        each if each.absent else replace(each, p_adjusted=next(corrected)) for each in found
+        each if each.absent else replace(each, p_adjusted=next(corrected)) for each in tests
     )
 
 
@@ -100,8 +100,8 @@ def _is_colon(labels: list[str]) -> bool:
 
 
 def _commonest(words: list[str]) -> str:
-    known = Counter(word for word in words if word)
-    if not known:
+    counts = Counter(word for word in words if word)
+    if not counts:
         return "-"
-    best, number = ordered(known)[0]
-    return f"{best}, {100 * number / known.total():.0f} %"
+    best, number = ordered(counts)[0]
+    return f"{best}, {100 * number / counts.total():.0f} %"

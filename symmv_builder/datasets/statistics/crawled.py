@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from symmv_builder.datasets.card.facts import FACTS, gather
-from symmv_builder.report.figure import Bars, Figure, Table
+from symmv_builder.report.figure import BarChart, Figure, TableFigure
 from symmv_builder.storage.store import Store
 
 
@@ -45,8 +45,8 @@ def funnel(
         for reason, number in receipt.get("rejections", {}).items():
             reasons["build", str(reason)] += int(number)
     bars["rows in the shards"] = rows
-    content = Bars(tuple(bars), tuple(bars.values()), "recordings")
-    table = Table(
+    content = BarChart(tuple(bars), tuple(bars.values()), "recordings")
+    table = TableFigure(
         ("step", "reason", "recordings"),
         tuple(
             (step, reason, number)
@@ -66,7 +66,7 @@ def funnel(
 
 def models(receipt: Mapping[str, Any], in_python: Callable[[str], str]) -> Figure:
     """The models that made the rows, with their licences."""
-    known = receipt.get(FACTS) or gather(receipt, None, {}, None)
+    facts = receipt.get(FACTS) or gather(receipt, None, {}, None)
     trained = {f"{m['slot']}={m['backend']}": m.get("trained", True) for m in receipt["models"]}
     rows = tuple(
         (
@@ -75,13 +75,13 @@ def models(receipt: Mapping[str, Any], in_python: Callable[[str], str]) -> Figur
             str(about["licence"]) or "not known",
             "yes" if trained.get(name, True) else "NO: random weights",
         )
-        for name, about in sorted(known["models"].items())
+        for name, about in sorted(facts["models"].items())
     )
     return Figure(
         "models",
         "Models and their licences",
         "Everything that made a column.",
         in_python("models"),
-        Table(("model", "comes from", "licence", "trained"), rows) if rows else None,
+        TableFigure(("model", "comes from", "licence", "trained"), rows) if rows else None,
         "" if rows else "the receipt names no model",
     )

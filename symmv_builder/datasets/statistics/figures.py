@@ -15,13 +15,13 @@ from symmv_builder.datasets.statistics.lists import Numbers, Whole
 from symmv_builder.datasets.statistics.songs import DENSITY_EDGES, LOUDNESS_EDGES, Songs
 from symmv_builder.report.figure import (
     Bands,
-    Bars,
+    BarChart,
     Content,
     Curves,
     Figure,
     Histogram,
     Matrix,
-    Table,
+    TableFigure,
 )
 from symmv_builder.vocab import EMOTIONS
 
@@ -178,13 +178,13 @@ def top_genres(songs: Songs, count: int = GENRES) -> list[str]:
 
 def histogram(values: Numbers, unit: str) -> Histogram | None:
     """Thirty bins between the 0.5 % and the 99.5 % quantile; what lies outside is in the outer."""
-    known = values[np.isfinite(values)]
-    if not len(known):
+    finite = values[np.isfinite(values)]
+    if not len(finite):
         return None
-    low, high = np.quantile(known, [0.005, 0.995])
+    low, high = np.quantile(finite, [0.005, 0.995])
     edges = np.linspace(low, high, _BINS + 1) if high > low else np.array([low - 0.5, low + 0.5])
-    counts = np.histogram(np.clip(known, edges[0], edges[-1]), edges)[0]
-    return counted(edges, counts, unit, known)
+    counts = np.histogram(np.clip(finite, edges[0], edges[-1]), edges)[0]
+    return counted(edges, counts, unit, finite)
 
 
 def counted(
@@ -229,37 +229,39 @@ def tempo_by_genre(songs: Songs) -> Curves | None:
     is_known = np.isfinite(tempo) & (tempo > 0)
     groups = {"all": is_known}
     groups |= {name: is_known & (genres == name) for name in top_genres(songs)}
-    held = {name: tempo[which] for name, which in groups.items() if which.sum() >= 3}
-    if not held:
+    by_genre = {name: tempo[which] for name, which in groups.items() if which.sum() >= 3}
+    if not by_genre:
         return None
     return Curves(
         tuple(_GRID_BPM.tolist()),
         {
             name: tuple(np.round(density_curve(values, _GRID_BPM), 7).tolist())
-            for name, values in held.items()
+            for name, values in by_genre.items()
         },
         "beats a minute",
-        {name: len(values) for name, values in held.items()},
+        {name: len(values) for name, values in by_genre.items()},
     )
 
 
-def keys(songs: Songs) -> Bars | None:
+def keys(songs: Songs) -> BarChart | None:
     """Entries by key, the most frequent first."""
     pairs = zip(songs.texts["key_tonic"], songs.texts["key_mode"], strict=True)
-    found = ordered(Counter(f"{tonic.replace('-', 'b')} {mode}" for tonic, mode in pairs if tonic))
-    if not found:
+    counted = ordered(
+        Counter(f"{tonic.replace('-', 'b')} {mode}" for tonic, mode in pairs if tonic)
+    )
+    if not counted:
         return None
-    labels, counts = zip(*found[:TOP], strict=True)
-    return Bars(labels, counts, "entries")
+    labels, counts = zip(*counted[:TOP], strict=True)
+    return BarChart(labels, counts, "entries")
 
 
-def top_chords(seconds: dict[str, float]) -> Bars | None:
+def top_chords(seconds: dict[str, float]) -> BarChart | None:
     """Shares of the time of labels that come with their seconds or shares, greatest first."""
     whole = sum(seconds.values())
     if whole <= 0:
         return None
     shown = list(seconds.items())[:TOP]
-    return Bars(
+    return BarChart(
         tuple(label for label, _ in shown),
         tuple(round(value / whole, 6) for _, value in shown),
         "share of the time",
@@ -310,7 +312,7 @@ def emotion(songs: Songs) -> Bands | None:
     return Bands({word: tuple(row) for word, row in zip(EMOTIONS, shares.tolist(), strict=True)})
 
 
-def splits(songs: Songs) -> Table:
+def splits(songs: Songs) -> TableFigure:
     """Entries, songs and hours of each split."""
     names, seconds = songs.texts["split"], songs.measures["music_duration_s"]
     rows = []
@@ -320,7 +322,7 @@ def splits(songs: Songs) -> Table:
         count = len({songs.texts["song_id"][number] for number in which})
         share = f"{100 * len(which) / len(names):.1f} %"
         rows.append((name, len(which), share, count, round(hours, 2)))
-    return Table(("split", "entries", "share", "songs", "hours of music"), tuple(rows))
+    return TableFigure(("split", "entries", "share", "songs", "hours of music"), tuple(rows))
 
 
 def split_genres(songs: Songs) -> Matrix | None:

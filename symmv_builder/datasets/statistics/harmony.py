@@ -95,9 +95,9 @@ class Harmony:
             return
         count = len(labels)
         songs, inside = row_of(lengths), place_of(lengths)
-        known = np.array([shift is not None for shift in shifts], dtype=bool)
+        has_shift = np.array([shift is not None for shift in shifts], dtype=bool)
         steps = np.array([(shift or 0) % 12 for shift in shifts], dtype=np.int64)
-        is_change = (inside[1:] > 0) & (ids[1:] != ids[:-1]) & known[songs[1:]]
+        is_change = (inside[1:] > 0) & (ids[1:] != ids[:-1]) & has_shift[songs[1:]]
         pairs = (steps[songs[1:]] * count + ids[:-1]) * count + ids[1:]
         codes, times = np.unique(pairs[is_change], return_counts=True)
         for code, number in zip(codes.tolist(), times.tolist(), strict=True):

@@ -45,5 +45,5 @@ def mean_of_rows(values: Numbers, lengths: Whole) -> Numbers:
 
 def texts(column: pa.ChunkedArray) -> list[str]:
     """A column of texts."""
-    found: list[Any] = column.to_pylist()
-    return [str(value) for value in found]
+    values: list[Any] = column.to_pylist()
+    return [str(value) for value in values]

@@ -16,7 +16,7 @@ from symmv_builder.datasets.piece_files import loudness_of
 from symmv_builder.datasets.questions import records_of
 from symmv_builder.errors import RejectEntry, StopRun
 from symmv_builder.records import Entry, Notes, Parts
-from symmv_builder.report.dataset_page import Sample
+from symmv_builder.report.dataset_page import SampleCard
 from symmv_builder.report.markup import PageMedia
 from symmv_builder.report.piece_picture import Shown, draw_pieces, frame_times
 from symmv_builder.storage.assets import has_asset, open_asset
@@ -49,31 +49,31 @@ def sample(
     dpi: int = 80,
     with_frames: bool = True,
     most_sound_bytes: int = 256 * 1024,
-) -> Sample | None:
+) -> SampleCard | None:
     """One pair, its files in `folder` under a name; `None` where no recording of it is stored.
 
     Sound that is larger than `most_sound_bytes` is cut. What cannot be decoded is said in the
     sample's note.
     """
-    known: dict[str, Any] = dict(records_of(store, entry))
-    music = known.get("music_asset")
+    by_name: dict[str, Any] = dict(records_of(store, entry))
+    music = by_name.get("music_asset")
     if music is None or not has_asset(store.root, music.sha256):
         return None
     shown: list[PageMedia] = []
     faults: list[str] = []
-    samples = _hear(store, known, faults)
+    samples = _hear(store, by_name, faults)
     if samples is not None:
         path = folder / f"{name}.flac"
         heard_s = _write_beginning(path, samples, most_sound_bytes)
         shown.append(PageMedia(path, f"The first {heard_s:.0f} s of the music"))
-    if isinstance(known.get("notes"), Notes):
-        frames, seconds = _watch(store, known, faults) if with_frames else ([], SHOWN_S)
+    if isinstance(by_name.get("notes"), Notes):
+        frames, seconds = _watch(store, by_name, faults) if with_frames else ([], SHOWN_S)
         path = folder / f"{name}.png"
-        scenes = known.get("scenes")
+        scenes = by_name.get("scenes")
         cuts = scenes.starts_s[1:].tolist() if scenes is not None and frames else []
         draw_pieces(
             path,
-            [_piece(entry, known, samples)],
+            [_piece(entry, by_name, samples)],
             title=_title(entry),
             seconds=seconds,
             frames=frames,
@@ -82,13 +82,13 @@ def sample(
         )
         shown.insert(0, PageMedia(path, _PICTURED[bool(frames)]))
     facts = {"entry": entry.entry_id, "genre": entry.song.genre or "not known"}
-    facts |= {key: str(known[key]) for key in ("key",) if key in known}
-    return Sample(_title(entry), facts, shown, "; ".join(faults))
+    facts |= {key: str(by_name[key]) for key in ("key",) if key in by_name}
+    return SampleCard(_title(entry), facts, shown, "; ".join(faults))
 
 
-def _hear(store: Store, known: dict[str, Any], faults: list[str]) -> Samples | None:
+def _hear(store: Store, by_name: dict[str, Any], faults: list[str]) -> Samples | None:
     """The music as mono samples ``[n, 1]``; that of a MIDI file is played on the piano."""
-    music, notes = known["music_asset"], known.get("notes")
+    music, notes = by_name["music_asset"], by_name.get("notes")
     try:
         if music.audio_codec:
             with open_asset(store.root, music.sha256) as path:
@@ -115,10 +115,10 @@ def _until(notes: Notes, seconds: float) -> Notes:
 
 
 def _watch(
-    store: Store, known: dict[str, Any], faults: list[str]
+    store: Store, by_name: dict[str, Any], faults: list[str]
 ) -> tuple[list[tuple[float, NDArray[np.uint8]]], float]:
     """Frames of the video, and how many seconds of it there are to show."""
-    video = known.get("video_asset")
+    video = by_name.get("video_asset")
     if video is None or not video.video_codec or not has_asset(store.root, video.sha256):
         return [], SHOWN_S
     seconds = min(SHOWN_S, float(video.duration_s))
@@ -130,29 +130,29 @@ def _watch(
         return [], seconds
 
 
-def _piece(entry: Entry, known: dict[str, Any], samples: Samples | None) -> Shown:
-    parts = known.get("parts")
+def _piece(entry: Entry, by_name: dict[str, Any], samples: Samples | None) -> Shown:
+    parts = by_name.get("parts")
     loudness = None
     if samples is not None:
         loudness = loudness_of(samples[: int(SHOWN_S * _RATE_HZ)], _RATE_HZ)
     return Shown(
         entry.entry_id,
-        known["notes"],
+        by_name["notes"],
         parts=parts if isinstance(parts, Parts) else None,
-        beats=known.get("beats"),
-        chords=known.get("chords"),
+        beats=by_name.get("beats"),
+        chords=by_name.get("chords"),
         loudness=loudness,
     )
 
 
 def _write_beginning(path: Path, samples: Samples, most_bytes: int) -> float:
     """Write the beginning of mono samples, halved until it is small enough; its seconds."""
-    heard = samples[: int(HEARD_S * _RATE_HZ)]
-    write_sound(path, heard, _RATE_HZ)
-    while path.stat().st_size > most_bytes and len(heard) > _RATE_HZ:
-        heard = heard[: len(heard) // 2]
-        write_sound(path, heard, _RATE_HZ)
-    return len(heard) / _RATE_HZ
+    beginning = samples[: int(HEARD_S * _RATE_HZ)]
+    write_sound(path, beginning, _RATE_HZ)
+    while path.stat().st_size > most_bytes and len(beginning) > _RATE_HZ:
+        beginning = beginning[: len(beginning) // 2]
+        write_sound(path, beginning, _RATE_HZ)
+    return len(beginning) / _RATE_HZ
 
 
 def _title(entry: Entry) -> str:

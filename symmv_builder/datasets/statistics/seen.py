@@ -10,7 +10,7 @@ from symmv_builder.datasets.statistics.figures import named, top_genres
 from symmv_builder.datasets.statistics.songs import Songs, same_song
 from symmv_builder.datasets.statistics.vectors import Means, near_pairs, project
 from symmv_builder.report.contact_sheet import tints
-from symmv_builder.report.figure import Figure, Points, Table, Tints
+from symmv_builder.report.figure import Figure, PointChart, TableFigure, Tints
 
 # Two videos whose mean CLIP embeddings point so alike are looked at as copies.
 NEAR = 0.995
@@ -33,7 +33,7 @@ def plane_of_clip(songs: Songs, means: Means | None, in_python: Callable[[str], 
     places, explained = project(means.values)
     shown = top_genres(songs)
     genres = [g if g in shown else ("other" if g else named("")) for g in means.genres]
-    content = Points(
+    content = PointChart(
         tuple(np.round(places[:, 0], 4).tolist()),
         tuple(np.round(places[:, 1], 4).tolist()),
         tuple(genres),
@@ -81,10 +81,10 @@ def copies(songs: Songs, means: Means | None) -> Figure:
     )
 
     def add(what: str, groups: Iterable[list[str]]) -> None:
-        found = [group for group in groups if len(group) > 1]
-        torn = sum(len({splits.get(name, "") for name in group}) > 1 for group in found)
-        shown = "; ".join(" = ".join(group[:4]) for group in found[:_EXAMPLES])
-        rows.append((what, len(found), sum(map(len, found)), torn, shown))
+        copied = [group for group in groups if len(group) > 1]
+        torn = sum(len({splits.get(name, "") for name in group}) > 1 for group in copied)
+        shown = "; ".join(" = ".join(group[:4]) for group in copied[:_EXAMPLES])
+        rows.append((what, len(copied), sum(map(len, copied)), torn, shown))
 
     for what, column in (
         ("the music's bytes", "music_sha256"),
@@ -115,14 +115,14 @@ def copies(songs: Songs, means: Means | None) -> Figure:
         "SELECT music_sha256, list(entry_id) FROM 'shards/*.parquet' GROUP BY music_sha256 "
         "HAVING count(*) > 1"
     )
-    return Figure("copies", "Copies and near copies", about, query, Table(heads, tuple(rows)))
+    return Figure("copies", "Copies and near copies", about, query, TableFigure(heads, tuple(rows)))
 
 
 def _groups(ids: list[str], values: list[str]) -> list[list[str]]:
     """Entries by a value that is not empty, the largest groups first."""
     repeated = {value for value, count in Counter(values).items() if count > 1 and value}
-    found: dict[str, list[str]] = defaultdict(list)
+    groups: dict[str, list[str]] = defaultdict(list)
     for name, value in zip(ids, values, strict=True):
         if value in repeated:
-            found[value].append(name)
-    return sorted(found.values(), key=lambda group: (-len(group), group))
+            groups[value].append(name)
+    return sorted(groups.values(), key=lambda group: (-len(group), group))

@@ -80,10 +80,10 @@ def read_songs(root: Root, folder: str, shards: Sequence[Mapping[str, Any]]) -> 
     songs, parts = Songs(), []
     for shard in shards:
         with open_shard(root, f"{folder}/{shard['path']}") as file:
-            there = set(file.schema_arrow.names)
-            songs.columns |= there
-            wanted = [name for name in (*_TEXTS, *_SCALARS, *_LISTS) if name in there]
-            for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=wanted):
+            present = set(file.schema_arrow.names)
+            songs.columns |= present
+            columns = [name for name in (*_TEXTS, *_SCALARS, *_LISTS) if name in present]
+            for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=columns):
                 parts.append(_add(songs, pa.Table.from_batches([batch])))
     for name in {name for part in parts for name in part}:
         songs.measures[name] = np.concatenate([part[name] for part in parts])
@@ -92,45 +92,45 @@ def read_songs(root: Root, folder: str, shards: Sequence[Mapping[str, Any]]) -> 
 
 def _add(songs: Songs, table: pa.Table) -> dict[str, Numbers]:
     """Take in a batch: texts and sums into `songs`; its measures are given back."""
-    there = set(table.schema.names)
+    present = set(table.schema.names)
     for name in _TEXTS:
-        if name in there:
+        if name in present:
             songs.texts.setdefault(name, []).extend(texts(table.column(name)))
-    found = {name: _scalars(table, name) for name in _SCALARS if name in there}
-    found |= _notes(songs, table, found.get("music_duration_s"))
-    video_s = found.get("video_duration_s")
-    if "scenes_starts_s" in there and video_s is not None:
+    scalars = {name: _scalars(table, name) for name in _SCALARS if name in present}
+    scalars |= _notes(songs, table, scalars.get("music_duration_s"))
+    video_s = scalars.get("video_duration_s")
+    if "scenes_starts_s" in present and video_s is not None:
         _, counts = flat(table.column("scenes_starts_s"))
-        found["scenes_a_minute"] = _ratio(60.0 * counts.astype(np.float64), video_s)
+        scalars["scenes_a_minute"] = _ratio(60.0 * counts.astype(np.float64), video_s)
     for name, sums, edges in (
         ("density", songs.density, DENSITY_EDGES),
         ("loudness", songs.loudness, LOUDNESS_EDGES),
     ):
-        if name in there:
+        if name in present:
             values, lengths = numbers(table.column(name))
-            found[name] = mean_of_rows(values, lengths)
+            scalars[name] = mean_of_rows(values, lengths)
             sums += np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0]
-    if "motion" in there:
-        found["motion"] = mean_of_rows(*numbers(table.column("motion")))
-    if "emotion" in there:
+    if "motion" in present:
+        scalars["motion"] = mean_of_rows(*numbers(table.column("motion")))
+    if "emotion" in present:
         songs.emotion += _emotion(table.column("emotion"))
-    if {"chords_labels", "chords_starts_s", "chords_ends_s"} <= there:
+    if {"chords_labels", "chords_starts_s", "chords_ends_s"} <= present:
         _add_chords(songs, table)
-    return found
+    return scalars
 
 
 def _notes(songs: Songs, table: pa.Table, music_s: Numbers | None) -> dict[str, Numbers]:
-    there, found = set(table.schema.names), {}
-    if "notes_starts_s" in there:
+    present, found = set(table.schema.names), {}
+    if "notes_starts_s" in present:
         _, counts = flat(table.column("notes_starts_s"))
         found["notes"] = counts.astype(np.float64)
         if music_s is not None:
             found["notes_a_second"] = _ratio(found["notes"], music_s)
-    if "notes_pitches" in there:
+    if "notes_pitches" in present:
         pitches, lengths = numbers(table.column("notes_pitches"))
         songs.pitches += np.bincount(pitches.astype(np.int64), minlength=128)[:128]
         found["pitch"] = mean_of_rows(pitches, lengths)
-    if "notes_velocities" in there:
+    if "notes_velocities" in present:
         found["velocity"] = mean_of_rows(*numbers(table.column("notes_velocities")))
     return found
 
@@ -154,13 +154,13 @@ def _emotion(column: pa.ChunkedArray) -> Numbers:
     if items.type.list_size != len(EMOTIONS) or not len(items):
         return total
     values = items.flatten().to_numpy(zero_copy_only=False).reshape(-1, len(EMOTIONS))
-    held = lengths[lengths > 0]
-    ends = (np.cumsum(held) - held)[:, None] + held[:, None] * np.linspace(0, 1, PARTS + 1)
+    filled = lengths[lengths > 0]
+    ends = (np.cumsum(filled) - filled)[:, None] + filled[:, None] * np.linspace(0, 1, PARTS + 1)
     places = np.arange(len(values) + 1)
     for number in range(len(EMOTIONS)):
         sums = np.concatenate([[0.0], np.cumsum(values[:, number], dtype=np.float64)])
         until = np.interp(ends.ravel(), places, sums).reshape(ends.shape)
-        total[number] = (np.diff(until, axis=1) / (held[:, None] / PARTS)).sum(axis=0)
+        total[number] = (np.diff(until, axis=1) / (filled[:, None] / PARTS)).sum(axis=0)
     return total
 
 

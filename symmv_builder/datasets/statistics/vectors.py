@@ -47,14 +47,14 @@ def read_means(
     parts: list[NDArray[np.float32]] = []
     for name, groups in places:
         with open_shard(root, name) as file:
-            there = [each for each in ("genre", "split") if each in file.schema_arrow.names]
+            present = [each for each in ("genre", "split") if each in file.schema_arrow.names]
             for group in groups:
-                table = file.read_row_group(group, columns=["entry_id", *there, column])
+                table = file.read_row_group(group, columns=["entry_id", *present, column])
                 for row, mean in _means(table, column):
                     parts.append(mean)
                     entries.append(str(table.column("entry_id")[row].as_py()))
                     for each, out in (("genre", genres), ("split", splits)):
-                        value = table.column(each)[row].as_py() if each in there else ""
+                        value = table.column(each)[row].as_py() if each in present else ""
                         out.append(str(value))
     if not parts:
         return None
@@ -87,11 +87,11 @@ def _places(
     share = min(1.0, budget / max(size, 1), _MOST_ROWS / max(rows, 1))
     count = max(1, int(share * len(groups)))
     chosen = np.unique(np.linspace(0, len(groups) - 1, count).round().astype(int))
-    found: dict[str, list[int]] = {}
+    places: dict[str, list[int]] = {}
     for place in chosen.tolist():
         name, number = groups[place]
-        found.setdefault(name, []).append(number)
-    return list(found.items())
+        places.setdefault(name, []).append(number)
+    return list(places.items())
 
 
 def _means(table: pa.Table, column: str) -> Iterator[tuple[int, NDArray[np.float32]]]:
@@ -142,13 +142,13 @@ def near_pairs(means: Means, least: float, most: int) -> list[tuple[str, str, fl
     """Pairs of rows whose mean vectors point alike: cosine from `least` on, nearest first."""
     norms = np.linalg.norm(means.values, axis=1, keepdims=True)
     table = means.values / np.maximum(norms, 1e-12)
-    found: list[tuple[str, str, float]] = []
+    pairs: list[tuple[str, str, float]] = []
     for start in range(0, len(table), 512):
         cosines = table[start : start + 512] @ table.T
         rows, columns = np.nonzero(np.triu(cosines >= least, k=start + 1))
         for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
             pair = means.entries[start + row], means.entries[column]
-            found.append((*pair, round(float(cosines[row, column]), 4)))
-        if len(found) > 100 * most:
+            pairs.append((*pair, round(float(cosines[row, column]), 4)))
+        if len(pairs) > 100 * most:
             break
-    return sorted(found, key=lambda each: (-each[2], each[0], each[1]))[:most]
+    return sorted(pairs, key=lambda each: (-each[2], each[0], each[1]))[:most]

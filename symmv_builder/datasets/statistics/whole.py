@@ -74,9 +74,9 @@ def _read(
     colour = read_means(root, folder, shards, "colour")
 
     def in_python(name: str) -> str:
-        asked = f'"{version}"' if version else ""
+        version_text = f'"{version}"' if version else ""
         opened = f'symmv_builder.open_dataset("{dataset}", root=ROOT)'
-        return f'{opened}.statistics({asked}).figure("{name}").content'
+        return f'{opened}.statistics({version_text}).figure("{name}").content'
 
     figures = figures_of(songs, in_python)
     order = [each.name for each in figures].index("splits")
@@ -115,8 +115,8 @@ def _facts(songs: Songs, receipt: Mapping[str, Any]) -> dict[str, str]:
             facts[title] = f"{float(np.nansum(songs.measures[name])) / 3600:,.1f} h"
     if "notes" in songs.measures:
         facts["notes"] = f"{int(songs.measures['notes'].sum()):,}"
-    known = {genre for genre in songs.genres if genre}
-    facts["genres"] = str(len(known)) if known else "not known"
+    genres = {genre for genre in songs.genres if genre}
+    facts["genres"] = str(len(genres)) if genres else "not known"
     size = sum(int(shard["size_bytes"]) for shard in receipt["shards"])
     facts["shards"] = f"{len(receipt['shards'])}, {size / 1e6:,.1f} MB"
     facts["schema"] = str(receipt.get("schema", "not said"))

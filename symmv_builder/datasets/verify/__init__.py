@@ -32,9 +32,11 @@ def verify(
             raise NotFound("release", release, dataset or "no dataset")
         yield from tables.check_releases(store, dataset, [release], tally)
         return
-    found = list(index.check_ledger(store, [dataset] if dataset else _with_entries(store), tally))
-    yield from found
-    if any(problem.kind == "ledger" for problem in found):
+    problems = list(
+        index.check_ledger(store, [dataset] if dataset else _with_entries(store), tally)
+    )
+    yield from problems
+    if any(problem.kind == "ledger" for problem in problems):
         # Nothing that it says can be relied on: the rest is looked at without it.
         store = replace(store, index=Ledger("sqlite://", read_only=True))
         tally.notes["files could not be compared with the ledger, which is damaged"] += 1
@@ -52,7 +54,7 @@ def known_datasets(store: Store) -> list[str]:
     """Every dataset of a root: by its entries, its shards, or by what the ledger knows of it."""
     written = (name.partition("/") for name in store.ledger.written())
     receipts = [n for n in store.root.folders("") if store.root.exists(f"{n}/dataset.json")]
-    of_ledger = [*store.ledger.datasets(), *(head for head, found, _ in written if found)]
+    of_ledger = [*store.ledger.datasets(), *(head for head, is_present, _ in written if is_present)]
     return sorted({*_with_entries(store), *receipts, *of_ledger})
 
 

@@ -51,12 +51,12 @@ def _check_asset(
     store: Store, sha256: str, size_bytes: int, tally: CheckCounts, *, deep: bool
 ) -> Iterator[Problem]:
     tally.checked += 1
-    there = asset_size(store.root, sha256)
-    what, is_missing = "", there is None
-    if there is None:
+    size = asset_size(store.root, sha256)
+    what, is_missing = "", size is None
+    if size is None:
         what = "is gone"
-    elif size_bytes and there != size_bytes:
-        what = f"has {there} bytes and not {size_bytes}"
+    elif size_bytes and size != size_bytes:
+        what = f"has {size} bytes and not {size_bytes}"
     elif deep:
         try:
             with open_asset(store.root, sha256) as path:
@@ -73,12 +73,12 @@ def _check_asset(
 def check_results(store: Store, dataset: str, tally: CheckCounts) -> Iterator[Problem]:
     """Every sidecar against its checksum, and the ledger against the sidecars."""
     sidecars = Sidecars(store.root, dataset)
-    known = set()
+    checked = set()
     for entry_id, results in store.ledger.results_by_entry(dataset):
-        known.add(entry_id)
+        checked.add(entry_id)
         yield from _check_entry(sidecars, entry_id, results, tally)
     for entry_id in store.root.folders(f"{dataset}/sidecars"):
-        if entry_id not in known:
+        if entry_id not in checked:
             tally.notes["entries have results that the ledger does not know"] += 1
             yield from _check_entry(sidecars, entry_id, [], tally)
 
@@ -87,8 +87,8 @@ def _check_entry(
     sidecars: Sidecars, entry_id: str, results: Sequence[Result], tally: CheckCounts
 ) -> Iterator[Problem]:
     folder, dataset = f"{sidecars.dataset}/sidecars/{entry_id}", sidecars.dataset
-    there = sidecars.present(entry_id)
-    for file in sorted(there):
+    present = sidecars.present(entry_id)
+    for file in sorted(present):
         tally.checked += 1
         try:
             if sidecars.check(entry_id, file) is False:
@@ -102,7 +102,7 @@ def _check_entry(
         name = (Sidecars.rejected_name if result.reason else Sidecars.made_name)(
             result.artifact, result.key
         )
-        if name not in there:
+        if name not in present:
             yield Problem("sidecar", f"{folder}/{name}", "is gone, and the ledger has it",
                           is_missing=True, dataset=dataset, entry_id=entry_id,
                           artifact=result.artifact)  # fmt: skip

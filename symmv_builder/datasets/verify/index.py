@@ -54,13 +54,13 @@ def check_recordings(
             continue
         places = recordings_of(dataset, by_id[entry_id])
         for kind, sha256 in mine.items():
-            known = assets.get(places[kind]) if kind in places else ""
+            recorded = assets.get(places[kind]) if kind in places else ""
             # What was cleared away is known to nobody, and is not there.
-            if known is None and has_asset(store.root, sha256):
+            if recorded is None and has_asset(store.root, sha256):
                 what = f"does not know the {kind} of {entry_id}, which is stored"
                 yield Problem("recording", LEDGER, what, is_missing=True, dataset=dataset,
                               entry_id=entry_id)  # fmt: skip
-            elif known is not None and known != sha256:
+            elif recorded is not None and recorded != sha256:
                 # A crawl fetched it again. Damage of either would show in its own checksum.
                 tally.notes[
                     "recordings are another file to the ledger than to recordings.jsonl"

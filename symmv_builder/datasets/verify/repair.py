@@ -64,12 +64,12 @@ class Copies:
 
     def __init__(self, folder: Path | None, problems: Iterable[Problem]) -> None:
         self._paths: dict[str, Path] = {}
-        wanted = {p.sha256: p.size_bytes for p in problems if p.sha256}
-        if folder is None or not wanted:
+        needed = {p.sha256: p.size_bytes for p in problems if p.sha256}
+        if folder is None or not needed:
             return
         if not folder.is_dir():
             raise NoSuchPath(folder, "folder")
-        sizes = set(wanted.values())
+        sizes = set(needed.values())
         for path in sorted(folder.rglob("*")):
             if path.is_symlink() or not path.is_file():
                 continue
@@ -97,9 +97,9 @@ def repair(
     for that one and says so through `tell`.
     """
     names = [dataset] if dataset else known_datasets(store)
-    with ExitStack() as held:
+    with ExitStack() as stack:
         for name in names:
-            held.enter_context(locks.hold(store.ledger, name, wait=wait, tell=tell))
+            stack.enter_context(locks.hold(store.ledger, name, wait=wait, tell=tell))
         problems = list(verify(store, dataset, tally, deep=deep))
         if any(problem.kind == "ledger" for problem in problems):
             raise StoreUnusable("the ledger", f"it is damaged; {WITHOUT_LEDGER}")

@@ -59,9 +59,9 @@ def _restore_texts(
         if root.read(name) != text:
             put_aside(root, name)
             root.write(name, text)
-    held = held_texts(store, folder, receipt)
-    wrong = {name for name, data in held.items() if data is None}
-    wrong |= set(damaged_texts(receipt, held))
+    texts = held_texts(store, folder, receipt)
+    wrong = {name for name, data in texts.items() if data is None}
+    wrong |= set(damaged_texts(receipt, texts))
     for name in wrong - {card.SUMS}:
         put_aside(store.root, f"{folder}/{name}")
         store.root.write(f"{folder}/{name}", card.card(receipt, name))
@@ -71,7 +71,7 @@ def _restore_texts(
         if data is not None and name not in (card.SUMS, "receipt.json")
     }
     fitting = sums_that_fit(receipt, described)
-    if held[card.SUMS] not in fitting:
+    if texts[card.SUMS] not in fitting:
         put_aside(store.root, f"{folder}/{card.SUMS}")
         store.root.write(f"{folder}/{card.SUMS}", fitting[0])
 

@@ -30,14 +30,14 @@ def check_shards(
 
     Without `splits` rows are not compared with the manifests, which are damaged then.
     """
-    wanted = None
+    expected = None
     if splits is not None:
-        wanted = {entry.entry_id: splits.get(entry.song_id, "") for entry in entries}
-    seen: set[str] = set()
+        expected = {entry.entry_id: splits.get(entry.song_id, "") for entry in entries}
+    entry_ids: set[str] = set()
     for shard in receipt["shards"]:
         name = f"{dataset}/{shard['path']}"
         fault = _fault_of(store, name, shard, tally) or _fault_of_rows(
-            store, name, shard, receipt, wanted, seen
+            store, name, shard, receipt, expected, entry_ids
         )
         if fault:
             yield Problem("shard", name, fault, fault == _GONE, dataset=dataset,
@@ -80,8 +80,8 @@ def _fault_of_rows(
     name: str,
     shard: Mapping[str, Any],
     receipt: Mapping[str, Any],
-    wanted: Mapping[str, str] | None,
-    seen: set[str],
+    expected: Mapping[str, str] | None,
+    entry_ids: set[str],
 ) -> str:
     """What is wrong with the rows of a file whose bytes are as they were written."""
     try:
@@ -94,21 +94,21 @@ def _fault_of_rows(
             promised = shards_schema(receipt)
             if promised is not None and not file.schema_arrow.equals(promised):
                 return "does not have the columns of its schema"
-            there = [name for name in _READ if name in file.schema_arrow.names]
-            rows = file.read(columns=there).to_pydict()
+            present = [name for name in _READ if name in file.schema_arrow.names]
+            rows = file.read(columns=present).to_pydict()
     except (OSError, pa.ArrowException, KeyError) as error:
         return f"cannot be read: {str(error).splitlines()[0]}"
     names = rows.get("clip_id", rows["entry_id"])
     for name, entry_id, split in zip(names, rows["entry_id"], rows["split"], strict=True):
-        if name in seen:
+        if name in entry_ids:
             return f"has {name}, which is in the shards twice"
-        seen.add(name)
-        if wanted is None:
+        entry_ids.add(name)
+        if expected is None:
             continue
-        if entry_id not in wanted:
+        if entry_id not in expected:
             return f"has {entry_id}, which is no entry"
-        if split != wanted[entry_id]:
-            return f"has {entry_id} in {split}, and splits.json in {wanted[entry_id] or 'none'}"
+        if split != expected[entry_id]:
+            return f"has {entry_id} in {split}, and splits.json in {expected[entry_id] or 'none'}"
     return ""
 
 
@@ -140,11 +140,11 @@ def check_releases(
 
 def all_versions(store: Store, dataset: str) -> list[str]:
     """Versions of which there is a receipt or its copy."""
-    found = set(releases.versions(store, dataset))
+    versions = set(releases.versions(store, dataset))
     for version in store.root.folders(f"releases/{dataset}"):
         if store.root.exists(f"{releases.folder_of(dataset, version)}/receipt.json"):
-            found.add(version)
-    return sorted(found, key=releases.numbers_of)
+            versions.add(version)
+    return sorted(versions, key=releases.numbers_of)
 
 
 def _faults_of_release(
@@ -155,20 +155,20 @@ def _faults_of_release(
     if copied is None:
         yield copy, _GONE
     receipt = sound_receipt(store, dataset, version)
-    held = held_texts(store, folder, receipt or {card.FACTS: {}})
-    tally.checked += 1 + len(held)
-    for name, data in held.items():
+    texts = held_texts(store, folder, receipt or {card.FACTS: {}})
+    tally.checked += 1 + len(texts)
+    for name, data in texts.items():
         if data is None:
             yield f"{folder}/{name}", _GONE
     if receipt is None:
         yield f"{folder}/receipt.json", "and its copy among the manifests are not the same"
         return
     about = card.receipt_bytes(receipt)
-    if held["receipt.json"] not in (None, about):
+    if texts["receipt.json"] not in (None, about):
         yield f"{folder}/receipt.json", "is damaged"
     if copied not in (None, about):
         yield copy, "is damaged"
-    for name in damaged_texts(receipt, held):
+    for name in damaged_texts(receipt, texts):
         yield f"{folder}/{name}", "is damaged"
     yield from _faults_of_files(store, folder, receipt, tally)
 
@@ -178,14 +178,14 @@ def held_texts(store: Store, folder: str, receipt: Mapping[str, Any]) -> dict[st
     return {name: store.root.read(f"{folder}/{name}") for name in card.names(receipt)}
 
 
-def damaged_texts(receipt: Mapping[str, Any], held: Mapping[str, bytes | None]) -> list[str]:
+def damaged_texts(receipt: Mapping[str, Any], texts: Mapping[str, bytes | None]) -> list[str]:
     """Which of SHA256SUMS and the files that describe a release are there and not as written.
 
     They say it of each other: a description that the sums do not list, and that is not what this
     version of the program writes of the receipt, is damaged; where there is none, the sums are.
     """
-    sums = held[card.SUMS]
-    described = {n: d for n, d in held.items() if d is not None and n not in _BESIDE}
+    sums = texts[card.SUMS]
+    described = {n: d for n, d in texts.items() if d is not None and n not in _BESIDE}
     if sums is None or sums in sums_that_fit(receipt, described):
         return []
     listed = set(sums.splitlines())
@@ -213,13 +213,13 @@ def _faults_of_files(
 
 def strangers(store: Store, folder: str, receipt: Mapping[str, Any]) -> list[str]:
     """Files in a release's folder that are no part of it."""
-    known = {*card.names(receipt), *(shard["path"] for shard in receipt["shards"])}
+    expected = {*card.names(receipt), *(shard["path"] for shard in receipt["shards"])}
     places = [(folder, ""), (f"{folder}/shards", "shards/")]
     return [
         f"{inner}/{file}"
         for inner, prefix in places
         for file in store.root.names(inner)
-        if prefix + file not in known
+        if prefix + file not in expected
     ]
 
 
@@ -234,12 +234,12 @@ def sums_that_fit(
 def sound_receipt(store: Store, dataset: str, version: str) -> dict[str, Any] | None:
     """A release's receipt: of it and its copy the one that SHA256SUMS names, if they differ."""
     folder = releases.folder_of(dataset, version)
-    found = [
+    faults = [
         store.root.read(f"{folder}/receipt.json"),
         store.manifests.read(releases.copy_of(dataset, version)),
     ]
     sums = store.root.read(f"{folder}/SHA256SUMS") or b""
-    readable = [data for data in found if data is not None and _receipt_in(data) is not None]
+    readable = [data for data in faults if data is not None and _receipt_in(data) is not None]
     if len(set(readable)) == 2:
         named = [d for d in readable if hashlib.sha256(d).hexdigest().encode() in sums]
         readable = named

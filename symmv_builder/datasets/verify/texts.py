@@ -38,27 +38,27 @@ def check_blocklist(store: Store, tally: CheckCounts) -> Iterator[Problem]:
 def _check(
     store: Store, name: str, read: Callable[[], object], dataset: str, tally: CheckCounts
 ) -> Iterator[Problem]:
-    known = store.ledger.written().get(name)
+    digest = store.ledger.written().get(name)
     now = written.digest(store, name)
     if not now:
-        if known:
+        if digest:
             yield Problem("manifest", name, "is gone; put it back from a backup", is_missing=True,
-                          dataset=dataset, sha256=known)  # fmt: skip
+                          dataset=dataset, sha256=digest)  # fmt: skip
         return
     tally.checked += 1
     try:
         read()
     except StopRun as error:
-        yield Problem("manifest", name, str(error), dataset=dataset, sha256=known or "")
+        yield Problem("manifest", name, str(error), dataset=dataset, sha256=digest or "")
         return
-    if known is None:
+    if digest is None:
         tally.notes["manifests have no checksum yet; the next build keeps one"] += 1
-    elif now != known:
+    elif now != digest:
         what = (
             "was changed by hand or is damaged: it is not as the last command left it; put it "
             "back, or accept it by building"
         )
-        yield Problem("manifest", name, what, dataset=dataset, sha256=known)
+        yield Problem("manifest", name, what, dataset=dataset, sha256=digest)
 
 
 def check_change(store: Store, dataset: str, tally: CheckCounts) -> Iterator[Problem]:

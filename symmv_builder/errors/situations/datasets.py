@@ -57,8 +57,8 @@ class NoRows(StopRun):
     known: Sequence[str] = ()
 
     def __str__(self) -> str:
-        known = f"; it has {', '.join(self.known)}" if self.known else ""
-        return self.problem or f"{self.dataset} has no rows in split {self.split!r}{known}"
+        others = f"; it has {', '.join(self.known)}" if self.known else ""
+        return self.problem or f"{self.dataset} has no rows in split {self.split!r}{others}"
 
 
 @dataclass(eq=False)
@@ -111,12 +111,12 @@ class MissingColumns(StopRun):
     def __str__(self) -> str:
         where = f"{self.path} has" if self.path else f"the shards of {self.dataset} hold"
         why = f", {self.needed_for}" if self.needed_for else ": it was not made"
-        said = f"{where} no column {', '.join(self.columns)}{why}"
+        text = f"{where} no column {', '.join(self.columns)}{why}"
         if self.is_unknown:
-            return f"{said}; no step of a recipe makes it"
+            return f"{text}; no step of a recipe makes it"
         if self.steps:
-            return f"{said}; its recipe lacks {', '.join(self.steps)}, which {self.like} has"
-        return said
+            return f"{text}; its recipe lacks {', '.join(self.steps)}, which {self.like} has"
+        return text
 
 
 @dataclass(eq=False)

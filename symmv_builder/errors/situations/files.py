@@ -75,8 +75,8 @@ class Damaged(StopRun):
     remedy: str = ""
 
     def __str__(self) -> str:
-        said = f"{self.path} {self.problem}"
-        return f"{said}; {self.remedy}" if self.remedy else said
+        text = f"{self.path} {self.problem}"
+        return f"{text}; {self.remedy}" if self.remedy else text
 
 
 @dataclass(eq=False)

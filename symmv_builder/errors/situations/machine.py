@@ -36,8 +36,8 @@ class MissingWeights(StopRun):
     can_be_fetched: bool = False
 
     def __str__(self) -> str:
-        said = self.problem or f"the weights of {self.model} are not here"
-        return f"{said}. {self.how}" if self.how else said
+        text = self.problem or f"the weights of {self.model} are not here"
+        return f"{text}. {self.how}" if self.how else text
 
 
 @dataclass(eq=False)

@@ -22,12 +22,12 @@ class UnknownName(StopRun):
     where: str = ""
 
     def __str__(self) -> str:
-        known = ", ".join(self.known)
+        names = ", ".join(self.known)
         if self.where:
-            said = f"{self.where} has no {self.kind} {self.name!r}"
-            return f"{said}; it has: {known}" if known else said
-        said = f"no {self.kind} is called {self.name!r}"
-        return f"{said}; known: {known}" if known else said
+            text = f"{self.where} has no {self.kind} {self.name!r}"
+            return f"{text}; it has: {names}" if names else text
+        text = f"no {self.kind} is called {self.name!r}"
+        return f"{text}; known: {names}" if names else text
 
 
 @dataclass(eq=False)

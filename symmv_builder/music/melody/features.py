@@ -201,8 +201,8 @@ def _within(extreme: np.ufunc, values: Ints, times: Floats, reach: float) -> Int
     high = np.searchsorted(times, times + reach, side="right")
     # Every second stretch lies between two windows; the last window may end with the values.
     stretches = np.stack([low, high], axis=1).ravel()
-    found = extreme.reduceat(np.append(values, values[-1]), stretches)[::2]
-    return np.asarray(found, dtype=np.int64)
+    extremes = extreme.reduceat(np.append(values, values[-1]), stretches)[::2]
+    return np.asarray(extremes, dtype=np.int64)
 
 
 def _quantile(cumulated: Ints | NDArray[np.int32], share: float) -> Ints:

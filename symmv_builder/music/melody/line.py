@@ -73,7 +73,7 @@ def line_features(grid: GridNotes, scores: Floats) -> NDArray[np.float32]:
     tune = np.concatenate([np.full(3, -_FAR), pitch[line], np.full(3, -_FAR)])
     began = np.concatenate([[-np.inf], grid.starts_s[line], [np.inf]])
     ended = np.concatenate([[-np.inf], grid.ends_s[line]])
-    here = np.where(after > before, pitch - tune[before + 3], _FAR)
+    interval = np.where(after > before, pitch - tune[before + 3], _FAR)
 
     mass, struck = (_cumulated(each, at, pitch) for each in (odds, np.ones(len(at))))
     sums = [np.append(0.0, np.cumsum(np.bincount(at, odds * pitch**k))) for k in range(3)]
@@ -86,7 +86,7 @@ def line_features(grid: GridNotes, scores: Floats) -> NDArray[np.float32]:
             _best_near(scores, grid, 0.09),
             padded[at],
             padded[at + 2],
-            here,
+            interval,
             *(pitch - tune[before + 3 - k] for k in (1, 2, 3)),
             *(pitch - tune[after + 2 + k] for k in (1, 2, 3)),
             np.minimum(now - began[before], _LONG),

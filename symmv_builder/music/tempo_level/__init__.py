@@ -36,12 +36,14 @@ def choose_level(pulse: Beats, evidence: Evidence) -> Beats:
     """
     if len(pulse.times_s) < SHORTEST:
         return replace(pulse, level_confidence=0.0)
-    found, features = level_features(evidence, pulse)
+    levels, features = level_features(evidence, pulse)
     scores = features @ LEVEL_WEIGHTS
     likely = np.exp(scores - scores.max())
     likely /= likely.sum()
-    best = found[int(likely.argmax())]
-    confidence = sum(p for p, other in zip(likely, found, strict=True) if other.level == best.level)
+    best = levels[int(likely.argmax())]
+    confidence = sum(
+        p for p, other in zip(likely, levels, strict=True) if other.level == best.level
+    )
     odds = downbeat_odds(beat_features(evidence, pulse, best.times_s))
     return replace(
         pulse,

@@ -43,7 +43,7 @@ def beat_features(evidence: Evidence, pulse: Beats, times_s: Floats) -> Floats:
     gap_s = float(np.median(gaps_s))
     quarters = [frames_at(evidence, times_s + gaps_s * part / 4) for part in range(4)]
     beats = harmony(evidence, times_s, times_s + gaps_s)
-    heard = np.concatenate(
+    features = np.concatenate(
         [
             *(evidence.registers[frames] for frames in quarters),
             *(change_of_harmony(evidence, times_s, span * gap_s) for span in _SPANS),
@@ -52,10 +52,10 @@ def beat_features(evidence: Evidence, pulse: Beats, times_s: Floats) -> Floats:
         ],
         axis=1,
     )
-    mean = heard.mean(axis=0)
-    heard = (heard - mean) / np.maximum(heard.std(axis=0), _ALIKE * np.abs(mean) + 1e-6)
+    mean = features.mean(axis=0)
+    features = (features - mean) / np.maximum(features.std(axis=0), _ALIKE * np.abs(mean) + 1e-6)
     marked = are_among(times_s, pulse.times_s[pulse.positions == 1])
-    return np.column_stack([heard.clip(-_FURTHEST, _FURTHEST), marked])
+    return np.column_stack([features.clip(-_FURTHEST, _FURTHEST), marked])
 
 
 def _likeness_later(beats: Floats, lag: int) -> Floats:
@@ -80,12 +80,12 @@ def downbeat_odds(features: Floats, weights: dict[str, Floats] | None = None) ->
     ``bias``), a rectifier, and a weighted sum (``out``, ``out_bias``). Without `weights`, those
     of the package.
     """
-    given = _weights() if weights is None else weights
-    taps = given["kernel"].shape[-1]
+    model = _weights() if weights is None else weights
+    taps = model["kernel"].shape[-1]
     padded = np.pad(features, ((taps // 2, taps // 2), (0, 0)))
     around = np.lib.stride_tricks.sliding_window_view(padded, taps, axis=0)
-    hidden = np.tensordot(around, given["kernel"], axes=((1, 2), (2, 3))) + given["bias"]
-    each = (np.maximum(hidden, 0) * given["out"]).sum(axis=2) + given["out_bias"]
+    hidden = np.tensordot(around, model["kernel"], axes=((1, 2), (2, 3))) + model["bias"]
+    each = (np.maximum(hidden, 0) * model["out"]).sum(axis=2) + model["out_bias"]
     return np.asarray(each.mean(axis=1))
 
 

@@ -62,15 +62,15 @@ def magnitudes(samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float32
 def listen(bands: NDArray[np.float32]) -> Evidence:
     """`Evidence` out of `magnitudes`; the level of the recording does not matter."""
     loud = float(np.percentile(bands.max(axis=1), 95)) + 1e-9
-    heard = np.log1p(100 * bands.astype(np.float32) / loud)
-    rises = np.zeros_like(heard)
-    rises[1:-1] = np.maximum(heard[2:] - heard[:-2], 0)
+    level = np.log1p(100 * bands.astype(np.float32) / loud)
+    rises = np.zeros_like(level)
+    rises[1:-1] = np.maximum(level[2:] - level[:-2], 0)
     bass, treble = slice(0, BASS_BELOW - LOWEST_PITCH), slice(TREBLE_FROM - LOWEST_PITCH, None)
     summed = np.stack([rises.sum(axis=1), rises[:, bass].sum(axis=1)], axis=1)
     registers = np.add.reduceat(rises, np.array(REGISTERS) - LOWEST_PITCH, axis=1)
     classes = np.eye(12, dtype=np.float32)[np.arange(LOWEST_PITCH, HIGHEST_PITCH + 1) % 12]
     chroma = np.concatenate(
-        [heard[:, part] @ classes[part] for part in (slice(None), bass, treble)], axis=1
+        [level[:, part] @ classes[part] for part in (slice(None), bass, treble)], axis=1
     )
     sums = np.cumsum(chroma, axis=0, dtype=np.float64)
     return Evidence(

@@ -114,9 +114,9 @@ def level_features(evidence: Evidence, pulse: Beats) -> tuple[list[Candidate], F
     gap_s = float(np.median(np.diff(pulse.times_s)))
     mean, deviation = _spread(_at(evidence, _doubled(pulse.times_s), gap_s))
     downbeats = pulse.times_s[pulse.positions == 1]
-    found = [c for c in candidates(pulse.times_s) if _is_heard(evidence, pulse.times_s, c)]
+    levels = [c for c in candidates(pulse.times_s) if _is_heard(evidence, pulse.times_s, c)]
     rows = []
-    for candidate in found:
+    for candidate in levels:
         times_s = candidate.times_s
         gap_s = float(np.median(np.diff(times_s)))
         halves = _between(times_s)
@@ -127,13 +127,15 @@ def level_features(evidence: Evidence, pulse: Beats) -> tuple[list[Candidate], F
         )
         alternation = np.abs(on[::2].mean(axis=0) - on[1::2].mean(axis=0))
         octaves = np.log2(60 / gap_s / _CENTRE_BPM)
-        kept = are_among(times_s, downbeats).sum() / len(downbeats) if len(downbeats) else 0.5
+        share_on_beats = (
+            are_among(times_s, downbeats).sum() / len(downbeats) if len(downbeats) else 0.5
+        )
         rows.append(
             [
                 *(on.mean(axis=0) - off.mean(axis=0)),
                 *alternation,
                 *fine.mean(axis=0)[:2],
-                kept,
+                share_on_beats,
                 octaves,
                 octaves**2,
                 candidate.level == 0.5,
@@ -141,4 +143,4 @@ def level_features(evidence: Evidence, pulse: Beats) -> tuple[list[Candidate], F
                 candidate.level == 2.0,
             ]
         )
-    return found, np.array(rows, dtype=np.float64)
+    return levels, np.array(rows, dtype=np.float64)

@@ -59,10 +59,10 @@ class Attention(nn.Module):
 
     def weigh(self, query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | None) -> Tensor:
         dropout = self.dropout if self.training else 0.0
-        heard = functional.scaled_dot_product_attention(
+        attended = functional.scaled_dot_product_attention(
             query, keys, values, attn_mask=mask, dropout_p=dropout
         )
-        out: Tensor = self.out(heard.transpose(1, 2).flatten(2))
+        out: Tensor = self.out(attended.transpose(1, 2).flatten(2))
         return out
 
 

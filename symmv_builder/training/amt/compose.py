@@ -109,8 +109,8 @@ def compose(
 def _video(loaded: LoadedAmt, row: Mapping[str, Any]) -> NDArray[np.float32]:
     video = video_input(row)
     if video.shape[1] != loaded.video_width:
-        given = f"{video.shape[1]} features a second"
-        raise OtherFeatures("this video", given, loaded.folder, str(loaded.video_width))
+        actual = f"{video.shape[1]} features a second"
+        raise OtherFeatures("this video", actual, loaded.folder, str(loaded.video_width))
     if not len(video):
         raise StopRun("this video has no second to write music for")
     return video

@@ -16,7 +16,14 @@ from symmv_builder.training.amt.features import VIDEO_COLUMNS
 from symmv_builder.training.amt.regressor import model as regressors
 from symmv_builder.training.amt.sampling import ChordSampling
 from symmv_builder.training.amt.vocabulary import parse_key, parse_primer
-from symmv_builder.training.composing import Composer, Order, Piece, Seen, Tell, ordered_piece
+from symmv_builder.training.composing import (
+    Composer,
+    Order,
+    Piece,
+    Tell,
+    WatchedVideo,
+    ordered_piece,
+)
 from symmv_builder.training.trainer import ComposeRequest
 
 _KEY = "C major"
@@ -48,13 +55,13 @@ class AmtComposer(Composer):
         if self.needs_video and self._regressor is None and self._pattern is None:
             raise WrongArguments(REGRESSOR_OR_PATTERN)
 
-    def compose(self, seen: Sequence[Seen], order: Order, tell: Tell) -> Iterator[Piece]:
+    def compose(self, seen: Sequence[WatchedVideo], order: Order, tell: Tell) -> Iterator[Piece]:
         if not seen and order.seconds is None:
             raise WrongArguments(
                 "this model sees no video: give `seconds`, the length of the music"
             )
-        wanted = [(each.name, self._row(each, order.seconds)) for each in seen]
-        for name, row in wanted or [("piece", {"video_duration_s": order.seconds})]:
+        rows = [(each.name, self._row(each, order.seconds)) for each in seen]
+        for name, row in rows or [("piece", {"video_duration_s": order.seconds})]:
 
             def count(done: int, of: int, what: str = f"seconds of {name}") -> None:
                 tell(done, of, what)
@@ -65,7 +72,7 @@ class AmtComposer(Composer):
                 )
                 if order.temperature is not None:
                     sampling = replace(sampling, temperature=order.temperature)
-                made = compose(
+                pieces = compose(
                     self._model,
                     self._regressor,
                     row,
@@ -79,20 +86,20 @@ class AmtComposer(Composer):
                 facts = {
                     "model": self._model.config.model,
                     "sampling": order.sampling(),
-                    "key": made.key,
-                    "chords": list(made.chords),
-                    "density": _plain(made.density),
-                    "loudness": _plain(made.loudness),
+                    "key": pieces.key,
+                    "chords": list(pieces.chords),
+                    "density": _plain(pieces.density),
+                    "loudness": _plain(pieces.loudness),
                 }
-                given = len(parse_primer(order.primer))
-                if given > len(made.chords):
-                    facts["said"] = f"of the primer's {given} chords {len(made.chords)} fit"
+                primed = len(parse_primer(order.primer))
+                if primed > len(pieces.chords):
+                    facts["said"] = f"of the primer's {primed} chords {len(pieces.chords)} fit"
                 length_s = float(row["video_duration_s"])
                 own = order.name(name, number)
-                notes = {"piano": _within(made.notes, length_s)}
+                notes = {"piano": _within(pieces.notes, length_s)}
                 yield ordered_piece(own, notes, TEMPO_BPM, length_s, order, number, facts)
 
-    def _row(self, seen: Seen, seconds: float | None) -> Mapping[str, Any]:
+    def _row(self, seen: WatchedVideo, seconds: float | None) -> Mapping[str, Any]:
         """The video's row, its first `seconds` alone where so many are asked for."""
         if seconds is None:
             return seen.row

@@ -46,12 +46,12 @@ def prepare(
     video = video_input(row) if config.sees_video else None
     seconds = len(chords) if video is None else min(len(chords), len(video))
     chords = chords[:seconds]
-    given = [START] if config.start == "symbol" else []
-    if len(chords) + len(given) < 2:
+    start = [START] if config.start == "symbol" else []
+    if len(chords) + len(start) < 2:
         raise UnusableRow(f"it has {len(chords)} seconds of music and video, too few to learn from")
-    inputs = np.array([*given, *chords], dtype=np.int64)
+    inputs = np.array([*start, *chords], dtype=np.int64)
     # A first chord that is given is never written.
-    ahead = 1 - len(given)
+    ahead = 1 - len(start)
     targets = np.array([*chords[ahead:], END], dtype=np.int64)
     spare = len(targets) - config.length
     first = 0
@@ -84,10 +84,10 @@ def _emotions(row: Mapping[str, Any], config: AmtConfig, seconds: int) -> NDArra
     Five feelings have chords in Table 1 and the paper chooses among them; its code chooses
     among six, and ``neutral`` then suits no chord.
     """
-    found = np.full(seconds, NO_EMOTION, dtype=np.int64)
+    classes = np.full(seconds, NO_EMOTION, dtype=np.int64)
     if row.get("emotion") is None:
-        return found
+        return classes
     choices = len(EMOTIONS) if config.emotions == "released" else EMOTIONS.index("neutral")
     felt = np.asarray(row["emotion"], dtype=np.float32)[:seconds, :choices].argmax(axis=1)
-    found[: len(felt)] = felt
-    return found
+    classes[: len(felt)] = felt
+    return classes

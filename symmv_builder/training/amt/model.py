@@ -46,11 +46,11 @@ class DecoderLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(
-        self, x: Tensor, allowed: Tensor | None, video: Tensor | None, seen: Tensor | None
+        self, x: Tensor, allowed: Tensor | None, video: Tensor | None, visible: Tensor | None
     ) -> Tensor:
         x = self.norms[0](x + self.dropout(self.attention(x, x, allowed)))
         if self.cross is not None and video is not None:
-            x = self.norms[1](x + self.dropout(self.cross(x, video, seen)))
+            x = self.norms[1](x + self.dropout(self.cross(x, video, visible)))
         out: Tensor = self.norms[-1](x + self.dropout(self.network(x)))
         return out
 
@@ -126,10 +126,10 @@ class ChordModel(nn.Module):
         """
         film = None if video is None else self.watch(video, video_mask)
         allowed = None if inputs_mask is None else inputs_mask[:, None, None, :]
-        seen = None if video_mask is None else video_mask[:, None, None, :]
+        visible = None if video_mask is None else video_mask[:, None, None, :]
         x = self.dropout(self._embed(inputs, key) + self.positions[: inputs.shape[1]])
         for layer in self.decoder:
-            x = layer(x, allowed, film, seen)
+            x = layer(x, allowed, film, visible)
         logits: Tensor = self.out(self.decoder_norm(x))
         return logits
 

@@ -111,13 +111,13 @@ def choose(
 
 def barred(chords: Sequence[int], sampling: ChordSampling) -> set[int]:
     """Which chords would break a limit if they followed."""
-    found: set[int] = set()
+    tokens: set[int] = set()
     limit = sampling.max_repeats
     if limit is not None and len(chords) >= limit and len(set(chords[-limit:])) == 1:
-        found.add(chords[-1])
+        tokens.add(chords[-1])
     quiet = sampling.max_silences
     if quiet is not None and len(chords) >= quiet:
         last = chords[len(chords) - quiet :]
         if all(chord == SILENCE for chord in last):
-            found.add(SILENCE)
-    return found
+            tokens.add(SILENCE)
+    return tokens

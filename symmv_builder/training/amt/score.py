@@ -87,8 +87,8 @@ def check_width(rows: Rows, loaded: LoadedAmt) -> None:
     """`StopRun` where the rows' features are not those that the model learned from."""
     width = video_width(rows, loaded.config)
     if width != loaded.video_width:
-        given = f"{width} video features a second"
-        raise OtherFeatures(rows.dataset, given, loaded.folder, str(loaded.video_width))
+        actual = f"{width} video features a second"
+        raise OtherFeatures(rows.dataset, actual, loaded.folder, str(loaded.video_width))
 
 
 def video_width(rows: Rows, config: AmtConfig) -> int:

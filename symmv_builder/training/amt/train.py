@@ -121,10 +121,10 @@ def _begin(config: AmtConfig, request: Request, ranks: Ranks) -> _Run:
     torch.manual_seed(config.seed)
     model = ChordModel(config, video_width(loader.rows, config)).to(ranks.device)
     optimizer = torch.optim.Adam(model.parameters(), betas=(config.beta1, config.beta2), eps=1e-9)
-    held = checkpoint.standing(request.out, KIND, as_plain(config))
+    saved = checkpoint.standing(request.out, KIND, as_plain(config))
     data = data_of(loader.rows, held_out.rows if held_out else None)
     limits = config.steps, config.patience
-    state = resume(held, _START, data, request, loader, model, optimizer, *limits)
+    state = resume(saved, _START, data, request, loader, model, optimizer, *limits)
     return _Run(
         config=config,
         request=request,
@@ -187,9 +187,9 @@ def _validate(run: _Run, journal: Journal) -> None:
     run.model.eval()
     with torch.no_grad(), autocast(run.ranks.device):
         for batch in run.held_out.epoch(0):
-            held = on_device(batch, run.ranks.device)
-            logits = ask(run.model, held)
-            counted += _counts(sum_losses(logits, _targets(held), held["emotions"], run.table))
+            moved = on_device(batch, run.ranks.device)
+            logits = ask(run.model, moved)
+            counted += _counts(sum_losses(logits, _targets(moved), moved["emotions"], run.table))
             songs += [song_scores(*song, allowed) for song in each_song(logits, batch)]
     losses = state["losses"] = _losses(counted, config) | average(songs)
     journal.write("validation", step, epoch, losses)

@@ -13,14 +13,14 @@ from symmv_builder.training.cmt.config import KIND, CmtConfig
 from symmv_builder.training.cmt.control import VIDEO_COLUMNS, Control, control_of, video_in
 from symmv_builder.training.cmt.examples import song_in_score
 from symmv_builder.training.cmt.model import CmtModel
-from symmv_builder.training.cmt.sampling import Sampling, heeded, sample
-from symmv_builder.training.cmt.tokens import INSTRUMENTS, POSITIONS, Score, score_of
+from symmv_builder.training.cmt.sampling import CmtSampling, heeded, sample
+from symmv_builder.training.cmt.tokens import INSTRUMENTS, POSITIONS, WordScore, score_of
 from symmv_builder.training.composing import (
     Composer,
     Order,
     Piece,
-    Seen,
     Tell,
+    WatchedVideo,
     merge,
     ordered_piece,
 )
@@ -31,7 +31,7 @@ from symmv_builder.training.usable import UnusableRow
 from symmv_builder.training.vmusprod.piece import (
     PiecePlan,
     Wish,
-    composition_of,
+    arranged_piece,
     parse_key,
     plan_piece,
     shift_to,
@@ -51,11 +51,11 @@ def load(run: Path, device: str) -> tuple[CmtModel, Mapping[str, Any]]:
     `StopRun` where the folder holds no such model.
     """
     place = device_of(device)
-    held = checkpoint.read(run, KIND)
-    model = CmtModel(from_plain(CmtConfig, held.config))
-    checkpoint.load_module(held, model)
-    with checkpoint.understood(held):
-        about = {name: held.about[name] for name in _REMEMBERED}
+    saved = checkpoint.read(run, KIND)
+    model = CmtModel(from_plain(CmtConfig, saved.config))
+    checkpoint.load_module(saved, model)
+    with checkpoint.understood(saved):
+        about = {name: saved.about[name] for name in _REMEMBERED}
     # Tempos come from visual beats and the corpus, none from motion (`piece.plan_piece`).
     about |= {"motion": None, "fixed_bpm": None}
     return model.to(place).eval(), about
@@ -86,12 +86,12 @@ class CmtComposer(Composer):
         if order.primer:
             raise StopRun("CMT writes no chords, so no primer can begin its music")
 
-    def compose(self, seen: Sequence[Seen], order: Order, tell: Tell) -> Iterator[Piece]:
-        for each in seen or [Seen("piece", {})]:
+    def compose(self, seen: Sequence[WatchedVideo], order: Order, tell: Tell) -> Iterator[Piece]:
+        for each in seen or [WatchedVideo("piece", {})]:
             for number in range(order.count):
                 yield self._piece(each, order, number, tell)
 
-    def _piece(self, seen: Seen, order: Order, number: int, tell: Tell) -> Piece:
+    def _piece(self, seen: WatchedVideo, order: Order, number: int, tell: Tell) -> Piece:
         seed = order.seed_of(number)
         seconds = order.seconds or (seen.seconds if seen.row else None)
         shown_bpm = float(seen.row.get("visual_beats_tempo_bpm", 0.0))
@@ -99,7 +99,7 @@ class CmtComposer(Composer):
         wish = Wish(seed=seed, seconds=seconds, tempo_bpm=tempo_bpm)
         plan = plan_piece(wish, self._about, POSITIONS)
         control = control_of(_video(seen), plan.bars, plan.tempo_bpm, self._about)
-        sampling = Sampling(
+        sampling = CmtSampling(
             control=self._control,
             temperature=order.temperature,
             top_k=order.top_k,
@@ -114,13 +114,13 @@ class CmtComposer(Composer):
             tell=lambda share: tell(round(100 * share), 100, f"percent of {seen.name}"),
         )
         score = score_of(written)
-        asked = heeded(control, plan.seed_of(0), self._control)
+        targets = heeded(control, plan.seed_of(0), self._control)
         facts = {
             "model": KIND,
             "sampling": order.sampling(top_p=sampling.top_p),
             "tempo_bpm": plan.tempo_bpm,
             "control": self._control,
-            **control_facts(asked, score),
+            **control_facts(targets, score),
         }
         if seen.row and not any(name in seen.row for name in VIDEO_COLUMNS):
             facts["said"] = f"this video has no {' or '.join(_COLUMNS)}; it gave its length alone"
@@ -128,41 +128,41 @@ class CmtComposer(Composer):
         name = order.name(seen.name, number)
         return ordered_piece(name, tracks, plan.tempo_bpm, plan.end_s, order, number, facts)
 
-    def _sounding(self, score: Score, plan: PiecePlan, key: str) -> dict[str, Notes]:
+    def _sounding(self, score: WordScore, plan: PiecePlan, key: str) -> dict[str, Notes]:
         """Notes by instrument, in seconds, cut at the end and moved into the key."""
         songs = {
             instrument: song_in_score(score, instrument, plan.tempo_bpm)
             for instrument in self._about["instruments"]
         }
-        tracks = {i: composition_of(song, plan).notes for i, song in songs.items()}
-        heard = merge([notes for i, notes in tracks.items() if i != _DRUMS])
-        if key and len(heard.pitches):
-            shift = shift_to(self._find_key(heard), parse_key(key))
+        tracks = {i: arranged_piece(song, plan).notes for i, song in songs.items()}
+        pitched = merge([notes for i, notes in tracks.items() if i != _DRUMS])
+        if key and len(pitched.pitches):
+            shift = shift_to(self._find_key(pitched), parse_key(key))
             # Drums have no pitch that could be moved.
             songs |= {i: s.transposed(shift) for i, s in songs.items() if i != _DRUMS}
-            tracks = {i: composition_of(song, plan).notes for i, song in songs.items()}
+            tracks = {i: arranged_piece(song, plan).notes for i, song in songs.items()}
         return {INSTRUMENTS[i - 1]: notes for i, notes in tracks.items()}
 
 
-def _video(seen: Seen) -> Mapping[str, Floats]:
+def _video(seen: WatchedVideo) -> Mapping[str, Floats]:
     try:
         return video_in(seen.row)
     except UnusableRow as error:
         raise StopRun(f"no music can be written for {seen.name}: {error}") from error
 
 
-def control_facts(control: Control, score: Score) -> dict[str, Any]:
+def control_facts(control: Control, score: WordScore) -> dict[str, Any]:
     """What was asked of a piece and what it has, as its JSON tells it.
 
     Densities of bars, -1 where any would do; 16ths and strengths that were asked, and how many
     notes begin on each.
     """
-    asked = np.flatnonzero(control.strengths)
+    places = np.flatnonzero(control.strengths)
     strengths = np.bincount(score.onsets, minlength=len(control.strengths))
     return {
         "densities_asked": control.densities.tolist(),
         "densities": score.densities().tolist(),
-        "steps_asked": asked.tolist(),
-        "strengths_asked": control.strengths[asked].tolist(),
-        "strengths": strengths[asked].tolist(),
+        "steps_asked": places.tolist(),
+        "strengths_asked": control.strengths[places].tolist(),
+        "strengths": strengths[places].tolist(),
     }

@@ -47,8 +47,8 @@ _STRENGTH_SHARES = (54.38, 77.43, 90.80, 96.57, 98.70, 99.60, 99.85, 99.94, 99.9
 
 def _released(shares: Sequence[float], values: Sequence[float], factor: float) -> list[float]:
     grid = np.linspace(0, 1, QUANTILES)
-    known = np.array([0.0, *shares]) / 100, np.array([0.0, *values]) * factor
-    return [float(value) for value in np.interp(grid, *known)]
+    quantiles = np.array([0.0, *shares]) / 100, np.array([0.0, *values]) * factor
+    return [float(value) for value in np.interp(grid, *quantiles)]
 
 
 USUAL_FLOW = _released(_DENSITY_SHARES, _PIXELS_A_FRAME, math.pi / 2 / 360 * 25)
@@ -67,11 +67,11 @@ def thresholds(counts: Sequence[int], quantiles: Sequence[float]) -> Floats:
 
 def levels(values: NDArray[Any], counts: Sequence[int], quantiles: Sequence[float]) -> Ints:
     """The level of each value, from 0: how many thresholds it reaches."""
-    found = np.searchsorted(thresholds(counts, quantiles), values, side="right")
+    indices = np.searchsorted(thresholds(counts, quantiles), values, side="right")
     # The strongest beat of every video is 1: it asks for what is usual at times, not for the one
     # simu-note of a corpus that nobody could play.
-    known = np.flatnonzero(np.asarray(counts) >= RAREST * sum(counts))
-    chosen: Ints = known[np.searchsorted(known, found).clip(max=len(known) - 1)]
+    common = np.flatnonzero(np.asarray(counts) >= RAREST * sum(counts))
+    chosen: Ints = common[np.searchsorted(common, indices).clip(max=len(common) - 1)]
     return chosen
 
 
@@ -94,14 +94,14 @@ def video_in(row: Mapping[str, Any]) -> dict[str, Floats]:
 
     `UnusableRow` where a value is not finite, or a visual beat has no strength.
     """
-    found = {n: np.asarray(row[n], dtype=np.float64) for n in VIDEO_COLUMNS if n in row}
-    for name, values in found.items():
+    columns = {n: np.asarray(row[n], dtype=np.float64) for n in VIDEO_COLUMNS if n in row}
+    for name, values in columns.items():
         if not np.isfinite(values).all():
             raise UnusableRow(f"its column {name} holds values that are not finite")
-    times_s, strengths = (found.get(name, np.zeros(0)) for name in VIDEO_COLUMNS[1:])
+    times_s, strengths = (columns.get(name, np.zeros(0)) for name in VIDEO_COLUMNS[1:])
     if len(times_s) != len(strengths):
         raise UnusableRow(f"{len(strengths)} of its {len(times_s)} visual beats have a strength")
-    return found
+    return columns
 
 
 def control_of(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from symmv_builder.training.cmt.tokens import LONGEST, PIANO, POSITIONS, Score, tokens_of
+from symmv_builder.training.cmt.tokens import LONGEST, PIANO, POSITIONS, WordScore, tokens_of
 from symmv_builder.training.data import Example, transposition
 from symmv_builder.training.vmusprod.examples import crop_of
 from symmv_builder.training.vmusprod.songs import QuantisedSong, song_in_fours
@@ -15,7 +15,7 @@ from symmv_builder.training.vmusprod.tokens import NO_QUALITY, NO_ROOT, Sequence
 
 
 @dataclass(frozen=True, slots=True)
-class Examples:
+class CmtExamples:
     """Makes examples of rows; an instance is the ``prepare`` of a loader."""
 
     max_tokens: int
@@ -49,13 +49,13 @@ def arrays_of(sequence: Sequence, bars: int, rounding: Rounding) -> Example:
     return {"tokens": sequence.tokens, "steps": steps, "timing": timing}
 
 
-def score_in(song: QuantisedSong) -> Score:
+def score_in(song: QuantisedSong) -> WordScore:
     """The notes of a song as the piano's; those of more than a bar end after one."""
     piano = np.full_like(song.onsets, PIANO)
-    return Score(song.bars, song.onsets, piano, song.pitches, song.durations.clip(max=LONGEST))
+    return WordScore(song.bars, song.onsets, piano, song.pitches, song.durations.clip(max=LONGEST))
 
 
-def song_in_score(score: Score, instrument: int, tempo_bpm: float) -> QuantisedSong:
+def song_in_score(score: WordScore, instrument: int, tempo_bpm: float) -> QuantisedSong:
     """The notes of one instrument as a song without chords or melody, beats counted from 0."""
     own = score.instruments == instrument
     return QuantisedSong(

@@ -32,7 +32,7 @@ from symmv_builder.training.vmusprod.grammar import HIGHEST, LOWEST
 from symmv_builder.training.vmusprod.tempo import TIMING_SIZE, Rounding
 
 
-class Writing:
+class WordWriting:
     """Where each piece of the batch stands, and what may come next; every field is ``[b]``.
 
     `bar` is -1 before the first, `beat` the 16th in it and -1 behind a bar's own word, `onsets`

@@ -99,8 +99,8 @@ class CmtModel(nn.Module):
 
     def decided(self, hidden: Tensor, kind: Tensor) -> Tensor:
         """What attributes are told from once the type ``[...]`` is known, ``[..., width]``."""
-        known = torch.cat([hidden, self.fields[TYPE](kind)], dim=-1)
-        out: Tensor = self.given_kind(known)
+        context = torch.cat([hidden, self.fields[TYPE](kind)], dim=-1)
+        out: Tensor = self.given_kind(context)
         return out
 
     def _embed(self, tokens: Tensor, steps: Tensor, timing: Tensor) -> Tensor:

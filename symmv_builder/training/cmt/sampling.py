@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from symmv_builder.training.cmt.control import Control
-from symmv_builder.training.cmt.grammar import Writing
+from symmv_builder.training.cmt.grammar import WordWriting
 from symmv_builder.training.cmt.model import CmtModel
 from symmv_builder.training.cmt.tokens import (
     BAR,
@@ -44,7 +44,7 @@ _CONTROL = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Sampling:
+class CmtSampling:
     """How boldly attributes are drawn, and how often a control is heeded, 0-1.
 
     Of an attribute that no field names the fewest values that hold `top_p` of the probability are
@@ -82,7 +82,7 @@ def sample(
     *,
     seeds: Many[int],
     instruments: Many[int],
-    sampling: Sampling,
+    sampling: CmtSampling,
     tell: Callable[[float], None] = lambda share: None,
 ) -> list[Sequence]:
     """One sequence for each of `controls`, with as many bars as it has.
@@ -91,9 +91,9 @@ def sample(
     the bars is written.
     """
     device = next(model.parameters()).device
-    heard = [heeded(c, s, sampling.control) for c, s in zip(controls, seeds, strict=True)]
+    targets = [heeded(c, s, sampling.control) for c, s in zip(controls, seeds, strict=True)]
     with torch.inference_mode(), one_thread(device):
-        table = _write(model.eval(), heard, seeds, instruments, sampling, tell, device)
+        table = _write(model.eval(), targets, seeds, instruments, sampling, tell, device)
     sequences = []
     for rows in table.cpu().numpy():
         end = int(np.flatnonzero(rows[:, TYPE] == END)[0])
@@ -106,7 +106,7 @@ def _write(
     controls: Many[Control],
     seeds: Many[int],
     instruments: Many[int],
-    sampling: Sampling,
+    sampling: CmtSampling,
     tell: Callable[[float], None],
     device: torch.device,
 ) -> Tensor:
@@ -114,10 +114,10 @@ def _write(
     most = int(bars.max())
     densities = _padded([c.densities for c in controls], most, -1).to(device)
     strengths = _padded([c.strengths for c in controls], most * POSITIONS, 0).to(device)
-    known = torch.zeros(1 + 5, dtype=torch.bool, device=device)
-    known[list(instruments)] = True
-    writing = Writing(bars, known, model.config.timing)
-    asked = _Asked(densities, strengths)
+    is_set = torch.zeros(1 + 5, dtype=torch.bool, device=device)
+    is_set[list(instruments)] = True
+    writing = WordWriting(bars, is_set, model.config.timing)
+    targets = _Asked(densities, strengths)
     token = torch.zeros(len(controls), len(FIELDS), dtype=torch.int64, device=device)
     token[:, TYPE] = BEGIN
     tokens, chances = [token], Chances(seeds, device, len(FIELDS))
@@ -129,7 +129,7 @@ def _write(
             if bool(writing.done.all()):
                 break
         hidden, sums = model.step(token, writing.steps, writing.timing(), sums)
-        token = _draw(model, hidden, writing, asked, sampling, chances.next())
+        token = _draw(model, hidden, writing, targets, sampling, chances.next())
         token = token * ~writing.done[:, None]
         writing.write(token)
         tokens.append(token)
@@ -140,9 +140,9 @@ def _write(
 def _draw(
     model: CmtModel,
     hidden: Tensor,
-    writing: Writing,
-    asked: "_Asked",
-    sampling: Sampling,
+    writing: WordWriting,
+    targets: "_Asked",
+    sampling: CmtSampling,
     chance: Tensor,
 ) -> Tensor:
     """The next word ``[b, 7]`` of every piece; `chance` ``[b, 7]`` is even in 0-1."""
@@ -155,7 +155,7 @@ def _draw(
     decided = model.decided(hidden, kind)
     barbeat = pick("barbeat", model.heads["barbeat"](decided), writing.barbeats())
     barbeat = torch.where(kind == RHYTHM, barbeat, 0)
-    due = asked.due(writing, kind, barbeat)
+    due = targets.due(writing, kind, barbeat)
     # A 16th that is put before what was drawn is a rhythm word, and is told as one.
     is_due = due > 0
     kind, barbeat = torch.where(is_due, RHYTHM, kind), torch.where(is_due, due, barbeat)
@@ -170,7 +170,7 @@ def _draw(
     }
     chosen |= {n: pick(n, model.heads[n](decided), mask) for n, mask in masks.items()}
     token = torch.stack([chosen[name] for name in FIELDS], dim=1)
-    return writing.lawful(asked.put(writing.lawful(token), writing))
+    return writing.lawful(targets.put(writing.lawful(token), writing))
 
 
 class _Asked:
@@ -180,16 +180,16 @@ class _Asked:
         self._densities = torch.where(densities < 0, 0, densities + 1)
         self._strengths = strengths
         b, bars = densities.shape
-        wanted = (strengths > 0).view(b, bars, POSITIONS)
+        is_due = (strengths > 0).view(b, bars, POSITIONS)
         # The first 16th behind each one of its bar (and behind its own word) on which something
         # is asked, one too far where there is none: [b, bars, 17].
         after = torch.full((b, bars, POSITIONS + 1), POSITIONS, device=densities.device)
         for place in range(POSITIONS - 1, -1, -1):
-            after[:, :, place] = torch.where(wanted[:, :, place], place, after[:, :, place + 1])
+            after[:, :, place] = torch.where(is_due[:, :, place], place, after[:, :, place + 1])
         self._after = after
         self._rows = torch.arange(b, device=densities.device)
 
-    def due(self, writing: Writing, kind: Tensor, barbeat: Tensor) -> Tensor:
+    def due(self, writing: WordWriting, kind: Tensor, barbeat: Tensor) -> Tensor:
         """The barbeat that has to be written before a drawn word, 0 where none has to."""
         next_asked = self._after[self._rows, writing.bar.clamp(min=0), writing.beat + 1]
         closes = (kind == END) | (barbeat == BAR)
@@ -197,7 +197,7 @@ class _Asked:
         may = (kind != NOTE) & (writing.bar >= 0) & (next_asked < POSITIONS)
         return torch.where(may & (next_asked <= drawn), next_asked + FIRST_POSITION, 0)
 
-    def put(self, token: Tensor, writing: Writing) -> Tensor:
+    def put(self, token: Tensor, writing: WordWriting) -> Tensor:
         """Words with the density and the strength that are asked in place of those drawn."""
         token = token.clone()
         is_bar = token[:, BARBEAT] == BAR

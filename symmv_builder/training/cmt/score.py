@@ -14,9 +14,9 @@ import numpy as np
 from symmv_builder.errors import NoRows
 from symmv_builder.training.cmt.composer import load
 from symmv_builder.training.cmt.control import Control
-from symmv_builder.training.cmt.examples import Examples, score_in
-from symmv_builder.training.cmt.sampling import Sampling, sample
-from symmv_builder.training.cmt.tokens import POSITIONS, Score, score_of
+from symmv_builder.training.cmt.examples import CmtExamples, score_in
+from symmv_builder.training.cmt.sampling import CmtSampling, sample
+from symmv_builder.training.cmt.tokens import POSITIONS, WordScore, score_of
 from symmv_builder.training.cmt.train import count_losses, losses_of
 from symmv_builder.training.data import Batching, Loader
 from symmv_builder.training.ranks import device_of
@@ -42,28 +42,28 @@ def score(request: ScoreRequest) -> Mapping[str, Any]:
     config = model.config
     loader = Loader(
         rows,
-        Examples(config.max_tokens, config.timing, transposes=False),
+        CmtExamples(config.max_tokens, config.timing, transposes=False),
         Batching(config.batch_size, 0, shuffle=False),
         left_out=left_out,
     )
     losses = losses_of(count_losses(model, loader, device_of(request.device)))
-    asked = [asked_by(score_in(song.cropped(0, min(_BARS, song.bars)))) for song in songs]
+    targets = [asked_by(score_in(song.cropped(0, min(_BARS, song.bars)))) for song in songs]
     errors: dict[str, float] = {}
     for prefix, share in (("", 1.0), ("free_", 0.0)):
-        written: list[Score] = []
-        for start in range(0, len(asked), _AT_ONCE):
-            some = asked[start : start + _AT_ONCE]
+        written: list[WordScore] = []
+        for start in range(0, len(targets), _AT_ONCE):
+            some = targets[start : start + _AT_ONCE]
             sequences = sample(
                 model,
                 some,
                 seeds=list(range(start, start + len(some))),
                 instruments=about["instruments"],
-                sampling=Sampling(control=share),
+                sampling=CmtSampling(control=share),
             )
             written += [score_of(sequence) for sequence in sequences]
-            done = start + len(some) + (0 if share else len(asked))
-            request.tell(done // 2, len(asked))
-        errors |= {f"{prefix}{n}": v for n, v in control_errors(asked, written).items()}
+            done = start + len(some) + (0 if share else len(targets))
+            request.tell(done // 2, len(targets))
+        errors |= {f"{prefix}{n}": v for n, v in control_errors(targets, written).items()}
     metrics = {"loss": losses["loss"], **errors}
     return {
         "metrics": metrics,
@@ -73,7 +73,7 @@ def score(request: ScoreRequest) -> Mapping[str, Any]:
     }
 
 
-def asked_by(score: Score) -> Control:
+def asked_by(score: WordScore) -> Control:
     """A control that asks for what a score has: all densities, and strengths on beats."""
     steps, _, strengths = score.simu_notes()
     on_beat = steps % STEPS_PER_BEAT == 0
@@ -82,19 +82,21 @@ def asked_by(score: Score) -> Control:
     return Control(score.densities(), asked)
 
 
-def control_errors(asked: Sequence[Control], written: Sequence[Score]) -> dict[str, float]:
+def control_errors(targets: Sequence[Control], written: Sequence[WordScore]) -> dict[str, float]:
     """Mean distances of density and strength from what was asked, as shares of their means."""
-    densities = np.concatenate([control.densities for control in asked])
-    found = np.concatenate([score.densities() for score in written])
+    densities = np.concatenate([control.densities for control in targets])
+    densities_written = np.concatenate([score.densities() for score in written])
     strengths, notes = [], []
-    for control, score in zip(asked, written, strict=True):
+    for control, score in zip(targets, written, strict=True):
         steps = np.flatnonzero(control.strengths)
         strengths.append(control.strengths[steps])
         notes.append(np.bincount(score.onsets, minlength=len(control.strengths))[steps])
-    wanted, got = np.concatenate(strengths), np.concatenate(notes)
+    expected, got = np.concatenate(strengths), np.concatenate(notes)
     return {
-        "density_error": float(np.abs(densities - found).mean() / max(densities.mean(), 1e-9)),
-        "strength_error": float(np.abs(wanted - got).mean() / max(wanted.mean(), 1e-9))
-        if len(wanted)
+        "density_error": float(
+            np.abs(densities - densities_written).mean() / max(densities.mean(), 1e-9)
+        ),
+        "strength_error": float(np.abs(expected - got).mean() / max(expected.mean(), 1e-9))
+        if len(expected)
         else 0.0,
     }

@@ -47,8 +47,8 @@ __all__ = [
     "STRENGTH",
     "TYPE",
     "Ints",
-    "Score",
     "Sequence",
+    "WordScore",
     "placed",
     "score_of",
     "tokens_of",
@@ -81,7 +81,7 @@ SIZES: dict[str, int] = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Score:
+class WordScore:
     """Notes of `bars` bars, sorted by onset, instrument and pitch; no two share all three.
 
     ``onsets`` are 16ths from the first bar, ``instruments`` 1-5 (`INSTRUMENTS`), ``pitches``
@@ -101,12 +101,16 @@ class Score:
     def simu_notes(self) -> tuple[Ints, Ints, Ints]:
         """What begins together: 16ths, instruments, and strengths: how many notes, 1-20."""
         places = self.onsets * len(SIZES) + self.instruments
-        found, counts = np.unique(places, return_counts=True)
+        places_used, counts = np.unique(places, return_counts=True)
         strengths = counts.clip(max=MOST_NOTES)
-        return found // len(SIZES), found % len(SIZES), np.asarray(strengths, dtype=np.int64)
+        return (
+            places_used // len(SIZES),
+            places_used % len(SIZES),
+            np.asarray(strengths, dtype=np.int64),
+        )
 
 
-def tokens_of(score: Score) -> Sequence:
+def tokens_of(score: WordScore) -> Sequence:
     """The words of a score ``[t, 7]`` (columns `FIELDS`), between ``begin`` and ``end``."""
     densities = score.densities()
     bars = np.arange(score.bars, dtype=np.int64)
@@ -148,12 +152,12 @@ def _rows(kind: int, count: int, **fields: Ints | int) -> Ints:
     return rows
 
 
-def score_of(sequence: Sequence) -> Score:
+def score_of(sequence: Sequence) -> WordScore:
     """The notes that words say, each of the instrument of the rhythm word before it."""
     tokens = sequence.tokens
     is_note = tokens[:, TYPE] == NOTE
     marks = np.maximum.accumulate(np.where(tokens[:, INSTRUMENT] > 0, np.arange(len(tokens)), 0))
-    return Score(
+    return WordScore(
         bars=int((tokens[:, BARBEAT] == BAR).sum()),
         onsets=(sequence.bars * POSITIONS + sequence.beats)[is_note],
         instruments=tokens[marks, INSTRUMENT][is_note],

@@ -16,7 +16,7 @@ from symmv_builder.training import checkpoint
 from symmv_builder.training.cmt.config import KIND, CmtConfig
 from symmv_builder.training.cmt.control import VIDEO_COLUMNS, video_in, video_quantiles
 from symmv_builder.training.cmt.examples import (
-    Examples,
+    CmtExamples,
     score_in,
 )
 from symmv_builder.training.cmt.model import CmtModel
@@ -115,10 +115,10 @@ def _begin(config: CmtConfig, request: Request, ranks: Ranks) -> _Run:
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=config.lr, betas=(0.9, 0.98), weight_decay=config.weight_decay
     )
-    held = checkpoint.standing(request.out, KIND, as_plain(config))
+    saved = checkpoint.standing(request.out, KIND, as_plain(config))
     data = data_of(loader.rows, held_out.rows if held_out else None)
     limits = config.steps, config.patience or None
-    state = resume(held, _START, data, request, loader, model, optimizer, *limits)
+    state = resume(saved, _START, data, request, loader, model, optimizer, *limits)
     learner = share(model, ranks)
     return _Run(
         config, request, ranks, loader, held_out, model, learner, optimizer, remembered, state
@@ -194,7 +194,7 @@ def _loaders(
     def loader(rows: Rows, *, learns: bool) -> Loader:
         return Loader(
             rows,
-            Examples(config.max_tokens, config.timing, config.transpose and learns),
+            CmtExamples(config.max_tokens, config.timing, config.transpose and learns),
             Batching(
                 config.batch_size,
                 config.seed,
@@ -284,5 +284,5 @@ def losses_of(counted: Tensor) -> dict[str, float]:
 def _inputs(batch: Batch, device: torch.device) -> tuple[Tensor, ...]:
     """What the model's ``forward`` takes. Rows that only fill a batch count nothing."""
     mask = batch["tokens_mask"] & batch["real"][:, None]
-    given = (batch["tokens"], batch["steps"], batch["timing"], mask)
-    return tuple(tensor.to(device, non_blocking=True) for tensor in given)
+    inputs = (batch["tokens"], batch["steps"], batch["timing"], mask)
+    return tuple(tensor.to(device, non_blocking=True) for tensor in inputs)

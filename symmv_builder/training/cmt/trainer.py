@@ -7,7 +7,7 @@ from symmv_builder.evaluation.metric import Metric
 from symmv_builder.training.cmt.config import PRESETS
 from symmv_builder.training.trainer import (
     TEMPO,
-    Beside,
+    Baseline,
     Columns,
     ComposeRequest,
     ModelScore,
@@ -95,7 +95,7 @@ class CmtTrainer(Trainer):
                 ),
             ),
             measure=_measure,
-            beside=Beside("nothing heeded", _free),
+            beside=Baseline("nothing heeded", _free),
         ),
     )
 

@@ -44,7 +44,7 @@ Kind: TypeAlias = Literal["mode", "chord", "rhythm", "pitch"]
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class CountTable:
     """Which states there are, how many outcomes each has, and what they say; `start` is where its
     counts begin."""
 
@@ -68,24 +68,24 @@ class Table:
         return np.asarray(self.start + rows * self.outcomes + outcomes, dtype=np.int64)
 
 
-def _placed(tables: dict[str, Table]) -> dict[str, Table]:
+def _placed(tables: dict[str, CountTable]) -> dict[str, CountTable]:
     placed, start = {}, 0
     for name, table in tables.items():
-        placed[name] = Table(table.kind, table.states, table.outcomes, start)
+        placed[name] = CountTable(table.kind, table.states, table.outcomes, start)
         start += table.size
     return placed
 
 
 TABLES = _placed(
     {
-        "mode": Table("mode", (1,), len(MODES)),
-        "chord": Table("chord", (len(MODES), CHORDS + 1), CHORDS),
-        "beats": Table("chord", (CHORDS,), _GAPS),
-        "gap": Table("rhythm", (2, STEPS_PER_BAR + 1), _GAPS),
-        "together": Table("rhythm", (2, STEPS_PER_BAR), MOST_NOTES + 1),
-        "lasting": Table("rhythm", (2, _GAPS), _GAPS),
-        "melody": Table("pitch", (128 + 1, NO_ROOT + 1), 128),
-        "above": Table("pitch", (_QUALITIES,), 128 - _LOWEST_ABOVE),
+        "mode": CountTable("mode", (1,), len(MODES)),
+        "chord": CountTable("chord", (len(MODES), CHORDS + 1), CHORDS),
+        "beats": CountTable("chord", (CHORDS,), _GAPS),
+        "gap": CountTable("rhythm", (2, STEPS_PER_BAR + 1), _GAPS),
+        "together": CountTable("rhythm", (2, STEPS_PER_BAR), MOST_NOTES + 1),
+        "lasting": CountTable("rhythm", (2, _GAPS), _GAPS),
+        "melody": CountTable("pitch", (128 + 1, NO_ROOT + 1), 128),
+        "above": CountTable("pitch", (_QUALITIES,), 128 - _LOWEST_ABOVE),
     }
 )
 CELLS = sum(table.size for table in TABLES.values())
@@ -101,7 +101,7 @@ def cells_of(song: QuantisedSong, mode: int) -> Ints:
     chords = _chord_numbers(song)
     ends = np.append(song.chord_onsets[1:], song.bars * STEPS_PER_BAR)
     beats = ((ends - song.chord_onsets) // STEPS_PER_BEAT).clip(max=LONGEST)
-    found = [
+    cells = [
         TABLES["mode"].cells(np.array([mode]), 0),
         TABLES["chord"].cells(chords, mode, np.append(CHORDS, chords[:-1])),
         TABLES["beats"].cells(beats, chords),
@@ -115,7 +115,7 @@ def cells_of(song: QuantisedSong, mode: int) -> Ints:
         gaps = np.diff(onsets, prepend=0, append=song.bars * STEPS_PER_BAR).clip(0, LONGEST)
         places = onsets % STEPS_PER_BAR
         before = np.append(_BEGIN_STEP, places)
-        found += [
+        cells += [
             TABLES["gap"].cells(gaps, part, before),
             TABLES["together"].cells(counts.clip(max=MOST_NOTES), part, places),
             TABLES["lasting"].cells(song.durations[own], part, np.repeat(gaps[1:], counts)),
@@ -124,11 +124,11 @@ def cells_of(song: QuantisedSong, mode: int) -> Ints:
         if part:
             tops = pitches[first + counts - 1]
             earlier = np.append(_BEGIN_PITCH, tops[:-1])
-            found.append(TABLES["melody"].cells(tops, earlier, roots[own][first]))
+            cells.append(TABLES["melody"].cells(tops, earlier, roots[own][first]))
         else:
             above = pitches - roots[own] % NO_ROOT - _LOWEST_ABOVE
-            found.append(TABLES["above"].cells(above, qualities[own]))
-    return np.concatenate(found)
+            cells.append(TABLES["above"].cells(above, qualities[own]))
+    return np.concatenate(cells)
 
 
 def nats_of(cells: Ints, counts: Ints, smoothing: float) -> dict[str, tuple[float, int]]:

@@ -21,10 +21,10 @@ def score(request: ScoreRequest) -> Mapping[str, Any]:
     sums: dict[str, float] = defaultdict(float)
     songs = 0
     for done, row in enumerate(rows, 1):
-        found = left_out.use(row, song_and_mode)
-        if found is not None:
+        song = left_out.use(row, song_and_mode)
+        if song is not None:
             songs += 1
-            for kind, (nats, number) in nats_of(cells_of(*found), chains.counts, smoothing).items():
+            for kind, (nats, number) in nats_of(cells_of(*song), chains.counts, smoothing).items():
                 sums[kind] += nats
                 numbers[kind] += number
         request.tell(done, len(rows))

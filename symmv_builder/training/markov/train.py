@@ -128,9 +128,9 @@ def _begin(config: MarkovConfig, request: Request, ranks: Ranks) -> _Run:
     remembered = _about(request, left_out)
     steps = learns.batches(0)
     model = Counts()
-    held = checkpoint.standing(request.out, KIND, as_plain(config))
+    saved = checkpoint.standing(request.out, KIND, as_plain(config))
     data = data_of(learns.rows, held_out.rows if held_out else None)
-    state = resume(held, _START, data, request, learns, model, None, steps, None)
+    state = resume(saved, _START, data, request, learns, model, None, steps, None)
     return _Run(config, request, ranks, learns, held_out, model, remembered, steps, state)
 
 
@@ -163,8 +163,8 @@ def _nats(run: _Run, *batches: Batch) -> dict[str, float]:
     summed = torch.zeros(len(_KINDS), 2, dtype=torch.float64)
     counts: Ints = run.model.counts.numpy()
     for batch in batches:
-        found = nats_of(_cells(batch).numpy(), counts, run.config.smoothing)
-        summed += torch.tensor([found[kind] for kind in _KINDS], dtype=torch.float64)
+        nats = nats_of(_cells(batch).numpy(), counts, run.config.smoothing)
+        summed += torch.tensor([nats[kind] for kind in _KINDS], dtype=torch.float64)
     sums, numbers = total(summed, run.ranks).T.tolist()
     means = {k: s / n for k, s, n in zip(_KINDS, sums, numbers, strict=True) if n}
     return {"loss": sum(sums) / max(sum(numbers), 1.0), **means}

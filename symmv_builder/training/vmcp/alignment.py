@@ -73,14 +73,14 @@ class AlignmentModel(nn.Module):
         scores = scores.masked_fill(~mask[:, None], torch.finfo(scores.dtype).min)
         attention = scores.softmax(dim=-1)
         weights = mask[:, :, None] / mask.sum(dim=1).clamp(min=1)[:, None, None]
-        found = []
+        outputs = []
         for values, summary in (
             (self.video_value(v), self.video_summary),
             (self.music_value(m), self.music_summary),
         ):
             z = attention.to(values.dtype) @ values
-            found.append(normalize(summary((z * weights).sum(dim=1)).float(), dim=-1))
-        return found[0], found[1], attention, self.scale
+            outputs.append(normalize(summary((z * weights).sum(dim=1)).float(), dim=-1))
+        return outputs[0], outputs[1], attention, self.scale
 
 
 def off_diagonal(attention: Tensor, mask: Tensor) -> Tensor:

@@ -55,30 +55,30 @@ def video_segments(semantic: NDArray[Any], segment_s: float) -> Floats32:
 
 
 def pair_segments(
-    row: Mapping[str, Any], heard: Floats32, segment_s: float, *, aligned: bool = True
+    row: Mapping[str, Any], music: Floats32, segment_s: float, *, aligned: bool = True
 ) -> tuple[Floats32, Floats32]:
     """Segments of a row's video and of its own music that belong together, ``[n, d]`` each.
 
-    `heard` is the music in segments of `segment_s`. With `aligned` they are paired through the
+    `music` is the music in segments of `segment_s`. With `aligned` they are paired through the
     row's alignment, if it has one and that says that both are the same song; else by number, up
     to the end of the shorter. `UnusableRow` as `video_segments`, or where no segment has its
     counterpart in the video.
     """
     semantic = row["semantic"]
     if not (aligned and row.get("alignment_confidence", 0.0) >= SAME_SONG):
-        seen = video_segments(semantic, segment_s)
-        length = min(len(seen), len(heard))
-        return seen[:length], heard[:length]
+        segments = video_segments(semantic, segment_s)
+        length = min(len(segments), len(music))
+        return segments[:length], music[:length]
     length_s = len(semantic) / _rate_hz(semantic)
-    edges = segment_s * np.arange(len(heard) + 1)
+    edges = segment_s * np.arange(len(music) + 1)
     at, is_known = _on_video(row["alignment_music_s"], row["alignment_video_s"], edges)
     starts, ends = at[:-1], at[1:]
     stretch = (ends - starts) / segment_s
-    kept = is_known[:-1] & is_known[1:] & (starts >= 0) & (ends <= length_s + 1e-6)
-    kept &= (stretch >= 1 / _LARGEST_STRETCH) & (stretch <= _LARGEST_STRETCH)
-    if not kept.any():
+    is_paired = is_known[:-1] & is_known[1:] & (starts >= 0) & (ends <= length_s + 1e-6)
+    is_paired &= (stretch >= 1 / _LARGEST_STRETCH) & (stretch <= _LARGEST_STRETCH)
+    if not is_paired.any():
         raise UnusableRow("no segment of its music is aligned with its video")
-    return _seen(semantic, starts[kept], ends[kept]), heard[kept]
+    return _seen(semantic, starts[is_paired], ends[is_paired]), music[is_paired]
 
 
 def _on_video(music_s: Floats, video_s: Floats, times_s: Floats) -> tuple[Floats, NDArray[np.bool]]:
@@ -98,8 +98,8 @@ def _rate_hz(semantic: NDArray[Any]) -> int:
         raise UnusableRow("the features of its video are not finite")
     width = semantic.shape[1]
     if width not in SEMANTIC_HZ:
-        known = ", ".join(map(str, SEMANTIC_HZ))
-        raise MalformedColumn("semantic", "the row", f"is {width} wide; known widths are {known}")
+        rates = ", ".join(map(str, SEMANTIC_HZ))
+        raise MalformedColumn("semantic", "the row", f"is {width} wide; known widths are {rates}")
     return SEMANTIC_HZ[width]
 
 
@@ -132,9 +132,9 @@ def prepare(music: MusicFeatures, config: VmcpConfig) -> Prepare:
         video, heard = pair_segments(
             row, music.of_row(row, config.windows), segment_s, aligned=config.pairs == "aligned"
         )
-        kept = min(len(video), config.max_segments)
-        start = int(rng.integers(len(video) - kept + 1))
-        return {"video": video[start : start + kept], "music": heard[start : start + kept]}
+        count = min(len(video), config.max_segments)
+        start = int(rng.integers(len(video) - count + 1))
+        return {"video": video[start : start + count], "music": heard[start : start + count]}
 
     return make
 

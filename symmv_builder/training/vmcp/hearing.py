@@ -194,14 +194,14 @@ class MusicFeatures:
         name = f"{self._dataset}/embeddings/{self._name}-{place}/{digest}.npy"
         with self._lock:
             if name not in self._held:
-                found = self._read(name)
-                if found is None:
+                features = self._read(name)
+                if features is None:
                     model = load(SLOT, self._name, self._home)
-                    found = np.asarray(model.embed(*sounding()), dtype=np.float32)
+                    features = np.asarray(model.embed(*sounding()), dtype=np.float32)
                     buffer = io.BytesIO()
-                    np.save(buffer, found, allow_pickle=False)
+                    np.save(buffer, features, allow_pickle=False)
                     self._root.write(name, buffer.getvalue())
-                self._held[name] = found
+                self._held[name] = features
             return means(self._held[name], windows)
 
     def _read(self, name: str) -> Floats32 | None:
@@ -220,18 +220,18 @@ class MusicFeatures:
 def means(values: Floats32, size: int) -> Floats32:
     """Means over every `size` rows, without a remainder; fewer rows than that are one mean."""
     size = min(size, len(values)) or 1
-    kept = len(values) // size
-    return np.asarray(values[: kept * size].reshape(kept, size, -1).mean(axis=1), np.float32)
+    whole = len(values) // size
+    return np.asarray(values[: whole * size].reshape(whole, size, -1).mean(axis=1), np.float32)
 
 
 def _up_to(notes: Notes, end_s: float) -> Notes:
-    kept = notes.starts_s < end_s
+    is_before = notes.starts_s < end_s
     pedal = np.asarray(notes.pedal_starts_s) < end_s
     return Notes(
-        starts_s=notes.starts_s[kept],
-        ends_s=notes.ends_s[kept].clip(max=end_s),
-        pitches=notes.pitches[kept],
-        velocities=notes.velocities[kept],
+        starts_s=notes.starts_s[is_before],
+        ends_s=notes.ends_s[is_before].clip(max=end_s),
+        pitches=notes.pitches[is_before],
+        velocities=notes.velocities[is_before],
         pedal_starts_s=np.asarray(notes.pedal_starts_s)[pedal],
         pedal_ends_s=np.asarray(notes.pedal_ends_s)[pedal].clip(max=end_s),
     )

@@ -64,19 +64,19 @@ def load(run: Path, objective: str, device: str = "cpu") -> LoadedVmcp:
     """
     place = device_of(device)
     chosen = OBJECTIVES[objective]
-    held = checkpoint.read(run, chosen.kind)
-    config = from_plain(VmcpConfig, held.config)
-    with checkpoint.understood(held):
-        music_width = int(held.about["music_width"])
-    model = chosen.model(video_widths(held), music_width, config)
-    checkpoint.load_module(held, model)
-    return LoadedVmcp(model.to(place).eval(), config, held.about, held.folder, place)
+    saved = checkpoint.read(run, chosen.kind)
+    config = from_plain(VmcpConfig, saved.config)
+    with checkpoint.understood(saved):
+        music_width = int(saved.about["music_width"])
+    model = chosen.model(video_widths(saved), music_width, config)
+    checkpoint.load_module(saved, model)
+    return LoadedVmcp(model.to(place).eval(), config, saved.about, saved.folder, place)
 
 
-def video_widths(held: checkpoint.Checkpoint) -> list[int]:
+def video_widths(saved: checkpoint.Checkpoint) -> list[int]:
     """The widths of the video features that a model has an entrance for."""
-    with checkpoint.understood(held):
-        return [int(width) for width in held.about["videos"]]
+    with checkpoint.understood(saved):
+        return [int(width) for width in saved.about["videos"]]
 
 
 def about_rows(rows: Rows, music: MusicFeatures) -> dict[str, Any]:
@@ -121,18 +121,18 @@ def features_for(
     ours, learned = about_rows(rows, music), loaded.about
     [(width, seen_by)] = ours["videos"].items()
     if width not in learned["videos"]:
-        known = f"videos of width {' or '.join(learned['videos'])}"
+        choices = f"videos of width {' or '.join(learned['videos'])}"
         raise OtherFeatures(
-            rows.dataset, f"videos of width {width}", loaded.folder, known, can_begin=True
+            rows.dataset, f"videos of width {width}", loaded.folder, choices, can_begin=True
         )
-    for name, theirs, here in (
+    for name, theirs, own in (
         ("video_model", learned["videos"][width], seen_by),
         ("music_width", learned.get("music_width"), ours["music_width"]),
         ("music_model", learned.get("music_model"), ours["music_model"]),
     ):
-        if theirs is not None and here is not None and theirs != here:
-            given, known = (f"{name} {_short(about)}" for about in (here, theirs))
-            raise OtherFeatures(rows.dataset, given, loaded.folder, known)
+        if theirs is not None and own is not None and theirs != own:
+            actual, choices = (f"{name} {_short(about)}" for about in (own, theirs))
+            raise OtherFeatures(rows.dataset, actual, loaded.folder, choices)
     return music
 
 

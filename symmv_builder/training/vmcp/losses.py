@@ -56,8 +56,8 @@ def info_nce(
     own = first + torch.arange(len(mask), device=mask.device)
     targets = own.masked_fill(~mask, -100)
     nce, hits = video.new_zeros(()), video.new_zeros(())
-    for asked, answers in ((video, all_music), (music, all_video)):
-        logits = scale * asked @ answers.T
+    for queries, answers in ((video, all_music), (music, all_video)):
+        logits = scale * queries @ answers.T
         # Finite, so that a batch without anything real has a gradient of zero and not of nan.
         logits = logits.masked_fill(~all_mask, torch.finfo(logits.dtype).min)
         nce = nce + cross_entropy(logits, targets, reduction="sum") / 2

@@ -91,21 +91,21 @@ def _find_music(folder: Path, entries: Sequence[str], sound: Sounding) -> dict[s
         raise NoSuchPath(folder, "folder")
     recordings = (SOUND_SUFFIXES, VIDEO_SUFFIXES)
     kinds = (MIDI_SUFFIXES, *recordings) if sound == "rendered" else (*recordings, MIDI_SUFFIXES)
-    known = set(entries)
-    found: dict[str, dict[int, list[Path]]] = defaultdict(lambda: defaultdict(list))
+    entry_ids = set(entries)
+    by_entry: dict[str, dict[int, list[Path]]] = defaultdict(lambda: defaultdict(list))
     for path in sorted(folder.iterdir()):
         name, suffix = path.name.partition(".")[0], path.suffix.lower()
-        kind = next((number for number, known in enumerate(kinds) if suffix in known), None)
-        if name in known and kind is not None and path.is_file():
-            found[name][kind].append(path)
-    if not found:
+        kind = next((number for number, entry_ids in enumerate(kinds) if suffix in entry_ids), None)
+        if name in entry_ids and kind is not None and path.is_file():
+            by_entry[name][kind].append(path)
+    if not by_entry:
         example = entries[0] if entries else "none"
         raise CannotMeasure(
             f"{folder} holds no MIDI file named by an entry of the split, as {example}.mid, "
             "and no recording"
         )
     chosen = {}
-    for name, files in found.items():
+    for name, files in by_entry.items():
         first, *others = files[min(files)]
         if others:
             what = {MIDI_SUFFIXES: "MIDI", SOUND_SUFFIXES: "sound", VIDEO_SUFFIXES: "video"}
@@ -117,8 +117,8 @@ def _find_music(folder: Path, entries: Sequence[str], sound: Sounding) -> dict[s
 
 def no_pairs(dataset: str, split: str, left_out: LeftOut) -> NoRows:
     """The error for a split of which no row has both a video and music."""
-    said = f"{dataset} has no pair of pictures and music in the split {split}"
-    return NoRows(dataset, split, "; ".join(filter(None, (said, left_out.summary(dataset)))))
+    text = f"{dataset} has no pair of pictures and music in the split {split}"
+    return NoRows(dataset, split, "; ".join(filter(None, (text, left_out.summary(dataset)))))
 
 
 def _hear_file(music: MusicFeatures, path: Path, windows: int) -> Floats32:

@@ -40,22 +40,22 @@ def score(
     beginning of both to the end of the shorter.
     """
     loaded = load(folder, "gvmgen", device)
-    asked = open_pairs(loaded, root, dataset, split, music, sound)
-    aligned, segment_s = loaded.config.pairs == "aligned", asked.segment_s
+    request = open_pairs(loaded, root, dataset, split, music, sound)
+    aligned, segment_s = loaded.config.pairs == "aligned", request.segment_s
 
     def pair(row: Mapping[str, Any]) -> tuple[Floats32, Floats32] | None:
         if not music:
-            own = asked.features.of_row(row, asked.windows)
+            own = request.features.of_row(row, request.windows)
             return pair_segments(row, own, segment_s, aligned=aligned)
-        seen, heard = video_segments(row["semantic"], segment_s), asked.music_of(row)
-        return None if heard is None else (seen, heard)
+        video, features = video_segments(row["semantic"], segment_s), request.music_of(row)
+        return None if features is None else (video, features)
 
     pairs, left_out = [], LeftOut()
-    for number, row in enumerate(asked.rows):
-        found = left_out.use(row, pair)
-        if found is not None:
-            pairs.append(found)
-        tell(number + 1, len(asked.rows))
+    for number, row in enumerate(request.rows):
+        pair_found = left_out.use(row, pair)
+        if pair_found is not None:
+            pairs.append(pair_found)
+        tell(number + 1, len(request.rows))
     if not pairs:
         raise no_pairs(dataset, split, left_out)
     scores = asdict(relevance(*_ask(loaded, pairs)))
@@ -63,7 +63,7 @@ def score(
     others = relevance(*_ask(loaded, shifted)) if len(pairs) > 1 else None
     return (
         scores
-        | asked.heard_by
+        | request.heard_by
         | {
             "cmr_mismatched": others.cmr if others else float("nan"),
             "ta_mismatched": others.ta if others else float("nan"),

@@ -47,7 +47,7 @@ def score(
     features, no file for any entry.
     """
     loaded = load(folder, "vmcp", device)
-    asked = open_pairs(loaded, root, dataset, split, music, sound, optional=("video_url",))
+    request = open_pairs(loaded, root, dataset, split, music, sound, optional=("video_url",))
     model = loaded.model
     if not isinstance(model, VideoMusicClip):
         raise TypeError(f"{folder} holds a {type(model).__name__}")
@@ -55,24 +55,24 @@ def score(
     pieces: list[NDArray[np.float64]] = []
     names, own = [], []
     left_out = LeftOut()
-    for number, row in enumerate(asked.rows):
+    for number, row in enumerate(request.rows):
         entry = row_name(row)
-        seen = left_out.use(row, lambda row: video_segments(row["semantic"], asked.segment_s))
-        if seen is not None:
-            segments = left_out.use(row, asked.music_of)
+        video = left_out.use(row, lambda row: video_segments(row["semantic"], request.segment_s))
+        if video is not None:
+            segments = left_out.use(row, request.music_of)
             if segments is not None:
                 pieces.append(summary_of(loaded, model.music, segments))
                 own.append(len(videos))
-            videos.append(summary_of(loaded, model.video, seen))
+            videos.append(summary_of(loaded, model.video, video))
             # Clips of one video are videos of their own; entries that share a video are not.
             names.append(entry if "clip_id" in row else str(row.get("video_url") or entry))
-        tell(number + 1, len(asked.rows))
+        tell(number + 1, len(request.rows))
     if not pieces:
         raise no_pairs(dataset, split, left_out)
     similarity = cosine(np.stack(pieces), np.stack(videos))
-    found = retrieve(similarity, own, videos=names, pool=pool, seed=seed)
-    about = asked.heard_by | {"videos": len(set(names))}
-    return asdict(found) | about | {"left_out": left_out.reasons}
+    retrieval = retrieve(similarity, own, videos=names, pool=pool, seed=seed)
+    about = request.heard_by | {"videos": len(set(names))}
+    return asdict(retrieval) | about | {"left_out": left_out.reasons}
 
 
 def summary_of(

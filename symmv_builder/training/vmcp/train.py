@@ -120,7 +120,7 @@ def _loop(run: _Run, deadline: float) -> Outcome:
 def _begin(config: VmcpConfig, request: Request, ranks: Ranks) -> _Run:
     """Model, data and optimiser, as the last checkpoint left them."""
     loader, held_out, about = _loaders(config, request, ranks)
-    held, first = _earlier(config, request, about)
+    saved, first = _earlier(config, request, about)
     torch.manual_seed(config.seed)
     model = _make_model(config, about, first).to(ranks.device)
     optimizer = torch.optim.AdamW(
@@ -128,7 +128,7 @@ def _begin(config: VmcpConfig, request: Request, ranks: Ranks) -> _Run:
     )
     data = data_of(loader.rows, held_out.rows if held_out else None)
     limits = config.steps, config.patience
-    state = resume(held, _START, data, request, loader, model, optimizer, *limits)
+    state = resume(saved, _START, data, request, loader, model, optimizer, *limits)
     return _Run(
         config=config,
         request=request,
@@ -219,8 +219,8 @@ def _loaders(
 ) -> tuple[Loader, Loader | None, dict[str, Any]]:
     """Train in shuffled batches of this rank, validation in order and whole, and `about`."""
     on_gpu = ranks.device.type == "cuda"
-    wanted = columns(config.sound)
-    rows, held_out = (request.rows(split, *wanted) for split in ("train", "validation"))
+    names = columns(config.sound)
+    rows, held_out = (request.rows(split, *names) for split in ("train", "validation"))
     home = ModelHome(device=str(ranks.device))
     music = MusicFeatures(request.root, request.dataset, config.embedding, home, config.sound)
     about = about_rows(rows, music)
@@ -259,13 +259,13 @@ def _earlier(
     The features of videos that they learned from are added to those of `about`.
     """
     kind = OBJECTIVES[config.objective].kind
-    held, first = checkpoint.standing(request.out, kind, as_plain(config)), None
-    if held is None and config.initial is not None:
+    saved, first = checkpoint.standing(request.out, kind, as_plain(config)), None
+    if saved is None and config.initial is not None:
         first = checkpoint.read(Path(config.initial), kind)
-    if earlier := held or first:
+    if earlier := saved or first:
         with checkpoint.understood(earlier):
             about["videos"] = dict(earlier.about["videos"]) | about["videos"]
-    return held, first
+    return saved, first
 
 
 def _make_model(

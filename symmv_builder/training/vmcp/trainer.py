@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, final
 
 from symmv_builder.evaluation import alignment, published_figures, retrieval
 from symmv_builder.training.trainer import (
-    Beside,
+    Baseline,
     Columns,
     ModelScore,
     Option,
@@ -60,10 +60,10 @@ def _heard_by(measured: Mapping[str, Any]) -> list[str]:
 
 def _pool(measured: Mapping[str, Any]) -> list[str]:
     """Where the pool is another one than the paper's, that the figures do not compare."""
-    here, theirs = measured.get("pool"), published_figures.VMCP_POOL
-    if here is None or here == theirs:
+    ours, theirs = measured.get("pool"), published_figures.VMCP_POOL
+    if ours is None or ours == theirs:
         return []
-    return [f"the pool here is {here:.0f} videos, the paper's {theirs}: the figures do not compare"]
+    return [f"the pool here is {ours:.0f} videos, the paper's {theirs}: the figures do not compare"]
 
 
 @final
@@ -84,7 +84,7 @@ class VmcpTrainer(Trainer):
             measure=_measure_vmcp,
             published=published_figures.VMCP,
             options=_HEARD,
-            beside=Beside("chance", lambda measured: measured.get("chance", {})),
+            beside=Baseline("chance", lambda measured: measured.get("chance", {})),
             remarks=lambda measured: [*_pool(measured), *_heard_by(measured)],
         ),
         ModelScore(
@@ -97,7 +97,7 @@ class VmcpTrainer(Trainer):
             metrics=alignment.METRICS,
             measure=_measure_relevance,
             options=_HEARD,
-            beside=Beside(
+            beside=Baseline(
                 "each video with another one's music",
                 lambda measured: {
                     metric.name: measured.get(f"{metric.name}_mismatched")

@@ -127,11 +127,11 @@ def bar_sums(k: Tensor, v: Tensor, packing: Packing, marks: Tensor | None = None
     with _exact(k):
         keys, values = packing.by_bar(k.float()), packing.by_bar(v.float())
         real = packing.mask[:, None, :, :, None]
-        seen = []
+        sums = []
         for mark in k.new_zeros(1, *k.shape[1::2]) if marks is None else marks.float():
             features = phi(keys + mark[:, None, None]) * real
-            seen.append(AttentionSums(features.transpose(-1, -2) @ values, features.sum(-2)))
-        after, own, before = seen * (3 if marks is None else 1)
+            sums.append(AttentionSums(features.transpose(-1, -2) @ values, features.sum(-2)))
+        after, own, before = sums * (3 if marks is None else 1)
         return AttentionSums(
             _from_beside(after.kv, own.kv, before.kv), _from_beside(after.k, own.k, before.k)
         )

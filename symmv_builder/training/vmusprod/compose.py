@@ -36,17 +36,17 @@ from symmv_builder.training.vmusprod.examples import features_of, scores_of
 from symmv_builder.training.vmusprod.grammar import Form
 from symmv_builder.training.vmusprod.models import Context, StageModel, design_of
 from symmv_builder.training.vmusprod.piece import (
-    Composition,
+    ArrangedPiece,
     FindKey,
     PiecePlan,
     Video,
     Wish,
-    composition_of,
+    arranged_piece,
     parse_primer,
     plan_piece,
     primer_of,
 )
-from symmv_builder.training.vmusprod.sampling import Sampling, sample
+from symmv_builder.training.vmusprod.sampling import TokenSampling, sample
 from symmv_builder.training.vmusprod.songs import song_of_sequences
 from symmv_builder.training.vmusprod.stepping import FusedStepper
 from symmv_builder.training.vmusprod.tempo import tempo_bin
@@ -101,16 +101,16 @@ def load(run: Path, device: str = "cpu") -> Models:
     first = next((stages[0] for stages in STAGES.values() if stages[0] in trained), None)
     if first is None:
         raise NoCheckpoint(run, "V-MusProd")
-    held = checkpoint.read(run / first, kind_of(first))
-    config = from_plain(VMusProd, held.config)
+    saved = checkpoint.read(run / first, kind_of(first))
+    config = from_plain(VMusProd, saved.config)
     stages: dict[Stage, StageModel] = {}
     for stage in STAGES[config.variant]:
-        found = checkpoint.read(run / stage, kind_of(stage))
-        with checkpoint.understood(found):
-            model = StageModel(design_of(found.about["design"]))
-        checkpoint.load_module(found, model)
+        stage_saved = checkpoint.read(run / stage, kind_of(stage))
+        with checkpoint.understood(stage_saved):
+            model = StageModel(design_of(stage_saved.about["design"]))
+        checkpoint.load_module(stage_saved, model)
         stages[stage] = model.to(place).eval()
-    return Models(config, stages, held.about, place)
+    return Models(config, stages, saved.about, place)
 
 
 def compose(
@@ -124,10 +124,10 @@ def compose(
     key: Key | None = None,
     find_key: FindKey | None = None,
     primer: str = "",
-    sampling: Sampling | None = None,
+    sampling: TokenSampling | None = None,
     count: int = 1,
     tell: Tell = lambda stage, share: None,
-) -> list[Composition]:
+) -> list[ArrangedPiece]:
     """`count` pieces of one kind, from seeds `seed`, `seed` + 1, ...; see `compose_all`."""
     wishes = [
         Wish(seed=seed + number, seconds=seconds, bars=bars, tempo_bpm=tempo_bpm, video=video)
@@ -145,11 +145,11 @@ def compose_all(
     key: Key | None = None,
     find_key: FindKey | None = None,
     primer: str = "",
-    sampling: Sampling | None = None,
+    sampling: TokenSampling | None = None,
     batch_size: int = 32,
     steps_per_bar: int = 16,
     tell: Tell = lambda stage, share: None,
-) -> list[Composition]:
+) -> list[ArrangedPiece]:
     """A piece for each wish, in their order; a piece depends on its own wish alone.
 
     Models write in any key. With `key`, each finished piece is moved into that key's scale, from
@@ -166,10 +166,10 @@ def compose_all(
     if primer and "chord" not in models.stages:
         problem = f"{models.config.variant} writes no chords, which it could begin"
         raise WrongSetting("primer", primer, problem)
-    sampling = sampling or Sampling()
+    sampling = sampling or TokenSampling()
     plans = [plan_piece(_fitting(models, w), models.about, steps_per_bar) for w in wishes]
     order = sorted(range(len(plans)), key=lambda i: plans[i].bars)
-    pieces: dict[int, Composition] = {}
+    pieces: dict[int, ArrangedPiece] = {}
     for start in range(0, len(order), batch_size):
         chosen = order[start : start + batch_size]
         writer = _Writer(
@@ -182,14 +182,14 @@ def compose_all(
         )
         parts = writer.write(primer)
         for place, i in enumerate(chosen):
-            said = {name: sequences[place] for name, sequences in parts.items()}
+            written = {name: sequences[place] for name, sequences in parts.items()}
             song = song_of_sequences(
-                said.get("chord"),
-                said.get("melody"),
-                said.get("accompaniment", said.get("music")),
+                written.get("chord"),
+                written.get("melody"),
+                written.get("accompaniment", written.get("music")),
                 tempo_bpm=plans[i].tempo_bpm,
             )
-            pieces[i] = composition_of(song, plans[i], key, find_key)
+            pieces[i] = arranged_piece(song, plans[i], key, find_key)
     return [pieces[i] for i in range(len(plans))]
 
 
@@ -215,7 +215,7 @@ class _Writer:
         self,
         models: Models,
         plans: Many[PiecePlan],
-        sampling: Sampling,
+        sampling: TokenSampling,
         steps_per_bar: int,
         tell: Tell,
         find_key: FindKey | None,
@@ -245,10 +245,10 @@ class _Writer:
         """The chords of a piece, on its tonic at last where it is to end there."""
         if not plan.ends or self.find_key is None:
             return chords
-        heard = sounding_chords(chords, plan.bars - 1)
-        if not len(heard.pitches):
+        sounding = sounding_chords(chords, plan.bars - 1)
+        if not len(sounding.pitches):
             return chords
-        return resolved(chords, plan.bars - 1, self.find_key(heard))
+        return resolved(chords, plan.bars - 1, self.find_key(sounding))
 
     def _stage(
         self, stage: Stage, source: list[Sequence] | None, primer: Tensor | None = None
@@ -282,15 +282,15 @@ class _Writer:
         song = parse_primer(text, self.steps_per_bar)
         tokens = torch.from_numpy(primer_of(song, self.plans).tokens[1:])
         tokens = torch.cat((tokens, torch.zeros_like(tokens[:1])))
-        given = tokens.expand(len(self.plans), -1, -1).clone().to(self.models.device)
+        primer = tokens.expand(len(self.plans), -1, -1).clone().to(self.models.device)
         goes_on = self.bars > song.bars
-        given[:, -1, TYPE] = torch.where(goes_on, RHYTHM, 0)
-        given[:, -1, BARBEAT] = torch.where(goes_on, BAR, 0)
-        return given
+        primer[:, -1, TYPE] = torch.where(goes_on, RHYTHM, 0)
+        primer[:, -1, BARBEAT] = torch.where(goes_on, BAR, 0)
+        return primer
 
     def _video(self, model: StageModel) -> controller.Video:
         config, design = self.models.config, model.design
-        wanted = {
+        columns = {
             "semantic": config.semantic_hz if design.semantic else None,
             "colour": config.colour_hz if design.colour else None,
         }
@@ -298,11 +298,11 @@ class _Writer:
         for plan in self.plans:
             video = plan.wish.video or {}
             absent = [
-                name for name, rate in wanted.items() if rate and not len(video.get(name, ()))
+                name for name, rate in columns.items() if rate and not len(video.get(name, ()))
             ]
             if absent:
                 raise MissingFeatures("the video", absent, "which the model reads")
-            examples.append(features_of(video, wanted["semantic"], wanted["colour"]))
+            examples.append(features_of(video, columns["semantic"], columns["colour"]))
         batch = on_device(stack(examples, {}), self.models.device)
         names = ("semantic", "semantic_mask", "colour", "colour_mask")
         return controller.Video(*(batch.get(name) for name in names))

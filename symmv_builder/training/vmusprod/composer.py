@@ -7,12 +7,19 @@ from typing import Any, final
 import numpy as np
 
 from symmv_builder.records import Chords
-from symmv_builder.training.composing import Composer, Order, Piece, Seen, Tell, ordered_piece
+from symmv_builder.training.composing import (
+    Composer,
+    Order,
+    Piece,
+    Tell,
+    WatchedVideo,
+    ordered_piece,
+)
 from symmv_builder.training.trainer import ComposeRequest
 from symmv_builder.training.vmusprod import compose
 from symmv_builder.training.vmusprod.following import ON_LINE_S, TempoMap, VideoTiming, distances
 from symmv_builder.training.vmusprod.piece import Wish, parse_key, parse_primer
-from symmv_builder.training.vmusprod.sampling import Sampling
+from symmv_builder.training.vmusprod.sampling import TokenSampling
 from symmv_builder.training.vmusprod.tokens import FIELDS
 
 _BEATS_PER_BAR = 4
@@ -47,10 +54,10 @@ class VMusProdComposer(Composer):
         if order.primer:
             parse_primer(order.primer)
 
-    def compose(self, seen: Sequence[Seen], order: Order, tell: Tell) -> Iterator[Piece]:
+    def compose(self, seen: Sequence[WatchedVideo], order: Order, tell: Tell) -> Iterator[Piece]:
         # A primer's chords are kept as they are given, so they say the key.
         key = parse_key(order.key) if order.key and not order.primer else None
-        wanted = [
+        plans = [
             Wish(
                 seconds=order.seconds or each.seconds,
                 tempo_bpm=self._tempo_bpm,
@@ -63,18 +70,18 @@ class VMusProdComposer(Composer):
             (order.name(name, number), number, replace(wish, seed=order.seed_of(number)))
             for name, wish in zip(
                 [each.name for each in seen] or ["piece"],
-                wanted or [Wish(seconds=order.seconds, tempo_bpm=self._tempo_bpm)],
+                plans or [Wish(seconds=order.seconds, tempo_bpm=self._tempo_bpm)],
                 strict=True,
             )
             for number in range(order.count)
         ]
-        said = []
+        remarks = []
         sampling = _sampling(order)
         if seen and not self.needs_video:
-            taken = "length, cuts and motion" if self._follows else "length"
-            said.append(f"this model sees no video; it took its {taken} alone")
+            timing = "length, cuts and motion" if self._follows else "length"
+            remarks.append(f"this model sees no video; it took its {timing} alone")
         if key is None and order.key:
-            said.append(
+            remarks.append(
                 "the primer's chords say the key; the one that was asked for changed nothing"
             )
         for start in range(0, len(wishes), _AT_ONCE):
@@ -100,16 +107,16 @@ class VMusProdComposer(Composer):
                     "sampling": order.sampling(top_p=sampling.top_p),
                     "tempo_bpm": piece.tempo_bpm,
                     "chords": _spans(piece.chords),
-                } | ({"said": "; ".join(said)} if said else {})
-                made = ordered_piece(
+                } | ({"said": "; ".join(remarks)} if remarks else {})
+                written = ordered_piece(
                     name, tracks, piece.tempo_bpm, piece.duration_s, order, number, facts
                 )
                 if wish.shown is None or piece.beats is None:
-                    yield made
+                    yield written
                     continue
                 followed = _followed(piece.beats, wish.shown, piece.duration_s)
                 tempo_map = piece.beats.times_s, piece.beats.numbers
-                yield replace(made, facts={**made.facts, **followed}, tempo_map=tempo_map)
+                yield replace(written, facts={**written.facts, **followed}, tempo_map=tempo_map)
 
 
 def _shown(row: Mapping[str, Any]) -> VideoTiming:
@@ -139,7 +146,7 @@ def _spans(chords: Chords) -> list[list[Any]]:
     return [[round(start, 4), round(end, 4), label] for start, end, label in times]
 
 
-def _sampling(order: Order) -> Sampling:
+def _sampling(order: Order) -> TokenSampling:
     """V-MusProd's own way of sampling, or what is asked for, for every field.
 
     The K likeliest take the place of the nucleus.
@@ -149,7 +156,7 @@ def _sampling(order: Order) -> Sampling:
         same = dict.fromkeys(FIELDS, order.temperature)
     if order.top_k is not None:
         same |= {"top_k": order.top_k, "top_p": 1.0}
-    return Sampling(greedy=order.greedy, **same)
+    return TokenSampling(greedy=order.greedy, **same)
 
 
 def _arrays(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -73,12 +73,12 @@ class Controller(nn.Module):
 
         `ValueError` where the video lacks a kind of features that the controller was made for.
         """
-        given = (
+        inputs = (
             (self.semantic, video.semantic, video.semantic_mask),
             (self.colour, video.colour, video.colour_mask),
         )
         parts, masks = [], []
-        for kind, (encoder, features, mask) in enumerate(given):
+        for kind, (encoder, features, mask) in enumerate(inputs):
             if encoder is None:
                 continue
             if features is None or mask is None:

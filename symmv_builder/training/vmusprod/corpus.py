@@ -127,9 +127,9 @@ def loaders_of(
         )
 
     # Only what the stage sees is read: features are nearly all of a row's bytes.
-    seen = [name for name in ("semantic", "colour") if getattr(design, name)]
-    seen += ["motion"] if motion_range else []
-    columns = [name for name in corpus.train.columns if name not in VIDEO_COLUMNS] + seen
+    features = [name for name in ("semantic", "colour") if getattr(design, name)]
+    features += ["motion"] if motion_range else []
+    columns = [name for name in corpus.train.columns if name not in VIDEO_COLUMNS] + features
     held_out = request.rows("validation", columns) if corpus.validation else None
     validation = None if held_out is None else loader(held_out, learns=False)
     return loader(request.rows("train", columns), learns=True), validation

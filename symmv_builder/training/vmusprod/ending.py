@@ -29,16 +29,16 @@ _LOWEST_ROOT, _LOWEST_CHORD = 33, 50
 
 def resolved(chords: Sequence, bar: int, key: Key) -> Sequence:
     """The chords with the tonic of `key` alone in `bar`, and nothing else behind its beginning."""
-    said = events_of(chords)
-    kept = said.chord_steps < bar * said.steps_per_bar
+    events = events_of(chords)
+    is_before = events.chord_steps < bar * events.steps_per_bar
     quality = SYMMV_QUALITIES.index("m" if key.mode == "minor" else "M")
-    bars = np.arange(bar, said.bars) * said.steps_per_bar
+    bars = np.arange(bar, events.bars) * events.steps_per_bar
     return sequence_of(
         replace(
-            said,
-            chord_steps=np.concatenate((said.chord_steps[kept], bars)),
-            roots=np.concatenate((said.roots[kept], np.full_like(bars, key.tonic_class))),
-            qualities=np.concatenate((said.qualities[kept], np.full_like(bars, quality))),
+            events,
+            chord_steps=np.concatenate((events.chord_steps[is_before], bars)),
+            roots=np.concatenate((events.roots[is_before], np.full_like(bars, key.tonic_class))),
+            qualities=np.concatenate((events.qualities[is_before], np.full_like(bars, quality))),
         )
     )
 
@@ -49,13 +49,13 @@ def sounding_chords(chords: Sequence, bar: int) -> Notes:
     They are for whoever hears a key in them: that in which a long piece ends may be another one
     than that in which it began.
     """
-    said = events_of(chords)
-    first, last = (b * said.steps_per_bar for b in (max(0, bar - 16), bar))
-    ends = np.append(said.chord_steps[1:], said.bars * said.steps_per_bar)
+    events = events_of(chords)
+    first, last = (b * events.steps_per_bar for b in (max(0, bar - 16), bar))
+    ends = np.append(events.chord_steps[1:], events.bars * events.steps_per_bar)
     notes = [
         (start, end, _MIDDLE_C + (root + interval) % 12)
         for start, end, root, quality in zip(
-            said.chord_steps, ends, said.roots, said.qualities, strict=True
+            events.chord_steps, ends, events.roots, events.qualities, strict=True
         )
         if root != NO_ROOT and first <= start < last
         for interval in INTERVALS[SYMMV_QUALITIES[quality]]
@@ -76,7 +76,7 @@ def ended(song: QuantisedSong, bar: int, key: Key) -> QuantisedSong:
     durations = np.minimum(song.durations, np.maximum(start - song.onsets, 1))
     classes = (key.tonic_class + np.array([0, 3 if key.mode == "minor" else 4, 7])) % 12
     last = _hands(song, start, classes)
-    held = min(LONGEST, max(song.bars * song.steps_per_bar - start, 2 * song.steps_per_bar))
+    length = min(LONGEST, max(song.bars * song.steps_per_bar - start, 2 * song.steps_per_bar))
     earlier = song.chord_onsets < start
     quality = SYMMV_QUALITIES.index("m" if key.mode == "minor" else "M")
     chords = [
@@ -93,7 +93,7 @@ def ended(song: QuantisedSong, bar: int, key: Key) -> QuantisedSong:
     return replace(
         song,
         onsets=np.concatenate((song.onsets[before], np.full(len(last), start))),
-        durations=np.concatenate((durations[before], np.full(len(last), held))),
+        durations=np.concatenate((durations[before], np.full(len(last), length))),
         pitches=np.concatenate((song.pitches[before], pitches)),
         is_melody=np.concatenate((song.is_melody[before], np.array([is_in for _, is_in in last]))),
         chord_onsets=chords[0],
@@ -110,12 +110,12 @@ def _hands(song: QuantisedSong, start: int, classes: Ints) -> list[tuple[int, bo
     roots = roots[roots % 12 == classes[0]]
     root = int(roots[np.abs(roots - around).argmin()])
     chord = [_LOWEST_CHORD + int((c - _LOWEST_CHORD) % 12) for c in classes]
-    found = dict.fromkeys((root, *chord), False)
+    hands = dict.fromkeys((root, *chord), False)
     melody = song.is_melody
     if melody.any():
-        there = np.flatnonzero(melody & (song.onsets >= start))
-        aim = song.pitches[there[0] if len(there) else np.flatnonzero(melody)[-1]]
+        places = np.flatnonzero(melody & (song.onsets >= start))
+        aim = song.pitches[places[0] if len(places) else np.flatnonzero(melody)[-1]]
         pitches = np.arange(max(chord) + 1, max(chord) + 49)
         pitches = pitches[np.isin(pitches % 12, classes)]
-        found[int(pitches[np.abs(pitches - aim).argmin()])] = True
-    return sorted(found.items())
+        hands[int(pitches[np.abs(pitches - aim).argmin()])] = True
+    return sorted(hands.items())

@@ -161,17 +161,17 @@ def features_of(row: Row, semantic_hz: float | None, colour_hz: float | None) ->
     histogram. `UnusableRow` where the row's video has no frame of a wanted kind, or a value is
     not finite.
     """
-    found: Example = {}
+    features: Example = {}
     if semantic_hz is not None:
-        found["semantic"] = pooled(row["semantic"], SEMANTIC_HZ, semantic_hz)
+        features["semantic"] = pooled(row["semantic"], SEMANTIC_HZ, semantic_hz)
     if colour_hz is not None:
-        found["colour"] = np.sqrt(pooled(row["colour"], COLOUR_HZ, colour_hz))
-    for name, values in found.items():
+        features["colour"] = np.sqrt(pooled(row["colour"], COLOUR_HZ, colour_hz))
+    for name, values in features.items():
         if not len(values):
             raise UnusableRow(f"its video has no column {name}: not a frame of it is known")
         if not np.isfinite(values).all():
             raise UnusableRow(f"its column {name} holds values that are not finite")
-    return found
+    return features
 
 
 def pooled(values: NDArray[Any], rate_hz: float, wanted_hz: float) -> NDArray[np.float32]:

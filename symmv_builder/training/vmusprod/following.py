@@ -66,11 +66,11 @@ class VideoTiming:
             within = (times >= start + MOTION_HOP_S) & (times < end)
             if within.any():
                 means[scene] = self.motion[within].mean(dtype=np.float64)
-        known = means[np.isfinite(means)]
-        spread = float(known.std()) if len(known) else 0.0
+        finite = means[np.isfinite(means)]
+        spread = float(finite.std()) if len(finite) else 0.0
         if spread <= 0:
             return np.zeros(len(means))
-        levels = (np.nan_to_num(means, nan=known.mean()) - known.mean()) / (2 * spread)
+        levels = (np.nan_to_num(means, nan=finite.mean()) - finite.mean()) / (2 * spread)
         return np.asarray(levels.clip(-1.0, 1.0))
 
     def shaped(self, notes: Notes, end_s: float) -> Notes:
@@ -136,11 +136,11 @@ def follow_cuts(
     best, most = steady_beats(tempo_bpm, end_s), -np.inf
     for factor in np.linspace(1.0 - LEEWAY, 1.0 + LEEWAY, _TEMPOS):
         tempo = float(np.clip(tempo_bpm * factor, SLOWEST_BPM, FASTEST_BPM))
-        found = _best_path(tempo, np.concatenate(([0.0], cuts, [end_s])), beats_per_bar)
+        path = _best_path(tempo, np.concatenate(([0.0], cuts, [end_s])), beats_per_bar)
         # The tempo that the motion says is left for a reason, never by chance.
-        worth = -np.inf if found is None else found[0] - abs(factor - 1.0)
-        if found is not None and worth > most:
-            best, most = found[1], worth
+        worth = -np.inf if path is None else path[0] - abs(factor - 1.0)
+        if path is not None and worth > most:
+            best, most = path[1], worth
     return best
 
 
@@ -176,9 +176,9 @@ def _best_path(tempo_bpm: float, times_s: Floats, per_bar: int) -> tuple[float, 
                 for phase in range(per_bar):
                     to = (phase + beats) % per_bar
                     gain = (last if place == count - 1 else gains)[to]
-                    found = worth[start, phase] + gain - cost
-                    if found > worth[place, to]:
-                        worth[place, to] = found
+                    candidate = worth[start, phase] + gain - cost
+                    if candidate > worth[place, to]:
+                        worth[place, to] = candidate
                         before[place, to] = (start, phase, beats)
     phase = int(worth[-1].argmax())
     total = float(worth[-1, phase])

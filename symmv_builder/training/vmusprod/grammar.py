@@ -80,11 +80,11 @@ class Writing:
         self.notes, self.pitch = nothing, nothing
         self.root, self.quality = nothing, nothing
         self.done = torch.zeros_like(form.bars, dtype=torch.bool)
-        held = [
+        starts = [
             [name == "type" or name in FIELDS_OF[kind] for name in FIELDS] for kind in FIELDS_OF
         ]
         # Which fields a token of each type holds, bool [types, 6].
-        self.held = torch.tensor(held, device=device)
+        self.held = torch.tensor(starts, device=device)
         self._types = _types(form.kind).to(device)
         self._barbeats = _barbeats(form).to(device)
         number = torch.arange(SIZES["pitch"])

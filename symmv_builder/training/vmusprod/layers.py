@@ -129,16 +129,16 @@ class Layer(nn.Module):
     ) -> Tensor:
         x = x + self.dropout(self.own(self.own_norm(x), mask, causal=causal))
         if self.cross is not None and self.cross_norm is not None and memory is not None:
-            seen = self.cross(self.cross_norm(x), self.cross.sums(memory), memory.queries)
-            x = x + self.dropout(seen)
+            crossed = self.cross(self.cross_norm(x), self.cross.sums(memory), memory.queries)
+            x = x + self.dropout(crossed)
         return self._feed(x)
 
     def step(
         self, x: Tensor, own: AttentionSums, cross: AttentionSums | None, bars: Tensor | None
     ) -> tuple[Tensor, AttentionSums]:
         """The next token ``[b, 1, width]`` of the causal form, and the sums with it."""
-        seen, own = self.own.step(self.own_norm(x), own)
-        x = x + self.dropout(seen)
+        attended, own = self.own.step(self.own_norm(x), own)
+        x = x + self.dropout(attended)
         if self.cross is not None and self.cross_norm is not None and cross is not None:
             x = x + self.dropout(self.cross.step(self.cross_norm(x), cross, bars))
         return self._feed(x), own

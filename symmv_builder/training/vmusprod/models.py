@@ -109,8 +109,8 @@ class StageModel(nn.Module):
             queries = pack(before.bars, before.mask, bars)
             memory = Memory(memory.x, memory.mask, memory.keys, queries)
         hidden = self.decoder(self.embedding(before, context.tempo), before.mask, memory)
-        found: tuple[Tensor, Tensor] = self.heads(hidden, score.tokens[:, 1:], score.mask[:, 1:])
-        return found
+        losses: tuple[Tensor, Tensor] = self.heads(hidden, score.tokens[:, 1:], score.mask[:, 1:])
+        return losses
 
     def begin(self, batch_size: int, context: Context) -> LayerState:
         """Before the first token of `batch_size` pieces: encodes the context."""
@@ -138,9 +138,9 @@ class StageModel(nn.Module):
     ) -> tuple[Tensor, LayerState]:
         """Read one token ``[b, 6]`` and its place (each ``[b]``): hidden ``[b, width]`` from
         which the next is told, and the state behind it. Costs the same for every token."""
-        here = torch.ones_like(bars, dtype=torch.bool)
+        present = torch.ones_like(bars, dtype=torch.bool)
         place = torch.full_like(bars, state.position)
-        one = TokenBatch(*(x.unsqueeze(1) for x in (tokens, place, bars, beats, timing, here)))
+        one = TokenBatch(*(x.unsqueeze(1) for x in (tokens, place, bars, beats, timing, present)))
         x = self.embedding(one, tempo)
         at = bars if self.design.condition == "score" else None
         own = []
@@ -221,23 +221,23 @@ class Heads(nn.Module):
         """Of one field; `before` is the value of that which goes before it (AFTER), if any does."""
         after = AFTER[name]
         if after is not None and before is not None:
-            known = torch.cat([decided, self.given[after](before)], dim=-1)
-            decided = functional.gelu(self.second(known))
+            context = torch.cat([decided, self.given[after](before)], dim=-1)
+            decided = functional.gelu(self.second(context))
         out: Tensor = self.fields[name](decided)
         return out
 
     def forward(self, hidden: Tensor, targets: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Sums of cross-entropies and counts ``[6]`` of `targets` ``[b, t, 6]``."""
-        wanted = dict(zip(tokens.FIELDS, targets.unbind(-1), strict=True))
+        by_field = dict(zip(tokens.FIELDS, targets.unbind(-1), strict=True))
         logits = {"type": self.type_logits(hidden)}
-        decided = self.decided(hidden, wanted["type"])
+        decided = self.decided(hidden, by_field["type"])
         for name, after in AFTER.items():
-            before = wanted[after] if after else None
+            before = by_field[after] if after else None
             logits[name] = self.field_logits(name, decided, before)
         # 0 is "none": such a field is not there, and no padding has any.
         losses, counts = [], []
         for name in tokens.FIELDS:
-            labels = (wanted[name] * mask).flatten()
+            labels = (by_field[name] * mask).flatten()
             losses.append(
                 functional.cross_entropy(
                     logits[name].float().flatten(0, -2), labels, ignore_index=0, reduction="sum"
@@ -249,5 +249,5 @@ class Heads(nn.Module):
 
 def design_of(plain: Mapping[str, object]) -> Design:
     """A design out of a checkpoint's JSON."""
-    known = {field.name for field in fields(Design)}
-    return Design(**{name: value for name, value in plain.items() if name in known})  # type: ignore[arg-type]
+    names = {field.name for field in fields(Design)}
+    return Design(**{name: value for name, value in plain.items() if name in names})  # type: ignore[arg-type]

@@ -98,7 +98,7 @@ class PiecePlan:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Composition:
+class ArrangedPiece:
     """A piece: its parts in seconds from 0, cut at `duration_s`, and the song in steps.
 
     Where melody and accompaniment are not told apart (the ablations of section 6.4), all notes
@@ -186,9 +186,9 @@ def _tempo(wish: Wish, about: Mapping[str, Any]) -> float:
     return draw_tempo(about["tempo_quantiles"], np.random.default_rng([wish.seed, _TEMPO]))
 
 
-def composition_of(
+def arranged_piece(
     song: QuantisedSong, plan: PiecePlan, key: Key | None = None, find_key: FindKey | None = None
-) -> Composition:
+) -> ArrangedPiece:
     """A written song as one piano plays it (`sounding.struck_once`), cut where it is to end.
 
     With `key` it is moved there from the key that `find_key` hears (`shift_to`).
@@ -208,13 +208,13 @@ def composition_of(
             plan.wish.shown.shaped(part, plan.end_s) for part in (melody, accompaniment)
         )
     chords = chords_of_song(song, clock)
-    kept = chords.starts_s < plan.end_s - shortest_s
-    labels = tuple(label for label, is_in in zip(chords.labels, kept, strict=True) if is_in)
-    ends_s = np.minimum(chords.ends_s[kept], plan.end_s)
-    return Composition(
+    is_before = chords.starts_s < plan.end_s - shortest_s
+    labels = tuple(label for label, is_in in zip(chords.labels, is_before, strict=True) if is_in)
+    ends_s = np.minimum(chords.ends_s[is_before], plan.end_s)
+    return ArrangedPiece(
         melody=melody,
         accompaniment=accompaniment,
-        chords=Chords(chords.starts_s[kept], ends_s, labels),
+        chords=Chords(chords.starts_s[is_before], ends_s, labels),
         tempo_bpm=plan.tempo_bpm,
         duration_s=plan.end_s,
         seed=plan.wish.seed,
@@ -234,7 +234,7 @@ def _last_key(song: QuantisedSong, plan: PiecePlan, find_key: FindKey) -> Key:
     )
 
 
-def shift_to(found: Key, wanted: Key) -> int:
+def shift_to(own: Key, target: Key) -> int:
     """Semitones, -5 to 6, that bring music of one key into the scale of another.
 
     Between major and minor the relative key is met: whether a piece in that scale is heard as
@@ -244,7 +244,7 @@ def shift_to(found: Key, wanted: Key) -> int:
     def scale(key: Key) -> int:
         return key.tonic_class + (3 if key.mode == "minor" else 0)
 
-    return (scale(wanted) - scale(found) + 5) % 12 - 5
+    return (scale(target) - scale(own) + 5) % 12 - 5
 
 
 def parse_key(text: str) -> Key:
@@ -299,8 +299,8 @@ def _chord(name: str) -> tuple[int, int]:
     try:
         return pitch_class(root), SYMMV_QUALITIES.index(name[len(root) :] or "M")
     except ValueError:
-        known = " ".join(SYMMV_QUALITIES)
-        raise WrongSetting("chord", name, f"write a root and one of {known}") from None
+        qualities = " ".join(SYMMV_QUALITIES)
+        raise WrongSetting("chord", name, f"write a root and one of {qualities}") from None
 
 
 def primer_of(song: QuantisedSong, plans: Many[PiecePlan]) -> Sequence:

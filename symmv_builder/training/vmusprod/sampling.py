@@ -40,7 +40,7 @@ BLOCK = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Sampling:
+class TokenSampling:
     """How boldly each field is drawn. Temperature 1 is the model's own distribution, less is safer.
 
     `greedy` takes the likeliest value of every field that is allowed, the first of equal ones.
@@ -94,7 +94,7 @@ def sample(
     *,
     tempo: Tensor,
     seeds: Many[int],
-    sampling: Sampling,
+    sampling: TokenSampling,
     primer: Tensor | None = None,
     tell: Callable[[float], None] = lambda share: None,
 ) -> list[Sequence]:
@@ -120,7 +120,7 @@ def _write(
     form: Form,
     tempo: Tensor,
     seeds: Many[int],
-    sampling: Sampling,
+    sampling: TokenSampling,
     primer: Tensor | None,
     tell: Callable[[float], None],
 ) -> Tensor:
@@ -128,7 +128,7 @@ def _write(
     token = torch.zeros(len(seeds), len(FIELDS), dtype=torch.int64, device=form.bars.device)
     token[:, TYPE], token[:, DURATION] = BEGIN, form.steps_per_bar
     tokens, chances = [token], Chances(seeds, form.bars.device)
-    given = 0 if primer is None else primer.shape[1]
+    primed = 0 if primer is None else primer.shape[1]
     waits = form.bars.device.type != "cpu"
     for number in range(form.most_tokens):
         if number % BLOCK == 0 and number:
@@ -138,7 +138,7 @@ def _write(
         bars, beats = writing.bar.clamp(min=0), writing.beat.clamp(min=0)
         hidden, state = model.step(token, bars, beats, tempo, writing.timing(), state)
         token = _draw_token(model, hidden, writing, sampling, chances.next())
-        if primer is not None and number < given:
+        if primer is not None and number < primed:
             forced = primer[:, number]
             token = torch.where((forced[:, TYPE] != PAD)[:, None], forced, token)
         token = token * ~writing.done[:, None]
@@ -149,7 +149,7 @@ def _write(
 
 
 def _draw_token(
-    model: Stepper, hidden: Tensor, writing: Writing, sampling: Sampling, chance: Tensor
+    model: Stepper, hidden: Tensor, writing: Writing, sampling: TokenSampling, chance: Tensor
 ) -> Tensor:
     """The next token ``[b, 6]`` of every sequence; `chance` ``[b, 6]`` is even in 0-1."""
 
@@ -161,17 +161,17 @@ def _draw_token(
 
     kind = pick("type", model.type_logits(hidden), writing.types())
     # On a CPU it costs nothing to look at what was drawn: fields that no piece has are left out.
-    there = set(kind.tolist()) if kind.device.type == "cpu" else {RHYTHM, CHORD, NOTE}
+    kinds = set(kind.tolist()) if kind.device.type == "cpu" else {RHYTHM, CHORD, NOTE}
     decided = model.decided(hidden, kind)
     chosen = {"type": kind}
-    if RHYTHM in there:
+    if RHYTHM in kinds:
         logits = model.field_logits("barbeat", decided, None)
         chosen["barbeat"] = pick("barbeat", logits, writing.barbeats())
-    if CHORD in there and writing.form.kind == CHORD:
+    if CHORD in kinds and writing.form.kind == CHORD:
         root = pick("root", model.field_logits("root", decided, None), writing.roots())
         logits = model.field_logits("quality", decided, root)
         chosen |= {"root": root, "quality": pick("quality", logits, writing.qualities(root))}
-    if NOTE in there and writing.form.kind == NOTE:
+    if NOTE in kinds and writing.form.kind == NOTE:
         pitch = pick("pitch", model.field_logits("pitch", decided, None), writing.pitches())
         logits = model.field_logits("duration", decided, pitch)
         some = torch.arange(SIZES["duration"], device=kind.device) > 0

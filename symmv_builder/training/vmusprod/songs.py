@@ -224,10 +224,10 @@ def song_of_sequences(
     A note of both parts is the melody's. Without `beats` they are numbered from 0. `ValueError`
     where the bars differ or all are `None`.
     """
-    said = [events_of(s) for s in (chords, melody, accompaniment) if s is not None]
-    if len({(events.bars, events.steps_per_bar) for events in said}) != 1:
+    sounded = [events_of(s) for s in (chords, melody, accompaniment) if s is not None]
+    if len({(events.bars, events.steps_per_bar) for events in sounded}) != 1:
         raise ValueError("the sequences are not of the same bars")
-    bars, spb = said[0].bars, said[0].steps_per_bar
+    bars, spb = sounded[0].bars, sounded[0].steps_per_bar
     parts = [(p, events_of(p)) for p in (melody, accompaniment) if p is not None]
     is_melody = [np.full(len(e.steps), p is melody, dtype=np.bool_) for p, e in parts]
     nothing = np.zeros(0, dtype=np.int64)

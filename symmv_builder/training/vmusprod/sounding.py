@@ -24,8 +24,10 @@ def notes_of(sequence: Sequence, clock: Clock, velocity: int = MELODY_VELOCITY) 
 
     What would begin before the clock's 0 begins there, as a recording does.
     """
-    said = events_of(sequence)
-    return _notes(said.steps, said.durations, said.pitches, said.steps_per_bar, clock, velocity)
+    events = events_of(sequence)
+    return _notes(
+        events.steps, events.durations, events.pitches, events.steps_per_bar, clock, velocity
+    )
 
 
 def notes_of_song(song: QuantisedSong, clock: Clock) -> tuple[Notes, Notes]:
@@ -76,18 +78,18 @@ def merged(melody: Notes, accompaniment: Notes) -> Notes:
     order = np.lexsort((-ends, pitches, starts))
     new = np.ones(len(order), dtype=np.bool_)
     new[1:] = (np.diff(starts[order]) != 0) | (np.diff(pitches[order]) != 0)
-    kept = order[new]
-    return Notes(starts[kept], ends[kept], pitches[kept], velocities[kept], melody.clock)
+    first = order[new]
+    return Notes(starts[first], ends[first], pitches[first], velocities[first], melody.clock)
 
 
 def cut(notes: Notes, end_s: float, *, shortest_s: float = 0.0) -> Notes:
     """What of the notes sounds before `end_s`; a rest shorter than `shortest_s` is left out."""
-    kept = notes.starts_s < end_s - shortest_s
+    is_before = notes.starts_s < end_s - shortest_s
     return Notes(
-        notes.starts_s[kept],
-        np.minimum(notes.ends_s[kept], end_s),
-        notes.pitches[kept],
-        notes.velocities[kept],
+        notes.starts_s[is_before],
+        np.minimum(notes.ends_s[is_before], end_s),
+        notes.pitches[is_before],
+        notes.velocities[is_before],
         notes.clock,
     )
 

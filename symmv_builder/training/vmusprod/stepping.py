@@ -60,9 +60,9 @@ class _Layer:
     ) -> Tensor:
         """Read the token ``[b, width]`` of bars `at` behind `own`, which takes it in."""
         b, width = x.shape
-        made = self.own(self.own_norm(x)).view(b, 3, self.heads, -1)
-        q, k = phi(made[:, :2]).unbind(1)
-        own.kv.addcmul_(k.unsqueeze(-1), made[:, 2].unsqueeze(-2))
+        projected = self.own(self.own_norm(x)).view(b, 3, self.heads, -1)
+        q, k = phi(projected[:, :2]).unbind(1)
+        own.kv.addcmul_(k.unsqueeze(-1), projected[:, 2].unsqueeze(-2))
         own.k.add_(k)
         x = x + self.own_out(_read(q, own.kv, own.k).view(b, width))
         if self.cross_norm is not None and cross is not None:
@@ -77,8 +77,8 @@ class _Layer:
 
 def _read(q: Tensor, kv: Tensor, k: Tensor) -> Tensor:
     """`attention.read` for one query a head: ``[b, h, d]`` from ``[b, h, d, e]``."""
-    found = (q.unsqueeze(-2) @ kv).squeeze(-2)
-    return found.div_((q * k).sum(-1, keepdim=True).add_(EPS))
+    values = (q.unsqueeze(-2) @ kv).squeeze(-2)
+    return values.div_((q * k).sum(-1, keepdim=True).add_(EPS))
 
 
 @dataclass(slots=True)
@@ -119,9 +119,9 @@ class FusedStepper:
     ) -> tuple[Tensor, StepState]:
         """As `models.StageModel.step`; `state` is changed and given back."""
         sounds = tokens[:, ROOT] * SIZES["quality"] + tokens[:, QUALITY]
-        known = [sounds, bars.clamp(max=self._last_bar), beats, tempo, timing]
-        known = known if self._has_timing else known[:-1]
-        places = torch.cat((tokens, torch.stack(known, dim=1)), dim=1) + self._offsets
+        indices = [sounds, bars.clamp(max=self._last_bar), beats, tempo, timing]
+        indices = indices if self._has_timing else indices[:-1]
+        places = torch.cat((tokens, torch.stack(indices, dim=1)), dim=1) + self._offsets
         x = functional.embedding_bag(places, self._table, mode="sum")
         x = x + self._place(state.position)
         at = bars if self._by_bar else None
@@ -141,8 +141,8 @@ class FusedStepper:
     def field_logits(self, name: str, decided: Tensor, before: Tensor | None) -> Tensor:
         """Of a field ``[b, size]``; `before` is the value that its own is told from, if any."""
         if before is not None:
-            told = functional.linear(decided, self._second) + self._given[name][before]
-            decided = functional.gelu(told)
+            context = functional.linear(decided, self._second) + self._given[name][before]
+            decided = functional.gelu(context)
         return self._fields[name](decided)
 
     def _make_table(self, model: StageModel) -> None:

@@ -161,10 +161,10 @@ def _begin(
     steps = config.steps or config.epochs(stage) * loader.batches(0)
     # Which stages are trained, and how long, changes nothing of what this one has learned.
     free = ["stages", *(name for name in as_plain(config) if name.endswith("_epochs"))]
-    held = checkpoint.standing(request.out / stage, kind_of(stage), as_plain(config), free=free)
+    saved = checkpoint.standing(request.out / stage, kind_of(stage), as_plain(config), free=free)
     data = data_of(loader.rows, held_out.rows if held_out else None)
     patience = config.patience or None
-    state = resume(held, _START, data, request, loader, model, optimizer, steps, patience)
+    state = resume(saved, _START, data, request, loader, model, optimizer, steps, patience)
     if config.compile and ranks.device.type == "cuda":
         compile_layers(model)
     return _Run(

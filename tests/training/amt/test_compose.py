@@ -33,7 +33,7 @@ def write_model(run: Path, config: AmtConfig = TINY, width: int = 16) -> Path:
 def write_regressor(run: Path, width: int = 16) -> Path:
     torch.manual_seed(0)
     config = RegressorConfig(units=4)
-    statistics = regressors.Statistics(
+    statistics = regressors.FeatureStatistics(
         np.zeros(width, np.float32), np.ones(width, np.float32),
         np.array([12, 0.5], np.float32), np.array([8, 0.2], np.float32),
     )  # fmt: skip

@@ -6,9 +6,9 @@ import torch
 
 from symmv_builder.training.cmt.config import CmtConfig
 from symmv_builder.training.cmt.control import Control
-from symmv_builder.training.cmt.grammar import Writing
+from symmv_builder.training.cmt.grammar import WordWriting
 from symmv_builder.training.cmt.model import CmtModel
-from symmv_builder.training.cmt.sampling import Sampling, heeded, sample
+from symmv_builder.training.cmt.sampling import CmtSampling, heeded, sample
 from symmv_builder.training.cmt.tokens import (
     BEGIN,
     DENSITY,
@@ -82,7 +82,7 @@ def test_what_an_untrained_model_writes_is_lawful(
         Control(rng.integers(-1, 17, bars), rng.integers(0, 4, 16 * bars)) for bars in (1, 2, 3)
     ]
     written = sample(
-        model, controls, seeds=[1, 2, 3], instruments=instruments, sampling=Sampling(share)
+        model, controls, seeds=[1, 2, 3], instruments=instruments, sampling=CmtSampling(share)
     )
     for sequence, control in zip(written, controls, strict=True):
         bars = len(control.densities)
@@ -112,7 +112,7 @@ def test_a_piece_depends_on_its_own_seed_alone(model: CmtModel) -> None:
             controls[: len(seeds)],
             seeds=seeds,
             instruments=(PIANO,),
-            sampling=Sampling(**how),
+            sampling=CmtSampling(**how),
         )
         return [sequence.tokens for sequence in made]
 
@@ -145,7 +145,7 @@ def test_illegal_words_are_masked() -> None:
 
     known = torch.zeros(SIZES["instrument"], dtype=torch.bool)
     known[[PIANO, 4]] = True
-    writing = Writing(torch.tensor([2]), known, "floor")
+    writing = WordWriting(torch.tensor([2]), known, "floor")
     assert writing.types()[0].nonzero().flatten().tolist() == [RHYTHM]
     assert writing.barbeats()[0].nonzero().flatten().tolist() == [BAR]
     writing.write(word(type=RHYTHM, barbeat=BAR, density=1 + 3))
@@ -172,7 +172,9 @@ def test_illegal_words_are_masked() -> None:
 
 
 def test_one_word_at_a_time_is_the_whole_at_once(model: CmtModel) -> None:
-    written = sample(model, [Control.free(2)], seeds=[9], instruments=(PIANO,), sampling=Sampling())
+    written = sample(
+        model, [Control.free(2)], seeds=[9], instruments=(PIANO,), sampling=CmtSampling()
+    )
     tokens = torch.from_numpy(written[0].tokens)[None]
     steps = torch.from_numpy(written[0].bars * 16 + written[0].beats)[None]
     timing = (100 * steps + 16) // 32

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from symmv_builder.training.cmt.examples import Examples, score_in, song_in_score
+from symmv_builder.training.cmt.examples import CmtExamples, score_in, song_in_score
 from symmv_builder.training.cmt.tokens import (
     BEGIN,
     DENSITY,
@@ -16,7 +16,7 @@ from symmv_builder.training.cmt.tokens import (
     RHYTHM,
     SIZES,
     STRENGTH,
-    Score,
+    WordScore,
     score_of,
     tokens_of,
 )
@@ -26,21 +26,21 @@ from symmv_builder.training.vmusprod.tokens import BAR, BARBEAT, TYPE
 from tests.training.vmusprod.song_rows import song_row
 
 
-def score(notes: list[tuple[int, int, int, int]], bars: int = 2) -> Score:
+def score(notes: list[tuple[int, int, int, int]], bars: int = 2) -> WordScore:
     """A score out of (onset, instrument, pitch, duration)."""
     table = np.array(sorted(notes), dtype=np.int64).reshape(-1, 4)
-    return Score(bars, *(table[:, column] for column in range(4)))
+    return WordScore(bars, *(table[:, column] for column in range(4)))
 
 
-def is_same(one: Score, other: Score) -> bool:
+def is_same(one: WordScore, other: WordScore) -> bool:
     return all(
         np.array_equal(getattr(one, name), getattr(other, name))
-        for name in Score.__dataclass_fields__
+        for name in WordScore.__dataclass_fields__
     )
 
 
 @st.composite
-def scores(draw: st.DrawFn) -> Score:
+def scores(draw: st.DrawFn) -> WordScore:
     bars = draw(st.integers(1, 4))
     key = st.tuples(st.integers(0, 16 * bars - 1), st.integers(1, 5), st.integers(0, 127))
     notes = draw(st.dictionaries(key, st.integers(1, 16), max_size=40))
@@ -49,7 +49,7 @@ def scores(draw: st.DrawFn) -> Score:
 
 @given(scores())
 @settings(max_examples=100, deadline=None)
-def test_words_say_the_notes_that_they_were_made_of(made: Score) -> None:
+def test_words_say_the_notes_that_they_were_made_of(made: WordScore) -> None:
     sequence = tokens_of(made)
     assert is_same(score_of(sequence), made)
     tokens = sequence.tokens
@@ -89,7 +89,7 @@ def test_densities_and_strengths_are_those_that_are_counted_by_hand() -> None:
 
 def test_a_row_is_the_words_of_its_notes_and_where_they_stand() -> None:
     row = song_row(0, 4)
-    example = Examples(4096, "round", transposes=False)(row, np.random.default_rng(0))
+    example = CmtExamples(4096, "round", transposes=False)(row, np.random.default_rng(0))
     tokens, steps, timing = (example[name] for name in ("tokens", "steps", "timing"))
     # A triad and a melody note on each half, a melody note on the other beats.
     rhythm = tokens[(tokens[:, TYPE] == RHYTHM) & (tokens[:, BARBEAT] > BAR)]
@@ -98,7 +98,7 @@ def test_a_row_is_the_words_of_its_notes_and_where_they_stand() -> None:
     bars = tokens[tokens[:, BARBEAT] == BAR]
     assert bars[:, DENSITY].tolist() == [1 + 4] * 4
     assert timing.tolist() == [int(100 * step / 64 + 0.5) for step in steps.tolist()]
-    cut = Examples(20, "round", transposes=False)(row, np.random.default_rng(1))
+    cut = CmtExamples(20, "round", transposes=False)(row, np.random.default_rng(1))
     assert len(cut["tokens"]) <= 20
     place = int(cut["steps"][1])
     at = int(np.flatnonzero((steps == place) & (tokens[:, BARBEAT] == BAR))[0])

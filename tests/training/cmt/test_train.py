@@ -16,7 +16,7 @@ from symmv_builder.training.cmt.composer import CmtComposer
 from symmv_builder.training.cmt.config import PRESETS, CmtConfig
 from symmv_builder.training.cmt.control import USUAL_FLOW
 from symmv_builder.training.cmt.trainer import TRAINER
-from symmv_builder.training.composing import Order, Piece, Seen
+from symmv_builder.training.composing import Order, Piece, WatchedVideo
 from symmv_builder.training.runs import Outcome, Request, configure
 from symmv_builder.training.trainer import ComposeRequest, ScoreRequest
 from symmv_builder.training.usable import UnusableRow
@@ -55,7 +55,7 @@ def run(config: CmtConfig, root: Root, out: Path, **request: Any) -> Outcome:
     return TRAINER.train(config, Request(root, "symmv", out, **request))
 
 
-def pieces(run: Path, seen: list[Seen], order: Order, **options: Any) -> list[Piece]:
+def pieces(run: Path, seen: list[WatchedVideo], order: Order, **options: Any) -> list[Piece]:
     chosen = {"tempo": None, "control": 1.0} | options
     composer = TRAINER.composer(
         ComposeRequest(run, "cpu", chosen, lambda notes: Key("C", "major", 1.0))
@@ -64,7 +64,7 @@ def pieces(run: Path, seen: list[Seen], order: Order, **options: Any) -> list[Pi
     return list(composer.compose(seen, order, lambda done, of, what: None))
 
 
-def video(seconds: float, bpm: float = 120.0) -> Seen:
+def video(seconds: float, bpm: float = 120.0) -> WatchedVideo:
     """A video that moves faster from second to second, with a visual beat on each beat."""
     times = np.arange(1, int(seconds * bpm / 60)) * 60 / bpm
     row = {
@@ -74,7 +74,7 @@ def video(seconds: float, bpm: float = 120.0) -> Seen:
         "visual_beats_strengths": np.full(len(times), 0.6, dtype=np.float32),
         "visual_beats_tempo_bpm": bpm,
     }
-    return Seen("film", row)
+    return WatchedVideo("film", row)
 
 
 def test_the_trainer_is_found_by_its_name() -> None:
@@ -164,7 +164,7 @@ def test_the_door_gives_the_model_its_options(learned: Path) -> None:
         open_composer(learned, {"control": 1.5}, "cpu")
     with pytest.raises(StopRun, match="follow is for V-MusProd; this model is CMT"):
         open_composer(learned, {"follow": False}, "cpu")
-    broken = Seen("film", dict(video(4.0).row) | {"flow_magnitude": np.array([np.inf])})
+    broken = WatchedVideo("film", dict(video(4.0).row) | {"flow_magnitude": np.array([np.inf])})
     with pytest.raises(StopRun, match="for film: its column flow_magnitude"):
         pieces(learned, [broken], Order())
 
@@ -181,7 +181,7 @@ def test_music_without_a_video_has_the_corpus_s_length_and_tempo(learned: Path) 
     assert all(75 <= piece.tempo_bpm <= 125 for piece in made)
     [slow] = pieces(learned, [], Order(seconds=5.0), tempo=60.0)
     assert (slow.tempo_bpm, slow.seconds) == (60.0, 5.0)
-    [blind] = pieces(learned, [Seen("film", {"video_duration_s": 3.0})], Order())
+    [blind] = pieces(learned, [WatchedVideo("film", {"video_duration_s": 3.0})], Order())
     assert "gave its length alone" in blind.facts["said"]
     with pytest.raises(StopRun, match="no primer"):
         pieces(learned, [], Order(primer="C G"))

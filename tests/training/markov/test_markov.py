@@ -13,7 +13,7 @@ from symmv_builder.errors import StopRun
 from symmv_builder.records import Key, Notes
 from symmv_builder.storage.root import Root
 from symmv_builder.training import checkpoint, find_trainer, journal
-from symmv_builder.training.composing import Order, Piece, Seen
+from symmv_builder.training.composing import Order, Piece, WatchedVideo
 from symmv_builder.training.markov.chains import CELLS, CHORDS, TABLES, Chains, cells_of, nats_of
 from symmv_builder.training.markov.config import MarkovConfig
 from symmv_builder.training.markov.trainer import TRAINER
@@ -62,7 +62,9 @@ def run(root: Root, out: Path, **request: Any) -> Outcome:
     return TRAINER.train(MarkovConfig(batch_size=4), Request(root, "symmv", out, **request))
 
 
-def pieces(run: Path, seen: list[Seen], order: Order, tempo: float | None = None) -> list[Piece]:
+def pieces(
+    run: Path, seen: list[WatchedVideo], order: Order, tempo: float | None = None
+) -> list[Piece]:
     def in_c(notes: Notes) -> Key:
         return Key("C", "major", 1.0)
 
@@ -168,7 +170,7 @@ def test_a_run_that_stopped_goes_on_to_the_same_bytes(
 
 
 def test_pieces_are_as_long_as_their_video_and_the_same_of_one_seed(learned: Path) -> None:
-    seen = Seen("film", {"video_duration_s": 7.0})
+    seen = WatchedVideo("film", {"video_duration_s": 7.0})
     first, second = pieces(learned, [seen], Order(count=2, key="D major"))
     [again] = pieces(learned, [seen], Order(key="D major"))
     assert [first.name, second.name] == ["film-0", "film-1"]

@@ -22,7 +22,7 @@ from symmv_builder.training.vmusprod.piece import (
     plan_piece,
     shift_to,
 )
-from symmv_builder.training.vmusprod.sampling import Sampling
+from symmv_builder.training.vmusprod.sampling import TokenSampling
 from tests.training.vmusprod.made_songs import is_same
 
 ABOUT: dict[str, Any] = {
@@ -32,7 +32,7 @@ ABOUT: dict[str, Any] = {
     "fixed_bpm": None,
 }
 # Few notes at once, so that untrained models are done soon.
-SAMPLING = Sampling(notes_per_position=2)
+SAMPLING = TokenSampling(notes_per_position=2)
 
 
 def design_of(stage: Stage, variant: str, *, sees: bool) -> Design:

@@ -13,7 +13,7 @@ from torch import Tensor
 from symmv_builder.training.vmusprod import sequences
 from symmv_builder.training.vmusprod import tokens as tk
 from symmv_builder.training.vmusprod.grammar import Form, Writing
-from symmv_builder.training.vmusprod.sampling import Sampling, nucleus, sample
+from symmv_builder.training.vmusprod.sampling import TokenSampling, nucleus, sample
 from symmv_builder.training.vmusprod.songs import QuantisedSong
 from symmv_builder.training.vmusprod.tempo import Rounding, timing_of
 from tests.training.vmusprod.made_songs import make_song, songs
@@ -91,7 +91,7 @@ def drawn(
 ) -> list[tk.Sequence]:
     tempo = torch.ones(len(seeds), dtype=torch.int64)
     return sample(
-        model, None, form, tempo=tempo, seeds=seeds, sampling=Sampling(top_p=1), primer=primer
+        model, None, form, tempo=tempo, seeds=seeds, sampling=TokenSampling(top_p=1), primer=primer
     )
 
 
@@ -140,7 +140,7 @@ def test_a_model_that_is_sure_of_a_song_writes_that_song(song: QuantisedSong) ->
             Form(kind, torch.tensor([song.bars]), song.steps_per_bar, notes_per_position=128),
             tempo=torch.ones(1, dtype=torch.int64),
             seeds=[0],
-            sampling=Sampling(),
+            sampling=TokenSampling(),
         )
         assert np.array_equal(written.tokens, sequence.tokens)
 
@@ -255,7 +255,7 @@ def test_impossible_sampling_is_refused() -> None:
         {"notes_per_position": 0},
     ):
         with pytest.raises(ValueError):
-            Sampling(**wrong)
+            TokenSampling(**wrong)
 
 
 def test_progress_is_told_from_nought_to_all() -> None:
@@ -266,7 +266,7 @@ def test_progress_is_told_from_nought_to_all() -> None:
         form_of(tk.NOTE, 60),
         tempo=torch.ones(1, dtype=torch.int64),
         seeds=[0],
-        sampling=Sampling(top_p=1),
+        sampling=TokenSampling(top_p=1),
         tell=told.append,
     )
     assert told == sorted(told)
@@ -278,7 +278,7 @@ def test_no_note_lies_beyond_the_keys_of_a_piano() -> None:
     form = Form(tk.NOTE, torch.tensor([6] * 8))
     written = sample(
         Biased(3), None, form, tempo=torch.zeros(8, dtype=torch.int64), seeds=range(8),
-        sampling=Sampling(top_p=1.0),
+        sampling=TokenSampling(top_p=1.0),
     )  # fmt: skip
     pitches = np.concatenate([tk.events_of(sequence).pitches for sequence in written])
     assert len(pitches) > 20
@@ -322,7 +322,7 @@ def test_greedy_is_the_same_whatever_the_seed_and_drawing_is_not() -> None:
             form_of(tk.NOTE, 4),
             tempo=torch.ones(1, dtype=torch.int64),
             seeds=[seed],
-            sampling=Sampling(**how),  # type: ignore[arg-type]
+            sampling=TokenSampling(**how),  # type: ignore[arg-type]
         )
         rows: list[list[int]] = sequence.tokens.tolist()
         return rows

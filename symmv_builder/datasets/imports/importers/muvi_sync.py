@@ -145,8 +145,10 @@ def seconds_of(published: Path) -> int:
         or 2 * min(lengths.values()) < max(lengths.values())
         or not min(lengths.values())
     ):
-        said = ", ".join(f"{name} {length}" for name, length in sorted(lengths.items()))
-        raise RejectEntry(Reason.UNREADABLE, f"its tracks differ in length: {said or 'none'}")
+        lengths_text = ", ".join(f"{name} {length}" for name, length in sorted(lengths.items()))
+        raise RejectEntry(
+            Reason.UNREADABLE, f"its tracks differ in length: {lengths_text or 'none'}"
+        )
     return min(lengths.values())
 
 
@@ -230,8 +232,8 @@ def read_own_key(published: Path, chords: Chords) -> Key:
 def read_mode(published: Path) -> Key:
     """The mode alone: the tonic is that of the normalised chords, not of the song."""
     with reading(_CHORDS):
-        said = read_labels(published, _CHORDS)[0]
-        tonic, mode = {"C major": ("C", "major"), "A minor": ("A", "minor")}[said]
+        label = read_labels(published, _CHORDS)[0]
+        tonic, mode = {"C major": ("C", "major"), "A minor": ("A", "minor")}[label]
     return Key(tonic, mode, 0.0)
 
 
@@ -331,30 +333,30 @@ def scan(path: Path, *, emotion: str | None = None) -> Tree:
         raise MalformedFile(path, "this is no copy of MuVi-Sync: it holds no vevo_meta")
     handed_in = Folder(path)
     _check_vocabulary(folder / "vevo_meta" / "chord.json", handed_in)
-    held = {name: _numbers(folder / place, handed_in) for name, place in _PLACES.items()}
-    if not held[_CHORDS]:
+    tables = {name: _numbers(folder / place, handed_in) for name, place in _PLACES.items()}
+    if not tables[_CHORDS]:
         problem = f"it holds no chords in {_PLACES[_CHORDS].format('NNN')}"
         raise MalformedFile(folder, problem)
     by_split = _read_splits(folder / "vevo_meta" / "split", handed_in)
     own = read_index(folder, handed_in)
-    known = _read_ids(folder / "vevo_meta" / "idlist.txt", handed_in)
+    ids = _read_ids(folder / "vevo_meta" / "idlist.txt", handed_in)
     songs, left_out, splits = [], [], {}
-    for number in sorted(held[_CHORDS]):
+    for number in sorted(tables[_CHORDS]):
         if number not in by_split and by_split:
             left_out.append(f"{number} stands in no published split")
             continue
         files = {
             name: folder / place.format(number)
             for name, place in _PLACES.items()
-            if number in held[name]
+            if number in tables[name]
         }
-        entry = _entry(number, known.get(number, ("", "")), own.get(number))
+        entry = _entry(number, ids.get(number, ("", "")), own.get(number))
         if number in by_split:
             splits[entry.song_id] = by_split[number]
         songs.append(Song(entry, None, files))
     names = {_OWN_CHORDS: "chords", **{f"{name}.lab": name for name in _FEATURES}}
     names[_SEMANTIC] = names.pop("semantic.lab")
-    lacks = sorted(artifact for file, artifact in names.items() if not held[file])
+    lacks = sorted(artifact for file, artifact in names.items() if not tables[file])
     choice = emotion or ("published" if own else "smoothed")
     options = {"lacks": lacks, "emotion": choice}
     return Tree(tuple(songs), splits, options, (*left_out, *handed_in.left_out))
@@ -362,8 +364,8 @@ def scan(path: Path, *, emotion: str | None = None) -> Tree:
 
 def _numbers(place: Path, handed_in: Folder) -> set[str]:
     """The numbers of the songs that have a file ``.../{}.ext``."""
-    found = sorted(place.parent.glob(f"*{place.suffix}"))
-    named = (file for file in found if re.fullmatch(r"[0-9]{3}", file.stem))
+    files = sorted(place.parent.glob(f"*{place.suffix}"))
+    named = (file for file in files if re.fullmatch(r"[0-9]{3}", file.stem))
     return {file.stem for file in named if handed_in.holds(file)}
 
 
@@ -390,16 +392,16 @@ def _read_splits(folder: Path, handed_in: Folder) -> dict[str, str]:
 
 def _read_ids(path: Path, handed_in: Folder) -> dict[str, tuple[str, str]]:
     """Title and video id of each number, by ``NNN-TITLE<tab>ID``."""
-    found = {}
+    ids = {}
     for line in read_text(path).splitlines() if handed_in.holds(path) else ():
         name, video_id = last_column(line)
         number, _, title = name.partition("-")
-        found[number] = (clean_line(title), video_id)
-    return found
+        ids[number] = (clean_line(title), video_id)
+    return ids
 
 
-def _entry(number: str, said: tuple[str, str], own: OwnEntry | None) -> Entry:
-    title, video_id = said
+def _entry(number: str, listed: tuple[str, str], own: OwnEntry | None) -> Entry:
+    title, video_id = listed
     name = own.entry_id if own else number
     address = video_id if ":" in video_id else f"https://www.youtube.com/watch?v={video_id}"
     source = source_of(address) or Source("file", identifier(f"{NAME}.{name}"))

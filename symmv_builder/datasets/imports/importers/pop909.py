@@ -149,9 +149,9 @@ def read_parts(music: Path, beats: Beats, *, steps_per_beat: int = 4) -> Parts:
             [notes for name, notes in tracks if name != MELODY],
         )
     )
-    taken = set(zip(melody.onset_steps.tolist(), melody.pitches.tolist(), strict=True))
+    melody_notes = set(zip(melody.onset_steps.tolist(), melody.pitches.tolist(), strict=True))
     keep = [
-        place not in taken
+        place not in melody_notes
         for place in zip(rest.onset_steps.tolist(), rest.pitches.tolist(), strict=True)
     ]
     return _join(melody, rest, np.array(keep, dtype=np.bool_))

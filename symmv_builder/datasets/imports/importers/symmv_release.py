@@ -261,11 +261,11 @@ def song_ids(rows: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
             index = song[index]
         return index
 
-    seen: dict[str, str] = {}
+    by_title: dict[str, str] = {}
     for index, row in sorted(rows.items()):
         source = source_of(row["youtube_url"])
         address = source.url if source else row["youtube_url"]
         for mark in filter(None, (address, row["shazam_id"])):
-            one, other = sorted((first(index), first(seen.setdefault(mark, index))))
+            one, other = sorted((first(index), first(by_title.setdefault(mark, index))))
             song[other] = one
     return {index: first(index) for index in rows}

@@ -54,12 +54,12 @@ class Layout:
     @property
     def media(self) -> list[str]:
         """The files of a sample that are one each."""
-        held = (("music", self.has_music), ("video", self.has_video))
-        return [name for name, is_held in held if is_held]
+        kinds = (("music", self.has_music), ("video", self.has_video))
+        return [name for name, is_held in kinds if is_held]
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacedShard:
     """A shard in its place: its split, its file's name in the folder, and what `write` gave."""
 
     split: str
@@ -76,7 +76,7 @@ class Format(Protocol):
     def name(self, split: str, number: int) -> str: ...
     def check(self) -> None: ...
     def write(self, path: Path, layout: Layout, samples: Iterator[Sample]) -> dict[str, Any]: ...
-    def finish(self, folder: Path, layout: Layout, shards: Sequence[Placed]) -> None: ...
+    def finish(self, folder: Path, layout: Layout, shards: Sequence[PlacedShard]) -> None: ...
 
 
 def find(name: str) -> Format:

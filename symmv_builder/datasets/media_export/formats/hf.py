@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from symmv_builder.datasets.media_export.formats import Layout, Placed
+from symmv_builder.datasets.media_export.formats import Layout, PlacedShard
 from symmv_builder.datasets.media_export.samples import Sample
 from symmv_builder.storage.outputs import replacing_file
 from symmv_builder.storage.tables import Row, build_table, text_columns
@@ -41,25 +41,25 @@ def write(path: Path, layout: Layout, samples: Iterator[Sample]) -> dict[str, An
         for rows, files in _groups(layout, samples):
             arrays = list(build_table(plain, rows).columns)
             for kind in layout.media:
-                arrays.append(pa.array([held[kind] for held in files], _FILE))
+                arrays.append(pa.array([row[kind] for row in files], _FILE))
             if layout.has_frames:
-                arrays.append(pa.array([held["frames"] for held in files], pa.list_(_FILE)))
+                arrays.append(pa.array([row["frames"] for row in files], pa.list_(_FILE)))
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
     return {}
 
 
-def finish(folder: Path, layout: Layout, shards: Sequence[Placed]) -> None:
+def finish(folder: Path, layout: Layout, shards: Sequence[PlacedShard]) -> None:
     splits = sorted({shard.split for shard in shards}, key=_order)
     lines = ["---", "configs:", "- config_name: default", "  data_files:"]
     for split in splits:
         lines += [f"  - split: {split}", f"    path: data/{split}-*.parquet"]
-    held = [*layout.media, *(["frames"] if layout.has_frames else [])]
+    kinds = [*layout.media, *(["frames"] if layout.has_frames else [])]
     lines += [
         "---",
         "",
         f"# {layout.dataset}",
         "",
-        f"{sum(shard.samples for shard in shards)} samples with {', '.join(held)}. The recordings "
+        f"{sum(shard.samples for shard in shards)} samples with {', '.join(kinds)}. The recordings "
         "belong to those who made them; what may be done with them is not said by this file.",
         "",
     ]
@@ -73,8 +73,8 @@ def _schema(layout: Layout) -> pa.Schema:
     if layout.has_frames:
         fields.append(pa.field("frames", pa.list_(_FILE)))
         features["frames"] = _FRAMES
-    told = json.dumps({"info": {"features": features}})
-    return pa.schema(fields, metadata={"huggingface": told, "dataset": layout.dataset})
+    info = json.dumps({"info": {"features": features}})
+    return pa.schema(fields, metadata={"huggingface": info, "dataset": layout.dataset})
 
 
 def _file(path: Path, key: str) -> dict[str, Any]:
@@ -90,14 +90,14 @@ def _groups(
     size = 0
     for sample in samples:
         # Read now: the files of a sample are there until the next one is asked for.
-        held: dict[str, Any] = {k: _file(getattr(sample, k), sample.key) for k in layout.media}
-        held["frames"] = [_file(path, f"{sample.key}-{path.stem}") for path in sample.frames]
+        row: dict[str, Any] = {k: _file(getattr(sample, k), sample.key) for k in layout.media}
+        row["frames"] = [_file(path, f"{sample.key}-{path.stem}") for path in sample.frames]
         added = sum(path.stat().st_size for _, path in sample.files())
         if rows and size + added > _GROUP_BYTES:
             yield rows, files
             rows, files, size = [], [], 0
         rows.append(sample.row)
-        files.append(held)
+        files.append(row)
         size += added
     if rows:
         yield rows, files

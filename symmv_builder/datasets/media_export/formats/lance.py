@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from symmv_builder.datasets.media_export.formats import Layout, Placed
+from symmv_builder.datasets.media_export.formats import Layout, PlacedShard
 from symmv_builder.datasets.media_export.samples import Sample
 from symmv_builder.packages import is_installed, not_installed
 from symmv_builder.storage.tables import build_table
@@ -48,7 +48,7 @@ def write(path: Path, layout: Layout, samples: Iterator[Sample]) -> dict[str, An
     return facts
 
 
-def finish(folder: Path, layout: Layout, shards: Sequence[Placed]) -> None:
+def finish(folder: Path, layout: Layout, shards: Sequence[PlacedShard]) -> None:
     import lance
     from lance.fragment import FragmentMetadata
 
@@ -63,8 +63,8 @@ def finish(folder: Path, layout: Layout, shards: Sequence[Placed]) -> None:
             [file] = shard.facts["files"]
             moved = {**file, "path": Path(shard.name).name}
             fragments.append({**shard.facts, "id": number, "files": [moved]})
-        made = [FragmentMetadata.from_json(_json(each)) for each in fragments]
-        operation = lance.LanceOperation.Overwrite(_schema(layout), made)
+        parts = [FragmentMetadata.from_json(_json(each)) for each in fragments]
+        operation = lance.LanceOperation.Overwrite(_schema(layout), parts)
         lance.LanceDataset.commit(str(place), operation)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from symmv_builder.datasets.media_export.formats import Layout, Placed
+from symmv_builder.datasets.media_export.formats import Layout, PlacedShard
 from symmv_builder.datasets.media_export.samples import Sample, json_bytes
 from symmv_builder.packages import is_installed, not_installed
 from symmv_builder.storage.outputs import replacing_file
@@ -47,11 +47,11 @@ def write(path: Path, layout: Layout, samples: Iterator[Sample]) -> dict[str, An
     return facts
 
 
-def finish(folder: Path, layout: Layout, shards: Sequence[Placed]) -> None:
+def finish(folder: Path, layout: Layout, shards: Sequence[PlacedShard]) -> None:
     for split, mine in groupby(shards, key=lambda shard: shard.split):
-        held = list(mine)
-        chunks = [{**s.facts["chunks"][0], "filename": Path(s.name).name} for s in held]
-        index = {"chunks": chunks, "config": held[0].facts["config"]}
+        indices = list(mine)
+        chunks = [{**s.facts["chunks"][0], "filename": Path(s.name).name} for s in indices]
+        index = {"chunks": chunks, "config": indices[0].facts["config"]}
         with replacing_file(folder / split / "index.json") as temporary:
             temporary.write_text(json.dumps(index, sort_keys=True) + "\n")
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from symmv_builder.datasets.media_export.formats import Layout, Placed
+from symmv_builder.datasets.media_export.formats import Layout, PlacedShard
 from symmv_builder.datasets.media_export.samples import Sample, json_bytes, npy_bytes
 
 SUFFIX = ".tar"
@@ -40,7 +40,7 @@ def write(path: Path, layout: Layout, samples: Iterator[Sample]) -> dict[str, An
     return {}
 
 
-def finish(folder: Path, layout: Layout, shards: Sequence[Placed]) -> None:
+def finish(folder: Path, layout: Layout, shards: Sequence[PlacedShard]) -> None:
     """Readers are given the names of the tar files."""
 
 

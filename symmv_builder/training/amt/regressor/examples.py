@@ -13,7 +13,7 @@ from symmv_builder.training.amt.features import (
     video_input,
 )
 from symmv_builder.training.amt.regressor.config import RegressorConfig
-from symmv_builder.training.amt.regressor.model import Statistics
+from symmv_builder.training.amt.regressor.model import FeatureStatistics
 from symmv_builder.training.data import Example, Rows
 from symmv_builder.training.usable import LeftOut, UnusableRow
 
@@ -28,16 +28,16 @@ def prepare(row: Mapping[str, Any], config: RegressorConfig) -> Example:
 
     `UnusableRow` where there is no second of both, or a value is not finite.
     """
-    video, wanted = video_input(row), targets(row)
-    seconds = min(len(video), len(wanted), config.length)
+    video, targets_s = video_input(row), targets(row)
+    seconds = min(len(video), len(targets_s), config.length)
     if seconds == 0:
         raise UnusableRow("it has no second of video and music")
-    return {"video": video[:seconds], "targets": wanted[:seconds]}
+    return {"video": video[:seconds], "targets": targets_s[:seconds]}
 
 
 def survey(
     rows: Rows, config: RegressorConfig, tell: Callable[[int, int], None], left_out: LeftOut
-) -> Statistics:
+) -> FeatureStatistics:
     """Mean and deviation of inputs and targets over all seconds of a split.
 
     `tell` gets how many rows of how many are read. `StopRun` where no row has a second.
@@ -55,7 +55,7 @@ def survey(
         tell(number, len(rows))
     if not seconds:
         raise left_out.no_rows(rows.dataset, rows.split)
-    return Statistics(*_moments(sums["video"], seconds), *_moments(sums["targets"], seconds))
+    return FeatureStatistics(*_moments(sums["video"], seconds), *_moments(sums["targets"], seconds))
 
 
 def _moments(

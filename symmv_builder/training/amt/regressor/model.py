@@ -33,7 +33,7 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Statistics:
+class FeatureStatistics:
     """Mean and deviation of each input ``[w]`` and of each target ``[2]`` over a split."""
 
     input_mean: Floats
@@ -54,7 +54,7 @@ class Regressor(nn.Module):
     target_std: Tensor
 
     def __init__(
-        self, config: RegressorConfig, width: int, statistics: Statistics | None = None
+        self, config: RegressorConfig, width: int, statistics: FeatureStatistics | None = None
     ) -> None:
         super().__init__()
         self.dropout = config.dropout
@@ -123,14 +123,14 @@ class LoadedRegressor:
 
 def load(run: Path, device: str = "cpu") -> LoadedRegressor:
     """The regressor of a run's folder (its best) or of a checkpoint's; `StopRun` where none is."""
-    held = checkpoint.read(run, KIND)
-    config = from_plain(RegressorConfig, held.config)
-    with checkpoint.understood(held):
-        width = int(held.about["input_width"])
+    saved = checkpoint.read(run, KIND)
+    config = from_plain(RegressorConfig, saved.config)
+    with checkpoint.understood(saved):
+        width = int(saved.about["input_width"])
     model = Regressor(config, width)
-    checkpoint.load_module(held, model)
+    checkpoint.load_module(saved, model)
     place = device_of(device)
-    return LoadedRegressor(model.to(place).eval(), config, held.about, place)
+    return LoadedRegressor(model.to(place).eval(), config, saved.about, place)
 
 
 @torch.inference_mode()
@@ -143,8 +143,8 @@ def predict(regressor: LoadedRegressor | Path, features: NDArray[Any]) -> tuple[
     loaded = load(regressor) if isinstance(regressor, Path) else regressor
     width = len(loaded.model.input_mean)
     if features.ndim != 2 or features.shape[1] != width:
-        given = f"features of shape {list(features.shape)}"
-        raise OtherFeatures("this video", given, "the regressor", f"features {width} wide")
+        actual = f"features of shape {list(features.shape)}"
+        raise OtherFeatures("this video", actual, "the regressor", f"features {width} wide")
     if not len(features):
         return np.zeros(0, dtype=np.float32), np.zeros(0, dtype=np.float32)
     video = torch.from_numpy(np.array(features, dtype=np.float32))[None].to(loaded.device)

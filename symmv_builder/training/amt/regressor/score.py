@@ -52,9 +52,9 @@ def score(
     mean = regressor.model.target_mean.cpu().numpy()
     scores: dict[str, Any] = {"network": regressor.config.model, "left_out": left_out.reasons}
     for column, name in enumerate(TARGET_COLUMNS):
-        wanted = truth[:, column]
-        scores[f"rmse_{name}"] = rmse(guess[:, column], wanted)
+        expected = truth[:, column]
+        scores[f"rmse_{name}"] = rmse(guess[:, column], expected)
         songs = [(one[:, column], other[:, column]) for one, other in pairs]
         scores[f"song_rmse_{name}"] = song_rmse(songs)
-        scores[f"baseline_rmse_{name}"] = rmse(np.full_like(wanted, mean[column]), wanted)
+        scores[f"baseline_rmse_{name}"] = rmse(np.full_like(expected, mean[column]), expected)
     return scores | {"songs": len(pairs), "seconds": len(truth)}

@@ -102,18 +102,18 @@ def _loop(run: _Run, deadline: float) -> Outcome:
 def _begin(config: RegressorConfig, request: Request, ranks: Ranks) -> _Run:
     """Model, data and optimiser, as the last checkpoint left them."""
     loader, held_out = _loaders(config, request, ranks)
-    held = checkpoint.standing(request.out, KIND, as_plain(config))
-    if held is None:
+    saved = checkpoint.standing(request.out, KIND, as_plain(config))
+    if saved is None:
         model, about = _make_model(loader, config, request, ranks)
     else:
-        about = dict(held.about)
-        with checkpoint.understood(held):
+        about = dict(saved.about)
+        with checkpoint.understood(saved):
             model = Regressor(config, int(about["input_width"]))
     model.to(ranks.device)
     optimizer = torch.optim.Adam(model.parameters(), config.lr, weight_decay=config.weight_decay)
     data = data_of(loader.rows, held_out.rows if held_out else None)
     limits = config.steps, config.patience
-    state = resume(held, _START, data, request, loader, model, optimizer, *limits)
+    state = resume(saved, _START, data, request, loader, model, optimizer, *limits)
     state = {"epoch": 0, "ended": ""} | state
     return _Run(
         config=config,
@@ -235,13 +235,17 @@ def _make_model(
         if ranks.is_first and (done % _SURVEY_EVERY == 0 or done == of):
             request.tell(Tick(_SURVEY, done, of, 0, {}))
 
-    found = survey(rows, config, tell, loader.left_out)
+    statistics = survey(rows, config, tell, loader.left_out)
     torch.manual_seed(config.seed)
-    model = Regressor(config, len(found.input_mean), found)
+    model = Regressor(config, len(statistics.input_mean), statistics)
     return model, {
-        "input_width": len(found.input_mean),
-        "target_mean": dict(zip(("density", "loudness"), found.target_mean.tolist(), strict=True)),
-        "target_std": dict(zip(("density", "loudness"), found.target_std.tolist(), strict=True)),
+        "input_width": len(statistics.input_mean),
+        "target_mean": dict(
+            zip(("density", "loudness"), statistics.target_mean.tolist(), strict=True)
+        ),
+        "target_std": dict(
+            zip(("density", "loudness"), statistics.target_std.tolist(), strict=True)
+        ),
         "dataset": rows.dataset,
         "songs": len(rows),
         "models": rows.receipt.get("models", []),
@@ -253,10 +257,10 @@ def square_errors(shared: nn.Module, batch: Batch, device: torch.device) -> tupl
     model = checkpoint.bare(shared)
     mask = batch["video_mask"] & batch["real"][:, None]
     lengths = batch["video_mask"].sum(dim=1)
-    video, wanted, counts = (
+    video, expected, counts = (
         tensor.to(device, non_blocking=True) for tensor in (batch["video"], batch["targets"], mask)
     )
-    off = shared(video, lengths) - model.standardise(wanted)  # type: ignore[operator]
+    off = shared(video, lengths) - model.standardise(expected)  # type: ignore[operator]
     return (off.square() * counts[..., None]).sum(dim=(0, 1)), counts.sum().float()
 
 

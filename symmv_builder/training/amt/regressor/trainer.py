@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, final
 from symmv_builder.evaluation import published_figures
 from symmv_builder.evaluation.metric import Metric
 from symmv_builder.training.amt.regressor.config import PRESETS, WAYS
-from symmv_builder.training.trainer import Beside, Columns, ModelScore, ScoreRequest, Trainer
+from symmv_builder.training.trainer import Baseline, Columns, ModelScore, ScoreRequest, Trainer
 
 if TYPE_CHECKING:
     from symmv_builder.training.runs import Outcome, Request
@@ -50,7 +50,7 @@ class RegressorTrainer(Trainer):
             metrics=_METRICS,
             measure=_measure,
             published=published_figures.REGRESSOR,
-            beside=Beside(
+            beside=Baseline(
                 "guessing the mean of the training split",
                 lambda measured: {m.name: measured.get(f"baseline_{m.name}") for m in _METRICS},
             ),

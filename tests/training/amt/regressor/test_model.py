@@ -12,9 +12,9 @@ from symmv_builder.errors import OtherFeatures, StopRun
 from symmv_builder.training import checkpoint
 from symmv_builder.training.amt.regressor.config import PRESETS, ModelName, RegressorConfig
 from symmv_builder.training.amt.regressor.model import (
+    FeatureStatistics,
     LoadedRegressor,
     Regressor,
-    Statistics,
     load,
     predict,
 )
@@ -96,9 +96,9 @@ def test_the_paper_preset_is_the_best_of_table_2() -> None:
     assert (PRESETS["paper"].units, PRESETS["paper"].layers) == (64, 2)
 
 
-def statistics() -> Statistics:
+def statistics() -> FeatureStatistics:
     one = np.ones(WIDTH, np.float32)
-    return Statistics(
+    return FeatureStatistics(
         3 * one, 2 * one, np.array([10, 0.2], np.float32), np.array([4, 0.1], np.float32)
     )
 
