@@ -28,7 +28,7 @@ _TESTED = (
     "the number of tests of a group by Holm's method. Intervals of rates are Wilson's over "
     "ratings, those of means a bootstrap over raters; all are of 95 %."
 )
-_STYLE = "@media (max-width: 40rem) { .wide table { min-width: 48rem; } }"
+_STYLE = ".wide td:nth-child(2) { min-width: 9rem; }"
 _PRINTED = "Of papers as printed: other videos, other raters, other models."
 
 
