@@ -105,6 +105,10 @@ COMMANDS = {
         "Write gallery.html into a folder of generated pieces: players, pictures, models, "
         "measures.",
     ),
+    "study": (
+        "studying",
+        "Make a listening study for a browser, keep its answers, and score them.",
+    ),
     "clean": ("cleaning", "Count what nothing needs any more, by kind; --yes frees it."),
     "verify": (
         "verifying",
@@ -125,7 +129,7 @@ PANELS = {
     "Make a dataset": ("build", "run", "recipe", "import", "export", "release"),
     "Look at it": ("status", "show", "report", "web", "why", "schema", "verify", "clean"),
     "Crawl": ("crawl", "review", "promote", "reject", "takedown"),
-    "Learn from it": ("train", "evaluate", "rank"),
+    "Learn from it": ("train", "evaluate", "rank", "study"),
     "This machine": ("config", "doctor", "models"),
 }
 _PANEL_OF = {name: panel for panel, names in PANELS.items() for name in names}

@@ -50,6 +50,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "generate": ("symmv generate holiday.mp4", "symmv generate holiday.mp4 --model run --count 3"),
     "gallery": ("symmv gallery generated",),
+    "study": (
+        "symmv study make --config study.toml --out study",
+        "symmv study serve study",
+        "symmv study score study answers --out scores",
+    ),
     "clean": ("symmv clean", "symmv clean --yes"),
     "verify": ("symmv verify", "symmv verify symmv --deep"),
     "evaluate": ("symmv evaluate music generated", "symmv evaluate music --dataset symmv"),

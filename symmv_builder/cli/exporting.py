@@ -22,6 +22,7 @@ Mono = Annotated[bool, typer.Option("--mono", help=HELP["mono"])]
 FrameRate = Annotated[float | None, typer.Option(help=HELP["frame-rate"], show_default=False)]
 FrameSide = Annotated[int | None, typer.Option(help=HELP["frame-side"], show_default=False)]
 Splits = Annotated[list[str] | None, typer.Option("--split", help=HELP["split"], metavar="SPLIT")]
+Subset = Annotated[str | None, typer.Option(help=HELP["subset"], show_default=False)]
 ShardMb = Annotated[
     int | None,
     typer.Option(
@@ -48,6 +49,7 @@ def export(
     frame_rate: FrameRate = None,
     frame_side: FrameSide = None,
     split: Splits = None,
+    subset: Subset = None,
     shard_mb: ShardMb = None,
     dry_run: DryRun = False,
     workers: options.Workers = None,
@@ -71,6 +73,7 @@ def export(
         frame_rate_hz=frame_rate,
         frame_side=frame_side,
         splits=tuple(split or ()),
+        subset=subset,
         shard_bytes=size_bytes(shard_mb),
         dry_run=dry_run or None if format_ is None else None,
     )

@@ -54,7 +54,7 @@ class Agreement:
     """How far reviewers agree over the entries that several of them judged.
 
     `pairs` are two names with how many entries both judged and Cohen's kappa; `fleiss` is that of
-    the `entries` which two judged, whoever they are. `None` where there are none.
+    the `entries` which two or more judged, whoever they are. `None` where there are none.
     """
 
     pairs: tuple[tuple[str, str, int, float], ...]
@@ -125,7 +125,8 @@ def agreement(found: Iterable[Verdict]) -> Agreement:
         (*names, len(both), cohens_kappa([a for a, _ in both], [b for _, b in both]))
         for names, both in sorted(shared.items())
     )
-    # Fleiss' kappa needs as many raters for each: the two who judged last count.
-    both_of = [[vote.verdict for vote in each.votes[-2:]] for each in judged]
-    counts = [[both.count(name) for name in (ACCEPT, REJECT)] for both in both_of]
+    counts = [
+        [[vote.verdict for vote in each.votes].count(name) for name in (ACCEPT, REJECT)]
+        for each in judged
+    ]
     return Agreement(pairs, len(judged), fleiss_kappa(counts) if counts else None)

@@ -3,10 +3,13 @@
 `confidence_interval` is the percentile bootstrap over songs (Efron and Tibshirani, "An Introduction
 to the Bootstrap", 1993, chapter 13), with a seed. `compare_paired` is the signed-rank test of
 Wilcoxon ("Individual Comparisons by Ranking Methods", 1945), two-sided, songs without a difference
-dropped, as scipy computes it.
+dropped, as scipy computes it. `rate_interval` is the score interval of a rate (Wilson, "Probable
+Inference, the Law of Succession, and Statistical Inference", 1927), `rank_correlation` the two
+coefficients of Spearman (1904) and Kendall (tau-b, 1945) as scipy has them.
 """
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -72,3 +75,48 @@ def compare_paired(a: ArrayLike, b: ArrayLike, *, seed: int = SEED) -> Compariso
         len(ours), float(ours.mean()), float(theirs.mean()), float(differences.mean()),
         low, high, statistic, p,
     )  # fmt: skip
+
+
+def rate_interval(hits: float, of: int, *, level: float = LEVEL) -> tuple[float, float]:
+    """The interval of the rate of `hits` among `of` trials, within 0 and 1; `ValueError` of none.
+
+    >>> low, high = rate_interval(8, 10)
+    >>> round(low, 3), round(high, 3)
+    (0.49, 0.943)
+    """
+    if of < 1 or not 0 <= hits <= of:
+        raise ValueError(f"{hits} of {of} trials is no rate")
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    rate = hits / of
+    middle = (rate + z * z / (2 * of)) / (1 + z * z / of)
+    half = z / (1 + z * z / of) * (rate * (1 - rate) / of + z * z / (4 * of * of)) ** 0.5
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+@dataclass(frozen=True, slots=True)
+class RankCorrelation:
+    """How far two numbers of the same `count` things go up together, by their order alone."""
+
+    count: int
+    spearman: float
+    spearman_p: float
+    kendall: float
+    kendall_p: float
+
+
+def rank_correlation(a: ArrayLike, b: ArrayLike) -> RankCorrelation | None:
+    """The correlation of two rows of numbers ``[n]``.
+
+    `None` of fewer than three things, and where all values of a row are the same.
+    """
+    ours, theirs = (np.asarray(values, dtype=np.float64) for values in (a, b))
+    if ours.shape != theirs.shape:
+        raise ValueError(f"{len(ours)} and {len(theirs)} values are not of the same things")
+    if len(ours) < 3 or np.ptp(ours) == 0 or np.ptp(theirs) == 0:
+        return None
+    with required("evaluate"):
+        from scipy.stats import kendalltau, spearmanr
+    rho, tau = spearmanr(ours, theirs), kendalltau(ours, theirs)
+    return RankCorrelation(
+        len(ours), float(rho.statistic), float(rho.pvalue), float(tau.statistic), float(tau.pvalue)
+    )

@@ -12,7 +12,7 @@ from symmv_builder.api.crawl import promote
 from symmv_builder.cli import app
 from symmv_builder.datasets import reviewers
 from symmv_builder.errors import MalformedFile, StopRun
-from symmv_builder.evaluation.agreement import cohens_kappa, fleiss_kappa
+from symmv_builder.evaluation.agreement import cohens_kappa
 from symmv_builder.settings import Settings
 from symmv_builder.storage import items as states
 from symmv_builder.storage import manifests
@@ -216,17 +216,3 @@ def test_cohens_kappa_is_that_of_a_table_counted_by_hand() -> None:
     for wrong in (([], []), (["yes"], ["yes", "no"])):
         with pytest.raises(ValueError, match="items"):
             cohens_kappa(*wrong)
-
-
-def test_fleiss_kappa_is_that_of_a_known_table() -> None:
-    """Ten items, five categories, fourteen raters: 0.378 alike, 0.213 by chance."""
-    table = [
-        [0, 0, 0, 0, 14], [0, 2, 6, 4, 2], [0, 0, 3, 5, 6], [0, 3, 9, 2, 0], [2, 2, 8, 1, 1],
-        [7, 7, 0, 0, 0], [3, 2, 6, 3, 0], [2, 5, 3, 2, 2], [6, 5, 2, 1, 0], [0, 2, 2, 3, 7],
-    ]  # fmt: skip
-    assert fleiss_kappa(table) == pytest.approx(0.210, abs=5e-4)
-    assert fleiss_kappa([[3, 0], [0, 3]]) == 1
-    assert math.isnan(fleiss_kappa([[2, 0], [2, 0]]))
-    for wrong in ([], [[1, 0]], [[2, 0], [1, 0]], [2, 0]):
-        with pytest.raises(ValueError, match=r"items|item"):
-            fleiss_kappa(wrong)

@@ -19,8 +19,9 @@ class Media:
     `sound` is ``flac`` (16 bits), ``mp3`` (192 kbit/s) or ``none``, at `sound_rate_hz` (`None`:
     the recording's own) and, with `mono`, as the mean of its channels. `video` is ``mp4`` (the
     recording as it is, clips cut from it), ``frames`` (JPEG, `frame_rate_hz` a second, the shorter
-    side `frame_side` pixels) or ``none``. `splits` empty is every split. `shard_bytes` is the size
-    of a shard on average. `StopRun` for a choice that is none.
+    side `frame_side` pixels) or ``none``. `splits` empty is every split, `subset` the name of
+    marked rows (`datasets.subsets`), empty for all. `shard_bytes` is the size of a shard on
+    average. `StopRun` for a choice that is none.
     """
 
     format: str
@@ -31,6 +32,7 @@ class Media:
     frame_rate_hz: float = 1.0
     frame_side: int = 336
     splits: Sequence[str] = ()
+    subset: str = ""
     shard_bytes: int = SHARD_BYTES
 
     def __post_init__(self) -> None:
@@ -68,11 +70,14 @@ class Media:
         """The choices as JSON, but for where one file ends and the next begins."""
         plain = asdict(self)
         plain["splits"] = list(self.splits)
+        if not self.subset:
+            # Of exports from before there were subsets, too.
+            del plain["subset"]
         return plain
 
     def content(self) -> dict[str, Any]:
         """The choices on which the bytes of a single sample depend."""
-        unused = ["splits", "shard_bytes"]
+        unused = ["splits", "subset", "shard_bytes"]
         unused += [] if self.has_sound else ["sound_rate_hz", "mono"]
         unused += [] if self.has_frames else ["frame_rate_hz", "frame_side"]
         return {name: value for name, value in self.as_plain().items() if name not in unused}

@@ -16,8 +16,10 @@ import pyarrow as pa
 from symmv_builder.datasets.media_export.media import Media
 from symmv_builder.datasets.media_export.samples import key_of, row_digest
 from symmv_builder.datasets.schemas import shards_schema
+from symmv_builder.datasets.subsets import read_subset
 from symmv_builder.errors import MissingColumns, NoRows, NoShards, UnknownName
 from symmv_builder.pipeline.keys import digest
+from symmv_builder.schema import row_name
 from symmv_builder.storage import manifests
 from symmv_builder.storage.assets import asset_size
 from symmv_builder.storage.root import Root
@@ -121,9 +123,12 @@ def make_plan(
         raise NoShards(dataset, root.shown, f"the receipt of {dataset} describes no columns")
     _check_columns(dataset, media, set(schema.names))
     barred = _Barred(manifests_root)
+    marked = read_subset(root, dataset, media.subset) if media.subset else None
+    names = frozenset(marked.rows) if marked else frozenset()
     columns_held = {
         split: ShardRows(root, dataset, split, schema.names, cache_bytes=_CACHE_BYTES)
         for split in media.splits or splits
+        if marked is None or split == marked.split
     }
     samples: dict[str, list[Planned]] = {}
     count = 0
@@ -131,7 +136,8 @@ def make_plan(
         mine = samples.setdefault(split, [])
         for number in range(len(rows)):
             row = rows.row(number)
-            if not barred.bars(row):
+            is_chosen = marked is None or row_name(row) in names
+            if is_chosen and not barred.bars(row):
                 mine.append(_planned(root, media, split, number, row))
             count += 1
             tell(count)
