@@ -32,6 +32,7 @@ from symmv_builder.backends.slots import (
     ChordNamer,
     ChordRecogniser,
     ClipModel,
+    FlowModel,
     Model,
     ModelHome,
     PianoTranscriber,
@@ -108,6 +109,7 @@ TABLE: dict[tuple[str, str], str] = {
     ("speech", "silero-vad"): "symmv_builder.backends.silero_vad:SileroVad",
     ("codec", "encodec"): "symmv_builder.backends.codecs.encodec:Encodec",
     ("codec", "dac"): "symmv_builder.backends.codecs.dac:Dac",
+    ("flow", "farneback"): "symmv_builder.backends.farneback:Farneback",
     ("soundfont", "timgm6mb"): "symmv_builder.backends.soundfont:TimGm6mb",
 }
 
@@ -167,6 +169,8 @@ def backend_class(slot: Literal["audio_embedding"], name: str) -> type[AudioEmbe
 def backend_class(slot: Literal["tags"], name: str) -> type[Tagger]: ...
 @overload
 def backend_class(slot: Literal["speech"], name: str) -> type[SpeechDetector]: ...
+@overload
+def backend_class(slot: Literal["flow"], name: str) -> type[FlowModel]: ...
 @overload
 def backend_class(slot: Literal["codec"], name: str) -> type[AudioCodec]: ...
 @overload

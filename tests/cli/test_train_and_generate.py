@@ -295,7 +295,7 @@ def test_the_largest_seed_is_a_seed(tmp_path: Path) -> None:
         ("train amt --set widht=3 --data symmv --out x", "no setting is called 'widht'"),
         ("train amt --set width --data symmv --out x", "should look like FIELD=VALUE"),
         ("train amt --set width=wide --data symmv --out x", "it can be a whole number"),
-        ("train amt --data nothing --root data --out x", "nothing has no shards in"),
+        ("train amt --data nothing --root data --out x", "no dataset is called 'nothing'"),
         ("generate --model nowhere", "nowhere holds no checkpoint"),
         ("generate --model runs/vmusprod", "writes music for videos: give one"),
         ("generate nowhere.mp4 --model runs/vmusprod", "nowhere.mp4 is not a file"),
