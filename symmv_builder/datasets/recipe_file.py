@@ -355,12 +355,20 @@ class _Reader(TomlReader):
                     if set(lacking) & set(table.get("without", ())):
                         fault = f"{use.makes}: {fault}; leave it out as well"
                         raise self.wrong(("without",), fault)
-                    raise self.wrong(("steps", use.makes), fault)
+                    raise self.wrong(self.place_of(table, use, lacking[0]), fault)
                 for reads, source in zip(use.step.reads, use.inputs, strict=True):
                     self.fits(use, reads, source, makers[source])
                 makers[use.makes] = use.step
         if not recipe.uses:
             raise self.wrong((), "no step runs in a build")
+
+    @staticmethod
+    def place_of(table: Mapping[str, Any], use: Use, source: str) -> tuple[str, ...]:
+        """Where a recipe names what a step reads: its own key, or the step where it has none."""
+        path = ("steps", use.makes)
+        inputs = table.get("steps", {}).get(use.makes, {}).get("inputs", {})
+        renamed = next((reads for reads, other in inputs.items() if other == source), None)
+        return path if renamed is None else (*path, "inputs", renamed)
 
     def fits(self, use: Use, reads: str, source: str, maker: Step | None) -> None:
         """A step is given what it can read: a recording, or the kind of record that it names."""

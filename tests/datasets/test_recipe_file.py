@@ -120,6 +120,7 @@ def test_a_step_that_another_replaces_takes_nothing_of_it() -> None:
         ("[steps.slow_motion]", "[steps.music]", "steps.music: a result is called by"),
         ("hop_s = 2.5", "inputs = { video = 3 }", "line 12: steps.slow_motion.inputs.video: 3"),
         ("hop_s = 2.5", 'inputs = { vid = "a" }', "steps.slow_motion.inputs has no such key"),
+        ("hop_s = 2.5", 'inputs = { video = "a" }', "line 12: steps.slow_motion.inputs.video: it"),
         ("hop_s = 2.5", 'model = "a"', "line 12: steps.slow_motion.model: the step motion has no"),
         ("hop_s = 2.5", 'when = "now"', "line 12: steps.slow_motion.when: 'now' is none of"),
         ("without", "[splits]\ntrain = 0\n#", "line 4: splits: shares are 0 or more"),
