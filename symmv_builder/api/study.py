@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from symmv_builder.api.evaluation import plain
-from symmv_builder.errors import MalformedFile, NotFound, UnknownName, WrongArguments
+from symmv_builder.errors import CannotMeasure, MalformedFile, UnknownName, WrongArguments
 from symmv_builder.evaluation.listening import GROUPS
 from symmv_builder.files import read_json
 from symmv_builder.report import study_page
@@ -71,7 +71,7 @@ def score(
     raters, refused = read_answers(paths, key)
     if not raters:
         why = f": {refused[0].reason}" if refused else ""
-        raise NotFound("answer", "of this study", f"{', '.join(map(str, paths))}{why}")
+        raise CannotMeasure(f"no answers to this study are in {', '.join(map(str, paths))}{why}")
     return scoring.score(key, raters, refused, numbers)
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from symmv_builder.errors import MalformedFile, NotFound
+from symmv_builder.errors import MalformedFile, NoSuchPath
 from symmv_builder.files import read_json
 from symmv_builder.study.plan import Session, Shown, Unit
 from symmv_builder.study.questions import Question
@@ -50,7 +50,7 @@ def read_key(folder: Path) -> Key:
     """The key of the study in a folder; `StopRun` where there is none, or it is damaged."""
     path = folder / KEY
     if not path.is_file():
-        raise NotFound("study", KEY, str(folder))
+        raise NoSuchPath(folder, "folder of a study")
     found = read_json(path)
     try:
         if found.pop("format") != FORMAT:

@@ -18,7 +18,7 @@ from importlib.resources import files as resources
 from pathlib import Path
 from string import Template
 
-from symmv_builder.errors import MalformedFile, NotFound, OutputExists
+from symmv_builder.errors import CannotMeasure, MalformedFile, NotFound, OutputExists
 from symmv_builder.files import Folder, read_text
 from symmv_builder.report.markup import text
 from symmv_builder.report.page_style import STYLE
@@ -79,7 +79,9 @@ def make(
     kinds = {question.kind for question in config.questions}
     units = units_of(pieces, kinds, against=config.against, seed=config.seed)
     if "pair" in kinds and not any(unit.kind == "pair" for unit in units):
-        raise NotFound("video", "in the folders of two models", ", ".join(config.models))
+        raise CannotMeasure(
+            f"no video is in the folders of two models of {', '.join(config.models)}"
+        )
     sessions = sessions_of(
         units, raters=config.raters, trials=config.trials, checks=config.attention, seed=config.seed
     )

@@ -10,7 +10,7 @@ import pytest
 
 from symmv_builder.api import study
 from symmv_builder.api.study import Scores
-from symmv_builder.errors import MalformedFile, NotFound, UnknownName, WrongArguments
+from symmv_builder.errors import CannotMeasure, MalformedFile, UnknownName, WrongArguments
 from symmv_builder.study.answers import read_answers
 from symmv_builder.study.key import Key, read_key
 from symmv_builder.study.plan import Unit
@@ -237,7 +237,7 @@ def test_of_two_states_of_a_rater_the_fuller_counts_and_half_a_line_does_not(
 
 def test_nobody_answered_is_one_line(tmp_path: Path) -> None:
     made = made_study(tmp_path, {"a": 1, "b": 1}, questions="v2meow")
-    with pytest.raises(NotFound, match="no answer is called 'of this study'"):
+    with pytest.raises(CannotMeasure, match="no answers to this study are in"):
         study.score(made)
 
 
