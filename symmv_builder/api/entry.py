@@ -232,7 +232,7 @@ def describe(record: Record) -> str:
             )
         case VisualBeats():
             return f"{len(record.times_s)} visual beats, {record.tempo_bpm:.1f} to the minute"
-    return ", ".join(f"{name} {value}" for name, value in to_json(record).items())
+    return ", ".join(f"{name} {_short(value)}" for name, value in to_json(record).items())
 
 
 def _asset(record: Asset) -> str:
@@ -253,3 +253,7 @@ def _notes(record: Notes | GridNotes) -> str:
         f"velocity {record.velocities.min()}-{record.velocities.max()}, "
         f"to {record.ends_s.max():.1f} s"
     )
+
+
+def _short(value: Any) -> Any:
+    return f"{value:.6g}" if isinstance(value, float) else value

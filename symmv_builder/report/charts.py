@@ -98,7 +98,7 @@ def _histograms(contents: Sequence[tuple[str, Any]]) -> Any:
     above = 0.2 + 0.17 * len(contents)
     height = _HEIGHT_IN + above - 0.2
     figure = _new(height)
-    axes = _axes(figure, (0.19, 0.48 / height, 0.78, 1 - (0.48 + above) / height))
+    axes = _axes(figure, (0.19, 0.48 / height, 0.75, 1 - (0.48 + above) / height))
     for (label, content), shade in zip(contents, PAIR, strict=False):
         edges, counts = np.array(content.edges), np.array(content.counts, dtype=np.float64)
         said = f"median {content.median:.4g}"
