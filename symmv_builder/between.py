@@ -41,6 +41,7 @@ from symmv_builder.timeline import Clock
 
 _Spans = TypeVar("_Spans", Chords, KeySpans)
 _Grid = TypeVar("_Grid", GridNotes, Parts)
+_Sampled = TypeVar("_Sampled", FeatureTrack, TagTrack, SoundShares, Loudness)
 
 
 @singledispatch
@@ -180,10 +181,15 @@ def _(record: Scenes, clip: Clip) -> Scenes:
     )
 
 
+def _samples_between(record: _Sampled, clip: Clip, *names: str) -> _Sampled:
+    first, last = sample_range(clip.span(record.clock), record.hop_s)
+    samples: dict[str, Any] = {name: getattr(record, name)[first:last] for name in names}
+    return replace(record, **samples)
+
+
 @between.register
 def _(record: FeatureTrack, clip: Clip) -> FeatureTrack:
-    first, last = sample_range(clip.span(record.clock), record.hop_s)
-    return replace(record, values=record.values[first:last])
+    return _samples_between(record, clip, "values")
 
 
 @between.register
@@ -196,21 +202,17 @@ def _(record: VisualBeats, clip: Clip) -> VisualBeats:
 
 @between.register
 def _(record: TagTrack, clip: Clip) -> TagTrack:
-    first, last = sample_range(clip.span(record.clock), record.hop_s)
-    return replace(record, values=record.values[first:last])
+    return _samples_between(record, clip, "values")
 
 
 @between.register
 def _(record: SoundShares, clip: Clip) -> SoundShares:
-    first, last = sample_range(clip.span(record.clock), record.hop_s)
-    names = ("music", "vocals", "speech")
-    return replace(record, **{name: getattr(record, name)[first:last] for name in names})
+    return _samples_between(record, clip, "music", "vocals", "speech")
 
 
 @between.register
 def _(record: Loudness, clip: Clip) -> Loudness:
-    first, last = sample_range(clip.span(record.clock), record.hop_s)
-    return replace(record, short_term_lufs=record.short_term_lufs[first:last])
+    return _samples_between(record, clip, "short_term_lufs")
 
 
 @between.register

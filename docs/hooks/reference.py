@@ -496,6 +496,3 @@ def document(name: str) -> str:
     text = re.sub(r"\]\(docs/([^)]+)\)", r"](\1)", text)
     text = text.replace("](LICENSE)", "](explanation/licences.md)")
     return re.sub(r"\]\((CHANGELOG|CONTRIBUTING)\.md", lambda m: f"]({m[1].lower()}.md", text)
-
-
-# Markdown
