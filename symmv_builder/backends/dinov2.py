@@ -44,8 +44,7 @@ class Dinov2(ClipModel):
         self._device = home.device
         self._model: Any = PUBLISHED.load(Dinov2Model, home)
         expected = {"hidden_size": self.dimensions, "patch_size": 14}
-        config = self._model.config
-        PUBLISHED.require(folder, {name: getattr(config, name) for name in expected}, expected)
+        PUBLISHED.require_fields(folder, self._model.config, expected)
         with reading_checkpoint("dinov2", "DINOv2", folder, PUBLISHED.how):
             self._processor: Any = BitImageProcessorPil.from_pretrained(folder)
         PUBLISHED.require(folder, dict(self._processor.crop_size), {"height": 224, "width": 224})

@@ -126,3 +126,7 @@ class Published:
         ]
         if odd:
             raise WrongWeights(self.name, f"{folder} is not {self.name}: {', '.join(odd)}")
+
+    def require_fields(self, folder: Path, config: Any, expected: Mapping[str, Any]) -> None:
+        """As `require`, of the fields of a configuration as `transformers` reads it."""
+        self.require(folder, {name: getattr(config, name) for name in expected}, expected)

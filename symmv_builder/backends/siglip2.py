@@ -53,12 +53,8 @@ class Siglip2(ClipModel):
 
         self._device = home.device
         self._model: Any = PUBLISHED.load(SiglipModel, home)
-        vision = self._model.config.vision_config
-        actual = {
-            name: getattr(vision, name) for name in ("hidden_size", "image_size", "patch_size")
-        }
         expected = {"hidden_size": self.dimensions, "image_size": 224, "patch_size": 16}
-        PUBLISHED.require(folder, actual, expected)
+        PUBLISHED.require_fields(folder, self._model.config.vision_config, expected)
         with reading_checkpoint("siglip2", "SigLIP 2", folder, PUBLISHED.how):
             self._processor: Any = SiglipImageProcessorPil.from_pretrained(folder)
             self._tokenizer: Any = AutoTokenizer.from_pretrained(

@@ -40,14 +40,13 @@ class Dac(AudioCodec):
 
         self._device = home.device
         self._model: Any = PUBLISHED.load(DacModel, home)
-        config = self._model.config
         expected = {
             "sampling_rate": self.rate_hz,
             "hop_length": self.hop,
             "n_codebooks": self.codebooks,
             "codebook_size": self.codebook_size,
         }
-        PUBLISHED.require(folder, {name: getattr(config, name) for name in expected}, expected)
+        PUBLISHED.require_fields(folder, self._model.config, expected)
 
     def encode(self, samples: NDArray[np.float32]) -> Ints:
         """Codes int64 ``[t, 9]`` of 44.1 kHz samples ``[n]``, a row each 512 of them."""
