@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from symmv_builder.api import study
-from symmv_builder.errors import CannotWrite, NotFound
+from symmv_builder.errors import CannotWrite, NoSuchPath
 from symmv_builder.study import server as stores
 from symmv_builder.study.key import Key, read_key
 from tests.study.making import made_study, state
@@ -156,7 +156,7 @@ def test_a_name_that_a_proxy_calls_it_by_is_its_own(port: int, key: Key) -> None
 
 
 def test_no_study_and_a_port_that_is_taken_are_one_line(folder: Path, port: int) -> None:
-    with pytest.raises(NotFound, match="no study"):
+    with pytest.raises(NoSuchPath, match="not a folder of a study"):
         study.serve(folder / "site", host="127.0.0.1", port=0)
     with pytest.raises(CannotWrite, match=str(port)):
         study.serve(folder, host="127.0.0.1", port=port)
