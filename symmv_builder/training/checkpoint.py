@@ -316,12 +316,32 @@ def trainer_in(folder: Path) -> str:
     return names.pop()
 
 
+def configuration(folder: Path) -> Mapping[str, Any]:
+    """The fields with which the models of a run were trained; empty where no checkpoint says them.
+
+    Of a run of several stages those of the first, of one that goes on those of a checkpoint that
+    stands: nothing but what every checkpoint of the run agrees on is to be asked of them.
+    """
+    places = [folder] if (folder / DESCRIPTION).is_file() else _places(folder)
+    places += [place for stage in stages(folder) for place in _places(folder / stage)]
+    for place in places:
+        config = _description(place).get("config")
+        if isinstance(config, dict):
+            return config
+    return {}
+
+
 def _kind(place: Path) -> str:
     """The kind of a checkpoint, empty where it does not say it."""
+    return str(_description(place).get("kind", ""))
+
+
+def _description(place: Path) -> dict[str, Any]:
+    """What a checkpoint says of itself, unchecked; empty where it cannot be read."""
     try:
-        return str(json.loads((place / DESCRIPTION).read_text(encoding="utf-8"))["kind"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return ""
+        return dict(json.loads((place / DESCRIPTION).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return {}
 
 
 def _runs(run: Path) -> list[Path]:

@@ -86,6 +86,17 @@ TEMPO = Option(
     most=400.0,
     metavar="BPM",
 )
+DENSITY = Option(
+    "density",
+    float,
+    "How many notes beside what the model would write by itself: 0.5 is sparser, 2 is busier.",
+    default=1.0,
+    least=0.5,
+    most=4.0,
+    metavar="FACTOR",
+)
+# What of a `composing.Order` not every model can heed.
+ORDERED = ("key", "primer", "temperature", "top_k", "greedy", "passage")
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +215,15 @@ class Trainer(ABC):
 
         `StopRun` where data, device or checkpoint do not fit, or a loss is no number any more.
         """
+
+    def heeds(self, config: Mapping[str, Any]) -> frozenset[str]:
+        """What of `ORDERED` and of its own `options` a model of this configuration can heed.
+
+        `config` has the fields of one of `presets`, as a checkpoint holds them. A passage is left
+        out unless a trainer says that its models write it.
+        """
+        del config
+        return frozenset(ORDERED) - {"passage"} | {option.name for option in self.options}
 
     def composer(self, request: ComposeRequest) -> "Composer":
         """The model of a run, to write music with; `StopRun` where it cannot be opened."""
