@@ -186,7 +186,7 @@ def write(
     with ExitStack() as opened:
         if videos.links:
             folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="symmv-")))
-            fetched = _fetched(videos.links, settings, folder, refusing, tell)
+            fetched = fetch_links(videos.links, settings, folder, refusing, tell)
             videos = replace(videos, files=(*videos.files, *fetched))
         watched: list[WatchedVideo] = []
         if videos.files:
@@ -282,7 +282,7 @@ def _rows(composer: Composer, root: Root, videos: Videos, opened: ExitStack) -> 
     return [opened.enter_context(looking.stored(root, each)) for each in rows]
 
 
-def _fetched(
+def fetch_links(
     links: Sequence[Source], settings: Settings, folder: Path, refuse: Refuse, tell: Tell
 ) -> list[Path]:
     """The recordings behind links as files in `folder`, by the rules of the crawl."""
