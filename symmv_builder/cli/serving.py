@@ -24,7 +24,7 @@ def web(
         str,
         typer.Option(
             envvar="SYMMV_WEB_TOKEN",
-            help="What whoever comes has to know, 16 characters at least. Several, with blanks "
+            help="What whoever comes has to know, 16 characters at least. Several, with commas "
             "between them, are one a person: nobody sees what another one composes.",
             show_default=False,
         ),

@@ -53,7 +53,7 @@ HEADERS = {
 class Access:
     """Who may come: by which host, and with which token; an empty one lets everybody in.
 
-    Several tokens are separated by blanks, one a person: what a person composes is seen with that
+    Several tokens are separated by commas, one a person: what a person composes is seen with that
     person's token alone (`owner_of`).
     `secret` signs what browsers keep; it is drawn anew for every start of the server. Names of
     cookies hold the `port`: browsers keep those of all servers of a host together.
@@ -69,10 +69,14 @@ class Access:
         if not self.is_loopback and not self.token:
             wanted = "others can reach it there: say a token, which they have to know"
             raise WrongSetting("host", self.host, wanted)
-        for token in self.token.split():
+        for token in self.tokens:
             if len(token) < SHORTEST_TOKEN:
                 wanted = f"it can be guessed; it has {SHORTEST_TOKEN} characters at least"
                 raise WrongSetting("token", "*" * len(token), wanted)
+
+    @property
+    def tokens(self) -> list[str]:
+        return [each for part in self.token.split(",") if (each := part.strip())]
 
     @property
     def is_loopback(self) -> bool:
@@ -97,7 +101,7 @@ class Access:
 
     def owner_of(self, text: str) -> str:
         """Who has a token, by a name that does not tell it; empty for what is none."""
-        owners = [_owner(token) for token in self.token.split() if _same(text, token)]
+        owners = [_owner(token) for token in self.tokens if _same(text, token)]
         return owners[0] if owners else ""
 
     def access_word(self, owner: str, session: str) -> str:
@@ -107,7 +111,7 @@ class Access:
     def owner_in(self, word: str, session: str) -> str:
         """Who a browser is by what it kept; empty where it was not made here for this session."""
         owner = word.partition(".")[0]
-        is_ours = owner in map(_owner, self.token.split())
+        is_ours = owner in map(_owner, self.tokens)
         return owner if is_ours and _same(word, self.access_word(owner, session)) else ""
 
 
