@@ -215,7 +215,7 @@ def _home(desk: Desk, request: Request) -> str:
     session, models = session_of(request), _models(desk)
     model = request.query_params.get("model", "")
     about = _about(desk, model)
-    most = UPLOADS["/compose"] / 2**20
+    most = UPLOADS["/compose"] / 2**30
     video = element("input", type="file", name="video", accept="video/*")
     link = element(
         "input", type="url", name="link", maxlength=300, autocomplete="off",
@@ -225,7 +225,7 @@ def _home(desk: Desk, request: Request) -> str:
         "/compose", session,
         element(
             "div",
-            frame.labelled(f"A video, at most 10 minutes and {most:g} MB", video),
+            frame.labelled(f"A video, at most 10 minutes and {most:g} GB", video),
             frame.labelled("or a link to its page", link),
             class_="fields",
         ),

@@ -56,7 +56,7 @@ def progress(project: Project, session: Session) -> Html | None:
             f"{here}/{take.number}/stop", session, frame.button(f"Stop take {take.number}")
         )
         rows.append(
-            element("p", element("strong", name), bar, words, stop, class_="row",
+            element("div", element("strong", name), bar, words, stop, class_="row",
                     data_take=take.number, data_now=take.state)
         )  # fmt: skip
     if not rows:

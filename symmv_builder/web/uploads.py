@@ -105,7 +105,9 @@ class FormReader:
         self._step = self._bytes
         if filename:
             self._has_file = True
-            self.found.filename = clean_line(filename.decode("utf-8", "replace"))
+            # Browsers write a quotation mark so (HTML, multipart form data).
+            named = filename.decode("utf-8", "replace").replace("%22", '"')
+            self.found.filename = clean_line(named)
             self._file = self._open_file(self.found.fields)
 
     def _field(self) -> bool:

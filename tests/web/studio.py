@@ -16,7 +16,7 @@ from symmv_builder.errors import RejectEntry, StopRun
 from symmv_builder.records import Notes
 from symmv_builder.settings import Settings, read_settings
 from symmv_builder.training.composing import Piece
-from symmv_builder.web.guard import Access
+from symmv_builder.web.guard import Access, App
 from symmv_builder.web.server import make_app
 from tests.media import Pictures, noise, steady, write_media
 from tests.web.rooms import Visitor
@@ -72,10 +72,12 @@ class House:
         studio = Studio(self.settings, folder / "runs", folder / "sounds")
         self.writer = writer(self.takes, studio, write=stand_in, **more)  # type: ignore[arg-type]
 
+    def app(self, tokens: str = "") -> App:
+        return make_app(self.settings, Access(token=tokens), self.folder / "runs", self.writer)
+
     def visitor(self, token: str = "", tokens: str = "") -> Visitor:
         """A browser at this server, which came in by a token where there are `tokens`."""
-        app = make_app(self.settings, Access(token=tokens), self.folder / "runs", self.writer)
-        guest = Visitor(TestClient(app, base_url="http://127.0.0.1:8000"))
+        guest = Visitor(TestClient(self.app(tokens), base_url="http://127.0.0.1:8000"))
         if token:
             guest.get("/login")
             guest.send("/login", token=token)

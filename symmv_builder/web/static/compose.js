@@ -15,6 +15,7 @@
       const isOpen = take && (take.state === "waiting" || take.state === "running");
       if (!isOpen) { location.reload(); return; }
       row.querySelector("progress").value = take.share;
+      row.dataset.now = take.state;
       if (take.doing) row.querySelector(".doing").textContent = take.doing;
     }
   };
