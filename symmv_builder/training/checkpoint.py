@@ -317,11 +317,7 @@ def trainer_in(folder: Path) -> str:
 
 
 def configuration(folder: Path) -> Mapping[str, Any]:
-    """The fields with which the models of a run were trained; empty where no checkpoint says them.
-
-    Of a run of several stages those of the first, of one that goes on those of a checkpoint that
-    stands: nothing but what every checkpoint of the run agrees on is to be asked of them.
-    """
+    """The fields that a run was trained with, of any checkpoint; empty where none says them."""
     places = [folder] if (folder / DESCRIPTION).is_file() else _places(folder)
     places += [place for stage in stages(folder) for place in _places(folder / stage)]
     for place in places:

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from symmv_builder.errors import WrongArguments, WrongSetting
 from symmv_builder.records import Floats, Notes
 from symmv_builder.text import clean_line
-from symmv_builder.training.trainer import ORDERED
 
+# What of an `Order` not every model can heed.
+ORDERED = ("key", "primer", "temperature", "top_k", "greedy", "passage")
 # The callback for progress: how many are done, of how many, of what.
 Tell = Callable[[int, int, str], None]
 
@@ -43,7 +44,7 @@ class Order:
     passage: "Passage | None" = None
 
     def asked(self) -> frozenset[str]:
-        """What of `trainer.ORDERED` is asked for: all that is not as its default."""
+        """What of `ORDERED` is asked for: all that is not as its default."""
         return frozenset(
             name
             for name in ORDERED

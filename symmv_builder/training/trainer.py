@@ -18,6 +18,7 @@ from symmv_builder.evaluation.metric import Metric
 from symmv_builder.evaluation.published_figures import Figures
 from symmv_builder.records import Key, Notes
 from symmv_builder.storage.root import Root
+from symmv_builder.training.composing import ORDERED
 
 if TYPE_CHECKING:
     from symmv_builder.training.composing import Composer
@@ -95,8 +96,6 @@ DENSITY = Option(
     most=4.0,
     metavar="FACTOR",
 )
-# What of a `composing.Order` not every model can heed.
-ORDERED = ("key", "primer", "temperature", "top_k", "greedy", "passage")
 
 
 @dataclass(frozen=True, slots=True)

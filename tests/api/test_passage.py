@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -39,8 +40,8 @@ def tracks_of(receipt: Path) -> Mapping[str, Notes]:
     return dict(read_tracks(receipt.with_suffix(".mid")))
 
 
-def again(first: Path, out: Path, *, piece: Path | None = None, **order: object) -> Path:
-    whole: dict[str, object] = {"passage": (4.7, 9.7), "picture": False} | order
+def again(first: Path, out: Path, *, piece: Path | None = None, **order: Any) -> Path:
+    whole: dict[str, Any] = {"passage": (4.7, 9.7), "picture": False} | order
     [files] = sb.generate([], out=out, piece=piece or first, **whole)  # type: ignore[arg-type]
     return files[-1]
 
@@ -102,7 +103,7 @@ def test_a_denser_passage_has_more_notes(first: Path, tmp_path: Path) -> None:
     ],
 )
 def test_what_contradicts_the_piece_is_refused_in_one_line(
-    first: Path, tmp_path: Path, order: dict[str, object], line: str
+    first: Path, tmp_path: Path, order: dict[str, Any], line: str
 ) -> None:
     with pytest.raises(sb.StopRun, match=line):
         again(first, tmp_path / "new", **order)

@@ -4,6 +4,7 @@ import re
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -16,6 +17,7 @@ from symmv_builder.api.generating import Videos, Written
 from symmv_builder.api.take_writer import Studio, write_take
 from symmv_builder.api.takes import Takes, Wishes
 from symmv_builder.backends.midi import read_notes
+from symmv_builder.backends.pyav.opening import Limits
 from symmv_builder.demo.catalogue import Upload
 from symmv_builder.errors import RejectEntry, StopRun
 from symmv_builder.records import Source
@@ -102,7 +104,7 @@ def test_a_passage_keeps_what_its_take_was_ordered_with(
 ) -> None:
     guest.get(at)
     form = {"from": "0.5", "to": "2", "seed": "9", "density": "2", "temperature": "0.8"}
-    guest.send(f"{at}/2/passage", **form)
+    guest.send(f"{at}/2/passage", 303, **form)
     ordered = wishes(house)[-1]
     assert ordered == Wishes("", "", "", 9, 0.8, {"density": 2.0}, "", (2, 0.5, 2.0))
     assert "0.5 to 2 s of take 2 anew" in guest.get(at)
@@ -181,7 +183,7 @@ def test_a_form_is_refused_before_its_video_is_stored(
         answer = guest.client.post("/compose", data={"word": word}, files=files, headers=headers)
         assert answer.status_code == 403
     # A word behind the file is none.
-    late = [("video", ("v.mp4", b"x" * 100, "video/mp4")), ("word", (None, guest.word))]
+    late: Any = [("video", ("v.mp4", b"x" * 100, "video/mp4")), ("word", (None, guest.word))]
     assert guest.client.post("/compose", files=late, headers=ours).status_code == 403
     for path in ("/name", "/review/x/y", "/compose/0123456789abcdef/takes", "/compose/"):
         sent = guest.client.post(path, data={"word": guest.word}, files=files, headers=ours)
@@ -331,7 +333,7 @@ def test_a_video_may_not_last_longer_than_the_page_says(
         place.write_bytes(video.read_bytes())
         project = found.keep("local", place, "")
     assert project.title == "a video"
-    limits = take_writer.Limits(max_duration_s=SECONDS - 1)
+    limits = Limits(max_duration_s=SECONDS - 1)
     monkeypatch.setattr(take_writer, "_LIMITS", limits)
     with pytest.raises(RejectEntry, match="too_long"):
         write_take(project, found.order(project, Wishes()), Studio(settings, tmp_path))

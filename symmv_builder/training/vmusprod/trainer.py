@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, final
 
+from symmv_builder.training.composing import ORDERED
 from symmv_builder.training.trainer import (
     DENSITY,
-    ORDERED,
     TEMPO,
     Columns,
     ComposeRequest,
