@@ -116,7 +116,7 @@ COMMANDS = {
     ),
     "web": (
         "serving",
-        "Serve pages to browse datasets, review proposals, compose and watch runs, on this machine.",
+        "Serve pages to browse datasets, review, compose and watch runs, on this machine.",
     ),
     "evaluate": (
         "evaluate",

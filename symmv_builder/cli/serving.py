@@ -42,7 +42,7 @@ def web(
         Path | None, typer.Option(help="Folder of .sf2 files that takes can be played with.")
     ] = None,
 ) -> None:
-    """Serve pages to browse datasets, review proposals, compose and watch runs, on this machine.
+    """Serve pages to browse datasets, review, compose and watch runs, on this machine.
 
     Nothing leaves it: the pages load nothing from elsewhere. Ctrl+C ends it.
     """

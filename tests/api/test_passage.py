@@ -42,7 +42,7 @@ def tracks_of(receipt: Path) -> Mapping[str, Notes]:
 
 def again(first: Path, out: Path, *, piece: Path | None = None, **order: Any) -> Path:
     whole: dict[str, Any] = {"passage": (4.7, 9.7), "picture": False} | order
-    [files] = sb.generate([], out=out, piece=piece or first, **whole)  # type: ignore[arg-type]
+    [files] = sb.generate([], out=out, piece=piece or first, **whole)
     return files[-1]
 
 
