@@ -1,5 +1,6 @@
 """Music is ordered for a video that is sent or linked: takes, passages, files, limits, owners."""
 
+import json
 import re
 from fractions import Fraction
 from io import BytesIO
@@ -306,8 +307,31 @@ def test_a_model_is_asked_what_it_heeds_alone(house: House, guest: Visitor) -> N
         assert f'name="{name}"' in page
     for name in ("regressor", "pattern", "control", "soundfont"):
         assert f'name="{name}"' not in page
+    assert 'name="model"' not in page.partition('action="/compose"')[0]
     assert guest.client.get("/compose?model=../../etc").status_code == 404
-    del house
+    # Trained ones are chosen first: what a form asks follows from the model's configuration.
+    for name, kind, config in (
+        ("mine", "amt", {"model": "amt"}),
+        ("blind", "amt", {"model": "transformer"}),
+        ("chains", "markov", {}),
+        ("busyness", "regressor", {}),
+    ):
+        place = house.folder / "runs" / name / "best"
+        place.mkdir(parents=True)
+        about = json.dumps({"kind": kind, "config": config})
+        (place / "checkpoint.json").write_text(about)
+    page = guest.get("/compose?model=mine")
+    listed = re.findall(r"<option[^>]*>([^<]*)", page.partition("</form>")[0])
+    assert listed == ["The starter model", "blind", "chains", "mine"]
+    asked = {
+        model: set(re.findall(r'name="([a-z_]+)"', guest.get(f"/compose?model={model}")))
+        for model in ("mine", "blind", "chains")
+    }
+    assert {"regressor", "pattern", "style", "density", "primer"} <= asked["mine"]
+    assert not {"tempo", "follow"} & asked["mine"]
+    assert asked["mine"] - asked["blind"] == {"regressor", "density"}
+    assert not {"primer", "temperature"} & asked["chains"]
+    assert guest.client.get("/compose?model=busyness").status_code == 400
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,16 @@
 """A form with a file is read the same however its bytes come, and nothing else is taken for one."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from io import BytesIO
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
+from starlette.datastructures import URL
 
-from symmv_builder.web.guard import Refused
+from symmv_builder.web import uploads
+from symmv_builder.web.guard import UPLOADS, Refused, Session
 from symmv_builder.web.uploads import FormReader
 
 BOUNDARY = "----form7"
@@ -82,3 +86,36 @@ def test_anything_else_is_refused(data: bytes) -> None:
     for step in (1, 10**6):
         with pytest.raises(Refused):
             read(data, step)
+
+
+@dataclass
+class Slow:
+    """A request of which some bytes come, and then none."""
+
+    data: bytes
+    headers: Mapping[str, str] = field(
+        default_factory=lambda: {"content-type": f"multipart/form-data; boundary={BOUNDARY}"}
+    )
+    url: URL = field(default_factory=lambda: URL("/compose"))
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        yield self.data
+        await asyncio.sleep(5)
+
+
+def test_a_form_of_which_nothing_more_comes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "_SILENCE_S", 0.01)
+    session = Session("1", "", "abc", is_in=True)
+    request: Any = Slow(part("word", b"abc"))
+    with pytest.raises(Refused, match="nothing more"):
+        asyncio.run(uploads.receive(request, session, lambda _: Kept()))
+    monkeypatch.setitem(UPLOADS, "/compose", 10)
+    with pytest.raises(Refused, match="at most 10 bytes"):
+        asyncio.run(uploads.receive(request, session, lambda _: Kept()))
+    monkeypatch.setattr(uploads, "_PATIENCE_S", 0.0)
+    monkeypatch.setitem(UPLOADS, "/compose", 1000)
+    with pytest.raises(Refused, match="took too long"):
+        asyncio.run(uploads.receive(request, session, lambda _: Kept()))
+    request.headers = {"content-type": "multipart/form-data"}
+    with pytest.raises(Refused, match="no form of ours"):
+        asyncio.run(uploads.receive(request, session, lambda _: Kept()))
