@@ -140,13 +140,13 @@ def test_a_recording_a_quarter_tone_sharp_is_still_in_its_key() -> None:
     assert found.shift_semitones == 0
 
 
-@pytest.mark.parametrize("length", [0, 100, 24000])
-def test_silence_is_like_nothing_and_has_no_map(length: int) -> None:
-    silence = chroma_features(np.zeros(length, np.float32), hop_s=HOP_S)
+def test_silence_is_like_nothing_and_has_no_map() -> None:
     music = chroma_features(sound(play(piece("sonata-k545")).notes), hop_s=HOP_S)
-    found = align_features(music, silence, hop_s=HOP_S)
-    assert found.confidence < 0.01
-    assert len(found.music_s) == len(found.video_s) == 0
+    for length in (0, 100, 24000):
+        silence = chroma_features(np.zeros(length, np.float32), hop_s=HOP_S)
+        found = align_features(music, silence, hop_s=HOP_S)
+        assert found.confidence < 0.01
+        assert len(found.music_s) == len(found.video_s) == 0
 
 
 def test_the_path_with_jumps_scores_no_less_than_the_path_without() -> None:
