@@ -97,6 +97,7 @@ def test_musicnn_is_named_and_no_papers_figure_stands_beside_it(
     assert "V2Meow" not in out
 
 
+@pytest.mark.slow
 def test_the_papers_figures_stand_beside_trained_vggish_alone(
     call: Call, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
