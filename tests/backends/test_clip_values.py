@@ -38,7 +38,7 @@ MERGES = ("t h", "th e</w>", "s a", "sa d</w>", "s e", "se a</w>", "a n", "an d<
 
 @pytest.fixture(scope="module", params=MODELS, ids=lambda model: model[0])
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as the hub gives it, called as its model, with a seeded checkpoint of thin towers."""
+    """A folder as the hub gives it, called as its model, with thin towers of seeded weights."""
     name, dimensions, image_size, patch_size, activation, weights, words = request.param
     folder = tmp_path_factory.mktemp("clip") / name
     signs = [chr(code) for code in (*range(33, 127), *range(161, 173), *range(174, 324))]
@@ -93,15 +93,11 @@ def pictures() -> list[NDArray[np.uint8]]:
     return [random.integers(0, 256, (*size, 3)).astype(np.uint8) for size in SIZES]
 
 
-def test_pictures_are_embedded_to_the_same_bits(
-    folder: Path, ours: ClipModel, theirs: Any
-) -> None:
+def test_pictures_are_embedded_to_the_same_bits(folder: Path, ours: ClipModel, theirs: Any) -> None:
     assert theirs.config._attn_implementation == "sdpa"  # what a build used
     prepare = transformers.CLIPImageProcessorPil.from_pretrained(folder)
     for shown in (pictures(), pictures()[1:2]):
-        pixels = prepare(
-            images=shown, return_tensors="pt", input_data_format="channels_last"
-        )
+        pixels = prepare(images=shown, return_tensors="pt", input_data_format="channels_last")
         with torch.inference_mode():
             embedded = theirs.get_image_features(**pixels).pooler_output.numpy()
             patches = theirs.vision_model(**pixels).last_hidden_state.numpy()

@@ -24,7 +24,9 @@ _DEVIATION = (0.26862954, 0.26130258, 0.27577711)
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 # The two marks, contractions, runs of letters, single digits, runs of other signs.
-_PARTS = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+_PARTS = (
+    r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+)
 
 
 @dataclass(frozen=True, slots=True)
