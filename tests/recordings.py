@@ -69,7 +69,8 @@ def make_clip_folder(
     size = {"size": image_size, "crop_size": image_size}
     write_json(folder / "preprocessor_config.json", size)
     torch.manual_seed(0)
-    tensors = Clip(checkpoint.read_shape(folder)).state_dict()
+    told = Clip(checkpoint.read_shape(folder)).state_dict()
+    tensors = {name: 0.1 * torch.randn(tensor.shape) for name, tensor in told.items()}
     if weights == "model.safetensors":
         save_file(tensors, folder / weights)
     else:

@@ -10,7 +10,6 @@ three maps and padding is masked although no earlier token sees it.
 """
 
 from dataclasses import dataclass
-from math import log
 from typing import Final
 
 import torch
@@ -46,17 +45,35 @@ class ClipShape:
     longest: int
 
 
+class _Unset(nn.Module):
+    """Draws no weights, for they are loaded: it would take seconds, or import torch's compiler."""
+
+    def reset_parameters(self) -> None:
+        pass
+
+
+class _Linear(_Unset, nn.Linear):
+    pass
+
+
+class _Embedding(_Unset, nn.Embedding):
+    pass
+
+
+class _Conv2d(_Unset, nn.Conv2d):
+    pass
+
+
 class Clip(nn.Module):
-    """Both towers with their projections; weights are loaded by `load_state_dict`."""
+    """Both towers with their projections; weights hold nothing before `load_state_dict`."""
 
     def __init__(self, shape: ClipShape) -> None:
         super().__init__()
         self.vision_model = _Vision(shape)
         self.text_model = _Text(shape)
-        self.visual_projection = nn.Linear(shape.vision.width, shape.dimensions, bias=False)
-        self.text_projection = nn.Linear(shape.text.width, shape.dimensions, bias=False)
-        # As it was at the start of its training (section 2.5).
-        self.logit_scale = nn.Parameter(torch.tensor(log(1 / 0.07)))
+        self.visual_projection = _Linear(shape.vision.width, shape.dimensions, bias=False)
+        self.text_projection = _Linear(shape.text.width, shape.dimensions, bias=False)
+        self.logit_scale = nn.Parameter(torch.empty(()))
 
     def embed_pixels(self, pixels: Tensor) -> Tensor:
         """Embeddings ``[n, dimensions]`` of normalised pictures ``[n, 3, side, side]``."""
@@ -100,9 +117,9 @@ class _Patches(nn.Module):
 
     def __init__(self, width: int, patch_size: int, image_size: int) -> None:
         super().__init__()
-        self.class_embedding = nn.Parameter(torch.randn(width))
-        self.patch_embedding = nn.Conv2d(_COLOURS, width, patch_size, patch_size, bias=False)
-        self.position_embedding = nn.Embedding(1 + (image_size // patch_size) ** 2, width)
+        self.class_embedding = nn.Parameter(torch.empty(width))
+        self.patch_embedding = _Conv2d(_COLOURS, width, patch_size, patch_size, bias=False)
+        self.position_embedding = _Embedding(1 + (image_size // patch_size) ** 2, width)
 
     def forward(self, pixels: Tensor) -> Tensor:
         patches = self.patch_embedding(pixels).flatten(2).transpose(1, 2)
@@ -116,8 +133,8 @@ class _Text(nn.Module):
         width = shape.text.width
         self.embeddings = nn.ModuleDict(
             {
-                "token_embedding": nn.Embedding(shape.vocabulary, width),
-                "position_embedding": nn.Embedding(shape.longest, width),
+                "token_embedding": _Embedding(shape.vocabulary, width),
+                "position_embedding": _Embedding(shape.longest, width),
             }
         )
         self.encoder = _Encoder(shape.text)
@@ -168,8 +185,8 @@ class _Attention(nn.Module):
         if width % heads:
             raise ValueError(f"a width of {width} is no multiple of {heads} heads")
         self._head_width = width // heads
-        self.q_proj, self.k_proj = nn.Linear(width, width), nn.Linear(width, width)
-        self.v_proj, self.out_proj = nn.Linear(width, width), nn.Linear(width, width)
+        self.q_proj, self.k_proj = _Linear(width, width), _Linear(width, width)
+        self.v_proj, self.out_proj = _Linear(width, width), _Linear(width, width)
 
     def forward(self, hidden: Tensor, mask: Tensor | None, is_causal: bool) -> Tensor:
         query, key, value = (
@@ -187,8 +204,8 @@ class _Mlp(nn.Module):
     def __init__(self, shape: TowerShape) -> None:
         super().__init__()
         self._activation = shape.activation
-        self.fc1 = nn.Linear(shape.width, shape.hidden)
-        self.fc2 = nn.Linear(shape.hidden, shape.width)
+        self.fc1 = _Linear(shape.width, shape.hidden)
+        self.fc2 = _Linear(shape.hidden, shape.width)
 
     def forward(self, hidden: Tensor) -> Tensor:
         hidden = self.fc1(hidden)
