@@ -40,7 +40,7 @@ MERGES = ("t h", "th e</w>", "s a", "sa d</w>", "s e", "se a</w>", "a n", "an d<
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as the hub gives it, called as its model, with thin towers of seeded weights."""
     name, dimensions, image_size, patch_size, activation, weights, words = request.param
-    folder = tmp_path_factory.mktemp("clip") / name
+    folder: Path = tmp_path_factory.mktemp("clip") / name
     signs = [chr(code) for code in (*range(33, 127), *range(161, 173), *range(174, 324))]
     pairs = [pair.replace(" ", "") for pair in MERGES]
     tokens = [*signs, *(f"{sign}</w>" for sign in signs), *pairs]

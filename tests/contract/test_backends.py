@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,8 +50,8 @@ def test_the_modules_of_the_table_import_nothing_heavy() -> None:
     assert done.stdout.split() == []
 
 
-# Every model of a recipe at work, on half a second of noise and one picture; that of piano is loaded
-# alone, because it takes ten seconds for any sound.
+# Every model of a recipe at work, on half a second of noise and one picture. That of piano is only
+# loaded: it takes ten seconds for any sound.
 USE_ALL = """
 import json, sys
 import numpy as np
@@ -85,7 +86,7 @@ def test_the_models_of_a_build_import_nothing_needless(
 ) -> None:
     """Every worker of every build would pay for it, before its first entry."""
     pytest.importorskip("torch")
-    large = {"dimensions": 768, "image_size": 336, "patch_size": 14}
+    large: dict[str, Any] = {"dimensions": 768, "image_size": 336, "patch_size": 14}
     paths = {
         "vit-b-32": str(make_clip_folder(tmp_path / "b32")),
         "vit-l-14-336": str(make_clip_folder(tmp_path / "l14", **large)),

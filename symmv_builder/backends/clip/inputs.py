@@ -45,8 +45,8 @@ class Preparation:
         values = np.empty((len(pictures), self.side, self.side, 3), np.float32)
         for place, picture in zip(values, pictures, strict=True):
             place[:] = self._middle(picture).astype(np.float64) * self.factor
-        values -= np.float32(self.mean)
-        values /= np.float32(self.deviation)
+        values -= np.array(self.mean, np.float32)
+        values /= np.array(self.deviation, np.float32)
         return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
 
     def _middle(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
