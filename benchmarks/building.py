@@ -1,11 +1,12 @@
 """What commands cost from start to end: seconds of CPU, children included, and of the clock.
 
-    python benchmarks/building.py [--other CHECKOUT] [--rounds N]
+    python benchmarks/building.py [--clip FOLDER] [--other CHECKOUT] [--rounds N]
 
 Six clips of 20 s with pictures and sound are made, and a MuVi-Sync dataset is built of them with
-one worker and an untrained CLIP; `status` is asked of an empty root and of that dataset. With
-`--other` the same is done with the code of another checkout, in turns. The least of all rounds is
-printed: other programs on the machine only add to it.
+one worker and an untrained CLIP, or that of a folder with weights of ViT-L/14@336px; `status` is
+asked of an empty root and of that dataset. With `--other` the same is done with the code of another
+checkout, in turns. The least of all rounds is printed, for other programs on the machine only add
+to it.
 """
 
 import argparse
@@ -56,11 +57,11 @@ def cost(checkout: Path, *words: str | Path) -> tuple[float, float]:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, seconds
 
 
-def measure(checkout: Path, clips: Path, folder: Path) -> dict[str, tuple[float, float]]:
+def measure(checkout: Path, clips: Path, folder: Path, clip: str) -> dict[str, tuple[float, float]]:
     root, empty = folder / "root", folder / "empty"
     shutil.rmtree(root, ignore_errors=True)
     empty.mkdir(exist_ok=True)
-    build = ("build", "muvisync", "--from", clips, "--root", root, "--model", "clip=untrained")
+    build = ("build", "muvisync", "--from", clips, "--root", root, "--model", f"clip={clip}")
     return {
         "help": cost(checkout, "--help"),
         "status, empty root": cost(checkout, "status", "--root", empty),
@@ -71,17 +72,22 @@ def measure(checkout: Path, clips: Path, folder: Path) -> dict[str, tuple[float,
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clip", type=Path, help="folder of CLIP's weights; else it is untrained")
     parser.add_argument("--other", type=Path, help="checkout to compare with")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     checkouts = {"here": HERE} | ({"other": arguments.other.resolve()} if arguments.other else {})
+    clip = "untrained"
+    if arguments.clip:
+        clip = "vit-l-14-336"
+        os.environ["SYMMV_MODEL_VIT_L_14_336"] = str(arguments.clip.resolve())
     best: dict[tuple[str, str], tuple[float, float]] = {}
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         make_clips(folder / "clips")
         for _ in range(arguments.rounds):
             for name, checkout in checkouts.items():
-                for what, pair in measure(checkout, folder / "clips", folder).items():
+                for what, pair in measure(checkout, folder / "clips", folder, clip).items():
                     known = best.get((what, name), pair)
                     best[what, name] = min(known[0], pair[0]), min(known[1], pair[1])
     print(f"{'command':<22}{'code':<8}{'CPU s':>8}{'clock s':>9}")

@@ -58,6 +58,8 @@ def test_the_identity_changes_with_the_weights(make_folder: MakeFolder) -> None:
     identities = [VitB32.identify(home_at(folder)) for folder in (one, other)]
     assert identities[0].weights_sha256 != identities[1].weights_sha256
     assert all(identity.trained for identity in identities)
+    # Whose values they are. Under another name every result of CLIP in the world is made again.
+    assert {identity.version for identity in identities} == {"transformers 5.23.0"}
 
 
 def test_weights_of_a_package_that_are_not_there_are_one_line(tmp_path: Path) -> None:
