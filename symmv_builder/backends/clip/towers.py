@@ -5,7 +5,7 @@ sections 2.3 to 2.5: a Vision Transformer over patches, a causal transformer ove
 linear map out of each into one space. Layers are normalised before attention and before the MLP,
 and the tower of pictures once more before its first layer. What only training needs is left out.
 
-The values are those of `transformers` 5.23.0 bit for bit, as a test shows on a processor in fp32. So
+The values are those of `transformers` 5.23.0 bit for bit, as a test shows in fp32 without a GPU. So
 padding is masked, although no token that counts would see it.
 """
 
