@@ -4,9 +4,9 @@
 
 Six clips of 20 s with pictures and sound are made, and a MuVi-Sync dataset is built of them with
 one worker and an untrained CLIP, or that of a folder with weights of ViT-L/14@336px; `status` is
-asked of an empty root and of that dataset. With `--other` the same is done with the code of another
-checkout, in turns. The least of all rounds is printed, for other programs on the machine only add
-to it.
+asked of an empty root and of that dataset. All models of the recipe are loaded once by themselves,
+which is how a worker starts. With `--other` the same is done with the code of another checkout, in
+turns. The least of all rounds is printed, for other programs on the machine only add to it.
 """
 
 import argparse
@@ -26,6 +26,18 @@ from symmv_builder.demo.drawings import Drawing, draw
 from symmv_builder.demo.repertoire import PIECES, play
 
 RUN = "from symmv_builder.cli import main; main()"
+# As a worker does before its first entry.
+START = """
+import sys
+from symmv_builder.backends import load
+from symmv_builder.datasets import recipe
+from symmv_builder.settings import read_settings
+
+for use in recipe(sys.argv[1]).uses:
+    if use.model:
+        model = sys.argv[2] if use.step.slot == "clip" else use.model
+        load(use.step.slot, model, read_settings().home)
+"""
 HERE = Path(__file__).resolve().parents[1]
 
 
@@ -43,11 +55,11 @@ def make_clips(folder: Path) -> None:
         )
 
 
-def cost(checkout: Path, *words: str | Path) -> tuple[float, float]:
-    """Seconds of CPU and of the clock of one command."""
+def cost(checkout: Path, *words: str | Path, program: str = RUN) -> tuple[float, float]:
+    """Seconds of CPU and of the clock of one command, or of another program."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run(
-        [sys.executable, "-c", RUN, *map(str, words)],
+        [sys.executable, "-c", program, *map(str, words)],
         env={**os.environ, "PYTHONPATH": str(checkout)},
         cwd=checkout,
         capture_output=True,
@@ -61,10 +73,20 @@ def measure(checkout: Path, clips: Path, folder: Path, clip: str) -> dict[str, t
     root, empty = folder / "root", folder / "empty"
     shutil.rmtree(root, ignore_errors=True)
     empty.mkdir(exist_ok=True)
-    build = ("build", "muvisync", "--from", clips, "--root", root, "--model", f"clip={clip}")
+    build = (
+        "build",
+        "muvisync",
+        "--from",
+        clips,
+        "--root",
+        root,
+        "--model",
+        f"clip={clip or 'untrained'}",
+    )
     return {
         "help": cost(checkout, "--help"),
         "status, empty root": cost(checkout, "status", "--root", empty),
+        "a worker's models": cost(checkout, "muvisync", clip or "untrained-768", program=START),
         "build muvisync": cost(checkout, *build, "--workers", "1"),
         "status, six entries": cost(checkout, "status", "--root", root),
     }
@@ -77,7 +99,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     checkouts = {"here": HERE} | ({"other": arguments.other.resolve()} if arguments.other else {})
-    clip = "untrained"
+    clip = ""
     if arguments.clip:
         clip = "vit-l-14-336"
         os.environ["SYMMV_MODEL_VIT_L_14_336"] = str(arguments.clip.resolve())
