@@ -1,6 +1,6 @@
 """Commands of the documentation start from a process that has imported what commands import.
 
-An interpreter that imports torch, transformers and pandas anew takes 3-7 s of CPU, in each of some
+An interpreter that imports torch, pandas and scipy anew takes 2-5 s of CPU, in each of some
 hundred commands and their workers. Here a server imports them once (`python -m tests.warm SOCKET
 PID`), and a small program that stands for `symmv` (and for `python FILE`) hands it its
 arguments, folder, environment and open files; a fork of the server does the rest through the same
@@ -40,7 +40,6 @@ MODULES = (
     "scipy.signal",
     "scipy.optimize",
     "matplotlib.pyplot",
-    "transformers.models.clip.modeling_clip",
 )
 # Sent by the server where a command died without an answer, as by a signal.
 KILLED = 137
