@@ -25,7 +25,7 @@ class _Forks(contexts.ForkContext):
     """Stands for `spawn`."""
 
     ends: list[Connection] = []  # noqa: RUF012 (one list for the process)
-    Process = _Process  # type: ignore[assignment]
+    Process = _Process
 
     def Pipe(self, duplex: bool = True) -> Any:
         own, child = super().Pipe(duplex)
