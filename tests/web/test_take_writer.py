@@ -55,7 +55,7 @@ def test_each_take_ends_with_one_line_and_the_next_one_is_written(house: House) 
     lines = {
         what: until(takes, project, number, "failed", "done") for what, number in numbers.items()
     }
-    assert lines[CRASH] == "its process ended with exit code -6"
+    assert lines[CRASH] == "its process ended with exit code -9"
     assert lines[BUG] == "the program failed: ZeroDivisionError: in the video"
     assert lines[""] == "12 notes"
     done = takes.project("local", project.name).take(numbers[""])
