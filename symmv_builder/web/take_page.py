@@ -81,7 +81,9 @@ def table(project: Project, shown: Take | None, session: Session) -> Html | None
             f"{here}/{take.number}/delete", session, frame.button(f"Delete take {take.number}")
         )
         can_go = take.state not in ("waiting", "running")
-        said = take.line if take.state != take.line else ""
+        # What a model says of itself stands beside the take that is shown, once.
+        said = take.line.partition(";")[0] if take.state == "done" else take.line
+        said = "" if said == take.state else said
         rows.append((name, take.state, ordered(take), said, gone if can_go else ""))
     heads = ("take", "state", "ordered", "what came of it", "")
     return frame.part("Takes", frame.table(heads, rows, "Takes"))
