@@ -12,6 +12,7 @@ from symmv_builder.errors import StopRun, UnknownName, WrongArguments
 from symmv_builder.music.key import find_key
 from symmv_builder.records import Key, Notes
 from symmv_builder.training.composing import Composer, Order
+from symmv_builder.training.run_folders import configuration, trainers_in
 from symmv_builder.training.trainer import ComposeRequest, Option, Trainer
 
 # What is said of the package's own model whenever it writes.
@@ -32,10 +33,13 @@ def heeded_by(run: Path) -> tuple[str, Trainer, frozenset[str]]:
     That is its trainer's word on the configuration that it was trained with. `StopRun` where the
     folder holds none.
     """
-    # Imported here: it brings torch.
-    from symmv_builder.training.checkpoint import configuration, trainer_in
+    names = trainers_in(run)
+    if len(names) != 1:
+        # It says what is wrong. Imported here: it brings torch.
+        from symmv_builder.training.checkpoint import trainer_in
 
-    name = trainer_in(run)
+        names = {trainer_in(run)}
+    [name] = names
     trainer = training.find_trainer(name)
     return name, trainer, trainer.heeds(configuration(run))
 

@@ -135,10 +135,10 @@ def start(trainer: str, config: Any, request: Request) -> Outcome:
 
 def _require_folder_of(trainer: str, out: Path) -> None:
     """`FolderTaken` where a folder holds what is no run of this trainer."""
-    from symmv_builder.training import checkpoint
+    from symmv_builder.training import run_folders
 
-    kinds = checkpoint.kinds(out)
-    others = sorted(kind for kind in kinds if checkpoint.trainer_of(kind) != trainer)
+    kinds = run_folders.kinds(out)
+    others = sorted(kind for kind in kinds if run_folders.trainer_of(kind) != trainer)
     if others:
         raise FolderTaken(out, f"a run of {others[0]}")
     if kinds or not out.exists() or (out / LOCK).exists() or (out / METRICS).exists():

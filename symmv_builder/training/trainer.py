@@ -188,7 +188,7 @@ class Trainer(ABC):
     are frozen dataclasses ``paper``, ``small`` and ``smoke``; `ways` are changes of their fields
     that make the training that of its ``paper`` or of its ``released`` code. A checkpoint of the
     trainer is of the kind ``NAME`` or ``NAME.PART``, by which it is found again
-    (`checkpoint.trainer_of`). `options` are those of its composer, `scores` what its models are
+    (`run_folders.trainer_of`). `options` are those of its composer, `scores` what its models are
     measured by.
     """
 

@@ -25,7 +25,7 @@ from symmv_builder.errors import (
     WrongSetting,
 )
 from symmv_builder.records import Key
-from symmv_builder.training import checkpoint
+from symmv_builder.training import checkpoint, run_folders
 from symmv_builder.training.configs import from_plain
 from symmv_builder.training.padding import on_device, stack
 from symmv_builder.training.ranks import device_of
@@ -97,7 +97,7 @@ def load(run: Path, device: str = "cpu") -> Models:
     `StopRun` where a stage of its variant has not been trained, or the device is not there.
     """
     place = device_of(device)
-    trained = checkpoint.stages(run)
+    trained = run_folders.stages(run)
     first = next((stages[0] for stages in STAGES.values() if stages[0] in trained), None)
     if first is None:
         raise NoCheckpoint(run, "V-MusProd")
