@@ -153,8 +153,11 @@ def finish(state: State[Any]) -> int:
     if state.is_completed():
         sys.stdout.write(f"{state.message}\n")
         return int(state.name in ("Unfinished", "Failing"))
-    # A deployment has parameters; who runs the program types options.
-    said = in_options_of(state.data, state.message or "")
+    said = state.message or ""
+    if state.name == "Stopped":
+        # A deployment has parameters; who runs the program types options.
+        error = state.result(raise_on_failure=False, _sync=True)  # type: ignore[call-overload]
+        said = in_options_of(error, said)
     sys.stderr.write(f"{state.name}: {said}\n")
     if state.is_cancelled():
         leave_now(128 + signal.SIGINT)
