@@ -46,11 +46,12 @@ def _silent(_: Event) -> None:
 class Dataset:
     """A recipe and the data root that `settings` name; nothing is opened until it is needed.
 
-    >>> dataset = sb.open_dataset("midi", root="data")
-    >>> len(dataset), dataset.status().made
-    (10, 10)
-    >>> [entry.entry_id for entry in dataset][:2]
-    ['song0', 'song1']
+    Examples:
+        >>> dataset = sb.open_dataset("midi", root="data")
+        >>> len(dataset), dataset.status().made
+        (10, 10)
+        >>> [entry.entry_id for entry in dataset][:2]
+        ['song0', 'song1']
     """
 
     def __init__(self, recipe: Recipe, settings: Settings) -> None:
@@ -463,6 +464,7 @@ def open_dataset(
     ``released``, ``default``) and `models` (slot to backend) change it. `StopRun` where the
     recipe or a model is not known.
 
+    Examples:
         >>> sb.open_dataset("mine.toml", root="data").name
         'mine'
     """

@@ -59,6 +59,7 @@ def generate(
     where the model or the order does not fit, `RejectEntry` for the first video that cannot be
     read: none is written then.
 
+    Examples:
         >>> [files] = sb.generate("holiday.mp4", "runs/markov", "music", seed=7, picture=False)
         >>> [file.name for file in files]
         ['holiday.mid', 'holiday.wav', 'holiday.mp4', 'holiday.json']

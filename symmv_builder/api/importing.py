@@ -73,6 +73,7 @@ def import_dataset(
 
     Arguments and errors are those of `open_release`.
 
+    Examples:
         >>> sb.import_dataset("midi", "songs", root="data", beats="file").status().made
         10
     """

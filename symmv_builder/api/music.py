@@ -24,9 +24,10 @@ class Music:
     `record` holds them as a stage made them: `Notes` as transcribed, `GridNotes` or `Parts` on the
     16ths of the beats. Arrays are ``[n]``, sorted by onset, times in seconds.
 
-    >>> notes = sb.open_dataset("midi", root="data")["song0"].notes
-    >>> len(notes), round(notes.tempo_bpm), notes.to_piano_roll(hop_s=0.25).shape
-    (256, 120, (128, 128))
+    Examples:
+        >>> notes = sb.open_dataset("midi", root="data")["song0"].notes
+        >>> len(notes), round(notes.tempo_bpm), notes.to_piano_roll(hop_s=0.25).shape
+        (256, 120, (128, 128))
     """
 
     record: Notes | GridNotes | Parts
@@ -165,8 +166,9 @@ class Music:
 def read_midi(path: str | Path) -> Music:
     """The notes and beats of a MIDI file, on its tempo map; errors are `midi.read_piece`'s.
 
-    >>> sb.read_midi("song.mid").pitches[:4].tolist()
-    [48, 52, 55, 72]
+    Examples:
+        >>> sb.read_midi("song.mid").pitches[:4].tolist()
+        [48, 52, 55, 72]
     """
     piece = midi.read_piece(Path(path))
     return Music(piece.notes, piece.beats)

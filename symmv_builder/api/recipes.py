@@ -73,8 +73,9 @@ def text_of(what: str | Path, root: str | Path | None = None) -> str:
 def read_recipe(what: str | Path, root: str | Path | None = None) -> Recipe:
     """The recipe of a dataset or of a file that ends in ``.toml``; errors as of `text_of`.
 
-    >>> [use.makes for use in sb.read_recipe("symmv").uses][:3]
-    ['music_asset', 'video_asset', 'screen_length']
+    Examples:
+        >>> [use.makes for use in sb.read_recipe("symmv").uses][:3]
+        ['music_asset', 'video_asset', 'screen_length']
     """
     return remembered.chosen(read_settings(root=root).open_manifests(), what)
 
@@ -105,9 +106,10 @@ def schema_of(what: str | Path, root: str | Path | None = None) -> dict[str, Any
 def explain(what: str | Path, root: str | Path | None = None) -> ExplainedRecipe:
     """What a recipe makes, step by step; `what` and errors are those of `text_of`.
 
-    >>> explained = sb.explain("muvisync")
-    >>> explained.inputs, len(explained.columns)
-    ('one recording an entry', 36)
+    Examples:
+        >>> explained = sb.explain("muvisync")
+        >>> explained.inputs, len(explained.columns)
+        ('one recording an entry', 36)
     """
     settings = read_settings(root=root)
     recipe = remembered.chosen(settings.open_manifests(), what)

@@ -42,6 +42,7 @@ def run(
     may be lost. `StopRun` where stage, recipe, backend or a setting is not known, `RejectEntry`
     where the file is no good.
 
+    Examples:
         >>> sb.run("key", "song.mid", profile="aarden-essen").tonic
         'A'
     """

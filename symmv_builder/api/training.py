@@ -47,6 +47,7 @@ def train(
     The device is that of ``SYMMV_DEVICE``. `StopRun` where trainer, dataset, a field or a
     checkpoint does not fit.
 
+    Examples:
         >>> outcome = sb.train("markov", "midi", "runs/markov", root="data")
         >>> outcome.ended, sorted(outcome.losses)
         ('steps', ['chord', 'loss', 'mode', 'pitch', 'rhythm'])

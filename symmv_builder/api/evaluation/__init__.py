@@ -46,6 +46,7 @@ def evaluate(
     and so on. A value that is no number is `None`. `StopRun` for a metric that is not known, and
     where there is nothing to measure; files that cannot be read are named under ``refused``.
 
+    Examples:
         >>> measured = sb.evaluate("music", dataset="midi", split="all", root="data")
         >>> measured["songs"], sorted(measured["metrics"])
         (10, ['ebr', 'ioi', 'pce', 'pe', 'sc'])
