@@ -62,6 +62,11 @@ def generate(
     earlier `piece`, which is its ``NAME.json``, is written anew, and all else of it stays note for
     note. `StopRun` where the model or the order does not fit, such as what a model cannot heed,
     `RejectEntry` for the first video that cannot be read: none is written then.
+
+    Examples:
+        >>> [files] = sb.generate("holiday.mp4", "runs/markov", "music", seed=7, picture=False)
+        >>> [file.name for file in files]
+        ['holiday.mid', 'holiday.wav', 'holiday.mp4', 'holiday.json']
     """
     addresses = [videos] if isinstance(videos, str | Path) else list(videos)
 

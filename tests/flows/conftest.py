@@ -45,7 +45,8 @@ def prefect_server() -> Iterator[None]:
     """A server of Prefect's for the session, with a database of its own."""
     from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness():
+    # A machine that is busy takes long to start one.
+    with prefect_test_harness(server_startup_timeout=180):
         yield
 
 
