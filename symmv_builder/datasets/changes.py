@@ -27,6 +27,7 @@ from symmv_builder.storage import (
     written,
 )
 from symmv_builder.storage.assets import asset_size
+from symmv_builder.storage.corrections import drop_corrections
 from symmv_builder.storage.items import Items
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.store import Store
@@ -232,6 +233,7 @@ def _put_entries(
 
 def _drop_entries(store: Store, dataset: str, *, ids: Sequence[str]) -> None:
     standing = {e.entry_id: e for e in manifests.read_entries(store.manifests, dataset)}
+    drop_corrections(store, dataset, ids)
     _write_entries(store, dataset, {k: v for k, v in standing.items() if k not in set(ids)}, {})
 
 

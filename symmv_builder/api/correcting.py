@@ -1,0 +1,229 @@
+"""Correct what the machine found of an entry: one door for pages, commands and notebooks.
+
+A correction is a line of ``DATASET/corrections.jsonl`` among the manifests, with who made it and
+when. The machine's record stays as it is beside it; the next build makes the corrected one, and
+what depends on it, anew. What is undone, by a further line or by git, was never corrected.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from symmv_builder.datasets import corrected
+from symmv_builder.datasets.corrected import (
+    BUILT,
+    NOT_APPLICABLE,
+    WAITING,
+    Corrected,
+    CorrectedEntry,
+)
+from symmv_builder.datasets.recipe import Recipe
+from symmv_builder.datasets.remembered import recipe_of, require_known
+from symmv_builder.editing import SAME_S, key_named
+from symmv_builder.errors import NotFound, UnknownName, WrongSetting
+from symmv_builder.records import Chords, Edit, Entry, KeySpans
+from symmv_builder.records.edits import MARK, MOVE, RENAME, TRIM, WHOLE_ENTRY
+from symmv_builder.settings import Settings
+from symmv_builder.storage import lines, manifests
+from symmv_builder.storage.corrections import (
+    LONGEST_NAME,
+    NAME,
+    Correction,
+    new_id,
+    read_corrections,
+    read_standing,
+)
+from symmv_builder.storage.store import Store
+from symmv_builder.text import clean_line
+
+__all__ = [
+    "BUILT", "LONGEST_NAME", "NOT_APPLICABLE", "WAITING", "WHAT", "Corrected", "CorrectedEntry",
+    "Correction", "correct", "corrections", "entry", "undo", "undo_last",
+]  # fmt: skip
+
+# What can be corrected, and the values that each takes, times in seconds.
+WHAT = {
+    "beat": "AT TO",
+    "cut": "AT TO",
+    "chord": "AT NAME",
+    "key": "[AT] NAME",
+    "melody": "AT PITCH",
+    "accompaniment": "AT PITCH",
+    "trim": "START END",
+}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _number(what: str, text: str | float) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1e6:
+        raise WrongSetting(what, text, "it is a time in seconds, as in 12.5")
+    return value
+
+
+def _edit(what: str, values: Sequence[str | float], now: CorrectedEntry) -> Edit:
+    """The edit that words ask for, of an entry as it is now; `StopRun` where they ask for none."""
+    if what not in WHAT:
+        raise UnknownName("correction", what, tuple(WHAT))
+    least = len(WHAT[what].split()) - WHAT[what].count("[")
+    if not least <= len(values) <= len(WHAT[what].split()):
+        raise WrongSetting(what, " ".join(map(str, values)), f"it takes {WHAT[what]}")
+    if what == "key" and len(values) == 1:
+        return Edit("key", RENAME, _key(values[0]))
+    at_s, last = _number(what, values[0]), values[1]
+    match what:
+        case "beat" | "cut":
+            return Edit({"beat": "beats", "cut": "scenes"}[what], MOVE, _number(what, last), at_s)
+        case "chord":
+            return _renamed("chords", clean_line(str(last)), at_s, now)
+        case "key":
+            return _renamed("key_spans", _key(last), at_s, now)
+        case "trim":
+            if not at_s < _number(what, last):
+                raise WrongSetting(what, last, f"it ends behind its start, {at_s:g}")
+            return Edit(WHOLE_ENTRY, TRIM, _number(what, last), at_s)
+    if not str(last).isdecimal() or int(last) > 127:
+        raise WrongSetting(what, last, "the pitch of a note is a MIDI number, 0 to 127")
+    return Edit("parts", MARK, what == "melody", at_s, pitch=int(last))
+
+
+def _key(text: str | float) -> str:
+    try:
+        return " ".join(key_named(str(text)))
+    except ValueError as error:
+        raise WrongSetting("key", text, str(error)) from None
+
+
+def _renamed(artifact: str, name: str, at_s: float, now: CorrectedEntry) -> Edit:
+    """The edit that names the span which begins at a time, until where it ends now."""
+    record = now.records.get(artifact)
+    until_s = None
+    if isinstance(record, Chords | KeySpans):
+        for start_s, end_s in zip(record.starts_s.tolist(), record.ends_s.tolist(), strict=True):
+            if abs(start_s - at_s) <= SAME_S:
+                until_s = end_s
+    if len(name) > LONGEST_NAME:
+        raise WrongSetting(artifact, name, f"a name has at most {LONGEST_NAME} characters")
+    return Edit(artifact, RENAME, name, at_s, until_s)
+
+
+def _author(by: str) -> str:
+    who = clean_line(by)
+    if not 0 < len(who) <= LONGEST_NAME:
+        raise WrongSetting("by", by, f"an author has a name of at most {LONGEST_NAME} characters")
+    return who
+
+
+def _entry(store: Store, dataset: str, entry_id: str) -> tuple[Recipe, Entry]:
+    require_known(store.manifests, dataset)
+    for each in manifests.read_entries(store.manifests, dataset):
+        if each.entry_id == entry_id:
+            return recipe_of(store.manifests, dataset), each
+    raise NotFound("entry", entry_id, store.root.shown)
+
+
+def _now_of(store: Store, dataset: str, entry_id: str) -> CorrectedEntry:
+    recipe, found = _entry(store, dataset, entry_id)
+    held = read_standing(store.manifests, dataset).get(entry_id, ())
+    return corrected.corrected_entry(store, recipe, found, held)
+
+
+def entry(settings: Settings, dataset: str, entry_id: str) -> CorrectedEntry:
+    """An entry as it is with all corrections that stand; `StopRun` where there is none."""
+    return _now_of(settings.open_store(read_only=True), dataset, entry_id)
+
+
+def correct(
+    settings: Settings,
+    dataset: str,
+    entry_id: str,
+    what: str,
+    *values: str | float,
+    by: str,
+    now: Callable[[], str] = _now,
+) -> Correction:
+    """Write down what `by` corrects of an entry; the correction.
+
+    `what` and the `values` that it takes are those of `WHAT`, on the clock of what is corrected::
+
+        correct(settings, "symmv", "sonata", "beat", 1.52, 1.48, by="Ann")
+        correct(settings, "symmv", "sonata", "chord", 4.0, "Am7", by="Ann")
+
+    `StopRun` where the entry has nothing there or it cannot become so; then nothing is written.
+    Two people at once wait for each other, and the second one is told what the first one left.
+    """
+    store = settings.open_standing()
+    require_known(store.manifests, dataset)
+    who = _author(by)
+    with lines.alone(store, dataset, NAME):
+        recipe, found = _entry(store, dataset, entry_id)
+        held = read_standing(store.manifests, dataset).get(entry_id, ())
+        before = corrected.corrected_entry(store, recipe, found, held)
+        edit = _edit(what, values, before)
+        line = Correction(new_id(), entry_id, who, now(), edit)
+        after = corrected.corrected_entry(store, recipe, found, (*held, line))
+        for each in after.corrections:
+            if each.correction == line and each.state == NOT_APPLICABLE:
+                raise WrongSetting(what, " ".join(map(str, values)), each.reason, where=entry_id)
+        lines.append(store, dataset, NAME, [line.fields()])
+    return line
+
+
+def undo(
+    settings: Settings,
+    dataset: str,
+    correction_id: str,
+    *,
+    by: str,
+    now: Callable[[], str] = _now,
+) -> Correction:
+    """Undo a correction that stands, whosever it is; the correction that was undone.
+
+    It stays in the file with the line that undoes it. `StopRun` where none of that id stands.
+    """
+    store = settings.open_standing()
+    require_known(store.manifests, dataset)
+    who = _author(by)
+    with lines.alone(store, dataset, NAME):
+        for mine in read_standing(store.manifests, dataset).values():
+            for each in mine:
+                if each.id == correction_id:
+                    line = Correction(new_id(), each.entry_id, who, now(), undoes=each.id)
+                    lines.append(store, dataset, NAME, [line.fields()])
+                    return each
+    raise UnknownName("correction", correction_id)
+
+
+def undo_last(settings: Settings, dataset: str, entry_id: str, *, by: str) -> Correction | None:
+    """Undo the last correction of an entry that somebody made and that stands, if there is one."""
+    store = settings.open_store(read_only=True)
+    require_known(store.manifests, dataset)
+    mine = read_standing(store.manifests, dataset).get(entry_id, ())
+    for each in reversed(mine):
+        if each.author == by:
+            return undo(settings, dataset, each.id, by=by)
+    return None
+
+
+def corrections(settings: Settings, dataset: str, entry_id: str = "") -> list[Corrected]:
+    """The corrections that stand, of a dataset or of one entry, with their states."""
+    store = settings.open_store(read_only=True)
+    require_known(store.manifests, dataset)
+    recipe = recipe_of(store.manifests, dataset)
+    entries = manifests.read_entries(store.manifests, dataset)
+    found = corrected.corrections_of(store, recipe, dataset, entries)
+    return [each for each in found if entry_id in ("", each.correction.entry_id)]
+
+
+def history(settings: Settings, dataset: str, entry_id: str) -> list[Correction]:
+    """Every line about an entry, also those that undo and that were undone, in their order."""
+    store = settings.open_store(read_only=True)
+    require_known(store.manifests, dataset)
+    every = read_corrections(store.manifests, dataset)
+    return [each for each in every if each.entry_id == entry_id]
