@@ -5,10 +5,12 @@ when. The machine's record stays as it is beside it; the next build makes the co
 what depends on it, anew. What is undone, by a further line or by git, was never corrected.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 
+from symmv_builder.clips import ClockMap
 from symmv_builder.datasets import corrected
 from symmv_builder.datasets.corrected import (
     BUILT,
@@ -19,9 +21,21 @@ from symmv_builder.datasets.corrected import (
 )
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.datasets.remembered import recipe_of, require_known
-from symmv_builder.editing import SAME_S, key_named
+from symmv_builder.editing import SAME_S, key_named, vocabulary
 from symmv_builder.errors import NotFound, UnknownName, WrongSetting
-from symmv_builder.records import Chords, Edit, Entry, KeySpans
+from symmv_builder.music.key import MAJOR_TONICS, MINOR_TONICS
+from symmv_builder.records import (
+    Alignment,
+    Beats,
+    Chords,
+    Edit,
+    Entry,
+    Key,
+    KeySpans,
+    Parts,
+    Record,
+    Scenes,
+)
 from symmv_builder.records.edits import MARK, MOVE, RENAME, TRIM, WHOLE_ENTRY
 from symmv_builder.settings import Settings
 from symmv_builder.storage import lines, manifests
@@ -35,10 +49,13 @@ from symmv_builder.storage.corrections import (
 )
 from symmv_builder.storage.store import Store
 from symmv_builder.text import clean_line
+from symmv_builder.timeline import Clock
+from symmv_builder.vocab import SHARP_NAMES
 
 __all__ = [
-    "BUILT", "LONGEST_NAME", "NOT_APPLICABLE", "WAITING", "WHAT", "Corrected", "CorrectedEntry",
-    "Correction", "correct", "corrections", "entry", "undo", "undo_last",
+    "BUILT", "KEY_NAMES", "LONGEST_NAME", "NOT_APPLICABLE", "WAITING", "WHAT", "Corrected",
+    "CorrectedEntry", "Correction", "Thing", "correct", "corrections", "entry", "history",
+    "key_choices", "key_of", "things", "undo", "undo_last",
 ]  # fmt: skip
 
 # What can be corrected, and the values that each takes, times in seconds.
@@ -51,6 +68,110 @@ WHAT = {
     "accompaniment": "AT PITCH",
     "trim": "START END",
 }
+
+
+_MOST_THINGS = 400
+KEY_NAMES = (
+    *(f"{tonic} major" for tonic in MAJOR_TONICS),
+    *(f"{tonic} minor" for tonic in MINOR_TONICS),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """One thing of an entry that can be corrected: a beat, a cut, a chord, a key or a note.
+
+    It stands at `at_s` on its `clock` (``music`` or ``video``), which is `video_s` of the video.
+    `choices` are the names that it can have. Of a note, `pitch` is its MIDI number.
+    """
+
+    kind: str
+    at_s: float
+    video_s: float
+    clock: str
+    name: str
+    choices: tuple[str, ...] = ()
+    pitch: int = -1
+    is_melody: bool = False
+
+    @property
+    def at(self) -> str:
+        """Its time as it is named by, in full."""
+        return repr(self.at_s)
+
+
+def things(found: CorrectedEntry, first_s: float, last_s: float) -> list[Thing]:
+    """What of an entry can be corrected that begins between two seconds of its video, by kinds.
+
+    Of each kind at most some hundreds.
+    """
+    alignment = found.records.get("alignment")
+    clocks = ClockMap(alignment if isinstance(alignment, Alignment) else None)
+    every: list[Thing] = []
+    for kind in (_beats, _cuts, _chords, _keys, _notes):
+        mine = (replace(each, video_s=_on_video(each, clocks)) for each in kind(found.records))
+        inside = (each for each in mine if first_s <= each.video_s < last_s)
+        every += list(islice(inside, _MOST_THINGS))
+    return every
+
+
+def _on_video(thing: Thing, clocks: ClockMap) -> float:
+    return thing.at_s if thing.clock == Clock.VIDEO else clocks.to_video(thing.at_s)
+
+
+def _beats(records: Mapping[str, Record]) -> Iterator[Thing]:
+    record = records.get("beats")
+    if isinstance(record, Beats):
+        for at_s, place in zip(record.times_s.tolist(), record.positions.tolist(), strict=True):
+            name = "downbeat" if place == 1 else f"beat {place}"
+            yield Thing("beat", at_s, at_s, record.clock, name)
+
+
+def _cuts(records: Mapping[str, Record]) -> Iterator[Thing]:
+    record = records.get("scenes")
+    if isinstance(record, Scenes):
+        for number, at_s in enumerate(record.starts_s.tolist()[1:], start=2):
+            yield Thing("cut", at_s, at_s, record.clock, f"shot {number}")
+
+
+def _chords(records: Mapping[str, Record]) -> Iterator[Thing]:
+    record = records.get("chords")
+    if isinstance(record, Chords):
+        choices = vocabulary(record)
+        for at_s, label in zip(record.starts_s.tolist(), record.labels, strict=True):
+            yield Thing("chord", at_s, at_s, record.clock, label, choices)
+
+
+def _keys(records: Mapping[str, Record]) -> Iterator[Thing]:
+    record = records.get("key_spans")
+    if isinstance(record, KeySpans):
+        names = zip(record.starts_s.tolist(), record.tonics, record.modes, strict=True)
+        for at_s, tonic, mode in names:
+            name = f"{tonic} {mode}"
+            yield Thing("key", at_s, at_s, record.clock, name, key_choices(name))
+
+
+def _notes(records: Mapping[str, Record]) -> Iterator[Thing]:
+    record = records.get("parts")
+    if isinstance(record, Parts):
+        for at_s, pitch, is_melody in zip(
+            record.starts_s.tolist(), record.pitches.tolist(), record.is_melody.tolist(),
+            strict=True,
+        ):  # fmt: skip
+            name = f"{SHARP_NAMES[pitch % 12]}{pitch // 12 - 1}, "
+            name += "melody" if is_melody else "accompaniment"
+            yield Thing("note", at_s, at_s, record.clock, name, (), pitch, is_melody)
+
+
+def key_choices(name: str) -> tuple[str, ...]:
+    """The names that a key can have, with the one that it has, however that is spelled."""
+    return KEY_NAMES if name in KEY_NAMES else (name, *KEY_NAMES)
+
+
+def key_of(found: CorrectedEntry) -> str:
+    """The name of the key of a whole piece, as in `KEY_NAMES`; empty where it has none."""
+    record = found.records.get("key")
+    return f"{record.tonic} {record.mode}" if isinstance(record, Key) else ""
 
 
 def _now() -> str:

@@ -55,7 +55,7 @@ def trim_problem(recipe: Recipe, records: Mapping[str, Record], span: Span) -> s
         if kind is not None and not can_cut(kind):
             return f"{column.artifact} cannot be taken between two times"
     length_s = length_of(records)
-    if span[1] > length_s + SAME_S:
+    if length_s and span[1] > length_s + SAME_S:
         return f"the entry ends at {length_s:.3f} s"
     return ""
 

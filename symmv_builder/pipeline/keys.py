@@ -63,9 +63,8 @@ class Work:
 
     def corrections_of(self, artifact: str) -> tuple[Correction, ...]:
         """What people corrected of one of its records."""
-        return tuple(
-            each for each in self.corrections if each.edit and each.edit.artifact == artifact
-        )
+        mine = ((each, each.edit) for each in self.corrections)
+        return tuple(each for each, edit in mine if edit and edit.artifact == artifact)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from symmv_builder.editing import apply_edits
 from symmv_builder.errors import (
     Damaged,
     Reason,
@@ -26,7 +27,6 @@ from symmv_builder.errors import (
     SymMVError,
     WrongWeights,
 )
-from symmv_builder.editing import apply_edits
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.faults import (
     bug_of,

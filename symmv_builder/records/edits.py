@@ -43,12 +43,21 @@ class Edit:
         if type(self.value) is not _VALUES[self.kind]:
             raise ValueError(f"{self.value!r} is no value of {self.kind}")
         for name in ("at_s", "until_s", "value"):
-            value = getattr(self, name)
-            if type(value) in (int, float) and not (math.isfinite(value) and value >= 0):
-                raise ValueError(f"{name} is a time of a recording, and not {value}")
-        for name in ("at_s", "until_s"):
-            if type(getattr(self, name)) not in (int, float, type(None)):
-                raise ValueError(f"{name} is no number")
+            self._check_time(name)
+        for text in (self.artifact, self.value if self.kind == RENAME else ""):
+            if text != clean_line(str(text)) or len(str(text)) > _LONGEST_NAME:
+                raise ValueError(f"a name is one clean line of at most {_LONGEST_NAME} characters")
+        self._check_kind()
+
+    def _check_time(self, name: str) -> None:
+        value = getattr(self, name)
+        is_number = type(value) in (int, float)
+        if name != "value" and not is_number and value is not None:
+            raise ValueError(f"{name} is no number")
+        if is_number and not (math.isfinite(value) and value >= 0):
+            raise ValueError(f"{name} is a time of a recording, and not {value}")
+
+    def _check_kind(self) -> None:
         if self.at_s is None and self.kind != RENAME:
             raise ValueError(f"{self.kind} needs at_s")
         if (type(self.pitch) is int) != (self.kind == MARK):
@@ -57,9 +66,6 @@ class Edit:
             raise ValueError("a trim is about the entry, and everything else about a record of it")
         if self.kind == TRIM and not (self.at_s or 0.0) < float(self.value):
             raise ValueError("a trim ends behind its start")
-        for text in (self.artifact, self.value if self.kind == RENAME else ""):
-            if text != clean_line(str(text)) or len(str(text)) > _LONGEST_NAME:
-                raise ValueError(f"a name is one clean line of at most {_LONGEST_NAME} characters")
 
     def fields(self) -> dict[str, Any]:
         """Its fields as plain data, without those that it does not have."""

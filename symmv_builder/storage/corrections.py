@@ -64,7 +64,7 @@ def correction_from(plain: Mapping[str, Any]) -> Correction:
         fields["edit"] = Edit(**fields["edit"])
     if not all(isinstance(fields[name], str) for name in fields if name != "edit"):
         raise TypeError("id, entry, author and time are text")
-    if not isinstance(fields.get("edit", None), Edit | None):
+    if not isinstance(fields.get("edit"), Edit | None):
         raise TypeError("an edit is an object")
     return Correction(**fields)
 

@@ -12,12 +12,13 @@ from starlette.exceptions import HTTPException
 from symmv_builder.errors import NotFound, StopRun, UnknownName, WrongSetting
 from symmv_builder.report.page_style import STYLE
 from symmv_builder.settings import Settings
-from symmv_builder.web import browse, doors, entry, frame, review, runs
+from symmv_builder.web import browse, correct, doors, entry, frame, review, runs
 from symmv_builder.web.desk import Desk, html
 from symmv_builder.web.guard import Access, App, Guard, Refused
 
 PORT = 8765
 _TYPES = {
+    "correct.js": "text/javascript",
     "icon.svg": "image/svg+xml",
     "keys.js": "text/javascript",
     "player.js": "text/javascript",
@@ -30,7 +31,7 @@ def make_app(settings: Settings, access: Access, runs_in: Path = Path("runs")) -
     """All pages of a data root, behind the guard; `runs_in` is where folders of trainings lie."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     desk = Desk(settings, access, runs_in)
-    for module in (browse, entry, review, runs, doors):
+    for module in (browse, entry, correct, review, runs, doors):
         module.add(app, desk)
     files = {name: _static(name) for name in _TYPES}
 

@@ -268,7 +268,8 @@ def test_a_second_author_is_told_what_the_first_one_left(settings: Settings) -> 
         '{"id": "a", "entry_id": "film", "author": "A\\n", "time": "2026-01-01", "undoes": "b"}',
         '{"id": "a", "entry_id": "film", "author": "A", "time": "now", "undoes": "b"}',
         *(
-            f'{{"id": "a", "entry_id": "film", "author": "A", "time": "2026-01-01", "edit": {edit}}}'
+            '{"id": "a", "entry_id": "film", "author": "A", "time": "2026-01-01", "edit": '
+            f"{edit}}}"
             for edit in (
                 "1",
                 "{}",
