@@ -174,7 +174,8 @@ def key_of(found: CorrectedEntry) -> str:
     return f"{record.tonic} {record.mode}" if isinstance(record, Key) else ""
 
 
-def _now() -> str:
+def moment() -> str:
+    """The time of a correction that is made now: UTC, ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -234,14 +235,16 @@ def _renamed(artifact: str, name: str, at_s: float, now: CorrectedEntry) -> Edit
     return Edit(artifact, RENAME, name, at_s, until_s)
 
 
-def _author(by: str) -> str:
+def author(by: str) -> str:
+    """The name of an author as one clean line; `StopRun` for none, or one that is too long."""
     who = clean_line(by)
     if not 0 < len(who) <= LONGEST_NAME:
         raise WrongSetting("by", by, f"an author has a name of at most {LONGEST_NAME} characters")
     return who
 
 
-def _entry(store: Store, dataset: str, entry_id: str) -> tuple[Recipe, Entry]:
+def named_entry(store: Store, dataset: str, entry_id: str) -> tuple[Recipe, Entry]:
+    """An entry of the manifest and how it is made; `StopRun` where there is none."""
     require_known(store.manifests, dataset)
     for each in manifests.read_entries(store.manifests, dataset):
         if each.entry_id == entry_id:
@@ -250,7 +253,7 @@ def _entry(store: Store, dataset: str, entry_id: str) -> tuple[Recipe, Entry]:
 
 
 def _now_of(store: Store, dataset: str, entry_id: str) -> CorrectedEntry:
-    recipe, found = _entry(store, dataset, entry_id)
+    recipe, found = named_entry(store, dataset, entry_id)
     held = read_standing(store.manifests, dataset).get(entry_id, ())
     return corrected.corrected_entry(store, recipe, found, held)
 
@@ -267,7 +270,7 @@ def correct(
     what: str,
     *values: str | float,
     by: str,
-    now: Callable[[], str] = _now,
+    now: Callable[[], str] = moment,
 ) -> Correction:
     """Write down what `by` corrects of an entry; the correction.
 
@@ -281,9 +284,9 @@ def correct(
     """
     store = settings.open_standing()
     require_known(store.manifests, dataset)
-    who = _author(by)
+    who = author(by)
     with lines.alone(store, dataset, NAME):
-        recipe, found = _entry(store, dataset, entry_id)
+        recipe, found = named_entry(store, dataset, entry_id)
         held = read_standing(store.manifests, dataset).get(entry_id, ())
         before = corrected.corrected_entry(store, recipe, found, held)
         edit = _edit(what, values, before)
@@ -302,7 +305,7 @@ def undo(
     correction_id: str,
     *,
     by: str,
-    now: Callable[[], str] = _now,
+    now: Callable[[], str] = moment,
 ) -> Correction:
     """Undo a correction that stands, whosever it is; the correction that was undone.
 
@@ -310,7 +313,7 @@ def undo(
     """
     store = settings.open_standing()
     require_known(store.manifests, dataset)
-    who = _author(by)
+    who = author(by)
     with lines.alone(store, dataset, NAME):
         for mine in read_standing(store.manifests, dataset).values():
             for each in mine:

@@ -62,7 +62,7 @@ HELP = {
     "to": "Copy the release below this place, into DATASET/VERSION/: a folder, or an fsspec url "
     "such as s3://BUCKET/PREFIX. May be repeated.",
     "format": "Export samples with their recordings: webdataset, hf (Parquet for Hugging Face "
-    "datasets), lance or litdata.",
+    "datasets), lance or litdata; or annotations alone: jams, a file an entry.",
     "sound": "Sound of each sample: flac (16 bits), mp3 or none. Default: flac.",
     "video": "Video of each sample: mp4 (copied, or encoded again where a clip does not begin "
     "with a key frame), frames (JPEG) or none. Default: mp4.",

@@ -62,8 +62,12 @@ def export(
     The folder is empty or of the same export: what was interrupted goes on, and of a dataset that
     has changed only the shards around a change are made.
     """
-    from symmv_builder.api import media
+    from symmv_builder.api import jams, media
 
+    if format_ == "jams":
+        files = jams.export(options.settings(root), dataset, out)
+        say(f"{len(files)} entries of {dataset} in {out}, a JAMS file each")
+        return
     choices = media.chosen(
         format_,
         sound=sound,
