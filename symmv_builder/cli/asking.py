@@ -83,8 +83,8 @@ def _print_status(state: questions.Status, root: str) -> None:
     if state.taken_down:
         say(taken_down(state.taken_down))
     if state.corrections:
-        counts = ", ".join(f"{count} {name}" for name, count in state.corrections.items())
-        say(f"corrections: {counts}")
+        by_state = ", ".join(f"{count} {name}" for name, count in state.corrections.items())
+        say(f"corrections: {by_state}")
     stages = tables.plain_table("stage", "backend", *_NUMBERS, numbers=_NUMBERS)
     for cost in state.stages:
         counts = (cost.made, cost.rejected, f"{cost.seconds:.1f}")

@@ -84,8 +84,8 @@ def _list(settings: Settings, dataset: str, entry: str, *, as_json: bool) -> Non
     every = correcting.corrections(settings, dataset, entry)
     if as_json:
         for each in every:
-            line = each.correction.fields() | {"state": each.state, "reason": each.reason}
-            sys.stdout.write(json.dumps(line) + "\n")
+            plain = each.correction.fields() | {"state": each.state, "reason": each.reason}
+            sys.stdout.write(json.dumps(plain) + "\n")
         return
     table = tables.plain_table("id", "entry", "correction", "by", "when (UTC)", "state")
     for each in every:

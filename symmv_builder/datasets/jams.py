@@ -151,8 +151,8 @@ def _written(
         case Parts() if artifact == "parts":
             notes = _spans(record, record.pitches.tolist())
             for part, is_melody in _PARTS.items():
-                places = np.flatnonzero(record.is_melody == is_melody)
-                yield artifact, "note_midi", [notes[p] for p in places], {**clock, "part": part}
+                mine = np.flatnonzero(record.is_melody == is_melody).tolist()
+                yield artifact, "note_midi", [notes[n] for n in mine], {**clock, "part": part}
 
 
 def _jams_key(tonic: str, mode: str) -> str:

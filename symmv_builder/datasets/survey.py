@@ -152,8 +152,9 @@ def _works(
         places = recordings_of(plan.dataset, entry)
         content = {name: assets.get(place, "") for name, place in places.items()}
         if all(content[name] for name in needed):
+            music, video, published = (content[name] for name in RECORDINGS)
             mine = corrections.get(entry.entry_id, ())
-            works[entry.entry_id] = Work(entry.entry_id, *content.values(), corrections=mine)
+            works[entry.entry_id] = Work(entry.entry_id, music, video, published, mine)
     return works
 
 

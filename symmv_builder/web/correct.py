@@ -1,6 +1,6 @@
 """Correct an entry: its beats, cuts, chords, keys and melody around a place, and what is kept."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from fastapi import FastAPI, Request, Response
 
@@ -202,7 +202,7 @@ class _Forms:
         parts.append(self.form("trim", *times, frame.button("Trim"), class_="fields"))
         return frame.part("The whole entry", *parts)
 
-    def made(self, corrections: "list[Corrected] | tuple[Corrected, ...]") -> Html:
+    def made(self, corrections: Sequence[Corrected]) -> Html:
         """The corrections that stand, with their states, each with a way to undo it."""
         rows = []
         for each in corrections:

@@ -30,7 +30,8 @@ from symmv_builder.storage.shard_rows import ShardRows
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made.make_root(tmp_path_factory.mktemp("built"))
+    root: Path = made.make_root(tmp_path_factory.mktemp("built"))
+    return root
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ from symmv_builder.settings import Settings, read_settings
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made.make_root(tmp_path_factory.mktemp("built"))
+    root: Path = made.make_root(tmp_path_factory.mktemp("built"))
+    return root
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_a_file_has_the_entry_as_it_was_corrected_in_the_namespaces_of_jams(
     settings: Settings, tmp_path: Path
 ) -> None:
     for words in ALL:
-        correcting.correct(settings, "toy", "film", *words, by="Ann")  # type: ignore[arg-type]
+        correcting.correct(settings, "toy", "film", *words, by="Ann")
     document = written(settings, tmp_path / "out")
     assert document["file_metadata"]["identifiers"] == {"symmv": "film"}
     beats = named(document, "beats")
@@ -90,7 +91,7 @@ def test_files_bring_corrections_with_their_authors_to_another_root_and_once(
     settings: Settings, built: Path, tmp_path: Path
 ) -> None:
     for words in ALL:
-        correcting.correct(settings, "toy", "film", *words, by="Ann")  # type: ignore[arg-type]
+        correcting.correct(settings, "toy", "film", *words, by="Ann")
     written(settings, tmp_path / "out")
     other = copy_of(built, tmp_path / "other" / "root")
     new = jams.take_in(other, "toy", [tmp_path / "out"], by="Bob")

@@ -60,7 +60,8 @@ def recipe(*, pairs: bool = False, first: str = "CM") -> Recipe:
         use(SPANS, makes="key_spans"),
     )
     results = (*clips.results, *(each.makes for each in more))
-    return replace(clips, uses=(*clips.uses, *more), results=results, clips=None)
+    whole: Recipe = replace(clips, uses=(*clips.uses, *more), results=results, clips=None)
+    return whole
 
 
 def make_root(folder: Path, *, pairs: bool = False, **seconds: float) -> Path:

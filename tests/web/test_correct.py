@@ -47,7 +47,7 @@ def test_each_form_changes_one_thing(ann: Visitor, settings: Settings) -> None:
         {"what": "trim", "at": "0.5", "to": "2"},
         {"what": "chord", "at": "1.0", "to": "C:maj"},
     ):
-        assert ann.send(PAGE, place="1", **fields) == f"{PAGE}?place=1"
+        assert ann.send(PAGE, 303, place="1", **fields) == f"{PAGE}?place=1"
     assert [each.split(" ")[0] for each in said(settings)] == [
         "beats", "scenes", "key", "key_spans", "parts:", "entry:", "chords",
     ]  # fmt: skip
