@@ -14,11 +14,27 @@ import numpy as np
 
 from symmv_builder.records import Beats, Chords, Edit, Floats, Key, KeySpans, Parts, Record, Scenes
 from symmv_builder.records.edits import MARK, MOVE, RENAME
-from symmv_builder.vocab import MODES, MUVISYNC_LABELS, SYMMV_LABELS
+from symmv_builder.vocab import (
+    MODES,
+    MUVISYNC_LABELS,
+    MUVISYNC_QUALITIES,
+    NO_CHORD,
+    SHARP_NAMES,
+    SYMMV_LABELS,
+    SYMMV_ROOTS,
+)
 
 # Two times that mean the same beat, cut or onset lie this close together: the tolerance within
 # which onsets are taken to agree in the evaluation of transcriptions (MIREX).
 SAME_S = 0.05
+_HARTE_LABELS = {
+    NO_CHORD,
+    *(
+        f"{root}:{quality}"
+        for root in {*SHARP_NAMES, *SYMMV_ROOTS, "Db", "Gb", "Ab"}
+        for quality in MUVISYNC_QUALITIES
+    ),
+}
 # Raised when the same edits of the same record would give another.
 VERSION = 1
 
@@ -146,12 +162,15 @@ def _(record: Chords, edit: Edit) -> Chords:
 
 
 def vocabulary(record: Chords) -> tuple[str, ...]:
-    """The names that a chord of a record may have: SymMV's, MuVi-Sync's, or those that it has."""
+    """The names that a chord of a record may have: SymMV's or MuVi-Sync's, where all are of these.
+
+    Else common ones in Harte's spelling, and those that the record has.
+    """
     names = set(record.labels)
     for known in (SYMMV_LABELS, MUVISYNC_LABELS):
         if names <= set(known):
             return known
-    return tuple(sorted(names))
+    return tuple(sorted(names | _HARTE_LABELS))
 
 
 def _with(texts: tuple[str, ...], place: int, text: str) -> tuple[str, ...]:

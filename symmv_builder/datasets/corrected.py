@@ -5,7 +5,7 @@ ledger and the sidecars as they are. No model has to be there.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from symmv_builder.datasets import trimming
@@ -15,9 +15,14 @@ from symmv_builder.pipeline.keys import CORRECTION
 from symmv_builder.records import Entry, Provenance, Record
 from symmv_builder.storage.corrections import Correction, is_trim, read_standing, trim_of
 from symmv_builder.storage.receipts import read_receipt
+from symmv_builder.storage.shard_rows import TRIMMED
 from symmv_builder.storage.sidecars import Sidecars
 from symmv_builder.storage.store import Store
 
+# The records that are corrected, and that are seen beside them.
+SHOWN = (
+    "beats", "chords", "key", "key_spans", "notes", "parts", "scenes", *trimming.READS,
+)  # fmt: skip
 BUILT, WAITING, NOT_APPLICABLE = "built", "waits for the next build", "not applicable"
 
 
@@ -53,9 +58,9 @@ def machine_key(artifact: str, by: Provenance) -> str | None:
 
 
 def machine_records(
-    store: Store, entry: Entry
+    store: Store, entry: Entry, artifacts: Collection[str]
 ) -> tuple[dict[str, Record], dict[str, Mapping[str, str]]]:
-    """The records of an entry as the machine made them, and what was last built of corrections.
+    """Some records of an entry as the machine made them, and what was last built of corrections.
 
     The latter is by artifact: ``applied`` and ``not_applicable``, by the ids of corrections.
     """
@@ -64,7 +69,8 @@ def machine_records(
     records: dict[str, Record] = {}
     built: dict[str, Mapping[str, str]] = {}
     for result in store.ledger.results(entry.dataset, entry.entry_id):
-        if sidecars.made_name(result.artifact, result.key) not in present:
+        is_stored = sidecars.made_name(result.artifact, result.key) in present
+        if result.artifact not in artifacts or not is_stored:
             continue
         record, by = sidecars.load(entry.entry_id, result.artifact, result.key)
         key = machine_key(result.artifact, by)
@@ -81,8 +87,9 @@ def machine_records(
 def corrected_entry(
     store: Store, recipe: Recipe, entry: Entry, corrections: Sequence[Correction]
 ) -> CorrectedEntry:
-    """The entry after all of the corrections that apply to it."""
-    records, built = machine_records(store, entry)
+    """The entry after all of the corrections that apply to it; of its records those of `SHOWN`."""
+    named = {each.edit.artifact for each in corrections if each.edit}
+    records, built = machine_records(store, entry, {*SHOWN, *named})
     edits: dict[str, list[Correction]] = {}
     for each in corrections:
         if each.edit is not None and not is_trim(each):
@@ -114,7 +121,7 @@ def corrected_entry(
 
 def _is_trimmed(store: Store, entry: Entry, span: trimming.Span) -> bool:
     receipt = read_receipt(store.root, entry.dataset) or {}
-    return tuple(receipt.get(trimming.FIELD, {}).get(entry.entry_id, ())[:2]) == span
+    return tuple(receipt.get(TRIMMED, {}).get(entry.entry_id, ())[:2]) == span
 
 
 def corrections_of(

@@ -1,7 +1,7 @@
 """Entries that a person trimmed: what is kept of them is in their rows, as a clip of them would be.
 
 A row that is a whole entry holds what lies in the trim, with times from its start, and the receipt
-says where that lies in the recordings (`FIELD`). Where rows are clips, those alone are made that
+says where that lies in the recordings (`TRIMMED`). Where rows are clips, those alone are made that
 lie in the trim. Music of another recording is taken by the alignment, where the entry has one;
 without one both are taken to begin together, as players do. No stage runs again.
 """
@@ -15,11 +15,10 @@ from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.datasets.survey import Survey
 from symmv_builder.records import Alignment, Asset, Beats, Record, Scenes
 from symmv_builder.storage.corrections import trim_of
+from symmv_builder.storage.shard_rows import TRIMMED
 from symmv_builder.storage.sidecars import Sidecars
 from symmv_builder.storage.store import Store
 
-# The field of a receipt that says which entries are trimmed, and what of the video is kept.
-FIELD = "trimmed"
 # What is looked at to cut an entry, where it is there.
 READS = ("alignment", "beats", "music_asset", "scenes", "video_asset")
 
@@ -98,10 +97,13 @@ def facts_of(recipe: Recipe, state: Survey, clips: Mapping[str, Clip | None]) ->
     known: dict[str, list[float]] = {n: list(c.numbers[:4]) for n, c in clips.items() if c}
     if recipe.clips:
         known = {name: list(span) for name, span in trims_of(state).items()}
-    return {FIELD: dict(sorted(known.items()))} if known else {}
+    return {TRIMMED: dict(sorted(known.items()))} if known else {}
 
 
 def without(receipt: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
     """A receipt that says nothing of some entries."""
-    left = {n: span for n, span in receipt.get(FIELD, {}).items() if n not in names}
-    return {**{k: v for k, v in receipt.items() if k != FIELD}, **({FIELD: left} if left else {})}
+    left = {n: span for n, span in receipt.get(TRIMMED, {}).items() if n not in names}
+    return {
+        **{k: v for k, v in receipt.items() if k != TRIMMED},
+        **({TRIMMED: left} if left else {}),
+    }

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from symmv_builder.datasets import questions
 from symmv_builder.datasets.build import Summary
 from symmv_builder.datasets.clean import find_waste
 from symmv_builder.datasets.dry_run import dry_run
+from symmv_builder.datasets.media_export.media import Media
+from symmv_builder.datasets.media_export.plan import make_plan
 from symmv_builder.datasets.recipe import ClipRules, Recipe
 from symmv_builder.datasets.takedown import take_down
 from symmv_builder.datasets.verify import CheckCounts, verify
@@ -24,8 +27,9 @@ from symmv_builder.errors import MalformedFile, NotFound, StopRun, UnknownName, 
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.keys import CORRECTION, Plan
 from symmv_builder.settings import Settings, read_settings
+from symmv_builder.storage.manifests import read_entries
 from symmv_builder.storage.receipts import read_receipt
-from symmv_builder.storage.shard_rows import ShardRows
+from symmv_builder.storage.shard_rows import PLACE, ShardRows
 
 
 @pytest.fixture(scope="module")
@@ -191,8 +195,6 @@ def test_a_correction_outlives_another_model(settings: Settings) -> None:
         toy.use(toy.SCENES, makes="scenes", shot_s=3.0) if use.makes == "scenes" else use
         for use in other.uses
     )
-    from dataclasses import replace
-
     rebuild(settings, replace(other, uses=uses))
     after = row(settings, "film")
     assert list(after["chords_labels"])[:2] == ["Gm", "Dm7"]
@@ -334,19 +336,13 @@ def test_of_two_recordings_the_trim_is_taken_by_the_alignment(tmp_path: Path) ->
     recipe = made.recipe(pairs=True)
     toy.run(tmp_path / "root", recipe, media)
     settings = settings_of(tmp_path / "root")
-    [entry] = [e.entry_id for e in correcting_entries(settings)]
+    [entry] = [each.entry_id for each in read_entries(settings.open_manifests(), "toy")]
     correcting.correct(settings, "toy", entry, "trim", 6.0, 10.0, by="Ann")
     rebuild(settings, recipe)
     after = row(settings, entry)
     # The music runs 1.25 times as fast and begins 2 s later: 5 to 10 s of it.
     assert after["beats_times_s"].tolist() == [0.5 * number for number in range(10)]
     assert len(after["wave"]) == 40
-
-
-def correcting_entries(settings: Settings) -> list[Any]:
-    from symmv_builder.storage import manifests
-
-    return manifests.read_entries(settings.open_manifests(), "toy")
 
 
 def test_where_rows_are_clips_those_alone_are_made_that_lie_in_the_trim(settings: Settings) -> None:
@@ -395,3 +391,23 @@ def test_a_correction_of_an_entry_that_is_gone_is_told(settings: Settings) -> No
     status = questions.status(settings.open_store(read_only=True), "toy")
     [told] = status.not_applicable
     assert told.reason == "there is no entry other"
+
+
+def test_the_row_of_a_trimmed_entry_says_where_it_lies_to_whoever_asks(settings: Settings) -> None:
+    """Exports with recordings, and models that hear them, take the same seconds as the row."""
+    correcting.correct(settings, "toy", "film", "trim", 2.0, 6.0, by="Ann")
+    rebuild(settings)
+    root = settings.open_store(read_only=True).root
+    found = {}
+    for split in ("train", "test"):
+        rows = ShardRows(root, "toy", split, ("entry_id",), PLACE)
+        for each in (*rows, *rows.reopened(), rows.row(0)):
+            found[each["entry_id"]] = [each.get(name) for name in PLACE]
+        assert PLACE[0] not in ShardRows(root, "toy", split, ("entry_id",)).row(0)
+    assert found == {"film": [2.0, 6.0, 2.0, 6.0], "short": [None] * 4}
+    plan = make_plan(root, settings.open_manifests(), "toy", Media("hf"))
+    cuts = {each.entry_id: (each.music, each.video) for each in plan.all()}
+    for part in cuts["film"]:
+        assert part is not None
+        assert (part.span, part.is_whole) == ((2.0, 6.0), False)
+    assert all(part is not None and part.is_whole for part in cuts["short"])

@@ -1,9 +1,8 @@
 """Which samples an export has: one a row, of the whole recordings or of the row's clip.
 
-A row that is a clip says where it lies in both recordings: `clip_start_s` and `clip_end_s` on the
-video's clock, `clip_music_start_s` and `clip_music_end_s` on that of the music. What else it says
-of its recordings, their lengths for example, is of the clip. Of a row that is an entry which
-a person trimmed, the receipt of the shards says so.
+A row that is a clip, or an entry that a person trimmed, says where it lies in both recordings:
+`clip_start_s` and `clip_end_s` on the video's clock, `clip_music_start_s` and `clip_music_end_s` on
+that of the music. What else it says of its recordings, their lengths for example, is of the clip.
 """
 
 import math
@@ -18,14 +17,13 @@ from symmv_builder.datasets.media_export.media import Media
 from symmv_builder.datasets.media_export.samples import key_of, row_digest
 from symmv_builder.datasets.schemas import shards_schema
 from symmv_builder.datasets.subsets import read_subset
-from symmv_builder.datasets.trimming import FIELD as TRIMMED
 from symmv_builder.errors import MissingColumns, NoRows, NoShards, UnknownName
 from symmv_builder.pipeline.keys import digest
 from symmv_builder.schema import row_name
 from symmv_builder.storage import manifests
 from symmv_builder.storage.assets import asset_size
 from symmv_builder.storage.root import Root
-from symmv_builder.storage.shard_rows import ShardRows
+from symmv_builder.storage.shard_rows import PLACE, ShardRows
 from symmv_builder.storage.shards import Outline, read_receipt, require_whole
 
 # Raised when the same row would give other bytes.
@@ -128,12 +126,11 @@ def make_plan(
     marked = read_subset(root, dataset, media.subset) if media.subset else None
     names = frozenset(marked.rows) if marked else frozenset()
     columns_held = {
-        split: ShardRows(root, dataset, split, schema.names, cache_bytes=_CACHE_BYTES)
+        split: ShardRows(root, dataset, split, schema.names, PLACE, cache_bytes=_CACHE_BYTES)
         for split in media.splits or splits
         if marked is None or split == marked.split
     }
     samples: dict[str, list[Planned]] = {}
-    trimmed: Mapping[str, Sequence[float]] = receipt.get(TRIMMED, {})
     count = 0
     for split, rows in columns_held.items():
         mine = samples.setdefault(split, [])
@@ -141,8 +138,7 @@ def make_plan(
             row = rows.row(number)
             is_chosen = marked is None or row_name(row) in names
             if is_chosen and not barred.bars(row):
-                kept = trimmed.get(str(row["entry_id"]), ()) if "clip_id" not in row else ()
-                mine.append(_planned(root, media, split, number, row, kept))
+                mine.append(_planned(root, media, split, number, row))
             count += 1
             tell(count)
     if not count:
@@ -176,22 +172,15 @@ class _Barred:
         return bool(urls & self._urls or contents & self._contents)
 
 
-def _planned(
-    root: Root,
-    media: Media,
-    split: str,
-    number: int,
-    row: Mapping[str, Any],
-    kept: Sequence[float],
-) -> Planned:
+def _planned(root: Root, media: Media, split: str, number: int, row: Mapping[str, Any]) -> Planned:
     key = key_of(str(row.get("clip_id") or row["entry_id"]))
     music = video = None
     problem = ""
     try:
         if media.has_sound:
-            music = _of_music(row, kept)
+            music = _of_music(row)
         if media.video != "none":
-            video = _of_video(row, kept)
+            video = _of_video(row)
     except ValueError as error:
         problem = str(error)
     video_bytes = 0
@@ -201,7 +190,7 @@ def _planned(
             problem = problem or f"the recording of its {what} is not in the store"
         elif cut is not None and cut is video and cut.is_whole:
             video_bytes = size
-    made_of = [VERSION, media.content(), row_digest(row), problem, *([list(kept)] if kept else [])]
+    made_of = [VERSION, media.content(), row_digest(row), problem]
     return Planned(
         split,
         number,
@@ -223,22 +212,18 @@ def _size(value: Any) -> int:
     return len(value) + 2 if isinstance(value, bytes) else len(str(value)) + 24
 
 
-def _of_video(row: Mapping[str, Any], kept: Sequence[float]) -> ShardCut:
+def _of_video(row: Mapping[str, Any]) -> ShardCut:
     sha256 = str(row["video_sha256"])
     if not sha256:
         raise ValueError("its row names no recording of the video")
-    if kept:
-        return ShardCut(sha256, kept[0], kept[1], False)
     clip = _times(row, "clip_start_s", "clip_end_s")
     return ShardCut(sha256, *clip, False) if clip else _whole(sha256, row["video_duration_s"])
 
 
-def _of_music(row: Mapping[str, Any], kept: Sequence[float]) -> ShardCut:
+def _of_music(row: Mapping[str, Any]) -> ShardCut:
     sha256 = str(row["music_sha256"])
     if not sha256:
         raise ValueError("its row names no recording of the music")
-    if kept:
-        return ShardCut(sha256, kept[2], kept[3], False)
     clip = _times(row, "clip_start_s", "clip_end_s")
     if clip and "clip_music_start_s" in row:
         clip = _times(row, "clip_music_start_s", "clip_music_end_s")
@@ -252,8 +237,8 @@ def _whole(sha256: str, length_s: float) -> ShardCut:
 
 
 def _times(row: Mapping[str, Any], start: str, end: str) -> tuple[float, float] | None:
-    """Start and end of a row that is a clip, `None` for one that is a whole entry."""
-    if "clip_id" not in row:
+    """Start and end of a row that is a part of its entry, `None` for one that is all of it."""
+    if start not in row:
         return None
     start_s, end_s = float(row[start]), float(row[end])
     if not 0 <= start_s < end_s:
