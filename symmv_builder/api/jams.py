@@ -1,8 +1,10 @@
 """Entries to JAMS files and back: for editors of annotations, and between data roots."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from symmv_builder.api.correcting import Correction, author, moment, named_entry
 from symmv_builder.datasets import jams
@@ -21,7 +23,7 @@ from symmv_builder.storage.corrections import (
 from symmv_builder.storage.outputs import check_outputs, replacing_file
 from symmv_builder.storage.store import Store
 
-__all__ = ["export", "take_in"]
+__all__ = ["Answer", "export", "take_in", "take_in_answers"]
 
 
 def export(settings: Settings, dataset: str, folder: Path) -> list[Path]:
@@ -70,16 +72,35 @@ def take_in(
     correction `by` whom the files come of. `StopRun` where a file is none, is about no entry, or
     says what no correction can; then nothing is written.
     """
+    answers = []
+    for path in _files(paths):
+        document = jams.read_document(path)
+        answers.append(Answer(path, jams.entry_of(document, path), by, document))
+    return take_in_answers(settings, dataset, answers, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What somebody, `by`, says of an entry in JAMS content, and the file that it comes of."""
+
+    path: Path
+    entry_id: str
+    by: str
+    document: Mapping[str, Any]
+
+
+def take_in_answers(
+    settings: Settings, dataset: str, answers: Iterable[Answer], *, now: Callable[[], str] = moment
+) -> dict[str, list[Correction]]:
+    """Make corrections of answers, all of them or none; as `take_in`."""
     store = settings.open_standing()
     require_known(store.manifests, dataset)
-    who = author(by)
-    files = _files(paths)
     with lines.alone(store, dataset, NAME):
         every = read_corrections(store.manifests, dataset)
         new: dict[str, list[Correction]] = {}
-        for path in files:
-            name, mine = _read(store, dataset, path, every, who, now)
-            new.setdefault(name, []).extend(mine)
+        for answer in answers:
+            mine = _corrections(store, dataset, answer, every, now())
+            new.setdefault(answer.entry_id, []).extend(mine)
             every += mine
         found = [each.fields() for mine in new.values() for each in mine]
         if found:
@@ -99,37 +120,30 @@ def _files(paths: Sequence[Path]) -> list[Path]:
     return files
 
 
-def _read(
-    store: Store,
-    dataset: str,
-    path: Path,
-    every: Sequence[Correction],
-    who: str,
-    now: Callable[[], str],
-) -> tuple[str, list[Correction]]:
-    """The entry of a file, and the corrections that it brings."""
-    document = jams.read_document(path)
-    name = jams.entry_of(document, path)
+def _corrections(
+    store: Store, dataset: str, answer: Answer, every: Sequence[Correction], time: str
+) -> list[Correction]:
+    """The corrections that an answer brings beside `every` one that is known."""
+    name, document, who = answer.entry_id, answer.document, author(answer.by)
     known = {each.id for each in every}
+    held = standing(every).get(name, ())
+    recipe, entry = named_entry(store, dataset, name)
     try:
         carried = [correction_from(_fields(each)) for each in jams.corrections_in(document)]
         new = [each for each in carried if each.id not in known and each.edit]
         if any(each.entry_id != name for each in new):
             raise ValueError("it carries corrections of another entry")
-        recipe, entry = named_entry(store, dataset, name)
-        held = (*standing(every).get(name, ()), *new)
-        before = corrected_entry(store, recipe, entry, held)
-        time = now()
-        for edit in jams.edits_in(document, before):
-            new.append(Correction(new_id(), name, who, time, edit))
-        after = corrected_entry(store, recipe, entry, (*standing(every).get(name, ()), *new))
-        ours = {each.id for each in new} - {each.id for each in carried}
+        before = corrected_entry(store, recipe, entry, (*held, *new))
+        edits = jams.edits_in(document, before)
+        ours = [Correction(new_id(), name, who, time, edit) for edit in edits]
+        after = corrected_entry(store, recipe, entry, (*held, *new, *ours))
         for each in after.corrections:
-            if each.correction.id in ours and each.state == NOT_APPLICABLE:
+            if each.correction in ours and each.state == NOT_APPLICABLE:
                 raise ValueError(each.reason)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise MalformedFile(path, f"it corrects nothing: {error}") from error
-    return name, new
+        problem = f"it cannot correct {name}: {error}"
+        raise MalformedFile(answer.path, problem) from error
+    return [*new, *ours]
 
 
 def _fields(plain: object) -> Mapping[str, object]:

@@ -3,12 +3,14 @@
 import getpass
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from symmv_builder.api import correcting
+from symmv_builder.api.correcting import Correction
 from symmv_builder.cli import options
 from symmv_builder.cli.saying import say
 from symmv_builder.errors import WrongArguments
@@ -47,6 +49,12 @@ def correct(
             show_default=False,
         ),
     ] = None,
+    label_studio: Annotated[
+        Path | None,
+        typer.Option(
+            help="Take in the answers in a JSON export of Label Studio.", show_default=False
+        ),
+    ] = None,
     root: options.Root = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -56,10 +64,16 @@ def correct(
     makes the entry so, and undoing makes it as it was. Without WHAT the corrections are listed.
     """
     settings, who = options.settings(root), by or getpass.getuser()
-    if sum(each is not None for each in (what, undo, jams)) > 1:
-        raise WrongArguments("a correction, `undo` and `jams` exclude each other")
+    if sum(each is not None for each in (what, undo, jams, label_studio)) > 1:
+        raise WrongArguments("a correction, `undo`, `jams` and `label_studio` exclude each other")
     if jams is not None:
-        _take_in(settings, dataset, jams, who)
+        from symmv_builder.api.jams import take_in
+
+        _tell(take_in(settings, dataset, [jams], by=who))
+    elif label_studio is not None:
+        from symmv_builder.api.label_studio import take_in as take_in_answers
+
+        _tell(take_in_answers(settings, dataset, label_studio, by=who))
     elif undo is not None:
         line = correcting.undo(settings, dataset, undo, by=who)
         say(f"undone: {line.entry_id}: {line.edit}, by {line.author}")
@@ -70,10 +84,7 @@ def correct(
         _list(settings, dataset, entry or "", as_json=as_json)
 
 
-def _take_in(settings: Settings, dataset: str, path: Path, by: str) -> None:
-    from symmv_builder.api import jams
-
-    new = jams.take_in(settings, dataset, [path], by=by)
+def _tell(new: Mapping[str, list[Correction]]) -> None:
     for mine in new.values():
         for line in mine:
             say(f"{line.id}: {line.entry_id}: {line.edit}, by {line.author}")

@@ -169,7 +169,7 @@ def read_document(path: Path) -> dict[str, Any]:
         if path.stat().st_size > _MOST_BYTES:
             raise MalformedFile(path, f"it is larger than {_MOST_BYTES >> 20} MiB")
         found = json.loads(path.read_text("utf-8-sig"), parse_constant=_no_number)
-        _check(found)
+        check(found)
     except OSError as error:
         raise CannotRead(path, error.strerror or str(error)) from error
     except (ValueError, RecursionError) as error:
@@ -188,7 +188,7 @@ def _require(holds: object, problem: str) -> None:
         raise ValueError(problem)
 
 
-def _check(found: Any) -> None:
+def check(found: Any) -> None:
     """`ValueError` where something is not of JAMS's form, as far as it is read here."""
     _require(isinstance(found, dict), "it is no object")
     for name in ("file_metadata", "sandbox"):
@@ -245,15 +245,23 @@ def edits_in(found: Mapping[str, Any], now: CorrectedEntry) -> list[Edit]:
         mine = each.get("sandbox", {}).get(OURS, {})
         artifact = mine.get("artifact") if isinstance(mine, dict) else None
         artifact = artifact or _BY_NAMESPACE.get(each["namespace"], "")
-        if artifact == "parts" and mine.get("part") == "melody":
+        if artifact == "parts" and isinstance(mine, dict) and mine.get("part") == "melody":
             melody = each["data"]
         elif artifact in _READERS and artifact in now.records:
-            edits += _ordered(now.records[artifact], _READERS[artifact](each["data"], now))
+            found_here = _READERS[artifact](each["data"], now)
+            # Who writes frames in place of seconds says how far a time may be off by that.
+            rounded_s = mine.get("rounded_s", 0.0) if isinstance(mine, dict) else 0.0
+            moved = [e for e in found_here if e.kind != MOVE or not _is_same(e, rounded_s)]
+            edits += _ordered(now.records[artifact], moved)
     parts = now.records.get("parts")
     if melody is not None and isinstance(parts, Parts):
         edits += _marks(parts, melody)
     edits += _trim(found, now)
     return edits
+
+
+def _is_same(edit: Edit, rounded_s: float) -> bool:
+    return abs(float(edit.value) - float(edit.at_s or 0.0)) <= rounded_s
 
 
 def _ordered(record: Record, edits: Sequence[Edit]) -> list[Edit]:

@@ -173,9 +173,9 @@ def _data(document: dict[str, Any], artifact: str) -> list[dict[str, Any]]:
         (lambda d: d.update(annotations={}), "annotations is no list"),
         (lambda d: d["annotations"].append({}), "has no annotation_metadata"),
         (lambda d: d["annotations"][0].update(data={"time": []}), "no list of observations"),
-        (lambda d: d["sandbox"]["symmv"].update(corrections=[{}]), "it corrects nothing"),
+        (lambda d: d["sandbox"]["symmv"].update(corrections=[{}]), "it cannot correct film"),
         (lambda d: d["sandbox"]["symmv"].update(corrections=[1]), "a correction is an object"),
-        (lambda d: d["sandbox"]["symmv"].update(trim=["a", 1]), "it corrects nothing"),
+        (lambda d: d["sandbox"]["symmv"].update(trim=["a", 1]), "it cannot correct film"),
         (lambda d: d["sandbox"]["symmv"].update(entry_id="../film"), "no entry"),
     ],
 )
