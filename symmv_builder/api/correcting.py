@@ -158,8 +158,7 @@ def _notes(records: Mapping[str, Record]) -> Iterator[Thing]:
             record.starts_s.tolist(), record.pitches.tolist(), record.is_melody.tolist(),
             strict=True,
         ):  # fmt: skip
-            name = f"{SHARP_NAMES[pitch % 12]}{pitch // 12 - 1}, "
-            name += "melody" if is_melody else "accompaniment"
+            name = f"{SHARP_NAMES[pitch % 12]}{pitch // 12 - 1}" + (", melody" if is_melody else "")
             yield Thing("note", at_s, at_s, record.clock, name, (), pitch, is_melody)
 
 

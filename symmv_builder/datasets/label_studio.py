@@ -18,6 +18,7 @@ Notes are not among them: a song has thousands. The forms are those of Label Stu
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from operator import itemgetter
 from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
@@ -99,8 +100,8 @@ def _regions(found: CorrectedEntry) -> Iterator[dict[str, Any]]:
                 ):
                     first = round(start_s * rate_hz) + 1
                     frames = {"start": first, "end": max(first, round(end_s * rate_hz))}
-                    value = {"ranges": [frames], "timelinelabels": ["shot"]}
-                    yield _region("shots", "video", "timelinelabels", number, value)
+                    shot = {"ranges": [frames], "timelinelabels": ["shot"]}
+                    yield _region("shots", "video", "timelinelabels", number, shot)
 
 
 def _spans(
@@ -198,11 +199,11 @@ def _document(result: Any, rate_hz: float) -> dict[str, Any]:
             seen = _seen(float(value["start"]), float(value["end"]), value["labels"][0])
             data.setdefault(artifact, []).append(seen)
     rounded = {"scenes": 0.75 / rate_hz}
-    annotations = [
+    annotations: list[dict[str, Any]] = [
         {
             "namespace": "",
             "annotation_metadata": {},
-            "data": sorted(mine, key=lambda each: float(each["time"])),
+            "data": sorted(mine, key=itemgetter("time")),
             "sandbox": {_OURS: {"artifact": name, "rounded_s": rounded.get(name, 0.0)}},
         }
         for name, mine in data.items()

@@ -220,5 +220,7 @@ class _Forms:
             "applies again where what it is about is there again.",
         )  # fmt: skip
         heads = ("correction", "by", "when (UTC)", "state", "")
-        return frame.part("Corrections", then, element("div", last, class_="row"),
-                          frame.table(heads, rows, "Corrections"))  # fmt: skip
+        if not rows:
+            return frame.part("Corrections", element("p", "Nothing of it is corrected."))
+        table = frame.table(heads, rows, "Corrections")
+        return frame.part("Corrections", then, element("div", last, class_="row"), table)

@@ -1,8 +1,10 @@
 """What people correct: kept beside the machine's record, in the next build, never lost, undone."""
 
 import json
+import re
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,7 @@ from symmv_builder.settings import Settings, read_settings
 from symmv_builder.storage.manifests import read_entries
 from symmv_builder.storage.receipts import read_receipt
 from symmv_builder.storage.shard_rows import PLACE, ShardRows
+from tests.web.rooms import visitor
 
 
 @pytest.fixture(scope="module")
@@ -261,6 +264,18 @@ def test_a_second_author_is_told_what_the_first_one_left(settings: Settings) -> 
     assert correcting.undo_last(settings, "toy", "film", by="Ann") is not None
 
 
+def test_of_many_who_correct_at_once_nobody_is_lost(settings: Settings) -> None:
+    def correct(number: int) -> str:
+        at_s, by = 0.5 * number, f"Ann {number}"
+        return correcting.correct(settings, "toy", "film", "beat", at_s, at_s + 0.1, by=by).id
+
+    with ThreadPoolExecutor(4) as pool:
+        ids = list(pool.map(correct, range(8)))
+    lines = (Path(settings.root) / "toy" / "corrections.jsonl").read_text().splitlines()
+    assert sorted(json.loads(line)["id"] for line in lines) == sorted(ids)
+    assert states(settings) == {"waits for the next build": 8}
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -357,6 +372,25 @@ def test_where_rows_are_clips_those_alone_are_made_that_lie_in_the_trim(settings
     story = questions.why(store, questions.find_entry(store, "film"))
     away = [each.result.detail for each in story if each.result.reason == "trimmed"]
     assert [text.split(":")[0] for text in away] == ["0 to 2 s", "2 to 4 s", "8 to 10 s"]
+
+
+def test_the_page_goes_through_a_long_entry(tmp_path: Path) -> None:
+    settings = settings_of(made.make_root(tmp_path, film=31.0))
+    guest = visitor(settings).is_called("Ann")
+    page = guest.get("/correct/toy/film")
+    assert "Earlier" not in page
+    assert "Mark as melody: C4 at 0.000 s" in page
+    places = []
+    while match := re.search(r'name="place" value="([^"]+)"><button[^>]*>Later', page):
+        places.append(match[1])
+        page = guest.get(f"/correct/toy/film?place={match[1]}")
+    assert places == ["15", "25", "35"]
+    assert "30 to 40 s" in page
+    assert "beat at 30.500 s" in page
+    assert "beat at 29.500 s" not in page
+    assert re.search(r'value="25"><button[^>]*>Earlier', page)
+    guest.send("/correct/toy/film", place="35", what="beat", at="30.5", to="30.6")
+    assert "beats at 30.500 s to 30.600 s" in guest.get("/correct/toy/film?place=35")
 
 
 def test_a_correction_made_during_a_build_waits_for_the_next(settings: Settings) -> None:

@@ -26,7 +26,7 @@ def hear_all(music: Path, listeners: Sequence[Any]) -> list[Any]:
 
 
 def listen(*, gap_s: float = 0.5) -> Beats:
-    return Beats(np.arange(8) * gap_s, np.arange(8) % 4 + 1)
+    return Beats(np.arange(8, dtype=np.float64) * gap_s, np.arange(8) % 4 + 1)
 
 
 def weigh() -> Screened:
