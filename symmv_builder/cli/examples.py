@@ -18,7 +18,6 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "symmv export muvisync muvisync-files",
         "symmv export muvisync tars --format webdataset --video frames --dry-run",
         "symmv export symmv to-edit --format jams",
-        "symmv export symmv for-the-hub --format hf --sound mp3 --video none",
     ),
     "status": ("symmv status", "symmv status symmv --json"),
     "why": ("symmv why my-song", "symmv why my-song --dataset symmv --json"),
