@@ -36,17 +36,11 @@ from symmv_builder.records import (
     Record,
     Scenes,
 )
+from symmv_builder.records.corrections import LONGEST_NAME, Correction
 from symmv_builder.records.edits import MARK, MOVE, RENAME, TRIM, WHOLE_ENTRY
 from symmv_builder.settings import Settings
 from symmv_builder.storage import lines, manifests
-from symmv_builder.storage.corrections import (
-    LONGEST_NAME,
-    NAME,
-    Correction,
-    new_id,
-    read_corrections,
-    read_standing,
-)
+from symmv_builder.storage.corrections import NAME, new_id, read_corrections, read_standing
 from symmv_builder.storage.store import Store
 from symmv_builder.text import clean_line
 from symmv_builder.timeline import Clock

@@ -11,15 +11,10 @@ from symmv_builder.datasets import jams
 from symmv_builder.datasets.corrected import NOT_APPLICABLE, corrected_entry
 from symmv_builder.datasets.remembered import recipe_of, require_known
 from symmv_builder.errors import MalformedFile, NoSuchPath, StopRun
+from symmv_builder.records.corrections import correction_from, standing
 from symmv_builder.settings import Settings
 from symmv_builder.storage import lines, manifests
-from symmv_builder.storage.corrections import (
-    NAME,
-    correction_from,
-    new_id,
-    read_corrections,
-    standing,
-)
+from symmv_builder.storage.corrections import NAME, new_id, read_corrections
 from symmv_builder.storage.outputs import check_outputs, replacing_file
 from symmv_builder.storage.store import Store
 

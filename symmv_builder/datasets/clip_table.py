@@ -25,8 +25,8 @@ from symmv_builder.datasets.trimming import trim_problem
 from symmv_builder.errors import Damaged, MissingParts, Reason, RejectEntry
 from symmv_builder.pipeline.keys import CORRECTION, digest
 from symmv_builder.records import Asset
+from symmv_builder.records.corrections import trim_of
 from symmv_builder.storage.clip_tables import EntryClips, TurnedAway, read_table
-from symmv_builder.storage.corrections import trim_of
 from symmv_builder.storage.sidecars import Sidecars
 from symmv_builder.storage.store import Store
 

@@ -7,17 +7,20 @@ ledger and the sidecars as they are. No model has to be there.
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from symmv_builder.datasets import trimming
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.editing import apply_edits
 from symmv_builder.pipeline.keys import CORRECTION
 from symmv_builder.records import Entry, Provenance, Record
-from symmv_builder.storage.corrections import Correction, is_trim, read_standing, trim_of
-from symmv_builder.storage.receipts import read_receipt
-from symmv_builder.storage.shard_rows import TRIMMED
+from symmv_builder.records.corrections import Correction, is_trim, trim_of
+from symmv_builder.storage.corrections import read_standing
+from symmv_builder.storage.receipts import TRIMMED, read_receipt
 from symmv_builder.storage.sidecars import Sidecars
-from symmv_builder.storage.store import Store
+
+if TYPE_CHECKING:
+    from symmv_builder.storage.store import Store
 
 # The records that are corrected, and that are seen beside them.
 SHOWN = (
@@ -58,7 +61,7 @@ def machine_key(artifact: str, by: Provenance) -> str | None:
 
 
 def machine_records(
-    store: Store, entry: Entry, artifacts: Collection[str]
+    store: "Store", entry: Entry, artifacts: Collection[str]
 ) -> tuple[dict[str, Record], dict[str, Mapping[str, str]]]:
     """Some records of an entry as the machine made them, and what was last built of corrections.
 
@@ -85,7 +88,7 @@ def machine_records(
 
 
 def corrected_entry(
-    store: Store, recipe: Recipe, entry: Entry, corrections: Sequence[Correction]
+    store: "Store", recipe: Recipe, entry: Entry, corrections: Sequence[Correction]
 ) -> CorrectedEntry:
     """The entry after all of the corrections that apply to it; of its records those of `SHOWN`."""
     named = {each.edit.artifact for each in corrections if each.edit}
@@ -119,13 +122,13 @@ def corrected_entry(
     return CorrectedEntry(entry, records, states, None if trim and problem else trim)
 
 
-def _is_trimmed(store: Store, entry: Entry, span: trimming.Span) -> bool:
+def _is_trimmed(store: "Store", entry: Entry, span: trimming.Span) -> bool:
     receipt = read_receipt(store.root, entry.dataset) or {}
     return tuple(receipt.get(TRIMMED, {}).get(entry.entry_id, ())[:2]) == span
 
 
 def corrections_of(
-    store: Store, recipe: Recipe, dataset: str, entries: Iterable[Entry]
+    store: "Store", recipe: Recipe, dataset: str, entries: Iterable[Entry]
 ) -> list[Corrected]:
     """Every correction that stands, by entry in the manifest's order, with its state.
 

@@ -21,8 +21,9 @@ from symmv_builder.datasets.watching import columns_of_the_video, watch
 from symmv_builder.errors import NoRows, NotFound, Reason, RejectEntry, WrongArguments
 from symmv_builder.pipeline.events import Event
 from symmv_builder.storage.assets import has_asset, open_asset
+from symmv_builder.storage.receipts import PLACE
 from symmv_builder.storage.root import Root
-from symmv_builder.storage.shard_rows import PLACE, ShardRows
+from symmv_builder.storage.shard_rows import ShardRows
 from symmv_builder.training.composing import Composer, Tell, WatchedVideo
 
 

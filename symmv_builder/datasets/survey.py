@@ -8,9 +8,10 @@ from operator import itemgetter
 from symmv_builder.pipeline.keys import Plan, Work
 from symmv_builder.pipeline.step import RECORDINGS
 from symmv_builder.records import Entry
+from symmv_builder.records.corrections import Correction
 from symmv_builder.storage import recordings
 from symmv_builder.storage.assets import asset_name, has_asset
-from symmv_builder.storage.corrections import Correction, read_standing
+from symmv_builder.storage.corrections import read_standing
 from symmv_builder.storage.ledger import Result
 from symmv_builder.storage.store import Store
 

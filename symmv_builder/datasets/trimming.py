@@ -7,17 +7,19 @@ without one both are taken to begin together, as players do. No stage runs again
 """
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from symmv_builder.between import can_cut
 from symmv_builder.clips import SAME_S, Clip, ClockMap, Lengths, counted
 from symmv_builder.datasets.recipe import Recipe
-from symmv_builder.datasets.survey import Survey
 from symmv_builder.records import Alignment, Asset, Beats, Record, Scenes
-from symmv_builder.storage.corrections import trim_of
-from symmv_builder.storage.shard_rows import TRIMMED
+from symmv_builder.records.corrections import trim_of
+from symmv_builder.storage.receipts import TRIMMED
 from symmv_builder.storage.sidecars import Sidecars
-from symmv_builder.storage.store import Store
+
+if TYPE_CHECKING:
+    from symmv_builder.datasets.survey import Survey
+    from symmv_builder.storage.store import Store
 
 # What is looked at to cut an entry, where it is there.
 READS = ("alignment", "beats", "music_asset", "scenes", "video_asset")
@@ -59,7 +61,7 @@ def trim_problem(recipe: Recipe, records: Mapping[str, Record], span: Span) -> s
     return ""
 
 
-def trims_of(state: Survey) -> dict[str, Span]:
+def trims_of(state: "Survey") -> dict[str, Span]:
     """Start and end of every made entry that a person trimmed."""
     trims = {}
     for entry in state.made:
@@ -69,7 +71,7 @@ def trims_of(state: Survey) -> dict[str, Span]:
     return trims
 
 
-def cut_trimmed(recipe: Recipe, store: Store, state: Survey) -> dict[str, Clip | None]:
+def cut_trimmed(recipe: Recipe, store: "Store", state: "Survey") -> dict[str, Clip | None]:
     """What of each trimmed entry is kept; `None` where a record that says so is gone.
 
     An entry that cannot be trimmed so is not among them: it stays whole.
@@ -89,7 +91,7 @@ def cut_trimmed(recipe: Recipe, store: Store, state: Survey) -> dict[str, Clip |
     return clips
 
 
-def facts_of(recipe: Recipe, state: Survey, clips: Mapping[str, Clip | None]) -> dict[str, Any]:
+def facts_of(recipe: Recipe, state: "Survey", clips: Mapping[str, Clip | None]) -> dict[str, Any]:
     """What a receipt says of trimmed entries; nothing where none is.
 
     Of rows that are whole entries also which seconds of the music are kept.

@@ -15,7 +15,7 @@ from typing import Any
 from symmv_builder import editing
 from symmv_builder.pipeline.step import RECORDINGS, Use
 from symmv_builder.records import Provenance
-from symmv_builder.storage.corrections import Correction
+from symmv_builder.records.corrections import Correction
 
 # What the provenance of a corrected record names as its step, and its version.
 CORRECTION = "correction"

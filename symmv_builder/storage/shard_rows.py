@@ -18,16 +18,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from symmv_builder.errors import MissingColumns, NoShards
+from symmv_builder.storage.receipts import PLACE, TRIMMED
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.row_groups import Groups, Shards
 from symmv_builder.storage.shards import read_receipt, require_whole
 from symmv_builder.storage.tables import rows_of
 
 CACHE_BYTES = 2**30
-# Where the row of a clip lies in its recordings: seconds of the video, and of the music.
-PLACE = ("clip_start_s", "clip_end_s", "clip_music_start_s", "clip_music_end_s")
-# The field of a receipt that says so of entries that a person trimmed, by entry.
-TRIMMED = "trimmed"
 
 
 class ShardRows:

@@ -30,8 +30,8 @@ from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.keys import CORRECTION, Plan
 from symmv_builder.settings import Settings, read_settings
 from symmv_builder.storage.manifests import read_entries
-from symmv_builder.storage.receipts import read_receipt
-from symmv_builder.storage.shard_rows import PLACE, ShardRows
+from symmv_builder.storage.receipts import PLACE, read_receipt
+from symmv_builder.storage.shard_rows import ShardRows
 from tests.web.rooms import visitor
 
 
@@ -310,6 +310,15 @@ def test_a_line_that_is_no_correction_stops_with_its_place(settings: Settings, l
     with pytest.raises(MalformedFile) as caught:
         correcting.corrections(settings, "toy")
     assert caught.value.line == 2
+
+
+def test_verify_looks_at_the_lines(settings: Settings) -> None:
+    correcting.correct(settings, "toy", "film", "beat", 4.0, 4.2, by="Ann")
+    assert list(verify(settings.open_store(), "toy", CheckCounts())) == []
+    path = Path(settings.root) / "toy" / "corrections.jsonl"
+    path.write_text(path.read_text() + "{}\n")
+    [problem] = verify(settings.open_store(), "toy", CheckCounts())
+    assert (problem.kind, problem.path) == ("manifest", "toy/corrections.jsonl")
 
 
 def test_a_line_that_a_merge_left_twice_counts_once(settings: Settings) -> None:

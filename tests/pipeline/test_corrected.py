@@ -12,8 +12,8 @@ from symmv_builder.pipeline.keys import Plan, Work
 from symmv_builder.pipeline.run import run_entry
 from symmv_builder.pipeline.step import Step, use
 from symmv_builder.records import Beats, Edit, Screened
+from symmv_builder.records.corrections import Correction
 from symmv_builder.storage.assets import add_asset, hash_file
-from symmv_builder.storage.corrections import Correction
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.sidecars import Sidecars
 

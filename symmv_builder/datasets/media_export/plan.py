@@ -22,8 +22,9 @@ from symmv_builder.pipeline.keys import digest
 from symmv_builder.schema import row_name
 from symmv_builder.storage import manifests
 from symmv_builder.storage.assets import asset_size
+from symmv_builder.storage.receipts import PLACE
 from symmv_builder.storage.root import Root
-from symmv_builder.storage.shard_rows import PLACE, ShardRows
+from symmv_builder.storage.shard_rows import ShardRows
 from symmv_builder.storage.shards import Outline, read_receipt, require_whole
 
 # Raised when the same row would give other bytes.
