@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from symmv_builder.api.options import checked
+from symmv_builder.api.options import CHECKPOINT_MINUTES, checked
 from symmv_builder.api.texts import setting_text
 from symmv_builder.datasets.evaluate import untrained_models
 from symmv_builder.datasets.lacking import explaining
@@ -18,7 +18,6 @@ from symmv_builder.training import PRESETS, TRAINERS, find_trainer
 from symmv_builder.training.configs import as_plain
 from symmv_builder.training.runs import (
     BY_SIGNAL,
-    CHECKPOINT_S,
     Outcome,
     Request,
     Tick,
@@ -36,7 +35,7 @@ def train(
     *,
     preset: str = "paper",
     way: str = "",
-    root: str | None = None,
+    root: str | Path | None = None,
     minutes: float | None = None,
     tell: Callable[[Tick], None] = lambda _: None,
     **fields: Any,
@@ -47,6 +46,11 @@ def train(
     ``paper`` or ``released`` (`training.runs.configure`), `fields` are single fields of the preset.
     The device is that of ``SYMMV_DEVICE``. `StopRun` where trainer, dataset, a field or a
     checkpoint does not fit.
+
+    Examples:
+        >>> outcome = sb.train("markov", "midi", "runs/markov", root="data")
+        >>> outcome.ended, sorted(outcome.losses)
+        ('steps', ['chord', 'loss', 'mode', 'pitch', 'rhythm'])
     """
     texts = {name: setting_text(value) for name, value in fields.items()}
     config = configure(trainer, preset, texts, way)
@@ -73,7 +77,7 @@ def run(
     *,
     workers: int = 0,
     unpacked: Path | None = None,
-    checkpoint_minutes: float = CHECKPOINT_S / 60,
+    checkpoint_minutes: float = CHECKPOINT_MINUTES,
     data_changed: bool = False,
     wait: bool = False,
     tell: Callable[[Tick], None] = lambda _: None,
