@@ -21,6 +21,7 @@ from symmv_builder.datasets.watching import columns_of_the_video, watch
 from symmv_builder.errors import NoRows, NotFound, Reason, RejectEntry, WrongArguments
 from symmv_builder.pipeline.events import Event
 from symmv_builder.storage.assets import has_asset, open_asset
+from symmv_builder.storage.receipts import PLACE
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shard_rows import ShardRows
 from symmv_builder.training.composing import Composer, Tell, WatchedVideo
@@ -104,7 +105,7 @@ def rows_seen(
     videos = []
     entry_ids: set[str] = set()
     for name in [split] if split else SPLITS:
-        rows = ShardRows(root, dataset, name, ("entry_id",), columns)
+        rows = ShardRows(root, dataset, name, ("entry_id",), (*columns, *PLACE))
         for number, row_id in enumerate(rows.entries()):
             names = {row_id, entry_of(row_id)}
             if not entries or names & named.keys():
@@ -114,7 +115,8 @@ def rows_seen(
                 entry_ids |= names
                 # Other people's rows: the name becomes that of a file. Of a clip the store has no
                 # file of its own.
-                sha256 = "" if "clip_id" in row else str(row.get("video_sha256", ""))
+                is_part = "clip_id" in row or PLACE[0] in row
+                sha256 = "" if is_part else str(row.get("video_sha256", ""))
                 videos.append(WatchedVideo(file_name(row_id), row, sha256))
     missing = sorted(entry for row_id, entry in named.items() if row_id not in entry_ids)
     if missing:

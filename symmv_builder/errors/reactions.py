@@ -37,6 +37,8 @@ class Reason(StrEnum):
     MISALIGNED = "misaligned"
     NOT_SOLO_PIANO = "not_solo_piano"
     BROKEN_TRANSCRIPTION = "broken_transcription"
+    # What a person took off an entry.
+    TRIMMED = "trimmed"
     TIMED_OUT = "timed_out"
     CRASHED = "crashed"
     # A bug: a step raised what nobody foresaw. The program is at fault, not the entry.

@@ -14,6 +14,7 @@ import numpy as np
 
 from symmv_builder.midi_file import MidiFile
 from symmv_builder.records.arrays import Floats, Ints
+from symmv_builder.records.edits import Edit
 from symmv_builder.records.entries import Asset, Entry, Listing, MediaKind, SongInfo, Source
 from symmv_builder.records.media import (
     AudioCodes,
@@ -45,6 +46,7 @@ __all__ = [
     "AudioCodes",
     "Beats",
     "Chords",
+    "Edit",
     "Entry",
     "FeatureTrack",
     "Floats",

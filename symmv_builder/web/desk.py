@@ -14,7 +14,7 @@ from symmv_builder.api import browsing
 from symmv_builder.api.take_writer import Studio, TakeWriter
 from symmv_builder.api.takes import Takes
 from symmv_builder.settings import Settings
-from symmv_builder.web.guard import Access, Session, fields_of
+from symmv_builder.web.guard import Access, Refused, Session, fields_of
 
 _MOST_KEPT = 20
 
@@ -69,6 +69,13 @@ def session_of(request: Request) -> Session:
     """The browser that a request comes from."""
     session: Session = request.scope["session"]
     return session
+
+
+def name_of(request: Request) -> str:
+    """Who sits there; `Refused` where nobody said so."""
+    if not session_of(request).reviewer:
+        raise Refused(403, "say who you are first, under Reviewer")
+    return session_of(request).reviewer
 
 
 async def form_of(request: Request) -> dict[str, str]:

@@ -15,13 +15,14 @@ from symmv_builder.api.takes import Takes
 from symmv_builder.errors import NotFound, StopRun, UnknownName, WrongSetting
 from symmv_builder.report.page_style import STYLE
 from symmv_builder.settings import Settings
-from symmv_builder.web import browse, compose, doors, entry, frame, review, runs
+from symmv_builder.web import browse, compose, correct, doors, entry, frame, review, runs
 from symmv_builder.web.desk import Desk, html
 from symmv_builder.web.guard import Access, App, Guard, Refused
 
 PORT = 8765
 _TYPES = {
     "compose.js": "text/javascript",
+    "correct.js": "text/javascript",
     "icon.svg": "image/svg+xml",
     "keys.js": "text/javascript",
     "player.js": "text/javascript",
@@ -52,7 +53,7 @@ def make_app(
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=writing)
     desk = Desk(settings, access, runs_in, writer)
-    for module in (browse, entry, review, compose, runs, doors):
+    for module in (browse, entry, correct, review, compose, runs, doors):
         module.add(app, desk)
     files = {name: _static(name) for name in _TYPES}
 

@@ -21,9 +21,12 @@ from symmv_builder.records import (
     Beats,
     Chords,
     Entry,
+    Key,
+    KeySpans,
     Listing,
     Notes,
     ParsedTitle,
+    Parts,
     Provenance,
     Record,
     Scenes,
@@ -70,6 +73,12 @@ def records() -> dict[str, Record]:
         "scenes": Scenes(
             np.array([0.0, 1.5]), np.array([1.5, SECONDS]), np.array([0, 37]), Clock.VIDEO
         ),
+        "parts": Parts(
+            *(starts, starts + 0.2, pitches, np.full(len(starts), 80)),
+            *(np.arange(len(starts)), np.full(len(starts), 1), pitches > 65),
+        ),
+        "key": Key("C", "major", 0.5),
+        "key_spans": KeySpans(np.zeros(1), np.array([2.5]), ("C",), ("major",)),
         "alignment": Alignment(0.9 * seconds, seconds, 0.8, 2),
     }
 

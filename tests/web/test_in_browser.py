@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from symmv_builder.api import reviewing
+from symmv_builder.api import correcting, reviewing
 from symmv_builder.settings import Settings
 from symmv_builder.web.guard import Access
 from symmv_builder.web.server import make_app
@@ -22,6 +22,7 @@ PAGES = {
     "home": "/",
     "browse": f"/browse/{DATASET}?sort=title",
     "entry": f"/entry/{DATASET}/{ENTRY}",
+    "correct": f"/correct/{DATASET}/{ENTRY}",
     "review": f"/review/{DATASET}/{proposal(0)}",
     "decisions": f"/decisions/{DATASET}",
     "crawl": f"/crawl/{DATASET}",
@@ -149,6 +150,35 @@ def test_the_players_of_an_entry_stay_together_and_the_cursor_goes_along(house: 
     assert evaluate("document.querySelector('[data-name=music]').muted") is True
     house.press("b")
     assert evaluate("document.querySelector('[data-name=video]').muted") is True
+
+
+def test_an_entry_is_corrected_by_the_keyboard(house: House) -> None:
+    """A beat goes to where the player is, a chord gets another name, and both are undone."""
+    house.visit(PAGES["correct"])
+    house.until("[...document.querySelectorAll('video, audio')].every((e) => e.readyState > 0)")
+    evaluate = house.browser.evaluate
+
+    def loaded(expression: str) -> None:
+        house.until(f"document.readyState === 'complete' && {expression}")
+
+    evaluate("document.querySelector('[data-go]').focus()")
+    house.press("Enter")
+    evaluate("document.querySelector('[data-name=video]').currentTime = 0.7")
+    house.until("Math.abs(document.querySelector('[data-name=music]').currentTime - 0.63) < 0.01")
+    evaluate("document.querySelector('[aria-label^=\"New time of the beat at 0.500\"]').focus()")
+    house.press("n")
+    assert evaluate("document.activeElement.value") == "0.630"
+    house.press("Enter")
+    loaded("document.body.textContent.includes('beats at 0.500 s to 0.630 s')")
+    for words in ("waits for the next build", "ann"):
+        assert evaluate(f"document.body.textContent.includes('{words}')")
+    evaluate("document.querySelector('[aria-label^=\"Mark as accompaniment\"]').focus()")
+    house.press("Enter")
+    loaded("document.querySelectorAll('[aria-label^=Undo]').length === 2")
+    for left in (1, 0):
+        house.press("u")
+        loaded(f"document.querySelectorAll('[aria-label^=Undo]').length === {left}")
+    assert correcting.corrections(house.settings, DATASET) == []
 
 
 def test_fifty_proposals_are_reviewed_by_the_keyboard(house: House) -> None:

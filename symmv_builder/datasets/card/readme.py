@@ -9,9 +9,11 @@ from symmv_builder.datasets.card.licence_file import licence_lines, model_table,
 from symmv_builder.datasets.card.licences import OTHER
 from symmv_builder.datasets.card.view import OPEN, View
 from symmv_builder.datasets.clip_rules import described_cut
+from symmv_builder.records.edits import WHOLE_ENTRY
 
 _LIMITS = (
-    "Annotation is made by models and rules, not by people: it has their errors.",
+    "Annotation is made by models and rules, not by people, but for what is said to be corrected: "
+    "it has their errors.",
     "Rows hold addresses and annotation; the recordings themselves are not part of the release, "
     "and what an address leads to may be gone or changed. The sha256 of a recording says whether "
     "one at hand is the one that was annotated.",
@@ -84,7 +86,24 @@ def _counts(view: View) -> list[str]:
     lines += ["", "The command `report` of symmv-builder makes a page of figures of this folder."]
     if left_out := view.receipt.get("left_out"):
         lines += ["", f"Left out, because a recording is not there: {left_out}."]
+    lines += _corrected(view)
     return [*lines, *_clips(view)] if view.is_clips else lines
+
+
+def _corrected(view: View) -> list[str]:
+    """Of how many entries people corrected what, and which rows are parts of their entries."""
+    counts = dict(view.receipt.get("corrections", {}))
+    lines = []
+    if trimmed := counts.pop(WHOLE_ENTRY, 0):
+        lines += [
+            "",
+            f"Of {trimmed} entries people kept a part. `dataset.json` says under `trimmed` which "
+            "seconds of the video these are, and of the music; times of their rows count from "
+            "there.",
+        ]
+    if counts:
+        lines += ["", "Corrected by people:", "", *table(("what", "entries"), list(counts.items()))]
+    return lines
 
 
 def _clips(view: View) -> list[str]:
