@@ -307,6 +307,11 @@ def _plain(scored: ScoredListing) -> dict[str, Any]:
     }
 
 
+def _reads_captions(recipe: Recipe) -> bool:
+    """Whether a step of a recipe reads the subtitles of a video."""
+    return any(use.step.name == "lyrics" for use in recipe.known)
+
+
 def _fetch(crawl: Crawl, item: Item) -> Item:
     if item.official is None:
         raise RejectEntry(Reason.NO_MATCH, "the item was stored without its official video")
@@ -315,7 +320,7 @@ def _fetch(crawl: Crawl, item: Item) -> Item:
     if video != item.source:
         fetch(crawl.site, item.source, root, ledger, kind="audio")
         crawl.refusals.clear()
-    fetch(crawl.site, video, root, ledger, kind="video")
+    fetch(crawl.site, video, root, ledger, kind="video", captions=_reads_captions(crawl.recipe))
     crawl.refusals.clear()
     try:
         return crawl.items.advance(item, states.FETCHED)

@@ -4,7 +4,7 @@ Answers come from the ledger and the sidecars as they are; no model has to be th
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from symmv_builder.clips import Clip
 from symmv_builder.datasets.clip_rules import ClipCounts, clip_counts
 from symmv_builder.datasets.remembered import names_in, recipe_of, require_known
-from symmv_builder.errors import NotFound, WrongArguments
+from symmv_builder.errors import NotFound, StopRun, WrongArguments
 from symmv_builder.records import Entry, Provenance, Record
 from symmv_builder.storage import manifests
 from symmv_builder.storage.clip_tables import EntryClips, TurnedAway, read_table
@@ -22,6 +22,7 @@ from symmv_builder.storage.results import Result
 from symmv_builder.storage.sidecars import Sidecars
 
 if TYPE_CHECKING:
+    from symmv_builder.datasets.metadata import Known
     from symmv_builder.storage.items import Item
     from symmv_builder.storage.store import Store
 
@@ -43,7 +44,9 @@ class Status:
     """How far a dataset is. `untrained` names models without trained weights.
 
     `lost` are the shards that a repair put aside, and no build has written since. `taken_down`
-    counts the entries of which a recording was taken down through another dataset.
+    counts the entries of which a recording was taken down through another dataset. `metadata` is
+    what the shards say of their entries (`datasets.metadata`); where they cannot be read, it is
+    empty, and `metadata_fault` says why.
     """
 
     dataset: str
@@ -58,6 +61,8 @@ class Status:
     clips: ClipCounts | None = None
     lost: tuple[str, ...] = ()
     taken_down: int = 0
+    metadata: "tuple[Known, ...]" = ()
+    metadata_fault: str = ""
 
 
 def status(store: "Store", dataset: str) -> Status:
@@ -96,6 +101,7 @@ def status(store: "Store", dataset: str) -> Status:
             turned_away[name] = rejections[name, refused[0]]
         elif needed <= reasons.keys():
             complete.add(name)
+    known, fault = _metadata(store, dataset, receipt) if receipt else ((), "")
     return Status(
         dataset=dataset,
         entries=len(entries),
@@ -117,7 +123,22 @@ def status(store: "Store", dataset: str) -> Status:
         clips=clip_counts(receipt),
         lost=tuple(receipt.get("lost", ())),
         taken_down=len(entries) - len(manifests.allowed(store.manifests, entries)),
+        metadata=known,
+        metadata_fault=fault,
     )
+
+
+def _metadata(
+    store: "Store", dataset: str, receipt: Mapping[str, Any]
+) -> "tuple[tuple[Known, ...], str]":
+    """What the shards say of their entries, or why they cannot be read."""
+    # Imported here: where nothing is built, a question needs no Arrow.
+    from symmv_builder.datasets.metadata import count_metadata
+
+    try:
+        return count_metadata(store.root, dataset, receipt), ""
+    except StopRun as error:
+        return (), str(error)
 
 
 def find_entry(store: "Store", entry_id: str, dataset: str | None = None) -> Entry:

@@ -36,7 +36,7 @@ from symmv_builder.records.music import (
 from symmv_builder.records.outcomes import Provenance, Rejection, Screened
 from symmv_builder.records.titles import ParsedTitle
 from symmv_builder.records.tracks import Alignment, FeatureTrack
-from symmv_builder.records.video import Scenes, VisualBeats
+from symmv_builder.records.video import Scenes, TimedText, VisualBeats
 
 __all__ = [
     "RECORD_TYPES",
@@ -70,12 +70,13 @@ __all__ = [
     "SoundShares",
     "Source",
     "TagTrack",
+    "TimedText",
     "VisualBeats",
     "to_json",
 ]
 
 _Heard: TypeAlias = Notes | Beats | GridNotes | Parts | Chords | Key | KeySpans
-_Shown: TypeAlias = Alignment | FeatureTrack | Scenes | VisualBeats
+_Shown: TypeAlias = Alignment | FeatureTrack | Scenes | TimedText | VisualBeats
 _Described: TypeAlias = (
     AudioCodes | Loudness | MusicLabels | Pictures | PublishedLabels | SoundShares | TagTrack
 )
@@ -86,7 +87,7 @@ RECORD_TYPES: dict[str, type] = {
     for kind in (
         *(Asset, Notes, Beats, GridNotes, Parts, Chords, Key, KeySpans, FeatureTrack, Scenes),
         *(AudioCodes, Loudness, MusicLabels, Pictures, PublishedLabels, SoundShares, TagTrack),
-        *(VisualBeats, Alignment, SongInfo, Screened, Rejection, MidiFile),
+        *(VisualBeats, TimedText, Alignment, SongInfo, Screened, Rejection, MidiFile),
     )
 }
 
