@@ -283,6 +283,18 @@ class SpeechDetector(Model):
         """Probability of speech, 0-1, ``[frames]``, of samples ``[n]``."""
 
 
+class SourceSeparator(Model):
+    """Takes stereo sound at `rate_hz` apart into `stems`, whose sum is about the sound again."""
+
+    slot = "separation"
+    rate_hz: ClassVar[int]
+    stems: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def extract(self, samples: NDArray[np.float32], stems: Sequence[str]) -> NDArray[np.float32]:
+        """The sum ``[n, 2]`` of some of the stems of samples ``[n, 2]``."""
+
+
 class AudioCodec(Model):
     """Turns mono sound at `rate_hz` into codes and back: `codebooks` numbers each `hop` samples.
 
@@ -328,6 +340,7 @@ SLOTS: dict[str, type[Model]] = {
         Tagger,
         SpeechDetector,
         AudioCodec,
+        SourceSeparator,
         Soundfont,
     )
 }

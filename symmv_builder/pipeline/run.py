@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from symmv_builder.errors import (
@@ -34,8 +35,9 @@ from symmv_builder.pipeline.faults import (
     machine_fault,
 )
 from symmv_builder.pipeline.keys import Plan, Work
+from symmv_builder.pipeline.sound_files import write_for_reading
 from symmv_builder.pipeline.step import RECORDINGS, Use
-from symmv_builder.records import Record, Rejection
+from symmv_builder.records import Record, Rejection, SoundFile
 from symmv_builder.storage.assets import open_asset
 from symmv_builder.storage.results import Result
 from symmv_builder.storage.root import Root
@@ -79,6 +81,8 @@ class _EntryRun:
         self.unfinished: dict[str, Callable[..., Record]] = {}
         self.shares: dict[str, float] = {}
         self.open = ExitStack()
+        # Where recordings that steps made lie while others read them.
+        self.folder: Path | None = None
 
     def tell(self, event: Event) -> None:
         try:
@@ -117,7 +121,16 @@ class _EntryRun:
                 reason = f"its {name} was taken away under the run"
                 raise RetryLater(reason, reason=Reason.MACHINE) from error
             self.records[name] = stored[0]
-        return self.records[name]
+        record = self.records[name]
+        if not isinstance(record, SoundFile):
+            return record
+        if self.folder is None:
+            self.folder = Path(self.open.enter_context(TemporaryDirectory(prefix="symmv-")))
+        return write_for_reading(record, name, self.folder)
+
+    def content(self, name: str) -> str:
+        """What tells a file that is read from all others: its content, or the key of its result."""
+        return self.work.source(name) if name in RECORDINGS else self.keys[name]
 
     def note(self, use: Use, seconds: float, rejection: Rejection | None = None) -> None:
         self.results.append(
@@ -141,7 +154,7 @@ class _EntryRun:
             other
             for other in self.plan.uses
             if other.step.together is use.step.together
-            and self.work.source(other.watched) == self.work.source(use.watched)
+            and self.content(other.watched) == self.content(use.watched)
             and not self.is_made(other)
             and self.stored_rejection(other) is None
         ]

@@ -21,6 +21,7 @@ from symmv_builder.records.media import (
     MusicLabels,
     Pictures,
     PublishedLabels,
+    SoundFile,
     SoundShares,
     TagTrack,
 )
@@ -67,6 +68,7 @@ __all__ = [
     "Scenes",
     "Screened",
     "SongInfo",
+    "SoundFile",
     "SoundShares",
     "Source",
     "TagTrack",
@@ -77,17 +79,16 @@ __all__ = [
 
 _Heard: TypeAlias = Notes | Beats | GridNotes | Parts | Chords | Key | KeySpans
 _Shown: TypeAlias = Alignment | FeatureTrack | Scenes | TimedText | VisualBeats
-_Described: TypeAlias = (
-    AudioCodes | Loudness | MusicLabels | Pictures | PublishedLabels | SoundShares | TagTrack
-)
-Record: TypeAlias = Asset | _Heard | _Shown | _Described | Screened | MidiFile
+_Described: TypeAlias = Loudness | MusicLabels | PublishedLabels | SoundShares | TagTrack
+_Files: TypeAlias = AudioCodes | Pictures | SoundFile | MidiFile
+Record: TypeAlias = Asset | _Heard | _Shown | _Described | Screened | _Files
 
 RECORD_TYPES: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         *(Asset, Notes, Beats, GridNotes, Parts, Chords, Key, KeySpans, FeatureTrack, Scenes),
         *(AudioCodes, Loudness, MusicLabels, Pictures, PublishedLabels, SoundShares, TagTrack),
-        *(VisualBeats, TimedText, Alignment, SongInfo, Screened, Rejection, MidiFile),
+        *(VisualBeats, TimedText, SoundFile, Alignment, SongInfo, Screened, Rejection, MidiFile),
     )
 }
 
@@ -96,11 +97,14 @@ def to_json(record: Record) -> dict[str, Any]:
     """The record's fields as plain Python values, for people and other programs.
 
     Arrays become lists; a `FeatureTrack` gains ``times_s``, and ``values`` of dimension
-    one become a flat list; `Beats` gain ``tempo_bpm``.
+    one become a flat list; `Beats` gain ``tempo_bpm``; of a `SoundFile` only the size is said.
     """
     out: dict[str, Any] = {}
     for field in fields(record):
         value = getattr(record, field.name)
+        if isinstance(record, SoundFile) and field.name == "data":
+            out["size_bytes"] = len(value)
+            continue
         out[field.name] = value.tolist() if isinstance(value, np.ndarray) else value
         if isinstance(value, tuple):
             out[field.name] = list(value)

@@ -161,3 +161,22 @@ class MusicLabels:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "instruments", tuple(map(str, self.instruments)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SoundFile:
+    """A recording that a step made of another, on its clock: the bytes of a FLAC file ``[n]``.
+
+    A step that reads ``music`` may be given it in the recording's place. `gain` is what its samples
+    were multiplied by, 1 unless they would have been beyond full scale.
+    """
+
+    data: NDArray[np.uint8]
+    gain: float = 1.0
+    clock: Clock = Clock.MUSIC
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "clock", Clock(self.clock))
+        set_array(self, "data", np.uint8)
+        if not 0 < self.gain <= 1:
+            raise ValueError(f"SoundFile: the gain is {self.gain}")

@@ -69,13 +69,11 @@ def store(tmp_path: Path) -> Store:
     labels = [MusicLabels("rock", 0.4, ("guitar", "drums")), MusicLabels("", 0.0, ())]
     lyrics = [TimedText([1.0], [2.0], ("la",), "deu"), TimedText([], [], ())]  # type: ignore[arg-type]
     # Of the last entry there are two rows, as of one with two clips.
-    rows = [
-        assemble_row(
-            COLUMNS, entry, "train",
-            {"music_labels": labels[entry.entry_id == "e1"], "lyrics": lyrics[entry.entry_id > "e0"]},
-        )
-        for entry in [*entries, entries[-1]]
-    ]  # fmt: skip
+    rows = []
+    for entry in [*entries, entries[-1]]:
+        heard, said = labels[entry.entry_id == "e1"], lyrics[entry.entry_id > "e0"]
+        records = {"music_labels": heard, "lyrics": said}
+        rows.append(assemble_row(COLUMNS, entry, "train", records))
     manifests.write_entries(root, "gvmgen", entries)
     schema = arrow_schema(COLUMNS, "gvmgen")
     rows = [row | {"split": "train"} for row in rows]
