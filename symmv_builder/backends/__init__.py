@@ -35,6 +35,7 @@ from symmv_builder.backends.slots import (
     FlowModel,
     Model,
     ModelHome,
+    MomentModel,
     PianoTranscriber,
     PolyphonicTranscriber,
     SceneModel,
@@ -112,6 +113,8 @@ TABLE: dict[tuple[str, str], str] = {
     ("codec", "dac"): "symmv_builder.backends.codecs.dac:Dac",
     ("separation", "htdemucs"): "symmv_builder.backends.htdemucs:HTDemucs",
     ("flow", "farneback"): "symmv_builder.backends.farneback:Farneback",
+    ("moments", "i3d-rgb"): "symmv_builder.backends.i3d:I3dRgb",
+    ("moments", "i3d-flow"): "symmv_builder.backends.i3d:I3dFlow",
     ("soundfont", "timgm6mb"): "symmv_builder.backends.soundfont:TimGm6mb",
 }
 
@@ -177,6 +180,8 @@ def backend_class(slot: Literal["flow"], name: str) -> type[FlowModel]: ...
 def backend_class(slot: Literal["codec"], name: str) -> type[AudioCodec]: ...
 @overload
 def backend_class(slot: Literal["separation"], name: str) -> type[SourceSeparator]: ...
+@overload
+def backend_class(slot: Literal["moments"], name: str) -> type[MomentModel]: ...
 @overload
 def backend_class(slot: str, name: str) -> type[Model]: ...
 def backend_class(slot: str, name: str) -> type[Model]:
@@ -289,6 +294,8 @@ def load(slot: Literal["audio_embedding"], name: str, home: ModelHome) -> AudioE
 def load(slot: Literal["tags"], name: str, home: ModelHome) -> Tagger: ...
 @overload
 def load(slot: Literal["separation"], name: str, home: ModelHome) -> SourceSeparator: ...
+@overload
+def load(slot: Literal["moments"], name: str, home: ModelHome) -> MomentModel: ...
 @overload
 def load(slot: Literal["speech"], name: str, home: ModelHome) -> SpeechDetector: ...
 @overload

@@ -216,6 +216,20 @@ class FlowModel(Model):
         """Pixels to the right and down, ``[h, w, 2]``, of two grey pictures ``[h, w]``."""
 
 
+class MomentModel(Model):
+    """Embeds a moment of a video: pictures of `side` pixels each way, `rate_hz` a second."""
+
+    slot = "moments"
+    width: ClassVar[int]
+    side: ClassVar[int]
+    rate_hz: ClassVar[float]
+    least_pictures: ClassVar[int]
+
+    @abstractmethod
+    def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """An embedding ``[width]`` of RGB pictures ``[t, side, side, 3]``, in order."""
+
+
 class TextModel(Model):
     """Finds lines of text in one picture."""
 
@@ -334,6 +348,7 @@ SLOTS: dict[str, type[Model]] = {
         ClipModel,
         SceneModel,
         FlowModel,
+        MomentModel,
         TextModel,
         SongModel,
         AudioEmbedder,

@@ -66,12 +66,16 @@ class _Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Also of a spectrum ``[b, c, f, t]``, each frequency by itself."""
-        bins = x.shape[2] if x.ndim == 4 else 0
-        if bins:
-            x = x.transpose(1, 2).flatten(0, 1)
+        if x.ndim == 3:
+            return self._add(x)
+        examples, channels, bins, steps = x.shape
+        x = self._add(x.transpose(1, 2).reshape(-1, channels, steps))
+        return x.reshape(examples, bins, channels, steps).transpose(1, 2)
+
+    def _add(self, x: Tensor) -> Tensor:
         for layer in self.layers:
             x = x + layer(x)
-        return x.unflatten(0, (-1, bins)).transpose(1, 2) if bins else x
+        return x
 
 
 def _kinds(of_spectrum: bool) -> tuple[Any, Any]:
@@ -193,8 +197,8 @@ class HTDemucs(nn.Module):
             x = decode(x, skips.pop(), length)
             y = decode_t(y, skips_t.pop(), length)
         sources = len(self.shape.sources)
-        x = x.unflatten(1, (sources, -1)) * std[:, None] + mean[:, None]
-        y = y.unflatten(1, (sources, -1)) * std_t[:, None] + mean_t[:, None]
+        x = x.reshape(len(x), sources, -1, *x.shape[2:]) * std[:, None] + mean[:, None]
+        y = y.reshape(len(y), sources, -1, y.shape[2]) * std_t[:, None] + mean_t[:, None]
         return y + self._samples(x, samples.shape[-1])
 
     def _across(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -203,10 +207,11 @@ class HTDemucs(nn.Module):
         parts: Any = self
         if self.shape.bottom_channels:
             bins = x.shape[2]
-            x = parts.channel_upsampler(x.flatten(2)).unflatten(2, (bins, -1))
+            x = parts.channel_upsampler(x.flatten(2))
+            x = x.reshape(*x.shape[:2], bins, -1)
             x, y = self.crosstransformer(x, parts.channel_upsampler_t(y))
-            x = parts.channel_downsampler(x.flatten(2)).unflatten(2, (bins, -1))
-            return x, parts.channel_downsampler_t(y)
+            x = parts.channel_downsampler(x.flatten(2))
+            return x.reshape(*x.shape[:2], bins, -1), parts.channel_downsampler_t(y)
         x, y = self.crosstransformer(x, y)
         return x, y
 
@@ -223,21 +228,23 @@ class HTDemucs(nn.Module):
         spectrum = torch.stft(
             padded.flatten(0, 1), nfft, hop, window=window, normalized=True, return_complex=True
         )[:, :-1, 2 : 2 + steps]
-        parts = torch.view_as_real(spectrum).unflatten(0, samples.shape[:2])
+        parts = torch.view_as_real(spectrum)
+        parts = parts.reshape(*samples.shape[:2], *parts.shape[1:])
         return parts.permute(0, 1, 4, 2, 3).flatten(1, 2)
 
     def _samples(self, spectra: Tensor, length: int) -> Tensor:
         """The samples ``[b, s, c, length]`` of spectra ``[b, s, 2 c, f, t]``."""
         hop = self.shape.nfft // 4
-        parts = spectra.unflatten(2, (-1, 2)).permute(0, 1, 2, 4, 5, 3)
+        parts = spectra.reshape(*spectra.shape[:2], -1, 2, *spectra.shape[3:])
+        parts = parts.permute(0, 1, 2, 4, 5, 3)
         whole = F.pad(torch.view_as_complex(parts.contiguous()), (2, 2, 0, 1))
         beyond = hop // 2 * 3
         window = torch.hann_window(self.shape.nfft).to(spectra)
-        samples = torch.istft(
+        samples: Tensor = torch.istft(
             whole.flatten(0, 2), self.shape.nfft, hop, window=window, normalized=True,
             length=hop * -(-length // hop) + 2 * beyond,
         )  # fmt: skip
-        return samples.unflatten(0, whole.shape[:3])[..., beyond : beyond + length]
+        return samples.reshape(*whole.shape[:3], -1)[..., beyond : beyond + length]
 
 
 def _normalised(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -54,7 +54,8 @@ class _Block(nn.Module):
         normed = parts.norm3(x) if self._crosses else parts.norm2(x)
         x = x + self.gamma_2(self.linear2(F.gelu(self.linear1(normed))))
         # One group: over time and channels together.
-        return self.norm_out(x.transpose(1, 2)).transpose(1, 2)
+        whole: Tensor = self.norm_out(x.transpose(1, 2))
+        return whole.transpose(1, 2)
 
 
 class CrossTransformer(nn.Module):
@@ -77,7 +78,7 @@ class CrossTransformer(nn.Module):
         y = self.norm_in_t(y) + places_in_line(width, samples.shape[2]).to(y)
         for layer, layer_t in zip(self.layers, self.layers_t, strict=True):
             x, y = layer(x, y), layer_t(y, x)
-        x = x.unflatten(1, (steps, bins)).permute(0, 3, 2, 1)
+        x = x.reshape(-1, steps, bins, width).permute(0, 3, 2, 1)
         return x, y.transpose(1, 2)
 
 
