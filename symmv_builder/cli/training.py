@@ -73,6 +73,13 @@ def train(
         ),
     ] = "",
     root: options.Root = None,
+    subset: Annotated[
+        str,
+        typer.Option(
+            help="Learn from the rows alone that `symmv rank` marked so, such as finetune.",
+            show_default=False,
+        ),
+    ] = "",
     minutes: Annotated[
         float | None,
         typer.Option(callback=options.checking("minutes"), help=HELP["minutes"]),
@@ -141,6 +148,7 @@ def train(
             out,
             settings,
             minutes,
+            subset=subset,
             workers=workers,
             unpacked=unpack,
             checkpoint_minutes=checkpoint_minutes,
