@@ -142,6 +142,11 @@ def is_first_rank() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def is_alone() -> bool:
+    """Whether this process is none of several that torchrun started."""
+    return os.environ.get("WORLD_SIZE", "1") == "1"
+
+
 def is_unfinished(outcome: Outcome) -> bool:
     """Whether a run ended before its last step, ready to be gone on with."""
     return outcome.ended in ("time", *BY_SIGNAL)

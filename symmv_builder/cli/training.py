@@ -48,6 +48,15 @@ def train(
             autocompletion=completing.datasets,
         ),
     ] = "",
+    from_: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Learn from a folder of MIDI files: it is imported first, as `symmv import midi` "
+            "does. In the place of --data.",
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -131,8 +140,13 @@ def train(
         for name, value in training.fields_of(config).items():
             say(f"{name} = {value}")
         return
-    if not data or out is None:
-        raise WrongArguments("a training needs `data`, its dataset, and `out`, the run's folder")
+    if out is None or bool(data) == bool(from_):
+        raise WrongArguments(
+            "a training needs `out`, the run's folder, and either `data`, its dataset, or `from`, "
+            "a folder of MIDI files"
+        )
+    if from_:
+        data = _imported(from_, root, wait=wait)
     settings = options.settings(root)
     is_first = training.is_first_rank()
     if is_first:
@@ -178,3 +192,18 @@ def train(
         say("; ".join([*lines, f"model in {out}"]))
     if outcome.ended in _EXIT_CODES:
         raise typer.Exit(_EXIT_CODES[outcome.ended])
+
+
+def _imported(folder: Path, root: str | None, *, wait: bool) -> str:
+    """Import a folder of MIDI files; the name of the dataset that it becomes."""
+    from symmv_builder.api.importing import open_release
+    from symmv_builder.api.training import is_alone
+    from symmv_builder.cli.importing import take_in
+
+    if not is_alone():
+        raise WrongArguments(
+            "several processes cannot import: `symmv import midi` first, then `data`"
+        )
+    release = open_release("midi", folder, root)
+    take_in(release, wait=wait)
+    return release.dataset.name
