@@ -140,13 +140,7 @@ def train(
         for name, value in training.fields_of(config).items():
             say(f"{name} = {value}")
         return
-    if out is None or bool(data) == bool(from_):
-        raise WrongArguments(
-            "a training needs `out`, the run's folder, and either `data`, its dataset, or `from`, "
-            "a folder of MIDI files"
-        )
-    if from_:
-        data = _imported(from_, root, wait=wait)
+    data, out = _places(data, from_, out, root, wait=wait)
     settings = options.settings(root)
     is_first = training.is_first_rank()
     if is_first:
@@ -192,6 +186,18 @@ def train(
         say("; ".join([*lines, f"model in {out}"]))
     if outcome.ended in _EXIT_CODES:
         raise typer.Exit(_EXIT_CODES[outcome.ended])
+
+
+def _places(
+    data: str, folder: Path | None, out: Path | None, root: str | None, *, wait: bool
+) -> tuple[str, Path]:
+    """Which dataset a training learns from, imported first where it is a folder, and its run's."""
+    if out is None or bool(data) == bool(folder):
+        raise WrongArguments(
+            "a training needs `out`, the run's folder, and either `data`, its dataset, or `from`, "
+            "a folder of MIDI files"
+        )
+    return _imported(folder, root, wait=wait) if folder else data, out
 
 
 def _imported(folder: Path, root: str | None, *, wait: bool) -> str:

@@ -25,7 +25,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from symmv_builder.crawl.kinds import KINDS as VIDEO_KINDS
 from symmv_builder.crawl.titles import Habits
 from symmv_builder.errors import CannotRead, MalformedFile
 from symmv_builder.files import read_text
@@ -33,6 +32,7 @@ from symmv_builder.records import Listing, Source
 from symmv_builder.tables import last_column
 from symmv_builder.text import clean_line
 from symmv_builder.toml_text import line_of, read_toml
+from symmv_builder.vocab import VIDEO_KINDS
 
 KINDS = ("channel", "playlist", "search", "feed", "ids")
 _ORDERS = ("auto", "artist-title", "title-artist")
