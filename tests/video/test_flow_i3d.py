@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from symmv_builder import backends
 from symmv_builder.backends import ModelHome, i3d
-from symmv_builder.backends.i3d.weights import from_jax, read_arrays
+from symmv_builder.backends.i3d.pickled import NoArrays, read_arrays
+from symmv_builder.backends.i3d.weights import from_jax
 from symmv_builder.errors import MissingWeights, WrongSetting, WrongWeights
 from symmv_builder.video import frames
 from symmv_builder.video.flow_i3d import watch_moments
@@ -79,7 +80,9 @@ class Trap:
     [
         (pickle.dumps(Trap()), "builtins.print, which is no array"),
         (pickle.dumps({"params": Trap()}), "builtins.print"),
-        (pickle.dumps([1, 2]), "no dictionary"),
+        (pickle.dumps([1, 2]), "EMPTY_LIST, of which no array"),
+        (pickle.dumps((1, 2)), "no dictionary"),
+        (pickle.dumps({"a": np.array([{}])}), "no array is made|which are no numbers"),
         (b"\x80\x04", "no pickle of arrays alone"),
         (b"no pickle", "no pickle of arrays alone"),
     ],
@@ -89,7 +92,7 @@ def test_a_pickle_of_anything_else_is_refused_and_runs_nothing(
 ) -> None:
     path = tmp_path / "trap.ckpt"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=fault):
+    with pytest.raises(NoArrays, match=fault):
         read_arrays(path)
     assert capsys.readouterr().out == ""
 
@@ -137,6 +140,27 @@ def test_the_stream_of_flow_is_read_from_a_file_of_ones_own(tmp_path: Path) -> N
     path.write_bytes(pickle.dumps(Trap(), protocol=2))
     with pytest.raises(WrongWeights, match="no file of weights"):
         i3d.I3dFlow(home)
+
+
+def test_arrays_come_out_as_they_went_in(tmp_path: Path) -> None:
+    tree = {
+        "a": {"b": np.arange(6, dtype=">i4").reshape(2, 3), "c": np.float32(np.ones((0, 2)))},
+        "d": np.asfortranarray(np.arange(6.0).reshape(3, 2)),
+        "e": np.array(2.5),
+    }
+    for protocol in (2, 3, 4):
+        path = tmp_path / f"{protocol}.ckpt"
+        path.write_bytes(pickle.dumps(tree, protocol=protocol))
+        if protocol == 2:
+            # There bytes are text that a codec is called for.
+            with pytest.raises(NoArrays, match="_codecs"):
+                read_arrays(path)
+            continue
+        read: Any = read_arrays(path)
+        for found, expected in ((read["a"]["b"], tree["a"]["b"]), (read["a"]["c"], tree["a"]["c"]),  # type: ignore[index]
+                                (read["d"], tree["d"]), (read["e"], tree["e"])):  # fmt: skip
+            np.testing.assert_array_equal(found, expected)
+            assert found.dtype == expected.dtype  # type: ignore[union-attr]
 
 
 class Means:

