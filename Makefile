@@ -56,8 +56,9 @@ lock: .venv/bin/python ## the lock anew out of pyproject.toml; UPGRADE=NAME or U
 demo: install ## two minutes: recordings made here, both builds, new music, one page of it all
 	$(BIN)/symmv demo --quick
 
-test: install ## the tests
-	$(BIN)/python -m pytest -q --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+test: install ## the tests; TESTS=all for the slow ones too: whole systems and big models
+	$(BIN)/python -m pytest -q $(if $(filter all,$(TESTS)),,-m "not slow") \
+	  --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: install ## style, types, arrows, generated files
 	$(BIN)/ruff check .

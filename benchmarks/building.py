@@ -1,11 +1,12 @@
 """What commands cost from start to end: seconds of CPU, children included, and of the clock.
 
-    python benchmarks/building.py [--other CHECKOUT] [--rounds N]
+    python benchmarks/building.py [--clip FOLDER] [--other CHECKOUT] [--rounds N]
 
 Six clips of 20 s with pictures and sound are made, and a MuVi-Sync dataset is built of them with
-one worker and an untrained CLIP; `status` is asked of an empty root and of that dataset. With
-`--other` the same is done with the code of another checkout, in turns. The least of all rounds is
-printed: other programs on the machine only add to it.
+one worker and an untrained CLIP, or that of a folder with weights of ViT-L/14@336px; `status` is
+asked of an empty root and of that dataset. All models of the recipe are loaded once by themselves,
+which is how a worker starts. With `--other` the same is done with the code of another checkout, in
+turns. The least of all rounds is printed, for other programs on the machine only add to it.
 """
 
 import argparse
@@ -25,6 +26,18 @@ from symmv_builder.demo.drawings import Drawing, draw
 from symmv_builder.demo.repertoire import PIECES, play
 
 RUN = "from symmv_builder.cli import main; main()"
+# As a worker does before its first entry.
+START = """
+import sys
+from symmv_builder.backends import load
+from symmv_builder.datasets import recipe
+from symmv_builder.settings import read_settings
+
+for use in recipe(sys.argv[1]).uses:
+    if use.model:
+        model = sys.argv[2] if use.step.slot == "clip" else use.model
+        load(use.step.slot, model, read_settings().home)
+"""
 HERE = Path(__file__).resolve().parents[1]
 
 
@@ -42,11 +55,11 @@ def make_clips(folder: Path) -> None:
         )
 
 
-def cost(checkout: Path, *words: str | Path) -> tuple[float, float]:
-    """Seconds of CPU and of the clock of one command."""
+def cost(checkout: Path, *words: str | Path, program: str = RUN) -> tuple[float, float]:
+    """Seconds of CPU and of the clock of one command, or of another program."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run(
-        [sys.executable, "-c", RUN, *map(str, words)],
+        [sys.executable, "-c", program, *map(str, words)],
         env={**os.environ, "PYTHONPATH": str(checkout)},
         cwd=checkout,
         capture_output=True,
@@ -56,14 +69,24 @@ def cost(checkout: Path, *words: str | Path) -> tuple[float, float]:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, seconds
 
 
-def measure(checkout: Path, clips: Path, folder: Path) -> dict[str, tuple[float, float]]:
+def measure(checkout: Path, clips: Path, folder: Path, clip: str) -> dict[str, tuple[float, float]]:
     root, empty = folder / "root", folder / "empty"
     shutil.rmtree(root, ignore_errors=True)
     empty.mkdir(exist_ok=True)
-    build = ("build", "muvisync", "--from", clips, "--root", root, "--model", "clip=untrained")
+    build = (
+        "build",
+        "muvisync",
+        "--from",
+        clips,
+        "--root",
+        root,
+        "--model",
+        f"clip={clip or 'untrained'}",
+    )
     return {
         "help": cost(checkout, "--help"),
         "status, empty root": cost(checkout, "status", "--root", empty),
+        "a worker's models": cost(checkout, "muvisync", clip or "untrained-768", program=START),
         "build muvisync": cost(checkout, *build, "--workers", "1"),
         "status, six entries": cost(checkout, "status", "--root", root),
     }
@@ -71,17 +94,22 @@ def measure(checkout: Path, clips: Path, folder: Path) -> dict[str, tuple[float,
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clip", type=Path, help="folder of CLIP's weights; else it is untrained")
     parser.add_argument("--other", type=Path, help="checkout to compare with")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     checkouts = {"here": HERE} | ({"other": arguments.other.resolve()} if arguments.other else {})
+    clip = ""
+    if arguments.clip:
+        clip = "vit-l-14-336"
+        os.environ["SYMMV_MODEL_VIT_L_14_336"] = str(arguments.clip.resolve())
     best: dict[tuple[str, str], tuple[float, float]] = {}
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         make_clips(folder / "clips")
         for _ in range(arguments.rounds):
             for name, checkout in checkouts.items():
-                for what, pair in measure(checkout, folder / "clips", folder).items():
+                for what, pair in measure(checkout, folder / "clips", folder, clip).items():
                     known = best.get((what, name), pair)
                     best[what, name] = min(known[0], pair[0]), min(known[1], pair[1])
     print(f"{'command':<22}{'code':<8}{'CPU s':>8}{'clock s':>9}")

@@ -20,6 +20,7 @@ import torch
 from amt import stepper
 
 from symmv_builder.backends import ModelHome, sampler
+from symmv_builder.backends.clip.towers import Clip, ClipShape, TowerShape
 from symmv_builder.backends.transkun import Transkun
 from symmv_builder.demo.repertoire import PIECES, play
 from symmv_builder.training.amt.config import PRESETS
@@ -60,22 +61,17 @@ def main() -> int:
     left = torch.randn(side, side, device=device, dtype=kind)
     flops = rate(lambda: left @ left, 2 * side**3, given.seconds, device)
 
-    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
-
-    sizes = {"hidden_size": 1024, "intermediate_size": 4096, "num_attention_heads": 16}
-    tower = CLIPVisionModelWithProjection(
-        CLIPVisionConfig(
-            **sizes,
-            num_hidden_layers=2 if given.small else 24,
-            image_size=336,
-            patch_size=14,
-            projection_dim=768,
-        )
+    tower = TowerShape(1024, 4096, 2 if given.small else 24, 16)
+    words = TowerShape(768, 3072, 1, 12)
+    clip = Clip(
+        ClipShape(tower, words, 768, image_size=336, patch_size=14, vocabulary=2, longest=2)
     )
-    tower = tower.to(device, kind).eval()
+    for weights in clip.parameters():
+        torch.nn.init.normal_(weights, std=0.02)
+    clip = clip.to(device, kind).eval()
     pictures = torch.randn(batch, 3, 336, 336, device=device, dtype=kind)
     with torch.inference_mode():
-        images = rate(lambda: tower(pixel_values=pictures), batch, given.seconds, device)
+        images = rate(lambda: clip.embed_pixels(pictures), batch, given.seconds, device)
     model = Transkun(ModelHome(device=given.device))
     length = 8 if given.small else 64
     sound = sampler.render(play(PIECES[0], longest_s=90).notes, rate_hz=model.rate_hz)

@@ -43,8 +43,16 @@ def make_columns(error: MissingColumns) -> str | None:
     return f"{first}run the flow `build` of {error.dataset}"
 
 
+def replace_recipe(error: RecipeError) -> str | None:
+    """How a recipe that a root remembers is replaced."""
+    if not error.is_remembered:
+        return None
+    by_default = ", or by `way` default," if error.is_installed else ""
+    return f"a build by a recipe file{by_default} replaces it"
+
+
 ADVICE: Advice = {
-    RecipeError: lambda e: "`way` default replaces the recipe" if e.is_remembered else None,
+    RecipeError: replace_recipe,
     OldLedger: lambda _: "the flow `build` or `crawl` brings it up to date",
     Locked: lambda _: "try again when it has ended, or set the parameter `wait`",
     LockLost: lambda _: "run the same flow again",

@@ -20,6 +20,7 @@ from prefect.states import Completed
 
 from symmv_builder.api import questions
 from symmv_builder.api.dataset import Dataset, Summary, open_dataset
+from symmv_builder.api.option_names import in_options_of
 from symmv_builder.api.options import (
     HELP,
     PATIENCE_S,
@@ -249,7 +250,7 @@ def read_options(
         metrics.export_if_asked(read_settings(root=given.root), given.metrics_port)
         return given, models
     except StopRun as error:
-        options.error(str(error))
+        options.error(in_options_of(error, str(error)))
 
 
 def build_options() -> argparse.ArgumentParser:

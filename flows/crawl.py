@@ -90,6 +90,7 @@ def crawl(
     """
     reasons = reasons_of(retry)
     checked("most", most)
+    checked("promote-above", promote_above)
     checked("items-an-hour", items_an_hour)
     opened = open_dataset(dataset, root, way=way, models=models)
     place = Place(runner, address, workers)

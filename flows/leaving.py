@@ -19,6 +19,7 @@ from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.exceptions import PrefectException, TerminationSignal
 
+from symmv_builder.api.option_names import in_options_of
 from symmv_builder.api.works import EntryOutcome, Plan, Run, Store, Work, record_ended
 
 INTERRUPTED = "interrupted; finished work is kept, run the same command to go on"
@@ -152,7 +153,12 @@ def finish(state: State[Any]) -> int:
     if state.is_completed():
         sys.stdout.write(f"{state.message}\n")
         return int(state.name in ("Unfinished", "Failing"))
-    sys.stderr.write(f"{state.name}: {state.message}\n")
+    said = state.message or ""
+    if state.name == "Stopped":
+        # A deployment has parameters; who runs the program types options.
+        error = state.result(raise_on_failure=False, _sync=True)  # type: ignore[call-overload]
+        said = in_options_of(error, said)
+    sys.stderr.write(f"{state.name}: {said}\n")
     if state.is_cancelled():
         leave_now(128 + signal.SIGINT)
     return {"Stopped": 2, "Unreachable": 1}.get(state.name or "", 3)

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from logging import Logger, LoggerAdapter
+from pathlib import Path
 from typing import Any
 
 from prefect import flow, get_run_logger
@@ -19,8 +20,10 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from symmv_builder.api import training
-from symmv_builder.api.options import HELP, assignments
-from symmv_builder.api.training import TRAINERS, Tick
+from symmv_builder.api.option_names import in_options_of
+from symmv_builder.api.options import CHECKPOINT_MINUTES, HELP, assignments
+from symmv_builder.api.texts import left_out
+from symmv_builder.api.training import Tick
 from symmv_builder.errors import StopRun
 from symmv_builder.settings import read_settings
 
@@ -44,15 +47,21 @@ def train(
     workers: int = 2,
     settings: dict[str, str] | None = None,
     way: str = "",
+    unpack: str | None = None,
+    checkpoint_minutes: float = CHECKPOINT_MINUTES,
+    wait: bool = False,
 ) -> State[dict[str, Any]]:
     """Train to the end of the preset, or for so many minutes; `settings` change single fields.
 
-    Ends as `Unfinished` where time was up: the next run goes on.
+    The other options mean what those of `symmv train` mean. Ends as `Unfinished` where time was
+    up: the next run goes on.
     """
     config = training.config_of(trainer, preset, settings, way)
     where = read_settings(root=root)
     out = training.folder_of(runs, trainer, config, dataset, where)
     logger = get_run_logger()
+    for name in training.untrained_behind(where, dataset):
+        logger.warning("NOT TRAINED: %s made features of %s", name, dataset)
     progress = Progress(f"train-{trainer}-{dataset}", f"steps of {trainer} on {dataset}", logger)
     curve: list[dict[str, Any]] = []
     with progress:
@@ -64,8 +73,14 @@ def train(
             where,
             minutes,
             workers=workers,
+            unpacked=Path(unpack) if unpack else None,
+            checkpoint_minutes=checkpoint_minutes,
+            wait=wait,
             tell=_teller(logger, progress, curve),
+            note=logger.info,
         )
+    if unused := left_out(dataset, outcome.left_out):
+        logger.warning(unused)
     artifacts.show_table(
         f"train-{trainer}-{dataset}", curve[-200:], "validation losses as training went on"
     )
@@ -109,8 +124,8 @@ def train_options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(
         prog=f"python -m {__name__}", description="Train on a dataset's shards with Prefect."
     )
-    options.add_argument("trainer", help=f"{', '.join(TRAINERS)}, or another package's")
-    options.add_argument("dataset", help="as it is called in the data root")
+    options.add_argument("trainer", help=HELP["trainer"])
+    options.add_argument("dataset", help=HELP["data"])
     options.add_argument("--preset", default="paper", help=HELP["preset"])
     options.add_argument("--runs", default="runs", help="folder in which runs have folders")
     options.add_argument("--root", help=HELP["root"])
@@ -120,6 +135,14 @@ def train_options() -> argparse.ArgumentParser:
         "--set", action="append", default=[], metavar="FIELD=VALUE", help=HELP["set"]
     )
     options.add_argument("--as", dest="way", default="", help=HELP["trained-as"])
+    options.add_argument("--unpack", help=HELP["unpack"])
+    options.add_argument(
+        "--checkpoint-minutes",
+        type=float,
+        default=CHECKPOINT_MINUTES,
+        help=HELP["checkpoint-minutes"],
+    )
+    options.add_argument("--wait", action="store_true", help=HELP["wait-for-run"])
     return options
 
 
@@ -130,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         fields = assignments(given.set, "FIELD=VALUE, as in batch_size=8")
         training.config_of(given.trainer, given.preset, fields, given.way)
     except StopRun as error:
-        options.error(str(error))
+        options.error(in_options_of(error, str(error)))
     return run_program(
         train,
         given.trainer,
@@ -142,6 +165,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         workers=given.workers,
         settings=fields,
         way=given.way,
+        unpack=given.unpack,
+        checkpoint_minutes=given.checkpoint_minutes,
+        wait=given.wait,
     )
 
 

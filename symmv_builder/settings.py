@@ -176,12 +176,13 @@ _SECRETS = ("proxy", "cookies")
 
 
 def find_settings(
-    environment: Mapping[str, str] | None = None, *, root: str | None = None
+    environment: Mapping[str, str] | None = None, *, root: str | Path | None = None
 ) -> dict[str, Setting]:
     """Every setting by its name with where it comes from; models as ``models.NAME``, if given.
 
     `root` is that of the command line. `StopRun` with line and key for a file that is wrong.
     """
+    root = str(root) if root else None
     env = os.environ if environment is None else environment
     mine = user_file(env)
     beside, own = read_file(Path(NAME)), read_file(mine) if mine else {}
@@ -262,7 +263,7 @@ def _model_names(env: Mapping[str, str], files: Mapping[str, SettingText]) -> li
 
 
 def read_settings(
-    environment: Mapping[str, str] | None = None, *, root: str | None = None
+    environment: Mapping[str, str] | None = None, *, root: str | Path | None = None
 ) -> Settings:
     """Settings out of environment and files; `root` given on the command line goes first.
 

@@ -18,6 +18,11 @@ sys.path.append(str(ROOT / "tests"))
 
 from postgres import PostgresServer, find_programs, serving  # noqa: E402
 
+from tests.forks import forked_workers  # noqa: E402
+
+# Tests of how workers start, live and die: theirs start as the product starts them.
+SPAWNED = (ROOT / "tests" / "pipeline", ROOT / "tests" / "flows")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What is slow comes first, so that no process is left alone with it at the end."""
@@ -38,6 +43,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return nodeid if file.endswith("test_documentation.py") else file
 
     return ByFilesAndPages(config, log)
+
+
+@pytest.fixture(autouse=True)
+def quick_workers(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Workers are forks of the process of the tests, but for tests that are about workers."""
+    if set(SPAWNED) & set(request.path.parents):
+        yield
+        return
+    with forked_workers():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -33,31 +33,50 @@ def _drawing(seed: int) -> Drawing:
     return Drawing(160, 96, Fraction(12), SECONDS, seed)
 
 
-def make_clip_folder(folder: Path, *, dimensions: int, image_size: int, patch_size: int) -> Path:
-    """A folder as `hf download` fills it, with towers of one thin layer and random weights."""
+def make_clip_folder(
+    folder: Path,
+    *,
+    dimensions: int = 512,
+    image_size: int = 224,
+    patch_size: int = 32,
+    width: int = 32,
+    weights: str = "model.safetensors",
+) -> Path:
+    """A folder as `hf download` fills it, with towers of one thin layer and random weights.
+
+    Its tokens are single letters. `weights` may be ``pytorch_model.bin``, too.
+    """
     import torch
-    import transformers
+    from safetensors.torch import save_file
+
+    from symmv_builder.backends.clip import checkpoint
+    from symmv_builder.backends.clip.towers import Clip
 
     folder.mkdir(parents=True)
     letters = [chr(code) for code in range(ord("a"), ord("z") + 1)]
     tokens = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>"]
     tokens.append("<|endoftext|>")
-    (folder / "vocab.json").write_text(json.dumps({t: i for i, t in enumerate(tokens)}))
+    write_json(folder / "vocab.json", {token: number for number, token in enumerate(tokens)})
     (folder / "merges.txt").write_text("#version: 0.2\n")
-    thin: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1}
+    thin = {"hidden_size": width, "intermediate_size": 32, "num_hidden_layers": 1}
     thin["num_attention_heads"] = 2
-    words = {"vocab_size": len(tokens), "bos_token_id": len(tokens) - 2}
-    words["eos_token_id"] = len(tokens) - 1
-    config = transformers.CLIPConfig(
-        text_config={**thin, **words},
-        vision_config={**thin, "image_size": image_size, "patch_size": patch_size},
-        projection_dim=dimensions,
-    )
+    config = {
+        "text_config": {**thin, "vocab_size": len(tokens)},
+        "vision_config": {**thin, "image_size": image_size, "patch_size": patch_size},
+        "projection_dim": dimensions,
+    }
+    write_json(folder / "config.json", config)
+    size = {"size": image_size, "crop_size": image_size}
+    write_json(folder / "preprocessor_config.json", size)
     torch.manual_seed(0)
-    transformers.CLIPModel(config).eval().save_pretrained(folder)
-    processor = transformers.CLIPImageProcessorPil(
-        size={"shortest_edge": image_size},
-        crop_size={"height": image_size, "width": image_size},
-    )
-    processor.save_pretrained(folder)
+    told = Clip(checkpoint.read_shape(folder)).state_dict()
+    tensors = {name: 0.1 * torch.randn(tensor.shape) for name, tensor in told.items()}
+    if weights == "model.safetensors":
+        save_file(tensors, folder / weights)
+    else:
+        torch.save(tensors, folder / weights)
     return folder
+
+
+def write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content))

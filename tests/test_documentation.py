@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from tests import warm
 from tests.recordings import make_clip_folder, make_recordings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -106,7 +107,7 @@ class Desk:
         script = self.folder / f"block-{block.kind}"
         script.write_text(block.text)
         if block.kind == "python":
-            command = [sys.executable, str(script)]
+            command = ["warm-python", str(script)]
         else:
             after = self.folder / "environment"
             command = ["bash", "-ec", f". {script}; env -0 > {after}"]
@@ -171,8 +172,15 @@ def desks(tmp_path_factory: pytest.TempPathFactory) -> Desks:
     of_all = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         of_all = of_all.parent
-    (of_all / "desks").mkdir(exist_ok=True)
-    return Desks(of_all / "desks")
+    place = of_all / "desks"
+    place.mkdir(exist_ok=True)
+    with FileLock(place / "programs.lock"):
+        if not (place / "programs").exists():
+            # The process that all processes of the tests were started by, where there are several.
+            until = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+            warm.start(place / "socket", environment(place / "first"), until)
+            warm.write_programs(place / "programs", place / "socket")
+    return Desks(place)
 
 
 def lay_out(folder: Path) -> Desk:
@@ -202,7 +210,8 @@ def environment(folder: Path) -> dict[str, str]:
     """A reader's: the venv's programs on PATH, CLIP at hand, pip puts packages on the desk."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SYMMV_")}
     packages = str(folder / "packages")
-    path = os.pathsep.join([str(Path(sys.executable).parent), kept.get("PATH", "")])
+    programs = [str(folder.parent / "programs"), str(Path(sys.executable).parent)]
+    path = os.pathsep.join([*programs, kept.get("PATH", "")])
     python_path = [packages, kept.get("PYTHONPATH", "")]
     return kept | {
         "PATH": path,

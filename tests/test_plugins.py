@@ -42,6 +42,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     return made
 
 
+@pytest.mark.slow
 def test_a_build_has_the_columns_of_the_plug_ins_steps(environment: Environment) -> None:
     [shard] = (environment.folder / "data" / "tiny" / "shards").glob("*.parquet")
     table = pq.read_table(shard)
@@ -85,6 +86,7 @@ def test_it_is_released_and_exported_as_parquet(environment: Environment) -> Non
     assert pq.read_table(files[0]).column_names[-1] == "crossings"
 
 
+@pytest.mark.slow
 def test_a_flow_builds_it_to_the_same_bytes(environment: Environment) -> None:
     environment.run(
         "-m", "symmv_builder.flows.build", "tiny", "--from", "videos", "--root", "other"

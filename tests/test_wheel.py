@@ -199,6 +199,7 @@ def test_a_configuration_is_shown_without_the_packages_that_train(base: Path, cl
     assert "heads = 8" in said
 
 
+@pytest.mark.slow
 def test_what_a_hint_says_to_install_is_enough(base: Path, wheel: Path, clips: Path) -> None:
     """The same call works where the extra that was named is installed, too: no second hint."""
     module = "symmv_builder.flows.build"
@@ -212,6 +213,7 @@ def test_what_a_hint_says_to_install_is_enough(base: Path, wheel: Path, clips: P
     run(python, *call, cwd=clips)
 
 
+@pytest.mark.slow
 def test_flows_run_under_the_packages_name(full: Path, clips: Path) -> None:
     module = "symmv_builder.flows.build"
     assert f"usage: python -m {module} " in run(full, "-m", module, "--help", cwd=clips)

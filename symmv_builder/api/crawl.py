@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from symmv_builder.api.options import checked
 from symmv_builder.api.works import Runner
 from symmv_builder.backends import ModelLoader
 from symmv_builder.crawl.match import MEASURED
@@ -112,6 +113,7 @@ def promote(
     """
     if not entries and above is None and not reviewed:
         raise WrongArguments("say which entries to promote, `above` which score, or `reviewed`")
+    checked("above", above)
     store = settings.open_standing()
     remembered.require_known(store.manifests, dataset)
     return propose.promote(

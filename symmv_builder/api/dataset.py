@@ -44,7 +44,15 @@ def _silent(_: Event) -> None:
 
 
 class Dataset:
-    """A recipe and the data root that `settings` name; nothing is opened until it is needed."""
+    """A recipe and the data root that `settings` name; nothing is opened until it is needed.
+
+    Examples:
+        >>> dataset = sb.open_dataset("midi", root="data")
+        >>> len(dataset), dataset.status().made
+        (10, 10)
+        >>> [entry.entry_id for entry in dataset][:2]
+        ['song0', 'song1']
+    """
 
     def __init__(self, recipe: Recipe, settings: Settings) -> None:
         self.recipe, self.settings = recipe, settings
@@ -264,6 +272,7 @@ class Dataset:
         many items are taken up. Errors are those of `api.crawl.open_crawl`.
         """
         checked("most", most)
+        checked("promote-above", promote_above)
         path = Path(sources) if sources is not None else None
         run = open_crawl(self.recipe, self.settings, path, screen=screen, retry=retry, tell=tell)
         new = run.discover(full=full)
@@ -441,8 +450,8 @@ def left_out(files: FolderContents) -> list[str]:
 
 
 def open_dataset(
-    what: str,
-    root: str | None = None,
+    what: str | Path,
+    root: str | Path | None = None,
     *,
     way: str = "",
     models: Mapping[str, str] | None = None,
@@ -454,6 +463,10 @@ def open_dataset(
     dataset that stands there goes on by the recipe that it was made by; `way` (``paper``,
     ``released``, ``default``) and `models` (slot to backend) change it. `StopRun` where the
     recipe or a model is not known.
+
+    Examples:
+        >>> sb.open_dataset("mine.toml", root="data").name
+        'mine'
     """
     chosen = settings or read_settings(root=root)
     recipe = remembered.chosen(chosen.open_manifests(), what, way=way, models=models)

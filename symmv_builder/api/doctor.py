@@ -78,7 +78,7 @@ Check = Callable[[], Finding]
 
 
 def examine(
-    root: str | None = None,
+    root: str | Path | None = None,
     environment: Mapping[str, str] | None = None,
     patience_s: float = _PATIENCE_S,
 ) -> list[Finding]:

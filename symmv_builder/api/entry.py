@@ -49,6 +49,11 @@ class StoredEntry:
     ``entry.chords``, ``entry.key``, ``entry.semantic`` are records; ``entry.notes``,
     ``entry.grid`` and ``entry.parts`` are `Music`. What was not made is an `AttributeError` that
     names what was. Of a clip they are what it holds of them (`between.between`).
+
+    Examples:
+        >>> entry = sb.open_dataset("midi", root="data")["song0"]
+        >>> str(entry.key), len(entry.notes), entry.chords.labels[0]
+        ('a minor', 256, 'CM')
     """
 
     entry: Entry

@@ -58,6 +58,11 @@ def generate(
     of V-MusProd, ``regressor``, ``pattern`` and ``style`` of AMT, ``control`` of CMT. `StopRun`
     where the model or the order does not fit, `RejectEntry` for the first video that cannot be
     read: none is written then.
+
+    Examples:
+        >>> [files] = sb.generate("holiday.mp4", "runs/markov", "music", seed=7, picture=False)
+        >>> [file.name for file in files]
+        ['holiday.mid', 'holiday.wav', 'holiday.mp4', 'holiday.json']
     """
     addresses = [videos] if isinstance(videos, str | Path) else list(videos)
 

@@ -44,7 +44,7 @@ def import_options() -> list[Option]:
 def open_release(
     name: str,
     path: str | Path,
-    root: str | None = None,
+    root: str | Path | None = None,
     *,
     models: Mapping[str, str] | None = None,
     choices: Mapping[str, str | None] | None = None,
@@ -63,7 +63,7 @@ def open_release(
 def import_dataset(
     name: str,
     path: str | Path,
-    root: str | None = None,
+    root: str | Path | None = None,
     *,
     models: Mapping[str, str] | None = None,
     workers: int = 0,
@@ -72,6 +72,10 @@ def import_dataset(
     """Import a published dataset from the folder `path`: the dataset, with its shards written.
 
     Arguments and errors are those of `open_release`.
+
+    Examples:
+        >>> sb.import_dataset("midi", "songs", root="data", beats="file").status().made
+        10
     """
     release = open_release(name, path, root, models=models, choices=choices)
     release.take_in(workers=workers)

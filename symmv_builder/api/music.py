@@ -23,6 +23,11 @@ class Music:
 
     `record` holds them as a stage made them: `Notes` as transcribed, `GridNotes` or `Parts` on the
     16ths of the beats. Arrays are ``[n]``, sorted by onset, times in seconds.
+
+    Examples:
+        >>> notes = sb.open_dataset("midi", root="data")["song0"].notes
+        >>> len(notes), round(notes.tempo_bpm), notes.to_piano_roll(hop_s=0.25).shape
+        (256, 120, (128, 128))
     """
 
     record: Notes | GridNotes | Parts
@@ -159,6 +164,11 @@ class Music:
 
 
 def read_midi(path: str | Path) -> Music:
-    """The notes and beats of a MIDI file, on its tempo map; errors are `midi.read_piece`'s."""
+    """The notes and beats of a MIDI file, on its tempo map; errors are `midi.read_piece`'s.
+
+    Examples:
+        >>> sb.read_midi("song.mid").pitches[:4].tolist()
+        [48, 52, 55, 72]
+    """
     piece = midi.read_piece(Path(path))
     return Music(piece.notes, piece.beats)

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from symmv_builder import training
-from symmv_builder.datasets import ALL, IMPORTED
+from symmv_builder.datasets import ALL, IMPORTED, built_in
 from symmv_builder.errors import Reason, UnknownName, WrongArguments, WrongSetting
 
 # Longest that one step may take on one entry, in seconds.
 PATIENCE_S = 1800.0
+# How often a training keeps where it stands.
+CHECKPOINT_MINUTES = 5.0
 
 
 def in_words(names: Sequence[str]) -> str:
@@ -16,10 +18,16 @@ def in_words(names: Sequence[str]) -> str:
     return " or ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names)
 
 
+def _datasets() -> tuple[str, ...]:
+    """The datasets that the package knows, without the other ways of making them (`--as`)."""
+    names = [name for name in built_in() if not name.endswith(("-paper", "-released"))]
+    return tuple(dict.fromkeys((*ALL, *names)))
+
+
 # What an option means, by its name without dashes: `symmv` and `python -m flows...` print this.
 HELP = {
     "root": "Data root: a folder or an fsspec url. Default: SYMMV_ROOT or symmv.toml, else ./data.",
-    "dataset": f"Which dataset: {', '.join(ALL)}, one of your own that stands in the root, "
+    "dataset": f"Which dataset: {', '.join(_datasets())}, one of your own that stands in the root, "
     "or a recipe file that ends in .toml.",
     "import": f"Which dataset: {', '.join(IMPORTED)}.",
     "from": "Take in the recordings of this folder first. SymMV: pairs, as pairs.csv with "
@@ -52,7 +60,12 @@ HELP = {
     "set": "Another value for a field of the preset: FIELD=VALUE. May be repeated.",
     "trained-as": "Take all choices of the `paper`, or of the `released` code, where the defaults "
     "are others; --set goes before it.",
+    "data": "Dataset to learn from, as it is called in the data root.",
     "minutes": "End after so long, ready to be gone on with.",
+    "unpack": "Keep decoded features in this folder, several times as large as the shards: for a "
+    "dataset whose features do not fit in memory.",
+    "checkpoint-minutes": "Keep where the run stands at least this often, in minutes.",
+    "wait-for-run": "Wait while another process trains into the folder.",
     "about": "A TOML file in which its makers say what it is: title, description, authors, "
     "contact, homepage, date, citation, licence, recordings. Default: what the last release said.",
     "commercial": "Refuse what is not known to allow commercial use, by column and model.",
@@ -83,6 +96,8 @@ LEAST = {
     "workers": 1,
     "shard-mb": 1,
     "most": 0,
+    "above": 0,
+    "promote-above": 0,
     "items-an-hour": 1,
     "minutes": 0.01,
     "checkpoint-minutes": 0.01,

@@ -36,7 +36,7 @@ def rank(
     best: float = 0.1,
     split: str = "train",
     subset: str = FINETUNE,
-    root: str | None = None,
+    root: str | Path | None = None,
     settings: Settings | None = None,
     tell: Callable[[int, int], None] = lambda done, of: None,
 ) -> Ranked:

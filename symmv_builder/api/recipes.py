@@ -53,11 +53,12 @@ class ExplainedRecipe:
     clips: tuple[str, ...] = ()
 
 
-def text_of(what: str, root: str | None = None) -> str:
+def text_of(what: str | Path, root: str | Path | None = None) -> str:
     """A recipe as TOML: a file's own text, what a root remembers of a dataset, else the built-in.
 
     `StopRun` where there is none of that name, or where a file holds a mistake.
     """
+    what = str(what)
     if what.endswith(datasets.SUFFIX):
         datasets.recipe_in_file(Path(what))
         return Path(what).read_text("utf-8-sig")
@@ -69,17 +70,24 @@ def text_of(what: str, root: str | None = None) -> str:
     return datasets.recipe_text(what) if what in datasets.installed() else write_recipe(recipe)
 
 
-def read_recipe(what: str | Path, root: str | None = None) -> Recipe:
-    """The recipe of a dataset or of a file that ends in ``.toml``; errors as of `text_of`."""
-    return remembered.chosen(read_settings(root=root).open_manifests(), str(what))
+def read_recipe(what: str | Path, root: str | Path | None = None) -> Recipe:
+    """The recipe of a dataset or of a file that ends in ``.toml``; errors as of `text_of`.
+
+    Examples:
+        >>> [use.makes for use in sb.read_recipe("symmv").uses][:3]
+        ['music_asset', 'video_asset', 'screen_length']
+    """
+    return remembered.chosen(read_settings(root=root).open_manifests(), what)
 
 
-def schemas_of(what: str | None = None, root: str | None = None) -> list[dict[str, Any]]:
+def schemas_of(
+    what: str | Path | None = None, root: str | Path | None = None
+) -> list[dict[str, Any]]:
     """`schema_of` of a dataset, or of every published schema."""
     return [schema_of(what, root)] if what else [describe(name) for name in NEWEST]
 
 
-def schema_of(what: str, root: str | None = None) -> dict[str, Any]:
+def schema_of(what: str | Path, root: str | Path | None = None) -> dict[str, Any]:
     """What a row of a dataset holds: name, type, unit and meaning of every column.
 
     Rows that are those of a published schema bear its name and version. `what` and errors are
@@ -95,8 +103,14 @@ def schema_of(what: str, root: str | None = None) -> dict[str, Any]:
     return {"name": recipe.name, "schema": label, "columns": described}
 
 
-def explain(what: str, root: str | None = None) -> ExplainedRecipe:
-    """What a recipe makes, step by step; `what` and errors are those of `text_of`."""
+def explain(what: str | Path, root: str | Path | None = None) -> ExplainedRecipe:
+    """What a recipe makes, step by step; `what` and errors are those of `text_of`.
+
+    Examples:
+        >>> explained = sb.explain("muvisync")
+        >>> explained.inputs, len(explained.columns)
+        ('one recording an entry', 36)
+    """
     settings = read_settings(root=root)
     recipe = remembered.chosen(settings.open_manifests(), what)
     steps = []

@@ -29,9 +29,9 @@ def run(
     stage: str,
     path: str | Path,
     *,
-    recipe: str | None = None,
+    recipe: str | Path | None = None,
     backend: str | None = None,
-    root: str | None = None,
+    root: str | Path | None = None,
     **settings: Any,
 ) -> Record:
     """The record that a stage makes of a file, as a build of its recipe would store it.
@@ -42,8 +42,9 @@ def run(
     may be lost. `StopRun` where stage, recipe, backend or a setting is not known, `RejectEntry`
     where the file is no good.
 
-        >>> run("key", "song.mid", profile="aarden-essen").tonic      # doctest: +SKIP
-        'C'
+    Examples:
+        >>> sb.run("key", "song.mid", profile="aarden-essen").tonic
+        'A'
     """
     from symmv_builder.datasets.stages import run_stage
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from symmv_builder.api.options import checked
+from symmv_builder.api.options import CHECKPOINT_MINUTES, checked
 from symmv_builder.api.texts import setting_text
 from symmv_builder.datasets.evaluate import untrained_models
 from symmv_builder.datasets.lacking import explaining
@@ -20,7 +20,6 @@ from symmv_builder.training import PRESETS, TRAINERS, find_trainer
 from symmv_builder.training.configs import as_plain
 from symmv_builder.training.runs import (
     BY_SIGNAL,
-    CHECKPOINT_S,
     Outcome,
     Request,
     Tick,
@@ -38,7 +37,7 @@ def train(
     *,
     preset: str = "paper",
     way: str = "",
-    root: str | None = None,
+    root: str | Path | None = None,
     subset: str = "",
     minutes: float | None = None,
     tell: Callable[[Tick], None] = lambda _: None,
@@ -51,6 +50,11 @@ def train(
     The device is that of ``SYMMV_DEVICE``. With `subset` only the rows are learned from that are
     marked so (`api.ranking`). `StopRun` where trainer, dataset, a field or a
     checkpoint does not fit.
+
+    Examples:
+        >>> outcome = sb.train("markov", "midi", "runs/markov", root="data")
+        >>> outcome.ended, sorted(outcome.losses)
+        ('steps', ['chord', 'loss', 'mode', 'pitch', 'rhythm'])
     """
     texts = {name: setting_text(value) for name, value in fields.items()}
     config = configure(trainer, preset, texts, way)
@@ -79,7 +83,7 @@ def run(
     subset: str = "",
     workers: int = 0,
     unpacked: Path | None = None,
-    checkpoint_minutes: float = CHECKPOINT_S / 60,
+    checkpoint_minutes: float = CHECKPOINT_MINUTES,
     data_changed: bool = False,
     wait: bool = False,
     tell: Callable[[Tick], None] = lambda _: None,

@@ -1,12 +1,11 @@
 """What the command line adds to an error: the option or the command that helps.
 
 The library says what is wrong, in words for every caller (`errors`). Here stands what a person at a
-terminal types: `ADVICE` by situation, and `in_options`, which puts options in the places of
+terminal types: `ADVICE` by situation. `api.option_names` puts options in the places of
 arguments that a message names in backquotes.
 """
 
-import re
-
+from symmv_builder.api.option_names import in_options_of
 from symmv_builder.errors import (
     Damaged,
     DataChanged,
@@ -25,30 +24,15 @@ from symmv_builder.errors import (
     OutputExists,
     RecipeError,
     ReleaseExists,
-    ReleaseRefused,
     RunLocked,
-    ServiceRefused,
     SymMVError,
     TooLittleMemory,
     UnknownName,
     WorkersLost,
-    WrongArguments,
     WrongWeights,
 )
 from symmv_builder.errors.advice import Advice, with_advice
 
-# Options that are not called as the argument is that they give.
-_OPTIONS = {
-    "entries": "--from",
-    "folder": "--from",
-    "frame_rate_hz": "--frame-rate",
-    "models": "--model",
-    "shard_bytes": "--shard-mb",
-    "sound_rate_hz": "--sound-rate",
-    "splits": "--split",
-    "way": "--as",
-}
-REPLACE_RECIPE = "build by a recipe file, or --as default, replaces it"
 VERIFY = "`symmv verify --repair` sets it right, or says what it lacks"
 
 
@@ -82,6 +66,14 @@ def make_columns(error: MissingColumns) -> str | None:
     return build
 
 
+def replace_recipe(error: RecipeError) -> str | None:
+    """How a recipe that a root remembers is replaced."""
+    if not error.is_remembered:
+        return None
+    by_default = ", or by --as default," if error.is_installed else ""
+    return f"a build by a recipe file{by_default} replaces it"
+
+
 def look_up(error: UnknownName) -> str | None:
     """Which command lists what can be named, where the error itself does not."""
     return {
@@ -98,7 +90,7 @@ def get_weights(model: str) -> str:
 # In the order of the modules of `errors.situations`: requests, files, datasets, training, machine.
 ADVICE: Advice = {
     UnknownName: look_up,
-    RecipeError: lambda error: REPLACE_RECIPE if error.is_remembered else None,
+    RecipeError: replace_recipe,
     Damaged: lambda error: None if error.remedy else VERIFY,
     OutputExists: lambda error: None if error.remedy else "--overwrite replaces it",
     OldLedger: lambda _: "`symmv build` or `symmv crawl` brings it up to date",
@@ -128,24 +120,8 @@ ADVICE: Advice = {
     WrongWeights: lambda error: get_weights(error.model) if error.can_be_fetched else None,
     WorkersLost: lambda error: "try fewer --workers" if error.is_killed else None,
 }
-# Whose messages name arguments in backquotes.
-_NAMING_ARGUMENTS = (WrongArguments, ReleaseRefused, ServiceRefused)
 
 
 def advised(error: SymMVError) -> str:
     """The message of an error as the command line says it: with its advice, in its options."""
-    text = with_advice(error, ADVICE)
-    return in_options(text) if isinstance(error, _NAMING_ARGUMENTS) else text
-
-
-def in_options(text: str) -> str:
-    """A text with the options of commands in the places of arguments that it names in backquotes.
-
-    The option of an argument is called as it is: `top_k` is ``--top-k``.
-    """
-    return re.sub(r"`([a-z]\w*)`", lambda match: option_of(match[1]), text)
-
-
-def option_of(argument: str) -> str:
-    """The option of commands that gives an argument of the library."""
-    return _OPTIONS.get(argument) or "--" + argument.strip("_").replace("_", "-")
+    return in_options_of(error, with_advice(error, ADVICE))

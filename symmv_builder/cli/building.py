@@ -111,6 +111,8 @@ def print_dry_run(
         f"{plan.dataset}: {plan.entries} entries, {plan.settled} finished, "
         f"{plan.without_recordings} without recordings"
     )
+    for change in plan.changes:
+        say(f"{plan.dataset} would be made in another way: {change}")
     if plan.taken_down:
         say(taken_down(plan.taken_down))
     if folder:

@@ -36,7 +36,12 @@ def crawl(
     ] = None,
     screen: Annotated[bool, typer.Option(help=HELP["screen"])] = True,
     above: Annotated[
-        float | None, typer.Option("--promote-above", help=HELP["promote-above"])
+        float | None,
+        typer.Option(
+            "--promote-above",
+            callback=options.checking("promote-above"),
+            help=HELP["promote-above"],
+        ),
     ] = None,
     retry: options.Retry = None,
     root: options.Root = None,
@@ -126,7 +131,11 @@ def promote(
         list[str] | None, typer.Argument(metavar="[ENTRY]...", help="Ids as in `symmv review`.")
     ] = None,
     above: Annotated[
-        float | None, typer.Option(help="Promote every proposal that scores at least this.")
+        float | None,
+        typer.Option(
+            callback=options.checking("above"),
+            help="Promote every proposal that scores at least this.",
+        ),
     ] = None,
     reviewed: Annotated[
         bool, typer.Option("--reviewed", help="Promote whatever reviewers accepted.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from symmv_builder.api.options import HELP, assignments
+from symmv_builder.api.options import CHECKPOINT_MINUTES, HELP, assignments
 from symmv_builder.api.texts import left_out
 from symmv_builder.cli import completing, options
 from symmv_builder.cli.saying import complain, say
@@ -43,7 +43,7 @@ def train(
         str,
         typer.Option(
             "--data",
-            help="Dataset to learn from, as it is called in the data root.",
+            help=HELP["data"],
             show_default=False,
             autocompletion=completing.datasets,
         ),
@@ -96,29 +96,21 @@ def train(
     workers: Annotated[
         int, typer.Option(callback=options.checking("threads"), help=HELP["threads"])
     ] = 2,
-    unpack: Annotated[
-        Path | None,
-        typer.Option(
-            help="Keep decoded features in this folder, several times as large as the shards: "
-            "for a dataset whose features do not fit in memory."
-        ),
-    ] = None,
+    unpack: Annotated[Path | None, typer.Option(help=HELP["unpack"])] = None,
     checkpoint_minutes: Annotated[
         float,
         typer.Option(
             callback=options.checking("checkpoint-minutes"),
-            help="Keep where the run stands at least this often, in minutes.",
+            help=HELP["checkpoint-minutes"],
         ),
-    ] = 5.0,
+    ] = CHECKPOINT_MINUTES,
     data_changed: Annotated[
         bool,
         typer.Option(
             "--data-changed", help="Go on though the dataset has changed since the run stopped."
         ),
     ] = False,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Wait while another process trains into the folder.")
-    ] = False,
+    wait: Annotated[bool, typer.Option("--wait", help=HELP["wait-for-run"])] = False,
     show: Annotated[
         bool,
         typer.Option(
@@ -208,7 +200,7 @@ def _imported(folder: Path, root: str | None, *, wait: bool) -> str:
 
     if not is_alone():
         raise WrongArguments(
-            "several processes cannot import: `symmv import midi` first, then `data`"
+            "several processes cannot import: import the folder before, for `data`"
         )
     release = open_release("midi", folder, root)
     take_in(release, wait=wait)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from symmv_builder.api.option_names import in_options
 from symmv_builder.cli import completing, options
-from symmv_builder.cli.advice import in_options
 from symmv_builder.cli.saying import complain, remark, say
 
 if TYPE_CHECKING:

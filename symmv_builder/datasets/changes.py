@@ -15,7 +15,7 @@ from typing import Any
 
 from symmv_builder.datasets import card, removal
 from symmv_builder.datasets.survey import recordings_of
-from symmv_builder.errors import Damaged, MalformedFile, StopRun
+from symmv_builder.errors import Damaged, MalformedFile, StopRun, StoreUnusable
 from symmv_builder.records import Entry, Source
 from symmv_builder.storage import (
     locks,
@@ -83,7 +83,13 @@ def _folders(store: Store, dataset: str) -> list[tuple[Root, str]]:
 
 
 def make(store: Store, dataset: str, change: Change) -> None:
-    """Make a change of a dataset that this thread is `writing`."""
+    """Make a change of a dataset that this thread is `writing`.
+
+    `StopRun` where the store is of a root that is not there (`Settings.open_standing`): half a root
+    would stand then, and whoever mistyped its name would think that the right one was changed.
+    """
+    if store.ledger.is_read_only:
+        raise StoreUnusable(f"the data root {store.root.shown}", "it holds no dataset")
     locks.current(store.ledger, dataset).check()
     plain = {"kind": change.kind, "about": dict(change.about), "steps": list(change.steps)}
     text = json.dumps(seals.seal(plain), sort_keys=True)

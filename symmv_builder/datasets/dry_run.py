@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 
+from symmv_builder.datasets import remembered
 from symmv_builder.datasets.recipe import Recipe, with_beside
 from symmv_builder.datasets.survey import Survey, survey
 from symmv_builder.pipeline.keys import Plan
@@ -25,7 +26,8 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What a build would do. `steps` counts the results that would be made, by artifact;
+    """What a build would do. `changes` says how the recipe differs from that of the last build, a
+    line each. `steps` counts the results that would be made, by artifact;
     `without_recordings` are entries that it could not work on, `taken_down` others of the manifest,
     of each of which a recording was taken down. `seconds` of work, on one worker,
     and `shard_bytes` of disk are estimated from what was made before; `unknown` names steps that
@@ -42,6 +44,7 @@ class DryRun:
     shard_bytes: int
     unknown: tuple[str, ...]
     taken_down: int = 0
+    changes: tuple[str, ...] = ()
 
 
 def dry_run(recipe: Recipe, plan: Plan, store: Store, whole: Plan | None = None) -> DryRun:
@@ -73,6 +76,7 @@ def dry_run(recipe: Recipe, plan: Plan, store: Store, whole: Plan | None = None)
             use.makes for use in plan.uses if steps[use.makes] and use.makes not in means
         ),
         taken_down=len(everybody) - len(entries),
+        changes=tuple(remembered.changes_to(store, recipe)),
     )
 
 

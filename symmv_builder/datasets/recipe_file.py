@@ -45,7 +45,7 @@ from symmv_builder.datasets.step_table import KEYS, columns_of, find_step
 from symmv_builder.errors import RecipeError, StopRun
 from symmv_builder.pipeline.step import RECORDINGS, Step, Use
 from symmv_builder.records import SoundFile
-from symmv_builder.schema import CLIP, ENTRY, GIVEN
+from symmv_builder.schema import CLIP, ENTRY, GIVEN, Column
 from symmv_builder.toml_text import TomlReader, article, read_toml
 
 SPLITS = ("train", "validation", "test")
@@ -126,7 +126,7 @@ class _Reader(TomlReader):
         check_clips(self, recipe)
         self.fields(recipe)
         recipe = replace(recipe, absent=self.absent(table, recipe, base))
-        self.distinct(recipe)
+        self.distinct(table, recipe)
         return replace(recipe, schema=self.schema(table, recipe, base))
 
     def results(
@@ -188,17 +188,25 @@ class _Reader(TomlReader):
                         path, f"{makes} has no field of that name with a column; known: {fields}"
                     )
 
-    def distinct(self, recipe: Recipe) -> None:
-        """No two columns have one name."""
-        owners: dict[str, str] = {}
+    def distinct(self, table: Mapping[str, Any], recipe: Recipe) -> None:
+        """No two columns have one name; of two, the one that this text can rename is told."""
+        owners: dict[str, Column] = {}
+        steps = table.get("steps", {})
         for column in recipe.columns:
-            if column.name in owners:
-                raise self.wrong(
-                    ("steps", column.artifact),
-                    f"its column {column.name} is called as one of {owners[column.name]}; give it "
-                    f'another name: columns = {{ {column.take.partition(".")[2]} = "NAME" }}',
-                )
-            owners[column.name] = column.artifact
+            other = owners.setdefault(column.name, column)
+            if other is column:
+                continue
+            if column.artifact not in steps and other.artifact in steps:
+                column, other = other, column
+            path: tuple[str, ...] = ("steps", column.artifact)
+            field = column.take.partition(".")[2]
+            if field in steps.get(column.artifact, {}).get("columns", {}):
+                path = (*path, "columns", field)
+            raise self.wrong(
+                path,
+                f"its column {column.name} is called as one of {other.artifact}; give it "
+                f'another name: columns = {{ {field} = "NAME" }}',
+            )
 
     def steps(self, table: Mapping[str, Any], placed: dict[str, Placed]) -> dict[str, Placed]:
         for name in self.names(table, "without"):
@@ -208,7 +216,9 @@ class _Reader(TomlReader):
         steps = self.typed(table, "steps", dict, {} if placed else None)
         for name, described in steps.items():
             path = ("steps", name)
-            if not _ARTIFACT.fullmatch(name) or name in {*RECORDINGS, *GIVEN}:
+            if name in {*RECORDINGS, *GIVEN}:
+                raise self.wrong(path, f"{name} is given to steps; call the result otherwise")
+            if not _ARTIFACT.fullmatch(name):
                 raise self.wrong(path, "a result is called by a-z, 0-9 and _, as in slow_motion")
             if not isinstance(described, dict):
                 raise self.wrong(path, f"this is a table: [steps.{name}]")

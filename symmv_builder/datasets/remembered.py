@@ -94,15 +94,23 @@ def recipe_of(manifests: "Root", name: str) -> Recipe:
         recipe = read_recipe(data.decode("utf-8-sig"), place, datasets.recipe)
     except UnicodeDecodeError as error:
         problem = f"it is no text in UTF-8: {error.reason}"
-        raise RecipeError(place, problem, is_remembered=True) from error
+        raise _unreadable(RecipeError(place, problem), name) from error
     except RecipeError as error:
         problem = error.problem
         if isinstance(error.__cause__, UnknownName):
             problem += "; the package that brought it may have been uninstalled"
-        raise replace(error, problem=problem, is_remembered=True) from error
+        raise _unreadable(replace(error, problem=problem), name) from error
     if recipe.name != name:
         raise RecipeError(place, f"it is the recipe of {recipe.name}; call it {name} or move it")
     return recipe
+
+
+def _unreadable(error: RecipeError, name: str) -> RecipeError:
+    return replace(error, is_remembered=True, is_installed=_is_installed(name))
+
+
+def _is_installed(name: str) -> bool:
+    return name in (*datasets.installed(), *datasets.importable())
 
 
 def _installed(manifests: "Root", name: str) -> Recipe:
@@ -116,19 +124,20 @@ def _installed(manifests: "Root", name: str) -> Recipe:
 
 
 def chosen(
-    manifests: "Root", what: str, *, way: str = "", models: Mapping[str, str] | None = None
+    manifests: "Root", what: str | Path, *, way: str = "", models: Mapping[str, str] | None = None
 ) -> Recipe:
     """The recipe that a command means by `what`: a file that ends in .toml, or a dataset's name.
 
     `way` is another way of making the dataset (``paper``), or ``default`` for the built-in recipe
     in place of the remembered one. `models` maps a slot to a backend's name.
     """
+    what = str(what)
     if what.endswith(datasets.SUFFIX):
         if way:
             problem = f"`way` {way} is for the built-in recipes; {what} is a recipe of its own"
             raise WrongArguments(problem)
         recipe = datasets.recipe_in_file(Path(what), partial(is_import, manifests))
-    elif way == DEFAULT and what not in (*datasets.installed(), *datasets.importable()):
+    elif way == DEFAULT and not _is_installed(what):
         raise WrongArguments(
             f"{what} has no built-in recipe to go back to; build it from a recipe file"
         )

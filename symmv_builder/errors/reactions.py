@@ -83,6 +83,10 @@ class RetryLater(SymMVError):
     """The world is in the way (network, busy device): the same work may go through later.
 
     Each time spends one attempt; `reason` is what the rejection says when none is left.
+
+    Examples:
+        >>> RetryLater("the site does not answer", after_s=30).after_s
+        30
     """
 
     spends_attempt = True
@@ -110,7 +114,13 @@ class SessionBlocked(RetryLater):
 
 
 class RejectEntry(SymMVError):
-    """This entry cannot be used; the run goes on without it."""
+    """This entry cannot be used; the run goes on without it.
+
+    Examples:
+        >>> error = RejectEntry(Reason.TOO_SHORT, "2 s, below the limit of 5")
+        >>> str(error.reason), error.detail
+        ('too_short', '2 s, below the limit of 5')
+    """
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -123,6 +133,12 @@ class StopRun(SymMVError):
 
     Its subclasses are the situations; each builds its message from its fields. The message says
     what is wrong and names no option of a command: what to type is added by whoever asked.
+
+    Examples:
+        >>> from symmv_builder.errors import UnknownName
+        >>> error = UnknownName("dataset", "symvm", ("symmv", "muvisync"))
+        >>> isinstance(error, StopRun), str(error)
+        (True, "no dataset is called 'symvm'; known: symmv, muvisync")
     """
 
     def __post_init__(self) -> None:

@@ -64,7 +64,7 @@ def krippendorff_alpha(ratings: ArrayLike, level: Level = "interval") -> float:
     ``nan`` where no item has two ratings, and where all ratings are one value.
 
     >>> round(krippendorff_alpha([[1, 2, 3], [1, 2, 4]], "nominal"), 3)
-    0.667
+    0.615
     """
     table = np.asarray(ratings, dtype=np.float64)
     table = table[:, (~np.isnan(table)).sum(axis=0) >= 2] if table.size else table

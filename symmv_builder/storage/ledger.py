@@ -132,6 +132,11 @@ class Ledger:
             cause = without_secrets(lines[0], url)
             raise StoreUnusable(f"the ledger {shown_url(url)}", cause) from error
 
+    @property
+    def is_read_only(self) -> bool:
+        """Whether it was opened for reading."""
+        return self._read_only
+
     def create(self, tables: sa.MetaData) -> None:
         """Make the tables and columns that are not there; of two processes the second waits.
 

@@ -17,7 +17,13 @@ from symmv_builder.storage.tables import rows_of
 
 
 class Rows(ShardRows):
-    """The rows of one split, which are a torch dataset, too, for loops that are not ours."""
+    """The rows of one split, which are a torch dataset, too, for loops that are not ours.
+
+    Examples:
+        >>> rows = sb.open_dataset("midi", root="data").rows("train", ["notes_pitches"])
+        >>> rows.row(0)["notes_pitches"].dtype, len(rows.to_torch()) == len(rows)
+        (dtype('uint8'), True)
+    """
 
     def to_torch(self, *, shuffle: bool = False, seed: int = 0) -> Any:
         """The rows as a torch `IterableDataset`: numeric columns are tensors (`iterable`)."""

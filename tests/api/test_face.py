@@ -13,34 +13,20 @@ import pytest
 import symmv_builder as sb
 from symmv_builder import cli, datasets
 from symmv_builder.api import publishing
-from symmv_builder.backends import ModelHome, midi
+from symmv_builder.backends import ModelHome
 from symmv_builder.errors import MissingPackage, RecipeError
 from symmv_builder.music.key import find_key
 from symmv_builder.records import Beats, Chords, Key, Notes, Parts
 from symmv_builder.settings import Settings
+from tests.songs import song, songs
 
 HEAVY = ("torch", "numpy", "pyarrow", "sqlalchemy", "pandas", "scipy", "transformers", "typer")
-
-
-def song(folder: Path, name: str = "song.mid", shift: int = 0) -> Path:
-    """Sixteen bars of four chords at 120 to the minute, a tune above them."""
-    beats = 0.5 * np.arange(64)
-    chords = np.array([(48, 52, 55, 72), (45, 52, 57, 69), (53, 57, 60, 77), (43, 50, 59, 74)])
-    pitches = np.concatenate([chords[i // 4 % 4] for i in range(64)]) + shift
-    notes = Notes(np.repeat(beats, 4), np.repeat(beats + 0.5, 4), pitches, np.full(256, 80))
-    folder.mkdir(exist_ok=True)
-    midi.write_notes(folder / name, {"piano": notes})
-    return folder / name
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A root with an import of ten songs."""
-    folder = tmp_path_factory.mktemp("midi")
-    for number in range(10):
-        song(folder, f"song{number}.mid", number % 5)
-        if number % 2:
-            song(folder, f"song{number}.mid", number)
+    folder = songs(tmp_path_factory.mktemp("midi"))
     place = str(tmp_path_factory.mktemp("root"))
     dataset = sb.import_dataset("midi", folder, place, beats="file", workers=1)
     assert dataset.status().made == 10

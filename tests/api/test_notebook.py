@@ -9,8 +9,8 @@ import pytest
 
 import symmv_builder as sb
 from symmv_builder import cli
-from tests.api.test_face import song
 from tests.loopback import make_video
+from tests.songs import song
 
 
 def test_a_notebook_builds_asks_releases_and_takes_down(tmp_path: Path) -> None:

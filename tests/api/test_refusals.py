@@ -8,7 +8,7 @@ import pytest
 
 import symmv_builder as sb
 from symmv_builder import cli
-from symmv_builder.errors import MissingColumns, NoEntries
+from symmv_builder.errors import MissingColumns, NoEntries, NoShards
 from tests.loopback import make_video
 
 RECIPE = 'name = "NAME"\npairs = false\n[splits]\ntrain = 1\n[steps.music_asset]\n'
@@ -19,6 +19,11 @@ REFUSED = [
     ("export nosuch out", "no dataset is called 'nosuch'"),
     ("takedown muvisync nosuch --reason asked", "no entry is called 'nosuch'"),
     ("takedown nosuch youtube:abc --reason asked", "no dataset is called 'nosuch'"),
+    ("takedown muvisync youtube:dQw4w9WgXcQ --reason x", "cannot use the data root root"),
+    ("promote muvisync --above 0.5", "cannot use the data root root: it holds no dataset"),
+    ("promote muvisync --reviewed", "cannot use the data root root: it holds no dataset"),
+    ("promote muvisync --above nan", "above is nan; it has to be 0 or more"),
+    ("crawl muvisync --promote-above nan", "promote-above is nan; it has to be 0 or more"),
     ("promote muvisync nosuch", "no proposal is called 'nosuch'"),
     ("promote nosuch one", "no dataset is called 'nosuch'"),
     ("review nosuch", "no dataset is called 'nosuch'"),
@@ -105,3 +110,27 @@ def test_a_build_says_what_was_taken_down_through_another_dataset(run: Any) -> N
     sb.open_dataset("one", "root").takedown("clip1", "not ours")
     with pytest.raises(NoEntries, match="nothing can be made of all 2 entries of two"):
         two.build(workers=1)
+
+
+def test_a_dry_run_says_how_the_recipe_has_changed(run: Any) -> None:
+    Path("videos").mkdir()
+    make_video(Path("videos") / "clip.mp4")
+    name = write("one")
+    assert sb.open_dataset(Path(name), Path("root")).take_in("videos") == 1
+    assert sb.open_dataset(name, "root").dry_run().changes == ()
+    Path(name).write_text(Path(name).read_text().replace("train = 1", "train = 2"))
+    code, out = run("build", name, "--root", "root", "--dry-run")
+    assert code == 0
+    assert "one would be made in another way: splits: {'train': 1} -> {'train': 2}" in out
+    assert "train = 1" in Path("root/one/recipe.toml").read_text()
+
+
+def test_a_folder_may_be_told_as_a_path(run: Any) -> None:
+    recipe, root = Path(write("one")), Path("root")
+    assert sb.explain(recipe, root).name == sb.read_recipe(recipe, root).name == "one"
+    with pytest.raises(NoEntries, match="one has no entries in root"):
+        sb.open_dataset(recipe, root).build()
+    with pytest.raises(NoShards, match="symmv has no shards in root"):
+        sb.train("markov", "symmv", Path("run"), root=root)
+    with pytest.raises(NoShards, match="symmv has no shards in root"):
+        sb.evaluate("music", dataset="symmv", root=root)

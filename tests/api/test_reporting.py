@@ -19,8 +19,8 @@ from symmv_builder.records import Notes, SongInfo
 from symmv_builder.settings import read_settings
 from symmv_builder.storage import manifests
 from symmv_builder.training.composing import Piece
-from tests.api.test_face import song
 from tests.datasets.released import made
+from tests.songs import song
 
 EVIL = "<script>alert(1)</script>\u202e"
 

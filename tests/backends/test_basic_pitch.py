@@ -15,6 +15,7 @@ from tests.backends.sounds import plucked
 inference: Any = pytest.importorskip("basic_pitch.inference")
 
 
+@pytest.mark.slow
 def test_its_notes_are_those_of_predict(tmp_path: Path) -> None:
     random = np.random.default_rng(5)
     tune = [(0.2 + 0.15 * i, int(pitch)) for i, pitch in enumerate(random.integers(45, 85, 60))]

@@ -21,6 +21,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> BeatThis:
     return BeatThis(home_of("beat_this", random_beat_this(tmp_path_factory.mktemp("weights"))))
 
 
+@pytest.mark.slow
 def test_its_spectrogram_is_that_of_the_paper(model: BeatThis) -> None:
     librosa: Any = pytest.importorskip("librosa")
     mono = plucked(rate_hz=22050)[:, 0]
@@ -32,6 +33,7 @@ def test_its_spectrogram_is_that_of_the_paper(model: BeatThis) -> None:
     assert np.allclose(model.spectrogram(mono).numpy(), wanted, atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("frames", [400, 1488, 1489, 4000])
 def test_its_chunks_are_joined_as_in_the_package(
     model: BeatThis, frames: int, monkeypatch: pytest.MonkeyPatch

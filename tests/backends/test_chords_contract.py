@@ -50,6 +50,7 @@ def test_weights_that_are_not_there_stop_the_run(name: str, tmp_path: Path) -> N
             backend_class("chords", name)(ModelHome(paths=paths))
 
 
+@pytest.mark.slow
 @every_model
 def test_its_chords_cover_the_sound_with_labels_of_the_vocabulary(name: str, folder: Path) -> None:
     model: Any = load("chords", name, home_for_form(name, folder))

@@ -21,6 +21,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return random_piano_transcription(tmp_path_factory.mktemp("weights"))
 
 
+@pytest.mark.slow
 def test_its_answers_are_those_of_the_package(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

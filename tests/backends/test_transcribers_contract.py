@@ -49,6 +49,7 @@ def test_weights_of_something_else_stop_the_run_with_one_line(
         backend_class(slot, name)(ModelHome(paths={name: str(path)}))
 
 
+@pytest.mark.slow
 @every_model
 def test_it_gives_notes_within_the_sound(slot: str, name: str, folder: Path) -> None:
     model: Any = load(slot, name, home_for_form(name, folder))
@@ -63,6 +64,7 @@ def test_it_gives_notes_within_the_sound(slot: str, name: str, folder: Path) -> 
     assert (order == np.arange(len(order))).all()
 
 
+@pytest.mark.slow
 @every_model
 def test_a_moment_of_silence_has_few_notes_and_does_no_harm(
     slot: str, name: str, folder: Path
@@ -75,6 +77,7 @@ def test_a_moment_of_silence_has_few_notes_and_does_no_harm(
         assert len(notes.pitches) == 0
 
 
+@pytest.mark.slow
 @every_model
 def test_it_hears_a_tune_of_four_notes(slot: str, name: str) -> None:
     if name == "omnizart":

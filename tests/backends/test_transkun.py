@@ -50,6 +50,7 @@ def excerpt(path: Path, folder: Path) -> Path:
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.twin("test_its_notes_are_those_of_the_package_s_model")
 def test_its_notes_are_those_of_its_own_program_and_of_the_score(
     shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: Any

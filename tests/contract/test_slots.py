@@ -59,6 +59,7 @@ def test_a_model_is_of_the_class_of_its_slot(slot: str, name: str) -> None:
     assert not kind.__abstractmethods__
 
 
+@pytest.mark.slow
 def test_renamed_methods_of_backends_are_reported_in_the_backend(
     root: Path, tmp_path: Path
 ) -> None:

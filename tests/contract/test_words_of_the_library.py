@@ -10,7 +10,7 @@ import pytest
 
 import symmv_builder
 from symmv_builder import errors
-from symmv_builder.cli.advice import option_of
+from symmv_builder.api.option_names import option_of
 from symmv_builder.cli.commands import COMMANDS, Commands
 
 PACKAGE = Path(symmv_builder.__file__).parent
@@ -18,6 +18,7 @@ PACKAGE = Path(symmv_builder.__file__).parent
 DOORS = ("cli/", "flows/", "web/")
 # What is meant for the command line although it does not stand in `cli/`.
 EXEMPT = {
+    "api/option_names.py": "how options of commands and flows are called",
     "api/options.py": "what options mean, for `--help` of commands and flows",
     "api/demo_page.py": "the page that `symmv demo --quick` ends in says what to type next",
     "api/demo_quick.py": "the same page",

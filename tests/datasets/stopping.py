@@ -241,9 +241,8 @@ def main(name: str, how: str, folder: Path) -> int:
         shutil.copytree(base, path)
         return path
 
-    start(root)
-    if in_child(lambda: command.run(open_store(root), media)):
-        return 1
+    # In this process, so that its children find modules imported and statements compiled.
+    command.run(open_store(start(root)), media)
     wanted = snapshot(root)
     for place in count(1):
         start(root)

@@ -49,6 +49,7 @@ def quick(root: Path, media: Path | None) -> toy_build.Summary:
     return toy_build.run(str(root), media, ledger_url=f"sqlite:///{root}/l.sqlite", workers=0)
 
 
+@pytest.mark.slow
 def test_killed_builds_end_in_the_same_bytes_as_one_that_was_left_alone(tmp_path: Path) -> None:
     media = make_media(tmp_path / "media", 40)
     command = [sys.executable, toy_build.__file__]
@@ -94,6 +95,7 @@ def test_splits_that_were_emptied_stop_the_build_before_anything_is_written(
     assert contents(tmp_path / "root") == before
 
 
+@pytest.mark.slow
 def test_a_second_run_over_a_thousand_entries_is_quick(tmp_path: Path) -> None:
     media = make_media(tmp_path / "media", 1000)
     root = tmp_path / "root"

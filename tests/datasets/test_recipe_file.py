@@ -117,7 +117,7 @@ def test_a_step_that_another_replaces_takes_nothing_of_it() -> None:
         ("without", f"[splits]\ntrain = 1{'0' * 400}\n#", "line 4: splits: shares are 0 or more"),
         ('["colour"]', '"colour"', "line 4: without: 'colour' should be a list"),
         ("[steps.slow_motion]", "[steps.Slow]", "steps.Slow: a result is called by a-z"),
-        ("[steps.slow_motion]", "[steps.music]", "steps.music: a result is called by"),
+        ("[steps.slow_motion]", "[steps.music]", "steps.music: music is given to steps"),
         ("hop_s = 2.5", "inputs = { video = 3 }", "line 12: steps.slow_motion.inputs.video: 3"),
         ("hop_s = 2.5", 'inputs = { vid = "a" }', "steps.slow_motion.inputs has no such key"),
         ("hop_s = 2.5", 'inputs = { video = "a" }', "line 12: steps.slow_motion.inputs.video: it"),
@@ -318,7 +318,7 @@ def test_the_untrained_model_is_as_wide_as_the_one_that_it_replaces(
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ('"slowness"', '"motion"', "steps.slow: its column motion is called as one of motion"),
+        ('"slowness"', '"motion"', "line 13: steps.slow.columns.values: its column motion is call"),
         ('"slowness"', '"Slow"', "line 13: steps.slow.columns.values: 'Slow' should be a-z"),
         ('{ values = "slowness" }', '"x"', "line 13: steps.slow.columns: 'x' should be a table"),
         (
@@ -329,7 +329,7 @@ def test_the_untrained_model_is_as_wide_as_the_one_that_it_replaces(
         ("pairs", 'columns = ["x"]\npairs', "line 3: columns: no step makes 'x'"),
         ("pairs", 'columns = ["slow", "slow"]\npairs', "line 3: columns: a result is named twice"),
         ("pairs", 'columns = ["music_asset"]\npairs', "columns: music_asset has no columns"),
-        ('"slowness"', '"title"', "steps.slow: its column title is called as one of song"),
+        ('"slowness"', '"title"', "steps.slow.columns.values: its column title is called as one"),
     ],
 )
 def test_a_mistake_about_columns_is_named(before: str, after: str, said: str) -> None:

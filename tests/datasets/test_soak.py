@@ -15,6 +15,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     return soak(tmp_path_factory.mktemp("soak"), ITEMS, seed=7, kills=4, longest_s=1.5)
 
 
+@pytest.mark.slow
 def test_every_item_is_fetched_or_rejected_with_the_right_class(outcome: Outcome) -> None:
     assert outcome.faults == ()
     assert outcome.items == ITEMS

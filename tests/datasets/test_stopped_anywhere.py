@@ -26,6 +26,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
         yield Path(name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["exit", "full"])
 @pytest.mark.parametrize(
     "command", ["take_in", "import", "build", "release", "takedown", "promote"]

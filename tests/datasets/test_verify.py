@@ -119,6 +119,7 @@ def test_there_is_a_file_of_every_kind(made: Path) -> None:
     assert any(name.endswith(".rejected.json") for name in found)
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_is_found_in_every_kind_of_file(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -19,12 +19,34 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 import flows  # noqa: E402, F401 (before prefect: it switches reports to outside off)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_processes() -> Iterator[None]:
+    """Prefect's process pools fork a server that has imported Prefect: spawned ones take 3 s each.
+
+    A process in which flows run has threads of Prefect's, and is not one to fork.
+    """
+    import multiprocessing as mp
+    from types import SimpleNamespace
+
+    from prefect import task_runners
+
+    mp.set_forkserver_preload(["prefect", "pandas", "flows.build", "toy_flow"])
+    stand_in = SimpleNamespace(
+        **{name: getattr(mp, name) for name in dir(mp) if not name.startswith("__")}
+    )
+    stand_in.get_context = lambda _: mp.get_context("forkserver")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(task_runners, "multiprocessing", stand_in)
+        yield
+
+
 @pytest.fixture(scope="session")
 def prefect_server() -> Iterator[None]:
     """A server of Prefect's for the session, with a database of its own."""
     from prefect.testing.utilities import prefect_test_harness
 
-    with prefect_test_harness():
+    # A machine that is busy takes long to start one.
+    with prefect_test_harness(server_startup_timeout=180):
         yield
 
 

@@ -40,6 +40,7 @@ def plain(tmp_path: Path, media: Path) -> dict[str, bytes]:
     return shards
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runner", ["threads", "processes", "local"])
 def test_every_runner_of_this_machine_makes_the_same_bytes_and_then_nothing(
     runner: str, tmp_path: Path, media: Path, plain: dict[str, bytes]
@@ -52,6 +53,7 @@ def test_every_runner_of_this_machine_makes_the_same_bytes_and_then_nothing(
     assert toy_flow.toy(str(root), str(media), runner, None, 5).up_to_date
 
 
+@pytest.mark.slow
 def test_a_bug_puts_its_entry_aside_and_the_sentence_says_so_loudly(
     tmp_path: Path, media: Path
 ) -> None:
@@ -64,6 +66,7 @@ def test_a_bug_puts_its_entry_aside_and_the_sentence_says_so_loudly(
     assert "clip001: KeyError" in sentence(found)
 
 
+@pytest.mark.slow
 def test_the_same_bug_in_many_small_batches_stops_the_flow(tmp_path: Path, media: Path) -> None:
     for path in media.iterdir():
         path.write_text(f"bug {path.name}")

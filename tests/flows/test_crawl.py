@@ -60,6 +60,7 @@ def artifact(key: str) -> str:
     return latest.data if isinstance(latest.data, str) else json.dumps(latest.data)
 
 
+@pytest.mark.slow
 def test_a_crawl_finds_what_is_new_screens_it_and_shows_hostile_titles_as_text(
     given: dict[str, Any], uploads: tuple[Upload, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,6 +104,7 @@ def test_a_site_that_is_away_fails_the_flow_and_spends_no_attempt(
     assert {item.attempts for item in items(given).find("muvisync")} == {0}
 
 
+@pytest.mark.slow
 def test_what_was_put_aside_for_a_reason_is_tried_again(
     given: dict[str, Any], uploads: tuple[Upload, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:

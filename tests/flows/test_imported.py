@@ -86,6 +86,7 @@ def test_strangers_are_refused_by_both_in_the_same_words(release: Path, tmp_path
     assert (root / "muvi-sync" / "entries.jsonl").read_bytes() == entries
 
 
+@pytest.mark.slow
 def test_wrong_options_are_refused_by_both_in_the_same_words(tmp_path: Path) -> None:
     root = tmp_path / "root"
     for words, named in (

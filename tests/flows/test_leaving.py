@@ -53,6 +53,7 @@ def building(root: Path, media: Path, runner: str) -> Iterator[subprocess.Popen[
         log.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("runner", "number"),
     [

@@ -19,7 +19,7 @@ from symmv_builder.records import Listing, Source
 from symmv_builder.settings import Settings, read_settings
 from symmv_builder.storage import items as states
 from symmv_builder.storage.items import Item, Items
-from tests.api.test_face import song
+from tests.songs import song
 
 Numbers = dict[tuple[str, frozenset[tuple[str, str]]], float]
 

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from flows import build, crawl, train
+from flows import build, crawl, release, train
 from flows.advice import advised
 from symmv_builder.errors import MissingColumns, NoEntries, NoShards, StopRun
 
@@ -71,3 +71,18 @@ def test_an_unknown_name_is_told_in_the_words_of_the_command_before_a_server_is_
 )
 def test_advice_fits_every_flow(error: StopRun, said: str) -> None:
     assert f"; {said}" in advised(error)
+
+
+def test_a_program_speaks_of_its_options_and_a_deployment_of_its_parameters(
+    prefect_server: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = str(tmp_path / "data")
+    state = release.release("symmv", root=root, public=True, return_state=True)
+    assert state.message == "`public` is about `push`; say where to push"
+    assert release.main(["symmv", "--root", root, "--public"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "Stopped: --public is about --push; say where to push"
+    )
+    with pytest.raises(SystemExit):
+        train.main(["amt", "muvisync", "--set", "x"])
+    assert "error: --set 'x' should look like FIELD=VALUE" in capsys.readouterr().err

@@ -205,6 +205,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
         print(programs.log.read_text()[-20_000:])
 
 
+@pytest.mark.slow
 def test_a_run_that_is_cancelled_is_gone_and_stays_so(standing: Standing) -> None:
     programs, root = standing.programs, standing.folder / "cancelled"
     run = programs.begin(root, standing.media)
@@ -219,6 +220,7 @@ def test_a_run_that_is_cancelled_is_gone_and_stays_so(standing: Standing) -> Non
     assert len(ended(root)) < COUNT
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_goes_on(standing: Standing) -> None:
     programs, root = standing.programs, standing.folder / "killed"
     run = programs.begin(root, standing.media)
@@ -242,6 +244,7 @@ def test_a_run_that_crashed_is_told_once_by_an_automation(standing: Standing) ->
     wait_for(lambda: programs.run(told["id"])["state_name"] == "Logged", 150)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_whose_machine_has_died_with_all_that_was_on_it(standing: Standing) -> None:
     programs, root = standing.programs, standing.folder / "orphan"
     run = programs.begin(root, standing.media)
@@ -256,6 +259,7 @@ def test_a_run_goes_on_whose_machine_has_died_with_all_that_was_on_it(standing: 
     assert shards_of(root / "toy") == standing.shards
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_whose_server_was_away(standing: Standing) -> None:
     programs, root = standing.programs, standing.folder / "alone"
     run = programs.begin(root, standing.media)

@@ -22,7 +22,7 @@ import pytest
 import yaml
 
 from tests import postgres, s3
-from tests.api.test_face import song
+from tests.songs import song
 
 pytest.importorskip("psycopg", reason="psycopg is not installed: symmv-builder[postgres]")
 

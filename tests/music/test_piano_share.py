@@ -41,6 +41,7 @@ def sound(notes: Notes, program: int = 0) -> NDArray[np.float32]:
     return np.asarray(render(notes, rate_hz=RATE_HZ, program=program).mean(axis=1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [each.name for each in PIECES])
 def test_a_piano_alone_passes(tmp_path: Path, name: str) -> None:
     played = play(piece(name), longest_s=20.0).notes
@@ -50,6 +51,7 @@ def test_a_piano_alone_passes(tmp_path: Path, name: str) -> None:
     assert track.values.shape[1] == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", [ORGAN, VIOLIN, STRINGS, CHOIR, FLUTE])
 def test_an_instrument_that_holds_its_notes_is_turned_away(
     tmp_path: Path, notes: Notes, program: int

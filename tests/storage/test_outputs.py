@@ -69,6 +69,7 @@ def stopped(folder: Path, text: str, at: int) -> int:
     return subprocess.run(words, check=False, timeout=60).returncode
 
 
+@pytest.mark.slow
 def test_a_set_that_is_stopped_anywhere_is_the_old_one_or_the_new_one(tmp_path: Path) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
     assert stopped(old, "old", 0) == 0

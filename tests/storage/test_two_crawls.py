@@ -61,6 +61,7 @@ def reset(crawl: Crawl) -> None:
         crawl.store.ledger.forget_asset(item.source.site, item.source.video_id)
 
 
+@pytest.mark.slow
 def test_two_crawls_at_once_fetch_everything_once_round_after_round(
     site: Site, video: Path, tmp_path: Path, ledger_url: str
 ) -> None:

@@ -67,6 +67,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1)]
 
 
+@pytest.mark.slow
 def test_two_processes_are_two_ranks_of_which_one_is_first(two: list[dict[str, Any]]) -> None:
     assert [one["rank"] for one in two] == [0, 1]
     assert [one["world"] for one in two] == [2, 2]

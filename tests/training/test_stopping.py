@@ -95,6 +95,7 @@ def test_a_signal_keeps_the_step_that_a_training_is_in(
     assert torn.read_bytes() == never.read_bytes()
 
 
+@pytest.mark.slow
 @every_trainer
 def test_checkpoints_come_by_time_too(case: Case, tmp_path: Path) -> None:
     config = replace(case.config, checkpoint_every=100)

@@ -57,10 +57,12 @@ class MalformedFile(StopRun):
 class RecipeError(MalformedFile):
     """A recipe says what no recipe can say; fields as those of `MalformedFile`.
 
-    `is_remembered` where it is the copy that a data root keeps of the recipe of a dataset.
+    `is_remembered` where it is the copy that a data root keeps of the recipe of a dataset,
+    `is_installed` where a recipe of that dataset is installed, too.
     """
 
     is_remembered: bool = False
+    is_installed: bool = False
 
 
 @dataclass(eq=False)

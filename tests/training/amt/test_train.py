@@ -80,6 +80,7 @@ def test_every_model_trains_and_leaves_a_run(
     assert list((tmp_path / "run").glob("events.out.tfevents.*"))
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_with_the_losses_of_one_that_was_not(
     dataset: Root, tmp_path: Path
 ) -> None:
@@ -126,6 +127,7 @@ def test_another_configuration_does_not_go_on_with_a_run(dataset: Root, tmp_path
         run(replace(TINY, lr=0.5), dataset, tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_two_ranks_learn_as_one_with_the_double_batch(dataset: Root, tmp_path: Path) -> None:
     """Ten songs in steps of eight: the last step is uneven, and its mean is still one over all."""
     settings = {"steps": 5, "batch_size": 4}

@@ -73,6 +73,7 @@ def write_music(folder: Path, shift: int, numbers: range = range(SONGS)) -> Path
     return folder
 
 
+@pytest.mark.slow
 def test_ten_pairs_are_learned_by_heart_and_every_piece_finds_its_video(learned: Learned) -> None:
     assert learned.vmcp.losses["loss"] < 0.1
     told: list[Any] = []

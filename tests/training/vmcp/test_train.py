@@ -147,6 +147,7 @@ def test_another_configuration_does_not_go_on_with_a_run(dataset: Root, tmp_path
         run(replace(TINY, objective="gvmgen"), dataset, tmp_path / "run")
 
 
+@pytest.mark.slow
 @every_objective
 def test_two_ranks_learn_as_one_with_the_double_batch(objective: str, tmp_path: Path) -> None:
     """Nine songs in steps of eight, each against all eight: for the ninth a rank has no song."""

@@ -59,6 +59,7 @@ def stages(objective: Any, folder: Path) -> tuple[Root, Root, Outcome, Outcome, 
     return videos, songs, first, train(second, Request(songs, "symmv", folder / "second")), second
 
 
+@pytest.mark.slow
 @every_objective
 def test_a_model_of_music_videos_goes_on_with_songs_and_can_be_asked_about_both(
     objective: Any, tmp_path: Path
@@ -86,6 +87,7 @@ def test_a_model_of_music_videos_goes_on_with_songs_and_can_be_asked_about_both(
         ask(first.best, songs, "symmv", sound="rendered")
 
 
+@pytest.mark.slow
 def test_the_second_stage_begins_with_the_weights_of_the_first(tmp_path: Path) -> None:
     videos, songs = music_videos(tmp_path / "videos"), small_dataset(tmp_path / "songs")
     train(replace(TINY, sound="recording"), Request(videos, "muvisync", tmp_path / "first"))
@@ -98,6 +100,7 @@ def test_the_second_stage_begins_with_the_weights_of_the_first(tmp_path: Path) -
     assert all(torch.equal(was[name], now[name]) for name in was)
 
 
+@pytest.mark.slow
 def test_a_second_stage_that_was_stopped_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     _, songs, _, whole, config = stages("vmcp", tmp_path)
     part = Request(songs, "symmv", tmp_path / "again", max_s=0.0)

@@ -177,6 +177,7 @@ def test_stages_can_be_trained_in_several_runs(dataset: Root, tmp_path: Path) ->
     assert (ticks, again.ended, again.step) == ([], "steps", 6)
 
 
+@pytest.mark.slow
 def test_two_ranks_learn_as_one_with_the_double_batch(dataset: Root, tmp_path: Path) -> None:
     """Ten songs in steps of eight: the last step is uneven, and its means are still over all."""
     settings = {"steps": 5, "dropout": 0.0, "transpose": "off", "max_tokens": 2048}

@@ -38,6 +38,7 @@ def run(root: Root, out: Path, config: RegressorConfig, **more: object) -> Outco
     return train(config, Request(root, "muvisync", out, **more))  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", get_args(ModelName))
 def test_ten_songs_are_learned_by_heart(root: Root, tmp_path: Path, model: ModelName) -> None:
     config = RegressorConfig(
@@ -64,6 +65,7 @@ def test_ten_songs_are_learned_by_heart(root: Root, tmp_path: Path, model: Model
         assert loudness == pytest.approx(example["targets"][:, 1], abs=0.02)
 
 
+@pytest.mark.slow
 def test_what_is_learned_holds_for_songs_not_seen(tmp_path: Path) -> None:
     root = songs.dataset(tmp_path / "root", train_songs=40, held_out=8)
     config = RegressorConfig(
@@ -252,6 +254,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@pytest.mark.slow
 def test_two_processes_learn_what_one_does_with_twice_the_batch(root: Root, tmp_path: Path) -> None:
     settings = {"dropout": "0", "steps": "12"}
     port = str(free_port())

@@ -1,4 +1,8 @@
-"""CLIP as OpenAI trained it, through transformers: embeddings of pictures and of words.
+"""CLIP as OpenAI trained it: embeddings of pictures and of words.
+
+`towers` has its two networks, `checkpoint` reads them out of a folder, `inputs` prepares pictures
+and words. The package `transformers`, which gives the same bits, is not imported: it would cost
+each worker more time than torch itself.
 
 No package carries the weights. They come from a folder (``SYMMV_MODEL_VIT_B_32``,
 ``SYMMV_MODEL_VIT_L_14`` or ``SYMMV_MODEL_VIT_L_14_336``, holding what `hf download` gives) or
@@ -7,9 +11,10 @@ compared with the hash in ``SYMMV_MODEL_..._SHA256`` where that is set. Either w
 was loaded is part of the model's identity.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,16 +25,22 @@ from symmv_builder.backends import (
     ModelIdentity,
     check_sha256,
     hash_files,
-    package_version,
+    in_short,
     variable_of,
 )
 from symmv_builder.backends.hub import snapshot
 from symmv_builder.backends.slots import ClipModel
 from symmv_builder.errors import MissingWeights, NoDevice, WrongWeights
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 DESCRIPTIONS = ("config.json", "preprocessor_config.json")
 TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"))
+# Part of the keys of all results. Their values are those of this version to the last bit, whoever
+# computes them, so results that it made stay. Another name here remakes every feature of CLIP.
+VALUES_OF = "transformers 5.23.0"
 
 
 class _Clip(ClipModel):
@@ -43,16 +54,15 @@ class _Clip(ClipModel):
     repository: ClassVar[str]
     revision: ClassVar[str]
     published_sha256: ClassVar[str]
-    needs = ("torch", "transformers")
+    needs = ("torch", "safetensors", "tokenizers", "PIL")
     # Which of the published weight files the hash is of.
     published_file: ClassVar[str] = "pytorch_model.bin"
 
     def __init__(self, home: ModelHome) -> None:
         import torch
-        from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer, logging
 
-        # A worker's bars would be drawn across the build's own display.
-        logging.disable_progress_bar()
+        from symmv_builder.backends.clip import checkpoint, inputs
+
         if home.device.startswith("cuda") and not torch.cuda.is_available():
             problem = f"{self.name}: device {home.device} was asked for, but there is no CUDA"
             raise NoDevice(home.device, problem)
@@ -61,41 +71,27 @@ class _Clip(ClipModel):
         self._type = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[
             home.precision
         ]
-        try:
-            model, report = CLIPModel.from_pretrained(
-                folder,
-                dtype=self._type,
-                local_files_only=True,
-                use_safetensors=weights.suffix == ".safetensors",
-                weights_only=True,
-                output_loading_info=True,
-            )
-            self._processor: Any = CLIPImageProcessorPil.from_pretrained(folder)
-            self._tokenizer: Any = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
-        # Each format has errors of its own, pickle's among them, and all mean the same here.
-        except Exception as error:
-            first = str(error).strip().splitlines() or [type(error).__name__]
-            problem = f"{self.name} does not load from {folder}: {first[0]}"
-            raise WrongWeights(self.name, problem) from error
-        if report["missing_keys"]:
-            problem = f"{weights} lacks {len(report['missing_keys'])} tensors of {self.name}"
-            raise WrongWeights(self.name, problem)
-        self._check_shape(folder, model.config)
-        self._model: Any = model.to(self._device).eval()
-        self.scale = float(self._model.logit_scale.detach().float().exp())
+        with self._loading(folder):
+            shape = checkpoint.read_shape(folder)
+        self._check_shape(folder, (shape.dimensions, shape.image_size, shape.patch_size))
+        with self._loading(folder):
+            self._preparation = inputs.read_preparation(folder, shape.image_size)
+            self._words = inputs.Words(folder, shape.longest, shape.vocabulary)
+            clip = checkpoint.read_clip(shape, weights, self._type)
+        self._clip = clip.to(self._device)
+        self.scale = float(clip.logit_scale.detach().float().exp())
 
     @classmethod
     def identify(cls, home: ModelHome) -> ModelIdentity:
         folder, weights = cls._find(home)
         parts = [folder / name for name in (*DESCRIPTIONS, *_tokenizer(folder))]
         sha256 = hash_files([weights, *parts])
-        version = f"transformers {package_version('transformers')}"
-        return ModelIdentity(cls.name, version, sha256, precision=home.precision)
+        return ModelIdentity(cls.name, VALUES_OF, sha256, precision=home.precision)
 
     @classmethod
     def about(cls) -> About:
         how = f"{variable_of(cls.name)}=FOLDER, or the model hub ({cls.repository})"
-        return About(f"CLIP {cls.repository} (transformers)", "MIT", how, fetched=True)
+        return About(f"CLIP {cls.repository}", "MIT", how, fetched=True)
 
     def embed_images(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Embeddings float32 ``[n, dimensions]`` of RGB pictures uint8 ``[h, w, 3]``.
@@ -106,7 +102,7 @@ class _Clip(ClipModel):
         import torch
 
         with torch.inference_mode():
-            return _array(self._model.get_image_features(pixel_values=self._pixels(pictures)))
+            return _array(self._clip.embed_pixels(self._pixels(pictures)))
 
     def embed_patches(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """The last layer before its norm and projection, float32 ``[n, tokens, token_width]``.
@@ -116,32 +112,35 @@ class _Clip(ClipModel):
         import torch
 
         with torch.inference_mode():
-            output = self._model.vision_model(pixel_values=self._pixels(pictures))
-            return np.asarray(output.last_hidden_state.float().cpu().numpy(), dtype=np.float32)
-
-    def _pixels(self, pictures: Sequence[NDArray[np.uint8]]) -> Any:
-        inputs = self._processor(
-            images=list(pictures), return_tensors="pt", input_data_format="channels_last"
-        )
-        return inputs["pixel_values"].to(self._device, self._type)
+            return _array(self._clip.patches(self._pixels(pictures)))
 
     def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
         """Embeddings float32 ``[n, dimensions]`` of words or sentences, not normalised."""
         import torch
 
-        inputs = self._tokenizer(list(words), padding=True, truncation=True, return_tensors="pt")
+        tokens = self._words.tokens(words)
         with torch.inference_mode():
-            return _array(
-                self._model.get_text_features(
-                    input_ids=inputs["input_ids"].to(self._device),
-                    attention_mask=inputs["attention_mask"].to(self._device),
-                )
-            )
+            on_device = (torch.from_numpy(array).to(self._device) for array in tokens)
+            return _array(self._clip.embed_tokens(*on_device))
+
+    def _pixels(self, pictures: Sequence[NDArray[np.uint8]]) -> "Tensor":
+        import torch
+
+        pixels = torch.from_numpy(self._preparation.pixels(pictures))
+        return pixels.to(self._device, self._type)
+
+    @contextmanager
+    def _loading(self, folder: Path) -> Iterator[None]:
+        """Each format has errors of its own, pickle's among them, and all mean the same here."""
+        try:
+            yield
+        except Exception as error:
+            problem = f"{self.name} does not load from {folder}: {in_short(error)}"
+            raise WrongWeights(self.name, problem) from error
 
     @classmethod
     def _find(cls, home: ModelHome) -> tuple[Path, Path]:
         """Folder and weight file, complete and with the expected hash."""
-        package_version("transformers")
         if cls.name in home.paths:
             folder = Path(home.paths[cls.name]).expanduser()
             expected = home.paths.get(f"{cls.name}.sha256", "")
@@ -170,12 +169,7 @@ class _Clip(ClipModel):
         )
 
     @classmethod
-    def _check_shape(cls, folder: Path, config: Any) -> None:
-        actual = (
-            config.projection_dim,
-            config.vision_config.image_size,
-            config.vision_config.patch_size,
-        )
+    def _check_shape(cls, folder: Path, actual: tuple[int, int, int]) -> None:
         if actual != (cls.dimensions, cls.image_size, cls.patch_size):
             expected = f"{cls.dimensions}, {cls.image_size}, {cls.patch_size}"
             raise WrongWeights(
@@ -228,7 +222,5 @@ def _tokenizer(folder: Path) -> tuple[str, ...]:
     return next(complete, ())
 
 
-def _array(features: Any) -> NDArray[np.float32]:
-    """The projected embedding as numpy; transformers wraps it in its output record."""
-    tensor = getattr(features, "pooler_output", features)
-    return np.asarray(tensor.float().cpu().numpy(), dtype=np.float32)
+def _array(embedded: "Tensor") -> NDArray[np.float32]:
+    return np.asarray(embedded.float().cpu().numpy(), dtype=np.float32)

@@ -1,0 +1,40 @@
+"""How options are called that give the arguments of the library, for commands and flows.
+
+Here and not in `options`: a command that ends with an error has to import nothing for this.
+"""
+
+import re
+
+from symmv_builder.errors import ReleaseRefused, ServiceRefused, WrongArguments
+
+# Options that are not called as the argument is that they give.
+_OPTIONS = {
+    "entries": "--from",
+    "folder": "--from",
+    "frame_rate_hz": "--frame-rate",
+    "models": "--model",
+    "shard_bytes": "--shard-mb",
+    "sound_rate_hz": "--sound-rate",
+    "splits": "--split",
+    "way": "--as",
+}
+# Whose messages name arguments in backquotes.
+_NAMING_ARGUMENTS = (WrongArguments, ReleaseRefused, ServiceRefused)
+
+
+def in_options_of(error: object, text: str) -> str:
+    """What an error says, for whoever types options: its arguments are theirs (`in_options`)."""
+    return in_options(text) if isinstance(error, _NAMING_ARGUMENTS) else text
+
+
+def in_options(text: str) -> str:
+    """A text with the options of commands in the places of arguments that it names in backquotes.
+
+    The option of an argument is called as it is: `top_k` is ``--top-k``.
+    """
+    return re.sub(r"`([a-z]\w*)`", lambda match: option_of(match[1]), text)
+
+
+def option_of(argument: str) -> str:
+    """The option of commands that gives an argument of the library."""
+    return _OPTIONS.get(argument) or "--" + argument.strip("_").replace("_", "-")
