@@ -5,12 +5,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from symmv_builder.cli import app
 from symmv_builder.datasets.exports import Exported, exports, note_export
 from symmv_builder.datasets.subsets import Subset, read_subset, shards_of, write_subset
 from symmv_builder.datasets.verify.problems import CheckCounts
 from symmv_builder.datasets.verify.tables import check_subsets
 from symmv_builder.errors import Damaged, UnknownName
+from symmv_builder.storage import manifests
 from symmv_builder.storage.ledger import Ledger
 from symmv_builder.storage.processes import machine
 from symmv_builder.storage.root import Root
@@ -24,6 +27,7 @@ from tests.datasets.exporting import (
     store_films,
     write_rows,
 )
+from tests.datasets.released import made
 
 
 def test_a_subset_is_exported_alone(tmp_path: Path) -> None:
@@ -105,3 +109,17 @@ def test_exports_are_remembered_until_their_folder_is_gone(tmp_path: Path) -> No
     root.write(place, b'{"folder": 1}')
     with pytest.raises(Damaged, match="no record of an export"):
         exports(root, DATASET)
+
+
+def test_a_takedown_names_the_folders_of_earlier_exports(tmp_path: Path) -> None:
+    store = made(tmp_path)
+    (tmp_path / "my tars").mkdir()
+    note_export(store.root, "muvisync", tmp_path / "my tars", "webdataset")
+    entry = manifests.read_entries(store.manifests, "muvisync")[0].entry_id
+    store.ledger.close()
+    words = ["takedown", "muvisync", entry, "--reason", "asked", "--root", str(tmp_path / "root")]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.stdout.split())
+    assert f"{tmp_path}/my tars was exported before; export to it again, or delete it" in said
+    assert f"`symmv export muvisync '{tmp_path}/my tars' --format webdataset`" in said
