@@ -199,9 +199,7 @@ def write(
             home = settings.home
             watched = looking.watch_files(videos.files, composer, home, choices, refusing, tell)
         elif videos.dataset:
-            watched = _rows(composer, Root(settings.root), videos, opened)
-            if any("clip_id" in each.row for each in watched):
-                note("these rows are clips: pieces are MIDI and sound, without their cut video")
+            watched = _rows(composer, Root(settings.root), videos, opened, refusing)
         elif composer.needs_video:
             raise WrongArguments(
                 "this model writes music for videos: give one, or `entries` or `split`"
@@ -279,12 +277,14 @@ def _open(
     return composer, {**about, "untrained": untrained}
 
 
-def _rows(composer: Composer, root: Root, videos: Videos, opened: ExitStack) -> list[WatchedVideo]:
+def _rows(
+    composer: Composer, root: Root, videos: Videos, opened: ExitStack, refuse: Refuse
+) -> list[WatchedVideo]:
     """The rows of a dataset that are meant, with their files where the store has them."""
     split = None if videos.split == ALL_SPLITS else videos.split
     dataset = videos.dataset or ""
     rows = looking.rows_seen(composer, root, dataset, entries=videos.entries, split=split)
-    return [opened.enter_context(looking.stored(root, each)) for each in rows]
+    return opened.enter_context(looking.stored(root, rows, refuse))
 
 
 def fetch_links(

@@ -85,6 +85,13 @@ def _print_status(state: questions.Status, root: str) -> None:
     if state.corrections:
         by_state = ", ".join(f"{count} {name}" for name, count in state.corrections.items())
         say(f"corrections: {by_state}")
+    known = tables.plain_table("known of entries", "entries", "most frequent", numbers=("entries",))
+    for each in state.metadata:
+        tables.add_row(known, each.what, each.entries, each.text)
+    if state.metadata:
+        tables.show(known)
+    if state.metadata_fault:
+        say(f"what is known of its entries was not counted: {state.metadata_fault}")
     stages = tables.plain_table("stage", "backend", *_NUMBERS, numbers=_NUMBERS)
     for cost in state.stages:
         counts = (cost.made, cost.rejected, f"{cost.seconds:.1f}")

@@ -4,7 +4,7 @@ Answers come from the ledger and the sidecars as they are; no model has to be th
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import itemgetter
@@ -19,7 +19,7 @@ from symmv_builder.datasets.corrected import (
     machine_key,
 )
 from symmv_builder.datasets.remembered import names_in, recipe_of, require_known
-from symmv_builder.errors import NotFound, WrongArguments
+from symmv_builder.errors import NotFound, StopRun, WrongArguments
 from symmv_builder.pipeline.keys import CORRECTION
 from symmv_builder.records import Entry, Provenance, Record
 from symmv_builder.storage import manifests
@@ -29,6 +29,7 @@ from symmv_builder.storage.results import Result
 from symmv_builder.storage.sidecars import Sidecars
 
 if TYPE_CHECKING:
+    from symmv_builder.datasets.metadata import Known
     from symmv_builder.storage.items import Item
     from symmv_builder.storage.store import Store
 
@@ -53,6 +54,8 @@ class Status:
     counts the entries of which a recording was taken down through another dataset. `corrections`
     counts those that stand by their state, and `not_applicable` are those that are about what is
     not there.
+    `metadata` is what the shards say of their entries (`datasets.metadata`); where they cannot be read, it is
+    empty, and `metadata_fault` says why.
     """
 
     dataset: str
@@ -69,6 +72,8 @@ class Status:
     taken_down: int = 0
     corrections: dict[str, int] = field(default_factory=dict)
     not_applicable: tuple[Corrected, ...] = ()
+    metadata: "tuple[Known, ...]" = ()
+    metadata_fault: str = ""
 
 
 def status(store: "Store", dataset: str) -> Status:
@@ -108,6 +113,7 @@ def status(store: "Store", dataset: str) -> Status:
         elif needed <= reasons.keys():
             complete.add(name)
     corrections = corrections_of(store, recipe, dataset, entries)
+    known, fault = _metadata(store, dataset, receipt) if receipt else ((), "")
     return Status(
         dataset=dataset,
         entries=len(entries),
@@ -131,7 +137,22 @@ def status(store: "Store", dataset: str) -> Status:
         taken_down=len(entries) - len(manifests.allowed(store.manifests, entries)),
         corrections=dict(Counter(each.state for each in corrections)),
         not_applicable=tuple(each for each in corrections if each.state == NOT_APPLICABLE),
+        metadata=known,
+        metadata_fault=fault,
     )
+
+
+def _metadata(
+    store: "Store", dataset: str, receipt: Mapping[str, Any]
+) -> "tuple[tuple[Known, ...], str]":
+    """What the shards say of their entries, or why they cannot be read."""
+    # Imported here: where nothing is built, a question needs no Arrow.
+    from symmv_builder.datasets.metadata import count_metadata
+
+    try:
+        return count_metadata(store.root, dataset, receipt), ""
+    except StopRun as error:
+        return (), str(error)
 
 
 def find_entry(store: "Store", entry_id: str, dataset: str | None = None) -> Entry:

@@ -27,6 +27,8 @@ class Reason(StrEnum):
     # What a title does not say.
     UNPARSABLE_TITLE = "unparsable_title"
     NO_MATCH = "no_match"
+    # What a list of sources leaves out.
+    WRONG_KIND = "wrong_kind"
     # What the screens say of a pair.
     LYRIC_VIDEO = "lyric_video"
     LITTLE_MUSIC = "little_music"

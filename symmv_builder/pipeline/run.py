@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from symmv_builder.editing import apply_edits
@@ -35,8 +36,9 @@ from symmv_builder.pipeline.faults import (
     machine_fault,
 )
 from symmv_builder.pipeline.keys import Plan, Work, correction_provenance
+from symmv_builder.pipeline.sound_files import write_for_reading
 from symmv_builder.pipeline.step import RECORDINGS, Use
-from symmv_builder.records import Record, Rejection
+from symmv_builder.records import Record, Rejection, SoundFile
 from symmv_builder.storage.assets import open_asset
 from symmv_builder.storage.results import Result
 from symmv_builder.storage.root import Root
@@ -81,6 +83,8 @@ class _EntryRun:
         self.unfinished: dict[str, Callable[..., Record]] = {}
         self.shares: dict[str, float] = {}
         self.open = ExitStack()
+        # Where recordings that steps made lie while others read them.
+        self.folder: Path | None = None
 
     def tell(self, event: Event) -> None:
         try:
@@ -120,7 +124,16 @@ class _EntryRun:
             return self.paths[name]
         if name not in self.records:
             self.records[name] = self.load(name, self.keys[name])
-        return self.records[name]
+        record = self.records[name]
+        if not isinstance(record, SoundFile):
+            return record
+        if self.folder is None:
+            self.folder = Path(self.open.enter_context(TemporaryDirectory(prefix="symmv-")))
+        return write_for_reading(record, name, self.folder)
+
+    def content(self, name: str) -> str:
+        """What tells a file that is read from all others: its content, or the key of its result."""
+        return self.work.source(name) if name in RECORDINGS else self.keys[name]
 
     def load(self, name: str, key: str) -> Record:
         try:
@@ -152,7 +165,7 @@ class _EntryRun:
             other
             for other in self.plan.uses
             if other.step.together is use.step.together
-            and self.work.source(other.watched) == self.work.source(use.watched)
+            and self.content(other.watched) == self.content(use.watched)
             and not self.is_made(other)
             and not self.is_to_correct(other)
             and self.stored_rejection(other) is None

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from symmv_builder.datasets.card.escape import fenced, markdown, table, yaml_lines
+from symmv_builder.datasets.card.facts import METADATA
 from symmv_builder.datasets.card.features import hub_features
 from symmv_builder.datasets.card.licence_file import licence_lines, model_table, terms_of_column
 from symmv_builder.datasets.card.licences import OTHER
@@ -29,7 +30,17 @@ def readme(receipt: Mapping[str, Any]) -> str:
     lines = ["---", *yaml_lines(front_matter(view)), "---", ""]
     lines += [f"# {markdown(view.title)} {view.version}", ""]
     lines += [markdown(line) for line in view.description.splitlines()]
-    lines += ["", *_counts(view), "", *_columns(view), "", *_loading(view), "", *_making(view)]
+    lines += [
+        "",
+        *_counts(view),
+        *_metadata(view),
+        "",
+        *_columns(view),
+        "",
+        *_loading(view),
+        "",
+        *_making(view),
+    ]
     lines += ["", "## Licence", "", *licence_lines(view), ""]
     lines += ["[LICENSE.md](LICENSE.md) has the licences column by column.", ""]
     lines += [*_citation(view), "", *_takedown(view), "", *_known_limits(view)]
@@ -119,6 +130,25 @@ def _clips(view: View) -> list[str]:
         "Clips turned away, and not their entries:",
         "",
         *(table(("reason", "clips"), list(reasons.items())) if reasons else ["none."]),
+    ]
+
+
+def _metadata(view: View) -> list[str]:
+    """What is known of the entries beside their recordings, and by whom."""
+    rows = [
+        (known["what"], known["entries"], ", ".join(f"{name} {n}" for name, n in known["common"]))
+        for known in view.facts.get(METADATA, ())
+    ]
+    if not rows:
+        return []
+    return [
+        "",
+        "## What is known of the entries",
+        "",
+        *table(("known", "entries", "most frequent values"), rows),
+        "",
+        "Licences are those that a site states of a video; they are notes, and no permission. A "
+        "genre by tags is a guess of a model, and counted where nobody else named one.",
     ]
 
 

@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from symmv_builder.api import training
 from symmv_builder.datasets.composing import open_composer
-from symmv_builder.errors import StopRun
+from symmv_builder.datasets.subsets import Subset, shards_of, write_subset
+from symmv_builder.errors import DataChanged, StopRun, UnknownName, WrongSetting
 from symmv_builder.records import Key, Notes
+from symmv_builder.settings import read_settings
 from symmv_builder.storage.root import Root
 from symmv_builder.training import checkpoint, find_trainer, journal
 from symmv_builder.training.composing import Order, Passage, Piece, WatchedVideo
@@ -267,3 +270,29 @@ def test_counts_that_are_none_are_refused(learned: Path, tmp_path: Path) -> None
     )
     with pytest.raises(StopRun, match="no counts"):
         load(tmp_path / "run")
+
+
+def test_a_subset_is_learned_from_alone_and_another_one_is_other_data(tmp_path: Path) -> None:
+    from symmv_builder.training.markov.composer import load
+    from symmv_builder.training.vmusprod.songs import song_of
+
+    root = write_rows(tmp_path / "data", rows(9) + rows(2, "validation", 100))
+    names = tuple(row["entry_id"] for row in rows(9)[2:7])
+    write_subset(
+        root, "symmv", "best", Subset("train", names, shards_of(root, "symmv", "train"), {})
+    )
+    settings = read_settings(root=root.url)
+    config, out = MarkovConfig(batch_size=4), tmp_path / "run"
+    outcome = training.run("markov", config, "symmv", out, settings, subset="best")
+    chains, _, _ = load(out)
+    expected = [(song_of(row), int(row["key_mode"] == "minor")) for row in rows(9)[2:7]]
+    assert np.array_equal(chains.counts, Chains.of(expected).counts)
+    assert (checkpoint.read(out, "markov").about["songs"], outcome.ended) == (5, "steps")
+    with pytest.raises(DataChanged, match="4 entries added"):
+        training.run("markov", config, "symmv", out, settings)
+    shards = shards_of(root, "symmv", "validation")
+    write_subset(root, "symmv", "held", Subset("validation", names, shards, {}))
+    with pytest.raises(WrongSetting, match="split validation"):
+        training.run("markov", config, "symmv", tmp_path / "other", settings, subset="held")
+    with pytest.raises(UnknownName, match="best, held"):
+        training.run("markov", config, "symmv", tmp_path / "other", settings, subset="finest")
