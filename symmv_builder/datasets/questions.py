@@ -53,9 +53,8 @@ class Status:
     `lost` are the shards that a repair put aside, and no build has written since. `taken_down`
     counts the entries of which a recording was taken down through another dataset. `corrections`
     counts those that stand by their state, and `not_applicable` are those that are about what is
-    not there.
-    `metadata` is what the shards say of their entries (`datasets.metadata`); where they cannot be read, it is
-    empty, and `metadata_fault` says why.
+    not there. `metadata` is what the shards say of their entries (`datasets.metadata`); where they
+    cannot be read, it is empty, and `metadata_fault` says why.
     """
 
     dataset: str
