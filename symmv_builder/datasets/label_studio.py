@@ -12,8 +12,8 @@ of the recordings (``music``, ``video``) and, as its prediction, what was found 
            video                           rounded to a frame
 =========  ==============================  ====================================================
 
-Notes are not among them: a song has thousands. The forms are those of Label Studio's documentation
-("Import pre-annotated data", "Export annotations"); the program itself was not at hand to try them.
+Notes are not among them: a song has thousands. The forms follow what is publicly known of
+Label Studio ("Import pre-annotated data", "Export annotations"); the program was not tried.
 """
 
 import math
