@@ -26,13 +26,13 @@ def read_corrections(root: Root, dataset: str) -> list[Correction]:
     A line that stands there twice, as after a merge, counts once.
     """
     name, what = f"{dataset}/{NAME}.jsonl", "a correction"
-    found: dict[str, Correction] = {}
+    by_id: dict[str, Correction] = {}
     for number, fields in manifests.read_lines(root, name, what):
         with manifests.at_line(root, name, number, what):
             correction = correction_from(fields)
-            if found.setdefault(correction.id, correction) != correction:
+            if by_id.setdefault(correction.id, correction) != correction:
                 raise ValueError(f"another line has the id {correction.id}")
-    return list(found.values())
+    return list(by_id.values())
 
 
 def read_standing(root: Root, dataset: str) -> dict[str, tuple[Correction, ...]]:

@@ -29,8 +29,8 @@ def without_secrets(text: str, url: str) -> str:
 
     Libraries quote a url, a part of it, or what they took for its host.
     """
-    shown, secrets = _hide(url)
-    text = text.replace(url, shown)
+    address, secrets = _hide(url)
+    text = text.replace(url, address)
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, _MASK)
     return text
@@ -62,10 +62,10 @@ def _hide(url: str) -> tuple[str, set[str]]:
         return f"{match[1]}{_MASK}@"
 
     head, mark, query = url.partition("?")
-    shown = _PARAMETER.sub(parameter, mark + query)
-    if "@" not in head and "@" in (shown if _PORT.search(head) else query):
+    address = _PARAMETER.sub(parameter, mark + query)
+    if "@" not in head and "@" in (address if _PORT.search(head) else query):
         # The password itself holds a question mark.
         end = url.rindex("@") + 1
-        head, shown = url[:end], _PARAMETER.sub(parameter, url[end:])
-    shown = _USERINFO.sub(userinfo, head) + shown
-    return shown, {secret for secret in secrets if len(secret) >= _SHORTEST}
+        head, address = url[:end], _PARAMETER.sub(parameter, url[end:])
+    address = _USERINFO.sub(userinfo, head) + address
+    return address, {secret for secret in secrets if len(secret) >= _SHORTEST}

@@ -46,9 +46,9 @@ def digest(store: Store, name: str) -> str:
     return "" if data is None else hashlib.sha256(data).hexdigest()
 
 
-def remember_named(store: Store, wanted: Sequence[str]) -> None:
+def remember_named(store: Store, names: Sequence[str]) -> None:
     """Keep what some manifests are now."""
     digests = store.ledger.written()
-    now = {name: digest(store, name) for name in wanted}
+    now = {name: digest(store, name) for name in names}
     new = {name: sha256 for name, sha256 in now.items() if digests.get(name, "") != sha256}
     store.ledger.remember_written(new)

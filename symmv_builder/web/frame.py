@@ -54,8 +54,8 @@ def page(
 def address(*parts: str, **query: object) -> str:
     """A path of names, whatever is in them, with a query of what is not empty."""
     path = "/" + "/".join(quote(part, safe="") for part in parts)
-    asked = {name: value for name, value in query.items() if value not in ("", None, False)}
-    return f"{path}?{urlencode(asked)}" if asked else path
+    parameters = {name: value for name, value in query.items() if value not in ("", None, False)}
+    return f"{path}?{urlencode(parameters)}" if parameters else path
 
 
 def link(words: object, to: str, **more: object) -> Html:
@@ -127,9 +127,9 @@ def labelled(words: str, control: Html) -> Html:
 
 def choice(name: str, options: Iterable[str], chosen: str, empty: str) -> Html:
     """A list to choose from; its first entry is none of them."""
-    made = [element("option", empty, value="")]
-    made += [element("option", each, selected=each == chosen) for each in options if each]
-    return element("select", *made, name=name)
+    items = [element("option", empty, value="")]
+    items += [element("option", each, selected=each == chosen) for each in options if each]
+    return element("select", *items, name=name)
 
 
 def cell(value: object) -> str:

@@ -170,7 +170,7 @@ class PairsReport:
 
     metric: Metric
     both: Both
-    found: semantics.Agreement
+    agreement: semantics.Agreement
     width: int
     alone: tuple[str, ...]
     asked: str
@@ -179,12 +179,12 @@ class PairsReport:
     def as_json(self) -> dict[str, Any]:
         """Everything as plain data."""
         name = self.metric.name
-        metrics = {name: self.found.own, f"{name}_others": self.found.others}
+        metrics = {name: self.agreement.own, f"{name}_others": self.agreement.others}
         return {
             "metrics": metrics,
             **self.both.about(self.asked),
             self.counted: self.width,
-            "pairs": self.found.pairs,
+            "pairs": self.agreement.pairs,
             "without_pair": list(self.alone),
             "published": [],
         }

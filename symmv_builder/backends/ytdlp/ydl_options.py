@@ -71,7 +71,7 @@ def download_options(
     The file is named by the id that we checked, not by what the site says; the format is
     part of the name, so that a file half done is only ever continued in its own format.
     """
-    chosen: dict[str, Any] = {
+    options: dict[str, Any] = {
         "outtmpl": {"default": f"{source.video_id}.%(format_id).40s.%(ext)s"},
         "paths": {"home": str(folder)},
         "restrictfilenames": True,
@@ -86,8 +86,8 @@ def download_options(
         "allow_unplayable_formats": False,
     }
     if merger is not None:
-        chosen["ffmpeg_location"] = str(merger)
-    return chosen
+        options["ffmpeg_location"] = str(merger)
+    return options
 
 
 def presence(politeness: Politeness) -> Callable[..., None]:

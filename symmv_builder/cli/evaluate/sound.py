@@ -169,7 +169,7 @@ def mcc(
 
 def _print(report: measure.PairsReport, title: str) -> None:
     """A table of pairs, with what mismatched pairs give below."""
-    name, result = report.metric.name, report.found
+    name, result = report.metric.name, report.agreement
     lines = [
         ScoreLine(f"{result.pairs} pieces and their originals", {name: result.own}),
         ScoreLine("each piece and the originals of others", {name: result.others}),

@@ -171,22 +171,22 @@ def compose_all(
     order = sorted(range(len(plans)), key=lambda i: plans[i].bars)
     pieces: dict[int, ArrangedPiece] = {}
     for start in range(0, len(order), batch_size):
-        chosen = order[start : start + batch_size]
+        batch = order[start : start + batch_size]
         writer = Writer(
             models,
-            [plans[i] for i in chosen],
+            [plans[i] for i in batch],
             sampling,
             steps_per_bar,
-            _within(tell, start / len(order), len(chosen) / len(order)),
+            _within(tell, start / len(order), len(batch) / len(order)),
             find_key,
         )
         parts = writer.write(primer)
-        for place, i in enumerate(chosen):
-            written = {name: sequences[place] for name, sequences in parts.items()}
+        for place, i in enumerate(batch):
+            piece = {name: sequences[place] for name, sequences in parts.items()}
             song = song_of_sequences(
-                written.get("chord"),
-                written.get("melody"),
-                written.get("accompaniment", written.get("music")),
+                piece.get("chord"),
+                piece.get("melody"),
+                piece.get("accompaniment", piece.get("music")),
                 tempo_bpm=plans[i].tempo_bpm,
             )
             pieces[i] = arranged_piece(song, plans[i], key, find_key)

@@ -152,12 +152,12 @@ def plan_piece(wish: Wish, about: Mapping[str, Any], steps_per_bar: int) -> Piec
 
 
 def _following(
-    wish: Wish, shown: VideoTiming, end_s: float, tempo_bpm: float, steps_per_bar: int
+    wish: Wish, timing: VideoTiming, end_s: float, tempo_bpm: float, steps_per_bar: int
 ) -> PiecePlan:
     """The plan of a piece that follows a video; a tempo that is asked for is kept as it is."""
     beats_per_bar = steps_per_bar // STEPS_PER_BEAT
     if wish.tempo_bpm is None:
-        beats = follow_cuts(tempo_bpm, end_s, shown.cuts_s, beats_per_bar=beats_per_bar)
+        beats = follow_cuts(tempo_bpm, end_s, timing.cuts_s, beats_per_bar=beats_per_bar)
     else:
         beats = steady_beats(tempo_bpm, end_s)
     lines = beats.bar_lines_s(beats_per_bar, end_s)

@@ -118,8 +118,8 @@ def sample(
     then which share of the bars is written.
     """
     with torch.inference_mode(), one_thread(form.bars.device):
-        written = _write(model, context, form, tempo, seeds, sampling, primer, last_bar, tell)
-        table = written.cpu().numpy()
+        tokens = _write(model, context, form, tempo, seeds, sampling, primer, last_bar, tell)
+        table = tokens.cpu().numpy()
     sequences = []
     for rows in table:
         ends = np.flatnonzero(rows[:, TYPE] == END)
@@ -184,23 +184,23 @@ def _draw_token(
     # On a CPU it costs nothing to look at what was drawn: fields that no piece has are left out.
     kinds = set(kind.tolist()) if kind.device.type == "cpu" else {RHYTHM, CHORD, NOTE}
     decided = model.decided(hidden, kind)
-    chosen = {"type": kind}
+    values = {"type": kind}
     if RHYTHM in kinds:
         logits = model.field_logits("barbeat", decided, None)
         if writes_notes:
             logits = logits + leaning(sampling.density, hidden.device)[1]
-        chosen["barbeat"] = pick("barbeat", logits, writing.barbeats())
+        values["barbeat"] = pick("barbeat", logits, writing.barbeats())
     if CHORD in kinds and writing.form.kind == CHORD:
         root = pick("root", model.field_logits("root", decided, None), writing.roots())
         logits = model.field_logits("quality", decided, root)
-        chosen |= {"root": root, "quality": pick("quality", logits, writing.qualities(root))}
+        values |= {"root": root, "quality": pick("quality", logits, writing.qualities(root))}
     if NOTE in kinds and writing.form.kind == NOTE:
         pitch = pick("pitch", model.field_logits("pitch", decided, None), writing.pitches())
         logits = model.field_logits("duration", decided, pitch)
         some = torch.arange(SIZES["duration"], device=kind.device) > 0
-        chosen |= {"pitch": pitch, "duration": pick("duration", logits, some)}
+        values |= {"pitch": pitch, "duration": pick("duration", logits, some)}
     none = torch.zeros_like(kind)
-    token = torch.stack([chosen.get(name, none) for name in FIELDS], dim=1)
+    token = torch.stack([values.get(name, none) for name in FIELDS], dim=1)
     return writing.closed(token * writing.held[kind])
 
 

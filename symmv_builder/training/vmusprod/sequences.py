@@ -36,14 +36,14 @@ def _events(song: QuantisedSong, *, chords: bool, notes: NDArray[np.bool_] | Non
         chord_steps = np.union1d(song.chord_onsets, bar_steps)
         sounding = np.searchsorted(song.chord_onsets, chord_steps, side="right") - 1
         roots, qualities = song.chord_roots[sounding], song.chord_qualities[sounding]
-    chosen = np.zeros(len(song.onsets), dtype=np.bool_) if notes is None else notes
+    mask = np.zeros(len(song.onsets), dtype=np.bool_) if notes is None else notes
     return Events(
         song.bars,
         song.steps_per_bar,
         chord_steps,
         roots,
         qualities,
-        song.onsets[chosen],
-        song.pitches[chosen],
-        song.durations[chosen].clip(1, LONGEST),
+        song.onsets[mask],
+        song.pitches[mask],
+        song.durations[mask].clip(1, LONGEST),
     )
