@@ -102,7 +102,7 @@ def rewrite(
 
 
 def sequences_of(piece: Piece, clock: TempoMap) -> dict[str, Sequence]:
-    """The chords and parts of a piece as tokens, by what writes them; all of the same bars."""
+    """Encode the chords and parts of a piece as tokens, by stage; all have the same bars."""
     end = _beats(clock, np.array([piece.seconds]))[0]
     named = {name: piece.tracks.get(name, NO_NOTES) for name in ("melody", "accompaniment")}
     onsets = {name: _steps(clock, notes.starts_s) for name, notes in named.items()}
@@ -124,7 +124,7 @@ def sequences_of(piece: Piece, clock: TempoMap) -> dict[str, Sequence]:
 
 
 def spliced(old: Sequence, new: Sequence, start: int, end: int, other: Sequence) -> Sequence:
-    """`old` with the events of `new` from the step `start` on, up to `end`.
+    """Splice the events of `new` into `old`, from the step `start` up to `end`.
 
     A new note is left out while a note of the same pitch, of `old` or of `other`, is still held
     from before the passage. A chord that sounds on behind the passage is named anew where that

@@ -47,7 +47,7 @@ BLOCK = 64
 
 @dataclass(frozen=True, slots=True)
 class TokenSampling:
-    """How boldly each field is drawn. Temperature 1 is the model's own distribution, less is safer.
+    """How each field is sampled. Temperature 1 is the model's own distribution, less is safer.
 
     `greedy` takes the likeliest value of every field that is allowed, the first of equal ones.
     `top_k` limits the draw to so many. `density` leans towards more notes above 1 and towards fewer
@@ -110,7 +110,7 @@ def sample(
     last_bar: int | None = None,
     tell: Callable[[float], None] = lambda share: None,
 ) -> list[Sequence]:
-    """One sequence for each of `seeds`, with as many bars as `form` asks.
+    """Sample one sequence for each of `seeds`, with as many bars as `form` asks.
 
     `tempo` ``[b]`` are bins, on the device of ``form.bars``. `primer` int64 ``[b, p, 6]`` are
     lawful tokens to begin with, behind ``begin`` and padded with zeros. Behind `last_bar` nothing
@@ -206,7 +206,7 @@ def _draw_token(
 
 @cache
 def leaning(density: float, device: torch.device) -> tuple[Tensor, Tensor]:
-    """What is added to the logits of a next type ``[6]`` and of a next place ``[18]``.
+    """Compute the bias for `density`: on logits of the next type ``[6]`` and next place ``[18]``.
 
     The odds of one more note on a 16th are those of the model times the square root of `density`;
     of two places the odds of the one a beat earlier are multiplied by `density`, where the next bar
@@ -246,7 +246,7 @@ def nucleus(
 
 
 class Chances:
-    """Even numbers for each piece from its own seed, made in blocks: the next ones ``[b, n]``.
+    """Uniform random numbers for each piece from its own seed, made in blocks: ``[b, n]`` a step.
 
     There are as many as a token has `fields`.
     """

@@ -8,22 +8,22 @@ from symmv_builder.training.vmusprod.tokens import LONGEST, Events, Sequence, se
 
 
 def chord_sequence(song: QuantisedSong, *, end: bool = True) -> Sequence:
-    """Rhythm and Chord tokens; without ``end`` for a stretch that is not the song's last."""
+    """Encode chords as Rhythm and Chord tokens, with ``end`` unless a stretch is not the last."""
     return sequence_of(_events(song, chords=True, notes=None), end=end)
 
 
 def melody_sequence(song: QuantisedSong, *, end: bool = True) -> Sequence:
-    """Rhythm and Note tokens of the melody."""
+    """Encode the melody as Rhythm and Note tokens."""
     return sequence_of(_events(song, chords=False, notes=song.is_melody), end=end)
 
 
 def accompaniment_sequence(song: QuantisedSong, *, end: bool = True) -> Sequence:
-    """Rhythm and Note tokens of all that is not the melody."""
+    """Encode all notes but the melody as Rhythm and Note tokens."""
     return sequence_of(_events(song, chords=False, notes=~song.is_melody), end=end)
 
 
 def full_sequence(song: QuantisedSong, *, end: bool = True) -> Sequence:
-    """Rhythm and Note tokens of all notes: what the ablations of section 6.4 generate."""
+    """Encode all notes as Rhythm and Note tokens, as the ablations of section 6.4 generate them."""
     everything = np.ones(len(song.onsets), dtype=np.bool_)
     return sequence_of(_events(song, chords=False, notes=everything), end=end)
 
