@@ -16,7 +16,7 @@ _SHORTEST = 3
 
 
 def shown_url(url: str) -> str:
-    """A url without what it holds in confidence, for messages; it may hide too much, never less.
+    """Remove the secrets of a url, for messages; it may hide too much, never too little.
 
     The password before ``@`` (whatever characters it holds) and the values of parameters
     whose names speak of secrets become ``***``; names may be percent-encoded.
@@ -25,7 +25,7 @@ def shown_url(url: str) -> str:
 
 
 def without_secrets(text: str, url: str) -> str:
-    """A message that somebody else wrote about a url, without the url's secrets.
+    """Remove a url's secrets from a message that another library wrote.
 
     Libraries quote a url, a part of it, or what they took for its host.
     """
@@ -37,7 +37,7 @@ def without_secrets(text: str, url: str) -> str:
 
 
 def shown_text(text: str) -> str:
-    """A text in which every url, and every ``password=...``, is shown without its secrets."""
+    """Remove the secrets of every url, and of every ``password=...``, from a text."""
     text = _WORD.sub(lambda match: shown_url(match[0]), text)
     return _ASSIGNED.sub(lambda match: f"{match[1]}{match[2]}{_MASK}", text)
 
