@@ -91,7 +91,7 @@ def download_options(
 
 
 def presence(politeness: Politeness) -> Callable[..., None]:
-    """A filter that lets only recordings through that are there as a whole, and short enough."""
+    """Make a filter that passes only recordings that are complete and short enough."""
 
     def check(info: Mapping[str, Any], *, incomplete: bool = False) -> None:
         status = info.get("live_status") or ("is_live" if info.get("is_live") else "")
@@ -118,7 +118,7 @@ def _size_limit(max_size_bytes: int) -> Callable[[Mapping[str, Any]], None]:
 
 
 def format_choice(kind: str, max_height: int, *, can_merge: bool) -> str:
-    """yt-dlp's words for the format: one file where there is one, merged where there is none."""
+    """Write yt-dlp's format selector: a single file where there is one, else merged streams."""
     if kind == "audio":
         return "ba/b"
     fits = f"[height<=?{max_height}]"
