@@ -102,7 +102,7 @@ def audio(
     else:
         both, width = report.both, report.dimensions
         label = f"{both.name}: {report.counts[0]} against {report.counts[1]} embeddings"
-        line = ScoreLine(label, {"fad": report.distance})
+        line = ScoreLine(label, dict(report.values))
         title = f"Frechet audio distance over {both.name}, {width} dimensions"
         tables.show(score_tables.scores_table(title, report.columns, report.published, [line]))
         say(f"this distance compares with others over {both.name} alone")
