@@ -1,4 +1,4 @@
-"""Commands and options that the documentation names are there, those of blocks that are not run too."""
+"""Commands and options that the documentation names are there, also in blocks that are not run."""
 
 import re
 from collections.abc import Iterator
