@@ -181,6 +181,23 @@ def test_a_flow_without_prefect_says_one_line(module: str) -> None:
     assert done.stderr == "prefect is not installed; run: pip install 'symmv-builder[flows]'\n"
 
 
+@pytest.mark.parametrize(
+    ("flow", "beside"),
+    [("build", ",models"), ("crawl", ",crawl"), ("train", ",train"), ("release", "")],
+)
+def test_a_flow_names_all_that_it_lacks_at_once(flow: str, beside: str) -> None:
+    """Prefect alone would be followed by the next hint, of what the flow works with."""
+    nothing = (
+        "def lacking(name): raise metadata.PackageNotFoundError(name)\n"
+        "metadata.version = lacking\n"
+        f"sys.argv = ['-m']; sys.orig_argv = ['python', '-m', 'flows.{flow}']\n"
+        f"import runpy; runpy.run_module('flows.{flow}')"
+    )
+    done = run(program=nothing)
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"run: pip install 'symmv-builder[flows{beside}]'\n")
+
+
 def test_hints_come_from_the_metadata_of_the_extras(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         metadata,
