@@ -14,6 +14,7 @@ import pytest
 from symmv_builder import packages
 from symmv_builder.backends.midi import midi_bytes
 from symmv_builder.cli.commands import COMMANDS
+from symmv_builder.cli.demo import demo
 from symmv_builder.errors import StopRun
 from tests.datasets.imports.small_releases import notes
 
@@ -136,6 +137,16 @@ def test_the_extra_of_a_command_s_own_name_is_the_one_that_is_named(tmp_path: Pa
     done = run("demo", "--out", tmp_path / "out")
     assert done.returncode == 2
     assert done.stderr.endswith("pip install 'symmv-builder[demo]'\n")
+
+
+@pytest.mark.parametrize("module", ["torch", "matplotlib"])
+def test_the_demo_makes_nothing_where_a_package_is_missing(
+    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(StopRun, match=rf"{module} is not installed; .*\[demo\]"):
+        demo(out=tmp_path / "out", quick=True)
+    assert not (tmp_path / "out").exists()
 
 
 def test_music_for_a_video_asks_for_all_that_it_needs_at_once(tune: Path, tmp_path: Path) -> None:
