@@ -35,6 +35,7 @@ from symmv_builder.records import (
     SongInfo,
     SoundShares,
     TagTrack,
+    TimedText,
     VisualBeats,
 )
 from symmv_builder.timeline import Clock
@@ -51,6 +52,7 @@ def between(record: Any, clip: Clip) -> Any:
     - Notes belong to the clip in which they begin, and end with it at the latest; the pedal is
       what of it is down in the clip. Steps on the grid count from the clip's own first downbeat.
     - Chords, keys and shots are what lies in the clip of each.
+    - A line of text is in every clip in which it is shown, for as long as that.
     - Beats and samples of a feature are those whose times lie in the clip, its end excluded. The
       first sample may lie up to one hop behind the clip's start.
     - An alignment keeps its points in the clip, and gets one at each end.
@@ -198,6 +200,18 @@ def _(record: VisualBeats, clip: Clip) -> VisualBeats:
     mine = _inside(record.times_s, span)
     times_s = np.maximum(record.times_s[mine] - span[0], 0.0)
     return replace(record, times_s=times_s, strengths=record.strengths[mine])
+
+
+@between.register
+def _(record: TimedText, clip: Clip) -> TimedText:
+    span = clip.span(record.clock)
+    mine = _overlapping(record.starts_s, record.ends_s, span)
+    return replace(
+        record,
+        starts_s=_relative(record.starts_s[mine], span),
+        ends_s=_relative(record.ends_s[mine], span),
+        texts=tuple(record.texts[i] for i in np.flatnonzero(mine)),
+    )
 
 
 @between.register

@@ -83,3 +83,7 @@ def pitch_class(name: str) -> int:
     base = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}[letter]
     sharps = accidentals.count("#")
     return (base + sharps - (len(accidentals) - sharps)) % 12
+
+
+# Kinds of video, as a listing's title, category and tags tell them (`crawl.kinds`).
+VIDEO_KINDS = ("mv", "film", "vlog", "documentary", "trailer", "game", "dance", "comic")

@@ -257,3 +257,13 @@ def test_quiet_seconds_weigh_less_in_the_piano_s_share() -> None:
     values = np.array([[0.6, 0.6, 10.0]] * 10 + [[-5.0, -5.0, 0.01]] * 10)
     passed = screen.screen_piano(FeatureTrack("piano_share", 1.0, values, Clock.MUSIC))
     assert passed.value > 0.58
+
+
+def test_a_share_that_is_the_limit_passes_whatever_it_is_stored_in() -> None:
+    """27 of 30 seconds are the 0.9 of GVMGen's recipe: in single precision they are less."""
+    music = np.ones(30)
+    music[:3] = 0
+    nothing = np.zeros(30)
+    shares = SoundShares(music, nothing, nothing)  # type: ignore[arg-type]
+    assert shares.music_share == 0.9
+    assert screen.screen_sound(shares, min_music=0.9).value == 0.9

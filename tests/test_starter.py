@@ -10,7 +10,7 @@ import torch
 
 from symmv_builder import starter
 from symmv_builder.evaluation.music import score_song
-from symmv_builder.training import checkpoint
+from symmv_builder.training import checkpoint, run_folders
 from symmv_builder.training.vmusprod import compose
 from symmv_builder.training.vmusprod.compose import Models
 from symmv_builder.training.vmusprod.piece import ArrangedPiece, Wish
@@ -33,7 +33,7 @@ def pieces(models: Models) -> list[ArrangedPiece]:
 
 def test_every_byte_of_the_model_is_what_was_written() -> None:
     assert checkpoint.verify_run(starter.path()) == []
-    assert checkpoint.kinds(starter.path()) == {f"vmusprod.{stage}" for stage in STAGES}
+    assert run_folders.kinds(starter.path()) == {f"vmusprod.{stage}" for stage in STAGES}
 
 
 def test_the_weights_are_small_and_in_half_precision() -> None:

@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from symmv_builder.api import media, publishing, reporting
+from symmv_builder.api import correcting, jams, media, publishing, reporting
+from symmv_builder.api.correcting import Corrected, Correction
 from symmv_builder.api.crawl import CrawlEnd, Recording, open_crawl, promote, review
 from symmv_builder.api.entry import StoredEntry, stored_entry
 from symmv_builder.api.media import MediaSummary
@@ -295,6 +296,21 @@ class Dataset:
         """Every step that was done for an entry, or what a crawl knows of one that is none."""
         return why(self.settings, entry_id, self.name)
 
+    def correct(self, entry_id: str, what: str, *values: str | float, by: str) -> Correction:
+        """Correct what the machine found of an entry; arguments of `api.correcting.correct`.
+
+        ``dataset.correct("sonata", "chord", 4.0, "Am7", by="Ann")``; the next build makes it so.
+        """
+        return correcting.correct(self.settings, self.name, entry_id, what, *values, by=by)
+
+    def undo_correction(self, correction_id: str, *, by: str) -> Correction:
+        """Undo a correction that stands, by its id; it."""
+        return correcting.undo(self.settings, self.name, correction_id, by=by)
+
+    def corrections(self, entry_id: str = "") -> list[Corrected]:
+        """The corrections that stand, of all entries or of one, with their states."""
+        return correcting.corrections(self.settings, self.name, entry_id)
+
     def status(self) -> questions.Status:
         """How far the dataset is: entries made, rejected and open, stages, shards."""
         return questions.status(self.stored, self.name)
@@ -344,6 +360,14 @@ class Dataset:
     def export(self, folder: str | Path) -> ExportSummary:
         """Write the shards in the layout of their paper's own release."""
         return publishing.export(self.settings, self.name, Path(folder))
+
+    def export_jams(self, folder: str | Path) -> list[Path]:
+        """Write ``ENTRY.jams`` of every entry, as it is corrected; see `api.jams`."""
+        return jams.export(self.settings, self.name, Path(folder))
+
+    def import_jams(self, *paths: str | Path, by: str) -> dict[str, list[Correction]]:
+        """Make corrections of what JAMS files, or folders of them, say otherwise."""
+        return jams.take_in(self.settings, self.name, [Path(each) for each in paths], by=by)
 
     def export_media(
         self,

@@ -10,13 +10,13 @@ from typing import Any
 
 from symmv_builder.api.music import Music
 from symmv_builder.between import can_cut, cut_records
-from symmv_builder.clips import Clip, ClockMap, Lengths, counted, milliseconds, parse_address
+from symmv_builder.clips import Clip, milliseconds, parse_address
 from symmv_builder.datasets import questions
 from symmv_builder.datasets.questions import StepOutcome
+from symmv_builder.datasets.trimming import clip_between
 from symmv_builder.errors import WrongArguments, WrongSetting
 from symmv_builder.packages import is_installed
 from symmv_builder.records import (
-    Alignment,
     Asset,
     Beats,
     Chords,
@@ -96,17 +96,7 @@ class StoredEntry:
         if not 0 <= start_s < end_s < math.inf:
             raise WrongSetting("end_s", end_s, f"it lies behind the start, {start_s:g}")
         records = questions.records_of(self.store, self.entry)
-        alignment = records.get("alignment")
-        clocks = ClockMap(alignment if isinstance(alignment, Alignment) else None)
-        asset, scenes, beats = (records.get(n) for n in ("video_asset", "scenes", "beats"))
-        lengths = Lengths(
-            end_s,
-            clocks,
-            scenes if isinstance(scenes, Scenes) else None,
-            beats if isinstance(beats, Beats) else None,
-            asset.frame_rate_hz if isinstance(asset, Asset) else 0.0,
-        )
-        return replace(self, clip=counted(clocks.clip(start_s, end_s), lengths))
+        return replace(self, clip=clip_between(records, start_s, end_s))
 
     @property
     def split(self) -> str:

@@ -14,7 +14,7 @@ from symmv_builder.crawl.links import is_link, source_of
 from symmv_builder.datasets import composing, linked
 from symmv_builder.datasets import seen as looking
 from symmv_builder.datasets.evaluate import ALL_SPLITS
-from symmv_builder.datasets.piece_files import check_piece, write_piece
+from symmv_builder.datasets.piece_files import check_piece, read_piece, write_piece
 from symmv_builder.errors import (
     NoSuchPath,
     RejectEntry,
@@ -24,14 +24,13 @@ from symmv_builder.errors import (
     WrongArguments,
     WrongSetting,
 )
+from symmv_builder.packages import not_installed
 from symmv_builder.records import Source
 from symmv_builder.settings import Settings, read_settings
 from symmv_builder.storage.root import Root
-from symmv_builder.training import composing_options, trainers
-from symmv_builder.training.composing import Composer, Order, Piece, WatchedVideo
-from symmv_builder.training.trainer import Option
+from symmv_builder.training.composing import Composer, Order, Passage, Piece, WatchedVideo
 
-__all__ = ["Option", "Order", "Piece", "Videos", "Written", "generate"]
+__all__ = ["Order", "Passage", "Piece", "Videos", "Written", "generate"]
 
 Refuse = Callable[[Any, RejectEntry], None]
 Note = Callable[[str], object]
@@ -45,6 +44,9 @@ def generate(
     *,
     soundfont: str | Path | None = None,
     picture: bool = True,
+    musicxml: bool = False,
+    piece: str | Path | None = None,
+    passage: tuple[float, float] | None = None,
     overwrite: bool = False,
     clip: str = "",
     **order: Any,
@@ -54,10 +56,12 @@ def generate(
     `videos` are files, or links to pages of sites that may be crawled. Without a `model`, which is
     the folder of a training, the starter model of the package writes. `order` is what
     `training.composing.Order` holds (``key``, ``primer``, ``seed``, ``count``, ``seconds``,
-    ``temperature`` and so on) and the options of the model's own trainer: ``tempo`` and ``follow``
-    of V-MusProd, ``regressor``, ``pattern`` and ``style`` of AMT, ``control`` of CMT. `StopRun`
-    where the model or the order does not fit, `RejectEntry` for the first video that cannot be
-    read: none is written then.
+    ``temperature`` and so on) and the options of the model's own trainer: ``tempo``, ``density``
+    and ``follow`` of V-MusProd, ``regressor``, ``pattern`` and ``style`` of AMT, ``control`` of
+    CMT. With ``musicxml`` the score is written, too. A `passage` (from and to which second) of an
+    earlier `piece`, which is its ``NAME.json``, is written anew, and all else of it stays note for
+    note. `StopRun` where the model or the order does not fit, such as what a model cannot heed,
+    `RejectEntry` for the first video that cannot be read: none is written then.
 
     Examples:
         >>> [files] = sb.generate("holiday.mp4", "runs/markov", "music", seed=7, picture=False)
@@ -70,6 +74,7 @@ def generate(
         raise RejectEntry(error.reason, f"{video}: {error.detail}") from error
 
     general = {each.name for each in fields(Order)}
+    order["passage"] = passage_of(piece, passage)
     written = write(
         Videos.of([str(each) for each in addresses]),
         Path(model) if model is not None else None,
@@ -79,6 +84,7 @@ def generate(
         options={name: value for name, value in order.items() if name not in general},
         soundfont=Path(soundfont) if soundfont else None,
         picture=picture,
+        musicxml=musicxml,
         overwrite=overwrite,
         clip=clip,
         refuse=refuse,
@@ -86,14 +92,22 @@ def generate(
     return [each.files for each in written]
 
 
-def composers() -> list[str]:
-    """The trainers whose models write music."""
-    return [name for name, trainer in trainers() if trainer.composes]
+def passage_of(piece: str | Path | None, seconds: tuple[float, float] | None) -> Passage | None:
+    """The seconds of an earlier piece, by its ``NAME.json``, that are to be written anew.
 
-
-def options_of_models() -> list[Option]:
-    """What the models of single trainers can be asked besides an `Order`, one after another."""
-    return list(composing_options().values())
+    `StopRun` where one is given without the other, or the seconds do not lie in the piece.
+    """
+    if piece is None and seconds is None:
+        return None
+    if piece is None or seconds is None:
+        raise WrongArguments("`piece` and `passage` go together: which piece, and where in it")
+    whole, (start_s, end_s) = read_piece(Path(piece)), seconds
+    if not 0 <= start_s < end_s or start_s >= whole.seconds:
+        wanted = (
+            f"two seconds of the piece, the first before the other, within its {whole.seconds:g}"
+        )
+        raise WrongSetting("passage", f"{start_s:g}-{end_s:g}", wanted)
+    return Passage(start_s, end_s, whole, Path(piece))
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +155,7 @@ def write(
     options: Mapping[str, Any] | None = None,
     soundfont: Path | None = None,
     picture: bool = False,
+    musicxml: bool = False,
     overwrite: bool = False,
     clip: str = "",
     refuse: Refuse,
@@ -153,14 +168,16 @@ def write(
     those of the model's trainer (`options_of_models`). A video that cannot
     be read goes to `refuse`, and the others go on; so does a link that is not fetched. `note` is
     told of models with random weights behind what the model learned from. With `picture` one
-    of the files shows the notes under the video's frames. `StopRun` where videos, model and order
-    do not fit each other, and where a file of somebody else would be replaced: then nothing is
-    written.
+    of the files shows the notes under the video's frames, with `musicxml` one is the score.
+    `StopRun` where videos, model and order do not fit each other, and where a file of somebody else
+    would be replaced: then nothing is written.
     """
     check(videos, order)
-    _check_inputs(videos, soundfont, settings)
+    _check_inputs(videos, soundfont, settings, musicxml=musicxml)
     picture = picture and _can_draw(note)
-    place = _Place(out, [*videos.files, *([soundfont] if soundfont else ())], picture, overwrite)
+    read = [*videos.files, *([soundfont] if soundfont else ())]
+    read += [order.passage.path] if order.passage and order.passage.path else []
+    place = _Place(out, read, picture, musicxml, overwrite)
     linked_as = {source: Path(f"{linked.name_of_source(source)}.mp4") for source in videos.links}
     for path in (*videos.files, *linked_as.values()):
         place.check(dict.fromkeys(_names(path, order), path))
@@ -174,7 +191,7 @@ def write(
     with ExitStack() as opened:
         if videos.links:
             folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="symmv-")))
-            fetched = _fetched(videos.links, settings, folder, refusing, tell)
+            fetched = fetch_links(videos.links, settings, folder, refusing, tell)
             videos = replace(videos, files=(*videos.files, *fetched))
         watched: list[WatchedVideo] = []
         if videos.files:
@@ -182,9 +199,7 @@ def write(
             home = settings.home
             watched = looking.watch_files(videos.files, composer, home, choices, refusing, tell)
         elif videos.dataset:
-            watched = _rows(composer, Root(settings.root), videos, opened)
-            if any("clip_id" in each.row for each in watched):
-                note("these rows are clips: pieces are MIDI and sound, without their cut video")
+            watched = _rows(composer, Root(settings.root), videos, opened, refusing)
         elif composer.needs_video:
             raise WrongArguments(
                 "this model writes music for videos: give one, or `entries` or `split`"
@@ -210,6 +225,7 @@ def write(
                     video=video,
                     soundfont=soundfont,
                     picture=picture,
+                    notated=musicxml,
                     cuts_s=looking.cuts_of(mine.row),
                     overwrite=overwrite,
                 )
@@ -219,12 +235,16 @@ def write(
             yield Written(whole, files, video)
 
 
-def _check_inputs(videos: Videos, soundfont: Path | None, settings: Settings) -> None:
+def _check_inputs(
+    videos: Videos, soundfont: Path | None, settings: Settings, *, musicxml: bool
+) -> None:
     for source in videos.links:
         if source.site not in settings.sites:
             raise SiteNotCrawled(source.url, settings.sites)
     if soundfont and not soundfont.is_file():
         raise NoSuchPath(soundfont)
+    if musicxml and importlib.util.find_spec("music21") is None:
+        raise not_installed("music21", "notation")
 
 
 def _can_draw(note: Note) -> bool:
@@ -240,7 +260,7 @@ def _open(
 ) -> tuple[Composer, dict[str, Any]]:
     """The model that writes, checked against the order, and what a piece's JSON says of it."""
     run = composing.starter_run() if model is None else model
-    composer = composing.open_composer(run, options, settings.home.device)
+    composer = composing.open_composer(run, options, settings.home.device, order)
     composer.check(order)
     if model is None:
         note(composing.STARTER)
@@ -257,15 +277,17 @@ def _open(
     return composer, {**about, "untrained": untrained}
 
 
-def _rows(composer: Composer, root: Root, videos: Videos, opened: ExitStack) -> list[WatchedVideo]:
+def _rows(
+    composer: Composer, root: Root, videos: Videos, opened: ExitStack, refuse: Refuse
+) -> list[WatchedVideo]:
     """The rows of a dataset that are meant, with their files where the store has them."""
     split = None if videos.split == ALL_SPLITS else videos.split
     dataset = videos.dataset or ""
     rows = looking.rows_seen(composer, root, dataset, entries=videos.entries, split=split)
-    return [opened.enter_context(looking.stored(root, each)) for each in rows]
+    return opened.enter_context(looking.stored(root, rows, refuse))
 
 
-def _fetched(
+def fetch_links(
     links: Sequence[Source], settings: Settings, folder: Path, refuse: Refuse, tell: Tell
 ) -> list[Path]:
     """The recordings behind links as files in `folder`, by the rules of the crawl."""
@@ -296,6 +318,7 @@ class _Place:
     folder: Path
     read: list[Path]
     picture: bool
+    notated: bool
     overwrite: bool
 
     def check(self, pieces: Mapping[str, Path | None]) -> None:
@@ -306,6 +329,7 @@ class _Place:
                 self.folder,
                 video=video,
                 picture=self.picture,
+                notated=self.notated,
                 inputs=self.read,
                 overwrite=self.overwrite,
             )
@@ -314,6 +338,7 @@ class _Place:
 def check(videos: Videos, order: Order) -> None:
     """`StopRun` where what is asked for contradicts itself."""
     _check_videos(videos)
+    _check_passage(videos, order)
     if order.temperature is not None and not 0 < order.temperature < math.inf:
         cause = "that draws nothing; it is above 0"
         raise WrongSetting("temperature", order.temperature, cause)
@@ -331,6 +356,18 @@ def check(videos: Videos, order: Order) -> None:
             raise WrongArguments(
                 f"two pieces would be called {name}; write these videos' to folders of their own"
             )
+
+
+def _check_passage(videos: Videos, order: Order) -> None:
+    """A passage is of one piece, which says its key, its chords, its length itself."""
+    if order.passage is None:
+        return
+    for name in ("key", "primer", "seconds"):
+        if getattr(order, name):
+            problem = f"`passage` keeps key, chords and length of its piece: leave out `{name}`"
+            raise WrongArguments(problem)
+    if len(videos.files) + len(videos.links) + len(videos.entries) > 1 or videos.split:
+        raise WrongArguments("`passage` is of one `piece`: give its video alone")
 
 
 def _check_videos(videos: Videos) -> None:

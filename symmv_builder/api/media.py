@@ -6,6 +6,7 @@ from typing import Any
 from symmv_builder.api.options import checked
 from symmv_builder.api.works import PATIENCE_S
 from symmv_builder.datasets import media_export
+from symmv_builder.datasets.exports import note_export
 from symmv_builder.datasets.media_export import Estimate, Media, MediaSummary
 from symmv_builder.errors import WrongArguments
 from symmv_builder.pipeline.events import Event
@@ -51,7 +52,7 @@ def export(
     `media_export.export_media` says.
     """
     store = settings.open_store(read_only=True)
-    return media_export.export_media(
+    summary = media_export.export_media(
         store.root,
         store.manifests,
         dataset,
@@ -61,6 +62,11 @@ def export(
         patience_s=checked("patience", patience_s),
         tell=tell,
     )
+    note_export(
+        store.root, dataset, folder, media.format,
+        tell=lambda text: tell(Event("note", "", detail=text)),
+    )  # fmt: skip
+    return summary
 
 
 def estimate(

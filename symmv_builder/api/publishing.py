@@ -13,6 +13,7 @@ from symmv_builder.datasets.card import FACTS, facts
 from symmv_builder.datasets.card.about import read_about
 from symmv_builder.datasets.copies import Outdated
 from symmv_builder.datasets.export import ExportSummary
+from symmv_builder.datasets.exports import Exported, exports, note_export
 from symmv_builder.datasets.imports import published_licence
 from symmv_builder.datasets.lacking import explaining
 from symmv_builder.datasets.recipe import Recipe
@@ -254,6 +255,11 @@ def others_that_use(store: Store, dataset: str, done: Takedown) -> dict[str, lis
     return removing.others_that_use(store, dataset, done.sources)
 
 
+def exports_of(store: Store, dataset: str) -> list[Exported]:
+    """The folders that a dataset was exported to, as far as is known, and that are not gone."""
+    return exports(store.root, dataset)
+
+
 def outdated_copies(store: Store, dataset: str) -> list[Outdated]:
     """The places to which withdrawn versions were copied, with what should replace them."""
     return copies.outdated(store, dataset)
@@ -270,4 +276,6 @@ def export(
     root, manifests = Root(settings.root), settings.open_manifests()
     require_receipt(root, manifests, dataset)
     with explaining(manifests, dataset):
-        return exporting.export(root, dataset, folder, tell=tell)
+        summary = exporting.export(root, dataset, folder, tell=tell)
+    note_export(root, dataset, folder)
+    return summary

@@ -10,6 +10,8 @@ from symmv_builder.api.texts import setting_text
 from symmv_builder.datasets.evaluate import untrained_models
 from symmv_builder.datasets.lacking import explaining
 from symmv_builder.datasets.remembered import require_receipt
+from symmv_builder.datasets.subsets import read_subset
+from symmv_builder.errors import WrongSetting
 from symmv_builder.pipeline.keys import digest
 from symmv_builder.settings import Settings, read_settings
 from symmv_builder.storage.root import Root
@@ -36,6 +38,7 @@ def train(
     preset: str = "paper",
     way: str = "",
     root: str | Path | None = None,
+    subset: str = "",
     minutes: float | None = None,
     tell: Callable[[Tick], None] = lambda _: None,
     **fields: Any,
@@ -44,7 +47,8 @@ def train(
 
     `trainer` is one of `TRAINERS` or another package's; `way` is
     ``paper`` or ``released`` (`training.runs.configure`), `fields` are single fields of the preset.
-    The device is that of ``SYMMV_DEVICE``. `StopRun` where trainer, dataset, a field or a
+    The device is that of ``SYMMV_DEVICE``. With `subset` only the rows are learned from that are
+    marked so (`api.ranking`). `StopRun` where trainer, dataset, a field or a
     checkpoint does not fit.
 
     Examples:
@@ -54,7 +58,8 @@ def train(
     """
     texts = {name: setting_text(value) for name, value in fields.items()}
     config = configure(trainer, preset, texts, way)
-    return run(trainer, config, dataset, Path(out), read_settings(root=root), minutes, tell=tell)
+    settings = read_settings(root=root)
+    return run(trainer, config, dataset, Path(out), settings, minutes, subset=subset, tell=tell)
 
 
 def config_of(trainer: str, preset: str, fields: Mapping[str, str] | None, way: str) -> Any:
@@ -75,6 +80,7 @@ def run(
     settings: Settings,
     minutes: float | None = None,
     *,
+    subset: str = "",
     workers: int = 0,
     unpacked: Path | None = None,
     checkpoint_minutes: float = CHECKPOINT_MINUTES,
@@ -83,7 +89,8 @@ def run(
     tell: Callable[[Tick], None] = lambda _: None,
     note: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
-    """Train by a configuration of `config_of`; nothing of the other arguments changes the result.
+    """Train by a configuration of `config_of`; of the other arguments only the data change the
+    result: the dataset and, of its split train, the rows of a `subset`.
 
     `workers` threads prepare batches, decoded features are kept in the folder `unpacked`, with
     `data_changed` a run goes on though its dataset is another one, with `wait` it waits for another
@@ -107,9 +114,19 @@ def run(
         wait=wait,
         tell=tell,
         note=note,
+        subset=_marked(settings, dataset, subset) if subset else None,
     )
     with explaining(manifests, dataset):
         return start(trainer, config, request)
+
+
+def _marked(settings: Settings, dataset: str, subset: str) -> frozenset[str]:
+    """The names of the rows that a training learns from; `StopRun` for a subset of other rows."""
+    marked = read_subset(Root(settings.root), dataset, subset)
+    if marked.split != "train":
+        problem = f"its rows are of the split {marked.split}, and a training learns from train"
+        raise WrongSetting("subset", subset, problem)
+    return frozenset(marked.rows)
 
 
 def folder_of(
@@ -127,6 +144,11 @@ def folder_of(
 def is_first_rank() -> bool:
     """Whether this process is the first, or the only one, of those that torchrun started."""
     return os.environ.get("RANK", "0") == "0"
+
+
+def is_alone() -> bool:
+    """Whether this process is none of several that torchrun started."""
+    return os.environ.get("WORLD_SIZE", "1") == "1"
 
 
 def is_unfinished(outcome: Outcome) -> bool:

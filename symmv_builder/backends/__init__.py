@@ -35,10 +35,12 @@ from symmv_builder.backends.slots import (
     FlowModel,
     Model,
     ModelHome,
+    MomentModel,
     PianoTranscriber,
     PolyphonicTranscriber,
     SceneModel,
     SongModel,
+    SourceSeparator,
     SpeechDetector,
     Tagger,
     TextModel,
@@ -109,7 +111,10 @@ TABLE: dict[tuple[str, str], str] = {
     ("speech", "silero-vad"): "symmv_builder.backends.silero_vad:SileroVad",
     ("codec", "encodec"): "symmv_builder.backends.codecs.encodec:Encodec",
     ("codec", "dac"): "symmv_builder.backends.codecs.dac:Dac",
+    ("separation", "htdemucs"): "symmv_builder.backends.htdemucs:HTDemucs",
     ("flow", "farneback"): "symmv_builder.backends.farneback:Farneback",
+    ("moments", "i3d-rgb"): "symmv_builder.backends.i3d:I3dRgb",
+    ("moments", "i3d-flow"): "symmv_builder.backends.i3d:I3dFlow",
     ("soundfont", "timgm6mb"): "symmv_builder.backends.soundfont:TimGm6mb",
 }
 
@@ -173,6 +178,10 @@ def backend_class(slot: Literal["speech"], name: str) -> type[SpeechDetector]: .
 def backend_class(slot: Literal["flow"], name: str) -> type[FlowModel]: ...
 @overload
 def backend_class(slot: Literal["codec"], name: str) -> type[AudioCodec]: ...
+@overload
+def backend_class(slot: Literal["separation"], name: str) -> type[SourceSeparator]: ...
+@overload
+def backend_class(slot: Literal["moments"], name: str) -> type[MomentModel]: ...
 @overload
 def backend_class(slot: str, name: str) -> type[Model]: ...
 def backend_class(slot: str, name: str) -> type[Model]:
@@ -283,6 +292,10 @@ def load(slot: Literal["songs"], name: str, home: ModelHome) -> SongModel: ...
 def load(slot: Literal["audio_embedding"], name: str, home: ModelHome) -> AudioEmbedder: ...
 @overload
 def load(slot: Literal["tags"], name: str, home: ModelHome) -> Tagger: ...
+@overload
+def load(slot: Literal["separation"], name: str, home: ModelHome) -> SourceSeparator: ...
+@overload
+def load(slot: Literal["moments"], name: str, home: ModelHome) -> MomentModel: ...
 @overload
 def load(slot: Literal["speech"], name: str, home: ModelHome) -> SpeechDetector: ...
 @overload

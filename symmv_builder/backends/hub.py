@@ -11,8 +11,18 @@ from symmv_builder.errors import MissingWeights
 LOG = logging.getLogger(__name__)
 
 
-def snapshot(name: str, repository: str, revision: str, files: Sequence[str], how: str) -> Path:
+def snapshot(
+    name: str,
+    repository: str,
+    revision: str,
+    files: Sequence[str],
+    how: str,
+    *,
+    probe: str = "config.json",
+) -> Path:
     """The folder of a revision's `files` (patterns); `StopRun` that says `how` where there is none.
+
+    `probe` is a file of the repository, by which it is asked whether the hub can be reached.
 
     What is in the cache is taken without asking the network.
     """
@@ -34,7 +44,7 @@ def snapshot(name: str, repository: str, revision: str, files: Sequence[str], ho
     LOG.info("getting the weights of %s from the model hub, out of %s", name, repository)
     try:
         # The download repeats itself for half a minute where there is no network.
-        config = hub.hf_hub_url(repository, "config.json", revision=revision)
+        config = hub.hf_hub_url(repository, probe, revision=revision)
         hub.get_hf_file_metadata(config, timeout=10)
         return Path(hub.snapshot_download(**arguments))
     except (errors.HTTPError, OSError, RuntimeError) as error:  # type: ignore[attr-defined]

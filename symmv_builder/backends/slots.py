@@ -216,6 +216,20 @@ class FlowModel(Model):
         """Pixels to the right and down, ``[h, w, 2]``, of two grey pictures ``[h, w]``."""
 
 
+class MomentModel(Model):
+    """Embeds a moment of a video: pictures of `side` pixels each way, `rate_hz` a second."""
+
+    slot = "moments"
+    width: ClassVar[int]
+    side: ClassVar[int]
+    rate_hz: ClassVar[float]
+    least_pictures: ClassVar[int]
+
+    @abstractmethod
+    def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """An embedding ``[width]`` of RGB pictures ``[t, side, side, 3]``, in order."""
+
+
 class TextModel(Model):
     """Finds lines of text in one picture."""
 
@@ -283,6 +297,18 @@ class SpeechDetector(Model):
         """Probability of speech, 0-1, ``[frames]``, of samples ``[n]``."""
 
 
+class SourceSeparator(Model):
+    """Takes stereo sound at `rate_hz` apart into `stems`, whose sum is about the sound again."""
+
+    slot = "separation"
+    rate_hz: ClassVar[int]
+    stems: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def extract(self, samples: NDArray[np.float32], stems: Sequence[str]) -> NDArray[np.float32]:
+        """The sum ``[n, 2]`` of some of the stems of samples ``[n, 2]``."""
+
+
 class AudioCodec(Model):
     """Turns mono sound at `rate_hz` into codes and back: `codebooks` numbers each `hop` samples.
 
@@ -322,12 +348,14 @@ SLOTS: dict[str, type[Model]] = {
         ClipModel,
         SceneModel,
         FlowModel,
+        MomentModel,
         TextModel,
         SongModel,
         AudioEmbedder,
         Tagger,
         SpeechDetector,
         AudioCodec,
+        SourceSeparator,
         Soundfont,
     )
 }

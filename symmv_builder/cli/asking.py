@@ -82,6 +82,10 @@ def _print_status(state: questions.Status, root: str) -> None:
         say(state.clips.text)
     if state.taken_down:
         say(taken_down(state.taken_down))
+    if state.corrections:
+        by_state = ", ".join(f"{count} {name}" for name, count in state.corrections.items())
+        say(f"corrections: {by_state}")
+    _print_metadata(state)
     stages = tables.plain_table("stage", "backend", *_NUMBERS, numbers=_NUMBERS)
     for cost in state.stages:
         counts = (cost.made, cost.rejected, f"{cost.seconds:.1f}")
@@ -93,6 +97,26 @@ def _print_status(state: questions.Status, root: str) -> None:
         tables.add_row(rejections, result.entry_id, result.step, result.reason, result.detail)
     if state.rejections:
         tables.show(rejections)
+    _print_lost_corrections(state)
+
+
+def _print_metadata(state: questions.Status) -> None:
+    known = tables.plain_table("known of entries", "entries", "most frequent", numbers=("entries",))
+    for each in state.metadata:
+        tables.add_row(known, each.what, each.entries, each.text)
+    if state.metadata:
+        tables.show(known)
+    if state.metadata_fault:
+        say(f"what is known of its entries was not counted: {state.metadata_fault}")
+
+
+def _print_lost_corrections(state: questions.Status) -> None:
+    lost = tables.plain_table("entry", "correction that is not applicable", "by", "reason")
+    for each in state.not_applicable:
+        line = each.correction
+        tables.add_row(lost, line.entry_id, str(line.edit), line.author, each.reason)
+    if state.not_applicable:
+        tables.show(lost)
 
 
 def why(

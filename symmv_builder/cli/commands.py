@@ -65,6 +65,10 @@ COMMANDS = {
         "Write a report of a dataset: one HTML page, its figures as PNG and SVG, its numbers as "
         "JSON.",
     ),
+    "correct": (
+        "correcting",
+        "Correct what the machine found of an entry: a beat, cut, chord, key or note, or trim it.",
+    ),
     "crawl": (
         "crawling",
         "Find new recordings, match, fetch and screen them, and propose them as entries.",
@@ -117,7 +121,7 @@ COMMANDS = {
     ),
     "web": (
         "serving",
-        "Serve pages to browse datasets, review proposals and watch runs, on this machine.",
+        "Serve pages to browse datasets, review, compose and watch runs, on this machine.",
     ),
     "evaluate": (
         "evaluate",
@@ -127,7 +131,7 @@ COMMANDS = {
 # The panels of `symmv --help`; a command that stands in none is listed above them.
 PANELS = {
     "See something": ("demo", "generate", "gallery"),
-    "Make a dataset": ("build", "run", "recipe", "import", "export", "release"),
+    "Make a dataset": ("build", "run", "recipe", "import", "correct", "export", "release"),
     "Look at it": ("status", "show", "report", "web", "why", "schema", "verify", "clean"),
     "Crawl": ("crawl", "review", "promote", "reject", "takedown"),
     "Learn from it": ("train", "evaluate", "rank", "study"),

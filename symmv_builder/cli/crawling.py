@@ -194,7 +194,12 @@ def takedown(
     wait: options.Wait = False,
 ) -> None:
     """Remove an entry from manifest, recordings, results, shards and releases, for good."""
-    from symmv_builder.api.publishing import others_that_use, outdated_copies, take_down
+    from symmv_builder.api.publishing import (
+        exports_of,
+        others_that_use,
+        outdated_copies,
+        take_down,
+    )
 
     store = options.settings(root).open_standing()
     done = take_down(store, dataset, name, reason, whole=whole, wait=wait, tell=remark)
@@ -210,6 +215,13 @@ def takedown(
         say(f"withdrew release {version}")
     for version in done.released:
         say(f"released {version} without it")
+    for exported in exports_of(store, dataset):
+        form = f" --format {exported.format}" if exported.format else ""
+        where = "" if exported.is_here else f" on {exported.machine}"
+        say(
+            f"{exported.folder}{where} was exported before; export to it again, or delete it: "
+            f"`symmv export {dataset} {shlex.quote(exported.folder)}{form}`"
+        )
     for copy in outdated_copies(store, dataset):
         option = "--push" if copy.to.startswith("hf://") else "--to"
         remainder = f"{copy.to} still holds {', '.join(copy.versions)}"

@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from symmv_builder.api.generating import Option
+from symmv_builder.api.composers import Option
 
 
 def with_options(

@@ -17,7 +17,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "export": (
         "symmv export muvisync muvisync-files",
         "symmv export muvisync tars --format webdataset --video frames --dry-run",
-        "symmv export symmv for-the-hub --format hf --sound mp3 --video none",
+        "symmv export symmv to-edit --format jams",
     ),
     "status": ("symmv status", "symmv status symmv --json"),
     "why": ("symmv why my-song", "symmv why my-song --dataset symmv --json"),
@@ -29,6 +29,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "report": (
         "symmv report symmv",
         "symmv report symmv@1.1.0 --against symmv@1.0.0 --out compared",
+    ),
+    "correct": (
+        "symmv correct symmv my-song beat 12.46 12.40",
+        "symmv correct symmv my-song chord 4.0 Am7",
+        "symmv correct symmv --jams edited/",
     ),
     "crawl": (
         "symmv crawl symmv --most 20",

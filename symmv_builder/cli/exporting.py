@@ -33,6 +33,8 @@ DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say how much would be written, and write nothing.")
 ]
 
+MediaUrl = Annotated[str | None, typer.Option(help=HELP["media-url"], show_default=False)]
+
 
 def register(app: typer.Typer) -> None:
     app.command()(export)
@@ -52,6 +54,7 @@ def export(
     subset: Subset = None,
     shard_mb: ShardMb = None,
     dry_run: DryRun = False,
+    media_url: MediaUrl = None,
     workers: options.Workers = None,
     patience: options.Patience = PATIENCE_S,
     root: options.Root = None,
@@ -62,8 +65,17 @@ def export(
     The folder is empty or of the same export: what was interrupted goes on, and of a dataset that
     has changed only the shards around a change are made.
     """
-    from symmv_builder.api import media
+    from symmv_builder.api import jams, label_studio, media
 
+    if format_ == "jams":
+        files = jams.export(options.settings(root), dataset, out)
+        say(f"{len(files)} entries of {dataset} in {out}, a JAMS file each")
+        return
+    if format_ == "label-studio":
+        address = media_url or label_studio.LOCAL_FILES
+        for path in label_studio.export(options.settings(root), dataset, out, address=address):
+            say(str(path))
+        return
     choices = media.chosen(
         format_,
         sound=sound,

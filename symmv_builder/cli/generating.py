@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from symmv_builder.api.generating import Order, Videos, Written, composers, options_of_models, write
+from symmv_builder.api.composers import composers, options_of_models
+from symmv_builder.api.generating import Order, Videos, Written, passage_of, write
 from symmv_builder.cli import options
 from symmv_builder.cli.declared import with_options
 from symmv_builder.cli.saying import complain, remark, say
@@ -88,6 +89,20 @@ def generate(
             help="Draw notes, chords and loudness under frames and cuts: NAME.png.",
         ),
     ] = True,
+    musicxml: Annotated[
+        bool, typer.Option("--musicxml", help="Write the score, too: NAME.musicxml.")
+    ] = False,
+    piece: Annotated[
+        Path | None,
+        typer.Option(help="NAME.json of an earlier piece, of which --passage is written anew."),
+    ] = None,
+    passage: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            metavar="FROM TO",
+            help="Seconds of --piece that are written anew; all else stays note for note.",
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("generated"),
     overwrite: options.Overwrite = False,
     clip: options.Clip = None,
@@ -100,7 +115,8 @@ def generate(
     --count pieces. The files of a piece replace those of an earlier one, but nothing that was made
     or changed by others.
     """
-    order = Order(key, primer, seed, count, seconds, temperature, greedy, top_k)
+    again = passage_of(piece, passage)
+    order = Order(key, primer, seed, count, seconds, temperature, greedy, top_k, again)
     refused: list[object] = []
 
     def refuse(video: object, error: RejectEntry) -> None:
@@ -117,6 +133,7 @@ def generate(
             options=own,
             soundfont=soundfont,
             picture=picture,
+            musicxml=musicxml,
             overwrite=overwrite,
             clip=clip or "",
             refuse=refuse,

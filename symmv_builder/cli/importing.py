@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from symmv_builder.api.importing import import_options, open_release
+from symmv_builder.api.importing import Release, import_options, open_release
 from symmv_builder.api.options import HELP, PATIENCE_S, models_of, reasons_of
 from symmv_builder.api.works import LOADING_PATIENCE_S
 from symmv_builder.cli import options
@@ -45,14 +45,25 @@ def import_command(
     Can be stopped at any moment and run again.
     """
     release = open_release(dataset, path, root, models=models_of(model), choices=choices)
+    take_in(
+        release,
+        workers=workers or 0,
+        patience_s=patience,
+        load_patience_s=load_patience,
+        retry=reasons_of(retry),
+        strict=strict,
+        wait=wait,
+    )
+
+
+def take_in(release: Release, **how: Any) -> None:
+    """Import a release, show how far it is, and say what did not become a row.
+
+    `how` are arguments of `Release.take_in`. Exit code 1 where entries are not finished.
+    """
     with ending_on_interrupt(), Progress(release.makes) as progress:
         summary = release.take_in(
-            workers=workers or 0,
-            patience_s=patience,
-            load_patience_s=load_patience,
-            retry=reasons_of(retry),
-            strict=strict,
-            wait=wait,
+            **how,
             tell=progress.on_event,
             expect=lambda total, settled: progress.expect(total, settled=settled),
         )

@@ -24,20 +24,40 @@ def web(
         str,
         typer.Option(
             envvar="SYMMV_WEB_TOKEN",
-            help="What whoever comes has to know, 16 characters at least.",
+            help="What whoever comes has to know, 16 characters at least. Several, with commas "
+            "between them, are one a person: nobody sees what another one composes.",
             show_default=False,
         ),
     ] = "",
     runs: Annotated[Path, typer.Option(help="Folder in which folders of trainings lie.")] = Path(
         "runs"
     ),
+    takes: Annotated[
+        Path, typer.Option(help="Folder to keep in what people compose: their videos and takes.")
+    ] = Path("takes"),
+    takes_gb: Annotated[
+        float, typer.Option(min=0.1, help="How many gigabytes all takes may use.")
+    ] = 20.0,
+    soundfonts: Annotated[
+        Path | None, typer.Option(help="Folder of .sf2 files that takes can be played with.")
+    ] = None,
 ) -> None:
-    """Serve pages to browse datasets, review proposals and watch runs, on this machine.
+    """Serve pages to browse datasets, review, compose and watch runs, on this machine.
 
     Nothing leaves it: the pages load nothing from elsewhere. Ctrl+C ends it.
     """
+    from symmv_builder.api.take_writer import Studio, TakeWriter
+    from symmv_builder.api.takes import Takes
     from symmv_builder.web.guard import Access
     from symmv_builder.web.server import serve
 
     access = Access(host, port, token)
-    serve(options.settings(root), access, runs_in=runs, tell=lambda where: say(f"open {where}"))
+    settings = options.settings(root)
+    studio = Studio(settings, runs, soundfonts)
+    serve(
+        settings,
+        access,
+        runs_in=runs,
+        writer=TakeWriter(Takes(takes, round(takes_gb * 2**30)), studio),
+        tell=lambda where: say(f"open {where}"),
+    )

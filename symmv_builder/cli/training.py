@@ -48,6 +48,15 @@ def train(
             autocompletion=completing.datasets,
         ),
     ] = "",
+    from_: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Learn from a folder of MIDI files: it is imported first, as `symmv import midi` "
+            "does. In the place of --data.",
+            show_default=False,
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -73,6 +82,13 @@ def train(
         ),
     ] = "",
     root: options.Root = None,
+    subset: Annotated[
+        str,
+        typer.Option(
+            help="Learn from the rows alone that `symmv rank` marked so, such as finetune.",
+            show_default=False,
+        ),
+    ] = "",
     minutes: Annotated[
         float | None,
         typer.Option(callback=options.checking("minutes"), help=HELP["minutes"]),
@@ -116,8 +132,7 @@ def train(
         for name, value in training.fields_of(config).items():
             say(f"{name} = {value}")
         return
-    if not data or out is None:
-        raise WrongArguments("a training needs `data`, its dataset, and `out`, the run's folder")
+    data, out = _places(data, from_, out, root, wait=wait)
     settings = options.settings(root)
     is_first = training.is_first_rank()
     if is_first:
@@ -133,6 +148,7 @@ def train(
             out,
             settings,
             minutes,
+            subset=subset,
             workers=workers,
             unpacked=unpack,
             checkpoint_minutes=checkpoint_minutes,
@@ -162,3 +178,30 @@ def train(
         say("; ".join([*lines, f"model in {out}"]))
     if outcome.ended in _EXIT_CODES:
         raise typer.Exit(_EXIT_CODES[outcome.ended])
+
+
+def _places(
+    data: str, folder: Path | None, out: Path | None, root: str | None, *, wait: bool
+) -> tuple[str, Path]:
+    """Which dataset a training learns from, imported first where it is a folder, and its run's."""
+    if out is None or bool(data) == bool(folder):
+        raise WrongArguments(
+            "a training needs `out`, the run's folder, and either `data`, its dataset, or `from`, "
+            "a folder of MIDI files"
+        )
+    return _imported(folder, root, wait=wait) if folder else data, out
+
+
+def _imported(folder: Path, root: str | None, *, wait: bool) -> str:
+    """Import a folder of MIDI files; the name of the dataset that it becomes."""
+    from symmv_builder.api.importing import open_release
+    from symmv_builder.api.training import is_alone
+    from symmv_builder.cli.importing import take_in
+
+    if not is_alone():
+        raise WrongArguments(
+            "several processes cannot import: import the folder before, for `data`"
+        )
+    release = open_release("midi", folder, root)
+    take_in(release, wait=wait)
+    return release.dataset.name

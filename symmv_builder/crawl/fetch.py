@@ -53,12 +53,30 @@ class Delivery(Protocol):
     @property
     def formats(self) -> tuple[str, ...]: ...
 
+    @property
+    def captions(self) -> "Subtitles | None": ...
+
+
+class Subtitles(Protocol):
+    """A file of subtitles, with their language; `backends.ytdlp.captions.CaptionFile`."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def language(self) -> str: ...
+
 
 class Fetcher(Protocol):
     """What downloads: `backends.ytdlp.Downloader`."""
 
     def download(
-        self, source: Source, folder: Path, *, kind: Literal["audio", "video"]
+        self,
+        source: Source,
+        folder: Path,
+        *,
+        kind: Literal["audio", "video"],
+        captions: bool = False,
     ) -> Delivery: ...
 
 
@@ -79,12 +97,14 @@ def fetch(
     ledger: Ledger,
     *,
     kind: Literal["audio", "video"],
+    captions: bool = False,
     staging: Path | None = None,
     limits: pyav.Limits = pyav.DEFAULT_LIMITS,
 ) -> Fetched:
     """Make sure that the store holds a recording, as sound alone or as a video with sound.
 
-    What is there is not fetched again; sound alone is, where a video is asked for.
+    What is there is not fetched again; sound alone is, where a video is asked for. With `captions`
+    the subtitles that people wrote for it are put into its file, where there are any.
     `staging` is a folder on a local disk, by default in a local root, else in the user's cache.
     Raises what the fetcher raises, `RetryLater` for a file that came damaged (and is thrown
     away), `RejectEntry`: TOO_LONG, TOO_LARGE, NO_AUDIO, NO_VIDEO, and `StopRun` where the
@@ -95,7 +115,8 @@ def fetch(
         stored = _stored(source, root, ledger, kind, limits)
         if stored is None:
             try:
-                delivery = fetcher.download(source, folder, kind=kind)
+                delivery = fetcher.download(source, folder, kind=kind, captions=captions)
+                _add_captions(delivery, limits)
                 asset = _look_into(delivery, kind, limits)
             except (DamagedDownload, RejectEntry):
                 shutil.rmtree(folder, ignore_errors=True)
@@ -183,6 +204,16 @@ def _stored(
     if kind == "video" and asset.kind is not MediaKind.VIDEO:
         return None
     return Fetched(sha256, asset)
+
+
+def _add_captions(delivery: Delivery, limits: pyav.Limits) -> None:
+    """Put the subtitles that came with a recording into its file, where that takes them."""
+    if delivery.captions is not None:
+        # Imported here: most recordings come without any.
+        from symmv_builder.backends.pyav.captioned import add_captions
+
+        words = delivery.captions
+        add_captions(delivery.path, words.path, words.language, limits=limits)
 
 
 def _look_into(delivery: Delivery, kind: str, limits: pyav.Limits) -> Asset:

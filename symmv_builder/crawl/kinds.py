@@ -11,9 +11,10 @@ from collections.abc import Iterable
 
 from symmv_builder.crawl.titles import fold
 from symmv_builder.records import Listing
+from symmv_builder.vocab import VIDEO_KINDS
 
 # `other` is what has no music that was made or chosen for its pictures; empty is not known.
-KINDS = ("mv", "film", "vlog", "documentary", "trailer", "game", "dance", "comic")
+KINDS = VIDEO_KINDS
 OTHER = "other"
 # Chinese, Japanese, and Korean, whose particles are written on to a word.
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]")

@@ -10,6 +10,7 @@ One table a source, of the kinds that can be listed:
     order = "title-artist"           # how its titles are written: artist-title, title-artist, auto
     strip = ["Some Pianist"]         # phrases that belong to no song
     separators = ["~"]               # what else stands between title and artist
+    kinds = ["film", "vlog"]         # what kinds of video are taken (`crawl.kinds`); else all
     reviewed = "2026-11, by hand"    # who looked at it; empty: nobody yet
 
 `ids` take either ``ref`` with ids between spaces or ``file``, an id list beside the manifest
@@ -31,16 +32,21 @@ from symmv_builder.records import Listing, Source
 from symmv_builder.tables import last_column
 from symmv_builder.text import clean_line
 from symmv_builder.toml_text import line_of, read_toml
+from symmv_builder.vocab import VIDEO_KINDS
 
 KINDS = ("channel", "playlist", "search", "feed", "ids")
 _ORDERS = ("auto", "artist-title", "title-artist")
 _TEXTS = ("ref", "file", "site", "name", "order", "artist", "reviewed")
-_LISTS = ("strip", "separators")
+_LISTS = ("strip", "separators", "kinds")
 
 
 @dataclass(frozen=True, slots=True)
 class CrawlSource:
-    """One source: what to list (`kind`, `ref` or `file`, `site`) and how it writes titles."""
+    """One source: what to list (`kind`, `ref` or `file`, `site`) and how it writes titles.
+
+    With `kinds` a video that is known to be of another kind is turned away (`crawl.kinds`); one of
+    which nothing tells its kind is taken.
+    """
 
     kind: str
     ref: str
@@ -49,6 +55,7 @@ class CrawlSource:
     name: str
     reviewed: str
     habits: Habits
+    kinds: tuple[str, ...] = ()
 
 
 def default_sources(dataset: str) -> Path:
@@ -135,6 +142,10 @@ def _source(
     order = row.get("order", "auto")
     if order not in _ORDERS:
         raise wrong(f"order is {order!r}; it can be {', '.join(_ORDERS)}", "order")
+    kinds = tuple(row.get("kinds", ()))
+    if unknown := [name for name in kinds if name not in VIDEO_KINDS]:
+        listed = ", ".join(VIDEO_KINDS)
+        raise wrong(f"no video is of kind {unknown[0]!r}; known: {listed}", "kinds")
     return CrawlSource(
         kind=kind,
         ref=ref,
@@ -148,6 +159,7 @@ def _source(
             separators=tuple(row.get("separators", ())),
             artist=row.get("artist", ""),
         ),
+        kinds=kinds,
     )
 
 

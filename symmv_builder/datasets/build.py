@@ -34,6 +34,7 @@ from symmv_builder.pipeline.run import EntryOutcome, LoadModel
 from symmv_builder.records import Entry, Source
 from symmv_builder.storage import clip_tables, manifests, shards, written
 from symmv_builder.storage.assets import add_asset, asset_size, has_asset, hash_file
+from symmv_builder.storage.corrections import read_standing
 from symmv_builder.storage.ledger import KnownFile
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.sidecars import Sidecars
@@ -194,9 +195,11 @@ def _build(
     restore_recordings(store, recipe.name, entries)
     whole = whole or with_beside(recipe, plan)
     beside = frozenset(use.makes for use in recipe.beside)
-    state = survey(plan, store, entries, whole, beside)
+    # What people correct from now on is for the next build: rows are of one state of all.
+    corrections = read_standing(store.manifests, recipe.name)
+    state = survey(plan, store, entries, whole, beside, corrections)
     if forget_outdated(store, recipe.name, state.rejected.values()):
-        state = survey(plan, store, entries, whole, beside)
+        state = survey(plan, store, entries, whole, beside, corrections)
     if not state.works:
         # Shards without rows would take the place of those that may stand.
         kinds = ", ".join(sorted(plan.recordings))
@@ -222,7 +225,8 @@ def _build(
     run_works(plan, store, run, todo, tell=tell, strict=strict)
     tell(Event("note", "", detail="writing shards"))
     # Meanwhile a takedown in another dataset of the root may have barred what both use.
-    state = survey(plan, store, manifests.allowed(store.manifests, entries), whole, beside)
+    allowed = manifests.allowed(store.manifests, entries)
+    state = survey(plan, store, allowed, whole, beside, corrections)
     draft = draft_dataset(recipe, store, state, shard_bytes, cut=draft.cut)
     receipt = write_dataset(recipe, plan, store, state, draft)
     return _summary(recipe, state, receipt, len(everybody), up_to_date=False)

@@ -7,7 +7,7 @@ write the dataset does them again, to the end, before anything else (`writing`).
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -18,6 +18,7 @@ from symmv_builder.datasets.survey import recordings_of
 from symmv_builder.errors import Damaged, MalformedFile, StopRun, StoreUnusable
 from symmv_builder.records import Entry, Source
 from symmv_builder.storage import (
+    lines,
     locks,
     manifests,
     recordings,
@@ -27,6 +28,7 @@ from symmv_builder.storage import (
     written,
 )
 from symmv_builder.storage.assets import asset_size
+from symmv_builder.storage.corrections import NAME, read_corrections
 from symmv_builder.storage.items import Items
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.store import Store
@@ -238,7 +240,17 @@ def _put_entries(
 
 def _drop_entries(store: Store, dataset: str, *, ids: Sequence[str]) -> None:
     standing = {e.entry_id: e for e in manifests.read_entries(store.manifests, dataset)}
+    _drop_corrections(store, dataset, set(ids))
     _write_entries(store, dataset, {k: v for k, v in standing.items() if k not in set(ids)}, {})
+
+
+def _drop_corrections(store: Store, dataset: str, ids: Set[str]) -> None:
+    """Take out every line of corrections about some entries; other lines stay as they are."""
+    with lines.alone(store, dataset, NAME):
+        every = read_corrections(store.manifests, dataset)
+        if any(each.entry_id in ids for each in every):
+            kept = (each.fields() for each in every if each.entry_id not in ids)
+            store.manifests.write(f"{dataset}/{NAME}.jsonl", lines.text_of(kept))
 
 
 def _write_entries(

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Literal
 
 from symmv_builder.datasets import changes
+from symmv_builder.datasets.corrected import keys_beneath
 from symmv_builder.datasets.remembered import names_in
 from symmv_builder.datasets.survey import recordings_of
 from symmv_builder.errors import StoreUnusable
 from symmv_builder.storage import items as states
 from symmv_builder.storage import manifests
+from symmv_builder.storage.corrections import read_corrections
 from symmv_builder.storage.items import Items, entry_id_of
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.sidecars import Sidecars
@@ -197,6 +199,9 @@ def _is_young(root: Root, name: str) -> bool:
 def _results(store: Store, dataset: str, *, old_results: bool) -> Iterator[Waste]:
     entries = {e.entry_id for e in manifests.read_entries(store.manifests, dataset)}
     on_their_way = {entry_id_of(s) for s in Items(store.ledger).sources(dataset, _NEEDED_STATES)}
+    # Undone ones count, too: the last build may have been before.
+    corrected = {each.entry_id for each in read_corrections(store.manifests, dataset)}
+    sidecars = Sidecars(store.root, dataset)
     for entry_id in store.root.folders(f"{dataset}/sidecars"):
         files = store.root.walk(f"{dataset}/sidecars/{entry_id}")
         if entry_id not in entries and entry_id not in on_their_way:
@@ -204,7 +209,9 @@ def _results(store: Store, dataset: str, *, old_results: bool) -> Iterator[Waste
                 yield Waste("gone", store.root, name, size, (dataset, entry_id))
         elif old_results:
             standing = {r.artifact: r.key for r in store.ledger.results(dataset, entry_id)}
+            is_corrected = entry_id in corrected
+            beneath = keys_beneath(sidecars, entry_id, standing) if is_corrected else ()
             for name, size in files:
                 artifact, key = Sidecars.parts_of(name.rpartition("/")[2])
-                if standing.get(artifact, key) != key:
+                if standing.get(artifact, key) != key and key not in beneath:
                     yield Waste("old_results", store.root, name, size)

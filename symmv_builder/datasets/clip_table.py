@@ -11,6 +11,7 @@ from typing import Any
 
 from symmv_builder.between import cut_records
 from symmv_builder.clips import (
+    SAME_S,
     VERSION,
     Clip,
     ClockMap,
@@ -20,9 +21,11 @@ from symmv_builder.clips import (
 )
 from symmv_builder.datasets.recipe import ClipRules, Recipe
 from symmv_builder.datasets.survey import Survey
+from symmv_builder.datasets.trimming import trim_problem
 from symmv_builder.errors import Damaged, MissingParts, Reason, RejectEntry
-from symmv_builder.pipeline.keys import digest
+from symmv_builder.pipeline.keys import CORRECTION, digest
 from symmv_builder.records import Asset
+from symmv_builder.records.corrections import trim_of
 from symmv_builder.storage.clip_tables import EntryClips, TurnedAway, read_table
 from symmv_builder.storage.sidecars import Sidecars
 from symmv_builder.storage.store import Store
@@ -56,7 +59,10 @@ def cut_dataset(
     table: dict[str, EntryClips | None] = {}
     for entry in found.made:
         name, keys = entry.entry_id, found.keys(entry.entry_id)
+        trim = trim_of(found.works[name].corrections)
         state = digest([about, {artifact: keys[artifact] for artifact in reads}])
+        if trim is not None:
+            state = digest([state, trim])
         standing = tables.get(name)
         if standing is not None and standing.state == state:
             table[name] = standing
@@ -66,7 +72,9 @@ def cut_dataset(
         except KeyError:
             table[name] = None
             continue
-        table[name] = cut_clips(recipe, rules, records, state)
+        if trim is not None and trim_problem(recipe, records, trim):
+            trim = None
+        table[name] = cut_clips(recipe, rules, records, state, trim)
     return table
 
 
@@ -95,9 +103,16 @@ def _known(store: Store, dataset: str, receipt: Mapping[str, Any]) -> Mapping[st
 
 
 def cut_clips(
-    recipe: Recipe, rules: ClipRules, records: Mapping[str, Any], state: str = ""
+    recipe: Recipe,
+    rules: ClipRules,
+    records: Mapping[str, Any],
+    state: str = "",
+    trim: tuple[float, float] | None = None,
 ) -> EntryClips:
-    """Cut one entry by its records and show each clip to the alignment and to the screens."""
+    """Cut one entry by its records and show each clip to the alignment and to the screens.
+
+    What does not lie in what a person keeps of the entry, its `trim`, is turned away.
+    """
     asset: Asset = records.get("video_asset") or records["music_asset"]
     clocks = ClockMap(records[ALIGNMENT] if recipe.is_cut_by_alignment else None)
     lengths = Lengths(
@@ -109,12 +124,18 @@ def cut_clips(
     )
     clips, turned_away = [], []
     for clip in cut_entry(rules.cut, lengths):
-        fault = _fault(rules, clip, clocks, records)
+        fault = _outside(clip, trim) or _fault(rules, clip, clocks, records)
         if fault is None:
             clips.append(clip)
         else:
             turned_away.append(TurnedAway(clip.start_s, clip.end_s, *fault))
     return EntryClips(state, tuple(clips), tuple(turned_away))
+
+
+def _outside(clip: Clip, trim: tuple[float, float] | None) -> tuple[str, str, str] | None:
+    if trim is None or (trim[0] - SAME_S <= clip.start_s and clip.end_s <= trim[1] + SAME_S):
+        return None
+    return CORRECTION, str(Reason.TRIMMED), f"of the entry {trim[0]:g} to {trim[1]:g} s are kept"
 
 
 def _fault(

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from symmv_builder import starter, training
-from symmv_builder.errors import StopRun, UnknownName
+from symmv_builder.errors import StopRun, UnknownName, WrongArguments
 from symmv_builder.music.key import find_key
 from symmv_builder.records import Key, Notes
-from symmv_builder.training.composing import Composer
-from symmv_builder.training.trainer import ComposeRequest, Trainer
+from symmv_builder.training.composing import Composer, Order
+from symmv_builder.training.run_folders import configuration, trainers_in
+from symmv_builder.training.trainer import ComposeRequest, Option, Trainer
 
 # What is said of the package's own model whenever it writes.
 STARTER = (
@@ -26,26 +27,47 @@ def starter_run() -> Path:
     return starter.path()
 
 
-def open_composer(run: Path, options: Mapping[str, Any], device: str) -> Composer:
+def heeded_by(run: Path) -> tuple[str, Trainer, frozenset[str]]:
+    """Whose model a training's folder holds, and what of an order and of options it can heed.
+
+    That is its trainer's word on the configuration that it was trained with. `StopRun` where the
+    folder holds none.
+    """
+    names = trainers_in(run)
+    if len(names) != 1:
+        # It says what is wrong. Imported here: it brings torch.
+        from symmv_builder.training.checkpoint import trainer_in
+
+        names = {trainer_in(run)}
+    [name] = names
+    trainer = training.find_trainer(name)
+    return name, trainer, trainer.heeds(configuration(run))
+
+
+def open_composer(
+    run: Path, options: Mapping[str, Any], device: str, order: Order | None = None
+) -> Composer:
     """The model in a training's folder, which its checkpoints name the trainer of.
 
     `options` are those of trainers by name; what is left out, or is as its default, is not asked
-    for. `StopRun` where the folder holds no model that writes music, or one of another trainer
-    than an option is for.
+    for. `StopRun` where the folder holds no model that writes music, or one that cannot heed an
+    option or what the `order` asks for.
     """
-    # Imported here: it brings torch.
-    from symmv_builder.training.checkpoint import trainer_in
-
-    name = trainer_in(run)
-    trainer = training.find_trainer(name)
+    name, trainer, heeded = heeded_by(run)
     chosen = _chosen(trainer, options)
+    asked = {each for each, value in chosen.items() if value != _own(trainer)[each].default}
+    if order is not None:
+        asked |= order.asked()
+    for each in sorted(asked - heeded):
+        others = ", ".join(f"`{one}`" for one in sorted(heeded))
+        raise WrongArguments(f"this {trainer.title} cannot heed `{each}`; it heeds {others}")
     with training.blaming(name):
         return trainer.composer(ComposeRequest(run, device, chosen, _find_key))
 
 
 def _chosen(trainer: Trainer, options: Mapping[str, Any]) -> dict[str, Any]:
     """A value for each of a trainer's options; `StopRun` for what is asked of other models."""
-    own = {option.name: option for option in trainer.options}
+    own = _own(trainer)
     declared = training.composing_options()
     for name, value in options.items():
         if name in own:
@@ -57,6 +79,10 @@ def _chosen(trainer: Trainer, options: Mapping[str, Any]) -> dict[str, Any]:
             titles = " and ".join(owner.title for owner in owners)
             raise StopRun(f"{name} is for {titles}; this model is {trainer.title}")
     return {name: option.checked(options.get(name)) for name, option in own.items()}
+
+
+def _own(trainer: Trainer) -> dict[str, Option]:
+    return {option.name: option for option in trainer.options}
 
 
 def untrained(composer: Composer) -> list[str]:

@@ -17,6 +17,7 @@ from typing import Any
 
 from symmv_builder.crawl.discover import discover
 from symmv_builder.crawl.fetch import fetch, forget_fetched
+from symmv_builder.crawl.kinds import kind_of_listing
 from symmv_builder.crawl.match import ScoredListing, query_of, rank
 from symmv_builder.crawl.sources import CrawlSource, default_sources, read_id_list, read_sources
 from symmv_builder.crawl.titles import parse_title
@@ -222,6 +223,7 @@ def _parse(crawl: Crawl, item: Item) -> Item:
     listing = item.listing
     if not listing.title:
         listing = crawl.site.details(item.source)
+    listing = _of_kind(crawl, item, listing)
     habits = crawl.habits_of(item)
     try:
         parsed = parse_title(listing.title, channel=listing.channel, habits=habits)
@@ -235,6 +237,22 @@ def _parse(crawl: Crawl, item: Item) -> Item:
     return _held(
         crawl, item, states.MATCHED, listing=listing, parsed=parsed, official=listing, score=1.0
     )
+
+
+def _of_kind(crawl: Crawl, item: Item, listing: Listing) -> Listing:
+    """The listing of an item of a kind that its source is to give, with its page where asked.
+
+    Lists say neither category nor tags: where the title tells nothing, the page is asked once.
+    Raises `RejectEntry` WRONG_KIND.
+    """
+    kinds = crawl.kinds_of(item)
+    if kinds and not kind_of_listing(listing) and not listing.categories:
+        listing = crawl.site.details(item.source)
+    kind = kind_of_listing(listing)
+    if kinds and kind and kind not in kinds:
+        detail = f"it is of the kind {kind}; its source is for {', '.join(kinds)}"
+        raise RejectEntry(Reason.WRONG_KIND, detail)
+    return listing
 
 
 def _held(crawl: Crawl, item: Item, state: str, **changes: Any) -> Item:
@@ -307,6 +325,11 @@ def _plain(scored: ScoredListing) -> dict[str, Any]:
     }
 
 
+def _reads_captions(recipe: Recipe) -> bool:
+    """Whether a step of a recipe reads the subtitles of a video."""
+    return any(use.step.name == "lyrics" for use in recipe.known)
+
+
 def _fetch(crawl: Crawl, item: Item) -> Item:
     if item.official is None:
         raise RejectEntry(Reason.NO_MATCH, "the item was stored without its official video")
@@ -315,7 +338,7 @@ def _fetch(crawl: Crawl, item: Item) -> Item:
     if video != item.source:
         fetch(crawl.site, item.source, root, ledger, kind="audio")
         crawl.refusals.clear()
-    fetch(crawl.site, video, root, ledger, kind="video")
+    fetch(crawl.site, video, root, ledger, kind="video", captions=_reads_captions(crawl.recipe))
     crawl.refusals.clear()
     try:
         return crawl.items.advance(item, states.FETCHED)

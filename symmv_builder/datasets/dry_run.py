@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from symmv_builder.datasets import remembered
+from symmv_builder.datasets.corrected import machine_key
 from symmv_builder.datasets.recipe import Recipe, with_beside
 from symmv_builder.datasets.survey import Survey, survey
 from symmv_builder.pipeline.keys import Plan
@@ -112,7 +113,11 @@ def _change(plan: Plan, store: Store, state: Survey, old: Result) -> str:
         _, then = Sidecars(store.root, plan.dataset).load(old.entry_id, old.artifact, old.key)
     except KeyError:
         return f"{use.makes} was made otherwise"
-    now = plan.provenance(use, state.keys(old.entry_id), state.works[old.entry_id])
+    work = state.works[old.entry_id]
+    now = plan.provenance(use, state.keys(old.entry_id), work)
+    key = plan.machine_keys(work).get(use.makes, state.keys(old.entry_id)[use.makes])
+    if (machine_key(use.makes, then) or old.key) == key:
+        return f"corrections of {use.makes}"
     if json.loads(then.inputs) != json.loads(now.inputs):
         return "changed recording"
     if then.version != now.version:

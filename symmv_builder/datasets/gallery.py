@@ -9,10 +9,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from symmv_builder.backends.midi import read_tracks
 from symmv_builder.backends.pyav import read_sound
 from symmv_builder.datasets.pictures import pictures_at
-from symmv_builder.datasets.piece_files import loudness_of, shown_of
+from symmv_builder.datasets.piece_files import loudness_of, piece_of, shown_of
 from symmv_builder.errors import RejectEntry, StopRun
 from symmv_builder.evaluation.music import score_song
 from symmv_builder.files import Folder, read_json
@@ -20,7 +19,6 @@ from symmv_builder.report.piece_picture import Shown, draw_pieces, frame_times
 from symmv_builder.training.composing import Piece
 
 _RATE_HZ = 16000
-_LONGEST_S = 3 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,25 +80,12 @@ def _read(path: Path, present: set[Path]) -> PieceFiles | None:
         return None
     found = PieceFiles(path.stem, path.parent, facts, files)
     try:
-        tracks = dict(read_tracks(files["mid"]))
-        piece = _piece(found, tracks)
+        piece = piece_of(path.stem, facts, files["mid"])
     except (RejectEntry, ValueError, TypeError) as error:
         return replace(found, problem=f"its notes cannot be read: {error}")
     notes = piece.notes
     scores = score_song(notes.starts_s, notes.ends_s, notes.pitches, end_s=piece.seconds)
     return replace(found, piece=piece, metrics=dict(scores))
-
-
-def _piece(files: PieceFiles, tracks: Mapping[str, Any]) -> Piece:
-    if not tracks:
-        raise ValueError("it holds no note")
-    seconds = float(files.facts.get("seconds") or 0.0)
-    last = max(float(each.ends_s.max()) for each in tracks.values())
-    seconds = min(_LONGEST_S, seconds if seconds > 0 else last)
-    chords = files.facts.get("chords")
-    facts = {"chords": chords if isinstance(chords, list) else []}
-    tempo = files.facts.get("tempo_bpm")
-    return Piece(files.name, tracks, float(tempo or 0.0), seconds, facts)
 
 
 def by_video(pieces: list[PieceFiles]) -> Iterator[tuple[str, list[PieceFiles]]]:

@@ -101,10 +101,16 @@ class Crawl:
 
     def habits_of(self, item: Item) -> Habits:
         """How the source that an item comes from writes its titles."""
-        for source in self.sources:
-            if origin_of(source) == item.origin:
-                return source.habits
-        return Habits()
+        source = self._source_of(item)
+        return source.habits if source else Habits()
+
+    def kinds_of(self, item: Item) -> tuple[str, ...]:
+        """The kinds of video that the source of an item is to give; empty for all."""
+        source = self._source_of(item)
+        return source.kinds if source else ()
+
+    def _source_of(self, item: Item) -> CrawlSource | None:
+        return next((each for each in self.sources if origin_of(each) == item.origin), None)
 
     def held_until_s(self) -> float:
         """When a lease that is taken or renewed now runs out."""

@@ -4,16 +4,23 @@ Answers come from the ledger and the sidecars as they are; no model has to be th
 """
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from symmv_builder.clips import Clip
 from symmv_builder.datasets.clip_rules import ClipCounts, clip_counts
+from symmv_builder.datasets.corrected import (
+    NOT_APPLICABLE,
+    Corrected,
+    corrections_of,
+    machine_key,
+)
 from symmv_builder.datasets.remembered import names_in, recipe_of, require_known
-from symmv_builder.errors import NotFound, WrongArguments
+from symmv_builder.errors import NotFound, StopRun, WrongArguments
+from symmv_builder.pipeline.keys import CORRECTION
 from symmv_builder.records import Entry, Provenance, Record
 from symmv_builder.storage import manifests
 from symmv_builder.storage.clip_tables import EntryClips, TurnedAway, read_table
@@ -22,6 +29,7 @@ from symmv_builder.storage.results import Result
 from symmv_builder.storage.sidecars import Sidecars
 
 if TYPE_CHECKING:
+    from symmv_builder.datasets.metadata import Known
     from symmv_builder.storage.items import Item
     from symmv_builder.storage.store import Store
 
@@ -43,7 +51,10 @@ class Status:
     """How far a dataset is. `untrained` names models without trained weights.
 
     `lost` are the shards that a repair put aside, and no build has written since. `taken_down`
-    counts the entries of which a recording was taken down through another dataset.
+    counts the entries of which a recording was taken down through another dataset. `corrections`
+    counts those that stand by their state, and `not_applicable` are those that are about what is
+    not there. `metadata` is what the shards say of their entries (`datasets.metadata`); where they
+    cannot be read, it is empty, and `metadata_fault` says why.
     """
 
     dataset: str
@@ -58,6 +69,10 @@ class Status:
     clips: ClipCounts | None = None
     lost: tuple[str, ...] = ()
     taken_down: int = 0
+    corrections: dict[str, int] = field(default_factory=dict)
+    not_applicable: tuple[Corrected, ...] = ()
+    metadata: "tuple[Known, ...]" = ()
+    metadata_fault: str = ""
 
 
 def status(store: "Store", dataset: str) -> Status:
@@ -96,6 +111,8 @@ def status(store: "Store", dataset: str) -> Status:
             turned_away[name] = rejections[name, refused[0]]
         elif needed <= reasons.keys():
             complete.add(name)
+    corrections = corrections_of(store, recipe, dataset, entries)
+    known, fault = _metadata(store, dataset, receipt) if receipt else ((), "")
     return Status(
         dataset=dataset,
         entries=len(entries),
@@ -117,7 +134,24 @@ def status(store: "Store", dataset: str) -> Status:
         clips=clip_counts(receipt),
         lost=tuple(receipt.get("lost", ())),
         taken_down=len(entries) - len(manifests.allowed(store.manifests, entries)),
+        corrections=dict(Counter(each.state for each in corrections)),
+        not_applicable=tuple(each for each in corrections if each.state == NOT_APPLICABLE),
+        metadata=known,
+        metadata_fault=fault,
     )
+
+
+def _metadata(
+    store: "Store", dataset: str, receipt: Mapping[str, Any]
+) -> "tuple[tuple[Known, ...], str]":
+    """What the shards say of their entries, or why they cannot be read."""
+    # Imported here: where nothing is built, a question needs no Arrow.
+    from symmv_builder.datasets.metadata import count_metadata
+
+    try:
+        return count_metadata(store.root, dataset, receipt), ""
+    except StopRun as error:
+        return (), str(error)
 
 
 def find_entry(store: "Store", entry_id: str, dataset: str | None = None) -> Entry:
@@ -218,6 +252,12 @@ def _steps_of(store: "Store", entry: Entry) -> list[StepOutcome]:
         provenance = None
         if sidecars.made_name(use.makes, result.key) in present:
             provenance = sidecars.load(entry.entry_id, use.makes, result.key)[1]
+            beneath = machine_key(use.makes, provenance)
+            if beneath and sidecars.made_name(use.makes, beneath) in present:
+                made = replace(result, key=beneath)
+                by = sidecars.load(entry.entry_id, use.makes, beneath)[1]
+                story.append(StepOutcome(made, by))
+                result = replace(result, step=CORRECTION, backend="", seconds=0.0)
         traceback = ""
         if sidecars.rejected_name(use.makes, result.key) in present:
             bug = sidecars.rejection(entry.entry_id, use.makes, result.key).bug

@@ -1,11 +1,13 @@
 """Freeze a built dataset as a release."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from symmv_builder.datasets import changes, remembered
 from symmv_builder.datasets.card import facts, licences
 from symmv_builder.datasets.imports import published_licence
+from symmv_builder.datasets.metadata import count_metadata
 from symmv_builder.errors import ReleaseExists, ReleaseRefused
 from symmv_builder.storage import manifests, releases, shards
 from symmv_builder.storage.store import Store
@@ -50,7 +52,9 @@ def _facts(
     recipe = remembered.recipe_of(store.manifests, dataset) if is_known else None
     if about is None:
         about = said_before(store, dataset)
-    return facts.gather(receipt, recipe, about, published_licence(dataset))
+    known = [asdict(each) for each in count_metadata(store.root, dataset, receipt)]
+    gathered = facts.gather(receipt, recipe, about, published_licence(dataset))
+    return gathered | ({facts.METADATA: known} if known else {})
 
 
 def said_before(store: Store, dataset: str) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from symmv_builder.crawl.fetch import discard
-from symmv_builder.datasets import card
+from symmv_builder.datasets import card, trimming
 from symmv_builder.errors import Damaged, ReleaseRefused
 from symmv_builder.records import Source
 from symmv_builder.storage import clip_tables, releases, shards
@@ -88,7 +88,7 @@ def without_entries(
         counts[shard.split] += shard.rows
     is_clips = "clips" in receipt
     return {
-        **receipt,
+        **trimming.without(receipt, names),
         "shards": shards.as_plain(remaining),
         "splits": counts,
         "entries": _entries_in(root, into or folder, remaining)

@@ -10,11 +10,13 @@ from typing import Any
 from symmv_builder.assemble import assemble_row
 from symmv_builder.between import cut_records
 from symmv_builder.clips import Clip
+from symmv_builder.datasets import trimming
 from symmv_builder.datasets.clip_rules import clip_facts
 from symmv_builder.datasets.clip_table import clip_reads, cut_dataset
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.datasets.schemas import label_of
 from symmv_builder.datasets.survey import Survey
+from symmv_builder.datasets.trimming import cut_trimmed
 from symmv_builder.errors import MissingResult
 from symmv_builder.pipeline.keys import ModelIdentity, Plan, digest
 from symmv_builder.schema import GIVEN, Column, arrow_schema
@@ -41,6 +43,7 @@ class Draft:
     `outlines` are the rows in their order, `shard_bytes` the size of a shard on average. `state`
     is a digest of all that shards and receipt depend on. `clips` are those of every entry where
     rows are clips; `None` stands for an entry that cannot be cut, because a record of it is gone.
+    `trims` are what is kept of entries that a person trimmed, where rows are whole entries.
     """
 
     columns: tuple[Column, ...]
@@ -49,6 +52,7 @@ class Draft:
     shard_bytes: int
     state: str
     clips: Mapping[str, EntryClips | None] = field(default_factory=dict)
+    trims: Mapping[str, Clip | None] = field(default_factory=dict)
 
     @property
     def cut(self) -> dict[str, EntryClips]:
@@ -80,6 +84,7 @@ def draft_dataset(
     layout = digest([label_of(recipe), described, size])
     artifacts = sorted({column.artifact for column in columns} - GIVEN)
     clips = cut_dataset(recipe, store, current, receipt, cut or {})
+    trims = {} if recipe.clips else cut_trimmed(recipe, store, current)
     # Also of what has no column: the receipt names every model that has a part.
     all_of_it = sorted({*artifacts, *(use.makes for use in current.plan.uses)})
     outlines, whole = [], hashlib.sha256()
@@ -87,6 +92,8 @@ def draft_dataset(
         keys, split = current.keys(entry.entry_id), splits[entry.song_id]
         parts = [layout, split, manifests.entry_fields(entry), [keys[name] for name in artifacts]]
         whole_entry = shards.Outline(split, entry.entry_id, digest(parts))
+        if entry.entry_id in trims:
+            whole_entry = _trimmed(whole_entry, trims[entry.entry_id])
         outlines += _clip_outlines(whole_entry, clips) if recipe.clips else [whole_entry]
         whole.update("".join(keys[name] for name in all_of_it).encode())
     order = {name: number for number, name in enumerate(recipe.shares)}
@@ -107,7 +114,12 @@ def draft_dataset(
     if recipe.clips:
         turned_away = [[n, e.state, len(e.turned_away)] for n, e in sorted(clips.items()) if e]
         state = digest([state, clip_facts(recipe.clips), turned_away])
-    return Draft(columns, splits, outlines, size, state, clips)
+    return Draft(columns, splits, outlines, size, state, clips, trims)
+
+
+def _trimmed(whole: shards.Outline, clip: Clip | None) -> shards.Outline:
+    """The row of a trimmed entry; where a record is gone, one that no shard holds."""
+    return replace(whole, state=digest([whole.state, clip.numbers]) if clip else "")
 
 
 def _clip_outlines(
@@ -175,6 +187,8 @@ def write_dataset(
         ],
         "shard_bytes": draft.shard_bytes,
         "shards": shards.as_plain(written),
+        **trimming.facts_of(recipe, state, draft.trims),
+        **_corrected(state),
     }
     if recipe.clips:
         receipt |= {
@@ -186,6 +200,14 @@ def write_dataset(
     lock.check()
     shards.write_receipt(store.root, recipe.name, receipt)
     return receipt
+
+
+def _corrected(state: Survey) -> dict[str, dict[str, int]]:
+    """Of how many entries people corrected a record that rows are made of, by artifact."""
+    counts = Counter(
+        artifact for entry in state.made for artifact in state.works[entry.entry_id].corrected
+    )
+    return {"corrections": dict(sorted(counts.items()))} if counts else {}
 
 
 def _models_of(recipe: Recipe, plan: Plan, state: Survey) -> dict[tuple[str, str], ModelIdentity]:
@@ -230,6 +252,8 @@ def _loader(
         if recipe.clips:
             clip = clips_of(name)[outline.clip_id]
             records = cut_records(records, clip)
+        elif (kept := draft.trims.get(name)) is not None:
+            records = cut_records(records, kept)
         return assemble_row(draft.columns, entries[name], outline.split, records, clip)
 
     return load

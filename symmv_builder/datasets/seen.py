@@ -4,15 +4,17 @@ A row of such a dataset has them; of a video in a file they are made by the data
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
 from symmv_builder import datasets
 from symmv_builder.backends import ModelHome, names
+from symmv_builder.backends.pyav.excerpts import cut_video
 from symmv_builder.clips import clip_id, entry_of, parse_address
 from symmv_builder.crawl.folder import file_name, identifier
 from symmv_builder.datasets.recipe import Recipe, with_models
@@ -21,9 +23,13 @@ from symmv_builder.datasets.watching import columns_of_the_video, watch
 from symmv_builder.errors import NoRows, NotFound, Reason, RejectEntry, WrongArguments
 from symmv_builder.pipeline.events import Event
 from symmv_builder.storage.assets import has_asset, open_asset
+from symmv_builder.storage.receipts import PLACE
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shard_rows import ShardRows
 from symmv_builder.training.composing import Composer, Tell, WatchedVideo
+
+# What says where the clip of a row, or a trimmed entry, lies, and in which recording.
+_OF_PARTS = ("video_sha256", *PLACE)
 
 
 def watch_files(
@@ -104,7 +110,7 @@ def rows_seen(
     videos = []
     entry_ids: set[str] = set()
     for name in [split] if split else SPLITS:
-        rows = ShardRows(root, dataset, name, ("entry_id",), columns)
+        rows = ShardRows(root, dataset, name, ("entry_id",), (*columns, *_OF_PARTS))
         for number, row_id in enumerate(rows.entries()):
             names = {row_id, entry_of(row_id)}
             if not entries or names & named.keys():
@@ -113,8 +119,8 @@ def rows_seen(
                     row["video_duration_s"] = _length_s(row)
                 entry_ids |= names
                 # Other people's rows: the name becomes that of a file. Of a clip the store has no
-                # file of its own.
-                sha256 = "" if "clip_id" in row else str(row.get("video_sha256", ""))
+                # file of its own: it is cut out of its entry's (`stored`), as a trimmed video is.
+                sha256 = "" if PLACE[0] in row else str(row.get("video_sha256", ""))
                 videos.append(WatchedVideo(file_name(row_id), row, sha256))
     missing = sorted(entry for row_id, entry in named.items() if row_id not in entry_ids)
     if missing:
@@ -125,13 +131,38 @@ def rows_seen(
 
 
 @contextmanager
-def stored(root: Root, video: WatchedVideo) -> Iterator[WatchedVideo]:
-    """The same with the video's file, where the store has it."""
-    if not video.sha256 or not has_asset(root, video.sha256):
-        yield video
-        return
-    with open_asset(root, video.sha256) as path:
-        yield replace(video, path=path)
+def stored(
+    root: Root, videos: Sequence[WatchedVideo], refuse: Callable[[str, RejectEntry], None]
+) -> Iterator[list[WatchedVideo]]:
+    """The same with each video's file, where the store has it; clips are cut out of theirs.
+
+    However many clips a video has, it is decoded once. Those of one that cannot be cut go to
+    `refuse`, and the others go on.
+    """
+    with ExitStack() as opened:
+        files: dict[str, Path] = {}
+        clips: dict[str, list[WatchedVideo]] = {}
+        for video in videos:
+            sha256 = str(video.row.get("video_sha256", ""))
+            if sha256 and sha256 not in files and has_asset(root, sha256):
+                files[sha256] = opened.enter_context(open_asset(root, sha256))
+            if PLACE[0] in video.row and sha256 in files:
+                clips.setdefault(sha256, []).append(video)
+        folder = Path(opened.enter_context(TemporaryDirectory(prefix="symmv-")))
+        cut: dict[str, Path | None] = {}
+        for sha256, mine in clips.items():
+            spans = [(v.row["clip_start_s"], v.row["clip_end_s"]) for v in mine]
+            try:
+                outs = cut_video(files[sha256], spans, [folder / video.name for video in mine])
+            except RejectEntry as error:
+                cut |= dict.fromkeys((video.name for video in mine), None)
+                refuse(entry_of(mine[0].name), error)
+            else:
+                cut |= {video.name: path for video, (path, _) in zip(mine, outs, strict=True)}
+        placed = [
+            replace(video, path=cut.get(video.name, files.get(video.sha256))) for video in videos
+        ]
+        yield [video for video in placed if cut.get(video.name, Path()) is not None]
 
 
 def _row_id(entry: str) -> str:

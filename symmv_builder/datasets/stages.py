@@ -12,6 +12,7 @@ import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from symmv_builder import backends, datasets
@@ -29,8 +30,9 @@ from symmv_builder.errors import (
 )
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.run import LoadModel, Tell, load
+from symmv_builder.pipeline.sound_files import write_for_reading
 from symmv_builder.pipeline.step import RECORDINGS, Step, Use
-from symmv_builder.records import Notes, Record, to_json
+from symmv_builder.records import Notes, Record, SoundFile, to_json
 from symmv_builder.storage.outputs import check_outputs, replacing_file
 from symmv_builder.typed_text import in_words, parse
 
@@ -88,8 +90,10 @@ def run_stage(
     uses[use.makes] = replace(use, parameters={**use.parameters, **values})
     if is_midi:
         _refuse_midi(uses, use.makes, path)
-    record: Record = _Maker(path, load_model, tell, uses).make(use.makes)
-    return record
+    with TemporaryDirectory(prefix="symmv-") as folder:
+        maker = _Maker(path, load_model, tell, uses, Path(folder))
+        record: Record = maker.make(use.makes)
+        return record
 
 
 def home_of(name: str, backend: str | None, *, is_midi: bool) -> Recipe:
@@ -184,6 +188,7 @@ class _Maker:
     load_model: LoadModel
     tell: Tell
     uses: Mapping[str, Use]
+    folder: Path
     made: dict[str, Any] = field(default_factory=dict)
 
     def make(self, name: str) -> Any:
@@ -193,10 +198,17 @@ class _Maker:
             self.made[name] = self._run(self.uses[name])
         return self.made[name]
 
+    def _read(self, name: str) -> Any:
+        """What a step is given: a recording that another step made as the path of a file."""
+        record = self.make(name)
+        if isinstance(record, SoundFile):
+            return write_for_reading(record, name, self.folder)
+        return record
+
     def _run(self, use: Use) -> Any:
         step = use.step
         read = (use.watched,) if step.together else use.inputs
-        inputs = [self.make(name) for name in read]
+        inputs = [self._read(name) for name in read]
         arguments = dict(use.parameters)
         if step.slot:
             arguments["model"] = None
@@ -206,7 +218,7 @@ class _Maker:
             self.tell(Event("begin", "", step.name))
         if step.together is None:
             return step.run(*inputs, **arguments)
-        besides = [self.make(name) for name in use.besides]
+        besides = [self._read(name) for name in use.besides]
         [record] = step.together(inputs[0], [step.run(**arguments)])
         return record(*besides) if callable(record) else record
 
@@ -229,10 +241,14 @@ def check_records(
 
 
 def write_record(folder: Path, source: Path, stage: str, record: Record) -> list[Path]:
-    """Write a record as ``NAME.STAGE.json``, and its notes as ``NAME.STAGE.mid``."""
-    as_json, as_midi = _places(folder, source, stage)
+    """Write a record as ``NAME.STAGE.json``, its notes as ``.mid`` and a recording as ``.flac``."""
+    as_json, as_midi, as_sound = _places(folder, source, stage)
     with replacing_file(as_json) as temporary:
         temporary.write_text(json.dumps(to_json(record)) + "\n")
+    if isinstance(record, SoundFile):
+        with replacing_file(as_sound) as temporary:
+            temporary.write_bytes(record.data.tobytes())
+        return [as_json, as_sound]
     if not isinstance(record, Notes):
         return [as_json]
     with replacing_file(as_midi) as temporary:
@@ -240,6 +256,6 @@ def write_record(folder: Path, source: Path, stage: str, record: Record) -> list
     return [as_json, as_midi]
 
 
-def _places(folder: Path, source: Path, stage: str) -> tuple[Path, Path]:
+def _places(folder: Path, source: Path, stage: str) -> tuple[Path, Path, Path]:
     name = f"{identifier(source.stem)}.{stage}"
-    return folder / f"{name}.json", folder / f"{name}.mid"
+    return folder / f"{name}.json", folder / f"{name}.mid", folder / f"{name}.flac"

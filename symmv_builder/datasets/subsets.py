@@ -10,12 +10,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from symmv_builder.errors import Damaged, UnknownName
+from symmv_builder.storage import seals
 from symmv_builder.storage.manifests import read_object
 from symmv_builder.storage.receipts import read_receipt
 from symmv_builder.storage.root import Root
 from symmv_builder.text import clean_line
 
 FINETUNE = "finetune"
+_REMEDY = "rank the dataset again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,26 +36,44 @@ class Subset:
 def write_subset(root: Root, dataset: str, name: str, subset: Subset) -> str:
     """Keep a subset under a name, in the place of one that had it; where it lies."""
     place = _place(dataset, name)
-    root.write(place, (json.dumps(asdict(subset), indent=1, sort_keys=True) + "\n").encode())
+    sealed = seals.seal(json.loads(json.dumps(asdict(subset))), place)
+    root.write(place, (json.dumps(sealed, indent=1, sort_keys=True) + "\n").encode())
     return root.path(place)
 
 
 def read_subset(root: Root, dataset: str, name: str) -> Subset:
     """A subset by its name; `StopRun` where there is none, or where the shards are other ones."""
+    subset = stored_subset(root, dataset, name)
+    if not stands(root, dataset, subset):
+        place = root.path(_place(dataset, name))
+        raise Damaged(place, "is of shards that were written anew since", _REMEDY)
+    return subset
+
+
+def stored_subset(root: Root, dataset: str, name: str) -> Subset:
+    """A subset as it was written, whatever became of the shards since; errors as `read_subset`."""
     place = _place(dataset, name)
-    remedy = "rank the dataset again"
-    held = read_object(root, place, "a subset", remedy)
+    held = read_object(root, place, "a subset", _REMEDY)
     if not held:
-        raise UnknownName("subset", clean_line(name), (), where=dataset)
+        raise UnknownName("subset", clean_line(name), subset_names(root, dataset), where=dataset)
     try:
-        subset = Subset(
+        held = seals.unseal(held, place)
+        return Subset(
             str(held["split"]), tuple(held["rows"]), tuple(held["shards"]), dict(held["about"])
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise Damaged(root.path(place), "is no subset", remedy) from error
-    if subset.shards != shards_of(root, dataset, subset.split):
-        raise Damaged(root.path(place), "is of shards that were written anew since", remedy)
-    return subset
+        raise Damaged(root.path(place), "is no subset, or is damaged", _REMEDY) from error
+
+
+def stands(root: Root, dataset: str, subset: Subset) -> bool:
+    """Whether the shards of its split are those of which a subset was made."""
+    return subset.shards == shards_of(root, dataset, subset.split)
+
+
+def subset_names(root: Root, dataset: str) -> tuple[str, ...]:
+    """The names of all subsets of a dataset."""
+    files = root.names(f"{dataset}/subsets")
+    return tuple(name.removesuffix(".json") for name in files if name.endswith(".json"))
 
 
 def shards_of(root: Root, dataset: str, split: str) -> tuple[str, ...]:

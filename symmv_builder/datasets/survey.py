@@ -8,8 +8,10 @@ from operator import itemgetter
 from symmv_builder.pipeline.keys import Plan, Work
 from symmv_builder.pipeline.step import RECORDINGS
 from symmv_builder.records import Entry
+from symmv_builder.records.corrections import Correction
 from symmv_builder.storage import recordings
 from symmv_builder.storage.assets import asset_name, has_asset
+from symmv_builder.storage.corrections import read_standing
 from symmv_builder.storage.ledger import Result
 from symmv_builder.storage.store import Store
 
@@ -90,12 +92,16 @@ def survey(
     entries: Sequence[Entry],
     whole: Plan | None = None,
     beside: frozenset[str] = frozenset(),
+    corrections: Mapping[str, tuple[Correction, ...]] | None = None,
 ) -> Survey:
     """Look at every entry, with three queries; works are of those that have what `plan` reads.
 
-    A step that makes one of `beside` turns entries away only where `plan` asks for it.
+    A step that makes one of `beside` turns entries away only where `plan` asks for it. Without
+    `corrections`, by entry, those that stand now are taken.
     """
-    works = _works(plan, store, entries)
+    if corrections is None:
+        corrections = read_standing(store.manifests, plan.dataset)
+    works = _works(plan, store, entries, corrections)
     rejections = {(r.entry_id, r.artifact): r for r in store.ledger.rejections(plan.dataset)}
     artifacts = frozenset(use.makes for use in plan.uses)
     states = dict.fromkeys(works, EntryState())
@@ -134,7 +140,12 @@ def survey(
     )
 
 
-def _works(plan: Plan, store: Store, entries: Sequence[Entry]) -> dict[str, Work]:
+def _works(
+    plan: Plan,
+    store: Store,
+    entries: Sequence[Entry],
+    corrections: Mapping[str, tuple[Correction, ...]],
+) -> dict[str, Work]:
     assets = store.ledger.assets()
     needed = plan.recordings
     works = {}
@@ -142,7 +153,9 @@ def _works(plan: Plan, store: Store, entries: Sequence[Entry]) -> dict[str, Work
         places = recordings_of(plan.dataset, entry)
         content = {name: assets.get(place, "") for name, place in places.items()}
         if all(content[name] for name in needed):
-            works[entry.entry_id] = Work(entry.entry_id, *content.values())
+            music, video, published = (content[name] for name in RECORDINGS)
+            mine = corrections.get(entry.entry_id, ())
+            works[entry.entry_id] = Work(entry.entry_id, music, video, published, mine)
     return works
 
 

@@ -196,7 +196,7 @@ class _Answer(BaseHTTPRequestHandler):
     def _media(self, parts: list[str], query: dict[str, str]) -> None:
         """A file, whole or a part of it, in whatever state it is to arrive."""
         upload = self.site.upload(parts[0]) if parts else None
-        path = upload.files.get(parts[1]) if upload and len(parts) == 2 else None
+        path = upload.served.get(parts[1]) if upload and len(parts) == 2 else None
         if upload is None or path is None:
             self._missing()
             return

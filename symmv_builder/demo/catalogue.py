@@ -102,6 +102,7 @@ class Upload:
     """One video of the site. `sound` is a second file with the sound alone, where there is one.
 
     With `media_has_sound` false the two must be merged, as real sites demand it.
+    `captions` are subtitles that somebody wrote: a language and a file of WebVTT each.
     ``live_status`` speaks yt-dlp's words: ``not_live``, ``is_live``, ``is_upcoming``, ...
     """
 
@@ -119,6 +120,7 @@ class Upload:
     uploaded: str = "20250101"
     live_status: str = "not_live"
     height: int = 360
+    captions: tuple[tuple[str, Path], ...] = ()
 
     def __post_init__(self) -> None:
         Source("demo", self.video_id)
@@ -129,6 +131,11 @@ class Upload:
     def files(self) -> dict[str, Path]:
         """The media files by the name of their format."""
         return {"media": self.media, **({"sound": self.sound} if self.sound else {})}
+
+    @property
+    def served(self) -> dict[str, Path]:
+        """Every file of the video by its name on the site."""
+        return {**self.files, **{f"captions-{name}": path for name, path in self.captions}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,10 @@ def watch_data(
         "subreason": subreason,
         "drm": failure is Failure.DRM,
         "formats": [] if refused or failure is Failure.DRM else _formats(upload, token),
+        "captions": {
+            name: f"/media/{upload.video_id}/captions-{name}?token={token}"
+            for name, _ in upload.captions
+        },
     }
 
 

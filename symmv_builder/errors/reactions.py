@@ -27,6 +27,8 @@ class Reason(StrEnum):
     # What a title does not say.
     UNPARSABLE_TITLE = "unparsable_title"
     NO_MATCH = "no_match"
+    # What a list of sources leaves out.
+    WRONG_KIND = "wrong_kind"
     # What the screens say of a pair.
     LYRIC_VIDEO = "lyric_video"
     LITTLE_MUSIC = "little_music"
@@ -37,6 +39,8 @@ class Reason(StrEnum):
     MISALIGNED = "misaligned"
     NOT_SOLO_PIANO = "not_solo_piano"
     BROKEN_TRANSCRIPTION = "broken_transcription"
+    # What a person took off an entry.
+    TRIMMED = "trimmed"
     TIMED_OUT = "timed_out"
     CRASHED = "crashed"
     # A bug: a step raised what nobody foresaw. The program is at fault, not the entry.

@@ -7,14 +7,18 @@ model, and exactly what depends on it gets another key.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
+from symmv_builder import editing
 from symmv_builder.pipeline.step import RECORDINGS, Use
 from symmv_builder.records import Provenance
+from symmv_builder.records.corrections import Correction
 
+# What the provenance of a corrected record names as its step, and its version.
+CORRECTION = "correction"
 # What a use makes, the constant parts of its key's text, the inputs that stand between them.
 _Template = tuple[str, tuple[str, ...], tuple[str, ...]]
 
@@ -35,13 +39,14 @@ class Work:
     """One entry to be done: its id and the content of its recordings.
 
     `published_sha256` is that of the published files of an imported song; the hash of what
-    an entry does not have is empty.
+    an entry does not have is empty. `corrections` are those of its records that stand.
     """
 
     entry_id: str
     music_sha256: str
     video_sha256: str
     published_sha256: str = ""
+    corrections: tuple[Correction, ...] = ()
 
     @property
     def contents(self) -> tuple[str, str, str]:
@@ -50,6 +55,16 @@ class Work:
 
     def source(self, recording: str) -> str:
         return self.contents[RECORDINGS.index(recording)]
+
+    @property
+    def corrected(self) -> frozenset[str]:
+        """The artifacts that people corrected, ``entry`` where they trimmed it."""
+        return frozenset(each.edit.artifact for each in self.corrections if each.edit)
+
+    def corrections_of(self, artifact: str) -> tuple[Correction, ...]:
+        """What people corrected of one of its records."""
+        mine = ((each, each.edit) for each in self.corrections)
+        return tuple(each for each, edit in mine if edit and edit.artifact == artifact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +97,20 @@ class Plan:
         return self.models[use.step.slot, use.model]
 
     def keys(self, work: Work) -> dict[str, str]:
-        """The key of every artifact of an entry, in the order of the plan."""
+        """The key of every artifact of an entry, in the order of the plan.
+
+        That of a record which people corrected is of the record as it is then, and so are the keys
+        of what is made of it.
+        """
+        return self._keys(work)[0]
+
+    def machine_keys(self, work: Work) -> dict[str, str]:
+        """The key of every artifact that people corrected, as the machine made it."""
+        return self._keys(work)[1] if work.corrections else {}
+
+    def _keys(self, work: Work) -> tuple[dict[str, str], dict[str, str]]:
         keys = dict(zip(RECORDINGS, work.contents, strict=True))
+        machine: dict[str, str] = {}
         if not self._templates:
             self._templates.extend(self._template(use) for use in self.uses)
         for makes, parts, inputs in self._templates:
@@ -91,7 +118,10 @@ class Plan:
             for name, part in zip(inputs, parts[1:], strict=True):
                 text += encode_basestring_ascii(keys[name]) + part
             keys[makes] = _digest_of(text)
-        return {use.makes: keys[use.makes] for use in self.uses}
+            if work.corrections and (mine := work.corrections_of(makes)):
+                machine[makes] = keys[makes]
+                keys[makes] = corrected_key(keys[makes], mine)
+        return {use.makes: keys[use.makes] for use in self.uses}, machine
 
     def _template(self, use: Use) -> _Template:
         """What a use's key is the hash of, cut where the content or key of an input belongs.
@@ -129,6 +159,36 @@ class Plan:
             trained=model.trained,
             inputs=json.dumps(inputs, sort_keys=True),
         )
+
+
+def corrected_key(key: str, corrections: Sequence[Correction]) -> str:
+    """The key of a record that is stored under `key`, after some corrections."""
+    return digest([CORRECTION, editing.VERSION, key, [each.fields() for each in corrections]])
+
+
+def correction_provenance(
+    artifact: str, key: str, corrections: Sequence[Correction], problems: Mapping[str, str]
+) -> Provenance:
+    """What made a corrected record: who corrected what the machine stored under `key`, and when.
+
+    `problems` say why corrections do not apply, by their id.
+    """
+    said = {
+        each.id: problems.get(each.id) or f"{each.edit}, by {each.author} at {each.time}"
+        for each in corrections
+    }
+    applied = {name: text for name, text in said.items() if name not in problems}
+    left_out = {name: text for name, text in said.items() if name in problems}
+    return Provenance(
+        step=CORRECTION,
+        version=editing.VERSION,
+        parameters=json.dumps({"applied": applied, "not_applicable": left_out}, sort_keys=True),
+        backend="",
+        model_version="",
+        weights_sha256="",
+        trained=True,
+        inputs=json.dumps({artifact: key}),
+    )
 
 
 def digest(value: Any) -> str:

@@ -15,8 +15,10 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from symmv_builder.editing import apply_edits
 from symmv_builder.errors import (
     Damaged,
     Reason,
@@ -33,9 +35,10 @@ from symmv_builder.pipeline.faults import (
     in_short,
     machine_fault,
 )
-from symmv_builder.pipeline.keys import Plan, Work
+from symmv_builder.pipeline.keys import Plan, Work, correction_provenance
+from symmv_builder.pipeline.sound_files import write_for_reading
 from symmv_builder.pipeline.step import RECORDINGS, Use
-from symmv_builder.records import Record, Rejection
+from symmv_builder.records import Record, Rejection, SoundFile
 from symmv_builder.storage.assets import open_asset
 from symmv_builder.storage.results import Result
 from symmv_builder.storage.root import Root
@@ -71,6 +74,7 @@ class _EntryRun:
         self.unheard: Exception | None = None
         self.sidecars = Sidecars(root, plan.dataset)
         self.keys = plan.keys(work)
+        self.machine_keys = plan.machine_keys(work)
         self.stored = self.sidecars.present(work.entry_id)
         self.records: dict[str, Record] = {}
         self.results: list[Result] = []
@@ -79,6 +83,8 @@ class _EntryRun:
         self.unfinished: dict[str, Callable[..., Record]] = {}
         self.shares: dict[str, float] = {}
         self.open = ExitStack()
+        # Where recordings that steps made lie while others read them.
+        self.folder: Path | None = None
 
     def tell(self, event: Event) -> None:
         try:
@@ -90,6 +96,13 @@ class _EntryRun:
     def is_made(self, use: Use) -> bool:
         name = self.sidecars.made_name(use.makes, self.keys[use.makes])
         return use.makes in self.records or name in self.stored
+
+    def is_to_correct(self, use: Use) -> bool:
+        """Whether what the machine made is stored, and its corrections alone are missing."""
+        key = self.machine_keys.get(use.makes)
+        if key is None or self.is_made(use):
+            return False
+        return self.sidecars.made_name(use.makes, key) in self.stored
 
     def stored_rejection(self, use: Use) -> Rejection | None:
         key = self.keys[use.makes]
@@ -110,14 +123,25 @@ class _EntryRun:
                 self.paths[name] = self.open.enter_context(asset)
             return self.paths[name]
         if name not in self.records:
-            try:
-                stored = self.sidecars.load(self.work.entry_id, name, self.keys[name])
-            except KeyError as error:
-                self.root.check()
-                reason = f"its {name} was taken away under the run"
-                raise RetryLater(reason, reason=Reason.MACHINE) from error
-            self.records[name] = stored[0]
-        return self.records[name]
+            self.records[name] = self.load(name, self.keys[name])
+        record = self.records[name]
+        if not isinstance(record, SoundFile):
+            return record
+        if self.folder is None:
+            self.folder = Path(self.open.enter_context(TemporaryDirectory(prefix="symmv-")))
+        return write_for_reading(record, name, self.folder)
+
+    def content(self, name: str) -> str:
+        """What tells a file that is read from all others: its content, or the key of its result."""
+        return self.work.source(name) if name in RECORDINGS else self.keys[name]
+
+    def load(self, name: str, key: str) -> Record:
+        try:
+            return self.sidecars.load(self.work.entry_id, name, key)[0]
+        except KeyError as error:
+            self.root.check()
+            reason = f"its {name} was taken away under the run"
+            raise RetryLater(reason, reason=Reason.MACHINE) from error
 
     def note(self, use: Use, seconds: float, rejection: Rejection | None = None) -> None:
         self.results.append(
@@ -141,8 +165,9 @@ class _EntryRun:
             other
             for other in self.plan.uses
             if other.step.together is use.step.together
-            and self.work.source(other.watched) == self.work.source(use.watched)
+            and self.content(other.watched) == self.content(use.watched)
             and not self.is_made(other)
+            and not self.is_to_correct(other)
             and self.stored_rejection(other) is None
         ]
 
@@ -228,11 +253,31 @@ class _EntryRun:
     def store(self, use: Use, record: Record, seconds: float) -> None:
         self.check_columns(use, record)
         by = self.plan.provenance(use, self.keys, self.work)
-        self.sidecars.save(self.work.entry_id, use.makes, self.keys[use.makes], record, by)
+        key = self.machine_keys.get(use.makes, self.keys[use.makes])
+        self.sidecars.save(self.work.entry_id, use.makes, key, record, by)
         self.records[use.makes] = record
+        if use.makes in self.machine_keys:
+            self.correct(use, record)
         self.note(use, seconds)
         LOG.debug("%s: made %s in %.2f s", self.work.entry_id, use.makes, seconds)
         self.tell(Event("step", self.work.entry_id, step=use.makes, seconds=seconds))
+
+    def correct(self, use: Use, record: Record) -> None:
+        """Store what people made of the machine's record, which stays where it is."""
+        artifact, corrections = use.makes, self.work.corrections_of(use.makes)
+        edits = [(each.id, each.edit) for each in corrections if each.edit is not None]
+        record, problems = apply_edits(record, edits)
+        by = correction_provenance(artifact, self.machine_keys[artifact], corrections, problems)
+        self.sidecars.save(self.work.entry_id, artifact, self.keys[artifact], record, by)
+        self.records[artifact] = record
+
+    def correct_stored(self, use: Use) -> None:
+        """Correct what the machine made in an earlier run."""
+        started = time.perf_counter()
+        key = self.machine_keys[use.makes]
+        self.correct(use, self.load(use.makes, key))
+        self.note(use, time.perf_counter() - started)
+        self.tell(Event("step", self.work.entry_id, step=use.makes))
 
     def check_columns(self, use: Use, record: Record) -> None:
         """An error where a record does not hold what the columns of its step say.
@@ -291,6 +336,8 @@ class _EntryRun:
         if stored is not None:
             self.note(use, 0.0, stored)
             return stored
+        if self.is_to_correct(use):
+            self.correct_stored(use)
         if not self.is_made(use):
             rejection = None if use.makes in self.unfinished else self.make(self.group_of(use))
             if rejection is None and use.makes in self.unfinished:

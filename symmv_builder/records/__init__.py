@@ -14,6 +14,7 @@ import numpy as np
 
 from symmv_builder.midi_file import MidiFile
 from symmv_builder.records.arrays import Floats, Ints
+from symmv_builder.records.edits import Edit
 from symmv_builder.records.entries import Asset, Entry, Listing, MediaKind, SongInfo, Source
 from symmv_builder.records.media import (
     AudioCodes,
@@ -21,6 +22,7 @@ from symmv_builder.records.media import (
     MusicLabels,
     Pictures,
     PublishedLabels,
+    SoundFile,
     SoundShares,
     TagTrack,
 )
@@ -36,7 +38,7 @@ from symmv_builder.records.music import (
 from symmv_builder.records.outcomes import Provenance, Rejection, Screened
 from symmv_builder.records.titles import ParsedTitle
 from symmv_builder.records.tracks import Alignment, FeatureTrack
-from symmv_builder.records.video import Scenes, VisualBeats
+from symmv_builder.records.video import Scenes, TimedText, VisualBeats
 
 __all__ = [
     "RECORD_TYPES",
@@ -45,6 +47,7 @@ __all__ = [
     "AudioCodes",
     "Beats",
     "Chords",
+    "Edit",
     "Entry",
     "FeatureTrack",
     "Floats",
@@ -67,26 +70,27 @@ __all__ = [
     "Scenes",
     "Screened",
     "SongInfo",
+    "SoundFile",
     "SoundShares",
     "Source",
     "TagTrack",
+    "TimedText",
     "VisualBeats",
     "to_json",
 ]
 
 _Heard: TypeAlias = Notes | Beats | GridNotes | Parts | Chords | Key | KeySpans
-_Shown: TypeAlias = Alignment | FeatureTrack | Scenes | VisualBeats
-_Described: TypeAlias = (
-    AudioCodes | Loudness | MusicLabels | Pictures | PublishedLabels | SoundShares | TagTrack
-)
-Record: TypeAlias = Asset | _Heard | _Shown | _Described | Screened | MidiFile
+_Shown: TypeAlias = Alignment | FeatureTrack | Scenes | TimedText | VisualBeats
+_Described: TypeAlias = Loudness | MusicLabels | PublishedLabels | SoundShares | TagTrack
+_Files: TypeAlias = AudioCodes | Pictures | SoundFile | MidiFile
+Record: TypeAlias = Asset | _Heard | _Shown | _Described | Screened | _Files
 
 RECORD_TYPES: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         *(Asset, Notes, Beats, GridNotes, Parts, Chords, Key, KeySpans, FeatureTrack, Scenes),
         *(AudioCodes, Loudness, MusicLabels, Pictures, PublishedLabels, SoundShares, TagTrack),
-        *(VisualBeats, Alignment, SongInfo, Screened, Rejection, MidiFile),
+        *(VisualBeats, TimedText, SoundFile, Alignment, SongInfo, Screened, Rejection, MidiFile),
     )
 }
 
@@ -95,11 +99,14 @@ def to_json(record: Record) -> dict[str, Any]:
     """The record's fields as plain Python values, for people and other programs.
 
     Arrays become lists; a `FeatureTrack` gains ``times_s``, and ``values`` of dimension
-    one become a flat list; `Beats` gain ``tempo_bpm``.
+    one become a flat list; `Beats` gain ``tempo_bpm``; of a `SoundFile` only the size is said.
     """
     out: dict[str, Any] = {}
     for field in fields(record):
         value = getattr(record, field.name)
+        if isinstance(record, SoundFile) and field.name == "data":
+            out["size_bytes"] = len(value)
+            continue
         out[field.name] = value.tolist() if isinstance(value, np.ndarray) else value
         if isinstance(value, tuple):
             out[field.name] = list(value)

@@ -1,4 +1,4 @@
-"""What is seen in a video: its shots, and the beats of its motion."""
+"""What is seen in a video: its shots, the beats of its motion, and lines that are read in it."""
 
 from dataclasses import dataclass
 
@@ -48,3 +48,21 @@ class VisualBeats:
             raise ValueError("VisualBeats: strengths lie in 0-1")
         if not 0 <= self.tempo_bpm < np.inf:
             raise ValueError(f"VisualBeats: tempo_bpm is {self.tempo_bpm}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TimedText:
+    """Lines of text with the time at which each is shown, ``[n]``; `language` is a code or empty.
+
+    Lines may overlap, as those of two voices do.
+    """
+
+    starts_s: Floats
+    ends_s: Floats
+    texts: tuple[str, ...]
+    language: str = ""
+    clock: Clock = Clock.VIDEO
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "clock", Clock(self.clock))
+        set_spans(self, "texts")

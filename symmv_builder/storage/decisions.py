@@ -5,13 +5,12 @@ a decision is undone by a further line, or by taking lines out of the file again
 example: nothing else is stored of it.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from symmv_builder.records import Entry, Source
-from symmv_builder.storage import locks, manifests
+from symmv_builder.storage import lines, manifests
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.store import Store
 from symmv_builder.text import clean_line
@@ -19,7 +18,7 @@ from symmv_builder.text import clean_line
 ACCEPT, REJECT, SKIP, UNDO = "accept", "reject", "skip", "undo"
 VERDICTS = (ACCEPT, REJECT, SKIP, UNDO)
 LONGEST_NAME, LONGEST_REASON = 40, 200
-_FILE = "decisions.jsonl"
+_NAME = "decisions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,7 @@ class Decision:
 
 def read_decisions(root: Root, dataset: str) -> list[Decision]:
     """Every line, in its order; `StopRun` for a line that is none. Empty without a file."""
-    name, what = f"{dataset}/{_FILE}", "a decision"
+    name, what = f"{dataset}/{_NAME}.jsonl", "a decision"
     decisions = []
     for number, fields in manifests.read_lines(root, name, what):
         with manifests.at_line(root, name, number, what):
@@ -67,10 +66,6 @@ def add_decisions(store: Store, dataset: str, decisions: Iterable[Decision]) -> 
 
     Two writers at once wait for each other; whoever writes the dataset is not waited for.
     """
-    name = f"{dataset}/{_FILE}"
-    lines = "".join(json.dumps(asdict(each), sort_keys=True) + "\n" for each in decisions)
-    with locks.hold(store.ledger, f"{dataset}/decisions", wait=True):
-        data = store.manifests.read(name) or b""
-        if data and not data.endswith(b"\n"):
-            data += b"\n"
-        store.manifests.write(name, data + lines.encode())
+    new = [asdict(each) for each in decisions]
+    with lines.alone(store, dataset, _NAME):
+        lines.append(store, dataset, _NAME, new)

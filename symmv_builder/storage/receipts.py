@@ -12,6 +12,12 @@ from symmv_builder.storage import seals
 from symmv_builder.storage.clip_tables import FIELD, FOLDER
 from symmv_builder.storage.root import Root
 
+# Where the row of a clip lies in its recordings: seconds of the video, and of the music.
+PLACE = ("clip_start_s", "clip_end_s", "clip_music_start_s", "clip_music_end_s")
+# The field that says so of entries that a person trimmed, by entry; where rows are clips, of the
+# video alone.
+TRIMMED = "trimmed"
+
 
 def read_receipt(root: Root, dataset: str) -> dict[str, Any] | None:
     """What the finished shards are, `None` where there are none.

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from symmv_builder.errors import MissingColumns, NoShards
+from symmv_builder.storage.receipts import PLACE, TRIMMED
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.row_groups import Groups, Shards
 from symmv_builder.storage.shards import read_receipt, require_whole
@@ -30,7 +31,8 @@ class ShardRows:
     """The rows of one split of a dataset's finished shards, by number from 0.
 
     `columns` must be there, `optional` ones are left out where a shard lacks them; of rows that are
-    clips, ``entry_id`` brings ``clip_id`` (`schema.row_name`). Values are
+    clips, ``entry_id`` brings ``clip_id`` (`schema.row_name`). Columns of `PLACE` that are asked
+    for are there in the rows of trimmed entries, too, where others have none. Values are
     scalars, tuples of labels, and read-only numpy views ``[t]`` or ``[t, d]``. About
     `cache_bytes` of decoded row groups are kept. With a folder `unpacked` they are also written
     there, as large as in memory, and later mapped (`groups`); remote shards are unpacked into a
@@ -54,6 +56,7 @@ class ShardRows:
             raise NoShards(dataset, root.shown)
         require_whole(root, dataset, receipt)
         self.root = root
+        self._asked = tuple(name for name in PLACE if name in (*columns, *optional))
         self.dataset = dataset
         self.split = split
         self.receipt: Mapping[str, Any] = receipt
@@ -61,6 +64,13 @@ class ShardRows:
         self.shards: Mapping[str, str] = {shard["path"]: shard["sha256"] for shard in mine}
         self._shards = Shards(root, [f"{dataset}/{shard['path']}" for shard in mine])
         self.columns = self._held_columns(columns, optional)
+        lacking = [name for name in self._asked if name not in self.columns]
+        trimmed: Mapping[str, Sequence[float]] = receipt.get(TRIMMED, {}) if lacking else {}
+        self._trimmed = {
+            entry_id: {name: span[PLACE.index(name)] for name in lacking}
+            for entry_id, span in trimmed.items()
+            if len(span) == len(PLACE)
+        }
         counts: list[int] = []
         self._places: list[tuple[str, int]] = []
         self._sizes: list[int] = []
@@ -106,7 +116,10 @@ class ShardRows:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         for group in range(len(self._places)):
-            yield from rows_of(self.table(group))
+            yield from map(self._placed, rows_of(self.table(group)))
+
+    def _placed(self, row: dict[str, Any]) -> dict[str, Any]:
+        return {**row, **self._trimmed.get(row.get("entry_id", ""), {})} if self._trimmed else row
 
     def row(self, index: int) -> dict[str, Any]:
         """The row of a number; `IndexError` where there are not so many."""
@@ -117,11 +130,11 @@ class ShardRows:
     def _row_in(self, starts: Sequence[int], index: int) -> dict[str, Any]:
         """The row of a number, by the number with which each row group starts."""
         group = bisect_right(starts, index) - 1
-        return next(rows_of(self.table(group).slice(index - starts[group], 1)))
+        return self._placed(next(rows_of(self.table(group).slice(index - starts[group], 1))))
 
     def reopened(self) -> "ShardRows":
         """The same rows with files and caches of their own, for another process."""
-        return ShardRows(self.root, self.dataset, self.split, self.columns)
+        return ShardRows(self.root, self.dataset, self.split, self.columns, self._asked)
 
     def table(self, group: int) -> pa.Table:
         """The table of a row group, counted over all shards, decoded now or before."""

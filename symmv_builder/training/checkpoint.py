@@ -34,12 +34,24 @@ from symmv_builder.errors import (
 from symmv_builder.storage.assets import hash_file
 from symmv_builder.storage.root import disk_errors, flush_to_disk
 from symmv_builder.training.journal import METRICS, read_metrics
+from symmv_builder.training.run_folders import (
+    DESCRIPTION,
+    aside,
+    checkpoints_in,
+    described_in,
+    finished,
+    kind_at,
+    latest,
+    run_and_stages,
+    stages,
+    standing_at,
+    trainers_in,
+)
 
 KEPT = 2
 _FILES = {"model.safetensors", "optimizer.safetensors", "checkpoint.json"}
 # The first format had no checksums.
 FORMAT = 2
-DESCRIPTION = "checkpoint.json"
 SUMS = "SHA256SUMS"
 _HOW_LONG = ("steps", "patience", "validate_every", "checkpoint_every", "log_every")
 
@@ -107,7 +119,7 @@ def save(
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         if not best:
-            for older in _finished(run)[:-KEPT]:
+            for older in finished(run)[:-KEPT]:
                 shutil.rmtree(older, ignore_errors=True)
     return place
 
@@ -119,22 +131,13 @@ def place_of(run: Path, step: int) -> Path:
 
 def _replace(temporary: Path, place: Path) -> None:
     """Move a folder to its place; one that stands there goes first out of the way, then away."""
-    gone = _aside(place)
+    gone = aside(place)
     _flush_folder(temporary)
     if place.exists():
         place.rename(gone)
     temporary.rename(place)
     _flush_folder(place.parent)
     shutil.rmtree(gone, ignore_errors=True)
-
-
-def _aside(place: Path) -> Path:
-    return place.with_name(f".{place.name}.old")
-
-
-def _standing(place: Path) -> Path:
-    """A place, or what stood there when a kill came between two renames."""
-    return _aside(place) if _aside(place).is_dir() and not place.exists() else place
 
 
 def _clear(folder: Path) -> None:
@@ -158,29 +161,13 @@ def _flush_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _finished(run: Path) -> list[Path]:
-    """The folders of a run's checkpoints, oldest first."""
-    folder = run / "checkpoints"
-    if not folder.is_dir():
-        return []
-    names = {path.name.removeprefix(".").removesuffix(".old") for path in folder.iterdir()}
-    steps = sorted((name for name in names if name.isdecimal()), key=int)
-    return [_standing(folder / name) for name in steps]
-
-
-def latest(run: Path) -> Path | None:
-    """The folder of a run's newest checkpoint, `None` where it has none."""
-    finished = _finished(run)
-    return finished[-1] if finished else None
-
-
 def read(folder: Path, kind: str) -> Checkpoint:
     """What a checkpoint's folder says of itself; `StopRun` where it is damaged or not of `kind`.
 
     `folder` may also be a run's: then its ``best/`` is meant, or else its newest checkpoint.
     """
     if not (folder / DESCRIPTION).is_file():
-        best = _standing(folder / "best")
+        best = standing_at(folder / "best")
         place = best if (best / DESCRIPTION).is_file() else latest(folder)
         if place is None:
             raise NoCheckpoint(folder)
@@ -251,10 +238,12 @@ def verify_run(run: Path) -> list[tuple[Path, str]]:
     Every checkpoint is compared with its hashes, and the journal is read. Empty where all is
     sound. `StopRun` where the folder holds no run.
     """
-    runs = _runs(run)
+    runs = run_and_stages(run)
     if not runs:
         raise NoCheckpoint(run)
-    problems = [problem for one in runs for place in _places(one) for problem in _problems(place)]
+    problems = [
+        problem for one in runs for place in checkpoints_in(one) for problem in _problems(place)
+    ]
     for one in runs:
         try:
             read_metrics(one)
@@ -267,35 +256,10 @@ def _problems(place: Path) -> list[tuple[Path, str]]:
     problems = list(verify_checkpoint(place))
     if not problems:
         try:
-            read(place, _kind(place))
+            read(place, kind_at(place))
         except StopRun as error:
             problems = [(place / DESCRIPTION, str(error))]
     return problems
-
-
-def kinds(run: Path) -> set[str]:
-    """The kinds of the checkpoints in a run's folder and those of its stages."""
-    return {_kind(place) for one in _runs(run) for place in _places(one)} - {""}
-
-
-def trainer_of(kind: str) -> str:
-    """The name of the trainer that reads checkpoints of a kind: what is before its first dot."""
-    return kind.partition(".")[0]
-
-
-def stages(run: Path) -> dict[str, str]:
-    """The stages of a run that have checkpoints, with the kind of these.
-
-    Each has a folder of its name. A stage's kind is ``TRAINER.STAGE``; it is empty where no
-    checkpoint can be read.
-    """
-    result = {}
-    for folder in _runs(run):
-        known_kinds = {_kind(place) for place in _places(folder)} - {""}
-        kind = next(iter(known_kinds), "")
-        if folder != run and (not known_kinds or kind.endswith(f".{folder.name}")):
-            result[folder.name] = kind
-    return result
 
 
 def trainer_in(folder: Path) -> str:
@@ -303,37 +267,15 @@ def trainer_in(folder: Path) -> str:
 
     `StopRun` where there is none, where it cannot be read, or where there are several.
     """
-    places = [folder] if (folder / DESCRIPTION).is_file() else _places(folder)
-    steps = stages(folder)
-    names = {trainer_of(kind) for kind in {*map(_kind, places), *steps.values()} if kind}
+    names = trainers_in(folder)
     if not names:
-        for damaged in (*places, *(folder / stage for stage in steps)):
+        for damaged in (*described_in(folder), *(folder / stage for stage in stages(folder))):
             read(damaged, "")
         raise NoCheckpoint(folder)
     if len(names) > 1:
         several = " and ".join(sorted(names))
         raise StopRun(f"{folder} holds runs of {several}; give the folder of one")
     return names.pop()
-
-
-def _kind(place: Path) -> str:
-    """The kind of a checkpoint, empty where it does not say it."""
-    try:
-        return str(json.loads((place / DESCRIPTION).read_text(encoding="utf-8"))["kind"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return ""
-
-
-def _runs(run: Path) -> list[Path]:
-    """The folder of a run and those of its stages, as far as they hold checkpoints."""
-    inside = sorted(path for path in run.iterdir() if path.is_dir()) if run.is_dir() else []
-    return [folder for folder in (run, *inside) if _places(folder)]
-
-
-def _places(run: Path) -> list[Path]:
-    """The folders of all checkpoints that count in a run."""
-    best = _standing(run / "best")
-    return [*([best] if best.is_dir() else []), *_finished(run)]
 
 
 def standing(

@@ -6,14 +6,19 @@ row, and writes pieces to files, is the datasets' business.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from symmv_builder.errors import WrongArguments, WrongSetting
 from symmv_builder.records import Floats, Notes
+from symmv_builder.text import clean_line
 
+# What of an `Order` not every model can heed.
+ORDERED = ("key", "primer", "temperature", "top_k", "greedy", "passage")
 # The callback for progress: how many are done, of how many, of what.
 Tell = Callable[[int, int, str], None]
 
@@ -24,7 +29,8 @@ class Order:
 
     `count` pieces a video, from seeds `seed`, `seed` + 1, ...; `seconds` overrules the length of
     the video. `temperature` is that of sampling, `None` the model's own. `greedy` takes the
-    likeliest of what may follow, whatever the seed; `top_k` draws among so many.
+    likeliest of what may follow, whatever the seed; `top_k` draws among so many. With a `passage`
+    that part of an earlier piece alone is written, in the piece's own key, tempo and length.
     """
 
     key: str = ""
@@ -35,6 +41,15 @@ class Order:
     temperature: float | None = None
     greedy: bool = False
     top_k: int | None = None
+    passage: "Passage | None" = None
+
+    def asked(self) -> frozenset[str]:
+        """What of `ORDERED` is asked for: all that is not as its default."""
+        return frozenset(
+            name
+            for name in ORDERED
+            if getattr(self, name) != Order.__dataclass_fields__[name].default
+        )
 
     def seed_of(self, number: int) -> int:
         """The seed of a video's piece of this number; a greedy piece has one, for its tempo."""
@@ -87,6 +102,80 @@ class Piece:
     def notes(self) -> Notes:
         """All tracks as one, sorted by start and pitch."""
         return merge(list(self.tracks.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Seconds of a `piece` that are written anew: notes that begin from `start_s` to `end_s`.
+
+    All others stay as they are, note for note, those that are held into the passage too. `path` is
+    that of the piece's JSON, which is only read.
+    """
+
+    start_s: float
+    end_s: float
+    piece: Piece
+    path: Path | None = None
+
+    def check_model(self, model: str) -> None:
+        """`StopRun` where another kind of model wrote the piece."""
+        by = str(self.piece.facts.get("model"))
+        if by != model:
+            raise WrongArguments(
+                f"this model is {model} and `piece` was written by {clean_line(by)}: a passage is "
+                "written by a model of the same kind"
+            )
+
+    def none_within(self, unit: str) -> WrongSetting:
+        """What is raised where no whole `unit` of the piece lies within the passage."""
+        asked = f"{self.start_s:g}-{self.end_s:g}"
+        return WrongSetting("passage", asked, f"no whole {unit} of the piece lies within it")
+
+    def rewritten(
+        self,
+        tracks: Mapping[str, Notes],
+        within_s: tuple[float, float],
+        name: str,
+        seed: int,
+        facts: Mapping[str, Any],
+    ) -> Piece:
+        """The piece with the notes of `tracks` that begin `within_s` in the place of its own.
+
+        What of `within_s` is written is told in its facts, behind earlier passages.
+        """
+        start_s, end_s = within_s
+        whole: dict[str, Notes] = {}
+        for track in dict.fromkeys((*self.piece.tracks, *tracks)):
+            old, new = (each.get(track, NO_NOTES) for each in (self.piece.tracks, tracks))
+            before = old.starts_s < start_s - _SAME_S
+            after = old.starts_s >= end_s - _SAME_S
+            inside = (new.starts_s >= start_s - _SAME_S) & (new.starts_s < end_s - _SAME_S)
+            whole[track] = merge([_chosen(old, before | after), _chosen(new, inside)])
+        own = self.piece.facts
+        about = {
+            "of": self.piece.name,
+            "from_s": round(start_s, 3),
+            "to_s": round(end_s, 3),
+            "seed": seed,
+        }
+        said = {
+            **own,
+            **facts,
+            "notes": {track: len(notes.pitches) for track, notes in whole.items()},
+            "passages": [*own.get("passages", ()), about],
+        }
+        return replace(self.piece, name=name, tracks=whole, facts=said)
+
+
+NO_NOTES = Notes(*(np.zeros(0),) * 2, *(np.zeros(0, np.int64),) * 2)
+# Two times that are closer than this are one: half a tick of the files that pieces lie in.
+_SAME_S = 1e-3
+
+
+def _chosen(notes: Notes, which: NDArray[np.bool_]) -> Notes:
+    return Notes(
+        notes.starts_s[which], notes.ends_s[which], notes.pitches[which], notes.velocities[which]
+    )
 
 
 def merge(parts: list[Notes]) -> Notes:

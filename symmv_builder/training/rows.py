@@ -1,10 +1,19 @@
 """The rows of a split as trainers and notebooks read them: numpy views, or a torch dataset."""
 
+from bisect import bisect_right
 from collections.abc import Collection, Iterator, Sequence
+from hashlib import sha256
+from itertools import accumulate, pairwise
+from pathlib import Path
 from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shard_rows import ShardRows
+from symmv_builder.storage.tables import rows_of
 
 
 class Rows(ShardRows):
@@ -24,17 +33,36 @@ class Rows(ShardRows):
 
 
 class SubsetRows(Rows):
-    """The rows of a split whose names are among some, in the order of the shards, from 0."""
+    """The rows of a split whose names are among some, in the order of the shards, from 0.
+
+    Row groups without any of them are left out: the others are counted from 0, too.
+    """
 
     def __init__(
-        self, root: Root, dataset: str, split: str, columns: Sequence[str], names: Collection[str]
+        self,
+        root: Root,
+        dataset: str,
+        split: str,
+        columns: Sequence[str],
+        names: Collection[str],
+        optional: Sequence[str] = (),
+        *,
+        unpacked: Path | None = None,
     ) -> None:
-        super().__init__(root, dataset, split, columns)
+        super().__init__(root, dataset, split, columns, optional, unpacked=unpacked)
         self.names = frozenset(names)
-        self._numbers = [n for n, name in enumerate(self.entries()) if name in self.names]
-        self._whole = self.starts
-        # As one row group, in which a loader that shuffles puts them into any order.
-        self.starts = (0, len(self._numbers))
+        marked = [name in self.names for name in super().entries()]
+        self._numbers = np.flatnonzero(np.array(marked, dtype=bool))
+        counts = [sum(marked[first:end]) for first, end in pairwise(self.starts)]
+        self._kept = [group for group, count in enumerate(counts) if count]
+        self._firsts = [self.starts[group] for group in self._kept]
+        self._sizes = [self._sizes[group] for group in self._kept]
+        self.starts = (0, *accumulate(counts[group] for group in self._kept))
+
+    @property
+    def digest(self) -> str:
+        text = f"{super().digest} {sorted(self.names)}"
+        return sha256(text.encode()).hexdigest()[:16]
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return map(self.row, range(len(self)))
@@ -42,7 +70,25 @@ class SubsetRows(Rows):
     def row(self, index: int) -> dict[str, Any]:
         if not 0 <= index < len(self):
             raise IndexError(f"row {index} of {len(self)}")
-        return self._row_in(self._whole, self._numbers[index])
+        group = bisect_right(self.starts, index) - 1
+        place = int(self._numbers[index]) - self._firsts[group]
+        return next(rows_of(self.table(group).slice(place, 1)))
+
+    def table(self, group: int) -> pa.Table:
+        """The whole table of a row group that has marked rows, decoded now or before."""
+        return super().table(self._kept[group])
+
+    def lengths(self, column: str) -> NDArray[np.int64]:
+        return super().lengths(column)[self._numbers]
+
+    def entries(self) -> list[str]:
+        everybody = super().entries()
+        return [everybody[number] for number in self._numbers]
+
+    def without_features(self) -> Iterator[dict[str, Any]]:
+        marked = set(self._numbers.tolist())
+        rows = enumerate(super().without_features())
+        return (row for number, row in rows if number in marked)
 
     def reopened(self) -> "SubsetRows":
         return SubsetRows(self.root, self.dataset, self.split, self.columns, self.names)

@@ -1,6 +1,6 @@
 """What a training is given, what it says while it runs, and what it leaves.
 
-Nothing of a `Request` changes what is learned; that is the configuration's alone.
+Nothing of a `Request` but its data changes what is learned; that is the configuration's alone.
 """
 
 import math
@@ -17,7 +17,7 @@ from symmv_builder.storage.root import Root
 from symmv_builder.training import PRESETS, blaming, find_trainer
 from symmv_builder.training.configs import with_settings
 from symmv_builder.training.journal import METRICS
-from symmv_builder.training.rows import Rows
+from symmv_builder.training.rows import Rows, SubsetRows
 from symmv_builder.training.run_lock import LOCK, hold_run
 
 __all__ = ["Outcome", "Request", "Tick", "configure", "start"]
@@ -45,6 +45,7 @@ class Request:
     `note` is given lines for people. A checkpoint is written every `checkpoint_s` seconds, besides
     those that the configuration asks for by steps. With `data_changed` a run goes on though its
     dataset is no longer what it was; with `wait` it waits for another one in its folder to end.
+    With a `subset` only the rows of the split train that it names are learned from.
     """
 
     root: Root
@@ -59,6 +60,7 @@ class Request:
     checkpoint_s: float = CHECKPOINT_S
     data_changed: bool = False
     wait: bool = False
+    subset: frozenset[str] | None = None
 
     def deadline(self, began: float) -> float:
         """When time is up for a run that began then, both on the clock of `time.monotonic`."""
@@ -66,6 +68,11 @@ class Request:
 
     def rows(self, split: str, columns: Sequence[str], optional: Sequence[str] = ()) -> Rows:
         """The rows of a split; `StopRun` as `Rows` raises it."""
+        if self.subset is not None and split == "train":
+            return SubsetRows(
+                self.root, self.dataset, split, columns, self.subset, optional,
+                unpacked=self.unpacked,
+            )  # fmt: skip
         return Rows(self.root, self.dataset, split, columns, optional, unpacked=self.unpacked)
 
 
@@ -135,10 +142,10 @@ def start(trainer: str, config: Any, request: Request) -> Outcome:
 
 def _require_folder_of(trainer: str, out: Path) -> None:
     """`FolderTaken` where a folder holds what is no run of this trainer."""
-    from symmv_builder.training import checkpoint
+    from symmv_builder.training import run_folders
 
-    kinds = checkpoint.kinds(out)
-    others = sorted(kind for kind in kinds if checkpoint.trainer_of(kind) != trainer)
+    kinds = run_folders.kinds(out)
+    others = sorted(kind for kind in kinds if run_folders.trainer_of(kind) != trainer)
     if others:
         raise FolderTaken(out, f"a run of {others[0]}")
     if kinds or not out.exists() or (out / LOCK).exists() or (out / METRICS).exists():

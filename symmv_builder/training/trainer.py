@@ -18,6 +18,7 @@ from symmv_builder.evaluation.metric import Metric
 from symmv_builder.evaluation.published_figures import Figures
 from symmv_builder.records import Key, Notes
 from symmv_builder.storage.root import Root
+from symmv_builder.training.composing import ORDERED
 
 if TYPE_CHECKING:
     from symmv_builder.training.composing import Composer
@@ -85,6 +86,15 @@ TEMPO = Option(
     least=20.0,
     most=400.0,
     metavar="BPM",
+)
+DENSITY = Option(
+    "density",
+    float,
+    "How many notes beside what the model would write by itself: 0.5 is sparser, 2 is busier.",
+    default=1.0,
+    least=0.5,
+    most=4.0,
+    metavar="FACTOR",
 )
 
 
@@ -178,7 +188,7 @@ class Trainer(ABC):
     are frozen dataclasses ``paper``, ``small`` and ``smoke``; `ways` are changes of their fields
     that make the training that of its ``paper`` or of its ``released`` code. A checkpoint of the
     trainer is of the kind ``NAME`` or ``NAME.PART``, by which it is found again
-    (`checkpoint.trainer_of`). `options` are those of its composer, `scores` what its models are
+    (`run_folders.trainer_of`). `options` are those of its composer, `scores` what its models are
     measured by.
     """
 
@@ -204,6 +214,15 @@ class Trainer(ABC):
 
         `StopRun` where data, device or checkpoint do not fit, or a loss is no number any more.
         """
+
+    def heeds(self, config: Mapping[str, Any]) -> frozenset[str]:
+        """What of `ORDERED` and of its own `options` a model of this configuration can heed.
+
+        `config` has the fields of one of `presets`, as a checkpoint holds them. A passage is left
+        out unless a trainer says that its models write it.
+        """
+        del config
+        return frozenset(ORDERED) - {"passage"} | {option.name for option in self.options}
 
     def composer(self, request: ComposeRequest) -> "Composer":
         """The model of a run, to write music with; `StopRun` where it cannot be opened."""

@@ -11,8 +11,10 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from symmv_builder.api import browsing
+from symmv_builder.api.take_writer import Studio, TakeWriter
+from symmv_builder.api.takes import Takes
 from symmv_builder.settings import Settings
-from symmv_builder.web.guard import Access, Session, fields_of
+from symmv_builder.web.guard import Access, Refused, Session, fields_of
 
 _MOST_KEPT = 20
 
@@ -27,11 +29,20 @@ class Desk:
     settings: Settings
     access: Access
     runs: Path
+    writer: TakeWriter
     folder: "tempfile.TemporaryDirectory[str]" = field(
         default_factory=lambda: tempfile.TemporaryDirectory(prefix="symmv-web-")
     )
     _made: "OrderedDict[str, Path]" = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
+
+    @property
+    def takes(self) -> Takes:
+        return self.writer.takes
+
+    @property
+    def studio(self) -> Studio:
+        return self.writer.studio
 
     def sound_of_notes(self, dataset: str, entry_id: str) -> bytes | None:
         """The notes of an entry on the sampled piano as FLAC; `None` where it has none.
@@ -58,6 +69,13 @@ def session_of(request: Request) -> Session:
     """The browser that a request comes from."""
     session: Session = request.scope["session"]
     return session
+
+
+def name_of(request: Request) -> str:
+    """Who sits there; `Refused` where nobody said so."""
+    if not session_of(request).reviewer:
+        raise Refused(403, "say who you are first, under Reviewer")
+    return session_of(request).reviewer
 
 
 async def form_of(request: Request) -> dict[str, str]:

@@ -30,10 +30,11 @@ def add(app: FastAPI, desk: Desk) -> None:
 
     @app.post("/login")
     def enter(request: Request, fields: Form) -> Response:
-        if not desk.access.is_token(fields.get("token", "")):
+        owner = desk.access.owner_of(fields.get("token", ""))
+        if not owner:
             time.sleep(_WRONG_S)
             raise Refused(403, "this is not the token")
-        word = desk.access.sign("access", session_of(request).number)
+        word = desk.access.access_word(owner, session_of(request).number)
         return _kept(go_to("/"), desk.access.cookie("access", word))
 
     @app.get("/name")

@@ -48,6 +48,7 @@ def _entry(desk: Desk, request: Request, dataset: str, entry_id: str) -> str:
     start_s = found.clip.start_s if found.clip else 0.0
     parts = [
         frame.facts(_facts(found)),
+        element("p", frame.link("Correct it", frame.address("correct", dataset, found.entry_id))),
         players(dataset, found.entry_id, sounds, whole.records, with_notes=can_play,
                 start_s=start_s),
         *_notes(sounds, drawn, can_play=can_play),

@@ -8,7 +8,7 @@ from symmv_builder.web.guard import Session
 
 # What fits on a phone.
 _FEW_COLUMNS = 4
-MENU = {"/": "Datasets", "/runs": "Runs"}
+MENU = {"/": "Datasets", "/compose": "Compose", "/runs": "Runs"}
 
 
 def page(
@@ -18,8 +18,14 @@ def page(
     lead: str = "",
     scripts: Sequence[str] = (),
     refresh_s: int = 0,
+    unscripted_s: int = 0,
 ) -> str:
-    """A whole page of elements and texts."""
+    """A whole page of elements and texts.
+
+    With `refresh_s` it is asked for again after so many seconds, with `unscripted_s` only where no
+    script runs that could look instead.
+    """
+    again = element("meta", http_equiv="refresh", content=refresh_s or unscripted_s)
     links = [element("a", name, href=address) for address, name in MENU.items()]
     who = element("a", f"Reviewer: {session.reviewer or 'nobody yet'}", href="/name")
     return "<!doctype html>" + element(
@@ -28,7 +34,7 @@ def page(
             "head",
             element("meta", charset="utf-8"),
             element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-            element("meta", http_equiv="refresh", content=refresh_s) if refresh_s else None,
+            again if refresh_s else element("noscript", again) if unscripted_s else None,
             element("title", f"{title} \u2013 symmv"),
             element("link", rel="stylesheet", href="/static/style.css"),
             element("link", rel="icon", href="/static/icon.svg"),

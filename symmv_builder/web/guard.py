@@ -28,11 +28,13 @@ App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SHORTEST_TOKEN = 16
 MOST_BODY_BYTES = 16 * 1024
+# Where a file may be sent to, and how many bytes it may have with the fields around it.
+UPLOADS = {"/compose": 2**30}
 _MOST_FIELDS = 20
 _OPEN_PATHS = ("/login", "/static/")
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; "
+    "img-src 'self'; media-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
     "content-security-policy": _POLICY,
@@ -51,6 +53,8 @@ HEADERS = {
 class Access:
     """Who may come: by which host, and with which token; an empty one lets everybody in.
 
+    Several tokens are separated by commas, one a person: what a person composes is seen with that
+    person's token alone (`owner_of`).
     `secret` signs what browsers keep; it is drawn anew for every start of the server. Names of
     cookies hold the `port`: browsers keep those of all servers of a host together.
     """
@@ -65,9 +69,14 @@ class Access:
         if not self.is_loopback and not self.token:
             wanted = "others can reach it there: say a token, which they have to know"
             raise WrongSetting("host", self.host, wanted)
-        if self.token and len(self.token) < SHORTEST_TOKEN:
-            wanted = f"it can be guessed; it has {SHORTEST_TOKEN} characters at least"
-            raise WrongSetting("token", "*" * len(self.token), wanted)
+        for token in self.tokens:
+            if len(token) < SHORTEST_TOKEN:
+                wanted = f"it can be guessed; it has {SHORTEST_TOKEN} characters at least"
+                raise WrongSetting("token", "*" * len(token), wanted)
+
+    @property
+    def tokens(self) -> list[str]:
+        return [each for part in self.token.split(",") if (each := part.strip())]
 
     @property
     def is_loopback(self) -> bool:
@@ -90,8 +99,24 @@ class Access:
         """A cookie that no script reads and no other site's request brings along."""
         return f"{name}-{self.port}={quote(value, safe='.')}; Path=/; HttpOnly; SameSite=Strict"
 
-    def is_token(self, text: str) -> bool:
-        return bool(self.token) and _same(text, self.token)
+    def owner_of(self, text: str) -> str:
+        """Who has a token, by a name that does not tell it; empty for what is none."""
+        owners = [_owner(token) for token in self.tokens if _same(text, token)]
+        return owners[0] if owners else ""
+
+    def access_word(self, owner: str, session: str) -> str:
+        """What a browser keeps when it has come in: who it is, signed for its session."""
+        return f"{owner}.{self.sign(f'access:{owner}', session)}"
+
+    def owner_in(self, word: str, session: str) -> str:
+        """Who a browser is by what it kept; empty where it was not made here for this session."""
+        owner = word.partition(".")[0]
+        is_ours = owner in map(_owner, self.tokens)
+        return owner if is_ours and _same(word, self.access_word(owner, session)) else ""
+
+
+def _owner(token: str) -> str:
+    return hashlib.sha256(f"owner:{token}".encode()).hexdigest()[:16]
 
 
 def _host_name(host: str) -> str | None:
@@ -116,13 +141,17 @@ def _same(first: str, second: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A browser: its number, the word of its forms, whether it may come in, who sits there."""
+    """A browser: its number, the word of its forms, whether it may come in, who sits there.
+
+    `owner` is whose takes it sees: of the person whose token it has, or of this machine.
+    """
 
     number: str
     signed: str
     word: str
     is_in: bool
     reviewer: str = ""
+    owner: str = ""
 
 
 class Refused(Exception):
@@ -179,13 +208,16 @@ class Guard:
         if headers.get("origin") != f"{scope['scheme']}://{host}":
             raise Refused(403, "this form was sent by a page of another site")
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "application/x-www-form-urlencoded":
+        most = MOST_BODY_BYTES
+        if kind == "multipart/form-data" and scope["path"] in UPLOADS:
+            most = UPLOADS[scope["path"]]
+        elif kind != "application/x-www-form-urlencoded":
             raise Refused(415, "forms alone are taken")
         length = headers.get("content-length", "")
         if not length.isascii() or not length.isdigit():
             raise Refused(411, "a form says how long it is")
-        if len(length) > 9 or int(length) > MOST_BODY_BYTES:
-            raise Refused(413, f"a form has at most {MOST_BODY_BYTES} bytes")
+        if len(length) > 12 or int(length) > most:
+            raise Refused(413, f"a form has at most {most} bytes")
 
     def _session(self, headers: Mapping[str, str]) -> Session:
         ending = f"-{self._access.port}"
@@ -199,13 +231,19 @@ class Guard:
             number = secrets.token_hex(16)
         signed = f"{number}.{self._access.sign('session', number)}"
         bearer = headers.get("authorization", "").removeprefix("Bearer ")
-        is_in = (
-            not self._access.token
-            or self._access.is_token(bearer)
-            or _same(kept.get("access", ""), self._access.sign("access", number))
-        )
+        owner = "local"
+        if self._access.token:
+            kept_word = kept.get("access", "")
+            owner = self._access.owner_of(bearer) or self._access.owner_in(kept_word, number)
         reviewer = clean_line(unquote(kept.get("reviewer", "")))
-        return Session(number, signed, self._access.sign("form", number), is_in, reviewer)
+        return Session(
+            number, signed, self._access.sign("form", number), bool(owner), reviewer, owner
+        )
+
+
+def is_word(text: str, session: Session) -> bool:
+    """Whether a form says the word of its browser's session."""
+    return _same(text, session.word)
 
 
 async def fields_of(receive: Receive, session: Session) -> dict[str, str]:
@@ -225,7 +263,7 @@ async def fields_of(receive: Receive, session: Session) -> dict[str, str]:
     except ValueError as error:
         raise Refused(400, "this is no form of ours") from error
     fields = dict(pairs)
-    if not _same(fields.pop("word", ""), session.word):
+    if not is_word(fields.pop("word", ""), session):
         raise Refused(403, "this form is out of date: open the page again")
     return fields
 

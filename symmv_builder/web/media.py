@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from fastapi import Response
 from fastapi.responses import StreamingResponse
 
 from symmv_builder.api.browsing import Media
 
+_PIECE_BYTES = 2**18
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 
 
@@ -24,6 +26,23 @@ def answer(found: Media, asked: str | None) -> Response:
     if not found.type:
         return Response("no browser plays this recording\n", 415, media_type="text/plain")
     return _answer(found.size_bytes, found.type, asked, found.pieces)
+
+
+def filed(path: Path, kind: str, asked: str | None, name: str = "") -> Response:
+    """A file of ours, as `answer` gives a recording; with a `name`, one to be kept under it."""
+
+    def pieces(first: int, last: int) -> Iterator[bytes]:
+        with path.open("rb") as file:
+            file.seek(first)
+            left = last - first + 1
+            while left > 0 and (data := file.read(min(_PIECE_BYTES, left))):
+                left -= len(data)
+                yield data
+
+    found = _answer(path.stat().st_size, kind, asked, pieces)
+    if name:
+        found.headers["content-disposition"] = f'attachment; filename="{name}"'
+    return found
 
 
 def _answer(

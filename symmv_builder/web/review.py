@@ -9,7 +9,7 @@ from symmv_builder.api.reviewing import Agreement, Judged, Pair
 from symmv_builder.report import time_line
 from symmv_builder.report.elements import Html, element
 from symmv_builder.web import frame
-from symmv_builder.web.desk import Desk, Form, go_to, html, session_of
+from symmv_builder.web.desk import Desk, Form, go_to, html, name_of, session_of
 from symmv_builder.web.entry import origin, players
 from symmv_builder.web.guard import Refused, Session
 
@@ -40,7 +40,7 @@ def add(app: FastAPI, desk: Desk) -> None:
 
     @app.post("/review/{dataset}/{entry_id}")
     def decide(request: Request, dataset: str, entry_id: str, fields: Form) -> Response:
-        by = _reviewer(session_of(request))
+        by = name_of(request)
         verdict, reason = fields.get("verdict", ""), fields.get("reason", "")
         if verdict not in _VERDICTS:
             raise Refused(400, f"a decision is one of {', '.join(_VERDICTS)}")
@@ -50,7 +50,7 @@ def add(app: FastAPI, desk: Desk) -> None:
     @app.post("/undo/{dataset}")
     def undo(request: Request, dataset: str, fields: Form) -> Response:
         del fields  # nothing is said in them but the word of the session
-        name = reviewing.undo_last(desk.settings, dataset, by=_reviewer(session_of(request)))
+        name = reviewing.undo_last(desk.settings, dataset, by=name_of(request))
         return go_to(frame.address("review", dataset, *filter(None, [name])))
 
     @app.get("/decisions/{dataset}")
@@ -64,12 +64,6 @@ def _next(desk: Desk, dataset: str, reviewer: str) -> str:
     if not waiting:
         return frame.address("decisions", dataset)
     return frame.address("review", dataset, waiting[0].recording.entry_id)
-
-
-def _reviewer(session: Session) -> str:
-    if not session.reviewer:
-        raise Refused(403, "say who you are first, under Reviewer")
-    return session.reviewer
 
 
 def _one(desk: Desk, session: Session, dataset: str, entry_id: str) -> str:

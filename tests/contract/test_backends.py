@@ -51,7 +51,11 @@ def test_a_model_names_the_modules_that_it_imports_to_run(slot: str, name: str) 
         elif isinstance(node, ast.ImportFrom):
             imported.add(node.module or "")
     roots = {module.partition(".")[0] for module in imported}
-    assert roots & set(OPTIONAL) <= set(backend.needs)
+    # A file may hold several models, of which one imports more than another.
+    beside = vars(sys.modules[backend.__module__]).values()
+    told = {module for each in beside for module in getattr(each, "needs", ())}
+    assert roots & set(OPTIONAL) <= told
+    assert backend.needs or not roots & set(OPTIONAL)
 
 
 def test_the_modules_of_the_table_import_nothing_heavy() -> None:

@@ -53,6 +53,10 @@ site = "demo"
         ('\n\n[[channel]]\nname = "x"\n', "line 3: [[channel]]: ref is missing"),
         ('[[channel]]\nref = "x"\noder = "auto"\n', "line 3: [[channel]]: unknown key 'oder'"),
         (
+            '[[channel]]\nref = "x"\nkinds = ["film", "opera"]\n',
+            "line 3: [[channel]]: no video is of kind 'opera'; known: mv, film",
+        ),
+        (
             '[[channel]]\nref = "x"\norder = "backwards"\n',
             "line 3: [[channel]]: order is 'backwards'",
         ),

@@ -21,6 +21,7 @@ from symmv_builder.datasets.release import release
 from symmv_builder.datasets.takedown import take_down
 from symmv_builder.datasets.verify import CheckCounts, verify
 from symmv_builder.errors import StopRun
+from symmv_builder.storage.receipts import read_receipt, write_receipt
 from symmv_builder.storage.store import Store
 from tests.datasets import released
 
@@ -50,6 +51,18 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     )
     release(store, request.param, "1.0.0", about=check_about(ABOUT, "here"))
     return folder_of(store, request.param)
+
+
+def test_what_people_corrected_is_said(tmp_path: Path) -> None:
+    store = released.made(tmp_path, "muvisync")
+    receipt = read_receipt(store.root, "muvisync") or {}
+    corrections = {"beats": 2, "chords": 1, "entry": 3}
+    write_receipt(store.root, "muvisync", {**receipt, "corrections": corrections})
+    release(store, "muvisync", "1.0.0")
+    text = (folder_of(store, "muvisync") / "README.md").read_text()
+    assert "Of 3 entries people kept a part." in text
+    assert "Corrected by people:" in text
+    assert re.search(r"\| beats \| 2 \|", text)
 
 
 def front_matter(folder: Path) -> dict[str, Any]:

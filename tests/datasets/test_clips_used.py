@@ -23,16 +23,19 @@ from symmv_builder.datasets.export import export
 from symmv_builder.datasets.recipe import ClipRules
 from symmv_builder.datasets.schemas import columns_of
 from symmv_builder.datasets.seen import rows_seen
+from symmv_builder.datasets.seen import stored as cut_to
 from symmv_builder.errors import NotFound, WrongArguments, WrongSetting
 from symmv_builder.pipeline.step import use
 from symmv_builder.schema import CLIP, arrow_schema
-from symmv_builder.storage.assets import add_asset, hash_file
+from symmv_builder.storage.assets import add_asset, asset_name, hash_file
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import ShardWriter, as_plain, write_receipt
 from symmv_builder.training.learned_from import data_of
 from symmv_builder.training.rows import Rows
 from symmv_builder.training.usable import LeftOut, UnusableRow
 from symmv_builder.training.vmcp import hearing
+from tests.datasets import exporting
+from tests.media import noise
 from tests.synthetic_rows import make_row
 
 
@@ -135,7 +138,7 @@ def test_generation_sees_clips_as_videos_of_their_own(root: Path) -> None:
     composer: Any = SimpleNamespace(dataset="muvisync")
     place = Root(str(root))
     [seen] = rows_seen(composer, place, "toy", entries=["film@10"])
-    # The name is that of files; the stored video is the whole film's, which is not written.
+    # The name is that of files; the stored video is the whole film's, of which a part is cut.
     assert (seen.name, seen.seconds, seen.sha256) == ("film@00010000ms", 5.0, "")
     assert len(rows_seen(composer, place, "toy", entries=["film"])) == 4
     with pytest.raises(NotFound, match=r"film@20, nobody"):
@@ -213,3 +216,51 @@ def test_frames_of_a_clip_are_those_that_a_decoder_counts(tmp_path: Path, rate: 
     for clip in cut_entry(Windows(0.75, 0.4, 0.3), lengths):
         inside = [number for number, time in enumerate(times) if time >= clip.start_s - 1e-4]
         assert clip.first_frame == inside[0]
+
+
+def test_a_piece_for_a_clip_has_the_video_cut_to_it(tmp_path: Path) -> None:
+    """Pictures are those of the clip, decoded once for all clips of a film; others go on."""
+    stored = exporting.store_films(tmp_path, 2)
+    starts = {0: (0.0, 0.8), 1: (0.4,)}
+    rows = [
+        exporting.row(
+            stored, number, split="train", clip_id=f"film-{number}@{round(1000 * at):08d}ms",
+            clip_start_s=at, clip_end_s=at + 0.8, video_duration_s=0.8,
+        )
+        for number, places in starts.items()
+        for at in places
+    ]  # fmt: skip
+    exporting.write_rows(stored, rows, exporting.CLIPS)
+    composer: Any = SimpleNamespace(dataset="muvisync")
+    seen = rows_seen(composer, stored.root, exporting.DATASET, split="train")
+    refused: list[str] = []
+    with cut_to(stored.root, seen, lambda name, error: refused.append(name)) as videos:
+        assert [video.name for video in videos] == [row["clip_id"] for row in rows]
+        for video, row in zip(videos, rows, strict=True):
+            assert video.path is not None
+            facts = probe(video.path, "0" * 64)
+            assert facts.duration_s == pytest.approx(0.8, abs=0.05)
+            first = round(25 * row["clip_start_s"]) + 50 * int(row["entry_id"][-1])
+            shown = next(frames(video.path)).rgb().astype(int)
+            others = {
+                n: np.abs(shown - noise(n)).mean() for n in range(max(0, first - 2), first + 3)
+            }
+            assert min(others, key=lambda n: others[n]) == first
+        files = [video.path for video in videos]
+    assert not any(path.exists() for path in files if path)
+    # A film that the store has lost takes nothing from the others: its pieces have no video.
+    assert not refused
+    Path(stored.root.path(asset_name(stored.films[1]))).write_bytes(b"no film")
+    with cut_to(stored.root, seen, lambda name, error: refused.append(name)) as videos:
+        assert [video.name for video in videos] == [row["clip_id"] for row in rows[:2]]
+    assert refused == ["film-1"]
+    done = CliRunner().invoke(
+        app,
+        [
+            *("generate", "--dataset", exporting.DATASET, "--from", "film-0@0.8", "--no-picture"),
+            *("--root", str(tmp_path / "root"), "--out", str(tmp_path / "out")),
+        ],
+    )
+    assert done.exit_code == 0, done.output
+    written = probe(tmp_path / "out" / "film-0@00000800ms.mp4", "0" * 64)
+    assert written.duration_s == pytest.approx(0.8, abs=0.05)

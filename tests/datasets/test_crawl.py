@@ -98,7 +98,7 @@ def crawl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Crawl:
     store = Store(root, root, Ledger(f"sqlite:///{tmp_path}/ledger.sqlite"))
     site = FakeSite()
 
-    def fetch(site: FakeSite, wanted: Source, *_: Any, kind: str) -> None:
+    def fetch(site: FakeSite, wanted: Source, *_: Any, kind: str, captions: bool = False) -> None:
         waiting = site.trouble.get(wanted)
         if waiting:
             raise waiting.pop(0)
@@ -409,3 +409,37 @@ def test_a_recording_with_a_tombstone_is_neither_cover_nor_official_video(crawl:
     work_off(crawl)
     assert state_of(crawl, 1)[:2] == (states.REJECTED, Reason.NO_MATCH)
     assert state_of(crawl, 2)[0] == states.FETCHED
+
+
+def test_a_source_gives_only_the_kinds_of_video_that_it_is_for(crawl: Crawl) -> None:
+    """A title that tells nothing is asked of its page; what no page tells is taken."""
+    titles = {0: "Interview with Somebody", 1: "A day in Kyoto, silent vlog", 2: "01", 3: "02"}
+    pages = {2: ("Gaming",), 3: ()}
+    asked = []
+
+    def list_source(*_: Any, **__: Any) -> Iterator[Listing]:
+        return iter([Listing(source("c", n), title, "Ch") for n, title in titles.items()])
+
+    def details(wanted: Source) -> Listing:
+        asked.append(wanted)
+        number = int(wanted.video_id[-3:])
+        return Listing(wanted, titles[number], "Ch", categories=pages[number])
+
+    site: Any = crawl.site
+    site.list_source, site.details = list_source, details
+    sources = (replace(CHANNEL, kinds=("vlog", "film")),)
+    crawl = replace(crawl, recipe=recipe("v2m"), sources=sources)
+    discover_new(crawl)
+    work_off(crawl)
+    found = {n: crawl.items.get("v2m", source("c", n)) for n in titles}
+    states_of = {n: (item.state, item.step, item.reason) for n, item in found.items() if item}
+    turned_away = (states.REJECTED, "parse", Reason.WRONG_KIND)
+    assert states_of == {
+        0: turned_away,
+        1: (states.FETCHED, "", ""),
+        2: turned_away,
+        3: (states.FETCHED, "", ""),
+    }
+    assert asked == [source("c", 2), source("c", 3)]
+    assert found[0] is not None
+    assert found[0].detail == "it is of the kind other; its source is for vlog, film"

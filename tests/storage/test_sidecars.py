@@ -32,8 +32,10 @@ from symmv_builder.records import (
     Scenes,
     Screened,
     SongInfo,
+    SoundFile,
     SoundShares,
     TagTrack,
+    TimedText,
     VisualBeats,
 )
 from symmv_builder.storage.root import Root
@@ -74,6 +76,8 @@ RECORDS = (
     Alignment(array(0.0, 1.0), array(0.5, 1.6), 0.9, -2),
     SongInfo("Title", "Artist", "Pop", "437442012", identified_by="shazam"),
     Screened("peak", 1 / 3, 0.001),
+    TimedText(np.array([0.5, 1.0]), np.array([1.5, 2.0]), ("Grüße", ""), "deu"),
+    SoundFile(np.arange(9, dtype=np.uint8), 0.5),
     PublishedLabels(("Música", ""), "a caption", 1 / 3, 10.0),
     AudioCodes(array((0, 2047), (3, 4)), 32_000, 640, 1500),
     Loudness(-23.0 - 1 / 3, array(-70.0, 1 / 3)),

@@ -24,7 +24,7 @@ from symmv_builder.errors import (
     WrongWeights,
 )
 from symmv_builder.storage.assets import hash_file
-from symmv_builder.training import checkpoint
+from symmv_builder.training import checkpoint, run_folders
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -150,13 +150,13 @@ def test_a_compiled_module_is_saved_under_its_own_names(tmp_path: Path) -> None:
 
 
 def test_only_the_newest_two_are_kept_and_best_stays(tmp_path: Path) -> None:
-    assert checkpoint.latest(tmp_path) is None
+    assert run_folders.latest(tmp_path) is None
     save(tmp_path, 10, best=True)
     for step in (99999999, 9, 100000000):
         save(tmp_path, step)
     kept = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
     assert kept == ["100000000", "99999999"]
-    newest = checkpoint.latest(tmp_path)
+    newest = run_folders.latest(tmp_path)
     assert newest is not None
     assert newest.name == "100000000"
     assert not (tmp_path / "best" / "optimizer.safetensors").exists()
@@ -222,7 +222,7 @@ def test_a_kill_in_the_middle_leaves_the_checkpoint_before(
     checkpoint.load_module(held, again)
     assert torch.equal(again[0].weight, model(1)[0].weight)  # type: ignore[index]
     if which == "numbered":
-        assert checkpoint.latest(run) == held.folder
+        assert run_folders.latest(run) == held.folder
     # The next writer sets right what was left.
     place = save(run, 3, best=which == "best")
     assert checkpoint.read(place, "toy").state["step"] == 3
@@ -436,7 +436,7 @@ def test_the_kind_of_its_checkpoints_says_whose_a_run_is(tmp_path: Path) -> None
     assert checkpoint.trainer_in(single) == "toy"
     keep(tmp_path / "parts" / "chord", "toy.chord")
     assert checkpoint.trainer_in(tmp_path / "parts") == "toy"
-    assert checkpoint.stages(tmp_path / "parts") == {"chord": "toy.chord"}
+    assert run_folders.stages(tmp_path / "parts") == {"chord": "toy.chord"}
     # A folder of runs is none: the run in it is no stage, for its kind does not say so.
     with pytest.raises(NoCheckpoint, match="holds no checkpoint"):
         checkpoint.trainer_in(tmp_path)

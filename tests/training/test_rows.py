@@ -12,6 +12,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from symmv_builder.errors import StopRun
 from symmv_builder.storage.root import Root
 from symmv_builder.training.data import Rows
+from symmv_builder.training.rows import SubsetRows
 from tests.synthetic_rows import make_row
 from tests.training.small_shards import COLUMNS, ROWS, assert_same, build, loader
 
@@ -157,3 +158,23 @@ def test_a_remote_shard_that_is_gone_is_one_line() -> None:
     root.remove(f"muvisync/shards/{first}")
     with pytest.raises(StopRun, match=first):
         Rows(root, "muvisync", "train", COLUMNS)
+
+
+def test_a_subset_is_read_by_its_row_groups_and_loaded_whole(rows: Rows) -> None:
+    names = {f"song-{number:03d}" for number in (0, 3, 4, 11, 12, 13, 22)}
+    part = SubsetRows(rows.root, "muvisync", "train", COLUMNS, names)
+    assert part.entries() == sorted(names)
+    assert [row["entry_id"] for row in part] == sorted(names)
+    assert len(part.starts) < len(rows.starts), "row groups without a marked row are left out"
+    assert len(part.group_bytes) == len(part.starts) - 1
+    lengths = {r["entry_id"]: len(r["density"]) for r in rows}
+    assert part.lengths("density").tolist() == [lengths[name] for name in sorted(names)]
+    without = [row["entry_id"] for row in part.without_features()]
+    assert without == sorted(names)
+    assert part.digest != rows.digest
+    batches = list(loader(part, shuffle=True, buckets=2, workers=2).epoch(0))
+    assert sorted(int(i) for batch in batches for i in batch["index"]) == list(range(len(names)))
+    for batch in batches:
+        for index, density in zip(batch["index"].tolist(), batch["density"], strict=True):
+            expected = part.row(index)["density"]
+            assert density[: len(expected)].tolist() == expected.tolist()

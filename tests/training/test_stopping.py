@@ -21,7 +21,7 @@ from symmv_builder import backends
 from symmv_builder.errors import StopRun
 from symmv_builder.pipeline.events import Tick
 from symmv_builder.storage.root import Root
-from symmv_builder.training import checkpoint
+from symmv_builder.training import run_folders
 from symmv_builder.training.journal import read_metrics
 from symmv_builder.training.ranks import Ranks
 from symmv_builder.training.runs import Request, start
@@ -104,7 +104,7 @@ def test_checkpoints_come_by_time_too(case: Case, tmp_path: Path) -> None:
 
     def look(tick: Tick) -> None:
         if tick.part == case.part:
-            place = checkpoint.latest(tmp_path / "run" / case.stage)
+            place = run_folders.latest(tmp_path / "run" / case.stage)
             seen.append(place.name if place else "")
 
     request = Request(root, case.dataset, tmp_path / "run", tell=look, checkpoint_s=0.0)

@@ -2,12 +2,17 @@
 
 import json
 import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from html import unescape
 from pathlib import Path
 
 import numpy as np
+import uvicorn
 from starlette.testclient import TestClient
 
 from symmv_builder.pipeline.keys import digest
@@ -16,9 +21,12 @@ from symmv_builder.records import (
     Beats,
     Chords,
     Entry,
+    Key,
+    KeySpans,
     Listing,
     Notes,
     ParsedTitle,
+    Parts,
     Provenance,
     Record,
     Scenes,
@@ -34,7 +42,7 @@ from symmv_builder.storage.results import Result
 from symmv_builder.storage.sidecars import Sidecars
 from symmv_builder.storage.store import Store
 from symmv_builder.timeline import Clock
-from symmv_builder.web.guard import Access
+from symmv_builder.web.guard import Access, App
 from symmv_builder.web.server import make_app
 from tests.media import Pictures, Samples, noise, steady, tone, write_media
 from tests.report.hostile import EVIL, STORED
@@ -65,6 +73,12 @@ def records() -> dict[str, Record]:
         "scenes": Scenes(
             np.array([0.0, 1.5]), np.array([1.5, SECONDS]), np.array([0, 37]), Clock.VIDEO
         ),
+        "parts": Parts(
+            *(starts, starts + 0.2, pitches, np.full(len(starts), 80)),
+            *(np.arange(len(starts)), np.full(len(starts), 1), pitches > 65),
+        ),
+        "key": Key("C", "major", 0.5),
+        "key_spans": KeySpans(np.zeros(1), np.array([2.5]), ("C",), ("major",)),
         "alignment": Alignment(0.9 * seconds, seconds, 0.8, 2),
     }
 
@@ -193,6 +207,21 @@ def visitor(settings: Settings, *, token: str = "", runs: Path = Path("no-runs")
     app = make_app(settings, Access(token=token), runs)
     client = TestClient(app, base_url="http://127.0.0.1:8000", raise_server_exceptions=True)
     return Visitor(client)
+
+
+@contextmanager
+def serving(app: App) -> Iterator[str]:
+    """The address of an application that is served by a thread."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", server_header=False))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
 
 
 def text_of(page: str) -> str:

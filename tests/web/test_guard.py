@@ -20,6 +20,7 @@ PAGES = (
     f"/review/{DATASET}/{proposal(0)}",
     f"/decisions/{DATASET}",
     f"/crawl/{DATASET}",
+    "/compose",
     "/runs",
     "/name",
     "/login",

@@ -1,22 +1,20 @@
 """The pages in a real browser, by keyboard alone: quiet, no wider than the window, and working."""
 
 import os
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import uvicorn
 
-from symmv_builder.api import reviewing
+from symmv_builder.api import correcting, reviewing
 from symmv_builder.settings import Settings
 from symmv_builder.web.guard import Access
 from symmv_builder.web.server import make_app
 from tests.browser import Browser, find_chromium, opened
 from tests.report.test_in_browser import CONTRAST
-from tests.web.rooms import DATASET, ENTRY, make_root, make_run, proposal
+from tests.web.rooms import DATASET, ENTRY, make_root, make_run, proposal, serving
 
 PROPOSALS = 50
 WIDTHS = (360, 800, 1400)
@@ -24,6 +22,7 @@ PAGES = {
     "home": "/",
     "browse": f"/browse/{DATASET}?sort=title",
     "entry": f"/entry/{DATASET}/{ENTRY}",
+    "correct": f"/correct/{DATASET}/{ENTRY}",
     "review": f"/review/{DATASET}/{proposal(0)}",
     "decisions": f"/decisions/{DATASET}",
     "crawl": f"/crawl/{DATASET}",
@@ -32,6 +31,15 @@ PAGES = {
     "name": "/name",
     "lost": "/nothing",
 }
+# How many elements have no name, and how many that scroll cannot be gone to.
+UNNAMED = (
+    "[...document.querySelectorAll('a, button, input:not([type=hidden]), select, video, audio, "
+    "svg[role=img], [role=region], progress')].filter((each) => !(each.textContent.trim() || "
+    "each.getAttribute('aria-label') || (each.labels && each.labels.length))).length"
+)
+UNSCROLLED = (
+    'document.querySelectorAll(\'.wide:not([tabindex="0"]), .roll:not([tabindex="0"])\').length'
+)
 KEYS = {"Tab": 9, "Enter": 13, "ArrowRight": 39, "Escape": 27}
 
 
@@ -84,26 +92,15 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     settings = make_root(folder, proposals=PROPOSALS)
     make_run(folder / "runs" / "first")
     app = make_app(settings, Access(), folder / "runs")
-    config = uvicorn.Config(app, port=0, log_level="error", server_header=False)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        with opened(tmp_path_factory.mktemp("profile")) as browser:
-            house = House(settings, browser, f"http://127.0.0.1:{port}")
-            house.visit("/name")
-            browser.evaluate("document.querySelector('input[name=name]').focus()")
-            for letter in "ann":
-                house.press(letter)
-            house.press("Enter")
-            house.until("document.querySelector('nav')?.textContent.includes('ann')")
-            yield house
-    finally:
-        server.should_exit = True
-        thread.join(10)
+    with serving(app) as at, opened(tmp_path_factory.mktemp("profile")) as browser:
+        house = House(settings, browser, at)
+        house.visit("/name")
+        browser.evaluate("document.querySelector('input[name=name]').focus()")
+        for letter in "ann":
+            house.press(letter)
+        house.press("Enter")
+        house.until("document.querySelector('nav')?.textContent.includes('ann')")
+        yield house
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -132,15 +129,8 @@ def test_everything_on_a_page_is_reached_by_the_keyboard_and_has_a_name(
     for _ in range(3):
         house.press("Tab")
     assert house.browser.evaluate("document.activeElement.matches('a, button, input, select')")
-    unnamed = (
-        "[...document.querySelectorAll('a, button, input:not([type=hidden]), select, video, audio, "
-        "svg[role=img], [role=region], progress')].filter((each) => !(each.textContent.trim() || "
-        "each.getAttribute('aria-label') || (each.labels && each.labels.length))).length"
-    )
-    assert house.browser.evaluate(unnamed) == 0
-    scrolls = 'document.querySelectorAll(\'.wide:not([tabindex="0"]), .roll:not([tabindex="0"])\')'
-    scrolls += ".length"
-    assert house.browser.evaluate(scrolls) == 0
+    assert house.browser.evaluate(UNNAMED) == 0
+    assert house.browser.evaluate(UNSCROLLED) == 0
     assert house.browser.evaluate("document.querySelectorAll('h1').length") == 1
 
 
@@ -160,6 +150,35 @@ def test_the_players_of_an_entry_stay_together_and_the_cursor_goes_along(house: 
     assert evaluate("document.querySelector('[data-name=music]').muted") is True
     house.press("b")
     assert evaluate("document.querySelector('[data-name=video]').muted") is True
+
+
+def test_an_entry_is_corrected_by_the_keyboard(house: House) -> None:
+    """A beat goes to where the player is, a chord gets another name, and both are undone."""
+    house.visit(PAGES["correct"])
+    house.until("[...document.querySelectorAll('video, audio')].every((e) => e.readyState > 0)")
+    evaluate = house.browser.evaluate
+
+    def loaded(expression: str) -> None:
+        house.until(f"document.readyState === 'complete' && {expression}")
+
+    evaluate("document.querySelector('[data-go]').focus()")
+    house.press("Enter")
+    evaluate("document.querySelector('[data-name=video]').currentTime = 0.7")
+    house.until("Math.abs(document.querySelector('[data-name=music]').currentTime - 0.63) < 0.01")
+    evaluate("document.querySelector('[aria-label^=\"New time of the beat at 0.500\"]').focus()")
+    house.press("n")
+    assert evaluate("document.activeElement.value") == "0.630"
+    house.press("Enter")
+    loaded("document.body.textContent.includes('beats at 0.500 s to 0.630 s')")
+    for words in ("waits for the next build", "ann"):
+        assert evaluate(f"document.body.textContent.includes('{words}')")
+    evaluate("document.querySelector('[aria-label^=\"Mark as accompaniment\"]').focus()")
+    house.press("Enter")
+    loaded("document.querySelectorAll('[aria-label^=Undo]').length === 2")
+    for left in (1, 0):
+        house.press("u")
+        loaded(f"document.querySelectorAll('[aria-label^=Undo]').length === {left}")
+    assert correcting.corrections(house.settings, DATASET) == []
 
 
 def test_fifty_proposals_are_reviewed_by_the_keyboard(house: House) -> None:

@@ -78,7 +78,7 @@ class ModelScores:
 def scores_of(trainer: str, run: Path) -> list[ModelScore]:
     """The scores of a trainer by which the checkpoints of a run can be measured."""
     # Imported here: it brings torch.
-    from symmv_builder.training.checkpoint import kinds
+    from symmv_builder.training.run_folders import kinds
 
     kinds_present = kinds(run)
     return [by for by in find_trainer(trainer).scores if by.kind in kinds_present]

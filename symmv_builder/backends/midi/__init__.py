@@ -27,6 +27,7 @@ __all__ = [
     "read_beats",
     "read_notes",
     "read_piece",
+    "read_tempo_map",
     "read_tracks",
     "write_notes",
 ]
@@ -93,6 +94,21 @@ def read_beats(path: Path) -> Beats:
     """
     score = _read(path)
     return _beats(score, _clock(score))
+
+
+def read_tempo_map(path: Path) -> tuple[Floats, Floats]:
+    """The tempo map of a file as `midi_bytes` takes it: seconds and beats, float64 ``[n]`` each.
+
+    Its last point is the file's last event, or a beat behind the last tempo where that is later.
+    Written again it gives the same tempos, so that notes that were read stay on their ticks.
+    """
+    score = _read(path)
+    to_seconds = _clock(score)
+    if score.tick_s is not None:
+        raise RejectEntry(Reason.UNREADABLE, "the file counts in SMPTE frames and has no beats")
+    last = max(score.last_tick, int(to_seconds.ticks[-1]) + score.ticks_per_beat)
+    ticks = np.append(to_seconds.ticks, last)
+    return to_seconds(ticks), ticks / score.ticks_per_beat
 
 
 def _read(path: Path) -> MidiTracks:

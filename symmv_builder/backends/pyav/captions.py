@@ -1,19 +1,29 @@
-"""Subtitles of text, read from any container and written as MP4 holds them."""
+"""Subtitles of text: read from any container, written into a file that is being written."""
 
+import re
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
+import av
 import av.error
 from av.container import InputContainer
 from av.packet import Packet
 from av.subtitles.stream import SubtitleStream
+from av.subtitles.subtitle import AssSubtitle
+
+from symmv_builder.backends.pyav.opening import Limits, opened, packets, time_origin_s
 
 # FFmpeg's names of decoders whose subtitles are text; the others are pictures.
 _TEXT = {"mov_text", "srt", "subrip", "ass", "ssa", "webvtt", "text"}
 _BASE = Fraction(1, 1000)
+# How FFmpeg writes the styles of any subtitles among their words.
+_STYLE = re.compile(r"\{\\[^}]*\}")
+# Files of subtitles alone that are read, by their suffixes: FFmpeg's names of their demuxers.
+FILES = {".vtt": "webvtt", ".srt": "srt"}
 
 
 @dataclass(slots=True)
@@ -23,6 +33,17 @@ class CaptionTrack:
     language: str
     header: bytes | None = None
     lines: list[tuple[int, int, Any]] = field(default_factory=list)
+
+    @property
+    def texts(self) -> list[tuple[float, float, str]]:
+        """Start and end in seconds, and what is read: without styles, several lines as one."""
+        texts = []
+        for start, duration, subtitles in self.lines:
+            spoken = [each.dialogue for each in subtitles if isinstance(each, AssSubtitle)]
+            text = _STYLE.sub("", b"\n".join(spoken).decode("utf-8", "replace"))
+            text = " ".join(text.replace("\\{", "{").replace("\\}", "}").split())
+            texts.append((start / 1000, (start + duration) / 1000, text))
+        return texts
 
 
 class CaptionReader:
@@ -65,15 +86,47 @@ class CaptionReader:
         return tracks
 
 
-class Captions:
-    """The subtitle streams of an MP4 file that is being written, line by line."""
+def read_captions(path: Path, limits: Limits) -> list[CaptionTrack]:
+    """The subtitle streams of a recording that hold any text; `RejectEntry` as `opened`.
 
-    def __init__(self, container: Any, tracks: Sequence[CaptionTrack], end_s: float) -> None:
+    Nothing is decoded but the subtitles.
+    """
+    with opened(path, limits) as source:
+        reader = CaptionReader(source, time_origin_s(source))
+        for packet in packets(source):
+            reader.saw(packet)
+        return reader.tracks()
+
+
+def read_caption_file(path: Path) -> list[CaptionTrack]:
+    """The subtitles of a file that holds nothing else (`FILES`); none where it is no such file."""
+    options = {"protocol_whitelist": "file"}
+    try:
+        with av.open(f"file:{path}", format=FILES.get(path.suffix), options=options) as source:
+            reader = CaptionReader(source, 0.0)
+            for packet in packets(source):
+                reader.saw(packet)
+            return reader.tracks()
+    except (av.error.FFmpegError, OSError, ValueError):
+        return []
+
+
+class Captions:
+    """The subtitle streams of a file that is being written, line by line."""
+
+    def __init__(
+        self,
+        container: Any,
+        tracks: Sequence[CaptionTrack],
+        end_s: float,
+        *,
+        codec: str = "mov_text",
+    ) -> None:
         self._container = container
         self._end = round(end_s / _BASE)
         self._waiting: list[tuple[Any, deque[tuple[int, int, Any]]]] = []
         for track in tracks:
-            stream = container.add_stream("mov_text")
+            stream = container.add_stream(codec)
             stream.codec_context.time_base = _BASE
             stream.codec_context.subtitle_header = track.header
             if track.language:

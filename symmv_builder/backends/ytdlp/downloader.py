@@ -5,13 +5,14 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from symmv_builder.backends.ytdlp import bounds, listing, toolchain
 from symmv_builder.backends.ytdlp.bounds import Bounds
+from symmv_builder.backends.ytdlp.captions import CaptionFile, fetch_captions
 from symmv_builder.backends.ytdlp.failures import MediaRefused, ToolchainBroken, translate
 from symmv_builder.backends.ytdlp.politeness import MessageFilter, Politeness, Redaction
 from symmv_builder.backends.ytdlp.ydl_options import (
@@ -51,11 +52,15 @@ Kind = Literal["audio", "video"]
 
 @dataclass(frozen=True, slots=True)
 class Downloaded:
-    """A file that is there as a whole, what the site says of it, and the formats taken."""
+    """A file that is there as a whole, what the site says of it, and the formats taken.
+
+    `captions` are its subtitles, where they were asked for and are there.
+    """
 
     path: Path
     listing: Listing
     formats: tuple[str, ...]
+    captions: CaptionFile | None = None
 
 
 class Downloader:
@@ -154,17 +159,21 @@ class Downloader:
             raise RetryLater("the page is of another video", reason=Reason.UNKNOWN_FAILURE)
         return details
 
-    def download(self, source: Source, folder: Path, *, kind: Kind) -> Downloaded:
+    def download(
+        self, source: Source, folder: Path, *, kind: Kind, captions: bool = False
+    ) -> Downloaded:
         """Fetch a recording into a folder; a partial file that lies there is continued.
 
         ``audio`` takes the best sound, ``video`` the best picture up to the height that
         is set, with sound. When the media's address has expired, the page is asked once
-        more. Raises `RejectEntry`, `RetryLater`, `SessionBlocked`, `StopRun`.
+        more. With `captions` the subtitles that people wrote for it, in the video's own language
+        where there are such, come as a file beside it. Raises `RejectEntry`,
+        `RetryLater`, `SessionBlocked`, `StopRun`.
         """
         self._must_crawl(source)
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            return self._download_again(source, folder, kind)
+            return self._download_again(source, folder, kind, captions)
         except ToolchainBroken as error:
             broken = error
         # Outside of the handler: an error of the canary's must not be taken for this one.
@@ -172,11 +181,13 @@ class Downloader:
             raise broken
         raise RetryLater(str(broken), 3600.0, reason=Reason.NO_FORMATS)
 
-    def _download_again(self, source: Source, folder: Path, kind: Kind) -> Downloaded:
+    def _download_again(
+        self, source: Source, folder: Path, kind: Kind, captions: bool
+    ) -> Downloaded:
         """Download, and once more where the address of the media has expired."""
         with suppress(MediaRefused):
-            return self._download(source, folder, kind)
-        return self._download(source, folder, kind)
+            return self._download(source, folder, kind, captions)
+        return self._download(source, folder, kind, captions)
 
     def _must_crawl(self, source: Source) -> None:
         if source.site not in self._sites:
@@ -214,7 +225,7 @@ class Downloader:
         except ToolchainBroken:
             return False
 
-    def _download(self, source: Source, folder: Path, kind: Kind) -> Downloaded:
+    def _download(self, source: Source, folder: Path, kind: Kind, captions: bool) -> Downloaded:
         merger = toolchain.merging_program()
         chosen = download_options(source, folder, self._politeness, merger)
         with self._session("video", source.site, chosen) as ydl:
@@ -229,7 +240,10 @@ class Downloader:
 
             ydl.format_selector = choose
             info = ydl.extract_info(source.url, download=True) or {}
-        return self._result(source, folder, info)
+            done = self._result(source, folder, info)
+            if captions:
+                done = replace(done, captions=fetch_captions(ydl, info, done.path))
+        return done
 
     def _result(self, source: Source, folder: Path, info: Mapping[str, Any]) -> Downloaded:
         downloads: Sequence[Mapping[str, Any]] = info.get("requested_downloads") or ()

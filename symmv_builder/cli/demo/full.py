@@ -5,10 +5,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from symmv_builder.api.composers import composers
 from symmv_builder.api.dataset import Dataset
 from symmv_builder.api.demo import Demo, compare, entry_row, prepare, stage_rows
 from symmv_builder.api.entry import StoredEntry
-from symmv_builder.api.generating import composers
 from symmv_builder.cli.building import build_with_progress
 from symmv_builder.cli.demo.crawl import crawl_demo
 from symmv_builder.cli.demo.train import train_demo

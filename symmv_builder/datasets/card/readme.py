@@ -4,14 +4,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from symmv_builder.datasets.card.escape import fenced, markdown, table, yaml_lines
+from symmv_builder.datasets.card.facts import METADATA
 from symmv_builder.datasets.card.features import hub_features
 from symmv_builder.datasets.card.licence_file import licence_lines, model_table, terms_of_column
 from symmv_builder.datasets.card.licences import OTHER
 from symmv_builder.datasets.card.view import OPEN, View
 from symmv_builder.datasets.clip_rules import described_cut
+from symmv_builder.records.edits import WHOLE_ENTRY
 
 _LIMITS = (
-    "Annotation is made by models and rules, not by people: it has their errors.",
+    "Annotation is made by models and rules, not by people, but for what is said to be corrected: "
+    "it has their errors.",
     "Rows hold addresses and annotation; the recordings themselves are not part of the release, "
     "and what an address leads to may be gone or changed. The sha256 of a recording says whether "
     "one at hand is the one that was annotated.",
@@ -27,7 +30,17 @@ def readme(receipt: Mapping[str, Any]) -> str:
     lines = ["---", *yaml_lines(front_matter(view)), "---", ""]
     lines += [f"# {markdown(view.title)} {view.version}", ""]
     lines += [markdown(line) for line in view.description.splitlines()]
-    lines += ["", *_counts(view), "", *_columns(view), "", *_loading(view), "", *_making(view)]
+    lines += [
+        "",
+        *_counts(view),
+        *_metadata(view),
+        "",
+        *_columns(view),
+        "",
+        *_loading(view),
+        "",
+        *_making(view),
+    ]
     lines += ["", "## Licence", "", *licence_lines(view), ""]
     lines += ["[LICENSE.md](LICENSE.md) has the licences column by column.", ""]
     lines += [*_citation(view), "", *_takedown(view), "", *_known_limits(view)]
@@ -84,7 +97,24 @@ def _counts(view: View) -> list[str]:
     lines += ["", "The command `report` of symmv-builder makes a page of figures of this folder."]
     if left_out := view.receipt.get("left_out"):
         lines += ["", f"Left out, because a recording is not there: {left_out}."]
+    lines += _corrected(view)
     return [*lines, *_clips(view)] if view.is_clips else lines
+
+
+def _corrected(view: View) -> list[str]:
+    """Of how many entries people corrected what, and which rows are parts of their entries."""
+    counts = dict(view.receipt.get("corrections", {}))
+    lines = []
+    if trimmed := counts.pop(WHOLE_ENTRY, 0):
+        lines += [
+            "",
+            f"Of {trimmed} entries people kept a part. `dataset.json` says under `trimmed` which "
+            "seconds of the video these are, and of the music; times of their rows count from "
+            "there.",
+        ]
+    if counts:
+        lines += ["", "Corrected by people:", "", *table(("what", "entries"), list(counts.items()))]
+    return lines
 
 
 def _clips(view: View) -> list[str]:
@@ -100,6 +130,25 @@ def _clips(view: View) -> list[str]:
         "Clips turned away, and not their entries:",
         "",
         *(table(("reason", "clips"), list(reasons.items())) if reasons else ["none."]),
+    ]
+
+
+def _metadata(view: View) -> list[str]:
+    """What is known of the entries beside their recordings, and by whom."""
+    rows = [
+        (known["what"], known["entries"], ", ".join(f"{name} {n}" for name, n in known["common"]))
+        for known in view.facts.get(METADATA, ())
+    ]
+    if not rows:
+        return []
+    return [
+        "",
+        "## What is known of the entries",
+        "",
+        *table(("known", "entries", "most frequent values"), rows),
+        "",
+        "Licences are those that a site states of a video; they are notes, and no permission. A "
+        "genre by tags is a guess of a model, and counted where nobody else named one.",
     ]
 
 

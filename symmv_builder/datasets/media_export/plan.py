@@ -1,8 +1,8 @@
 """Which samples an export has: one a row, of the whole recordings or of the row's clip.
 
-A row that is a clip says where it lies in both recordings: `clip_start_s` and `clip_end_s` on the
-video's clock, `clip_music_start_s` and `clip_music_end_s` on that of the music. What else it says
-of its recordings, their lengths for example, is of the clip.
+A row that is a clip, or an entry that a person trimmed, says where it lies in both recordings:
+`clip_start_s` and `clip_end_s` on the video's clock, `clip_music_start_s` and `clip_music_end_s` on
+that of the music. What else it says of its recordings, their lengths for example, is of the clip.
 """
 
 import math
@@ -22,6 +22,7 @@ from symmv_builder.pipeline.keys import digest
 from symmv_builder.schema import row_name
 from symmv_builder.storage import manifests
 from symmv_builder.storage.assets import asset_size
+from symmv_builder.storage.receipts import PLACE
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shard_rows import ShardRows
 from symmv_builder.storage.shards import Outline, read_receipt, require_whole
@@ -126,7 +127,7 @@ def make_plan(
     marked = read_subset(root, dataset, media.subset) if media.subset else None
     names = frozenset(marked.rows) if marked else frozenset()
     columns_held = {
-        split: ShardRows(root, dataset, split, schema.names, cache_bytes=_CACHE_BYTES)
+        split: ShardRows(root, dataset, split, schema.names, PLACE, cache_bytes=_CACHE_BYTES)
         for split in media.splits or splits
         if marked is None or split == marked.split
     }
@@ -237,8 +238,8 @@ def _whole(sha256: str, length_s: float) -> ShardCut:
 
 
 def _times(row: Mapping[str, Any], start: str, end: str) -> tuple[float, float] | None:
-    """Start and end of a row that is a clip, `None` for one that is a whole entry."""
-    if "clip_id" not in row:
+    """Start and end of a row that is a part of its entry, `None` for one that is all of it."""
+    if start not in row:
         return None
     start_s, end_s = float(row[start]), float(row[end])
     if not 0 <= start_s < end_s:

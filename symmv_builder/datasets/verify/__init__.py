@@ -88,6 +88,7 @@ def _check_dataset(
         splits = manifests.read_splits(store.manifests, dataset) if not odd else None
         yield from tables.check_shards(store, dataset, receipt, entries, splits, tally)
         yield from tables.check_clips(store, dataset, receipt, tally)
+        yield from tables.check_subsets(store, dataset, tally)
     elif not problems:
         yield from _without_receipt(store, dataset, tally)
     versions = tables.all_versions(store, dataset)

@@ -8,7 +8,7 @@ from symmv_builder.storage.ledger_checks import DamagedRow
 
 Kind = Literal[
     "asset", "change", "clips", "ledger", "manifest", "receipt", "recording", "release", "row",
-    "shard", "sidecar",
+    "shard", "sidecar", "subset",
 ]  # fmt: skip
 
 

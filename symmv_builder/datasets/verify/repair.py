@@ -131,6 +131,9 @@ def _repair(store: Store, problem: Problem, aside: Aside, copies: Copies) -> Rep
         case "row" if problem.row:
             ledger_checks.forget_row(store.ledger, problem.row)
             return Repair(problem, "was forgotten; the next build finds it again")
+        case "subset":
+            aside.put(store.root, problem.path)
+            return Repair(problem, "was put aside; rank the dataset again to have it")
         case "change" if problem.is_missing:
             return Repair(problem, "is finished by the next command that writes the dataset")
         case _:

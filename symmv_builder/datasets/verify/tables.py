@@ -8,13 +8,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from symmv_builder.datasets import card
+from symmv_builder.datasets import card, subsets
 from symmv_builder.datasets.schemas import shards_schema
 from symmv_builder.datasets.verify.problems import CheckCounts, Problem
 from symmv_builder.errors import Damaged, StopRun
 from symmv_builder.records import Entry
 from symmv_builder.storage import clip_tables, releases
 from symmv_builder.storage.assets import hash_file
+from symmv_builder.storage.shard_rows import ShardRows
 from symmv_builder.storage.store import Store
 
 
@@ -126,6 +127,33 @@ def check_clips(
     except Damaged as error:
         yield Problem("clips", name, error.problem, error.problem == _GONE, dataset=dataset,
                       sha256=named["sha256"], size_bytes=named["size_bytes"])  # fmt: skip
+
+
+def check_subsets(store: Store, dataset: str, tally: CheckCounts) -> Iterator[Problem]:
+    """Marks of rows: each file, and whether the shards that it is of have the rows that it names.
+
+    One of shards that were written anew since is no damage, but its readers refuse it.
+    """
+    for name in subsets.subset_names(store.root, dataset):
+        tally.checked += 1
+        place = f"{dataset}/subsets/{name}.json"
+        try:
+            subset = subsets.stored_subset(store.root, dataset, name)
+            if not subsets.stands(store.root, dataset, subset):
+                tally.notes["subsets are of shards that were written anew: rank again"] += 1
+                continue
+            present = set(ShardRows(store.root, dataset, subset.split, ("entry_id",)).entries())
+        except Damaged as error:
+            # Damage of a shard itself is told as that.
+            if error.path == store.root.path(place):
+                yield Problem("subset", place, error.problem, dataset=dataset)
+            continue
+        except StopRun as error:
+            yield Problem("subset", place, str(error), dataset=dataset)
+            continue
+        if lacking := sorted(set(subset.rows) - present):
+            what = f"marks {len(lacking)} rows that no shard has, such as {lacking[0]}"
+            yield Problem("subset", place, what, dataset=dataset)
 
 
 def check_releases(

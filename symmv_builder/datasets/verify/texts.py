@@ -9,6 +9,8 @@ from symmv_builder.datasets.imports.take_in import read_options
 from symmv_builder.datasets.verify.problems import CheckCounts, Problem
 from symmv_builder.errors import StopRun
 from symmv_builder.storage import manifests, recordings, seals, shards, written
+from symmv_builder.storage.corrections import read_corrections
+from symmv_builder.storage.decisions import read_decisions
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.store import Store
 
@@ -18,6 +20,11 @@ _READERS: Mapping[str, Callable[[Root, str], object]] = {
     "recordings.jsonl": recordings.read_recordings,
     "import.json": read_options,
 }
+# What people add to, at any time: these files have no checksum.
+_ADDED_TO: Mapping[str, Callable[[Root, str], object]] = {
+    "corrections.jsonl": read_corrections,
+    "decisions.jsonl": read_decisions,
+}
 
 
 def check_manifests(store: Store, dataset: str, tally: CheckCounts) -> Iterator[Problem]:
@@ -26,6 +33,14 @@ def check_manifests(store: Store, dataset: str, tally: CheckCounts) -> Iterator[
         reader = _READERS[name.rpartition("/")[2]]
         read = partial(reader, store.manifests, dataset)
         yield from _check(store, name, read, dataset, tally)
+    for name, reader in _ADDED_TO.items():
+        place = f"{dataset}/{name}"
+        if store.manifests.exists(place):
+            tally.checked += 1
+            try:
+                reader(store.manifests, dataset)
+            except StopRun as error:
+                yield Problem("manifest", place, str(error), dataset=dataset)
 
 
 def check_blocklist(store: Store, tally: CheckCounts) -> Iterator[Problem]:

@@ -65,6 +65,7 @@ def compose(
     sampling: ChordSampling | None = None,
     pattern: int | None = None,
     style: Style = "paper",
+    density: float = 1.0,
     device: str = "cpu",
     tell: Callable[[int, int], None] = lambda done, seconds: None,
 ) -> ChordPiece:
@@ -76,6 +77,7 @@ def compose(
     strength. Baselines without video are always played so, by the third pattern unless
     another is named (section 5.1). `style` is `arrange`'s. `seed` stands for that of `sampling`
     where none is given.
+    `density` is a factor of what the regressor says.
     `StopRun` for a key, a primer or features that do not fit.
     """
     loaded = load(model, device) if isinstance(model, Path) else model
@@ -97,13 +99,14 @@ def compose(
     )
     normalised = tuple(MUVISYNC_LABELS[number] for number in numbers)
     chords = transpose(normalised, shift)
-    density, loudness = None, None
+    busyness, loudness = None, None
     if video is None:
         pattern = BASELINE_PATTERN if pattern is None else pattern
     elif regressor is not None:
-        density, loudness = regressors.predict(regressor, video)
-    notes = arrange(chords, density, loudness, pattern, style=style)
-    return ChordPiece(chords, normalised, key, notes, density, loudness)
+        busyness, loudness = regressors.predict(regressor, video)
+        busyness = density * busyness
+    notes = arrange(chords, busyness, loudness, pattern, style=style)
+    return ChordPiece(chords, normalised, key, notes, busyness, loudness)
 
 
 def _video(loaded: LoadedAmt, row: Mapping[str, Any]) -> NDArray[np.float32]:

@@ -1,5 +1,6 @@
 """AMT as a composer: rows with a video become chords, arpeggios and pieces."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from symmv_builder.training.amt.vocabulary import parse_key, parse_primer
 from symmv_builder.training.composing import (
     Composer,
     Order,
+    Passage,
     Piece,
     Tell,
     WatchedVideo,
@@ -44,6 +46,7 @@ class AmtComposer(Composer):
         regressor: Path | None = request.options["regressor"]
         self._regressor = regressors.load(regressor, request.device) if regressor else None
         self._pattern: int | None = request.options["pattern"]
+        self._density = float(request.options["density"])
         self._style: Style = request.options["style"]
         self.needs_video = self._model.config.sees_video
         self.reads = frozenset(VIDEO_COLUMNS if self.needs_video else ())
@@ -54,8 +57,23 @@ class AmtComposer(Composer):
         parse_primer(order.primer)
         if self.needs_video and self._regressor is None and self._pattern is None:
             raise WrongArguments(REGRESSOR_OR_PATTERN)
+        if self._density != 1.0 and (self._pattern is not None or self._style == "released"):
+            raise WrongArguments(
+                "a `pattern`, and `style` released, say how many notes there are: leave out "
+                "`density`, or them"
+            )
+        if order.passage is not None:
+            order.passage.check_model(self._model.config.model)
 
     def compose(self, seen: Sequence[WatchedVideo], order: Order, tell: Tell) -> Iterator[Piece]:
+        passage = order.passage
+        if passage is not None:
+            # The chords before it are those that the new ones follow on.
+            first, last = _seconds_of(passage)
+            earlier = passage.piece.facts
+            primer = " ".join(map(str, earlier["chords"][:first]))
+            seconds = None if seen else passage.piece.seconds
+            order = replace(order, key=str(earlier["key"]), primer=primer, seconds=seconds)
         if not seen and order.seconds is None:
             raise WrongArguments(
                 "this model sees no video: give `seconds`, the length of the music"
@@ -81,6 +99,7 @@ class AmtComposer(Composer):
                     sampling=sampling,
                     pattern=self._pattern,
                     style=self._style,
+                    density=self._density,
                     tell=count,
                 )
                 facts = {
@@ -92,6 +111,17 @@ class AmtComposer(Composer):
                     "loudness": _plain(pieces.loudness),
                 }
                 primed = len(parse_primer(order.primer))
+                if passage is not None:
+                    chords = [*earlier["chords"][:first], *pieces.chords[first:last]]
+                    facts["chords"] = [*chords, *earlier["chords"][last:]]
+                    yield passage.rewritten(
+                        {"piano": pieces.notes},
+                        (float(first), float(last)),
+                        order.name(name, number),
+                        order.seed_of(number),
+                        facts,
+                    )
+                    continue
                 if primed > len(pieces.chords):
                     facts["said"] = f"of the primer's {primed} chords {len(pieces.chords)} fit"
                 length_s = float(row["video_duration_s"])
@@ -111,6 +141,16 @@ class AmtComposer(Composer):
             raise WrongSetting("seconds", seconds, most)
         length = grid_length(seconds, 1.0)
         return row | {name: row[name][:length] for name in VIDEO_COLUMNS if name in row}
+
+
+def _seconds_of(passage: Passage) -> tuple[int, int]:
+    """The whole seconds in a passage, as the first and the one behind the last."""
+    most = len(passage.piece.facts["chords"])
+    first, last = math.ceil(passage.start_s - 1e-3), math.floor(passage.end_s + 1e-3)
+    last = most if passage.end_s >= passage.piece.seconds else min(last, most)
+    if last <= first:
+        raise passage.none_within("second")
+    return first, last
 
 
 def _within(notes: Notes, seconds: float) -> Notes:

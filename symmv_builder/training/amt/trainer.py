@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, final
 from symmv_builder.evaluation import chord_hits, published_figures
 from symmv_builder.training.amt.config import PRESETS, WAYS
 from symmv_builder.training.trainer import (
+    DENSITY,
     Columns,
     ComposeRequest,
     Confusion,
@@ -44,6 +45,7 @@ class AmtTrainer(Trainer):
             "For AMT: folder of the run of a trained regressor.",
             run_of="regressor",
         ),
+        DENSITY,
         Option(
             "pattern",
             int,
@@ -87,6 +89,13 @@ class AmtTrainer(Trainer):
         from symmv_builder.training.amt.train import train
 
         return train(config, request)
+
+    def heeds(self, config: Mapping[str, Any]) -> frozenset[str]:
+        """All; without a video there is no regressor's density that could be changed."""
+        blind = (
+            set() if str(config.get("model", "amt")).startswith("amt") else {"regressor", "density"}
+        )
+        return (super().heeds(config) | {"passage"}) - blind
 
     def composer(self, request: ComposeRequest) -> "Composer":
         from symmv_builder.training.amt.composer import AmtComposer

@@ -76,6 +76,7 @@ class CmtComposer(Composer):
         self._model, self._about = load(request.run, request.device)
         self._find_key = request.find_key
         self._tempo_bpm: float | None = request.options["tempo"]
+        self._density = float(request.options["density"])
         self._control = float(request.options["control"])
         self.reads = frozenset((*VIDEO_COLUMNS, "visual_beats_tempo_bpm"))
         self.learned_from = self._about.get("models") or ()
@@ -83,8 +84,6 @@ class CmtComposer(Composer):
     def check(self, order: Order) -> None:
         if order.key:
             parse_key(order.key)
-        if order.primer:
-            raise StopRun("CMT writes no chords, so no primer can begin its music")
 
     def compose(self, seen: Sequence[WatchedVideo], order: Order, tell: Tell) -> Iterator[Piece]:
         for each in seen or [WatchedVideo("piece", {})]:
@@ -99,6 +98,7 @@ class CmtComposer(Composer):
         wish = Wish(seed=seed, seconds=seconds, tempo_bpm=tempo_bpm)
         plan = plan_piece(wish, self._about, POSITIONS)
         control = control_of(_video(seen), plan.bars, plan.tempo_bpm, self._about)
+        control = control.denser(self._density, self._about["densities"])
         sampling = CmtSampling(
             control=self._control,
             temperature=order.temperature,
@@ -120,6 +120,7 @@ class CmtComposer(Composer):
             "sampling": order.sampling(top_p=sampling.top_p),
             "tempo_bpm": plan.tempo_bpm,
             "control": self._control,
+            "density_factor": self._density,
             **control_facts(targets, score),
         }
         if seen.row and not any(name in seen.row for name in VIDEO_COLUMNS):

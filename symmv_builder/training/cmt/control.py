@@ -9,7 +9,7 @@ video's values are its quantiles at the cumulative shares of the music's values.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -87,6 +87,19 @@ class Control:
     def free(cls, bars: int) -> "Control":
         """Nothing is asked."""
         return cls(np.full(bars, -1), np.zeros(bars * POSITIONS, dtype=np.int64))
+
+    def denser(self, factor: float, counts: Sequence[int]) -> "Control":
+        """The control with densities `factor` times as high, within those that music has.
+
+        Where none is asked for, it is that factor of the mean density of the music that was
+        learned from (`counts`).
+        """
+        if factor == 1.0:
+            return self
+        usual = float(np.average(np.arange(len(counts)), weights=np.asarray(counts)))
+        asked = np.where(self.densities < 0, usual, self.densities)
+        levels_asked = np.rint(factor * asked).astype(np.int64).clip(0, len(counts) - 1)
+        return replace(self, densities=levels_asked)
 
 
 def video_in(row: Mapping[str, Any]) -> dict[str, Floats]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, final
 from symmv_builder.evaluation.metric import Metric
 from symmv_builder.training.cmt.config import PRESETS
 from symmv_builder.training.trainer import (
+    DENSITY,
     TEMPO,
     Baseline,
     Columns,
@@ -54,6 +55,7 @@ class CmtTrainer(Trainer):
             most=1.0,
         ),
         TEMPO,
+        DENSITY,
     )
     scores = (
         ModelScore(
@@ -109,6 +111,10 @@ class CmtTrainer(Trainer):
         from symmv_builder.training.cmt.train import train
 
         return train(config, request)
+
+    def heeds(self, config: Mapping[str, Any]) -> frozenset[str]:
+        """All but chords to begin with, of which its words have none."""
+        return super().heeds(config) - {"primer"}
 
     def composer(self, request: ComposeRequest) -> "Composer":
         from symmv_builder.training.cmt.composer import CmtComposer

@@ -16,7 +16,7 @@ All counts stand in one array, a table for each of these, a row of a table for e
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,8 +170,14 @@ class Chains:
             np.add.at(counts, cells_of(song, mode), 1)
         return cls(counts)
 
-    def compose(self, bars: int, tempo_bpm: float, seed: int) -> QuantisedSong:
-        """A piece of so many bars of four beats, on white keys; of one seed always the same."""
+    def compose(
+        self, bars: int, tempo_bpm: float, seed: int, density: float = 1.0
+    ) -> QuantisedSong:
+        """A piece of so many bars of four beats, on white keys; of one seed always the same.
+
+        Of two ways to a next onset the odds of the one that is a beat shorter are those counted
+        times `density`.
+        """
         random = np.random.default_rng(seed)
         end = bars * STEPS_PER_BAR
         mode = self._draw("mode", [(0,)], random)
@@ -187,7 +193,7 @@ class Chains:
         qualities = np.where(named == NO_CHORD, NO_QUALITY, named % len(SYMMV_QUALITIES))
         notes: dict[tuple[int, int], tuple[int, bool]] = {}
         for part in (0, 1):
-            self._write(part, end, np.array(starts), roots, qualities, notes, random)
+            self._write(part, end, np.array(starts), roots, qualities, notes, random, density)
         order = sorted(notes)
         new = np.append(True, np.diff(named) != 0)
         return QuantisedSong(
@@ -213,6 +219,7 @@ class Chains:
         qualities: Ints,
         notes: dict[tuple[int, int], tuple[int, bool]],
         random: np.random.Generator,
+        density: float,
     ) -> None:
         """The notes of a part (1 is the melody) by onset and pitch: how long, and whether melody.
 
@@ -221,10 +228,11 @@ class Chains:
         if not self._counted("gap", (part, _BEGIN_STEP)).any():
             return
         pitch = _BEGIN_PITCH
+        leaning = density ** (-np.arange(_GAPS) / STEPS_PER_BEAT)
         step = self._draw("gap", [(part, _BEGIN_STEP)], random)
         while step < end:
             place = step % STEPS_PER_BAR
-            gap = max(1, self._draw("gap", [(part, place), (part, 0)], random))
+            gap = max(1, self._draw("gap", [(part, place), (part, 0)], random, leaning))
             at = int(np.searchsorted(starts, step, side="right")) - 1
             root, quality = int(roots[at]), int(qualities[at])
             together = self._draw("together", [(part, place), (part, 0)], random)
@@ -247,11 +255,18 @@ class Chains:
         return _drawn(counts, random)
 
     def _draw(
-        self, name: str, states: Sequence[tuple[int, ...]], random: np.random.Generator
+        self,
+        name: str,
+        states: Sequence[tuple[int, ...]],
+        random: np.random.Generator,
+        weights: NDArray[np.float64] | float = 1.0,
     ) -> int:
-        """What follows the first of the states that was ever counted, else any of the table's."""
+        """What follows the first of the states that was ever counted, else any of the table's.
+
+        Its counts are multiplied by `weights`.
+        """
         for state in states:
-            counts = self._counted(name, state)
+            counts = self._counted(name, state) * weights
             if counts.any():
                 return _drawn(counts, random)
         table = TABLES[name]
@@ -263,5 +278,5 @@ class Chains:
         return self.counts[table.row(*state) :][: table.outcomes]
 
 
-def _drawn(counts: NDArray[np.int64], random: np.random.Generator) -> int:
+def _drawn(counts: NDArray[Any], random: np.random.Generator) -> int:
     return int(random.choice(len(counts), p=counts / counts.sum()))

@@ -1,14 +1,16 @@
 """Markov chains as a composer: pieces of the length and tempo that are asked for."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import StopRun, WrongArguments
 from symmv_builder.training import checkpoint
 from symmv_builder.training.composing import (
     Composer,
     Order,
+    Passage,
     Piece,
     Tell,
     WatchedVideo,
@@ -19,6 +21,7 @@ from symmv_builder.training.markov.config import KIND
 from symmv_builder.training.markov.train import Counts
 from symmv_builder.training.trainer import ComposeRequest
 from symmv_builder.training.vmusprod.piece import Wish, arranged_piece, parse_key, plan_piece
+from symmv_builder.training.vmusprod.songs import shift_to_white_keys
 
 _STEPS_PER_BAR = 16
 
@@ -52,16 +55,25 @@ class MarkovComposer(Composer):
     def __init__(self, request: ComposeRequest) -> None:
         self._chains, self._about, _ = load(request.run)
         self._find_key = request.find_key
+        self._density = float(request.options["density"])
         self._tempo_bpm: float | None = request.options["tempo"]
         self.learned_from = self._about["models"] or ()
 
     def check(self, order: Order) -> None:
         if order.key:
             parse_key(order.key)
-        if order.primer:
-            raise StopRun("chains begin with a chord of their own; a primer changes nothing")
+
+        if order.passage:
+            order.passage.check_model(KIND)
+            if self._tempo_bpm is not None:
+                raise WrongArguments("`passage` keeps the tempo of its piece: leave out `tempo`")
 
     def compose(self, seen: Sequence[WatchedVideo], order: Order, tell: Tell) -> Iterator[Piece]:
+        if order.passage is not None:
+            base = seen[0].name if seen else order.passage.piece.name
+            for number in range(order.count):
+                yield self._rewritten(base, order, order.passage, number)
+            return
         key = parse_key(order.key) if order.key else None
         for each in seen or [WatchedVideo("piece", {})]:
             seconds = order.seconds or (each.seconds if each.row else None)
@@ -69,12 +81,15 @@ class MarkovComposer(Composer):
                 seed = order.seed_of(number)
                 wish = Wish(seed=seed, seconds=seconds, tempo_bpm=self._tempo_bpm)
                 plan = plan_piece(wish, self._about, _STEPS_PER_BAR)
-                song = self._chains.compose(plan.bars, plan.tempo_bpm, plan.seed_of(0))
+                song = self._chains.compose(
+                    plan.bars, plan.tempo_bpm, plan.seed_of(0), self._density
+                )
                 arranged = arranged_piece(song, plan, key, self._find_key)
                 facts = {
                     "model": KIND,
                     "sampling": {"method": "chains"},
                     "tempo_bpm": arranged.tempo_bpm,
+                    "density_factor": self._density,
                 }
                 tracks = {"melody": arranged.melody, "accompaniment": arranged.accompaniment}
                 name = order.name(each.name, number)
@@ -82,3 +97,27 @@ class MarkovComposer(Composer):
                 yield ordered_piece(
                     name, tracks, arranged.tempo_bpm, arranged.duration_s, order, number, facts
                 )
+
+    def _rewritten(self, base: str, order: Order, passage: Passage, number: int) -> Piece:
+        """An earlier piece with a passage from another one of its tempo, in its scale.
+
+        Chains know nothing but what is next, so that any stretch of theirs follows on any other.
+        """
+        piece, seed = passage.piece, order.seed_of(number)
+        wish = Wish(seed=seed, seconds=piece.seconds, tempo_bpm=piece.tempo_bpm)
+        plan = plan_piece(wish, self._about, _STEPS_PER_BAR)
+        beat_s = 60.0 / plan.tempo_bpm
+        first, last = (
+            math.ceil(passage.start_s / beat_s - 1e-2),
+            math.floor(passage.end_s / beat_s + 1e-2),
+        )
+        if last <= first:
+            raise passage.none_within("beat")
+        song = self._chains.compose(plan.bars, plan.tempo_bpm, plan.seed_of(0), self._density)
+        # Chains write on white keys.
+        song = song.transposed(-shift_to_white_keys(piece.notes.pitches))
+        new = arranged_piece(song, plan)
+        tracks = {"melody": new.melody, "accompaniment": new.accompaniment}
+        within_s = first * beat_s, min(last * beat_s, piece.seconds)
+        facts = {"density_factor": self._density}
+        return passage.rewritten(tracks, within_s, order.name(base, number), seed, facts)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, final
 from symmv_builder.evaluation.metric import Metric
 from symmv_builder.training.markov.config import PRESETS
 from symmv_builder.training.trainer import (
+    DENSITY,
     TEMPO,
     Columns,
     ComposeRequest,
@@ -32,7 +33,7 @@ class MarkovTrainer(Trainer):
     title = "Markov chains"
     dataset = "symmv"
     presets = PRESETS
-    options = (TEMPO,)
+    options = (TEMPO, DENSITY)
     scores = (
         ModelScore(
             name="markov",
@@ -69,6 +70,11 @@ class MarkovTrainer(Trainer):
         from symmv_builder.training.markov.train import train
 
         return train(config, request)
+
+    def heeds(self, config: Mapping[str, Any]) -> frozenset[str]:
+        """Neither chords to begin with nor a way of sampling: chains are drawn as they are."""
+        del config
+        return frozenset({"key", "passage"}) | {option.name for option in self.options}
 
     def composer(self, request: ComposeRequest) -> "Composer":
         from symmv_builder.training.markov.composer import MarkovComposer

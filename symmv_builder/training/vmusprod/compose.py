@@ -25,7 +25,7 @@ from symmv_builder.errors import (
     WrongSetting,
 )
 from symmv_builder.records import Key
-from symmv_builder.training import checkpoint
+from symmv_builder.training import checkpoint, run_folders
 from symmv_builder.training.configs import from_plain
 from symmv_builder.training.padding import on_device, stack
 from symmv_builder.training.ranks import device_of
@@ -97,7 +97,7 @@ def load(run: Path, device: str = "cpu") -> Models:
     `StopRun` where a stage of its variant has not been trained, or the device is not there.
     """
     place = device_of(device)
-    trained = checkpoint.stages(run)
+    trained = run_folders.stages(run)
     first = next((stages[0] for stages in STAGES.values() if stages[0] in trained), None)
     if first is None:
         raise NoCheckpoint(run, "V-MusProd")
@@ -172,7 +172,7 @@ def compose_all(
     pieces: dict[int, ArrangedPiece] = {}
     for start in range(0, len(order), batch_size):
         chosen = order[start : start + batch_size]
-        writer = _Writer(
+        writer = Writer(
             models,
             [plans[i] for i in chosen],
             sampling,
@@ -208,7 +208,7 @@ def _fitting(models: Models, wish: Wish) -> Wish:
     return wish
 
 
-class _Writer:
+class Writer:
     """The stages of one batch of pieces."""
 
     def __init__(
@@ -231,14 +231,14 @@ class _Writer:
     def write(self, primer: str) -> dict[str, list[Sequence]]:
         """The sequences of each stage, one for each piece."""
         if self.models.config.variant == "video2music":
-            return {"music": self._stage("music", None)}
-        chords = self._stage("chord", None, self._primer(primer))
+            return {"music": self.stage("music", None)}
+        chords = self.stage("chord", None, self._primer(primer))
         chords = [self._resolved(c, plan) for c, plan in zip(chords, self.plans, strict=True)]
         if self.models.config.variant == "video2chord2music":
-            return {"chord": chords, "music": self._stage("music", chords)}
-        melody = self._stage("melody", chords)
+            return {"chord": chords, "music": self.stage("music", chords)}
+        melody = self.stage("melody", chords)
         both = [merged_sequence(c, m) for c, m in zip(chords, melody, strict=True)]
-        accompaniment = self._stage("accompaniment", both)
+        accompaniment = self.stage("accompaniment", both)
         return {"chord": chords, "melody": melody, "accompaniment": accompaniment}
 
     def _resolved(self, chords: Sequence, plan: PiecePlan) -> Sequence:
@@ -250,9 +250,14 @@ class _Writer:
             return chords
         return resolved(chords, plan.bars - 1, self.find_key(sounding))
 
-    def _stage(
-        self, stage: Stage, source: list[Sequence] | None, primer: Tensor | None = None
+    def stage(
+        self,
+        stage: Stage,
+        source: list[Sequence] | None,
+        primer: Tensor | None = None,
+        last_bar: int | None = None,
     ) -> list[Sequence]:
+        """What one stage writes, told from `source`; `primer` and `last_bar` are `sample`'s."""
         stages = STAGES[self.models.config.variant]
         place, model = stages.index(stage), self.models.stages[stage]
         config = self.models.config
@@ -272,6 +277,7 @@ class _Writer:
             seeds=[plan.seed_of(place) for plan in self.plans],
             sampling=self.sampling,
             primer=primer,
+            last_bar=last_bar,
             tell=lambda share: self.tell(stage, (place + share) / len(stages)),
         )
 

@@ -6,10 +6,12 @@ from typing import Any, final
 
 import numpy as np
 
+from symmv_builder.errors import WrongArguments
 from symmv_builder.records import Chords
 from symmv_builder.training.composing import (
     Composer,
     Order,
+    Passage,
     Piece,
     Tell,
     WatchedVideo,
@@ -19,9 +21,11 @@ from symmv_builder.training.trainer import ComposeRequest
 from symmv_builder.training.vmusprod import compose
 from symmv_builder.training.vmusprod.following import ON_LINE_S, TempoMap, VideoTiming, distances
 from symmv_builder.training.vmusprod.piece import Wish, parse_key, parse_primer
+from symmv_builder.training.vmusprod.rewriting import rewrite
 from symmv_builder.training.vmusprod.sampling import TokenSampling
 from symmv_builder.training.vmusprod.tokens import FIELDS
 
+_MODEL = "vmusprod"
 _BEATS_PER_BAR = 4
 # How many pieces are written side by side: what is written is kept when a run is stopped.
 _AT_ONCE = 32
@@ -43,20 +47,31 @@ class VMusProdComposer(Composer):
         self._models = compose.load(request.run, request.device)
         self._find_key = request.find_key
         self._tempo_bpm: float | None = request.options["tempo"]
+        self._density = float(request.options["density"])
         self._follows = bool(request.options["follow"])
         self.needs_video = self._models.for_video
         self.reads = _FOLLOWED | self._models.features
         self.learned_from = self._models.about.get("models") or ()
 
     def check(self, order: Order) -> None:
+        if order.key and order.primer:
+            raise WrongArguments(
+                "the chords of `primer` say the key themselves: leave out `key`, or `primer`"
+            )
         if order.key:
             parse_key(order.key)
         if order.primer:
             parse_primer(order.primer)
+        if order.passage:
+            order.passage.check_model(_MODEL)
+            if self._tempo_bpm is not None:
+                raise WrongArguments("`passage` keeps the tempo of its piece: leave out `tempo`")
 
     def compose(self, seen: Sequence[WatchedVideo], order: Order, tell: Tell) -> Iterator[Piece]:
-        # A primer's chords are kept as they are given, so they say the key.
-        key = parse_key(order.key) if order.key and not order.primer else None
+        if order.passage is not None:
+            yield from self._rewritten(seen, order, order.passage, tell)
+            return
+        key = parse_key(order.key) if order.key else None
         plans = [
             Wish(
                 seconds=order.seconds or each.seconds,
@@ -76,14 +91,10 @@ class VMusProdComposer(Composer):
             for number in range(order.count)
         ]
         remarks = []
-        sampling = _sampling(order)
+        sampling = _sampling(order, self._density)
         if seen and not self.needs_video:
             timing = "length, cuts and motion" if self._follows else "length"
             remarks.append(f"this model sees no video; it took its {timing} alone")
-        if key is None and order.key:
-            remarks.append(
-                "the primer's chords say the key; the one that was asked for changed nothing"
-            )
         for start in range(0, len(wishes), _AT_ONCE):
             some = wishes[start : start + _AT_ONCE]
 
@@ -102,9 +113,10 @@ class VMusProdComposer(Composer):
             for (name, number, wish), piece in zip(some, pieces, strict=True):
                 tracks = {"melody": piece.melody, "accompaniment": piece.accompaniment}
                 facts = {
-                    "model": "vmusprod",
+                    "model": _MODEL,
                     "variant": self._models.config.variant,
                     "sampling": order.sampling(top_p=sampling.top_p),
+                    "density_factor": self._density,
                     "tempo_bpm": piece.tempo_bpm,
                     "chords": _spans(piece.chords),
                 } | ({"said": "; ".join(remarks)} if remarks else {})
@@ -117,6 +129,36 @@ class VMusProdComposer(Composer):
                 followed = _followed(piece.beats, wish.shown, piece.duration_s)
                 tempo_map = piece.beats.times_s, piece.beats.numbers
                 yield replace(written, facts={**written.facts, **followed}, tempo_map=tempo_map)
+
+    def _rewritten(
+        self, seen: Sequence[WatchedVideo], order: Order, passage: Passage, tell: Tell
+    ) -> Iterator[Piece]:
+        """An earlier piece with a passage of it written anew, once for each seed."""
+        row = seen[0].row if seen else {}
+        sampling = _sampling(order, self._density)
+        for number in range(order.count):
+            seed = order.seed_of(number)
+            wish = Wish(
+                seed=seed,
+                video=_arrays(row) if self.needs_video else None,
+                shown=_shown(row) if self._follows and row else None,
+            )
+            new = rewrite(
+                self._models,
+                passage,
+                wish,
+                keeps_end=self._follows and bool(passage.piece.facts.get("bars_s")),
+                sampling=sampling,
+                tell=lambda stage, share: tell(round(100 * share), 100, f"percent, {stage}"),
+            )
+            facts = {
+                "chords": _spans(new.chords),
+                "sampling": order.sampling(top_p=sampling.top_p),
+                "density_factor": self._density,
+            }
+            base = seen[0].name if seen else passage.piece.name
+            name = order.name(base, number)
+            yield passage.rewritten(new.tracks, new.within_s, name, seed, facts)
 
 
 def _shown(row: Mapping[str, Any]) -> VideoTiming:
@@ -146,7 +188,7 @@ def _spans(chords: Chords) -> list[list[Any]]:
     return [[round(start, 4), round(end, 4), label] for start, end, label in times]
 
 
-def _sampling(order: Order) -> TokenSampling:
+def _sampling(order: Order, density: float) -> TokenSampling:
     """V-MusProd's own way of sampling, or what is asked for, for every field.
 
     The K likeliest take the place of the nucleus.
@@ -156,7 +198,7 @@ def _sampling(order: Order) -> TokenSampling:
         same = dict.fromkeys(FIELDS, order.temperature)
     if order.top_k is not None:
         same |= {"top_k": order.top_k, "top_p": 1.0}
-    return TokenSampling(greedy=order.greedy, **same)
+    return TokenSampling(greedy=order.greedy, density=density, **same)
 
 
 def _arrays(row: Mapping[str, Any]) -> dict[str, Any]:

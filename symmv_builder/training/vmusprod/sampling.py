@@ -8,9 +8,11 @@ case of neural text degeneration", 2020): of the tokens that may come next, the 
 A piece's chances come from its own seed alone, whatever else is in the batch.
 """
 
+import math
 from collections.abc import Callable
 from collections.abc import Sequence as Many
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,14 +21,18 @@ from torch import Tensor
 
 from symmv_builder.training.vmusprod.grammar import Form, Writing
 from symmv_builder.training.vmusprod.stepping import one_thread
+from symmv_builder.training.vmusprod.tempo import STEPS_PER_BEAT
 from symmv_builder.training.vmusprod.tokens import (
+    BAR,
     BEGIN,
     CHORD,
     DURATION,
     END,
     FIELDS,
+    FIRST_POSITION,
     NOTE,
     PAD,
+    POSITIONS,
     RHYTHM,
     SIZES,
     TYPE,
@@ -44,8 +50,10 @@ class TokenSampling:
     """How boldly each field is drawn. Temperature 1 is the model's own distribution, less is safer.
 
     `greedy` takes the likeliest value of every field that is allowed, the first of equal ones.
-    `top_k` limits the draw to so many. `ValueError` where a temperature is not above 0, `top_p`
-    does not lie in 0-1, or `top_k` is below 1.
+    `top_k` limits the draw to so many. `density` leans towards more notes above 1 and towards fewer
+    below it (`leaning`). `ValueError` where a temperature is not above 0, `top_p`
+    does not lie in 0-1, `top_k` is below 1, or `density` is not
+    above 0.
     """
 
     top_p: float = 0.98
@@ -58,6 +66,7 @@ class TokenSampling:
     root: float = 1.0
     quality: float = 1.0
     notes_per_position: int = 10
+    density: float = 1.0
 
     def __post_init__(self) -> None:
         for name in FIELDS:
@@ -67,6 +76,8 @@ class TokenSampling:
             raise ValueError(f"top_p is {self.top_p}, not in 0-1")
         if self.top_k is not None and self.top_k < 1:
             raise ValueError(f"the {self.top_k} likeliest values are none; top_k is 1 at least")
+        if not 0 < self.density < math.inf:
+            raise ValueError(f"a density of {self.density} is none; it is above 0")
         if self.notes_per_position < 1:
             raise ValueError("a 16th holds one note at least")
 
@@ -96,21 +107,24 @@ def sample(
     seeds: Many[int],
     sampling: TokenSampling,
     primer: Tensor | None = None,
+    last_bar: int | None = None,
     tell: Callable[[float], None] = lambda share: None,
 ) -> list[Sequence]:
     """One sequence for each of `seeds`, with as many bars as `form` asks.
 
     `tempo` ``[b]`` are bins, on the device of ``form.bars``. `primer` int64 ``[b, p, 6]`` are
-    lawful tokens to begin with, behind ``begin`` and padded with zeros. `tell` hears now and then
-    which share of the bars is written.
+    lawful tokens to begin with, behind ``begin`` and padded with zeros. Behind `last_bar` nothing
+    more is written: the one sequence that is asked for then has no ``end``. `tell` hears now and
+    then which share of the bars is written.
     """
     with torch.inference_mode(), one_thread(form.bars.device):
-        written = _write(model, context, form, tempo, seeds, sampling, primer, tell)
+        written = _write(model, context, form, tempo, seeds, sampling, primer, last_bar, tell)
         table = written.cpu().numpy()
     sequences = []
     for rows in table:
-        end = int(np.flatnonzero(rows[:, TYPE] == END)[0])
-        sequences.append(placed(np.ascontiguousarray(rows[: end + 1])))
+        ends = np.flatnonzero(rows[:, TYPE] == END)
+        count = int(ends[0]) + 1 if len(ends) else len(rows)
+        sequences.append(placed(np.ascontiguousarray(rows[:count])))
     return sequences
 
 
@@ -122,6 +136,7 @@ def _write(
     seeds: Many[int],
     sampling: TokenSampling,
     primer: Tensor | None,
+    last_bar: int | None,
     tell: Callable[[float], None],
 ) -> Tensor:
     writing, state = Writing(form), model.begin(len(seeds), context)
@@ -134,6 +149,8 @@ def _write(
         if number % BLOCK == 0 and number:
             tell(float((writing.bar.clamp(min=0) / form.bars).mean()))
         if (number % BLOCK == 0 or not waits) and bool(writing.done.all()):
+            break
+        if last_bar is not None and bool((writing.bar > last_bar).all()):
             break
         bars, beats = writing.bar.clamp(min=0), writing.beat.clamp(min=0)
         hidden, state = model.step(token, bars, beats, tempo, writing.timing(), state)
@@ -159,13 +176,19 @@ def _draw_token(
         most = 1 if sampling.greedy else sampling.top_k
         return nucleus(logits, allowed, number, temperature, sampling.top_p, most)
 
-    kind = pick("type", model.type_logits(hidden), writing.types())
+    writes_notes = writing.form.kind == NOTE and sampling.density != 1.0
+    kinds_logits = model.type_logits(hidden)
+    if writes_notes:
+        kinds_logits = kinds_logits + leaning(sampling.density, hidden.device)[0]
+    kind = pick("type", kinds_logits, writing.types())
     # On a CPU it costs nothing to look at what was drawn: fields that no piece has are left out.
     kinds = set(kind.tolist()) if kind.device.type == "cpu" else {RHYTHM, CHORD, NOTE}
     decided = model.decided(hidden, kind)
     chosen = {"type": kind}
     if RHYTHM in kinds:
         logits = model.field_logits("barbeat", decided, None)
+        if writes_notes:
+            logits = logits + leaning(sampling.density, hidden.device)[1]
         chosen["barbeat"] = pick("barbeat", logits, writing.barbeats())
     if CHORD in kinds and writing.form.kind == CHORD:
         root = pick("root", model.field_logits("root", decided, None), writing.roots())
@@ -179,6 +202,22 @@ def _draw_token(
     none = torch.zeros_like(kind)
     token = torch.stack([chosen.get(name, none) for name in FIELDS], dim=1)
     return writing.closed(token * writing.held[kind])
+
+
+@cache
+def leaning(density: float, device: torch.device) -> tuple[Tensor, Tensor]:
+    """What is added to the logits of a next type ``[6]`` and of a next place ``[18]``.
+
+    The odds of one more note on a 16th are those of the model times the square root of `density`;
+    of two places the odds of the one a beat earlier are multiplied by `density`, where the next bar
+    counts as the place behind the last 16th.
+    """
+    lean = math.log(density)
+    kinds, places = torch.zeros(SIZES["type"]), torch.zeros(SIZES["barbeat"])
+    kinds[NOTE] = lean / 2
+    places[FIRST_POSITION:] = -lean / STEPS_PER_BEAT * torch.arange(POSITIONS)
+    places[BAR] = -lean / STEPS_PER_BEAT * POSITIONS
+    return kinds.to(device), places.to(device)
 
 
 def nucleus(

@@ -1,8 +1,17 @@
 """V-MusProd as a trainer: what doors know of it."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, final
 
-from symmv_builder.training.trainer import TEMPO, Columns, ComposeRequest, Option, Trainer
+from symmv_builder.training.composing import ORDERED
+from symmv_builder.training.trainer import (
+    DENSITY,
+    TEMPO,
+    Columns,
+    ComposeRequest,
+    Option,
+    Trainer,
+)
 from symmv_builder.training.vmusprod.config import PRESETS, WAYS
 
 if TYPE_CHECKING:
@@ -20,6 +29,7 @@ class VMusProdTrainer(Trainer):
     ways = WAYS
     options = (
         TEMPO,
+        DENSITY,
         Option(
             "follow",
             bool,
@@ -39,6 +49,11 @@ class VMusProdTrainer(Trainer):
         from symmv_builder.training.vmusprod.train import train
 
         return train(config, request)
+
+    def heeds(self, config: Mapping[str, Any]) -> frozenset[str]:
+        """All; a variant that writes no chords cannot begin with them."""
+        chordless = {"primer"} if config.get("variant") == "video2music" else set()
+        return frozenset(ORDERED) - chordless | {option.name for option in self.options}
 
     def composer(self, request: ComposeRequest) -> "Composer":
         from symmv_builder.training.vmusprod.composer import VMusProdComposer

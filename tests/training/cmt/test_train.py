@@ -16,7 +16,7 @@ from symmv_builder.training.cmt.composer import CmtComposer
 from symmv_builder.training.cmt.config import PRESETS, CmtConfig
 from symmv_builder.training.cmt.control import USUAL_FLOW
 from symmv_builder.training.cmt.trainer import TRAINER
-from symmv_builder.training.composing import Order, Piece, WatchedVideo
+from symmv_builder.training.composing import Order, Passage, Piece, WatchedVideo
 from symmv_builder.training.runs import Outcome, Request, configure
 from symmv_builder.training.trainer import ComposeRequest, ScoreRequest
 from symmv_builder.training.usable import UnusableRow
@@ -56,7 +56,7 @@ def run(config: CmtConfig, root: Root, out: Path, **request: Any) -> Outcome:
 
 
 def pieces(run: Path, seen: list[WatchedVideo], order: Order, **options: Any) -> list[Piece]:
-    chosen = {"tempo": None, "control": 1.0} | options
+    chosen = {"tempo": None, "control": 1.0, "density": 1.0} | options
     composer = TRAINER.composer(
         ComposeRequest(run, "cpu", chosen, lambda notes: Key("C", "major", 1.0))
     )
@@ -183,8 +183,19 @@ def test_music_without_a_video_has_the_corpus_s_length_and_tempo(learned: Path) 
     assert (slow.tempo_bpm, slow.seconds) == (60.0, 5.0)
     [blind] = pieces(learned, [WatchedVideo("film", {"video_duration_s": 3.0})], Order())
     assert "gave its length alone" in blind.facts["said"]
-    with pytest.raises(StopRun, match="no primer"):
-        pieces(learned, [], Order(primer="C G"))
+    for asked in (Order(primer="C G"), Order(passage=Passage(0.0, 1.0, slow))):
+        [name] = asked.asked()
+        with pytest.raises(StopRun, match=f"this CMT cannot heed `{name}`; it heeds `control`"):
+            open_composer(learned, {}, "cpu", asked)
+
+
+def test_a_density_is_a_factor_of_what_is_asked_of_each_bar(learned: Path) -> None:
+    for factor, asked in ((2.0, [8, 8, 8]), (0.5, [2, 2, 2])):
+        [piece] = pieces(learned, [video(6.0)], Order(), density=factor)
+        assert piece.facts["densities_asked"] == asked
+    # Without a video the usual density is what is multiplied.
+    [usual] = pieces(learned, [], Order(seconds=8.0), density=2.0)
+    assert min(usual.facts["densities_asked"]) > 0
 
 
 def test_control_errors_are_measured_on_a_split(learned: Path, dataset: Root) -> None:

@@ -9,11 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symmv_builder.errors import StopRun
+from symmv_builder.api import training
+from symmv_builder.datasets.composing import open_composer
+from symmv_builder.datasets.subsets import Subset, shards_of, write_subset
+from symmv_builder.errors import DataChanged, StopRun, UnknownName, WrongSetting
 from symmv_builder.records import Key, Notes
+from symmv_builder.settings import read_settings
 from symmv_builder.storage.root import Root
 from symmv_builder.training import checkpoint, find_trainer, journal
-from symmv_builder.training.composing import Order, Piece, WatchedVideo
+from symmv_builder.training.composing import Order, Passage, Piece, WatchedVideo
 from symmv_builder.training.markov.chains import CELLS, CHORDS, TABLES, Chains, cells_of, nats_of
 from symmv_builder.training.markov.config import MarkovConfig
 from symmv_builder.training.markov.trainer import TRAINER
@@ -63,12 +67,18 @@ def run(root: Root, out: Path, **request: Any) -> Outcome:
 
 
 def pieces(
-    run: Path, seen: list[WatchedVideo], order: Order, tempo: float | None = None
+    run: Path,
+    seen: list[WatchedVideo],
+    order: Order,
+    tempo: float | None = None,
+    density: float = 1.0,
 ) -> list[Piece]:
     def in_c(notes: Notes) -> Key:
         return Key("C", "major", 1.0)
 
-    composer = TRAINER.composer(ComposeRequest(run, "cpu", {"tempo": tempo}, in_c))
+    composer = TRAINER.composer(
+        ComposeRequest(run, "cpu", {"tempo": tempo, "density": density}, in_c)
+    )
     composer.check(order)
     return list(composer.compose(seen, order, lambda done, of, what: None))
 
@@ -182,8 +192,42 @@ def test_pieces_are_as_long_as_their_video_and_the_same_of_one_seed(learned: Pat
     assert first.notes.ends_s.max() <= 7.0
     [fixed] = pieces(learned, [], Order(), tempo=77.0)
     assert fixed.tempo_bpm == 77.0
-    with pytest.raises(StopRun, match="primer"):
-        pieces(learned, [], Order(primer="C G"))
+    for asked in (Order(primer="C G"), Order(temperature=0.5), Order(greedy=True), Order(top_k=2)):
+        [name] = asked.asked()
+        with pytest.raises(StopRun, match=f"this Markov chains cannot heed `{name}`; it heeds"):
+            open_composer(learned, {}, "cpu", asked)
+
+
+def test_a_density_leans_towards_more_notes_or_fewer() -> None:
+    even = Chains(np.ones(CELLS, dtype=np.int64))
+    sparse, usual, busy = (
+        sum(len(even.compose(16, 120.0, seed, density).onsets) for seed in range(3))
+        for density in (0.5, 1.0, 4.0)
+    )
+    assert sparse < 0.8 * usual < 0.8 * 0.8 * busy
+
+
+def test_a_passage_alone_is_written_anew(learned: Path) -> None:
+    [old] = pieces(learned, [], Order(seconds=12.0), tempo=120.0)
+    order = Order(seed=5, passage=Passage(3.9, 8.2, old))
+    [new] = pieces(learned, [], order)
+    assert new.facts["passages"] == [{"of": "piece", "from_s": 4.0, "to_s": 8.0, "seed": 5}]
+    assert (new.seconds, new.tempo_bpm, new.facts["seed"]) == (12.0, 120.0, 0)
+    for name, before in old.tracks.items():
+        after = new.tracks[name]
+        kept = [(each.starts_s < 4) | (each.starts_s >= 8) for each in (before, after)]
+        for column in ("starts_s", "ends_s", "pitches", "velocities"):
+            values = [
+                getattr(each, column)[k] for each, k in zip((before, after), kept, strict=True)
+            ]
+            assert np.array_equal(*values)
+    assert not np.array_equal(old.notes.pitches, new.notes.pitches)
+    with pytest.raises(StopRun, match=r"passage is '3\.9-4\.2'; no whole beat"):
+        pieces(learned, [], Order(passage=Passage(3.9, 4.2, old)))
+    with pytest.raises(StopRun, match="leave out `tempo`"):
+        pieces(learned, [], order, tempo=90.0)
+    with pytest.raises(StopRun, match="this model is markov and `piece` was written by cmt"):
+        pieces(learned, [], Order(passage=Passage(1, 9, replace(old, facts={"model": "cmt"}))))
 
 
 def test_a_split_is_measured_by_kind(learned: Path, dataset: Root) -> None:
@@ -226,3 +270,29 @@ def test_counts_that_are_none_are_refused(learned: Path, tmp_path: Path) -> None
     )
     with pytest.raises(StopRun, match="no counts"):
         load(tmp_path / "run")
+
+
+def test_a_subset_is_learned_from_alone_and_another_one_is_other_data(tmp_path: Path) -> None:
+    from symmv_builder.training.markov.composer import load
+    from symmv_builder.training.vmusprod.songs import song_of
+
+    root = write_rows(tmp_path / "data", rows(9) + rows(2, "validation", 100))
+    names = tuple(row["entry_id"] for row in rows(9)[2:7])
+    write_subset(
+        root, "symmv", "best", Subset("train", names, shards_of(root, "symmv", "train"), {})
+    )
+    settings = read_settings(root=root.url)
+    config, out = MarkovConfig(batch_size=4), tmp_path / "run"
+    outcome = training.run("markov", config, "symmv", out, settings, subset="best")
+    chains, _, _ = load(out)
+    expected = [(song_of(row), int(row["key_mode"] == "minor")) for row in rows(9)[2:7]]
+    assert np.array_equal(chains.counts, Chains.of(expected).counts)
+    assert (checkpoint.read(out, "markov").about["songs"], outcome.ended) == (5, "steps")
+    with pytest.raises(DataChanged, match="4 entries added"):
+        training.run("markov", config, "symmv", out, settings)
+    shards = shards_of(root, "symmv", "validation")
+    write_subset(root, "symmv", "held", Subset("validation", names, shards, {}))
+    with pytest.raises(WrongSetting, match="split validation"):
+        training.run("markov", config, "symmv", tmp_path / "other", settings, subset="held")
+    with pytest.raises(UnknownName, match="best, held"):
+        training.run("markov", config, "symmv", tmp_path / "other", settings, subset="finest")

@@ -101,6 +101,10 @@ class SymmvDemoIE(_SymmvDemoPages):
             "id": video_id,
             **_facts(data),
             "formats": [self._format(item) for item in data["formats"]],
+            "subtitles": {
+                name: [{"url": self._site() + address, "ext": "vtt"}]
+                for name, address in data["captions"].items()
+            },
         }
 
     def _refuse(self, data: Facts, video_id: str) -> None:

@@ -1,0 +1,118 @@
+"""How much is known of the entries of a dataset beside their recordings, and who said so.
+
+Counted over the shards, by the columns of the entry (`schema.ENTRY`, `schema.METADATA`) and of the
+steps `music_labels` and `lyrics`. A line of the answer is about one piece of knowledge from one
+origin: a genre that Shazam named stands in another line than one that was guessed by tags.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from symmv_builder.storage.root import Root
+from symmv_builder.storage.shards import read_rows
+
+_COMMON = 5
+_LONGEST = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Of how many entries something is known; `common` are the most frequent values of those."""
+
+    what: str
+    entries: int
+    common: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The most frequent values in one line."""
+        return ", ".join(f"{value} {count}" for value, count in self.common)
+
+
+def _texts(row: Mapping[str, Any], name: str) -> list[str]:
+    """The values that a row has in a column of texts, of lists of them, or of flags."""
+    value = row[name]
+    values = [value] if isinstance(value, str) else list(value)
+    return [str(each) for each in values if str(each)]
+
+
+def _genre(origin: str) -> Callable[[Mapping[str, Any]], list[str]]:
+    def values(row: Mapping[str, Any]) -> list[str]:
+        if origin == "tags":
+            return [] if row.get("genre") else _texts(row, "genre_by_tags")
+        by_shazam = row.get("identified_by", "shazam") == "shazam"
+        return _texts(row, "genre") if by_shazam is (origin == "Shazam") else []
+
+    return values
+
+
+def _plain(name: str) -> Callable[[Mapping[str, Any]], list[str]]:
+    return lambda row: _texts(row, name)
+
+
+def _present(name: str) -> Callable[[Mapping[str, Any]], list[str]]:
+    """Whether there is anything; its values differ from entry to entry and are not counted."""
+    return lambda row: [""] if len(row[name]) else []
+
+
+# What is counted, by the column that has to be there, in the order in which it is shown.
+_COUNTED: Sequence[tuple[str, str, Callable[[Mapping[str, Any]], list[str]]]] = (
+    ("genre, by Shazam", "genre", _genre("Shazam")),
+    ("genre, by whoever listed it", "identified_by", _genre("list")),
+    ("genre, by tags alone", "genre_by_tags", _genre("tags")),
+    ("instruments, by tags", "instruments", _plain("instruments")),
+    ("kind", "kind", _plain("kind")),
+    ("categories", "categories", _plain("categories")),
+    ("language", "language", _plain("language")),
+    ("licence", "licence", _plain("licence")),
+    (
+        "Creative Commons",
+        "is_creative_commons",
+        lambda row: [""] if row["is_creative_commons"] else [],
+    ),
+    ("channel", "channel", _plain("channel")),
+    ("year of upload", "uploaded", lambda row: [row["uploaded"][:4]] if row["uploaded"] else []),
+    ("views", "view_count", lambda row: [""] if row["view_count"] >= 0 else []),
+    ("ISRC", "isrc", _present("isrc")),
+    ("address of lyrics", "lyrics_url", _present("lyrics_url")),
+    ("timed lyrics", "lyrics", _present("lyrics")),
+    ("language of timed lyrics", "lyrics_language", _plain("lyrics_language")),
+)
+
+
+def count_metadata(root: Root, dataset: str, receipt: Mapping[str, Any]) -> tuple[Known, ...]:
+    """What the shards of a dataset say of its entries, a line for everything that they can say.
+
+    Entries are counted, also where rows are clips. Where a dataset does not say who named a genre
+    (`identified_by`), its column counts as Shazam's, as the column says of itself. Raises what
+    `storage.shards.read_rows` does.
+    """
+    there = set(receipt.get("columns", ()))
+    counted = [each for each in _COUNTED if each[1] in there]
+    columns = {name for _, name, _ in counted} | ({"genre", "identified_by"} & there)
+    totals: Counter[str] = Counter()
+    common: dict[str, Counter[str]] = {what: Counter() for what, _, _ in counted}
+    for row in _entries(root, dataset, sorted(columns) if counted else []):
+        for what, _, values_of in counted:
+            if values := set(values_of(row)):
+                totals[what] += 1
+                common[what].update(value[:_LONGEST] for value in values if value)
+    return tuple(
+        Known(what, totals[what], tuple(sorted(counts.most_common(), key=_order)[:_COMMON]))
+        for what, counts in common.items()
+    )
+
+
+def _order(value: tuple[str, int]) -> tuple[int, str]:
+    return -value[1], value[0]
+
+
+def _entries(root: Root, dataset: str, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """One row of each entry: those of its clips stand together and say the same of it."""
+    last = None
+    for row in read_rows(root, dataset, ["entry_id", *columns]) if columns else ():
+        if row["entry_id"] != last:
+            last = row["entry_id"]
+            yield row

@@ -1,0 +1,456 @@
+"""What people correct: kept beside the machine's record, in the next build, never lost, undone."""
+
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import toy_clips as toy
+import toy_corrections as made
+
+from symmv_builder.api import correcting
+from symmv_builder.clips import Windows
+from symmv_builder.datasets import questions
+from symmv_builder.datasets.build import Summary
+from symmv_builder.datasets.clean import find_waste
+from symmv_builder.datasets.dry_run import dry_run
+from symmv_builder.datasets.media_export.media import Media
+from symmv_builder.datasets.media_export.plan import make_plan
+from symmv_builder.datasets.recipe import ClipRules, Recipe
+from symmv_builder.datasets.takedown import take_down
+from symmv_builder.datasets.verify import CheckCounts, verify
+from symmv_builder.errors import MalformedFile, NotFound, StopRun, UnknownName, WrongSetting
+from symmv_builder.pipeline.events import Event
+from symmv_builder.pipeline.keys import CORRECTION, Plan
+from symmv_builder.settings import Settings, read_settings
+from symmv_builder.storage.manifests import read_entries
+from symmv_builder.storage.receipts import PLACE, read_receipt
+from symmv_builder.storage.shard_rows import ShardRows
+from tests.web.rooms import visitor
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root: Path = made.make_root(tmp_path_factory.mktemp("built"))
+    return root
+
+
+@pytest.fixture
+def settings(built: Path, tmp_path: Path) -> Settings:
+    """A copy of a built root, which a test may change."""
+    shutil.copytree(built, tmp_path / "root")
+    return settings_of(tmp_path / "root")
+
+
+def settings_of(root: Path) -> Settings:
+    return read_settings({"HOME": str(root.parent)}, root=str(root))
+
+
+def rebuild(settings: Settings, recipe: Recipe | None = None) -> tuple[Summary, list[str]]:
+    """Build again; which artifacts were made, with their entries."""
+    steps: list[str] = []
+
+    def tell(event: Event) -> None:
+        if event.kind == "step" and not event.reused:
+            steps.append(f"{event.entry_id}.{event.step}")
+
+    summary = toy.run(Path(settings.root), recipe or made.recipe(), tell=tell)
+    return summary, sorted(steps)
+
+
+def row(settings: Settings, entry_id: str) -> Mapping[str, Any]:
+    root = settings.open_store(read_only=True).root
+    receipt = read_receipt(root, "toy")
+    assert receipt is not None
+    for split in receipt["splits"]:
+        rows = ShardRows(root, "toy", split, receipt["columns"])
+        for number in range(len(rows)):
+            if rows.row(number)["entry_id"] == entry_id:
+                return rows.row(number)
+    raise LookupError(entry_id)
+
+
+def states(settings: Settings) -> dict[str, int]:
+    return questions.status(settings.open_store(read_only=True), "toy").corrections
+
+
+def test_the_next_build_makes_what_depends_on_a_correction_and_nothing_else(
+    settings: Settings,
+) -> None:
+    before, other = row(settings, "film"), row(settings, "short")
+    line = correcting.correct(settings, "toy", "film", "beat", 4.02, 4.25, by=" Ann  A ")
+    assert (line.author, line.time[-6:]) == ("Ann A", "+00:00")
+    assert states(settings) == {"waits for the next build": 1}
+    plan = dry_run(
+        made.recipe(), Plan("toy", made.recipe().uses), settings.open_store(read_only=True)
+    )
+    assert [(each.reason, each.entries) for each in plan.causes] == [("corrections of beats", 1)]
+    _, steps = rebuild(settings)
+    # Chords are named on beats; nothing else of the toy is made of them.
+    assert steps == ["film.beats", "film.chords"]
+    after = row(settings, "film")
+    assert before["beats_times_s"][8] == 4.0
+    assert after["beats_times_s"][8] == 4.25
+    assert (
+        np.delete(after["beats_times_s"], 8).tolist()
+        == np.delete(before["beats_times_s"], 8).tolist()
+    )
+    assert str(row(settings, "short")) == str(other)
+    assert states(settings) == {"built": 1}
+    receipt = read_receipt(settings.open_store(read_only=True).root, "toy")
+    assert receipt is not None
+    assert receipt["corrections"] == {"beats": 1}
+    assert rebuild(settings)[0].up_to_date
+
+
+def test_every_kind_of_correction_is_in_the_row(settings: Settings) -> None:
+    for what, *values in (
+        ("cut", 7.0, 6.52),
+        ("chord", 2.0, "Dm7"),
+        ("key", "eb major"),
+        ("key", 5.0, "a minor"),
+        ("melody", 0.0, 60),
+        ("accompaniment", "1.75", "67"),
+    ):
+        correcting.correct(settings, "toy", "film", what, *values, by="Ann")
+    before = row(settings, "film")
+    _, steps = rebuild(settings)
+    assert steps == [f"film.{name}" for name in ("chords", "key", "key_spans", "parts", "scenes")]
+    after = row(settings, "film")
+    assert before["scenes_starts_s"].tolist() == [0.0, 7.0]
+    assert after["scenes_starts_s"].tolist() == [0.0, 6.52]
+    assert after["scenes_ends_s"].tolist() == [6.52, 10.0]
+    assert after["scenes_start_frames"].tolist() == [0, 163]
+    assert list(after["chords_labels"]) == ["CM", "Dm7", "FM", "GM", "CM"]
+    assert after["key"] == "E-"
+    assert list(after["key_tonics"]) == ["C", "A"]
+    changed = np.flatnonzero(after["is_melody"] != before["is_melody"])
+    assert changed.tolist() == [0, 7]
+
+
+def test_the_machines_record_stands_beside_the_corrected_one_with_who_did_it(
+    settings: Settings,
+) -> None:
+    line = correcting.correct(settings, "toy", "film", "chord", 0.0, "Em", by="Ann")
+    rebuild(settings)
+    store = settings.open_store(read_only=True)
+    entry = questions.find_entry(store, "film")
+    lines = [each for each in questions.why(store, entry) if each.result.artifact == "chords"]
+    assert [each.result.step for each in lines] == ["toy_chords", CORRECTION]
+    machine, by_hand = lines
+    assert machine.provenance is not None
+    assert machine.provenance.step == "toy_chords"
+    assert by_hand.provenance is not None
+    said = json.loads(by_hand.provenance.parameters)
+    assert said["applied"].keys() == {line.id}
+    assert "chords at 0.000 s is Em, by Ann at" in said["applied"][line.id]
+    assert json.loads(by_hand.provenance.inputs) == {"chords": machine.result.key}
+    # What clears old results away leaves the machine's.
+    old = [each.name for each in find_waste(settings.open_store(), "toy", old_results=True)]
+    assert not [name for name in old if "chords" in name]
+    assert list(verify(settings.open_store(), "toy", CheckCounts(), deep=True)) == []
+
+
+def test_undoing_makes_nothing_anew(settings: Settings) -> None:
+    before = row(settings, "film")
+    line = correcting.correct(settings, "toy", "film", "beat", 4.0, 4.2, by="Ann")
+    rebuild(settings)
+    with pytest.raises(UnknownName):
+        correcting.undo(settings, "toy", "nothing", by="Bob")
+    assert correcting.undo(settings, "toy", line.id, by="Bob") == line
+    with pytest.raises(UnknownName):
+        correcting.undo(settings, "toy", line.id, by="Bob")
+    summary, steps = rebuild(settings)
+    assert not summary.up_to_date
+    assert steps == []
+    assert str(row(settings, "film")) == str(before)
+    assert [each.author for each in correcting.history(settings, "toy", "film")] == ["Ann", "Bob"]
+    assert states(settings) == {}
+
+
+def test_taking_a_line_out_of_the_file_undoes_it(settings: Settings) -> None:
+    path = Path(settings.root) / "toy" / "corrections.jsonl"
+    correcting.correct(settings, "toy", "film", "beat", 4.0, 4.2, by="Ann")
+    first = path.read_bytes()
+    correcting.correct(settings, "toy", "film", "beat", 4.2, 4.1, by="Bob")
+    assert path.read_bytes().startswith(first)
+    times = correcting.entry(settings, "toy", "film").records["beats"]
+    assert times.times_s[8] == 4.1  # type: ignore[union-attr]
+    path.write_bytes(first)
+    assert [each.correction.author for each in correcting.corrections(settings, "toy")] == ["Ann"]
+    path.unlink()
+    assert correcting.corrections(settings, "toy") == []
+
+
+def test_a_correction_outlives_another_model(settings: Settings) -> None:
+    """It is applied where what it is about is there, and told where it is not."""
+    kept = correcting.correct(settings, "toy", "film", "chord", 2.0, "Dm7", by="Ann")
+    lost = correcting.correct(settings, "toy", "film", "cut", 7.0, 6.5, by="Ann")
+    rebuild(settings)
+    other = made.recipe(first="Gm")
+    uses = tuple(
+        toy.use(toy.SCENES, makes="scenes", shot_s=3.0) if use.makes == "scenes" else use
+        for use in other.uses
+    )
+    rebuild(settings, replace(other, uses=uses))
+    after = row(settings, "film")
+    assert list(after["chords_labels"])[:2] == ["Gm", "Dm7"]
+    assert after["scenes_starts_s"].tolist() == [0.0, 3.0, 6.0, 9.0]
+    status = questions.status(settings.open_store(read_only=True), "toy")
+    assert status.corrections == {"built": 1, "not applicable": 1}
+    [told] = status.not_applicable
+    assert (told.correction, told.reason) == (lost, "there is no cut at 7.000 s")
+    # With the model that it was made for it is there again.
+    rebuild(settings)
+    assert row(settings, "film")["scenes_starts_s"].tolist() == [0.0, 6.5]
+    assert {each.correction for each in correcting.corrections(settings, "toy")} == {kept, lost}
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("beat", 4.3, 4.4), "there is no beat at 4.300 s"),
+        (("beat", 4.0, 4.5), "not between its neighbours"),
+        (("beat", 4.0, "x"), "a time in seconds"),
+        (("beat", 4.0, "nan"), "a time in seconds"),
+        (("beat", 4.0), "it takes AT TO"),
+        (("beat", 1, 2, 3), "it takes AT TO"),
+        (("cut", 0.0, 1.0), "there is no cut at 0.000 s"),
+        (("cut", 7.0, 10.0), "not between its neighbours"),
+        (("chord", 0.3, "Am"), "there is no chord at 0.300 s"),
+        (("chord", 0.0, "A:min"), "A:min is no name of a chord here"),
+        (("chord", 0.0, "A" * 41), "at most 40 characters"),
+        (("key", "H minor"), "is no key"),
+        (("key", 1.0, "A minor"), "there is no key at 1.000 s"),
+        (("melody", 0.0, 61), "there is no note 61 at 0.000 s"),
+        (("melody", 0.0, 128), "MIDI number"),
+        (("trim", 3.0, 3.0), "ends behind its start"),
+        (("trim", 3.0, 99.0), "the entry ends at 10.000 s"),
+        (("tempo", 90), "no correction is called 'tempo'"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line_and_nothing_is_written(
+    built: Path, words: tuple[str, Any], problem: str
+) -> None:
+    settings = settings_of(built)
+    with pytest.raises(StopRun, match=problem.replace(".", r"\.")) as caught:
+        correcting.correct(settings, "toy", "film", *words, by="Ann")
+    assert "\n" not in str(caught.value)
+    assert not (built / "toy" / "corrections.jsonl").exists()
+
+
+def test_who_and_what_are_asked_for(built: Path) -> None:
+    settings = settings_of(built)
+    for by in ("", " ", "x" * 41):
+        with pytest.raises(WrongSetting, match="author"):
+            correcting.correct(settings, "toy", "film", "beat", 4.0, 4.1, by=by)
+    with pytest.raises(NotFound):
+        correcting.correct(settings, "toy", "nobody", "beat", 4.0, 4.1, by="Ann")
+    with pytest.raises(StopRun):
+        correcting.corrections(settings, "nothing")
+
+
+def test_a_second_author_is_told_what_the_first_one_left(settings: Settings) -> None:
+    correcting.correct(settings, "toy", "film", "beat", 4.0, 4.2, by="Ann")
+    with pytest.raises(WrongSetting, match=r"there is no beat at 4\.000 s"):
+        correcting.correct(settings, "toy", "film", "beat", 4.0, 3.8, by="Bob")
+    assert correcting.undo_last(settings, "toy", "film", by="Bob") is None
+    assert correcting.undo_last(settings, "toy", "film", by="Ann") is not None
+
+
+def test_of_many_who_correct_at_once_nobody_is_lost(settings: Settings) -> None:
+    def correct(number: int) -> str:
+        at_s, by = 0.5 * number, f"Ann {number}"
+        return correcting.correct(settings, "toy", "film", "beat", at_s, at_s + 0.1, by=by).id
+
+    with ThreadPoolExecutor(4) as pool:
+        ids = list(pool.map(correct, range(8)))
+    lines = (Path(settings.root) / "toy" / "corrections.jsonl").read_text().splitlines()
+    assert sorted(json.loads(line)["id"] for line in lines) == sorted(ids)
+    assert states(settings) == {"waits for the next build": 8}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{}",
+        "[]",
+        '{"id": "a", "entry_id": "film", "author": "A", "time": "2026-01-01", "undoes": ""}',
+        '{"id": "../a", "entry_id": "film", "author": "A", "time": "2026-01-01", "undoes": "b"}',
+        '{"id": "a", "entry_id": "film", "author": "A\\n", "time": "2026-01-01", "undoes": "b"}',
+        '{"id": "a", "entry_id": "film", "author": "A", "time": "now", "undoes": "b"}',
+        *(
+            '{"id": "a", "entry_id": "film", "author": "A", "time": "2026-01-01", "edit": '
+            f"{edit}}}"
+            for edit in (
+                "1",
+                "{}",
+                '{"artifact": "beats", "kind": "move", "value": "x", "at_s": 1}',
+                '{"artifact": "beats", "kind": "move", "value": -1, "at_s": 1}',
+                '{"artifact": "beats", "kind": "move", "value": 1, "at_s": "1"}',
+                '{"artifact": "beats", "kind": "move", "value": 1}',
+                '{"artifact": "beats", "kind": "drop", "value": 1, "at_s": 1}',
+                '{"artifact": "beats", "kind": "trim", "value": 2, "at_s": 1}',
+                '{"artifact": "parts", "kind": "mark", "value": true, "at_s": 1}',
+                '{"artifact": "chords", "kind": "rename", "value": "a\\u001b", "at_s": 1}',
+            )
+        ),
+    ],
+)
+def test_a_line_that_is_no_correction_stops_with_its_place(settings: Settings, line: str) -> None:
+    path = Path(settings.root) / "toy" / "corrections.jsonl"
+    correcting.correct(settings, "toy", "film", "beat", 4.0, 4.2, by="Ann")
+    path.write_text(path.read_text() + line + "\n")
+    with pytest.raises(MalformedFile) as caught:
+        correcting.corrections(settings, "toy")
+    assert caught.value.line == 2
+
+
+def test_verify_looks_at_the_lines(settings: Settings) -> None:
+    correcting.correct(settings, "toy", "film", "beat", 4.0, 4.2, by="Ann")
+    assert list(verify(settings.open_store(), "toy", CheckCounts())) == []
+    path = Path(settings.root) / "toy" / "corrections.jsonl"
+    path.write_text(path.read_text() + "{}\n")
+    [problem] = verify(settings.open_store(), "toy", CheckCounts())
+    assert (problem.kind, problem.path) == ("manifest", "toy/corrections.jsonl")
+
+
+def test_a_line_that_a_merge_left_twice_counts_once(settings: Settings) -> None:
+    path = Path(settings.root) / "toy" / "corrections.jsonl"
+    correcting.correct(settings, "toy", "film", "beat", 4.0, 4.2, by="Ann")
+    path.write_text(path.read_text() * 2)
+    assert states(settings) == {"waits for the next build": 1}
+
+
+def test_an_entry_is_trimmed_and_its_row_begins_where_the_trim_does(settings: Settings) -> None:
+    line = correcting.correct(settings, "toy", "film", "trim", 2.0, 6.0, by="Ann")
+    _, steps = rebuild(settings)
+    assert steps == []
+    after = row(settings, "film")
+    assert after["wave"].tolist() == list(range(20, 60))
+    assert after["beats_times_s"].tolist() == [0.5 * number for number in range(8)]
+    assert after["scenes_ends_s"].tolist() == [4.0]
+    receipt = read_receipt(settings.open_store(read_only=True).root, "toy")
+    assert receipt is not None
+    assert receipt["trimmed"] == {"film": [2.0, 6.0, 2.0, 6.0]}
+    assert states(settings) == {"built": 1}
+    assert rebuild(settings)[0].up_to_date
+    # A further trim takes the place of the first, whole when both are undone.
+    correcting.correct(settings, "toy", "film", "trim", 1.0, 9.0, by="Bob")
+    rebuild(settings)
+    assert len(row(settings, "film")["wave"]) == 80
+    correcting.undo_last(settings, "toy", "film", by="Bob")
+    rebuild(settings)
+    assert len(row(settings, "film")["wave"]) == 40
+    correcting.undo(settings, "toy", line.id, by="Bob")
+    rebuild(settings)
+    assert len(row(settings, "film")["wave"]) == 100
+
+
+def test_of_two_recordings_the_trim_is_taken_by_the_alignment(tmp_path: Path) -> None:
+    media = toy.write_media(tmp_path / "media")
+    for kind, seconds in (("cover", 20.0), ("video", 18.0)):
+        (media / f"song.{kind}.mp4").write_text(json.dumps({"seconds": seconds, "of": kind}))
+    recipe = made.recipe(pairs=True)
+    toy.run(tmp_path / "root", recipe, media)
+    settings = settings_of(tmp_path / "root")
+    [entry] = [each.entry_id for each in read_entries(settings.open_manifests(), "toy")]
+    correcting.correct(settings, "toy", entry, "trim", 6.0, 10.0, by="Ann")
+    rebuild(settings, recipe)
+    after = row(settings, entry)
+    # The music runs 1.25 times as fast and begins 2 s later: 5 to 10 s of it.
+    assert after["beats_times_s"].tolist() == [0.5 * number for number in range(10)]
+    assert len(after["wave"]) == 40
+
+
+def test_where_rows_are_clips_those_alone_are_made_that_lie_in_the_trim(settings: Settings) -> None:
+    recipe = toy.recipe(ClipRules(Windows(2.0, 2.0, 2.0)))
+    rebuild(settings, recipe)
+    correcting.correct(settings, "toy", "film", "trim", 3.0, 8.0, by="Ann")
+    summary, steps = rebuild(settings, recipe)
+    assert steps == []
+    assert summary.clips is not None
+    assert states(settings) == {"built": 1}
+    store = settings.open_store(read_only=True)
+    story = questions.why(store, questions.find_entry(store, "film"))
+    away = [each.result.detail for each in story if each.result.reason == "trimmed"]
+    assert [text.split(":")[0] for text in away] == ["0 to 2 s", "2 to 4 s", "8 to 10 s"]
+
+
+def test_the_page_goes_through_a_long_entry(tmp_path: Path) -> None:
+    settings = settings_of(made.make_root(tmp_path, film=31.0))
+    guest = visitor(settings).is_called("Ann")
+    page = guest.get("/correct/toy/film")
+    assert "Earlier" not in page
+    assert "Mark as melody: C4 at 0.000 s" in page
+    places = []
+    while match := re.search(r'name="place" value="([^"]+)"><button[^>]*>Later', page):
+        places.append(match[1])
+        page = guest.get(f"/correct/toy/film?place={match[1]}")
+    assert places == ["15", "25", "35"]
+    assert "30 to 40 s" in page
+    assert "beat at 30.500 s" in page
+    assert "beat at 29.500 s" not in page
+    assert re.search(r'value="25"><button[^>]*>Earlier', page)
+    guest.send("/correct/toy/film", place="35", what="beat", at="30.5", to="30.6")
+    assert "beats at 30.500 s to 30.600 s" in guest.get("/correct/toy/film?place=35")
+
+
+def test_a_correction_made_during_a_build_waits_for_the_next(settings: Settings) -> None:
+    def tell(event: Event) -> None:
+        if event.kind == "note" and event.detail == "writing shards":
+            correcting.correct(settings, "toy", "film", "beat", 6.0, 6.2, by="Bob")
+
+    correcting.correct(settings, "toy", "film", "beat", 4.0, 4.2, by="Ann")
+    summary = toy.run(Path(settings.root), made.recipe(), tell=tell)
+    assert summary.made == 2
+    assert row(settings, "film")["beats_times_s"][[8, 12]].tolist() == [4.2, 6.0]
+    assert states(settings) == {"built": 1, "waits for the next build": 1}
+
+
+def test_what_is_taken_down_takes_its_corrections_along(settings: Settings) -> None:
+    for name in ("film", "short"):
+        correcting.correct(settings, "toy", name, "trim", 1.0, 5.0, by="Ann")
+    rebuild(settings)
+    take_down(settings.open_store(), "toy", "film", "asked for")
+    text = (Path(settings.root) / "toy" / "corrections.jsonl").read_text()
+    assert "film" not in text
+    assert "short" in text
+    receipt = read_receipt(settings.open_store(read_only=True).root, "toy")
+    assert receipt is not None
+    assert list(receipt["trimmed"]) == ["short"]
+
+
+def test_a_correction_of_an_entry_that_is_gone_is_told(settings: Settings) -> None:
+    correcting.correct(settings, "toy", "film", "beat", 4.0, 4.2, by="Ann")
+    path = Path(settings.root) / "toy" / "corrections.jsonl"
+    path.write_text(path.read_text().replace('"film"', '"other"'))
+    status = questions.status(settings.open_store(read_only=True), "toy")
+    [told] = status.not_applicable
+    assert told.reason == "there is no entry other"
+
+
+def test_the_row_of_a_trimmed_entry_says_where_it_lies_to_whoever_asks(settings: Settings) -> None:
+    """Exports with recordings, and models that hear them, take the same seconds as the row."""
+    correcting.correct(settings, "toy", "film", "trim", 2.0, 6.0, by="Ann")
+    rebuild(settings)
+    root = settings.open_store(read_only=True).root
+    found = {}
+    for split in ("train", "test"):
+        rows = ShardRows(root, "toy", split, ("entry_id",), PLACE)
+        for each in (*rows, *rows.reopened(), rows.row(0)):
+            found[each["entry_id"]] = [each.get(name) for name in PLACE]
+        assert PLACE[0] not in ShardRows(root, "toy", split, ("entry_id",)).row(0)
+    assert found == {"film": [2.0, 6.0, 2.0, 6.0], "short": [None] * 4}
+    plan = make_plan(root, settings.open_manifests(), "toy", Media("hf"))
+    cuts = {each.entry_id: (each.music, each.video) for each in plan.all()}
+    for part in cuts["film"]:
+        assert part is not None
+        assert (part.span, part.is_whole) == ((2.0, 6.0), False)
+    assert all(part is not None and part.is_whole for part in cuts["short"])

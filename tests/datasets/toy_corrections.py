@@ -1,0 +1,71 @@
+"""A build whose entries have everything that a person corrects; as quick as `toy_clips`."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import toy_clips as toy
+
+from symmv_builder.datasets.recipe import Recipe
+from symmv_builder.datasets.step_table import STEPS
+from symmv_builder.pipeline.step import Step, use
+from symmv_builder.records import Beats, Chords, GridNotes, Key, KeySpans, Notes, Parts
+from symmv_builder.schema import Column
+
+
+def name_chords(beats: Beats, *, first: str = "CM") -> Chords:
+    """A chord every four beats."""
+    times = beats.times_s[::4]
+    labels = [first, "Am", "FM", "GM"]
+    names = tuple(labels[number % 4] for number in range(len(times)))
+    return Chords(times, np.append(times[1:], beats.times_s[-1] + 0.5), names)
+
+
+def mark_melody(grid: GridNotes) -> Parts:
+    """Whatever is higher than 66."""
+    notes = (grid.starts_s, grid.ends_s, grid.pitches, grid.velocities)
+    return Parts(*notes, grid.onset_steps, grid.duration_steps, grid.pitches > 66)
+
+
+def find_key(notes: Notes) -> Key:
+    return Key("C", "major", 0.75)
+
+
+def find_spans(notes: Notes) -> KeySpans:
+    return KeySpans(np.array([0.0, 5.0]), np.array([5.0, 10.0]), ("C", "G"), ("major", "major"))
+
+
+_LABELS = Column("{}_labels", "list<string>", "", "labels", "labels")
+CHORDS = Step("toy_chords", 1, ("beats",), name_chords, columns=(_LABELS,))
+PARTS = Step(
+    *("toy_parts", 1, ("grid",), mark_melody),
+    columns=(Column("is_melody", "list<bool>", "", "marks", "is_melody"),),
+)
+KEY = Step("toy_key", 1, ("notes",), find_key, columns=(Column("{}", "string", "", "", "tonic"),))
+SPANS = Step(
+    *("toy_spans", 1, ("notes",), find_spans),
+    columns=(Column("key_tonics", "list<string>", "", "", "tonics"),),
+)
+for _name, _step in (("CHORDS", CHORDS), ("PARTS", PARTS), ("KEY", KEY), ("SPANS", SPANS)):
+    STEPS[_step.name] = f"toy_corrections:{_name}"
+
+
+def recipe(*, pairs: bool = False, first: str = "CM") -> Recipe:
+    """Rows that are whole entries; `first` is a setting of the chords."""
+    clips = toy.recipe(pairs=pairs)
+    more = (
+        use(CHORDS, makes="chords", first=first),
+        use(PARTS, makes="parts"),
+        use(KEY, makes="key"),
+        use(SPANS, makes="key_spans"),
+    )
+    results = (*clips.results, *(each.makes for each in more))
+    whole: Recipe = replace(clips, uses=(*clips.uses, *more), results=results, clips=None)
+    return whole
+
+
+def make_root(folder: Path, *, pairs: bool = False, **seconds: float) -> Path:
+    """A root with an entry of each name and length in seconds, built."""
+    media = toy.write_media(folder / "media", **(seconds or {"film": 10.0, "short": 8.0}))
+    toy.run(folder / "root", recipe(pairs=pairs), media)
+    return folder / "root"
