@@ -10,8 +10,12 @@ import sys
 
 from symmv_builder.packages import how_to_install, is_installed
 
+# What a flow run as a program needs beside Prefect, so that nobody installs twice.
+_BESIDE = {"build": "models", "crawl": "crawl", "train": "train"}
+
 if not is_installed("prefect"):
-    _how = how_to_install("prefect", "flows")
+    _flow = next((each for each in _BESIDE if f"{__name__}.{each}" in sys.orig_argv), "")
+    _how = how_to_install("prefect", "flows", also=_BESIDE.get(_flow, ""))
     # Python has not set the program's name yet where it runs a module of this package.
     if sys.argv[0] == "-m":
         sys.stderr.write(f"{_how}\n")

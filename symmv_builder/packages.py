@@ -6,7 +6,7 @@ names that a package is imported by, where they are not those that it is install
 
 import importlib.util
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from importlib import metadata
@@ -66,15 +66,16 @@ def is_installed(module: str) -> bool:
     return importlib.util.find_spec(module) is not None
 
 
-def how_to_install(name: str, prefer: str = "") -> str:
+def how_to_install(name: str, prefer: str = "", also: str = "") -> str:
     """One line on a module or package that is missing: what it is, and what to run for it."""
-    return str(not_installed(name, prefer))
+    return str(not_installed(name, prefer, also))
 
 
-def not_installed(name: str, prefer: str = "") -> MissingPackage:
+def not_installed(name: str, prefer: str = "", also: str = "") -> MissingPackage:
     """The error for a module or package that is missing, with the smallest extra that brings it.
 
-    The extra `prefer` is named where it brings it, and the package where no extra does.
+    The extra `prefer` is named where it brings it, and the package where no extra does. Beside
+    `prefer`, the extra `also` is named where it lacks a package, too.
     """
     project = _normal(_INSTALLED_AS.get(name, name))
     bringing = {
@@ -83,12 +84,22 @@ def not_installed(name: str, prefer: str = "") -> MissingPackage:
         if project in packages and extra not in _NOT_NAMED
     }
     if prefer in bringing:
-        what = f"'{THIS}[{prefer}]'"
+        both = f"{prefer},{also}" if _lacks_any(extras().get(also, ())) else prefer
+        what = f"'{THIS}[{both}]'"
     elif bringing:
         what = f"'{THIS}[{min(bringing, key=lambda extra: (len(bringing[extra]), extra))}]'"
     else:
         what = project
     return MissingPackage(project, f"pip install {what}")
+
+
+def _lacks_any(projects: Iterable[str]) -> bool:
+    for project in projects:
+        try:
+            metadata.version(project)
+        except metadata.PackageNotFoundError:
+            return True
+    return False
 
 
 @lru_cache(maxsize=1)

@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -267,3 +268,10 @@ def test_a_desk_is_that_of_a_page() -> None:
 
 def test_the_readme_is_short_enough_to_be_read() -> None:
     assert len(texts()["README.md"].splitlines()) <= 250
+
+
+def test_every_extra_is_in_the_table_of_installing() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    rows = re.findall(r"^\| (`.*?) \|", texts()["how-to/install.md"], flags=re.MULTILINE)
+    shown = {name for row in rows for name in re.findall(r"`([\w-]+)`", row)}
+    assert shown == set(extras["optional-dependencies"])

@@ -37,6 +37,7 @@ CHUNK, BORDER = 1500, 6
 class BeatThis(BeatTracker):
     """Mono samples at 22.05 kHz to beats and their places in the bar."""
 
+    needs = ("beat_this", "librosa", "torch")
     rate_hz = 22050
     mono = True
 

@@ -82,6 +82,7 @@ def expected_shapes() -> dict[str, tuple[int, ...]]:
 class Btc(ChordRecogniser):
     """Mono samples at 22.05 kHz to chords of MuVi-Sync's vocabulary."""
 
+    needs = ("librosa", "torch")
     rate_hz = 22050
     mono = True
 

@@ -23,6 +23,8 @@ from symmv_builder.records import Ints
 class Chorder(ChordNamer):
     """`Dechorder.dechord` as a model of the slot ``symbolic_chords``."""
 
+    needs = ("chorder", "miditoolkit")
+
     @classmethod
     def identify(cls, home: ModelHome) -> ModelIdentity:
         rules = package_folder("chorder") / "dechorder.py"

@@ -30,6 +30,7 @@ FRAMES_PER_S = 100
 class Madmom(BeatTracker):
     """Mono samples at 44.1 kHz to beats and their places in the bar."""
 
+    needs = ("madmom", "onnxruntime")
     rate_hz = 44100
     mono = True
 

@@ -59,6 +59,7 @@ app.transcribe(sys.argv[1], output=sys.argv[2])
 class Omnizart(PolyphonicTranscriber):
     """Samples at 44.1 kHz, mono, to the notes of all instruments that Omnizart hears."""
 
+    needs = ("pretty_midi",)
     rate_hz = 44100
     mono = True
 

@@ -40,6 +40,7 @@ FIXED = ("spectrogram_extractor.", "logmel_extractor.", "num_batches_tracked")
 class ByteDance(PianoTranscriber):
     """Mono samples at 16 kHz to notes, velocities and pedal."""
 
+    needs = ("piano_transcription_inference", "torch")
     rate_hz = 16000
     mono = True
 

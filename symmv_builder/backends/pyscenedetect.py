@@ -25,6 +25,8 @@ NOMINAL_RATE = 25.0
 class Adaptive(SceneModel):
     """A rolling average of the change in hue, saturation and lightness, and its peaks."""
 
+    needs = ("scenedetect", "cv2")
+
     def __init__(self, home: ModelHome) -> None:
         package_version("scenedetect-headless")
 

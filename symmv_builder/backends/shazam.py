@@ -32,6 +32,8 @@ WAIT_S = 600.0
 class Shazam(SongModel):
     """Names songs by listening to a few seconds of mono sound at 16 kHz."""
 
+    needs = ("shazamio", "aiohttp")
+
     rate_hz = 16000
     excerpt_s = 12.0
 

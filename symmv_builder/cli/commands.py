@@ -4,6 +4,7 @@
 """
 
 import importlib
+from inspect import cleandoc
 from typing import Any
 
 import typer
@@ -149,6 +150,7 @@ class Commands(TyperGroup):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
+        self.help = flowing(self.help)
         order = [*_PANEL_OF, *COMMANDS]
         self.commands = {
             name: TyperCommand(name, help=text, rich_help_panel=_PANEL_OF.get(name))
@@ -176,13 +178,18 @@ class Commands(TyperGroup):
         command = typer.main.get_group(app).commands[name]
         add_options(command)
         tidy(command)
-        tidy(command)
         command.epilog = epilog_of(name)
         self.commands[name] = command
 
 
+def flowing(text: str | None) -> str:
+    """A text of help without the line breaks within its paragraphs, so a terminal breaks lines."""
+    return "\n\n".join(" ".join(each.split()) for each in cleandoc(text or "").split("\n\n"))
+
+
 def tidy(command: Any) -> None:
-    """Give the parameters of a command, and of those below it, short words for their values."""
+    """Let the help of a command, and of those below it, flow, with short words for values."""
+    command.help = flowing(command.help)
     # The parameters with the option for help, which a command keeps once it was asked for.
     context = typer.Context(command, **SETTINGS["context_settings"])
     for parameter in command.get_params(context):

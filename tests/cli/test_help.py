@@ -4,6 +4,7 @@ import os
 import shlex
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +111,12 @@ def test_a_dataset_of_the_root_is_offered(tmp_path: Path) -> None:
         SYMMV_ROOT=str(tmp_path),
     )
     assert "mine" in done.stdout.split()
+
+
+@pytest.mark.parametrize("words", [(), ("generate",), ("models", "get")])
+def test_paragraphs_of_help_fill_the_lines_of_the_terminal(words: tuple[str, ...]) -> None:
+    done = symmv(*words, "--help", COLUMNS="80")
+    told = [line.strip() for line in done.stdout.partition("╭")[0].splitlines()]
+    for line, following in pairwise(told):
+        if line and following:
+            assert len(f" {line} {following.split()[0]}") >= 80

@@ -14,6 +14,7 @@ import pytest
 from symmv_builder import packages
 from symmv_builder.backends.midi import midi_bytes
 from symmv_builder.cli.commands import COMMANDS
+from symmv_builder.cli.demo import demo
 from symmv_builder.errors import StopRun
 from tests.datasets.imports.small_releases import notes
 
@@ -139,6 +140,16 @@ def test_the_extra_of_a_command_s_own_name_is_the_one_that_is_named(tmp_path: Pa
     assert done.stderr.endswith("pip install 'symmv-builder[demo]'\n")
 
 
+@pytest.mark.parametrize("module", ["torch", "matplotlib"])
+def test_the_demo_makes_nothing_where_a_package_is_missing(
+    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(StopRun, match=rf"{module} is not installed; .*\[demo\]"):
+        demo(out=tmp_path / "out", quick=True)
+    assert not (tmp_path / "out").exists()
+
+
 def test_music_for_a_video_asks_for_all_that_it_needs_at_once(tune: Path, tmp_path: Path) -> None:
     """PyTorch is in `train`, too, which has no CLIP: following that hint would end at another."""
     done = run("generate", tune, "--out", tmp_path / "out")
@@ -180,6 +191,23 @@ def test_a_flow_without_prefect_says_one_line(module: str) -> None:
     done = run(program=f"import runpy; sys.argv = ['-m']; runpy.run_module('flows.{module}')")
     assert done.returncode == 2
     assert done.stderr == "prefect is not installed; run: pip install 'symmv-builder[flows]'\n"
+
+
+@pytest.mark.parametrize(
+    ("flow", "beside"),
+    [("build", ",models"), ("crawl", ",crawl"), ("train", ",train"), ("release", "")],
+)
+def test_a_flow_names_all_that_it_lacks_at_once(flow: str, beside: str) -> None:
+    """Prefect alone would be followed by the next hint, of what the flow works with."""
+    nothing = (
+        "def lacking(name): raise metadata.PackageNotFoundError(name)\n"
+        "metadata.version = lacking\n"
+        f"sys.argv = ['-m']; sys.orig_argv = ['python', '-m', 'flows.{flow}']\n"
+        f"import runpy; runpy.run_module('flows.{flow}')"
+    )
+    done = run(program=nothing)
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"run: pip install 'symmv-builder[flows{beside}]'\n")
 
 
 def test_hints_come_from_the_metadata_of_the_extras(monkeypatch: pytest.MonkeyPatch) -> None:

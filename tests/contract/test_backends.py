@@ -1,5 +1,6 @@
 """Every row of the table of models is a class that can be asked without being loaded."""
 
+import ast
 import inspect
 import json
 import subprocess
@@ -13,6 +14,7 @@ from symmv_builder.backends import TABLE, About, ModelHome, backend_class, names
 from symmv_builder.datasets import recipe
 from symmv_builder.datasets.recipe import make_plan
 from symmv_builder.errors import MissingPackage, MissingWeights, StopRun
+from tests.cli.test_missing_packages import OPTIONAL
 from tests.recordings import make_clip_folder
 
 HEAVY = "torch transformers onnxruntime librosa numba madmom scenedetect cv2 transkun music21"
@@ -35,6 +37,25 @@ def test_a_model_names_its_tool_its_licence_and_where_its_weights_are(slot: str,
     assert about.tool
     assert about.licence
     assert about.weights
+
+
+@every_row
+def test_a_model_names_the_modules_that_it_imports_to_run(slot: str, name: str) -> None:
+    """So a plan is refused at once where one is not installed, not at the first entry."""
+    backend = backend_class(slot, name)
+    source = ast.parse(Path(inspect.getfile(backend)).read_text(encoding="utf-8"))
+    imported = set()
+    for node in ast.walk(source):
+        if isinstance(node, ast.Import):
+            imported |= {each.name for each in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add(node.module or "")
+    roots = {module.partition(".")[0] for module in imported}
+    # A file may hold several models, of which one imports more than another.
+    beside = vars(sys.modules[backend.__module__]).values()
+    told = {module for each in beside for module in getattr(each, "needs", ())}
+    assert roots & set(OPTIONAL) <= told
+    assert backend.needs or not roots & set(OPTIONAL)
 
 
 def test_the_modules_of_the_table_import_nothing_heavy() -> None:

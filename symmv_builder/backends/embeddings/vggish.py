@@ -40,6 +40,7 @@ _LAYERS = (64, 0, 128, 0, 256, 256, 0, 512, 512, 0)
 class Vggish(AudioEmbedder):
     """Sound to an embedding of every 0.96 s."""
 
+    needs = ("torch",)
     width = WIDTH
     segment_s = SEGMENT_S
 

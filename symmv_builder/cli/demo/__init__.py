@@ -7,6 +7,10 @@ import typer
 
 from symmv_builder.cli import options
 from symmv_builder.cli.building import ending_on_interrupt
+from symmv_builder.packages import is_installed, not_installed
+
+# Some are first imported when the recordings have been made, a minute later.
+_NEEDS = ("music21", "skvideo", "PIL", "torch", "cv2", "madmom", "onnxruntime", "matplotlib")
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +39,9 @@ def demo(
     With --quick only two pairs that lie in a folder, and one HTML page that shows everything. Can
     be stopped at any moment and run again: finished work is found, not repeated.
     """
+    for module in _NEEDS:
+        if not is_installed(module):
+            raise not_installed(module, "demo")
     with ending_on_interrupt():
         if quick:
             from symmv_builder.cli.demo.quick import tour
