@@ -131,6 +131,7 @@ def test_pages_are_read_and_forms_are_sent_and_nothing_else(guest: Visitor, meth
         "/static/%2e%2e%2fguard.py", "/static/guard.py", "/static/", "/runs/%2e%2e",
         "/browse/nobody", "/review/nobody/x", "/decisions/../symmv", "/openapi.json", "/docs",
         "/browse/assets", f"/review/symmv/{'x' * 300}", "/browse/%00", "/entry/symmv/a%0ab",
+        "/crawl/%00", "/crawl/nobody",
     ],
 )  # fmt: skip
 def test_no_name_becomes_a_path(guest: Visitor, path: str) -> None:
