@@ -58,8 +58,8 @@ class WrittenOut(nn.Module):
             relative = relative[:, :, 1:]
         scores = query @ key.transpose(-1, -2) + relative
         scores = scores + torch.full((t, t), -math.inf, device=x.device).triu(1)
-        heard = self.dropout(scores.softmax(-1)) @ value
-        out: Tensor = self.out(heard.transpose(1, 2).reshape(b, t, width))
+        attended = self.dropout(scores.softmax(-1)) @ value
+        out: Tensor = self.out(attended.transpose(1, 2).reshape(b, t, width))
         return out
 
 
@@ -161,16 +161,21 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--width", type=int, default=512)
     parser.add_argument("--layers", type=int, default=6)
-    asked = parser.parse_args()
-    device = torch.device(asked.device)
+    arguments = parser.parse_args()
+    device = torch.device(arguments.device)
     config = replace(
-        PRESETS["paper"], width=asked.width, hidden=2 * asked.width, layers=asked.layers
+        PRESETS["paper"], width=arguments.width, hidden=2 * arguments.width, layers=arguments.layers
     )
-    print(f"{asked.layers}+{asked.layers} layers, {asked.width} wide, {SECONDS} s, {device}")
+    print(
+        f"{arguments.layers}+{arguments.layers} layers, {arguments.width} wide, "
+        f"{SECONDS} s, {device}"
+    )
     print(f"{'model':12s} {'batch':>6s} {'songs/s':>9s}")
     for name in ("ours", "reference", "naive"):
-        for batch in map(int, asked.batches.split(",")):
-            speed = songs_a_second(stepper(name, config, batch, device), batch, asked.steps, device)
+        for batch in map(int, arguments.batches.split(",")):
+            speed = songs_a_second(
+                stepper(name, config, batch, device), batch, arguments.steps, device
+            )
             print(f"{name:12s} {batch:6d} {speed:9.2f}", flush=True)
 
 

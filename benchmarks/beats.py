@@ -58,7 +58,7 @@ class Song:
     beats_s: Floats
     downbeats_s: Floats
     pulse: Beats
-    found: list[Candidate]
+    candidates: list[Candidate]
     features: Floats
     scores: Floats
     beat_features: list[Floats]
@@ -91,8 +91,8 @@ def f_measure(truth_s: Floats, found_s: Floats) -> float:
 
 def heard(folder: Path, cache: Path) -> tuple[NDArray[np.float32], Beats]:
     """Spectra and pulse of a song's first minute, from the cache where they are there."""
-    kept = cache / f"{folder.name}.npz"
-    if not kept.is_file():
+    file = cache / f"{folder.name}.npz"
+    if not file.is_file():
         model = load("beats", "madmom", ModelHome())
         notes = midi.read_notes(folder / f"{folder.name}.mid")
         early = notes.starts_s < HEARD_S
@@ -103,11 +103,11 @@ def heard(folder: Path, cache: Path) -> tuple[NDArray[np.float32], Beats]:
             velocities=notes.velocities[early],
         )
         sound = sampler.render(short, rate_hz=model.rate_hz).mean(axis=1, keepdims=True)
-        found = model.track(np.ascontiguousarray(sound))
+        beats = model.track(np.ascontiguousarray(sound))
         bands = magnitudes(sound[:, 0], model.rate_hz).astype(np.float16)
-        pulse = np.column_stack([found.times_s, found.positions])
-        np.savez_compressed(kept, bands=bands, pulse=pulse)
-    with np.load(kept) as stored:
+        pulse = np.column_stack([beats.times_s, beats.positions])
+        np.savez_compressed(file, bands=bands, pulse=pulse)
+    with np.load(file) as stored:
         bands = stored["bands"].astype(np.float32)
         return bands, Beats(stored["pulse"][:, 0], stored["pulse"][:, 1].astype(np.int64))
 
@@ -117,15 +117,15 @@ def read_song(folder: Path, cache: Path) -> Song:
     beats_s, downbeats_s = table[:, 0], table[table[:, 2] == 1, 0]
     bands, pulse = heard(folder, cache)
     evidence = listen(bands)
-    found, features = level_features(evidence, pulse)
-    scores = np.array([f_measure(beats_s, c.times_s) for c in found])
-    around = [beat_features(evidence, pulse, c.times_s) for c in found]
+    candidates, features = level_features(evidence, pulse)
+    scores = np.array([f_measure(beats_s, c.times_s) for c in candidates])
+    around = [beat_features(evidence, pulse, c.times_s) for c in candidates]
     best, bars = int(scores.argmax()), None
     if scores[best] > RIGHT:
-        marks = np.abs(downbeats_s[:, None] - found[best].times_s).min(axis=0) < 0.07
+        marks = np.abs(downbeats_s[:, None] - candidates[best].times_s).min(axis=0) < 0.07
         bars = Bars(around[best], marks, 4)
     return Song(
-        folder.name, beats_s, downbeats_s, pulse, found, features, scores, around, bars
+        folder.name, beats_s, downbeats_s, pulse, candidates, features, scores, around, bars
     )  # fmt: skip
 
 
@@ -137,10 +137,10 @@ def fit_level(songs: list[Song], of_an_octave: float = WEIGHT_OF_AN_OCTAVE) -> F
         total, slope = LEVEL_RIDGE * float(weights @ weights), 2 * LEVEL_RIDGE * weights
         for song in songs:
             scaled = song.features / deviation
-            wanted, likely = softmax(song.scores / SOFTNESS), softmax(scaled @ weights)
+            target, likely = softmax(song.scores / SOFTNESS), softmax(scaled @ weights)
             counts = weight_of(song, of_an_octave)
-            total -= counts * float(wanted @ np.log(likely + 1e-12))
-            slope = slope + counts * scaled.T @ (likely - wanted)
+            total -= counts * float(target @ np.log(likely + 1e-12))
+            slope = slope + counts * scaled.T @ (likely - target)
         return total, slope
 
     return np.asarray(minimize(loss, np.zeros(len(deviation)), jac=True).x / deviation)
@@ -169,19 +169,19 @@ class Judged:
 def judge(song: Song, level: Floats, network: dict[str, NDArray[np.float16]]) -> Judged:
     def downbeats(reading: int) -> float:
         places = bar_positions(downbeat_odds(song.beat_features[reading], network))
-        return f_measure(song.downbeats_s, song.found[reading].times_s[places == 1])
+        return f_measure(song.downbeats_s, song.candidates[reading].times_s[places == 1])
 
     likely = softmax(song.features @ level)
-    chosen, best = int(likely.argmax()), int(song.scores.argmax())
+    choice, best = int(likely.argmax()), int(song.scores.argmax())
     pulse_s = song.pulse.times_s
     return Judged(
         song=song,
-        tempo_bpm=tempo_of(song.found[chosen].times_s),
-        confidence=float(likely[chosen]),
-        beats=(f_measure(song.beats_s, pulse_s), song.scores[chosen], song.scores[best]),
+        tempo_bpm=tempo_of(song.candidates[choice].times_s),
+        confidence=float(likely[choice]),
+        beats=(f_measure(song.beats_s, pulse_s), song.scores[choice], song.scores[best]),
         downbeats=(
             f_measure(song.downbeats_s, pulse_s[song.pulse.positions == 1]),
-            downbeats(chosen),
+            downbeats(choice),
             downbeats(best),
         ),
     )
@@ -203,8 +203,8 @@ def cross_validate(songs: list[Song], plain: list[Bars]) -> list[Judged]:
 def report(judged: list[Judged]) -> None:
     print(f"{len(judged)} songs, each judged by what was fitted on other folds")
     for name in ("beats", "downbeats"):
-        pulse, chosen, best = np.mean([getattr(j, name) for j in judged], axis=0)
-        print(f"  {name} F: pulse {pulse:.3f}, chosen {chosen:.3f}, at the best level {best:.3f}")
+        pulse, choice, best = np.mean([getattr(j, name) for j in judged], axis=0)
+        print(f"  {name} F: pulse {pulse:.3f}, chosen {choice:.3f}, at the best level {best:.3f}")
     for bpm in FAST_BPM:
         fast = [j for j in judged if j.song.tempo_bpm > bpm]
         halved = sum(j.tempo_bpm < 0.6 * j.song.tempo_bpm for j in fast)
@@ -224,9 +224,9 @@ def report_curve(songs: list[Song]) -> None:
             fitted = [song for song in songs if place(song.name) % FOLDS != fold]
             level = fit_level(fitted, of_an_octave)
             for song in (song for song in songs if place(song.name) % FOLDS == fold):
-                chosen = int((song.features @ level).argmax())
-                scores.append(song.scores[chosen])
-                tempos.append(tempo_of(song.found[chosen].times_s))
+                choice = int((song.features @ level).argmax())
+                scores.append(song.scores[choice])
+                tempos.append(tempo_of(song.candidates[choice].times_s))
                 truths.append(song.tempo_bpm)
         ratio, true_bpm = np.array(tempos) / truths, np.array(truths)
         halved = [f"{(ratio[true_bpm > bpm] < 0.6).sum()} above {bpm:.0f}" for bpm in FAST_BPM]
@@ -244,17 +244,17 @@ def main() -> None:
     parser.add_argument("--songs", type=int, help="so many instead of all")
     parser.add_argument("--fit", action="store_true", help="make the weights of the package")
     parser.add_argument("--curve", action="store_true", help="only levels, at other weights")
-    given = parser.parse_args()
-    given.cache.mkdir(parents=True, exist_ok=True)
-    folders = [folder for folder in given.pop909.iterdir() if folder.is_dir()]
+    arguments = parser.parse_args()
+    arguments.cache.mkdir(parents=True, exist_ok=True)
+    folders = [folder for folder in arguments.pop909.iterdir() if folder.is_dir()]
     folders.sort(key=lambda folder: place("r" + folder.name))
-    songs = [read_song(folder, given.cache) for folder in folders[: given.songs]]
-    if given.curve:
+    songs = [read_song(folder, arguments.cache) for folder in folders[: arguments.songs]]
+    if arguments.curve:
         report_curve(songs)
         return
     plain = [exercise(seed) for seed in range(EXERCISES)]
     report(cross_validate(songs, plain))
-    if given.fit:
+    if arguments.fit:
         level, network = fit(songs, plain)
         print(f"LEVEL_WEIGHTS = np.array([{', '.join(f'{w:.3f}' for w in level)}])")
         np.savez_compressed(NETWORK, **network)

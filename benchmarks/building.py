@@ -104,14 +104,14 @@ def main() -> None:
         clip = "vit-l-14-336"
         os.environ["SYMMV_MODEL_VIT_L_14_336"] = str(arguments.clip.resolve())
     best: dict[tuple[str, str], tuple[float, float]] = {}
-    with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
         make_clips(folder / "clips")
         for _ in range(arguments.rounds):
             for name, checkout in checkouts.items():
                 for what, pair in measure(checkout, folder / "clips", folder, clip).items():
-                    known = best.get((what, name), pair)
-                    best[what, name] = min(known[0], pair[0]), min(known[1], pair[1])
+                    before = best.get((what, name), pair)
+                    best[what, name] = min(before[0], pair[0]), min(before[1], pair[1])
     print(f"{'command':<22}{'code':<8}{'CPU s':>8}{'clock s':>9}")
     for (what, name), (cpu_s, clock_s) in sorted(best.items()):
         print(f"{what:<22}{name:<8}{cpu_s:>8.2f}{clock_s:>9.2f}")

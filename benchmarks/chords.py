@@ -50,13 +50,13 @@ def main() -> None:
                 continue
             notes = midi.read_notes(folder / f"{folder.name}.mid")
             began = time.perf_counter()
-            found = name_chords(notes, beats, model=model)
+            chords = name_chords(notes, beats, model=model)
             took_s += time.perf_counter() - began
-            spelled = replace(found, labels=tuple(map(harte_label, found.labels)))
+            spelled = replace(chords, labels=tuple(map(harte_label, chords.labels)))
             scores.append(chord_scores(spelled, read_labels(folder / "chord_midi.txt")))
         means = {key: np.mean([score[key] for score in scores]) for key in scores[0]}
-        shown = "  ".join(f"{key} {value:.4f}" for key, value in means.items())
-        print(f"{name}: {len(scores)} songs  {shown}  {len(scores) / took_s:.0f} songs/s")
+        line = "  ".join(f"{key} {value:.4f}" for key, value in means.items())
+        print(f"{name}: {len(scores)} songs  {line}  {len(scores) / took_s:.0f} songs/s")
 
 
 if __name__ == "__main__":

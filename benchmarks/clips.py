@@ -80,7 +80,7 @@ def records_of(sha256_: str, rng: np.random.Generator) -> dict[str, Record]:
     shots = np.arange(0.0, SECONDS, 4.0)
     asset = Asset(sha256_, MediaKind.VIDEO, 1, "mp4", float(SECONDS), frame_rate_hz=25.0)
     pitches = rng.integers(30, 90, len(starts))
-    made: dict[str, Record] = {
+    records: dict[str, Record] = {
         "music_asset": asset,
         "video_asset": asset,
         "notes": Notes(starts, starts + 0.4, pitches, np.full(len(starts), 70)),
@@ -96,7 +96,7 @@ def records_of(sha256_: str, rng: np.random.Generator) -> dict[str, Record]:
         "density": track("density", 1.0, 1, Clock.MUSIC, rng),
     }
     return {
-        use.makes: made.get(use.makes, Screened("a measure", 1.0, 0.0)) for use in recipe().uses
+        use.makes: records.get(use.makes, Screened("a measure", 1.0, 0.0)) for use in recipe().uses
     }
 
 
@@ -155,12 +155,12 @@ def main(sizes: list[int]) -> None:
         with tempfile.TemporaryDirectory() as place:
             folder = Path(place)
             fake(folder, clips)
-            found = {}
+            times = {}
             for way in WAYS:
                 command = [sys.executable, __file__, way, place]
-                done = subprocess.run(command, check=True, capture_output=True, text=True)
-                found[way] = json.loads(done.stdout)
-            print(json.dumps(found))
+                process = subprocess.run(command, check=True, capture_output=True, text=True)
+                times[way] = json.loads(process.stdout)
+            print(json.dumps(times))
 
 
 if __name__ == "__main__":

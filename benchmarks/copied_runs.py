@@ -60,9 +60,9 @@ def _any_in(values: NDArray[np.uint64], ordered: NDArray[np.uint64]) -> bool:
 
 
 def _steps(song: QuantisedSong, melody: bool) -> NDArray[np.uint64]:
-    chosen = song.is_melody if melody else np.ones(len(song.onsets), dtype=np.bool_)
-    ways = np.diff(song.onsets[chosen]).clip(0, 255)
-    intervals = np.diff(song.pitches[chosen]) % 256
+    mask = song.is_melody if melody else np.ones(len(song.onsets), dtype=np.bool_)
+    ways = np.diff(song.onsets[mask]).clip(0, 255)
+    intervals = np.diff(song.pitches[mask]) % 256
     return np.asarray(_CODES[ways, intervals])
 
 
@@ -70,16 +70,16 @@ def _windows(steps: NDArray[np.uint64], length: int) -> NDArray[np.uint64]:
     """A hash of every stretch of so many steps; polynomial, by doubling."""
     if len(steps) < length:
         return np.zeros(0, dtype=np.uint64)
-    found = np.zeros(len(steps) - length + 1, dtype=np.uint64)
+    hashes = np.zeros(len(steps) - length + 1, dtype=np.uint64)
     # Sum of steps[i + k] * base**(length - 1 - k) over k, modulo 2**64.
-    block, reach, scale, done = steps, 1, _BASE, 0
+    block, reach, scale, offset = steps, 1, _BASE, 0
     bits = length
     while bits:
         if bits & 1:
-            found = found * np.uint64(scale) + block[done : done + len(found)]
-            done += reach
+            hashes = hashes * np.uint64(scale) + block[offset : offset + len(hashes)]
+            offset += reach
         bits >>= 1
         if bits:
             block = block[:-reach] * np.uint64(scale) + block[reach:]
             scale, reach = scale * scale % 2**64, 2 * reach
-    return found
+    return hashes

@@ -95,17 +95,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("video", nargs="?", type=Path)
     parser.add_argument("--clip", default="untrained-512", help="CLIP model of the semantic rows")
-    given = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        video = given.video or Path(folder) / "drawn.mp4"
-        if given.video is None:
+        video = options.video or Path(folder) / "drawn.mp4"
+        if options.video is None:
             draw(video)
         asset = probe(video, "0" * 64)
         seconds = asset.duration_s
-        print(f"{video.name}: {asset.width} x {asset.height}, {seconds:.1f} s; clip {given.clip}")
+        print(f"{video.name}: {asset.width} x {asset.height}, {seconds:.1f} s; clip {options.clip}")
         print(f"{'':24s}{'s/s':>9s}{'cpu':>9s}{'passes':>8s}{'peak MB':>9s}")
         fresh = multiprocessing.get_context("spawn")
-        jobs = [(name, measure, (row, video, given.clip)) for name, row in ROWS.items()]
+        jobs = [(name, measure, (row, video, options.clip)) for name, row in ROWS.items()]
         if asset.audio_codec:
             jobs.append(("sound to 22,050 Hz", measure_sound, (video,)))  # type: ignore[arg-type]
         for name, function, arguments in jobs:

@@ -51,6 +51,6 @@ def exercise(seed: int) -> Bars:
     times_s = 0.5 + beats * beat_s
     first = (beats - pickup) % metre == 0
     # What a tracker says of bars is as often wrong as not here, or is not said.
-    said = (beats - random.integers(metre)) % metre + 1
-    pulse = Beats(times_s=times_s, positions=said if seed % 3 else np.zeros_like(beats))
+    positions = (beats - random.integers(metre)) % metre + 1
+    pulse = Beats(times_s=times_s, positions=positions if seed % 3 else np.zeros_like(beats))
     return Bars(beat_features(listen(magnitudes(sound, RATE_HZ)), pulse, times_s), first, metre)

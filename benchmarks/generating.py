@@ -65,9 +65,9 @@ def phases(video: Path, run: Path, folder: Path) -> None:
     with timed("open the model"):
         composer = composing.open_composer(run, {}, settings.home.device)
     with timed("watch the video"):
-        seen = watch_files([video], composer, settings.home, {}, _raise)
+        videos = watch_files([video], composer, settings.home, {}, _raise)
     with timed("write the music"):
-        [piece] = composer.compose(seen, order, lambda done, of, what: None)
+        [piece] = composer.compose(videos, order, lambda done, of, what: None)
     with timed("play it"):
         samples = piece_files.sound_of(piece)
     with timed("WAV and MP4"):
@@ -87,26 +87,28 @@ def tokens_a_second(run: Path, seconds: float, count: int) -> None:
         "plain": lambda model: model,
         "fused": FusedStepper,
     }
-    written = {}
+    rates = {}
     for name, stepper in steppers.items():
-        found, cost_s = _written_by(stepper, models, wishes)
-        total = sum(len(sequence) for sequence in found)
-        steps = sum(max(map(len, found[i : i + count])) for i in range(0, len(found), count))
+        sequences, cost_s = _written_by(stepper, models, wishes)
+        total = sum(len(sequence) for sequence in sequences)
+        steps = sum(
+            max(map(len, sequences[i : i + count])) for i in range(0, len(sequences), count)
+        )
         print(
             f"{name}: {count} piece(s), {total} tokens in {steps} steps, {cost_s:.2f} s of CPU, "
             f"{total / cost_s:.0f} tokens/s, {1000 * cost_s / steps:.2f} ms a step",
             flush=True,
         )
-        written[name] = [sequence.tokens.tolist() for sequence in found]
-    same = sum(a == b for a, b in zip(written["plain"], written["fused"], strict=True))
-    print(f"equal: {same} of {len(written['plain'])} sequences")
+        rates[name] = [sequence.tokens.tolist() for sequence in sequences]
+    same = sum(a == b for a, b in zip(rates["plain"], rates["fused"], strict=True))
+    print(f"equal: {same} of {len(rates['plain'])} sequences")
 
 
 def _written_by(
     stepper: Callable[[Any], Any], models: compose.Models, wishes: list[Wish]
 ) -> tuple[list[Any], float]:
     """The sequences of all stages by one way of stepping, and the seconds of CPU it took."""
-    found: list[Any] = []
+    results: list[Any] = []
     cost_s = 0.0
 
     def sample(model: Any, *rest: Any, **named: Any) -> Any:
@@ -114,12 +116,12 @@ def _written_by(
         started = time.process_time()
         sequences = sampling.sample(stepper(model), *rest, **named)
         cost_s += time.process_time() - started
-        found.extend(sequences)
+        results.extend(sequences)
         return sequences
 
     with mock.patch.multiple(compose, Stepper=lambda model: model, sample=sample):
         compose.compose_all(models, wishes)
-    return found, cost_s
+    return results, cost_s
 
 
 def main() -> None:
@@ -128,17 +130,17 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=starter.path())
     parser.add_argument("--seconds", type=int, default=30)
     parser.add_argument("--pieces", default="1,16")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        video = asked.video or draw_video(folder / "drawn.mp4", asked.seconds)
+        video = arguments.video or draw_video(folder / "drawn.mp4", arguments.seconds)
         print(f"{'':<34}{'CPU s':>8}{'clock s':>8}")
-        phases(video, asked.model, folder)
-        for count in map(int, asked.pieces.split(",")):
-            tokens_a_second(asked.model, float(asked.seconds), count)
+        phases(video, arguments.model, folder)
+        for count in map(int, arguments.pieces.split(",")):
+            tokens_a_second(arguments.model, float(arguments.seconds), count)
         command = [sys.executable, "-c", "from symmv_builder.cli import main; main()", "generate"]
         started = time.perf_counter()
-        model = ["--model", str(asked.model)]
+        model = ["--model", str(arguments.model)]
         subprocess.run([*command, str(video), *model, "--out", str(folder / "out")], check=True)
         print(f"the whole command: {time.perf_counter() - started:.1f} s on the clock")
 

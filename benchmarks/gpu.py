@@ -50,18 +50,18 @@ def main() -> int:
     parser.add_argument("--precision", choices=TYPES, default="bf16")
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--small", action="store_true")
-    given = parser.parse_args()
-    device, kind = torch.device(given.device), TYPES[given.precision]
+    arguments = parser.parse_args()
+    device, kind = torch.device(arguments.device), TYPES[arguments.precision]
     if device.type == "cuda" and not torch.cuda.is_available():
         sys.stderr.write("no CUDA card is here; --device cpu --small tries the benchmark itself\n")
         return 2
     side, batch, config = 8192, 64, PRESETS["paper"]
-    if given.small:
+    if arguments.small:
         side, batch, config = 512, 1, replace(PRESETS["smoke"], length=300)
-    left = torch.randn(side, side, device=device, dtype=kind)
-    flops = rate(lambda: left @ left, 2 * side**3, given.seconds, device)
+    matrix = torch.randn(side, side, device=device, dtype=kind)
+    flops = rate(lambda: matrix @ matrix, 2 * side**3, arguments.seconds, device)
 
-    tower = TowerShape(1024, 4096, 2 if given.small else 24, 16)
+    tower = TowerShape(1024, 4096, 2 if arguments.small else 24, 16)
     words = TowerShape(768, 3072, 1, 12)
     clip = Clip(
         ClipShape(tower, words, 768, image_size=336, patch_size=14, vocabulary=2, longest=2)
@@ -71,21 +71,21 @@ def main() -> int:
     clip = clip.to(device, kind).eval()
     pictures = torch.randn(batch, 3, 336, 336, device=device, dtype=kind)
     with torch.inference_mode():
-        images = rate(lambda: clip.embed_pixels(pictures), batch, given.seconds, device)
-    model = Transkun(ModelHome(device=given.device))
-    length = 8 if given.small else 64
+        images = rate(lambda: clip.embed_pixels(pictures), batch, arguments.seconds, device)
+    model = Transkun(ModelHome(device=arguments.device))
+    length = 8 if arguments.small else 64
     sound = sampler.render(play(PIECES[0], longest_s=90).notes, rate_hz=model.rate_hz)
     samples = np.ascontiguousarray(np.tile(sound, (3, 1))[: length * model.rate_hz])
-    heard = rate(lambda: model.transcribe(samples), length, given.seconds, device)
-    step = stepper("ours", config, 2 if given.small else 32, device)
+    speed = rate(lambda: model.transcribe(samples), length, arguments.seconds, device)
+    step = stepper("ours", config, 2 if arguments.small else 32, device)
     answer = {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-        "precision": given.precision,
+        "precision": arguments.precision,
         "matmul_tflops": flops / 1e12,
         "clip_images_s": images,
-        "transkun_audio_s": heard,
-        "amt_steps_s": rate(step, 1, given.seconds, device),
-        "is_small": given.small,
+        "transkun_audio_s": speed,
+        "amt_steps_s": rate(step, 1, arguments.seconds, device),
+        "is_small": arguments.small,
     }
     print(json.dumps({k: round(v, 3) if isinstance(v, float) else v for k, v in answer.items()}))
     return 0

@@ -33,16 +33,16 @@ def main() -> None:
         confused: Counter[tuple[str, str]] = Counter()
         wrong = []
         for title, kind, category in read_list(path):
-            said = kind_of(title, [category] if category and with_categories else ())
-            confused[kind, said] += 1
-            if said != kind:
-                wrong.append(f"  {kind:12}{said or '-':12}{title}")
+            guess = kind_of(title, [category] if category and with_categories else ())
+            confused[kind, guess] += 1
+            if guess != kind:
+                wrong.append(f"  {kind:12}{guess or '-':12}{title}")
         count = sum(confused.values())
         print(f"{path.name}: {1 - len(wrong) / count:.3f} of {count} right")
         names = (*KINDS, OTHER, "")
         print("is \\ said   " + "".join(f"{name or '-':>12}" for name in names) + "   recall")
         for kind in names[:-1]:
-            line = [confused[kind, said] for said in names]
+            line = [confused[kind, guess] for guess in names]
             if sum(line):
                 recall = confused[kind, kind] / sum(line)
                 print(f"{kind:12}" + "".join(f"{n:12}" for n in line) + f"{recall:9.2f}")

@@ -94,14 +94,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("file", nargs="?", type=Path)
     parser.add_argument("--minutes", type=float, default=10.0)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         music = Path(folder) / "music.flac"
-        if given.file:
-            music = music.with_suffix(given.file.suffix)
-            music.symlink_to(given.file.resolve())
+        if arguments.file:
+            music = music.with_suffix(arguments.file.suffix)
+            music.symlink_to(arguments.file.resolve())
         else:
-            make_sound(music, 60.0 * given.minutes)
+            make_sound(music, 60.0 * arguments.minutes)
         make_sound(music.with_suffix(".short.flac"), 2.0)
         minutes = probe(music, "0" * 64).duration_s / 60.0
         print(f"{'stages of':<16}{'how':<12}{'cpu':>8}{'peak MB':>9}{'passes':>8}")

@@ -329,17 +329,17 @@ def main() -> None:
     parser.add_argument("--muvisync", type=int, default=128, help="songs of MuVi-Sync")
     parser.add_argument("--symmv", type=int, default=16, help="songs of SymMV, 13 MB each")
     parser.add_argument("--batch", type=int, default=8)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     for dataset, layout in LAYOUTS.items():
-        count = getattr(given, dataset)
+        count = getattr(arguments, dataset)
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             write(layout, dataset, folder, count)
             refuse_unlike(layout, dataset, folder, count)
-            print(f"\n{dataset}: {count} songs, batches of {given.batch}, examples a second")
+            print(f"\n{dataset}: {count} songs, batches of {arguments.batch}, examples a second")
             print(f"{'':30}{'workers':>8}{'first':>9}{'again':>9}{'MiB':>9}")
             for what, workers, first, again, size in measure(
-                layout, dataset, folder, count, given.batch
+                layout, dataset, folder, count, arguments.batch
             ):
                 print(f"{what:30}{workers:8}{first:9.0f}{again:9.0f}{size:9.1f}", flush=True)
 

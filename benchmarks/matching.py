@@ -25,16 +25,16 @@ def read_list(path: Path) -> list[tuple[ParsedTitle, Listing, bool]]:
     delimiter = "\t" if "\t" in text.partition("\n")[0] else ","
     # Titles hold single quotation marks of the tab-separated list that are no quoting.
     quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
-    found = []
+    pairs = []
     for row in csv.DictReader(text.splitlines(), delimiter=delimiter, quoting=quoting):
         artist = row.get("artist") or f"{row['firstname']} {row['surname']}"
         listing = Listing(
             Source("youtube", "00000000000"), row["youtube_title"], row.get("channel") or ""
         )
-        found.append(
+        pairs.append(
             (ParsedTitle(artist, row["music"], 1.0), listing, row["meta_correct"].strip() == "1")
         )
-    return found
+    return pairs
 
 
 def main() -> None:

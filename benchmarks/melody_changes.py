@@ -29,9 +29,9 @@ class Song:
         places = (each.onset_steps * 128 + each.pitches for each in (grid, melody))
         return grid, np.isin(*places)
 
-    def notes(self, kept: NDArray[np.bool_] | slice = slice(None)) -> Notes:
-        order = np.lexsort((self.pitches[kept], self.starts[kept]))
-        starts, ends, pitches = (a[kept][order] for a in (self.starts, self.ends, self.pitches))
+    def notes(self, mask: NDArray[np.bool_] | slice = slice(None)) -> Notes:
+        order = np.lexsort((self.pitches[mask], self.starts[mask]))
+        starts, ends, pitches = (a[mask][order] for a in (self.starts, self.ends, self.pitches))
         return Notes(starts, ends, pitches, np.full(len(starts), 64))
 
 
@@ -83,9 +83,9 @@ def missing(song: Song, random: np.random.Generator) -> Song:
     return _only(song, random.random(len(song.starts)) >= 0.1)
 
 
-def _only(song: Song, kept: NDArray[np.bool_]) -> Song:
+def _only(song: Song, mask: NDArray[np.bool_]) -> Song:
     fields = ("starts", "ends", "pitches", "is_melody")
-    return replace(song, **{name: getattr(song, name)[kept] for name in fields})
+    return replace(song, **{name: getattr(song, name)[mask] for name in fields})
 
 
 def octaves(song: Song, random: np.random.Generator) -> Song:
@@ -215,13 +215,13 @@ def new_setting(song: Song, random: np.random.Generator) -> Song:
     begin, stop, low = (np.array(each) for each in zip(*added, strict=True))
     # The tune is over what begins with it, and over what begins while it goes on.
     last = (np.searchsorted(starts, begin + 1e-3) - 1).clip(0)
-    kept = (low < pitches[last]) & (low >= 21)
+    mask = (low < pitches[last]) & (low >= 21)
     return replace(
         song,
-        starts=np.append(starts, begin[kept]),
-        ends=np.append(ends, stop[kept]),
-        pitches=np.append(pitches, low[kept]).astype(np.int64),
-        is_melody=np.arange(len(starts) + int(kept.sum())) < len(starts),
+        starts=np.append(starts, begin[mask]),
+        ends=np.append(ends, stop[mask]),
+        pitches=np.append(pitches, low[mask]).astype(np.int64),
+        is_melody=np.arange(len(starts) + int(mask.sum())) < len(starts),
     )
 
 

@@ -37,8 +37,8 @@ Case = tuple[GridNotes, set[int]]
 
 def held_out(folder: Path) -> list[str]:
     """The songs of the folder that the model did not learn from."""
-    known = set(SONGS.read_text().split())
-    return sorted(path.name for path in folder.iterdir() if path.name not in known)
+    names = set(SONGS.read_text().split())
+    return sorted(path.name for path in folder.iterdir() if path.name not in names)
 
 
 def places(grid: GridNotes) -> np.ndarray:
@@ -52,18 +52,18 @@ def case_of(song: Song) -> Case:
 
 def measure(cases: Iterable[Case]) -> tuple[dict[str, float], float]:
     """F1 of each rule over all cases, and how many the learned rule does in a second of CPU."""
-    right, chosen = dict.fromkeys(RULES, 0), dict.fromkeys(RULES, 0)
-    wanted, spent, count = 0, 0.0, 0
+    right, picks = dict.fromkeys(RULES, 0), dict.fromkeys(RULES, 0)
+    melody_notes, spent, count = 0, 0.0, 0
     for grid, melody in cases:
-        wanted, count = wanted + len(melody), count + 1
+        melody_notes, count = melody_notes + len(melody), count + 1
         for rule in RULES:
             begin = time.process_time()
             is_melody = split_parts(grid, rule=rule).is_melody  # type: ignore[arg-type]
             spent += (time.process_time() - begin) * (rule == "learned")
-            found = places(grid)[is_melody].tolist()
-            right[rule] += len(melody.intersection(found))
-            chosen[rule] += len(found)
-    return {r: 2 * right[r] / (chosen[r] + wanted) for r in RULES}, count / spent
+            melody_places = places(grid)[is_melody].tolist()
+            right[rule] += len(melody.intersection(melody_places))
+            picks[rule] += len(melody_places)
+    return {r: 2 * right[r] / (picks[r] + melody_notes) for r in RULES}, count / spent
 
 
 def score_case(work: str) -> Case:
@@ -92,8 +92,8 @@ def transcribed(song: Song) -> Case:
     from symmv_builder.backends.transkun import Transkun
 
     model = Transkun(ModelHome())
-    heard = model.transcribe(sampler.render(song.notes(), rate_hz=model.rate_hz))
-    return quantise(heard, song.beats), case_of(song)[1]
+    transcript = model.transcribe(sampler.render(song.notes(), rate_hz=model.rate_hz))
+    return quantise(transcript, song.beats), case_of(song)[1]
 
 
 def show(case: str, scores: dict[str, float], speed: float) -> None:

@@ -94,7 +94,7 @@ def fake(folder: str, count: int) -> None:
         for number, entry in enumerate(entries):
             yield assemble_row(columns_of(DATASET), entry, "train", make_records(number))
 
-    written = shards.ShardWriter(store.root, DATASET, published_schema(DATASET)).write(rows())
+    shard_files = shards.ShardWriter(store.root, DATASET, published_schema(DATASET)).write(rows())
     receipt = {
         "dataset": DATASET,
         "schema": f"{DATASET}/v2",
@@ -103,7 +103,7 @@ def fake(folder: str, count: int) -> None:
         "models": [],
         "rejections": {},
         "state": "",
-        "shards": shards.as_plain(written),
+        "shards": shards.as_plain(shard_files),
     }
     shards.write_receipt(store.root, DATASET, receipt)
     release(store, DATASET, "1.0.0")
@@ -114,8 +114,8 @@ def measure(kind: str, folder: str, count: int) -> dict[str, float]:
     started = time.monotonic()
     if kind == "takedown":
         entry = make_entry(count // 2)
-        done = take_down(store, DATASET, entry.entry_id, "a measurement")
-        is_right = done.entries == (entry.entry_id,) and len(done.shards) == 1
+        takedown = take_down(store, DATASET, entry.entry_id, "a measurement")
+        is_right = takedown.entries == (entry.entry_id,) and len(takedown.shards) == 1
     else:
         is_right = release(store, DATASET, "2.0.0")["entries"] == count - 1
     if not is_right:

@@ -90,7 +90,7 @@ def make_records(work: Work) -> dict[str, Record]:
     """A small record of every artifact, of the type that its columns take."""
     four = np.arange(4.0)
     ones, nothing = np.ones(4, np.int64), np.zeros(0, np.int64)
-    found: dict[str, Record] = {
+    records: dict[str, Record] = {
         "notes": Notes(four, four + 1, 60 * ones, 64 * ones),
         "beats": Beats(four, ones),
         "parts": Parts(four, four + 1, 60 * ones, 64 * ones, ones, ones, ones > 0),
@@ -103,10 +103,10 @@ def make_records(work: Work) -> dict[str, Record]:
         "scenes": Scenes(four[:0], four[:0], nothing),
     }
     for name in ("music", "video"):
-        found[f"{name}_asset"] = Asset(work.source(name), MediaKind.VIDEO, 1, "fake", 1.0)
+        records[f"{name}_asset"] = Asset(work.source(name), MediaKind.VIDEO, 1, "fake", 1.0)
     for use in RECIPE.uses:
-        found.setdefault(use.makes, Screened("faked", 1.0, 0.0))
-    return found
+        records.setdefault(use.makes, Screened("faked", 1.0, 0.0))
+    return records
 
 
 def results_of(plan: Plan, work: Work) -> list[Result]:
@@ -146,8 +146,8 @@ def fake(folder: str, count: int) -> None:
     for entry in entries[max(0, count // 2 - AROUND) : count // 2 + AROUND]:
         save_sidecars(store, plan, works[entry.entry_id])
     store.ledger.ask(DATASET, [use.makes for use in plan.uses])
-    found = survey(plan, store, entries)
-    draft = draft_dataset(RECIPE, store, found, SHARD_BYTES)
+    state = survey(plan, store, entries)
+    draft = draft_dataset(RECIPE, store, state, SHARD_BYTES)
     by_id = {entry.entry_id: entry for entry in entries}
     records = make_records(works[entries[0].entry_id])
 
@@ -161,11 +161,11 @@ def fake(folder: str, count: int) -> None:
 
     schema = published_schema(DATASET, [column.name for column in draft.columns])
     writer = shards.ShardWriter(store.root, DATASET, schema, SHARD_BYTES)
-    written = shards.as_plain(writer.update(draft.outlines, load, []))
-    shards.write_receipt(store.root, DATASET, {"shards": written})
+    shard_files = shards.as_plain(writer.update(draft.outlines, load, []))
+    shards.write_receipt(store.root, DATASET, {"shards": shard_files})
     # With all shards standing this writes the receipt alone.
     with changes.writing(store, DATASET):
-        write_dataset(RECIPE, plan, store, found, draft)
+        write_dataset(RECIPE, plan, store, state, draft)
 
 
 def run_build(store: Store) -> Summary:

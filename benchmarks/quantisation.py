@@ -61,8 +61,8 @@ def beats_of(path: Path, tracker: Any) -> Beats:
     if tracker is None:
         return read_beats(path)
     sound = render(read_notes(path), rate_hz=tracker.rate_hz)
-    found: Beats = tracker.track(sound.mean(axis=1, keepdims=True))
-    return found
+    beats: Beats = tracker.track(sound.mean(axis=1, keepdims=True))
+    return beats
 
 
 def scores(notes: Notes, beats_s: NDArray[np.float64] | None) -> MusicScores:
@@ -132,9 +132,9 @@ def errors(raw: Notes, grid: Notes) -> tuple[NDArray[np.float64], NDArray[np.flo
 
 
 def report(costs: list[Cost]) -> None:
-    notes, kept = sum(cost.notes for cost in costs), sum(cost.kept for cost in costs)
+    notes, on_beats = sum(cost.notes for cost in costs), sum(cost.kept for cost in costs)
     lost = sum(int(np.isnan(cost.onset_s).sum()) for cost in costs)
-    joined = (notes - kept - lost) / notes
+    joined = (notes - on_beats - lost) / notes
     print(f"{notes} notes: {joined:.2%} joined with another of their 16th and pitch,", end=" ")
     print(f"{lost / notes:.2%} lost with beats that make no whole bar")
     for name in ("onset_s", "duration_s"):
@@ -163,9 +163,9 @@ def main() -> None:
     tracker = load("beats", "madmom", ModelHome()) if "tracked" in sys.argv[2:] else None
     paths = sorted(Path(sys.argv[1]).rglob("*.mid"))
     costs = [measure(path, tracker) for path in paths]
-    found = [cost for cost in costs if cost is not None]
-    print(f"{len(found)} of {len(paths)} songs have bars of three or four beats")
-    report(found)
+    measured = [cost for cost in costs if cost is not None]
+    print(f"{len(measured)} of {len(paths)} songs have bars of three or four beats")
+    report(measured)
 
 
 if __name__ == "__main__":

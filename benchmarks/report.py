@@ -91,7 +91,7 @@ def arrays(dataset: str, rng: np.random.Generator) -> dict[str, Any]:
     chords = np.sort(rng.uniform(0, SECONDS, 100))
     labels = SYMMV_LABELS if dataset == "symmv" else MUVISYNC_LABELS
     likely = rng.dirichlet(np.full(len(labels), 0.15))
-    made: dict[str, Any] = {
+    arrays: dict[str, Any] = {
         "chords_starts_s": chords,
         "chords_ends_s": np.append(chords[1:], SECONDS),
         "chords_labels": tuple(rng.choice(labels, 100, p=likely).tolist()),
@@ -100,12 +100,12 @@ def arrays(dataset: str, rng: np.random.Generator) -> dict[str, Any]:
         "key_tonics": ("C",),
         "key_modes": ("major",),
     }
-    made["normalised_chords_labels"] = made["chords_labels"]
+    arrays["normalised_chords_labels"] = arrays["chords_labels"]
     cuts = np.sort(rng.uniform(0, SECONDS, int(rng.integers(5, 90))))
     for column in columns_of(dataset):
-        if column.name not in made:
-            made[column.name] = values(column, count, starts, cuts, rng)
-    return made
+        if column.name not in arrays:
+            arrays[column.name] = values(column, count, starts, cuts, rng)
+    return arrays
 
 
 def values(
@@ -166,11 +166,11 @@ def measured(root: str, out: Path, arguments: list[str]) -> dict[str, float]:
     )
     command = [sys.executable, "-c", code, "report", *arguments, "--root", root, "--out", str(out)]
     started = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - started
-    if done.returncode:
-        raise SystemExit(done.stderr)
-    peak = int(done.stderr.rsplit("peak ", 1)[1].split()[0])
+    if process.returncode:
+        raise SystemExit(process.stderr)
+    peak = int(process.stderr.rsplit("peak ", 1)[1].split()[0])
     cpu = resource.getrusage(resource.RUSAGE_CHILDREN)
     return {
         "seconds": round(seconds, 1),
@@ -185,20 +185,20 @@ def main() -> None:
     parser.add_argument("--dataset", choices=("symmv", "muvisync"), default="symmv")
     parser.add_argument("--against", action="store_true")
     parser.add_argument("--out", type=Path, help="keep shards and report in this folder")
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as held:
-        folder = asked.out or Path(held)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = arguments.out or Path(scratch)
         root = Root(str(folder / "root"))
-        names = [asked.dataset, *(["muvisync" if asked.dataset == "symmv" else "symmv"])]
-        names = names if asked.against else names[:1]
+        names = [arguments.dataset, *(["muvisync" if arguments.dataset == "symmv" else "symmv"])]
+        names = names if arguments.against else names[:1]
         for seed, name in enumerate(names):
             if root.read(f"{name}/dataset.json") is None:
-                fake(root, name, name, asked.entries, seed)
-        call = [names[0], *(["--against", names[1]] if asked.against else [])]
-        found = measured(str(folder / "root"), folder / "report", call)
+                fake(root, name, name, arguments.entries, seed)
+        call = [names[0], *(["--against", names[1]] if arguments.against else [])]
+        figures = measured(str(folder / "root"), folder / "report", call)
         page = folder / "report" / "report.html"
         size = sum(path.stat().st_size for path in (folder / "root").rglob("*.parquet"))
-        line = {"entries": asked.entries, "datasets": names, **found}
+        line = {"entries": arguments.entries, "datasets": names, **figures}
         line |= {"page_kb": page.stat().st_size // 1024, "shards_mb": size // 2**20}
         print(json.dumps(line))
 

@@ -43,14 +43,14 @@ class Pair:
 
 def of(
     notes: Notes,
-    kept: NDArray[np.bool_],
+    mask: NDArray[np.bool_],
     starts: NDArray[np.float64],
     ends: NDArray[np.float64],
     pitches: NDArray[np.int64],
 ) -> Notes:
     """Some notes of a song at other times and pitches, in order."""
-    kept = kept & (pitches >= 21) & (pitches <= 108)
-    order = np.flatnonzero(kept)[np.lexsort((pitches[kept], starts[kept]))]
+    mask = mask & (pitches >= 21) & (pitches <= 108)
+    order = np.flatnonzero(mask)[np.lexsort((pitches[mask], starts[mask]))]
     ends = np.maximum(ends, starts + 0.02)
     return Notes(starts[order], ends[order], pitches[order], notes.velocities[order])
 
@@ -65,12 +65,12 @@ def make_pair(path: Path, seed: int) -> Pair:
     played = np.concatenate([[0.0], np.cumsum(np.diff(knots) * pace)])
     first, last = rng.uniform(0, 0.12) * end_s, end_s * (1 - rng.uniform(0, 0.12))
     played += rng.uniform(0, 8) - np.interp(first, knots, played)
-    kept = (notes.starts_s >= first) & (notes.starts_s < last)
-    kept &= rng.random(len(notes.starts_s)) > 0.1
+    mask = (notes.starts_s >= first) & (notes.starts_s < last)
+    mask &= rng.random(len(notes.starts_s)) > 0.1
     shift = int(rng.integers(-5, 7))
-    starts = np.interp(notes.starts_s, knots, played) + rng.normal(size=len(kept)) * 0.015
+    starts = np.interp(notes.starts_s, knots, played) + rng.normal(size=len(mask)) * 0.015
     ends = np.interp(notes.ends_s, knots, played)
-    cover = of(notes, kept, starts.clip(0), ends, notes.pitches + shift)
+    cover = of(notes, mask, starts.clip(0), ends, notes.pitches + shift)
     intro_s = float(rng.uniform(0, 20))
     return Pair(
         name=path.stem,
@@ -121,10 +121,10 @@ def drums(length: int, rng: np.random.Generator) -> NDArray[np.float64]:
     return mixed
 
 
-def error_s(found: Alignment, pair: Pair) -> float:
+def error_s(alignment: Alignment, pair: Pair) -> float:
     """Median distance of the map's points from where the song really is."""
-    song_s = np.interp(found.music_s, pair.cover_s, pair.song_s)
-    return float(np.median(np.abs(found.video_s - song_s - pair.intro_s)))
+    song_s = np.interp(alignment.music_s, pair.cover_s, pair.song_s)
+    return float(np.median(np.abs(alignment.video_s - song_s - pair.intro_s)))
 
 
 def print_table(right: list[float], wrong: list[float], what: str) -> None:
@@ -146,10 +146,10 @@ def main() -> None:
     wrong: list[float] = []
     errors, turned = [], 0
     for number, pair in enumerate(pairs):
-        found = align_features(pair.cover, pair.video, hop_s=HOP_S)
-        right.append(found.confidence)
-        turned += found.shift_semitones == pair.shift
-        errors.append(error_s(found, pair))
+        alignment = align_features(pair.cover, pair.video, hop_s=HOP_S)
+        right.append(alignment.confidence)
+        turned += alignment.shift_semitones == pair.shift
+        errors.append(error_s(alignment, pair))
         for step in NEIGHBOURS:
             other = pairs[(number + step) % len(pairs)]
             wrong.append(align_features(pair.cover, other.video, hop_s=HOP_S).confidence)
@@ -169,8 +169,8 @@ def excerpts(pairs: list[Pair], length_s: float) -> tuple[list[float], list[floa
         for step in (0, 1):
             video = pairs[(number + step) % len(pairs)].video
             part = video[len(video) // 2 - size // 2 :][:size]
-            found = align_features(pair.cover, part, hop_s=HOP_S)
-            (wrong if step else right).append(found.confidence)
+            alignment = align_features(pair.cover, part, hop_s=HOP_S)
+            (wrong if step else right).append(alignment.confidence)
     return right, wrong
 
 

@@ -150,11 +150,11 @@ def _noise(draw: np.random.Generator, seconds: float) -> np.ndarray:
 
 def _names(draw: random.Random, count: int) -> list[str]:
     """Names of two words that are unlike each other, none twice."""
-    found: dict[str, None] = {}
-    while len(found) < count:
+    names: dict[str, None] = {}
+    while len(names) < count:
         words = ("".join(draw.choice(_SYLLABLES) for _ in range(4)) for _ in range(2))
-        found[" ".join(words).title()] = None
-    return list(found)
+        names[" ".join(words).title()] = None
+    return list(names)
 
 
 def _fate(draw: random.Random, cover: str, official: str) -> Fate:
@@ -294,12 +294,12 @@ def judge(
         if item is None:
             faults.append(f"{fate.cover} is lost")
             continue
-        wanted = (states.REJECTED, fate.reason) if fate.reason else (states.FETCHED, "")
+        expectation = (states.REJECTED, fate.reason) if fate.reason else (states.FETCHED, "")
         # The last attempt says why; it may have met a busy server instead.
         is_busy = bool(fate.reason) and item.reason == Reason.UNREACHABLE
-        if (item.state, item.reason) != wanted and not (is_busy and _given_up(item)):
+        if (item.state, item.reason) != expectation and not (is_busy and _given_up(item)):
             faults.append(
-                f"{fate.cover} is {item.state} {item.reason} ({item.detail}), not {wanted}, "
+                f"{fate.cover} is {item.state} {item.reason} ({item.detail}), not {expectation}, "
                 f"with {fate.failures}"
             )
         if not fate.reason:
@@ -341,24 +341,24 @@ def main() -> None:
     seed = int(sys.argv[2]) if len(sys.argv) > 2 else 1
     with tempfile.TemporaryDirectory() as folder:
         kills = max(5, count // 40)
-        done = soak(Path(folder), count, seed=seed, kills=kills, longest_s=8.0)
+        outcome = soak(Path(folder), count, seed=seed, kills=kills, longest_s=8.0)
     rows = {
-        "items": done.items,
-        "seconds": f"{done.seconds:.0f}",
-        "items a second": f"{done.items / done.seconds:.1f}",
-        "kill -9": done.kills,
-        "starts": done.starts,
-        "refusals of the session (no attempt spent)": done.refusals,
-        "downloads continued where they broke off": done.resumed,
-        "files asked for again after a kill": done.again,
-        **{f"ended as {name}": number for name, number in done.ends.most_common()},
-        "faults": len(done.faults),
+        "items": outcome.items,
+        "seconds": f"{outcome.seconds:.0f}",
+        "items a second": f"{outcome.items / outcome.seconds:.1f}",
+        "kill -9": outcome.kills,
+        "starts": outcome.starts,
+        "refusals of the session (no attempt spent)": outcome.refusals,
+        "downloads continued where they broke off": outcome.resumed,
+        "files asked for again after a kill": outcome.again,
+        **{f"ended as {name}": number for name, number in outcome.ends.most_common()},
+        "faults": len(outcome.faults),
     }
     for name, value in rows.items():
         sys.stdout.write(f"{name:<44}{value:>8}\n")
-    for fault in done.faults:
+    for fault in outcome.faults:
         sys.stdout.write(f"{fault}\n")
-    sys.exit(1 if done.faults else 0)
+    sys.exit(1 if outcome.faults else 0)
 
 
 if __name__ == "__main__":

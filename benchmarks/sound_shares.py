@@ -85,7 +85,7 @@ def sung(voice: str, melody: NDArray[np.int64], note_s: float = 0.5) -> Sound:
     driven = lfilter([1.0], [1.0, -0.9], pulses) + 0.02 * np.random.default_rng(0).normal(
         size=len(pulses)
     )
-    made, state = np.zeros(len(driven)), np.zeros(order)
+    samples, state = np.zeros(len(driven)), np.zeros(order)
     window = np.hanning(2 * frame)
     for number in range(count):
         at = number * frame
@@ -96,8 +96,8 @@ def sung(voice: str, melody: NDArray[np.int64], note_s: float = 0.5) -> Sound:
         filters = np.concatenate([[1.0], -np.linalg.solve(toeplitz, lags[1 : order + 1])])
         gain = np.sqrt(max(0.0, float(filters @ lags[: order + 1])) / frame)
         out, state = lfilter([gain], filters, driven[at : at + frame], zi=state)
-        made[at : at + frame] = out
-    return level(np.clip(made, -8 * made.std(), 8 * made.std()))
+        samples[at : at + frame] = out
+    return level(np.clip(samples, -8 * samples.std(), 8 * samples.std()))
 
 
 def played(notes: Notes, program: int) -> Sound:
@@ -113,11 +113,11 @@ def level(samples: NDArray[np.floating], rms: float = 0.08) -> Sound:
 def applause(seed: int) -> Sound:
     """Thousands of claps: short bursts of noise about 1-3 kHz."""
     rng = np.random.default_rng(seed)
-    made = np.zeros(SECONDS * RATE_HZ)
+    samples = np.zeros(SECONDS * RATE_HZ)
     clap = rng.normal(size=(40, 400)) * np.exp(-np.arange(400) / 60.0)
-    for start in rng.integers(0, len(made) - 400, 150 * SECONDS):
-        made[start : start + 400] += clap[rng.integers(40)] * rng.uniform(0.2, 1.0)
-    return level(lfilter([1.0, 0.0, -1.0], [1.0, -1.0, 0.6], made))
+    for start in rng.integers(0, len(samples) - 400, 150 * SECONDS):
+        samples[start : start + 400] += clap[rng.integers(40)] * rng.uniform(0.2, 1.0)
+    return level(lfilter([1.0, 0.0, -1.0], [1.0, -1.0, 0.6], samples))
 
 
 def wind(seed: int) -> Sound:
@@ -159,8 +159,8 @@ def heard(samples: Sound) -> SoundShares:
             hear_shares(model=load("speech", "silero-vad", home)),
         ]
         tags, shares = listen(path, ears)
-        found: SoundShares = shares(tags(probe_music(path)))
-        return found
+        result: SoundShares = shares(tags(probe_music(path)))
+        return result
 
 
 def main() -> None:
@@ -168,14 +168,14 @@ def main() -> None:
         sys.exit("espeak-ng is not installed: apt install espeak-ng")
     for half in (0, 1):
         print("half that chose the limits" if half == 0 else "other half", flush=True)
-        found, truth, kinds = [], [], []
+        estimates, truth, kinds = [], [], []
         for example in examples(half):
             shares = heard(example.samples)
             judged = np.stack([getattr(shares, label) > 0 for label in LABELS], axis=1)
-            found.append(judged)
+            estimates.append(judged)
             truth.append(np.tile(example.truth, (len(judged), 1)))
             kinds += [example.kind] * len(judged)
-        ours, real, of_kind = np.concatenate(found), np.concatenate(truth), np.array(kinds)
+        ours, real, of_kind = np.concatenate(estimates), np.concatenate(truth), np.array(kinds)
         for number, label in enumerate(LABELS):
             hits = int((ours[:, number] & real[:, number]).sum())
             precision = hits / max(1, int(ours[:, number].sum()))
@@ -183,10 +183,10 @@ def main() -> None:
             print(f"  {label:8} precision {precision:.3f} recall {recall:.3f}")
         for kind in dict.fromkeys(kinds):
             seconds = ours[of_kind == kind]
-            said = " ".join(
+            line = " ".join(
                 f"{label} {share:.2f}" for label, share in zip(LABELS, seconds.mean(0), strict=True)
             )
-            print(f"  {kind:20} {len(seconds):4} s: {said}", flush=True)
+            print(f"  {kind:20} {len(seconds):4} s: {line}", flush=True)
 
 
 if __name__ == "__main__":

@@ -156,10 +156,10 @@ def make_media(folder: Path) -> tuple[Path, Path]:
 def in_child(stage: str, backend: str | None, path: Path, instead: str) -> dict[str, Any]:
     job = json.dumps([stage, backend, str(path), instead])
     command = [sys.executable, __file__, "--one", job]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    if done.returncode:
-        return {"problem": done.stderr.strip().splitlines()[-1]}
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+    process = subprocess.run(command, check=False, capture_output=True, text=True)
+    if process.returncode:
+        return {"problem": process.stderr.strip().splitlines()[-1]}
+    return dict(json.loads(process.stdout.splitlines()[-1]))
 
 
 def main() -> None:
@@ -177,19 +177,19 @@ def main() -> None:
             sys.exit(str(error))
         return
     with tempfile.TemporaryDirectory() as folder:
-        made = {"music": arguments.music, "video": arguments.video}
-        if None in made.values():
-            drawn = dict(zip(made, make_media(Path(folder)), strict=True))
-            made = {kind: path or drawn[kind] for kind, path in made.items()}
+        media = {"music": arguments.music, "video": arguments.video}
+        if None in media.values():
+            drawn = dict(zip(media, make_media(Path(folder)), strict=True))
+            media = {kind: path or drawn[kind] for kind, path in media.items()}
         length_s = {
-            "music": pyav.probe(made["music"], "0" * 64).duration_s,
-            "video": pyav.probe(made["video"], "0" * 64).duration_s,
+            "music": pyav.probe(media["music"], "0" * 64).duration_s,
+            "video": pyav.probe(media["video"], "0" * 64).duration_s,
         }
         rows = []
         print(f"{'stage':<14}{'with':<28}{'s per s':>9}{'load s':>8}{'peak MB':>9}{'passes':>8}")
         for stage, backend, kind, instead in ROWS:
             for other in ("", instead) if instead else ("",):
-                row = in_child(stage, backend, made[kind], other)
+                row = in_child(stage, backend, media[kind], other)
                 name = f"{other} itself" if other else backend or "-"
                 rows.append({"stage": stage, "with": name, "media_s": length_s[kind], **row})
                 print(_line(stage, name, row, length_s[kind]), flush=True)

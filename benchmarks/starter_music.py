@@ -62,7 +62,7 @@ Table = NDArray[np.float64]
 def songs_of(root: Root, split: str) -> list[tuple[QuantisedSong, int]]:
     """The songs of a split that have four beats in a bar and the modes of their keys, in order."""
     rows, left_out = Rows(root, "pop909", split, NEEDED), LeftOut()
-    return [found for row in rows if (found := left_out.use(row, song_and_mode)) is not None]
+    return [song for row in rows if (song := left_out.use(row, song_and_mode)) is not None]
 
 
 def beginning(song: QuantisedSong, bars: int) -> QuantisedSong:
@@ -94,7 +94,7 @@ def written(models: Models, conditions: Sequence[QuantisedSong]) -> list[Quantis
 
 def scores_of(songs: Sequence[QuantisedSong]) -> Table:
     """The five metrics of each song, ``[n, 5]``."""
-    found = []
+    scores = []
     for song in songs:
         clock = steady(song.tempo_bpm)
         notes = merged(*notes_of_song(struck_once(song), clock))
@@ -102,8 +102,8 @@ def scores_of(songs: Sequence[QuantisedSong]) -> Table:
         end_s = float(beats_s[-1]) - 1e-6
         ends_s = np.minimum(notes.ends_s, end_s)
         scored = score_song(notes.starts_s, ends_s, notes.pitches, beats_s, end_s)
-        found.append(list(scored.values()))
-    return np.array(found, dtype=np.float64)
+        scores.append(list(scored.values()))
+    return np.array(scores, dtype=np.float64)
 
 
 def wasserstein(values: Table, reference: Table) -> float:
@@ -162,15 +162,15 @@ def main() -> None:
     parser.add_argument("--bars", type=int, default=16)
     parser.add_argument("--model", type=Path, default=starter.path())
     parser.add_argument("--out", type=Path)
-    asked = parser.parse_args()
-    root = Root(asked.root)
+    arguments = parser.parse_args()
+    root = Root(arguments.root)
     learned_from = songs_of(root, "train")
-    known = [song for song, _ in learned_from]
+    corpus_songs = [song for song, _ in learned_from]
     held_out, others = (
-        [beginning(song, asked.bars) for song, _ in songs_of(root, split)]
-        for split in sorted(("test", "validation"), key=asked.split.__ne__)
+        [beginning(song, arguments.bars) for song, _ in songs_of(root, split)]
+        for split in sorted(("test", "validation"), key=arguments.split.__ne__)
     )
-    models = compose.load(asked.model)
+    models = compose.load(arguments.model)
     conditions = held_out * PIECES
     chains = Chains.of(learned_from)
     pieces = {
@@ -184,24 +184,25 @@ def main() -> None:
     }
     real = scores_of(held_out)
     scores = {name: scores_of(songs) for name, songs in pieces.items()}
-    print(f"{len(held_out)} songs of the split {asked.split}, {asked.bars} bars at most")
+    print(f"{len(held_out)} songs of the split {arguments.split}, {arguments.bars} bars at most")
     show(scores, real)
     for words, melody in (("notes", False), ("melody notes", True)):
-        corpus = Corpus(known, melody=melody)
+        corpus = Corpus(corpus_songs, melody=melody)
         for name, songs in {**pieces, "held-out songs": held_out}.items():
             runs = longest_runs(songs, corpus)
             print(
-                f"longest run copied from the {len(known)} songs learned from, {words}, {name}: "
+                f"longest run copied from the {len(corpus_songs)} songs learned from, "
+                f"{words}, {name}: "
                 f"median {np.median(runs):.0f}, 9 of 10 below {np.quantile(runs, 0.9):.0f}, "
                 f"longest {runs.max()}"
             )
-    if asked.out:
-        asked.out.mkdir(parents=True, exist_ok=True)
+    if arguments.out:
+        arguments.out.mkdir(parents=True, exist_ok=True)
         tables = {name: table.tolist() for name, table in {**scores, "real": real}.items()}
-        (asked.out / "scores.json").write_text(json.dumps(tables))
+        (arguments.out / "scores.json").write_text(json.dumps(tables))
         for name in ("starter", "markov", "other songs"):
             for number in range(8):
-                draw(asked.out, f"{name.replace(' ', '-')}-{number}", pieces[name][number])
+                draw(arguments.out, f"{name.replace(' ', '-')}-{number}", pieces[name][number])
 
 
 if __name__ == "__main__":

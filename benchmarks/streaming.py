@@ -57,10 +57,10 @@ def write(folder: Path, count: int, seconds: float) -> int:
     with tempfile.TemporaryDirectory() as work:
         samples = clips(Path(work), count, seconds)
         for shard, first in enumerate(range(0, count, PER_SHARD)):
-            held = min(PER_SHARD, count - first)
+            count_in_shard = min(PER_SHARD, count - first)
             name = f"train-{shard:05d}.tar"
-            webdataset.write(folder / name, layout, (next(samples) for _ in range(held)))
-            parts.append({"shard": {"path": name}, "samples": held})
+            webdataset.write(folder / name, layout, (next(samples) for _ in range(count_in_shard)))
+            parts.append({"shard": {"path": name}, "samples": count_in_shard})
             size += (folder / name).stat().st_size
     receipt = {"dataset": "clips", "format": "webdataset", "complete": True, "parts": parts}
     (folder / "export.json").write_text(json.dumps(receipt))
@@ -99,11 +99,11 @@ def forget(folder: Path) -> None:
 
 def measure(samples: Iterable[Any], count: int) -> tuple[float, float]:
     """Samples a second of one epoch, and a second of CPU time; each has to come once."""
-    started, cpu, seen = time.perf_counter(), sum(os.times()[:4]), 0
+    started, cpu, total = time.perf_counter(), sum(os.times()[:4]), 0
     for _ in samples:
-        seen += 1
-    if seen != count:
-        raise SystemExit(f"{seen} samples came, and there are {count}")
+        total += 1
+    if total != count:
+        raise SystemExit(f"{total} samples came, and there are {count}")
     spent = sum(os.times()[:4]) - cpu
     return count / (time.perf_counter() - started), count / max(spent, 1e-9)
 
@@ -114,7 +114,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 2])
     parser.add_argument("--rounds", type=int, default=3)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     readers: dict[str, Callable[..., Iterable[Any]]] = {"ours": ours}
     if find_spec("webdataset"):
         readers["webdataset"] = theirs
@@ -122,29 +122,33 @@ def main() -> None:
         print("the package webdataset is not installed: ours alone (pip install webdataset)")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        size = write(folder, given.clips, given.seconds)
-        print(f"{given.clips} clips of {given.seconds:g} s, {size / 2**20:.0f} MiB; best of rounds")
+        size = write(folder, arguments.clips, arguments.seconds)
+        print(
+            f"{arguments.clips} clips of {arguments.seconds:g} s, {size / 2**20:.0f} MiB; "
+            "best of rounds"
+        )
         heads = (("first/s", 9), ("GB/s", 7), ("later/s", 9), ("GB/s", 7), ("CPU s", 9))
         print(f"{'':12}{'workers':>8}{'':>9}" + "".join(f"{h:>{w}}" for h, w in heads))
         for decoded in (False, True):
-            for workers in given.workers:
+            for workers in arguments.workers:
                 best = {reader: [0.0, 0.0, 0.0] for reader in readers}
                 # In turns, so that what else the machine does meets both.
-                for _ in range(given.rounds):
+                for _ in range(arguments.rounds):
                     for reader, make in readers.items():
                         for epoch in (0, 1):
                             if not epoch:
                                 forget(folder)
                             samples = make(folder, decoded=decoded, workers=workers)
-                            wall, cpu = measure(samples, given.clips)
+                            wall, cpu = measure(samples, arguments.clips)
                             best[reader][epoch] = max(best[reader][epoch], wall)
                             best[reader][2] = max(best[reader][2], cpu)
                 for reader, rates in best.items():
                     what = "decoded" if decoded else "bytes"
-                    shown = "".join(
-                        f"{rate:9.0f}{rate * size / given.clips / 1e9:7.2f}" for rate in rates[:2]
+                    cells = "".join(
+                        f"{rate:9.0f}{rate * size / arguments.clips / 1e9:7.2f}"
+                        for rate in rates[:2]
                     )
-                    print(f"{reader:12}{workers:8}{what:>9}{shown}{rates[2]:9.0f}", flush=True)
+                    print(f"{reader:12}{workers:8}{what:>9}{cells}{rates[2]:9.0f}", flush=True)
 
 
 if __name__ == "__main__":

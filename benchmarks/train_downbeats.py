@@ -41,9 +41,9 @@ class BarLoss(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, odds: Tensor, marks: Tensor, known: Tensor, metre: int) -> Tensor:
+    def forward(ctx: Any, odds: Tensor, marks: Tensor, mask: Tensor, metre: int) -> Tensor:
         z = odds.detach().double().numpy()
-        truth, there = marks.double().numpy(), known.numpy() > 0
+        truth, there = marks.double().numpy(), mask.numpy() > 0
         songs, beats = z.shape
         moves = np.full((metre, metre), np.exp(-BREAK_PRICE))
         moves[np.arange(metre), (np.arange(metre) + 1) % metre] += 1
@@ -114,15 +114,15 @@ def _fit_one(songs: list[Bars], seed: int) -> dict[str, Floats]:
 def _loss(network: nn.Module, songs: list[Bars], random: np.random.Generator) -> Tensor:
     """Summed loss of songs of one metre, of each as many beats from a random one on."""
     features = np.zeros((len(songs), songs[0].features.shape[1], LONGEST), np.float32)
-    marks, known = np.zeros((2, len(songs), LONGEST), np.float32)
+    marks, mask = np.zeros((2, len(songs), LONGEST), np.float32)
     for row, song in enumerate(songs):
         first = int(random.integers(max(1, len(song.downbeats) - LONGEST + 1)))
         part = slice(first, first + LONGEST)
         count = len(song.downbeats[part])
         features[row, :, :count] = song.features[part].T
         marks[row, :count] = song.downbeats[part]
-        known[row, :count] = 1
-    truth, there = torch.from_numpy(marks), torch.from_numpy(known)
+        mask[row, :count] = 1
+    truth, there = torch.from_numpy(marks), torch.from_numpy(mask)
     odds = network(torch.from_numpy(features))[:, 0]
     single = nn.functional.binary_cross_entropy_with_logits(odds, truth, reduction="none")
     bars = BarLoss.apply(odds, truth, there, songs[0].metre)

@@ -60,8 +60,8 @@ def weighted(estimate: list[Span], truth: list[Span]) -> float:
 
 
 def spans_of(notes: Notes, **settings: float) -> list[Span]:
-    found = keys.find_key_spans(notes, **settings)
-    fields = (found.starts_s.tolist(), found.ends_s.tolist(), found.tonics, found.modes)
+    spans = keys.find_key_spans(notes, **settings)
+    fields = (spans.starts_s.tolist(), spans.ends_s.tolist(), spans.tonics, spans.modes)
     return [(a, b, pitch_class(tonic), mode) for a, b, tonic, mode in zip(*fields, strict=True)]
 
 
@@ -72,10 +72,10 @@ def judge_spans(songs: list[tuple[Notes, list[Span]]], penalties: list[float]) -
         whole.append(weighted([(0.0, 1e9, key.tonic_class, key.mode)], truth))
     print(f"  one key for all: {np.mean(whole):.3f}")
     for penalty in penalties:
-        found = [spans_of(notes, change_penalty=penalty) for notes, _ in songs]
-        scores = [weighted(s, truth) for s, (_, truth) in zip(found, songs, strict=True)]
+        spans = [spans_of(notes, change_penalty=penalty) for notes, _ in songs]
+        scores = [weighted(s, truth) for s, (_, truth) in zip(spans, songs, strict=True)]
         print(
-            f"  change {penalty:g}: {np.mean(scores):.3f}, {np.mean([*map(len, found)]):.2f} spans"
+            f"  change {penalty:g}: {np.mean(scores):.3f}, {np.mean([*map(len, spans)]):.2f} spans"
         )
 
 
@@ -109,8 +109,8 @@ def main() -> None:
     ]
     print(f"relative-pair, cross-validated five times: {np.mean(right):.3f} {np.round(right, 3)}")
     for profile in ("relative-pair", *keys.PROFILES, "vote"):
-        found = [keys.find_key(notes, profile=profile) for notes, _ in single]  # type: ignore[arg-type]
-        names = [(key.tonic_class, key.mode) for key in found]
+        estimates = [keys.find_key(notes, profile=profile) for notes, _ in single]  # type: ignore[arg-type]
+        names = [(key.tonic_class, key.mode) for key in estimates]
         hits = [
             name == (tonic, mode)
             for name, (_, (_, _, tonic, mode)) in zip(names, single, strict=True)
@@ -118,9 +118,14 @@ def main() -> None:
         print(f"{profile:24s} {np.mean(hits):.3f}  as in the code")
     for parity, title in ((0, "even: penalty chosen here"), (1, "odd: held out")):
         for several in (True, False):
-            chosen = [(n, s) for i, n, s in songs if i % 2 == parity and (len(s) > 1) == several]
-            print(f"{len(chosen)} songs with {'several keys' if several else 'one key'}, {title}")
-            judge_spans(chosen, [4.0, 8.0, 16.0, 32.0, 64.0] if parity == 0 else [DEFAULT])
+            songs_of_half = [
+                (n, s) for i, n, s in songs if i % 2 == parity and (len(s) > 1) == several
+            ]
+            print(
+                f"{len(songs_of_half)} songs with {'several keys' if several else 'one key'}, "
+                f"{title}"
+            )
+            judge_spans(songs_of_half, [4.0, 8.0, 16.0, 32.0, 64.0] if parity == 0 else [DEFAULT])
     fit(table, minor)
 
 

@@ -104,9 +104,9 @@ def fit(table: NDArray[np.float32], truth: NDArray[np.bool_], trees: int) -> For
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "model.json"
         model.save_model(str(path), format="json")
-        said = json.loads(path.read_text())
-    fitted = said["oblivious_trees"]
-    scale, (bias,) = said["scale_and_bias"]
+        weights = json.loads(path.read_text())
+    fitted = weights["oblivious_trees"]
+    scale, (bias,) = weights["scale_and_bias"]
     return Forest(
         np.array([[s["float_feature_index"] for s in t["splits"]] for t in fitted], np.uint8),
         np.array([[s["border"] for s in t["splits"]] for t in fitted], np.float32),

@@ -78,19 +78,19 @@ def bundle(run: Path, out: Path) -> None:
     drawing = tomllib.loads(TRAINING.read_text())["drawing"]
     shutil.rmtree(out, ignore_errors=True)
     for stage in ("chord", "melody", "accompaniment"):
-        held = checkpoint.read(run / stage, f"vmusprod.{stage}")
-        model = StageModel(design_of(held.about["design"]))
-        checkpoint.load_module(held, model)
+        content = checkpoint.read(run / stage, f"vmusprod.{stage}")
+        model = StageModel(design_of(content.about["design"]))
+        checkpoint.load_module(content, model)
         adjust(model, **drawing[stage])
-        data = held.state["data"]
+        data = content.state["data"]
         entries = {split: sorted(data[split]["entries"]) for split in ("train", "validation")}
-        state: dict[str, Any] = {name: held.state[name] for name in ("step", "epoch", "best")}
+        state: dict[str, Any] = {name: content.state[name] for name in ("step", "epoch", "best")}
         checkpoint.save(
             out / stage,
-            kind=held.kind,
-            config=held.config,
+            kind=content.kind,
+            config=content.config,
             state=state,
-            about={**held.about, "entries": entries},
+            about={**content.about, "entries": entries},
             module=model.half(),
             best=True,
         )

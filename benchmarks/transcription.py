@@ -40,19 +40,19 @@ def ours(model: Transkun, samples: np.ndarray) -> list[tuple[float, float, int, 
 
 def largest_difference_s(one: Sequence[Any], other: Sequence[Any]) -> float | None:
     """Between times of equal notes; `None` where pitches, velocities or counts differ."""
-    heard = [note for note in other if note[2] > 0]
+    audible = [note for note in other if note[2] > 0]
     key = lambda note: (note[2], note[0])  # noqa: E731
-    one, heard = sorted(one, key=key), sorted(heard, key=key)
-    if [note[2:] for note in one] != [(p, min(max(v, 1), 127)) for *_, p, v in heard]:
+    one, audible = sorted(one, key=key), sorted(audible, key=key)
+    if [note[2:] for note in one] != [(p, min(max(v, 1), 127)) for *_, p, v in audible]:
         return None
-    mine, theirs = (np.array([note[:2] for note in notes]) for notes in (one, heard))
+    mine, theirs = (np.array([note[:2] for note in notes]) for notes in (one, audible))
     return float(np.abs(mine - theirs).max(initial=0.0))
 
 
 def timed(work: Callable[[], Any]) -> tuple[float, Any]:
     began = time.process_time()
-    made = work()
-    return time.process_time() - began, made
+    result = work()
+    return time.process_time() - began, result
 
 
 def main() -> None:
@@ -60,16 +60,18 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, nargs="*", default=[8.0, 16.0, 30.0, 60.0])
     parser.add_argument("--midi", type=Path, nargs="*", default=[])
     parser.add_argument("--threads", type=int, default=1)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     import torch
 
-    torch.set_num_threads(given.threads)
+    torch.set_num_threads(arguments.threads)
     model = Transkun(ModelHome())
-    pieces: list[tuple[str, Notes]] = [(str(path), midi.read_notes(path)) for path in given.midi]
+    pieces: list[tuple[str, Notes]] = [
+        (str(path), midi.read_notes(path)) for path in arguments.midi
+    ]
     pieces = pieces or [(piece.name, play(piece, longest_s=90).notes) for piece in PIECES[:2]]
     for name, notes in pieces:
         sound = sampler.render(notes, rate_hz=model.rate_hz)
-        for seconds in given.seconds:
+        for seconds in arguments.seconds:
             samples = np.ascontiguousarray(sound[: round(seconds * model.rate_hz)])
             package_s, theirs = timed(lambda samples=samples: own_program(model, samples))
             ours_s, mine = timed(lambda samples=samples: ours(model, samples))

@@ -92,9 +92,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("entries", type=int, nargs="*", default=[1000, 10_000])
     parser.add_argument("--root", type=Path, help="where the faked datasets go")
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=given.root) as folder:
-        for count in given.entries:
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=arguments.root) as folder:
+        for count in arguments.entries:
             measure(count, Path(folder) / str(count))
 
 

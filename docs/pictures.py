@@ -39,7 +39,7 @@ def annotate(place: Path) -> sb.StoredEntry:
         MediaPlan(f"pairs/{PIECE}.cover.flac", piece=PIECE, longest_s=SECONDS),
         MediaPlan(f"pairs/{PIECE}.video.mp4", drawing=drawing),
     )
-    make_media(place / "media", wanted=wanted, progress=lambda _: None)
+    make_media(place / "media", selection=wanted, progress=lambda _: None)
     dataset = sb.open_dataset("symmv", str(place / "data"), models={"clip": "untrained"})
     dataset.build(place / "media" / "pairs", workers=1)
     return dataset[PIECE]

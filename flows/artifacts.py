@@ -39,7 +39,7 @@ _MARKUP = re.compile(r"[!-&*+./:-@\[-`{-~]")
 
 def inert(text: str, most: int = _MOST_CHARACTERS) -> str:
     """A stranger's text for Markdown, in which nothing is markup, a link or a cell's end."""
-    return _MARKUP.sub(lambda found: f"&#{ord(found[0])};", harmless(text, most))
+    return _MARKUP.sub(lambda match: f"&#{ord(match[0])};", harmless(text, most))
 
 
 def log_events(logger: "logging.Logger | logging.LoggerAdapter[Any]") -> Any:
@@ -89,10 +89,10 @@ class Progress:
         self._total, self._done = total, done
         self._say()
         with suppress(*_AWAY):
-            made = create_progress_artifact(
+            artifact = create_progress_artifact(
                 self._percent, key=self._key, description=self._description
             )
-            self._artifact = made if isinstance(made, UUID) else None
+            self._artifact = artifact if isinstance(artifact, UUID) else None
 
     def advance(self, count: int = 1) -> None:
         self._done += count
@@ -143,8 +143,8 @@ def page(title: str, facts: Mapping[str, Any], parts: Iterable[str]) -> str:
 
 def rejected_examples(results: Iterable[Result]) -> str:
     """A Markdown table of entries that were turned away, with what was measured."""
-    found = [result for result in results if result.reason][:_MOST_EXAMPLES]
-    rows = [(r.entry_id, r.step, str(r.reason), r.detail) for r in found]
+    examples = [result for result in results if result.reason][:_MOST_EXAMPLES]
+    rows = [(r.entry_id, r.step, str(r.reason), r.detail) for r in examples]
     return _table("Turned away", ("entry", "step", "reason", "detail"), rows)
 
 

@@ -58,19 +58,19 @@ def leave(run: str) -> None:
 
 
 @tried_again("build a batch", "gpu")
-def build_batch(given: Assignment, works: Sequence[Work], run: str) -> list[dict[str, Any]]:
+def build_batch(job: Assignment, works: Sequence[Work], run: str) -> list[dict[str, Any]]:
     """Bring a batch of entries as far as they go; their outcomes as plain data.
 
     `run` names the run that wants them: where that is left, they are as far as they are.
     """
-    given = given.on_this_machine()
+    job = job.on_this_machine()
     follower = _Follower(run, len(works), get_run_logger())
-    made: list[dict[str, Any]] = []
-    with gpu_slot(given.home.device), suppress(_Left):
-        for outcome in given.do(works, follower.tell):
-            made.append(outcome)
+    answers: list[dict[str, Any]] = []
+    with gpu_slot(job.home.device), suppress(_Left):
+        for outcome in job.do(works, follower.tell):
+            answers.append(outcome)
             follower.done += 1
-    return made
+    return answers
 
 
 class _Follower:
@@ -125,7 +125,7 @@ def in_tasks(
     loading_patience_s: float,
 ) -> Run:
     """The way to run works as tasks of Prefect's, for `datasets.build.build`."""
-    given = assignment(
+    job = assignment(
         plan,
         store.root,
         settings.home,
@@ -133,7 +133,7 @@ def in_tasks(
         load_patience_s=loading_patience_s,
         threads_each=place.threads_each,
     )
-    fixed = {"given": given, "run": uuid4().hex}
+    fixed = {"job": job, "run": uuid4().hex}
 
     def run(works: Sequence[Work]) -> Iterator[EntryOutcome]:
         batches = deque(

@@ -75,10 +75,10 @@ def build(
     for it with `wait`. Ends as `Unfinished` where entries wait for another run, as `Failing` where
     the program is at fault for some.
     """
-    found = open_dataset(dataset, root, way=way, models=models)
+    handle = open_dataset(dataset, root, way=way, models=models)
     place = Place(runner, address, workers)
     summary = build_with(
-        found,
+        handle,
         place,
         Path(folder) if folder else None,
         batch_size=batch_size,
@@ -90,12 +90,12 @@ def build(
         strict=strict,
         wait=wait,
     )
-    said, plain = sentence(summary), asdict(summary)
+    line, plain = sentence(summary), asdict(summary)
     if summary.failed:
-        return Completed(name="Failing", message=said, data=plain)
+        return Completed(name="Failing", message=line, data=plain)
     if summary.unfinished:
-        return Completed(name="Unfinished", message=f"{said}; the next run goes on", data=plain)
-    return Completed(message=said, data=plain)
+        return Completed(name="Unfinished", message=f"{line}; the next run goes on", data=plain)
+    return Completed(message=line, data=plain)
 
 
 def sentence(summary: Summary) -> str:
@@ -216,21 +216,21 @@ def _show(store: Store, summary: Summary) -> None:
 
 def parser(module: str, about: str) -> argparse.ArgumentParser:
     """The options that building and crawling share; `module` is the one that is run."""
-    found = argparse.ArgumentParser(prog=f"python -m {module}", description=about)
-    found.add_argument("dataset", help=HELP["dataset"])
-    found.add_argument("--root", help=HELP["root"])
-    found.add_argument("--runner", default="threads", help=f"{in_words(RUNNERS)}")
-    found.add_argument("--address", help="of a running Dask or Ray cluster")
-    found.add_argument("--workers", type=int, help="tasks at once on this machine")
-    found.add_argument("--batch-size", type=int, default=BATCH_SIZE, help="entries a task")
-    found.add_argument("--wait", action="store_true", help=HELP["wait"])
-    found.add_argument("--clip", help=HELP["clip"])
-    found.add_argument(
+    options = argparse.ArgumentParser(prog=f"python -m {module}", description=about)
+    options.add_argument("dataset", help=HELP["dataset"])
+    options.add_argument("--root", help=HELP["root"])
+    options.add_argument("--runner", default="threads", help=f"{in_words(RUNNERS)}")
+    options.add_argument("--address", help="of a running Dask or Ray cluster")
+    options.add_argument("--workers", type=int, help="tasks at once on this machine")
+    options.add_argument("--batch-size", type=int, default=BATCH_SIZE, help="entries a task")
+    options.add_argument("--wait", action="store_true", help=HELP["wait"])
+    options.add_argument("--clip", help=HELP["clip"])
+    options.add_argument(
         "--model", action="append", default=[], metavar="SLOT=NAME", help=HELP["model"]
     )
-    found.add_argument("--as", dest="way", default="", help=HELP["as"])
-    metrics.add_option(found)
-    return found
+    options.add_argument("--as", dest="way", default="", help=HELP["as"])
+    metrics.add_option(options)
+    return options
 
 
 def read_options(
@@ -240,15 +240,15 @@ def read_options(
 
     Metrics are exported from here on, where they were asked for.
     """
-    given = options.parse_args(arguments)
+    values = options.parse_args(arguments)
     try:
-        models = models_of(given.model, given.clip)
-        if "only" in given:
-            given.only = list(names_of(given.only))
-        if "retry" in given:
-            reasons_of(given.retry)
-        metrics.export_if_asked(read_settings(root=given.root), given.metrics_port)
-        return given, models
+        models = models_of(values.model, values.clip)
+        if "only" in values:
+            values.only = list(names_of(values.only))
+        if "retry" in values:
+            reasons_of(values.retry)
+        metrics.export_if_asked(read_settings(root=values.root), values.metrics_port)
+        return values, models
     except StopRun as error:
         options.error(in_options_of(error, str(error)))
 
@@ -270,25 +270,25 @@ def build_options() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = build_options()
-    given, models = read_options(options, arguments)
+    values, models = read_options(options, arguments)
     return run_program(
         build,
-        given.dataset,
-        folder=given.folder,
-        root=given.root,
-        runner=given.runner,
-        address=given.address,
-        workers=given.workers,
-        batch_size=given.batch_size,
-        patience_s=given.patience,
+        values.dataset,
+        folder=values.folder,
+        root=values.root,
+        runner=values.runner,
+        address=values.address,
+        workers=values.workers,
+        batch_size=values.batch_size,
+        patience_s=values.patience,
         models=models,
-        wait=given.wait,
-        only=given.only,
-        retry=given.retry,
-        way=given.way,
-        shard_mb=given.shard_mb,
-        strict=given.strict,
-        load_patience_s=given.load_patience,
+        wait=values.wait,
+        only=values.only,
+        retry=values.retry,
+        way=values.way,
+        shard_mb=values.shard_mb,
+        strict=values.strict,
+        load_patience_s=values.load_patience,
     )
 
 

@@ -103,12 +103,12 @@ def crawl(
     if screen:
         work = runner_of(opened.settings, place, batch_size=batch_size, patience_s=PATIENCE_S)
         about = f"recordings of {job.dataset} screened"
-        with ExitStack() as held:
-            progress = held.enter_context(Progress(f"screen-{job.dataset}", about, logger))
+        with ExitStack() as stack:
+            progress = stack.enter_context(Progress(f"screen-{job.dataset}", about, logger))
 
             def running(plan: Plan, store: Store) -> Run:
                 run = work(plan, store)
-                return held.enter_context(accounted(run, plan, store, progress.count))
+                return stack.enter_context(accounted(run, plan, store, progress.count))
 
             counts["proposed"] = job.screen(running, expect=progress.expect)
     promoted = job.promote(promote_above, wait=wait, tell=logger.info)
@@ -152,19 +152,19 @@ def _end(job: CrawlRun, **counts: int) -> State[dict[str, Any]]:
     if due_s is not None:
         facts["next due"] = _clock(job.now_s() + due_s)
     _show(job, end.funnel, facts)
-    said = f"{dataset}: " + ", ".join(f"{count} {name}" for name, count in counts.items())
+    line = f"{dataset}: " + ", ".join(f"{count} {name}" for name, count in counts.items())
     plain = {"dataset": dataset, **counts, "rests_s": rests_s, "due_s": due_s}
     if end.away:
-        said = f"{said}; nothing could be reached, and no attempt was counted: {end.away}"
-        return Failed(name="Unreachable", message=said)
+        line = f"{line}; nothing could be reached, and no attempt was counted: {end.away}"
+        return Failed(name="Unreachable", message=line)
     if rests_s:
         message = (
-            f"{said}; a site refuses us: the crawl goes on after {_clock(job.now_s() + rests_s)}"
+            f"{line}; a site refuses us: the crawl goes on after {_clock(job.now_s() + rests_s)}"
         )
         say_breaker_opened(dataset, message)
         return Completed(name="Resting", message=message, data=plain)
     later = f"; items wait, the next until {facts['next due']}" if due_s else ""
-    return Completed(message=said + later, data=plain)
+    return Completed(message=line + later, data=plain)
 
 
 def _clock(seconds: float) -> str:
@@ -198,25 +198,25 @@ def crawl_options() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = crawl_options()
-    given, models = read_options(options, arguments)
+    values, models = read_options(options, arguments)
     return run_program(
         crawl,
-        given.dataset,
-        sources=given.sources,
-        full=given.full,
-        most=given.most,
-        screen=given.screen,
-        promote_above=given.promote_above,
-        retry=given.retry,
-        root=given.root,
-        runner=given.runner,
-        address=given.address,
-        workers=given.workers,
-        batch_size=given.batch_size,
-        items_an_hour=given.items_an_hour,
+        values.dataset,
+        sources=values.sources,
+        full=values.full,
+        most=values.most,
+        screen=values.screen,
+        promote_above=values.promote_above,
+        retry=values.retry,
+        root=values.root,
+        runner=values.runner,
+        address=values.address,
+        workers=values.workers,
+        batch_size=values.batch_size,
+        items_an_hour=values.items_an_hour,
         models=models,
-        wait=given.wait,
-        way=given.way,
+        wait=values.wait,
+        way=values.way,
     )
 
 

@@ -279,8 +279,8 @@ def _same_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _within(seconds: float, call: Callable[..., object], *given: Any, **named: Any) -> None:
+def _within(seconds: float, call: Callable[..., object], *arguments: Any, **named: Any) -> None:
     """Call something and wait so long for it; it is left behind where that is not enough."""
-    calling = threading.Thread(target=call, args=given, kwargs=named, daemon=True)
+    calling = threading.Thread(target=call, args=arguments, kwargs=named, daemon=True)
     calling.start()
     calling.join(seconds)

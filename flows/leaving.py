@@ -141,8 +141,8 @@ def run_program(flow: Callable[..., Any], *arguments: Any, **named: Any) -> int:
         state = flow(*arguments, **named, return_state=True)
     except (httpx.HTTPError, PrefectException, RuntimeError) as error:
         # What a flow itself raises is its state; this is Prefect that could not begin or go on.
-        said = " ".join(str(error).split()) or type(error).__name__
-        sys.stderr.write(f"Prefect's server cannot be used: {said[:500]}\n")
+        message = " ".join(str(error).split()) or type(error).__name__
+        sys.stderr.write(f"Prefect's server cannot be used: {message[:500]}\n")
         return 2
     return finish(state)
 
@@ -153,12 +153,12 @@ def finish(state: State[Any]) -> int:
     if state.is_completed():
         sys.stdout.write(f"{state.message}\n")
         return int(state.name in ("Unfinished", "Failing"))
-    said = state.message or ""
+    message = state.message or ""
     if state.name == "Stopped":
         # A deployment has parameters; who runs the program types options.
         error = state.result(raise_on_failure=False, _sync=True)  # type: ignore[call-overload]
-        said = in_options_of(error, said)
-    sys.stderr.write(f"{state.name}: {said}\n")
+        message = in_options_of(error, message)
+    sys.stderr.write(f"{state.name}: {message}\n")
     if state.is_cancelled():
         leave_now(128 + signal.SIGINT)
     return {"Stopped": 2, "Unreachable": 1}.get(state.name or "", 3)

@@ -26,27 +26,27 @@ def signs_of_life() -> Iterator[None]:
     if context is None or context.flow_run is None:
         yield
         return
-    done = threading.Event()
-    arguments = (context.flow_run.id, done)
+    end = threading.Event()
+    arguments = (context.flow_run.id, end)
     thread = threading.Thread(target=copy_context().run, args=(_touch, *arguments), daemon=True)
     thread.start()
     try:
         yield
     finally:
         # It is not waited for: a server that is away would hold up whoever leaves.
-        done.set()
+        end.set()
 
 
-def _touch(run: UUID, done: threading.Event) -> None:
+def _touch(run: UUID, end: threading.Event) -> None:
     process = {"infrastructure_pid": f"{os.uname().nodename}:{os.getpid()}"}
-    while not done.is_set():
+    while not end.is_set():
         try:
             with get_client(sync_client=True) as client:
-                while not done.is_set():
+                while not end.is_set():
                     client.request(
                         "PATCH", "/flow_runs/{id}", path_params={"id": run}, json=process
                     )
-                    done.wait(SIGN_EVERY_S)
+                    end.wait(SIGN_EVERY_S)
         except (httpx.HTTPError, RuntimeError, OSError):
             # The server is away; a new client looks for it anew.
-            done.wait(SIGN_EVERY_S)
+            end.wait(SIGN_EVERY_S)

@@ -66,13 +66,13 @@ def slot(name: str) -> Iterator[None]:
         with _server_away():
             lease = _take(client, name)
         since = time.monotonic()
-        done = threading.Event()
-        keeper = threading.Thread(target=_keep, args=(lease, done), daemon=True)
+        end = threading.Event()
+        keeper = threading.Thread(target=_keep, args=(lease, end), daemon=True)
         keeper.start()
         try:
             yield
         finally:
-            done.set()
+            end.set()
             keeper.join()
             _give_back(client, name, lease, since)
 
@@ -105,9 +105,9 @@ def _take(client: SyncPrefectClient, name: str) -> UUID:
         return UUID(answer["lease_id"])
 
 
-def _keep(lease: UUID, done: threading.Event) -> None:
+def _keep(lease: UUID, end: threading.Event) -> None:
     """Renew a lease until the work is done; a server that is away is asked again."""
-    while not done.wait(_RENEWED_EVERY_S):
+    while not end.wait(_RENEWED_EVERY_S):
         with suppress(httpx.HTTPError), get_client(sync_client=True) as client:
             client.renew_concurrency_lease(lease, _LEASE_S)
 

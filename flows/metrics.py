@@ -40,11 +40,11 @@ class LedgerCollector(Collector):
             if time.monotonic() - self._read_at > _KEPT_S:
                 self._found = self._read()
                 self._read_at = time.monotonic()
-            found = self._found
+            sample = self._found
         about = "1 if the ledger could be read, else 0."
-        yield GaugeMetricFamily("symmv_up", about, value=found is not None)
+        yield GaugeMetricFamily("symmv_up", about, value=sample is not None)
         for name, documentation in MEASURES.items():
-            mine = [measured for measured in found or () if measured.name == name]
+            mine = [measured for measured in sample or () if measured.name == name]
             if not mine:
                 continue
             labels = [label for label, _ in mine[0].labels]
@@ -92,13 +92,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--root", help=HELP["root"])
     options.add_argument("--host", default=HOST, help="address to listen on")
     options.add_argument("--port", type=int, default=PORT)
-    given = options.parse_args(arguments)
+    values = options.parse_args(arguments)
     try:
-        port = export(read_settings(root=given.root), given.port, given.host)
+        port = export(read_settings(root=values.root), values.port, values.host)
     except StopRun as error:
         sys.stderr.write(f"flows.metrics: {error}\n")
         return 2
-    sys.stdout.write(f"metrics on http://{given.host}:{port}/metrics\n")
+    sys.stdout.write(f"metrics on http://{values.host}:{port}/metrics\n")
     sys.stdout.flush()
     try:
         threading.Event().wait()

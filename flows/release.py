@@ -43,11 +43,13 @@ def release(
     What no build can make releasable stops it before the build. A version that stands already is
     copied to `push` and `to` as it is, and nothing is built.
     """
-    found = open_dataset(dataset, root, way=way, models=models)
+    handle = open_dataset(dataset, root, way=way, models=models)
     terms = Terms(Path(about) if about else None, commercial, push, public, tuple(to or ()))
     say = get_run_logger().info
-    if not is_to_be_copied(found.stored, found.name, version, terms):
-        check_releasable(found.stored, found.recipe, found.plan(), version, terms=terms, tell=say)
+    if not is_to_be_copied(handle.stored, handle.name, version, terms):
+        check_releasable(
+            handle.stored, handle.recipe, handle.plan(), version, terms=terms, tell=say
+        )
         build(
             dataset,
             root=root,
@@ -59,13 +61,13 @@ def release(
             wait=wait,
             way=way,
         )
-    done = release_next(found.store, found.name, version, terms=terms, wait=wait, tell=say)
-    if not done.is_new:
-        message = f"{done.dataset} is as it was released: {done.version}"
-        return Completed(message=message, data={"dataset": done.dataset, "version": None})
+    frozen = release_next(handle.store, handle.name, version, terms=terms, wait=wait, tell=say)
+    if not frozen.is_new:
+        message = f"{frozen.dataset} is as it was released: {frozen.version}"
+        return Completed(message=message, data={"dataset": frozen.dataset, "version": None})
     return Completed(
-        message=f"{done.dataset} {done.version}: {done.entries} entries in {done.where}",
-        data={"dataset": done.dataset, "version": done.version},
+        message=f"{frozen.dataset} {frozen.version}: {frozen.entries} entries in {frozen.where}",
+        data={"dataset": frozen.dataset, "version": frozen.version},
     )
 
 
@@ -83,24 +85,24 @@ def release_options() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = release_options()
-    given, models = read_options(options, arguments)
+    values, models = read_options(options, arguments)
     return run_program(
         release,
-        given.dataset,
-        version=given.version,
-        root=given.root,
-        runner=given.runner,
-        address=given.address,
-        workers=given.workers,
-        batch_size=given.batch_size,
+        values.dataset,
+        version=values.version,
+        root=values.root,
+        runner=values.runner,
+        address=values.address,
+        workers=values.workers,
+        batch_size=values.batch_size,
         models=models,
-        wait=given.wait,
-        way=given.way,
-        about=given.about,
-        commercial=given.commercial,
-        push=given.push,
-        public=given.public,
-        to=given.to,
+        wait=values.wait,
+        way=values.way,
+        about=values.about,
+        commercial=values.commercial,
+        push=values.push,
+        public=values.public,
+        to=values.to,
     )
 
 

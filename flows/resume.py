@@ -82,8 +82,8 @@ def find_dead(client: SyncPrefectClient, flows: Sequence[str], patience_s: float
 
 def _silent(client: SyncPrefectClient, flows: Sequence[str], patience_s: float) -> list[FlowRun]:
     before = datetime.now(UTC) - timedelta(seconds=patience_s)
-    found = _read_runs(client, flows, FlowRunFilter(state=_of_type(_AT_WORK)))
-    return [run for run in found if run.updated is not None and run.updated < before]
+    runs = _read_runs(client, flows, FlowRunFilter(state=_of_type(_AT_WORK)))
+    return [run for run in runs if run.updated is not None and run.updated < before]
 
 
 def end_dead(client: SyncPrefectClient, run: FlowRun) -> None:
@@ -108,10 +108,10 @@ def _last_run(client: SyncPrefectClient, deployment: UUID) -> FlowRun | None:
         deployment_id=FlowRunFilterDeploymentId(any_=[deployment]),
         expected_start_time=_until_now(),
     )
-    found = client.read_flow_runs(
+    runs = client.read_flow_runs(
         flow_run_filter=due, sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=1
     )
-    return found[0] if found else None
+    return runs[0] if runs else None
 
 
 def _skip_late_ones(client: SyncPrefectClient) -> None:
@@ -139,11 +139,11 @@ def _of_type(types: list[StateType]) -> FlowRunFilterState:
 
 
 def _read_runs(
-    client: SyncPrefectClient, flows: Sequence[str], wanted: FlowRunFilter
+    client: SyncPrefectClient, flows: Sequence[str], filters: FlowRunFilter
 ) -> list[FlowRun]:
     return client.read_flow_runs(
         flow_filter=FlowFilter(name=FlowFilterName(any_=list(flows))),
-        flow_run_filter=wanted,
+        flow_run_filter=filters,
         sort=FlowRunSort.EXPECTED_START_TIME_DESC,
         limit=200,
     )

@@ -42,11 +42,11 @@ _AWAY = (408, 425, 429, 500, 502, 503, 504)
 def read_deployments(path: Path) -> list[RunnerDeployment]:
     """Every deployment of a prefect.yaml, its flow really imported; `StopRun` on any fault."""
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return [read_deployment(each) for each in found["deployments"]]
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return [read_deployment(each) for each in content["deployments"]]
     except _FAULTS as error:
-        said = " ".join(str(error).split())
-        raise StopRun(f"{path} cannot be read: {type(error).__name__}: {said}") from error
+        message = " ".join(str(error).split())
+        raise StopRun(f"{path} cannot be read: {type(error).__name__}: {message}") from error
 
 
 def read_deployment(entry: Mapping[str, Any]) -> RunnerDeployment:
@@ -68,10 +68,10 @@ def read_deployment(entry: Mapping[str, Any]) -> RunnerDeployment:
     return deployment
 
 
-def check_parameters(flow: Flow[..., Any], name: str, given: Mapping[str, Any]) -> None:
+def check_parameters(flow: Flow[..., Any], name: str, values: Mapping[str, Any]) -> None:
     """`ValueError` where a flow does not take these parameters, or not as they are."""
     accepted = inspect.signature(flow.fn).parameters
-    unknown = sorted(set(given) - set(accepted))
+    unknown = sorted(set(values) - set(accepted))
     if unknown:
         raise ValueError(
             f"{name}: {flow.name} has no parameter {', '.join(unknown)}; "
@@ -80,12 +80,12 @@ def check_parameters(flow: Flow[..., Any], name: str, given: Mapping[str, Any]) 
     missing = [
         parameter.name
         for parameter in accepted.values()
-        if parameter.default is parameter.empty and parameter.name not in given
+        if parameter.default is parameter.empty and parameter.name not in values
     ]
     if missing:
         raise ValueError(f"{name}: {flow.name} needs the parameter {', '.join(missing)}")
     try:
-        flow.validate_parameters(dict(given))
+        flow.validate_parameters(dict(values))
     except PrefectException as error:
         raise ValueError(f"{name}: {error}") from error
 
@@ -122,8 +122,8 @@ def _stop_at_no(error: BaseException) -> None:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, httpx.HTTPStatusError) and cause.response.status_code not in _AWAY:
-            said = " ".join(f"{cause.response.status_code} {cause.response.text}".split())[:500]
-            raise StopRun(f"Prefect's server refuses this: {said}") from error
+            message = " ".join(f"{cause.response.status_code} {cause.response.text}".split())[:500]
+            raise StopRun(f"Prefect's server refuses this: {message}") from error
         if isinstance(cause, httpx.HTTPError):
             return
         cause = cause.__cause__
@@ -164,14 +164,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument(
         "--print", action="store_true", help="print the file instead: a start for one of your own"
     )
-    given = options.parse_args(arguments)
-    if given.print:
-        sys.stdout.write(given.file.read_text(encoding="utf-8"))
+    values = options.parse_args(arguments)
+    if values.print:
+        sys.stdout.write(values.file.read_text(encoding="utf-8"))
         return 0
     try:
-        deployments = read_deployments(given.file)
-        metrics.export_if_asked(read_settings(), given.metrics_port)
-        serve_for_ever(deployments, given.limit)
+        deployments = read_deployments(values.file)
+        metrics.export_if_asked(read_settings(), values.metrics_port)
+        serve_for_ever(deployments, values.limit)
     except StopRun as error:
         sys.stderr.write(f"flows.serve: {error}\n")
         return 2

@@ -86,10 +86,10 @@ def train(
     )
     losses = {name: round(value, 6) for name, value in outcome.losses.items()}
     facts = {"ended": outcome.ended, "step": outcome.step, "run": str(out), "losses": losses}
-    said = f"{trainer} on {dataset}: step {outcome.step}, {losses}, in {out}"
+    line = f"{trainer} on {dataset}: step {outcome.step}, {losses}, in {out}"
     if training.is_unfinished(outcome):
-        return Completed(name="Unfinished", message=f"{said}; the next run goes on", data=facts)
-    return Completed(message=said, data=facts)
+        return Completed(name="Unfinished", message=f"{line}; the next run goes on", data=facts)
+    return Completed(message=line, data=facts)
 
 
 def _teller(
@@ -148,26 +148,26 @@ def train_options() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = train_options()
-    given = options.parse_args(arguments)
+    values = options.parse_args(arguments)
     try:
-        fields = assignments(given.set, "FIELD=VALUE, as in batch_size=8")
-        training.config_of(given.trainer, given.preset, fields, given.way)
+        fields = assignments(values.set, "FIELD=VALUE, as in batch_size=8")
+        training.config_of(values.trainer, values.preset, fields, values.way)
     except StopRun as error:
         options.error(in_options_of(error, str(error)))
     return run_program(
         train,
-        given.trainer,
-        given.dataset,
-        preset=given.preset,
-        runs=given.runs,
-        root=given.root,
-        minutes=given.minutes,
-        workers=given.workers,
+        values.trainer,
+        values.dataset,
+        preset=values.preset,
+        runs=values.runs,
+        root=values.root,
+        minutes=values.minutes,
+        workers=values.workers,
         settings=fields,
-        way=given.way,
-        unpack=given.unpack,
-        checkpoint_minutes=given.checkpoint_minutes,
-        wait=given.wait,
+        way=values.way,
+        unpack=values.unpack,
+        checkpoint_minutes=values.checkpoint_minutes,
+        wait=values.wait,
     )
 
 

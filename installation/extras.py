@@ -121,11 +121,13 @@ class Failed(Exception):
 
 
 def _run(command: Sequence[str], cwd: Path) -> None:
-    done = subprocess.run(
+    process = subprocess.run(
         command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
-    if done.returncode:
-        raise Failed(f"{' '.join(command)}\nexit code {done.returncode}\n{done.stdout[-3000:]}")
+    if process.returncode:
+        raise Failed(
+            f"{' '.join(command)}\nexit code {process.returncode}\n{process.stdout[-3000:]}"
+        )
 
 
 def _words(env: Path, command: str) -> list[str]:
@@ -138,13 +140,13 @@ def _words(env: Path, command: str) -> list[str]:
 def extras_of(wheel: Path) -> dict[str, list[str]]:
     """The requirements of every extra in a wheel's metadata, without their markers."""
     [distribution] = importlib.metadata.distributions(path=[str(wheel)])
-    found: dict[str, list[str]] = {
+    groups: dict[str, list[str]] = {
         extra: [] for extra in distribution.metadata.get_all("Provides-Extra") or []
     }
     for line in distribution.requires or []:
         for extra in re.findall(r"extra == [\"']([^\"']+)", line):
-            found[extra].append(line.partition(";")[0].strip())
-    return found
+            groups[extra].append(line.partition(";")[0].strip())
+    return groups
 
 
 def asks_for_torch(wheel: Path, extra: str) -> bool:
@@ -178,18 +180,18 @@ def main() -> int:
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     options.add_argument("extras", nargs="*", help=f"{BASE} and extras; all but dev by default")
     options.add_argument("--python", default=sys.executable, help="whose environments are made")
-    given = options.parse_args()
+    arguments = options.parse_args()
     (ROOT / "dist").mkdir(exist_ok=True)
     for old in (ROOT / "dist").glob("symmv_builder-*"):
         old.unlink()
     wheel = build(ROOT / "dist")
-    known = [BASE, *(extra for extra in extras_of(wheel) if extra != "dev")]
+    names = [BASE, *(extra for extra in extras_of(wheel) if extra != "dev")]
     trials = []
     with tempfile.TemporaryDirectory(prefix="symmv-media-") as folder:
         media = Path(folder, "media")
         make_media(media)
-        for extra in given.extras or known:
-            trial = try_extra(given.python, wheel, extra, media)
+        for extra in arguments.extras or names:
+            trial = try_extra(arguments.python, wheel, extra, media)
             trials.append(trial)
             how = "FAILED" if trial.fault else "works"
             cost = f"{trial.install_s:.0f} s to install, {trial.size_bytes / 1e6:.0f} MB"

@@ -83,16 +83,16 @@ def write(name: str, project: Mapping[str, Any], about: str, body: str) -> None:
 
 def blocks(text: str) -> Blocks:
     """Requirements of a compiled file by name: each with its hashes and who asked for it."""
-    found: Blocks = {}
+    blocks: Blocks = {}
     name = ""
     for line in text.splitlines():
         if line.startswith("#") or not line.strip():
             continue
         if not line[0].isspace():
             name = re.split(r"[=\[ ;]", line, maxsplit=1)[0]
-            found[name] = ""
-        found[name] += f"{line}\n"
-    return found
+            blocks[name] = ""
+        blocks[name] += f"{line}\n"
+    return blocks
 
 
 def compile_lock(source: Sequence[str], out: Path, more: Iterable[str] = ()) -> str:
@@ -114,20 +114,22 @@ def lock(project: Mapping[str, Any], upgrade: str | None) -> None:
               f"{torch_pin(project)}\n")  # fmt: skip
         torch = ["--constraints", str(FOLDER / "torch.txt"), "--no-emit-package", "torch"]
 
-        def resolve(name: str, extras: Iterable[str], more: Iterable[str], known: str = "") -> str:
+        def resolve(name: str, extras: Iterable[str], more: Iterable[str], pins: str = "") -> str:
             out = Path(folder, f"{name}.txt")
-            out.write_text(known, encoding="utf-8")
-            chosen = [word for extra in extras for word in ("--extra", extra)]
-            return compile_lock(["pyproject.toml", *chosen], out, [*torch, *more])
+            out.write_text(pins, encoding="utf-8")
+            words = [word for extra in extras for word in ("--extra", extra)]
+            return compile_lock(["pyproject.toml", *words], out, [*torch, *more])
 
-        known = "".join(
+        pinned_lines = "".join(
             path.read_text(encoding="utf-8")
             for name in layers
             if (path := FOLDER / f"{name}.txt").is_file()
         )
         group = ("--group", GROUP)
         everything = [extra for extras in layers.values() for extra in extras]
-        whole = blocks(resolve("whole", everything, [*newer, *group, "--generate-hashes"], known))
+        whole = blocks(
+            resolve("whole", everything, [*newer, *group, "--generate-hashes"], pinned_lines)
+        )
         pins = Path(folder, "pins.txt")
         pins.write_text("\n".join(text.split()[0] for text in whole.values()), encoding="utf-8")
         exactly = ["--constraints", str(pins)]
@@ -151,13 +153,13 @@ def lock(project: Mapping[str, Any], upgrade: str | None) -> None:
 
 def faults(project: Mapping[str, Any]) -> list[str]:
     """The files of the lock that are not what `make lock` wrote out of this pyproject.toml."""
-    found = []
+    faults = []
     for name in (*layers_of(project), "torch", "uv"):
         path = FOLDER / f"{name}.txt"
         lines = path.read_text(encoding="utf-8").split("\n", 3) if path.is_file() else []
         if len(lines) != 4 or lines[2] != seal(project, lines[3]):
-            found.append(str(path.relative_to(ROOT)))
-    return found
+            faults.append(str(path.relative_to(ROOT)))
+    return faults
 
 
 def main() -> int:
@@ -166,10 +168,10 @@ def main() -> int:
     options.add_argument(
         "--upgrade", nargs="?", const="", metavar="NAME", help="all, or one package"
     )
-    given = options.parse_args()
+    arguments = options.parse_args()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    if not given.check:
-        lock(project, given.upgrade)
+    if not arguments.check:
+        lock(project, arguments.upgrade)
     if stale := faults(project):
         sys.stderr.write(f"out of date with pyproject.toml: {', '.join(stale)}; run: make lock\n")
         return 1

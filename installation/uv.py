@@ -32,8 +32,8 @@ def pip_options(listing: str) -> dict[str, str]:
             words = str(ast.literal_eval(value)).split()
             ranked[section][option.replace("-", "_")] = " ".join(words)
     options: dict[str, str] = {}
-    for found in ranked.values():
-        options |= found
+    for setting in ranked.values():
+        options |= setting
     # The environment's list has `default_timeout` for what a file calls `timeout`.
     if "default_timeout" in options:
         options.setdefault("timeout", options["default_timeout"])
@@ -42,13 +42,13 @@ def pip_options(listing: str) -> dict[str, str]:
 
 def environment(options: Mapping[str, str], now: Mapping[str, str]) -> dict[str, str]:
     """The environment of uv: what is set now, and pip's options for what is not."""
-    told = {
+    variables = {
         variable: options[option]
         for option, variable in VARIABLES.items()
         if options.get(option) and variable not in now
     }
     # As with pip, every index may offer every package; which file is taken, its hash decides.
-    return {"UV_INDEX_STRATEGY": "unsafe-best-match"} | told | dict(now)
+    return {"UV_INDEX_STRATEGY": "unsafe-best-match"} | variables | dict(now)
 
 
 def uv_environment() -> dict[str, str]:

@@ -155,9 +155,9 @@ def _span(record: Chords | KeySpans, edit: Edit, what: str) -> int:
 @edited.register
 def _(record: Chords, edit: Edit) -> Chords:
     place, label = _span(record, edit, "chord"), str(edit.value)
-    known = vocabulary(record)
-    if label not in known:
-        raise NotApplicable(f"{label} is no name of a chord here; there are: {', '.join(known)}")
+    names = vocabulary(record)
+    if label not in names:
+        raise NotApplicable(f"{label} is no name of a chord here; there are: {', '.join(names)}")
     return replace(record, labels=_with(record.labels, place, label))
 
 
@@ -167,9 +167,9 @@ def vocabulary(record: Chords) -> tuple[str, ...]:
     Else common ones in Harte's spelling, and those that the record has.
     """
     names = set(record.labels)
-    for known in (SYMMV_LABELS, MUVISYNC_LABELS):
-        if names <= set(known):
-            return known
+    for labels in (SYMMV_LABELS, MUVISYNC_LABELS):
+        if names <= set(labels):
+            return labels
     return tuple(sorted(names | _HARTE_LABELS))
 
 

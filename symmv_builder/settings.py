@@ -152,11 +152,11 @@ class Setting:
     meaning: str
     is_secret: bool = False
 
-    def wrong(self, wanted: str) -> WrongSetting:
+    def wrong(self, rule: str) -> WrongSetting:
         """The error for a value that cannot be, named as its writer called it."""
         if self.source.startswith("environment"):
-            return WrongSetting(self.variable, self.value, wanted)
-        return WrongSetting(self.name, self.value, wanted, where=self.source)
+            return WrongSetting(self.variable, self.value, rule)
+        return WrongSetting(self.name, self.value, rule, where=self.source)
 
 
 DEFAULT = "default"

@@ -63,8 +63,8 @@ def parse_table(data: bytes, where: str, columns: Sequence[str]) -> list[Row]:
     if not any(map(_says, lines[start + 1 :])):
         return []
     if not fits:
-        found = max(headers.values(), key=len)
-        problem = f"the columns are {_listed(found)}; it needs {_listed(columns)}"
+        fullest = max(headers.values(), key=len)
+        problem = f"the columns are {_listed(fullest)}; it needs {_listed(columns)}"
         raise MalformedFile(where, problem, start + 1)
     header = headers[fits[0]]
     names = [name for name in header if name]

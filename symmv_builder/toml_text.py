@@ -97,7 +97,7 @@ def article(kind: type) -> str:
 
 def line_of(text: str, path: Sequence[str]) -> int:
     """The line, from 1, on which a key stands, or the nearest table around it; 0 for none."""
-    found, depth = 0, 0
+    best, depth = 0, 0
     table: tuple[str, ...] = ()
     target = tuple(path)
     for number, line in enumerate(text.splitlines(), 1):
@@ -112,8 +112,8 @@ def line_of(text: str, path: Sequence[str]) -> int:
         # A header such as [a.b] is the first line of the table a, too.
         shared = full[: len(target)]
         if len(shared) > depth and shared == target[: len(shared)]:
-            found, depth = number, len(shared)
-    return found
+            best, depth = number, len(shared)
+    return best
 
 
 def _parts(dotted: str) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ def make_recordings(folder: Path) -> Path:
             "takes/musical.mp4", piece="sonata-k545", longest_s=SECONDS, drawing=_drawing(13)
         ),
     )
-    make_media(folder, wanted=wanted, progress=lambda _: None)
+    make_media(folder, selection=wanted, progress=lambda _: None)
     return folder / "takes"
 
 

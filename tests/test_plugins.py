@@ -60,6 +60,7 @@ def test_a_build_has_the_columns_of_the_plug_ins_steps(environment: Environment)
     assert [model["backend"] for model in receipt["models"]] == ["counter"]
 
 
+@pytest.mark.slow
 def test_every_question_knows_it(environment: Environment) -> None:
     run = environment.run
     assert "2 made" in run("status", "tiny")

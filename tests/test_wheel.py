@@ -221,6 +221,7 @@ def test_flows_run_under_the_packages_name(full: Path, clips: Path) -> None:
     assert "2 made" in run(full, "status", "small", cwd=clips)
 
 
+@pytest.mark.slow
 def test_deployments_are_served_from_the_wheel(full: Path, clips: Path) -> None:
     printed = run(full, "-m", "symmv_builder.flows.serve", "--print", cwd=clips)
     assert printed == (ROOT / "flows" / "prefect.yaml").read_text()

@@ -90,8 +90,8 @@ def listing(settings: Settings, dataset: str, *, of_clips: bool = False) -> List
     key = columns[0]
     more = tuple(name for name in names if name not in columns)
     for row in rows:
-        found = values.get(str(row[key]), {})
-        row.update({name: row.get(name) or found.get(name) for name in names})
+        facts = values.get(str(row[key]), {})
+        row.update({name: row.get(name) or facts.get(name) for name in names})
     return Listing((*columns, *more), tuple(rows))
 
 
@@ -101,8 +101,8 @@ def _entries(store: Store, dataset: str) -> Iterator[Row]:
     unfinished = frozenset(status.unfinished)
     splits = manifests.read_splits(store.manifests, dataset)
     for entry in manifests.read_entries(store.manifests, dataset):
-        found = rejections.get(entry.entry_id)
-        state = "rejected" if found else "open" if entry.entry_id in unfinished else "made"
+        rejection = rejections.get(entry.entry_id)
+        state = "rejected" if rejection else "open" if entry.entry_id in unfinished else "made"
         yield {
             "entry": entry.entry_id,
             "title": entry.song.title,
@@ -110,16 +110,16 @@ def _entries(store: Store, dataset: str) -> Iterator[Row]:
             "genre": entry.song.genre,
             "split": splits.get(entry.song_id, ""),
             "state": state,
-            "step": found.step if found else "",
-            "reason": str(found.reason) if found else "",
-            "detail": found.detail if found else "",
+            "step": rejection.step if rejection else "",
+            "reason": str(rejection.reason) if rejection else "",
+            "detail": rejection.detail if rejection else "",
         }
 
 
 def _clips(store: Store, dataset: str) -> Iterator[Row]:
     receipt = read_receipt(store.root, dataset) or {}
-    for entry_id, found in sorted(read_table(store.root, dataset, receipt).items()):
-        every: tuple[Clip | TurnedAway, ...] = (*found.clips, *found.turned_away)
+    for entry_id, record in sorted(read_table(store.root, dataset, receipt).items()):
+        every: tuple[Clip | TurnedAway, ...] = (*record.clips, *record.turned_away)
         for each in sorted(every, key=lambda clip: clip.start_s):
             away = each if isinstance(each, TurnedAway) else None
             yield {
@@ -238,9 +238,9 @@ class Media:
             file = place.open("rb") if isinstance(place, Path) else place
             with file:
                 file.seek(first)
-                left = last - first + 1
-                while left > 0 and (data := file.read(min(_PIECE_BYTES, left))):
-                    left -= len(data)
+                remaining = last - first + 1
+                while remaining > 0 and (data := file.read(min(_PIECE_BYTES, remaining))):
+                    remaining -= len(data)
                     yield data
 
 
@@ -257,8 +257,8 @@ def media(settings: Settings, dataset: str, entry_id: str, kind: str) -> Media:
     size = asset_size(store.root, sha256) if sha256 and not barred else None
     if size is None or not manifests.allowed(store.manifests, [entry]):
         raise NotFound(f"stored {kind}", entry_id, store.root.shown)
-    found = Media(sha256, "", size, store.root)
-    head = b"".join(found.pieces(0, 63))
+    content = Media(sha256, "", size, store.root)
+    head = b"".join(content.pieces(0, 63))
     return Media(sha256, type_of(head, kind), size, store.root)
 
 
@@ -275,9 +275,9 @@ def _entry(store: Store, dataset: str, entry_id: str) -> Entry:
 
 def _sha256(store: Store, dataset: str, entry: Entry, kind: str) -> str:
     """The hash of a recording, by the manifest or else the ledger; empty where nobody knows it."""
-    known = recordings.read_recordings(store.manifests, dataset).get(entry.entry_id, {})
-    if kind in known:
-        return known[kind]
+    addresses = recordings.read_recordings(store.manifests, dataset).get(entry.entry_id, {})
+    if kind in addresses:
+        return addresses[kind]
     source = {"music": entry.music, "video": entry.video}.get(kind)
     return store.ledger.assets().get((source.site, source.video_id), "") if source else ""
 
@@ -353,12 +353,12 @@ def play_notes(notes: Notes, path: Path) -> None:
 
 def recordings_of(settings: Settings, dataset: str, entry_id: str) -> dict[str, Media]:
     """The stored recordings of an entry, or of a proposal, that a browser can play, by kind."""
-    found = {}
+    by_kind = {}
     for kind in ("music", "video"):
         try:
             each = media(settings, dataset, entry_id, kind)
         except NotFound:
             continue
         if each.type:
-            found[kind] = each
-    return found
+            by_kind[kind] = each
+    return by_kind

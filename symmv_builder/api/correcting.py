@@ -94,16 +94,16 @@ class Thing:
         return repr(self.at_s)
 
 
-def things(found: CorrectedEntry, first_s: float, last_s: float) -> list[Thing]:
+def things(entry: CorrectedEntry, first_s: float, last_s: float) -> list[Thing]:
     """What of an entry can be corrected that begins between two seconds of its video, by kinds.
 
     Of each kind at most some hundreds.
     """
-    alignment = found.records.get("alignment")
+    alignment = entry.records.get("alignment")
     clocks = ClockMap(alignment if isinstance(alignment, Alignment) else None)
     every: list[Thing] = []
     for kind in (_beats, _cuts, _chords, _keys, _notes):
-        mine = (replace(each, video_s=_on_video(each, clocks)) for each in kind(found.records))
+        mine = (replace(each, video_s=_on_video(each, clocks)) for each in kind(entry.records))
         inside = (each for each in mine if first_s <= each.video_s < last_s)
         every += list(islice(inside, _MOST_THINGS))
     return every
@@ -161,9 +161,9 @@ def key_choices(name: str) -> tuple[str, ...]:
     return KEY_NAMES if name in KEY_NAMES else (name, *KEY_NAMES)
 
 
-def key_of(found: CorrectedEntry) -> str:
+def key_of(entry: CorrectedEntry) -> str:
     """The name of the key of a whole piece, as in `KEY_NAMES`; empty where it has none."""
-    record = found.records.get("key")
+    record = entry.records.get("key")
     return f"{record.tonic} {record.mode}" if isinstance(record, Key) else ""
 
 
@@ -246,9 +246,9 @@ def named_entry(store: Store, dataset: str, entry_id: str) -> tuple[Recipe, Entr
 
 
 def _now_of(store: Store, dataset: str, entry_id: str) -> CorrectedEntry:
-    recipe, found = named_entry(store, dataset, entry_id)
-    held = read_standing(store.manifests, dataset).get(entry_id, ())
-    return corrected.corrected_entry(store, recipe, found, held)
+    recipe, entry = named_entry(store, dataset, entry_id)
+    corrections = read_standing(store.manifests, dataset).get(entry_id, ())
+    return corrected.corrected_entry(store, recipe, entry, corrections)
 
 
 def entry(settings: Settings, dataset: str, entry_id: str) -> CorrectedEntry:
@@ -279,12 +279,12 @@ def correct(
     require_known(store.manifests, dataset)
     who = author(by)
     with lines.alone(store, dataset, NAME):
-        recipe, found = named_entry(store, dataset, entry_id)
-        held = read_standing(store.manifests, dataset).get(entry_id, ())
-        before = corrected.corrected_entry(store, recipe, found, held)
+        recipe, entry = named_entry(store, dataset, entry_id)
+        corrections = read_standing(store.manifests, dataset).get(entry_id, ())
+        before = corrected.corrected_entry(store, recipe, entry, corrections)
         edit = _edit(what, values, before)
         line = Correction(new_id(), entry_id, who, now(), edit)
-        after = corrected.corrected_entry(store, recipe, found, (*held, line))
+        after = corrected.corrected_entry(store, recipe, entry, (*corrections, line))
         for each in after.corrections:
             if each.correction == line and each.state == NOT_APPLICABLE:
                 raise WrongSetting(what, " ".join(map(str, values)), each.reason, where=entry_id)
@@ -334,8 +334,8 @@ def corrections(settings: Settings, dataset: str, entry_id: str = "") -> list[Co
     require_known(store.manifests, dataset)
     recipe = recipe_of(store.manifests, dataset)
     entries = manifests.read_entries(store.manifests, dataset)
-    found = corrected.corrections_of(store, recipe, dataset, entries)
-    return [each for each in found if entry_id in ("", each.correction.entry_id)]
+    outcomes = corrected.corrections_of(store, recipe, dataset, entries)
+    return [each for each in outcomes if entry_id in ("", each.correction.entry_id)]
 
 
 def history(settings: Settings, dataset: str, entry_id: str) -> list[Correction]:

@@ -448,8 +448,8 @@ class Dataset:
         """
         terms = publishing.Terms(Path(about) if about else None, commercial, push, public, to)
         store = self.settings.open_standing()
-        done = publishing.release(store, self.name, version, terms=terms, wait=wait, tell=tell)
-        return dict(done.receipt)
+        release = publishing.release(store, self.name, version, terms=terms, wait=wait, tell=tell)
+        return dict(release.receipt)
 
     def takedown(
         self, name: str, reason: str, *, whole: bool = False, wait: bool = False
@@ -492,6 +492,6 @@ def open_dataset(
         >>> sb.open_dataset("mine.toml", root="data").name
         'mine'
     """
-    chosen = settings or read_settings(root=root)
-    recipe = remembered.chosen(chosen.open_manifests(), what, way=way, models=models)
-    return Dataset(recipe, chosen)
+    choices = settings or read_settings(root=root)
+    recipe = remembered.chosen(choices.open_manifests(), what, way=way, models=models)
+    return Dataset(recipe, choices)

@@ -41,7 +41,7 @@ _LEADS = {
 
 
 def write_tour_page(
-    tour: QuickDemo, written: Written, rows: Mapping[str, list[dict[str, Any]]]
+    tour: QuickDemo, composition: Written, rows: Mapping[str, list[dict[str, Any]]]
 ) -> Path:
     """Write the pages into the tour's folder; where the first is.
 
@@ -52,7 +52,7 @@ def write_tour_page(
         title="symmv: two pairs, two datasets, one new piece of music",
         lead=f"Made by symmv-builder {__version__} on this machine in {seconds:.0f} s of work: "
         "the recordings, both datasets, and music that nobody had written for this video before.",
-        music=_music(tour, written),
+        music=_music(tour, composition),
         datasets=[_dataset(tour, name, rows[name]) for name in tour.datasets],
         phases=tour.phases,
         models=_models(tour),
@@ -76,16 +76,16 @@ def write_pages(folder: Path, page: Page) -> Path:
     return folder / next(iter(PAGES))
 
 
-def _music(tour: QuickDemo, written: Written) -> Section:
-    piece = written.piece
+def _music(tour: QuickDemo, composition: Written) -> Section:
+    piece = composition.piece
     facts = {
         "length": f"{piece.seconds:.1f} s",
-        "notes": str(written.notes),
+        "notes": str(composition.notes),
         "tempo": f"{piece.tempo_bpm:.0f} to the minute",
     }
     about = str(piece.facts["about_model"])
-    by_suffix = {path.suffix: path for path in written.files}
-    others = ", ".join(path.name for path in written.files if path.suffix != ".mp4")
+    by_suffix = {path.suffix: path for path in composition.files}
+    others = ", ".join(path.name for path in composition.files if path.suffix != ".mp4")
     return Section(
         "New music for a video",
         f"{about[:1].upper()}{about[1:]}.",
@@ -138,12 +138,12 @@ def _entry(tour: QuickDemo, dataset: Dataset, entry: StoredEntry) -> Section:
         "split": entry.split,
     }
     media = tour.media.folder
-    shown = [PageMedia(media / video.path, "The video")]
+    items = [PageMedia(media / video.path, "The video")]
     if music.path != video.path:
-        shown.insert(0, PageMedia(media / music.path, "The cover"))
+        items.insert(0, PageMedia(media / music.path, "The cover"))
     folder = tour.pictures / dataset.name
     captions = {"notes": "Notes, beats and chords as found", "frames": "Shots and features"}
-    shown += [
+    items += [
         PageMedia(path, caption)
         for kind, caption in captions.items()
         if (path := folder / f"{entry.entry_id}.{kind}.png").is_file()
@@ -153,7 +153,7 @@ def _entry(tour: QuickDemo, dataset: Dataset, entry: StoredEntry) -> Section:
         f"{music.title} ({music.composer})",
         f"Entry {entry.entry_id}. Compared with what is true of these recordings: {truth}.",
         facts,
-        shown,
+        items,
         chords,
     )
 

@@ -95,7 +95,7 @@ class QuickDemo:
         def refuse(video: object, error: RejectEntry) -> None:
             raise error
 
-        [written] = write(
+        [composition] = write(
             Videos((video,)),
             None,
             Order(),
@@ -105,7 +105,7 @@ class QuickDemo:
             refuse=refuse,
             tell=tell,
         )
-        return written
+        return composition
 
 
 def prepare(out: Path, say: Callable[[str], None]) -> QuickDemo:

@@ -229,13 +229,13 @@ def _torch(device: str) -> Finding:
         advice = f"pip install '{THIS}[models]'"
         return Finding("torch", BROKEN, "not installed: the models need it", advice)
     command = [sys.executable, "-c", _TORCH]
-    done = subprocess.run(
+    process = subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=_LONG_PATIENCE_S
     )
-    if done.returncode:
-        last_line = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+    if process.returncode:
+        last_line = (process.stderr.strip().splitlines() or [f"exit code {process.returncode}"])[-1]
         return Finding("torch", BROKEN, f"{version}: {last_line}", "install torch anew")
-    version, cuda, names, threads = json.loads(done.stdout.strip().splitlines()[-1])
+    version, cuda, names, threads = json.loads(process.stdout.strip().splitlines()[-1])
     build = f"CUDA {cuda}" if cuda else "CPU"
     finding = f"{version}, build for {build}, {', '.join(names) or f'{threads} threads of the CPU'}"
     if device != "cpu" and not names:

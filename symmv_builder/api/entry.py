@@ -136,7 +136,7 @@ class StoredEntry:
 
         if is_installed("matplotlib"):
             with tempfile.TemporaryDirectory(prefix="symmv-") as folder:
-                shown = samples.sample(
+                sample = samples.sample(
                     self.store,
                     self.entry,
                     Path(folder),
@@ -145,8 +145,8 @@ class StoredEntry:
                     with_frames=False,
                     most_sound_bytes=_MOST_SOUND_BYTES,
                 )
-                if shown is not None:
-                    return dataset_page.article_of(shown, Path(folder))
+                if sample is not None:
+                    return dataset_page.article_of(sample, Path(folder))
         return f"<h3>{markup.text(self.entry_id)}</h3>{markup.facts(self.lines().items())}"
 
     def why(self) -> list[StepOutcome]:

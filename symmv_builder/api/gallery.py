@@ -81,18 +81,18 @@ def gallery(folder: str | Path, *, overwrite: bool = False, note: Note = lambda 
 
 
 def _card(files: PieceFiles) -> PieceCard:
-    shown = []
+    media = []
     for kind in ("mp4", "wav"):
         if kind in files.files:
-            shown.append(PageMedia(files.files[kind], files.files[kind].name))
+            media.append(PageMedia(files.files[kind], files.files[kind].name))
             break
     if "png" in files.files:
         what = "Frames, cuts, chords" if "mp4" in files.files else "Chords"
-        shown.append(PageMedia(files.files["png"], f"{what}, notes, loudness"))
+        media.append(PageMedia(files.files["png"], f"{what}, notes, loudness"))
     metrics = {
         _METRICS[name]: f"{value:.3f}" for name, value in files.metrics.items() if value == value
     }
-    return PieceCard(files.name, _facts(files), shown, metrics, files.problem)
+    return PieceCard(files.name, _facts(files), media, metrics, files.problem)
 
 
 def _facts(files: PieceFiles) -> Mapping[str, str]:

@@ -75,7 +75,7 @@ def generate(
 
     general = {each.name for each in fields(Order)}
     order["passage"] = passage_of(piece, passage)
-    written = write(
+    compositions = write(
         Videos.of([str(each) for each in addresses]),
         Path(model) if model is not None else None,
         Order(**{name: value for name, value in order.items() if name in general}),
@@ -89,7 +89,7 @@ def generate(
         clip=clip,
         refuse=refuse,
     )
-    return [each.files for each in written]
+    return [each.files for each in compositions]
 
 
 def passage_of(piece: str | Path | None, seconds: tuple[float, float] | None) -> Passage | None:
@@ -103,10 +103,8 @@ def passage_of(piece: str | Path | None, seconds: tuple[float, float] | None) ->
         raise WrongArguments("`piece` and `passage` go together: which piece, and where in it")
     whole, (start_s, end_s) = read_piece(Path(piece)), seconds
     if not 0 <= start_s < end_s or start_s >= whole.seconds:
-        wanted = (
-            f"two seconds of the piece, the first before the other, within its {whole.seconds:g}"
-        )
-        raise WrongSetting("passage", f"{start_s:g}-{end_s:g}", wanted)
+        form = f"two seconds of the piece, the first before the other, within its {whole.seconds:g}"
+        raise WrongSetting("passage", f"{start_s:g}-{end_s:g}", form)
     return Passage(start_s, end_s, whole, Path(piece))
 
 
@@ -175,9 +173,9 @@ def write(
     check(videos, order)
     _check_inputs(videos, soundfont, settings, musicxml=musicxml)
     picture = picture and _can_draw(note)
-    read = [*videos.files, *([soundfont] if soundfont else ())]
-    read += [order.passage.path] if order.passage and order.passage.path else []
-    place = _Place(out, read, picture, musicxml, overwrite)
+    inputs = [*videos.files, *([soundfont] if soundfont else ())]
+    inputs += [order.passage.path] if order.passage and order.passage.path else []
+    place = _Place(out, inputs, picture, musicxml, overwrite)
     linked_as = {source: Path(f"{linked.name_of_source(source)}.mp4") for source in videos.links}
     for path in (*videos.files, *linked_as.values()):
         place.check(dict.fromkeys(_names(path, order), path))

@@ -54,8 +54,8 @@ def open_release(
     `name` is one of `datasets.importable()`; `choices` are those of its import
     (`import_options`), `None` for the default.
     """
-    chosen = {each: choice for each, choice in (choices or {}).items() if choice is not None}
-    tree = imports.scan(name, Path(path), **chosen)
+    options = {each: choice for each, choice in (choices or {}).items() if choice is not None}
+    tree = imports.scan(name, Path(path), **options)
     recipe = with_models(imports.recipe(name, tree.options), models or {})
     return Release(Dataset(recipe, read_settings(root=root)), tree, tuple(tree.left_out))
 

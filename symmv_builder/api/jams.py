@@ -30,19 +30,19 @@ def export(settings: Settings, dataset: str, folder: Path) -> list[Path]:
     store = settings.open_store(read_only=True)
     require_known(store.manifests, dataset)
     recipe = recipe_of(store.manifests, dataset)
-    held = standing(read_corrections(store.manifests, dataset))
+    corrections = standing(read_corrections(store.manifests, dataset))
     entries = manifests.read_entries(store.manifests, dataset)
     places = {each.entry_id: folder / f"{each.entry_id}{jams.SUFFIX}" for each in entries}
     check_outputs(places.values(), is_ours=_is_ours)
-    written = []
+    paths = []
     for each in manifests.allowed(store.manifests, entries):
-        found = corrected_entry(store, recipe, each, held.get(each.entry_id, ()))
-        text = json.dumps(jams.document(found), indent=1, ensure_ascii=False) + "\n"
-        if found.records:
+        result = corrected_entry(store, recipe, each, corrections.get(each.entry_id, ()))
+        text = json.dumps(jams.document(result), indent=1, ensure_ascii=False) + "\n"
+        if result.records:
             with replacing_file(places[each.entry_id]) as temporary:
                 temporary.write_text(text, "utf-8")
-            written.append(places[each.entry_id])
-    return written
+            paths.append(places[each.entry_id])
+    return paths
 
 
 def _is_ours(path: Path) -> bool:
@@ -97,9 +97,9 @@ def take_in_answers(
             mine = _corrections(store, dataset, answer, every, now())
             new.setdefault(answer.entry_id, []).extend(mine)
             every += mine
-        found = [each.fields() for mine in new.values() for each in mine]
-        if found:
-            lines.append(store, dataset, NAME, found)
+        rows = [each.fields() for mine in new.values() for each in mine]
+        if rows:
+            lines.append(store, dataset, NAME, rows)
     return {name: mine for name, mine in new.items() if mine}
 
 
@@ -120,18 +120,18 @@ def _corrections(
 ) -> list[Correction]:
     """The corrections that an answer brings beside `every` one that is known."""
     name, document, who = answer.entry_id, answer.document, author(answer.by)
-    known = {each.id for each in every}
-    held = standing(every).get(name, ())
+    ids = {each.id for each in every}
+    current = standing(every).get(name, ())
     recipe, entry = named_entry(store, dataset, name)
     try:
         carried = [correction_from(_fields(each)) for each in jams.corrections_in(document)]
-        new = [each for each in carried if each.id not in known and each.edit]
+        new = [each for each in carried if each.id not in ids and each.edit]
         if any(each.entry_id != name for each in new):
             raise ValueError("it carries corrections of another entry")
-        before = corrected_entry(store, recipe, entry, (*held, *new))
+        before = corrected_entry(store, recipe, entry, (*current, *new))
         edits = jams.edits_in(document, before)
         ours = [Correction(new_id(), name, who, time, edit) for edit in edits]
-        after = corrected_entry(store, recipe, entry, (*held, *new, *ours))
+        after = corrected_entry(store, recipe, entry, (*current, *new, *ours))
         for each in after.corrections:
             if each.correction in ours and each.state == NOT_APPLICABLE:
                 raise ValueError(each.reason)

@@ -35,20 +35,23 @@ def export(
     """
     store = settings.open_store(read_only=True)
     require_known(store.manifests, dataset)
-    recipe, held = recipe_of(store.manifests, dataset), read_standing(store.manifests, dataset)
+    recipe, corrections = (
+        recipe_of(store.manifests, dataset),
+        read_standing(store.manifests, dataset),
+    )
     places = [folder / TASKS, folder / INTERFACE]
     check_outputs(places)
     assets = store.ledger.assets()
     entries = manifests.allowed(store.manifests, manifests.read_entries(store.manifests, dataset))
-    found = [corrected_entry(store, recipe, e, held.get(e.entry_id, ())) for e in entries]
-    found = [each for each in found if each.records]
+    results = [corrected_entry(store, recipe, e, corrections.get(e.entry_id, ())) for e in entries]
+    results = [each for each in results if each.records]
     tasks = []
-    for each in found:
+    for each in results:
         kinds = recordings_of(dataset, each.entry)
         contents = {k: assets[kinds[k]] for k in ("music", "video") if kinds[k] in assets}
         tasks.append(label_studio.task(each, contents, address))
     text = json.dumps(tasks, indent=1, ensure_ascii=False) + "\n"
-    for place, content in zip(places, (text, label_studio.interface(found)), strict=True):
+    for place, content in zip(places, (text, label_studio.interface(results)), strict=True):
         with replacing_file(place) as temporary:
             temporary.write_text(content, "utf-8")
     return places

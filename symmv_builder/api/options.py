@@ -114,8 +114,8 @@ def checked(option: str, value: _Number) -> _Number:
     What is no number (nan) is too small for every option.
     """
     if value is not None and not value >= LEAST[option]:
-        shown = int(value) if float(value).is_integer() else value
-        raise WrongSetting(option, shown, f"it has to be {LEAST[option]:g} or more")
+        number = int(value) if float(value).is_integer() else value
+        raise WrongSetting(option, number, f"it has to be {LEAST[option]:g} or more")
     return value
 
 
@@ -124,14 +124,14 @@ def models_of(texts: Sequence[str] | None, clip: str | None = None) -> dict[str,
 
     `StopRun` where a text has another form.
     """
-    chosen = {}
+    models = {}
     for text in texts or ():
         slot, equals, name = text.partition("=")
         if not equals or not slot or not name:
             problem = f"`model` {text!r} should look like SLOT=NAME, as in piano=transkun"
             raise WrongArguments(problem)
-        chosen[slot] = name
-    return chosen | ({"clip": clip} if clip else {})
+        models[slot] = name
+    return models | ({"clip": clip} if clip else {})
 
 
 def names_of(texts: Sequence[str] | None) -> tuple[str, ...]:

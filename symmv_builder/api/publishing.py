@@ -124,8 +124,8 @@ def release(
         is_copied = copies.copy_to(
             store, dataset, version, place, public=terms.public, wait=wait, tell=tell
         )
-        shown = shown_url(place)
-        tell(f"copied to {shown}" if is_copied else f"{shown} has {version} already")
+        address = shown_url(place)
+        tell(f"copied to {address}" if is_copied else f"{address} has {version} already")
     return _released(store, dataset, version, receipt, is_new=is_new)
 
 
@@ -250,9 +250,9 @@ def take_down(
     return removing.take_down(store, dataset, name, reason, whole=whole, wait=wait, tell=tell)
 
 
-def others_that_use(store: Store, dataset: str, done: Takedown) -> dict[str, list[str]]:
+def others_that_use(store: Store, dataset: str, takedown: Takedown) -> dict[str, list[str]]:
     """Of the root's other datasets the entries that use what was taken down, by dataset."""
-    return removing.others_that_use(store, dataset, done.sources)
+    return removing.others_that_use(store, dataset, takedown.sources)
 
 
 def exports_of(store: Store, dataset: str) -> list[Exported]:

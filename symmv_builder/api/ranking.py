@@ -60,15 +60,15 @@ def rank(
     from symmv_builder.training.vmcp.rank import rank as rank_rows
 
     with explaining(stored.manifests, dataset):
-        found = rank_rows(folder, stored.root, dataset, split, own.home.device, tell)
-    chosen = max(1, round(best * len(found.rows)))
-    names = tuple(name for name, _ in found.rows[:chosen])
+        ranking = rank_rows(folder, stored.root, dataset, split, own.home.device, tell)
+    count = max(1, round(best * len(ranking.rows)))
+    names = tuple(name for name, _ in ranking.rows[:count])
     about = {
         "by": "similarity of music and video",
         "model": folder.name,
         "best": best,
-        "least": found.rows[chosen - 1][1],
+        "least": ranking.rows[count - 1][1],
     }
-    kept = Subset(split, names, found.shards, about)
-    where = subsets.write_subset(own.open_store().root, dataset, subset, kept)
-    return Ranked(found.rows, chosen, where, found.left_out)
+    content = Subset(split, names, ranking.shards, about)
+    where = subsets.write_subset(own.open_store().root, dataset, subset, content)
+    return Ranked(ranking.rows, count, where, ranking.left_out)

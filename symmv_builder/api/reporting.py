@@ -179,14 +179,14 @@ def _samples(
     name, version = ("", "") if is_release(what) else parsed(what)
     if version or not name:
         return [], "A release holds no recordings; the report of the dataset shows pairs."
-    shown = []
+    samples = []
     entries = manifests.read_entries(store.manifests, name)
     for number, entry in enumerate(chosen(entries, count)):
         note(f"sample {number + 1}")
         if (one := sample(store, entry, folder, f"sample-{number}")) is not None:
-            shown.append(one)
-    if shown or not count:
-        return shown, ""
+            samples.append(one)
+    if samples or not count:
+        return samples, ""
     return [], "No recording of the entries that were looked at is stored here."
 
 

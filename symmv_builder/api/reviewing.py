@@ -87,11 +87,11 @@ def judged(settings: Settings, dataset: str, reviewer: str = "") -> list[Judged]
 
 
 def _waiting(store: Store, dataset: str) -> list[Judged]:
-    held = reviewers.standing(read_decisions(store.manifests, dataset))
+    decisions = reviewers.standing(read_decisions(store.manifests, dataset))
     return [
         Judged(
             recording_of(item),
-            reviewers.verdict_of(name, held.get(name, {}), item.state),
+            reviewers.verdict_of(name, decisions.get(name, {}), item.state),
         )
         for item in Items(store.ledger).find(dataset, _WAITING)
         if (name := entry_id_of(item.source))
@@ -103,14 +103,14 @@ def pair(settings: Settings, dataset: str, entry_id: str) -> Pair:
     store = settings.open_store(read_only=True)
     require_known(store.manifests, dataset)
     item = _item(store, dataset, entry_id)
-    held = reviewers.standing(read_decisions(store.manifests, dataset)).get(entry_id, {})
-    found = Judged(recording_of(item), reviewers.verdict_of(entry_id, held, item.state))
+    decisions = reviewers.standing(read_decisions(store.manifests, dataset)).get(entry_id, {})
+    judged = Judged(recording_of(item), reviewers.verdict_of(entry_id, decisions, item.state))
     urls = {"music": item.source.url}
     records: Mapping[str, Record] = {}
     if item.official is not None:
         urls["video"] = item.official.source.url
         records = questions.records_of(store, propose.entry_of(item))
-    return Pair(found, records, urls)
+    return Pair(judged, records, urls)
 
 
 def _item(store: Store, dataset: str, entry_id: str) -> Item:
@@ -145,8 +145,8 @@ def decide(
     if not 0 < len(who) <= LONGEST_NAME:
         raise WrongSetting("by", by, f"a reviewer has a name of at most {LONGEST_NAME} characters")
     if len(why) > LONGEST_REASON or (verdict == REJECT and not why):
-        wanted = f"a rejection needs a reason of at most {LONGEST_REASON} characters"
-        raise WrongSetting("reason", reason, wanted)
+        rule = f"a rejection needs a reason of at most {LONGEST_REASON} characters"
+        raise WrongSetting("reason", reason, rule)
     time = now()
     lines = [Decision(name, who, verdict, time, waiting[name], why) for name in entries]
     add_decisions(store, dataset, lines)
@@ -169,10 +169,10 @@ def undo_last(settings: Settings, dataset: str, *, by: str) -> str:
     require_known(store.manifests, dataset)
     waiting = {entry_id_of(i.source) for i in Items(store.ledger).find(dataset, _WAITING)}
     decisions = read_decisions(store.manifests, dataset)
-    held = reviewers.standing(decisions)
+    by_entry = reviewers.standing(decisions)
     for decision in reversed(decisions):
         name = decision.entry_id
-        if decision.reviewer == by and name in waiting and held[name].get(by) == decision:
+        if decision.reviewer == by and name in waiting and by_entry[name].get(by) == decision:
             decide(settings, dataset, [name], UNDO, by=by)
             return name
     return ""

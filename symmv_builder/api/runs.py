@@ -93,8 +93,8 @@ def _read(place: Path) -> TrainingRun:
 def _thinned(points: list[tuple[int, float]]) -> Curve:
     """At most so many points, the last one included."""
     step = math.ceil(len(points) / _MOST_POINTS)
-    kept = points[:: max(1, step)]
-    return tuple(kept if kept[-1] == points[-1] else [*kept, points[-1]])
+    sparse = points[:: max(1, step)]
+    return tuple(sparse if sparse[-1] == points[-1] else [*sparse, points[-1]])
 
 
 def crawl_funnel(settings: Settings, dataset: str) -> list[dict[str, object]]:

@@ -49,12 +49,12 @@ def run(
     from symmv_builder.datasets.stages import run_stage
 
     where = read_settings(root=root)
-    chosen = remembered.chosen(where.open_manifests(), recipe) if recipe else None
+    choices = remembered.chosen(where.open_manifests(), recipe) if recipe else None
     return run_stage(
         stage,
         Path(path),
         ModelLoader(where.home),
-        recipe=chosen,
+        recipe=choices,
         backend=backend,
         settings={name: setting_text(value) for name, value in settings.items()},
     )
@@ -80,7 +80,7 @@ def guard(
     *,
     recipe: str | None = None,
     backend: str | None = None,
-    given: Mapping[str, str] | None = None,
+    parameters: Mapping[str, str] | None = None,
     out: Path | None = None,
     overwrite: bool = False,
     patience_s: float = PATIENCE_S,
@@ -88,12 +88,12 @@ def guard(
 ) -> Guarded:
     """A process, to be entered, in which a stage runs on files that nobody has looked at.
 
-    `given` are texts of the stage's parameters. Where records go to the folder `out`, it is
+    `parameters` are those of the stage, as texts. Where records go to the folder `out`, it is
     checked that each may be written. `StopRun` for a recipe that is not known, and where the first
     file is none.
     """
-    chosen = remembered.chosen(settings.open_manifests(), recipe) if recipe else None
-    one = partial(_run_one, stage, ModelLoader(settings.home), chosen, backend, given or {})
+    choices = remembered.chosen(settings.open_manifests(), recipe) if recipe else None
+    one = partial(_run_one, stage, ModelLoader(settings.home), choices, backend, parameters or {})
     if not any(path.is_file() for path in files):
         raise NoSuchPath(files[0])
     if out:

@@ -113,10 +113,10 @@ def _page(scores: Scores) -> study_page.StudyPage:
 
 def _numbers(model: str, files: Sequence[str | Path], key: Key) -> dict[str, float]:
     """The numbers under ``metrics`` of JSON files, by name."""
-    known = list(dict.fromkeys(m for unit in key.trials.values() for m, _ in unit.pieces))
-    if model not in known:
-        raise UnknownName("model", model, known, "the study")
-    found: dict[str, float] = {}
+    models = list(dict.fromkeys(m for unit in key.trials.values() for m, _ in unit.pieces))
+    if model not in models:
+        raise UnknownName("model", model, models, "the study")
+    numbers: dict[str, float] = {}
     for file in files:
         answer = read_json(Path(file))
         metrics = answer.get("metrics") if isinstance(answer, dict) else None
@@ -125,7 +125,7 @@ def _numbers(model: str, files: Sequence[str | Path], key: Key) -> dict[str, flo
         for name, value in metrics.items():
             if type(value) not in (int, float):
                 continue
-            if name in found:
+            if name in numbers:
                 raise WrongArguments(f"two files of {model} give the metric {name}")
-            found[str(name)] = float(value)
-    return found
+            numbers[str(name)] = float(value)
+    return numbers

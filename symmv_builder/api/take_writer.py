@@ -197,10 +197,10 @@ def _kill(process: Any) -> None:
 
 def _outcome(folder: Path) -> tuple[str, str] | None:
     try:
-        held = json.loads((folder / "outcome.json").read_text(encoding="utf-8"))
-        if "bug" in held:
-            LOG.error("a take of %s failed:\n%s", folder.parent, held["bug"])
-        return ("done" if held["is_done"] else "failed"), str(held["line"])
+        outcome = json.loads((folder / "outcome.json").read_text(encoding="utf-8"))
+        if "bug" in outcome:
+            LOG.error("a take of %s failed:\n%s", folder.parent, outcome["bug"])
+        return ("done" if outcome["is_done"] else "failed"), str(outcome["line"])
     except (OSError, ValueError, LookupError, TypeError):
         return None
 
@@ -275,7 +275,7 @@ def write_take(project: Project, take: Take, studio: Studio) -> str:
         for name, value in wishes.options.items()
     }
     remarks: list[str] = []
-    [written] = write(
+    [composition] = write(
         Videos(files=(project.video,)),
         studio.model(wishes.model),
         order,
@@ -288,5 +288,5 @@ def write_take(project: Project, take: Take, studio: Studio) -> str:
         note=remarks.append,
         tell=tell,
     )
-    said = [written.piece.facts["said"]] if "said" in written.piece.facts else []
-    return "; ".join([f"{written.notes} notes", *said, *remarks])
+    notices = [composition.piece.facts["said"]] if "said" in composition.piece.facts else []
+    return "; ".join([f"{composition.notes} notes", *notices, *remarks])

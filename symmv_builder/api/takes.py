@@ -166,16 +166,16 @@ class Takes:
     def projects(self, owner: str) -> list[Project]:
         """The projects of a person, the newest first."""
         folders = self._person(owner).glob("*/project.json")
-        found = [self._project(owner, path.parent) for path in folders]
-        return sorted(filter(None, found), key=lambda each: -each.made_s)
+        projects = [self._project(owner, path.parent) for path in folders]
+        return sorted(filter(None, projects), key=lambda each: -each.made_s)
 
     def project(self, owner: str, name: str) -> Project:
         """A project of a person; `StopRun` where this person has none of that name."""
         folder = self._person(owner) / name
-        found = self._project(owner, folder) if _NAME.fullmatch(name) else None
-        if found is None:
+        project = self._project(owner, folder) if _NAME.fullmatch(name) else None
+        if project is None:
             raise NotFound("project", name, "your takes")
-        return found
+        return project
 
     @contextmanager
     def receiving(self, owner: str) -> Iterator[Path]:
@@ -241,14 +241,14 @@ class Takes:
     def waiting(self) -> list[tuple[Project, Take]]:
         """What waits or is said to be running, whoever ordered it, in the order of that."""
         people = [each.name for each in self.folder.glob("*") if _OWNER.fullmatch(each.name)]
-        found = [
+        queue = [
             (project, take)
             for owner in people
             for project in self.projects(owner)
             for take in project.takes
             if take.is_open
         ]
-        return sorted(found, key=lambda each: each[1].ordered_s)
+        return sorted(queue, key=lambda each: each[1].ordered_s)
 
     def clear(self) -> None:
         """Remove what uploads and deletions of a killed server left."""
@@ -286,16 +286,16 @@ class Takes:
 
 def read_take(folder: Path) -> Take | None:
     """A take as its folder says it; `None` where it is none, or was deleted."""
-    held = _read(folder / "take.json")
+    fields = _read(folder / "take.json")
     try:
-        wishes = dict(held["wishes"])
+        wishes = dict(fields["wishes"])
         passage = wishes.pop("passage")
         take = Take(
             int(folder.name),
             Wishes(**wishes, passage=tuple(passage) if passage else None),
-            held["state"] if held["state"] in get_args(State) else "failed",
-            str(held["line"]),
-            float(held["ordered_s"]),
+            fields["state"] if fields["state"] in get_args(State) else "failed",
+            str(fields["line"]),
+            float(fields["ordered_s"]),
             folder,
         )
     except (LookupError, TypeError, ValueError):
@@ -310,13 +310,13 @@ def read_take(folder: Path) -> Take | None:
 
 def write_state(take: Take) -> None:
     """Store a take as it is."""
-    held = {
+    fields = {
         "wishes": asdict(take.wishes),
         "state": take.state,
         "line": take.line,
         "ordered_s": take.ordered_s,
     }
-    _write(take.folder / "take.json", held)
+    _write(take.folder / "take.json", fields)
 
 
 def _write(path: Path, value: Mapping[str, Any]) -> None:
@@ -327,10 +327,10 @@ def _write(path: Path, value: Mapping[str, Any]) -> None:
 def _read(path: Path) -> dict[str, Any]:
     """A JSON object of ours; empty where it is not there or none."""
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
-    return held if isinstance(held, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def reason_of(error: RejectEntry | StopRun, project: Project) -> str:

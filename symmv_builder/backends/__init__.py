@@ -132,7 +132,7 @@ NOT_MODELS = frozenset(
 
 
 def all_models() -> list[tuple[str, str]]:
-    """Slot and name of every model: the table's rows, those found by their module, plug-ins."""
+    """List slot and name of every model: rows of the table, modules of this folder, plug-ins."""
     tabled = {target.partition(":")[0].split(".")[2] for target in TABLE.values()}
     modules = sorted(module.name for module in pkgutil.iter_modules(__path__))
     classes = (
@@ -146,7 +146,7 @@ def all_models() -> list[tuple[str, str]]:
 
 
 def names(slot: str) -> list[str]:
-    """The backends of a slot, the default first: in the order of `all_models`."""
+    """List the backends of a slot, the default first, in the order of `all_models`."""
     return [name for other, name in all_models() if other == slot]
 
 
@@ -185,7 +185,7 @@ def backend_class(slot: Literal["moments"], name: str) -> type[MomentModel]: ...
 @overload
 def backend_class(slot: str, name: str) -> type[Model]: ...
 def backend_class(slot: str, name: str) -> type[Model]:
-    """The class behind a name: the table's, else one that its module's name leads to.
+    """Find the class of a model: by the table, else by the name of its module.
 
     A model that the table does not list is a class with ``backend = name``, a subclass of the
     slot's class, in the module of this folder that is called as the model, with ``_`` for ``-``.
@@ -210,7 +210,7 @@ def backend_class(slot: str, name: str) -> type[Model]:
 
 
 def identify(slot: str, name: str, home: ModelHome) -> ModelIdentity:
-    """Who a model is on this machine: part of every key of what it makes.
+    """Identify a model on this machine (name, version, hash): part of the key of all it makes.
 
     `StopRun` where a package that runs it is not installed, where its weights are not to be had,
     or where a plug-in cannot say it.
@@ -225,7 +225,10 @@ def identify(slot: str, name: str, home: ModelHome) -> ModelIdentity:
 
 
 def fetch(slot: str, name: str, home: ModelHome) -> ModelIdentity:
-    """As `identify`, also where the packages that would run the model are not installed."""
+    """Identify a model as `identify` does, also without the packages that would run it.
+
+    Weights that are missing are downloaded where that is allowed.
+    """
     model = backend_class(slot, name)
     with plugins.blaming(_plugin(slot, name)):
         identity = model.identify(home)
@@ -235,7 +238,7 @@ def fetch(slot: str, name: str, home: ModelHome) -> ModelIdentity:
 
 
 def about(slot: str, name: str) -> About:
-    """The tool and the licence of a model; errors as of `identify`."""
+    """Describe a model: its tool and licence; errors as of `identify`."""
     model = backend_class(slot, name)
     with plugins.blaming(_plugin(slot, name)):
         text = model.about()
@@ -303,7 +306,7 @@ def load(slot: Literal["codec"], name: str, home: ModelHome) -> AudioCodec: ...
 @overload
 def load(slot: str, name: str, home: ModelHome) -> Any: ...
 def load(slot: str, name: str, home: ModelHome) -> Any:
-    """The model, loaded once a process."""
+    """Load a model, once a process."""
     key = (slot, name, home.device, home.precision, home.paths.get(name, ""))
     if key not in _loaded:
         model = backend_class(slot, name)
@@ -324,7 +327,7 @@ def load(slot: str, name: str, home: ModelHome) -> Any:
 
 
 def in_short(error: Exception) -> str:
-    """What an outside tool says is wrong: its first sentence, or its kind where it is silent."""
+    """Shorten the error of an outside tool to its first sentence, or its class without a text."""
     lines = str(error).splitlines()
     return lines[0].partition(". ")[0] if lines else type(error).__name__
 
@@ -340,7 +343,7 @@ class ModelLoader:
 
 
 def package_version(distribution: str, extra: str = "models") -> str:
-    """Version of an installed distribution; `StopRun` with the way to it where it is missing."""
+    """Give the version of a distribution; `StopRun` with how to install it where it is missing."""
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
@@ -348,7 +351,7 @@ def package_version(distribution: str, extra: str = "models") -> str:
 
 
 def package_folder(module: str) -> Path:
-    """Folder of a top-level package, found without importing it."""
+    """Find the folder of a top-level package without importing it."""
     spec = importlib.util.find_spec(module)
     if spec is None or not spec.submodule_search_locations:
         raise not_installed(module, "models")
@@ -356,18 +359,18 @@ def package_folder(module: str) -> Path:
 
 
 def can_be_fetched(error: StopRun) -> bool:
-    """Whether what lacks are weights that this package gets by itself, by the model's name."""
+    """Check whether a model's missing weights are ones that this package downloads by itself."""
     return isinstance(error, MissingWeights | WrongWeights) and error.can_be_fetched
 
 
 def variable_of(model: str) -> str:
-    """The environment variable that says where the weights of a model are."""
+    """Name the environment variable that holds the path of a model's weights."""
     return "SYMMV_MODEL_" + model.upper().replace("-", "_")
 
 
 @contextmanager
 def reading_checkpoint(model: str, title: str, path: Path, how: str) -> Iterator[None]:
-    """Whatever is raised within means that `path` holds no checkpoint of the model (`title`)."""
+    """Turn any error of the block into one: `path` holds no checkpoint of the model (`title`)."""
     try:
         yield
     except Exception as error:
@@ -376,7 +379,7 @@ def reading_checkpoint(model: str, title: str, path: Path, how: str) -> Iterator
 
 
 def check_sha256(model: str, weights: Path, expected: str) -> None:
-    """`WrongWeights` where a file has another sha256 than is `expected`; empty expects none."""
+    """Raise `WrongWeights` where a file's sha256 is not `expected`; an empty one checks nothing."""
     if not expected or (actual := hash_file(weights)) == expected.lower():
         return
     problem = f"{model}: {weights} has sha256 {actual}, expected {expected.lower()}"
@@ -384,7 +387,7 @@ def check_sha256(model: str, weights: Path, expected: str) -> None:
 
 
 def required_path(home: ModelHome, name: str, what: str, how: str) -> Path:
-    """The path set for a backend; `StopRun` with the way to get `what` where unset or gone."""
+    """Give the path set for a backend; `StopRun` with how to get `what` where unset or gone."""
     variable = variable_of(name)
     if name not in home.paths:
         raise MissingWeights(name, f"{name} needs {what}: set {variable} to its path", how)
@@ -399,18 +402,18 @@ _YES = frozenset(("1", "on", "yes", "true"))
 
 
 def is_offline() -> bool:
-    """Whether the user forbids downloads of weights, by ``HF_HUB_OFFLINE=1``."""
+    """Check whether the user forbids downloads of weights, by ``HF_HUB_OFFLINE=1``."""
     return os.environ.get("HF_HUB_OFFLINE", "").lower() in _YES
 
 
 def may_fetch() -> bool:
-    """Whether weights that are missing may be downloaded now."""
+    """Check whether missing weights may be downloaded now."""
     return _fetching.get() and not is_offline()
 
 
 @contextmanager
 def without_fetching() -> Iterator[None]:
-    """Within, only weights that are on this machine count: a question downloads nothing."""
+    """Forbid downloads of weights within the block, so that a question fetches nothing."""
     before = _fetching.set(False)
     try:
         yield
@@ -419,13 +422,13 @@ def without_fetching() -> Iterator[None]:
 
 
 def cache_folder() -> Path:
-    """Where this program keeps what can be had again, below the user's cache folder."""
+    """Give this program's folder below the user's cache folder, for what can be had again."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return cache / "symmv-builder"
 
 
 def hash_files(paths: Iterable[Path]) -> str:
-    """One sha256 over the names and contents of files.
+    """Compute one sha256 over the names and contents of files.
 
     Hashing gigabytes at every start would be felt, so the hash of a file is remembered
     in the user's cache folder while its size and time stay the same. `StopRun` where one is not
@@ -447,7 +450,7 @@ def hash_files(paths: Iterable[Path]) -> str:
 
 
 def hash_file(path: Path) -> str:
-    """sha256 of one file, as `sha256sum` prints it; remembered as in `hash_files`."""
+    """Compute the sha256 of a file as `sha256sum` prints it; remembered as in `hash_files`."""
     facts = path.stat()
     return _hash_file(path, facts.st_size, facts.st_mtime_ns)
 

@@ -20,7 +20,9 @@ def snapshot(
     *,
     probe: str = "config.json",
 ) -> Path:
-    """The folder of a revision's `files` (patterns); `StopRun` that says `how` where there is none.
+    """Give the folder of a revision's `files` (patterns), downloaded where missing.
+
+    `StopRun` that says `how` to get them where they cannot be had.
 
     `probe` is a file of the repository, by which it is asked whether the hub can be reached.
 

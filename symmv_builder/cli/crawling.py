@@ -106,12 +106,12 @@ def review(
     from symmv_builder.api.reviewing import judged
 
     waiting = waiting_in(options.settings(root), dataset)
-    said = {
+    totals = {
         each.recording.entry_id: each.verdict for each in judged(options.settings(root), dataset)
     }
     if as_json:
         for each in waiting:
-            line = each.as_json() | {"reviewed": said[each.entry_id].state}
+            line = each.as_json() | {"reviewed": totals[each.entry_id].state}
             sys.stdout.write(json.dumps(line) + "\n")
         return
     table = tables.plain_table(
@@ -119,7 +119,7 @@ def review(
     )
     for each in waiting:
         cells = (each.entry_id, each.state, f"{each.score:.2f}", each.title)
-        verdict = said[each.entry_id]
+        verdict = totals[each.entry_id]
         tables.add_row(table, *cells, each.official_title, each.official_channel, str(verdict))
     tables.show(table)
     say(f"{len(waiting)} wait; symmv promote {dataset} ENTRY... | --above SCORE | --reviewed")
@@ -202,18 +202,18 @@ def takedown(
     )
 
     store = options.settings(root).open_standing()
-    done = take_down(store, dataset, name, reason, whole=whole, wait=wait, tell=remark)
-    say(f"removed: {', '.join(done.entries) or 'no entry'}")
-    say(f"never taken again: {', '.join(done.sources)}")
-    for other, entries in others_that_use(store, dataset, done).items():
+    takedown = take_down(store, dataset, name, reason, whole=whole, wait=wait, tell=remark)
+    say(f"removed: {', '.join(takedown.entries) or 'no entry'}")
+    say(f"never taken again: {', '.join(takedown.sources)}")
+    for other, entries in others_that_use(store, dataset, takedown).items():
         for entry in entries:
             command = shlex.join(["symmv", "takedown", other, entry, "--reason", reason])
             say(f"{other} uses the same recording for {entry}; it goes with `{command}`")
-    for path in done.shards:
+    for path in takedown.shards:
         say(f"rewrote {path}")
-    for version in done.withdrawn:
+    for version in takedown.withdrawn:
         say(f"withdrew release {version}")
-    for version in done.released:
+    for version in takedown.released:
         say(f"released {version} without it")
     for exported in exports_of(store, dataset):
         form = f" --format {exported.format}" if exported.format else ""
@@ -255,6 +255,6 @@ def release(
 
     terms = Terms(about, commercial, push, public, tuple(to or ()))
     store = options.settings(root).open_standing()
-    done = freeze(store, dataset, version, terms=terms, wait=wait, tell=remark)
-    how = "" if done.is_new else "as it stands, "
-    say(f"{dataset} {version}: {how}{done.entries} entries in {done.where}")
+    release = freeze(store, dataset, version, terms=terms, wait=wait, tell=remark)
+    how = "" if release.is_new else "as it stands, "
+    say(f"{dataset} {version}: {how}{release.entries} entries in {release.where}")

@@ -27,9 +27,9 @@ def with_options(
     declared = [option for option in options if option.name not in signature.parameters]
 
     @wraps(command)
-    def called(**given: Any) -> None:
-        values = {option.name: _plain(given.pop(option.name)) for option in declared}
-        command(**given, **{parameter: values})
+    def called(**arguments: Any) -> None:
+        values = {option.name: _plain(arguments.pop(option.name)) for option in declared}
+        command(**arguments, **{parameter: values})
 
     parameters: list[inspect.Parameter] = []
     for name, own in signature.parameters.items():

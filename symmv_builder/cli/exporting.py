@@ -101,7 +101,7 @@ def export(
         reasons = expected.left_out
     else:
         with Progress([]) as progress:
-            done = media.export(
+            summary = media.export(
                 settings,
                 dataset,
                 out,
@@ -110,13 +110,13 @@ def export(
                 patience_s=patience,
                 tell=progress.on_event,
             )
-        splits = ", ".join(f"{name} {count}" for name, count in done.samples.items() if count)
+        splits = ", ".join(f"{name} {count}" for name, count in summary.samples.items() if count)
         say(
-            f"{sum(done.samples.values())} samples of {dataset} in {out} ({splits}), "
-            f"{done.size_bytes / 2**20:.1f} MiB: {done.shards_made} shards written, "
-            f"{done.shards_kept} unchanged"
+            f"{sum(summary.samples.values())} samples of {dataset} in {out} ({splits}), "
+            f"{summary.size_bytes / 2**20:.1f} MiB: {summary.shards_made} shards written, "
+            f"{summary.shards_kept} unchanged"
         )
-        reasons = done.left_out
+        reasons = summary.left_out
     if reasons:
         sys.stderr.write(f"symmv: {left_out(dataset, reasons)}\n")
 

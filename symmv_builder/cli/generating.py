@@ -124,7 +124,7 @@ def generate(
         complain(f"{video}: {error}")
 
     with Counting() as counting:
-        for written in write(
+        for composition in write(
             Videos.of(videos or (), dataset=dataset, entries=tuple(from_ or ()), split=split),
             model,
             order,
@@ -140,18 +140,18 @@ def generate(
             note=remark,
             tell=counting.tell,
         ):
-            say(line_of(written))
+            say(line_of(composition))
             sys.stdout.flush()
     if refused:
         raise typer.Exit(1)
 
 
-def line_of(written: Written) -> str:
+def line_of(composition: Written) -> str:
     """What was made, in one line."""
-    piece, files = written.piece, written.files
+    piece, files = composition.piece, composition.files
     note = f" ({piece.facts['said']})" if "said" in piece.facts else ""
     names = " ".join(path.suffix[1:] for path in files)
     return (
-        f"{files[0].with_suffix('')}: {piece.seconds:.1f} s, {written.notes} notes, "
+        f"{files[0].with_suffix('')}: {piece.seconds:.1f} s, {composition.notes} notes, "
         f"{piece.tempo_bpm:.0f} bpm; {names}{note}"
     )

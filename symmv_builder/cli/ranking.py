@@ -34,7 +34,7 @@ def rank(
     from symmv_builder.api import ranking
 
     with Counting() as counting:
-        found = ranking.rank(
+        result = ranking.rank(
             dataset,
             model,
             best=best,
@@ -44,13 +44,14 @@ def rank(
             tell=lambda done, of: counting.tell(done, of, "rows"),
         )
     if as_json:
-        answer = {"subset": subset, "split": split, "chosen": found.chosen, "rows": found.rows}
-        sys.stdout.write(json.dumps(answer | {"left_out": found.left_out}) + "\n")
+        answer = {"subset": subset, "split": split, "chosen": result.chosen, "rows": result.rows}
+        sys.stdout.write(json.dumps(answer | {"left_out": result.left_out}) + "\n")
         return
-    least = found.rows[found.chosen - 1][1]
+    least = result.rows[result.chosen - 1][1]
     say(
-        f"{dataset}: {found.chosen} of {len(found.rows)} rows of {split} are the subset {subset}, "
-        f"similarity {found.rows[0][1]:.3f} to {least:.3f}; kept in {found.where}"
+        f"{dataset}: {result.chosen} of {len(result.rows)} rows of {split} "
+        f"are the subset {subset}, similarity {result.rows[0][1]:.3f} to {least:.3f}; "
+        f"kept in {result.where}"
     )
-    if found.left_out:
-        say(left_out(dataset, found.left_out))
+    if result.left_out:
+        say(left_out(dataset, result.left_out))

@@ -40,33 +40,36 @@ def recipe_command(
     if not check and not as_json:
         sys.stdout.write(text_of(dataset, root))
         return
-    shown = explain(dataset, root)
+    explanation = explain(dataset, root)
     if as_json:
-        answer = asdict(shown)
-        for each, step in zip(answer["steps"], shown.steps, strict=True):
+        answer = asdict(explanation)
+        for each, step in zip(answer["steps"], explanation.steps, strict=True):
             del each["can_be_fetched"]
             each["problem"] = problem_of(step)
         sys.stdout.write(json.dumps(answer) + "\n")
         return
     from symmv_builder.report import tables
 
-    say(f"{shown.name}: {shown.inputs}; rows have {len(shown.columns)} columns of {shown.schema}")
+    say(
+        f"{explanation.name}: {explanation.inputs}; rows have {len(explanation.columns)} columns "
+        f"of {explanation.schema}"
+    )
     table = tables.plain_table("result", "step", "model", "here", "licence", "when", "settings")
-    for step in shown.steps:
+    for step in explanation.steps:
         settings = ", ".join(f"{name}={value}" for name, value in step.settings.items())
         is_installed = {True: "yes", False: "no", None: ""}[step.is_here]
         cells = (step.makes, step.step, step.model, is_installed, step.licence, step.when, settings)
         tables.add_row(table, *cells)
     tables.show(table)
     table = tables.plain_table("column", "type", "unit", "meaning")
-    for column in shown.columns:
+    for column in explanation.columns:
         tables.add_row(table, column.name, column.type, column.unit, column.meaning)
     tables.show(table)
-    for number, line in enumerate(shown.clips):
+    for number, line in enumerate(explanation.clips):
         say(f"clips turned away by {line}" if number else line)
-    if shown.columns_not_made:
-        say(f"columns that are not made: {', '.join(shown.columns_not_made)}")
-    for step in shown.steps:
+    if explanation.columns_not_made:
+        say(f"columns that are not made: {', '.join(explanation.columns_not_made)}")
+    for step in explanation.steps:
         if step.problem:
             say(f"{step.makes}: {problem_of(step)}")
 

@@ -69,5 +69,5 @@ def gallery(
     Pieces for one video stand together, with a picture of all of them. Links are relative: the
     folder can be moved.
     """
-    written = galleries.gallery(folder, overwrite=overwrite, note=remark)
-    say(f"{written.page}: {written.pieces} pieces for {written.videos} videos")
+    page = galleries.gallery(folder, overwrite=overwrite, note=remark)
+    say(f"{page.page}: {page.pieces} pieces for {page.videos} videos")

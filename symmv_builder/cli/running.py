@@ -88,7 +88,7 @@ def run(
         options.settings(root),
         recipe=recipe,
         backend=backend,
-        given=assignments(set_, "PARAMETER=VALUE"),
+        parameters=assignments(set_, "PARAMETER=VALUE"),
         out=out,
         overwrite=overwrite,
         patience_s=patience,

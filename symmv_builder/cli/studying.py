@@ -41,12 +41,12 @@ def make(
 
     Only the folder site/ may be shown to raters. key.json beside it says which piece is whose.
     """
-    made = studies.make(config, out, overwrite=overwrite, note=remark)
-    for line in made.left_out:
+    summary = studies.make(config, out, overwrite=overwrite, note=remark)
+    for line in summary.left_out:
         complain(line)
     say(
-        f"{made.folder}: {made.pieces} pieces, {made.units} things to judge, {made.sessions} "
-        f"orders for raters of up to {made.longest} steps"
+        f"{summary.folder}: {summary.pieces} pieces, {summary.units} things to judge, "
+        f"{summary.sessions} orders for raters of up to {summary.longest} steps"
     )
 
 

@@ -175,8 +175,8 @@ def kind_of(title: str, categories: Iterable[str] = (), tags: Iterable[str] = ()
     by_category = next((_CATEGORIES[c] for c in map(fold, categories) if c in _CATEGORIES), "")
     words = f" {fold(title)} "
     is_music = by_category == "mv" or any(phrase in words for phrase in _MUSIC_VIDEO)
-    said = _said(words, is_music=is_music)
-    return said or by_category or _said(f" {fold(' , '.join(tags))} ")
+    claims = _said(words, is_music=is_music)
+    return claims or by_category or _said(f" {fold(' , '.join(tags))} ")
 
 
 def kind_of_listing(listing: Listing) -> str:

@@ -74,7 +74,7 @@ def read_sources(path: Path) -> list[CrawlSource]:
     tables = read_toml(text, str(path))
     lines = text.splitlines()
     headers = _table_lines(lines)
-    found = []
+    sources = []
     for kind, rows in tables.items():
         if kind not in KINDS:
             problem = f"no source is of kind {kind!r}; known: {', '.join(KINDS)}"
@@ -84,16 +84,16 @@ def read_sources(path: Path) -> list[CrawlSource]:
             raise MalformedFile(path, problem, line_of(text, (kind,)))
         for index, row in enumerate(rows):
             line = headers.get((kind, index), 0)
-            found.append((line, _source(kind, row, path, partial(_line_of_key, lines, line))))
-    found.sort(key=lambda one: one[0])
-    seen: set[tuple[str, str, str, Path | None]] = set()
-    for line, source in found:
+            sources.append((line, _source(kind, row, path, partial(_line_of_key, lines, line))))
+    sources.sort(key=lambda one: one[0])
+    keys: set[tuple[str, str, str, Path | None]] = set()
+    for line, source in sources:
         key = (source.kind, source.site, source.ref.casefold(), source.file)
-        if key in seen:
+        if key in keys:
             problem = f"{source.kind} {source.ref or source.file} is listed twice"
             raise MalformedFile(path, problem, line)
-        seen.add(key)
-    return [source for _, source in found]
+        keys.add(key)
+    return [source for _, source in sources]
 
 
 def _table_lines(lines: Sequence[str]) -> dict[tuple[str, int], int]:
@@ -127,8 +127,8 @@ def _source(
 
     for key, value in row.items():
         if key not in (*_TEXTS, *_LISTS):
-            known = ", ".join((*_TEXTS, *_LISTS))
-            raise wrong(f"unknown key {key!r}; known: {known}", key)
+            names = ", ".join((*_TEXTS, *_LISTS))
+            raise wrong(f"unknown key {key!r}; known: {names}", key)
         if key in _TEXTS and not isinstance(value, str):
             raise wrong(f"{key} must be a text, not {value!r}", key)
         is_texts = isinstance(value, list) and all(isinstance(one, str) and one for one in value)

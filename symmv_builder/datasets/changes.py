@@ -77,9 +77,9 @@ def writing(
 
 def _folders(store: Store, dataset: str) -> list[tuple[Root, str]]:
     """Where a stopped writer of a dataset may have left half a file, but for its entries'."""
-    written = [dataset, f"{dataset}/shards", *releases.folders(store, dataset)]
+    folders = [dataset, f"{dataset}/shards", *releases.folders(store, dataset)]
     return [
-        *((store.root, folder) for folder in written),
+        *((store.root, folder) for folder in folders),
         *((store.manifests, folder) for folder in ("", dataset, "releases")),
     ]
 
@@ -249,8 +249,8 @@ def _drop_corrections(store: Store, dataset: str, ids: Set[str]) -> None:
     with lines.alone(store, dataset, NAME):
         every = read_corrections(store.manifests, dataset)
         if any(each.entry_id in ids for each in every):
-            kept = (each.fields() for each in every if each.entry_id not in ids)
-            store.manifests.write(f"{dataset}/{NAME}.jsonl", lines.text_of(kept))
+            rows = (each.fields() for each in every if each.entry_id not in ids)
+            store.manifests.write(f"{dataset}/{NAME}.jsonl", lines.text_of(rows))
 
 
 def _write_entries(

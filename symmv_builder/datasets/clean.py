@@ -84,9 +84,9 @@ def find_waste(
     ledger knows: its recordings would look unneeded.
     """
     datasets = _datasets(store)
-    chosen = [dataset] if dataset else datasets
+    names = [dataset] if dataset else datasets
     yield from _recordings(store, datasets, dataset, rejected=rejected)
-    for name in chosen:
+    for name in names:
         yield from _results(store, name, old_results=old_results)
     apart = store.manifests.url != store.root.url
     for root in [store.root, store.manifests] if apart else [store.root]:

@@ -37,7 +37,7 @@ ALIGNMENT = "alignment"
 def cut_dataset(
     recipe: Recipe,
     store: Store,
-    found: Survey,
+    survey: Survey,
     receipt: Mapping[str, Any],
     cut: Mapping[str, EntryClips],
 ) -> dict[str, EntryClips | None]:
@@ -48,18 +48,18 @@ def cut_dataset(
     `MissingParts` where results that cut entries were not made.
     """
     rules = recipe.clips
-    if rules is None or not found.made:
+    if rules is None or not survey.made:
         return {}
-    if lacking := [name for name in recipe.clip_inputs if name not in found.complete]:
+    if lacking := [name for name in recipe.clip_inputs if name not in survey.complete]:
         raise MissingParts(recipe.name, lacking, f"they cut entries into {way_of(rules.cut)}")
-    reads = clip_reads(recipe, found)
+    reads = clip_reads(recipe, survey)
     about = _digest_of(rules)
     tables = {**_known(store, recipe.name, receipt), **cut}
     sidecars = Sidecars(store.root, recipe.name)
     table: dict[str, EntryClips | None] = {}
-    for entry in found.made:
-        name, keys = entry.entry_id, found.keys(entry.entry_id)
-        trim = trim_of(found.works[name].corrections)
+    for entry in survey.made:
+        name, keys = entry.entry_id, survey.keys(entry.entry_id)
+        trim = trim_of(survey.works[name].corrections)
         state = digest([about, {artifact: keys[artifact] for artifact in reads}])
         if trim is not None:
             state = digest([state, trim])

@@ -54,15 +54,15 @@ def open_composer(
     option or what the `order` asks for.
     """
     name, trainer, heeded = heeded_by(run)
-    chosen = _chosen(trainer, options)
-    asked = {each for each, value in chosen.items() if value != _own(trainer)[each].default}
+    values = _chosen(trainer, options)
+    changes = {each for each, value in values.items() if value != _own(trainer)[each].default}
     if order is not None:
-        asked |= order.asked()
-    for each in sorted(asked - heeded):
+        changes |= order.asked()
+    for each in sorted(changes - heeded):
         others = ", ".join(f"`{one}`" for one in sorted(heeded))
         raise WrongArguments(f"this {trainer.title} cannot heed `{each}`; it heeds {others}")
     with training.blaming(name):
-        return trainer.composer(ComposeRequest(run, device, chosen, _find_key))
+        return trainer.composer(ComposeRequest(run, device, values, _find_key))
 
 
 def _chosen(trainer: Trainer, options: Mapping[str, Any]) -> dict[str, Any]:

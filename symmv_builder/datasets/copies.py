@@ -102,15 +102,15 @@ def copy_to(
     its name; `Damaged` where the release here is not what its receipt says.
     """
     check_place(to)
-    shown = to if to.startswith(HUB) else shown_url(to)
+    address = to if to.startswith(HUB) else shown_url(to)
     with changes.writing(store, dataset, wait=wait, tell=tell):
         standing = releases.find_releases(store, dataset)
         if version not in standing:
             raise NotFound(f"release of {dataset}", version, store.root.shown)
-        old = [c.version for c in copies(store, dataset) if c.to == shown]
+        old = [c.version for c in copies(store, dataset) if c.to == address]
         withdrawn = [v for v in old if v not in standing]
-        if Copy(version, shown, True) not in copies(store, dataset):
-            _note(store, dataset, Copy(version, shown, False))
+        if Copy(version, address, True) not in copies(store, dataset):
+            _note(store, dataset, Copy(version, address, False))
         if to.startswith(HUB):
             is_new = _to_hub(
                 store, dataset, standing[version], to, withdrawn, public=public, tell=tell
@@ -119,8 +119,8 @@ def copy_to(
             is_new = _to_folder(store, dataset, standing[version], Root(to))
             for name in withdrawn:
                 _remove(Root(to), f"{dataset}/{name}")
-                tell(f"removed {name} from {shown}")
-        _note(store, dataset, Copy(version, shown, True), without=withdrawn)
+                tell(f"removed {name} from {address}")
+        _note(store, dataset, Copy(version, address, True), without=withdrawn)
     return is_new
 
 

@@ -78,8 +78,8 @@ def machine_records(
         record, by = sidecars.load(entry.entry_id, result.artifact, result.key)
         key = machine_key(result.artifact, by)
         if key is not None:
-            said = json.loads(by.parameters)
-            built[result.artifact] = {**said["applied"], **said["not_applicable"]}
+            parameters = json.loads(by.parameters)
+            built[result.artifact] = {**parameters["applied"], **parameters["not_applicable"]}
             if sidecars.made_name(result.artifact, key) not in present:
                 continue
             record = sidecars.load(entry.entry_id, result.artifact, key)[0]
@@ -103,20 +103,20 @@ def corrected_entry(
             problems |= {each.id: f"it has no {artifact}" for each in mine}
             continue
         pairs = [(each.id, each.edit) for each in mine if each.edit is not None]
-        records[artifact], found = apply_edits(records[artifact], pairs)
-        problems |= found
-    done = {name for ids in built.values() for name in ids}
+        records[artifact], faults = apply_edits(records[artifact], pairs)
+        problems |= faults
+    built_ids = {name for ids in built.values() for name in ids}
     trim = trim_of(corrections)
     if trim is not None:
         problem = trimming.trim_problem(recipe, records, trim)
         trims = [each.id for each in corrections if is_trim(each)]
         problems |= dict.fromkeys(trims, problem) if problem else {}
         if _is_trimmed(store, entry, trim):
-            done.update(trims)
+            built_ids.update(trims)
     states = [
         Corrected(each, NOT_APPLICABLE, problems[each.id])
         if each.id in problems
-        else Corrected(each, BUILT if each.id in done else WAITING)
+        else Corrected(each, BUILT if each.id in built_ids else WAITING)
         for each in corrections
     ]
     return CorrectedEntry(entry, records, states, None if trim and problem else trim)
@@ -134,23 +134,23 @@ def corrections_of(
 
     Last come those about entries that the manifest does not have.
     """
-    held = read_standing(store.manifests, dataset)
-    found: list[Corrected] = []
+    by_entry = read_standing(store.manifests, dataset)
+    outcomes: list[Corrected] = []
     for entry in entries:
-        if mine := held.pop(entry.entry_id, ()):
-            found += corrected_entry(store, recipe, entry, mine).corrections
-    for name, mine in held.items():
+        if mine := by_entry.pop(entry.entry_id, ()):
+            outcomes += corrected_entry(store, recipe, entry, mine).corrections
+    for name, mine in by_entry.items():
         reason = f"there is no entry {name}"
-        found += [Corrected(each, NOT_APPLICABLE, reason) for each in mine]
-    return found
+        outcomes += [Corrected(each, NOT_APPLICABLE, reason) for each in mine]
+    return outcomes
 
 
 def keys_beneath(sidecars: Sidecars, entry_id: str, keys: Mapping[str, str]) -> set[str]:
     """The keys of the machine's records on which corrected ones stand, of those under `keys`."""
     present = sidecars.present(entry_id)
-    found = set()
+    digests = set()
     for artifact, key in keys.items():
         if sidecars.made_name(artifact, key) in present:
             beneath = machine_key(artifact, sidecars.load(entry_id, artifact, key)[1])
-            found |= {beneath} if beneath else set()
-    return found
+            digests |= {beneath} if beneath else set()
+    return digests

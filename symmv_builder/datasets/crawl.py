@@ -274,13 +274,13 @@ def _match(crawl: Crawl, item: Item) -> Item:
         query = f"{item.parsed.artist} - {item.parsed.title}"
         no_match = RejectEntry(Reason.NO_MATCH, f"no official video of {query}: {best_text}")
         raise NoMatch(gone[0][1] if gone else no_match, evidence)
-    chosen = scored[0]
+    best = scored[0]
     facts: dict[str, Any] = {
-        "official": chosen.listing,
-        "score": chosen.score,
+        "official": best.listing,
+        "score": best.score,
         "evidence": evidence,
     }
-    if chosen.verdict == "accept":
+    if best.verdict == "accept":
         return _held(crawl, item, states.MATCHED, **facts)
     return crawl.items.advance(item, states.REVIEW, **facts)
 

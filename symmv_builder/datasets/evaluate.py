@@ -115,8 +115,8 @@ def rows_of_split(
     """Rows of a split or of all, how many there are, and the receipt; `StopRun` without any."""
     first = ShardRows(root, dataset, split, columns, optional)
     filled = [name for name, count in first.receipt.get("splits", {}).items() if count]
-    chosen = filled if split == ALL_SPLITS else [split]
-    parts = [ShardRows(root, dataset, name, columns, optional) for name in chosen]
+    splits = filled if split == ALL_SPLITS else [split]
+    parts = [ShardRows(root, dataset, name, columns, optional) for name in splits]
     count = sum(len(part) for part in parts)
     if not count:
         raise NoRows(dataset, split, known=filled)

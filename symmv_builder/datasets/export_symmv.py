@@ -74,8 +74,8 @@ def _parts(row: Row) -> bytes:
     is_melody = np.asarray(row["parts_is_melody"], dtype=np.bool_)
     names = ("parts_starts_s", "parts_ends_s", "parts_pitches", "parts_velocities")
     tracks = {}
-    for track, chosen in (("melody", is_melody), ("accompaniment", ~is_melody)):
-        tracks[track] = playable_notes({name: row[name][chosen] for name in names}, "parts")
+    for track, mask in (("melody", is_melody), ("accompaniment", ~is_melody)):
+        tracks[track] = playable_notes({name: row[name][mask] for name in names}, "parts")
     return midi_bytes(tracks)
 
 

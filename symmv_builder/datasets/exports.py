@@ -57,7 +57,7 @@ def note_export(
 
 def exports(root: Root, dataset: str) -> list[Exported]:
     """The folders that are known and not gone, in a fixed order."""
-    known = []
+    exports = []
     for name in root.names(f"{dataset}/exports"):
         place = f"{dataset}/exports/{name}"
         remedy = "remove the file, and look for the folder yourself"
@@ -66,8 +66,8 @@ def exports(root: Root, dataset: str) -> list[Exported]:
         except TypeError as error:
             raise Damaged(root.path(place), "is no record of an export", remedy) from error
         if not exported.is_gone:
-            known.append(exported)
-    return sorted(known, key=lambda each: (each.machine, each.folder, each.format))
+            exports.append(exported)
+    return sorted(exports, key=lambda each: (each.machine, each.folder, each.format))
 
 
 def _place(dataset: str, exported: Exported) -> str:

@@ -78,14 +78,14 @@ def _read(path: Path, present: set[Path]) -> PieceFiles | None:
     }
     if "mid" not in files:
         return None
-    found = PieceFiles(path.stem, path.parent, facts, files)
+    result = PieceFiles(path.stem, path.parent, facts, files)
     try:
         piece = piece_of(path.stem, facts, files["mid"])
     except (RejectEntry, ValueError, TypeError) as error:
-        return replace(found, problem=f"its notes cannot be read: {error}")
+        return replace(result, problem=f"its notes cannot be read: {error}")
     notes = piece.notes
     scores = score_song(notes.starts_s, notes.ends_s, notes.pitches, end_s=piece.seconds)
-    return replace(found, piece=piece, metrics=dict(scores))
+    return replace(result, piece=piece, metrics=dict(scores))
 
 
 def by_video(pieces: list[PieceFiles]) -> Iterator[tuple[str, list[PieceFiles]]]:

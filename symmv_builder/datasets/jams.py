@@ -54,17 +54,17 @@ Observation = Mapping[str, Any]
 Annotation = Mapping[str, Any]
 
 
-def document(found: CorrectedEntry) -> dict[str, Any]:
+def document(entry: CorrectedEntry) -> dict[str, Any]:
     """An entry, with the corrections that stand and apply, as a JAMS file's content."""
-    song, trim = found.entry.song, found.trim
-    mine = [each.correction for each in found.corrections]
+    song, trim = entry.entry.song, entry.trim
+    mine = [each.correction for each in entry.corrections]
     authors: dict[str, list[str]] = {}
-    for each in found.corrections:
+    for each in entry.corrections:
         if each.correction.edit and each.state != NOT_APPLICABLE:
             authors.setdefault(each.correction.edit.artifact, []).append(each.correction.author)
     annotations = [
-        _annotation(found, authors, *parts)
-        for artifact, record in found.records.items()
+        _annotation(entry, authors, *parts)
+        for artifact, record in entry.records.items()
         for parts in _written(artifact, record)
     ]
     ends = [o["time"] + o["duration"] for each in annotations for o in each["data"]]
@@ -74,14 +74,14 @@ def document(found: CorrectedEntry) -> dict[str, Any]:
             "artist": song.artist,
             "release": "",
             "duration": max(ends, default=0.0),
-            "identifiers": {OURS: found.entry.entry_id},
+            "identifiers": {OURS: entry.entry.entry_id},
             "jams_version": FORM,
         },
         "annotations": annotations,
         "sandbox": {
             OURS: {
-                "dataset": found.entry.dataset,
-                "entry_id": found.entry.entry_id,
+                "dataset": entry.entry.dataset,
+                "entry_id": entry.entry.entry_id,
                 "trim": list(trim) if trim else None,
                 "corrections": [each.fields() for each in mine],
             }
@@ -90,7 +90,7 @@ def document(found: CorrectedEntry) -> dict[str, Any]:
 
 
 def _annotation(
-    found: CorrectedEntry,
+    entry: CorrectedEntry,
     authors: Mapping[str, Sequence[str]],
     artifact: str,
     namespace: str,
@@ -104,7 +104,7 @@ def _annotation(
         "time": 0,
         "duration": None,
         "annotation_metadata": {
-            "corpus": found.entry.dataset,
+            "corpus": entry.entry.dataset,
             "version": "",
             "curator": {"name": "", "email": ""},
             "annotator": {"names": names},
@@ -168,14 +168,14 @@ def read_document(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise MalformedFile(path, f"it is larger than {_MOST_BYTES >> 20} MiB")
-        found = json.loads(path.read_text("utf-8-sig"), parse_constant=_no_number)
-        check(found)
+        content = json.loads(path.read_text("utf-8-sig"), parse_constant=_no_number)
+        check(content)
     except OSError as error:
         raise CannotRead(path, error.strerror or str(error)) from error
     except (ValueError, RecursionError) as error:
         cause = str(error) or "it is nested too deeply"
         raise MalformedFile(path, f"it is no JAMS file: {cause}") from error
-    document: dict[str, Any] = found
+    document: dict[str, Any] = content
     return document
 
 
@@ -188,12 +188,12 @@ def _require(holds: object, problem: str) -> None:
         raise ValueError(problem)
 
 
-def check(found: Any) -> None:
+def check(document: Any) -> None:
     """`ValueError` where something is not of JAMS's form, as far as it is read here."""
-    _require(isinstance(found, dict), "it is no object")
+    _require(isinstance(document, dict), "it is no object")
     for name in ("file_metadata", "sandbox"):
-        _require(isinstance(found.get(name, {}), dict), f"{name} is no object")
-    annotations = found.get("annotations", [])
+        _require(isinstance(document.get(name, {}), dict), f"{name} is no object")
+    annotations = document.get("annotations", [])
     _require(isinstance(annotations, list), "annotations is no list")
     for number, each in enumerate(annotations):
         where = f"annotation {number}"
@@ -219,21 +219,21 @@ def _check_observation(observation: Any, where: str) -> None:
         _require(is_time, f"the {name} of {what} is no time")
 
 
-def entry_of(found: Mapping[str, Any], path: Path) -> str:
+def entry_of(document: Mapping[str, Any], path: Path) -> str:
     """The entry that a JAMS file is about: by its own word, else by the file's name."""
-    said = found.get("sandbox", {}).get(OURS, {})
-    name = said.get("entry_id") if isinstance(said, dict) else None
+    own_data = document.get("sandbox", {}).get(OURS, {})
+    name = own_data.get("entry_id") if isinstance(own_data, dict) else None
     return name if isinstance(name, str) else path.name.removesuffix(SUFFIX)
 
 
-def corrections_in(found: Mapping[str, Any]) -> list[Any]:
+def corrections_in(document: Mapping[str, Any]) -> list[Any]:
     """The plain fields of the corrections that a file of ours has."""
-    said = found.get("sandbox", {}).get(OURS, {})
-    lines = said.get("corrections", []) if isinstance(said, dict) else []
+    own_data = document.get("sandbox", {}).get(OURS, {})
+    lines = own_data.get("corrections", []) if isinstance(own_data, dict) else []
     return lines if isinstance(lines, list) else []
 
 
-def edits_in(found: Mapping[str, Any], now: CorrectedEntry) -> list[Edit]:
+def edits_in(document: Mapping[str, Any], now: CorrectedEntry) -> list[Edit]:
     """What a JAMS file says otherwise than an entry as it is now, as edits in their order.
 
     `ValueError` where it cannot be said by edits: beats, cuts, chords or notes that the entry does
@@ -241,7 +241,7 @@ def edits_in(found: Mapping[str, Any], now: CorrectedEntry) -> list[Edit]:
     """
     edits: list[Edit] = []
     melody: list[Observation] | None = None
-    for each in found.get("annotations", []):
+    for each in document.get("annotations", []):
         mine = each.get("sandbox", {}).get(OURS, {})
         artifact = mine.get("artifact") if isinstance(mine, dict) else None
         artifact = artifact or _BY_NAMESPACE.get(each["namespace"], "")
@@ -256,7 +256,7 @@ def edits_in(found: Mapping[str, Any], now: CorrectedEntry) -> list[Edit]:
     parts = now.records.get("parts")
     if melody is not None and isinstance(parts, Parts):
         edits += _marks(parts, melody)
-    edits += _trim(found, now)
+    edits += _trim(document, now)
     return edits
 
 
@@ -266,20 +266,20 @@ def _is_same(edit: Edit, rounded_s: float) -> bool:
 
 def _ordered(record: Record, edits: Sequence[Edit]) -> list[Edit]:
     """Edits in an order in which each applies: a beat may have to make room for another."""
-    left, done = list(edits), []
-    while left:
+    remaining, order = list(edits), []
+    while remaining:
         waiting, problem = [], ""
-        for edit in left:
+        for edit in remaining:
             try:
                 record = edited(record, edit)
-                done.append(edit)
+                order.append(edit)
             except NotApplicable as error:
                 waiting.append(edit)
                 problem = problem or str(error)
-        if len(waiting) == len(left):
+        if len(waiting) == len(remaining):
             raise ValueError(problem)
-        left = waiting
-    return done
+        remaining = waiting
+    return order
 
 
 def _paired(
@@ -380,9 +380,9 @@ def _marks(record: Parts, melody: Sequence[Observation]) -> list[Edit]:
     ]  # fmt: skip
 
 
-def _trim(found: Mapping[str, Any], now: CorrectedEntry) -> list[Edit]:
-    said = found.get("sandbox", {}).get(OURS, {})
-    span = said.get("trim") if isinstance(said, dict) else None
+def _trim(document: Mapping[str, Any], now: CorrectedEntry) -> list[Edit]:
+    own_data = document.get("sandbox", {}).get(OURS, {})
+    span = own_data.get("trim") if isinstance(own_data, dict) else None
     if not isinstance(span, list) or len(span) != 2:
         return []
     start_s, end_s = map(float, span)

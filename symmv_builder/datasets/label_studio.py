@@ -49,36 +49,36 @@ _KEY_NAMES = tuple(
 )
 
 
-def task(found: CorrectedEntry, contents: Mapping[str, str], address: str) -> dict[str, Any]:
+def task(entry: CorrectedEntry, contents: Mapping[str, str], address: str) -> dict[str, Any]:
     """An entry as a task with its prediction.
 
     `contents` are the sha256 of ``music`` and ``video``, where they are stored; `address` is where
     a recording is served, with ``{path}`` (below the data root), ``{entry}`` and ``{kind}``.
     """
-    name, song = found.entry.entry_id, found.entry.song
+    name, song = entry.entry.entry_id, entry.entry.song
     urls = {
         kind: address.replace("{path}", quote(asset_name(sha256)))
         .replace("{entry}", quote(name, safe=""))
         .replace("{kind}", kind)
         for kind, sha256 in contents.items()
     }
-    rate_hz = _frame_rate(found)
-    about = {"entry_id": name, "dataset": found.entry.dataset, "title": song.title}
+    rate_hz = _frame_rate(entry)
+    about = {"entry_id": name, "dataset": entry.entry.dataset, "title": song.title}
     return {
         "data": {**urls, **about, "artist": song.artist, "fps": rate_hz},
         "predictions": [
-            {"model_version": f"symmv-builder {__version__}", "result": list(_regions(found))}
+            {"model_version": f"symmv-builder {__version__}", "result": list(_regions(entry))}
         ],
     }
 
 
-def _frame_rate(found: CorrectedEntry) -> float:
-    asset = found.records.get("video_asset")
+def _frame_rate(entry: CorrectedEntry) -> float:
+    asset = entry.records.get("video_asset")
     return (asset.frame_rate_hz if isinstance(asset, Asset) else 0.0) or 25.0
 
 
-def _regions(found: CorrectedEntry) -> Iterator[dict[str, Any]]:
-    for record in found.records.values():
+def _regions(entry: CorrectedEntry) -> Iterator[dict[str, Any]]:
+    for record in entry.records.values():
         match record:
             case Beats():
                 names = ["downbeat" if place == 1 else "beat" for place in record.positions]
@@ -94,7 +94,7 @@ def _regions(found: CorrectedEntry) -> Iterator[dict[str, Any]]:
                 value = {"choices": [f"{record.tonic} {record.mode}"]}
                 yield _region("key", "music", "choices", 0, value)
             case Scenes():
-                rate_hz = _frame_rate(found)
+                rate_hz = _frame_rate(entry)
                 for number, (start_s, end_s) in enumerate(
                     zip(record.starts_s.tolist(), record.ends_s.tolist(), strict=True)
                 ):
@@ -127,9 +127,9 @@ def interface(entries: Iterable[CorrectedEntry]) -> str:
     """The labelling interface of a project of such tasks, as XML."""
     chords: dict[str, None] = {}
     kinds: set[type] = set()
-    for found in entries:
-        kinds |= {type(record) for record in found.records.values()}
-        for record in found.records.values():
+    for entry in entries:
+        kinds |= {type(record) for record in entry.records.values()}
+        for record in entry.records.values():
             if isinstance(record, Chords):
                 chords |= dict.fromkeys(vocabulary(record))
     parts = ['  <Header value="$title"/>', '  <Audio name="music" value="$music"/>']
@@ -196,8 +196,8 @@ def _document(result: Any, rate_hz: float) -> dict[str, Any]:
                 start_s, end_s = (span["start"] - 1) / rate_hz, span["end"] / rate_hz
                 data.setdefault(artifact, []).append(_seen(start_s, end_s, "shot"))
         else:
-            seen = _seen(float(value["start"]), float(value["end"]), value["labels"][0])
-            data.setdefault(artifact, []).append(seen)
+            place = _seen(float(value["start"]), float(value["end"]), value["labels"][0])
+            data.setdefault(artifact, []).append(place)
     rounded = {"scenes": 0.75 / rate_hz}
     annotations: list[dict[str, Any]] = [
         {

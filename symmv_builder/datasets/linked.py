@@ -49,15 +49,17 @@ def fetch_linked(site: Fetcher, source: Source, folder: Path, store: Store) -> P
     of the crawl (size, length), and where its contents were taken down.
     """
     try:
-        done = site.download(source, folder, kind="video")
+        download = site.download(source, folder, kind="video")
     except SessionBlocked:
         raise
     except RetryLater as error:
         raise RejectEntry(error.reason, f"{error}; try again later") from error
-    if hash_file(done.path) in manifests.blocked_contents(store.manifests):
-        done.path.unlink()
+    if hash_file(download.path) in manifests.blocked_contents(store.manifests):
+        download.path.unlink()
         raise RejectEntry(Reason.COPYRIGHT, "its contents were taken down under another name")
-    return done.path.rename(done.path.with_name(f"{name_of_source(source)}{done.path.suffix}"))
+    return download.path.rename(
+        download.path.with_name(f"{name_of_source(source)}{download.path.suffix}")
+    )
 
 
 def keep_away(store: Store, error: SessionBlocked, now: Callable[[], float] = time.time) -> float:

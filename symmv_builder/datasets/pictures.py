@@ -39,7 +39,7 @@ def draw_entry(
     file = file_name(name)
     score, sheet = out / f"{file}.notes.png", out / f"{file}.frames.png"
     check_outputs([score, sheet], overwrite=overwrite)
-    written = []
+    paths = []
     if "notes" in by_name:
         draw_piano_roll(
             score,
@@ -50,7 +50,7 @@ def draw_entry(
             key=by_name.get("key"),
             title=name,
         )
-        written.append(score)
+        paths.append(score)
     if {"scenes", "video_asset"} <= by_name.keys():
         with open_asset(root, by_name["video_asset"].sha256) as video:
             frames = scene_frames(video, by_name["scenes"], start_s)
@@ -64,8 +64,8 @@ def draw_entry(
             emotion=by_name.get("emotion"),
             colour=by_name.get("colour"),
         )
-        written.append(sheet)
-    return written
+        paths.append(sheet)
+    return paths
 
 
 def scene_frames(

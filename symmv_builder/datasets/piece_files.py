@@ -58,9 +58,9 @@ def piece_of(name: str, facts: Mapping[str, Any], score: Path) -> Piece:
     last = max(float(each.ends_s.max()) for each in tracks.values())
     seconds = min(_LONGEST_S, seconds if seconds > 0 else last)
     chords = facts.get("chords")
-    known = {**facts, "chords": chords if isinstance(chords, list) else []}
+    details = {**facts, "chords": chords if isinstance(chords, list) else []}
     tempo_map = midi.read_tempo_map(score) if "tempo_map" in facts else None
-    return Piece(name, tracks, float(facts.get("tempo_bpm") or 0.0), seconds, known, tempo_map)
+    return Piece(name, tracks, float(facts.get("tempo_bpm") or 0.0), seconds, details, tempo_map)
 
 
 def read_piece(receipt: Path) -> Piece:
@@ -101,8 +101,8 @@ def check_piece(
     A set of files that a killed process had finished is put in its place first.
     """
     places = _places(name, folder, video, picture, notated)
-    read = [*inputs, *([video] if video else [])]
-    check_outputs(places, inputs=read, overwrite=True)
+    sources = [*inputs, *([video] if video else [])]
+    check_outputs(places, inputs=sources, overwrite=True)
     finish_set(folder, name, overwrite=overwrite)
     check_outputs(places, overwrite=overwrite, is_ours=is_made(places[-1]))
 
@@ -177,9 +177,9 @@ def _draw(
 ) -> None:
     """The piece under one time line with its video, melody and accompaniment apart if they are."""
     frames = pictures_at(video, frame_times(piece.seconds)) if video is not None else []
-    shown = replace(shown_of(piece), loudness=loudness_of(samples, RATE_HZ))
+    panel = replace(shown_of(piece), loudness=loudness_of(samples, RATE_HZ))
     draw_pieces(
-        path, [shown], title=piece.name, seconds=piece.seconds, frames=frames, cuts_s=cuts_s
+        path, [panel], title=piece.name, seconds=piece.seconds, frames=frames, cuts_s=cuts_s
     )
 
 

@@ -147,17 +147,17 @@ def choose(
     crawl_items: Sequence[Item],
     ids: Sequence[str],
     above: float | None,
-    said: Mapping[str, Verdict] = MappingProxyType({}),
+    verdicts: Mapping[str, Verdict] = MappingProxyType({}),
     *,
     reviewed: bool = False,
 ) -> list[Item]:
     """The items that a person named, every proposal whose score reaches `above`, and, `reviewed`,
     whatever reviewers accepted.
 
-    `said` is what reviewers say: what they rejected is in none of these; `StopRun` where it is
+    `verdicts` are those of reviewers: what they rejected is in none of these; `StopRun` where it is
     named.
     """
-    barred = {name: each for name, each in said.items() if each.state == REJECT}
+    barred = {name: each for name, each in verdicts.items() if each.state == REJECT}
     by_id = {entry_id_of(item.source): item for item in crawl_items}
     unknown = [name for name in ids if name not in by_id]
     if unknown:
@@ -166,16 +166,18 @@ def choose(
         raise WrongArguments(
             f"reviewers turned away {', '.join(refused)}; undo that decision first"
         )
-    chosen = {name: by_id[name] for name in ids}
+    choice = {name: by_id[name] for name in ids}
     if reviewed:
-        chosen |= {n: item for n, item in by_id.items() if n in said and said[n].state == ACCEPT}
+        choice |= {
+            n: item for n, item in by_id.items() if n in verdicts and verdicts[n].state == ACCEPT
+        }
     if above is not None:
-        chosen |= {
+        choice |= {
             name: item
             for name, item in by_id.items()
             if item.state == states.PROPOSED and item.score >= above and name not in barred
         }
-    return list(chosen.values())
+    return list(choice.values())
 
 
 def promote(
@@ -209,10 +211,10 @@ def _promotion(
 ) -> changes.Change:
     waiting = items.find(dataset, [states.PROPOSED, states.REVIEW])
     now = {entry_id_of(item.source): item.state for item in waiting}
-    said = verdicts(read_decisions(store.manifests, dataset), now)
-    chosen = choose(waiting, **selection, said=said)
-    proposed = [item for item in chosen if item.state == states.PROPOSED]
-    reviewed = [item for item in chosen if item.state == states.REVIEW]
+    by_people = verdicts(read_decisions(store.manifests, dataset), now)
+    choice = choose(waiting, **selection, verdicts=by_people)
+    proposed = [item for item in choice if item.state == states.PROPOSED]
+    reviewed = [item for item in choice if item.state == states.REVIEW]
     entries = {entry_id_of(item.source): entry_of(item) for item in proposed}
     return changes.Change(
         kind="promotion",

@@ -113,7 +113,7 @@ def status(store: "Store", dataset: str) -> Status:
         elif needed <= reasons.keys():
             complete.add(name)
     corrections = corrections_of(store, recipe, dataset, entries)
-    known, fault = _metadata(store, dataset, receipt) if receipt else ((), "")
+    metadata, fault = _metadata(store, dataset, receipt) if receipt else ((), "")
     return Status(
         dataset=dataset,
         entries=len(entries),
@@ -137,7 +137,7 @@ def status(store: "Store", dataset: str) -> Status:
         taken_down=len(entries) - len(manifests.allowed(store.manifests, entries)),
         corrections=dict(Counter(each.state for each in corrections)),
         not_applicable=tuple(each for each in corrections if each.state == NOT_APPLICABLE),
-        metadata=known,
+        metadata=metadata,
         metadata_fault=fault,
     )
 
@@ -241,8 +241,8 @@ def _clip_line(entry: Entry, clip: Clip | TurnedAway) -> StepOutcome:
 
 
 def _steps_of(store: "Store", entry: Entry) -> list[StepOutcome]:
-    found = store.ledger.results(entry.dataset, entry.entry_id)
-    results = {result.artifact: result for result in found}
+    ledger_results = store.ledger.results(entry.dataset, entry.entry_id)
+    results = {result.artifact: result for result in ledger_results}
     sidecars = Sidecars(store.root, entry.dataset)
     present = sidecars.present(entry.entry_id)
     story = []
@@ -255,9 +255,9 @@ def _steps_of(store: "Store", entry: Entry) -> list[StepOutcome]:
             provenance = sidecars.load(entry.entry_id, use.makes, result.key)[1]
             beneath = machine_key(use.makes, provenance)
             if beneath and sidecars.made_name(use.makes, beneath) in present:
-                made = replace(result, key=beneath)
+                step_result = replace(result, key=beneath)
                 by = sidecars.load(entry.entry_id, use.makes, beneath)[1]
-                story.append(StepOutcome(made, by))
+                story.append(StepOutcome(step_result, by))
                 result = replace(result, step=CORRECTION, backend="", seconds=0.0)
         traceback = ""
         if sidecars.rejected_name(use.makes, result.key) in present:

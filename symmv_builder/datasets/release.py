@@ -52,9 +52,9 @@ def _facts(
     recipe = remembered.recipe_of(store.manifests, dataset) if is_known else None
     if about is None:
         about = said_before(store, dataset)
-    known = [asdict(each) for each in count_metadata(store.root, dataset, receipt)]
+    metadata = [asdict(each) for each in count_metadata(store.root, dataset, receipt)]
     gathered = facts.gather(receipt, recipe, about, published_licence(dataset))
-    return gathered | ({facts.METADATA: known} if known else {})
+    return gathered | ({facts.METADATA: metadata} if metadata else {})
 
 
 def said_before(store: Store, dataset: str) -> Mapping[str, Any]:

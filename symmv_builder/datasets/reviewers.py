@@ -42,11 +42,11 @@ class Verdict:
         return frozenset(vote.reviewer for vote in self.votes)
 
     def __str__(self) -> str:
-        said = ", ".join(
+        text = ", ".join(
             f"{vote.verdict} by {vote.reviewer}" + (f" ({vote.reason})" if vote.reason else "")
             for vote in self.votes
         )
-        return f"{self.state}: {said}" if said else self.state
+        return f"{self.state}: {text}" if text else self.state
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,29 +70,29 @@ def needed(entry_id: str) -> int:
 
 def standing(decisions: Iterable[Decision]) -> dict[str, dict[str, Decision]]:
     """The decisions that hold, by entry and reviewer: of each the last one, unless it is undone."""
-    held: dict[str, dict[str, Decision]] = {}
+    by_entry: dict[str, dict[str, Decision]] = {}
     for decision in decisions:
-        mine = held.setdefault(decision.entry_id, {})
+        mine = by_entry.setdefault(decision.entry_id, {})
         # Put in anew, so that the order is that of the last lines.
         mine.pop(decision.reviewer, None)
         if decision.verdict != UNDO:
             mine[decision.reviewer] = decision
-    return held
+    return by_entry
 
 
-def verdict_of(entry_id: str, held: Mapping[str, Decision], state_now: str = "") -> Verdict:
+def verdict_of(entry_id: str, by_reviewer: Mapping[str, Decision], state_now: str = "") -> Verdict:
     """What the standing decisions about an entry, by reviewer, give together.
 
     Who let a doubtful match through has not seen what was fetched then: where the recording waits
     in another state now, only rejections of the earlier one count.
     """
-    held = {
+    by_reviewer = {
         name: each
-        for name, each in held.items()
+        for name, each in by_reviewer.items()
         if each.verdict == REJECT or state_now in ("", each.about)
     }
-    votes = tuple(each for each in held.values() if each.verdict in (ACCEPT, REJECT))
-    skipped = frozenset(each.reviewer for each in held.values() if each.verdict == SKIP)
+    votes = tuple(each for each in by_reviewer.values() if each.verdict in (ACCEPT, REJECT))
+    skipped = frozenset(each.reviewer for each in by_reviewer.values() if each.verdict == SKIP)
     count = Counter(vote.verdict for vote in votes)
     takes, state = needed(entry_id), OPEN
     if len(votes) >= takes:
@@ -107,15 +107,15 @@ def verdicts(
 ) -> dict[str, Verdict]:
     """The verdict of every entry about which something stands; `states_now` by entry, if known."""
     return {
-        name: verdict_of(name, held, states_now.get(name, ""))
-        for name, held in standing(decisions).items()
-        if held
+        name: verdict_of(name, by_reviewer, states_now.get(name, ""))
+        for name, by_reviewer in standing(decisions).items()
+        if by_reviewer
     }
 
 
-def agreement(found: Iterable[Verdict]) -> Agreement:
+def agreement(verdicts: Iterable[Verdict]) -> Agreement:
     """How far reviewers agree over what several of them judged."""
-    judged = [verdict for verdict in found if len(verdict.votes) > 1]
+    judged = [verdict for verdict in verdicts if len(verdict.votes) > 1]
     shared: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for verdict in judged:
         by_name = {vote.reviewer: vote.verdict for vote in verdict.votes}

@@ -163,7 +163,7 @@ def write_dataset(
     schema = arrow_schema(draft.columns, label)
     writer = shards.ShardWriter(store.root, recipe.name, schema, draft.shard_bytes)
     load = _loader(recipe, draft, store, state)
-    written = writer.update(draft.outlines, load, _standing(recipe, store))
+    shard_files = writer.update(draft.outlines, load, _standing(recipe, store))
     counts = Counter(outline.split for outline in draft.outlines)
     reasons = Counter(result.reason for result in state.rejected.values())
     receipt = {
@@ -186,7 +186,7 @@ def write_dataset(
             for (slot, _), model in sorted(_models_of(recipe, state.whole or plan, state).items())
         ],
         "shard_bytes": draft.shard_bytes,
-        "shards": shards.as_plain(written),
+        "shards": shards.as_plain(shard_files),
         **trimming.facts_of(recipe, state, draft.trims),
         **_corrected(state),
     }
@@ -252,8 +252,8 @@ def _loader(
         if recipe.clips:
             clip = clips_of(name)[outline.clip_id]
             records = cut_records(records, clip)
-        elif (kept := draft.trims.get(name)) is not None:
-            records = cut_records(records, kept)
+        elif (span := draft.trims.get(name)) is not None:
+            records = cut_records(records, span)
         return assemble_row(draft.columns, entries[name], outline.split, records, clip)
 
     return load

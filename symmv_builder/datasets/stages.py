@@ -78,8 +78,8 @@ def run_stage(
     uses = uses_of(recipe)
     use = stage_of(recipe.name, uses, name)
     if is_midi:
-        written = uses_of(datasets.recipe(_OF_MIDI))
-        uses |= {makes: use for makes, use in written.items() if makes in _WRITTEN}
+        from_midi = uses_of(datasets.recipe(_OF_MIDI))
+        uses |= {makes: use for makes, use in from_midi.items() if makes in _WRITTEN}
         if use.step is not uses[use.makes].step and name in NAMES:
             raise MalformedFile(path, f"{use.step.name} takes a recording, this is a MIDI file")
         use = uses[use.makes]
@@ -207,8 +207,8 @@ class _Maker:
 
     def _run(self, use: Use) -> Any:
         step = use.step
-        read = (use.watched,) if step.together else use.inputs
-        inputs = [self._read(name) for name in read]
+        names = (use.watched,) if step.together else use.inputs
+        inputs = [self._read(name) for name in names]
         arguments = dict(use.parameters)
         if step.slot:
             arguments["model"] = None

@@ -53,13 +53,16 @@ def read_subset(root: Root, dataset: str, name: str) -> Subset:
 def stored_subset(root: Root, dataset: str, name: str) -> Subset:
     """A subset as it was written, whatever became of the shards since; errors as `read_subset`."""
     place = _place(dataset, name)
-    held = read_object(root, place, "a subset", _REMEDY)
-    if not held:
+    content = read_object(root, place, "a subset", _REMEDY)
+    if not content:
         raise UnknownName("subset", clean_line(name), subset_names(root, dataset), where=dataset)
     try:
-        held = seals.unseal(held, place)
+        content = seals.unseal(content, place)
         return Subset(
-            str(held["split"]), tuple(held["rows"]), tuple(held["shards"]), dict(held["about"])
+            str(content["split"]),
+            tuple(content["rows"]),
+            tuple(content["shards"]),
+            dict(content["about"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise Damaged(root.path(place), "is no subset, or is damaged", _REMEDY) from error

@@ -96,16 +96,16 @@ def facts_of(recipe: Recipe, state: "Survey", clips: Mapping[str, Clip | None]) 
 
     Of rows that are whole entries also which seconds of the music are kept.
     """
-    known: dict[str, list[float]] = {n: list(c.numbers[:4]) for n, c in clips.items() if c}
+    numbers: dict[str, list[float]] = {n: list(c.numbers[:4]) for n, c in clips.items() if c}
     if recipe.clips:
-        known = {name: list(span) for name, span in trims_of(state).items()}
-    return {TRIMMED: dict(sorted(known.items()))} if known else {}
+        numbers = {name: list(span) for name, span in trims_of(state).items()}
+    return {TRIMMED: dict(sorted(numbers.items()))} if numbers else {}
 
 
 def without(receipt: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
     """A receipt that says nothing of some entries."""
-    left = {n: span for n, span in receipt.get(TRIMMED, {}).items() if n not in names}
+    spans = {n: span for n, span in receipt.get(TRIMMED, {}).items() if n not in names}
     return {
         **{k: v for k, v in receipt.items() if k != TRIMMED},
-        **({TRIMMED: left} if left else {}),
+        **({TRIMMED: spans} if spans else {}),
     }

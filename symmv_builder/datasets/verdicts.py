@@ -154,7 +154,7 @@ def try_again(items: Items, store: Store, dataset: str, reasons: Collection[Reas
     fetched again.
     """
     rejected = [item for item in items.find(dataset, [states.REJECTED]) if item.reason in reasons]
-    done = 0
+    count = 0
     for item in rejected:
         state = _BEFORE.get(item.step, states.FETCHED)
         if state == states.FETCHED:
@@ -163,8 +163,8 @@ def try_again(items: Items, store: Store, dataset: str, reasons: Collection[Reas
                 state = states.MATCHED
         with suppress(LeaseLost):
             items.advance(item, state)
-            done += 1
-    return done
+            count += 1
+    return count
 
 
 def _forget_screening(store: Store, item: Item) -> None:

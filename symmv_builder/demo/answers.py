@@ -172,9 +172,9 @@ class _Answer(BaseHTTPRequestHandler):
     ) -> None:
         number = int(query["page"]) if query.get("page", "").isdecimal() else 1
         first = (max(1, number) - 1) * pages.PAGE_SIZE
-        shown = entries[first : first + pages.PAGE_SIZE]
+        page = entries[first : first + pages.PAGE_SIZE]
         more = first + pages.PAGE_SIZE < len(entries)
-        self._send(200, "text/html", pages.list_page(title, shown, number, more, facts))
+        self._send(200, "text/html", pages.list_page(title, page, number, more, facts))
 
     def _missing(self) -> None:
         self._send(404, "text/plain", "there is no such thing")

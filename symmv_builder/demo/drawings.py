@@ -98,8 +98,8 @@ def lettered(
     every = round(_LINE_S * drawing.frame_rate)
     for number, frame in enumerate(frames):
         ink, edge = masks[number // every % len(masks)]
-        written = np.where(edge, np.uint8(0), frame)
-        yield np.where(ink, np.uint8(255), written)
+        picture = np.where(edge, np.uint8(0), frame)
+        yield np.where(ink, np.uint8(255), picture)
 
 
 def _letters(line: str, drawing: Drawing) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

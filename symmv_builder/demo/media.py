@@ -187,22 +187,22 @@ def make_media(
     folder: Path,
     *,
     progress: Callable[[str], None],
-    wanted: tuple[MediaPlan, ...] | None = None,
+    selection: tuple[MediaPlan, ...] | None = None,
 ) -> DemoMedia:
     """Make what is not there yet and say so, one line a file; what is finished is kept.
 
     Raises `StopRun` where a package that brings scores, soundfont or clips is missing.
     """
-    wanted = plans() if wanted is None else wanted
+    selection = plans() if selection is None else selection
     # What a killed run had begun; one process at a time makes a demo.
     for begun in folder.glob("*/.*.part"):
         begun.unlink()
     performances: dict[tuple[str, int, float], Performance] = {}
     truths = []
-    for number, plan in enumerate(wanted, start=1):
+    for number, plan in enumerate(selection, start=1):
         truth = _finished(folder, plan)
         if truth is None:
-            progress(f"making {plan.path} ({number} of {len(wanted)})")
+            progress(f"making {plan.path} ({number} of {len(selection)})")
             truth = _make(folder, plan, performances)
             _keep_truth(folder, plan, truth)
         truths.append(truth)

@@ -38,4 +38,4 @@ def quick_plans() -> tuple[MediaPlan, ...]:
 
 def make_quick_media(folder: Path, progress: Callable[[str], None]) -> DemoMedia:
     """Make what is not there yet of the quick tour's files; errors as of `make_media`."""
-    return make_media(folder, progress=progress, wanted=quick_plans())
+    return make_media(folder, progress=progress, selection=quick_plans())

@@ -8,9 +8,16 @@ is found by that.
 import pkgutil
 from importlib import import_module
 
-from symmv_builder.evaluation.metric import Metric, SongMetric
+from symmv_builder.evaluation.metric import EmbeddingMetric, Metric, SongMetric
 
-__all__ = ["Metric", "SongMetric", "metrics", "song_metrics"]
+__all__ = [
+    "EmbeddingMetric",
+    "Metric",
+    "SongMetric",
+    "embedding_metrics",
+    "metrics",
+    "song_metrics",
+]
 
 
 def metrics() -> dict[str, tuple[Metric, ...]]:
@@ -25,3 +32,10 @@ def song_metrics() -> tuple[SongMetric, ...]:
     declared = metrics()
     every = (*declared["music"], *(metric for some in declared.values() for metric in some))
     return tuple(dict.fromkeys(metric for metric in every if isinstance(metric, SongMetric)))
+
+
+def embedding_metrics() -> tuple[EmbeddingMetric, ...]:
+    """List the metrics of embeddings of recordings: the Frechet audio distance, then all others."""
+    declared = metrics()
+    every = (*declared["frechet"], *(metric for some in declared.values() for metric in some))
+    return tuple(dict.fromkeys(metric for metric in every if isinstance(metric, EmbeddingMetric)))

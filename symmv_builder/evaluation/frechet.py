@@ -20,21 +20,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from symmv_builder.evaluation.metric import Metric
+from symmv_builder.evaluation.metric import EmbeddingMetric
 
 Matrix: TypeAlias = NDArray[np.float64]
-
-METRICS = (
-    Metric(
-        "fad",
-        "FAD",
-        definition="squared Frechet distance of the Gaussians of two sets of embeddings",
-        source='Kilgour et al., "Fréchet Audio Distance", Interspeech 2019, equation 1',
-        unit="squared units of the embedding",
-        best="low",
-        reads=("recordings or embeddings of both sides",),
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,3 +78,17 @@ def _root(covariance: Matrix) -> Matrix:
     """The symmetric root of a covariance; eigenvalues below 0 are rounding."""
     values, vectors = np.linalg.eigh(covariance)
     return np.asarray((vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T)
+
+
+METRICS = (
+    EmbeddingMetric(
+        "fad",
+        "FAD",
+        definition="squared Frechet distance of the Gaussians of two sets of embeddings",
+        source='Kilgour et al., "Fréchet Audio Distance", Interspeech 2019, equation 1',
+        unit="squared units of the embedding",
+        best="low",
+        reads=("recordings or embeddings of both sides",),
+        measure=lambda ours, real: frechet_distance(gaussian(ours), gaussian(real)),
+    ),
+)

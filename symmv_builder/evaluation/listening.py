@@ -154,7 +154,7 @@ class MetricBeside:
 
 def preferences(choices: Sequence[Choice]) -> list[Preference]:
     """Of each question, group and two models."""
-    found = []
+    rates = []
     for group in GROUPS:
         mine = []
         of_group = _of_group(choices, group)
@@ -173,13 +173,13 @@ def preferences(choices: Sequence[Choice]) -> list[Preference]:
                 )
             )  # fmt: skip
         corrected = holm([each.p for each in mine])
-        found += [replace(each, p_adjusted=p) for each, p in zip(mine, corrected, strict=True)]
-    return found
+        rates += [replace(each, p_adjusted=p) for each, p in zip(mine, corrected, strict=True)]
+    return rates
 
 
 def mean_ratings(ratings: Sequence[Rating]) -> list[MeanRating]:
     """Of each question, group and model."""
-    found = []
+    means = []
     for group in GROUPS:
         of_group = _of_group(ratings, group)
         for (question, model), some in _grouped(of_group, lambda r: (r.question, r.model)).items():
@@ -187,13 +187,13 @@ def mean_ratings(ratings: Sequence[Rating]) -> list[MeanRating]:
             low, high = confidence_interval(by_rater)
             mean = float(by_rater.mean())
             row = (question, group, model, len(by_rater), len(some), mean, low, high)
-            found.append(MeanRating(*row))
-    return found
+            means.append(MeanRating(*row))
+    return means
 
 
 def rating_tests(ratings: Sequence[Rating]) -> list[RatingTest]:
     """Of each question, group and two models that the same raters judged on the same videos."""
-    found = []
+    tests = []
     for group in GROUPS:
         mine = []
         of_group = _of_group(ratings, group)
@@ -216,8 +216,8 @@ def rating_tests(ratings: Sequence[Rating]) -> list[RatingTest]:
                     )
                 )  # fmt: skip
         corrected = holm([each.p for each in mine])
-        found += [replace(each, p_adjusted=p) for each, p in zip(mine, corrected, strict=True)]
-    return found
+        tests += [replace(each, p_adjusted=p) for each, p in zip(mine, corrected, strict=True)]
+    return tests
 
 
 def win_rates(choices: Sequence[Choice], genres: Mapping[str, str]) -> list[WinRate]:
@@ -238,7 +238,7 @@ def win_rates(choices: Sequence[Choice], genres: Mapping[str, str]) -> list[WinR
 
 def agreement(answers: Sequence[Choice] | Sequence[Rating]) -> list[Agreement]:
     """Of each question; alpha is ordinal, nominal of questions with two answers."""
-    found = []
+    coefficients = []
     for question, some in _grouped(answers, lambda a: a.question).items():
         items = {item: place for place, item in enumerate(dict.fromkeys(map(_item, some)))}
         raters = {rater: place for place, rater in enumerate(sorted({e.rater for e in some}))}
@@ -249,8 +249,8 @@ def agreement(answers: Sequence[Choice] | Sequence[Rating]) -> list[Agreement]:
             table[raters[each.rater], items[_item(each)]] = each.points
             counts[items[_item(each)], each.points - 1] += 1
         alpha = krippendorff_alpha(table, "nominal" if of == 2 else "ordinal")
-        found.append(Agreement(question, len(items), len(some), fleiss_kappa(counts), alpha))
-    return found
+        coefficients.append(Agreement(question, len(items), len(some), fleiss_kappa(counts), alpha))
+    return coefficients
 
 
 def beside_metrics(
@@ -259,21 +259,21 @@ def beside_metrics(
     means: Sequence[MeanRating],
 ) -> list[MetricBeside]:
     """Of each metric (`metrics` by model and name) and question, over the models that have both."""
-    said: dict[str, dict[str, float]] = defaultdict(dict)
+    by_question: dict[str, dict[str, float]] = defaultdict(dict)
     for rate in rates:
         if rate.genre == "all":
-            said[rate.question][rate.model] = rate.rate
+            by_question[rate.question][rate.model] = rate.rate
     for mean in means:
         if mean.group == "all":
-            said[mean.question][mean.model] = mean.mean
-    found = []
+            by_question[mean.question][mean.model] = mean.mean
+    correlations = []
     for name in dict.fromkeys(name for mine in metrics.values() for name in mine):
-        for question, by_model in said.items():
+        for question, by_model in by_question.items():
             both = tuple(model for model in by_model if name in metrics.get(model, {}))
             ours = [metrics[model][name] for model in both]
             theirs = [by_model[model] for model in both]
-            found.append(MetricBeside(name, question, both, rank_correlation(ours, theirs)))
-    return found
+            correlations.append(MetricBeside(name, question, both, rank_correlation(ours, theirs)))
+    return correlations
 
 
 def _item(answer: Choice | Rating) -> Hashable:
@@ -283,10 +283,10 @@ def _item(answer: Choice | Rating) -> Hashable:
 
 
 def _grouped(answers: Iterable[Answer], by: Callable[[Answer], Label]) -> dict[Label, list[Answer]]:
-    found: dict[Label, list[Answer]] = defaultdict(list)
+    groups: dict[Label, list[Answer]] = defaultdict(list)
     for each in answers:
-        found[by(each)].append(each)
-    return found
+        groups[by(each)].append(each)
+    return groups
 
 
 def _of_group(answers: Sequence[Answer], group: Group) -> list[Answer]:

@@ -3,7 +3,8 @@
 A metric is declared where it is computed: a module of this package lists its own in ``METRICS``, a
 trainer those of its models in its scores. Commands, tables and the reference read these
 declarations, so a new metric touches one file. One of notes (`SongMetric`) is measured by
-`symmv evaluate music` from then on.
+`symmv evaluate music` from then on, one of recordings (`EmbeddingMetric`) by `symmv evaluate
+audio`.
 """
 
 from collections.abc import Callable
@@ -61,3 +62,19 @@ class SongMetric(Metric):
     """
 
     measure: Callable[[PlayedNotes], float] = field(kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingMetric(Metric):
+    """A metric of two sets of recordings, by embeddings ``[n, d]`` and ``[m, d]`` of one model.
+
+    `measure` takes those of the generated recordings, then those of the real ones, and gives a
+    finite number; `ValueError` where the embeddings do not allow one.
+
+    >>> import numpy as np
+    >>> shift = EmbeddingMetric("shift", "Shift", measure=lambda a, b: float(a.mean() - b.mean()))
+    >>> shift.measure(np.ones((3, 2)), np.zeros((4, 2)))
+    1.0
+    """
+
+    measure: Callable[[Floats, Floats], float] = field(kw_only=True)

@@ -173,12 +173,12 @@ def correction_provenance(
 
     `problems` say why corrections do not apply, by their id.
     """
-    said = {
+    parameters = {
         each.id: problems.get(each.id) or f"{each.edit}, by {each.author} at {each.time}"
         for each in corrections
     }
-    applied = {name: text for name, text in said.items() if name not in problems}
-    left_out = {name: text for name, text in said.items() if name in problems}
+    applied = {name: text for name, text in parameters.items() if name not in problems}
+    left_out = {name: text for name, text in parameters.items() if name in problems}
     return Provenance(
         step=CORRECTION,
         version=editing.VERSION,

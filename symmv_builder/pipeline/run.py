@@ -180,8 +180,8 @@ class _EntryRun:
             self.tell(Event("begin", self.work.entry_id, step=first.makes))
             return [(first, make(*besides))]
         together = first.step.together
-        read = (first.watched,) if together else first.inputs
-        inputs = [self.input(name) for name in read]
+        names = (first.watched,) if together else first.inputs
+        inputs = [self.input(name) for name in names]
         makes = "+".join(use.makes for use in group)
         calls = []
         for use in group:
@@ -303,9 +303,9 @@ class _EntryRun:
         fault = machine_fault(error)
         if fault is not None:
             raise fault from error
-        read = {self.work.source(name) for name in group[0].inputs if name in RECORDINGS}
+        sources = {self.work.source(name) for name in group[0].inputs if name in RECORDINGS}
         paths = {self.work.source(name): path for name, path in self.paths.items()}
-        check_recordings(self.root, read | paths.keys(), paths)
+        check_recordings(self.root, sources | paths.keys(), paths)
 
     def failure(self, use: Use, error: Exception) -> Rejection:
         """The rejection of an entry that met a bug: what was raised, where, over which file."""

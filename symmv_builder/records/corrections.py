@@ -65,15 +65,15 @@ def standing(corrections: Iterable[Correction]) -> dict[str, tuple[Correction, .
     """
     every = list(corrections)
     undone = {each.undoes for each in every}
-    held: dict[str, tuple[Correction, ...]] = {}
+    by_entry: dict[str, tuple[Correction, ...]] = {}
     for each in every:
         if each.edit is None or each.id in undone:
             continue
-        mine = held.get(each.entry_id, ())
+        mine = by_entry.get(each.entry_id, ())
         if each.edit.artifact == WHOLE_ENTRY:
             mine = tuple(old for old in mine if not is_trim(old))
-        held[each.entry_id] = (*mine, each)
-    return held
+        by_entry[each.entry_id] = (*mine, each)
+    return by_entry
 
 
 def is_trim(correction: Correction) -> bool:

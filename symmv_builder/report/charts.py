@@ -101,15 +101,15 @@ def _histograms(contents: Sequence[tuple[str, Any]]) -> Any:
     axes = _axes(figure, (0.19, 0.48 / height, 0.75, 1 - (0.48 + above) / height))
     for (label, content), shade in zip(contents, PAIR, strict=False):
         edges, counts = np.array(content.edges), np.array(content.counts, dtype=np.float64)
-        said = f"median {content.median:.4g}"
+        legend = f"median {content.median:.4g}"
         if len(contents) == 1:
             axes.stairs(counts, edges, fill=True, color=shade, alpha=0.85)
         else:
             heights = counts / (counts.sum() * np.diff(edges))
             axes.stairs(heights, edges, color=shade, lw=1.6)
             axes.stairs(heights, edges, color=shade, fill=True, alpha=0.15)
-            said = f"{ink.plain(label, _LONGEST)}, {said}"
-        axes.axvline(content.median, color=shade, lw=1.2, ls=(0, (4, 2)), label=said)
+            legend = f"{ink.plain(label, _LONGEST)}, {legend}"
+        axes.axvline(content.median, color=shade, lw=1.2, ls=(0, (4, 2)), label=legend)
     _label(axes, contents[0][1].unit, "count" if len(contents) == 1 else "density")
     axes.margins(x=0)
     axes.locator_params(axis="x", nbins=6)
@@ -132,8 +132,8 @@ def _bars(contents: Sequence[tuple[str, Any]]) -> Any:
     thick = 0.76 / len(contents)
     is_share = "share" in contents[0][1].unit
     for number, (name, content) in enumerate(contents):
-        held = dict(zip(content.labels, content.values, strict=True))
-        values = [held.get(label, 0.0) for label in labels]
+        by_label = dict(zip(content.labels, content.values, strict=True))
+        values = [by_label.get(label, 0.0) for label in labels]
         places = np.arange(len(labels)) + (number - (len(contents) - 1) / 2) * thick
         axes.barh(places, values, height=thick, color=PAIR[number], label=ink.plain(name, _LONGEST))
         for place, value in zip(places.tolist(), values, strict=True):
@@ -199,9 +199,9 @@ def _panel(figure: Any, content: Content, frame: tuple[float, float], height: fl
 def _curves(axes: Any, content: Curves) -> None:
     for number, (label, curve) in enumerate(content.curves.items()):
         shade = ink.FAINT if label == "all" else _GROUPS[(number - 1) % len(_GROUPS)]
-        shown = f"{ink.plain(label, _LONGEST)} ({content.counts[label]:,})"
+        legend = f"{ink.plain(label, _LONGEST)} ({content.counts[label]:,})"
         style = (0, (4, 2)) if label == "all" else "solid"
-        axes.plot(content.x, curve, color=shade, lw=1.5, ls=style, label=shown)
+        axes.plot(content.x, curve, color=shade, lw=1.5, ls=style, label=legend)
     axes.set_ylim(bottom=0)
     axes.margins(x=0)
     _label(axes, content.unit, "density")
@@ -226,8 +226,8 @@ def _matrix(axes: Any, content: Matrix) -> None:
     ink.bare(axes)
     axes.xaxis.tick_top()
     for which, labels in (("x", content.columns), ("y", content.rows)):
-        shown = [ink.plain(label, 14) for label in labels]
-        getattr(axes, f"set_{which}ticks")(range(len(labels)), shown)
+        ticks = [ink.plain(label, 14) for label in labels]
+        getattr(axes, f"set_{which}ticks")(range(len(labels)), ticks)
         axes.tick_params(axis=which, labelsize=_SIZE - 0.8, labelcolor=ink.INK)
         for tick in getattr(axes, f"{which}axis").get_major_ticks():
             for label in (tick.label1, tick.label2):

@@ -38,12 +38,12 @@ def draw_confusion(
     if not often.any():
         raise ValueError(f"nothing was counted for {title}")
     ranked = np.argsort(-often, kind="stable")[:_MOST_LABELS]
-    shown = np.sort(ranked[often[ranked] > 0])
-    table = table[np.ix_(shown, shown)]
-    names = [ink.plain(labels[place], 12) for place in shown]
+    classes = np.sort(ranked[often[ranked] > 0])
+    table = table[np.ix_(classes, classes)]
+    names = [ink.plain(labels[place], 12) for place in classes]
     sums = table.sum(axis=1, keepdims=True)
     shares = np.divide(table, sums, out=np.zeros_like(table), where=sums > 0)
-    size = max(3.6, _CELL_IN * len(shown))
+    size = max(3.6, _CELL_IN * len(classes))
     figure = ink.new_figure(size + 1.6, size + 1.7)
     axes = figure.add_axes((1.0 / (size + 1.6), 0.9 / (size + 1.7), size / (size + 1.6),
                             size / (size + 1.7)))  # fmt: skip
@@ -53,10 +53,10 @@ def draw_confusion(
     axes.set_xlabel(predicted, color=ink.INK)
     axes.set_ylabel(true, color=ink.INK)
     ink.bare(axes)
-    if len(shown) < np.count_nonzero(often):
-        title += f", the {len(shown)} most frequent of {np.count_nonzero(often)}"
+    if len(classes) < np.count_nonzero(often):
+        title += f", the {len(classes)} most frequent of {np.count_nonzero(often)}"
     axes.set_title(ink.plain(title), loc="left", size=12, color=ink.INK, parse_math=False)
-    if len(shown) <= _MOST_WRITTEN:
+    if len(classes) <= _MOST_WRITTEN:
         for (row, column), count in np.ndenumerate(table):
             if count:
                 colour = ink.PAPER if shares[row, column] > 0.5 else ink.INK

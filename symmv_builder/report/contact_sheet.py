@@ -43,20 +43,20 @@ def draw_contact_sheet(
     """
     if not frames:
         raise ValueError(f"no frames for the contact sheet of {title}")
-    shown = _spread(frames)
-    rows = ceil(len(shown) / _COLUMNS)
-    columns = max(_FEWEST_COLUMNS, ceil(len(shown) / rows))
+    pictures = _spread(frames)
+    rows = ceil(len(pictures) / _COLUMNS)
+    columns = max(_FEWEST_COLUMNS, ceil(len(pictures) / rows))
     tracks = {"motion": motion, "emotion": emotion, "colour": colour}
     strips = [(name, track) for name, track in tracks.items() if track is not None]
-    tallest = max(frame.shape[0] / frame.shape[1] for _, frame in shown)
+    tallest = max(frame.shape[0] / frame.shape[1] for _, frame in pictures)
     cell_in = 0.96 * _WIDTH_IN / (columns + _GAP * (columns - 1))
     row_in = min(cell_in * tallest, 3.2) + 0.3
     strips_in = [_STRIP_IN[name] for name, _ in strips]
     height = 0.55 + rows * row_in + sum(strips_in) + 0.14 * len(strips) + 0.6
     figure = ink.new_figure(_WIDTH_IN, height)
-    _heading(figure, height, title, duration_s, len(cuts_s), len(frames), len(shown))
+    _heading(figure, height, title, duration_s, len(cuts_s), len(frames), len(pictures))
     top = 1 - 0.55 / height
-    _thumbnails(figure, shown, columns, rows, top, row_in / height)
+    _thumbnails(figure, pictures, columns, rows, top, row_in / height)
     top -= rows * row_in / height
     _strips(figure, strips, top, height, duration_s, cuts_s)
     ink.save(figure, path)
@@ -67,8 +67,8 @@ def _spread(
 ) -> list[tuple[float, NDArray[np.uint8]]]:
     if len(frames) <= _MOST_FRAMES:
         return list(frames)
-    chosen = np.linspace(0, len(frames) - 1, _MOST_FRAMES).round().astype(int)
-    return [frames[index] for index in chosen.tolist()]
+    places = np.linspace(0, len(frames) - 1, _MOST_FRAMES).round().astype(int)
+    return [frames[index] for index in places.tolist()]
 
 
 def _heading(
@@ -88,7 +88,7 @@ def _count(number: int, noun: str) -> str:
 
 def _thumbnails(
     figure: Any,
-    shown: list[tuple[float, NDArray[np.uint8]]],
+    pictures: list[tuple[float, NDArray[np.uint8]]],
     columns: int,
     rows: int,
     top: float,
@@ -98,7 +98,7 @@ def _thumbnails(
         rows, columns, left=0.02, right=0.98, top=top, bottom=top - rows * row, wspace=_GAP,
         hspace=0.0,
     )  # fmt: skip
-    for number, (time_s, frame) in enumerate(shown):
+    for number, (time_s, frame) in enumerate(pictures):
         axes = figure.add_subplot(grid[number // columns, number % columns])
         axes.imshow(frame, aspect="equal", interpolation="antialiased")
         axes.set_anchor("S")

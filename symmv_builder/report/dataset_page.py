@@ -216,11 +216,11 @@ def _samples(page: DatasetPage, folder: Path) -> str:
 
 def article_of(sample: SampleCard, folder: Path) -> str:
     """A pair as HTML with its picture and its player inside; every text is escaped."""
-    shown = "".join(markup.media(each, folder) for each in sample.shown)
+    media = "".join(markup.media(each, folder) for each in sample.shown)
     note = f'<p class="note">{markup.text(sample.note)}</p>' if sample.note else ""
     return (
         f"<article><h3>{markup.text(sample.title)}</h3>"
-        f"{markup.facts(sample.facts.items())}{shown}{note}</article>"
+        f"{markup.facts(sample.facts.items())}{media}{note}</article>"
     )
 
 

@@ -28,15 +28,15 @@ def element(name: str, /, *inner: Inner, **attributes: object) -> Html:
     Attributes: ``_`` in a name is ``-``, and one at its end is left away (``class_``); `True` is
     an attribute without a value, `None` and `False` are none. Names are ours, values need not be.
     """
-    said = "".join(
+    attribute_text = "".join(
         f" {key.rstrip('_').replace('_', '-')}"
         + ("" if value is True else f'="{markup.text(value)}"')
         for key, value in attributes.items()
         if value is not None and value is not False
     )
     if name in _VOID:
-        return Html(f"<{name}{said}>")
-    return Html(f"<{name}{said}>{joined(inner)}</{name}>")
+        return Html(f"<{name}{attribute_text}>")
+    return Html(f"<{name}{attribute_text}>{joined(inner)}</{name}>")
 
 
 def joined(parts: Iterable[Inner]) -> Html:

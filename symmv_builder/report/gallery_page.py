@@ -36,8 +36,8 @@ def render(title: str, groups: Sequence[VideoGroup], left_out: Sequence[str], fo
     for number, group in enumerate(groups):
         inner = ""
         if group.comparison is not None:
-            shown = markup.media(group.comparison, folder, embed=False)
-            inner += f"<article><h3>Side by side</h3>{shown}{_table(group.cards)}</article>"
+            media = markup.media(group.comparison, folder, embed=False)
+            inner += f"<article><h3>Side by side</h3>{media}{_table(group.cards)}</article>"
         inner += "".join(_card(card, folder) for card in group.cards)
         parts.append(markup.part(f"video-{number}", group.video, inner))
     if left_out:
@@ -49,10 +49,10 @@ def render(title: str, groups: Sequence[VideoGroup], left_out: Sequence[str], fo
 
 
 def _card(card: PieceCard, folder: Path) -> str:
-    shown = "".join(markup.media(each, folder, embed=False) for each in card.shown)
+    media = "".join(markup.media(each, folder, embed=False) for each in card.shown)
     facts = markup.facts([*card.facts.items(), *card.metrics.items()])
     problem = f'<p class="note">{markup.text(card.problem)}</p>' if card.problem else ""
-    return f"<article><h3>{markup.text(card.title)}</h3>{facts}{shown}{problem}</article>"
+    return f"<article><h3>{markup.text(card.title)}</h3>{facts}{media}{problem}</article>"
 
 
 def _table(cards: Sequence[PieceCard]) -> str:

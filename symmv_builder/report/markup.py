@@ -75,12 +75,12 @@ def facts(named: Iterable[tuple[str, object]]) -> str:
     return f"<dl>{inner}</dl>"
 
 
-def media(shown: PageMedia, folder: Path, *, embed: bool = True) -> str:
+def media(item: PageMedia, folder: Path, *, embed: bool = True) -> str:
     """A picture or a player with its caption; what is large, or not to `embed`, is linked."""
-    kind = _KINDS[shown.path.suffix]
-    address = address_of(shown.path, folder, embed=embed)
+    kind = _KINDS[item.path.suffix]
+    address = address_of(item.path, folder, embed=embed)
     if kind.startswith("image/"):
-        inner = f'<img src="{address}" alt="{text(shown.caption)}">'
+        inner = f'<img src="{address}" alt="{text(item.caption)}">'
         inner = f'<div class="wide" tabindex="0">{inner}</div>'
     elif kind.startswith("video/"):
         inner = f'<video controls playsinline preload="metadata" src="{address}"></video>'
@@ -88,7 +88,7 @@ def media(shown: PageMedia, folder: Path, *, embed: bool = True) -> str:
         inner = f'<audio controls preload="metadata" src="{address}"></audio>'
     return (
         f'<figure class="{kind.partition("/")[0]}">{inner}'
-        f"<figcaption>{text(shown.caption)}</figcaption></figure>"
+        f"<figcaption>{text(item.caption)}</figcaption></figure>"
     )
 
 

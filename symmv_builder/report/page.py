@@ -122,10 +122,10 @@ def render(page: Page, folder: Path) -> str:
 def _section(section: Section, folder: Path, *, heading: str) -> str:
     title = f"<{heading}>{markup.text(section.title)}</{heading}>" if heading else ""
     facts = markup.facts(section.facts.items())
-    shown = "".join(markup.media(each, folder) for each in section.shown)
+    media = "".join(markup.media(each, folder) for each in section.shown)
     return (
         f"<article>{title}{markup.paragraph(section.lead)}{facts}"
-        f"{_chords(section.chords)}{shown}</article>"
+        f"{_chords(section.chords)}{media}</article>"
     )
 
 

@@ -150,8 +150,8 @@ def draw_notes(axes: Any, notes: Notes | Parts, start: float, end: float) -> Non
     inside = (notes.starts_s < end) & (notes.ends_s > start)
     melody = notes.is_melody if isinstance(notes, Parts) else np.zeros(len(inside), dtype=bool)
     # The melody is drawn last, so that it lies on top.
-    for chosen, shade in ((~melody, ink.ACCOMPANIMENT), (melody, ink.MELODY)):
-        which = inside & chosen
+    for mask, shade in ((~melody, ink.ACCOMPANIMENT), (melody, ink.MELODY)):
+        which = inside & mask
         opacity = 0.3 + 0.7 * np.clip((notes.velocities[which] - 20) / 90, 0, 1)
         corners = _corners(notes.starts_s[which], notes.ends_s[which], notes.pitches[which])
         colours = [(*to_rgb(shade), float(each)) for each in opacity]

@@ -212,16 +212,16 @@ class Progress:
         ended = tally.settled + tally.ended
         left_s = tally.left_s(elapsed_s)
         rate = f"{60 * tally.ended / elapsed_s:.1f} a minute" if left_s is not None else ""
-        left = f"about {span(left_s)} left" if left_s is not None else "estimating"
+        estimate = f"about {span(left_s)} left" if left_s is not None else "estimating"
         if tally.total and ended >= tally.total:
-            left = "finished"
+            estimate = "finished"
         row = Table.grid(padding=(0, 2))
         row.add_row(
             Text(f"{self._counted()} entries", style="bold"),
             ProgressBar(total=max(1, tally.total), completed=ended, width=24),
             Text(span(elapsed_s)),
             Text(rate),
-            Text(left, style="cyan"),
+            Text(estimate, style="cyan"),
         )
         return row
 

@@ -92,10 +92,10 @@ def draw_ratings(
             )  # fmt: skip
         else:
             values = published[number - len(models)].values
-            known = [question for question in questions if question in values]
+            some = [question for question in questions if question in values]
             axes.plot(
-                [values[question] for question in known],
-                [places[question] + shift for question in known],
+                [values[question] for question in some],
+                [places[question] + shift for question in some],
                 "D", color=colour, markerfacecolor=ink.PAPER, markersize=5, label=_short(name, 40),
             )  # fmt: skip
     axes.set_xlabel("mean points", fontsize=_SIZE, color=ink.INK)

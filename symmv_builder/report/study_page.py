@@ -117,10 +117,10 @@ def _said(group: Group) -> str:
 
 def _shaped(page: StudyPage, lines: Sequence[ScoreLine]) -> str:
     """A table in the shape of a paper's, the paper's own rows first."""
-    asked = {name for line in lines for name in line.values}
-    names = [name for name in page.headings if name in asked]
+    questions = {name for line in lines for name in line.values}
+    names = [name for name in page.headings if name in questions]
     heads = ("from", "row", *(page.headings[name] for name in names))
-    digits = 2 if any(row.question in asked for row in page.means) else 1
+    digits = 2 if any(row.question in questions for row in page.means) else 1
     rows: list[list[object]] = [
         [
             f"{each.paper}, {each.table}",
@@ -128,7 +128,7 @@ def _shaped(page: StudyPage, lines: Sequence[ScoreLine]) -> str:
             *(_number(each.values.get(n), digits) for n in names),
         ]
         for each in page.published
-        if asked & set(each.values)
+        if questions & set(each.values)
     ]
     note = markup.paragraph(_PRINTED) if rows else ""
     rows += [
@@ -169,17 +169,17 @@ def _tests(page: StudyPage) -> str:
 def _genres(page: StudyPage) -> str:
     models = list(dict.fromkeys(row.model for row in page.rates))
     heads = ("question", "genre", *models)
-    found = {(row.question, row.genre, row.model): row for row in page.rates}
-    asked = list(page.headings)
+    rates = {(row.question, row.genre, row.model): row for row in page.rates}
+    order = list(page.headings)
     places = sorted(
         {(row.question, row.genre) for row in page.rates},
-        key=lambda place: (asked.index(place[0]), place[1] != "all", place[1]),
+        key=lambda place: (order.index(place[0]), place[1] != "all", place[1]),
     )
     rows = []
     for question, genre in places:
         cells: list[object] = [page.headings.get(question, question), genre]
         for model in models:
-            row = found.get((question, genre, model))
+            row = rates.get((question, genre, model))
             cells.append(f"{100 * row.rate:.1f} of {row.of}" if row else "-")
         rows.append(cells)
     return markup.table(heads, rows, heads[2:])
@@ -204,10 +204,10 @@ def _metrics(page: StudyPage) -> str:
         if row.found is None:
             rows.append((*start, "-", "-", "-", "-"))
         else:
-            found = row.found
+            correlation = row.found
             rows.append(
-                (*start, f"{found.spearman:+.2f}", p_in_words(found.spearman_p),
-                 f"{found.kendall:+.2f}", p_in_words(found.kendall_p))
+                (*start, f"{correlation.spearman:+.2f}", p_in_words(correlation.spearman_p),
+                 f"{correlation.kendall:+.2f}", p_in_words(correlation.kendall_p))
             )  # fmt: skip
     return markup.paragraph(about) + markup.table(heads, rows, heads[2:])
 
@@ -232,12 +232,12 @@ def _draw(page: StudyPage, folder: Path) -> dict[str, str]:
     if genres:
         figure = study_charts.draw_genres(genres, page.headings)
         drawings["genres"] = (figure, "Win rates by genre, with 95 % intervals")
-    shown = {}
+    charts = {}
     for name, (figure, caption) in drawings.items():
         for suffix in ("png", "svg"):
             ink.save(figure, folder / f"{name}.{suffix}", dpi=150)
-        shown[name] = markup.media(PageMedia(folder / f"{name}.png", caption), folder)
-    return shown
+        charts[name] = markup.media(PageMedia(folder / f"{name}.png", caption), folder)
+    return charts
 
 
 def p_in_words(p: float) -> str:

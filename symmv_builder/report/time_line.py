@@ -25,20 +25,20 @@ _MOST_POINTS = 600
 
 def clocks(records: Mapping[str, Record]) -> ClockMap:
     """The way between the clocks of an entry, by its alignment where it has one."""
-    found = records.get("alignment")
-    return ClockMap(found if isinstance(found, Alignment) else None)
+    alignment = records.get("alignment")
+    return ClockMap(alignment if isinstance(alignment, Alignment) else None)
 
 
 def warp_points(records: Mapping[str, Record]) -> list[tuple[float, float]]:
     """Seconds of the video with those of the music, at most some hundreds; none without one."""
-    found = clocks(records).alignment
-    if found is None or not len(found.video_s):
+    alignment = clocks(records).alignment
+    if alignment is None or not len(alignment.video_s):
         return []
-    step = max(1, -(-len(found.video_s) // _MOST_POINTS))
+    step = max(1, -(-len(alignment.video_s) // _MOST_POINTS))
     return [
         (round(video, 3), round(music, 3))
         for video, music in zip(
-            found.video_s[::step].tolist(), found.music_s[::step].tolist(), strict=True
+            alignment.video_s[::step].tolist(), alignment.music_s[::step].tolist(), strict=True
         )
     ]
 
@@ -68,10 +68,10 @@ def draw(records: Mapping[str, Record], label: str) -> Html | None:
     parts: list[Html] = []
     y = 0
     for name in ("scenes", "chords"):
-        found = records.get(name)
-        if isinstance(found, Scenes | Chords):
-            labels = found.labels if isinstance(found, Chords) else None
-            parts += _lane(name, found, labels, here, scale, y)
+        record = records.get(name)
+        if isinstance(record, Scenes | Chords):
+            labels = record.labels if isinstance(record, Chords) else None
+            parts += _lane(name, record, labels, here, scale, y)
             y += _LANE + _GAP
     low, high = _pitches(notes)
     height = y + (high - low + 1) * _ROW

@@ -11,13 +11,13 @@ from symmv_builder.storage.root import Root
 
 
 def hash_file(path: Path) -> str:
-    """sha256 of a file's bytes, read in pieces."""
+    """Compute the sha256 of a file's bytes, read in pieces."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def add_asset_bytes(root: Root, data: bytes) -> str:
-    """Store bytes that are in memory; their hash. What is there whole is not written again."""
+    """Store bytes that are in memory; gives their hash. A whole copy is not written again."""
     sha256 = hashlib.sha256(data).hexdigest()
     if not _stands(root, sha256, len(data)):
         root.write(asset_name(sha256), data)
@@ -25,7 +25,7 @@ def add_asset_bytes(root: Root, data: bytes) -> str:
 
 
 def asset_name(sha256: str) -> str:
-    """Where a recording lies in a root."""
+    """Give the name under which a recording lies in a root, by its hash."""
     return f"assets/{sha256[:2]}/{sha256}"
 
 
@@ -55,7 +55,7 @@ def add_asset(root: Root, path: Path, sha256: str) -> None:
 
 @contextmanager
 def open_asset(root: Root, sha256: str) -> Iterator[Path]:
-    """A local path to a stored recording."""
+    """Give a local path to a stored recording, within the block."""
     with root.as_local(asset_name(sha256)) as path:
         yield path
 
@@ -71,7 +71,7 @@ def has_asset(root: Root, sha256: str) -> bool:
 
 
 def asset_size(root: Root, sha256: str) -> int | None:
-    """How many bytes a stored recording has, `None` where it is not there."""
+    """Give the size of a stored recording in bytes, `None` where it is not there."""
     try:
         return root.size_bytes(asset_name(sha256))
     except FileNotFoundError:

@@ -33,14 +33,14 @@ class TurnedAway:
 
 @dataclass(frozen=True, slots=True)
 class EntryClips:
-    """What an entry was cut into, in order; `state` is a digest of all that decides on it."""
+    """The clips of an entry, in order; `state` is a digest of everything that decides on them."""
 
     state: str
     clips: tuple[Clip, ...]
     turned_away: tuple[TurnedAway, ...] = ()
 
     def at(self, start_ms: int) -> Clip | TurnedAway | None:
-        """The clip that starts there, made or turned away; `None` where none does."""
+        """Find the clip that starts at a time, made or turned away; `None` where none does."""
         both: tuple[Clip | TurnedAway, ...] = (*self.clips, *self.turned_away)
         for each in both:
             if milliseconds(each.start_s) == start_ms:
@@ -58,7 +58,7 @@ def count_reasons(table: Table) -> dict[str, int]:
 
 
 def table_bytes(table: Table) -> bytes:
-    """A table as it is written, a line an entry in the order of their ids."""
+    """Encode a table as it is written, a line an entry in the order of their ids."""
     lines = (
         {
             "entry_id": name,
@@ -72,7 +72,7 @@ def table_bytes(table: Table) -> bytes:
 
 
 def write_table(root: Root, dataset: str, table: Table) -> dict[str, Any]:
-    """Write a table beside those that stand; what a receipt says of it."""
+    """Write a table beside existing ones; gives the receipt's fields about it."""
     data = table_bytes(table)
     sha256 = hashlib.sha256(data).hexdigest()
     path = f"{FOLDER}/{sha256[:16]}.jsonl"
@@ -82,7 +82,7 @@ def write_table(root: Root, dataset: str, table: Table) -> dict[str, Any]:
 
 
 def read_table(root: Root, dataset: str, receipt: Mapping[str, Any]) -> Table:
-    """The table that a receipt names, empty where it names none.
+    """Read the table that a receipt names, empty where it names none.
 
     `Damaged` where the table is gone or is not what the receipt says.
     """
@@ -98,7 +98,7 @@ def read_table(root: Root, dataset: str, receipt: Mapping[str, Any]) -> Table:
 
 
 def stands(root: Root, dataset: str, receipt: Mapping[str, Any]) -> bool:
-    """Whether the table that a receipt names is as it was written, or it names none."""
+    """Check that the table named by a receipt is as it was written; True where it names none."""
     try:
         read_table(root, dataset, receipt)
     except Damaged:
@@ -115,7 +115,7 @@ def _entries(data: bytes) -> Iterator[tuple[str, EntryClips]]:
 
 
 def without(root: Root, dataset: str, receipt: Mapping[str, Any], ids: Collection[str]) -> Any:
-    """A receipt whose table holds none of some entries; the receipt itself where it names none.
+    """Remove entries from a receipt's table; gives the new receipt, the same one without a table.
 
     A damaged table is left out: the next build makes it again.
     """
@@ -130,6 +130,6 @@ def without(root: Root, dataset: str, receipt: Mapping[str, Any], ids: Collectio
 
 
 def facts_of(table: Table) -> dict[str, Any]:
-    """What a receipt says of clips that have no row."""
+    """Give the receipt's fields about clips without a row."""
     empty = sum(not entry.clips for entry in table.values())
     return {"clips_turned_away": count_reasons(table), "entries_without_clips": empty}

@@ -15,7 +15,7 @@ from symmv_builder.text import clean_text
 
 
 class Text(sa.TypeDecorator[str]):
-    """Text that strangers had a part in: what no database stores everywhere is replaced."""
+    """A column of untrusted text: characters that some database cannot store are replaced."""
 
     impl = sa.String
     cache_ok = True
@@ -25,12 +25,12 @@ class Text(sa.TypeDecorator[str]):
 
 
 def checksum_column() -> sa.Column[int]:
-    """The column that holds a checksum of the rest of its row; 0 where an earlier version wrote."""
+    """Make the column of a row's checksum; 0 in rows that an earlier version wrote."""
     return sa.Column("checksum", sa.BigInteger, nullable=False, server_default="0")
 
 
 def checksum_of(table: sa.Table, row: Mapping[str, Any]) -> int:
-    """A checksum of the columns of a row but for that of the checksum; never 0."""
+    """Compute the checksum of a row's other columns; never 0."""
     cells = [stored(row.get(name, default)) for name, stored, default in _cells_of(table)]
     return zlib.crc32("\x1f".join(cells).encode(errors="replace")) or 1
 

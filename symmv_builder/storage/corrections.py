@@ -16,25 +16,25 @@ _ID_BYTES = 6
 
 
 def new_id() -> str:
-    """An id that no correction has."""
+    """Make a new random id for a correction."""
     return secrets.token_hex(_ID_BYTES)
 
 
 def read_corrections(root: Root, dataset: str) -> list[Correction]:
-    """Every line, in its order; `StopRun` for a line that is none. Empty without a file.
+    """Read all corrections in file order; `StopRun` for a malformed line. Empty without a file.
 
     A line that stands there twice, as after a merge, counts once.
     """
     name, what = f"{dataset}/{NAME}.jsonl", "a correction"
-    found: dict[str, Correction] = {}
+    by_id: dict[str, Correction] = {}
     for number, fields in manifests.read_lines(root, name, what):
         with manifests.at_line(root, name, number, what):
             correction = correction_from(fields)
-            if found.setdefault(correction.id, correction) != correction:
+            if by_id.setdefault(correction.id, correction) != correction:
                 raise ValueError(f"another line has the id {correction.id}")
-    return list(found.values())
+    return list(by_id.values())
 
 
 def read_standing(root: Root, dataset: str) -> dict[str, tuple[Correction, ...]]:
-    """What `standing` gives of all lines of a dataset."""
+    """Read the corrections of a dataset that are not undone, by entry (`standing`)."""
     return standing(read_corrections(root, dataset))

@@ -23,7 +23,7 @@ _NAME = "decisions"
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Who decided what about an entry, when (UTC, ISO 8601), and why; a rejection has a reason.
+    """A reviewer's decision on an entry, when (UTC, ISO 8601), and why; rejections have a reason.
 
     `about` is the state in which the crawl showed it, ``review`` or ``proposed``.
     """
@@ -52,7 +52,7 @@ class Decision:
 
 
 def read_decisions(root: Root, dataset: str) -> list[Decision]:
-    """Every line, in its order; `StopRun` for a line that is none. Empty without a file."""
+    """Read all decisions in file order; `StopRun` for a malformed line. Empty without a file."""
     name, what = f"{dataset}/{_NAME}.jsonl", "a decision"
     decisions = []
     for number, fields in manifests.read_lines(root, name, what):
@@ -62,7 +62,7 @@ def read_decisions(root: Root, dataset: str) -> list[Decision]:
 
 
 def add_decisions(store: Store, dataset: str, decisions: Iterable[Decision]) -> None:
-    """Add lines behind those that stand there, which stay as they are, byte for byte.
+    """Append lines; those that are in the file stay as they are, byte for byte.
 
     Two writers at once wait for each other; whoever writes the dataset is not waited for.
     """

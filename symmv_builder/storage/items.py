@@ -82,7 +82,7 @@ _TOMBSTONES = sa.Table(
 
 
 class LeaseLost(SymMVError):
-    """Somebody else has taken an item up or changed it since: what was to be stored is dropped."""
+    """Another worker has leased or changed the item since: what was to be stored is dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ _PREFIXES = {"youtube": "yt", "bilibili": "bb"}
 
 
 def entry_id_of(source: Source) -> str:
-    """The entry's id of a recording: its site and its id there, safe as a file's name."""
+    """Make the entry id of a recording from its site and its id there, safe as a file name."""
     return f"{_PREFIXES.get(source.site, source.site)}-{source.video_id}"
 
 
@@ -134,13 +134,13 @@ class Items:
         ledger.create(_METADATA)
 
     def add(self, items: Iterable[Item]) -> int:
-        """Add what is new; what is known or has a tombstone stays as it is. How many were new."""
+        """Add new items; gives how many. Known ones and those with a tombstone stay as they are."""
         buried = self.tombstones()
         rows = [_to_row(item) for item in items if item.source not in buried]
         return self._ledger.insert_new(_ITEMS, rows)
 
     def known(self, dataset: str, origin: str | None = None) -> set[str]:
-        """Ids that were found before, of a dataset or of one of its sources."""
+        """List the ids found so far, of a dataset or of one of its sources."""
         query = sa.select(_ITEMS.c.video_id).where(_ITEMS.c.dataset == dataset)
         if origin is not None:
             query = query.where(_ITEMS.c.origin == origin)
@@ -154,7 +154,7 @@ class Items:
         return _from_row(row) if row else None
 
     def find(self, dataset: str, states: Sequence[str] = ()) -> list[Item]:
-        """All items, or those in some states, in the order of their ids."""
+        """List all items, or those in some states, in the order of their ids."""
         query = sa.select(_ITEMS).where(_ITEMS.c.dataset == dataset)
         if states:
             query = query.where(_ITEMS.c.state.in_(states))
@@ -164,7 +164,7 @@ class Items:
         return sorted(items, key=lambda item: (item.source.site, item.source.video_id))
 
     def sources(self, dataset: str, states: Sequence[str]) -> Iterator[Source]:
-        """The recordings of all items in some states, official videos included, one by one."""
+        """Iterate over the recordings of items in some states, official videos included."""
         columns = (_ITEMS.c.site, _ITEMS.c.video_id, _ITEMS.c.official)
         mine = sa.and_(_ITEMS.c.dataset == dataset, _ITEMS.c.state.in_(states))
         with self._ledger.engine.connect() as connection:
@@ -177,7 +177,7 @@ class Items:
                     yield Source(**json.loads(official)["source"])
 
     def some(self, dataset: str, site: str, states: Sequence[str], limit: int) -> list[Item]:
-        """A few items of a site in some states, drawn at random."""
+        """Draw a few items of a site in some states at random."""
         query = (
             sa.select(_ITEMS)
             .where(_ITEMS.c.dataset == dataset, _ITEMS.c.site == site, _ITEMS.c.state.in_(states))
@@ -226,14 +226,14 @@ class Items:
         return leased
 
     def renew(self, items: Iterable[Item], until_s: float) -> None:
-        """Hold our leases of items until then; those that are not ours any more stay as they are.
+        """Extend our leases of items to a time; those that are not ours any more stay as they are.
 
         An item that was stored meanwhile without a lease is not leased again.
         """
         self._set_leases(items, leased_until_s=until_s)
 
     def give_back(self, items: Iterable[Item]) -> None:
-        """End our leases of items as they are."""
+        """End our leases of items without changing their state."""
         self._set_leases(items, leased_until_s=0.0, owner="")
 
     def end_dead_leases(self) -> None:
@@ -279,7 +279,7 @@ class Items:
         return replace(item, version=changed)
 
     def advance(self, item: Item, state: str, *, held_until_s: float = 0.0, **changes: Any) -> Item:
-        """The item in its next state, attempts and refusals forgotten, stored as by `save`."""
+        """Store the item in its next state as by `save`, with attempts and refusals reset."""
         fresh = replace(
             item,
             state=state,
@@ -328,7 +328,7 @@ class Items:
                 connection.execute(sa.update(_ITEMS).where(mine).values(**fresh))
 
     def counts(self, dataset: str) -> dict[tuple[str, str, str], int]:
-        """How many items are in each (state, step, reason)."""
+        """Count the items in each (state, step, reason)."""
         columns = (_ITEMS.c.state, _ITEMS.c.step, _ITEMS.c.reason)
         query = sa.select(*columns, sa.func.count()).where(_ITEMS.c.dataset == dataset)
         with self._ledger.engine.connect() as connection:
@@ -336,7 +336,7 @@ class Items:
             return {(state, step, reason): count for state, step, reason, count in rows}
 
     def next_due_s(self, dataset: str, states: Sequence[str]) -> float | None:
-        """When the next item that waits is due; `None` where nothing waits."""
+        """Give when the next waiting item is due, in seconds; `None` where nothing waits."""
         soonest = sa.func.min(
             sa.case(
                 (_ITEMS.c.leased_until_s > _ITEMS.c.next_try_s, _ITEMS.c.leased_until_s),
@@ -348,14 +348,14 @@ class Items:
             return connection.execute(query).scalar()
 
     def open_breaker(self, name: str, until_s: float, detail: str) -> None:
-        """Keep everybody from what `name` stands for until then, and never for less long."""
+        """Open the circuit breaker `name` until a time; never shortens one that is open longer."""
         standing = self.breaker(name)
         until_s = max(until_s, standing[0]) if standing else until_s
         row = {"name": name, "open_until_s": until_s, "detail": detail}
         self._ledger.upsert(_BREAKERS, [row])
 
     def breaker(self, name: str) -> tuple[float, str] | None:
-        """Until when a breaker is open, and why; `None` if it was never opened."""
+        """Give until when a breaker is open, and why; `None` if it was never opened."""
         query = sa.select(_BREAKERS.c.open_until_s, _BREAKERS.c.detail)
         with self._ledger.engine.connect() as connection:
             row = connection.execute(query.where(_BREAKERS.c.name == name)).first()
@@ -366,7 +366,7 @@ class Items:
         self._ledger.upsert(_PASSES, [{"dataset": dataset, "origin": origin, "ended_s": now_s}])
 
     def passed(self, dataset: str) -> set[str]:
-        """The sources of which a whole pass has ended."""
+        """List the sources of which a whole pass has ended."""
         query = sa.select(_PASSES.c.origin).where(_PASSES.c.dataset == dataset)
         with self._ledger.engine.connect() as connection:
             return set(connection.execute(query).scalars())
@@ -377,7 +377,7 @@ class Items:
         self._ledger.upsert(_TOMBSTONES, [row])
 
     def tombstones(self) -> dict[Source, str]:
-        """Everything that was taken down, and why."""
+        """List everything that was taken down, and why."""
         with self._ledger.engine.connect() as connection:
             rows = connection.execute(sa.select(_TOMBSTONES))
             return {Source(site, video_id): reason for site, video_id, reason in rows}

@@ -168,7 +168,7 @@ class Ledger:
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """A transaction that reads and then writes: SQLite locks at its start, so that two
+        """Open a transaction that reads and then writes: SQLite locks at its start, so that two
         processes that read the same state cannot both act on it."""
         with self.engine.connect() as connection:
             if self.engine.dialect.name == "sqlite":
@@ -190,7 +190,7 @@ class Ledger:
             connection.execute(statement, list(rows))
 
     def insert_new(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> int:
-        """Insert the rows whose primary key is not there; how many these were."""
+        """Insert the rows whose primary key is not there; gives how many these were."""
         if not rows:
             return 0
         [key, *_] = table.primary_key.columns
@@ -199,7 +199,7 @@ class Ledger:
             return len(connection.execute(statement, list(rows)).all())
 
     def insert_of(self, table: sa.Table) -> Any:
-        """An INSERT of this database, which knows ``on_conflict``."""
+        """Make the dialect's INSERT, which has ``on_conflict``."""
         dialect = importlib.import_module(f"sqlalchemy.dialects.{self.engine.dialect.name}")
         return dialect.insert(table)
 
@@ -210,7 +210,7 @@ class Ledger:
         self.upsert(_FILES, [asdict(file) for file in files])
 
     def known_files(self) -> dict[str, KnownFile]:
-        """Every file that was hashed before, by path."""
+        """Give every file that was hashed before, by path."""
         with self.engine.connect() as connection:
             query = sa.select(*(_FILES.c[name] for name in KnownFile.__slots__))
             return {row.path: KnownFile(*row) for row in connection.execute(query)}
@@ -218,7 +218,7 @@ class Ledger:
     def record_assets(
         self, assets: Mapping[tuple[str, str], str], sizes: Mapping[str, int] = MappingProxyType({})
     ) -> None:
-        """Say which recording (site, video_id) has which content, of how many bytes (by hash)."""
+        """Record the content hash of recordings (site, video_id), and sizes in bytes by hash."""
         now = _now()
         self.upsert(
             _RECORDINGS,
@@ -235,14 +235,14 @@ class Ledger:
         )
 
     def asset_sizes(self) -> dict[str, int]:
-        """How many bytes every recording has, by its hash; 0 where that is not known."""
+        """Give the size in bytes of every recording by its hash; 0 where it is not known."""
         query = sa.select(_RECORDINGS.c.sha256, sa.func.max(_RECORDINGS.c.size_bytes))
         with self.engine.connect() as connection:
             rows = connection.execute(query.group_by(_RECORDINGS.c.sha256))
             return {sha256: int(size) for sha256, size in rows}
 
     def written(self) -> dict[str, str]:
-        """sha256 of every manifest as it was last written, by name; empty for one removed."""
+        """Give the sha256 of every manifest as last written, by name; empty for one removed."""
         with self.engine.connect() as connection:
             query = sa.select(_WRITTEN.c.name, _WRITTEN.c.sha256)
             return {str(name): str(sha256) for name, sha256 in connection.execute(query)}
@@ -251,7 +251,7 @@ class Ledger:
         self.upsert(_WRITTEN, [{"name": n, "sha256": sha256} for n, sha256 in hashes.items()])
 
     def results_by_entry(self, dataset: str) -> Iterator[tuple[str, list[Result]]]:
-        """The last result of every step, entry by entry; a few thousand are in memory at a time."""
+        """Iterate over the last results, entry by entry; a few thousand are in memory at a time."""
         columns = [_RESULTS.c[name] for name in Result.__slots__]
         query = sa.select(*columns).where(_RESULTS.c.dataset == dataset)
         rows = self.stream(query.order_by(_RESULTS.c.entry_id))
@@ -259,19 +259,19 @@ class Ledger:
             yield entry_id, [Result(*row) for row in mine]
 
     def stream(self, query: sa.Select[Any]) -> Iterator[Any]:
-        """The rows of a query, a few thousand in memory at a time."""
+        """Iterate over the rows of a query, a few thousand in memory at a time."""
         with self.engine.connect() as connection:
             for part in connection.execution_options(yield_per=5000).execute(query).partitions():
                 yield from part
 
     def assets(self) -> dict[tuple[str, str], str]:
-        """Content hash of every recording that was fetched, by site and id."""
+        """Give the content hash of every recording that was fetched, by site and id."""
         query = sa.select(_RECORDINGS.c.site, _RECORDINGS.c.video_id, _RECORDINGS.c.sha256)
         with self.engine.connect() as connection:
             return {(site, name): sha for site, name, sha in connection.execute(query)}
 
     def asset_of(self, site: str, video_id: str) -> str | None:
-        """Content hash of one recording, `None` if it was never fetched."""
+        """Give the content hash of one recording, `None` if it was never fetched."""
         query = sa.select(_RECORDINGS.c.sha256).where(
             _RECORDINGS.c.site == site, _RECORDINGS.c.video_id == video_id
         )
@@ -284,7 +284,7 @@ class Ledger:
         self.upsert(_RESULTS, rows)
 
     def results(self, dataset: str, entry_id: str | None = None) -> list[Result]:
-        """The last result of every step, of a whole dataset or of one entry."""
+        """Give the last result of every step, of a whole dataset or of one entry."""
         columns = [_RESULTS.c[name] for name in Result.__slots__]
         query = sa.select(*columns).where(_RESULTS.c.dataset == dataset)
         if entry_id is not None:
@@ -304,7 +304,7 @@ class Ledger:
             return tuple((connection.execute(query).scalar() or "").split())
 
     def marks(self, dataset: str) -> Iterator[tuple[str, str, str, str]]:
-        """Of every step's last result: entry id, artifact, key and reason, entry by entry.
+        """Iterate over entry id, artifact, key and reason of every last result, entry by entry.
 
         What a survey of a large dataset needs, without the rest in memory.
         """
@@ -314,7 +314,7 @@ class Ledger:
         yield from self.stream(query)
 
     def costs(self, dataset: str) -> Iterator[tuple[str, str, str, str, float, str]]:
-        """Of every step's last result: entry id, artifact, step, backend, seconds and reason,
+        """Iterate over every last result: entry id, artifact, step, backend, seconds and reason,
         entry by entry."""
         names = ("entry_id", "artifact", "step", "backend", "seconds", "reason")
         query = sa.select(*(_RESULTS.c[name] for name in names))
@@ -322,7 +322,7 @@ class Ledger:
         yield from self.stream(query)
 
     def rejections(self, dataset: str) -> list[Result]:
-        """Every result of a dataset that turned its entry away."""
+        """List the results of a dataset that rejected their entry."""
         columns = [_RESULTS.c[name] for name in Result.__slots__]
         query = sa.select(*columns).where(_RESULTS.c.dataset == dataset, _RESULTS.c.reason != "")
         with self.engine.connect() as connection:
@@ -351,7 +351,7 @@ class Ledger:
                 connection.execute(sa.delete(table).where(table.c.sha256.in_(hashes)))
 
     def rejected_entries(self, dataset: str) -> set[str]:
-        """Ids of all entries of a dataset that a step turned away."""
+        """List the ids of a dataset's entries that a step rejected."""
         mine = sa.and_(_RESULTS.c.dataset == dataset, _RESULTS.c.reason != "")
         query = sa.select(_RESULTS.c.entry_id).where(mine).distinct()
         with self.engine.connect() as connection:
@@ -378,7 +378,7 @@ def _now() -> str:
 
 
 def with_driver(url: str) -> sa.URL:
-    """The url with the driver that the extra installs, where it names none."""
+    """Add to a url the driver that the extra installs, where it names none."""
     parsed = sa.make_url(url)
     named = parsed.drivername != "postgresql"
     return parsed if named else parsed.set(drivername="postgresql+psycopg")

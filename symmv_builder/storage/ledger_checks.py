@@ -21,7 +21,7 @@ class DamagedRow:
 
 
 def damaged_rows(ledger: Ledger) -> Iterator[DamagedRow]:
-    """The rows that are not as they were written, by their checksums.
+    """Find the rows that are not as they were written, by their checksums.
 
     `StopRun` where the database cannot be read.
     """
@@ -50,7 +50,7 @@ def forget_row(ledger: Ledger, row: DamagedRow) -> None:
 
 
 def faults(ledger: Ledger) -> list[str]:
-    """What SQLite finds wrong in the structure of its file; a server looks after itself."""
+    """List structural faults that SQLite's integrity check finds; a server checks itself."""
     if ledger.engine.dialect.name != "sqlite":
         return []
     with ledger.engine.connect() as connection:
@@ -59,7 +59,7 @@ def faults(ledger: Ledger) -> list[str]:
 
 
 def server_version(url: str) -> str:
-    """The database behind a ledger's url and its version, as in ``postgresql 17.6``.
+    """Give the database behind a ledger's url and its version, as in ``postgresql 17.6``.
 
     Nothing is made in it. `StopRun` where it cannot be opened and read.
     """

@@ -11,15 +11,15 @@ from symmv_builder.storage.store import Store
 
 @contextmanager
 def alone(store: Store, dataset: str, name: str) -> Iterator[None]:
-    """Be the only one who adds to a file; whoever writes the dataset is not waited for."""
+    """Hold the lock for appending to a file; it does not wait for the dataset's writer."""
     with locks.hold(store.ledger, f"{dataset}/{name}", wait=True):
         yield
 
 
 def append(store: Store, dataset: str, name: str, lines: Iterable[Mapping[str, Any]]) -> None:
-    """Add lines behind those that stand there, which stay as they are, byte for byte.
+    """Append lines; those that are in the file stay as they are, byte for byte.
 
-    The caller is `alone` with the file. It is replaced in one piece.
+    The caller holds the lock of the file (`alone`), which is replaced in one piece.
     """
     place = f"{dataset}/{name}.jsonl"
     data = store.manifests.read(place) or b""
@@ -29,5 +29,5 @@ def append(store: Store, dataset: str, name: str, lines: Iterable[Mapping[str, A
 
 
 def text_of(lines: Iterable[Mapping[str, Any]]) -> bytes:
-    """Lines as a file holds them."""
+    """Encode objects as lines of JSON, as a file holds them."""
     return "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines).encode()

@@ -56,7 +56,7 @@ class Lock:
     depth: int = 1
 
     def check(self) -> None:
-        """`StopRun` where the lock was lost: this process slept longer than its lease."""
+        """Raise `StopRun` where the lock was lost: this process slept longer than its lease."""
         query = sa.select(_LOCKS.c.owner).where(_LOCKS.c.name == self.name)
         with self.ledger.engine.connect() as connection:
             owner = connection.execute(query).scalar()
@@ -103,7 +103,7 @@ def hold(
 
 
 def current(ledger: Ledger, name: str) -> Lock:
-    """The lock that this thread holds; whoever changes a dataset must have one.
+    """Give the lock that this thread holds; every change of a dataset needs one.
 
     `RuntimeError` where there is none, which is a mistake of the program.
     """

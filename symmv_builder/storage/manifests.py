@@ -18,14 +18,14 @@ from symmv_builder.storage.root import Root
 
 
 def write_entries(root: Root, dataset: str, entries: Iterable[Entry]) -> None:
-    """All entries of a dataset, sorted by id, as JSON lines."""
+    """Write all entries of a dataset, sorted by id, as JSON lines."""
     ordered = sorted(entries, key=lambda entry: entry.entry_id)
     lines = [json.dumps(entry_fields(entry), sort_keys=True) + "\n" for entry in ordered]
     root.write(f"{dataset}/entries.jsonl", "".join(lines).encode())
 
 
 def read_entries(root: Root, dataset: str) -> list[Entry]:
-    """The entries of a dataset, empty where it was never built.
+    """Read the entries of a dataset, empty where it was never built.
 
     `StopRun` for a line that is not an entry, and for an id that is there twice.
     """
@@ -47,7 +47,7 @@ def read_entries(root: Root, dataset: str) -> list[Entry]:
 
 
 def entry_fields(entry: Entry) -> dict[str, Any]:
-    """The plain fields of an entry; one that no site said anything of has none for that."""
+    """Convert an entry to plain fields; that of the listing is left out where it has none."""
     fields = asdict(entry)
     if entry.listing is None:
         del fields["listing"]
@@ -55,7 +55,7 @@ def entry_fields(entry: Entry) -> dict[str, Any]:
 
 
 def entry_from(plain: Mapping[str, Any]) -> Entry:
-    """An entry out of its plain fields, as `entry_fields` gives them."""
+    """Make an entry from its plain fields, as `entry_fields` gives them."""
     fields = dict(plain)
     fields["video"] = Source(**fields["video"])
     fields["music"] = Source(**fields["music"])
@@ -69,7 +69,7 @@ def entry_from(plain: Mapping[str, Any]) -> Entry:
 
 
 def listing_from(plain: Mapping[str, Any]) -> Listing:
-    """A listing out of its plain fields, as `dataclasses.asdict` gives them."""
+    """Make a listing from its plain fields, as `dataclasses.asdict` gives them."""
     fields = dict(plain)
     fields["source"] = Source(**fields["source"])
     for name in ("categories", "tags"):
@@ -87,28 +87,28 @@ def listing_from(plain: Mapping[str, Any]) -> Listing:
 
 
 def datasets(root: Root) -> list[str]:
-    """The datasets that have entries, by name."""
+    """List the names of the datasets that have entries."""
     return [name for name in root.folders("") if has_entries(root, name)]
 
 
 def has_entries(root: Root, dataset: str) -> bool:
-    """Whether a dataset has a list of entries, which is not read."""
+    """Check whether a dataset has a list of entries, without reading it."""
     return root.exists(f"{dataset}/entries.jsonl")
 
 
 def read_blocklist(root: Root) -> dict[Source, str]:
-    """Every recording that was taken down, and why: what a person may review and move about."""
+    """Read the blocklist: every recording that was taken down, and why; people may edit it."""
     return {source: line["reason"] for source, line in _blocklist(root).items()}
 
 
 def allowed(root: Root, entries: Iterable[Entry]) -> list[Entry]:
-    """The entries none of whose recordings was taken down, through whichever dataset."""
+    """Keep the entries none of whose recordings was taken down, in any dataset."""
     blocked = read_blocklist(root)
     return [e for e in entries if e.music not in blocked and e.video not in blocked]
 
 
 def taken_down(root: Root, dataset: str, entry_id: str) -> set[Source]:
-    """The recordings that were barred when this entry was taken down; empty if it never was."""
+    """List the recordings blocked when this entry was taken down; empty if it never was."""
     name = f"{dataset}/{entry_id}"
     return {source for source, line in _blocklist(root).items() if name in line["entries"]}
 
@@ -133,7 +133,7 @@ def _blocklist(root: Root) -> dict[Source, dict[str, Any]]:
 
 
 def blocked_contents(root: Root) -> frozenset[str]:
-    """The sha256 of every recording that was taken down: its bytes are barred by any name."""
+    """List the sha256 of every recording that was taken down: its bytes are blocked by any name."""
     return frozenset(line["sha256"] for line in _blocklist(root).values() if line.get("sha256"))
 
 

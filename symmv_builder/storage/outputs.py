@@ -41,9 +41,9 @@ def check_outputs(
     folder stands in its place, or a file in that of its folder; and where a file stands there that
     is not ours, unless `overwrite`.
     """
-    read = {identity: path for path in inputs if (identity := _identity(path)) is not None}
+    sources = {identity: path for path in inputs if (identity := _identity(path)) is not None}
     for path in outputs:
-        same_file = read.get(_identity(path) or (0, 0))
+        same_file = sources.get(_identity(path) or (0, 0))
         if same_file is not None:
             cause = f"it would take the place of {same_file}, which is read; write elsewhere"
             raise CannotWrite(path, cause)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One line of the ledger: a step's last result for an entry; `reason` is empty if made."""
+    """A row of the ledger: a step's last result for an entry; `reason` is empty if it succeeded."""
 
     entry_id: str
     artifact: str

@@ -58,14 +58,14 @@ class Root:
 
     @property
     def shown(self) -> str:
-        """The url as it may be printed."""
+        """The url without its secrets, for messages."""
         return shown_url(self.url)
 
     def path(self, name: str) -> str:
         return f"{self._base.rstrip('/')}/{name}"
 
     def check(self) -> None:
-        """Make sure that a local root stands: `StopRun` where its folder is gone or another one.
+        """Check a local root: `StopRun` where its folder is gone or has become another one.
 
         What it is found to be at the first call it has to stay: a folder that was renamed,
         or a disk that was unmounted, is never made anew by what is written later.
@@ -97,7 +97,7 @@ class Root:
             each.mkdir(exist_ok=True)
 
     def read(self, name: str) -> bytes | None:
-        """The file's bytes, `None` where there is no such file."""
+        """Read the file's bytes, `None` where there is no such file."""
         try:
             if self.is_local:
                 return Path(self.path(name)).read_bytes()
@@ -109,7 +109,7 @@ class Root:
             raise CannotRead(self.path(name), error.strerror or str(error)) from error
 
     def write(self, name: str, data: bytes) -> None:
-        """Put a whole file in place, or leave everything as it was."""
+        """Write a file atomically: whole, or not at all."""
         if not self.is_local:
             with _remote_errors(self.url, writing=True):
                 self._fs.pipe_file(self.path(name), data)
@@ -119,7 +119,7 @@ class Root:
 
     @contextmanager
     def replacing(self, name: str) -> Iterator[Path]:
-        """A local path to write to, whose file takes the name's place when the block ends well."""
+        """Give a local path to write to; the file takes the name's place if the block succeeds."""
         folder, _, last = name.rpartition("/")
         with self.replacing_in(folder, lambda: last) as temporary:
             yield temporary
@@ -157,7 +157,7 @@ class Root:
 
     @contextmanager
     def as_local(self, name: str) -> Iterator[Path]:
-        """A local path with the file's contents, for tools that want a path."""
+        """Give a local path with the file's contents, for tools that need a path."""
         if self.is_local:
             yield Path(self.path(name))
             return
@@ -181,14 +181,14 @@ class Root:
             return bool(self._fs.exists(self.path(name)))
 
     def size_bytes(self, name: str) -> int:
-        """How large a file is that is there."""
+        """Give the size of an existing file in bytes."""
         if self.is_local:
             return Path(self.path(name)).stat().st_size
         with _remote_errors(self.url):
             return int(self._fs.size(self.path(name)))
 
     def names(self, folder: str) -> list[str]:
-        """Names of the finished files directly in a folder, sorted; empty where there is none."""
+        """List the finished files directly in a folder, sorted; empty where there is none."""
         try:
             if self.is_local:
                 entries = [item.name for item in os.scandir(self.path(folder)) if item.is_file()]
@@ -204,7 +204,7 @@ class Root:
         return sorted(name for name in entries if not name.startswith(_PART))
 
     def walk(self, folder: str = "") -> Iterator[tuple[str, int]]:
-        """Every finished file below a folder with its size in bytes, folder after folder."""
+        """Iterate over all finished files below a folder with their sizes in bytes."""
         if self.is_local:
             for entry, name in self._scan(folder):
                 if not entry.name.startswith(_PART) and entry.is_file(follow_symlinks=False):
@@ -217,7 +217,7 @@ class Root:
                 yield f"{folder}/{path.removeprefix(base)}".lstrip("/"), int(facts["size"] or 0)
 
     def folders(self, folder: str) -> list[str]:
-        """Names of the folders directly in a folder, sorted; empty where there is none."""
+        """List the folders directly in a folder, sorted; empty where there is none."""
         try:
             if self.is_local:
                 items = os.scandir(self.path(folder))
@@ -230,7 +230,7 @@ class Root:
         return sorted(path.rsplit("/", 1)[-1] for path in paths)
 
     def left_behind(self, folder: str = "", *, below: bool = True) -> Iterator[tuple[str, int]]:
-        """What killed writers left in a local folder (and below it), with its size in bytes.
+        """List what killed writers left in a local folder (and below it), with sizes in bytes.
 
         That is what a process of this machine began that is no more, and what nobody, on
         whatever machine, has written to for an hour. On a bucket a write leaves nothing.
@@ -250,7 +250,7 @@ class Root:
             Path(self.path(name)).unlink(missing_ok=True)
 
     def sweep_all(self, folder: str = "") -> tuple[int, int]:
-        """Remove what killed writers left anywhere below a local folder: files, and bytes."""
+        """Remove what killed writers left below a local folder; counts files and bytes."""
         files = size = 0
         for name, size_bytes in self.left_behind(folder):
             Path(self.path(name)).unlink(missing_ok=True)
@@ -258,7 +258,7 @@ class Root:
         return files, size
 
     def empty_folders(self, folder: str) -> Iterator[str]:
-        """Names of all local folders below a folder that hold nothing at all."""
+        """List all local folders below a folder that are empty."""
         if self.is_local:
             for path, inner, files in os.walk(self.path(folder), topdown=False):
                 if not inner and not files:

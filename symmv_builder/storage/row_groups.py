@@ -34,7 +34,7 @@ class Shards:
 
     @contextmanager
     def opened(self, name: str) -> Iterator[pq.ParquetFile]:
-        """A shard; `StopRun` with its name where it is gone or damaged."""
+        """Open a shard; `StopRun` with its name where it is gone or damaged."""
         try:
             with self._root.as_ranges(name) as source, self._parsed(name):
                 file = pq.ParquetFile(
@@ -62,7 +62,7 @@ class Shards:
         return StopRun(f"cannot read {self._root.path(name)}: {cause}; delete it and build again")
 
     def read(self, name: str, group: int, columns: Sequence[str]) -> pa.Table:
-        """Some columns of a row group; of the others nothing is read."""
+        """Read some columns of a row group, and no other bytes."""
         with self.opened(name) as file:
             return file.read_row_group(group, columns=list(columns))
 
@@ -92,7 +92,7 @@ class Groups:
             self._folder = Path(self._temporary.name)
 
     def table(self, name: str, group: int) -> pa.Table:
-        """A row group's table, made now or before; whoever wants it meanwhile waits for it."""
+        """Give a row group's table, decoded or cached; other threads wait while it is decoded."""
         with self._lock:
             promise = self._held.get((name, group))
             mine = promise is None

@@ -20,16 +20,16 @@ _END, _END_LENGTH = b"PK\5\6", 22
 
 
 class BrokenSeal(ValueError):
-    """A file is not what its checksum says."""
+    """A file does not match its checksum."""
 
 
 def seal(fields: Mapping[str, Any], place: str = "") -> dict[str, Any]:
-    """The fields and their checksum; they must not have a field of its name."""
+    """Add a checksum to the fields, none of which may have its name."""
     return {**fields, _FIELD: _of_fields(fields, place)}
 
 
 def unseal(fields: Mapping[str, Any], place: str = "") -> dict[str, Any]:
-    """The fields without their checksum; `BrokenSeal` where that is not theirs."""
+    """Verify and remove the checksum of fields; `BrokenSeal` where it does not match."""
     plain = dict(fields)
     stored_seal = plain.pop(_FIELD, None)
     if stored_seal is None:
@@ -46,7 +46,7 @@ def is_sealed(fields: Mapping[str, Any]) -> bool:
 
 
 def is_sealed_text(data: bytes) -> bool:
-    """Whether the JSON object in a file carries a checksum."""
+    """Check whether the JSON object in a file carries a checksum."""
     return is_sealed(json.loads(data))
 
 
@@ -56,13 +56,13 @@ def _of_fields(fields: Mapping[str, Any], place: str) -> str:
 
 
 def seal_archive(data: bytes, place: str) -> bytes:
-    """A zip archive without a comment, with its checksum as its comment."""
+    """Add a checksum to a zip archive without a comment, as its comment."""
     sealed = data[:-2] + _LENGTH.to_bytes(2, "little")
     return sealed + _COMMENT + _of_bytes(sealed, place)
 
 
 def check_archive(data: bytes, place: str) -> bool:
-    """Whether a zip archive has a checksum; `BrokenSeal` where that is not its own."""
+    """Verify a zip archive; False where it has no checksum, `BrokenSeal` where that differs."""
     if data[-_LENGTH:].startswith(_COMMENT):
         if data[-64:] != _of_bytes(memoryview(data)[:-_LENGTH], place):
             raise BrokenSeal("its checksum is that of something else")

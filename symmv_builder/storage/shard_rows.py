@@ -102,13 +102,13 @@ class ShardRows:
 
     @property
     def digest(self) -> str:
-        """A short hash of what is read: the same for the same shards and columns."""
+        """Compute a short hash of what is read: the same for the same shards and columns."""
         text = json.dumps([[*self.shards.values()], self.columns])
         return sha256(text.encode()).hexdigest()[:16]
 
     @property
     def group_bytes(self) -> tuple[int, ...]:
-        """About how many bytes the columns of each row group take when decoded."""
+        """Estimate the bytes that the columns of each row group take when decoded."""
         return tuple(self._sizes)
 
     def __len__(self) -> int:
@@ -122,7 +122,7 @@ class ShardRows:
         return {**row, **self._trimmed.get(row.get("entry_id", ""), {})} if self._trimmed else row
 
     def row(self, index: int) -> dict[str, Any]:
-        """The row of a number; `IndexError` where there are not so many."""
+        """Give the row of a number; `IndexError` where there are not so many."""
         if not 0 <= index < len(self):
             raise IndexError(f"row {index} of {len(self)}")
         return self._row_in(self.starts, index)
@@ -133,15 +133,15 @@ class ShardRows:
         return self._placed(next(rows_of(self.table(group).slice(index - starts[group], 1))))
 
     def reopened(self) -> "ShardRows":
-        """The same rows with files and caches of their own, for another process."""
+        """Open the same rows with files and caches of their own, for another process."""
         return ShardRows(self.root, self.dataset, self.split, self.columns, self._asked)
 
     def table(self, group: int) -> pa.Table:
-        """The table of a row group, counted over all shards, decoded now or before."""
+        """Give the table of a row group, counted over all shards, decoded or from the cache."""
         return self._groups.table(*self._places[group])
 
     def lengths(self, column: str) -> NDArray[np.int64]:
-        """How many items each row's list of a column has ``[n]``; no other column is read.
+        """Count the items in each row's list of a column ``[n]``; no other column is read.
 
         Choose a small column: its values are decoded on the way to its offsets.
         """
@@ -167,7 +167,7 @@ class ShardRows:
         return entries
 
     def without_features(self) -> Iterator[dict[str, Any]]:
-        """Rows as by iteration; columns of vectors and of pictures are left out and not read."""
+        """Iterate over rows without columns of vectors and pictures, which are not read."""
         for name, group in self._places:
             with self._shards.opened(name) as file:
                 schema = file.schema_arrow

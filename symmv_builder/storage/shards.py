@@ -86,7 +86,7 @@ _T = TypeVar("_T")
 
 
 def ends_shard(row_id: str, size: int, total: int, target: int) -> bool:
-    """Whether a shard of `total` bytes ends with the row of that id and size, its last so far.
+    """Decide whether a shard of `total` bytes ends with its last row so far, of that id and size.
 
     A row ends its shard where the hash of its id falls below its share of three quarters of
     the target, so that ends come at random, once in as many bytes. None come before a quarter of
@@ -172,7 +172,7 @@ class ShardWriter:
         self.target_bytes = target_bytes
 
     def write(self, rows: Iterable[Row]) -> list[Shard]:
-        """Write rows that come sorted by split, entry and start; rows are read once, in order."""
+        """Write rows that are sorted by split, entry and start; they are read once, in order."""
         shards = []
         for split, members in groupby(rows, key=lambda row: str(row["split"])):
             waiting = iter(members)
@@ -186,7 +186,7 @@ class ShardWriter:
         load: Callable[[Outline], Row],
         standing: Iterable[Shard],
     ) -> list[Shard]:
-        """The shards of rows that come sorted by split, entry and start; only new ones are written.
+        """Write only the shards that changed, of rows that are sorted by split, entry and start.
 
         A standing shard stays where it begins a shard with the same rows as when it was made,
         and `load` is not called for these. Where a shard ends depends on its own rows alone, so
@@ -249,7 +249,7 @@ def _batches(items: Iterable[tuple[_T, int]], limit: int) -> Iterator[list[_T]]:
 
 
 def read_rows(root: Root, dataset: str, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Rows of the finished shards in their order, one row group in memory at a time.
+    """Iterate over rows of the finished shards, in order, one row group in memory at a time.
 
     Values are as the writer takes them: scalars, tuples of labels, numpy arrays ``[t]`` or
     ``[t, d]``. `StopRun` where nothing was built, a shard is gone or it lacks a column.
@@ -270,7 +270,7 @@ def read_rows(root: Root, dataset: str, columns: Sequence[str]) -> Iterator[dict
 
 @contextmanager
 def open_shard(root: Root, name: str) -> Iterator[pq.ParquetFile]:
-    """A Parquet file whose pages are checked as they are read.
+    """Open a Parquet file whose pages are checked as they are read.
 
     `Damaged` with its name where it is gone or damaged, also while the block reads it;
     `StopRun` where the machine does not let it be read.
@@ -290,7 +290,7 @@ def open_shard(root: Root, name: str) -> Iterator[pq.ParquetFile]:
 
 
 def holds(root: Root, name: str, ids: Collection[str]) -> bool:
-    """Whether a shard has a row of one of the entries; no other column is read."""
+    """Check whether a shard has a row of one of the entries; no other column is read."""
     sought = pa.array(sorted(ids), type=pa.string())
     with open_shard(root, name) as file:
         for group in range(file.num_row_groups):
@@ -301,7 +301,7 @@ def holds(root: Root, name: str, ids: Collection[str]) -> bool:
 
 
 def find_rows(root: Root, name: str, criteria: Mapping[str, Set[str]]) -> list[dict[str, str]]:
-    """The rows of one shard in which one of some text columns has one of its wanted values.
+    """Find the rows of a shard in which one of some text columns has one of its wanted values.
 
     Only these columns are read and given; one that the shard lacks matches nothing.
     """
@@ -361,7 +361,7 @@ def _rows_without(file: pq.ParquetFile, unwanted: pa.Array) -> Iterator[tuple[pa
 
 
 def may_hold(shard: Shard, ids: Iterable[str]) -> bool:
-    """Whether an entry lies between a shard's first and last row, as far as these are known."""
+    """Check whether an entry can lie between a shard's first and last row, if these are known."""
     first, last = entry_of(shard.first), entry_of(shard.last)
     return not first or any(first <= name <= last for name in ids)
 
@@ -392,7 +392,7 @@ def copy_shard(
 
 
 def shards_stand(root: Root, dataset: str, receipt: Mapping[str, Any]) -> bool:
-    """Whether the shards of a receipt are there whole, and no others that a kill left behind."""
+    """Check that the shards of a receipt are whole, and that killed writers left no others."""
     named = {s["path"].removeprefix("shards/"): s["size_bytes"] for s in receipt["shards"]}
     folder = f"{dataset}/shards"
     return set(named) == set(root.names(folder)) and all(
@@ -405,7 +405,7 @@ def as_plain(shards: Iterable[Shard]) -> list[dict[str, Any]]:
 
 
 def shards_of(receipt: Mapping[str, Any]) -> list[Shard]:
-    """The shards that a receipt names; fields that this version does not know are left out."""
+    """List the shards that a receipt names; fields unknown to this version are left out."""
     names = {field.name for field in fields(Shard)}
     return [
         Shard(**{name: value for name, value in shard.items() if name in names})
@@ -414,7 +414,7 @@ def shards_of(receipt: Mapping[str, Any]) -> list[Shard]:
 
 
 def standing_shards(root: Root, dataset: str, receipt: Mapping[str, Any]) -> list[Shard]:
-    """The shards of a receipt whose files are there with their full size."""
+    """List the shards of a receipt whose files are there with their full size."""
     folder = f"{dataset}/shards"
     names = set(root.names(folder))
     return [

@@ -31,7 +31,7 @@ _BROKEN = (
 
 
 def encode(record: Record, provenance: Provenance) -> bytes:
-    """A record and what made it, as the bytes of an npz file."""
+    """Encode a record and its provenance as the bytes of an npz file."""
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     plain: dict[str, Any] = {}
     for field in fields(record):
@@ -53,7 +53,7 @@ def encode(record: Record, provenance: Provenance) -> bytes:
 
 
 def decode(data: bytes) -> tuple[Record, Provenance]:
-    """The inverse of `encode`."""
+    """Decode what `encode` made."""
     with np.load(io.BytesIO(data), allow_pickle=False) as archive:
         header = json.loads(archive[_HEADER].tobytes())
         arrays = {name: archive[name] for name in archive.files if name != _HEADER}
@@ -62,7 +62,7 @@ def decode(data: bytes) -> tuple[Record, Provenance]:
 
 
 class Sidecars:
-    """The results of one dataset."""
+    """The stored results of one dataset."""
 
     def __init__(self, root: Root, dataset: str) -> None:
         self.root = root
@@ -72,7 +72,7 @@ class Sidecars:
         return f"{self.dataset}/sidecars/{entry_id}"
 
     def present(self, entry_id: str) -> frozenset[str]:
-        """File names of everything that is stored of an entry, from one listing."""
+        """List the file names of everything stored of an entry, in one request."""
         return frozenset(self.root.names(self._folder(entry_id)))
 
     def sweep(self, entry_id: str) -> None:
@@ -99,13 +99,13 @@ class Sidecars:
 
     @staticmethod
     def parts_of(name: str) -> tuple[str, str]:
-        """Artifact and key out of a sidecar's file name."""
+        """Parse artifact and key from a sidecar's file name."""
         stem = name.removesuffix(".npz").removesuffix(".rejected.json")
         artifact, _, key = stem.rpartition(".")
         return artifact, key
 
     def place(self, entry_id: str, artifact: str, key: str) -> str:
-        """Where a result lies, for people."""
+        """Give the place of a result, for messages."""
         return self.root.path(f"{self._folder(entry_id)}/{self.made_name(artifact, key)}")
 
     def save(self, entry_id: str, artifact: str, key: str, record: Record, by: Provenance) -> None:
@@ -114,7 +114,7 @@ class Sidecars:
         self.root.write(f"{self._folder(entry_id)}/{file}", data)
 
     def load(self, entry_id: str, artifact: str, key: str) -> tuple[Record, Provenance]:
-        """The record under a key; `KeyError` where nothing is stored."""
+        """Load the record under a key; `KeyError` where nothing is stored."""
         name = f"{self._folder(entry_id)}/{self.made_name(artifact, key)}"
         data = self.root.read(name)
         if data is None:
@@ -152,7 +152,7 @@ class Sidecars:
         self.root.write(name, json.dumps(fields, sort_keys=True).encode())
 
     def rejection(self, entry_id: str, artifact: str, key: str) -> Rejection:
-        """The rejection under a key; `KeyError` where there is none."""
+        """Load the rejection under a key; `KeyError` where there is none."""
         name = f"{self._folder(entry_id)}/{self.rejected_name(artifact, key)}"
         data = self.root.read(name)
         if data is None:

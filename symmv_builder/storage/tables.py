@@ -15,7 +15,7 @@ Row = Mapping[str, Any]
 
 
 def row_bytes(schema: pa.Schema, row: Row) -> int:
-    """How many bytes a row takes before compression; text counts as 16 bytes a label."""
+    """Compute the bytes of a row before compression; text counts as 16 bytes a label."""
     return sum(_value_bytes(field, row[field.name]) for field in schema)
 
 
@@ -28,14 +28,14 @@ def _value_bytes(field: pa.Field, value: Any) -> int:
 
 
 def holds_files(field: pa.Field) -> bool:
-    """Whether a column is a list of files' bytes, such as pictures, and not of vectors."""
+    """Check whether a column is a list of files' bytes, such as pictures, and not of vectors."""
     kind = field.type
     is_list = pa.types.is_list(kind) and pa.types.is_binary(kind.value_type)
     return is_list and b"numbers" not in (field.metadata or {})
 
 
 def table_bytes(table: pa.Table) -> list[int]:
-    """`row_bytes` of every row of a table."""
+    """Compute `row_bytes` of every row of a table."""
     total = np.zeros(table.num_rows, dtype=np.int64)
     for field in table.schema:
         if pa.types.is_binary(field.type):
@@ -68,7 +68,7 @@ def _item_bytes(field: pa.Field) -> int:
 
 
 def build_array(field: pa.Field, values: Sequence[Any]) -> pa.Array:
-    """A column from one value a row: scalars, tuples of labels, or numpy arrays."""
+    """Build a column from one value a row: scalars, tuples of labels, or numpy arrays."""
     kind = field.type
     if not pa.types.is_list(kind):
         return pa.array(values, type=kind)
@@ -101,7 +101,7 @@ def _flat(values: np.ndarray[Any, Any], kind: pa.DataType) -> pa.Array:
 
 
 def build_table(schema: pa.Schema, rows: Sequence[Row]) -> pa.Table:
-    """A table of rows; `ValueError` with the column's name where a value does not fit it."""
+    """Build a table of rows; `ValueError` with the column's name where a value does not fit it."""
     arrays = []
     for field in schema:
         try:
@@ -112,7 +112,7 @@ def build_table(schema: pa.Schema, rows: Sequence[Row]) -> pa.Table:
 
 
 def text_columns(schema: pa.Schema) -> list[str]:
-    """Dictionary pages pay for labels alone: features and times do not repeat."""
+    """List the columns for dictionary pages: labels repeat, features and times do not."""
     return [
         f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name
         for field in schema
@@ -121,7 +121,7 @@ def text_columns(schema: pa.Schema) -> list[str]:
 
 
 def numbers_of(field: pa.Field) -> tuple[np.dtype[Any], int]:
-    """Which numbers, and how many, each item of a column of bytes holds.
+    """Give the number type and count in each item of a column of bytes.
 
     `KeyError` where the field's metadata does not say (``numbers``: ``float32[12288]``).
     """
@@ -142,7 +142,7 @@ def _as_bytes(field: pa.Field, values: Sequence[Any]) -> pa.Array:
 
 
 def rows_of(table: pa.Table) -> Iterator[dict[str, Any]]:
-    """The rows of a table as the writer takes them."""
+    """Convert a table to rows as the writer takes them."""
     columns = {field.name: (field, _whole(table.column(field.name))) for field in table.schema}
     for number in range(table.num_rows):
         yield {name: _value(*column, number) for name, column in columns.items()}

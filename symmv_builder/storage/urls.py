@@ -16,7 +16,7 @@ _SHORTEST = 3
 
 
 def shown_url(url: str) -> str:
-    """A url without what it holds in confidence, for messages; it may hide too much, never less.
+    """Remove the secrets of a url, for messages; it may hide too much, never too little.
 
     The password before ``@`` (whatever characters it holds) and the values of parameters
     whose names speak of secrets become ``***``; names may be percent-encoded.
@@ -25,19 +25,19 @@ def shown_url(url: str) -> str:
 
 
 def without_secrets(text: str, url: str) -> str:
-    """A message that somebody else wrote about a url, without the url's secrets.
+    """Remove a url's secrets from a message that another library wrote.
 
     Libraries quote a url, a part of it, or what they took for its host.
     """
-    shown, secrets = _hide(url)
-    text = text.replace(url, shown)
+    address, secrets = _hide(url)
+    text = text.replace(url, address)
     for secret in sorted(secrets, key=len, reverse=True):
         text = text.replace(secret, _MASK)
     return text
 
 
 def shown_text(text: str) -> str:
-    """A text in which every url, and every ``password=...``, is shown without its secrets."""
+    """Remove the secrets of every url, and of every ``password=...``, from a text."""
     text = _WORD.sub(lambda match: shown_url(match[0]), text)
     return _ASSIGNED.sub(lambda match: f"{match[1]}{match[2]}{_MASK}", text)
 
@@ -62,10 +62,10 @@ def _hide(url: str) -> tuple[str, set[str]]:
         return f"{match[1]}{_MASK}@"
 
     head, mark, query = url.partition("?")
-    shown = _PARAMETER.sub(parameter, mark + query)
-    if "@" not in head and "@" in (shown if _PORT.search(head) else query):
+    address = _PARAMETER.sub(parameter, mark + query)
+    if "@" not in head and "@" in (address if _PORT.search(head) else query):
         # The password itself holds a question mark.
         end = url.rindex("@") + 1
-        head, shown = url[:end], _PARAMETER.sub(parameter, url[end:])
-    shown = _USERINFO.sub(userinfo, head) + shown
-    return shown, {secret for secret in secrets if len(secret) >= _SHORTEST}
+        head, address = url[:end], _PARAMETER.sub(parameter, url[end:])
+    address = _USERINFO.sub(userinfo, head) + address
+    return address, {secret for secret in secrets if len(secret) >= _SHORTEST}

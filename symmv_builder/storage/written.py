@@ -16,23 +16,23 @@ BLOCKLIST = "blocklist.jsonl"
 
 
 def names(dataset: str) -> list[str]:
-    """The manifests of a dataset."""
+    """List the names of a dataset's manifests."""
     return [f"{dataset}/{name}" for name in _OF_A_DATASET]
 
 
 def remember(store: Store, dataset: str) -> None:
-    """Keep what the manifests of a dataset are now, which this thread writes."""
+    """Record the current hashes of a dataset's manifests; this thread is their writer."""
     remember_named(store, names(dataset))
 
 
 def remember_blocklist(store: Store) -> None:
-    """Keep what the blocklist is now; all datasets share it."""
+    """Record the current hash of the blocklist, which all datasets share."""
     with locks.hold(store.ledger, "blocklist", wait=True):
         remember_named(store, [BLOCKLIST])
 
 
 def changed(store: Store, dataset: str) -> list[str]:
-    """The manifests that bear on a dataset and are not as the last command left them."""
+    """List a dataset's manifests, and the shared ones, that differ from what was last written."""
     digests = store.ledger.written()
     names_of_texts = [*names(dataset), BLOCKLIST]
     return [
@@ -41,14 +41,14 @@ def changed(store: Store, dataset: str) -> list[str]:
 
 
 def digest(store: Store, name: str) -> str:
-    """sha256 of a manifest, empty where there is none."""
+    """Compute the sha256 of a manifest, empty where there is none."""
     data = store.manifests.read(name)
     return "" if data is None else hashlib.sha256(data).hexdigest()
 
 
-def remember_named(store: Store, wanted: Sequence[str]) -> None:
-    """Keep what some manifests are now."""
+def remember_named(store: Store, names: Sequence[str]) -> None:
+    """Record the current hashes of some manifests."""
     digests = store.ledger.written()
-    now = {name: digest(store, name) for name in wanted}
+    now = {name: digest(store, name) for name in names}
     new = {name: sha256 for name, sha256 in now.items() if digests.get(name, "") != sha256}
     store.ledger.remember_written(new)

@@ -68,8 +68,8 @@ def read_answers(paths: Iterable[Path], key: Key) -> tuple[list[Rater], list[Ref
         except (ValueError, StopRun) as error:
             refused.append(Refusal(path.name, str(error)))
             continue
-        known = raters.get(rater.rater)
-        if known is None or len(known.judged) <= len(rater.judged):
+        previous = raters.get(rater.rater)
+        if previous is None or len(previous.judged) <= len(rater.judged):
             raters[rater.rater] = rater
     return [raters[name] for name in sorted(raters)], refused
 
@@ -115,11 +115,11 @@ def _rater(state: Any, key: Key) -> Rater:
         raise ValueError(f"there is no session {session!r:.40}")
     if type(state.get("expert")) is not bool or not isinstance(trials, dict):
         raise ValueError("expert or trials are missing")
-    shown = {key.named(each): each for each in key.sessions[session - 1]}
-    if strange := set(trials) - set(shown):
+    pages = {key.named(each): each for each in key.sessions[session - 1]}
+    if strange := set(trials) - set(pages):
         raise ValueError(f"{len(strange)} trials are not those of session {session}")
     judged, right = [], 0
-    for name, each in shown.items():
+    for name, each in pages.items():
         if name not in trials:
             continue
         answers = trials[name].get("answers") if isinstance(trials[name], dict) else None
@@ -129,11 +129,11 @@ def _rater(state: Any, key: Key) -> Rater:
             right += _points(answers, "count", MOST_COUNTED) == key.checks[name]
         elif answers:
             judged.append((each, _judged(answers, key, name)))
-    heard = state.get("headphones")
-    if not isinstance(heard, list) or len(heard) > len(key.quietest):
+    headphones = state.get("headphones")
+    if not isinstance(headphones, list) or len(headphones) > len(key.quietest):
         raise ValueError("the answers of the headphone check are no list of its length")
-    passes = sum(a == b for a, b in zip(heard, key.quietest, strict=False))
-    of_checks = sum(each.unit < 0 for each in shown.values())
+    passes = sum(a == b for a, b in zip(headphones, key.quietest, strict=False))
+    of_checks = sum(each.unit < 0 for each in pages.values())
     return Rater(
         rater, session, state["expert"], tuple(judged), of_checks - right,
         passes if key.quietest else None,
@@ -141,10 +141,12 @@ def _rater(state: Any, key: Key) -> Rater:
 
 
 def _judged(answers: Mapping[str, Any], key: Key, name: str) -> dict[str, int]:
-    asked = {q.name: q for q in key.questions if q.kind == key.trials[name].kind}
-    if not set(answers) <= set(asked):
+    questions = {q.name: q for q in key.questions if q.kind == key.trials[name].kind}
+    if not set(answers) <= set(questions):
         raise ValueError(f"trial {name} answers what was not asked")
-    return {question: _points(answers, question, asked[question].points) for question in answers}
+    return {
+        question: _points(answers, question, questions[question].points) for question in answers
+    }
 
 
 def _points(answers: Mapping[str, Any], name: str, most: int) -> int:

@@ -29,12 +29,12 @@ def copy_blind(source: Path, target: Path) -> None:
             raise MalformedFile(source, "this MP4 file has no index (moov): it is not whole")
 
 
-def _wipe(file: BinaryIO, source: Path, start: int, end: int, seen: list[int]) -> bool:
+def _wipe(file: BinaryIO, source: Path, start: int, end: int, offsets: list[int]) -> bool:
     """Wipe the boxes between two places; whether one of them is the index."""
     has_index = False
     place = start
     while place + 8 <= end:
-        seen[0] += 1
+        offsets[0] += 1
         file.seek(place)
         head = file.read(16)
         size, kind, inner = int.from_bytes(head[:4], "big"), head[4:8], 8
@@ -42,7 +42,7 @@ def _wipe(file: BinaryIO, source: Path, start: int, end: int, seen: list[int]) -
             size, inner = int.from_bytes(head[8:16], "big"), 16
         elif size == 0:
             size = end - place
-        if size < inner or place + size > end or seen[0] > _MOST_BOXES:
+        if size < inner or place + size > end or offsets[0] > _MOST_BOXES:
             raise MalformedFile(source, "this MP4 file is damaged: a box does not fit")
         has_index |= kind == b"moov"
         if kind in _METADATA:
@@ -50,7 +50,7 @@ def _wipe(file: BinaryIO, source: Path, start: int, end: int, seen: list[int]) -
             file.write(b"free")
             _zero(file, place + inner, place + size)
         elif kind in _CONTAINERS:
-            _wipe(file, source, place + inner, place + size, seen)
+            _wipe(file, source, place + inner, place + size, offsets)
         place += size
     return has_index
 

@@ -139,7 +139,7 @@ class _Reader(TomlReader):
             raise self.wrong(("models",), "questions of pairs need the folders of two models")
 
     def own_questions(self, table: Mapping[str, Any]) -> list[Question]:
-        found = []
+        questions = []
         for row in self.typed(table, "question", list, []):
             if not isinstance(row, dict):
                 raise self.wrong(("question",), "each question is a table, [[question]]")
@@ -157,8 +157,8 @@ class _Reader(TomlReader):
             low = clean_line(self.typed(row, "low", str, "very poor", where))
             high = clean_line(self.typed(row, "high", str, "very good", where))
             experts = self.typed(row, "experts", bool, False, where)
-            found.append(Question(name, heading, text, kind, points, low, high, experts))
-        return found
+            questions.append(Question(name, heading, text, kind, points, low, high, experts))
+        return questions
 
     def number(
         self, table: Mapping[str, Any], key: str, least: int, most: int, default: int,

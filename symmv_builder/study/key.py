@@ -51,21 +51,21 @@ def read_key(folder: Path) -> Key:
     path = folder / KEY
     if not path.is_file():
         raise NoSuchPath(folder, "folder of a study")
-    found = read_json(path)
+    content = read_json(path)
     try:
-        if found.pop("format") != FORMAT:
+        if content.pop("format") != FORMAT:
             raise MalformedFile(path, f"this is not the key of a study ({FORMAT})")
-        found["questions"] = tuple(Question(**each) for each in found["questions"])
-        found["trials"] = {name: _unit(each) for name, each in found["trials"].items()}
-        found["sessions"] = tuple(
-            tuple(Shown(**shown) for shown in session) for session in found["sessions"]
+        content["questions"] = tuple(Question(**each) for each in content["questions"])
+        content["trials"] = {name: _unit(each) for name, each in content["trials"].items()}
+        content["sessions"] = tuple(
+            tuple(Shown(**shown) for shown in session) for session in content["sessions"]
         )
-        found["quietest"] = tuple(found["quietest"])
-        return Key(**found)
+        content["quietest"] = tuple(content["quietest"])
+        return Key(**content)
     except (LookupError, TypeError, AttributeError) as error:
         raise MalformedFile(path, f"this is not the key of a study: {error!r}") from error
 
 
-def _unit(found: Mapping[str, Any]) -> Unit:
-    pieces = tuple((str(model), str(video)) for model, video in found["pieces"])
-    return Unit(found["kind"], found["video"], pieces)
+def _unit(fields: Mapping[str, Any]) -> Unit:
+    pieces = tuple((str(model), str(video)) for model, video in fields["pieces"])
+    return Unit(fields["kind"], fields["video"], pieces)

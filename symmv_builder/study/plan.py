@@ -77,8 +77,8 @@ def units_of(
             units += [Unit("rating", video, ((model, video),)) for model in _turned(models, number)]
     if "series" in kinds:
         for model, mine in of_model.items():
-            chosen = rng.sample(mine, min(len(mine), MOST_IN_A_SERIES))
-            units.append(Unit("series", "", tuple((model, video) for video in chosen)))
+            some = rng.sample(mine, min(len(mine), MOST_IN_A_SERIES))
+            units.append(Unit("series", "", tuple((model, video) for video in some)))
     return units
 
 
@@ -102,44 +102,44 @@ def sessions_of(
     most = min(trials, len(judged)) if trials else len(judged)
     ranks = _ranks(units)
     times = [0] * len(units)
-    found = []
+    sessions = []
     start = 0
     for rater in range(raters):
-        chosen = [judged[(start + step) % len(judged)] for step in range(most)] if judged else []
+        numbers = [judged[(start + step) % len(judged)] for step in range(most)] if judged else []
         start += most
         # The two sessions of a couple draw the same numbers, and the second sorts backwards.
         rng = random.Random(seed * 1_000_003 + rater // 2)
         place = {number: rng.random() for number in range(len(units))}
         backwards = rater % 2 == 1
-        chosen.sort(key=place.__getitem__, reverse=backwards)
+        numbers.sort(key=place.__getitem__, reverse=backwards)
         last = sorted(series, key=place.__getitem__, reverse=backwards)
         session = [
-            Shown(n, units[n].kind == "pair" and (ranks[n] + times[n]) % 2 == 1) for n in chosen
+            Shown(n, units[n].kind == "pair" and (ranks[n] + times[n]) % 2 == 1) for n in numbers
         ]
-        for number in chosen:
+        for number in numbers:
             times[number] += 1
-        found.append(tuple(_with_checks(session, checks) + [Shown(number) for number in last]))
-    return found
+        sessions.append(tuple(_with_checks(session, checks) + [Shown(number) for number in last]))
+    return sessions
 
 
 def _ranks(units: Sequence[Unit]) -> list[int]:
     """The place of each unit among those of the same models: neighbours there differ in parity."""
-    seen: dict[tuple[str, ...], int] = {}
+    counts: dict[tuple[str, ...], int] = {}
     ranks = []
     for unit in units:
         models = tuple(model for model, _ in unit.pieces)
-        if models not in seen:
-            seen[models] = len(seen) % 2
-        ranks.append(seen[models])
-        seen[models] += 1
+        if models not in counts:
+            counts[models] = len(counts) % 2
+        ranks.append(counts[models])
+        counts[models] += 1
     return ranks
 
 
 def _with_checks(session: list[Shown], checks: int) -> list[Shown]:
-    found: list[Shown] = []
+    pages: list[Shown] = []
     due = [round((check + 1) * len(session) / (checks + 1)) or 1 for check in range(checks)]
     for number, shown in enumerate(session, 1):
-        found.append(shown)
-        found += [Shown(-1, check=check) for check, place in enumerate(due) if place == number]
-    found += [Shown(-1, check=check) for check, place in enumerate(due) if place > len(session)]
-    return found
+        pages.append(shown)
+        pages += [Shown(-1, check=check) for check, place in enumerate(due) if place == number]
+    pages += [Shown(-1, check=check) for check, place in enumerate(due) if place > len(session)]
+    return pages

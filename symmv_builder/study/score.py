@@ -44,16 +44,16 @@ def score(
     metrics: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Scores:
     """Score the raters of a study; `metrics` are numbers of each model by name."""
-    kept = [rater for rater in raters if not rater.fault(key)]
-    choices, ratings = judgements(key, kept)
+    accepted = [rater for rater in raters if not rater.fault(key)]
+    choices, ratings = judgements(key, accepted)
     means = listening.mean_ratings(ratings)
     rates = listening.win_rates(choices, key.genres)
-    heard = [rater.headphones for rater in kept if rater.headphones is not None]
+    heard = [rater.headphones for rater in accepted if rater.headphones is not None]
     return Scores(
         title=key.title,
         questions={question.name: question.heading for question in key.questions},
-        raters=len(kept),
-        experts=sum(rater.is_expert for rater in kept),
+        raters=len(accepted),
+        experts=sum(rater.is_expert for rater in accepted),
         excluded=Counter(fault for rater in raters if (fault := rater.fault(key))),
         headphones_passed=sum(passes >= HEADPHONE_PASSES for passes in heard) if heard else None,
         refused=refused,
@@ -83,9 +83,9 @@ def judgements(key: Key, raters: Sequence[Rater]) -> tuple[list[Choice], list[Ra
             of = points[question]
             by = (question, rater.rater, rater.is_expert, unit.video)
             if unit.kind == "pair":
-                said = of + 1 - given if shown.is_swapped else given
+                value = of + 1 - given if shown.is_swapped else given
                 (first, _), (second, _) = unit.pieces
-                choices.append(Choice(*by, first, second, said, of))
+                choices.append(Choice(*by, first, second, value, of))
             else:
                 ratings.append(Rating(*by, unit.pieces[0][0], given, of))
     return choices, ratings

@@ -182,12 +182,12 @@ class _Requests(BaseHTTPRequestHandler):
     def _send(self, file: BinaryIO, size: int, kind: str, with_body: bool) -> None:
         """A file, or the one range of it that a player asks for."""
         start, end = 0, size - 1
-        asked = _RANGE.fullmatch(self.headers.get("Range", ""))
-        if asked and (asked[1] or asked[2]):
-            if asked[1]:
-                start, end = int(asked[1]), min(int(asked[2] or end), end)
+        byte_range = _RANGE.fullmatch(self.headers.get("Range", ""))
+        if byte_range and (byte_range[1] or byte_range[2]):
+            if byte_range[1]:
+                start, end = int(byte_range[1]), min(int(byte_range[2] or end), end)
             else:
-                start = max(0, size - int(asked[2]))
+                start = max(0, size - int(byte_range[2]))
             if start > end:
                 return self._refuse(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
             self._head(HTTPStatus.PARTIAL_CONTENT, kind, end - start + 1)
@@ -196,10 +196,10 @@ class _Requests(BaseHTTPRequestHandler):
             self._head(HTTPStatus.OK, kind, size)
         self.end_headers()
         file.seek(start)
-        left = end - start + 1 if with_body else 0
-        while left > 0 and (data := file.read(min(left, _CHUNK))):
+        remaining = end - start + 1 if with_body else 0
+        while remaining > 0 and (data := file.read(min(remaining, _CHUNK))):
             self.wfile.write(data)
-            left -= len(data)
+            remaining -= len(data)
         return None
 
     def _answer(self, status: HTTPStatus, kind: str, body: bytes, with_body: bool = True) -> None:

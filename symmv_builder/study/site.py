@@ -142,7 +142,7 @@ def _check_place(folder: Path, *, overwrite: bool) -> None:
 
 def _find_pieces(config: Config) -> tuple[dict[str, dict[str, Path]], list[str]]:
     """The pieces of each model by their video: what stands before the first dot of a name."""
-    found: dict[str, dict[str, Path]] = {}
+    pieces: dict[str, dict[str, Path]] = {}
     left_out: list[str] = []
     for model, path in config.models.items():
         folder = Folder(path)
@@ -158,12 +158,12 @@ def _find_pieces(config: Config) -> tuple[dict[str, dict[str, Path]], list[str]]
         left_out += folder.left_out
         if not mine:
             raise NotFound("piece", "VIDEO.mp4", str(path))
-        found[model] = mine
-    everywhere = set.intersection(*(set(mine) for mine in found.values()))
-    for model, mine in found.items():
+        pieces[model] = mine
+    everywhere = set.intersection(*(set(mine) for mine in pieces.values()))
+    for model, mine in pieces.items():
         lone = sorted(set(mine) - everywhere)
         left_out += [f"{video} of {model} has no piece of every other model" for video in lone]
-    return found, left_out
+    return pieces, left_out
 
 
 def _genres(table: Path | None, videos: set[str]) -> dict[str, str]:
@@ -255,8 +255,8 @@ def _shown(key: Key, names: Mapping[tuple[str, str], str]) -> dict[str, object]:
 
 
 def _files(unit: Unit, names: Mapping[tuple[str, str], str], *, turned: bool) -> list[str]:
-    found = [names[piece] for piece in unit.pieces]
+    names_of_files = [names[piece] for piece in unit.pieces]
     if unit.kind == "series":
-        random.SystemRandom().shuffle(found)
-        return found
-    return found[::-1] if turned else found
+        random.SystemRandom().shuffle(names_of_files)
+        return names_of_files
+    return names_of_files[::-1] if turned else names_of_files

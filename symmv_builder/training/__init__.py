@@ -79,7 +79,7 @@ def model_scores() -> dict[str, ModelScore]:
 
 
 def _by_name(declared: Iterable[Declared]) -> dict[str, Declared]:
-    found: dict[str, Declared] = {}
+    by_name: dict[str, Declared] = {}
     for each in declared:
-        found.setdefault(each.name, each)
-    return found
+        by_name.setdefault(each.name, each)
+    return by_name

@@ -128,8 +128,8 @@ class Passage:
 
     def none_within(self, unit: str) -> WrongSetting:
         """What is raised where no whole `unit` of the piece lies within the passage."""
-        asked = f"{self.start_s:g}-{self.end_s:g}"
-        return WrongSetting("passage", asked, f"no whole {unit} of the piece lies within it")
+        span = f"{self.start_s:g}-{self.end_s:g}"
+        return WrongSetting("passage", span, f"no whole {unit} of the piece lies within it")
 
     def rewritten(
         self,
@@ -158,13 +158,13 @@ class Passage:
             "to_s": round(end_s, 3),
             "seed": seed,
         }
-        said = {
+        new_facts = {
             **own,
             **facts,
             "notes": {track: len(notes.pitches) for track, notes in whole.items()},
             "passages": [*own.get("passages", ()), about],
         }
-        return replace(self.piece, name=name, tracks=whole, facts=said)
+        return replace(self.piece, name=name, tracks=whole, facts=new_facts)
 
 
 NO_NOTES = Notes(*(np.zeros(0),) * 2, *(np.zeros(0, np.int64),) * 2)
@@ -227,5 +227,5 @@ class Composer(ABC):
         del order
 
     @abstractmethod
-    def compose(self, seen: Sequence[WatchedVideo], order: Order, tell: Tell) -> Iterator[Piece]:
+    def compose(self, videos: Sequence[WatchedVideo], order: Order, tell: Tell) -> Iterator[Piece]:
         """The pieces of an order, video by video; without a video those of the model alone."""

@@ -155,8 +155,8 @@ class Loader:
         first = ((epoch, batch) for batch in range(start, self.batches(epoch)))
         later = ((e, batch) for e in count(epoch + 1) for batch in range(self.batches(e)))
         for (epoch, number), batch in self._prepared(chain(first, later)):
-            done = number + 1 == self.batches(epoch)
-            self._place = (epoch + 1, 0) if done else (epoch, number + 1)
+            is_last = number + 1 == self.batches(epoch)
+            self._place = (epoch + 1, 0) if is_last else (epoch, number + 1)
             yield batch
 
     def state_dict(self) -> dict[str, Any]:

@@ -65,8 +65,8 @@ def described_in(folder: Path) -> list[Path]:
 
 def trainers_in(folder: Path) -> set[str]:
     """The names of the trainers whose checkpoints a folder holds, as far as these can be read."""
-    found = {*map(kind_at, described_in(folder)), *stages(folder).values()}
-    return {trainer_of(kind) for kind in found if kind}
+    kinds = {*map(kind_at, described_in(folder)), *stages(folder).values()}
+    return {trainer_of(kind) for kind in kinds if kind}
 
 
 def configuration(folder: Path) -> Mapping[str, Any]:

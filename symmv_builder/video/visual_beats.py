@@ -108,10 +108,10 @@ def find_visual_beats(directogram: FeatureTrack) -> VisualBeats:
         return VisualBeats(np.zeros(0), np.zeros(0), 0.0, directogram.clock)
     lags, strengths = tempogram(envelope, hop_s)
     gaps = lags[strengths[:, rows].argmax(axis=0)]
-    chosen = rows[_steadiest(rows, envelope[rows], gaps)]
+    beats = rows[_steadiest(rows, envelope[rows], gaps)]
     tempo_bpm = 60.0 / (hop_s * _peak(lags, strengths.mean(axis=1)))
-    times_s = np.asarray(chosen * hop_s, dtype=np.float64)
-    return VisualBeats(times_s, envelope[chosen], tempo_bpm, directogram.clock)
+    times_s = np.asarray(beats * hop_s, dtype=np.float64)
+    return VisualBeats(times_s, envelope[beats], tempo_bpm, directogram.clock)
 
 
 def _steadiest(

@@ -29,7 +29,7 @@ def add(app: FastAPI, desk: Desk) -> None:
 
 
 def _home(desk: Desk, request: Request) -> str:
-    found = questions.statuses(desk.settings)
+    statuses = questions.statuses(desk.settings)
     rows = [
         (
             frame.link(each.dataset, frame.address("browse", each.dataset)),
@@ -40,49 +40,49 @@ def _home(desk: Desk, request: Request) -> str:
             len(each.rejections),
             len(each.unfinished),
         )
-        for each in found.datasets
+        for each in statuses.datasets
     ]
     heads = ("dataset", "proposals", "progress", "entries", "made", "rejected", "open")
-    faults = [element("p", str(fault), class_="note") for fault in found.faults]
+    faults = [element("p", str(fault), class_="note") for fault in statuses.faults]
     table = frame.table(heads, rows, "Datasets", numbers=(3, 4, 5, 6))
-    return frame.page("Datasets", table, *faults, session=session_of(request), lead=found.root)
+    return frame.page("Datasets", table, *faults, session=session_of(request), lead=statuses.root)
 
 
 def _browse(desk: Desk, request: Request, dataset: str) -> str:
-    asked = dict(request.query_params)
-    of_clips = asked.get("rows") == "clips"
+    parameters = dict(request.query_params)
+    of_clips = parameters.get("rows") == "clips"
     table = browsing.listing(desk.settings, dataset, of_clips=of_clips)
-    choice = choice_of(asked)
+    choice = choice_of(parameters)
     page = browsing.choose(table, choice)
     here = frame.address("browse", dataset)
     what = "clips" if of_clips else "entries"
     parts = [
-        _form(here, table, choice, asked),
+        _form(here, table, choice, parameters),
         element("p", f"{page.count} of {len(table.rows)} {what}", role="status"),
-        _rows(dataset, table, page, asked, choice),
-        _pages(here, page, asked),
+        _rows(dataset, table, page, parameters, choice),
+        _pages(here, page, parameters),
     ]
     lead = "Select a heading to order by it. A value may begin with <, > or =."
     return frame.page(dataset, *parts, session=session_of(request), lead=lead)
 
 
-def choice_of(asked: dict[str, str]) -> Choice:
+def choice_of(parameters: dict[str, str]) -> Choice:
     """What a query asks for; whatever it does not say, or says wrongly, is the default."""
-    page = asked.get("page", "1")
-    size = asked.get("size", "")
+    page = parameters.get("page", "1")
+    size = parameters.get("size", "")
     return Choice(
-        text=asked.get("text", ""),
-        state=asked.get("state", ""),
-        column=asked.get("column", ""),
-        where=asked.get("where", ""),
-        sort=asked.get("sort", ""),
-        descending=asked.get("order") == "down",
+        text=parameters.get("text", ""),
+        state=parameters.get("state", ""),
+        column=parameters.get("column", ""),
+        where=parameters.get("where", ""),
+        sort=parameters.get("sort", ""),
+        descending=parameters.get("order") == "down",
         page=int(page) if page.isascii() and page.isdigit() and len(page) < 9 else 1,
         page_size=int(size) if size in map(str, _PAGE_SIZES) else _PAGE_SIZES[0],
     )
 
 
-def _form(here: str, table: Listing, choice: Choice, asked: dict[str, str]) -> Html:
+def _form(here: str, table: Listing, choice: Choice, parameters: dict[str, str]) -> Html:
     fields = [
         frame.labelled(
             "Text", element("input", type="search", name="text", value=choice.text, maxlength=200)
@@ -93,13 +93,17 @@ def _form(here: str, table: Listing, choice: Choice, asked: dict[str, str]) -> H
             "Value",
             element("input", name="where", value=choice.where, maxlength=200, placeholder="> 100"),
         ),
-        frame.labelled("Rows", frame.choice("rows", ("clips",), asked.get("rows", ""), "entries")),
+        frame.labelled(
+            "Rows", frame.choice("rows", ("clips",), parameters.get("rows", ""), "entries")
+        ),
     ]
     show = element("button", "Show", type="submit")
     return element("form", *fields, show, action=here, method="get", class_="fields", role="search")
 
 
-def _rows(dataset: str, table: Listing, page: Page, asked: dict[str, str], choice: Choice) -> Html:
+def _rows(
+    dataset: str, table: Listing, page: Page, parameters: dict[str, str], choice: Choice
+) -> Html:
     chosen = {choice.sort, choice.column}
     columns = [
         name
@@ -112,7 +116,7 @@ def _rows(dataset: str, table: Listing, page: Page, asked: dict[str, str], choic
     heads = []
     for name in columns:
         order = "down" if name == choice.sort and not choice.descending else None
-        query = {**asked, "sort": name, "order": order, "page": None}
+        query = {**parameters, "sort": name, "order": order, "page": None}
         mark = ("\u25bc" if choice.descending else "\u25b2") if name == choice.sort else ""
         heads.append(
             frame.link(f"{name} {mark}".strip(), frame.address("browse", dataset, **query))
@@ -133,12 +137,12 @@ def _cell(dataset: str, name: str, row: Row) -> object:
     return value
 
 
-def _pages(here: str, page: Page, asked: dict[str, str]) -> Html:
+def _pages(here: str, page: Page, parameters: dict[str, str]) -> Html:
     def to(number: int) -> str:
-        query = {**asked, "page": number}
+        query = {**parameters, "page": number}
         return here + frame.address("", **query).removeprefix("/")
 
     before = frame.link("Previous", to(page.page - 1), rel="prev") if page.page > 1 else None
     after = frame.link("Next", to(page.page + 1), rel="next") if page.page < page.pages else None
-    said = element("span", f"page {page.page} of {page.pages}")
-    return element("nav", before, said, after, class_="pages", aria_label="Pages of the table")
+    text = element("span", f"page {page.page} of {page.pages}")
+    return element("nav", before, text, after, class_="pages", aria_label="Pages of the table")

@@ -64,29 +64,29 @@ def _address(dataset: str, entry_id: str, place_s: float) -> str:
 
 
 def _page(desk: Desk, session: Session, dataset: str, entry_id: str, place_s: float) -> str:
-    found = correcting.entry(desk.settings, dataset, entry_id)
+    entry = correcting.entry(desk.settings, dataset, entry_id)
     sounds = browsing.recordings_of(desk.settings, dataset, entry_id)
-    drawn = time_line.draw(found.records, f"Scenes, chords, beats and notes of {entry_id}")
+    drawn = time_line.draw(entry.records, f"Scenes, chords, beats and notes of {entry_id}")
     first_s, last_s = max(0.0, place_s - _SHOWN_S / 2), max(0.0, place_s - _SHOWN_S / 2) + _SHOWN_S
-    things = correcting.things(found, first_s, last_s)
+    things = correcting.things(entry, first_s, last_s)
     hidden = (
         element("input", type="hidden", name="word", value=session.word),
         element("input", type="hidden", name="place", value=f"{place_s:g}"),
     )
     desk_of = _Forms(frame.address("correct", dataset, entry_id), hidden)
-    song = found.entry.song
+    song = entry.entry.song
     title = " \u2013 ".join(filter(None, (song.artist, song.title))) or entry_id
     roll = element(
         "div", drawn, class_="roll", id="roll", tabindex=0, role="region", aria_label="Time line"
     )
     parts = [
-        players(dataset, entry_id, sounds, found.records),
+        players(dataset, entry_id, sounds, entry.records),
         roll if drawn is not None else None,
-        _where(dataset, entry_id, place_s, (first_s, last_s), time_line.length_s(found.records)),
+        _where(dataset, entry_id, place_s, (first_s, last_s), time_line.length_s(entry.records)),
         element("div", *desk_of.tables(things), class_="things") if things else None,
         None if things else element("p", "Nothing that can be corrected is here.", class_="note"),
-        desk_of.whole(found),
-        desk_of.made(found.corrections),
+        desk_of.whole(entry),
+        desk_of.made(entry.corrections),
         element("p", frame.link("The entry as it was built", frame.address("entry", dataset,
                                                                            entry_id))),
     ]  # fmt: skip
@@ -177,10 +177,10 @@ class _Forms:
         button = element("button", verb, type="submit", aria_label=f"{verb} the {name}")
         return self.form(thing.kind, at, field, button, class_="row")
 
-    def whole(self, found: CorrectedEntry) -> Html:
+    def whole(self, entry: CorrectedEntry) -> Html:
         """What is about the whole entry: its key, and what of it is kept."""
         parts: list[Html] = []
-        key = correcting.key_of(found)
+        key = correcting.key_of(entry)
         if key:
             choices = (
                 element("option", each, selected=each == key)
@@ -188,7 +188,7 @@ class _Forms:
             )
             field = frame.labelled("Key of the piece", element("select", *choices, name="to"))
             parts.append(self.form("key", field, frame.button("Rename"), class_="fields"))
-        start_s, end_s = found.trim or (0.0, time_line.length_s(found.records))
+        start_s, end_s = entry.trim or (0.0, time_line.length_s(entry.records))
         times = [
             frame.labelled(
                 words,

@@ -29,13 +29,13 @@ def add(app: FastAPI, desk: Desk) -> None:
 
     @app.get("/media/{dataset}/{entry_id}/{kind}")
     def recording(request: Request, dataset: str, entry_id: str, kind: str) -> Response:
-        asked = request.headers.get("range")
+        byte_range = request.headers.get("range")
         if kind != "notes":
-            return media.answer(browsing.media(desk.settings, dataset, entry_id, kind), asked)
+            return media.answer(browsing.media(desk.settings, dataset, entry_id, kind), byte_range)
         sound = desk.sound_of_notes(dataset, entry_id)
         if sound is None:
             return Response("no notes are stored of it\n", 404, media_type="text/plain")
-        return media.ranged(sound, "audio/flac", asked)
+        return media.ranged(sound, "audio/flac", byte_range)
 
 
 def _entry(desk: Desk, request: Request, dataset: str, entry_id: str) -> str:
@@ -114,7 +114,7 @@ def players(
     if not names:
         return element("p", "No recording of it is stored here.", class_="note")
     points = time_line.warp_points(records)
-    shown = []
+    items = []
     for name in names:
         is_picture = name in sounds and sounds[name].type.startswith("video/")
         kind = "video" if is_picture and (name == "video" or side_by_side) else "audio"
@@ -123,7 +123,7 @@ def players(
             src=frame.address("media", dataset, entry_id, name), data_name=name,
             aria_label=SOUNDS[name],
         )  # fmt: skip
-        shown.append(element("figure", player, element("figcaption", SOUNDS[name])))
+        items.append(element("figure", player, element("figcaption", SOUNDS[name])))
     ears = [
         element(
             "label",
@@ -136,7 +136,7 @@ def players(
                   data_key="b") if len(names) > 1 else None  # fmt: skip
     ear = element("fieldset", element("legend", "Hear"), *ears, key) if len(names) > 1 else None
     return element(
-        "div", element("div", *shown, class_="players"), ear, id="players",
+        "div", element("div", *items, class_="players"), ear, id="players",
         data_points=json.dumps(points), data_start=start_s,
     )  # fmt: skip
 
@@ -165,18 +165,18 @@ def _warp(records: Mapping[str, Any]) -> Html | None:
     drawn = time_line.warp(records)
     if drawn is None:
         return None
-    found = records["alignment"]
+    alignment = records["alignment"]
     lead = (
-        f"Confidence {found.confidence:.2f}; the music stands {found.shift_semitones} semitones "
-        "above the video. The dashed line would be one pace."
+        f"Confidence {alignment.confidence:.2f}; the music stands "
+        f"{alignment.shift_semitones} semitones above the video. The dashed line would be one pace."
     )
     return frame.part("Alignment", element("p", lead), drawn)
 
 
 def _why(story: Sequence[Any]) -> Html:
     rows = []
-    for made in story:
-        result, by = made.result, made.provenance
+    for step in story:
+        result, by = step.result, step.provenance
         model = " ".join(filter(None, (by.backend, by.model_version))) if by else result.backend
         if by and by.backend and not by.trained:
             model += " (not trained)"

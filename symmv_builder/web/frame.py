@@ -57,8 +57,8 @@ def address(*parts: str, **query: object) -> str:
     A name of a file that is not UTF-8 has no address: it leads to a page that is not there.
     """
     path = "/" + "/".join(quote(part, safe="", errors="replace") for part in parts)
-    asked = {name: value for name, value in query.items() if value not in ("", None, False)}
-    return f"{path}?{urlencode(asked, errors='replace')}" if asked else path
+    parameters = {name: value for name, value in query.items() if value not in ("", None, False)}
+    return f"{path}?{urlencode(parameters, errors='replace')}" if parameters else path
 
 
 def link(words: object, to: str, **more: object) -> Html:
@@ -135,9 +135,9 @@ def labelled(words: str, control: Html) -> Html:
 
 def choice(name: str, options: Iterable[str], chosen: str, empty: str) -> Html:
     """A list to choose from; its first entry is none of them."""
-    made = [element("option", empty, value="")]
-    made += [element("option", each, selected=each == chosen) for each in options if each]
-    return element("select", *made, name=name)
+    items = [element("option", empty, value="")]
+    items += [element("option", each, selected=each == chosen) for each in options if each]
+    return element("select", *items, name=name)
 
 
 def cell(value: object) -> str:

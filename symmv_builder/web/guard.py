@@ -221,21 +221,21 @@ class Guard:
 
     def _session(self, headers: Mapping[str, str]) -> Session:
         ending = f"-{self._access.port}"
-        kept = {
+        sessions = {
             name.removesuffix(ending): value
             for name, value in _cookies(headers.get("cookie", "")).items()
             if name.endswith(ending)
         }
-        number, _, signature = kept.get("session", "").partition(".")
+        number, _, signature = sessions.get("session", "").partition(".")
         if not _same(signature, self._access.sign("session", number)):
             number = secrets.token_hex(16)
         signed = f"{number}.{self._access.sign('session', number)}"
         bearer = headers.get("authorization", "").removeprefix("Bearer ")
         owner = "local"
         if self._access.token:
-            kept_word = kept.get("access", "")
+            kept_word = sessions.get("access", "")
             owner = self._access.owner_of(bearer) or self._access.owner_in(kept_word, number)
-        reviewer = clean_line(unquote(kept.get("reviewer", "")))
+        reviewer = clean_line(unquote(sessions.get("reviewer", "")))
         return Session(
             number, signed, self._access.sign("form", number), bool(owner), reviewer, owner
         )
@@ -270,14 +270,14 @@ async def fields_of(receive: Receive, session: Session) -> dict[str, str]:
 
 def _headers(scope: Scope) -> dict[str, str]:
     """Headers by name; `Refused` where one of those that are looked at is there twice."""
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for raw, value in scope["headers"]:
         name = raw.decode("latin-1").lower()
-        if name in found and name in ("host", "origin", "content-length", "content-type"):
-            found[name] = ""
+        if name in texts and name in ("host", "origin", "content-length", "content-type"):
+            texts[name] = ""
         else:
-            found[name] = value.decode("latin-1")
-    return found
+            texts[name] = value.decode("latin-1")
+    return texts
 
 
 def _cookies(text: str) -> dict[str, str]:

@@ -13,43 +13,43 @@ _PIECE_BYTES = 2**18
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 
 
-def ranged(data: bytes, kind: str, asked: str | None) -> Response:
+def ranged(data: bytes, kind: str, byte_range: str | None) -> Response:
     """Bytes that are here, as `answer` gives those of a recording."""
-    return _answer(len(data), kind, asked, lambda first, last: iter([data[first : last + 1]]))
+    return _answer(len(data), kind, byte_range, lambda first, last: iter([data[first : last + 1]]))
 
 
-def answer(found: Media, asked: str | None) -> Response:
+def answer(media: Media, byte_range: str | None) -> Response:
     """The bytes of a recording; 206 for one range, 416 where it lies outside, 415 for no medium.
 
     Several ranges, and units that are not bytes, are answered with the whole, as HTTP allows.
     """
-    if not found.type:
+    if not media.type:
         return Response("no browser plays this recording\n", 415, media_type="text/plain")
-    return _answer(found.size_bytes, found.type, asked, found.pieces)
+    return _answer(media.size_bytes, media.type, byte_range, media.pieces)
 
 
-def filed(path: Path, kind: str, asked: str | None, name: str = "") -> Response:
+def filed(path: Path, kind: str, byte_range: str | None, name: str = "") -> Response:
     """A file of ours, as `answer` gives a recording; with a `name`, one to be kept under it."""
 
     def pieces(first: int, last: int) -> Iterator[bytes]:
         with path.open("rb") as file:
             file.seek(first)
-            left = last - first + 1
-            while left > 0 and (data := file.read(min(_PIECE_BYTES, left))):
-                left -= len(data)
+            remaining = last - first + 1
+            while remaining > 0 and (data := file.read(min(_PIECE_BYTES, remaining))):
+                remaining -= len(data)
                 yield data
 
-    found = _answer(path.stat().st_size, kind, asked, pieces)
+    response = _answer(path.stat().st_size, kind, byte_range, pieces)
     if name:
-        found.headers["content-disposition"] = f'attachment; filename="{name}"'
-    return found
+        response.headers["content-disposition"] = f'attachment; filename="{name}"'
+    return response
 
 
 def _answer(
-    size: int, kind: str, asked: str | None, pieces: Callable[[int, int], Iterator[bytes]]
+    size: int, kind: str, byte_range: str | None, pieces: Callable[[int, int], Iterator[bytes]]
 ) -> Response:
     headers = {"accept-ranges": "bytes", "content-disposition": "inline"}
-    match = _RANGE.fullmatch(asked or "")
+    match = _RANGE.fullmatch(byte_range or "")
     span = span_of(match[1], match[2], size) if match else None
     if match and span is None:
         headers["content-range"] = f"bytes */{size}"

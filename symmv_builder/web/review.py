@@ -70,9 +70,9 @@ def _one(desk: Desk, session: Session, dataset: str, entry_id: str) -> str:
     pair = reviewing.pair(desk.settings, dataset, entry_id)
     left = len(reviewing.judged(desk.settings, dataset, session.reviewer))
     sounds = browsing.recordings_of(desk.settings, dataset, entry_id)
-    found = pair.judged.recording
+    recording = pair.judged.recording
     warp = time_line.warp(pair.records)
-    lead = f"{found.state}, score {found.score:.2f}; {left} wait for you"
+    lead = f"{recording.state}, score {recording.score:.2f}; {left} wait for you"
     parts = [
         _question(pair),
         players(dataset, entry_id, sounds, pair.records, side_by_side=True),
@@ -87,10 +87,10 @@ def _one(desk: Desk, session: Session, dataset: str, entry_id: str) -> str:
 
 
 def _question(pair: Pair) -> Html:
-    found = pair.judged.recording
+    recording = pair.judged.recording
     sides = (
-        ("Video", found.official_title, found.official_channel, pair.urls.get("video", "")),
-        ("Cover", found.title, "", pair.urls.get("music", "")),
+        ("Video", recording.official_title, recording.official_channel, pair.urls.get("video", "")),
+        ("Cover", recording.title, "", pair.urls.get("music", "")),
     )
     cards = [
         frame.card(
@@ -166,7 +166,7 @@ def _decide(session: Session, dataset: str, entry_id: str) -> Html:
 
 
 def _evidence(pair: Pair) -> Html:
-    found = pair.judged.recording
+    recording = pair.judged.recording
     rows = [
         (
             candidate.get("title", ""),
@@ -174,11 +174,11 @@ def _evidence(pair: Pair) -> Html:
             frame.cell(candidate.get("score")),
             ", ".join(f"{name} {frame.cell(value)}" for name, value in candidate["parts"].items()),
         )
-        for candidate in found.candidates
+        for candidate in recording.candidates
     ]
     inner: list[object] = []
-    if found.parsed:
-        named = {f"{key}, as read": value for key, value in found.parsed.items() if value}
+    if recording.parsed:
+        named = {f"{key}, as read": value for key, value in recording.parsed.items() if value}
         inner.append(frame.facts(named))
     heads = ("candidate", "channel", "score", "parts")
     inner.append(frame.table(heads, rows, "Candidates", numbers=(2,)))
@@ -230,14 +230,16 @@ def _decisions(desk: Desk, session: Session, dataset: str) -> str:
     )
 
 
-def _agreement(found: Agreement) -> Html:
-    if found.fleiss is None:
+def _agreement(agreement: Agreement) -> Html:
+    if agreement.fleiss is None:
         return frame.part("Agreement", element("p", "Nothing was judged by two reviewers yet."))
-    rows = [(first, second, count, _kappa(value)) for first, second, count, value in found.pairs]
+    rows = [
+        (first, second, count, _kappa(value)) for first, second, count, value in agreement.pairs
+    ]
     table = frame.table(
         ("reviewer", "reviewer", "both judged", "Cohen's kappa"), rows, "Agreement", numbers=(2, 3)
     )
-    said = f"Fleiss' kappa over {found.entries} entries: {_kappa(found.fleiss)}"
+    said = f"Fleiss' kappa over {agreement.entries} entries: {_kappa(agreement.fleiss)}"
     return frame.part("Agreement", table, element("p", said))
 
 

@@ -41,14 +41,14 @@ def _refreshing(request: Request) -> tuple[int, Html]:
 def _trainings(desk: Desk, request: Request) -> str:
     rows = []
     for place in runs.training_runs(desk.runs):
-        found = runs.training_run(desk.runs, place.name)
+        run = runs.training_run(desk.runs, place.name)
         last = ", ".join(
             f"{split} {name} {curve[-1][1]:.4g}"
-            for name, splits in found.curves.items()
+            for name, splits in run.curves.items()
             for split, curve in splits.items()
         )
-        link = frame.link(found.name, frame.address("runs", found.name))
-        rows.append((link, found.step, _ago(found.written_s), found.fault or last))
+        link = frame.link(run.name, frame.address("runs", run.name))
+        rows.append((link, run.step, _ago(run.written_s), run.fault or last))
     every_s, follow = _refreshing(request)
     heads = ("run", "step", "wrote last", "values")
     inner: list[object] = [frame.table(heads, rows, "Trainings", numbers=(1,))]
@@ -63,16 +63,16 @@ def _trainings(desk: Desk, request: Request) -> str:
 
 
 def _training(desk: Desk, request: Request, name: str) -> str:
-    found = runs.training_run(desk.runs, name)
+    run = runs.training_run(desk.runs, name)
     drawn = [
         frame.card(
             element("h2", measure), frame.scrolling(loss_curves.draw(measure, curves), measure)
         )
-        for measure, curves in found.curves.items()
+        for measure, curves in run.curves.items()
     ]
     every_s, follow = _refreshing(request)
-    fault = element("p", found.fault, class_="note") if found.fault else None
-    lead = f"step {found.step}, wrote last {_ago(found.written_s)}"
+    fault = element("p", run.fault, class_="note") if run.fault else None
+    lead = f"step {run.step}, wrote last {_ago(run.written_s)}"
     return frame.page(
         name, follow, fault, element("div", *drawn, class_="sides"),
         session=session_of(request), lead=lead, refresh_s=every_s,

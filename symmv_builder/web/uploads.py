@@ -177,9 +177,9 @@ async def receive(
         if time.monotonic() > until:
             raise Refused(408, "this form took too long")
         reader.feed(data)
-    found = reader.close()
-    _check_word(found.fields, session)
-    return found
+    upload = reader.close()
+    _check_word(upload.fields, session)
+    return upload
 
 
 def _check_word(fields: Mapping[str, str], session: Session) -> None:

@@ -34,7 +34,7 @@ REFUSED = [
     ("train amt --data muvisync --out runs/of/amt", "muvisync has no shards in root"),
     ("train amt --data nosuch --out runs/of/amt", "no dataset is called 'nosuch'"),
     ("train amt --preset nosuch --show", "no preset is called 'nosuch'; known: paper, small"),
-    ("train amt", "a training needs --data, its dataset, and --out"),
+    ("train amt", "a training needs --out, the run's folder, and either --data"),
     ("build muvisync --retry nosuch", "no reason is called 'nosuch'; known: empty_file, "),
     ("crawl muvisync --retry nosuch", "no reason is called 'nosuch'; known: empty_file, "),
     ("import midi . --retry nosuch", "no reason is called 'nosuch'; known: empty_file, "),

@@ -98,6 +98,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "gallery": ("gallery", "FOLDER"),
     "rank": ("rank", "symmv", "--model", "FOLDER"),
     "reject": ("reject", "symmv", "no-entry", "--reason", "none", "--by", "nobody"),
+    "correct": ("correct", "symmv", "no-entry", "trim", "1", "2", "--by", "nobody"),
     "study": ("study", "score", "FOLDER"),
     "web": ("web",),
 }

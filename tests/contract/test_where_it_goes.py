@@ -58,9 +58,9 @@ class Counter(Model):
     def count(self, second: NDArray[np.float32]) -> int:
         return int((np.diff(np.signbit(second)) != 0).sum())
 '''
-SPAN = '''"""How wide the notes of a song lie."""
+SPAN = '''"""How wide the notes of a song lie, and how far recordings are apart."""
 
-from symmv_builder.evaluation.metric import SongMetric
+from symmv_builder.evaluation.metric import EmbeddingMetric, SongMetric
 
 METRICS = (
     SongMetric(
@@ -73,6 +73,14 @@ METRICS = (
         best="real",
         reads=("notes",),
         measure=lambda song: float(song.pitches.max() - song.pitches.min()),
+    ),
+    EmbeddingMetric(
+        "shift",
+        "Shift",
+        definition="difference of the means of the first number",
+        source="defined here",
+        unit="units of the embedding",
+        measure=lambda ours, real: float(ours[:, 0].mean() - real[:, 0].mean()),
     ),
 )
 '''
@@ -94,6 +102,8 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
+
 import symmv_builder as sb
 from symmv_builder import backends, evaluation, training
 from symmv_builder.api import demo_page
@@ -107,6 +117,9 @@ def main():
     [row] = dataset.rows("train", ["brightness", "crossings"])
     made = sb.train("mean", "tiny", "run", root="data", preset="smoke")
     imported = sb.import_dataset("tunes", "tunes", root="data", workers=1)
+    points = np.random.default_rng(0).normal(size=(8, 2))
+    np.save("real.npy", points)
+    np.save("ours.npy", points + [3, 0])
     first = demo_page.write_pages(Path("."), Page("<Two>", "", None, [], {}, [], [], {}))
     answer = {
         "package": sb.__file__,
@@ -119,6 +132,7 @@ def main():
         "trainers": training.names(),
         "losses": made.losses,
         "metrics": sb.evaluate("music", "tunes/song.mid")["metrics"],
+        "of_recordings": sb.evaluate("audio", "ours.npy", reference="real.npy")["metrics"],
         "declared": [metric.name for metric in evaluation.song_metrics()],
         "pages": [str(first), Path("titles.html").read_text()],
     }
@@ -255,6 +269,12 @@ def test_a_trainer_is_listed_and_learns(answer: dict[str, Any]) -> None:
 def test_a_metric_of_notes_is_declared_and_measured(answer: dict[str, Any]) -> None:
     assert answer["declared"] == ["sc", "pe", "pce", "ebr", "ioi", "span"]
     assert answer["metrics"]["span"] == 12
+
+
+def test_a_metric_of_recordings_is_measured_beside_the_frechet_distance(
+    answer: dict[str, Any],
+) -> None:
+    assert answer["of_recordings"] == pytest.approx({"fad": 9, "shift": 3})
 
 
 def test_an_html_page_is_written_beside_the_first(answer: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ def test_every_item_is_fetched_or_rejected_with_the_right_class(outcome: Outcome
     assert outcome.ends["fetched"] > ITEMS / 2
 
 
+@pytest.mark.slow
 def test_the_crawler_was_killed_and_downloads_went_on_where_they_broke_off(
     outcome: Outcome,
 ) -> None:

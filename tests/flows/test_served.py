@@ -230,6 +230,7 @@ def test_a_run_that_is_killed_goes_on(standing: Standing) -> None:
     assert shards_of(root / "toy") == standing.shards
 
 
+@pytest.mark.slow
 def test_a_run_that_crashed_is_told_once_by_an_automation(standing: Standing) -> None:
     programs = standing.programs
     killed = {str(run["name"]) for run in programs.runs_of("toy")}

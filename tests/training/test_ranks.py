@@ -74,6 +74,7 @@ def test_two_processes_are_two_ranks_of_which_one_is_first(two: list[dict[str, A
     assert [one["first"] for one in two] == [True, False]
 
 
+@pytest.mark.slow
 def test_two_processes_begin_alike_and_share_the_gradient_of_the_whole_batch(
     two: list[dict[str, Any]],
 ) -> None:

@@ -215,6 +215,7 @@ def test_an_entry_is_corrected_by_the_keyboard(house: House) -> None:
     assert correcting.corrections(house.settings, DATASET) == []
 
 
+@pytest.mark.slow
 def test_fifty_proposals_are_reviewed_by_the_keyboard(house: House) -> None:
     """One key each: accepted, turned away with a reason of one's own or a listed one, skipped."""
     house.visit(f"/review/{DATASET}")

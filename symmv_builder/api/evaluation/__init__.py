@@ -63,7 +63,7 @@ def evaluate(
     function = getattr(import_module(f"{__name__}.{module}"), name)
     settings = read_settings(root=root)
     # Every option that names files takes its text, too.
-    options = {n: str(given) if isinstance(given, Path) else given for n, given in options.items()}
+    options = {n: str(value) if isinstance(value, Path) else value for n, value in options.items()}
     if module in ("accuracy", "models"):
         what = (metric, *what)
     report = function(settings, *what, tell=tell, **options)

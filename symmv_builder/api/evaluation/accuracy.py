@@ -21,24 +21,24 @@ LEVEL = significance.LEVEL
 class AccuracyReport:
     """An accuracy: means over songs with intervals, and what was not compared."""
 
-    found: Accuracy
+    accuracy: Accuracy
 
     def as_json(self) -> dict[str, Any]:
         """Everything as plain data, which `compare` reads."""
-        found = self.found
+        accuracy = self.accuracy
         return {
-            "task": found.task,
-            "estimate": found.estimate,
-            "reference": found.reference,
-            "songs": len(found.songs),
-            "metrics": found.mean,
-            "interval": found.interval,
+            "task": accuracy.task,
+            "estimate": accuracy.estimate,
+            "reference": accuracy.reference,
+            "songs": len(accuracy.songs),
+            "metrics": accuracy.mean,
+            "interval": accuracy.interval,
             "level": significance.LEVEL,
             "seed": significance.SEED,
-            "per_song": found.songs,
-            "unmatched_estimates": list(found.unmatched_estimates),
-            "unmatched_references": list(found.unmatched_references),
-            "refused": [asdict(refused) for refused in found.refused],
+            "per_song": accuracy.songs,
+            "unmatched_estimates": list(accuracy.unmatched_estimates),
+            "unmatched_references": list(accuracy.unmatched_references),
+            "refused": [asdict(refused) for refused in accuracy.refused],
         }
 
 

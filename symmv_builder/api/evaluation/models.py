@@ -101,7 +101,7 @@ def score(
     it gives by themselves are metrics, too. `StopRun` where a folder or the split is missing.
     """
     by = model_scores()[name]
-    chosen = _chosen(by, options)
+    values = _chosen(by, options)
     folder, data = Path(model), Root(settings.root)
     if not folder.is_dir():
         raise NoSuchPath(folder, "folder of a training run")
@@ -116,7 +116,7 @@ def score(
     def count(done: int, of: int) -> None:
         tell(done, of, "songs")
 
-    request = ScoreRequest(folder, data, dataset, split, settings.home.device, chosen, count)
+    request = ScoreRequest(folder, data, dataset, split, settings.home.device, values, count)
     with explaining(manifests, dataset):
         measured = dict(by.measure(request))
     confusion, left_out = dict(measured.pop("confusion", {})), dict(measured.pop("left_out", {}))
@@ -147,11 +147,11 @@ def _chosen(by: ModelScore, options: Mapping[str, Any]) -> dict[str, Any]:
     declared = {option.name: option for option in by.options}
     if unknown := sorted(set(options) - set(declared)):
         raise UnknownName(f"option of {by.name}", unknown[0], tuple(declared))
-    chosen = {name: option.checked(options.get(name)) for name, option in declared.items()}
-    for name, value in chosen.items():
+    values = {name: option.checked(options.get(name)) for name, option in declared.items()}
+    for name, value in values.items():
         if isinstance(value, Path) and not value.is_dir():
             raise NoSuchPath(value, f"folder, which `{name}` takes")
-    return chosen
+    return values
 
 
 def _labelled(confusion: Confusion, matrix: Any) -> dict[str, Any]:

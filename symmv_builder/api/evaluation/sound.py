@@ -1,6 +1,6 @@
 """Generated music beside the real, as models hear it: Frechet distance, KLD, MCC."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,16 @@ from symmv_builder.datasets.evaluate import Refused, Tell, is_dataset, silent
 from symmv_builder.datasets.lacking import explaining
 from symmv_builder.datasets.sounds import Ear, Heard, Question, hear_dataset, hear_files, paired
 from symmv_builder.errors import CannotMeasure, WrongSetting
-from symmv_builder.evaluation import Metric, frechet, published_figures, semantics
+from symmv_builder.evaluation import (
+    EmbeddingMetric,
+    Metric,
+    embedding_metrics,
+    frechet,
+    published_figures,
+    semantics,
+)
 from symmv_builder.evaluation.published_figures import Figures
+from symmv_builder.records import Floats
 from symmv_builder.settings import Settings
 from symmv_builder.storage.root import Root
 from symmv_builder.training.vmcp.hearing import SLOT
@@ -92,24 +100,24 @@ def _hear(
 
 @dataclass(frozen=True, slots=True)
 class DistanceReport:
-    """The Frechet distance of two sets of embeddings [n, dimensions], `counts` of them a side.
+    """Metrics of two sets of embeddings [n, dimensions], `counts` of them a side.
 
-    Where the set of a side is too small its covariance is not of full rank, and the distance comes
-    out too large.
+    `values` are by the metrics' names; ``fad`` is the Frechet distance. Where the set of a side is
+    too small its covariance is not of full rank, and that distance comes out too large.
     """
 
     both: Both
-    distance: float
+    values: Mapping[str, float]
     counts: tuple[int, int]
     dimensions: int
     is_full_rank: bool
     published: Sequence[Figures]
-    columns: Sequence[Metric] = frechet.METRICS
+    columns: Sequence[EmbeddingMetric]
 
     def as_json(self) -> dict[str, Any]:
         """Everything as plain data."""
         return {
-            "metrics": {"fad": self.distance},
+            "metrics": dict(self.values),
             **self.both.about("embedding"),
             "embeddings": {"generated": self.counts[0], "reference": self.counts[1]},
             "dimensions": self.dimensions,
@@ -127,7 +135,7 @@ def audio(
     split: str = "test",
     tell: Tell = silent,
 ) -> DistanceReport:
-    """The Frechet audio distance of generated music from the real.
+    """Measure generated music beside the real: Frechet audio distance and each `EmbeddingMetric`.
 
     Both are recordings, MIDI, tables of embeddings, folders, or one dataset of the root; `backend`
     hears them, rows as ``recording`` or ``rendered``. `StopRun` where there is no distance.
@@ -142,9 +150,10 @@ def audio(
                     f"{one.count} {what} examples are fewer than the {one.width} dimensions of "
                     f"{both.name}"
                 )
-        distance = frechet.frechet_distance(*sets)
     except ValueError as error:
         raise CannotMeasure(f"there is no Frechet distance: {error}") from error
+    declared = embedding_metrics()
+    values = {metric.name: _measured(metric, *tables) for metric in declared}
     is_comparable = (
         both.is_alone
         and both.model is not None
@@ -153,12 +162,20 @@ def audio(
     )
     return DistanceReport(
         both,
-        distance,
+        values,
         (sets[0].count, sets[1].count),
         sets[0].width,
         all(one.is_full for one in sets),
         published_figures.AUDIO if is_comparable else (),
+        declared,
     )
+
+
+def _measured(metric: EmbeddingMetric, ours: Floats, real: Floats) -> float:
+    try:
+        return metric.measure(ours, real)
+    except ValueError as error:
+        raise CannotMeasure(f"there is no {metric.heading}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +187,7 @@ class PairsReport:
 
     metric: Metric
     both: Both
-    found: semantics.Agreement
+    agreement: semantics.Agreement
     width: int
     alone: tuple[str, ...]
     asked: str
@@ -179,12 +196,12 @@ class PairsReport:
     def as_json(self) -> dict[str, Any]:
         """Everything as plain data."""
         name = self.metric.name
-        metrics = {name: self.found.own, f"{name}_others": self.found.others}
+        metrics = {name: self.agreement.own, f"{name}_others": self.agreement.others}
         return {
             "metrics": metrics,
             **self.both.about(self.asked),
             self.counted: self.width,
-            "pairs": self.found.pairs,
+            "pairs": self.agreement.pairs,
             "without_pair": list(self.alone),
             "published": [],
         }

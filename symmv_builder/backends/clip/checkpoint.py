@@ -24,7 +24,7 @@ _TEXT |= {"vocab_size": 49408, "max_position_embeddings": 77}
 
 
 def read_json(path: Path) -> Mapping[str, Any]:
-    """The object that a file of JSON holds; `ValueError` where it holds another thing."""
+    """Read the object in a JSON file; `ValueError` where it holds another type."""
     described = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(described, dict):
         raise ValueError(f"{path.name} holds no object")
@@ -32,7 +32,7 @@ def read_json(path: Path) -> Mapping[str, Any]:
 
 
 def read_shape(folder: Path) -> ClipShape:
-    """The sizes that ``config.json`` tells; `ValueError` where they are none."""
+    """Read the sizes in ``config.json``; `ValueError` where they are malformed."""
     described = read_json(folder / "config.json")
     vision, text = _section(described, "vision", _VISION), _section(described, "text", _TEXT)
     return ClipShape(
@@ -47,7 +47,7 @@ def read_shape(folder: Path) -> ClipShape:
 
 
 def read_clip(shape: ClipShape, weights: Path, kind: torch.dtype) -> Clip:
-    """The towers with the weights of a file, as numbers of a `kind`; `ValueError` where they lack.
+    """Load the towers with a file's weights, as numbers of `kind`; `ValueError` where some lack.
 
     Tensors that the towers do not have are left alone: older files number their places.
     """

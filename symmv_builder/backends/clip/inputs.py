@@ -63,11 +63,11 @@ def read_preparation(folder: Path, image_size: int) -> Preparation:
 
     `ValueError` where it does something else than CLIP's preparation, or for another size.
     """
-    told = read_json(folder / "preprocessor_config.json")
-    if odd := [step for step in _STEPS if not told.get(step, True)]:
+    settings = read_json(folder / "preprocessor_config.json")
+    if odd := [step for step in _STEPS if not settings.get(step, True)]:
         raise ValueError(f"{odd[0]} is off in preprocessor_config.json, which is not CLIP's way")
-    shortest = _side(told, "size", "shortest_edge")
-    side = _side(told, "crop_size", "height", "width")
+    shortest = _side(settings, "size", "shortest_edge")
+    side = _side(settings, "crop_size", "height", "width")
     if side != image_size or shortest < side:
         raise ValueError(
             f"preprocessor_config.json scales to {shortest} and takes {side} pixels, "
@@ -76,16 +76,16 @@ def read_preparation(folder: Path, image_size: int) -> Preparation:
     return Preparation(
         shortest,
         side,
-        Image.Resampling(told.get("resample", _BICUBIC)),
-        float(told.get("rescale_factor", 1 / 255)),
-        _colours(told.get("image_mean", _MEAN)),
-        _colours(told.get("image_std", _DEVIATION)),
+        Image.Resampling(settings.get("resample", _BICUBIC)),
+        float(settings.get("rescale_factor", 1 / 255)),
+        _colours(settings.get("image_mean", _MEAN)),
+        _colours(settings.get("image_std", _DEVIATION)),
     )
 
 
-def _side(told: Mapping[str, Any], name: str, *parts: str) -> int:
+def _side(settings: Mapping[str, Any], name: str, *parts: str) -> int:
     """A side in pixels, told as a number or by its parts, which are equal; 224 where it is not."""
-    value = told.get(name, 224)
+    value = settings.get(name, 224)
     sides = {value[part] for part in parts} if isinstance(value, dict) else {value}
     side = sides.pop()
     if sides or not isinstance(side, int) or side < 1:
@@ -152,9 +152,9 @@ def _pairs(folder: Path) -> models.BPE:
     if not whole.is_file():
         files = (str(folder / name) for name in ("vocab.json", "merges.txt"))
         return models.BPE.from_file(*files, **how)
-    told = read_json(whole)["model"]
-    merges = [tuple(pair.split(" ") if isinstance(pair, str) else pair) for pair in told["merges"]]
-    return models.BPE(vocab=told["vocab"], merges=merges, **how)
+    model = read_json(whole)["model"]
+    merges = [tuple(pair.split(" ") if isinstance(pair, str) else pair) for pair in model["merges"]]
+    return models.BPE(vocab=model["vocab"], merges=merges, **how)
 
 
 def _number(tokenizer: Tokenizer, token: str) -> int:

@@ -193,10 +193,10 @@ class _Attention(nn.Module):
             projection(hidden).unflatten(-1, (-1, self._head_width)).transpose(1, 2)
             for projection in (self.q_proj, self.k_proj, self.v_proj)
         )
-        seen = functional.scaled_dot_product_attention(
+        attended = functional.scaled_dot_product_attention(
             query, key, value, attn_mask=mask, is_causal=is_causal, scale=self._head_width**-0.5
         )
-        out: Tensor = self.out_proj(seen.transpose(1, 2).flatten(2))
+        out: Tensor = self.out_proj(attended.transpose(1, 2).flatten(2))
         return out
 
 

@@ -121,12 +121,12 @@ def _find(home: ModelHome) -> Path:
         path = Path(home.paths[NAME]).expanduser()
     else:
         path = snapshot(NAME, REPOSITORY, "main", [_WEIGHTS], _HOW, probe=_WEIGHTS) / _WEIGHTS
-    found = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
-    if len(found) != 1 or not found[0].is_file():
+    paths = sorted(path.glob("*.safetensors")) if path.is_dir() else [path]
+    if len(paths) != 1 or not paths[0].is_file():
         problem = f"{NAME}: {path} is no file of safetensors, nor a folder with one"
         raise MissingWeights(NAME, problem, _HOW)
-    check_sha256(NAME, found[0], home.paths.get(f"{NAME}.sha256", ""))
-    return found[0]
+    check_sha256(NAME, paths[0], home.paths.get(f"{NAME}.sha256", ""))
+    return paths[0]
 
 
 def read_network(path: Path) -> Any:
@@ -162,11 +162,11 @@ def _shape(about: Mapping[str, str]) -> Any:
             raise ValueError(f"its {name} is {arguments[name]!r}, where {value!r} is known")
     if arguments.get("multi_freqs"):
         raise ValueError("it splits its frequencies (multi_freqs), which is not known here")
-    chosen = {f.name: arguments[f.name] for f in fields(Shape) if f.name in arguments}
-    chosen["sources"] = tuple(map(str, arguments["sources"]))
+    values = {f.name: arguments[f.name] for f in fields(Shape) if f.name in arguments}
+    values["sources"] = tuple(map(str, arguments["sources"]))
     if "segment" in arguments:
-        chosen["segment"] = int(arguments["segment"] * HTDemucs.rate_hz)
-    shape = Shape(**chosen)
+        values["segment"] = int(arguments["segment"] * HTDemucs.rate_hz)
+    shape = Shape(**values)
     if shape.nfft // 2 // shape.stride ** (shape.depth - 1) <= shape.kernel_size:
         raise ValueError("its branches are merged before the transformer, which is not known here")
     if arguments.get("norm_starts", shape.depth) < shape.depth:

@@ -109,7 +109,7 @@ class I3d(nn.Module):
         return pooled.mean(dim=(2, 3, 4))
 
     def classify(self, x: Tensor) -> Tensor:
-        """The classifier's answers ``[b, 400]``, means over time, before its softmax."""
+        """Compute the logits of the classes ``[b, 400]``, averaged over time."""
         pooled = F.avg_pool3d(self.last(x), (2, 7, 7), stride=1)
         answers: Tensor = self.logits.conv3d(pooled)
         return answers.mean(dim=(2, 3, 4))

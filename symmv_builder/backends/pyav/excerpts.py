@@ -103,30 +103,30 @@ def cut_video(
     and AAC. The first picture is the one on screen at the start. `RejectEntry` as `frames`, and
     UNREADABLE for a span without a picture; `StopRun` where nothing can be written.
     """
-    written: dict[int, tuple[Path, bool]] = {}
+    excerpts: dict[int, tuple[Path, bool]] = {}
     with opened(source, limits) as container:
         survey = _surveyed(container, limits)
     for number, (start_s, end_s) in enumerate(spans):
         if start_s <= _NEAR_S and end_s >= survey.length_s - _NEAR_S:
             out = stems[number].with_suffix(survey.suffix)
             shutil.copyfile(source, out)
-            written[number] = out, True
-    if len(written) < len(spans):
+            excerpts[number] = out, True
+    if len(excerpts) < len(spans):
         with ExitStack() as stack:
             sound = None
             if survey.has_sound:
                 spool = _spooled(source, limits, None, False, _AAC_RATES_HZ)
                 sound = stack.enter_context(spool)
-            todo = [number for number in range(len(spans)) if number not in written]
+            todo = [number for number in range(len(spans)) if number not in excerpts]
             for number in todo:
                 out = stems[number].with_suffix(".mp4")
                 if _copy(source, spans[number], survey, sound, out, limits):
-                    written[number] = out, True
-            todo = [number for number in todo if number not in written]
+                    excerpts[number] = out, True
+            todo = [number for number in todo if number not in excerpts]
             outs = [stems[number].with_suffix(".mp4") for number in todo]
             _encode(source, [spans[number] for number in todo], sound, outs, limits)
-            written |= {number: (out, False) for number, out in zip(todo, outs, strict=True)}
-    return [written[number] for number in range(len(spans))]
+            excerpts |= {number: (out, False) for number, out in zip(todo, outs, strict=True)}
+    return [excerpts[number] for number in range(len(spans))]
 
 
 def take_frames(
@@ -294,7 +294,7 @@ def _copy(
         stream = pictures_of(container, limits)
         container.seek(survey.shown[run[0]], stream=stream)
         with replacing_file(out) as temporary, writing(temporary, "mp4") as target:
-            written: Any = target.add_stream_from_template(stream, opaque=True)
+            output: Any = target.add_stream_from_template(stream, opaque=True)
             voice = _voice(target, sound, span)
             own = (packet for packet in packets(container) if packet.stream.index == stream.index)
             place = 0
@@ -307,7 +307,7 @@ def _copy(
                     break
                 place += 1
                 packet.pts, packet.dts = pts - times[0][0], dts - times[0][0]
-                packet.stream = written
+                packet.stream = output
                 if place == len(times):
                     # MP4 has gaps between decoding times alone: what follows the last is free.
                     end = round((survey.origin_s + span[1]) / survey.base)

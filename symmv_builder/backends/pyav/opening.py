@@ -33,7 +33,7 @@ TIME_BASE_HZ = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a file may ask of us before it is put aside.
+    """The limits beyond which a file is rejected.
 
     `min_share` is the part of the stated duration that must be there to be decoded, and
     `max_bad_share` the part of a stream's packets that may be undecodable.
@@ -52,7 +52,7 @@ DEFAULT_LIMITS = Limits()
 
 @contextmanager
 def opened(path: Path, limits: Limits) -> Iterator["InputContainer"]:
-    """An open container, inside limits; whatever FFmpeg raises is a `RejectEntry`."""
+    """Open a container within limits; errors of FFmpeg become a `RejectEntry`."""
     import av
     import av.error
 
@@ -106,7 +106,7 @@ def _main(streams: list[S]) -> S | None:
 
 
 def time_origin_s(container: "InputContainer") -> float:
-    """Start in container time of what starts first, best video or best audio: our time zero."""
+    """Find our time zero: the earlier start of best video and best audio, in container time."""
     starts = [
         float(stream.start_time * stream.time_base) if has_presentation_times(stream) else 0.0
         for stream in (best_video(container), best_audio(container))
@@ -116,7 +116,7 @@ def time_origin_s(container: "InputContainer") -> float:
 
 
 def has_presentation_times(stream: "AudioStream | VideoStream") -> bool:
-    """Whether packets say when their pictures are shown.
+    """Check whether packets have presentation times.
 
     Those of AVI do not: FFmpeg guesses, wrongly where B-frames change the order. There the n-th
     picture is shown at the n-th decoding time, the first of which is zero.
@@ -132,7 +132,7 @@ def decoded(
     limits: Limits,
     watch: "Completeness | None" = None,
 ) -> Iterator[Any]:
-    """Frames of one stream as the decoder gives them, then a check that the file was all there.
+    """Decode the frames of one stream in order, then check that the file was complete.
 
     Every stream is demuxed, so that a container that ends early is told from one stream
     that is shorter than the others. An empty packet says that the picture before it stays:
@@ -191,7 +191,7 @@ def _as_decoded(
 
 
 def packets(container: "InputContainer") -> "Iterator[Packet[Any]]":
-    """Packets of every stream, in the order of the file.
+    """Iterate over the packets of all streams, in the order of the file.
 
     PyAV ends each stream with a packet that holds neither bytes nor a time, which tells its
     decoder to finish; here `Completeness.drain` does that. An empty packet of the file itself

@@ -93,7 +93,7 @@ class Frame:
 
 
 def frames(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[Frame]:
-    """Frames of the best video stream; times are seconds since time zero of the file.
+    """Decode the best video stream; times are seconds since time zero of the file.
 
     A frame without a timestamp follows its predecessor by the stream's average gap, and
     one that would go back in time takes its predecessor's. A picture whose size differs
@@ -146,7 +146,7 @@ def frame_rate_hz(stream: "VideoStream") -> float:
 
 
 def quarter_turns(native: "VideoFrame") -> int:
-    """Quarter turns counter-clockwise that bring the picture upright, 0-3."""
+    """Count the quarter turns counter-clockwise that bring the picture upright, 0-3."""
     return round(native.rotation / 90) % 4
 
 

@@ -61,7 +61,7 @@ class Sound:
 def read_sound(
     path: Path, *, rate_hz: int | None = None, mono: bool = False, limits: Limits = DEFAULT_LIMITS
 ) -> Sound:
-    """The best audio stream of a file, whole: `SoundStream` through a `Converter`.
+    """Read the best audio stream of a file, whole: `SoundStream` through a `Converter`.
 
     Raises `RejectEntry`: EMPTY_FILE, NOT_MEDIA, UNREADABLE, TOO_LARGE, TOO_LONG, NO_AUDIO.
     """
@@ -101,7 +101,7 @@ class Converter:
         return samples
 
     def end(self) -> NDArray[np.float32]:
-        """What was held back, once the last block was given."""
+        """Flush the resampler after the last block; gives the remaining samples."""
         samples = np.empty((0, self._channels), np.float32)
         if self._resampler is not None:
             samples = self._resampler.resample_chunk(samples, last=True)
@@ -124,7 +124,7 @@ class Tape:
         self._length = end
 
     def trim(self) -> None:
-        """Free what was set aside for more to come."""
+        """Free the memory that is reserved for further blocks."""
         self._resize(self._length, self._samples.shape[1])
 
     def copy(self) -> NDArray[np.float32]:
@@ -132,7 +132,7 @@ class Tape:
         return self._samples[: self._length].copy()
 
     def take(self) -> NDArray[np.float32]:
-        """All that was added, ``[n, channels]``, which the tape then holds no more."""
+        """Give all that was added, ``[n, channels]``, and empty the tape."""
         self.trim()
         samples, self._samples, self._length = self._samples, np.empty((0, 0), np.float32), 0
         return samples

@@ -178,7 +178,7 @@ def _copied(
     source: InputContainer, stream: VideoStream, target: Any, survey: _Survey
 ) -> Iterator[tuple[float, Any]]:
     """Packets of the pictures on the new file's clock, each with its time in seconds."""
-    written = target.add_stream_from_template(stream, opaque=True)
+    output = target.add_stream_from_template(stream, opaque=True)
     base = stream.time_base or ENCODED_BASE
     origin = round(survey.origin_s / base)
     times = survey.times or []
@@ -191,7 +191,7 @@ def _copied(
                 # MP4 has gaps between decoding times alone: what follows the last one is free.
                 packet.duration = survey.last_stays
             time_s = float((pts - origin) * base)
-            packet.stream = written
+            packet.stream = output
             yield time_s, packet
 
     return moved()
@@ -203,16 +203,16 @@ def _encoded(
     """The pictures as H.264, at even sizes as 4:2:0 asks for, each with its time in seconds."""
     frames = timed(source, stream, limits)
     first = next(frames)
-    written = encoded_stream(target, stream, first[0])
+    output = encoded_stream(target, stream, first[0])
 
     def made() -> Iterator[tuple[float, Any]]:
         last = -1
         for frame, (time_s, stays_s) in chain([first], frames):
             at = max(last + 1, round(time_s / ENCODED_BASE))
             last = at
-            for packet in encode_picture(written, frame, at, stays_s):
+            for packet in encode_picture(output, frame, at, stays_s):
                 yield float(at * ENCODED_BASE), packet
-        for packet in written.encode():
+        for packet in output.encode():
             yield float(last * ENCODED_BASE), packet
 
     return made()
@@ -224,42 +224,40 @@ def encoded_stream(target: Any, stream: VideoStream, first: VideoFrame, *, threa
     Its clock counts in `ENCODED_BASE`. `first` is the first of the pictures; `threads` 0 is as
     many as the encoder likes, which has a say in the bytes.
     """
-    written = target.add_stream("libx264", rate=stream.average_rate or stream.guessed_rate or 25)
-    written.width, written.height = (
-        max(2, side // 2 * 2) for side in (stream.width, stream.height)
-    )
-    written.pix_fmt = "yuv420p"
-    written.options = {"crf": "18", "preset": "fast", "x264-params": "log=-1"}
+    output = target.add_stream("libx264", rate=stream.average_rate or stream.guessed_rate or 25)
+    output.width, output.height = (max(2, side // 2 * 2) for side in (stream.width, stream.height))
+    output.pix_fmt = "yuv420p"
+    output.options = {"crf": "18", "preset": "fast", "x264-params": "log=-1"}
     if threads:
-        written.options = {**written.options, "threads": str(threads)}
-    written.codec_context.time_base = ENCODED_BASE
-    written.codec_context.color_range = ColorRange.MPEG
-    _keep_looks(first, stream, written)
-    return written
+        output.options = {**output.options, "threads": str(threads)}
+    output.codec_context.time_base = ENCODED_BASE
+    output.codec_context.color_range = ColorRange.MPEG
+    _keep_looks(first, stream, output)
+    return output
 
 
-def encode_picture(written: Any, frame: VideoFrame, at: int, stays_s: float) -> list[Any]:
+def encode_picture(output: Any, frame: VideoFrame, at: int, stays_s: float) -> list[Any]:
     """Packets of an `encoded_stream` for a picture that is shown at `at`, for so many seconds."""
     picture = frame.reformat(
-        written.width, written.height, "yuv420p", dst_color_range=ColorRange.MPEG
+        output.width, output.height, "yuv420p", dst_color_range=ColorRange.MPEG
     )
     picture.pts, picture.time_base = at, ENCODED_BASE
     picture.duration = max(1, round(stays_s / ENCODED_BASE))
     picture.pict_type = 0
-    return list(written.encode(picture))
+    return list(output.encode(picture))
 
 
-def _keep_looks(frame: VideoFrame, stream: VideoStream, written: Any) -> None:
+def _keep_looks(frame: VideoFrame, stream: VideoStream, output: Any) -> None:
     """The shape of pixels, their colours and how the picture is turned, as the source has them."""
     if stream.sample_aspect_ratio:
-        written.codec_context.sample_aspect_ratio = stream.sample_aspect_ratio
+        output.codec_context.sample_aspect_ratio = stream.sample_aspect_ratio
     if frame.format.name.startswith("yuv"):
         for name in ("color_primaries", "color_trc", "colorspace"):
-            setattr(written.codec_context, name, getattr(stream.codec_context, name))
+            setattr(output.codec_context, name, getattr(stream.codec_context, name))
     side_data: Any = frame.side_data
     turned = side_data.get(SideData.DISPLAYMATRIX)
     if turned is not None:
-        written.set_display_matrix(np.frombuffer(bytes(turned), np.int32).tolist())
+        output.set_display_matrix(np.frombuffer(bytes(turned), np.int32).tolist())
 
 
 def _fitted(samples: NDArray[np.float32], rate_hz: int, survey: _Survey) -> NDArray[np.float32]:

@@ -77,8 +77,8 @@ def _resampled(
         if not region.loops_after_release:
             following[held_samples:] = whole[held_samples:] + 1
     share = (places - whole).astype(np.float32)
-    left = samples[whole]
-    return left + share * (samples[following] - left)
+    frames = samples[whole]
+    return frames + share * (samples[following] - frames)
 
 
 def _volume(

@@ -27,7 +27,7 @@ class Bounds:
     by_proxy: bool = False
 
     def check_connection(self, host: str, port: int, address: str) -> None:
-        """`RetryLater` where a host is not to be spoken to at that address."""
+        """Raise `RetryLater` where connecting to a host at that address is not allowed."""
         if self.only is not None:
             allowed = (host, port) == self.only
         else:
@@ -37,7 +37,7 @@ class Bounds:
             raise RetryLater(f"{host} leads to {address}, which is not asked")
 
     def check_redirect(self, before: str, after: str) -> None:
-        """`RejectEntry` SOURCE_GONE where an address leads to another host and may not."""
+        """Raise `RejectEntry` SOURCE_GONE where a redirect to another host is not allowed."""
         if not self.same_host:
             return
         old, new = urlsplit(before), urlsplit(after)
@@ -48,7 +48,7 @@ class Bounds:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the internet: not private, loopback, link-local, ..."""
+    """Check whether an IP address is public: not private, loopback, link-local, ..."""
     parsed = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(parsed, ipaddress.IPv6Address):
         inner = parsed.ipv4_mapped or parsed.sixtofour
@@ -60,7 +60,7 @@ def is_public(address: str) -> bool:
 
 
 def install(ydl: Any, bounds: Bounds) -> None:
-    """Let a yt-dlp speak to what its bounds allow, and to nothing else."""
+    """Restrict a yt-dlp session to the connections that its bounds allow."""
     if bounds.by_proxy and not bounds.same_host:
         return
     from yt_dlp.networking import _urllib

@@ -50,15 +50,15 @@ def choose(info: Mapping[str, Any]) -> tuple[str, Mapping[str, Any], str] | None
 
     The video's own language comes first, then the others in the order of the site.
     """
-    written = info.get("subtitles")
-    if not isinstance(written, Mapping):
+    subtitles = info.get("subtitles")
+    if not isinstance(subtitles, Mapping):
         return None
     own = str(info.get("language") or "").partition("-")[0]
-    languages = [name for name in written if _LANGUAGE.fullmatch(str(name))]
+    languages = [name for name in subtitles if _LANGUAGE.fullmatch(str(name))]
     languages.sort(key=lambda name: not own or name.partition("-")[0] != own)
     for language in languages:
         for form in _FORMATS:
-            for track in written[language] or ():
+            for track in subtitles[language] or ():
                 if track.get("ext") == form and (track.get("url") or track.get("data")):
                     return language, track, form
     return None

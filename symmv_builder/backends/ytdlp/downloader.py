@@ -227,8 +227,8 @@ class Downloader:
 
     def _download(self, source: Source, folder: Path, kind: Kind, captions: bool) -> Downloaded:
         merger = toolchain.merging_program()
-        chosen = download_options(source, folder, self._politeness, merger)
-        with self._session("video", source.site, chosen) as ydl:
+        options = download_options(source, folder, self._politeness, merger)
+        with self._session("video", source.site, options) as ydl:
             can_merge = _can_merge(ydl)
             select = ydl.build_format_selector(
                 format_choice(kind, self._politeness.max_height, can_merge=can_merge)
@@ -240,10 +240,10 @@ class Downloader:
 
             ydl.format_selector = choose
             info = ydl.extract_info(source.url, download=True) or {}
-            done = self._result(source, folder, info)
+            result = self._result(source, folder, info)
             if captions:
-                done = replace(done, captions=fetch_captions(ydl, info, done.path))
-        return done
+                result = replace(result, captions=fetch_captions(ydl, info, result.path))
+        return result
 
     def _result(self, source: Source, folder: Path, info: Mapping[str, Any]) -> Downloaded:
         downloads: Sequence[Mapping[str, Any]] = info.get("requested_downloads") or ()
@@ -304,8 +304,8 @@ class Downloader:
         """A yt-dlp that speaks to a site and to nothing in our own network."""
         from yt_dlp import YoutubeDL
 
-        chosen = options(self._politeness, self._sites, listener, cookies)
-        ydl = YoutubeDL({**chosen, **(more or {})})
+        parameters = options(self._politeness, self._sites, listener, cookies)
+        ydl = YoutubeDL({**parameters, **(more or {})})
         if site == "demo":
             address = urlsplit(_on_site("{site}"))
             only = (address.hostname or "", address.port or 80)

@@ -56,7 +56,7 @@ class Place:
 
 
 def place(kind: str, ref: str, *, default_site: str, limit: int) -> Place:
-    """Where the list is that a reference means; ``site:`` in front of it names another site.
+    """Resolve a reference to the place of a list; a leading ``site:`` names another site.
 
     `StopRun` for a reference that means nothing: somebody's list of sources is wrong.
     """
@@ -102,7 +102,7 @@ def _sources(ref: str, default_site: str) -> tuple[Source, ...]:
 
 
 def text(value: object, limit: int | None = None) -> str:
-    """A text as a site gave it, less what no file and no database can hold."""
+    """Clean a site's text of characters that no file and no database can hold."""
     if not isinstance(value, str):
         return ""
     return value.encode("utf-8", "replace").decode().replace("\0", "")[:limit]
@@ -111,7 +111,7 @@ def text(value: object, limit: int | None = None) -> str:
 def to_listing(
     entry: Mapping[str, Any], site: str, around: Mapping[str, Any] | None = None
 ) -> Listing | None:
-    """The listing in yt-dlp's entry, `None` where it is not a video of the site.
+    """Convert yt-dlp's entry to a listing; `None` where it is not a video of the site.
 
     `around` is the list that the entry stands in: channels' entries leave out the channel.
     """
@@ -160,7 +160,7 @@ def _number(value: object) -> float | None:
 
 
 def read_feed(xml: str, site: str) -> list[Listing]:
-    """The videos of a channel's feed, in its order.
+    """Parse a channel's feed: its videos, in order.
 
     Read tag by tag: a feed is untrusted, and no entity of it is ever expanded.
     """

@@ -14,7 +14,7 @@ _RUNTIMES = ("deno", "node", "bun", "quickjs")
 
 
 def check_version() -> None:
-    """`StopRun` where yt-dlp is missing, or old enough to have known holes."""
+    """Raise `StopRun` where yt-dlp is missing, or so old that it has known security holes."""
     if not is_installed("yt_dlp"):
         raise not_installed("yt_dlp", "crawl")
     from yt_dlp.version import __version__
@@ -32,7 +32,7 @@ def runtime_options(name: str) -> dict[str, str]:
 
 
 def check_javascript(name: str) -> None:
-    """`StopRun` where the runtime, or the scripts that it runs for yt-dlp, are missing."""
+    """Raise `StopRun` where the runtime, or the scripts that it runs for yt-dlp, are missing."""
     if name not in _RUNTIMES:
         raise UnknownName("JavaScript runtime", name, tuple(_RUNTIMES))
     from yt_dlp import YoutubeDL

@@ -71,7 +71,7 @@ def download_options(
     The file is named by the id that we checked, not by what the site says; the format is
     part of the name, so that a file half done is only ever continued in its own format.
     """
-    chosen: dict[str, Any] = {
+    options: dict[str, Any] = {
         "outtmpl": {"default": f"{source.video_id}.%(format_id).40s.%(ext)s"},
         "paths": {"home": str(folder)},
         "restrictfilenames": True,
@@ -86,12 +86,12 @@ def download_options(
         "allow_unplayable_formats": False,
     }
     if merger is not None:
-        chosen["ffmpeg_location"] = str(merger)
-    return chosen
+        options["ffmpeg_location"] = str(merger)
+    return options
 
 
 def presence(politeness: Politeness) -> Callable[..., None]:
-    """A filter that lets only recordings through that are there as a whole, and short enough."""
+    """Make a filter that passes only recordings that are complete and short enough."""
 
     def check(info: Mapping[str, Any], *, incomplete: bool = False) -> None:
         status = info.get("live_status") or ("is_live" if info.get("is_live") else "")
@@ -118,7 +118,7 @@ def _size_limit(max_size_bytes: int) -> Callable[[Mapping[str, Any]], None]:
 
 
 def format_choice(kind: str, max_height: int, *, can_merge: bool) -> str:
-    """yt-dlp's words for the format: one file where there is one, merged where there is none."""
+    """Write yt-dlp's format selector: a single file where there is one, else merged streams."""
     if kind == "audio":
         return "ba/b"
     fits = f"[height<=?{max_height}]"

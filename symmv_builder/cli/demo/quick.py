@@ -27,7 +27,7 @@ def tour(out: Path, workers: int, *, open_page: bool) -> None:
             rows[name] = demo.read_back(name)
     note("writing music for a video")
     with demo.timed("writing music"), Counting() as counting:
-        written = demo.compose(counting.tell)
+        composition = demo.compose(counting.tell)
     with demo.timed("drawing pictures"):
         for name, dataset in demo.datasets.items():
             for entry in dataset:
@@ -37,11 +37,11 @@ def tour(out: Path, workers: int, *, open_page: bool) -> None:
         _report(demo, name, len(rows[name]))
     for notice in NOTICES:
         say(notice)
-    say(line_of(written))
+    say(line_of(composition))
     for what, seconds in demo.phases.items():
         say(f"{what}: {seconds:.1f} s")
     say(f"all of it: {sum(demo.phases.values()):.0f} s")
-    page = write_tour_page(demo, written, rows)
+    page = write_tour_page(demo, composition, rows)
     say(f"everything on one page: {page}")
     if open_page and _on_a_desktop():
         webbrowser.open(page.resolve().as_uri())

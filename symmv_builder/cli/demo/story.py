@@ -75,11 +75,11 @@ def covers(items: Sequence[Item]) -> Table:
     for item in sorted(items, key=lambda item: (item.state == "rejected", item.listing.uploaded)):
         end, style = _ENDS.get(item.state, (item.state, ""))
         song = item.parsed
-        read = f"{song.artist} - {song.title}" if song else harmless(item.listing.title, 60)
+        reading = f"{song.artist} - {song.title}" if song else harmless(item.listing.title, 60)
         official = item.official
         table.add_row(
             tables.cell(item.source.video_id, "bold"),
-            tables.cell(read, most=60),
+            tables.cell(reading, most=60),
             tables.cell(official.source.video_id if official else "-"),
             Text(f"{item.score:.2f}" if official else "-"),
             Text(end, style),
@@ -100,7 +100,7 @@ def _why(item: Item) -> str:
 def decoys(items: Sequence[Item], world: World) -> Table:
     """A line for every other video of the site: for which cover it was found, and why not it."""
     table = _table("symmv: what else the searches found", "video", "title", "score", "why not")
-    chosen = {item.official.source.video_id for item in items if item.official}
+    originals = {item.official.source.video_id for item in items if item.official}
     best: dict[str, dict[str, Any]] = {}
     for item in items:
         for candidate in _candidates(item):
@@ -110,7 +110,7 @@ def decoys(items: Sequence[Item], world: World) -> Table:
             if best_so_far is None or rank > (best_so_far["score"], best_so_far["likeness"]):
                 best[name] = {**candidate, "likeness": rank[1]}
     for name, candidate in sorted(best.items(), key=lambda pair: pair[0].split("-", 1)[::-1]):
-        if name not in chosen and name not in world.covers:
+        if name not in originals and name not in world.covers:
             gone = candidate.get("gone", "")
             table.add_row(
                 tables.cell(name, "bold"),

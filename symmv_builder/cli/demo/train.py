@@ -60,7 +60,7 @@ def _compose(settings: Settings, trainer: str, runs: Path, music: Path, say: Say
     options = {o.name: runs / o.run_of for o in composer.options if o.run_of}
     say(f"writing music for the videos of {composer.dataset}")
     with Counting() as counting:
-        for written in write(
+        for composition in write(
             Videos(dataset=composer.dataset, split="all"),
             runs / trainer,
             Order(),
@@ -71,7 +71,7 @@ def _compose(settings: Settings, trainer: str, runs: Path, music: Path, say: Say
             refuse=refuse,
             tell=counting.tell,
         ):
-            piece = written.piece
+            piece = composition.piece
             draw_piano_roll(
                 music / trainer / f"{piece.name}.png",
                 piece.notes,

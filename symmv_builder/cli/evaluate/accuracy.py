@@ -103,11 +103,11 @@ def show_accuracy(
         print_json(report.as_json())
     else:
         _print(report)
-    complain_of(report.found.refused)
+    complain_of(report.accuracy.refused)
 
 
 def _print(report: AccuracyReport) -> None:
-    tasks = report.found
+    tasks = report.accuracy
     songs = _songs(len(tasks.songs))
     say(f"{tasks.task}: {songs} of {tasks.estimate} against {tasks.reference}")
     interval = f"{LEVEL:.0%} interval"

@@ -102,7 +102,7 @@ def audio(
     else:
         both, width = report.both, report.dimensions
         label = f"{both.name}: {report.counts[0]} against {report.counts[1]} embeddings"
-        line = ScoreLine(label, {"fad": report.distance})
+        line = ScoreLine(label, dict(report.values))
         title = f"Frechet audio distance over {both.name}, {width} dimensions"
         tables.show(score_tables.scores_table(title, report.columns, report.published, [line]))
         say(f"this distance compares with others over {both.name} alone")
@@ -169,7 +169,7 @@ def mcc(
 
 def _print(report: measure.PairsReport, title: str) -> None:
     """A table of pairs, with what mismatched pairs give below."""
-    name, result = report.metric.name, report.found
+    name, result = report.metric.name, report.agreement
     lines = [
         ScoreLine(f"{result.pairs} pieces and their originals", {name: result.own}),
         ScoreLine("each piece and the originals of others", {name: result.others}),

@@ -79,8 +79,8 @@ def parse_title(text: str, *, channel: str = "", habits: Habits = Habits()) -> P
     context = _context(cleaned, groups, channel, habits)
     guess = _guess(groups, context, lead)
     if guess is None:
-        shown = f"{cleaned[:80]}..." if len(cleaned) > 80 else cleaned
-        raise _rejection(f"no song is named in {shown!r}")
+        excerpt = f"{cleaned[:80]}..." if len(cleaned) > 80 else cleaned
+        raise _rejection(f"no song is named in {excerpt!r}")
     confidence = guess.confidence * (0.8 if cut.weak else 1.0)
     artist, title = guess.artist or habits.artist, guess.title
     own = set(marks_of(title)) | set(marks_of(artist))
@@ -147,8 +147,8 @@ def _is_channel(text: str, context: _Context) -> bool:
 
 def _guess(groups: list[list[Name]], context: _Context, lead: str) -> _Guess | None:
     real = [[name for name in group if name.text] for group in groups]
-    chosen = next((group for group in real if len(group) > 1), None)
-    if chosen is None:
+    parts = next((group for group in real if len(group) > 1), None)
+    if parts is None:
         flat = [name for group in real for name in group]
         if len(flat) == 1 and context.is_official:
             flat = _with_plain_word(flat, groups)
@@ -156,7 +156,7 @@ def _guess(groups: list[list[Name]], context: _Context, lead: str) -> _Guess | N
             return None
         guess = _of_one(flat[0], context, lead) if len(flat) == 1 else _of_groups(flat, context)
     else:
-        guess = _of_fields(chosen, context)
+        guess = _of_fields(parts, context)
     return guess if any(character.isalnum() for character in guess.title) else None
 
 

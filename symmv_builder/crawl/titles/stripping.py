@@ -146,9 +146,9 @@ def is_label(piece: TitlePart) -> bool:
     return not set(fold(piece.text).split()) & vocabulary.KEPT_BRACKETS
 
 
-def _around_quote(parts: list[TitlePart], chosen: TitlePart) -> tuple[str, str]:
+def _around_quote(parts: list[TitlePart], quotation: TitlePart) -> tuple[str, str]:
     """The chosen quote with its brackets, and what stands before it, else after it."""
-    place = parts.index(chosen)
+    place = parts.index(quotation)
     after = place + 1
     while after < len(parts) and parts[after].kind == "bracket":
         after += 1
@@ -195,7 +195,7 @@ def _tidy_bracket(piece: TitlePart, remainder: _Left, is_translation: bool) -> N
     if candidate or is_translation or is_noise_bracket(piece):
         remainder.removed.append(piece.text)
         is_aside = candidate or is_translation or is_featuring(piece.text)
-        if not is_aside and any(kept.kind != "bracket" for kept in remainder.pieces):
+        if not is_aside and any(part.kind != "bracket" for part in remainder.pieces):
             remainder.is_done = True
     else:
         remainder.pieces.append(piece)

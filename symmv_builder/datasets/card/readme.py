@@ -136,8 +136,8 @@ def _clips(view: View) -> list[str]:
 def _metadata(view: View) -> list[str]:
     """What is known of the entries beside their recordings, and by whom."""
     rows = [
-        (known["what"], known["entries"], ", ".join(f"{name} {n}" for name, n in known["common"]))
-        for known in view.facts.get(METADATA, ())
+        (field["what"], field["entries"], ", ".join(f"{name} {n}" for name, n in field["common"]))
+        for field in view.facts.get(METADATA, ())
     ]
     if not rows:
         return []

@@ -79,18 +79,18 @@ def recipe(name: str, options: Mapping[str, Any] | None = None) -> Recipe:
     """The recipe of an imported dataset, for a copy of which `options` are known."""
     module = _module(name)
     with plugins.blaming(_plugin(name)):
-        chosen: Recipe = module.with_options(options) if options else module.RECIPE
-        known_uses = {use.makes: use for use in chosen.known}
+        recipe: Recipe = module.with_options(options) if options else module.RECIPE
+        known_uses = {use.makes: use for use in recipe.known}
         # Asked here, where a step of a plug-in that cannot say its columns has a name.
-        for use in chosen.known:
+        for use in recipe.known:
             use.columns(known_uses)
-    if chosen.results:
-        return chosen
+    if recipe.results:
+        return recipe
     # Rows are ordered as those of the schema that they follow.
-    is_published = chosen.schema_name in datasets.NAMES
-    order = datasets.recipe(chosen.schema_name).results if is_published else tuple(known_uses)
+    is_published = recipe.schema_name in datasets.NAMES
+    order = datasets.recipe(recipe.schema_name).results if is_published else tuple(known_uses)
     return replace(
-        chosen, results=tuple(n for n in order if n in known_uses and known_uses[n].step.columns)
+        recipe, results=tuple(n for n in order if n in known_uses and known_uses[n].step.columns)
     )
 
 

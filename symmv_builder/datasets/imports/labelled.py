@@ -67,13 +67,13 @@ def song_of(
     entry_id = identifier(source.video_id)
     info = SongInfo(title=title)
     entry = Entry(entry_id, name, song_id or entry_id, video=source, music=source, song=info)
-    said = {
+    texts = {
         "labels": labels.labels,
         "caption": labels.caption,
         "start_s": labels.start_s,
         "end_s": labels.end_s,
     }
-    return Song(entry, None, texts={_FILE: json.dumps(said, sort_keys=True)})
+    return Song(entry, None, texts={_FILE: json.dumps(texts, sort_keys=True)})
 
 
 def youtube(path: Path, row: Row, column: str) -> Source:

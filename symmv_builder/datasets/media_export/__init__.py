@@ -207,15 +207,15 @@ class _Export:
             with disk_errors(folder), replacing_file(file) as temporary:
                 facts = self._target.format.write(temporary, self._layout, chain([first], waiting))
             size, sha256 = file.stat().st_size, hash_file(file)
-        chosen = samples[at : at + cut.rows]
-        state = digest_of([sample.outline for sample in chosen])
+        part = samples[at : at + cut.rows]
+        state = digest_of([sample.outline for sample in part])
         shard = Shard(
             f"{split}-next",
             cut.rows,
             size,
             sha256,
-            chosen[0].key,
-            chosen[-1].key,
+            part[0].key,
+            part[-1].key,
             state,
             not cut.is_by_rule,
         )

@@ -90,7 +90,7 @@ def estimate(
 def _pilots(usable: Sequence[Planned], *, with_video: bool) -> list[Planned]:
     """A few samples from all over, shortened, each standing for an entry of its own."""
     count = min(_PILOTS, len(usable))
-    chosen = [usable[(2 * n + 1) * len(usable) // (2 * count)] for n in range(count)]
+    pilots = [usable[(2 * n + 1) * len(usable) // (2 * count)] for n in range(count)]
     return [
         replace(
             sample,
@@ -99,7 +99,7 @@ def _pilots(usable: Sequence[Planned], *, with_video: bool) -> list[Planned]:
             music=_shortened(sample.music),
             video=_shortened(sample.video) if with_video else None,
         )
-        for number, sample in enumerate(chosen)
+        for number, sample in enumerate(pilots)
         if sample.music or with_video
     ]
 

@@ -66,9 +66,9 @@ class Target:
             if not self.receipt:
                 self._write({"complete": False, "parts": []})
             self.made.mkdir(exist_ok=True)
-            for left in self.made.iterdir():
-                if left == self.work or left.name.startswith(".part-"):
-                    shutil.rmtree(left) if left.is_dir() else left.unlink()
+            for remnant in self.made.iterdir():
+                if remnant == self.work or remnant.name.startswith(".part-"):
+                    shutil.rmtree(remnant) if remnant.is_dir() else remnant.unlink()
 
     def made_file(self, split: str, state: str) -> Path:
         """Where a shard lies until it has a number."""

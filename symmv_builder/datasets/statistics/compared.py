@@ -27,18 +27,18 @@ _NUMBERS = {
 
 def differences(first: Songs, second: Songs) -> tuple[Difference, ...]:
     """Every measure that both have, tested and corrected together; the others say why not."""
-    chosen = [songs.first_of_each_song() for songs in (first, second)]
+    tables = [songs.first_of_each_song() for songs in (first, second)]
     tests = []
     for name, title in _NUMBERS.items():
         if name not in first.measures or name not in second.measures:
             tests.append(_absent(title, "Mann-Whitney U"))
             continue
         one, two = (
-            songs.measures[name][rows] for songs, rows in zip((first, second), chosen, strict=True)
+            songs.measures[name][rows] for songs, rows in zip((first, second), tables, strict=True)
         )
         tested = of_numbers(one, two)
-        shown = [f"median {np.nanmedian(each):.4g}" if _has(each) else "-" for each in (one, two)]
-        tests.append(_said(title, "Mann-Whitney U", (shown[0], shown[1]), tested))
+        medians = [f"median {np.nanmedian(each):.4g}" if _has(each) else "-" for each in (one, two)]
+        tests.append(_said(title, "Mann-Whitney U", (medians[0], medians[1]), tested))
     kinds: dict[str, Callable[[Songs], list[str] | None]] = {
         "key": _keys,
         "mode": lambda songs: songs.texts.get("key_mode"),
@@ -55,7 +55,7 @@ def differences(first: Songs, second: Songs) -> tuple[Difference, ...]:
             tests.append(replace(_absent(title, "chi-square"), absent=why))
             continue
         one_words, two_words = (
-            [each[row] for row in rows.tolist()] for each, rows in zip(both, chosen, strict=True)
+            [each[row] for row in rows.tolist()] for each, rows in zip(both, tables, strict=True)
         )
         tested = of_words(one_words, two_words)
         tests.append(
@@ -75,10 +75,10 @@ def _has(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> bool:
     return bool(np.isfinite(values).any())
 
 
-def _said(title: str, test: str, shown: tuple[str, str], tested: Tested | None) -> Difference:
+def _said(title: str, test: str, medians: tuple[str, str], tested: Tested | None) -> Difference:
     if tested is None:
         return replace(_absent(title, test), absent="there are too few values to test")
-    return Difference(title, test, *shown, tested.statistic, tested.effect, tested.p)
+    return Difference(title, test, *medians, tested.statistic, tested.effect, tested.p)
 
 
 def _absent(title: str, test: str) -> Difference:

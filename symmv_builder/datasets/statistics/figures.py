@@ -201,9 +201,9 @@ def counted(
         low, median, high = (float(middles[np.searchsorted(shares, q)]) for q in (0.05, 0.5, 0.95))
     else:
         low, median, high = np.quantile(values, [0.05, 0.5, 0.95]).tolist()
-    shown = edges[first : last + 2]
+    bounds = edges[first : last + 2]
     return Histogram(
-        tuple(np.round(shown, 6).tolist()), tuple(table[first : last + 1].tolist()), unit,
+        tuple(np.round(bounds, 6).tolist()), tuple(table[first : last + 1].tolist()), unit,
         round(median, 4), round(low, 4), round(high, 4),
     )  # fmt: skip
 
@@ -260,10 +260,10 @@ def top_chords(seconds: dict[str, float]) -> BarChart | None:
     whole = sum(seconds.values())
     if whole <= 0:
         return None
-    shown = list(seconds.items())[:TOP]
+    rows = list(seconds.items())[:TOP]
     return BarChart(
-        tuple(label for label, _ in shown),
-        tuple(round(value / whole, 6) for _, value in shown),
+        tuple(label for label, _ in rows),
+        tuple(round(value / whole, 6) for _, value in rows),
         "share of the time",
     )
 
@@ -280,8 +280,8 @@ def chords_by_genre(songs: Songs) -> Matrix | None:
         label: float(np.var([shares[genre].get(label, 0.0) for genre in genres]))
         for label in frequent
     }
-    chosen = sorted(frequent, key=lambda label: -spread[label])[:_CHORDS_BY_GENRE]
-    columns = [label for label in frequent if label in chosen]
+    labels = sorted(frequent, key=lambda label: -spread[label])[:_CHORDS_BY_GENRE]
+    columns = [label for label in frequent if label in labels]
     values = [[round(shares[genre].get(label, 0.0), 5) for label in columns] for genre in genres]
     return _matrix(genres, columns, values, "chord", "genre")
 
@@ -327,9 +327,13 @@ def splits(songs: Songs) -> TableFigure:
 
 def split_genres(songs: Songs) -> Matrix | None:
     """Shares of genres within splits."""
-    shown = top_genres(songs, 8)
-    genres = [name if name in shown or not name else "other" for name in songs.genres]
-    columns = [*shown, *(["other"] if "other" in genres else []), *([""] if "" in genres else [])]
+    frequent = top_genres(songs, 8)
+    genres = [name if name in frequent or not name else "other" for name in songs.genres]
+    columns = [
+        *frequent,
+        *(["other"] if "other" in genres else []),
+        *([""] if "" in genres else []),
+    ]
     names = sorted(set(songs.texts["split"]), key=_order_of_split)
     counts = Counter(zip(songs.texts["split"], genres, strict=True))
     values = []

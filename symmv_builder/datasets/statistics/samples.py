@@ -59,13 +59,13 @@ def sample(
     music = by_name.get("music_asset")
     if music is None or not has_asset(store.root, music.sha256):
         return None
-    shown: list[PageMedia] = []
+    media: list[PageMedia] = []
     faults: list[str] = []
     samples = _hear(store, by_name, faults)
     if samples is not None:
         path = folder / f"{name}.flac"
         heard_s = _write_beginning(path, samples, most_sound_bytes)
-        shown.append(PageMedia(path, f"The first {heard_s:.0f} s of the music"))
+        media.append(PageMedia(path, f"The first {heard_s:.0f} s of the music"))
     if isinstance(by_name.get("notes"), Notes):
         frames, seconds = _watch(store, by_name, faults) if with_frames else ([], SHOWN_S)
         path = folder / f"{name}.png"
@@ -80,10 +80,10 @@ def sample(
             cuts_s=[cut for cut in cuts if cut < seconds],
             dpi=dpi,
         )
-        shown.insert(0, PageMedia(path, _PICTURED[bool(frames)]))
+        media.insert(0, PageMedia(path, _PICTURED[bool(frames)]))
     facts = {"entry": entry.entry_id, "genre": entry.song.genre or "not known"}
     facts |= {key: str(by_name[key]) for key in ("key",) if key in by_name}
-    return SampleCard(_title(entry), facts, shown, "; ".join(faults))
+    return SampleCard(_title(entry), facts, media, "; ".join(faults))
 
 
 def _hear(store: Store, by_name: dict[str, Any], faults: list[str]) -> Samples | None:
@@ -104,12 +104,12 @@ def _hear(store: Store, by_name: dict[str, Any], faults: list[str]) -> Samples |
 
 def _until(notes: Notes, seconds: float) -> Notes:
     """The notes that begin before a moment, without pedal."""
-    chosen = notes.starts_s < seconds
+    mask = notes.starts_s < seconds
     return Notes(
-        notes.starts_s[chosen],
-        notes.ends_s[chosen],
-        notes.pitches[chosen],
-        notes.velocities[chosen],
+        notes.starts_s[mask],
+        notes.ends_s[mask],
+        notes.pitches[mask],
+        notes.velocities[mask],
         clock=notes.clock,
     )
 

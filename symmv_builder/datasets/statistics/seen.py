@@ -31,8 +31,8 @@ def plane_of_clip(songs: Songs, means: Means | None, in_python: Callable[[str], 
     if means is None:
         return Figure("clip", title, about, absent="the shards have no column semantic")
     places, explained = project(means.values)
-    shown = top_genres(songs)
-    genres = [g if g in shown else ("other" if g else named("")) for g in means.genres]
+    frequent = top_genres(songs)
+    genres = [g if g in frequent else ("other" if g else named("")) for g in means.genres]
     content = PointChart(
         tuple(np.round(places[:, 0], 4).tolist()),
         tuple(np.round(places[:, 1], 4).tolist()),
@@ -83,8 +83,8 @@ def copies(songs: Songs, means: Means | None) -> Figure:
     def add(what: str, groups: Iterable[list[str]]) -> None:
         copied = [group for group in groups if len(group) > 1]
         torn = sum(len({splits.get(name, "") for name in group}) > 1 for group in copied)
-        shown = "; ".join(" = ".join(group[:4]) for group in copied[:_EXAMPLES])
-        rows.append((what, len(copied), sum(map(len, copied)), torn, shown))
+        examples = "; ".join(" = ".join(group[:4]) for group in copied[:_EXAMPLES])
+        rows.append((what, len(copied), sum(map(len, copied)), torn, examples))
 
     for what, column in (
         ("the music's bytes", "music_sha256"),

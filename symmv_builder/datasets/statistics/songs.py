@@ -120,19 +120,19 @@ def _add(songs: Songs, table: pa.Table) -> dict[str, Numbers]:
 
 
 def _notes(songs: Songs, table: pa.Table, music_s: Numbers | None) -> dict[str, Numbers]:
-    present, found = set(table.schema.names), {}
+    present, columns = set(table.schema.names), {}
     if "notes_starts_s" in present:
         _, counts = flat(table.column("notes_starts_s"))
-        found["notes"] = counts.astype(np.float64)
+        columns["notes"] = counts.astype(np.float64)
         if music_s is not None:
-            found["notes_a_second"] = _ratio(found["notes"], music_s)
+            columns["notes_a_second"] = _ratio(columns["notes"], music_s)
     if "notes_pitches" in present:
         pitches, lengths = numbers(table.column("notes_pitches"))
         songs.pitches += np.bincount(pitches.astype(np.int64), minlength=128)[:128]
-        found["pitch"] = mean_of_rows(pitches, lengths)
+        columns["pitch"] = mean_of_rows(pitches, lengths)
     if "notes_velocities" in present:
-        found["velocity"] = mean_of_rows(*numbers(table.column("notes_velocities")))
-    return found
+        columns["velocity"] = mean_of_rows(*numbers(table.column("notes_velocities")))
+    return columns
 
 
 def _scalars(table: pa.Table, name: str) -> Numbers:

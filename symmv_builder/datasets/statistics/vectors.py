@@ -86,9 +86,9 @@ def _places(
         return []
     share = min(1.0, budget / max(size, 1), _MOST_ROWS / max(rows, 1))
     count = max(1, int(share * len(groups)))
-    chosen = np.unique(np.linspace(0, len(groups) - 1, count).round().astype(int))
+    indices = np.unique(np.linspace(0, len(groups) - 1, count).round().astype(int))
     places: dict[str, list[int]] = {}
-    for place in chosen.tolist():
+    for place in indices.tolist():
         name, number = groups[place]
         places.setdefault(name, []).append(number)
     return list(places.items())

@@ -52,9 +52,9 @@ def verify(
 
 def known_datasets(store: Store) -> list[str]:
     """Every dataset of a root: by its entries, its shards, or by what the ledger knows of it."""
-    written = (name.partition("/") for name in store.ledger.written())
+    names = (name.partition("/") for name in store.ledger.written())
     receipts = [n for n in store.root.folders("") if store.root.exists(f"{n}/dataset.json")]
-    of_ledger = [*store.ledger.datasets(), *(head for head, is_present, _ in written if is_present)]
+    of_ledger = [*store.ledger.datasets(), *(head for head, is_present, _ in names if is_present)]
     return sorted({*_with_entries(store), *receipts, *of_ledger})
 
 

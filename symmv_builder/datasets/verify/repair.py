@@ -111,9 +111,9 @@ def repair(
         if any(problem.kind in ("row", "recording") for problem in problems):
             _restore_recordings(store)
         for (name, version), problem in releases.items():
-            left = restore_release(store, name, version, aside.put, copies.find)
-            what = "; ".join(left) or f"release {version} is whole again"
-            yield Repair(problem, what, not left)
+            losses = restore_release(store, name, version, aside.put, copies.find)
+            what = "; ".join(losses) or f"release {version} is whole again"
+            yield Repair(problem, what, not losses)
 
 
 def _repair(store: Store, problem: Problem, aside: Aside, copies: Copies) -> Repair:
@@ -190,10 +190,10 @@ def _repair_shard(store: Store, problem: Problem, aside: Aside, copies: Copies) 
     path = problem.path.removeprefix(f"{problem.dataset}/")
     gone = [shard for shard in (receipt or {}).get("shards", ()) if shard["path"] == path]
     if receipt and gone:
-        left = [shard for shard in receipt["shards"] if shard not in gone]
+        remaining = [shard for shard in receipt["shards"] if shard not in gone]
         lost = [*receipt.get("lost", ()), path]
         # The next build compares its entries with this state, and writes what is not there.
-        new = {**receipt, "shards": left, "lost": lost, "state": ""}
+        new = {**receipt, "shards": remaining, "lost": lost, "state": ""}
         store.root.write(f"{problem.dataset}/dataset.json", shards.receipt_bytes(new))
     return Repair(problem, "was put aside; the next build writes what is missing")
 

@@ -34,17 +34,17 @@ def restore_release(
     if receipt is None:
         return [f"{folder}: neither its receipt nor the copy among the manifests is sound"]
     _restore_texts(store, dataset, version, receipt, put_aside)
-    left = []
+    losses = []
     for shard in receipt["shards"]:
         name = f"{folder}/{shard['path']}"
         if _has(store.root, name, shard["sha256"]):
             continue
         put_aside(store.root, name)
         if not _copy(store, dataset, version, shard, name, find):
-            left.append(f"{name}: no good copy is known; give a `folder` that holds one")
+            losses.append(f"{name}: no good copy is known; give a `folder` that holds one")
     for name in strangers(store, folder, receipt):
         put_aside(store.root, name)
-    return left
+    return losses
 
 
 def _restore_texts(

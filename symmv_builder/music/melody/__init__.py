@@ -89,15 +89,15 @@ def _highest(grid: GridNotes, candidates: NDArray[np.intp]) -> NDArray[np.intp]:
 
 
 def _not_under_another(grid: GridNotes, tops: NDArray[np.intp]) -> list[int]:
-    chosen: list[int] = []
+    melody: list[int] = []
     last_pitch, last_end = -1, -(1 << 62)
     ends = grid.onset_steps + grid.duration_steps
     for i in tops.tolist():
         if grid.onset_steps[i] < last_end and grid.pitches[i] < last_pitch:
             continue
-        chosen.append(i)
+        melody.append(i)
         last_pitch, last_end = int(grid.pitches[i]), int(ends[i])
-    return chosen
+    return melody
 
 
 def texture(notes: Notes) -> Notes:

@@ -65,20 +65,20 @@ class AmtComposer(Composer):
         if order.passage is not None:
             order.passage.check_model(self._model.config.model)
 
-    def compose(self, seen: Sequence[WatchedVideo], order: Order, tell: Tell) -> Iterator[Piece]:
+    def compose(self, videos: Sequence[WatchedVideo], order: Order, tell: Tell) -> Iterator[Piece]:
         passage = order.passage
         if passage is not None:
             # The chords before it are those that the new ones follow on.
             first, last = _seconds_of(passage)
             earlier = passage.piece.facts
             primer = " ".join(map(str, earlier["chords"][:first]))
-            seconds = None if seen else passage.piece.seconds
+            seconds = None if videos else passage.piece.seconds
             order = replace(order, key=str(earlier["key"]), primer=primer, seconds=seconds)
-        if not seen and order.seconds is None:
+        if not videos and order.seconds is None:
             raise WrongArguments(
                 "this model sees no video: give `seconds`, the length of the music"
             )
-        rows = [(each.name, self._row(each, order.seconds)) for each in seen]
+        rows = [(each.name, self._row(each, order.seconds)) for each in videos]
         for name, row in rows or [("piece", {"video_duration_s": order.seconds})]:
 
             def count(done: int, of: int, what: str = f"seconds of {name}") -> None:
@@ -129,15 +129,17 @@ class AmtComposer(Composer):
                 notes = {"piano": _within(pieces.notes, length_s)}
                 yield ordered_piece(own, notes, TEMPO_BPM, length_s, order, number, facts)
 
-    def _row(self, seen: WatchedVideo, seconds: float | None) -> Mapping[str, Any]:
+    def _row(self, video: WatchedVideo, seconds: float | None) -> Mapping[str, Any]:
         """The video's row, its first `seconds` alone where so many are asked for."""
         if seconds is None:
-            return seen.row
-        row = {**seen.row, "video_duration_s": seconds}
+            return video.row
+        row = {**video.row, "video_duration_s": seconds}
         if not self.needs_video:
             return row
-        if seconds > seen.seconds:
-            most = f"{seen.name} lasts {seen.seconds:.1f} s, and AMT writes for what it sees alone"
+        if seconds > video.seconds:
+            most = (
+                f"{video.name} lasts {video.seconds:.1f} s, and AMT writes for what it sees alone"
+            )
             raise WrongSetting("seconds", seconds, most)
         length = grid_length(seconds, 1.0)
         return row | {name: row[name][:length] for name in VIDEO_COLUMNS if name in row}

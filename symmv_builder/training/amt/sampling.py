@@ -81,12 +81,12 @@ def sample_chords(
                 first = 0 if fits else len(chords) - config.length // 2
                 film = None if video is None else video[None, first : first + config.length]
                 progress = model.begin(key, film)
-                read = chords[first:]
+                remaining = chords[first:]
                 if symbol:
-                    read = [chords[first - 1] if first else START, *read]
+                    remaining = [chords[first - 1] if first else START, *remaining]
             else:
-                read = chords[-1:]
-            for chord in read:
+                remaining = chords[-1:]
+            for chord in remaining:
                 logits = model.step(torch.tensor([chord], device=device), progress)
             chords.append(choose(logits[0].float().cpu(), chords, sampling, rng))
             tell(len(chords), seconds)

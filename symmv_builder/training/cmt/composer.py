@@ -85,19 +85,19 @@ class CmtComposer(Composer):
         if order.key:
             parse_key(order.key)
 
-    def compose(self, seen: Sequence[WatchedVideo], order: Order, tell: Tell) -> Iterator[Piece]:
-        for each in seen or [WatchedVideo("piece", {})]:
+    def compose(self, videos: Sequence[WatchedVideo], order: Order, tell: Tell) -> Iterator[Piece]:
+        for each in videos or [WatchedVideo("piece", {})]:
             for number in range(order.count):
                 yield self._piece(each, order, number, tell)
 
-    def _piece(self, seen: WatchedVideo, order: Order, number: int, tell: Tell) -> Piece:
+    def _piece(self, video: WatchedVideo, order: Order, number: int, tell: Tell) -> Piece:
         seed = order.seed_of(number)
-        seconds = order.seconds or (seen.seconds if seen.row else None)
-        shown_bpm = float(seen.row.get("visual_beats_tempo_bpm", 0.0))
+        seconds = order.seconds or (video.seconds if video.row else None)
+        shown_bpm = float(video.row.get("visual_beats_tempo_bpm", 0.0))
         tempo_bpm = self._tempo_bpm or (shown_bpm if shown_bpm > 0 else None)
         wish = Wish(seed=seed, seconds=seconds, tempo_bpm=tempo_bpm)
         plan = plan_piece(wish, self._about, POSITIONS)
-        control = control_of(_video(seen), plan.bars, plan.tempo_bpm, self._about)
+        control = control_of(_video(video), plan.bars, plan.tempo_bpm, self._about)
         control = control.denser(self._density, self._about["densities"])
         sampling = CmtSampling(
             control=self._control,
@@ -105,15 +105,15 @@ class CmtComposer(Composer):
             top_k=order.top_k,
             greedy=order.greedy,
         )
-        [written] = sample(
+        [sampled] = sample(
             self._model,
             [control],
             seeds=[plan.seed_of(0)],
             instruments=self._about["instruments"],
             sampling=sampling,
-            tell=lambda share: tell(round(100 * share), 100, f"percent of {seen.name}"),
+            tell=lambda share: tell(round(100 * share), 100, f"percent of {video.name}"),
         )
-        score = score_of(written)
+        score = score_of(sampled)
         targets = heeded(control, plan.seed_of(0), self._control)
         facts = {
             "model": KIND,
@@ -123,10 +123,10 @@ class CmtComposer(Composer):
             "density_factor": self._density,
             **control_facts(targets, score),
         }
-        if seen.row and not any(name in seen.row for name in VIDEO_COLUMNS):
+        if video.row and not any(name in video.row for name in VIDEO_COLUMNS):
             facts["said"] = f"this video has no {' or '.join(_COLUMNS)}; it gave its length alone"
         tracks = self._sounding(score, plan, order.key)
-        name = order.name(seen.name, number)
+        name = order.name(video.name, number)
         return ordered_piece(name, tracks, plan.tempo_bpm, plan.end_s, order, number, facts)
 
     def _sounding(self, score: WordScore, plan: PiecePlan, key: str) -> dict[str, Notes]:
@@ -145,11 +145,11 @@ class CmtComposer(Composer):
         return {INSTRUMENTS[i - 1]: notes for i, notes in tracks.items()}
 
 
-def _video(seen: WatchedVideo) -> Mapping[str, Floats]:
+def _video(video: WatchedVideo) -> Mapping[str, Floats]:
     try:
-        return video_in(seen.row)
+        return video_in(video.row)
     except UnusableRow as error:
-        raise StopRun(f"no music can be written for {seen.name}: {error}") from error
+        raise StopRun(f"no music can be written for {video.name}: {error}") from error
 
 
 def control_facts(control: Control, score: WordScore) -> dict[str, Any]:

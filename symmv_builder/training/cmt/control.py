@@ -71,8 +71,8 @@ def levels(values: NDArray[Any], counts: Sequence[int], quantiles: Sequence[floa
     # The strongest beat of every video is 1: it asks for what is usual at times, not for the one
     # simu-note of a corpus that nobody could play.
     common = np.flatnonzero(np.asarray(counts) >= RAREST * sum(counts))
-    chosen: Ints = common[np.searchsorted(common, indices).clip(max=len(common) - 1)]
-    return chosen
+    nearest: Ints = common[np.searchsorted(common, indices).clip(max=len(common) - 1)]
+    return nearest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,8 +97,8 @@ class Control:
         if factor == 1.0:
             return self
         usual = float(np.average(np.arange(len(counts)), weights=np.asarray(counts)))
-        asked = np.where(self.densities < 0, usual, self.densities)
-        levels_asked = np.rint(factor * asked).astype(np.int64).clip(0, len(counts) - 1)
+        densities = np.where(self.densities < 0, usual, self.densities)
+        levels_asked = np.rint(factor * densities).astype(np.int64).clip(0, len(counts) - 1)
         return replace(self, densities=levels_asked)
 
 
@@ -133,9 +133,9 @@ def control_of(
     means = bar_means(flow, FLOW_HOP_S, POSITIONS * step_s)[:bars]
     densities[: len(means)] = levels(means, about["densities"], about["flow_quantiles"])
     steps = np.rint(times_s / step_s).astype(np.int64)
-    asked = 1 + levels(salience, about["strengths"], about["salience_quantiles"])
+    beat_levels = 1 + levels(salience, about["strengths"], about["salience_quantiles"])
     inside = steps < len(strengths)
-    np.maximum.at(strengths, steps[inside], asked[inside])
+    np.maximum.at(strengths, steps[inside], beat_levels[inside])
     return Control(densities, strengths)
 
 

@@ -160,7 +160,7 @@ def _draw(
     is_due = due > 0
     kind, barbeat = torch.where(is_due, RHYTHM, kind), torch.where(is_due, due, barbeat)
     decided = model.decided(hidden, kind)
-    chosen = {"type": kind, "barbeat": barbeat}
+    word = {"type": kind, "barbeat": barbeat}
     masks = {
         "density": writing.some("density"),
         "strength": writing.some("strength"),
@@ -168,8 +168,8 @@ def _draw(
         "pitch": writing.pitches(),
         "duration": writing.some("duration"),
     }
-    chosen |= {n: pick(n, model.heads[n](decided), mask) for n, mask in masks.items()}
-    token = torch.stack([chosen[name] for name in FIELDS], dim=1)
+    word |= {n: pick(n, model.heads[n](decided), mask) for n, mask in masks.items()}
+    token = torch.stack([word[name] for name in FIELDS], dim=1)
     return writing.lawful(targets.put(writing.lawful(token), writing))
 
 

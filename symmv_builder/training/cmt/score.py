@@ -50,7 +50,7 @@ def score(request: ScoreRequest) -> Mapping[str, Any]:
     targets = [asked_by(score_in(song.cropped(0, min(_BARS, song.bars)))) for song in songs]
     errors: dict[str, float] = {}
     for prefix, share in (("", 1.0), ("free_", 0.0)):
-        written: list[WordScore] = []
+        scores: list[WordScore] = []
         for start in range(0, len(targets), _AT_ONCE):
             some = targets[start : start + _AT_ONCE]
             sequences = sample(
@@ -60,10 +60,10 @@ def score(request: ScoreRequest) -> Mapping[str, Any]:
                 instruments=about["instruments"],
                 sampling=CmtSampling(control=share),
             )
-            written += [score_of(sequence) for sequence in sequences]
-            done = start + len(some) + (0 if share else len(targets))
-            request.tell(done // 2, len(targets))
-        errors |= {f"{prefix}{n}": v for n, v in control_errors(targets, written).items()}
+            scores += [score_of(sequence) for sequence in sequences]
+            count = start + len(some) + (0 if share else len(targets))
+            request.tell(count // 2, len(targets))
+        errors |= {f"{prefix}{n}": v for n, v in control_errors(targets, scores).items()}
     metrics = {"loss": losses["loss"], **errors}
     return {
         "metrics": metrics,
@@ -77,17 +77,17 @@ def asked_by(score: WordScore) -> Control:
     """A control that asks for what a score has: all densities, and strengths on beats."""
     steps, _, strengths = score.simu_notes()
     on_beat = steps % STEPS_PER_BEAT == 0
-    asked = np.zeros(score.bars * POSITIONS, dtype=np.int64)
-    np.maximum.at(asked, steps[on_beat], strengths[on_beat])
-    return Control(score.densities(), asked)
+    requests = np.zeros(score.bars * POSITIONS, dtype=np.int64)
+    np.maximum.at(requests, steps[on_beat], strengths[on_beat])
+    return Control(score.densities(), requests)
 
 
-def control_errors(targets: Sequence[Control], written: Sequence[WordScore]) -> dict[str, float]:
+def control_errors(targets: Sequence[Control], scores: Sequence[WordScore]) -> dict[str, float]:
     """Mean distances of density and strength from what was asked, as shares of their means."""
     densities = np.concatenate([control.densities for control in targets])
-    densities_written = np.concatenate([score.densities() for score in written])
+    densities_written = np.concatenate([score.densities() for score in scores])
     strengths, notes = [], []
-    for control, score in zip(targets, written, strict=True):
+    for control, score in zip(targets, scores, strict=True):
         steps = np.flatnonzero(control.strengths)
         strengths.append(control.strengths[steps])
         notes.append(np.bincount(score.onsets, minlength=len(control.strengths))[steps])

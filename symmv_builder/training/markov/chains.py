@@ -136,16 +136,16 @@ def nats_of(cells: Ints, counts: Ints, smoothing: float) -> dict[str, tuple[floa
 
     Each count is raised by `smoothing`, so that what was never counted is not impossible.
     """
-    found: dict[str, tuple[float, int]] = {}
+    sums_of_kinds: dict[str, tuple[float, int]] = {}
     for table in TABLES.values():
         own = cells[(cells >= table.start) & (cells < table.start + table.size)]
         rows = (own - table.start) // table.outcomes
         all_counts = counts[table.start :][: table.size].reshape(-1, table.outcomes)
         totals = all_counts.sum(axis=1)[rows] + smoothing * table.outcomes
         nats = float((np.log(totals) - np.log(counts[own] + smoothing)).sum())
-        sums, number = found.get(table.kind, (0.0, 0))
-        found[table.kind] = sums + nats, number + len(own)
-    return found
+        sums, number = sums_of_kinds.get(table.kind, (0.0, 0))
+        sums_of_kinds[table.kind] = sums + nats, number + len(own)
+    return sums_of_kinds
 
 
 def _chord_numbers(song: QuantisedSong) -> Ints:

@@ -68,14 +68,14 @@ class MarkovComposer(Composer):
             if self._tempo_bpm is not None:
                 raise WrongArguments("`passage` keeps the tempo of its piece: leave out `tempo`")
 
-    def compose(self, seen: Sequence[WatchedVideo], order: Order, tell: Tell) -> Iterator[Piece]:
+    def compose(self, videos: Sequence[WatchedVideo], order: Order, tell: Tell) -> Iterator[Piece]:
         if order.passage is not None:
-            base = seen[0].name if seen else order.passage.piece.name
+            base = videos[0].name if videos else order.passage.piece.name
             for number in range(order.count):
                 yield self._rewritten(base, order, order.passage, number)
             return
         key = parse_key(order.key) if order.key else None
-        for each in seen or [WatchedVideo("piece", {})]:
+        for each in videos or [WatchedVideo("piece", {})]:
             seconds = order.seconds or (each.seconds if each.row else None)
             for number in range(order.count):
                 seed = order.seed_of(number)

@@ -112,10 +112,10 @@ def _seen(semantic: NDArray[Any], starts_s: Floats, ends_s: Floats) -> Floats32:
     rate_hz = SEMANTIC_HZ[frames.shape[1]]
     # A frame that lies at an edge but for rounding lies there.
     firsts, lasts = (np.ceil(t * rate_hz - 1e-6).astype(int) for t in (starts_s, ends_s))
-    shown = np.floor(starts_s * rate_hz + 1e-6).astype(int).clip(0, len(frames) - 1)
+    indices = np.floor(starts_s * rate_hz + 1e-6).astype(int).clip(0, len(frames) - 1)
     spans = [
         slice(first, last) if first < last else slice(at, at + 1)
-        for first, last, at in zip(firsts, lasts, shown, strict=True)
+        for first, last, at in zip(firsts, lasts, indices, strict=True)
     ]
     return np.stack([frames[span].mean(axis=0) for span in spans])
 

@@ -63,12 +63,12 @@ def load(run: Path, objective: str, device: str = "cpu") -> LoadedVmcp:
     `StopRun` where the folder holds none, or one of another kind.
     """
     place = device_of(device)
-    chosen = OBJECTIVES[objective]
-    saved = checkpoint.read(run, chosen.kind)
+    loss = OBJECTIVES[objective]
+    saved = checkpoint.read(run, loss.kind)
     config = from_plain(VmcpConfig, saved.config)
     with checkpoint.understood(saved):
         music_width = int(saved.about["music_width"])
-    model = chosen.model(video_widths(saved), music_width, config)
+    model = loss.model(video_widths(saved), music_width, config)
     checkpoint.load_module(saved, model)
     return LoadedVmcp(model.to(place).eval(), config, saved.about, saved.folder, place)
 

@@ -104,15 +104,15 @@ def _find_music(folder: Path, entries: Sequence[str], sound: Sounding) -> dict[s
             f"{folder} holds no MIDI file named by an entry of the split, as {example}.mid, "
             "and no recording"
         )
-    chosen = {}
+    first_of = {}
     for name, files in by_entry.items():
         first, *others = files[min(files)]
         if others:
             what = {MIDI_SUFFIXES: "MIDI", SOUND_SUFFIXES: "sound", VIDEO_SUFFIXES: "video"}
             many = f"several {what[kinds[min(files)]]} files for {name}"
             raise CannotMeasure(f"{folder} holds {many}; keep one")
-        chosen[name] = first
-    return chosen
+        first_of[name] = first
+    return first_of
 
 
 def no_pairs(dataset: str, split: str, left_out: LeftOut) -> NoRows:

@@ -45,21 +45,25 @@ def rank(
     the same run and the same shards give the same ranking. `StopRun` as there.
     """
     loaded = load(folder, "vmcp", device)
-    asked = open_pairs(loaded, root, dataset, split, None, None)
+    pairs = open_pairs(loaded, root, dataset, split, None, None)
     model = loaded.model
     if not isinstance(model, VideoMusicClip):
         raise TypeError(f"{folder} holds a {type(model).__name__}")
-    found, left_out = [], LeftOut()
-    for number, row in enumerate(asked.rows):
-        seen = left_out.use(row, lambda row: video_segments(row["semantic"], asked.segment_s))
-        heard = None if seen is None else left_out.use(row, asked.music_of)
-        if seen is not None and heard is not None:
-            music = summary_of(loaded, model.music, heard)
-            video = summary_of(loaded, model.video, seen)
+    similarities, left_out = [], LeftOut()
+    for number, row in enumerate(pairs.rows):
+        video_parts = left_out.use(
+            row, lambda row: video_segments(row["semantic"], pairs.segment_s)
+        )
+        music_parts = None if video_parts is None else left_out.use(row, pairs.music_of)
+        if video_parts is not None and music_parts is not None:
+            music = summary_of(loaded, model.music, music_parts)
+            video = summary_of(loaded, model.video, video_parts)
             # What lies behind the sixth digit differs between machines.
-            found.append((row_name(row), round(float(cosine(music[None], video[None])[0, 0]), 6)))
-        tell(number + 1, len(asked.rows))
-    if not found:
+            similarities.append(
+                (row_name(row), round(float(cosine(music[None], video[None])[0, 0]), 6))
+            )
+        tell(number + 1, len(pairs.rows))
+    if not similarities:
         raise no_pairs(dataset, split, left_out)
-    found.sort(key=lambda each: (-each[1], each[0]))
-    return Ranking(tuple(found), tuple(asked.rows.shards.values()), left_out.reasons)
+    similarities.sort(key=lambda each: (-each[1], each[0]))
+    return Ranking(tuple(similarities), tuple(pairs.rows.shards.values()), left_out.reasons)

@@ -22,7 +22,9 @@ CHUNK = 64
 
 @dataclass(frozen=True, slots=True)
 class AttentionSums:
-    """What keys and values leave behind: `kv` ``[..., d, e]`` and `k` ``[..., d]``."""
+    """Running sums of linear attention: `kv` of keys times values ``[..., d, e]``, `k` of keys
+    ``[..., d]``.
+    """
 
     kv: Tensor
     k: Tensor
@@ -53,19 +55,19 @@ def _exact(x: Tensor) -> Any:
 
 
 def full(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Every query sees every real key: `mask` is that of the keys."""
+    """Attend from every query to every real key, ``[b, h, t, e]``; `mask` is that of the keys."""
     return read(q, summed(k, v, mask), v.dtype)
 
 
 def summed(k: Tensor, v: Tensor, mask: Tensor | None = None) -> AttentionSums:
-    """Sums over all real keys: `kv` ``[b, h, d, e]``, `k` ``[b, h, d]``."""
+    """Sum over all real keys of each sequence: `kv` ``[b, h, d, e]``, `k` ``[b, h, d]``."""
     with _exact(k):
         features = _features(k, mask)
         return AttentionSums(features.transpose(-1, -2) @ v.float(), features.sum(-2))
 
 
 def read(q: Tensor, sums: AttentionSums, kind: torch.dtype = torch.float32) -> Tensor:
-    """What queries ``[..., t, d]`` receive from sums ``[..., d, e]``."""
+    """Attend from queries ``[..., t, d]`` to sums ``[..., d, e]``; gives ``[..., t, e]``."""
     with _exact(q):
         features = phi(q)
         return _divide(features @ sums.kv, (features * sums.k.unsqueeze(-2)).sum(-1), kind)
@@ -74,7 +76,7 @@ def read(q: Tensor, sums: AttentionSums, kind: torch.dtype = torch.float32) -> T
 def causal(
     q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, chunk: int = CHUNK
 ) -> Tensor:
-    """Every query sees the real keys up to its own place.
+    """Attend from every query to the real keys up to its own place; gives ``[b, h, t, e]``.
 
     Within a chunk of so many tokens all pairs are weighed; what lies before a chunk comes
     from running sums over the chunks. Time and memory grow with ``t``, not with its square.
@@ -101,7 +103,7 @@ def _before(sums: Tensor) -> Tensor:
 
 
 def step(q: Tensor, k: Tensor, v: Tensor, sums: AttentionSums) -> tuple[Tensor, AttentionSums]:
-    """One token of `causal`: `q`, `k` ``[b, h, d]`` and `v` ``[b, h, e]`` after `sums`."""
+    """Compute one token of `causal`: `q`, `k` ``[b, h, d]`` and `v` ``[b, h, e]`` after `sums`."""
     with _exact(q):
         features = phi(k)
         outer = features.unsqueeze(-1) * v.float().unsqueeze(-2)
@@ -110,7 +112,7 @@ def step(q: Tensor, k: Tensor, v: Tensor, sums: AttentionSums) -> tuple[Tensor, 
 
 
 def nothing(batch_size: int, heads: int, d: int, e: int, device: torch.device) -> AttentionSums:
-    """The sums before the first token."""
+    """Give the sums before the first token, which are zeros."""
     return AttentionSums(
         torch.zeros(batch_size, heads, d, e, device=device),
         torch.zeros(batch_size, heads, d, device=device),
@@ -118,7 +120,7 @@ def nothing(batch_size: int, heads: int, d: int, e: int, device: torch.device) -
 
 
 def bar_sums(k: Tensor, v: Tensor, packing: Packing, marks: Tensor | None = None) -> AttentionSums:
-    """Sums over the keys of each bar and of the bars beside it: ``[b, h, bars, d, e]``.
+    """Sum over the keys of each bar and of the bars beside it: ``[b, h, bars, d, e]``.
 
     Keys are laid out by bar first, so that no product of single tokens is ever stored. `marks`
     ``[3, h, d]`` are added to keys that are seen from the bar after them, from their own, and
@@ -145,7 +147,7 @@ def _from_beside(after: Tensor, own: Tensor, before: Tensor) -> Tensor:
 
 
 def across_bars(q: Tensor, sums: AttentionSums, packing: Packing, kind: torch.dtype) -> Tensor:
-    """A query of bar ``n`` sees the keys of bars ``n - 1``, ``n`` and ``n + 1``.
+    """Attend from queries of bar ``n`` to the keys of bars ``n - 1``, ``n`` and ``n + 1``.
 
     `packing` is that of the queries, over the same number of bars as `sums`. Queries of
     padding receive zeros.

@@ -92,7 +92,7 @@ class Models:
 
 
 def load(run: Path, device: str = "cpu") -> Models:
-    """The models of a run's folder, best or else newest of each stage.
+    """Load the models of a run's folder: of each stage the best checkpoint, else the newest.
 
     `StopRun` where a stage of its variant has not been trained, or the device is not there.
     """
@@ -128,7 +128,7 @@ def compose(
     count: int = 1,
     tell: Tell = lambda stage, share: None,
 ) -> list[ArrangedPiece]:
-    """`count` pieces of one kind, from seeds `seed`, `seed` + 1, ...; see `compose_all`."""
+    """Compose `count` pieces of one kind, from seeds `seed`, `seed` + 1, ...; see `compose_all`."""
     wishes = [
         Wish(seed=seed + number, seconds=seconds, bars=bars, tempo_bpm=tempo_bpm, video=video)
         for number in range(count)
@@ -150,7 +150,7 @@ def compose_all(
     steps_per_bar: int = 16,
     tell: Tell = lambda stage, share: None,
 ) -> list[ArrangedPiece]:
-    """A piece for each wish, in their order; a piece depends on its own wish alone.
+    """Compose a piece for each wish, in their order; a piece depends on its own wish alone.
 
     Models write in any key. With `key`, each finished piece is moved into that key's scale, from
     the key that `find_key` hears in it (`pieces.shift_to`); pieces that follow a video end in the
@@ -171,22 +171,22 @@ def compose_all(
     order = sorted(range(len(plans)), key=lambda i: plans[i].bars)
     pieces: dict[int, ArrangedPiece] = {}
     for start in range(0, len(order), batch_size):
-        chosen = order[start : start + batch_size]
+        batch = order[start : start + batch_size]
         writer = Writer(
             models,
-            [plans[i] for i in chosen],
+            [plans[i] for i in batch],
             sampling,
             steps_per_bar,
-            _within(tell, start / len(order), len(chosen) / len(order)),
+            _within(tell, start / len(order), len(batch) / len(order)),
             find_key,
         )
         parts = writer.write(primer)
-        for place, i in enumerate(chosen):
-            written = {name: sequences[place] for name, sequences in parts.items()}
+        for place, i in enumerate(batch):
+            piece = {name: sequences[place] for name, sequences in parts.items()}
             song = song_of_sequences(
-                written.get("chord"),
-                written.get("melody"),
-                written.get("accompaniment", written.get("music")),
+                piece.get("chord"),
+                piece.get("melody"),
+                piece.get("accompaniment", piece.get("music")),
                 tempo_bpm=plans[i].tempo_bpm,
             )
             pieces[i] = arranged_piece(song, plans[i], key, find_key)
@@ -209,7 +209,7 @@ def _fitting(models: Models, wish: Wish) -> Wish:
 
 
 class Writer:
-    """The stages of one batch of pieces."""
+    """Samples the stages of one batch of pieces, one after the other."""
 
     def __init__(
         self,
@@ -229,7 +229,7 @@ class Writer:
         self.tempo = torch.from_numpy(tempo_bin(tempos)).to(device)
 
     def write(self, primer: str) -> dict[str, list[Sequence]]:
-        """The sequences of each stage, one for each piece."""
+        """Sample every stage; gives by stage one sequence for each piece."""
         if self.models.config.variant == "video2music":
             return {"music": self.stage("music", None)}
         chords = self.stage("chord", None, self._primer(primer))
@@ -257,7 +257,7 @@ class Writer:
         primer: Tensor | None = None,
         last_bar: int | None = None,
     ) -> list[Sequence]:
-        """What one stage writes, told from `source`; `primer` and `last_bar` are `sample`'s."""
+        """Sample one stage, conditioned on `source`; `primer` and `last_bar` are `sample`'s."""
         stages = STAGES[self.models.config.variant]
         place, model = stages.index(stage), self.models.stages[stage]
         config = self.models.config

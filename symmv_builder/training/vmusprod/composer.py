@@ -67,9 +67,9 @@ class VMusProdComposer(Composer):
             if self._tempo_bpm is not None:
                 raise WrongArguments("`passage` keeps the tempo of its piece: leave out `tempo`")
 
-    def compose(self, seen: Sequence[WatchedVideo], order: Order, tell: Tell) -> Iterator[Piece]:
+    def compose(self, videos: Sequence[WatchedVideo], order: Order, tell: Tell) -> Iterator[Piece]:
         if order.passage is not None:
-            yield from self._rewritten(seen, order, order.passage, tell)
+            yield from self._rewritten(videos, order, order.passage, tell)
             return
         key = parse_key(order.key) if order.key else None
         plans = [
@@ -79,12 +79,12 @@ class VMusProdComposer(Composer):
                 video=_arrays(each.row) if self.needs_video else None,
                 shown=_shown(each.row) if self._follows else None,
             )
-            for each in seen
+            for each in videos
         ]
         wishes = [
             (order.name(name, number), number, replace(wish, seed=order.seed_of(number)))
             for name, wish in zip(
-                [each.name for each in seen] or ["piece"],
+                [each.name for each in videos] or ["piece"],
                 plans or [Wish(seconds=order.seconds, tempo_bpm=self._tempo_bpm)],
                 strict=True,
             )
@@ -92,7 +92,7 @@ class VMusProdComposer(Composer):
         ]
         remarks = []
         sampling = _sampling(order, self._density)
-        if seen and not self.needs_video:
+        if videos and not self.needs_video:
             timing = "length, cuts and motion" if self._follows else "length"
             remarks.append(f"this model sees no video; it took its {timing} alone")
         for start in range(0, len(wishes), _AT_ONCE):
@@ -120,21 +120,21 @@ class VMusProdComposer(Composer):
                     "tempo_bpm": piece.tempo_bpm,
                     "chords": _spans(piece.chords),
                 } | ({"said": "; ".join(remarks)} if remarks else {})
-                written = ordered_piece(
+                music = ordered_piece(
                     name, tracks, piece.tempo_bpm, piece.duration_s, order, number, facts
                 )
                 if wish.shown is None or piece.beats is None:
-                    yield written
+                    yield music
                     continue
                 followed = _followed(piece.beats, wish.shown, piece.duration_s)
                 tempo_map = piece.beats.times_s, piece.beats.numbers
-                yield replace(written, facts={**written.facts, **followed}, tempo_map=tempo_map)
+                yield replace(music, facts={**music.facts, **followed}, tempo_map=tempo_map)
 
     def _rewritten(
-        self, seen: Sequence[WatchedVideo], order: Order, passage: Passage, tell: Tell
+        self, videos: Sequence[WatchedVideo], order: Order, passage: Passage, tell: Tell
     ) -> Iterator[Piece]:
         """An earlier piece with a passage of it written anew, once for each seed."""
-        row = seen[0].row if seen else {}
+        row = videos[0].row if videos else {}
         sampling = _sampling(order, self._density)
         for number in range(order.count):
             seed = order.seed_of(number)
@@ -156,7 +156,7 @@ class VMusProdComposer(Composer):
                 "sampling": order.sampling(top_p=sampling.top_p),
                 "density_factor": self._density,
             }
-            base = seen[0].name if seen else passage.piece.name
+            base = videos[0].name if videos else passage.piece.name
             name = order.name(base, number)
             yield passage.rewritten(new.tracks, new.within_s, name, seed, facts)
 
@@ -169,9 +169,9 @@ def _shown(row: Mapping[str, Any]) -> VideoTiming:
     return VideoTiming(starts_s[starts_s > 0], motion)
 
 
-def _followed(beats: TempoMap, shown: VideoTiming, seconds: float) -> dict[str, Any]:
+def _followed(beats: TempoMap, timing: VideoTiming, seconds: float) -> dict[str, Any]:
     """Cuts and bar lines as a piece's JSON tells them."""
-    cuts_s = shown.cuts_s[shown.cuts_s < seconds]
+    cuts_s = timing.cuts_s[timing.cuts_s < seconds]
     lines_s = beats.bar_lines_s(_BEATS_PER_BAR, seconds)
     met = distances(cuts_s, lines_s) <= ON_LINE_S
     return {

@@ -24,7 +24,7 @@ STAGES: Mapping[str, tuple[Stage, ...]] = {
 
 
 def kind_of(stage: Stage) -> str:
-    """What checkpoints of a stage are called."""
+    """Give the `kind` that checkpoints of a stage have."""
     return f"vmusprod.{stage}"
 
 

@@ -34,7 +34,7 @@ class Video:
 
 
 class FeatureEncoder(nn.Module):
-    """Features ``[b, s, size]`` projected, with their places, through an encoder.
+    """Encodes features ``[b, s, size]``: projection, positional encoding, transformer encoder.
 
     Features are brought to length ``sqrt(size)`` first: a histogram's shares are so small that
     a layer made for numbers around 1 would not see them.
@@ -57,7 +57,7 @@ class FeatureEncoder(nn.Module):
 
 
 class Controller(nn.Module):
-    """Encodes and fuses the features that it is told the videos have, one kind at least."""
+    """Encodes and fuses the kinds of video features that it is made for, one kind at least."""
 
     def __init__(self, shape: Shape, layers: int, *, semantic: bool, colour: bool) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class Controller(nn.Module):
         self.fusion = Stack(shape, layers, causal=False)
 
     def forward(self, video: Video) -> Memory:
-        """Keys and values ``[b, s + c, width]`` with their mask.
+        """Encode a batch of videos as keys and values ``[b, s + c, width]`` with their mask.
 
         `ValueError` where the video lacks a kind of features that the controller was made for.
         """

@@ -39,14 +39,14 @@ class Corpus:
 
 
 def columns_of(config: VMusProd) -> Columns:
-    """The columns that a variant needs, and those that it uses where they are."""
+    """List the columns that a variant needs, and those that it uses where a dataset has them."""
     if config.variant == "video2music":
         return songs.COLUMNS, ("entry_id", *VIDEO_COLUMNS, *songs.CHORD_COLUMNS)
     return (*songs.COLUMNS, *songs.CHORD_COLUMNS), ("entry_id", *VIDEO_COLUMNS)
 
 
 def open_corpus(config: VMusProd, request: Request) -> Corpus:
-    """The rows of a dataset; `StopRun` where a column is absent that no variant does without."""
+    """Open the rows of a dataset; `StopRun` where a column that every variant needs is absent."""
     train, validation = (
         request.rows(split, *columns_of(config)) for split in ("train", "validation")
     )
@@ -60,7 +60,7 @@ def open_corpus(config: VMusProd, request: Request) -> Corpus:
 
 
 def design_for(stage: Stage, config: VMusProd, corpus: Corpus) -> Design:
-    """The model of a stage. Timing is encoded in all but the Chord Transformer (section 4.1)."""
+    """Choose the design of a stage's model; all but the Chord Transformer encode timing (4.1)."""
     condition: Condition = "video" if corpus.has_video else "nothing"
     if stage != "chord" and config.variant != "video2music":
         condition = "score"
@@ -89,7 +89,7 @@ def loaders_of(
     ranks: Ranks,
     motion_range: MotionRange | None,
 ) -> tuple[Loader, Loader | None]:
-    """Shuffled batches of the split train, and validation's in order with nothing drawn anew."""
+    """Make loaders: shuffled batches of train, and of validation in order without augmentation."""
     on_gpu = ranks.device.type == "cuda"
 
     def loader(rows: Rows, *, learns: bool) -> Loader:
@@ -136,7 +136,7 @@ def loaders_of(
 
 
 def motion_of(config: VMusProd, remembered: Mapping[str, Any]) -> MotionRange | None:
-    """The corpus's range of motion where the tempo is learned from it, else `None`.
+    """Measure the corpus's range of motion where the tempo is learned from it, else `None`.
 
     `StopRun` where the videos of the corpus have no motion.
     """
@@ -150,7 +150,7 @@ def motion_of(config: VMusProd, remembered: Mapping[str, Any]) -> MotionRange | 
 
 
 def about(config: VMusProd, corpus: Corpus) -> dict[str, Any]:
-    """What whoever makes music with a model must know of the songs that it learned from.
+    """Summarise the songs learned from, as composing with the model needs it.
 
     ``tempo_quantiles`` (beats a minute, `tempo.draw_tempo`), ``bars_quantiles``, ``motion`` (the
     corpus's least and greatest mean RGB difference, or `None`), ``fixed_bpm`` of a model that was

@@ -42,13 +42,13 @@ class TokenBatch:
     mask: Tensor
 
     def upto(self, end: int) -> "TokenBatch":
-        """The tokens before place `end`, which may be negative."""
+        """Cut to the tokens before place `end`, which counts from the end if negative."""
         parts = (self.tokens, self.places, self.bars, self.beats, self.timing, self.mask)
         return TokenBatch(*(part[:, :end] for part in parts))
 
 
 def chroma_table() -> Tensor:
-    """Which pitch classes sound in a chord: ``[roots, qualities, 12]`` by the fields' numbers."""
+    """Tabulate the pitch classes of chords: ``[roots, qualities, 12]`` by the fields' numbers."""
     table = torch.zeros(SIZES["root"], SIZES["quality"], 12)
     for root in range(12):
         for number, quality in enumerate(SYMMV_QUALITIES):
@@ -67,7 +67,7 @@ def sinusoids(positions: Tensor, width: int) -> Tensor:
 
 
 class ScoreEmbedding(nn.Module):
-    """The sum of what is known of each token (V-MusProd, section 4.2, figure 4).
+    """Embeds each token as a sum of embeddings (V-MusProd, section 4.2, figure 4).
 
     Its fields, for chords their 12 pitch classes too, its place in the sequence, its bar and
     beat, the tempo, and with `timing` the Timing Encoding of CMT (Di et al., 2021). Bars from
@@ -89,7 +89,7 @@ class ScoreEmbedding(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, score: TokenBatch, tempo: Tensor) -> Tensor:
-        """``[b, t, width]``; `tempo` ``[b]`` holds bins of `tempo.tempo_bin`."""
+        """Embed a batch as ``[b, t, width]``; `tempo` ``[b]`` holds bins of `tempo.tempo_bin`."""
         tokens = score.tokens
         x = torch.stack([embed(tokens[..., i]) for i, embed in enumerate(self.fields)]).sum(0)
         x = x + self.sounds(self.chroma[tokens[..., ROOT], tokens[..., QUALITY]])

@@ -28,7 +28,7 @@ _LOWEST_ROOT, _LOWEST_CHORD = 33, 50
 
 
 def resolved(chords: Sequence, bar: int, key: Key) -> Sequence:
-    """The chords with the tonic of `key` alone in `bar`, and nothing else behind its beginning."""
+    """Replace the chords from the start of `bar` on by the tonic of `key`."""
     events = events_of(chords)
     is_before = events.chord_steps < bar * events.steps_per_bar
     quality = SYMMV_QUALITIES.index("m" if key.mode == "minor" else "M")
@@ -44,9 +44,9 @@ def resolved(chords: Sequence, bar: int, key: Key) -> Sequence:
 
 
 def sounding_chords(chords: Sequence, bar: int) -> Notes:
-    """The chords of the 16 bars before `bar` as notes around middle C, a second for each 16th.
+    """Give the chords of the 16 bars before `bar` as notes around middle C, a second each 16th.
 
-    They are for whoever hears a key in them: that in which a long piece ends may be another one
+    The notes are for estimating a key: that in which a long piece ends may be another one
     than that in which it began.
     """
     events = events_of(chords)
@@ -66,7 +66,7 @@ def sounding_chords(chords: Sequence, bar: int) -> Notes:
 
 
 def ended(song: QuantisedSong, bar: int, key: Key) -> QuantisedSong:
-    """The song with its last notes struck as one chord, the tonic of `key`, where `bar` begins.
+    """End the song where `bar` begins: its last notes are one chord, the tonic of `key`.
 
     Whatever sounds then is released, nothing follows. The melody ends on the note of the chord that
     is next to the one it would have gone to; the other hand has the root and the chord above it.

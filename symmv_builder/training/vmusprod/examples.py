@@ -88,7 +88,7 @@ class Examples:
 def sequences_of(
     song: QuantisedSong, stage: Stage, variant: str
 ) -> tuple[tokens.Sequence, tokens.Sequence | None]:
-    """What a stage writes, and what its encoder reads (sections 4.2 and 6.4)."""
+    """Make the sequences that a stage writes and its encoder reads (sections 4.2 and 6.4)."""
     chords = sequences.chord_sequence(song)
     if stage == "chord":
         return chords, None
@@ -106,11 +106,12 @@ def crop_of(
     max_tokens: int,
     rng: np.random.Generator,
 ) -> tuple[int, int]:
-    """The first and the last of the bars that fit `max_tokens` in each sequence.
+    """Choose a stretch of bars that fits `max_tokens` in each sequence; its first and last bar.
 
-    `bars_of` are the bars of each one's tokens. All where they do. Else a stretch that begins at a
-    random bar, one time in five at the first (a piece begins there, and only there), or ends with
-    the song. A single bar that does not fit is taken, and cut by who uses it.
+    `bars_of` are the bars of the tokens of each sequence. All bars are taken where they fit. Else
+    a stretch that begins at a random bar, one time in five at the first (a piece begins there, and
+    only there), or ends with the song. A single bar that does not fit is taken, and the caller
+    cuts it.
     """
     counts = [np.bincount(each, minlength=bars) for each in bars_of]
     # Room is left for `begin`, which every stretch has.
@@ -137,7 +138,7 @@ def _stretch(
 
 
 def arrays_of(sequence: tokens.Sequence, total_bars: int, rounding: Rounding = "floor") -> Example:
-    """A sequence and where its tokens lie in a piece of so many bars; `TokenBatch`'s fields."""
+    """Give a sequence as the fields of `TokenBatch`, in a piece of so many bars."""
     timing = timing_of(
         sequence.bars,
         sequence.beats,
@@ -155,7 +156,7 @@ def arrays_of(sequence: tokens.Sequence, total_bars: int, rounding: Rounding = "
 
 
 def features_of(row: Row, semantic_hz: float | None, colour_hz: float | None) -> Example:
-    """What the controller sees of a row's video, at so many rows a second; `None` leaves one out.
+    """Read the video features of a row, each at its rate in Hz; a rate of `None` leaves one out.
 
     ``semantic`` float32 ``[s, 512]`` and ``colour`` ``[c, 12288]``, square roots of the mean
     histogram. `UnusableRow` where the row's video has no frame of a wanted kind, or a value is
@@ -175,7 +176,7 @@ def features_of(row: Row, semantic_hz: float | None, colour_hz: float | None) ->
 
 
 def pooled(values: NDArray[Any], rate_hz: float, wanted_hz: float) -> NDArray[np.float32]:
-    """Means of rows ``[t, d]`` at `rate_hz` over spans of one `wanted_hz`; never more rows."""
+    """Average rows ``[t, d]`` at `rate_hz` down to `wanted_hz`; never gives more rows."""
     if len(values) == 0 or wanted_hz >= rate_hz:
         return np.asarray(values, dtype=np.float32)
     spans = np.floor(np.arange(len(values)) * (wanted_hz / rate_hz) + 1e-9).astype(np.int64)
@@ -188,7 +189,7 @@ def pooled(values: NDArray[Any], rate_hz: float, wanted_hz: float) -> NDArray[np
 def scores_of(
     sequences: Several[tokens.Sequence], device: torch.device, rounding: Rounding = "floor"
 ) -> TokenBatch:
-    """Whole sequences as a padded batch for a model."""
+    """Pad whole sequences to a batch for a model."""
     examples = [arrays_of(s, int(s.bars[-1]) + 1, rounding) for s in sequences]
     return _score(on_device(stack(examples, {}), device), "")
 

@@ -43,7 +43,7 @@ SCENE_VELOCITY, CUT_ACCENT = 12, 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VideoTiming:
-    """What of a video the time of its music goes by.
+    """The times in a video by which its music is timed.
 
     `cuts_s` are seconds at which a new shot begins, sorted, float64 ``[c]``; `motion` the mean RGB
     difference over 0.2 s, at 5 Hz from 0, ``[t]``, empty where it is not known.
@@ -53,7 +53,7 @@ class VideoTiming:
     motion: NDArray[np.floating[Any]]
 
     def levels(self, end_s: float) -> Floats:
-        """How lively each scene is beside the others, -1 to 1: float64 ``[c + 1]``.
+        """Measure how lively each scene is beside the others, -1 to 1: float64 ``[c + 1]``.
 
         The mean motion within it, in standard deviations from the mean of all scenes, halved. The
         difference across a cut says nothing of either side and is left out.
@@ -74,7 +74,7 @@ class VideoTiming:
         return np.asarray(levels.clip(-1.0, 1.0))
 
     def shaped(self, notes: Notes, end_s: float) -> Notes:
-        """The notes louder in lively scenes, softer in calm ones, with an accent on each cut."""
+        """Make notes louder in lively scenes, softer in calm ones, and accent each cut."""
         cuts = self.cuts_s[self.cuts_s < end_s]
         scene = np.searchsorted(cuts, notes.starts_s + ON_LINE_S, side="right")
         louder = SCENE_VELOCITY * self.levels(end_s)[scene]
@@ -108,7 +108,7 @@ class TempoMap:
         return float(60.0 * self.numbers[-1] / self.times_s[-1])
 
     def tempos(self) -> list[tuple[float, float]]:
-        """From which second on which beats a minute are played."""
+        """List the tempo changes: from which second on, and beats a minute."""
         bpm = 60.0 * np.diff(self.numbers) / np.diff(self.times_s)
         return list(zip(self.times_s[:-1].tolist(), bpm.tolist(), strict=True))
 
@@ -120,14 +120,14 @@ class TempoMap:
 
 
 def steady_beats(tempo_bpm: float, end_s: float) -> TempoMap:
-    """Beats of one tempo up to `end_s`."""
+    """Place beats at one tempo up to `end_s`."""
     return TempoMap(np.array([0.0, end_s]), np.array([0.0, end_s * tempo_bpm / 60.0]))
 
 
 def follow_cuts(
     tempo_bpm: float, end_s: float, cuts_s: NDArray[np.float64], *, beats_per_bar: int = 4
 ) -> TempoMap:
-    """Beats near a tempo of which bar lines meet as many of the cuts as can be, and the end.
+    """Place beats near a tempo so that bar lines meet as many cuts as possible, and the end.
 
     `cuts_s` are seconds within 0 and `end_s`, sorted. A video too short for a choice (a few beats)
     gets the steady tempo, and its last bar is broken off.
@@ -195,7 +195,7 @@ def _best_path(tempo_bpm: float, times_s: Floats, per_bar: int) -> tuple[float, 
 
 
 def distances(times_s: Floats, points_s: Floats) -> Floats:
-    """How far each time is from the nearest of some sorted points: infinitely where are none."""
+    """Measure how far each time is from the nearest of sorted points; infinity without points."""
     if not len(points_s):
         return np.full(len(times_s), np.inf)
     place = np.searchsorted(points_s, times_s)

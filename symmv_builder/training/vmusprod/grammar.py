@@ -40,7 +40,7 @@ LOWEST, HIGHEST = 1 + 21, 1 + 108
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What is asked for: `kind` CHORD or NOTE, the number of bars of each sequence ``[b]``.
+    """The form of the sequences to write: `kind` CHORD or NOTE, and each one's bars ``[b]``.
 
     A chord sequence names its chord at the start of every bar and changes on beats; sequences of
     notes have at most `notes_per_position` notes that begin together.
@@ -54,7 +54,7 @@ class Form:
 
     @property
     def most_tokens(self) -> int:
-        """Above how many tokens no sequence of this form can grow, ``begin`` left out."""
+        """Bound the number of tokens of any sequence of this form, ``begin`` left out."""
         positions = self.steps_per_bar
         if self.kind == CHORD:
             per_bar = 1 + 2 * (positions // STEPS_PER_BEAT)
@@ -130,7 +130,7 @@ class Writing:
         return self.beat > 0
 
     def closed(self, token: Tensor) -> Tensor:
-        """Tokens ``[b, 6]`` in which what closes a bar is what it must be here."""
+        """Replace tokens ``[b, 6]`` that close a bar: by ``end`` after the last bar, else a bar."""
         closes = (token[:, TYPE] == END) | (token[:, BARBEAT] == BAR)
         over = self.bar + 1 >= self.form.bars
         kind = torch.where(closes, torch.where(over, END, RHYTHM), token[:, TYPE])

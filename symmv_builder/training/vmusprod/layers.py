@@ -65,7 +65,7 @@ class _Heads(nn.Module):
 
 
 class SelfAttention(_Heads):
-    """Attention among the tokens of one sequence."""
+    """Multi-head linear attention among the tokens of one sequence."""
 
     def forward(self, x: Tensor, mask: Tensor | None, *, causal: bool) -> Tensor:
         q, k, v = (self.split(project(x)) for project in (self.query, self.key, self.value))
@@ -144,11 +144,11 @@ class Layer(nn.Module):
         return self._feed(x), own
 
     def crossed(self, memory: Memory) -> AttentionSums | None:
-        """What `step` reads of a memory, `None` in a layer without cross-attention."""
+        """Prepare what `step` reads of a memory; `None` in a layer without cross-attention."""
         return None if self.cross is None else self.cross.sums(memory)
 
     def into_stream(self) -> list[nn.Linear]:
-        """The projections whose outcome is added to the residual stream."""
+        """List the projections whose output is added to the residual stream."""
         crossed = [] if self.cross is None else [self.cross.out]
         return [self.own.out, *crossed, self.narrow]
 
@@ -159,7 +159,7 @@ class Layer(nn.Module):
 
 
 class Stack(nn.Module):
-    """Layers and a last norm: an encoder, or with `causal` a decoder."""
+    """A stack of layers with a final norm: an encoder, or with `causal` a decoder."""
 
     def __init__(
         self,
@@ -185,7 +185,7 @@ class Stack(nn.Module):
 
 
 def initialise(module: nn.Module) -> None:
-    """Weights to begin with.
+    """Initialise the weights.
 
     Embeddings are so large that what a token is counts as much as where it stands (sines of
     size 0.7). What layers add to the residual stream is scaled down by their number, so that

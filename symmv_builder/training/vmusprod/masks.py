@@ -21,13 +21,13 @@ class Packing:
     real: Tensor
 
     def by_bar(self, x: Tensor) -> Tensor:
-        """``[b, h, t, d]`` as ``[b, h, bars, width, d]``; places without a token hold any one."""
+        """Lay out ``[b, h, t, d]`` as ``[b, h, bars, width, d]``; empty places hold any token."""
         b, h, _, d = x.shape
         flat = self.index.flatten(1)[:, None, :, None].expand(b, h, -1, d)
         return torch.unflatten(x.gather(2, flat), 2, self.index.shape[1:])
 
     def by_token(self, x: Tensor) -> Tensor:
-        """The inverse of `by_bar`; padding is zero."""
+        """Undo `by_bar`; padding is zero."""
         b, h, _, _, d = x.shape
         at = self.place[:, None, :, None].expand(b, h, -1, d)
         return x.flatten(2, 3).gather(2, at) * self.real[:, None, :, None].to(x.dtype)
@@ -55,5 +55,5 @@ def pack(bars: Tensor, mask: Tensor, count: int, width: int | None = None) -> Pa
 
 
 def widest(counts: Tensor) -> int:
-    """The largest of `counts`, one where there are none."""
+    """Give the largest of `counts`; 1 where there are none."""
     return max(int(counts.max().item()), 1) if counts.numel() else 1

@@ -60,7 +60,7 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class LayerState:
-    """Where sampling stands: how many tokens were read, the sums of each layer, the tempo."""
+    """The state of sampling: how many tokens were read, the sums of each layer, the tempo."""
 
     position: int
     own: tuple[AttentionSums, ...]
@@ -68,7 +68,7 @@ class LayerState:
 
 
 class StageModel(nn.Module):
-    """Tokens of one stage, each from those before it and the context."""
+    """An autoregressive model of one stage: each token from those before it and the context."""
 
     def __init__(self, design: Design) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class StageModel(nn.Module):
         initialise(self)
 
     def forward(self, score: TokenBatch, context: Context) -> tuple[Tensor, Tensor]:
-        """Cross-entropies in nats summed over the batch, and how many there were: two ``[6]``.
+        """Sum cross-entropies in nats over the batch, and count them: two ``[6]``, by field.
 
         Of each token but the first, its type is told from the tokens before it, and those of
         its fields that it has (``tokens.FIELDS``) from them and from what stands before the
@@ -151,15 +151,15 @@ class StageModel(nn.Module):
         return hidden, LayerState(state.position + 1, tuple(own), state.cross)
 
     def type_logits(self, hidden: Tensor) -> Tensor:
-        """Of the next token's type, ``[..., 6]``."""
+        """Logits of the next token's type, ``[..., 6]``."""
         return self.heads.type_logits(hidden)
 
     def decided(self, hidden: Tensor, kind: Tensor) -> Tensor:
-        """What the fields of a next token of type `kind` ``[...]`` are told from."""
+        """Give the hidden vector that predicts the fields of a token of type `kind` ``[...]``."""
         return self.heads.decided(hidden, kind)
 
     def field_logits(self, name: str, decided: Tensor, before: Tensor | None) -> Tensor:
-        """Of a field ``[..., size]``, told from the value `before` of the one before it (AFTER)."""
+        """Logits of a field ``[..., size]``; `before` is the value of the one before it (AFTER)."""
         return self.heads.field_logits(name, decided, before)
 
     def _bars(self, score: TokenBatch, context: Context) -> int:
@@ -191,7 +191,7 @@ def _embedding(design: Design) -> ScoreEmbedding:
 
 
 class Heads(nn.Module):
-    """From hidden vectors to the fields of the next token, each given those before it.
+    """Predicts the fields of the next token from hidden vectors, each given those before it.
 
     First the type; then, given the type, BarBeat, pitch or root; then, given pitch or root
     too, duration or quality. The cross-entropies of the fields add up to the whole token's.
@@ -214,11 +214,11 @@ class Heads(nn.Module):
         return out
 
     def decided(self, hidden: Tensor, kind: Tensor) -> Tensor:
-        """What is known when the type is."""
+        """Give the hidden vector conditioned on the token's type."""
         return functional.gelu(self.first(torch.cat([hidden, self.given_kind(kind)], dim=-1)))
 
     def field_logits(self, name: str, decided: Tensor, before: Tensor | None) -> Tensor:
-        """Of one field; `before` is the value of that which goes before it (AFTER), if any does."""
+        """Logits of one field; `before` is the value of the field before it (AFTER), if any."""
         after = AFTER[name]
         if after is not None and before is not None:
             context = torch.cat([decided, self.given[after](before)], dim=-1)
@@ -227,7 +227,7 @@ class Heads(nn.Module):
         return out
 
     def forward(self, hidden: Tensor, targets: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Sums of cross-entropies and counts ``[6]`` of `targets` ``[b, t, 6]``."""
+        """Sum and count the cross-entropies of `targets` ``[b, t, 6]`` by field: two ``[6]``."""
         by_field = dict(zip(tokens.FIELDS, targets.unbind(-1), strict=True))
         logits = {"type": self.type_logits(hidden)}
         decided = self.decided(hidden, by_field["type"])
@@ -248,6 +248,6 @@ class Heads(nn.Module):
 
 
 def design_of(plain: Mapping[str, object]) -> Design:
-    """A design out of a checkpoint's JSON."""
+    """Read a design from a checkpoint's JSON."""
     names = {field.name for field in fields(Design)}
     return Design(**{name: value for name, value in plain.items() if name in names})  # type: ignore[arg-type]

@@ -73,7 +73,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class PiecePlan:
-    """What a wish comes to: tempo, bars, and where the music ends in seconds.
+    """The plan of a piece: tempo, bars, and where the music ends in seconds.
 
     `beats` are those of a piece that follows a video, `None` of one at a steady tempo; it ends on
     the chord that begins in its last bar, unless it is too short for that (`ends` is False).
@@ -88,11 +88,11 @@ class PiecePlan:
 
     @property
     def clock(self) -> Clock:
-        """Seconds of the piece's steps."""
+        """Give the clock that maps the piece's steps to seconds."""
         return self.beats or steady(self.tempo_bpm)
 
     def seed_of(self, stage: int) -> int:
-        """The seed of the piece's stage of this number."""
+        """Derive the seed of a stage, by its number, from that of the piece."""
         words = np.random.SeedSequence([self.wish.seed, _STAGE, stage])
         return int(words.generate_state(1, np.uint64)[0])
 
@@ -122,7 +122,7 @@ class ArrangedPiece:
 
 
 def plan_piece(wish: Wish, about: Mapping[str, Any], steps_per_bar: int) -> PiecePlan:
-    """Tempo and bars of a piece by what the models remember of their corpus (`about`).
+    """Plan tempo and bars of a piece from the models' summary of their corpus (`about`).
 
     The tempo is the wished one; else a video's motion between the corpus's least and greatest;
     else that of models trained without motion; else one drawn from the corpus. `StopRun` where
@@ -152,12 +152,12 @@ def plan_piece(wish: Wish, about: Mapping[str, Any], steps_per_bar: int) -> Piec
 
 
 def _following(
-    wish: Wish, shown: VideoTiming, end_s: float, tempo_bpm: float, steps_per_bar: int
+    wish: Wish, timing: VideoTiming, end_s: float, tempo_bpm: float, steps_per_bar: int
 ) -> PiecePlan:
     """The plan of a piece that follows a video; a tempo that is asked for is kept as it is."""
     beats_per_bar = steps_per_bar // STEPS_PER_BEAT
     if wish.tempo_bpm is None:
-        beats = follow_cuts(tempo_bpm, end_s, shown.cuts_s, beats_per_bar=beats_per_bar)
+        beats = follow_cuts(tempo_bpm, end_s, timing.cuts_s, beats_per_bar=beats_per_bar)
     else:
         beats = steady_beats(tempo_bpm, end_s)
     lines = beats.bar_lines_s(beats_per_bar, end_s)
@@ -189,7 +189,7 @@ def _tempo(wish: Wish, about: Mapping[str, Any]) -> float:
 def arranged_piece(
     song: QuantisedSong, plan: PiecePlan, key: Key | None = None, find_key: FindKey | None = None
 ) -> ArrangedPiece:
-    """A written song as one piano plays it (`sounding.struck_once`), cut where it is to end.
+    """Arrange a song for one piano (`sounding.struck_once`) and cut it where it is to end.
 
     With `key` it is moved there from the key that `find_key` hears (`shift_to`).
     """
@@ -235,7 +235,7 @@ def _last_key(song: QuantisedSong, plan: PiecePlan, find_key: FindKey) -> Key:
 
 
 def shift_to(own: Key, target: Key) -> int:
-    """Semitones, -5 to 6, that bring music of one key into the scale of another.
+    """Compute the shift in semitones, -5 to 6, from one key into the scale of another.
 
     Between major and minor the relative key is met: whether a piece in that scale is heard as
     major or as minor is what it was written to be.
@@ -248,7 +248,7 @@ def shift_to(own: Key, target: Key) -> int:
 
 
 def parse_key(text: str) -> Key:
-    """A key such as ``C major``, ``f# minor``, ``E- major``; `StopRun` for anything else."""
+    """Parse a key such as ``C major``, ``f# minor``, ``E- major``; `StopRun` for anything else."""
     try:
         tonic, mode = text.split()
         return Key(tonic[:1].upper() + tonic[1:], mode.lower(), 1.0)
@@ -257,7 +257,7 @@ def parse_key(text: str) -> Key:
 
 
 def parse_primer(text: str, steps_per_bar: int = 16) -> QuantisedSong:
-    """The chords that a piece begins with, as a song without notes.
+    """Parse the chords that a piece begins with into a song without notes.
 
     Bars are separated by blanks, chords within a bar by commas: ``Am F C,G7``. A chord is a
     root with a quality of `vocab.SYMMV_QUALITIES`, which may be left out for major; the chords of
@@ -304,7 +304,7 @@ def _chord(name: str) -> tuple[int, int]:
 
 
 def primer_of(song: QuantisedSong, plans: Many[PiecePlan]) -> Sequence:
-    """The tokens of a primer; `StopRun` where a piece has fewer bars than it."""
+    """Make the tokens of a primer; `StopRun` where a piece has fewer bars than the primer."""
     shortest = min(plan.bars for plan in plans)
     if song.bars > shortest:
         problem = f"a piece of {shortest} bars has no room for it"

@@ -102,7 +102,7 @@ def rewrite(
 
 
 def sequences_of(piece: Piece, clock: TempoMap) -> dict[str, Sequence]:
-    """The chords and parts of a piece as tokens, by what writes them; all of the same bars."""
+    """Encode the chords and parts of a piece as tokens, by stage; all have the same bars."""
     end = _beats(clock, np.array([piece.seconds]))[0]
     named = {name: piece.tracks.get(name, NO_NOTES) for name in ("melody", "accompaniment")}
     onsets = {name: _steps(clock, notes.starts_s) for name, notes in named.items()}
@@ -123,31 +123,32 @@ def sequences_of(piece: Piece, clock: TempoMap) -> dict[str, Sequence]:
     return sequences
 
 
-def spliced(old: Sequence, new: Sequence, start: int, end: int, held: Sequence) -> Sequence:
-    """`old` with the events of `new` from the step `start` on, up to `end`.
+def spliced(old: Sequence, new: Sequence, start: int, end: int, other: Sequence) -> Sequence:
+    """Splice the events of `new` into `old`, from the step `start` up to `end`.
 
-    A new note is left out while a note of the same pitch, of `old` or of `held`, is still held from
-    before the passage. A chord that sounds on behind the passage is named anew where that ends.
+    A new note is left out while a note of the same pitch, of `old` or of `other`, is still held
+    from before the passage. A chord that sounds on behind the passage is named anew where that
+    ends.
     """
-    kept, fresh = events_of(old), events_of(new)
+    original, fresh = events_of(old), events_of(new)
     inside = (fresh.steps >= start) & (fresh.steps < end)
-    for before in (kept, events_of(held)):
+    for before in (original, events_of(other)):
         for step, pitch, length in zip(before.steps, before.pitches, before.durations, strict=True):
             if step < start < step + length:
                 inside &= (fresh.pitches != pitch) | (fresh.steps >= step + length)
-    outside = (kept.steps < start) | (kept.steps >= end)
+    outside = (original.steps < start) | (original.steps >= end)
     steps, pitches, durations = (
         np.concatenate((old_values[outside], new_values[inside]))
         for old_values, new_values in (
-            (kept.steps, fresh.steps),
-            (kept.pitches, fresh.pitches),
-            (kept.durations, fresh.durations),
+            (original.steps, fresh.steps),
+            (original.pitches, fresh.pitches),
+            (original.durations, fresh.durations),
         )
     )
-    chords = _spliced_chords(kept, fresh, start, end)
+    chords = _spliced_chords(original, fresh, start, end)
     return sequence_of(
         replace(
-            kept,
+            original,
             chord_steps=chords[:, 0],
             roots=chords[:, 1],
             qualities=chords[:, 2],
@@ -158,16 +159,17 @@ def spliced(old: Sequence, new: Sequence, start: int, end: int, held: Sequence) 
     )
 
 
-def _spliced_chords(kept: Events, fresh: Events, start: int, end: int) -> Ints:
+def _spliced_chords(original: Events, fresh: Events, start: int, end: int) -> Ints:
     """Steps, roots and qualities ``[c, 3]`` in order."""
     old, new = (
-        np.stack((each.chord_steps, each.roots, each.qualities), axis=1) for each in (kept, fresh)
+        np.stack((each.chord_steps, each.roots, each.qualities), axis=1)
+        for each in (original, fresh)
     )
     parts = [
         old[(old[:, 0] < start) | (old[:, 0] >= end)],
         new[(new[:, 0] >= start) & (new[:, 0] < end)],
     ]
-    if len(old) and end < kept.bars * kept.steps_per_bar:
+    if len(old) and end < original.bars * original.steps_per_bar:
         sounding = old[int(np.searchsorted(old[:, 0], end, side="right")) - 1]
         if sounding[0] < end:
             parts.append(np.array([[end, *sounding[1:]]]))
@@ -242,10 +244,10 @@ def _chords(piece: Piece, clock: TempoMap, bars: int) -> tuple[Ints, Ints]:
         changes[start] = (root, quality)
         if end_s < piece.seconds - _ABOUT_S:
             changes.setdefault(end, (NO_ROOT, NO_QUALITY))
-    known = np.array(sorted(changes), dtype=np.int64)
-    steps = np.union1d(known, np.arange(bars) * _STEPS_PER_BAR)
+    change_steps = np.array(sorted(changes), dtype=np.int64)
+    steps = np.union1d(change_steps, np.arange(bars) * _STEPS_PER_BAR)
     steps = steps[steps < bars * _STEPS_PER_BAR]
-    sounding = known[np.searchsorted(known, steps, side="right") - 1]
+    sounding = change_steps[np.searchsorted(change_steps, steps, side="right") - 1]
     return steps, np.array([changes[int(step)] for step in sounding], dtype=np.int64)
 
 

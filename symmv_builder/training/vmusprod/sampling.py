@@ -47,7 +47,7 @@ BLOCK = 64
 
 @dataclass(frozen=True, slots=True)
 class TokenSampling:
-    """How boldly each field is drawn. Temperature 1 is the model's own distribution, less is safer.
+    """How each field is sampled. Temperature 1 is the model's own distribution, less is safer.
 
     `greedy` takes the likeliest value of every field that is allowed, the first of equal ones.
     `top_k` limits the draw to so many. `density` leans towards more notes above 1 and towards fewer
@@ -110,7 +110,7 @@ def sample(
     last_bar: int | None = None,
     tell: Callable[[float], None] = lambda share: None,
 ) -> list[Sequence]:
-    """One sequence for each of `seeds`, with as many bars as `form` asks.
+    """Sample one sequence for each of `seeds`, with as many bars as `form` asks.
 
     `tempo` ``[b]`` are bins, on the device of ``form.bars``. `primer` int64 ``[b, p, 6]`` are
     lawful tokens to begin with, behind ``begin`` and padded with zeros. Behind `last_bar` nothing
@@ -118,8 +118,8 @@ def sample(
     then which share of the bars is written.
     """
     with torch.inference_mode(), one_thread(form.bars.device):
-        written = _write(model, context, form, tempo, seeds, sampling, primer, last_bar, tell)
-        table = written.cpu().numpy()
+        tokens = _write(model, context, form, tempo, seeds, sampling, primer, last_bar, tell)
+        table = tokens.cpu().numpy()
     sequences = []
     for rows in table:
         ends = np.flatnonzero(rows[:, TYPE] == END)
@@ -184,29 +184,29 @@ def _draw_token(
     # On a CPU it costs nothing to look at what was drawn: fields that no piece has are left out.
     kinds = set(kind.tolist()) if kind.device.type == "cpu" else {RHYTHM, CHORD, NOTE}
     decided = model.decided(hidden, kind)
-    chosen = {"type": kind}
+    values = {"type": kind}
     if RHYTHM in kinds:
         logits = model.field_logits("barbeat", decided, None)
         if writes_notes:
             logits = logits + leaning(sampling.density, hidden.device)[1]
-        chosen["barbeat"] = pick("barbeat", logits, writing.barbeats())
+        values["barbeat"] = pick("barbeat", logits, writing.barbeats())
     if CHORD in kinds and writing.form.kind == CHORD:
         root = pick("root", model.field_logits("root", decided, None), writing.roots())
         logits = model.field_logits("quality", decided, root)
-        chosen |= {"root": root, "quality": pick("quality", logits, writing.qualities(root))}
+        values |= {"root": root, "quality": pick("quality", logits, writing.qualities(root))}
     if NOTE in kinds and writing.form.kind == NOTE:
         pitch = pick("pitch", model.field_logits("pitch", decided, None), writing.pitches())
         logits = model.field_logits("duration", decided, pitch)
         some = torch.arange(SIZES["duration"], device=kind.device) > 0
-        chosen |= {"pitch": pitch, "duration": pick("duration", logits, some)}
+        values |= {"pitch": pitch, "duration": pick("duration", logits, some)}
     none = torch.zeros_like(kind)
-    token = torch.stack([chosen.get(name, none) for name in FIELDS], dim=1)
+    token = torch.stack([values.get(name, none) for name in FIELDS], dim=1)
     return writing.closed(token * writing.held[kind])
 
 
 @cache
 def leaning(density: float, device: torch.device) -> tuple[Tensor, Tensor]:
-    """What is added to the logits of a next type ``[6]`` and of a next place ``[18]``.
+    """Compute the bias for `density`: on logits of the next type ``[6]`` and next place ``[18]``.
 
     The odds of one more note on a 16th are those of the model times the square root of `density`;
     of two places the odds of the one a beat earlier are multiplied by `density`, where the next bar
@@ -246,7 +246,7 @@ def nucleus(
 
 
 class Chances:
-    """Even numbers for each piece from its own seed, made in blocks: the next ones ``[b, n]``.
+    """Uniform random numbers for each piece from its own seed, made in blocks: ``[b, n]`` a step.
 
     There are as many as a token has `fields`.
     """

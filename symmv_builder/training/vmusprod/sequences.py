@@ -8,22 +8,22 @@ from symmv_builder.training.vmusprod.tokens import LONGEST, Events, Sequence, se
 
 
 def chord_sequence(song: QuantisedSong, *, end: bool = True) -> Sequence:
-    """Rhythm and Chord tokens; without ``end`` for a stretch that is not the song's last."""
+    """Encode chords as Rhythm and Chord tokens, with ``end`` unless a stretch is not the last."""
     return sequence_of(_events(song, chords=True, notes=None), end=end)
 
 
 def melody_sequence(song: QuantisedSong, *, end: bool = True) -> Sequence:
-    """Rhythm and Note tokens of the melody."""
+    """Encode the melody as Rhythm and Note tokens."""
     return sequence_of(_events(song, chords=False, notes=song.is_melody), end=end)
 
 
 def accompaniment_sequence(song: QuantisedSong, *, end: bool = True) -> Sequence:
-    """Rhythm and Note tokens of all that is not the melody."""
+    """Encode all notes but the melody as Rhythm and Note tokens."""
     return sequence_of(_events(song, chords=False, notes=~song.is_melody), end=end)
 
 
 def full_sequence(song: QuantisedSong, *, end: bool = True) -> Sequence:
-    """Rhythm and Note tokens of all notes: what the ablations of section 6.4 generate."""
+    """Encode all notes as Rhythm and Note tokens, as the ablations of section 6.4 generate them."""
     everything = np.ones(len(song.onsets), dtype=np.bool_)
     return sequence_of(_events(song, chords=False, notes=everything), end=end)
 
@@ -36,14 +36,14 @@ def _events(song: QuantisedSong, *, chords: bool, notes: NDArray[np.bool_] | Non
         chord_steps = np.union1d(song.chord_onsets, bar_steps)
         sounding = np.searchsorted(song.chord_onsets, chord_steps, side="right") - 1
         roots, qualities = song.chord_roots[sounding], song.chord_qualities[sounding]
-    chosen = np.zeros(len(song.onsets), dtype=np.bool_) if notes is None else notes
+    mask = np.zeros(len(song.onsets), dtype=np.bool_) if notes is None else notes
     return Events(
         song.bars,
         song.steps_per_bar,
         chord_steps,
         roots,
         qualities,
-        song.onsets[chosen],
-        song.pitches[chosen],
-        song.durations[chosen].clip(1, LONGEST),
+        song.onsets[mask],
+        song.pitches[mask],
+        song.durations[mask].clip(1, LONGEST),
     )

@@ -100,7 +100,7 @@ class QuantisedSong:
         return self.steps_per_bar // STEPS_PER_BEAT
 
     def transposed(self, semitones: int) -> "QuantisedSong":
-        """The song so many semitones higher; a note that leaves 0-127 comes back by octaves."""
+        """Transpose the song by semitones; a note that leaves 0-127 is moved back by octaves."""
         pitches = self.pitches + semitones
         pitches = np.where(pitches > 127, 127 - (127 - pitches) % 12, pitches)
         pitches = np.where(pitches < 0, pitches % 12, pitches)
@@ -118,7 +118,7 @@ class QuantisedSong:
         )
 
     def cropped(self, first_bar: int, bars: int) -> "QuantisedSong":
-        """The notes that begin in ``bars`` bars from ``first_bar`` on, and the chords there."""
+        """Crop to ``bars`` bars from ``first_bar`` on: notes that begin there, and chords."""
         if first_bar < 0 or bars < 1 or first_bar + bars > self.bars:
             raise ValueError(f"bars {first_bar} to {first_bar + bars} of {self.bars}")
         start, end = first_bar * self.steps_per_bar, (first_bar + bars) * self.steps_per_bar
@@ -140,7 +140,7 @@ class QuantisedSong:
 
 
 def song_of(row: Mapping[str, Any]) -> QuantisedSong:
-    """The song of a row that has `COLUMNS`, with chords where it has `CHORD_COLUMNS` too.
+    """Build the song of a row that has `COLUMNS`, with chords where it has `CHORD_COLUMNS` too.
 
     Bars before the first note and after the last onset are left out. `UnusableRow` where there is
     nothing to learn: no notes, fewer than two beats, a metre of neither three nor four beats,
@@ -154,7 +154,7 @@ def song_of(row: Mapping[str, Any]) -> QuantisedSong:
 
 
 def song_in_fours(row: Mapping[str, Any]) -> QuantisedSong:
-    """The song of a row as `song_of`; `UnusableRow` also where a bar has three beats."""
+    """Build the song of a row as `song_of`; `UnusableRow` also where a bar has three beats."""
     song = song_of(row)
     if song.beats_per_bar != 4:
         raise UnusableRow("its bars have three beats, where four are needed")
@@ -205,7 +205,7 @@ def _song_of(row: Mapping[str, Any]) -> QuantisedSong:
 
 
 def shift_to_white_keys(pitches: Ints) -> int:
-    """Semitones, -5 to 6, after which most notes lie on white keys; of equal shifts the least."""
+    """Find the shift, -5 to 6 semitones, with most notes on white keys; of equals the least."""
     classes = np.bincount(pitches % 12, minlength=12)
     shifts = sorted(range(-5, 7), key=abs)
     return max(shifts, key=lambda shift: int(classes[(_WHITE_KEYS - shift) % 12].sum()))
@@ -219,7 +219,7 @@ def song_of_sequences(
     tempo_bpm: float,
     beats: Ints | None = None,
 ) -> QuantisedSong:
-    """The song that sequences of the same bars say together; what is `None` is empty.
+    """Decode sequences of the same bars into one song; a part that is `None` is empty.
 
     A note of both parts is the melody's. Without `beats` they are numbered from 0. `ValueError`
     where the bars differ or all are `None`.

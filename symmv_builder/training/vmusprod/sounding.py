@@ -20,7 +20,7 @@ DOWNBEAT_ACCENT, BEAT_ACCENT = 8, 4
 
 
 def notes_of(sequence: Sequence, clock: Clock, velocity: int = MELODY_VELOCITY) -> Notes:
-    """The notes that a sequence says, in seconds of `clock`; accents are added to `velocity`.
+    """Decode the notes of a sequence, in seconds of `clock`; accents are added to `velocity`.
 
     What would begin before the clock's 0 begins there, as a recording does.
     """
@@ -31,7 +31,7 @@ def notes_of(sequence: Sequence, clock: Clock, velocity: int = MELODY_VELOCITY) 
 
 
 def notes_of_song(song: QuantisedSong, clock: Clock) -> tuple[Notes, Notes]:
-    """Melody and accompaniment of a song, in seconds of `clock`."""
+    """Convert melody and accompaniment of a song to seconds of `clock`."""
     parts = ((song.is_melody, MELODY_VELOCITY), (~song.is_melody, ACCOMPANIMENT_VELOCITY))
     melody, accompaniment = (
         _notes(
@@ -48,7 +48,7 @@ def notes_of_song(song: QuantisedSong, clock: Clock) -> tuple[Notes, Notes]:
 
 
 def chords_of_song(song: QuantisedSong, clock: Clock) -> Chords:
-    """A song's chords in seconds of `clock`, as SymMV labels them; no chord is a gap."""
+    """Convert a song's chords to seconds of `clock`, labelled as in SymMV; no chord is a gap."""
     ends = np.append(song.chord_onsets[1:], song.bars * song.steps_per_bar)
     has_root = song.chord_roots != NO_ROOT
     named = zip(song.chord_roots[has_root], song.chord_qualities[has_root], strict=True)
@@ -60,7 +60,7 @@ def chords_of_song(song: QuantisedSong, clock: Clock) -> Chords:
 
 
 def struck_once(song: QuantisedSong) -> QuantisedSong:
-    """The song on one keyboard: a note ends where its key is struck again, in whichever part."""
+    """Fit the song to one keyboard: a note ends where its key is struck again, in either part."""
     order = np.lexsort((song.onsets, song.pitches))
     same = np.diff(song.pitches[order]) == 0
     gaps = np.where(same, np.diff(song.onsets[order]), LONGEST)
@@ -70,7 +70,7 @@ def struck_once(song: QuantisedSong) -> QuantisedSong:
 
 
 def merged(melody: Notes, accompaniment: Notes) -> Notes:
-    """Both parts in one track, x_m (+) x_a of section 4.2; a note that both have is the longer."""
+    """Merge both parts, x_m (+) x_a of section 4.2; of a note in both the longer is kept."""
     starts = np.concatenate((melody.starts_s, accompaniment.starts_s))
     ends = np.concatenate((melody.ends_s, accompaniment.ends_s))
     pitches = np.concatenate((melody.pitches, accompaniment.pitches))
@@ -83,7 +83,7 @@ def merged(melody: Notes, accompaniment: Notes) -> Notes:
 
 
 def cut(notes: Notes, end_s: float, *, shortest_s: float = 0.0) -> Notes:
-    """What of the notes sounds before `end_s`; a rest shorter than `shortest_s` is left out."""
+    """Cut the notes at `end_s`; a remainder shorter than `shortest_s` is left out."""
     is_before = notes.starts_s < end_s - shortest_s
     return Notes(
         notes.starts_s[is_before],

@@ -83,7 +83,7 @@ def _read(q: Tensor, kv: Tensor, k: Tensor) -> Tensor:
 
 @dataclass(slots=True)
 class StepState:
-    """How many tokens were read, and the sums of each layer, which a step changes in place."""
+    """The state of sampling: tokens read, and each layer's sums, which a step changes in place."""
 
     position: int
     own: tuple[AttentionSums, ...]
@@ -131,15 +131,15 @@ class FusedStepper:
         return self._norm(x), state
 
     def type_logits(self, hidden: Tensor) -> Tensor:
-        """Of the next token's type, ``[b, 6]``."""
+        """Logits of the next token's type, ``[b, 6]``."""
         return self._kind(hidden)
 
     def decided(self, hidden: Tensor, kind: Tensor) -> Tensor:
-        """What fields are told from once the type ``[b]`` is drawn, ``[b, width]``."""
+        """Give the hidden vector ``[b, width]`` for the fields of a token of type ``[b]``."""
         return functional.gelu(functional.linear(hidden, self._first) + self._given_kind[kind])
 
     def field_logits(self, name: str, decided: Tensor, before: Tensor | None) -> Tensor:
-        """Of a field ``[b, size]``; `before` is the value that its own is told from, if any."""
+        """Logits of a field ``[b, size]``; `before` is the value of the field before it, if any."""
         if before is not None:
             context = functional.linear(decided, self._second) + self._given[name][before]
             decided = functional.gelu(context)

@@ -34,7 +34,7 @@ QUANTILES = 101
 
 
 def tempo_bin(bpm: float | Floats) -> Ints:
-    """The bin of a tempo, 1-32; the first and the last also hold what lies beyond."""
+    """Give the bin of a tempo, 1-32; the first and the last also hold what lies beyond."""
     place = np.log(np.asarray(bpm, dtype=np.float64) / _LOWEST_BIN_BPM)
     place = place / np.log(_HIGHEST_BIN_BPM / _LOWEST_BIN_BPM) * BINS
     return np.asarray(np.floor(place).clip(0, BINS - 1), dtype=np.int64) + 1
@@ -48,7 +48,7 @@ def timing_of(
     total_bars: int,
     rounding: Rounding = "floor",
 ) -> Ints:
-    """Share of the piece that has passed at each token, 0-100.
+    """Compute the share of the piece that has passed at each token, in percent, 0-100.
 
     ``bars`` count from the piece's first bar (for a crop, add its own first bar) and ``beats``
     are 16ths in the bar, both as `tokens.Sequence` holds them.
@@ -61,7 +61,7 @@ def timing_of(
 
 
 def mean_motion(motion: NDArray[Any]) -> float:
-    """The mean RGB difference of a video, its column ``motion`` ``[t]`` of differences over 0.2 s.
+    """Average the RGB difference of a video: its column ``motion`` ``[t]``, differences over 0.2 s.
 
     The first value, which has nothing before it, is left out.
     """
@@ -77,11 +77,11 @@ class MotionRange:
 
     @classmethod
     def of(cls, means: Sequence[float]) -> "MotionRange":
-        """The range of a corpus's `mean_motion`; `ValueError` where there is none."""
+        """Find the range of a corpus's `mean_motion`; `ValueError` for no videos."""
         return cls(min(means), max(means))
 
     def tempo_bpm(self, mean: float) -> float:
-        """The tempo of a video with this mean; what the corpus never reached is cut.
+        """Map a mean motion to a tempo; means outside of the corpus's range are clipped.
 
         A corpus of one motion gives the middle of the tempo range.
         """
@@ -97,23 +97,23 @@ USUAL_MOTION = MotionRange(3.0, 24.0)
 
 
 def quantiles_of(tempos_bpm: Sequence[float]) -> list[float]:
-    """The distribution of a corpus's tempos, short enough to keep with a model: 101 quantiles."""
+    """Summarise a corpus's tempos as 101 quantiles, to be kept with a model."""
     return [float(q) for q in np.quantile(np.asarray(tempos_bpm), np.linspace(0, 1, QUANTILES))]
 
 
 def draw_tempo(quantiles: Sequence[float], rng: np.random.Generator) -> float:
-    """A tempo in beats a minute from the distribution that `quantiles_of` kept."""
+    """Draw a tempo in beats a minute from the distribution that `quantiles_of` summarised."""
     places = np.linspace(0, 1, len(quantiles))
     return float(np.interp(rng.random(), places, np.asarray(quantiles)))
 
 
 def steady(tempo_bpm: float) -> Clock:
-    """Steps at one tempo, the first bar at 0."""
+    """Make a clock of 16ths at one tempo, the first bar at 0 s."""
     return lambda steps: np.asarray(steps * (60.0 / tempo_bpm / STEPS_PER_BEAT), dtype=np.float64)
 
 
 def along(beats_s: Floats, beats: Ints) -> Clock:
-    """Steps at tracked beats: their times (at least two), and the numbers of the song's beats.
+    """Make a clock of 16ths from tracked beats: times (two at least), numbers of the song's beats.
 
     Before the first and after the last tracked beat the nearest gap goes on.
     """

@@ -67,13 +67,13 @@ class Sequence:
 
     @property
     def steps_per_bar(self) -> int:
-        """16ths in a bar, as ``begin`` says it."""
+        """The number of 16ths in a bar, which ``begin`` holds."""
         return int(self.tokens[0, DURATION])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Events:
-    """What a sequence says: chords (``root`` 0-11, 12 none; ``quality`` 0-9, 10 none) and notes.
+    """Chords and notes of a sequence; ``root`` 0-11, 12 for none, ``quality`` 0-9, 10 for none.
 
     Steps are 16ths from the first bar; durations 1-64; all int64, ``[c]`` and ``[n]``.
     """
@@ -89,7 +89,7 @@ class Events:
 
 
 def merged_sequence(chords: Sequence, melody: Sequence, *, end: bool = True) -> Sequence:
-    """Chords and melody in one sequence, as the Accompaniment Transformer's encoder reads them.
+    """Merge chords and melody into one sequence, as the Accompaniment Transformer's encoder reads.
 
     `ValueError` where the two are not of the same bars.
     """
@@ -110,7 +110,7 @@ def merged_sequence(chords: Sequence, melody: Sequence, *, end: bool = True) -> 
 
 
 def sequence_of(events: Events, *, end: bool = True) -> Sequence:
-    """The tokens of chords and notes, in order of bar, 16th, chord before notes, pitch."""
+    """Encode chords and notes as tokens, in order of bar, 16th, chord before notes, pitch."""
     spb = events.steps_per_bar
     bars = np.arange(events.bars, dtype=np.int64)
     marked = np.union1d(events.chord_steps, events.steps)
@@ -140,7 +140,7 @@ def _rows(kind: int, steps: Ints, **fields: Ints) -> tuple[Ints, Ints]:
 
 
 def placed(tokens: Ints) -> Sequence:
-    """Tokens ``[t, 6]`` with the bar and the 16th in which each one lies."""
+    """Find the bar and the 16th of each of the tokens ``[t, 6]``."""
     barbeat = tokens[:, BARBEAT]
     bars = (np.cumsum(barbeat == BAR) - 1).clip(0)
     # The last rhythm token up to each token; before the first one, `begin` itself.
@@ -150,7 +150,7 @@ def placed(tokens: Ints) -> Sequence:
 
 
 def events_of(sequence: Sequence) -> Events:
-    """What a sequence says. `ValueError` where it has no ``begin`` that names the metre."""
+    """Decode a sequence. `ValueError` where it has no ``begin`` that gives the metre."""
     tokens = sequence.tokens
     if len(tokens) == 0 or tokens[0, TYPE] != BEGIN or sequence.steps_per_bar < 1:
         raise ValueError("a sequence begins with `begin`, which holds the length of a bar")

@@ -93,8 +93,10 @@ def train(config: VMusProd, request: Request) -> Outcome:
         outcomes: dict[Stage, Outcome] = {}
         for place, stage in enumerate(config.chosen):
             portion = _SHARES[stage] / sum(_SHARES[later] for later in config.chosen[place:])
-            left = request.max_s and max(request.max_s - (time.monotonic() - began), 0.0)
-            deadline = time.monotonic() + left * portion if left is not None else math.inf
+            remaining_s = request.max_s and max(request.max_s - (time.monotonic() - began), 0.0)
+            deadline = (
+                time.monotonic() + remaining_s * portion if remaining_s is not None else math.inf
+            )
             # Nothing keeps the model: what shares its gradients must go before the ranks part.
             outcomes[stage] = _loop(
                 _begin(stage, config, request, ranks, corpus, remembered), deadline

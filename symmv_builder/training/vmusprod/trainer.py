@@ -51,7 +51,7 @@ class VMusProdTrainer(Trainer):
         return train(config, request)
 
     def heeds(self, config: Mapping[str, Any]) -> frozenset[str]:
-        """All; a variant that writes no chords cannot begin with them."""
+        """List the options heeded: all, but no primer in a variant that writes no chords."""
         chordless = {"primer"} if config.get("variant") == "video2music" else set()
         return frozenset(ORDERED) - chordless | {option.name for option in self.options}
 

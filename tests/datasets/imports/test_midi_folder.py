@@ -161,6 +161,7 @@ def test_a_folder_without_midi_files_is_one_line(tmp_path: Path, call: Call) -> 
     assert (code, "no choice 'chords'" in err) == (2, True)
 
 
+@pytest.mark.slow
 def test_an_import_that_is_killed_goes_on_and_ends_in_the_same_bytes(tmp_path: Path) -> None:
     for number in range(1, 31):
         write_pop909(tmp_path / "release", f"{number:03d}")

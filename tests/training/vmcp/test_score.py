@@ -86,6 +86,7 @@ def test_ten_pairs_are_learned_by_heart_and_every_piece_finds_its_video(learned:
     assert told == [(n, SONGS) for n in range(1, SONGS + 1)]
 
 
+@pytest.mark.slow
 def test_by_heart_relevance_is_far_above_that_of_mismatched_pairs(learned: Learned) -> None:
     assert learned.gvmgen.losses["loss"] < 0.3
     found = relevance.score(learned.gvmgen.best, learned.root, "symmv", "train")

@@ -65,7 +65,7 @@ def scan(path: Path) -> Tree:
 
 def _names(file: Path, handed_in: Folder) -> list[tuple[int, str]]:
     """Line and name of each dance in a list; none where the list is not there."""
-    found = []
+    names = []
     lines = read_text(file).splitlines() if handed_in.holds(file) else []
     for number, line in enumerate(lines, start=1):
         name = line.strip()
@@ -73,8 +73,8 @@ def _names(file: Path, handed_in: Folder) -> list[tuple[int, str]]:
             problem = f"{name[:60]!r} is no name as gBR_sBM_cAll_d04_mBR0_ch01"
             raise MalformedFile(file, problem, number, f"column {line.index(name) + 1}")
         if name:
-            found.append((number, name))
-    return found
+            names.append((number, name))
+    return names
 
 
 def _song(name: str) -> Song:
@@ -82,6 +82,6 @@ def _song(name: str) -> Song:
     if parts is None:
         raise ValueError(name)
     genre, situation, music = parts[1], parts[2], parts[3]
-    said = PublishedLabels(("dance", GENRES[genre], SITUATIONS[situation], f"music {music}"))
+    labels = PublishedLabels(("dance", GENRES[genre], SITUATIONS[situation], f"music {music}"))
     source = Source("file", name.replace("_cAll_", "_c01_"))
-    return labelled.song_of(NAME, source, said, song_id=music, title=music)
+    return labelled.song_of(NAME, source, labels, song_id=music, title=music)

@@ -70,11 +70,11 @@ def _joined(song: Song, video: Source | None = None) -> Song:
     return replace(song, entry=replace(song.entry, dataset=NAME, video=source))
 
 
-def _read_videos(table: Path, known: set[str]) -> dict[str, Source]:
+def _read_videos(table: Path, ids: set[str]) -> dict[str, Source]:
     """The video of each song that the table names."""
     videos: dict[str, Source] = {}
     for row in read_table(table, ("song", "id")):
-        if row["song"] not in known:
+        if row["song"] not in ids:
             problem = f"{row['song'][:20]!r} is no song of this copy of POP909"
             raise MalformedFile(table, problem, row.number, "column song")
         if row["song"] in videos:

@@ -63,8 +63,8 @@ RECIPE = Recipe(
 
 def with_options(options: Mapping[str, Any]) -> Recipe:
     """The recipe for a folder whose ``beats`` are those of its files, tracked, or what fits."""
-    written = _written_beats(options.get("beats", "auto"))
-    uses = tuple(written if use.makes == written.makes else use for use in RECIPE.uses)
+    beats = _written_beats(options.get("beats", "auto"))
+    uses = tuple(beats if use.makes == beats.makes else use for use in RECIPE.uses)
     return replace(RECIPE, uses=uses)
 
 

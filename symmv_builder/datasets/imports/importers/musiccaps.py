@@ -45,8 +45,8 @@ def _song(table: Path, row: Row) -> Song:
     if end_s <= start_s:
         problem = f"{end_s:g} s is no later than start_s, {start_s:g}"
         raise MalformedFile(table, problem, row.number, "column end_s")
-    said = PublishedLabels(_aspects(table, row), clean_line(row["caption"]), start_s, end_s)
-    return labelled.song_of(NAME, labelled.youtube(table, row, "ytid"), said)
+    labels = PublishedLabels(_aspects(table, row), clean_line(row["caption"]), start_s, end_s)
+    return labelled.song_of(NAME, labelled.youtube(table, row, "ytid"), labels)
 
 
 def _aspects(table: Path, row: Row) -> tuple[str, ...]:
@@ -62,8 +62,8 @@ def _aspects(table: Path, row: Row) -> tuple[str, ...]:
 
 
 def _split(table: Path, row: Row) -> str:
-    said = {"true": "test", "false": "train"}.get(row["is_audioset_eval"].casefold())
-    if said is None:
+    split = {"true": "test", "false": "train"}.get(row["is_audioset_eval"].casefold())
+    if split is None:
         problem = f"{row['is_audioset_eval'][:40]!r} is neither True nor False"
         raise MalformedFile(table, problem, row.number, "column is_audioset_eval")
-    return said
+    return split

@@ -143,8 +143,8 @@ def read_parts(music: Path, beats: Beats, *, steps_per_beat: int = 4) -> Parts:
     if not any(name == MELODY for name, _ in tracks):
         raise RejectEntry(Reason.NO_ANNOTATION, f"the file has no track {MELODY} with notes")
     melody, rest = (
-        quantise(_merge(chosen), beats, steps_per_beat=steps_per_beat)
-        for chosen in (
+        quantise(_merge(mask), beats, steps_per_beat=steps_per_beat)
+        for mask in (
             [notes for name, notes in tracks if name == MELODY],
             [notes for name, notes in tracks if name != MELODY],
         )

@@ -60,8 +60,8 @@ def scan(path: Path, *, label: str | None = None) -> Tree:
         if _SHORT.fullmatch(row["id"]) and row["id"] not in long_ids:
             unknown += 1
             continue
-        known = long_ids.get(row["id"])
-        source = Source("youtube", known) if known else labelled.youtube(videos, row, "id")
+        answer = long_ids.get(row["id"])
+        source = Source("youtube", answer) if answer else labelled.youtube(videos, row, "id")
         songs.append((row.number, labelled.song_of(NAME, source, PublishedLabels(tuple(labels)))))
     left_out = [f"{unknown} short ids that no .js explains"] if unknown else []
     return Tree(labelled.once(videos, songs), left_out=(*left_out, *handed_in.left_out))
@@ -81,7 +81,7 @@ def _read_vocabulary(table: Path) -> Mapping[str, str]:
 
 def _read_answers(handed_in: Folder) -> Mapping[str, str]:
     """The id at YouTube of each short id that a ``.js`` explains."""
-    found = {}
+    answers = {}
     for file in handed_in.files():
         if file.suffix != ".js":
             continue
@@ -92,5 +92,5 @@ def _read_answers(handed_in: Folder) -> Mapping[str, str]:
             if answer is None:
                 problem = 'this should be i("FOUR","ELEVEN CHARS");'
                 raise MalformedFile(file, problem, number, "column 1")
-            found[answer[1]] = answer[2]
-    return found
+            answers[answer[1]] = answer[2]
+    return answers

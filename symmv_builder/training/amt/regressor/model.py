@@ -92,8 +92,8 @@ class Regressor(nn.Module):
             return self._out(hidden)
         # Sharing among ranks moves whatever a module is given onto the rank's GPU.
         packed = pack_padded_sequence(x, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        read, _ = self.recurrent(packed)
-        hidden, _ = pad_packed_sequence(read, batch_first=True, total_length=video.shape[1])
+        states, _ = self.recurrent(packed)
+        hidden, _ = pad_packed_sequence(states, batch_first=True, total_length=video.shape[1])
         return self._out(hidden)
 
     def _out(self, hidden: Tensor) -> Tensor:
