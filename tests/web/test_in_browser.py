@@ -142,8 +142,8 @@ def test_axe_would_say_what_is_wrong(house: House) -> None:
 def test_what_is_written_in_a_drawing_can_be_read(house: House) -> None:
     """axe-core looks at the colour of texts, and not at that with which a drawing is filled."""
     for name in ("entry", "run"):
-        house.visit(PAGES[name])
         for is_dark in (False, True):
+            house.visit(PAGES[name])  # anew: the texts below have the colours of one shade
             house.browser.resize(width=800, is_dark=is_dark)
             house.browser.evaluate(
                 "document.querySelectorAll('svg text').forEach((each) => {"
