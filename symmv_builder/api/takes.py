@@ -219,7 +219,9 @@ class Takes:
         if len(project.takes) >= MOST_TAKES:
             raise StopRun(f"a project has {MOST_TAKES} takes at most; delete some of them")
         self.check_room()
-        number = max((take.number for take in project.takes), default=0) + 1
+        # Folders count, too, whose take cannot be read any more.
+        taken = (int(each.name) for each in project.folder.glob("[0-9]*") if each.name.isdecimal())
+        number = max(taken, default=0) + 1
         folder = project.folder / str(number)
         folder.mkdir()
         take = Take(number, wishes, "waiting", "", time.time(), folder)
@@ -267,7 +269,8 @@ class Takes:
 
     def _project(self, owner: str, folder: Path) -> Project | None:
         about = _read(folder / "project.json")
-        if not about or folder.is_symlink():
+        made_s = about.get("made_s")
+        if not isinstance(made_s, int | float) or folder.is_symlink():
             return None
         takes = [take for each in folder.glob("*/take.json") if (take := read_take(each.parent))]
         return Project(
@@ -275,7 +278,7 @@ class Takes:
             folder.name,
             str(about.get("title", "")),
             str(about.get("link", "")),
-            float(about.get("made_s", 0.0)),
+            float(made_s),
             tuple(sorted(takes, key=lambda take: take.number)),
             folder,
         )

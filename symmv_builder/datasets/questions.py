@@ -18,7 +18,7 @@ from symmv_builder.datasets.corrected import (
     corrections_of,
     machine_key,
 )
-from symmv_builder.datasets.remembered import names_in, recipe_of, require_known
+from symmv_builder.datasets.remembered import names_in, recipe_of, require_folder, require_known
 from symmv_builder.errors import NotFound, StopRun, WrongArguments
 from symmv_builder.pipeline.keys import CORRECTION
 from symmv_builder.records import Entry, Provenance, Record
@@ -77,6 +77,7 @@ class Status:
 
 def status(store: "Store", dataset: str) -> Status:
     """The state of a dataset as its last builds left it."""
+    require_folder(store.manifests, dataset)
     entries = manifests.read_entries(store.manifests, dataset)
     receipt = read_receipt(store.root, dataset) or {}
     if not entries and not receipt:

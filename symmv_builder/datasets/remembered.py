@@ -49,9 +49,16 @@ def require_known(manifests: "Root", name: str) -> None:
 
     No recipe is read.
     """
+    require_folder(manifests, name)
     names = known_names(manifests)
-    if "/" in name or (name not in names and not has_entries(manifests, name)):
+    if name not in names and not has_entries(manifests, name):
         raise UnknownName("dataset", name, names)
+
+
+def require_folder(manifests: "Root", name: str) -> None:
+    """`StopRun` where a name cannot be that of a folder in the root: it may be a stranger's."""
+    if name in ("", ".", "..") or "/" in name or "\0" in name:
+        raise UnknownName("dataset", name, known_names(manifests))
 
 
 def require_receipt(root: "Root", manifests: "Root", name: str) -> dict[str, Any]:

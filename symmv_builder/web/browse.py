@@ -10,8 +10,10 @@ from symmv_builder.web.desk import Desk, html, session_of
 
 _PAGE_SIZES = (50, 200)
 _STATES = ("made", "rejected", "open")
-# Columns that stand in every table; of the others the first few that are not empty.
+# Columns that stand in every table: the first few that are not empty. Where recordings come from
+# says nothing to a person who looks for one, so it comes last.
 _MOST_COLUMNS = 12
+_LAST = ("_url", "_sha256", "song_id")
 
 
 def add(app: FastAPI, desk: Desk) -> None:
@@ -105,7 +107,7 @@ def _rows(
     chosen = {choice.sort, choice.column}
     columns = [
         name
-        for name in table.columns
+        for name in sorted(table.columns, key=lambda name: name.endswith(_LAST))
         if name in chosen or any(row[name] not in ("", None) for row in page.rows)
     ]
     columns = [

@@ -267,6 +267,11 @@ def _project_page(desk: Desk, request: Request, project: Project) -> str:
     session, asked = session_of(request), request.query_params
     shown = take_page.shown_take(project, asked.get("take", ""))
     model = asked.get("model", shown.wishes.model if shown else "")
+    gone = None
+    if "model" not in asked and model not in ("", *_models(desk)):
+        # Takes outlive the model that wrote them.
+        gone = element("p", f"The model {model} is not on this server any more.", class_="note")
+        model = ""
     base = shown.wishes if shown and shown.wishes.model == model else Wishes(model)
     seeds = [each.wishes.seed for each in project.takes]
     again = replace(base, seed=max(seeds, default=-1) + 1, passage=None)
@@ -280,7 +285,7 @@ def _project_page(desk: Desk, request: Request, project: Project) -> str:
         take_page.shown(project, shown, session, desk.studio) if shown else None,
         take_page.table(project, shown, session),
         frame.part(
-            "Another take", take_page.model_choice(here, _models(desk), model),
+            "Another take", gone, take_page.model_choice(here, _models(desk), model),
             element("p", f"By {_named(model, about)}.", class_="about"), form,
         ),
         frame.part(

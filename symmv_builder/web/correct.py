@@ -219,7 +219,7 @@ class _Forms:
             "p", "They are in the rows after the next build. What is not applicable is kept, and "
             "applies again where what it is about is there again.",
         )  # fmt: skip
-        heads = ("correction", "by", "when (UTC)", "state", "")
+        heads = ("correction", "by", "when (UTC)", "state", "undo")
         if not rows:
             return frame.part("Corrections", element("p", "Nothing of it is corrected."))
         table = frame.table(heads, rows, "Corrections")

@@ -63,7 +63,7 @@ def _entry(desk: Desk, request: Request, dataset: str, entry_id: str) -> str:
         title,
         *parts,
         session=session_of(request),
-        lead=found.name,
+        lead=found.name if title != found.name else "",
         scripts=("player.js", "keys.js"),
     )
 

@@ -52,10 +52,13 @@ def page(
 
 
 def address(*parts: str, **query: object) -> str:
-    """A path of names, whatever is in them, with a query of what is not empty."""
-    path = "/" + "/".join(quote(part, safe="") for part in parts)
+    """A path of names, whatever is in them, with a query of what is not empty.
+
+    A name of a file that is not UTF-8 has no address: it leads to a page that is not there.
+    """
+    path = "/" + "/".join(quote(part, safe="", errors="replace") for part in parts)
     parameters = {name: value for name, value in query.items() if value not in ("", None, False)}
-    return f"{path}?{urlencode(parameters)}" if parameters else path
+    return f"{path}?{urlencode(parameters, errors='replace')}" if parameters else path
 
 
 def link(words: object, to: str, **more: object) -> Html:
@@ -81,7 +84,10 @@ def table(
     *,
     numbers: Iterable[int] = (),
 ) -> Html:
-    """A table that scrolls by itself, of elements or texts; `numbers` are columns at right."""
+    """A table that scrolls by itself, of elements or texts; `numbers` are columns at right.
+
+    One without rows says so.
+    """
     right = frozenset(numbers)
 
     def cells(name: str, row: Iterable[object], **more: object) -> list[Html]:
@@ -91,6 +97,8 @@ def table(
         ]
 
     body = [element("tr", *cells("td", row)) for row in rows]
+    if not body:
+        body = [element("tr", element("td", "none", colspan=max(1, len(heads))))]
     head = element("thead", element("tr", *cells("th", heads, scope="col")))
     whole = element("table", head, element("tbody", *body))
     return scrolling(whole, label, class_="wide many" if len(heads) > _FEW_COLUMNS else "wide")

@@ -66,7 +66,7 @@ def _training(desk: Desk, request: Request, name: str) -> str:
     run = runs.training_run(desk.runs, name)
     drawn = [
         frame.card(
-            element("h3", measure), frame.scrolling(loss_curves.draw(measure, curves), measure)
+            element("h2", measure), frame.scrolling(loss_curves.draw(measure, curves), measure)
         )
         for measure, curves in run.curves.items()
     ]

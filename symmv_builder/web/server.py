@@ -1,5 +1,6 @@
 """The server: an application of all pages behind the guard, and the loop that answers on a port."""
 
+import logging
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -29,6 +30,7 @@ _TYPES = {
     "style.css": "text/css",
 }
 _MOST_AT_ONCE = 64
+_log = logging.getLogger(__name__)
 
 
 def make_app(
@@ -71,6 +73,13 @@ def make_app(
     @app.exception_handler(Refused)
     def refused(request: Request, error: Refused) -> Response:
         return _said(request, error.status, error.line)
+
+    @app.exception_handler(OSError)
+    def unreadable(request: Request, error: OSError) -> Response:
+        # Where it lies is for who runs the server.
+        _log.warning("%s: %s", request.url.path, error)
+        line = f"something that is stored cannot be read: {error.strerror or 'no reason is known'}"
+        return _said(request, 500, line)
 
     @app.exception_handler(HTTPException)
     def no_page(request: Request, error: HTTPException) -> Response:

@@ -85,7 +85,7 @@ def table(project: Project, shown: Take | None, session: Session) -> Html | None
         said = take.line.partition(";")[0] if take.state == "done" else take.line
         said = "" if said == take.state else said
         rows.append((name, take.state, ordered(take), said, gone if can_go else ""))
-    heads = ("take", "state", "ordered", "what came of it", "")
+    heads = ("take", "state", "ordered", "what came of it", "delete")
     return frame.part("Takes", frame.table(heads, rows, "Takes"))
 
 
@@ -114,7 +114,9 @@ def shown(project: Project, take: Take, session: Session, studio: Studio) -> Htm
         said = f"{take.state}: {take.line}" if take.line else take.state
         return frame.part(title, element("p", said, class_="note"))
     try:
-        drawn = time_line.draw(take.records(), f"Shots, chords, beats and notes of take {title}")
+        drawn = time_line.draw(
+            take.records(), f"Shots, chords, beats and notes of take {take.number}"
+        )
     except StopRun as error:
         return frame.part(title, element("p", f"It cannot be shown: {error}", class_="note"))
     here, facts = frame.address("compose", project.name, str(take.number)), take.facts()

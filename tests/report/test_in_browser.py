@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import axe
 from tests.browser import Browser, opened
 from tests.report import hostile
 
@@ -72,6 +73,11 @@ def test_a_page_is_quiet_fits_and_can_be_read(
     dark = browser.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (dark == "rgb(21, 23, 28)") == is_dark
     assert browser.picture(tmp_path / "page.png").stat().st_size > 10_000
+
+
+def test_axe_finds_nothing_on_a_page(browser: Browser, page: Path) -> None:
+    browser.visit(page.as_uri(), width=800)
+    assert axe.both_shades(browser) == []
 
 
 def test_strangers_texts_are_texts(browser: Browser, page: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from symmv_builder.api import study
 from symmv_builder.study.key import read_key
+from tests import axe
 from tests.browser import Browser, opened
 from tests.report.test_in_browser import CONTRAST
 from tests.study.making import made_study
@@ -127,6 +128,21 @@ def test_a_rater_goes_from_consent_to_an_answer_that_the_store_keeps(
     assert scores.raters == int(counted)
     if counted:
         assert [row.wins for row in scores.preferences if row.group == "all"] == [wins, wins]
+    browser.evaluate("localStorage.clear()")
+
+
+def test_axe_finds_nothing_on_any_kind_of_page(browser: Browser, url: str) -> None:
+    browser.visit("about:blank", width=800)  # another #number alone would load nothing
+    browser.visit(f"{url}#4", width=800)
+    seen: list[str] = []
+    while "Thank you" not in seen:
+        assert len(seen) < 30
+        title = str(browser.evaluate(TITLE))
+        if title.partition(",")[0] not in [each.partition(",")[0] for each in seen]:
+            assert axe.both_shades(browser) == [], title
+        seen.append(title)
+        if title != "Thank you":
+            step(browser)
     browser.evaluate("localStorage.clear()")
 
 

@@ -157,6 +157,33 @@ def test_runs_show_their_losses_and_builds_their_progress(
     assert "too_quiet" in guest.get(f"/crawl/{DATASET}")
 
 
+def test_a_run_whose_name_is_no_text_does_not_hide_the_others(
+    settings: Settings, tmp_path: Path
+) -> None:
+    make_run(tmp_path / "first")
+    make_run(tmp_path / "odd\udcff")
+    guest = visitor(settings, runs=tmp_path)
+    assert 'href="/runs/first"' in guest.get("/runs")
+    assert guest.client.get("/runs/odd%EF%BF%BD").status_code == 404
+
+
+def test_what_a_table_has_no_row_of_is_said(guest: Visitor) -> None:
+    page = guest.get(f"/browse/{DATASET}?text=nowhere")
+    assert "0 of 2 entries" in page
+    assert '<td colspan="1">none</td>' in page
+
+
+def test_a_recording_that_cannot_be_read_is_one_line_without_its_place(tmp_path: Path) -> None:
+    settings = make_root(tmp_path)
+    for path in (tmp_path / "root" / "assets").glob("*/*"):
+        path.unlink()
+        path.mkdir()
+    answer = visitor(settings).client.get(f"/entry/{DATASET}/{ENTRY}")
+    assert answer.status_code == 500
+    assert "cannot be read: Is a directory" in answer.text
+    assert str(tmp_path) not in answer.text
+
+
 def test_an_open_breaker_is_seen(tmp_path: Path) -> None:
     import time
 

@@ -147,6 +147,22 @@ def test_takes_and_projects_are_deleted(house: House, guest: Visitor, at: str) -
     assert list((house.takes.folder / "local").iterdir()) == []
 
 
+def test_takes_outlive_their_model_and_files_that_nobody_can_read(
+    house: House, guest: Visitor, at: str
+) -> None:
+    [project] = house.takes.projects("local")
+    held = project.folder / "2" / "take.json"
+    held.write_text(held.read_text().replace('"model": ""', '"model": "gone"'))
+    page = guest.get(at)
+    assert "The model gone is not on this server any more." in page
+    assert f'href="{at}/2/mp4?keep=yes"' in page
+    held.write_text("")
+    guest.send(f"{at}/takes")
+    assert states(guest, at) == ["done", "waiting"]
+    (project.folder / "project.json").write_text('{"title": "x", "made_s": "now"}')
+    assert "Nothing was written for you yet" in guest.get("/compose")
+
+
 def test_what_was_refused_is_told_without_places_of_this_machine(
     house: House, guest: Visitor, video: Path
 ) -> None:

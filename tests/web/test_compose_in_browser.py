@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from symmv_builder.api.take_writer import TakeWriter
+from tests import axe
 from tests.browser import find_chromium, opened
 from tests.report.hostile import STORED
 from tests.report.test_in_browser import CONTRAST
@@ -95,6 +96,12 @@ def test_a_page_is_quiet_fits_and_can_be_read(desk: Desk, name: str) -> None:
             if folder := os.environ.get("SYMMV_TEST_PICTURES"):
                 shade = "dark" if is_dark else "light"
                 desk.browser.picture(Path(folder) / f"{name}-{width}-{shade}.png")
+
+
+@pytest.mark.parametrize("name", ["compose", "take", "failed"])
+def test_axe_finds_nothing_on_a_page(desk: Desk, name: str) -> None:
+    desk.visit(pages(desk)[name])
+    assert axe.both_shades(desk.browser) == []
 
 
 @pytest.mark.parametrize("name", ["compose", "take"])

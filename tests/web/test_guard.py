@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from symmv_builder.errors import StopRun
+from symmv_builder.api import questions
+from symmv_builder.errors import StopRun, UnknownName
 from symmv_builder.settings import Settings
 from symmv_builder.web.guard import HEADERS, MOST_BODY_BYTES, Access
 from symmv_builder.web.media import span_of
@@ -131,11 +132,20 @@ def test_pages_are_read_and_forms_are_sent_and_nothing_else(guest: Visitor, meth
         "/static/%2e%2e%2fguard.py", "/static/guard.py", "/static/", "/runs/%2e%2e",
         "/browse/nobody", "/review/nobody/x", "/decisions/../symmv", "/openapi.json", "/docs",
         "/browse/assets", f"/review/symmv/{'x' * 300}", "/browse/%00", "/entry/symmv/a%0ab",
+        "/crawl/%00", "/crawl/nobody",
     ],
 )  # fmt: skip
 def test_no_name_becomes_a_path(guest: Visitor, path: str) -> None:
     guest.is_called("Ann")
     assert guest.client.get(path).status_code in (400, 404), path
+
+
+@pytest.mark.parametrize("name", ["..", ".", "../root", "a\0"])
+def test_no_name_of_a_dataset_leaves_the_root(settings: Settings, name: str) -> None:
+    """A client may not take `..` out of an address as a browser does."""
+    Path(settings.root, "..", "entries.jsonl").write_text("not an entry\n")
+    with pytest.raises(UnknownName):
+        questions.statuses(settings, name)
 
 
 def test_a_redirect_stays_here(guest: Visitor) -> None:

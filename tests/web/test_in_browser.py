@@ -12,6 +12,7 @@ from symmv_builder.api import correcting, reviewing
 from symmv_builder.settings import Settings
 from symmv_builder.web.guard import Access
 from symmv_builder.web.server import make_app
+from tests import axe
 from tests.browser import Browser, find_chromium, opened
 from tests.report.test_in_browser import CONTRAST
 from tests.web.rooms import DATASET, ENTRY, make_root, make_run, proposal, serving
@@ -119,6 +120,39 @@ def test_a_page_is_quiet_fits_and_can_be_read(house: House, name: str) -> None:
             if folder := os.environ.get("SYMMV_TEST_PICTURES"):
                 shade = "dark" if is_dark else "light"
                 house.browser.picture(Path(folder) / f"{name}-{width}-{shade}.png")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing_on_a_page(house: House, name: str) -> None:
+    house.visit(PAGES[name])
+    assert axe.both_shades(house.browser) == []
+
+
+def test_axe_would_say_what_is_wrong(house: House) -> None:
+    """The test itself: a field without a label and a text that can hardly be seen are named."""
+    house.visit("/name")
+    house.browser.evaluate(
+        "document.querySelector('main').innerHTML = '<input><p id=\"pale\">pale</p>';"
+        "document.getElementById('pale').style.color = 'rgb(180, 180, 180)'; true"
+    )
+    found = {each.partition(": ")[0] for each in axe.faults(house.browser)}
+    assert {"label", "color-contrast"} <= found
+
+
+def test_what_is_written_in_a_drawing_can_be_read(house: House) -> None:
+    """axe-core looks at the colour of texts, and not at that with which a drawing is filled."""
+    for name in ("entry", "run"):
+        for is_dark in (False, True):
+            house.visit(PAGES[name])  # anew: the texts below have the colours of one shade
+            house.browser.resize(width=800, is_dark=is_dark)
+            house.browser.evaluate(
+                "document.querySelectorAll('svg text').forEach((each) => {"
+                "const text = document.createElement('p'); text.textContent = each.textContent;"
+                "text.style.color = getComputedStyle(each).fill;"
+                "each.closest('article, .roll, main').append(text); }); true"
+            )
+            assert house.browser.evaluate("document.querySelectorAll('svg text').length") > 4
+            assert house.browser.evaluate(CONTRAST) >= 4.5
 
 
 @pytest.mark.parametrize("name", PAGES)
