@@ -40,7 +40,7 @@ from symmv_builder.records import (
 )
 from symmv_builder.timeline import Clock
 
-_Spans = TypeVar("_Spans", Chords, KeySpans)
+_Spans = TypeVar("_Spans", Chords, KeySpans, TimedText)
 _Grid = TypeVar("_Grid", GridNotes, Parts)
 _Sampled = TypeVar("_Sampled", FeatureTrack, TagTrack, SoundShares, Loudness)
 
@@ -204,14 +204,7 @@ def _(record: VisualBeats, clip: Clip) -> VisualBeats:
 
 @between.register
 def _(record: TimedText, clip: Clip) -> TimedText:
-    span = clip.span(record.clock)
-    mine = _overlapping(record.starts_s, record.ends_s, span)
-    return replace(
-        record,
-        starts_s=_relative(record.starts_s[mine], span),
-        ends_s=_relative(record.ends_s[mine], span),
-        texts=tuple(record.texts[i] for i in np.flatnonzero(mine)),
-    )
+    return _spans_between(record, clip, "texts")
 
 
 @between.register
