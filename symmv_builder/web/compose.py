@@ -103,9 +103,9 @@ def _project(desk: Desk, request: Request, name: str) -> Project:
 
 
 def _take(desk: Desk, request: Request, name: str, number: str) -> tuple[Project, Take]:
-    found = _project(desk, request, name)
+    project = _project(desk, request, name)
     is_number = number.isascii() and number.isdigit() and len(number) < 9
-    return found, found.take(int(number) if is_number else 0)
+    return project, project.take(int(number) if is_number else 0)
 
 
 def _about(desk: Desk, model: str) -> ModelAbout:
@@ -139,21 +139,21 @@ async def _ordered(desk: Desk, request: Request) -> str:
             return opened[0]
 
         try:
-            found = await receive(request, session, open_file)
+            upload = await receive(request, session, open_file)
         finally:
             for file in opened:
                 file.close()
 
         def made() -> str:
-            project = _kept(desk, session, found, video if opened else None)
+            project = _kept(desk, session, upload, video if opened else None)
             return frame.address("compose", project.name)
 
         return await asyncio.to_thread(made)
 
 
-def _kept(desk: Desk, session: Session, found: Upload, video: Any) -> Project:
+def _kept(desk: Desk, session: Session, upload: Upload, video: Any) -> Project:
     """The project of a form, with the takes that it orders."""
-    fields, link = found.fields, found.fields.get("link", "").strip()
+    fields, link = upload.fields, upload.fields.get("link", "").strip()
     if link and video is not None:
         raise Refused(400, "send a video or give a link, not both")
     wishes = ordering.wishes_of(fields, _about(desk, fields.get("model", "")), desk.studio)
@@ -161,7 +161,7 @@ def _kept(desk: Desk, session: Session, found: Upload, video: Any) -> Project:
     if link:
         project = desk.takes.linked(session.owner, link, desk.settings.sites)
     elif video is not None:
-        project = desk.takes.keep(session.owner, video, found.filename[:LONGEST_TITLE])
+        project = desk.takes.keep(session.owner, video, upload.filename[:LONGEST_TITLE])
     else:
         raise Refused(400, "choose a video, or give a link to one")
     try:
@@ -267,8 +267,8 @@ def _project_page(desk: Desk, request: Request, project: Project) -> str:
     session, asked = session_of(request), request.query_params
     shown = take_page.shown_take(project, asked.get("take", ""))
     model = asked.get("model", shown.wishes.model if shown else "")
-    gone = None
-    if "model" not in asked and model not in ("", *_models(desk)):
+    models, gone = _models(desk), None
+    if "model" not in asked and model not in ("", *models):
         # Takes outlive the model that wrote them.
         gone = element("p", f"The model {model} is not on this server any more.", class_="note")
         model = ""
@@ -285,7 +285,7 @@ def _project_page(desk: Desk, request: Request, project: Project) -> str:
         take_page.shown(project, shown, session, desk.studio) if shown else None,
         take_page.table(project, shown, session),
         frame.part(
-            "Another take", gone, take_page.model_choice(here, _models(desk), model),
+            "Another take", gone, take_page.model_choice(here, models, model),
             element("p", f"By {_named(model, about)}.", class_="about"), form,
         ),
         frame.part(

@@ -1,6 +1,6 @@
-"""Tasks of Label Studio in its documented form, and its answers as corrections.
+"""Tasks of Label Studio, and its answers as corrections.
 
-The program itself is not installed: the forms are those that its documentation shows.
+The program itself is not installed: the forms follow what is publicly known of it.
 """
 
 import json
