@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -28,7 +27,7 @@ from symmv_builder.datasets.verify import CheckCounts, verify
 from symmv_builder.errors import MalformedFile, NotFound, StopRun, UnknownName, WrongSetting
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.keys import CORRECTION, Plan
-from symmv_builder.settings import Settings, read_settings
+from symmv_builder.settings import Settings
 from symmv_builder.storage.manifests import read_entries
 from symmv_builder.storage.receipts import PLACE, read_receipt
 from symmv_builder.storage.shard_rows import ShardRows
@@ -44,12 +43,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def settings(built: Path, tmp_path: Path) -> Settings:
     """A copy of a built root, which a test may change."""
-    shutil.copytree(built, tmp_path / "root")
-    return settings_of(tmp_path / "root")
-
-
-def settings_of(root: Path) -> Settings:
-    return read_settings({"HOME": str(root.parent)}, root=str(root))
+    copied: Settings = made.copy_of(built, tmp_path / "root")
+    return copied
 
 
 def rebuild(settings: Settings, recipe: Recipe | None = None) -> tuple[Summary, list[str]]:
@@ -238,7 +233,7 @@ def test_a_correction_outlives_another_model(settings: Settings) -> None:
 def test_what_cannot_be_is_refused_in_one_line_and_nothing_is_written(
     built: Path, words: tuple[str, Any], problem: str
 ) -> None:
-    settings = settings_of(built)
+    settings = made.settings_of(built)
     with pytest.raises(StopRun, match=problem.replace(".", r"\.")) as caught:
         correcting.correct(settings, "toy", "film", *words, by="Ann")
     assert "\n" not in str(caught.value)
@@ -246,7 +241,7 @@ def test_what_cannot_be_is_refused_in_one_line_and_nothing_is_written(
 
 
 def test_who_and_what_are_asked_for(built: Path) -> None:
-    settings = settings_of(built)
+    settings = made.settings_of(built)
     for by in ("", " ", "x" * 41):
         with pytest.raises(WrongSetting, match="author"):
             correcting.correct(settings, "toy", "film", "beat", 4.0, 4.1, by=by)
@@ -359,7 +354,7 @@ def test_of_two_recordings_the_trim_is_taken_by_the_alignment(tmp_path: Path) ->
         (media / f"song.{kind}.mp4").write_text(json.dumps({"seconds": seconds, "of": kind}))
     recipe = made.recipe(pairs=True)
     toy.run(tmp_path / "root", recipe, media)
-    settings = settings_of(tmp_path / "root")
+    settings = made.settings_of(tmp_path / "root")
     [entry] = [each.entry_id for each in read_entries(settings.open_manifests(), "toy")]
     correcting.correct(settings, "toy", entry, "trim", 6.0, 10.0, by="Ann")
     rebuild(settings, recipe)
@@ -384,7 +379,7 @@ def test_where_rows_are_clips_those_alone_are_made_that_lie_in_the_trim(settings
 
 
 def test_the_page_goes_through_a_long_entry(tmp_path: Path) -> None:
-    settings = settings_of(made.make_root(tmp_path, film=31.0))
+    settings = made.settings_of(made.make_root(tmp_path, film=31.0))
     guest = visitor(settings).is_called("Ann")
     page = guest.get("/correct/toy/film")
     assert "Earlier" not in page

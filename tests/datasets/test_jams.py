@@ -1,7 +1,6 @@
 """Entries as JAMS files and back: what an editor changed becomes corrections."""
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,12 +24,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def settings(built: Path, tmp_path: Path) -> Settings:
-    return copy_of(built, tmp_path / "root")
-
-
-def copy_of(built: Path, to: Path) -> Settings:
-    shutil.copytree(built, to)
-    return read_settings({"HOME": str(to.parent)}, root=str(to))
+    copied: Settings = made.copy_of(built, tmp_path / "root")
+    return copied
 
 
 def written(settings: Settings, folder: Path) -> dict[str, Any]:
@@ -93,7 +88,7 @@ def test_files_bring_corrections_with_their_authors_to_another_root_and_once(
     for words in ALL:
         correcting.correct(settings, "toy", "film", *words, by="Ann")
     written(settings, tmp_path / "out")
-    other = copy_of(built, tmp_path / "other" / "root")
+    other = made.copy_of(built, tmp_path / "other" / "root")
     new = jams.take_in(other, "toy", [tmp_path / "out"], by="Bob")
     assert {name: len(mine) for name, mine in new.items()} == {"film": len(ALL)}
     assert records(other) == records(settings)

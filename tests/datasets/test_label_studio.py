@@ -4,7 +4,6 @@ The program itself is not installed: the forms follow what is publicly known of 
 """
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,8 +27,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def settings(built: Path, tmp_path: Path) -> Settings:
-    shutil.copytree(built, tmp_path / "root")
-    return read_settings({"HOME": str(tmp_path)}, root=str(tmp_path / "root"))
+    copied: Settings = made.copy_of(built, tmp_path / "root")
+    return copied
 
 
 def tasks(settings: Settings, folder: Path, **more: str) -> list[dict[str, Any]]:

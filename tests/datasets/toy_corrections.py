@@ -1,5 +1,6 @@
 """A build whose entries have everything that a person corrects; as quick as `toy_clips`."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from symmv_builder.datasets.step_table import STEPS
 from symmv_builder.pipeline.step import Step, use
 from symmv_builder.records import Beats, Chords, GridNotes, Key, KeySpans, Notes, Parts
 from symmv_builder.schema import Column
+from symmv_builder.settings import Settings, read_settings
 
 
 def name_chords(beats: Beats, *, first: str = "CM") -> Chords:
@@ -69,3 +71,13 @@ def make_root(folder: Path, *, pairs: bool = False, **seconds: float) -> Path:
     media = toy.write_media(folder / "media", **(seconds or {"film": 10.0, "short": 8.0}))
     toy.run(folder / "root", recipe(pairs=pairs), media)
     return folder / "root"
+
+
+def settings_of(root: Path) -> Settings:
+    return read_settings({"HOME": str(root.parent)}, root=str(root))
+
+
+def copy_of(built: Path, to: Path) -> Settings:
+    """The settings of a copy of a root, which a test may change."""
+    shutil.copytree(built, to)
+    return settings_of(to)
