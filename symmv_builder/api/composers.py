@@ -17,7 +17,7 @@ def composers() -> list[str]:
 
 
 def options_of_models() -> list[Option]:
-    """What the models of single trainers can be asked besides an `Order`, one after another."""
+    """List what models of single trainers can be asked besides an `Order`."""
     return list(composing_options().values())
 
 
@@ -34,7 +34,7 @@ class ModelAbout:
 
 
 def about_model(model: Path | None = None) -> ModelAbout:
-    """What the model of a run can be asked, without opening it; without one that of the package.
+    """Tell what the model of a run can be asked, without opening it; without a run, the starter.
 
     `StopRun` where the folder holds none that writes music.
     """

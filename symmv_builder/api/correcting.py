@@ -95,7 +95,7 @@ class Thing:
 
 
 def things(entry: CorrectedEntry, first_s: float, last_s: float) -> list[Thing]:
-    """What of an entry can be corrected that begins between two seconds of its video, by kinds.
+    """List what of an entry, by kinds, can be corrected and begins between two seconds of its video.
 
     Of each kind at most some hundreds.
     """

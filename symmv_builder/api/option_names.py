@@ -1,4 +1,4 @@
-"""How options are called that give the arguments of the library, for commands and flows.
+"""Name the options that give arguments of the library, for commands and flows.
 
 Here and not in `options`: a command that ends with an error has to import nothing for this.
 """
@@ -23,7 +23,7 @@ _NAMING_ARGUMENTS = (WrongArguments, ReleaseRefused, ServiceRefused)
 
 
 def in_options_of(error: object, text: str) -> str:
-    """What an error says, for whoever types options: its arguments are theirs (`in_options`)."""
+    """Tell an error to whoever types options: its arguments are named as theirs (`in_options`)."""
     return in_options(text) if isinstance(error, _NAMING_ARGUMENTS) else text
 
 

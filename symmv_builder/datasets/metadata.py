@@ -89,9 +89,9 @@ def count_metadata(root: Root, dataset: str, receipt: Mapping[str, Any]) -> tupl
     (`identified_by`), its column counts as Shazam's, as the column says of itself. Raises what
     `storage.shards.read_rows` does.
     """
-    there = set(receipt.get("columns", ()))
-    counted = [each for each in _COUNTED if each[1] in there]
-    columns = {name for _, name, _ in counted} | ({"genre", "identified_by"} & there)
+    known_columns = set(receipt.get("columns", ()))
+    counted = [each for each in _COUNTED if each[1] in known_columns]
+    columns = {name for _, name, _ in counted} | ({"genre", "identified_by"} & known_columns)
     totals: Counter[str] = Counter()
     common: dict[str, Counter[str]] = {what: Counter() for what, _, _ in counted}
     for row in _entries(root, dataset, sorted(columns) if counted else []):
