@@ -95,7 +95,7 @@ class Thing:
 
 
 def things(entry: CorrectedEntry, first_s: float, last_s: float) -> list[Thing]:
-    """List what of an entry, by kinds, can be corrected and begins between two seconds of its video.
+    """List by kinds what can be corrected and begins between two seconds of an entry's video.
 
     Of each kind at most some hundreds.
     """
