@@ -87,6 +87,7 @@ HELP = {
     "frame-side": "Shorter side of a frame, in pixels. Default: 336.",
     "split": "Export this split only. May be repeated.",
     "subset": "Export the rows alone that `symmv rank` marked so, such as finetune.",
+    "learned-subset": "Learn from the rows alone that `symmv rank` marked so, such as finetune.",
     "export-shard-mb": "Size of a shard on average, in MiB. Default: 256.",
     "threads": "Threads that prepare batches ahead; 0: none.",
 }

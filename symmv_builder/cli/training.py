@@ -84,10 +84,7 @@ def train(
     root: options.Root = None,
     subset: Annotated[
         str,
-        typer.Option(
-            help="Learn from the rows alone that `symmv rank` marked so, such as finetune.",
-            show_default=False,
-        ),
+        typer.Option(help=HELP["learned-subset"], show_default=False),
     ] = "",
     minutes: Annotated[
         float | None,
