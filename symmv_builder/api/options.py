@@ -75,7 +75,8 @@ HELP = {
     "to": "Copy the release below this place, into DATASET/VERSION/: a folder, or an fsspec url "
     "such as s3://BUCKET/PREFIX. May be repeated.",
     "format": "Export samples with their recordings: webdataset, hf (Parquet for Hugging Face "
-    "datasets), lance or litdata; or annotations alone, to be edited: jams, label-studio.",
+    "datasets), lance or litdata; a folder for FiftyOne: fiftyone; or annotations alone, to be "
+    "edited: jams, label-studio.",
     "media-url": "Of label-studio: where it gets a recording, with {path} below the data root, "
     "{entry} and {kind} (music, video). Default: files that it serves of its own machine.",
     "sound": "Sound of each sample: flac (16 bits), mp3 or none. Default: flac.",

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from symmv_builder.datasets.annotations import harte_label
-from symmv_builder.datasets.corrected import NOT_APPLICABLE, CorrectedEntry
+from symmv_builder.datasets.corrected import CorrectedEntry
 from symmv_builder.editing import SAME_S, NotApplicable, edited, key_named, vocabulary
 from symmv_builder.errors import CannotRead, MalformedFile
 from symmv_builder.records import Beats, Chords, Edit, Key, KeySpans, Parts, Record, Scenes
@@ -58,10 +58,7 @@ def document(entry: CorrectedEntry) -> dict[str, Any]:
     """An entry, with the corrections that stand and apply, as a JAMS file's content."""
     song, trim = entry.entry.song, entry.trim
     mine = [each.correction for each in entry.corrections]
-    authors: dict[str, list[str]] = {}
-    for each in entry.corrections:
-        if each.correction.edit and each.state != NOT_APPLICABLE:
-            authors.setdefault(each.correction.edit.artifact, []).append(each.correction.author)
+    authors = entry.authors
     annotations = [
         _annotation(entry, authors, *parts)
         for artifact, record in entry.records.items()
@@ -97,7 +94,7 @@ def _annotation(
     data: list[dict[str, Any]],
     more: Mapping[str, str],
 ) -> dict[str, Any]:
-    names = sorted(set(authors.get(artifact, ())))
+    names = list(authors.get(artifact, ()))
     return {
         "namespace": namespace,
         "data": data,
