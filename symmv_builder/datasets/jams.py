@@ -165,7 +165,8 @@ def read_document(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise MalformedFile(path, f"it is larger than {_MOST_BYTES >> 20} MiB")
-        content = json.loads(path.read_text("utf-8-sig"), parse_constant=_no_number)
+        # The package writes NaN where a confidence is not known: no JSON, and no number either.
+        content = json.loads(path.read_text("utf-8-sig"), parse_constant=lambda _: None)
         check(content)
     except OSError as error:
         raise CannotRead(path, error.strerror or str(error)) from error
@@ -174,10 +175,6 @@ def read_document(path: Path) -> dict[str, Any]:
         raise MalformedFile(path, f"it is no JAMS file: {cause}") from error
     document: dict[str, Any] = content
     return document
-
-
-def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no number of JSON")
 
 
 def _require(holds: object, problem: str) -> None:
@@ -199,6 +196,9 @@ def check(document: Any) -> None:
             _require(name in each, f"{where} has no {name}")
         _require(isinstance(each["namespace"], str), f"the namespace of {where} is no text")
         _require(isinstance(each.get("sandbox", {}), dict), f"the sandbox of {where} is no object")
+        if isinstance(each["data"], dict) and not _artifact_of(each):
+            # Dense ones, such as the contour of a pitch, are columns, and are not read here.
+            continue
         _require(isinstance(each["data"], list), f"the data of {where} is no list of observations")
         _require(len(each["data"]) <= _MOST_OBSERVATIONS, f"{where} has too many observations")
         for observation in each["data"]:
@@ -240,8 +240,7 @@ def edits_in(document: Mapping[str, Any], now: CorrectedEntry) -> list[Edit]:
     melody: list[Observation] | None = None
     for each in document.get("annotations", []):
         mine = each.get("sandbox", {}).get(OURS, {})
-        artifact = mine.get("artifact") if isinstance(mine, dict) else None
-        artifact = artifact or _BY_NAMESPACE.get(each["namespace"], "")
+        artifact = _artifact_of(each)
         if artifact == "parts" and isinstance(mine, dict) and mine.get("part") == "melody":
             melody = each["data"]
         elif artifact in _READERS and artifact in now.records:
@@ -255,6 +254,20 @@ def edits_in(document: Mapping[str, Any], now: CorrectedEntry) -> list[Edit]:
         edits += _marks(parts, melody)
     edits += _trim(document, now)
     return edits
+
+
+def _artifact_of(annotation: Annotation) -> str:
+    """Which record of ours an annotation is: by its own word, else by its namespace, else none.
+
+    One key alone is that of the piece.
+    """
+    mine = annotation.get("sandbox", {}).get(OURS, {})
+    named = mine.get("artifact") if isinstance(mine, dict) else None
+    if named:
+        return str(named)
+    if annotation["namespace"] == "key_mode":
+        return "key" if len(annotation["data"]) == 1 else "key_spans"
+    return _BY_NAMESPACE.get(annotation["namespace"], "")
 
 
 def _is_same(edit: Edit, rounded_s: float) -> bool:
