@@ -12,8 +12,8 @@ of the recordings (``music``, ``video``) and, as its prediction, what was found 
            video                           rounded to a frame
 =========  ==============================  ====================================================
 
-Notes are not among them: a song has thousands. The forms follow what is publicly known of
-Label Studio ("Import pre-annotated data", "Export annotations"); the program was not tried.
+Notes are not among them: a song has thousands. Label Studio 1.23.2 took such tasks and gave answers
+back in the form that is read here.
 """
 
 import math
@@ -164,7 +164,8 @@ def documents(tasks: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
     if not isinstance(tasks, list):
         raise TypeError("it is no list of tasks")
     for each in tasks:
-        answers = [a for a in each.get("annotations", []) if not a.get("was_cancelled")]
+        # What is exported in a shorter form, as JSON-MIN, has none.
+        answers = [a for a in each["annotations"] if not a.get("was_cancelled")]
         if not answers:
             continue
         data = each["data"]
