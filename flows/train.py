@@ -22,7 +22,7 @@ from prefect.states import Completed
 
 from symmv_builder.api import training
 from symmv_builder.api.option_names import in_options_of
-from symmv_builder.api.options import CHECKPOINT_MINUTES, HELP, assignments
+from symmv_builder.api.options import CHECKPOINT_MINUTES, HELP, assignments, trainer_help
 from symmv_builder.api.texts import left_out
 from symmv_builder.api.training import Tick
 from symmv_builder.errors import StopRun
@@ -127,7 +127,7 @@ def train_options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(
         prog=f"python -m {__name__}", description="Train on a dataset's shards with Prefect."
     )
-    options.add_argument("trainer", help=HELP["trainer"])
+    options.add_argument("trainer", help=trainer_help())
     options.add_argument("dataset", help=HELP["data"])
     options.add_argument("--preset", default="paper", help=HELP["preset"])
     options.add_argument("--runs", default="runs", help="folder in which runs have folders")

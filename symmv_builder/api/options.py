@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
-from symmv_builder import training
 from symmv_builder.datasets import ALL, IMPORTED, built_in
 from symmv_builder.errors import Reason, UnknownName, WrongArguments, WrongSetting
 
@@ -22,6 +21,13 @@ def _datasets() -> tuple[str, ...]:
     """The datasets that the package knows, without the other ways of making them (`--as`)."""
     names = [name for name in built_in() if not name.endswith(("-paper", "-released"))]
     return tuple(dict.fromkeys((*ALL, *names)))
+
+
+def trainer_help() -> str:
+    """What may be trained, other packages' trainers too; all that is installed is looked at."""
+    from symmv_builder import training
+
+    return f"{in_words(training.names())}."
 
 
 # What an option means, by its name without dashes: `symmv` and `python -m flows...` print this.
@@ -55,7 +61,6 @@ HELP = {
     "most": "Fetch no more items than this.",
     "screen": "Screen what was fetched; needs the recipe's models.",
     "promote-above": "Promote proposals that score at least this.",
-    "trainer": f"{in_words(training.names())}.",
     "preset": "paper (a GPU), small (an hour or so) or smoke (about a minute).",
     "set": "Another value for a field of the preset: FIELD=VALUE. May be repeated.",
     "trained-as": "Take all choices of the `paper`, or of the `released` code, where the defaults "
