@@ -88,10 +88,14 @@ def _note(text: str) -> Event:
 
 
 class _Shows:
-    """What samples say beside records: splits, clips and subsets of the rows as they were built."""
+    """What samples say beside records: rejections, splits, clips and subsets of the last build."""
 
     def __init__(self, store: Store, dataset: str) -> None:
         receipt = read_receipt(store.root, dataset) or {}
+        self._rejected = {
+            each.entry_id: f"{each.step}: {each.reason}, {each.detail}"
+            for each in store.ledger.rejections(dataset)
+        }
         self._splits = manifests.read_splits(store.manifests, dataset)
         self._clips = read_table(store.root, dataset, receipt)
         self._subsets: dict[str, list[str]] = {}
@@ -102,9 +106,10 @@ class _Shows:
                     self._subsets.setdefault(row, []).append(name)
 
     def of(self, entry: CorrectedEntry, file: str) -> Shown:
-        clips = self._clips.get(entry.entry.entry_id, EntryClips("", ())).clips
+        name = entry.entry.entry_id
+        clips = self._clips.get(name, EntryClips("", ())).clips
         split = self._splits.get(entry.entry.song_id, "")
-        return Shown(file, split, clips, self._subsets)
+        return Shown(file, split, self._rejected.get(name, ""), clips, self._subsets)
 
 
 def _earlier(folder: Path, dataset: str) -> set[str]:

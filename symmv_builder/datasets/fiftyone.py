@@ -51,7 +51,7 @@ _LABELS = "fiftyone.core.labels."
 # The fields of a sample beside those of FiftyOne itself.
 _TEXTS = (
     *("entry_id", "song_id", "split", "title", "artist", "genre"),
-    *("video_url", "music_url"),
+    *("rejected", "video_url", "music_url"),
 )
 _TEMPO = ("tempo_bpm", "tempo_level_confidence")
 _COUNTS = ("note_count", "melody_note_count")
@@ -62,12 +62,13 @@ _SPANS = ("scenes", "chords", "key_spans", "beats", "clips", "kept")
 class Shown:
     """What a sample says beside the records of its entry.
 
-    `file` is the video below the folder, `subsets` the names of subsets by row: the entry or one
-    of its `clips`.
+    `file` is the video below the folder, `rejected` which step turned the entry away and why,
+    `subsets` the names of subsets by row: the entry or one of its `clips`.
     """
 
     file: str
     split: str
+    rejected: str = ""
     clips: Sequence[Clip] = ()
     subsets: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
@@ -139,6 +140,7 @@ def sample(entry: CorrectedEntry, video: Asset, shown: Shown) -> dict[str, Any]:
     source, song, authors = entry.entry, entry.entry.song, entry.authors
     name, records = source.entry_id, entry.records
     tags = [*filter(None, [shown.split]), *shown.subsets.get(name, ())]
+    tags += ["rejected"] * bool(shown.rejected) + ["corrected"] * bool(authors)
     detector = _Detector(name, _clocks(records), video)
     beats, parts, notes = (records.get(each) for each in ("beats", "parts", "notes"))
     values = {
@@ -148,6 +150,7 @@ def sample(entry: CorrectedEntry, video: Asset, shown: Shown) -> dict[str, Any]:
         "title": song.title,
         "artist": song.artist,
         "genre": song.genre or None,
+        "rejected": shown.rejected or None,
         "video_url": source.video.url,
         "music_url": source.music.url,
         "tempo_bpm": beats.tempo_bpm if isinstance(beats, Beats) else None,
@@ -172,7 +175,7 @@ def sample(entry: CorrectedEntry, video: Asset, shown: Shown) -> dict[str, Any]:
         # By which FiftyOne shuffles: even in 0-1, and the same at every export.
         "_rand": int(number[:8], 16) / 2**32,
         "filepath": shown.file,
-        "tags": tags + ["corrected"] * bool(authors),
+        "tags": tags,
         "metadata": {
             "_cls": "VideoMetadata",
             "size_bytes": video.size_bytes,

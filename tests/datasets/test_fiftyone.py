@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from symmv_builder.clips import ClockMap
 from symmv_builder.datasets.exports import exports
 from symmv_builder.datasets.subsets import Subset, shards_of, write_subset
 from symmv_builder.errors import OutputExists
+from symmv_builder.pipeline.step import use
 from symmv_builder.records import Alignment, Scenes
 from symmv_builder.settings import Settings
 from symmv_builder.storage.assets import asset_name
@@ -147,6 +149,16 @@ def test_rows_that_are_clips_are_detections_with_the_names_of_their_subsets(
         ("film@00000000ms", [1, 125], []),
         ("film@00005000ms", [126, 250], ["finetune"]),
     ]
+
+
+def test_an_entry_that_was_turned_away_says_so(tmp_path: Path) -> None:
+    media = toy.write_media(tmp_path / "media", film=12.0, short=6.0)
+    recipe = toy.recipe()
+    screen = use(toy.SCREEN, makes="still", max_mean=50.0)
+    toy.run(tmp_path / "root", replace(recipe, uses=(*recipe.uses, screen)), media)
+    film, short = written(made.settings_of(tmp_path / "root"), tmp_path / "out").values()
+    assert film["rejected"] == "screen_wave: static_video, the mean of the wave is 59.5"
+    assert ("rejected" in film["tags"], short["rejected"]) == (True, None)
 
 
 def test_an_export_is_gone_on_with_and_follows_the_dataset(
