@@ -193,6 +193,6 @@ LISTENERS: Mapping[str, tuple[Figures, ...]] = {
 }
 # Why nothing stands beside the answers to other questions.
 NOT_PRINTED: Mapping[str, str] = {
-    "gvmgen": "What GVMGen's raters said (Zuo et al. 2025, Table 2: OMQ, MVC, MR) is not shown: the "
-    "text of the paper that these figures were taken from has that table's caption alone.",
+    "gvmgen": "What GVMGen's raters said (Zuo et al. 2025, Table 2: OMQ, MVC, MR) is not shown: "
+    "the text of the paper that these figures were taken from has that table's caption alone.",
 }
