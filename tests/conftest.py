@@ -36,7 +36,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
     Each takes up to 2 GB, so there are four at most.
     """
-    return min(4, (os.cpu_count() or 1) + 1)
+    return min(4, len(os.sched_getaffinity(0)) + 1)
 
 
 @pytest.hookimpl(optionalhook=True)
