@@ -72,7 +72,7 @@ def whole_run(work: Callable[P, R]) -> Callable[P, R]:
 
 
 def _is_away(error: BaseException | None) -> bool:
-    """Whether it is the world that failed: a server that is away, a process that was lost."""
+    """Check whether it is the world that failed: a server that is away, a process that was lost."""
     while error is not None:
         if isinstance(error, (RetryLater, CrashedRun, httpx.TransportError)):
             return True
@@ -105,7 +105,7 @@ def stopping(work: Callable[P, R]) -> Callable[P, R]:
 
 
 def only_later(task: Any, run: Any, state: State[Any]) -> bool:
-    """Whether a failed task is worth another try."""
+    """Check whether a failed task is worth another try."""
     try:
         state.result(raise_on_failure=True, _sync=True)  # type: ignore[call-overload]
     except RetryLater:
@@ -171,7 +171,7 @@ class Place:
 
     @contextmanager
     def running(self) -> Iterator[TaskRunner[Any]]:
-        """An open runner. A cluster that does not answer does not keep a run that is left early."""
+        """Open a runner. A cluster that does not answer does not keep a run that is left early."""
         runner = self.open()
         with _same_signals():
             runner.__enter__()
@@ -209,7 +209,7 @@ class Place:
             time.sleep(_ORPHANS_GONE_S)
 
     def open(self) -> TaskRunner[Any]:
-        """A runner of Prefect's, to be entered."""
+        """Make a runner of Prefect's, to be entered."""
         if self.runner == "threads":
             return ThreadPoolTaskRunner(max_workers=self.at_once)
         if self.runner == "processes":
@@ -235,8 +235,8 @@ class Place:
             return ray_runner(init_kwargs={"address": "auto"})  # type: ignore[no-any-return]
         if self.address:
             return ray_runner(address=self.address)  # type: ignore[no-any-return]
-        here = {"num_cpus": self.at_once, "include_dashboard": False}
-        return ray_runner(init_kwargs=here)  # type: ignore[no-any-return]
+        local_options = {"num_cpus": self.at_once, "include_dashboard": False}
+        return ray_runner(init_kwargs=local_options)  # type: ignore[no-any-return]
 
     def asking(self, device: str) -> AbstractContextManager[Any]:
         """Submit within this: Ray hides the GPUs from a task that did not ask for one."""

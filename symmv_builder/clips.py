@@ -91,7 +91,7 @@ def parse_address(address: str) -> tuple[str, int] | None:
 
 
 def is_clip_id(name: str) -> bool:
-    """Whether a row's name is that of a clip."""
+    """Check whether a row's name is that of a clip."""
     return _ID.fullmatch(name) is not None
 
 
@@ -124,7 +124,7 @@ class ClockMap:
         return _mapped(music_s, self.alignment.music_s, self.alignment.video_s)
 
     def covers(self, start_s: float, end_s: float) -> bool:
-        """Whether the map says of all of a stretch of the video what music belongs to it."""
+        """Check whether the map says of all of a stretch of the video what music belongs to it."""
         if self.alignment is None:
             return True
         video_s = self.alignment.video_s
@@ -245,10 +245,10 @@ def cut_entry(cut: Cut, lengths: Lengths) -> Iterator[Clip]:
 
     `ValueError` where what the way of cutting looks at is not there.
     """
-    yield from (counted(clip, lengths) for clip in _clips(cut, lengths))
+    yield from (with_counts(clip, lengths) for clip in _clips(cut, lengths))
 
 
-def counted(clip: Clip, lengths: Lengths) -> Clip:
+def with_counts(clip: Clip, lengths: Lengths) -> Clip:
     """A clip that knows from which frame and which step it counts."""
     frame = _first_frame(clip.start_s, lengths.scenes, lengths.frame_rate_hz)
     return replace(clip, first_frame=frame, steps_before=_steps_before(clip, lengths.beats))

@@ -77,23 +77,23 @@ class Dataset:
         return self.settings.open_store(read_only=True)
 
     def plan(self, only: Sequence[str] = ()) -> Plan:
-        """What a build makes, all or `only` some results; `StopRun` where a model is missing."""
+        """Plan what a build makes, all or `only` some results; `StopRun` where a model is missing."""
         key = tuple(only)
         if key not in self._plans:
             self._plans[key] = make_plan(self.recipe, self.settings.home, key)
         return self._plans[key]
 
     def whole(self, plan: Plan) -> Plan | None:
-        """All of the recipe that has a key here, beside a plan that makes a part of it."""
+        """Plan all of the recipe that has a key here, beside a plan that makes a part of it."""
         is_part = len(plan.uses) < len(self.recipe.uses)
         return make_whole_plan(self.recipe, self.settings.home) if is_part else None
 
     def results_of(self, only: Sequence[str] = ()) -> list[str]:
-        """The names of what a build makes, all or what `only` some results take, in its order."""
+        """Name what a build makes, all or what `only` some results take, in its order."""
         return [use.makes for use in self.recipe.needed_for(only)]
 
     def find(self, folder: Path) -> FolderContents:
-        """The entries and recordings that a folder holds for this dataset.
+        """Find the entries and recordings that a folder holds for this dataset.
 
         Of an imported dataset the recordings of its own entries, by their ids. `StopRun` where
         there are none.
@@ -198,7 +198,7 @@ class Dataset:
         )
 
     def dry_run(self, only: Sequence[str] = ()) -> dry_run.DryRun:
-        """What a build would make, and why, without making anything."""
+        """Tell what a build would make, and why, without making anything."""
         plan = self.plan(only)
         return dry_run.dry_run(self.recipe, plan, self.stored, self.whole(plan))
 
@@ -241,7 +241,7 @@ class Dataset:
         return run.end(new=new, touched=touched, proposed=proposed, promoted=len(promoted))
 
     def review(self) -> list[Recording]:
-        """What a crawl found and a person has to look at, with the evidence for each."""
+        """List what a crawl found and a person has to look at, with the evidence for each."""
         return review(self.settings, self.name)
 
     def promote(
@@ -251,7 +251,9 @@ class Dataset:
         return promote(self.settings, self.name, entries, above=above, wait=wait)
 
     def why(self, entry_id: str) -> list[StepOutcome] | NoEntry:
-        """Every step that was done for an entry, or what a crawl knows of one that is none."""
+        """List every step that was done for an entry, or tell what a crawl knows of one that is
+        none.
+        """
         return why(self.settings, entry_id, self.name)
 
     def correct(self, entry_id: str, what: str, *values: str | float, by: str) -> Correction:
@@ -266,24 +268,24 @@ class Dataset:
         return correcting.undo(self.settings, self.name, correction_id, by=by)
 
     def corrections(self, entry_id: str = "") -> list[Corrected]:
-        """The corrections that stand, of all entries or of one, with their states."""
+        """List the corrections that stand, of all entries or of one, with their states."""
         return correcting.corrections(self.settings, self.name, entry_id)
 
     def status(self) -> questions.Status:
-        """How far the dataset is: entries made, rejected and open, stages, shards."""
+        """Tell how far the dataset is: entries made, rejected and open, stages, shards."""
         return questions.status(self.stored, self.name)
 
     def __len__(self) -> int:
         return len(manifests.read_entries(self.stored.manifests, self.name))
 
     def __iter__(self) -> Iterator[StoredEntry]:
-        """Every entry of the manifest, in its order."""
+        """Iterate over the entries of the manifest, in its order."""
         stored = self.stored
         for entry in manifests.read_entries(stored.manifests, self.name):
             yield StoredEntry(entry, stored)
 
     def __getitem__(self, entry_id: str) -> StoredEntry:
-        """The entry of an id, or a clip by ``ENTRY@SECONDS`` or its id; `KeyError` for none."""
+        """Find an entry by its id, or a clip by ``ENTRY@SECONDS`` or its id; `KeyError` for none."""
         stored = self.stored
         try:
             return stored_entry(stored, entry_id, self.name)
@@ -291,7 +293,8 @@ class Dataset:
             raise KeyError(str(error)) from error
 
     def rows(self, split: str = "train", columns: Sequence[str] = (), *, subset: str = "") -> Rows:
-        """The rows of a split as numpy arrays (`training.rows.Rows`), of all columns by default.
+        """Open the rows of a split as numpy arrays (`training.rows.Rows`), of all columns by
+        default.
 
         With `subset` those alone that are marked so (`api.ranking`). ``rows.to_torch()`` gives a
         torch `IterableDataset` of them. `StopRun` where nothing is built, or a column or the
@@ -300,7 +303,7 @@ class Dataset:
         return open_rows(self.stored, self.name, split, columns, subset=subset)
 
     def verify(self, *, deep: bool = False) -> list[Problem]:
-        """Whatever is damaged or missing in what is stored; an empty list where nothing is."""
+        """List whatever is damaged or missing in what is stored; an empty list where nothing is."""
         return list(verify(self.stored, self.name, CheckCounts(), deep=deep))
 
     def export(self, folder: str | Path) -> ExportSummary:
@@ -341,7 +344,7 @@ class Dataset:
         )
 
     def statistics(self, version: str = "") -> Statistics:
-        """Every figure of the report as plain numbers, of the shards or of a release.
+        """Compute every figure of the report as plain numbers, of the shards or of a release.
 
         ``dataset.statistics().figure("tempo").content``. Errors are those of `report`.
         """
@@ -417,7 +420,7 @@ def open_dataset(
     models: Mapping[str, str] | None = None,
     settings: Settings | None = None,
 ) -> Dataset:
-    """A dataset by its name or by a recipe file that ends in ``.toml``, in a data root.
+    """Open a dataset by its name or by a recipe file that ends in ``.toml``, in a data root.
 
     `root` is a folder or an fsspec url, by default what ``SYMMV_ROOT`` says, else ``data``. A
     dataset that stands there goes on by the recipe that it was made by; `way` (``paper``,

@@ -111,12 +111,12 @@ def _print_metadata(state: questions.Status) -> None:
 
 
 def _print_lost_corrections(state: questions.Status) -> None:
-    lost = tables.plain_table("entry", "correction that is not applicable", "by", "reason")
+    table = tables.plain_table("entry", "correction that is not applicable", "by", "reason")
     for each in state.not_applicable:
         line = each.correction
-        tables.add_row(lost, line.entry_id, str(line.edit), line.author, each.reason)
+        tables.add_row(table, line.entry_id, str(line.edit), line.author, each.reason)
     if state.not_applicable:
-        tables.show(lost)
+        tables.show(table)
 
 
 def why(
@@ -194,9 +194,9 @@ def print_schema(
     """Print what a row holds: every column with its type, unit and meaning, as JSON."""
     from symmv_builder.api import catalogue, recipes
 
-    described = recipes.schemas_of(name, root)
+    schemas = recipes.schemas_of(name, root)
     if out:
         catalogue.write_schemas(out, overwrite=overwrite)
         return
-    for each in described:
+    for each in schemas:
         sys.stdout.write(json.dumps(each, indent=2) + "\n")

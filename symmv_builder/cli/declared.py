@@ -47,7 +47,7 @@ def _parameter(option: Option) -> inspect.Parameter:
     """The option as a parameter that typer reads."""
     kind: Any = _choice(option) if option.choices else option.kind
     default = kind(option.default) if option.choices and option.default else option.default
-    described = typer.Option(
+    option_info = typer.Option(
         f"{option.flag}/--{option.off}" if option.off else option.flag,
         help=option.help,
         min=option.least,
@@ -60,7 +60,7 @@ def _parameter(option: Option) -> inspect.Parameter:
         option.name,
         inspect.Parameter.POSITIONAL_OR_KEYWORD,
         default=default,
-        annotation=Annotated[kind, described],
+        annotation=Annotated[kind, option_info],
     )
 
 

@@ -71,7 +71,7 @@ class PairScores:
 
 
 def has_beat(times_s: ArrayLike, duration_s: float, window_s: float = PAPER_WINDOW_S) -> Any:
-    """Whether each window of a recording holds a beat, bool ``[ceil(duration / window)]``."""
+    """Check whether each window of a recording holds a beat, bool ``[ceil(duration / window)]``."""
     if not duration_s > 0 or not window_s > 0:
         raise ValueError(f"no windows of {window_s} s in {duration_s} s")
     count = int(np.ceil(duration_s / window_s - 1e-9))

@@ -140,8 +140,8 @@ def emotion_confusion(allowed: ArrayLike, predicted: ArrayLike) -> NDArray[np.fl
     size = fits.shape[1]
     if columns.size and not (columns.min() >= 0 and columns.max() <= size):
         raise ValueError(f"a quality lies outside 0-{size}")
-    counted = fits.any(axis=1) & (columns < size)
-    fits, columns = fits[counted], columns[counted]
+    is_counted = fits.any(axis=1) & (columns < size)
+    fits, columns = fits[is_counted], columns[is_counted]
     right = fits[np.arange(len(columns)), columns]
     shares = np.where(right[:, None], np.eye(size)[columns], fits / fits.sum(axis=1, keepdims=True))
     matrix = np.zeros((size, size))

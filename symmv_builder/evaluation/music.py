@@ -97,7 +97,7 @@ def pitch_class_entropy_bits(pitches: Ints) -> float:
 
 
 def pitch_class_counts(pitches: Ints) -> Ints:
-    """How many notes each pitch class has, ``[12]``."""
+    """Count how many notes each pitch class has, ``[12]``."""
     return np.bincount(np.asarray(pitches, dtype=np.int64) % 12, minlength=12)
 
 

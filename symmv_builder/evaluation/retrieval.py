@@ -115,9 +115,9 @@ def own_ranks(
     for piece, column in enumerate(own):
         others = first[names[first] != names[column]]
         count = min(pool - 1, len(others))
-        drawn = np.random.default_rng([seed, piece]).choice(others, count, replace=False)
-        rivals, mine = similarity[piece, drawn], similarity[piece, column]
-        ranks[piece] = 1 + (rivals > mine).sum() + (rivals == mine).sum() / 2
+        rival_rows = np.random.default_rng([seed, piece]).choice(others, count, replace=False)
+        rivals, own_similarity = similarity[piece, rival_rows], similarity[piece, column]
+        ranks[piece] = 1 + (rivals > own_similarity).sum() + (rivals == own_similarity).sum() / 2
         sizes[piece] = count + 1
     return ranks, sizes
 

@@ -131,13 +131,13 @@ def place_of(run: Path, step: int) -> Path:
 
 def _replace(temporary: Path, place: Path) -> None:
     """Move a folder to its place; one that stands there goes first out of the way, then away."""
-    gone = aside(place)
+    old_place = aside(place)
     _flush_folder(temporary)
     if place.exists():
-        place.rename(gone)
+        place.rename(old_place)
     temporary.rename(place)
     _flush_folder(place.parent)
-    shutil.rmtree(gone, ignore_errors=True)
+    shutil.rmtree(old_place, ignore_errors=True)
 
 
 def _clear(folder: Path) -> None:

@@ -43,7 +43,7 @@ class Order:
     top_k: int | None = None
     passage: "Passage | None" = None
 
-    def asked(self) -> frozenset[str]:
+    def non_defaults(self) -> frozenset[str]:
         """What of `ORDERED` is asked for: all that is not as its default."""
         return frozenset(
             name
@@ -118,7 +118,7 @@ class Passage:
     path: Path | None = None
 
     def check_model(self, model: str) -> None:
-        """`StopRun` where another kind of model wrote the piece."""
+        """Raise `StopRun` where another kind of model wrote the piece."""
         by = str(self.piece.facts.get("model"))
         if by != model:
             raise WrongArguments(
@@ -150,7 +150,7 @@ class Passage:
             before = old.starts_s < start_s - _SAME_S
             after = old.starts_s >= end_s - _SAME_S
             inside = (new.starts_s >= start_s - _SAME_S) & (new.starts_s < end_s - _SAME_S)
-            whole[track] = merge([_chosen(old, before | after), _chosen(new, inside)])
+            whole[track] = merge([_select(old, before | after), _select(new, inside)])
         own = self.piece.facts
         about = {
             "of": self.piece.name,
@@ -172,7 +172,7 @@ NO_NOTES = Notes(*(np.zeros(0),) * 2, *(np.zeros(0, np.int64),) * 2)
 _SAME_S = 1e-3
 
 
-def _chosen(notes: Notes, which: NDArray[np.bool_]) -> Notes:
+def _select(notes: Notes, which: NDArray[np.bool_]) -> Notes:
     return Notes(
         notes.starts_s[which], notes.ends_s[which], notes.pitches[which], notes.velocities[which]
     )
@@ -223,7 +223,7 @@ class Composer(ABC):
     learned_from: Sequence[Mapping[str, Any]] = ()
 
     def check(self, order: Order) -> None:
-        """`StopRun` where the order cannot be understood, before any video is watched."""
+        """Raise `StopRun` where the order cannot be understood, before any video is watched."""
         del order
 
     @abstractmethod

@@ -43,7 +43,7 @@ def _tuples(value: Any) -> Any:
 
 
 def require_counts(config: Any, names: Sequence[str]) -> None:
-    """`ValueError` where one of these fields of a configuration is below 1."""
+    """Raise `ValueError` where one of these fields of a configuration is below 1."""
     for name in names:
         if getattr(config, name) < 1:
             raise ValueError(f"{name} must be 1 at least")
@@ -72,7 +72,7 @@ def _parse(name: str, hint: Any, text: str) -> Any:
 
 
 def _check_number(name: str, value: Any) -> None:
-    """`StopRun` where no configuration could mean that number."""
+    """Raise `StopRun` where no configuration could mean that number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return
     if value < 0 or (value == 0 and name not in _MAY_BE_0):

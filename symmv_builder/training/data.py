@@ -140,7 +140,7 @@ class Loader:
         )
 
     def batches(self, number: int) -> int:
-        """How many batches each rank gets in that epoch."""
+        """Count how many batches each rank gets in that epoch."""
         return len(self._plan(number))
 
     def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:

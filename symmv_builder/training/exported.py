@@ -31,7 +31,7 @@ Place = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class _TarSample:
     """One sample in a mapped tar file: its key, and where each of its members lies."""
 
     key: str
@@ -97,7 +97,9 @@ class ExportedSamples(IterableDataset[dict[str, Any]]):
                         yield self._sample(data, samples[index], start)
                     place += 1
 
-    def _sample(self, data: mmap.mmap, item: _Held, start: np.random.Generator) -> dict[str, Any]:
+    def _sample(
+        self, data: mmap.mmap, item: _TarSample, start: np.random.Generator
+    ) -> dict[str, Any]:
         sample: dict[str, Any] = {"sample": item.key}
         for name, (at, size) in item.members.items():
             part = _part_of(name)
@@ -178,7 +180,7 @@ def _shards(folder: Path, split: str) -> tuple[list[Path], int]:
 
 
 @contextmanager
-def _mapped(path: Path) -> Iterator[tuple[mmap.mmap, list[_Held]]]:
+def _mapped(path: Path) -> Iterator[tuple[mmap.mmap, list[_TarSample]]]:
     """A tar file in memory as it lies on the disk, and the samples in it."""
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -187,7 +189,7 @@ def _mapped(path: Path) -> Iterator[tuple[mmap.mmap, list[_Held]]]:
         raise MalformedFile(path, f"it cannot be read as a shard: {error}") from error
 
 
-def _samples_in(path: Path, data: mmap.mmap) -> list[_Held]:
+def _samples_in(path: Path, data: mmap.mmap) -> list[_TarSample]:
     """The samples of a tar file by its headers; members of one sample follow one another."""
     samples: list[tuple[str, dict[str, Place]]] = []
     at, long_name = 0, ""
@@ -206,4 +208,4 @@ def _samples_in(path: Path, data: mmap.mmap) -> list[_Held]:
                 samples.append((key, {}))
             samples[-1][1][member] = start, size
         at = start + -(-size // _BLOCK) * _BLOCK
-    return [_Held(key, members) for key, members in samples]
+    return [_TarSample(key, members) for key, members in samples]

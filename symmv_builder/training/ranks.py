@@ -118,7 +118,7 @@ def total(values: Tensor, ranks: Ranks) -> Tensor:
 
 
 def agree(flag: bool, ranks: Ranks) -> bool:
-    """Whether any rank says so: all must leave a loop at the same step."""
+    """Check whether any rank says so: all must leave a loop at the same step."""
     if ranks.world == 1:
         return flag
     return bool(total(torch.tensor(float(flag), device=ranks.device), ranks).item() > 0)

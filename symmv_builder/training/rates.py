@@ -23,5 +23,5 @@ def learning_rate(config: Schedule, step: int, steps: int) -> float:
         return config.lr * step / config.warmup
     if config.decay == "constant":
         return config.lr
-    gone = (step - config.warmup) / max(steps - config.warmup, 1)
-    return config.lr * (0.1 + 0.45 * (1 + math.cos(math.pi * min(gone, 1.0))))
+    progress = (step - config.warmup) / max(steps - config.warmup, 1)
+    return config.lr * (0.1 + 0.45 * (1 + math.cos(math.pi * min(progress, 1.0))))

@@ -54,10 +54,10 @@ class SubsetRows(Rows):
         marked = [name in self.names for name in super().entries()]
         self._numbers = np.flatnonzero(np.array(marked, dtype=bool))
         counts = [sum(marked[first:end]) for first, end in pairwise(self.starts)]
-        self._kept = [group for group, count in enumerate(counts) if count]
-        self._firsts = [self.starts[group] for group in self._kept]
-        self._sizes = [self._sizes[group] for group in self._kept]
-        self.starts = (0, *accumulate(counts[group] for group in self._kept))
+        self._group_numbers = [group for group, count in enumerate(counts) if count]
+        self._firsts = [self.starts[group] for group in self._group_numbers]
+        self._sizes = [self._sizes[group] for group in self._group_numbers]
+        self.starts = (0, *accumulate(counts[group] for group in self._group_numbers))
 
     @property
     def digest(self) -> str:
@@ -76,7 +76,7 @@ class SubsetRows(Rows):
 
     def table(self, group: int) -> pa.Table:
         """The whole table of a row group that has marked rows, decoded now or before."""
-        return super().table(self._kept[group])
+        return super().table(self._group_numbers[group])
 
     def lengths(self, column: str) -> NDArray[np.int64]:
         return super().lengths(column)[self._numbers]

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from symmv_builder.errors import NoRows, StopRun
 from symmv_builder.schema import row_name
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 # How many rows the summary names.
 NAMED = 10
@@ -25,7 +25,7 @@ class LeftOut:
     def __init__(self) -> None:
         self.reasons: dict[str, str] = {}
 
-    def use(self, row: Mapping[str, Any], make: Callable[[Any], Made]) -> Made | None:
+    def use(self, row: Mapping[str, Any], make: Callable[[Any], Result]) -> Result | None:
         """What `make` makes of a row, or `None` where it raises `UnusableRow`."""
         try:
             return make(row)

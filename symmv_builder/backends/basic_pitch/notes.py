@@ -73,7 +73,7 @@ def _onsets(frames: NDArray[np.float32], onsets: NDArray[np.float32]) -> list[tu
 
 
 def _follow(energy: NDArray[np.float64]) -> tuple[int, int]:
-    """How many frames a note is followed for, and how many of the last of them are below the
+    """Count how many frames a note is followed for, and how many of the last of them are below the
     threshold: it has ended then, or the sound has."""
     length_frames = faded = 0
     for is_weak in (energy < FRAME_THRESHOLD).tolist():

@@ -51,7 +51,7 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def funnel(items: Sequence[Item], new: tuple[int, int]) -> Table:
-    """How many covers came how far, and why the others did not."""
+    """Count how many covers came how far, and why the others did not."""
     title = f"symmv: the crawl (new in this run: {new[0]}, then {new[1]} in a second round)"
     table = _table(title, "covers", "came so far", "and no further")
     ways = [reached(item) for item in items]

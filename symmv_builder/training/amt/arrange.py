@@ -146,7 +146,7 @@ def _each_second(name: str, values: ArrayLike, seconds: int) -> NDArray[np.float
 
 
 def _place_in_run(labels: Sequence[str]) -> list[int]:
-    """How many equal chords stand directly before each one."""
+    """Count how many equal chords stand directly before each one."""
     places: list[int] = []
     for second, label in enumerate(labels):
         again = second > 0 and label == labels[second - 1]

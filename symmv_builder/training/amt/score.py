@@ -84,7 +84,7 @@ def evenly(config: AmtConfig) -> Callable[[dict[str, Any], np.random.Generator],
 
 
 def check_width(rows: Rows, loaded: LoadedAmt) -> None:
-    """`StopRun` where the rows' features are not those that the model learned from."""
+    """Raise `StopRun` where the rows' features are not those that the model learned from."""
     width = video_width(rows, loaded.config)
     if width != loaded.video_width:
         actual = f"{width} video features a second"

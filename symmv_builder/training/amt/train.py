@@ -97,12 +97,12 @@ def _loop(run: _Run, deadline: float) -> Outcome:
             step = state["step"] = state["step"] + 1
             state["epoch"] = run.loader.state_dict()["epoch"]
             batch = next(batches)
-            counted = _learn(run, batch)
+            totals = _learn(run, batch)
             examples += len(batch["index"]) * ranks.world
             if step % config.log_every == 0 or step == config.steps:
                 speed = examples / (time.monotonic() - since)
                 since, examples = time.monotonic(), 0
-                _log(run, journal, counted, speed)
+                _log(run, journal, totals, speed)
             if step % config.validate_every == 0 or step == config.steps:
                 _validate(run, journal)
             state["ended"] = ending.behind(state)
@@ -151,22 +151,22 @@ def _learn(run: _Run, batch: Batch) -> Tensor:
     with autocast(run.ranks.device):
         logits = ask(run.learner, batch)
     sums = sum_losses(logits, _targets(batch), batch["emotions"], run.table)
-    counted = total(_counts(sums), run.ranks)
+    totals = total(_counts(sums), run.ranks)
     # DDP averages the ranks' gradients, and the loss is a mean over the positions of all.
-    chords, emotions = counted[2:] / run.ranks.world
+    chords, emotions = totals[2:] / run.ranks.world
     loss = sums.total(config.loss_weight, chords, emotions)
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     if config.clip_norm is not None:
         nn.utils.clip_grad_norm_(run.model.parameters(), config.clip_norm)
     run.optimizer.step()
-    return counted
+    return totals
 
 
-def _log(run: _Run, journal: Journal, counted: Tensor, speed: float) -> None:
+def _log(run: _Run, journal: Journal, totals: Tensor, speed: float) -> None:
     """Write a step down and tell it; `StopRun` where its loss is no number."""
     config, state = run.config, run.state
-    step, epoch, losses = state["step"], state["epoch"], _losses(counted, config)
+    step, epoch, losses = state["step"], state["epoch"], _losses(totals, config)
     require_finite(losses["loss"], step)
     if run.held_out is None:
         state["losses"] = losses
@@ -182,16 +182,16 @@ def _validate(run: _Run, journal: Journal) -> None:
         _save(run, best=True)
         return
     step, epoch = state["step"], state["epoch"]
-    counted, songs = torch.zeros(4, device=run.ranks.device), []
+    totals, songs = torch.zeros(4, device=run.ranks.device), []
     allowed = run.table.cpu().numpy()
     run.model.eval()
     with torch.no_grad(), autocast(run.ranks.device):
         for batch in run.held_out.epoch(0):
             moved = on_device(batch, run.ranks.device)
             logits = ask(run.model, moved)
-            counted += _counts(sum_losses(logits, _targets(moved), moved["emotions"], run.table))
+            totals += _counts(sum_losses(logits, _targets(moved), moved["emotions"], run.table))
             songs += [song_scores(*song, allowed) for song in each_song(logits, batch)]
-    losses = state["losses"] = _losses(counted, config) | average(songs)
+    losses = state["losses"] = _losses(totals, config) | average(songs)
     journal.write("validation", step, epoch, losses)
     if run.ranks.is_first:
         run.request.tell(Tick(run.part, step, config.steps, epoch, losses, is_validation=True))
@@ -262,8 +262,8 @@ def _counts(sums: LossSums) -> Tensor:
     return torch.stack([part.detach().float() for part in parts])
 
 
-def _losses(counted: Tensor, config: AmtConfig) -> dict[str, float]:
-    chord, emotion, chords, emotions = counted.tolist()
+def _losses(totals: Tensor, config: AmtConfig) -> dict[str, float]:
+    chord, emotion, chords, emotions = totals.tolist()
     chord, emotion = chord / max(chords, 1), emotion / max(emotions, 1)
     weight = config.loss_weight
     return {"loss": weight * chord + (1 - weight) * emotion, "chord": chord, "emotion": emotion}

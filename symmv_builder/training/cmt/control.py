@@ -144,8 +144,10 @@ def bar_means(flow: Floats, hop_s: float, bar_s: float) -> Floats:
     end_s = len(flow) * hop_s
     count = math.ceil(end_s / bar_s - 1e-6)
     edges_s = np.minimum(np.arange(count + 1) * bar_s, end_s)
-    gone = np.interp(edges_s, np.arange(len(flow) + 1) * hop_s, np.append(0.0, flow.cumsum()))
-    return np.asarray(np.diff(gone) * hop_s / np.diff(edges_s))
+    flow_until_s = np.interp(
+        edges_s, np.arange(len(flow) + 1) * hop_s, np.append(0.0, flow.cumsum())
+    )
+    return np.asarray(np.diff(flow_until_s) * hop_s / np.diff(edges_s))
 
 
 def video_quantiles(videos: Sequence[Mapping[str, Floats]]) -> tuple[list[float], list[float]]:

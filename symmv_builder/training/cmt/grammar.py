@@ -48,7 +48,7 @@ class WordWriting:
         self.instrument, self.pitch, self.notes = nothing, nothing, nothing
         self.density, self.onsets = nothing, nothing
         self.done = torch.zeros_like(bars, dtype=torch.bool)
-        self._known = instruments
+        self._instruments = instruments
         self._last = int(instruments.nonzero().max())
         device = bars.device
         self._number = {name: torch.arange(size, device=device) for name, size in SIZES.items()}
@@ -60,10 +60,10 @@ class WordWriting:
 
     def timing(self) -> Tensor:
         """The share of the piece that has passed, 0-100, as `tempo.timing_of` gives it."""
-        gone, whole = (TIMING_SIZE - 1) * self.steps, self.bars * POSITIONS
+        passed, whole = (TIMING_SIZE - 1) * self.steps, self.bars * POSITIONS
         if self.rounding == "round":
-            gone, whole = 2 * gone + whole, 2 * whole
-        return (gone // whole).clamp(0, TIMING_SIZE - 1)
+            passed, whole = 2 * passed + whole, 2 * whole
+        return (passed // whole).clamp(0, TIMING_SIZE - 1)
 
     def types(self) -> Tensor:
         """Types that may come next, bool ``[b, 5]``; ``end`` also where it will mean a bar."""
@@ -91,7 +91,7 @@ class WordWriting:
         """Instruments of a word that names `barbeat` ``[b]``, bool ``[b, 6]``."""
         again = barbeat - FIRST_POSITION == self.beat
         after = torch.where(again, self.instrument, 0)[:, None]
-        return self._known & (self._number["instrument"] > after)
+        return self._instruments & (self._number["instrument"] > after)
 
     def pitches(self) -> Tensor:
         """Keys of a piano above the last one of the simu-note, bool ``[b, 129]``."""

@@ -117,7 +117,7 @@ def _write(
     is_set = torch.zeros(1 + 5, dtype=torch.bool, device=device)
     is_set[list(instruments)] = True
     writing = WordWriting(bars, is_set, model.config.timing)
-    targets = _Asked(densities, strengths)
+    targets = _Controls(densities, strengths)
     token = torch.zeros(len(controls), len(FIELDS), dtype=torch.int64, device=device)
     token[:, TYPE] = BEGIN
     tokens, chances = [token], Chances(seeds, device, len(FIELDS))
@@ -141,7 +141,7 @@ def _draw(
     model: CmtModel,
     hidden: Tensor,
     writing: WordWriting,
-    targets: "_Asked",
+    targets: "_Controls",
     sampling: CmtSampling,
     chance: Tensor,
 ) -> Tensor:
@@ -173,7 +173,7 @@ def _draw(
     return writing.lawful(targets.put(writing.lawful(token), writing))
 
 
-class _Asked:
+class _Controls:
     """Controls of the batch: which 16th is due before another, and what its numbers are."""
 
     def __init__(self, densities: Tensor, strengths: Tensor) -> None:
@@ -193,9 +193,9 @@ class _Asked:
         """The barbeat that has to be written before a drawn word, 0 where none has to."""
         next_asked = self._after[self._rows, writing.bar.clamp(min=0), writing.beat + 1]
         closes = (kind == END) | (barbeat == BAR)
-        drawn = torch.where(closes, POSITIONS, barbeat - FIRST_POSITION)
+        drawn_position = torch.where(closes, POSITIONS, barbeat - FIRST_POSITION)
         may = (kind != NOTE) & (writing.bar >= 0) & (next_asked < POSITIONS)
-        return torch.where(may & (next_asked <= drawn), next_asked + FIRST_POSITION, 0)
+        return torch.where(may & (next_asked <= drawn_position), next_asked + FIRST_POSITION, 0)
 
     def put(self, token: Tensor, writing: WordWriting) -> Tensor:
         """Words with the density and the strength that are asked in place of those drawn."""

@@ -91,12 +91,12 @@ def control_errors(targets: Sequence[Control], scores: Sequence[WordScore]) -> d
         steps = np.flatnonzero(control.strengths)
         strengths.append(control.strengths[steps])
         notes.append(np.bincount(score.onsets, minlength=len(control.strengths))[steps])
-    expected, got = np.concatenate(strengths), np.concatenate(notes)
+    expected, actual = np.concatenate(strengths), np.concatenate(notes)
     return {
         "density_error": float(
             np.abs(densities - densities_written).mean() / max(densities.mean(), 1e-9)
         ),
-        "strength_error": float(np.abs(expected - got).mean() / max(expected.mean(), 1e-9))
+        "strength_error": float(np.abs(expected - actual).mean() / max(expected.mean(), 1e-9))
         if len(expected)
         else 0.0,
     }

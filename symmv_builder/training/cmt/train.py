@@ -91,12 +91,12 @@ def _loop(run: _Run, deadline: float) -> Outcome:
             step = state["step"] = state["step"] + 1
             state["epoch"] = run.loader.state_dict()["epoch"]
             batch = next(batches)
-            counted = _learn(run, batch)
+            totals = _learn(run, batch)
             examples += len(batch["index"]) * ranks.world
             if step % config.log_every == 0 or step == config.steps:
                 speed = examples / (time.monotonic() - since)
                 since, examples = time.monotonic(), 0
-                _log(run, journal, counted, speed)
+                _log(run, journal, totals, speed)
             if step % config.validate_every == 0 or step == config.steps:
                 _validate(run, journal)
             state["ended"] = ending.behind(state)
@@ -134,20 +134,20 @@ def _learn(run: _Run, batch: Batch) -> Tensor:
     run.learner.train()
     with autocast(run.ranks.device):
         sums, counts = run.learner(*_inputs(batch, run.ranks.device))
-    counted = total(torch.stack([sums.detach(), counts.to(sums.dtype)]), run.ranks)
+    totals = total(torch.stack([sums.detach(), counts.to(sums.dtype)]), run.ranks)
     # Gradients are averaged over the ranks, and the mean of a field is one over all of them.
-    loss = (sums * run.ranks.world / counted[1].clamp(min=1)).sum()
+    loss = (sums * run.ranks.world / totals[1].clamp(min=1)).sum()
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     nn.utils.clip_grad_norm_(run.model.parameters(), config.clip_norm)
     run.optimizer.step()
-    return counted
+    return totals
 
 
-def _log(run: _Run, journal: Journal, counted: Tensor, speed: float) -> None:
+def _log(run: _Run, journal: Journal, totals: Tensor, speed: float) -> None:
     """Write a step down and tell it; `StopRun` where its loss is no number."""
     config, state = run.config, run.state
-    step, epoch, losses = state["step"], state["epoch"], losses_of(counted)
+    step, epoch, losses = state["step"], state["epoch"], losses_of(totals)
     require_finite(losses["loss"], step)
     if state["best"] is None:
         state["losses"] = losses
@@ -162,8 +162,8 @@ def _validate(run: _Run, journal: Journal) -> None:
     if run.held_out is None:
         return
     step, epoch = state["step"], state["epoch"]
-    counted = count_losses(run.model, run.held_out, run.ranks.device)
-    losses = state["losses"] = losses_of(total(counted, run.ranks))
+    totals = count_losses(run.model, run.held_out, run.ranks.device)
+    losses = state["losses"] = losses_of(total(totals, run.ranks))
     journal.write("validation", step, epoch, losses)
     if run.ranks.is_first:
         run.request.tell(Tick(run.part, step, config.steps, epoch, losses, is_validation=True))
@@ -265,18 +265,18 @@ def about(request: Request, left_out: LeftOut) -> dict[str, Any]:
 
 def count_losses(model: CmtModel, loader: Loader, device: torch.device) -> Tensor:
     """Sums and counts of a split's cross-entropies on this rank, ``[2, 7]``; nothing is learned."""
-    counted = torch.zeros(2, len(FIELDS), device=device, dtype=torch.float64)
+    totals = torch.zeros(2, len(FIELDS), device=device, dtype=torch.float64)
     model.eval()
     with torch.no_grad(), autocast(device):
         for batch in loader.epoch(0):
             sums, counts = model(*_inputs(batch, device))
-            counted += torch.stack([sums.double(), counts.double()])
-    return counted
+            totals += torch.stack([sums.double(), counts.double()])
+    return totals
 
 
-def losses_of(counted: Tensor) -> dict[str, float]:
+def losses_of(totals: Tensor) -> dict[str, float]:
     """The mean of each attribute, where it occurs, and their sum (nats)."""
-    sums, counts = counted.tolist()
+    sums, counts = totals.tolist()
     means = {f: s / c for f, s, c in zip(FIELDS, sums, counts, strict=True) if c}
     return {"loss": sum(means.values()), **means}
 

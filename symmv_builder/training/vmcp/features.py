@@ -51,7 +51,7 @@ def video_segments(semantic: NDArray[Any], segment_s: float) -> Floats32:
     edges = segment_s * np.arange(int(length_s / segment_s + 1e-6) + 1)
     if len(edges) < 2:
         edges = np.array([0.0, length_s])
-    return _seen(semantic, edges[:-1], edges[1:])
+    return _mean_frames(semantic, edges[:-1], edges[1:])
 
 
 def pair_segments(
@@ -78,7 +78,7 @@ def pair_segments(
     is_paired &= (stretch >= 1 / _LARGEST_STRETCH) & (stretch <= _LARGEST_STRETCH)
     if not is_paired.any():
         raise UnusableRow("no segment of its music is aligned with its video")
-    return _seen(semantic, starts[is_paired], ends[is_paired]), music[is_paired]
+    return _mean_frames(semantic, starts[is_paired], ends[is_paired]), music[is_paired]
 
 
 def _on_video(music_s: Floats, video_s: Floats, times_s: Floats) -> tuple[Floats, NDArray[np.bool]]:
@@ -103,7 +103,7 @@ def _rate_hz(semantic: NDArray[Any]) -> int:
     return SEMANTIC_HZ[width]
 
 
-def _seen(semantic: NDArray[Any], starts_s: Floats, ends_s: Floats) -> Floats32:
+def _mean_frames(semantic: NDArray[Any], starts_s: Floats, ends_s: Floats) -> Floats32:
     """Means ``[n, d]`` of the frames from each start to before its end.
 
     A span in which no frame lies is seen as the frame on screen at its start.
@@ -129,12 +129,12 @@ def prepare(music: MusicFeatures, config: VmcpConfig) -> Prepare:
 
     def make(row: Mapping[str, Any], rng: np.random.Generator) -> Example:
         segment_s = music.window_s * config.windows
-        video, heard = pair_segments(
+        video, sound = pair_segments(
             row, music.of_row(row, config.windows), segment_s, aligned=config.pairs == "aligned"
         )
         count = min(len(video), config.max_segments)
         start = int(rng.integers(len(video) - count + 1))
-        return {"video": video[start : start + count], "music": heard[start : start + count]}
+        return {"video": video[start : start + count], "music": sound[start : start + count]}
 
     return make
 

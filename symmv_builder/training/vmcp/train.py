@@ -99,12 +99,12 @@ def _loop(run: _Run, deadline: float) -> Outcome:
             step = state["step"] = state["step"] + 1
             state["epoch"] = run.loader.state_dict()["epoch"]
             batch = next(batches)
-            counted = _learn(run, batch)
+            totals = _learn(run, batch)
             examples += len(batch["index"]) * ranks.world
             if step % config.log_every == 0 or step == config.steps:
                 speed = examples / (time.monotonic() - since)
                 since, examples = time.monotonic(), 0
-                _log(run, journal, counted, speed)
+                _log(run, journal, totals, speed)
             if step % config.validate_every == 0 or step == config.steps:
                 _validate(run, journal)
             state["ended"] = ending.behind(state)
@@ -151,21 +151,21 @@ def _learn(run: _Run, batch: Batch) -> Tensor:
         group["lr"] = config.rate(step)
     run.learner.train()
     sums, counts = _sums(run.learner, batch, config, run.ranks)
-    counted = total(torch.cat((sums.detach(), counts)), run.ranks)
+    totals = total(torch.cat((sums.detach(), counts)), run.ranks)
     # DDP averages the ranks' gradients; the loss is a mean over all that they hold.
-    pairs, songs = counted[3:].clamp(min=1) / run.ranks.world
+    pairs, songs = totals[3:].clamp(min=1) / run.ranks.world
     run.optimizer.zero_grad(set_to_none=True)
     (sums[0] / pairs + sums[1] / songs).backward()
     if config.clip_norm is not None:
         nn.utils.clip_grad_norm_(run.model.parameters(), config.clip_norm)
     run.optimizer.step()
-    return counted
+    return totals
 
 
-def _log(run: _Run, journal: Journal, counted: Tensor, speed: float) -> None:
+def _log(run: _Run, journal: Journal, totals: Tensor, speed: float) -> None:
     """Write a step down and tell it; `StopRun` where its loss is no number."""
     config, state = run.config, run.state
-    step, epoch, losses = state["step"], state["epoch"], _losses(counted, config)
+    step, epoch, losses = state["step"], state["epoch"], _losses(totals, config)
     require_finite(losses["loss"], step)
     if run.held_out is None:
         state["losses"] = losses
@@ -186,12 +186,12 @@ def _validate(run: _Run, journal: Journal) -> None:
         return
     step, epoch = state["step"], state["epoch"]
     alone = Ranks(0, 1, run.ranks.device)
-    counted = torch.zeros(5, device=run.ranks.device)
+    totals = torch.zeros(5, device=run.ranks.device)
     run.model.eval()
     with torch.no_grad():
         for batch in run.held_out.epoch(0):
-            counted += torch.cat(_sums(run.model, batch, config, alone))
-    losses = state["losses"] = _losses(counted, config)
+            totals += torch.cat(_sums(run.model, batch, config, alone))
+    losses = state["losses"] = _losses(totals, config)
     journal.write("validation", step, epoch, losses)
     if run.ranks.is_first:
         run.request.tell(Tick(run.part, step, config.steps, epoch, losses, is_validation=True))
@@ -278,8 +278,8 @@ def _make_model(
     widths = [int(width) for width in about["videos"]]
     model = OBJECTIVES[config.objective].model(widths, about["music_width"], config)
     if first is not None:
-        lacking = {*widths} - {*video_widths(first)}
-        names = [f"{model.entrances_name}.{width}." for width in lacking]
+        new_widths = {*widths} - {*video_widths(first)}
+        names = [f"{model.entrances_name}.{width}." for width in new_widths]
         checkpoint.load_module(first, model, new=names)
     model.entrances.train_only(about["video_width"])
     return model

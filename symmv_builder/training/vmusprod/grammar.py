@@ -95,11 +95,11 @@ class Writing:
     def timing(self) -> Tensor:
         """The share of the piece that has passed, 0-100, as `tempo.timing_of` gives it."""
         spb = self.form.steps_per_bar
-        gone = (TIMING_SIZE - 1) * (self.bar.clamp(min=0) * spb + self.beat.clamp(min=0))
+        passed = (TIMING_SIZE - 1) * (self.bar.clamp(min=0) * spb + self.beat.clamp(min=0))
         whole = self.form.bars * spb
         if self.form.rounding == "round":
-            gone, whole = 2 * gone + whole, 2 * whole
-        return (gone // whole).clamp(0, TIMING_SIZE - 1)
+            passed, whole = 2 * passed + whole, 2 * whole
+        return (passed // whole).clamp(0, TIMING_SIZE - 1)
 
     def types(self) -> Tensor:
         """Types that may come next, bool ``[b, types]``; ``end`` also where it will mean a bar."""

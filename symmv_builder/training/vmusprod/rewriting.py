@@ -83,7 +83,7 @@ def rewrite(
     bars = events_of(old["melody"]).bars
     plan = PiecePlan(wish, piece.tempo_bpm, bars, piece.seconds, clock)
     writer = Writer(models, [plan], sampling, _STEPS_PER_BAR, tell, None)
-    parts = _written(writer, models, old, start, end)
+    parts = _rewrite(writer, models, old, start, end)
     song = song_of_sequences(
         parts.get("chord", old["chord"]),
         parts.get("melody"),
@@ -177,7 +177,7 @@ def _spliced_chords(original: Events, fresh: Events, start: int, end: int) -> In
     return np.asarray(whole[np.argsort(whole[:, 0], kind="stable")])
 
 
-def _written(
+def _rewrite(
     writer: Writer, models: Models, old: Mapping[str, Sequence], start: int, end: int
 ) -> dict[Stage, Sequence]:
     """The sequences of each stage with the passage written anew."""
