@@ -215,7 +215,10 @@ def _show(store: Store, summary: Summary) -> None:
 
 
 def parser(module: str, about: str) -> argparse.ArgumentParser:
-    """Make the parser of options that building and crawling share; `module` is the one that is run."""
+    """Make the parser of options that building and crawling share.
+
+    `module` is the one that is run.
+    """
     options = argparse.ArgumentParser(prog=f"python -m {module}", description=about)
     options.add_argument("dataset", help=HELP["dataset"])
     options.add_argument("--root", help=HELP["root"])

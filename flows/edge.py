@@ -157,14 +157,20 @@ class Place:
 
     @property
     def most_given_out(self) -> int:
-        """How many tasks a runner is given before one has ended. A pool of processes that
-        breaks takes down all that it was given, so it is given no more than it works on."""
+        """How many tasks a runner is given before one has ended.
+
+        A pool of processes that breaks takes down all that it was given, so it is given no more
+        than it works on.
+        """
         return self.at_once if self.runner == "processes" else 256
 
     @property
     def threads_each(self) -> int:
-        """Threads of a task's numeric libraries. On a cluster one: float sums depend on their
-        number, and whichever machine does the work, the bytes must be the same."""
+        """Threads of a task's numeric libraries.
+
+        On a cluster one: float sums depend on their number, and whichever machine does the work,
+        the bytes must be the same.
+        """
         if self.address:
             return 1
         return max(1, (os.cpu_count() or 1) // self.at_once)

@@ -78,8 +78,9 @@ def slot(name: str) -> Iterator[None]:
 
 
 def gpu_slot(device: str) -> AbstractContextManager[None]:
-    """Hold a slot of the GPU for models that run there; the CPU is shared by the runner's own
-    count.
+    """Hold a slot of the GPU for models that run there.
+
+    The CPU is shared by the runner's own count.
     """
     return slot("gpu") if device.startswith("cuda") else nullcontext()
 

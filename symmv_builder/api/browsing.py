@@ -81,8 +81,9 @@ class Page:
 
 
 def listing(settings: Settings, dataset: str, *, of_clips: bool = False) -> Listing:
-    """List every entry of the manifest with what became of it, or every clip; `StopRun` as of
-    status.
+    """List every entry of the manifest with what became of it, or every clip.
+
+    `StopRun` as of status.
     """
     store = settings.open_store(read_only=True)
     require_known(store.manifests, dataset)
@@ -137,7 +138,7 @@ def _clips(store: Store, dataset: str) -> Iterator[Row]:
 
 
 def _values(store: Store, dataset: str) -> tuple[dict[str, dict[str, Cell]], tuple[str, ...]]:
-    """Read the single numbers and texts of every row of the shards, by its name, and their columns."""
+    """Read the single numbers and texts of every row of the shards by its name and its columns."""
     import pyarrow as pa
 
     from symmv_builder.schema import row_name
@@ -276,8 +277,9 @@ def _entry(store: Store, dataset: str, entry_id: str) -> Entry:
 
 
 def _sha256(store: Store, dataset: str, entry: Entry, kind: str) -> str:
-    """Give the hash of a recording, by the manifest or else the ledger; empty where nobody knows
-    it.
+    """Give the hash of a recording, by the manifest or else the ledger.
+
+    Empty where nobody knows it.
     """
     addresses = recordings.read_recordings(store.manifests, dataset).get(entry.entry_id, {})
     if kind in addresses:
@@ -287,8 +289,9 @@ def _sha256(store: Store, dataset: str, entry: Entry, kind: str) -> str:
 
 
 def type_of(head: bytes, kind: str = "video") -> str:
-    """Name the media type of a recording for a browser, by its first bytes; empty for anything
-    else.
+    """Name the media type of a recording for a browser, by its first bytes.
+
+    Empty for anything else.
 
     >>> type_of(b"RIFF....WAVEfmt "), type_of(b"<html><script>")
     ('audio/wav', '')
@@ -357,7 +360,7 @@ def play_notes(notes: Notes, path: Path) -> None:
 
 
 def recordings_of(settings: Settings, dataset: str, entry_id: str) -> dict[str, Media]:
-    """List the stored recordings of an entry, or of a proposal, that a browser can play, by kind."""
+    """List the stored recordings of an entry, or a proposal, that a browser can play, by kind."""
     by_kind = {}
     for kind in ("music", "video"):
         try:

@@ -222,8 +222,10 @@ class CrawlRun:
         wait: bool = False,
         tell: Callable[[str], object] = lambda _: None,
     ) -> list[str]:
-        """Promote proposals that score at least `above`, none for `None`; the ids that became
-        entries."""
+        """Promote proposals that score at least `above`, none for `None`.
+
+        The ids that became entries.
+        """
         if above is None:
             return []
         done, _ = propose.promote(
@@ -249,7 +251,10 @@ class CrawlRun:
         return list(self.store.ledger.results(self.dataset))
 
     def end(self, **counts: int) -> CrawlEnd:
-        """Tell how far the crawl has come, and when it goes on; `counts` are those of `CrawlEnd`."""
+        """Tell how far the crawl has come, and when it goes on.
+
+        `counts` are those of `CrawlEnd`.
+        """
         return CrawlEnd(
             tuple(funnel(self.job.items, self.dataset)),
             self.rests_s,

@@ -77,7 +77,10 @@ class Dataset:
         return self.settings.open_store(read_only=True)
 
     def plan(self, only: Sequence[str] = ()) -> Plan:
-        """Plan what a build makes, all or `only` some results; `StopRun` where a model is missing."""
+        """Plan what a build makes, all or `only` some results.
+
+        `StopRun` where a model is missing.
+        """
         key = tuple(only)
         if key not in self._plans:
             self._plans[key] = make_plan(self.recipe, self.settings.home, key)
@@ -251,9 +254,7 @@ class Dataset:
         return promote(self.settings, self.name, entries, above=above, wait=wait)
 
     def why(self, entry_id: str) -> list[StepOutcome] | NoEntry:
-        """List every step that was done for an entry, or tell what a crawl knows of one that is
-        none.
-        """
+        """List every step that was done for an entry, or what a crawl knows of one that is none."""
         return why(self.settings, entry_id, self.name)
 
     def correct(self, entry_id: str, what: str, *values: str | float, by: str) -> Correction:
@@ -285,7 +286,10 @@ class Dataset:
             yield StoredEntry(entry, stored)
 
     def __getitem__(self, entry_id: str) -> StoredEntry:
-        """Find an entry by its id, or a clip by ``ENTRY@SECONDS`` or its id; `KeyError` for none."""
+        """Find an entry by its id, or a clip by ``ENTRY@SECONDS`` or its id.
+
+        `KeyError` for none.
+        """
         stored = self.stored
         try:
             return stored_entry(stored, entry_id, self.name)
@@ -293,8 +297,7 @@ class Dataset:
             raise KeyError(str(error)) from error
 
     def rows(self, split: str = "train", columns: Sequence[str] = (), *, subset: str = "") -> Rows:
-        """Open the rows of a split as numpy arrays (`training.rows.Rows`), of all columns by
-        default.
+        """Open the rows of a split as numpy arrays (`training.rows.Rows`), all columns by default.
 
         With `subset` those alone that are marked so (`api.ranking`). ``rows.to_torch()`` gives a
         torch `IterableDataset` of them. `StopRun` where nothing is built, or a column or the

@@ -102,7 +102,10 @@ def crawling(dataset: Dataset, world: World) -> Iterator[DemoCrawl]:
 
 @contextmanager
 def environment(site: Site) -> Iterator[dict[str, str]]:
-    """Give the settings of a crawl of the demo's site; the extractors read its address there too."""
+    """Give the settings of a crawl of the demo's site.
+
+    The extractors read its address there too.
+    """
     before = os.environ.get(VARIABLE)
     os.environ[VARIABLE] = site.url
     try:
@@ -135,7 +138,7 @@ def crawl_round(run: CrawlRun, clock: ShiftedClock, site: Site, say: Say) -> int
 
 
 def reached(item: Item) -> int:
-    """Count the stages that an item has passed: found, read, matched, fetched, screened (0 to 4)."""
+    """Count the stages that an item passed: found, read, matched, fetched, screened (0 to 4)."""
     if item.state in (states.PROPOSED, states.PROMOTED):
         return 4
     if item.state == states.REJECTED:

@@ -149,9 +149,7 @@ def _entry(tour: QuickDemo, dataset: Dataset, entry: StoredEntry) -> Section:
 
 
 def _value(value: Any) -> str:
-    """Shorten a column's value to a few words: a scalar as it is, of a sequence its shape and
-    start.
-    """
+    """Shorten a column's value to a few words: a scalar whole, of a sequence shape and start."""
     if isinstance(value, np.ndarray):
         shape, numbers = " x ".join(map(str, value.shape)), value.ravel().tolist()
         words = [f"{number:.4g}" for number in numbers[:_SHOWN_VALUES]]
@@ -166,7 +164,10 @@ def _more(values: Sequence[object]) -> str:
 
 
 def _models(tour: QuickDemo) -> list[ModelRow]:
-    """List every model of both datasets once (one that two results name is one), and the starter."""
+    """List every model of both datasets, and the starter.
+
+    A model that two results name stands there once.
+    """
     models: dict[tuple[str, str], ModelRow] = {}
     for name, dataset in tour.datasets.items():
         for use in dataset.recipe.uses:

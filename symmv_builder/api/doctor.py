@@ -257,7 +257,7 @@ def _models(settings: Settings, patience_s: float) -> Iterator[tuple[str, float,
 
 
 def _slot(home: backends.ModelHome, slot: str, needed: Sequence[str]) -> Finding:
-    """Sort the models of a slot: those that are here, are downloaded at first use, or are missing."""
+    """Sort the models of a slot: they are here, downloaded at first use, or missing."""
     usable: list[str] = []
     fetched: list[str] = []
     missing: dict[str, StopRun] = {}
@@ -288,7 +288,7 @@ def _slot(home: backends.ModelHome, slot: str, needed: Sequence[str]) -> Finding
 
 
 def _only_weights_lack(slot: str, name: str) -> bool:
-    """Check whether a model would run once its weights were downloaded, as they are by themselves."""
+    """Check whether a model lacks nothing but weights, which it downloads by itself."""
     model = backends.backend_class(slot, name)
     has_packages = all(find_spec(module) for module in getattr(model, "needs", ()))
     return has_packages and backends.about(slot, name).fetched

@@ -256,7 +256,10 @@ def _can_draw(note: Note) -> bool:
 def _open(
     model: Path | None, options: Mapping[str, Any], order: Order, settings: Settings, note: Note
 ) -> tuple[Composer, dict[str, Any]]:
-    """Open the model that writes, checked against the order; gives what a piece's JSON says of it."""
+    """Open the model that writes, checked against the order.
+
+    Gives what a piece's JSON says of it.
+    """
     run = composing.starter_run() if model is None else model
     composer = composing.open_composer(run, options, settings.home.device, order)
     composer.check(order)
@@ -288,8 +291,9 @@ def _rows(
 def fetch_links(
     links: Sequence[Source], settings: Settings, folder: Path, refuse: Refuse, tell: Tell
 ) -> list[Path]:
-    """Fetch the recordings behind links into `folder`, by the rules of the crawl; gives their
-    files.
+    """Fetch the recordings behind links into `folder`, by the rules of the crawl.
+
+    Gives their files.
     """
     store, site = settings.open_store(read_only=True), None
     paths = []

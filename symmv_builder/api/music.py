@@ -90,8 +90,9 @@ class Music:
         return target
 
     def to_pretty_midi(self) -> Any:
-        """Convert to a `pretty_midi.PrettyMIDI`, an instrument a part; `StopRun` without the
-        package.
+        """Convert to a `pretty_midi.PrettyMIDI`, an instrument a part.
+
+        `StopRun` without the package.
         """
         return notation.to_pretty_midi(self.tracks(), self.tempo_bpm)
 
@@ -129,9 +130,7 @@ class Music:
         return target
 
     def _staves(self) -> dict[str, list[tuple[float, float, int]]]:
-        """Give by part each note's onset and length in quarters from the first bar on, and its
-        pitch.
-        """
+        """Give each part's notes: onset and length in quarters from the first bar on, and pitch."""
         onsets, lengths = self._steps()
         # A score begins with a whole bar: a pickup stands at the end of the first.
         bars_before = -min(0, int(onsets.min(initial=0))) + 15

@@ -135,7 +135,10 @@ def models_of(texts: Sequence[str] | None, clip: str | None = None) -> dict[str,
 
 
 def names_of(texts: Sequence[str] | None) -> tuple[str, ...]:
-    """Read names out of `only`, which takes several, with commas or repeated; `StopRun` for none."""
+    """Read names out of `only`, which takes several, with commas or repeated.
+
+    `StopRun` for none.
+    """
     for text in texts or ():
         if not text.replace(",", "").strip():
             cause = "it has to be names with commas between them"

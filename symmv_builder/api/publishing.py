@@ -152,8 +152,9 @@ def _as_it_stands(
 
 
 def is_to_be_copied(store: Store, dataset: str, version: str | None, terms: Terms = _PLAIN) -> bool:
-    """Check whether a release asks for nothing but copies of a version that stands. That needs no
-    build and no shards.
+    """Check whether a release asks for nothing but copies of a version that stands.
+
+    That needs no build and no shards.
     """
     return bool(terms.places) and version in releases.find_releases(store, dataset)
 
@@ -207,8 +208,10 @@ def check_releasable(
     terms: Terms = _PLAIN,
     tell: Say = _silent,
 ) -> None:
-    """Raise `StopRun` for what no build can make right: a version that is none or is taken, models
-    of the plan that are not trained, and terms that the plan's models or its sources do not allow.
+    """Raise `StopRun` for what no build can make right.
+
+    That is a version that is none or is taken, models of the plan that are not trained, and terms
+    that the plan's models or its sources do not allow.
     """
     dataset = plan.dataset
     untrained = sorted(name for (_, name), model in plan.models.items() if not model.trained)
@@ -258,7 +261,7 @@ def others_that_use(store: Store, dataset: str, takedown: Takedown) -> dict[str,
 
 
 def exports_of(store: Store, dataset: str) -> list[Exported]:
-    """List the folders that a dataset was exported to, as far as is known, and that are not gone."""
+    """List the folders that a dataset was exported to, as far as known, that are not gone."""
     return exports(store.root, dataset)
 
 

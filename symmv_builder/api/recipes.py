@@ -54,8 +54,7 @@ class ExplainedRecipe:
 
 
 def text_of(what: str | Path, root: str | Path | None = None) -> str:
-    """Write a recipe as TOML: a file's own text, what a root remembers of a dataset, or the built-
-    in.
+    """Write a recipe as TOML: a file's own text, that of a root's dataset, or a built-in one.
 
     `StopRun` where there is none of that name, or where a file holds a mistake.
     """

@@ -64,8 +64,9 @@ def is_release(what: str) -> bool:
 
 
 def statistics(settings: Settings, what: str) -> Statistics:
-    """Compute every figure of a dataset or a release (``NAME@1.0.0``, or its folder) as plain
-    numbers.
+    """Compute every figure of a dataset or a release as plain numbers.
+
+    A release is ``NAME@1.0.0``, or its folder.
 
     `StopRun` where nothing is built or released under that name.
     """

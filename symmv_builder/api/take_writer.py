@@ -55,7 +55,10 @@ class Studio:
     soundfonts: Path | None = None
 
     def models(self) -> list[str]:
-        """List the folders of trainings by name; whether one writes music is said by `about_model`."""
+        """List the folders of trainings by name.
+
+        Whether one writes music is said by `about_model`.
+        """
         return _names(self.runs, "*/")
 
     def sounds(self) -> list[str]:
@@ -63,8 +66,9 @@ class Studio:
         return _names(self.soundfonts, "*.sf2") if self.soundfonts else []
 
     def model(self, name: str) -> Path | None:
-        """Find the folder of a model by its name, `None` for the package's own; `StopRun` if none
-        is.
+        """Find the folder of a model by its name, `None` for the package's own.
+
+        `StopRun` if none is.
         """
         return self._place(self.runs, name, self.models(), "model")
 
@@ -229,9 +233,7 @@ def _store(path: Path, value: dict[str, Any]) -> None:
 
 
 def _progress(share: float, doing: str) -> dict[str, Any]:
-    """Make the callback of `generating.write` that tells progress: first it watches, then it
-    writes.
-    """
+    """Make the callback of `generating.write` that tells progress: watching, then writing."""
     if not doing.startswith(("percent", "seconds of")):
         return {"share": _SHARE_WATCHED * share, "doing": "looking at the video"}
     stage = doing.split(", ")[1] if doing.startswith("percent, ") else "notes"

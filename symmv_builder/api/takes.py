@@ -99,7 +99,10 @@ class Take:
         return path if kind in KINDS and path.is_file() else None
 
     def records(self) -> dict[str, Record]:
-        """Read notes, chords, beats and shots as a time line shows them; `StopRun` where none are."""
+        """Read notes, chords, beats and shots as a time line shows them.
+
+        `StopRun` where none are.
+        """
         piece = read_piece(self.receipt)
         shown = shown_of(piece)
         records: dict[str, Record] = {"notes": piece.notes}

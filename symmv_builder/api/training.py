@@ -89,8 +89,10 @@ def run(
     tell: Callable[[Tick], None] = lambda _: None,
     note: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
-    """Train by a configuration of `config_of`; of the other arguments only the data change the
-    result: the dataset and, of its split train, the rows of a `subset`.
+    """Train by a configuration of `config_of`.
+
+    Of the other arguments only the data change the result: the dataset and, of its split train, the
+    rows of a `subset`.
 
     `workers` threads prepare batches, decoded features are kept in the folder `unpacked`, with
     `data_changed` a run goes on though its dataset is another one, with `wait` it waits for another

@@ -108,8 +108,9 @@ def assignment(
     load_patience_s: float,
     threads_each: int,
 ) -> Assignment:
-    """Make what tasks of a build are given; each has one child, so a runner bounds how many there
-    are.
+    """Make what tasks of a build are given.
+
+    Each has one child, so a runner bounds how many there are.
 
     Where workers' threads may not start children (`workers=0`) nothing could be killed.
     """

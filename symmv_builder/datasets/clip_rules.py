@@ -130,9 +130,7 @@ def _screens(
 
 
 def check_clips(reader: TomlReader, recipe: Recipe) -> None:
-    """Check that a build makes whatever cuts and screens clips, and every column's record can be
-    cut.
-    """
+    """Check that a build makes whatever cuts and screens clips, and that all records can be cut."""
     if recipe.clips is None:
         return
     makers = {use.makes: use for use in recipe.uses}

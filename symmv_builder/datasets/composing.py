@@ -86,7 +86,7 @@ def _own(trainer: Trainer) -> dict[str, Option]:
 
 
 def untrained(composer: Composer) -> list[str]:
-    """List models without trained weights that made what a model learned from, as ``slot: name``."""
+    """List untrained models that made what a model learned from, as ``slot: name``."""
     return [
         f"{model['slot']}: {model['backend']}"
         for model in composer.learned_from

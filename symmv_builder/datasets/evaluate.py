@@ -319,9 +319,7 @@ def own_references(named: Sequence[tuple[str, Piece]]) -> dict[str, Piece]:
 
 
 def shortened(name: str) -> Iterator[str]:
-    """List a name, then without its last ``.PART`` or ``-NUMBER``, and so on: what it may belong
-    to.
-    """
+    """List what a name may belong to: the name, then without its last ``.PART`` or ``-NUMBER``."""
     yield name
     while match := re.fullmatch(r"(.+)(\.[^.]*|-\d+)", name):
         name = match[1]

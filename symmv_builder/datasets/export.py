@@ -272,9 +272,7 @@ def _read_index(folder: _Folder, digits: int) -> dict[str, str]:
 
 
 def _number(earlier: Mapping[str, str], entry_ids: Sequence[str], digits: int) -> dict[str, str]:
-    """Number entries: the known numbers, and the next free ones for new entries in order of their
-    ids.
-    """
+    """Number entries: the known numbers, and the next free ones for new entries by their ids."""
     numbers = dict(earlier)
     last = max((int(index) for index in earlier.values()), default=0)
     for index, entry_id in enumerate(sorted(set(entry_ids) - set(earlier)), start=last + 1):

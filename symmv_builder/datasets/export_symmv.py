@@ -36,8 +36,7 @@ def to_ticks(times_s: Floats) -> Ints:
 
 
 def playable_notes(row: Row, prefix: str) -> Notes:
-    """Put notes on whole ticks so that a MIDI file leaves no doubt which end belongs to which
-    start.
+    """Put notes on whole ticks so that no doubt is left in a MIDI file which end is whose.
 
     A key that is struck again while it sounds ends there; of two notes that begin together
     on one key the longer stays. Every note lasts a tick at least. No pedal: the release has

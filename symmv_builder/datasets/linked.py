@@ -25,7 +25,7 @@ def name_of_source(source: Source) -> str:
 
 
 def check_allowed(store: Store, source: Source, now: Callable[[], float] = time.time) -> None:
-    """Raise `RejectEntry` where a data root knows that a recording must not be fetched, or not now."""
+    """Raise `RejectEntry` where a data root bars a recording, for good or for now."""
     reason = manifests.read_blocklist(store.manifests).get(source)
     items = Items(store.ledger)
     reason = items.tombstones().get(source) if reason is None else reason

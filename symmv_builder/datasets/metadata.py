@@ -53,8 +53,9 @@ def _plain(name: str) -> Callable[[Mapping[str, Any]], list[str]]:
 
 
 def _present(name: str) -> Callable[[Mapping[str, Any]], list[str]]:
-    """Make a check for any content at all: its values differ from entry to entry, so none is
-    counted.
+    """Make a check for any content at all.
+
+    Values differ from entry to entry, so none is counted.
     """
     return lambda row: [""] if len(row[name]) else []
 
@@ -85,8 +86,7 @@ _COUNTED: Sequence[tuple[str, str, Callable[[Mapping[str, Any]], list[str]]]] = 
 
 
 def count_metadata(root: Root, dataset: str, receipt: Mapping[str, Any]) -> tuple[Known, ...]:
-    """Count what the shards of a dataset say of its entries, a line for each thing that they can
-    say.
+    """Count what the shards of a dataset say of its entries, a line for each thing they can say.
 
     Entries are counted, also where rows are clips. Where a dataset does not say who named a genre
     (`identified_by`), its column counts as Shazam's, as the column says of itself. Raises what
@@ -113,7 +113,7 @@ def _order(value: tuple[str, int]) -> tuple[int, str]:
 
 
 def _entries(root: Root, dataset: str, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Iterate over one row of each entry: those of its clips stand together and say the same of it."""
+    """Iterate over one row of each entry: its clips stand together and say the same of it."""
     last = None
     for row in read_rows(root, dataset, ["entry_id", *columns]) if columns else ():
         if row["entry_id"] != last:

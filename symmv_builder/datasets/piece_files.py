@@ -175,9 +175,7 @@ def _draw(
     video: Path | None,
     cuts_s: Sequence[float],
 ) -> None:
-    """Draw the piece under one time line with its video, melody and accompaniment apart if they
-    are.
-    """
+    """Draw the piece under one time line with its video; melody and accompaniment apart if known."""
     frames = pictures_at(video, frame_times(piece.seconds)) if video is not None else []
     panel = replace(shown_of(piece), loudness=loudness_of(samples, RATE_HZ))
     draw_pieces(
@@ -186,7 +184,7 @@ def _draw(
 
 
 def loudness_of(samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float64]:
-    """Compute the root mean square of each second of samples ``[n, c]``, as mono, over full scale."""
+    """Compute the root mean square of each second of samples ``[n, c]``, mono, over full scale."""
     seconds = (samples[at : at + rate_hz].mean(axis=1) for at in range(0, len(samples), rate_hz))
     return np.array([np.sqrt(np.mean(np.square(each))) for each in seconds], dtype=np.float64)
 

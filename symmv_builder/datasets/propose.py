@@ -151,8 +151,10 @@ def choose(
     *,
     reviewed: bool = False,
 ) -> list[Item]:
-    """Choose the items that a person named, every proposal whose score reaches `above`, and,
-    `reviewed`, whatever reviewers accepted.
+    """Choose the items to promote.
+
+    They are those that a person named, every proposal whose score reaches `above`, and, `reviewed`,
+    whatever reviewers accepted.
 
     `verdicts` are those of reviewers: what they rejected is in none of these; `StopRun` where it is
     named.

@@ -160,8 +160,10 @@ def make_plan(recipe: Recipe, home: ModelHome, only: Sequence[str] = ()) -> Plan
 
 
 def make_whole_plan(recipe: Recipe, home: ModelHome) -> Plan:
-    """Make the plan of all of a recipe that can have a key on this machine. Uses whose model is not
-    to be had are left out, with what is made of them. It says what is there, not what to do.
+    """Make the plan of all of a recipe that can have a key on this machine.
+
+    Uses whose model is not to be had are left out, with what is made of them. It says what is
+    there, not what to do.
     """
     left_out: set[str] = set()
     uses: list[Use] = []

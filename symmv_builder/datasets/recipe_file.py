@@ -132,7 +132,7 @@ class _Reader(TomlReader):
     def results(
         self, table: Mapping[str, Any], base: Recipe | None, placed: Mapping[str, Placed]
     ) -> tuple[str, ...]:
-        """List the results whose columns rows hold: those of the base that are left, then new ones."""
+        """List the results whose columns rows hold: the base's that are left, then new ones."""
         if "columns" in table:
             results = self.names(table, "columns")
             for name in results:
@@ -149,9 +149,7 @@ class _Reader(TomlReader):
         return (*(name for name in before if name in placed), *new)
 
     def schema(self, table: Mapping[str, Any], recipe: Recipe, base: Recipe | None) -> str:
-        """Name the published schema that the rows follow: what the recipe says, or that of its
-        base.
-        """
+        """Name the published schema that the rows follow: the recipe's own, or that of its base."""
         if "schema" not in table:
             schema = base.schema_name if base else ""
             return schema if schema in NEWEST and not conflict(recipe.columns, schema) else ""
@@ -167,7 +165,7 @@ class _Reader(TomlReader):
         return "" if schema == recipe.name else schema
 
     def fields(self, recipe: Recipe) -> None:
-        """Check that each column is of a field of its record, and that each new name has a column."""
+        """Check that each column is of a field of its record, and each new name of a column."""
         uses = {use.makes: use for use in recipe.known}
         for makes, use in uses.items():
             try:
@@ -383,14 +381,14 @@ class _Reader(TomlReader):
 
     @staticmethod
     def place_of(table: Mapping[str, Any], use: Use, source: str) -> tuple[str, ...]:
-        """Find where a recipe names what a step reads: its own key, or the step where it has none."""
+        """Find where a recipe names what a step reads: its own key, or the step without one."""
         path = ("steps", use.makes)
         inputs = table.get("steps", {}).get(use.makes, {}).get("inputs", {})
         renamed = next((reads for reads, other in inputs.items() if other == source), None)
         return path if renamed is None else (*path, "inputs", renamed)
 
     def fits(self, use: Use, reads: str, source: str, maker: Step | None) -> None:
-        """Check that a step is given what it can read: a recording, or the kind of record it names."""
+        """Check that a step is given what it can read: a recording, or its kind of record."""
         expected = use.step.record_read(reads)
         actual = maker.record_made if maker else Path
         if expected is None or actual is None or issubclass(actual, expected):

@@ -74,8 +74,11 @@ def check_terms(
     commercial: bool,
     tell: Callable[[str], object] = lambda _: None,
 ) -> None:
-    """Tell what is not known to allow commercial use; `StopRun` where that is asked for, or where
-    the licence that the makers state is forbidden by something in the dataset."""
+    """Tell what is not known to allow commercial use.
+
+    `StopRun` where that is asked for, or where the licence that the makers state is forbidden by
+    something in the dataset.
+    """
     restrictions = list(facts.restricted(dataset_facts))
     terms = facts.source_terms(dataset_facts)
     if commercial:

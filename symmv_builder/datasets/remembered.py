@@ -135,8 +135,7 @@ def _installed(manifests: "Root", name: str) -> Recipe:
 def chosen(
     manifests: "Root", what: str | Path, *, way: str = "", models: Mapping[str, str] | None = None
 ) -> Recipe:
-    """Find the recipe that a command means by `what`: a file that ends in .toml, or a dataset's
-    name.
+    """Find the recipe that a command means by `what`: a .toml file, or a dataset's name.
 
     `way` is another way of making the dataset (``paper``), or ``default`` for the built-in recipe
     in place of the remembered one. `models` maps a slot to a backend's name.
@@ -173,9 +172,7 @@ def remember(store: "Store", recipe: Recipe) -> None:
 
 
 def changes_to(store: "Store", recipe: Recipe) -> list[str]:
-    """List what a build by this recipe would change in how the dataset was made before, a line
-    each.
-    """
+    """List what a build by this recipe would make in another way than before, a line each."""
     if not store.manifests.exists(f"{recipe.name}/{FILE}"):
         return []
     try:

@@ -69,7 +69,7 @@ def needed(entry_id: str) -> int:
 
 
 def standing(decisions: Iterable[Decision]) -> dict[str, dict[str, Decision]]:
-    """Find the decisions that hold, by entry and reviewer: of each the last one that is not undone."""
+    """Find the decisions that hold, by entry and reviewer: each one's last that is not undone."""
     by_entry: dict[str, dict[str, Decision]] = {}
     for decision in decisions:
         mine = by_entry.setdefault(decision.entry_id, {})

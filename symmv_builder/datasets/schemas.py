@@ -59,8 +59,7 @@ def label_of(recipe: "Recipe") -> str:
 
 
 def expected_columns(recipe: "Recipe") -> tuple[str, ...]:
-    """List the columns that a recipe's rows should have: its own, and those of the schema it
-    follows.
+    """List the columns that a recipe's rows should have: its own, and those of its schema.
 
     Without those of results that are made on request alone.
     """
@@ -122,7 +121,7 @@ def published_schema(
 
 
 def describe(name: str, version: int | None = None) -> dict[str, Any]:
-    """Describe a published schema as plain values: what `symmv schema` prints and `schemas/` holds."""
+    """Describe a published schema as plain values: what `symmv schema` and `schemas/` show."""
     return {
         "name": name,
         "version": version or NEWEST[name],

@@ -154,8 +154,10 @@ class ShardRows:
         return np.concatenate(parts)
 
     def entries(self) -> list[str]:
-        """The names of the rows in their order (of entries, or of clips); empty where the shards
-        do not say them."""
+        """The names of the rows in their order (of entries, or of clips).
+
+        Empty where the shards do not say them.
+        """
         entries: list[str] = []
         for name, group in self._places:
             with self._shards.opened(name) as file:

@@ -316,8 +316,11 @@ class Downloader:
         return ydl
 
     def _whose_fault(self, error: SymMVError, site: str) -> SymMVError:
-        """What did not answer is at fault itself while the site answers; else it is the network:
-        ours, or the way to the site. Then nobody can be fetched, and no attempt is spent."""
+        """What did not answer is at fault itself while the site answers.
+
+        Else it is the network: ours, or the way to the site. Then nobody can be fetched, and no
+        attempt is spent.
+        """
         if not isinstance(error, RetryLater) or error.reason is not Reason.UNREACHABLE:
             return error
         if not self._answers(site):

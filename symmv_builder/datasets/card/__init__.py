@@ -29,8 +29,7 @@ _WRITERS = {
 
 
 def names(receipt: Mapping[str, Any]) -> tuple[str, ...]:
-    """List the files beside a release's shards, in the order in which they are written: receipt
-    last.
+    """List the files beside a release's shards in the order of writing, the receipt last.
 
     Releases of earlier versions of the program carry no facts, and have a plain README.md alone.
     """

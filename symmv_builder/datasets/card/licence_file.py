@@ -30,7 +30,7 @@ def licence_file(receipt: Mapping[str, Any]) -> str:
 
 
 def licence_lines(view: View) -> list[str]:
-    """Tell the licence of the whole, why it is that one, and whose terms are stricter than others'."""
+    """Tell the licence of the whole and its reason, and whose terms are stricter than others'."""
     choice = view.licence
     named = f"[{choice.licence}]({URLS[choice.licence]})" if choice.licence in URLS else "other"
     source = view.source_terms or "nobody has stated it"

@@ -118,7 +118,7 @@ def _corrected(view: View) -> list[str]:
 
 
 def _clips(view: View) -> list[str]:
-    """Tell how entries were cut, what a row holds of its entry, and which clips were turned away."""
+    """Tell how entries were cut, what a row holds of its entry, which clips were turned away."""
     reasons = view.receipt["clips_turned_away"]
     return [
         "",

@@ -46,9 +46,7 @@ STEP = Step(
 
 
 def recipe_of(name: str, shares: Mapping[str, int]) -> Recipe:
-    """Give the recipe of a list: its labels, and what is known of the recordings once they are
-    there.
-    """
+    """Give the recipe of a list: its labels, and what is known of recordings that are there."""
     return Recipe(
         name=name,
         pairs=False,

@@ -215,8 +215,7 @@ def counted(
 
 
 def density_curve(values: Numbers, grid: Numbers) -> Numbers:
-    """Estimate a density ``[grid]`` by kernels: Gaussians whose width is Scott's, n^(-1/5)
-    deviations.
+    """Estimate a density ``[grid]`` by Gaussian kernels of Scott's width, n^(-1/5) deviations.
 
     Scott, "Multivariate Density Estimation" (1992). Values that are all equal have a width of one.
     """

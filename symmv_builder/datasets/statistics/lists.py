@@ -11,7 +11,7 @@ Numbers = NDArray[np.float64]
 
 
 def flat(column: pa.ChunkedArray | pa.Array) -> tuple[pa.Array, Whole]:
-    """Flatten a column: the items of all rows ``[sum]`` in order, and how many each has ``[rows]``."""
+    """Flatten a column into the items of all rows ``[sum]`` and each row's number ``[rows]``."""
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(whole, pa.ChunkedArray):
         whole = pa.concat_arrays(whole.chunks)

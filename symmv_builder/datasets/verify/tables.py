@@ -159,7 +159,7 @@ def check_subsets(store: Store, dataset: str, tally: CheckCounts) -> Iterator[Pr
 def check_releases(
     store: Store, dataset: str, versions: Sequence[str], tally: CheckCounts
 ) -> Iterator[Problem]:
-    """Check every file of some releases against SHA256SUMS, that against the receipt and its copy."""
+    """Check every file of some releases against SHA256SUMS, and that against receipt and copy."""
     for version in versions:
         for path, what in _faults_of_release(store, dataset, version, tally):
             yield Problem("release", path, what, what == _GONE, dataset=dataset,
@@ -252,13 +252,13 @@ def strangers(store: Store, folder: str, receipt: Mapping[str, Any]) -> list[str
 
 
 def sums_that_fit(receipt: Mapping[str, Any], texts: Mapping[str, bytes]) -> tuple[bytes, bytes]:
-    """Give the lawful SHA256SUMS: that of all files, or of shards alone as earlier versions wrote."""
+    """Give the lawful SHA256SUMS: of all files, or of shards alone as earlier versions wrote."""
     about = {**texts, "receipt.json": card.receipt_bytes(receipt)}
     return card.sums(receipt, about), card.sums(receipt, {})
 
 
 def sound_receipt(store: Store, dataset: str, version: str) -> dict[str, Any] | None:
-    """Read a release's receipt: of it and its copy the one that SHA256SUMS names, if they differ."""
+    """Read a release's receipt: of it and its copy, if they differ, the one in SHA256SUMS."""
     folder = releases.folder_of(dataset, version)
     faults = [
         store.root.read(f"{folder}/receipt.json"),
@@ -273,7 +273,7 @@ def sound_receipt(store: Store, dataset: str, version: str) -> dict[str, Any] | 
 
 
 def _receipt_in(data: bytes) -> dict[str, Any] | None:
-    """Read a release's receipt out of its bytes, `None` where they are not one as it was written."""
+    """Read a release's receipt from its bytes, `None` where they are not as one was written."""
     try:
         receipt = dict(json.loads(data))
         listed = [(s["path"], s["size_bytes"] + 0, s["sha256"] + "") for s in receipt["shards"]]

@@ -192,8 +192,11 @@ def _barbeats(form: Form) -> Tensor:
 
 
 def _chords() -> tuple[Tensor, Tensor]:
-    """Roots, where no chord sounds already or not: bool ``[2, roots]``. Qualities, of a root or of
-    no chord, all but the one that sounds (0: none does): bool ``[2, qualities, qualities]``."""
+    """Roots, where no chord sounds already or not: bool ``[2, roots]``.
+
+    Qualities, of a root or of no chord, all but the one that sounds (0: none does): bool ``[2,
+    qualities, qualities]``.
+    """
     roots = (torch.arange(SIZES["root"]) > 0).repeat(2, 1)
     roots[1, N_ROOT] = False
     number = torch.arange(SIZES["quality"])

@@ -62,7 +62,7 @@ RECIPE = Recipe(
 
 
 def with_options(options: Mapping[str, Any]) -> Recipe:
-    """Give the recipe for a folder whose ``beats`` are those of its files, tracked, or what fits."""
+    """Give the recipe for a folder whose ``beats`` are its files', tracked, or what fits."""
     beats = _written_beats(options.get("beats", "auto"))
     uses = tuple(beats if use.makes == beats.makes else use for use in RECIPE.uses)
     return replace(RECIPE, uses=uses)

@@ -178,8 +178,10 @@ def read_motion(published: Path) -> FeatureTrack:
 
 
 def read_emotion(published: Path, *, window_rows: int = EMOTION_WINDOW_ROWS) -> FeatureTrack:
-    """Probabilities of six feelings, ``[t, 6]``: the mean of the last `window_rows` rows;
-    1 leaves them as published."""
+    """Probabilities of six feelings, ``[t, 6]``: the mean of the last `window_rows` rows.
+
+    1 leaves them as published.
+    """
     track = _track(published, "emotion", Clock.VIDEO)
     if window_rows <= 1:
         return track
@@ -220,9 +222,7 @@ def read_own_chords(published: Path) -> Chords:
 
 
 def read_own_key(published: Path, chords: Chords) -> Key:
-    """Read the song's published key, and measure how well it fits its chords (Krumhansl-
-    Schmuckler).
-    """
+    """Read the song's published key, with how well it fits its chords (Krumhansl-Schmuckler)."""
     with reading(_OWN_CHORDS):
         tonic, mode = read_labels(published, _OWN_CHORDS)[0].split()
         names = {"major": MAJOR_TONICS, "minor": MINOR_TONICS}[mode]
@@ -307,8 +307,10 @@ RECIPE = Recipe(
 
 
 def with_options(options: Mapping[str, Any]) -> Recipe:
-    """Give the recipe for a copy: ``lacks`` names artifacts whose files it does not hold at all,
-    ``emotion`` says whether emotions are smoothed.
+    """Give the recipe for a copy.
+
+    ``lacks`` names artifacts whose files it does not hold at all, ``emotion`` says whether emotions
+    are smoothed.
     """
     lacks = set(options.get("lacks", ()))
     uses = []

@@ -120,7 +120,7 @@ KEY = Step("symmv_release_key", 1, reads=("published", "notes"), run=read_key, c
 
 
 def read_exported_beats(published: Path) -> Beats:
-    """Read the beats that our own export lays beside the release's files: tick, place in the bar."""
+    """Read the beats that our export lays beside the release's files: tick, place in the bar."""
     with reading(_BEATS):
         beats = [
             (number, int(tick) / TICKS_PER_S, int(place))
@@ -252,8 +252,9 @@ def read_songs(path: Path, handed_in: Folder) -> dict[str, dict[str, str]]:
 
 
 def song_ids(rows: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """Find the song of each row: the first index of all that share an address or a Shazam number,
-    also through others.
+    """Find the song of each row, by the first index of all that belong together.
+
+    They share an address or a Shazam number, also through others.
     """
     song = {index: index for index in rows}
 
