@@ -159,7 +159,7 @@ def why(
 
 
 def _why_not(absent: questions.NoEntry, *, as_json: bool) -> None:
-    """What a crawl knows of a recording that is no entry."""
+    """Tell what a crawl knows of a recording that is no entry."""
 
     if as_json:
         sys.stdout.write(json.dumps(absent.as_json()) + "\n")

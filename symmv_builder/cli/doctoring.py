@@ -41,12 +41,12 @@ def doctor(root: options.Root = None, as_json: options.AsJson = False) -> None:
 
 
 def with_command(finding: examination.Finding) -> examination.Finding:
-    """A finding whose advice names the command that gets its weights."""
+    """Add to the advice of a finding the command that gets its weights."""
     if not finding.fetch:
         return finding
     return replace(finding, advice=f"{finding.advice}; {get_weights(finding.fetch)}")
 
 
 def plain(finding: examination.Finding) -> dict[str, str]:
-    """A finding as JSON has it."""
+    """Convert a finding to what JSON has."""
     return {name: value for name, value in asdict(finding).items() if name != "fetch"}

@@ -147,7 +147,7 @@ def generate(
 
 
 def line_of(composition: WrittenPiece) -> str:
-    """What was made, in one line."""
+    """Say in one line what was made."""
     piece, files = composition.piece, composition.files
     note = f" ({piece.facts['said']})" if "said" in piece.facts else ""
     names = " ".join(path.suffix[1:] for path in files)

@@ -76,7 +76,7 @@ def take_in(release: Release, **how: Any) -> None:
 
 
 def _list(lines: Sequence[str], what: str) -> None:
-    """A few lines of what did not become a row; `symmv status` has all rejections."""
+    """Print a few lines of what did not become a row; `symmv status` has all rejections."""
     for line in lines[:_MOST_LINES]:
         complain(f"{what}: {line}")
     if len(lines) > _MOST_LINES:

@@ -175,7 +175,10 @@ def _draw(
     video: Path | None,
     cuts_s: Sequence[float],
 ) -> None:
-    """Draw the piece under one time line with its video; melody and accompaniment apart if known."""
+    """Draw the piece under one time line with its video.
+
+    Melody and accompaniment apart if known.
+    """
     frames = pictures_at(video, frame_times(piece.seconds)) if video is not None else []
     panel = replace(shown_of(piece), loudness=loudness_of(samples, RATE_HZ))
     draw_pieces(

@@ -97,7 +97,7 @@ def own_ranks(
     pool: int = POOL,
     seed: int = 0,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The rank of each piece's own video in its pool, and the sizes of the pools, both ``[n]``.
+    """Rank each piece's own video in its pool; gives the sizes of the pools too, both ``[n]``.
 
     `similarity` is ``[n pieces, m videos]``, `own` the column of each piece's video, `videos`
     a name for each column: columns of one name are the same video. The pool of a piece depends

@@ -18,7 +18,7 @@ class Schedule(Protocol):
 
 
 def learning_rate(config: Schedule, step: int, steps: int) -> float:
-    """The rate of step `step` (from 1) of `steps`: a linear warm-up, then as `decay` says."""
+    """Compute the rate of step `step` (from 1) of `steps`: linear warm-up, then as `decay` says."""
     if step <= config.warmup:
         return config.lr * step / config.warmup
     if config.decay == "constant":

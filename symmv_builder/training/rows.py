@@ -26,7 +26,7 @@ class Rows(ShardRows):
     """
 
     def to_torch(self, *, shuffle: bool = False, seed: int = 0) -> Any:
-        """The rows as a torch `IterableDataset`: numeric columns are tensors (`iterable`)."""
+        """Make a torch `IterableDataset` of the rows: numeric columns are tensors (`iterable`)."""
         from symmv_builder.training.iterable import TorchRows
 
         return TorchRows(self, shuffle=shuffle, seed=seed)
@@ -75,7 +75,7 @@ class SubsetRows(Rows):
         return next(rows_of(self.table(group).slice(place, 1)))
 
     def table(self, group: int) -> pa.Table:
-        """The whole table of a row group that has marked rows, decoded now or before."""
+        """Decode the whole table of a row group that has marked rows, or give it from before."""
         return super().table(self._group_numbers[group])
 
     def lengths(self, column: str) -> NDArray[np.int64]:

@@ -27,7 +27,7 @@ _SAME_SIGNAL_S = 1.0
 
 
 def reached(state: Mapping[str, Any], steps: int, patience: int | None) -> str:
-    """Which limit a run has reached: ``steps``, ``early`` (`patience` is out), or none, empty.
+    """Name the limit a run has reached: ``steps``, ``early`` (`patience` is out), or none, empty.
 
     Time that was up is another time now, and steps or patience may be more than they were. Without
     `patience` no run ends early.
@@ -50,7 +50,7 @@ def is_best(state: dict[str, Any], loss: float, *, counts: bool = True) -> bool:
 
 
 def require_finite(loss: float, step: int, what: str = "the loss") -> None:
-    """`LossNotFinite` where a loss is no number any more."""
+    """Raise `LossNotFinite` where a loss is no number any more."""
     if not math.isfinite(loss):
         raise LossNotFinite(what, loss, step)
 

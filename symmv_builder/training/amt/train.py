@@ -116,7 +116,7 @@ def _loop(run: _Run, deadline: float) -> Outcome:
 
 
 def _begin(config: AmtConfig, request: Request, ranks: Ranks) -> _Run:
-    """Model, data and optimiser, as the last checkpoint left them."""
+    """Make model, data and optimiser, as the last checkpoint left them."""
     loader, held_out = _loaders(config, request, ranks)
     torch.manual_seed(config.seed)
     model = ChordModel(config, video_width(loader.rows, config)).to(ranks.device)
@@ -141,7 +141,10 @@ def _begin(config: AmtConfig, request: Request, ranks: Ranks) -> _Run:
 
 
 def _learn(run: _Run, batch: Batch) -> Tensor:
-    """One step of the optimiser; sums and counts of both losses over all ranks ``[4]``."""
+    """Take one step of the optimiser.
+
+    Gives sums and counts of both losses over all ranks ``[4]``.
+    """
     step, config = run.state["step"], run.config
     seed_step(config.seed, step, run.ranks.rank)
     for group in run.optimizer.param_groups:
@@ -176,7 +179,10 @@ def _log(run: _Run, journal: Journal, totals: Tensor, speed: float) -> None:
 
 
 def _validate(run: _Run, journal: Journal) -> None:
-    """Losses over the split's positions, metrics averaged over its songs; the best is kept."""
+    """Measure losses over the split's positions, metrics averaged over its songs.
+
+    Keeps the best.
+    """
     config, state = run.config, run.state
     if run.held_out is None:
         _save(run, best=True)
@@ -215,7 +221,7 @@ def _save(run: _Run, best: bool = False) -> None:
 
 
 def _loaders(config: AmtConfig, request: Request, ranks: Ranks) -> tuple[Loader, Loader | None]:
-    """The split train in shuffled batches of this rank; validation in order, whole on each."""
+    """Make loaders: train in shuffled batches of this rank; validation in order, whole on each."""
     columns, optional = columns_of(config)
     on_gpu, left_out = ranks.device.type == "cuda", LeftOut()
     rows, held_out = (request.rows(split, columns, optional) for split in ("train", "validation"))
@@ -241,7 +247,7 @@ def _loaders(config: AmtConfig, request: Request, ranks: Ranks) -> tuple[Loader,
 
 
 def _about(rows: Rows, model: ChordModel) -> dict[str, Any]:
-    """What a checkpoint says of the rows that its model learned from."""
+    """Tell what a checkpoint says of the rows that its model learned from."""
     receipt = {name: rows.receipt[name] for name in ("schema", "models") if name in rows.receipt}
     return {
         "video_width": model.video_width,
@@ -252,12 +258,12 @@ def _about(rows: Rows, model: ChordModel) -> dict[str, Any]:
 
 
 def _targets(batch: Batch) -> Tensor:
-    """What counts: a row that only fills a batch is padding throughout."""
+    """Give the targets that count: a row that only fills a batch is padding throughout."""
     return batch["targets"].masked_fill(~batch["real"][:, None], PAD)
 
 
 def _counts(sums: LossSums) -> Tensor:
-    """Sums of both losses and the numbers of their positions, without gradients."""
+    """Sum both losses and the numbers of their positions, without gradients."""
     parts = (sums.chord, sums.emotion, sums.chords, sums.emotions)
     return torch.stack([part.detach().float() for part in parts])
 

@@ -106,7 +106,7 @@ def _loop(run: _Run, deadline: float) -> Outcome:
 
 
 def _begin(config: CmtConfig, request: Request, ranks: Ranks) -> _Run:
-    """Model, data and optimiser, as the last checkpoint left them."""
+    """Make model, data and optimiser, as the last checkpoint left them."""
     left_out = LeftOut()
     loader, held_out = _loaders(config, request, ranks, left_out)
     remembered = about(request, left_out)
@@ -126,7 +126,10 @@ def _begin(config: CmtConfig, request: Request, ranks: Ranks) -> _Run:
 
 
 def _learn(run: _Run, batch: Batch) -> Tensor:
-    """One step of the optimiser: sums and counts of cross-entropies over all ranks ``[2, 7]``."""
+    """Take one step of the optimiser.
+
+    Sums and counts of cross-entropies over all ranks ``[2, 7]``.
+    """
     step, config = run.state["step"], run.config
     seed_step(config.seed, step, run.ranks.rank)
     for group in run.optimizer.param_groups:
@@ -157,7 +160,7 @@ def _log(run: _Run, journal: Journal, totals: Tensor, speed: float) -> None:
 
 
 def _validate(run: _Run, journal: Journal) -> None:
-    """The losses of the split validation; the model of the lowest is kept as the best."""
+    """Measure the losses of the split validation; the model of the lowest is kept as the best."""
     config, state = run.config, run.state
     if run.held_out is None:
         return
@@ -217,7 +220,7 @@ def _loaders(
 
 
 def about(request: Request, left_out: LeftOut) -> dict[str, Any]:
-    """What whoever makes music with a model must know of the music that it learned from.
+    """Tell what whoever makes music with a model must know of the music that it learned from.
 
     How often each density of a bar (0-16) and each strength of a simu-note (1-20) occurs,
     quantiles of tempos and lengths, which instruments there are, and what a video's values are
@@ -264,7 +267,7 @@ def about(request: Request, left_out: LeftOut) -> dict[str, Any]:
 
 
 def count_losses(model: CmtModel, loader: Loader, device: torch.device) -> Tensor:
-    """Sums and counts of a split's cross-entropies on this rank, ``[2, 7]``; nothing is learned."""
+    """Sum and count a split's cross-entropies on this rank, ``[2, 7]``; nothing is learned."""
     totals = torch.zeros(2, len(FIELDS), device=device, dtype=torch.float64)
     model.eval()
     with torch.no_grad(), autocast(device):
@@ -275,14 +278,14 @@ def count_losses(model: CmtModel, loader: Loader, device: torch.device) -> Tenso
 
 
 def losses_of(totals: Tensor) -> dict[str, float]:
-    """The mean of each attribute, where it occurs, and their sum (nats)."""
+    """Average each attribute's loss, where it occurs; gives their sum too (nats)."""
     sums, counts = totals.tolist()
     means = {f: s / c for f, s, c in zip(FIELDS, sums, counts, strict=True) if c}
     return {"loss": sum(means.values()), **means}
 
 
 def _inputs(batch: Batch, device: torch.device) -> tuple[Tensor, ...]:
-    """What the model's ``forward`` takes. Rows that only fill a batch count nothing."""
+    """Give what the model's ``forward`` takes. Rows that only fill a batch count nothing."""
     mask = batch["tokens_mask"] & batch["real"][:, None]
     inputs = (batch["tokens"], batch["steps"], batch["timing"], mask)
     return tuple(tensor.to(device, non_blocking=True) for tensor in inputs)

@@ -36,13 +36,13 @@ Floats = NDArray[np.floating[Any]]
 
 
 def columns(sound: Sounding) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The columns that are needed of a row whose music is heard so, and the optional ones."""
+    """List the columns needed of a row whose music is heard so, and the optional ones."""
     needed, optional = heard_columns(sound)
     return (*needed, "semantic"), (*optional, *_ALIGNMENT, "video_url")
 
 
 def video_segments(semantic: NDArray[Any], segment_s: float) -> Floats32:
-    """Mean features ``[segments, d]`` of ``[t, d]``; a remainder is left out.
+    """Average features ``[t, d]`` to ``[segments, d]``; a remainder is left out.
 
     A video shorter than a segment is one. `StopRun` for a width whose rate is not known,
     `UnusableRow` where there is no frame, or a feature is not finite.
@@ -91,7 +91,7 @@ def _on_video(music_s: Floats, video_s: Floats, times_s: Floats) -> tuple[Floats
 
 
 def _rate_hz(semantic: NDArray[Any]) -> int:
-    """Frames a second; `StopRun` and `UnusableRow` as `video_segments`."""
+    """Give frames a second; `StopRun` and `UnusableRow` as `video_segments`."""
     if not len(semantic):
         raise UnusableRow("its video has no features")
     if not np.isfinite(semantic).all():
@@ -104,7 +104,7 @@ def _rate_hz(semantic: NDArray[Any]) -> int:
 
 
 def _mean_frames(semantic: NDArray[Any], starts_s: Floats, ends_s: Floats) -> Floats32:
-    """Means ``[n, d]`` of the frames from each start to before its end.
+    """Average ``[n, d]`` the frames from each start to before its end.
 
     A span in which no frame lies is seen as the frame on screen at its start.
     """
@@ -121,7 +121,7 @@ def _mean_frames(semantic: NDArray[Any], starts_s: Floats, ends_s: Floats) -> Fl
 
 
 def prepare(music: MusicFeatures, config: VmcpConfig) -> Prepare:
-    """How a row becomes an example: ``video`` ``[t, dv]`` and ``music`` ``[t, dm]``, in pairs.
+    """Make the function from row to example: ``video`` ``[t, dv]``, ``music`` ``[t, dm]``, in pairs.
 
     A song of more than `max_segments` is cropped where the generator says. `UnusableRow` where
     there is no music or there are no pictures.

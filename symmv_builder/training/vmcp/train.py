@@ -118,7 +118,7 @@ def _loop(run: _Run, deadline: float) -> Outcome:
 
 
 def _begin(config: VmcpConfig, request: Request, ranks: Ranks) -> _Run:
-    """Model, data and optimiser, as the last checkpoint left them."""
+    """Make model, data and optimiser, as the last checkpoint left them."""
     loader, held_out, about = _loaders(config, request, ranks)
     saved, first = _earlier(config, request, about)
     torch.manual_seed(config.seed)
@@ -144,7 +144,10 @@ def _begin(config: VmcpConfig, request: Request, ranks: Ranks) -> _Run:
 
 
 def _learn(run: _Run, batch: Batch) -> Tensor:
-    """One step of the optimiser; sums and counts of all ranks ``[5]``, as `_losses` takes them."""
+    """Take one step of the optimiser.
+
+    Sums and counts of all ranks ``[5]``, as `_losses` takes them.
+    """
     step, config = run.state["step"], run.config
     seed_step(config.seed, step, run.ranks.rank)
     for group in run.optimizer.param_groups:
@@ -175,7 +178,7 @@ def _log(run: _Run, journal: Journal, totals: Tensor, speed: float) -> None:
 
 
 def _validate(run: _Run, journal: Journal) -> None:
-    """Losses over the whole split, on each rank for itself; the best is kept.
+    """Measure losses over the whole split, on each rank for itself; the best is kept.
 
     Crops are the same every time. InfoNCE depends on how many it chooses among: batches are always
     of the same size, whatever that of training and the number of ranks.
@@ -254,7 +257,7 @@ def _loaders(
 def _earlier(
     config: VmcpConfig, request: Request, about: dict[str, Any]
 ) -> tuple[checkpoint.Checkpoint | None, checkpoint.Checkpoint | None]:
-    """The run's last checkpoint, or where there is none the best one of the run to begin from.
+    """Find the run's last checkpoint, or where there is none the best one of the run to begin from.
 
     The features of videos that they learned from are added to those of `about`.
     """
@@ -271,7 +274,7 @@ def _earlier(
 def _make_model(
     config: VmcpConfig, about: Mapping[str, Any], first: checkpoint.Checkpoint | None
 ) -> Model:
-    """A model with an entrance for each width of `about`, that of this run's videos to be trained.
+    """Make a model with an entrance for each width of `about`, that of this run's videos trained.
 
     Of the weights of another run to begin from, only entrances that it lacks are not taken.
     """
@@ -288,7 +291,7 @@ def _make_model(
 def _sums(
     model: nn.Module, batch: Batch, config: VmcpConfig, ranks: Ranks
 ) -> tuple[Tensor, Tensor]:
-    """What a batch adds to the loss and what that is counted by; filled-in rows do not count."""
+    """Compute what a batch adds to the loss and is counted by; filled-in rows do not count."""
     names = ("video", "music", "video_mask", "real")
     video, music, mask, real = (batch[name].to(ranks.device, non_blocking=True) for name in names)
     with autocast(ranks.device):

@@ -53,13 +53,13 @@ def _options_set(request: ScoreRequest) -> dict[str, Any]:
 
 
 def _heard_by(measured: Mapping[str, Any]) -> list[str]:
-    """The model that heard the music, and how."""
+    """Name the model that heard the music, and tell how."""
     ear = measured.get("embedding")
     return [f"music heard by {ear['backend']}, {measured['sound']}"] if ear else []
 
 
 def _pool(measured: Mapping[str, Any]) -> list[str]:
-    """Where the pool is another one than the paper's, that the figures do not compare."""
+    """Say, where the pool is another one than the paper's, that the figures do not compare."""
     ours, theirs = measured.get("pool"), published_figures.VMCP_POOL
     if ours is None or ours == theirs:
         return []

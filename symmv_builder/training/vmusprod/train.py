@@ -148,7 +148,7 @@ def _begin(
     corpus: Corpus,
     remembered: dict[str, Any],
 ) -> _Run:
-    """A stage's model, data and optimiser, as its last checkpoint left them.
+    """Make a stage's model, data and optimiser, as its last checkpoint left them.
 
     `StopRun` where its folder holds another configuration's run.
     """
@@ -187,7 +187,10 @@ def _begin(
 
 
 def _learn(run: _Run, batch: Batch) -> Tensor:
-    """One step of the optimiser: sums and counts of cross-entropies over all ranks ``[2, 6]``."""
+    """Take one step of the optimiser.
+
+    Sums and counts of cross-entropies over all ranks ``[2, 6]``.
+    """
     step, config = run.state["step"], run.config
     seed_step(config.seed, step, run.ranks.rank)
     for group in run.optimizer.param_groups:
@@ -218,7 +221,7 @@ def _log(run: _Run, journal: Journal, totals: Tensor, speed: float) -> None:
 
 
 def _validate(run: _Run, journal: Journal) -> None:
-    """The losses of the split validation; the model of the lowest is kept as the best."""
+    """Measure the losses of the split validation; the model of the lowest is kept as the best."""
     state = run.state
     if run.held_out is None:
         return
@@ -254,7 +257,7 @@ def _save(run: _Run, best: bool = False) -> None:
 
 
 def _losses(totals: Tensor) -> dict[str, float]:
-    """The mean of each field, where it occurs, and their sum (nats)."""
+    """Average each field's loss, where it occurs; gives their sum too (nats)."""
     sums, counts = totals.tolist()
     means = {f: s / c for f, s, c in zip(FIELDS, sums, counts, strict=True) if c}
     return {"loss": sum(means.values()), **means}

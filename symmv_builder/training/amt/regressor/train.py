@@ -100,7 +100,7 @@ def _loop(run: _Run, deadline: float) -> Outcome:
 
 
 def _begin(config: RegressorConfig, request: Request, ranks: Ranks) -> _Run:
-    """Model, data and optimiser, as the last checkpoint left them."""
+    """Make model, data and optimiser, as the last checkpoint left them."""
     loader, held_out = _loaders(config, request, ranks)
     saved = checkpoint.standing(request.out, KIND, as_plain(config))
     if saved is None:
@@ -130,7 +130,10 @@ def _begin(config: RegressorConfig, request: Request, ranks: Ranks) -> _Run:
 
 
 def _learn(run: _Run, batch: Batch) -> Tensor:
-    """One step of the optimiser; square errors by target and seconds of all ranks ``[3]``."""
+    """Take one step of the optimiser.
+
+    Gives square errors by target and seconds of all ranks ``[3]``.
+    """
     step, config = run.state["step"], run.config
     seed_step(config.seed, step, run.ranks.rank)
     for group in run.optimizer.param_groups:
@@ -161,7 +164,7 @@ def _log(run: _Run, journal: Journal, totals: Tensor, speed: float) -> None:
 
 
 def _validate(run: _Run, journal: Journal) -> None:
-    """The losses of all songs of a split, on each rank for itself; the best is kept."""
+    """Measure the losses of all songs of a split, on each rank for itself; the best is kept."""
     config, state = run.config, run.state
     if run.held_out is None:
         return
@@ -199,7 +202,7 @@ def _save(run: _Run, best: bool = False) -> None:
 def _loaders(
     config: RegressorConfig, request: Request, ranks: Ranks
 ) -> tuple[Loader, Loader | None]:
-    """The split train in shuffled batches of this rank; validation in order, whole on each."""
+    """Make loaders: train in shuffled batches of this rank; validation in order, whole on each."""
     on_gpu, left_out = ranks.device.type == "cuda", LeftOut()
     rows, held_out = (request.rows(split, COLUMNS, OPTIONAL) for split in ("train", "validation"))
     loader = Loader(
@@ -228,7 +231,7 @@ def _prepared(config: RegressorConfig, row: dict[str, Any], rng: np.random.Gener
 def _make_model(
     loader: Loader, config: RegressorConfig, request: Request, ranks: Ranks
 ) -> tuple[Regressor, dict[str, Any]]:
-    """A new model, standardised by the training split, and what it is to say of itself."""
+    """Make a model, standardised by the training split, and what it is to say of itself."""
     rows = loader.rows
 
     def tell(done: int, of: int) -> None:
@@ -253,7 +256,7 @@ def _make_model(
 
 
 def square_errors(shared: nn.Module, batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Sums of square standardised errors by target ``[2]``, and of how many real seconds."""
+    """Sum square standardised errors by target ``[2]``; gives of how many real seconds."""
     model = checkpoint.bare(shared)
     mask = batch["video_mask"] & batch["real"][:, None]
     lengths = batch["video_mask"].sum(dim=1)
@@ -265,7 +268,7 @@ def square_errors(shared: nn.Module, batch: Batch, device: torch.device) -> tupl
 
 
 def _losses(totals: Tensor, model: Regressor) -> dict[str, float]:
-    """``loss``, and root mean square errors in notes and in loudness, without any clipping."""
+    """Compute ``loss``, and root mean square errors in notes and loudness, without any clipping."""
     mean = totals[:OUTPUTS] / totals[OUTPUTS]
     density, loudness = (mean.sqrt() * model.target_std).tolist()
     return {"loss": mean.mean().item(), "rmse_density": density, "rmse_loudness": loudness}
