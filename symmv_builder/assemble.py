@@ -10,7 +10,7 @@ from symmv_builder.schema import Column
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
+class _ListingColumns:
     """What a site says of a video, as columns hold it."""
 
     channel: str = ""
@@ -27,10 +27,10 @@ class _Said:
         return "creative commons" in self.licence.casefold()
 
 
-def _said_in(listing: Listing | None) -> _Said:
+def _said_in(listing: Listing | None) -> _ListingColumns:
     if listing is None:
-        return _Said()
-    return _Said(
+        return _ListingColumns()
+    return _ListingColumns(
         channel=listing.channel,
         channel_id=listing.channel_id,
         categories=listing.categories,

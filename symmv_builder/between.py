@@ -68,7 +68,7 @@ def between(record: Any, clip: Clip) -> Any:
 
 
 def can_cut(kind: type) -> bool:
-    """Whether there is a rule for a kind of record."""
+    """Check whether there is a rule for a kind of record."""
     return between.dispatch(kind) is not between.dispatch(object)
 
 

@@ -70,7 +70,7 @@ def edited(record: Any, edit: Edit) -> Any:
 
 
 def can_edit(kind: type) -> bool:
-    """Whether there is a rule for a kind of record."""
+    """Check whether there is a rule for a kind of record."""
     return edited.dispatch(kind) is not edited.dispatch(object)
 
 

@@ -50,7 +50,7 @@ class Folder:
         return sorted(files)
 
     def holds(self, path: Path) -> bool:
-        """Whether a path below the folder is a file that counts.
+        """Check whether a path below the folder is a file that counts.
 
         What is not there, and a folder within, is passed over; anything else that does not
         count is named in `left_out`.

@@ -62,7 +62,7 @@ def required(prefer: str = "") -> Iterator[None]:
 
 
 def is_installed(module: str) -> bool:
-    """Whether a top-level module is there; it is not imported."""
+    """Check whether a top-level module is there; it is not imported."""
     return importlib.util.find_spec(module) is not None
 
 

@@ -86,7 +86,7 @@ class Column:
 
     @property
     def artifact(self) -> str:
-        """Whose field it is: the result of a step, or one of `GIVEN`."""
+        """Whose field it is: the result of a step, or one of `BUILT_IN_ARTIFACTS`."""
         return self.take.partition(".")[0]
 
     def value_in(self, record: Any) -> Any:
@@ -158,7 +158,7 @@ CLIP = (
            "clip.music_end_s"),
 )  # fmt: skip
 # What a row has without any step: no result may be called so.
-GIVEN = frozenset({"entry", "song", "listing", "clip"})
+BUILT_IN_ARTIFACTS = frozenset({"entry", "song", "listing", "clip"})
 
 
 def row_name(row: Mapping[str, Any]) -> str:
@@ -166,7 +166,7 @@ def row_name(row: Mapping[str, Any]) -> str:
     return str(row.get("clip_id") or row.get("entry_id") or "")
 
 
-def _said(name: str, type_: str, meaning: str) -> Column:
+def _listing(name: str, type_: str, meaning: str) -> Column:
     return Column(name, type_, "", meaning, f"listing.{name}")
 
 
@@ -181,15 +181,15 @@ METADATA = (
     ),
     Column("isrc", "string", "", "International Standard Recording Code, by Shazam", "song.isrc"),
     Column("lyrics_url", "string", "", "where Shazam shows the lyrics", "song.lyrics_url"),
-    _said("channel", "string", "who put the video on its site, empty if unknown"),
-    _said("channel_id", "string", "the site's number of the channel"),
-    _said("categories", "list<string>", "categories of the video by its site"),
-    _said("kind", "string", "mv, film, vlog, ... by title, category and tags, empty if unknown"),
-    _said("uploaded", "string", "when the video was put there, YYYYMMDD, empty if unknown"),
-    _said("view_count", "int64", "views when the video was found, -1 if unknown"),
-    _said("language", "string", "language of the video by its site, empty if unknown"),
-    _said("licence", "string", "the site's words on the video's licence, empty if it says none"),
-    _said("is_creative_commons", "bool", "whether these words name Creative Commons"),
+    _listing("channel", "string", "who put the video on its site, empty if unknown"),
+    _listing("channel_id", "string", "the site's number of the channel"),
+    _listing("categories", "list<string>", "categories of the video by its site"),
+    _listing("kind", "string", "mv, film, vlog, ... by title, category and tags, empty if unknown"),
+    _listing("uploaded", "string", "when the video was put there, YYYYMMDD, empty if unknown"),
+    _listing("view_count", "int64", "views when the video was found, -1 if unknown"),
+    _listing("language", "string", "language of the video by its site, empty if unknown"),
+    _listing("licence", "string", "the site's words on the video's licence, empty if it says none"),
+    _listing("is_creative_commons", "bool", "whether these words name Creative Commons"),
 )
 
 

@@ -161,7 +161,7 @@ class Setting:
 
 DEFAULT = "default"
 # Name, default, meaning; the names of `_SECRETS` are never printed.
-_KNOWN = (
+_SETTINGS = (
     ("root", "data", "data root, a folder or an fsspec url"),
     ("manifests", "", "where entries, splits and blocklist are; the data root where empty"),
     ("ledger", "", "SQLAlchemy url of the ledger; SQLite in a local root where empty"),
@@ -203,8 +203,10 @@ def find_settings(
     files = {**own, **beside}
     flags = {"root": root} if root else {}
     settings = {}
-    for name, default, meaning in _KNOWN:
-        settings[name] = _found(name, f"SYMMV_{name.upper()}", default, meaning, flags, env, files)
+    for name, default, meaning in _SETTINGS:
+        settings[name] = _setting(
+            name, f"SYMMV_{name.upper()}", default, meaning, flags, env, files
+        )
     models = _model_names(env, files)
     for table, ending, meaning in (
         ("models", "", "weights, folder or interpreter of this model"),
@@ -214,11 +216,11 @@ def find_settings(
             variable = variable_of(model) + ending
             name = f"{table}.{model}"
             if env.get(variable) or name in files:
-                settings[name] = _found(name, variable, "", meaning, {}, env, files)
+                settings[name] = _setting(name, variable, "", meaning, {}, env, files)
     return settings
 
 
-def _found(
+def _setting(
     name: str,
     variable: str,
     default: str,

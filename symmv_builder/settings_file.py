@@ -66,19 +66,21 @@ class _Reader(TomlReader):
             if key in _TABLES:
                 for name in self.typed(table, key, dict):
                     value = self.typed(table[key], name, str, path=(key,))
-                    settings[f"{key}.{name}"] = self.said(
+                    settings[f"{key}.{name}"] = self.setting_text(
                         (key, name), self.placed(value) if key == "models" else value
                     )
             elif key == "sites":
-                settings[key] = self.said((key,), ",".join(self.names(table, key)))
+                settings[key] = self.setting_text((key,), ",".join(self.names(table, key)))
             elif key == "rate":
-                settings[key] = self.said((key,), str(self.typed(table, key, int)))
+                settings[key] = self.setting_text((key,), str(self.typed(table, key, int)))
             else:
                 value = self.typed(table, key, str)
-                settings[key] = self.said((key,), self.placed(value) if key in _PLACES else value)
+                settings[key] = self.setting_text(
+                    (key,), self.placed(value) if key in _PLACES else value
+                )
         return settings
 
-    def said(self, path: tuple[str, ...], text: str) -> SettingText:
+    def setting_text(self, path: tuple[str, ...], text: str) -> SettingText:
         line = line_of(self.text, path)
         return SettingText(text, f"{self.where}, line {line}" if line else self.where)
 

@@ -21,13 +21,13 @@ from symmv_builder.study.score import Scores
 from symmv_builder.study.server import open_server
 from symmv_builder.study.site import Made
 
-__all__ = ["GROUPS", "Made", "Scores", "Written"]
+__all__ = ["GROUPS", "Made", "Scores", "StudyFiles"]
 
 NAME = "scores"
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class StudyFiles:
     """The files of a scored study, the page first."""
 
     files: list[Path]
@@ -49,7 +49,7 @@ def make(
 
 
 def serve(folder: str | Path, *, host: str, port: int, hosts: Iterable[str] = ()) -> Any:
-    """The answer store of a study as a server that is bound; `serve_forever` runs it."""
+    """Bind the answer store of a study as a server; `serve_forever` runs it."""
     return open_server(Path(folder), host=host, port=port, hosts=hosts)
 
 
@@ -80,7 +80,7 @@ def write(
     out: str | Path,
     *,
     overwrite: bool = False,
-) -> Written:
+) -> StudyFiles:
     """Write ``scores.html``, figures as PNG and SVG, and every number in ``numbers.json``."""
     place = Path(out)
     finish_set(place, NAME, overwrite=overwrite)
@@ -92,7 +92,7 @@ def write(
         write_receipt(staging, NAME, {"raters": scores.raters})
         names = sorted(path.name for path in staging.iterdir())
     page = f"{NAME}.html"
-    return Written([place / page, *(place / name for name in names if name != page)])
+    return StudyFiles([place / page, *(place / name for name in names if name != page)])
 
 
 def _page(scores: Scores) -> study_page.StudyPage:
@@ -112,7 +112,7 @@ def _page(scores: Scores) -> study_page.StudyPage:
 
 
 def _numbers(model: str, files: Sequence[str | Path], key: Key) -> dict[str, float]:
-    """The numbers under ``metrics`` of JSON files, by name."""
+    """Read the numbers under ``metrics`` of JSON files, by name."""
     models = list(dict.fromkeys(m for unit in key.trials.values() for m, _ in unit.pieces))
     if model not in models:
         raise UnknownName("model", model, models, "the study")

@@ -120,7 +120,7 @@ class Published:
         return extractor
 
     def require(self, folder: Path, actual: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
-        """`StopRun` where the configuration in a folder is not that of the model."""
+        """Raise `StopRun` where the configuration in a folder is not that of the model."""
         odd = [
             f"{k} is {actual.get(k)} and not {v}" for k, v in expected.items() if actual.get(k) != v
         ]

@@ -87,7 +87,7 @@ class AdaptiveFinder(CutFinder):
         self._number += 1
 
     def _fewest_frames(self) -> int:
-        """How many frames a scene needs that ends where the detector looks next."""
+        """Count how many frames a scene needs that ends where the detector looks next."""
         before = list(self._times_s)[: -self._detector.event_buffer_length][::-1]
         for count, time_s in enumerate(before):
             if before[0] - time_s >= LONGEST_MINIMUM_S - TOLERANCE_S:

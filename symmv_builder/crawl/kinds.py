@@ -175,8 +175,8 @@ def kind_of(title: str, categories: Iterable[str] = (), tags: Iterable[str] = ()
     by_category = next((_CATEGORIES[c] for c in map(fold, categories) if c in _CATEGORIES), "")
     words = f" {fold(title)} "
     is_music = by_category == "mv" or any(phrase in words for phrase in _MUSIC_VIDEO)
-    claims = _said(words, is_music=is_music)
-    return claims or by_category or _said(f" {fold(' , '.join(tags))} ")
+    claims = _first_kind(words, is_music=is_music)
+    return claims or by_category or _first_kind(f" {fold(' , '.join(tags))} ")
 
 
 def kind_of_listing(listing: Listing) -> str:
@@ -184,7 +184,7 @@ def kind_of_listing(listing: Listing) -> str:
     return kind_of(listing.title, listing.categories, listing.tags)
 
 
-def _said(words: str, *, is_music: bool = False) -> str:
+def _first_kind(words: str, *, is_music: bool = False) -> str:
     """The first kind that a folded text names; of music only by two words or more."""
     for kind, phrases in _SURE:
         for phrase in phrases:

@@ -29,7 +29,7 @@ _FORMS = (
 
 
 def is_link(text: str) -> bool:
-    """Whether a text is meant as a link and not as the name of a file."""
+    """Check whether a text is meant as a link and not as the name of a file."""
     return re.match(r"(?:[A-Za-z][A-Za-z0-9+.-]*://|symmvdemo:)", text) is not None
 
 

@@ -243,7 +243,7 @@ _SPELLED = {"opus": "op", "kv": "k"}
 
 
 def _share_a_number(one: str, other: str) -> bool:
-    """Whether two titles name a work by the same catalogue number.
+    """Check whether two titles name a work by the same catalogue number.
 
     ``Op. 10`` meets ``Op. 10 No. 1``, a piece of it; ``Op. 31 No. 1`` does not meet ``No. 2``.
     """
@@ -288,7 +288,7 @@ _ARTICLES = word_set("the a an los las les la le el die der das os as")
 
 
 def _is_part(name: str, whole: str) -> bool:
-    """Whether a name is some words of another one, which more than articles tell apart."""
+    """Check whether a name is some words of another one, which more than articles tell apart."""
     words, others = set(name.split()), set(whole.split())
     return words < others and not others - words <= _ARTICLES
 

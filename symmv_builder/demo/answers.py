@@ -240,12 +240,12 @@ class _Answer(BaseHTTPRequestHandler):
         self._head(status, path, tag, headers)
         if self.command == "HEAD":
             return
-        sent = 0
+        sent_bytes = 0
         for block in self._blocks(video_id, path, first, last, number):
             self.site.behaviour.add_bytes(visit, len(block))
             self.wfile.write(block)
-            sent += len(block)
-        if sent < last - first + 1:
+            sent_bytes += len(block)
+        if sent_bytes < last - first + 1:
             self.close_connection = True
 
     def _head(self, status: int, path: Path, tag: str, headers: dict[str, str]) -> None:

@@ -61,14 +61,14 @@ def perform(score: Score, *, manner: Manner, longest_s: float) -> tuple[Notes, B
     rng = np.random.default_rng(manner.seed)
     time, last = _time(score, manner, longest_s, rng)
     end_q = float(score.beats_q[last])
-    played = score.onsets_q <= end_q + _SAME_Q
-    onsets_q, pitches = score.onsets_q[played], score.pitches[played]
+    is_played = score.onsets_q <= end_q + _SAME_Q
+    onsets_q, pitches = score.onsets_q[is_played], score.pitches[is_played]
     lengths_q = np.where(
-        np.abs(onsets_q - end_q) < _SAME_Q, time.knots_q[-1] - end_q, score.durations_q[played]
+        np.abs(onsets_q - end_q) < _SAME_Q, time.knots_q[-1] - end_q, score.durations_q[is_played]
     )
-    is_melody = _upper_line(onsets_q, pitches, score.staves[played] == 0)
+    is_melody = _upper_line(onsets_q, pitches, score.staves[is_played] == 0)
     starts = _starts(time, onsets_q, lengths_q, pitches, is_melody, rng)
-    ends = _ends(time, onsets_q, lengths_q, score.is_staccato[played], manner, starts, rng)
+    ends = _ends(time, onsets_q, lengths_q, score.is_staccato[is_played], manner, starts, rng)
     velocities = _velocities(score, time, onsets_q, pitches, is_melody, manner, rng)
     order = np.lexsort((pitches, starts))
     pedal = _pedal(score, time, last) if manner.pedal else np.zeros((2, 0))

@@ -79,7 +79,7 @@ class Site:
         return self.behaviour.visits(kind, name)
 
     def bytes_sent(self, video_id: str) -> int:
-        """How many bytes of a video's media went out, over all requests."""
+        """Count how many bytes of a video's media went out, over all requests."""
         return sum(visit.sent_bytes for visit in self.visits("media", video_id))
 
     def channels(self) -> list[Channel]:

@@ -154,10 +154,10 @@ class _ChordListener:
         self._model, self._hop_s = model, hop_s
 
     def hear(self, samples: NDArray[np.float32], rate_hz: int) -> None:
-        self._found = self._model.recognise(samples)
+        self._intervals = self._model.recognise(samples)
 
     def finish(self, music_asset: Asset) -> Chords:
-        return chords_on_grid(self._found, music_asset.duration_s, self._hop_s)
+        return chords_on_grid(self._intervals, music_asset.duration_s, self._hop_s)
 
 
 def hear_chords(*, hop_s: float = 1.0, model: ChordRecogniser) -> _ChordListener:

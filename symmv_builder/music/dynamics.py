@@ -76,7 +76,7 @@ def _track(name: str, values: NDArray[np.generic]) -> FeatureTrack:
     )
 
 
-_COUNTED = {
+_MEANINGS = {
     "sounding": "notes sounding in each second",
     "onsets": "notes that begin in each second",
 }
@@ -84,8 +84,8 @@ _COUNTED = {
 
 def density_columns(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
     """What is counted is a setting."""
-    counted = _COUNTED[use.parameters["variant"]]
-    return (Column("{}", "list<float32>", "notes", counted, "values"),)
+    meaning = _MEANINGS[use.parameters["variant"]]
+    return (Column("{}", "list<float32>", "notes", meaning, "values"),)
 
 
 LOUDNESS_COLUMNS = (

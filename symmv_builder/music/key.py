@@ -254,7 +254,7 @@ def _fits(frames: Frames) -> tuple[Floats, Floats]:
 
 
 def _has_chords(notes: Notes) -> bool:
-    """Whether two notes ever sound together."""
+    """Check whether two notes ever sound together."""
     order = np.argsort(notes.starts_s, kind="stable")
     ends = np.maximum.accumulate(notes.ends_s[order])
     return bool((notes.starts_s[order][1:] < ends[:-1]).any())

@@ -145,7 +145,7 @@ class SameBug:
         self.names, self._bug = [], None
 
     def check(self) -> None:
-        """`StopRun` where it was met often enough."""
+        """Raise `StopRun` where it was met often enough."""
         if self._bug and len(self.names) >= self.ENOUGH:
             maker = f"the package {self._package}" if self._package else "the program"
             raise StopRun(

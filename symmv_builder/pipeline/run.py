@@ -98,7 +98,7 @@ class _EntryRun:
         return use.makes in self.records or name in self.stored
 
     def is_to_correct(self, use: Use) -> bool:
-        """Whether what the machine made is stored, and its corrections alone are missing."""
+        """Check whether what the machine made is stored, and its corrections alone are missing."""
         key = self.machine_keys.get(use.makes)
         if key is None or self.is_made(use):
             return False

@@ -54,10 +54,10 @@ class Step:
             raise TypeError(f"step {self.name}: a slot and a parameter `model` go together")
         if type(self.version) is not int:
             raise TypeError(f"step {self.name}: the version {self.version!r} is no whole number")
-        if lacking := [
+        if undefaulted := [
             name for name, value in self.defaults.items() if value is inspect.Parameter.empty
         ]:
-            raise TypeError(f"step {self.name}: no default for {', '.join(lacking)}")
+            raise TypeError(f"step {self.name}: no default for {', '.join(undefaulted)}")
         if not callable(self.columns):
             check_columns(self.columns)
 
@@ -89,7 +89,7 @@ class Step:
         return getattr(typing.get_type_hints(self.run).get("return"), "finish", None)
 
     def takes_model(self, inputs: Sequence[Any]) -> bool:
-        """Whether a model has to be loaded for these inputs."""
+        """Check whether a model has to be loaded for these inputs."""
         return self.slot is not None and (self.needs_model is None or self.needs_model(*inputs))
 
     def record_read(self, name: str) -> type | None:
@@ -118,7 +118,7 @@ class Step:
 
 
 def check_columns(columns: object) -> None:
-    """`TypeError` where the columns of a step are no tuple of `Column`."""
+    """Raise `TypeError` where the columns of a step are no tuple of `Column`."""
     if not (isinstance(columns, tuple) and all(isinstance(each, Column) for each in columns)):
         raise TypeError("columns are to be a tuple of Column")
 

@@ -77,7 +77,7 @@ def standing(corrections: Iterable[Correction]) -> dict[str, tuple[Correction, .
 
 
 def is_trim(correction: Correction) -> bool:
-    """Whether a correction is about the entry and not about a record of it."""
+    """Check whether a correction is about the entry and not about a record of it."""
     return correction.edit is not None and correction.edit.artifact == WHOLE_ENTRY
 
 

@@ -176,7 +176,7 @@ def read_splits(root: Root, dataset: str) -> dict[str, str]:
 
 
 def check_splits(root: Root, dataset: str, splits: Mapping[str, str], built: int) -> None:
-    """`StopRun` where no song has a split although shards hold `built` entries.
+    """Raise `StopRun` where no song has a split although shards hold `built` entries.
 
     Whoever emptied the file did not mean that every song may change its split.
     """

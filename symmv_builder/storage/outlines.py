@@ -76,7 +76,7 @@ def reusable(
 
 
 def covers(shard: Shard, outlines: Sequence[Outline], at: int) -> bool:
-    """Whether a shard holds what the rows from a place on would be made into."""
+    """Check whether a shard holds what the rows from a place on would be made into."""
     end = at + shard.rows
     return (
         end <= len(outlines)

@@ -35,7 +35,7 @@ def check_outputs(
     is_ours: Callable[[Path], bool] = lambda path: False,
     remedy: str = "",
 ) -> None:
-    """`StopRun` where one of `outputs` may not be written.
+    """Raise `StopRun` where one of `outputs` may not be written.
 
     That is where it is one of `inputs`, under this or another name (links are followed); where a
     folder stands in its place, or a file in that of its folder; and where a file stands there that
@@ -139,13 +139,13 @@ def is_made(receipt: Path) -> Callable[[Path], bool]:
     """Tells of a file whether the set of this receipt holds it, as it is now."""
     hashes = _hashes(receipt)
 
-    def made(path: Path) -> bool:
+    def is_of_set(path: Path) -> bool:
         if path == receipt:
             return bool(hashes)
         is_file = path.is_file() and not path.is_symlink()
         return is_file and path.name in hashes and hash_file(path) == hashes[path.name]
 
-    return made
+    return is_of_set
 
 
 def _hashes(receipt: Path) -> dict[str, str]:

@@ -19,7 +19,7 @@ def machine() -> str:
 
 
 def is_running(process: int) -> bool:
-    """Whether a process of this machine is there."""
+    """Check whether a process of this machine is there."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

@@ -38,10 +38,10 @@ def receipt_bytes(receipt: Mapping[str, Any]) -> bytes:
 
 
 def require_whole(root: Root, dataset: str, receipt: Mapping[str, Any]) -> None:
-    """`StopRun` where a repair has put shards aside that no build has written anew yet."""
+    """Raise `StopRun` where a repair has put shards aside that no build has written anew yet."""
     if receipt.get("lost"):
-        lost = f"lacks {len(receipt['lost'])} shards that a repair put aside"
-        raise NoShards(dataset, root.shown, f"{dataset} in {root.shown} {lost}")
+        lack = f"lacks {len(receipt['lost'])} shards that a repair put aside"
+        raise NoShards(dataset, root.shown, f"{dataset} in {root.shown} {lack}")
 
 
 def write_receipt(root: Root, dataset: str, receipt: Mapping[str, Any]) -> None:

@@ -28,7 +28,7 @@ def folders(store: Store, dataset: str) -> list[str]:
 
 
 def check_version(version: str) -> None:
-    """`StopRun` for what is not three numbers."""
+    """Raise `StopRun` for what is not three numbers."""
     if not _VERSION.fullmatch(version):
         raise WrongSetting("version", version, "it is three numbers, as in 1.0.0")
 

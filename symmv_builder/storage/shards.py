@@ -354,8 +354,8 @@ def _rows_without(file: pq.ParquetFile, unwanted: pa.Array) -> Iterator[tuple[pa
     """The rows of a file but those of some entries, each as a table, with its size."""
     for group in range(file.num_row_groups):
         table = file.read_row_group(group)
-        gone = pc.is_in(table.column("entry_id"), value_set=unwanted)
-        table = table.filter(pc.invert(gone))
+        is_unwanted = pc.is_in(table.column("entry_id"), value_set=unwanted)
+        table = table.filter(pc.invert(is_unwanted))
         for number, size in enumerate(table_bytes(table)):
             yield table.slice(number, 1), size
 

@@ -30,7 +30,7 @@ class _MomentWatcher:
         self.hop_s: float | None = 1.0 / model.rate_hz
         self._model, self._every_s, self._pictures = model, hop_s, pictures
         self._recent: deque[NDArray[np.uint8]] = deque(maxlen=pictures)
-        self._index, self._seen = -1, 0
+        self._index, self._picture_count = -1, 0
         self._values: list[NDArray[np.float32]] = []
 
     def see(self, time_s: float, frame: Frame, previous: Frame | None) -> None:
@@ -38,16 +38,16 @@ class _MomentWatcher:
         same = frame.index == self._index and self._recent
         self._recent.append(self._recent[-1] if same else self._middle(frame))
         self._index = frame.index
-        self._seen += 1
-        while self._starts() + self._pictures <= self._seen:
+        self._picture_count += 1
+        while self._starts() + self._pictures <= self._picture_count:
             self._embed()
 
     def finish(self, duration_s: float) -> FeatureTrack:
         # The last picture stays for moments that go on beyond the end.
         while len(self._values) < grid_length(duration_s, self._every_s) and self._recent:
-            if self._starts() + self._pictures > self._seen:
+            if self._starts() + self._pictures > self._picture_count:
                 self._recent.append(self._recent[-1])
-                self._seen += 1
+                self._picture_count += 1
             else:
                 self._embed()
         nothing = np.zeros((0, self._model.width), dtype=np.float32)
@@ -59,7 +59,7 @@ class _MomentWatcher:
         return int(len(self._values) * self._every_s * self._model.rate_hz + TOLERANCE_S)
 
     def _embed(self) -> None:
-        first = self._starts() - (self._seen - len(self._recent))
+        first = self._starts() - (self._picture_count - len(self._recent))
         moment = list(self._recent)[first : first + self._pictures]
         self._values.append(self._model.embed(np.stack(moment)))
 

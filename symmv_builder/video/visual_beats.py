@@ -117,16 +117,16 @@ def find_visual_beats(directogram: FeatureTrack) -> VisualBeats:
 def _steadiest(
     rows: NDArray[np.int64], strengths: Floats, gaps: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Which of the maxima are beats: numbers of the best way through them."""
+    """Tell which of the maxima are beats: numbers of the best way through them."""
     best = strengths.copy()
     before = np.full(len(rows), -1)
-    for here in range(1, len(rows)):
-        octaves = np.log2((rows[here] - rows[:here]) / gaps[here])
-        ways = best[:here] - STEADINESS * octaves**2
+    for number in range(1, len(rows)):
+        octaves = np.log2((rows[number] - rows[:number]) / gaps[number])
+        ways = best[:number] - STEADINESS * octaves**2
         came = int(ways.argmax())
         if ways[came] > 0:
-            best[here] += ways[came]
-            before[here] = came
+            best[number] += ways[came]
+            before[number] = came
     place, path = int(best.argmax()), []
     while place >= 0:
         path.append(place)

@@ -73,8 +73,10 @@ def _onsets(frames: NDArray[np.float32], onsets: NDArray[np.float32]) -> list[tu
 
 
 def _follow(energy: NDArray[np.float64]) -> tuple[int, int]:
-    """How many frames a note is followed for, and how many of the last of them are below the
-    threshold: it has ended then, or the sound has."""
+    """Count the frames that a note is followed for, and the last of them below the threshold.
+
+    With those the note has ended, or the sound has.
+    """
     length_frames = faded = 0
     for is_weak in (energy < FRAME_THRESHOLD).tolist():
         length_frames, faded = length_frames + 1, faded + 1 if is_weak else 0

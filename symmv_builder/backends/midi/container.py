@@ -14,7 +14,7 @@ _HEAD_BYTES = 4096
 
 
 def is_midi(path: Path) -> bool:
-    """Whether a file begins as a MIDI file does, plain or packed, whatever its name says."""
+    """Check whether a file begins as a MIDI file does, plain or packed, whatever its name says."""
     if not path.is_file():
         return False
     try:

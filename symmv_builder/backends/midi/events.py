@@ -205,7 +205,7 @@ def _data_bytes(data: bytes, at: int, count: int) -> tuple[int, int, int]:
 
 
 def _is_reset(data: bytes, at: int) -> bool:
-    """Whether an FF before this place is a reset from a cable, and not a meta event.
+    """Check whether an FF before this place is a reset from a cable, and not a meta event.
 
     Kinds of meta events are below 128, and the only one that is 0 has two bytes or none.
     """
@@ -213,7 +213,7 @@ def _is_reset(data: bytes, at: int) -> bool:
 
 
 def _is_bare_end(data: bytes, at: int) -> bool:
-    """Whether F7 before this place has no length: the 0 that follows is the next delta time.
+    """Check whether F7 before this place has no length: the 0 that follows is the next delta time.
 
     A packet of no bytes would be written for nothing, so it is none where a whole event
     follows that 0.

@@ -42,8 +42,8 @@ class Frame:
     """
 
     __slots__ = (
-        "_made",
         "_native",
+        "_pictures",
         "_scalers",
         "_turns",
         "duration_s",
@@ -63,7 +63,7 @@ class Frame:
     ) -> None:
         self._native, self._scalers = native, scalers
         self._turns = quarter_turns(native)
-        self._made: dict[Form, Picture] = {}
+        self._pictures: dict[Form, Picture] = {}
         self.index, (self.time_s, self.duration_s) = index, timing
         self.width, self.height = size
 
@@ -81,15 +81,15 @@ class Frame:
         from av.video.reformatter import VideoReformatter
 
         form = (width, height, layout, interpolation)
-        if form not in self._made:
+        if form not in self._pictures:
             across, down = (height, width) if self._turns % 2 else (width, height)
             scaler = self._scalers.setdefault(form, VideoReformatter())
             scaled = scaler.reformat(
                 self._native, across, down, layout, interpolation=interpolation, threads=1
             )
             upright = np.rot90(scaled.to_ndarray(), self._turns)
-            self._made[form] = np.ascontiguousarray(upright).astype(np.uint8, copy=False)
-        return self._made[form]
+            self._pictures[form] = np.ascontiguousarray(upright).astype(np.uint8, copy=False)
+        return self._pictures[form]
 
 
 def frames(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[Frame]:

@@ -205,7 +205,7 @@ def _encoded(
     first = next(frames)
     output = encoded_stream(target, stream, first[0])
 
-    def made() -> Iterator[tuple[float, Any]]:
+    def encoded_packets() -> Iterator[tuple[float, Any]]:
         last = -1
         for frame, (time_s, stays_s) in chain([first], frames):
             at = max(last + 1, round(time_s / ENCODED_BASE))
@@ -215,7 +215,7 @@ def _encoded(
         for packet in output.encode():
             yield float(last * ENCODED_BASE), packet
 
-    return made()
+    return encoded_packets()
 
 
 def encoded_stream(target: Any, stream: VideoStream, first: VideoFrame, *, threads: int = 0) -> Any:

@@ -84,7 +84,7 @@ class Region:
     modulation: Mapping[int, float]
 
     def fits(self, key: int, velocity: int) -> bool:
-        """Whether a note of this key and velocity sounds here."""
+        """Check whether a note of this key and velocity sounds here."""
         return (
             self.keys[0] <= key <= self.keys[1]
             and self.velocities[0] <= velocity <= self.velocities[1]

@@ -95,7 +95,7 @@ class Downloader:
         return self._canary
 
     def check_toolchain(self) -> None:
-        """`StopRun` where a program is missing without which the sites cannot be read.
+        """Raise `StopRun` where a program is missing without which the sites cannot be read.
 
         Nothing is asked of a site.
         """
@@ -103,7 +103,7 @@ class Downloader:
             toolchain.check_javascript(self._politeness.javascript)
 
     def check_canary(self) -> None:
-        """`StopRun` where yt-dlp reads nothing of the canary: the site has changed.
+        """Raise `StopRun` where yt-dlp reads nothing of the canary: the site has changed.
 
         Raises what keeps it from being asked: `SessionBlocked`, `RetryLater`, `RejectEntry`.
         """
@@ -219,7 +219,7 @@ class Downloader:
             return _follow(ydl, source.url)
 
     def _has_formats(self, source: Source | None) -> bool:
-        """Whether the canary sings; what keeps us from hearing it is raised."""
+        """Check whether the canary sings; what keeps us from hearing it is raised."""
         try:
             return bool(source and self._extract(source).get("formats"))
         except ToolchainBroken:
@@ -316,8 +316,11 @@ class Downloader:
         return ydl
 
     def _whose_fault(self, error: SymMVError, site: str) -> SymMVError:
-        """What did not answer is at fault itself while the site answers; else it is the network:
-        ours, or the way to the site. Then nobody can be fetched, and no attempt is spent."""
+        """What did not answer is at fault itself while the site answers.
+
+        Else it is the network: ours, or the way to the site. Then nobody can be fetched, and no
+        attempt is spent.
+        """
         if not isinstance(error, RetryLater) or error.reason is not Reason.UNREACHABLE:
             return error
         if not self._answers(site):
@@ -328,7 +331,7 @@ class Downloader:
         return RetryLater(str(error), error.after_s, reason=Reason.UNREACHABLE)
 
     def _answers(self, site: str) -> bool:
-        """Whether a site's own host says anything, be it an error."""
+        """Check whether a site's own host says anything, be it an error."""
         from yt_dlp.networking import Request
         from yt_dlp.networking.exceptions import HTTPError
 

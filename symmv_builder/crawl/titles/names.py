@@ -228,7 +228,7 @@ def fame(text: str) -> float:
 
 
 def is_work(text: str) -> bool:
-    """Whether a text is the name of a film, a game or a series rather than a performer."""
+    """Check whether a text is the name of a film, a game or a series rather than a performer."""
     name = _plain(fold(text))
     return name in WORKS and name not in PERFORMERS
 
@@ -242,7 +242,7 @@ def _joint(text: str) -> list[str]:
 
 
 def is_person(text: str) -> bool:
-    """Whether a text reads like a person's name: a given name and a word or two."""
+    """Check whether a text reads like a person's name: a given name and a word or two."""
     words = fold(text).split()
     return 2 <= len(words) <= 3 and words[0] in GIVEN_NAMES
 

@@ -84,7 +84,9 @@ def parse_title(text: str, *, channel: str = "", habits: Habits = Habits()) -> P
     confidence = guess.confidence * (0.8 if cut.weak else 1.0)
     artist, title = guess.artist or habits.artist, guess.title
     own = set(marks_of(title)) | set(marks_of(artist))
-    removed = " | ".join([lead, *(r for group in groups for n in group for r in _taken(n))])
+    removed = " | ".join(
+        [lead, *(r for group in groups for n in group for r in _removed_phrases(n))]
+    )
     marks = set(marks_of(cleaned)) - own | set(marks_of(removed)) | (own & {"remix"})
     return ParsedTitle(artist, title, round(min(confidence, 0.99), 3), tuple(sorted(marks)))
 
@@ -93,7 +95,7 @@ def _rejection(detail: str) -> RejectEntry:
     return RejectEntry(Reason.UNPARSABLE_TITLE, detail)
 
 
-def _taken(name: Name) -> tuple[str, ...]:
+def _removed_phrases(name: Name) -> tuple[str, ...]:
     return name.removed if name.text else (name.source,)
 
 
@@ -117,7 +119,7 @@ def _leading_label(parts: list[TitlePart]) -> tuple[str, list[TitlePart]]:
 
 
 def _context(text: str, groups: list[list[Name]], channel: str, habits: Habits) -> _Context:
-    removed = " | ".join(r for group in groups for name in group for r in _taken(name))
+    removed = " | ".join(r for group in groups for name in group for r in _removed_phrases(name))
     marks = set(marks_of(removed))
     return _Context(
         habits=habits,
@@ -206,7 +208,7 @@ def _of_groups(candidates: list[Name], context: _Context) -> _Guess:
 
 
 def _ordered(first: Name, second: Name, context: _Context) -> _Guess:
-    """Which of two names is the artist."""
+    """Tell which of two names is the artist."""
     ahead = _Guess(_as_artist(first), _as_title(second), 0.9)
     swapped = _Guess(_as_artist(second), _as_title(first), 0.9)
     if context.habits.order != "auto":

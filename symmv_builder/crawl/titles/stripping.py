@@ -181,7 +181,7 @@ def _strip_inside(text: str, removed: list[str]) -> str:
 
 
 def _foreign_beside(parts: Field, index: int) -> bool:
-    """Whether a bracket holds another script's form of the Latin name that it follows."""
+    """Check whether a bracket holds another script's form of the Latin name that it follows."""
     before = "".join(piece.text for piece in parts[:index])
     inside = parts[index].text
     has_letters = any(c.isalpha() for c in inside)
@@ -216,7 +216,7 @@ _NO_GUEST = word_set("a an the my your you me or out no u us lyrics love all eve
 
 
 def is_noise_bracket(piece: TitlePart) -> bool:
-    """Whether a bracket tells of the recording, the upload or a guest, not of the song."""
+    """Check whether a bracket tells of the recording, the upload or a guest, not of the song."""
     words = fold(piece.text).split()
     if not words or is_featuring(piece.text):
         return True
@@ -252,7 +252,7 @@ def _is_live(words: list[str]) -> bool:
 
 
 def is_noise(words: list[str]) -> bool:
-    """Whether words say nothing but what kind of recording or upload this is."""
+    """Check whether words say nothing but what kind of recording or upload this is."""
     vocabulary_words = vocabulary.BRACKET_WORDS
     plain = [word for word in words if not _is_year(word)]
     if not plain:
@@ -267,7 +267,7 @@ def _is_year(word: str) -> bool:
 
 
 def is_featuring(text: str) -> bool:
-    """Whether a bracket names guests: ``feat. X``, ``with X``, ``w/ X``, ``prod. X``."""
+    """Check whether a bracket names guests: ``feat. X``, ``with X``, ``w/ X``, ``prod. X``."""
     words = text.split()
     first = fold(words[0]).split() if words else []
     if first and first[0] in vocabulary.FEATURING and len(fold(text).split()) > 1:
@@ -341,8 +341,10 @@ def _strip_first_hashtag(text: str, removed: list[str]) -> str:
     return text
 
 
-_PLAYED = ("cover", "piano", "tutorial", "arranged", "arr", "arrangement", "version", "played",
-           "karaoke", "instrumental", "transcribed", "transcription", "visualizer")  # fmt: skip
+_ARRANGEMENT_WORDS = (
+    *("cover", "piano", "tutorial", "arranged", "arr", "arrangement", "version", "played"),
+    *("karaoke", "instrumental", "transcribed", "transcription", "visualizer"),
+)
 
 
 def _strip_guests(text: str, removed: list[str]) -> str:
@@ -354,7 +356,7 @@ def _strip_guests(text: str, removed: list[str]) -> str:
         if not following:
             break
         is_guest = token.word in vocabulary.FEATURING or text[token.start :][:2] in ("w/", "W/")
-        is_player = token.word == "by" and before in _PLAYED
+        is_player = token.word == "by" and before in _ARRANGEMENT_WORDS
         is_place = token.word == "live" and before and following in ("at", "from")
         if is_guest or is_player or is_place:
             removed.append(text[token.start :])
@@ -390,7 +392,7 @@ def _strip_opening(text: str, removed: list[str]) -> str:
 
 
 def _tail_size(words: list[str]) -> int:
-    """How many words at the end belong to no song; a year counts with what it dates."""
+    """Count how many words at the end belong to no song; a year counts with what it dates."""
     for skipped in (0, 1):
         if skipped and not (len(words) > 1 and _is_year(words[-1])):
             break

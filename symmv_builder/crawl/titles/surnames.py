@@ -203,7 +203,7 @@ def _unaccented(text: str) -> str:
 
 
 def _is_given(word: str, person: Person) -> bool:
-    """Whether a word is one of the person's given names, in another spelling, or initials."""
+    """Check whether a word is one of the person's given names, in another spelling, or initials."""
     letters = [name[0] for name in person.given]
     if len(word) == 1:
         return word in letters or word in {particle[0] for particle in person.particles}

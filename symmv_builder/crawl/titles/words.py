@@ -16,7 +16,7 @@ def is_word_character(character: str) -> bool:
 
 
 def is_latin(word: str) -> bool:
-    """Whether the letters of a word are all Latin, and it has some."""
+    """Check whether the letters of a word are all Latin, and it has some."""
     letters = [c for c in word if c.isalpha()]
     return bool(letters) and all(c < "\u0250" or "\u1e00" <= c <= "\u1eff" for c in letters)
 
@@ -78,7 +78,7 @@ _PLAIN_BRACKET_WORDS = word_set(
 )
 
 # What may end or begin a stretch outside of brackets and belongs to no song's name.
-_THINGS = (
+_VIDEO_NOUNS = (
     "video,videoclip,videoclipe,clip,clipe,klip,klibi,mv,pv,m v,audio,visualizer,visualiser,lyric,"
     "lyrics,music video,lyric video,lyrics video,hd video,4k video,video clip,music clip,film,"
     "short film,video hd,video 4k,video song,lyrical video,animated video,musikvideo,music mv,"
@@ -95,9 +95,9 @@ TAILS = (
     _phrases(",".join(OFFICIAL))
     | frozenset(
         phrase
-        for thing in _phrases(_THINGS)
+        for phrase_words in _phrases(_VIDEO_NOUNS)
         for word in OFFICIAL
-        for phrase in ((word, *thing), (*thing, word))
+        for phrase in ((word, *phrase_words), (*phrase_words, word))
     )
     | _phrases(
         "music video,lyric video,lyrics video,lyrics,lyric,mv,m v,pv,"
@@ -278,7 +278,7 @@ TITLE_WORDS = word_set(
 
 
 def is_official(words: Iterable[str]) -> bool:
-    """Whether a word says "official" in any language or spelling (``Video Oficiel``)."""
+    """Check whether a word says "official" in any language or spelling (``Video Oficiel``)."""
     return any(word in OFFICIAL or word.startswith(_OFFICIAL_STEMS) for word in words)
 
 

@@ -73,7 +73,7 @@ STEP = Step("melody", 4, reads=("grid",), run=split_parts, columns=COLUMNS)
 
 
 def _is_monophonic(grid: GridNotes) -> bool:
-    """Whether no two notes sound together."""
+    """Check whether no two notes sound together."""
     order = np.argsort(grid.onset_steps, kind="stable")
     ends = (grid.onset_steps + grid.duration_steps)[order]
     return bool((grid.onset_steps[order][1:] >= np.maximum.accumulate(ends)[:-1]).all())

@@ -46,7 +46,7 @@ _REMEMBERED = (
 
 
 def load(run: Path, device: str) -> tuple[CmtModel, Mapping[str, Any]]:
-    """The best model of a run, in evaluation mode, and what it remembers (`train.about`).
+    """Load the best model of a run, in evaluation mode, and what it remembers (`train.about`).
 
     `StopRun` where the folder holds no such model.
     """
@@ -130,7 +130,7 @@ class CmtComposer(Composer):
         return ordered_piece(name, tracks, plan.tempo_bpm, plan.end_s, order, number, facts)
 
     def _sounding(self, score: WordScore, plan: PiecePlan, key: str) -> dict[str, Notes]:
-        """Notes by instrument, in seconds, cut at the end and moved into the key."""
+        """Give notes by instrument, in seconds, cut at the end and moved into the key."""
         songs = {
             instrument: song_in_score(score, instrument, plan.tempo_bpm)
             for instrument in self._about["instruments"]
@@ -153,7 +153,7 @@ def _video(video: WatchedVideo) -> Mapping[str, Floats]:
 
 
 def control_facts(control: Control, score: WordScore) -> dict[str, Any]:
-    """What was asked of a piece and what it has, as its JSON tells it.
+    """Tell what was asked of a piece and what it has, for its JSON.
 
     Densities of bars, -1 where any would do; 16ths and strengths that were asked, and how many
     notes begin on each.

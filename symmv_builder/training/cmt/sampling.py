@@ -61,7 +61,7 @@ class CmtSampling:
     greedy: bool = False
 
     def of(self, name: str) -> tuple[float, float, int | None]:
-        """Temperature, nucleus and number of values for an attribute."""
+        """Give temperature, nucleus and number of values for an attribute."""
         own = {"barbeat": self.barbeat, "duration": self.duration}.get(name, 1.0)
         heat = own if self.temperature is None else self.temperature
         top_p = 1.0 if name == "barbeat" or self.top_k is not None else self.top_p
@@ -69,7 +69,7 @@ class CmtSampling:
 
 
 def heeded(control: Control, seed: int, share: float) -> Control:
-    """The control with each bar and each 16th kept with the probability `share`."""
+    """Thin the control: each bar and each 16th is kept with the probability `share`."""
     rng = np.random.default_rng([_CONTROL, seed])
     bars = rng.random(len(control.densities)) < share
     steps = rng.random(len(control.strengths)) < share
@@ -85,7 +85,7 @@ def sample(
     sampling: CmtSampling,
     tell: Callable[[float], None] = lambda share: None,
 ) -> list[Sequence]:
-    """One sequence for each of `controls`, with as many bars as it has.
+    """Sample one sequence for each of `controls`, with as many bars as it has.
 
     `instruments` are those that the model knows, 1-5. `tell` hears now and then which share of
     the bars is written.
@@ -117,7 +117,7 @@ def _write(
     is_set = torch.zeros(1 + 5, dtype=torch.bool, device=device)
     is_set[list(instruments)] = True
     writing = WordWriting(bars, is_set, model.config.timing)
-    targets = _Asked(densities, strengths)
+    targets = _Controls(densities, strengths)
     token = torch.zeros(len(controls), len(FIELDS), dtype=torch.int64, device=device)
     token[:, TYPE] = BEGIN
     tokens, chances = [token], Chances(seeds, device, len(FIELDS))
@@ -141,11 +141,11 @@ def _draw(
     model: CmtModel,
     hidden: Tensor,
     writing: WordWriting,
-    targets: "_Asked",
+    targets: "_Controls",
     sampling: CmtSampling,
     chance: Tensor,
 ) -> Tensor:
-    """The next word ``[b, 7]`` of every piece; `chance` ``[b, 7]`` is even in 0-1."""
+    """Draw the next word ``[b, 7]`` of every piece; `chance` ``[b, 7]`` is even in 0-1."""
 
     def pick(name: str, logits: Tensor, allowed: Tensor) -> Tensor:
         heat, top_p, most = sampling.of(name)
@@ -173,7 +173,7 @@ def _draw(
     return writing.lawful(targets.put(writing.lawful(token), writing))
 
 
-class _Asked:
+class _Controls:
     """Controls of the batch: which 16th is due before another, and what its numbers are."""
 
     def __init__(self, densities: Tensor, strengths: Tensor) -> None:
@@ -190,15 +190,15 @@ class _Asked:
         self._rows = torch.arange(b, device=densities.device)
 
     def due(self, writing: WordWriting, kind: Tensor, barbeat: Tensor) -> Tensor:
-        """The barbeat that has to be written before a drawn word, 0 where none has to."""
+        """Find the barbeat that has to be written before a drawn word, 0 where none has to."""
         next_asked = self._after[self._rows, writing.bar.clamp(min=0), writing.beat + 1]
         closes = (kind == END) | (barbeat == BAR)
-        drawn = torch.where(closes, POSITIONS, barbeat - FIRST_POSITION)
+        drawn_position = torch.where(closes, POSITIONS, barbeat - FIRST_POSITION)
         may = (kind != NOTE) & (writing.bar >= 0) & (next_asked < POSITIONS)
-        return torch.where(may & (next_asked <= drawn), next_asked + FIRST_POSITION, 0)
+        return torch.where(may & (next_asked <= drawn_position), next_asked + FIRST_POSITION, 0)
 
     def put(self, token: Tensor, writing: WordWriting) -> Tensor:
-        """Words with the density and the strength that are asked in place of those drawn."""
+        """Replace the density and the strength in words by those that are asked."""
         token = token.clone()
         is_bar = token[:, BARBEAT] == BAR
         bar = (writing.bar + is_bar).clamp(0, self._densities.shape[1] - 1)

@@ -113,7 +113,7 @@ class CmtTrainer(Trainer):
         return train(config, request)
 
     def heeds(self, config: Mapping[str, Any]) -> frozenset[str]:
-        """All but chords to begin with, of which its words have none."""
+        """List what it heeds: all but chords to begin with, of which its words have none."""
         return super().heeds(config) - {"primer"}
 
     def composer(self, request: ComposeRequest) -> "Composer":
