@@ -187,7 +187,7 @@ def test_the_players_of_an_entry_stay_together_and_the_cursor_goes_along(house: 
 
 
 def test_an_entry_is_corrected_by_the_keyboard(house: House) -> None:
-    """A beat goes to where the player is, a chord gets another name, and both are undone."""
+    """A beat goes to where the player is, one is added and removed, a note marked; all undone."""
     house.visit(PAGES["correct"])
     house.until("[...document.querySelectorAll('video, audio')].every((e) => e.readyState > 0)")
     evaluate = house.browser.evaluate
@@ -206,10 +206,22 @@ def test_an_entry_is_corrected_by_the_keyboard(house: House) -> None:
     loaded("document.body.textContent.includes('beats at 0.500 s to 0.630 s')")
     for words in ("waits for the next build", "ann"):
         assert evaluate(f"document.body.textContent.includes('{words}')")
+    house.press("a")
+    house.until("document.activeElement.name === 'at'")
+    evaluate("document.querySelector('[data-name=video]').currentTime = 1.3")
+    house.until("Math.abs(document.querySelector('[data-name=music]').currentTime - 1.17) < 0.01")
+    house.press("n")
+    house.press("Enter")
+    loaded("document.body.textContent.includes('beats: add at 1.170 s')")
+    evaluate(
+        'document.querySelector(\'[aria-label^="Remove the beat"][aria-label$="1.170 s"]\').focus()'
+    )
+    house.press("Enter")
+    loaded("document.body.textContent.includes('beats: remove at 1.170 s')")
     evaluate("document.querySelector('[aria-label^=\"Mark as accompaniment\"]').focus()")
     house.press("Enter")
-    loaded("document.querySelectorAll('[aria-label^=Undo]').length === 2")
-    for left in (1, 0):
+    loaded("document.querySelectorAll('[aria-label^=Undo]').length === 4")
+    for left in (3, 2, 1, 0):
         house.press("u")
         loaded(f"document.querySelectorAll('[aria-label^=Undo]').length === {left}")
     assert correcting.corrections(house.settings, DATASET) == []
