@@ -1,6 +1,6 @@
 """The page of the quick tour: what was made of two pairs, out of the data root, in one file."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,6 @@ from symmv_builder.report.page import (
 from symmv_builder.text import harmless
 from symmv_builder.version import __version__
 
-# The pages of the tour by their file, the one that is named to a person first.
-PAGES: Mapping[str, Callable[[Path, Page], None]] = {
-    "index.html": write_page,
-}
-
 _SHOWN_VALUES = 3
 _LONGEST = 32
 _LEADS = {
@@ -43,7 +38,7 @@ _LEADS = {
 def write_tour_page(
     tour: QuickDemo, composition: Written, rows: Mapping[str, list[dict[str, Any]]]
 ) -> Path:
-    """Write the pages into the tour's folder; where the first is.
+    """Write the page into the tour's folder; where it is.
 
     `rows` are those that were read back of each dataset.
     """
@@ -66,14 +61,9 @@ def write_tour_page(
             "everything that is stored of an entry; `symmv --help` lists what else there is.",
         },
     )
-    return write_pages(tour.out, page)
-
-
-def write_pages(folder: Path, page: Page) -> Path:
-    """Write every one of `PAGES` into a folder; where the first is."""
-    for name, write in PAGES.items():
-        write(folder / name, page)
-    return folder / next(iter(PAGES))
+    path = tour.out / "index.html"
+    write_page(path, page)
+    return path
 
 
 def _music(tour: QuickDemo, composition: Written) -> Section:

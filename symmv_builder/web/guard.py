@@ -71,12 +71,12 @@ class Access:
     def check(self) -> None:
         """`StopRun` where others could come without a token, or with one that can be guessed."""
         if (not self.is_loopback or self.names) and not self.token:
-            wanted = "others can reach it there: say a token, which they have to know"
-            raise WrongSetting("host", (*self.names, self.host)[0], wanted)
+            problem = "others can reach it there: say a token, which they have to know"
+            raise WrongSetting("host", (*self.names, self.host)[0], problem)
         for token in self.tokens:
             if len(token) < SHORTEST_TOKEN:
-                wanted = f"it can be guessed; it has {SHORTEST_TOKEN} characters at least"
-                raise WrongSetting("token", "*" * len(token), wanted)
+                problem = f"it can be guessed; it has {SHORTEST_TOKEN} characters at least"
+                raise WrongSetting("token", "*" * len(token), problem)
 
     @property
     def tokens(self) -> list[str]:
@@ -157,7 +157,8 @@ def _same(first: str, second: str) -> bool:
 class Session:
     """A browser: its number, the word of its forms, whether it may come in, who sits there.
 
-    `owner` is whose takes it sees: of the person whose token it has, or of this machine.
+    `owner` is whose takes it sees: of the person whose token it has, or of this machine. `menu`
+    are the addresses of the pages that are named on every page, with their words.
     """
 
     number: str
@@ -166,6 +167,7 @@ class Session:
     is_in: bool
     reviewer: str = ""
     owner: str = ""
+    menu: Mapping[str, str] = field(default_factory=dict)
 
 
 class Refused(Exception):
@@ -263,9 +265,11 @@ class Guard(_Guard):
 
     bodies = MappingProxyType({_FORM: MOST_BODY_BYTES})
 
-    def __init__(self, app: App, access: Access, apart: Mapping[str, App] | None = None) -> None:
+    def __init__(
+        self, app: App, access: Access, menu: Mapping[str, str], apart: Mapping[str, App]
+    ) -> None:
         super().__init__(app, access)
-        self._apart = dict(apart or {})
+        self._menu, self._apart = menu, apart
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         for path, app in self._apart.items():
@@ -313,9 +317,8 @@ class Guard(_Guard):
             kept_word = sessions.get("access", "")
             owner = self._access.owner_of(bearer) or self._access.owner_in(kept_word, number)
         reviewer = clean_line(unquote(sessions.get("reviewer", "")))
-        return Session(
-            number, signed, self._access.sign("form", number), bool(owner), reviewer, owner
-        )
+        word = self._access.sign("form", number)
+        return Session(number, signed, word, bool(owner), reviewer, owner, self._menu)
 
 
 def is_word(text: str, session: Session) -> bool:
@@ -374,8 +377,8 @@ def _cookies(text: str) -> dict[str, str]:
 def _safe(headers: Any, cookies: list[str], *, keep: bool) -> list[tuple[bytes, bytes]]:
     """The headers of an answer with ours; a browser may `keep` the package's own files a while."""
     kept = [(name, value) for name, value in headers if name.lower().decode() not in HEADERS]
-    said = HEADERS | ({"cache-control": "max-age=300"} if keep else {})
-    ours = [(name.encode(), value.encode()) for name, value in said.items()]
+    policy = HEADERS | ({"cache-control": "max-age=300"} if keep else {})
+    ours = [(name.encode(), value.encode()) for name, value in policy.items()]
     return [*kept, *ours, *((b"set-cookie", each.encode()) for each in cookies)]
 
 

@@ -17,19 +17,12 @@ from symmv_builder.api.takes import Takes
 from symmv_builder.errors import NotFound, StopRun, UnknownName, WrongSetting
 from symmv_builder.report.page_style import STYLE
 from symmv_builder.settings import Settings
-from symmv_builder.web import browse, compose, correct, doors, entry, frame, raters, review, runs
+from symmv_builder.web import frame, pages, raters
 from symmv_builder.web.desk import Desk, html
 from symmv_builder.web.guard import Access, App, Guard, Refused
 
 PORT = 8765
-_TYPES = {
-    "compose.js": "text/javascript",
-    "correct.js": "text/javascript",
-    "icon.svg": "image/svg+xml",
-    "keys.js": "text/javascript",
-    "player.js": "text/javascript",
-    "style.css": "text/css",
-}
+_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 # Connections; a browser has up to six, and a hall of raters comes at once.
 _MOST_AT_ONCE = 256
 _log = logging.getLogger(__name__)
@@ -58,15 +51,15 @@ def make_app(
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=writing)
     desk = Desk(settings, access, runs_in, writer, studies)
-    for module in (browse, entry, correct, review, compose, runs, doors):
-        module.add(app, desk)
-    files = {name: _static(name) for name in _TYPES}
+    pages.add_pages(app, desk)
+    files = _static_files()
 
     @app.get("/static/{name}")
     def static(name: str) -> Response:
         if name not in files:
             raise HTTPException(404)
-        return Response(files[name], media_type=f"{_TYPES[name]}; charset=utf-8")
+        kind = _TYPES[name.rpartition(".")[2]]
+        return Response(files[name], media_type=f"{kind}; charset=utf-8")
 
     @app.exception_handler(StopRun)
     def stopped(request: Request, error: StopRun) -> Response:
@@ -89,13 +82,19 @@ def make_app(
         return _said(request, error.status_code, str(error.detail))
 
     by_address = {raters.address(each): each for each in studies}
-    return Guard(app, access, {raters.STUDIES: raters.make_app(by_address, access)})
+    rating = raters.make_app(by_address, access)
+    return Guard(app, access, pages.menu(), {raters.STUDIES: rating})
 
 
-def _static(name: str) -> bytes:
-    """A file of this package; the sheet is that of all pages with what these add to it."""
-    data = resources.files("symmv_builder.web").joinpath("static", name).read_bytes()
-    return STYLE.encode() + data if name == "style.css" else data
+def _static_files() -> dict[str, bytes]:
+    """The package's own files by name; the sheet is that of all pages with what these add to it."""
+    folder = resources.files("symmv_builder.web").joinpath("static")
+    files = {
+        file.name: file.read_bytes()
+        for file in folder.iterdir()
+        if file.name.rpartition(".")[2] in _TYPES
+    }
+    return files | {"style.css": STYLE.encode() + files["style.css"]}
 
 
 def _said(request: Request, status: int, line: str) -> Response:
@@ -120,6 +119,8 @@ def answer(app: App, access: Access, *, tell: Callable[[str], object] = lambda _
     with listening:
         config = uvicorn.Config(
             app,
+            # Its own arrangement would close the handlers of whoever calls this.
+            log_config=None,
             log_level="warning",
             access_log=False,
             server_header=False,

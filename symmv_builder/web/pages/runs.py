@@ -10,6 +10,7 @@ from symmv_builder.report.elements import Html, element
 from symmv_builder.web import frame, raters
 from symmv_builder.web.desk import Desk, html, session_of
 
+MENU = ("/runs", "Runs")
 _EVERY_S = 15
 
 
