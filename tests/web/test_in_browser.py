@@ -69,6 +69,28 @@ class House:
                 **({"text": text} if text and kind == "keyDown" else {}),
             )  # fmt: skip
 
+    def choose_file(self, path: Path) -> None:
+        """As a person does in the window that the system opens."""
+        # The protocol of the browser knows its pages once it was asked for one.
+        self.browser.ask("DOM.enable")
+        document = self.browser.ask("DOM.getDocument")["root"]["nodeId"]
+        field = self.browser.ask(
+            "DOM.querySelector", nodeId=document, selector="input[type=file]"
+        )["nodeId"]  # fmt: skip
+        self.browser.ask("DOM.setFileInputFiles", nodeId=field, files=[str(path)])
+
+    def type_into(self, selector: str, text: str) -> None:
+        self.browser.evaluate(f"document.querySelector({selector!r}).focus()")
+        self.browser.evaluate(f"document.querySelector({selector!r}).value = ''")
+        for letter in text:
+            self.press(letter)
+
+    def submit(self, words: str) -> None:
+        """Go to a button by its words and press Enter on it."""
+        found = f"[...document.querySelectorAll('button')].find((e) => e.textContent === {words!r})"
+        self.browser.evaluate(f"{found}.focus()")
+        self.press("Enter")
+
     def here(self) -> str:
         place: str = self.browser.evaluate("location.pathname")
         return place

@@ -41,11 +41,11 @@ def _refreshing(request: Request) -> tuple[int, Html]:
 
 def _trainings(desk: Desk, request: Request) -> str:
     rows = []
-    for place in runs.training_runs(desk.runs):
-        run = runs.training_run(desk.runs, place.name)
+    for name in runs.training_runs(desk.runs):
+        run = runs.training_run(desk.runs, name)
         last = ", ".join(
-            f"{split} {name} {curve[-1][1]:.4g}"
-            for name, splits in run.curves.items()
+            f"{split} {measure} {curve[-1][1]:.4g}"
+            for measure, splits in run.curves.items()
             for split, curve in splits.items()
         )
         link = frame.link(run.name, frame.address("runs", run.name))
