@@ -76,7 +76,7 @@ def muvisync_parts(label: str) -> tuple[int, str] | None:
 
 
 def pitch_class(name: str) -> int:
-    """Give the pitch class 0-11 of a note with sharps (``#``) or flats (``b`` or music21's ``-``)."""
+    """Give the pitch class 0-11 of a note; sharps are ``#``, flats ``b`` or music21's ``-``."""
     letter, accidentals = name[:1].upper(), name[1:]
     if letter not in "CDEFGAB" or not letter or accidentals.strip("#b-"):
         raise ValueError(f"not a note name: {name!r}")

@@ -207,7 +207,7 @@ def _norm(state: dict[str, Any], name: str, x: Any) -> Any:
 
 
 def _timing(length: int) -> NDArray[np.float32]:
-    """Make sines, then cosines, of wavelengths from 2 pi to 20,000 pi frames: ``[length, WIDTH]``."""
+    """Make sines, then cosines, of wavelengths 2 pi to 20,000 pi frames: ``[length, WIDTH]``."""
     rates = np.exp(-np.log(1e4) * np.arange(WIDTH // 2) / (WIDTH // 2 - 1))
     angles = np.arange(length)[:, None] * rates
     return np.concatenate((np.sin(angles), np.cos(angles)), axis=1).astype(np.float32)

@@ -57,7 +57,7 @@ class Dinov2(ClipModel):
         return self.embed_patches(pictures)[:, 0]
 
     def embed_patches(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Give the last layer after its norm, float32 ``[n, 257, 768]``: class token, then patches."""
+        """Give the last layer, normed, float32 ``[n, 257, 768]``: class token, then patches."""
         import torch
 
         inputs = self._processor(

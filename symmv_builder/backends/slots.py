@@ -82,7 +82,7 @@ class Transcriber(Model):
 
     @abstractmethod
     def transcribe(self, samples: NDArray[np.float32]) -> Notes:
-        """Transcribe samples ``[n, channels]`` to notes, with the pedal where the model hears it."""
+        """Transcribe samples ``[n, channels]`` to notes, with the pedal if the model hears it."""
 
 
 class PianoTranscriber(Transcriber):
@@ -242,9 +242,7 @@ class TextModel(Model):
 
     @abstractmethod
     def text_mask(self, picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Mark which pixels of a picture ``[h, w, 3]`` in `layout` lie in a line of text, ``[h,
-        w]``.
-        """
+        """Mark the pixels of a picture ``[h, w, 3]`` in `layout` in lines of text, ``[h, w]``."""
 
 
 class SongModel(Model):
@@ -325,11 +323,11 @@ class AudioCodec(Model):
 
     @abstractmethod
     def encode(self, samples: NDArray[np.float32]) -> Ints:
-        """Encode samples ``[n]`` as codes ``[t, codebooks]``, the last hop filled up with silence."""
+        """Encode samples ``[n]`` as codes ``[t, codebooks]``, silence filling the last hop."""
 
     @abstractmethod
     def decode(self, codes: Ints) -> NDArray[np.float32]:
-        """Decode codes ``[t, codebooks]`` that `encode` gave in one call to samples ``[t * hop]``."""
+        """Decode codes ``[t, codebooks]`` of one call of `encode` to samples ``[t * hop]``."""
 
 
 class Soundfont(Model):

@@ -65,9 +65,7 @@ class TransNetV2(SceneModel):
         )
 
     def probabilities(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Compute the probability ``[n]`` that a shot ends at each of ``[n, 27, 48, 3]`` RGB
-        pictures.
-        """
+        """Compute the probability ``[n]`` of a shot's end at RGB pictures ``[n, 27, 48, 3]``."""
         import torch
 
         with torch.inference_mode():

@@ -56,7 +56,7 @@ class _Pair:
     info: SongInfo = field(default_factory=SongInfo)
 
     def place_in(self, folder: Path) -> str:
-        """Tell the pair from all others of a folder."""
+        """Name the places of the pair's files, which tell it from all others of a folder."""
         places = [os.path.relpath(path, folder) for path in (self.music, self.video)]
         return "\0".join(dict.fromkeys(places))
 

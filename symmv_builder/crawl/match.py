@@ -426,7 +426,7 @@ def _is_another_artist(listing: Listing, owner: str, channel: str) -> bool:
 
 
 def _owns_translation(song: ParsedTitle, listing: Listing, owner: str, channel: str) -> bool:
-    """Check whether the channel's artist is the wanted one in another script, as the listing says."""
+    """Check whether the channel's artist is the wanted one in another script, by the listing."""
     try:
         named = parse_title(listing.title).artist
     except RejectEntry:

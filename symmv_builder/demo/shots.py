@@ -42,7 +42,7 @@ def palette(name: str) -> Palette:
 
 
 def painter(kind: str, width: int, height: int, rng: np.random.Generator) -> Painter:
-    """Make the painter of one shot: seconds since its start to a field ``uint8 [height, width]``."""
+    """Make a shot's painter: seconds since its start to a field ``uint8 [height, width]``."""
     return _KINDS[kind](width, height, rng)
 
 

@@ -236,7 +236,7 @@ def mode_features(frames: Frames, tonic: int) -> Floats:
 
 
 def _triads(frames: Frames) -> Ints:
-    """Find the likeliest triad of each frame that sounds: its root, and 12 more where it is minor."""
+    """Find the likeliest triad of each frame that sounds: its root, plus 12 where it is minor."""
     is_sounding = frames.classes.any(axis=1)
     classes, lowest = frames.classes[is_sounding], frames.lowest[is_sounding]
     loud = classes / np.linalg.norm(classes, axis=1, keepdims=True)

@@ -61,10 +61,8 @@ class _PianoListener:
 def hear_piano() -> _PianoListener:
     """Measure for each second how much of the sound the notes account for; values ``[t, 3]``.
 
-    They are the share that notes account for that fade, the share if they were held, and how loud
-    the second is.
-
-    Shares are 1 for all of the magnitude and 0 (or less) for nothing of it.
+    They are the share that the notes account for as they fade, the share if they were held, and
+    how loud the second is. Shares are 1 for all of the magnitude and 0 (or less) for nothing of it.
     """
     return _PianoListener()
 

@@ -138,9 +138,7 @@ def lies_on_beats(notes: Notes, beats: Beats) -> bool:
     weights = weights / max(float(weights.sum()), 1e-9)
 
     def fit(parts: int, shift: float = 0.0) -> float:
-        """Give 1 where all onsets lie on so many equal parts of the beats, 0 where they lie
-        anywhere.
-        """
+        """Give 1 where all onsets lie on so many equal parts of the beats, 0 for anywhere."""
         return float(weights @ np.cos(2 * np.pi * parts * (places - shift)))
 
     by_chance = float(np.sqrt(weights @ weights / 2))

@@ -172,7 +172,7 @@ class _EntryRun:
         ]
 
     def compute(self, group: Sequence[Use]) -> list[tuple[Use, Any]]:
-        """Compute what each step of a group gives: a record, or the function that makes it later."""
+        """Compute what each step of a group gives: a record, or the function to make it later."""
         first = group[0]
         if first.makes in self.unfinished:
             make = self.unfinished.pop(first.makes)
@@ -308,7 +308,7 @@ class _EntryRun:
         check_recordings(self.root, sources | paths.keys(), paths)
 
     def failure(self, use: Use, error: Exception) -> Rejection:
-        """Make the rejection of an entry that met a bug: what was raised, where, over which file."""
+        """Make the rejection of an entry that met a bug: what was raised, where, on which file."""
         bug = bug_of(error)
         files = [
             str(self.paths[name])

@@ -62,8 +62,9 @@ class Step:
             check_columns(self.columns)
 
     def _check_watcher(self) -> None:
-        """Raise `TypeError` where a step of a pass reads no recording, or its watcher another
-        thing.
+        """Raise `TypeError` where a step of a pass, or its watcher, reads the wrong thing.
+
+        The step has to read a recording, and its watcher's `finish` whatever else the step reads.
         """
         if not any(name in RECORDINGS for name in self.reads):
             raise TypeError(f"step {self.name} joins a pass, but reads no recording")

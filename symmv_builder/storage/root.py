@@ -169,7 +169,7 @@ class Root:
 
     @contextmanager
     def as_ranges(self, name: str) -> Iterator[Path | io.RawIOBase]:
-        """Give what reads parts of a file: its path, or of a remote file what asks for those alone."""
+        """Give what reads parts of a file: its path, or a remote file's reader of those alone."""
         if self.is_local:
             yield Path(self.path(name))
             return

@@ -82,9 +82,7 @@ class Clip(nn.Module):
         return embedded
 
     def patches(self, pixels: Tensor) -> Tensor:
-        """Give the last layer ``[n, 1 + patches, width]``: token of the whole picture, then
-        patches.
-        """
+        """Give the last layer ``[n, 1 + patches, width]``: the picture's token, then patches."""
         hidden: Tensor = self.vision_model(pixels)
         return hidden
 

@@ -121,7 +121,7 @@ def make_network(hidden: int = 4096) -> Any:
 
 
 def mel_bank() -> NDArray[np.float32]:
-    """Make weights ``[bins, bands]``: triangles over mels, 1127 ln(1 + f / 700), without constant."""
+    """Make weights ``[bins, bands]``: triangles over mels, 1127 ln(1 + f / 700), no constant."""
     mels = _mels(np.linspace(0, RATE_HZ / 2, FFT // 2 + 1))[:, None]
     edges = np.linspace(_mels(LOWEST_HZ), _mels(HIGHEST_HZ), MELS + 2)
     low, middle, high = edges[:-2], edges[1:-1], edges[2:]

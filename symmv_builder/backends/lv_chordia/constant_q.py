@@ -122,7 +122,7 @@ def _response(
 
 
 def _band(filters: NDArray[Any]) -> tuple[slice, NDArray[Any]]:
-    """Find the bins that any filter hears, for an octave a quarter of all, and its weights there."""
+    """Find the bins that any filter hears, for an octave a quarter of all, and its weights."""
     passed = np.flatnonzero(filters.any(axis=0))
     band = slice(passed[0], passed[-1] + 1)
     return band, np.ascontiguousarray(filters[:, band].T)

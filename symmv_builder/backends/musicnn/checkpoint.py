@@ -70,7 +70,7 @@ def _tensor(entry: Message, values: bytes) -> NDArray[np.float32]:
 
 
 def _entries(table: bytes) -> Iterator[tuple[str, bytes]]:
-    """Iterate over name and message of every tensor, by blocks as the table's own index lists them."""
+    """Iterate over name and message of every tensor, by blocks as the table's index lists them."""
     footer = table[-_FOOTER_BYTES:]
     if len(footer) < _FOOTER_BYTES or not footer.endswith(_MAGIC):
         raise ValueError("it is not an index of a checkpoint")

@@ -132,8 +132,7 @@ class _Network:
     def run(
         self, mono: NDArray[np.float32], starts: NDArray[np.float64]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Compute last hidden layer ``[s, 200]`` and every tag's likelihood ``[s, 50]`` of
-        segments.
+        """Compute the last hidden layer ``[s, 200]`` and all tags' likelihoods ``[s, 50]``.
 
         Segment i is three seconds of 16 kHz samples ``[n]`` from the sample ``starts[i]`` on, or
         from up to one frame (16 ms) before.
@@ -191,8 +190,7 @@ class Musicnn(_Network, AudioEmbedder):
     tags = TAGS
 
     def embed(self, samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float32]:
-        """Compute the last hidden layer, float32 ``[segments, 200]``, of samples ``[n]`` or ``[n,
-        c]``.
+        """Embed samples ``[n]`` or ``[n, c]`` by the last hidden layer: float32 ``[k, 200]``.
 
         Segment i is the sound from 3 i to 3 i + 3 seconds; a remainder is left out, but a sound
         shorter than that is filled up with silence to one segment.

@@ -203,7 +203,7 @@ def _copied(
 def _encoded(
     source: InputContainer, stream: VideoStream, target: Any, limits: Limits
 ) -> Iterator[tuple[float, Any]]:
-    """Encode the pictures as H.264, at even sizes as 4:2:0 asks for, each with its time in seconds."""
+    """Encode the pictures as H.264, each with its time in s, at even sizes as 4:2:0 asks for."""
     frames = timed(source, stream, limits)
     first = next(frames)
     output = encoded_stream(target, stream, first[0])

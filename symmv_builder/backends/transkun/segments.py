@@ -62,9 +62,7 @@ class SegmentDecoder:
         return _apart(by_pitch)
 
     def _decode(self, segment: Tensor, starts: Sequence[int]) -> tuple[list[NoteEvent], list[int]]:
-        """Decode a segment's events, in seconds from its start, and each symbol's last complete
-        end.
-        """
+        """Decode a segment's events, in s from its start, and each symbol's last complete end."""
         nothing: list[NoteEvent] = []
         # The network finds nothing in silence (a test asks it): the padding costs nothing.
         if not segment.any():
@@ -97,9 +95,7 @@ class SegmentDecoder:
     def _attributes(
         self, context: Tensor, paths: Sequence[Sequence[Interval]]
     ) -> tuple[list[int], list[list[float]], list[list[bool]]]:
-        """Compute each event's velocity, shifts of start and end in frames, and whether these are
-        there.
-        """
+        """Compute each event's velocity, and shifts of its ends in frames, if there are such."""
         rows = [(s, *interval) for s, path in enumerate(paths) for interval in path]
         symbol, first, final = torch.tensor(rows, device=context.device).T
         at_start, at_end = context[symbol, first], context[symbol, final]

@@ -57,7 +57,7 @@ def likeliest(grid: GridNotes, scores: Floats) -> NDArray[np.intp]:
 
 
 def line_features(grid: GridNotes, scores: Floats) -> NDArray[np.float32]:
-    """Compute features ``[len(NAMES), notes]`` of log odds ``[notes]`` that each is of the melody."""
+    """Compute features ``[len(NAMES), notes]`` from log odds ``[notes]`` of being melody."""
     if not len(scores):
         return np.empty((len(NAMES), 0), dtype=np.float32)
     steps, first, at = np.unique(grid.onset_steps, return_index=True, return_inverse=True)
