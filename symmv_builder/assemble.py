@@ -49,7 +49,7 @@ def assemble_row(
     records: Mapping[str, Any],
     clip: Clip | None = None,
 ) -> dict[str, Any]:
-    """One row: scalars, strings, tuples of labels, and numpy arrays ``[t]`` or ``[t, d]``.
+    """Assemble one row: scalars, strings, tuples of labels, and numpy arrays ``[t]`` or ``[t, d]``.
 
     `records` maps artifact names to records, cut already where the row is a `clip`. A feature of
     one dimension becomes a flat list. `ValueError` where a feature has another width than its

@@ -296,6 +296,6 @@ def _steps_before(clip: Clip, beats: Beats | None) -> int:
 
 
 def sample_range(span: Span, hop_s: float) -> tuple[int, int]:
-    """Find the samples of a grid of `hop_s` in a stretch: the first, and the one behind the last."""
+    """Find the samples of a grid of `hop_s` in a stretch: the first and the one behind the last."""
     first = max(0, ceil((span[0] - TOLERANCE_S) / hop_s))
     return first, max(first, ceil((span[1] - TOLERANCE_S) / hop_s))

@@ -90,7 +90,7 @@ class Column:
         return self.take.partition(".")[0]
 
     def value_in(self, record: Any) -> Any:
-        """What a record holds of this column; a feature ``[t, 1]`` becomes ``[t]``.
+        """Read what a record holds of this column; a feature ``[t, 1]`` becomes ``[t]``.
 
         `ValueError` where a feature has another width than the column.
         """
@@ -103,12 +103,12 @@ class Column:
         return value if self.width > 1 else value[:, 0]
 
     def described(self) -> dict[str, str]:
-        """What a reader of the column has to know, as plain values."""
+        """Describe the column to its readers, as plain values."""
         return {"name": self.name, "type": self.type, "unit": self.unit, "meaning": self.meaning}
 
 
 def arrow_type(name: str) -> "pa.DataType":
-    """The Arrow type of a column type's name; `ValueError` for no such name."""
+    """Make the Arrow type of a column type's name; `ValueError` for no such name."""
     # Imported here: a recipe names its columns, and only who reads or writes rows needs Arrow.
     import pyarrow as pa
 
@@ -162,7 +162,7 @@ BUILT_IN_ARTIFACTS = frozenset({"entry", "song", "listing", "clip"})
 
 
 def row_name(row: Mapping[str, Any]) -> str:
-    """What a row is called: the id of its clip, or of its entry; empty where it says neither."""
+    """Name a row by the id of its clip, or of its entry; empty where it says neither."""
     return str(row.get("clip_id") or row.get("entry_id") or "")
 
 
@@ -194,7 +194,7 @@ METADATA = (
 
 
 def arrow_schema(columns: Sequence[Column], label: str) -> "pa.Schema":
-    """The Arrow schema of shards; unit and meaning travel as metadata of the fields.
+    """Make the Arrow schema of shards; unit and meaning travel as metadata of the fields.
 
     `label` says which published schema the rows follow (``symmv/v2``), or is the dataset's name.
     """
@@ -205,5 +205,5 @@ def arrow_schema(columns: Sequence[Column], label: str) -> "pa.Schema":
 
 
 def columns_in(described: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
-    """The columns that a receipt describes (`Column.described`)."""
+    """Read the columns that a receipt describes (`Column.described`)."""
     return tuple(Column(c["name"], c["type"], c["unit"], c["meaning"], "") for c in described)

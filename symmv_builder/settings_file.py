@@ -39,7 +39,7 @@ class SettingText:
 
 
 def read_file(path: Path) -> dict[str, SettingText]:
-    """What a file sets, by key; ``models.NAME`` for a model. `StopRun` with line and key."""
+    """Read what a file sets, by key; ``models.NAME`` for a model. `StopRun` with line and key."""
     try:
         text = path.read_text(encoding="utf-8")
     # A root that is no folder has no file either; what is wrong with it, its reader says.
@@ -85,7 +85,7 @@ class _Reader(TomlReader):
         return SettingText(text, f"{self.where}, line {line}" if line else self.where)
 
     def placed(self, value: str) -> str:
-        """A place as it is from anywhere; a url stays as it is."""
+        """Give a place as it is from anywhere; a url stays as it is."""
         if not value or "://" in value:
             return value
         return str(self.folder / Path(value).expanduser())

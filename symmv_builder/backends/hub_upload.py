@@ -32,7 +32,7 @@ _PROBLEMS = {
 
 
 def repository_of(address: str) -> str:
-    """``OWNER/NAME`` out of ``hf://OWNER/NAME``; `StopRun` for another form."""
+    """Read ``OWNER/NAME`` out of ``hf://OWNER/NAME``; `StopRun` for another form."""
     match = _REPOSITORY.fullmatch(address)
     if not match:
         raise WrongSetting("address", address, "it should look like hf://OWNER/NAME")
@@ -116,7 +116,7 @@ def _differing(
     revision: str,
     expected: Mapping[str, tuple[str, str]],
 ) -> list[str]:
-    """Names of files that a revision lacks, holds with other bytes, or should not hold."""
+    """Name files that a revision lacks, holds with other bytes, or should not hold."""
     present = {item.path: item for item in _tree(hub, api, where, revision)}
     strangers = sorted(set(present) - set(expected) - _OF_THE_HUB)
     for name, (sha256, blob) in expected.items():
@@ -129,7 +129,7 @@ def _differing(
 
 
 def _hashes(path: Path) -> tuple[str, str]:
-    """sha256 of a file, and the hash that git has for it."""
+    """Compute sha256 of a file, and the hash that git has for it."""
     sha256 = hashlib.sha256()
     blob = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
     with path.open("rb") as file:
@@ -150,7 +150,7 @@ def _hub() -> Any:
 
 @contextmanager
 def _hub_errors(hub: Any, repository: str) -> Iterator[None]:
-    """`StopRun` in one line for whatever the hub answers; its own texts are left out."""
+    """Raise `StopRun` in one line for whatever the hub answers; its own texts are left out."""
     where = f"cannot push to hf://{repository}"
     errors = hub.errors
     try:

@@ -41,7 +41,7 @@ class Adaptive(SceneModel):
     def finder(
         self, *, threshold: float | None = None, min_scene_frames: int | None = None
     ) -> "AdaptiveFinder":
-        """Cuts of one video; defaults are PySceneDetect's (ratio 3.0, 15 frames).
+        """Make a finder of one video's cuts; defaults are PySceneDetect's (ratio 3.0, 15 frames).
 
         Where fifteen frames last longer than a second, a second is the default: below 15 Hz.
         """

@@ -34,7 +34,7 @@ def is_link(text: str) -> bool:
 
 
 def source_of(link: str) -> Source:
-    """The recording that a link to its page means.
+    """Find the recording that a link to its page means.
 
     `StopRun` where it is no link to one video of a site that is known.
     """

@@ -73,7 +73,7 @@ class Misbehaviour:
             return number
 
     def strikes(self, among: Collection[Failure], name: str, number: int) -> ActiveFailure | None:
-        """The first failure among these that strikes the `number`-th request for `name`."""
+        """Find the first failure among these that strikes the `number`-th request for `name`."""
         with self._lock:
             for rule in self._rules:
                 if (
@@ -88,7 +88,7 @@ class Misbehaviour:
         return None
 
     def fate(self, name: str) -> Failure | None:
-        """The failure that holds for a video whoever asks and however often, if there is one."""
+        """Find the failure of a video whoever asks and however often, if there is one."""
         rule = self.strikes(LASTING, name, 0)
         return rule.failure if rule else None
 
@@ -117,7 +117,7 @@ class Misbehaviour:
             self._visits[number] = replace(visit, sent_bytes=visit.sent_bytes + count)
 
     def visits(self, kind: str | None = None, name: str | None = None) -> list[Visit]:
-        """What was asked for and answered, in the order in which the answers began."""
+        """List what was asked for and answered, in the order in which the answers began."""
         with self._lock:
             return [
                 visit

@@ -62,7 +62,10 @@ class Step:
             check_columns(self.columns)
 
     def _check_watcher(self) -> None:
-        """`TypeError` where a step of a pass reads no recording, or its watcher something else."""
+        """Raise `TypeError` where a step of a pass, or its watcher, reads the wrong thing.
+
+        The step has to read a recording, and its watcher's `finish` whatever else the step reads.
+        """
         if not any(name in RECORDINGS for name in self.reads):
             raise TypeError(f"step {self.name} joins a pass, but reads no recording")
         others = tuple(name for name in self.reads if name != self.watched)
@@ -93,7 +96,7 @@ class Step:
         return self.slot is not None and (self.needs_model is None or self.needs_model(*inputs))
 
     def record_read(self, name: str) -> type | None:
-        """The kind of record, or `Path`, that an input is annotated with; `None` where unsaid."""
+        """Give the kind of record, or `Path`, an input is annotated with; `None` where unsaid."""
         if self.together and name == self.watched:
             return Path
         return self._class_of(name)
@@ -149,7 +152,7 @@ class Use:
         return self.inputs[:at] + self.inputs[at + 1 :]
 
     def columns(self, uses: Mapping[str, "Use"]) -> tuple[Column, ...]:
-        """The columns that its record fills, by the names that they have in this recipe.
+        """List the columns that its record fills, by the names that they have in this recipe.
 
         `uses` are those of the recipe, by what they make.
         """

@@ -96,7 +96,7 @@ RECORD_TYPES: dict[str, type] = {
 
 
 def to_json(record: Record) -> dict[str, Any]:
-    """The record's fields as plain Python values, for people and other programs.
+    """Give the record's fields as plain Python values, for people and other programs.
 
     Arrays become lists; a `FeatureTrack` gains ``times_s``, and ``values`` of dimension
     one become a flat list; `Beats` gain ``tempo_bpm``; of a `SoundFile` only the size is said.

@@ -47,7 +47,7 @@ class Correction:
 
 
 def correction_from(plain: Mapping[str, Any]) -> Correction:
-    """A correction out of its plain fields; `ValueError` or `TypeError` for what is none."""
+    """Read a correction from its plain fields; `ValueError` or `TypeError` for what is none."""
     fields = dict(plain)
     if isinstance(fields.get("edit"), dict):
         fields["edit"] = Edit(**fields["edit"])
@@ -59,7 +59,7 @@ def correction_from(plain: Mapping[str, Any]) -> Correction:
 
 
 def standing(corrections: Iterable[Correction]) -> dict[str, tuple[Correction, ...]]:
-    """The corrections that hold, of each entry in their order: those that no line undoes.
+    """Find the corrections that hold, of each entry in order: those that no line undoes.
 
     Of several trims of an entry the last one holds.
     """

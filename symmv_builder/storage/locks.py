@@ -185,13 +185,13 @@ def _release(lock: Lock) -> None:
 
 
 def _now_s(connection: sa.Connection) -> float:
-    """Seconds since the epoch by the one clock that all writers share, where there is one."""
+    """Give seconds since the epoch by the one clock that all writers share, where there is one."""
     if connection.dialect.name == "postgresql":
         return float(connection.execute(sa.text("select extract(epoch from now())")).scalar() or 0)
     return time.time()
 
 
 def _command() -> str:
-    """The command line's program and first words: what a person recognises a run by."""
+    """Give the command line's program and first words: what a person recognises a run by."""
     words = [Path(sys.argv[0] or "python").name, *sys.argv[1:3]]
     return " ".join(word for word in words if "://" not in word)[:120]

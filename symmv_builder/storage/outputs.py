@@ -57,7 +57,7 @@ def check_outputs(
 
 @contextmanager
 def replacing_file(path: Path) -> Iterator[Path]:
-    """A new file beside `path` that takes its place when the block ends well.
+    """Open a new file beside `path` that takes its place when the block ends well.
 
     It has a name that nobody can foresee and permissions as the umask says.
     """
@@ -75,7 +75,7 @@ def replacing_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_set(folder: Path, name: str, *, overwrite: bool = False) -> Iterator[Path]:
-    """A private folder for a set of files that take their places in `folder` together.
+    """Open a private folder for a set of files that take their places in `folder` together.
 
     The block writes them there with `NAME.json` among them, a JSON object for `write_receipt`.
     `StopRun` where files stand in their places that are not ours, unless `overwrite`.
@@ -136,7 +136,7 @@ def finish_set(folder: Path, name: str, *, overwrite: bool = False) -> None:
 
 
 def is_made(receipt: Path) -> Callable[[Path], bool]:
-    """Tells of a file whether the set of this receipt holds it, as it is now."""
+    """Make a check whether the set of this receipt holds a file, as it is now."""
     hashes = _hashes(receipt)
 
     def is_of_set(path: Path) -> bool:

@@ -128,7 +128,7 @@ class ShardRows:
         return self._row_in(self.starts, index)
 
     def _row_in(self, starts: Sequence[int], index: int) -> dict[str, Any]:
-        """The row of a number, by the number with which each row group starts."""
+        """Find the row of a number, by the number with which each row group starts."""
         group = bisect_right(starts, index) - 1
         return self._placed(next(rows_of(self.table(group).slice(index - starts[group], 1))))
 
@@ -154,7 +154,7 @@ class ShardRows:
         return np.concatenate(parts)
 
     def entries(self) -> list[str]:
-        """The names of the rows in their order (of entries, or of clips).
+        """List the names of the rows in their order (of entries, or of clips).
 
         Empty where the shards do not say them.
         """

@@ -55,7 +55,7 @@ class _MomentWatcher:
         return FeatureTrack("flow_i3d", self._every_s, values, Clock.VIDEO)
 
     def _starts(self) -> int:
-        """With which picture the next moment begins: the last that is not later than its time."""
+        """Find the picture with which the next moment begins: the last not later than its time."""
         return int(len(self._values) * self._every_s * self._model.rate_hz + TOLERANCE_S)
 
     def _embed(self) -> None:
@@ -73,7 +73,7 @@ class _MomentWatcher:
 
 
 def watch_moments(*, model: MomentModel, hop_s: float = 1.0, pictures: int = 16) -> _MomentWatcher:
-    """Embeddings ``[t, model.width]`` of the `pictures` that begin every `hop_s` seconds.
+    """Embed ``[t, model.width]`` the `pictures` that begin every `hop_s` seconds.
 
     Pictures are taken at the rate of the model, whatever that of the video is. `StopRun` for
     fewer of them than the model can be given.
@@ -85,7 +85,7 @@ def watch_moments(*, model: MomentModel, hop_s: float = 1.0, pictures: int = 16)
 
 
 def columns(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
-    """As wide as the model; the meaning names it and the rate."""
+    """Declare a column as wide as the model; the meaning names it and the rate."""
     width = backends.backend_class("moments", str(use.model)).width
     meaning = f"embedding of a moment by {use.model} at {1 / use.parameters['hop_s']:.3g} Hz"
     return (Column("{}", f"list<bytes<float16[{width}]>>", "", meaning, "values"),)

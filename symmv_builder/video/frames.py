@@ -33,7 +33,7 @@ class Watcher(Protocol):
         """
 
     def finish(self, duration_s: float) -> Any:
-        """The record, once the video has ended after `duration_s` seconds."""
+        """Make the record, once the video has ended after `duration_s` seconds."""
 
 
 def watch(video: Path, watchers: Sequence[Watcher]) -> list[Any]:
@@ -65,7 +65,7 @@ class _Ticket:
         self._grid_index = 0
 
     def arrived(self, frame: Frame, current: Frame | None, before: Frame | None) -> None:
-        """A frame came: what was on screen until now is settled."""
+        """Settle what was on screen until now, as a frame came."""
         if self._watcher.hop_s is None:
             self._watcher.see(frame.time_s, frame, current)
         elif current is not None:

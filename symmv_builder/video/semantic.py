@@ -66,7 +66,7 @@ def watch_semantic(*, model: ClipModel, hop_s: float = 1.0) -> _SemanticWatcher:
 
 
 def watch_patches(*, model: ClipModel, hop_s: float = 1.0) -> _SemanticWatcher:
-    """Tokens of the last layer every `hop_s` seconds, values ``[t, tokens * token_width]``.
+    """Give tokens of the last layer every `hop_s` seconds, values ``[t, tokens * token_width]``.
 
     Token after token, that of the whole picture first where the model has one. A minute takes
     140 MB of memory with ViT-L/14@336px. `StopRun` for a model that has none.
@@ -77,14 +77,14 @@ def watch_patches(*, model: ClipModel, hop_s: float = 1.0) -> _SemanticWatcher:
 
 
 def columns(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
-    """As wide as the model; the meaning names it and the rate."""
+    """Declare a column as wide as the model; the meaning names it and the rate."""
     model = backends.backend_class("clip", str(use.model))
     meaning = f"{model.title} image embedding at {1 / use.parameters['hop_s']:.3g} Hz"
     return (Column("{}", f"list<float16[{model.dimensions}]>", "", meaning, "values"),)
 
 
 def patch_columns(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
-    """As wide as all tokens of a picture; `StopRun` for a model that has none."""
+    """Declare a column as wide as a picture's tokens; `StopRun` for a model that has none."""
     model = backends.backend_class("clip", str(use.model))
     if not model.tokens:
         raise WrongSetting("model", str(use.model), "it has no tokens of patches")

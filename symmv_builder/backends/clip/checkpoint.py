@@ -79,7 +79,7 @@ def _read_tensors(weights: Path) -> dict[str, Tensor]:
 def _section(
     config: Mapping[str, Any], tower: str, defaults: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    """What is told of a tower; where older files tell it twice, the second holds."""
+    """Read what is told of a tower; where older files tell it twice, the second holds."""
     for name in (f"{tower}_config_dict", f"{tower}_config"):
         if (section := config.get(name)) is not None:
             return {**defaults, **section}

@@ -92,7 +92,7 @@ class _Stack:
         }
 
     def read(self, data: bytes) -> Any:
-        """What the pickle leaves on the stack, with its arrays made."""
+        """Read what the pickle leaves on the stack, with its arrays made."""
         for operation, argument, _ in pickletools.genops(data):
             name = operation.name
             if name in _PLAIN:

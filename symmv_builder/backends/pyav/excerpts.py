@@ -236,7 +236,7 @@ class _Survey:
     suffix: str
 
     def run_of(self, span: Span) -> range | None:
-        """The packets that can be copied for a span, `None` where it has to be encoded again."""
+        """Find the packets that can be copied for a span, `None` where it has to be encoded."""
         start, end = (round((self.origin_s + at_s) / self.base) for at_s in span)
         near = max(1, round(_NEAR_S / self.base))
         inside = [n for n, at in enumerate(self.shown) if start - near <= at < end - near]

@@ -78,7 +78,7 @@ def opened(path: Path, limits: Limits) -> Iterator["InputContainer"]:
 
 
 def best_video(container: "InputContainer") -> "VideoStream | None":
-    """The first stream marked as default, else the first; cover art is no video.
+    """Choose the first stream marked as default, else the first; cover art is no video.
 
     Not the largest: a player, OpenCV and PySceneDetect show the first one too.
     """
@@ -89,7 +89,7 @@ def best_video(container: "InputContainer") -> "VideoStream | None":
 
 
 def best_audio(container: "InputContainer") -> "AudioStream | None":
-    """The first stream marked as default, else the first."""
+    """Choose the first stream marked as default, else the first."""
     return _main(_decodable(container.streams.audio))
 
 
@@ -165,7 +165,7 @@ def _as_decoded(
     watch: "Completeness",
     repeats: deque[int],
 ) -> Iterator[Any]:
-    """What the decoder gives; times of empty packets of pictures are added to `repeats`."""
+    """Iterate over frames as decoded; times of pictures' empty packets are added to `repeats`."""
     # Times of packets whose pictures are still to come, where those are not the packets' own.
     waiting: list[int] = []
     is_timed = has_presentation_times(stream)
@@ -297,7 +297,10 @@ class Completeness:
         self._ends[index][0].saw(self.time_of(packet), packet.duration or 0)
 
     def time_of(self, packet: "Packet[Any]") -> int | None:
-        """When a packet is shown, in its time base; else when it is decoded, if that is said."""
+        """Tell when a packet is shown, in its time base.
+
+        Else when it is decoded, if that is said.
+        """
         if packet.pts is None or packet.stream.index in self._untimed:
             return packet.dts
         return packet.pts
@@ -310,11 +313,11 @@ class Completeness:
         return None if end.end is None else float(end.end * base)
 
     def decode(self, packet: "Packet[Any]") -> list[Any]:
-        """Frames of a packet; a broken one gives none and is counted."""
+        """Decode the frames of a packet; a broken one gives none and is counted."""
         return self._decode_counted(packet.decode) if packet.size else []
 
     def drain(self, stream: "AudioStream | VideoStream") -> list[Any]:
-        """Frames that a decoder still holds when its stream has ended."""
+        """Give the frames that a decoder still holds when its stream has ended."""
         from av.packet import Packet
 
         # A packet of nothing, and not `None`: frames have the time base of their packet.

@@ -123,7 +123,7 @@ class Downloader:
         limit: int | None = None,
         site: str | None = None,
     ) -> Iterator[Listing]:
-        """What a channel, playlist, search, feed or list of ids holds and `known` does not.
+        """List what a channel, playlist, search, feed or list of ids holds and `known` does not.
 
         `site` is meant where the reference names none, by default the first. Lists are
         read lazily. A channel's list, whose newest come first, is left after
@@ -148,11 +148,11 @@ class Downloader:
                 return
 
     def search(self, query: str, limit: int) -> list[Listing]:
-        """The first results of the first site for some words, in the site's order."""
+        """List the first results of the first site for some words, in the site's order."""
         return list(self.list_source("search", f"{self._sites[0]}:{query}", limit=limit))
 
     def details(self, source: Source) -> Listing:
-        """What the watch page says of one recording; raises as `download`."""
+        """Read what the watch page says of one recording; raises as `download`."""
         info = self._extract(source)
         details = listing.to_listing(info, source.site)
         if details is None or details.source != source:
@@ -271,7 +271,7 @@ class Downloader:
         *,
         same_host: bool = False,
     ) -> Iterator[Any]:
-        """A yt-dlp with our options, whose every error leaves as one of ours.
+        """Open a yt-dlp with our options, whose every error leaves as one of ours.
 
         The error that it was is left behind: it may hold what must not be shown. `same_host`
         refuses redirects to another host.
@@ -301,7 +301,7 @@ class Downloader:
         *,
         same_host: bool = False,
     ) -> Any:
-        """A yt-dlp that speaks to a site and to nothing in our own network."""
+        """Open a yt-dlp that speaks to a site and to nothing in our own network."""
         from yt_dlp import YoutubeDL
 
         parameters = options(self._politeness, self._sites, listener, cookies)
@@ -316,7 +316,7 @@ class Downloader:
         return ydl
 
     def _whose_fault(self, error: SymMVError, site: str) -> SymMVError:
-        """What did not answer is at fault itself while the site answers.
+        """Tell whose fault a silence is: what did not answer, while the site answers.
 
         Else it is the network: ours, or the way to the site. Then nobody can be fetched, and no
         attempt is spent.
@@ -355,12 +355,12 @@ class Downloader:
 
 
 def _on_site(address: str) -> str:
-    """An address whose ``{site}`` is that of the loopback site."""
+    """Give an address whose ``{site}`` is that of the loopback site."""
     return address.replace("{site}", os.environ.get("SYMMV_DEMO_SITE", ""))
 
 
 def _follow(ydl: Any, address: str) -> Mapping[str, Any]:
-    """What an address stands for, through the few redirections that sites make."""
+    """Follow an address through the few redirections that sites make."""
     info: Mapping[str, Any] = ydl.extract_info(address, download=False, process=False) or {}
     for _ in range(_MOST_REDIRECTIONS):
         if info.get("_type") not in ("url", "url_transparent"):

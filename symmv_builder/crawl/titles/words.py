@@ -11,7 +11,7 @@ _APOSTROPHES = "'’‘ʼ`´"
 
 
 def is_word_character(character: str) -> bool:
-    """Letters, digits and the marks that Thai, Arabic or Devanagari words are written with."""
+    """Check for letters, digits and the marks that Thai, Arabic or Devanagari words need."""
     return unicodedata.category(character)[0] in "LMN"
 
 
@@ -22,14 +22,14 @@ def is_latin(word: str) -> bool:
 
 
 def fold(text: str) -> str:
-    """Words of a text for comparison: NFKC, case-folded, apostrophes dropped, single spaces."""
+    """Fold a text for comparison: NFKC, case-folded, apostrophes dropped, single spaces."""
     flat = unicodedata.normalize("NFKC", text).casefold()
     characters = (c if is_word_character(c) else "" if c in _APOSTROPHES else " " for c in flat)
     return " ".join("".join(characters).split())
 
 
 def word_set(text: str) -> frozenset[str]:
-    """Words between spaces as a set."""
+    """Make a set of words between spaces."""
     return frozenset(text.split())
 
 
@@ -283,7 +283,7 @@ def is_official(words: Iterable[str]) -> bool:
 
 
 def marks_of(text: str) -> tuple[str, ...]:
-    """What a title says of its video besides the song, sorted; see `_MARKS` for the words."""
+    """List what a title says of its video besides the song, sorted; see `_MARKS` for the words."""
     words = fold(text).split()
     marks = {
         MARKS[phrase]

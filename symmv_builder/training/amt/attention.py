@@ -85,7 +85,7 @@ class CausalSelfAttention(Attention):
             self.distances = nn.Parameter(0.02 * torch.randn(sets, length, width // heads))
 
     def forward(self, x: Tensor, source: Tensor, allowed: Tensor | None) -> Tensor:
-        """Attend as `Attention.forward`; `source` is the sequence `x` itself, at most `length` long."""
+        """Attend as `Attention.forward`; `source` is the same sequence as `x`, at most `length`."""
         t = x.shape[1]
         causal = torch.ones(t, t, dtype=torch.bool, device=x.device).tril()
         mask = causal if allowed is None else causal & allowed

@@ -98,7 +98,7 @@ class CmtModel(nn.Module):
         return self.decoder.norm(x)[:, 0], after
 
     def decided(self, hidden: Tensor, kind: Tensor) -> Tensor:
-        """Compute what attributes are told from once the type ``[...]`` is known: ``[..., width]``."""
+        """Compute what attributes are told from once the type ``[...]`` is known: ``[..., w]``."""
         context = torch.cat([hidden, self.fields[TYPE](kind)], dim=-1)
         out: Tensor = self.given_kind(context)
         return out

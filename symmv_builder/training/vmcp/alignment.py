@@ -62,7 +62,7 @@ class AlignmentModel(nn.Module):
     def forward(
         self, video: Tensor, music: Tensor, mask: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Compute video and music summaries ``[b, joint]``, unit long, attention ``[b, t, t]``, scale.
+        """Compute unit summaries of video and music ``[b, joint]``, attention ``[b, t, t]``, scale.
 
         `video` ``[b, t, dv]`` and `music` ``[b, t, dm]`` are on one clock, `mask` bool
         ``[b, t]`` says which segments are real; padding gets no attention.

@@ -121,7 +121,7 @@ def _mean_frames(semantic: NDArray[Any], starts_s: Floats, ends_s: Floats) -> Fl
 
 
 def prepare(music: MusicFeatures, config: VmcpConfig) -> Prepare:
-    """Make the function from row to example: ``video`` ``[t, dv]``, ``music`` ``[t, dm]``, in pairs.
+    """Make what turns a row into pairs: ``video`` ``[t, dv]`` and ``music`` ``[t, dm]``.
 
     A song of more than `max_segments` is cropped where the generator says. `UnusableRow` where
     there is no music or there are no pictures.

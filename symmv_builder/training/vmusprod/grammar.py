@@ -160,7 +160,8 @@ class Writing:
 def _types(of: int) -> Tensor:
     """Mark types that may follow on a type, bool ``[types, 2, 2, types]``.
 
-    Behind a bar's own token or not, with or without room for another note.
+    The second axis says whether that type stands behind a bar's own token, the third whether
+    there is room for another note.
     """
     kinds = torch.arange(SIZES["type"])[:, None, None]
     behind_own, room = torch.tensor([False, True])[:, None], torch.tensor([False, True])
@@ -180,7 +181,7 @@ def _types(of: int) -> Tensor:
 def _barbeats(form: Form) -> Tensor:
     """Mark bar and 16ths that may follow on a type, bool ``[types, 17, 2, barbeats]``.
 
-    On a 16th (one later than it), before the first bar or not.
+    The second axis is the 16th of that type plus one, the third whether it is before the first bar.
     """
     kinds = torch.arange(SIZES["type"])[:, None, None, None]
     beats = (torch.arange(form.steps_per_bar + 1) - 1)[:, None, None]
