@@ -85,7 +85,7 @@ class _Follower:
         self._logger = logger
         self._log_event = log_events(logger)
         self._at = ""
-        self._said = time.monotonic()
+        self._logged_at_s = time.monotonic()
 
     def tell(self, event: Event) -> None:
         if event.kind == "beat":
@@ -99,8 +99,8 @@ class _Follower:
         parent = multiprocessing.parent_process()
         if self.run in _LEFT or (parent is not None and not parent.is_alive()):
             raise _Left
-        if time.monotonic() - self._said > SAID_EVERY_S:
-            self._said = time.monotonic()
+        if time.monotonic() - self._logged_at_s > SAID_EVERY_S:
+            self._logged_at_s = time.monotonic()
             self._logger.info("%d of %d entries of a batch%s", self.done, self.total, self._at)
 
 
@@ -124,7 +124,7 @@ def in_tasks(
     patience_s: float,
     loading_patience_s: float,
 ) -> Run:
-    """The way to run works as tasks of Prefect's, for `datasets.build.build`."""
+    """Make the function that runs works as tasks of Prefect's, for `datasets.build.build`."""
     job = assignment(
         plan,
         store.root,

@@ -78,7 +78,10 @@ def slot(name: str) -> Iterator[None]:
 
 
 def gpu_slot(device: str) -> AbstractContextManager[None]:
-    """A slot of the GPU for models that run there; the CPU is shared by the runner's own count."""
+    """Hold a slot of the GPU for models that run there.
+
+    The CPU is shared by the runner's own count.
+    """
     return slot("gpu") if device.startswith("cuda") else nullcontext()
 
 

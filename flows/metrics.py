@@ -33,14 +33,14 @@ class LedgerCollector(Collector):
         self._settings = settings
         self._lock = threading.Lock()
         self._read_at = float("-inf")
-        self._found: tuple[Measurement, ...] | None = ()
+        self._measurements: tuple[Measurement, ...] | None = ()
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         with self._lock:
             if time.monotonic() - self._read_at > _KEPT_S:
-                self._found = self._read()
+                self._measurements = self._read()
                 self._read_at = time.monotonic()
-            sample = self._found
+            sample = self._measurements
         about = "1 if the ledger could be read, else 0."
         yield GaugeMetricFamily("symmv_up", about, value=sample is not None)
         for name, documentation in MEASURES.items():
@@ -76,7 +76,7 @@ def export(settings: Settings, port: int, host: str = HOST) -> int:
 
 
 def add_option(options: argparse.ArgumentParser) -> None:
-    """The option of programs that do other work and export these numbers meanwhile."""
+    """Add the option of programs that do other work and export these numbers meanwhile."""
     about = "export metrics for Prometheus on this port of the loopback address"
     options.add_argument("--metrics-port", type=int, help=about)
 

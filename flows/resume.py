@@ -95,7 +95,7 @@ def end_dead(client: SyncPrefectClient, run: FlowRun) -> None:
 
 
 def find_crashed(client: SyncPrefectClient, flows: Sequence[str]) -> list[FlowRun]:
-    """The last run of each deployment, where that crashed."""
+    """List the last run of each deployment, where that crashed."""
     crashed = _read_runs(client, flows, FlowRunFilter(state=_of_type([StateType.CRASHED])))
     deployments = {run.deployment_id for run in crashed if run.deployment_id}
     lasts = [_last_run(client, deployment) for deployment in sorted(deployments, key=str)]
@@ -103,7 +103,7 @@ def find_crashed(client: SyncPrefectClient, flows: Sequence[str]) -> list[FlowRu
 
 
 def _last_run(client: SyncPrefectClient, deployment: UUID) -> FlowRun | None:
-    """The latest run of a deployment that is due; others are to come."""
+    """Read the latest run of a deployment that is due; others are to come."""
     due = FlowRunFilter(
         deployment_id=FlowRunFilterDeploymentId(any_=[deployment]),
         expected_start_time=_until_now(),

@@ -99,7 +99,7 @@ def _teller(
     logger: "Logger | LoggerAdapter[Any]", progress: Progress, curve: list[dict[str, Any]]
 ) -> Callable[[Tick], None]:
     """Ticks to the run's log, its progress bar and the table of validation losses."""
-    said = [0.0]
+    logged_at_s = [0.0]
     reached: dict[str, int] = {}
 
     def tell(tick: Tick) -> None:
@@ -115,15 +115,15 @@ def _teller(
         }
         if tick.is_validation:
             curve.append(dict(row))
-        if tick.is_validation or time.monotonic() - said[0] > _LOGGED_EVERY_S:
-            said[0] = time.monotonic()
+        if tick.is_validation or time.monotonic() - logged_at_s[0] > _LOGGED_EVERY_S:
+            logged_at_s[0] = time.monotonic()
             logger.info("%s %s", "validation" if tick.is_validation else "training", row)
 
     return tell
 
 
 def train_options() -> argparse.ArgumentParser:
-    """What `python -m flows.train` takes."""
+    """Make the options that `python -m flows.train` takes."""
     options = argparse.ArgumentParser(
         prog=f"python -m {__name__}", description="Train on a dataset's shards with Prefect."
     )

@@ -47,7 +47,7 @@ _Sampled = TypeVar("_Sampled", FeatureTrack, TagTrack, SoundShares, Loudness)
 
 @singledispatch
 def between(record: Any, clip: Clip) -> Any:
-    """What a clip holds of a record, with times from the clip's start.
+    """Cut a record to what a clip holds of it, with times from the clip's start.
 
     - Notes belong to the clip in which they begin, and end with it at the latest; the pedal is
       what of it is down in the clip. Steps on the grid count from the clip's own first downbeat.
@@ -68,12 +68,12 @@ def between(record: Any, clip: Clip) -> Any:
 
 
 def can_cut(kind: type) -> bool:
-    """Whether there is a rule for a kind of record."""
+    """Check whether there is a rule for a kind of record."""
     return between.dispatch(kind) is not between.dispatch(object)
 
 
 def cut_records(records: Mapping[str, Any], clip: Clip) -> dict[str, Any]:
-    """What a clip holds of each record, by artifact.
+    """Cut each record to what a clip holds of it, by artifact.
 
     A recording does not say on whose clock it runs: ``music_asset`` is the music's.
     """
@@ -85,7 +85,7 @@ def cut_records(records: Mapping[str, Any], clip: Clip) -> dict[str, Any]:
 
 
 def _inside(times_s: Floats, span: Span) -> slice:
-    """The sorted times that lie in a stretch, its end excluded."""
+    """Take the sorted times that lie in a stretch, its end excluded."""
     first, last = np.searchsorted(times_s, np.array(span) - SAME_S)
     return slice(int(first), int(last))
 

@@ -51,13 +51,13 @@ class Plugin:
     is_rival: bool = False
 
     def broken(self, why: str) -> PluginBroken:
-        """The error that names this plug-in, its package and what is wrong, in one line."""
+        """Make the error that names this plug-in, its package and what is wrong, in one line."""
         return PluginBroken(GROUPS[self.group], self.name, self.package, clean_line(why))
 
 
 @cache
 def installed() -> Mapping[str, Mapping[str, Plugin]]:
-    """All plug-ins by group and name; one that several packages add names all of them.
+    """List all plug-ins by group and name; one that several packages add names all of them.
 
     One look at every installed package, however many groups are asked for.
     """
@@ -79,12 +79,12 @@ def installed() -> Mapping[str, Mapping[str, Plugin]]:
 
 
 def plugins(group: str) -> Mapping[str, Plugin]:
-    """The plug-ins of a group by name."""
+    """List the plug-ins of a group by name."""
     return installed()[group]
 
 
 def find(group: str, name: str) -> Plugin | None:
-    """The plug-in of a name, `None` where there is none; `StopRun` where several packages add it.
+    """Find the plug-in of a name, `None` where there is none; `StopRun` where several add it.
 
     Their results would share keys, so none of them goes first.
     """
@@ -130,7 +130,7 @@ def _place(error: BaseException) -> str:
 
 
 def load(plugin: Plugin, kind: type | None = None) -> Any:
-    """What a plug-in names; `StopRun` with its name and package where that is no `kind`.
+    """Load what a plug-in names; `StopRun` with its name and package where that is no `kind`.
 
     Whatever its import raises is the fault of its package, and told in one line.
     """

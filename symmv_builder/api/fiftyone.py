@@ -113,7 +113,7 @@ class _Shows:
 
 
 def _earlier(folder: Path, dataset: str) -> set[str]:
-    """The videos of an earlier export of the dataset there; `StopRun` where something else is."""
+    """List the videos of an earlier export there; `StopRun` where something else is."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return set()
     try:
@@ -128,7 +128,7 @@ def _earlier(folder: Path, dataset: str) -> set[str]:
 
 
 def _files_in(path: Path) -> Iterator[str]:
-    """The videos that a ``samples.json`` names, of those that an export of ours can name."""
+    """List the videos that a ``samples.json`` names, of those that an export of ours can."""
     try:
         samples: Sequence[Mapping[str, Any]] = json.loads(path.read_bytes())["samples"]
         files = [str(each["filepath"]) for each in samples]

@@ -30,7 +30,7 @@ from symmv_builder.settings import Settings, read_settings
 from symmv_builder.storage.root import Root
 from symmv_builder.training.composing import Composer, Order, Passage, Piece, WatchedVideo
 
-__all__ = ["Order", "Passage", "Piece", "Videos", "Written", "generate"]
+__all__ = ["Order", "Passage", "Piece", "Videos", "WrittenPiece", "generate"]
 
 Refuse = Callable[[Any, RejectEntry], None]
 Note = Callable[[str], object]
@@ -93,7 +93,7 @@ def generate(
 
 
 def passage_of(piece: str | Path | None, seconds: tuple[float, float] | None) -> Passage | None:
-    """The seconds of an earlier piece, by its ``NAME.json``, that are to be written anew.
+    """Read which seconds of an earlier piece, by its ``NAME.json``, are to be written anew.
 
     `StopRun` where one is given without the other, or the seconds do not lie in the piece.
     """
@@ -123,14 +123,14 @@ class Videos:
 
     @classmethod
     def of(cls, texts: Sequence[str], **rows: Any) -> "Videos":
-        """Files and links as a person names them; `StopRun` for a link to nothing known."""
+        """Sort what a person names into files and links; `StopRun` for a link to nothing known."""
         links = [text for text in texts if is_link(text)]
         files = [Path(text) for text in texts if not is_link(text)]
         return cls(tuple(files), tuple(dict.fromkeys(source_of(each) for each in links)), **rows)
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenPiece:
     """A piece with the files that were written of it, its score first, and its video if any."""
 
     piece: Piece
@@ -159,7 +159,7 @@ def write(
     refuse: Refuse,
     note: Note = lambda _: None,
     tell: Tell = lambda done, of, what: None,
-) -> Iterator[Written]:
+) -> Iterator[WrittenPiece]:
     """Write the pieces that are ordered, one after another, as they are asked for.
 
     Without a `model` the package's own writes, and `note` is told what that is. `options` are
@@ -230,7 +230,7 @@ def write(
             except RejectEntry as error:
                 refusing(video or out / whole.name, error)
                 continue
-            yield Written(whole, files, video)
+            yield WrittenPiece(whole, files, video)
 
 
 def _check_inputs(
@@ -246,7 +246,7 @@ def _check_inputs(
 
 
 def _can_draw(note: Note) -> bool:
-    """Whether pictures can be drawn here; `note` is told what is missing."""
+    """Check whether pictures can be drawn here; `note` is told what is missing."""
     if importlib.util.find_spec("matplotlib") is not None:
         return True
     note("no picture is drawn: matplotlib is not installed (pip install matplotlib)")
@@ -256,7 +256,10 @@ def _can_draw(note: Note) -> bool:
 def _open(
     model: Path | None, options: Mapping[str, Any], order: Order, settings: Settings, note: Note
 ) -> tuple[Composer, dict[str, Any]]:
-    """The model that writes, checked against the order, and what a piece's JSON says of it."""
+    """Open the model that writes, checked against the order.
+
+    Gives what a piece's JSON says of it.
+    """
     run = composing.starter_run() if model is None else model
     composer = composing.open_composer(run, options, settings.home.device, order)
     composer.check(order)
@@ -278,7 +281,7 @@ def _open(
 def _rows(
     composer: Composer, root: Root, videos: Videos, opened: ExitStack, refuse: Refuse
 ) -> list[WatchedVideo]:
-    """The rows of a dataset that are meant, with their files where the store has them."""
+    """Read the rows of a dataset that are meant, with their files where the store has them."""
     split = None if videos.split == ALL_SPLITS else videos.split
     dataset = videos.dataset or ""
     rows = looking.rows_seen(composer, root, dataset, entries=videos.entries, split=split)
@@ -288,7 +291,10 @@ def _rows(
 def fetch_links(
     links: Sequence[Source], settings: Settings, folder: Path, refuse: Refuse, tell: Tell
 ) -> list[Path]:
-    """The recordings behind links as files in `folder`, by the rules of the crawl."""
+    """Fetch the recordings behind links into `folder`, by the rules of the crawl.
+
+    Gives their files.
+    """
     store, site = settings.open_store(read_only=True), None
     paths = []
     for number, source in enumerate(links):
@@ -320,7 +326,7 @@ class _Place:
     overwrite: bool
 
     def check(self, pieces: Mapping[str, Path | None]) -> None:
-        """`StopRun` where a piece, named with its video, may not be written."""
+        """Raise `StopRun` where a piece, named with its video, may not be written."""
         for name, video in pieces.items():
             check_piece(
                 name,
@@ -334,7 +340,7 @@ class _Place:
 
 
 def check(videos: Videos, order: Order) -> None:
-    """`StopRun` where what is asked for contradicts itself."""
+    """Raise `StopRun` where what is asked for contradicts itself."""
     _check_videos(videos)
     _check_passage(videos, order)
     if order.temperature is not None and not 0 < order.temperature < math.inf:
@@ -357,7 +363,7 @@ def check(videos: Videos, order: Order) -> None:
 
 
 def _check_passage(videos: Videos, order: Order) -> None:
-    """A passage is of one piece, which says its key, its chords, its length itself."""
+    """Check a passage: it is of one piece, which sets its key, chords and length itself."""
     if order.passage is None:
         return
     for name in ("key", "primer", "seconds"):
@@ -382,6 +388,6 @@ def _check_videos(videos: Videos) -> None:
 
 
 def _names(video: Path, order: Order) -> list[str]:
-    """What the pieces for a video in a file are called."""
+    """Name the pieces for a video in a file."""
     name = looking.name_of(video)
     return [order.name(name, number) for number in range(order.count)]

@@ -13,6 +13,7 @@ from symmv_builder.datasets.corrected import (
     corrected_entries,
     corrected_entry,
 )
+from symmv_builder.datasets.jams_edits import edits_in
 from symmv_builder.datasets.remembered import require_known
 from symmv_builder.errors import MalformedFile, NoSuchPath, StopRun
 from symmv_builder.records.corrections import correction_from, standing
@@ -130,7 +131,7 @@ def _corrections(
         if any(each.entry_id != name for each in new):
             raise ValueError("it carries corrections of another entry")
         before = corrected_entry(store, recipe, entry, (*current, *new))
-        edits = jams.edits_in(document, before)
+        edits = edits_in(document, before)
         ours = [Correction(new_id(), name, who, time, edit) for edit in edits]
         after = corrected_entry(store, recipe, entry, (*current, *new, *ours))
         for each in after.corrections:

@@ -45,7 +45,7 @@ class Measurement:
 def measurements(
     settings: Settings, *, now: Callable[[], float] = time.time
 ) -> tuple[Measurement, ...]:
-    """What is to be said of all datasets of a root at this moment; nothing is made or written.
+    """Measure all datasets of a root at this moment; nothing is made or written.
 
     `StopRun` where the root or its ledger cannot be read.
     """

@@ -13,18 +13,18 @@ CHECKPOINT_MINUTES = 5.0
 
 
 def in_words(names: Sequence[str]) -> str:
-    """Names as a choice: ``a, b or c``."""
+    """Write names as a choice: ``a, b or c``."""
     return " or ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names)
 
 
 def _datasets() -> tuple[str, ...]:
-    """The datasets that the package knows, without the other ways of making them (`--as`)."""
+    """List the datasets that the package knows, without the other ways of making them (`--as`)."""
     names = [name for name in built_in() if not name.endswith(("-paper", "-released"))]
     return tuple(dict.fromkeys((*ALL, *names)))
 
 
 def trainer_help() -> str:
-    """What may be trained, other packages' trainers too; all that is installed is looked at."""
+    """Name all that can be trained, other packages' trainers too: every installed one is asked."""
     from symmv_builder import training
 
     return f"{in_words(training.names())}."
@@ -116,7 +116,7 @@ _Number = TypeVar("_Number", bound=float | None)
 
 
 def checked(option: str, value: _Number) -> _Number:
-    """A number that an option was given, or `None` without one; `StopRun` where it is too small.
+    """Check a number that an option was given, `None` without one; `StopRun` where it is too small.
 
     What is no number (nan) is too small for every option.
     """
@@ -142,7 +142,10 @@ def models_of(texts: Sequence[str] | None, clip: str | None = None) -> dict[str,
 
 
 def names_of(texts: Sequence[str] | None) -> tuple[str, ...]:
-    """Names out of `only`, which takes several, with commas or repeated; `StopRun` for none."""
+    """Read names out of `only`, which takes several, with commas or repeated.
+
+    `StopRun` for none.
+    """
     for text in texts or ():
         if not text.replace(",", "").strip():
             cause = "it has to be names with commas between them"
@@ -159,7 +162,7 @@ def reasons_of(names: Sequence[str] | None) -> tuple[Reason, ...]:
 
 
 def assignments(texts: Sequence[str] | None, form: str) -> dict[str, str]:
-    """Name to value out of ``--set NAME=VALUE``; `form` is how a complaint writes one."""
+    """Read name and value out of ``--set NAME=VALUE``; `form` is how a complaint writes one."""
     values = {}
     for text in texts or ():
         name, equals, value = text.partition("=")
@@ -170,5 +173,5 @@ def assignments(texts: Sequence[str] | None, form: str) -> dict[str, str]:
 
 
 def size_bytes(mebibytes: int | None) -> int | None:
-    """The size that ``--shard-mb`` says, in bytes; `StopRun` where it is below one."""
+    """Convert the size that ``--shard-mb`` says to bytes; `StopRun` where it is below one."""
     return None if mebibytes is None else checked("shard-mb", mebibytes) * 2**20

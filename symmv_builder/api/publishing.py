@@ -136,7 +136,7 @@ def _as_it_stands(
     terms: Terms,
     about: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """The receipt of a release that is to be copied; `StopRun` where options would change it."""
+    """Read the receipt of a release to be copied; `StopRun` where options would change it."""
     receipt = releases.find_releases(store, dataset)[version]
     facts_recorded = receipt.get(FACTS)
     if about is not None and (facts_recorded is None or facts_recorded["about"] != about):
@@ -152,8 +152,10 @@ def _as_it_stands(
 
 
 def is_to_be_copied(store: Store, dataset: str, version: str | None, terms: Terms = _PLAIN) -> bool:
-    """Whether a release asks for nothing but copies of a version that stands: that needs no build
-    and no shards."""
+    """Check whether a release asks for nothing but copies of a version that stands.
+
+    That needs no build and no shards.
+    """
     return bool(terms.places) and version in releases.find_releases(store, dataset)
 
 
@@ -193,7 +195,7 @@ def _released(
 
 
 def _contents(receipt: Mapping[str, Any]) -> set[str]:
-    """The sha256 of each shard of a receipt."""
+    """Give the sha256 of each shard of a receipt."""
     return {shard["sha256"] for shard in receipt.get("shards", [])}
 
 
@@ -206,8 +208,11 @@ def check_releasable(
     terms: Terms = _PLAIN,
     tell: Say = _silent,
 ) -> None:
-    """`StopRun` for what no build can make right: a version that is none or is taken, models of
-    the plan that are not trained, and terms that the plan's models or its sources do not allow."""
+    """Raise `StopRun` for what no build can make right.
+
+    That is a version that is none or is taken, models of the plan that are not trained, and terms
+    that the plan's models or its sources do not allow.
+    """
     dataset = plan.dataset
     untrained = sorted(name for (_, name), model in plan.models.items() if not model.trained)
     if untrained:
@@ -251,17 +256,17 @@ def take_down(
 
 
 def others_that_use(store: Store, dataset: str, takedown: Takedown) -> dict[str, list[str]]:
-    """Of the root's other datasets the entries that use what was taken down, by dataset."""
+    """List by dataset the entries of the root's other datasets that use what was taken down."""
     return removing.others_that_use(store, dataset, takedown.sources)
 
 
 def exports_of(store: Store, dataset: str) -> list[Exported]:
-    """The folders that a dataset was exported to, as far as is known, and that are not gone."""
+    """List the folders that a dataset was exported to, as far as known, that are not gone."""
     return exports(store.root, dataset)
 
 
 def outdated_copies(store: Store, dataset: str) -> list[Outdated]:
-    """The places to which withdrawn versions were copied, with what should replace them."""
+    """List the places to which withdrawn versions were copied, with what should replace them."""
     return copies.outdated(store, dataset)
 
 

@@ -54,7 +54,7 @@ class ExplainedRecipe:
 
 
 def text_of(what: str | Path, root: str | Path | None = None) -> str:
-    """A recipe as TOML: a file's own text, what a root remembers of a dataset, else the built-in.
+    """Write a recipe as TOML: a file's own text, that of a root's dataset, or a built-in one.
 
     `StopRun` where there is none of that name, or where a file holds a mistake.
     """
@@ -71,7 +71,7 @@ def text_of(what: str | Path, root: str | Path | None = None) -> str:
 
 
 def read_recipe(what: str | Path, root: str | Path | None = None) -> Recipe:
-    """The recipe of a dataset or of a file that ends in ``.toml``; errors as of `text_of`.
+    """Read the recipe of a dataset or of a file that ends in ``.toml``; errors as of `text_of`.
 
     Examples:
         >>> [use.makes for use in sb.read_recipe("symmv").uses][:3]
@@ -83,12 +83,12 @@ def read_recipe(what: str | Path, root: str | Path | None = None) -> Recipe:
 def schemas_of(
     what: str | Path | None = None, root: str | Path | None = None
 ) -> list[dict[str, Any]]:
-    """`schema_of` of a dataset, or of every published schema."""
+    """Give the `schema_of` a dataset, or of every published schema."""
     return [schema_of(what, root)] if what else [describe(name) for name in NEWEST]
 
 
 def schema_of(what: str | Path, root: str | Path | None = None) -> dict[str, Any]:
-    """What a row of a dataset holds: name, type, unit and meaning of every column.
+    """Tell what a row of a dataset holds: name, type, unit and meaning of every column.
 
     Rows that are those of a published schema bear its name and version. `what` and errors are
     those of `text_of`.
@@ -104,7 +104,7 @@ def schema_of(what: str | Path, root: str | Path | None = None) -> dict[str, Any
 
 
 def explain(what: str | Path, root: str | Path | None = None) -> ExplainedRecipe:
-    """What a recipe makes, step by step; `what` and errors are those of `text_of`.
+    """Explain what a recipe makes, step by step; `what` and errors are those of `text_of`.
 
     Examples:
         >>> explained = sb.explain("muvisync")

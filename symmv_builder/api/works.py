@@ -82,7 +82,7 @@ class Assignment:
     effort: Effort
 
     def on_this_machine(self) -> "Assignment":
-        """The same with this machine's models; `StopRun` where they are not those of the plan."""
+        """Copy it with this machine's models; `StopRun` where they are not those of the plan."""
         home = own_home(self.home)
         check_models(self.plan, home)
         return replace(self, home=home)
@@ -108,7 +108,9 @@ def assignment(
     load_patience_s: float,
     threads_each: int,
 ) -> Assignment:
-    """What tasks of a build are given; each has one child, so a runner bounds how many there are.
+    """Make what tasks of a build are given.
+
+    Each has one child, so a runner bounds how many there are.
 
     Where workers' threads may not start children (`workers=0`) nothing could be killed.
     """
@@ -122,7 +124,7 @@ def assignment(
 
 
 def own_home(home: ModelHome) -> ModelHome:
-    """Where models are on this machine: as its own settings say, else as on the sender's."""
+    """Tell where models are on this machine: as its own settings say, else as on the sender's."""
     settings = read_settings()
     mine = settings.home
     device = mine.device if "device" in settings.given else home.device
@@ -130,7 +132,7 @@ def own_home(home: ModelHome) -> ModelHome:
 
 
 def check_models(plan: Plan, home: ModelHome) -> None:
-    """`StopRun` where this machine has other weights than the plan: keys would lie."""
+    """Raise `StopRun` where this machine has other weights than the plan: keys would lie."""
     for (slot, name), planned in plan.models.items():
         identity = identify(slot, name, home)
         if identity != planned:
@@ -143,18 +145,18 @@ def check_models(plan: Plan, home: ModelHome) -> None:
 
 
 def everywhere(root: Root) -> str:
-    """The data root as a worker in another folder finds it."""
+    """Give the data root's address as a worker in another folder finds it."""
     return root.path("").rstrip("/") if root.is_local else root.url
 
 
 def to_plain(outcome: EntryOutcome) -> dict[str, Any]:
-    """An outcome as JSON has it."""
+    """Convert an outcome to what JSON has."""
     plain: dict[str, Any] = json.loads(json.dumps(asdict(outcome)))
     return plain
 
 
 def from_plain(plain: dict[str, Any]) -> EntryOutcome:
-    """The outcome that `to_plain` wrote."""
+    """Read back the outcome that `to_plain` wrote."""
     rejection = plain["rejection"]
     return EntryOutcome(
         plain["entry_id"],

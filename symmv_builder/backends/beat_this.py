@@ -74,7 +74,7 @@ class BeatThis(BeatTracker):
         self._bank: Any = torch.from_numpy(bank).to(home.device)
 
     def track(self, samples: NDArray[np.float32]) -> Beats:
-        """Beats of samples ``[n, 1]``, numbered from each downbeat."""
+        """Track the beats of samples ``[n, 1]``, numbered from each downbeat."""
         if len(samples) <= WINDOW:
             return Beats(times_s=np.empty(0), positions=np.empty(0, dtype=np.int64))
         mono = np.array(samples[:, 0])
@@ -114,7 +114,7 @@ class BeatThis(BeatTracker):
 
 
 def _positions(times_s: Floats, downbeats_s: Floats) -> Ints:
-    """Number of each beat in its bar; those before the first downbeat lead up to it."""
+    """Number each beat in its bar; those before the first downbeat lead up to it."""
     downbeats = np.flatnonzero(np.isin(times_s, downbeats_s))
     beats = np.arange(len(times_s))
     if not len(downbeats):

@@ -63,15 +63,15 @@ class Siglip2(ClipModel):
         self.scale = float(self._model.logit_scale.detach().float().exp())
 
     def embed_images(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Embeddings float32 ``[n, 768]`` of RGB pictures uint8 ``[h, w, 3]``, not normalised."""
-        return self._seen(pictures, "pooler_output")
+        """Embed RGB pictures uint8 ``[h, w, 3]`` as float32 ``[n, 768]``, not normalised."""
+        return self._embed(pictures, "pooler_output")
 
     def embed_patches(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """The last layer after its norm, float32 ``[n, 196, 768]``: patches, row by row."""
-        return self._seen(pictures, "last_hidden_state")
+        """Give the last layer after its norm, float32 ``[n, 196, 768]``: patches, row by row."""
+        return self._embed(pictures, "last_hidden_state")
 
     def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
-        """Embeddings float32 ``[n, 768]`` of words or sentences, not normalised."""
+        """Embed words or sentences as float32 ``[n, 768]``, not normalised."""
         import torch
 
         small = [text.lower() for text in words]
@@ -82,7 +82,7 @@ class Siglip2(ClipModel):
             output = self._model.text_model(input_ids=inputs["input_ids"].to(self._device))
             return np.asarray(output.pooler_output.float().cpu().numpy(), dtype=np.float32)
 
-    def _seen(self, pictures: Sequence[NDArray[np.uint8]], part: str) -> NDArray[np.float32]:
+    def _embed(self, pictures: Sequence[NDArray[np.uint8]], part: str) -> NDArray[np.float32]:
         import torch
 
         inputs = self._processor(

@@ -152,11 +152,14 @@ def _command(
         ),
     ] = None,
 ) -> None:  # fmt: skip
-    """The options, as a command has them."""
+    """Declare the options, as a command has them."""
 
 
 def options() -> list[Any]:
-    """The parameters that every command gets; they act by themselves and are given to nobody."""
+    """List the parameters that every command gets.
+
+    They act by themselves and are given to nobody.
+    """
     app = typer.Typer(add_completion=False)
     app.command()(_command)
     parameters = [each for each in typer.main.get_command(app).params if each.name != "help"]

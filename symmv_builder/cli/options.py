@@ -13,7 +13,7 @@ from symmv_builder.settings import Settings, read_settings
 
 
 def checking(option: str) -> Callable[[float | None], float | None]:
-    """A callback for Typer that refuses a number that is too small for an option."""
+    """Make a callback for Typer that refuses a number that is too small for an option."""
 
     def check(value: float | None) -> float | None:
         return checked(option, value)

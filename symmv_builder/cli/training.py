@@ -180,7 +180,7 @@ def train(
 def _places(
     data: str, folder: Path | None, out: Path | None, root: str | None, *, wait: bool
 ) -> tuple[str, Path]:
-    """Which dataset a training learns from, imported first where it is a folder, and its run's."""
+    """Give the dataset to learn from, imported first if it is a folder, and its run's folder."""
     if out is None or bool(data) == bool(folder):
         raise WrongArguments(
             "a training needs `out`, the run's folder, and either `data`, its dataset, or `from`, "

@@ -93,7 +93,10 @@ class CalibrationPoint:
 def precision_and_recall(
     scored: Sequence[tuple[float, bool]], threshold: float
 ) -> tuple[float, float]:
-    """Of likenesses and whether each is right: precision and recall from a threshold up, 0-1."""
+    """Compute precision and recall (0-1) from a threshold up.
+
+    `scored` are likenesses, and whether each is right.
+    """
     accepted = [is_right for likeness, is_right in scored if likeness >= threshold]
     right, existing = sum(accepted), sum(is_right for _, is_right in scored)
     return right / len(accepted) if accepted else 0.0, right / existing if existing else 0.0
@@ -121,7 +124,7 @@ MEASURED = CalibrationPoint(
 
 
 def query_of(song: ParsedTitle) -> str:
-    """What to search for: "artist title official video"."""
+    """Write what to search for: "artist title official video"."""
     return " ".join(f"{song.artist} {song.title} official video".split())
 
 
@@ -133,7 +136,7 @@ def rank(
     cover_uploaded: str = "",
     weights: Weights = Weights(),
 ) -> list[ScoredListing]:
-    """Every listing with its score, best first; equal scores are ordered by video id.
+    """Score every listing, best first; equal scores are ordered by video id.
 
     `cover_duration_s` is how long the cover lasts, `None` where that is not known;
     `cover_uploaded` its date, ``YYYYMMDD`` or empty.
@@ -203,7 +206,7 @@ def _says_official(marks: set[str], listing: Listing) -> float:
 def similarity(
     song: ParsedTitle, listing: Listing, unknown_artist: float = 0.7
 ) -> tuple[float, float]:
-    """How like the song a listing's title (0-1) and artist (0-1) are.
+    """Measure how like the song a listing's title (0-1) and artist (0-1) are.
 
     The listing's title is parsed; both readings of it count, and names may be written in
     two scripts. An artist that nobody knows is as like as `unknown_artist`.
@@ -243,7 +246,7 @@ _SPELLED = {"opus": "op", "kv": "k"}
 
 
 def _share_a_number(one: str, other: str) -> bool:
-    """Whether two titles name a work by the same catalogue number.
+    """Check whether two titles name a work by the same catalogue number.
 
     ``Op. 10`` meets ``Op. 10 No. 1``, a piece of it; ``Op. 31 No. 1`` does not meet ``No. 2``.
     """
@@ -256,7 +259,7 @@ def _share_a_number(one: str, other: str) -> bool:
 
 
 def _artist_alike(song: ParsedTitle, listed: str, listing: Listing, alike: float) -> float:
-    """Names in any order; the wanted name among several, in the channel, or in the title.
+    """Compare names in any order: the wanted one among several, in the channel, or in the title.
 
     A person may be named by the surname; a common one alone counts where the titles are
     the same, by their likeness `alike`. A namesake is another artist.
@@ -288,13 +291,13 @@ _ARTICLES = word_set("the a an los las les la le el die der das os as")
 
 
 def _is_part(name: str, whole: str) -> bool:
-    """Whether a name is some words of another one, which more than articles tell apart."""
+    """Check whether a name is some words of another one, which more than articles tell apart."""
     words, others = set(name.split()), set(whole.split())
     return words < others and not others - words <= _ARTICLES
 
 
 def _surname_alike(song: ParsedTitle, listed: str, listing: Listing, alike: float) -> float | None:
-    """How surely the listing names a wanted person by surname; `None`: it names a namesake."""
+    """Measure how surely the listing names a wanted person by surname; `None`: a namesake."""
     # A surname in the song's own name says nothing of who plays it.
     beside_title = re.sub(re.escape(song.title), " ", listing.title, count=1, flags=re.IGNORECASE)
     best, is_namesake = 0.0, False
@@ -326,7 +329,7 @@ _VERSIONS = word_set("remix mix version edit taylors acoustic live part pt repri
 
 
 def _forms(text: str) -> list[tuple[str, float]]:
-    """The ways to write a name, flat, each with what it is worth (1: nothing is left out).
+    """List the ways to write a name, flat, each with its worth (1: nothing is left out).
 
     Whole; without its brackets; what they hold, where that is another script; and the
     words of each script. What a bracket in the same script adds makes another version.
@@ -347,7 +350,7 @@ def _forms(text: str) -> list[tuple[str, float]]:
 
 
 def _in_and_out(text: str) -> tuple[str, str]:
-    """The text outside of brackets, and the text inside."""
+    """Split a text into what stands outside of brackets, and what stands inside."""
     depth = 0
     outside: list[str] = []
     inside: list[str] = []
@@ -365,7 +368,7 @@ def _scripts(text: str) -> set[str]:
 
 
 def _holds(text: str, words: str) -> bool:
-    """Whether a flat text holds flat words as a run of whole words, or with spaces left out."""
+    """Check whether a flat text holds flat words as a run of whole words, or spaces left out."""
     if not words:
         return False
     if f" {words} " in f" {text} ":
@@ -390,7 +393,7 @@ _LABELS = (
 
 
 def officiality(song: ParsedTitle, listing: Listing) -> float:
-    """How surely the channel speaks for the artist, 0-1.
+    """Measure how surely the channel speaks for the artist, 0-1.
 
     VEVO and the artist's own channel most, a label's, a verified one, and least an
     automatic channel (``- Topic``), whose videos are still pictures.
@@ -414,7 +417,7 @@ def officiality(song: ParsedTitle, listing: Listing) -> float:
 
 
 def _is_another_artist(listing: Listing, owner: str, channel: str) -> bool:
-    """Whether the channel is that of a performer whom the title names besides the wanted one."""
+    """Check whether the channel is another performer's whom the title names."""
     try:
         named = parse_title(listing.title).artist
     except RejectEntry:
@@ -423,7 +426,7 @@ def _is_another_artist(listing: Listing, owner: str, channel: str) -> bool:
 
 
 def _owns_translation(song: ParsedTitle, listing: Listing, owner: str, channel: str) -> bool:
-    """Whether the channel's artist is the wanted one in another script, by the listing's word."""
+    """Check whether the channel's artist is the wanted one in another script, by the listing."""
     try:
         named = parse_title(listing.title).artist
     except RejectEntry:
@@ -435,7 +438,7 @@ def _owns_translation(song: ParsedTitle, listing: Listing, owner: str, channel: 
 
 
 def _artists(name: str) -> list[str]:
-    """Each performer's name, flat: of ``A, B & C`` three; both of ``宇多田ヒカル (Utada)``."""
+    """List each performer's name, flat: of ``A, B & C`` three; both of ``宇多田ヒカル (Utada)``."""
     for mark in (" & ", " x ", " X ", " and ", " y ", "、"):
         name = name.replace(mark, ",")
     return [form for part in name.split(",") for form, share in _forms(part) if share >= 0.93]
@@ -451,7 +454,7 @@ def _is_owner(artist: str, owner: str, channel: str) -> bool:
 
 
 def duration_fit(duration_s: float | None, cover_duration_s: float | None) -> float:
-    """1: the lengths are within a quarter; 0: one is over twice the other; 0.5: unknown."""
+    """Compare lengths: 1 within a quarter, 0 where one is over twice the other, 0.5 unknown."""
     if not duration_s or not cover_duration_s:
         return 0.5
     octaves = abs(math.log2(duration_s / cover_duration_s))
@@ -473,7 +476,7 @@ def _against(
 
 
 def _date(uploaded: str, cover_uploaded: str) -> float:
-    """1 where the video was there before its cover, 0 where it came after; 0.5 unknown.
+    """Give 1 where the video was there before its cover, 0 where it came after; 0.5 unknown.
 
     Of two uploads by the artist the older is the original; a later one is often another cut.
     """
@@ -485,7 +488,7 @@ def _category(listing: Listing) -> float:
 
 
 def _views(listing: Listing) -> float:
-    """0 for none, 1 for a hundred million, by orders of magnitude; 0.5 unknown."""
+    """Scale views: 0 for none, 1 for a hundred million, by orders of magnitude; 0.5 unknown."""
     if listing.view_count is None:
         return 0.5
     return min(1.0, math.log10(listing.view_count + 1) / 8.0)

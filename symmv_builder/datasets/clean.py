@@ -75,7 +75,7 @@ class _Uses:
 def find_waste(
     store: Store, dataset: str | None = None, *, rejected: bool = False, old_results: bool = False
 ) -> Iterator[Waste]:
-    """What could be freed, of all datasets or of one; recordings belong to all of them.
+    """Find what could be freed, of all datasets or of one; recordings belong to all of them.
 
     Always: recordings that nothing uses (unless one `dataset` is asked for), results of
     entries that are gone, what killed writers left, empty folders. With `rejected` also the
@@ -118,7 +118,7 @@ def free(store: Store, waste: Iterable[Waste]) -> Iterator[Waste]:
 
 
 def count(waste: Iterable[Waste]) -> dict[Kind, Freed]:
-    """Files and bytes by kind, kinds of which there are none included."""
+    """Count files and bytes by kind, kinds of which there are none included."""
     counts: dict[Kind, Freed] = {kind: Freed() for kind in KINDS}
     for each in waste:
         counts[each.kind].files += 1

@@ -82,7 +82,7 @@ def dry_run(recipe: Recipe, plan: Plan, store: Store, whole: Plan | None = None)
 
 
 def _mean_seconds(store: Store, dataset: str) -> dict[str, float]:
-    """Seconds that each artifact took on average, where it was ever made."""
+    """Average the seconds that each artifact took, where it was ever made."""
     spent: Counter[str] = Counter()
     times: dict[str, float] = {}
     for _, artifact, _, _, seconds, _ in store.ledger.costs(dataset):
@@ -92,7 +92,7 @@ def _mean_seconds(store: Store, dataset: str) -> dict[str, float]:
 
 
 def _cause(plan: Plan, store: Store, state: Survey, name: str) -> str:
-    """Why an entry is not settled: what its first result that is not today's lacks."""
+    """Tell why an entry is not settled: what its first result that is not today's lacks."""
     results = {result.artifact: result for result in store.ledger.results(plan.dataset, name)}
     if not results:
         return "new entry"
@@ -107,7 +107,7 @@ def _cause(plan: Plan, store: Store, state: Survey, name: str) -> str:
 
 
 def _change(plan: Plan, store: Store, state: Survey, old: Result) -> str:
-    """What changed since a result was made, by the provenance beside it."""
+    """Tell what changed since a result was made, by the provenance beside it."""
     [use] = [use for use in plan.uses if use.makes == old.artifact]
     try:
         _, then = Sidecars(store.root, plan.dataset).load(old.entry_id, old.artifact, old.key)

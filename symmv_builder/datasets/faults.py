@@ -37,13 +37,13 @@ class Failures:
 
 
 def package_of(step: str) -> str:
-    """The other package that a step is of; empty for a step of this one."""
+    """Name the other package that a step is of; empty for a step of this one."""
     plugin = plugins("steps").get(step)
     return plugin.package if plugin else ""
 
 
 def count_failures(rejected: Iterable[Result]) -> tuple[Failures, ...]:
-    """The failures among rejections, by step."""
+    """Count the failures among rejections, by step."""
     by_step: dict[str, list[Result]] = {}
     for result in rejected:
         if result.reason == Reason.FAILED:
@@ -63,7 +63,7 @@ def count_failures(rejected: Iterable[Result]) -> tuple[Failures, ...]:
 def watched(
     outcomes: Iterable[EntryOutcome], store: Store, dataset: str, *, strict: bool
 ) -> Iterator[EntryOutcome]:
-    """The same outcomes, until it is clear that going on is of no use.
+    """Pass outcomes on until it is clear that going on is of no use.
 
     `StopRun` when ten entries running have met the same bug, and, where `strict`, `WorkerBug`
     with the first one's traceback. What stopped a run is looked at with `symmv why`, and tried
@@ -91,14 +91,14 @@ def watched(
 
 
 def _new_bug(outcome: EntryOutcome) -> Bug | None:
-    """The bug that an entry met in this run; a rejection that was found took no time."""
+    """Find the bug that an entry met in this run; a rejection that was found took no time."""
     if outcome.rejection is None or not outcome.results[-1].seconds:
         return None
     return outcome.rejection.bug
 
 
 def _is_past(outcome: EntryOutcome, artifact: str) -> bool:
-    """Whether an entry came through a step in this run, or was turned away by it."""
+    """Check whether an entry came through a step in this run, or was turned away by it."""
     return any(result.artifact == artifact and result.seconds for result in outcome.results)
 
 

@@ -74,7 +74,7 @@ class Shown:
 
 
 def metadata(dataset: str, about: Mapping[str, Any]) -> dict[str, Any]:
-    """What FiftyOne knows of a dataset before it has a sample; `about` is shown as its info."""
+    """Declare a dataset to FiftyOne, without a sample; `about` is shown as its info."""
     detection = (
         *_label_fields(),
         _field("support", "FrameSupportField"),
@@ -136,7 +136,7 @@ def _list_of_texts(name: str) -> dict[str, Any]:
 
 
 def sample(entry: CorrectedEntry, video: Asset, shown: Shown) -> dict[str, Any]:
-    """An entry as a sample, as people corrected it; `video` is what its file holds."""
+    """Make a sample of an entry, as people corrected it; `video` is what its file holds."""
     source, song, authors = entry.entry, entry.entry.song, entry.authors
     name, records = source.entry_id, entry.records
     tags = [*filter(None, [shown.split]), *shown.subsets.get(name, ())]
@@ -264,7 +264,7 @@ class _Detector:
         return {"_cls": "TemporalDetections", "detections": [each for each in made if each]}
 
     def _detection(self, number: str, span: _Span) -> dict[str, Any] | None:
-        """A span as a detection; `None` where the video has no frame of it."""
+        """Make a detection of a span; `None` where the video has no frame of it."""
         times_s = (span.start_s, span.end_s)
         if span.clock is Clock.MUSIC:
             is_before = span.end_s < self._opens_s or span.start_s < span.end_s == self._opens_s
@@ -286,7 +286,7 @@ class _Detector:
         }
 
     def key(self, record: Record | None) -> dict[str, Any] | None:
-        """The key of the piece; its confidence is how well its profile fits (r)."""
+        """Make a class of the piece's key; its confidence is how well its profile fits (r)."""
         if not isinstance(record, Key):
             return None
         return {
@@ -299,5 +299,5 @@ class _Detector:
 
 
 def _number(*names: object) -> str:
-    """An id in the form of FiftyOne's database, the same at every export."""
+    """Make an id in the form of FiftyOne's database, the same at every export."""
     return hashlib.sha256("\0".join(map(str, names)).encode()).hexdigest()[:24]

@@ -32,7 +32,7 @@ class Known:
 
 
 def _texts(row: Mapping[str, Any], name: str) -> list[str]:
-    """The values that a row has in a column of texts, of lists of them, or of flags."""
+    """List the values that a row has in a column of texts, of lists of them, or of flags."""
     value = row[name]
     values = [value] if isinstance(value, str) else list(value)
     return [str(each) for each in values if str(each)]
@@ -53,7 +53,10 @@ def _plain(name: str) -> Callable[[Mapping[str, Any]], list[str]]:
 
 
 def _present(name: str) -> Callable[[Mapping[str, Any]], list[str]]:
-    """Whether there is anything; its values differ from entry to entry and are not counted."""
+    """Make a check for any content at all.
+
+    Values differ from entry to entry, so none is counted.
+    """
     return lambda row: [""] if len(row[name]) else []
 
 
@@ -83,7 +86,7 @@ _COUNTED: Sequence[tuple[str, str, Callable[[Mapping[str, Any]], list[str]]]] = 
 
 
 def count_metadata(root: Root, dataset: str, receipt: Mapping[str, Any]) -> tuple[Known, ...]:
-    """What the shards of a dataset say of its entries, a line for everything that they can say.
+    """Count what the shards of a dataset say of its entries, a line for each thing they can say.
 
     Entries are counted, also where rows are clips. Where a dataset does not say who named a genre
     (`identified_by`), its column counts as Shazam's, as the column says of itself. Raises what
@@ -110,7 +113,7 @@ def _order(value: tuple[str, int]) -> tuple[int, str]:
 
 
 def _entries(root: Root, dataset: str, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """One row of each entry: those of its clips stand together and say the same of it."""
+    """Iterate over one row of each entry: its clips stand together and say the same of it."""
     last = None
     for row in read_rows(root, dataset, ["entry_id", *columns]) if columns else ():
         if row["entry_id"] != last:

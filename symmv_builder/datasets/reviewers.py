@@ -63,13 +63,13 @@ class Agreement:
 
 
 def needed(entry_id: str) -> int:
-    """How many votes an entry takes: two of every tenth one, one of the others."""
+    """Count how many votes an entry takes: two of every tenth one, one of the others."""
     number = int.from_bytes(hashlib.sha256(entry_id.encode()).digest()[:4], "big")
     return 2 if number % 100 < TWICE_PERCENT else 1
 
 
 def standing(decisions: Iterable[Decision]) -> dict[str, dict[str, Decision]]:
-    """The decisions that hold, by entry and reviewer: of each the last one, unless it is undone."""
+    """Find the decisions that hold, by entry and reviewer: each one's last that is not undone."""
     by_entry: dict[str, dict[str, Decision]] = {}
     for decision in decisions:
         mine = by_entry.setdefault(decision.entry_id, {})
@@ -81,7 +81,7 @@ def standing(decisions: Iterable[Decision]) -> dict[str, dict[str, Decision]]:
 
 
 def verdict_of(entry_id: str, by_reviewer: Mapping[str, Decision], state_now: str = "") -> Verdict:
-    """What the standing decisions about an entry, by reviewer, give together.
+    """Combine the standing decisions about an entry, by reviewer, into a verdict.
 
     Who let a doubtful match through has not seen what was fetched then: where the recording waits
     in another state now, only rejections of the earlier one count.
@@ -105,7 +105,10 @@ def verdict_of(entry_id: str, by_reviewer: Mapping[str, Decision], state_now: st
 def verdicts(
     decisions: Iterable[Decision], states_now: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, Verdict]:
-    """The verdict of every entry about which something stands; `states_now` by entry, if known."""
+    """Give the verdict of every entry about which something stands.
+
+    `states_now` by entry, if known.
+    """
     return {
         name: verdict_of(name, by_reviewer, states_now.get(name, ""))
         for name, by_reviewer in standing(decisions).items()
@@ -114,7 +117,7 @@ def verdicts(
 
 
 def agreement(verdicts: Iterable[Verdict]) -> Agreement:
-    """How far reviewers agree over what several of them judged."""
+    """Measure how far reviewers agree over what several of them judged."""
     judged = [verdict for verdict in verdicts if len(verdict.votes) > 1]
     shared: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for verdict in judged:

@@ -92,7 +92,7 @@ class Heard:
 
 
 def hear_files(paths: Sequence[Path], ear: Ear, *, tell: Tell = silent) -> Heard:
-    """What is heard in files and those of folders, named as the files without suffix.
+    """Hear files and those of folders; tables are named as the files without suffix.
 
     A .npz may hold several arrays; each is ``[d]`` or ``[n, d]``. Of a piece that is there in
     several forms numbers count first, then, for recordings, sound, video and MIDI, or else MIDI
@@ -129,7 +129,7 @@ def hear_files(paths: Sequence[Path], ear: Ear, *, tell: Tell = silent) -> Heard
 
 
 def hear_dataset(root: Root, dataset: str, split: str, ear: Ear, *, tell: Tell = silent) -> Heard:
-    """What is heard in the rows of a split, or of all of them, by the entry's id."""
+    """Hear the rows of a split, or of all of them; tables are named by the entry's id."""
     needed, optional = heard_columns(ear.sound)
     recordings = Recordings(root)
     rows, count, _ = rows_of_split(root, dataset, split, needed, optional)

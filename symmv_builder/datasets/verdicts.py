@@ -129,7 +129,7 @@ def _count(crawl: Crawl, refusal: Refusal) -> None:
 
 
 def _something_comes(crawl: Crawl, site: str) -> bool:
-    """Whether the site still gives what is known to be good."""
+    """Check whether the site still gives what is known to be good."""
     canary = crawl.site.canary
     witnesses = [canary] if canary is not None and canary.site == site else []
     earlier = crawl.items.some(crawl.recipe.name, site, _CAME, _WITNESSES)

@@ -31,7 +31,7 @@ _INTACT_BYTES = 16
 
 
 def answers(site: Site) -> type[BaseHTTPRequestHandler]:
-    """The class of requests to one site."""
+    """Make the class of requests to one site."""
     return type("Answer", (_Answer,), {"site": site})
 
 
@@ -75,7 +75,7 @@ class _Answer(BaseHTTPRequestHandler):
                 self.close_connection = True
 
     def do_POST(self) -> None:
-        """``/api/uploads`` with a JSON object: a new video."""
+        """Add a video: ``/api/uploads`` with a JSON object."""
         length = self.headers.get("Content-Length", "")
         body = b""
         if length.isdigit() and int(length) <= _MOST_POSTED:
@@ -94,7 +94,10 @@ class _Answer(BaseHTTPRequestHandler):
             self._send(201, "application/json", json.dumps({"id": name}))
 
     def _is_meant_for_us(self) -> bool:
-        """Whether the visitor knows where it is: pages of other sites may not use a visitor."""
+        """Check that the visitor knows where it is.
+
+        Pages of other sites may not use a visitor.
+        """
         return f"http://{self.headers.get('Host', '')}" == self.site.url
 
     def _front(self, _: list[str], __: dict[str, str]) -> None:
@@ -194,7 +197,7 @@ class _Answer(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def _media(self, parts: list[str], query: dict[str, str]) -> None:
-        """A file, whole or a part of it, in whatever state it is to arrive."""
+        """Send a file, whole or a part of it, in whatever state it is to arrive."""
         upload = self.site.upload(parts[0]) if parts else None
         path = upload.served.get(parts[1]) if upload and len(parts) == 2 else None
         if upload is None or path is None:
@@ -240,12 +243,12 @@ class _Answer(BaseHTTPRequestHandler):
         self._head(status, path, tag, headers)
         if self.command == "HEAD":
             return
-        sent = 0
+        sent_bytes = 0
         for block in self._blocks(video_id, path, first, last, number):
             self.site.behaviour.add_bytes(visit, len(block))
             self.wfile.write(block)
-            sent += len(block)
-        if sent < last - first + 1:
+            sent_bytes += len(block)
+        if sent_bytes < last - first + 1:
             self.close_connection = True
 
     def _head(self, status: int, path: Path, tag: str, headers: dict[str, str]) -> None:
@@ -259,7 +262,7 @@ class _Answer(BaseHTTPRequestHandler):
     def _blocks(
         self, video_id: str, path: Path, first: int, last: int, number: int
     ) -> Iterator[bytes]:
-        """The bytes asked for: late, damaged or fewer, as it is switched on."""
+        """Iterate over the bytes asked for: late, damaged or fewer, as it is switched on."""
         behaviour, size = self.site.behaviour, path.stat().st_size
         end = last + 1
         if behaviour.strikes({Failure.TRUNCATED}, video_id, number):
@@ -282,7 +285,7 @@ class _Answer(BaseHTTPRequestHandler):
 
 
 def _range(header: str, size: int) -> tuple[int, int]:
-    """First and last byte that a Range header asks for; the whole file where it asks for none.
+    """Read the first and last byte of a Range header; the whole file where it asks for none.
 
     What cannot be satisfied comes out with the first byte after the last.
     """

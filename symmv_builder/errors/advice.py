@@ -10,7 +10,7 @@ Advice = Mapping[type[SymMVError], Callable[[Any], str | None]]
 
 
 def with_advice(error: SymMVError, advice: Advice) -> str:
-    """The message of an error, and after it what a door advises."""
+    """Add what a door advises to the message of an error."""
     for kind in type(error).__mro__:
         if kind in advice:
             added = advice[kind](error)

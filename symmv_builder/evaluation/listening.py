@@ -153,7 +153,7 @@ class MetricBeside:
 
 
 def preferences(choices: Sequence[Choice]) -> list[Preference]:
-    """Of each question, group and two models."""
+    """Count preferences of each question, group and two models."""
     rates = []
     for group in GROUPS:
         mine = []
@@ -178,7 +178,7 @@ def preferences(choices: Sequence[Choice]) -> list[Preference]:
 
 
 def mean_ratings(ratings: Sequence[Rating]) -> list[MeanRating]:
-    """Of each question, group and model."""
+    """Average the ratings of each question, group and model."""
     means = []
     for group in GROUPS:
         of_group = _of_group(ratings, group)
@@ -192,7 +192,7 @@ def mean_ratings(ratings: Sequence[Rating]) -> list[MeanRating]:
 
 
 def rating_tests(ratings: Sequence[Rating]) -> list[RatingTest]:
-    """Of each question, group and two models that the same raters judged on the same videos."""
+    """Test ratings of each question, group and two models that share raters and videos."""
     tests = []
     for group in GROUPS:
         mine = []
@@ -221,7 +221,10 @@ def rating_tests(ratings: Sequence[Rating]) -> list[RatingTest]:
 
 
 def win_rates(choices: Sequence[Choice], genres: Mapping[str, str]) -> list[WinRate]:
-    """Of each question, genre (`genres` by video; "all" has every video) and model."""
+    """Share the wins of each question, genre (`genres` by video.
+
+    "all" has every video) and model.
+    """
     wins: dict[tuple[str, str, str], int] = defaultdict(int)
     counts: dict[tuple[str, str, str], int] = defaultdict(int)
     for each in choices:
@@ -237,7 +240,10 @@ def win_rates(choices: Sequence[Choice], genres: Mapping[str, str]) -> list[WinR
 
 
 def agreement(answers: Sequence[Choice] | Sequence[Rating]) -> list[Agreement]:
-    """Of each question; alpha is ordinal, nominal of questions with two answers."""
+    """Measure agreement of each question.
+
+    Alpha is ordinal, nominal of questions with two answers.
+    """
     coefficients = []
     for question, some in _grouped(answers, lambda a: a.question).items():
         items = {item: place for place, item in enumerate(dict.fromkeys(map(_item, some)))}
@@ -258,7 +264,10 @@ def beside_metrics(
     rates: Sequence[WinRate],
     means: Sequence[MeanRating],
 ) -> list[MetricBeside]:
-    """Of each metric (`metrics` by model and name) and question, over the models that have both."""
+    """Correlate each metric and question over the models that have both.
+
+    `metrics` are by model and name.
+    """
     by_question: dict[str, dict[str, float]] = defaultdict(dict)
     for rate in rates:
         if rate.genre == "all":
@@ -294,7 +303,7 @@ def _of_group(answers: Sequence[Answer], group: Group) -> list[Answer]:
 
 
 def _by_rater(values: Iterable[tuple[str, float]]) -> Floats:
-    """The mean of each rater's values ``[raters]``."""
+    """Average each rater's values ``[raters]``."""
     of: dict[str, list[float]] = defaultdict(list)
     for rater, value in values:
         of[rater].append(value)

@@ -69,7 +69,7 @@ class Agreement:
 
 
 def class_distribution(likelihoods: NDArray[Any]) -> Floats:
-    """The distribution over classes ``[c]`` of a recording from likelihoods ``[segments, c]``.
+    """Compute a recording's distribution over classes ``[c]`` from likelihoods ``[segments, c]``.
 
     `ValueError` where one is no probability, or all of them are 0.
     """
@@ -85,7 +85,7 @@ def class_distribution(likelihoods: NDArray[Any]) -> Floats:
 
 
 def kl_divergence(reference: NDArray[Any], generated: NDArray[Any]) -> float:
-    """How far a distribution over classes is from that of the original, in nats; 0 if the same.
+    """Compute how far a distribution over classes is from the original's, in nats; 0 if the same.
 
     `ValueError` where they are not over the same number of classes.
     """
@@ -112,7 +112,7 @@ def mcc(generated: NDArray[Any], originals: NDArray[Any], own: Sequence[int]) ->
 
 
 def _agreement(table: Floats, own: Sequence[int]) -> Agreement:
-    """Means of a table ``[pieces, originals]`` where they belong together, and elsewhere."""
+    """Average a table ``[pieces, originals]`` where they belong together, and elsewhere."""
     if not len(table) or len(table) != len(own):
         raise ValueError(f"{len(table)} pieces, but {len(own)} originals")
     is_own = np.zeros(table.shape, dtype=np.bool)

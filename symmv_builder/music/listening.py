@@ -48,7 +48,7 @@ class Listener(Protocol):
         """
 
     def finish(self, *args: Any, **kwargs: Any) -> Any:
-        """The record, once all was heard; it takes what its step reads besides, by position."""
+        """Make the record, once all was heard; takes what its step reads besides, by position."""
 
 
 def listen(music: Path, listeners: Sequence[Listener]) -> list[Callable[..., Any]]:
@@ -79,7 +79,7 @@ class _Signal(Tape):
         self._listeners_left = listeners
 
     def play(self) -> NDArray[np.float32]:
-        """The signal, for one listener alone."""
+        """Give the signal to one listener alone."""
         self._listeners_left -= 1
         return self.copy() if self._listeners_left else self.take()
 
@@ -177,7 +177,7 @@ class _Track:
 
 
 def _tracks(stream: SoundStream, ears: Sequence[_Ear]) -> list[_Track]:
-    """Who hears what: one track for each form in which this recording is wanted."""
+    """Sort listeners: one track for each form in which this recording is wanted."""
     forms: dict[tuple[int, bool], list[_Ear]] = {}
     converters: dict[tuple[int, bool], Converter] = {}
     for ear in ears:

@@ -24,7 +24,7 @@ INSTRUMENTS = (
 def label_music(
     music_tags: TagTrack, *, min_genre: float = 0.1, min_instrument: float = 0.2
 ) -> MusicLabels:
-    """The genre whose mean likelihood is greatest, and the instruments that reach theirs.
+    """Name the genre whose mean likelihood is greatest, and the instruments that reach theirs.
 
     Means are over the whole recording, 0-1. The genre is empty where none reaches `min_genre`;
     instruments stand in the order of their likelihood.

@@ -47,7 +47,7 @@ class Correction:
 
 
 def correction_from(plain: Mapping[str, Any]) -> Correction:
-    """A correction out of its plain fields; `ValueError` or `TypeError` for what is none."""
+    """Read a correction from its plain fields; `ValueError` or `TypeError` for what is none."""
     fields = dict(plain)
     if isinstance(fields.get("edit"), dict):
         fields["edit"] = Edit(**fields["edit"])
@@ -59,7 +59,7 @@ def correction_from(plain: Mapping[str, Any]) -> Correction:
 
 
 def standing(corrections: Iterable[Correction]) -> dict[str, tuple[Correction, ...]]:
-    """The corrections that hold, of each entry in their order: those that no line undoes.
+    """Find the corrections that hold, of each entry in order: those that no line undoes.
 
     Of several trims of an entry the last one holds.
     """
@@ -77,7 +77,7 @@ def standing(corrections: Iterable[Correction]) -> dict[str, tuple[Correction, .
 
 
 def is_trim(correction: Correction) -> bool:
-    """Whether a correction is about the entry and not about a record of it."""
+    """Check whether a correction is about the entry and not about a record of it."""
     return correction.edit is not None and correction.edit.artifact == WHOLE_ENTRY
 
 
@@ -85,5 +85,5 @@ def trim_of(corrections: Iterable[Correction]) -> tuple[float, float] | None:
     """Start and end of what of an entry is kept, seconds of the video; `None` for all of it."""
     for each in corrections:
         if is_trim(each) and each.edit is not None:
-            return float(each.edit.at_s or 0.0), float(each.edit.value)
+            return float(each.edit.at_s or 0.0), each.edit.to_s
     return None

@@ -41,7 +41,7 @@ class Source:
 
     @classmethod
     def from_url(cls, url: str) -> "Source":
-        """The source whose `url` this is; `ValueError` where it is none's."""
+        """Find the source whose `url` this is; `ValueError` where it is none's."""
         for site, (_, form) in _SITES.items():
             prefix = form.format("")
             if url.startswith(prefix):

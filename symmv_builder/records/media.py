@@ -44,7 +44,10 @@ class TagTrack:
             raise ValueError(f"TagTrack: {values.shape[1]} values for {len(self.tags)} tags")
 
     def greatest(self, tags: Collection[str]) -> NDArray[np.float32]:
-        """The likelihood of the likeliest of some tags, ``[t]``; 0 where none of them is known."""
+        """Find the likelihood of the likeliest of some tags, ``[t]``.
+
+        0 where none of them is known.
+        """
         places = [place for place, tag in enumerate(self.tags) if tag in tags]
         return np.asarray(self.values[:, places].max(axis=1, initial=0.0))
 

@@ -139,7 +139,7 @@ class Items:
         rows = [_to_row(item) for item in items if item.source not in buried]
         return self._ledger.insert_new(_ITEMS, rows)
 
-    def known(self, dataset: str, origin: str | None = None) -> set[str]:
+    def known_ids(self, dataset: str, origin: str | None = None) -> set[str]:
         """List the ids found so far, of a dataset or of one of its sources."""
         query = sa.select(_ITEMS.c.video_id).where(_ITEMS.c.dataset == dataset)
         if origin is not None:
@@ -392,7 +392,7 @@ def _of(dataset: str, source: Source) -> sa.ColumnElement[bool]:
 
 
 def _as_read(item: Item) -> sa.ColumnElement[bool]:
-    """Whether a row is still the version that an item was read as."""
+    """Check whether a row is still the version that an item was read as."""
     return _ITEMS.c.version == item.version
 
 

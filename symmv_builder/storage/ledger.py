@@ -298,7 +298,7 @@ class Ledger:
             self.upsert(_ASKED, [{"dataset": dataset, "artifacts": " ".join(artifacts)}])
 
     def asked(self, dataset: str) -> tuple[str, ...]:
-        """What the last build was asked for, finished or not; empty where there was none."""
+        """Read what the last build was asked for, finished or not; empty where there was none."""
         query = sa.select(_ASKED.c.artifacts).where(_ASKED.c.dataset == dataset)
         with self.engine.connect() as connection:
             return tuple((connection.execute(query).scalar() or "").split())
@@ -364,7 +364,7 @@ class Ledger:
 
 
 def _missing_columns(connection: sa.Connection, tables: Iterable[sa.Table]) -> list[sa.Column[Any]]:
-    """Columns that the tables of a ledger made by an earlier version lack."""
+    """List columns that the tables of a ledger made by an earlier version lack."""
     inspector = sa.inspect(connection)
     missing: list[sa.Column[Any]] = []
     for table in tables:
@@ -385,7 +385,7 @@ def with_driver(url: str) -> sa.URL:
 
 
 def _stop_run(context: sa.ExceptionContext) -> None:
-    """A ledger that is locked, read-only, damaged or on a full disk ends the run."""
+    """End the run where a ledger is locked, read-only, damaged or on a full disk."""
     error = context.sqlalchemy_exception
     if context.is_pre_ping:
         return
@@ -405,7 +405,7 @@ def _use_wal(connection: Any, _: Any) -> None:
 
 
 def _open_to_read(url: sa.URL) -> sa.Engine:
-    """An engine on an SQLite file that never writes to it, nor to its folder if that refuses.
+    """Make an engine on an SQLite file that never writes to it, nor to its folder if refused.
 
     SQLite wants to write beside a database even to read it: the index of its write-ahead
     log. Where it cannot (a read-only file system, a full disk), a file without a log is
@@ -432,7 +432,7 @@ def _open_to_read(url: sa.URL) -> sa.Engine:
 
 
 def _reader(url: sa.URL, place: str) -> sa.Engine:
-    """An engine with one connection to a place, tried at once."""
+    """Make an engine with one connection to a place, tried at once."""
     connection = sqlite3.connect(place, uri=True, check_same_thread=False, timeout=30)
     try:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()

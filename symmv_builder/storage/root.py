@@ -120,7 +120,7 @@ class Root:
 
     @contextmanager
     def replacing_in(self, below: str, name: Callable[[], str]) -> Iterator[Path]:
-        """As `replacing`, for a file of a folder whose name is known when it is written."""
+        """Replace as `replacing` does a file of a folder whose name is known when it is written."""
         folder = Path(self.path(below)) if self.is_local else Path(tempfile.gettempdir())
         with self._writing_to(folder):
             self._make_folder(folder)
@@ -140,7 +140,7 @@ class Root:
 
     @contextmanager
     def _writing_to(self, folder: Path) -> Iterator[None]:
-        """`disk_errors`, but a folder that is gone may be gone with the whole root."""
+        """Translate as `disk_errors`, but a folder that is gone may be gone with the whole root."""
         with disk_errors(folder):
             try:
                 yield
@@ -163,7 +163,7 @@ class Root:
 
     @contextmanager
     def as_ranges(self, name: str) -> Iterator[Path | io.RawIOBase]:
-        """What reads parts of a file: its path, or of a remote file what asks for those alone."""
+        """Give what reads parts of a file: its path, or a remote file's reader of those alone."""
         if self.is_local:
             yield Path(self.path(name))
             return
@@ -276,7 +276,10 @@ class Root:
             name = name.rpartition("/")[0]
 
     def _scan(self, folder: str, *, below: bool = True) -> Iterator[tuple["os.DirEntry[str]", str]]:
-        """Entries of a local folder with their names in the root; links are not followed."""
+        """Iterate over a local folder's entries with their names in the root.
+
+        Links are not followed.
+        """
         inner = []
         place = self.path(folder)
         with suppress(FileNotFoundError, NotADirectoryError), os.scandir(place) as items:
@@ -310,7 +313,7 @@ class Root:
 
 
 def _folder_of(url: str) -> str | None:
-    """The whole path of a root that is written as a folder; `None` for a url."""
+    """Complete the path of a root that is written as a folder; `None` for a url."""
     if "://" in url or "::" in url or url.startswith(("file:", "local:", "data:")):
         return None
     if url.startswith("~"):
@@ -320,7 +323,7 @@ def _folder_of(url: str) -> str | None:
 
 
 def _opened(url: str) -> tuple[Any, str, bool]:
-    """The file system of a url, where in it the root begins, and whether it is a local one."""
+    """Open the file system of a url: it, where in it the root begins, and whether it is local."""
     # Imported here: most roots are folders, and who asks one a question is answered sooner.
     import fsspec
     from fsspec.implementations.local import LocalFileSystem
@@ -371,7 +374,7 @@ class _Ranges(io.RawIOBase):
 
 
 def _new_part(folder: Path, mode: int) -> Path:
-    """An empty temporary file that tells who makes it; its permissions follow the umask.
+    """Make an empty temporary file that tells who makes it; its permissions follow the umask.
 
     ``.part-<machine>-<process>-<random>``: whoever finds it later can tell whether its
     writer still runs.

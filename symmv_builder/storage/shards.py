@@ -152,7 +152,7 @@ def _write_file(
 
 
 def _row_ids(schema: pa.Schema) -> str:
-    """The column that names the rows of shards of a schema."""
+    """Name the column that names the rows of shards of a schema."""
     return "clip_id" if "clip_id" in schema.names else "entry_id"
 
 
@@ -206,7 +206,7 @@ class ShardWriter:
         return shards
 
     def _write_one(self, split: str, rows: Iterable[Row]) -> Shard:
-        """One shard of as many rows as belong to it; no more are taken."""
+        """Write one shard of as many rows as belong to it; no more are taken."""
         cut = _Cut(self.schema, self.target_bytes)
         groups = _batches(cut.rows(rows), ROW_GROUP_BYTES)
         tables = (build_table(self.schema, group) for group in groups)
@@ -234,7 +234,7 @@ class _Cut:
 
 
 def _batches(items: Iterable[tuple[_T, int]], limit: int) -> Iterator[list[_T]]:
-    """Items with their sizes, in lists of at most `limit` bytes, or of one item."""
+    """Group items by their sizes, in lists of at most `limit` bytes, or of one item."""
     batch: list[_T] = []
     size = 0
     for item, added in items:
@@ -347,7 +347,7 @@ def rewrite_without(
 
 
 def _schema_of_writer(file: pq.ParquetFile) -> pa.Schema:
-    """The schema that a file was written with: Parquet has its own names for items of lists."""
+    """Read the schema that a file was written with: Parquet renames items of lists."""
     text = (file.metadata.metadata or {}).get(b"ARROW:schema")
     if text is None:
         return file.schema_arrow
@@ -355,13 +355,13 @@ def _schema_of_writer(file: pq.ParquetFile) -> pa.Schema:
 
 
 def _rows_without(file: pq.ParquetFile, unwanted: pa.Array) -> Iterator[tuple[pa.Table, int]]:
-    """The rows of a file but those of some entries, each as a table, with its size."""
+    """Iterate over a file's rows but those of some entries, each as a table, with its size."""
     import pyarrow.compute as pc
 
     for group in range(file.num_row_groups):
         table = file.read_row_group(group)
-        gone = pc.is_in(table.column("entry_id"), value_set=unwanted)
-        table = table.filter(pc.invert(gone))
+        is_unwanted = pc.is_in(table.column("entry_id"), value_set=unwanted)
+        table = table.filter(pc.invert(is_unwanted))
         for number, size in enumerate(table_bytes(table)):
             yield table.slice(number, 1), size
 

@@ -58,7 +58,10 @@ class Option:
         return f"--{self.name.replace('_', '-')}"
 
     def checked(self, value: Any) -> Any:
-        """A value that was given, as its kind; `StopRun` where it is none that the option takes."""
+        """Check a value and convert it to its kind.
+
+        `StopRun` where it is none that the option takes.
+        """
         if value is None or value == self.default:
             return self.default
         expected = " or ".join(self.choices) or f"a {self.kind.__name__.lower()}"
@@ -206,7 +209,7 @@ class Trainer(ABC):
 
     @abstractmethod
     def columns(self, config: Any) -> Columns:
-        """The columns that a training reads: those that it needs, and those that it may use."""
+        """List the columns that a training reads: those it needs, and those it may use."""
 
     @abstractmethod
     def train(self, config: Any, request: "Request") -> "Outcome":
@@ -216,7 +219,7 @@ class Trainer(ABC):
         """
 
     def heeds(self, config: Mapping[str, Any]) -> frozenset[str]:
-        """What of `ORDERED` and of its own `options` a model of this configuration can heed.
+        """List what of `ORDERED` and of its own `options` a model of this configuration can heed.
 
         `config` has the fields of one of `presets`, as a checkpoint holds them. A passage is left
         out unless a trainer says that its models write it.
@@ -225,5 +228,5 @@ class Trainer(ABC):
         return frozenset(ORDERED) - {"passage"} | {option.name for option in self.options}
 
     def composer(self, request: ComposeRequest) -> "Composer":
-        """The model of a run, to write music with; `StopRun` where it cannot be opened."""
+        """Open the model of a run, to write music with; `StopRun` where it cannot be opened."""
         raise StopRun(f"{request.run} holds a {self.title}, which writes no music")

@@ -14,7 +14,7 @@ import pytest
 
 
 def python_with(package: str) -> str:
-    """The Python of an environment with a package; the test is skipped where nobody made one."""
+    """Find the Python of an environment with a package; without one the test is skipped."""
     variable = f"SYMMV_TEST_{package.upper()}"
     python = os.environ.get(variable)
     if not python:

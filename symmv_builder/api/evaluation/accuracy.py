@@ -24,7 +24,7 @@ class AccuracyReport:
     accuracy: Accuracy
 
     def as_json(self) -> dict[str, Any]:
-        """Everything as plain data, which `compare` reads."""
+        """Give everything as plain data, which `compare` reads."""
         accuracy = self.accuracy
         return {
             "task": accuracy.task,

@@ -54,7 +54,7 @@ class Both:
         return (*self.ours.refused, *self.real.refused)
 
     def about(self, what: str) -> dict[str, Any]:
-        """What JSON says of any of the metrics; `what` is what the model was asked for."""
+        """Tell what JSON says of any of the metrics; `what` is what the model was asked for."""
         return {
             what: self.name,
             "model": asdict(self.model) if self.model else None,
@@ -115,7 +115,7 @@ class DistanceReport:
     columns: Sequence[EmbeddingMetric]
 
     def as_json(self) -> dict[str, Any]:
-        """Everything as plain data."""
+        """Give everything as plain data."""
         return {
             "metrics": dict(self.values),
             **self.both.about("embedding"),
@@ -194,7 +194,7 @@ class PairsReport:
     counted: str
 
     def as_json(self) -> dict[str, Any]:
-        """Everything as plain data."""
+        """Give everything as plain data."""
         name = self.metric.name
         metrics = {name: self.agreement.own, f"{name}_others": self.agreement.others}
         return {

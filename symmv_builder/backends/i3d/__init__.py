@@ -77,10 +77,10 @@ class _Stream(MomentModel):
 
     @abstractmethod
     def _values(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """What the network is given, in -1..1, ``[t, 224, 224, channels]``."""
+        """Give what the network reads, in -1..1, ``[t, 224, 224, channels]``."""
 
     def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Features ``[1024]`` of RGB pictures ``[t, 224, 224, 3]``, 25 a second, 9 at least."""
+        """Compute features ``[1024]`` of RGB ``[t, 224, 224, 3]``, 25 a second, `t` at least 9."""
         import torch
 
         values = self._values(pictures)

@@ -236,7 +236,7 @@ class _Survey:
     suffix: str
 
     def run_of(self, span: Span) -> range | None:
-        """The packets that can be copied for a span, `None` where it has to be encoded again."""
+        """Find the packets that can be copied for a span, `None` where it has to be encoded."""
         start, end = (round((self.origin_s + at_s) / self.base) for at_s in span)
         near = max(1, round(_NEAR_S / self.base))
         inside = [n for n, at in enumerate(self.shown) if start - near <= at < end - near]
@@ -282,7 +282,7 @@ def _surveyed(container: "InputContainer", limits: Limits) -> _Survey:
 
 
 def suffix_of(container: str) -> str:
-    """The suffix of a file by FFmpeg's name of its container, as an `Asset` has it.
+    """Choose the suffix of a file by FFmpeg's name of its container, as an `Asset` has it.
 
     >>> suffix_of("mov,mp4,m4a,3gp,3g2,mj2"), suffix_of("avi")
     ('.mp4', '.avi')
@@ -370,7 +370,7 @@ class _Clip:
         self._span, self._sound, self._out = span, sound, out
         self._files = ExitStack()
         self._target: Any = None
-        self._written: Any = None
+        self._stream: Any = None
         self._voice: Voice | None = None
         self._last = -1
         self._is_done = False
@@ -388,12 +388,12 @@ class _Clip:
         if self._target is None:
             temporary = self._files.enter_context(replacing_file(self._out))
             self._target = self._files.enter_context(writing(temporary, "mp4"))
-            self._written = encoded_stream(self._target, stream, frame, threads=1)
+            self._stream = encoded_stream(self._target, stream, frame, threads=1)
             self._voice = _voice(self._target, self._sound, self._span)
         from_s, until_s = max(time_s, start_s), min(time_s + stays_s, end_s)
         at = max(self._last + 1, round((from_s - start_s) / ENCODED_BASE))
         self._last = at
-        self._target.mux(encode_picture(self._written, frame, at, until_s - from_s))
+        self._target.mux(encode_picture(self._stream, frame, at, until_s - from_s))
         if self._voice is not None:
             self._voice.write_until(float(at * ENCODED_BASE))
 
@@ -404,7 +404,7 @@ class _Clip:
         if self._target is None:
             raise _no_picture(self._span)
         self._is_done = True
-        self._target.mux(self._written.encode())
+        self._target.mux(self._stream.encode())
         if self._voice is not None:
             self._voice.finish()
         self._files.close()

@@ -66,19 +66,19 @@ def opened(path: Path, limits: Limits) -> Iterator["InputContainer"]:
         container = av.open(f"file:{path}", options=options, metadata_errors="ignore")
     except (av.error.FFmpegError, OSError, ValueError) as error:
         reason = Reason.UNREADABLE if _looks_like_media(path) else Reason.NOT_MEDIA
-        detail = f"the file cannot be opened as sound or video ({_said(error)})"
+        detail = f"the file cannot be opened as sound or video ({_message_of(error)})"
         raise RejectEntry(reason, detail) from error
     with container:
         _check_header(container, limits)
         try:
             yield container
         except av.error.FFmpegError as error:
-            detail = f"the file breaks off while decoding ({_said(error)})"
+            detail = f"the file breaks off while decoding ({_message_of(error)})"
             raise RejectEntry(Reason.UNREADABLE, detail) from error
 
 
 def best_video(container: "InputContainer") -> "VideoStream | None":
-    """The first stream marked as default, else the first; cover art is no video.
+    """Choose the first stream marked as default, else the first; cover art is no video.
 
     Not the largest: a player, OpenCV and PySceneDetect show the first one too.
     """
@@ -89,7 +89,7 @@ def best_video(container: "InputContainer") -> "VideoStream | None":
 
 
 def best_audio(container: "InputContainer") -> "AudioStream | None":
-    """The first stream marked as default, else the first."""
+    """Choose the first stream marked as default, else the first."""
     return _main(_decodable(container.streams.audio))
 
 
@@ -142,20 +142,20 @@ def decoded(
     bound_threads(stream)
     watch = watch or Completeness(container, limits)
     repeats: deque[int] = deque()
-    shown: Any = None
+    current: Any = None
     for frame in _as_decoded(container, stream, watch, repeats):
         # The decoder holds pictures back: which of them an empty packet follows is told by time.
         while repeats and frame.pts is not None and repeats[0] < frame.pts:
             at = repeats.popleft()
-            if shown is not None:
-                shown.pts = at
-                yield shown
-        shown = frame
+            if current is not None:
+                current.pts = at
+                yield current
+        current = frame
         yield frame
-    if shown is not None:
+    if current is not None:
         for at in repeats:
-            shown.pts = at
-            yield shown
+            current.pts = at
+            yield current
     watch.check()
 
 
@@ -165,7 +165,7 @@ def _as_decoded(
     watch: "Completeness",
     repeats: deque[int],
 ) -> Iterator[Any]:
-    """What the decoder gives; times of empty packets of pictures are added to `repeats`."""
+    """Iterate over frames as decoded; times of pictures' empty packets are added to `repeats`."""
     # Times of packets whose pictures are still to come, where those are not the packets' own.
     waiting: list[int] = []
     is_timed = has_presentation_times(stream)
@@ -297,7 +297,10 @@ class Completeness:
         self._ends[index][0].saw(self.time_of(packet), packet.duration or 0)
 
     def time_of(self, packet: "Packet[Any]") -> int | None:
-        """When a packet is shown, in its time base; else when it is decoded, if that is said."""
+        """Tell when a packet is shown, in its time base.
+
+        Else when it is decoded, if that is said.
+        """
         if packet.pts is None or packet.stream.index in self._untimed:
             return packet.dts
         return packet.pts
@@ -310,19 +313,19 @@ class Completeness:
         return None if end.end is None else float(end.end * base)
 
     def decode(self, packet: "Packet[Any]") -> list[Any]:
-        """Frames of a packet; a broken one gives none and is counted."""
-        return self._counted(packet.decode) if packet.size else []
+        """Decode the frames of a packet; a broken one gives none and is counted."""
+        return self._decode_counted(packet.decode) if packet.size else []
 
     def drain(self, stream: "AudioStream | VideoStream") -> list[Any]:
-        """Frames that a decoder still holds when its stream has ended."""
+        """Give the frames that a decoder still holds when its stream has ended."""
         from av.packet import Packet
 
         # A packet of nothing, and not `None`: frames have the time base of their packet.
         end: Packet[Any] = Packet()
         end.stream, end.time_base = stream, stream.time_base or Fraction(1)
-        return self._counted(end.decode)
+        return self._decode_counted(end.decode)
 
-    def _counted(self, decode: Callable[[], Any]) -> list[Any]:
+    def _decode_counted(self, decode: Callable[[], Any]) -> list[Any]:
         from av.error import InvalidDataError
 
         try:
@@ -377,5 +380,5 @@ def _looks_like_media(path: Path) -> bool:
     return head.startswith(SIGNATURES) or head[4:8] in {b"ftyp", b"moov", b"mdat", b"free", b"wide"}
 
 
-def _said(error: Exception) -> str:
+def _message_of(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error or type(error).__name__)

@@ -260,7 +260,7 @@ def translate(
 
 
 def _chain(error: BaseException) -> list[BaseException]:
-    """The error and everything that it was made of, the outermost first."""
+    """List the error and everything that it was made of, the outermost first."""
     chain: list[BaseException] = []
     waiting: list[object] = [error]
     while waiting and len(chain) < 30:
@@ -299,7 +299,7 @@ def _fits(name: str, text: str) -> bool:
 
 
 def _by_status(chain: Sequence[BaseException], of: str) -> Verdict | None:
-    """What an HTTP status says where no wording did: of a page, for media were in the table."""
+    """Judge by an HTTP status where no wording did: of a page, for media were in the table."""
     for error in chain:
         status = getattr(error, "status", None)
         if status in (404, 410):

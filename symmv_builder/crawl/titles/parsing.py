@@ -60,7 +60,7 @@ class _Context:
 
 
 def parse_title(text: str, *, channel: str = "", habits: Habits = Habits()) -> ParsedTitle:
-    """The song's artist and title, with a confidence (0-1) and the title's other marks.
+    """Parse the song's artist and title, with a confidence (0-1) and the title's other marks.
 
     The artist is empty where the title names none; its confidence is low then. Takes time
     linear in the title's length. Raises `RejectEntry` (UNPARSABLE_TITLE) where no song is
@@ -84,7 +84,9 @@ def parse_title(text: str, *, channel: str = "", habits: Habits = Habits()) -> P
     confidence = guess.confidence * (0.8 if cut.weak else 1.0)
     artist, title = guess.artist or habits.artist, guess.title
     own = set(marks_of(title)) | set(marks_of(artist))
-    removed = " | ".join([lead, *(r for group in groups for n in group for r in _taken(n))])
+    removed = " | ".join(
+        [lead, *(r for group in groups for n in group for r in _removed_phrases(n))]
+    )
     marks = set(marks_of(cleaned)) - own | set(marks_of(removed)) | (own & {"remix"})
     return ParsedTitle(artist, title, round(min(confidence, 0.99), 3), tuple(sorted(marks)))
 
@@ -93,12 +95,12 @@ def _rejection(detail: str) -> RejectEntry:
     return RejectEntry(Reason.UNPARSABLE_TITLE, detail)
 
 
-def _taken(name: Name) -> tuple[str, ...]:
+def _removed_phrases(name: Name) -> tuple[str, ...]:
     return name.removed if name.text else (name.source,)
 
 
 def _without(text: str, phrase: str) -> str:
-    """The text without every occurrence of a phrase, in any case."""
+    """Remove every occurrence of a phrase from a text, in any case."""
     place, flat, folded = 0, text.casefold(), phrase.casefold()
     if len(flat) != len(text) or not folded:
         return text.replace(phrase, " ") if phrase else text
@@ -110,14 +112,14 @@ def _without(text: str, phrase: str) -> str:
 
 
 def _leading_label(parts: list[TitlePart]) -> tuple[str, list[TitlePart]]:
-    """A square or black bracket that opens the title is a label, or the artist's name."""
+    """Split off a square or black bracket that opens the title: a label, or the artist's name."""
     if len(parts) > 1 and parts[0].kind == "bracket" and parts[0].opener in "[【〔［":
         return parts[0].text, parts[1:]
     return "", parts
 
 
 def _context(text: str, groups: list[list[Name]], channel: str, habits: Habits) -> _Context:
-    removed = " | ".join(r for group in groups for name in group for r in _taken(name))
+    removed = " | ".join(r for group in groups for name in group for r in _removed_phrases(name))
     marks = set(marks_of(removed))
     return _Context(
         habits=habits,
@@ -133,7 +135,7 @@ _CHANNEL_WORDS = ("official", "vevo", "topic", "channel", "music", "tv", "offici
 
 
 def channel_artist(channel: str) -> str:
-    """A channel's name without ``VEVO``, ``- Topic``, ``Official`` and the like, folded."""
+    """Strip a channel's name of ``VEVO``, ``- Topic``, ``Official`` and the like, and fold it."""
     words = fold(channel).split()
     while len(words) > 1 and words[-1] in _CHANNEL_WORDS:
         words.pop()
@@ -161,7 +163,7 @@ def _guess(groups: list[list[Name]], context: _Context, lead: str) -> _Guess | N
 
 
 def _with_plain_word(flat: list[Name], groups: list[list[Name]]) -> list[Name]:
-    """``LSD - Audio (Official Video)``: the word after the artist is the song after all."""
+    """Take the word after the artist as the song: ``LSD - Audio (Official Video)``."""
     for group in groups:
         for name in group[1:]:
             first = [r for r in name.removed if len(fold(r).split()) == 1]
@@ -186,7 +188,7 @@ def _of_fields(candidates: list[Name], context: _Context) -> _Guess:
 
 
 def _of_groups(candidates: list[Name], context: _Context) -> _Guess:
-    """``Title | Film | Singer``: fields that are not set against each other by a dash."""
+    """Guess by fields that no dash sets against each other: ``Title | Film | Singer``."""
     others = [name for name in candidates if not _is_channel(name.text, context)]
     if context.is_cover and others:
         candidates = others
@@ -206,7 +208,7 @@ def _of_groups(candidates: list[Name], context: _Context) -> _Guess:
 
 
 def _ordered(first: Name, second: Name, context: _Context) -> _Guess:
-    """Which of two names is the artist."""
+    """Tell which of two names is the artist."""
     ahead = _Guess(_as_artist(first), _as_title(second), 0.9)
     swapped = _Guess(_as_artist(second), _as_title(first), 0.9)
     if context.habits.order != "auto":
@@ -225,12 +227,12 @@ def _ordered(first: Name, second: Name, context: _Context) -> _Guess:
 
 
 def _as_title(name: Name) -> str:
-    """The quoted part where the rest is no more than an ornament of it."""
+    """Take the quoted part where the rest is no more than an ornament of it."""
     return name.quoted if name.quoted and not fold(name.beside) else name.text
 
 
 def _as_artist(name: Name) -> str:
-    """Without the same name again in another script: ``EXO 엑소``."""
+    """Drop the same name again in another script: ``EXO 엑소``."""
     text = name.bare or name.text
     words = text.split()
     latin = [word for word in words if is_latin(word)]
@@ -243,7 +245,7 @@ def _as_artist(name: Name) -> str:
 
 
 def title_likeness(name: Name) -> float:
-    """How much a field reads like a song's name; negative: like an artist's."""
+    """Measure how much a field reads like a song's name; negative: like an artist's."""
     text = name.text
     words = fold(text).split()
     score = -2.2 * max(names.fame(text), names.fame(name.bare or text))
@@ -261,7 +263,7 @@ def title_likeness(name: Name) -> float:
 
 
 def _of_one(name: Name, context: _Context, lead: str) -> _Guess:
-    """One field: quotes, ``Title by Artist``, a known name at an edge, the channel."""
+    """Guess by one field: quotes, ``Title by Artist``, a known name at an edge, the channel."""
     inner = _split_quote(name, context)
     if inner:
         return inner
@@ -287,7 +289,7 @@ def _of_one(name: Name, context: _Context, lead: str) -> _Guess:
 
 
 def _split_quote(name: Name, context: _Context) -> _Guess | None:
-    """``「夜に駆ける/YOASOBI」``: both in one pair of quotes."""
+    """Split artist and title within one pair of quotes: ``「夜に駆ける/YOASOBI」``."""
     text = name.quoted or name.text
     for mark in ("/", " - "):
         parts = [trim(part) for part in text.split(mark)]
@@ -308,7 +310,7 @@ _NO_NAME = word_set(
 
 
 def _title_by_artist(text: str) -> _Guess | None:
-    """``Believer by Imagine Dragons``; ``Stand By Me`` and ``Side by Side`` are titles."""
+    """Split ``Believer by Imagine Dragons``; ``Stand By Me`` and ``Side by Side`` are titles."""
     words = tokens(text)
     for index in range(len(words) - 2, 0, -1):
         if words[index].word != "by":
@@ -322,7 +324,7 @@ def _title_by_artist(text: str) -> _Guess | None:
 
 
 def _known_edge(text: str) -> _Guess | None:
-    """A known performer's name at the beginning or end of one undivided field."""
+    """Find a known performer's name at the beginning or end of one undivided field."""
     words = tokens(text)
     for size in range(min(names.LONGEST_NAME, len(words) - 1), 0, -1):
         head, tail = text[: words[size].start], text[words[-size].start :]

@@ -44,7 +44,7 @@ def check_recordings(
     hashes: Mapping[str, Mapping[str, str]],
     tally: CheckCounts,
 ) -> Iterator[Problem]:
-    """What recordings.jsonl says against the ledger and the entries."""
+    """Check what recordings.jsonl says against the ledger and the entries."""
     assets = store.ledger.assets()
     by_id = {entry.entry_id: entry for entry in entries}
     for entry_id, mine in hashes.items():

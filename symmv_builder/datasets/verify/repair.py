@@ -188,9 +188,9 @@ def _repair_shard(store: Store, problem: Problem, aside: Aside, copies: Copies) 
         return Repair(problem, f"has its bytes again, out of {good}")
     receipt = shards.read_receipt(store.root, problem.dataset)
     path = problem.path.removeprefix(f"{problem.dataset}/")
-    gone = [shard for shard in (receipt or {}).get("shards", ()) if shard["path"] == path]
-    if receipt and gone:
-        remaining = [shard for shard in receipt["shards"] if shard not in gone]
+    damaged = [shard for shard in (receipt or {}).get("shards", ()) if shard["path"] == path]
+    if receipt and damaged:
+        remaining = [shard for shard in receipt["shards"] if shard not in damaged]
         lost = [*receipt.get("lost", ()), path]
         # The next build compares its entries with this state, and writes what is not there.
         new = {**receipt, "shards": remaining, "lost": lost, "state": ""}

@@ -32,7 +32,10 @@ class LoadedAmt:
 
 
 def load(run: Path, device: str = "cpu") -> LoadedAmt:
-    """The best model of a run, or that of a checkpoint's folder; `StopRun` where it is none."""
+    """Load the best model of a run, or that of a checkpoint's folder.
+
+    `StopRun` where it is none.
+    """
     return load_checkpoint(read(run, KIND), device)
 
 

@@ -14,8 +14,8 @@ from symmv_builder.training.cmt.control import VIDEO_COLUMNS, Control, control_o
 from symmv_builder.training.cmt.examples import song_in_score
 from symmv_builder.training.cmt.model import CmtModel
 from symmv_builder.training.cmt.rewriting import (
-    asked_in,
     bars_in,
+    control_in,
     merged,
     score_in_piece,
     spliced,
@@ -62,7 +62,7 @@ _REMEMBERED = (
 
 
 def load(run: Path, device: str) -> tuple[CmtModel, Mapping[str, Any]]:
-    """The best model of a run, in evaluation mode, and what it remembers (`train.about`).
+    """Load the best model of a run, in evaluation mode, and what it remembers (`train.about`).
 
     `StopRun` where the folder holds no such model.
     """
@@ -138,7 +138,7 @@ class CmtComposer(Composer):
     def _rewritten(
         self, video: WatchedVideo, order: Order, passage: Passage, number: int, tell: Tell
     ) -> Piece:
-        """An earlier piece with the whole bars of a passage written anew (`rewriting`)."""
+        """Write the whole bars of a passage of an earlier piece anew (`rewriting`)."""
         piece, seed = passage.piece, order.seed_of(number)
         tempo_bpm = tempo_of(piece)
         wish = Wish(seed=seed, seconds=piece.seconds, tempo_bpm=tempo_bpm)
@@ -148,7 +148,7 @@ class CmtComposer(Composer):
         primer = words_before(old, first)
         new, asked = self._written(video, order, plan, tell, primer, last - 1)
         score = spliced(old, new, first, last)
-        targets = merged(asked_in(piece.facts, plan.bars), asked, first, last)
+        targets = merged(control_in(piece.facts, plan.bars), asked, first, last)
         bar_s = POSITIONS * float(plan.clock(np.array([1]))[0])
         return passage.rewritten(
             self._sounding(score, plan, key=""),
@@ -167,7 +167,7 @@ class CmtComposer(Composer):
         primer: Ints = BEGINNING,
         last_bar: int | None = None,
     ) -> tuple[WordScore, Control]:
-        """The notes that the model writes for a video, and what was asked of it."""
+        """Write the notes of a piece for a video; they, and what was asked of them."""
         seed = plan.seed_of(0)
         control = control_of(_video(video), plan.bars, plan.tempo_bpm, self._about)
         control = control.denser(self._density, self._about["densities"])
@@ -192,7 +192,7 @@ class CmtComposer(Composer):
         )
 
     def _ordered(self, order: Order) -> dict[str, Any]:
-        """How the model was asked to write, as the JSON of a piece tells it."""
+        """Say how the model was asked to write, as the JSON of a piece tells it."""
         return {
             "sampling": order.sampling(top_p=self._sampling(order).top_p),
             "control": self._control,
@@ -200,7 +200,7 @@ class CmtComposer(Composer):
         }
 
     def _sounding(self, score: WordScore, plan: PiecePlan, key: str) -> dict[str, Notes]:
-        """Notes by instrument, in seconds, cut at the end and moved into the key."""
+        """Give notes by instrument, in seconds, cut at the end and moved into the key."""
         songs = {
             instrument: song_in_score(score, instrument, plan.tempo_bpm)
             for instrument in self._about["instruments"]
@@ -223,7 +223,7 @@ def _video(video: WatchedVideo) -> Mapping[str, Floats]:
 
 
 def control_facts(control: Control, score: WordScore) -> dict[str, Any]:
-    """What was asked of a piece and what it has, as its JSON tells it.
+    """Tell what was asked of a piece and what it has, for its JSON.
 
     Densities of bars, -1 where any would do; 16ths and strengths that were asked, and how many
     notes begin on each.

@@ -31,7 +31,7 @@ _NEAR = 0.005
 
 
 def tempo_of(piece: Piece) -> float:
-    """The tempo of a piece as its MIDI file has it: that of its JSON, in whole microseconds."""
+    """Read the tempo of a piece off its MIDI file: that of its JSON, in whole microseconds."""
     if piece.tempo_map is None:
         return piece.tempo_bpm
     times_s, numbers = piece.tempo_map
@@ -39,7 +39,10 @@ def tempo_of(piece: Piece) -> float:
 
 
 def bars_in(passage: Passage, tempo_bpm: float, bars: int) -> tuple[int, int]:
-    """The whole bars in a passage, the first and the one behind the last; `StopRun` without one."""
+    """Count the whole bars in a passage: the first, and the one behind the last.
+
+    `StopRun` where there is none.
+    """
     bar_s = 60.0 / tempo_bpm * POSITIONS / STEPS_PER_BEAT
     first = max(0, math.ceil(passage.start_s / bar_s - _NEAR))
     last = min(bars, math.floor(passage.end_s / bar_s + _NEAR))
@@ -51,7 +54,7 @@ def bars_in(passage: Passage, tempo_bpm: float, bars: int) -> tuple[int, int]:
 
 
 def score_in_piece(tracks: Mapping[str, Notes], tempo_bpm: float, bars: int) -> WordScore:
-    """The notes of a piece on 16ths, of the instruments that CMT has words for."""
+    """Put the notes of a piece on 16ths, of the instruments that CMT has words for."""
     step_s = 60.0 / tempo_bpm / STEPS_PER_BEAT
     parts = [np.zeros((0, 4), dtype=np.int64)]
     for number, name in enumerate(INSTRUMENTS, start=1):
@@ -67,7 +70,7 @@ def score_in_piece(tracks: Mapping[str, Notes], tempo_bpm: float, bars: int) -> 
 
 
 def spliced(old: WordScore, new: WordScore, first: int, last: int) -> WordScore:
-    """The score `old` with the bars from `first` up to `last` of `new`.
+    """Put the bars from `first` up to `last` of the score `new` into `old`.
 
     A new note is left out while one of the same pitch and instrument is still held from before.
     """
@@ -84,14 +87,14 @@ def spliced(old: WordScore, new: WordScore, first: int, last: int) -> WordScore:
 
 
 def words_before(score: WordScore, bar: int) -> Ints:
-    """The words of all bars before a bar ``[p, 7]``, behind ``begin``."""
+    """Write the words of all bars before a bar ``[p, 7]``, behind ``begin``."""
     rows = _rows(score)
     # Without `end`.
     return tokens_of(_score(bar, rows[rows[:, 0] < bar * POSITIONS])).tokens[:-1]
 
 
-def asked_in(facts: Mapping[str, Any], bars: int) -> Control:
-    """What a piece's JSON says was asked of it; nothing where it does not say that of its bars."""
+def control_in(facts: Mapping[str, Any], bars: int) -> Control:
+    """Read what was asked of a piece from its JSON; nothing where that does not tell its bars."""
     free = Control.free(bars)
     try:
         densities = np.array(facts["densities_asked"], dtype=np.int64)
@@ -103,7 +106,7 @@ def asked_in(facts: Mapping[str, Any], bars: int) -> Control:
 
 
 def merged(old: Control, new: Control, first: int, last: int) -> Control:
-    """What is asked of a piece whose bars from `first` up to `last` were asked anew."""
+    """Put what is asked of the bars from `first` up to `last` in the place of what was."""
     densities, strengths = old.densities.copy(), old.strengths.copy()
     densities[first:last] = new.densities[first:last]
     steps = slice(first * POSITIONS, last * POSITIONS)
@@ -112,12 +115,12 @@ def merged(old: Control, new: Control, first: int, last: int) -> Control:
 
 
 def _rows(score: WordScore) -> Ints:
-    """Onset, instrument, pitch and duration of each note, ``[n, 4]``."""
+    """List onset, instrument, pitch and duration of each note, ``[n, 4]``."""
     return np.stack((score.onsets, score.instruments, score.pitches, score.durations), axis=1)
 
 
 def _score(bars: int, rows: Ints) -> WordScore:
-    """A score of notes ``[n, 4]`` in any order; of two that begin as one the first stays."""
+    """Make a score of notes ``[n, 4]`` in any order; of two that begin as one the first stays."""
     rows = rows[(rows[:, 0] >= 0) & (rows[:, 0] < bars * POSITIONS)]
     rows = rows[np.unique(rows[:, :3], axis=0, return_index=True)[1]]
     simu_notes = rows[:, 0] * len(INSTRUMENTS) + rows[:, 1]

@@ -64,7 +64,7 @@ class CmtSampling:
     greedy: bool = False
 
     def of(self, name: str) -> tuple[float, float, int | None]:
-        """Temperature, nucleus and number of values for an attribute."""
+        """Give temperature, nucleus and number of values for an attribute."""
         own = {"barbeat": self.barbeat, "duration": self.duration}.get(name, 1.0)
         heat = own if self.temperature is None else self.temperature
         top_p = 1.0 if name == "barbeat" or self.top_k is not None else self.top_p
@@ -72,7 +72,7 @@ class CmtSampling:
 
 
 def heeded(control: Control, seed: int, share: float) -> Control:
-    """The control with each bar and each 16th kept with the probability `share`."""
+    """Thin the control: each bar and each 16th is kept with the probability `share`."""
     rng = np.random.default_rng([_CONTROL, seed])
     bars = rng.random(len(control.densities)) < share
     steps = rng.random(len(control.strengths)) < share
@@ -90,7 +90,7 @@ def sample(
     last_bar: int | None = None,
     tell: Callable[[float], None] = lambda share: None,
 ) -> list[Sequence]:
-    """One sequence for each of `controls`, with as many bars as it has.
+    """Sample one sequence for each of `controls`, with as many bars as it has.
 
     `instruments` are those that the model knows, 1-5. `primer` ``[p, 7]`` are lawful words that
     each sequence begins with, ``begin`` first; behind more than that the next bar is opened. Behind
@@ -106,7 +106,7 @@ def sample(
 
 
 def _written(rows: Ints, last_bar: int | None) -> Sequence:
-    """The words of one piece, without what was written behind its end or its last bar."""
+    """Cut off what was written of one piece behind its end or its last bar."""
     is_over = rows[:, TYPE] == END
     if last_bar is not None:
         is_over |= np.cumsum(rows[:, BARBEAT] == BAR) > last_bar + 1
@@ -135,12 +135,12 @@ class _Writer:
         is_set[list(instruments)] = True
         self._model, self._sampling = model, sampling
         self._writing = WordWriting(self._bars, is_set, model.config.timing)
-        self._targets = _Asked(densities, strengths)
+        self._targets = _Controls(densities, strengths)
         self._chances = Chances(seeds, device, len(FIELDS))
         self._longest = most * (1 + POSITIONS * len(instruments) * (1 + MOST_NOTES)) + 1
 
     def write(self, primer: Tensor, last_bar: int | None, tell: Callable[[float], None]) -> Tensor:
-        """Words ``[b, t, 7]``, those of `primer` ``[p, 7]`` first."""
+        """Write the words ``[b, t, 7]``, those of `primer` ``[p, 7]`` first."""
         writing, primed = self._writing, len(primer)
         token = primer[0].repeat(len(self._bars), 1)
         tokens, sums = [token], self._model.begin(len(self._bars), primer.device)
@@ -161,12 +161,12 @@ class _Writer:
         return torch.stack(tokens, dim=1)
 
     def _is_over(self, last_bar: int | None) -> bool:
-        """Whether every piece has its end, or is behind the last bar that is asked for."""
+        """Tell whether every piece has its end, or is behind the last bar that is asked for."""
         is_behind = self._writing.bar > (self._bars if last_bar is None else last_bar)
         return bool((self._writing.done | is_behind).all())
 
     def _draw(self, hidden: Tensor, *, opens: bool) -> Tensor:
-        """The next word ``[b, 7]`` of every piece; one that `opens` is a bar's own."""
+        """Draw the next word ``[b, 7]`` of every piece; one that `opens` is a bar's own."""
         model, writing, chance = self._model, self._writing, self._chances.next()
 
         def pick(name: str, logits: Tensor, allowed: Tensor) -> Tensor:
@@ -197,7 +197,7 @@ class _Writer:
         return writing.lawful(self._targets.put(writing.lawful(token), writing))
 
 
-class _Asked:
+class _Controls:
     """Controls of the batch: which 16th is due before another, and what its numbers are."""
 
     def __init__(self, densities: Tensor, strengths: Tensor) -> None:
@@ -214,15 +214,15 @@ class _Asked:
         self._rows = torch.arange(b, device=densities.device)
 
     def due(self, writing: WordWriting, kind: Tensor, barbeat: Tensor) -> Tensor:
-        """The barbeat that has to be written before a drawn word, 0 where none has to."""
+        """Find the barbeat that has to be written before a drawn word, 0 where none has to."""
         next_asked = self._after[self._rows, writing.bar.clamp(min=0), writing.beat + 1]
         closes = (kind == END) | (barbeat == BAR)
-        drawn = torch.where(closes, POSITIONS, barbeat - FIRST_POSITION)
+        drawn_position = torch.where(closes, POSITIONS, barbeat - FIRST_POSITION)
         may = (kind != NOTE) & (writing.bar >= 0) & (next_asked < POSITIONS)
-        return torch.where(may & (next_asked <= drawn), next_asked + FIRST_POSITION, 0)
+        return torch.where(may & (next_asked <= drawn_position), next_asked + FIRST_POSITION, 0)
 
     def put(self, token: Tensor, writing: WordWriting) -> Tensor:
-        """Words with the density and the strength that are asked in place of those drawn."""
+        """Replace the density and the strength in words by those that are asked."""
         token = token.clone()
         is_bar = token[:, BARBEAT] == BAR
         bar = (writing.bar + is_bar).clamp(0, self._densities.shape[1] - 1)

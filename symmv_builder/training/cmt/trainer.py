@@ -113,7 +113,7 @@ class CmtTrainer(Trainer):
         return train(config, request)
 
     def heeds(self, config: Mapping[str, Any]) -> frozenset[str]:
-        """Passages too, but no chords to begin with, of which its words have none."""
+        """List what it heeds: passages too, but no chords to begin with, which its words lack."""
         return (super().heeds(config) | {"passage"}) - {"primer"}
 
     def composer(self, request: ComposeRequest) -> "Composer":

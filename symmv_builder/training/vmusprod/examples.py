@@ -54,7 +54,10 @@ class Examples:
     to_white_keys: bool = False
 
     def __call__(self, row: Row, rng: np.random.Generator) -> Example:
-        """An example; `UnusableRow` where the row holds no song or lacks a video's features."""
+        """Make an example.
+
+        `UnusableRow` where the row holds no song or lacks a video's features.
+        """
         song = song_of(row)
         video = features_of(row, self.semantic_hz, self.colour_hz)
         if self.to_white_keys:
@@ -130,7 +133,7 @@ def crop_of(
 def _stretch(
     sequence: tokens.Sequence, whole: Example, first: int, last: int, max_tokens: int
 ) -> Example:
-    """The bars of a sequence's arrays from `first` to `last`, behind `begin`, with their places."""
+    """Cut a sequence's arrays to the bars `first` to `last`, behind `begin`, with their places."""
     inside = (sequence.bars >= first) & (sequence.bars <= last)
     inside[0] = True
     places = np.flatnonzero(inside)[:max_tokens]
@@ -195,7 +198,7 @@ def scores_of(
 
 
 def inputs_of(batch: Batch) -> tuple[TokenBatch, Context]:
-    """What a model's ``forward`` takes. Rows that only fill a batch count nothing."""
+    """Give what a model's ``forward`` takes. Rows that only fill a batch count nothing."""
     score = _score(batch, "")
     if "real" in batch:
         filled = score.mask & batch["real"][:, None]

@@ -168,7 +168,7 @@ def _write(
 def _draw_token(
     model: Stepper, hidden: Tensor, writing: Writing, sampling: TokenSampling, chance: Tensor
 ) -> Tensor:
-    """The next token ``[b, 6]`` of every sequence; `chance` ``[b, 6]`` is even in 0-1."""
+    """Draw the next token ``[b, 6]`` of every sequence; `chance` ``[b, 6]`` is even in 0-1."""
 
     def pick(name: str, logits: Tensor, allowed: Tensor) -> Tensor:
         temperature: float = getattr(sampling, name)

@@ -56,7 +56,7 @@ class _SymmvDemoPages(InfoExtractor):  # type: ignore[misc]
     def _entries(
         self, path: str, name: str, query: Mapping[str, Any] | None = None
     ) -> Iterator[Facts]:
-        """Entries of a list, page by page, each page read when its first entry is asked for."""
+        """Iterate over a list's entries; a page is read when its first entry is asked for."""
         for number in itertools.count(1):
             data = self._data(path, name, {**(query or {}), "page": number})
             for item in data["entries"]:
