@@ -184,7 +184,7 @@ def test_music_without_a_video_has_the_corpus_s_length_and_tempo(learned: Path) 
     [blind] = pieces(learned, [WatchedVideo("film", {"video_duration_s": 3.0})], Order())
     assert "gave its length alone" in blind.facts["said"]
     for asked in (Order(primer="C G"), Order(passage=Passage(0.0, 1.0, slow))):
-        [name] = asked.asked()
+        [name] = asked.non_defaults()
         with pytest.raises(StopRun, match=f"this CMT cannot heed `{name}`; it heeds `control`"):
             open_composer(learned, {}, "cpu", asked)
 
