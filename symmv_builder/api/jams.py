@@ -9,6 +9,7 @@ from typing import Any
 from symmv_builder.api.correcting import Correction, author, moment, named_entry
 from symmv_builder.datasets import jams
 from symmv_builder.datasets.corrected import NOT_APPLICABLE, corrected_entry
+from symmv_builder.datasets.jams_edits import edits_in
 from symmv_builder.datasets.remembered import recipe_of, require_known
 from symmv_builder.errors import MalformedFile, NoSuchPath, StopRun
 from symmv_builder.records.corrections import correction_from, standing
@@ -129,7 +130,7 @@ def _corrections(
         if any(each.entry_id != name for each in new):
             raise ValueError("it carries corrections of another entry")
         before = corrected_entry(store, recipe, entry, (*current, *new))
-        edits = jams.edits_in(document, before)
+        edits = edits_in(document, before)
         ours = [Correction(new_id(), name, who, time, edit) for edit in edits]
         after = corrected_entry(store, recipe, entry, (*current, *new, *ours))
         for each in after.corrections:

@@ -1,10 +1,9 @@
 """Listening studies: make the site for raters, keep their answers, say what they mean."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from symmv_builder.api.evaluation import plain
 from symmv_builder.errors import CannotMeasure, MalformedFile, UnknownName, WrongArguments
@@ -18,10 +17,10 @@ from symmv_builder.study.answers import read_answers
 from symmv_builder.study.config import read_config
 from symmv_builder.study.key import ANSWERS, Key, read_key
 from symmv_builder.study.score import Scores
-from symmv_builder.study.server import open_server
 from symmv_builder.study.site import Made
+from symmv_builder.study.store import Store
 
-__all__ = ["GROUPS", "Made", "Scores", "StudyFiles"]
+__all__ = ["GROUPS", "Made", "Scores", "Store", "StudyFiles"]
 
 NAME = "scores"
 
@@ -48,9 +47,9 @@ def make(
     return site.make(read_config(Path(config)), Path(out), overwrite=overwrite, note=note)
 
 
-def serve(folder: str | Path, *, host: str, port: int, hosts: Iterable[str] = ()) -> Any:
-    """Bind the answer store of a study as a server; `serve_forever` runs it."""
-    return open_server(Path(folder), host=host, port=port, hosts=hosts)
+def open_store(folder: str | Path) -> Store:
+    """Open the answer store of a study, to be served; `StopRun` where the folder holds none."""
+    return Store(Path(folder))
 
 
 def score(

@@ -45,7 +45,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         'symmv reject symmv yt-abcdefghijk --reason "another song"',
         "symmv reject symmv yt-abcdefghijk --undo",
     ),
-    "web": ("symmv web", "symmv web --root data --port 8000"),
+    "web": ("symmv web", "symmv web --root data --port 8000", "symmv web --study study"),
     "takedown": ('symmv takedown symmv my-song --reason "asked by its author"',),
     "rank": ("symmv rank v2m --model runs/vmcp --best 0.1",),
     "release": ("symmv release symmv 1.0.0",),

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from symmv_builder.datasets import trimming
 from symmv_builder.datasets.recipe import Recipe
-from symmv_builder.editing import apply_edits
+from symmv_builder.editing import apply_edits, counted_place, frame_at
 from symmv_builder.pipeline.keys import CORRECTION
-from symmv_builder.records import Entry, Provenance, Record
+from symmv_builder.records import Asset, Beats, Edit, Entry, Provenance, Record, Scenes
 from symmv_builder.records.corrections import Correction, is_trim, trim_of
+from symmv_builder.records.edits import ADD
 from symmv_builder.storage.corrections import read_standing
 from symmv_builder.storage.receipts import TRIMMED, read_receipt
 from symmv_builder.storage.sidecars import Sidecars
@@ -120,6 +121,23 @@ def corrected_entry(
         for each in corrections
     ]
     return CorrectedEntry(entry, records, states, None if trim and problem else trim)
+
+
+def addition(
+    artifact: str, at_s: float, records: Mapping[str, Record], place: int | None = None
+) -> Edit:
+    """The edit that adds a beat or a cut to an entry's records as they are.
+
+    A beat is the `place`-th of its bar, or as the beats around it are counted. A cut's frame is
+    that of the mean rate up to the cut before it or, where there is none, of the whole video.
+    """
+    record, asset = records.get(artifact), records.get("video_asset")
+    if isinstance(record, Beats) and place is None:
+        place = counted_place(record, at_s)
+    elif isinstance(record, Scenes):
+        rate_hz = asset.frame_rate_hz if isinstance(asset, Asset) else 0.0
+        place = frame_at(record, at_s, at_s, rate_hz)
+    return Edit(artifact, ADD, place or 0, at_s)
 
 
 def _is_trimmed(store: "Store", entry: Entry, span: trimming.Span) -> bool:

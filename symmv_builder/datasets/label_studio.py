@@ -24,6 +24,7 @@ from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
 from symmv_builder.datasets.corrected import CorrectedEntry
+from symmv_builder.datasets.jams_edits import BEAT, DOWNBEAT
 from symmv_builder.editing import vocabulary
 from symmv_builder.music.key import MAJOR_TONICS, MINOR_TONICS
 from symmv_builder.records import Asset, Beats, Chords, Key, KeySpans, Scenes
@@ -81,7 +82,7 @@ def _regions(entry: CorrectedEntry) -> Iterator[dict[str, Any]]:
     for record in entry.records.values():
         match record:
             case Beats():
-                names = ["downbeat" if place == 1 else "beat" for place in record.positions]
+                names = [DOWNBEAT if place == 1 else BEAT for place in record.positions]
                 ends_s = record.times_s + _BEAT_S
                 yield from _spans("beats", record.times_s, ends_s, names)
             case Chords():
@@ -134,7 +135,7 @@ def interface(entries: Iterable[CorrectedEntry]) -> str:
                 chords |= dict.fromkeys(vocabulary(record))
     parts = ['  <Header value="$title"/>', '  <Audio name="music" value="$music"/>']
     if Beats in kinds:
-        parts += _control("Labels", "beats", "music", ("downbeat", "beat"))
+        parts += _control("Labels", "beats", "music", (DOWNBEAT, BEAT))
     if Chords in kinds:
         parts += _control("Labels", "chords", "music", chords)
     if KeySpans in kinds:
@@ -196,8 +197,8 @@ def _document(result: Any, rate_hz: float) -> dict[str, Any]:
                 start_s, end_s = (span["start"] - 1) / rate_hz, span["end"] / rate_hz
                 data.setdefault(artifact, []).append(_seen(start_s, end_s, "shot"))
         else:
-            place = _seen(float(value["start"]), float(value["end"]), value["labels"][0])
-            data.setdefault(artifact, []).append(place)
+            span = _seen(float(value["start"]), float(value["end"]), value["labels"][0])
+            data.setdefault(artifact, []).append(span)
     rounded = {"scenes": 0.75 / rate_hz}
     annotations: list[dict[str, Any]] = [
         {

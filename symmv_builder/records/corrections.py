@@ -85,5 +85,5 @@ def trim_of(corrections: Iterable[Correction]) -> tuple[float, float] | None:
     """Start and end of what of an entry is kept, seconds of the video; `None` for all of it."""
     for each in corrections:
         if is_trim(each) and each.edit is not None:
-            return float(each.edit.at_s or 0.0), float(each.edit.value)
+            return float(each.edit.at_s or 0.0), each.edit.to_s
     return None

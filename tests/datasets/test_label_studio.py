@@ -97,6 +97,9 @@ def test_what_was_changed_is_corrected_by_who_answered(settings: Settings, tmp_p
     regions(film, "chords")[1]["value"]["labels"] = ["Dm7"]
     regions(film, "keys")[1]["value"]["labels"] = ["A minor"]
     regions(film, "key")[0]["value"]["choices"] = ["E- major"]
+    beats = regions(film, "beats")
+    film["annotations"][0]["result"].remove(beats[12])
+    beats[10]["value"]["labels"], beats[9]["value"]["labels"] = ["beat"], ["downbeat"]
     shots = [each["value"]["ranges"][0] for each in regions(film, "shots")]
     shots[0]["end"], shots[1]["start"] = 150, 151
     skipped = {**film["annotations"][0], "was_cancelled": True, "updated_at": "2027"}
@@ -107,11 +110,18 @@ def test_what_was_changed_is_corrected_by_who_answered(settings: Settings, tmp_p
     assert {each.author for each in new} == {"ann@example.org"}
     assert sorted(said(settings)) == [
         "beats at 1.500 s to 1.600 s",
+        "beats: add at 4.500 s",
+        "beats: add at 5.000 s",
+        "beats: remove at 4.500 s",
+        "beats: remove at 5.000 s",
+        "beats: remove at 6.000 s",
         "chords at 2.000 s is Dm7",
         "key is E- major",
         "key_spans at 5.000 s is A minor",
         "scenes at 7.000 s to 6.000 s",
     ]
+    beats_now: Any = correcting.entry(settings, "toy", "film").records["beats"]
+    assert beats_now.positions[8:12].tolist() == [3, 1, 2, 2]
     assert label_studio.take_in(settings, "toy", path) == {}
 
 
@@ -124,7 +134,7 @@ def test_what_was_changed_is_corrected_by_who_answered(settings: Settings, tmp_p
         (lambda t: t["annotations"][0].update(result=[{"from_name": "beats"}]), "is missing"),
         (lambda t: regions(t, "beats")[0]["value"].update(start="x"), "could not convert"),
         (lambda t: regions(t, "beats")[0]["value"].update(start=-2, end=0), "is no time"),
-        (lambda t: t["annotations"][0]["result"].remove(regions(t, "beats")[0]), "has 19 beats"),
+        (lambda t: t["annotations"][0]["result"].remove(regions(t, "chords")[0]), "has 4 chords"),
         (lambda t: regions(t, "chords")[0]["value"].update(labels=["x"]), "no name of a chord"),
         (lambda t: t["annotations"][0].update(completed_by={"email": "x" * 41}), "author"),
     ],

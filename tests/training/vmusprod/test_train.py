@@ -303,10 +303,10 @@ def test_ten_songs_are_learned_by_heart(tmp_path: Path) -> None:
         transpose="off",
         batch_size=10,
         buckets=0,
-        steps=180,
-        lr=4e-3,
+        steps=120,
+        lr=6e-3,
         decay="cosine",
-        log_every=180,
+        log_every=120,
     )
     run(config, root, tmp_path / "run")
     for stage in STAGES["full"]:
