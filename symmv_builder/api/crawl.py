@@ -239,8 +239,8 @@ class CrawlRun:
 
     def proposals(self) -> list[Recording]:
         """List what waits for a person."""
-        waiting = self.job.items.find(self.dataset, [states.PROPOSED, states.REVIEW])
-        return [recording_of(item) for item in waiting]
+        items = self.job.items.find(self.dataset, [states.PROPOSED, states.REVIEW])
+        return [recording_of(item) for item in items]
 
     def put_aside(self) -> list[Recording]:
         """List what was put aside, with the reasons."""

@@ -187,50 +187,64 @@ def write(
         refuse(video, error)
 
     with ExitStack() as opened:
-        if videos.links:
-            folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="symmv-")))
-            fetched = fetch_links(videos.links, settings, folder, refusing, tell)
-            videos = replace(videos, files=(*videos.files, *fetched))
-        watched: list[WatchedVideo] = []
-        if videos.files:
-            choices = {"clip": clip} if clip else {}
-            home = settings.home
-            watched = looking.watch_files(videos.files, composer, home, choices, refusing, tell)
-        elif videos.dataset:
-            watched = _rows(composer, Root(settings.root), videos, opened, refusing)
-        elif composer.needs_video:
-            raise WrongArguments(
-                "this model writes music for videos: give one, or `entries` or `split`"
-            )
+        watched = _watch(videos, composer, settings, clip, opened, refusing, tell)
         if refused and not watched:
             return
-        shown = {
-            order.name(each.name, number): each
-            for each in watched or [WatchedVideo("piece", {})]
+        video_of = {
+            order.name(video.name, number): video
+            for video in watched or [WatchedVideo("piece", {})]
             for number in range(order.count)
         }
-        if not videos.files:
-            place.check({name: each.path for name, each in shown.items()})
+        if not videos.files and not videos.links:
+            place.check({name: video.path for name, video in video_of.items()})
         for piece in composer.compose(watched, order, tell):
-            mine = shown.get(piece.name, WatchedVideo(piece.name, {}))
-            own = {"video": mine.name} if mine.row else {}
-            whole = replace(piece, facts=facts | own | dict(piece.facts))
-            video = mine.path
+            video = video_of.get(piece.name, WatchedVideo(piece.name, {}))
+            video_name = {"video": video.name} if video.row else {}
+            whole = replace(piece, facts=facts | video_name | dict(piece.facts))
             try:
                 files = write_piece(
                     whole,
                     out,
-                    video=video,
+                    video=video.path,
                     soundfont=soundfont,
                     picture=picture,
                     notated=musicxml,
-                    cuts_s=looking.cuts_of(mine.row),
+                    cuts_s=looking.cuts_of(video.row),
                     overwrite=overwrite,
                 )
             except RejectEntry as error:
-                refusing(video or out / whole.name, error)
+                refusing(video.path or out / whole.name, error)
                 continue
-            yield WrittenPiece(whole, files, video)
+            yield WrittenPiece(whole, files, video.path)
+
+
+def _watch(
+    videos: Videos,
+    composer: Composer,
+    settings: Settings,
+    clip: str,
+    opened: ExitStack,
+    refuse: Refuse,
+    tell: Tell,
+) -> list[WatchedVideo]:
+    """Watch files and fetched links, or read rows of a dataset; none for a model that needs none.
+
+    Files that this makes stay until `opened` is closed. `StopRun` where the model needs a video.
+    """
+    files = videos.files
+    if videos.links:
+        folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="symmv-")))
+        files = (*files, *fetch_links(videos.links, settings, folder, refuse, tell))
+    if files:
+        choices = {"clip": clip} if clip else {}
+        return looking.watch_files(files, composer, settings.home, choices, refuse, tell)
+    if videos.dataset:
+        return _rows(composer, Root(settings.root), videos, opened, refuse)
+    if composer.needs_video:
+        raise WrongArguments(
+            "this model writes music for videos: give one, or `entries` or `split`"
+        )
+    return []
 
 
 def _check_inputs(

@@ -126,9 +126,9 @@ def assignment(
 def own_home(home: ModelHome) -> ModelHome:
     """Tell where models are on this machine: as its own settings say, else as on the sender's."""
     settings = read_settings()
-    mine = settings.home
-    device = mine.device if "device" in settings.given else home.device
-    return ModelHome(device, home.precision, {**home.paths, **mine.paths})
+    local_home = settings.home
+    device = local_home.device if "device" in settings.given else home.device
+    return ModelHome(device, home.precision, {**home.paths, **local_home.paths})
 
 
 def check_models(plan: Plan, home: ModelHome) -> None:

@@ -264,9 +264,9 @@ def _write_entries(
     hashes: Mapping[str, Mapping[str, str]],
 ) -> None:
     hashes_by_entry = {**recordings.read_recordings(store.manifests, dataset), **hashes}
-    mine = {entry_id: hashes_by_entry.get(entry_id, {}) for entry_id in entries}
+    entry_hashes = {entry_id: hashes_by_entry.get(entry_id, {}) for entry_id in entries}
     # Entries come last: what they name is known before they are.
-    recordings.write_recordings(store.manifests, dataset, mine)
+    recordings.write_recordings(store.manifests, dataset, entry_hashes)
     manifests.write_entries(store.manifests, dataset, entries.values())
 
 

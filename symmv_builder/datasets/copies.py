@@ -74,11 +74,11 @@ def copies(store: Store, dataset: str) -> list[Copy]:
 
 def outdated(store: Store, dataset: str) -> list[Outdated]:
     """List the places with versions that stand no more in the data root."""
-    standing = releases.versions(store, dataset)
-    newest = max(standing, key=releases.numbers_of, default="")
+    current = releases.versions(store, dataset)
+    newest = max(current, key=releases.numbers_of, default="")
     places: dict[str, list[str]] = {}
     for copy in copies(store, dataset):
-        if copy.version not in standing:
+        if copy.version not in current:
             places.setdefault(copy.to, []).append(copy.version)
     return [Outdated(to, tuple(versions), newest) for to, versions in places.items()]
 

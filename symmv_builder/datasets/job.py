@@ -148,8 +148,8 @@ def network_opens_s(crawl: Crawl) -> float:
 
 def breakers(items: Items) -> list[tuple[str, float]]:
     """Tell of every breaker by name until when it is open, in seconds since the epoch."""
-    standing = ((name, items.breaker(name)) for name in BREAKERS)
-    return [(name, breaker[0] if breaker else 0.0) for name, breaker in standing]
+    states = ((name, items.breaker(name)) for name in BREAKERS)
+    return [(name, breaker[0] if breaker else 0.0) for name, breaker in states]
 
 
 def outage(crawl: Crawl) -> str:

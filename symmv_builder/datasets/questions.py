@@ -229,11 +229,11 @@ def _clip_lines(store: "Store", entry: Entry, start_ms: int | None) -> Iterator[
     if start_ms is not None:
         yield _clip_line(entry, find_clip(store, entry, start_ms))
         return
-    mine = _clips_of(store, entry)
-    if mine.clips:
-        count = f"{len(mine.clips)} clips"
+    table = _clips_of(store, entry)
+    if table.clips:
+        count = f"{len(table.clips)} clips"
         yield StepOutcome(Result(entry.entry_id, "clip", "clips", "", "", 0.0, "", count), None)
-    yield from (_clip_line(entry, each) for each in mine.turned_away)
+    yield from (_clip_line(entry, each) for each in table.turned_away)
 
 
 def _clip_line(entry: Entry, clip: Clip | TurnedAway) -> StepOutcome:

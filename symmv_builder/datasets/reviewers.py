@@ -72,11 +72,11 @@ def standing(decisions: Iterable[Decision]) -> dict[str, dict[str, Decision]]:
     """Find the decisions that hold, by entry and reviewer: each one's last that is not undone."""
     by_entry: dict[str, dict[str, Decision]] = {}
     for decision in decisions:
-        mine = by_entry.setdefault(decision.entry_id, {})
+        by_reviewer = by_entry.setdefault(decision.entry_id, {})
         # Put in anew, so that the order is that of the last lines.
-        mine.pop(decision.reviewer, None)
+        by_reviewer.pop(decision.reviewer, None)
         if decision.verdict != UNDO:
-            mine[decision.reviewer] = decision
+            by_reviewer[decision.reviewer] = decision
     return by_entry
 
 

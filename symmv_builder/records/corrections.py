@@ -69,10 +69,10 @@ def standing(corrections: Iterable[Correction]) -> dict[str, tuple[Correction, .
     for each in every:
         if each.edit is None or each.id in undone:
             continue
-        mine = by_entry.get(each.entry_id, ())
+        entry_corrections = by_entry.get(each.entry_id, ())
         if each.edit.artifact == WHOLE_ENTRY:
-            mine = tuple(old for old in mine if not is_trim(old))
-        by_entry[each.entry_id] = (*mine, each)
+            entry_corrections = tuple(old for old in entry_corrections if not is_trim(old))
+        by_entry[each.entry_id] = (*entry_corrections, each)
     return by_entry
 
 

@@ -112,12 +112,12 @@ class Ending:
         late, is_early, number = time.monotonic() >= self._deadline, bool(limit), self._signal
         if self._ranks.world > 1:
             flags = [float(number), float(late), float(is_early)]
-            mine = torch.tensor(flags, device=self._ranks.device)
-            torch.distributed.all_reduce(mine, op=torch.distributed.ReduceOp.MAX)
+            signals = torch.tensor(flags, device=self._ranks.device)
+            torch.distributed.all_reduce(signals, op=torch.distributed.ReduceOp.MAX)
             number, late, is_early = (
-                int(mine[0].item()),
-                bool(mine[1].item()),
-                bool(mine[2].item()),
+                int(signals[0].item()),
+                bool(signals[1].item()),
+                bool(signals[2].item()),
             )
         return "early" if is_early else ENDINGS.get(number, "time" if late else "")
 
