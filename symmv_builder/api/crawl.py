@@ -10,7 +10,7 @@ from typing import Any
 from symmv_builder.api.options import checked
 from symmv_builder.api.works import Runner
 from symmv_builder.backends import ModelLoader
-from symmv_builder.crawl.match import MEASURED
+from symmv_builder.crawl.match import CALIBRATION
 from symmv_builder.crawl.sources import CrawlSource
 from symmv_builder.datasets import changes, propose, remembered
 from symmv_builder.datasets import crawl as crawling
@@ -260,7 +260,7 @@ class CrawlRun:
             self.rests_s,
             self.due_s,
             crawling.outage(self.job),
-            str(MEASURED) if self.job.recipe.pairs else "",
+            str(CALIBRATION) if self.job.recipe.pairs else "",
             **counts,
         )
 

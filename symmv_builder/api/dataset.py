@@ -435,5 +435,5 @@ def open_dataset(
         'mine'
     """
     choices = settings or read_settings(root=root)
-    recipe = remembered.chosen(choices.open_manifests(), what, way=way, models=models)
+    recipe = remembered.choose_recipe(choices.open_manifests(), what, way=way, models=models)
     return Dataset(recipe, choices)

@@ -178,7 +178,7 @@ def write(
     place = _Place(out, inputs, picture, musicxml, overwrite)
     linked_as = {source: Path(f"{linked.name_of_source(source)}.mp4") for source in videos.links}
     for path in (*videos.files, *linked_as.values()):
-        place.check(dict.fromkeys(_names(path, order), path))
+        place.check(dict.fromkeys(_piece_names(path, order), path))
     composer, facts = _open(model, options or {}, order, settings, note)
     refused: list[object] = []
 
@@ -331,10 +331,10 @@ def fetch_links(
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where pieces are written, and what was given that none of them may take the place of."""
+    """The folder that pieces are written to, and the input files that none may replace."""
 
     folder: Path
-    read: list[Path]
+    inputs: list[Path]
     picture: bool
     notated: bool
     overwrite: bool
@@ -348,7 +348,7 @@ class _Place:
                 video=video,
                 picture=self.picture,
                 notated=self.notated,
-                inputs=self.read,
+                inputs=self.inputs,
                 overwrite=self.overwrite,
             )
 
@@ -368,7 +368,7 @@ def check(videos: Videos, order: Order) -> None:
         problem = f"{order.count} greedy pieces would be the same one; leave out `count`"
         raise WrongArguments(problem)
     files = [*videos.files, *(Path(linked.name_of_source(link)) for link in videos.links)]
-    names = Counter(name for path in files for name in _names(path, order))
+    names = Counter(name for path in files for name in _piece_names(path, order))
     for name, times in names.items():
         if times > 1:
             raise WrongArguments(
@@ -401,7 +401,7 @@ def _check_videos(videos: Videos) -> None:
         raise NoSuchPath(videos.files[0])
 
 
-def _names(video: Path, order: Order) -> list[str]:
+def _piece_names(video: Path, order: Order) -> list[str]:
     """Name the pieces for a video in a file."""
     name = looking.name_of(video)
     return [order.name(name, number) for number in range(order.count)]

@@ -76,7 +76,7 @@ def export(
         for path in label_studio.export(options.settings(root), dataset, out, address=address):
             say(str(path))
         return
-    choices = media.chosen(
+    choices = media.choose_media(
         format_,
         sound=sound,
         video=video,

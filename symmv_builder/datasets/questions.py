@@ -29,7 +29,7 @@ from symmv_builder.storage.results import Result
 from symmv_builder.storage.sidecars import Sidecars
 
 if TYPE_CHECKING:
-    from symmv_builder.datasets.metadata import Known
+    from symmv_builder.datasets.metadata import KnownCount
     from symmv_builder.storage.items import Item
     from symmv_builder.storage.store import Store
 
@@ -71,7 +71,7 @@ class Status:
     taken_down: int = 0
     corrections: dict[str, int] = field(default_factory=dict)
     not_applicable: tuple[Corrected, ...] = ()
-    metadata: "tuple[Known, ...]" = ()
+    metadata: "tuple[KnownCount, ...]" = ()
     metadata_fault: str = ""
 
 
@@ -144,7 +144,7 @@ def status(store: "Store", dataset: str) -> Status:
 
 def _metadata(
     store: "Store", dataset: str, receipt: Mapping[str, Any]
-) -> "tuple[tuple[Known, ...], str]":
+) -> "tuple[tuple[KnownCount, ...], str]":
     """Count what the shards say of their entries, or tell why they cannot be read."""
     # Imported here: where nothing is built, a question needs no Arrow.
     from symmv_builder.datasets.metadata import count_metadata

@@ -259,7 +259,7 @@ def _surveyed(container: "InputContainer", limits: Limits) -> _Survey:
     is_key: list[bool] = []
     audio = best_audio(container)
     for packet in packets(container):
-        watch.saw(packet)
+        watch.add(packet)
         if packet.stream.index != stream.index:
             continue
         if packet.pts is None or not packet.size or packet.is_discard:

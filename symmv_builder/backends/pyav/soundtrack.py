@@ -119,7 +119,7 @@ def _survey(source: InputContainer, stream: VideoStream, limits: Limits) -> _Sur
     is_timed = has_presentation_times(stream)
     is_copied = stream.codec_context.codec.canonical_name in COPIED_CODECS
     for packet in packets(source):
-        watch.saw(packet)
+        watch.add(packet)
         captions.saw(packet)
         if packet.stream.index != stream.index:
             continue

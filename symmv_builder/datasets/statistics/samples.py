@@ -33,7 +33,7 @@ _PICTURED = {
 }
 
 
-def chosen(entries: Sequence[Entry], count: int) -> list[Entry]:
+def spread(entries: Sequence[Entry], count: int) -> list[Entry]:
     """So many entries, evenly spread over all of them: the same ones for the same entries."""
     if len(entries) <= count:
         return list(entries)
