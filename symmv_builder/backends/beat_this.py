@@ -98,7 +98,7 @@ class BeatThis(BeatTracker):
         return torch.log1p(1000 * (self._bank @ spectrum.abs()).T)
 
     def _logits(self, spectrogram: Any) -> Any:
-        """Score beats and downbeats ``[2, frames]`` in chunks; where two overlap, the first counts."""
+        """Score beats and downbeats ``[2, frames]`` in chunks; where two overlap, by the first."""
         torch, length, step = self._torch, len(spectrogram), CHUNK - 2 * BORDER
         starts = list(range(-BORDER, length - BORDER, step))
         if length > step:
