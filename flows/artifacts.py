@@ -130,6 +130,7 @@ def show_table(key: str, rows: Sequence[Mapping[str, Any]], description: str) ->
 
 
 def show_page(key: str, markdown: str, description: str) -> None:
+    """Show a page of Markdown at the run; a server that is away shows none."""
     with suppress(*_AWAY):
         create_markdown_artifact(markdown, key=key, description=description)
 

@@ -88,6 +88,7 @@ def export_if_asked(settings: Settings, port: int | None) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Answer scrapes until it is stopped; gives the exit code, 2 where it cannot begin."""
     options = argparse.ArgumentParser(prog=f"python -m {__name__}", description=__doc__)
     options.add_argument("--root", help=HELP["root"])
     options.add_argument("--host", default=HOST, help="address to listen on")

@@ -140,4 +140,5 @@ class Sounding(StrEnum):
 
 
 def settings(root: str | None) -> Settings:
+    """Read the settings of a command; `root` stands in for the configured data root."""
     return read_settings(root=root)

@@ -401,6 +401,7 @@ def shards_stand(root: Root, dataset: str, receipt: Mapping[str, Any]) -> bool:
 
 
 def as_plain(shards: Iterable[Shard]) -> list[dict[str, Any]]:
+    """Convert shards to plain data, as a receipt holds them."""
     return [asdict(shard) for shard in shards]
 
 

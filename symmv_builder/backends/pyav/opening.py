@@ -219,11 +219,13 @@ def bound_threads(stream: "AudioStream | VideoStream") -> None:
 
 
 def too_long(seconds: float, limits: Limits) -> RejectEntry:
+    """Make the rejection of a file that lasts longer than the limit."""
     limit = f"the limit is {limits.max_duration_s:.0f} s"
     return RejectEntry(Reason.TOO_LONG, f"the file lasts {seconds:.0f} s or more; {limit}")
 
 
 def too_large(width: int, height: int, limits: Limits) -> RejectEntry:
+    """Make the rejection of a file whose pictures have more pixels than the limit."""
     limit = f"the limit is {limits.max_pixels} pixels"
     return RejectEntry(Reason.TOO_LARGE, f"the file has pictures of {width} x {height}; {limit}")
 
