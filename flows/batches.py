@@ -59,7 +59,7 @@ def leave(run: str) -> None:
 
 @tried_again("build a batch", "gpu")
 def build_batch(job: Assignment, works: Sequence[Work], run: str) -> list[dict[str, Any]]:
-    """Bring a batch of entries as far as they go; their outcomes as plain data.
+    """Bring a batch of entries as far as they go; gives outcomes as plain data.
 
     `run` names the run that wants them: where that is left, they are as far as they are.
     """

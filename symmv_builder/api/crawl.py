@@ -105,7 +105,7 @@ def promote(
     wait: bool = False,
     tell: Callable[[str], object] = lambda _: None,
 ) -> tuple[list[str], list[str]]:
-    """Turn proposals into entries; the ids of these, and of the matches let through to be fetched.
+    """Turn proposals into entries; gives their ids, and those of matches let through to fetch.
 
     `entries` are ids as `review` gives them; `above` takes every proposal of at least that score,
     `reviewed` whatever reviewers accepted (`api.reviewing`). What they rejected is not taken.

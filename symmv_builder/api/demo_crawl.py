@@ -78,7 +78,7 @@ class DemoCrawl:
         return sum(item.state == states.FETCHED for item in self.items())
 
     def screen(self, tell: Tell, runner: Runner) -> int:
-        """Screen the pairs that were fetched; how many passed."""
+        """Screen the pairs that were fetched; gives how many passed."""
         return self._open(tell, screen=True).screen(runner)
 
     def promote(self) -> None:

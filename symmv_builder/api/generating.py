@@ -240,7 +240,7 @@ def _watch(
         return looking.watch_files(files, composer, settings.home, choices, refuse, tell)
     if videos.dataset:
         return _rows(composer, Root(settings.root), videos, opened, refuse)
-    if composer.needs_video:
+    if composer.needs_video and not videos.links:
         raise WrongArguments(
             "this model writes music for videos: give one, or `entries` or `split`"
         )

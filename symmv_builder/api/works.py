@@ -88,7 +88,7 @@ class Assignment:
         return replace(self, home=home)
 
     def do(self, works: Sequence[Work], tell: Tell) -> Iterator[dict[str, Any]]:
-        """Bring entries as far as they go, in a child process; their outcomes as plain data."""
+        """Bring entries as far as they go, in a child process; gives outcomes as plain data."""
         # Dask starts its workers as daemons, which may have no children lest these stay behind.
         # Ours leave by themselves when their parent does.
         multiprocessing.current_process().daemon = False
@@ -172,7 +172,7 @@ def waiting(works: Iterable[Work], why: str) -> Iterator[EntryOutcome]:
 
 
 def record_ended(store: Store, plan: Plan, works: Iterable[Work]) -> int:
-    """Write into the ledger what is stored of the works that have come to an end; how many.
+    """Write into the ledger what is stored of works that have ended; gives their number.
 
     The sidecars say which these are. It stops after a moment: what it leaves out is found by
     the next build.

@@ -122,7 +122,7 @@ def export(
 
 
 def _layout(settings: Settings, dataset: str, out: Path) -> Mapping[str, str]:
-    """Export the layout of the dataset's paper; the rows that could not be written."""
+    """Export the layout of the dataset's paper; gives the rows that could not be written."""
     from symmv_builder.api import publishing
 
     with Progress([]) as progress:

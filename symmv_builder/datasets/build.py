@@ -242,7 +242,7 @@ def require_entries(store: Store, dataset: str, everybody: Sequence[Entry]) -> l
 
 
 def forgive(store: Store, dataset: str, reasons: Sequence[Reason]) -> int:
-    """Forget the rejections for some reasons, so that those entries are tried again; how many.
+    """Forget the rejections for some reasons, so that entries are tried again; gives their number.
 
     For what depends on the machine and not on the entry: a step that timed out or crashed.
     """

@@ -93,7 +93,7 @@ def copy_to(
     wait: bool = False,
     tell: Callable[[str], object] = lambda _: None,
 ) -> bool:
-    """Copy a release to a place; whether anything had to be done.
+    """Copy a release to a place; False where it is there already.
 
     ``hf://OWNER/NAME`` is a data set repository, which then holds this release alone, under the
     version as tag. Everything else is a folder or an fsspec url below which ``DATASET/VERSION/``

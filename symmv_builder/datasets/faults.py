@@ -112,7 +112,7 @@ def _leave_open(store: Store, dataset: str, outcome: EntryOutcome) -> None:
 
 
 def forget_outdated(store: Store, dataset: str, rejected: Iterable[Result]) -> int:
-    """Forget the bugs that another version of this package met, or that stopped a run; how many."""
+    """Forget bugs that another version met, or that stopped a run; gives their number."""
     sidecars = Sidecars(store.root, dataset)
     outdated = [
         result

@@ -158,7 +158,7 @@ def _parse_track(data: bytes, *, bare_ends: bool = False) -> Track:
 
 
 def _system(track: Track, tick: int, data: bytes, at: int, *, bare_ends: bool) -> int:
-    """Take a meta event, pass over any other system message; the place behind it."""
+    """Take a meta event, pass over any other system message; gives the place behind."""
     byte = data[at]
     at += 1
     if byte == 0xFF:

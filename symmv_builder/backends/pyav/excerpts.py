@@ -138,7 +138,7 @@ def take_frames(
     side: int,
     limits: Limits = DEFAULT_LIMITS,
 ) -> list[list[Path]]:
-    """Write pictures of each span into its folder as JPEG, ``0000.jpg`` and so on; their files.
+    """Write pictures of each span into its folder as JPEG, ``0000.jpg`` and so on; gives the files.
 
     The k-th picture is the one on screen ``k / rate_hz`` seconds after the start of its span. Its
     shorter side is `side` pixels; smaller videos stay as they are. Errors as `cut_video`.

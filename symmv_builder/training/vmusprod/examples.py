@@ -109,7 +109,7 @@ def crop_of(
     max_tokens: int,
     rng: np.random.Generator,
 ) -> tuple[int, int]:
-    """Choose a stretch of bars that fits `max_tokens` in each sequence; its first and last bar.
+    """Choose bars, from the first to the last given, that fit `max_tokens` in each sequence.
 
     `bars_of` are the bars of the tokens of each sequence. All bars are taken where they fit. Else
     a stretch that begins at a random bar, one time in five at the first (a piece begins there, and
