@@ -56,7 +56,7 @@ def log_events(logger: "logging.Logger | logging.LoggerAdapter[Any]") -> Any:
 
 
 class Progress:
-    """How far a run is: a progress bar at the server, and a line in the log every half minute.
+    """The progress of a run: a bar at the server, and a line in the log every half minute.
 
     `description` is a noun in the plural, as in "entries of symmv".
     """

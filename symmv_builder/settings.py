@@ -45,7 +45,7 @@ _LEDGER = "ledger.sqlite"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What environment and files say, checked; `given` names what is not the default."""
+    """The settings of environment and files, checked; `given` names what is not the default."""
 
     root: str = field(repr=False)
     manifests: str = field(repr=False)

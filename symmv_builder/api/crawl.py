@@ -130,7 +130,7 @@ def promote(
 
 @dataclass(frozen=True, slots=True)
 class CrawlEnd:
-    """How far a crawl has come: items by state, step and reason, and when it goes on.
+    """The state of a crawl: items by state, step and reason, and when it goes on.
 
     `rests_s` is how long no process uses the network, `due_s` the time until something is due
     (`None` where nothing waits); `away` says why nothing could be reached, where that is so.

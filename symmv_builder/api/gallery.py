@@ -27,7 +27,7 @@ Note = Callable[[str], object]
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """What was written, the page first, and how many pieces of how many videos are on it."""
+    """The files that were written, the page first, and the numbers of pieces and of videos."""
 
     files: list[Path]
     pieces: int

@@ -58,7 +58,7 @@ class Released:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How a release is made: its options, as `api.options.HELP` explains them.
+    """The options of a release, as `api.options.HELP` explains them.
 
     `about` is a file as `datasets.card.about` reads it; `push` and `to` are places for copies.
     """

@@ -39,7 +39,7 @@ class ExplainedStep:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedRecipe:
-    """What a recipe would make, and from which recordings.
+    """A recipe explained: what it would make, and from which recordings.
 
     `clips` are a line that says how entries are cut, and one for each screen of clips.
     """

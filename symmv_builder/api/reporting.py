@@ -34,7 +34,7 @@ Note = Callable[[str], object]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was written, the page first, and all numbers by dataset and figure."""
+    """The files that were written, the page first, and all numbers by dataset and figure."""
 
     files: list[Path]
     numbers: dict[str, Any]

@@ -62,7 +62,7 @@ def run(
 
 @dataclass(frozen=True, slots=True)
 class OfFile:
-    """What a stage gave of one file: its record as plain data, or why there is none.
+    """The result of a stage on one file: its record as plain data, or why there is none.
 
     Then `said` has ``reason`` and ``detail``, and ``traceback`` where the program is at fault.
     """

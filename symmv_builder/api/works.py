@@ -74,7 +74,7 @@ def runner_here(
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What all batches of a build share: the plan, the data root, models, and how hard to run."""
+    """The part that all batches of a build share: plan, data root, models, and how hard to run."""
 
     plan: Plan
     root_url: str

@@ -133,7 +133,7 @@ Overwrite = Annotated[
 
 
 class Sounding(StrEnum):
-    """How a piece of music is heard: as it was recorded, or as its notes are played."""
+    """The way a piece of music is heard: as it was recorded, or as its notes are played."""
 
     RECORDING = "recording"
     RENDERED = "rendered"

@@ -49,7 +49,7 @@ HARD_MARKS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """How much each thing counts, and where the thresholds lie (scores are 0-1).
+    """The weight of each thing that counts, and the thresholds (scores are 0-1).
 
     The first seven add up to 1 for a perfect result; `soft` and `hard` are taken off for
     each word that speaks against it, `odd_length` where the length is impossible.

@@ -47,7 +47,7 @@ _NOTE_EVERY_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a build came to. `up_to_date`: nothing had to be done.
+    """The result of a build. `up_to_date`: nothing had to be done.
 
     `columns` are those of the shards, `missing` those of the schema that they do not hold, but for
     what is made on request alone.

@@ -38,7 +38,7 @@ Step = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is to be done to a dataset. `about` is what was asked for and what came of it.
+    """A change of a dataset that is to be done. `about` is what was asked for and what came of it.
 
     Every step has a name, ``do``, and the arguments of the function of that name.
     """

@@ -56,7 +56,7 @@ class Waste:
 
 @dataclass(slots=True)
 class Freed:
-    """How many files of a kind, and how many bytes, were found or freed."""
+    """The files of a kind that were found or freed: how many, and how many bytes."""
 
     files: int = 0
     size_bytes: int = 0

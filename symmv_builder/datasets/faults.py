@@ -19,7 +19,7 @@ from symmv_builder.version import __version__
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """How many entries met a bug in one step, and one of them: its id and what was raised.
+    """The entries that met a bug in one step: how many, and one's id and what was raised.
 
     `package` is the other package that the step is of; empty for a step of this one.
     """

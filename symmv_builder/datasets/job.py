@@ -47,7 +47,7 @@ class VideoSite(Lister, Fetcher, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How often and how long to try; never part of a key.
+    """The number and times of attempts; never part of a key.
 
     Waits double from `first_wait_s` to `longest_wait_s`, each times a random 0.5-1.5, so
     that what failed together is not tried together. A breaker stays open for at least

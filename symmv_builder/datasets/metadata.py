@@ -19,7 +19,10 @@ _LONGEST = 60
 
 @dataclass(frozen=True, slots=True)
 class KnownCount:
-    """Of how many entries something is known; `common` are the most frequent values of those."""
+    """The number of entries of which something is known.
+
+    `common` are the most frequent values of those.
+    """
 
     what: str
     entries: int

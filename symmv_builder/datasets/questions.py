@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StageCost:
-    """What a stage cost over all entries; `seconds` are of work, not of waiting."""
+    """The cost of a stage over all entries; `seconds` are of work, not of waiting."""
 
     artifact: str
     step: str
@@ -48,7 +48,7 @@ class StageCost:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How far a dataset is. `untrained` names models without trained weights.
+    """The state of a dataset. `untrained` names models without trained weights.
 
     `lost` are the shards that a repair put aside, and no build has written since. `taken_down`
     counts the entries of which a recording was taken down through another dataset. `corrections`

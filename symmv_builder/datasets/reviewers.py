@@ -20,7 +20,7 @@ OPEN, DISPUTED = "open", "disputed"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What stands of an entry: `state` is accept, reject, open or disputed.
+    """The verdict on an entry: `state` is accept, reject, open or disputed.
 
     `votes` are the decisions that hold, `skipped_by` who left the entry to others, `needed` how
     many votes it takes.
@@ -51,7 +51,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How far reviewers agree over the entries that several of them judged.
+    """The agreement of reviewers over the entries that several of them judged.
 
     `pairs` are two names with how many entries both judged and Cohen's kappa; `fleiss` is that of
     the `entries` which two or more judged, whoever they are. `None` where there are none.

@@ -38,7 +38,7 @@ def standing_columns(recipe: Recipe, state: Survey) -> tuple[Column, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What shards and receipt will hold, known before any row is loaded.
+    """The content of shards and receipt to be, known before any row is loaded.
 
     `outlines` are the rows in their order, `shard_bytes` the size of a shard on average. `state`
     is a digest of all that shards and receipt depend on. `clips` are those of every entry where

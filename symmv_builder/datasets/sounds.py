@@ -52,8 +52,10 @@ Piece = TypeVar("Piece")
 
 @dataclass(frozen=True, slots=True)
 class Ear:
-    """How pieces are heard: by which backend (the slot's first, if none), asked for what, and
-    whether as recordings or as notes are played, where a piece is there as both.
+    """The way pieces are heard.
+
+    It says by which backend (the slot's first, if none), asked for what, and whether as recordings
+    or as notes are played, where a piece is there as both.
     """
 
     load: LoadModel

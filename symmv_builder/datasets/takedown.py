@@ -18,7 +18,7 @@ from symmv_builder.storage.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Takedown:
-    """What a takedown did: entries removed, shards rewritten, releases withdrawn and made."""
+    """The result of a takedown: entries removed, shards rewritten, releases withdrawn and made."""
 
     entries: tuple[str, ...]
     sources: tuple[str, ...]

@@ -69,7 +69,7 @@ Label = TypeVar("Label", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """How often the first of two models was preferred, with its interval and the test."""
+    """The rate at which the first of two models was preferred, with its interval and the test."""
 
     question: str
     group: Group
@@ -119,7 +119,7 @@ class RatingTest:
 
 @dataclass(frozen=True, slots=True)
 class WinRate:
-    """How often a model was preferred over whatever it stood beside, in one genre."""
+    """The rate at which a model was preferred over whatever it stood beside, in one genre."""
 
     question: str
     genre: str
@@ -133,7 +133,7 @@ class WinRate:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How far raters agree on `items`; ``nan`` where nothing was judged twice."""
+    """The agreement of raters on `items`; ``nan`` where nothing was judged twice."""
 
     question: str
     items: int
@@ -144,7 +144,7 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class MetricBeside:
-    """How a metric orders the models, beside how people did; `None` where nothing can be said."""
+    """A metric's order of the models beside that of people; `None` where nothing can be said."""
 
     metric: str
     question: str

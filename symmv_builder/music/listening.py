@@ -24,7 +24,7 @@ passes: Counter[Path] = Counter()
 
 
 class Listener(Protocol):
-    """What listens to a recording, and in which form it wants it.
+    """A listener to a recording, and the form in which it wants that.
 
     `rate_hz` is a sample rate, or `None` for the file's own; `mono` asks for the mean of the
     channels, of which there are one or two otherwise. `block_s` is how many seconds it takes at a

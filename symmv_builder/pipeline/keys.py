@@ -25,7 +25,7 @@ _Template = tuple[str, tuple[str, ...], tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
-    """What a result was made with: part of its key, so another model is another result."""
+    """The identity of a model: part of a result's key, so another model is another result."""
 
     backend: str
     version: str
@@ -69,7 +69,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be made of every entry: the uses of a recipe, in order, and their models."""
+    """A plan for every entry: the uses of a recipe, in order, and their models."""
 
     dataset: str
     uses: tuple[Use, ...]

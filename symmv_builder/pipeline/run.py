@@ -52,7 +52,7 @@ Tell = Callable[[Event], None]
 
 @dataclass(frozen=True, slots=True)
 class EntryOutcome:
-    """What became of an entry: its results, and why it stopped if it did not finish."""
+    """The outcome of an entry: its results, and why it stopped if it did not finish."""
 
     entry_id: str
     results: tuple[Result, ...] = ()

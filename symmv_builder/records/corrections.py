@@ -14,7 +14,9 @@ LONGEST_NAME = 40
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """Who corrected what of an entry, and when (UTC, ISO 8601); or undid the correction `undoes`.
+    """A person's correction of an entry, with the time (UTC, ISO 8601).
+
+    Or it undoes the correction `undoes`.
 
     The `id` is drawn by chance: it says nothing of what is corrected, and so stays what it is
     whatever a model finds later.

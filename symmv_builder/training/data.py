@@ -48,7 +48,7 @@ _PLAN, _ROW = 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Batching:
-    """How rows become batches; `batch_size` is each rank's.
+    """The way rows become batches; `batch_size` is each rank's.
 
     With `shuffle` every epoch has an order of its own, else all have the shards'. `buckets`
     classes of like length make for less padding, 0 leaves length aside. An epoch's last,

@@ -56,7 +56,7 @@ def require_finite(loss: float, step: int, what: str = "the loss") -> None:
 
 
 class Ending:
-    """Why a loop ends, asked behind each step: ``with Ending(ranks, ...) as ending``.
+    """The reason why a loop ends, asked behind each step: ``with Ending(ranks, ...) as ending``.
 
     It ends when `steps` are done, when validation has not fallen for `patience` times (`reached`),
     at the `deadline`, which is on the clock of `time.monotonic`, or at a signal. Signals are heeded

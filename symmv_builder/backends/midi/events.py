@@ -238,8 +238,10 @@ def _take_meta(track: Track, kind: int, body: bytes, tick: int) -> None:
 
 
 class _Playing:
-    """What sounds in a track: keys and pedals that are down; notes and pedal spans go into
-    the track as they end."""
+    """The keys and pedals of a track that are down.
+
+    Notes and pedal spans go into the track as they end.
+    """
 
     def __init__(self, track: Track) -> None:
         self._notes, self._pedals = track.notes, track.pedals

@@ -220,7 +220,7 @@ def _write_sound(out: Path, samples: NDArray[np.float32], rate_hz: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Survey:
-    """What is known of a video once its packets were read through, none decoded.
+    """The facts of a video once its packets were read through, none decoded.
 
     `shown` holds when each packet of the pictures is shown, in the stream's time base and the
     file's order, and `is_key` whether it is a key frame; both are empty where packets cannot be

@@ -238,7 +238,7 @@ def check_picture_size(stream: "VideoStream", limits: Limits) -> None:
 
 
 class StreamEnd:
-    """Where a stream ends, by the times of its packets and in its own time base.
+    """The end of a stream, by the times of its packets and in its own time base.
 
     The end is that of what is shown last, not the greatest sum of a time and a duration: MP4
     holds no durations of pictures but gaps between decoding times (`gaps`), which belong to

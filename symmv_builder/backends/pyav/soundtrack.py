@@ -83,7 +83,7 @@ def replace_sound(
 
 @dataclass(frozen=True, slots=True)
 class _Survey:
-    """What is known of a video once its packets have been read through, none decoded.
+    """The facts of a video once its packets have been read through, none decoded.
 
     `length_s` is the end of the pictures on the file's clock. `times` says of each of their packets
     when it is shown and decoded, in the stream's time base and the file's order; it is `None`

@@ -28,7 +28,7 @@ Order = Literal["auto", "artist-title", "title-artist"]
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """How a source writes its titles.
+    """The way a source writes its titles.
 
     `order` says which side of the dash the artist stands on; `strip` are phrases taken
     out wherever they stand, in any case; `separators` cut fields as ``|`` does; `artist`
@@ -50,7 +50,7 @@ class _Guess:
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What is known besides the fields: the source's habits, the channel, the kind of video."""
+    """The facts besides the fields: the source's habits, the channel, the kind of video."""
 
     habits: Habits
     channel: str

@@ -33,7 +33,7 @@ WITHOUT_LEDGER = (
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """What was done about a problem; where not `done`, what a person has to do."""
+    """The repair of a problem; where not `done`, what a person has to do."""
 
     problem: Problem
     what: str

@@ -51,7 +51,7 @@ _START: dict[str, Any] = {
 
 @dataclass(slots=True)
 class _Run:
-    """What a stage's training works with; `state` is what a checkpoint keeps of where it stands."""
+    """The parts that a stage's training works with; `state` is what a checkpoint keeps of it."""
 
     stage: Stage
     config: VMusProd
