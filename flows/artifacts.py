@@ -56,7 +56,7 @@ def log_events(logger: "logging.Logger | logging.LoggerAdapter[Any]") -> Any:
 
 
 class Progress:
-    """How far a run is: a progress bar at the server, and a line in the log every half minute.
+    """The progress of a run: a bar at the server, and a line in the log every half minute.
 
     `description` is a noun in the plural, as in "entries of symmv".
     """
@@ -130,6 +130,7 @@ def show_table(key: str, rows: Sequence[Mapping[str, Any]], description: str) ->
 
 
 def show_page(key: str, markdown: str, description: str) -> None:
+    """Show a page of Markdown at the run; a server that is away shows none."""
     with suppress(*_AWAY):
         create_markdown_artifact(markdown, key=key, description=description)
 

@@ -99,6 +99,7 @@ def build(
 
 
 def sentence(summary: Summary) -> str:
+    """Say in one line what a build made."""
     start = "nothing to do: " if summary.up_to_date else ""
     clips = f"; {summary.clips.text}" if summary.clips else ""
     failed = "".join(
@@ -272,6 +273,7 @@ def build_options() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a build by the options of the command line; gives the exit code."""
     options = build_options()
     values, models = read_options(options, arguments)
     return run_program(

@@ -197,6 +197,7 @@ def crawl_options() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a crawl by the options of the command line; gives the exit code."""
     options = crawl_options()
     values, models = read_options(options, arguments)
     return run_program(

@@ -138,7 +138,7 @@ def tried_again(name: str, tag: str) -> Callable[[Callable[P, R]], Task[P, R]]:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Who does the work: a runner by name, a cluster's address, how many tasks at once here."""
+    """The place of work: a runner by name, a cluster's address, how many tasks at once here."""
 
     runner: str
     address: str | None = None

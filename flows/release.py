@@ -84,6 +84,7 @@ def release_options() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a release by the options of the command line; gives the exit code."""
     options = release_options()
     values, models = read_options(options, arguments)
     return run_program(

@@ -117,16 +117,16 @@ def _last_run(client: SyncPrefectClient, deployment: UUID) -> FlowRun | None:
 def _skip_late_ones(client: SyncPrefectClient) -> None:
     """Runs of this deployment that could not start while others were at work: one is enough."""
     context = FlowRunContext.get()
-    mine = context.flow_run if context else None
-    if mine is None or mine.deployment_id is None:
+    own_run = context.flow_run if context else None
+    if own_run is None or own_run.deployment_id is None:
         return
     late = FlowRunFilter(
-        deployment_id=FlowRunFilterDeploymentId(any_=[mine.deployment_id]),
+        deployment_id=FlowRunFilterDeploymentId(any_=[own_run.deployment_id]),
         state=_of_type([StateType.SCHEDULED]),
         expected_start_time=_until_now(),
     )
     for run in client.read_flow_runs(flow_run_filter=late):
-        if run.id != mine.id:
+        if run.id != own_run.id:
             client.delete_flow_run(run.id)
 
 

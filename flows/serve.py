@@ -50,6 +50,7 @@ def read_deployments(path: Path) -> list[RunnerDeployment]:
 
 
 def read_deployment(entry: Mapping[str, Any]) -> RunnerDeployment:
+    """Read one entry of a prefect.yaml as a deployment, its flow really imported."""
     flow: Flow[..., Any] = load_flow_from_entrypoint(
         entry["entrypoint"], use_placeholder_flow=False
     )

@@ -151,6 +151,7 @@ def train_options() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a training by the options of the command line; gives the exit code."""
     options = train_options()
     values = options.parse_args(arguments)
     try:

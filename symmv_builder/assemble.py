@@ -11,7 +11,7 @@ from symmv_builder.schema import Column
 
 @dataclass(frozen=True, slots=True)
 class _ListingColumns:
-    """What a site says of a video, as columns hold it."""
+    """A site's facts about a video, as columns hold them."""
 
     channel: str = ""
     channel_id: str = ""

@@ -228,7 +228,7 @@ def way_of(cut: Cut) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """What of an entry is looked at to cut it: the video's length, and records that are there.
+    """The facts of an entry by which it is cut: the video's length, and records that are there.
 
     `frame_rate_hz` is the video's mean rate, 0 where nobody knows it.
     """

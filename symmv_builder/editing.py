@@ -102,10 +102,10 @@ def _place(times_s: Floats, edit: Edit, what: str) -> int:
     at_s = edit.at_s
     if at_s is None:
         raise NotApplicable(f"which {what} is meant is not said")
-    apart = np.abs(times_s - at_s)
-    if not len(apart) or apart.min() > SAME_S + 1e-9:
+    distances_s = np.abs(times_s - at_s)
+    if not len(distances_s) or distances_s.min() > SAME_S + 1e-9:
         raise NotApplicable(f"there is no {what} at {at_s:.3f} s")
-    return int(apart.argmin())
+    return int(distances_s.argmin())
 
 
 def _new_place(times_s: Floats, edit: Edit, what: str) -> tuple[int, float]:

@@ -39,7 +39,7 @@ class Column:
 
     A step declares its columns before a recipe has said what its result is called: ``{}`` in
     `name` stands for that, and `take` is the field of the step's record. `ValueError` where a part
-    cannot be what it says.
+    is no text, or name or type is malformed.
     """
 
     name: str
@@ -102,7 +102,7 @@ class Column:
             raise ValueError(f"column {self.name} is {wide}")
         return value if self.width > 1 else value[:, 0]
 
-    def described(self) -> dict[str, str]:
+    def describe(self) -> dict[str, str]:
         """Describe the column to its readers, as plain values."""
         return {"name": self.name, "type": self.type, "unit": self.unit, "meaning": self.meaning}
 
@@ -204,6 +204,6 @@ def arrow_schema(columns: Sequence[Column], label: str) -> "pa.Schema":
     return pa.schema(fields, metadata={"schema": label})
 
 
-def columns_in(described: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
-    """Read the columns that a receipt describes (`Column.described`)."""
-    return tuple(Column(c["name"], c["type"], c["unit"], c["meaning"], "") for c in described)
+def columns_in(descriptions: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
+    """Read the columns that a receipt describes (`Column.describe`)."""
+    return tuple(Column(c["name"], c["type"], c["unit"], c["meaning"], "") for c in descriptions)

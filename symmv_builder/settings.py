@@ -45,7 +45,7 @@ _LEDGER = "ledger.sqlite"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What environment and files say, checked; `given` names what is not the default."""
+    """The settings of environment and files, checked; `given` names what is not the default."""
 
     root: str = field(repr=False)
     manifests: str = field(repr=False)
@@ -184,8 +184,8 @@ def find_settings(
     """
     root = str(root) if root else None
     env = os.environ if environment is None else environment
-    mine = user_file(env)
-    beside, own = read_file(Path(NAME)), read_file(mine) if mine else {}
+    user_path = user_file(env)
+    beside, own = read_file(Path(NAME)), read_file(user_path) if user_path else {}
     place = root or env.get("SYMMV_ROOT") or _text(beside, "root") or _text(own, "root") or "data"
     if "://" not in place and Path(place).resolve() != Path().resolve():
         in_root = read_file(Path(place) / NAME)
@@ -196,7 +196,7 @@ def find_settings(
     for model in PROGRAMS:
         if named := beside.get(f"models.{model}"):
             problem = (
-                f"a program to run is named in your own file ({mine or 'config.toml'}) or by "
+                f"a program to run is named in your own file ({user_path or 'config.toml'}) or by "
                 f"{variable_of(model)}, not in a file that may have come with a folder"
             )
             raise MalformedFile(named.where, problem, key=f"models.{model}")

@@ -67,7 +67,7 @@ class _Reader(TomlReader):
                 for name in self.typed(table, key, dict):
                     value = self.typed(table[key], name, str, path=(key,))
                     settings[f"{key}.{name}"] = self.setting_text(
-                        (key, name), self.placed(value) if key == "models" else value
+                        (key, name), self.absolute(value) if key == "models" else value
                     )
             elif key == "sites":
                 settings[key] = self.setting_text((key,), ",".join(self.names(table, key)))
@@ -76,7 +76,7 @@ class _Reader(TomlReader):
             else:
                 value = self.typed(table, key, str)
                 settings[key] = self.setting_text(
-                    (key,), self.placed(value) if key in _PLACES else value
+                    (key,), self.absolute(value) if key in _PLACES else value
                 )
         return settings
 
@@ -84,7 +84,7 @@ class _Reader(TomlReader):
         line = line_of(self.text, path)
         return SettingText(text, f"{self.where}, line {line}" if line else self.where)
 
-    def placed(self, value: str) -> str:
+    def absolute(self, value: str) -> str:
         """Give a place as it is from anywhere; a url stays as it is."""
         if not value or "://" in value:
             return value

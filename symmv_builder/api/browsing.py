@@ -54,7 +54,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which rows are shown, and in what order.
+    """A choice of rows to show, and their order.
 
     `text` stands in any column. `where` is about one `column`: a text that it holds, or ``>``,
     ``<`` or ``=`` before a value. `page` counts from 1.

@@ -10,7 +10,7 @@ from typing import Any
 from symmv_builder.api.options import checked
 from symmv_builder.api.works import Runner
 from symmv_builder.backends import ModelLoader
-from symmv_builder.crawl.match import MEASURED
+from symmv_builder.crawl.match import CALIBRATION
 from symmv_builder.crawl.sources import CrawlSource
 from symmv_builder.datasets import changes, propose, remembered
 from symmv_builder.datasets import crawl as crawling
@@ -105,7 +105,7 @@ def promote(
     wait: bool = False,
     tell: Callable[[str], object] = lambda _: None,
 ) -> tuple[list[str], list[str]]:
-    """Turn proposals into entries; the ids of these, and of the matches let through to be fetched.
+    """Turn proposals into entries; gives their ids, and those of matches let through to fetch.
 
     `entries` are ids as `review` gives them; `above` takes every proposal of at least that score,
     `reviewed` whatever reviewers accepted (`api.reviewing`). What they rejected is not taken.
@@ -130,7 +130,7 @@ def promote(
 
 @dataclass(frozen=True, slots=True)
 class CrawlEnd:
-    """How far a crawl has come: items by state, step and reason, and when it goes on.
+    """The state of a crawl: items by state, step and reason, and when it goes on.
 
     `rests_s` is how long no process uses the network, `due_s` the time until something is due
     (`None` where nothing waits); `away` says why nothing could be reached, where that is so.
@@ -239,8 +239,8 @@ class CrawlRun:
 
     def proposals(self) -> list[Recording]:
         """List what waits for a person."""
-        waiting = self.job.items.find(self.dataset, [states.PROPOSED, states.REVIEW])
-        return [recording_of(item) for item in waiting]
+        items = self.job.items.find(self.dataset, [states.PROPOSED, states.REVIEW])
+        return [recording_of(item) for item in items]
 
     def put_aside(self) -> list[Recording]:
         """List what was put aside, with the reasons."""
@@ -260,7 +260,7 @@ class CrawlRun:
             self.rests_s,
             self.due_s,
             crawling.outage(self.job),
-            str(MEASURED) if self.job.recipe.pairs else "",
+            str(CALIBRATION) if self.job.recipe.pairs else "",
             **counts,
         )
 

@@ -206,7 +206,7 @@ class Dataset:
         return dry_run.dry_run(self.recipe, plan, self.stored, self.whole(plan))
 
     def take_in(self, folder: str | Path, *, wait: bool = False, tell: Tell = _silent) -> int:
-        """Ingest the recordings of a folder without building; how many entries it holds.
+        """Ingest the recordings of a folder without building; gives how many entries are new.
 
         `StopRun` where it holds none, and where somebody else writes and not `wait`.
         """
@@ -265,7 +265,7 @@ class Dataset:
         return correcting.correct(self.settings, self.name, entry_id, what, *values, by=by)
 
     def undo_correction(self, correction_id: str, *, by: str) -> Correction:
-        """Undo a correction that stands, by its id; it."""
+        """Undo a correction that stands, by its id; gives that correction."""
         return correcting.undo(self.settings, self.name, correction_id, by=by)
 
     def corrections(self, entry_id: str = "") -> list[Corrected]:
@@ -393,7 +393,7 @@ class Dataset:
         wait: bool = False,
         tell: Callable[[str], object] = lambda _: None,
     ) -> dict[str, Any]:
-        """Freeze the shards under a version (``"1.0.0"``) and copy them; the release's receipt.
+        """Freeze the shards under a version (``"1.0.0"``) and copy them; gives its receipt.
 
         The arguments are the options of `symmv release`. What is not free for commercial use is
         told before anything is written.
@@ -435,5 +435,5 @@ def open_dataset(
         'mine'
     """
     choices = settings or read_settings(root=root)
-    recipe = remembered.chosen(choices.open_manifests(), what, way=way, models=models)
+    recipe = remembered.choose_recipe(choices.open_manifests(), what, way=way, models=models)
     return Dataset(recipe, choices)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from symmv_builder.api.crawl import CrawlRun, open_crawl
 from symmv_builder.api.dataset import Dataset
 from symmv_builder.api.works import Runner, Tell
-from symmv_builder.crawl.match import MEASURED
+from symmv_builder.crawl.match import CALIBRATION
 from symmv_builder.demo.answers import serve
 from symmv_builder.demo.site import VARIABLE, Site
 from symmv_builder.demo.world import FAILURES, SOURCE, WAITS, World
@@ -78,7 +78,7 @@ class DemoCrawl:
         return sum(item.state == states.FETCHED for item in self.items())
 
     def screen(self, tell: Tell, runner: Runner) -> int:
-        """Screen the pairs that were fetched; how many passed."""
+        """Screen the pairs that were fetched; gives how many passed."""
         return self._open(tell, screen=True).screen(runner)
 
     def promote(self) -> None:
@@ -174,4 +174,4 @@ def songs(items: Sequence[Item]) -> str:
     named = [item.song.identified_by for item in items if item.state == states.PROMOTED]
     by = {"title": "by their titles", "shazam": "by Shazam"}
     counts = ", ".join(f"{n} {by.get(who, 'by nobody')}" for who, n in Counter(named).items())
-    return f"songs named: {counts or 'none'} (the demo sends no sound to Shazam)\n{MEASURED}"
+    return f"songs named: {counts or 'none'} (the demo sends no sound to Shazam)\n{CALIBRATION}"

@@ -178,7 +178,7 @@ def write(
     place = _Place(out, inputs, picture, musicxml, overwrite)
     linked_as = {source: Path(f"{linked.name_of_source(source)}.mp4") for source in videos.links}
     for path in (*videos.files, *linked_as.values()):
-        place.check(dict.fromkeys(_names(path, order), path))
+        place.check(dict.fromkeys(_piece_names(path, order), path))
     composer, facts = _open(model, options or {}, order, settings, note)
     refused: list[object] = []
 
@@ -187,50 +187,64 @@ def write(
         refuse(video, error)
 
     with ExitStack() as opened:
-        if videos.links:
-            folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="symmv-")))
-            fetched = fetch_links(videos.links, settings, folder, refusing, tell)
-            videos = replace(videos, files=(*videos.files, *fetched))
-        watched: list[WatchedVideo] = []
-        if videos.files:
-            choices = {"clip": clip} if clip else {}
-            home = settings.home
-            watched = looking.watch_files(videos.files, composer, home, choices, refusing, tell)
-        elif videos.dataset:
-            watched = _rows(composer, Root(settings.root), videos, opened, refusing)
-        elif composer.needs_video:
-            raise WrongArguments(
-                "this model writes music for videos: give one, or `entries` or `split`"
-            )
+        watched = _watch(videos, composer, settings, clip, opened, refusing, tell)
         if refused and not watched:
             return
-        shown = {
-            order.name(each.name, number): each
-            for each in watched or [WatchedVideo("piece", {})]
+        video_of = {
+            order.name(video.name, number): video
+            for video in watched or [WatchedVideo("piece", {})]
             for number in range(order.count)
         }
-        if not videos.files:
-            place.check({name: each.path for name, each in shown.items()})
+        if not videos.files and not videos.links:
+            place.check({name: video.path for name, video in video_of.items()})
         for piece in composer.compose(watched, order, tell):
-            mine = shown.get(piece.name, WatchedVideo(piece.name, {}))
-            own = {"video": mine.name} if mine.row else {}
-            whole = replace(piece, facts=facts | own | dict(piece.facts))
-            video = mine.path
+            video = video_of.get(piece.name, WatchedVideo(piece.name, {}))
+            video_name = {"video": video.name} if video.row else {}
+            whole = replace(piece, facts=facts | video_name | dict(piece.facts))
             try:
                 files = write_piece(
                     whole,
                     out,
-                    video=video,
+                    video=video.path,
                     soundfont=soundfont,
                     picture=picture,
                     notated=musicxml,
-                    cuts_s=looking.cuts_of(mine.row),
+                    cuts_s=looking.cuts_of(video.row),
                     overwrite=overwrite,
                 )
             except RejectEntry as error:
-                refusing(video or out / whole.name, error)
+                refusing(video.path or out / whole.name, error)
                 continue
-            yield WrittenPiece(whole, files, video)
+            yield WrittenPiece(whole, files, video.path)
+
+
+def _watch(
+    videos: Videos,
+    composer: Composer,
+    settings: Settings,
+    clip: str,
+    opened: ExitStack,
+    refuse: Refuse,
+    tell: Tell,
+) -> list[WatchedVideo]:
+    """Watch files and fetched links, or read rows of a dataset; none for a model that needs none.
+
+    Files that this makes stay until `opened` is closed. `StopRun` where the model needs a video.
+    """
+    files = videos.files
+    if videos.links:
+        folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="symmv-")))
+        files = (*files, *fetch_links(videos.links, settings, folder, refuse, tell))
+    if files:
+        choices = {"clip": clip} if clip else {}
+        return looking.watch_files(files, composer, settings.home, choices, refuse, tell)
+    if videos.dataset:
+        return _rows(composer, Root(settings.root), videos, opened, refuse)
+    if composer.needs_video and not videos.links:
+        raise WrongArguments(
+            "this model writes music for videos: give one, or `entries` or `split`"
+        )
+    return []
 
 
 def _check_inputs(
@@ -317,10 +331,10 @@ def fetch_links(
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where pieces are written, and what was given that none of them may take the place of."""
+    """The folder that pieces are written to, and the input files that none may replace."""
 
     folder: Path
-    read: list[Path]
+    inputs: list[Path]
     picture: bool
     notated: bool
     overwrite: bool
@@ -334,7 +348,7 @@ class _Place:
                 video=video,
                 picture=self.picture,
                 notated=self.notated,
-                inputs=self.read,
+                inputs=self.inputs,
                 overwrite=self.overwrite,
             )
 
@@ -354,7 +368,7 @@ def check(videos: Videos, order: Order) -> None:
         problem = f"{order.count} greedy pieces would be the same one; leave out `count`"
         raise WrongArguments(problem)
     files = [*videos.files, *(Path(linked.name_of_source(link)) for link in videos.links)]
-    names = Counter(name for path in files for name in _names(path, order))
+    names = Counter(name for path in files for name in _piece_names(path, order))
     for name, times in names.items():
         if times > 1:
             raise WrongArguments(
@@ -387,7 +401,7 @@ def _check_videos(videos: Videos) -> None:
         raise NoSuchPath(videos.files[0])
 
 
-def _names(video: Path, order: Order) -> list[str]:
+def _piece_names(video: Path, order: Order) -> list[str]:
     """Name the pieces for a video in a file."""
     name = looking.name_of(video)
     return [order.name(name, number) for number in range(order.count)]

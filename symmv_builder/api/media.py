@@ -14,14 +14,14 @@ from symmv_builder.pipeline.pool import default_workers
 from symmv_builder.pipeline.run import Tell
 from symmv_builder.settings import Settings
 
-__all__ = ["Estimate", "Media", "MediaSummary", "chosen", "estimate", "export"]
+__all__ = ["Estimate", "Media", "MediaSummary", "choose_media", "estimate", "export"]
 
 
 def _silent(_: Event) -> None:
     return None
 
 
-def chosen(format_: str | None, **choices: Any) -> Media | None:
+def choose_media(format_: str | None, **choices: Any) -> Media | None:
     """Collect the choices of an export with recordings; `None` for one without, without `format_`.
 
     A choice that is `None` is the default of `Media`. `StopRun` for choices without a format.

@@ -1,4 +1,4 @@
-"""What others get of a dataset, and what is taken back: releases, exports, takedowns."""
+"""Publish a dataset and take it back: releases, exports, takedowns."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -58,7 +58,7 @@ class Released:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How a release is made: its options, as `api.options.HELP` explains them.
+    """The options of a release, as `api.options.HELP` explains them.
 
     `about` is a file as `datasets.card.about` reads it; `push` and `to` are places for copies.
     """
@@ -119,7 +119,7 @@ def release(
             tell=tell,
         )
     else:
-        receipt = _as_it_stands(store, dataset, version, terms, about)
+        receipt = _receipt_to_copy(store, dataset, version, terms, about)
     for place in terms.places:
         is_copied = copies.copy_to(
             store, dataset, version, place, public=terms.public, wait=wait, tell=tell
@@ -129,7 +129,7 @@ def release(
     return _released(store, dataset, version, receipt, is_new=is_new)
 
 
-def _as_it_stands(
+def _receipt_to_copy(
     store: Store,
     dataset: str,
     version: str,
@@ -177,14 +177,14 @@ def release_next(
         return release(store, dataset, version, terms=terms, wait=wait, tell=tell)
     built = read_receipt(store.root, dataset) or {}
     released = releases.find_releases(store, dataset)
-    same = [name for name, old in released.items() if _contents(old) == _contents(built)]
-    if same:
-        last = max(same, key=releases.numbers_of)
+    versions = [name for name, old in released.items() if _contents(old) == _contents(built)]
+    if versions:
+        last = max(versions, key=releases.numbers_of)
         if terms.places:
             return release(store, dataset, last, terms=terms, wait=wait, tell=tell)
         return _released(store, dataset, last, released[last], is_new=False)
-    following = releases.next_version(list(released))
-    return release(store, dataset, following, terms=terms, wait=wait, tell=tell)
+    next_version = releases.next_version(list(released))
+    return release(store, dataset, next_version, terms=terms, wait=wait, tell=tell)
 
 
 def _released(

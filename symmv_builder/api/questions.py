@@ -25,7 +25,7 @@ __all__ = ["NoEntry", "Result", "States", "Status", "StepOutcome"]
 
 @dataclass(frozen=True, slots=True)
 class States:
-    """How far the datasets of a root are; `faults` are why nothing can be said of the others."""
+    """The states of the datasets of a root; `faults` tell why nothing can be said of the others."""
 
     root: str
     datasets: tuple[Status, ...]
@@ -53,7 +53,7 @@ def statuses(settings: Settings, dataset: str | None = None) -> States:
 
 @dataclass(frozen=True, slots=True)
 class NoEntry:
-    """What a crawl knows of a recording that is no entry: how far it came, and why no further.
+    """A crawl's knowledge of a recording that is no entry: how far it came, and why no further.
 
     `candidates` are the videos that it was compared with, each with its score and its parts.
     """

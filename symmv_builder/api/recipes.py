@@ -39,7 +39,7 @@ class ExplainedStep:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedRecipe:
-    """What a recipe would make, and from which recordings.
+    """A recipe explained: what it would make, and from which recordings.
 
     `clips` are a line that says how entries are cut, and one for each screen of clips.
     """
@@ -77,7 +77,7 @@ def read_recipe(what: str | Path, root: str | Path | None = None) -> Recipe:
         >>> [use.makes for use in sb.read_recipe("symmv").uses][:3]
         ['music_asset', 'video_asset', 'screen_length']
     """
-    return remembered.chosen(read_settings(root=root).open_manifests(), what)
+    return remembered.choose_recipe(read_settings(root=root).open_manifests(), what)
 
 
 def schemas_of(
@@ -94,7 +94,7 @@ def schema_of(what: str | Path, root: str | Path | None = None) -> dict[str, Any
     those of `text_of`.
     """
     recipe = read_recipe(what, root)
-    described = [column.described() for column in recipe.columns]
+    described = [column.describe() for column in recipe.columns]
     label = label_of(recipe)
     if recipe.schema_name in NEWEST:
         published = describe(recipe.schema_name)
@@ -112,7 +112,7 @@ def explain(what: str | Path, root: str | Path | None = None) -> ExplainedRecipe
         ('one recording an entry', 36)
     """
     settings = read_settings(root=root)
-    recipe = remembered.chosen(settings.open_manifests(), what)
+    recipe = remembered.choose_recipe(settings.open_manifests(), what)
     steps = []
     for makes, placed in placed_of(recipe).items():
         use = placed.use

@@ -34,7 +34,7 @@ Note = Callable[[str], object]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was written, the page first, and all numbers by dataset and figure."""
+    """The files that were written, the page first, and all numbers by dataset and figure."""
 
     files: list[Path]
     numbers: dict[str, Any]
@@ -176,14 +176,14 @@ def _samples(
     store: Store, what: str, count: int, folder: Path, note: Note
 ) -> tuple[list[SampleCard], str]:
     """Pick pairs of the first dataset, or tell why there is none."""
-    from symmv_builder.datasets.statistics.samples import chosen, sample
+    from symmv_builder.datasets.statistics.samples import sample, spread
 
     name, version = ("", "") if is_release(what) else parsed(what)
     if version or not name:
         return [], "A release holds no recordings; the report of the dataset shows pairs."
     samples = []
     entries = manifests.read_entries(store.manifests, name)
-    for number, entry in enumerate(chosen(entries, count)):
+    for number, entry in enumerate(spread(entries, count)):
         note(f"sample {number + 1}")
         if (one := sample(store, entry, folder, f"sample-{number}")) is not None:
             samples.append(one)

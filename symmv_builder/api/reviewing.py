@@ -161,7 +161,7 @@ def reject(
 
 
 def undo_last(settings: Settings, dataset: str, *, by: str) -> str:
-    """Undo the last decision of a reviewer that still stands, of what waits; its entry.
+    """Undo the last decision of a reviewer that still stands, of what waits; gives its entry.
 
     Empty where there is none.
     """

@@ -48,7 +48,7 @@ class TrainingRun:
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """What keeps crawls from the network, and for how many seconds more."""
+    """A reason that keeps crawls from the network, and for how many seconds more."""
 
     name: str
     rests_s: float

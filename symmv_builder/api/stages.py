@@ -49,7 +49,7 @@ def run(
     from symmv_builder.datasets.stages import run_stage
 
     where = read_settings(root=root)
-    choices = remembered.chosen(where.open_manifests(), recipe) if recipe else None
+    choices = remembered.choose_recipe(where.open_manifests(), recipe) if recipe else None
     return run_stage(
         stage,
         Path(path),
@@ -62,7 +62,7 @@ def run(
 
 @dataclass(frozen=True, slots=True)
 class OfFile:
-    """What a stage gave of one file: its record as plain data, or why there is none.
+    """The result of a stage on one file: its record as plain data, or why there is none.
 
     Then `said` has ``reason`` and ``detail``, and ``traceback`` where the program is at fault.
     """
@@ -92,7 +92,7 @@ def guard(
     checked that each may be written. `StopRun` for a recipe that is not known, and where the first
     file is none.
     """
-    choices = remembered.chosen(settings.open_manifests(), recipe) if recipe else None
+    choices = remembered.choose_recipe(settings.open_manifests(), recipe) if recipe else None
     one = partial(_run_one, stage, ModelLoader(settings.home), choices, backend, parameters or {})
     if not any(path.is_file() for path in files):
         raise NoSuchPath(files[0])

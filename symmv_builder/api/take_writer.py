@@ -48,7 +48,7 @@ Write = Callable[[Project, Take, "Studio"], str]
 
 @dataclass(frozen=True, slots=True)
 class Studio:
-    """What takes are written with: settings, and folders of trained models and soundfonts."""
+    """The means to write takes: settings, and folders of trained models and soundfonts."""
 
     settings: Settings
     runs: Path

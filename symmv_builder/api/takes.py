@@ -51,7 +51,7 @@ _VIDEO = "video"
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What is ordered of a take: a model's name (empty: the package's own), and what it is asked.
+    """An order of a take: a model's name (empty: the package's own), and what it is asked.
 
     `options` are those of its trainer; `soundfont` names a file of the server's folder of them.
     With a `passage`, take number and two seconds, that part of an earlier take is written anew.

@@ -74,7 +74,7 @@ def runner_here(
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What all batches of a build share: the plan, the data root, models, and how hard to run."""
+    """The part that all batches of a build share: plan, data root, models, and how hard to run."""
 
     plan: Plan
     root_url: str
@@ -88,7 +88,7 @@ class Assignment:
         return replace(self, home=home)
 
     def do(self, works: Sequence[Work], tell: Tell) -> Iterator[dict[str, Any]]:
-        """Bring entries as far as they go, in a child process; their outcomes as plain data."""
+        """Bring entries as far as they go, in a child process; gives outcomes as plain data."""
         # Dask starts its workers as daemons, which may have no children lest these stay behind.
         # Ours leave by themselves when their parent does.
         multiprocessing.current_process().daemon = False
@@ -126,9 +126,9 @@ def assignment(
 def own_home(home: ModelHome) -> ModelHome:
     """Tell where models are on this machine: as its own settings say, else as on the sender's."""
     settings = read_settings()
-    mine = settings.home
-    device = mine.device if "device" in settings.given else home.device
-    return ModelHome(device, home.precision, {**home.paths, **mine.paths})
+    local_home = settings.home
+    device = local_home.device if "device" in settings.given else home.device
+    return ModelHome(device, home.precision, {**home.paths, **local_home.paths})
 
 
 def check_models(plan: Plan, home: ModelHome) -> None:
@@ -172,7 +172,7 @@ def waiting(works: Iterable[Work], why: str) -> Iterator[EntryOutcome]:
 
 
 def record_ended(store: Store, plan: Plan, works: Iterable[Work]) -> int:
-    """Write into the ledger what is stored of the works that have come to an end; how many.
+    """Write into the ledger what is stored of works that have ended; gives their number.
 
     The sidecars say which these are. It stops after a moment: what it leaves out is found by
     the next build.

@@ -98,7 +98,7 @@ class BeatThis(BeatTracker):
         return torch.log1p(1000 * (self._bank @ spectrum.abs()).T)
 
     def _logits(self, spectrogram: Any) -> Any:
-        """Beat and downbeat scores ``[2, frames]``, chunk by chunk; the earlier chunk counts."""
+        """Score beats and downbeats ``[2, frames]`` in chunks; where two overlap, by the first."""
         torch, length, step = self._torch, len(spectrogram), CHUNK - 2 * BORDER
         starts = list(range(-BORDER, length - BORDER, step))
         if length > step:
@@ -119,7 +119,9 @@ def _positions(times_s: Floats, downbeats_s: Floats) -> Ints:
     beats = np.arange(len(times_s))
     if not len(downbeats):
         return beats + 1
-    last = downbeats[(np.searchsorted(downbeats, beats, side="right") - 1).clip(0)]
-    bar = int(np.median(np.diff(downbeats))) if len(downbeats) > 1 else 4
-    counted = beats - last
-    return np.asarray(np.where(counted < 0, counted % bar, counted) + 1, dtype=np.int64)
+    last_downbeat = downbeats[(np.searchsorted(downbeats, beats, side="right") - 1).clip(0)]
+    bar_length = int(np.median(np.diff(downbeats))) if len(downbeats) > 1 else 4
+    from_downbeat = beats - last_downbeat
+    return np.asarray(
+        np.where(from_downbeat < 0, from_downbeat % bar_length, from_downbeat) + 1, dtype=np.int64
+    )

@@ -81,7 +81,7 @@ class Shazam(SongModel):
 
 
 class _Client:
-    """What shazamio asks of an HTTP client: one request, to our service and nowhere else."""
+    """The HTTP client that shazamio asks: one request, to our service and nowhere else."""
 
     def __init__(self, service: str) -> None:
         self._service = service

@@ -23,8 +23,8 @@ PUBLISHED = Published(
     "google/siglip2-base-patch16-224",
     more=(TOKENIZER, "tokenizer_config.json", "special_tokens_map.json"),
 )
-# As many tokens as every sentence was filled up to in training.
-WORDS = 64
+# Every sentence was padded to this many tokens in training.
+MAX_TOKENS = 64
 
 
 @final
@@ -74,15 +74,20 @@ class Siglip2(ClipModel):
         """Embed words or sentences as float32 ``[n, 768]``, not normalised."""
         import torch
 
-        small = [text.lower() for text in words]
+        lower_case = [text.lower() for text in words]
         inputs = self._tokenizer(
-            small, padding="max_length", max_length=WORDS, truncation=True, return_tensors="pt"
+            lower_case,
+            padding="max_length",
+            max_length=MAX_TOKENS,
+            truncation=True,
+            return_tensors="pt",
         )
         with torch.inference_mode():
             output = self._model.text_model(input_ids=inputs["input_ids"].to(self._device))
             return np.asarray(output.pooler_output.float().cpu().numpy(), dtype=np.float32)
 
     def _embed(self, pictures: Sequence[NDArray[np.uint8]], part: str) -> NDArray[np.float32]:
+        """Run the tower of pictures; `part` names the output that is given, float32."""
         import torch
 
         inputs = self._processor(

@@ -21,7 +21,9 @@ from symmv_builder.records import Beats, Chords, Ints, Notes, SongInfo
 
 @dataclass(frozen=True, slots=True)
 class ModelHome:
-    """Where models live and run. Never part of a key: the identity of what is found there is.
+    """The place where models live and run.
+
+    It is never part of a key: the identity of what is found there is.
 
     `paths` maps a backend's name to a checkpoint, a folder or an interpreter.
     """
@@ -33,7 +35,7 @@ class ModelHome:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a person wants to know of a model before using it.
+    """The facts about a model that a person wants to know before using it.
 
     `weights` says how they are had; they are `fetched` where `identify` downloads what is missing.
     """

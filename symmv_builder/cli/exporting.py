@@ -70,7 +70,7 @@ def export(
     if format_ in _WITH_ANNOTATIONS:
         _WITH_ANNOTATIONS[format_](options.settings(root), dataset, out, media_url)
         return
-    choices = media.chosen(
+    choices = media.choose_media(
         format_,
         sound=sound,
         video=video,
@@ -145,7 +145,7 @@ _WITH_ANNOTATIONS = {"jams": _jams, "label-studio": _label_studio, "fiftyone": _
 
 
 def _layout(settings: Settings, dataset: str, out: Path) -> Mapping[str, str]:
-    """Export the layout of the dataset's paper; the rows that could not be written."""
+    """Export the layout of the dataset's paper; gives the rows that could not be written."""
     from symmv_builder.api import publishing
 
     with Progress([]) as progress:

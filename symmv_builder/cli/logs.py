@@ -23,7 +23,7 @@ _DATE = "%Y-%m-%dT%H:%M:%S%z"
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a call said of its log: levels as those of `logging` are derived from it."""
+    """A call's choice of its log: levels as those of `logging` are derived from it."""
 
     verbose: int = 0
     quiet: bool = False

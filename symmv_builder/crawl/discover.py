@@ -13,7 +13,7 @@ from symmv_builder.records import Listing
 
 
 class Lister(Protocol):
-    """What lists: `backends.ytdlp.Downloader`."""
+    """The lister of a site's recordings: `backends.ytdlp.Downloader`."""
 
     def list_source(
         self,

@@ -68,7 +68,7 @@ class Subtitles(Protocol):
 
 
 class Fetcher(Protocol):
-    """What downloads: `backends.ytdlp.Downloader`."""
+    """The downloader of a site's recordings: `backends.ytdlp.Downloader`."""
 
     def download(
         self,

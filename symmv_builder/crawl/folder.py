@@ -36,7 +36,7 @@ VIDEO = frozenset({".mp4", ".m4v", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".mp
 
 @dataclass(frozen=True, slots=True)
 class FolderContents:
-    """What a folder holds: entries, the file behind each source, and files without a partner.
+    """The contents of a folder: entries, each source's file, and files without a partner.
 
     `left_out` are lines for people on what lies there and is not to be read.
     """

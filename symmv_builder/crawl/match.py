@@ -49,7 +49,7 @@ HARD_MARKS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """How much each thing counts, and where the thresholds lie (scores are 0-1).
+    """The weight of each thing that counts, and the thresholds (scores are 0-1).
 
     The first seven add up to 1 for a perfect result; `soft` and `hard` are taken off for
     each word that speaks against it, `odd_length` where the length is impossible.
@@ -72,9 +72,10 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationPoint:
-    """How often titles that agree by `similarity` were the wanted work, and how many were found.
+    """Precision and recall (0-1) of titles whose likeness reaches `threshold`.
 
-    A listing whose likeness of title times artist is below `threshold` is always rejected.
+    They were measured on `data` by `command`. A listing whose likeness of title times artist is
+    below `threshold` is always rejected.
     """
 
     threshold: float
@@ -114,7 +115,7 @@ class ScoredListing:
 
 # Measured with titles alone, as that list has them; GiantMIDI-Piano's own rule, its words
 # contained in the title with the artist's surname, is .971 right.
-MEASURED = CalibrationPoint(
+CALIBRATION = CalibrationPoint(
     threshold=Weights().review,
     precision=0.978,
     recall=0.770,
@@ -159,14 +160,14 @@ def _score(
     duration = duration_fit(listing.duration_s, cover_duration_s)
     shares = (
         ("channel", officiality(song, listing), weights.channel),
-        ("says official", _says_official(marks, listing), weights.says_official),
-        ("category", _category(listing), weights.category),
-        ("views", _views(listing), weights.views),
+        ("says official", _official_score(marks, listing), weights.says_official),
+        ("category", _category_score(listing), weights.category),
+        ("views", _views_score(listing), weights.views),
         ("duration", duration, weights.duration),
-        ("date", _date(listing.uploaded, cover_uploaded), weights.date),
+        ("date", _date_score(listing.uploaded, cover_uploaded), weights.date),
     )
     support = weights.identity + sum(share * weight for _, share, weight in shares)
-    against = _against(marks, listing, duration, weights)
+    against = _penalties(marks, listing, duration, weights)
     score = min(1.0, max(0.0, title * artist * support - sum(value for _, value in against)))
     score = round(score, 4)
     parts = (
@@ -196,7 +197,7 @@ def _marks_besides(song: ParsedTitle, listing: Listing) -> set[str]:
 _VIDEO_WORDS = ("mv", "m v", "pv", "music video", "video song", "videoclip", "musikvideo")
 
 
-def _says_official(marks: set[str], listing: Listing) -> float:
+def _official_score(marks: set[str], listing: Listing) -> float:
     if "official" in marks:
         return 1.0
     title = flat(listing.title)
@@ -217,9 +218,9 @@ def similarity(
         return 0.0, 0.0
     best = (0.0, 0.0)
     for artist, title in ((parsed.artist, parsed.title), (parsed.title, parsed.artist)):
-        alike = _alike(song.title, title)
+        alike = _likeness(song.title, title)
         artist_score = (
-            _artist_alike(song, artist, listing, alike) if song.artist else unknown_artist
+            _artist_likeness(song, artist, listing, alike) if song.artist else unknown_artist
         )
         if alike * artist_score > best[0] * best[1] or best == (0.0, 0.0):
             best = (alike, artist_score)
@@ -228,11 +229,11 @@ def similarity(
         is_foreign = not _scripts(song.title) & _scripts(parsed.title)
         weight = 1.0 if is_foreign else 0.75
         artist_score = (
-            _artist_alike(song, parsed.artist, listing, weight) if song.artist else best[1]
+            _artist_likeness(song, parsed.artist, listing, weight) if song.artist else best[1]
         )
         best = max(best, (weight, artist_score), key=lambda pair: pair[0] * pair[1])
     if song.artist and _share_a_number(song.title, listing.title):
-        artist_score = _artist_alike(song, parsed.artist, listing, _SAME_NUMBER)
+        artist_score = _artist_likeness(song, parsed.artist, listing, _SAME_NUMBER)
         best = max(best, (_SAME_NUMBER, artist_score), key=lambda pair: pair[0] * pair[1])
     return best
 
@@ -251,14 +252,15 @@ def _share_a_number(one: str, other: str) -> bool:
     ``Op. 10`` meets ``Op. 10 No. 1``, a piece of it; ``Op. 31 No. 1`` does not meet ``No. 2``.
     """
     return any(
-        (_SPELLED.get(name, name), number) == (_SPELLED.get(same, same), again)
-        and (not within or not inside or within == inside)
-        for name, number, within in _NUMBER.findall(flat(one))
-        for same, again, inside in _NUMBER.findall(flat(other))
+        (_SPELLED.get(catalogue, catalogue), number)
+        == (_SPELLED.get(other_catalogue, other_catalogue), other_number)
+        and (not part or not other_part or part == other_part)
+        for catalogue, number, part in _NUMBER.findall(flat(one))
+        for other_catalogue, other_number, other_part in _NUMBER.findall(flat(other))
     )
 
 
-def _artist_alike(song: ParsedTitle, listed: str, listing: Listing, alike: float) -> float:
+def _artist_likeness(song: ParsedTitle, listed: str, listing: Listing, alike: float) -> float:
     """Compare names in any order: the wanted one among several, in the channel, or in the title.
 
     A person may be named by the surname; a common one alone counts where the titles are
@@ -280,7 +282,7 @@ def _artist_alike(song: ParsedTitle, listed: str, listing: Listing, alike: float
         if not _is_part(other, flat(artist)):
             best = max(best, fuzz.token_sort_ratio(flat(artist), other) / 100.0)
     if best < 0.9:
-        by_surname = _surname_alike(song, listed, listing, alike)
+        by_surname = _surname_likeness(song, listed, listing, alike)
         if by_surname is None:
             return 0.0
         best = max(best, by_surname)
@@ -296,7 +298,9 @@ def _is_part(name: str, whole: str) -> bool:
     return words < others and not others - words <= _ARTICLES
 
 
-def _surname_alike(song: ParsedTitle, listed: str, listing: Listing, alike: float) -> float | None:
+def _surname_likeness(
+    song: ParsedTitle, listed: str, listing: Listing, alike: float
+) -> float | None:
     """Measure how surely the listing names a wanted person by surname; `None`: a namesake."""
     # A surname in the song's own name says nothing of who plays it.
     beside_title = re.sub(re.escape(song.title), " ", listing.title, count=1, flags=re.IGNORECASE)
@@ -312,7 +316,7 @@ def _surname_alike(song: ParsedTitle, listed: str, listing: Listing, alike: floa
     return None if is_namesake and best <= ALONE else best
 
 
-def _alike(first: str, second: str) -> float:
+def _likeness(first: str, second: str) -> float:
     """Likeness of two songs' names, over every way in which they are written."""
     best = max(
         (
@@ -419,21 +423,21 @@ def officiality(song: ParsedTitle, listing: Listing) -> float:
 def _is_another_artist(listing: Listing, owner: str, channel: str) -> bool:
     """Check whether the channel is another performer's whom the title names."""
     try:
-        named = parse_title(listing.title).artist
+        performer = parse_title(listing.title).artist
     except RejectEntry:
         return False
-    return any(_is_owner(one, owner, channel) for one in _artists(named))
+    return any(_is_owner(one, owner, channel) for one in _artists(performer))
 
 
 def _owns_translation(song: ParsedTitle, listing: Listing, owner: str, channel: str) -> bool:
     """Check whether the channel's artist is the wanted one in another script, by the listing."""
     try:
-        named = parse_title(listing.title).artist
+        performer = parse_title(listing.title).artist
     except RejectEntry:
         return False
-    if not named or not song.artist or _scripts(named) & _scripts(song.artist):
+    if not performer or not song.artist or _scripts(performer) & _scripts(song.artist):
         return False
-    is_named = any(_is_owner(one, owner, channel) for one in _artists(named))
+    is_named = any(_is_owner(one, owner, channel) for one in _artists(performer))
     return is_named and _holds(flat(listing.title), flat(song.artist))
 
 
@@ -462,7 +466,7 @@ def duration_fit(duration_s: float | None, cover_duration_s: float | None) -> fl
     return min(1.0, max(0.0, (farthest - octaves) / (farthest - nearest)))
 
 
-def _against(
+def _penalties(
     marks: set[str], listing: Listing, duration: float, weights: Weights
 ) -> list[tuple[str, float]]:
     penalties = [(mark, weights.soft) for mark in sorted(marks & SOFT_MARKS)]
@@ -475,7 +479,7 @@ def _against(
     return penalties
 
 
-def _date(uploaded: str, cover_uploaded: str) -> float:
+def _date_score(uploaded: str, cover_uploaded: str) -> float:
     """Give 1 where the video was there before its cover, 0 where it came after; 0.5 unknown.
 
     Of two uploads by the artist the older is the original; a later one is often another cut.
@@ -483,11 +487,11 @@ def _date(uploaded: str, cover_uploaded: str) -> float:
     return float(uploaded <= cover_uploaded) if uploaded and cover_uploaded else 0.5
 
 
-def _category(listing: Listing) -> float:
+def _category_score(listing: Listing) -> float:
     return float("Music" in listing.categories) if listing.categories else 0.5
 
 
-def _views(listing: Listing) -> float:
+def _views_score(listing: Listing) -> float:
     """Scale views: 0 for none, 1 for a hundred million, by orders of magnitude; 0.5 unknown."""
     if listing.view_count is None:
         return 0.5

@@ -47,7 +47,7 @@ _NOTE_EVERY_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a build came to. `up_to_date`: nothing had to be done.
+    """The result of a build. `up_to_date`: nothing had to be done.
 
     `columns` are those of the shards, `missing` those of the schema that they do not hold, but for
     what is made on request alone.
@@ -242,7 +242,7 @@ def require_entries(store: Store, dataset: str, everybody: Sequence[Entry]) -> l
 
 
 def forgive(store: Store, dataset: str, reasons: Sequence[Reason]) -> int:
-    """Forget the rejections for some reasons, so that those entries are tried again; how many.
+    """Forget the rejections for some reasons, so that entries are tried again; gives their number.
 
     For what depends on the machine and not on the entry: a step that timed out or crashed.
     """

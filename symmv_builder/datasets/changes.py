@@ -38,7 +38,7 @@ Step = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is to be done to a dataset. `about` is what was asked for and what came of it.
+    """A change of a dataset that is to be done. `about` is what was asked for and what came of it.
 
     Every step has a name, ``do``, and the arguments of the function of that name.
     """
@@ -264,9 +264,9 @@ def _write_entries(
     hashes: Mapping[str, Mapping[str, str]],
 ) -> None:
     hashes_by_entry = {**recordings.read_recordings(store.manifests, dataset), **hashes}
-    mine = {entry_id: hashes_by_entry.get(entry_id, {}) for entry_id in entries}
+    entry_hashes = {entry_id: hashes_by_entry.get(entry_id, {}) for entry_id in entries}
     # Entries come last: what they name is known before they are.
-    recordings.write_recordings(store.manifests, dataset, mine)
+    recordings.write_recordings(store.manifests, dataset, entry_hashes)
     manifests.write_entries(store.manifests, dataset, entries.values())
 
 

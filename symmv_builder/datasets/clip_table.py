@@ -63,9 +63,9 @@ def cut_dataset(
         state = digest([about, {artifact: keys[artifact] for artifact in reads}])
         if trim is not None:
             state = digest([state, trim])
-        standing = tables.get(name)
-        if standing is not None and standing.state == state:
-            table[name] = standing
+        earlier = tables.get(name)
+        if earlier is not None and earlier.state == state:
+            table[name] = earlier
             continue
         try:
             records = {a: sidecars.load(name, a, keys[a])[0] for a in reads}

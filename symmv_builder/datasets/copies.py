@@ -74,11 +74,11 @@ def copies(store: Store, dataset: str) -> list[Copy]:
 
 def outdated(store: Store, dataset: str) -> list[Outdated]:
     """List the places with versions that stand no more in the data root."""
-    standing = releases.versions(store, dataset)
-    newest = max(standing, key=releases.numbers_of, default="")
+    current = releases.versions(store, dataset)
+    newest = max(current, key=releases.numbers_of, default="")
     places: dict[str, list[str]] = {}
     for copy in copies(store, dataset):
-        if copy.version not in standing:
+        if copy.version not in current:
             places.setdefault(copy.to, []).append(copy.version)
     return [Outdated(to, tuple(versions), newest) for to, versions in places.items()]
 
@@ -93,7 +93,7 @@ def copy_to(
     wait: bool = False,
     tell: Callable[[str], object] = lambda _: None,
 ) -> bool:
-    """Copy a release to a place; whether anything had to be done.
+    """Copy a release to a place; False where it is there already.
 
     ``hf://OWNER/NAME`` is a data set repository, which then holds this release alone, under the
     version as tag. Everything else is a folder or an fsspec url below which ``DATASET/VERSION/``

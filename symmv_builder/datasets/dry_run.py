@@ -18,8 +18,10 @@ from symmv_builder.storage.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why some entries are not finished, and how many: `reason` is a sentence's part, such as
-    ``new entry`` or ``changed model of semantic``."""
+    """A reason why some entries are not finished, and how many.
+
+    `reason` is a sentence's part, such as ``new entry`` or ``changed model of semantic``.
+    """
 
     reason: str
     entries: int
@@ -27,12 +29,13 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What a build would do. `changes` says how the recipe differs from that of the last build, a
-    line each. `steps` counts the results that would be made, by artifact;
-    `without_recordings` are entries that it could not work on, `taken_down` others of the manifest,
-    of each of which a recording was taken down. `seconds` of work, on one worker,
-    and `shard_bytes` of disk are estimated from what was made before; `unknown` names steps that
-    never ran here, whose time is not in the estimate.
+    """The plan of a build, without its being run.
+
+    `changes` says how the recipe differs from that of the last build, a line each. `steps` counts
+    the results that would be made, by artifact; `without_recordings` are entries that it could not
+    work on, `taken_down` others of the manifest, of each of which a recording was taken down.
+    `seconds` of work, on one worker, and `shard_bytes` of disk are estimated from what was made
+    before; `unknown` names steps that never ran here, whose time is not in the estimate.
     """
 
     dataset: str

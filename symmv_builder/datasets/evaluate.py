@@ -62,7 +62,7 @@ class MusicOf:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moments:
-    """When something happens in a recording, and how long it is."""
+    """The times at which something happens in a recording, and how long that is."""
 
     times_s: Floats
     duration_s: float
@@ -79,6 +79,7 @@ class MomentsOf:
 
 
 def silent(done: int, of: int, what: str) -> None:
+    """Tell nobody."""
     del done, of, what
 
 

@@ -41,7 +41,7 @@ _NOTE_EVERY = 100
 
 @dataclass(frozen=True, slots=True)
 class ExportSummary:
-    """What an export came to; files whose bytes were already right are not written again.
+    """The result of an export; files whose bytes were already right are not written again.
 
     `left_out` is why nothing was written of a row, by entry.
     """
@@ -57,8 +57,11 @@ class ExportSummary:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """How a release lays out its files: `files` maps a name, with the index left open, to
-    what it holds of a row; `whole` gives the files that speak of all rows."""
+    """The layout of a release's files.
+
+    `files` maps a name, with the index left open, to what it holds of a row; `whole` gives the
+    files that speak of all rows.
+    """
 
     digits: int
     columns: tuple[str, ...]

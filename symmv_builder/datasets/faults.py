@@ -19,7 +19,7 @@ from symmv_builder.version import __version__
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """How many entries met a bug in one step, and one of them: its id and what was raised.
+    """The entries that met a bug in one step: how many, and one's id and what was raised.
 
     `package` is the other package that the step is of; empty for a step of this one.
     """
@@ -112,7 +112,7 @@ def _leave_open(store: Store, dataset: str, outcome: EntryOutcome) -> None:
 
 
 def forget_outdated(store: Store, dataset: str, rejected: Iterable[Result]) -> int:
-    """Forget the bugs that another version of this package met, or that stopped a run; how many."""
+    """Forget bugs that another version met, or that stopped a run; gives their number."""
     sidecars = Sidecars(store.root, dataset)
     outdated = [
         result

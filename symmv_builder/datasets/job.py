@@ -47,7 +47,7 @@ class VideoSite(Lister, Fetcher, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How often and how long to try; never part of a key.
+    """The number and times of attempts; never part of a key.
 
     Waits double from `first_wait_s` to `longest_wait_s`, each times a random 0.5-1.5, so
     that what failed together is not tried together. A breaker stays open for at least
@@ -148,8 +148,8 @@ def network_opens_s(crawl: Crawl) -> float:
 
 def breakers(items: Items) -> list[tuple[str, float]]:
     """Tell of every breaker by name until when it is open, in seconds since the epoch."""
-    standing = ((name, items.breaker(name)) for name in BREAKERS)
-    return [(name, breaker[0] if breaker else 0.0) for name, breaker in standing]
+    states = ((name, items.breaker(name)) for name in BREAKERS)
+    return [(name, breaker[0] if breaker else 0.0) for name, breaker in states]
 
 
 def outage(crawl: Crawl) -> str:

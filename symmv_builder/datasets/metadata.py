@@ -18,8 +18,11 @@ _LONGEST = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """Of how many entries something is known; `common` are the most frequent values of those."""
+class KnownCount:
+    """The number of entries of which something is known.
+
+    `common` are the most frequent values of those.
+    """
 
     what: str
     entries: int
@@ -85,7 +88,7 @@ _COUNTED: Sequence[tuple[str, str, Callable[[Mapping[str, Any]], list[str]]]] = 
 )
 
 
-def count_metadata(root: Root, dataset: str, receipt: Mapping[str, Any]) -> tuple[Known, ...]:
+def count_metadata(root: Root, dataset: str, receipt: Mapping[str, Any]) -> tuple[KnownCount, ...]:
     """Count what the shards of a dataset say of its entries, a line for each thing they can say.
 
     Entries are counted, also where rows are clips. Where a dataset does not say who named a genre
@@ -93,17 +96,17 @@ def count_metadata(root: Root, dataset: str, receipt: Mapping[str, Any]) -> tupl
     `storage.shards.read_rows` does.
     """
     known_columns = set(receipt.get("columns", ()))
-    counted = [each for each in _COUNTED if each[1] in known_columns]
-    columns = {name for _, name, _ in counted} | ({"genre", "identified_by"} & known_columns)
+    possible = [each for each in _COUNTED if each[1] in known_columns]
+    columns = {name for _, name, _ in possible} | ({"genre", "identified_by"} & known_columns)
     totals: Counter[str] = Counter()
-    common: dict[str, Counter[str]] = {what: Counter() for what, _, _ in counted}
-    for row in _entries(root, dataset, sorted(columns) if counted else []):
-        for what, _, values_of in counted:
+    common: dict[str, Counter[str]] = {what: Counter() for what, _, _ in possible}
+    for row in _entries(root, dataset, sorted(columns) if possible else []):
+        for what, _, values_of in possible:
             if values := set(values_of(row)):
                 totals[what] += 1
                 common[what].update(value[:_LONGEST] for value in values if value)
     return tuple(
-        Known(what, totals[what], tuple(sorted(counts.most_common(), key=_order)[:_COMMON]))
+        KnownCount(what, totals[what], tuple(sorted(counts.most_common(), key=_order)[:_COMMON]))
         for what, counts in common.items()
     )
 

@@ -73,7 +73,7 @@ def screen_fetched(
     *,
     expect: Callable[[int, int], object] = lambda total, settled: None,
 ) -> int:
-    """Screen every fetched item that nobody holds, identify and propose those that pass; how many.
+    """Screen every fetched item that nobody holds, identify and propose what passes; counts these.
 
     `plan` is one of `recipe.make_screening_plan`, and `run` does its work; `expect` is as in
     `build`.
@@ -193,7 +193,7 @@ def promote(
     wait: bool = False,
     tell: Callable[[str], object] = lambda _: None,
 ) -> tuple[list[str], list[str]]:
-    """Turn proposals into entries; the ids that became entries, and those let through to fetch.
+    """Turn proposals into entries; gives their ids, and those of matches let through to fetch.
 
     `reviewed` takes what reviewers accepted; what they rejected is never taken (`choose`). An item
     that was waiting for review is let through: the crawl fetches and screens it next, and it comes

@@ -29,14 +29,14 @@ from symmv_builder.storage.results import Result
 from symmv_builder.storage.sidecars import Sidecars
 
 if TYPE_CHECKING:
-    from symmv_builder.datasets.metadata import Known
+    from symmv_builder.datasets.metadata import KnownCount
     from symmv_builder.storage.items import Item
     from symmv_builder.storage.store import Store
 
 
 @dataclass(frozen=True, slots=True)
 class StageCost:
-    """What a stage cost over all entries; `seconds` are of work, not of waiting."""
+    """The cost of a stage over all entries; `seconds` are of work, not of waiting."""
 
     artifact: str
     step: str
@@ -48,7 +48,7 @@ class StageCost:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How far a dataset is. `untrained` names models without trained weights.
+    """The state of a dataset. `untrained` names models without trained weights.
 
     `lost` are the shards that a repair put aside, and no build has written since. `taken_down`
     counts the entries of which a recording was taken down through another dataset. `corrections`
@@ -71,7 +71,7 @@ class Status:
     taken_down: int = 0
     corrections: dict[str, int] = field(default_factory=dict)
     not_applicable: tuple[Corrected, ...] = ()
-    metadata: "tuple[Known, ...]" = ()
+    metadata: "tuple[KnownCount, ...]" = ()
     metadata_fault: str = ""
 
 
@@ -144,7 +144,7 @@ def status(store: "Store", dataset: str) -> Status:
 
 def _metadata(
     store: "Store", dataset: str, receipt: Mapping[str, Any]
-) -> "tuple[tuple[Known, ...], str]":
+) -> "tuple[tuple[KnownCount, ...], str]":
     """Count what the shards say of their entries, or tell why they cannot be read."""
     # Imported here: where nothing is built, a question needs no Arrow.
     from symmv_builder.datasets.metadata import count_metadata
@@ -229,11 +229,11 @@ def _clip_lines(store: "Store", entry: Entry, start_ms: int | None) -> Iterator[
     if start_ms is not None:
         yield _clip_line(entry, find_clip(store, entry, start_ms))
         return
-    mine = _clips_of(store, entry)
-    if mine.clips:
-        count = f"{len(mine.clips)} clips"
+    table = _clips_of(store, entry)
+    if table.clips:
+        count = f"{len(table.clips)} clips"
         yield StepOutcome(Result(entry.entry_id, "clip", "clips", "", "", 0.0, "", count), None)
-    yield from (_clip_line(entry, each) for each in mine.turned_away)
+    yield from (_clip_line(entry, each) for each in table.turned_away)
 
 
 def _clip_line(entry: Entry, clip: Clip | TurnedAway) -> StepOutcome:

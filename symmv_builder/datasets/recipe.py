@@ -15,7 +15,7 @@ from symmv_builder.schema import BUILT_IN_ARTIFACTS, CLIP, ENTRY, METADATA, Colu
 
 @dataclass(frozen=True, slots=True)
 class ClipRules:
-    """How entries are cut into clips, and the screens that a clip must pass.
+    """The rules by which entries are cut into clips, and the screens that a clip must pass.
 
     Where an entry is two recordings, `clocks` says which music belongs to a stretch of the video:
     what its alignment says (``aligned``), or the same seconds, as if both began ``together``. A

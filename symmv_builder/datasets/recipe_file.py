@@ -119,14 +119,14 @@ class _Reader(TomlReader):
                 p.use for makes, p in placed.items() if p.when == CRAWL and makes in results
             ),
             results=results,
-            clips=read_clips(self, table, base.clips if base else None, self.placed),
+            clips=read_clips(self, table, base.clips if base else None, self.place_step),
             metadata=metadata,
         )
-        self.complete(recipe, table)
+        self.check_inputs(recipe, table)
         check_clips(self, recipe)
-        self.fields(recipe)
+        self.check_fields(recipe)
         recipe = replace(recipe, absent=self.absent(table, recipe, base))
-        self.distinct(table, recipe)
+        self.check_names(table, recipe)
         return replace(recipe, schema=self.schema(table, recipe, base))
 
     def results(
@@ -164,7 +164,7 @@ class _Reader(TomlReader):
             )
         return "" if schema == recipe.name else schema
 
-    def fields(self, recipe: Recipe) -> None:
+    def check_fields(self, recipe: Recipe) -> None:
         """Check that each column is of a field of its record, and each new name of a column."""
         uses = {use.makes: use for use in recipe.known}
         for makes, use in uses.items():
@@ -188,7 +188,7 @@ class _Reader(TomlReader):
                         path, f"{makes} has no field of that name with a column; known: {fields}"
                     )
 
-    def distinct(self, table: Mapping[str, Any], recipe: Recipe) -> None:
+    def check_names(self, table: Mapping[str, Any], recipe: Recipe) -> None:
         """Check that no two columns have one name.
 
         Of two, the one that this text can rename is told.
@@ -230,14 +230,14 @@ class _Reader(TomlReader):
                 raise self.wrong((*path, "after"), "a step does not come after itself")
             if after and after not in placed:
                 raise self.wrong((*path, "after"), f"nothing before this makes {after!r}")
-            new = self.placed(name, step_table, placed.get(name), path)
+            new = self.place_step(name, step_table, placed.get(name), path)
             if after:
                 placed = move_after(placed, after, name, new)
             else:
                 placed[name] = new
         return placed
 
-    def placed(
+    def place_step(
         self, makes: str, table: Mapping[str, Any], before: Placed | None, path: Sequence[str]
     ) -> Placed:
         name = self.typed(table, "step", str, before.use.step.name if before else makes, path)
@@ -264,12 +264,12 @@ class _Reader(TomlReader):
                 self.inputs(table, step, before, path),
                 self.model(table, step, before, path),
                 parameters,
-                self.renamed(table, step, before, path),
+                self.renames(table, step, before, path),
             ),
             when,
         )
 
-    def renamed(
+    def renames(
         self, table: Mapping[str, Any], step: Step, before: Placed | None, path: Sequence[str]
     ) -> dict[str, str]:
         """Read other names of columns, by the field of the record that fills them."""
@@ -358,7 +358,7 @@ class _Reader(TomlReader):
             raise self.wrong(("absent",), f"rows are found by {', '.join(needed)}")
         return frozenset(absent)
 
-    def complete(self, recipe: Recipe, table: Mapping[str, Any]) -> None:
+    def check_inputs(self, recipe: Recipe, table: Mapping[str, Any]) -> None:
         """Check that every step reads what something before it makes, in a build and in a crawl."""
         for uses, when in ((recipe.uses, "a build"), (recipe.screening, "a crawl")):
             makers: dict[str, Step | None] = dict.fromkeys(RECORDINGS)
@@ -374,7 +374,7 @@ class _Reader(TomlReader):
                         raise self.wrong(("without",), fault)
                     raise self.wrong(self.place_of(table, use, missing[0]), fault)
                 for reads, source in zip(use.step.reads, use.inputs, strict=True):
-                    self.fits(use, reads, source, makers[source])
+                    self.check_kind(use, reads, source, makers[source])
                 makers[use.makes] = use.step
         if not recipe.uses:
             raise self.wrong((), "no step runs in a build")
@@ -387,7 +387,7 @@ class _Reader(TomlReader):
         renamed = next((reads for reads, other in inputs.items() if other == source), None)
         return path if renamed is None else (*path, "inputs", renamed)
 
-    def fits(self, use: Use, reads: str, source: str, maker: Step | None) -> None:
+    def check_kind(self, use: Use, reads: str, source: str, maker: Step | None) -> None:
         """Check that a step is given what it can read: a recording, or its kind of record."""
         expected = use.step.record_read(reads)
         actual = maker.record_made if maker else Path

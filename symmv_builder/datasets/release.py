@@ -23,7 +23,7 @@ def release(
     wait: bool = False,
     tell: Callable[[str], object] = lambda _: None,
 ) -> dict[str, Any]:
-    """Freeze the shards as they stand under a version; the receipt.
+    """Freeze the shards as they stand under a version; gives the receipt.
 
     `about` is what their makers say of them (`card.about`), by default what they said of the last
     release. What is not known to allow commercial use is told before anything is written.

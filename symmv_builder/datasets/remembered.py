@@ -135,7 +135,7 @@ def _installed(manifests: "Root", name: str) -> Recipe:
         raise replace(error, known=known_names(manifests)) from error
 
 
-def chosen(
+def choose_recipe(
     manifests: "Root", what: str | Path, *, way: str = "", models: Mapping[str, str] | None = None
 ) -> Recipe:
     """Find the recipe that a command means by `what`: a .toml file, or a dataset's name.

@@ -20,7 +20,7 @@ OPEN, DISPUTED = "open", "disputed"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What stands of an entry: `state` is accept, reject, open or disputed.
+    """The verdict on an entry: `state` is accept, reject, open or disputed.
 
     `votes` are the decisions that hold, `skipped_by` who left the entry to others, `needed` how
     many votes it takes.
@@ -51,7 +51,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How far reviewers agree over the entries that several of them judged.
+    """The agreement of reviewers over the entries that several of them judged.
 
     `pairs` are two names with how many entries both judged and Cohen's kappa; `fleiss` is that of
     the `entries` which two or more judged, whoever they are. `None` where there are none.
@@ -72,11 +72,11 @@ def standing(decisions: Iterable[Decision]) -> dict[str, dict[str, Decision]]:
     """Find the decisions that hold, by entry and reviewer: each one's last that is not undone."""
     by_entry: dict[str, dict[str, Decision]] = {}
     for decision in decisions:
-        mine = by_entry.setdefault(decision.entry_id, {})
+        by_reviewer = by_entry.setdefault(decision.entry_id, {})
         # Put in anew, so that the order is that of the last lines.
-        mine.pop(decision.reviewer, None)
+        by_reviewer.pop(decision.reviewer, None)
         if decision.verdict != UNDO:
-            mine[decision.reviewer] = decision
+            by_reviewer[decision.reviewer] = decision
     return by_entry
 
 

@@ -38,7 +38,7 @@ def standing_columns(recipe: Recipe, state: Survey) -> tuple[Column, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What shards and receipt will hold, known before any row is loaded.
+    """The content of shards and receipt to be, known before any row is loaded.
 
     `outlines` are the rows in their order, `shard_bytes` the size of a shard on average. `state`
     is a digest of all that shards and receipt depend on. `clips` are those of every entry where
@@ -80,7 +80,7 @@ def draft_dataset(
         (entry.song_id for entry in current.made), frozen, recipe.shares
     )
     columns = standing_columns(recipe, current)
-    column_facts = [column.described() for column in columns]
+    column_facts = [column.describe() for column in columns]
     layout = digest([label_of(recipe), column_facts, size])
     artifacts = sorted({column.artifact for column in columns} - BUILT_IN_ARTIFACTS)
     clips = cut_dataset(recipe, store, current, receipt, cut or {})
@@ -159,7 +159,7 @@ def write_dataset(
     lock = locks.current(store.ledger, recipe.name)
     lock.check()
     manifests.write_splits(store.manifests, recipe.name, draft.splits)
-    label, column_facts = label_of(recipe), [column.described() for column in draft.columns]
+    label, column_facts = label_of(recipe), [column.describe() for column in draft.columns]
     schema = arrow_schema(draft.columns, label)
     writer = shards.ShardWriter(store.root, recipe.name, schema, draft.shard_bytes)
     load = _loader(recipe, draft, store, state)

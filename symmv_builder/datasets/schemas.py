@@ -125,7 +125,7 @@ def describe(name: str, version: int | None = None) -> dict[str, Any]:
     return {
         "name": name,
         "version": version or NEWEST[name],
-        "columns": [column.described() for column in columns_of(name, version)],
+        "columns": [column.describe() for column in columns_of(name, version)],
     }
 
 

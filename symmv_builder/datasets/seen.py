@@ -150,15 +150,19 @@ def stored(
                 clips.setdefault(sha256, []).append(video)
         folder = Path(opened.enter_context(TemporaryDirectory(prefix="symmv-")))
         cut: dict[str, Path | None] = {}
-        for sha256, mine in clips.items():
-            spans = [(v.row["clip_start_s"], v.row["clip_end_s"]) for v in mine]
+        for sha256, clips_of_file in clips.items():
+            spans = [(v.row["clip_start_s"], v.row["clip_end_s"]) for v in clips_of_file]
             try:
-                outs = cut_video(files[sha256], spans, [folder / video.name for video in mine])
+                outs = cut_video(
+                    files[sha256], spans, [folder / video.name for video in clips_of_file]
+                )
             except RejectEntry as error:
-                cut |= dict.fromkeys((video.name for video in mine), None)
-                refuse(entry_of(mine[0].name), error)
+                cut |= dict.fromkeys((video.name for video in clips_of_file), None)
+                refuse(entry_of(clips_of_file[0].name), error)
             else:
-                cut |= {video.name: path for video, (path, _) in zip(mine, outs, strict=True)}
+                cut |= {
+                    video.name: path for video, (path, _) in zip(clips_of_file, outs, strict=True)
+                }
         placed = [
             replace(video, path=cut.get(video.name, files.get(video.sha256))) for video in videos
         ]

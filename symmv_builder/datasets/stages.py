@@ -192,14 +192,14 @@ class _Maker:
     tell: Tell
     uses: Mapping[str, Use]
     folder: Path
-    made: dict[str, Any] = field(default_factory=dict)
+    records: dict[str, Any] = field(default_factory=dict)
 
     def make(self, name: str) -> Any:
         if name in RECORDINGS:
             return self.path
-        if name not in self.made:
-            self.made[name] = self._run(self.uses[name])
-        return self.made[name]
+        if name not in self.records:
+            self.records[name] = self._run(self.uses[name])
+        return self.records[name]
 
     def _read(self, name: str) -> Any:
         """Give what a step reads: a recording that another step made as the path of a file."""

@@ -85,8 +85,8 @@ def subset_names(root: Root, dataset: str) -> tuple[str, ...]:
 def shards_of(root: Root, dataset: str, split: str) -> tuple[str, ...]:
     """List the sha256 of each shard of a split, in their order."""
     shards: Sequence[Mapping[str, str]] = (read_receipt(root, dataset) or {}).get("shards", ())
-    mine = (s for s in shards if s["path"].rpartition("/")[2].startswith(f"{split}-"))
-    return tuple(shard["sha256"] for shard in mine)
+    of_split = (s for s in shards if s["path"].rpartition("/")[2].startswith(f"{split}-"))
+    return tuple(shard["sha256"] for shard in of_split)
 
 
 def _place(dataset: str, name: str) -> str:

@@ -156,8 +156,8 @@ def _works(
         content = {name: assets.get(place, "") for name, place in places.items()}
         if all(content[name] for name in needed):
             music, video, published = (content[name] for name in RECORDINGS)
-            mine = corrections.get(entry.entry_id, ())
-            works[entry.entry_id] = Work(entry.entry_id, music, video, published, mine)
+            entry_corrections = corrections.get(entry.entry_id, ())
+            works[entry.entry_id] = Work(entry.entry_id, music, video, published, entry_corrections)
     return works
 
 

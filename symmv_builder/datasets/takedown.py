@@ -18,7 +18,7 @@ from symmv_builder.storage.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Takedown:
-    """What a takedown did: entries removed, shards rewritten, releases withdrawn and made."""
+    """The result of a takedown: entries removed, shards rewritten, releases withdrawn and made."""
 
     entries: tuple[str, ...]
     sources: tuple[str, ...]
@@ -79,9 +79,9 @@ def _plan(store: Store, dataset: str, name: str, reason: str, *, whole: bool) ->
     """Find everything that has to go, before anything goes."""
     entries = manifests.read_entries(store.manifests, dataset)
     items = Items(store.ledger).find(dataset)
-    standing = read_receipt(store.root, dataset)
+    shards_receipt = read_receipt(store.root, dataset)
     released = releases.find_releases(store, dataset)
-    places = [(dataset, standing)] if standing else []
+    places = [(dataset, shards_receipt)] if shards_receipt else []
     places += [(releases.folder_of(dataset, v), receipt) for v, receipt in released.items()]
 
     def rows(ids: Set[str], urls: Set[str]) -> Iterator[dict[str, str]]:
@@ -105,7 +105,9 @@ def _plan(store: Store, dataset: str, name: str, reason: str, *, whole: bool) ->
     # A copy for those who go on with the latest release; older ones are only withdrawn.
     newest = max(released, key=releases.numbers_of) if released else ""
     successors = {newest: releases.next_version(list(released))} if newest in holding else {}
-    shards = removal.holding_shards(store.root, dataset, standing, ids) if standing else []
+    shards = (
+        removal.holding_shards(store.root, dataset, shards_receipt, ids) if shards_receipt else []
+    )
     sources, contents = _recordings(store, dataset, gone, barred)
     named = [[source.site, source.video_id] for source in _ordered(barred)]
     return changes.Change(

@@ -148,7 +148,7 @@ def _take_back(crawl: Crawl, refusal: Refusal) -> None:
 
 
 def try_again(items: Items, store: Store, dataset: str, reasons: Collection[Reason]) -> int:
-    """Put rejected items back to where they were before the step that rejected them; how many.
+    """Put rejected items back before the step that rejected them; gives their number.
 
     What screening said is forgotten with it. Recordings that are in the store no more are
     fetched again.

@@ -69,7 +69,7 @@ class MediaPlan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Truth:
-    """What is true of one file; what it does not have is zero, empty or `None`.
+    """The truth about one file; what it does not have is zero, empty or `None`.
 
     `path` is relative to the demo's folder; `rejection` is why the file must be put aside.
     """

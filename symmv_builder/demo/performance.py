@@ -27,7 +27,7 @@ _SAME_Q = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How a piece is played: beats a minute, how much freedom (0 strict, 1 romantic), pedal."""
+    """The way a piece is played: beats a minute, freedom (0 strict, 1 romantic), pedal."""
 
     tempo_bpm: float
     freedom: float

@@ -13,6 +13,6 @@ def with_advice(error: SymMVError, advice: Advice) -> str:
     """Add what a door advises to the message of an error."""
     for kind in type(error).__mro__:
         if kind in advice:
-            added = advice[kind](error)
-            return f"{error}; {added}" if added else str(error)
+            advice_text = advice[kind](error)
+            return f"{error}; {advice_text}" if advice_text else str(error)
     return str(error)

@@ -208,20 +208,20 @@ def chord_scores(estimate: Chords, reference: Chords) -> Scores:
     real, real_labels = _filled(reference)
     if not len(real):
         raise ValueError("the reference has no chords")
-    ours, our_labels = _filled(estimate)
-    if not len(ours):
-        ours, our_labels = real[:1], [NO_CHORD]
-    ours, our_labels = util.adjust_intervals(
-        ours, our_labels, real.min(), real.max(), NO_CHORD, NO_CHORD
+    estimated, estimated_labels = _filled(estimate)
+    if not len(estimated):
+        estimated, estimated_labels = real[:1], [NO_CHORD]
+    estimated, estimated_labels = util.adjust_intervals(
+        estimated, estimated_labels, real.min(), real.max(), NO_CHORD, NO_CHORD
     )
-    spans, real_labels, our_labels = util.merge_labeled_intervals(
-        real, real_labels, ours, our_labels
+    spans, real_labels, estimated_labels = util.merge_labeled_intervals(
+        real, real_labels, estimated, estimated_labels
     )
     lasts = util.intervals_to_durations(spans)
     scores = {}
     for name in CHORD_COMPARISONS:
         try:
-            right = getattr(chord, name)(real_labels, our_labels)
+            right = getattr(chord, name)(real_labels, estimated_labels)
         except chord.InvalidChordException as error:
             raise ValueError(str(error).splitlines()[0]) from error
         if (right >= 0).any():
@@ -248,8 +248,10 @@ def _filled(chords: Chords) -> tuple[Floats, list[str]]:
 
 def key_scores(estimate: Key, reference: Key) -> Scores:
     """Compute ``weighted_key`` and ``exact_key`` of one key."""
-    ours, real = (f"{SHARP_NAMES[pitch_class(k.tonic)]} {k.mode}" for k in (estimate, reference))
-    weighted = float(_mir_eval("key").weighted_score(real, ours))
+    estimated, real = (
+        f"{SHARP_NAMES[pitch_class(k.tonic)]} {k.mode}" for k in (estimate, reference)
+    )
+    weighted = float(_mir_eval("key").weighted_score(real, estimated))
     return {"weighted_key": weighted, "exact_key": float(weighted == 1.0)}
 
 

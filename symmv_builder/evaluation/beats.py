@@ -105,8 +105,11 @@ def score_pair(generated: NDArray[np.bool_], real: NDArray[np.bool_]) -> PairSco
     music without a beat scores 0.
     """
     length = min(len(generated), len(real))
-    ours, theirs = generated[:length], real[:length]
-    hits, estimated, expected = (int(np.count_nonzero(a)) for a in (ours & theirs, ours, theirs))
+    generated_beats, real_beats = generated[:length], real[:length]
+    hits, estimated, expected = (
+        int(np.count_nonzero(a))
+        for a in (generated_beats & real_beats, generated_beats, real_beats)
+    )
     if not expected:
         return None
     return PairScores(

@@ -63,10 +63,10 @@ def ranks(logits: ArrayLike, targets: ArrayLike) -> NDArray[np.int64]:
         raise ValueError("logits hold values that are not finite")
     if classes.size and not (classes.min() >= 0 and classes.max() < z.shape[1]):
         raise ValueError(f"a target lies outside the {z.shape[1]} classes")
-    own = np.take_along_axis(z, classes[:, None], axis=1)
-    earlier = np.arange(z.shape[1]) < classes[:, None]
-    before = (z > own) | ((z == own) & earlier)
-    return np.asarray(1 + before.sum(axis=1), dtype=np.int64)
+    target_logits = np.take_along_axis(z, classes[:, None], axis=1)
+    is_earlier = np.arange(z.shape[1]) < classes[:, None]
+    is_before = (z > target_logits) | ((z == target_logits) & is_earlier)
+    return np.asarray(1 + is_before.sum(axis=1), dtype=np.int64)
 
 
 def hits_at(logits: ArrayLike, targets: ArrayLike, k: int, *, pad: int | None = None) -> float:

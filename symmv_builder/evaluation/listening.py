@@ -69,7 +69,7 @@ Label = TypeVar("Label", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """How often the first of two models was preferred, with its interval and the test."""
+    """The rate at which the first of two models was preferred, with its interval and the test."""
 
     question: str
     group: Group
@@ -119,7 +119,7 @@ class RatingTest:
 
 @dataclass(frozen=True, slots=True)
 class WinRate:
-    """How often a model was preferred over whatever it stood beside, in one genre."""
+    """The rate at which a model was preferred over whatever it stood beside, in one genre."""
 
     question: str
     genre: str
@@ -133,7 +133,7 @@ class WinRate:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How far raters agree on `items`; ``nan`` where nothing was judged twice."""
+    """The agreement of raters on `items`; ``nan`` where nothing was judged twice."""
 
     question: str
     items: int
@@ -144,7 +144,7 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class MetricBeside:
-    """How a metric orders the models, beside how people did; `None` where nothing can be said."""
+    """A metric's order of the models beside that of people; `None` where nothing can be said."""
 
     metric: str
     question: str
@@ -156,7 +156,7 @@ def preferences(choices: Sequence[Choice]) -> list[Preference]:
     """Count preferences of each question, group and two models."""
     rates = []
     for group in GROUPS:
-        mine = []
+        group_rates = []
         of_group = _of_group(choices, group)
         for (question, first, second), some in _grouped(
             of_group, lambda c: (c.question, c.first, c.second)
@@ -165,15 +165,17 @@ def preferences(choices: Sequence[Choice]) -> list[Preference]:
             losses = sum(each.preference < 0 for each in some)
             low, high = rate_interval(wins, len(some))
             by_rater = _by_rater((each.rater, each.preference) for each in some)
-            mine.append(
+            group_rates.append(
                 Preference(
                     question, group, first, second, len(by_rater), len(some), wins,
                     len(some) - wins - losses, losses, wins / len(some), low, high,
                     compare_paired(by_rater, np.zeros(len(by_rater))).p,
                 )
             )  # fmt: skip
-        corrected = holm([each.p for each in mine])
-        rates += [replace(each, p_adjusted=p) for each, p in zip(mine, corrected, strict=True)]
+        corrected = holm([each.p for each in group_rates])
+        rates += [
+            replace(each, p_adjusted=p) for each, p in zip(group_rates, corrected, strict=True)
+        ]
     return rates
 
 
@@ -195,7 +197,7 @@ def rating_tests(ratings: Sequence[Rating]) -> list[RatingTest]:
     """Test ratings of each question, group and two models that share raters and videos."""
     tests = []
     for group in GROUPS:
-        mine = []
+        group_tests = []
         of_group = _of_group(ratings, group)
         for question, some in _grouped(of_group, lambda r: r.question).items():
             points = {(each.model, each.rater, each.video): each.points for each in some}
@@ -209,14 +211,16 @@ def rating_tests(ratings: Sequence[Rating]) -> list[RatingTest]:
                 if not len(differences):
                     continue
                 test = compare_paired(differences, np.zeros(len(differences)))
-                mine.append(
+                group_tests.append(
                     RatingTest(
                         question, group, first, second, test.songs, test.difference, test.low,
                         test.high, test.p,
                     )
                 )  # fmt: skip
-        corrected = holm([each.p for each in mine])
-        tests += [replace(each, p_adjusted=p) for each, p in zip(mine, corrected, strict=True)]
+        corrected = holm([each.p for each in group_tests])
+        tests += [
+            replace(each, p_adjusted=p) for each, p in zip(group_tests, corrected, strict=True)
+        ]
     return tests
 
 
@@ -276,7 +280,7 @@ def beside_metrics(
         if mean.group == "all":
             by_question[mean.question][mean.model] = mean.mean
     correlations = []
-    for name in dict.fromkeys(name for mine in metrics.values() for name in mine):
+    for name in dict.fromkeys(name for by_name in metrics.values() for name in by_name):
         for question, by_model in by_question.items():
             both = tuple(model for model in by_model if name in metrics.get(model, {}))
             ours = [metrics[model][name] for model in both]
@@ -307,4 +311,4 @@ def _by_rater(values: Iterable[tuple[str, float]]) -> Floats:
     of: dict[str, list[float]] = defaultdict(list)
     for rater, value in values:
         of[rater].append(value)
-    return np.array([np.mean(mine) for mine in of.values()], dtype=np.float64)
+    return np.array([np.mean(ratings) for ratings in of.values()], dtype=np.float64)

@@ -97,7 +97,10 @@ def kl_divergence(reference: NDArray[Any], generated: NDArray[Any]) -> float:
 
 
 def kld(generated: Sequence[Floats], originals: Sequence[Floats], own: Sequence[int]) -> Agreement:
-    """KLD of pieces, distributions ``[c]``, whose originals are those of the numbers `own`."""
+    """Average the KLD of pieces from their originals, and from all others.
+
+    Both are distributions over classes ``[c]``; the original of piece i is number ``own[i]``.
+    """
     return _agreement(
         np.array(
             [[kl_divergence(original, piece) for original in originals] for piece in generated]
@@ -107,7 +110,10 @@ def kld(generated: Sequence[Floats], originals: Sequence[Floats], own: Sequence[
 
 
 def mcc(generated: NDArray[Any], originals: NDArray[Any], own: Sequence[int]) -> Agreement:
-    """MCC of pieces ``[n, d]`` whose originals are the rows `own` of ``[m, d]``."""
+    """Average the cosine of pieces ``[n, d]`` with their originals, and with all others.
+
+    The original of piece i is the row ``own[i]`` of `originals` ``[m, d]``.
+    """
     return _agreement(cosine(generated, originals), own)
 
 

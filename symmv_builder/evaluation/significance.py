@@ -97,7 +97,7 @@ def rate_interval(hits: float, of: int, *, level: float = LEVEL) -> tuple[float,
 
 @dataclass(frozen=True, slots=True)
 class RankCorrelation:
-    """How far two numbers of the same `count` things go up together, by their order alone."""
+    """The correlation of two numbers of the same `count` things by their order alone."""
 
     count: int
     spearman: float

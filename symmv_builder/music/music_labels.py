@@ -1,4 +1,4 @@
-"""Genre and instruments of a recording, by its tags: where nobody else has said what it is.
+"""Genre and instruments of a recording, guessed from its tags.
 
 The column `genre` of every row is Shazam's, and empty where Shazam knows no such song, as for
 music of films. These labels are columns of their own, so that it is plain who said so: a guess by

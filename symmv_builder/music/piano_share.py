@@ -38,7 +38,7 @@ _TINY = 1e-9
 
 
 class _Envelopes(NamedTuple):
-    """When notes sound and how strongly, as lists of (note, frame, level), ``[k]`` each."""
+    """The times and strengths of notes, as lists of (note, frame, level), ``[k]`` each."""
 
     notes: Ints
     frames: Ints

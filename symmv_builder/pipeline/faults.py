@@ -121,7 +121,7 @@ def in_short(error: BaseException) -> str:
 
 
 class SameBug:
-    """Who met one and the same bug, one after the other: ten of them are enough to stop.
+    """The entries that met one and the same bug, one after the other: ten are enough to stop.
 
     A bug is the same where its type and its place are.
     """

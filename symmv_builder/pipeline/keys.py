@@ -25,7 +25,7 @@ _Template = tuple[str, tuple[str, ...], tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
-    """What a result was made with: part of its key, so another model is another result."""
+    """The identity of a model: part of a result's key, so another model is another result."""
 
     backend: str
     version: str
@@ -63,13 +63,13 @@ class Work:
 
     def corrections_of(self, artifact: str) -> tuple[Correction, ...]:
         """List what people corrected of one of its records."""
-        mine = ((each, each.edit) for each in self.corrections)
-        return tuple(each for each, edit in mine if edit and edit.artifact == artifact)
+        edits = ((each, each.edit) for each in self.corrections)
+        return tuple(each for each, edit in edits if edit and edit.artifact == artifact)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be made of every entry: the uses of a recipe, in order, and their models."""
+    """A plan for every entry: the uses of a recipe, in order, and their models."""
 
     dataset: str
     uses: tuple[Use, ...]
@@ -118,9 +118,9 @@ class Plan:
             for name, part in zip(inputs, parts[1:], strict=True):
                 text += encode_basestring_ascii(keys[name]) + part
             keys[makes] = _digest_of(text)
-            if work.corrections and (mine := work.corrections_of(makes)):
+            if work.corrections and (corrected := work.corrections_of(makes)):
                 machine[makes] = keys[makes]
-                keys[makes] = corrected_key(keys[makes], mine)
+                keys[makes] = corrected_key(keys[makes], corrected)
         return {use.makes: keys[use.makes] for use in self.uses}, machine
 
     def _template(self, use: Use) -> _Template:

@@ -59,7 +59,7 @@ _WORKER_BYTES = 3 * 2**30
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How hard to run; never part of a key.
+    """The effort of a run: workers and patience; never part of a key.
 
     `workers` 0 runs in this process (for tests and debuggers: nothing can be killed then).
     `patience_s` is the longest that one step may take on one entry, `loading_patience_s` the

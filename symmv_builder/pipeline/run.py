@@ -52,7 +52,7 @@ Tell = Callable[[Event], None]
 
 @dataclass(frozen=True, slots=True)
 class EntryOutcome:
-    """What became of an entry: its results, and why it stopped if it did not finish."""
+    """The outcome of an entry: its results, and why it stopped if it did not finish."""
 
     entry_id: str
     results: tuple[Result, ...] = ()
@@ -331,7 +331,7 @@ class _EntryRun:
         return rejection
 
     def advance(self, use: Use) -> Rejection | None:
-        """Make sure that a use's result is there; its rejection if it cannot be."""
+        """Make sure that a use's result is there; gives its rejection if it cannot be."""
         stored = self.stored_rejection(use)
         if stored is not None:
             self.note(use, 0.0, stored)

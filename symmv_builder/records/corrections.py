@@ -14,7 +14,9 @@ LONGEST_NAME = 40
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """Who corrected what of an entry, and when (UTC, ISO 8601); or undid the correction `undoes`.
+    """A person's correction of an entry, with the time (UTC, ISO 8601).
+
+    Or it undoes the correction `undoes`.
 
     The `id` is drawn by chance: it says nothing of what is corrected, and so stays what it is
     whatever a model finds later.
@@ -69,10 +71,10 @@ def standing(corrections: Iterable[Correction]) -> dict[str, tuple[Correction, .
     for each in every:
         if each.edit is None or each.id in undone:
             continue
-        mine = by_entry.get(each.entry_id, ())
+        entry_corrections = by_entry.get(each.entry_id, ())
         if each.edit.artifact == WHOLE_ENTRY:
-            mine = tuple(old for old in mine if not is_trim(old))
-        by_entry[each.entry_id] = (*mine, each)
+            entry_corrections = tuple(old for old in entry_corrections if not is_trim(old))
+        by_entry[each.entry_id] = (*entry_corrections, each)
     return by_entry
 
 

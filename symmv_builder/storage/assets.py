@@ -67,6 +67,7 @@ def remove_asset(root: Root, sha256: str) -> None:
 
 
 def has_asset(root: Root, sha256: str) -> bool:
+    """Check whether a recording of this hash is stored."""
     return root.exists(asset_name(sha256))
 
 

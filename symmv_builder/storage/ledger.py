@@ -255,8 +255,8 @@ class Ledger:
         columns = [_RESULTS.c[name] for name in Result.__slots__]
         query = sa.select(*columns).where(_RESULTS.c.dataset == dataset)
         rows = self.stream(query.order_by(_RESULTS.c.entry_id))
-        for entry_id, mine in groupby(rows, key=lambda row: str(row.entry_id)):
-            yield entry_id, [Result(*row) for row in mine]
+        for entry_id, entry_rows in groupby(rows, key=lambda row: str(row.entry_id)):
+            yield entry_id, [Result(*row) for row in entry_rows]
 
     def stream(self, query: sa.Select[Any]) -> Iterator[Any]:
         """Iterate over the rows of a query, a few thousand in memory at a time."""
@@ -330,19 +330,19 @@ class Ledger:
 
     def forget_results(self, dataset: str, entry_id: str, artifact: str | None = None) -> None:
         """Remove every result of an entry, or that of one artifact."""
-        mine = sa.and_(_RESULTS.c.dataset == dataset, _RESULTS.c.entry_id == entry_id)
+        of_entry = sa.and_(_RESULTS.c.dataset == dataset, _RESULTS.c.entry_id == entry_id)
         if artifact is not None:
-            mine = sa.and_(mine, _RESULTS.c.artifact == artifact)
+            of_entry = sa.and_(of_entry, _RESULTS.c.artifact == artifact)
         with self.engine.begin() as connection:
-            connection.execute(sa.delete(_RESULTS).where(mine))
+            connection.execute(sa.delete(_RESULTS).where(of_entry))
 
     def forget_asset(self, site: str, video_id: str) -> None:
         """Remove what is known of a recording, and of the local files that held it."""
-        mine = sa.and_(_RECORDINGS.c.site == site, _RECORDINGS.c.video_id == video_id)
-        content = sa.select(_RECORDINGS.c.sha256).where(mine).scalar_subquery()
+        is_recording = sa.and_(_RECORDINGS.c.site == site, _RECORDINGS.c.video_id == video_id)
+        content = sa.select(_RECORDINGS.c.sha256).where(is_recording).scalar_subquery()
         with self.engine.begin() as connection:
             connection.execute(sa.delete(_FILES).where(_FILES.c.sha256 == content))
-            connection.execute(sa.delete(_RECORDINGS).where(mine))
+            connection.execute(sa.delete(_RECORDINGS).where(is_recording))
 
     def forget_contents(self, hashes: Sequence[str]) -> None:
         """Remove what is known of recordings by their contents, and of the files that held them."""
@@ -352,8 +352,8 @@ class Ledger:
 
     def rejected_entries(self, dataset: str) -> set[str]:
         """List the ids of a dataset's entries that a step rejected."""
-        mine = sa.and_(_RESULTS.c.dataset == dataset, _RESULTS.c.reason != "")
-        query = sa.select(_RESULTS.c.entry_id).where(mine).distinct()
+        is_rejected = sa.and_(_RESULTS.c.dataset == dataset, _RESULTS.c.reason != "")
+        query = sa.select(_RESULTS.c.entry_id).where(is_rejected).distinct()
         with self.engine.connect() as connection:
             return set(connection.execute(query).scalars())
 

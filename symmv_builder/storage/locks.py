@@ -169,19 +169,19 @@ def _is_alive(row: sa.Row[Any], now_s: float) -> bool:
 
 
 def _renew(lock: Lock, ended: threading.Event) -> None:
-    mine = sa.and_(_LOCKS.c.name == lock.name, _LOCKS.c.owner == lock.owner)
+    is_own = sa.and_(_LOCKS.c.name == lock.name, _LOCKS.c.owner == lock.owner)
     while not ended.wait(_RENEW_S):
         # A ledger that cannot be reached for a moment is asked again; `check` has the last word.
         with suppress(StopRun, sa.exc.SQLAlchemyError), lock.ledger.engine.begin() as connection:
             now_s = _now_s(connection)
-            connection.execute(sa.update(_LOCKS).where(mine).values(renewed_s=now_s))
+            connection.execute(sa.update(_LOCKS).where(is_own).values(renewed_s=now_s))
 
 
 def _release(lock: Lock) -> None:
-    mine = sa.and_(_LOCKS.c.name == lock.name, _LOCKS.c.owner == lock.owner)
+    is_own = sa.and_(_LOCKS.c.name == lock.name, _LOCKS.c.owner == lock.owner)
     # On a full disk the row stays; it is known to be of a process that has ended.
     with suppress(StopRun), lock.ledger.engine.begin() as connection:
-        connection.execute(sa.delete(_LOCKS).where(mine))
+        connection.execute(sa.delete(_LOCKS).where(is_own))
 
 
 def _now_s(connection: sa.Connection) -> float:

@@ -240,6 +240,7 @@ def _cause(error: Exception, data: bytes = b" ") -> str:
 
 
 def write_splits(root: Root, dataset: str, splits: Mapping[str, str]) -> None:
+    """Write the frozen split of every song, sorted by song."""
     text = json.dumps(dict(sorted(splits.items())), indent=1) + "\n"
     root.write(f"{dataset}/splits.json", text.encode())
 

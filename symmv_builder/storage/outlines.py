@@ -55,12 +55,12 @@ def uncovered(outlines: Sequence[Outline], standing: Iterable[Shard]) -> list[Ou
     shard_at = reusable(standing)
     result: list[Outline] = []
     for split, members in groupby(outlines, key=lambda outline: outline.split):
-        mine, at = list(members), 0
-        while at < len(mine):
-            if shard := shard_at(split, mine, at):
+        outlines_of_split, at = list(members), 0
+        while at < len(outlines_of_split):
+            if shard := shard_at(split, outlines_of_split, at):
                 at += shard.rows
             else:
-                result.append(mine[at])
+                result.append(outlines_of_split[at])
                 at += 1
     return result
 

@@ -18,6 +18,7 @@ _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\.(\d{1,4})")
 
 
 def folder_of(dataset: str, version: str) -> str:
+    """Name the folder of a release in its data root."""
     return f"releases/{dataset}/{version}"
 
 

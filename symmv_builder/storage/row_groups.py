@@ -95,11 +95,11 @@ class Groups:
         """Give a row group's table, decoded or cached; other threads wait while it is decoded."""
         with self._lock:
             promise = self._tables.get((name, group))
-            mine = promise is None
+            is_first = promise is None
             if promise is None:
                 promise = self._tables[name, group] = Future()
             self._tables.move_to_end((name, group))
-        if mine:
+        if is_first:
             try:
                 table = self._make(name, group)
             except BaseException as error:

@@ -60,9 +60,9 @@ class ShardRows:
         self.dataset = dataset
         self.split = split
         self.receipt: Mapping[str, Any] = receipt
-        mine = [s for s in receipt["shards"] if _split_of(s["path"]) == split]
-        self.shards: Mapping[str, str] = {shard["path"]: shard["sha256"] for shard in mine}
-        self._shards = Shards(root, [f"{dataset}/{shard['path']}" for shard in mine])
+        of_split = [s for s in receipt["shards"] if _split_of(s["path"]) == split]
+        self.shards: Mapping[str, str] = {shard["path"]: shard["sha256"] for shard in of_split}
+        self._shards = Shards(root, [f"{dataset}/{shard['path']}" for shard in of_split])
         self.columns = self._held_columns(columns, optional)
         absent = [name for name in self._place_columns if name not in self.columns]
         trimmed: Mapping[str, Sequence[float]] = receipt.get(TRIMMED, {}) if absent else {}

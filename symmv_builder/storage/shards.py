@@ -174,9 +174,9 @@ class ShardWriter:
         """Write rows that are sorted by split, entry and start; they are read once, in order."""
         shards = []
         for split, members in groupby(rows, key=lambda row: str(row["split"])):
-            waiting = iter(members)
-            for head in waiting:
-                shards.append(self._write_one(split, chain([head], waiting)))
+            remaining = iter(members)
+            for head in remaining:
+                shards.append(self._write_one(split, chain([head], remaining)))
         return shards
 
     def update(
@@ -194,12 +194,12 @@ class ShardWriter:
         shard_at = reusable(standing)
         shards: list[Shard] = []
         for split, members in groupby(outlines, key=lambda outline: outline.split):
-            mine, at = list(members), 0
-            while at < len(mine):
-                old = shard_at(split, mine, at)
+            outlines_of_split, at = list(members), 0
+            while at < len(outlines_of_split):
+                old = shard_at(split, outlines_of_split, at)
                 if old is None:
-                    shard = self._write_one(split, map(load, mine[at:]))
-                    rows = mine[at : at + shard.rows]
+                    shard = self._write_one(split, map(load, outlines_of_split[at:]))
+                    rows = outlines_of_split[at : at + shard.rows]
                     old = replace(shard, state=digest_of(rows))
                 shards.append(old)
                 at += old.rows
@@ -407,6 +407,7 @@ def shards_stand(root: Root, dataset: str, receipt: Mapping[str, Any]) -> bool:
 
 
 def as_plain(shards: Iterable[Shard]) -> list[dict[str, Any]]:
+    """Convert shards to plain data, as a receipt holds them."""
     return [asdict(shard) for shard in shards]
 
 

@@ -25,7 +25,7 @@ Tell = Callable[[int, int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is asked of a piece, the same for every video and whatever the model.
+    """An order of a piece, the same for every video and whatever the model.
 
     `count` pieces a video, from seeds `seed`, `seed` + 1, ...; `seconds` overrules the length of
     the video. `temperature` is that of sampling, `None` the model's own. `greedy` takes the

@@ -48,7 +48,7 @@ _PLAN, _ROW = 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Batching:
-    """How rows become batches; `batch_size` is each rank's.
+    """The way rows become batches; `batch_size` is each rank's.
 
     With `shuffle` every epoch has an order of its own, else all have the shards'. `buckets`
     classes of like length make for less padding, 0 leaves length aside. An epoch's last,
@@ -195,26 +195,26 @@ class Loader:
                 yield place, self._make(place)
             return
         pool = ThreadPoolExecutor(workers, thread_name_prefix="symmv-loader")
-        waiting: deque[tuple[Place, Future[Batch]]] = deque()
+        pending: deque[tuple[Place, Future[Batch]]] = deque()
         try:
             for place in places:
-                waiting.append((place, pool.submit(self._make, place)))
+                pending.append((place, pool.submit(self._make, place)))
                 step = self._plan(place[0])[place[1]]
                 for group in step.ahead(self.rank, self.world):
                     pool.submit(self.rows.table, group)
-                if len(waiting) > workers * AHEAD:
-                    first, future = waiting.popleft()
+                if len(pending) > workers * AHEAD:
+                    first, future = pending.popleft()
                     yield first, future.result()
-            while waiting:
-                first, future = waiting.popleft()
+            while pending:
+                first, future = pending.popleft()
                 yield first, future.result()
         finally:
             pool.shutdown(cancel_futures=True)
 
     def _make(self, place: Place) -> Batch:
         epoch, number = place
-        mine = self._plan(epoch)[number].share(self.rank, self.world).tolist()
-        examples = [(row, example) for row in mine if (example := self._example(row, epoch))]
+        share = self._plan(epoch)[number].share(self.rank, self.world).tolist()
+        examples = [(row, example) for row in share if (example := self._example(row, epoch))]
         real = bool(examples)
         if not real:
             examples = [self._filler(epoch, number)]

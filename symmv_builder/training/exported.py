@@ -90,8 +90,8 @@ class ExportedSamples(IterableDataset[dict[str, Any]]):
         place = 0
         for number in shards:
             with _mapped(self.shards[number]) as (data, samples):
-                mine = order.permutation(len(samples)) if self.shuffle else range(len(samples))
-                for index in mine:
+                places = order.permutation(len(samples)) if self.shuffle else range(len(samples))
+                for index in places:
                     if place % world == rank:
                         start = np.random.default_rng([self.seed, self.epoch, place])
                         yield self._sample(data, samples[index], start)
@@ -169,14 +169,14 @@ def _shards(folder: Path, split: str) -> tuple[list[Path], int]:
             raise ValueError("no finished export as webdataset")
         if any(Path(name).name != name for name in names):
             raise ValueError("its shards lead out of the folder")
-        mine = [n for n, name in enumerate(names) if name.rpartition("-")[0] == split]
-        count = sum(int(parts[n]["samples"]) for n in mine)
+        numbers = [n for n, name in enumerate(names) if name.rpartition("-")[0] == split]
+        count = sum(int(parts[n]["samples"]) for n in numbers)
     except (ValueError, LookupError, TypeError) as error:
         raise MalformedFile(place, f"it cannot be read as an export: {error}") from error
-    if not mine:
+    if not numbers:
         splits = sorted({name.rpartition("-")[0] for name in names})
         raise NoRows(str(receipt["dataset"]), split, known=splits)
-    return [folder / names[n] for n in mine], count
+    return [folder / names[n] for n in numbers], count
 
 
 @contextmanager

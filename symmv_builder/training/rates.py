@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 
 class Schedule(Protocol):
-    """What a configuration says of its rate."""
+    """The fields of a configuration that set its rate."""
 
     @property
     def lr(self) -> float: ...

@@ -9,6 +9,7 @@ DESCRIPTION = "checkpoint.json"
 
 
 def aside(place: Path) -> Path:
+    """Name where a folder waits while another one takes its place."""
     return place.with_name(f".{place.name}.old")
 
 

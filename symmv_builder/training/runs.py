@@ -37,7 +37,7 @@ def _unsaid(line: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Where a training reads, writes and runs.
+    """The places where a training reads, writes and runs.
 
     `out` is the run's folder: a run that stopped there is gone on with. `max_s` ends the run
     after so many seconds with a checkpoint from which the same command goes on. In the folder
@@ -78,7 +78,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a training left: its last checkpoint, and why it ended.
+    """The outcome of a training: its last checkpoint, and why it ended.
 
     `ended` is ``steps`` (all were done), ``early`` (validation no longer fell), ``time``, or
     ``interrupted`` or ``terminated`` by a signal. `left_out` is why a row could not be used, by

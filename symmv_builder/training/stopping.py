@@ -56,7 +56,7 @@ def require_finite(loss: float, step: int, what: str = "the loss") -> None:
 
 
 class Ending:
-    """Why a loop ends, asked behind each step: ``with Ending(ranks, ...) as ending``.
+    """The reason why a loop ends, asked behind each step: ``with Ending(ranks, ...) as ending``.
 
     It ends when `steps` are done, when validation has not fallen for `patience` times (`reached`),
     at the `deadline`, which is on the clock of `time.monotonic`, or at a signal. Signals are heeded
@@ -112,12 +112,12 @@ class Ending:
         late, is_early, number = time.monotonic() >= self._deadline, bool(limit), self._signal
         if self._ranks.world > 1:
             flags = [float(number), float(late), float(is_early)]
-            mine = torch.tensor(flags, device=self._ranks.device)
-            torch.distributed.all_reduce(mine, op=torch.distributed.ReduceOp.MAX)
+            signals = torch.tensor(flags, device=self._ranks.device)
+            torch.distributed.all_reduce(signals, op=torch.distributed.ReduceOp.MAX)
             number, late, is_early = (
-                int(mine[0].item()),
-                bool(mine[1].item()),
-                bool(mine[2].item()),
+                int(signals[0].item()),
+                bool(signals[1].item()),
+                bool(signals[2].item()),
             )
         return "early" if is_early else ENDINGS.get(number, "time" if late else "")
 

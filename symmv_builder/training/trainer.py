@@ -103,7 +103,7 @@ DENSITY = Option(
 
 @dataclass(frozen=True, slots=True)
 class ComposeRequest:
-    """What a composer is opened with.
+    """The arguments that a composer is opened with.
 
     `run` is the folder of a training, `options` hold a value for each of the trainer's options, and
     `find_key` hears the key of notes.
@@ -121,7 +121,7 @@ def _untold(done: int, of: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ScoreRequest:
-    """What is measured: the best model of the run in the folder `run`, on a split of a dataset.
+    """The place to measure: the best model of the run in `run`, on a split of a dataset.
 
     `tell` is given rows done and in all; `options` hold a value for each option of the score.
     """
@@ -137,7 +137,7 @@ class ScoreRequest:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What knowing nothing would give, as a line below the model's own.
+    """The score of knowing nothing, as a line below the model's own.
 
     `values` finds it by metric among all that was measured.
     """
@@ -161,7 +161,7 @@ def _no_remarks(measured: Mapping[str, Any]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class ModelScore:
-    """What a model is worth on a split: a command of `symmv evaluate`, by its name.
+    """A score of models on a split: a command of `symmv evaluate`, by its name.
 
     `measure` gives a mapping: ``metrics`` (numbers by name), what was counted (``songs``,
     ``seconds``, ``videos``), ``left_out`` (why a row could not be used, by entry), ``confusion``

@@ -21,7 +21,7 @@ passes: Counter[Path] = Counter()
 
 
 class Watcher(Protocol):
-    """What looks at a video: once every `hop_s` seconds, or at every frame for `None`."""
+    """A watcher of a video: it looks once every `hop_s` seconds, or at every frame for `None`."""
 
     hop_s: float | None
 
@@ -58,7 +58,7 @@ def watch(video: Path, watchers: Sequence[Watcher]) -> list[Any]:
 
 
 class _Ticket:
-    """How far one watcher has come on its grid."""
+    """The place of one watcher on its grid."""
 
     def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher

@@ -23,8 +23,10 @@ _COUNTS = ("songs", "seconds", "videos")
 
 @dataclass(frozen=True, slots=True)
 class ModelScores:
-    """What a model's own score gave: numbers by name, what was counted, matrices by name, and why
-    a row could not be used, by entry. `by` is the score itself.
+    """The result of a model's own score.
+
+    It holds numbers by name, what was counted, matrices by name, and why a row could not be used,
+    by entry. `by` is the score itself.
     """
 
     by: ModelScore

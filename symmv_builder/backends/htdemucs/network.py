@@ -17,7 +17,7 @@ from symmv_builder.backends.htdemucs.transformer import CrossTransformer, Scale
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a model of this kind may differ in; the defaults are those of its authors' code.
+    """The sizes in which models of this kind differ; defaults are those of its authors' code.
 
     `segment` is how many samples the network takes at once.
     """

@@ -69,7 +69,7 @@ class _PickledArray:
 
 
 class _Stack:
-    """What lies on the stack, and what was remembered of it."""
+    """The stack of a pickle's machine, and its memory."""
 
     def __init__(self) -> None:
         self._stack: list[Any] = []

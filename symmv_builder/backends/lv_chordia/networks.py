@@ -55,7 +55,7 @@ def _pieces(values: Tensor) -> Sequence[Tensor]:
 
 
 def _centre(values: Tensor) -> Tensor:
-    """Take away each channel's mean, in place; the factors that bring its variance to 1."""
+    """Take away each channel's mean, in place; gives the factors for a variance of 1."""
     count = values.shape[0] * values.shape[1]
     mean = values.mean((0, 1))
     squares = torch.zeros_like(mean)

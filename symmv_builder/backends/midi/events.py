@@ -158,7 +158,7 @@ def _parse_track(data: bytes, *, bare_ends: bool = False) -> Track:
 
 
 def _system(track: Track, tick: int, data: bytes, at: int, *, bare_ends: bool) -> int:
-    """Take a meta event, pass over any other system message; the place behind it."""
+    """Take a meta event, pass over any other system message; gives the place behind."""
     byte = data[at]
     at += 1
     if byte == 0xFF:
@@ -238,8 +238,10 @@ def _take_meta(track: Track, kind: int, body: bytes, tick: int) -> None:
 
 
 class _Playing:
-    """What sounds in a track: keys and pedals that are down; notes and pedal spans go into
-    the track as they end."""
+    """The keys and pedals of a track that are down.
+
+    Notes and pedal spans go into the track as they end.
+    """
 
     def __init__(self, track: Track) -> None:
         self._notes, self._pedals = track.notes, track.pedals

@@ -12,7 +12,7 @@ from symmv_builder.records import Floats, Ints, Notes
 
 
 class NoteFields(Protocol):
-    """What can be written as a track: `Notes`, `GridNotes` or `Parts`."""
+    """A record that can be written as a track: `Notes`, `GridNotes` or `Parts`."""
 
     @property
     def starts_s(self) -> Floats: ...

@@ -138,7 +138,7 @@ def take_frames(
     side: int,
     limits: Limits = DEFAULT_LIMITS,
 ) -> list[list[Path]]:
-    """Write pictures of each span into its folder as JPEG, ``0000.jpg`` and so on; their files.
+    """Write pictures of each span into its folder as JPEG, ``0000.jpg`` and so on; gives the files.
 
     The k-th picture is the one on screen ``k / rate_hz`` seconds after the start of its span. Its
     shorter side is `side` pixels; smaller videos stay as they are. Errors as `cut_video`.
@@ -220,7 +220,7 @@ def _write_sound(out: Path, samples: NDArray[np.float32], rate_hz: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Survey:
-    """What is known of a video once its packets were read through, none decoded.
+    """The facts of a video once its packets were read through, none decoded.
 
     `shown` holds when each packet of the pictures is shown, in the stream's time base and the
     file's order, and `is_key` whether it is a key frame; both are empty where packets cannot be
@@ -259,7 +259,7 @@ def _surveyed(container: "InputContainer", limits: Limits) -> _Survey:
     is_key: list[bool] = []
     audio = best_audio(container)
     for packet in packets(container):
-        watch.saw(packet)
+        watch.add(packet)
         if packet.stream.index != stream.index:
             continue
         if packet.pts is None or not packet.size or packet.is_discard:

@@ -73,7 +73,7 @@ def _read_through(
     first: dict[int, Any] = {}
     watch = Completeness(container, limits)
     for packet in packets(container):
-        watch.saw(packet)
+        watch.add(packet)
         index = packet.stream.index
         if index in by_index and index not in first and (decoded := watch.decode(packet)):
             first[index] = decoded[0]

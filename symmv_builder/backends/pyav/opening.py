@@ -177,7 +177,7 @@ def _as_decoded(
             yield frame
 
     for packet in packets(container):
-        watch.saw(packet)
+        watch.add(packet)
         if packet.stream.index != stream.index:
             continue
         at = watch.time_of(packet)
@@ -219,11 +219,13 @@ def bound_threads(stream: "AudioStream | VideoStream") -> None:
 
 
 def too_long(seconds: float, limits: Limits) -> RejectEntry:
+    """Make the rejection of a file that lasts longer than the limit."""
     limit = f"the limit is {limits.max_duration_s:.0f} s"
     return RejectEntry(Reason.TOO_LONG, f"the file lasts {seconds:.0f} s or more; {limit}")
 
 
 def too_large(width: int, height: int, limits: Limits) -> RejectEntry:
+    """Make the rejection of a file whose pictures have more pixels than the limit."""
     limit = f"the limit is {limits.max_pixels} pixels"
     return RejectEntry(Reason.TOO_LARGE, f"the file has pictures of {width} x {height}; {limit}")
 
@@ -236,7 +238,7 @@ def check_picture_size(stream: "VideoStream", limits: Limits) -> None:
 
 
 class StreamEnd:
-    """Where a stream ends, by the times of its packets and in its own time base.
+    """The end of a stream, by the times of its packets and in its own time base.
 
     The end is that of what is shown last, not the greatest sum of a time and a duration: MP4
     holds no durations of pictures but gaps between decoding times (`gaps`), which belong to
@@ -250,7 +252,7 @@ class StreamEnd:
         self._stays = self._last_stays = self._next = 0
         self._reordered = False
 
-    def saw(self, at: int | None, stays: int) -> None:
+    def add(self, at: int | None, stays: int) -> None:
         at = self._next if at is None else at
         self._last_stays = stays
         self._next = at + self._last_stays
@@ -287,14 +289,14 @@ class Completeness:
         self._ends: dict[int, tuple[StreamEnd, Fraction]] = {}
         self._good = self._bad = 0
 
-    def saw(self, packet: "Packet[Any]") -> None:
+    def add(self, packet: "Packet[Any]") -> None:
         """Take note of when a packet ends; one that an edit list cuts off is not shown."""
         if packet.time_base is None or packet.is_discard:
             return
         index = packet.stream.index
         if index not in self._ends:
             self._ends[index] = StreamEnd(gaps=self._gaps), packet.time_base
-        self._ends[index][0].saw(self.time_of(packet), packet.duration or 0)
+        self._ends[index][0].add(self.time_of(packet), packet.duration or 0)
 
     def time_of(self, packet: "Packet[Any]") -> int | None:
         """Tell when a packet is shown, in its time base.
@@ -381,4 +383,5 @@ def _looks_like_media(path: Path) -> bool:
 
 
 def _message_of(error: Exception) -> str:
+    """Give an error's words: FFmpeg's, else its text, else its class."""
     return str(getattr(error, "strerror", None) or error or type(error).__name__)

@@ -83,7 +83,7 @@ def replace_sound(
 
 @dataclass(frozen=True, slots=True)
 class _Survey:
-    """What is known of a video once its packets have been read through, none decoded.
+    """The facts of a video once its packets have been read through, none decoded.
 
     `length_s` is the end of the pictures on the file's clock. `times` says of each of their packets
     when it is shown and decoded, in the stream's time base and the file's order; it is `None`
@@ -119,7 +119,7 @@ def _survey(source: InputContainer, stream: VideoStream, limits: Limits) -> _Sur
     is_timed = has_presentation_times(stream)
     is_copied = stream.codec_context.codec.canonical_name in COPIED_CODECS
     for packet in packets(source):
-        watch.saw(packet)
+        watch.add(packet)
         captions.saw(packet)
         if packet.stream.index != stream.index:
             continue

@@ -91,7 +91,7 @@ class _GaussianWindows(nn.Module):
 
 
 class _Scorer(nn.Module):
-    """What the score of a span is made of: its start, its end, and that of a single frame."""
+    """The parts of a span's score: its start, its end, and that of a single frame."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -262,15 +262,15 @@ def translate(
 def _chain(error: BaseException) -> list[BaseException]:
     """List the error and everything that it was made of, the outermost first."""
     chain: list[BaseException] = []
-    waiting: list[object] = [error]
-    while waiting and len(chain) < 30:
-        item = waiting.pop(0)
+    queue: list[object] = [error]
+    while queue and len(chain) < 30:
+        item = queue.pop(0)
         if not isinstance(item, BaseException) or any(item is earlier for earlier in chain):
             continue
         chain.append(item)
         inner = getattr(item, "exc_info", None)
-        waiting.append(inner[1] if isinstance(inner, tuple) and len(inner) == 3 else None)
-        waiting += [getattr(item, "cause", None), item.__cause__, item.__context__]
+        queue.append(inner[1] if isinstance(inner, tuple) and len(inner) == 3 else None)
+        queue += [getattr(item, "cause", None), item.__cause__, item.__context__]
     return chain
 
 

@@ -28,7 +28,7 @@ Order = Literal["auto", "artist-title", "title-artist"]
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """How a source writes its titles.
+    """The way a source writes its titles.
 
     `order` says which side of the dash the artist stands on; `strip` are phrases taken
     out wherever they stand, in any case; `separators` cut fields as ``|`` does; `artist`
@@ -50,7 +50,7 @@ class _Guess:
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What is known besides the fields: the source's habits, the channel, the kind of video."""
+    """The facts besides the fields: the source's habits, the channel, the kind of video."""
 
     habits: Habits
     channel: str
@@ -71,7 +71,7 @@ def parse_title(text: str, *, channel: str = "", habits: Habits = Habits()) -> P
         most = cutting.MOST_CHARACTERS
         raise _rejection(f"the title has {len(text)} characters; no more than {most} are parsed")
     for phrase in habits.strip:
-        cleaned = _without(cleaned, phrase)
+        cleaned = _remove_phrase(cleaned, phrase)
     parts = cutting.pieces(cleaned)
     lead, parts = _leading_label(parts)
     cut = cutting.cut(parts, habits.separators)
@@ -99,16 +99,16 @@ def _removed_phrases(name: Name) -> tuple[str, ...]:
     return name.removed if name.text else (name.source,)
 
 
-def _without(text: str, phrase: str) -> str:
+def _remove_phrase(text: str, phrase: str) -> str:
     """Remove every occurrence of a phrase from a text, in any case."""
-    place, flat, folded = 0, text.casefold(), phrase.casefold()
+    start, flat, folded = 0, text.casefold(), phrase.casefold()
     if len(flat) != len(text) or not folded:
         return text.replace(phrase, " ") if phrase else text
     chunks = []
-    while (at := flat.find(folded, place)) >= 0:
-        chunks.append(text[place:at])
-        place = at + len(folded)
-    return " ".join([*chunks, text[place:]])
+    while (at := flat.find(folded, start)) >= 0:
+        chunks.append(text[start:at])
+        start = at + len(folded)
+    return " ".join([*chunks, text[start:]])
 
 
 def _leading_label(parts: list[TitlePart]) -> tuple[str, list[TitlePart]]:
@@ -148,17 +148,21 @@ def _is_channel(text: str, context: _Context) -> bool:
 
 
 def _guess(groups: list[list[Name]], context: _Context, lead: str) -> _Guess | None:
-    real = [[name for name in group if name.text] for group in groups]
-    parts = next((group for group in real if len(group) > 1), None)
-    if parts is None:
-        flat = [name for group in real for name in group]
+    nonempty = [[name for name in group if name.text] for group in groups]
+    fields = next((group for group in nonempty if len(group) > 1), None)
+    if fields is None:
+        flat = [name for group in nonempty for name in group]
         if len(flat) == 1 and context.is_official:
             flat = _with_plain_word(flat, groups)
         if not flat:
             return None
-        guess = _of_one(flat[0], context, lead) if len(flat) == 1 else _of_groups(flat, context)
+        guess = (
+            _guess_by_field(flat[0], context, lead)
+            if len(flat) == 1
+            else _guess_by_groups(flat, context)
+        )
     else:
-        guess = _of_fields(parts, context)
+        guess = _guess_by_fields(fields, context)
     return guess if any(character.isalnum() for character in guess.title) else None
 
 
@@ -172,22 +176,22 @@ def _with_plain_word(flat: list[Name], groups: list[list[Name]]) -> list[Name]:
     return flat
 
 
-def _of_fields(candidates: list[Name], context: _Context) -> _Guess:
+def _guess_by_fields(candidates: list[Name], context: _Context) -> _Guess:
     """Fields between dashes: two are artist and title; of more, what is known decides."""
     others = [name for name in candidates if not _is_channel(name.text, context)]
     if context.is_cover and len(others) > 1:
         candidates = others
     if len(candidates) == 2:
-        return _ordered(candidates[0], candidates[1], context)
+        return _guess_by_order(candidates[0], candidates[1], context)
     famous = max(candidates, key=lambda name: names.fame(name.text))
     rest = [name for name in candidates if name is not famous]
     if names.fame(famous.text) >= 0.5 and (context.is_cover or famous is candidates[0]):
         return _Guess(famous.text, rest[0].text, 0.7)
-    guess = _ordered(candidates[0], candidates[1], context)
+    guess = _guess_by_order(candidates[0], candidates[1], context)
     return _Guess(guess.artist, guess.title, guess.confidence * 0.7)
 
 
-def _of_groups(candidates: list[Name], context: _Context) -> _Guess:
+def _guess_by_groups(candidates: list[Name], context: _Context) -> _Guess:
     """Guess by fields that no dash sets against each other: ``Title | Film | Singer``."""
     others = [name for name in candidates if not _is_channel(name.text, context)]
     if context.is_cover and others:
@@ -196,9 +200,9 @@ def _of_groups(candidates: list[Name], context: _Context) -> _Guess:
     if split:
         return _Guess(split.beside, split.quoted, 0.7)
     if len(candidates) == 1:
-        return _of_one(candidates[0], context, "")
+        return _guess_by_field(candidates[0], context, "")
     if len(candidates) == 2:
-        guess = _ordered(candidates[0], candidates[1], context)
+        guess = _guess_by_order(candidates[0], candidates[1], context)
         return _Guess(guess.artist, guess.title, guess.confidence * 0.8)
     artist = max(candidates[1:], key=lambda name: names.fame(name.text) - names.is_work(name.text))
     if names.fame(candidates[0].text) > names.fame(artist.text):
@@ -207,7 +211,7 @@ def _of_groups(candidates: list[Name], context: _Context) -> _Guess:
     return _Guess(artist.text, candidates[0].text, 0.65 if is_famous else 0.4)
 
 
-def _ordered(first: Name, second: Name, context: _Context) -> _Guess:
+def _guess_by_order(first: Name, second: Name, context: _Context) -> _Guess:
     """Tell which of two names is the artist."""
     ahead = _Guess(_as_artist(first), _as_title(second), 0.9)
     swapped = _Guess(_as_artist(second), _as_title(first), 0.9)
@@ -215,15 +219,15 @@ def _ordered(first: Name, second: Name, context: _Context) -> _Guess:
         return ahead if context.habits.order == "artist-title" else swapped
     if _is_channel(first.text, context) or _is_channel(second.text, context):
         return ahead if _is_channel(first.text, context) else swapped
-    lead = title_likeness(second) - title_likeness(first)
+    advantage = title_likeness(second) - title_likeness(first)
     if context.is_cover:
-        lead -= 0.3 if context.is_japanese else 0.0
-        sure = min(0.95, 0.55 + 0.25 * abs(lead))
+        advantage -= 0.3 if context.is_japanese else 0.0
+        confidence = min(0.95, 0.55 + 0.25 * abs(advantage))
     else:
-        lead += 1.6
-        sure = min(0.97, 0.6 + 0.2 * abs(lead)) + (0.02 if context.is_official else 0.0)
-    guess = ahead if lead >= 0 else swapped
-    return _Guess(guess.artist, guess.title, sure)
+        advantage += 1.6
+        confidence = min(0.97, 0.6 + 0.2 * abs(advantage)) + (0.02 if context.is_official else 0.0)
+    guess = ahead if advantage >= 0 else swapped
+    return _Guess(guess.artist, guess.title, confidence)
 
 
 def _as_title(name: Name) -> str:
@@ -262,7 +266,7 @@ def title_likeness(name: Name) -> float:
     return score
 
 
-def _of_one(name: Name, context: _Context, lead: str) -> _Guess:
+def _guess_by_field(name: Name, context: _Context, lead: str) -> _Guess:
     """Guess by one field: quotes, ``Title by Artist``, a known name at an edge, the channel."""
     inner = _split_quote(name, context)
     if inner:
@@ -294,7 +298,7 @@ def _split_quote(name: Name, context: _Context) -> _Guess | None:
     for mark in ("/", " - "):
         parts = [trim(part) for part in text.split(mark)]
         if context.is_cover and context.is_japanese and len(parts) == 2 and all(parts):
-            return _ordered(Name(parts[0], parts[0]), Name(parts[1], parts[1]), context)
+            return _guess_by_order(Name(parts[0], parts[0]), Name(parts[1], parts[1]), context)
     return None
 
 

@@ -40,7 +40,7 @@ class Name:
 
 
 @dataclass(slots=True)
-class _Left:
+class _Field:
     """The field while it is being tidied.
 
     It is done when a bracket such as ``(Official Video)`` has followed the song's name:
@@ -90,7 +90,7 @@ def trim(text: str) -> str:
 
 def tidy(parts: Field) -> Name:
     """Find the name in a field of a title."""
-    remainder = _Left()
+    remainder = _Field()
     source = " ".join(piece.source for piece in parts)
     texts = [index for index, piece in enumerate(parts) if piece.kind == "text"]
     for index, piece in enumerate(parts):
@@ -112,7 +112,7 @@ def tidy(parts: Field) -> Name:
     return _named(remainder, source)
 
 
-def _named(remainder: _Left, source: str) -> Name:
+def _named(remainder: _Field, source: str) -> Name:
     quotes = [piece for piece in remainder.pieces if piece.kind == "quote"]
     texts = [piece for piece in remainder.pieces if piece.kind == "text" and trim(piece.text)]
     labels = [piece for piece in remainder.pieces if texts and is_label(piece)]
@@ -188,7 +188,7 @@ def _foreign_beside(parts: Field, index: int) -> bool:
     return is_latin(before) and has_letters and not any(is_latin(c) for c in inside)
 
 
-def _tidy_bracket(piece: TitlePart, remainder: _Left, is_translation: bool) -> None:
+def _tidy_bracket(piece: TitlePart, remainder: _Field, is_translation: bool) -> None:
     candidate = _candidate(piece.text)
     if candidate:
         remainder.candidate = remainder.candidate or candidate

@@ -22,7 +22,7 @@ OPEN = "TO" "DO"  # fmt: skip
 
 @dataclass(frozen=True)
 class View:
-    """What a release is, out of its receipt alone."""
+    """A release as its receipt alone tells it."""
 
     receipt: Mapping[str, Any]
 

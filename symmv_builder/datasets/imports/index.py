@@ -33,7 +33,7 @@ def source_of(address: str) -> Source | None:
 
 @dataclass(frozen=True, slots=True)
 class OwnEntry:
-    """What `index.csv` says of one number."""
+    """The line of `index.csv` for one number."""
 
     entry_id: str
     song_id: str

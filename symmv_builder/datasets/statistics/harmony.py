@@ -117,9 +117,11 @@ class Harmony:
 
     def shares_in(self, genre: str) -> dict[str, float]:
         """Give the shares of transposed labels in the songs of one genre."""
-        mine = {label: value for (name, label), value in self.seconds.items() if name == genre}
-        whole = sum(mine.values()) or 1.0
-        return {label: value / whole for label, value in mine.items()}
+        label_seconds = {
+            label: value for (name, label), value in self.seconds.items() if name == genre
+        }
+        whole = sum(label_seconds.values()) or 1.0
+        return {label: value / whole for label, value in label_seconds.items()}
 
 
 def ordered(counts: Mapping[str, Number]) -> list[tuple[str, Number]]:

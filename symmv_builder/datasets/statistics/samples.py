@@ -33,7 +33,7 @@ _PICTURED = {
 }
 
 
-def chosen(entries: Sequence[Entry], count: int) -> list[Entry]:
+def spread(entries: Sequence[Entry], count: int) -> list[Entry]:
     """So many entries, evenly spread over all of them: the same ones for the same entries."""
     if len(entries) <= count:
         return list(entries)
@@ -146,7 +146,7 @@ def _piece(entry: Entry, by_name: dict[str, Any], samples: Samples | None) -> Sh
 
 
 def _write_beginning(path: Path, samples: Samples, most_bytes: int) -> float:
-    """Write the beginning of mono samples, halved until it is small enough; its seconds."""
+    """Write the beginning of mono samples, halved until small enough; gives its seconds."""
     beginning = samples[: int(HEARD_S * _RATE_HZ)]
     write_sound(path, beginning, _RATE_HZ)
     while path.stat().st_size > most_bytes and len(beginning) > _RATE_HZ:

@@ -40,12 +40,12 @@ def read_means(
     budget_bytes: int | None = None,
 ) -> Means | None:
     """Average a column of vectors in each row of a sample; `None` where no shard has it."""
-    places = _places(root, folder, shards, column, budget_bytes or BUDGET_BYTES[column])
+    row_groups = _row_groups(root, folder, shards, column, budget_bytes or BUDGET_BYTES[column])
     entries: list[str] = []
     genres: list[str] = []
     splits: list[str] = []
     parts: list[NDArray[np.float32]] = []
-    for name, groups in places:
+    for name, groups in row_groups:
         with open_shard(root, name) as file:
             present = [each for each in ("genre", "split") if each in file.schema_arrow.names]
             for group in groups:
@@ -61,7 +61,7 @@ def read_means(
     return Means(tuple(entries), tuple(genres), tuple(splits), np.stack(parts))
 
 
-def _places(
+def _row_groups(
     root: Root, folder: str, shards: Sequence[Mapping[str, Any]], column: str, budget: int
 ) -> list[tuple[str, list[int]]]:
     """Choose row groups by shard: evenly spread ones, whose column fits the budget when decoded."""

@@ -44,6 +44,8 @@ def check_manifests(store: Store, dataset: str, tally: CheckCounts) -> Iterator[
 
 
 def check_blocklist(store: Store, tally: CheckCounts) -> Iterator[Problem]:
+    """Check that the blocklist can be read and is as the last command left it."""
+
     def read() -> object:
         return manifests.read_blocklist(store.manifests)
 

@@ -40,6 +40,7 @@ def load(run: Path, device: str = "cpu") -> LoadedAmt:
 
 
 def load_checkpoint(checkpoint: Checkpoint, device: str) -> LoadedAmt:
+    """Load the model of a checkpoint for evaluation; `StopRun` where it does not fit."""
     place = device_of(device)
     config = from_plain(AmtConfig, checkpoint.config)
     with understood(checkpoint):

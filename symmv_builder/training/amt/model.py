@@ -66,7 +66,7 @@ class DecoderLayer(nn.Module):
 
 @dataclass(slots=True)
 class DecodingState:
-    """Where a decoder stands that writes one chord at a time."""
+    """The state of a decoder that writes one chord at a time."""
 
     key: Tensor
     own: list[Cache]

@@ -22,7 +22,7 @@ SILENCE = muvisync_id(NO_CHORD)
 
 @dataclass(frozen=True, slots=True)
 class ChordSampling:
-    """How a chord is chosen among 157.
+    """The way a chord is chosen among 157.
 
     `greedy` takes the most probable. Else one is drawn, after logits were divided by
     `temperature`, among the `top_k` most probable or, with `None`, all. `max_repeats` and

@@ -50,7 +50,7 @@ _START: dict[str, Any] = {
 
 @dataclass(slots=True)
 class _Run:
-    """What a run works with; `state` is what a checkpoint keeps of where it stands.
+    """The parts that a run works with; `state` is what a checkpoint keeps of where it stands.
 
     `held_out` is `None` where the split validation is empty, as a small dataset's may be: then
     nothing ends the run early, and its best model is its last.

@@ -77,8 +77,11 @@ def levels(values: NDArray[Any], counts: Sequence[int], quantiles: Sequence[floa
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Control:
-    """What is asked of a piece: ``densities`` ``[bars]``, 0-16 or -1 where any will do, and
-    ``strengths`` ``[16 * bars]``, 1-20 where a simu-note has to begin, else 0; both int64."""
+    """The densities and strengths that are asked of a piece, both int64.
+
+    ``densities`` ``[bars]`` are 0-16, or -1 where any will do; ``strengths`` ``[16 * bars]`` are
+    1-20 where a simu-note has to begin, else 0.
+    """
 
     densities: Ints
     strengths: Ints

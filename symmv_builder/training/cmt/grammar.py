@@ -33,7 +33,7 @@ from symmv_builder.training.vmusprod.tempo import TIMING_SIZE, Rounding
 
 
 class WordWriting:
-    """Where each piece of the batch stands, and what may come next; every field is ``[b]``.
+    """The state of each piece of a batch, and what may come next; every field is ``[b]``.
 
     `bar` is -1 before the first, `beat` the 16th in it and -1 behind a bar's own word, `onsets`
     on how many 16ths of the bar notes begin already. `instruments` ``[6]`` says which the model

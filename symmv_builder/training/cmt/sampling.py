@@ -48,7 +48,7 @@ _CONTROL = 7
 
 @dataclass(frozen=True, slots=True)
 class CmtSampling:
-    """How boldly attributes are drawn, and how often a control is heeded, 0-1.
+    """The boldness with which attributes are drawn, and how often a control is heeded, 0-1.
 
     Of an attribute that no field names the fewest values that hold `top_p` of the probability are
     drawn from, at temperature 1; barbeats from all, at 1.2; durations at 2: the release's numbers.

@@ -48,7 +48,7 @@ _START: dict[str, Any] = {
 
 @dataclass(slots=True)
 class _Run:
-    """What a run works with; `state` is what a checkpoint keeps of where it stands."""
+    """The parts that a run works with; `state` is what a checkpoint keeps of where it stands."""
 
     config: CmtConfig
     request: Request

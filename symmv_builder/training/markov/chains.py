@@ -45,8 +45,10 @@ Kind: TypeAlias = Literal["mode", "chord", "rhythm", "pitch"]
 
 @dataclass(frozen=True, slots=True)
 class CountTable:
-    """Which states there are, how many outcomes each has, and what they say; `start` is where its
-    counts begin."""
+    """A table of states, and how many outcomes each has.
+
+    It says what they are; `start` is where its counts begin.
+    """
 
     kind: Kind
     states: tuple[int, ...]

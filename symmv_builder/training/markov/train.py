@@ -60,7 +60,7 @@ class Counts(nn.Module):
 
 @dataclass(slots=True)
 class _Run:
-    """What a run works with; `state` is what a checkpoint keeps of where it stands."""
+    """The parts that a run works with; `state` is what a checkpoint keeps of where it stands."""
 
     config: MarkovConfig
     request: Request

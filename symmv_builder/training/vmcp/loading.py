@@ -97,6 +97,7 @@ def about_rows(rows: Rows, music: MusicFeatures) -> dict[str, Any]:
 
 
 def video_width(rows: Rows) -> int:
+    """Give the width of the rows' video features; `StopRun` without a row."""
     if not len(rows):
         raise LeftOut().no_rows(rows.dataset, rows.split)
     return int(rows.row(0)["semantic"].shape[1])

@@ -50,7 +50,7 @@ NAMES = {"vmcp": "vmcp", "gvmgen": "gvmgen evaluation"}
 
 @dataclass(slots=True)
 class _Run:
-    """What a run works with; `state` is what a checkpoint keeps of where it stands.
+    """The parts that a run works with; `state` is what a checkpoint keeps of where it stands.
 
     `held_out` is `None` where the split validation is empty: then nothing ends the run early, and
     its best model is its last.

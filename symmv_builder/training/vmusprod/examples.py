@@ -109,7 +109,7 @@ def crop_of(
     max_tokens: int,
     rng: np.random.Generator,
 ) -> tuple[int, int]:
-    """Choose a stretch of bars that fits `max_tokens` in each sequence; its first and last bar.
+    """Choose a first and a last bar between which each sequence fits `max_tokens`.
 
     `bars_of` are the bars of the tokens of each sequence. All bars are taken where they fit. Else
     a stretch that begins at a random bar, one time in five at the first (a piece begins there, and

@@ -64,7 +64,7 @@ class Form:
 
 
 class Writing:
-    """Where each sequence of the batch stands, and what may come next.
+    """The state of each sequence of a batch, and what may come next.
 
     `bar` ``[b]`` is the bar that it is in, -1 before the first; `beat` the 16th, -1 behind a bar's
     own token; `kind` the type of the last token; `done` whether its ``end`` is written. What may

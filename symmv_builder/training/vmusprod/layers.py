@@ -28,7 +28,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What a decoder attends to: `x` ``[b, s, d]``, `mask` ``[b, s]``.
+    """The memory that a decoder attends to: `x` ``[b, s, d]``, `mask` ``[b, s]``.
 
     With packings of its tokens (`keys`) and of the decoder's (`queries`), over the same
     number of bars, a token of a bar sees that bar and the two beside it; without, all.

@@ -29,7 +29,7 @@ Condition = Literal["nothing", "video", "score"]
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """What a stage's model is made of; plain values, as a checkpoint's configuration has them.
+    """The design of a stage's model; plain values, as a checkpoint's configuration has them.
 
     `semantic` and `colour` tell what the controller of condition ``video`` reads.
     """
@@ -50,8 +50,10 @@ class Design:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a piece is made from: tempo bins ``[b]``, and by the model's condition a score or
-    a video."""
+    """The context of a piece.
+
+    Tempo bins ``[b]``, and by the model's condition a score or a video.
+    """
 
     tempo: Tensor
     score: TokenBatch | None = None

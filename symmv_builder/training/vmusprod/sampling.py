@@ -47,7 +47,7 @@ BLOCK = 64
 
 @dataclass(frozen=True, slots=True)
 class TokenSampling:
-    """How each field is sampled. Temperature 1 is the model's own distribution, less is safer.
+    """The sampling of each field. Temperature 1 is the model's own distribution, less is safer.
 
     `greedy` takes the likeliest value of every field that is allowed, the first of equal ones.
     `top_k` limits the draw to so many. `density` leans towards more notes above 1 and towards fewer

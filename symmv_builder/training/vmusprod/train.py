@@ -51,7 +51,7 @@ _START: dict[str, Any] = {
 
 @dataclass(slots=True)
 class _Run:
-    """What a stage's training works with; `state` is what a checkpoint keeps of where it stands."""
+    """The parts that a stage's training works with; `state` is what a checkpoint keeps of it."""
 
     stage: Stage
     config: VMusProd
@@ -91,8 +91,10 @@ def train(config: VMusProd, request: Request) -> Outcome:
         corpus = open_corpus(config, request)
         remembered = about(config, corpus)
         outcomes: dict[Stage, Outcome] = {}
-        for place, stage in enumerate(config.chosen):
-            portion = _SHARES[stage] / sum(_SHARES[later] for later in config.chosen[place:])
+        for place, stage in enumerate(config.stages_to_train):
+            portion = _SHARES[stage] / sum(
+                _SHARES[later] for later in config.stages_to_train[place:]
+            )
             remaining_s = request.max_s and max(request.max_s - (time.monotonic() - began), 0.0)
             deadline = (
                 time.monotonic() + remaining_s * portion if remaining_s is not None else math.inf

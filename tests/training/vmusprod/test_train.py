@@ -279,7 +279,10 @@ def test_the_paper_s_preset_is_the_paper_s() -> None:
     config = PRESETS["paper"]
     assert [config.epochs(stage) for stage in STAGES["full"]] == [200, 200, 400]
     assert config.steps is None
-    assert (config.variant, config.chosen) == ("full", ("chord", "melody", "accompaniment"))
+    assert (config.variant, config.stages_to_train) == (
+        "full",
+        ("chord", "melody", "accompaniment"),
+    )
 
 
 def test_settings_that_contradict_each_other_are_refused() -> None:

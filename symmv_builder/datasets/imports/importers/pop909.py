@@ -125,6 +125,10 @@ BEATS = Step(
 
 
 def positions_in_bar(downbeats: Ints, count: int) -> Ints:
+    """Number `count` beats ``[count]`` in their bars, from 1, by the beats' numbers `downbeats`.
+
+    Beats before the first downbeat lead up to it, in bars of the commonest length.
+    """
     lengths, votes = np.unique(np.append(np.diff(downbeats), 4), return_counts=True)
     bar = int(lengths[votes.argmax()])
     places = np.arange(count)

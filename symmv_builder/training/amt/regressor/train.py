@@ -37,7 +37,7 @@ _START: dict[str, Any] = {"step": 0, "best": None, "stale": 0, "losses": {}}
 
 @dataclass(slots=True)
 class _Run:
-    """What a run works with; `state` holds where it stands.
+    """The parts that a run works with; `state` holds where it stands.
 
     `held_out` is `None` where the split validation is empty: then nothing ends the run early, and
     its best model is its last.

@@ -38,7 +38,7 @@ _GEO = "The uploader has not made this video available in your country"
 
 
 class _SymmvDemoPages(InfoExtractor):  # type: ignore[misc]
-    """What all extractors of the site share: where it is and how its pages are read."""
+    """The part that all extractors of the site share: where it is, how its pages are read."""
 
     def _site(self) -> str:
         site = os.environ.get("SYMMV_DEMO_SITE", "")
