@@ -111,8 +111,9 @@ def _place(times_s: Floats, edit: Edit, what: str) -> int:
 def _new_place(times_s: Floats, edit: Edit, what: str) -> tuple[int, float]:
     """The number that something new will have among `times_s`, and its time."""
     at_s = float(edit.at_s or 0.0)
-    if len(times_s) and np.abs(times_s - at_s).min() <= SAME_S:
-        raise NotApplicable(f"there is a {what} at {at_s:.3f} s already")
+    near_s = times_s[np.abs(times_s - at_s) <= SAME_S]
+    if len(near_s):
+        raise NotApplicable(f"there is a {what} at {near_s[0]:.3f} s already")
     return int(np.searchsorted(times_s, at_s)), at_s
 
 
