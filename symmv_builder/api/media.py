@@ -8,13 +8,14 @@ from symmv_builder.api.works import PATIENCE_S
 from symmv_builder.datasets import media_export
 from symmv_builder.datasets.exports import note_export
 from symmv_builder.datasets.media_export import Estimate, Media, MediaSummary
+from symmv_builder.datasets.media_export.formats import NAMES as FORMATS
 from symmv_builder.errors import WrongArguments
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.pool import default_workers
 from symmv_builder.pipeline.run import Tell
 from symmv_builder.settings import Settings
 
-__all__ = ["Estimate", "Media", "MediaSummary", "choose_media", "estimate", "export"]
+__all__ = ["FORMATS", "Estimate", "Media", "MediaSummary", "choose_media", "estimate", "export"]
 
 
 def _silent(_: Event) -> None:

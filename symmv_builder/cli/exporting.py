@@ -11,6 +11,7 @@ from symmv_builder.api.options import HELP, PATIENCE_S, size_bytes
 from symmv_builder.api.texts import left_out
 from symmv_builder.cli import options
 from symmv_builder.cli.saying import say
+from symmv_builder.errors import UnknownName
 from symmv_builder.report.progress import Progress
 from symmv_builder.settings import Settings
 
@@ -70,6 +71,8 @@ def export(
     if format_ in _WITH_ANNOTATIONS:
         _WITH_ANNOTATIONS[format_](options.settings(root), dataset, out, media_url)
         return
+    if format_ is not None and format_ not in media.FORMATS:
+        raise UnknownName("format", format_, (*media.FORMATS, *_WITH_ANNOTATIONS))
     choices = media.choose_media(
         format_,
         sound=sound,

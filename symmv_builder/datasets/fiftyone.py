@@ -43,7 +43,8 @@ from symmv_builder.records import (
 from symmv_builder.timeline import USUAL_RATE_HZ, Clock, frame_range
 from symmv_builder.version import __version__
 
-# The form of its database that the files are written in; newer versions of FiftyOne read it.
+# The form of its database that the files are written in. FiftyOne brings it to its own version;
+# 1.22.1 was tried.
 FORM = "1.0.0"
 OURS = "symmv_builder"
 _FIELDS = "fiftyone.core.fields."

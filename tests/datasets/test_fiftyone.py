@@ -209,6 +209,8 @@ def test_the_command_says_what_was_written(settings: Settings, tmp_path: Path) -
     done = CliRunner().invoke(app, [*words, settings.root])
     assert done.exit_code == 0, done.output
     assert "2 samples of toy in" in done.output
+    wrong = CliRunner().invoke(app, [*words[:4], "fifty", "--root", settings.root])
+    assert "lance, litdata, jams, label-studio, fiftyone" in str(wrong.exception)
 
 
 READ = """
