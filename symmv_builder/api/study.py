@@ -106,7 +106,7 @@ def _page(scores: Scores) -> study_page.StudyPage:
         facts["passed the headphone check"] = str(scores.headphones_passed)
     return study_page.StudyPage(
         scores.title, facts, scores.questions, scores.preferences, scores.means, scores.tests,
-        scores.rates, scores.agreement, scores.metrics, scores.published,
+        scores.rates, scores.agreement, scores.metrics, scores.published, scores.not_printed,
     )  # fmt: skip
 
 

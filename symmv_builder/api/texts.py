@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from symmv_builder.training.usable import summary
-
 
 def setting_text(value: Any) -> str:
     """Write a setting as the command line does: ``true``, ``none``, ``1,2``."""
@@ -21,4 +19,7 @@ def taken_down(count: int) -> str:
 
 def left_out(dataset: str, reasons: Mapping[str, str]) -> str:
     """Say in one line which rows could not be used, and why; nothing where all could."""
+    # Imported here: of a question whose answer is a text, trainers are no part.
+    from symmv_builder.training.usable import summary
+
     return summary(dataset, reasons)

@@ -132,14 +132,22 @@ def _marked(settings: Settings, dataset: str, subset: str) -> frozenset[str]:
 
 
 def folder_of(
-    runs: str | Path, trainer: str, config: Any, dataset: str, settings: Settings
+    runs: str | Path,
+    trainer: str,
+    config: Any,
+    dataset: str,
+    settings: Settings,
+    *,
+    subset: str = "",
 ) -> Path:
-    """Name the folder of a run by what it learns from: configuration and shards.
+    """Name the folder of a run by what it learns from: configuration, shards, rows of a `subset`.
 
-    `StopRun` where the dataset has no shards.
+    `StopRun` where the dataset has no shards, or no such subset of them.
     """
     receipt = require_receipt(Root(settings.root), settings.open_manifests(), dataset)
     learned_from = [trainer, as_plain(config), [shard["sha256"] for shard in receipt["shards"]]]
+    if subset:
+        learned_from.append(sorted(_marked(settings, dataset, subset)))
     return Path(runs) / f"{trainer}-{dataset}-{digest(learned_from)[:12]}"
 
 

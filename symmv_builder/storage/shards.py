@@ -22,7 +22,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from symmv_builder.clips import entry_of
@@ -291,6 +290,9 @@ def open_shard(root: Root, name: str) -> Iterator[pq.ParquetFile]:
 
 def holds(root: Root, name: str, ids: Collection[str]) -> bool:
     """Check whether a shard has a row of one of the entries; no other column is read."""
+    # Imported here, and below: it takes as long as all else of Arrow, and few readers need it.
+    import pyarrow.compute as pc
+
     sought = pa.array(sorted(ids), type=pa.string())
     with open_shard(root, name) as file:
         for group in range(file.num_row_groups):
@@ -305,6 +307,8 @@ def find_rows(root: Root, name: str, criteria: Mapping[str, Set[str]]) -> list[d
 
     Only these columns are read and given; one that the shard lacks matches nothing.
     """
+    import pyarrow.compute as pc
+
     rows: list[dict[str, str]] = []
     with open_shard(root, name) as file:
         present = [column for column in criteria if column in file.schema_arrow.names]
@@ -352,6 +356,8 @@ def _schema_of_writer(file: pq.ParquetFile) -> pa.Schema:
 
 def _rows_without(file: pq.ParquetFile, unwanted: pa.Array) -> Iterator[tuple[pa.Table, int]]:
     """Iterate over a file's rows but those of some entries, each as a table, with its size."""
+    import pyarrow.compute as pc
+
     for group in range(file.num_row_groups):
         table = file.read_row_group(group)
         is_unwanted = pc.is_in(table.column("entry_id"), value_set=unwanted)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 Row = Mapping[str, Any]
 
@@ -36,6 +35,9 @@ def holds_files(field: pa.Field) -> bool:
 
 def table_bytes(table: pa.Table) -> list[int]:
     """Compute `row_bytes` of every row of a table."""
+    # Imported here: it takes as long as all else of Arrow, and readers of tables do not need it.
+    import pyarrow.compute as pc
+
     total = np.zeros(table.num_rows, dtype=np.int64)
     for field in table.schema:
         if pa.types.is_binary(field.type):

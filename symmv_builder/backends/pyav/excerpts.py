@@ -270,7 +270,6 @@ def _surveyed(container: "InputContainer", limits: Limits) -> _Survey:
     watch.check()
     ends = [watch.end_s(each.index) for each in (stream, audio) if each is not None]
     length_s = max((end for end in ends if end is not None), default=0.0) - origin_s
-    name = container.format.name.split(",")[0]
     return _Survey(
         base,
         origin_s,
@@ -278,8 +277,18 @@ def _surveyed(container: "InputContainer", limits: Limits) -> _Survey:
         shown if is_copied else (),
         is_key if is_copied else (),
         audio is not None,
-        _SUFFIXES.get(name, f".{name}"),
+        suffix_of(container.format.name),
     )
+
+
+def suffix_of(container: str) -> str:
+    """Choose the suffix of a file by FFmpeg's name of its container, as an `Asset` has it.
+
+    >>> suffix_of("mov,mp4,m4a,3gp,3g2,mj2"), suffix_of("avi")
+    ('.mp4', '.avi')
+    """
+    name = container.partition(",")[0]
+    return _SUFFIXES.get(name, f".{name}")
 
 
 def _copy(
