@@ -52,7 +52,7 @@ _FINDS = {
         ("Mozart - Sonata in C major, K. 545 (Karaoke Version)", "Karaoke Night", 340_000),
     ),
     "maple-leaf-rag": (
-        "maple",
+        "mapl",
         "Maple Leaf Rag - Scott Joplin | Piano Cover by Loopback Keys",
         ("Scott Joplin - Maple Leaf Rag (Official Video)", "Scott Joplin", 84_000_000),
         ("Scott Joplin - Maple Leaf Rag (Official Lyric Video)", "Scott Joplin", 97_000_000),
@@ -61,8 +61,9 @@ _FINDS = {
 }
 # A model that learns a little in a quarter of a minute.
 _TRAINING = {
-    "stages": "chord", "steps": 60, "chord_epochs": 60, "width": 64, "heads": 2, "feedforward": 128, "encoder_layers": 1, "decoder_layers": 1,
-    "warmup": 10, "log_every": 1, "compile": False,
+    "stages": "chord", "steps": 60, "chord_epochs": 60, "warmup": 10, "log_every": 1,
+    "width": 64, "heads": 2, "feedforward": 128, "encoder_layers": 1, "decoder_layers": 1,
+    "compile": False,
 }  # fmt: skip
 _STUDY = """\
 title = "Which music suits the video?"
