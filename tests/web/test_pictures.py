@@ -44,7 +44,7 @@ class View:
 
 
 VIEWS = {
-    "browse": View(f"/browse/{DATASET}?sort=title", height=600),
+    "browse": View(f"/browse/{DATASET}?sort=title", height=620),
     "entry-page": View(f"/entry/{DATASET}/{SHOWN}"),
     "correct": View(f"/correct/{DATASET}/{SHOWN}", top="#roll"),
     "review": View(f"/review/{DATASET}"),
@@ -62,7 +62,7 @@ Promise.all({_PLAYERS}.filter((each) => each.localName === 'video').map((each) =
   new Promise((tell) => {{
     each.preload = 'auto'; each.onseeked = () => tell(true); each.currentTime = {AT_S};
   }})
-)).then(() => new Promise((tell) => setTimeout(() => tell(true), 600)))
+)).then(() => new Promise((tell) => setTimeout(() => tell(true), 1500)))
 """
 
 
