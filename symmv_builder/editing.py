@@ -44,7 +44,7 @@ class NotApplicable(ValueError):
 
 
 def apply_edits(record: Record, edits: Iterable[tuple[str, Edit]]) -> tuple[Record, dict[str, str]]:
-    """The record with all edits that apply, one after the other, and why others do not, by name.
+    """Apply all edits that fit the record, one after the other; tells by name why others do not.
 
     An edit may be about what an earlier one made: a beat that was moved is moved again.
     """
@@ -59,7 +59,7 @@ def apply_edits(record: Record, edits: Iterable[tuple[str, Edit]]) -> tuple[Reco
 
 @singledispatch
 def edited(record: Any, edit: Edit) -> Any:
-    """A record after one edit; `NotApplicable` where it has nothing that the edit is about.
+    """Apply one edit to a record; `NotApplicable` where it has nothing that the edit is about.
 
     - A beat or a cut stays between its neighbours. The number of a shot's first frame follows from
       the mean rate up to the cut: with a rate that varies it may be some frames off.
@@ -72,7 +72,7 @@ def edited(record: Any, edit: Edit) -> Any:
 
 
 def can_edit(kind: type) -> bool:
-    """Whether there is a rule for a kind of record."""
+    """Check whether there is a rule for a kind of record."""
     return edited.dispatch(kind) is not edited.dispatch(object)
 
 
@@ -98,14 +98,14 @@ def _require(edit: Edit, *kinds: str) -> None:
 
 
 def _place(times_s: Floats, edit: Edit, what: str) -> int:
-    """The number of what stands where the edit says."""
+    """Find the number of what stands where the edit says."""
     at_s = edit.at_s
     if at_s is None:
         raise NotApplicable(f"which {what} is meant is not said")
-    apart = np.abs(times_s - at_s)
-    if not len(apart) or apart.min() > SAME_S + 1e-9:
+    distances_s = np.abs(times_s - at_s)
+    if not len(distances_s) or distances_s.min() > SAME_S + 1e-9:
         raise NotApplicable(f"there is no {what} at {at_s:.3f} s")
-    return int(apart.argmin())
+    return int(distances_s.argmin())
 
 
 def _new_place(times_s: Floats, edit: Edit, what: str) -> tuple[int, float]:
@@ -215,7 +215,7 @@ def frame_at(record: Scenes, at_s: float, until_s: float, rate_hz: float = 0.0) 
 
 
 def _span(record: Chords | KeySpans, edit: Edit, what: str) -> int:
-    """The number of the span from start to end."""
+    """Find the number of the span from start to end."""
     _require(edit, RENAME)
     place = _place(record.starts_s, edit, what)
     end_s = float(record.ends_s[place])
@@ -236,7 +236,7 @@ def _(record: Chords, edit: Edit) -> Chords:
 
 
 def vocabulary(record: Chords) -> tuple[str, ...]:
-    """The names that a chord of a record may have: SymMV's or MuVi-Sync's, where all are of these.
+    """List the names that a chord of a record may have, SymMV's or MuVi-Sync's, if all are those.
 
     Else common ones in Harte's spelling, and those that the record has.
     """

@@ -48,14 +48,14 @@ class TrainingRun:
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """What keeps crawls from the network, and for how many seconds more."""
+    """A reason that keeps crawls from the network, and for how many seconds more."""
 
     name: str
     rests_s: float
 
 
 def training_runs(folder: Path) -> dict[str, Path]:
-    """The folders of runs in a folder, itself included, that have a journal; by name.
+    """List the folders of runs in a folder, itself included, that have a journal; by name.
 
     Where a run trains several parts one after the other, each is named as in ``my-run: chord``.
     """
@@ -71,7 +71,7 @@ def _folders_in(folder: Path) -> list[Path]:
 
 
 def training_run(folder: Path, name: str) -> TrainingRun:
-    """The run of that name among those of a folder; `StopRun` where there is none."""
+    """Find the run of that name among those of a folder; `StopRun` where there is none."""
     place = training_runs(folder).get(name)
     if place is not None:
         return _read(name, place)
@@ -101,21 +101,21 @@ def _read(name: str, place: Path) -> TrainingRun:
 
 
 def _thinned(points: list[tuple[int, float]]) -> Curve:
-    """At most so many points, the last one included."""
+    """Thin points to at most so many, the last one included."""
     step = math.ceil(len(points) / _MOST_POINTS)
     sparse = points[:: max(1, step)]
     return tuple(sparse if sparse[-1] == points[-1] else [*sparse, points[-1]])
 
 
 def crawl_funnel(settings: Settings, dataset: str) -> list[dict[str, object]]:
-    """How many recordings of a crawl are in each state, and why they were put aside."""
+    """Count how many recordings of a crawl are in each state, and why they were put aside."""
     return list(funnel(Items(settings.open_store(read_only=True).ledger), dataset))
 
 
 def open_breakers(
     settings: Settings, *, now: Callable[[], float] = time.time
 ) -> tuple[Breaker, ...]:
-    """What keeps crawls from the network at this moment."""
+    """Tell what keeps crawls from the network at this moment."""
     items = Items(settings.open_store(read_only=True).ledger)
     rests = [Breaker(name, until_s - now()) for name, until_s in breakers(items)]
     return tuple(each for each in rests if each.rests_s > 0)

@@ -20,13 +20,13 @@ from symmv_builder.study.score import Scores
 from symmv_builder.study.site import Made
 from symmv_builder.study.store import Store
 
-__all__ = ["GROUPS", "Made", "Scores", "Store", "Written"]
+__all__ = ["GROUPS", "Made", "Scores", "Store", "StudyFiles"]
 
 NAME = "scores"
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class StudyFiles:
     """The files of a scored study, the page first."""
 
     files: list[Path]
@@ -79,7 +79,7 @@ def write(
     out: str | Path,
     *,
     overwrite: bool = False,
-) -> Written:
+) -> StudyFiles:
     """Write ``scores.html``, figures as PNG and SVG, and every number in ``numbers.json``."""
     place = Path(out)
     finish_set(place, NAME, overwrite=overwrite)
@@ -91,7 +91,7 @@ def write(
         write_receipt(staging, NAME, {"raters": scores.raters})
         names = sorted(path.name for path in staging.iterdir())
     page = f"{NAME}.html"
-    return Written([place / page, *(place / name for name in names if name != page)])
+    return StudyFiles([place / page, *(place / name for name in names if name != page)])
 
 
 def _page(scores: Scores) -> study_page.StudyPage:
@@ -106,12 +106,12 @@ def _page(scores: Scores) -> study_page.StudyPage:
         facts["passed the headphone check"] = str(scores.headphones_passed)
     return study_page.StudyPage(
         scores.title, facts, scores.questions, scores.preferences, scores.means, scores.tests,
-        scores.rates, scores.agreement, scores.metrics, scores.published,
+        scores.rates, scores.agreement, scores.metrics, scores.published, scores.not_printed,
     )  # fmt: skip
 
 
 def _numbers(model: str, files: Sequence[str | Path], key: Key) -> dict[str, float]:
-    """The numbers under ``metrics`` of JSON files, by name."""
+    """Read the numbers under ``metrics`` of JSON files, by name."""
     models = list(dict.fromkeys(m for unit in key.trials.values() for m, _ in unit.pieces))
     if model not in models:
         raise UnknownName("model", model, models, "the study")

@@ -67,7 +67,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
 
 
 def epilog_of(command: str) -> str:
-    """The examples of a command as the end of its help; empty where it has none."""
+    """Write the examples of a command as the end of its help; empty where it has none."""
     calls = EXAMPLES.get(command, ())
     # A paragraph each: lines within one would be joined.
     return "\n\n".join(("Examples:" if len(calls) > 1 else "Example:", *calls)) if calls else ""

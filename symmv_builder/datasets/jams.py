@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from symmv_builder.datasets.annotations import harte_label
-from symmv_builder.datasets.corrected import NOT_APPLICABLE, CorrectedEntry
+from symmv_builder.datasets.corrected import CorrectedEntry
 from symmv_builder.errors import CannotRead, MalformedFile
 from symmv_builder.records import Beats, Chords, Key, KeySpans, Parts, Record, Scenes
 from symmv_builder.version import __version__
@@ -43,6 +43,7 @@ _HARTE = re.compile(
     r"N|[A-G][b#]*(:(maj|min|dim|aug|sus2|sus4|maj6|min6|7|maj7|min7|dim7|hdim7|minmaj7|9))?"
 )
 _KEY = re.compile(r"[A-G][b#]?:(major|minor)")
+_BY_NAMESPACE = {"beat": "beats", "chord": "chords", "segment_open": "scenes"}
 _PARTS = {"melody": True, "accompaniment": False}
 
 Observation = Mapping[str, Any]
@@ -53,10 +54,7 @@ def document(entry: CorrectedEntry) -> dict[str, Any]:
     """An entry, with the corrections that stand and apply, as a JAMS file's content."""
     song, trim = entry.entry.song, entry.trim
     mine = [each.correction for each in entry.corrections]
-    authors: dict[str, list[str]] = {}
-    for each in entry.corrections:
-        if each.correction.edit and each.state != NOT_APPLICABLE:
-            authors.setdefault(each.correction.edit.artifact, []).append(each.correction.author)
+    authors = entry.authors
     annotations = [
         _annotation(entry, authors, *parts)
         for artifact, record in entry.records.items()
@@ -92,7 +90,7 @@ def _annotation(
     data: list[dict[str, Any]],
     more: Mapping[str, str],
 ) -> dict[str, Any]:
-    names = sorted(set(authors.get(artifact, ())))
+    names = list(authors.get(artifact, ()))
     return {
         "namespace": namespace,
         "data": data,
@@ -163,7 +161,8 @@ def read_document(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise MalformedFile(path, f"it is larger than {_MOST_BYTES >> 20} MiB")
-        content = json.loads(path.read_text("utf-8-sig"), parse_constant=_no_number)
+        # The package writes NaN where a confidence is not known: no JSON, and no number either.
+        content = json.loads(path.read_text("utf-8-sig"), parse_constant=lambda _: None)
         check(content)
     except OSError as error:
         raise CannotRead(path, error.strerror or str(error)) from error
@@ -172,10 +171,6 @@ def read_document(path: Path) -> dict[str, Any]:
         raise MalformedFile(path, f"it is no JAMS file: {cause}") from error
     document: dict[str, Any] = content
     return document
-
-
-def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no number of JSON")
 
 
 def _require(holds: object, problem: str) -> None:
@@ -197,6 +192,9 @@ def check(document: Any) -> None:
             _require(name in each, f"{where} has no {name}")
         _require(isinstance(each["namespace"], str), f"the namespace of {where} is no text")
         _require(isinstance(each.get("sandbox", {}), dict), f"the sandbox of {where} is no object")
+        if isinstance(each["data"], dict) and not artifact_of(each):
+            # Dense ones, such as the contour of a pitch, are columns, and are not read here.
+            continue
         _require(isinstance(each["data"], list), f"the data of {where} is no list of observations")
         _require(len(each["data"]) <= _MOST_OBSERVATIONS, f"{where} has too many observations")
         for observation in each["data"]:
@@ -226,3 +224,17 @@ def corrections_in(document: Mapping[str, Any]) -> list[Any]:
     own_data = document.get("sandbox", {}).get(OURS, {})
     lines = own_data.get("corrections", []) if isinstance(own_data, dict) else []
     return lines if isinstance(lines, list) else []
+
+
+def artifact_of(annotation: Annotation) -> str:
+    """Tell which record of ours an annotation is: by its own word, or else by its namespace.
+
+    One key alone is that of the piece; of other programs' annotations most are none.
+    """
+    mine = annotation.get("sandbox", {}).get(OURS, {})
+    named = mine.get("artifact") if isinstance(mine, dict) else None
+    if named:
+        return str(named)
+    if annotation["namespace"] == "key_mode":
+        return "key" if len(annotation["data"]) == 1 else "key_spans"
+    return _BY_NAMESPACE.get(annotation["namespace"], "")

@@ -8,7 +8,7 @@ import numpy as np
 
 from symmv_builder.datasets.annotations import harte_label
 from symmv_builder.datasets.corrected import CorrectedEntry, addition
-from symmv_builder.datasets.jams import OURS, Observation
+from symmv_builder.datasets.jams import OURS, Observation, artifact_of
 from symmv_builder.editing import SAME_S, NotApplicable, edited, key_named, vocabulary
 from symmv_builder.records import Edit, Parts, Record
 from symmv_builder.records.edits import MARK, MOVE, REMOVE, RENAME, TRIM, WHOLE_ENTRY
@@ -17,7 +17,6 @@ from symmv_builder.records.edits import MARK, MOVE, REMOVE, RENAME, TRIM, WHOLE_
 DOWNBEAT, BEAT = "downbeat", "beat"
 # What is closer is the same time, written with fewer digits.
 _ROUNDED_S = 0.001
-_BY_NAMESPACE = {"beat": "beats", "chord": "chords", "segment_open": "scenes"}
 # More than this is no place in a bar.
 _MOST_PLACES = 1000
 
@@ -32,8 +31,7 @@ def edits_in(document: Mapping[str, Any], now: CorrectedEntry) -> list[Edit]:
     melody: list[Observation] | None = None
     for each in document.get("annotations", []):
         mine = each.get("sandbox", {}).get(OURS, {})
-        artifact = mine.get("artifact") if isinstance(mine, dict) else None
-        artifact = artifact or _BY_NAMESPACE.get(each["namespace"], "")
+        artifact = artifact_of(each)
         if artifact == "parts" and isinstance(mine, dict) and mine.get("part") == "melody":
             melody = each["data"]
         elif artifact in ("beats", "scenes") and artifact in now.records:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import toy_corrections as made
+from foreign import python_with, run
 from typer.testing import CliRunner
 
 from symmv_builder.api import correcting, jams
@@ -169,6 +170,45 @@ def test_a_file_of_another_program_is_known_by_its_namespaces(
     path.write_text(json.dumps({"annotations": [beats], "file_metadata": {}}))
     [line] = jams.take_in(settings, "toy", [path], by="Bob")["film"]
     assert str(line.edit) == "beats at 1.500 s to 1.600 s"
+
+
+def test_a_file_that_the_package_wrote_is_understood(settings: Settings, tmp_path: Path) -> None:
+    """By jams 0.3.5, without a word of ours; a confidence is NaN, and a contour lies in columns."""
+    path = tmp_path / "film.jams"
+    path.write_bytes((Path(__file__).parent / "written_by_jams.jams").read_bytes())
+    assert b"NaN" in path.read_bytes()
+    new = jams.take_in(settings, "toy", [path], by="Bob")["film"]
+    assert sorted(str(each.edit) for each in new) == [
+        "beats at 1.500 s to 1.600 s",
+        "chords at 2.000 s is Dm7",
+        "key is E- major",
+    ]
+
+
+AGAIN = """
+import json, sys
+import jams
+
+document = jams.load(sys.argv[1], validate=True, strict=True)
+document.annotations.sort(key=lambda each: -len(each.data))
+chords = document.search(namespace="chord")[0].data
+del chords[1]
+chords.add(jams.Observation(2.0, 2.0, "D:min7", None))
+document.save(sys.argv[1], strict=True)
+print(json.dumps([len(each.data) for each in document.annotations]))
+"""
+
+
+def test_the_package_itself_reads_changes_and_writes_a_file_of_ours(
+    settings: Settings, tmp_path: Path
+) -> None:
+    python = python_with("jams")
+    before = written(settings, tmp_path / "out")
+    path = tmp_path / "out" / "film.jams"
+    counts = run(python, AGAIN, path, home=tmp_path / "home")
+    assert sorted(counts) == sorted(len(each["data"]) for each in before["annotations"])
+    new = jams.take_in(settings, "toy", [path], by="Bob")["film"]
+    assert [str(each.edit) for each in new] == ["chords at 2.000 s is Dm7"]
 
 
 def _changed(document: dict[str, Any], change: Callable[[dict[str, Any]], object]) -> str:

@@ -1,7 +1,4 @@
-"""Tasks of Label Studio, and its answers as corrections.
-
-The program itself is not installed: the forms follow what is publicly known of it.
-"""
+"""Tasks of Label Studio, and its answers as corrections."""
 
 import json
 from collections.abc import Callable
@@ -11,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 import toy_corrections as made
+from foreign import python_with, run
 from typer.testing import CliRunner
 
 from symmv_builder.api import correcting, label_studio
@@ -154,12 +152,46 @@ def test_answers_that_cannot_be_are_refused_in_one_line(
     assert not (built / "toy" / "corrections.jsonl").exists()
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '[{"annotations": 1}]', "[" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[1]", '[{"annotations": 1}]', '[{"beats": [], "id": 1}]', "[" * 100_000]
+)
 def test_what_is_no_export_is_refused(built: Path, tmp_path: Path, text: str) -> None:
     settings = read_settings({"HOME": str(tmp_path)}, root=str(built))
     (tmp_path / "export.json").write_text(text)
     with pytest.raises(MalformedFile):
         label_studio.take_in(settings, "toy", tmp_path / "export.json")
+
+
+VALID = """
+import json, sys
+from label_studio_sdk.label_interface import LabelInterface
+
+interface = LabelInterface(open(sys.argv[1] + "/interface.xml").read())
+interface.validate()
+tasks = json.load(open(sys.argv[1] + "/tasks.json"))
+faults = [
+    fault
+    for task in tasks
+    for each in task["predictions"]
+    for fault in interface.validate_prediction(each, return_errors=True)
+]
+wrong = json.loads(json.dumps(tasks[0]["predictions"][0]))
+wrong["result"][0]["value"]["labels"] = ["nothing"]
+print(json.dumps({
+    "tasks": [interface.validate_task({"data": task["data"]}) for task in tasks],
+    "faults": faults,
+    "wrong": len(interface.validate_prediction(wrong, return_errors=True)),
+}))
+"""
+
+
+def test_its_own_package_finds_tasks_and_interface_valid(
+    settings: Settings, tmp_path: Path
+) -> None:
+    python = python_with("label_studio_sdk")
+    tasks(settings, tmp_path / "out")
+    said = run(python, VALID, tmp_path / "out", home=tmp_path / "home")
+    assert said == {"tasks": [True, True], "faults": [], "wrong": 1}
 
 
 def test_the_commands_write_tasks_and_take_answers(settings: Settings, tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ untrained, and nothing of it is seen. Takes two to three minutes of a processor 
 
 import csv
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import symmv_builder as sb
 from symmv_builder.api import correcting, study
@@ -48,19 +50,23 @@ _FINDS = {
     SHOWN: (
         "k545",
         "Mozart - Sonata in C major, K. 545 (Piano Cover)",
-        ("Mozart - Sonata in C major, K. 545 (Official Video)", "Mozart", 120_000_000),
-        ("Mozart - Sonata in C major, K. 545 (Karaoke Version)", "Karaoke Night", 340_000),
+        [
+            ("Mozart - Sonata in C major, K. 545 (Official Video)", "Mozart", 120_000_000),
+            ("Mozart - Sonata in C major, K. 545 (Karaoke Version)", "Karaoke Night", 340_000),
+        ],
     ),
     "maple-leaf-rag": (
         "mapl",
         "Maple Leaf Rag - Scott Joplin | Piano Cover by Loopback Keys",
-        ("Scott Joplin - Maple Leaf Rag (Official Video)", "Scott Joplin", 84_000_000),
-        ("Scott Joplin - Maple Leaf Rag (Official Lyric Video)", "Scott Joplin", 97_000_000),
-        ("Maple Leaf Rag - Scott Joplin (Guitar Cover)", "Six Strings", 450_000),
+        [
+            ("Scott Joplin - Maple Leaf Rag (Official Video)", "Scott Joplin", 84_000_000),
+            ("Scott Joplin - Maple Leaf Rag (Official Lyric Video)", "Scott Joplin", 97_000_000),
+            ("Maple Leaf Rag - Scott Joplin (Guitar Cover)", "Six Strings", 450_000),
+        ],
     ),
 }
 # A model that learns a little in a quarter of a minute.
-_TRAINING = {
+_TRAINING: Mapping[str, Any] = {
     "stages": "chord", "steps": 60, "chord_epochs": 60, "warmup": 10, "log_every": 1,
     "width": 64, "heads": 2, "feedforward": 128, "encoder_layers": 1, "decoder_layers": 1,
     "compile": False,
@@ -143,7 +149,7 @@ def make_pairs(folder: Path) -> Path:
         )
         about = piece(name)
         rows.append((f"{name}.flac", f"{name}.mp4", about.title, about.composer, genre))
-    make_media(folder, selection=plans, progress=lambda _: None)
+    make_media(folder, selection=tuple(plans), progress=lambda _: None)
     with (folder / "pairs" / "pairs.csv").open("w", newline="") as file:
         csv.writer(file).writerows(rows)
     return folder / "pairs"
@@ -154,7 +160,7 @@ def propose(settings: Settings, pairs: Path) -> None:
     store = settings.open_store()
     sidecars, items = Sidecars(store.root, DATASET), Items(store.ledger)
     assets = store.ledger.assets()
-    for name, (short, title, *others) in _FINDS.items():
+    for name, (short, title, others) in _FINDS.items():
         song = parse_title(title)
         cover = Listing(Source("youtube", f"cov-{short}-01"), title, "Loopback Keys")
         listings = [
