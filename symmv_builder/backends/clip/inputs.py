@@ -31,7 +31,10 @@ _PARTS = (
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """Scale the shorter side to `shortest`, take the middle `side` x `side`, normalise colours."""
+    """Scale the shorter side to `shortest`, take the middle `side` x `side`, normalise colours.
+
+    The last is done where the network is: a middle has a quarter of the bytes of its values.
+    """
 
     shortest: int
     side: int
@@ -40,14 +43,24 @@ class Preparation:
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
 
-    def pixels(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Float32 ``[n, 3, side, side]`` of RGB pictures uint8 ``[h, w, 3]`` of any sizes."""
-        values = np.empty((len(pictures), self.side, self.side, 3), np.float32)
-        for place, picture in zip(values, pictures, strict=True):
-            place[:] = self._middle(picture).astype(np.float64) * self.factor
+    def middles(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        """Scaled middles uint8 ``[n, 3, side, side]`` of RGB pictures uint8 ``[h, w, 3]``."""
+        middles = np.empty((len(pictures), 3, self.side, self.side), np.uint8)
+        for place, picture in zip(middles, pictures, strict=True):
+            place[:] = self._middle(picture).transpose(2, 0, 1)
+        return middles
+
+    @property
+    def values(self) -> NDArray[np.float32]:
+        """The normalised value of each of the 256 levels of red, green and blue, ``[3, 256]``.
+
+        By this table a device normalises to the same bits as any other.
+        """
+        values = np.empty((256, 3), np.float32)
+        values[:] = np.arange(256.0)[:, None] * self.factor
         values -= np.array(self.mean, np.float32)
         values /= np.array(self.deviation, np.float32)
-        return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
+        return np.ascontiguousarray(values.T)
 
     def _middle(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         height, width = picture.shape[:2]
