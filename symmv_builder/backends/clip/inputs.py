@@ -3,6 +3,7 @@
 Both as the checkpoint's own files tell it, and bit for bit as `transformers` 5.23.0 reads them.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
-
-from symmv_builder.backends.clip.checkpoint import read_json
 
 # What CLIP's own preparation does; a file that tells otherwise is of another model.
 _STEPS: Final = ("do_resize", "do_center_crop", "do_rescale", "do_normalize")
@@ -27,6 +26,14 @@ START, END = "<|startoftext|>", "<|endoftext|>"
 _PARTS = (
     r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 )
+
+
+def read_json(path: Path) -> Mapping[str, Any]:
+    """Read the object in a JSON file; `ValueError` where it holds another type."""
+    described = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(described, dict):
+        raise ValueError(f"{path.name} holds no object")
+    return described
 
 
 @dataclass(frozen=True, slots=True)
