@@ -26,6 +26,7 @@ from symmv_builder.backends.clip_server.wire import (
     MOST_PICTURES,
     MOST_TEXT_BYTES,
     MOST_UNANSWERED,
+    MOST_WORDS,
     Kind,
 )
 from symmv_builder.backends.slots import ClipModel
@@ -41,7 +42,7 @@ from tests.recordings import make_clip_folder
 
 pytest.importorskip("torch")
 NAME = "vit-b-32"
-Answers = SimpleQueue[bytes | np.ndarray | None]
+Answers = SimpleQueue[bytes | memoryview | None]
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> ModelHome:
 
 @pytest.fixture(scope="module")
 def own(home: ModelHome) -> VitB32:
-    model: Any = load("clip", NAME, home)
+    model = load("clip", NAME, home)
+    assert isinstance(model, VitB32)
     return model
 
 
@@ -113,7 +115,10 @@ def test_it_says_and_reads_what_the_model_does(proxy: Proxy, own: VitB32, home: 
         assert getattr(proxy, fact) == getattr(own, fact)
     assert proxy.identify(home) == VitB32.identify(home)
     assert proxy.about() == VitB32.about()
-    assert proxy.embed_images([]).shape == (0, own.dimensions)
+    assert proxy.embed_images([]).shape == proxy.embed_words([]).shape == (0, own.dimensions)
+    for words in (["x" * MOST_TEXT_BYTES], ["x"] * (MOST_WORDS + 1)):
+        with pytest.raises(ValueError, match="more than fit one request"):
+            proxy.embed_words(words)
 
 
 def requests_of(prepared: np.ndarray, *sizes: int) -> tuple[list[Request], list[Answers]]:
@@ -130,13 +135,12 @@ def test_a_picture_has_the_same_bits_whoever_travels_with_it(own: VitB32, home: 
     prepared, network = own.preparation(home)(draw(3, ROWS)), Network(own)
     alone, [answer] = requests_of(prepared[:1], 1)
     network.answer(alone)
-    [first] = [answer.get()]
+    first = np.asarray(answer.get())
     for row in (1, 7, ROWS - 1):
         order = np.roll(prepared, row, axis=0)
         many, queues = requests_of(order[: row + 1], *([1] * (row + 1)))
         network.answer(many)
-        assert np.array_equal(queues[row].get(), first)  # type: ignore[arg-type]
-    assert isinstance(first, np.ndarray)
+        assert np.array_equal(np.asarray(queues[row].get()), first)
     assert np.ptp(first) > 0
 
 
@@ -181,6 +185,8 @@ MALFORMED = {
     "an object": HEADER.pack(Kind.WORDS, 2) + b"{}",
     "numbers": HEADER.pack(Kind.WORDS, 3) + b"[1]",
     "no UTF-8": HEADER.pack(Kind.WORDS, 4) + b"\xff\xfe[]",
+    "no texts": HEADER.pack(Kind.WORDS, 2) + b"[]",
+    "half a character": HEADER.pack(Kind.WORDS, 10) + rb'["\ud800"]',
     "lists without end": HEADER.pack(Kind.WORDS, 100_000) + b"[" * 100_000,
     "no token": b"",
 }

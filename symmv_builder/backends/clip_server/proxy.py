@@ -24,6 +24,7 @@ from symmv_builder.backends.clip_server.wire import (
     MOST_PICTURES,
     MOST_TEXT_BYTES,
     MOST_UNANSWERED,
+    MOST_WORDS,
     SCALE,
     Kind,
     fill,
@@ -97,8 +98,10 @@ class Proxy(ClipModel):
     def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
         if not self.knows_words:
             raise WrongSetting("model", self.name, "it embeds no words")
+        if not words:
+            return np.zeros((0, self.dimensions), np.float32)
         body = pack_words(words)
-        if len(body) > MOST_TEXT_BYTES:
+        if len(words) > MOST_WORDS or len(body) > MOST_TEXT_BYTES:
             raise ValueError(f"{len(words)} texts are more than fit one request")
         return self._rows(self._ask(Kind.WORDS, len(body), body, (len(words), self.dimensions)))
 
@@ -108,12 +111,12 @@ class Proxy(ClipModel):
         answers = []
         for first in range(0, len(pictures), MOST_PICTURES):
             inputs = self._prepare(pictures[first : first + MOST_PICTURES])
-            answers.append(self._ask(kind, len(inputs), inputs, (len(inputs), *shape)))
+            answers.append(self._ask(kind, len(inputs), inputs.data, (len(inputs), *shape)))
         nothing = np.zeros((0, *shape), np.float32)
         return lambda: np.concatenate([nothing, *map(self._rows, answers)])
 
     def _ask(
-        self, kind: Kind, count: int, body: bytes | NDArray[Any], shape: tuple[int, ...]
+        self, kind: Kind, count: int, body: bytes | memoryview, shape: tuple[int, ...]
     ) -> _Answer:
         while len(self._unanswered) >= MOST_UNANSWERED:
             self._receive()
@@ -134,7 +137,7 @@ class Proxy(ClipModel):
         """Wait for the oldest answer."""
         answer = self._unanswered.popleft()
         try:
-            fill(self._connection, answer.rows)
+            fill(self._connection, answer.rows.data)
         except OSError as error:
             raise self._lost(error) from error
         answer.is_here = True

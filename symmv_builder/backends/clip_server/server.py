@@ -58,7 +58,7 @@ class Request:
     kind: Kind
     inputs: NDArray[Any] | None
     words: list[str]
-    answers: "SimpleQueue[bytes | NDArray[np.float32] | None]"
+    answers: "SimpleQueue[bytes | memoryview | None]"
 
     @property
     def rows(self) -> int:
@@ -93,7 +93,7 @@ class Network:
         if first.kind is Kind.HELLO:
             first.answers.put(SCALE.pack(self._model.scale))
         elif first.kind is Kind.WORDS:
-            first.answers.put(self._model.embed_words(first.words))
+            first.answers.put(np.ascontiguousarray(self._model.embed_words(first.words)).data)
         else:
             self._see(requests)
 
@@ -109,7 +109,8 @@ class Network:
         )()
         filled = 0
         for request in requests:
-            request.answers.put(np.ascontiguousarray(embedded[filled : filled + request.rows]))
+            rows = embedded[filled : filled + request.rows]
+            request.answers.put(np.ascontiguousarray(rows).data)
             filled += request.rows
 
 
@@ -121,7 +122,7 @@ class _Worker:
     ) -> None:
         self._connection, self._model_class, self._token = connection, kind, token
         self._line: SimpleQueue[Request] = line
-        self._answers: SimpleQueue[bytes | NDArray[np.float32] | None] = SimpleQueue()
+        self._answers: SimpleQueue[bytes | memoryview | None] = SimpleQueue()
         self._free = threading.Semaphore(MOST_UNANSWERED)
         for run in (self._listen, self._reply):
             threading.Thread(target=run, daemon=True).start()
@@ -146,9 +147,10 @@ class _Worker:
         if kind in (Kind.IMAGES, Kind.PATCHES) and 1 <= count <= MOST_PICTURES:
             shape, type_ = self._model_class.input_shape, self._model_class.input_type
             inputs = np.empty((count, *shape), type_)
-            fill(self._connection, inputs)
+            fill(self._connection, inputs.data)
             return Request(kind, inputs, [], self._answers)
-        if kind is Kind.WORDS and 1 <= count <= MOST_TEXT_BYTES:
+        knows_words = self._model_class.knows_words
+        if kind is Kind.WORDS and knows_words and 1 <= count <= MOST_TEXT_BYTES:
             words = unpack_words(read(self._connection, count))
             return Request(kind, None, words, self._answers)
         if kind is Kind.HELLO and count == 0:

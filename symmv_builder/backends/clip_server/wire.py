@@ -18,9 +18,6 @@ import socket
 import struct
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Any
-
-from numpy.typing import NDArray
 
 from symmv_builder.backends import backend_class
 from symmv_builder.backends.slots import SplitClip
@@ -32,6 +29,7 @@ TOKEN_BYTES = 32
 MOST_PICTURES = 16
 MOST_UNANSWERED = 8
 MOST_TEXT_BYTES = 1 << 20
+MOST_WORDS = 1024
 
 
 class Kind(IntEnum):
@@ -51,15 +49,15 @@ def split_class(name: str) -> type[SplitClip]:
     return kind
 
 
-def send(connection: socket.socket, kind: Kind, count: int, body: bytes | NDArray[Any]) -> None:
+def send(connection: socket.socket, kind: Kind, count: int, body: bytes | memoryview) -> None:
     """Send a request; `OSError` where the other side is gone or does not read."""
     connection.sendall(HEADER.pack(kind, count))
     connection.sendall(body)
 
 
-def fill(connection: socket.socket, place: bytearray | NDArray[Any]) -> None:
+def fill(connection: socket.socket, place: memoryview) -> None:
     """Fill a buffer with the bytes that come next; `OSError` where they do not come."""
-    rest = memoryview(place).cast("B")
+    rest = place.cast("B")
     while rest:
         count = connection.recv_into(rest)
         if not count:
@@ -70,7 +68,7 @@ def fill(connection: socket.socket, place: bytearray | NDArray[Any]) -> None:
 def read(connection: socket.socket, size: int) -> bytes:
     """The next `size` bytes; `OSError` where they do not come."""
     place = bytearray(size)
-    fill(connection, place)
+    fill(connection, memoryview(place))
     return bytes(place)
 
 
@@ -80,8 +78,12 @@ def pack_words(words: Sequence[str]) -> bytes:
 
 
 def unpack_words(body: bytes) -> list[str]:
-    """The texts of a request; `ValueError` where it holds something else."""
+    """The texts of a request; `ValueError` where it holds something else, none or too many."""
     words = json.loads(body)
     if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
         raise ValueError("no list of texts")
+    if not 1 <= len(words) <= MOST_WORDS:
+        raise ValueError(f"{len(words)} texts")
+    # Half a character can be written in JSON, and no tokenizer reads it.
+    "".join(words).encode()
     return words

@@ -81,7 +81,8 @@ class SegmentEncoder:
     def _patches(self, features: Tensor) -> tuple[Tensor, int]:
         """What the layers read ``[b, 1 + times, 1 + bands + symbols, d]``; where symbols begin."""
         backbone = self._backbone
-        picture = features.permute(0, 3, 1, 2)
+        # Channels first, also in memory: the other layout is convolved to other bits.
+        picture = features.permute(0, 3, 1, 2).contiguous()
         device = features.device
         bands = torch.arange(picture.shape[-1], device=device).float()
         places = backbone.posEmbedBuilder(bands).transpose(-1, -2).unsqueeze(-2)
@@ -93,7 +94,7 @@ class SegmentEncoder:
         hidden = hidden + backbone.posEmbedBuilderAttnTF(times, bands)
         queries = backbone.posEmbedBuilderAttnTE(times, self._symbols)
         queries = queries.expand(len(hidden), *queries.shape)
-        return torch.cat([hidden, queries], dim=2), hidden.shape[2]
+        return torch.cat([hidden, queries], dim=2).contiguous(), hidden.shape[2]
 
 
 class _Layer:
@@ -120,7 +121,8 @@ class _Layer:
         attended = hidden[:, :, first:].permute(2, 0, 1, 3)
         for start in range(0, bands - first, bands_at_once):
             columns = slice(start, start + bands_at_once)
-            rows = attended[columns].reshape(-1, times, width)
+            # In one piece, so that one segment is computed to the same bits as ever.
+            rows = attended[columns].contiguous().view(-1, times, width)
             mixed = self._over_times.run(middle[columns].view(-1, times, width), rows)
             out[:, :, columns] = mixed.view(-1, segments, times, width).permute(1, 2, 0, 3)
         return out
