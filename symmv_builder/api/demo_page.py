@@ -11,7 +11,7 @@ from symmv_builder.api.dataset import Dataset
 from symmv_builder.api.demo import compare, stage_rows
 from symmv_builder.api.demo_quick import NOTICES, QuickDemo
 from symmv_builder.api.entry import StoredEntry
-from symmv_builder.api.generating import Written
+from symmv_builder.api.generating import WrittenPiece
 from symmv_builder.records import Chords
 from symmv_builder.report.markup import PageMedia
 from symmv_builder.report.page import (
@@ -36,7 +36,7 @@ _LEADS = {
 
 
 def write_tour_page(
-    tour: QuickDemo, composition: Written, rows: Mapping[str, list[dict[str, Any]]]
+    tour: QuickDemo, composition: WrittenPiece, rows: Mapping[str, list[dict[str, Any]]]
 ) -> Path:
     """Write the page into the tour's folder; where it is.
 
@@ -66,7 +66,7 @@ def write_tour_page(
     return path
 
 
-def _music(tour: QuickDemo, composition: Written) -> Section:
+def _music(tour: QuickDemo, composition: WrittenPiece) -> Section:
     piece = composition.piece
     facts = {
         "length": f"{piece.seconds:.1f} s",
@@ -96,17 +96,17 @@ def _dataset(tour: QuickDemo, name: str, rows: list[dict[str, Any]]) -> DatasetP
     media_s = sum(float(entry.music_asset.duration_s) for entry in entries)
     columns = {column.name: column for column in dataset.recipe.columns}
     first = rows[0]
-    described = [
+    column_rows = [
         ColumnRow(c.name, c.type, c.unit, c.meaning, _value(first[c.name]))
         for c in columns.values()
         if c.name in first
     ]
     return DatasetPart(
         name,
-        f"{_LEADS[name]} {len(rows)} rows of {len(described)} columns in "
+        f"{_LEADS[name]} {len(rows)} rows of {len(column_rows)} columns in "
         f"{len(state.shards)} Parquet shard(s).",
         [_entry(tour, dataset, entry) for entry in entries],
-        described,
+        column_rows,
         stage_rows(state, media_s),
     )
 
@@ -149,7 +149,7 @@ def _entry(tour: QuickDemo, dataset: Dataset, entry: StoredEntry) -> Section:
 
 
 def _value(value: Any) -> str:
-    """A column's value in a few words: a scalar as it is, of a sequence its shape and start."""
+    """Shorten a column's value to a few words: a scalar whole, of a sequence shape and start."""
     if isinstance(value, np.ndarray):
         shape, numbers = " x ".join(map(str, value.shape)), value.ravel().tolist()
         words = [f"{number:.4g}" for number in numbers[:_SHOWN_VALUES]]
@@ -164,7 +164,10 @@ def _more(values: Sequence[object]) -> str:
 
 
 def _models(tour: QuickDemo) -> list[ModelRow]:
-    """Every model of both datasets once (one that two results name is one), and the starter."""
+    """List every model of both datasets, and the starter.
+
+    A model that two results name stands there once.
+    """
     models: dict[tuple[str, str], ModelRow] = {}
     for name, dataset in tour.datasets.items():
         for use in dataset.recipe.uses:

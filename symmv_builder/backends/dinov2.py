@@ -49,19 +49,19 @@ class Dinov2(SplitClip):
         self._prepare = self.preparation(home)
 
     def embed_images(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """The class token after its norm, float32 ``[n, 768]``, of RGB pictures ``[h, w, 3]``.
+        """Give the class token after its norm, float32 ``[n, 768]``, of RGB pictures ``[h, w, 3]``.
 
         The shorter side is scaled (256 as published, bicubic), the middle of 224 pixels is taken.
         """
         return self.start_inputs(self._prepare(pictures))()
 
     def embed_patches(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """The last layer after its norm, float32 ``[n, 257, 768]``: class token, then patches."""
+        """Give the last layer, normed, float32 ``[n, 257, 768]``: class token, then patches."""
         return self.start_inputs(self._prepare(pictures), patches=True)()
 
     @classmethod
     def preparation(cls, home: ModelHome) -> Prepare:
-        """Normalised middles float32 ``[n, 3, 224, 224]`` of pictures."""
+        """Make normalised middles float32 ``[n, 3, 224, 224]`` of pictures."""
         from transformers import BitImageProcessorPil
 
         folder, _ = PUBLISHED.find(home)
@@ -80,5 +80,5 @@ class Dinov2(SplitClip):
         return lambda: np.asarray(embedded.float().cpu().numpy(), dtype=np.float32)
 
     def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
-        """`StopRun`: it knows pictures alone."""
+        """Raise `StopRun`: the model knows pictures alone."""
         raise WrongSetting("model", "dinov2", "it embeds no words")

@@ -23,8 +23,8 @@ PUBLISHED = Published(
     "google/siglip2-base-patch16-224",
     more=(TOKENIZER, "tokenizer_config.json", "special_tokens_map.json"),
 )
-# As many tokens as every sentence was filled up to in training.
-WORDS = 64
+# Every sentence was padded to this many tokens in training.
+MAX_TOKENS = 64
 
 
 @final
@@ -64,20 +64,24 @@ class Siglip2(SplitClip):
         self.scale = float(self._model.logit_scale.detach().float().exp())
 
     def embed_images(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Embeddings float32 ``[n, 768]`` of RGB pictures uint8 ``[h, w, 3]``, not normalised."""
+        """Embed RGB pictures uint8 ``[h, w, 3]`` as float32 ``[n, 768]``, not normalised."""
         return self.start_inputs(self._prepare(pictures))()
 
     def embed_patches(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """The last layer after its norm, float32 ``[n, 196, 768]``: patches, row by row."""
+        """Give the last layer after its norm, float32 ``[n, 196, 768]``: patches, row by row."""
         return self.start_inputs(self._prepare(pictures), patches=True)()
 
     def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
-        """Embeddings float32 ``[n, 768]`` of words or sentences, not normalised."""
+        """Embed words or sentences as float32 ``[n, 768]``, not normalised."""
         import torch
 
-        small = [text.lower() for text in words]
+        lower_case = [text.lower() for text in words]
         inputs = self._tokenizer(
-            small, padding="max_length", max_length=WORDS, truncation=True, return_tensors="pt"
+            lower_case,
+            padding="max_length",
+            max_length=MAX_TOKENS,
+            truncation=True,
+            return_tensors="pt",
         )
         with torch.inference_mode():
             output = self._model.text_model(input_ids=inputs["input_ids"].to(self._device))
@@ -85,7 +89,7 @@ class Siglip2(SplitClip):
 
     @classmethod
     def preparation(cls, home: ModelHome) -> Prepare:
-        """Normalised squares float32 ``[n, 3, 224, 224]`` of pictures."""
+        """Make normalised squares float32 ``[n, 3, 224, 224]`` of pictures."""
         from transformers import SiglipImageProcessorPil
 
         folder, _ = PUBLISHED.find(home)

@@ -2,7 +2,7 @@
 
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib import resources
 from pathlib import Path
@@ -11,18 +11,20 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
+from symmv_builder.api.study import Store
 from symmv_builder.api.take_writer import Studio, TakeWriter
 from symmv_builder.api.takes import Takes
 from symmv_builder.errors import NotFound, StopRun, UnknownName, WrongSetting
 from symmv_builder.report.page_style import STYLE
 from symmv_builder.settings import Settings
-from symmv_builder.web import frame, pages
+from symmv_builder.web import frame, pages, raters
 from symmv_builder.web.desk import Desk, html
 from symmv_builder.web.guard import Access, App, Guard, Refused
 
 PORT = 8765
 _TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
-_MOST_AT_ONCE = 64
+# Connections; a browser has up to six, and a hall of raters comes at once.
+_MOST_AT_ONCE = 256
 _log = logging.getLogger(__name__)
 
 
@@ -31,8 +33,9 @@ def make_app(
     access: Access,
     runs_in: Path = Path("runs"),
     writer: TakeWriter | None = None,
+    studies: Sequence[Store] = (),
 ) -> App:
-    """All pages of a data root, behind the guard.
+    """All pages of a data root, behind the guard; `studies` are rated apart from them.
 
     `runs_in` is where folders of trainings lie. What people compose is written by `writer` while
     the application is served; without one it lies in the folder `takes`.
@@ -47,7 +50,7 @@ def make_app(
         writer.close()
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=writing)
-    desk = Desk(settings, access, runs_in, writer)
+    desk = Desk(settings, access, runs_in, writer, studies)
     pages.add_pages(app, desk)
     files = _static_files()
 
@@ -78,7 +81,9 @@ def make_app(
     def no_page(request: Request, error: HTTPException) -> Response:
         return _said(request, error.status_code, str(error.detail))
 
-    return Guard(app, access, pages.menu())
+    by_address = {raters.address(each): each for each in studies}
+    rating = raters.make_app(by_address, access)
+    return Guard(app, access, pages.menu(), {raters.STUDIES: rating})
 
 
 def _static_files() -> dict[str, bytes]:
@@ -98,19 +103,11 @@ def _said(request: Request, status: int, line: str) -> Response:
     return html(text, status)
 
 
-def serve(
-    settings: Settings,
-    access: Access,
-    *,
-    runs_in: Path = Path("runs"),
-    writer: TakeWriter | None = None,
-    tell: Callable[[str], object] = lambda _: None,
-) -> None:
+def answer(app: App, access: Access, *, tell: Callable[[str], object] = lambda _: None) -> None:
     """Answer until the process is interrupted; `tell` gets the address once it can be opened.
 
-    `StopRun` where the host needs a token, or the port is taken.
+    `StopRun` where the port is taken.
     """
-    access.check()
     try:
         is_v6 = ":" in access.host
         listening = socket.create_server(
@@ -121,7 +118,7 @@ def serve(
         raise WrongSetting("port", access.port, problem, where=access.host) from error
     with listening:
         config = uvicorn.Config(
-            make_app(settings, access, runs_in, writer),
+            app,
             # Its own arrangement would close the handlers of whoever calls this.
             log_config=None,
             log_level="warning",
@@ -133,7 +130,7 @@ def serve(
             ws="none",
         )
         host = f"[{access.host}]" if is_v6 else access.host
-        tell(f"http://{host}:{access.port}/")
+        tell(f"http://{host}:{listening.getsockname()[1]}/")
         try:
             uvicorn.Server(config).run(sockets=[listening])
         except KeyboardInterrupt:

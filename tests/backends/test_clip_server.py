@@ -18,7 +18,7 @@ import pytest
 
 from symmv_builder.backends import ModelHome, ModelLoader, load
 from symmv_builder.backends.clip import VitB32
-from symmv_builder.backends.clip_server import ServedLoader, models_to_serve, one_copy
+from symmv_builder.backends.clip_server import ProxyLoader, models_to_serve, one_copy
 from symmv_builder.backends.clip_server.proxy import Proxy, class_for
 from symmv_builder.backends.clip_server.server import ROWS, Network, Request, next_forward
 from symmv_builder.backends.clip_server.wire import (
@@ -59,18 +59,18 @@ def own(home: ModelHome) -> VitB32:
 
 
 @pytest.fixture(scope="module")
-def served(home: ModelHome) -> Iterator[ServedLoader]:
+def served(home: ModelHome) -> Iterator[ProxyLoader]:
     with one_copy([NAME], home) as loader:
-        assert isinstance(loader, ServedLoader)
+        assert isinstance(loader, ProxyLoader)
         yield loader
 
 
 @pytest.fixture
-def proxy(served: ServedLoader) -> Proxy:
+def proxy(served: ProxyLoader) -> Proxy:
     return connect(served)
 
 
-def connect(loader: ServedLoader) -> Proxy:
+def connect(loader: ProxyLoader) -> Proxy:
     """A connection of its own, as each worker has one."""
     return class_for(NAME)(loader.home, loader.addresses[NAME], loader.answer_s)
 
@@ -81,7 +81,7 @@ def server_process() -> Any:
 
 
 def test_workers_get_the_values_of_one_forward_of_the_same_shape(
-    served: ServedLoader, own: VitB32
+    served: ProxyLoader, own: VitB32
 ) -> None:
     workers, counts = [connect(served) for _ in range(2)], (5, MOST_PICTURES + 3)
     shown = [draw(seed, count) for seed, count in enumerate(counts)]
@@ -97,7 +97,7 @@ def test_workers_get_the_values_of_one_forward_of_the_same_shape(
 
 
 def test_patches_come_beside_embeddings(
-    served: ServedLoader, own: VitB32, monkeypatch: pytest.MonkeyPatch
+    served: ProxyLoader, own: VitB32, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(VitB32, "token_width", 32)
     worker, shown = connect(served), draw(4, 3)
@@ -194,7 +194,7 @@ MALFORMED = {
 
 @pytest.mark.parametrize("what", MALFORMED)
 def test_what_is_no_request_is_hung_up_on_and_harms_nobody(
-    served: ServedLoader, proxy: Proxy, what: str
+    served: ProxyLoader, proxy: Proxy, what: str
 ) -> None:
     message = MALFORMED[what]
     address = served.addresses[NAME]
@@ -207,7 +207,7 @@ def test_what_is_no_request_is_hung_up_on_and_harms_nobody(
     assert proxy.embed_images(draw(1, 1)).shape == (1, 512)
 
 
-def test_more_requests_than_are_allowed_are_hung_up_on(served: ServedLoader, proxy: Proxy) -> None:
+def test_more_requests_than_are_allowed_are_hung_up_on(served: ProxyLoader, proxy: Proxy) -> None:
     """Of one who never reads: its answers would fill the memory of the process."""
     address = served.addresses[NAME]
     wide = HEADER.pack(Kind.PATCHES, MOST_PICTURES) + bytes(MOST_PICTURES * PICTURE_BYTES)
@@ -221,7 +221,7 @@ def test_more_requests_than_are_allowed_are_hung_up_on(served: ServedLoader, pro
 
 
 def test_a_worker_that_is_killed_or_halted_in_a_message_harms_nobody(
-    served: ServedLoader, own: VitB32
+    served: ProxyLoader, own: VitB32
 ) -> None:
     address, worker = served.addresses[NAME], connect(served)
     halted = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -236,7 +236,7 @@ def test_a_worker_that_is_killed_or_halted_in_a_message_harms_nobody(
     np.testing.assert_allclose(found, own.embed_images(draw(8, 3)), atol=1e-5)
 
 
-def test_a_process_that_stands_still_ends_the_run(served: ServedLoader) -> None:
+def test_a_process_that_stands_still_ends_the_run(served: ProxyLoader) -> None:
     worker = class_for(NAME)(served.home, served.addresses[NAME], 0.2)
     process = server_process()
     os.kill(process.pid, signal.SIGSTOP)
@@ -330,7 +330,7 @@ def data_root(tmp_path: Path) -> Root:
 
 
 def test_a_build_gives_the_same_keys_and_values_and_a_killed_worker_costs_its_entry_alone(
-    data_root: Root, tmp_path: Path, home: ModelHome, served: ServedLoader, own: VitB32
+    data_root: Root, tmp_path: Path, home: ModelHome, served: ProxyLoader, own: VitB32
 ) -> None:
     outcomes = run(data_root, tmp_path, home, served, "kill it")
     assert "its worker was killed" in outcomes["e3"].retry
@@ -344,13 +344,13 @@ def test_a_build_gives_the_same_keys_and_values_and_a_killed_worker_costs_its_en
 
 
 def test_a_build_whose_model_is_lost_blames_nobody_and_goes_on_when_run_again(
-    data_root: Root, tmp_path: Path, home: ModelHome, served: ServedLoader
+    data_root: Root, tmp_path: Path, home: ModelHome, served: ProxyLoader
 ) -> None:
     folders: list[Path] = []
 
     def build() -> None:
         with one_copy([NAME], home) as loader:
-            assert isinstance(loader, ServedLoader)
+            assert isinstance(loader, ProxyLoader)
             folders.append(Path(loader.addresses[NAME].path).parent)
             process = server_process()
 
@@ -369,7 +369,7 @@ def test_a_build_whose_model_is_lost_blames_nobody_and_goes_on_when_run_again(
     assert all(outcome.results and not outcome.retry for outcome in outcomes.values())
 
 
-def test_what_a_model_is_asked_for_elsewhere_is_as_before(served: ServedLoader) -> None:
+def test_what_a_model_is_asked_for_elsewhere_is_as_before(served: ProxyLoader) -> None:
     assert served("clip", NAME) is served("clip", NAME)
     untrained = served("clip", "untrained-512")
     assert isinstance(untrained, ClipModel)

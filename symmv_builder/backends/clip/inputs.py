@@ -30,10 +30,10 @@ _PARTS = (
 
 def read_json(path: Path) -> Mapping[str, Any]:
     """Read the object in a JSON file; `ValueError` where it holds another type."""
-    described = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(described, dict):
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
         raise ValueError(f"{path.name} holds no object")
-    return described
+    return content
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Preparation:
     deviation: tuple[float, ...]
 
     def middles(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-        """Scaled middles uint8 ``[n, 3, side, side]`` of RGB pictures uint8 ``[h, w, 3]``."""
+        """Cut scaled middles uint8 ``[n, 3, side, side]`` of RGB pictures uint8 ``[h, w, 3]``."""
         middles = np.empty((len(pictures), 3, self.side, self.side), np.uint8)
         for place, picture in zip(middles, pictures, strict=True):
             place[:] = self._middle(picture).transpose(2, 0, 1)
@@ -79,7 +79,7 @@ class Preparation:
 
 
 def read_preparation(folder: Path, image_size: int) -> Preparation:
-    """How ``preprocessor_config.json`` prepares pictures of a size in pixels.
+    """Read how ``preprocessor_config.json`` prepares pictures of a size in pixels.
 
     `ValueError` where it does something else than CLIP's preparation, or for another size.
     """
@@ -104,7 +104,7 @@ def read_preparation(folder: Path, image_size: int) -> Preparation:
 
 
 def _side(settings: Mapping[str, Any], name: str, *parts: str) -> int:
-    """A side in pixels, told as a number or by its parts, which are equal; 224 where it is not."""
+    """Read a side in pixels, told as a number or by its parts, which are equal; 224 by default."""
     value = settings.get(name, 224)
     sides = {value[part] for part in parts} if isinstance(value, dict) else {value}
     side = sides.pop()
@@ -153,7 +153,7 @@ class Words:
     def tokens(
         self, words: Sequence[str]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Tokens ``[n, longest of them]`` padded on the right, lengths, and where each text ends.
+        """Give tokens ``[n, longest of them]`` padded on the right, lengths, and each text's end.
 
         The end is the first token that says so: a text may hold its name.
         """

@@ -38,10 +38,10 @@ _ENDS_WITHIN_S = 2.0
 def models_to_serve(
     models: Iterable[tuple[str, str]], home: ModelHome, workers: int
 ) -> tuple[str, ...]:
-    """The models, of some slots and names, of which all workers should use one copy.
+    """Name the models, of some slots and names, of which all workers should use one copy.
 
-    They are those of pictures where several workers share a card. It depends on what a person chose
-    and not on how much there is to do, so that a build that goes on makes the same bits.
+    These are models of pictures, where several workers share a card. It depends on what a person
+    chose and not on how much there is to do, so that a build that goes on makes the same bits.
     """
     if not home.device.startswith("cuda") or workers < 2:
         return ()
@@ -53,7 +53,7 @@ def models_to_serve(
 
 
 @dataclass(frozen=True, slots=True)
-class ServedLoader:
+class ProxyLoader:
     """Gives models as `ModelLoader` does, but for those that another process runs."""
 
     home: ModelHome
@@ -77,7 +77,7 @@ _proxies: dict[Address, Proxy] = {}
 def one_copy(
     names: Iterable[str], home: ModelHome, *, patience_s: float = 2 * ANSWER_S
 ) -> Iterator[LoadModel]:
-    """A loader for workers; the models of `names` run in one process each until the block ends.
+    """Give a loader for workers; models of `names` run in one process each until the block ends.
 
     `patience_s` is that of a step: a process that stands still is noticed before. `ModelLost`, or
     what the process met, where it ended before; whatever was made until then is stored, and the
@@ -90,7 +90,7 @@ def one_copy(
             return
         addresses = {name: server.address for name, server in servers.items()}
         try:
-            yield ServedLoader(home, addresses, min(ANSWER_S, patience_s / 2))
+            yield ProxyLoader(home, addresses, min(ANSWER_S, patience_s / 2))
         except ModelLost as lost:
             raise servers[lost.model].reason(lost) from lost
 
@@ -143,7 +143,7 @@ class _Server:
         self._process.join()
 
     def reason(self, lost: ModelLost) -> StopRun:
-        """Why workers lost the process, as far as it or its end tells."""
+        """Say why workers lost the process, as far as it or its end tells."""
         with suppress(EOFError, OSError):
             if self._control.poll():
                 error = self._control.recv()

@@ -149,8 +149,8 @@ class Proxy(ClipModel):
 
 
 def class_for(name: str) -> type[Proxy]:
-    """The class that stands for the model `name`: it says what the model's class says."""
-    source = split_class(name)
-    told = {fact: getattr(source, fact) for fact in _FACTS}
-    made: Any = type(f"{source.__name__}Proxy", (Proxy,), {"kind": source, "name": name, **told})
-    return cast("type[Proxy]", made)
+    """Make the class that stands for the model `name`: it says what the model's class says."""
+    kind = split_class(name)
+    facts = {fact: getattr(kind, fact) for fact in _FACTS}
+    proxy: Any = type(f"{kind.__name__}Proxy", (Proxy,), {"kind": kind, "name": name, **facts})
+    return cast("type[Proxy]", proxy)

@@ -139,7 +139,7 @@ class _Worker:
         self._answers.put(None)
 
     def _request(self) -> Request:
-        """The next request; `ValueError` where it is malformed or one too many."""
+        """Read the next request; `ValueError` where it is malformed or one too many."""
         number, count = HEADER.unpack(read(self._connection, HEADER.size))
         kind = Kind(number)
         if not self._free.acquire(blocking=False):

@@ -42,7 +42,7 @@ class Kind(IntEnum):
 
 
 def split_class(name: str) -> type[SplitClip]:
-    """The class of a model that can be served; `TypeError` where it has no halves."""
+    """Find the class of a model that can be served; `TypeError` where it has no halves."""
     kind = backend_class(SplitClip.slot, name)
     if not issubclass(kind, SplitClip):
         raise TypeError(f"{name} has no halves")
@@ -66,19 +66,19 @@ def fill(connection: socket.socket, place: memoryview) -> None:
 
 
 def read(connection: socket.socket, size: int) -> bytes:
-    """The next `size` bytes; `OSError` where they do not come."""
+    """Read the next `size` bytes; `OSError` where they do not come."""
     place = bytearray(size)
     fill(connection, memoryview(place))
     return bytes(place)
 
 
 def pack_words(words: Sequence[str]) -> bytes:
-    """Texts as a request holds them."""
+    """Write texts as a request holds them."""
     return json.dumps(list(words)).encode()
 
 
 def unpack_words(body: bytes) -> list[str]:
-    """The texts of a request; `ValueError` where it holds something else, none or too many."""
+    """Read the texts of a request; `ValueError` where it holds something else, none or too many."""
     words = json.loads(body)
     if not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
         raise ValueError("no list of texts")

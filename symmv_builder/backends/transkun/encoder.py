@@ -43,7 +43,7 @@ class SegmentEncoder:
         self._up_bias = skip.bias.repeat(_PATCH_FRAMES)
 
     def contexts(self, segments: Tensor) -> Tensor:
-        """Contexts ``[b, symbols, frames, d]`` of segments ``[b, channels, n]``."""
+        """Compute contexts ``[b, symbols, frames, d]`` of segments ``[b, channels, n]``."""
         features = torch.stack([self._features(self._frames(samples)) for samples in segments])
         hidden, first = self._patches(features)
         for layer in self._layers[:-1]:
@@ -79,7 +79,10 @@ class SegmentEncoder:
         return ((mels + self._floor).log() - floor) / -floor
 
     def _patches(self, features: Tensor) -> tuple[Tensor, int]:
-        """What the layers read ``[b, 1 + times, 1 + bands + symbols, d]``; where symbols begin."""
+        """Give what the layers read ``[b, 1 + times, 1 + bands + symbols, d]``.
+
+        Where symbols begin.
+        """
         backbone = self._backbone
         # Channels first, also in memory: the other layout is convolved to other bits.
         picture = features.permute(0, 3, 1, 2).contiguous()
@@ -105,7 +108,7 @@ class _Layer:
         self._over_times = _Half(block.mhaBlockT, block.fnnBlockT)
 
     def run(self, hidden: Tensor, first: int = 0) -> Tensor:
-        """The layer's output ``[b, times, bands, d]``, for the bands from `first` on."""
+        """Compute the layer's output ``[b, times, bands, d]``, for the bands from `first` on."""
         segments, times, bands, width = hidden.shape
         is_cpu = hidden.device.type == "cpu"
         times_at_once = _TIMES_AT_ONCE if is_cpu else segments * times
@@ -141,7 +144,7 @@ class _Half:
         self._mapping_scale = mapping.scale
 
     def run(self, hidden: Tensor, memory: Tensor) -> Tensor:
-        """Rows ``[b, n, d]`` that have attended to those of `memory` ``[b, m, d]``."""
+        """Compute rows ``[b, n, d]`` that have attended to those of `memory` ``[b, m, d]``."""
         rows, count, width = hidden.shape
         query = F.linear(_normed(hidden), self._query)
         query = query.view(rows, count, self._heads, -1).transpose(1, 2)

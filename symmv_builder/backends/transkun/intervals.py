@@ -18,7 +18,7 @@ _STARTS_AT_ONCE = 96
 
 
 def best_intervals(scorer: Any, context: Tensor, starts: Sequence[int]) -> list[list[Interval]]:
-    """The intervals (first and last frame) of each symbol, in order of time.
+    """Find the intervals (first and last frame) of each symbol, in order of time.
 
     `context` is ``[symbols, frames, d]``; the intervals of a symbol begin at its frame of `starts`
     or later. Of equal scores the silence wins, then the earlier end. An interval of one frame may
@@ -28,7 +28,7 @@ def best_intervals(scorer: Any, context: Tensor, starts: Sequence[int]) -> list[
 
 
 def search(scorer: Any, context: Tensor, first: int = 0) -> tuple[Tensor, Tensor]:
-    """What `follow` goes by, for each symbol and frame of ``[symbols, frames, d]``.
+    """Find what `follow` goes by, for each symbol and frame of ``[symbols, frames, d]``.
 
     Where the best interval that begins there ends, 0 where it is better to go on; and whether an
     interval of this frame alone is one. Frames before `first` are left out of the former. Symbols
@@ -56,7 +56,7 @@ def search(scorer: Any, context: Tensor, first: int = 0) -> tuple[Tensor, Tensor
 
 
 def follow(ends: Tensor, singles: Tensor, starts: Sequence[int]) -> list[list[Interval]]:
-    """The intervals along the best path of each symbol, from its frame of `starts` on."""
+    """Trace the intervals along the best path of each symbol, from its frame of `starts` on."""
     intervals = []
     for end_of, is_single, start in zip(ends.tolist(), singles.tolist(), starts, strict=True):
         path: list[Interval] = []

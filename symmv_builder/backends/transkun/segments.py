@@ -36,8 +36,8 @@ class NoteEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
-    """What a segment's contexts ``[symbols, frames, d]`` are, and the search for its intervals."""
+class _Search:
+    """Contexts ``[symbols, frames, d]`` of a segment, and what the search for its notes gave."""
 
     context: Tensor
     ends: Tensor
@@ -47,7 +47,7 @@ class _Heard:
 class SegmentDecoder:
     """The package's model with its own decoding taken apart; `at_once` segments are heard at once.
 
-    More than one is for a GPU: a processor takes longer for them together than one by one.
+    More than one is for a GPU: a CPU takes as long for two together as for one and one.
     """
 
     def __init__(self, model: Any, at_once: int = 1) -> None:
@@ -56,7 +56,7 @@ class SegmentDecoder:
         self._length = int(-(-model.segmentSizeInSecond * model.fs // 1))
 
     def transcribe(self, samples: Tensor) -> list[NoteEvent]:
-        """Events of samples ``[n, channels]``, sorted by start, end and pitch."""
+        """Transcribe events of samples ``[n, channels]``, sorted by start, end and pitch."""
         model = self._model
         rate, hop = model.fs, model.hopSize
         step = -(-model.segmentHopSizeInSecond * rate // hop) * hop
@@ -69,8 +69,8 @@ class SegmentDecoder:
         for number in range(0, len(begins), self._at_once):
             group = begins[number : number + self._at_once]
             segments = [self._segment(sound, begin) for begin in group]
-            for begin, heard in zip(group, self._hear(segments, min(starts)), strict=True):
-                events, lasts = self._decode(heard, starts)
+            for begin, result in zip(group, self._hear(segments, min(starts)), strict=True):
+                events, lasts = self._decode(result, starts)
                 starts = [max(last - step // hop, 0) for last in lasts]
                 for event in events:
                     event.start_s = max(event.start_s + begin / rate - before_s, 0.0)
@@ -79,43 +79,43 @@ class SegmentDecoder:
         return _apart(by_pitch)
 
     def _segment(self, sound: Tensor, begin: int) -> Tensor:
-        """Samples ``[channels, n]`` from a place on, filled up with silence."""
+        """Cut samples ``[channels, n]`` from a place on, filled up with silence."""
         segment = sound[:, begin : begin + self._length]
         return F.pad(segment, (0, self._length - segment.shape[-1]))
 
-    def _hear(self, segments: Sequence[Tensor], first: int) -> list[_Heard | None]:
-        """Network and search, `None` for silence; paths of the first segment begin at `first`.
+    def _hear(self, segments: Sequence[Tensor], first: int) -> list[_Search | None]:
+        """Run network and search, `None` for silence; paths of the first segment begin at `first`.
 
         The network is shown `at_once` segments, silent ones to make up the number: the shapes do
         not depend on how many are left.
         """
         # The network finds nothing in silence (a test asks it): the padding costs nothing.
         sounding = [number for number, segment in enumerate(segments) if segment.any()]
-        heard: list[_Heard | None] = [None] * len(segments)
+        searches: list[_Search | None] = [None] * len(segments)
         if not sounding:
-            return heard
+            return searches
         batch = torch.stack([segments[number] for number in sounding])
         batch = F.pad(batch, (0, 0, 0, 0, 0, self._at_once - len(batch)))
         contexts = self._encoder.contexts(batch)
         # Where the paths of later segments begin is not known yet.
         first = first if self._at_once == 1 else 0
-        found = search(self._model.scorer, contexts.flatten(0, 1), first)
-        ends, singles = (each.view(contexts.shape[:3]) for each in found)
+        both = search(self._model.scorer, contexts.flatten(0, 1), first)
+        ends, singles = (each.view(contexts.shape[:3]) for each in both)
         for row, number in enumerate(sounding):
-            heard[number] = _Heard(contexts[row], ends[row], singles[row])
-        return heard
+            searches[number] = _Search(contexts[row], ends[row], singles[row])
+        return searches
 
     def _decode(
-        self, heard: _Heard | None, starts: Sequence[int]
+        self, result: _Search | None, starts: Sequence[int]
     ) -> tuple[list[NoteEvent], list[int]]:
-        """Events of a segment, in seconds from its start, and each symbol's last complete end."""
+        """Decode a segment's events, in s from its start, and each symbol's last complete end."""
         nothing: list[NoteEvent] = []
-        if heard is None:
+        if result is None:
             return nothing, [0] * len(self._symbols)
-        paths = follow(heard.ends, heard.singles, starts)
+        paths = follow(result.ends, result.singles, starts)
         if not any(paths):
             return nothing, [0] * len(self._symbols)
-        velocities, shifts, present = self._attributes(heard.context, paths)
+        velocities, shifts, present = self._attributes(result.context, paths)
         last_frame = round(self._length / self._model.hopSize)
         frame_s = self._model.hopSize / self._model.fs
         events, lasts, number = [], [], 0
@@ -139,7 +139,7 @@ class SegmentDecoder:
     def _attributes(
         self, context: Tensor, paths: Sequence[Sequence[Interval]]
     ) -> tuple[list[int], list[list[float]], list[list[bool]]]:
-        """Velocity, shifts of start and end in frames, and whether these are there, of each."""
+        """Compute each event's velocity, and shifts of its ends in frames, if there are such."""
         rows = [(s, *interval) for s, path in enumerate(paths) for interval in path]
         symbol, first, final = torch.tensor(rows, device=context.device).T
         at_start, at_end = context[symbol, first], context[symbol, final]
@@ -168,7 +168,7 @@ def _join(line: list[NoteEvent], event: NoteEvent) -> None:
 
 
 def _apart(by_pitch: dict[int, list[NoteEvent]]) -> list[NoteEvent]:
-    """All complete events; one that the next of its pitch cuts into ends there."""
+    """List all complete events; one that the next of its pitch cuts into ends there."""
     whole = []
     for line in by_pitch.values():
         if line:
