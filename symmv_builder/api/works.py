@@ -67,7 +67,6 @@ def runner_here(
         checked("patience", patience_s),
         loading_patience_s=checked("load-patience", load_patience_s),
     )
-
     home = settings.home
 
     def run(plan: Plan, store: Store) -> Run:

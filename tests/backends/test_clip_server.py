@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from symmv_builder.api import works
 from symmv_builder.backends import ModelHome, ModelLoader, load
 from symmv_builder.backends.clip import VitB32
 from symmv_builder.backends.clip_server import ProxyLoader, models_to_serve, one_copy
@@ -30,17 +31,20 @@ from symmv_builder.backends.clip_server.wire import (
     Kind,
 )
 from symmv_builder.backends.slots import ClipModel
-from symmv_builder.errors import ModelLost, StopRun, WrongWeights
+from symmv_builder.errors import ModelLost, NoDevice, StopRun, WrongWeights
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.pool import Effort, run_entries
 from symmv_builder.pipeline.run import EntryOutcome, LoadModel
+from symmv_builder.settings import Settings
+from symmv_builder.storage.ledger import Ledger
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.sidecars import Sidecars
+from symmv_builder.storage.store import Store
 from tests.backends import toy_pictures
 from tests.backends.toy_pictures import draw
 from tests.recordings import make_clip_folder
 
-pytest.importorskip("torch")
+torch: Any = pytest.importorskip("torch")
 NAME = "vit-b-32"
 Answers = SimpleQueue[bytes | memoryview | None]
 
@@ -316,10 +320,10 @@ def run(
 ) -> dict[str, EntryOutcome]:
     """What becomes of the toy's entries and some more by two workers, by their names."""
     plan = toy_pictures.plan(VitB32.identify(home))
-    works = toy_pictures.works(root, folder, (*TEXTS, *more))
+    entries = toy_pictures.works(root, folder, (*TEXTS, *more))
     how = {"effort": Effort(2), **how}
     return {
-        outcome.entry_id: outcome for outcome in run_entries(works, plan, root.url, loader, **how)
+        outcome.entry_id: outcome for outcome in run_entries(entries, plan, root.url, loader, **how)
     }
 
 
@@ -367,6 +371,30 @@ def test_a_build_whose_model_is_lost_blames_nobody_and_goes_on_when_run_again(
     assert not any(".rejected." in name for names in stored for name in names)
     outcomes = run(data_root, tmp_path, home, served, effort=Effort(0))
     assert all(outcome.results and not outcome.retry for outcome in outcomes.values())
+
+
+def test_workers_of_a_build_share_a_card_and_one_that_is_not_there_is_told(
+    data_root: Root, tmp_path: Path, home: ModelHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("a card is here")
+    shared: list[tuple[str, ...]] = []
+
+    def spy(names: tuple[str, ...], *arguments: Any, **how: Any) -> Any:
+        shared.append(names)
+        return one_copy(names, *arguments, **how)
+
+    monkeypatch.setattr(works, "one_copy", spy)
+    ledger = f"sqlite:///{tmp_path}/ledger.sqlite"
+    card = ModelHome("cuda", paths=home.paths)
+    settings = Settings(data_root.url, data_root.url, ledger, card)
+    plan = toy_pictures.plan(VitB32.identify(card))
+    runner = works.runner_here(settings, workers=2, tell=lambda _: None)
+    run = runner(plan, Store(data_root, data_root, Ledger(ledger)))
+    assert list(run(())) == []
+    with pytest.raises(NoDevice, match="device cuda was asked for, but there is no CUDA"):
+        list(run(toy_pictures.works(data_root, tmp_path, TEXTS)))
+    assert shared == [(), (NAME,)]
 
 
 def test_what_a_model_is_asked_for_elsewhere_is_as_before(served: ProxyLoader) -> None:
