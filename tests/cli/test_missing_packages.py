@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from symmv_builder import packages
+from symmv_builder import backends, packages
+from symmv_builder.api import reporting
+from symmv_builder.backends import ModelHome
 from symmv_builder.backends.midi import midi_bytes
 from symmv_builder.cli.commands import COMMANDS
 from symmv_builder.cli.demo import demo
 from symmv_builder.errors import StopRun
+from symmv_builder.settings import read_settings
 from tests.datasets.imports.small_releases import notes
 
 # What the base installation does not bring, by the names under which it is imported.
@@ -155,6 +158,29 @@ def test_music_for_a_video_asks_for_all_that_it_needs_at_once(tune: Path, tmp_pa
     done = run("generate", tune, "--out", tmp_path / "out")
     assert done.returncode == 2
     assert done.stderr.endswith("pip install 'symmv-builder[models]'\n")
+
+
+def test_reports_side_by_side_ask_for_what_reports_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tests of differences are by scipy, which is in `evaluate`, too."""
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    with pytest.raises(StopRun, match=r"scipy is not installed; .*\[report\]"):
+        reporting.report(
+            read_settings(root=str(tmp_path)), "midi", tmp_path / "out", against="muvisync"
+        )
+
+
+@pytest.mark.parametrize(("slot", "name"), backends.TABLE)
+def test_nothing_is_downloaded_for_a_model_that_cannot_run(
+    slot: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model is asked for its packages before anything of it is made, its weights included."""
+    kind = backends.backend_class(slot, name)
+    monkeypatch.setattr(kind, "__init__", lambda self, home: pytest.fail(f"{name} was made"))
+    monkeypatch.setattr(kind, "needs", ("no_such_package",))
+    with pytest.raises(StopRun, match=f"{name} cannot run: no-such-package is not installed"):
+        backends.load(slot, name, ModelHome(device="meta"))
 
 
 def test_a_bucket_asks_for_the_extra_of_buckets(tmp_path: Path) -> None:
