@@ -219,6 +219,26 @@ def test_a_flow_without_prefect_says_one_line(module: str) -> None:
     assert done.stderr == "prefect is not installed; run: pip install 'symmv-builder[flows]'\n"
 
 
+def test_a_flow_without_another_package_of_its_extra_says_one_line() -> None:
+    """Whatever `flows` imports at its beginning is looked for before."""
+    files = (Path(__file__).parents[2] / "flows").glob("*.py")
+    named = {
+        module.partition(".")[0]
+        for file in files
+        for module in re.findall(r"(?m)^(?:import|from) (\w[\w.]*)", file.read_text("utf-8"))
+    }
+    with_prefect = {"httpx", "prometheus_client", "pydantic"}
+    theirs = named - set(sys.stdlib_module_names) - {"symmv_builder"} - with_prefect
+    assert theirs == {"prefect", "yaml"}
+    program = (
+        "sys.modules.update(prefect=sys, yaml=None); sys.argv = ['-m'];"
+        "import runpy; runpy.run_module('flows.serve')"
+    )
+    done = run(program=program)
+    assert done.returncode == 2
+    assert done.stderr == "pyyaml is not installed; run: pip install 'symmv-builder[flows]'\n"
+
+
 @pytest.mark.parametrize(
     ("flow", "beside"),
     [("build", ",models"), ("crawl", ",crawl"), ("train", ",train"), ("release", "")],
