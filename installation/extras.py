@@ -11,6 +11,7 @@ anything failed; what a command said is printed then.
 
 import argparse
 import importlib.metadata
+import os
 import re
 import shutil
 import subprocess
@@ -122,9 +123,12 @@ class Failed(Exception):
 
 
 def _run(command: Sequence[str], cwd: Path) -> None:
+    # What a checkout on Python's path offers would be taken for installed.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     process = subprocess.run(
-        command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
+        command, cwd=cwd, env=environment, text=True, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
     if process.returncode:
         raise Failed(
             f"{' '.join(command)}\nexit code {process.returncode}\n{process.stdout[-3000:]}"
