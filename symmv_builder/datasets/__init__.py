@@ -21,7 +21,7 @@ _MOST_BYTES = 1 << 20
 
 
 def _importers() -> tuple[str, ...]:
-    """The datasets that have a module in `imports/importers`; none is imported for that."""
+    """List the datasets that have a module in `imports/importers`; none is imported for that."""
     modules = (Path(__file__).parent / "imports" / "importers").glob("[a-z]*.py")
     return tuple(sorted(module.stem.replace("_", "-") for module in modules))
 
@@ -32,24 +32,24 @@ ALL = (*NAMES, *IMPORTED)
 
 
 def built_in() -> tuple[str, ...]:
-    """The names of the recipes that the package brings, sorted."""
+    """List the names of the recipes that the package brings, sorted."""
     folder = resources.files("symmv_builder") / "recipes"
     names = (file.name for file in folder.iterdir())
     return tuple(sorted(name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)))
 
 
 def installed() -> tuple[str, ...]:
-    """The names of all recipes that are installed: the built-in ones, then those of plug-ins."""
+    """List the names of all installed recipes: the built-in ones, then those of plug-ins."""
     return tuple(dict.fromkeys((*built_in(), *plugins.plugins("recipes"))))
 
 
 def importable() -> tuple[str, ...]:
-    """The names of all published datasets that can be imported, those of plug-ins last."""
+    """List the names of all published datasets that can be imported, those of plug-ins last."""
     return tuple(dict.fromkeys((*IMPORTED, *plugins.plugins("importers"))))
 
 
 def is_imported(name: str) -> bool:
-    """Whether a dataset's entries are those of a published release, by what is installed.
+    """Check whether a dataset's entries are those of a published release, by what is installed.
 
     What a data root took in is an import after its importer is gone too: `remembered.is_import`.
     """
@@ -57,7 +57,7 @@ def is_imported(name: str) -> bool:
 
 
 def recipe_text(name: str) -> str:
-    """The file of an installed recipe; `StopRun` with the known names where there is none."""
+    """Read the file of an installed recipe; `StopRun` with the known names where there is none."""
     if name in built_in():
         return (resources.files("symmv_builder") / "recipes" / f"{name}{SUFFIX}").read_text("utf-8")
     plugin = plugins.find("recipes", name)
@@ -68,7 +68,7 @@ def recipe_text(name: str) -> str:
 
 
 def recipe(name: str) -> Recipe:
-    """The recipe of a dataset; `StopRun` with the known names where there is none."""
+    """Read the recipe of a dataset; `StopRun` with the known names where there is none."""
     return _named(name, ())
 
 
@@ -93,7 +93,7 @@ def _named(name: str, above: tuple[str, ...]) -> Recipe:
 
 
 def recipe_in_file(path: Path, is_import: Callable[[str], bool] = is_imported) -> Recipe:
-    """The recipe that a person wrote; its base may be built in or a file beside it.
+    """Read the recipe that a person wrote; its base may be built in or a file beside it.
 
     It must not take the name of an import, as `is_import` knows them.
     `StopRun` with line and key of a mistake, or where the file cannot be read.
@@ -130,7 +130,7 @@ def _in_file(path: Path, is_import: Callable[[str], bool], above: tuple[Path, ..
 
 
 def variant(name: str, way: str) -> Recipe:
-    """A dataset made in another way: the recipe `NAME-WAY`, under the dataset's own name.
+    """Read the recipe of a dataset made in another way, `NAME-WAY`, under the dataset's own name.
 
     `StopRun` with the known ways where there is none.
     """

@@ -31,7 +31,7 @@ Place = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class _TarSample:
     """One sample in a mapped tar file: its key, and where each of its members lies."""
 
     key: str
@@ -76,7 +76,7 @@ class ExportedSamples(IterableDataset[dict[str, Any]]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        """The samples of all ranks and workers together."""
+        """Count the samples of all ranks and workers together."""
         return self._count
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -90,14 +90,16 @@ class ExportedSamples(IterableDataset[dict[str, Any]]):
         place = 0
         for number in shards:
             with _mapped(self.shards[number]) as (data, samples):
-                mine = order.permutation(len(samples)) if self.shuffle else range(len(samples))
-                for index in mine:
+                places = order.permutation(len(samples)) if self.shuffle else range(len(samples))
+                for index in places:
                     if place % world == rank:
                         start = np.random.default_rng([self.seed, self.epoch, place])
                         yield self._sample(data, samples[index], start)
                     place += 1
 
-    def _sample(self, data: mmap.mmap, item: _Held, start: np.random.Generator) -> dict[str, Any]:
+    def _sample(
+        self, data: mmap.mmap, item: _TarSample, start: np.random.Generator
+    ) -> dict[str, Any]:
         sample: dict[str, Any] = {"sample": item.key}
         for name, (at, size) in item.members.items():
             part = _part_of(name)
@@ -131,7 +133,7 @@ class ExportedSamples(IterableDataset[dict[str, Any]]):
 
 
 def decode_sound(content: bytes) -> tuple[np.ndarray[Any, np.dtype[np.float32]], int]:
-    """Samples float32 ``[channels, n]`` of a sound file in memory, and their rate in Hz.
+    """Decode a sound file in memory to float32 ``[channels, n]``; gives its rate in Hz.
 
     `RejectEntry` as `backends.pyav.read_sound`, whose limits hold.
     """
@@ -148,14 +150,14 @@ def decode_sound(content: bytes) -> tuple[np.ndarray[Any, np.dtype[np.float32]],
 
 
 def _part_of(name: str) -> str:
-    """Which part of a sample a member belongs to."""
+    """Tell which part of a sample a member belongs to."""
     if name == "json":
         return "row"
     return "frames" if name.startswith(_FRAMES) else name.partition(".")[0]
 
 
 def _shards(folder: Path, split: str) -> tuple[list[Path], int]:
-    """The tar files of a split in their order, and how many samples they hold."""
+    """List the tar files of a split in their order, and how many samples they hold."""
     place = folder / _RECEIPT
     if not place.is_file():
         raise NoSuchPath(place)
@@ -167,19 +169,19 @@ def _shards(folder: Path, split: str) -> tuple[list[Path], int]:
             raise ValueError("no finished export as webdataset")
         if any(Path(name).name != name for name in names):
             raise ValueError("its shards lead out of the folder")
-        mine = [n for n, name in enumerate(names) if name.rpartition("-")[0] == split]
-        count = sum(int(parts[n]["samples"]) for n in mine)
+        numbers = [n for n, name in enumerate(names) if name.rpartition("-")[0] == split]
+        count = sum(int(parts[n]["samples"]) for n in numbers)
     except (ValueError, LookupError, TypeError) as error:
         raise MalformedFile(place, f"it cannot be read as an export: {error}") from error
-    if not mine:
+    if not numbers:
         splits = sorted({name.rpartition("-")[0] for name in names})
         raise NoRows(str(receipt["dataset"]), split, known=splits)
-    return [folder / names[n] for n in mine], count
+    return [folder / names[n] for n in numbers], count
 
 
 @contextmanager
-def _mapped(path: Path) -> Iterator[tuple[mmap.mmap, list[_Held]]]:
-    """A tar file in memory as it lies on the disk, and the samples in it."""
+def _mapped(path: Path) -> Iterator[tuple[mmap.mmap, list[_TarSample]]]:
+    """Map a tar file into memory as it lies on the disk; gives the samples in it."""
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             yield data, _samples_in(path, data)
@@ -187,8 +189,8 @@ def _mapped(path: Path) -> Iterator[tuple[mmap.mmap, list[_Held]]]:
         raise MalformedFile(path, f"it cannot be read as a shard: {error}") from error
 
 
-def _samples_in(path: Path, data: mmap.mmap) -> list[_Held]:
-    """The samples of a tar file by its headers; members of one sample follow one another."""
+def _samples_in(path: Path, data: mmap.mmap) -> list[_TarSample]:
+    """List the samples of a tar file by its headers; members of one sample follow one another."""
     samples: list[tuple[str, dict[str, Place]]] = []
     at, long_name = 0, ""
     while at + _BLOCK <= len(data) and data[at]:
@@ -206,4 +208,4 @@ def _samples_in(path: Path, data: mmap.mmap) -> list[_Held]:
                 samples.append((key, {}))
             samples[-1][1][member] = start, size
         at = start + -(-size // _BLOCK) * _BLOCK
-    return [_Held(key, members) for key, members in samples]
+    return [_TarSample(key, members) for key, members in samples]

@@ -138,7 +138,7 @@ def take_frames(
     side: int,
     limits: Limits = DEFAULT_LIMITS,
 ) -> list[list[Path]]:
-    """Write pictures of each span into its folder as JPEG, ``0000.jpg`` and so on; their files.
+    """Write pictures of each span into its folder as JPEG, ``0000.jpg`` and so on; gives the files.
 
     The k-th picture is the one on screen ``k / rate_hz`` seconds after the start of its span. Its
     shorter side is `side` pixels; smaller videos stay as they are. Errors as `cut_video`.
@@ -220,7 +220,7 @@ def _write_sound(out: Path, samples: NDArray[np.float32], rate_hz: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Survey:
-    """What is known of a video once its packets were read through, none decoded.
+    """The facts of a video once its packets were read through, none decoded.
 
     `shown` holds when each packet of the pictures is shown, in the stream's time base and the
     file's order, and `is_key` whether it is a key frame; both are empty where packets cannot be
@@ -236,7 +236,7 @@ class _Survey:
     suffix: str
 
     def run_of(self, span: Span) -> range | None:
-        """The packets that can be copied for a span, `None` where it has to be encoded again."""
+        """Find the packets that can be copied for a span, `None` where it has to be encoded."""
         start, end = (round((self.origin_s + at_s) / self.base) for at_s in span)
         near = max(1, round(_NEAR_S / self.base))
         inside = [n for n, at in enumerate(self.shown) if start - near <= at < end - near]
@@ -259,7 +259,7 @@ def _surveyed(container: "InputContainer", limits: Limits) -> _Survey:
     is_key: list[bool] = []
     audio = best_audio(container)
     for packet in packets(container):
-        watch.saw(packet)
+        watch.add(packet)
         if packet.stream.index != stream.index:
             continue
         if packet.pts is None or not packet.size or packet.is_discard:
@@ -270,7 +270,6 @@ def _surveyed(container: "InputContainer", limits: Limits) -> _Survey:
     watch.check()
     ends = [watch.end_s(each.index) for each in (stream, audio) if each is not None]
     length_s = max((end for end in ends if end is not None), default=0.0) - origin_s
-    name = container.format.name.split(",")[0]
     return _Survey(
         base,
         origin_s,
@@ -278,8 +277,18 @@ def _surveyed(container: "InputContainer", limits: Limits) -> _Survey:
         shown if is_copied else (),
         is_key if is_copied else (),
         audio is not None,
-        _SUFFIXES.get(name, f".{name}"),
+        suffix_of(container.format.name),
     )
+
+
+def suffix_of(container: str) -> str:
+    """Choose the suffix of a file by FFmpeg's name of its container, as an `Asset` has it.
+
+    >>> suffix_of("mov,mp4,m4a,3gp,3g2,mj2"), suffix_of("avi")
+    ('.mp4', '.avi')
+    """
+    name = container.partition(",")[0]
+    return _SUFFIXES.get(name, f".{name}")
 
 
 def _copy(
@@ -361,7 +370,7 @@ class _Clip:
         self._span, self._sound, self._out = span, sound, out
         self._files = ExitStack()
         self._target: Any = None
-        self._written: Any = None
+        self._stream: Any = None
         self._voice: Voice | None = None
         self._last = -1
         self._is_done = False
@@ -379,12 +388,12 @@ class _Clip:
         if self._target is None:
             temporary = self._files.enter_context(replacing_file(self._out))
             self._target = self._files.enter_context(writing(temporary, "mp4"))
-            self._written = encoded_stream(self._target, stream, frame, threads=1)
+            self._stream = encoded_stream(self._target, stream, frame, threads=1)
             self._voice = _voice(self._target, self._sound, self._span)
         from_s, until_s = max(time_s, start_s), min(time_s + stays_s, end_s)
         at = max(self._last + 1, round((from_s - start_s) / ENCODED_BASE))
         self._last = at
-        self._target.mux(encode_picture(self._written, frame, at, until_s - from_s))
+        self._target.mux(encode_picture(self._stream, frame, at, until_s - from_s))
         if self._voice is not None:
             self._voice.write_until(float(at * ENCODED_BASE))
 
@@ -395,7 +404,7 @@ class _Clip:
         if self._target is None:
             raise _no_picture(self._span)
         self._is_done = True
-        self._target.mux(self._written.encode())
+        self._target.mux(self._stream.encode())
         if self._voice is not None:
             self._voice.finish()
         self._files.close()
