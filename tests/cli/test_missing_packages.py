@@ -240,6 +240,24 @@ def test_a_flow_without_another_package_of_its_extra_says_one_line() -> None:
 
 
 @pytest.mark.parametrize(
+    ("runner", "module"),
+    [("dask", "prefect_dask"), ("dask", "distributed"), ("ray", "prefect_ray")],
+)
+def test_a_cluster_without_its_packages_names_their_extra(
+    runner: str, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("prefect")
+    from flows.edge import Place
+
+    for loaded in list(sys.modules):
+        if loaded.partition(".")[0] in ("prefect_dask", "prefect_ray"):
+            monkeypatch.delitem(sys.modules, loaded)
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(StopRun, match=rf"is not installed; run: .*\[{runner}\]'"):
+        Place(runner).open()
+
+
+@pytest.mark.parametrize(
     ("flow", "beside"),
     [("build", ",models"), ("crawl", ",crawl"), ("train", ",train"), ("release", "")],
 )
