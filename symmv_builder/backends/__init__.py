@@ -125,8 +125,8 @@ PROGRAMS = ("omnizart",)
 # Modules of this folder that are no models: nothing is looked for in them.
 NOT_MODELS = frozenset(
     (
-        *("hub", "hub_upload", "midi", "music21", "notation", "pretrained", "pyav", "sampler"),
-        *("slots", "wheels", "ytdlp"),
+        *("clip_server", "hub", "hub_upload", "midi", "music21", "notation", "pretrained", "pyav"),
+        *("sampler", "slots", "wheels", "ytdlp"),
     )
 )
 
