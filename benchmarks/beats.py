@@ -25,7 +25,7 @@ from scipy.optimize import minimize
 from train_downbeats import Bars, fit_downbeats
 
 from symmv_builder.backends import ModelHome, load, midi, sampler
-from symmv_builder.music.tempo_level import bar_positions, listen, magnitudes
+from symmv_builder.music.tempo_level import bar_positions, likelihoods, listen, magnitudes
 from symmv_builder.music.tempo_level.downbeats import beat_features, downbeat_odds
 from symmv_builder.music.tempo_level.levels import Candidate, level_features
 from symmv_builder.records import Beats, Floats, Notes
@@ -51,7 +51,8 @@ class Song:
     """A song's truth, its pulse, the readings of this and what speaks for each.
 
     ``scores`` are the readings' F-measures, ``beat_features`` what `downbeat_odds` is given for
-    each of them; ``bars`` is what downbeats are learned from.
+    each of them; ``bars`` is what downbeats are learned from; ``published_bpm`` is the tempo of
+    the data set's other annotation, made from the songs' recordings.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Song:
     scores: Floats
     beat_features: list[Floats]
     bars: Bars | None
+    published_bpm: float
 
     @property
     def tempo_bpm(self) -> float:
@@ -124,8 +126,10 @@ def read_song(folder: Path, cache: Path) -> Song:
     if scores[best] > RIGHT:
         marks = np.abs(downbeats_s[:, None] - candidates[best].times_s).min(axis=0) < 0.07
         bars = Bars(around[best], marks, 4)
+    published_bpm = tempo_of(np.loadtxt(folder / "beat_audio.txt")[:, 0])
     return Song(
-        folder.name, beats_s, downbeats_s, pulse, candidates, features, scores, around, bars
+        folder.name, beats_s, downbeats_s, pulse, candidates, features, scores, around, bars,
+        published_bpm,
     )  # fmt: skip
 
 
@@ -167,11 +171,14 @@ class Judged:
 
 
 def judge(song: Song, level: Floats, network: dict[str, NDArray[np.float16]]) -> Judged:
+    def odds_of(reading: int) -> Floats:
+        return downbeat_odds(song.beat_features[reading], network)
+
     def downbeats(reading: int) -> float:
-        places = bar_positions(downbeat_odds(song.beat_features[reading], network))
+        places = bar_positions(odds_of(reading))
         return f_measure(song.downbeats_s, song.candidates[reading].times_s[places == 1])
 
-    likely = softmax(song.features @ level)
+    likely = likelihoods(song.candidates, song.features @ level, odds_of)
     choice, best = int(likely.argmax()), int(song.scores.argmax())
     pulse_s = song.pulse.times_s
     return Judged(
@@ -208,7 +215,11 @@ def report(judged: list[Judged]) -> None:
     for bpm in FAST_BPM:
         fast = [j for j in judged if j.song.tempo_bpm > bpm]
         halved = sum(j.tempo_bpm < 0.6 * j.song.tempo_bpm for j in fast)
-        print(f"  above {bpm:.0f} bpm: {len(fast)} songs, {halved} halved")
+        published = sum(j.song.published_bpm < 0.6 * j.song.tempo_bpm for j in fast)
+        print(
+            f"  above {bpm:.0f} bpm: {len(fast)} songs, {halved} halved "
+            f"({published} by beat_audio.txt)"
+        )
     doubtful = [j.beats[1] > RIGHT for j in judged if j.confidence < 0.7]
     if doubtful:
         print(

@@ -69,7 +69,7 @@ COLUMNS = (
 )
 STEP = Step(
     "beats",
-    4,
+    5,
     reads=("music",),
     run=hear_beats,
     slot="beats",

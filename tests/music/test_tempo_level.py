@@ -8,7 +8,11 @@ from symmv_builder.backends.slots import BeatTracker
 from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.music.rhythm import beats_in_sound
 from symmv_builder.music.tempo_level import bar_positions, choose_level, listen, magnitudes
-from symmv_builder.music.tempo_level.downbeats import beat_features, downbeat_odds
+from symmv_builder.music.tempo_level.downbeats import (
+    beat_features,
+    downbeat_odds,
+    lead_of_threes,
+)
 from symmv_builder.records import Beats, Floats, Notes
 from tests.standins import StandInModel
 
@@ -29,6 +33,21 @@ def ballad(tempo_bpm: float, bars: int = 16, metre: int = 4, start_s: float = 0.
         for beat in range(metre):
             begin = at + beat * beat_s
             rows.append((begin, begin + beat_s, chord[(beat + bar) % 3] + 24, 80))
+    table = np.array(sorted(rows))
+    return Notes(table[:, 0], table[:, 1], table[:, 2], table[:, 3])
+
+
+def jig(tempo_bpm: float, bars: int = 24, start_s: float = 0.5) -> Notes:
+    """Bars of three quick beats, each with its chord: bass, broken chord and melody."""
+    beat_s = 60 / tempo_bpm
+    rows = []
+    for bar in range(bars):
+        at, chord = start_s + bar * 3 * beat_s, PROGRESSION[bar % 4]
+        rows.append((at, at + 3 * beat_s, chord[0] - 12, 90))
+        for beat in range(3):
+            begin = at + beat * beat_s
+            rows.append((begin, begin + beat_s, chord[beat * 2 % 3], 70 if beat == 0 else 55))
+            rows.append((begin, begin + 0.9 * beat_s, chord[(beat + bar) % 3] + 24, 85))
     table = np.array(sorted(rows))
     return Notes(table[:, 0], table[:, 1], table[:, 2], table[:, 3])
 
@@ -80,7 +99,7 @@ def test_the_pulse_is_halved_onto_its_second_time_where_the_beats_lie_there() ->
     assert beats.times_s == pytest.approx(truth)
 
 
-@pytest.mark.parametrize("tempo_bpm", [72, 92, 105])
+@pytest.mark.parametrize("tempo_bpm", [55, 72, 92, 105])
 def test_beats_at_the_right_tempo_stay_as_they_are(tempo_bpm: float) -> None:
     truth = quarters(tempo_bpm)
     beats = tracked(ballad(tempo_bpm), counted(truth))
@@ -133,6 +152,23 @@ def test_a_waltz_keeps_its_beats_and_its_bars_of_three(tempo_bpm: float) -> None
     truth = quarters(tempo_bpm, metre=3)
     beats = tracked(ballad(tempo_bpm, metre=3), counted(truth, metre=3))
     assert beats.tempo_level == 1.0
+    assert beats.times_s == pytest.approx(truth)
+    assert beats.times_s[beats.positions == 1] == pytest.approx(truth[::3])
+
+
+@pytest.mark.parametrize("tempo_bpm", [148, 182])
+@pytest.mark.parametrize("counted_in", [3, 4])
+def test_a_quick_piece_in_threes_is_not_halved(tempo_bpm: float, counted_in: int) -> None:
+    truth = quarters(tempo_bpm, bars=24, metre=3)
+    beats = tracked(jig(tempo_bpm), counted(truth, metre=counted_in))
+    assert beats.tempo_level == 1.0
+    assert beats.times_s == pytest.approx(truth)
+    assert beats.times_s[beats.positions == 1] == pytest.approx(truth[::3])
+
+
+def test_a_slow_waltz_at_double_tempo_is_halved() -> None:
+    truth = quarters(75, metre=3)
+    beats = tracked(ballad(75, metre=3), counted(doubled(truth), metre=3))
     assert beats.times_s == pytest.approx(truth)
     assert beats.times_s[beats.positions == 1] == pytest.approx(truth[::3])
 
@@ -232,6 +268,14 @@ def test_bars_are_counted_from_the_beats_that_speak_for_it(metre: int, first: in
     beats = np.arange(40)
     odds = np.where((beats - first) % metre == 0, 2.0, -2.0)
     assert bar_positions(odds).tolist() == ((beats - first) % metre + 1).tolist()
+
+
+@pytest.mark.parametrize("metre", [3, 4])
+def test_the_lead_of_threes_is_in_nats_a_beat(metre: int) -> None:
+    odds = np.where(np.arange(48) % metre == 0, 2.0, -2.0)
+    lead = lead_of_threes(odds)
+    assert (lead > 0) == (metre == 3)
+    assert lead_of_threes(np.tile(odds, 2)) == pytest.approx(lead)
 
 
 def test_one_wrong_downbeat_does_not_break_the_bars() -> None:

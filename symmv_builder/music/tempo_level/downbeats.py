@@ -99,6 +99,11 @@ def bar_positions(odds: Floats) -> Ints:
     return (threes if score_of_threes - _PRICE_OF_THREE > score_of_fours else fours) + 1
 
 
+def lead_of_threes(odds: Floats) -> float:
+    """By how many nats a beat bars of three are likelier than bars of four, by odds ``[beats]``."""
+    return (_places(odds, 3)[1] - _places(odds, 4)[1]) / len(odds)
+
+
 def _places(odds: Floats, bar: int) -> tuple[Ints, float]:
     """The likeliest place of each beat in bars of `bar` beats, from 0, and its score."""
     score = np.zeros(bar)
