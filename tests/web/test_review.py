@@ -238,8 +238,8 @@ def test_two_at_once_judge_fifty_and_nothing_twice_that_one_vote_decides(tmp_pat
             guest.get(places[number])
         for number, guest in enumerate(both):
             if not places[number].startswith("/decisions"):
-                verdict = "reject" if number else "accept"
-                places[number] = guest.send(places[number], verdict=verdict, reason="another song")
+                choice = "reject" if number else "accept"
+                places[number] = guest.send(places[number], verdict=choice, reason="another song")
     every = [each.verdict for each in reviewing.judged(settings, DATASET)]
     judged = [verdict for verdict in every if verdict.votes]
     assert len(judged) == 51  # one waits as a doubtful match
