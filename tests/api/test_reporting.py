@@ -193,6 +193,10 @@ def test_a_gallery_shows_pieces_by_video_with_models_and_measures(
     assert 'src="two/holiday.png"' in page
     assert "its notes cannot be read" in page
     assert page.count("Side by side") == 1
+    # Of equal names it is told which is whose.
+    assert {"<td>one/holiday</td>", "<td>two/holiday</td>"} <= set(
+        re.findall("<td>[^<]*</td>", page)
+    )
     assert (tmp_path / "gallery-2.png").read_bytes().startswith(b"\x89PNG")
     assert "<dt>IOI</dt><dd>0.500</dd>" in page
     again = gallery(tmp_path)

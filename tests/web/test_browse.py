@@ -145,8 +145,12 @@ def test_runs_show_their_losses_and_builds_their_progress(
 ) -> None:
     make_run(tmp_path / "first")
     make_run(tmp_path / "odd & <b>")
+    # One that trains its parts one after the other has a journal in the folder of each.
+    make_run(tmp_path / "parts" / "chord")
     guest = visitor(settings, runs=tmp_path)
     page = guest.get("/runs")
+    assert 'href="/runs/parts%3A%20chord"' in page
+    assert guest.get("/runs/parts%3A%20chord").count("<polyline") == 2
     assert "train loss 0.1, validation loss 0.2" in page
     assert "odd &amp; &lt;b&gt;" in page
     assert guest.get("/runs/first").count("<polyline") == 2
