@@ -231,7 +231,7 @@ def _data(document: dict[str, Any], artifact: str) -> list[dict[str, Any]]:
         (lambda d: _data(d, "beats")[3].update(time=-1), "is no time"),
         (lambda d: _data(d, "beats")[3].update(time="1"), "is no time"),
         (lambda d: _data(d, "beats")[3].update(time=True), "is no time"),
-        (lambda d: _data(d, "beats")[3].update(time=2.04), "a beat at 2.040 s already"),
+        (lambda d: _data(d, "beats")[3].update(time=2.04), "is a beat at 2.000 s"),
         (lambda d: _data(d, "chords")[1].update(value="<b>"), "is no name of a chord here"),
         (lambda d: _data(d, "chords")[1].update(time=2.5), "do not move them"),
         (lambda d: _data(d, "key")[0].update(value="H:major"), "is no key"),
