@@ -66,12 +66,14 @@ def estimate_media(
     folder: Path,
     media: Media,
     *,
+    sounds: Mapping[str, str] | None = None,
     workers: int = 1,
     tell: Tell,
 ) -> Estimate:
     """How much an export into `folder` would write; nothing is written there. Errors as below."""
     target = _target(folder, dataset, media)
-    plan = make_plan(root, manifests, dataset, media, tell=_counting(tell, dataset, "rows read"))
+    told = _counting(tell, dataset, "rows read")
+    plan = make_plan(root, manifests, dataset, media, sounds=sounds, tell=told)
     return estimate(_missing(plan, target), media, root.url, folder, workers=workers)
 
 
@@ -82,18 +84,21 @@ def export_media(
     folder: Path,
     media: Media,
     *,
+    sounds: Mapping[str, str] | None = None,
     workers: int,
     patience_s: float,
     tell: Tell,
 ) -> MediaSummary:
     """Write a dataset with its recordings into `folder`, which is empty or of this export.
 
+    `sounds` are the keys of the result `media.sound_of`, by entry.
     `StopRun` where nothing is built, columns or packages are absent, `folder` holds something
     else, the disk has not the space, or no row can be used. A row whose recordings are gone or
     cannot be decoded is left out, with the reason.
     """
     target = _target(folder, dataset, media)
-    plan = make_plan(root, manifests, dataset, media, tell=_counting(tell, dataset, "rows read"))
+    told = _counting(tell, dataset, "rows read")
+    plan = make_plan(root, manifests, dataset, media, sounds=sounds, tell=told)
     if all(sample.problem for sample in plan.all()):
         why = next((sample.problem for sample in plan.all()), "every entry was taken down")
         raise NoRows(dataset, "all", f"nothing of {dataset} can be exported: {why}")

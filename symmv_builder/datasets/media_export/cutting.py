@@ -5,20 +5,24 @@ Its excerpts lie in the work folder until they are in a shard.
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
 
 from symmv_builder.datasets.media_export.media import Media
-from symmv_builder.datasets.media_export.plan import Planned
-from symmv_builder.errors import RejectEntry
+from symmv_builder.datasets.media_export.plan import MadeSound, Planned
+from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.pipeline.guard import Guarded
 from symmv_builder.pipeline.run import Tell
+from symmv_builder.pipeline.sound_files import write_for_reading
+from symmv_builder.records import SoundFile
 from symmv_builder.storage.assets import open_asset
 from symmv_builder.storage.root import Root
+from symmv_builder.storage.sidecars import Sidecars
 
 Span = tuple[float, float]
 
@@ -35,12 +39,12 @@ class Excerpts:
 
 @dataclass(frozen=True, slots=True)
 class CuttingWork:
-    """What is cut from the recordings of one entry: a sha256 and spans, one a sample."""
+    """What is cut from the recordings of one entry: what is read and spans, one a sample."""
 
     root_url: str
     media: Media
     folder: Path
-    music: tuple[str, tuple[Span, ...]] | None
+    music: tuple[str | MadeSound, tuple[Span, ...]] | None
     video: tuple[str, tuple[Span, ...]] | None
 
     @property
@@ -56,8 +60,8 @@ def work_of(root_url: str, media: Media, folder: Path, samples: Sequence[Planned
         root_url,
         media,
         folder,
-        (music[0].sha256, tuple(cut.span for cut in music)) if music else None,
-        (video[0].sha256, tuple(cut.span for cut in video)) if video else None,
+        (music[0].source, tuple(cut.span for cut in music)) if music else None,
+        (str(video[0].source), tuple(cut.span for cut in video)) if video else None,
     )
 
 
@@ -72,9 +76,9 @@ def cut(work: CuttingWork, tell: Tell = lambda _: None) -> list[Excerpts]:
     video: list[tuple[Path | None, bool]] = [(None, False)] * count
     frames: list[list[Path]] = [[]] * count
     if work.music:
-        sha256, spans = work.music
+        source, spans = work.music
         outs = [work.folder / f"{n}.music.{media.sound}" for n in range(count)]
-        with open_asset(root, sha256) as path:
+        with _opened(root, source, work.folder) as path:
             rate_hz, mono = media.sound_rate_hz, media.mono
             excerpts.cut_sound(path, spans, outs, rate_hz=rate_hz, mono=mono)
         music = [*outs]
@@ -91,6 +95,24 @@ def cut(work: CuttingWork, tell: Tell = lambda _: None) -> list[Excerpts]:
         Excerpts(sound, picture, tuple(each), is_copy)
         for sound, (picture, is_copy), each in zip(music, video, frames, strict=True)
     ]
+
+
+@contextmanager
+def _opened(root: Root, source: str | MadeSound, folder: Path) -> Iterator[Path]:
+    """The file of a recording, or of a sound that a step made, which lies in a folder meanwhile."""
+    if isinstance(source, str):
+        with open_asset(root, source) as path:
+            yield path
+        return
+    sidecars = Sidecars(root, source.dataset)
+    record, _ = sidecars.load(source.entry_id, source.artifact, source.key)
+    if not isinstance(record, SoundFile):
+        raise RejectEntry(Reason.UNREADABLE, f"its {source.artifact} is no sound")
+    path = write_for_reading(record, source.artifact, folder)
+    try:
+        yield path
+    finally:
+        path.unlink()
 
 
 class Cutters:
