@@ -1,15 +1,14 @@
 """Samples of an export with recordings as a torch dataset: clips with their sound, streamed.
 
-It reads the tar files that `datasets.media_export` writes for WebDataset. They are mapped, not read
-through: a sample's place in its file is found by the headers alone, so that any order costs the
-same, and parts that nobody asked for are never read from the disk.
+It reads the tar files that `datasets.media_export` writes for WebDataset. They are not read
+through: a sample's place in its file is found by the headers alone, so that any order costs the same,
+and parts that nobody asked for are never read from the disk.
 """
 
 import io
 import json
-import mmap
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,10 +31,10 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """One sample in a mapped tar file: its key, and where each of its members lies."""
+    """One sample in a tar file: its key, and where each of its members lies."""
 
     key: str
-    members: Mapping[str, Place]
+    members: dict[str, Place]
 
 
 class ExportedSamples(IterableDataset[dict[str, Any]]):
@@ -89,21 +88,24 @@ class ExportedSamples(IterableDataset[dict[str, Any]]):
         shards = order.permutation(len(self.shards)) if self.shuffle else range(len(self.shards))
         place = 0
         for number in shards:
-            with _mapped(self.shards[number]) as (data, samples):
-                mine = order.permutation(len(samples)) if self.shuffle else range(len(samples))
-                for index in mine:
+            with _opened(self.shards[number]) as file:
+                samples: Iterable[_Held] = _samples_in(file)
+                if self.shuffle:
+                    held = list(samples)
+                    samples = (held[index] for index in order.permutation(len(held)))
+                for item in samples:
                     if place % world == rank:
                         start = np.random.default_rng([self.seed, self.epoch, place])
-                        yield self._sample(data, samples[index], start)
+                        yield self._sample(file, item, start)
                     place += 1
 
-    def _sample(self, data: mmap.mmap, item: _Held, start: np.random.Generator) -> dict[str, Any]:
+    def _sample(self, file: int, item: _Held, start: np.random.Generator) -> dict[str, Any]:
         sample: dict[str, Any] = {"sample": item.key}
         for name, (at, size) in item.members.items():
             part = _part_of(name)
             if self.parts and part not in self.parts:
                 continue
-            content = data[at : at + size]
+            content = os.pread(file, size, at)
             if part == "row":
                 sample |= json.loads(content)
             elif name in _SOUND:
@@ -178,32 +180,41 @@ def _shards(folder: Path, split: str) -> tuple[list[Path], int]:
 
 
 @contextmanager
-def _mapped(path: Path) -> Iterator[tuple[mmap.mmap, list[_Held]]]:
-    """A tar file in memory as it lies on the disk, and the samples in it."""
+def _opened(path: Path) -> Iterator[int]:
+    """The descriptor of an open tar file.
+
+    Members are read by their places. To map the file costs a fault of every page when it is read
+    for the first time, which takes longer than the copy.
+    """
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            yield data, _samples_in(path, data)
+        with path.open("rb") as file:
+            yield file.fileno()
     except (OSError, ValueError) as error:
         raise MalformedFile(path, f"it cannot be read as a shard: {error}") from error
 
 
-def _samples_in(path: Path, data: mmap.mmap) -> list[_Held]:
-    """The samples of a tar file by its headers; members of one sample follow one another."""
-    samples: list[tuple[str, dict[str, Place]]] = []
-    at, long_name = 0, ""
-    while at + _BLOCK <= len(data) and data[at]:
-        header = data[at : at + _BLOCK]
+def _samples_in(file: int) -> Iterator[_Held]:
+    """The samples of a tar file by its headers; members of one sample follow one another.
+
+    One after another, so that a disk is read from front to back where that is their order.
+    """
+    sample: _Held | None = None
+    at, long_name, end = 0, "", os.fstat(file).st_size
+    while at + _BLOCK <= end and (header := os.pread(file, _BLOCK, at))[0]:
         size, start = int(header[124:136].rstrip(b"\0 ") or b"0", 8), at + _BLOCK
-        if header[257:262] != b"ustar" or start + size > len(data):
+        if header[257:262] != b"ustar" or start + size > end:
             raise ValueError(f"no header of a member at byte {at}")
         kind, name = header[156:157], long_name or header[:100].partition(b"\0")[0].decode()
         long_name = ""
         if kind == b"L":
-            long_name = data[start : start + size].rstrip(b"\0").decode()
+            long_name = os.pread(file, size, start).rstrip(b"\0").decode()
         elif kind == b"0":
             key, _, member = name.partition(".")
-            if not samples or samples[-1][0] != key:
-                samples.append((key, {}))
-            samples[-1][1][member] = start, size
+            if sample is None or sample.key != key:
+                if sample is not None:
+                    yield sample
+                sample = _Held(key, {})
+            sample.members[member] = start, size
         at = start + -(-size // _BLOCK) * _BLOCK
-    return [_Held(key, members) for key, members in samples]
+    if sample is not None:
+        yield sample
