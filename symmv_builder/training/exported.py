@@ -1,8 +1,8 @@
 """Samples of an export with recordings as a torch dataset: clips with their sound, streamed.
 
 It reads the tar files that `datasets.media_export` writes for WebDataset. They are not read
-through: a sample's place in its file is found by the headers alone, so that any order costs the same,
-and parts that nobody asked for are never read from the disk.
+through: a sample's place in its file is found by the headers alone, so that any order costs the
+same, and parts that nobody asked for are never read from the disk.
 """
 
 import io
