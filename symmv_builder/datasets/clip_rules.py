@@ -175,8 +175,8 @@ def imported_clips(reader: TomlReader, recipe: Recipe, made: Sequence[str]) -> R
     if recipe.clips is None:
         return recipe
     kinds = {use.makes: use.step.record_made for use in recipe.uses if use.makes in made}
-    tracks = (name for name, kind in kinds.items() if kind is not None and kind is FeatureTrack)
-    lasting = [name for name in ("video_asset", "music_asset") if name in kinds] or [*tracks]
+    recordings = [name for name in ("video_asset", "music_asset") if name in kinds]
+    lasting = recordings or [name for name, kind in kinds.items() if kind is FeatureTrack]
     if not lasting:
         problem = (
             f"an import of {recipe.release} makes {', '.join(made)}: nothing of it has a time line "

@@ -52,9 +52,9 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Seventy-five pictures that differ; sound of 16 bits in one film, of a codec in the other."""
     folder = tmp_path_factory.mktemp("films")
     pictures = Pictures([noise(n) for n in range(COUNT)], steady(COUNT), codec="mpeg4")
-    wave = tone(SECONDS, RATE_HZ, 2)
-    wave += np.random.default_rng(0).normal(scale=0.01, size=wave.shape)
-    wave = np.round(wave * 32768) / 32768
+    clean = tone(SECONDS, RATE_HZ, 2)
+    hiss = np.random.default_rng(0).normal(scale=0.01, size=clean.shape)
+    wave = np.round((clean + hiss) * 32768) / 32768
     for name, codec in (("exact.mkv", "pcm_f32le"), ("lossy.mp4", "aac")):
         sound = Samples(wave.astype(np.float32), RATE_HZ, "stereo", codec=codec)
         write_media(folder / name, pictures, sound)
@@ -63,9 +63,9 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def sound_by_hand(path: Path) -> NDArray[np.float64]:
     """Samples ``[n, 2]`` in units of 16 bits from time 0, by PyAV alone."""
-    with av.open(str(path)) as container:
+    with av.open(str(path), "r") as container:
         frames = list(container.decode(container.streams.audio[0]))
-    start = round(float(frames[0].pts * frames[0].time_base) * RATE_HZ)
+    start = round((frames[0].time or 0.0) * RATE_HZ)
     parts = []
     for frame in frames:
         array = frame.to_ndarray().astype(np.float64)
@@ -77,7 +77,7 @@ def sound_by_hand(path: Path) -> NDArray[np.float64]:
 
 
 def flac_by_hand(data: bytes) -> NDArray[np.int16]:
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         frames = [frame.to_ndarray().reshape(-1, 2) for frame in container.decode(audio=0)]
     return np.concatenate(frames)
 
@@ -87,7 +87,7 @@ KNOWN = np.stack([noise(n).astype(np.int16) for n in range(COUNT)])
 
 def numbers_by_hand(data: bytes) -> list[int]:
     """Which of the film's pictures a video shows, by looks."""
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         shown = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     return [int(np.abs(KNOWN - each.astype(np.int16)).mean(axis=(1, 2, 3)).argmin())
             for each in shown]  # fmt: skip

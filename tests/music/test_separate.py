@@ -216,6 +216,7 @@ def test_an_export_has_the_sound_that_later_steps_heard(film: Path, tmp_path: Pa
     store, _ = built(film, tmp_path, described(RECIPE + clips))
     [work] = [w for w in store.ledger.results("calm") if w.artifact == "separate"]
     record, _ = Sidecars(store.root, "calm").load("film", "separate", work.key)
+    assert isinstance(record, SoundFile)
     stored, _ = soundfile.read(io.BytesIO(record.data.tobytes()), dtype="int16")
     dataset = sb.open_dataset("calm", root=tmp_path / "root")
     done = dataset.export_media(
