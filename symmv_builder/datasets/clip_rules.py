@@ -175,7 +175,7 @@ def imported_clips(reader: TomlReader, recipe: Recipe, made: Sequence[str]) -> R
     if recipe.clips is None:
         return recipe
     kinds = {use.makes: use.step.record_made for use in recipe.uses if use.makes in made}
-    recordings = [name for name in ("video_asset", "music_asset") if name in kinds]
+    recordings: list[str] = [n for n in ("video_asset", "music_asset") if n in kinds]
     lasting = recordings or [name for name, kind in kinds.items() if kind is FeatureTrack]
     if not lasting:
         problem = (

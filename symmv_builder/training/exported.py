@@ -8,6 +8,7 @@ same, and parts that nobody asked for are never read from the disk.
 import io
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,8 +24,8 @@ from symmv_builder.errors import MalformedFile, NoRows, NoSuchPath, WrongSetting
 _BLOCK = 512
 _RECEIPT = "export.json"
 _SOUND = ("music.flac", "music.mp3")
-# What becomes one list of a sample.
-_FRAMES = "frames."
+# What becomes one list of a sample: ``frames.0000.jpg``.
+_IN_A_LIST = re.compile(r"[^.]+\.[0-9]{4,}\.[a-z]+")
 
 Place = tuple[int, int]
 
@@ -42,8 +43,9 @@ class ExportedSamples(IterableDataset[dict[str, Any]]):
 
     A sample is a dict: ``sample`` (its key), the columns of its row (arrays as tensors, text and
     numbers as they are), ``music`` float32 ``[channels, n]`` with ``music_rate_hz``, ``video`` and
-    each of ``frames`` as the bytes of their files. `parts` are those that are wanted, all without
-    it: ``row`` (what is no array), ``music``, ``video``, ``frames``, and columns that are arrays.
+    each of ``frames``, or of a column of pictures, as the bytes of their files. `parts` are those
+    that are wanted, all without it: ``row`` (what is no array), ``music``, ``video``, ``frames``, and
+    columns that are arrays or pictures.
 
     With `crop_s` each sample gives so many seconds of its sound, from a start that is drawn anew
     in every epoch; shorter sound is followed by silence, so that samples of one rate and layout
@@ -110,8 +112,8 @@ class ExportedSamples(IterableDataset[dict[str, Any]]):
                 sample |= json.loads(content)
             elif name in _SOUND:
                 sample |= self._sound(content, start)
-            elif part == "frames":
-                sample.setdefault("frames", []).append(content)
+            elif _IN_A_LIST.fullmatch(name):
+                sample.setdefault(part, []).append(content)
             elif name.endswith(".npy"):
                 array = np.load(io.BytesIO(content), allow_pickle=False)
                 sample[part] = torch.from_numpy(array)
@@ -151,9 +153,7 @@ def decode_sound(content: bytes) -> tuple[np.ndarray[Any, np.dtype[np.float32]],
 
 def _part_of(name: str) -> str:
     """Which part of a sample a member belongs to."""
-    if name == "json":
-        return "row"
-    return "frames" if name.startswith(_FRAMES) else name.partition(".")[0]
+    return "row" if name == "json" else name.partition(".")[0]
 
 
 def _shards(folder: Path, split: str) -> tuple[list[Path], int]:

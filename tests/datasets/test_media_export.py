@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from symmv_builder.backends.pyav import frames, read_sound
@@ -29,9 +30,11 @@ from symmv_builder.errors import (
     WrongArguments,
 )
 from symmv_builder.records import Source
+from symmv_builder.schema import Column
 from symmv_builder.storage import manifests
 from symmv_builder.storage.outputs import locked_folder
 from symmv_builder.storage.root import Root
+from symmv_builder.training.exported import ExportedSamples
 from tests.datasets.exporting import (
     CLIPS,
     DATASET,
@@ -163,6 +166,45 @@ def test_the_other_packages_read_theirs(form: str, stored: Stored, tmp_path: Pat
             data = bytes(read[0]["music"])
             assert json.loads(read[0]["json"])["title"] == "Title 0"
         assert sound_of(data, tmp_path).rate_hz == 16_000
+
+
+PICTURES = Column("frames", "list<binary>", "", "pictures", "frames.files")
+
+
+@pytest.mark.parametrize("form", ["webdataset", "hf", "lance", "litdata"])
+def test_pictures_that_are_a_column_are_files_of_a_sample(
+    form: str, stored: Stored, tmp_path: Path
+) -> None:
+    """Also beside frames of the export itself, which have the name of that column then."""
+    package = {"hf": "datasets"}.get(form, form)
+    if form != "webdataset":
+        pytest.importorskip(package)
+    pictures = (b"\xff\xd8\xff one", b"\xff\xd8\xff the other")
+    write_rows(stored, [row(stored, n, frames=pictures[:n]) for n in range(3)], [PICTURES])
+    alone, both = tmp_path / "alone", tmp_path / "both"
+    export(stored, alone, form, splits=("train",))
+    export(stored, both, form, splits=("train",), video="frames", frame_rate_hz=1.0)
+    for folder, name in ((alone, "frames"), (both, "row_frames")):
+        # The second sample has one picture, the first none.
+        if form == "webdataset":
+            held = members(folder / "train-00000.tar")
+            assert [held[each] for each in held if f".{name}." in each] == [pictures[0]]
+            listed = [sample.get(name, []) for sample in ExportedSamples(folder)]
+        elif form == "hf":
+            table = pq.read_table(folder / "data" / "train-00000.parquet")
+            listed = table[name].to_pylist()
+        elif form == "lance":
+            import lance
+
+            listed = lance.dataset(str(folder / "train.lance")).to_table()[name].to_pylist()
+        else:
+            import litdata
+
+            items = list(litdata.StreamingDataset(str(folder / "train")))
+            listed = [[bytes(item[name])][: len(item[f"{name}_ends"])] for item in items]
+        assert listed == [[], [pictures[0]]]
+    if form == "webdataset":
+        assert [len(sample["frames"]) for sample in ExportedSamples(both)] == [2, 2]
 
 
 @pytest.mark.parametrize("form", ["lance", "litdata"])

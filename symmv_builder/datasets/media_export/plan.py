@@ -256,6 +256,8 @@ def _size(value: Any) -> int:
     """About how many bytes a value takes in an export."""
     if isinstance(value, np.ndarray):
         return value.nbytes + 128
+    if isinstance(value, tuple) and value and isinstance(value[0], bytes):
+        return sum(map(len, value))
     return len(value) + 2 if isinstance(value, bytes) else len(str(value)) + 24
 
 
