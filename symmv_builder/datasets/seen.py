@@ -136,8 +136,8 @@ def stored(
 ) -> Iterator[list[WatchedVideo]]:
     """The same with each video's file, where the store has it; clips are cut out of theirs.
 
-    However many clips a video has, it is decoded once. Those of one that cannot be cut go to
-    `refuse`, and the others go on.
+    However many clips a video has, it is decoded once. A video that cannot be cut goes to `refuse`,
+    or a clip in which it shows no picture, and the others go on.
     """
     with ExitStack() as opened:
         files: dict[str, Path] = {}
@@ -152,13 +152,17 @@ def stored(
         cut: dict[str, Path | None] = {}
         for sha256, mine in clips.items():
             spans = [(v.row["clip_start_s"], v.row["clip_end_s"]) for v in mine]
+            stems, faults = [folder / video.name for video in mine], dict[int, str]()
             try:
-                outs = cut_video(files[sha256], spans, [folder / video.name for video in mine])
+                outs = cut_video(files[sha256], spans, stems, faults=faults)
             except RejectEntry as error:
                 cut |= dict.fromkeys((video.name for video in mine), None)
                 refuse(entry_of(mine[0].name), error)
             else:
                 cut |= {video.name: path for video, (path, _) in zip(mine, outs, strict=True)}
+                for number, fault in faults.items():
+                    cut[mine[number].name] = None
+                    refuse(mine[number].name, RejectEntry(Reason.UNREADABLE, fault))
         placed = [
             replace(video, path=cut.get(video.name, files.get(video.sha256))) for video in videos
         ]

@@ -44,8 +44,8 @@ class ExportedSamples(IterableDataset[dict[str, Any]]):
     A sample is a dict: ``sample`` (its key), the columns of its row (arrays as tensors, text and
     numbers as they are), ``music`` float32 ``[channels, n]`` with ``music_rate_hz``, ``video`` and
     each of ``frames``, or of a column of pictures, as the bytes of their files. `parts` are those
-    that are wanted, all without it: ``row`` (what is no array), ``music``, ``video``, ``frames``, and
-    columns that are arrays or pictures.
+    that are wanted, all without it: ``row`` (what is no array), ``music``, ``video``, ``frames``,
+    and columns that are arrays or pictures.
 
     With `crop_s` each sample gives so many seconds of its sound, from a start that is drawn anew
     in every epoch; shorter sound is followed by silence, so that samples of one rate and layout

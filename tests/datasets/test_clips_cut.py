@@ -143,7 +143,7 @@ def test_samples_are_the_very_sound_and_the_very_pictures(
     root = Root(str(tmp_path / "root"))
     done = export_media(
         root, root, "toy", tmp_path / "out", Media("webdataset"),
-        workers=0, patience_s=60.0, tell=lambda _: None,
+        workers=0, patience_s=600.0, tell=lambda _: None,
     )  # fmt: skip
     spans = list(by_hand())
     assert dict(done.samples) == {"train": 2 * len(spans)}

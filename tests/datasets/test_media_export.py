@@ -396,6 +396,26 @@ def test_a_clip_of_one_recording_needs_one_place_and_one_of_two_needs_both(
     assert np.abs(ours.samples - whole).max() <= 0.5 / 32768
 
 
+@pytest.mark.parametrize("video", ["mp4", "frames"])
+def test_a_clip_behind_the_end_of_its_film_takes_no_other_clip_along(
+    video: str, stored: Stored, tmp_path: Path
+) -> None:
+    """A container that is longer than its pictures has such clips."""
+    clips = [
+        row(stored, 0, clip_id=f"film-0@{start:g}", clip_start_s=start, clip_end_s=start + 0.4)
+        for start in (5.0, 0.2, 7.0, 0.8)
+    ]
+    write_rows(stored, clips, CLIPS)
+    summary = export(stored, tmp_path / "out", video=video)
+    assert dict(summary.samples) == {"train": 2, "test": 0}
+    why = {key.rpartition("-")[0]: reason for key, reason in summary.left_out.items()}
+    assert list(why) == ["film-0-5", "film-0-7"]
+    assert all("the video shows no picture from" in reason for reason in why.values())
+    held = members(tmp_path / "out" / "train-00000.tar")
+    assert len([name for name in held if name.endswith(".flac")]) == 2
+    assert not (tmp_path / "out" / ".made").exists()
+
+
 def test_recordings_that_cannot_be_used_leave_their_rows_out_with_the_reason(
     stored: Stored, tmp_path: Path
 ) -> None:
