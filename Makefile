@@ -58,7 +58,7 @@ demo: install ## two minutes: recordings made here, both builds, new music, one 
 
 test: install ## the tests; TESTS=all for the slow ones too: whole systems and big models
 	$(BIN)/python -m pytest -q $(if $(filter all,$(TESTS)),,-m "not slow") \
-	  --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	  --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 check: install ## style, types, arrows, generated files
 	$(BIN)/ruff check .

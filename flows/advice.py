@@ -17,7 +17,7 @@ from symmv_builder.errors.advice import Advice, with_advice
 
 
 def add_recordings(error: NoEntries) -> str:
-    """How a dataset gets entries, or recordings for those that it has.
+    """Advise how a dataset gets entries, or recordings for those that it has.
 
     Several flows build, and one of them takes in a folder.
     """
@@ -29,14 +29,14 @@ def add_recordings(error: NoEntries) -> str:
 
 
 def build_first(error: NoShards) -> str:
-    """How a dataset gets shards."""
+    """Advise how a dataset gets shards."""
     if error.is_imported and not error.problem:
         return f"run `symmv import {error.dataset} PATH` first"
     return f"run the flow `build` of {error.dataset} first"
 
 
 def make_columns(error: MissingColumns) -> str | None:
-    """How shards get columns that they lack."""
+    """Advise how shards get columns that they lack."""
     if error.is_unknown:
         return None
     first = "add them to the recipe and " if error.steps else ""
@@ -44,7 +44,7 @@ def make_columns(error: MissingColumns) -> str | None:
 
 
 def replace_recipe(error: RecipeError) -> str | None:
-    """How a recipe that a root remembers is replaced."""
+    """Advise how a recipe that a root remembers is replaced."""
     if not error.is_remembered:
         return None
     by_default = ", or by `way` default," if error.is_installed else ""
@@ -66,5 +66,5 @@ ADVICE: Advice = {
 
 
 def advised(error: SymMVError) -> str:
-    """The message of an error as a flow says it."""
+    """Word an error as a flow says it, with its advice."""
     return with_advice(error, ADVICE)

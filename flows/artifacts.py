@@ -38,12 +38,12 @@ _MARKUP = re.compile(r"[!-&*+./:-@\[-`{-~]")
 
 
 def inert(text: str, most: int = _MOST_CHARACTERS) -> str:
-    """A stranger's text for Markdown, in which nothing is markup, a link or a cell's end."""
+    """Escape a stranger's text for Markdown: nothing in it is markup, a link or a cell's end."""
     return _MARKUP.sub(lambda match: f"&#{ord(match[0])};", harmless(text, most))
 
 
 def log_events(logger: "logging.Logger | logging.LoggerAdapter[Any]") -> Any:
-    """A teller of events that writes rejections and notes to a run's log."""
+    """Make a teller of events that writes rejections and notes to a run's log."""
 
     def tell(event: Event) -> None:
         if event.kind == "rejected":
@@ -56,7 +56,7 @@ def log_events(logger: "logging.Logger | logging.LoggerAdapter[Any]") -> Any:
 
 
 class Progress:
-    """How far a run is: a progress bar at the server, and a line in the log every half minute.
+    """The progress of a run: a bar at the server, and a line in the log every half minute.
 
     `description` is a noun in the plural, as in "entries of symmv".
     """
@@ -70,7 +70,7 @@ class Progress:
         self._total = 0
         self._done = 0
         self._put_aside = 0
-        self._told = 0.0
+        self._told_at_s = 0.0
         self._artifact: UUID | None = None
         self._ended = threading.Event()
 
@@ -96,11 +96,11 @@ class Progress:
 
     def advance(self, count: int = 1) -> None:
         self._done += count
-        if time.monotonic() - self._told > _TOLD_EVERY_S:
+        if time.monotonic() - self._told_at_s > _TOLD_EVERY_S:
             self._tell()
 
     def count(self, outcome: EntryOutcome) -> None:
-        """One entry more; those that have to wait for another run are not done."""
+        """Count one entry more; those that have to wait for another run are not done."""
         self._put_aside += outcome.rejection is not None
         self.advance(not outcome.retry)
 
@@ -113,7 +113,7 @@ class Progress:
         self._logger.info("%s: %d of %d%s", self._description, self._done, self._total, aside)
 
     def _tell(self) -> None:
-        self._told = time.monotonic()
+        self._told_at_s = time.monotonic()
         if self._artifact:
             with suppress(*_AWAY):
                 update_progress_artifact(self._artifact, self._percent)
@@ -124,32 +124,33 @@ class Progress:
 
 
 def show_table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
-    """A table; its rows hold words of our own and numbers."""
+    """Show a table; its rows hold words of our own and numbers."""
     with suppress(*_AWAY):
         create_table_artifact([dict(row) for row in rows], key=key, description=description)
 
 
 def show_page(key: str, markdown: str, description: str) -> None:
+    """Show a page of Markdown at the run; a server that is away shows none."""
     with suppress(*_AWAY):
         create_markdown_artifact(markdown, key=key, description=description)
 
 
 def page(title: str, facts: Mapping[str, Any], parts: Iterable[str]) -> str:
-    """A page in Markdown: facts, then parts that are Markdown already."""
+    """Make a page in Markdown: facts, then parts that are Markdown already."""
     lines = [f"# {inert(title)}", ""]
     lines += [f"- {inert(name)}: {inert(str(value))}" for name, value in facts.items()]
     return "\n".join([*lines, "", *parts]) + "\n"
 
 
 def rejected_examples(results: Iterable[Result]) -> str:
-    """A Markdown table of entries that were turned away, with what was measured."""
+    """Make a Markdown table of entries that were turned away, with what was measured."""
     examples = [result for result in results if result.reason][:_MOST_EXAMPLES]
     rows = [(r.entry_id, r.step, str(r.reason), r.detail) for r in examples]
     return _table("Turned away", ("entry", "step", "reason", "detail"), rows)
 
 
 def proposals(waiting: Sequence[Recording]) -> str:
-    """A Markdown table of what waits for a person: proposals, and matches to be reviewed."""
+    """Make a Markdown table of what waits for a person: proposals, and matches to be reviewed."""
     rows = [
         (
             each.entry_id,
@@ -166,7 +167,7 @@ def proposals(waiting: Sequence[Recording]) -> str:
 
 
 def put_aside(rejected: Sequence[Recording]) -> str:
-    """A Markdown table of what a crawl put aside, with the reasons."""
+    """Make a Markdown table of what a crawl put aside, with the reasons."""
     rows = [
         (each.entry_id, each.step, each.reason, each.title, each.detail)
         for each in rejected[:_MOST_EXAMPLES]

@@ -45,28 +45,28 @@ from .limits import gpu_slot
 
 _DEATHS_ALLOWED = 3
 # Runs whose tasks in this process are to end. A process of a cluster may serve several runs.
-_LEFT: set[str] = set()
+_RUNS_OVER: set[str] = set()
 
 
-class _Left(Exception):
+class _RunOver(Exception):
     """The run that a batch belongs to is over."""
 
 
 def leave(run: str) -> None:
     """Make the batches of a run that are in this process end within a second."""
-    _LEFT.add(run)
+    _RUNS_OVER.add(run)
 
 
 @tried_again("build a batch", "gpu")
 def build_batch(job: Assignment, works: Sequence[Work], run: str) -> list[dict[str, Any]]:
-    """Bring a batch of entries as far as they go; their outcomes as plain data.
+    """Bring a batch of entries as far as they go; gives outcomes as plain data.
 
     `run` names the run that wants them: where that is left, they are as far as they are.
     """
     job = job.on_this_machine()
     follower = _Follower(run, len(works), get_run_logger())
     answers: list[dict[str, Any]] = []
-    with gpu_slot(job.home.device), suppress(_Left):
+    with gpu_slot(job.home.device), suppress(_RunOver):
         for outcome in job.do(works, follower.tell):
             answers.append(outcome)
             follower.done += 1
@@ -85,7 +85,7 @@ class _Follower:
         self._logger = logger
         self._log_event = log_events(logger)
         self._at = ""
-        self._said = time.monotonic()
+        self._logged_at_s = time.monotonic()
 
     def tell(self, event: Event) -> None:
         if event.kind == "beat":
@@ -97,10 +97,10 @@ class _Follower:
     def _beat(self) -> None:
         # A pool's process outlives a flow that was killed, and is nobody's then.
         parent = multiprocessing.parent_process()
-        if self.run in _LEFT or (parent is not None and not parent.is_alive()):
-            raise _Left
-        if time.monotonic() - self._said > SAID_EVERY_S:
-            self._said = time.monotonic()
+        if self.run in _RUNS_OVER or (parent is not None and not parent.is_alive()):
+            raise _RunOver
+        if time.monotonic() - self._logged_at_s > SAID_EVERY_S:
+            self._logged_at_s = time.monotonic()
             self._logger.info("%d of %d entries of a batch%s", self.done, self.total, self._at)
 
 
@@ -124,7 +124,7 @@ def in_tasks(
     patience_s: float,
     loading_patience_s: float,
 ) -> Run:
-    """The way to run works as tasks of Prefect's, for `datasets.build.build`."""
+    """Make the function that runs works as tasks of Prefect's, for `datasets.build.build`."""
     job = assignment(
         plan,
         store.root,

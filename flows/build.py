@@ -99,6 +99,7 @@ def build(
 
 
 def sentence(summary: Summary) -> str:
+    """Say in one line what a build made."""
     start = "nothing to do: " if summary.up_to_date else ""
     clips = f"; {summary.clips.text}" if summary.clips else ""
     failed = "".join(
@@ -106,10 +107,10 @@ def sentence(summary: Summary) -> str:
         f"{harmless(f'{each.example}: {each.detail}', 500)}"
         for each in summary.failed
     )
-    gone = f"; {taken_down(summary.taken_down)}" if summary.taken_down else ""
+    removed = f"; {taken_down(summary.taken_down)}" if summary.taken_down else ""
     return (
         f"{start}{summary.dataset}: {summary.made} made, {summary.rejected} rejected, "
-        f"{summary.unfinished} unfinished; {len(summary.shards)} shards{clips}{gone}{failed}"
+        f"{summary.unfinished} unfinished; {len(summary.shards)} shards{clips}{removed}{failed}"
     )
 
 
@@ -124,7 +125,7 @@ def build_with(
     only: Sequence[str] = (),
     **how: Any,
 ) -> Summary:
-    """A build by tasks, within a flow's run, with its progress and its artifacts.
+    """Build by tasks, within a flow's run, with its progress and its artifacts.
 
     `how` is handed on to `Dataset.build`.
     """
@@ -164,7 +165,7 @@ def runner_of(
     patience_s: float,
     loading_patience_s: float = LOADING_PATIENCE_S,
 ) -> Runner:
-    """Who does the works of a plan: processes of this machine, or tasks at a place."""
+    """Choose who does the works of a plan: processes of this machine, or tasks at a place."""
     if batch_size < 1:
         raise StopRun(f"a batch has at least one entry, not {batch_size}")
     checked("patience", patience_s)
@@ -215,7 +216,10 @@ def _show(store: Store, summary: Summary) -> None:
 
 
 def parser(module: str, about: str) -> argparse.ArgumentParser:
-    """The options that building and crawling share; `module` is the one that is run."""
+    """Make the parser of options that building and crawling share.
+
+    `module` is the one that is run.
+    """
     options = argparse.ArgumentParser(prog=f"python -m {module}", description=about)
     options.add_argument("dataset", help=HELP["dataset"])
     options.add_argument("--root", help=HELP["root"])
@@ -236,7 +240,7 @@ def parser(module: str, about: str) -> argparse.ArgumentParser:
 def read_options(
     options: argparse.ArgumentParser, arguments: Sequence[str] | None
 ) -> tuple[argparse.Namespace, dict[str, str]]:
-    """What was given, and the models that it chooses; what cannot be read ends the program.
+    """Read the options and the models that they choose; what cannot be read ends the program.
 
     Metrics are exported from here on, where they were asked for.
     """
@@ -254,7 +258,7 @@ def read_options(
 
 
 def build_options() -> argparse.ArgumentParser:
-    """What `python -m flows.build` takes."""
+    """Make the options that `python -m flows.build` takes."""
     options = parser(__name__, "Build a dataset with Prefect.")
     options.add_argument("--from", dest="folder", help=HELP["from"])
     options.add_argument("--patience", type=float, default=PATIENCE_S, help=HELP["patience"])
@@ -269,6 +273,7 @@ def build_options() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a build by the options of the command line; gives the exit code."""
     options = build_options()
     values, models = read_options(options, arguments)
     return run_program(

@@ -116,7 +116,7 @@ def crawl(
 
 
 def _discover(job: CrawlRun, *, full: bool) -> int:
-    """One task a source; a breaker that opens leaves the rest for another run."""
+    """Discover by one task a source; a breaker that opens leaves the rest for another run."""
     new = 0
     with Progress(f"discover-{job.dataset}", "sources listed", get_run_logger()) as progress:
         progress.expect(len(job.sources))
@@ -129,7 +129,7 @@ def _discover(job: CrawlRun, *, full: bool) -> int:
 
 
 def _fetch(job: CrawlRun, most: int | None) -> int:
-    """One task a batch of due items, until nothing is due or the breaker is open."""
+    """Fetch by one task a batch of due items, until nothing is due or the breaker is open."""
     waiting = job.waiting
     touched = 0
     with Progress(f"fetch-{job.dataset}", "items taken up", get_run_logger()) as progress:
@@ -182,7 +182,7 @@ def _show(job: CrawlRun, funnel: Sequence[Mapping[str, Any]], facts: dict[str, A
 
 
 def crawl_options() -> argparse.ArgumentParser:
-    """What `python -m flows.crawl` takes."""
+    """Make the options that `python -m flows.crawl` takes."""
     options = parser(__name__, "Crawl for a dataset with Prefect.")
     options.add_argument("--sources", help=HELP["sources"])
     options.add_argument("--full", action="store_true", help=HELP["full"])
@@ -197,6 +197,7 @@ def crawl_options() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a crawl by the options of the command line; gives the exit code."""
     options = crawl_options()
     values, models = read_options(options, arguments)
     return run_program(

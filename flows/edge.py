@@ -72,7 +72,7 @@ def whole_run(work: Callable[P, R]) -> Callable[P, R]:
 
 
 def _is_away(error: BaseException | None) -> bool:
-    """Whether it is the world that failed: a server that is away, a process that was lost."""
+    """Check whether it is the world that failed: a server that is away, a process that was lost."""
     while error is not None:
         if isinstance(error, (RetryLater, CrashedRun, httpx.TransportError)):
             return True
@@ -105,7 +105,7 @@ def stopping(work: Callable[P, R]) -> Callable[P, R]:
 
 
 def only_later(task: Any, run: Any, state: State[Any]) -> bool:
-    """Whether a failed task is worth another try."""
+    """Check whether a failed task is worth another try."""
     try:
         state.result(raise_on_failure=True, _sync=True)  # type: ignore[call-overload]
     except RetryLater:
@@ -138,7 +138,7 @@ def tried_again(name: str, tag: str) -> Callable[[Callable[P, R]], Task[P, R]]:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Who does the work: a runner by name, a cluster's address, how many tasks at once here."""
+    """The place of work: a runner by name, a cluster's address, how many tasks at once here."""
 
     runner: str
     address: str | None = None
@@ -157,21 +157,27 @@ class Place:
 
     @property
     def most_given_out(self) -> int:
-        """How many tasks a runner is given before one has ended. A pool of processes that
-        breaks takes down all that it was given, so it is given no more than it works on."""
+        """How many tasks a runner is given before one has ended.
+
+        A pool of processes that breaks takes down all that it was given, so it is given no more
+        than it works on.
+        """
         return self.at_once if self.runner == "processes" else 256
 
     @property
     def threads_each(self) -> int:
-        """Threads of a task's numeric libraries. On a cluster one: float sums depend on their
-        number, and whichever machine does the work, the bytes must be the same."""
+        """Threads of a task's numeric libraries.
+
+        On a cluster one: float sums depend on their number, and whichever machine does the work,
+        the bytes must be the same.
+        """
         if self.address:
             return 1
         return max(1, (os.cpu_count() or 1) // self.at_once)
 
     @contextmanager
     def running(self) -> Iterator[TaskRunner[Any]]:
-        """An open runner. A cluster that does not answer does not keep a run that is left early."""
+        """Open a runner. A cluster that does not answer does not keep a run that is left early."""
         runner = self.open()
         with _same_signals():
             runner.__enter__()
@@ -209,7 +215,7 @@ class Place:
             time.sleep(_ORPHANS_GONE_S)
 
     def open(self) -> TaskRunner[Any]:
-        """A runner of Prefect's, to be entered."""
+        """Make a runner of Prefect's, to be entered."""
         if self.runner == "threads":
             return ThreadPoolTaskRunner(max_workers=self.at_once)
         if self.runner == "processes":
@@ -235,8 +241,8 @@ class Place:
             return ray_runner(init_kwargs={"address": "auto"})  # type: ignore[no-any-return]
         if self.address:
             return ray_runner(address=self.address)  # type: ignore[no-any-return]
-        here = {"num_cpus": self.at_once, "include_dashboard": False}
-        return ray_runner(init_kwargs=here)  # type: ignore[no-any-return]
+        local_options = {"num_cpus": self.at_once, "include_dashboard": False}
+        return ray_runner(init_kwargs=local_options)  # type: ignore[no-any-return]
 
     def asking(self, device: str) -> AbstractContextManager[Any]:
         """Submit within this: Ray hides the GPUs from a task that did not ask for one."""

@@ -31,7 +31,7 @@ _ASKED_AGAIN_S = 0.8
 def accounted(
     run: Run, plan: Plan, store: Store, count: Callable[[EntryOutcome], object]
 ) -> Iterator[Run]:
-    """The same run, with `count` called for every outcome.
+    """Wrap a run so that `count` is called for every outcome.
 
     Left by an exception, its workers are stopped, and entries that they had brought to their
     end are recorded, though nobody was told of them any more.
@@ -148,7 +148,7 @@ def run_program(flow: Callable[..., Any], *arguments: Any, **named: Any) -> int:
 
 
 def finish(state: State[Any]) -> int:
-    """A run's last line and its exit code: as `symmv`, 1 where work is left and 2 for `Stopped`."""
+    """Print a run's last line; gives `symmv`'s exit code: 1 where work is left, 2 for `Stopped`."""
     sys.stderr.flush()
     if state.is_completed():
         sys.stdout.write(f"{state.message}\n")

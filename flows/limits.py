@@ -1,4 +1,4 @@
-"""How many speak to sites and how many use the GPU, over all machines: Prefect's global limits.
+"""Limit how many tasks use sites and the GPU over all machines, by Prefect's global limits.
 
 A slot is held by a lease that its holder renews, so that one who is killed gives it back
 within a minute. Prefect's server forgets its leases when it is restarted, and not that the
@@ -27,9 +27,9 @@ _LIMITS = {"network": (1, 3600.0), "gpu": (1, 4 * 3600.0)}
 _RATE = "network-rate"
 # The server takes no shorter leases.
 _LEASE_S = 60.0
-_RENEWED_EVERY_S = 20.0
-_ASKED_AGAIN_S = 3.0
-_ANSWERED_WITHIN_S = 60.0
+_RENEW_EVERY_S = 20.0
+_ASK_EVERY_S = 3.0
+_GIVE_UP_AFTER_S = 60.0
 
 
 def set_up_limits(*, items_an_hour: int | None = None) -> None:
@@ -38,7 +38,7 @@ def set_up_limits(*, items_an_hour: int | None = None) -> None:
     `items_an_hour` is for crawls: how many recordings all of them together take up, after a
     small start.
     """
-    with _server_away(), get_client(sync_client=True) as client:
+    with _retry_later_without_server(), get_client(sync_client=True) as client:
         for name, (slots, longest_s) in _LIMITS.items():
             try:
                 client.read_global_concurrency_limit_by_name(name)
@@ -63,28 +63,31 @@ def slot(name: str) -> Iterator[None]:
     A server that goes away meanwhile does not end the work.
     """
     with get_client(sync_client=True) as client:
-        with _server_away():
+        with _retry_later_without_server():
             lease = _take(client, name)
         since = time.monotonic()
-        end = threading.Event()
-        keeper = threading.Thread(target=_keep, args=(lease, end), daemon=True)
+        is_over = threading.Event()
+        keeper = threading.Thread(target=_keep, args=(lease, is_over), daemon=True)
         keeper.start()
         try:
             yield
         finally:
-            end.set()
+            is_over.set()
             keeper.join()
             _give_back(client, name, lease, since)
 
 
 def gpu_slot(device: str) -> AbstractContextManager[None]:
-    """A slot of the GPU for models that run there; the CPU is shared by the runner's own count."""
+    """Hold a slot of the GPU for models that run there.
+
+    The CPU is shared by the runner's own count.
+    """
     return slot("gpu") if device.startswith("cuda") else nullcontext()
 
 
 def take_turn() -> None:
     """Wait until the crawl may take up one more recording."""
-    with _server_away():
+    with _retry_later_without_server():
         rate_limit(_RATE, strict=True)
 
 
@@ -98,22 +101,23 @@ def _take(client: SyncPrefectClient, name: str) -> UUID:
         except httpx.HTTPStatusError as error:
             if error.response.status_code != httpx.codes.LOCKED:
                 raise
-            time.sleep(_ASKED_AGAIN_S * random.uniform(0.5, 1.5))
+            time.sleep(_ASK_EVERY_S * random.uniform(0.5, 1.5))
             continue
         if not answer["limits"]:
             raise StopRun(f"Prefect's server has no limit {name!r}; run the flow from its start")
         return UUID(answer["lease_id"])
 
 
-def _keep(lease: UUID, end: threading.Event) -> None:
+def _keep(lease: UUID, is_over: threading.Event) -> None:
     """Renew a lease until the work is done; a server that is away is asked again."""
-    while not end.wait(_RENEWED_EVERY_S):
+    while not is_over.wait(_RENEW_EVERY_S):
         with suppress(httpx.HTTPError), get_client(sync_client=True) as client:
             client.renew_concurrency_lease(lease, _LEASE_S)
 
 
 def _give_back(client: SyncPrefectClient, name: str, lease: UUID, since: float) -> None:
-    until = time.monotonic() + _ANSWERED_WITHIN_S
+    """Release a slot that is held since then, by its lease or, where that is forgotten, without."""
+    until = time.monotonic() + _GIVE_UP_AFTER_S
     while True:
         try:
             if _is_known(client, lease):
@@ -125,10 +129,11 @@ def _give_back(client: SyncPrefectClient, name: str, lease: UUID, since: float) 
         except httpx.HTTPError:
             if time.monotonic() > until:
                 return
-            time.sleep(_ASKED_AGAIN_S)
+            time.sleep(_ASK_EVERY_S)
 
 
 def _is_known(client: SyncPrefectClient, lease: UUID) -> bool:
+    """Check whether the server still has a lease, by renewing it."""
     try:
         client.renew_concurrency_lease(lease, _LEASE_S)
     except httpx.HTTPStatusError as error:
@@ -139,7 +144,8 @@ def _is_known(client: SyncPrefectClient, lease: UUID) -> bool:
 
 
 @contextmanager
-def _server_away() -> Iterator[None]:
+def _retry_later_without_server() -> Iterator[None]:
+    """Turn errors of the connection to Prefect's server into `RetryLater`."""
     try:
         yield
     except httpx.HTTPError as error:

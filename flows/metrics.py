@@ -33,23 +33,23 @@ class LedgerCollector(Collector):
         self._settings = settings
         self._lock = threading.Lock()
         self._read_at = float("-inf")
-        self._found: tuple[Measurement, ...] | None = ()
+        self._measurements: tuple[Measurement, ...] | None = ()
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         with self._lock:
             if time.monotonic() - self._read_at > _KEPT_S:
-                self._found = self._read()
+                self._measurements = self._read()
                 self._read_at = time.monotonic()
-            sample = self._found
+            sample = self._measurements
         about = "1 if the ledger could be read, else 0."
         yield GaugeMetricFamily("symmv_up", about, value=sample is not None)
         for name, documentation in MEASURES.items():
-            mine = [measured for measured in sample or () if measured.name == name]
-            if not mine:
+            of_metric = [measured for measured in sample or () if measured.name == name]
+            if not of_metric:
                 continue
-            labels = [label for label, _ in mine[0].labels]
+            labels = [label for label, _ in of_metric[0].labels]
             family = GaugeMetricFamily(name, documentation, labels=labels)
-            for measured in mine:
+            for measured in of_metric:
                 family.add_metric([harmless(text) for _, text in measured.labels], measured.value)
             yield family
 
@@ -76,7 +76,7 @@ def export(settings: Settings, port: int, host: str = HOST) -> int:
 
 
 def add_option(options: argparse.ArgumentParser) -> None:
-    """The option of programs that do other work and export these numbers meanwhile."""
+    """Add the option of programs that do other work and export these numbers meanwhile."""
     about = "export metrics for Prometheus on this port of the loopback address"
     options.add_argument("--metrics-port", type=int, help=about)
 
@@ -88,6 +88,7 @@ def export_if_asked(settings: Settings, port: int | None) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Answer scrapes until it is stopped; gives the exit code, 2 where it cannot begin."""
     options = argparse.ArgumentParser(prog=f"python -m {__name__}", description=__doc__)
     options.add_argument("--root", help=HELP["root"])
     options.add_argument("--host", default=HOST, help="address to listen on")

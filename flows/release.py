@@ -72,7 +72,7 @@ def release(
 
 
 def release_options() -> argparse.ArgumentParser:
-    """What `python -m symmv_builder.flows.release` takes."""
+    """Make the options that `python -m symmv_builder.flows.release` takes."""
     options = parser(__name__, "Build a dataset and release it, with Prefect.")
     options.add_argument("--version", help="three numbers; by default the last one's successor")
     options.add_argument("--about", help=HELP["about"])
@@ -84,6 +84,7 @@ def release_options() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a release by the options of the command line; gives the exit code."""
     options = release_options()
     values, models = read_options(options, arguments)
     return run_program(

@@ -95,7 +95,7 @@ def end_dead(client: SyncPrefectClient, run: FlowRun) -> None:
 
 
 def find_crashed(client: SyncPrefectClient, flows: Sequence[str]) -> list[FlowRun]:
-    """The last run of each deployment, where that crashed."""
+    """List the last run of each deployment, where that crashed."""
     crashed = _read_runs(client, flows, FlowRunFilter(state=_of_type([StateType.CRASHED])))
     deployments = {run.deployment_id for run in crashed if run.deployment_id}
     lasts = [_last_run(client, deployment) for deployment in sorted(deployments, key=str)]
@@ -103,7 +103,7 @@ def find_crashed(client: SyncPrefectClient, flows: Sequence[str]) -> list[FlowRu
 
 
 def _last_run(client: SyncPrefectClient, deployment: UUID) -> FlowRun | None:
-    """The latest run of a deployment that is due; others are to come."""
+    """Read the latest run of a deployment that is due; others are to come."""
     due = FlowRunFilter(
         deployment_id=FlowRunFilterDeploymentId(any_=[deployment]),
         expected_start_time=_until_now(),
@@ -117,16 +117,16 @@ def _last_run(client: SyncPrefectClient, deployment: UUID) -> FlowRun | None:
 def _skip_late_ones(client: SyncPrefectClient) -> None:
     """Runs of this deployment that could not start while others were at work: one is enough."""
     context = FlowRunContext.get()
-    mine = context.flow_run if context else None
-    if mine is None or mine.deployment_id is None:
+    own_run = context.flow_run if context else None
+    if own_run is None or own_run.deployment_id is None:
         return
     late = FlowRunFilter(
-        deployment_id=FlowRunFilterDeploymentId(any_=[mine.deployment_id]),
+        deployment_id=FlowRunFilterDeploymentId(any_=[own_run.deployment_id]),
         state=_of_type([StateType.SCHEDULED]),
         expected_start_time=_until_now(),
     )
     for run in client.read_flow_runs(flow_run_filter=late):
-        if run.id != mine.id:
+        if run.id != own_run.id:
             client.delete_flow_run(run.id)
 
 

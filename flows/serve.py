@@ -40,7 +40,7 @@ _AWAY = (408, 425, 429, 500, 502, 503, 504)
 
 
 def read_deployments(path: Path) -> list[RunnerDeployment]:
-    """Every deployment of a prefect.yaml, its flow really imported; `StopRun` on any fault."""
+    """Read every deployment of a prefect.yaml, its flow really imported; `StopRun` on any fault."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         return [read_deployment(each) for each in content["deployments"]]
@@ -50,6 +50,7 @@ def read_deployments(path: Path) -> list[RunnerDeployment]:
 
 
 def read_deployment(entry: Mapping[str, Any]) -> RunnerDeployment:
+    """Read one entry of a prefect.yaml as a deployment, its flow really imported."""
     flow: Flow[..., Any] = load_flow_from_entrypoint(
         entry["entrypoint"], use_placeholder_flow=False
     )
@@ -69,7 +70,7 @@ def read_deployment(entry: Mapping[str, Any]) -> RunnerDeployment:
 
 
 def check_parameters(flow: Flow[..., Any], name: str, values: Mapping[str, Any]) -> None:
-    """`ValueError` where a flow does not take these parameters, or not as they are."""
+    """Raise `ValueError` where a flow does not take these parameters, or not as they are."""
     accepted = inspect.signature(flow.fn).parameters
     unknown = sorted(set(values) - set(accepted))
     if unknown:
@@ -91,7 +92,7 @@ def check_parameters(flow: Flow[..., Any], name: str, values: Mapping[str, Any])
 
 
 def read_schedule(entry: Mapping[str, Any]) -> Schedule:
-    """A schedule as prefect.yaml writes it, by cron or by interval in seconds."""
+    """Read a schedule as prefect.yaml writes it, by cron or by interval in seconds."""
     named = {"timezone": entry.get("timezone"), "active": entry.get("active", True)}
     if "cron" in entry:
         return Cron(entry["cron"], **named)
@@ -118,7 +119,7 @@ def wait_for_server() -> None:
 
 
 def _stop_at_no(error: BaseException) -> None:
-    """`StopRun` where a server has answered, and refuses what it was asked."""
+    """Raise `StopRun` where a server has answered, and refuses what it was asked."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, httpx.HTTPStatusError) and cause.response.status_code not in _AWAY:

@@ -2,9 +2,10 @@
 
     python -m symmv_builder.flows.train vmusprod symmv --preset small --minutes 600
 
-A run's folder is named by what it learns from: configuration and shards. So a schedule trains
-anew when a build has changed the dataset, goes on with what was stopped, and does nothing where
-all is done. Several GPUs are torchrun's business, not a flow's: `symmv train` runs under it.
+A run's folder is named by what it learns from: configuration, shards and the rows of a subset. So
+a schedule trains anew when a build has changed the dataset, goes on with what was stopped, and does
+nothing where all is done. Several GPUs are torchrun's business, not a flow's: `symmv train` runs
+under it.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from prefect.states import Completed
 
 from symmv_builder.api import training
 from symmv_builder.api.option_names import in_options_of
-from symmv_builder.api.options import CHECKPOINT_MINUTES, HELP, assignments
+from symmv_builder.api.options import CHECKPOINT_MINUTES, HELP, assignments, trainer_help
 from symmv_builder.api.texts import left_out
 from symmv_builder.api.training import Tick
 from symmv_builder.errors import StopRun
@@ -47,6 +48,7 @@ def train(
     workers: int = 2,
     settings: dict[str, str] | None = None,
     way: str = "",
+    subset: str = "",
     unpack: str | None = None,
     checkpoint_minutes: float = CHECKPOINT_MINUTES,
     wait: bool = False,
@@ -58,7 +60,7 @@ def train(
     """
     config = training.config_of(trainer, preset, settings, way)
     where = read_settings(root=root)
-    out = training.folder_of(runs, trainer, config, dataset, where)
+    out = training.folder_of(runs, trainer, config, dataset, where, subset=subset)
     logger = get_run_logger()
     for name in training.untrained_behind(where, dataset):
         logger.warning("NOT TRAINED: %s made features of %s", name, dataset)
@@ -72,6 +74,7 @@ def train(
             out,
             where,
             minutes,
+            subset=subset,
             workers=workers,
             unpacked=Path(unpack) if unpack else None,
             checkpoint_minutes=checkpoint_minutes,
@@ -96,7 +99,7 @@ def _teller(
     logger: "Logger | LoggerAdapter[Any]", progress: Progress, curve: list[dict[str, Any]]
 ) -> Callable[[Tick], None]:
     """Ticks to the run's log, its progress bar and the table of validation losses."""
-    said = [0.0]
+    logged_at_s = [0.0]
     reached: dict[str, int] = {}
 
     def tell(tick: Tick) -> None:
@@ -112,19 +115,19 @@ def _teller(
         }
         if tick.is_validation:
             curve.append(dict(row))
-        if tick.is_validation or time.monotonic() - said[0] > _LOGGED_EVERY_S:
-            said[0] = time.monotonic()
+        if tick.is_validation or time.monotonic() - logged_at_s[0] > _LOGGED_EVERY_S:
+            logged_at_s[0] = time.monotonic()
             logger.info("%s %s", "validation" if tick.is_validation else "training", row)
 
     return tell
 
 
 def train_options() -> argparse.ArgumentParser:
-    """What `python -m flows.train` takes."""
+    """Make the options that `python -m flows.train` takes."""
     options = argparse.ArgumentParser(
         prog=f"python -m {__name__}", description="Train on a dataset's shards with Prefect."
     )
-    options.add_argument("trainer", help=HELP["trainer"])
+    options.add_argument("trainer", help=trainer_help())
     options.add_argument("dataset", help=HELP["data"])
     options.add_argument("--preset", default="paper", help=HELP["preset"])
     options.add_argument("--runs", default="runs", help="folder in which runs have folders")
@@ -135,6 +138,7 @@ def train_options() -> argparse.ArgumentParser:
         "--set", action="append", default=[], metavar="FIELD=VALUE", help=HELP["set"]
     )
     options.add_argument("--as", dest="way", default="", help=HELP["trained-as"])
+    options.add_argument("--subset", default="", help=HELP["learned-subset"])
     options.add_argument("--unpack", help=HELP["unpack"])
     options.add_argument(
         "--checkpoint-minutes",
@@ -147,6 +151,7 @@ def train_options() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a training by the options of the command line; gives the exit code."""
     options = train_options()
     values = options.parse_args(arguments)
     try:
@@ -165,6 +170,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         workers=values.workers,
         settings=fields,
         way=values.way,
+        subset=values.subset,
         unpack=values.unpack,
         checkpoint_minutes=values.checkpoint_minutes,
         wait=values.wait,

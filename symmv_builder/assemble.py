@@ -10,8 +10,8 @@ from symmv_builder.schema import Column
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    """What a site says of a video, as columns hold it."""
+class _ListingColumns:
+    """A site's facts about a video, as columns hold them."""
 
     channel: str = ""
     channel_id: str = ""
@@ -27,10 +27,10 @@ class _Said:
         return "creative commons" in self.licence.casefold()
 
 
-def _said_in(listing: Listing | None) -> _Said:
+def _said_in(listing: Listing | None) -> _ListingColumns:
     if listing is None:
-        return _Said()
-    return _Said(
+        return _ListingColumns()
+    return _ListingColumns(
         channel=listing.channel,
         channel_id=listing.channel_id,
         categories=listing.categories,
@@ -49,7 +49,7 @@ def assemble_row(
     records: Mapping[str, Any],
     clip: Clip | None = None,
 ) -> dict[str, Any]:
-    """One row: scalars, strings, tuples of labels, and numpy arrays ``[t]`` or ``[t, d]``.
+    """Assemble one row: scalars, strings, tuples of labels, and numpy arrays ``[t]`` or ``[t, d]``.
 
     `records` maps artifact names to records, cut already where the row is a `clip`. A feature of
     one dimension becomes a flat list. `ValueError` where a feature has another width than its

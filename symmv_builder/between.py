@@ -47,7 +47,7 @@ _Sampled = TypeVar("_Sampled", FeatureTrack, TagTrack, SoundShares, Loudness)
 
 @singledispatch
 def between(record: Any, clip: Clip) -> Any:
-    """What a clip holds of a record, with times from the clip's start.
+    """Cut a record to what a clip holds of it, with times from the clip's start.
 
     - Notes belong to the clip in which they begin, and end with it at the latest; the pedal is
       what of it is down in the clip. Steps on the grid count from the clip's own first downbeat.
@@ -68,12 +68,12 @@ def between(record: Any, clip: Clip) -> Any:
 
 
 def can_cut(kind: type) -> bool:
-    """Whether there is a rule for a kind of record."""
+    """Check whether there is a rule for a kind of record."""
     return between.dispatch(kind) is not between.dispatch(object)
 
 
 def cut_records(records: Mapping[str, Any], clip: Clip) -> dict[str, Any]:
-    """What a clip holds of each record, by artifact.
+    """Cut each record to what a clip holds of it, by artifact.
 
     A recording does not say on whose clock it runs: ``music_asset`` is the music's.
     """
@@ -85,7 +85,7 @@ def cut_records(records: Mapping[str, Any], clip: Clip) -> dict[str, Any]:
 
 
 def _inside(times_s: Floats, span: Span) -> slice:
-    """The sorted times that lie in a stretch, its end excluded."""
+    """Take the sorted times that lie in a stretch, its end excluded."""
     first, last = np.searchsorted(times_s, np.array(span) - SAME_S)
     return slice(int(first), int(last))
 
@@ -101,14 +101,14 @@ def _relative(times_s: Floats, span: Span) -> Floats:
 @between.register
 def _(record: Notes, clip: Clip) -> Notes:
     span = clip.span(record.clock)
-    mine = _inside(record.starts_s, span)
+    selected = _inside(record.starts_s, span)
     down = _overlapping(record.pedal_starts_s, record.pedal_ends_s, span)
     return replace(
         record,
-        starts_s=_relative(record.starts_s[mine], span),
-        ends_s=_relative(record.ends_s[mine], span),
-        pitches=record.pitches[mine],
-        velocities=record.velocities[mine],
+        starts_s=_relative(record.starts_s[selected], span),
+        ends_s=_relative(record.ends_s[selected], span),
+        pitches=record.pitches[selected],
+        velocities=record.velocities[selected],
         pedal_starts_s=_relative(record.pedal_starts_s[down], span),
         pedal_ends_s=_relative(record.pedal_ends_s[down], span),
     )
@@ -116,16 +116,16 @@ def _(record: Notes, clip: Clip) -> Notes:
 
 def _grid_between(record: _Grid, clip: Clip, **more: Any) -> _Grid:
     span = clip.span(record.clock)
-    mine = _inside(record.starts_s, span)
+    selected = _inside(record.starts_s, span)
     return replace(
         record,
-        starts_s=_relative(record.starts_s[mine], span),
-        ends_s=_relative(record.ends_s[mine], span),
-        pitches=record.pitches[mine],
-        velocities=record.velocities[mine],
-        onset_steps=record.onset_steps[mine] - clip.steps_before,
-        duration_steps=record.duration_steps[mine],
-        **{name: values[mine] for name, values in more.items()},
+        starts_s=_relative(record.starts_s[selected], span),
+        ends_s=_relative(record.ends_s[selected], span),
+        pitches=record.pitches[selected],
+        velocities=record.velocities[selected],
+        onset_steps=record.onset_steps[selected] - clip.steps_before,
+        duration_steps=record.duration_steps[selected],
+        **{name: values[selected] for name, values in more.items()},
     )
 
 
@@ -142,21 +142,21 @@ def _(record: Parts, clip: Clip) -> Parts:
 @between.register
 def _(record: Beats, clip: Clip) -> Beats:
     span = clip.span(record.clock)
-    mine = _inside(record.times_s, span)
-    times_s = np.maximum(record.times_s[mine] - span[0], 0.0)
-    return replace(record, times_s=times_s, positions=record.positions[mine])
+    selected = _inside(record.times_s, span)
+    times_s = np.maximum(record.times_s[selected] - span[0], 0.0)
+    return replace(record, times_s=times_s, positions=record.positions[selected])
 
 
 def _spans_between(record: _Spans, clip: Clip, *texts: str) -> _Spans:
     span = clip.span(record.clock)
-    mine = np.flatnonzero(_overlapping(record.starts_s, record.ends_s, span)).tolist()
+    selected = np.flatnonzero(_overlapping(record.starts_s, record.ends_s, span)).tolist()
     labels: dict[str, Any] = {
-        name: tuple(getattr(record, name)[number] for number in mine) for name in texts
+        name: tuple(getattr(record, name)[number] for number in selected) for name in texts
     }
     return replace(
         record,
-        starts_s=_relative(record.starts_s[mine], span),
-        ends_s=_relative(record.ends_s[mine], span),
+        starts_s=_relative(record.starts_s[selected], span),
+        ends_s=_relative(record.ends_s[selected], span),
         **labels,
     )
 
@@ -174,12 +174,12 @@ def _(record: KeySpans, clip: Clip) -> KeySpans:
 @between.register
 def _(record: Scenes, clip: Clip) -> Scenes:
     span = clip.span(record.clock)
-    mine = _overlapping(record.starts_s, record.ends_s, span)
+    selected = _overlapping(record.starts_s, record.ends_s, span)
     return replace(
         record,
-        starts_s=_relative(record.starts_s[mine], span),
-        ends_s=_relative(record.ends_s[mine], span),
-        start_frames=np.maximum(record.start_frames[mine] - clip.first_frame, 0),
+        starts_s=_relative(record.starts_s[selected], span),
+        ends_s=_relative(record.ends_s[selected], span),
+        start_frames=np.maximum(record.start_frames[selected] - clip.first_frame, 0),
     )
 
 
@@ -197,9 +197,9 @@ def _(record: FeatureTrack, clip: Clip) -> FeatureTrack:
 @between.register
 def _(record: VisualBeats, clip: Clip) -> VisualBeats:
     span = clip.span(record.clock)
-    mine = _inside(record.times_s, span)
-    times_s = np.maximum(record.times_s[mine] - span[0], 0.0)
-    return replace(record, times_s=times_s, strengths=record.strengths[mine])
+    selected = _inside(record.times_s, span)
+    times_s = np.maximum(record.times_s[selected] - span[0], 0.0)
+    return replace(record, times_s=times_s, strengths=record.strengths[selected])
 
 
 @between.register

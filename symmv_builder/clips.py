@@ -60,7 +60,7 @@ class Clip:
         return self.music_start_s, self.music_end_s
 
     def id_of(self, entry_id: str) -> str:
-        """What the clip of an entry is called: ``sonata@00012500ms`` begins at 12.5 s.
+        """Name the clip of an entry: ``sonata@00012500ms`` begins at 12.5 s.
 
         No entry has an ``@`` in its name, so no clip is called as an entry is.
         """
@@ -68,12 +68,12 @@ class Clip:
 
 
 def clip_id(entry_id: str, start_ms: int) -> str:
-    """What the clip of an entry is called that starts at a time."""
+    """Name the clip of an entry that starts at a time."""
     return f"{entry_id}@{start_ms:08d}ms"
 
 
 def milliseconds(seconds: float) -> int:
-    """A time as clips are told apart by it."""
+    """Round a time to the milliseconds by which clips are told apart."""
     return round(seconds * 1000)
 
 
@@ -91,12 +91,12 @@ def parse_address(address: str) -> tuple[str, int] | None:
 
 
 def is_clip_id(name: str) -> bool:
-    """Whether a row's name is that of a clip."""
+    """Check whether a row's name is that of a clip."""
     return _ID.fullmatch(name) is not None
 
 
 def entry_of(row_id: str) -> str:
-    """The entry whose row or clip is called so."""
+    """Name the entry whose row or clip is called so."""
     return row_id.partition("@")[0]
 
 
@@ -112,19 +112,19 @@ class ClockMap:
     alignment: Alignment | None = None
 
     def to_music(self, video_s: float) -> float:
-        """The second of the music that sounds at a second of the video; 0 or later."""
+        """Give the second of the music that sounds at a second of the video; 0 or later."""
         if self.alignment is None or not len(self.alignment.video_s):
             return video_s
         return _mapped(video_s, self.alignment.video_s, self.alignment.music_s)
 
     def to_video(self, music_s: float) -> float:
-        """The second of the video at which a second of the music sounds; 0 or later."""
+        """Give the second of the video at which a second of the music sounds; 0 or later."""
         if self.alignment is None or not len(self.alignment.video_s):
             return music_s
         return _mapped(music_s, self.alignment.music_s, self.alignment.video_s)
 
     def covers(self, start_s: float, end_s: float) -> bool:
-        """Whether the map says of all of a stretch of the video what music belongs to it."""
+        """Check whether the map says of all of a stretch of the video what music belongs to it."""
         if self.alignment is None:
             return True
         video_s = self.alignment.video_s
@@ -136,7 +136,7 @@ class ClockMap:
         )
 
     def clip(self, start_s: float, end_s: float) -> Clip:
-        """The clip of a stretch of the video."""
+        """Make the clip of a stretch of the video."""
         return Clip(start_s, end_s, self.to_music(start_s), self.to_music(end_s))
 
 
@@ -222,13 +222,13 @@ WAYS: dict[str, type[Windows] | type[Shots] | type[Bars]] = {
 
 
 def way_of(cut: Cut) -> str:
-    """What a recipe calls a way to cut."""
+    """Name a way to cut as a recipe does."""
     return next(name for name, kind in WAYS.items() if kind is type(cut))
 
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """What of an entry is looked at to cut it: the video's length, and records that are there.
+    """The facts of an entry by which it is cut: the video's length, and records that are there.
 
     `frame_rate_hz` is the video's mean rate, 0 where nobody knows it.
     """
@@ -241,15 +241,15 @@ class Lengths:
 
 
 def cut_entry(cut: Cut, lengths: Lengths) -> Iterator[Clip]:
-    """The clips of an entry in order, also those that reach beyond the alignment.
+    """Cut an entry into clips, in order, also those that reach beyond the alignment.
 
     `ValueError` where what the way of cutting looks at is not there.
     """
-    yield from (counted(clip, lengths) for clip in _clips(cut, lengths))
+    yield from (with_counts(clip, lengths) for clip in _clips(cut, lengths))
 
 
-def counted(clip: Clip, lengths: Lengths) -> Clip:
-    """A clip that knows from which frame and which step it counts."""
+def with_counts(clip: Clip, lengths: Lengths) -> Clip:
+    """Add to a clip from which frame and which step it counts."""
     frame = _first_frame(clip.start_s, lengths.scenes, lengths.frame_rate_hz)
     return replace(clip, first_frame=frame, steps_before=_steps_before(clip, lengths.beats))
 
@@ -275,7 +275,7 @@ def _clips(cut: Cut, lengths: Lengths) -> Iterator[Clip]:
 
 
 def _first_frame(start_s: float, scenes: Scenes | None, rate_hz: float) -> int:
-    """The number of the first frame at or after a time, counted from the last cut before it."""
+    """Count frames to the first one at or after a time, from the last cut before it."""
     known_s, last_frame = 0.0, 0
     if scenes is not None and len(scenes.starts_s):
         at = int(np.searchsorted(scenes.starts_s, start_s + TOLERANCE_S, side="right")) - 1
@@ -285,7 +285,7 @@ def _first_frame(start_s: float, scenes: Scenes | None, rate_hz: float) -> int:
 
 
 def _steps_before(clip: Clip, beats: Beats | None) -> int:
-    """16ths between the song's first downbeat and the clip's."""
+    """Count 16ths between the song's first downbeat and the clip's."""
     if beats is None or not len(beats.times_s):
         return 0
     inside = np.searchsorted(beats.times_s, np.array(clip.span(Clock.MUSIC)) - SAME_S)
@@ -296,7 +296,6 @@ def _steps_before(clip: Clip, beats: Beats | None) -> int:
 
 
 def sample_range(span: Span, hop_s: float) -> tuple[int, int]:
-    """The samples of a grid of `hop_s` that lie in a stretch: the first, and the one behind the
-    last."""
+    """Find the samples of a grid of `hop_s` in a stretch: the first and the one behind the last."""
     first = max(0, ceil((span[0] - TOLERANCE_S) / hop_s))
     return first, max(first, ceil((span[1] - TOLERANCE_S) / hop_s))

@@ -31,7 +31,7 @@ class Folder:
         self._real = Path(os.path.realpath(path))
 
     def files(self) -> list[Path]:
-        """Every file that counts, at any depth, sorted by path."""
+        """List every file that counts, at any depth, sorted by path."""
         files, places = [], [self.path]
         while places:
             place = places.pop()
@@ -50,7 +50,7 @@ class Folder:
         return sorted(files)
 
     def holds(self, path: Path) -> bool:
-        """Whether a path below the folder is a file that counts.
+        """Check whether a path below the folder is a file that counts.
 
         What is not there, and a folder within, is passed over; anything else that does not
         count is named in `left_out`.
@@ -78,7 +78,7 @@ class Folder:
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of a small file; `StopRun` where it cannot be read or is over 64 MiB."""
+    """Read the bytes of a small file; `StopRun` where it cannot be read or is over 64 MiB."""
     try:
         if path.stat().st_size > MAX_BYTES:
             cause = f"it is over {MAX_BYTES >> 20} MiB: no file of such a dataset is"
@@ -89,7 +89,7 @@ def read_file(path: Path) -> bytes:
 
 
 def decode(data: bytes) -> str:
-    """Text of UTF-8 or, by its byte order mark, UTF-16; else of Windows-1252 or Latin-1.
+    """Decode UTF-8 or, by its byte order mark, UTF-16; else Windows-1252 or Latin-1.
 
     `ValueError` for UTF-16 that breaks off, and where NUL shows that it is no text.
     """
@@ -108,7 +108,7 @@ def decode(data: bytes) -> str:
 
 
 def read_text(path: Path) -> str:
-    """The text of a small file in any encoding that `decode` knows; `StopRun` if it has none."""
+    """Read a small file in any encoding that `decode` knows; `StopRun` if it has none."""
     try:
         return decode(read_file(path))
     except ValueError as error:
@@ -116,7 +116,7 @@ def read_text(path: Path) -> str:
 
 
 def parse_json(data: str | bytes) -> Any:
-    """The value of a JSON text; `ValueError` also where it is nested too deeply."""
+    """Parse a JSON text; `ValueError` also where it is nested too deeply."""
     try:
         return json.loads(data)
     except RecursionError:
@@ -124,7 +124,7 @@ def parse_json(data: str | bytes) -> Any:
 
 
 def read_json(path: Path) -> Any:
-    """The value of a small JSON file; `StopRun` where it cannot be read or is none."""
+    """Read the value of a small JSON file; `StopRun` where it cannot be read or is none."""
     try:
         return parse_json(read_file(path))
     except ValueError as error:

@@ -34,7 +34,7 @@ _NOT_NAMED = frozenset(("all", "dev", "eval", "gpu"))
 
 
 def missing_package(error: BaseException, prefer: str = "") -> MissingPackage | None:
-    """What to raise for an import that failed because a package is not installed.
+    """Make the error for an import that failed because a package is not installed.
 
     `None` for any other error, and where a program is at fault: a module of this package, or one
     that an installed package lacks.
@@ -49,7 +49,7 @@ def missing_package(error: BaseException, prefer: str = "") -> MissingPackage | 
 
 @contextmanager
 def required(prefer: str = "") -> Iterator[None]:
-    """Within, an import that fails because a package is not installed is a `StopRun` with the hint.
+    """Turn an import that fails for a missing package into a `StopRun` with the hint.
 
     `prefer` is the extra that is named, where it brings the package.
     """
@@ -62,17 +62,17 @@ def required(prefer: str = "") -> Iterator[None]:
 
 
 def is_installed(module: str) -> bool:
-    """Whether a top-level module is there; it is not imported."""
+    """Check whether a top-level module is there; it is not imported."""
     return importlib.util.find_spec(module) is not None
 
 
 def how_to_install(name: str, prefer: str = "", also: str = "") -> str:
-    """One line on a module or package that is missing: what it is, and what to run for it."""
+    """Tell in one line of a missing module or package what it is, and what to run for it."""
     return str(not_installed(name, prefer, also))
 
 
 def not_installed(name: str, prefer: str = "", also: str = "") -> MissingPackage:
-    """The error for a module or package that is missing, with the smallest extra that brings it.
+    """Make the error for a missing module or package, with the smallest extra that brings it.
 
     The extra `prefer` is named where it brings it, and the package where no extra does. Beside
     `prefer`, the extra `also` is named where it lacks a package, too.
@@ -104,7 +104,7 @@ def _lacks_any(projects: Iterable[str]) -> bool:
 
 @lru_cache(maxsize=1)
 def extras() -> dict[str, frozenset[str]]:
-    """The packages that each extra asks for, those of the extras in it included."""
+    """List the packages that each extra asks for, those of the extras in it included."""
     try:
         requirements = metadata.requires(THIS) or []
     except metadata.PackageNotFoundError:

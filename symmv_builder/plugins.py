@@ -19,7 +19,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -51,28 +51,40 @@ class Plugin:
     is_rival: bool = False
 
     def broken(self, why: str) -> PluginBroken:
-        """The error that names this plug-in, its package and what is wrong, in one line."""
+        """Make the error that names this plug-in, its package and what is wrong, in one line."""
         return PluginBroken(GROUPS[self.group], self.name, self.package, clean_line(why))
 
 
-@lru_cache(maxsize=len(GROUPS))
+@cache
+def installed() -> Mapping[str, Mapping[str, Plugin]]:
+    """List all plug-ins by group and name; one that several packages add names all of them.
+
+    One look at every installed package, however many groups are asked for.
+    """
+    by_group: dict[str, dict[str, Plugin]] = {group: {} for group in GROUPS}
+    entries = metadata.entry_points()
+    for group, by_name in by_group.items():
+        mine = entries.select(group=f"symmv_builder.{group}")
+        for entry in sorted(mine, key=lambda entry: entry.dist.name if entry.dist else ""):
+            package = entry.dist.name if entry.dist else "unknown"
+            if entry.name in by_name:
+                first = by_name[entry.name]
+                packages = f"{first.package}, {package}"
+                by_name[entry.name] = Plugin(
+                    group, entry.name, first.target, packages, is_rival=True
+                )
+            else:
+                by_name[entry.name] = Plugin(group, entry.name, entry.value, package)
+    return by_group
+
+
 def plugins(group: str) -> Mapping[str, Plugin]:
-    """The plug-ins of a group by name; one that several packages add names all of them."""
-    entries = metadata.entry_points(group=f"symmv_builder.{group}")
-    by_name: dict[str, Plugin] = {}
-    for entry in sorted(entries, key=lambda entry: entry.dist.name if entry.dist else ""):
-        package = entry.dist.name if entry.dist else "unknown"
-        if entry.name in by_name:
-            first = by_name[entry.name]
-            packages = f"{first.package}, {package}"
-            by_name[entry.name] = Plugin(group, entry.name, first.target, packages, is_rival=True)
-        else:
-            by_name[entry.name] = Plugin(group, entry.name, entry.value, package)
-    return by_name
+    """List the plug-ins of a group by name."""
+    return installed()[group]
 
 
 def find(group: str, name: str) -> Plugin | None:
-    """The plug-in of a name, `None` where there is none; `StopRun` where several packages add it.
+    """Find the plug-in of a name, `None` where there is none; `StopRun` where several add it.
 
     Their results would share keys, so none of them goes first.
     """
@@ -118,7 +130,7 @@ def _place(error: BaseException) -> str:
 
 
 def load(plugin: Plugin, kind: type | None = None) -> Any:
-    """What a plug-in names; `StopRun` with its name and package where that is no `kind`.
+    """Load what a plug-in names; `StopRun` with its name and package where that is no `kind`.
 
     Whatever its import raises is the fault of its package, and told in one line.
     """

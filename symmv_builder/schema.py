@@ -39,7 +39,7 @@ class Column:
 
     A step declares its columns before a recipe has said what its result is called: ``{}`` in
     `name` stands for that, and `take` is the field of the step's record. `ValueError` where a part
-    cannot be what it says.
+    is no text, or name or type is malformed.
     """
 
     name: str
@@ -86,11 +86,11 @@ class Column:
 
     @property
     def artifact(self) -> str:
-        """Whose field it is: the result of a step, or one of `GIVEN`."""
+        """Whose field it is: the result of a step, or one of `BUILT_IN_ARTIFACTS`."""
         return self.take.partition(".")[0]
 
     def value_in(self, record: Any) -> Any:
-        """What a record holds of this column; a feature ``[t, 1]`` becomes ``[t]``.
+        """Read what a record holds of this column; a feature ``[t, 1]`` becomes ``[t]``.
 
         `ValueError` where a feature has another width than the column.
         """
@@ -102,13 +102,13 @@ class Column:
             raise ValueError(f"column {self.name} is {wide}")
         return value if self.width > 1 else value[:, 0]
 
-    def described(self) -> dict[str, str]:
-        """What a reader of the column has to know, as plain values."""
+    def describe(self) -> dict[str, str]:
+        """Describe the column to its readers, as plain values."""
         return {"name": self.name, "type": self.type, "unit": self.unit, "meaning": self.meaning}
 
 
 def arrow_type(name: str) -> "pa.DataType":
-    """The Arrow type of a column type's name; `ValueError` for no such name."""
+    """Make the Arrow type of a column type's name; `ValueError` for no such name."""
     # Imported here: a recipe names its columns, and only who reads or writes rows needs Arrow.
     import pyarrow as pa
 
@@ -158,15 +158,15 @@ CLIP = (
            "clip.music_end_s"),
 )  # fmt: skip
 # What a row has without any step: no result may be called so.
-GIVEN = frozenset({"entry", "song", "listing", "clip"})
+BUILT_IN_ARTIFACTS = frozenset({"entry", "song", "listing", "clip"})
 
 
 def row_name(row: Mapping[str, Any]) -> str:
-    """What a row is called: the id of its clip, or of its entry; empty where it says neither."""
+    """Name a row by the id of its clip, or of its entry; empty where it says neither."""
     return str(row.get("clip_id") or row.get("entry_id") or "")
 
 
-def _said(name: str, type_: str, meaning: str) -> Column:
+def _listing(name: str, type_: str, meaning: str) -> Column:
     return Column(name, type_, "", meaning, f"listing.{name}")
 
 
@@ -181,20 +181,20 @@ METADATA = (
     ),
     Column("isrc", "string", "", "International Standard Recording Code, by Shazam", "song.isrc"),
     Column("lyrics_url", "string", "", "where Shazam shows the lyrics", "song.lyrics_url"),
-    _said("channel", "string", "who put the video on its site, empty if unknown"),
-    _said("channel_id", "string", "the site's number of the channel"),
-    _said("categories", "list<string>", "categories of the video by its site"),
-    _said("kind", "string", "mv, film, vlog, ... by title, category and tags, empty if unknown"),
-    _said("uploaded", "string", "when the video was put there, YYYYMMDD, empty if unknown"),
-    _said("view_count", "int64", "views when the video was found, -1 if unknown"),
-    _said("language", "string", "language of the video by its site, empty if unknown"),
-    _said("licence", "string", "the site's words on the video's licence, empty if it says none"),
-    _said("is_creative_commons", "bool", "whether these words name Creative Commons"),
+    _listing("channel", "string", "who put the video on its site, empty if unknown"),
+    _listing("channel_id", "string", "the site's number of the channel"),
+    _listing("categories", "list<string>", "categories of the video by its site"),
+    _listing("kind", "string", "mv, film, vlog, ... by title, category and tags, empty if unknown"),
+    _listing("uploaded", "string", "when the video was put there, YYYYMMDD, empty if unknown"),
+    _listing("view_count", "int64", "views when the video was found, -1 if unknown"),
+    _listing("language", "string", "language of the video by its site, empty if unknown"),
+    _listing("licence", "string", "the site's words on the video's licence, empty if it says none"),
+    _listing("is_creative_commons", "bool", "whether these words name Creative Commons"),
 )
 
 
 def arrow_schema(columns: Sequence[Column], label: str) -> "pa.Schema":
-    """The Arrow schema of shards; unit and meaning travel as metadata of the fields.
+    """Make the Arrow schema of shards; unit and meaning travel as metadata of the fields.
 
     `label` says which published schema the rows follow (``symmv/v2``), or is the dataset's name.
     """
@@ -204,6 +204,6 @@ def arrow_schema(columns: Sequence[Column], label: str) -> "pa.Schema":
     return pa.schema(fields, metadata={"schema": label})
 
 
-def columns_in(described: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
-    """The columns that a receipt describes (`Column.described`)."""
-    return tuple(Column(c["name"], c["type"], c["unit"], c["meaning"], "") for c in described)
+def columns_in(descriptions: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
+    """Read the columns that a receipt describes (`Column.describe`)."""
+    return tuple(Column(c["name"], c["type"], c["unit"], c["meaning"], "") for c in descriptions)

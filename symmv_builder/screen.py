@@ -39,7 +39,7 @@ def _at_most(measure: str, value: float, limit: float, reason: Reason, unit: str
 def screen_length(
     music_asset: Asset, video_asset: Asset, *, min_duration_s: float = 5.0
 ) -> Screened:
-    """Both recordings last at least `min_duration_s` seconds; else `TOO_SHORT`."""
+    """Require that both recordings last at least `min_duration_s` seconds; else `TOO_SHORT`."""
     shorter = min(music_asset.duration_s, video_asset.duration_s)
     return _at_least("shorter recording", shorter, min_duration_s, Reason.TOO_SHORT, "s")
 
@@ -58,8 +58,9 @@ def screen_longest(
 def screen_duration_ratio(
     music_asset: Asset, video_asset: Asset, *, min_ratio: float = 0.5, max_ratio: float = 1.6
 ) -> Screened:
-    """The music lasts `min_ratio` to `max_ratio` times as long as the video; else
-    `DURATION_MISMATCH`.
+    """Require that music lasts `min_ratio` to `max_ratio` times as long as video.
+
+    Else `DURATION_MISMATCH`.
 
     A short film around a song, an hour of loops or an excerpt is not the cover's video.
     """
@@ -70,7 +71,7 @@ def screen_duration_ratio(
 
 
 def screen_loudness(loudness: FeatureTrack, *, min_peak: float = 0.001) -> Screened:
-    """The loudest second reaches `min_peak` of full scale (0-1); else `SILENT`."""
+    """Require that the loudest second reaches `min_peak` of full scale (0-1); else `SILENT`."""
     peak = float(loudness.values.max(initial=0.0))
     return _at_least("loudest second", peak, min_peak, Reason.SILENT, "of full scale")
 
@@ -96,8 +97,9 @@ def screen_sound(
 
 
 def screen_similarity(similarity: FeatureTrack, *, max_mean: float = 0.8) -> Screened:
-    """Pictures a hop apart are less alike than `max_mean` (SSIM, 1 is the same picture) on
-    average; else `STATIC_VIDEO`.
+    """Require that pictures a hop apart are less alike than `max_mean` on average.
+
+    They are compared by SSIM (1 is the same picture); else `STATIC_VIDEO`.
 
     The limit is V2M's (VidMuse, section 3). A camera on a tripod comes near it, too.
     """
@@ -106,7 +108,7 @@ def screen_similarity(similarity: FeatureTrack, *, max_mean: float = 0.8) -> Scr
 
 
 def screen_motion(motion: FeatureTrack, *, min_mean: float = 0.5) -> Screened:
-    """The mean RGB difference (0-255) reaches `min_mean`; else `STATIC_VIDEO`.
+    """Require that the mean RGB difference (0-255) reaches `min_mean`; else `STATIC_VIDEO`.
 
     A still picture is not quite 0: lossy coding moves it a little.
     """
@@ -117,8 +119,9 @@ def screen_motion(motion: FeatureTrack, *, min_mean: float = 0.5) -> Screened:
 def screen_stillness(
     motion: FeatureTrack, *, still_below: float = 0.1, max_share: float = 0.7
 ) -> Screened:
-    """At most `max_share` of the video changes by less than `still_below` (0-255); else
-    `STATIC_VIDEO`.
+    """Require that at most `max_share` of the video is still.
+
+    Still is what changes by less than `still_below` (0-255); else `STATIC_VIDEO`.
 
     A show of pictures changes much now and then, which a mean forgives.
     """
@@ -127,7 +130,7 @@ def screen_stillness(
 
 
 def screen_cuts(scenes: Scenes, *, min_per_minute: float = 1.0) -> Screened:
-    """The video has at least so many cuts a minute; else `STATIC_VIDEO`.
+    """Require at least so many cuts a minute of the video; else `STATIC_VIDEO`.
 
     A picture with rain or bars drawn over it moves, but has no cuts. So has an official
     video in one take: a limit of 0 lets it pass.
@@ -140,8 +143,9 @@ def screen_cuts(scenes: Scenes, *, min_per_minute: float = 1.0) -> Screened:
 def screen_text(
     text_area: FeatureTrack, *, much: float = 0.012, max_share: float = 0.5
 ) -> Screened:
-    """Writing covers `much` of the picture (0-1) in at most `max_share` of it; else
-    `LYRIC_VIDEO`.
+    """Writing covers `much` of the picture (0-1) in at most `max_share` of it.
+
+    Else `LYRIC_VIDEO`.
 
     One sung line covers 0.015 and more of the picture, a channel's mark less than 0.01;
     titles and credits cover much, but not for long.
@@ -157,8 +161,10 @@ def screen_alignment(
     min_confidence: float = 0.5,
     min_cover: float = 0.5,
 ) -> Screened:
-    """Both recordings are one song, else `DIFFERENT_SONG`; and `min_cover` of the music is
-    found in the video, else `MISALIGNED`."""
+    """Require that both recordings are one song, else `DIFFERENT_SONG`.
+
+    At least `min_cover` of the music has to be found in the video, else `MISALIGNED`.
+    """
     screened = _at_least(
         "confidence that both are the same song",
         alignment.confidence,
@@ -177,8 +183,10 @@ def screen_alignment(
 def screen_piano(
     piano_share: FeatureTrack, *, min_share: float = 0.43, min_fading: float = -0.02
 ) -> Screened:
-    """A piano that plays the transcribed notes accounts for `min_share` (0-1) of the sound,
-    and by `min_fading` more than an instrument that would hold them; else `NOT_SOLO_PIANO`.
+    """Require that a piano that plays the transcribed notes accounts for the sound.
+
+    That is `min_share` (0-1) of it, and by `min_fading` more than an instrument that would hold the
+    notes accounts for; else `NOT_SOLO_PIANO`.
 
     Real and rendered pianos give 0.48-0.61 and -0.005 to 0.07, with drums 0.39, an organ or
     a flute 0.48 but -0.05, music for film 0.1. Harpsichord and guitar alone pass.
@@ -196,7 +204,7 @@ def screen_piano(
 def screen_notes(
     notes: Notes, music_asset: Asset, *, min_notes_per_minute: float = 20.0
 ) -> Screened:
-    """The transcription has at least so many notes a minute; else `TOO_FEW_NOTES`."""
+    """Require at least so many notes a minute of the transcription; else `TOO_FEW_NOTES`."""
     minutes = max(music_asset.duration_s, 1.0) / 60
     rate = len(notes.starts_s) / minutes
     return _at_least(
@@ -213,7 +221,7 @@ def screen_transcription(
     max_gap_s: float = 30.0,
     min_range_semitones: int = 12,
 ) -> Screened:
-    """The notes are those of a piece for piano; else `BROKEN_TRANSCRIPTION`.
+    """Require that the notes are those of a piece for piano; else `BROKEN_TRANSCRIPTION`.
 
     So many notes a second of the recording, no longer silence than `max_gap_s` (before
     the first note and after the last one too), and 95 % of the notes within no less than

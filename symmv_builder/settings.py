@@ -45,7 +45,7 @@ _LEDGER = "ledger.sqlite"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What environment and files say, checked; `given` names what is not the default."""
+    """The settings of environment and files, checked; `given` names what is not the default."""
 
     root: str = field(repr=False)
     manifests: str = field(repr=False)
@@ -58,7 +58,7 @@ class Settings:
     given: frozenset[str] = frozenset()
 
     def open_site(self) -> "Downloader":
-        """The downloader behind the crawl; `StopRun` where a program that it needs is missing.
+        """Open the downloader behind the crawl; `StopRun` where a program that it needs is missing.
 
         Nothing is asked of a site yet.
         """
@@ -77,13 +77,13 @@ class Settings:
         return downloader
 
     def open_manifests(self) -> "Root":
-        """Where entries, splits, blocklist and the datasets' recipes are; makes nothing."""
+        """Open where entries, splits, blocklist and the datasets' recipes are; makes nothing."""
         from symmv_builder.storage.root import Root
 
         return Root(self.manifests or self.root)
 
     def open_store(self, *, read_only: bool = False) -> "Store":
-        """The data root with its manifests and ledger.
+        """Open the data root with its manifests and ledger.
 
         With `read_only` nothing is made or written, a root that is not there is an empty one, and
         the ledger is opened when it is first asked for.
@@ -97,7 +97,7 @@ class Settings:
         return Store(root, manifests, ledger if read_only else ledger())
 
     def open_standing(self) -> "Store":
-        """The store of a command that changes what is there, and makes no data root.
+        """Open the store for a command that changes what is there, and makes no data root.
 
         Where a local root holds neither a ledger nor a dataset it is an empty one in memory, so
         that the command itself finds nothing, and leaves nothing behind.
@@ -116,7 +116,7 @@ class Settings:
         return self.open_store() if is_there else empty
 
     def _open_ledger(self, root: "Root", *, read_only: bool) -> "Ledger":
-        """The ledger; who writes makes a local root's folder where it is missing."""
+        """Open the ledger; who writes makes a local root's folder where it is missing."""
         from symmv_builder.storage.ledger import Ledger
 
         url = self.ledger
@@ -153,7 +153,7 @@ class Setting:
     is_secret: bool = False
 
     def wrong(self, rule: str) -> WrongSetting:
-        """The error for a value that cannot be, named as its writer called it."""
+        """Make the error for a value that cannot be, named as its writer called it."""
         if self.source.startswith("environment"):
             return WrongSetting(self.variable, self.value, rule)
         return WrongSetting(self.name, self.value, rule, where=self.source)
@@ -161,7 +161,7 @@ class Setting:
 
 DEFAULT = "default"
 # Name, default, meaning; the names of `_SECRETS` are never printed.
-_KNOWN = (
+_SETTINGS = (
     ("root", "data", "data root, a folder or an fsspec url"),
     ("manifests", "", "where entries, splits and blocklist are; the data root where empty"),
     ("ledger", "", "SQLAlchemy url of the ledger; SQLite in a local root where empty"),
@@ -178,14 +178,14 @@ _SECRETS = ("proxy", "cookies")
 def find_settings(
     environment: Mapping[str, str] | None = None, *, root: str | Path | None = None
 ) -> dict[str, Setting]:
-    """Every setting by its name with where it comes from; models as ``models.NAME``, if given.
+    """Find every setting by name, with where it comes from; models as ``models.NAME``, if given.
 
     `root` is that of the command line. `StopRun` with line and key for a file that is wrong.
     """
     root = str(root) if root else None
     env = os.environ if environment is None else environment
-    mine = user_file(env)
-    beside, own = read_file(Path(NAME)), read_file(mine) if mine else {}
+    user_path = user_file(env)
+    beside, own = read_file(Path(NAME)), read_file(user_path) if user_path else {}
     place = root or env.get("SYMMV_ROOT") or _text(beside, "root") or _text(own, "root") or "data"
     if "://" not in place and Path(place).resolve() != Path().resolve():
         in_root = read_file(Path(place) / NAME)
@@ -196,15 +196,17 @@ def find_settings(
     for model in PROGRAMS:
         if named := beside.get(f"models.{model}"):
             problem = (
-                f"a program to run is named in your own file ({mine or 'config.toml'}) or by "
+                f"a program to run is named in your own file ({user_path or 'config.toml'}) or by "
                 f"{variable_of(model)}, not in a file that may have come with a folder"
             )
             raise MalformedFile(named.where, problem, key=f"models.{model}")
     files = {**own, **beside}
     flags = {"root": root} if root else {}
     settings = {}
-    for name, default, meaning in _KNOWN:
-        settings[name] = _found(name, f"SYMMV_{name.upper()}", default, meaning, flags, env, files)
+    for name, default, meaning in _SETTINGS:
+        settings[name] = _setting(
+            name, f"SYMMV_{name.upper()}", default, meaning, flags, env, files
+        )
     models = _model_names(env, files)
     for table, ending, meaning in (
         ("models", "", "weights, folder or interpreter of this model"),
@@ -214,11 +216,11 @@ def find_settings(
             variable = variable_of(model) + ending
             name = f"{table}.{model}"
             if env.get(variable) or name in files:
-                settings[name] = _found(name, variable, "", meaning, {}, env, files)
+                settings[name] = _setting(name, variable, "", meaning, {}, env, files)
     return settings
 
 
-def _found(
+def _setting(
     name: str,
     variable: str,
     default: str,
@@ -242,14 +244,17 @@ def _text(files: Mapping[str, SettingText], name: str) -> str:
 
 
 def user_file(environment: Mapping[str, str] | None = None) -> Path | None:
-    """The user's own configuration file, as the XDG base directories say; `None` without a home."""
+    """Find the user's own configuration file, as the XDG base directories say.
+
+    `None` without a home.
+    """
     env = os.environ if environment is None else environment
     folder = env.get("XDG_CONFIG_HOME") or (env.get("HOME") and f"{env['HOME']}/.config")
     return Path(folder) / "symmv" / "config.toml" if folder else None
 
 
 def _model_names(env: Mapping[str, str], files: Mapping[str, SettingText]) -> list[str]:
-    """The names of all models where any is set at all; `StopRun` for a file's that is not known."""
+    """List the names of all models where any is set at all; `StopRun` for a file's unknown one."""
     named = {name: table for name, table in files.items() if name.startswith("models")}
     if not named and not any(variable.startswith("SYMMV_MODEL_") for variable in env):
         return []

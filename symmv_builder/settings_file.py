@@ -39,7 +39,7 @@ class SettingText:
 
 
 def read_file(path: Path) -> dict[str, SettingText]:
-    """What a file sets, by key; ``models.NAME`` for a model. `StopRun` with line and key."""
+    """Read what a file sets, by key; ``models.NAME`` for a model. `StopRun` with line and key."""
     try:
         text = path.read_text(encoding="utf-8")
     # A root that is no folder has no file either; what is wrong with it, its reader says.
@@ -66,24 +66,26 @@ class _Reader(TomlReader):
             if key in _TABLES:
                 for name in self.typed(table, key, dict):
                     value = self.typed(table[key], name, str, path=(key,))
-                    settings[f"{key}.{name}"] = self.said(
-                        (key, name), self.placed(value) if key == "models" else value
+                    settings[f"{key}.{name}"] = self.setting_text(
+                        (key, name), self.absolute(value) if key == "models" else value
                     )
             elif key == "sites":
-                settings[key] = self.said((key,), ",".join(self.names(table, key)))
+                settings[key] = self.setting_text((key,), ",".join(self.names(table, key)))
             elif key == "rate":
-                settings[key] = self.said((key,), str(self.typed(table, key, int)))
+                settings[key] = self.setting_text((key,), str(self.typed(table, key, int)))
             else:
                 value = self.typed(table, key, str)
-                settings[key] = self.said((key,), self.placed(value) if key in _PLACES else value)
+                settings[key] = self.setting_text(
+                    (key,), self.absolute(value) if key in _PLACES else value
+                )
         return settings
 
-    def said(self, path: tuple[str, ...], text: str) -> SettingText:
+    def setting_text(self, path: tuple[str, ...], text: str) -> SettingText:
         line = line_of(self.text, path)
         return SettingText(text, f"{self.where}, line {line}" if line else self.where)
 
-    def placed(self, value: str) -> str:
-        """A place as it is from anywhere; a url stays as it is."""
+    def absolute(self, value: str) -> str:
+        """Give a place as it is from anywhere; a url stays as it is."""
         if not value or "://" in value:
             return value
         return str(self.folder / Path(value).expanduser())

@@ -37,7 +37,7 @@ class Row:
 
 
 def read_table(path: Path, columns: Sequence[str]) -> list[Row]:
-    """The rows of a table that has these columns at least, in the file's order.
+    """Read the rows of a table that has these columns at least, in the file's order.
 
     `StopRun` names file and line of what cannot be read: no such columns, a row with more
     values than there are columns, a quotation mark that is not closed.
@@ -46,7 +46,7 @@ def read_table(path: Path, columns: Sequence[str]) -> list[Row]:
 
 
 def parse_table(data: bytes, where: str, columns: Sequence[str]) -> list[Row]:
-    """`read_table` of bytes; `where` names them in errors."""
+    """Parse bytes as `read_table` does; `where` names them in errors."""
     try:
         # Line breaks of all three kinds, and no others: a title may hold U+2028.
         lines = list(io.StringIO(decode(data), newline=None))
@@ -98,7 +98,7 @@ def _header(line: str, delimiter: str) -> list[str]:
 def _cells(
     lines: list[str], start: int, delimiter: str, where: str
 ) -> Iterator[tuple[int, list[str]]]:
-    """Number of the first line and the stripped cells of each row that is not empty."""
+    """Iterate over first line number and stripped cells of each row that is not empty."""
     reader = csv.reader(lines[start:], delimiter=delimiter, skipinitialspace=True)
     while True:
         first = start + reader.line_num
@@ -117,7 +117,7 @@ def _cells(
 
 
 def last_column(line: str) -> tuple[str, str]:
-    """What stands before and after the last tab, or else semicolon or comma, of a line.
+    """Split a line at its last tab, or else semicolon or comma.
 
     For lists without a header whose last value holds no delimiter. Both are stripped; the
     second is empty where there is no delimiter.

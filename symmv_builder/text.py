@@ -26,7 +26,7 @@ _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 def clean_text(text: str) -> str:
-    """A text that Arrow, JSON and every SQL database can store as UTF-8.
+    """Clean a text so that Arrow, JSON and every SQL database can store it as UTF-8.
 
     Surrogates become U+FFFD, the replacement character; control characters other than tab
     and line breaks are removed. All else stays as it is; Unicode is not normalised.
@@ -35,12 +35,12 @@ def clean_text(text: str) -> str:
 
 
 def clean_line(text: str) -> str:
-    """`clean_text` in one line: each run of white space is one space, none at either end."""
+    """Clean a text to one line: each run of white space is one space, none at either end."""
     return " ".join(clean_text(text).split())
 
 
 def harmless(text: object, most: int | None = None) -> str:
-    """A text as one line that changes nothing on a terminal, at most `most` characters long.
+    """Make a text one line that changes nothing on a terminal, at most `most` characters long.
 
     Blanks with a line break, tab or separator among them become one space. Control
     characters, surrogates and changes of direction become U+FFFD, so that their place is

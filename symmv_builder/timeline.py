@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 # A sample that lies this close to a grid point belongs to it: container timestamps are
 # rational numbers that were rounded once.
 TOLERANCE_S = 1e-4
+# What frames are counted by where nobody knows the rate of a video.
+USUAL_RATE_HZ = 25.0
 
 
 class Clock(StrEnum):
@@ -25,15 +27,27 @@ class Clock(StrEnum):
 
 
 def grid_length(duration_s: float, hop_s: float) -> int:
-    """Number of grid points ``0, hop_s, 2*hop_s, ...`` that lie before ``duration_s``."""
+    """Count grid points ``0, hop_s, 2*hop_s, ...`` that lie before ``duration_s``."""
     if duration_s <= 0:
         return 0
     return max(1, ceil((duration_s - TOLERANCE_S) / hop_s))
 
 
 def grid_times(length: int, hop_s: float) -> NDArray[np.float64]:
-    """Times in seconds of the first ``length`` grid points, shape ``[length]``."""
+    """List times in seconds of the first ``length`` grid points, shape ``[length]``."""
     return np.arange(length, dtype=np.float64) * hop_s
+
+
+def frame_range(start_s: float, end_s: float, rate_hz: float) -> tuple[int, int]:
+    """Count the first and the last frame of a stretch of a video of a rate, from 1.
+
+    Times are rounded to a frame, and no stretch is shorter than one.
+
+    >>> frame_range(0.0, 7.0, 25.0), frame_range(7.0, 7.01, 25.0)
+    ((1, 175), (176, 176))
+    """
+    first = round(start_s * rate_hz) + 1
+    return first, max(first, round(end_s * rate_hz))
 
 
 def first_downbeat(positions: NDArray[Any]) -> int:
@@ -47,7 +61,7 @@ def first_downbeat(positions: NDArray[Any]) -> int:
 
 
 def window_starts(duration_s: float, hop_s: float, window_s: float) -> NDArray[np.float64]:
-    """Where windows begin that lie around each hop of a grid, in seconds, ``[t]``.
+    """List where windows begin that lie around each hop of a grid, in seconds, ``[t]``.
 
     The middle of a window is that of its hop; at both ends the window is moved into the
     recording. One of a recording that is shorter begins at 0.

@@ -12,7 +12,7 @@ from symmv_builder.text import clean_line
 def read_toml(
     text: str, where: str, error_kind: type[MalformedFile] = MalformedFile
 ) -> dict[str, Any]:
-    """The tables of a text; an error with the line where it is no TOML. `where` names the text."""
+    """Read the tables of a text, called `where`; an error with the line where it is no TOML."""
     try:
         return tomllib.loads(text)
     # Beside its own error tomllib raises those of numbers and tables that no machine can hold.
@@ -84,7 +84,7 @@ class TomlReader:
 
 
 def article(kind: type) -> str:
-    """A kind of value of TOML in words, as an error says what should stand there."""
+    """Name a kind of value of TOML in words, as an error says what should stand there."""
     return {
         str: "a text in quotes",
         bool: "true or false",
@@ -96,7 +96,7 @@ def article(kind: type) -> str:
 
 
 def line_of(text: str, path: Sequence[str]) -> int:
-    """The line, from 1, on which a key stands, or the nearest table around it; 0 for none."""
+    """Find the line, from 1, on which a key stands, or the nearest table around it; 0 for none."""
     best, depth = 0, 0
     table: tuple[str, ...] = ()
     target = tuple(path)

@@ -14,7 +14,7 @@ _UNIONS = (types.UnionType, typing.Union)
 
 
 def parse(hint: Any, text: str) -> Any:
-    """A text as a value of a type; `ValueError` where it is none.
+    """Parse a text as a value of a type; `ValueError` where it is none.
 
     >>> parse(int | None, "3"), parse(int | None, "none"), parse(tuple[int, ...], "1,2")
     (3, None, (1, 2))
@@ -46,7 +46,7 @@ def _value(hint: Any, text: str) -> Any:
 
 
 def in_words(hint: Any) -> str:
-    """What the texts of a type look like, in words for people."""
+    """Say what the texts of a type look like, in words for people."""
     inner = typing.get_args(hint)
     if typing.get_origin(hint) is Literal:
         return ", ".join(map(str, inner))

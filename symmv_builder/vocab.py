@@ -50,7 +50,7 @@ SYMMV_LABELS = tuple(root + quality for root in SYMMV_ROOTS for quality in SYMMV
 
 
 def muvisync_label(root: int, quality: str) -> str:
-    """The label of a root (0-11, C is 0) and a quality of `MUVISYNC_QUALITIES`."""
+    """Make the label of a root (0-11, C is 0) and a quality of `MUVISYNC_QUALITIES`."""
     return SHARP_NAMES[root] if quality == "maj" else f"{SHARP_NAMES[root]}:{quality}"
 
 
@@ -62,12 +62,12 @@ _MUVISYNC_IDS = {label: number for number, label in enumerate(MUVISYNC_LABELS)}
 
 
 def muvisync_id(label: str) -> int:
-    """The number of a MuVi-Sync label, 0-156; `KeyError` for a label outside the vocabulary."""
+    """Number a MuVi-Sync label, 0-156; `KeyError` for a label outside the vocabulary."""
     return _MUVISYNC_IDS[label]
 
 
 def muvisync_parts(label: str) -> tuple[int, str] | None:
-    """Root (0-11) and quality of a MuVi-Sync label, `None` for no chord."""
+    """Split a MuVi-Sync label into root (0-11) and quality, `None` for no chord."""
     number = _MUVISYNC_IDS[label]
     if number == 0:
         return None
@@ -76,7 +76,7 @@ def muvisync_parts(label: str) -> tuple[int, str] | None:
 
 
 def pitch_class(name: str) -> int:
-    """Pitch class 0-11 of a note name with sharps (``#``) or flats (``b`` or music21's ``-``)."""
+    """Give the pitch class 0-11 of a note; sharps are ``#``, flats ``b`` or music21's ``-``."""
     letter, accidentals = name[:1].upper(), name[1:]
     if letter not in "CDEFGAB" or not letter or accidentals.strip("#b-"):
         raise ValueError(f"not a note name: {name!r}")

@@ -118,9 +118,9 @@ class Browser:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
-    def picture(self, path: Path) -> Path:
-        """The whole page as PNG, however high it is."""
-        shot = self.ask("Page.captureScreenshot", captureBeyondViewport=True)
+    def picture(self, path: Path, *, is_whole: bool = True) -> Path:
+        """The whole page as PNG, however high it is, or what the window shows of it."""
+        shot = self.ask("Page.captureScreenshot", captureBeyondViewport=is_whole)
         path.write_bytes(base64.b64decode(shot["data"]))
         return path
 

@@ -81,11 +81,11 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         (described / "entry_points.txt").write_text("".join(lines))
         monkeypatch.syspath_prepend(str(site))
         importlib.invalidate_caches()
-        plugins.plugins.cache_clear()
+        plugins.installed.cache_clear()
 
     yield write
     monkeypatch.undo()
-    plugins.plugins.cache_clear()
+    plugins.installed.cache_clear()
     for module in modules:
         sys.modules.pop(module, None)
 
@@ -282,7 +282,7 @@ def uninstall(tmp_path: Path, package: str) -> None:
     """Take away what makes a package known, as pip does."""
     shutil.rmtree(tmp_path / "site" / f"{package}-1.0.dist-info")
     importlib.invalidate_caches()
-    plugins.plugins.cache_clear()
+    plugins.installed.cache_clear()
 
 
 def test_an_import_stays_one_when_its_importer_is_uninstalled(

@@ -54,7 +54,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which rows are shown, and in what order.
+    """A choice of rows to show, and their order.
 
     `text` stands in any column. `where` is about one `column`: a text that it holds, or ``>``,
     ``<`` or ``=`` before a value. `page` counts from 1.
@@ -81,7 +81,10 @@ class Page:
 
 
 def listing(settings: Settings, dataset: str, *, of_clips: bool = False) -> Listing:
-    """Every entry of the manifest with what became of it, or every clip; `StopRun` as of status."""
+    """List every entry of the manifest with what became of it, or every clip.
+
+    `StopRun` as of status.
+    """
     store = settings.open_store(read_only=True)
     require_known(store.manifests, dataset)
     values, names = _values(store, dataset)
@@ -135,7 +138,7 @@ def _clips(store: Store, dataset: str) -> Iterator[Row]:
 
 
 def _values(store: Store, dataset: str) -> tuple[dict[str, dict[str, Cell]], tuple[str, ...]]:
-    """The single numbers and texts of every row of the shards, by its name, and their columns."""
+    """Read the single numbers and texts of every row of the shards by its name and its columns."""
     import pyarrow as pa
 
     from symmv_builder.schema import row_name
@@ -160,7 +163,7 @@ def _values(store: Store, dataset: str) -> tuple[dict[str, dict[str, Cell]], tup
 
 
 def choose(table: Listing, choice: Choice) -> Page:
-    """The rows of one page of those that a choice takes; a page behind the last one is the last.
+    """Give the rows of one page of those that a choice takes; past the end, the last page.
 
     Rows without a value in the column of the order come last.
 
@@ -206,10 +209,10 @@ def _holds(cell: Cell, where: str) -> bool:
         return where.casefold() in _text(cell)
     if cell is None:
         return False
-    here, there = _order(cell), _order(_number(value))
-    if here[0] != there[0]:
+    cell_value, limit = _order(cell), _order(_number(value))
+    if cell_value[0] != limit[0]:
         return False
-    return {"<": here < there, ">": here > there, "=": here == there}[sign]
+    return {"<": cell_value < limit, ">": cell_value > limit, "=": cell_value == limit}[sign]
 
 
 def _number(text: str) -> Cell:
@@ -233,7 +236,7 @@ class Media:
     root: Root = field(repr=False)
 
     def pieces(self, first: int, last: int) -> Iterator[bytes]:
-        """The bytes from `first` to `last`, that one included, piece by piece."""
+        """Iterate over the bytes from `first` to `last`, that one included, piece by piece."""
         with self.root.as_ranges(asset_name(self.sha256)) as place:
             file = place.open("rb") if isinstance(place, Path) else place
             with file:
@@ -245,7 +248,7 @@ class Media:
 
 
 def media(settings: Settings, dataset: str, entry_id: str, kind: str) -> Media:
-    """The recording of an entry, or of what a crawl proposes: its ``music`` or its ``video``.
+    """Find the recording of an entry, or of a crawl's proposal: its ``music`` or its ``video``.
 
     `StopRun` where it is not stored, or was taken down.
     """
@@ -263,7 +266,7 @@ def media(settings: Settings, dataset: str, entry_id: str, kind: str) -> Media:
 
 
 def _entry(store: Store, dataset: str, entry_id: str) -> Entry:
-    """The entry of the manifest that is called so, or what a crawl's recording would be."""
+    """Find an entry of the manifest by its id, or make what a crawl's recording would be."""
     for entry in manifests.read_entries(store.manifests, dataset):
         if entry.entry_id == entry_id:
             return entry
@@ -274,7 +277,10 @@ def _entry(store: Store, dataset: str, entry_id: str) -> Entry:
 
 
 def _sha256(store: Store, dataset: str, entry: Entry, kind: str) -> str:
-    """The hash of a recording, by the manifest or else the ledger; empty where nobody knows it."""
+    """Give the hash of a recording, by the manifest or else the ledger.
+
+    Empty where nobody knows it.
+    """
     addresses = recordings.read_recordings(store.manifests, dataset).get(entry.entry_id, {})
     if kind in addresses:
         return addresses[kind]
@@ -283,7 +289,9 @@ def _sha256(store: Store, dataset: str, entry: Entry, kind: str) -> str:
 
 
 def type_of(head: bytes, kind: str = "video") -> str:
-    """What a recording is to a browser, by its first bytes; empty for anything else.
+    """Name the media type of a recording for a browser, by its first bytes.
+
+    Empty for anything else.
 
     >>> type_of(b"RIFF....WAVEfmt "), type_of(b"<html><script>")
     ('audio/wav', '')
@@ -305,26 +313,26 @@ def type_of(head: bytes, kind: str = "video") -> str:
 
 
 def opened(settings: Settings, dataset: str, entry_id: str) -> StoredEntry:
-    """An entry, or a clip, of a dataset; `StopRun` where there is none."""
+    """Open an entry, or a clip, of a dataset; `StopRun` where there is none."""
     store = settings.open_store(read_only=True)
     require_known(store.manifests, dataset)
     return stored_entry(store, entry_id, dataset)
 
 
 def notes_of(settings: Settings, dataset: str, entry_id: str) -> Notes | None:
-    """The notes of an entry or a clip; `None` where none are stored. Errors as of `opened`."""
+    """Read the notes of an entry or a clip; `None` where none are stored. Errors as of `opened`."""
     notes = opened(settings, dataset, entry_id).records.get("notes")
     return notes if isinstance(notes, Notes) else None
 
 
 def digest_of(notes: Notes) -> str:
-    """sha256 of what is played of notes."""
+    """Compute the sha256 of what is played of notes."""
     arrays = (notes.starts_s, notes.ends_s, notes.pitches, notes.velocities)
     return hashlib.sha256(b"".join(each.tobytes() for each in arrays)).hexdigest()
 
 
 def can_play_notes() -> bool:
-    """Whether the sampled piano is here; nothing is fetched."""
+    """Check whether the sampled piano is here; nothing is fetched."""
     from symmv_builder.backends import sampler
 
     try:
@@ -352,7 +360,7 @@ def play_notes(notes: Notes, path: Path) -> None:
 
 
 def recordings_of(settings: Settings, dataset: str, entry_id: str) -> dict[str, Media]:
-    """The stored recordings of an entry, or of a proposal, that a browser can play, by kind."""
+    """List the stored recordings of an entry, or a proposal, that a browser can play, by kind."""
     by_kind = {}
     for kind in ("music", "video"):
         try:

@@ -13,7 +13,7 @@ from symmv_builder.storage.outputs import check_outputs
 
 
 def models(settings: Settings) -> list[dict[str, Any]]:
-    """Every model: slot, name, tool, licence, and whether its weights are on this machine.
+    """List every model: slot, name, tool, licence, and whether its weights are on this machine.
 
     `problem` says what is missing, weights or a package that runs them, and `can_be_fetched`
     whether `get_models` mends it. Nothing is downloaded for the answer; the next use downloads the
@@ -67,14 +67,14 @@ def get_models(settings: Settings, names: Sequence[str], *, every: bool = False)
     have = sorted({name for _, name in available})
     if unknown := sorted(set(names) - set(have)):
         raise UnknownName("model", unknown[0], have)
-    got: set[tuple[str, str]] = set()
+    models_here: set[tuple[str, str]] = set()
     for slot, name in available:
         if name in names or (every and _is_fetched(slot, name)):
             one = _get(slot, name, settings.home)
             # A model may stand in several slots, with the same weights.
-            if (name, one.weights_sha256) not in got:
+            if (name, one.weights_sha256) not in models_here:
                 yield one
-            got.add((name, one.weights_sha256))
+            models_here.add((name, one.weights_sha256))
 
 
 def _is_fetched(slot: str, name: str) -> bool:

@@ -12,7 +12,7 @@ __all__ = ["ModelAbout", "Option", "about_model", "composers", "options_of_model
 
 
 def composers() -> list[str]:
-    """The trainers whose models write music."""
+    """List the trainers whose models write music."""
     return [name for name, trainer in trainers() if trainer.composes]
 
 

@@ -37,7 +37,7 @@ from symmv_builder.records import (
     Scenes,
 )
 from symmv_builder.records.corrections import LONGEST_NAME, Correction
-from symmv_builder.records.edits import MARK, MOVE, RENAME, TRIM, WHOLE_ENTRY
+from symmv_builder.records.edits import MARK, MOVE, REMOVE, RENAME, TRIM, WHOLE_ENTRY
 from symmv_builder.settings import Settings
 from symmv_builder.storage import lines, manifests
 from symmv_builder.storage.corrections import NAME, new_id, read_corrections, read_standing
@@ -47,24 +47,30 @@ from symmv_builder.timeline import Clock
 from symmv_builder.vocab import SHARP_NAMES
 
 __all__ = [
-    "BUILT", "KEY_NAMES", "LONGEST_NAME", "NOT_APPLICABLE", "WAITING", "WHAT", "Corrected",
-    "CorrectedEntry", "Correction", "Thing", "correct", "corrections", "entry", "history",
-    "key_choices", "key_of", "things", "undo", "undo_last",
+    "BUILT", "KEY_NAMES", "LONGEST_NAME", "MOST_BEATS", "NOT_APPLICABLE", "WAITING", "WHAT",
+    "Corrected", "CorrectedEntry", "Correction", "Thing", "can_add", "correct", "corrections",
+    "entry", "history", "key_choices", "key_of", "things", "undo", "undo_last",
 ]  # fmt: skip
 
 # What can be corrected, and the values that each takes, times in seconds.
 WHAT = {
     "beat": "AT TO",
+    "add-beat": "AT [PLACE]",
+    "remove-beat": "AT",
     "cut": "AT TO",
+    "add-cut": "AT",
+    "remove-cut": "AT",
     "chord": "AT NAME",
     "key": "[AT] NAME",
     "melody": "AT PITCH",
     "accompaniment": "AT PITCH",
     "trim": "START END",
 }
-
-
 _MOST_THINGS = 400
+# A bar with more beats than this is none.
+MOST_BEATS = 32
+# What stands at a time alone, and so can be added and removed.
+_TIMED = {"beat": "beats", "cut": "scenes"}
 KEY_NAMES = (
     *(f"{tonic} major" for tonic in MAJOR_TONICS),
     *(f"{tonic} minor" for tonic in MINOR_TONICS),
@@ -92,6 +98,11 @@ class Thing:
     def at(self) -> str:
         """Its time as it is named by, in full."""
         return repr(self.at_s)
+
+
+def can_add(entry: CorrectedEntry) -> list[str]:
+    """What can be added to an entry, of beats and cuts: what it has a record of."""
+    return [kind for kind, artifact in _TIMED.items() if artifact in entry.records]
 
 
 def things(entry: CorrectedEntry, first_s: float, last_s: float) -> list[Thing]:
@@ -191,10 +202,16 @@ def _edit(what: str, values: Sequence[str | float], now: CorrectedEntry) -> Edit
         raise WrongSetting(what, " ".join(map(str, values)), f"it takes {WHAT[what]}")
     if what == "key" and len(values) == 1:
         return Edit("key", RENAME, _key(values[0]))
-    at_s, last = _number(what, values[0]), values[1]
+    at_s, last = _number(what, values[0]), values[-1]
+    artifact = _TIMED.get(what.rpartition("-")[2], "")
     match what:
         case "beat" | "cut":
-            return Edit({"beat": "beats", "cut": "scenes"}[what], MOVE, _number(what, last), at_s)
+            return Edit(artifact, MOVE, _number(what, last), at_s)
+        case "add-beat" | "add-cut":
+            place = _beat_place(what, last) if len(values) > 1 else None
+            return corrected.addition(artifact, at_s, now.records, place)
+        case "remove-beat" | "remove-cut":
+            return Edit(artifact, REMOVE, at_s=at_s)
         case "chord":
             return _renamed("chords", clean_line(str(last)), at_s, now)
         case "key":
@@ -206,6 +223,13 @@ def _edit(what: str, values: Sequence[str | float], now: CorrectedEntry) -> Edit
     if not str(last).isdecimal() or int(last) > 127:
         raise WrongSetting(what, last, "the pitch of a note is a MIDI number, 0 to 127")
     return Edit("parts", MARK, what == "melody", at_s, pitch=int(last))
+
+
+def _beat_place(what: str, text: str | float) -> int:
+    if not str(text).isdecimal() or not 1 <= int(text) <= MOST_BEATS:
+        problem = f"the place of a beat in its bar is a number from 1 to {MOST_BEATS}"
+        raise WrongSetting(what, text, problem)
+    return int(text)
 
 
 def _key(text: str | float) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from symmv_builder.api.options import checked
 from symmv_builder.api.works import Runner
 from symmv_builder.backends import ModelLoader
-from symmv_builder.crawl.match import MEASURED
+from symmv_builder.crawl.match import CALIBRATION
 from symmv_builder.crawl.sources import CrawlSource
 from symmv_builder.datasets import changes, propose, remembered
 from symmv_builder.datasets import crawl as crawling
@@ -53,7 +53,7 @@ class Recording:
     candidates: tuple[dict[str, Any], ...]
 
     def as_json(self) -> dict[str, Any]:
-        """The evidence for it, as plain data."""
+        """Give the evidence for it, as plain data."""
         return {
             "entry_id": self.entry_id,
             "state": self.state,
@@ -66,7 +66,7 @@ class Recording:
 
 
 def recording_of(item: Item) -> Recording:
-    """An item of the ledger as a person judges it."""
+    """Turn an item of the ledger into what a person judges."""
     return Recording(
         entry_id_of(item.source),
         item.state,
@@ -85,7 +85,7 @@ def recording_of(item: Item) -> Recording:
 
 
 def review(settings: Settings, dataset: str) -> list[Recording]:
-    """What waits for a person: proposals, and matches between the two thresholds.
+    """List what waits for a person: proposals, and matches between the two thresholds.
 
     `StopRun` where the root knows no dataset of that name.
     """
@@ -105,7 +105,7 @@ def promote(
     wait: bool = False,
     tell: Callable[[str], object] = lambda _: None,
 ) -> tuple[list[str], list[str]]:
-    """Turn proposals into entries; the ids of these, and of the matches let through to be fetched.
+    """Turn proposals into entries; gives their ids, and those of matches let through to fetch.
 
     `entries` are ids as `review` gives them; `above` takes every proposal of at least that score,
     `reviewed` whatever reviewers accepted (`api.reviewing`). What they rejected is not taken.
@@ -130,7 +130,7 @@ def promote(
 
 @dataclass(frozen=True, slots=True)
 class CrawlEnd:
-    """How far a crawl has come: items by state, step and reason, and when it goes on.
+    """The state of a crawl: items by state, step and reason, and when it goes on.
 
     `rests_s` is how long no process uses the network, `due_s` the time until something is due
     (`None` where nothing waits); `away` says why nothing could be reached, where that is so.
@@ -190,11 +190,11 @@ class CrawlRun:
         return len(self.job.items.find(self.dataset, crawling.NETWORK_STATES))
 
     def now_s(self) -> float:
-        """The crawl's time, in seconds since the epoch."""
+        """Give the crawl's time, in seconds since the epoch."""
         return self.job.now()
 
     def telling(self, tell: Tell) -> "CrawlRun":
-        """The same crawl that tells somebody else."""
+        """Copy the crawl, with somebody else told of its events."""
         return replace(self, job=replace(self.job, tell=tell))
 
     def discover(self, source: CrawlSource | None = None, *, full: bool = False) -> int:
@@ -222,8 +222,10 @@ class CrawlRun:
         wait: bool = False,
         tell: Callable[[str], object] = lambda _: None,
     ) -> list[str]:
-        """Promote proposals that score at least `above`, none for `None`; the ids that became
-        entries."""
+        """Promote proposals that score at least `above`, none for `None`.
+
+        The ids that became entries.
+        """
         if above is None:
             return []
         done, _ = propose.promote(
@@ -232,30 +234,33 @@ class CrawlRun:
         return done
 
     def items(self) -> list[Item]:
-        """Everything that the ledger knows of the dataset's recordings."""
+        """Read everything that the ledger knows of the dataset's recordings."""
         return self.job.items.find(self.dataset)
 
     def proposals(self) -> list[Recording]:
-        """What waits for a person."""
-        waiting = self.job.items.find(self.dataset, [states.PROPOSED, states.REVIEW])
-        return [recording_of(item) for item in waiting]
+        """List what waits for a person."""
+        items = self.job.items.find(self.dataset, [states.PROPOSED, states.REVIEW])
+        return [recording_of(item) for item in items]
 
     def put_aside(self) -> list[Recording]:
-        """What was put aside, with the reasons."""
+        """List what was put aside, with the reasons."""
         return [recording_of(i) for i in self.job.items.find(self.dataset, [states.REJECTED])]
 
     def results(self) -> list[Result]:
-        """The last result of every step of every entry, as the ledger has them."""
+        """Read the last result of every step of every entry, as the ledger has them."""
         return list(self.store.ledger.results(self.dataset))
 
     def end(self, **counts: int) -> CrawlEnd:
-        """How far the crawl has come, and when it goes on; `counts` are those of `CrawlEnd`."""
+        """Tell how far the crawl has come, and when it goes on.
+
+        `counts` are those of `CrawlEnd`.
+        """
         return CrawlEnd(
             tuple(funnel(self.job.items, self.dataset)),
             self.rests_s,
             self.due_s,
             crawling.outage(self.job),
-            str(MEASURED) if self.job.recipe.pairs else "",
+            str(CALIBRATION) if self.job.recipe.pairs else "",
             **counts,
         )
 
@@ -311,7 +316,7 @@ def _keep_choice(store: Store, recipe: Recipe, tell: Callable[[str], object]) ->
 
 
 def funnel(items: Items, dataset: str) -> list[dict[str, Any]]:
-    """How many items of a crawl are in each state, and for what reasons they were put aside."""
+    """Count the items of a crawl by state, and by the reason for which they were put aside."""
     order = {state: number for number, state in enumerate(states.STATES)}
     counts = sorted(items.counts(dataset).items(), key=lambda item: (order[item[0][0]], item[0]))
     return [

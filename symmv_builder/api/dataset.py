@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from symmv_builder.api import correcting, jams, media, publishing, reporting
+from symmv_builder.api import building, correcting, jams, media, publishing, reporting
+from symmv_builder.api.building import FolderContents
 from symmv_builder.api.correcting import Corrected, Correction
 from symmv_builder.api.crawl import CrawlEnd, Recording, open_crawl, promote, review
 from symmv_builder.api.entry import StoredEntry, stored_entry
@@ -18,24 +19,20 @@ from symmv_builder.api.options import checked
 from symmv_builder.api.publishing import ExportSummary, Takedown
 from symmv_builder.api.questions import NoEntry, StepOutcome, why
 from symmv_builder.api.reporting import Report, Statistics
+from symmv_builder.api.split_rows import Rows, open_rows
 from symmv_builder.api.works import LOADING_PATIENCE_S, PATIENCE_S, Runner, runner_here
-from symmv_builder.crawl.folder import FolderContents, find_entries
-from symmv_builder.datasets import build as building
-from symmv_builder.datasets import changes, dry_run, questions, remembered
+from symmv_builder.datasets import dry_run, questions, remembered
 from symmv_builder.datasets.build import Summary
-from symmv_builder.datasets.lacking import explaining
+from symmv_builder.datasets.build import take_in as take_in_folder
 from symmv_builder.datasets.recipe import Recipe, make_plan, make_whole_plan
-from symmv_builder.datasets.recipe_file import SPLITS
-from symmv_builder.datasets.subsets import read_subset
 from symmv_builder.datasets.verify import CheckCounts, Problem, verify
-from symmv_builder.errors import NoEntries, Reason, StopRun, UnknownName
+from symmv_builder.errors import NoEntries, Reason, StopRun
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.keys import Plan
 from symmv_builder.pipeline.run import Tell
 from symmv_builder.settings import Settings, read_settings
 from symmv_builder.storage import manifests
 from symmv_builder.storage.store import Store
-from symmv_builder.training.rows import Rows, SubsetRows
 
 __all__ = ["Dataset", "Problem", "Recipe", "Summary", "open_dataset"]
 
@@ -80,32 +77,31 @@ class Dataset:
         return self.settings.open_store(read_only=True)
 
     def plan(self, only: Sequence[str] = ()) -> Plan:
-        """What a build makes, all or `only` some results; `StopRun` where a model is missing."""
+        """Plan what a build makes, all or `only` some results.
+
+        `StopRun` where a model is missing.
+        """
         key = tuple(only)
         if key not in self._plans:
             self._plans[key] = make_plan(self.recipe, self.settings.home, key)
         return self._plans[key]
 
     def whole(self, plan: Plan) -> Plan | None:
-        """All of the recipe that has a key here, beside a plan that makes a part of it."""
+        """Plan all of the recipe that has a key here, beside a plan that makes a part of it."""
         is_part = len(plan.uses) < len(self.recipe.uses)
         return make_whole_plan(self.recipe, self.settings.home) if is_part else None
 
     def results_of(self, only: Sequence[str] = ()) -> list[str]:
-        """The names of what a build makes, all or what `only` some results take, in its order."""
+        """Name what a build makes, all or what `only` some results take, in its order."""
         return [use.makes for use in self.recipe.needed_for(only)]
 
     def find(self, folder: Path) -> FolderContents:
-        """The entries and recordings that a folder holds for this dataset.
+        """Find the entries and recordings that a folder holds for this dataset.
 
         Of an imported dataset the recordings of its own entries, by their ids. `StopRun` where
         there are none.
         """
-        if not self.is_imported:
-            return find_entries(folder, self.name, pairs=self.recipe.pairs)
-        from symmv_builder.datasets.imports.media import find_media
-
-        return find_media(folder, self.recipe, self.stored)
+        return building.recordings_in(folder, self.recipe, self.stored)
 
     def build(
         self,
@@ -131,30 +127,32 @@ class Dataset:
         remembered in its root; what changes in it is told before anything is made anew. Other
         arguments and errors are those of `datasets.build.build`.
         """
-        files = self.find(Path(folder)) if folder else None
+        contents = self.find(Path(folder)) if folder else None
         plan = self.plan(only)
-        for line in left_out(files) if files else ():
-            tell(Event("note", "", detail=line))
-
-        if not files and not manifests.has_entries(self.stored.manifests, self.name):
+        if contents:
+            building.tell_left_out(contents, tell)
+        elif not manifests.has_entries(self.stored.manifests, self.name):
             # Refused before a root is made or a recipe remembered.
             raise NoEntries(self.name, self.stored.root.shown, is_imported=self.is_imported)
 
-        def take_in(store: Store) -> None:
-            if files:
-                building.take_in(store, files, self.name, tell)
+        def add_entries(store: Store) -> None:
+            if contents:
+                take_in_folder(store, contents, self.name, tell)
 
-        return self._build(
+        runner = runner or runner_here(
+            self.settings,
+            workers=workers,
+            patience_s=patience_s,
+            load_patience_s=load_patience_s,
+            tell=tell,
+        )
+        return building.build_as_writer(
+            self.recipe,
             plan,
-            take_in,
-            runner=runner
-            or runner_here(
-                self.settings,
-                workers=workers,
-                patience_s=patience_s,
-                load_patience_s=load_patience_s,
-                tell=tell,
-            ),
+            self.store,
+            runner,
+            add_entries,
+            whole=self.whole(plan),
             shard_bytes=shard_bytes,
             retry=retry,
             strict=strict,
@@ -162,43 +160,6 @@ class Dataset:
             tell=tell,
             expect=expect,
         )
-
-    def _build(
-        self,
-        plan: Plan,
-        take_in: Callable[[Store], object],
-        *,
-        runner: Runner,
-        shard_bytes: int | None = None,
-        retry: Sequence[Reason] = (),
-        strict: bool,
-        wait: bool,
-        tell: Tell,
-        expect: Callable[[int, int], object],
-    ) -> Summary:
-        def note(text: str) -> None:
-            tell(Event("note", "", detail=text))
-
-        store = self.store
-        with changes.writing(store, self.name, wait=wait, tell=note):
-            for line in remembered.changes_to(store, self.recipe):
-                note(f"{self.name} is made in another way now: {line}")
-            if retry:
-                count = building.forgive(store, self.name, retry)
-                note(f"{count} entries are tried again")
-            take_in(store)
-            remembered.remember(store, self.recipe)
-            return building.build(
-                self.recipe,
-                plan,
-                store,
-                runner(plan, store),
-                whole=self.whole(plan),
-                shard_bytes=shard_bytes,
-                tell=tell,
-                expect=expect,
-                strict=strict,
-            )
 
     def import_release(
         self,
@@ -215,18 +176,23 @@ class Dataset:
     ) -> Summary:
         """Take in what `imports.scan` found of a release and make all that needs no recordings."""
         from symmv_builder.datasets import imports
-        from symmv_builder.datasets.imports.take_in import take_in
+        from symmv_builder.datasets.imports.take_in import take_in as take_in_release
 
-        return self._build(
-            self.plan(imports.artifacts(self.recipe)),
-            lambda store: take_in(store, self.name, tree, tell),
-            runner=runner_here(
-                self.settings,
-                workers=workers,
-                patience_s=patience_s,
-                load_patience_s=load_patience_s,
-                tell=tell,
-            ),
+        plan = self.plan(imports.artifacts(self.recipe))
+        runner = runner_here(
+            self.settings,
+            workers=workers,
+            patience_s=patience_s,
+            load_patience_s=load_patience_s,
+            tell=tell,
+        )
+        return building.build_as_writer(
+            self.recipe,
+            plan,
+            self.store,
+            runner,
+            lambda store: take_in_release(store, self.name, tree, tell),
+            whole=self.whole(plan),
             retry=retry,
             strict=strict,
             wait=wait,
@@ -235,23 +201,18 @@ class Dataset:
         )
 
     def dry_run(self, only: Sequence[str] = ()) -> dry_run.DryRun:
-        """What a build would make, and why, without making anything."""
+        """Tell what a build would make, and why, without making anything."""
         plan = self.plan(only)
         return dry_run.dry_run(self.recipe, plan, self.stored, self.whole(plan))
 
     def take_in(self, folder: str | Path, *, wait: bool = False, tell: Tell = _silent) -> int:
-        """Ingest the recordings of a folder without building; how many entries it holds.
+        """Ingest the recordings of a folder without building; gives how many entries are new.
 
         `StopRun` where it holds none, and where somebody else writes and not `wait`.
         """
-        files = self.find(Path(folder))
-        for line in left_out(files):
-            tell(Event("note", "", detail=line))
-        store = self.store
-        with changes.writing(store, self.name, wait=wait, tell=lambda _: None):
-            count = building.take_in(store, files, self.name, tell)
-            remembered.remember(store, self.recipe)
-        return count
+        contents = self.find(Path(folder))
+        building.tell_left_out(contents, tell)
+        return building.take_in(self.recipe, self.store, contents, wait=wait, tell=tell)
 
     def crawl(
         self,
@@ -283,7 +244,7 @@ class Dataset:
         return run.end(new=new, touched=touched, proposed=proposed, promoted=len(promoted))
 
     def review(self) -> list[Recording]:
-        """What a crawl found and a person has to look at, with the evidence for each."""
+        """List what a crawl found and a person has to look at, with the evidence for each."""
         return review(self.settings, self.name)
 
     def promote(
@@ -293,7 +254,7 @@ class Dataset:
         return promote(self.settings, self.name, entries, above=above, wait=wait)
 
     def why(self, entry_id: str) -> list[StepOutcome] | NoEntry:
-        """Every step that was done for an entry, or what a crawl knows of one that is none."""
+        """List every step that was done for an entry, or what a crawl knows of one that is none."""
         return why(self.settings, entry_id, self.name)
 
     def correct(self, entry_id: str, what: str, *values: str | float, by: str) -> Correction:
@@ -304,28 +265,31 @@ class Dataset:
         return correcting.correct(self.settings, self.name, entry_id, what, *values, by=by)
 
     def undo_correction(self, correction_id: str, *, by: str) -> Correction:
-        """Undo a correction that stands, by its id; it."""
+        """Undo a correction that stands, by its id; gives that correction."""
         return correcting.undo(self.settings, self.name, correction_id, by=by)
 
     def corrections(self, entry_id: str = "") -> list[Corrected]:
-        """The corrections that stand, of all entries or of one, with their states."""
+        """List the corrections that stand, of all entries or of one, with their states."""
         return correcting.corrections(self.settings, self.name, entry_id)
 
     def status(self) -> questions.Status:
-        """How far the dataset is: entries made, rejected and open, stages, shards."""
+        """Tell how far the dataset is: entries made, rejected and open, stages, shards."""
         return questions.status(self.stored, self.name)
 
     def __len__(self) -> int:
         return len(manifests.read_entries(self.stored.manifests, self.name))
 
     def __iter__(self) -> Iterator[StoredEntry]:
-        """Every entry of the manifest, in its order."""
+        """Iterate over the entries of the manifest, in its order."""
         stored = self.stored
         for entry in manifests.read_entries(stored.manifests, self.name):
             yield StoredEntry(entry, stored)
 
     def __getitem__(self, entry_id: str) -> StoredEntry:
-        """The entry of an id, or a clip by ``ENTRY@SECONDS`` or its id; `KeyError` for none."""
+        """Find an entry by its id, or a clip by ``ENTRY@SECONDS`` or its id.
+
+        `KeyError` for none.
+        """
         stored = self.stored
         try:
             return stored_entry(stored, entry_id, self.name)
@@ -333,28 +297,16 @@ class Dataset:
             raise KeyError(str(error)) from error
 
     def rows(self, split: str = "train", columns: Sequence[str] = (), *, subset: str = "") -> Rows:
-        """The rows of a split as numpy arrays (`training.rows.Rows`), of all columns by default.
+        """Open the rows of a split as numpy arrays (`training.rows.Rows`), all columns by default.
 
         With `subset` those alone that are marked so (`api.ranking`). ``rows.to_torch()`` gives a
         torch `IterableDataset` of them. `StopRun` where nothing is built, or a column or the
         subset is absent.
         """
-        if split not in SPLITS:
-            raise UnknownName("split", split, SPLITS)
-        stored = self.stored
-        receipt = remembered.require_receipt(stored.root, stored.manifests, self.name)
-        if isinstance(columns, str):
-            columns = [columns]
-        columns = columns or receipt.get("columns", ())
-        with explaining(stored.manifests, self.name):
-            if subset:
-                marked = read_subset(stored.root, self.name, subset)
-                names = marked.rows if marked.split == split else ()
-                return SubsetRows(stored.root, self.name, split, columns, names)
-            return Rows(stored.root, self.name, split, columns)
+        return open_rows(self.stored, self.name, split, columns, subset=subset)
 
     def verify(self, *, deep: bool = False) -> list[Problem]:
-        """Whatever is damaged or missing in what is stored; an empty list where nothing is."""
+        """List whatever is damaged or missing in what is stored; an empty list where nothing is."""
         return list(verify(self.stored, self.name, CheckCounts(), deep=deep))
 
     def export(self, folder: str | Path) -> ExportSummary:
@@ -395,7 +347,7 @@ class Dataset:
         )
 
     def statistics(self, version: str = "") -> Statistics:
-        """Every figure of the report as plain numbers, of the shards or of a release.
+        """Compute every figure of the report as plain numbers, of the shards or of a release.
 
         ``dataset.statistics().figure("tempo").content``. Errors are those of `report`.
         """
@@ -441,7 +393,7 @@ class Dataset:
         wait: bool = False,
         tell: Callable[[str], object] = lambda _: None,
     ) -> dict[str, Any]:
-        """Freeze the shards under a version (``"1.0.0"``) and copy them; the release's receipt.
+        """Freeze the shards under a version (``"1.0.0"``) and copy them; gives its receipt.
 
         The arguments are the options of `symmv release`. What is not free for commercial use is
         told before anything is written.
@@ -460,17 +412,7 @@ class Dataset:
 
     def new_recordings(self, folder: Path) -> int:
         """Count the recordings of a folder that the root does not have."""
-        assets = self.stored.ledger.assets()
-        files = self.find(folder).files
-        return sum((source.site, source.video_id) not in assets for source in files)
-
-
-def left_out(files: FolderContents) -> list[str]:
-    """What a folder holds and a dataset does not take, a line each."""
-    return [
-        *(f"{path} has no partner and is left out" for path in files.unpaired),
-        *(f"left out: {line}" for line in files.left_out),
-    ]
+        return building.count_new(self.find(folder), self.stored)
 
 
 def open_dataset(
@@ -481,7 +423,7 @@ def open_dataset(
     models: Mapping[str, str] | None = None,
     settings: Settings | None = None,
 ) -> Dataset:
-    """A dataset by its name or by a recipe file that ends in ``.toml``, in a data root.
+    """Open a dataset by its name or by a recipe file that ends in ``.toml``, in a data root.
 
     `root` is a folder or an fsspec url, by default what ``SYMMV_ROOT`` says, else ``data``. A
     dataset that stands there goes on by the recipe that it was made by; `way` (``paper``,
@@ -493,5 +435,5 @@ def open_dataset(
         'mine'
     """
     choices = settings or read_settings(root=root)
-    recipe = remembered.chosen(choices.open_manifests(), what, way=way, models=models)
+    recipe = remembered.choose_recipe(choices.open_manifests(), what, way=way, models=models)
     return Dataset(recipe, choices)

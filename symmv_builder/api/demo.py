@@ -37,11 +37,11 @@ class Demo:
     notices: tuple[str, ...]
 
     def folder_of(self, name: str) -> Path | None:
-        """The folder that a dataset takes in; `None` for the one that is crawled."""
+        """Give the folder that a dataset takes in; `None` for the one that is crawled."""
         return self.media.muvisync if name == "muvisync" else None
 
     def truths(self) -> dict[str, Truth]:
-        """What is true of each recording, by ``SITE:ID``."""
+        """Give the truth about each recording that we made, by ``SITE:ID``."""
         by_path = {truth.path: truth for truth in self.media.truths}
         crawled = {f"demo:{name}": by_path[path] for name, path in self.world.paths.items()}
         return crawled | {
@@ -68,7 +68,7 @@ def prepare(out: Path, say: Callable[[str], None]) -> Demo:
 
 
 def _trained_or_not(name: str, root: str) -> tuple[Dataset, str]:
-    """The dataset with its own CLIP or, where that cannot be had, the untrained one and why.
+    """Open the dataset with its own CLIP or, where that cannot be had, the untrained one and why.
 
     For the demo alone: a build of a person's own files stops instead.
     """
@@ -83,7 +83,7 @@ def _trained_or_not(name: str, root: str) -> tuple[Dataset, str]:
 
 
 def entry_row(entry: StoredEntry) -> tables.EntryRow:
-    """An entry's line in the table of what was made."""
+    """Make an entry's line in the table of what was made."""
     by_name: dict[str, Any] = dict(entry.records)
     labels = by_name["chords"].labels
     return tables.EntryRow(
@@ -100,7 +100,7 @@ def entry_row(entry: StoredEntry) -> tables.EntryRow:
 
 
 def stage_rows(state: Status, media_s: float) -> list[tables.StageRow]:
-    """A dataset's stages with what they cost for each second of media."""
+    """List a dataset's stages with what they cost for each second of media."""
     return [
         tables.StageRow(
             step=cost.artifact,
@@ -115,7 +115,7 @@ def stage_rows(state: Status, media_s: float) -> list[tables.StageRow]:
 
 
 def compare(entry: StoredEntry, truths: Mapping[str, Truth]) -> list[str]:
-    """How near the stages came to what is true of an entry's recordings, a phrase each."""
+    """Compare what the stages made with what is true of an entry's recordings, a phrase each."""
     by_name: dict[str, Any] = dict(entry.records)
     sources = (entry.entry.video, entry.entry.music)
     video, music = (truths.get(f"{source.site}:{source.video_id}") for source in sources)
@@ -130,6 +130,6 @@ def compare(entry: StoredEntry, truths: Mapping[str, Truth]) -> list[str]:
         tempo = by_name["beats"].tempo_bpm
         parts.append(f"tempo {tempo:.0f} (played at {music.tempo_bpm:.0f})")
     if music is not None and music.notes is not None:
-        transcribed, played = len(by_name["notes"].pitches), len(music.notes.pitches)
-        parts.append(f"{transcribed} notes (played {played})")
+        transcribed, played_count = len(by_name["notes"].pitches), len(music.notes.pitches)
+        parts.append(f"{transcribed} notes (played {played_count})")
     return parts

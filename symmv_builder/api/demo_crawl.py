@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from symmv_builder.api.crawl import CrawlRun, open_crawl
 from symmv_builder.api.dataset import Dataset
 from symmv_builder.api.works import Runner, Tell
-from symmv_builder.crawl.match import MEASURED
+from symmv_builder.crawl.match import CALIBRATION
 from symmv_builder.demo.answers import serve
 from symmv_builder.demo.site import VARIABLE, Site
 from symmv_builder.demo.world import FAILURES, SOURCE, WAITS, World
@@ -78,7 +78,7 @@ class DemoCrawl:
         return sum(item.state == states.FETCHED for item in self.items())
 
     def screen(self, tell: Tell, runner: Runner) -> int:
-        """Screen the pairs that were fetched; how many passed."""
+        """Screen the pairs that were fetched; gives how many passed."""
         return self._open(tell, screen=True).screen(runner)
 
     def promote(self) -> None:
@@ -87,13 +87,13 @@ class DemoCrawl:
             self._dataset.promote(above=_PROMOTED_ABOVE)
 
     def items(self) -> list[Item]:
-        """Everything that the ledger knows of the site's recordings."""
+        """Read everything that the ledger knows of the site's recordings."""
         return self._open(lambda _: None, screen=False).items()
 
 
 @contextmanager
 def crawling(dataset: Dataset, world: World) -> Iterator[DemoCrawl]:
-    """The demo's site, served with its failures, and a crawl of it."""
+    """Serve the demo's site with its failures, and open a crawl of it."""
     with serve(world.description) as site, environment(site) as env:
         for failure, video_id, times in FAILURES:
             site.fail(failure, video_id, times=times)
@@ -102,7 +102,10 @@ def crawling(dataset: Dataset, world: World) -> Iterator[DemoCrawl]:
 
 @contextmanager
 def environment(site: Site) -> Iterator[dict[str, str]]:
-    """The settings of a crawl of the demo's site; the extractors read its address there too."""
+    """Give the settings of a crawl of the demo's site.
+
+    The extractors read its address there too.
+    """
     before = os.environ.get(VARIABLE)
     os.environ[VARIABLE] = site.url
     try:
@@ -135,7 +138,7 @@ def crawl_round(run: CrawlRun, clock: ShiftedClock, site: Site, say: Say) -> int
 
 
 def reached(item: Item) -> int:
-    """How far an item came: found, read, matched, fetched, screened (0 to 4)."""
+    """Count the stages that an item passed: found, read, matched, fetched, screened (0 to 4)."""
     if item.state in (states.PROPOSED, states.PROMOTED):
         return 4
     if item.state == states.REJECTED:
@@ -147,7 +150,7 @@ def reached(item: Item) -> int:
 
 
 def verdict(items: Sequence[Item], world: World) -> str:
-    """One line: whether every cover ended as is true of it."""
+    """Say in one line whether every cover ended as is true of it."""
     wrong = []
     for item in items:
         cover = world.covers[item.source.video_id]
@@ -167,8 +170,8 @@ def verdict(items: Sequence[Item], world: World) -> str:
 
 
 def songs(items: Sequence[Item]) -> str:
-    """By whom the songs of the entries are named, and how well titles are matched: two lines."""
+    """Say who named the songs of the entries, and how well titles are matched: two lines."""
     named = [item.song.identified_by for item in items if item.state == states.PROMOTED]
     by = {"title": "by their titles", "shazam": "by Shazam"}
     counts = ", ".join(f"{n} {by.get(who, 'by nobody')}" for who, n in Counter(named).items())
-    return f"songs named: {counts or 'none'} (the demo sends no sound to Shazam)\n{MEASURED}"
+    return f"songs named: {counts or 'none'} (the demo sends no sound to Shazam)\n{CALIBRATION}"

@@ -1,6 +1,6 @@
 """The page of the quick tour: what was made of two pairs, out of the data root, in one file."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from symmv_builder.api.dataset import Dataset
 from symmv_builder.api.demo import compare, stage_rows
 from symmv_builder.api.demo_quick import NOTICES, QuickDemo
 from symmv_builder.api.entry import StoredEntry
-from symmv_builder.api.generating import Written
+from symmv_builder.api.generating import WrittenPiece
 from symmv_builder.records import Chords
 from symmv_builder.report.markup import PageMedia
 from symmv_builder.report.page import (
@@ -25,11 +25,6 @@ from symmv_builder.report.page import (
 from symmv_builder.text import harmless
 from symmv_builder.version import __version__
 
-# The pages of the tour by their file, the one that is named to a person first.
-PAGES: Mapping[str, Callable[[Path, Page], None]] = {
-    "index.html": write_page,
-}
-
 _SHOWN_VALUES = 3
 _LONGEST = 32
 _LEADS = {
@@ -41,9 +36,9 @@ _LEADS = {
 
 
 def write_tour_page(
-    tour: QuickDemo, composition: Written, rows: Mapping[str, list[dict[str, Any]]]
+    tour: QuickDemo, composition: WrittenPiece, rows: Mapping[str, list[dict[str, Any]]]
 ) -> Path:
-    """Write the pages into the tour's folder; where the first is.
+    """Write the page into the tour's folder; where it is.
 
     `rows` are those that were read back of each dataset.
     """
@@ -66,17 +61,12 @@ def write_tour_page(
             "everything that is stored of an entry; `symmv --help` lists what else there is.",
         },
     )
-    return write_pages(tour.out, page)
+    path = tour.out / "index.html"
+    write_page(path, page)
+    return path
 
 
-def write_pages(folder: Path, page: Page) -> Path:
-    """Write every one of `PAGES` into a folder; where the first is."""
-    for name, write in PAGES.items():
-        write(folder / name, page)
-    return folder / next(iter(PAGES))
-
-
-def _music(tour: QuickDemo, composition: Written) -> Section:
+def _music(tour: QuickDemo, composition: WrittenPiece) -> Section:
     piece = composition.piece
     facts = {
         "length": f"{piece.seconds:.1f} s",
@@ -106,17 +96,17 @@ def _dataset(tour: QuickDemo, name: str, rows: list[dict[str, Any]]) -> DatasetP
     media_s = sum(float(entry.music_asset.duration_s) for entry in entries)
     columns = {column.name: column for column in dataset.recipe.columns}
     first = rows[0]
-    described = [
+    column_rows = [
         ColumnRow(c.name, c.type, c.unit, c.meaning, _value(first[c.name]))
         for c in columns.values()
         if c.name in first
     ]
     return DatasetPart(
         name,
-        f"{_LEADS[name]} {len(rows)} rows of {len(described)} columns in "
+        f"{_LEADS[name]} {len(rows)} rows of {len(column_rows)} columns in "
         f"{len(state.shards)} Parquet shard(s).",
         [_entry(tour, dataset, entry) for entry in entries],
-        described,
+        column_rows,
         stage_rows(state, media_s),
     )
 
@@ -159,7 +149,7 @@ def _entry(tour: QuickDemo, dataset: Dataset, entry: StoredEntry) -> Section:
 
 
 def _value(value: Any) -> str:
-    """A column's value in a few words: a scalar as it is, of a sequence its shape and start."""
+    """Shorten a column's value to a few words: a scalar whole, of a sequence shape and start."""
     if isinstance(value, np.ndarray):
         shape, numbers = " x ".join(map(str, value.shape)), value.ravel().tolist()
         words = [f"{number:.4g}" for number in numbers[:_SHOWN_VALUES]]
@@ -174,7 +164,10 @@ def _more(values: Sequence[object]) -> str:
 
 
 def _models(tour: QuickDemo) -> list[ModelRow]:
-    """Every model of both datasets once (one that two results name is one), and the starter."""
+    """List every model of both datasets, and the starter.
+
+    A model that two results name stands there once.
+    """
     models: dict[tuple[str, str], ModelRow] = {}
     for name, dataset in tour.datasets.items():
         for use in dataset.recipe.uses:

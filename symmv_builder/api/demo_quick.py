@@ -13,7 +13,7 @@ from typing import Any
 
 from symmv_builder import datasets
 from symmv_builder.api.dataset import Dataset, open_dataset
-from symmv_builder.api.generating import Order, Tell, Videos, Written, write
+from symmv_builder.api.generating import Order, Tell, Videos, WrittenPiece, write
 from symmv_builder.datasets.recipe_file import SPLITS
 from symmv_builder.demo.media import DemoMedia, Truth
 from symmv_builder.demo.quick import make_quick_media
@@ -49,7 +49,7 @@ class QuickDemo:
         self.phases[what] = monotonic() - started
 
     def folder_of(self, name: str) -> Path:
-        """The folder that a dataset takes in: the pairs, or the videos alone."""
+        """Give the folder that a dataset takes in: the pairs, or the videos alone."""
         return self.media.folder if self.datasets[name].recipe.pairs else self.videos
 
     @property
@@ -63,7 +63,7 @@ class QuickDemo:
         return self.out / "pictures"
 
     def truths(self) -> dict[str, Truth]:
-        """What is true of each recording, by ``SITE:ID``."""
+        """Give the truth about each recording that we made, by ``SITE:ID``."""
         truths = {}
         for truth in self.media.truths:
             path = Path(truth.path)
@@ -74,7 +74,7 @@ class QuickDemo:
         return truths
 
     def read_back(self, name: str) -> list[dict[str, Any]]:
-        """Every row of a dataset's shards; `StopRun` where they do not hold what was made."""
+        """Read every row of a dataset's shards; `StopRun` where they do not hold what was made."""
         dataset = self.datasets[name]
         rows = [row for split in SPLITS for row in dataset.rows(split)]
         cards = {}
@@ -85,7 +85,7 @@ class QuickDemo:
             raise StopRun(f"the shards of {name} in {self.settings.root} are not what was built")
         return rows
 
-    def compose(self, tell: Tell) -> Written:
+    def compose(self, tell: Tell) -> WrittenPiece:
         """New music for the first video by the starter model; takes the place of the last run's.
 
         `RejectEntry` where the video cannot be read, `StopRun` where no starter model is here.

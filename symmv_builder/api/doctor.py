@@ -111,7 +111,7 @@ def examine(
 
 
 def _run_all(checks: Sequence[tuple[str, float, Check]]) -> list[Finding]:
-    """The findings in the order of the checks. A check that hangs is left to itself."""
+    """Run the checks; gives their findings in order. A check that hangs is left to itself."""
     findings: dict[str, Finding] = {}
 
     def run(what: str, check: Check) -> None:
@@ -171,7 +171,7 @@ def _data_root(settings: Settings) -> Finding:
 
 
 def _folder(what: str, folder: Path) -> Finding:
-    """A folder in which files are made, or the one in which it would be."""
+    """Check a folder in which files are made, or the one in which it would be."""
     existing = folder
     while not existing.exists() and existing != existing.parent:
         existing = existing.parent
@@ -222,7 +222,7 @@ def _ledger(settings: Settings) -> Finding:
 
 
 def _torch(device: str) -> Finding:
-    """The build and its devices, from a process of its own: a broken one ends only that."""
+    """Examine torch's build and devices, from a process of its own: a broken one ends only that."""
     try:
         version = importlib.metadata.version("torch")
     except importlib.metadata.PackageNotFoundError:
@@ -245,7 +245,7 @@ def _torch(device: str) -> Finding:
 
 
 def _models(settings: Settings, patience_s: float) -> Iterator[tuple[str, float, Check]]:
-    """A check for every slot; those that the built-in recipes use are needed for a build."""
+    """Make a check for every slot; those that the built-in recipes use are needed for a build."""
     needed: dict[str, dict[str, None]] = {}
     for name in datasets.NAMES:
         for use in datasets.recipe(name).uses:
@@ -257,7 +257,7 @@ def _models(settings: Settings, patience_s: float) -> Iterator[tuple[str, float,
 
 
 def _slot(home: backends.ModelHome, slot: str, needed: Sequence[str]) -> Finding:
-    """The models of a slot: those that are here, are downloaded at first use, or are missing."""
+    """Sort the models of a slot: they are here, downloaded at first use, or missing."""
     usable: list[str] = []
     fetched: list[str] = []
     missing: dict[str, StopRun] = {}
@@ -274,10 +274,10 @@ def _slot(home: backends.ModelHome, slot: str, needed: Sequence[str]) -> Finding
     words["missing"] = [name for name in missing if name not in fetched]
     finding = "; ".join(f"{word}: {', '.join(names)}" for word, names in words.items() if names)
     what = f"model {slot}"
-    lacking = [name for name in needed if name in missing] or ([] if usable else [*missing][:1])
-    if not lacking:
+    unusable = [name for name in needed if name in missing] or ([] if usable else [*missing][:1])
+    if not unusable:
         return Finding(what, WORKS, finding)
-    name = next((name for name in lacking if name not in fetched), lacking[0])
+    name = next((name for name in unusable if name not in fetched), unusable[0])
     advice, fetch = str(missing[name]), name if backends.can_be_fetched(missing[name]) else ""
     if name not in fetched:
         return Finding(what, BROKEN if needed else ABSENT, finding, advice, fetch)
@@ -288,14 +288,14 @@ def _slot(home: backends.ModelHome, slot: str, needed: Sequence[str]) -> Finding
 
 
 def _only_weights_lack(slot: str, name: str) -> bool:
-    """Whether a model would run once its weights were downloaded, as they are by themselves."""
+    """Check whether a model lacks nothing but weights, which it downloads by itself."""
     model = backends.backend_class(slot, name)
     has_packages = all(find_spec(module) for module in getattr(model, "needs", ()))
     return has_packages and backends.about(slot, name).fetched
 
 
 def _no_way_to(slot: str) -> str:
-    """Why weights cannot be downloaded now; empty where they can, as far as is known."""
+    """Tell why weights cannot be downloaded now; empty where they can, as far as is known."""
     if backends.is_offline():
         return "HF_HUB_OFFLINE is set"
     if slot not in _FROM_HUB:
@@ -312,7 +312,7 @@ def _no_way_to(slot: str) -> str:
 
 
 def _downloader() -> Finding:
-    """yt-dlp with its JavaScript runtime, without which a crawl reads no YouTube."""
+    """Examine yt-dlp with its JavaScript runtime, without which a crawl reads no YouTube."""
     from symmv_builder.backends.ytdlp import toolchain
 
     try:

@@ -87,7 +87,7 @@ class StoredEntry:
         return cut_records(parts, self.clip)
 
     def between(self, start_s: float, end_s: float) -> "StoredEntry":
-        """The entry between two seconds of its video, with times from there, as a clip.
+        """Cut the entry to two seconds of its video, with times from there, as a clip.
 
         Music of another recording is taken by the alignment, where the entry has one; without
         one both are taken to begin together. `StopRun` where the end does not lie behind the
@@ -105,11 +105,11 @@ class StoredEntry:
         return splits.get(self.entry.song_id, "")
 
     def as_json(self) -> dict[str, Any]:
-        """Every record in full, as plain data."""
+        """Give every record in full, as plain data."""
         return {name: to_json(record) for name, record in self.records.items()}
 
     def lines(self) -> dict[str, str]:
-        """Every record in one line."""
+        """Describe every record in one line."""
         return {name: describe(record) for name, record in self.records.items()}
 
     def draw(self, folder: str | Path, *, overwrite: bool = False) -> list[Path]:
@@ -126,7 +126,7 @@ class StoredEntry:
         )
 
     def _repr_html_(self) -> str:
-        """The entry in a notebook: title, facts, picture of its notes, a player; under 300 kB.
+        """Show the entry in a notebook: title, facts, picture of its notes, a player; under 300 kB.
 
         Where matplotlib is not installed, or nothing is stored to show, it is a list of its
         records, each in one line.
@@ -150,7 +150,7 @@ class StoredEntry:
         return f"<h3>{markup.text(self.entry_id)}</h3>{markup.facts(self.lines().items())}"
 
     def why(self) -> list[StepOutcome]:
-        """Every step that was done, by which model, and where it stopped."""
+        """List every step that was done, by which model, and where it stopped."""
         start_ms = milliseconds(self.clip.start_s) if self.clip else None
         return questions.why(self.store, self.entry, start_ms)
 
@@ -172,7 +172,7 @@ class StoredEntry:
 
 
 def find_entry(settings: Settings, entry_id: str, dataset: str | None = None) -> StoredEntry:
-    """The entry of an id, or a clip by ``ENTRY@SECONDS`` or its own id.
+    """Find an entry by its id, or a clip by ``ENTRY@SECONDS`` or its own id.
 
     `StopRun` where there is none, or one in several datasets, and for a clip that was turned away.
     """
@@ -180,7 +180,7 @@ def find_entry(settings: Settings, entry_id: str, dataset: str | None = None) ->
 
 
 def stored_entry(store: Store, entry_id: str, dataset: str | None = None) -> StoredEntry:
-    """As `find_entry`, in a store that is open."""
+    """Find an entry as `find_entry` does, in a store that is open."""
     address = parse_address(entry_id)
     if address is None:
         return StoredEntry(questions.find_entry(store, entry_id, dataset), store)
@@ -193,7 +193,7 @@ def stored_entry(store: Store, entry_id: str, dataset: str | None = None) -> Sto
 
 
 def describe(record: Record) -> str:
-    """A record in one line."""
+    """Describe a record in one line."""
     match record:
         case Asset():
             return _asset(record)

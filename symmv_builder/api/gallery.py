@@ -27,7 +27,7 @@ Note = Callable[[str], object]
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """What was written, the page first, and how many pieces of how many videos are on it."""
+    """The files that were written, the page first, and the numbers of pieces and of videos."""
 
     files: list[Path]
     pieces: int
@@ -62,15 +62,15 @@ def gallery(folder: str | Path, *, overwrite: bool = False, note: Note = lambda 
         note("pieces are not drawn side by side: matplotlib is not installed")
     with replacing_set(place, NAME, overwrite=overwrite) as staging:
         groups = []
-        for number, (video, mine) in enumerate(by_video(pieces)):
+        for number, (video, video_pieces) in enumerate(by_video(pieces)):
             comparison = None
-            readable = [each for each in mine if each.piece is not None]
+            readable = [each for each in video_pieces if each.piece is not None]
             if can_draw and len(readable) > 1:
                 note(f"drawing {len(readable)} pieces for {video}")
                 name = f"{NAME}-{number}.png"
                 draw_comparison(readable, video, staging / name)
                 comparison = PageMedia(place / name, f"{len(readable)} pieces for {video}")
-            groups.append(VideoGroup(video, [_card(each) for each in mine], comparison))
+            groups.append(VideoGroup(video, [_card(each) for each in video_pieces], comparison))
         html = render(place.resolve().name, groups, left_out, place)
         (staging / page.name).write_text(html, encoding="utf-8")
         facts: dict[str, object] = {"pieces": len(pieces), "videos": len(groups)}

@@ -30,7 +30,7 @@ from symmv_builder.settings import Settings, read_settings
 from symmv_builder.storage.root import Root
 from symmv_builder.training.composing import Composer, Order, Passage, Piece, WatchedVideo
 
-__all__ = ["Order", "Passage", "Piece", "Videos", "Written", "generate"]
+__all__ = ["Order", "Passage", "Piece", "Videos", "WrittenPiece", "generate"]
 
 Refuse = Callable[[Any, RejectEntry], None]
 Note = Callable[[str], object]
@@ -93,7 +93,7 @@ def generate(
 
 
 def passage_of(piece: str | Path | None, seconds: tuple[float, float] | None) -> Passage | None:
-    """The seconds of an earlier piece, by its ``NAME.json``, that are to be written anew.
+    """Read which seconds of an earlier piece, by its ``NAME.json``, are to be written anew.
 
     `StopRun` where one is given without the other, or the seconds do not lie in the piece.
     """
@@ -123,14 +123,14 @@ class Videos:
 
     @classmethod
     def of(cls, texts: Sequence[str], **rows: Any) -> "Videos":
-        """Files and links as a person names them; `StopRun` for a link to nothing known."""
+        """Sort what a person names into files and links; `StopRun` for a link to nothing known."""
         links = [text for text in texts if is_link(text)]
         files = [Path(text) for text in texts if not is_link(text)]
         return cls(tuple(files), tuple(dict.fromkeys(source_of(each) for each in links)), **rows)
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenPiece:
     """A piece with the files that were written of it, its score first, and its video if any."""
 
     piece: Piece
@@ -159,7 +159,7 @@ def write(
     refuse: Refuse,
     note: Note = lambda _: None,
     tell: Tell = lambda done, of, what: None,
-) -> Iterator[Written]:
+) -> Iterator[WrittenPiece]:
     """Write the pieces that are ordered, one after another, as they are asked for.
 
     Without a `model` the package's own writes, and `note` is told what that is. `options` are
@@ -178,7 +178,7 @@ def write(
     place = _Place(out, inputs, picture, musicxml, overwrite)
     linked_as = {source: Path(f"{linked.name_of_source(source)}.mp4") for source in videos.links}
     for path in (*videos.files, *linked_as.values()):
-        place.check(dict.fromkeys(_names(path, order), path))
+        place.check(dict.fromkeys(_piece_names(path, order), path))
     composer, facts = _open(model, options or {}, order, settings, note)
     refused: list[object] = []
 
@@ -187,50 +187,64 @@ def write(
         refuse(video, error)
 
     with ExitStack() as opened:
-        if videos.links:
-            folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="symmv-")))
-            fetched = fetch_links(videos.links, settings, folder, refusing, tell)
-            videos = replace(videos, files=(*videos.files, *fetched))
-        watched: list[WatchedVideo] = []
-        if videos.files:
-            choices = {"clip": clip} if clip else {}
-            home = settings.home
-            watched = looking.watch_files(videos.files, composer, home, choices, refusing, tell)
-        elif videos.dataset:
-            watched = _rows(composer, Root(settings.root), videos, opened, refusing)
-        elif composer.needs_video:
-            raise WrongArguments(
-                "this model writes music for videos: give one, or `entries` or `split`"
-            )
+        watched = _watch(videos, composer, settings, clip, opened, refusing, tell)
         if refused and not watched:
             return
-        shown = {
-            order.name(each.name, number): each
-            for each in watched or [WatchedVideo("piece", {})]
+        video_of = {
+            order.name(video.name, number): video
+            for video in watched or [WatchedVideo("piece", {})]
             for number in range(order.count)
         }
-        if not videos.files:
-            place.check({name: each.path for name, each in shown.items()})
+        if not videos.files and not videos.links:
+            place.check({name: video.path for name, video in video_of.items()})
         for piece in composer.compose(watched, order, tell):
-            mine = shown.get(piece.name, WatchedVideo(piece.name, {}))
-            own = {"video": mine.name} if mine.row else {}
-            whole = replace(piece, facts=facts | own | dict(piece.facts))
-            video = mine.path
+            video = video_of.get(piece.name, WatchedVideo(piece.name, {}))
+            video_name = {"video": video.name} if video.row else {}
+            whole = replace(piece, facts=facts | video_name | dict(piece.facts))
             try:
                 files = write_piece(
                     whole,
                     out,
-                    video=video,
+                    video=video.path,
                     soundfont=soundfont,
                     picture=picture,
                     notated=musicxml,
-                    cuts_s=looking.cuts_of(mine.row),
+                    cuts_s=looking.cuts_of(video.row),
                     overwrite=overwrite,
                 )
             except RejectEntry as error:
-                refusing(video or out / whole.name, error)
+                refusing(video.path or out / whole.name, error)
                 continue
-            yield Written(whole, files, video)
+            yield WrittenPiece(whole, files, video.path)
+
+
+def _watch(
+    videos: Videos,
+    composer: Composer,
+    settings: Settings,
+    clip: str,
+    opened: ExitStack,
+    refuse: Refuse,
+    tell: Tell,
+) -> list[WatchedVideo]:
+    """Watch files and fetched links, or read rows of a dataset; none for a model that needs none.
+
+    Files that this makes stay until `opened` is closed. `StopRun` where the model needs a video.
+    """
+    files = videos.files
+    if videos.links:
+        folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="symmv-")))
+        files = (*files, *fetch_links(videos.links, settings, folder, refuse, tell))
+    if files:
+        choices = {"clip": clip} if clip else {}
+        return looking.watch_files(files, composer, settings.home, choices, refuse, tell)
+    if videos.dataset:
+        return _rows(composer, Root(settings.root), videos, opened, refuse)
+    if composer.needs_video and not videos.links:
+        raise WrongArguments(
+            "this model writes music for videos: give one, or `entries` or `split`"
+        )
+    return []
 
 
 def _check_inputs(
@@ -246,7 +260,7 @@ def _check_inputs(
 
 
 def _can_draw(note: Note) -> bool:
-    """Whether pictures can be drawn here; `note` is told what is missing."""
+    """Check whether pictures can be drawn here; `note` is told what is missing."""
     if importlib.util.find_spec("matplotlib") is not None:
         return True
     note("no picture is drawn: matplotlib is not installed (pip install matplotlib)")
@@ -256,7 +270,10 @@ def _can_draw(note: Note) -> bool:
 def _open(
     model: Path | None, options: Mapping[str, Any], order: Order, settings: Settings, note: Note
 ) -> tuple[Composer, dict[str, Any]]:
-    """The model that writes, checked against the order, and what a piece's JSON says of it."""
+    """Open the model that writes, checked against the order.
+
+    Gives what a piece's JSON says of it.
+    """
     run = composing.starter_run() if model is None else model
     composer = composing.open_composer(run, options, settings.home.device, order)
     composer.check(order)
@@ -278,7 +295,7 @@ def _open(
 def _rows(
     composer: Composer, root: Root, videos: Videos, opened: ExitStack, refuse: Refuse
 ) -> list[WatchedVideo]:
-    """The rows of a dataset that are meant, with their files where the store has them."""
+    """Read the rows of a dataset that are meant, with their files where the store has them."""
     split = None if videos.split == ALL_SPLITS else videos.split
     dataset = videos.dataset or ""
     rows = looking.rows_seen(composer, root, dataset, entries=videos.entries, split=split)
@@ -288,7 +305,10 @@ def _rows(
 def fetch_links(
     links: Sequence[Source], settings: Settings, folder: Path, refuse: Refuse, tell: Tell
 ) -> list[Path]:
-    """The recordings behind links as files in `folder`, by the rules of the crawl."""
+    """Fetch the recordings behind links into `folder`, by the rules of the crawl.
+
+    Gives their files.
+    """
     store, site = settings.open_store(read_only=True), None
     paths = []
     for number, source in enumerate(links):
@@ -311,16 +331,16 @@ def fetch_links(
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where pieces are written, and what was given that none of them may take the place of."""
+    """The folder that pieces are written to, and the input files that none may replace."""
 
     folder: Path
-    read: list[Path]
+    inputs: list[Path]
     picture: bool
     notated: bool
     overwrite: bool
 
     def check(self, pieces: Mapping[str, Path | None]) -> None:
-        """`StopRun` where a piece, named with its video, may not be written."""
+        """Raise `StopRun` where a piece, named with its video, may not be written."""
         for name, video in pieces.items():
             check_piece(
                 name,
@@ -328,13 +348,13 @@ class _Place:
                 video=video,
                 picture=self.picture,
                 notated=self.notated,
-                inputs=self.read,
+                inputs=self.inputs,
                 overwrite=self.overwrite,
             )
 
 
 def check(videos: Videos, order: Order) -> None:
-    """`StopRun` where what is asked for contradicts itself."""
+    """Raise `StopRun` where what is asked for contradicts itself."""
     _check_videos(videos)
     _check_passage(videos, order)
     if order.temperature is not None and not 0 < order.temperature < math.inf:
@@ -348,7 +368,7 @@ def check(videos: Videos, order: Order) -> None:
         problem = f"{order.count} greedy pieces would be the same one; leave out `count`"
         raise WrongArguments(problem)
     files = [*videos.files, *(Path(linked.name_of_source(link)) for link in videos.links)]
-    names = Counter(name for path in files for name in _names(path, order))
+    names = Counter(name for path in files for name in _piece_names(path, order))
     for name, times in names.items():
         if times > 1:
             raise WrongArguments(
@@ -357,7 +377,7 @@ def check(videos: Videos, order: Order) -> None:
 
 
 def _check_passage(videos: Videos, order: Order) -> None:
-    """A passage is of one piece, which says its key, its chords, its length itself."""
+    """Check a passage: it is of one piece, which sets its key, chords and length itself."""
     if order.passage is None:
         return
     for name in ("key", "primer", "seconds"):
@@ -381,7 +401,7 @@ def _check_videos(videos: Videos) -> None:
         raise NoSuchPath(videos.files[0])
 
 
-def _names(video: Path, order: Order) -> list[str]:
-    """What the pieces for a video in a file are called."""
+def _piece_names(video: Path, order: Order) -> list[str]:
+    """Name the pieces for a video in a file."""
     name = looking.name_of(video)
     return [order.name(name, number) for number in range(order.count)]

@@ -38,7 +38,7 @@ class Release:
 
 
 def import_options() -> list[Option]:
-    """The choices that importers offer, each named with its importer in its help."""
+    """List the choices that importers offer, each named with its importer in its help."""
     return list(imports.options().values())
 
 

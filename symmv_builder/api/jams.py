@@ -8,8 +8,13 @@ from typing import Any
 
 from symmv_builder.api.correcting import Correction, author, moment, named_entry
 from symmv_builder.datasets import jams
-from symmv_builder.datasets.corrected import NOT_APPLICABLE, corrected_entry
-from symmv_builder.datasets.remembered import recipe_of, require_known
+from symmv_builder.datasets.corrected import (
+    NOT_APPLICABLE,
+    corrected_entries,
+    corrected_entry,
+)
+from symmv_builder.datasets.jams_edits import edits_in
+from symmv_builder.datasets.remembered import require_known
 from symmv_builder.errors import MalformedFile, NoSuchPath, StopRun
 from symmv_builder.records.corrections import correction_from, standing
 from symmv_builder.settings import Settings
@@ -29,19 +34,16 @@ def export(settings: Settings, dataset: str, folder: Path) -> list[Path]:
     """
     store = settings.open_store(read_only=True)
     require_known(store.manifests, dataset)
-    recipe = recipe_of(store.manifests, dataset)
-    corrections = standing(read_corrections(store.manifests, dataset))
     entries = manifests.read_entries(store.manifests, dataset)
     places = {each.entry_id: folder / f"{each.entry_id}{jams.SUFFIX}" for each in entries}
     check_outputs(places.values(), is_ours=_is_ours)
     paths = []
-    for each in manifests.allowed(store.manifests, entries):
-        result = corrected_entry(store, recipe, each, corrections.get(each.entry_id, ()))
+    for result in corrected_entries(store, dataset):
         text = json.dumps(jams.document(result), indent=1, ensure_ascii=False) + "\n"
-        if result.records:
-            with replacing_file(places[each.entry_id]) as temporary:
-                temporary.write_text(text, "utf-8")
-            paths.append(places[each.entry_id])
+        place = places[result.entry.entry_id]
+        with replacing_file(place) as temporary:
+            temporary.write_text(text, "utf-8")
+        paths.append(place)
     return paths
 
 
@@ -129,7 +131,7 @@ def _corrections(
         if any(each.entry_id != name for each in new):
             raise ValueError("it carries corrections of another entry")
         before = corrected_entry(store, recipe, entry, (*current, *new))
-        edits = jams.edits_in(document, before)
+        edits = edits_in(document, before)
         ours = [Correction(new_id(), name, who, time, edit) for edit in edits]
         after = corrected_entry(store, recipe, entry, (*current, *new, *ours))
         for each in after.corrections:

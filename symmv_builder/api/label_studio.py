@@ -6,14 +6,12 @@ from pathlib import Path
 from symmv_builder.api.correcting import Correction
 from symmv_builder.api.jams import Answer, take_in_answers
 from symmv_builder.datasets import jams, label_studio
-from symmv_builder.datasets.corrected import corrected_entry
+from symmv_builder.datasets.corrected import corrected_entries
 from symmv_builder.datasets.label_studio import LOCAL_FILES
-from symmv_builder.datasets.remembered import recipe_of, require_known
+from symmv_builder.datasets.remembered import require_known
 from symmv_builder.datasets.survey import recordings_of
 from symmv_builder.errors import CannotRead, MalformedFile
 from symmv_builder.settings import Settings
-from symmv_builder.storage import manifests
-from symmv_builder.storage.corrections import read_standing
 from symmv_builder.storage.outputs import check_outputs, replacing_file
 from symmv_builder.text import clean_line
 
@@ -35,16 +33,10 @@ def export(
     """
     store = settings.open_store(read_only=True)
     require_known(store.manifests, dataset)
-    recipe, corrections = (
-        recipe_of(store.manifests, dataset),
-        read_standing(store.manifests, dataset),
-    )
     places = [folder / TASKS, folder / INTERFACE]
     check_outputs(places)
     assets = store.ledger.assets()
-    entries = manifests.allowed(store.manifests, manifests.read_entries(store.manifests, dataset))
-    results = [corrected_entry(store, recipe, e, corrections.get(e.entry_id, ())) for e in entries]
-    results = [each for each in results if each.records]
+    results = list(corrected_entries(store, dataset))
     tasks = []
     for each in results:
         kinds = recordings_of(dataset, each.entry)

@@ -16,15 +16,15 @@ from symmv_builder.records import SoundFile
 from symmv_builder.settings import Settings
 from symmv_builder.storage.store import Store
 
-__all__ = ["Estimate", "Media", "MediaSummary", "chosen", "estimate", "export"]
+__all__ = ["Estimate", "Media", "MediaSummary", "choose_media", "estimate", "export"]
 
 
 def _silent(_: Event) -> None:
     return None
 
 
-def chosen(format_: str | None, **choices: Any) -> Media | None:
-    """The choices of an export with recordings, `None` for one without, which has no `format_`.
+def choose_media(format_: str | None, **choices: Any) -> Media | None:
+    """Collect the choices of an export with recordings; `None` for one without, without `format_`.
 
     A choice that is `None` is the default of `Media`. `StopRun` for choices without a format.
     """
@@ -75,7 +75,7 @@ def export(
 def estimate(
     settings: Settings, dataset: str, folder: Path, media: Media, *, tell: Tell = _silent
 ) -> Estimate:
-    """How much `export` would write into `folder` now; nothing is written there."""
+    """Estimate how much `export` would write into `folder` now; nothing is written there."""
     store = settings.open_store(read_only=True)
     sounds = _sounds(store, dataset, media)
     return media_export.estimate_media(

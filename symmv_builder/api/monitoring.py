@@ -45,7 +45,7 @@ class Measurement:
 def measurements(
     settings: Settings, *, now: Callable[[], float] = time.time
 ) -> tuple[Measurement, ...]:
-    """What is to be said of all datasets of a root at this moment; nothing is made or written.
+    """Measure all datasets of a root at this moment; nothing is made or written.
 
     `StopRun` where the root or its ledger cannot be read.
     """
@@ -85,8 +85,8 @@ def _of_crawl(items: Items, dataset: str) -> Iterable[Measurement]:
         labels = {"dataset": dataset, "state": state, "step": step, "reason": reason}
         yield _one("symmv_crawl_items", count, **labels)
     if counts:
-        waiting = crawling.NETWORK_STATES
-        queue = sum(count for (state, _, _), count in counts.items() if state in waiting)
+        network_states = crawling.NETWORK_STATES
+        queue = sum(count for (state, _, _), count in counts.items() if state in network_states)
         yield _one("symmv_crawl_queue", queue, dataset=dataset)
 
 

@@ -58,15 +58,15 @@ class Music:
         return (self.beats.tempo_bpm if self.beats else 0.0) or DEFAULT_BPM
 
     def tracks(self) -> Mapping[str, Notes]:
-        """The notes by part: melody and accompaniment where they are told apart, else one."""
+        """Give the notes by part: melody and accompaniment where they are told apart, else one."""
         if not isinstance(self.record, Parts):
-            return {"notes": self._chosen(np.ones(len(self), dtype=bool))}
+            return {"notes": self._select(np.ones(len(self), dtype=bool))}
         return {
-            "melody": self._chosen(self.record.is_melody),
-            "accompaniment": self._chosen(~self.record.is_melody),
+            "melody": self._select(self.record.is_melody),
+            "accompaniment": self._select(~self.record.is_melody),
         }
 
-    def _chosen(self, which: NDArray[np.bool_]) -> Notes:
+    def _select(self, which: NDArray[np.bool_]) -> Notes:
         pedal = {}
         if isinstance(self.record, Notes):
             pedal = {
@@ -90,11 +90,14 @@ class Music:
         return target
 
     def to_pretty_midi(self) -> Any:
-        """A `pretty_midi.PrettyMIDI`, an instrument a part; `StopRun` without the package."""
+        """Convert to a `pretty_midi.PrettyMIDI`, an instrument a part.
+
+        `StopRun` without the package.
+        """
         return notation.to_pretty_midi(self.tracks(), self.tempo_bpm)
 
     def to_symusic(self) -> Any:
-        """A `symusic.Score` in ticks, a track a part; `StopRun` without the package."""
+        """Convert to a `symusic.Score` in ticks, a track a part; `StopRun` without the package."""
         return notation.to_symusic(midi.midi_bytes(self.tracks(), tempo_bpm=self.tempo_bpm))
 
     def to_piano_roll(self, hop_s: float = 0.01) -> NDArray[np.uint8]:
@@ -127,7 +130,7 @@ class Music:
         return target
 
     def _staves(self) -> dict[str, list[tuple[float, float, int]]]:
-        """By part: onset and length in quarters from the first bar on, and pitch, of each note."""
+        """Give each part's notes: onset and length in quarters from the first bar on, and pitch."""
         onsets, lengths = self._steps()
         # A score begins with a whole bar: a pickup stands at the end of the first.
         bars_before = -min(0, int(onsets.min(initial=0))) + 15
@@ -164,7 +167,7 @@ class Music:
 
 
 def read_midi(path: str | Path) -> Music:
-    """The notes and beats of a MIDI file, on its tempo map; errors are `midi.read_piece`'s.
+    """Read the notes and beats of a MIDI file, on its tempo map; errors are `midi.read_piece`'s.
 
     Examples:
         >>> sb.read_midi("song.mid").pitches[:4].tolist()

@@ -20,17 +20,17 @@ def dataset_names() -> list[str]:
 
 
 def stage_names() -> list[str]:
-    """The results that the recipes of the two datasets make."""
+    """List the results that the recipes of the two datasets make."""
     recipes = [datasets.recipe(name) for name in datasets.NAMES]
     artifacts = [use.makes for recipe in recipes for use in (*recipe.known, *recipe.screening)]
     return ["title", *dict.fromkeys(artifacts)]
 
 
 def model_names() -> list[str]:
-    """Every model as ``--model`` takes it: ``SLOT=NAME``."""
+    """List every model as ``--model`` takes it: ``SLOT=NAME``."""
     return [f"{slot}={name}" for slot, name in backends.all_models()]
 
 
 def trainer_names() -> list[str]:
-    """What can be trained, other packages' too."""
+    """List what can be trained, other packages' too."""
     return training.names()

@@ -28,7 +28,7 @@ def in_options_of(error: object, text: str) -> str:
 
 
 def in_options(text: str) -> str:
-    """A text with the options of commands in the places of arguments that it names in backquotes.
+    """Put the options of commands in the places of arguments that a text names in backquotes.
 
     The option of an argument is called as it is: `top_k` is ``--top-k``.
     """
@@ -36,7 +36,7 @@ def in_options(text: str) -> str:
 
 
 def option_of(argument: str) -> str:
-    """The option of commands that gives an argument of the library."""
+    """Name the option of commands that gives an argument of the library."""
     return _OPTIONS.get(argument) or "--" + argument.strip("_").replace("_", "-")
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
-from symmv_builder import training
 from symmv_builder.datasets import ALL, IMPORTED, built_in
 from symmv_builder.errors import Reason, UnknownName, WrongArguments, WrongSetting
 
@@ -14,14 +13,21 @@ CHECKPOINT_MINUTES = 5.0
 
 
 def in_words(names: Sequence[str]) -> str:
-    """Names as a choice: ``a, b or c``."""
+    """Write names as a choice: ``a, b or c``."""
     return " or ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names)
 
 
 def _datasets() -> tuple[str, ...]:
-    """The datasets that the package knows, without the other ways of making them (`--as`)."""
+    """List the datasets that the package knows, without the other ways of making them (`--as`)."""
     names = [name for name in built_in() if not name.endswith(("-paper", "-released"))]
     return tuple(dict.fromkeys((*ALL, *names)))
+
+
+def trainer_help() -> str:
+    """Name all that can be trained, other packages' trainers too: every installed one is asked."""
+    from symmv_builder import training
+
+    return f"{in_words(training.names())}."
 
 
 # What an option means, by its name without dashes: `symmv` and `python -m flows...` print this.
@@ -56,7 +62,6 @@ HELP = {
     "most": "Fetch no more items than this.",
     "screen": "Screen what was fetched; needs the recipe's models.",
     "promote-above": "Promote proposals that score at least this.",
-    "trainer": f"{in_words(training.names())}.",
     "preset": "paper (a GPU), small (an hour or so) or smoke (about a minute).",
     "set": "Another value for a field of the preset: FIELD=VALUE. May be repeated.",
     "trained-as": "Take all choices of the `paper`, or of the `released` code, where the defaults "
@@ -76,7 +81,8 @@ HELP = {
     "to": "Copy the release below this place, into DATASET/VERSION/: a folder, or an fsspec url "
     "such as s3://BUCKET/PREFIX. May be repeated.",
     "format": "Export samples with their recordings: webdataset, hf (Parquet for Hugging Face "
-    "datasets), lance or litdata; or annotations alone, to be edited: jams, label-studio.",
+    "datasets), lance or litdata; a folder for FiftyOne: fiftyone; or annotations alone, to be "
+    "edited: jams, label-studio.",
     "media-url": "Of label-studio: where it gets a recording, with {path} below the data root, "
     "{entry} and {kind} (music, video). Default: files that it serves of its own machine.",
     "sound": "Sound of each sample: flac (16 bits), mp3 or none. Default: flac.",
@@ -89,6 +95,7 @@ HELP = {
     "frame-side": "Shorter side of a frame, in pixels. Default: 336.",
     "split": "Export this split only. May be repeated.",
     "subset": "Export the rows alone that `symmv rank` marked so, such as finetune.",
+    "learned-subset": "Learn from the rows alone that `symmv rank` marked so, such as finetune.",
     "export-shard-mb": "Size of a shard on average, in MiB. Default: 256.",
     "threads": "Threads that prepare batches ahead; 0: none.",
 }
@@ -111,7 +118,7 @@ _Number = TypeVar("_Number", bound=float | None)
 
 
 def checked(option: str, value: _Number) -> _Number:
-    """A number that an option was given, or `None` without one; `StopRun` where it is too small.
+    """Check a number that an option was given, `None` without one; `StopRun` where it is too small.
 
     What is no number (nan) is too small for every option.
     """
@@ -137,7 +144,10 @@ def models_of(texts: Sequence[str] | None, clip: str | None = None) -> dict[str,
 
 
 def names_of(texts: Sequence[str] | None) -> tuple[str, ...]:
-    """Names out of `only`, which takes several, with commas or repeated; `StopRun` for none."""
+    """Read names out of `only`, which takes several, with commas or repeated.
+
+    `StopRun` for none.
+    """
     for text in texts or ():
         if not text.replace(",", "").strip():
             cause = "it has to be names with commas between them"
@@ -154,7 +164,7 @@ def reasons_of(names: Sequence[str] | None) -> tuple[Reason, ...]:
 
 
 def assignments(texts: Sequence[str] | None, form: str) -> dict[str, str]:
-    """Name to value out of ``--set NAME=VALUE``; `form` is how a complaint writes one."""
+    """Read name and value out of ``--set NAME=VALUE``; `form` is how a complaint writes one."""
     values = {}
     for text in texts or ():
         name, equals, value = text.partition("=")
@@ -165,5 +175,5 @@ def assignments(texts: Sequence[str] | None, form: str) -> dict[str, str]:
 
 
 def size_bytes(mebibytes: int | None) -> int | None:
-    """The size that ``--shard-mb`` says, in bytes; `StopRun` where it is below one."""
+    """Convert the size that ``--shard-mb`` says to bytes; `StopRun` where it is below one."""
     return None if mebibytes is None else checked("shard-mb", mebibytes) * 2**20

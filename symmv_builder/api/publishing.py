@@ -1,4 +1,4 @@
-"""What others get of a dataset, and what is taken back: releases, exports, takedowns."""
+"""Publish a dataset and take it back: releases, exports, takedowns."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -58,7 +58,7 @@ class Released:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How a release is made: its options, as `api.options.HELP` explains them.
+    """The options of a release, as `api.options.HELP` explains them.
 
     `about` is a file as `datasets.card.about` reads it; `push` and `to` are places for copies.
     """
@@ -119,7 +119,7 @@ def release(
             tell=tell,
         )
     else:
-        receipt = _as_it_stands(store, dataset, version, terms, about)
+        receipt = _receipt_to_copy(store, dataset, version, terms, about)
     for place in terms.places:
         is_copied = copies.copy_to(
             store, dataset, version, place, public=terms.public, wait=wait, tell=tell
@@ -129,14 +129,14 @@ def release(
     return _released(store, dataset, version, receipt, is_new=is_new)
 
 
-def _as_it_stands(
+def _receipt_to_copy(
     store: Store,
     dataset: str,
     version: str,
     terms: Terms,
     about: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """The receipt of a release that is to be copied; `StopRun` where options would change it."""
+    """Read the receipt of a release to be copied; `StopRun` where options would change it."""
     receipt = releases.find_releases(store, dataset)[version]
     facts_recorded = receipt.get(FACTS)
     if about is not None and (facts_recorded is None or facts_recorded["about"] != about):
@@ -152,8 +152,10 @@ def _as_it_stands(
 
 
 def is_to_be_copied(store: Store, dataset: str, version: str | None, terms: Terms = _PLAIN) -> bool:
-    """Whether a release asks for nothing but copies of a version that stands: that needs no build
-    and no shards."""
+    """Check whether a release asks for nothing but copies of a version that stands.
+
+    That needs no build and no shards.
+    """
     return bool(terms.places) and version in releases.find_releases(store, dataset)
 
 
@@ -175,14 +177,14 @@ def release_next(
         return release(store, dataset, version, terms=terms, wait=wait, tell=tell)
     built = read_receipt(store.root, dataset) or {}
     released = releases.find_releases(store, dataset)
-    same = [name for name, old in released.items() if _contents(old) == _contents(built)]
-    if same:
-        last = max(same, key=releases.numbers_of)
+    versions = [name for name, old in released.items() if _contents(old) == _contents(built)]
+    if versions:
+        last = max(versions, key=releases.numbers_of)
         if terms.places:
             return release(store, dataset, last, terms=terms, wait=wait, tell=tell)
         return _released(store, dataset, last, released[last], is_new=False)
-    following = releases.next_version(list(released))
-    return release(store, dataset, following, terms=terms, wait=wait, tell=tell)
+    next_version = releases.next_version(list(released))
+    return release(store, dataset, next_version, terms=terms, wait=wait, tell=tell)
 
 
 def _released(
@@ -193,7 +195,7 @@ def _released(
 
 
 def _contents(receipt: Mapping[str, Any]) -> set[str]:
-    """The sha256 of each shard of a receipt."""
+    """Give the sha256 of each shard of a receipt."""
     return {shard["sha256"] for shard in receipt.get("shards", [])}
 
 
@@ -206,8 +208,11 @@ def check_releasable(
     terms: Terms = _PLAIN,
     tell: Say = _silent,
 ) -> None:
-    """`StopRun` for what no build can make right: a version that is none or is taken, models of
-    the plan that are not trained, and terms that the plan's models or its sources do not allow."""
+    """Raise `StopRun` for what no build can make right.
+
+    That is a version that is none or is taken, models of the plan that are not trained, and terms
+    that the plan's models or its sources do not allow.
+    """
     dataset = plan.dataset
     untrained = sorted(name for (_, name), model in plan.models.items() if not model.trained)
     if untrained:
@@ -252,17 +257,17 @@ def take_down(
 
 
 def others_that_use(store: Store, dataset: str, takedown: Takedown) -> dict[str, list[str]]:
-    """Of the root's other datasets the entries that use what was taken down, by dataset."""
+    """List by dataset the entries of the root's other datasets that use what was taken down."""
     return removing.others_that_use(store, dataset, takedown.sources)
 
 
 def exports_of(store: Store, dataset: str) -> list[Exported]:
-    """The folders that a dataset was exported to, as far as is known, and that are not gone."""
+    """List the folders that a dataset was exported to, as far as known, that are not gone."""
     return exports(store.root, dataset)
 
 
 def outdated_copies(store: Store, dataset: str) -> list[Outdated]:
-    """The places to which withdrawn versions were copied, with what should replace them."""
+    """List the places to which withdrawn versions were copied, with what should replace them."""
     return copies.outdated(store, dataset)
 
 

@@ -25,7 +25,7 @@ __all__ = ["NoEntry", "Result", "States", "Status", "StepOutcome"]
 
 @dataclass(frozen=True, slots=True)
 class States:
-    """How far the datasets of a root are; `faults` are why nothing can be said of the others."""
+    """The states of the datasets of a root; `faults` tell why nothing can be said of the others."""
 
     root: str
     datasets: tuple[Status, ...]
@@ -33,7 +33,7 @@ class States:
 
 
 def statuses(settings: Settings, dataset: str | None = None) -> States:
-    """The state of one dataset, or of every one that the root may hold.
+    """Tell the state of one dataset, or of every one that the root may hold.
 
     One spoilt recipe does not hide the other datasets. `StopRun` where the dataset that is named
     is not known, or its recipe cannot be read.
@@ -53,7 +53,7 @@ def statuses(settings: Settings, dataset: str | None = None) -> States:
 
 @dataclass(frozen=True, slots=True)
 class NoEntry:
-    """What a crawl knows of a recording that is no entry: how far it came, and why no further.
+    """A crawl's knowledge of a recording that is no entry: how far it came, and why no further.
 
     `candidates` are the videos that it was compared with, each with its score and its parts.
     """
@@ -63,14 +63,14 @@ class NoEntry:
     candidates: tuple[dict[str, Any], ...]
 
     def as_json(self) -> dict[str, Any]:
-        """Everything that the ledger has of it, as plain data."""
+        """Give everything that the ledger has of it, as plain data."""
         return {**asdict(self.item), "evidence": list(self.candidates)}
 
 
 def why(
     settings: Settings, entry_id: str, dataset: str | None = None
 ) -> list[StepOutcome] | NoEntry:
-    """Every step that was done for an entry, or what became of a recording that is none.
+    """List every step that was done for an entry, or tell what became of a recording that is none.
 
     A clip is named ``ENTRY@SECONDS`` or by its id: then the last line is about it alone.
     `StopRun` where neither is known, or an id stands in several datasets.
@@ -89,7 +89,7 @@ def why(
 
 
 def throughput(results: Iterable[Result]) -> list[dict[str, Any]]:
-    """What each step cost, over the last results of all entries; the dearest first."""
+    """Tell what each step cost, over the last results of all entries; the dearest first."""
     seconds: dict[str, list[float]] = defaultdict(list)
     for result in results:
         if result.seconds:
@@ -107,7 +107,7 @@ def throughput(results: Iterable[Result]) -> list[dict[str, Any]]:
 
 
 def rejections(results: Iterable[Result]) -> list[dict[str, Any]]:
-    """How many entries each step turned away, by reason."""
+    """Count how many entries each step turned away, by reason."""
     counts = Counter((result.step, str(result.reason)) for result in results if result.reason)
     return [
         {"step": step, "reason": reason, "entries": count}

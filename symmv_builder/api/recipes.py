@@ -39,7 +39,7 @@ class ExplainedStep:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedRecipe:
-    """What a recipe would make, and from which recordings.
+    """A recipe explained: what it would make, and from which recordings.
 
     `clips` are a line that says how entries are cut, and one for each screen of clips.
     """
@@ -54,7 +54,7 @@ class ExplainedRecipe:
 
 
 def text_of(what: str | Path, root: str | Path | None = None) -> str:
-    """A recipe as TOML: a file's own text, what a root remembers of a dataset, else the built-in.
+    """Write a recipe as TOML: a file's own text, that of a root's dataset, or a built-in one.
 
     `StopRun` where there is none of that name, or where a file holds a mistake.
     """
@@ -71,30 +71,30 @@ def text_of(what: str | Path, root: str | Path | None = None) -> str:
 
 
 def read_recipe(what: str | Path, root: str | Path | None = None) -> Recipe:
-    """The recipe of a dataset or of a file that ends in ``.toml``; errors as of `text_of`.
+    """Read the recipe of a dataset or of a file that ends in ``.toml``; errors as of `text_of`.
 
     Examples:
         >>> [use.makes for use in sb.read_recipe("symmv").uses][:3]
         ['music_asset', 'video_asset', 'screen_length']
     """
-    return remembered.chosen(read_settings(root=root).open_manifests(), what)
+    return remembered.choose_recipe(read_settings(root=root).open_manifests(), what)
 
 
 def schemas_of(
     what: str | Path | None = None, root: str | Path | None = None
 ) -> list[dict[str, Any]]:
-    """`schema_of` of a dataset, or of every published schema."""
+    """Give the `schema_of` a dataset, or of every published schema."""
     return [schema_of(what, root)] if what else [describe(name) for name in NEWEST]
 
 
 def schema_of(what: str | Path, root: str | Path | None = None) -> dict[str, Any]:
-    """What a row of a dataset holds: name, type, unit and meaning of every column.
+    """Tell what a row of a dataset holds: name, type, unit and meaning of every column.
 
     Rows that are those of a published schema bear its name and version. `what` and errors are
     those of `text_of`.
     """
     recipe = read_recipe(what, root)
-    described = [column.described() for column in recipe.columns]
+    described = [column.describe() for column in recipe.columns]
     label = label_of(recipe)
     if recipe.schema_name in NEWEST:
         published = describe(recipe.schema_name)
@@ -104,7 +104,7 @@ def schema_of(what: str | Path, root: str | Path | None = None) -> dict[str, Any
 
 
 def explain(what: str | Path, root: str | Path | None = None) -> ExplainedRecipe:
-    """What a recipe makes, step by step; `what` and errors are those of `text_of`.
+    """Explain what a recipe makes, step by step; `what` and errors are those of `text_of`.
 
     Examples:
         >>> explained = sb.explain("muvisync")
@@ -112,7 +112,7 @@ def explain(what: str | Path, root: str | Path | None = None) -> ExplainedRecipe
         ('one recording an entry', 36)
     """
     settings = read_settings(root=root)
-    recipe = remembered.chosen(settings.open_manifests(), what)
+    recipe = remembered.choose_recipe(settings.open_manifests(), what)
     steps = []
     for makes, placed in placed_of(recipe).items():
         use = placed.use

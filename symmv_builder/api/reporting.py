@@ -34,7 +34,7 @@ Note = Callable[[str], object]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was written, the page first, and all numbers by dataset and figure."""
+    """The files that were written, the page first, and all numbers by dataset and figure."""
 
     files: list[Path]
     numbers: dict[str, Any]
@@ -53,22 +53,24 @@ def parsed(what: str) -> tuple[str, str]:
 
 
 def folder_of(what: str) -> str:
-    """Where the report of a dataset or a release is written if nothing else is said."""
+    """Name the folder that the report of a dataset or a release is written to by default."""
     name = Path(what).resolve().name if is_release(what) else what.replace("@", "-")
     return f"{name}-report"
 
 
 def is_release(what: str) -> bool:
-    """Whether a text is the folder of a release, such as one that was downloaded."""
+    """Check whether a text is the folder of a release, such as one that was downloaded."""
     return Path(what, RECEIPT).is_file()
 
 
 def statistics(settings: Settings, what: str) -> Statistics:
-    """Every figure of a dataset or a release (``NAME@1.0.0``, or its folder) as plain numbers.
+    """Compute every figure of a dataset or a release as plain numbers.
+
+    A release is ``NAME@1.0.0``, or its folder.
 
     `StopRun` where nothing is built or released under that name.
     """
-    return _described(settings.open_store(read_only=True), what).statistics
+    return _describe(settings.open_store(read_only=True), what).statistics
 
 
 def report(
@@ -105,7 +107,7 @@ def report(
     both: list[Described] = []
     for each in filter(None, (what, against)):
         note(f"reading {each}")
-        both.append(_described(store, each))
+        both.append(_describe(store, each))
     tests: tuple[Difference, ...] = ()
     if against:
         from symmv_builder.datasets.statistics.compared import differences
@@ -145,7 +147,7 @@ def report(
     return Report([out / name for name in (*first, *(n for n in names if n not in first))], numbers)
 
 
-def _described(store: Store, what: str) -> Described:
+def _describe(store: Store, what: str) -> Described:
     if is_release(what):
         return describe_release(Path(what))
     name, version = parsed(what)
@@ -165,7 +167,7 @@ def _lead(both: list[Described]) -> str:
 
 
 def hash_of(receipt: Mapping[str, Any]) -> str:
-    """A short digest of what the shards of a receipt hold."""
+    """Compute a short digest of what the shards of a receipt hold."""
     text = "".join(shard["sha256"] for shard in receipt["shards"])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -173,15 +175,15 @@ def hash_of(receipt: Mapping[str, Any]) -> str:
 def _samples(
     store: Store, what: str, count: int, folder: Path, note: Note
 ) -> tuple[list[SampleCard], str]:
-    """Pairs of the first dataset, or why there is none."""
-    from symmv_builder.datasets.statistics.samples import chosen, sample
+    """Pick pairs of the first dataset, or tell why there is none."""
+    from symmv_builder.datasets.statistics.samples import sample, spread
 
     name, version = ("", "") if is_release(what) else parsed(what)
     if version or not name:
         return [], "A release holds no recordings; the report of the dataset shows pairs."
     samples = []
     entries = manifests.read_entries(store.manifests, name)
-    for number, entry in enumerate(chosen(entries, count)):
+    for number, entry in enumerate(spread(entries, count)):
         note(f"sample {number + 1}")
         if (one := sample(store, entry, folder, f"sample-{number}")) is not None:
             samples.append(one)

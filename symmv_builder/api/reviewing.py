@@ -50,7 +50,7 @@ class Judged:
     verdict: Verdict
 
     def is_for(self, reviewer: str) -> bool:
-        """Whether somebody's vote is still needed, who has none yet."""
+        """Check whether somebody's vote is still needed, who has none yet."""
         return not self.verdict.is_settled and reviewer not in self.verdict.reviewers
 
 
@@ -67,7 +67,7 @@ class Pair:
 
 
 def judged(settings: Settings, dataset: str, reviewer: str = "") -> list[Judged]:
-    """Whatever waits for a person: first what no reviewer has skipped, then the best scores.
+    """List whatever waits for a person: first what no reviewer has skipped, then the best scores.
 
     With a `reviewer`, only what still needs that person's vote; what that person skipped is last.
     """
@@ -99,7 +99,7 @@ def _waiting(store: Store, dataset: str) -> list[Judged]:
 
 
 def pair(settings: Settings, dataset: str, entry_id: str) -> Pair:
-    """One recording that waits, with what is known of it; `StopRun` where none is called so."""
+    """Find a recording that waits, with what is known of it; `StopRun` where none is called so."""
     store = settings.open_store(read_only=True)
     require_known(store.manifests, dataset)
     item = _item(store, dataset, entry_id)
@@ -161,7 +161,7 @@ def reject(
 
 
 def undo_last(settings: Settings, dataset: str, *, by: str) -> str:
-    """Undo the last decision of a reviewer that still stands, of what waits; its entry.
+    """Undo the last decision of a reviewer that still stands, of what waits; gives its entry.
 
     Empty where there is none.
     """
@@ -179,7 +179,7 @@ def undo_last(settings: Settings, dataset: str, *, by: str) -> str:
 
 
 def agreement(settings: Settings, dataset: str) -> Agreement:
-    """How far reviewers agree, over everything that several of them ever judged."""
+    """Measure how far reviewers agree, over everything that several of them ever judged."""
     store = settings.open_store(read_only=True)
     require_known(store.manifests, dataset)
     return reviewers.agreement(

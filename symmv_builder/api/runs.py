@@ -48,64 +48,74 @@ class TrainingRun:
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """What keeps crawls from the network, and for how many seconds more."""
+    """A reason that keeps crawls from the network, and for how many seconds more."""
 
     name: str
     rests_s: float
 
 
-def training_runs(folder: Path) -> list[Path]:
-    """The folders of runs in a folder, itself included, that have a journal; by name."""
-    if not folder.is_dir():
-        return []
-    places = [folder, *(each for each in sorted(folder.iterdir()) if each.is_dir())]
-    return [place for place in places if (place / METRICS).is_file()]
+def training_runs(folder: Path) -> dict[str, Path]:
+    """List the folders of runs in a folder, itself included, that have a journal; by name.
+
+    Where a run trains several parts one after the other, each is named as in ``my-run: chord``.
+    """
+    names = {folder.name: folder}
+    for run in _folders_in(folder):
+        names[run.name] = run
+        names |= {f"{run.name}: {part.name}": part for part in _folders_in(run)}
+    return {name: place for name, place in names.items() if (place / METRICS).is_file()}
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    return sorted(each for each in folder.iterdir() if each.is_dir()) if folder.is_dir() else []
 
 
 def training_run(folder: Path, name: str) -> TrainingRun:
-    """The run of that name among those of a folder; `StopRun` where there is none."""
-    for place in training_runs(folder):
-        if place.name == name:
-            return _read(place)
+    """Find the run of that name among those of a folder; `StopRun` where there is none."""
+    place = training_runs(folder).get(name)
+    if place is not None:
+        return _read(name, place)
     raise NotFound("run", name, str(folder))
 
 
-def _read(place: Path) -> TrainingRun:
+def _read(name: str, place: Path) -> TrainingRun:
     about = (place / METRICS).stat()
     if about.st_size > _MOST_BYTES:
-        return TrainingRun(place.name, 0, about.st_mtime, {}, "its journal is too large to show")
+        return TrainingRun(name, 0, about.st_mtime, {}, "its journal is too large to show")
     try:
         lines = read_metrics(place)
     except Damaged as error:
-        return TrainingRun(place.name, 0, about.st_mtime, {}, str(error))
+        return TrainingRun(name, 0, about.st_mtime, {}, str(error))
     curves: dict[str, dict[str, list[tuple[int, float]]]] = {}
     for line in lines:
-        for name, value in line.items():
-            if name in ("step", "epoch", "split", "examples_per_s"):
+        for measure, value in line.items():
+            if measure in ("step", "epoch", "split", "examples_per_s"):
                 continue
             if isinstance(value, int | float) and math.isfinite(value):
-                of_name = curves.setdefault(name, {})
+                of_name = curves.setdefault(measure, {})
                 of_name.setdefault(str(line.get("split")), []).append((line["step"], float(value)))
-    thin = {name: {s: _thinned(c) for s, c in splits.items()} for name, splits in curves.items()}
-    return TrainingRun(place.name, lines[-1]["step"] if lines else 0, about.st_mtime, thin)
+    thin = {
+        measure: {s: _thinned(c) for s, c in splits.items()} for measure, splits in curves.items()
+    }
+    return TrainingRun(name, lines[-1]["step"] if lines else 0, about.st_mtime, thin)
 
 
 def _thinned(points: list[tuple[int, float]]) -> Curve:
-    """At most so many points, the last one included."""
+    """Thin points to at most so many, the last one included."""
     step = math.ceil(len(points) / _MOST_POINTS)
     sparse = points[:: max(1, step)]
     return tuple(sparse if sparse[-1] == points[-1] else [*sparse, points[-1]])
 
 
 def crawl_funnel(settings: Settings, dataset: str) -> list[dict[str, object]]:
-    """How many recordings of a crawl are in each state, and why they were put aside."""
+    """Count how many recordings of a crawl are in each state, and why they were put aside."""
     return list(funnel(Items(settings.open_store(read_only=True).ledger), dataset))
 
 
 def open_breakers(
     settings: Settings, *, now: Callable[[], float] = time.time
 ) -> tuple[Breaker, ...]:
-    """What keeps crawls from the network at this moment."""
+    """Tell what keeps crawls from the network at this moment."""
     items = Items(settings.open_store(read_only=True).ledger)
     rests = [Breaker(name, until_s - now()) for name, until_s in breakers(items)]
     return tuple(each for each in rests if each.rests_s > 0)

@@ -34,7 +34,7 @@ def run(
     root: str | Path | None = None,
     **settings: Any,
 ) -> Record:
-    """The record that a stage makes of a file, as a build of its recipe would store it.
+    """Make the record of a stage of a file, as a build of its recipe would store it.
 
     `recipe` is a dataset's name or a recipe file; without it the stage is that of the recipe that
     it belongs to (`datasets.stages.home_of`). `settings` are the stage's parameters. It runs in
@@ -49,7 +49,7 @@ def run(
     from symmv_builder.datasets.stages import run_stage
 
     where = read_settings(root=root)
-    choices = remembered.chosen(where.open_manifests(), recipe) if recipe else None
+    choices = remembered.choose_recipe(where.open_manifests(), recipe) if recipe else None
     return run_stage(
         stage,
         Path(path),
@@ -62,7 +62,7 @@ def run(
 
 @dataclass(frozen=True, slots=True)
 class OfFile:
-    """What a stage gave of one file: its record as plain data, or why there is none.
+    """The result of a stage on one file: its record as plain data, or why there is none.
 
     Then `said` has ``reason`` and ``detail``, and ``traceback`` where the program is at fault.
     """
@@ -86,13 +86,13 @@ def guard(
     patience_s: float = PATIENCE_S,
     load_patience_s: float = LOADING_PATIENCE_S,
 ) -> Guarded:
-    """A process, to be entered, in which a stage runs on files that nobody has looked at.
+    """Make a process, to be entered, in which a stage runs on files that nobody has looked at.
 
     `parameters` are those of the stage, as texts. Where records go to the folder `out`, it is
     checked that each may be written. `StopRun` for a recipe that is not known, and where the first
     file is none.
     """
-    choices = remembered.chosen(settings.open_manifests(), recipe) if recipe else None
+    choices = remembered.choose_recipe(settings.open_manifests(), recipe) if recipe else None
     one = partial(_run_one, stage, ModelLoader(settings.home), choices, backend, parameters or {})
     if not any(path.is_file() for path in files):
         raise NoSuchPath(files[0])
@@ -112,7 +112,7 @@ def _run_one(
     path: Path,
     tell: Tell,
 ) -> Record:
-    """One stage on one file, in the process that may be lost."""
+    """Run one stage on one file, in the process that may be lost."""
     tell(Event("load", "", stage, detail=f"the stage {stage}"))
     from symmv_builder.datasets.stages import run_stage
 
@@ -131,7 +131,7 @@ def run_files(
     strict: bool = False,
     busy: Callable[[Path], AbstractContextManager[object]] = lambda _: nullcontext(),
 ) -> Iterator[OfFile]:
-    """What the stage of `guarded` gives of each file; records are also written to `out`.
+    """Run the stage of `guarded` on each file; records are also written to `out`.
 
     `busy` is entered while a file is looked at. `StopRun` after ten files running that meet one
     bug; with `strict` the first bug is raised.
@@ -161,7 +161,7 @@ def run_files(
 
 
 def _why_not(error: RejectEntry | RetryLater | WorkerBug) -> dict[str, Any]:
-    """What is said in the place of a record."""
+    """Word what is said in the place of a record."""
     if isinstance(error, WorkerBug):
         detail = clean_text(f"{error.said} ({error.bug.place})")
         return {"reason": Reason.FAILED, "detail": detail, "traceback": error.bug.traceback}

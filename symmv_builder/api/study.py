@@ -1,10 +1,9 @@
 """Listening studies: make the site for raters, keep their answers, say what they mean."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from symmv_builder.api.evaluation import plain
 from symmv_builder.errors import CannotMeasure, MalformedFile, UnknownName, WrongArguments
@@ -18,16 +17,16 @@ from symmv_builder.study.answers import read_answers
 from symmv_builder.study.config import read_config
 from symmv_builder.study.key import ANSWERS, Key, read_key
 from symmv_builder.study.score import Scores
-from symmv_builder.study.server import open_server
 from symmv_builder.study.site import Made
+from symmv_builder.study.store import Store
 
-__all__ = ["GROUPS", "Made", "Scores", "Written"]
+__all__ = ["GROUPS", "Made", "Scores", "Store", "StudyFiles"]
 
 NAME = "scores"
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class StudyFiles:
     """The files of a scored study, the page first."""
 
     files: list[Path]
@@ -48,9 +47,9 @@ def make(
     return site.make(read_config(Path(config)), Path(out), overwrite=overwrite, note=note)
 
 
-def serve(folder: str | Path, *, host: str, port: int, hosts: Iterable[str] = ()) -> Any:
-    """The answer store of a study as a server that is bound; `serve_forever` runs it."""
-    return open_server(Path(folder), host=host, port=port, hosts=hosts)
+def open_store(folder: str | Path) -> Store:
+    """Open the answer store of a study, to be served; `StopRun` where the folder holds none."""
+    return Store(Path(folder))
 
 
 def score(
@@ -80,7 +79,7 @@ def write(
     out: str | Path,
     *,
     overwrite: bool = False,
-) -> Written:
+) -> StudyFiles:
     """Write ``scores.html``, figures as PNG and SVG, and every number in ``numbers.json``."""
     place = Path(out)
     finish_set(place, NAME, overwrite=overwrite)
@@ -92,7 +91,7 @@ def write(
         write_receipt(staging, NAME, {"raters": scores.raters})
         names = sorted(path.name for path in staging.iterdir())
     page = f"{NAME}.html"
-    return Written([place / page, *(place / name for name in names if name != page)])
+    return StudyFiles([place / page, *(place / name for name in names if name != page)])
 
 
 def _page(scores: Scores) -> study_page.StudyPage:
@@ -107,12 +106,12 @@ def _page(scores: Scores) -> study_page.StudyPage:
         facts["passed the headphone check"] = str(scores.headphones_passed)
     return study_page.StudyPage(
         scores.title, facts, scores.questions, scores.preferences, scores.means, scores.tests,
-        scores.rates, scores.agreement, scores.metrics, scores.published,
+        scores.rates, scores.agreement, scores.metrics, scores.published, scores.not_printed,
     )  # fmt: skip
 
 
 def _numbers(model: str, files: Sequence[str | Path], key: Key) -> dict[str, float]:
-    """The numbers under ``metrics`` of JSON files, by name."""
+    """Read the numbers under ``metrics`` of JSON files, by name."""
     models = list(dict.fromkeys(m for unit in key.trials.values() for m, _ in unit.pieces))
     if model not in models:
         raise UnknownName("model", model, models, "the study")

@@ -41,33 +41,39 @@ _PATIENCE_S = 1800.0
 _LOOK_S, _WAIT_S = 0.1, 2.0
 _TOLD_EVERY_S = 0.3
 # Which share of a take is done when its video was watched, and when its notes are written.
-_WATCHED, _WRITTEN = 0.2, 0.8
+_SHARE_WATCHED, _SHARE_WRITTEN = 0.2, 0.8
 
 Write = Callable[[Project, Take, "Studio"], str]
 
 
 @dataclass(frozen=True, slots=True)
 class Studio:
-    """What takes are written with: settings, and folders of trained models and soundfonts."""
+    """The means to write takes: settings, and folders of trained models and soundfonts."""
 
     settings: Settings
     runs: Path
     soundfonts: Path | None = None
 
     def models(self) -> list[str]:
-        """Names of the folders of trainings; whether one writes music is said by `about_model`."""
+        """List the folders of trainings by name.
+
+        Whether one writes music is said by `about_model`.
+        """
         return _names(self.runs, "*/")
 
     def sounds(self) -> list[str]:
-        """Names of the soundfonts that can be played with."""
+        """List the names of the soundfonts that can be played with."""
         return _names(self.soundfonts, "*.sf2") if self.soundfonts else []
 
     def model(self, name: str) -> Path | None:
-        """The folder of a model by its name, `None` for the package's own; `StopRun` if none is."""
+        """Find the folder of a model by its name, `None` for the package's own.
+
+        `StopRun` if none is.
+        """
         return self._place(self.runs, name, self.models(), "model")
 
     def sound(self, name: str) -> Path | None:
-        """The file of a soundfont by its name, as `model`."""
+        """Find the file of a soundfont by its name, as `model`."""
         return self._place(self.soundfonts or Path(), name, self.sounds(), "soundfont")
 
     def _place(self, folder: Path, name: str, names: list[str], kind: str) -> Path | None:
@@ -92,7 +98,7 @@ class TakeWriter:
         patience_s: float = _PATIENCE_S,
         write: Write | None = None,
     ) -> None:
-        """`write` is done in the child, `write_take` unless another is named; it is picklable."""
+        """Do `write` in the child, `write_take` unless another is named; it is picklable."""
         self.takes, self.studio, self._patience_s = takes, studio, patience_s
         self._write_take = write or write_take
         self._event, self._lock = threading.Event(), threading.Lock()
@@ -227,13 +233,16 @@ def _store(path: Path, value: dict[str, Any]) -> None:
 
 
 def _progress(share: float, doing: str) -> dict[str, Any]:
-    """What is told of the callback of `generating.write`: first it watches, then it writes."""
+    """Make the callback of `generating.write` that tells progress: watching, then writing."""
     if not doing.startswith(("percent", "seconds of")):
-        return {"share": _WATCHED * share, "doing": "looking at the video"}
+        return {"share": _SHARE_WATCHED * share, "doing": "looking at the video"}
     stage = doing.split(", ")[1] if doing.startswith("percent, ") else "notes"
     if share >= 1:
         stage = "sound, score and video"
-    return {"share": _WATCHED + (_WRITTEN - _WATCHED) * share, "doing": f"writing: {stage}"}
+    return {
+        "share": _SHARE_WATCHED + (_SHARE_WRITTEN - _SHARE_WATCHED) * share,
+        "doing": f"writing: {stage}",
+    }
 
 
 def write_take(project: Project, take: Take, studio: Studio) -> str:

@@ -51,7 +51,7 @@ _VIDEO = "video"
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What is ordered of a take: a model's name (empty: the package's own), and what it is asked.
+    """An order of a take: a model's name (empty: the package's own), and what it is asked.
 
     `options` are those of its trainer; `soundfont` names a file of the server's folder of them.
     With a `passage`, take number and two seconds, that part of an earlier take is written anew.
@@ -94,12 +94,15 @@ class Take:
         return self.folder / "out" / f"{_VIDEO}.json"
 
     def file(self, kind: str) -> Path | None:
-        """The file of one of `KINDS`, where the take has it."""
+        """Find the file of one of `KINDS`, where the take has it."""
         path = self.receipt.with_suffix(f".{kind}")
         return path if kind in KINDS and path.is_file() else None
 
     def records(self) -> dict[str, Record]:
-        """Notes, chords, beats and shots as a time line shows them; `StopRun` where none are."""
+        """Read notes, chords, beats and shots as a time line shows them.
+
+        `StopRun` where none are.
+        """
         piece = read_piece(self.receipt)
         shown = shown_of(piece)
         records: dict[str, Record] = {"notes": piece.notes}
@@ -111,7 +114,7 @@ class Take:
         return records | {"scenes": Scenes(starts, ends, np.arange(len(starts)))}
 
     def facts(self) -> dict[str, Any]:
-        """What its JSON says; empty where it is not done."""
+        """Read what the take's JSON says; empty where it is not done."""
         return _read(self.receipt)
 
 
@@ -133,7 +136,7 @@ class Project:
         return self.folder / _VIDEO
 
     def take(self, number: int) -> Take:
-        """The take of a number; `StopRun` where there is none."""
+        """Find the take of a number; `StopRun` where there is none."""
         for each in self.takes:
             if each.number == number:
                 return each
@@ -147,7 +150,7 @@ class Takes:
         self.folder, self.most_bytes = folder, most_bytes
 
     def used_bytes(self) -> int:
-        """How much the files of all projects take."""
+        """Sum the bytes of the files of all projects."""
         sizes = 0
         for path in self.folder.rglob("*"):
             try:
@@ -158,19 +161,19 @@ class Takes:
         return sizes
 
     def check_room(self, more_bytes: int = 0) -> None:
-        """`StopRun` where so many bytes more are more than there may be."""
+        """Raise `StopRun` where so many bytes more are more than there may be."""
         if self.used_bytes() + more_bytes > self.most_bytes:
             limit = f"{self.most_bytes / _GIGABYTE:g} GB"
             raise StopRun(f"there is no room: all takes may use {limit}; delete some of yours")
 
     def projects(self, owner: str) -> list[Project]:
-        """The projects of a person, the newest first."""
+        """List the projects of a person, the newest first."""
         folders = self._person(owner).glob("*/project.json")
         projects = [self._project(owner, path.parent) for path in folders]
         return sorted(filter(None, projects), key=lambda each: -each.made_s)
 
     def project(self, owner: str, name: str) -> Project:
-        """A project of a person; `StopRun` where this person has none of that name."""
+        """Find a project of a person; `StopRun` where this person has none of that name."""
         folder = self._person(owner) / name
         project = self._project(owner, folder) if _NAME.fullmatch(name) else None
         if project is None:
@@ -179,7 +182,7 @@ class Takes:
 
     @contextmanager
     def receiving(self, owner: str) -> Iterator[Path]:
-        """A file of a folder of its own to write a video to; it goes unless `keep` took it."""
+        """Give a file in a folder of its own to write a video to; it goes unless `keep` took it."""
         person = self._person(owner)
         if len(self.projects(owner)) >= MOST_PROJECTS:
             raise StopRun(f"these are {MOST_PROJECTS} projects; delete some first")
@@ -192,13 +195,13 @@ class Takes:
             shutil.rmtree(folder, ignore_errors=True)
 
     def keep(self, owner: str, video: Path, title: str) -> Project:
-        """A project of a video that was received; `StopRun` for an empty file."""
+        """Make a project of a video that was received; `StopRun` for an empty file."""
         if not video.is_file() or not video.stat().st_size:
             raise StopRun("choose a video, or give a link to one")
-        return self._made(owner, video.parent, title=title or "a video", link="")
+        return self._make_project(owner, video.parent, title=title or "a video", link="")
 
     def linked(self, owner: str, link: str, sites: Sequence[str]) -> Project:
-        """A project of a link, which is fetched when its first take is written.
+        """Make a project of a link, which is fetched when its first take is written.
 
         `StopRun` where it is none that the crawl may follow, or not of one of the `sites`.
         """
@@ -209,7 +212,7 @@ class Takes:
             raise SiteNotCrawled(source.url, sites)
         address = source.url
         with self.receiving(owner) as video:
-            return self._made(owner, video.parent, title=address, link=address)
+            return self._make_project(owner, video.parent, title=address, link=address)
 
     def order(self, project: Project, wishes: Wishes) -> Take:
         """Add a take that waits for its turn; `StopRun` where too many do, or there is no room."""
@@ -220,8 +223,10 @@ class Takes:
             raise StopRun(f"a project has {MOST_TAKES} takes at most; delete some of them")
         self.check_room()
         # Folders count, too, whose take cannot be read any more.
-        taken = (int(each.name) for each in project.folder.glob("[0-9]*") if each.name.isdecimal())
-        number = max(taken, default=0) + 1
+        numbers = (
+            int(each.name) for each in project.folder.glob("[0-9]*") if each.name.isdecimal()
+        )
+        number = max(numbers, default=0) + 1
         folder = project.folder / str(number)
         folder.mkdir()
         take = Take(number, wishes, "waiting", "", time.time(), folder)
@@ -239,7 +244,7 @@ class Takes:
         shutil.rmtree(gone, ignore_errors=True)
 
     def waiting(self) -> list[tuple[Project, Take]]:
-        """What waits or is said to be running, whoever ordered it, in the order of that."""
+        """List what waits or is said to be running, whoever ordered it, in the order of that."""
         people = [each.name for each in self.folder.glob("*") if _OWNER.fullmatch(each.name)]
         queue = [
             (project, take)
@@ -260,7 +265,7 @@ class Takes:
             raise ValueError(f"{owner!r} is no owner")
         return self.folder / owner
 
-    def _made(self, owner: str, folder: Path, *, title: str, link: str) -> Project:
+    def _make_project(self, owner: str, folder: Path, *, title: str, link: str) -> Project:
         name = secrets.token_hex(8)
         about = {"title": harmless(title, LONGEST_TITLE), "link": link, "made_s": time.time()}
         _write(folder / "project.json", about)
@@ -285,7 +290,7 @@ class Takes:
 
 
 def read_take(folder: Path) -> Take | None:
-    """A take as its folder says it; `None` where it is none, or was deleted."""
+    """Read a take from its folder; `None` where it is none, or was deleted."""
     fields = _read(folder / "take.json")
     try:
         wishes = dict(fields["wishes"])
@@ -325,7 +330,7 @@ def _write(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """A JSON object of ours; empty where it is not there or none."""
+    """Read a JSON object of ours; empty where it is not there or none."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
@@ -334,6 +339,6 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def reason_of(error: RejectEntry | StopRun, project: Project) -> str:
-    """What to tell a person of what went wrong: one line, without the places of this machine."""
+    """Tell a person what went wrong: one line, without the places of this machine."""
     line = str(error).replace(str(project.video), "the video")
     return harmless(line.replace(str(project.folder.parents[1]), "the takes"), 500)

@@ -3,22 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
-from symmv_builder.training.usable import summary
-
 
 def setting_text(value: Any) -> str:
-    """A setting as the command line writes it: ``true``, ``none``, ``1,2``."""
+    """Write a setting as the command line does: ``true``, ``none``, ``1,2``."""
     if isinstance(value, bool) or value is None:
         return str(value).lower()
     return ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
 def taken_down(count: int) -> str:
-    """How many entries a build leaves alone because their recordings were taken down."""
+    """Count how many entries a build leaves alone because their recordings were taken down."""
     entries = "1 entry is" if count == 1 else f"{count} entries are"
     return f"{entries} left out: a recording was taken down through another dataset of the root"
 
 
 def left_out(dataset: str, reasons: Mapping[str, str]) -> str:
-    """Which rows could not be used, and why, in one line; nothing where all could."""
+    """Say in one line which rows could not be used, and why; nothing where all could."""
+    # Imported here: of a question whose answer is a text, trainers are no part.
+    from symmv_builder.training.usable import summary
+
     return summary(dataset, reasons)

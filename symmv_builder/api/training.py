@@ -63,12 +63,12 @@ def train(
 
 
 def config_of(trainer: str, preset: str, fields: Mapping[str, str] | None, way: str) -> Any:
-    """The configuration of a trainer: a preset, in a `way`, with texts of single `fields`."""
+    """Make the configuration of a trainer: a preset, in a `way`, with texts of single `fields`."""
     return configure(trainer, preset, fields or {}, way)
 
 
 def fields_of(config: Any) -> dict[str, Any]:
-    """Every field of a configuration, as plain data."""
+    """List every field of a configuration, as plain data."""
     return as_plain(config)
 
 
@@ -89,8 +89,10 @@ def run(
     tell: Callable[[Tick], None] = lambda _: None,
     note: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
-    """Train by a configuration of `config_of`; of the other arguments only the data change the
-    result: the dataset and, of its split train, the rows of a `subset`.
+    """Train by a configuration of `config_of`.
+
+    Of the other arguments only the data change the result: the dataset and, of its split train, the
+    rows of a `subset`.
 
     `workers` threads prepare batches, decoded features are kept in the folder `unpacked`, with
     `data_changed` a run goes on though its dataset is another one, with `wait` it waits for another
@@ -121,7 +123,7 @@ def run(
 
 
 def _marked(settings: Settings, dataset: str, subset: str) -> frozenset[str]:
-    """The names of the rows that a training learns from; `StopRun` for a subset of other rows."""
+    """Name the rows that a training learns from; `StopRun` for a subset of other rows."""
     marked = read_subset(Root(settings.root), dataset, subset)
     if marked.split != "train":
         problem = f"its rows are of the split {marked.split}, and a training learns from train"
@@ -130,32 +132,40 @@ def _marked(settings: Settings, dataset: str, subset: str) -> frozenset[str]:
 
 
 def folder_of(
-    runs: str | Path, trainer: str, config: Any, dataset: str, settings: Settings
+    runs: str | Path,
+    trainer: str,
+    config: Any,
+    dataset: str,
+    settings: Settings,
+    *,
+    subset: str = "",
 ) -> Path:
-    """The folder of a run that is named by what it learns from: configuration and shards.
+    """Name the folder of a run by what it learns from: configuration, shards, rows of a `subset`.
 
-    `StopRun` where the dataset has no shards.
+    `StopRun` where the dataset has no shards, or no such subset of them.
     """
     receipt = require_receipt(Root(settings.root), settings.open_manifests(), dataset)
     learned_from = [trainer, as_plain(config), [shard["sha256"] for shard in receipt["shards"]]]
+    if subset:
+        learned_from.append(sorted(_marked(settings, dataset, subset)))
     return Path(runs) / f"{trainer}-{dataset}-{digest(learned_from)[:12]}"
 
 
 def is_first_rank() -> bool:
-    """Whether this process is the first, or the only one, of those that torchrun started."""
+    """Check whether this process is the first, or the only one, of those that torchrun started."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def is_alone() -> bool:
-    """Whether this process is none of several that torchrun started."""
+    """Check whether this process is none of several that torchrun started."""
     return os.environ.get("WORLD_SIZE", "1") == "1"
 
 
 def is_unfinished(outcome: Outcome) -> bool:
-    """Whether a run ended before its last step, ready to be gone on with."""
+    """Check whether a run ended before its last step, ready to be gone on with."""
     return outcome.ended in ("time", *BY_SIGNAL)
 
 
 def untrained_behind(settings: Settings, dataset: str) -> tuple[str, ...]:
-    """The models with random weights that made a dataset's features."""
+    """List the models with random weights that made a dataset's features."""
     return untrained_models(read_receipt(Root(settings.root), dataset) or {})

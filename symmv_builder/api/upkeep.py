@@ -19,7 +19,7 @@ Say = Callable[[str], object]
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What a look found: files and rows looked at, what is damaged, missing, and what was done.
+    """The result of a check: files and rows looked at, what is damaged or missing, what was done.
 
     `damaged` and `missing` have ``path``, ``kind`` and ``what``; `repairs` have ``path``,
     ``what`` and ``done``, and are there where a repair was asked for.
@@ -143,7 +143,7 @@ def _look_at_run(folder: Path) -> VerifyReport:
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """What nothing needs, by kind, counted or `freed`; sizes in bytes."""
+    """Files that nothing needs, by kind, counted or `freed`; sizes in bytes."""
 
     root: str
     dataset: str | None

@@ -74,7 +74,7 @@ def runner_here(
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What all batches of a build share: the plan, the data root, models, and how hard to run."""
+    """The part that all batches of a build share: plan, data root, models, and how hard to run."""
 
     plan: Plan
     root_url: str
@@ -82,13 +82,13 @@ class Assignment:
     effort: Effort
 
     def on_this_machine(self) -> "Assignment":
-        """The same with this machine's models; `StopRun` where they are not those of the plan."""
+        """Copy it with this machine's models; `StopRun` where they are not those of the plan."""
         home = own_home(self.home)
         check_models(self.plan, home)
         return replace(self, home=home)
 
     def do(self, works: Sequence[Work], tell: Tell) -> Iterator[dict[str, Any]]:
-        """Bring entries as far as they go, in a child process; their outcomes as plain data."""
+        """Bring entries as far as they go, in a child process; gives outcomes as plain data."""
         # Dask starts its workers as daemons, which may have no children lest these stay behind.
         # Ours leave by themselves when their parent does.
         multiprocessing.current_process().daemon = False
@@ -108,7 +108,9 @@ def assignment(
     load_patience_s: float,
     threads_each: int,
 ) -> Assignment:
-    """What tasks of a build are given; each has one child, so a runner bounds how many there are.
+    """Make what tasks of a build are given.
+
+    Each has one child, so a runner bounds how many there are.
 
     Where workers' threads may not start children (`workers=0`) nothing could be killed.
     """
@@ -122,15 +124,15 @@ def assignment(
 
 
 def own_home(home: ModelHome) -> ModelHome:
-    """Where models are on this machine: as its own settings say, else as on the sender's."""
+    """Tell where models are on this machine: as its own settings say, else as on the sender's."""
     settings = read_settings()
-    mine = settings.home
-    device = mine.device if "device" in settings.given else home.device
-    return ModelHome(device, home.precision, {**home.paths, **mine.paths})
+    local_home = settings.home
+    device = local_home.device if "device" in settings.given else home.device
+    return ModelHome(device, home.precision, {**home.paths, **local_home.paths})
 
 
 def check_models(plan: Plan, home: ModelHome) -> None:
-    """`StopRun` where this machine has other weights than the plan: keys would lie."""
+    """Raise `StopRun` where this machine has other weights than the plan: keys would lie."""
     for (slot, name), planned in plan.models.items():
         identity = identify(slot, name, home)
         if identity != planned:
@@ -143,18 +145,18 @@ def check_models(plan: Plan, home: ModelHome) -> None:
 
 
 def everywhere(root: Root) -> str:
-    """The data root as a worker in another folder finds it."""
+    """Give the data root's address as a worker in another folder finds it."""
     return root.path("").rstrip("/") if root.is_local else root.url
 
 
 def to_plain(outcome: EntryOutcome) -> dict[str, Any]:
-    """An outcome as JSON has it."""
+    """Convert an outcome to what JSON has."""
     plain: dict[str, Any] = json.loads(json.dumps(asdict(outcome)))
     return plain
 
 
 def from_plain(plain: dict[str, Any]) -> EntryOutcome:
-    """The outcome that `to_plain` wrote."""
+    """Read back the outcome that `to_plain` wrote."""
     rejection = plain["rejection"]
     return EntryOutcome(
         plain["entry_id"],
@@ -170,7 +172,7 @@ def waiting(works: Iterable[Work], why: str) -> Iterator[EntryOutcome]:
 
 
 def record_ended(store: Store, plan: Plan, works: Iterable[Work]) -> int:
-    """Write into the ledger what is stored of the works that have come to an end; how many.
+    """Write into the ledger what is stored of works that have ended; gives their number.
 
     The sidecars say which these are. It stops after a moment: what it leaves out is found by
     the next build.

@@ -248,13 +248,13 @@ def about(slot: str, name: str) -> About:
 
 
 def _plugin(slot: str, name: str) -> plugins.Plugin | None:
-    """The plug-in that a model is of; `None` for one of this package."""
+    """Find the plug-in that a model is of; `None` for one of this package."""
     is_own = backend_class(slot, name).__module__.startswith(f"{__name__}.")
     return None if is_own else plugins.find("backends", f"{slot}.{name}")
 
 
 def _models_in(module: str) -> list[type[Model]]:
-    """The models that a module of this folder holds by name, none where it is not there."""
+    """List the models that a module of this folder holds by name, none where it is not there."""
     full = f"{__name__}.{module}"
     if importlib.util.find_spec(full) is None:
         return []

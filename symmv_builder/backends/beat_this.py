@@ -74,7 +74,7 @@ class BeatThis(BeatTracker):
         self._bank: Any = torch.from_numpy(bank).to(home.device)
 
     def track(self, samples: NDArray[np.float32]) -> Beats:
-        """Beats of samples ``[n, 1]``, numbered from each downbeat."""
+        """Track the beats of samples ``[n, 1]``, numbered from each downbeat."""
         if len(samples) <= WINDOW:
             return Beats(times_s=np.empty(0), positions=np.empty(0, dtype=np.int64))
         mono = np.array(samples[:, 0])
@@ -98,7 +98,7 @@ class BeatThis(BeatTracker):
         return torch.log1p(1000 * (self._bank @ spectrum.abs()).T)
 
     def _logits(self, spectrogram: Any) -> Any:
-        """Beat and downbeat scores ``[2, frames]``, chunk by chunk; the earlier chunk counts."""
+        """Score beats and downbeats ``[2, frames]`` in chunks; where two overlap, by the first."""
         torch, length, step = self._torch, len(spectrogram), CHUNK - 2 * BORDER
         starts = list(range(-BORDER, length - BORDER, step))
         if length > step:
@@ -114,12 +114,14 @@ class BeatThis(BeatTracker):
 
 
 def _positions(times_s: Floats, downbeats_s: Floats) -> Ints:
-    """Number of each beat in its bar; those before the first downbeat lead up to it."""
+    """Number each beat in its bar; those before the first downbeat lead up to it."""
     downbeats = np.flatnonzero(np.isin(times_s, downbeats_s))
     beats = np.arange(len(times_s))
     if not len(downbeats):
         return beats + 1
-    last = downbeats[(np.searchsorted(downbeats, beats, side="right") - 1).clip(0)]
-    bar = int(np.median(np.diff(downbeats))) if len(downbeats) > 1 else 4
-    counted = beats - last
-    return np.asarray(np.where(counted < 0, counted % bar, counted) + 1, dtype=np.int64)
+    last_downbeat = downbeats[(np.searchsorted(downbeats, beats, side="right") - 1).clip(0)]
+    bar_length = int(np.median(np.diff(downbeats))) if len(downbeats) > 1 else 4
+    from_downbeat = beats - last_downbeat
+    return np.asarray(
+        np.where(from_downbeat < 0, from_downbeat % bar_length, from_downbeat) + 1, dtype=np.int64
+    )

@@ -49,7 +49,7 @@ SHORTEST = 4096
 
 
 def expected_shapes() -> dict[str, tuple[int, ...]]:
-    """Name and shape of every tensor of the checkpoint's ``model``."""
+    """Give name and shape of every tensor of the checkpoint's ``model``."""
     shapes: dict[str, tuple[int, ...]] = {
         "self_attn_layers.embedding_proj.weight": (WIDTH, BINS),
         "self_attn_layers.layer_norm.gamma": (WIDTH,),
@@ -113,7 +113,7 @@ class Btc(ChordRecogniser):
         self._state = {name: tensor.float().to(home.device) for name, tensor in state.items()}
 
     def recognise(self, samples: NDArray[np.float32]) -> Chords:
-        """Chords of samples ``[n, 1]``, one span after the other over the whole sound."""
+        """Recognise chords of samples ``[n, 1]``, one span after the other over the whole sound."""
         features = self._features(np.ascontiguousarray(samples[:, 0]))
         if not len(features):
             return Chords(starts_s=np.empty(0), ends_s=np.empty(0), labels=())
@@ -155,14 +155,14 @@ class Btc(ChordRecogniser):
 
 
 def _numpy_scalars() -> list[Any]:
-    """What a saved numpy number consists of, by its old and its new name: no code in it."""
+    """List what a saved numpy number consists of, by its old and its new name: no code in it."""
     scalar: Any = np.float64(0).__reduce__()[0]
     kinds = [np.dtype, np.dtypes.Float64DType, np.dtypes.Float32DType]
     return [*kinds, scalar, (scalar, "numpy.core.multiarray.scalar")]
 
 
 def _logits(state: dict[str, Any], x: Any) -> Any:
-    """Scores ``[blocks, frames, classes]`` of features ``[blocks, frames, bins]``."""
+    """Compute scores ``[blocks, frames, classes]`` of features ``[blocks, frames, bins]``."""
     import torch
     from torch.nn.functional import linear
 
@@ -207,7 +207,7 @@ def _norm(state: dict[str, Any], name: str, x: Any) -> Any:
 
 
 def _timing(length: int) -> NDArray[np.float32]:
-    """Sines, then cosines, of wavelengths from 2 pi to 20,000 pi frames: ``[length, WIDTH]``."""
+    """Make sines, then cosines, of wavelengths 2 pi to 20,000 pi frames: ``[length, WIDTH]``."""
     rates = np.exp(-np.log(1e4) * np.arange(WIDTH // 2) / (WIDTH // 2 - 1))
     angles = np.arange(length)[:, None] * rates
     return np.concatenate((np.sin(angles), np.cos(angles)), axis=1).astype(np.float32)

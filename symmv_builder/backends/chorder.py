@@ -51,7 +51,7 @@ class Chorder(ChordNamer):
         ticks_per_beat: int,
         positions: Ints | None = None,
     ) -> Sequence[tuple[int, str] | None]:
-        """Root (0-11) and chorder's quality of each beat, `None` where it finds no chord.
+        """Name root (0-11) and chorder's quality of each beat, `None` where it finds no chord.
 
         Starts and ends are ticks from the first beat; the answer reaches to the beat in
         which the last note ends. The bass that chorder also names is left out, and `positions`

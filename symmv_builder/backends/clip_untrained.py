@@ -45,12 +45,12 @@ class _Untrained(ClipModel):
         return About("seeded random towers", "Apache-2.0", "none: untrained, for the demo only")
 
     def embed_images(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Embeddings float32 ``[n, dimensions]`` of RGB pictures uint8 ``[h, w, 3]``."""
+        """Embed RGB pictures uint8 ``[h, w, 3]`` as float32 ``[n, dimensions]``."""
         vectors = [self._project(_averaged(p).ravel(), self._see, self._show) for p in pictures]
         return np.array(vectors, dtype=np.float32).reshape(-1, self.dimensions)
 
     def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
-        """Embeddings float32 ``[n, dimensions]`` of words."""
+        """Embed words as float32 ``[n, dimensions]``."""
         vectors = [self._project(_letter_pairs(word), self._read, self._tell) for word in words]
         return np.array(vectors, dtype=np.float32).reshape(-1, self.dimensions)
 
@@ -83,7 +83,7 @@ class Untrained768(_Untrained):
 
 
 def _averaged(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Mean colours on a 16 x 16 grid, -0.5 to 0.5, ``[16, 16, 3]``."""
+    """Average colours on a 16 x 16 grid, -0.5 to 0.5, ``[16, 16, 3]``."""
     out = picture.astype(np.float64) / 255.0 - 0.5
     for axis in (0, 1):
         starts = np.arange(SIDE) * out.shape[axis] // SIDE
@@ -95,7 +95,7 @@ def _averaged(picture: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def _letter_pairs(word: str) -> NDArray[np.float64]:
-    """Counts of neighbouring letters by a stable hash, ``[512]``."""
+    """Count neighbouring letters by a stable hash, ``[512]``."""
     counts = np.zeros(LETTER_BINS)
     text = f"^{word}$"
     for pair in pairwise(text):

@@ -50,14 +50,14 @@ class Dinov2(ClipModel):
         PUBLISHED.require(folder, dict(self._processor.crop_size), {"height": 224, "width": 224})
 
     def embed_images(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """The class token after its norm, float32 ``[n, 768]``, of RGB pictures ``[h, w, 3]``.
+        """Give the class token after its norm, float32 ``[n, 768]``, of RGB pictures ``[h, w, 3]``.
 
         The shorter side is scaled (256 as published, bicubic), the middle of 224 pixels is taken.
         """
         return self.embed_patches(pictures)[:, 0]
 
     def embed_patches(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """The last layer after its norm, float32 ``[n, 257, 768]``: class token, then patches."""
+        """Give the last layer, normed, float32 ``[n, 257, 768]``: class token, then patches."""
         import torch
 
         inputs = self._processor(
@@ -68,5 +68,5 @@ class Dinov2(ClipModel):
             return np.asarray(output.float().cpu().numpy(), dtype=np.float32)
 
     def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
-        """`StopRun`: it knows pictures alone."""
+        """Raise `StopRun`: the model knows pictures alone."""
         raise WrongSetting("model", "dinov2", "it embeds no words")

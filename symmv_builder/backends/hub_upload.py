@@ -20,7 +20,7 @@ _REPOSITORY = re.compile(r"hf://(?:datasets/)?([A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-
 # Files that the hub puts into a repository by itself.
 _OF_THE_HUB = frozenset({".gitattributes"})
 _AGAIN = "run the command again: what is uploaded stays there"
-_SAID = {
+_PROBLEMS = {
     400: "it does not accept the request",
     401: "it does not know the token; run `hf auth login`, or set HF_TOKEN to one that can write",
     403: "the token may not write there; take one with the right to write, or another OWNER/NAME",
@@ -32,7 +32,7 @@ _SAID = {
 
 
 def repository_of(address: str) -> str:
-    """``OWNER/NAME`` out of ``hf://OWNER/NAME``; `StopRun` for another form."""
+    """Read ``OWNER/NAME`` out of ``hf://OWNER/NAME``; `StopRun` for another form."""
     match = _REPOSITORY.fullmatch(address)
     if not match:
         raise WrongSetting("address", address, "it should look like hf://OWNER/NAME")
@@ -93,9 +93,9 @@ def _commit(
     hub: Any, api: Any, where: Mapping[str, Any], files: Mapping[str, Path], version: str
 ) -> None:
     paths = {item.path for item in _tree(hub, api, where, "main")}
-    gone = paths - set(files) - _OF_THE_HUB
+    surplus = paths - set(files) - _OF_THE_HUB
     operations = [
-        *(hub.CommitOperationDelete(path_in_repo=name) for name in sorted(gone)),
+        *(hub.CommitOperationDelete(path_in_repo=name) for name in sorted(surplus)),
         *(
             hub.CommitOperationAdd(path_in_repo=name, path_or_fileobj=str(path))
             for name, path in files.items()
@@ -116,7 +116,7 @@ def _differing(
     revision: str,
     expected: Mapping[str, tuple[str, str]],
 ) -> list[str]:
-    """Names of files that a revision lacks, holds with other bytes, or should not hold."""
+    """Name files that a revision lacks, holds with other bytes, or should not hold."""
     present = {item.path: item for item in _tree(hub, api, where, revision)}
     strangers = sorted(set(present) - set(expected) - _OF_THE_HUB)
     for name, (sha256, blob) in expected.items():
@@ -129,7 +129,7 @@ def _differing(
 
 
 def _hashes(path: Path) -> tuple[str, str]:
-    """sha256 of a file, and the hash that git has for it."""
+    """Compute sha256 of a file, and the hash that git has for it."""
     sha256 = hashlib.sha256()
     blob = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
     with path.open("rb") as file:
@@ -150,19 +150,19 @@ def _hub() -> Any:
 
 @contextmanager
 def _hub_errors(hub: Any, repository: str) -> Iterator[None]:
-    """`StopRun` in one line for whatever the hub answers; its own texts are left out."""
+    """Raise `StopRun` in one line for whatever the hub answers; its own texts are left out."""
     where = f"cannot push to hf://{repository}"
     errors = hub.errors
     try:
         yield
     except errors.HfHubHTTPError as error:
         code = getattr(error.response, "status_code", 0)
-        cause = _SAID.get(code) or f"it has trouble; {_AGAIN}"
+        cause = _PROBLEMS.get(code) or f"it has trouble; {_AGAIN}"
         raise ServiceRefused(where, f"the hub answered {code}: {cause}") from None
     except errors.OfflineModeIsEnabled:
         raise ServiceRefused(where, "HF_HUB_OFFLINE is set") from None
     except errors.LocalTokenNotFoundError:
-        raise ServiceRefused(where, _SAID[401].partition("; ")[2]) from None
+        raise ServiceRefused(where, _PROBLEMS[401].partition("; ")[2]) from None
     except ValueError as error:
         # The hub's own check of the card, or of a file that was uploaded.
         cause = str(error).partition("\n")[0]

@@ -60,7 +60,7 @@ class Madmom(BeatTracker):
         )
 
     def track(self, samples: NDArray[np.float32]) -> Beats:
-        """Beats of samples ``[n, 1]``; none where nothing in the sound repeats."""
+        """Track the beats of samples ``[n, 1]``; none where nothing in the sound repeats."""
         # Shorter than the longest frame, there is nothing that madmom could look at.
         if len(samples) < self.rate_hz // 10:
             return Beats(times_s=np.empty(0), positions=np.empty(0, dtype=np.int64))

@@ -40,7 +40,10 @@ class Score:
 
 
 def read_score(name: str, *, expand_repeats: bool = False) -> Score:
-    """A work of music21's corpus (``joplin/maple_leaf_rag``); `StopRun` where it is not there."""
+    """Read a work of music21's corpus (``joplin/maple_leaf_rag``).
+
+    `StopRun` where it is missing.
+    """
     with required("demo"):
         from music21 import converter, corpus, exceptions21, repeat
     with warnings.catch_warnings():
@@ -73,7 +76,7 @@ def read_score(name: str, *, expand_repeats: bool = False) -> Score:
 
 
 def _notes(part: Any, staff: int) -> list[tuple[float, int, float, int, bool]]:
-    """(onset, pitch, duration, staff, staccato) of every sounding note of a part."""
+    """List (onset, pitch, duration, staff, staccato) of every sounding note of a part."""
     rows: dict[tuple[float, int], tuple[float, int, float, int, bool]] = {}
     for element in part.stripTies().flatten().notes:
         short = any(mark.name in _STACCATO for mark in element.articulations)
@@ -88,7 +91,7 @@ def _notes(part: Any, staff: int) -> list[tuple[float, int, float, int, bool]]:
 
 
 def _beats(part: Any) -> list[tuple[float, int]]:
-    """(time, position in the bar) of every beat; a pickup bar holds the last ones of its bar."""
+    """List (time, position in the bar) of every beat; a pickup bar holds its bar's last ones."""
     beats: list[tuple[float, int]] = []
     signature = None
     for measure in part.getElementsByClass("Measure"):

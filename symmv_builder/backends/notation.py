@@ -10,7 +10,7 @@ from symmv_builder.records import Notes
 
 
 def to_pretty_midi(tracks: Mapping[str, Notes], tempo_bpm: float) -> Any:
-    """A `PrettyMIDI` with an instrument (piano) a track; pedals become controller 64."""
+    """Make a `PrettyMIDI` with an instrument (piano) a track; pedals become controller 64."""
     with required("notation"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import pretty_midi
@@ -30,7 +30,7 @@ def to_pretty_midi(tracks: Mapping[str, Notes], tempo_bpm: float) -> Any:
 
 
 def to_symusic(data: bytes) -> Any:
-    """A `symusic.Score` out of a MIDI file's bytes."""
+    """Make a `symusic.Score` out of a MIDI file's bytes."""
     with required("notation"):
         import symusic
     return symusic.Score.from_midi(data)

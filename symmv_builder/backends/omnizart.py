@@ -85,7 +85,7 @@ class Omnizart(PolyphonicTranscriber):
         self.identify(home)
 
     def transcribe(self, samples: NDArray[np.float32]) -> Notes:
-        """Notes of samples ``[n, 1]``; no pedal. `RejectEntry` (timed_out, crashed)."""
+        """Transcribe samples ``[n, 1]`` to notes; no pedal. `RejectEntry` (timed_out, crashed)."""
         limit_s = BASE_S + PER_SOUND_S * len(samples) / self.rate_hz
         with tempfile.TemporaryDirectory(prefix="symmv-omnizart-") as folder:
             sound, notes = Path(folder, "sound.wav"), Path(folder, "notes.mid")

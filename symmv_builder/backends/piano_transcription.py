@@ -80,7 +80,7 @@ class ByteDance(PianoTranscriber):
         self._post.get_binarized_output_from_regression = partial(_finite, find_peaks)
 
     def transcribe(self, samples: NDArray[np.float32]) -> Notes:
-        """Notes and sustain pedal of samples ``[n, 1]``, as the package finds them."""
+        """Transcribe notes and sustain pedal of samples ``[n, 1]``, as the package finds them."""
         joined = self._activations(samples[:, 0])
         notes, pedals = self._post.output_dict_to_midi_events(joined)
         rows = sorted(
@@ -102,7 +102,7 @@ class ByteDance(PianoTranscriber):
         )
 
     def _activations(self, mono: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """What the network says of each frame: ``[frames, classes]`` by the package's names."""
+        """Ask the network about each frame: ``[frames, classes]`` by the package's names."""
         segments = _segments(mono, SEGMENT_S * self.rate_hz)
         outputs: dict[str, list[NDArray[np.float32]]] = {}
         with self._torch.no_grad():
@@ -136,7 +136,7 @@ def _segments(samples: NDArray[np.float32], length: int) -> NDArray[np.float32]:
 
 
 def _join(segments: NDArray[np.float32]) -> NDArray[np.float32]:
-    """One answer ``[frames, classes]`` from overlapping ones: the middle half of each.
+    """Join overlapping answers to one, ``[frames, classes]``: the middle half of each.
 
     A segment's last frame lies on its end and is left out, except in a sound of one segment.
     """

@@ -47,7 +47,7 @@ class Published:
         )
 
     def find(self, home: ModelHome) -> tuple[Path, Path]:
-        """Folder and file of weights; `StopRun` where they are not complete, or other ones."""
+        """Find folder and file of weights; `StopRun` where they are not complete, or other ones."""
         package_version("transformers")
         if self.name in home.paths:
             folder = Path(home.paths[self.name]).expanduser()
@@ -76,7 +76,7 @@ class Published:
         return About(f"{title} {self.repository} (transformers)", licence, how, fetched=True)
 
     def load(self, kind: Any, home: ModelHome, **settings: Any) -> Any:
-        """A model of the class `kind` on its device; `StopRun` where the folder holds another.
+        """Load a model of the class `kind` on its device; `StopRun` where the folder holds another.
 
         `settings` go to ``from_pretrained``.
         """
@@ -107,7 +107,7 @@ class Published:
         return model.to(home.device).eval()
 
     def extractor(self, kind: Any, home: ModelHome, rate_hz: int) -> Any:
-        """The model's own preparation of samples; `StopRun` where it is for another rate."""
+        """Load the model's own preparation of samples; `StopRun` where it is for another rate."""
         folder, _ = self.find(home)
         try:
             extractor = kind.from_pretrained(folder, local_files_only=True)
@@ -120,7 +120,7 @@ class Published:
         return extractor
 
     def require(self, folder: Path, actual: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
-        """`StopRun` where the configuration in a folder is not that of the model."""
+        """Raise `StopRun` where the configuration in a folder is not that of the model."""
         odd = [
             f"{k} is {actual.get(k)} and not {v}" for k, v in expected.items() if actual.get(k) != v
         ]
@@ -128,5 +128,5 @@ class Published:
             raise WrongWeights(self.name, f"{folder} is not {self.name}: {', '.join(odd)}")
 
     def require_fields(self, folder: Path, config: Any, expected: Mapping[str, Any]) -> None:
-        """As `require`, of the fields of a configuration as `transformers` reads it."""
+        """Check as `require` does, the fields of a configuration as `transformers` reads it."""
         self.require(folder, {name: getattr(config, name) for name in expected}, expected)

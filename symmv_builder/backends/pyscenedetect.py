@@ -41,7 +41,7 @@ class Adaptive(SceneModel):
     def finder(
         self, *, threshold: float | None = None, min_scene_frames: int | None = None
     ) -> "AdaptiveFinder":
-        """Cuts of one video; defaults are PySceneDetect's (ratio 3.0, 15 frames).
+        """Make a finder of one video's cuts; defaults are PySceneDetect's (ratio 3.0, 15 frames).
 
         Where fifteen frames last longer than a second, a second is the default: below 15 Hz.
         """
@@ -87,7 +87,7 @@ class AdaptiveFinder(CutFinder):
         self._number += 1
 
     def _fewest_frames(self) -> int:
-        """How many frames a scene needs that ends where the detector looks next."""
+        """Count how many frames a scene needs that ends where the detector looks next."""
         before = list(self._times_s)[: -self._detector.event_buffer_length][::-1]
         for count, time_s in enumerate(before):
             if before[0] - time_s >= LONGEST_MINIMUM_S - TOLERANCE_S:

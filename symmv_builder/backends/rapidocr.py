@@ -76,13 +76,13 @@ class RapidOcr(TextModel):
         return About("RapidOCR (PP-OCRv4 detection)", "Apache-2.0", WHEEL.where, fetched=True)
 
     def size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height wanted of a picture: 480 pixels at most, in steps of 32."""
+        """Give the size wanted of a picture: 480 pixels at most, in steps of 32."""
         factor = min(1.0, LONGER_SIDE / max(width, height))
         across, down = (max(1, round(s * factor / MULTIPLE)) * MULTIPLE for s in (width, height))
         return across, down
 
     def text_mask(self, picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Which pixels of a picture, BGR ``[h, w, 3]`` of `size`, lie in lines of text."""
+        """Mark which pixels of a picture, BGR ``[h, w, 3]`` of `size`, lie in lines of text."""
         inputs = (picture.astype(np.float32) / 127.5 - 1.0).transpose(2, 0, 1)[None]
         [answer] = self._session.run(None, {self._input: np.ascontiguousarray(inputs)})
         likely = np.asarray(answer[0, 0], dtype=np.float32)

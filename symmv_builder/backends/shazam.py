@@ -53,7 +53,7 @@ class Shazam(SongModel):
         return About("Shazam (shazamio)", "a service; its terms apply", "none: a service")
 
     def recognise(self, samples: NDArray[np.float32]) -> SongInfo | None:
-        """The song of samples ``[n]`` at 16 kHz, `None` where the service knows none.
+        """Recognise the song of samples ``[n]`` at 16 kHz, `None` where the service knows none.
 
         Raises `RetryLater` where it is not to be reached, limits us or gives no sense.
         """
@@ -81,7 +81,7 @@ class Shazam(SongModel):
 
 
 class _Client:
-    """What shazamio asks of an HTTP client: one request, to our service and nowhere else."""
+    """The HTTP client that shazamio asks: one request, to our service and nowhere else."""
 
     def __init__(self, service: str) -> None:
         self._service = service
@@ -159,7 +159,7 @@ def _object(value: object) -> dict[str, Any]:
 
 
 def _text(value: object) -> str:
-    """One line of text of bounded length; anything else is nothing."""
+    """Read one line of text of bounded length; anything else is nothing."""
     if not isinstance(value, str):
         return ""
     printable = "".join(letter if letter.isprintable() else " " for letter in value)

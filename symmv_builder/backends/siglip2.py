@@ -23,8 +23,8 @@ PUBLISHED = Published(
     "google/siglip2-base-patch16-224",
     more=(TOKENIZER, "tokenizer_config.json", "special_tokens_map.json"),
 )
-# As many tokens as every sentence was filled up to in training.
-WORDS = 64
+# Every sentence was padded to this many tokens in training.
+MAX_TOKENS = 64
 
 
 @final
@@ -63,26 +63,31 @@ class Siglip2(ClipModel):
         self.scale = float(self._model.logit_scale.detach().float().exp())
 
     def embed_images(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Embeddings float32 ``[n, 768]`` of RGB pictures uint8 ``[h, w, 3]``, not normalised."""
-        return self._seen(pictures, "pooler_output")
+        """Embed RGB pictures uint8 ``[h, w, 3]`` as float32 ``[n, 768]``, not normalised."""
+        return self._embed(pictures, "pooler_output")
 
     def embed_patches(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """The last layer after its norm, float32 ``[n, 196, 768]``: patches, row by row."""
-        return self._seen(pictures, "last_hidden_state")
+        """Give the last layer after its norm, float32 ``[n, 196, 768]``: patches, row by row."""
+        return self._embed(pictures, "last_hidden_state")
 
     def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
-        """Embeddings float32 ``[n, 768]`` of words or sentences, not normalised."""
+        """Embed words or sentences as float32 ``[n, 768]``, not normalised."""
         import torch
 
-        small = [text.lower() for text in words]
+        lower_case = [text.lower() for text in words]
         inputs = self._tokenizer(
-            small, padding="max_length", max_length=WORDS, truncation=True, return_tensors="pt"
+            lower_case,
+            padding="max_length",
+            max_length=MAX_TOKENS,
+            truncation=True,
+            return_tensors="pt",
         )
         with torch.inference_mode():
             output = self._model.text_model(input_ids=inputs["input_ids"].to(self._device))
             return np.asarray(output.pooler_output.float().cpu().numpy(), dtype=np.float32)
 
-    def _seen(self, pictures: Sequence[NDArray[np.uint8]], part: str) -> NDArray[np.float32]:
+    def _embed(self, pictures: Sequence[NDArray[np.uint8]], part: str) -> NDArray[np.float32]:
+        """Run the tower of pictures; `part` names the output that is given, float32."""
         import torch
 
         inputs = self._processor(

@@ -68,7 +68,7 @@ class SileroVad(SpeechDetector):
             raise WrongWeights(NAME, problem) from error
 
     def likelihood(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probability of speech, float32 ``[frames]`` in 0..1, of 16 kHz samples ``[n]``.
+        """Compute the probability of speech, float32 ``[frames]``, 0-1, of 16 kHz samples ``[n]``.
 
         The last frame is filled up with silence.
         """

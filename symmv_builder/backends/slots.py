@@ -21,7 +21,9 @@ from symmv_builder.records import Beats, Chords, Ints, Notes, SongInfo
 
 @dataclass(frozen=True, slots=True)
 class ModelHome:
-    """Where models live and run. Never part of a key: the identity of what is found there is.
+    """The place where models live and run.
+
+    It is never part of a key: the identity of what is found there is.
 
     `paths` maps a backend's name to a checkpoint, a folder or an interpreter.
     """
@@ -33,7 +35,7 @@ class ModelHome:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a person wants to know of a model before using it.
+    """The facts about a model that a person wants to know before using it.
 
     `weights` says how they are had; they are `fetched` where `identify` downloads what is missing.
     """
@@ -59,7 +61,7 @@ class Model(ABC):
     @classmethod
     @abstractmethod
     def identify(cls, home: ModelHome) -> ModelIdentity:
-        """Name, version and hash of the weights; loads nothing and imports nothing heavy.
+        """Tell name, version and hash of the weights; loads nothing and imports nothing heavy.
 
         `StopRun` where the weights are not there.
         """
@@ -67,7 +69,7 @@ class Model(ABC):
     @classmethod
     @abstractmethod
     def about(cls) -> About:
-        """Tool, licence, and how to get the weights."""
+        """Tell tool, licence, and how to get the weights."""
 
     @abstractmethod
     def __init__(self, home: ModelHome) -> None:
@@ -82,7 +84,7 @@ class Transcriber(Model):
 
     @abstractmethod
     def transcribe(self, samples: NDArray[np.float32]) -> Notes:
-        """Notes of samples ``[n, channels]``, with the pedal where the model hears it."""
+        """Transcribe samples ``[n, channels]`` to notes, with the pedal if the model hears it."""
 
 
 class PianoTranscriber(Transcriber):
@@ -106,7 +108,7 @@ class BeatTracker(Model):
 
     @abstractmethod
     def track(self, samples: NDArray[np.float32]) -> Beats:
-        """Beats of samples ``[n, channels]`` with their places in the bar; maybe none."""
+        """Track beats of samples ``[n, channels]`` with their places in the bar; maybe none."""
 
 
 class ChordRecogniser(Model):
@@ -118,7 +120,7 @@ class ChordRecogniser(Model):
 
     @abstractmethod
     def recognise(self, samples: NDArray[np.float32]) -> Chords:
-        """Chords of samples ``[n, channels]``, labelled with `vocab.MUVISYNC_LABELS`."""
+        """Recognise chords of samples ``[n, channels]``, labelled with `vocab.MUVISYNC_LABELS`."""
 
 
 class ChordNamer(Model):
@@ -136,7 +138,7 @@ class ChordNamer(Model):
         ticks_per_beat: int,
         positions: Ints | None = None,
     ) -> Sequence[tuple[int, str] | None]:
-        """Root (0-11) and chorder's quality of each beat, `None` where there is no chord.
+        """Name root (0-11) and chorder's quality of each beat, `None` where there is no chord.
 
         Starts and ends ``[n]`` are ticks from the first beat. `positions` are the beats' places
         in the bar, 1 for a downbeat, at least one for each beat.
@@ -160,14 +162,14 @@ class ClipModel(Model):
 
     @abstractmethod
     def embed_images(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Embeddings ``[n, dimensions]`` of RGB pictures ``[h, w, 3]``, not normalised."""
+        """Embed RGB pictures ``[h, w, 3]`` as ``[n, dimensions]``, not normalised."""
 
     @abstractmethod
     def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
-        """Embeddings ``[n, dimensions]`` of words or sentences, not normalised."""
+        """Embed words or sentences as ``[n, dimensions]``, not normalised."""
 
     def embed_patches(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """The last layer ``[n, tokens, token_width]`` of RGB pictures ``[h, w, 3]``.
+        """Give the last layer ``[n, tokens, token_width]`` of RGB pictures ``[h, w, 3]``.
 
         The token of the whole picture comes first, where there is one, then the patches row by
         row. `StopRun` for a model that has none.
@@ -183,7 +185,7 @@ class CutFinder(ABC):
 
     @abstractmethod
     def size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height wanted of a picture that is displayed at this size."""
+        """Give width and height wanted of a picture that is displayed at this size."""
 
     @abstractmethod
     def see(self, picture: NDArray[np.uint8], time_s: float) -> None:
@@ -191,7 +193,7 @@ class CutFinder(ABC):
 
     @abstractmethod
     def cuts(self) -> list[int]:
-        """Numbers of the frames with which a new shot begins, rising; never 0."""
+        """Find the frames with which a new shot begins, by number, rising; never 0."""
 
 
 class SceneModel(Model):
@@ -203,7 +205,7 @@ class SceneModel(Model):
     def finder(
         self, *, threshold: float | None = None, min_scene_frames: int | None = None
     ) -> CutFinder:
-        """`None` stands for the detector's own default."""
+        """Make a finder; `None` stands for the detector's own default."""
 
 
 class FlowModel(Model):
@@ -227,7 +229,7 @@ class MomentModel(Model):
 
     @abstractmethod
     def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """An embedding ``[width]`` of RGB pictures ``[t, side, side, 3]``, in order."""
+        """Embed RGB pictures ``[t, side, side, 3]``, in order, as ``[width]``."""
 
 
 class TextModel(Model):
@@ -238,11 +240,11 @@ class TextModel(Model):
 
     @abstractmethod
     def size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height wanted of a picture that is displayed at this size."""
+        """Give width and height wanted of a picture that is displayed at this size."""
 
     @abstractmethod
     def text_mask(self, picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
-        """Which pixels of a picture ``[h, w, 3]`` in `layout` lie in a line of text, ``[h, w]``."""
+        """Mark the pixels of a picture ``[h, w, 3]`` in `layout` in lines of text, ``[h, w]``."""
 
 
 class SongModel(Model):
@@ -254,7 +256,7 @@ class SongModel(Model):
 
     @abstractmethod
     def recognise(self, samples: NDArray[np.float32]) -> SongInfo | None:
-        """The song of samples ``[n]``, `None` if unknown; `RetryLater` if not to be reached."""
+        """Recognise the song of samples ``[n]``, `None` if unknown; `RetryLater` if not reached."""
 
 
 class AudioEmbedder(Model):
@@ -266,7 +268,7 @@ class AudioEmbedder(Model):
 
     @abstractmethod
     def embed(self, samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float32]:
-        """Embeddings ``[segments, width]``, one at least, of samples ``[n]`` or ``[n, c]``."""
+        """Embed samples ``[n]`` or ``[n, c]`` as ``[segments, width]``, one segment at least."""
 
 
 class Tagger(Model):
@@ -294,7 +296,7 @@ class SpeechDetector(Model):
 
     @abstractmethod
     def likelihood(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probability of speech, 0-1, ``[frames]``, of samples ``[n]``."""
+        """Compute the probability of speech, 0-1, ``[frames]``, of samples ``[n]``."""
 
 
 class SourceSeparator(Model):
@@ -306,7 +308,7 @@ class SourceSeparator(Model):
 
     @abstractmethod
     def extract(self, samples: NDArray[np.float32], stems: Sequence[str]) -> NDArray[np.float32]:
-        """The sum ``[n, 2]`` of some of the stems of samples ``[n, 2]``."""
+        """Sum some of the stems of samples ``[n, 2]`` to ``[n, 2]``."""
 
 
 class AudioCodec(Model):
@@ -323,11 +325,11 @@ class AudioCodec(Model):
 
     @abstractmethod
     def encode(self, samples: NDArray[np.float32]) -> Ints:
-        """Codes ``[t, codebooks]`` of samples ``[n]``, the last hop filled up with silence."""
+        """Encode samples ``[n]`` as codes ``[t, codebooks]``, silence filling the last hop."""
 
     @abstractmethod
     def decode(self, codes: Ints) -> NDArray[np.float32]:
-        """Samples ``[t * hop]`` of codes ``[t, codebooks]`` that `encode` gave in one call."""
+        """Decode codes ``[t, codebooks]`` of one call of `encode` to samples ``[t * hop]``."""
 
 
 class Soundfont(Model):

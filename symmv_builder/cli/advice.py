@@ -37,7 +37,7 @@ VERIFY = "`symmv verify --repair` sets it right, or says what it lacks"
 
 
 def build_first(error: NoShards) -> str:
-    """How a dataset gets shards, or gets those back that it lost."""
+    """Advise how a dataset gets shards, or gets those back that it lost."""
     if error.problem:
         return f"run `symmv build {error.dataset}`"
     if error.is_imported:
@@ -46,7 +46,7 @@ def build_first(error: NoShards) -> str:
 
 
 def add_recordings(error: NoEntries) -> str:
-    """How a dataset gets entries, or recordings for those that it has."""
+    """Advise how a dataset gets entries, or recordings for those that it has."""
     if error.taken_down:
         return "give a folder of other recordings with --from"
     if error.problem:
@@ -57,7 +57,7 @@ def add_recordings(error: NoEntries) -> str:
 
 
 def make_columns(error: MissingColumns) -> str | None:
-    """How shards get columns that they lack."""
+    """Advise how shards get columns that they lack."""
     if error.is_unknown:
         return None
     build = f"run `symmv build {error.dataset}`"
@@ -67,7 +67,7 @@ def make_columns(error: MissingColumns) -> str | None:
 
 
 def replace_recipe(error: RecipeError) -> str | None:
-    """How a recipe that a root remembers is replaced."""
+    """Advise how a recipe that a root remembers is replaced."""
     if not error.is_remembered:
         return None
     by_default = ", or by --as default," if error.is_installed else ""
@@ -75,7 +75,7 @@ def replace_recipe(error: RecipeError) -> str | None:
 
 
 def look_up(error: UnknownName) -> str | None:
-    """Which command lists what can be named, where the error itself does not."""
+    """Name the command that lists what can be named, where the error itself does not."""
     return {
         "backend": "`symmv models` lists them by slot",
         "proposal": "see `symmv review`",
@@ -83,7 +83,7 @@ def look_up(error: UnknownName) -> str | None:
 
 
 def get_weights(model: str) -> str:
-    """How weights come to this machine that this package gets by itself."""
+    """Advise how weights come to this machine that this package gets by itself."""
     return f"run: symmv models get {model}"
 
 
@@ -123,5 +123,5 @@ ADVICE: Advice = {
 
 
 def advised(error: SymMVError) -> str:
-    """The message of an error as the command line says it: with its advice, in its options."""
+    """Word an error as the command line says it: with its advice, in its options."""
     return in_options_of(error, with_advice(error, ADVICE))

@@ -111,12 +111,12 @@ def _print_metadata(state: questions.Status) -> None:
 
 
 def _print_lost_corrections(state: questions.Status) -> None:
-    lost = tables.plain_table("entry", "correction that is not applicable", "by", "reason")
+    table = tables.plain_table("entry", "correction that is not applicable", "by", "reason")
     for each in state.not_applicable:
         line = each.correction
-        tables.add_row(lost, line.entry_id, str(line.edit), line.author, each.reason)
+        tables.add_row(table, line.entry_id, str(line.edit), line.author, each.reason)
     if state.not_applicable:
-        tables.show(lost)
+        tables.show(table)
 
 
 def why(
@@ -159,7 +159,7 @@ def why(
 
 
 def _why_not(absent: questions.NoEntry, *, as_json: bool) -> None:
-    """What a crawl knows of a recording that is no entry."""
+    """Tell what a crawl knows of a recording that is no entry."""
 
     if as_json:
         sys.stdout.write(json.dumps(absent.as_json()) + "\n")
@@ -194,9 +194,9 @@ def print_schema(
     """Print what a row holds: every column with its type, unit and meaning, as JSON."""
     from symmv_builder.api import catalogue, recipes
 
-    described = recipes.schemas_of(name, root)
+    schemas = recipes.schemas_of(name, root)
     if out:
         catalogue.write_schemas(out, overwrite=overwrite)
         return
-    for each in described:
+    for each in schemas:
         sys.stdout.write(json.dumps(each, indent=2) + "\n")

@@ -89,6 +89,7 @@ def build_with_progress(
 
 @contextmanager
 def ending_on_interrupt() -> Iterator[None]:
+    """Exit with code 130 and one line where Ctrl-C ends the block."""
     try:
         yield
     except KeyboardInterrupt:
@@ -128,6 +129,7 @@ def print_dry_run(
 
 
 def print_summary(summary: Summary, root: str) -> None:
+    """Print what a build made: counts, shards, missing columns and failures."""
     if summary.up_to_date:
         say(f"nothing to do: {summary.dataset} is up to date")
     size = sum(shard.size_bytes for shard in summary.shards) / 1e6

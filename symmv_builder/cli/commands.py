@@ -183,7 +183,7 @@ class Commands(TyperGroup):
 
 
 def flowing(text: str | None) -> str:
-    """A text of help without the line breaks within its paragraphs, so a terminal breaks lines."""
+    """Join the lines of each paragraph of a help text, so that the terminal breaks them."""
     return "\n\n".join(" ".join(each.split()) for each in cleandoc(text or "").split("\n\n"))
 
 
@@ -208,7 +208,10 @@ def add_options(command: Any) -> None:
 
 
 def _shorten(parameter: Any) -> None:
-    """A flag takes no value, counted or not; dots after an argument's name are the parser's own."""
+    """Shorten help: a flag takes no value, counted or not.
+
+    Dots after an argument are the parser's.
+    """
     if parameter.param_type_name == "argument":
         parameter.metavar = (parameter.metavar or parameter.name).upper().strip("[].")
     elif parameter.is_flag or getattr(parameter, "count", False):

@@ -13,21 +13,21 @@ def datasets(incomplete: str) -> list[str]:
 
 
 def stages(incomplete: str) -> list[str]:
-    """What `symmv run` can make of a file."""
+    """List what `symmv run` can make of a file."""
     from symmv_builder.api.names import stage_names
 
     return _begin(stage_names(), incomplete)
 
 
 def models(incomplete: str) -> list[str]:
-    """Models, as ``SLOT=NAME``."""
+    """List models, as ``SLOT=NAME``."""
     from symmv_builder.api.names import model_names
 
     return _begin(model_names(), incomplete)
 
 
 def clips(incomplete: str) -> list[str]:
-    """The models of CLIP's slot by their names alone."""
+    """List the models of CLIP's slot by their names alone."""
     from symmv_builder.api.names import model_names
 
     slot = "clip="
@@ -36,19 +36,19 @@ def clips(incomplete: str) -> list[str]:
 
 
 def backends(incomplete: str) -> list[str]:
-    """Models by their names alone."""
+    """List models by their names alone."""
     from symmv_builder.api.names import model_names
 
     return _begin(dict.fromkeys(name.partition("=")[2] for name in model_names()), incomplete)
 
 
 def reasons(incomplete: str) -> list[str]:
-    """What an entry can be put aside for."""
+    """List what an entry can be put aside for."""
     return _begin(Reason, incomplete)
 
 
 def trainers(incomplete: str) -> list[str]:
-    """The models that can be trained."""
+    """List the models that can be trained."""
     from symmv_builder.api.names import trainer_names
 
     return _begin(trainer_names(), incomplete)

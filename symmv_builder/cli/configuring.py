@@ -46,7 +46,7 @@ def config(root: options.Root = None, as_json: options.AsJson = False) -> None:
 
 
 def _shown(setting: Setting) -> str:
-    """The value as it may be printed: no secret, and no password within a url."""
+    """Write the value as it may be printed: no secret, and no password within a url."""
     if setting.is_secret:
         return "(set, not shown)" if setting.value else ""
     return tables.shown(setting.value)

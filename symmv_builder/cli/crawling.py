@@ -88,7 +88,7 @@ def crawl(
 
 
 def funnel(rows: Iterable[Mapping[str, Any]], dataset: str) -> Table:
-    """How many items are in each state, and for what reasons they were put aside."""
+    """Count how many items are in each state, and for what reasons they were put aside."""
     columns = ("state", "step", "reason", "items")
     table = tables.plain_table(*columns, numbers=("items",), title=f"{dataset}: the crawl")
     for row in rows:

@@ -18,7 +18,7 @@ from symmv_builder.api.composers import Option
 def with_options(
     command: Callable[..., None], options: Sequence[Option], parameter: str
 ) -> Callable[..., None]:
-    """The command with these options in the place of a parameter, which gets them by name.
+    """Give the command these options in the place of a parameter, which gets them by name.
 
     An option that is called as one of the command's own is left out.
     """
@@ -44,10 +44,10 @@ def with_options(
 
 
 def _parameter(option: Option) -> inspect.Parameter:
-    """The option as a parameter that typer reads."""
+    """Make the option a parameter that typer reads."""
     kind: Any = _choice(option) if option.choices else option.kind
     default = kind(option.default) if option.choices and option.default else option.default
-    described = typer.Option(
+    option_info = typer.Option(
         f"{option.flag}/--{option.off}" if option.off else option.flag,
         help=option.help,
         min=option.least,
@@ -60,12 +60,12 @@ def _parameter(option: Option) -> inspect.Parameter:
         option.name,
         inspect.Parameter.POSITIONAL_OR_KEYWORD,
         default=default,
-        annotation=Annotated[kind, described],
+        annotation=Annotated[kind, option_info],
     )
 
 
 def _choice(option: Option) -> Any:
-    """The choices of an option as the type by which typer knows them."""
+    """Make the choices of an option a type by which typer knows them."""
     make: Any = StrEnum
     return make(option.name, [(choice, choice) for choice in option.choices])
 

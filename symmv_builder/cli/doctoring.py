@@ -25,7 +25,7 @@ def doctor(root: options.Root = None, as_json: options.AsJson = False) -> None:
     "absent" is what a build of the built-in datasets does without. Exit code 1 where something
     is broken: a build would stop, or what the environment names cannot be used.
     """
-    findings = [told(each) for each in examination.examine(root)]
+    findings = [with_command(each) for each in examination.examine(root)]
     broken = any(each.state == examination.BROKEN for each in findings)
     if as_json:
         sys.stdout.write(json.dumps([plain(each) for each in findings]) + "\n")
@@ -40,13 +40,13 @@ def doctor(root: options.Root = None, as_json: options.AsJson = False) -> None:
     raise typer.Exit(int(broken))
 
 
-def told(finding: examination.Finding) -> examination.Finding:
-    """A finding whose advice names the command that gets its weights."""
+def with_command(finding: examination.Finding) -> examination.Finding:
+    """Add to the advice of a finding the command that gets its weights."""
     if not finding.fetch:
         return finding
     return replace(finding, advice=f"{finding.advice}; {get_weights(finding.fetch)}")
 
 
 def plain(finding: examination.Finding) -> dict[str, str]:
-    """A finding as JSON has it."""
+    """Convert a finding to what JSON has."""
     return {name: value for name, value in asdict(finding).items() if name != "fetch"}

@@ -45,7 +45,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         'symmv reject symmv yt-abcdefghijk --reason "another song"',
         "symmv reject symmv yt-abcdefghijk --undo",
     ),
-    "web": ("symmv web", "symmv web --root data --port 8000"),
+    "web": ("symmv web", "symmv web --root data --port 8000", "symmv web --study study"),
     "takedown": ('symmv takedown symmv my-song --reason "asked by its author"',),
     "rank": ("symmv rank v2m --model runs/vmcp --best 0.1",),
     "release": ("symmv release symmv 1.0.0",),
@@ -67,7 +67,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
 
 
 def epilog_of(command: str) -> str:
-    """The examples of a command as the end of its help; empty where it has none."""
+    """Write the examples of a command as the end of its help; empty where it has none."""
     calls = EXAMPLES.get(command, ())
     # A paragraph each: lines within one would be joined.
     return "\n\n".join(("Examples:" if len(calls) > 1 else "Example:", *calls)) if calls else ""

@@ -67,18 +67,12 @@ def export(
     The folder is empty or of the same export: what was interrupted goes on, and of a dataset that
     has changed only the shards around a change are made.
     """
-    from symmv_builder.api import jams, label_studio, media
+    from symmv_builder.api import media
 
-    if format_ == "jams":
-        files = jams.export(options.settings(root), dataset, out)
-        say(f"{len(files)} entries of {dataset} in {out}, a JAMS file each")
+    if format_ in _WITH_ANNOTATIONS:
+        _WITH_ANNOTATIONS[format_](options.settings(root), dataset, out, media_url)
         return
-    if format_ == "label-studio":
-        address = media_url or label_studio.LOCAL_FILES
-        for path in label_studio.export(options.settings(root), dataset, out, address=address):
-            say(str(path))
-        return
-    choices = media.chosen(
+    choices = media.choose_media(
         format_,
         sound=sound,
         sound_of=sound_of,
@@ -124,8 +118,37 @@ def export(
         sys.stderr.write(f"symmv: {left_out(dataset, reasons)}\n")
 
 
+def _jams(settings: Settings, dataset: str, out: Path, media_url: str | None) -> None:
+    from symmv_builder.api import jams
+
+    files = jams.export(settings, dataset, out)
+    say(f"{len(files)} entries of {dataset} in {out}, a JAMS file each")
+
+
+def _label_studio(settings: Settings, dataset: str, out: Path, media_url: str | None) -> None:
+    from symmv_builder.api import label_studio
+
+    address = media_url or label_studio.LOCAL_FILES
+    for path in label_studio.export(settings, dataset, out, address=address):
+        say(str(path))
+
+
+def _fiftyone(settings: Settings, dataset: str, out: Path, media_url: str | None) -> None:
+    from symmv_builder.api import fiftyone
+
+    with Progress([]) as progress:
+        written = fiftyone.export(settings, dataset, out, tell=progress.on_event)
+    say(f"{written.samples} samples of {dataset} in {out}, {written.copied} videos copied")
+    if written.left_out:
+        sys.stderr.write(f"symmv: {left_out(dataset, written.left_out)}\n")
+
+
+# Formats whose samples are entries as people corrected them, by `--format`.
+_WITH_ANNOTATIONS = {"jams": _jams, "label-studio": _label_studio, "fiftyone": _fiftyone}
+
+
 def _layout(settings: Settings, dataset: str, out: Path) -> Mapping[str, str]:
-    """Export the layout of the dataset's paper; the rows that could not be written."""
+    """Export the layout of the dataset's paper; gives the rows that could not be written."""
     from symmv_builder.api import publishing
 
     with Progress([]) as progress:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from symmv_builder.api.composers import composers, options_of_models
-from symmv_builder.api.generating import Order, Videos, Written, passage_of, write
+from symmv_builder.api.generating import Order, Videos, WrittenPiece, passage_of, write
 from symmv_builder.cli import options
 from symmv_builder.cli.declared import with_options
 from symmv_builder.cli.saying import complain, remark, say
@@ -146,8 +146,8 @@ def generate(
         raise typer.Exit(1)
 
 
-def line_of(composition: Written) -> str:
-    """What was made, in one line."""
+def line_of(composition: WrittenPiece) -> str:
+    """Say in one line what was made."""
     piece, files = composition.piece, composition.files
     note = f" ({piece.facts['said']})" if "said" in piece.facts else ""
     names = " ".join(path.suffix[1:] for path in files)

@@ -15,7 +15,7 @@ from symmv_builder.cli.declared import with_options
 from symmv_builder.cli.saying import complain
 from symmv_builder.report.progress import Progress
 
-_SHOWN = 20
+_MOST_LINES = 20
 
 
 def register(app: typer.Typer) -> None:
@@ -76,8 +76,8 @@ def take_in(release: Release, **how: Any) -> None:
 
 
 def _list(lines: Sequence[str], what: str) -> None:
-    """A few lines of what did not become a row; `symmv status` has all rejections."""
-    for line in lines[:_SHOWN]:
+    """Print a few lines of what did not become a row; `symmv status` has all rejections."""
+    for line in lines[:_MOST_LINES]:
         complain(f"{what}: {line}")
-    if len(lines) > _SHOWN:
-        complain(f"{what}: and {len(lines) - _SHOWN} more")
+    if len(lines) > _MOST_LINES:
+        complain(f"{what}: and {len(lines) - _MOST_LINES} more")

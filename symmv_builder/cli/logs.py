@@ -23,7 +23,7 @@ _DATE = "%Y-%m-%dT%H:%M:%S%z"
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a call said of its log: levels as those of `logging` are derived from it."""
+    """A call's choice of its log: levels as those of `logging` are derived from it."""
 
     verbose: int = 0
     quiet: bool = False
@@ -152,11 +152,14 @@ def _command(
         ),
     ] = None,
 ) -> None:  # fmt: skip
-    """The options, as a command has them."""
+    """Declare the options, as a command has them."""
 
 
 def options() -> list[Any]:
-    """The parameters that every command gets; they act by themselves and are given to nobody."""
+    """List the parameters that every command gets.
+
+    They act by themselves and are given to nobody.
+    """
     app = typer.Typer(add_completion=False)
     app.command()(_command)
     parameters = [each for each in typer.main.get_command(app).params if each.name != "help"]

@@ -56,14 +56,14 @@ def get(
     """
     if bool(names) == every:
         raise typer.BadParameter("name the models, or all of them with --all")
-    got = []
+    is_here = []
     for model in catalogue.get_models(options.settings(None), names or [], every=every):
-        got.append(not model.problem)
+        is_here.append(not model.problem)
         if model.problem:
             # Some say of which model they speak, and in what words.
             named = model.problem.startswith(f"{model.name} ")
             complain(model.problem if named else f"{model.name}: {model.problem}")
         else:
             say(f"{model.name}: here, {model.weights_sha256[:12] or 'without weights'}")
-    if not all(got):
-        raise typer.Exit(1 if any(got) else 2)
+    if not all(is_here):
+        raise typer.Exit(1 if any(is_here) else 2)

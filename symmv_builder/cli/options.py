@@ -13,7 +13,7 @@ from symmv_builder.settings import Settings, read_settings
 
 
 def checking(option: str) -> Callable[[float | None], float | None]:
-    """A callback for Typer that refuses a number that is too small for an option."""
+    """Make a callback for Typer that refuses a number that is too small for an option."""
 
     def check(value: float | None) -> float | None:
         return checked(option, value)
@@ -133,11 +133,12 @@ Overwrite = Annotated[
 
 
 class Sounding(StrEnum):
-    """How a piece of music is heard: as it was recorded, or as its notes are played."""
+    """The way a piece of music is heard: as it was recorded, or as its notes are played."""
 
     RECORDING = "recording"
     RENDERED = "rendered"
 
 
 def settings(root: str | None) -> Settings:
+    """Read the settings of a command; `root` stands in for the configured data root."""
     return read_settings(root=root)

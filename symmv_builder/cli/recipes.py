@@ -75,7 +75,7 @@ def recipe_command(
 
 
 def problem_of(step: "ExplainedStep") -> str:
-    """What a step lacks on this machine, with the command that gets it."""
+    """Say what a step lacks on this machine, with the command that gets it."""
     if not step.can_be_fetched:
         return step.problem
     return f"{step.problem}; {get_weights(step.model)}"

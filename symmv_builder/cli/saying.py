@@ -18,7 +18,7 @@ PRINTED = {"is_printed": True}
 
 
 def say(line: object, style: str = "") -> None:
-    """One line on standard output, where results go; styled on a terminal alone."""
+    """Print one line on standard output, where results go; styled on a terminal alone."""
     text = tables.shown(line)
     if style:
         tables.console().print(Text(text, style), soft_wrap=True)
@@ -27,12 +27,12 @@ def say(line: object, style: str = "") -> None:
 
 
 def note(line: object) -> None:
-    """One line on standard error as it is."""
+    """Print one line on standard error as it is."""
     sys.stderr.write(f"{tables.shown(line)}\n")
 
 
 def remark(line: object) -> None:
-    """One line on standard error of what goes on, unless the command is to be quiet."""
+    """Print one line on standard error of what goes on, unless the command is to be quiet."""
     text = " ".join(str(line).split())
     LOG.info("%s", text, extra=PRINTED)
     if not tables.is_quiet():
@@ -40,7 +40,7 @@ def remark(line: object) -> None:
 
 
 def complain(line: object, level: int = logging.WARNING) -> None:
-    """One line on standard error that names the program, its blanks drawn together."""
+    """Print one line on standard error that names the program, its blanks drawn together."""
     text = " ".join(str(line).split())
     LOG.log(level, "%s", text, extra=PRINTED)
     note(f"symmv: {text}")

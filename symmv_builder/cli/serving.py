@@ -38,6 +38,22 @@ def web(
     takes_gb: Annotated[
         float, typer.Option(min=0.1, help="How many gigabytes all takes may use.")
     ] = 20.0,
+    study: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folder of a listening study to serve to raters, who need no token and see "
+            "nothing else; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Name by which others call this server, behind a proxy that speaks TLS; may be "
+            "repeated.",
+            show_default=False,
+        ),
+    ] = None,
     soundfonts: Annotated[
         Path | None, typer.Option(help="Folder of .sf2 files that takes can be played with.")
     ] = None,
@@ -46,18 +62,23 @@ def web(
 
     Nothing leaves it: the pages load nothing from elsewhere. Ctrl+C ends it.
     """
+    from symmv_builder.api.study import open_store
     from symmv_builder.api.take_writer import Studio, TakeWriter
     from symmv_builder.api.takes import Takes
+    from symmv_builder.web import raters
     from symmv_builder.web.guard import Access
-    from symmv_builder.web.server import serve
+    from symmv_builder.web.server import answer, make_app
 
-    access = Access(host, port, token)
+    access = Access(host, port, token, tuple(name or ()))
+    access.check()
     settings = options.settings(root)
     studio = Studio(settings, runs, soundfonts)
-    serve(
-        settings,
-        access,
-        runs_in=runs,
-        writer=TakeWriter(Takes(takes, round(takes_gb * 2**30)), studio),
-        tell=lambda where: say(f"open {where}"),
-    )
+    writer = TakeWriter(Takes(takes, round(takes_gb * 2**30)), studio)
+    studies = [open_store(each) for each in study or ()]
+
+    def tell(where: str) -> None:
+        say(f"open {where}")
+        for each in studies:
+            say(f"raters of {each.folder} open {where.rstrip('/')}{raters.address(each)}")
+
+    answer(make_app(settings, access, runs, writer, studies), access, tell=tell)

@@ -1,6 +1,5 @@
 """`symmv study make | serve | score`: people say what they hear, and tables say what they said."""
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -63,13 +62,17 @@ def serve(
 ) -> None:
     """Serve the site and keep answers as they come, one file of JSON lines a rater.
 
-    Answers are flushed to the disk before a rater is told so. Ends with Ctrl-C.
+    Answers are flushed to the disk before a rater is told so. Ends with Ctrl-C. `symmv web --study`
+    serves studies beside its other pages.
     """
-    server = studies.serve(folder, host=host, port=port, hosts=name or ())
-    at, on = server.server_address[:2]
-    say(f"http://{at}:{on}/ serves {folder}; answers go to {folder / 'answers'}")
-    with server, suppress(KeyboardInterrupt):
-        server.serve_forever()
+    from symmv_builder.web.guard import Access
+    from symmv_builder.web.raters import make_app
+    from symmv_builder.web.server import answer
+
+    access = Access(host, port, names=tuple(name or ()))
+    app = make_app({"/": studies.open_store(folder)}, access)
+    told = f"serves {folder}; answers go to {folder / 'answers'}"
+    answer(app, access, tell=lambda where: say(f"{where} {told}"))
 
 
 def score(

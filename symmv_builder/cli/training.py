@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from symmv_builder.api.options import CHECKPOINT_MINUTES, HELP, assignments
+from symmv_builder.api.options import CHECKPOINT_MINUTES, HELP, assignments, trainer_help
 from symmv_builder.api.texts import left_out
 from symmv_builder.cli import completing, options
 from symmv_builder.cli.saying import complain, say
@@ -34,7 +34,7 @@ def train(
     trainer: Annotated[
         str,
         typer.Argument(
-            help=HELP["trainer"],
+            help=trainer_help(),
             show_default=False,
             autocompletion=completing.trainers,
         ),
@@ -84,10 +84,7 @@ def train(
     root: options.Root = None,
     subset: Annotated[
         str,
-        typer.Option(
-            help="Learn from the rows alone that `symmv rank` marked so, such as finetune.",
-            show_default=False,
-        ),
+        typer.Option(help=HELP["learned-subset"], show_default=False),
     ] = "",
     minutes: Annotated[
         float | None,
@@ -183,7 +180,7 @@ def train(
 def _places(
     data: str, folder: Path | None, out: Path | None, root: str | None, *, wait: bool
 ) -> tuple[str, Path]:
-    """Which dataset a training learns from, imported first where it is a folder, and its run's."""
+    """Give the dataset to learn from, imported first if it is a folder, and its run's folder."""
     if out is None or bool(data) == bool(folder):
         raise WrongArguments(
             "a training needs `out`, the run's folder, and either `data`, its dataset, or `from`, "

@@ -13,7 +13,7 @@ from symmv_builder.records import Listing
 
 
 class Lister(Protocol):
-    """What lists: `backends.ytdlp.Downloader`."""
+    """The lister of a site's recordings: `backends.ytdlp.Downloader`."""
 
     def list_source(
         self,
@@ -37,7 +37,7 @@ def discover(
     limit: int | None = None,
     site: str | None = None,
 ) -> Iterator[Listing]:
-    """Videos of one source that are not among the `known` ids, each once, as they are found.
+    """List videos of one source that are not among the `known` ids, each once, as they are found.
 
     `kind` is channel, playlist, search, feed or ids, `site` where the reference names no
     other (by default the lister's first); `limit` bounds how many are new, and

@@ -68,7 +68,7 @@ class Subtitles(Protocol):
 
 
 class Fetcher(Protocol):
-    """What downloads: `backends.ytdlp.Downloader`."""
+    """The downloader of a site's recordings: `backends.ytdlp.Downloader`."""
 
     def download(
         self,
@@ -195,7 +195,7 @@ def _alone(source: Source, folder: Path) -> Iterator[None]:
 def _stored(
     source: Source, root: Root, ledger: Ledger, kind: str, limits: pyav.Limits
 ) -> Fetched | None:
-    """The recording as the store has it, if what it has is of the kind that is wanted."""
+    """Find the recording in the store, if what that has is of the kind that is wanted."""
     sha256 = ledger.asset_of(source.site, source.video_id)
     if sha256 is None or not has_asset(root, sha256):
         return None
@@ -217,7 +217,7 @@ def _add_captions(delivery: Delivery, limits: pyav.Limits) -> None:
 
 
 def _look_into(delivery: Delivery, kind: str, limits: pyav.Limits) -> Asset:
-    """Facts of a file that has just come."""
+    """Read the facts of a file that has just come."""
     try:
         asset = pyav.probe(delivery.path, hash_file(delivery.path), limits=limits)
     except RejectEntry as rejected:

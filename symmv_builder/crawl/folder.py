@@ -36,7 +36,7 @@ VIDEO = frozenset({".mp4", ".m4v", ".mkv", ".webm", ".mov", ".avi", ".mpg", ".mp
 
 @dataclass(frozen=True, slots=True)
 class FolderContents:
-    """What a folder holds: entries, the file behind each source, and files without a partner.
+    """The contents of a folder: entries, each source's file, and files without a partner.
 
     `left_out` are lines for people on what lies there and is not to be read.
     """
@@ -56,13 +56,13 @@ class _Pair:
     info: SongInfo = field(default_factory=SongInfo)
 
     def place_in(self, folder: Path) -> str:
-        """What tells the pair from all others of a folder."""
+        """Name the places of the pair's files, which tell it from all others of a folder."""
         places = [os.path.relpath(path, folder) for path in (self.music, self.video)]
         return "\0".join(dict.fromkeys(places))
 
 
 def identifier(name: str) -> str:
-    """A safe identifier for any name: itself where it is one, else a slug and a hash.
+    """Make a safe identifier for any name: itself where it is one, else a slug and a hash.
 
     The result matches ``[A-Za-z0-9][A-Za-z0-9._-]*``, at most 64 characters.
     """
@@ -74,7 +74,7 @@ def identifier(name: str) -> str:
 
 
 def file_name(row_name: str) -> str:
-    """What files of a row are called: as its clip, or by the `identifier` of its entry."""
+    """Name the files of a row: as its clip, or by the `identifier` of its entry."""
     return row_name if is_clip_id(row_name) else identifier(row_name)
 
 
@@ -87,7 +87,7 @@ def _hash(name: str) -> str:
 
 
 def distinct(texts: Mapping[str, str]) -> dict[str, str]:
-    """An identifier of its own for each place, out of the identifier that it would like.
+    """Give each place an identifier of its own, out of the one that it would like.
 
     `texts` maps places below a folder (``a/b.mid``) to identifiers. Of places that want the
     same one, the place with the fewest folders in it has it, and among those the first in
@@ -112,7 +112,7 @@ def distinct(texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def find_entries(folder: Path, dataset: str, *, pairs: bool) -> FolderContents:
-    """The entries that a folder's recordings make; `StopRun` where there is none.
+    """Find the entries that a folder's recordings make; `StopRun` where there is none.
 
     A file that cannot be paired is listed in `unpaired` and left out.
     """
@@ -137,12 +137,12 @@ def find_entries(folder: Path, dataset: str, *, pairs: bool) -> FolderContents:
 
 
 def _stem(path: Path, folder: Path) -> str:
-    """The name of a recording: its place below the folder, without the extension."""
+    """Name a recording: its place below the folder, without the extension."""
     return str(path.relative_to(folder).with_suffix(""))
 
 
 def _pairs(handed_in: Folder, files: list[Path]) -> tuple[list[_Pair], list[Path]]:
-    """Pairs by a table or by name. Each cover of a name goes with the first video of it."""
+    """Find pairs by a table or by name. Each cover of a name goes with the first video of it."""
     folder = handed_in.path
     table = folder / "pairs.csv"
     if handed_in.holds(table):
@@ -161,7 +161,7 @@ def _pairs(handed_in: Folder, files: list[Path]) -> tuple[list[_Pair], list[Path
 
 
 def _role(path: Path, folder: Path) -> tuple[str, bool]:
-    """The name that a file shares with its partner, and whether it is the music."""
+    """Find the name that a file shares with its partner, and whether it is the music."""
     relative = path.relative_to(folder)
     if relative.parts[0] in ("covers", "videos") and len(relative.parts) > 1:
         inner = Path(*relative.parts[1:]).with_suffix("")
@@ -189,7 +189,7 @@ def _from_table(table: Path, handed_in: Folder) -> list[_Pair]:
 
 
 def _inside(handed_in: Folder, name: str, wrong: Callable[[str], MalformedFile]) -> Path:
-    """A file named in a table; paths count from the table's folder and stay below it.
+    """Find a file named in a table; paths count from the table's folder and stay below it.
 
     `wrong` makes the error of a problem in this row.
     """
@@ -212,7 +212,7 @@ def _inside(handed_in: Folder, name: str, wrong: Callable[[str], MalformedFile])
 
 
 def _spellings(name: str) -> list[str]:
-    """How a disk may spell a name: as it is, composed, decomposed, or in Latin-1."""
+    """List how a disk may spell a name: as it is, composed, decomposed, or in Latin-1."""
     forms = [name, unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name)]
     with suppress(UnicodeEncodeError):
         forms.append(os.fsdecode(name.encode("latin-1")))

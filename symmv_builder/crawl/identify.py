@@ -28,7 +28,7 @@ def identify(
     excerpts: int = 3,
     model: SongModel,
 ) -> SongInfo:
-    """Title, artist, genre and numbers of the song that is heard in a recording.
+    """Identify the song in a recording: title, artist, genre and numbers.
 
     Up to `excerpts` places are listened to until one gives a song whose title and artist
     are like the parsed ones (`agreement` of at least `min_similarity`). Else the parsed ones
@@ -53,7 +53,7 @@ def identify(
 
 
 def agreement(answer: SongInfo, title: str, artist: str) -> float:
-    """How alike the heard song and the parsed title and artist are, 0-1: the worse of the two.
+    """Measure how alike the heard song and the parsed title and artist are, 0-1: the worse of both.
 
     What was not parsed agrees. Order, case, accents, brackets and featured artists do not
     count, and one of several artists is enough; scripts are kept, so that a Korean title is
@@ -79,7 +79,7 @@ def _plain(text: str) -> str:
 
 
 def _places(length: int, size: int, count: int) -> list[tuple[int, int]]:
-    """Where to listen: the middle first, then towards both ends."""
+    """Choose where to listen: the middle first, then towards both ends."""
     if length <= size:
         return [(0, length)]
     centres = [0.5, *(0.5 + side * 0.25 / ring for ring in range(1, count) for side in (-1, 1))]

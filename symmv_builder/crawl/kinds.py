@@ -30,7 +30,7 @@ def _phrases(text: str) -> tuple[str, ...]:
 
 
 # What a title says of the whole video, whatever else stands in it. The first that fits counts.
-_SURE = (
+_TITLE_PHRASES = (
     (
         OTHER,
         _phrases(
@@ -134,7 +134,9 @@ _SURE = (
     ),
 )  # fmt: skip
 # The phrases of music videos that are no single word, such as "official video".
-_MUSIC_VIDEO = tuple(p for kind, all_ in _SURE if kind == "mv" for p in all_ if p.count(" ") > 2)
+_MUSIC_VIDEO = tuple(
+    p for kind, words in _TITLE_PHRASES if kind == "mv" for p in words if p.count(" ") > 2
+)
 # Names of sites for what a video is about, folded. What is not here says nothing.
 _CATEGORIES = {
     "music": "mv",
@@ -161,7 +163,7 @@ _CATEGORIES = {
 
 
 def kind_of(title: str, categories: Iterable[str] = (), tags: Iterable[str] = ()) -> str:
-    """One of `KINDS`, `OTHER`, or empty where nothing tells.
+    """Tell one of `KINDS`, `OTHER`, or empty where nothing tells.
 
     The title counts before the category, and that before the tags, which uploaders choose to be
     found by. A music video by its category, or an "official video", is one whatever single
@@ -175,18 +177,18 @@ def kind_of(title: str, categories: Iterable[str] = (), tags: Iterable[str] = ()
     by_category = next((_CATEGORIES[c] for c in map(fold, categories) if c in _CATEGORIES), "")
     words = f" {fold(title)} "
     is_music = by_category == "mv" or any(phrase in words for phrase in _MUSIC_VIDEO)
-    claims = _said(words, is_music=is_music)
-    return claims or by_category or _said(f" {fold(' , '.join(tags))} ")
+    by_title = _first_kind(words, is_music=is_music)
+    return by_title or by_category or _first_kind(f" {fold(' , '.join(tags))} ")
 
 
 def kind_of_listing(listing: Listing) -> str:
-    """`kind_of` what a site says of a video."""
+    """Tell the kind of what a site says of a video, by `kind_of`."""
     return kind_of(listing.title, listing.categories, listing.tags)
 
 
-def _said(words: str, *, is_music: bool = False) -> str:
-    """The first kind that a folded text names; of music only by two words or more."""
-    for kind, phrases in _SURE:
+def _first_kind(words: str, *, is_music: bool = False) -> str:
+    """Find the first kind that a folded text names; of music only by two words or more."""
+    for kind, phrases in _TITLE_PHRASES:
         for phrase in phrases:
             names_it = kind == "mv" or phrase.count(" ") > 2 or _UNSPACED.search(phrase)
             if phrase in words and (names_it or not is_music):

@@ -29,12 +29,12 @@ _FORMS = (
 
 
 def is_link(text: str) -> bool:
-    """Whether a text is meant as a link and not as the name of a file."""
+    """Check whether a text is meant as a link and not as the name of a file."""
     return re.match(r"(?:[A-Za-z][A-Za-z0-9+.-]*://|symmvdemo:)", text) is not None
 
 
 def source_of(link: str) -> Source:
-    """The recording that a link to its page means.
+    """Find the recording that a link to its page means.
 
     `StopRun` where it is no link to one video of a site that is known.
     """

@@ -49,7 +49,7 @@ HARD_MARKS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """How much each thing counts, and where the thresholds lie (scores are 0-1).
+    """The weight of each thing that counts, and the thresholds (scores are 0-1).
 
     The first seven add up to 1 for a perfect result; `soft` and `hard` are taken off for
     each word that speaks against it, `odd_length` where the length is impossible.
@@ -72,9 +72,10 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationPoint:
-    """How often titles that agree by `similarity` were the wanted work, and how many were found.
+    """Precision and recall (0-1) of titles whose likeness reaches `threshold`.
 
-    A listing whose likeness of title times artist is below `threshold` is always rejected.
+    They were measured on `data` by `command`. A listing whose likeness of title times artist is
+    below `threshold` is always rejected.
     """
 
     threshold: float
@@ -93,7 +94,10 @@ class CalibrationPoint:
 def precision_and_recall(
     scored: Sequence[tuple[float, bool]], threshold: float
 ) -> tuple[float, float]:
-    """Of likenesses and whether each is right: precision and recall from a threshold up, 0-1."""
+    """Compute precision and recall (0-1) from a threshold up.
+
+    `scored` are likenesses, and whether each is right.
+    """
     accepted = [is_right for likeness, is_right in scored if likeness >= threshold]
     right, existing = sum(accepted), sum(is_right for _, is_right in scored)
     return right / len(accepted) if accepted else 0.0, right / existing if existing else 0.0
@@ -111,7 +115,7 @@ class ScoredListing:
 
 # Measured with titles alone, as that list has them; GiantMIDI-Piano's own rule, its words
 # contained in the title with the artist's surname, is .971 right.
-MEASURED = CalibrationPoint(
+CALIBRATION = CalibrationPoint(
     threshold=Weights().review,
     precision=0.978,
     recall=0.770,
@@ -121,7 +125,7 @@ MEASURED = CalibrationPoint(
 
 
 def query_of(song: ParsedTitle) -> str:
-    """What to search for: "artist title official video"."""
+    """Write what to search for: "artist title official video"."""
     return " ".join(f"{song.artist} {song.title} official video".split())
 
 
@@ -133,7 +137,7 @@ def rank(
     cover_uploaded: str = "",
     weights: Weights = Weights(),
 ) -> list[ScoredListing]:
-    """Every listing with its score, best first; equal scores are ordered by video id.
+    """Score every listing, best first; equal scores are ordered by video id.
 
     `cover_duration_s` is how long the cover lasts, `None` where that is not known;
     `cover_uploaded` its date, ``YYYYMMDD`` or empty.
@@ -156,14 +160,14 @@ def _score(
     duration = duration_fit(listing.duration_s, cover_duration_s)
     shares = (
         ("channel", officiality(song, listing), weights.channel),
-        ("says official", _says_official(marks, listing), weights.says_official),
-        ("category", _category(listing), weights.category),
-        ("views", _views(listing), weights.views),
+        ("says official", _official_score(marks, listing), weights.says_official),
+        ("category", _category_score(listing), weights.category),
+        ("views", _views_score(listing), weights.views),
         ("duration", duration, weights.duration),
-        ("date", _date(listing.uploaded, cover_uploaded), weights.date),
+        ("date", _date_score(listing.uploaded, cover_uploaded), weights.date),
     )
     support = weights.identity + sum(share * weight for _, share, weight in shares)
-    against = _against(marks, listing, duration, weights)
+    against = _penalties(marks, listing, duration, weights)
     score = min(1.0, max(0.0, title * artist * support - sum(value for _, value in against)))
     score = round(score, 4)
     parts = (
@@ -193,7 +197,7 @@ def _marks_besides(song: ParsedTitle, listing: Listing) -> set[str]:
 _VIDEO_WORDS = ("mv", "m v", "pv", "music video", "video song", "videoclip", "musikvideo")
 
 
-def _says_official(marks: set[str], listing: Listing) -> float:
+def _official_score(marks: set[str], listing: Listing) -> float:
     if "official" in marks:
         return 1.0
     title = flat(listing.title)
@@ -203,7 +207,7 @@ def _says_official(marks: set[str], listing: Listing) -> float:
 def similarity(
     song: ParsedTitle, listing: Listing, unknown_artist: float = 0.7
 ) -> tuple[float, float]:
-    """How like the song a listing's title (0-1) and artist (0-1) are.
+    """Measure how like the song a listing's title (0-1) and artist (0-1) are.
 
     The listing's title is parsed; both readings of it count, and names may be written in
     two scripts. An artist that nobody knows is as like as `unknown_artist`.
@@ -214,9 +218,9 @@ def similarity(
         return 0.0, 0.0
     best = (0.0, 0.0)
     for artist, title in ((parsed.artist, parsed.title), (parsed.title, parsed.artist)):
-        alike = _alike(song.title, title)
+        alike = _likeness(song.title, title)
         artist_score = (
-            _artist_alike(song, artist, listing, alike) if song.artist else unknown_artist
+            _artist_likeness(song, artist, listing, alike) if song.artist else unknown_artist
         )
         if alike * artist_score > best[0] * best[1] or best == (0.0, 0.0):
             best = (alike, artist_score)
@@ -225,11 +229,11 @@ def similarity(
         is_foreign = not _scripts(song.title) & _scripts(parsed.title)
         weight = 1.0 if is_foreign else 0.75
         artist_score = (
-            _artist_alike(song, parsed.artist, listing, weight) if song.artist else best[1]
+            _artist_likeness(song, parsed.artist, listing, weight) if song.artist else best[1]
         )
         best = max(best, (weight, artist_score), key=lambda pair: pair[0] * pair[1])
     if song.artist and _share_a_number(song.title, listing.title):
-        artist_score = _artist_alike(song, parsed.artist, listing, _SAME_NUMBER)
+        artist_score = _artist_likeness(song, parsed.artist, listing, _SAME_NUMBER)
         best = max(best, (_SAME_NUMBER, artist_score), key=lambda pair: pair[0] * pair[1])
     return best
 
@@ -243,20 +247,21 @@ _SPELLED = {"opus": "op", "kv": "k"}
 
 
 def _share_a_number(one: str, other: str) -> bool:
-    """Whether two titles name a work by the same catalogue number.
+    """Check whether two titles name a work by the same catalogue number.
 
     ``Op. 10`` meets ``Op. 10 No. 1``, a piece of it; ``Op. 31 No. 1`` does not meet ``No. 2``.
     """
     return any(
-        (_SPELLED.get(name, name), number) == (_SPELLED.get(same, same), again)
-        and (not within or not inside or within == inside)
-        for name, number, within in _NUMBER.findall(flat(one))
-        for same, again, inside in _NUMBER.findall(flat(other))
+        (_SPELLED.get(catalogue, catalogue), number)
+        == (_SPELLED.get(other_catalogue, other_catalogue), other_number)
+        and (not part or not other_part or part == other_part)
+        for catalogue, number, part in _NUMBER.findall(flat(one))
+        for other_catalogue, other_number, other_part in _NUMBER.findall(flat(other))
     )
 
 
-def _artist_alike(song: ParsedTitle, listed: str, listing: Listing, alike: float) -> float:
-    """Names in any order; the wanted name among several, in the channel, or in the title.
+def _artist_likeness(song: ParsedTitle, listed: str, listing: Listing, alike: float) -> float:
+    """Compare names in any order: the wanted one among several, in the channel, or in the title.
 
     A person may be named by the surname; a common one alone counts where the titles are
     the same, by their likeness `alike`. A namesake is another artist.
@@ -277,7 +282,7 @@ def _artist_alike(song: ParsedTitle, listed: str, listing: Listing, alike: float
         if not _is_part(other, flat(artist)):
             best = max(best, fuzz.token_sort_ratio(flat(artist), other) / 100.0)
     if best < 0.9:
-        by_surname = _surname_alike(song, listed, listing, alike)
+        by_surname = _surname_likeness(song, listed, listing, alike)
         if by_surname is None:
             return 0.0
         best = max(best, by_surname)
@@ -288,13 +293,15 @@ _ARTICLES = word_set("the a an los las les la le el die der das os as")
 
 
 def _is_part(name: str, whole: str) -> bool:
-    """Whether a name is some words of another one, which more than articles tell apart."""
+    """Check whether a name is some words of another one, which more than articles tell apart."""
     words, others = set(name.split()), set(whole.split())
     return words < others and not others - words <= _ARTICLES
 
 
-def _surname_alike(song: ParsedTitle, listed: str, listing: Listing, alike: float) -> float | None:
-    """How surely the listing names a wanted person by surname; `None`: it names a namesake."""
+def _surname_likeness(
+    song: ParsedTitle, listed: str, listing: Listing, alike: float
+) -> float | None:
+    """Measure how surely the listing names a wanted person by surname; `None`: a namesake."""
     # A surname in the song's own name says nothing of who plays it.
     beside_title = re.sub(re.escape(song.title), " ", listing.title, count=1, flags=re.IGNORECASE)
     best, is_namesake = 0.0, False
@@ -309,7 +316,7 @@ def _surname_alike(song: ParsedTitle, listed: str, listing: Listing, alike: floa
     return None if is_namesake and best <= ALONE else best
 
 
-def _alike(first: str, second: str) -> float:
+def _likeness(first: str, second: str) -> float:
     """Likeness of two songs' names, over every way in which they are written."""
     best = max(
         (
@@ -326,7 +333,7 @@ _VERSIONS = word_set("remix mix version edit taylors acoustic live part pt repri
 
 
 def _forms(text: str) -> list[tuple[str, float]]:
-    """The ways to write a name, flat, each with what it is worth (1: nothing is left out).
+    """List the ways to write a name, flat, each with its worth (1: nothing is left out).
 
     Whole; without its brackets; what they hold, where that is another script; and the
     words of each script. What a bracket in the same script adds makes another version.
@@ -347,7 +354,7 @@ def _forms(text: str) -> list[tuple[str, float]]:
 
 
 def _in_and_out(text: str) -> tuple[str, str]:
-    """The text outside of brackets, and the text inside."""
+    """Split a text into what stands outside of brackets, and what stands inside."""
     depth = 0
     outside: list[str] = []
     inside: list[str] = []
@@ -365,7 +372,7 @@ def _scripts(text: str) -> set[str]:
 
 
 def _holds(text: str, words: str) -> bool:
-    """Whether a flat text holds flat words as a run of whole words, or with spaces left out."""
+    """Check whether a flat text holds flat words as a run of whole words, or spaces left out."""
     if not words:
         return False
     if f" {words} " in f" {text} ":
@@ -390,7 +397,7 @@ _LABELS = (
 
 
 def officiality(song: ParsedTitle, listing: Listing) -> float:
-    """How surely the channel speaks for the artist, 0-1.
+    """Measure how surely the channel speaks for the artist, 0-1.
 
     VEVO and the artist's own channel most, a label's, a verified one, and least an
     automatic channel (``- Topic``), whose videos are still pictures.
@@ -414,28 +421,28 @@ def officiality(song: ParsedTitle, listing: Listing) -> float:
 
 
 def _is_another_artist(listing: Listing, owner: str, channel: str) -> bool:
-    """Whether the channel is that of a performer whom the title names besides the wanted one."""
+    """Check whether the channel is another performer's whom the title names."""
     try:
-        named = parse_title(listing.title).artist
+        performer = parse_title(listing.title).artist
     except RejectEntry:
         return False
-    return any(_is_owner(one, owner, channel) for one in _artists(named))
+    return any(_is_owner(one, owner, channel) for one in _artists(performer))
 
 
 def _owns_translation(song: ParsedTitle, listing: Listing, owner: str, channel: str) -> bool:
-    """Whether the channel's artist is the wanted one in another script, by the listing's word."""
+    """Check whether the channel's artist is the wanted one in another script, by the listing."""
     try:
-        named = parse_title(listing.title).artist
+        performer = parse_title(listing.title).artist
     except RejectEntry:
         return False
-    if not named or not song.artist or _scripts(named) & _scripts(song.artist):
+    if not performer or not song.artist or _scripts(performer) & _scripts(song.artist):
         return False
-    is_named = any(_is_owner(one, owner, channel) for one in _artists(named))
+    is_named = any(_is_owner(one, owner, channel) for one in _artists(performer))
     return is_named and _holds(flat(listing.title), flat(song.artist))
 
 
 def _artists(name: str) -> list[str]:
-    """Each performer's name, flat: of ``A, B & C`` three; both of ``宇多田ヒカル (Utada)``."""
+    """List each performer's name, flat: of ``A, B & C`` three; both of ``宇多田ヒカル (Utada)``."""
     for mark in (" & ", " x ", " X ", " and ", " y ", "、"):
         name = name.replace(mark, ",")
     return [form for part in name.split(",") for form, share in _forms(part) if share >= 0.93]
@@ -451,7 +458,7 @@ def _is_owner(artist: str, owner: str, channel: str) -> bool:
 
 
 def duration_fit(duration_s: float | None, cover_duration_s: float | None) -> float:
-    """1: the lengths are within a quarter; 0: one is over twice the other; 0.5: unknown."""
+    """Compare lengths: 1 within a quarter, 0 where one is over twice the other, 0.5 unknown."""
     if not duration_s or not cover_duration_s:
         return 0.5
     octaves = abs(math.log2(duration_s / cover_duration_s))
@@ -459,7 +466,7 @@ def duration_fit(duration_s: float | None, cover_duration_s: float | None) -> fl
     return min(1.0, max(0.0, (farthest - octaves) / (farthest - nearest)))
 
 
-def _against(
+def _penalties(
     marks: set[str], listing: Listing, duration: float, weights: Weights
 ) -> list[tuple[str, float]]:
     penalties = [(mark, weights.soft) for mark in sorted(marks & SOFT_MARKS)]
@@ -472,20 +479,20 @@ def _against(
     return penalties
 
 
-def _date(uploaded: str, cover_uploaded: str) -> float:
-    """1 where the video was there before its cover, 0 where it came after; 0.5 unknown.
+def _date_score(uploaded: str, cover_uploaded: str) -> float:
+    """Give 1 where the video was there before its cover, 0 where it came after; 0.5 unknown.
 
     Of two uploads by the artist the older is the original; a later one is often another cut.
     """
     return float(uploaded <= cover_uploaded) if uploaded and cover_uploaded else 0.5
 
 
-def _category(listing: Listing) -> float:
+def _category_score(listing: Listing) -> float:
     return float("Music" in listing.categories) if listing.categories else 0.5
 
 
-def _views(listing: Listing) -> float:
-    """0 for none, 1 for a hundred million, by orders of magnitude; 0.5 unknown."""
+def _views_score(listing: Listing) -> float:
+    """Scale views: 0 for none, 1 for a hundred million, by orders of magnitude; 0.5 unknown."""
     if listing.view_count is None:
         return 0.5
     return min(1.0, math.log10(listing.view_count + 1) / 8.0)

@@ -22,7 +22,7 @@ def probe_music(
     max_pixels: int = 36_000_000,
     max_channels: int = 16,
 ) -> Asset:
-    """Facts of the music recording; NO_AUDIO where it has no audio stream.
+    """Read the facts of the music recording; NO_AUDIO where it has no audio stream.
 
     `max_pixels` bounds the pictures of a file that holds video too. Raises `RejectEntry`:
     EMPTY_FILE, NOT_MEDIA, UNREADABLE, TOO_LARGE, TOO_LONG, NO_AUDIO.
@@ -44,7 +44,7 @@ def probe_video(
     max_pixels: int = 36_000_000,
     max_channels: int = 16,
 ) -> Asset:
-    """Facts of the video recording; NO_VIDEO where it has no video stream.
+    """Read the facts of the video recording; NO_VIDEO where it has no video stream.
 
     `max_channels` bounds the sound of a file that has some. Raises `RejectEntry`:
     EMPTY_FILE, NOT_MEDIA, UNREADABLE, TOO_LARGE, TOO_LONG, NO_VIDEO.
@@ -66,7 +66,10 @@ def _probe_midi(path: Path, limits: pyav.Limits) -> Asset:
 
 
 def _hash(path: Path) -> str:
-    """sha256 of the file's bytes; one that is not there is left to the reader to report."""
+    """Compute the sha256 of the file's bytes.
+
+    One that is not there is left to the reader to report.
+    """
     if not path.is_file():
         raise RejectEntry(Reason.UNREADABLE, f"{path} is not a file")
     return hash_file(path)

@@ -59,12 +59,12 @@ class CrawlSource:
 
 
 def default_sources(dataset: str) -> Path:
-    """The file of sources that the package brings for a dataset; it need not exist."""
+    """Name the file of sources that the package brings for a dataset; it need not exist."""
     return Path(str(resources.files("symmv_builder") / "sources" / f"{dataset}.toml"))
 
 
 def read_sources(path: Path) -> list[CrawlSource]:
-    """The sources of a manifest, in its order; `StopRun` naming file, line and key on any fault."""
+    """Read a manifest's sources, in its order; `StopRun` naming file, line and key on any fault."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -97,7 +97,7 @@ def read_sources(path: Path) -> list[CrawlSource]:
 
 
 def _table_lines(lines: Sequence[str]) -> dict[tuple[str, int], int]:
-    """The line of each ``[[kind]]``, by kind and number among its kind."""
+    """Find the line of each ``[[kind]]``, by kind and number among its kind."""
     headers: dict[tuple[str, int], int] = {}
     counts: dict[str, int] = {}
     for number, line in enumerate(lines, start=1):
@@ -110,7 +110,7 @@ def _table_lines(lines: Sequence[str]) -> dict[tuple[str, int], int]:
 
 
 def _line_of_key(lines: Sequence[str], table: int, key: str) -> int:
-    """The line of a key in the table that begins on a line; that of the table without the key."""
+    """Find the line of a key in the table that begins on a line, or the table's without the key."""
     for number, line in enumerate(lines[table:], start=table + 1):
         if re.match(r"\s*\[\[", line):
             break

@@ -22,7 +22,7 @@ _MOST_BYTES = 1 << 20
 
 
 def _importers() -> tuple[str, ...]:
-    """The datasets that have a module in `imports/importers`; none is imported for that."""
+    """List the datasets that have a module in `imports/importers`; none is imported for that."""
     modules = (Path(__file__).parent / "imports" / "importers").glob("[a-z]*.py")
     return tuple(sorted(module.stem.replace("_", "-") for module in modules))
 
@@ -33,32 +33,39 @@ ALL = (*NAMES, *IMPORTED)
 
 
 def built_in() -> tuple[str, ...]:
-    """The names of the recipes that the package brings, sorted."""
+    """List the names of the recipes that the package brings, sorted."""
     folder = resources.files("symmv_builder") / "recipes"
     names = (file.name for file in folder.iterdir())
     return tuple(sorted(name.removesuffix(SUFFIX) for name in names if name.endswith(SUFFIX)))
 
 
 def installed() -> tuple[str, ...]:
-    """The names of all recipes that are installed: the built-in ones, then those of plug-ins."""
+    """List the names of all installed recipes: the built-in ones, then those of plug-ins."""
     return tuple(dict.fromkeys((*built_in(), *plugins.plugins("recipes"))))
 
 
 def importable() -> tuple[str, ...]:
-    """The names of all published datasets that can be imported, those of plug-ins last."""
+    """List the names of all published datasets that can be imported, those of plug-ins last."""
     return tuple(dict.fromkeys((*IMPORTED, *plugins.plugins("importers"))))
 
 
 def is_imported(name: str) -> bool:
-    """Whether a dataset's entries are those of a published release, by what is installed.
+    """Check whether a dataset's entries are those of a published release, by what is installed.
 
     What a data root took in is an import after its importer is gone too: `remembered.is_import`.
     """
     return name in IMPORTED or (name not in NAMES and name in importable())
 
 
+def imported_results(recipe: Recipe) -> tuple[str, ...]:
+    """List what an import makes by its recipe, without recordings that the release lacks."""
+    from symmv_builder.datasets import imports
+
+    return imports.artifacts(recipe)
+
+
 def recipe_text(name: str) -> str:
-    """The file of an installed recipe; `StopRun` with the known names where there is none."""
+    """Read the file of an installed recipe; `StopRun` with the known names where there is none."""
     if name in built_in():
         return (resources.files("symmv_builder") / "recipes" / f"{name}{SUFFIX}").read_text("utf-8")
     plugin = plugins.find("recipes", name)
@@ -69,7 +76,7 @@ def recipe_text(name: str) -> str:
 
 
 def recipe(name: str) -> Recipe:
-    """The recipe of a dataset; `StopRun` with the known names where there is none."""
+    """Read the recipe of a dataset; `StopRun` with the known names where there is none."""
     return _named(name, ())
 
 
@@ -98,7 +105,7 @@ def recipe_in_file(
     is_import: Callable[[str], bool] = is_imported,
     options: Mapping[str, Any] | None = None,
 ) -> Recipe:
-    """The recipe that a person wrote; its base may be built in or a file beside it.
+    """Read the recipe that a person wrote; its base may be built in or a file beside it.
 
     It must not take the name of an import, as `is_import` knows them. Where its base is an import,
     `options` are what is known of the copy of that. `StopRun` with line and key of a mistake, or
@@ -145,7 +152,7 @@ def _in_file(
 
 
 def variant(name: str, way: str) -> Recipe:
-    """A dataset made in another way: the recipe `NAME-WAY`, under the dataset's own name.
+    """Read the recipe of a dataset made in another way, `NAME-WAY`, under the dataset's own name.
 
     `StopRun` with the known ways where there is none.
     """

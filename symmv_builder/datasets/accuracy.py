@@ -68,7 +68,7 @@ class Accuracy:
 def annotations_of(
     task: str, what: str, root: Root, *, split: str = "all", tell: Tell = silent
 ) -> Annotated:
-    """The annotations of a dataset in the data root, of a file, or of all files in a folder.
+    """Read the annotations of a dataset in the data root, of a file, or of all files in a folder.
 
     A song is called as its file without suffix, as the ``file`` of a JSON line, or as its row's
     entry. `StopRun` where nothing can be read.
@@ -108,7 +108,7 @@ def annotations_of(
 
 
 def _named(task: str, files: list[Path]) -> Iterator[tuple[Path, str]]:
-    """Files, with the names of their songs where files do not say them.
+    """List files with the names of their songs where files do not say them.
 
     Of a copy of POP909 that is the task's own file of each folder.
     """
@@ -166,7 +166,7 @@ def measure(task: str, estimate: Annotated, reference: Annotated) -> Accuracy:
 
 
 def compare_results(a: Path, b: Path) -> tuple[dict[str, Comparison], int]:
-    """Each metric of two JSON results of one task, over the songs that both have.
+    """Compare two JSON results of one task by each metric, over the songs that both have.
 
     Gives the comparisons and how many songs only one of them has. `StopRun` where a file is no
     such result, or nothing can be compared.

@@ -47,7 +47,7 @@ _NOTE_EVERY_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a build came to. `up_to_date`: nothing had to be done.
+    """The result of a build. `up_to_date`: nothing had to be done.
 
     `columns` are those of the shards, `missing` those of the schema that they do not hold, but for
     what is made on request alone.
@@ -108,7 +108,7 @@ def _by_id(item: tuple[Source, Path]) -> tuple[str, str]:
 def _keep(
     store: Store, known_files: dict[str, KnownFile], path: Path, contents: Set[str]
 ) -> str | None:
-    """The hash of a file, which is stored then; `None` where its content is barred."""
+    """Store a file and give its hash; `None` where its content is barred."""
     # A name on disk is bytes; a database takes text.
     resolved = os.fsencode(path.resolve()).decode(errors="backslashreplace")
     try:
@@ -203,8 +203,8 @@ def _build(
     if not state.works:
         # Shards without rows would take the place of those that may stand.
         kinds = ", ".join(sorted(plan.recordings))
-        lacking = f"knows no entry of {recipe.name} with all that is needed ({kinds})"
-        problem = f"the ledger in {store.root.shown} {lacking}"
+        problem_words = f"knows no entry of {recipe.name} with all that is needed ({kinds})"
+        problem = f"the ledger in {store.root.shown} {problem_words}"
         raise NoEntries(recipe.name, store.root.shown, problem)
     store.ledger.ask(recipe.name, [use.makes for use in plan.uses])
     draft = draft_dataset(recipe, store, state, shard_bytes)
@@ -233,7 +233,7 @@ def _build(
 
 
 def require_entries(store: Store, dataset: str, everybody: Sequence[Entry]) -> list[Entry]:
-    """The entries of a dataset but for those that were taken down; `StopRun` where none is left."""
+    """Read the entries of a dataset but for those that were taken down; `StopRun` without any."""
     entries = manifests.allowed(store.manifests, everybody)
     if not entries:
         is_import, root = remembered.is_import(store.manifests, dataset), store.root.shown
@@ -242,7 +242,7 @@ def require_entries(store: Store, dataset: str, everybody: Sequence[Entry]) -> l
 
 
 def forgive(store: Store, dataset: str, reasons: Sequence[Reason]) -> int:
-    """Forget the rejections for some reasons, so that those entries are tried again; how many.
+    """Forget the rejections for some reasons, so that entries are tried again; gives their number.
 
     For what depends on the machine and not on the entry: a step that timed out or crashed.
     """
@@ -254,7 +254,7 @@ def forgive(store: Store, dataset: str, reasons: Sequence[Reason]) -> int:
 def in_processes(
     plan: Plan, store: Store, load_model: LoadModel, *, effort: Effort, tell: Tell
 ) -> Run:
-    """The way to run works in processes of this machine."""
+    """Make the function that runs works in processes of this machine."""
 
     def run(works: Sequence[Work]) -> Iterator[EntryOutcome]:
         return run_entries(works, plan, store.root.url, load_model, effort=effort, tell=tell)
@@ -263,7 +263,7 @@ def in_processes(
 
 
 def _unfinished(store: Store, state: Survey, loaded: Collection[str]) -> list[Work]:
-    """The works that are not settled, or whose rows are to be loaded and lack a sidecar."""
+    """List the works that are not settled, or whose rows are to be loaded and lack a sidecar."""
     return [
         work
         for name, work in state.works.items()
@@ -272,7 +272,7 @@ def _unfinished(store: Store, state: Survey, loaded: Collection[str]) -> list[Wo
 
 
 def _stands(store: Store, state: Survey, name: str) -> bool:
-    """Whether the sidecars of a made entry are really there."""
+    """Check whether the sidecars of a made entry are really there."""
     keys, present = state.keys(name), Sidecars(store.root, state.plan.dataset).present(name)
     artifacts = (use.makes for use in state.plan.uses)
     return all(Sidecars.made_name(artifact, keys[artifact]) in present for artifact in artifacts)

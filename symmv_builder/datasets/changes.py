@@ -38,7 +38,7 @@ Step = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What is to be done to a dataset. `about` is what was asked for and what came of it.
+    """A change of a dataset that is to be done. `about` is what was asked for and what came of it.
 
     Every step has a name, ``do``, and the arguments of the function of that name.
     """
@@ -76,7 +76,7 @@ def writing(
 
 
 def _folders(store: Store, dataset: str) -> list[tuple[Root, str]]:
-    """Where a stopped writer of a dataset may have left half a file, but for its entries'."""
+    """List where a stopped writer of a dataset may have left half a file, but for its entries'."""
     folders = [dataset, f"{dataset}/shards", *releases.folders(store, dataset)]
     return [
         *((store.root, folder) for folder in folders),
@@ -115,7 +115,7 @@ def finish(store: Store, dataset: str, tell: Callable[[str], object]) -> Change 
 
 
 def unfinished(store: Store, dataset: str) -> Change | None:
-    """The change that a stopped process left behind; `StopRun` where its plan is damaged."""
+    """Read the change that a stopped process left behind; `StopRun` where its plan is damaged."""
     place = pending(dataset)
     data = store.root.read(place)
     if data is None:
@@ -136,7 +136,7 @@ def unfinished(store: Store, dataset: str) -> Change | None:
 
 
 def pending(dataset: str) -> str:
-    """Where the plan of an unfinished change lies."""
+    """Name the file of the plan of an unfinished change."""
     return f"{dataset}/pending.json"
 
 
@@ -157,7 +157,7 @@ def _run(store: Store, dataset: str, change: Change) -> None:
 def put_entries(
     store: Store, entries: Iterable[Entry], new: Mapping[tuple[str, str], str] | None = None
 ) -> Step:
-    """The step that adds or replaces entries, with the sha256 of each one's recordings.
+    """Make the step that adds or replaces entries, with the sha256 of each one's recordings.
 
     `new` are hashes, by site and id, that the ledger does not know yet.
     """
@@ -197,21 +197,23 @@ def take_in(
         manifests.read_blocklist(store.manifests),
         manifests.blocked_contents(store.manifests),
     )
-    gone = {(source.site, source.video_id) for source in blocked}
-    gone |= {place for place, sha256 in assets.items() if sha256 in barred}
-    entries = [e for e in entries if not gone.intersection(recordings_of(dataset, e).values())]
-    assets = {place: sha256 for place, sha256 in assets.items() if place not in gone}
+    barred_places = {(source.site, source.video_id) for source in blocked}
+    barred_places |= {place for place, sha256 in assets.items() if sha256 in barred}
+    entries = [
+        e for e in entries if not barred_places.intersection(recordings_of(dataset, e).values())
+    ]
+    assets = {place: sha256 for place, sha256 in assets.items() if place not in barred_places}
     before = {e.entry_id: e for e in manifests.read_entries(store.manifests, dataset)}
     recorded = store.ledger.assets()
     fresh = {place: sha256 for place, sha256 in assets.items() if recorded.get(place) != sha256}
     hashes = recordings.read_recordings(store.manifests, dataset)
-    put = put_entries(store, entries, fresh)
+    put_step = put_entries(store, entries, fresh)
     changed = [
         entry
-        for entry in put["entries"]
+        for entry in put_step["entries"]
         if (old := before.get(entry["entry_id"])) is None
         or manifests.entry_fields(old) != entry
-        or hashes.get(entry["entry_id"]) != put["hashes"][entry["entry_id"]]
+        or hashes.get(entry["entry_id"]) != put_step["hashes"][entry["entry_id"]]
     ]
     steps: list[Step] = [{"do": "put_text", "name": n, "text": t} for n, t in texts.items()]
     if fresh:
@@ -220,7 +222,7 @@ def take_in(
     if splits.keys() - manifests.read_splits(store.manifests, dataset).keys():
         steps.append({"do": "freeze_splits", "splits": dict(splits)})
     if changed:
-        steps.append({**put, "entries": changed})
+        steps.append({**put_step, "entries": changed})
     if steps:
         make(store, dataset, Change("intake", {}, steps))
     return len({entry["entry_id"] for entry in changed} - before.keys())
@@ -233,15 +235,17 @@ def _put_entries(
     entries: Sequence[Mapping[str, Any]],
     hashes: Mapping[str, Mapping[str, str]],
 ) -> None:
-    standing = {e.entry_id: e for e in manifests.read_entries(store.manifests, dataset)}
-    standing |= {e.entry_id: e for e in map(manifests.entry_from, entries)}
-    _write_entries(store, dataset, standing, hashes)
+    entries_by_id = {e.entry_id: e for e in manifests.read_entries(store.manifests, dataset)}
+    entries_by_id |= {e.entry_id: e for e in map(manifests.entry_from, entries)}
+    _write_entries(store, dataset, entries_by_id, hashes)
 
 
 def _drop_entries(store: Store, dataset: str, *, ids: Sequence[str]) -> None:
-    standing = {e.entry_id: e for e in manifests.read_entries(store.manifests, dataset)}
+    entries_by_id = {e.entry_id: e for e in manifests.read_entries(store.manifests, dataset)}
     _drop_corrections(store, dataset, set(ids))
-    _write_entries(store, dataset, {k: v for k, v in standing.items() if k not in set(ids)}, {})
+    _write_entries(
+        store, dataset, {k: v for k, v in entries_by_id.items() if k not in set(ids)}, {}
+    )
 
 
 def _drop_corrections(store: Store, dataset: str, ids: Set[str]) -> None:
@@ -260,9 +264,9 @@ def _write_entries(
     hashes: Mapping[str, Mapping[str, str]],
 ) -> None:
     hashes_by_entry = {**recordings.read_recordings(store.manifests, dataset), **hashes}
-    mine = {entry_id: hashes_by_entry.get(entry_id, {}) for entry_id in entries}
+    entry_hashes = {entry_id: hashes_by_entry.get(entry_id, {}) for entry_id in entries}
     # Entries come last: what they name is known before they are.
-    recordings.write_recordings(store.manifests, dataset, mine)
+    recordings.write_recordings(store.manifests, dataset, entry_hashes)
     manifests.write_entries(store.manifests, dataset, entries.values())
 
 

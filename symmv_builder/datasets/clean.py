@@ -56,7 +56,7 @@ class Waste:
 
 @dataclass(slots=True)
 class Freed:
-    """How many files of a kind, and how many bytes, were found or freed."""
+    """The files of a kind that were found or freed: how many, and how many bytes."""
 
     files: int = 0
     size_bytes: int = 0
@@ -75,7 +75,7 @@ class _Uses:
 def find_waste(
     store: Store, dataset: str | None = None, *, rejected: bool = False, old_results: bool = False
 ) -> Iterator[Waste]:
-    """What could be freed, of all datasets or of one; recordings belong to all of them.
+    """Find what could be freed, of all datasets or of one; recordings belong to all of them.
 
     Always: recordings that nothing uses (unless one `dataset` is asked for), results of
     entries that are gone, what killed writers left, empty folders. With `rejected` also the
@@ -118,7 +118,7 @@ def free(store: Store, waste: Iterable[Waste]) -> Iterator[Waste]:
 
 
 def count(waste: Iterable[Waste]) -> dict[Kind, Freed]:
-    """Files and bytes by kind, kinds of which there are none included."""
+    """Count files and bytes by kind, kinds of which there are none included."""
     counts: dict[Kind, Freed] = {kind: Freed() for kind in KINDS}
     for each in waste:
         counts[each.kind].files += 1
@@ -178,9 +178,9 @@ def _uses(store: Store, datasets: Iterable[str], dataset: str | None) -> _Uses:
         aside = store.ledger.rejected_entries(name) if dataset in (None, name) else set()
         for entry in manifests.read_entries(store.manifests, name):
             places = recordings_of(name, entry).values()
-            mine = {assets[place] for place in places if place in assets}
-            uses.is_whole &= bool(mine)
-            (uses.aside if entry.entry_id in aside else uses.needed).update(mine)
+            contents = {assets[place] for place in places if place in assets}
+            uses.is_whole &= bool(contents)
+            (uses.aside if entry.entry_id in aside else uses.needed).update(contents)
         for source in items.sources(name, _NEEDED_STATES):
             sha256 = assets.get((source.site, source.video_id))
             if sha256:
@@ -208,10 +208,10 @@ def _results(store: Store, dataset: str, *, old_results: bool) -> Iterator[Waste
             for name, size in files:
                 yield Waste("gone", store.root, name, size, (dataset, entry_id))
         elif old_results:
-            standing = {r.artifact: r.key for r in store.ledger.results(dataset, entry_id)}
+            ledger_keys = {r.artifact: r.key for r in store.ledger.results(dataset, entry_id)}
             is_corrected = entry_id in corrected
-            beneath = keys_beneath(sidecars, entry_id, standing) if is_corrected else ()
+            beneath = keys_beneath(sidecars, entry_id, ledger_keys) if is_corrected else ()
             for name, size in files:
                 artifact, key = Sidecars.parts_of(name.rpartition("/")[2])
-                if standing.get(artifact, key) != key and key not in beneath:
+                if ledger_keys.get(artifact, key) != key and key not in beneath:
                     yield Waste("old_results", store.root, name, size)

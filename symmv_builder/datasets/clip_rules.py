@@ -46,7 +46,7 @@ ReadStep = Callable[[str, Mapping[str, Any], Placed | None, Sequence[str]], Plac
 def read_clips(
     reader: TomlReader, table: Mapping[str, Any], base: ClipRules | None, read_step: ReadStep
 ) -> ClipRules | None:
-    """The rules that a recipe's text gives, or those of its base; errors with line and key."""
+    """Read the rules that a recipe's text gives, or those of its base; errors with line and key."""
     clips = table.get("clips")
     if clips is None:
         return base
@@ -134,7 +134,7 @@ def _screens(
 
 
 def check_clips(reader: TomlReader, recipe: Recipe) -> None:
-    """Whatever cuts and screens clips is made in a build, and every column's record can be cut."""
+    """Check that a build makes whatever cuts and screens clips, and that all records can be cut."""
     if recipe.clips is None:
         return
     makers = {use.makes: use for use in recipe.uses}
@@ -197,7 +197,7 @@ def imported_clips(reader: TomlReader, recipe: Recipe, made: Sequence[str]) -> R
 
 
 def _lacking(name: str, recipe: Recipe) -> str:
-    """What is said of a result that cutting needs and no step of a build makes."""
+    """Word the problem of a result that cutting needs and no step of a build makes."""
     if name != "alignment":
         return f"clips are cut by {name}, which no step makes in a build"
     is_made = name in {use.makes for use in (*recipe.screening, *recipe.beside)}
@@ -209,7 +209,10 @@ def _lacking(name: str, recipe: Recipe) -> str:
 
 
 def clip_lines(rules: ClipRules, value: Callable[[Any], str]) -> Iterator[str]:
-    """The rules as lines of TOML that `read_clips` reads to the same; `value` writes a value."""
+    """Write the rules as lines of TOML that `read_clips` reads to the same.
+
+    `value` writes a value.
+    """
     yield from ("", "[clips]", f"by = {value(rules.way)}")
     yield from (f"{name} = {value(number)}" for name, number in asdict(rules.cut).items())
     yield f"clocks = {value(rules.clocks)}"
@@ -226,7 +229,7 @@ def clip_facts(rules: ClipRules | None) -> dict[str, Any]:
 
 
 def described_cut(facts: Mapping[str, Any]) -> str:
-    """How entries are cut (`clip_facts`), in words: ``windows of 10 s, one every 5 s``."""
+    """Say in words how entries are cut (`clip_facts`): ``windows of 10 s, one every 5 s``."""
     if facts["by"] == "windows":
         return f"windows of {facts['length_s']:g} s, one every {facts['hop_s']:g} s"
     if facts["by"] == "scenes":
@@ -235,7 +238,7 @@ def described_cut(facts: Mapping[str, Any]) -> str:
 
 
 def explain_clips(rules: ClipRules | None) -> tuple[str, ...]:
-    """A line that says how entries are cut into clips, and one for each screen; none for `None`."""
+    """Say in a line how entries are cut into clips, and one for each screen; none for `None`."""
     if rules is None:
         return ()
     screens = (
@@ -270,7 +273,7 @@ class ClipCounts:
 
 
 def clip_counts(receipt: Mapping[str, Any]) -> ClipCounts | None:
-    """What a receipt says of clips; `None` where its rows are whole entries."""
+    """Read what a receipt says of clips; `None` where its rows are whole entries."""
     if "clips" not in receipt:
         return None
     return ClipCounts(

@@ -41,7 +41,7 @@ def cut_dataset(
     receipt: Mapping[str, Any],
     cut: Mapping[str, EntryClips],
 ) -> dict[str, EntryClips | None]:
-    """The clips of every made entry; `None` for one of which a record is gone.
+    """Cut every made entry into its clips; `None` for one of which a record is gone.
 
     What the table of the standing `receipt` says, or was `cut` before, is not looked at again where
     it still holds.
@@ -50,11 +50,11 @@ def cut_dataset(
     rules = recipe.clips
     if rules is None or not survey.made:
         return {}
-    if lacking := [name for name in recipe.clip_inputs if name not in survey.complete]:
-        raise MissingParts(recipe.name, lacking, f"they cut entries into {way_of(rules.cut)}")
+    if missing := [name for name in recipe.clip_inputs if name not in survey.complete]:
+        raise MissingParts(recipe.name, missing, f"they cut entries into {way_of(rules.cut)}")
     reads = clip_reads(recipe, survey)
     about = _digest_of(rules)
-    tables = {**_known(store, recipe.name, receipt), **cut}
+    tables = {**_earlier_clips(store, recipe.name, receipt), **cut}
     sidecars = Sidecars(store.root, recipe.name)
     table: dict[str, EntryClips | None] = {}
     for entry in survey.made:
@@ -63,9 +63,9 @@ def cut_dataset(
         state = digest([about, {artifact: keys[artifact] for artifact in reads}])
         if trim is not None:
             state = digest([state, trim])
-        standing = tables.get(name)
-        if standing is not None and standing.state == state:
-            table[name] = standing
+        earlier = tables.get(name)
+        if earlier is not None and earlier.state == state:
+            table[name] = earlier
             continue
         try:
             records = {a: sidecars.load(name, a, keys[a])[0] for a in reads}
@@ -79,7 +79,7 @@ def cut_dataset(
 
 
 def clip_reads(recipe: Recipe, state: Survey) -> tuple[str, ...]:
-    """The records that are read of an entry: what cuts it, and what frames and steps count from."""
+    """List the records read of an entry: what cuts it, and what frames and steps count from."""
     if recipe.clips is None:
         return ()
     more = (use.makes for use in recipe.uses if use.makes in ("scenes", "beats"))
@@ -95,7 +95,9 @@ def _digest_of(rules: ClipRules) -> str:
     return digest([VERSION, rules.way, asdict(rules.cut), rules.clocks, screens, *length])
 
 
-def _known(store: Store, dataset: str, receipt: Mapping[str, Any]) -> Mapping[str, EntryClips]:
+def _earlier_clips(
+    store: Store, dataset: str, receipt: Mapping[str, Any]
+) -> Mapping[str, EntryClips]:
     try:
         return read_table(store.root, dataset, receipt)
     except Damaged:
@@ -142,7 +144,7 @@ def _outside(clip: Clip, trim: tuple[float, float] | None) -> tuple[str, str, st
 def _fault(
     rules: ClipRules, clip: Clip, clocks: ClockMap, records: Mapping[str, Any]
 ) -> tuple[str, str, str] | None:
-    """Step, reason and detail of what turns a clip away, `None` where nothing does."""
+    """Give step, reason and detail of what turns a clip away, `None` where nothing does."""
     if not clocks.covers(clip.start_s, clip.end_s):
         detail = "the alignment does not say which music belongs to all of it"
         return ALIGNMENT, str(Reason.MISALIGNED), detail

@@ -23,7 +23,7 @@ STARTER = (
 
 
 def starter_run() -> Path:
-    """The folder of the model that comes with the package, a run as any other."""
+    """Give the folder of the model that comes with the package, a run as any other."""
     return starter.path()
 
 
@@ -47,17 +47,17 @@ def heeded_by(run: Path) -> tuple[str, Trainer, frozenset[str]]:
 def open_composer(
     run: Path, options: Mapping[str, Any], device: str, order: Order | None = None
 ) -> Composer:
-    """The model in a training's folder, which its checkpoints name the trainer of.
+    """Open the model in a training's folder, whose checkpoints name its trainer.
 
     `options` are those of trainers by name; what is left out, or is as its default, is not asked
     for. `StopRun` where the folder holds no model that writes music, or one that cannot heed an
     option or what the `order` asks for.
     """
     name, trainer, heeded = heeded_by(run)
-    values = _chosen(trainer, options)
+    values = _option_values(trainer, options)
     changes = {each for each, value in values.items() if value != _own(trainer)[each].default}
     if order is not None:
-        changes |= order.asked()
+        changes |= order.non_defaults()
     for each in sorted(changes - heeded):
         others = ", ".join(f"`{one}`" for one in sorted(heeded))
         raise WrongArguments(f"this {trainer.title} cannot heed `{each}`; it heeds {others}")
@@ -65,8 +65,8 @@ def open_composer(
         return trainer.composer(ComposeRequest(run, device, values, _find_key))
 
 
-def _chosen(trainer: Trainer, options: Mapping[str, Any]) -> dict[str, Any]:
-    """A value for each of a trainer's options; `StopRun` for what is asked of other models."""
+def _option_values(trainer: Trainer, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a value to each of a trainer's options; `StopRun` for what is asked of other models."""
     own = _own(trainer)
     declared = training.composing_options()
     for name, value in options.items():
@@ -86,7 +86,7 @@ def _own(trainer: Trainer) -> dict[str, Option]:
 
 
 def untrained(composer: Composer) -> list[str]:
-    """Models without trained weights that made what a model learned from, as ``slot: name``."""
+    """List untrained models that made what a model learned from, as ``slot: name``."""
     return [
         f"{model['slot']}: {model['backend']}"
         for model in composer.learned_from

@@ -49,7 +49,7 @@ class Outdated:
 
 
 def check_place(to: str) -> None:
-    """`StopRun` where nothing can be copied to an address of this form."""
+    """Raise `StopRun` where nothing can be copied to an address of this form."""
     if to.startswith(HUB):
         hub_upload.repository_of(to)
     elif "\0" in to or not to.strip():
@@ -59,7 +59,7 @@ def check_place(to: str) -> None:
 
 
 def copies(store: Store, dataset: str) -> list[Copy]:
-    """Every copy that is known, in the order in which they were made."""
+    """List every copy that is known, in the order in which they were made."""
     name = _record(dataset)
     if store.manifests.read(name) is None:
         return []
@@ -73,12 +73,12 @@ def copies(store: Store, dataset: str) -> list[Copy]:
 
 
 def outdated(store: Store, dataset: str) -> list[Outdated]:
-    """The places with versions that stand no more in the data root."""
-    standing = releases.versions(store, dataset)
-    newest = max(standing, key=releases.numbers_of, default="")
+    """List the places with versions that stand no more in the data root."""
+    current = releases.versions(store, dataset)
+    newest = max(current, key=releases.numbers_of, default="")
     places: dict[str, list[str]] = {}
     for copy in copies(store, dataset):
-        if copy.version not in standing:
+        if copy.version not in current:
             places.setdefault(copy.to, []).append(copy.version)
     return [Outdated(to, tuple(versions), newest) for to, versions in places.items()]
 
@@ -93,7 +93,7 @@ def copy_to(
     wait: bool = False,
     tell: Callable[[str], object] = lambda _: None,
 ) -> bool:
-    """Copy a release to a place; whether anything had to be done.
+    """Copy a release to a place; False where it is there already.
 
     ``hf://OWNER/NAME`` is a data set repository, which then holds this release alone, under the
     version as tag. Everything else is a folder or an fsspec url below which ``DATASET/VERSION/``
@@ -130,8 +130,8 @@ def _record(dataset: str) -> str:
 
 def _note(store: Store, dataset: str, copy: Copy, without: list[str] | None = None) -> None:
     """Write down a copy; versions of `without` are gone from its place."""
-    gone = {copy.version, *(without or ())}
-    remaining = [c for c in copies(store, dataset) if c.to != copy.to or c.version not in gone]
+    versions = {copy.version, *(without or ())}
+    remaining = [c for c in copies(store, dataset) if c.to != copy.to or c.version not in versions]
     table = {"copies": [asdict(each) for each in (*remaining, copy)]}
     store.manifests.write(_record(dataset), (json.dumps(table, indent=1) + "\n").encode())
 
@@ -162,7 +162,10 @@ def _to_hub(
 def _local_files(
     store: Store, folder: str, receipt: Mapping[str, Any]
 ) -> Iterator[dict[str, Path]]:
-    """The files of a release on this machine, by name; each is what receipt and sums say of it."""
+    """Give the files of a release on this machine by name.
+
+    Each is what receipt and sums say of it.
+    """
     sums = (store.root.read(f"{folder}/{card.SUMS}") or b"").decode().splitlines()
     hashes = {name: sha256 for sha256, _, name in (line.partition("  ") for line in sums)}
     with ExitStack() as stack:
@@ -179,7 +182,7 @@ def _local_files(
 
 
 def _names(receipt: Mapping[str, Any]) -> list[str]:
-    """All files of a release, the receipt last."""
+    """List all files of a release, the receipt last."""
     return [*(shard["path"] for shard in receipt["shards"]), *card.names(receipt)]
 
 
@@ -187,8 +190,8 @@ def _to_folder(store: Store, dataset: str, receipt: Mapping[str, Any], target: R
     version = receipt["version"]
     source, folder = releases.folder_of(dataset, version), f"{dataset}/{version}"
     texts = {name: store.root.read(f"{source}/{name}") for name in card.names(receipt)}
-    if lost := [name for name, data in texts.items() if data is None]:
-        raise Damaged(f"{store.root.path(source)}/{lost[0]}", "is gone")
+    if missing := [name for name, data in texts.items() if data is None]:
+        raise Damaged(f"{store.root.path(source)}/{missing[0]}", "is gone")
     standing = target.read(f"{folder}/{_RECEIPT}")
     if standing not in (None, texts[_RECEIPT]):
         where = f"{target.shown.rstrip('/')}/{folder}"

@@ -5,16 +5,19 @@ ledger and the sidecars as they are. No model has to be there.
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from symmv_builder.datasets import trimming
 from symmv_builder.datasets.recipe import Recipe
-from symmv_builder.editing import apply_edits
+from symmv_builder.datasets.remembered import recipe_of
+from symmv_builder.editing import apply_edits, counted_place, frame_at
 from symmv_builder.pipeline.keys import CORRECTION
-from symmv_builder.records import Entry, Provenance, Record
+from symmv_builder.records import Asset, Beats, Edit, Entry, Provenance, Record, Scenes
 from symmv_builder.records.corrections import Correction, is_trim, trim_of
+from symmv_builder.records.edits import ADD
+from symmv_builder.storage import manifests
 from symmv_builder.storage.corrections import read_standing
 from symmv_builder.storage.receipts import TRIMMED, read_receipt
 from symmv_builder.storage.sidecars import Sidecars
@@ -46,13 +49,24 @@ class CorrectedEntry:
     """An entry with all corrections that stand: its records as the next build will have them.
 
     As long as what a record is made of was not corrected, too: notes on a grid follow when beats
-    are built. `trim` is what is kept of it, seconds of the video; `None` for all.
+    are built. `trim` is what is kept of it, seconds of the video; `None` for all. `made_by` says
+    which step and model made the machine's record, by artifact.
     """
 
     entry: Entry
     records: Mapping[str, Record]
     corrections: Sequence[Corrected]
     trim: trimming.Span | None = None
+    made_by: Mapping[str, Provenance] = field(default_factory=dict)
+
+    @property
+    def authors(self) -> dict[str, list[str]]:
+        """List who corrected each artifact, by the corrections that apply; sorted by name."""
+        names: dict[str, set[str]] = {}
+        for each in self.corrections:
+            if each.correction.edit and each.state != NOT_APPLICABLE:
+                names.setdefault(each.correction.edit.artifact, set()).add(each.correction.author)
+        return {artifact: sorted(mine) for artifact, mine in names.items()}
 
 
 def machine_key(artifact: str, by: Provenance) -> str | None:
@@ -62,14 +76,16 @@ def machine_key(artifact: str, by: Provenance) -> str | None:
 
 def machine_records(
     store: "Store", entry: Entry, artifacts: Collection[str]
-) -> tuple[dict[str, Record], dict[str, Mapping[str, str]]]:
-    """Some records of an entry as the machine made them, and what was last built of corrections.
+) -> tuple[dict[str, Record], dict[str, Provenance], dict[str, Mapping[str, str]]]:
+    """Some records of an entry as the machine made them, what made each, and what was last built
+    of corrections.
 
-    The latter is by artifact: ``applied`` and ``not_applicable``, by the ids of corrections.
+    All are by artifact, the last as ``applied`` and ``not_applicable``, by the ids of corrections.
     """
     sidecars = Sidecars(store.root, entry.dataset)
     present = sidecars.present(entry.entry_id)
     records: dict[str, Record] = {}
+    made_by: dict[str, Provenance] = {}
     built: dict[str, Mapping[str, str]] = {}
     for result in store.ledger.results(entry.dataset, entry.entry_id):
         is_stored = sidecars.made_name(result.artifact, result.key) in present
@@ -82,9 +98,9 @@ def machine_records(
             built[result.artifact] = {**parameters["applied"], **parameters["not_applicable"]}
             if sidecars.made_name(result.artifact, key) not in present:
                 continue
-            record = sidecars.load(entry.entry_id, result.artifact, key)[0]
-        records[result.artifact] = record
-    return records, built
+            record, by = sidecars.load(entry.entry_id, result.artifact, key)
+        records[result.artifact], made_by[result.artifact] = record, by
+    return records, made_by, built
 
 
 def corrected_entry(
@@ -92,7 +108,7 @@ def corrected_entry(
 ) -> CorrectedEntry:
     """The entry after all of the corrections that apply to it; of its records those of `SHOWN`."""
     named = {each.edit.artifact for each in corrections if each.edit}
-    records, built = machine_records(store, entry, {*SHOWN, *named})
+    records, made_by, built = machine_records(store, entry, {*SHOWN, *named})
     edits: dict[str, list[Correction]] = {}
     for each in corrections:
         if each.edit is not None and not is_trim(each):
@@ -119,7 +135,39 @@ def corrected_entry(
         else Corrected(each, BUILT if each.id in built_ids else WAITING)
         for each in corrections
     ]
-    return CorrectedEntry(entry, records, states, None if trim and problem else trim)
+    return CorrectedEntry(entry, records, states, None if trim and problem else trim, made_by)
+
+
+def corrected_entries(store: "Store", dataset: str) -> Iterator[CorrectedEntry]:
+    """Read every entry of a dataset that was not taken down and of which something is stored.
+
+    In the order of the manifest, after the corrections that stand. `StopRun` where the dataset is
+    not known, or its recipe cannot be read.
+    """
+    recipe = recipe_of(store.manifests, dataset)
+    corrections = read_standing(store.manifests, dataset)
+    entries = manifests.read_entries(store.manifests, dataset)
+    for entry in manifests.allowed(store.manifests, entries):
+        result = corrected_entry(store, recipe, entry, corrections.get(entry.entry_id, ()))
+        if result.records:
+            yield result
+
+
+def addition(
+    artifact: str, at_s: float, records: Mapping[str, Record], place: int | None = None
+) -> Edit:
+    """The edit that adds a beat or a cut to an entry's records as they are.
+
+    A beat is the `place`-th of its bar, or as the beats around it are counted. A cut's frame is
+    that of the mean rate up to the cut before it or, where there is none, of the whole video.
+    """
+    record, asset = records.get(artifact), records.get("video_asset")
+    if isinstance(record, Beats) and place is None:
+        place = counted_place(record, at_s)
+    elif isinstance(record, Scenes):
+        rate_hz = asset.frame_rate_hz if isinstance(asset, Asset) else 0.0
+        place = frame_at(record, at_s, at_s, rate_hz)
+    return Edit(artifact, ADD, place or 0, at_s)
 
 
 def _is_trimmed(store: "Store", entry: Entry, span: trimming.Span) -> bool:

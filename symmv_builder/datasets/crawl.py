@@ -72,7 +72,7 @@ NETWORK_STATES = (states.FOUND, states.PARSED, states.MATCHED)
 
 
 def find_sources(manifests: Root, dataset: str, path: Path | None) -> list[CrawlSource]:
-    """The sources of a dataset: a given file, else the manifests', else the package's.
+    """Find the sources of a dataset: a given file, else the manifests', else the package's.
 
     Lists of ids that they name are read, too: what is wrong with a file is said before a site
     is asked. `StopRun` where there are none, or where one cannot be read.
@@ -95,7 +95,7 @@ def find_sources(manifests: Root, dataset: str, path: Path | None) -> list[Crawl
 def open_crawl(
     recipe: Recipe, store: Store, site: VideoSite, sources: Sequence[CrawlSource], *, tell: Tell
 ) -> Crawl:
-    """A crawl with the ledger's memory; what is on the blocklist is barred before it begins.
+    """Open a crawl with the ledger's memory; what is on the blocklist is barred before it begins.
 
     What killed crawls of this machine held is free again.
     """
@@ -160,7 +160,7 @@ def discover_new(crawl: Crawl, *, full: bool = False) -> int:
 def _list(crawl: Crawl, source: CrawlSource, *, full: bool) -> Iterable[Listing]:
     if source.file:
         return read_id_list(source.file, site=source.site)
-    known_ids = crawl.items.known(crawl.recipe.name, origin_of(source))
+    known_ids = crawl.items.known_ids(crawl.recipe.name, origin_of(source))
     ref = f"{source.site}:{source.ref}"
     return discover(crawl.site, source.kind, ref, known=known_ids, full=full)
 
@@ -233,14 +233,14 @@ def _parse(crawl: Crawl, item: Item) -> Item:
         # A video that is its own music needs no search: its title is only a label.
         parsed = ParsedTitle("", listing.title, 0.0)
     if crawl.recipe.pairs:
-        return _held(crawl, item, states.PARSED, listing=listing, parsed=parsed)
-    return _held(
+        return _advance(crawl, item, states.PARSED, listing=listing, parsed=parsed)
+    return _advance(
         crawl, item, states.MATCHED, listing=listing, parsed=parsed, official=listing, score=1.0
     )
 
 
 def _of_kind(crawl: Crawl, item: Item, listing: Listing) -> Listing:
-    """The listing of an item of a kind that its source is to give, with its page where asked.
+    """Give the listing of an item of a kind that its source is to give, with its page where asked.
 
     Lists say neither category nor tags: where the title tells nothing, the page is asked once.
     Raises `RejectEntry` WRONG_KIND.
@@ -255,8 +255,8 @@ def _of_kind(crawl: Crawl, item: Item, listing: Listing) -> Listing:
     return listing
 
 
-def _held(crawl: Crawl, item: Item, state: str, **changes: Any) -> Item:
-    """The item in its next state, stored, and still ours."""
+def _advance(crawl: Crawl, item: Item, state: str, **changes: Any) -> Item:
+    """Store the item in its next state, still leased by us."""
     held_until_s = crawl.held_until_s()
     return crawl.items.advance(item, state, held_until_s=held_until_s, **changes)
 
@@ -264,16 +264,16 @@ def _held(crawl: Crawl, item: Item, state: str, **changes: Any) -> Item:
 def _match(crawl: Crawl, item: Item) -> Item:
     if item.parsed is None:
         raise RejectEntry(Reason.UNPARSABLE_TITLE, "the item was stored without its title")
-    scored, gone = _candidates(crawl, item, item.parsed)
+    scored, unreachable = _candidates(crawl, item, item.parsed)
     evidence = json.dumps(
         [_plain(each) for each in scored]
-        + [_plain(each) | {"verdict": "reject", "gone": str(error)} for each, error in gone]
+        + [_plain(each) | {"verdict": "reject", "gone": str(error)} for each, error in unreachable]
     )
     if not scored or scored[0].verdict == "reject":
         best_text = f"the best of {len(scored)} scores {scored[0].score:.2f}" if scored else "none"
         query = f"{item.parsed.artist} - {item.parsed.title}"
         no_match = RejectEntry(Reason.NO_MATCH, f"no official video of {query}: {best_text}")
-        raise NoMatch(gone[0][1] if gone else no_match, evidence)
+        raise NoMatch(unreachable[0][1] if unreachable else no_match, evidence)
     best = scored[0]
     facts: dict[str, Any] = {
         "official": best.listing,
@@ -281,14 +281,14 @@ def _match(crawl: Crawl, item: Item) -> Item:
         "evidence": evidence,
     }
     if best.verdict == "accept":
-        return _held(crawl, item, states.MATCHED, **facts)
+        return _advance(crawl, item, states.MATCHED, **facts)
     return crawl.items.advance(item, states.REVIEW, **facts)
 
 
 def _candidates(
     crawl: Crawl, item: Item, song: ParsedTitle
 ) -> tuple[list[ScoredListing], list[tuple[ScoredListing, RejectEntry]]]:
-    """What a search finds, best first; and what would have been better but is gone."""
+    """Rank what a search finds, best first; gives also what ranked better but is not to be had."""
     tombstones = crawl.items.tombstones()
     listings = [
         listing
@@ -299,7 +299,7 @@ def _candidates(
         "cover_duration_s": item.listing.duration_s,
         "cover_uploaded": item.listing.uploaded,
     }
-    gone: list[tuple[ScoredListing, RejectEntry]] = []
+    unreachable: list[tuple[ScoredListing, RejectEntry]] = []
     scored = rank(song, listings, **cover)
     # Results come flat; the page of the best says more of its channel. Rank it with that.
     while scored and scored[0].verdict != "reject":
@@ -307,11 +307,11 @@ def _candidates(
         try:
             best = crawl.site.details(scored[0].listing.source)
         except RejectEntry as error:
-            gone.append((scored[0], error))
+            unreachable.append((scored[0], error))
             scored = rank(song, others, **cover)
         else:
-            return rank(song, [best, *others], **cover), gone
-    return scored, gone
+            return rank(song, [best, *others], **cover), unreachable
+    return scored, unreachable
 
 
 def _plain(scored: ScoredListing) -> dict[str, Any]:
@@ -326,7 +326,7 @@ def _plain(scored: ScoredListing) -> dict[str, Any]:
 
 
 def _reads_captions(recipe: Recipe) -> bool:
-    """Whether a step of a recipe reads the subtitles of a video."""
+    """Check whether a step of a recipe reads the subtitles of a video."""
     return any(use.step.name == "lyrics" for use in recipe.known)
 
 
@@ -350,6 +350,6 @@ def _fetch(crawl: Crawl, item: Item) -> Item:
 
 
 def due_in_s(crawl: Crawl, of_states: Sequence[str] = NETWORK_STATES) -> float | None:
-    """Seconds until something is due again; `None` where nothing waits."""
+    """Give the seconds until something is due again; `None` where nothing waits."""
     soonest = crawl.items.next_due_s(crawl.recipe.name, of_states)
     return None if soonest is None else max(0.0, soonest - crawl.now(), network_opens_s(crawl))

@@ -18,8 +18,10 @@ from symmv_builder.storage.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why some entries are not finished, and how many: `reason` is a sentence's part, such as
-    ``new entry`` or ``changed model of semantic``."""
+    """A reason why some entries are not finished, and how many.
+
+    `reason` is a sentence's part, such as ``new entry`` or ``changed model of semantic``.
+    """
 
     reason: str
     entries: int
@@ -27,12 +29,13 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What a build would do. `changes` says how the recipe differs from that of the last build, a
-    line each. `steps` counts the results that would be made, by artifact;
-    `without_recordings` are entries that it could not work on, `taken_down` others of the manifest,
-    of each of which a recording was taken down. `seconds` of work, on one worker,
-    and `shard_bytes` of disk are estimated from what was made before; `unknown` names steps that
-    never ran here, whose time is not in the estimate.
+    """The plan of a build, without its being run.
+
+    `changes` says how the recipe differs from that of the last build, a line each. `steps` counts
+    the results that would be made, by artifact; `without_recordings` are entries that it could not
+    work on, `taken_down` others of the manifest, of each of which a recording was taken down.
+    `seconds` of work, on one worker, and `shard_bytes` of disk are estimated from what was made
+    before; `unknown` names steps that never ran here, whose time is not in the estimate.
     """
 
     dataset: str
@@ -82,7 +85,7 @@ def dry_run(recipe: Recipe, plan: Plan, store: Store, whole: Plan | None = None)
 
 
 def _mean_seconds(store: Store, dataset: str) -> dict[str, float]:
-    """Seconds that each artifact took on average, where it was ever made."""
+    """Average the seconds that each artifact took, where it was ever made."""
     spent: Counter[str] = Counter()
     times: dict[str, float] = {}
     for _, artifact, _, _, seconds, _ in store.ledger.costs(dataset):
@@ -92,7 +95,7 @@ def _mean_seconds(store: Store, dataset: str) -> dict[str, float]:
 
 
 def _cause(plan: Plan, store: Store, state: Survey, name: str) -> str:
-    """Why an entry is not settled: what its first result that is not today's lacks."""
+    """Tell why an entry is not settled: what its first result that is not today's lacks."""
     results = {result.artifact: result for result in store.ledger.results(plan.dataset, name)}
     if not results:
         return "new entry"
@@ -107,7 +110,7 @@ def _cause(plan: Plan, store: Store, state: Survey, name: str) -> str:
 
 
 def _change(plan: Plan, store: Store, state: Survey, old: Result) -> str:
-    """What changed since a result was made, by the provenance beside it."""
+    """Tell what changed since a result was made, by the provenance beside it."""
     [use] = [use for use in plan.uses if use.makes == old.artifact]
     try:
         _, then = Sidecars(store.root, plan.dataset).load(old.entry_id, old.artifact, old.key)

@@ -62,7 +62,7 @@ class MusicOf:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moments:
-    """When something happens in a recording, and how long it is."""
+    """The times at which something happens in a recording, and how long that is."""
 
     times_s: Floats
     duration_s: float
@@ -79,23 +79,24 @@ class MomentsOf:
 
 
 def silent(done: int, of: int, what: str) -> None:
+    """Tell nobody."""
     del done, of, what
 
 
 def is_dataset(root: Root, name: str) -> bool:
-    """Whether a name is that of a dataset with shards in the data root, and not of a file."""
+    """Check whether a name is that of a dataset with shards in the data root, and not of a file."""
     is_word = bool(name) and not set(name) & set("/\\") and name not in (".", "..")
     return is_word and read_receipt(root, name) is not None
 
 
 def untrained_models(receipt: Mapping[str, Any]) -> tuple[str, ...]:
-    """Names of the models with random weights that a dataset was made with."""
+    """Name the models with random weights that a dataset was made with."""
     models = receipt.get("models", ())
     return tuple(sorted({str(m["backend"]) for m in models if m.get("trained") is False}))
 
 
 def untrained_behind(files: Iterable[Path]) -> tuple[str, ...]:
-    """Models with random weights behind generated music: `symmv generate` says so in NAME.json."""
+    """Name the untrained models behind generated music: `symmv generate` says so in NAME.json."""
     named: set[str] = set()
     for path in files:
         try:
@@ -112,7 +113,10 @@ def untrained_behind(files: Iterable[Path]) -> tuple[str, ...]:
 def rows_of_split(
     root: Root, dataset: str, split: str, columns: Sequence[str], optional: Sequence[str] = ()
 ) -> tuple[Iterator[dict[str, Any]], int, Mapping[str, Any]]:
-    """Rows of a split or of all, how many there are, and the receipt; `StopRun` without any."""
+    """Open the rows of a split or of all; gives their number and the receipt.
+
+    `StopRun` without any.
+    """
     first = ShardRows(root, dataset, split, columns, optional)
     filled = [name for name, count in first.receipt.get("splits", {}).items() if count]
     splits = filled if split == ALL_SPLITS else [split]
@@ -132,7 +136,7 @@ def music_of_dataset(
     tracked: bool = True,
     tell: Tell = silent,
 ) -> MusicOf:
-    """Music metrics of a dataset's rows.
+    """Compute music metrics of a dataset's rows.
 
     `notes` chooses the transcribed notes or the quantised ones; `tracked` beats are taken where
     the rows have them, else beats of half a second, as released SymMV files count.
@@ -160,7 +164,7 @@ def music_of_dataset(
 def _score(
     row: Mapping[str, Any], fields: Sequence[str], metrics: Sequence[SongMetric]
 ) -> tuple[music.MusicScores, bool]:
-    """A row's metrics, and whether they were taken on its own beats."""
+    """Compute a row's metrics; says whether they were taken on its own beats."""
     starts_s, ends_s, pitches = (row[name] for name in fields)
     if len(starts_s) < 2:
         raise UnusableRow(f"it has {len(starts_s)} notes; the metrics take two")
@@ -179,7 +183,10 @@ def _score(
 
 
 def music_of_files(paths: Sequence[Path], *, tell: Tell = silent) -> MusicOf:
-    """Music metrics of MIDI files and of those in folders; beats are the files' own ticks."""
+    """Compute music metrics of MIDI files and of those in folders.
+
+    Beats are the files' own ticks.
+    """
     files = find_files(paths, MIDI_SUFFIXES, "MIDI files")
     scores, refused, metrics = [], [], song_metrics()
     for number, path in enumerate(files, 1):
@@ -190,8 +197,8 @@ def music_of_files(paths: Sequence[Path], *, tell: Tell = silent) -> MusicOf:
         else:
             n = piece.notes
             beats_s = piece.beats.times_s if len(piece.beats.times_s) > 1 else None
-            played = (n.starts_s, n.ends_s, n.pitches, beats_s, piece.end_s)
-            scores.append(music.score_song(*played, metrics))
+            song_notes = (n.starts_s, n.ends_s, n.pitches, beats_s, piece.end_s)
+            scores.append(music.score_song(*song_notes, metrics))
         tell(number, len(files), path.name)
     refuse_all(files, refused)
     name = " ".join(str(path) for path in paths)
@@ -231,7 +238,7 @@ def moments_of_files(
     backend: str | None = None,
     tell: Tell = silent,
 ) -> MomentsOf:
-    """Beats or onsets of MIDI files and recordings, named as their files without suffix.
+    """Read beats or onsets of MIDI files and recordings, named as their files without suffix.
 
     A MIDI file says its own; in recordings a beat tracker of slot ``beats`` finds the beats,
     and the papers' own rule the onsets (`beats.heard_onsets_s`). Of a piece that is there as
@@ -270,7 +277,7 @@ def _moments(path: Path, points: Points, load_model: LoadModel, backend: str | N
 def beat_scores(
     generated: MomentsOf, reference: MomentsOf, window_s: float
 ) -> tuple[dict[str, float], int, tuple[str, ...]]:
-    """Scores over the pairs of one name, how many pairs there are, and names without a pair.
+    """Score the pairs of one name; gives how many pairs there are, and names without a pair.
 
     Several pieces may be of one name, as V2Meow makes ten a video; a pair whose reference has
     no beat is none. `StopRun` where there is no pair, or two references are of one name.
@@ -313,7 +320,7 @@ def own_references(named: Sequence[tuple[str, Piece]]) -> dict[str, Piece]:
 
 
 def shortened(name: str) -> Iterator[str]:
-    """A name, then without its last ``.PART`` or ``-NUMBER``, and so on: what it may belong to."""
+    """List what a name may belong to: the name, then without its last ``.PART`` or ``-NUMBER``."""
     yield name
     while match := re.fullmatch(r"(.+)(\.[^.]*|-\d+)", name):
         name = match[1]
@@ -330,7 +337,10 @@ def _scored(ours: Moments, theirs: Moments, window_s: float) -> beats.PairScores
 
 
 def find_files(paths: Iterable[Path], suffixes: Sequence[str], what: str) -> list[Path]:
-    """Files as they are given, and those of folders by suffix, sorted; `StopRun` without any."""
+    """List files as they are given, and those of folders by suffix, sorted.
+
+    `StopRun` without any.
+    """
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
@@ -347,7 +357,7 @@ def find_files(paths: Iterable[Path], suffixes: Sequence[str], what: str) -> lis
 
 
 def refuse_all(files: Sequence[Path], refused: Sequence[Refused]) -> None:
-    """`StopRun` where none of the files could be used."""
+    """Raise `StopRun` where none of the files could be used."""
     if len(refused) == len(files):
         more = f", and {len(refused) - 1} more" if len(refused) > 1 else ""
         raise CannotMeasure(f"{refused[0].file} cannot be used: {refused[0].reason}{more}")

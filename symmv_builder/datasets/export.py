@@ -41,7 +41,7 @@ _NOTE_EVERY = 100
 
 @dataclass(frozen=True, slots=True)
 class ExportSummary:
-    """What an export came to; files whose bytes were already right are not written again.
+    """The result of an export; files whose bytes were already right are not written again.
 
     `left_out` is why nothing was written of a row, by entry.
     """
@@ -57,8 +57,11 @@ class ExportSummary:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """How a release lays out its files: `files` maps a name, with the index left open, to
-    what it holds of a row; `whole` gives the files that speak of all rows."""
+    """The layout of a release's files.
+
+    `files` maps a name, with the index left open, to what it holds of a row; `whole` gives the
+    files that speak of all rows.
+    """
 
     digits: int
     columns: tuple[str, ...]
@@ -173,7 +176,7 @@ def _schema_of(receipt: Mapping[str, Any], dataset: str) -> str:
 def _check_new(
     folder: _Folder, layout: _Layout, numbers: Mapping[str, str], earlier: Mapping[str, str]
 ) -> None:
-    """`StopRun` where a file that is not of an earlier export stands in the place of a new one."""
+    """Raise `StopRun` where a file that is not of an earlier export is where a new one goes."""
     new = [number for entry_id, number in numbers.items() if entry_id not in earlier]
     names = [name.format(number) for number in new for name in layout.files]
     # The index is the receipt of earlier exports: what it lists is ours, and so are the tables.
@@ -183,22 +186,22 @@ def _check_new(
 
 
 def _layout(receipt: Mapping[str, Any], dataset: str) -> tuple[_Layout, list[str]]:
-    """The layout of a dataset's schema, and which of the shared columns its shards hold.
+    """Find the layout of a dataset's schema, and which of the shared columns its shards hold.
 
     `StopRun` where an imported dataset lacks a column that the layout's files are made of.
     """
     schema = _schema_of(receipt, dataset)
     layout = _LAYOUTS[schema]
     available = receipt.get("columns", [*_SHARED_COLUMNS, *layout.columns])
-    lacking = [name for name in layout.columns if name not in available]
-    if lacking:
+    missing = [name for name in layout.columns if name not in available]
+    if missing:
         use = f"of which files of {schema}'s layout are made"
-        raise MissingColumns(dataset, lacking, needed_for=use)
+        raise MissingColumns(dataset, missing, needed_for=use)
     return layout, [name for name in (*_SHARED_COLUMNS, "clip_id") if name in available]
 
 
 def _named(row: Row) -> dict[str, Any]:
-    """A row as an entry of its own: a clip's name is spelled as one of an entry can be."""
+    """Turn a row into an entry of its own: a clip's name is spelled as one of an entry can be."""
     named = dict(row)
     if "clip_id" in named:
         named["entry_id"] = str(named.pop("clip_id")).replace("@", "-")
@@ -233,7 +236,10 @@ def _write_entries(
 
 
 def _of_row(layout: _Layout, index: str, row: Row) -> tuple[dict[str, bytes], Row]:
-    """A row's files, and the row without its long arrays; `UnusableRow` where one is not lawful."""
+    """Make a row's files, and the row without its long arrays.
+
+    `UnusableRow` for an unlawful one.
+    """
     for name, value in row.items():
         if isinstance(value, np.ndarray) and not np.isfinite(value).all():
             raise UnusableRow(f"its column {name} holds values that are not finite")
@@ -248,7 +254,7 @@ def _of_row(layout: _Layout, index: str, row: Row) -> tuple[dict[str, bytes], Ro
 
 
 def _read_index(folder: _Folder, digits: int) -> dict[str, str]:
-    """Number of every entry that was ever exported into the folder."""
+    """Read the number of every entry that was ever exported into the folder."""
     data = folder.root.read(_INDEX)
     if data is None:
         return {}
@@ -269,7 +275,7 @@ def _read_index(folder: _Folder, digits: int) -> dict[str, str]:
 
 
 def _number(earlier: Mapping[str, str], entry_ids: Sequence[str], digits: int) -> dict[str, str]:
-    """The known numbers, and the next free ones for new entries in order of their ids."""
+    """Number entries: the known numbers, and the next free ones for new entries by their ids."""
     numbers = dict(earlier)
     last = max((int(index) for index in earlier.values()), default=0)
     for index, entry_id in enumerate(sorted(set(entry_ids) - set(earlier)), start=last + 1):
@@ -278,7 +284,7 @@ def _number(earlier: Mapping[str, str], entry_ids: Sequence[str], digits: int) -
 
 
 def _index_bytes(numbers: Mapping[str, str], rows: Mapping[str, Row]) -> bytes:
-    """`index.csv`: an entry that has left the dataset keeps its line, all else empty."""
+    """Write `index.csv`: an entry that has left the dataset keeps its line, all else empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("index", *_SHARED_COLUMNS))

@@ -113,7 +113,7 @@ COLUMNS = (
 
 
 def dataset_files(rows: Sequence[tuple[str, Row]]) -> dict[str, bytes]:
-    """The files of `vevo_meta`: vocabulary, id list, splits and the commonest chords."""
+    """Make the files of `vevo_meta`: vocabulary, id list, splits and the commonest chords."""
     qualities = (NO_CHORD, *MUVISYNC_QUALITIES)
     files: dict[str, bytes] = {}
     for name, words in (
@@ -136,7 +136,7 @@ def dataset_files(rows: Sequence[tuple[str, Row]]) -> dict[str, bytes]:
 
 
 def _top_chords(rows: Sequence[tuple[str, Row]]) -> bytes:
-    """Label, number and seconds of the commonest chords, as counted over all songs."""
+    """List the commonest chords, as counted over all songs: label, number and seconds."""
     counts = Counter(label for _, row in rows for label in row["normalised_chords_labels"])
     counts.pop(NO_CHORD, None)
     top = sorted(counts.items(), key=lambda item: (-item[1], muvisync_id(item[0])))

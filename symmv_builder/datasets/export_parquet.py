@@ -17,7 +17,7 @@ INDEX = "columns.json"
 
 
 def files(root: Root, dataset: str, receipt: Mapping[str, Any]) -> dict[str, bytes]:
-    """What an export holds, by name: the shards (``train-00000.parquet``), then the index."""
+    """List what an export holds, by name: the shards (``train-00000.parquet``), then the index."""
     numbers: dict[str, int] = {}
     result = {}
     for shard in receipt["shards"]:
@@ -28,12 +28,12 @@ def files(root: Root, dataset: str, receipt: Mapping[str, Any]) -> dict[str, byt
         number = numbers.setdefault(split, 0)
         numbers[split] += 1
         result[f"{split}-{number:05d}.parquet"] = data
-    described = {"dataset": dataset, "columns": receipt.get("described", []), "files": [*result]}
-    return {**result, INDEX: (json.dumps(described, indent=2) + "\n").encode()}
+    index = {"dataset": dataset, "columns": receipt.get("described", []), "files": [*result]}
+    return {**result, INDEX: (json.dumps(index, indent=2) + "\n").encode()}
 
 
 def earlier(folder: Path, dataset: str) -> tuple[str, ...]:
-    """The files of an earlier export of the dataset there; `StopRun` for one of another."""
+    """List the files of an earlier export of the dataset there; `StopRun` for one of another."""
     path = folder / INDEX
     if not path.is_file():
         return ()
@@ -49,6 +49,6 @@ def earlier(folder: Path, dataset: str) -> tuple[str, ...]:
 
 
 def check_new(folder: Path, names: Mapping[str, bytes], earlier_names: tuple[str, ...]) -> None:
-    """`StopRun` where a file of somebody else stands in the place of a new one."""
+    """Raise `StopRun` where a file of somebody else stands in the place of a new one."""
     places = [folder / name for name in names if name not in earlier_names]
     check_outputs(places, remedy="export into another folder")

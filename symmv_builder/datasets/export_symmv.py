@@ -30,13 +30,13 @@ Row = Mapping[str, Any]
 
 
 def to_ticks(times_s: Floats) -> Ints:
-    """Seconds to the nearest of the release's ticks, which begin at 0; shape kept."""
+    """Round seconds to the nearest of the release's ticks, which begin at 0; shape kept."""
     ticks = np.rint(np.asarray(times_s) * TICKS_PER_S).astype(np.int64)
     return np.asarray(np.maximum(ticks, 0), dtype=np.int64)
 
 
 def playable_notes(row: Row, prefix: str) -> Notes:
-    """Notes on whole ticks that a MIDI file holds without doubt as to which end is whose.
+    """Put notes on whole ticks so that no doubt is left in a MIDI file which end is whose.
 
     A key that is struck again while it sounds ends there; of two notes that begin together
     on one key the longer stays. Every note lasts a tick at least. No pedal: the release has
@@ -122,7 +122,7 @@ COLUMNS = (
 
 
 def dataset_files(rows: Sequence[tuple[str, Row]]) -> dict[str, bytes]:
-    """The files that speak of all entries: the release's table, and the splits by index."""
+    """Make the files about all entries: the release's table, and the splits by index."""
     lines = ["index\tyoutube_url\ttonality\tshazam_id\n"]
     splits: dict[str, list[str]] = {"train": [], "validation": [], "test": []}
     for index, row in rows:

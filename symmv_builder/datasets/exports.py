@@ -56,7 +56,7 @@ def note_export(
 
 
 def exports(root: Root, dataset: str) -> list[Exported]:
-    """The folders that are known and not gone, in a fixed order."""
+    """List the folders that are known and not gone, in a fixed order."""
     exports = []
     for name in root.names(f"{dataset}/exports"):
         place = f"{dataset}/exports/{name}"

@@ -19,7 +19,7 @@ from symmv_builder.version import __version__
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """How many entries met a bug in one step, and one of them: its id and what was raised.
+    """The entries that met a bug in one step: how many, and one's id and what was raised.
 
     `package` is the other package that the step is of; empty for a step of this one.
     """
@@ -37,13 +37,13 @@ class Failures:
 
 
 def package_of(step: str) -> str:
-    """The other package that a step is of; empty for a step of this one."""
+    """Name the other package that a step is of; empty for a step of this one."""
     plugin = plugins("steps").get(step)
     return plugin.package if plugin else ""
 
 
 def count_failures(rejected: Iterable[Result]) -> tuple[Failures, ...]:
-    """The failures among rejections, by step."""
+    """Count the failures among rejections, by step."""
     by_step: dict[str, list[Result]] = {}
     for result in rejected:
         if result.reason == Reason.FAILED:
@@ -63,7 +63,7 @@ def count_failures(rejected: Iterable[Result]) -> tuple[Failures, ...]:
 def watched(
     outcomes: Iterable[EntryOutcome], store: Store, dataset: str, *, strict: bool
 ) -> Iterator[EntryOutcome]:
-    """The same outcomes, until it is clear that going on is of no use.
+    """Pass outcomes on until it is clear that going on is of no use.
 
     `StopRun` when ten entries running have met the same bug, and, where `strict`, `WorkerBug`
     with the first one's traceback. What stopped a run is looked at with `symmv why`, and tried
@@ -91,14 +91,14 @@ def watched(
 
 
 def _new_bug(outcome: EntryOutcome) -> Bug | None:
-    """The bug that an entry met in this run; a rejection that was found took no time."""
+    """Find the bug that an entry met in this run; a rejection that was found took no time."""
     if outcome.rejection is None or not outcome.results[-1].seconds:
         return None
     return outcome.rejection.bug
 
 
 def _is_past(outcome: EntryOutcome, artifact: str) -> bool:
-    """Whether an entry came through a step in this run, or was turned away by it."""
+    """Check whether an entry came through a step in this run, or was turned away by it."""
     return any(result.artifact == artifact and result.seconds for result in outcome.results)
 
 
@@ -112,7 +112,7 @@ def _leave_open(store: Store, dataset: str, outcome: EntryOutcome) -> None:
 
 
 def forget_outdated(store: Store, dataset: str, rejected: Iterable[Result]) -> int:
-    """Forget the bugs that another version of this package met, or that stopped a run; how many."""
+    """Forget bugs that another version met, or that stopped a run; gives their number."""
     sidecars = Sidecars(store.root, dataset)
     outdated = [
         result

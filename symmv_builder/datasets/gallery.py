@@ -48,7 +48,7 @@ class PieceFiles:
 
 
 def find_pieces(folder: Path) -> tuple[list[PieceFiles], list[str]]:
-    """The pieces of a folder and of those in it, by video then place; and what was left out.
+    """Find the pieces below a folder, by video then place; gives also what was left out.
 
     A piece is a JSON file that names files beside it, its MIDI among them, as those of a
     composer are written.

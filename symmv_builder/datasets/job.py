@@ -47,7 +47,7 @@ class VideoSite(Lister, Fetcher, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How often and how long to try; never part of a key.
+    """The number and times of attempts; never part of a key.
 
     Waits double from `first_wait_s` to `longest_wait_s`, each times a random 0.5-1.5, so
     that what failed together is not tried together. A breaker stays open for at least
@@ -100,12 +100,12 @@ class Crawl:
     refusals: list[Refusal] = field(default_factory=list)
 
     def habits_of(self, item: Item) -> Habits:
-        """How the source that an item comes from writes its titles."""
+        """Tell how the source that an item comes from writes its titles."""
         source = self._source_of(item)
         return source.habits if source else Habits()
 
     def kinds_of(self, item: Item) -> tuple[str, ...]:
-        """The kinds of video that the source of an item is to give; empty for all."""
+        """List the kinds of video that the source of an item is to give; empty for all."""
         source = self._source_of(item)
         return source.kinds if source else ()
 
@@ -113,7 +113,7 @@ class Crawl:
         return next((each for each in self.sources if origin_of(each) == item.origin), None)
 
     def held_until_s(self) -> float:
-        """When a lease that is taken or renewed now runs out."""
+        """Tell when a lease that is taken or renewed now runs out."""
         return self.now() + self.patience.lease_s
 
     def note(self, text: str, entry_id: str = "") -> None:
@@ -121,13 +121,13 @@ class Crawl:
 
 
 def origin_of(source: CrawlSource) -> str:
-    """What a source is called in the ledger."""
+    """Name a source as the ledger does."""
     place = source.file.name if source.file else source.ref
     return f"{source.site}:{source.kind}:{place}"
 
 
 def breaker_of(error: SessionBlocked, patience: Patience) -> tuple[str, float]:
-    """Which breaker a refusal opens, and for how many seconds."""
+    """Tell which breaker a refusal opens, and for how many seconds."""
     if error.reason is Reason.UNREACHABLE:
         return _OUTAGE, patience.outage_s
     return _NETWORK, max(error.after_s, patience.breaker_s)
@@ -141,19 +141,19 @@ def open_breaker(crawl: Crawl, error: SessionBlocked) -> None:
 
 
 def network_opens_s(crawl: Crawl) -> float:
-    """Seconds until both breakers are closed; 0 where they are."""
+    """Give the seconds until both breakers are closed; 0 where they are."""
     now = crawl.now()
     return max(0.0, *(open_until_s - now for _, open_until_s in breakers(crawl.items)))
 
 
 def breakers(items: Items) -> list[tuple[str, float]]:
-    """Every breaker by name, and until when it is open, in seconds since the epoch."""
-    standing = ((name, items.breaker(name)) for name in BREAKERS)
-    return [(name, breaker[0] if breaker else 0.0) for name, breaker in standing]
+    """Tell of every breaker by name until when it is open, in seconds since the epoch."""
+    states = ((name, items.breaker(name)) for name in BREAKERS)
+    return [(name, breaker[0] if breaker else 0.0) for name, breaker in states]
 
 
 def outage(crawl: Crawl) -> str:
-    """Why nothing could be reached, while that breaker is open; else empty."""
+    """Tell why nothing could be reached, while that breaker is open; else empty."""
     breaker = crawl.items.breaker(_OUTAGE)
     return breaker[1] or BREAKERS[_OUTAGE] if breaker and breaker[0] > crawl.now() else ""
 

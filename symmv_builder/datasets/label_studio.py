@@ -12,8 +12,8 @@ of the recordings (``music``, ``video``) and, as its prediction, what was found 
            video                           rounded to a frame
 =========  ==============================  ====================================================
 
-Notes are not among them: a song has thousands. The forms follow what is publicly known of
-Label Studio ("Import pre-annotated data", "Export annotations"); the program was not tried.
+Notes are not among them: a song has thousands. Label Studio 1.23.2 took such tasks and gave answers
+back in the form that is read here.
 """
 
 import math
@@ -24,10 +24,12 @@ from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
 from symmv_builder.datasets.corrected import CorrectedEntry
+from symmv_builder.datasets.jams_edits import BEAT, DOWNBEAT
 from symmv_builder.editing import vocabulary
 from symmv_builder.music.key import MAJOR_TONICS, MINOR_TONICS
 from symmv_builder.records import Asset, Beats, Chords, Key, KeySpans, Scenes
 from symmv_builder.storage.assets import asset_name
+from symmv_builder.timeline import USUAL_RATE_HZ, frame_range
 from symmv_builder.version import __version__
 
 # Where Label Studio serves files of its own machine, below its ``LOCAL_FILES_DOCUMENT_ROOT``.
@@ -74,14 +76,14 @@ def task(entry: CorrectedEntry, contents: Mapping[str, str], address: str) -> di
 
 def _frame_rate(entry: CorrectedEntry) -> float:
     asset = entry.records.get("video_asset")
-    return (asset.frame_rate_hz if isinstance(asset, Asset) else 0.0) or 25.0
+    return (asset.frame_rate_hz if isinstance(asset, Asset) else 0.0) or USUAL_RATE_HZ
 
 
 def _regions(entry: CorrectedEntry) -> Iterator[dict[str, Any]]:
     for record in entry.records.values():
         match record:
             case Beats():
-                names = ["downbeat" if place == 1 else "beat" for place in record.positions]
+                names = [DOWNBEAT if place == 1 else BEAT for place in record.positions]
                 ends_s = record.times_s + _BEAT_S
                 yield from _spans("beats", record.times_s, ends_s, names)
             case Chords():
@@ -98,8 +100,8 @@ def _regions(entry: CorrectedEntry) -> Iterator[dict[str, Any]]:
                 for number, (start_s, end_s) in enumerate(
                     zip(record.starts_s.tolist(), record.ends_s.tolist(), strict=True)
                 ):
-                    first = round(start_s * rate_hz) + 1
-                    frames = {"start": first, "end": max(first, round(end_s * rate_hz))}
+                    first, last = frame_range(start_s, end_s, rate_hz)
+                    frames = {"start": first, "end": last}
                     shot = {"ranges": [frames], "timelinelabels": ["shot"]}
                     yield _region("shots", "video", "timelinelabels", number, shot)
 
@@ -134,7 +136,7 @@ def interface(entries: Iterable[CorrectedEntry]) -> str:
                 chords |= dict.fromkeys(vocabulary(record))
     parts = ['  <Header value="$title"/>', '  <Audio name="music" value="$music"/>']
     if Beats in kinds:
-        parts += _control("Labels", "beats", "music", ("downbeat", "beat"))
+        parts += _control("Labels", "beats", "music", (DOWNBEAT, BEAT))
     if Chords in kinds:
         parts += _control("Labels", "chords", "music", chords)
     if KeySpans in kinds:
@@ -163,7 +165,8 @@ def documents(tasks: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
     if not isinstance(tasks, list):
         raise TypeError("it is no list of tasks")
     for each in tasks:
-        answers = [a for a in each.get("annotations", []) if not a.get("was_cancelled")]
+        # What is exported in a shorter form, as JSON-MIN, has none.
+        answers = [a for a in each["annotations"] if not a.get("was_cancelled")]
         if not answers:
             continue
         data = each["data"]
@@ -196,8 +199,8 @@ def _document(result: Any, rate_hz: float) -> dict[str, Any]:
                 start_s, end_s = (span["start"] - 1) / rate_hz, span["end"] / rate_hz
                 data.setdefault(artifact, []).append(_seen(start_s, end_s, "shot"))
         else:
-            place = _seen(float(value["start"]), float(value["end"]), value["labels"][0])
-            data.setdefault(artifact, []).append(place)
+            span = _seen(float(value["start"]), float(value["end"]), value["labels"][0])
+            data.setdefault(artifact, []).append(span)
     rounded = {"scenes": 0.75 / rate_hz}
     annotations: list[dict[str, Any]] = [
         {

@@ -40,7 +40,7 @@ def _explained(error: MissingColumns, own: Recipe) -> MissingColumns:
 
 
 def _steps_for(columns: Sequence[str], recipe: Recipe) -> tuple[str, ...]:
-    """The results of a recipe that fill all of some columns; none where it lacks one, too."""
+    """List the results of a recipe that fill all of some columns; none where it lacks one, too."""
     makers = {column.name: column.artifact for column in recipe.columns}
     if not set(columns) <= makers.keys():
         return ()

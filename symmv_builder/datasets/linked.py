@@ -20,12 +20,12 @@ from symmv_builder.storage.store import Store
 
 
 def name_of_source(source: Source) -> str:
-    """What music for a recording of a site is called."""
+    """Name the music for a recording of a site."""
     return entry_id_of(source)
 
 
 def check_allowed(store: Store, source: Source, now: Callable[[], float] = time.time) -> None:
-    """`RejectEntry` where a data root knows that a recording must not be fetched, or not now."""
+    """Raise `RejectEntry` where a data root bars a recording, for good or for now."""
     reason = manifests.read_blocklist(store.manifests).get(source)
     items = Items(store.ledger)
     reason = items.tombstones().get(source) if reason is None else reason
@@ -43,7 +43,7 @@ def check_allowed(store: Store, source: Source, now: Callable[[], float] = time.
 
 
 def fetch_linked(site: Fetcher, source: Source, folder: Path, store: Store) -> Path:
-    """The recording as a video file in `folder`, called as its music will be.
+    """Fetch the recording as a video file in `folder`, called as its music will be.
 
     `RejectEntry` where the site says that there is none or refuses it, where it is above the limits
     of the crawl (size, length), and where its contents were taken down.

@@ -18,8 +18,11 @@ _LONGEST = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """Of how many entries something is known; `common` are the most frequent values of those."""
+class KnownCount:
+    """The number of entries of which something is known.
+
+    `common` are the most frequent values of those.
+    """
 
     what: str
     entries: int
@@ -32,7 +35,7 @@ class Known:
 
 
 def _texts(row: Mapping[str, Any], name: str) -> list[str]:
-    """The values that a row has in a column of texts, of lists of them, or of flags."""
+    """List the values that a row has in a column of texts, of lists of them, or of flags."""
     value = row[name]
     values = [value] if isinstance(value, str) else list(value)
     return [str(each) for each in values if str(each)]
@@ -53,7 +56,10 @@ def _plain(name: str) -> Callable[[Mapping[str, Any]], list[str]]:
 
 
 def _present(name: str) -> Callable[[Mapping[str, Any]], list[str]]:
-    """Whether there is anything; its values differ from entry to entry and are not counted."""
+    """Make a check for any content at all.
+
+    Values differ from entry to entry, so none is counted.
+    """
     return lambda row: [""] if len(row[name]) else []
 
 
@@ -82,25 +88,25 @@ _COUNTED: Sequence[tuple[str, str, Callable[[Mapping[str, Any]], list[str]]]] = 
 )
 
 
-def count_metadata(root: Root, dataset: str, receipt: Mapping[str, Any]) -> tuple[Known, ...]:
-    """What the shards of a dataset say of its entries, a line for everything that they can say.
+def count_metadata(root: Root, dataset: str, receipt: Mapping[str, Any]) -> tuple[KnownCount, ...]:
+    """Count what the shards of a dataset say of its entries, a line for each thing they can say.
 
     Entries are counted, also where rows are clips. Where a dataset does not say who named a genre
     (`identified_by`), its column counts as Shazam's, as the column says of itself. Raises what
     `storage.shards.read_rows` does.
     """
     known_columns = set(receipt.get("columns", ()))
-    counted = [each for each in _COUNTED if each[1] in known_columns]
-    columns = {name for _, name, _ in counted} | ({"genre", "identified_by"} & known_columns)
+    possible = [each for each in _COUNTED if each[1] in known_columns]
+    columns = {name for _, name, _ in possible} | ({"genre", "identified_by"} & known_columns)
     totals: Counter[str] = Counter()
-    common: dict[str, Counter[str]] = {what: Counter() for what, _, _ in counted}
-    for row in _entries(root, dataset, sorted(columns) if counted else []):
-        for what, _, values_of in counted:
+    common: dict[str, Counter[str]] = {what: Counter() for what, _, _ in possible}
+    for row in _entries(root, dataset, sorted(columns) if possible else []):
+        for what, _, values_of in possible:
             if values := set(values_of(row)):
                 totals[what] += 1
                 common[what].update(value[:_LONGEST] for value in values if value)
     return tuple(
-        Known(what, totals[what], tuple(sorted(counts.most_common(), key=_order)[:_COMMON]))
+        KnownCount(what, totals[what], tuple(sorted(counts.most_common(), key=_order)[:_COMMON]))
         for what, counts in common.items()
     )
 
@@ -110,7 +116,7 @@ def _order(value: tuple[str, int]) -> tuple[int, str]:
 
 
 def _entries(root: Root, dataset: str, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """One row of each entry: those of its clips stand together and say the same of it."""
+    """Iterate over one row of each entry: its clips stand together and say the same of it."""
     last = None
     for row in read_rows(root, dataset, ["entry_id", *columns]) if columns else ():
         if row["entry_id"] != last:

@@ -71,7 +71,7 @@ def draw_entry(
 def scene_frames(
     video: Path, scenes: Scenes, start_s: float = 0.0
 ) -> list[tuple[float, NDArray[np.uint8]]]:
-    """A small picture from the middle of every scene, with its time in seconds.
+    """Draw a small picture from the middle of every scene, with its time in seconds.
 
     Times count from `start_s` of the file.
     """
@@ -81,7 +81,7 @@ def scene_frames(
 def pictures_at(
     video: Path, times_s: Sequence[float], start_s: float = 0.0
 ) -> list[tuple[float, NDArray[np.uint8]]]:
-    """A small picture of a video at each of some moments, in their order, with its own time in s.
+    """Read a small picture of a video at each of some moments, in order, with its own time in s.
 
     Times count from `start_s` of the file. A video that ends before has fewer. Errors are those of
     `pyav.frames`.

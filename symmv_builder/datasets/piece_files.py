@@ -46,7 +46,7 @@ def sound_of(piece: Piece, soundfont: Path | None = None) -> NDArray[np.float32]
 
 
 def piece_of(name: str, facts: Mapping[str, Any], score: Path) -> Piece:
-    """The piece whose JSON says `facts` and whose MIDI file is `score`; the files may be anybody's.
+    """Read the piece of `facts`, its JSON, and `score`, its MIDI file; the files may be anybody's.
 
     `RejectEntry` where the file cannot be read, `ValueError` or `TypeError` where it has no note
     or the facts are none of a piece.
@@ -64,7 +64,7 @@ def piece_of(name: str, facts: Mapping[str, Any], score: Path) -> Piece:
 
 
 def read_piece(receipt: Path) -> Piece:
-    """A piece as `write_piece` wrote it, by its ``NAME.json``, with its tempo map.
+    """Read a piece as `write_piece` wrote it, by its ``NAME.json``, with its tempo map.
 
     Tracks without a note are there, too. `StopRun` where this is no piece of ours, or its MIDI
     file was changed since.
@@ -96,7 +96,7 @@ def check_piece(
     inputs: Iterable[Path] = (),
     overwrite: bool = False,
 ) -> None:
-    """`StopRun` where the files of a piece may not be written: see `storage.outputs`.
+    """Raise `StopRun` where the files of a piece may not be written: see `storage.outputs`.
 
     A set of files that a killed process had finished is put in its place first.
     """
@@ -175,7 +175,10 @@ def _draw(
     video: Path | None,
     cuts_s: Sequence[float],
 ) -> None:
-    """The piece under one time line with its video, melody and accompaniment apart if they are."""
+    """Draw the piece under one time line with its video.
+
+    Melody and accompaniment apart if known.
+    """
     frames = pictures_at(video, frame_times(piece.seconds)) if video is not None else []
     panel = replace(shown_of(piece), loudness=loudness_of(samples, RATE_HZ))
     draw_pieces(
@@ -184,13 +187,13 @@ def _draw(
 
 
 def loudness_of(samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float64]:
-    """Root mean square of each second of samples ``[n, c]``, as mono, over full scale."""
+    """Compute the root mean square of each second of samples ``[n, c]``, mono, over full scale."""
     seconds = (samples[at : at + rate_hz].mean(axis=1) for at in range(0, len(samples), rate_hz))
     return np.array([np.sqrt(np.mean(np.square(each))) for each in seconds], dtype=np.float64)
 
 
 def shown_of(piece: Piece) -> Shown:
-    """A piece as `draw_pieces` takes it: parts, beats and chords where it has them."""
+    """Convert a piece to what `draw_pieces` takes: parts, beats and chords where it has them."""
     notes = piece.notes
     parts = None
     if set(piece.tracks) == {"melody", "accompaniment"}:

@@ -18,7 +18,7 @@ class Placed:
 
 
 def placed_of(recipe: Recipe) -> dict[str, Placed]:
-    """The steps of a build and of a crawl as one list: each keeps the order of both."""
+    """Join the steps of a build and of a crawl into one list: each keeps the order of both."""
     placed: dict[str, Placed] = {}
     screening = list(recipe.screening)
     shared = {use.makes for use in screening}
@@ -36,7 +36,7 @@ def placed_of(recipe: Recipe) -> dict[str, Placed]:
 def move_after(
     placed: Mapping[str, Placed], after: str, name: str, new: Placed
 ) -> dict[str, Placed]:
-    """The steps with one put behind another, away from where it stood."""
+    """Move one step behind another, away from where it stood."""
     moved = {}
     for key, value in placed.items():
         if key != name:

@@ -34,7 +34,7 @@ from symmv_builder.text import clean_line
 
 
 def entry_of(item: Item) -> Entry:
-    """The entry that an item would be; its song is the one that it was parsed or heard as."""
+    """Make the entry of an item; its song is the one that it was parsed or heard as."""
     if item.official is None:
         raise StopRun(f"{entry_id_of(item.source)} has no official video yet")
     title = item.song.title or (item.parsed.title if item.parsed else "")
@@ -60,7 +60,7 @@ def entry_of(item: Item) -> Entry:
 
 
 def song_id_of(artist: str, title: str) -> str:
-    """One id for all covers of a song: artist and title, folded, as a safe identifier."""
+    """Make one id for all covers of a song: artist and title, folded, as a safe identifier."""
     name = unicodedata.normalize("NFKC", f"{artist} {title}").casefold()
     return identifier("-".join(name.split()))
 
@@ -73,7 +73,7 @@ def screen_fetched(
     *,
     expect: Callable[[int, int], object] = lambda total, settled: None,
 ) -> int:
-    """Screen every fetched item that nobody holds, identify and propose those that pass; how many.
+    """Screen every fetched item that nobody holds, identify and propose what passes; counts these.
 
     `plan` is one of `recipe.make_screening_plan`, and `run` does its work; `expect` is as in
     `build`.
@@ -151,7 +151,9 @@ def choose(
     *,
     reviewed: bool = False,
 ) -> list[Item]:
-    """The items that a person named, every proposal whose score reaches `above`, and, `reviewed`,
+    """Choose the items to promote.
+
+    They are those that a person named, every proposal whose score reaches `above`, and, `reviewed`,
     whatever reviewers accepted.
 
     `verdicts` are those of reviewers: what they rejected is in none of these; `StopRun` where it is
@@ -191,7 +193,7 @@ def promote(
     wait: bool = False,
     tell: Callable[[str], object] = lambda _: None,
 ) -> tuple[list[str], list[str]]:
-    """Turn proposals into entries; the ids that became entries, and those let through to fetch.
+    """Turn proposals into entries; gives their ids, and those of matches let through to fetch.
 
     `reviewed` takes what reviewers accepted; what they rejected is never taken (`choose`). An item
     that was waiting for review is let through: the crawl fetches and screens it next, and it comes

@@ -29,14 +29,14 @@ from symmv_builder.storage.results import Result
 from symmv_builder.storage.sidecars import Sidecars
 
 if TYPE_CHECKING:
-    from symmv_builder.datasets.metadata import Known
+    from symmv_builder.datasets.metadata import KnownCount
     from symmv_builder.storage.items import Item
     from symmv_builder.storage.store import Store
 
 
 @dataclass(frozen=True, slots=True)
 class StageCost:
-    """What a stage cost over all entries; `seconds` are of work, not of waiting."""
+    """The cost of a stage over all entries; `seconds` are of work, not of waiting."""
 
     artifact: str
     step: str
@@ -48,7 +48,7 @@ class StageCost:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How far a dataset is. `untrained` names models without trained weights.
+    """The state of a dataset. `untrained` names models without trained weights.
 
     `lost` are the shards that a repair put aside, and no build has written since. `taken_down`
     counts the entries of which a recording was taken down through another dataset. `corrections`
@@ -71,12 +71,12 @@ class Status:
     taken_down: int = 0
     corrections: dict[str, int] = field(default_factory=dict)
     not_applicable: tuple[Corrected, ...] = ()
-    metadata: "tuple[Known, ...]" = ()
+    metadata: "tuple[KnownCount, ...]" = ()
     metadata_fault: str = ""
 
 
 def status(store: "Store", dataset: str) -> Status:
-    """The state of a dataset as its last builds left it."""
+    """Tell the state of a dataset as its last builds left it."""
     require_folder(store.manifests, dataset)
     entries = manifests.read_entries(store.manifests, dataset)
     receipt = read_receipt(store.root, dataset) or {}
@@ -144,8 +144,8 @@ def status(store: "Store", dataset: str) -> Status:
 
 def _metadata(
     store: "Store", dataset: str, receipt: Mapping[str, Any]
-) -> "tuple[tuple[Known, ...], str]":
-    """What the shards say of their entries, or why they cannot be read."""
+) -> "tuple[tuple[KnownCount, ...], str]":
+    """Count what the shards say of their entries, or tell why they cannot be read."""
     # Imported here: where nothing is built, a question needs no Arrow.
     from symmv_builder.datasets.metadata import count_metadata
 
@@ -156,7 +156,7 @@ def _metadata(
 
 
 def find_entry(store: "Store", entry_id: str, dataset: str | None = None) -> Entry:
-    """The entry of that id; `StopRun` where there is none, or one in several datasets."""
+    """Find the entry of that id; `StopRun` where there is none, or one in several datasets."""
     entries = [
         entry
         for name in (
@@ -174,7 +174,7 @@ def find_entry(store: "Store", entry_id: str, dataset: str | None = None) -> Ent
 
 
 def find_clip(store: "Store", entry: Entry, start_ms: int) -> Clip | TurnedAway:
-    """The clip of an entry that starts there, by milliseconds of the video, made or turned away.
+    """Find an entry's clip, made or turned away, by its start in milliseconds of the video.
 
     `StopRun` where none does.
     """
@@ -191,7 +191,7 @@ def _clips_of(store: "Store", entry: Entry) -> EntryClips:
 
 
 def find_item(store: "Store", entry_id: str, dataset: str | None = None) -> "Item | None":
-    """The item of a crawl that would be an entry of that id, `None` where there is none."""
+    """Find the item of a crawl that would be an entry of that id, `None` where there is none."""
     from symmv_builder.storage.items import Items, entry_id_of
 
     items = Items(store.ledger)
@@ -213,7 +213,7 @@ class StepOutcome:
 
 
 def why(store: "Store", entry: Entry, start_ms: int | None = None) -> list[StepOutcome]:
-    """Every step that was done for an entry, in the recipe's order, and what became of its clips.
+    """List every step that was done for an entry, in the recipe's order, and its clips.
 
     With a start in milliseconds, what became of the clip that starts there; `StopRun` where none
     does.
@@ -222,15 +222,18 @@ def why(store: "Store", entry: Entry, start_ms: int | None = None) -> list[StepO
 
 
 def _clip_lines(store: "Store", entry: Entry, start_ms: int | None) -> Iterator[StepOutcome]:
-    """A line that counts an entry's clips and one for each that was turned away; or one clip's."""
+    """Say in a line how many clips an entry has and in one each which were turned away.
+
+    Or one clip's.
+    """
     if start_ms is not None:
         yield _clip_line(entry, find_clip(store, entry, start_ms))
         return
-    mine = _clips_of(store, entry)
-    if mine.clips:
-        count = f"{len(mine.clips)} clips"
+    table = _clips_of(store, entry)
+    if table.clips:
+        count = f"{len(table.clips)} clips"
         yield StepOutcome(Result(entry.entry_id, "clip", "clips", "", "", 0.0, "", count), None)
-    yield from (_clip_line(entry, each) for each in mine.turned_away)
+    yield from (_clip_line(entry, each) for each in table.turned_away)
 
 
 def _clip_line(entry: Entry, clip: Clip | TurnedAway) -> StepOutcome:
@@ -268,7 +271,7 @@ def _steps_of(store: "Store", entry: Entry) -> list[StepOutcome]:
 
 
 def records_of(store: "Store", entry: Entry) -> dict[str, Record]:
-    """Every record that is stored of an entry, by artifact."""
+    """Read every record that is stored of an entry, by artifact."""
     sidecars = Sidecars(store.root, entry.dataset)
     present = sidecars.present(entry.entry_id)
     return {

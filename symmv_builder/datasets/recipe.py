@@ -10,12 +10,12 @@ from symmv_builder.clips import Cut, way_of
 from symmv_builder.errors import StopRun, UnknownName
 from symmv_builder.pipeline.keys import Plan
 from symmv_builder.pipeline.step import Use
-from symmv_builder.schema import CLIP, ENTRY, GIVEN, METADATA, Column
+from symmv_builder.schema import BUILT_IN_ARTIFACTS, CLIP, ENTRY, METADATA, Column
 
 
 @dataclass(frozen=True, slots=True)
 class ClipRules:
-    """How entries are cut into clips, and the screens that a clip must pass.
+    """The rules by which entries are cut into clips, and the screens that a clip must pass.
 
     Where an entry is two recordings, `clocks` says which music belongs to a stretch of the video:
     what its alignment says (``aligned``), or the same seconds, as if both began ``together``. A
@@ -76,7 +76,7 @@ class Recipe:
     def columns(self) -> tuple[Column, ...]:
         """The columns that a row has when everything is made: the entry's, and the results'."""
         uses = {use.makes: use for use in self.known}
-        artifacts = GIVEN | set(uses)
+        artifacts = BUILT_IN_ARTIFACTS | set(uses)
         columns = [
             *(column for column in ENTRY if column.artifact in artifacts),
             *(CLIP if self.clips else ()),
@@ -114,7 +114,7 @@ class Recipe:
         return (*self.uses, *self.beside)
 
     def needed_for(self, artifacts: Sequence[str]) -> tuple[Use, ...]:
-        """The uses that make some artifacts and what these are made of, in order.
+        """List the uses that make some artifacts and what these are made of, in order.
 
         The facts of a recording go with whatever reads it: they are its first test, and say
         which file it was. `StopRun` with the known names where one is unknown; `uses`
@@ -135,7 +135,7 @@ class Recipe:
 
 
 def with_models(recipe: Recipe, choices: Mapping[str, str]) -> Recipe:
-    """The recipe with other models: `choices` maps a slot to a backend's name.
+    """Copy the recipe with other models: `choices` maps a slot to a backend's name.
 
     ``clip=untrained`` stands for the untrained model that is as wide as the recipe's own.
     """
@@ -164,7 +164,7 @@ def _with_model(use: Use, choices: Mapping[str, str]) -> Use:
 
 
 def make_plan(recipe: Recipe, home: ModelHome, only: Sequence[str] = ()) -> Plan:
-    """The plan of a recipe: its uses, and who their models are on this machine.
+    """Make the plan of a recipe: its uses, and the identity of their models on this machine.
 
     `only` names artifacts; without it all are made. `StopRun` where weights are not to be
     had: before anything is done, not in the middle.
@@ -173,8 +173,10 @@ def make_plan(recipe: Recipe, home: ModelHome, only: Sequence[str] = ()) -> Plan
 
 
 def make_whole_plan(recipe: Recipe, home: ModelHome) -> Plan:
-    """The plan of all of a recipe that can have a key on this machine: uses whose model is
-    not to be had are left out, with what is made of them. It says what is there, not what to do.
+    """Make the plan of all of a recipe that can have a key on this machine.
+
+    Uses whose model is not to be had are left out, with what is made of them. It says what is
+    there, not what to do.
     """
     left_out: set[str] = set()
     uses: list[Use] = []
@@ -187,7 +189,7 @@ def make_whole_plan(recipe: Recipe, home: ModelHome) -> Plan:
 
 
 def with_beside(recipe: Recipe, plan: Plan) -> Plan | None:
-    """The plan of a whole recipe and what may stand beside it; `None` where nothing may."""
+    """Make the plan of a recipe and what may stand beside it; `None` where nothing may."""
     artifacts = {use.makes for use in plan.uses}
     more = tuple(use for use in recipe.beside if use.makes not in artifacts)
     return Plan(plan.dataset, (*plan.uses, *more), plan.models) if more else None
@@ -204,7 +206,10 @@ def _is_here(use: Use, home: ModelHome) -> bool:
 
 
 def make_screening_plan(recipe: Recipe, home: ModelHome) -> Plan:
-    """What a pair out of a crawl goes through before a person is asked; as `make_plan`."""
+    """Make the plan of what a crawl's pair goes through before a person is asked.
+
+    As `make_plan`.
+    """
     return _plan(recipe.name, recipe.screening, home)
 
 

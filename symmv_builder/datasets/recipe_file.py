@@ -46,7 +46,7 @@ from symmv_builder.datasets.step_table import KEYS, columns_of, find_step
 from symmv_builder.errors import RecipeError, StopRun, UnknownName
 from symmv_builder.pipeline.step import RECORDINGS, Step, Use
 from symmv_builder.records import SoundFile
-from symmv_builder.schema import CLIP, ENTRY, GIVEN, Column
+from symmv_builder.schema import BUILT_IN_ARTIFACTS, CLIP, ENTRY, Column
 from symmv_builder.toml_text import TomlReader, article, read_toml
 
 SPLITS = ("train", "validation", "test")
@@ -70,7 +70,7 @@ def read_recipe(
     find: Callable[[str], Recipe],
     is_import: Callable[[str], bool] = lambda _: False,
 ) -> Recipe:
-    """The recipe that a text describes; `where` names the text in errors.
+    """Read the recipe that a text describes; `where` names the text in errors.
 
     `find` gives the recipe that ``base`` names; no recipe may have the name of an import
     (`is_import`). `StopRun` with line and key where the text is no TOML, or says what is not
@@ -97,9 +97,9 @@ class _Reader(TomlReader):
             raise self.wrong(("name",), fault)
         base = None
         if "base" in table:
-            named = self.typed(table, "base", str)
+            base_name = self.typed(table, "base", str)
             try:
-                base = find(named)
+                base = find(base_name)
             except StopRun as error:
                 raise self.wrong(("base",), str(error)) from error
         release = self.release(table, base)
@@ -121,20 +121,17 @@ class _Reader(TomlReader):
                 p.use for makes, p in placed.items() if p.when == CRAWL and makes in results
             ),
             results=results,
-            clips=read_clips(self, table, base.clips if base else None, self.placed),
+            clips=read_clips(self, table, base.clips if base else None, self.place_step),
             metadata=metadata,
             release=release,
         )
-        self.complete(recipe, table)
+        self.check_inputs(recipe, table)
         if release and recipe.clips:
-            # Here, as importers are recipes themselves.
-            from symmv_builder.datasets import imports
-
-            recipe = imported_clips(self, recipe, imports.artifacts(recipe))
+            recipe = imported_clips(self, recipe, datasets.imported_results(recipe))
         check_clips(self, recipe)
-        self.fields(recipe)
+        self.check_fields(recipe)
         recipe = replace(recipe, absent=self.absent(table, recipe, base))
-        self.distinct(table, recipe)
+        self.check_names(table, recipe)
         return replace(recipe, schema=self.schema(table, recipe, base))
 
     def release(self, table: Mapping[str, Any], base: Recipe | None) -> str:
@@ -149,24 +146,24 @@ class _Reader(TomlReader):
     def results(
         self, table: Mapping[str, Any], base: Recipe | None, placed: Mapping[str, Placed]
     ) -> tuple[str, ...]:
-        """The results whose columns rows hold: those of the base that are left, then new ones."""
+        """List the results whose columns rows hold: the base's that are left, then new ones."""
         if "columns" in table:
-            named = self.names(table, "columns")
-            for name in named:
+            results = self.names(table, "columns")
+            for name in results:
                 if name not in placed:
                     raise self.wrong(("columns",), f"no step makes {name!r}")
                 if not placed[name].use.step.columns:
                     raise self.wrong(("columns",), f"{name} has no columns")
-            if len(set(named)) < len(named):
+            if len(set(results)) < len(results):
                 raise self.wrong(("columns",), "a result is named twice")
-            return tuple(named)
+            return tuple(results)
         before = base.results if base else ()
         artifacts = {use.makes for use in (*base.known, *base.screening)} if base else set()
         new = (n for n, p in placed.items() if n not in artifacts and p.use.step.columns)
         return (*(name for name in before if name in placed), *new)
 
     def schema(self, table: Mapping[str, Any], recipe: Recipe, base: Recipe | None) -> str:
-        """The published schema that the rows follow: what the recipe says, or that of its base."""
+        """Name the published schema that the rows follow: the recipe's own, or that of its base."""
         if "schema" not in table:
             schema = base.schema_name if base else ""
             return schema if schema in NEWEST and not conflict(recipe.columns, schema) else ""
@@ -181,8 +178,8 @@ class _Reader(TomlReader):
             )
         return "" if schema == recipe.name else schema
 
-    def fields(self, recipe: Recipe) -> None:
-        """A column is of a field of the record, and what gets another name has a column."""
+    def check_fields(self, recipe: Recipe) -> None:
+        """Check that each column is of a field of its record, and each new name of a column."""
         uses = {use.makes: use for use in recipe.known}
         for makes, use in uses.items():
             try:
@@ -191,10 +188,10 @@ class _Reader(TomlReader):
                 raise self.wrong(("steps", makes), str(error)) from error
             known_fields = {column.take.partition(".")[2] for column in columns}
             record = use.step.record_made
-            if lacking := [f for f in sorted(known_fields) if record and not _has(record, f)]:
+            if missing := [f for f in sorted(known_fields) if record and not _has(record, f)]:
                 raise self.wrong(
                     ("steps", makes),
-                    f"the step {use.step.name} has a column of {lacking[0]!r}, which is no field "
+                    f"the step {use.step.name} has a column of {missing[0]!r}, which is no field "
                     f"of {record.__name__ if record else 'its record'}",
                 )
             for field in use.renamed:
@@ -205,8 +202,11 @@ class _Reader(TomlReader):
                         path, f"{makes} has no field of that name with a column; known: {fields}"
                     )
 
-    def distinct(self, table: Mapping[str, Any], recipe: Recipe) -> None:
-        """No two columns have one name; of two, the one that this text can rename is told."""
+    def check_names(self, table: Mapping[str, Any], recipe: Recipe) -> None:
+        """Check that no two columns have one name.
+
+        Of two, the one that this text can rename is told.
+        """
         owners: dict[str, Column] = {}
         steps = table.get("steps", {})
         for column in recipe.columns:
@@ -231,41 +231,41 @@ class _Reader(TomlReader):
                 raise self.wrong(("without",), f"the base makes no {name!r}")
             del placed[name]
         steps = self.typed(table, "steps", dict, {} if placed else None)
-        for name, described in steps.items():
+        for name, step_table in steps.items():
             path = ("steps", name)
-            if name in {*RECORDINGS, *GIVEN}:
+            if name in {*RECORDINGS, *BUILT_IN_ARTIFACTS}:
                 raise self.wrong(path, f"{name} is given to steps; call the result otherwise")
             if not _ARTIFACT.fullmatch(name):
                 raise self.wrong(path, "a result is called by a-z, 0-9 and _, as in slow_motion")
-            if not isinstance(described, dict):
+            if not isinstance(step_table, dict):
                 raise self.wrong(path, f"this is a table: [steps.{name}]")
-            after = self.typed(described, "after", str, "", path)
+            after = self.typed(step_table, "after", str, "", path)
             if after == name:
                 raise self.wrong((*path, "after"), "a step does not come after itself")
             if after and after not in placed:
                 raise self.wrong((*path, "after"), f"nothing before this makes {after!r}")
-            new = self.placed(name, described, placed.get(name), path)
+            new = self.place_step(name, step_table, placed.get(name), path)
             if after:
                 placed = move_after(placed, after, name, new)
             else:
                 placed[name] = new
         return placed
 
-    def placed(
-        self, makes: str, described: Mapping[str, Any], before: Placed | None, path: Sequence[str]
+    def place_step(
+        self, makes: str, table: Mapping[str, Any], before: Placed | None, path: Sequence[str]
     ) -> Placed:
-        name = self.typed(described, "step", str, before.use.step.name if before else makes, path)
+        name = self.typed(table, "step", str, before.use.step.name if before else makes, path)
         try:
             step = find_step(name)
         except StopRun as error:
-            key = "step" if "step" in described else ""
+            key = "step" if "step" in table else ""
             raise self.wrong((*path, key) if key else path, str(error)) from error
         if before and before.use.step is not step:
             before = None
         when = self.choice(
-            described, "when", (BUILD, CRAWL, ALWAYS), before.when if before else BUILD, path
+            table, "when", (BUILD, CRAWL, ALWAYS), before.when if before else BUILD, path
         )
-        settings = {key: value for key, value in described.items() if key not in KEYS}
+        settings = {key: value for key, value in table.items() if key not in KEYS}
         self.known(settings, tuple(step.defaults), path)
         hints = typing.get_type_hints(step.run)
         parameters = dict(before.use.parameters) if before else step.defaults
@@ -275,19 +275,19 @@ class _Reader(TomlReader):
             Use(
                 step,
                 makes,
-                self.inputs(described, step, before, path),
-                self.model(described, step, before, path),
+                self.inputs(table, step, before, path),
+                self.model(table, step, before, path),
                 parameters,
-                self.renamed(described, step, before, path),
+                self.renames(table, step, before, path),
             ),
             when,
         )
 
-    def renamed(
-        self, described: Mapping[str, Any], step: Step, before: Placed | None, path: Sequence[str]
+    def renames(
+        self, table: Mapping[str, Any], step: Step, before: Placed | None, path: Sequence[str]
     ) -> dict[str, str]:
-        """Other names of columns, by the field of the record that fills them."""
-        names = self.typed(described, "columns", dict, {}, path)
+        """Read other names of columns, by the field of the record that fills them."""
+        names = self.typed(table, "columns", dict, {}, path)
         for field, name in names.items():
             if not isinstance(name, str) or not _COLUMN.fullmatch(name):
                 raise self.wrong(
@@ -298,16 +298,16 @@ class _Reader(TomlReader):
         return {**(before.use.renamed if before else {}), **names}
 
     def model(
-        self, described: Mapping[str, Any], step: Step, before: Placed | None, path: Sequence[str]
+        self, table: Mapping[str, Any], step: Step, before: Placed | None, path: Sequence[str]
     ) -> str | None:
         if step.slot is None:
-            if "model" in described:
+            if "model" in table:
                 raise self.wrong((*path, "model"), f"the step {step.name} has no model")
             return None
         if not (offered := backends.names(step.slot)):
             raise self.wrong(path, f"no model is known for {step.slot}, which {step.name} needs")
-        standing = before.use.model if before else offered[0]
-        name: str = self.typed(described, "model", str, standing, path)
+        default = before.use.model if before else offered[0]
+        name: str = self.typed(table, "model", str, default, path)
         try:
             backends.backend_class(step.slot, name)
         except StopRun as error:
@@ -315,18 +315,18 @@ class _Reader(TomlReader):
         return name
 
     def inputs(
-        self, described: Mapping[str, Any], step: Step, before: Placed | None, path: Sequence[str]
+        self, table: Mapping[str, Any], step: Step, before: Placed | None, path: Sequence[str]
     ) -> tuple[str, ...]:
-        renamed = self.typed(described, "inputs", dict, {}, path)
+        renamed = self.typed(table, "inputs", dict, {}, path)
         self.known(renamed, step.reads, (*path, "inputs"))
-        standing = before.use.inputs if before else step.reads
+        defaults = before.use.inputs if before else step.reads
         return tuple(
             self.typed(renamed, name, str, old, (*path, "inputs"))
-            for name, old in zip(step.reads, standing, strict=True)
+            for name, old in zip(step.reads, defaults, strict=True)
         )
 
     def setting(self, path: Sequence[str], hint: Any, value: Any) -> Any:
-        """A setting's value as its step's function declares it."""
+        """Read a setting's value as its step's function declares it."""
         choices = typing.get_args(hint)
         if typing.get_origin(hint) is Literal:
             if value not in choices:
@@ -357,7 +357,10 @@ class _Reader(TomlReader):
     def absent(
         self, table: Mapping[str, Any], recipe: Recipe, base: Recipe | None
     ) -> frozenset[str]:
-        """The columns that are left out; what the base leaves out stays so unless this says it."""
+        """Read which columns are left out.
+
+        What the base leaves out stays so unless this says it.
+        """
         if "absent" not in table:
             return base.absent if base else frozenset()
         absent = self.names(table, "absent")
@@ -369,37 +372,37 @@ class _Reader(TomlReader):
             raise self.wrong(("absent",), f"rows are found by {', '.join(needed)}")
         return frozenset(absent)
 
-    def complete(self, recipe: Recipe, table: Mapping[str, Any]) -> None:
-        """Every step reads what something before it makes, in a build and in a crawl."""
+    def check_inputs(self, recipe: Recipe, table: Mapping[str, Any]) -> None:
+        """Check that every step reads what something before it makes, in a build and in a crawl."""
         for uses, when in ((recipe.uses, "a build"), (recipe.screening, "a crawl")):
             makers: dict[str, Step | None] = dict.fromkeys(RECORDINGS)
             for use in uses:
-                lacking = [name for name in use.inputs if name not in makers]
-                if lacking:
+                missing = [name for name in use.inputs if name not in makers]
+                if missing:
                     fault = (
-                        f"it reads {', '.join(lacking)}, which no step before it makes in {when}"
+                        f"it reads {', '.join(missing)}, which no step before it makes in {when}"
                     )
                     # The step is the base's, and has no line in this text.
-                    if set(lacking) & set(table.get("without", ())):
+                    if set(missing) & set(table.get("without", ())):
                         fault = f"{use.makes}: {fault}; leave it out as well"
                         raise self.wrong(("without",), fault)
-                    raise self.wrong(self.place_of(table, use, lacking[0]), fault)
+                    raise self.wrong(self.place_of(table, use, missing[0]), fault)
                 for reads, source in zip(use.step.reads, use.inputs, strict=True):
-                    self.fits(use, reads, source, makers[source])
+                    self.check_kind(use, reads, source, makers[source])
                 makers[use.makes] = use.step
         if not recipe.uses:
             raise self.wrong((), "no step runs in a build")
 
     @staticmethod
     def place_of(table: Mapping[str, Any], use: Use, source: str) -> tuple[str, ...]:
-        """Where a recipe names what a step reads: its own key, or the step where it has none."""
+        """Find where a recipe names what a step reads: its own key, or the step without one."""
         path = ("steps", use.makes)
         inputs = table.get("steps", {}).get(use.makes, {}).get("inputs", {})
         renamed = next((reads for reads, other in inputs.items() if other == source), None)
         return path if renamed is None else (*path, "inputs", renamed)
 
-    def fits(self, use: Use, reads: str, source: str, maker: Step | None) -> None:
-        """A step is given what it can read: a recording, or the kind of record that it names."""
+    def check_kind(self, use: Use, reads: str, source: str, maker: Step | None) -> None:
+        """Check that a step is given what it can read: a recording, or its kind of record."""
         expected = use.step.record_read(reads)
         actual = maker.record_made if maker else Path
         if expected is None or actual is None or issubclass(actual, expected):
@@ -415,12 +418,12 @@ class _Reader(TomlReader):
 
 
 def name_fault(name: str) -> str:
-    """Why a dataset cannot be called so; empty where it can."""
+    """Tell why a dataset cannot be called so; empty where it can."""
     if not _NAME.fullmatch(name):
         return f"{name!r} should be 1 to 40 of a-z, 0-9, - and _, with a letter at the start"
     return f"{name} is a folder of every data root; take another" if name in RESERVED else ""
 
 
 def _has(record: type, name: str) -> bool:
-    """Whether a kind of record has a field or a property of a name."""
+    """Check whether a kind of record has a field or a property of a name."""
     return hasattr(record, name) or name in getattr(record, "__dataclass_fields__", {})

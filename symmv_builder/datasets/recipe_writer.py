@@ -13,7 +13,7 @@ _WIDTH = 88
 
 
 def write_recipe(recipe: Recipe, about: Sequence[str] = ()) -> str:
-    """A recipe as text that `recipe_file.read_recipe` reads to the same, without a base.
+    """Write a recipe as text that `recipe_file.read_recipe` reads to the same, without a base.
 
     `about` are lines of comment at the head.
     """
@@ -33,15 +33,15 @@ def write_recipe(recipe: Recipe, about: Sequence[str] = ()) -> str:
         *(f"{name} = {share}" for name, share in recipe.shares.items()),
     ]
     for makes, placed in placed_of(recipe).items():
-        lines += ["", f"[steps.{makes}]", *_described(placed)]
+        lines += ["", f"[steps.{makes}]", *_step_lines(placed)]
     if recipe.clips:
         lines += clip_lines(recipe.clips, _value)
         for use in recipe.clips.screens:
-            lines += ["", f"[clips.screens.{use.makes}]", *_described(Placed(use, BUILD))]
+            lines += ["", f"[clips.screens.{use.makes}]", *_step_lines(Placed(use, BUILD))]
     return "\n".join(lines) + "\n"
 
 
-def _described(placed: Placed) -> list[str]:
+def _step_lines(placed: Placed) -> list[str]:
     use = placed.use
     lines = []
     if use.step.name != use.makes:
@@ -64,7 +64,7 @@ def _described(placed: Placed) -> list[str]:
 
 
 def _list(names: Sequence[str]) -> str:
-    """A list of names as TOML writes it, one a line where they are many."""
+    """Write a list of names as TOML does, one a line where they are many."""
     one_line = f"[{', '.join(_value(name) for name in names)}]"
     if len(one_line) <= _WIDTH:
         return one_line
@@ -72,7 +72,7 @@ def _list(names: Sequence[str]) -> str:
 
 
 def _value(value: Any) -> str:
-    """A value as TOML writes it. Texts here are names: none needs an escape."""
+    """Write a value as TOML does. Texts here are names: none needs an escape."""
     if value is None:
         return '"none"'
     if isinstance(value, bool):
@@ -81,7 +81,7 @@ def _value(value: Any) -> str:
 
 
 def differences(old: Recipe, new: Recipe) -> list[str]:
-    """What changed between two recipes, a line each: ``motion.hop_s: 0.2 -> 0.5``."""
+    """List what changed between two recipes, a line each: ``motion.hop_s: 0.2 -> 0.5``."""
     lines = []
     for name in ("release", "schema_name", "pairs", "metadata"):
         if getattr(old, name) != getattr(new, name):

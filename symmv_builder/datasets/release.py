@@ -23,7 +23,7 @@ def release(
     wait: bool = False,
     tell: Callable[[str], object] = lambda _: None,
 ) -> dict[str, Any]:
-    """Freeze the shards as they stand under a version; the receipt.
+    """Freeze the shards as they stand under a version; gives the receipt.
 
     `about` is what their makers say of them (`card.about`), by default what they said of the last
     release. What is not known to allow commercial use is told before anything is written.
@@ -46,7 +46,7 @@ def release(
 def _facts(
     store: Store, dataset: str, receipt: Mapping[str, Any], about: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """What the release knows beside its shards."""
+    """Gather what the release knows beside its shards."""
     # Shards may be of a dataset whose recipe is nowhere: then every model counts for each column.
     is_known = remembered.is_known(store.manifests, dataset)
     recipe = remembered.recipe_of(store.manifests, dataset) if is_known else None
@@ -59,7 +59,7 @@ def _facts(
 
 
 def said_before(store: Store, dataset: str) -> Mapping[str, Any]:
-    """What the makers of a dataset said of it when they last released it."""
+    """Read what the makers of a dataset said of it when they last released it."""
     released = releases.find_releases(store, dataset)
     if not released:
         return {}
@@ -75,8 +75,11 @@ def check_terms(
     commercial: bool,
     tell: Callable[[str], object] = lambda _: None,
 ) -> None:
-    """Tell what is not known to allow commercial use; `StopRun` where that is asked for, or where
-    the licence that the makers state is forbidden by something in the dataset."""
+    """Tell what is not known to allow commercial use.
+
+    `StopRun` where that is asked for, or where the licence that the makers state is forbidden by
+    something in the dataset.
+    """
     restrictions = list(facts.restricted(dataset_facts))
     terms = facts.source_terms(dataset_facts)
     if commercial:
@@ -103,7 +106,7 @@ def check_terms(
 
 
 def check(store: Store, dataset: str, version: str) -> dict[str, Any]:
-    """The receipt of the shards; `StopRun` where they cannot be released under a version."""
+    """Read the receipt of the shards; `StopRun` where they cannot be released under a version."""
     receipt = remembered.require_receipt(store.root, store.manifests, dataset)
     shards.require_whole(store.root, dataset, receipt)
     untrained = [model["backend"] for model in receipt["models"] if not model["trained"]]

@@ -27,43 +27,48 @@ DEFAULT = "default"
 
 
 def names_in(manifests: "Root") -> tuple[str, ...]:
-    """The datasets that a root may hold: the known ones, and those that it remembers."""
+    """List the datasets that a root may hold: the known ones, and those that it remembers."""
     own = (name for name in manifests.folders("") if manifests.exists(f"{name}/{FILE}"))
     return tuple(dict.fromkeys((*datasets.ALL, *sorted(own))))
 
 
 def known_names(manifests: "Root") -> tuple[str, ...]:
-    """Every name that a dataset may have here: those that are installed, and the root's own."""
+    """List every name that a dataset may have here: those installed, and the root's own."""
     return tuple(
         dict.fromkeys((*datasets.installed(), *datasets.importable(), *names_in(manifests)))
     )
 
 
 def is_known(manifests: "Root", name: str) -> bool:
-    """Whether a name is that of a dataset; no recipe is read."""
+    """Check whether a name is that of a dataset; no recipe is read."""
     return name in known_names(manifests)
 
 
 def require_known(manifests: "Root", name: str) -> None:
-    """`StopRun` where a name is no dataset's and the root has no entries of it.
+    """Raise `StopRun` where a name is no dataset's and the root has no entries of it.
 
     No recipe is read.
     """
     require_folder(manifests, name)
+    # Other packages are looked at for a name that is neither this one's nor the root's.
+    if name in datasets.ALL or has_entries(manifests, name):
+        return
     names = known_names(manifests)
-    if name not in names and not has_entries(manifests, name):
+    if name not in names:
         raise UnknownName("dataset", name, names)
 
 
 def require_folder(manifests: "Root", name: str) -> None:
-    """`StopRun` where a name cannot be that of a folder in the root: it may be a stranger's."""
+    """Raise `StopRun` where a name cannot be a folder's in the root: it may be a stranger's."""
     if name in ("", ".", "..") or "/" in name or "\0" in name:
         raise UnknownName("dataset", name, known_names(manifests))
 
 
 def require_receipt(root: "Root", manifests: "Root", name: str) -> dict[str, Any]:
-    """The receipt of a dataset's shards; `StopRun` where the name is no dataset's, or where
-    nothing of it is built."""
+    """Read the receipt of a dataset's shards.
+
+    `StopRun` where the name is no dataset's, or where nothing of it is built.
+    """
     receipt = read_receipt(root, name)
     if receipt is None:
         require_known(manifests, name)
@@ -72,7 +77,7 @@ def require_receipt(root: "Root", manifests: "Root", name: str) -> dict[str, Any
 
 
 def is_import(manifests: "Root", name: str) -> bool:
-    """Whether a dataset's entries are those of a published release.
+    """Check whether a dataset's entries are those of a published release.
 
     A root that took them in knows it without the importer, which may be uninstalled since.
     """
@@ -84,7 +89,7 @@ def is_import(manifests: "Root", name: str) -> bool:
 
 
 def recipe_of(manifests: "Root", name: str) -> Recipe:
-    """The recipe of a dataset of this root, else the one of that name that the package knows.
+    """Read the recipe of a dataset of this root, else the one of that name that the package knows.
 
     `StopRun` where there is none, or with line and key of what is wrong in a remembered one.
     """
@@ -121,7 +126,7 @@ def _is_installed(name: str) -> bool:
 
 
 def _installed(manifests: "Root", name: str) -> Recipe:
-    """An installed recipe; whoever mistypes a name is told the datasets of the root, too."""
+    """Read an installed recipe; whoever mistypes a name is told the datasets of the root, too."""
     try:
         return datasets.recipe(name)
     except UnknownName as error:
@@ -130,10 +135,10 @@ def _installed(manifests: "Root", name: str) -> Recipe:
         raise replace(error, known=known_names(manifests)) from error
 
 
-def chosen(
+def choose_recipe(
     manifests: "Root", what: str | Path, *, way: str = "", models: Mapping[str, str] | None = None
 ) -> Recipe:
-    """The recipe that a command means by `what`: a file that ends in .toml, or a dataset's name.
+    """Find the recipe that a command means by `what`: a .toml file, or a dataset's name.
 
     `way` is another way of making the dataset (``paper``), or ``default`` for the built-in recipe
     in place of the remembered one. `models` maps a slot to a backend's name.
@@ -180,7 +185,7 @@ def remember(store: "Store", recipe: Recipe) -> None:
 
 
 def changes_to(store: "Store", recipe: Recipe) -> list[str]:
-    """What a build by this recipe would change in how the dataset was made before, a line each."""
+    """List what a build by this recipe would make in another way than before, a line each."""
     if not store.manifests.exists(f"{recipe.name}/{FILE}"):
         return []
     try:

@@ -23,7 +23,7 @@ from symmv_builder.storage.store import Store
 def rows_of(
     store: Store, folder: str, receipt: Mapping[str, Any], ids: Set[str], urls: Set[str]
 ) -> Iterator[dict[str, str]]:
-    """`entry_id`, `music_url`, `video_url` of the rows of some entries or some recordings."""
+    """Read `entry_id`, `music_url`, `video_url` of the rows of some entries or some recordings."""
     values = {"entry_id": ids, "music_url": urls, "video_url": urls}
     for shard in receipt["shards"]:
         name = f"{folder}/{shard['path']}"
@@ -37,8 +37,11 @@ def rows_of(
 def holding_shards(
     root: Root, folder: str, receipt: Mapping[str, Any], names: Collection[str]
 ) -> list[str]:
-    """Paths of the shards below a folder that hold one of the entries; of each file that may
-    hold one the ids are read, and nothing else. A damaged one counts as holding it."""
+    """Find the paths of the shards below a folder that hold one of the entries.
+
+    Of each file that may hold one the ids are read, and nothing else. A damaged one counts as
+    holding it.
+    """
     return [
         shard.path
         for shard in shards.shards_of(receipt)
@@ -62,7 +65,7 @@ def without_entries(
     *,
     into: str | None = None,
 ) -> dict[str, Any]:
-    """A receipt whose shards hold none of the entries, after those in `holding` were rewritten.
+    """Remove entries from a receipt, after the shards in `holding` were rewritten without them.
 
     With `into` the rewritten ones are put into that folder and the others copied there, checked;
     `Damaged` where one of them cannot be read. Without it such a shard is left out: an entry goes
@@ -98,7 +101,7 @@ def without_entries(
 
 
 def _entries_in(root: Root, folder: str, remaining: Sequence[Shard]) -> int:
-    """How many entries have clips in some shards of a folder; no other column is read."""
+    """Count how many entries have clips in some shards of a folder; no other column is read."""
     entry_ids: set[str] = set()
     for shard in remaining:
         with shards.open_shard(root, f"{folder}/{shard.path}") as file:

@@ -20,7 +20,7 @@ OPEN, DISPUTED = "open", "disputed"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What stands of an entry: `state` is accept, reject, open or disputed.
+    """The verdict on an entry: `state` is accept, reject, open or disputed.
 
     `votes` are the decisions that hold, `skipped_by` who left the entry to others, `needed` how
     many votes it takes.
@@ -51,7 +51,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How far reviewers agree over the entries that several of them judged.
+    """The agreement of reviewers over the entries that several of them judged.
 
     `pairs` are two names with how many entries both judged and Cohen's kappa; `fleiss` is that of
     the `entries` which two or more judged, whoever they are. `None` where there are none.
@@ -63,25 +63,25 @@ class Agreement:
 
 
 def needed(entry_id: str) -> int:
-    """How many votes an entry takes: two of every tenth one, one of the others."""
+    """Count how many votes an entry takes: two of every tenth one, one of the others."""
     number = int.from_bytes(hashlib.sha256(entry_id.encode()).digest()[:4], "big")
     return 2 if number % 100 < TWICE_PERCENT else 1
 
 
 def standing(decisions: Iterable[Decision]) -> dict[str, dict[str, Decision]]:
-    """The decisions that hold, by entry and reviewer: of each the last one, unless it is undone."""
+    """Find the decisions that hold, by entry and reviewer: each one's last that is not undone."""
     by_entry: dict[str, dict[str, Decision]] = {}
     for decision in decisions:
-        mine = by_entry.setdefault(decision.entry_id, {})
+        by_reviewer = by_entry.setdefault(decision.entry_id, {})
         # Put in anew, so that the order is that of the last lines.
-        mine.pop(decision.reviewer, None)
+        by_reviewer.pop(decision.reviewer, None)
         if decision.verdict != UNDO:
-            mine[decision.reviewer] = decision
+            by_reviewer[decision.reviewer] = decision
     return by_entry
 
 
 def verdict_of(entry_id: str, by_reviewer: Mapping[str, Decision], state_now: str = "") -> Verdict:
-    """What the standing decisions about an entry, by reviewer, give together.
+    """Combine the standing decisions about an entry, by reviewer, into a verdict.
 
     Who let a doubtful match through has not seen what was fetched then: where the recording waits
     in another state now, only rejections of the earlier one count.
@@ -105,7 +105,10 @@ def verdict_of(entry_id: str, by_reviewer: Mapping[str, Decision], state_now: st
 def verdicts(
     decisions: Iterable[Decision], states_now: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, Verdict]:
-    """The verdict of every entry about which something stands; `states_now` by entry, if known."""
+    """Give the verdict of every entry about which something stands.
+
+    `states_now` by entry, if known.
+    """
     return {
         name: verdict_of(name, by_reviewer, states_now.get(name, ""))
         for name, by_reviewer in standing(decisions).items()
@@ -114,7 +117,7 @@ def verdicts(
 
 
 def agreement(verdicts: Iterable[Verdict]) -> Agreement:
-    """How far reviewers agree over what several of them judged."""
+    """Measure how far reviewers agree over what several of them judged."""
     judged = [verdict for verdict in verdicts if len(verdict.votes) > 1]
     shared: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for verdict in judged:

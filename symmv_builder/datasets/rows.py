@@ -19,7 +19,7 @@ from symmv_builder.datasets.survey import Survey
 from symmv_builder.datasets.trimming import cut_trimmed
 from symmv_builder.errors import MissingResult
 from symmv_builder.pipeline.keys import ModelIdentity, Plan, digest
-from symmv_builder.schema import GIVEN, Column, arrow_schema
+from symmv_builder.schema import BUILT_IN_ARTIFACTS, Column, arrow_schema
 from symmv_builder.storage import clip_tables, locks, manifests, shards
 from symmv_builder.storage.clip_tables import EntryClips
 from symmv_builder.storage.sidecars import Sidecars
@@ -28,17 +28,17 @@ from symmv_builder.storage.tables import Row
 
 
 def standing_columns(recipe: Recipe, state: Survey) -> tuple[Column, ...]:
-    """The columns whose values every made entry has: those that shards hold.
+    """List the columns whose values every made entry has: those that shards hold.
 
     A modality that is missing is an absent column, never one of zeros.
     """
-    artifacts = {*GIVEN, *state.complete}
+    artifacts = {*BUILT_IN_ARTIFACTS, *state.complete}
     return tuple(column for column in recipe.columns if column.artifact in artifacts)
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What shards and receipt will hold, known before any row is loaded.
+    """The content of shards and receipt to be, known before any row is loaded.
 
     `outlines` are the rows in their order, `shard_bytes` the size of a shard on average. `state`
     is a digest of all that shards and receipt depend on. `clips` are those of every entry where
@@ -80,9 +80,9 @@ def draft_dataset(
         (entry.song_id for entry in current.made), frozen, recipe.shares
     )
     columns = standing_columns(recipe, current)
-    described = [column.described() for column in columns]
-    layout = digest([label_of(recipe), described, size])
-    artifacts = sorted({column.artifact for column in columns} - GIVEN)
+    column_facts = [column.describe() for column in columns]
+    layout = digest([label_of(recipe), column_facts, size])
+    artifacts = sorted({column.artifact for column in columns} - BUILT_IN_ARTIFACTS)
     clips = cut_dataset(recipe, store, current, receipt, cut or {})
     trims = {} if recipe.clips else cut_trimmed(recipe, store, current)
     # Also of what has no column: the receipt names every model that has a part.
@@ -118,14 +118,14 @@ def draft_dataset(
 
 
 def _trimmed(whole: shards.Outline, clip: Clip | None) -> shards.Outline:
-    """The row of a trimmed entry; where a record is gone, one that no shard holds."""
+    """Outline the row of a trimmed entry; where a record is gone, one that no shard holds."""
     return replace(whole, state=digest([whole.state, clip.numbers]) if clip else "")
 
 
 def _clip_outlines(
     whole: shards.Outline, clips: Mapping[str, EntryClips | None]
 ) -> list[shards.Outline]:
-    """The rows of an entry's clips; of one that cannot be cut one that no shard holds."""
+    """Outline the rows of an entry's clips; of one that cannot be cut one that no shard holds."""
     entry = clips[whole.entry_id]
     if entry is None:
         return [replace(whole, state="")]
@@ -137,12 +137,12 @@ def _clip_outlines(
 
 
 def rows_to_load(recipe: Recipe, store: Store, draft: Draft) -> set[str]:
-    """The entries whose rows are in no shard that can stay as it is."""
-    standing = _standing(recipe, store)
+    """List the entries whose rows are in no shard that can stay as it is."""
+    standing = _standing_shards(recipe, store)
     return {outline.entry_id for outline in shards.uncovered(draft.outlines, standing)}
 
 
-def _standing(recipe: Recipe, store: Store) -> list[shards.Shard]:
+def _standing_shards(recipe: Recipe, store: Store) -> list[shards.Shard]:
     receipt = shards.read_receipt(store.root, recipe.name)
     return shards.standing_shards(store.root, recipe.name, receipt) if receipt else []
 
@@ -159,19 +159,19 @@ def write_dataset(
     lock = locks.current(store.ledger, recipe.name)
     lock.check()
     manifests.write_splits(store.manifests, recipe.name, draft.splits)
-    label, described = label_of(recipe), [column.described() for column in draft.columns]
+    label, column_facts = label_of(recipe), [column.describe() for column in draft.columns]
     schema = arrow_schema(draft.columns, label)
     writer = shards.ShardWriter(store.root, recipe.name, schema, draft.shard_bytes)
     load = _loader(recipe, draft, store, state)
-    shard_files = writer.update(draft.outlines, load, _standing(recipe, store))
+    shard_files = writer.update(draft.outlines, load, _standing_shards(recipe, store))
     counts = Counter(outline.split for outline in draft.outlines)
     reasons = Counter(result.reason for result in state.rejected.values())
     receipt = {
         "dataset": recipe.name,
         "schema": label,
-        "schema_digest": digest([label, described]),
+        "schema_digest": digest([label, column_facts]),
         "columns": [column.name for column in draft.columns],
-        "described": described,
+        "described": column_facts,
         "artifacts": [use.makes for use in plan.uses],
         "made_by": {
             use.makes: use.step.name for use in recipe.known if use.makes in state.complete
@@ -203,7 +203,7 @@ def write_dataset(
 
 
 def _corrected(state: Survey) -> dict[str, dict[str, int]]:
-    """Of how many entries people corrected a record that rows are made of, by artifact."""
+    """Count by artifact the entries of which people corrected a record that rows are made of."""
     counts = Counter(
         artifact for entry in state.made for artifact in state.works[entry.entry_id].corrected
     )
@@ -211,7 +211,7 @@ def _corrected(state: Survey) -> dict[str, dict[str, int]]:
 
 
 def _models_of(recipe: Recipe, plan: Plan, state: Survey) -> dict[tuple[str, str], ModelIdentity]:
-    """The models of everything that stands, and of what that was made of."""
+    """List the models of everything that stands, and of what that was made of."""
     uses = recipe.needed_for(sorted(state.complete))
     used = {(use.step.slot, use.model) for use in uses}
     return {name: model for name, model in plan.models.items() if name in used}
@@ -220,11 +220,11 @@ def _models_of(recipe: Recipe, plan: Plan, state: Survey) -> dict[tuple[str, str
 def _loader(
     recipe: Recipe, draft: Draft, store: Store, state: Survey
 ) -> Callable[[shards.Outline], Row]:
-    """What loads the row of an outline; `StopRun` where one of its results is gone.
+    """Make what loads the row of an outline; `StopRun` where one of its results is gone.
 
     The ledger forgets that result then, so that the next build makes it anew.
     """
-    artifacts = {column.artifact for column in draft.columns} - GIVEN
+    artifacts = {column.artifact for column in draft.columns} - BUILT_IN_ARTIFACTS
     needed = sorted({*artifacts, *clip_reads(recipe, state)})
     sidecars = Sidecars(store.root, recipe.name)
     entries = {entry.entry_id: entry for entry in state.made}

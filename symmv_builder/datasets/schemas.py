@@ -34,7 +34,7 @@ _SINCE: Mapping[str, Mapping[str, int]] = {"symmv": {"key_spans": 2, "alignment"
 
 
 def columns_of(name: str, version: int | None = None) -> tuple[Column, ...]:
-    """The columns of a version of a published schema, the newest by default.
+    """List the columns of a version of a published schema, the newest by default.
 
     `KeyError` where there is no such schema or version.
     """
@@ -50,13 +50,16 @@ def columns_of(name: str, version: int | None = None) -> tuple[Column, ...]:
 
 
 def label_of(recipe: "Recipe") -> str:
-    """The published schema that a recipe's rows follow, as ``NAME/vNUMBER``; else its own name."""
+    """Name the published schema that a recipe's rows follow, as ``NAME/vNUMBER``.
+
+    Else the recipe.
+    """
     name = recipe.schema_name
     return f"{name}/v{NEWEST[name]}" if name in NEWEST else name
 
 
 def expected_columns(recipe: "Recipe") -> tuple[str, ...]:
-    """The columns that rows of a recipe should have: its own, and those of the schema it follows.
+    """List the columns that a recipe's rows should have: its own, and those of its schema.
 
     Without those of results that are made on request alone.
     """
@@ -73,7 +76,7 @@ def expected_columns(recipe: "Recipe") -> tuple[str, ...]:
 
 
 def conflict(columns: Collection[Column], name: str) -> Column | None:
-    """A column that a published schema has too, with another type or unit."""
+    """Find a column that a published schema has too, with another type or unit."""
     published = {column.name: column for column in columns_of(name)}
     for column in columns:
         other = published.get(column.name)
@@ -83,7 +86,7 @@ def conflict(columns: Collection[Column], name: str) -> Column | None:
 
 
 def shards_schema(receipt: Mapping[str, Any]) -> "pa.Schema | None":
-    """The Arrow schema that a receipt promises of its shards; `None` where it does not say.
+    """Read the Arrow schema that a receipt promises of its shards; `None` where it does not say.
 
     `KeyError` where it follows a schema that is not known.
     """
@@ -99,7 +102,10 @@ def shards_schema(receipt: Mapping[str, Any]) -> "pa.Schema | None":
 
 
 def column_names(receipt: Mapping[str, Any]) -> tuple[str, ...]:
-    """The columns of a receipt's shards; one of the first version of the program names none."""
+    """List the columns of a receipt's shards.
+
+    One of the first version of the program names none.
+    """
     if "columns" in receipt:
         return tuple(receipt["columns"])
     schema = shards_schema(receipt)
@@ -109,22 +115,22 @@ def column_names(receipt: Mapping[str, Any]) -> tuple[str, ...]:
 def published_schema(
     name: str, columns: Sequence[str] | None = None, version: int | None = None
 ) -> "pa.Schema":
-    """The Arrow schema of rows of a published schema, with some of its `columns` or all."""
+    """Give the Arrow schema of rows of a published schema, with some of its `columns` or all."""
     columns_kept = [c for c in columns_of(name, version) if columns is None or c.name in columns]
     return arrow_schema(columns_kept, f"{name}/v{version or NEWEST[name]}")
 
 
 def describe(name: str, version: int | None = None) -> dict[str, Any]:
-    """A published schema as plain values: what `symmv schema` prints and `schemas/` holds."""
+    """Describe a published schema as plain values: what `symmv schema` and `schemas/` show."""
     return {
         "name": name,
         "version": version or NEWEST[name],
-        "columns": [column.described() for column in columns_of(name, version)],
+        "columns": [column.describe() for column in columns_of(name, version)],
     }
 
 
 def render() -> dict[str, str]:
-    """Every published schema file: its path below `schemas/` and its text."""
+    """Write every published schema file: gives its path below `schemas/` and its text."""
     return {
         f"v{number}/{name}.json": json.dumps(describe(name, number), indent=2) + "\n"
         for name, newest in NEWEST.items()

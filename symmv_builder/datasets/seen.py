@@ -40,7 +40,7 @@ def watch_files(
     refuse: Callable[[Path, RejectEntry], None],
     tell: Tell = lambda done, of, what: None,
 ) -> list[WatchedVideo]:
-    """Videos in files, through the stages of the dataset that the model learned from.
+    """Watch videos in files through the stages of the dataset that the model learned from.
 
     CLIP is the one whose features it knows, unless `choices` name another. Nothing is made that
     the model does not read, and no weights are asked for that this would take. What cannot be
@@ -67,12 +67,12 @@ def watch_files(
 
 
 def name_of(video: Path) -> str:
-    """What the piece for a video in a file is called: a plain name, safe as that of a file."""
+    """Name the piece for a video in a file: a plain name, safe as that of a file."""
     return identifier(video.stem)
 
 
 def cuts_of(row: Mapping[str, Any]) -> list[float]:
-    """When a video's row says that it cuts, in seconds; nothing where the row does not know.
+    """Tell when a video's row says that it cuts, in seconds; nothing where the row does not know.
 
     Rows of models that read no scenes may have the seconds since the last cut instead.
     """
@@ -100,7 +100,7 @@ def rows_seen(
     entries: Sequence[str] = (),
     split: str | None = None,
 ) -> list[WatchedVideo]:
-    """Videos in rows of a dataset: those of `entries`, or a whole split, in the shards' order.
+    """Read videos in rows of a dataset: those of `entries`, or a whole split, in the shards' order.
 
     An entry that was cut into clips stands for all of them; a clip is named ``ENTRY@SECONDS`` or
     by its id. `StopRun` where an entry is in no shard.
@@ -134,7 +134,7 @@ def rows_seen(
 def stored(
     root: Root, videos: Sequence[WatchedVideo], refuse: Callable[[str, RejectEntry], None]
 ) -> Iterator[list[WatchedVideo]]:
-    """The same with each video's file, where the store has it; clips are cut out of theirs.
+    """Add each video's file, where the store has it; clips are cut out of theirs.
 
     However many clips a video has, it is decoded once. A video that cannot be cut goes to `refuse`,
     or a clip in which it shows no picture, and the others go on.
@@ -150,19 +150,21 @@ def stored(
                 clips.setdefault(sha256, []).append(video)
         folder = Path(opened.enter_context(TemporaryDirectory(prefix="symmv-")))
         cut: dict[str, Path | None] = {}
-        for sha256, mine in clips.items():
-            spans = [(v.row["clip_start_s"], v.row["clip_end_s"]) for v in mine]
-            stems, faults = [folder / video.name for video in mine], dict[int, str]()
+        for sha256, clips_of_file in clips.items():
+            spans = [(v.row["clip_start_s"], v.row["clip_end_s"]) for v in clips_of_file]
+            stems, faults = [folder / video.name for video in clips_of_file], dict[int, str]()
             try:
                 outs = cut_video(files[sha256], spans, stems, faults=faults)
             except RejectEntry as error:
-                cut |= dict.fromkeys((video.name for video in mine), None)
-                refuse(entry_of(mine[0].name), error)
+                cut |= dict.fromkeys((video.name for video in clips_of_file), None)
+                refuse(entry_of(clips_of_file[0].name), error)
             else:
-                cut |= {video.name: path for video, (path, _) in zip(mine, outs, strict=True)}
+                cut |= {
+                    video.name: path for video, (path, _) in zip(clips_of_file, outs, strict=True)
+                }
                 for number, fault in faults.items():
-                    cut[mine[number].name] = None
-                    refuse(mine[number].name, RejectEntry(Reason.UNREADABLE, fault))
+                    cut[clips_of_file[number].name] = None
+                    refuse(clips_of_file[number].name, RejectEntry(Reason.UNREADABLE, fault))
         placed = [
             replace(video, path=cut.get(video.name, files.get(video.sha256))) for video in videos
         ]
@@ -170,13 +172,13 @@ def stored(
 
 
 def _row_id(entry: str) -> str:
-    """The name that the row of an entry, or of a clip of one, has in the shards."""
+    """Name the row of an entry, or of a clip of one, as the shards do."""
     address = parse_address(entry)
     return clip_id(*address) if address else entry
 
 
 def _length_s(row: Mapping[str, Any]) -> float:
-    """Seconds of a video whose file nobody here has seen: as many as its features."""
+    """Give the seconds of a video whose file nobody here has seen: as many as its features."""
     for name, hop_s in (("emotion", 1.0), ("scene_offset", 1.0), ("motion", 0.2)):
         if name in row:
             return len(row[name]) * hop_s

@@ -52,8 +52,10 @@ Piece = TypeVar("Piece")
 
 @dataclass(frozen=True, slots=True)
 class Ear:
-    """How pieces are heard: by which backend (the slot's first, if none), asked for what, and
-    whether as recordings or as notes are played, where a piece is there as both.
+    """The way pieces are heard.
+
+    It says by which backend (the slot's first, if none), asked for what, and whether as recordings
+    or as notes are played, where a piece is there as both.
     """
 
     load: LoadModel
@@ -71,14 +73,14 @@ class Ear:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """Tables ``[segments, d]`` of pieces by name.
+class PieceTables:
+    """What was heard in pieces: a table ``[segments, d]`` for each, with its name.
 
     `by_model` says whether a model of ours made any of them, `by_others` whether any comes out of
     a file of numbers. `untrained` names models with random weights behind the music.
     """
 
-    named: tuple[tuple[str, Table], ...]
+    tables: tuple[tuple[str, Table], ...]
     by_model: bool = False
     by_others: bool = False
     untrained: tuple[str, ...] = ()
@@ -88,11 +90,11 @@ class Heard:
     @property
     def table(self) -> Table:
         """The segments of all pieces, one below the other."""
-        return np.concatenate([table for _, table in self.named])
+        return np.concatenate([table for _, table in self.tables])
 
 
-def hear_files(paths: Sequence[Path], ear: Ear, *, tell: Tell = silent) -> Heard:
-    """What is heard in files and those of folders, named as the files without suffix.
+def hear_files(paths: Sequence[Path], ear: Ear, *, tell: Tell = silent) -> PieceTables:
+    """Hear files and those of folders; tables are named as the files without suffix.
 
     A .npz may hold several arrays; each is ``[d]`` or ``[n, d]``. Of a piece that is there in
     several forms numbers count first, then, for recordings, sound, video and MIDI, or else MIDI
@@ -108,19 +110,19 @@ def hear_files(paths: Sequence[Path], ear: Ear, *, tell: Tell = silent) -> Heard
     for path in sorted(sound_files, key=lambda path: order.get(path.suffix.lower(), len(order))):
         pieces.setdefault(path.with_suffix(""), path)
     files = sorted(pieces.values())
-    named: list[tuple[str, Table]] = []
+    tables: list[tuple[str, Table]] = []
     refused = []
     for number, path in enumerate(files, 1):
         try:
-            named.append((path.stem, _read(path) if _is_table(path) else ear.hear(sound_of(path))))
+            tables.append((path.stem, _read(path) if _is_table(path) else ear.hear(sound_of(path))))
         except RejectEntry as error:
             refused.append(Refused(str(path), error.detail))
         tell(number, len(files), path.name)
     refuse_all(files, refused)
-    _require_one_width(named)
+    _require_one_width(tables)
     others = [path for path in files if _is_table(path)]
-    return Heard(
-        tuple(named),
+    return PieceTables(
+        tuple(tables),
         by_model=len(others) + len(refused) < len(files),
         by_others=bool(others),
         untrained=untrained_behind(files),
@@ -128,12 +130,14 @@ def hear_files(paths: Sequence[Path], ear: Ear, *, tell: Tell = silent) -> Heard
     )
 
 
-def hear_dataset(root: Root, dataset: str, split: str, ear: Ear, *, tell: Tell = silent) -> Heard:
-    """What is heard in the rows of a split, or of all of them, by the entry's id."""
+def hear_dataset(
+    root: Root, dataset: str, split: str, ear: Ear, *, tell: Tell = silent
+) -> PieceTables:
+    """Hear the rows of a split, or of all of them; tables are named by the entry's id."""
     needed, optional = heard_columns(ear.sound)
     recordings = Recordings(root)
     rows, count, _ = rows_of_split(root, dataset, split, needed, optional)
-    left_out, named = LeftOut(), []
+    left_out, tables = LeftOut(), []
 
     def hear(row: Any) -> Table:
         played_or_recorded: Callable[[], Samples] = (
@@ -146,23 +150,25 @@ def hear_dataset(root: Root, dataset: str, split: str, ear: Ear, *, tell: Tell =
     for number, row in enumerate(rows, 1):
         table = left_out.use(row, hear)
         if table is not None:
-            named.append((row_name(row), table))
+            tables.append((row_name(row), table))
         tell(number, count, dataset)
-    if not named:
+    if not tables:
         raise left_out.no_rows(dataset, split)
-    return Heard(tuple(named), by_model=True, left_out=left_out.reasons)
+    return PieceTables(tuple(tables), by_model=True, left_out=left_out.reasons)
 
 
-def paired(generated: Heard, reference: Heard) -> tuple[list[tuple[str, Table, int]], list[str]]:
+def paired(
+    generated: PieceTables, reference: PieceTables
+) -> tuple[list[tuple[str, Table, int]], list[str]]:
     """Pieces with the number of their original in `reference`, and the names of those without.
 
     A piece belongs to what its name begins with (`evaluate.shortened`). `StopRun` without a pair.
     """
-    _require_one_width([*generated.named, *reference.named])
-    numbered = [(name, number) for number, (name, _) in enumerate(reference.named)]
-    own = own_references(numbered)
+    _require_one_width([*generated.tables, *reference.tables])
+    names = [(name, number) for number, (name, _) in enumerate(reference.tables)]
+    own = own_references(names)
     pairs, alone = [], []
-    for name, table in generated.named:
+    for name, table in generated.tables:
         number = next((own[short] for short in shortened(name) if short in own), None)
         if number is None:
             alone.append(name)
@@ -203,7 +209,7 @@ def _table(array: Any, what: str) -> Table:
     return table
 
 
-def _require_one_width(named: Sequence[tuple[str, Table]]) -> None:
-    widths = sorted({table.shape[1] for _, table in named})
+def _require_one_width(tables: Sequence[tuple[str, Table]]) -> None:
+    widths = sorted({table.shape[1] for _, table in tables})
     if len(widths) > 1:
         raise CannotMeasure(f"tables of {widths} dimensions do not belong together")

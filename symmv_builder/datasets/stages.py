@@ -51,7 +51,7 @@ _OF_RECORDINGS = ("symmv", "muvisync", "cmt", "symmv-released")
 _PREFERRED = {"chords": "muvisync"}
 _OF_MIDI = "midi"
 # What of a MIDI file is read and not made, whatever the recipe.
-_WRITTEN = ("music_asset", "notes", "written_beats", "beats")
+_READ_FROM_MIDI = ("music_asset", "notes", "written_beats", "beats")
 
 
 def run_stage(
@@ -64,7 +64,7 @@ def run_stage(
     settings: Mapping[str, str] | None = None,
     tell: Tell = lambda _: None,
 ) -> Record:
-    """The record that a stage makes of a file; it tells when it loads a model, and when it begins.
+    """Make the record of a stage of a file; tells when it loads a model, and when it begins.
 
     Without `recipe` the stage is that of the recipe that it belongs to (`home_of`). `backend`
     stands in for the recipe's model. `settings` are texts, turned into the types of the stage's
@@ -79,7 +79,7 @@ def run_stage(
     use = stage_of(recipe.name, uses, name)
     if is_midi:
         from_midi = uses_of(datasets.recipe(_OF_MIDI))
-        uses |= {makes: use for makes, use in from_midi.items() if makes in _WRITTEN}
+        uses |= {makes: use for makes, use in from_midi.items() if makes in _READ_FROM_MIDI}
         if use.step is not uses[use.makes].step and name in NAMES:
             raise MalformedFile(path, f"{use.step.name} takes a recording, this is a MIDI file")
         use = uses[use.makes]
@@ -97,7 +97,7 @@ def run_stage(
 
 
 def home_of(name: str, backend: str | None, *, is_midi: bool) -> Recipe:
-    """The recipe that a stage belongs to: `midi` for MIDI files, else SymMV's, else MuVi-Sync's.
+    """Find the recipe of a stage: `midi` for MIDI files, else SymMV's, else MuVi-Sync's.
 
     Of several the one whose stage can have the backend. `StopRun` with the known stages where
     none has it.
@@ -125,7 +125,10 @@ def uses_of(recipe: Recipe) -> dict[str, Use]:
 
 
 def stage_of(recipe: str, uses: Mapping[str, Use], name: str) -> Use:
-    """The use that a stage's name means; `StopRun` with the known names where there is none."""
+    """Find the use that a stage's name means.
+
+    `StopRun` with the known names where there is none.
+    """
     makes = name.replace("-", "_")
     if makes in uses:
         return uses[makes]
@@ -137,7 +140,7 @@ def stage_of(recipe: str, uses: Mapping[str, Use], name: str) -> Use:
 
 
 def with_backend(uses: Mapping[str, Use], use: Use, backend: str, stage: str) -> dict[str, Use]:
-    """The uses with another model for one; what shares its slot sees with the same model."""
+    """Copy the uses with another model for one; what shares its slot sees with the same model."""
     slot = use.step.slot or ""
     if backend not in backends.names(slot):
         raise UnknownName("backend", backend, backends.names(slot), where=stage)
@@ -148,17 +151,17 @@ def with_backend(uses: Mapping[str, Use], use: Use, backend: str, stage: str) ->
 
 
 def _refuse_midi(uses: Mapping[str, Use], makes: str, path: Path) -> None:
-    """`StopRun` where something on the way reads a recording that a MIDI file is none of."""
+    """Raise `StopRun` where something on the way reads a recording that a MIDI file is none of."""
     use = uses[makes]
     for name in use.inputs:
-        if name in RECORDINGS and makes not in _WRITTEN:
+        if name in RECORDINGS and makes not in _READ_FROM_MIDI:
             raise MalformedFile(path, f"{use.step.name} takes a recording, this is a MIDI file")
         if name in uses:
             _refuse_midi(uses, name, path)
 
 
 def parse_settings(step: Step, texts: Mapping[str, str]) -> dict[str, Any]:
-    """The values that texts give to parameters, by the annotations of the step's function."""
+    """Read the values that texts give to parameters, by the annotations of the step's function."""
     hints = typing.get_type_hints(step.run)
     values: dict[str, Any] = {}
     for name, text in texts.items():
@@ -189,17 +192,17 @@ class _Maker:
     tell: Tell
     uses: Mapping[str, Use]
     folder: Path
-    made: dict[str, Any] = field(default_factory=dict)
+    records: dict[str, Any] = field(default_factory=dict)
 
     def make(self, name: str) -> Any:
         if name in RECORDINGS:
             return self.path
-        if name not in self.made:
-            self.made[name] = self._run(self.uses[name])
-        return self.made[name]
+        if name not in self.records:
+            self.records[name] = self._run(self.uses[name])
+        return self.records[name]
 
     def _read(self, name: str) -> Any:
-        """What a step is given: a recording that another step made as the path of a file."""
+        """Give what a step reads: a recording that another step made as the path of a file."""
         record = self.make(name)
         if isinstance(record, SoundFile):
             return write_for_reading(record, name, self.folder)
@@ -226,7 +229,7 @@ class _Maker:
 def check_records(
     folder: Path, sources: Sequence[Path], stage: str, *, overwrite: bool = False
 ) -> None:
-    """`StopRun` where the files of `write_record` may not be written: see `storage.outputs`."""
+    """Raise `StopRun` where the files of `write_record` may not be written (`storage.outputs`)."""
     owners: dict[Path, Path] = {}
     for source in sources:
         for path in _places(folder, source, stage):

@@ -75,7 +75,7 @@ _IMPORTERS = "symmv_builder.datasets.imports.importers"
 
 
 def find_step(name: str) -> Step:
-    """The step of a name; `StopRun` with the known names where there is none."""
+    """Find the step of a name; `StopRun` with the known names where there is none."""
     target = STEPS.get(name) or _feature(name) or _of_importer(name)
     if target:
         module, _, attribute = target.partition(":")
@@ -92,7 +92,10 @@ def find_step(name: str) -> Step:
 
 
 def columns_of(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
-    """The columns of a use; `StopRun` with its package where a plug-in's step cannot say them."""
+    """List the columns of a use.
+
+    `StopRun` with its package where a plug-in's step cannot say them.
+    """
     name = use.step.name
     is_own = name in STEPS or bool(_feature(name) or _of_importer(name))
     with plugins.blaming(None if is_own else plugins.find("steps", name)):
@@ -100,7 +103,7 @@ def columns_of(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
 
 
 def _check_settings(step: Step) -> None:
-    """`TypeError` for a setting that no recipe could hold; an error for a name that is unknown."""
+    """Raise `TypeError` for a setting that no recipe could hold, an error for an unknown name."""
     hints = typing.get_type_hints(step.run)
     for name in step.defaults:
         if name in KEYS:
@@ -120,7 +123,7 @@ def _is_plain(hint: Any) -> bool:
 
 
 def step_names() -> tuple[str, ...]:
-    """The names of all steps, those of other packages last."""
+    """List the names of all steps, those of other packages last."""
     features = (
         module.name
         for package in _FEATURES
@@ -132,7 +135,10 @@ def step_names() -> tuple[str, ...]:
 
 
 def _feature(name: str) -> str:
-    """The place of a step that is called as its module, ``module:STEP``; empty where none is."""
+    """Name the place of a step that is called as its module, ``module:STEP``.
+
+    Empty where none is.
+    """
     for package in _FEATURES:
         place = f"{package}.{name}"
         if name.isidentifier() and importlib.util.find_spec(place):
@@ -147,7 +153,7 @@ def _importers() -> Iterator[str]:
 
 
 def _of_importer(name: str) -> str:
-    """The place of an importer's own step, ``module:ATTRIBUTE``; empty where none is."""
+    """Name the place of an importer's own step, ``module:ATTRIBUTE``; empty where none is."""
     for module in _importers():
         if name.startswith(f"{module}_") and (place := _steps_of(module).get(name)):
             return place
@@ -155,7 +161,7 @@ def _of_importer(name: str) -> str:
 
 
 def _steps_of(module: str) -> dict[str, str]:
-    """The steps that an importer's module calls by its own name, with their places."""
+    """List the steps that an importer's module calls by its own name, with their places."""
     place = f"{_IMPORTERS}.{module}"
     return {
         value.name: f"{place}:{attribute}"

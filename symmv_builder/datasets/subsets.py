@@ -42,7 +42,10 @@ def write_subset(root: Root, dataset: str, name: str, subset: Subset) -> str:
 
 
 def read_subset(root: Root, dataset: str, name: str) -> Subset:
-    """A subset by its name; `StopRun` where there is none, or where the shards are other ones."""
+    """Read a subset by its name.
+
+    `StopRun` where there is none, or where the shards are other ones.
+    """
     subset = stored_subset(root, dataset, name)
     if not stands(root, dataset, subset):
         place = root.path(_place(dataset, name))
@@ -51,7 +54,7 @@ def read_subset(root: Root, dataset: str, name: str) -> Subset:
 
 
 def stored_subset(root: Root, dataset: str, name: str) -> Subset:
-    """A subset as it was written, whatever became of the shards since; errors as `read_subset`."""
+    """Read a subset as it was written, whatever became of the shards; errors as `read_subset`."""
     place = _place(dataset, name)
     content = read_object(root, place, "a subset", _REMEDY)
     if not content:
@@ -69,21 +72,21 @@ def stored_subset(root: Root, dataset: str, name: str) -> Subset:
 
 
 def stands(root: Root, dataset: str, subset: Subset) -> bool:
-    """Whether the shards of its split are those of which a subset was made."""
+    """Check whether the shards of its split are those of which a subset was made."""
     return subset.shards == shards_of(root, dataset, subset.split)
 
 
 def subset_names(root: Root, dataset: str) -> tuple[str, ...]:
-    """The names of all subsets of a dataset."""
+    """List the names of all subsets of a dataset."""
     files = root.names(f"{dataset}/subsets")
     return tuple(name.removesuffix(".json") for name in files if name.endswith(".json"))
 
 
 def shards_of(root: Root, dataset: str, split: str) -> tuple[str, ...]:
-    """The sha256 of each shard of a split, in their order."""
+    """List the sha256 of each shard of a split, in their order."""
     shards: Sequence[Mapping[str, str]] = (read_receipt(root, dataset) or {}).get("shards", ())
-    mine = (s for s in shards if s["path"].rpartition("/")[2].startswith(f"{split}-"))
-    return tuple(shard["sha256"] for shard in mine)
+    of_split = (s for s in shards if s["path"].rpartition("/")[2].startswith(f"{split}-"))
+    return tuple(shard["sha256"] for shard in of_split)
 
 
 def _place(dataset: str, name: str) -> str:

@@ -53,7 +53,7 @@ class Survey:
     is_settled: bool
 
     def keys(self, entry_id: str) -> dict[str, str]:
-        """The key of every artifact of an entry, also of those that are not asked for."""
+        """Give the key of every artifact of an entry, also of those that are not asked for."""
         return _keys(self.plan, self.whole, self.works[entry_id])
 
 
@@ -74,7 +74,7 @@ def restore_recordings(store: Store, dataset: str, entries: Sequence[Entry]) -> 
     if all(kinds[name] in assets for kinds in places.values() for name in ("music", "video")):
         return
     remembered = recordings.read_recordings(store.manifests, dataset)
-    lost = {
+    remembered_hashes = {
         place: sha256
         for entry_id, kinds in places.items()
         for kind, place in kinds.items()
@@ -82,8 +82,10 @@ def restore_recordings(store: Store, dataset: str, entries: Sequence[Entry]) -> 
         and (sha256 := remembered.get(entry_id, {}).get(kind))
         and has_asset(store.root, sha256)
     }
-    sizes = {sha256: store.root.size_bytes(asset_name(sha256)) for sha256 in lost.values()}
-    store.ledger.record_assets(lost, sizes)
+    sizes = {
+        sha256: store.root.size_bytes(asset_name(sha256)) for sha256 in remembered_hashes.values()
+    }
+    store.ledger.record_assets(remembered_hashes, sizes)
 
 
 def survey(
@@ -154,8 +156,8 @@ def _works(
         content = {name: assets.get(place, "") for name, place in places.items()}
         if all(content[name] for name in needed):
             music, video, published = (content[name] for name in RECORDINGS)
-            mine = corrections.get(entry.entry_id, ())
-            works[entry.entry_id] = Work(entry.entry_id, music, video, published, mine)
+            entry_corrections = corrections.get(entry.entry_id, ())
+            works[entry.entry_id] = Work(entry.entry_id, music, video, published, entry_corrections)
     return works
 
 

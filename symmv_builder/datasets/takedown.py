@@ -18,7 +18,7 @@ from symmv_builder.storage.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Takedown:
-    """What a takedown did: entries removed, shards rewritten, releases withdrawn and made."""
+    """The result of a takedown: entries removed, shards rewritten, releases withdrawn and made."""
 
     entries: tuple[str, ...]
     sources: tuple[str, ...]
@@ -50,13 +50,13 @@ def take_down(
     request = {"name": name, "whole": whole}
     with changes.writing(store, dataset, wait=wait, tell=tell) as finished:
         if finished and finished.kind == "takedown" and finished.about["asked"] == request:
-            return _told(store, dataset, finished.about)
+            return _takedown_of(store, dataset, finished.about)
         change = _plan(store, dataset, name, reason, whole=whole)
         changes.make(store, dataset, change)
-        return _told(store, dataset, change.about)
+        return _takedown_of(store, dataset, change.about)
 
 
-def _told(store: Store, dataset: str, about: Mapping[str, Any]) -> Takedown:
+def _takedown_of(store: Store, dataset: str, about: Mapping[str, Any]) -> Takedown:
     planned = {name: tuple(values) for name, values in about["done"].items()}
     # Of a release that was found to be damaged no successor was made.
     standing = releases.find_releases(store, dataset).keys()
@@ -66,7 +66,7 @@ def _told(store: Store, dataset: str, about: Mapping[str, Any]) -> Takedown:
 
 
 def others_that_use(store: Store, dataset: str, urls: Collection[str]) -> dict[str, list[str]]:
-    """Of the root's other datasets the entries that use one of the recordings, by dataset."""
+    """List by dataset the entries of the root's other datasets that use one of the recordings."""
     users: dict[str, list[str]] = {}
     for name in manifests.datasets(store.manifests):
         for entry in manifests.read_entries(store.manifests, name) if name != dataset else ():
@@ -76,12 +76,12 @@ def others_that_use(store: Store, dataset: str, urls: Collection[str]) -> dict[s
 
 
 def _plan(store: Store, dataset: str, name: str, reason: str, *, whole: bool) -> changes.Change:
-    """Everything that has to go, found before anything goes."""
+    """Find everything that has to go, before anything goes."""
     entries = manifests.read_entries(store.manifests, dataset)
     items = Items(store.ledger).find(dataset)
-    standing = read_receipt(store.root, dataset)
+    shards_receipt = read_receipt(store.root, dataset)
     released = releases.find_releases(store, dataset)
-    places = [(dataset, standing)] if standing else []
+    places = [(dataset, shards_receipt)] if shards_receipt else []
     places += [(releases.folder_of(dataset, v), receipt) for v, receipt in released.items()]
 
     def rows(ids: Set[str], urls: Set[str]) -> Iterator[dict[str, str]]:
@@ -105,7 +105,9 @@ def _plan(store: Store, dataset: str, name: str, reason: str, *, whole: bool) ->
     # A copy for those who go on with the latest release; older ones are only withdrawn.
     newest = max(released, key=releases.numbers_of) if released else ""
     successors = {newest: releases.next_version(list(released))} if newest in holding else {}
-    shards = removal.holding_shards(store.root, dataset, standing, ids) if standing else []
+    shards = (
+        removal.holding_shards(store.root, dataset, shards_receipt, ids) if shards_receipt else []
+    )
     sources, contents = _recordings(store, dataset, gone, barred)
     named = [[source.site, source.video_id] for source in _ordered(barred)]
     return changes.Change(
@@ -170,7 +172,7 @@ def _barred(
     *,
     whole: bool,
 ) -> set[Source]:
-    """The recordings that a name stands for; `StopRun` where it stands for none.
+    """Find the recordings that a name stands for; `StopRun` where it stands for none.
 
     `again` are those of an entry that was taken down before: whoever repeats a takedown that
     was stopped just before its end is told what it did.
@@ -197,16 +199,16 @@ def _barred(
 
 
 def _recordings(
-    store: Store, dataset: str, gone: Iterable[Entry], barred: Set[Source]
+    store: Store, dataset: str, entries: Iterable[Entry], barred: Set[Source]
 ) -> tuple[list[list[str]], dict[str, str]]:
-    """Which recordings are forgotten, and by url the content of those that nobody else uses.
+    """List which recordings are forgotten, and by url the content of those that nobody else uses.
 
     Content comes from the ledger or, where that was lost, from the manifests.
     """
-    gone = list(gone)
-    ids = {entry.entry_id for entry in gone}
+    entries = list(entries)
+    ids = {entry.entry_id for entry in entries}
     going = {(source.site, source.video_id) for source in barred}
-    going |= {place for entry in gone for place in recordings_of(dataset, entry).values()}
+    going |= {place for entry in entries for place in recordings_of(dataset, entry).values()}
     staying: set[tuple[str, str]] = set()
     by_source: dict[tuple[str, str], str] = {}
     for other in manifests.datasets(store.manifests):

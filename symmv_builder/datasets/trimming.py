@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from symmv_builder.between import can_cut
-from symmv_builder.clips import SAME_S, Clip, ClockMap, Lengths, counted
+from symmv_builder.clips import SAME_S, Clip, ClockMap, Lengths, with_counts
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.records import Alignment, Asset, Beats, Record, Scenes
 from symmv_builder.records.corrections import trim_of
@@ -28,7 +28,7 @@ Span = tuple[float, float]
 
 
 def clip_between(records: Mapping[str, Record], start_s: float, end_s: float) -> Clip:
-    """The clip of an entry between two seconds of its video, by the records of `READS`."""
+    """Cut the clip of an entry between two seconds of its video, by the records of `READS`."""
     alignment = records.get("alignment")
     clocks = ClockMap(alignment if isinstance(alignment, Alignment) else None)
     asset, scenes, beats = (records.get(n) for n in ("video_asset", "scenes", "beats"))
@@ -39,17 +39,20 @@ def clip_between(records: Mapping[str, Record], start_s: float, end_s: float) ->
         beats if isinstance(beats, Beats) else None,
         asset.frame_rate_hz if isinstance(asset, Asset) else 0.0,
     )
-    return counted(clocks.clip(start_s, end_s), lengths)
+    return with_counts(clocks.clip(start_s, end_s), lengths)
 
 
 def length_of(records: Mapping[str, Record]) -> float:
-    """Seconds of an entry's video, or of its music where it has no other; 0 where unknown."""
+    """Give the seconds of an entry's video, or of its music where it has no other.
+
+    0 where unknown.
+    """
     asset = records.get("video_asset") or records.get("music_asset")
     return asset.duration_s if isinstance(asset, Asset) else 0.0
 
 
 def trim_problem(recipe: Recipe, records: Mapping[str, Record], span: Span) -> str:
-    """Why an entry cannot be trimmed so; empty where it can."""
+    """Tell why an entry cannot be trimmed so; empty where it can."""
     kinds = {use.makes: use.step.record_made for use in recipe.known}
     for column in recipe.columns:
         kind = kinds.get(column.artifact)
@@ -72,7 +75,7 @@ def trims_of(state: "Survey") -> dict[str, Span]:
 
 
 def cut_trimmed(recipe: Recipe, store: "Store", state: "Survey") -> dict[str, Clip | None]:
-    """What of each trimmed entry is kept; `None` where a record that says so is gone.
+    """Find what of each trimmed entry is kept; `None` where a record that says so is gone.
 
     An entry that cannot be trimmed so is not among them: it stays whole.
     """
@@ -92,7 +95,7 @@ def cut_trimmed(recipe: Recipe, store: "Store", state: "Survey") -> dict[str, Cl
 
 
 def facts_of(recipe: Recipe, state: "Survey", clips: Mapping[str, Clip | None]) -> dict[str, Any]:
-    """What a receipt says of trimmed entries; nothing where none is.
+    """Tell what a receipt says of trimmed entries; nothing where none is.
 
     Of rows that are whole entries also which seconds of the music are kept.
     """
@@ -103,7 +106,7 @@ def facts_of(recipe: Recipe, state: "Survey", clips: Mapping[str, Clip | None]) 
 
 
 def without(receipt: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
-    """A receipt that says nothing of some entries."""
+    """Copy a receipt so that it says nothing of some entries."""
     spans = {n: span for n, span in receipt.get(TRIMMED, {}).items() if n not in names}
     return {
         **{k: v for k, v in receipt.items() if k != TRIMMED},

@@ -129,7 +129,7 @@ def _count(crawl: Crawl, refusal: Refusal) -> None:
 
 
 def _something_comes(crawl: Crawl, site: str) -> bool:
-    """Whether the site still gives what is known to be good."""
+    """Check whether the site still gives what is known to be good."""
     canary = crawl.site.canary
     witnesses = [canary] if canary is not None and canary.site == site else []
     earlier = crawl.items.some(crawl.recipe.name, site, _CAME, _WITNESSES)
@@ -148,7 +148,7 @@ def _take_back(crawl: Crawl, refusal: Refusal) -> None:
 
 
 def try_again(items: Items, store: Store, dataset: str, reasons: Collection[Reason]) -> int:
-    """Put rejected items back to where they were before the step that rejected them; how many.
+    """Put rejected items back before the step that rejected them; gives their number.
 
     What screening said is forgotten with it. Recordings that are in the store no more are
     fetched again.

@@ -29,7 +29,7 @@ from symmv_builder.storage.sidecars import Sidecars
 def watch(
     video: Path, recipe: Recipe, home: ModelHome, tell: Callable[[Event], None] = lambda _: None
 ) -> dict[str, Any]:
-    """The video's columns of a row of the recipe's dataset: numpy arrays, numbers and texts.
+    """Watch a video for a row of the recipe's dataset: numpy arrays, numbers and texts by column.
 
     `RejectEntry` where the file is no video that can be decoded, `StopRun` where a model's
     weights are not to be had.
@@ -57,13 +57,13 @@ def watch(
 
 
 def columns_of_the_video(recipe: Recipe) -> tuple[Column, ...]:
-    """The columns of a dataset's row that come out of the video alone."""
+    """List the columns of a dataset's row that come out of the video alone."""
     artifacts = {use.makes for use in uses_of_the_video(recipe)}
     return tuple(column for column in recipe.columns if column.artifact in artifacts)
 
 
 def uses_of_the_video(recipe: Recipe) -> tuple[Use, ...]:
-    """The uses that read nothing but the video and end in a column, in the recipe's order."""
+    """List the uses that read nothing but the video and end in a column, in the recipe's order."""
     makers: Mapping[str, Use] = {use.makes: use for use in recipe.uses}
     artifacts = {column.artifact for column in recipe.columns}
 

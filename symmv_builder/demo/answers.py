@@ -30,13 +30,13 @@ _INVERTED = bytes(byte ^ 0xA5 for byte in range(256))
 _INTACT_BYTES = 16
 
 
-def answers(site: Site) -> type[BaseHTTPRequestHandler]:
-    """The class of requests to one site."""
+def answer_class(site: Site) -> type[BaseHTTPRequestHandler]:
+    """Make the class of requests to one site."""
     return type("Answer", (_Answer,), {"site": site})
 
 
 class _Answer(BaseHTTPRequestHandler):
-    """One connection of a visitor."""
+    """The handler of one visitor's connection."""
 
     site: Site
     protocol_version = "HTTP/1.1"
@@ -67,7 +67,7 @@ class _Answer(BaseHTTPRequestHandler):
         if not self._is_meant_for_us():
             self._send(421, "text/plain", "another host")
         elif route is None:
-            self._missing()
+            self._send_missing()
         else:
             try:
                 route(parts[1:], query)
@@ -75,7 +75,7 @@ class _Answer(BaseHTTPRequestHandler):
                 self.close_connection = True
 
     def do_POST(self) -> None:
-        """``/api/uploads`` with a JSON object: a new video."""
+        """Add a video: ``/api/uploads`` with a JSON object."""
         length = self.headers.get("Content-Length", "")
         body = b""
         if length.isdigit() and int(length) <= _MOST_POSTED:
@@ -84,7 +84,7 @@ class _Answer(BaseHTTPRequestHandler):
             self.close_connection = True
         is_json = self.headers.get_content_type() == "application/json"
         if self.path != "/api/uploads" or not self._is_meant_for_us() or not is_json:
-            self._missing()
+            self._send_missing()
             return
         try:
             name = self.site.add_from_json(body)
@@ -94,7 +94,10 @@ class _Answer(BaseHTTPRequestHandler):
             self._send(201, "application/json", json.dumps({"id": name}))
 
     def _is_meant_for_us(self) -> bool:
-        """Whether the visitor knows where it is: pages of other sites may not use a visitor."""
+        """Check that the visitor knows where it is.
+
+        Pages of other sites may not use a visitor.
+        """
         return f"http://{self.headers.get('Host', '')}" == self.site.url
 
     def _front(self, _: list[str], __: dict[str, str]) -> None:
@@ -102,34 +105,34 @@ class _Answer(BaseHTTPRequestHandler):
 
     def _channel(self, parts: list[str], query: dict[str, str]) -> None:
         channel = self.site.channel(parts[0]) if parts else None
-        if self._turned_away("list", parts[0] if parts else ""):
+        if self._turns_away("list", parts[0] if parts else ""):
             return
         if channel is None:
-            self._missing()
+            self._send_missing()
             return
         facts = {"channel": channel.title, "verified": channel.verified}
         self._send_list(channel.title, self.site.newest(channel.name), query, facts)
 
     def _playlist(self, parts: list[str], query: dict[str, str]) -> None:
         playlist = self.site.playlist(parts[0]) if parts else None
-        if self._turned_away("list", parts[0] if parts else ""):
+        if self._turns_away("list", parts[0] if parts else ""):
             return
         if playlist is None:
-            self._missing()
+            self._send_missing()
         else:
             self._send_list(*playlist, query, {})
 
     def _search(self, _: list[str], query: dict[str, str]) -> None:
         words = query.get("q", "")
-        if not self._turned_away("search", words):
+        if not self._turns_away("search", words):
             self._send_list(words, self.site.search(words), query, {})
 
     def _feed(self, parts: list[str], query: dict[str, str]) -> None:
         channel = self.site.channel(query.get("channel_id", ""))
-        if self._turned_away("feed", query.get("channel_id", "")):
+        if self._turns_away("feed", query.get("channel_id", "")):
             return
         if channel is None or parts != ["videos.xml"]:
-            self._missing()
+            self._send_missing()
             return
         newest = self.site.newest(channel.name)[:15]
         self._send(200, "application/atom+xml", pages.feed(channel, newest))
@@ -137,9 +140,9 @@ class _Answer(BaseHTTPRequestHandler):
     def _watch(self, _: list[str], query: dict[str, str]) -> None:
         upload = self.site.upload(query.get("v", ""))
         if upload is None:
-            self._missing()
+            self._send_missing()
             return
-        if self._turned_away("watch", upload.video_id, record=False):
+        if self._turns_away("watch", upload.video_id, record=False):
             return
         number = self.site.behaviour.count("issued", upload.video_id)
         rule = self.site.behaviour.strikes(_WATCH_FAILURES, upload.video_id, number)
@@ -150,7 +153,7 @@ class _Answer(BaseHTTPRequestHandler):
             self.site.behaviour.record(Visit("watch", upload.video_id, 200))
             self._send(200, "text/html", pages.watch_page(data))
 
-    def _turned_away(self, kind: str, name: str, *, record: bool = True) -> bool:
+    def _turns_away(self, kind: str, name: str, *, record: bool = True) -> bool:
         """Answer 429 or 500 where that is switched on; note the visit where it is not."""
         number = self.site.behaviour.count(kind, name)
         rule = self.site.behaviour.strikes(_PAGE_FAILURES, name, number)
@@ -176,7 +179,7 @@ class _Answer(BaseHTTPRequestHandler):
         more = first + pages.PAGE_SIZE < len(entries)
         self._send(200, "text/html", pages.list_page(title, page, number, more, facts))
 
-    def _missing(self) -> None:
+    def _send_missing(self) -> None:
         self._send(404, "text/plain", "there is no such thing")
 
     def _send(self, status: int, kind: str, text: str) -> None:
@@ -194,11 +197,11 @@ class _Answer(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def _media(self, parts: list[str], query: dict[str, str]) -> None:
-        """A file, whole or a part of it, in whatever state it is to arrive."""
+        """Send a file, whole or a part of it, in whatever state it is to arrive."""
         upload = self.site.upload(parts[0]) if parts else None
         path = upload.served.get(parts[1]) if upload and len(parts) == 2 else None
         if upload is None or path is None:
-            self._missing()
+            self._send_missing()
             return
         behaviour = self.site.behaviour
         number = behaviour.count("media", upload.video_id)
@@ -222,33 +225,33 @@ class _Answer(BaseHTTPRequestHandler):
     def _send_file(self, video_id: str, path: Path, number: int) -> None:
         size, tag = path.stat().st_size, entity_tag(path)
         if self.headers.get("If-None-Match") == tag:
-            self._head(304, path, tag, {})
+            self._send_head(304, path, tag, {})
             return
-        requested = self.headers.get("Range", "")
+        range_header = self.headers.get("Range", "")
         if self.headers.get("If-Range", tag) != tag:
-            requested = ""
-        first, last = _range(requested, size)
-        status = 416 if first > last else 206 if requested else 200
+            range_header = ""
+        first, last = _range(range_header, size)
+        status = 416 if first > last else 206 if range_header else 200
         visit = self.site.behaviour.record(Visit("media", video_id, status, first))
         if status == 416:
             headers = {"Content-Range": f"bytes */{size}", "Content-Length": "0"}
-            self._head(status, path, tag, headers)
+            self._send_head(status, path, tag, headers)
             return
         headers = {"Content-Length": str(last - first + 1)}
-        if requested:
+        if range_header:
             headers["Content-Range"] = f"bytes {first}-{last}/{size}"
-        self._head(status, path, tag, headers)
+        self._send_head(status, path, tag, headers)
         if self.command == "HEAD":
             return
-        sent = 0
+        sent_bytes = 0
         for block in self._blocks(video_id, path, first, last, number):
             self.site.behaviour.add_bytes(visit, len(block))
             self.wfile.write(block)
-            sent += len(block)
-        if sent < last - first + 1:
+            sent_bytes += len(block)
+        if sent_bytes < last - first + 1:
             self.close_connection = True
 
-    def _head(self, status: int, path: Path, tag: str, headers: dict[str, str]) -> None:
+    def _send_head(self, status: int, path: Path, tag: str, headers: dict[str, str]) -> None:
         self.send_response(status)
         kind = _TYPES.get(path.suffix.lower(), "application/octet-stream")
         facts = {"Content-Type": kind, "ETag": tag, "Accept-Ranges": "bytes"}
@@ -259,7 +262,7 @@ class _Answer(BaseHTTPRequestHandler):
     def _blocks(
         self, video_id: str, path: Path, first: int, last: int, number: int
     ) -> Iterator[bytes]:
-        """The bytes asked for: late, damaged or fewer, as it is switched on."""
+        """Iterate over the bytes asked for: late, damaged or fewer, as it is switched on."""
         behaviour, size = self.site.behaviour, path.stat().st_size
         end = last + 1
         if behaviour.strikes({Failure.TRUNCATED}, video_id, number):
@@ -282,7 +285,7 @@ class _Answer(BaseHTTPRequestHandler):
 
 
 def _range(header: str, size: int) -> tuple[int, int]:
-    """First and last byte that a Range header asks for; the whole file where it asks for none.
+    """Read the first and last byte of a Range header; the whole file where it asks for none.
 
     What cannot be satisfied comes out with the first byte after the last.
     """
@@ -310,7 +313,7 @@ def serve(description: Description, *, port: int = 0, seed: int = 0) -> Iterator
     """Run a site on 127.0.0.1 until the block ends; port 0 takes any that is free."""
     site = Site(description, seed=seed)
     try:
-        server = _Server(("127.0.0.1", port), answers(site))
+        server = _Server(("127.0.0.1", port), answer_class(site))
     except OSError as error:
         raise StopRun(f"cannot listen on 127.0.0.1:{port}: {error.strerror}") from error
     site.url = f"http://127.0.0.1:{server.server_address[1]}"

@@ -45,7 +45,7 @@ class Shot:
 
 
 def plan(drawing: Drawing) -> tuple[Shot, ...]:
-    """The shots of a drawing in order; neighbours differ in kind and in palette."""
+    """Plan the shots of a drawing in order; neighbours differ in kind and in palette."""
     rng = np.random.default_rng(drawing.seed)
     shortest = round(_SHORTEST_SHOT_S * drawing.frame_rate)
     longest = round(_LONGEST_SHOT_S * drawing.frame_rate)
@@ -67,12 +67,12 @@ def plan(drawing: Drawing) -> tuple[Shot, ...]:
 
 
 def cut_times(drawing: Drawing) -> list[float]:
-    """Seconds at which a new shot begins, the first shot left out."""
+    """List the seconds at which a new shot begins, the first shot left out."""
     return [float(shot.start_frame / drawing.frame_rate) for shot in plan(drawing)[1:]]
 
 
 def draw(drawing: Drawing) -> Iterator[NDArray[np.uint8]]:
-    """The frames of a drawing, RGB ``uint8 [height, width, 3]``."""
+    """Draw the frames of a drawing, RGB ``uint8 [height, width, 3]``."""
     for number, shot in enumerate(plan(drawing)):
         rng = np.random.default_rng((drawing.seed, number))
         paint = painter(shot.kind, drawing.width, drawing.height, rng)
@@ -82,7 +82,7 @@ def draw(drawing: Drawing) -> Iterator[NDArray[np.uint8]]:
 
 
 def still(drawing: Drawing) -> Iterator[NDArray[np.uint8]]:
-    """One picture for the whole length: what a music video must not be."""
+    """Draw one picture for the whole length: what a music video must not be."""
     rng = np.random.default_rng(drawing.seed)
     colours = palette(PALETTE_NAMES[drawing.seed % len(PALETTE_NAMES)])
     picture = colours[texture(drawing.width, drawing.height, rng)]
@@ -93,7 +93,7 @@ def still(drawing: Drawing) -> Iterator[NDArray[np.uint8]]:
 def lettered(
     frames: Iterable[NDArray[np.uint8]], drawing: Drawing, lines: Sequence[str]
 ) -> Iterator[NDArray[np.uint8]]:
-    """Frames of a drawing with lines of verse over them, one after the other: a lyric video."""
+    """Draw frames with lines of verse over them, one after the other: a lyric video."""
     masks = [_letters(line, drawing) for line in lines]
     every = round(_LINE_S * drawing.frame_rate)
     for number, frame in enumerate(frames):
@@ -103,7 +103,7 @@ def lettered(
 
 
 def _letters(line: str, drawing: Drawing) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Where the ink of a line is and where its edge, ``[h, w, 1]``; as large as fits."""
+    """Find where the ink of a line is and its edge, ``[h, w, 1]``; as large as fits."""
     size = drawing.height // 5
     while size > 6:
         font = ImageFont.load_default(size=size)

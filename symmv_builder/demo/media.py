@@ -69,7 +69,7 @@ class MediaPlan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Truth:
-    """What is true of one file; what it does not have is zero, empty or `None`.
+    """The truth about one file; what it does not have is zero, empty or `None`.
 
     `path` is relative to the demo's folder; `rejection` is why the file must be put aside.
     """
@@ -97,7 +97,7 @@ class DemoMedia:
 
 
 def _size(number: int) -> tuple[int, int, int]:
-    """Width, height and frame rate of the n-th drawing: no two videos of the world are alike."""
+    """Give width, height and frame rate of the n-th drawing: no two videos are alike."""
     sizes = ((426, 240, 24), (480, 270, 25), (320, 240, 30), (426, 240, 25), (400, 224, 30))
     return sizes[number % len(sizes)]
 
@@ -108,7 +108,7 @@ def _drawing(seed: int, number: int, duration_s: float) -> Drawing:
 
 
 def plans(*, longest_s: float = 46.0, seen_s: float = _SEEN_S) -> tuple[MediaPlan, ...]:
-    """Every file of the demo, in the order in which it is made."""
+    """Plan every file of the demo, in the order in which it is made."""
     return (*_site_plans(longest_s, seen_s), *_folder_plans(longest_s))
 
 
@@ -303,7 +303,7 @@ def _keep_truth(folder: Path, plan: MediaPlan, truth: Truth) -> None:
 
 
 def _finished(folder: Path, plan: MediaPlan) -> Truth | None:
-    """The truth of a file that was made from this very plan and is whole, else `None`."""
+    """Read the truth of a file that was made from this very plan and is whole, else `None`."""
     try:
         truth_file = json.loads(_truth_path(folder, plan).read_text(encoding="utf-8"))
         size = (folder / plan.path).stat().st_size

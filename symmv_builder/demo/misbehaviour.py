@@ -43,7 +43,7 @@ class Misbehaviour:
         self._lock = threading.Lock()
         self._rules: list[ActiveFailure] = []
         self._visits: list[Visit] = []
-        self._asked: dict[tuple[str, str], int] = {}
+        self._counts: dict[tuple[str, str], int] = {}
         self._expired: set[tuple[str, str]] = set()
 
     def fail(
@@ -69,11 +69,11 @@ class Misbehaviour:
     def count(self, kind: str, name: str) -> int:
         """Note that something is asked for; how often it has been now, from 1."""
         with self._lock:
-            self._asked[kind, name] = number = self._asked.get((kind, name), 0) + 1
+            self._counts[kind, name] = number = self._counts.get((kind, name), 0) + 1
             return number
 
     def strikes(self, among: Collection[Failure], name: str, number: int) -> ActiveFailure | None:
-        """The first failure among these that strikes the `number`-th request for `name`."""
+        """Find the first failure among these that strikes the `number`-th request for `name`."""
         with self._lock:
             for rule in self._rules:
                 if (
@@ -88,12 +88,12 @@ class Misbehaviour:
         return None
 
     def fate(self, name: str) -> Failure | None:
-        """The failure that holds for a video whoever asks and however often, if there is one."""
+        """Find the failure of a video whoever asks and however often, if there is one."""
         rule = self.strikes(LASTING, name, 0)
         return rule.failure if rule else None
 
     def has_expired(self, name: str, token: str, number: int) -> bool:
-        """Whether an address of media is dead, as the first that is tried may be."""
+        """Check whether an address of media is dead, as the first that is tried may be."""
         if number == 1 and self.strikes({Failure.FORBIDDEN_ONCE}, name, 1):
             with self._lock:
                 self._expired.add((name, token))
@@ -117,7 +117,7 @@ class Misbehaviour:
             self._visits[number] = replace(visit, sent_bytes=visit.sent_bytes + count)
 
     def visits(self, kind: str | None = None, name: str | None = None) -> list[Visit]:
-        """What was asked for and answered, in the order in which the answers began."""
+        """List what was asked for and answered, in the order in which the answers began."""
         with self._lock:
             return [
                 visit

@@ -20,7 +20,7 @@ _STYLE = (
 
 
 def entry(upload: Upload, channel: Channel) -> dict[str, Any]:
-    """What a list says of a video."""
+    """Tell what a list says of a video."""
     return {
         "id": upload.video_id,
         "title": upload.title,
@@ -39,7 +39,7 @@ def entry(upload: Upload, channel: Channel) -> dict[str, Any]:
 def watch_data(
     upload: Upload, channel: Channel, failure: Failure | None, token: int
 ) -> dict[str, Any]:
-    """What a watch page says of a video: its entry, its formats or why there are none.
+    """Tell what a watch page says of a video: its entry, its formats or why there are none.
 
     `token` makes the addresses of the media new each time, as real sites do.
     """
@@ -77,7 +77,7 @@ def _formats(upload: Upload, token: int) -> list[dict[str, Any]]:
 
 
 def page(title: str, body: str, data: Any = None) -> str:
-    """A whole page; `data` can be read by programs out of the script called ``data``."""
+    """Make a whole page; `data` can be read by programs out of the script called ``data``."""
     script = ""
     if data is not None:
         # The separators too: they end lines in scripts, although not in JSON.
@@ -90,14 +90,14 @@ def page(title: str, body: str, data: Any = None) -> str:
 
 
 def front_page(channels: Sequence[Channel]) -> str:
-    """All channels."""
+    """Show all channels."""
     return page("Channels", _links((f"/channel/{c.name}", c.title, "") for c in channels))
 
 
 def list_page(
     title: str, entries: Sequence[dict[str, Any]], number: int, more: bool, extra: dict[str, Any]
 ) -> str:
-    """One page of a channel, a playlist or a search."""
+    """Show one page of a channel, a playlist or a search."""
     body = _links((f"/watch?v={e['id']}", e["title"], e["channel"]) for e in entries)
     if more:
         body += f'<p><a href="?page={number + 1}">More</a></p>'
@@ -105,7 +105,7 @@ def list_page(
 
 
 def watch_page(data: dict[str, Any]) -> str:
-    """A video with its player, or the reason why it cannot be played."""
+    """Show a video with its player, or the reason why it cannot be played."""
     who = f"{escape(data['channel'])}, {data['uploaded']}, {data['views']} views"
     body = f"<p><small>{who}</small></p><p>{escape(data['description'])}</p>"
     reasons = [text for text in (data["reason"], data["subreason"]) if text]
@@ -117,7 +117,7 @@ def watch_page(data: dict[str, Any]) -> str:
 
 
 def feed(channel: Channel, entries: Sequence[dict[str, Any]]) -> str:
-    """The newest videos of a channel as the feed that readers know."""
+    """Show the newest videos of a channel as the feed that readers know."""
     items = "".join(
         f"<entry><yt:videoId>{e['id']}</yt:videoId><title>{escape(_printable(e['title']))}</title>"
         f"<published>{e['uploaded'][:4]}-{e['uploaded'][4:6]}-{e['uploaded'][6:]}T00:00:00+00:00"
@@ -132,7 +132,7 @@ def feed(channel: Channel, entries: Sequence[dict[str, Any]]) -> str:
 
 
 def _printable(text: str) -> str:
-    """Without the characters that XML cannot hold even escaped."""
+    """Remove the characters that XML cannot hold even escaped."""
     return "".join(
         c for c in text if c in "\t\n" or (ord(c) >= 32 and not "\ud800" <= c <= "\udfff")
     )

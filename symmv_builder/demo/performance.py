@@ -27,7 +27,7 @@ _SAME_Q = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How a piece is played: beats a minute, how much freedom (0 strict, 1 romantic), pedal."""
+    """The way a piece is played: beats a minute, freedom (0 strict, 1 romantic), pedal."""
 
     tempo_bpm: float
     freedom: float
@@ -47,13 +47,13 @@ class _Time:
         return np.asarray(np.interp(quarters, self.knots_q, self.knots_s), dtype=np.float64)
 
     def arc(self, quarters: Floats) -> Floats:
-        """1 in the middle of a phrase, 0 at its ends."""
+        """Rise to 1 in the middle of a phrase, from 0 at its ends."""
         place = np.interp(quarters, self.knots_q, self.phrase)
         return np.asarray(1.0 - (2.0 * place - 1.0) ** 2, dtype=np.float64)
 
 
 def perform(score: Score, *, manner: Manner, longest_s: float) -> tuple[Notes, Beats, float]:
-    """Notes and beats in seconds and the whole length, of as many bars as `longest_s` holds.
+    """Play as many bars as `longest_s` holds: notes and beats in seconds, and the whole length.
 
     The excerpt closes on the first chord of the bar after the last whole one. Raises
     `ValueError` where not even one bar fits.
@@ -61,14 +61,14 @@ def perform(score: Score, *, manner: Manner, longest_s: float) -> tuple[Notes, B
     rng = np.random.default_rng(manner.seed)
     time, last = _time(score, manner, longest_s, rng)
     end_q = float(score.beats_q[last])
-    played = score.onsets_q <= end_q + _SAME_Q
-    onsets_q, pitches = score.onsets_q[played], score.pitches[played]
+    is_played = score.onsets_q <= end_q + _SAME_Q
+    onsets_q, pitches = score.onsets_q[is_played], score.pitches[is_played]
     lengths_q = np.where(
-        np.abs(onsets_q - end_q) < _SAME_Q, time.knots_q[-1] - end_q, score.durations_q[played]
+        np.abs(onsets_q - end_q) < _SAME_Q, time.knots_q[-1] - end_q, score.durations_q[is_played]
     )
-    is_melody = _upper_line(onsets_q, pitches, score.staves[played] == 0)
+    is_melody = _upper_line(onsets_q, pitches, score.staves[is_played] == 0)
     starts = _starts(time, onsets_q, lengths_q, pitches, is_melody, rng)
-    ends = _ends(time, onsets_q, lengths_q, score.is_staccato[played], manner, starts, rng)
+    ends = _ends(time, onsets_q, lengths_q, score.is_staccato[is_played], manner, starts, rng)
     velocities = _velocities(score, time, onsets_q, pitches, is_melody, manner, rng)
     order = np.lexsort((pitches, starts))
     pedal = _pedal(score, time, last) if manner.pedal else np.zeros((2, 0))
@@ -87,7 +87,7 @@ def perform(score: Score, *, manner: Manner, longest_s: float) -> tuple[Notes, B
 def _time(
     score: Score, manner: Manner, longest_s: float, rng: np.random.Generator
 ) -> tuple[_Time, int]:
-    """The tempo curve, and the number of the beat on which the excerpt closes."""
+    """Make the tempo curve; gives the number of the beat on which the excerpt closes."""
     beats_q, positions = score.beats_q, score.beat_positions
     bars = np.cumsum(positions == 1) - (positions[0] == 1)
     of_bar = (positions - 1) / max(1, int(positions.max()))
@@ -115,7 +115,7 @@ def _time(
 def _upper_line(
     onsets_q: Floats, pitches: NDArray[np.int64], upper: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Which notes are the highest of the upper staff at their onset."""
+    """Mark notes that are the highest of the upper staff at their onset."""
     slots = np.rint(onsets_q / _SAME_Q).astype(np.int64)
     highest: dict[int, int] = {}
     for index in np.flatnonzero(upper).tolist():
@@ -158,7 +158,7 @@ def _ends(
 
 
 def _released(starts: Floats, ends: Floats, pitches: NDArray[np.int64]) -> Floats:
-    """A key must rise before it can be struck again: ends, cut short where it is."""
+    """Cut ends short: a key must rise before it can be struck again."""
     ends = ends.copy()
     for pitch in np.unique(pitches):
         same = np.flatnonzero(pitches == pitch)
@@ -188,7 +188,7 @@ def _velocities(
 
 
 def _pedal(score: Score, time: _Time, last: int) -> NDArray[np.float64]:
-    """Spans ``[2, p]``: down just after beat 1 (and 3 of four), up before the next change."""
+    """Make pedal spans ``[2, p]``: down just after beat 1 (and 3 of four), up before a change."""
     positions, beats_s = score.beat_positions[: last + 1], time.seconds(score.beats_q[: last + 1])
     half = 3 if positions.max() == 4 else 0
     changes = np.flatnonzero((positions == 1) | (positions == half))

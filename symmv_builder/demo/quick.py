@@ -18,7 +18,7 @@ _PAIRS = (("sonata-k545", 30), ("maple-leaf-rag", 29))
 
 
 def quick_plans() -> tuple[MediaPlan, ...]:
-    """The four files of the quick tour, in the order in which they are made."""
+    """Plan the four files of the quick tour, in the order in which they are made."""
     plans = []
     for number, (piece, seed) in enumerate(_PAIRS):
         plans.append(MediaPlan(f"covers/{piece}.flac", piece=piece, longest_s=_SECONDS))

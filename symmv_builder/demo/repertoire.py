@@ -120,12 +120,12 @@ SONGS = (
 
 
 def piece(name: str) -> KeyboardPiece:
-    """The piece of that name; `KeyError` where there is none."""
+    """Find the piece of that name; `KeyError` where there is none."""
     return {each.name: each for each in (*PIECES, *SONGS)}[name]
 
 
 def play(piece: KeyboardPiece, *, longest_s: float = 46.0, seed: int | None = None) -> Performance:
-    """The first whole bars of a piece that take no more than `longest_s`, as a person plays."""
+    """Play the first whole bars of a piece that take no more than `longest_s`, as a person does."""
     score = _repeated(
         read_score(piece.work, expand_repeats=piece.expand_repeats), times=piece.times
     )

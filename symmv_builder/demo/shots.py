@@ -34,7 +34,7 @@ PALETTE_NAMES = tuple(_PALETTES)
 
 
 def palette(name: str) -> Palette:
-    """A ramp of 256 colours ``uint8 [256, 3]`` through the four of that name."""
+    """Make a ramp of 256 colours ``uint8 [256, 3]`` through the four of that name."""
     stops = np.array([list(bytes.fromhex(colour)) for colour in _PALETTES[name]], dtype=float)
     places = np.linspace(0, len(stops) - 1, 256)
     channels = [np.interp(places, np.arange(len(stops)), stops[:, i]) for i in range(3)]
@@ -42,7 +42,7 @@ def palette(name: str) -> Palette:
 
 
 def painter(kind: str, width: int, height: int, rng: np.random.Generator) -> Painter:
-    """The painter of one shot: seconds since its start to a field ``uint8 [height, width]``."""
+    """Make a shot's painter: seconds since its start to a field ``uint8 [height, width]``."""
     return _KINDS[kind](width, height, rng)
 
 
@@ -59,14 +59,14 @@ def texture(width: int, height: int, rng: np.random.Generator, *, coarse: int = 
 
 
 def _axes(width: int, height: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """x from the left and y from the middle, in units of the height."""
+    """Give x from the left and y from the middle, in units of the height."""
     x = np.arange(width, dtype=np.float32)[None, :] / height
     y = (np.arange(height, dtype=np.float32)[:, None] - height / 2) / height
     return x.astype(np.float32), y.astype(np.float32)
 
 
 def _clouds(width: int, height: int, rng: np.random.Generator) -> Painter:
-    """A pan over a large texture."""
+    """Pan over a large texture."""
     big = texture(2 * width, 2 * height, rng, coarse=8)
     direction = rng.choice([-1, 1], 2)
     speed = rng.uniform(25, 60, 2) * direction
@@ -80,13 +80,13 @@ def _clouds(width: int, height: int, rng: np.random.Generator) -> Painter:
 
 
 def _fold(count: int, size: int, shift: int) -> NDArray[np.int64]:
-    """`count` indices from `shift`, mirrored at the borders so that a pan never jumps."""
+    """Take `count` indices from `shift`, mirrored at the borders so that a pan never jumps."""
     places = (np.arange(count) + shift + size // 4) % (2 * size)
     return np.where(places < size, places, 2 * size - 1 - places)
 
 
 def _zoom(width: int, height: int, rng: np.random.Generator) -> Painter:
-    """A slow zoom into a large texture."""
+    """Zoom slowly into a large texture."""
     big = texture(2 * width, 2 * height, rng, coarse=10)
     inward = bool(rng.integers(2))
 
@@ -135,7 +135,7 @@ def _rings(width: int, height: int, rng: np.random.Generator) -> Painter:
 
 
 def _stripes(width: int, height: int, rng: np.random.Generator) -> Painter:
-    """A slowly turning grating."""
+    """Turn a grating slowly."""
     x, y = _axes(width, height)
     x = x - np.float32(width / height / 2)
     start, turn, fine = rng.uniform(0, np.pi), rng.uniform(0.05, 0.12), rng.uniform(10, 18)
@@ -170,7 +170,7 @@ def _hills(width: int, height: int, rng: np.random.Generator) -> Painter:
 
 
 def _city(width: int, height: int, rng: np.random.Generator) -> Painter:
-    """A row of towers with lit windows; the camera travels past."""
+    """Draw a row of towers with lit windows; the camera travels past."""
     wide = 4 * width
     street = np.repeat(np.linspace(20, 90, height, dtype=np.uint8)[:, None], wide, axis=1)
     left = 0

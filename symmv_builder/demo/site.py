@@ -71,7 +71,7 @@ class Site:
         self.behaviour.heal(video_id)
 
     def fate(self, video_id: str) -> Failure | None:
-        """The failure that holds for a video for good (removed, private, ...), if there is one."""
+        """Find the failure of a video for good (removed, private, ...), if there is one."""
         return self.behaviour.fate(video_id)
 
     def visits(self, kind: str | None = None, name: str | None = None) -> list[Visit]:
@@ -79,7 +79,7 @@ class Site:
         return self.behaviour.visits(kind, name)
 
     def bytes_sent(self, video_id: str) -> int:
-        """How many bytes of a video's media went out, over all requests."""
+        """Count how many bytes of a video's media went out, over all requests."""
         return sum(visit.sent_bytes for visit in self.visits("media", video_id))
 
     def channels(self) -> list[Channel]:
@@ -95,14 +95,14 @@ class Site:
             return self._uploads.get(video_id)
 
     def newest(self, channel: str) -> list[dict[str, Any]]:
-        """A channel's videos, the newest first; of one day, the last added first."""
+        """List a channel's videos, the newest first; of one day, the last added first."""
         with self._lock:
             own = [upload for upload in self._uploads.values() if upload.channel == channel]
             order = sorted(range(len(own)), key=lambda i: (own[i].uploaded, i), reverse=True)
             return [self._entry(own[number]) for number in order]
 
     def playlist(self, name: str) -> tuple[str, list[dict[str, Any]]] | None:
-        """Title and videos of a playlist."""
+        """Give title and videos of a playlist."""
         with self._lock:
             playlist = self._playlists.get(name)
             if playlist is None:
@@ -111,7 +111,7 @@ class Site:
             return playlist.title, [self._entry(upload) for upload in uploads]
 
     def search(self, query: str) -> list[dict[str, Any]]:
-        """Videos that share a word with the query: most words first, then most views."""
+        """List videos that share a word with the query: most words first, then most views."""
         query_words = _words(query)
         with self._lock:
             scored = []
@@ -156,7 +156,7 @@ def _words(text: str) -> set[str]:
 
 
 def entity_tag(path: Path) -> str:
-    """A tag that is another one when the bytes are others."""
+    """Make a tag that is another one when the bytes are others."""
     facts = path.stat()
     return _tag(path, facts.st_size, facts.st_mtime_ns)
 

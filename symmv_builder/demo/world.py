@@ -179,7 +179,7 @@ _UNSEEN = "site/lyrics-over-a-picture.mp4"
 
 
 def build_world(media: DemoMedia) -> World:
-    """The site out of the demo's media; ids, titles and dates are the same each time."""
+    """Build the site out of the demo's media; ids, titles and dates are the same each time."""
     known_s = {truth.path: truth.duration_s for truth in media.truths}
     paths = {c.video_id: f"site/{c.media}.cover.flac" for c in COVERS if c.media}
     paths |= {o.video_id: f"site/{o.media}.video.mp4" for o in _OTHERS if o.media}

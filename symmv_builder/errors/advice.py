@@ -10,9 +10,9 @@ Advice = Mapping[type[SymMVError], Callable[[Any], str | None]]
 
 
 def with_advice(error: SymMVError, advice: Advice) -> str:
-    """The message of an error, and after it what a door advises."""
+    """Add what a door advises to the message of an error."""
     for kind in type(error).__mro__:
         if kind in advice:
-            added = advice[kind](error)
-            return f"{error}; {added}" if added else str(error)
+            advice_text = advice[kind](error)
+            return f"{error}; {advice_text}" if advice_text else str(error)
     return str(error)

@@ -21,14 +21,14 @@ __all__ = [
 
 
 def metrics() -> dict[str, tuple[Metric, ...]]:
-    """The metrics of each module that declares some, by the module's name."""
+    """List the metrics of each module that declares some, by the module's name."""
     names = sorted(module.name for module in pkgutil.iter_modules(__path__))
     declared = {name: getattr(import_module(f"{__name__}.{name}"), "METRICS", ()) for name in names}
     return {name: tuple(of_module) for name, of_module in declared.items() if of_module}
 
 
 def song_metrics() -> tuple[SongMetric, ...]:
-    """What is measured of a song's notes: the five metrics of V-MusProd, then all others."""
+    """List what is measured of a song's notes: the five metrics of V-MusProd, then all others."""
     declared = metrics()
     every = (*declared["music"], *(metric for some in declared.values() for metric in some))
     return tuple(dict.fromkeys(metric for metric in every if isinstance(metric, SongMetric)))

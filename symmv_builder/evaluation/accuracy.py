@@ -106,7 +106,7 @@ METRICS = tuple(
 
 
 def score_song(task: str, estimate: Any, reference: Any) -> Scores:
-    """The scores of one song; `estimate` and `reference` are records of the task's kind.
+    """Score one song; `estimate` and `reference` are records of the task's kind.
 
     Notes for transcription and melody (the melody alone), `Beats`, `Chords` with labels of Harte's
     spelling, or a `Key`. `ValueError` where the reference holds nothing to compare with, or a
@@ -133,7 +133,7 @@ def _mir_eval(module: str) -> Any:
 
 
 def transcription_scores(estimate: Notes, reference: Notes) -> Scores:
-    """``onset_f1_50ms onset_f1_100ms offset_f1_50ms offset_f1_100ms`` of notes."""
+    """Compute ``onset_f1_50ms onset_f1_100ms offset_f1_50ms offset_f1_100ms`` of notes."""
     scores = {}
     for name, ratio in (("onset", None), ("offset", 0.2)):
         for tolerance_ms in (50, 100):
@@ -143,7 +143,7 @@ def transcription_scores(estimate: Notes, reference: Notes) -> Scores:
 
 
 def melody_scores(estimate: Notes, reference: Notes) -> Scores:
-    """``note_precision note_recall note_f1`` of melody notes, onsets within 50 ms."""
+    """Compute ``note_precision note_recall note_f1`` of melody notes, onsets within 50 ms."""
     names = ("note_precision", "note_recall", "note_f1")
     return dict(zip(names, _match_notes(estimate, reference, 0.05, None), strict=True))
 
@@ -170,7 +170,7 @@ def _as_intervals(notes: Notes) -> tuple[Floats, Floats]:
 
 
 def beat_scores(estimate: Beats, reference: Beats) -> Scores:
-    """``beat_f`` and ``downbeat_f`` with ``_half _double _best``, ``cmlt`` and ``amlt``.
+    """Compute ``beat_f`` and ``downbeat_f`` with ``_half _double _best``, ``cmlt`` and ``amlt``.
 
     Downbeats are left out where the reference marks none.
     """
@@ -200,7 +200,7 @@ def _by_level(name: str, estimate: Floats, reference: Floats) -> dict[str, float
 
 
 def chord_scores(estimate: Chords, reference: Chords) -> Scores:
-    """``root majmin thirds sevenths``: shares of the reference's time, gaps being no chord.
+    """Compute ``root majmin thirds sevenths``: shares of the reference's time; gaps are no chord.
 
     A comparison is left out where the reference holds nothing that it looks at.
     """
@@ -208,20 +208,20 @@ def chord_scores(estimate: Chords, reference: Chords) -> Scores:
     real, real_labels = _filled(reference)
     if not len(real):
         raise ValueError("the reference has no chords")
-    ours, our_labels = _filled(estimate)
-    if not len(ours):
-        ours, our_labels = real[:1], [NO_CHORD]
-    ours, our_labels = util.adjust_intervals(
-        ours, our_labels, real.min(), real.max(), NO_CHORD, NO_CHORD
+    estimated, estimated_labels = _filled(estimate)
+    if not len(estimated):
+        estimated, estimated_labels = real[:1], [NO_CHORD]
+    estimated, estimated_labels = util.adjust_intervals(
+        estimated, estimated_labels, real.min(), real.max(), NO_CHORD, NO_CHORD
     )
-    spans, real_labels, our_labels = util.merge_labeled_intervals(
-        real, real_labels, ours, our_labels
+    spans, real_labels, estimated_labels = util.merge_labeled_intervals(
+        real, real_labels, estimated, estimated_labels
     )
     lasts = util.intervals_to_durations(spans)
     scores = {}
     for name in CHORD_COMPARISONS:
         try:
-            right = getattr(chord, name)(real_labels, our_labels)
+            right = getattr(chord, name)(real_labels, estimated_labels)
         except chord.InvalidChordException as error:
             raise ValueError(str(error).splitlines()[0]) from error
         if (right >= 0).any():
@@ -232,7 +232,7 @@ def chord_scores(estimate: Chords, reference: Chords) -> Scores:
 
 
 def _filled(chords: Chords) -> tuple[Floats, list[str]]:
-    """Spans that follow each other without gaps, ``[n, 2]``, and their labels."""
+    """Fill gaps between spans, ``[n, 2]``; gives their labels too."""
     spans: list[tuple[float, float]] = []
     labels: list[str] = []
     for start, end, label in zip(chords.starts_s, chords.ends_s, chords.labels, strict=True):
@@ -247,12 +247,14 @@ def _filled(chords: Chords) -> tuple[Floats, list[str]]:
 
 
 def key_scores(estimate: Key, reference: Key) -> Scores:
-    """``weighted_key`` and ``exact_key`` of one key."""
-    ours, real = (f"{SHARP_NAMES[pitch_class(k.tonic)]} {k.mode}" for k in (estimate, reference))
-    weighted = float(_mir_eval("key").weighted_score(real, ours))
+    """Compute ``weighted_key`` and ``exact_key`` of one key."""
+    estimated, real = (
+        f"{SHARP_NAMES[pitch_class(k.tonic)]} {k.mode}" for k in (estimate, reference)
+    )
+    weighted = float(_mir_eval("key").weighted_score(real, estimated))
     return {"weighted_key": weighted, "exact_key": float(weighted == 1.0)}
 
 
 def metric_names(songs: Sequence[Scores]) -> list[str]:
-    """The metrics that at least one song has, in their order."""
+    """List the metrics that at least one song has, in their order."""
     return list(dict.fromkeys(name for scores in songs for name in scores))

@@ -32,8 +32,10 @@ def cohens_kappa(first: Sequence[str], second: Sequence[str]) -> float:
     if len(first) != len(second) or not first:
         raise ValueError("two raters need the same items, one at least")
     alike = sum(a == b for a, b in zip(first, second, strict=True)) / len(first)
-    ours, theirs = Counter(first), Counter(second)
-    by_chance = sum(ours[name] * theirs[name] for name in ours) / len(first) ** 2
+    first_counts, second_counts = Counter(first), Counter(second)
+    by_chance = (
+        sum(first_counts[name] * second_counts[name] for name in first_counts) / len(first) ** 2
+    )
     return float("nan") if by_chance == 1 else (alike - by_chance) / (1 - by_chance)
 
 

@@ -63,7 +63,7 @@ class Relevance:
 
 
 def temporal_alignment(attention: NDArray[Any]) -> float:
-    """Mean of the diagonal of an attention matrix ``[t, t]`` whose rows sum to 1."""
+    """Average the diagonal of an attention matrix ``[t, t]`` whose rows sum to 1."""
     attention = np.asarray(attention, dtype=np.float64)
     if attention.ndim != 2 or attention.shape[0] != attention.shape[1] or not len(attention):
         raise ValueError(f"attention of shape {attention.shape} is not a square over time")
@@ -73,7 +73,7 @@ def temporal_alignment(attention: NDArray[Any]) -> float:
 def relevance(
     video: NDArray[Any], music: NDArray[Any], attentions: Sequence[NDArray[Any]]
 ) -> Relevance:
-    """Scores of n pairs from their summaries ``[n, d]`` and attention matrices ``[t, t]``.
+    """Score n pairs by their summaries ``[n, d]`` and attention matrices ``[t, t]``.
 
     `ValueError` without pairs, or where the numbers of pairs differ or are not finite.
     """

@@ -71,7 +71,7 @@ class PairScores:
 
 
 def has_beat(times_s: ArrayLike, duration_s: float, window_s: float = PAPER_WINDOW_S) -> Any:
-    """Whether each window of a recording holds a beat, bool ``[ceil(duration / window)]``."""
+    """Check whether each window of a recording holds a beat, bool ``[ceil(duration / window)]``."""
     if not duration_s > 0 or not window_s > 0:
         raise ValueError(f"no windows of {window_s} s in {duration_s} s")
     count = int(np.ceil(duration_s / window_s - 1e-9))
@@ -99,14 +99,17 @@ def heard_onsets_s(samples: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def score_pair(generated: NDArray[np.bool_], real: NDArray[np.bool_]) -> PairScores | None:
-    """Scores of two recordings' windows (`has_beat`), cut to the shorter.
+    """Score two recordings' windows (`has_beat`), cut to the shorter.
 
     `None` where the real music has no beat there: nothing could be covered or hit. Generated
     music without a beat scores 0.
     """
     length = min(len(generated), len(real))
-    ours, theirs = generated[:length], real[:length]
-    hits, estimated, expected = (int(np.count_nonzero(a)) for a in (ours & theirs, ours, theirs))
+    generated_beats, real_beats = generated[:length], real[:length]
+    hits, estimated, expected = (
+        int(np.count_nonzero(a))
+        for a in (generated_beats & real_beats, generated_beats, real_beats)
+    )
     if not expected:
         return None
     return PairScores(
@@ -117,7 +120,7 @@ def score_pair(generated: NDArray[np.bool_], real: NDArray[np.bool_]) -> PairSco
 
 
 def summarise(pairs: Iterable[PairScores]) -> dict[str, float]:
-    """``bcs bhs f1 csd hsd bcs_plain`` over pairs; deviations of a single pair are 0.
+    """Average ``bcs bhs f1 csd hsd bcs_plain`` over pairs; deviations of a single pair are 0.
 
     `ValueError` without pairs.
     """

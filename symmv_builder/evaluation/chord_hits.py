@@ -51,7 +51,7 @@ METRICS = (
 
 
 def ranks(logits: ArrayLike, targets: ArrayLike) -> NDArray[np.int64]:
-    """The place ``[t]`` of each target among the logits ``[t, v]`` of its position, from 1.
+    """Rank each target ``[t]`` among the logits ``[t, v]`` of its position, from 1.
 
     Of equal logits the lower number stands first, so that a model that tells nothing apart
     does not count as right. `ValueError` where a target is not among the `v`.
@@ -63,10 +63,10 @@ def ranks(logits: ArrayLike, targets: ArrayLike) -> NDArray[np.int64]:
         raise ValueError("logits hold values that are not finite")
     if classes.size and not (classes.min() >= 0 and classes.max() < z.shape[1]):
         raise ValueError(f"a target lies outside the {z.shape[1]} classes")
-    own = np.take_along_axis(z, classes[:, None], axis=1)
-    earlier = np.arange(z.shape[1]) < classes[:, None]
-    before = (z > own) | ((z == own) & earlier)
-    return np.asarray(1 + before.sum(axis=1), dtype=np.int64)
+    target_logits = np.take_along_axis(z, classes[:, None], axis=1)
+    is_earlier = np.arange(z.shape[1]) < classes[:, None]
+    is_before = (z > target_logits) | ((z == target_logits) & is_earlier)
+    return np.asarray(1 + is_before.sum(axis=1), dtype=np.int64)
 
 
 def hits_at(logits: ArrayLike, targets: ArrayLike, k: int, *, pad: int | None = None) -> float:
@@ -102,7 +102,7 @@ def matching_loss(logits: ArrayLike, allowed: ArrayLike, valid: ArrayLike | None
 
 
 def over_songs(songs: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """The mean of each value over songs; `ValueError` without songs."""
+    """Average each value over songs; `ValueError` without songs."""
     rows = list(songs)
     if not rows:
         raise ValueError("there is no song to average over")
@@ -110,7 +110,7 @@ def over_songs(songs: Iterable[Mapping[str, float]]) -> dict[str, float]:
 
 
 def confusion(true: ArrayLike, predicted: ArrayLike, size: int) -> NDArray[np.int64]:
-    """Counts ``[size, size]``: row of what was true, column of what was predicted.
+    """Count pairs of classes ``[size, size]``: row of what was true, column of what was predicted.
 
     `true` and `predicted` are whole numbers ``[t]`` below `size` (figures 11 and 12:
     chords as they are, or their `roots` or `qualities`); `ValueError` otherwise.
@@ -140,8 +140,8 @@ def emotion_confusion(allowed: ArrayLike, predicted: ArrayLike) -> NDArray[np.fl
     size = fits.shape[1]
     if columns.size and not (columns.min() >= 0 and columns.max() <= size):
         raise ValueError(f"a quality lies outside 0-{size}")
-    counted = fits.any(axis=1) & (columns < size)
-    fits, columns = fits[counted], columns[counted]
+    is_counted = fits.any(axis=1) & (columns < size)
+    fits, columns = fits[is_counted], columns[is_counted]
     right = fits[np.arange(len(columns)), columns]
     shares = np.where(right[:, None], np.eye(size)[columns], fits / fits.sum(axis=1, keepdims=True))
     matrix = np.zeros((size, size))
@@ -150,7 +150,7 @@ def emotion_confusion(allowed: ArrayLike, predicted: ArrayLike) -> NDArray[np.fl
 
 
 def roots(chords: ArrayLike) -> NDArray[np.int64]:
-    """Root 0-11 of each chord's number, 12 (the last of `ROOT_NAMES`) for no chord."""
+    """Give the root 0-11 of each chord's number, 12 (the last of `ROOT_NAMES`) for no chord."""
     numbers = _chords(chords)
     return np.where(numbers == 0, len(SHARP_NAMES), (numbers - 1) // len(MUVISYNC_QUALITIES))
 

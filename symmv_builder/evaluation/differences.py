@@ -30,7 +30,7 @@ class Tested:
 
 
 def of_numbers(first: ArrayLike, second: ArrayLike) -> Tested | None:
-    """Two groups of numbers; `effect` is the chance that one of the first is the greater.
+    """Compare two groups of numbers; `effect` is the chance that one of the first is the greater.
 
     Ties count half, so 0.5 is no difference. NaN are left out; `None` where a group is empty.
     """
@@ -48,7 +48,9 @@ def of_numbers(first: ArrayLike, second: ArrayLike) -> Tested | None:
 
 
 def of_words(first: Sequence[str], second: Sequence[str]) -> Tested | None:
-    """Two groups of words; `effect` is Cramér's V, 0 for the same shares and 1 for no common word.
+    """Compare two groups of words by Cramér's V.
+
+    `effect` is 0 for the same shares and 1 for no common word.
 
     Empty words are left out, rare ones (`LEAST_COUNT`) count as one. `None` where a group is empty
     or there are no two words to compare.

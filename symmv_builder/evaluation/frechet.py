@@ -44,7 +44,10 @@ class Gaussian:
 
 
 def gaussian(embeddings: ArrayLike) -> Gaussian:
-    """The Gaussian of embeddings ``[n, d]``; `ValueError` for fewer than two, or not numbers."""
+    """Fit the Gaussian of embeddings ``[n, d]``.
+
+    `ValueError` for fewer than two, or not numbers.
+    """
     table = np.asarray(embeddings, dtype=np.float64)
     if table.ndim != 2 or table.shape[1] == 0:
         raise ValueError(f"embeddings of shape {table.shape} are not [n, d]")
@@ -58,7 +61,7 @@ def gaussian(embeddings: ArrayLike) -> Gaussian:
 
 
 def frechet_distance(one: Gaussian, other: Gaussian) -> float:
-    """The squared Frechet (2-Wasserstein) distance of two Gaussians, never below 0.
+    """Compute the squared Frechet (2-Wasserstein) distance of two Gaussians, never below 0.
 
     `ValueError` where the embeddings are not of one width.
     """
@@ -75,7 +78,7 @@ def frechet_distance(one: Gaussian, other: Gaussian) -> float:
 
 
 def _root(covariance: Matrix) -> Matrix:
-    """The symmetric root of a covariance; eigenvalues below 0 are rounding."""
+    """Compute the symmetric root of a covariance; eigenvalues below 0 are rounding."""
     values, vectors = np.linalg.eigh(covariance)
     return np.asarray((vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T)
 

@@ -69,7 +69,7 @@ Label = TypeVar("Label", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """How often the first of two models was preferred, with its interval and the test."""
+    """The rate at which the first of two models was preferred, with its interval and the test."""
 
     question: str
     group: Group
@@ -119,7 +119,7 @@ class RatingTest:
 
 @dataclass(frozen=True, slots=True)
 class WinRate:
-    """How often a model was preferred over whatever it stood beside, in one genre."""
+    """The rate at which a model was preferred over whatever it stood beside, in one genre."""
 
     question: str
     genre: str
@@ -133,7 +133,7 @@ class WinRate:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How far raters agree on `items`; ``nan`` where nothing was judged twice."""
+    """The agreement of raters on `items`; ``nan`` where nothing was judged twice."""
 
     question: str
     items: int
@@ -144,7 +144,7 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class MetricBeside:
-    """How a metric orders the models, beside how people did; `None` where nothing can be said."""
+    """A metric's order of the models beside that of people; `None` where nothing can be said."""
 
     metric: str
     question: str
@@ -153,10 +153,10 @@ class MetricBeside:
 
 
 def preferences(choices: Sequence[Choice]) -> list[Preference]:
-    """Of each question, group and two models."""
+    """Count preferences of each question, group and two models."""
     rates = []
     for group in GROUPS:
-        mine = []
+        group_rates = []
         of_group = _of_group(choices, group)
         for (question, first, second), some in _grouped(
             of_group, lambda c: (c.question, c.first, c.second)
@@ -165,20 +165,22 @@ def preferences(choices: Sequence[Choice]) -> list[Preference]:
             losses = sum(each.preference < 0 for each in some)
             low, high = rate_interval(wins, len(some))
             by_rater = _by_rater((each.rater, each.preference) for each in some)
-            mine.append(
+            group_rates.append(
                 Preference(
                     question, group, first, second, len(by_rater), len(some), wins,
                     len(some) - wins - losses, losses, wins / len(some), low, high,
                     compare_paired(by_rater, np.zeros(len(by_rater))).p,
                 )
             )  # fmt: skip
-        corrected = holm([each.p for each in mine])
-        rates += [replace(each, p_adjusted=p) for each, p in zip(mine, corrected, strict=True)]
+        corrected = holm([each.p for each in group_rates])
+        rates += [
+            replace(each, p_adjusted=p) for each, p in zip(group_rates, corrected, strict=True)
+        ]
     return rates
 
 
 def mean_ratings(ratings: Sequence[Rating]) -> list[MeanRating]:
-    """Of each question, group and model."""
+    """Average the ratings of each question, group and model."""
     means = []
     for group in GROUPS:
         of_group = _of_group(ratings, group)
@@ -192,10 +194,10 @@ def mean_ratings(ratings: Sequence[Rating]) -> list[MeanRating]:
 
 
 def rating_tests(ratings: Sequence[Rating]) -> list[RatingTest]:
-    """Of each question, group and two models that the same raters judged on the same videos."""
+    """Test ratings of each question, group and two models that share raters and videos."""
     tests = []
     for group in GROUPS:
-        mine = []
+        group_tests = []
         of_group = _of_group(ratings, group)
         for question, some in _grouped(of_group, lambda r: r.question).items():
             points = {(each.model, each.rater, each.video): each.points for each in some}
@@ -209,19 +211,24 @@ def rating_tests(ratings: Sequence[Rating]) -> list[RatingTest]:
                 if not len(differences):
                     continue
                 test = compare_paired(differences, np.zeros(len(differences)))
-                mine.append(
+                group_tests.append(
                     RatingTest(
                         question, group, first, second, test.songs, test.difference, test.low,
                         test.high, test.p,
                     )
                 )  # fmt: skip
-        corrected = holm([each.p for each in mine])
-        tests += [replace(each, p_adjusted=p) for each, p in zip(mine, corrected, strict=True)]
+        corrected = holm([each.p for each in group_tests])
+        tests += [
+            replace(each, p_adjusted=p) for each, p in zip(group_tests, corrected, strict=True)
+        ]
     return tests
 
 
 def win_rates(choices: Sequence[Choice], genres: Mapping[str, str]) -> list[WinRate]:
-    """Of each question, genre (`genres` by video; "all" has every video) and model."""
+    """Share the wins of each question, genre (`genres` by video.
+
+    "all" has every video) and model.
+    """
     wins: dict[tuple[str, str, str], int] = defaultdict(int)
     counts: dict[tuple[str, str, str], int] = defaultdict(int)
     for each in choices:
@@ -237,7 +244,10 @@ def win_rates(choices: Sequence[Choice], genres: Mapping[str, str]) -> list[WinR
 
 
 def agreement(answers: Sequence[Choice] | Sequence[Rating]) -> list[Agreement]:
-    """Of each question; alpha is ordinal, nominal of questions with two answers."""
+    """Measure agreement of each question.
+
+    Alpha is ordinal, nominal of questions with two answers.
+    """
     coefficients = []
     for question, some in _grouped(answers, lambda a: a.question).items():
         items = {item: place for place, item in enumerate(dict.fromkeys(map(_item, some)))}
@@ -258,7 +268,10 @@ def beside_metrics(
     rates: Sequence[WinRate],
     means: Sequence[MeanRating],
 ) -> list[MetricBeside]:
-    """Of each metric (`metrics` by model and name) and question, over the models that have both."""
+    """Correlate each metric and question over the models that have both.
+
+    `metrics` are by model and name.
+    """
     by_question: dict[str, dict[str, float]] = defaultdict(dict)
     for rate in rates:
         if rate.genre == "all":
@@ -267,7 +280,7 @@ def beside_metrics(
         if mean.group == "all":
             by_question[mean.question][mean.model] = mean.mean
     correlations = []
-    for name in dict.fromkeys(name for mine in metrics.values() for name in mine):
+    for name in dict.fromkeys(name for by_name in metrics.values() for name in by_name):
         for question, by_model in by_question.items():
             both = tuple(model for model in by_model if name in metrics.get(model, {}))
             ours = [metrics[model][name] for model in both]
@@ -294,8 +307,8 @@ def _of_group(answers: Sequence[Answer], group: Group) -> list[Answer]:
 
 
 def _by_rater(values: Iterable[tuple[str, float]]) -> Floats:
-    """The mean of each rater's values ``[raters]``."""
+    """Average each rater's values ``[raters]``."""
     of: dict[str, list[float]] = defaultdict(list)
     for rater, value in values:
         of[rater].append(value)
-    return np.array([np.mean(mine) for mine in of.values()], dtype=np.float64)
+    return np.array([np.mean(ratings) for ratings in of.values()], dtype=np.float64)

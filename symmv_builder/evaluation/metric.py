@@ -19,7 +19,7 @@ Best: TypeAlias = Literal["high", "low", "real", ""]
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A value by its `name`, as a column of a table: `heading`, and how many `digits` are shown.
+    """A metric: its `name`, and the `heading` and `digits` of its column in a table.
 
     `definition` says what is counted, `source` who defined it, `unit` what the value is in (a share
     is ``0-1``), `best` which values are better. `reads` are the results of a recipe that a row must

@@ -63,7 +63,9 @@ def score_song(
     end_s: float | None = None,
     metrics: Sequence[SongMetric] = (),
 ) -> MusicScores:
-    """The metrics of a song's notes by name, fields ``[n]`` in any order; ``nan`` for too few.
+    """Compute the metrics of a song's notes by name, fields ``[n]`` in any order.
+
+    ``nan`` for too few.
 
     ``beats_s`` are the beats for EBR, rising, at least two; without them a beat is half a
     second. Before the first and after the last beat the median gap goes on. The song ends with
@@ -80,7 +82,7 @@ def score_song(
 
 
 def scale_consistency(pitches: Ints) -> float:
-    """The largest share of notes in one scale, 0-1; ``nan`` without notes."""
+    """Compute the largest share of notes in one scale, 0-1; ``nan`` without notes."""
     counts = pitch_class_counts(pitches)
     total = int(counts.sum())
     return float((_SCALES @ counts).max() / total) if total else float("nan")
@@ -97,7 +99,7 @@ def pitch_class_entropy_bits(pitches: Ints) -> float:
 
 
 def pitch_class_counts(pitches: Ints) -> Ints:
-    """How many notes each pitch class has, ``[12]``."""
+    """Count how many notes each pitch class has, ``[12]``."""
     return np.bincount(np.asarray(pitches, dtype=np.int64) % 12, minlength=12)
 
 
@@ -107,7 +109,7 @@ def empty_beat_rate(
     beats_s: Floats | None = None,
     end_s: float | None = None,
 ) -> float:
-    """The share of beats without a sounding note, from time 0 to the beat of the song's end.
+    """Share the beats without a sounding note, from time 0 to the beat of the song's end.
 
     ``nan`` where there is no note or nothing lasts at all. Silence before the first note counts,
     as in MusPy. For a file MusPy takes the last controller as the end, if it is later than the
@@ -129,7 +131,7 @@ def empty_beat_rate(
 
 
 def mean_onset_gap_s(starts_s: Floats) -> float:
-    """Mean gap of the sorted onsets in seconds; ``nan`` with fewer than two notes."""
+    """Average the gap of the sorted onsets in seconds; ``nan`` with fewer than two notes."""
     if len(starts_s) < 2:
         return float("nan")
     # The gaps of sorted onsets sum to the way from the first to the last.
@@ -137,7 +139,7 @@ def mean_onset_gap_s(starts_s: Floats) -> float:
 
 
 def summarise(songs: Iterable[MusicScores]) -> MetricSummary:
-    """Mean, median and deviation over songs; a song counts for all metrics or for none."""
+    """Compute mean, median and deviation over songs; a song counts for all metrics or for none."""
     rows = list(songs)
     names = list(rows[0]) if rows else [metric.name for metric in METRICS]
     table = np.array([[row[name] for name in names] for row in rows], dtype=np.float64)
@@ -161,12 +163,12 @@ def summarise(songs: Iterable[MusicScores]) -> MetricSummary:
 
 
 def distance(scores: Mapping[str, float], reference: Mapping[str, float]) -> dict[str, float]:
-    """How far each metric lies from that of real music: ours less theirs."""
+    """Subtract real music's metrics from ours: how far each lies from that of real music."""
     return {name: value - reference[name] for name, value in scores.items()}
 
 
 def _carried_on(beats_s: Floats, first_s: float, end_s: float) -> Floats:
-    """Beats from time 0, or from the first note if it is before them, to beyond the end."""
+    """Extend beats from time 0, or from the first note if it is before them, to beyond the end."""
     if len(beats_s) < 2:
         raise ValueError(f"a grid of beats takes two at least, not {len(beats_s)}")
     gap_s = float(np.median(np.diff(beats_s)))
@@ -194,7 +196,7 @@ def _entropy_bits(counts: Ints) -> float:
 
 
 def _scales() -> np.ndarray[Any, np.dtype[np.int64]]:
-    """The 24 scales as 0 and 1 by pitch class, ``[24, 12]``."""
+    """Make the 24 scales as 0 and 1 by pitch class, ``[24, 12]``."""
     masks = np.zeros((24, 12), dtype=np.int64)
     for root in range(12):
         for mode, steps in enumerate((_MAJOR, _MINOR)):

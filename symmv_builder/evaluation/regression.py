@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def rmse(predicted: ArrayLike, actual: ArrayLike, valid: ArrayLike | None = None) -> float:
-    """Root mean square error of all values of equal shape, where `valid` is true.
+    """Compute the root mean square error of all values of equal shape, where `valid` is true.
 
     `valid` has the shape of the values, or lacks their last axes. `ValueError` where shapes
     differ or nothing is valid.
@@ -27,7 +27,7 @@ def rmse(predicted: ArrayLike, actual: ArrayLike, valid: ArrayLike | None = None
 
 
 def song_rmse(songs: Iterable[tuple[ArrayLike, ArrayLike]]) -> float:
-    """The mean of each song's own `rmse`: pairs of predicted and actual values."""
+    """Average each song's own `rmse`: pairs of predicted and actual values."""
     errors = [rmse(predicted, actual) for predicted, actual in songs]
     if not errors:
         raise ValueError("there is no song to average over")

@@ -97,7 +97,7 @@ def own_ranks(
     pool: int = POOL,
     seed: int = 0,
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The rank of each piece's own video in its pool, and the sizes of the pools, both ``[n]``.
+    """Rank each piece's own video in its pool; gives the sizes of the pools too, both ``[n]``.
 
     `similarity` is ``[n pieces, m videos]``, `own` the column of each piece's video, `videos`
     a name for each column: columns of one name are the same video. The pool of a piece depends
@@ -115,9 +115,9 @@ def own_ranks(
     for piece, column in enumerate(own):
         others = first[names[first] != names[column]]
         count = min(pool - 1, len(others))
-        drawn = np.random.default_rng([seed, piece]).choice(others, count, replace=False)
-        rivals, mine = similarity[piece, drawn], similarity[piece, column]
-        ranks[piece] = 1 + (rivals > mine).sum() + (rivals == mine).sum() / 2
+        rival_rows = np.random.default_rng([seed, piece]).choice(others, count, replace=False)
+        rivals, own_similarity = similarity[piece, rival_rows], similarity[piece, column]
+        ranks[piece] = 1 + (rivals > own_similarity).sum() + (rivals == own_similarity).sum() / 2
         sizes[piece] = count + 1
     return ranks, sizes
 

@@ -69,7 +69,7 @@ class Agreement:
 
 
 def class_distribution(likelihoods: NDArray[Any]) -> Floats:
-    """The distribution over classes ``[c]`` of a recording from likelihoods ``[segments, c]``.
+    """Compute a recording's distribution over classes ``[c]`` from likelihoods ``[segments, c]``.
 
     `ValueError` where one is no probability, or all of them are 0.
     """
@@ -85,7 +85,7 @@ def class_distribution(likelihoods: NDArray[Any]) -> Floats:
 
 
 def kl_divergence(reference: NDArray[Any], generated: NDArray[Any]) -> float:
-    """How far a distribution over classes is from that of the original, in nats; 0 if the same.
+    """Compute how far a distribution over classes is from the original's, in nats; 0 if the same.
 
     `ValueError` where they are not over the same number of classes.
     """
@@ -97,7 +97,10 @@ def kl_divergence(reference: NDArray[Any], generated: NDArray[Any]) -> float:
 
 
 def kld(generated: Sequence[Floats], originals: Sequence[Floats], own: Sequence[int]) -> Agreement:
-    """KLD of pieces, distributions ``[c]``, whose originals are those of the numbers `own`."""
+    """Average the KLD of pieces from their originals, and from all others.
+
+    Both are distributions over classes ``[c]``; the original of piece i is number ``own[i]``.
+    """
     return _agreement(
         np.array(
             [[kl_divergence(original, piece) for original in originals] for piece in generated]
@@ -107,12 +110,15 @@ def kld(generated: Sequence[Floats], originals: Sequence[Floats], own: Sequence[
 
 
 def mcc(generated: NDArray[Any], originals: NDArray[Any], own: Sequence[int]) -> Agreement:
-    """MCC of pieces ``[n, d]`` whose originals are the rows `own` of ``[m, d]``."""
+    """Average the cosine of pieces ``[n, d]`` with their originals, and with all others.
+
+    The original of piece i is the row ``own[i]`` of `originals` ``[m, d]``.
+    """
     return _agreement(cosine(generated, originals), own)
 
 
 def _agreement(table: Floats, own: Sequence[int]) -> Agreement:
-    """Means of a table ``[pieces, originals]`` where they belong together, and elsewhere."""
+    """Average a table ``[pieces, originals]`` where they belong together, and elsewhere."""
     if not len(table) or len(table) != len(own):
         raise ValueError(f"{len(table)} pieces, but {len(own)} originals")
     is_own = np.zeros(table.shape, dtype=np.bool)

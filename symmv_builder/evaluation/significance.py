@@ -42,7 +42,7 @@ class Comparison:
 def confidence_interval(
     values: ArrayLike, *, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = SEED
 ) -> tuple[float, float]:
-    """The interval of the mean of `values` ``[songs]``; of one song it has no width.
+    """Compute the interval of the mean of `values` ``[songs]``; of one song it has no width.
 
     `ValueError` without values.
     """
@@ -78,7 +78,9 @@ def compare_paired(a: ArrayLike, b: ArrayLike, *, seed: int = SEED) -> Compariso
 
 
 def rate_interval(hits: float, of: int, *, level: float = LEVEL) -> tuple[float, float]:
-    """The interval of the rate of `hits` among `of` trials, within 0 and 1; `ValueError` of none.
+    """Compute the interval of the rate of `hits` among `of` trials, within 0-1.
+
+    `ValueError` of none.
 
     >>> low, high = rate_interval(8, 10)
     >>> round(low, 3), round(high, 3)
@@ -95,7 +97,7 @@ def rate_interval(hits: float, of: int, *, level: float = LEVEL) -> tuple[float,
 
 @dataclass(frozen=True, slots=True)
 class RankCorrelation:
-    """How far two numbers of the same `count` things go up together, by their order alone."""
+    """The correlation of two numbers of the same `count` things by their order alone."""
 
     count: int
     spearman: float
@@ -105,7 +107,7 @@ class RankCorrelation:
 
 
 def rank_correlation(a: ArrayLike, b: ArrayLike) -> RankCorrelation | None:
-    """The correlation of two rows of numbers ``[n]``.
+    """Correlate the ranks of two rows of numbers ``[n]``.
 
     `None` of fewer than three things, and where all values of a row are the same.
     """

@@ -76,7 +76,7 @@ class _AlignmentListener:
 
 
 def hear_alignment(*, hop_s: float = 0.25, longest_s: float = 1800.0) -> _AlignmentListener:
-    """The map between the clocks of a recording and of a video's sound, one point a second.
+    """Map between the clocks of a recording and of a video's sound, one point a second.
 
     Points cover what both play; there are none where nothing matches. `confidence` (0-1)
     is the chance that both are the same song, `shift_semitones` (-5..6) how far the music
@@ -129,7 +129,7 @@ def chroma_features(samples: _Single, *, hop_s: float) -> _Single:
 
 
 def _moving_mean(values: NDArray[np.floating[Any]], width: int) -> Floats:
-    """Mean of `width` (odd) neighbours along the last axis, which is mirrored at its ends."""
+    """Average `width` (odd) neighbours along the last axis, which is mirrored at its ends."""
     sides = [(0, 0)] * (values.ndim - 1)
     padded = np.pad(values, [*sides, (width // 2, width // 2)], mode="symmetric")
     windows = np.lib.stride_tricks.sliding_window_view(padded, width, axis=-1)
@@ -137,7 +137,7 @@ def _moving_mean(values: NDArray[np.floating[Any]], width: int) -> Floats:
 
 
 def _risen(bands: Floats) -> Floats:
-    """By how much each band ``[t, b]`` is louder than `_ONSET_FRAMES` frames before."""
+    """Measure by how much each band ``[t, b]`` is louder than `_ONSET_FRAMES` frames before."""
     earlier = np.pad(bands, ((_ONSET_FRAMES, 0), (0, 0)))[: len(bands)]
     return np.asarray(np.maximum(bands - earlier, 0.0))
 
@@ -160,7 +160,7 @@ def _semitone_bands(samples: _Single) -> _Single:
 
 
 def _tuning(blocks: list[_Single]) -> float:
-    """How far the recording lies above A = 440 Hz, in semitones -0.5..0.5."""
+    """Measure how far the recording lies above A = 440 Hz, in semitones -0.5..0.5."""
     low, high = (round(hz * _WINDOW / RATE_HZ) for hz in (200.0, 2000.0))
     total = 0j
     for block in blocks:
@@ -192,7 +192,7 @@ def local_scores(music: _Single, video: _Single) -> _Single:
 
 
 def best_path(music: _Single, video: _Single) -> tuple[float, NDArray[np.int64]]:
-    """The best matching stretch with jumps: its score, and its rows ``[k, 3]``.
+    """Find the best matching stretch with jumps: its score, and its rows ``[k, 3]``.
 
     A row holds a frame of the music, one of the video, and 1 where a jump led to it.
     """
@@ -255,7 +255,7 @@ def _traced(
 
 
 def _thinned(path: NDArray[np.int64], hop_s: float) -> tuple[Floats, Floats]:
-    """The path in seconds, its staircase smoothed between jumps, one point a second."""
+    """Thin the path, in seconds, its staircase smoothed between jumps, to one point a second."""
     music_s: list[Floats] = []
     video_s: list[Floats] = []
     for part in np.split(path[:, :2], np.flatnonzero(path[:, 2])):
@@ -272,8 +272,11 @@ def _thinned(path: NDArray[np.int64], hop_s: float) -> tuple[Floats, Floats]:
 
 
 def _smoothed(points: Floats, width: int) -> Floats:
-    """Rows ``[k, 2]`` averaged over `width` neighbours; ends turned about themselves, so that
-    what rises keeps rising and the ends stay where they are."""
+    """Average rows ``[k, 2]`` over `width` neighbours.
+
+    Ends are turned about themselves, so that what rises keeps rising and the ends stay where they
+    are.
+    """
     width = min(width, len(points) - 1)
     window = np.hanning(2 * width + 3)[1:-1]
     window /= window.sum()

@@ -41,7 +41,7 @@ class _CodeListener:
 
 
 def hear_codes(*, model: AudioCodec, window_s: float = 30.0) -> _CodeListener:
-    """Codes ``[t, codebooks]`` of the mono sound, each `window_s` seconds encoded by themselves.
+    """Encode the mono sound as codes ``[t, codebooks]``, each `window_s` seconds by themselves.
 
     With EnCodec row i is of the sound from i / 50 seconds on, with DAC from 512 i / 44100.
     """
@@ -49,7 +49,7 @@ def hear_codes(*, model: AudioCodec, window_s: float = 30.0) -> _CodeListener:
 
 
 def decoded(codes: AudioCodes, model: AudioCodec) -> NDArray[np.float32]:
-    """The sound ``[n]`` of codes, at the rate of the model that made them."""
+    """Decode codes to sound ``[n]``, at the rate of the model that made them."""
     windows = [
         model.decode(codes.codes[start : start + codes.window].astype(np.int64))
         for start in range(0, len(codes.codes), codes.window)
@@ -58,7 +58,7 @@ def decoded(codes: AudioCodes, model: AudioCodec) -> NDArray[np.float32]:
 
 
 def columns(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
-    """As wide as the codec has codebooks."""
+    """Declare a column as wide as the codec has codebooks."""
     codec = backends.backend_class("codec", str(use.model))
     rate = codec.rate_hz / codec.hop
     meaning = (

@@ -42,7 +42,7 @@ def name_chords(
     variant: Literal["complete", "released"] = "complete",
     model: ChordNamer,
 ) -> Chords:
-    """One chord a beat in SymMV's spelling without bass, equal neighbours joined.
+    """Name one chord a beat in SymMV's spelling without bass, equal neighbours joined.
 
     The notes are laid on the axis on which every beat has one length; it begins on a
     downbeat where there is one, and goes on before the first and after the last beat
@@ -105,7 +105,7 @@ SYMBOLIC = Step(
 
 
 def _origin(starts: Floats, beats: Beats) -> int:
-    """The downbeat from which beats are counted in pairs, an even number before the first note."""
+    """Find the downbeat for counting beats in pairs, an even number before the first note."""
     downbeats = np.flatnonzero(beats.positions == 1)
     zero = int(downbeats[0]) if len(downbeats) else 0
     first = int(np.floor(starts.min())) if len(starts) else 0
@@ -154,14 +154,14 @@ class _ChordListener:
         self._model, self._hop_s = model, hop_s
 
     def hear(self, samples: NDArray[np.float32], rate_hz: int) -> None:
-        self._found = self._model.recognise(samples)
+        self._intervals = self._model.recognise(samples)
 
     def finish(self, music_asset: Asset) -> Chords:
-        return chords_on_grid(self._found, music_asset.duration_s, self._hop_s)
+        return chords_on_grid(self._intervals, music_asset.duration_s, self._hop_s)
 
 
 def hear_chords(*, hop_s: float = 1.0, model: ChordRecogniser) -> _ChordListener:
-    """One of MuVi-Sync's 157 labels for each ``hop_s`` seconds of the recording.
+    """Recognise one of MuVi-Sync's 157 labels for each ``hop_s`` seconds of the recording.
 
     Of the labels that the model finds within a span, the one that covers most of it; of
     equals, the first in the vocabulary. What the model leaves open is ``N``.
@@ -170,7 +170,7 @@ def hear_chords(*, hop_s: float = 1.0, model: ChordRecogniser) -> _ChordListener
 
 
 def chords_on_grid(chords: Chords, duration_s: float, hop_s: float) -> Chords:
-    """What `hear_chords` gives of the labels that were found, for a recording of a duration."""
+    """Sample labels that were found on the grid of `hear_chords`, for a recording of a duration."""
     length = grid_length(duration_s, hop_s)
     starts_s = grid_times(length, hop_s)
     ends_s = np.minimum(starts_s + hop_s, duration_s)
@@ -198,7 +198,7 @@ STEP = Step(
 
 
 def voice_chords(chords: Chords) -> Notes:
-    """Each chord of MuVi-Sync's vocabulary as block notes from its root above middle C.
+    """Voice each chord of MuVi-Sync's vocabulary as block notes from its root above middle C.
 
     For finding the key as Video2Music does; its code sounds ``dim7`` half-diminished and
     ``hdim7`` as a dominant seventh, here every quality has its own intervals.

@@ -25,7 +25,7 @@ HOP_S = 1.0
 def note_density(
     music_asset: Asset, notes: Notes, *, variant: Literal["sounding", "onsets"] = "sounding"
 ) -> FeatureTrack:
-    """Notes in each second of the recording: `FeatureTrack` "density", values ``[t, 1]``.
+    """Count notes in each second of the recording: `FeatureTrack` "density", values ``[t, 1]``.
 
     ``sounding`` (released features): notes that sound anywhere in ``[i, i + 1)``.
     ``onsets`` (paper): notes that begin there. A note of no length counts where it begins.
@@ -76,16 +76,16 @@ def _track(name: str, values: NDArray[np.generic]) -> FeatureTrack:
     )
 
 
-_COUNTED = {
+_MEANINGS = {
     "sounding": "notes sounding in each second",
     "onsets": "notes that begin in each second",
 }
 
 
 def density_columns(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
-    """What is counted is a setting."""
-    counted = _COUNTED[use.parameters["variant"]]
-    return (Column("{}", "list<float32>", "notes", counted, "values"),)
+    """Declare the column; what is counted is a setting."""
+    meaning = _MEANINGS[use.parameters["variant"]]
+    return (Column("{}", "list<float32>", "notes", meaning, "values"),)
 
 
 LOUDNESS_COLUMNS = (

@@ -96,7 +96,7 @@ _ODDS_OF_ENDS, _ODDS_OF_FIT, _ENOUGH_S = 3.0, 20.0, 10.0
 
 
 def find_key(notes: Notes, *, profile: Profile = "relative-pair") -> Key:
-    """The best fitting major or minor key, with its correlation.
+    """Find the best fitting major or minor key, with its correlation.
 
     ``relative-pair``: the pair of relative keys, then its mode; the correlation is that of the
     time that each class sounds with Aarden-Essen's profile of the key.
@@ -115,7 +115,7 @@ def find_key(notes: Notes, *, profile: Profile = "relative-pair") -> Key:
 
 
 def fit_of(notes: Notes, tonic: str, mode: str, *, profile: str) -> float:
-    """How well one key fits the notes: Pearson's r, -1 to 1; ``vote`` is no profile.
+    """Measure how well one key fits the notes: Pearson's r, -1 to 1; ``vote`` is no profile.
 
     `RejectEntry` (too_few_notes) where nothing sounds.
     """
@@ -124,7 +124,7 @@ def fit_of(notes: Notes, tonic: str, mode: str, *, profile: str) -> float:
 
 
 def _histogram(notes: Notes) -> Floats:
-    """Seconds that each pitch class sounds, ``[12]``."""
+    """Sum the seconds that each pitch class sounds, ``[12]``."""
     histogram = np.zeros(12)
     np.add.at(histogram, notes.pitches % 12, notes.ends_s - notes.starts_s)
     if not histogram.any():
@@ -154,7 +154,7 @@ def _correlations(histogram: Floats, weights: Floats) -> Floats:
 
 
 def find_key_spans(notes: Notes, *, change_penalty: float = 32.0) -> KeySpans:
-    """The keys that a piece goes through, as spans from its start to its last note.
+    """Find the keys that a piece goes through, as spans from its start to its last note.
 
     Viterbi over the twelve pairs of relative keys, every half second, where a change costs
     ``change_penalty``; each span is then named as `find_key` names a piece. A change to the
@@ -192,7 +192,10 @@ class Frames:
 
 
 def frames_of(notes: Notes) -> Frames:
-    """Frames of half a second from time 0 to the last end; longer ones in a very long piece."""
+    """Make frames of half a second from time 0 to the last end.
+
+    Longer ones in a very long piece.
+    """
     end = float(notes.ends_s.max())
     hop = max(FRAME_S, end / _MOST_FRAMES)
     edges = hop * np.arange(int(np.ceil(end / hop)))
@@ -214,13 +217,13 @@ def frames_of(notes: Notes) -> Frames:
 
 
 def relative_pair(frames: Frames) -> int:
-    """The major tonic, 0-11, of the pair whose better key fits best."""
+    """Find the major tonic, 0-11, of the pair whose better key fits best."""
     major, minor = _fits(frames)
     return int(np.maximum(major, np.roll(minor, -_RELATIVE)).argmax())
 
 
 def mode_features(frames: Frames, tonic: int) -> Floats:
-    """What tells the minor from the major key of a pair, ``[15]``: see `MODE_TRIADS`."""
+    """Compute what tells the minor from the major key of a pair, ``[15]``: see `MODE_TRIADS`."""
     triads, classes = _triads(frames), frames.classes
     shares = np.bincount(triads, minlength=24) / len(triads)
     degrees = np.roll(classes.sum(axis=0) / classes.sum(), -tonic)
@@ -233,7 +236,7 @@ def mode_features(frames: Frames, tonic: int) -> Floats:
 
 
 def _triads(frames: Frames) -> Ints:
-    """The likeliest triad of each frame that sounds: its root, and 12 more where it is minor."""
+    """Find the likeliest triad of each frame that sounds: its root, plus 12 where it is minor."""
     is_sounding = frames.classes.any(axis=1)
     classes, lowest = frames.classes[is_sounding], frames.lowest[is_sounding]
     loud = classes / np.linalg.norm(classes, axis=1, keepdims=True)
@@ -254,14 +257,14 @@ def _fits(frames: Frames) -> tuple[Floats, Floats]:
 
 
 def _has_chords(notes: Notes) -> bool:
-    """Whether two notes ever sound together."""
+    """Check whether two notes ever sound together."""
     order = np.argsort(notes.starts_s, kind="stable")
     ends = np.maximum.accumulate(notes.ends_s[order])
     return bool((notes.starts_s[order][1:] < ends[:-1]).any())
 
 
 def _of_relative_pair(frames: Frames, *, has_chords: bool) -> Key:
-    """The pair, then its mode.
+    """Find the pair, then its mode.
 
     The odds of minor come from the triads and the scale, or from the profiles where no two notes
     sound together. The less there is to hear, the more the first and the last root count.
@@ -284,7 +287,7 @@ def _of_relative_pair(frames: Frames, *, has_chords: bool) -> Key:
 
 
 def _smoothest_pairs(classes: Floats, change_penalty: float) -> Ints:
-    """The best path of pairs ``[t]`` through frames ``[t, 12]``."""
+    """Find the best path of pairs ``[t]`` through frames ``[t, 12]``."""
     major, minor = (np.array(weights) for weights in PROFILES[_PAIR_PROFILE])
     pair = sum(w / w.sum() for w in (major, np.roll(minor, _RELATIVE)))
     pair = (pair - pair.mean()) / pair.std()

@@ -24,7 +24,7 @@ passes: Counter[Path] = Counter()
 
 
 class Listener(Protocol):
-    """What listens to a recording, and in which form it wants it.
+    """A listener to a recording, and the form in which it wants that.
 
     `rate_hz` is a sample rate, or `None` for the file's own; `mono` asks for the mean of the
     channels, of which there are one or two otherwise. `block_s` is how many seconds it takes at a
@@ -48,7 +48,7 @@ class Listener(Protocol):
         """
 
     def finish(self, *args: Any, **kwargs: Any) -> Any:
-        """The record, once all was heard; it takes what its step reads besides, by position."""
+        """Make the record, once all was heard; takes what its step reads besides, by position."""
 
 
 def listen(music: Path, listeners: Sequence[Listener]) -> list[Callable[..., Any]]:
@@ -65,9 +65,9 @@ def listen(music: Path, listeners: Sequence[Listener]) -> list[Callable[..., Any
     for block in stream:
         tracks = _tracks(stream, ears) if tracks is None else tracks
         for track in tracks:
-            track.arrived(block)
+            track.receive(block)
     for track in tracks or ():
-        track.ended()
+        track.end()
     return [ear.finish for ear in ears]
 
 
@@ -79,7 +79,7 @@ class _Signal(Tape):
         self._listeners_left = listeners
 
     def play(self) -> NDArray[np.float32]:
-        """The signal, for one listener alone."""
+        """Give the signal to one listener alone."""
         self._listeners_left -= 1
         return self.copy() if self._listeners_left else self.take()
 
@@ -99,21 +99,21 @@ class _Ear:
         return self._size == 0
 
     def form(self, stream: SoundStream) -> tuple[int, bool]:
-        """Rate and layout in which it wants this recording."""
+        """Choose rate and layout for this recording, and how many samples make a block."""
         listener = self._listener
         self._rate_hz = listener.rate_hz or stream.rate_hz
         if listener.block_s is not None:
             self._size = max(1, round(listener.block_s * self._rate_hz))
         return self._rate_hz, listener.mono or stream.channels == 1
 
-    def arrived(self, samples: NDArray[np.float32]) -> None:
+    def receive(self, samples: NDArray[np.float32]) -> None:
         if self.error is None and not self.hears_all_at_once:
             self._chunks.append(samples)
             self._waiting += len(samples)
             if self._waiting >= self._size:
                 self._hear_blocks(self._waiting - self._waiting % self._size)
 
-    def ended(self) -> None:
+    def end(self) -> None:
         if self._waiting:
             self._hear_blocks(self._waiting)
 
@@ -125,9 +125,9 @@ class _Ear:
             for start in range(0, end, self._size):
                 self._listener.hear(joined[start : min(end, start + self._size)], self._rate_hz)
         except Exception as error:  # noqa: BLE001 (raised when the turn of its step has come)
-            self.failed(error)
+            self.fail(error)
 
-    def failed(self, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
         self.error, self.signal = error, None
         self._chunks, self._waiting = [], 0
 
@@ -150,34 +150,34 @@ class _Track:
         for ear in later:
             ear.signal = self._signal
 
-    def arrived(self, block: NDArray[np.float32]) -> None:
+    def receive(self, block: NDArray[np.float32]) -> None:
         self._pass_on(partial(self._convert, block))
 
-    def ended(self) -> None:
+    def end(self) -> None:
         self._pass_on(self._convert.end)
         if self._signal is not None:
             self._signal.trim()
         for ear in self._ears:
-            ear.ended()
+            ear.end()
 
-    def _pass_on(self, converted: Callable[[], NDArray[np.float32]]) -> None:
+    def _pass_on(self, convert: Callable[[], NDArray[np.float32]]) -> None:
         if all(ear.error is not None for ear in self._ears):
             return
         try:
-            samples = converted()
+            samples = convert()
             if self._signal is not None:
                 self._signal.add(samples)
         except Exception as error:  # noqa: BLE001 (raised when the turn of a step has come)
             self._signal = None
             for ear in self._ears:
-                ear.failed(error)
+                ear.fail(error)
         else:
             for ear in self._ears:
-                ear.arrived(samples)
+                ear.receive(samples)
 
 
 def _tracks(stream: SoundStream, ears: Sequence[_Ear]) -> list[_Track]:
-    """Who hears what: one track for each form in which this recording is wanted."""
+    """Sort listeners: one track for each form in which this recording is wanted."""
     forms: dict[tuple[int, bool], list[_Ear]] = {}
     converters: dict[tuple[int, bool], Converter] = {}
     for ear in ears:
@@ -186,7 +186,7 @@ def _tracks(stream: SoundStream, ears: Sequence[_Ear]) -> list[_Track]:
             if form not in converters:
                 converters[form] = Converter(stream, rate_hz=rate_hz, mono=mono)
         except Exception as error:  # noqa: BLE001 (raised when the turn of its step has come)
-            ear.failed(error)
+            ear.fail(error)
         else:
             forms.setdefault(form, []).append(ear)
     return [_Track(converters[form], listeners) for form, listeners in forms.items()]

@@ -34,7 +34,7 @@ _SHELF_POWER = 0.4996667741545416
 
 
 def k_weighting(rate_hz: int) -> Floats:
-    """The two filters as second-order sections ``[2, 6]`` (b0 b1 b2 1 a1 a2) for a sample rate."""
+    """Make the two filters as second-order sections ``[2, 6]`` (b0 b1 b2 1 a1 a2) for a rate."""
     frequency, quality, gain_db = _SHELF
     warped = math.tan(math.pi * frequency / rate_hz)
     high = 10.0 ** (gain_db / 20.0)
@@ -116,7 +116,7 @@ def integrated(parts: Floats) -> float:
 
 
 def _means(parts: Floats, firsts: NDArray[np.int64], many: int) -> Floats:
-    """Mean power over `many` parts from each of `firsts` on, of as many as there are."""
+    """Average power over `many` parts from each of `firsts` on, of as many as there are."""
     total = np.concatenate([np.zeros((1, 2)), np.cumsum(parts, axis=0)])
     ends = np.minimum(firsts + many, len(parts))
     sums, counts = (total[ends] - total[np.minimum(firsts, ends)]).T

@@ -18,7 +18,7 @@ TEMPO_BPM = 120.0
 
 
 def write_midi(notes: Notes) -> MidiFile:
-    """A Standard MIDI File of type 1: one track with the notes and their pedal, on the piano.
+    """Write a Standard MIDI File of type 1: a track of the notes and their pedal, on the piano.
 
     Times are those of the recording, at 120 beats a minute and 480 ticks a beat, whatever its own
     tempo, so a tick is 1/960 s.

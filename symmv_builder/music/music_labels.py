@@ -1,4 +1,4 @@
-"""Genre and instruments of a recording, by its tags: where nobody else has said what it is.
+"""Genre and instruments of a recording, guessed from its tags.
 
 The column `genre` of every row is Shazam's, and empty where Shazam knows no such song, as for
 music of films. These labels are columns of their own, so that it is plain who said so: a guess by
@@ -24,7 +24,7 @@ INSTRUMENTS = (
 def label_music(
     music_tags: TagTrack, *, min_genre: float = 0.1, min_instrument: float = 0.2
 ) -> MusicLabels:
-    """The genre whose mean likelihood is greatest, and the instruments that reach theirs.
+    """Name the genre whose mean likelihood is greatest, and the instruments that reach theirs.
 
     Means are over the whole recording, 0-1. The genre is empty where none reaches `min_genre`;
     instruments stand in the order of their likelihood.

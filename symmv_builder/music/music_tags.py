@@ -47,7 +47,7 @@ def hear_tags(*, model: Tagger, hop_s: float = 1.0) -> _TagListener:
 
 
 def columns(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
-    """As wide as the model has tags, which the meaning lists in their order."""
+    """Declare a column as wide as the model has tags; the meaning lists them in order."""
     tags = backends.backend_class("tags", str(use.model)).tags
     rate = f"{1 / use.parameters['hop_s']:.3g} Hz"
     meaning = f"likelihood at {rate}, by {use.model}, of: {', '.join(tags)}"

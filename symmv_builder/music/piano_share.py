@@ -38,7 +38,7 @@ _TINY = 1e-9
 
 
 class _Envelopes(NamedTuple):
-    """When notes sound and how strongly, as lists of (note, frame, level), ``[k]`` each."""
+    """The times and strengths of notes, as lists of (note, frame, level), ``[k]`` each."""
 
     notes: Ints
     frames: Ints
@@ -59,16 +59,16 @@ class _PianoListener:
 
 
 def hear_piano() -> _PianoListener:
-    """For each second: what share of the sound notes account for that fade, what share if
-    they were held, and how loud the second is; values ``[t, 3]``.
+    """Measure for each second how much of the sound the notes account for; values ``[t, 3]``.
 
-    Shares are 1 for all of the magnitude and 0 (or less) for nothing of it.
+    They are the share that the notes account for as they fade, the share if they were held, and
+    how loud the second is. Shares are 1 for all of the magnitude and 0 (or less) for nothing of it.
     """
     return _PianoListener()
 
 
 def share_of(spectrum: Floats, duration_s: float, notes: Notes) -> FeatureTrack:
-    """What `hear_piano` gives of a spectrogram ``[t, b]`` as that of a recording is."""
+    """Compute what `hear_piano` gives, of a spectrogram ``[t, b]`` as a recording's is."""
     spectrum = spectrum / (spectrum.mean() + _TINY)
     seconds = np.floor(np.arange(len(spectrum)) * _FRAME_S / _HOP_S).astype(np.int64)
     length = grid_length(duration_s, _HOP_S)
@@ -101,7 +101,7 @@ def _bands(samples: NDArray[np.float32]) -> Floats:
 
 
 def explained(spectrum: Floats, notes: Notes, *, fades: bool) -> Floats:
-    """The part of a spectrogram ``[t, b]`` that the notes account for, of the same shape.
+    """Take the part of a spectrogram ``[t, b]`` that the notes account for, of the same shape.
 
     Loudness of each note and balance of each pitch's partials are fitted in turns by the
     multiplicative updates for the generalised Kullback-Leibler divergence (Lee and Seung,
@@ -134,7 +134,7 @@ def explained(spectrum: Floats, notes: Notes, *, fades: bool) -> Floats:
 
 
 def _partials(pitch: int) -> Floats:
-    """Where a pitch's partials lie, stretched as by a stiff string, falling as 1/n: ``[b]``."""
+    """Place a pitch's partials, stretched as by a stiff string, falling as 1/n: ``[b]``."""
     numbers = np.arange(1, _PARTIALS + 1)
     places = pitch - _LOWEST + 12.0 * np.log2(numbers * np.sqrt(1.0 + _STIFFNESS * numbers**2))
     apart = np.abs(np.arange(_HIGHEST - _LOWEST + 1) - places[:, None])

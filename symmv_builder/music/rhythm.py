@@ -43,12 +43,12 @@ class _BeatListener:
 
 
 def hear_beats(*, level: Level = "chosen", model: BeatTracker) -> _BeatListener:
-    """Beats of the recording with their places in the bar; see `beats_in_sound`."""
+    """Track beats of the recording with their places in the bar; see `beats_in_sound`."""
     return _BeatListener(model, level)
 
 
 def beats_in_sound(samples: NDArray[np.float32], model: BeatTracker, level: Level) -> Beats:
-    """Beats in samples ``[n, channels]`` as `model` takes them.
+    """Track beats in samples ``[n, channels]`` as `model` takes them.
 
     ``level="chosen"`` gives the beats at the likeliest of the pulse's metrical levels
     (`tempo_level`), ``"pulse"`` what the tracker found, untouched. `RejectEntry` (no_beats)
@@ -124,7 +124,7 @@ QUANTISE = Step("quantise", 2, reads=("notes", "beats"), run=quantise)
 
 
 def lies_on_beats(notes: Notes, beats: Beats) -> bool:
-    """Whether notes were written on these beats: their onsets lie on 16ths or triplets of them.
+    """Check that notes were written on these beats: on 16ths or triplets of them.
 
     A transcription that claims 120 beats a minute has onsets anywhere between them. A grid that
     is merely shifted by 16ths is told by the long notes, which begin on beats and their halves.
@@ -138,7 +138,7 @@ def lies_on_beats(notes: Notes, beats: Beats) -> bool:
     weights = weights / max(float(weights.sum()), 1e-9)
 
     def fit(parts: int, shift: float = 0.0) -> float:
-        """1 where all onsets lie on so many equal parts of the beats, 0 where they lie anywhere."""
+        """Give 1 where all onsets lie on so many equal parts of the beats, 0 for anywhere."""
         return float(weights @ np.cos(2 * np.pi * parts * (places - shift)))
 
     by_chance = float(np.sqrt(weights @ weights / 2))
@@ -154,7 +154,7 @@ def _require_two(beats: Beats) -> None:
 
 
 def _to_beats(times_s: Floats, beats_s: Floats) -> Floats:
-    """Place of each time on the axis where the beats are 0, 1, 2, ..."""
+    """Place each time on the axis where the beats are 0, 1, 2, ..."""
     before = np.searchsorted(beats_s, times_s, side="right") - 1
     before = before.clip(0, len(beats_s) - 2)
     gaps = np.diff(beats_s)
@@ -162,7 +162,7 @@ def _to_beats(times_s: Floats, beats_s: Floats) -> Floats:
 
 
 def _to_seconds(places: NDArray[np.float64] | Ints, beats_s: Floats) -> Floats:
-    """The inverse of `_to_beats`."""
+    """Convert back what `_to_beats` gives."""
     before = np.floor(places).astype(np.int64).clip(0, len(beats_s) - 2)
     gaps = np.diff(beats_s)
     return np.asarray(beats_s[before] + (places - before) * gaps[before], dtype=np.float64)

@@ -44,7 +44,7 @@ class _StemListener:
 
 
 def hear_stems(*, model: SourceSeparator, keep: str = "drums, bass, other") -> _StemListener:
-    """The sum of the stems of the model that `keep` names, in 16 bits: without voices by default.
+    """Sum the model's stems that `keep` names, in 16 bits: without voices by default.
 
     Mono sound is taken as stereo with two equal channels. `StopRun` for a stem that the model does
     not have.

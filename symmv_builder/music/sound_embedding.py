@@ -34,7 +34,7 @@ class _EmbeddingListener:
 
 
 def hear_embedding(*, model: AudioEmbedder) -> _EmbeddingListener:
-    """The embedding of each segment, values ``[t, width]``, as the model gives it.
+    """Embed each segment as the model does, values ``[t, width]``.
 
     A remainder that is shorter than a segment is left out; a shorter recording is filled up with
     silence to one.
@@ -43,7 +43,7 @@ def hear_embedding(*, model: AudioEmbedder) -> _EmbeddingListener:
 
 
 def columns(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
-    """As wide as the model; the meaning names it and its segments."""
+    """Declare a column as wide as the model; the meaning names it and its segments."""
     model = backends.backend_class("audio_embedding", str(use.model))
     meaning = f"embedding by {use.model} of every {model.segment_s:g} s"
     return (Column("{}", f"list<float16[{model.width}]>", "", meaning, "values"),)

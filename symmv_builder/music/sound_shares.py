@@ -86,7 +86,7 @@ def hear_shares(
     min_choir: float = 0.25,
     min_level_db: float = -60.0,
 ) -> _ShareListener:
-    """Music, vocals and speech in every second, 0-1, ``[t]`` each: `SoundShares`.
+    """Measure music, vocals and speech in every second, 0-1, ``[t]`` each: `SoundShares`.
 
     A second below `min_level_db` (of full scale, RMS) is silent. It has a voice where the detector
     hears one in a share of `min_voiced` of it. That is singing where a tag of music reaches
@@ -119,7 +119,7 @@ def judge(
     min_choir: float,
     min_level_db: float,
 ) -> SoundShares:
-    """The rule of `hear_shares` on what was measured of each hop, ``[t]`` each."""
+    """Apply the rule of `hear_shares` to what was measured of each hop, ``[t]`` each."""
     musical = tags.greatest(set(tags.tags) - VOICES - OF_NOISE)
     is_loud = level_db > min_level_db
     has_voice = is_loud & (voiced >= min_voiced)
@@ -163,7 +163,7 @@ def steadiness(mono: NDArray[np.float32], rate_hz: int) -> tuple[Floats, Floats]
 def _binned(
     values: Floats, step_s: float, hop_s: float, many: int, *, total: bool = False
 ) -> Floats:
-    """Means (or totals) over each hop of values that lie `step_s` apart; 0 where there are none."""
+    """Average (or sum) values that lie `step_s` apart over each hop; 0 where there are none."""
     places = np.floor((np.arange(len(values)) + 0.5) * step_s / hop_s).astype(np.int64)
     inside = places < many
     sums = np.bincount(places[inside], weights=values[inside], minlength=many)

@@ -30,7 +30,7 @@ class _NotesListener:
 
 
 def hear_notes(*, model: Transcriber) -> _NotesListener:
-    """Notes of the recording, with velocities, and the pedal where the model hears it.
+    """Transcribe notes of the recording, with velocities, and the pedal where the model hears it.
 
     A recording in which no note is found gives no notes.
     """

@@ -31,7 +31,7 @@ _LONGEST_SAID = 300
 
 
 def machine_fault(error: Exception) -> SymMVError | None:
-    """What to raise where the machine is at fault for an exception; `None` where it is not.
+    """Make what to raise where an exception is the machine's fault; `None` where it is not.
 
     `StopRun` where the disk is full or a package is not installed, `RetryLater` for want of
     memory or of open files, or where a disk does not answer.
@@ -104,7 +104,7 @@ def _check_bytes(root: Root, sha256: str, path: Path) -> None:
 
 
 def bug_of(error: BaseException) -> Bug:
-    """What is kept of an exception that nobody foresaw."""
+    """Keep what matters of an exception that nobody foresaw."""
     frames = traceback.extract_tb(error.__traceback__)
     place = "an unknown place"
     if frames:
@@ -115,13 +115,13 @@ def bug_of(error: BaseException) -> Bug:
 
 
 def in_short(error: BaseException) -> str:
-    """The last line of an exception's traceback: its type and what it says, as one line."""
+    """Give the last line of an exception's traceback: its type and what it says, as one line."""
     line = " ".join("".join(traceback.format_exception_only(error)).split())
     return line if len(line) <= _LONGEST_SAID else line[:_LONGEST_SAID] + "..."
 
 
 class SameBug:
-    """Who met one and the same bug, one after the other: ten of them are enough to stop.
+    """The entries that met one and the same bug, one after the other: ten are enough to stop.
 
     A bug is the same where its type and its place are.
     """
@@ -145,7 +145,7 @@ class SameBug:
         self.names, self._bug = [], None
 
     def check(self) -> None:
-        """`StopRun` where it was met often enough."""
+        """Raise `StopRun` where it was met often enough."""
         if self._bug and len(self.names) >= self.ENOUGH:
             maker = f"the package {self._package}" if self._package else "the program"
             raise StopRun(

@@ -90,7 +90,7 @@ class Guarded:
         return answer
 
     def _ask(self, argument: Any) -> Any:
-        """What the process answers; what it is at meanwhile decides how long it may take."""
+        """Ask the process; what it is at meanwhile decides how long it may take."""
         if self._process is not None and not self._process.is_alive():
             self._end()
         doing = "what precedes the work" if self._pipe else "the start of a process"

@@ -25,7 +25,7 @@ _Template = tuple[str, tuple[str, ...], tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
-    """What a result was made with: part of its key, so another model is another result."""
+    """The identity of a model: part of a result's key, so another model is another result."""
 
     backend: str
     version: str
@@ -62,14 +62,14 @@ class Work:
         return frozenset(each.edit.artifact for each in self.corrections if each.edit)
 
     def corrections_of(self, artifact: str) -> tuple[Correction, ...]:
-        """What people corrected of one of its records."""
-        mine = ((each, each.edit) for each in self.corrections)
-        return tuple(each for each, edit in mine if edit and edit.artifact == artifact)
+        """List what people corrected of one of its records."""
+        edits = ((each, each.edit) for each in self.corrections)
+        return tuple(each for each, edit in edits if edit and edit.artifact == artifact)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be made of every entry: the uses of a recipe, in order, and their models."""
+    """A plan for every entry: the uses of a recipe, in order, and their models."""
 
     dataset: str
     uses: tuple[Use, ...]
@@ -97,7 +97,7 @@ class Plan:
         return self.models[use.step.slot, use.model]
 
     def keys(self, work: Work) -> dict[str, str]:
-        """The key of every artifact of an entry, in the order of the plan.
+        """Compute the key of every artifact of an entry, in the order of the plan.
 
         That of a record which people corrected is of the record as it is then, and so are the keys
         of what is made of it.
@@ -105,7 +105,7 @@ class Plan:
         return self._keys(work)[0]
 
     def machine_keys(self, work: Work) -> dict[str, str]:
-        """The key of every artifact that people corrected, as the machine made it."""
+        """Compute the key of every artifact that people corrected, as the machine made it."""
         return self._keys(work)[1] if work.corrections else {}
 
     def _keys(self, work: Work) -> tuple[dict[str, str], dict[str, str]]:
@@ -118,13 +118,13 @@ class Plan:
             for name, part in zip(inputs, parts[1:], strict=True):
                 text += encode_basestring_ascii(keys[name]) + part
             keys[makes] = _digest_of(text)
-            if work.corrections and (mine := work.corrections_of(makes)):
+            if work.corrections and (corrected := work.corrections_of(makes)):
                 machine[makes] = keys[makes]
-                keys[makes] = corrected_key(keys[makes], mine)
+                keys[makes] = corrected_key(keys[makes], corrected)
         return {use.makes: keys[use.makes] for use in self.uses}, machine
 
     def _template(self, use: Use) -> _Template:
-        """What a use's key is the hash of, cut where the content or key of an input belongs.
+        """Make what a use's key is the hash of, cut where the content or key of an input belongs.
 
         The rest is the same for every entry, and writing it anew for each is what planning a
         large dataset would cost.
@@ -162,14 +162,14 @@ class Plan:
 
 
 def corrected_key(key: str, corrections: Sequence[Correction]) -> str:
-    """The key of a record that is stored under `key`, after some corrections."""
+    """Compute the key of a record that is stored under `key`, after some corrections."""
     return digest([CORRECTION, editing.VERSION, key, [each.fields() for each in corrections]])
 
 
 def correction_provenance(
     artifact: str, key: str, corrections: Sequence[Correction], problems: Mapping[str, str]
 ) -> Provenance:
-    """What made a corrected record: who corrected what the machine stored under `key`, and when.
+    """Tell what made a corrected record: who corrected what is stored under `key`, and when.
 
     `problems` say why corrections do not apply, by their id.
     """
@@ -192,7 +192,7 @@ def correction_provenance(
 
 
 def digest(value: Any) -> str:
-    """sha256 of a value's canonical JSON, its first 32 hexadecimal digits."""
+    """Compute the sha256 of a value's canonical JSON, its first 32 hexadecimal digits."""
     return _digest_of(_canonical(value))
 
 

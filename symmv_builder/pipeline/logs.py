@@ -15,7 +15,7 @@ PACKAGE = logging.getLogger("symmv_builder")
 
 
 def wanted_level() -> int:
-    """The lowest level that anybody in this process wants to read of this package's records."""
+    """Find the lowest level that anybody in this process wants of this package's records."""
     return PACKAGE.getEffectiveLevel()
 
 
@@ -30,11 +30,11 @@ class _ToParent(QueueHandler):
         self._send(record)
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """A parent that is gone reads nothing; the worker leaves with it."""
+        """Leave with a parent that is gone and reads nothing."""
 
 
 def answering(pipe: Connection, level: int) -> Callable[[Any], None]:
-    """What a worker sends its answers by, from any thread; its log records of `level` go along."""
+    """Make what a worker sends answers by, from any thread; log records of `level` go along."""
     lock = threading.Lock()
 
     def send(message: Any) -> None:

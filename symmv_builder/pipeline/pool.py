@@ -59,7 +59,7 @@ _WORKER_BYTES = 3 * 2**30
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How hard to run; never part of a key.
+    """The effort of a run: workers and patience; never part of a key.
 
     `workers` 0 runs in this process (for tests and debuggers: nothing can be killed then).
     `patience_s` is the longest that one step may take on one entry, `loading_patience_s` the
@@ -81,7 +81,7 @@ class Effort:
 
 
 def default_workers() -> int:
-    """One worker a core, fewer where memory is short."""
+    """Choose one worker a core, fewer where memory is short."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return max(1, min(os.cpu_count() or 1, memory // _WORKER_BYTES))
 
@@ -222,7 +222,10 @@ class _Pool:
             raise message
 
     def give_up(self, worker: _Worker) -> Iterator[EntryOutcome]:
-        """A worker outlasted the patience: kill it, and turn its entry away if it was in a step."""
+        """Kill a worker that outlasted the patience.
+
+        Its entry is turned away if it was in a step.
+        """
         at = worker.step or worker.doing
         LOG.info("worker %d outlasts its patience in %s: killed", worker.process.pid, at)
         worker.process.kill()
@@ -235,7 +238,7 @@ class _Pool:
             self.lose(worker, f"took longer than {self.effort.loading_patience_s:g} s")
 
     def lose(self, worker: _Worker, how: str) -> None:
-        """A worker was lost outside of a step: nothing in its entry can be the cause of that."""
+        """Count a worker lost outside of a step: nothing in its entry can be the cause of that."""
         self.lost += 1
         if self.lost >= _DEATHS_ALLOWED:
             reason = f"{worker.doing} {how}, and that was so {self.lost} times running"
@@ -245,7 +248,7 @@ class _Pool:
         self.replace(worker)
 
     def bury(self, worker: _Worker) -> Iterator[EntryOutcome]:
-        """A worker died on its own: try its entry again, or turn it away."""
+        """Try the entry of a worker that died on its own again, or turn it away."""
         worker.process.join()
         if worker.work is None:
             return
@@ -276,7 +279,7 @@ class _Pool:
         self.replace(worker)
 
     def left(self, work: Work, why: str) -> EntryOutcome:
-        """The entry is left for another run."""
+        """Leave the entry for another run."""
         outcome = EntryOutcome(work.entry_id, retry=why)
         _tell_end(self.tell, outcome)
         return outcome
@@ -310,7 +313,7 @@ class _Pool:
         return outcome
 
     def check_recordings(self, work: Work, use: Use) -> None:
-        """A reader may die of bytes that a disk has changed: that is not the entry's fault."""
+        """Check recordings: a reader may die of bytes that a disk has changed, not by the entry."""
         contents = {work.source(name) for name in use.inputs if name in RECORDINGS}
         with ExitStack() as files:
             # What is remote would have to be fetched again while all workers wait.
@@ -386,7 +389,7 @@ def _tell_end(tell: Callable[[Event], None], outcome: EntryOutcome) -> None:
 def _serve(
     pipe: Connection, plan: Plan, root_url: str, load_model: LoadModel, parent: int, level: int
 ) -> None:
-    """A worker's life: take an entry, run it, say what became of it."""
+    """Live as a worker: take an entry, run it, say what became of it."""
     # Ctrl-C reaches the whole process group; the parent alone decides what happens then.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # What a step or a model prints is no part of the answer that a command prints.
@@ -412,7 +415,7 @@ def _serve(
 
 
 def sendable(error: SymMVError) -> SymMVError:
-    """An error as another process can read it: a `StopRun` of its words where it does not pickle.
+    """Make an error sendable to another process: a `StopRun` of its words where it cannot pickle.
 
     Errors of other packages may hold anything in their fields.
     """

@@ -52,7 +52,7 @@ Tell = Callable[[Event], None]
 
 @dataclass(frozen=True, slots=True)
 class EntryOutcome:
-    """What became of an entry: its results, and why it stopped if it did not finish."""
+    """The outcome of an entry: its results, and why it stopped if it did not finish."""
 
     entry_id: str
     results: tuple[Result, ...] = ()
@@ -98,7 +98,7 @@ class _EntryRun:
         return use.makes in self.records or name in self.stored
 
     def is_to_correct(self, use: Use) -> bool:
-        """Whether what the machine made is stored, and its corrections alone are missing."""
+        """Check whether what the machine made is stored, and its corrections alone are missing."""
         key = self.machine_keys.get(use.makes)
         if key is None or self.is_made(use):
             return False
@@ -132,7 +132,7 @@ class _EntryRun:
         return write_for_reading(record, name, self.folder)
 
     def content(self, name: str) -> str:
-        """What tells a file that is read from all others: its content, or the key of its result."""
+        """Tell a file that is read from all others: by its content, or the key of its result."""
         return self.work.source(name) if name in RECORDINGS else self.keys[name]
 
     def load(self, name: str, key: str) -> Record:
@@ -158,7 +158,7 @@ class _EntryRun:
         )
 
     def group_of(self, use: Use) -> list[Use]:
-        """The use and every other missing one that can share its pass over the file."""
+        """Group the use with every other missing one that can share its pass over the file."""
         if use.step.together is None:
             return [use]
         return [
@@ -172,7 +172,7 @@ class _EntryRun:
         ]
 
     def compute(self, group: Sequence[Use]) -> list[tuple[Use, Any]]:
-        """What each step of a group gives: a record, or the function that is to make it later."""
+        """Compute what each step of a group gives: a record, or the function to make it later."""
         first = group[0]
         if first.makes in self.unfinished:
             make = self.unfinished.pop(first.makes)
@@ -280,7 +280,7 @@ class _EntryRun:
         self.tell(Event("step", self.work.entry_id, step=use.makes))
 
     def check_columns(self, use: Use, record: Record) -> None:
-        """An error where a record does not hold what the columns of its step say.
+        """Raise an error where a record does not hold what the columns of its step say.
 
         Found here, it is the fault of one step on one entry, and not of the shards of all. Our own
         steps are held to their columns by tests: Arrow would cost each worker a tenth of a second.
@@ -308,7 +308,7 @@ class _EntryRun:
         check_recordings(self.root, sources | paths.keys(), paths)
 
     def failure(self, use: Use, error: Exception) -> Rejection:
-        """The rejection of an entry that met a bug: what was raised, where, over which file."""
+        """Make the rejection of an entry that met a bug: what was raised, where, on which file."""
         bug = bug_of(error)
         files = [
             str(self.paths[name])
@@ -331,7 +331,7 @@ class _EntryRun:
         return rejection
 
     def advance(self, use: Use) -> Rejection | None:
-        """Make sure that a use's result is there; its rejection if it cannot be."""
+        """Make sure that a use's result is there; gives its rejection if it cannot be."""
         stored = self.stored_rejection(use)
         if stored is not None:
             self.note(use, 0.0, stored)
@@ -372,7 +372,7 @@ def run_entry(
 
 
 def load(load_model: LoadModel, slot: str, name: str) -> Any:
-    """A model; `StopRun` where it cannot be loaded, for which no entry is at fault."""
+    """Load a model; `StopRun` where it cannot be loaded, for which no entry is at fault."""
     try:
         return load_model(slot, name)
     except SymMVError:

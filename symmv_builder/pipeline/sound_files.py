@@ -6,7 +6,7 @@ from symmv_builder.records import SoundFile
 
 
 def write_for_reading(record: SoundFile, name: str, folder: Path) -> Path:
-    """The path of a file with a recording that the result `name` holds, written when first asked.
+    """Write a recording that the result `name` holds to a file when first asked; gives its path.
 
     `folder` is temporary and belongs to one entry.
     """

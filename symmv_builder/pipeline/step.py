@@ -54,15 +54,18 @@ class Step:
             raise TypeError(f"step {self.name}: a slot and a parameter `model` go together")
         if type(self.version) is not int:
             raise TypeError(f"step {self.name}: the version {self.version!r} is no whole number")
-        if lacking := [
+        if undefaulted := [
             name for name, value in self.defaults.items() if value is inspect.Parameter.empty
         ]:
-            raise TypeError(f"step {self.name}: no default for {', '.join(lacking)}")
+            raise TypeError(f"step {self.name}: no default for {', '.join(undefaulted)}")
         if not callable(self.columns):
             check_columns(self.columns)
 
     def _check_watcher(self) -> None:
-        """`TypeError` where a step of a pass reads no recording, or its watcher something else."""
+        """Raise `TypeError` where a step of a pass, or its watcher, reads the wrong thing.
+
+        The step has to read a recording, and its watcher's `finish` whatever else the step reads.
+        """
         if not any(name in RECORDINGS for name in self.reads):
             raise TypeError(f"step {self.name} joins a pass, but reads no recording")
         others = tuple(name for name in self.reads if name != self.watched)
@@ -89,11 +92,11 @@ class Step:
         return getattr(typing.get_type_hints(self.run).get("return"), "finish", None)
 
     def takes_model(self, inputs: Sequence[Any]) -> bool:
-        """Whether a model has to be loaded for these inputs."""
+        """Check whether a model has to be loaded for these inputs."""
         return self.slot is not None and (self.needs_model is None or self.needs_model(*inputs))
 
     def record_read(self, name: str) -> type | None:
-        """The kind of record, or `Path`, that an input is annotated with; `None` where unsaid."""
+        """Give the kind of record, or `Path`, an input is annotated with; `None` where unsaid."""
         if self.together and name == self.watched:
             return Path
         return self._class_of(name)
@@ -118,7 +121,7 @@ class Step:
 
 
 def check_columns(columns: object) -> None:
-    """`TypeError` where the columns of a step are no tuple of `Column`."""
+    """Raise `TypeError` where the columns of a step are no tuple of `Column`."""
     if not (isinstance(columns, tuple) and all(isinstance(each, Column) for each in columns)):
         raise TypeError("columns are to be a tuple of Column")
 
@@ -149,7 +152,7 @@ class Use:
         return self.inputs[:at] + self.inputs[at + 1 :]
 
     def columns(self, uses: Mapping[str, "Use"]) -> tuple[Column, ...]:
-        """The columns that its record fills, by the names that they have in this recipe.
+        """List the columns that its record fills, by the names that they have in this recipe.
 
         `uses` are those of the recipe, by what they make.
         """

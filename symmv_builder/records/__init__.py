@@ -79,11 +79,11 @@ __all__ = [
     "to_json",
 ]
 
-_Heard: TypeAlias = Notes | Beats | GridNotes | Parts | Chords | Key | KeySpans
-_Shown: TypeAlias = Alignment | FeatureTrack | Scenes | TimedText | VisualBeats
-_Described: TypeAlias = Loudness | MusicLabels | PublishedLabels | SoundShares | TagTrack
-_Files: TypeAlias = AudioCodes | Pictures | SoundFile | MidiFile
-Record: TypeAlias = Asset | _Heard | _Shown | _Described | Screened | _Files
+_MusicRecord: TypeAlias = Notes | Beats | GridNotes | Parts | Chords | Key | KeySpans
+_VideoRecord: TypeAlias = Alignment | FeatureTrack | Scenes | TimedText | VisualBeats
+_TagRecord: TypeAlias = Loudness | MusicLabels | PublishedLabels | SoundShares | TagTrack
+_FileRecord: TypeAlias = AudioCodes | Pictures | SoundFile | MidiFile
+Record: TypeAlias = Asset | _MusicRecord | _VideoRecord | _TagRecord | Screened | _FileRecord
 
 RECORD_TYPES: dict[str, type] = {
     kind.__name__: kind
@@ -96,7 +96,7 @@ RECORD_TYPES: dict[str, type] = {
 
 
 def to_json(record: Record) -> dict[str, Any]:
-    """The record's fields as plain Python values, for people and other programs.
+    """Give the record's fields as plain Python values, for people and other programs.
 
     Arrays become lists; a `FeatureTrack` gains ``times_s``, and ``values`` of dimension
     one become a flat list; `Beats` gain ``tempo_bpm``; of a `SoundFile` only the size is said.

@@ -24,12 +24,14 @@ def set_array(record: object, name: str, dtype: Any, ndim: int = 1) -> NDArray[A
 
 
 def same_length(record: object, *names: str) -> None:
+    """Raise `ValueError` where the named fields of a record differ in length."""
     lengths = {name: len(getattr(record, name)) for name in names}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"{type(record).__name__}: lengths differ: {lengths}")
 
 
 def check_spans(record: object, starts: Floats, ends: Floats) -> None:
+    """Raise `ValueError` where starts ``[n]`` are not sorted, or an end precedes its start."""
     if (np.diff(starts) < 0).any():
         raise ValueError(f"{type(record).__name__}: starts are not sorted")
     if (ends < starts).any():
@@ -37,6 +39,7 @@ def check_spans(record: object, starts: Floats, ends: Floats) -> None:
 
 
 def set_spans(record: Any, *texts: str) -> None:
+    """Set `starts_s`, `ends_s` and the texts of a record, checked; `ValueError` if unsound."""
     for name in ("starts_s", "ends_s"):
         set_array(record, name, np.float64)
     for name in texts:

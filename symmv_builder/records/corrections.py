@@ -14,7 +14,9 @@ LONGEST_NAME = 40
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """Who corrected what of an entry, and when (UTC, ISO 8601); or undid the correction `undoes`.
+    """A person's correction of an entry, with the time (UTC, ISO 8601).
+
+    Or it undoes the correction `undoes`.
 
     The `id` is drawn by chance: it says nothing of what is corrected, and so stays what it is
     whatever a model finds later.
@@ -47,7 +49,7 @@ class Correction:
 
 
 def correction_from(plain: Mapping[str, Any]) -> Correction:
-    """A correction out of its plain fields; `ValueError` or `TypeError` for what is none."""
+    """Read a correction from its plain fields; `ValueError` or `TypeError` for what is none."""
     fields = dict(plain)
     if isinstance(fields.get("edit"), dict):
         fields["edit"] = Edit(**fields["edit"])
@@ -59,7 +61,7 @@ def correction_from(plain: Mapping[str, Any]) -> Correction:
 
 
 def standing(corrections: Iterable[Correction]) -> dict[str, tuple[Correction, ...]]:
-    """The corrections that hold, of each entry in their order: those that no line undoes.
+    """Find the corrections that hold, of each entry in order: those that no line undoes.
 
     Of several trims of an entry the last one holds.
     """
@@ -69,15 +71,15 @@ def standing(corrections: Iterable[Correction]) -> dict[str, tuple[Correction, .
     for each in every:
         if each.edit is None or each.id in undone:
             continue
-        mine = by_entry.get(each.entry_id, ())
+        entry_corrections = by_entry.get(each.entry_id, ())
         if each.edit.artifact == WHOLE_ENTRY:
-            mine = tuple(old for old in mine if not is_trim(old))
-        by_entry[each.entry_id] = (*mine, each)
+            entry_corrections = tuple(old for old in entry_corrections if not is_trim(old))
+        by_entry[each.entry_id] = (*entry_corrections, each)
     return by_entry
 
 
 def is_trim(correction: Correction) -> bool:
-    """Whether a correction is about the entry and not about a record of it."""
+    """Check whether a correction is about the entry and not about a record of it."""
     return correction.edit is not None and correction.edit.artifact == WHOLE_ENTRY
 
 
@@ -85,5 +87,5 @@ def trim_of(corrections: Iterable[Correction]) -> tuple[float, float] | None:
     """Start and end of what of an entry is kept, seconds of the video; `None` for all of it."""
     for each in corrections:
         if is_trim(each) and each.edit is not None:
-            return float(each.edit.at_s or 0.0), float(each.edit.value)
+            return float(each.edit.at_s or 0.0), each.edit.to_s
     return None

@@ -15,7 +15,7 @@ _SITES = {
 
 
 class MediaKind(StrEnum):
-    """What a file holds, by its streams and not by its name."""
+    """The kind of a file, by its streams and not by its name."""
 
     AUDIO = "audio"
     VIDEO = "video"
@@ -24,7 +24,7 @@ class MediaKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a recording comes from: a site and the site's own identifier for it."""
+    """The source of a recording: a site and the site's own identifier for it."""
 
     site: str
     video_id: str
@@ -41,7 +41,7 @@ class Source:
 
     @classmethod
     def from_url(cls, url: str) -> "Source":
-        """The source whose `url` this is; `ValueError` where it is none's."""
+        """Find the source whose `url` this is; `ValueError` where it is none's."""
         for site, (_, form) in _SITES.items():
             prefix = form.format("")
             if url.startswith(prefix):
@@ -51,7 +51,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class SongInfo:
-    """What a song is called and what kind it is; what nobody knows is empty.
+    """The name and kind of a song; what nobody knows is empty.
 
     `identified_by` says who knew: ``shazam``, or ``title`` when it was only parsed; `note`
     what stood against it, such as another song that was heard.
@@ -73,7 +73,7 @@ class SongInfo:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a site says of a video without our having fetched it; unknown is `None` or empty.
+    """A site's facts on a video that we have not fetched; unknown is `None` or empty.
 
     `kind` is what follows from that (`crawl.kinds`).
     """

@@ -29,7 +29,7 @@ class Loudness:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TagTrack:
-    """How likely each of ``tags`` is every ``hop_s`` seconds: ``values`` float32 ``[t, tags]``."""
+    """The likelihood of each of ``tags`` every ``hop_s`` s: ``values`` float32 ``[t, tags]``."""
 
     tags: tuple[str, ...]
     hop_s: float
@@ -44,14 +44,17 @@ class TagTrack:
             raise ValueError(f"TagTrack: {values.shape[1]} values for {len(self.tags)} tags")
 
     def greatest(self, tags: Collection[str]) -> NDArray[np.float32]:
-        """The likelihood of the likeliest of some tags, ``[t]``; 0 where none of them is known."""
+        """Find the likelihood of the likeliest of some tags, ``[t]``.
+
+        0 where none of them is known.
+        """
         places = [place for place, tag in enumerate(self.tags) if tag in tags]
         return np.asarray(self.values[:, places].max(axis=1, initial=0.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SoundShares:
-    """How much of every ``hop_s`` seconds is music, singing, speech, 0-1, ``[t]`` each."""
+    """The shares of every ``hop_s`` seconds that are music, singing, speech, 0-1, ``[t]`` each."""
 
     music: NDArray[np.float32]
     vocals: NDArray[np.float32]
@@ -138,7 +141,7 @@ class Pictures:
 
 @dataclass(frozen=True, slots=True)
 class PublishedLabels:
-    """What a published list says of a video: labels, and a caption of the seconds named.
+    """A published list's labels of a video, and a caption of the seconds named.
 
     A list that names no seconds speaks of the whole video: both are 0.
     """
@@ -154,7 +157,7 @@ class PublishedLabels:
 
 @dataclass(frozen=True, slots=True)
 class MusicLabels:
-    """What tags say of a whole recording: its likeliest genre (0-1), and which instruments play."""
+    """The labels of a whole recording by its tags: likeliest genre (0-1), playing instruments."""
 
     genre: str
     genre_likelihood: float

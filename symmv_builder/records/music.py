@@ -160,7 +160,7 @@ class Key:
         return pitch_class(self.tonic)
 
     def __str__(self) -> str:
-        """As the SymMV release writes it: ``E- major``, ``c# minor``."""
+        """Write it as the SymMV release does: ``E- major``, ``c# minor``."""
         tonic = self.tonic.lower() if self.mode == "minor" else self.tonic
         return f"{tonic} {self.mode}"
 

@@ -19,7 +19,7 @@ class Screened:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why an entry was put aside, and by which step; `bug` where the program is at fault."""
+    """The reason why a step put an entry aside; `bug` where the program is at fault."""
 
     step: str
     reason: Reason
@@ -35,7 +35,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What made a result: enough to make it again, and to know when it is out of date."""
+    """The origin of a result: enough to make it again, and to know when it is out of date."""
 
     step: str
     version: int

@@ -26,7 +26,7 @@ class Scenes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VisualBeats:
-    """When motion in a video stops or turns in time: ``times_s`` rising, ``[n]``.
+    """The times at which motion in a video stops or turns in time: ``times_s`` rising, ``[n]``.
 
     ``strengths`` ``[n]`` are 0-1, the strongest of the video 1; `tempo_bpm` is beats a minute, 0
     where there are none. `video.visual_beats` says how they are found.

@@ -34,7 +34,10 @@ _PRINTED = "Of papers as printed: other videos, other raters, other models."
 
 @dataclass(frozen=True, slots=True)
 class StudyPage:
-    """Everything that the page shows; `headings` of questions by their name."""
+    """Everything that the page shows; `headings` of questions by their name.
+
+    `not_printed` says why no figures of a paper stand beside, empty where they do or there is none.
+    """
 
     title: str
     facts: Mapping[str, str]
@@ -46,6 +49,7 @@ class StudyPage:
     agreement: Sequence[Agreement]
     metrics: Sequence[MetricBeside]
     published: Sequence[Figures]
+    not_printed: str = ""
 
 
 def render(page: StudyPage, folder: Path) -> str:
@@ -130,7 +134,8 @@ def _shaped(page: StudyPage, lines: Sequence[ScoreLine]) -> str:
         for each in page.published
         if questions & set(each.values)
     ]
-    note = markup.paragraph(_PRINTED) if rows else ""
+    said = _PRINTED if rows else page.not_printed
+    note = markup.paragraph(said) if said else ""
     rows += [
         ["here", line.label, *(_number(line.values.get(name), digits) for name in names)]
         for line in lines

@@ -12,5 +12,5 @@ from pathlib import Path
 
 
 def path() -> Path:
-    """The folder of the starter model's run, to be opened as that of any other run."""
+    """Give the folder of the starter model's run, to be opened as that of any other run."""
     return Path(__file__).parent / "run"

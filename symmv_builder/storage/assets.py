@@ -30,7 +30,7 @@ def asset_name(sha256: str) -> str:
 
 
 def _stands(root: Root, sha256: str, size_bytes: int) -> bool:
-    """Whether a recording is there whole: a damaged copy does not keep a good one out.
+    """Check whether a recording is there whole: a damaged copy does not keep a good one out.
 
     The bytes of a local root are looked at, of a remote one the size alone.
     """
@@ -67,6 +67,7 @@ def remove_asset(root: Root, sha256: str) -> None:
 
 
 def has_asset(root: Root, sha256: str) -> bool:
+    """Check whether a recording of this hash is stored."""
     return root.exists(asset_name(sha256))
 
 

@@ -52,7 +52,7 @@ Table = Mapping[str, EntryClips]
 
 
 def count_reasons(table: Table) -> dict[str, int]:
-    """How many clips were turned away for each reason, by its name."""
+    """Count how many clips were turned away for each reason, by its name."""
     reasons = Counter(each.reason for entry in table.values() for each in entry.turned_away)
     return dict(sorted(reasons.items()))
 

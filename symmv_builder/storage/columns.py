@@ -37,7 +37,7 @@ def checksum_of(table: sa.Table, row: Mapping[str, Any]) -> int:
 
 @cache
 def _cells_of(table: sa.Table) -> list[tuple[str, Callable[[Any], str], str | None]]:
-    """Name of each column, what makes text of its value, what stands for one that is not given."""
+    """List each column's name, what makes text of its value, what stands for one not given."""
     return [
         (column.name, _text_of(column), "0" if column.server_default else None)
         for column in table.columns
@@ -46,7 +46,7 @@ def _cells_of(table: sa.Table) -> list[tuple[str, Callable[[Any], str], str | No
 
 
 def _text_of(column: sa.Column[Any]) -> Callable[[Any], str]:
-    """What makes text of a value, the same before it is stored and after."""
+    """Choose what makes text of a value, the same before it is stored and after."""
     if isinstance(column.type, sa.Float):
         return lambda value: repr(float(value))
     return clean_text if isinstance(column.type, Text) else str

@@ -139,7 +139,7 @@ class Items:
         rows = [_to_row(item) for item in items if item.source not in buried]
         return self._ledger.insert_new(_ITEMS, rows)
 
-    def known(self, dataset: str, origin: str | None = None) -> set[str]:
+    def known_ids(self, dataset: str, origin: str | None = None) -> set[str]:
         """List the ids found so far, of a dataset or of one of its sources."""
         query = sa.select(_ITEMS.c.video_id).where(_ITEMS.c.dataset == dataset)
         if origin is not None:
@@ -166,10 +166,10 @@ class Items:
     def sources(self, dataset: str, states: Sequence[str]) -> Iterator[Source]:
         """Iterate over the recordings of items in some states, official videos included."""
         columns = (_ITEMS.c.site, _ITEMS.c.video_id, _ITEMS.c.official)
-        mine = sa.and_(_ITEMS.c.dataset == dataset, _ITEMS.c.state.in_(states))
+        in_states = sa.and_(_ITEMS.c.dataset == dataset, _ITEMS.c.state.in_(states))
         with self._ledger.engine.connect() as connection:
             rows = connection.execution_options(yield_per=1000).execute(
-                sa.select(*columns).where(mine)
+                sa.select(*columns).where(in_states)
             )
             for site, video_id, official in rows:
                 yield Source(site, video_id)
@@ -215,14 +215,14 @@ class Items:
         leased = []
         with self._ledger.writing() as connection:
             for item in [_from_row(row) for row in connection.execute(due)]:
-                mine = replace(item, version=item.version + 1)
+                renewed = replace(item, version=item.version + 1)
                 leasing = sa.update(_ITEMS).where(_of(dataset, item.source))
                 connection.execute(
                     leasing.values(
-                        leased_until_s=now_s + lease_s, owner=self._owner, version=mine.version
+                        leased_until_s=now_s + lease_s, owner=self._owner, version=renewed.version
                     )
                 )
-                leased.append(mine)
+                leased.append(renewed)
         return leased
 
     def renew(self, items: Iterable[Item], until_s: float) -> None:
@@ -252,8 +252,8 @@ class Items:
         with self._ledger.writing() as connection:
             for item in items:
                 is_ours = _ITEMS.c.owner == self._owner
-                mine = sa.update(_ITEMS).where(_of(item.dataset, item.source), is_ours)
-                connection.execute(mine.values(**values))
+                update = sa.update(_ITEMS).where(_of(item.dataset, item.source), is_ours)
+                connection.execute(update.values(**values))
 
     def save(self, item: Item, *, held_until_s: float = 0.0) -> Item:
         """Store an item's new state, and end its lease unless it is held until later.
@@ -267,12 +267,12 @@ class Items:
             "owner": self._owner if held_until_s else "",
             "version": _ITEMS.c.version + 1,
         }
-        mine = _of(item.dataset, item.source)
+        is_item = _of(item.dataset, item.source)
         if item.state != REMOVED:
-            mine = sa.and_(mine, _as_read(item))
+            is_item = sa.and_(is_item, _as_read(item))
         with self._ledger.writing() as connection:
             changed = connection.execute(
-                sa.update(_ITEMS).where(mine).values(**row).returning(_ITEMS.c.version)
+                sa.update(_ITEMS).where(is_item).values(**row).returning(_ITEMS.c.version)
             ).scalar()
         if changed is None:
             raise LeaseLost(f"{entry_id_of(item.source)} was taken up by somebody else meanwhile")
@@ -324,8 +324,8 @@ class Items:
         }
         with self._ledger.writing() as connection:
             for source in sources:
-                mine = sa.and_(_of(dataset, source), movable)
-                connection.execute(sa.update(_ITEMS).where(mine).values(**fresh))
+                is_movable = sa.and_(_of(dataset, source), movable)
+                connection.execute(sa.update(_ITEMS).where(is_movable).values(**fresh))
 
     def counts(self, dataset: str) -> dict[tuple[str, str, str], int]:
         """Count the items in each (state, step, reason)."""
@@ -349,8 +349,8 @@ class Items:
 
     def open_breaker(self, name: str, until_s: float, detail: str) -> None:
         """Open the circuit breaker `name` until a time; never shortens one that is open longer."""
-        standing = self.breaker(name)
-        until_s = max(until_s, standing[0]) if standing else until_s
+        breaker = self.breaker(name)
+        until_s = max(until_s, breaker[0]) if breaker else until_s
         row = {"name": name, "open_until_s": until_s, "detail": detail}
         self._ledger.upsert(_BREAKERS, [row])
 
@@ -392,7 +392,7 @@ def _of(dataset: str, source: Source) -> sa.ColumnElement[bool]:
 
 
 def _as_read(item: Item) -> sa.ColumnElement[bool]:
-    """Whether a row is still the version that an item was read as."""
+    """Check whether a row is still the version that an item was read as."""
     return _ITEMS.c.version == item.version
 
 

@@ -255,8 +255,8 @@ class Ledger:
         columns = [_RESULTS.c[name] for name in Result.__slots__]
         query = sa.select(*columns).where(_RESULTS.c.dataset == dataset)
         rows = self.stream(query.order_by(_RESULTS.c.entry_id))
-        for entry_id, mine in groupby(rows, key=lambda row: str(row.entry_id)):
-            yield entry_id, [Result(*row) for row in mine]
+        for entry_id, entry_rows in groupby(rows, key=lambda row: str(row.entry_id)):
+            yield entry_id, [Result(*row) for row in entry_rows]
 
     def stream(self, query: sa.Select[Any]) -> Iterator[Any]:
         """Iterate over the rows of a query, a few thousand in memory at a time."""
@@ -298,7 +298,7 @@ class Ledger:
             self.upsert(_ASKED, [{"dataset": dataset, "artifacts": " ".join(artifacts)}])
 
     def asked(self, dataset: str) -> tuple[str, ...]:
-        """What the last build was asked for, finished or not; empty where there was none."""
+        """Read what the last build was asked for, finished or not; empty where there was none."""
         query = sa.select(_ASKED.c.artifacts).where(_ASKED.c.dataset == dataset)
         with self.engine.connect() as connection:
             return tuple((connection.execute(query).scalar() or "").split())
@@ -330,19 +330,19 @@ class Ledger:
 
     def forget_results(self, dataset: str, entry_id: str, artifact: str | None = None) -> None:
         """Remove every result of an entry, or that of one artifact."""
-        mine = sa.and_(_RESULTS.c.dataset == dataset, _RESULTS.c.entry_id == entry_id)
+        of_entry = sa.and_(_RESULTS.c.dataset == dataset, _RESULTS.c.entry_id == entry_id)
         if artifact is not None:
-            mine = sa.and_(mine, _RESULTS.c.artifact == artifact)
+            of_entry = sa.and_(of_entry, _RESULTS.c.artifact == artifact)
         with self.engine.begin() as connection:
-            connection.execute(sa.delete(_RESULTS).where(mine))
+            connection.execute(sa.delete(_RESULTS).where(of_entry))
 
     def forget_asset(self, site: str, video_id: str) -> None:
         """Remove what is known of a recording, and of the local files that held it."""
-        mine = sa.and_(_RECORDINGS.c.site == site, _RECORDINGS.c.video_id == video_id)
-        content = sa.select(_RECORDINGS.c.sha256).where(mine).scalar_subquery()
+        is_recording = sa.and_(_RECORDINGS.c.site == site, _RECORDINGS.c.video_id == video_id)
+        content = sa.select(_RECORDINGS.c.sha256).where(is_recording).scalar_subquery()
         with self.engine.begin() as connection:
             connection.execute(sa.delete(_FILES).where(_FILES.c.sha256 == content))
-            connection.execute(sa.delete(_RECORDINGS).where(mine))
+            connection.execute(sa.delete(_RECORDINGS).where(is_recording))
 
     def forget_contents(self, hashes: Sequence[str]) -> None:
         """Remove what is known of recordings by their contents, and of the files that held them."""
@@ -352,8 +352,8 @@ class Ledger:
 
     def rejected_entries(self, dataset: str) -> set[str]:
         """List the ids of a dataset's entries that a step rejected."""
-        mine = sa.and_(_RESULTS.c.dataset == dataset, _RESULTS.c.reason != "")
-        query = sa.select(_RESULTS.c.entry_id).where(mine).distinct()
+        is_rejected = sa.and_(_RESULTS.c.dataset == dataset, _RESULTS.c.reason != "")
+        query = sa.select(_RESULTS.c.entry_id).where(is_rejected).distinct()
         with self.engine.connect() as connection:
             return set(connection.execute(query).scalars())
 
@@ -364,7 +364,7 @@ class Ledger:
 
 
 def _missing_columns(connection: sa.Connection, tables: Iterable[sa.Table]) -> list[sa.Column[Any]]:
-    """Columns that the tables of a ledger made by an earlier version lack."""
+    """List columns that the tables of a ledger made by an earlier version lack."""
     inspector = sa.inspect(connection)
     missing: list[sa.Column[Any]] = []
     for table in tables:
@@ -385,7 +385,7 @@ def with_driver(url: str) -> sa.URL:
 
 
 def _stop_run(context: sa.ExceptionContext) -> None:
-    """A ledger that is locked, read-only, damaged or on a full disk ends the run."""
+    """End the run where a ledger is locked, read-only, damaged or on a full disk."""
     error = context.sqlalchemy_exception
     if context.is_pre_ping:
         return
@@ -405,7 +405,7 @@ def _use_wal(connection: Any, _: Any) -> None:
 
 
 def _open_to_read(url: sa.URL) -> sa.Engine:
-    """An engine on an SQLite file that never writes to it, nor to its folder if that refuses.
+    """Make an engine on an SQLite file that never writes to it, nor to its folder if refused.
 
     SQLite wants to write beside a database even to read it: the index of its write-ahead
     log. Where it cannot (a read-only file system, a full disk), a file without a log is
@@ -432,7 +432,7 @@ def _open_to_read(url: sa.URL) -> sa.Engine:
 
 
 def _reader(url: sa.URL, place: str) -> sa.Engine:
-    """An engine with one connection to a place, tried at once."""
+    """Make an engine with one connection to a place, tried at once."""
     connection = sqlite3.connect(place, uri=True, check_same_thread=False, timeout=30)
     try:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()

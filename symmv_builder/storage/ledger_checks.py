@@ -44,9 +44,9 @@ def _fits(table: sa.Table, fields: Mapping[str, Any]) -> bool:
 def forget_row(ledger: Ledger, row: DamagedRow) -> None:
     """Remove a row by its key."""
     [table] = [table for table in CHECKED if table.name == row.table]
-    mine = [table.c[name] == value for name, value in row.key.items()]
+    is_row = [table.c[name] == value for name, value in row.key.items()]
     with ledger.engine.begin() as connection:
-        connection.execute(sa.delete(table).where(*mine))
+        connection.execute(sa.delete(table).where(*is_row))
 
 
 def faults(ledger: Ledger) -> list[str]:

@@ -65,7 +65,7 @@ class Lock:
 
 
 # The locks of this process, by ledger and name: one of a name at a time, since the ledger says so.
-_HELD: dict[tuple[str, str], Lock] = {}
+_HELD_LOCKS: dict[tuple[str, str], Lock] = {}
 
 
 @contextmanager
@@ -82,7 +82,7 @@ def hold(
     so through `tell` once. A block inside a block of the same thread shares its lock.
     """
     place = (str(ledger.engine.url), name)
-    outer = _HELD.get(place)
+    outer = _HELD_LOCKS.get(place)
     if outer is not None and outer.thread == threading.get_ident():
         outer.depth += 1
         try:
@@ -91,14 +91,14 @@ def hold(
             outer.depth -= 1
         return
     lock = _acquire(ledger, name, wait=wait, tell=tell)
-    _HELD[place] = lock
+    _HELD_LOCKS[place] = lock
     ended = threading.Event()
     threading.Thread(target=_renew, args=(lock, ended), daemon=True).start()
     try:
         yield lock
     finally:
         ended.set()
-        del _HELD[place]
+        del _HELD_LOCKS[place]
         _release(lock)
 
 
@@ -107,7 +107,7 @@ def current(ledger: Ledger, name: str) -> Lock:
 
     `RuntimeError` where there is none, which is a mistake of the program.
     """
-    lock = _HELD.get((str(ledger.engine.url), name))
+    lock = _HELD_LOCKS.get((str(ledger.engine.url), name))
     if lock is None or lock.thread != threading.get_ident():
         raise RuntimeError(f"{name} is changed by a thread that does not hold its lock")
     return lock
@@ -169,29 +169,29 @@ def _is_alive(row: sa.Row[Any], now_s: float) -> bool:
 
 
 def _renew(lock: Lock, ended: threading.Event) -> None:
-    mine = sa.and_(_LOCKS.c.name == lock.name, _LOCKS.c.owner == lock.owner)
+    is_own = sa.and_(_LOCKS.c.name == lock.name, _LOCKS.c.owner == lock.owner)
     while not ended.wait(_RENEW_S):
         # A ledger that cannot be reached for a moment is asked again; `check` has the last word.
         with suppress(StopRun, sa.exc.SQLAlchemyError), lock.ledger.engine.begin() as connection:
             now_s = _now_s(connection)
-            connection.execute(sa.update(_LOCKS).where(mine).values(renewed_s=now_s))
+            connection.execute(sa.update(_LOCKS).where(is_own).values(renewed_s=now_s))
 
 
 def _release(lock: Lock) -> None:
-    mine = sa.and_(_LOCKS.c.name == lock.name, _LOCKS.c.owner == lock.owner)
+    is_own = sa.and_(_LOCKS.c.name == lock.name, _LOCKS.c.owner == lock.owner)
     # On a full disk the row stays; it is known to be of a process that has ended.
     with suppress(StopRun), lock.ledger.engine.begin() as connection:
-        connection.execute(sa.delete(_LOCKS).where(mine))
+        connection.execute(sa.delete(_LOCKS).where(is_own))
 
 
 def _now_s(connection: sa.Connection) -> float:
-    """Seconds since the epoch by the one clock that all writers share, where there is one."""
+    """Give seconds since the epoch by the one clock that all writers share, where there is one."""
     if connection.dialect.name == "postgresql":
         return float(connection.execute(sa.text("select extract(epoch from now())")).scalar() or 0)
     return time.time()
 
 
 def _command() -> str:
-    """The command line's program and first words: what a person recognises a run by."""
+    """Give the command line's program and first words: what a person recognises a run by."""
     words = [Path(sys.argv[0] or "python").name, *sys.argv[1:3]]
     return " ".join(word for word in words if "://" not in word)[:120]

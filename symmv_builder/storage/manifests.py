@@ -114,7 +114,7 @@ def taken_down(root: Root, dataset: str, entry_id: str) -> set[Source]:
 
 
 def _blocklist(root: Root) -> dict[Source, dict[str, Any]]:
-    """The lines of the blocklist, by the recording that each bars.
+    """Read the lines of the blocklist, by the recording that each bars.
 
     Every field is text, but for `entries`: what was taken down with it, as ``dataset/entry``.
     """
@@ -162,7 +162,7 @@ def block(
 
 
 def read_splits(root: Root, dataset: str) -> dict[str, str]:
-    """The frozen split of every song that has one, empty where none was ever written.
+    """Read the frozen split of every song that has one, empty where none was ever written.
 
     `StopRun` for a file that is damaged or empty: songs would move between splits unseen.
     """
@@ -176,7 +176,7 @@ def read_splits(root: Root, dataset: str) -> dict[str, str]:
 
 
 def check_splits(root: Root, dataset: str, splits: Mapping[str, str], built: int) -> None:
-    """`StopRun` where no song has a split although shards hold `built` entries.
+    """Raise `StopRun` where no song has a split although shards hold `built` entries.
 
     Whoever emptied the file did not mean that every song may change its split.
     """
@@ -189,7 +189,7 @@ def check_splits(root: Root, dataset: str, splits: Mapping[str, str], built: int
 
 
 def read_object(root: Root, name: str, what: str, remedy: str) -> dict[str, Any]:
-    """A JSON object that a person may have edited, empty where the file is not there.
+    """Read a JSON object that a person may have edited, empty where the file is not there.
 
     `StopRun` names the file, the line and the `remedy` where it is not `what` it should be.
     """
@@ -207,7 +207,7 @@ def read_object(root: Root, name: str, what: str, remedy: str) -> dict[str, Any]
 
 
 def read_lines(root: Root, name: str, what: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The JSON object of every line with its number; empty lines and a BOM are passed over."""
+    """Read every line's JSON object with its number; empty lines and a BOM are passed over."""
     data = root.read(name) or b""
     for number, line in enumerate(data.removeprefix(codecs.BOM_UTF8).splitlines(), start=1):
         if line.strip():
@@ -220,7 +220,7 @@ def read_lines(root: Root, name: str, what: str) -> Iterator[tuple[int, dict[str
 
 @contextmanager
 def at_line(root: Root, name: str, number: int, what: str) -> Iterator[None]:
-    """Whatever is wrong with a line stops the run with the file and the line named."""
+    """Stop the run for whatever is wrong with a line, with the file and the line named."""
     try:
         yield
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -229,7 +229,7 @@ def at_line(root: Root, name: str, number: int, what: str) -> Iterator[None]:
 
 
 def _cause(error: Exception, data: bytes = b" ") -> str:
-    """What is wrong in a few words; `data` is the whole file where the line is not known."""
+    """Say in a few words what is wrong; `data` is the whole file where the line is not known."""
     if isinstance(error, UnicodeDecodeError):
         return f"byte {error.start} is not UTF-8"
     if isinstance(error, RecursionError):
@@ -240,6 +240,7 @@ def _cause(error: Exception, data: bytes = b" ") -> str:
 
 
 def write_splits(root: Root, dataset: str, splits: Mapping[str, str]) -> None:
+    """Write the frozen split of every song, sorted by song."""
     text = json.dumps(dict(sorted(splits.items())), indent=1) + "\n"
     root.write(f"{dataset}/splits.json", text.encode())
 

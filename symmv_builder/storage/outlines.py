@@ -47,17 +47,20 @@ class Outline:
 
 
 def uncovered(outlines: Sequence[Outline], standing: Iterable[Shard]) -> list[Outline]:
-    """The rows that are in no standing shard which can stay: at least what `update` loads, but
-    for rows of shards that the end of a changed one moves."""
+    """List the rows that are in no standing shard which can stay.
+
+    These are at least what `update` loads, but for rows of shards that the end of a changed one
+    moves.
+    """
     shard_at = reusable(standing)
     result: list[Outline] = []
     for split, members in groupby(outlines, key=lambda outline: outline.split):
-        mine, at = list(members), 0
-        while at < len(mine):
-            if shard := shard_at(split, mine, at):
+        outlines_of_split, at = list(members), 0
+        while at < len(outlines_of_split):
+            if shard := shard_at(split, outlines_of_split, at):
                 at += shard.rows
             else:
-                result.append(mine[at])
+                result.append(outlines_of_split[at])
                 at += 1
     return result
 
@@ -65,7 +68,7 @@ def uncovered(outlines: Sequence[Outline], standing: Iterable[Shard]) -> list[Ou
 def reusable(
     standing: Iterable[Shard],
 ) -> Callable[[str, Sequence[Outline], int], Shard | None]:
-    """Which standing shard, if any, holds a split's rows from a place on as they are now."""
+    """Find the standing shard, if any, that holds a split's rows from a place on as they are."""
     by_place = {(shard.split, shard.first): shard for shard in standing if shard.state}
 
     def shard_at(split: str, outlines: Sequence[Outline], at: int) -> Shard | None:
@@ -76,7 +79,7 @@ def reusable(
 
 
 def covers(shard: Shard, outlines: Sequence[Outline], at: int) -> bool:
-    """Whether a shard holds what the rows from a place on would be made into."""
+    """Check whether a shard holds what the rows from a place on would be made into."""
     end = at + shard.rows
     return (
         end <= len(outlines)
@@ -86,6 +89,6 @@ def covers(shard: Shard, outlines: Sequence[Outline], at: int) -> bool:
 
 
 def digest_of(outlines: Iterable[Outline]) -> str:
-    """A digest of what some rows are made of."""
+    """Compute a digest of what some rows are made of."""
     text = "".join(f"{outline.state}\n" for outline in outlines)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -35,7 +35,7 @@ def check_outputs(
     is_ours: Callable[[Path], bool] = lambda path: False,
     remedy: str = "",
 ) -> None:
-    """`StopRun` where one of `outputs` may not be written.
+    """Raise `StopRun` where one of `outputs` may not be written.
 
     That is where it is one of `inputs`, under this or another name (links are followed); where a
     folder stands in its place, or a file in that of its folder; and where a file stands there that
@@ -57,7 +57,7 @@ def check_outputs(
 
 @contextmanager
 def replacing_file(path: Path) -> Iterator[Path]:
-    """A new file beside `path` that takes its place when the block ends well.
+    """Open a new file beside `path` that takes its place when the block ends well.
 
     It has a name that nobody can foresee and permissions as the umask says.
     """
@@ -75,7 +75,7 @@ def replacing_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_set(folder: Path, name: str, *, overwrite: bool = False) -> Iterator[Path]:
-    """A private folder for a set of files that take their places in `folder` together.
+    """Open a private folder for a set of files that take their places in `folder` together.
 
     The block writes them there with `NAME.json` among them, a JSON object for `write_receipt`.
     `StopRun` where files stand in their places that are not ours, unless `overwrite`.
@@ -136,16 +136,16 @@ def finish_set(folder: Path, name: str, *, overwrite: bool = False) -> None:
 
 
 def is_made(receipt: Path) -> Callable[[Path], bool]:
-    """Tells of a file whether the set of this receipt holds it, as it is now."""
+    """Make a check whether the set of this receipt holds a file, as it is now."""
     hashes = _hashes(receipt)
 
-    def made(path: Path) -> bool:
+    def is_of_set(path: Path) -> bool:
         if path == receipt:
             return bool(hashes)
         is_file = path.is_file() and not path.is_symlink()
         return is_file and path.name in hashes and hash_file(path) == hashes[path.name]
 
-    return made
+    return is_of_set
 
 
 def _hashes(receipt: Path) -> dict[str, str]:

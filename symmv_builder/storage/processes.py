@@ -9,7 +9,7 @@ from pathlib import Path
 
 @functools.cache
 def machine() -> str:
-    """A short hash of where a process id means the same process: host, boot, pid namespace."""
+    """Hash what makes a process id mean the same process: host, boot, pid namespace."""
     facts = [os.uname().nodename]
     with suppress(OSError):
         facts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
@@ -19,7 +19,7 @@ def machine() -> str:
 
 
 def is_running(process: int) -> bool:
-    """Whether a process of this machine is there."""
+    """Check whether a process of this machine is there."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -30,7 +30,7 @@ def is_running(process: int) -> bool:
 
 
 def started(process: int) -> str:
-    """When a process of this machine began, in the kernel's clock ticks since the boot.
+    """Tell when a process of this machine began, in the kernel's clock ticks since the boot.
 
     Process ids are used again: with this, a new process is not taken for an old one. Empty
     for a process that has ended, and where the system does not say.

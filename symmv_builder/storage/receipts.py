@@ -20,7 +20,7 @@ TRIMMED = "trimmed"
 
 
 def read_receipt(root: Root, dataset: str) -> dict[str, Any] | None:
-    """What the finished shards are, `None` where there are none.
+    """Read what the finished shards are, `None` where there are none.
 
     `StopRun` where it is damaged: it carries a checksum of itself.
     """
@@ -33,15 +33,15 @@ def read_receipt(root: Root, dataset: str) -> dict[str, Any] | None:
 
 
 def receipt_bytes(receipt: Mapping[str, Any]) -> bytes:
-    """A receipt as it is written, with a checksum of itself."""
+    """Encode a receipt as it is written, with a checksum of itself."""
     return (json.dumps(seals.seal(receipt), indent=1, sort_keys=True) + "\n").encode()
 
 
 def require_whole(root: Root, dataset: str, receipt: Mapping[str, Any]) -> None:
-    """`StopRun` where a repair has put shards aside that no build has written anew yet."""
+    """Raise `StopRun` where a repair has put shards aside that no build has written anew yet."""
     if receipt.get("lost"):
-        lost = f"lacks {len(receipt['lost'])} shards that a repair put aside"
-        raise NoShards(dataset, root.shown, f"{dataset} in {root.shown} {lost}")
+        lack = f"lacks {len(receipt['lost'])} shards that a repair put aside"
+        raise NoShards(dataset, root.shown, f"{dataset} in {root.shown} {lack}")
 
 
 def write_receipt(root: Root, dataset: str, receipt: Mapping[str, Any]) -> None:

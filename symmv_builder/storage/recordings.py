@@ -15,7 +15,7 @@ Hashes = Mapping[str, str]
 
 
 def read_recordings(root: Root, dataset: str) -> dict[str, dict[str, str]]:
-    """The hashes of every entry's recordings, by entry id; empty where none were written."""
+    """Read the hashes of every entry's recordings, by entry id; empty where none were written."""
     name = f"{dataset}/recordings.jsonl"
     recordings: dict[str, dict[str, str]] = {}
     for number, line in enumerate((root.read(name) or b"").splitlines(), start=1):

@@ -18,28 +18,29 @@ _VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})\.(\d{1,4})")
 
 
 def folder_of(dataset: str, version: str) -> str:
+    """Name the folder of a release in its data root."""
     return f"releases/{dataset}/{version}"
 
 
 def folders(store: Store, dataset: str) -> list[str]:
-    """The folders of all releases of a dataset and of their shards, unfinished ones too."""
+    """List the folders of all releases of a dataset and of their shards, unfinished ones too."""
     releases = [folder_of(dataset, name) for name in store.root.folders(f"releases/{dataset}")]
     return [folder for version in releases for folder in (version, f"{version}/shards")]
 
 
 def check_version(version: str) -> None:
-    """`StopRun` for what is not three numbers."""
+    """Raise `StopRun` for what is not three numbers."""
     if not _VERSION.fullmatch(version):
         raise WrongSetting("version", version, "it is three numbers, as in 1.0.0")
 
 
 def numbers_of(version: str) -> tuple[int, ...]:
-    """A version as numbers, which sort as versions do: 1.0.10 comes after 1.0.9."""
+    """Read a version as numbers, which sort as versions do: 1.0.10 comes after 1.0.9."""
     return tuple(map(int, version.split(".")))
 
 
 def next_version(existing: Sequence[str]) -> str:
-    """The latest version with its last number raised; 1.0.0 where there is none."""
+    """Raise the last number of the latest version; 1.0.0 where there is none."""
     if not existing:
         return "1.0.0"
     major, minor, patch = max(map(numbers_of, existing))
@@ -55,14 +56,14 @@ def find_releases(store: Store, dataset: str) -> dict[str, dict[str, Any]]:
 
 
 def versions(store: Store, dataset: str) -> list[str]:
-    """The finished releases of a dataset."""
+    """List the finished releases of a dataset."""
     pattern = re.compile(rf"{re.escape(dataset)}-(\d+\.\d+\.\d+)\.json")
     matches = map(pattern.fullmatch, store.manifests.names("releases"))
     return [match[1] for match in matches if match]
 
 
 def _receipt(root: Root, name: str) -> dict[str, Any]:
-    """A release's receipt; `StopRun` where it is damaged or lacks what every receipt has."""
+    """Read a release's receipt; `StopRun` where it is damaged or lacks what every receipt has."""
     remedy = "put it back, or copy receipt.json of the release's own folder there"
     receipt = read_object(root, name, "a receipt of a release", remedy)
     missing = [field for field in ("schema", "shards", "splits") if field not in receipt]
@@ -85,7 +86,7 @@ def copy_shards(
 
 
 def split_bytes(store: Store, folder: str, receipt: Mapping[str, Any]) -> dict[str, int]:
-    """How many bytes the rows of each split are before compression, by the shards' footers."""
+    """Sum the bytes of each split's rows before compression, by the shards' footers."""
     sizes = dict.fromkeys(receipt["splits"], 0)
     for shard in shards_of(receipt):
         with open_shard(store.root, f"{folder}/{shard.path}") as file:
@@ -103,7 +104,7 @@ def put(store: Store, dataset: str, version: str, texts: Mapping[str, bytes]) ->
 
 
 def copy_of(dataset: str, version: str) -> str:
-    """Where the copy of a release's receipt lies among the manifests."""
+    """Name where the copy of a release's receipt lies among the manifests."""
     return f"releases/{dataset}-{version}.json"
 
 

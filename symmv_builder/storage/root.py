@@ -16,9 +16,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import fsspec
-from fsspec.implementations.local import LocalFileSystem
-
 from symmv_builder.errors import CannotRead, CannotWrite, DiskFull, StopRun, StoreUnusable
 from symmv_builder.packages import missing_package
 from symmv_builder.storage.processes import is_running, machine
@@ -43,15 +40,12 @@ class Root:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        try:
-            # Without a cache of listings: other machines write to the same root.
-            self._fs, self._base = fsspec.core.url_to_fs(url, use_listings_cache=False)
-        except (ValueError, ImportError) as error:
-            # fsspec says which package it lacks, not what to run.
-            missing = missing_package(error.__cause__ or error, "s3")
-            cause = without_secrets(str(missing or error), url)
-            raise StoreUnusable(f"the data root {shown_url(url)}", cause) from error
-        self.is_local = isinstance(self._fs, LocalFileSystem)
+        self._fs: Any = None
+        folder = _folder_of(url)
+        if folder is None:
+            self._fs, self._base, self.is_local = _opened(url)
+        else:
+            self._base, self.is_local = folder, True
         if self.is_local and os.path.exists(self._base) and not os.path.isdir(self._base):
             raise StoreUnusable(f"the data root {self.shown}", "it is a file and no folder")
         self._identity: tuple[int, int] | None = None
@@ -126,7 +120,7 @@ class Root:
 
     @contextmanager
     def replacing_in(self, below: str, name: Callable[[], str]) -> Iterator[Path]:
-        """As `replacing`, for a file of a folder whose name is known when it is written."""
+        """Replace as `replacing` does a file of a folder whose name is known when it is written."""
         folder = Path(self.path(below)) if self.is_local else Path(tempfile.gettempdir())
         with self._writing_to(folder):
             self._make_folder(folder)
@@ -146,7 +140,7 @@ class Root:
 
     @contextmanager
     def _writing_to(self, folder: Path) -> Iterator[None]:
-        """`disk_errors`, but a folder that is gone may be gone with the whole root."""
+        """Translate as `disk_errors`, but a folder that is gone may be gone with the whole root."""
         with disk_errors(folder):
             try:
                 yield
@@ -169,7 +163,7 @@ class Root:
 
     @contextmanager
     def as_ranges(self, name: str) -> Iterator[Path | io.RawIOBase]:
-        """What reads parts of a file: its path, or of a remote file what asks for those alone."""
+        """Give what reads parts of a file: its path, or a remote file's reader of those alone."""
         if self.is_local:
             yield Path(self.path(name))
             return
@@ -177,6 +171,8 @@ class Root:
             yield file
 
     def exists(self, name: str) -> bool:
+        if self.is_local:
+            return os.path.exists(self.path(name))
         with _remote_errors(self.url):
             return bool(self._fs.exists(self.path(name)))
 
@@ -280,7 +276,10 @@ class Root:
             name = name.rpartition("/")[0]
 
     def _scan(self, folder: str, *, below: bool = True) -> Iterator[tuple["os.DirEntry[str]", str]]:
-        """Entries of a local folder with their names in the root; links are not followed."""
+        """Iterate over a local folder's entries with their names in the root.
+
+        Links are not followed.
+        """
         inner = []
         place = self.path(folder)
         with suppress(FileNotFoundError, NotADirectoryError), os.scandir(place) as items:
@@ -307,7 +306,37 @@ class Root:
     def remove(self, name: str) -> None:
         """Remove a file; one that is not there is no error."""
         with suppress(FileNotFoundError), _remote_errors(self.url):
-            self._fs.rm_file(self.path(name))
+            if self.is_local:
+                Path(self.path(name)).unlink()
+            else:
+                self._fs.rm_file(self.path(name))
+
+
+def _folder_of(url: str) -> str | None:
+    """Complete the path of a root that is written as a folder; `None` for a url."""
+    if "://" in url or "::" in url or url.startswith(("file:", "local:", "data:")):
+        return None
+    if url.startswith("~"):
+        url = os.path.expanduser(url)
+    url = "" if url == "." else url.removeprefix("./")
+    return os.path.join(os.getcwd(), url).rstrip("/") or "/"
+
+
+def _opened(url: str) -> tuple[Any, str, bool]:
+    """Open the file system of a url: it, where in it the root begins, and whether it is local."""
+    # Imported here: most roots are folders, and who asks one a question is answered sooner.
+    import fsspec
+    from fsspec.implementations.local import LocalFileSystem
+
+    try:
+        # Without a cache of listings: other machines write to the same root.
+        fs, base = fsspec.core.url_to_fs(url, use_listings_cache=False)
+    except (ValueError, ImportError) as error:
+        # fsspec says which package it lacks, not what to run.
+        missing = missing_package(error.__cause__ or error, "s3")
+        cause = without_secrets(str(missing or error), url)
+        raise StoreUnusable(f"the data root {shown_url(url)}", cause) from error
+    return fs, base, isinstance(fs, LocalFileSystem)
 
 
 class _Ranges(io.RawIOBase):
@@ -345,7 +374,7 @@ class _Ranges(io.RawIOBase):
 
 
 def _new_part(folder: Path, mode: int) -> Path:
-    """An empty temporary file that tells who makes it; its permissions follow the umask.
+    """Make an empty temporary file that tells who makes it; its permissions follow the umask.
 
     ``.part-<machine>-<process>-<random>``: whoever finds it later can tell whether its
     writer still runs.

@@ -83,7 +83,7 @@ class Groups:
         self._columns = tuple(columns)
         self._limit = limit_bytes
         self._lock = threading.Lock()
-        self._held: OrderedDict[tuple[str, int], Future[pa.Table]] = OrderedDict()
+        self._tables: OrderedDict[tuple[str, int], Future[pa.Table]] = OrderedDict()
         self._bytes = 0
         self._folder = unpacked
         if unpacked is None and not is_local:
@@ -94,17 +94,17 @@ class Groups:
     def table(self, name: str, group: int) -> pa.Table:
         """Give a row group's table, decoded or cached; other threads wait while it is decoded."""
         with self._lock:
-            promise = self._held.get((name, group))
-            mine = promise is None
+            promise = self._tables.get((name, group))
+            is_first = promise is None
             if promise is None:
-                promise = self._held[name, group] = Future()
-            self._held.move_to_end((name, group))
-        if mine:
+                promise = self._tables[name, group] = Future()
+            self._tables.move_to_end((name, group))
+        if is_first:
             try:
                 table = self._make(name, group)
             except BaseException as error:
                 with self._lock:
-                    del self._held[name, group]
+                    del self._tables[name, group]
                 promise.set_exception(error)
                 raise
             with self._lock:
@@ -114,12 +114,12 @@ class Groups:
 
     def _make_room(self, size: int) -> None:
         self._bytes += size
-        for place, group in list(self._held.items()):
+        for place, group in list(self._tables.items()):
             if self._bytes <= self._limit:
                 break
             if group.done():
                 self._bytes -= group.result().nbytes
-                del self._held[place]
+                del self._tables[place]
 
     def _make(self, name: str, group: int) -> pa.Table:
         if self._folder is None:

@@ -42,6 +42,7 @@ def unseal(fields: Mapping[str, Any], place: str = "") -> dict[str, Any]:
 
 
 def is_sealed(fields: Mapping[str, Any]) -> bool:
+    """Check whether an object of JSON carries a checksum."""
     return _FIELD in fields
 
 

@@ -56,18 +56,18 @@ class ShardRows:
             raise NoShards(dataset, root.shown)
         require_whole(root, dataset, receipt)
         self.root = root
-        self._asked = tuple(name for name in PLACE if name in (*columns, *optional))
+        self._place_columns = tuple(name for name in PLACE if name in (*columns, *optional))
         self.dataset = dataset
         self.split = split
         self.receipt: Mapping[str, Any] = receipt
-        mine = [s for s in receipt["shards"] if _split_of(s["path"]) == split]
-        self.shards: Mapping[str, str] = {shard["path"]: shard["sha256"] for shard in mine}
-        self._shards = Shards(root, [f"{dataset}/{shard['path']}" for shard in mine])
+        of_split = [s for s in receipt["shards"] if _split_of(s["path"]) == split]
+        self.shards: Mapping[str, str] = {shard["path"]: shard["sha256"] for shard in of_split}
+        self._shards = Shards(root, [f"{dataset}/{shard['path']}" for shard in of_split])
         self.columns = self._held_columns(columns, optional)
-        lacking = [name for name in self._asked if name not in self.columns]
-        trimmed: Mapping[str, Sequence[float]] = receipt.get(TRIMMED, {}) if lacking else {}
+        absent = [name for name in self._place_columns if name not in self.columns]
+        trimmed: Mapping[str, Sequence[float]] = receipt.get(TRIMMED, {}) if absent else {}
         self._trimmed = {
-            entry_id: {name: span[PLACE.index(name)] for name in lacking}
+            entry_id: {name: span[PLACE.index(name)] for name in absent}
             for entry_id, span in trimmed.items()
             if len(span) == len(PLACE)
         }
@@ -128,13 +128,13 @@ class ShardRows:
         return self._row_in(self.starts, index)
 
     def _row_in(self, starts: Sequence[int], index: int) -> dict[str, Any]:
-        """The row of a number, by the number with which each row group starts."""
+        """Find the row of a number, by the number with which each row group starts."""
         group = bisect_right(starts, index) - 1
         return self._placed(next(rows_of(self.table(group).slice(index - starts[group], 1))))
 
     def reopened(self) -> "ShardRows":
         """Open the same rows with files and caches of their own, for another process."""
-        return ShardRows(self.root, self.dataset, self.split, self.columns, self._asked)
+        return ShardRows(self.root, self.dataset, self.split, self.columns, self._place_columns)
 
     def table(self, group: int) -> pa.Table:
         """Give the table of a row group, counted over all shards, decoded or from the cache."""
@@ -154,8 +154,10 @@ class ShardRows:
         return np.concatenate(parts)
 
     def entries(self) -> list[str]:
-        """The names of the rows in their order (of entries, or of clips); empty where the shards
-        do not say them."""
+        """List the names of the rows in their order (of entries, or of clips).
+
+        Empty where the shards do not say them.
+        """
         entries: list[str] = []
         for name, group in self._places:
             with self._shards.opened(name) as file:

@@ -22,7 +22,6 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from symmv_builder.clips import entry_of
@@ -153,7 +152,7 @@ def _write_file(
 
 
 def _row_ids(schema: pa.Schema) -> str:
-    """The column that names the rows of shards of a schema."""
+    """Name the column that names the rows of shards of a schema."""
     return "clip_id" if "clip_id" in schema.names else "entry_id"
 
 
@@ -175,9 +174,9 @@ class ShardWriter:
         """Write rows that are sorted by split, entry and start; they are read once, in order."""
         shards = []
         for split, members in groupby(rows, key=lambda row: str(row["split"])):
-            waiting = iter(members)
-            for head in waiting:
-                shards.append(self._write_one(split, chain([head], waiting)))
+            remaining = iter(members)
+            for head in remaining:
+                shards.append(self._write_one(split, chain([head], remaining)))
         return shards
 
     def update(
@@ -195,19 +194,19 @@ class ShardWriter:
         shard_at = reusable(standing)
         shards: list[Shard] = []
         for split, members in groupby(outlines, key=lambda outline: outline.split):
-            mine, at = list(members), 0
-            while at < len(mine):
-                old = shard_at(split, mine, at)
+            outlines_of_split, at = list(members), 0
+            while at < len(outlines_of_split):
+                old = shard_at(split, outlines_of_split, at)
                 if old is None:
-                    shard = self._write_one(split, map(load, mine[at:]))
-                    rows = mine[at : at + shard.rows]
+                    shard = self._write_one(split, map(load, outlines_of_split[at:]))
+                    rows = outlines_of_split[at : at + shard.rows]
                     old = replace(shard, state=digest_of(rows))
                 shards.append(old)
                 at += old.rows
         return shards
 
     def _write_one(self, split: str, rows: Iterable[Row]) -> Shard:
-        """One shard of as many rows as belong to it; no more are taken."""
+        """Write one shard of as many rows as belong to it; no more are taken."""
         cut = _Cut(self.schema, self.target_bytes)
         groups = _batches(cut.rows(rows), ROW_GROUP_BYTES)
         tables = (build_table(self.schema, group) for group in groups)
@@ -235,7 +234,7 @@ class _Cut:
 
 
 def _batches(items: Iterable[tuple[_T, int]], limit: int) -> Iterator[list[_T]]:
-    """Items with their sizes, in lists of at most `limit` bytes, or of one item."""
+    """Group items by their sizes, in lists of at most `limit` bytes, or of one item."""
     batch: list[_T] = []
     size = 0
     for item, added in items:
@@ -291,6 +290,9 @@ def open_shard(root: Root, name: str) -> Iterator[pq.ParquetFile]:
 
 def holds(root: Root, name: str, ids: Collection[str]) -> bool:
     """Check whether a shard has a row of one of the entries; no other column is read."""
+    # Imported here, and below: it takes as long as all else of Arrow, and few readers need it.
+    import pyarrow.compute as pc
+
     sought = pa.array(sorted(ids), type=pa.string())
     with open_shard(root, name) as file:
         for group in range(file.num_row_groups):
@@ -305,6 +307,8 @@ def find_rows(root: Root, name: str, criteria: Mapping[str, Set[str]]) -> list[d
 
     Only these columns are read and given; one that the shard lacks matches nothing.
     """
+    import pyarrow.compute as pc
+
     rows: list[dict[str, str]] = []
     with open_shard(root, name) as file:
         present = [column for column in criteria if column in file.schema_arrow.names]
@@ -343,7 +347,7 @@ def rewrite_without(
 
 
 def _schema_of_writer(file: pq.ParquetFile) -> pa.Schema:
-    """The schema that a file was written with: Parquet has its own names for items of lists."""
+    """Read the schema that a file was written with: Parquet renames items of lists."""
     text = (file.metadata.metadata or {}).get(b"ARROW:schema")
     if text is None:
         return file.schema_arrow
@@ -351,11 +355,13 @@ def _schema_of_writer(file: pq.ParquetFile) -> pa.Schema:
 
 
 def _rows_without(file: pq.ParquetFile, unwanted: pa.Array) -> Iterator[tuple[pa.Table, int]]:
-    """The rows of a file but those of some entries, each as a table, with its size."""
+    """Iterate over a file's rows but those of some entries, each as a table, with its size."""
+    import pyarrow.compute as pc
+
     for group in range(file.num_row_groups):
         table = file.read_row_group(group)
-        gone = pc.is_in(table.column("entry_id"), value_set=unwanted)
-        table = table.filter(pc.invert(gone))
+        is_unwanted = pc.is_in(table.column("entry_id"), value_set=unwanted)
+        table = table.filter(pc.invert(is_unwanted))
         for number, size in enumerate(table_bytes(table)):
             yield table.slice(number, 1), size
 
@@ -401,6 +407,7 @@ def shards_stand(root: Root, dataset: str, receipt: Mapping[str, Any]) -> bool:
 
 
 def as_plain(shards: Iterable[Shard]) -> list[dict[str, Any]]:
+    """Convert shards to plain data, as a receipt holds them."""
     return [asdict(shard) for shard in shards]
 
 

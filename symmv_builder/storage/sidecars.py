@@ -161,7 +161,7 @@ class Sidecars:
             return self._read_rejection(data, name)[0]
 
     def _read_rejection(self, data: bytes, name: str) -> tuple[Rejection, bool]:
-        """A rejection, and whether it carries a checksum."""
+        """Read a rejection, and whether it carries a checksum."""
         fields = json.loads(data)
         if json.dumps(fields, sort_keys=True).encode() != data:
             raise ValueError("it is not as it was written")
@@ -169,12 +169,12 @@ class Sidecars:
         return rejection, seals.is_sealed(fields)
 
     def _place_of(self, name: str) -> str:
-        """The last two parts of a sidecar's name: its entry and its file."""
+        """Give the last two parts of a sidecar's name: its entry and its file."""
         return "/".join(name.rsplit("/", 2)[1:])
 
     @contextmanager
     def _damage(self, name: str) -> Iterator[None]:
-        """No write leaves a broken file, but a disk may."""
+        """Make the error of a damaged file: no write leaves a broken one, but a disk may."""
         try:
             yield
         except _BROKEN as error:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 Row = Mapping[str, Any]
 
@@ -36,6 +35,9 @@ def holds_files(field: pa.Field) -> bool:
 
 def table_bytes(table: pa.Table) -> list[int]:
     """Compute `row_bytes` of every row of a table."""
+    # Imported here: it takes as long as all else of Arrow, and readers of tables do not need it.
+    import pyarrow.compute as pc
+
     total = np.zeros(table.num_rows, dtype=np.int64)
     for field in table.schema:
         if pa.types.is_binary(field.type):
@@ -56,7 +58,7 @@ def table_bytes(table: pa.Table) -> list[int]:
 
 
 def _item_bytes(field: pa.Field) -> int:
-    """Bytes of one value of a column, or of one item of its lists."""
+    """Sum the bytes of one value of a column, or of one item of its lists."""
     kind = field.type.value_type if pa.types.is_list(field.type) else field.type
     if pa.types.is_binary(kind):
         dtype, width = numbers_of(field)
@@ -91,7 +93,7 @@ def build_array(field: pa.Field, values: Sequence[Any]) -> pa.Array:
 
 
 def _flat(values: np.ndarray[Any, Any], kind: pa.DataType) -> pa.Array:
-    """Values in a column's number type; numpy alone would let 300 become 44, and 1e6 infinity."""
+    """Flatten values in a column's number type; numpy would let 300 become 44, and 1e6 infinity."""
     with np.errstate(over="ignore"):
         cast = values.astype(kind.to_pandas_dtype(), copy=False)
     fits = (cast == values) if pa.types.is_integer(kind) else np.isfinite(cast)
@@ -171,7 +173,7 @@ def rows_of(table: pa.Table) -> Iterator[dict[str, Any]]:
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:
-    """A column as one array; one of a single chunk is that chunk, which Arrow would copy."""
+    """Read a column as one array; one of a single chunk is that chunk, which Arrow would copy."""
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from symmv_builder.evaluation import listening
 from symmv_builder.evaluation.listening import Choice, Rating
-from symmv_builder.evaluation.published_figures import LISTENERS, Figures
+from symmv_builder.evaluation.published_figures import LISTENERS, NOT_PRINTED, Figures
 from symmv_builder.study.answers import Rater, Refusal
 from symmv_builder.study.key import Key
 from symmv_builder.study.tones import HEADPHONE_PASSES
@@ -15,7 +15,10 @@ from symmv_builder.study.tones import HEADPHONE_PASSES
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """A study in numbers; `excluded` counts raters by reason, `refused` are files without use."""
+    """A study in numbers; `excluded` counts raters by reason, `refused` are files without use.
+
+    Where the questions are of a paper of which no figure is `published`, `not_printed` says why.
+    """
 
     title: str
     questions: Mapping[str, str]
@@ -31,6 +34,7 @@ class Scores:
     agreement: Sequence[listening.Agreement]
     metrics: Sequence[listening.MetricBeside]
     published: Sequence[Figures]
+    not_printed: str
 
     def as_json(self) -> dict[str, Any]:
         """Everything as plain data."""
@@ -64,6 +68,7 @@ def score(
         agreement=[*listening.agreement(choices), *listening.agreement(ratings)],
         metrics=listening.beside_metrics(metrics or {}, rates, means),
         published=LISTENERS.get(key.preset, ()),
+        not_printed=NOT_PRINTED.get(key.preset, ""),
     )
 
 

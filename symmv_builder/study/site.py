@@ -2,7 +2,7 @@
 
 The site is plain files: one page, one script, one style sheet, the pieces under names that say
 nothing, and sounds for the checks. It loads nothing from elsewhere and its policy bars everything
-else; it works from a disk, from any web server, and from the answer store (`server`).
+else; it works from a disk, from any web server, and from the answer store (`store`).
 """
 
 import csv

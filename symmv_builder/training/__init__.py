@@ -37,12 +37,12 @@ TRAINERS: Mapping[str, str] = _built_in()
 
 
 def names() -> list[str]:
-    """The trainers of this package and of others; nothing of theirs is imported."""
+    """List the trainers of this package and of others; nothing of theirs is imported."""
     return list(dict.fromkeys((*TRAINERS, *plugins.plugins("trainers"))))
 
 
 def find_trainer(name: str) -> Trainer:
-    """The trainer of a name, another package's too; `StopRun` where there is none."""
+    """Find the trainer of a name, another package's too; `StopRun` where there is none."""
     if name in TRAINERS:
         built_in: Trainer = import_module(TRAINERS[name]).TRAINER
         return built_in
@@ -59,7 +59,7 @@ def blaming(name: str) -> Any:
 
 
 def trainers() -> Iterator[tuple[str, Trainer]]:
-    """Every trainer with its name, imported; one of another package that cannot be is left out."""
+    """Import every trainer, by its name; one of another package that cannot be is left out."""
     for name in names():
         try:
             yield name, find_trainer(name)
@@ -69,12 +69,12 @@ def trainers() -> Iterator[tuple[str, Trainer]]:
 
 
 def composing_options() -> dict[str, Option]:
-    """The options of all trainers whose models write music, by name; of two the first."""
+    """List the options of all trainers whose models write music, by name; of two the first."""
     return _by_name(option for _, trainer in trainers() for option in trainer.options)
 
 
 def model_scores() -> dict[str, ModelScore]:
-    """What is measured of trained models, by the name of the score; of two the first."""
+    """List what is measured of trained models, by the name of the score; of two the first."""
     return _by_name(score for _, trainer in trainers() for score in trainer.scores)
 
 

@@ -125,19 +125,19 @@ def save(
 
 
 def place_of(run: Path, step: int) -> Path:
-    """The folder of a run's checkpoint of a step."""
+    """Name the folder of a run's checkpoint of a step."""
     return run / "checkpoints" / f"{step:08d}"
 
 
 def _replace(temporary: Path, place: Path) -> None:
     """Move a folder to its place; one that stands there goes first out of the way, then away."""
-    gone = aside(place)
+    old_place = aside(place)
     _flush_folder(temporary)
     if place.exists():
-        place.rename(gone)
+        place.rename(old_place)
     temporary.rename(place)
     _flush_folder(place.parent)
-    shutil.rmtree(gone, ignore_errors=True)
+    shutil.rmtree(old_place, ignore_errors=True)
 
 
 def _clear(folder: Path) -> None:
@@ -162,7 +162,9 @@ def _flush_folder(folder: Path) -> None:
 
 
 def read(folder: Path, kind: str) -> Checkpoint:
-    """What a checkpoint's folder says of itself; `StopRun` where it is damaged or not of `kind`.
+    """Read what a checkpoint's folder says of itself.
+
+    `StopRun` where it is damaged or not of `kind`.
 
     `folder` may also be a run's: then its ``best/`` is meant, or else its newest checkpoint.
     """
@@ -207,12 +209,12 @@ def _require_whole(folder: Path) -> None:
 
 
 def _sums(folder: Path, names: Iterable[str]) -> str:
-    """A line of hash and name for each file, as `sha256sum --check` reads them."""
+    """Write a line of hash and name for each file, as `sha256sum --check` reads them."""
     return "".join(f"{hash_file(folder / name)}  {name}\n" for name in sorted(names))
 
 
 def verify_checkpoint(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Every file of a checkpoint's folder that is missing or not as it was written, and how."""
+    """List every file of a checkpoint that is missing or not as it was written, and how."""
     sums = folder / SUMS
     try:
         *lines, end = sums.read_text(encoding="ascii").split("\n")
@@ -233,7 +235,7 @@ def verify_checkpoint(folder: Path) -> Iterator[tuple[Path, str]]:
 
 
 def verify_run(run: Path) -> list[tuple[Path, str]]:
-    """What is missing or damaged in a run's folder or that of one of its stages, and how.
+    """List what is missing or damaged in a run's folder or that of one of its stages, and how.
 
     Every checkpoint is compared with its hashes, and the journal is read. Empty where all is
     sound. `StopRun` where the folder holds no run.
@@ -263,7 +265,7 @@ def _problems(place: Path) -> list[tuple[Path, str]]:
 
 
 def trainer_in(folder: Path) -> str:
-    """The name of the trainer whose run, or whose single checkpoint, a folder holds.
+    """Name the trainer whose run, or whose single checkpoint, a folder holds.
 
     `StopRun` where there is none, where it cannot be read, or where there are several.
     """
@@ -281,7 +283,7 @@ def trainer_in(folder: Path) -> str:
 def standing(
     run: Path, kind: str, config: Mapping[str, Any], *, free: Sequence[str] = ()
 ) -> Checkpoint | None:
-    """The newest checkpoint of a run, to go on from; `None` where the run has not begun.
+    """Read the newest checkpoint of a run, to go on from; `None` where the run has not begun.
 
     `StopRun` where it is of another configuration. Fields that only say how long and how often
     may differ, so that a run can be made longer, and those in `free`.
@@ -319,7 +321,7 @@ def load_module(checkpoint: Checkpoint, module: nn.Module, new: Sequence[str] = 
 
 
 def bare(module: nn.Module) -> nn.Module:
-    """The module itself, without what shares its gradients or has compiled it."""
+    """Unwrap a module from what shares its gradients or has compiled it."""
     while True:
         inner = module.module if isinstance(module, DistributedDataParallel) else module
         inner = getattr(inner, "_orig_mod", inner)
@@ -348,7 +350,7 @@ def load_optimizer(checkpoint: Checkpoint, optimizer: torch.optim.Optimizer) -> 
 
 
 def _tuples(group: Mapping[str, Any]) -> dict[str, Any]:
-    """A group of parameters as the optimiser gave it: JSON turned tuples into lists."""
+    """Restore a group of parameters as the optimiser gave it: JSON turned tuples into lists."""
     return {n: tuple(v) if isinstance(v, list) and n != "params" else v for n, v in group.items()}
 
 
@@ -383,7 +385,7 @@ def understood(checkpoint: Checkpoint) -> Iterator[None]:
 
 
 def _tensors(module: nn.Module) -> dict[str, Tensor]:
-    """A module's tensors on the CPU, each with memory of its own as safetensors wants."""
+    """Copy a module's tensors to the CPU, each with memory of its own as safetensors wants."""
     return {n: _own(tensor) for n, tensor in bare(module).state_dict().items()}
 
 
@@ -417,7 +419,7 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _way_out(folder: Path) -> str:
-    """What to do about a damaged checkpoint, by what else its run has."""
+    """Tell what to do about a damaged checkpoint, by what else its run has."""
     others = "the newest checkpoint" if folder.name == "best" else "the checkpoint before it"
     return f"where it is damaged, remove the folder {folder}: {others} counts then"
 

@@ -25,7 +25,7 @@ Tell = Callable[[int, int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is asked of a piece, the same for every video and whatever the model.
+    """An order of a piece, the same for every video and whatever the model.
 
     `count` pieces a video, from seeds `seed`, `seed` + 1, ...; `seconds` overrules the length of
     the video. `temperature` is that of sampling, `None` the model's own. `greedy` takes the
@@ -43,8 +43,8 @@ class Order:
     top_k: int | None = None
     passage: "Passage | None" = None
 
-    def asked(self) -> frozenset[str]:
-        """What of `ORDERED` is asked for: all that is not as its default."""
+    def non_defaults(self) -> frozenset[str]:
+        """List what of `ORDERED` is asked for: all that is not as its default."""
         return frozenset(
             name
             for name in ORDERED
@@ -52,15 +52,18 @@ class Order:
         )
 
     def seed_of(self, number: int) -> int:
-        """The seed of a video's piece of this number; a greedy piece has one, for its tempo."""
+        """Give the seed of a video's piece of this number.
+
+        A greedy piece has one, for its tempo.
+        """
         return 0 if self.greedy else self.seed + number
 
     def name(self, base: str, number: int) -> str:
-        """What the piece of this number is called, for a video called `base`."""
+        """Name the piece of this number for a video called `base`."""
         return base if self.count == 1 else f"{base}-{self.seed + number}"
 
     def sampling(self, **own: float) -> dict[str, Any]:
-        """How a piece is sampled, as its JSON says it; `own` are settings of the model itself."""
+        """Tell how a piece is sampled, for its JSON; `own` are settings of the model itself."""
         if self.greedy:
             return {"method": "greedy"}
         temperature = 1.0 if self.temperature is None else self.temperature
@@ -118,7 +121,7 @@ class Passage:
     path: Path | None = None
 
     def check_model(self, model: str) -> None:
-        """`StopRun` where another kind of model wrote the piece."""
+        """Raise `StopRun` where another kind of model wrote the piece."""
         by = str(self.piece.facts.get("model"))
         if by != model:
             raise WrongArguments(
@@ -127,7 +130,7 @@ class Passage:
             )
 
     def none_within(self, unit: str) -> WrongSetting:
-        """What is raised where no whole `unit` of the piece lies within the passage."""
+        """Make the error for a passage within which no whole `unit` of the piece lies."""
         span = f"{self.start_s:g}-{self.end_s:g}"
         return WrongSetting("passage", span, f"no whole {unit} of the piece lies within it")
 
@@ -139,7 +142,7 @@ class Passage:
         seed: int,
         facts: Mapping[str, Any],
     ) -> Piece:
-        """The piece with the notes of `tracks` that begin `within_s` in the place of its own.
+        """Copy the piece with the notes of `tracks` that begin `within_s` in the place of its own.
 
         What of `within_s` is written is told in its facts, behind earlier passages.
         """
@@ -150,7 +153,7 @@ class Passage:
             before = old.starts_s < start_s - _SAME_S
             after = old.starts_s >= end_s - _SAME_S
             inside = (new.starts_s >= start_s - _SAME_S) & (new.starts_s < end_s - _SAME_S)
-            whole[track] = merge([_chosen(old, before | after), _chosen(new, inside)])
+            whole[track] = merge([_select(old, before | after), _select(new, inside)])
         own = self.piece.facts
         about = {
             "of": self.piece.name,
@@ -172,14 +175,14 @@ NO_NOTES = Notes(*(np.zeros(0),) * 2, *(np.zeros(0, np.int64),) * 2)
 _SAME_S = 1e-3
 
 
-def _chosen(notes: Notes, which: NDArray[np.bool_]) -> Notes:
+def _select(notes: Notes, which: NDArray[np.bool_]) -> Notes:
     return Notes(
         notes.starts_s[which], notes.ends_s[which], notes.pitches[which], notes.velocities[which]
     )
 
 
 def merge(parts: list[Notes]) -> Notes:
-    """The notes of several parts together; what two parts play at once stays twice."""
+    """Merge the notes of several parts; what two parts play at once stays twice."""
     starts, ends, pitches, velocities = (
         np.concatenate([getattr(part, name) for part in parts])
         for name in ("starts_s", "ends_s", "pitches", "velocities")
@@ -197,7 +200,7 @@ def ordered_piece(
     number: int,
     facts: Mapping[str, Any],
 ) -> Piece:
-    """A piece that says how it was ordered: the one of this `number` of its video."""
+    """Make a piece that says how it was ordered: the one of this `number` of its video."""
     about = {
         "seed": order.seed_of(number),
         "asked_key": order.key,
@@ -223,9 +226,12 @@ class Composer(ABC):
     learned_from: Sequence[Mapping[str, Any]] = ()
 
     def check(self, order: Order) -> None:
-        """`StopRun` where the order cannot be understood, before any video is watched."""
+        """Raise `StopRun` where the order cannot be understood, before any video is watched."""
         del order
 
     @abstractmethod
     def compose(self, videos: Sequence[WatchedVideo], order: Order, tell: Tell) -> Iterator[Piece]:
-        """The pieces of an order, video by video; without a video those of the model alone."""
+        """Compose the pieces of an order, video by video.
+
+        Without a video those of the model alone.
+        """

@@ -21,12 +21,12 @@ _MOST = 2**63 - 1
 
 
 def as_plain(config: Any) -> dict[str, Any]:
-    """The fields of a configuration as JSON gives them back: a tuple is a list."""
+    """Give the fields of a configuration as JSON gives them back: a tuple is a list."""
     return dict(json.loads(json.dumps(dataclasses.asdict(config))))
 
 
 def from_plain(kind: type[Config], values: Mapping[str, Any]) -> Config:
-    """A configuration out of JSON; `StopRun` where its fields are not those of this version."""
+    """Read a configuration from JSON; `StopRun` where its fields are not those of this version."""
     names = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     unknown = sorted(set(values) - names)
     if unknown:
@@ -43,14 +43,14 @@ def _tuples(value: Any) -> Any:
 
 
 def require_counts(config: Any, names: Sequence[str]) -> None:
-    """`ValueError` where one of these fields of a configuration is below 1."""
+    """Raise `ValueError` where one of these fields of a configuration is below 1."""
     for name in names:
         if getattr(config, name) < 1:
             raise ValueError(f"{name} must be 1 at least")
 
 
 def with_settings(config: Config, texts: Mapping[str, str]) -> Config:
-    """The configuration with fields set from texts, as ``--set name=value`` gives them."""
+    """Copy the configuration with fields set from texts, as ``--set name=value`` gives them."""
     hints = typing.get_type_hints(type(config))
     values: dict[str, Any] = {}
     for name, text in texts.items():
@@ -72,7 +72,7 @@ def _parse(name: str, hint: Any, text: str) -> Any:
 
 
 def _check_number(name: str, value: Any) -> None:
-    """`StopRun` where no configuration could mean that number."""
+    """Raise `StopRun` where no configuration could mean that number."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return
     if value < 0 or (value == 0 and name not in _MAY_BE_0):

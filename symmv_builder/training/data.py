@@ -48,7 +48,7 @@ _PLAN, _ROW = 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Batching:
-    """How rows become batches; `batch_size` is each rank's.
+    """The way rows become batches; `batch_size` is each rank's.
 
     With `shuffle` every epoch has an order of its own, else all have the shards'. `buckets`
     classes of like length make for less padding, 0 leaves length aside. An epoch's last,
@@ -140,11 +140,11 @@ class Loader:
         )
 
     def batches(self, number: int) -> int:
-        """How many batches each rank gets in that epoch."""
+        """Count how many batches each rank gets in that epoch."""
         return len(self._plan(number))
 
     def epoch(self, number: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch, from batch `start` on."""
+        """Iterate over the batches of an epoch, from batch `start` on."""
         places = ((number, batch) for batch in range(start, self.batches(number)))
         for _, batch in self._prepared(places):
             yield batch
@@ -160,7 +160,7 @@ class Loader:
             yield batch
 
     def state_dict(self) -> dict[str, Any]:
-        """Which batch comes next, and of which rows, as JSON can hold it."""
+        """Tell which batch comes next, and of which rows, as JSON can hold it."""
         epoch, batch = self._place
         return {"epoch": epoch, "batch": batch, "rows": self.rows.digest, "step_rows": self._size}
 
@@ -195,26 +195,26 @@ class Loader:
                 yield place, self._make(place)
             return
         pool = ThreadPoolExecutor(workers, thread_name_prefix="symmv-loader")
-        waiting: deque[tuple[Place, Future[Batch]]] = deque()
+        pending: deque[tuple[Place, Future[Batch]]] = deque()
         try:
             for place in places:
-                waiting.append((place, pool.submit(self._make, place)))
+                pending.append((place, pool.submit(self._make, place)))
                 step = self._plan(place[0])[place[1]]
                 for group in step.ahead(self.rank, self.world):
                     pool.submit(self.rows.table, group)
-                if len(waiting) > workers * AHEAD:
-                    first, future = waiting.popleft()
+                if len(pending) > workers * AHEAD:
+                    first, future = pending.popleft()
                     yield first, future.result()
-            while waiting:
-                first, future = waiting.popleft()
+            while pending:
+                first, future = pending.popleft()
                 yield first, future.result()
         finally:
             pool.shutdown(cancel_futures=True)
 
     def _make(self, place: Place) -> Batch:
         epoch, number = place
-        mine = self._plan(epoch)[number].share(self.rank, self.world).tolist()
-        examples = [(row, example) for row in mine if (example := self._example(row, epoch))]
+        share = self._plan(epoch)[number].share(self.rank, self.world).tolist()
+        examples = [(row, example) for row in share if (example := self._example(row, epoch))]
         real = bool(examples)
         if not real:
             examples = [self._filler(epoch, number)]
@@ -224,7 +224,7 @@ class Loader:
         return batch
 
     def _filler(self, epoch: int, number: int) -> tuple[int, Example]:
-        """A row for a batch that has none of its own: the next of the epoch that can be used."""
+        """Find a row for a batch that has none of its own: the next usable one of the epoch."""
         plan = self._plan(epoch)
         for step in [*plan[number:], *plan[:number]]:
             for row in step.rows.tolist():
@@ -253,7 +253,7 @@ def _lengths(rows: Rows, length_of: str | Callable[[Row], int]) -> NDArray[np.in
 def crop(
     example: Example, length: int, rng: np.random.Generator, rates: Mapping[str, int]
 ) -> Example:
-    """The example with the same random stretch of `length` units cut out of several fields.
+    """Cut the same random stretch of `length` units out of several fields of the example.
 
     `rates` gives samples a unit by field: ``{"semantic": 6, "motion": 5}`` cuts seconds. An
     example that is not longer stays whole. Views, no copies.
@@ -273,7 +273,7 @@ def transposition(
     reach: tuple[int, int] = (-5, 6),
     compass: tuple[int, int] = (21, 108),
 ) -> int:
-    """A random shift in semitones within `reach` that leaves all pitches within `compass`.
+    """Draw a shift in semitones within `reach` that leaves all pitches within `compass`.
 
     0 where there is no such shift; both ranges include their ends.
     """

@@ -31,7 +31,7 @@ Place = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class _TarSample:
     """One sample in a tar file: its key, and where each of its members lies."""
 
     key: str
@@ -77,7 +77,7 @@ class ExportedSamples(IterableDataset[dict[str, Any]]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        """The samples of all ranks and workers together."""
+        """Count the samples of all ranks and workers together."""
         return self._count
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -91,17 +91,17 @@ class ExportedSamples(IterableDataset[dict[str, Any]]):
         place = 0
         for number in shards:
             with _opened(self.shards[number]) as file:
-                samples: Iterable[_Held] = _samples_in(file)
+                samples: Iterable[_TarSample] = _samples_in(file)
                 if self.shuffle:
-                    held = list(samples)
-                    samples = (held[index] for index in order.permutation(len(held)))
+                    listed = list(samples)
+                    samples = (listed[index] for index in order.permutation(len(listed)))
                 for item in samples:
                     if place % world == rank:
                         start = np.random.default_rng([self.seed, self.epoch, place])
                         yield self._sample(file, item, start)
                     place += 1
 
-    def _sample(self, file: int, item: _Held, start: np.random.Generator) -> dict[str, Any]:
+    def _sample(self, file: int, item: _TarSample, start: np.random.Generator) -> dict[str, Any]:
         sample: dict[str, Any] = {"sample": item.key}
         for name, (at, size) in item.members.items():
             part = _part_of(name)
@@ -135,7 +135,7 @@ class ExportedSamples(IterableDataset[dict[str, Any]]):
 
 
 def decode_sound(content: bytes) -> tuple[np.ndarray[Any, np.dtype[np.float32]], int]:
-    """Samples float32 ``[channels, n]`` of a sound file in memory, and their rate in Hz.
+    """Decode a sound file in memory to float32 ``[channels, n]``; gives its rate in Hz.
 
     `RejectEntry` as `backends.pyav.read_sound`, whose limits hold.
     """
@@ -152,12 +152,12 @@ def decode_sound(content: bytes) -> tuple[np.ndarray[Any, np.dtype[np.float32]],
 
 
 def _part_of(name: str) -> str:
-    """Which part of a sample a member belongs to."""
+    """Tell which part of a sample a member belongs to."""
     return "row" if name == "json" else name.partition(".")[0]
 
 
 def _shards(folder: Path, split: str) -> tuple[list[Path], int]:
-    """The tar files of a split in their order, and how many samples they hold."""
+    """List the tar files of a split in their order, and how many samples they hold."""
     place = folder / _RECEIPT
     if not place.is_file():
         raise NoSuchPath(place)
@@ -169,19 +169,19 @@ def _shards(folder: Path, split: str) -> tuple[list[Path], int]:
             raise ValueError("no finished export as webdataset")
         if any(Path(name).name != name for name in names):
             raise ValueError("its shards lead out of the folder")
-        mine = [n for n, name in enumerate(names) if name.rpartition("-")[0] == split]
-        count = sum(int(parts[n]["samples"]) for n in mine)
+        numbers = [n for n, name in enumerate(names) if name.rpartition("-")[0] == split]
+        count = sum(int(parts[n]["samples"]) for n in numbers)
     except (ValueError, LookupError, TypeError) as error:
         raise MalformedFile(place, f"it cannot be read as an export: {error}") from error
-    if not mine:
+    if not numbers:
         splits = sorted({name.rpartition("-")[0] for name in names})
         raise NoRows(str(receipt["dataset"]), split, known=splits)
-    return [folder / names[n] for n in mine], count
+    return [folder / names[n] for n in numbers], count
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
-    """The descriptor of an open tar file.
+    """Open a tar file; gives its descriptor.
 
     Members are read by their places. To map the file costs a fault of every page when it is read
     for the first time, which takes longer than the copy.
@@ -193,12 +193,12 @@ def _opened(path: Path) -> Iterator[int]:
         raise MalformedFile(path, f"it cannot be read as a shard: {error}") from error
 
 
-def _samples_in(file: int) -> Iterator[_Held]:
-    """The samples of a tar file by its headers; members of one sample follow one another.
+def _samples_in(file: int) -> Iterator[_TarSample]:
+    """Find the samples of a tar file by its headers; members of one sample follow one another.
 
     One after another, so that a disk is read from front to back where that is their order.
     """
-    sample: _Held | None = None
+    sample: _TarSample | None = None
     at, long_name, end = 0, "", os.fstat(file).st_size
     while at + _BLOCK <= end and (header := os.pread(file, _BLOCK, at))[0]:
         size, start = int(header[124:136].rstrip(b"\0 ") or b"0", 8), at + _BLOCK
@@ -213,7 +213,7 @@ def _samples_in(file: int) -> Iterator[_Held]:
             if sample is None or sample.key != key:
                 if sample is not None:
                     yield sample
-                sample = _Held(key, {})
+                sample = _TarSample(key, {})
             sample.members[member] = start, size
         at = start + -(-size // _BLOCK) * _BLOCK
     if sample is not None:

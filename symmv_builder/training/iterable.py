@@ -29,7 +29,7 @@ class TorchRows(IterableDataset[dict[str, Any]]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        """The rows of all ranks and workers together."""
+        """Count the rows of all ranks and workers together."""
         return len(self.rows)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:

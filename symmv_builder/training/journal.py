@@ -37,7 +37,7 @@ class Journal:
     def write(
         self, split: str, step: int, epoch: int, values: Mapping[str, float], speed: float = 0.0
     ) -> None:
-        """One line: the losses of a split behind a step; `speed` in examples a second."""
+        """Write one line: the losses of a split behind a step; `speed` in examples a second."""
         if self._events is None:
             return
         line = {"step": step, "epoch": epoch, "split": split, **values}
@@ -57,7 +57,7 @@ class Journal:
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The lines of a run; a last one that a kill has cut short is left out.
+    """Read the lines of a run; a last one that a kill has cut short is left out.
 
     `Damaged` where any other is not a line of such a journal.
     """

@@ -23,7 +23,7 @@ _NAMED = 5
 
 
 def data_of(*splits: Rows | None) -> dict[str, Any]:
-    """Shards, columns and entries of each split that has rows, as JSON can hold them."""
+    """Tell shards, columns and entries of each split that has rows, as JSON can hold them."""
     return {
         rows.split: {
             "shards": rows.shards,
@@ -46,7 +46,7 @@ def resume(
     steps: int,
     patience: int | None,
 ) -> dict[str, Any]:
-    """The state of a run: its `start`, or that of the checkpoint `saved`, which is then put back.
+    """Give a run's state: its `start`, or the checkpoint `saved`, which is then put back.
 
     Weights, the optimiser where there is one, and the place in the data are as they were.
     ``ended`` says which of its limits the run has reached already (`stopping.reached`).
@@ -69,7 +69,7 @@ def resume(
 
 
 def changed_splits(saved: Checkpoint, now: Mapping[str, Any], request: Request) -> set[str]:
-    """The splits whose rows are no longer those that a checkpoint learned from.
+    """List the splits whose rows are no longer those that a checkpoint learned from.
 
     `DataChanged` where there are some and the request does not say to go on with them; else what
     changed is noted.

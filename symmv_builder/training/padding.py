@@ -19,7 +19,7 @@ Padding = Mapping[str, float | int]
 def stack(
     examples: Sequence[Example], pad: Padding, *, multiple: int = 1, pin: bool = False
 ) -> Batch:
-    """A batch of examples: scalars stacked ``[b]``, sequences padded ``[b, t, ...]``.
+    """Stack a batch of examples: scalars stacked ``[b]``, sequences padded ``[b, t, ...]``.
 
     Beside each sequence NAME lies ``NAME_mask``, bool ``[b, t]``, true where the example is.
     Padding is 0 unless `pad` names another value; t is the longest example's, rounded up to a
@@ -43,12 +43,12 @@ def stack(
 
 
 def on_device(batch: Batch, device: torch.device) -> Batch:
-    """The batch on the device where a model is."""
+    """Move the batch to the device where a model is."""
     return {name: tensor.to(device, non_blocking=True) for name, tensor in batch.items()}
 
 
 def scalars(values: Sequence[Any], kind: torch.dtype, pin: bool) -> Tensor:
-    """One number an example as a tensor ``[b]``."""
+    """Stack one number an example to a tensor ``[b]``."""
     tensor = torch.empty(len(values), dtype=kind, pin_memory=pin)
     tensor.numpy()[:] = values
     return tensor
@@ -109,7 +109,7 @@ class _Memory:
 
 
 def _shared(values: NDArray[Any]) -> Tensor:
-    """A tensor over an array's memory, only to be read while the array lives.
+    """Make a tensor over an array's memory, only to be read while the array lives.
 
     torch knows no read-only tensors, and warns of each array that is one.
     """

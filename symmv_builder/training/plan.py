@@ -35,13 +35,15 @@ class PlannedStep:
     steps: int = 1
 
     def share(self, rank: int, world: int) -> Indices:
-        """A rank's rows. Dealt in order of their numbers, so that of a window's row groups
-        each rank reads few."""
+        """Give a rank's rows.
+
+        Dealt in order of their numbers, so that of a window's row groups each rank reads few.
+        """
         count = len(self.rows)
         return np.sort(self.rows)[-(-rank * count // world) : -(-(rank + 1) * count // world)]
 
     def ahead(self, rank: int, world: int) -> tuple[int, ...]:
-        """The row groups that a rank is about to need, to be read in passing."""
+        """List the row groups that a rank is about to need, to be read in passing."""
         count = len(self.following)
         first, end = rank * count // world, -(-(rank + 1) * count // world)
         return tuple(sorted(self.following)[first:end][self.place :: self.steps])
@@ -58,7 +60,7 @@ def plan_epoch(
     buckets: int = 0,
     drop_last: bool = False,
 ) -> list[PlannedStep]:
-    """The steps of an epoch, `step_rows` rows each; together they hold every row once.
+    """Plan the steps of an epoch, `step_rows` rows each; together they hold every row once.
 
     Row group g holds the rows from ``group_starts[g]`` to ``group_starts[g + 1]``. What a
     window leaves over begins the next one; what the last leaves over is a smaller step, or
@@ -88,7 +90,7 @@ def plan_epoch(
 def _windows(
     order: Sequence[int], starts: Sequence[int], sizes: Sequence[int], step_rows: int
 ) -> list[list[int]]:
-    """Row groups in their order, cut so that each window has rows enough to choose from."""
+    """Cut row groups, in order, into windows that each have rows enough to choose from."""
     windows: list[list[int]] = []
     buffer: list[int] = []
     rows = size = 0
@@ -103,7 +105,7 @@ def _windows(
 
 
 def _in_buckets(rows: Indices, lengths: Indices, buckets: int) -> Indices:
-    """Rows with short ones first: as many classes of like length as buckets, order kept in each."""
+    """Sort rows short ones first: as many classes of like length as buckets, order kept in each."""
     place = np.empty(len(rows), dtype=np.int64)
     place[np.argsort(lengths[rows], kind="stable")] = np.arange(len(rows))
     return rows[np.argsort(place * buckets // len(rows), kind="stable")]

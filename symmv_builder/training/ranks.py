@@ -32,7 +32,10 @@ class Ranks:
 
 @contextmanager
 def join(device: str) -> Iterator[Ranks]:
-    """The ranks of this run; `StopRun` where the device or the other processes are not there."""
+    """Join the ranks of this run.
+
+    `StopRun` where the device or the other processes are not there.
+    """
     world = int(os.environ.get("WORLD_SIZE", "1"))
     place = device_of(device, int(os.environ.get("LOCAL_RANK", "0")) if world > 1 else None)
     if world == 1:
@@ -59,7 +62,7 @@ def join(device: str) -> Iterator[Ranks]:
 
 
 def device_of(device: str, local: int | None = None) -> torch.device:
-    """The device of a name; one of several processes takes the GPU of its number `local`.
+    """Find the device of a name; one of several processes takes the GPU of its number `local`.
 
     `NoDevice` where the device is not there.
     """
@@ -84,7 +87,7 @@ def device_of(device: str, local: int | None = None) -> torch.device:
 
 
 def share(module: nn.Module, ranks: Ranks, *, compiled: bool = False) -> nn.Module:
-    """The module as it is, or wrapped so that gradients are averaged over the ranks.
+    """Wrap the module so that gradients are averaged over the ranks, if there are several.
 
     With `compiled` it is a program first, on a GPU alone: around shared gradients the compiler cuts
     a model into pieces.
@@ -103,14 +106,14 @@ def seed_step(seed: int, step: int, rank: int) -> None:
 
 
 def autocast(device: torch.device) -> AbstractContextManager[Any]:
-    """bfloat16 for matrix products on a GPU; on a CPU everything stays float32."""
+    """Use bfloat16 for matrix products on a GPU; on a CPU everything stays float32."""
     if device.type != "cuda":
         return nullcontext()
     return torch.autocast("cuda", dtype=torch.bfloat16)
 
 
 def total(values: Tensor, ranks: Ranks) -> Tensor:
-    """The sum of a tensor over all ranks, outside of what gradients flow through."""
+    """Sum a tensor over all ranks, outside of what gradients flow through."""
     if ranks.world > 1:
         values = values.detach().to(ranks.device, copy=True)
         torch.distributed.all_reduce(values)
@@ -118,7 +121,7 @@ def total(values: Tensor, ranks: Ranks) -> Tensor:
 
 
 def agree(flag: bool, ranks: Ranks) -> bool:
-    """Whether any rank says so: all must leave a loop at the same step."""
+    """Check whether any rank says so: all must leave a loop at the same step."""
     if ranks.world == 1:
         return flag
     return bool(total(torch.tensor(float(flag), device=ranks.device), ranks).item() > 0)

@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 
 class Schedule(Protocol):
-    """What a configuration says of its rate."""
+    """The fields of a configuration that set its rate."""
 
     @property
     def lr(self) -> float: ...
@@ -18,10 +18,10 @@ class Schedule(Protocol):
 
 
 def learning_rate(config: Schedule, step: int, steps: int) -> float:
-    """The rate of step `step` (from 1) of `steps`: a linear warm-up, then as `decay` says."""
+    """Compute the rate of step `step` (from 1) of `steps`: linear warm-up, then as `decay` says."""
     if step <= config.warmup:
         return config.lr * step / config.warmup
     if config.decay == "constant":
         return config.lr
-    gone = (step - config.warmup) / max(steps - config.warmup, 1)
-    return config.lr * (0.1 + 0.45 * (1 + math.cos(math.pi * min(gone, 1.0))))
+    progress = (step - config.warmup) / max(steps - config.warmup, 1)
+    return config.lr * (0.1 + 0.45 * (1 + math.cos(math.pi * min(progress, 1.0))))

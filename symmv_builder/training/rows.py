@@ -26,7 +26,7 @@ class Rows(ShardRows):
     """
 
     def to_torch(self, *, shuffle: bool = False, seed: int = 0) -> Any:
-        """The rows as a torch `IterableDataset`: numeric columns are tensors (`iterable`)."""
+        """Make a torch `IterableDataset` of the rows: numeric columns are tensors (`iterable`)."""
         from symmv_builder.training.iterable import TorchRows
 
         return TorchRows(self, shuffle=shuffle, seed=seed)
@@ -54,10 +54,10 @@ class SubsetRows(Rows):
         marked = [name in self.names for name in super().entries()]
         self._numbers = np.flatnonzero(np.array(marked, dtype=bool))
         counts = [sum(marked[first:end]) for first, end in pairwise(self.starts)]
-        self._kept = [group for group, count in enumerate(counts) if count]
-        self._firsts = [self.starts[group] for group in self._kept]
-        self._sizes = [self._sizes[group] for group in self._kept]
-        self.starts = (0, *accumulate(counts[group] for group in self._kept))
+        self._group_numbers = [group for group, count in enumerate(counts) if count]
+        self._firsts = [self.starts[group] for group in self._group_numbers]
+        self._sizes = [self._sizes[group] for group in self._group_numbers]
+        self.starts = (0, *accumulate(counts[group] for group in self._group_numbers))
 
     @property
     def digest(self) -> str:
@@ -75,8 +75,8 @@ class SubsetRows(Rows):
         return next(rows_of(self.table(group).slice(place, 1)))
 
     def table(self, group: int) -> pa.Table:
-        """The whole table of a row group that has marked rows, decoded now or before."""
-        return super().table(self._kept[group])
+        """Decode the whole table of a row group that has marked rows, or give it from before."""
+        return super().table(self._group_numbers[group])
 
     def lengths(self, column: str) -> NDArray[np.int64]:
         return super().lengths(column)[self._numbers]

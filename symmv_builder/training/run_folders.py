@@ -9,16 +9,17 @@ DESCRIPTION = "checkpoint.json"
 
 
 def aside(place: Path) -> Path:
+    """Name where a folder waits while another one takes its place."""
     return place.with_name(f".{place.name}.old")
 
 
 def standing_at(place: Path) -> Path:
-    """A place, or what stood there when a kill came between two renames."""
+    """Find a place, or what stood there when a kill came between two renames."""
     return aside(place) if aside(place).is_dir() and not place.exists() else place
 
 
 def finished(run: Path) -> list[Path]:
-    """The folders of a run's checkpoints, oldest first."""
+    """List the folders of a run's checkpoints, oldest first."""
     folder = run / "checkpoints"
     if not folder.is_dir():
         return []
@@ -28,23 +29,23 @@ def finished(run: Path) -> list[Path]:
 
 
 def latest(run: Path) -> Path | None:
-    """The folder of a run's newest checkpoint, `None` where it has none."""
+    """Find the folder of a run's newest checkpoint, `None` where it has none."""
     places = finished(run)
     return places[-1] if places else None
 
 
 def kinds(run: Path) -> set[str]:
-    """The kinds of the checkpoints in a run's folder and those of its stages."""
+    """List the kinds of the checkpoints in a run's folder and those of its stages."""
     return {kind_at(place) for one in run_and_stages(run) for place in checkpoints_in(one)} - {""}
 
 
 def trainer_of(kind: str) -> str:
-    """The name of the trainer that reads checkpoints of a kind: what is before its first dot."""
+    """Name the trainer that reads checkpoints of a kind: what is before its first dot."""
     return kind.partition(".")[0]
 
 
 def stages(run: Path) -> dict[str, str]:
-    """The stages of a run that have checkpoints, with the kind of these.
+    """List the stages of a run that have checkpoints, with the kind of these.
 
     Each has a folder of its name. A stage's kind is ``TRAINER.STAGE``; it is empty where no
     checkpoint can be read.
@@ -59,18 +60,21 @@ def stages(run: Path) -> dict[str, str]:
 
 
 def described_in(folder: Path) -> list[Path]:
-    """A folder that is a checkpoint itself, else the checkpoints of a run without its stages."""
+    """List a folder that is a checkpoint, else the checkpoints of a run without its stages."""
     return [folder] if (folder / DESCRIPTION).is_file() else checkpoints_in(folder)
 
 
 def trainers_in(folder: Path) -> set[str]:
-    """The names of the trainers whose checkpoints a folder holds, as far as these can be read."""
+    """Name the trainers whose checkpoints a folder holds, as far as these can be read."""
     kinds = {*map(kind_at, described_in(folder)), *stages(folder).values()}
     return {trainer_of(kind) for kind in kinds if kind}
 
 
 def configuration(folder: Path) -> Mapping[str, Any]:
-    """The fields that a run was trained with, of any checkpoint; empty where none says them."""
+    """Read the fields that a run was trained with, of any checkpoint.
+
+    Empty where none says them.
+    """
     places = described_in(folder)
     places += [place for stage in stages(folder) for place in checkpoints_in(folder / stage)]
     for place in places:
@@ -81,12 +85,12 @@ def configuration(folder: Path) -> Mapping[str, Any]:
 
 
 def kind_at(place: Path) -> str:
-    """The kind of a checkpoint, empty where it does not say it."""
+    """Read the kind of a checkpoint, empty where it does not say it."""
     return str(description_at(place).get("kind", ""))
 
 
 def description_at(place: Path) -> dict[str, Any]:
-    """What a checkpoint says of itself, unchecked; empty where it cannot be read."""
+    """Read what a checkpoint says of itself, unchecked; empty where it cannot be read."""
     try:
         return dict(json.loads((place / DESCRIPTION).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, RecursionError):
@@ -94,12 +98,12 @@ def description_at(place: Path) -> dict[str, Any]:
 
 
 def run_and_stages(run: Path) -> list[Path]:
-    """The folder of a run and those of its stages, as far as they hold checkpoints."""
+    """List the folder of a run and those of its stages, as far as they hold checkpoints."""
     inside = sorted(path for path in run.iterdir() if path.is_dir()) if run.is_dir() else []
     return [folder for folder in (run, *inside) if checkpoints_in(folder)]
 
 
 def checkpoints_in(run: Path) -> list[Path]:
-    """The folders of all checkpoints that count in a run."""
+    """List the folders of all checkpoints that count in a run."""
     best = standing_at(run / "best")
     return [*([best] if best.is_dir() else []), *finished(run)]

@@ -45,7 +45,7 @@ def hold_run(folder: Path, *, wait: bool = False) -> Iterator[None]:
 
 
 def _locked(folder: Path, wait: bool) -> int:
-    """The descriptor of the lock's file, locked; open until the run ends."""
+    """Open the lock's file and lock it; gives the descriptor, open until the run ends."""
     path = folder / LOCK
     while True:
         folder.mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,10 @@ def _locked(folder: Path, wait: bool) -> int:
 
 
 def _is_still(path: Path, lock: int) -> bool:
-    """Whether the locked file is the one that stands there: its last holder may have removed it."""
+    """Check that the locked file is the one that stands there.
+
+    Its last holder may have removed it.
+    """
     with suppress(FileNotFoundError):
         return os.path.samestat(os.stat(path, follow_symlinks=False), os.fstat(lock))
     return False
@@ -88,7 +91,7 @@ def _say_who(lock: int) -> None:
 
 
 def _who(path: Path) -> str:
-    """Who holds a lock, in words; a holder who has only just come may not have said it yet."""
+    """Tell in words who holds a lock; a holder who has only just come may not have said it yet."""
     for _ in range(10):
         with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
             holder = json.loads(path.read_text())

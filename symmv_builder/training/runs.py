@@ -37,7 +37,7 @@ def _unsaid(line: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Where a training reads, writes and runs.
+    """The places where a training reads, writes and runs.
 
     `out` is the run's folder: a run that stopped there is gone on with. `max_s` ends the run
     after so many seconds with a checkpoint from which the same command goes on. In the folder
@@ -63,11 +63,11 @@ class Request:
     subset: frozenset[str] | None = None
 
     def deadline(self, began: float) -> float:
-        """When time is up for a run that began then, both on the clock of `time.monotonic`."""
+        """Tell when time is up for a run that began then, both on the clock of `time.monotonic`."""
         return math.inf if self.max_s is None else began + self.max_s
 
     def rows(self, split: str, columns: Sequence[str], optional: Sequence[str] = ()) -> Rows:
-        """The rows of a split; `StopRun` as `Rows` raises it."""
+        """Open the rows of a split; `StopRun` as `Rows` raises it."""
         if self.subset is not None and split == "train":
             return SubsetRows(
                 self.root, self.dataset, split, columns, self.subset, optional,
@@ -78,7 +78,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a training left: its last checkpoint, and why it ended.
+    """The outcome of a training: its last checkpoint, and why it ended.
 
     `ended` is ``steps`` (all were done), ``early`` (validation no longer fell), ``time``, or
     ``interrupted`` or ``terminated`` by a signal. `left_out` is why a row could not be used, by
@@ -96,7 +96,7 @@ class Outcome:
 def outcome_of(
     run: Path, state: Mapping[str, Any], losses: Mapping[str, float], left_out: Mapping[str, str]
 ) -> Outcome:
-    """What the loop in the folder `run` left, which stands at `state`.
+    """Summarise what the loop in the folder `run` left, which stands at `state`.
 
     Its last model is the best where none was chosen.
     """
@@ -109,7 +109,7 @@ def outcome_of(
 
 
 def configure(trainer: str, preset: str, settings: Mapping[str, str], way: str = "") -> Any:
-    """The configuration of a trainer's preset with single settings changed.
+    """Make the configuration of a trainer's preset with single settings changed.
 
     `way` (``paper``, ``released``) changes all that the defaults do in another way than the paper
     or the released code; `settings` go before it. `StopRun` where one is not known.
@@ -141,7 +141,7 @@ def start(trainer: str, config: Any, request: Request) -> Outcome:
 
 
 def _require_folder_of(trainer: str, out: Path) -> None:
-    """`FolderTaken` where a folder holds what is no run of this trainer."""
+    """Raise `FolderTaken` where a folder holds what is no run of this trainer."""
     from symmv_builder.training import run_folders
 
     kinds = run_folders.kinds(out)

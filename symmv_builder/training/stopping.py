@@ -27,7 +27,7 @@ _SAME_SIGNAL_S = 1.0
 
 
 def reached(state: Mapping[str, Any], steps: int, patience: int | None) -> str:
-    """Which limit a run has reached: ``steps``, ``early`` (`patience` is out), or none, empty.
+    """Name the limit a run has reached: ``steps``, ``early`` (`patience` is out), or none, empty.
 
     Time that was up is another time now, and steps or patience may be more than they were. Without
     `patience` no run ends early.
@@ -50,13 +50,13 @@ def is_best(state: dict[str, Any], loss: float, *, counts: bool = True) -> bool:
 
 
 def require_finite(loss: float, step: int, what: str = "the loss") -> None:
-    """`LossNotFinite` where a loss is no number any more."""
+    """Raise `LossNotFinite` where a loss is no number any more."""
     if not math.isfinite(loss):
         raise LossNotFinite(what, loss, step)
 
 
 class Ending:
-    """Why a loop ends, asked behind each step: ``with Ending(ranks, ...) as ending``.
+    """The reason why a loop ends, asked behind each step: ``with Ending(ranks, ...) as ending``.
 
     It ends when `steps` are done, when validation has not fallen for `patience` times (`reached`),
     at the `deadline`, which is on the clock of `time.monotonic`, or at a signal. Signals are heeded
@@ -74,7 +74,7 @@ class Ending:
     ) -> None:
         self._ranks, self._steps, self._patience = ranks, steps, patience
         self._deadline, self._checkpoint_s = deadline, checkpoint_s
-        self._kept = time.monotonic()
+        self._checkpoint_at_s = time.monotonic()
         self._signal = 0
         self._since = 0.0
         self._before: dict[int, object] = {}
@@ -101,7 +101,7 @@ class Ending:
             signal.raise_signal(number)
 
     def behind(self, state: Mapping[str, Any]) -> str:
-        """Why the loop ends behind the step of a state, empty where it goes on.
+        """Tell why the loop ends behind the step of a state, empty where it goes on.
 
         ``steps``, ``early``, ``interrupted``, ``terminated`` or ``time``, in this order. All ranks
         say the same, and every rank asks once a step.
@@ -112,18 +112,18 @@ class Ending:
         late, is_early, number = time.monotonic() >= self._deadline, bool(limit), self._signal
         if self._ranks.world > 1:
             flags = [float(number), float(late), float(is_early)]
-            mine = torch.tensor(flags, device=self._ranks.device)
-            torch.distributed.all_reduce(mine, op=torch.distributed.ReduceOp.MAX)
+            signals = torch.tensor(flags, device=self._ranks.device)
+            torch.distributed.all_reduce(signals, op=torch.distributed.ReduceOp.MAX)
             number, late, is_early = (
-                int(mine[0].item()),
-                bool(mine[1].item()),
-                bool(mine[2].item()),
+                int(signals[0].item()),
+                bool(signals[1].item()),
+                bool(signals[2].item()),
             )
         return "early" if is_early else ENDINGS.get(number, "time" if late else "")
 
     def is_due(self, step: int, every: int) -> bool:
-        """Whether a checkpoint is due behind this step: by its number, or by time."""
-        due = step % every == 0 or time.monotonic() - self._kept >= self._checkpoint_s
+        """Check whether a checkpoint is due behind this step: by its number, or by time."""
+        due = step % every == 0 or time.monotonic() - self._checkpoint_at_s >= self._checkpoint_s
         if due:
-            self._kept = time.monotonic()
+            self._checkpoint_at_s = time.monotonic()
         return due

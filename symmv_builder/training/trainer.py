@@ -58,7 +58,10 @@ class Option:
         return f"--{self.name.replace('_', '-')}"
 
     def checked(self, value: Any) -> Any:
-        """A value that was given, as its kind; `StopRun` where it is none that the option takes."""
+        """Check a value and convert it to its kind.
+
+        `StopRun` where it is none that the option takes.
+        """
         if value is None or value == self.default:
             return self.default
         expected = " or ".join(self.choices) or f"a {self.kind.__name__.lower()}"
@@ -100,7 +103,7 @@ DENSITY = Option(
 
 @dataclass(frozen=True, slots=True)
 class ComposeRequest:
-    """What a composer is opened with.
+    """The arguments that a composer is opened with.
 
     `run` is the folder of a training, `options` hold a value for each of the trainer's options, and
     `find_key` hears the key of notes.
@@ -118,7 +121,7 @@ def _untold(done: int, of: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ScoreRequest:
-    """What is measured: the best model of the run in the folder `run`, on a split of a dataset.
+    """The place to measure: the best model of the run in `run`, on a split of a dataset.
 
     `tell` is given rows done and in all; `options` hold a value for each option of the score.
     """
@@ -134,7 +137,7 @@ class ScoreRequest:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What knowing nothing would give, as a line below the model's own.
+    """The score of knowing nothing, as a line below the model's own.
 
     `values` finds it by metric among all that was measured.
     """
@@ -158,7 +161,7 @@ def _no_remarks(measured: Mapping[str, Any]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class ModelScore:
-    """What a model is worth on a split: a command of `symmv evaluate`, by its name.
+    """A score of models on a split: a command of `symmv evaluate`, by its name.
 
     `measure` gives a mapping: ``metrics`` (numbers by name), what was counted (``songs``,
     ``seconds``, ``videos``), ``left_out`` (why a row could not be used, by entry), ``confusion``
@@ -206,7 +209,7 @@ class Trainer(ABC):
 
     @abstractmethod
     def columns(self, config: Any) -> Columns:
-        """The columns that a training reads: those that it needs, and those that it may use."""
+        """List the columns that a training reads: those it needs, and those it may use."""
 
     @abstractmethod
     def train(self, config: Any, request: "Request") -> "Outcome":
@@ -216,7 +219,7 @@ class Trainer(ABC):
         """
 
     def heeds(self, config: Mapping[str, Any]) -> frozenset[str]:
-        """What of `ORDERED` and of its own `options` a model of this configuration can heed.
+        """List what of `ORDERED` and of its own `options` a model of this configuration can heed.
 
         `config` has the fields of one of `presets`, as a checkpoint holds them. A passage is left
         out unless a trainer says that its models write it.
@@ -225,5 +228,5 @@ class Trainer(ABC):
         return frozenset(ORDERED) - {"passage"} | {option.name for option in self.options}
 
     def composer(self, request: ComposeRequest) -> "Composer":
-        """The model of a run, to write music with; `StopRun` where it cannot be opened."""
+        """Open the model of a run, to write music with; `StopRun` where it cannot be opened."""
         raise StopRun(f"{request.run} holds a {self.title}, which writes no music")

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from symmv_builder.errors import NoRows, StopRun
 from symmv_builder.schema import row_name
 
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 # How many rows the summary names.
 NAMED = 10
@@ -25,8 +25,8 @@ class LeftOut:
     def __init__(self) -> None:
         self.reasons: dict[str, str] = {}
 
-    def use(self, row: Mapping[str, Any], make: Callable[[Any], Made]) -> Made | None:
-        """What `make` makes of a row, or `None` where it raises `UnusableRow`."""
+    def use(self, row: Mapping[str, Any], make: Callable[[Any], Result]) -> Result | None:
+        """Give what `make` makes of a row, or `None` where it raises `UnusableRow`."""
         try:
             return make(row)
         except UnusableRow as error:
@@ -35,11 +35,11 @@ class LeftOut:
             return None
 
     def no_rows(self, dataset: str, split: str) -> NoRows:
-        """The error for who has no row left."""
+        """Make the error for who has no row left."""
         return NoRows(dataset, split, self.none_left(dataset, split))
 
     def none_left(self, dataset: str, split: str) -> str:
-        """The line for who has no row left."""
+        """Write the line for who has no row left."""
         if not self.reasons:
             return f"{dataset} has no row of the split {split}"
         return f"no row of {dataset}, split {split}, can be used: {summary(dataset, self.reasons)}"
@@ -48,12 +48,12 @@ class LeftOut:
         return len(self.reasons)
 
     def summary(self, dataset: str) -> str:
-        """One line for people; empty where every row could be used."""
+        """Write one line for people; empty where every row could be used."""
         return summary(dataset, self.reasons)
 
 
 def summary(dataset: str, reasons: Mapping[str, str]) -> str:
-    """One line that counts the rows that were left out and names the first of them."""
+    """Write one line that counts the rows that were left out and names the first of them."""
     if not reasons:
         return ""
     names = [f"{name} ({reason})" for name, reason in sorted(reasons.items())[:NAMED]]

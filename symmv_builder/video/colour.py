@@ -53,7 +53,7 @@ def histogram(rgb: NDArray[np.uint8], *, bins: int = 64) -> NDArray[np.float32]:
 def _block(
     pixels: NDArray[np.float64], weight: NDArray[np.float64], bins: int
 ) -> NDArray[np.float32]:
-    """Sums of some pixels ``[n, 3]``: plane G by -u and plane B by -u and -v.
+    """Sum some pixels ``[n, 3]``: plane G by -u and plane B by -u and -v.
 
     The bin centres are symmetric, so the kernel of -x is that of x read backwards, and
     three kernels do for six coordinates.
@@ -104,7 +104,7 @@ def watch_colour(*, hop_s: float = 1.0, bins: int = 64) -> _ColourWatcher:
 
 
 def columns(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
-    """As wide as there are bins; the meaning says the rate."""
+    """Declare a column as wide as there are bins; the meaning says the rate."""
     bins, rate_hz = use.parameters["bins"], 1 / use.parameters["hop_s"]
     meaning = f"RGB-uv log-chroma histogram, 3 x {bins} x {bins}, at {rate_hz:.3g} Hz"
     # Most bins of a histogram lie below what a half float can hold: a third would become 0.

@@ -60,7 +60,7 @@ class _DirectogramWatcher:
         self._speeds.append(speeds)
 
     def finish(self, duration_s: float) -> FeatureTrack:
-        """Means over what was seen of each grid cell; a frame's speed is that since the last one.
+        """Average what was seen of each grid cell; a frame's speed is that since the last one.
 
         While the last frame stays on screen nothing is known of its motion: it goes on.
         """

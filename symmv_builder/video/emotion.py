@@ -46,7 +46,7 @@ def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def causal_mean(values: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
-    """Mean of each row and the ``rows - 1`` before it; of all there are at the start."""
+    """Average each row and the ``rows - 1`` before it; of all there are at the start."""
     total = np.cumsum(np.vstack([np.zeros(values.shape[1]), values]), axis=0)
     end = np.arange(1, len(values) + 1)
     start = np.maximum(end - rows, 0)
@@ -54,7 +54,7 @@ def causal_mean(values: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
 
 
 def columns(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
-    """Whether, and over how long, they are means is a setting; the rate is that of `semantic`.
+    """Declare the column: whether, and over how long, values are means is a setting.
 
     `StopRun` for a model that embeds no words.
     """
@@ -67,7 +67,7 @@ def columns(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
 
 
 def described(window_s: float, hop_s: float) -> tuple[Column, ...]:
-    """The column of six probabilities every `hop_s` seconds, means over `window_s` or none (0)."""
+    """Declare six probabilities every `hop_s` seconds, means over `window_s` or none (0)."""
     mean = f", causal mean over {window_s:.3g} s" if window_s else ""
     meaning = f"{' '.join(EMOTIONS)}{mean}, at {1 / hop_s:.3g} Hz"
     return (Column("{}", f"list<float32[{len(EMOTIONS)}]>", "probability", meaning, "values"),)

@@ -30,7 +30,7 @@ class _MomentWatcher:
         self.hop_s: float | None = 1.0 / model.rate_hz
         self._model, self._every_s, self._pictures = model, hop_s, pictures
         self._recent: deque[NDArray[np.uint8]] = deque(maxlen=pictures)
-        self._index, self._seen = -1, 0
+        self._index, self._picture_count = -1, 0
         self._values: list[NDArray[np.float32]] = []
 
     def see(self, time_s: float, frame: Frame, previous: Frame | None) -> None:
@@ -38,16 +38,16 @@ class _MomentWatcher:
         same = frame.index == self._index and self._recent
         self._recent.append(self._recent[-1] if same else self._middle(frame))
         self._index = frame.index
-        self._seen += 1
-        while self._starts() + self._pictures <= self._seen:
+        self._picture_count += 1
+        while self._starts() + self._pictures <= self._picture_count:
             self._embed()
 
     def finish(self, duration_s: float) -> FeatureTrack:
         # The last picture stays for moments that go on beyond the end.
         while len(self._values) < grid_length(duration_s, self._every_s) and self._recent:
-            if self._starts() + self._pictures > self._seen:
+            if self._starts() + self._pictures > self._picture_count:
                 self._recent.append(self._recent[-1])
-                self._seen += 1
+                self._picture_count += 1
             else:
                 self._embed()
         nothing = np.zeros((0, self._model.width), dtype=np.float32)
@@ -55,11 +55,11 @@ class _MomentWatcher:
         return FeatureTrack("flow_i3d", self._every_s, values, Clock.VIDEO)
 
     def _starts(self) -> int:
-        """With which picture the next moment begins: the last that is not later than its time."""
+        """Find the picture with which the next moment begins: the last not later than its time."""
         return int(len(self._values) * self._every_s * self._model.rate_hz + TOLERANCE_S)
 
     def _embed(self) -> None:
-        first = self._starts() - (self._seen - len(self._recent))
+        first = self._starts() - (self._picture_count - len(self._recent))
         moment = list(self._recent)[first : first + self._pictures]
         self._values.append(self._model.embed(np.stack(moment)))
 
@@ -73,7 +73,7 @@ class _MomentWatcher:
 
 
 def watch_moments(*, model: MomentModel, hop_s: float = 1.0, pictures: int = 16) -> _MomentWatcher:
-    """Embeddings ``[t, model.width]`` of the `pictures` that begin every `hop_s` seconds.
+    """Embed ``[t, model.width]`` the `pictures` that begin every `hop_s` seconds.
 
     Pictures are taken at the rate of the model, whatever that of the video is. `StopRun` for
     fewer of them than the model can be given.
@@ -85,7 +85,7 @@ def watch_moments(*, model: MomentModel, hop_s: float = 1.0, pictures: int = 16)
 
 
 def columns(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
-    """As wide as the model; the meaning names it and the rate."""
+    """Declare a column as wide as the model; the meaning names it and the rate."""
     width = backends.backend_class("moments", str(use.model)).width
     meaning = f"embedding of a moment by {use.model} at {1 / use.parameters['hop_s']:.3g} Hz"
     return (Column("{}", f"list<bytes<float16[{width}]>>", "", meaning, "values"),)

@@ -18,7 +18,7 @@ from symmv_builder.timeline import TOLERANCE_S
 
 
 def mean_flow(directogram: FeatureTrack, *, hop_s: float = 0.2) -> FeatureTrack:
-    """Mean speed of a pixel every `hop_s` seconds, values ``[t, 1]`` in heights a second.
+    """Average the speed of pixels every `hop_s` seconds, values ``[t, 1]`` in heights a second.
 
     A cell is the mean of the directogram's rows that begin in it; where `hop_s` is below the
     directogram's, it is a row of its own.
@@ -35,7 +35,7 @@ def mean_flow(directogram: FeatureTrack, *, hop_s: float = 0.2) -> FeatureTrack:
 
 
 def columns(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
-    """The rate is a setting."""
+    """Declare the column; the rate is a setting."""
     rate_hz = 1 / use.parameters["hop_s"]
     meaning = f"mean magnitude of the optical flow, at {rate_hz:.3g} Hz"
     return (Column("{}", "list<float32>", "heights/s", meaning, "values"),)

@@ -21,7 +21,7 @@ passes: Counter[Path] = Counter()
 
 
 class Watcher(Protocol):
-    """What looks at a video: once every `hop_s` seconds, or at every frame for `None`."""
+    """A watcher of a video: it looks once every `hop_s` seconds, or at every frame for `None`."""
 
     hop_s: float | None
 
@@ -33,7 +33,7 @@ class Watcher(Protocol):
         """
 
     def finish(self, duration_s: float) -> Any:
-        """The record, once the video has ended after `duration_s` seconds."""
+        """Make the record, once the video has ended after `duration_s` seconds."""
 
 
 def watch(video: Path, watchers: Sequence[Watcher]) -> list[Any]:
@@ -58,23 +58,23 @@ def watch(video: Path, watchers: Sequence[Watcher]) -> list[Any]:
 
 
 class _Ticket:
-    """How far one watcher has come on its grid."""
+    """The place of one watcher on its grid."""
 
     def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher
-        self._seen = 0
+        self._grid_index = 0
 
     def arrived(self, frame: Frame, current: Frame | None, before: Frame | None) -> None:
-        """A frame came: what was on screen until now is settled."""
+        """Settle what was on screen until now, as a frame came."""
         if self._watcher.hop_s is None:
             self._watcher.see(frame.time_s, frame, current)
         elif current is not None:
-            while self._seen * self._watcher.hop_s + TOLERANCE_S < frame.time_s:
-                self._watcher.see(self._seen * self._watcher.hop_s, current, before)
-                self._seen += 1
+            while self._grid_index * self._watcher.hop_s + TOLERANCE_S < frame.time_s:
+                self._watcher.see(self._grid_index * self._watcher.hop_s, current, before)
+                self._grid_index += 1
 
     def ended(self, duration_s: float, current: Frame, before: Frame | None) -> Any:
         if self._watcher.hop_s is not None:
-            for step in range(self._seen, grid_length(duration_s, self._watcher.hop_s)):
+            for step in range(self._grid_index, grid_length(duration_s, self._watcher.hop_s)):
                 self._watcher.see(step * self._watcher.hop_s, current, before)
         return self._watcher.finish(duration_s)

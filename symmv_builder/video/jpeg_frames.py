@@ -49,7 +49,7 @@ class _JpegWatcher:
 
 
 def watch_jpeg(*, hop_s: float = 1.0, side: int = 336, quality: int = 90) -> _JpegWatcher:
-    """The picture on screen every `hop_s` seconds as a JPEG file: `Pictures`.
+    """Encode the picture on screen every `hop_s` seconds as a JPEG file: `Pictures`.
 
     The shorter side has `side` pixels (bicubic; a smaller picture stays as it is), the longer
     one keeps the shape. `quality` is libjpeg's, 1-95.

@@ -21,7 +21,7 @@ _LONGEST_LINE = 500
 
 
 def read_lyrics(video: Path) -> TimedText:
-    """The lines of the first stream of subtitles, ``[n]`` by their starts; none where none is.
+    """Read the first stream of subtitles, lines ``[n]`` by their starts; none where none is.
 
     Times are seconds on the video's clock. Subtitles that are pictures are passed over.
     `RejectEntry` for a file that cannot be read.

@@ -24,7 +24,7 @@ Variant: TypeAlias = Literal["adjacent", "sampled"]
 
 
 def difference(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> float:
-    """Mean over pixels and channels of ``|left - right|``, 0-255; both uint8 ``[h, w, 3]``."""
+    """Average ``|left - right|`` over pixels and channels, 0-255; both uint8 ``[h, w, 3]``."""
     # The larger minus the smaller cannot wrap around in eight bits.
     return float((np.maximum(left, right) - np.minimum(left, right)).mean(dtype=np.float64))
 
@@ -50,7 +50,7 @@ class _MotionWatcher:
 
 
 def watch_motion(*, hop_s: float = 1.0, variant: Variant = "adjacent") -> _MotionWatcher:
-    """Mean RGB difference, 0-255, of full-size frames every `hop_s` seconds; 0 at time 0.
+    """Average the RGB difference, 0-255, of full-size frames every `hop_s` seconds; 0 at time 0.
 
     Values ``[t, 1]``. `variant` is ``adjacent`` (MuVi-Sync as released) or ``sampled``
     (MuVi-Sync's paper at 1 s, SymMV at 0.2 s).
@@ -59,7 +59,7 @@ def watch_motion(*, hop_s: float = 1.0, variant: Variant = "adjacent") -> _Motio
 
 
 def columns(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
-    """Which pictures are compared, and how often, are settings."""
+    """Declare the column; which pictures are compared, and how often, are settings."""
     hop_s = use.parameters["hop_s"]
     which = "of adjacent frames"
     if use.parameters["variant"] == "sampled":

@@ -54,7 +54,7 @@ def watch_scenes(
 
 
 def offset_scenes(scenes: Scenes, *, hop_s: float = 1.0) -> FeatureTrack:
-    """Seconds since the scene on screen was first sampled, values ``[t, 1]``.
+    """Count seconds since the scene on screen was first sampled, values ``[t, 1]``.
 
     As MuVi-Sync's release counts: the grid point at or after a cut is 0, the next
     `hop_s`, so a scene that starts inside a second counts from the next whole second, and
@@ -77,7 +77,7 @@ COLUMNS = (
 
 
 def offset_columns(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
-    """The rate is a setting."""
+    """Declare the column; the rate is a setting."""
     meaning = f"seconds since the last cut, at {1 / use.parameters['hop_s']:.3g} Hz"
     return (Column("{}", "list<float32>", "s", meaning, "values"),)
 

@@ -31,33 +31,33 @@ class _SemanticWatcher:
     def __init__(self, name: str, embed: Embed, width: int, hop_s: float) -> None:
         self.hop_s: float | None = hop_s
         self._name, self._embed_pictures, self._width, self._hop_s = name, embed, width, hop_s
-        self._waiting: list[NDArray[np.uint8]] = []
-        self._made: list[NDArray[np.float32]] = []
+        self._batch: list[NDArray[np.uint8]] = []
+        self._embeddings: list[NDArray[np.float32]] = []
         self._pictures: list[int] = []
         self._index = -1
 
     def see(self, time_s: float, frame: Frame, previous: Frame | None) -> None:
         if frame.index != self._index:
             self._index = frame.index
-            self._waiting.append(frame.rgb())
+            self._batch.append(frame.rgb())
             self._pictures.append(self._pictures[-1] + 1 if self._pictures else 0)
         else:
             self._pictures.append(self._pictures[-1])
-        size_bytes = sum(picture.nbytes for picture in self._waiting)
-        if len(self._waiting) >= BATCH or size_bytes >= BATCH_BYTES:
+        size_bytes = sum(picture.nbytes for picture in self._batch)
+        if len(self._batch) >= BATCH or size_bytes >= BATCH_BYTES:
             self._embed()
 
     def finish(self, duration_s: float) -> FeatureTrack:
         self._embed()
         nothing = np.zeros((0, self._width), dtype=np.float32)
-        values = np.concatenate([nothing, *self._made])[self._pictures]
+        values = np.concatenate([nothing, *self._embeddings])[self._pictures]
         return FeatureTrack(self._name, self._hop_s, values, Clock.VIDEO)
 
     def _embed(self) -> None:
-        if self._waiting:
-            vectors = self._embed_pictures(self._waiting)
-            self._made.append(vectors.reshape(len(vectors), -1))
-            self._waiting = []
+        if self._batch:
+            vectors = self._embed_pictures(self._batch)
+            self._embeddings.append(vectors.reshape(len(vectors), -1))
+            self._batch = []
 
 
 def watch_semantic(*, model: ClipModel, hop_s: float = 1.0) -> _SemanticWatcher:
@@ -66,7 +66,7 @@ def watch_semantic(*, model: ClipModel, hop_s: float = 1.0) -> _SemanticWatcher:
 
 
 def watch_patches(*, model: ClipModel, hop_s: float = 1.0) -> _SemanticWatcher:
-    """Tokens of the last layer every `hop_s` seconds, values ``[t, tokens * token_width]``.
+    """Give tokens of the last layer every `hop_s` seconds, values ``[t, tokens * token_width]``.
 
     Token after token, that of the whole picture first where the model has one. A minute takes
     140 MB of memory with ViT-L/14@336px. `StopRun` for a model that has none.
@@ -77,14 +77,14 @@ def watch_patches(*, model: ClipModel, hop_s: float = 1.0) -> _SemanticWatcher:
 
 
 def columns(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
-    """As wide as the model; the meaning names it and the rate."""
+    """Declare a column as wide as the model; the meaning names it and the rate."""
     model = backends.backend_class("clip", str(use.model))
     meaning = f"{model.title} image embedding at {1 / use.parameters['hop_s']:.3g} Hz"
     return (Column("{}", f"list<float16[{model.dimensions}]>", "", meaning, "values"),)
 
 
 def patch_columns(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
-    """As wide as all tokens of a picture; `StopRun` for a model that has none."""
+    """Declare a column as wide as a picture's tokens; `StopRun` for a model that has none."""
     model = backends.backend_class("clip", str(use.model))
     if not model.tokens:
         raise WrongSetting("model", str(use.model), "it has no tokens of patches")

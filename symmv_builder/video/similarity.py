@@ -23,7 +23,10 @@ _C1, _C2 = 6.5025, 58.5225
 
 
 def ssim(left: NDArray[np.uint8], right: NDArray[np.uint8]) -> float:
-    """Mean SSIM of two grey pictures uint8 ``[h, w]``, at least 11 pixels each way; 1 at most."""
+    """Compute the mean SSIM of two grey pictures uint8 ``[h, w]``, at least 11 pixels each way.
+
+    1 at most.
+    """
     x, y = left.astype(np.float64), right.astype(np.float64)
     mean_x, mean_y = _blurred(x), _blurred(y)
     var_x = _blurred(x * x) - mean_x**2

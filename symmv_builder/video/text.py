@@ -41,12 +41,12 @@ class _TextWatcher:
 
 
 def watch_text(*, model: TextModel, hop_s: float = 5.0) -> _TextWatcher:
-    """Share of the picture (0-1) in lines of text every `hop_s` seconds, values ``[t, 1]``."""
+    """Share the picture (0-1) in lines of text every `hop_s` seconds, values ``[t, 1]``."""
     return _TextWatcher(model, hop_s)
 
 
 def columns(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:
-    """The rate is a setting."""
+    """Declare the column; the rate is a setting."""
     meaning = f"share of the picture in lines of text, every {use.parameters['hop_s']:.3g} s"
     return (Column("{}", "list<float32>", "0-1", meaning, "values"),)
 

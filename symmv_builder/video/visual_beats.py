@@ -55,7 +55,7 @@ def impact_envelope(directogram: NDArray[np.float32]) -> Floats:
 
 
 def local_maxima(envelope: Floats, hop_s: float) -> NDArray[np.int64]:
-    """Rows of the envelope that stand out from those around them; of equal ones the first."""
+    """Find rows of the envelope that stand out from those around; of equal ones the first."""
     reach, around = max(1, round(PEAK_S / hop_s)), max(1, round(AROUND_S / hop_s))
     beside = np.pad(envelope, reach, constant_values=-1.0)
     windows = np.lib.stride_tricks.sliding_window_view(beside, 2 * reach + 1)
@@ -96,7 +96,7 @@ def tempogram(envelope: Floats, hop_s: float) -> tuple[NDArray[np.int64], Floats
 
 
 def find_visual_beats(directogram: FeatureTrack) -> VisualBeats:
-    """Times and strengths of the visual beats, and their tempo.
+    """Find times and strengths of the visual beats, and their tempo.
 
     A strength is the height of the impact envelope there: 0-1, 1 the strongest impact of the
     video. Without motion there are none, and the tempo is 0. The tempo lies in 60-180.
@@ -117,16 +117,16 @@ def find_visual_beats(directogram: FeatureTrack) -> VisualBeats:
 def _steadiest(
     rows: NDArray[np.int64], strengths: Floats, gaps: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Which of the maxima are beats: numbers of the best way through them."""
+    """Tell which of the maxima are beats: numbers of the best way through them."""
     best = strengths.copy()
     before = np.full(len(rows), -1)
-    for here in range(1, len(rows)):
-        octaves = np.log2((rows[here] - rows[:here]) / gaps[here])
-        ways = best[:here] - STEADINESS * octaves**2
+    for number in range(1, len(rows)):
+        octaves = np.log2((rows[number] - rows[:number]) / gaps[number])
+        ways = best[:number] - STEADINESS * octaves**2
         came = int(ways.argmax())
         if ways[came] > 0:
-            best[here] += ways[came]
-            before[here] = came
+            best[number] += ways[came]
+            before[number] = came
     place, path = int(best.argmax()), []
     while place >= 0:
         path.append(place)
@@ -135,7 +135,7 @@ def _steadiest(
 
 
 def _peak(lags: NDArray[np.int64], values: Floats) -> float:
-    """The lag of the highest peak, between rows by a parabola through its neighbours.
+    """Find the lag of the highest peak, between rows by a parabola through its neighbours.
 
     Without a peak between the ends it is that of the greatest value.
     """

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -11,6 +12,7 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from symmv_builder.api import browsing
+from symmv_builder.api.study import Store
 from symmv_builder.api.take_writer import Studio, TakeWriter
 from symmv_builder.api.takes import Takes
 from symmv_builder.settings import Settings
@@ -30,6 +32,7 @@ class Desk:
     access: Access
     runs: Path
     writer: TakeWriter
+    studies: Sequence[Store] = ()
     folder: "tempfile.TemporaryDirectory[str]" = field(
         default_factory=lambda: tempfile.TemporaryDirectory(prefix="symmv-web-")
     )

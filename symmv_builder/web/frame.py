@@ -8,7 +8,6 @@ from symmv_builder.web.guard import Session
 
 # What fits on a phone.
 _FEW_COLUMNS = 4
-MENU = {"/": "Datasets", "/compose": "Compose", "/runs": "Runs"}
 
 
 def page(
@@ -26,7 +25,7 @@ def page(
     script runs that could look instead.
     """
     again = element("meta", http_equiv="refresh", content=refresh_s or unscripted_s)
-    links = [element("a", name, href=address) for address, name in MENU.items()]
+    links = [element("a", name, href=address) for address, name in session.menu.items()]
     who = element("a", f"Reviewer: {session.reviewer or 'nobody yet'}", href="/name")
     return "<!doctype html>" + element(
         "html",

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
+from types import MappingProxyType
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -28,6 +29,7 @@ App: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SHORTEST_TOKEN = 16
 MOST_BODY_BYTES = 16 * 1024
+_FORM = "application/x-www-form-urlencoded"
 # Where a file may be sent to, and how many bytes it may have with the fields around it.
 UPLOADS = {"/compose": 2**30}
 _MOST_FIELDS = 20
@@ -57,22 +59,24 @@ class Access:
     person's token alone (`owner_of`).
     `secret` signs what browsers keep; it is drawn anew for every start of the server. Names of
     cookies hold the `port`: browsers keep those of all servers of a host together.
+    `names` are those by which it is called from elsewhere, by a proxy that speaks TLS.
     """
 
     host: str = "127.0.0.1"
     port: int = 8000
     token: str = field(default="", repr=False)
+    names: tuple[str, ...] = ()
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
     def check(self) -> None:
         """`StopRun` where others could come without a token, or with one that can be guessed."""
-        if not self.is_loopback and not self.token:
-            wanted = "others can reach it there: say a token, which they have to know"
-            raise WrongSetting("host", self.host, wanted)
+        if (not self.is_loopback or self.names) and not self.token:
+            problem = "others can reach it there: say a token, which they have to know"
+            raise WrongSetting("host", (*self.names, self.host)[0], problem)
         for token in self.tokens:
             if len(token) < SHORTEST_TOKEN:
-                wanted = f"it can be guessed; it has {SHORTEST_TOKEN} characters at least"
-                raise WrongSetting("token", "*" * len(token), wanted)
+                problem = f"it can be guessed; it has {SHORTEST_TOKEN} characters at least"
+                raise WrongSetting("token", "*" * len(token), problem)
 
     @property
     def tokens(self) -> list[str]:
@@ -89,7 +93,17 @@ class Access:
             return False
         if self.host in ("0.0.0.0", "::"):
             return True
+        if name in self.names:
+            return True
         return name == self.host or (self.is_loopback and name in LOOPBACK)
+
+    def origins(self, scheme: str, host: str) -> tuple[str, ...]:
+        """Where pages of ours come from that were asked for at a host of ours."""
+        # What comes by a proxy was asked for with TLS, and reaches us without.
+        return (
+            f"{scheme}://{host}",
+            *([f"https://{host}"] if _host_name(host) in self.names else []),
+        )
 
     def sign(self, what: str, session: str) -> str:
         """A word that belongs to a session and cannot be made without the secret."""
@@ -143,7 +157,8 @@ def _same(first: str, second: str) -> bool:
 class Session:
     """A browser: its number, the word of its forms, whether it may come in, who sits there.
 
-    `owner` is whose takes it sees: of the person whose token it has, or of this machine.
+    `owner` is whose takes it sees: of the person whose token it has, or of this machine. `menu`
+    are the addresses of the pages that are named on every page, with their words.
     """
 
     number: str
@@ -152,6 +167,7 @@ class Session:
     is_in: bool
     reviewer: str = ""
     owner: str = ""
+    menu: Mapping[str, str] = field(default_factory=dict)
 
 
 class Refused(Exception):
@@ -162,8 +178,11 @@ class Refused(Exception):
         self.status, self.line = status, line
 
 
-class Guard:
-    """The outermost part of the server; what it lets through has ``scope["session"]``."""
+class _Guard:
+    """What every request passes: which server it names, whose page sent it, what it brings."""
+
+    # What a POST may be: its type, and how many bytes it has at most.
+    bodies: Mapping[str, int] = MappingProxyType({})
 
     def __init__(self, app: App, access: Access) -> None:
         self._app, self._access = app, access
@@ -175,7 +194,6 @@ class Guard:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
-        headers = _headers(scope)
         cookies: list[str] = []
 
         async def sending(message: Message) -> None:
@@ -185,17 +203,23 @@ class Guard:
             await send(message)
 
         try:
+            headers = _headers(scope)
             self._check(scope, headers)
-            session = self._session(headers)
-            if session.signed not in headers.get("cookie", ""):
-                cookies.append(self._access.cookie("session", session.signed))
-            scope["session"] = session
-            if not session.is_in and not scope["path"].startswith(_OPEN_PATHS):
-                await _answer(sending, 303, "log in first", location="/login")
-                return
-            await self._app(scope, receive, sending)
+            await self._let_in(scope, headers, cookies, receive, sending)
         except Refused as refused:
             await _answer(sending, refused.status, refused.line)
+
+    async def _let_in(
+        self,
+        scope: Scope,
+        headers: Mapping[str, str],
+        cookies: list[str],
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Hand on a request that was found in order; `cookies` go out with the answer."""
+        del headers, cookies
+        await self._app(scope, receive, send)
 
     def _check(self, scope: Scope, headers: Mapping[str, str]) -> None:
         host = headers.get("host", "")
@@ -205,19 +229,76 @@ class Guard:
             raise Refused(405, "pages are read, and forms are sent")
         if scope["method"] != "POST":
             return
-        if headers.get("origin") != f"{scope['scheme']}://{host}":
+        if headers.get("origin") not in self._access.origins(scope["scheme"], host):
             raise Refused(403, "this form was sent by a page of another site")
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        most = MOST_BODY_BYTES
-        if kind == "multipart/form-data" and scope["path"] in UPLOADS:
-            most = UPLOADS[scope["path"]]
-        elif kind != "application/x-www-form-urlencoded":
-            raise Refused(415, "forms alone are taken")
+        most = self._most(kind, scope["path"])
         length = headers.get("content-length", "")
         if not length.isascii() or not length.isdigit():
             raise Refused(411, "a form says how long it is")
         if len(length) > 12 or int(length) > most:
             raise Refused(413, f"a form has at most {most} bytes")
+
+    def _most(self, kind: str, path: str) -> int:
+        if kind not in self.bodies:
+            raise Refused(415, "forms alone are taken")
+        return self.bodies[kind]
+
+
+class RatersGuard(_Guard):
+    """Stands before a listening study: whoever has its address may rate, and do nothing else.
+
+    Nothing is kept in a rater's browser by this server, so no page of another site can act in a
+    rater's name; an answer is JSON all the same, from a page of ours.
+    """
+
+    def __init__(self, app: App, access: Access, most_bytes: int) -> None:
+        super().__init__(app, access)
+        self.bodies = {"application/json": most_bytes, "": 0}
+
+
+class Guard(_Guard):
+    """The outermost part of the server; what it lets through has ``scope["session"]``.
+
+    What lies under `apart` goes to another application, which has a guard of its own.
+    """
+
+    bodies = MappingProxyType({_FORM: MOST_BODY_BYTES})
+
+    def __init__(
+        self, app: App, access: Access, menu: Mapping[str, str], apart: Mapping[str, App]
+    ) -> None:
+        super().__init__(app, access)
+        self._menu, self._apart = menu, apart
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        for path, app in self._apart.items():
+            if scope.get("path", "").startswith(path):
+                await app(scope, receive, send)
+                return
+        await super().__call__(scope, receive, send)
+
+    async def _let_in(
+        self,
+        scope: Scope,
+        headers: Mapping[str, str],
+        cookies: list[str],
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        session = self._session(headers)
+        if session.signed not in headers.get("cookie", ""):
+            cookies.append(self._access.cookie("session", session.signed))
+        scope["session"] = session
+        if not session.is_in and not scope["path"].startswith(_OPEN_PATHS):
+            await _answer(send, 303, "log in first", location="/login")
+            return
+        await self._app(scope, receive, send)
+
+    def _most(self, kind: str, path: str) -> int:
+        if kind == "multipart/form-data" and path in UPLOADS:
+            return UPLOADS[path]
+        return super()._most(kind, path)
 
     def _session(self, headers: Mapping[str, str]) -> Session:
         ending = f"-{self._access.port}"
@@ -236,9 +317,8 @@ class Guard:
             kept_word = sessions.get("access", "")
             owner = self._access.owner_of(bearer) or self._access.owner_in(kept_word, number)
         reviewer = clean_line(unquote(sessions.get("reviewer", "")))
-        return Session(
-            number, signed, self._access.sign("form", number), bool(owner), reviewer, owner
-        )
+        word = self._access.sign("form", number)
+        return Session(number, signed, word, bool(owner), reviewer, owner, self._menu)
 
 
 def is_word(text: str, session: Session) -> bool:
@@ -246,18 +326,23 @@ def is_word(text: str, session: Session) -> bool:
     return _same(text, session.word)
 
 
-async def fields_of(receive: Receive, session: Session) -> dict[str, str]:
-    """The fields of a form that a page of ours sent; `Refused` for anything else."""
-    body = b""
+async def body_of(receive: Receive, most: int) -> bytes:
+    """What a request brings; `Refused` where that is more than `most` bytes, or breaks off."""
+    body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Refused(400, "the form did not come to its end")
         body += message.get("body", b"")
-        if len(body) > MOST_BODY_BYTES:
-            raise Refused(413, f"a form has at most {MOST_BODY_BYTES} bytes")
+        if len(body) > most:
+            raise Refused(413, f"a form has at most {most} bytes")
         if not message.get("more_body"):
-            break
+            return bytes(body)
+
+
+async def fields_of(receive: Receive, session: Session) -> dict[str, str]:
+    """The fields of a form that a page of ours sent; `Refused` for anything else."""
+    body = await body_of(receive, MOST_BODY_BYTES)
     try:
         pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except ValueError as error:
@@ -292,8 +377,8 @@ def _cookies(text: str) -> dict[str, str]:
 def _safe(headers: Any, cookies: list[str], *, keep: bool) -> list[tuple[bytes, bytes]]:
     """The headers of an answer with ours; a browser may `keep` the package's own files a while."""
     kept = [(name, value) for name, value in headers if name.lower().decode() not in HEADERS]
-    said = HEADERS | ({"cache-control": "max-age=300"} if keep else {})
-    ours = [(name.encode(), value.encode()) for name, value in said.items()]
+    policy = HEADERS | ({"cache-control": "max-age=300"} if keep else {})
+    ours = [(name.encode(), value.encode()) for name, value in policy.items()]
     return [*kept, *ours, *((b"set-cookie", each.encode()) for each in cookies)]
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from importlib import resources
 from pathlib import Path
@@ -11,25 +11,20 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
+from symmv_builder.api.study import Store
 from symmv_builder.api.take_writer import Studio, TakeWriter
 from symmv_builder.api.takes import Takes
 from symmv_builder.errors import NotFound, StopRun, UnknownName, WrongSetting
 from symmv_builder.report.page_style import STYLE
 from symmv_builder.settings import Settings
-from symmv_builder.web import browse, compose, correct, doors, entry, frame, review, runs
+from symmv_builder.web import frame, pages, raters
 from symmv_builder.web.desk import Desk, html
 from symmv_builder.web.guard import Access, App, Guard, Refused
 
 PORT = 8765
-_TYPES = {
-    "compose.js": "text/javascript",
-    "correct.js": "text/javascript",
-    "icon.svg": "image/svg+xml",
-    "keys.js": "text/javascript",
-    "player.js": "text/javascript",
-    "style.css": "text/css",
-}
-_MOST_AT_ONCE = 64
+_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+# Connections; a browser has up to six, and a hall of raters comes at once.
+_MOST_AT_ONCE = 256
 _log = logging.getLogger(__name__)
 
 
@@ -38,8 +33,9 @@ def make_app(
     access: Access,
     runs_in: Path = Path("runs"),
     writer: TakeWriter | None = None,
+    studies: Sequence[Store] = (),
 ) -> App:
-    """All pages of a data root, behind the guard.
+    """All pages of a data root, behind the guard; `studies` are rated apart from them.
 
     `runs_in` is where folders of trainings lie. What people compose is written by `writer` while
     the application is served; without one it lies in the folder `takes`.
@@ -54,16 +50,16 @@ def make_app(
         writer.close()
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=writing)
-    desk = Desk(settings, access, runs_in, writer)
-    for module in (browse, entry, correct, review, compose, runs, doors):
-        module.add(app, desk)
-    files = {name: _static(name) for name in _TYPES}
+    desk = Desk(settings, access, runs_in, writer, studies)
+    pages.add_pages(app, desk)
+    files = _static_files()
 
     @app.get("/static/{name}")
     def static(name: str) -> Response:
         if name not in files:
             raise HTTPException(404)
-        return Response(files[name], media_type=f"{_TYPES[name]}; charset=utf-8")
+        kind = _TYPES[name.rpartition(".")[2]]
+        return Response(files[name], media_type=f"{kind}; charset=utf-8")
 
     @app.exception_handler(StopRun)
     def stopped(request: Request, error: StopRun) -> Response:
@@ -85,13 +81,20 @@ def make_app(
     def no_page(request: Request, error: HTTPException) -> Response:
         return _said(request, error.status_code, str(error.detail))
 
-    return Guard(app, access)
+    by_address = {raters.address(each): each for each in studies}
+    rating = raters.make_app(by_address, access)
+    return Guard(app, access, pages.menu(), {raters.STUDIES: rating})
 
 
-def _static(name: str) -> bytes:
-    """A file of this package; the sheet is that of all pages with what these add to it."""
-    data = resources.files("symmv_builder.web").joinpath("static", name).read_bytes()
-    return STYLE.encode() + data if name == "style.css" else data
+def _static_files() -> dict[str, bytes]:
+    """The package's own files by name; the sheet is that of all pages with what these add to it."""
+    folder = resources.files("symmv_builder.web").joinpath("static")
+    files = {
+        file.name: file.read_bytes()
+        for file in folder.iterdir()
+        if file.name.rpartition(".")[2] in _TYPES
+    }
+    return files | {"style.css": STYLE.encode() + files["style.css"]}
 
 
 def _said(request: Request, status: int, line: str) -> Response:
@@ -100,19 +103,11 @@ def _said(request: Request, status: int, line: str) -> Response:
     return html(text, status)
 
 
-def serve(
-    settings: Settings,
-    access: Access,
-    *,
-    runs_in: Path = Path("runs"),
-    writer: TakeWriter | None = None,
-    tell: Callable[[str], object] = lambda _: None,
-) -> None:
+def answer(app: App, access: Access, *, tell: Callable[[str], object] = lambda _: None) -> None:
     """Answer until the process is interrupted; `tell` gets the address once it can be opened.
 
-    `StopRun` where the host needs a token, or the port is taken.
+    `StopRun` where the port is taken.
     """
-    access.check()
     try:
         is_v6 = ":" in access.host
         listening = socket.create_server(
@@ -123,7 +118,9 @@ def serve(
         raise WrongSetting("port", access.port, problem, where=access.host) from error
     with listening:
         config = uvicorn.Config(
-            make_app(settings, access, runs_in, writer),
+            app,
+            # Its own arrangement would close the handlers of whoever calls this.
+            log_config=None,
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -133,7 +130,7 @@ def serve(
             ws="none",
         )
         host = f"[{access.host}]" if is_v6 else access.host
-        tell(f"http://{host}:{access.port}/")
+        tell(f"http://{host}:{listening.getsockname()[1]}/")
         try:
             uvicorn.Server(config).run(sockets=[listening])
         except KeyboardInterrupt:

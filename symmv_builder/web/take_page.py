@@ -33,10 +33,10 @@ def model_choice(to: str, models: list[str], model: str) -> Html | None:
     )  # fmt: skip
 
 
-def shown_take(project: Project, asked: str) -> Take | None:
+def shown_take(project: Project, number: str) -> Take | None:
     """The take of that number, else the newest that is done."""
     for take in reversed(project.takes):
-        if str(take.number) == asked or (not asked and take.state == "done"):
+        if str(take.number) == number or (not number and take.state == "done"):
             return take
     return None
 
@@ -48,10 +48,10 @@ def progress(project: Project, session: Session) -> Html | None:
     for take in project.takes:
         if not take.is_open:
             continue
-        said = take.doing or ("waiting for its turn" if take.state == "waiting" else "beginning")
+        doing = take.doing or ("waiting for its turn" if take.state == "waiting" else "beginning")
         name = f"Take {take.number}"
         bar = element("progress", value=f"{take.share:.3f}", max=1, aria_label=name)
-        words = element("span", said, class_="doing")
+        words = element("span", doing, class_="doing")
         stop = frame.form(
             f"{here}/{take.number}/stop", session, frame.button(f"Stop take {take.number}")
         )
@@ -82,9 +82,9 @@ def table(project: Project, shown: Take | None, session: Session) -> Html | None
         )
         can_go = take.state not in ("waiting", "running")
         # What a model says of itself stands beside the take that is shown, once.
-        said = take.line.partition(";")[0] if take.state == "done" else take.line
-        said = "" if said == take.state else said
-        rows.append((name, take.state, ordered(take), said, gone if can_go else ""))
+        outcome = take.line.partition(";")[0] if take.state == "done" else take.line
+        outcome = "" if outcome == take.state else outcome
+        rows.append((name, take.state, ordered(take), outcome, gone if can_go else ""))
     heads = ("take", "state", "ordered", "what came of it", "delete")
     return frame.part("Takes", frame.table(heads, rows, "Takes"))
 
@@ -94,25 +94,25 @@ def ordered(take: Take) -> str:
     wishes = take.wishes
     if wishes.passage is not None:
         number, start_s, end_s = wishes.passage
-        said = [f"{start_s:g} to {end_s:g} s of take {number} anew"]
+        parts = [f"{start_s:g} to {end_s:g} s of take {number} anew"]
     else:
-        said = [wishes.model or "starter"]
+        parts = [wishes.model or "starter"]
     named: dict[str, Any] = {
         "seed": wishes.seed, "key": wishes.key, "chords": wishes.primer,
         "boldness": wishes.temperature, **wishes.options, "sound": wishes.soundfont,
     }  # fmt: skip
-    said += [
+    parts += [
         f"{name} {frame.cell(value)}" for name, value in named.items() if value not in ("", None)
     ]
-    return ", ".join(said)
+    return ", ".join(parts)
 
 
 def shown(project: Project, take: Take, session: Session, studio: Studio) -> Html:
     """A take with its video over its notes, its files, and the form for a passage of it."""
     title = f"Take {take.number}"
     if take.state != "done":
-        said = f"{take.state}: {take.line}" if take.line else take.state
-        return frame.part(title, element("p", said, class_="note"))
+        words = f"{take.state}: {take.line}" if take.line else take.state
+        return frame.part(title, element("p", words, class_="note"))
     try:
         drawn = time_line.draw(
             take.records(), f"Shots, chords, beats and notes of take {take.number}"

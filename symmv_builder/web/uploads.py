@@ -43,7 +43,7 @@ class FormReader:
     """
 
     def __init__(self, boundary: str, open_file: Callable[[Mapping[str, str]], BinaryIO]) -> None:
-        self.found = Upload()
+        self.upload = Upload()
         self._open_file = open_file
         self._mark = b"\r\n--" + boundary.encode()
         # As if a line had ended before: so the first mark is found as all others are.
@@ -62,7 +62,7 @@ class FormReader:
         """What was read; `Refused` where the form did not come to its end."""
         if self._step != self._over:
             raise Refused(400, "the form did not come to its end")
-        return self.found
+        return self.upload
 
     def _before(self) -> bool:
         if len(self._rest) < len(self._mark):
@@ -107,16 +107,16 @@ class FormReader:
             self._has_file = True
             # Browsers write a quotation mark so (HTML, multipart form data).
             named = filename.decode("utf-8", "replace").replace("%22", '"')
-            self.found.filename = clean_line(named)
-            self._file = self._open_file(self.found.fields)
+            self.upload.filename = clean_line(named)
+            self._file = self._open_file(self.upload.fields)
 
     def _field(self) -> bool:
         data, is_whole = self._taken()
         self._value += data
-        if len(self._value) > _MOST_FIELD_BYTES or len(self.found.fields) >= _MOST_FIELDS:
+        if len(self._value) > _MOST_FIELD_BYTES or len(self.upload.fields) >= _MOST_FIELDS:
             raise Refused(413, "a field of this form is too large, or there are too many")
         if is_whole:
-            self.found.fields[self._name] = self._value.decode("utf-8", "replace")
+            self.upload.fields[self._name] = self._value.decode("utf-8", "replace")
         return is_whole
 
     def _bytes(self) -> bool:

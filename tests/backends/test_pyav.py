@@ -26,19 +26,19 @@ def clip(path: Path, seconds: float = 2.0, **more: object) -> Path:
     )
 
 
-def reason_of(action: object, *given: object, **settings: object) -> tuple[Reason, str]:
+def reason_of(action: object, *arguments: object, **settings: object) -> tuple[Reason, str]:
     with pytest.raises(RejectEntry) as caught:
-        list(action(*given, **settings))  # type: ignore[operator]
+        list(action(*arguments, **settings))  # type: ignore[operator]
     return caught.value.reason, caught.value.detail
 
 
 def test_frames_of_variable_rate_keep_their_own_times(tmp_path: Path) -> None:
     times = [0.0, 0.04, 0.5, 0.52, 3.0]
     path = write_media(tmp_path / "v.mp4", Pictures([noise(n) for n in range(5)], times))
-    found = list(frames(path))
-    assert [frame.index for frame in found] == [0, 1, 2, 3, 4]
-    np.testing.assert_allclose([frame.time_s for frame in found], times, atol=1e-6)
-    np.testing.assert_allclose([f.duration_s for f in found[:4]], np.diff(times), atol=1e-6)
+    decoded = list(frames(path))
+    assert [frame.index for frame in decoded] == [0, 1, 2, 3, 4]
+    np.testing.assert_allclose([frame.time_s for frame in decoded], times, atol=1e-6)
+    np.testing.assert_allclose([f.duration_s for f in decoded[:4]], np.diff(times), atol=1e-6)
 
 
 def test_a_frame_is_what_pyav_itself_converts(tmp_path: Path) -> None:
@@ -47,11 +47,11 @@ def test_a_frame_is_what_pyav_itself_converts(tmp_path: Path) -> None:
     path = clip(tmp_path / "c.mp4")
     with av.open(str(path)) as container:
         expected = [f.to_ndarray(format="rgb24") for f in container.decode(video=0)]
-    found = list(frames(path))
-    assert len(found) == len(expected) == 50
-    for frame, picture in zip(found, expected, strict=True):
+    decoded = list(frames(path))
+    assert len(decoded) == len(expected) == 50
+    for frame, picture in zip(decoded, expected, strict=True):
         np.testing.assert_array_equal(frame.rgb(), picture)
-    assert found[0].rgb() is found[0].rgb()
+    assert decoded[0].rgb() is decoded[0].rgb()
 
 
 @pytest.mark.parametrize("rotation", [90, 180, 270])
@@ -197,12 +197,12 @@ def test_a_file_cut_in_the_middle_is_unreadable_and_says_both_durations(
     data = clip(tmp_path / name, 4.0, options=options).read_bytes()
     path = tmp_path / f"cut-{name}"
     path.write_bytes(data[: len(data) // 2])
-    for found in (
+    for rejection in (
         reason_of(probe, path, SHA),
         reason_of(frames, path),
         reason_of(read_sound, path),
     ):
-        assert found[0] is Reason.UNREADABLE
+        assert rejection[0] is Reason.UNREADABLE
     assert "states 4.0 s but ends after" in reason_of(probe, path, SHA)[1]
     lenient = Limits(min_share=0.1, max_bad_share=0.5)
     assert len(list(frames(path, limits=lenient))) > 10
@@ -255,8 +255,11 @@ def test_size_duration_and_channels_are_limited(tmp_path: Path) -> None:
     path = clip(tmp_path / "c.mkv")
     assert reason_of(probe, path, SHA, limits=Limits(max_size_bytes=10))[0] is Reason.TOO_LARGE
     short = Limits(max_duration_s=1.0)
-    for found in (reason_of(frames, path, limits=short), reason_of(read_sound, path, limits=short)):
-        assert found[0] is Reason.TOO_LONG
+    for rejection in (
+        reason_of(frames, path, limits=short),
+        reason_of(read_sound, path, limits=short),
+    ):
+        assert rejection[0] is Reason.TOO_LONG
     many = write_media(tmp_path / "m.mkv", Samples(tone(1, channels=6), layout="5.1"))
     assert reason_of(probe, many, SHA, limits=Limits(max_channels=4))[0] is Reason.TOO_LARGE
 
@@ -302,13 +305,13 @@ def test_a_file_that_we_may_not_read_is_a_rejection(
 def test_an_empty_packet_repeats_the_picture_before(tmp_path: Path) -> None:
     import av
 
-    drawn = [noise(n // 3) for n in range(30)]
+    drawings = [noise(n // 3) for n in range(30)]
     path = tmp_path / "repeats.nut"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=25, options={"qmin": "1", "qmax": "1"})
         stream.height, stream.width, stream.pix_fmt = 48, 64, "yuv420p"
         for number in range(0, 30, 3):
-            picture = av.VideoFrame.from_ndarray(drawn[number], format="rgb24")
+            picture = av.VideoFrame.from_ndarray(drawings[number], format="rgb24")
             picture.pts, picture.time_base = number, Fraction(1, 25)
             container.mux(stream.encode(picture))
             for repeat in (1, 2):
@@ -320,10 +323,10 @@ def test_an_empty_packet_repeats_the_picture_before(tmp_path: Path) -> None:
         container.mux(stream.encode())
     with av.open(str(path)) as container:
         assert sum(p.size == 0 and p.pts is not None for p in container.demux()) == 20
-    found = list(frames(path))
-    np.testing.assert_allclose([f.time_s for f in found], steady(30), atol=1e-3)
-    for frame, wanted in zip(found, drawn, strict=True):
-        assert np.abs(frame.rgb().astype(int) - wanted).mean() < 6
+    decoded = list(frames(path))
+    np.testing.assert_allclose([f.time_s for f in decoded], steady(30), atol=1e-3)
+    for frame, drawing in zip(decoded, drawings, strict=True):
+        assert np.abs(frame.rgb().astype(int) - drawing).mean() < 6
     assert probe(path, SHA).duration_s == pytest.approx(1.2, abs=1e-3)
 
 
@@ -335,10 +338,10 @@ def test_the_end_is_that_of_the_last_picture_and_not_of_a_gap_between_decoding_t
     times = np.cumsum([0.0, *(0.68 if n % 8 == 7 else 0.04 for n in range(79))]).round(2).tolist()
     times = [*times, times[-1] + 0.04]
     path = write_media(tmp_path / name, Pictures([noise(n) for n in range(81)], times, b_frames=3))
-    asset, found = probe(path, SHA), list(frames(path))
-    np.testing.assert_allclose([f.time_s for f in found], times, atol=1e-3)
+    asset, decoded = probe(path, SHA), list(frames(path))
+    np.testing.assert_allclose([f.time_s for f in decoded], times, atol=1e-3)
     assert asset.duration_s == pytest.approx(times[-1] + 0.04, abs=0.005)
-    assert found[-1].time_s + found[-1].duration_s == pytest.approx(asset.duration_s, abs=1e-6)
+    assert decoded[-1].time_s + decoded[-1].duration_s == pytest.approx(asset.duration_s, abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -382,12 +385,12 @@ def test_pictures_of_an_avi_with_b_frames_are_evenly_spaced(tmp_path: Path) -> N
     import av
 
     path = tmp_path / "b.avi"
-    drawn = Pictures([noise(n) for n in range(50)], steady(50), b_frames=2)
-    write_media(path, drawn, Samples(tone(2.0, 44100), 44100, codec="aac"))
+    drawings = Pictures([noise(n) for n in range(50)], steady(50), b_frames=2)
+    write_media(path, drawings, Samples(tone(2.0, 44100), 44100, codec="aac"))
     with av.open(str(path)) as container:
         own = [frame.pts for frame in container.decode(video=0)]
     assert own != sorted(own)  # type: ignore[type-var]
-    found = list(frames(path))
-    np.testing.assert_allclose(np.diff([f.time_s for f in found]), 0.04, atol=1e-6)
-    for frame, picture in zip(found, drawn.frames, strict=True):
+    decoded = list(frames(path))
+    np.testing.assert_allclose(np.diff([f.time_s for f in decoded]), 0.04, atol=1e-6)
+    for frame, picture in zip(decoded, drawings.frames, strict=True):
         assert np.abs(frame.rgb().astype(int) - picture).mean() < 6

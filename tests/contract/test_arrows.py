@@ -118,13 +118,13 @@ def test_flows_do_not_import_the_command_line(root: Path) -> None:
 
 
 def test_the_package_checks_nothing_with_assert(package_trees: Trees) -> None:
-    found = [
+    asserts = [
         f"{path}:{node.lineno}"
         for path, tree in package_trees.items()
         for node in ast.walk(tree)
         if isinstance(node, ast.Assert)
     ]
-    assert found == [], "python -O removes these: raise RejectEntry, StopRun or ValueError"
+    assert asserts == [], "python -O removes these: raise RejectEntry, StopRun or ValueError"
 
 
 def test_nothing_is_unpickled(package_trees: Trees) -> None:

@@ -53,8 +53,8 @@ def test_a_model_names_the_modules_that_it_imports_to_run(slot: str, name: str) 
     roots = {module.partition(".")[0] for module in imported}
     # A file may hold several models, of which one imports more than another.
     beside = vars(sys.modules[backend.__module__]).values()
-    told = {module for each in beside for module in getattr(each, "needs", ())}
-    assert roots & set(OPTIONAL) <= told
+    declared = {module for each in beside for module in getattr(each, "needs", ())}
+    assert roots & set(OPTIONAL) <= declared
     assert backend.needs or not roots & set(OPTIONAL)
 
 
@@ -117,9 +117,12 @@ def test_the_models_of_a_build_import_nothing_needless(
     except (MissingPackage, MissingWeights) as missing:
         pytest.skip(str(missing))
     assert plan.models
-    told = json.dumps(paths)
+    paths_json = json.dumps(paths)
     done = subprocess.run(
-        [sys.executable, "-c", USE_ALL, dataset, told], capture_output=True, text=True, check=False
+        [sys.executable, "-c", USE_ALL, dataset, paths_json],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert (NEEDLESS | more) & set(done.stdout.split()) == set()

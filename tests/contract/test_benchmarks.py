@@ -63,8 +63,8 @@ def missing(root: Path, program: Path) -> Iterator[str]:
 def test_benchmarks_name_nothing_that_is_gone(root: Path) -> None:
     programs = sorted((root / "benchmarks").glob("*.py"))
     assert programs
-    gone = {program.name: set(missing(root, program)) for program in programs}
-    assert {name: names for name, names in gone.items() if names} == {}
+    absent = {program.name: set(missing(root, program)) for program in programs}
+    assert {name: names for name, names in absent.items() if names} == {}
 
 
 def test_a_name_that_is_gone_is_noticed(root: Path, tmp_path: Path) -> None:

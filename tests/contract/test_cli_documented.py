@@ -69,8 +69,8 @@ def test_every_command_is_shown_in_the_documentation(root: Path) -> None:
 
 
 def test_the_documents_call_no_command_that_does_not_exist(root: Path) -> None:
-    known = {words.split()[1] for words, _ in commands() if " " in words}
+    groups = {words.split()[1] for words, _ in commands() if " " in words}
     for name, text in documents(root).items():
         blocks = re.findall(r"^```sh\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
         called = re.findall(r"^(?:\$ )?symmv ([a-z]+)", "\n".join(blocks), flags=re.MULTILINE)
-        assert sorted(set(called) - known) == [], name
+        assert sorted(set(called) - groups) == [], name

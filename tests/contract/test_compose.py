@@ -42,8 +42,8 @@ def text(root: Path) -> str:
 
 @pytest.fixture(scope="module")
 def compose(text: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(text)
-    return found
+    stack: dict[str, Any] = yaml.safe_load(text)
+    return stack
 
 
 def words_of(service: Service) -> list[str]:
@@ -114,8 +114,8 @@ def test_addresses_name_services_and_the_ports_that_they_listen_on(
         "prefect": "4200",
         "store": "8333",
     }
-    found = set(re.findall(r"(?:://|@)([a-z]+):(\d+)/?", text))
-    assert found == set(listening.items())
+    addresses = set(re.findall(r"(?:://|@)([a-z]+):(\d+)/?", text))
+    assert addresses == set(listening.items())
     for name in ("prefect", "store"):
         assert re.search(rf"\b{listening[name]}\b", " ".join(words_of(compose["services"][name])))
 

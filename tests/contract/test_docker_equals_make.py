@@ -15,22 +15,22 @@ def instructions(root: Path) -> list[tuple[str, str]]:
     return [(name, argument.strip()) for name, _, argument in pairs]
 
 
-def arguments(instructions: list[tuple[str, str]], wanted: str) -> list[str]:
-    return [argument for name, argument in instructions if name == wanted]
+def arguments(instructions: list[tuple[str, str]], instruction: str) -> list[str]:
+    return [argument for name, argument in instructions if name == instruction]
 
 
 @pytest.fixture(scope="module")
 def stages(instructions: list[tuple[str, str]]) -> dict[str, list[tuple[str, str]]]:
     """The instructions of each stage by its name."""
-    found: dict[str, list[tuple[str, str]]] = {}
+    by_stage: dict[str, list[tuple[str, str]]] = {}
     for name, argument in instructions:
         if name == "FROM":
             base, _, stage = argument.partition(" AS ")
             assert base == "${BASE}"
-            found[stage] = []
-        elif found:
-            found[stage].append((name, argument))
-    return found
+            by_stage[stage] = []
+        elif by_stage:
+            by_stage[stage].append((name, argument))
+    return by_stage
 
 
 def test_packages_are_installed_by_make_alone(instructions: list[tuple[str, str]]) -> None:

@@ -22,14 +22,14 @@ def project(root: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def pins(root: Path) -> dict[str, dict[str, str]]:
     """The version of every package, by layer."""
-    found = {}
+    by_name = {}
     for path in (root / "requirements").glob("*.txt"):
         lines = lock.blocks(path.read_text()).values()
-        found[path.stem] = {
+        by_name[path.stem] = {
             pin.name: str(pin.specifier).removeprefix("==")
             for pin in (Requirement(line.split(" \\")[0].strip()) for line in lines)
         }
-    return found
+    return by_name
 
 
 def test_the_lock_is_up_to_date(project: dict[str, Any]) -> None:
@@ -71,13 +71,13 @@ def test_every_requirement_is_met_by_a_pin_of_its_layer(
             there |= pins["flows"] | pins["train"]
         base = project["project"]["dependencies"] if layer == "run" else []
         for line in [*base, *(line for name in names for line in extras[name])]:
-            asked = Requirement(line)
-            if asked.name == "symmv-builder" or (
-                asked.marker and not asked.marker.evaluate(MARKERS)
+            requirement = Requirement(line)
+            if requirement.name == "symmv-builder" or (
+                requirement.marker and not requirement.marker.evaluate(MARKERS)
             ):
                 continue
-            name = re.sub(r"[-_.]+", "-", asked.name).lower()
-            assert asked.specifier.contains(there[name], prereleases=True), (layer, line)
+            name = re.sub(r"[-_.]+", "-", requirement.name).lower()
+            assert requirement.specifier.contains(there[name], prereleases=True), (layer, line)
 
 
 def test_every_extra_is_in_a_layer(project: dict[str, Any]) -> None:
@@ -117,8 +117,8 @@ global.no-color='true'
 :env:.cert='/certificates'
 :env:.default-timeout='60'
 """
-    told = uv.environment(uv.pip_options(listing), {"SSL_CERT_FILE": "/mine"})
-    assert told == {
+    environment = uv.environment(uv.pip_options(listing), {"SSL_CERT_FILE": "/mine"})
+    assert environment == {
         "UV_INDEX_STRATEGY": "unsafe-best-match",
         "UV_DEFAULT_INDEX": "https://three.example/index",
         "UV_INDEX": "https://two.example/a https://two.example/b",

@@ -42,14 +42,14 @@ def test_every_column_is_taken_out_of_something_that_the_recipe_makes(name: str)
         assert artifact in makers, column
         step = makers[artifact]
         if step.together is None:
-            made = inspect.signature(step.run).return_annotation
-            assert field in dir(made) or field in made.__dataclass_fields__, column
+            record = inspect.signature(step.run).return_annotation
+            assert field in dir(record) or field in record.__dataclass_fields__, column
 
 
 @every_recipe
 def test_what_a_recipe_makes_on_request_alone_stands_beside_it(name: str) -> None:
-    wanted = {"symmv": {"alignment"}, "muvisync": set()}
-    assert {use.makes for use in recipe(name).beside} == wanted[name]
+    expected = {"symmv": {"alignment"}, "muvisync": set()}
+    assert {use.makes for use in recipe(name).beside} == expected[name]
 
 
 @every_recipe

@@ -28,10 +28,10 @@ every_version = pytest.mark.parametrize(
 
 def test_the_files_in_schemas_are_what_the_code_renders(root: Path) -> None:
     folder = root / "schemas"
-    written = {
+    files = {
         path.relative_to(folder).as_posix(): path.read_text() for path in folder.glob("v*/*.json")
     }
-    assert written == render()
+    assert files == render()
 
 
 def test_a_released_schema_is_frozen(root: Path) -> None:
@@ -54,9 +54,9 @@ def test_a_later_version_adds_columns_and_changes_the_meaning_of_none() -> None:
     for name, newest in NEWEST.items():
         for number in range(1, newest):
             earlier, later = columns_of(name, number), columns_of(name, number + 1)
-            said = [(c.name, c.unit, c.meaning, c.take, c.width) for c in later]
+            facts = [(c.name, c.unit, c.meaning, c.take, c.width) for c in later]
             before = [(c.name, c.unit, c.meaning, c.take, c.width) for c in earlier]
-            assert [column for column in said if column in before] == before
+            assert [column for column in facts if column in before] == before
             assert len(later) > len(earlier)
 
 

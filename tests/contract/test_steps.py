@@ -54,9 +54,9 @@ def test_no_two_steps_share_a_name() -> None:
 def test_a_step_reads_what_its_function_takes(module: str, step: Step) -> None:
     kinds = inspect.Parameter
     parameters = list(inspect.signature(step.run).parameters.values())
-    taken = tuple(p.name for p in parameters if p.kind is kinds.POSITIONAL_OR_KEYWORD)
+    positional = tuple(p.name for p in parameters if p.kind is kinds.POSITIONAL_OR_KEYWORD)
     assert {p.kind for p in parameters} <= {kinds.POSITIONAL_OR_KEYWORD, kinds.KEYWORD_ONLY}
-    assert taken == (() if step.together else step.reads)
+    assert positional == (() if step.together else step.reads)
     assert step.reads, "a step that reads nothing cannot be remade when something changes"
 
 

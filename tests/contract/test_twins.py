@@ -57,10 +57,10 @@ def with_samples(tests: dict[str, Functions]) -> list[tuple[str, str]]:
 def test_every_test_of_the_samples_names_a_twin_that_needs_none(
     tests: dict[str, Functions],
 ) -> None:
-    found = with_samples(tests)
-    assert len(found) > 20
+    pairs = with_samples(tests)
+    assert len(pairs) > 20
     faults = []
-    for path, name in found:
+    for path, name in pairs:
         named = list(twins_of(tests[path][name]))
         if not named:
             faults.append(f"{path}::{name} names no twin")

@@ -10,24 +10,24 @@ MEANINGLESS = {
 
 
 def test_no_module_has_a_name_that_says_nothing(root: Path, repository_files: list[Path]) -> None:
-    found = [
+    faults = [
         path.relative_to(root).as_posix()
         for path in repository_files
         if path.suffix == ".py"
         and MEANINGLESS & {part.removesuffix(".py") for part in path.relative_to(root).parts}
     ]
-    assert found == []
+    assert faults == []
 
 
 def test_no_class_is_a_manager_or_a_handler(package_trees: dict[str, ast.Module]) -> None:
-    found = [
+    faults = [
         f"{path}: {node.name}"
         for path, tree in package_trees.items()
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef)
         and node.name.endswith(("Manager", "Handler", "Helper", "Utils", "Base"))
     ]
-    assert found == []
+    assert faults == []
 
 
 def test_every_module_of_the_package_says_what_and_why(

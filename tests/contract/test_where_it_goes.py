@@ -84,18 +84,26 @@ METRICS = (
     ),
 )
 '''
-TITLES = '''"""A page of titles alone."""
+TITLES = '''"""A page of the names of a data root's datasets."""
 
-from html import escape
-from pathlib import Path
+from fastapi import FastAPI, Request, Response
 
-from symmv_builder.report.page import Page
+from symmv_builder.api import questions
+from symmv_builder.report.elements import element
+from symmv_builder.web import frame
+from symmv_builder.web.desk import Desk, html, session_of
+
+MENU = ("/titles", "Titles")
 
 
-def write_titles(path: Path, page: Page) -> None:
-    """Write the title of a page, and those of its datasets."""
-    names = "".join(f"<li>{escape(dataset.name)}</li>" for dataset in page.datasets)
-    path.write_text(f"<h1>{escape(page.title)}</h1><ul>{names}</ul>", encoding="utf-8")
+def add(app: FastAPI, desk: Desk) -> None:
+    """Put the page into an application."""
+
+    @app.get("/titles")
+    def titles(request: Request) -> Response:
+        names = [element("li", each.dataset) for each in questions.statuses(desk.settings).datasets]
+        inner = element("ul", *names)
+        return html(frame.page("<Titles>", inner, session=session_of(request)))
 '''
 USE = """
 import json
@@ -103,12 +111,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from starlette.testclient import TestClient
 
 import symmv_builder as sb
 from symmv_builder import backends, evaluation, training
-from symmv_builder.api import demo_page
 from symmv_builder.datasets import built_in, importable
-from symmv_builder.report.page import Page
+from symmv_builder.settings import read_settings
+from symmv_builder.web.guard import Access
+from symmv_builder.web.server import make_app
 
 
 def main():
@@ -120,7 +130,8 @@ def main():
     points = np.random.default_rng(0).normal(size=(8, 2))
     np.save("real.npy", points)
     np.save("ours.npy", points + [3, 0])
-    first = demo_page.write_pages(Path("."), Page("<Two>", "", None, [], {}, [], [], {}))
+    app = make_app(read_settings(root=Path("data")), Access())
+    browser = TestClient(app, base_url="http://127.0.0.1")
     answer = {
         "package": sb.__file__,
         "brightness": row["brightness"].tolist(),
@@ -134,7 +145,7 @@ def main():
         "metrics": sb.evaluate("music", "tunes/song.mid")["metrics"],
         "of_recordings": sb.evaluate("audio", "ours.npy", reference="real.npy")["metrics"],
         "declared": [metric.name for metric in evaluation.song_metrics()],
-        "pages": [str(first), Path("titles.html").read_text()],
+        "pages": [browser.get("/").text, browser.get("/titles").text],
     }
     Path("answer.json").write_text(json.dumps(answer))
 
@@ -159,7 +170,7 @@ def sound_feature() -> str:
     )
 
 
-# Change: the files below `symmv_builder` that it adds, or the row that it puts into one.
+# Change: the files below `symmv_builder` that it adds.
 CHANGES: Mapping[str, Mapping[str, str]] = {
     "A picture feature": {"video/brightness.py": of_plugin("brightness.py")},
     "A sound feature with a model": {
@@ -173,14 +184,10 @@ CHANGES: Mapping[str, Mapping[str, str]] = {
     },
     "A metric": {"evaluation/span.py": SPAN},
     "An HTML page": {
-        "report/titles.py": TITLES,
-        "api/demo_page.py": '    "titles.html": titles.write_titles,\n',
+        "web/pages/titles.py": TITLES,
     },
     "An importer": {"datasets/imports/importers/tunes.py": of_plugin("tunes.py")},
 }
-# Where the row of a page goes, and the import that it needs.
-IMPORT = "from symmv_builder.report.page import (\n"
-TABLE = '    "index.html": write_page,\n'
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -194,11 +201,7 @@ def hashes(folder: Path) -> dict[str, str]:
 def make(package: Path, files: Mapping[str, str]) -> None:
     for place, text in files.items():
         path = package / place
-        if path.exists():
-            old = path.read_text()
-            assert (old.count(IMPORT), old.count(TABLE)) == (1, 1)
-            old = old.replace(IMPORT, f"from symmv_builder.report import titles\n{IMPORT}")
-            text = old.replace(TABLE, TABLE + text)
+        assert not path.exists()
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
 
@@ -277,10 +280,11 @@ def test_a_metric_of_recordings_is_measured_beside_the_frechet_distance(
     assert answer["of_recordings"] == pytest.approx({"fad": 9, "shift": 3})
 
 
-def test_an_html_page_is_written_beside_the_first(answer: dict[str, Any]) -> None:
-    first, text = answer["pages"]
-    assert first == "index.html"
-    assert text == "<h1>&lt;Two&gt;</h1><ul></ul>"
+def test_an_html_page_is_in_the_menu_and_shows_what_is_there(answer: dict[str, Any]) -> None:
+    first, page = answer["pages"]
+    assert '<a href="/titles">Titles</a>' in first
+    assert "<h1>&lt;Titles&gt;</h1>" in page
+    assert "<li>tiny</li>" in page
 
 
 @pytest.mark.parametrize("change", CHANGES)

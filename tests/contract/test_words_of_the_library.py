@@ -61,9 +61,9 @@ def options() -> set[str]:
     group = Commands(name="symmv")
     for name in COMMANDS:
         group.load(name)
-    found = {each for command in group.commands.values() for each in options_of(command)}
-    assert {"--from", "--overwrite", "--model"} <= found
-    return found
+    names = {each for command in group.commands.values() for each in options_of(command)}
+    assert {"--from", "--overwrite", "--model"} <= names
+    return names
 
 
 def test_no_message_of_the_library_names_an_option_or_a_command(options: set[str]) -> None:

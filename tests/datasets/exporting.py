@@ -102,7 +102,7 @@ def write_rows(
     receipt = {
         "dataset": DATASET,
         "schema": DATASET,
-        "described": [column.described() for column in columns],
+        "described": [column.describe() for column in columns],
         "entries": len(rows),
         "splits": {name: sum(r["split"] == name for r in rows) for name in order},
         "shards": as_plain(shards),

@@ -73,7 +73,7 @@ def made(
         "dataset": dataset,
         "schema": schema.metadata[b"schema"].decode(),
         "columns": schema.names,
-        "described": [column.described() for column in columns_of(dataset)],
+        "described": [column.describe() for column in columns_of(dataset)],
         "state": "as built",
         "entries": COUNT,
         "splits": {name: splits.count(name) for name in ("train", "validation", "test")},

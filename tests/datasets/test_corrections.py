@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -14,23 +13,16 @@ import toy_clips as toy
 import toy_corrections as made
 
 from symmv_builder.api import correcting
-from symmv_builder.clips import Windows
 from symmv_builder.datasets import questions
-from symmv_builder.datasets.build import Summary
 from symmv_builder.datasets.clean import find_waste
 from symmv_builder.datasets.dry_run import dry_run
-from symmv_builder.datasets.media_export.media import Media
-from symmv_builder.datasets.media_export.plan import make_plan
-from symmv_builder.datasets.recipe import ClipRules, Recipe
 from symmv_builder.datasets.takedown import take_down
 from symmv_builder.datasets.verify import CheckCounts, verify
 from symmv_builder.errors import MalformedFile, NotFound, StopRun, UnknownName, WrongSetting
 from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.keys import CORRECTION, Plan
 from symmv_builder.settings import Settings
-from symmv_builder.storage.manifests import read_entries
-from symmv_builder.storage.receipts import PLACE, read_receipt
-from symmv_builder.storage.shard_rows import ShardRows
+from symmv_builder.storage.receipts import read_receipt
 from tests.web.rooms import visitor
 
 
@@ -47,61 +39,33 @@ def settings(built: Path, tmp_path: Path) -> Settings:
     return copied
 
 
-def rebuild(settings: Settings, recipe: Recipe | None = None) -> tuple[Summary, list[str]]:
-    """Build again; which artifacts were made, with their entries."""
-    steps: list[str] = []
-
-    def tell(event: Event) -> None:
-        if event.kind == "step" and not event.reused:
-            steps.append(f"{event.entry_id}.{event.step}")
-
-    summary = toy.run(Path(settings.root), recipe or made.recipe(), tell=tell)
-    return summary, sorted(steps)
-
-
-def row(settings: Settings, entry_id: str) -> Mapping[str, Any]:
-    root = settings.open_store(read_only=True).root
-    receipt = read_receipt(root, "toy")
-    assert receipt is not None
-    for split in receipt["splits"]:
-        rows = ShardRows(root, "toy", split, receipt["columns"])
-        for number in range(len(rows)):
-            if rows.row(number)["entry_id"] == entry_id:
-                return rows.row(number)
-    raise LookupError(entry_id)
-
-
-def states(settings: Settings) -> dict[str, int]:
-    return questions.status(settings.open_store(read_only=True), "toy").corrections
-
-
 def test_the_next_build_makes_what_depends_on_a_correction_and_nothing_else(
     settings: Settings,
 ) -> None:
-    before, other = row(settings, "film"), row(settings, "short")
+    before, other = made.row(settings, "film"), made.row(settings, "short")
     line = correcting.correct(settings, "toy", "film", "beat", 4.02, 4.25, by=" Ann  A ")
     assert (line.author, line.time[-6:]) == ("Ann A", "+00:00")
-    assert states(settings) == {"waits for the next build": 1}
+    assert made.states(settings) == {"waits for the next build": 1}
     plan = dry_run(
         made.recipe(), Plan("toy", made.recipe().uses), settings.open_store(read_only=True)
     )
     assert [(each.reason, each.entries) for each in plan.causes] == [("corrections of beats", 1)]
-    _, steps = rebuild(settings)
+    _, steps = made.rebuild(settings)
     # Chords are named on beats; nothing else of the toy is made of them.
     assert steps == ["film.beats", "film.chords"]
-    after = row(settings, "film")
+    after = made.row(settings, "film")
     assert before["beats_times_s"][8] == 4.0
     assert after["beats_times_s"][8] == 4.25
     assert (
         np.delete(after["beats_times_s"], 8).tolist()
         == np.delete(before["beats_times_s"], 8).tolist()
     )
-    assert str(row(settings, "short")) == str(other)
-    assert states(settings) == {"built": 1}
+    assert str(made.row(settings, "short")) == str(other)
+    assert made.states(settings) == {"built": 1}
     receipt = read_receipt(settings.open_store(read_only=True).root, "toy")
     assert receipt is not None
     assert receipt["corrections"] == {"beats": 1}
-    assert rebuild(settings)[0].up_to_date
+    assert made.rebuild(settings)[0].up_to_date
 
 
 def test_every_kind_of_correction_is_in_the_row(settings: Settings) -> None:
@@ -114,10 +78,10 @@ def test_every_kind_of_correction_is_in_the_row(settings: Settings) -> None:
         ("accompaniment", "1.75", "67"),
     ):
         correcting.correct(settings, "toy", "film", what, *values, by="Ann")
-    before = row(settings, "film")
-    _, steps = rebuild(settings)
+    before = made.row(settings, "film")
+    _, steps = made.rebuild(settings)
     assert steps == [f"film.{name}" for name in ("chords", "key", "key_spans", "parts", "scenes")]
-    after = row(settings, "film")
+    after = made.row(settings, "film")
     assert before["scenes_starts_s"].tolist() == [0.0, 7.0]
     assert after["scenes_starts_s"].tolist() == [0.0, 6.52]
     assert after["scenes_ends_s"].tolist() == [6.52, 10.0]
@@ -129,11 +93,58 @@ def test_every_kind_of_correction_is_in_the_row(settings: Settings) -> None:
     assert changed.tolist() == [0, 7]
 
 
+def test_beats_and_cuts_are_added_and_removed(settings: Settings) -> None:
+    """The others stay as they are; what is made of them follows in the next build."""
+    before = made.row(settings, "film")
+    lines = [
+        correcting.correct(settings, "toy", "film", what, *values, by="Ann")
+        for what, *values in (
+            ("add-beat", 4.25, 3),
+            ("add-beat", 9.8),
+            ("remove-beat", "1.02"),
+            ("add-cut", 3.0),
+            ("add-cut", 8.0),
+            ("remove-cut", 7.0),
+        )
+    ]
+    _, steps = made.rebuild(settings)
+    assert steps == ["film.beats", "film.chords", "film.scenes"]
+    after = made.row(settings, "film")
+    places = list(zip(before["beats_times_s"], before["beats_positions"], strict=True))
+    del places[2]
+    places.insert(8, (4.25, 3))
+    places.append((9.8, 3))
+    assert list(zip(after["beats_times_s"], after["beats_positions"], strict=True)) == places
+    assert after["scenes_starts_s"].tolist() == [0.0, 3.0, 8.0]
+    assert after["scenes_ends_s"].tolist() == [3.0, 8.0, 10.0]
+    assert after["scenes_start_frames"].tolist() == [0, 75, 200]
+    # What was added can be moved, and removed; what stands on what is undone is told.
+    moved = correcting.correct(settings, "toy", "film", "beat", 4.25, 4.3, by="Bob")
+    correcting.correct(settings, "toy", "film", "remove-cut", 3.0, by="Bob")
+    correcting.undo(settings, "toy", lines[0].id, by="Bob")
+    made.rebuild(settings)
+    assert made.row(settings, "film")["scenes_starts_s"].tolist() == [0.0, 8.0]
+    status = questions.status(settings.open_store(read_only=True), "toy")
+    [told] = status.not_applicable
+    assert (told.correction, told.reason) == (moved, "there is no beat at 4.250 s")
+    for each in correcting.corrections(settings, "toy", "film"):
+        correcting.undo(settings, "toy", each.correction.id, by="Ann")
+    assert made.rebuild(settings)[1] == []
+    assert str(made.row(settings, "film")) == str(before)
+
+
+def test_the_first_cut_of_all_has_its_frame_by_the_rate_of_the_video(settings: Settings) -> None:
+    for what, at_s in (("remove-cut", 7.0), ("add-cut", 2.0)):
+        correcting.correct(settings, "toy", "film", what, at_s, by="Ann")
+    scenes = correcting.entry(settings, "toy", "film").records["scenes"]
+    assert scenes.start_frames.tolist() == [0, 50]  # type: ignore[union-attr]
+
+
 def test_the_machines_record_stands_beside_the_corrected_one_with_who_did_it(
     settings: Settings,
 ) -> None:
     line = correcting.correct(settings, "toy", "film", "chord", 0.0, "Em", by="Ann")
-    rebuild(settings)
+    made.rebuild(settings)
     store = settings.open_store(read_only=True)
     entry = questions.find_entry(store, "film")
     lines = [each for each in questions.why(store, entry) if each.result.artifact == "chords"]
@@ -153,20 +164,20 @@ def test_the_machines_record_stands_beside_the_corrected_one_with_who_did_it(
 
 
 def test_undoing_makes_nothing_anew(settings: Settings) -> None:
-    before = row(settings, "film")
+    before = made.row(settings, "film")
     line = correcting.correct(settings, "toy", "film", "beat", 4.0, 4.2, by="Ann")
-    rebuild(settings)
+    made.rebuild(settings)
     with pytest.raises(UnknownName):
         correcting.undo(settings, "toy", "nothing", by="Bob")
     assert correcting.undo(settings, "toy", line.id, by="Bob") == line
     with pytest.raises(UnknownName):
         correcting.undo(settings, "toy", line.id, by="Bob")
-    summary, steps = rebuild(settings)
+    summary, steps = made.rebuild(settings)
     assert not summary.up_to_date
     assert steps == []
-    assert str(row(settings, "film")) == str(before)
+    assert str(made.row(settings, "film")) == str(before)
     assert [each.author for each in correcting.history(settings, "toy", "film")] == ["Ann", "Bob"]
-    assert states(settings) == {}
+    assert made.states(settings) == {}
 
 
 def test_taking_a_line_out_of_the_file_undoes_it(settings: Settings) -> None:
@@ -187,14 +198,14 @@ def test_a_correction_outlives_another_model(settings: Settings) -> None:
     """It is applied where what it is about is there, and told where it is not."""
     kept = correcting.correct(settings, "toy", "film", "chord", 2.0, "Dm7", by="Ann")
     lost = correcting.correct(settings, "toy", "film", "cut", 7.0, 6.5, by="Ann")
-    rebuild(settings)
+    made.rebuild(settings)
     other = made.recipe(first="Gm")
     uses = tuple(
         toy.use(toy.SCENES, makes="scenes", shot_s=3.0) if use.makes == "scenes" else use
         for use in other.uses
     )
-    rebuild(settings, replace(other, uses=uses))
-    after = row(settings, "film")
+    made.rebuild(settings, replace(other, uses=uses))
+    after = made.row(settings, "film")
     assert list(after["chords_labels"])[:2] == ["Gm", "Dm7"]
     assert after["scenes_starts_s"].tolist() == [0.0, 3.0, 6.0, 9.0]
     status = questions.status(settings.open_store(read_only=True), "toy")
@@ -202,8 +213,8 @@ def test_a_correction_outlives_another_model(settings: Settings) -> None:
     [told] = status.not_applicable
     assert (told.correction, told.reason) == (lost, "there is no cut at 7.000 s")
     # With the model that it was made for it is there again.
-    rebuild(settings)
-    assert row(settings, "film")["scenes_starts_s"].tolist() == [0.0, 6.5]
+    made.rebuild(settings)
+    assert made.row(settings, "film")["scenes_starts_s"].tolist() == [0.0, 6.5]
     assert {each.correction for each in correcting.corrections(settings, "toy")} == {kept, lost}
 
 
@@ -216,6 +227,16 @@ def test_a_correction_outlives_another_model(settings: Settings) -> None:
         (("beat", 4.0, "nan"), "a time in seconds"),
         (("beat", 4.0), "it takes AT TO"),
         (("beat", 1, 2, 3), "it takes AT TO"),
+        (("add-beat", 4.04), "there is a beat at 4.040 s already"),
+        (("add-beat", 4.2, 0), "a number from 1 to 32"),
+        (("add-beat", 4.2, "-1"), "a number from 1 to 32"),
+        (("add-beat",), "it takes AT [PLACE]"),
+        (("remove-beat", 4.2), "there is no beat at 4.200 s"),
+        (("remove-beat", 4.0, 4.5), "it takes AT"),
+        (("add-cut", 7.01), "there is a cut at 7.010 s already"),
+        (("add-cut", 0.01), "there is a cut at 0.010 s already"),
+        (("add-cut", 10.0), "no shot goes on at 10.000 s"),
+        (("remove-cut", 0.0), "there is no cut at 0.000 s"),
         (("cut", 0.0, 1.0), "there is no cut at 0.000 s"),
         (("cut", 7.0, 10.0), "not between its neighbours"),
         (("chord", 0.3, "Am"), "there is no chord at 0.300 s"),
@@ -234,7 +255,7 @@ def test_what_cannot_be_is_refused_in_one_line_and_nothing_is_written(
     built: Path, words: tuple[str, Any], problem: str
 ) -> None:
     settings = made.settings_of(built)
-    with pytest.raises(StopRun, match=problem.replace(".", r"\.")) as caught:
+    with pytest.raises(StopRun, match=re.escape(problem)) as caught:
         correcting.correct(settings, "toy", "film", *words, by="Ann")
     assert "\n" not in str(caught.value)
     assert not (built / "toy" / "corrections.jsonl").exists()
@@ -268,7 +289,7 @@ def test_of_many_who_correct_at_once_nobody_is_lost(settings: Settings) -> None:
         ids = list(pool.map(correct, range(8)))
     lines = (Path(settings.root) / "toy" / "corrections.jsonl").read_text().splitlines()
     assert sorted(json.loads(line)["id"] for line in lines) == sorted(ids)
-    assert states(settings) == {"waits for the next build": 8}
+    assert made.states(settings) == {"waits for the next build": 8}
 
 
 @pytest.mark.parametrize(
@@ -320,62 +341,7 @@ def test_a_line_that_a_merge_left_twice_counts_once(settings: Settings) -> None:
     path = Path(settings.root) / "toy" / "corrections.jsonl"
     correcting.correct(settings, "toy", "film", "beat", 4.0, 4.2, by="Ann")
     path.write_text(path.read_text() * 2)
-    assert states(settings) == {"waits for the next build": 1}
-
-
-def test_an_entry_is_trimmed_and_its_row_begins_where_the_trim_does(settings: Settings) -> None:
-    line = correcting.correct(settings, "toy", "film", "trim", 2.0, 6.0, by="Ann")
-    _, steps = rebuild(settings)
-    assert steps == []
-    after = row(settings, "film")
-    assert after["wave"].tolist() == list(range(20, 60))
-    assert after["beats_times_s"].tolist() == [0.5 * number for number in range(8)]
-    assert after["scenes_ends_s"].tolist() == [4.0]
-    receipt = read_receipt(settings.open_store(read_only=True).root, "toy")
-    assert receipt is not None
-    assert receipt["trimmed"] == {"film": [2.0, 6.0, 2.0, 6.0]}
-    assert states(settings) == {"built": 1}
-    assert rebuild(settings)[0].up_to_date
-    # A further trim takes the place of the first, whole when both are undone.
-    correcting.correct(settings, "toy", "film", "trim", 1.0, 9.0, by="Bob")
-    rebuild(settings)
-    assert len(row(settings, "film")["wave"]) == 80
-    correcting.undo_last(settings, "toy", "film", by="Bob")
-    rebuild(settings)
-    assert len(row(settings, "film")["wave"]) == 40
-    correcting.undo(settings, "toy", line.id, by="Bob")
-    rebuild(settings)
-    assert len(row(settings, "film")["wave"]) == 100
-
-
-def test_of_two_recordings_the_trim_is_taken_by_the_alignment(tmp_path: Path) -> None:
-    media = toy.write_media(tmp_path / "media")
-    for kind, seconds in (("cover", 20.0), ("video", 18.0)):
-        (media / f"song.{kind}.mp4").write_text(json.dumps({"seconds": seconds, "of": kind}))
-    recipe = made.recipe(pairs=True)
-    toy.run(tmp_path / "root", recipe, media)
-    settings = made.settings_of(tmp_path / "root")
-    [entry] = [each.entry_id for each in read_entries(settings.open_manifests(), "toy")]
-    correcting.correct(settings, "toy", entry, "trim", 6.0, 10.0, by="Ann")
-    rebuild(settings, recipe)
-    after = row(settings, entry)
-    # The music runs 1.25 times as fast and begins 2 s later: 5 to 10 s of it.
-    assert after["beats_times_s"].tolist() == [0.5 * number for number in range(10)]
-    assert len(after["wave"]) == 40
-
-
-def test_where_rows_are_clips_those_alone_are_made_that_lie_in_the_trim(settings: Settings) -> None:
-    recipe = toy.recipe(ClipRules(Windows(2.0, 2.0, 2.0)))
-    rebuild(settings, recipe)
-    correcting.correct(settings, "toy", "film", "trim", 3.0, 8.0, by="Ann")
-    summary, steps = rebuild(settings, recipe)
-    assert steps == []
-    assert summary.clips is not None
-    assert states(settings) == {"built": 1}
-    store = settings.open_store(read_only=True)
-    story = questions.why(store, questions.find_entry(store, "film"))
-    away = [each.result.detail for each in story if each.result.reason == "trimmed"]
-    assert [text.split(":")[0] for text in away] == ["0 to 2 s", "2 to 4 s", "8 to 10 s"]
+    assert made.states(settings) == {"waits for the next build": 1}
 
 
 def test_the_page_goes_through_a_long_entry(tmp_path: Path) -> None:
@@ -405,14 +371,14 @@ def test_a_correction_made_during_a_build_waits_for_the_next(settings: Settings)
     correcting.correct(settings, "toy", "film", "beat", 4.0, 4.2, by="Ann")
     summary = toy.run(Path(settings.root), made.recipe(), tell=tell)
     assert summary.made == 2
-    assert row(settings, "film")["beats_times_s"][[8, 12]].tolist() == [4.2, 6.0]
-    assert states(settings) == {"built": 1, "waits for the next build": 1}
+    assert made.row(settings, "film")["beats_times_s"][[8, 12]].tolist() == [4.2, 6.0]
+    assert made.states(settings) == {"built": 1, "waits for the next build": 1}
 
 
 def test_what_is_taken_down_takes_its_corrections_along(settings: Settings) -> None:
     for name in ("film", "short"):
         correcting.correct(settings, "toy", name, "trim", 1.0, 5.0, by="Ann")
-    rebuild(settings)
+    made.rebuild(settings)
     take_down(settings.open_store(), "toy", "film", "asked for")
     text = (Path(settings.root) / "toy" / "corrections.jsonl").read_text()
     assert "film" not in text
@@ -429,23 +395,3 @@ def test_a_correction_of_an_entry_that_is_gone_is_told(settings: Settings) -> No
     status = questions.status(settings.open_store(read_only=True), "toy")
     [told] = status.not_applicable
     assert told.reason == "there is no entry other"
-
-
-def test_the_row_of_a_trimmed_entry_says_where_it_lies_to_whoever_asks(settings: Settings) -> None:
-    """Exports with recordings, and models that hear them, take the same seconds as the row."""
-    correcting.correct(settings, "toy", "film", "trim", 2.0, 6.0, by="Ann")
-    rebuild(settings)
-    root = settings.open_store(read_only=True).root
-    found = {}
-    for split in ("train", "test"):
-        rows = ShardRows(root, "toy", split, ("entry_id",), PLACE)
-        for each in (*rows, *rows.reopened(), rows.row(0)):
-            found[each["entry_id"]] = [each.get(name) for name in PLACE]
-        assert PLACE[0] not in ShardRows(root, "toy", split, ("entry_id",)).row(0)
-    assert found == {"film": [2.0, 6.0, 2.0, 6.0], "short": [None] * 4}
-    plan = make_plan(root, settings.open_manifests(), "toy", Media("hf"))
-    cuts = {each.entry_id: (each.music, each.video) for each in plan.all()}
-    for part in cuts["film"]:
-        assert part is not None
-        assert (part.span, part.is_whole) == ((2.0, 6.0), False)
-    assert all(part is not None and part.is_whole for part in cuts["short"])

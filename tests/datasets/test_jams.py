@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import toy_corrections as made
+from foreign import python_with, run
 from typer.testing import CliRunner
 
 from symmv_builder.api import correcting, jams
@@ -51,7 +52,10 @@ def records(settings: Settings) -> dict[str, Any]:
 
 ALL = (
     ("beat", 4.0, 4.2),
+    ("add-beat", 9.8),
+    ("remove-beat", 0.5),
     ("cut", 7.0, 6.5),
+    ("add-cut", 3.0),
     ("chord", 2.0, "Dm7"),
     ("key", "E- major"),
     ("key", 5.0, "A minor"),
@@ -69,9 +73,10 @@ def test_a_file_has_the_entry_as_it_was_corrected_in_the_namespaces_of_jams(
     assert document["file_metadata"]["identifiers"] == {"symmv": "film"}
     beats = named(document, "beats")
     assert beats["namespace"] == "beat"
-    assert beats["data"][8] == {"time": 4.2, "duration": 0.0, "value": 3, "confidence": None}
+    assert len(beats["data"]) == 20
+    assert beats["data"][7] == {"time": 4.2, "duration": 0.0, "value": 3, "confidence": None}
     assert beats["annotation_metadata"]["annotator"] == {"names": ["Ann"]}
-    assert named(document, "scenes")["data"][1]["time"] == 6.5
+    assert [each["time"] for each in named(document, "scenes")["data"]] == [0.0, 3.0, 6.5]
     chords = named(document, "chords")
     assert chords["namespace"] == "chord"
     assert [each["value"] for each in chords["data"]][:3] == ["C:maj", "D:min7", "F:maj"]
@@ -128,6 +133,32 @@ def test_what_an_editor_changed_becomes_corrections(settings: Settings, tmp_path
     assert [before["parts"]["starts_s"][number] for number in changed] == [gone["time"]]
 
 
+def test_beats_and_shots_that_a_file_has_or_lacks_are_added_and_removed(
+    settings: Settings, tmp_path: Path
+) -> None:
+    document = written(settings, tmp_path / "out")
+    beats, shots = (named(document, name)["data"] for name in ("beats", "scenes"))
+    blank = {"duration": 0.0, "confidence": None}
+    beats[6]["time"] = 3.1
+    beats[12:14] = [{"time": t, "value": None, **blank} for t in (6.1, 6.3, 6.55)]
+    beats[15]["value"] = 1
+    beats.append({"time": 9.9, "value": 3, **blank})
+    shots[1:] = [{"time": t, "value": "x", **blank} for t in (2.0, 4.0)]
+    path = tmp_path / "film.jams"
+    path.write_text(json.dumps(document))
+    jams.take_in(settings, "toy", [path], by="Bob")
+    after = records(settings)
+    assert after["beats"]["times_s"] == [each["time"] for each in beats]
+    places = [each["value"] for each in beats]
+    # Those without a place are counted on from the beat before.
+    places[12:15] = [each % 4 + 1 for each in range(places[11], places[11] + 3)]
+    assert after["beats"]["positions"] == places
+    assert after["scenes"]["starts_s"] == [0.0, 2.0, 4.0]
+    assert after["scenes"]["ends_s"] == [2.0, 4.0, 10.0]
+    assert after["scenes"]["start_frames"] == [0, 50, 100]
+    assert jams.take_in(settings, "toy", [path], by="Bob") == {}
+
+
 def test_a_file_of_another_program_is_known_by_its_namespaces(
     settings: Settings, tmp_path: Path
 ) -> None:
@@ -139,6 +170,45 @@ def test_a_file_of_another_program_is_known_by_its_namespaces(
     path.write_text(json.dumps({"annotations": [beats], "file_metadata": {}}))
     [line] = jams.take_in(settings, "toy", [path], by="Bob")["film"]
     assert str(line.edit) == "beats at 1.500 s to 1.600 s"
+
+
+def test_a_file_that_the_package_wrote_is_understood(settings: Settings, tmp_path: Path) -> None:
+    """By jams 0.3.5, without a word of ours; a confidence is NaN, and a contour lies in columns."""
+    path = tmp_path / "film.jams"
+    path.write_bytes((Path(__file__).parent / "written_by_jams.jams").read_bytes())
+    assert b"NaN" in path.read_bytes()
+    new = jams.take_in(settings, "toy", [path], by="Bob")["film"]
+    assert sorted(str(each.edit) for each in new) == [
+        "beats at 1.500 s to 1.600 s",
+        "chords at 2.000 s is Dm7",
+        "key is E- major",
+    ]
+
+
+AGAIN = """
+import json, sys
+import jams
+
+document = jams.load(sys.argv[1], validate=True, strict=True)
+document.annotations.sort(key=lambda each: -len(each.data))
+chords = document.search(namespace="chord")[0].data
+del chords[1]
+chords.add(jams.Observation(2.0, 2.0, "D:min7", None))
+document.save(sys.argv[1], strict=True)
+print(json.dumps([len(each.data) for each in document.annotations]))
+"""
+
+
+def test_the_package_itself_reads_changes_and_writes_a_file_of_ours(
+    settings: Settings, tmp_path: Path
+) -> None:
+    python = python_with("jams")
+    before = written(settings, tmp_path / "out")
+    path = tmp_path / "out" / "film.jams"
+    counts = run(python, AGAIN, path, home=tmp_path / "home")
+    assert sorted(counts) == sorted(len(each["data"]) for each in before["annotations"])
+    new = jams.take_in(settings, "toy", [path], by="Bob")["film"]
+    assert [str(each.edit) for each in new] == ["chords at 2.000 s is Dm7"]
 
 
 def _changed(document: dict[str, Any], change: Callable[[dict[str, Any]], object]) -> str:
@@ -155,12 +225,13 @@ def _data(document: dict[str, Any], artifact: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        (lambda d: _data(d, "beats").pop(), "it has 19 beats and the entry 20"),
+        (lambda d: _data(d, "chords").pop(), "it has 4 chords and the entry 5"),
+        (lambda d: _data(d, "beats").insert(4, {**_data(d, "beats")[4]}), "is a beat at 2.000 s"),
         (lambda d: _data(d, "beats")[3].pop("value"), "has no value"),
         (lambda d: _data(d, "beats")[3].update(time=-1), "is no time"),
         (lambda d: _data(d, "beats")[3].update(time="1"), "is no time"),
         (lambda d: _data(d, "beats")[3].update(time=True), "is no time"),
-        (lambda d: _data(d, "beats")[3].update(time=2.0), "not between its neighbours"),
+        (lambda d: _data(d, "beats")[3].update(time=2.04), "not between its neighbours"),
         (lambda d: _data(d, "chords")[1].update(value="<b>"), "is no name of a chord here"),
         (lambda d: _data(d, "chords")[1].update(time=2.5), "do not move them"),
         (lambda d: _data(d, "key")[0].update(value="H:major"), "is no key"),

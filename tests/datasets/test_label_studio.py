@@ -1,7 +1,4 @@
-"""Tasks of Label Studio, and its answers as corrections.
-
-The program itself is not installed: the forms follow what is publicly known of it.
-"""
+"""Tasks of Label Studio, and its answers as corrections."""
 
 import json
 from collections.abc import Callable
@@ -11,6 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 import toy_corrections as made
+from foreign import python_with, run
 from typer.testing import CliRunner
 
 from symmv_builder.api import correcting, label_studio
@@ -97,6 +95,9 @@ def test_what_was_changed_is_corrected_by_who_answered(settings: Settings, tmp_p
     regions(film, "chords")[1]["value"]["labels"] = ["Dm7"]
     regions(film, "keys")[1]["value"]["labels"] = ["A minor"]
     regions(film, "key")[0]["value"]["choices"] = ["E- major"]
+    beats = regions(film, "beats")
+    film["annotations"][0]["result"].remove(beats[12])
+    beats[10]["value"]["labels"], beats[9]["value"]["labels"] = ["beat"], ["downbeat"]
     shots = [each["value"]["ranges"][0] for each in regions(film, "shots")]
     shots[0]["end"], shots[1]["start"] = 150, 151
     skipped = {**film["annotations"][0], "was_cancelled": True, "updated_at": "2027"}
@@ -107,11 +108,18 @@ def test_what_was_changed_is_corrected_by_who_answered(settings: Settings, tmp_p
     assert {each.author for each in new} == {"ann@example.org"}
     assert sorted(said(settings)) == [
         "beats at 1.500 s to 1.600 s",
+        "beats: add at 4.500 s",
+        "beats: add at 5.000 s",
+        "beats: remove at 4.500 s",
+        "beats: remove at 5.000 s",
+        "beats: remove at 6.000 s",
         "chords at 2.000 s is Dm7",
         "key is E- major",
         "key_spans at 5.000 s is A minor",
         "scenes at 7.000 s to 6.000 s",
     ]
+    beats_now: Any = correcting.entry(settings, "toy", "film").records["beats"]
+    assert beats_now.positions[8:12].tolist() == [3, 1, 2, 2]
     assert label_studio.take_in(settings, "toy", path) == {}
 
 
@@ -124,7 +132,7 @@ def test_what_was_changed_is_corrected_by_who_answered(settings: Settings, tmp_p
         (lambda t: t["annotations"][0].update(result=[{"from_name": "beats"}]), "is missing"),
         (lambda t: regions(t, "beats")[0]["value"].update(start="x"), "could not convert"),
         (lambda t: regions(t, "beats")[0]["value"].update(start=-2, end=0), "is no time"),
-        (lambda t: t["annotations"][0]["result"].remove(regions(t, "beats")[0]), "has 19 beats"),
+        (lambda t: t["annotations"][0]["result"].remove(regions(t, "chords")[0]), "has 4 chords"),
         (lambda t: regions(t, "chords")[0]["value"].update(labels=["x"]), "no name of a chord"),
         (lambda t: t["annotations"][0].update(completed_by={"email": "x" * 41}), "author"),
     ],
@@ -144,12 +152,46 @@ def test_answers_that_cannot_be_are_refused_in_one_line(
     assert not (built / "toy" / "corrections.jsonl").exists()
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '[{"annotations": 1}]', "[" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[1]", '[{"annotations": 1}]', '[{"beats": [], "id": 1}]', "[" * 100_000]
+)
 def test_what_is_no_export_is_refused(built: Path, tmp_path: Path, text: str) -> None:
     settings = read_settings({"HOME": str(tmp_path)}, root=str(built))
     (tmp_path / "export.json").write_text(text)
     with pytest.raises(MalformedFile):
         label_studio.take_in(settings, "toy", tmp_path / "export.json")
+
+
+VALID = """
+import json, sys
+from label_studio_sdk.label_interface import LabelInterface
+
+interface = LabelInterface(open(sys.argv[1] + "/interface.xml").read())
+interface.validate()
+tasks = json.load(open(sys.argv[1] + "/tasks.json"))
+faults = [
+    fault
+    for task in tasks
+    for each in task["predictions"]
+    for fault in interface.validate_prediction(each, return_errors=True)
+]
+wrong = json.loads(json.dumps(tasks[0]["predictions"][0]))
+wrong["result"][0]["value"]["labels"] = ["nothing"]
+print(json.dumps({
+    "tasks": [interface.validate_task({"data": task["data"]}) for task in tasks],
+    "faults": faults,
+    "wrong": len(interface.validate_prediction(wrong, return_errors=True)),
+}))
+"""
+
+
+def test_its_own_package_finds_tasks_and_interface_valid(
+    settings: Settings, tmp_path: Path
+) -> None:
+    python = python_with("label_studio_sdk")
+    tasks(settings, tmp_path / "out")
+    said = run(python, VALID, tmp_path / "out", home=tmp_path / "home")
+    assert said == {"tasks": [True, True], "faults": [], "wrong": 1}
 
 
 def test_the_commands_write_tasks_and_take_answers(settings: Settings, tmp_path: Path) -> None:

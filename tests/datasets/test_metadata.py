@@ -11,7 +11,7 @@ from symmv_builder.assemble import assemble_row
 from symmv_builder.cli import app
 from symmv_builder.datasets import questions
 from symmv_builder.datasets.card import card
-from symmv_builder.datasets.metadata import Known, count_metadata
+from symmv_builder.datasets.metadata import KnownCount, count_metadata
 from symmv_builder.datasets.release import release
 from symmv_builder.records import Entry, Listing, MusicLabels, SongInfo, Source, TimedText
 from symmv_builder.schema import METADATA, Column, arrow_schema
@@ -80,7 +80,7 @@ def store(tmp_path: Path) -> Store:
     written = shards.ShardWriter(root, "gvmgen", schema, target_bytes=10**9).write(rows)
     receipt = {
         "dataset": "gvmgen", "schema": "gvmgen", "columns": schema.names, "state": "as built",
-        "described": [column.described() for column in COLUMNS], "entries": 4,
+        "described": [column.describe() for column in COLUMNS], "entries": 4,
         "splits": {"train": 5}, "rejections": {}, "models": [], "artifacts": [],
         "shards": shards.as_plain(written),
     }  # fmt: skip
@@ -124,7 +124,7 @@ def test_columns_that_are_not_there_are_not_counted(store: Store) -> None:
 
 def test_status_shows_it_and_says_where_shards_cannot_be_read(store: Store, tmp_path: Path) -> None:
     state = questions.status(store, "gvmgen")
-    assert Known("timed lyrics", 1) in state.metadata
+    assert KnownCount("timed lyrics", 1) in state.metadata
     root = str(tmp_path / "root")
     shown = CliRunner().invoke(app, ["status", "gvmgen", "--root", root])
     assert "genre, by tags alone" in shown.stdout

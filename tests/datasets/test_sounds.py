@@ -12,7 +12,7 @@ from symmv_builder.backends.midi import write_notes
 from symmv_builder.backends.pyav.encode import write_sound
 from symmv_builder.backends.sampler import render
 from symmv_builder.datasets.schemas import published_schema
-from symmv_builder.datasets.sounds import Ear, Heard, hear_dataset, hear_files, paired
+from symmv_builder.datasets.sounds import Ear, PieceTables, hear_dataset, hear_files, paired
 from symmv_builder.errors import StopRun
 from symmv_builder.records import Notes
 from symmv_builder.storage.assets import add_asset, hash_file
@@ -56,7 +56,7 @@ def test_recordings_are_embedded_and_tables_are_read(tmp_path: Path) -> None:
     np.save(tmp_path / "two.npy", np.array([[7.0, 8.0]]))
     heard = hear_files([tmp_path], EAR)
     assert (heard.by_model, heard.by_others, heard.refused) == (True, True, ())
-    assert [name for name, _ in heard.named] == ["one", "two"]
+    assert [name for name, _ in heard.tables] == ["one", "two"]
     np.testing.assert_allclose(heard.table, [[0, 0.25], [1, 0.25], [2, 0.25], [7, 8]], atol=1e-3)  # type: ignore[arg-type]
     only = hear_files([tmp_path / "two.npy"], EAR)
     assert (only.by_model, only.by_others) == (False, True)
@@ -68,14 +68,14 @@ def test_a_piece_that_is_there_in_several_forms_is_heard_once(tmp_path: Path) ->
     write_notes(tmp_path / "one.mid", {"piano": notes(6)})
     save_wav(tmp_path / "one.two.wav", 2.0)
     assert len(hear_files([tmp_path], EAR).table) == 3 + 2
-    played = dict(hear_files([tmp_path], Ear(load, sound="rendered")).named)
+    played = dict(hear_files([tmp_path], Ear(load, sound="rendered")).tables)
     assert len(played["one"]) >= 6
     assert len(played["one.two"]) == 2
 
 
 def test_midi_is_played(tmp_path: Path) -> None:
     write_notes(tmp_path / "one.mid", {"piano": notes()})
-    [(name, table)] = hear_files([tmp_path], EAR).named
+    [(name, table)] = hear_files([tmp_path], EAR).tables
     sound = render(notes(), rate_hz=44_100)
     assert name == "one"
     np.testing.assert_allclose(table, Level().embed(sound, 44_100), atol=1e-3)
@@ -134,17 +134,19 @@ def dataset(folder: Path) -> Root:
 def test_rows_are_heard_by_their_recordings_or_their_notes(tmp_path: Path) -> None:
     root = dataset(tmp_path)
     recorded = hear_dataset(root, "symmv", "test", EAR)
-    assert [name for name, _ in recorded.named] == ["a", "c"]
+    assert [name for name, _ in recorded.tables] == ["a", "c"]
     assert recorded.left_out == {"b": "its recording is not in the store"}
-    np.testing.assert_allclose(recorded.named[0][1], [[0, 0.5], [1, 0.5]], atol=1e-3)
+    np.testing.assert_allclose(recorded.tables[0][1], [[0, 0.5], [1, 0.5]], atol=1e-3)
     rendered = hear_dataset(root, "symmv", "all", Ear(load, sound="rendered"))
-    assert [name for name, _ in rendered.named] == ["a", "b"]
+    assert [name for name, _ in rendered.tables] == ["a", "b"]
     assert rendered.left_out == {"c": "it has no notes"}
-    assert len(rendered.named[0][1]) >= 3
+    assert len(rendered.tables[0][1]) >= 3
 
 
-def heard(**tables: float) -> Heard:
-    return Heard(tuple((name.replace("_", "."), np.full((1, 2), v)) for name, v in tables.items()))
+def heard(**tables: float) -> PieceTables:
+    return PieceTables(
+        tuple((name.replace("_", "."), np.full((1, 2), v)) for name, v in tables.items())
+    )
 
 
 def test_pieces_are_paired_with_what_their_names_begin_with() -> None:

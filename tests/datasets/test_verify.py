@@ -114,9 +114,9 @@ def test_there_is_a_file_of_every_kind(made: Path) -> None:
         "releases/toy/1.0.0/shards/", "releases/toy-1.0.0.json",
     }  # fmt: skip
     kinds -= {"toy/sidecars/clip2/read_facts"}
-    found = files_of(made / "root")
-    assert [kind for kind in kinds if not any(name.startswith(kind) for name in found)] == []
-    assert any(name.endswith(".rejected.json") for name in found)
+    files = files_of(made / "root")
+    assert [kind for kind in kinds if not any(name.startswith(kind) for name in files)] == []
+    assert any(name.endswith(".rejected.json") for name in files)
 
 
 @pytest.mark.slow
@@ -155,27 +155,27 @@ def test_a_flipped_bit_in_the_ledger_is_found_or_changes_no_row_that_is_relied_o
 ) -> None:
     path = root / "ledger.sqlite"
     whole, rows = path.read_bytes(), relied_on(path)
-    found = 0
+    faults = 0
     # Most of a small database is free space: every byte that is not zero, and a few others.
     places = [n for n, byte in enumerate(whole) if byte or not n % 499]
     for place in places[:: max(1, len(places) // (10 * PLACES))]:
         flip(path, place)
         code, _ = look(root, capsys)
         assert code in (0, 1), place
-        found += code
+        faults += code
         if code == 0:
             assert relied_on(path) == rows, place
         for log in root.glob("ledger.sqlite-*"):
             log.unlink()
         path.write_bytes(whole)
-    assert found > PLACES
+    assert faults > PLACES
 
 
 def standing(root: Path) -> dict[str, Any]:
     """All that is in a root but for what was put aside."""
     return {
-        name: held
-        for name, held in stopping.snapshot(root).items()
+        name: content
+        for name, content in stopping.snapshot(root).items()
         if not name.startswith("damaged")
     }
 
@@ -190,23 +190,23 @@ def test_after_a_repair_and_a_build_the_root_is_as_if_nothing_had_been_damaged(
             continue
         by_hand = ("toy/entries.jsonl", "toy/splits.json", "toy/import.json", "blocklist.jsonl")
         good = made / ("root" if name in by_hand else "media")
-        for gone in (False, True):
+        for is_removed in (False, True):
             root = tmp_path / "damaged"
             shutil.copytree(made / "root", root)
-            if gone:
+            if is_removed:
                 (root / name).unlink()
             else:
                 flip(root / name, (root / name).stat().st_size // 2)
-            bytes_of = None if gone else (root / name).read_bytes()
+            bytes_of = None if is_removed else (root / name).read_bytes()
             look(root, capsys, "--deep", "--repair", "--from", str(good))
             build(root, made)
             code, answer = look(root, capsys, "--deep")
             if code or standing(root) != whole:
                 lines = stopping.differences(standing(root), whole)
-                wrong.append((name, gone, lines, answer["damaged"], answer["missing"]))
+                wrong.append((name, is_removed, lines, answer["damaged"], answer["missing"]))
             aside = [p.read_bytes() for p in (root / "damaged").rglob("*") if p.is_file()]
             if bytes_of is not None and bytes_of not in aside:
-                wrong.append((name, gone, ["the damaged file was not kept"], [], []))
+                wrong.append((name, is_removed, ["the damaged file was not kept"], [], []))
             shutil.rmtree(root)
     assert wrong == []
 
@@ -278,8 +278,8 @@ def test_a_ledger_that_is_lost_is_told_what_the_manifests_know(
     build(root, made)
     assert look(root, capsys, "--deep")[0] == 0
     whole = standing(made / "root")
-    assert {n: held for n, held in standing(root).items() if not n.startswith("ledger:")} == {
-        n: held for n, held in whole.items() if not n.startswith("ledger:")
+    assert {n: content for n, content in standing(root).items() if not n.startswith("ledger:")} == {
+        n: content for n, content in whole.items() if not n.startswith("ledger:")
     }
     assert standing(root)["ledger:results"] == whole["ledger:results"]
 

@@ -1,18 +1,25 @@
 """A build whose entries have everything that a person corrects; as quick as `toy_clips`."""
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import toy_clips as toy
 
+from symmv_builder.datasets import questions
+from symmv_builder.datasets.build import Summary
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.datasets.step_table import STEPS
+from symmv_builder.pipeline.events import Event
 from symmv_builder.pipeline.step import Step, use
 from symmv_builder.records import Beats, Chords, GridNotes, Key, KeySpans, Notes, Parts
 from symmv_builder.schema import Column
 from symmv_builder.settings import Settings, read_settings
+from symmv_builder.storage.receipts import read_receipt
+from symmv_builder.storage.shard_rows import ShardRows
 
 
 def name_chords(beats: Beats, *, first: str = "CM") -> Chords:
@@ -81,3 +88,31 @@ def copy_of(built: Path, to: Path) -> Settings:
     """The settings of a copy of a root, which a test may change."""
     shutil.copytree(built, to)
     return settings_of(to)
+
+
+def rebuild(settings: Settings, other: Recipe | None = None) -> tuple[Summary, list[str]]:
+    """Build again; which artifacts were made, with their entries."""
+    steps: list[str] = []
+
+    def tell(event: Event) -> None:
+        if event.kind == "step" and not event.reused:
+            steps.append(f"{event.entry_id}.{event.step}")
+
+    summary = toy.run(Path(settings.root), other or recipe(), tell=tell)
+    return summary, sorted(steps)
+
+
+def row(settings: Settings, entry_id: str) -> Mapping[str, Any]:
+    root = settings.open_store(read_only=True).root
+    receipt = read_receipt(root, "toy")
+    assert receipt is not None
+    for split in receipt["splits"]:
+        rows = ShardRows(root, "toy", split, receipt["columns"])
+        for number in range(len(rows)):
+            if rows.row(number)["entry_id"] == entry_id:
+                return rows.row(number)
+    raise LookupError(entry_id)
+
+
+def states(settings: Settings) -> dict[str, int]:
+    return questions.status(settings.open_store(read_only=True), "toy").corrections

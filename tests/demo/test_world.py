@@ -10,7 +10,7 @@ from symmv_builder import datasets
 from symmv_builder.api import demo_crawl
 from symmv_builder.api.crawl import CrawlRun, open_crawl
 from symmv_builder.cli.demo import story
-from symmv_builder.crawl.match import MEASURED
+from symmv_builder.crawl.match import CALIBRATION
 from symmv_builder.demo.answers import serve
 from symmv_builder.demo.media import DemoMedia, Truth, plans
 from symmv_builder.demo.site import Site
@@ -154,6 +154,6 @@ def test_a_run_that_finds_the_network_at_rest_goes_on_all_the_same(
 def test_the_report_of_a_crawl_says_how_well_titles_are_matched() -> None:
     first, second = demo_crawl.songs([]).splitlines()
     assert first.startswith("songs named: none")
-    assert second == str(MEASURED)
+    assert second == str(CALIBRATION)
     assert "precision" in second
     assert "benchmarks/matching.py" in second

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,11 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 )
 
 import flows  # noqa: E402, F401 (before prefect: it switches reports to outside off)
+
+SERVICES = (
+    "CANCELLATION_CLEANUP", "CLEANUP_RECONCILER", "FOREMAN", "LATE_RUNS",
+    "PAUSE_EXPIRATIONS", "REPOSSESSOR", "SCHEDULER", "TRIGGERS",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -42,11 +48,19 @@ def quick_processes() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def prefect_server() -> Iterator[None]:
-    """A server of Prefect's for the session, with a database of its own."""
+    """A server of Prefect's for the session, with a database of its own.
+
+    What it does of itself (schedules, late runs, automations) would take a twentieth of a core
+    until the session ends. Tests that look at it start a server of their own.
+    """
     from prefect.testing.utilities import prefect_test_harness
 
-    # A machine that is busy takes long to start one.
-    with prefect_test_harness(server_startup_timeout=180):
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            for service in SERVICES:
+                patch.setenv(f"PREFECT_SERVER_SERVICES_{service}_ENABLED", "false")
+            # A machine that is busy takes long to start one.
+            stack.enter_context(prefect_test_harness(server_startup_timeout=180))
         yield
 
 

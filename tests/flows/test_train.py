@@ -7,6 +7,7 @@ import pytest
 
 from flows import train as training
 from symmv_builder.api import training as face
+from symmv_builder.datasets.subsets import Subset, shards_of, write_subset
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import write_receipt
 from symmv_builder.training.runs import Outcome, Request, Tick
@@ -45,6 +46,28 @@ def test_a_run_is_named_by_what_it_learns_from(tmp_path: Path, asked: list[Reque
     first, again, changed, other = (request.out for request in asked)
     assert first == again
     assert len({first, changed, other}) == 3
+
+
+def test_a_run_of_a_subset_is_another_one_and_learns_from_its_rows(
+    tmp_path: Path, asked: list[Request]
+) -> None:
+    receipt(tmp_path, "a" * 64)
+    root = Root(str(tmp_path))
+    for name, rows in (("few", ("one",)), ("more", ("one", "two")), ("same", ("two", "one"))):
+        marked = Subset("train", rows, shards_of(root, "muvisync", "train"), {})
+        write_subset(root, "muvisync", name, marked)
+    for subset in ("", "few", "more", "same"):
+        training.train(
+            "regressor", "muvisync", "smoke", str(tmp_path / "runs"), str(tmp_path), subset=subset
+        )
+    whole, few, more, same = asked
+    assert (whole.subset, few.subset, more.subset) == (None, {"one"}, {"one", "two"})
+    assert len({whole.out, few.out, more.out}) == 3
+    assert same.out == more.out
+    state = training.train(
+        "regressor", "muvisync", "smoke", root=str(tmp_path), subset="none", return_state=True
+    )
+    assert state.name == "Stopped"
 
 
 def test_a_run_whose_time_was_up_is_unfinished(tmp_path: Path, asked: list[Request]) -> None:

@@ -26,47 +26,47 @@ def outcomes(
     root: Root, folder: Path, texts: dict[str, str], effort: Effort
 ) -> dict[str, EntryOutcome]:
     works = [toy.work(root, folder, name, text) for name, text in texts.items()]
-    found = run_entries(works, toy.plan(), root.url, toy.load_model, effort=effort)
-    return {outcome.entry_id: outcome for outcome in found}
+    run = run_entries(works, toy.plan(), root.url, toy.load_model, effort=effort)
+    return {outcome.entry_id: outcome for outcome in run}
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
 def test_every_entry_comes_to_its_end(root: Root, tmp_path: Path, workers: int) -> None:
     texts = {f"e{number}": "x" * number for number in range(1, 7)} | {"r": "reject"}
-    found = outcomes(root, tmp_path, texts, Effort(workers=workers))
-    assert found.keys() == texts.keys()
-    assert found["r"].rejection is not None
-    assert found["r"].rejection.reason is Reason.SILENT
-    assert all(outcome.rejection is None for name, outcome in found.items() if name != "r")
+    by_id = outcomes(root, tmp_path, texts, Effort(workers=workers))
+    assert by_id.keys() == texts.keys()
+    assert by_id["r"].rejection is not None
+    assert by_id["r"].rejection.reason is Reason.SILENT
+    assert all(outcome.rejection is None for name, outcome in by_id.items() if name != "r")
 
 
 def test_a_step_that_crashes_its_worker_twice_turns_its_entry_away(
     root: Root, tmp_path: Path
 ) -> None:
-    found = outcomes(root, tmp_path, {"bad": "segfault", "good": "fine"}, Effort(workers=1))
-    assert found["bad"].rejection is not None
-    assert found["bad"].rejection.reason is Reason.CRASHED
-    assert found["good"].rejection is None
+    by_id = outcomes(root, tmp_path, {"bad": "segfault", "good": "fine"}, Effort(workers=1))
+    assert by_id["bad"].rejection is not None
+    assert by_id["bad"].rejection.reason is Reason.CRASHED
+    assert by_id["good"].rejection is None
     key = toy.plan().keys(toy.work(root, tmp_path, "bad", "segfault"))["measured"]
-    assert Sidecars(root, "toy").rejection("bad", "measured", key) == found["bad"].rejection
+    assert Sidecars(root, "toy").rejection("bad", "measured", key) == by_id["bad"].rejection
 
 
 def test_a_worker_killed_from_outside_is_not_the_fault_of_its_entry(
     root: Root, tmp_path: Path
 ) -> None:
-    found = outcomes(root, tmp_path, {"killed": "outside", "good": "fine"}, Effort(workers=1))
-    assert found["killed"].rejection is None
-    assert "memory" in found["killed"].retry
-    assert found["good"].rejection is None
-    assert not found["good"].retry
+    by_id = outcomes(root, tmp_path, {"killed": "outside", "good": "fine"}, Effort(workers=1))
+    assert by_id["killed"].rejection is None
+    assert "memory" in by_id["killed"].retry
+    assert by_id["good"].rejection is None
+    assert not by_id["good"].retry
 
 
 def test_a_step_that_hangs_is_killed_and_its_entry_turned_away(root: Root, tmp_path: Path) -> None:
     effort = Effort(workers=1, patience_s=0.5)
-    found = outcomes(root, tmp_path, {"slow": "sleep", "good": "fine"}, effort)
-    assert found["slow"].rejection is not None
-    assert found["slow"].rejection.reason is Reason.TIMED_OUT
-    assert found["good"].rejection is None
+    by_id = outcomes(root, tmp_path, {"slow": "sleep", "good": "fine"}, effort)
+    assert by_id["slow"].rejection is not None
+    assert by_id["slow"].rejection.reason is Reason.TIMED_OUT
+    assert by_id["good"].rejection is None
 
 
 def test_a_stop_ends_the_run_with_its_own_words(root: Root, tmp_path: Path) -> None:
@@ -79,8 +79,8 @@ def test_a_bug_puts_its_entry_aside_and_the_others_go_on(
     root: Root, tmp_path: Path, workers: int
 ) -> None:
     texts = {"bad": "bug", "good": "fine", "fair": "also fine"}
-    found = outcomes(root, tmp_path, texts, Effort(workers=workers))
-    rejection = found["bad"].rejection
+    by_id = outcomes(root, tmp_path, texts, Effort(workers=workers))
+    rejection = by_id["bad"].rejection
     assert rejection is not None
     assert rejection.reason is Reason.FAILED
     assert rejection.detail.startswith("KeyError: ")
@@ -91,7 +91,7 @@ def test_a_bug_puts_its_entry_aside_and_the_others_go_on(
     assert rejection.bug.place.startswith("pipeline/toy.py:")
     assert rejection.bug.place.endswith(" in measure")
     assert "Traceback (most recent call last)" in rejection.bug.traceback
-    assert all(found[name].rejection is None for name in ("good", "fair"))
+    assert all(by_id[name].rejection is None for name in ("good", "fair"))
     key = toy.plan().keys(work)["measured"]
     assert Sidecars(root, "toy").rejection("bad", "measured", key) == rejection
 
@@ -99,16 +99,16 @@ def test_a_bug_puts_its_entry_aside_and_the_others_go_on(
 def test_what_is_kept_of_a_bug_is_short_and_can_be_stored_everywhere(
     root: Root, tmp_path: Path
 ) -> None:
-    found = outcomes(root, tmp_path, {"odd": "bug", "long": "long"}, Effort(workers=1))
-    for outcome in found.values():
+    by_id = outcomes(root, tmp_path, {"odd": "bug", "long": "long"}, Effort(workers=1))
+    for outcome in by_id.values():
         assert outcome.rejection is not None
         assert outcome.rejection.bug is not None
         for text in (outcome.rejection.detail, outcome.rejection.bug.traceback):
             assert "\0" not in text
             assert len(text.encode()) < 11_000
         assert outcome.rejection.detail == outcome.results[-1].detail
-    assert found["long"].rejection is not None
-    assert "in measure" in found["long"].rejection.detail
+    assert by_id["long"].rejection is not None
+    assert "in measure" in by_id["long"].rejection.detail
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -116,10 +116,10 @@ def test_what_is_kept_of_a_bug_is_short_and_can_be_stored_everywhere(
 def test_what_the_machine_lacks_leaves_an_entry_for_another_run(
     root: Root, tmp_path: Path, workers: int, text: str
 ) -> None:
-    found = outcomes(root, tmp_path, {"big": text, "good": "fine"}, Effort(workers=workers))
-    assert found["big"].rejection is None
-    assert {"memory": "out of memory", "files": "Too many open"}[text] in found["big"].retry
-    assert not found["good"].retry
+    by_id = outcomes(root, tmp_path, {"big": text, "good": "fine"}, Effort(workers=workers))
+    assert by_id["big"].rejection is None
+    assert {"memory": "out of memory", "files": "Too many open"}[text] in by_id["big"].retry
+    assert not by_id["good"].retry
     assert not Sidecars(root, "toy").present("big")
 
 
@@ -129,9 +129,9 @@ def test_a_full_disk_in_a_step_stops_the_run(root: Root, tmp_path: Path) -> None
 
 
 def test_a_step_that_leaves_the_program_is_a_crash_and_no_bug(root: Root, tmp_path: Path) -> None:
-    found = outcomes(root, tmp_path, {"a": "exit"}, Effort(workers=1))
-    assert found["a"].rejection is not None
-    assert found["a"].rejection.reason is Reason.CRASHED
+    by_id = outcomes(root, tmp_path, {"a": "exit"}, Effort(workers=1))
+    assert by_id["a"].rejection is not None
+    assert by_id["a"].rejection.reason is Reason.CRASHED
     with pytest.raises(SystemExit):
         outcomes(root, tmp_path, {"a": "exit again"}, Effort(workers=0))
 
@@ -157,9 +157,9 @@ def test_a_worker_that_hangs_while_it_loads_is_replaced(
 ) -> None:
     (tmp_path / "hangs").write_text("1")
     monkeypatch.setenv("TOY_HANGS", str(tmp_path / "hangs"))
-    found = run_with(root, tmp_path, toy.load_slowly, Effort(loading_patience_s=4))
-    assert len(found) == 3
-    assert not any(outcome.rejection or outcome.retry for outcome in found)
+    results = run_with(root, tmp_path, toy.load_slowly, Effort(loading_patience_s=4))
+    assert len(results) == 3
+    assert not any(outcome.rejection or outcome.retry for outcome in results)
 
 
 def test_workers_that_hang_while_they_load_stop_the_run_and_blame_nobody(
@@ -220,12 +220,12 @@ def test_a_recording_whose_bytes_were_damaged_is_not_the_entry_s_fault(
         path = Path(root.path(f"assets/{work.music_sha256[:2]}/{work.music_sha256}"))
         path.unlink() if text is None else path.write_text(text)
     effort = Effort(workers=workers)
-    found = {
+    by_id = {
         outcome.entry_id: outcome
         for outcome in run_entries(works, toy.plan(), root.url, toy.load_model, effort=effort)
     }
-    assert found["e"].retry.endswith(" is damaged")
-    assert "recordings are gone" in found["gone"].retry
+    assert by_id["e"].retry.endswith(" is damaged")
+    assert "recordings are gone" in by_id["gone"].retry
     assert not Sidecars(root, "toy").present("e") | Sidecars(root, "toy").present("gone")
 
 
@@ -233,8 +233,8 @@ def test_a_crash_over_damaged_bytes_is_not_the_entry_s_fault(root: Root, tmp_pat
     work = toy.work(root, tmp_path, "e", "fine")
     path = Path(root.path(f"assets/{work.music_sha256[:2]}/{work.music_sha256}"))
     path.write_text("segfault")
-    [found] = run_entries([work], toy.plan(), root.url, toy.load_model, effort=Effort())
-    assert found.retry.endswith(" is damaged")
+    [outcome] = run_entries([work], toy.plan(), root.url, toy.load_model, effort=Effort())
+    assert outcome.retry.endswith(" is damaged")
 
 
 @pytest.mark.parametrize("workers", [0, 1])
@@ -243,11 +243,11 @@ def test_a_root_that_is_gone_stops_the_run_and_is_not_made_anew(
 ) -> None:
     works = [toy.work(root, tmp_path, f"e{n}", "fine") for n in range(4)]
     effort = Effort(workers=workers)
-    found = run_entries(works, toy.plan(), root.url, toy.load_model, effort=effort)
-    next(found)
+    pending = run_entries(works, toy.plan(), root.url, toy.load_model, effort=effort)
+    next(pending)
     (tmp_path / "root").rename(tmp_path / "elsewhere")
     with pytest.raises(StopRun, match=r"the data root .* is gone"):
-        list(found)
+        list(pending)
     assert not (tmp_path / "root").exists()
 
 
@@ -259,11 +259,11 @@ def test_a_pass_that_costs_its_worker_is_held_against_the_step_that_was_at_work(
     work = toy.work(root, tmp_path, "bad", f"{what} in {where}")
     effort = Effort(workers=1, patience_s=4.0 if what == "sleep" else 60.0)
     plan = toy.listening_plan()
-    [found] = run_entries([work], plan, root.url, toy.load_model, effort=effort)
-    assert found.rejection is not None
-    assert found.rejection.reason is (Reason.TIMED_OUT if what == "sleep" else Reason.CRASHED)
+    [outcome] = run_entries([work], plan, root.url, toy.load_model, effort=effort)
+    assert outcome.rejection is not None
+    assert outcome.rejection.reason is (Reason.TIMED_OUT if what == "sleep" else Reason.CRASHED)
     # The pass belongs to the first of its steps, whose turn it was.
     blamed = "second" if where == "second" else "first"
-    assert found.rejection.step == f"hear_{blamed}"
+    assert outcome.rejection.step == f"hear_{blamed}"
     artifacts = {name.split(".")[0] for name in Sidecars(root, "toy").present("bad")}
     assert artifacts == ({"first", "weight", "second"} if blamed == "second" else {"first"})

@@ -38,7 +38,7 @@ def test_what_is_known_is_not_added_again(items: Items) -> None:
     items.advance(found(1), states.PARSED)
     assert items.add([found(1), found(2), found(3)]) == 1
     assert items.find("symmv", [states.PARSED])[0].source == found(1).source
-    assert len(items.known("symmv")) == 3
+    assert len(items.known_ids("symmv")) == 3
 
 
 def test_a_leased_item_is_given_to_nobody_else_until_the_lease_runs_out(items: Items) -> None:

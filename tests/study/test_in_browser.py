@@ -1,18 +1,22 @@
 """Raters in a real browser: by keyboard, on a phone and a desk, from a disk and from the store."""
 
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from symmv_builder.api import study
+from symmv_builder.settings import read_settings
 from symmv_builder.study.key import read_key
+from symmv_builder.web import raters
+from symmv_builder.web.guard import Access
+from symmv_builder.web.server import make_app
 from tests import axe
 from tests.browser import Browser, opened
 from tests.report.test_in_browser import CONTRAST
 from tests.study.making import made_study
+from tests.web.rooms import serving
 
 EVIL = '</script><script>alert("x")</script><img src=x onerror=alert(1)>\'"&'
 TITLE = "document.querySelector('h2').textContent"
@@ -62,13 +66,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Path:
 
 @pytest.fixture(scope="module")
 def url(folder: Path) -> Iterator[str]:
-    server = study.serve(folder, host="127.0.0.1", port=0)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(raters.make_app({"/": study.open_store(folder)}, Access())) as at:
+        yield f"{at}/"
+
+
+@pytest.fixture(scope="module")
+def url_in_web(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The study beside the other pages of a server that asks for a token."""
+    settings = read_settings({}, root=str(tmp_path_factory.mktemp("root")))
+    store = study.open_store(folder)
+    with serving(make_app(settings, Access(token="t" * 20), studies=[store])) as at:
+        yield at + raters.address(store)
 
 
 def step(browser: Browser, choice: int = 0) -> str:
@@ -92,10 +100,15 @@ def look(browser: Browser) -> None:
     assert browser.evaluate(f"{unlabelled}.length") == 0
 
 
+@pytest.mark.parametrize("door", ["url", "url_in_web"])
 def test_a_rater_goes_from_consent_to_an_answer_that_the_store_keeps(
-    browser: Browser, folder: Path, url: str
+    browser: Browser, folder: Path, door: str, request: pytest.FixtureRequest
 ) -> None:
-    seen = browser.visit(url, width=360)
+    url = request.getfixturevalue(door)
+    for path in (folder / "answers").iterdir():
+        path.unlink()
+    # The link of a session: of what this rater is shown the test knows.
+    seen = browser.visit(f"{url}#1", width=360)
     titles = [str(browser.evaluate(TITLE))]
     while titles[-1] != "Thank you":
         assert len(titles) < 30

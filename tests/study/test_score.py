@@ -152,6 +152,10 @@ def test_a_series_is_rated_as_one(tmp_path: Path) -> None:
     scores = study.score(made, answer(made, tmp_path / "answers", 4, lambda unit, *_: 3))
     rated = {(r.question, r.model): r.ratings for r in scores.means if r.group == "all"}
     assert rated["mr", "a"] == rated["mr", "b"] == 4
+    # The paper's own values are not at hand, and the page says so.
+    assert scores.published == ()
+    text = study.write(scores, tmp_path / "scores").page.read_text()
+    assert "Zuo et al. 2025, Table 2: OMQ, MVC, MR) is not shown" in text
 
 
 def test_who_fails_the_checks_is_left_out_and_counted(tmp_path: Path) -> None:
@@ -279,6 +283,7 @@ def test_the_page_holds_tables_figures_and_the_papers_values(
     text = written.page.read_text()
     assert "V-MusProd, Table 3" in text
     assert "ours over cmt, experts" in text
+    assert "is not shown" not in text
     numbers = json.loads((tmp_path / "scores" / "numbers.json").read_text())
     assert numbers["preferences"][0]["rate"] == 1.0
     assert study.write(scores, tmp_path / "scores").files == written.files

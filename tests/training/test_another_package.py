@@ -137,10 +137,10 @@ def hum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
     importlib.invalidate_caches()
-    plugins.plugins.cache_clear()
+    plugins.installed.cache_clear()
     yield tmp_path
     monkeypatch.undo()
-    plugins.plugins.cache_clear()
+    plugins.installed.cache_clear()
     sys.modules.pop("humkit", None)
 
 

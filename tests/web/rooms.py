@@ -212,7 +212,9 @@ def visitor(settings: Settings, *, token: str = "", runs: Path = Path("no-runs")
 @contextmanager
 def serving(app: App) -> Iterator[str]:
     """The address of an application that is served by a thread."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", server_header=False))
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=0, log_config=None, log_level="error", server_header=False)
+    )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

@@ -14,7 +14,7 @@ from av.subtitles.codeccontext import SubtitleCodecContext
 from av.subtitles.subtitle import SubtitleSet
 
 from symmv_builder.api import take_writer, takes
-from symmv_builder.api.generating import Videos, Written
+from symmv_builder.api.generating import Videos, WrittenPiece
 from symmv_builder.api.take_writer import Studio, write_take
 from symmv_builder.api.takes import Takes, Wishes
 from symmv_builder.backends.midi import read_notes
@@ -248,9 +248,9 @@ def test_a_link_is_fetched_by_the_rules_of_the_crawl(
     assert not (tmp_path / "takes").exists()
     written: list[Path] = []
 
-    def write(videos: Videos, *_: object, **__: object) -> list[Written]:
+    def write(videos: Videos, *_: object, **__: object) -> list[WrittenPiece]:
         written.extend(videos.files)
-        return [Written(Piece("video", {}, 120.0, SECONDS, {"notes": {}}), [], None)]
+        return [WrittenPiece(Piece("video", {}, 120.0, SECONDS, {"notes": {}}), [], None)]
 
     monkeypatch.setattr(take_writer, "write", write)
     source = Source("demo", video_id(1))

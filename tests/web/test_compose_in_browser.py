@@ -32,26 +32,6 @@ class Desk(test_in_browser.House):
     video: Path
     address: str = ""
 
-    def choose_video(self) -> None:
-        """As a person does in the window that the system opens."""
-        document = self.browser.ask("DOM.getDocument")["root"]["nodeId"]
-        field = self.browser.ask(
-            "DOM.querySelector", nodeId=document, selector="input[type=file]"
-        )["nodeId"]  # fmt: skip
-        self.browser.ask("DOM.setFileInputFiles", nodeId=field, files=[str(self.video)])
-
-    def type_into(self, selector: str, text: str) -> None:
-        self.browser.evaluate(f"document.querySelector({selector!r}).focus()")
-        self.browser.evaluate(f"document.querySelector({selector!r}).value = ''")
-        for letter in text:
-            self.press(letter)
-
-    def submit(self, words: str) -> None:
-        """Go to a button by its words and press Enter on it."""
-        found = f"[...document.querySelectorAll('button')].find((e) => e.textContent === {words!r})"
-        self.browser.evaluate(f"{found}.focus()")
-        self.press("Enter")
-
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
@@ -66,10 +46,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     app = studio.app()
     with serving(app) as at, opened(tmp_path_factory.mktemp("profile")) as browser:
         desk = Desk(studio.settings, browser, at, studio, video)
-        # The protocol of the browser knows its pages once it was asked for one.
-        browser.ask("DOM.enable")
         assert desk.visit("/compose") == []
-        desk.choose_video()
+        desk.choose_file(desk.video)
         desk.type_into("input[name=primer]", "Am F C G")
         desk.type_into("input[name=takes]", "2")
         desk.submit("Write music")

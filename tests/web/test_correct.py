@@ -37,6 +37,28 @@ def test_who_corrects_is_asked_first(settings: Settings) -> None:
     assert said(settings) == []
 
 
+def test_what_is_missing_is_added_and_what_is_none_removed(
+    ann: Visitor, settings: Settings
+) -> None:
+    for fields in (
+        {"what": "add-beat", "at": "0.75", "to": ""},
+        {"what": "add-beat", "at": "1.25", "to": "4"},
+        {"what": "remove-beat", "at": "2.0"},
+        {"what": "add-cut", "at": "0.5"},
+        {"what": "remove-cut", "at": "1.5"},
+    ):
+        ann.send(PAGE, 303, **fields)
+    page = ann.get(PAGE)
+    for label in ("Remove the beat 3 at 0.750 s", "Remove the beat 4 at 1.250 s",
+                  "Remove the shot 2 at 0.500 s"):  # fmt: skip
+        assert f'aria-label="{label}"' in page
+    assert re.search('aria-label="Remove the [a-z0-9 ]+ at 2.000 s', page) is None
+    # Where nothing is any more one can still be added.
+    ann.send(PAGE, what="remove-cut", at="0.5")
+    assert "New cut at, s, video" in text_of(ann.get(PAGE))
+    assert len(said(settings)) == 6
+
+
 def test_each_form_changes_one_thing(ann: Visitor, settings: Settings) -> None:
     for fields in (
         {"what": "beat", "at": "0.5", "to": "0.6"},
@@ -73,6 +95,10 @@ def test_each_form_changes_one_thing(ann: Visitor, settings: Settings) -> None:
         (400, {"what": "beat", "at": "0.5", "to": "9"}),
         (400, {"what": "beat", "at": "0.5", "to": "<script>"}),
         (400, {"what": "beat"}),
+        (400, {"what": "add-beat", "at": "0.5"}),
+        (400, {"what": "add-beat", "at": "0.6", "to": "999999999999999999999"}),
+        (400, {"what": "add-cut"}),
+        (400, {"what": "remove-cut", "at": "0"}),
         (400, {"what": "chord", "at": "0.0", "to": "<script>alert(1)</script>"}),
         (400, {"what": "key", "to": "\x1b[31m"}),
         (400, {"what": "trim", "at": "2", "to": "1"}),

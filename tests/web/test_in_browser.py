@@ -69,6 +69,28 @@ class House:
                 **({"text": text} if text and kind == "keyDown" else {}),
             )  # fmt: skip
 
+    def choose_file(self, path: Path) -> None:
+        """As a person does in the window that the system opens."""
+        # The protocol of the browser knows its pages once it was asked for one.
+        self.browser.ask("DOM.enable")
+        document = self.browser.ask("DOM.getDocument")["root"]["nodeId"]
+        field = self.browser.ask(
+            "DOM.querySelector", nodeId=document, selector="input[type=file]"
+        )["nodeId"]  # fmt: skip
+        self.browser.ask("DOM.setFileInputFiles", nodeId=field, files=[str(path)])
+
+    def type_into(self, selector: str, text: str) -> None:
+        self.browser.evaluate(f"document.querySelector({selector!r}).focus()")
+        self.browser.evaluate(f"document.querySelector({selector!r}).value = ''")
+        for letter in text:
+            self.press(letter)
+
+    def submit(self, words: str) -> None:
+        """Go to a button by its words and press Enter on it."""
+        found = f"[...document.querySelectorAll('button')].find((e) => e.textContent === {words!r})"
+        self.browser.evaluate(f"{found}.focus()")
+        self.press("Enter")
+
     def here(self) -> str:
         place: str = self.browser.evaluate("location.pathname")
         return place
@@ -187,7 +209,7 @@ def test_the_players_of_an_entry_stay_together_and_the_cursor_goes_along(house: 
 
 
 def test_an_entry_is_corrected_by_the_keyboard(house: House) -> None:
-    """A beat goes to where the player is, a chord gets another name, and both are undone."""
+    """A beat goes to where the player is, one is added and removed, a note marked; all undone."""
     house.visit(PAGES["correct"])
     house.until("[...document.querySelectorAll('video, audio')].every((e) => e.readyState > 0)")
     evaluate = house.browser.evaluate
@@ -206,10 +228,22 @@ def test_an_entry_is_corrected_by_the_keyboard(house: House) -> None:
     loaded("document.body.textContent.includes('beats at 0.500 s to 0.630 s')")
     for words in ("waits for the next build", "ann"):
         assert evaluate(f"document.body.textContent.includes('{words}')")
+    house.press("a")
+    house.until("document.activeElement.name === 'at'")
+    evaluate("document.querySelector('[data-name=video]').currentTime = 1.3")
+    house.until("Math.abs(document.querySelector('[data-name=music]').currentTime - 1.17) < 0.01")
+    house.press("n")
+    house.press("Enter")
+    loaded("document.body.textContent.includes('beats: add at 1.170 s')")
+    evaluate(
+        'document.querySelector(\'[aria-label^="Remove the beat"][aria-label$="1.170 s"]\').focus()'
+    )
+    house.press("Enter")
+    loaded("document.body.textContent.includes('beats: remove at 1.170 s')")
     evaluate("document.querySelector('[aria-label^=\"Mark as accompaniment\"]').focus()")
     house.press("Enter")
-    loaded("document.querySelectorAll('[aria-label^=Undo]').length === 2")
-    for left in (1, 0):
+    loaded("document.querySelectorAll('[aria-label^=Undo]').length === 4")
+    for left in (3, 2, 1, 0):
         house.press("u")
         loaded(f"document.querySelectorAll('[aria-label^=Undo]').length === {left}")
     assert correcting.corrections(house.settings, DATASET) == []

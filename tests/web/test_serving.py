@@ -1,5 +1,6 @@
 """`symmv web` says where it can be opened, and refuses in one line where it cannot serve."""
 
+import logging
 import socket
 import threading
 from pathlib import Path
@@ -29,15 +30,22 @@ def said(*words: str) -> str:
 def test_the_address_is_said_and_an_interrupt_is_the_usual_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    class Watched(logging.NullHandler):
+        closed = False
+
+        def close(self) -> None:
+            self.closed = True
+
     def interrupted(server: uvicorn.Server, sockets: list[socket.socket]) -> None:
         assert sockets[0].getsockname() == ("127.0.0.1", port)
         assert server.config.access_log is False
         raise KeyboardInterrupt
 
-    port = free_port()
+    port, watched = free_port(), Watched()
     monkeypatch.setattr(uvicorn.Server, "run", interrupted)
     words = ("--root", str(tmp_path / "root"), "--port", str(port))
     assert said(*words) == f"open http://127.0.0.1:{port}/\n"
+    assert not watched.closed, "logging is arranged by the program that serves, not by a server"
     # Nothing is made of a root that is only looked at.
     assert not (tmp_path / "root").exists()
 

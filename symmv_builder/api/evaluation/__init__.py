@@ -27,7 +27,7 @@ _METRICS = {
 
 
 def estimate_and_reference(what: Sequence[str | Path]) -> tuple[str, str]:
-    """The two names of beats to compare; `WrongArguments` where there are not two."""
+    """Name the estimate and the reference among beats; `WrongArguments` where there are not two."""
     if len(what) != 2:
         raise WrongArguments("name ESTIMATE and REFERENCE, or generated music and a `reference`")
     return str(what[0]), str(what[1])
@@ -40,7 +40,7 @@ def evaluate(
     tell: Callable[[int, int, str], None] = lambda done, of, what: None,
     **options: Any,
 ) -> dict[str, Any]:
-    """What `symmv evaluate METRIC --json` prints, with `what` for its arguments.
+    """Compute what `symmv evaluate METRIC --json` prints, with `what` for its arguments.
 
     `options` are those of the command, by name: ``dataset``, ``split``, ``reference``, ``model``
     and so on. A value that is no number is `None`. `StopRun` for a metric that is not known, and
@@ -72,7 +72,7 @@ def evaluate(
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON can hold it; a float that is no number is `None`."""
+    """Turn a value into what JSON can hold; a float that is no number becomes `None`."""
     if isinstance(value, Mapping):
         return {str(name): plain(inner) for name, inner in value.items()}
     if isinstance(value, np.ndarray):

@@ -24,7 +24,7 @@ class AccuracyReport:
     accuracy: Accuracy
 
     def as_json(self) -> dict[str, Any]:
-        """Everything as plain data, which `compare` reads."""
+        """Give everything as plain data, which `compare` reads."""
         accuracy = self.accuracy
         return {
             "task": accuracy.task,
@@ -69,7 +69,7 @@ def accuracy(
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Of each metric whether two results differ; `alone` songs are in one of the two only."""
+    """A comparison of two results by metric; `alone` songs are in one of the two only."""
 
     metrics: Mapping[str, significance.Comparison]
     alone: int

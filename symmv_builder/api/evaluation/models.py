@@ -23,8 +23,10 @@ _COUNTS = ("songs", "seconds", "videos")
 
 @dataclass(frozen=True, slots=True)
 class ModelScores:
-    """What a model's own score gave: numbers by name, what was counted, matrices by name, and why
-    a row could not be used, by entry. `by` is the score itself.
+    """The result of a model's own score.
+
+    It holds numbers by name, what was counted, matrices by name, and why a row could not be used,
+    by entry. `by` is the score itself.
     """
 
     by: ModelScore
@@ -40,7 +42,7 @@ class ModelScores:
     left_out: Mapping[str, str]
 
     def as_json(self) -> dict[str, Any]:
-        """Everything as plain data."""
+        """Give everything as plain data."""
         return {
             "model": str(self.model),
             "dataset": self.dataset,
@@ -57,7 +59,7 @@ class ModelScores:
 
     def draw(self, folder: Path) -> list[Path]:
         """Write a PNG of each confusion matrix in which anything was counted."""
-        drawn = []
+        files = []
         with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             for name, matrix in self.confusion.items():
@@ -71,12 +73,12 @@ class ModelScores:
                     title=f"Confusion: {name}",
                     true=self.by.confusions[name].rows,
                 )
-                drawn.append(path)
-        return drawn
+                files.append(path)
+        return files
 
 
 def scores_of(trainer: str, run: Path) -> list[ModelScore]:
-    """The scores of a trainer by which the checkpoints of a run can be measured."""
+    """List the scores of a trainer by which the checkpoints of a run can be measured."""
     # Imported here: it brings torch.
     from symmv_builder.training.run_folders import kinds
 
@@ -101,7 +103,7 @@ def score(
     it gives by themselves are metrics, too. `StopRun` where a folder or the split is missing.
     """
     by = model_scores()[name]
-    values = _chosen(by, options)
+    values = _option_values(by, options)
     folder, data = Path(model), Root(settings.root)
     if not folder.is_dir():
         raise NoSuchPath(folder, "folder of a training run")
@@ -142,8 +144,8 @@ def score(
     )
 
 
-def _chosen(by: ModelScore, options: Mapping[str, Any]) -> dict[str, Any]:
-    """A value for each option of a score; `StopRun` for an unknown one, or a missing folder."""
+def _option_values(by: ModelScore, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a value to each option of a score; `StopRun` for an unknown one, or a missing folder."""
     declared = {option.name: option for option in by.options}
     if unknown := sorted(set(options) - set(declared)):
         raise UnknownName(f"option of {by.name}", unknown[0], tuple(declared))
@@ -155,7 +157,7 @@ def _chosen(by: ModelScore, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _labelled(confusion: Confusion, matrix: Any) -> dict[str, Any]:
-    """Counts with the names of their rows and columns."""
+    """Label counts with the names of their rows and columns."""
     rows = matrix.tolist() if hasattr(matrix, "tolist") else [list(row) for row in matrix]
     return {"labels": list(confusion.labels), "counts": rows}
 

@@ -47,7 +47,7 @@ class MusicReport:
         return (*self.ours.refused, *(self.real.refused if self.real else ()))
 
     def as_json(self) -> dict[str, Any]:
-        """Everything as plain data."""
+        """Give everything as plain data."""
         out = _collection(self.ours)
         if self.real:
             out["reference"] = _collection(self.real)
@@ -130,7 +130,7 @@ class BeatsReport:
     columns: Sequence[Metric] = beat_metrics.METRICS
 
     def as_json(self) -> dict[str, Any]:
-        """Everything as plain data."""
+        """Give everything as plain data."""
         return {
             "dataset": self.reference,
             "metrics": dict(self.scores),
@@ -155,7 +155,7 @@ def beats(
     backend: str | None = None,
     tell: Tell = measure.silent,
 ) -> BeatsReport:
-    """Coverage, hit and F1 of generated music against the real music, paired by name.
+    """Compare the beats of generated and real music, paired by name: coverage, hit and F1.
 
     `window` is in seconds; of recordings `backend` tracks the beats. `StopRun` where nothing pairs.
     """

@@ -10,7 +10,14 @@ import numpy as np
 from symmv_builder.backends import ModelIdentity, ModelLoader, backend_class, identify, names
 from symmv_builder.datasets.evaluate import Refused, Tell, is_dataset, silent
 from symmv_builder.datasets.lacking import explaining
-from symmv_builder.datasets.sounds import Ear, Heard, Question, hear_dataset, hear_files, paired
+from symmv_builder.datasets.sounds import (
+    Ear,
+    PieceTables,
+    Question,
+    hear_dataset,
+    hear_files,
+    paired,
+)
 from symmv_builder.errors import CannotMeasure, WrongSetting
 from symmv_builder.evaluation import (
     EmbeddingMetric,
@@ -41,8 +48,8 @@ class Both:
     `model` is `None` where every side is a table of others, `is_alone` true where none is.
     """
 
-    ours: Heard
-    real: Heard
+    ours: PieceTables
+    real: PieceTables
     name: str
     model: ModelIdentity | None
     is_alone: bool
@@ -54,7 +61,7 @@ class Both:
         return (*self.ours.refused, *self.real.refused)
 
     def about(self, what: str) -> dict[str, Any]:
-        """What JSON says of any of the metrics; `what` is what the model was asked for."""
+        """Tell what JSON says of any of the metrics; `what` is what the model was asked for."""
         return {
             what: self.name,
             "model": asdict(self.model) if self.model else None,
@@ -80,7 +87,7 @@ def _hear(
         cause = "it gives no tags; a model that does is musicnn"
         raise WrongSetting("model", ear.name, cause)
 
-    def heard(paths: Sequence[str | Path]) -> Heard:
+    def heard(paths: Sequence[str | Path]) -> PieceTables:
         if len(paths) == 1 and is_dataset(data, str(paths[0])):
             with explaining(manifests, str(paths[0])):
                 return hear_dataset(data, str(paths[0]), split, ear, tell=tell)
@@ -115,7 +122,7 @@ class DistanceReport:
     columns: Sequence[EmbeddingMetric]
 
     def as_json(self) -> dict[str, Any]:
-        """Everything as plain data."""
+        """Give everything as plain data."""
         return {
             "metrics": dict(self.values),
             **self.both.about("embedding"),
@@ -194,7 +201,7 @@ class PairsReport:
     counted: str
 
     def as_json(self) -> dict[str, Any]:
-        """Everything as plain data."""
+        """Give everything as plain data."""
         name = self.metric.name
         metrics = {name: self.agreement.own, f"{name}_others": self.agreement.others}
         return {
@@ -224,7 +231,7 @@ def kld(
     both = _hear("tag", settings, paths, reference, backend, sound, split, tell)
     pairs, alone = paired(both.ours, both.real)
     try:
-        originals = [semantics.class_distribution(table) for _, table in both.real.named]
+        originals = [semantics.class_distribution(table) for _, table in both.real.tables]
         pieces = [semantics.class_distribution(table) for _, table, _ in pairs]
         result = semantics.kld(pieces, originals, [number for *_, number in pairs])
     except ValueError as error:
@@ -249,7 +256,7 @@ def mcc(
     """
     both = _hear("embed", settings, paths, reference, backend, sound, split, tell)
     pairs, alone = paired(both.ours, both.real)
-    originals = np.stack([table.mean(axis=0) for _, table in both.real.named])
+    originals = np.stack([table.mean(axis=0) for _, table in both.real.tables])
     pieces = np.stack([table.mean(axis=0) for _, table, _ in pairs])
     result = semantics.mcc(pieces, originals, [number for *_, number in pairs])
     width = int(originals.shape[1])

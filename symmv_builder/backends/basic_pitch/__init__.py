@@ -70,7 +70,7 @@ class BasicPitch(PolyphonicTranscriber):
         self._input = self._session.get_inputs()[0].name
 
     def transcribe(self, samples: NDArray[np.float32]) -> Notes:
-        """Notes of samples ``[n, 1]``; no pedal."""
+        """Transcribe samples ``[n, 1]`` to notes; no pedal."""
         activations = self._activations(samples[:, 0])
         frames = len(activations["note"])
         notes = find_notes(activations["note"], activations["onset"]) if frames > 2 else []
@@ -88,7 +88,7 @@ class BasicPitch(PolyphonicTranscriber):
         )
 
     def _activations(self, samples: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Note, onset and contour activations ``[frames, bins]`` of the whole sound.
+        """Compute note, onset and contour activations ``[frames, bins]`` of the whole sound.
 
         Two-second windows overlap by 30 frames, of which each window gives up 15 at
         either end; the sound is preceded by as much silence.
@@ -116,7 +116,7 @@ class BasicPitch(PolyphonicTranscriber):
 
 
 def _times_s(frames: int) -> NDArray[np.float64]:
-    """When each frame begins: those of a window come closer together than a frame's length."""
+    """Tell when each frame begins: a window's come closer together than a frame's length."""
     number = np.arange(frames)
     window_s = HOP / RATE_HZ * (WINDOW_FRAMES - WINDOW_SAMPLES / HOP) + WINDOW_DELAY_S
     return np.asarray(number * HOP / RATE_HZ - window_s * np.floor(number / WINDOW_FRAMES))

@@ -19,7 +19,7 @@ FoundNote = tuple[int, int, int, float]
 
 
 def find_notes(frames: NDArray[np.float32], onsets: NDArray[np.float32]) -> list[FoundNote]:
-    """Notes of activations ``[frames, 88]``, in no order that means anything.
+    """Find the notes of activations ``[frames, 88]``, in no order that means anything.
 
     First those that begin with an onset, the last onset first; then, from the loudest frame down,
     those of what is left.
@@ -57,7 +57,7 @@ def find_notes(frames: NDArray[np.float32], onsets: NDArray[np.float32]) -> list
 
 
 def _onsets(frames: NDArray[np.float32], onsets: NDArray[np.float32]) -> list[tuple[int, int]]:
-    """Frame and key of the peaks of the onsets or of rises of the frames, the last first."""
+    """Find frame and key of the peaks of the onsets or of rises of the frames, the last first."""
     rise = np.zeros(frames.shape)
     exact = frames.astype(np.float64)
     rise[2:] = np.minimum(exact[2:] - exact[1:-1], exact[2:] - exact[:-2]).clip(min=0)
@@ -73,8 +73,10 @@ def _onsets(frames: NDArray[np.float32], onsets: NDArray[np.float32]) -> list[tu
 
 
 def _follow(energy: NDArray[np.float64]) -> tuple[int, int]:
-    """How many frames a note is followed for, and how many of the last of them are below the
-    threshold: it has ended then, or the sound has."""
+    """Count the frames that a note is followed for, and the last of them below the threshold.
+
+    With those the note has ended, or the sound has.
+    """
     length_frames = faded = 0
     for is_weak in (energy < FRAME_THRESHOLD).tolist():
         length_frames, faded = length_frames + 1, faded + 1 if is_weak else 0

@@ -94,7 +94,7 @@ class _Clip(ClipModel):
         return About(f"CLIP {cls.repository}", "MIT", how, fetched=True)
 
     def embed_images(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Embeddings float32 ``[n, dimensions]`` of RGB pictures uint8 ``[h, w, 3]``.
+        """Embed RGB pictures uint8 ``[h, w, 3]`` as float32 ``[n, dimensions]``.
 
         The shorter side is scaled to the model's (bicubic), the middle is taken; the
         projection's output is not normalised.
@@ -105,7 +105,7 @@ class _Clip(ClipModel):
             return _array(self._clip.embed_pixels(self._pixels(pictures)))
 
     def embed_patches(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """The last layer before its norm and projection, float32 ``[n, tokens, token_width]``.
+        """Give the last layer before its norm and projection, float32 ``[n, tokens, token_width]``.
 
         First the class token, then the patches: 577 of 1,024 for ViT-L/14@336px.
         """
@@ -115,7 +115,7 @@ class _Clip(ClipModel):
             return _array(self._clip.patches(self._pixels(pictures)))
 
     def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
-        """Embeddings float32 ``[n, dimensions]`` of words or sentences, not normalised."""
+        """Embed words or sentences as float32 ``[n, dimensions]``, not normalised."""
         import torch
 
         tokens = self._words.tokens(words)
@@ -131,7 +131,7 @@ class _Clip(ClipModel):
 
     @contextmanager
     def _loading(self, folder: Path) -> Iterator[None]:
-        """Each format has errors of its own, pickle's among them, and all mean the same here."""
+        """Turn the errors of each format, pickle's among them, into one: all mean the same here."""
         try:
             yield
         except Exception as error:
@@ -140,7 +140,7 @@ class _Clip(ClipModel):
 
     @classmethod
     def _find(cls, home: ModelHome) -> tuple[Path, Path]:
-        """Folder and weight file, complete and with the expected hash."""
+        """Find folder and weight file, complete and with the expected hash."""
         if cls.name in home.paths:
             folder = Path(home.paths[cls.name]).expanduser()
             expected = home.paths.get(f"{cls.name}.sha256", "")
@@ -157,7 +157,7 @@ class _Clip(ClipModel):
 
     @classmethod
     def _fetch(cls) -> Path:
-        """The pinned revision out of the hub's cache, else from the hub."""
+        """Fetch the pinned revision out of the hub's cache, else from the hub."""
         files = ["*.json", "merges.txt", cls.published_file]
         return snapshot(cls.name, cls.repository, cls.revision, files, cls._how())
 
@@ -217,7 +217,7 @@ class VitL14At336(_Clip):
 
 
 def _tokenizer(folder: Path) -> tuple[str, ...]:
-    """The first complete set of tokenizer files, empty where there is none."""
+    """Find the first complete set of tokenizer files, empty where there is none."""
     complete = (names for names in TOKENIZERS if all((folder / name).is_file() for name in names))
     return next(complete, ())
 

@@ -25,20 +25,20 @@ _TEXT |= {"vocab_size": 49408, "max_position_embeddings": 77}
 
 def read_json(path: Path) -> Mapping[str, Any]:
     """Read the object in a JSON file; `ValueError` where it holds another type."""
-    described = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(described, dict):
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
         raise ValueError(f"{path.name} holds no object")
-    return described
+    return content
 
 
 def read_shape(folder: Path) -> ClipShape:
     """Read the sizes in ``config.json``; `ValueError` where they are malformed."""
-    described = read_json(folder / "config.json")
-    vision, text = _section(described, "vision", _VISION), _section(described, "text", _TEXT)
+    config = read_json(folder / "config.json")
+    vision, text = _section(config, "vision", _VISION), _section(config, "text", _TEXT)
     return ClipShape(
         vision=_tower(vision),
         text=_tower(text),
-        dimensions=_count({"projection_dim": 512, **described}, "projection_dim"),
+        dimensions=_count({"projection_dim": 512, **config}, "projection_dim"),
         image_size=_count(vision, "image_size"),
         patch_size=_count(vision, "patch_size"),
         vocabulary=_count(text, "vocab_size"),
@@ -77,11 +77,11 @@ def _read_tensors(weights: Path) -> dict[str, Tensor]:
 
 
 def _section(
-    described: Mapping[str, Any], tower: str, defaults: Mapping[str, Any]
+    config: Mapping[str, Any], tower: str, defaults: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    """What is told of a tower; where older files tell it twice, the second holds."""
+    """Read what is told of a tower; where older files tell it twice, the second holds."""
     for name in (f"{tower}_config_dict", f"{tower}_config"):
-        if (section := described.get(name)) is not None:
+        if (section := config.get(name)) is not None:
             return {**defaults, **section}
     return defaults
 

@@ -59,7 +59,7 @@ class Preparation:
 
 
 def read_preparation(folder: Path, image_size: int) -> Preparation:
-    """How ``preprocessor_config.json`` prepares pictures of a size in pixels.
+    """Read how ``preprocessor_config.json`` prepares pictures of a size in pixels.
 
     `ValueError` where it does something else than CLIP's preparation, or for another size.
     """
@@ -84,7 +84,7 @@ def read_preparation(folder: Path, image_size: int) -> Preparation:
 
 
 def _side(settings: Mapping[str, Any], name: str, *parts: str) -> int:
-    """A side in pixels, told as a number or by its parts, which are equal; 224 where it is not."""
+    """Read a side in pixels, told as a number or by its parts, which are equal; 224 by default."""
     value = settings.get(name, 224)
     sides = {value[part] for part in parts} if isinstance(value, dict) else {value}
     side = sides.pop()
@@ -133,7 +133,7 @@ class Words:
     def tokens(
         self, words: Sequence[str]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Tokens ``[n, longest of them]`` padded on the right, lengths, and where each text ends.
+        """Give tokens ``[n, longest of them]`` padded on the right, lengths, and each text's end.
 
         The end is the first token that says so: a text may hold its name.
         """

@@ -76,18 +76,18 @@ class Clip(nn.Module):
         self.logit_scale = nn.Parameter(torch.empty(()))
 
     def embed_pixels(self, pixels: Tensor) -> Tensor:
-        """Embeddings ``[n, dimensions]`` of normalised pictures ``[n, 3, side, side]``."""
+        """Embed normalised pictures ``[n, 3, side, side]`` as ``[n, dimensions]``."""
         first = self.patches(pixels)[:, 0]
         embedded: Tensor = self.visual_projection(self.vision_model.post_layernorm(first))
         return embedded
 
     def patches(self, pixels: Tensor) -> Tensor:
-        """The last layer ``[n, 1 + patches, width]``: token of the whole picture, then patches."""
+        """Give the last layer ``[n, 1 + patches, width]``: the picture's token, then patches."""
         hidden: Tensor = self.vision_model(pixels)
         return hidden
 
     def embed_tokens(self, tokens: Tensor, lengths: Tensor, ends: Tensor) -> Tensor:
-        """Embeddings ``[n, dimensions]`` of tokens ``[n, longest]``, padded on the right.
+        """Embed tokens ``[n, longest]``, padded on the right, as ``[n, dimensions]``.
 
         Of each row the first `lengths` tokens count, and it is told by that at its place `ends`.
         """

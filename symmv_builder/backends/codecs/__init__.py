@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 def filled(samples: NDArray[np.float32], hop: int) -> Any:
-    """Samples ``[n]`` as a tensor ``[1, 1, m]``, with silence up to whole hops."""
+    """Make samples ``[n]`` a tensor ``[1, 1, m]``, with silence up to whole hops."""
     import torch
 
     lacks = -len(samples) % hop

@@ -49,7 +49,7 @@ class Dac(AudioCodec):
         PUBLISHED.require_fields(folder, self._model.config, expected)
 
     def encode(self, samples: NDArray[np.float32]) -> Ints:
-        """Codes int64 ``[t, 9]`` of 44.1 kHz samples ``[n]``, a row each 512 of them."""
+        """Encode 44.1 kHz samples ``[n]`` to codes int64 ``[t, 9]``, a row each 512 of them."""
         if not len(samples):
             return np.zeros((0, self.codebooks), dtype=np.int64)
         import torch
@@ -59,7 +59,7 @@ class Dac(AudioCodec):
             return np.asarray(output.audio_codes[0].T.cpu().numpy(), dtype=np.int64)
 
     def decode(self, codes: Ints) -> NDArray[np.float32]:
-        """Samples float32 ``[512 t]`` at 44.1 kHz of codes ``[t, 9]``."""
+        """Decode codes ``[t, 9]`` to samples float32 ``[512 t]`` at 44.1 kHz."""
         if not len(codes):
             return np.zeros(0, dtype=np.float32)
         import torch

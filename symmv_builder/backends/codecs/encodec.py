@@ -63,7 +63,7 @@ class Encodec(AudioCodec):
         PUBLISHED.require(folder, actual, expected)
 
     def encode(self, samples: NDArray[np.float32]) -> Ints:
-        """Codes int64 ``[t, 4]`` of 32 kHz samples ``[n]``, a row each 20 ms."""
+        """Encode 32 kHz samples ``[n]`` to codes int64 ``[t, 4]``, a row each 20 ms."""
         if not len(samples):
             return np.zeros((0, self.codebooks), dtype=np.int64)
         import torch
@@ -73,7 +73,7 @@ class Encodec(AudioCodec):
             return np.asarray(output.audio_codes[0, 0].T.cpu().numpy(), dtype=np.int64)
 
     def decode(self, codes: Ints) -> NDArray[np.float32]:
-        """Samples float32 ``[640 t]`` at 32 kHz of codes ``[t, 4]``."""
+        """Decode codes ``[t, 4]`` to samples float32 ``[640 t]`` at 32 kHz."""
         if not len(codes):
             return np.zeros(0, dtype=np.float32)
         import torch

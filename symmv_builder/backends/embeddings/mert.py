@@ -61,7 +61,7 @@ class Mert(AudioEmbedder):
         self._extractor: Any = PUBLISHED.extractor(Wav2Vec2FeatureExtractor, home, RATE_HZ)
 
     def embed(self, samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float32]:
-        """Means over time of the last layer, float32 ``[segments, 768]``; as `Clap.embed`."""
+        """Average the last layer over time, float32 ``[segments, 768]``; as `Clap.embed`."""
         import torch
 
         segments = cut(samples, rate_hz, to_hz=RATE_HZ, segment_s=SEGMENT_S)

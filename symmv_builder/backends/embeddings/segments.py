@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 def cut(
     samples: NDArray[np.float32], rate_hz: int, *, to_hz: int, segment_s: float
 ) -> NDArray[np.float32]:
-    """Samples ``[n]`` or ``[n, c]`` as mono segments ``[k, length]`` at the rate `to_hz`.
+    """Cut samples ``[n]`` or ``[n, c]`` into mono segments ``[k, length]`` at the rate `to_hz`.
 
     Segment i is the sound from i times `segment_s` on; a remainder is left out, but a sound that
     is shorter than a segment is filled up with silence to one.
@@ -20,7 +20,7 @@ def cut(
 
 
 def as_mono(samples: NDArray[np.float32], rate_hz: int, to_hz: int) -> NDArray[np.float32]:
-    """The mean of the channels ``[n]`` at another rate (soxr, high quality)."""
+    """Average the channels ``[n]`` at another rate (soxr, high quality)."""
     import soxr
 
     mono = samples.mean(axis=1, dtype=np.float32) if samples.ndim == 2 else samples

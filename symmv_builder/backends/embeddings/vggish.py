@@ -67,7 +67,7 @@ class Vggish(AudioEmbedder):
         self._bank: Any = torch.from_numpy(mel_bank()).to(home.device)
 
     def embed(self, samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float32]:
-        """Embeddings float32 ``[segments, 128]`` of samples ``[n]`` or ``[n, c]``.
+        """Embed samples ``[n]`` or ``[n, c]`` as float32 ``[segments, 128]``.
 
         Segment i is the sound from 0.96 i to 0.96 i + 0.975 seconds; a remainder is left out, but
         a sound shorter than that is filled up with silence to one segment.
@@ -93,14 +93,14 @@ class Vggish(AudioEmbedder):
         return torch.log(magnitudes @ self._bank + OFFSET)
 
     def forward(self, patches: Any) -> Any:
-        """Embeddings ``[b, 128]`` of log mel patches ``[b, 96, 64]``."""
+        """Embed log mel patches ``[b, 96, 64]`` as ``[b, 128]``."""
         features = self._network["features"](patches[:, None])
         # TensorFlow, where the weights come from, has the channels last.
         return self._network["embeddings"](features.permute(0, 2, 3, 1).flatten(1))
 
 
 def make_network(hidden: int = 4096) -> Any:
-    """The network with random weights, its tensors named as in the published file."""
+    """Make the network with random weights, its tensors named as in the published file."""
     from torch import nn
 
     layers: list[nn.Module] = []
@@ -121,7 +121,7 @@ def make_network(hidden: int = 4096) -> Any:
 
 
 def mel_bank() -> NDArray[np.float32]:
-    """Weights ``[bins, bands]``: triangles over mels, 1127 ln(1 + f / 700), without constant."""
+    """Make weights ``[bins, bands]``: triangles over mels, 1127 ln(1 + f / 700), no constant."""
     mels = _mels(np.linspace(0, RATE_HZ / 2, FFT // 2 + 1))[:, None]
     edges = np.linspace(_mels(LOWEST_HZ), _mels(HIGHEST_HZ), MELS + 2)
     low, middle, high = edges[:-2], edges[1:-1], edges[2:]

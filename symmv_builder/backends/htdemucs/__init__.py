@@ -71,7 +71,7 @@ class HTDemucs(SourceSeparator):
             raise WrongWeights(NAME, problem)
 
     def extract(self, samples: NDArray[np.float32], stems: Sequence[str]) -> NDArray[np.float32]:
-        """The sum ``[n, 2]`` of some of the stems of samples ``[n, 2]``, segment by segment.
+        """Sum some of the stems of samples ``[n, 2]`` to ``[n, 2]``, segment by segment.
 
         Segments overlap, and each counts the more the nearer its middle is. The authors' program
         also averages over random shifts; here a recording always gives the same.
@@ -99,8 +99,10 @@ class HTDemucs(SourceSeparator):
     def _segment(
         self, wave: NDArray[np.float32], start: int, length: int, places: Sequence[int]
     ) -> NDArray[np.float32]:
-        """The sum ``[length, 2]`` of stems of a segment; a shorter one lies in the middle of more
-        of the recording, and of silence beyond its ends."""
+        """Sum stems of a segment to ``[length, 2]``.
+
+        A shorter one lies in the middle of more of the recording, and of silence beyond its ends.
+        """
         import torch
 
         segment = self._model.shape.segment
@@ -116,7 +118,7 @@ class HTDemucs(SourceSeparator):
 
 
 def _find(home: ModelHome) -> Path:
-    """The file of weights; `MissingWeights` where there is none."""
+    """Find the file of weights; `MissingWeights` where there is none."""
     if NAME in home.paths:
         path = Path(home.paths[NAME]).expanduser()
     else:
@@ -130,7 +132,7 @@ def _find(home: ModelHome) -> Path:
 
 
 def read_network(path: Path) -> Any:
-    """The network that a file of safetensors describes and holds; `WrongWeights` for another."""
+    """Read the network that a safetensors file describes and holds; `WrongWeights` for another."""
     import safetensors
 
     from symmv_builder.backends.htdemucs.network import HTDemucs as Network
@@ -177,7 +179,7 @@ def _shape(about: Mapping[str, str]) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Values as the file writes them: a fraction is an object of two numbers."""
+    """Read values as the file writes them: a fraction is an object of two numbers."""
     if isinstance(value, dict):
         if value.get("_type") == "fraction":
             return Fraction(value["numerator"], value["denominator"])

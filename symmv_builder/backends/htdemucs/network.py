@@ -17,7 +17,7 @@ from symmv_builder.backends.htdemucs.transformer import CrossTransformer, Scale
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a model of this kind may differ in; the defaults are those of its authors' code.
+    """The sizes in which models of this kind differ; defaults are those of its authors' code.
 
     `segment` is how many samples the network takes at once.
     """
@@ -119,7 +119,10 @@ class _Decoder(nn.Module):
         self._pad, self._of_spectrum, self._last = shape.kernel_size // 4, of_spectrum, last
 
     def forward(self, x: Tensor, skip: Tensor, length: int) -> Tensor:
-        """`length` is that of the samples before the encoder; a spectrum's follows from it."""
+        """Decode.
+
+        `length` is that of the samples before the encoder, a spectrum's follows from it.
+        """
         x = self.conv_tr(self.dconv(F.glu(self.rewrite(x + skip), dim=1)))
         if self._of_spectrum:
             x = x[..., self._pad : -self._pad, :]
@@ -216,7 +219,7 @@ class HTDemucs(nn.Module):
         return x, y
 
     def _spectrum(self, samples: Tensor) -> Tensor:
-        """The spectrum ``[b, 2 c, f, t]`` of samples ``[b, c, n]``, ``t = ceil(n / hop)``.
+        """Compute the spectrum ``[b, 2 c, f, t]`` of samples ``[b, c, n]``, ``t = ceil(n / hop)``.
 
         Without its highest bin, so that the strides divide it; frame i lies around the i-th hop.
         """
@@ -233,7 +236,7 @@ class HTDemucs(nn.Module):
         return parts.permute(0, 1, 4, 2, 3).flatten(1, 2)
 
     def _samples(self, spectra: Tensor, length: int) -> Tensor:
-        """The samples ``[b, s, c, length]`` of spectra ``[b, s, 2 c, f, t]``."""
+        """Compute the samples ``[b, s, c, length]`` of spectra ``[b, s, 2 c, f, t]``."""
         hop = self.shape.nfft // 4
         parts = spectra.reshape(*spectra.shape[:2], -1, 2, *spectra.shape[3:])
         parts = parts.permute(0, 1, 2, 4, 5, 3)
@@ -248,7 +251,7 @@ class HTDemucs(nn.Module):
 
 
 def _normalised(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Of each example mean 0 and deviation 1, with both as they were."""
+    """Normalise each example to mean 0 and deviation 1; gives both as they were."""
     over = tuple(range(1, x.ndim))
     mean, std = x.mean(dim=over, keepdim=True), x.std(dim=over, keepdim=True)
     return (x - mean) / (1e-5 + std), mean, std

@@ -70,7 +70,7 @@ class CrossTransformer(nn.Module):
         )
 
     def forward(self, spectrum: Tensor, samples: Tensor) -> tuple[Tensor, Tensor]:
-        """Features ``[b, c, f, t]`` and ``[b, c, s]``, both in the same shapes again."""
+        """Transform features ``[b, c, f, t]`` and ``[b, c, s]``, both to the same shapes again."""
         _, width, bins, steps = spectrum.shape
         x = spectrum.permute(0, 3, 2, 1).flatten(1, 2)
         x = self.norm_in(x) + places_in_plane(width, bins, steps).to(x)
@@ -83,7 +83,7 @@ class CrossTransformer(nn.Module):
 
 
 def places_in_line(width: int, length: int) -> Tensor:
-    """Cosines, then sines, of each place, ``[length, width]``."""
+    """Make cosines, then sines, of each place, ``[length, width]``."""
     half = width // 2
     rates = _PERIOD ** -(torch.arange(half) / (half - 1))
     phases = torch.arange(length)[:, None] * rates

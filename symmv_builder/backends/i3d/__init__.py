@@ -56,7 +56,7 @@ _LARGEST_MOTION = 20.0
 
 
 class _Stream(MomentModel):
-    """What both streams have in common: their network, and how it is asked."""
+    """The part that both streams share: their network, and how it is asked."""
 
     width, side, rate_hz = 1024, 224, 25.0
     # As few as give the last pool two steps, of eight pictures each.
@@ -77,10 +77,10 @@ class _Stream(MomentModel):
 
     @abstractmethod
     def _values(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """What the network is given, in -1..1, ``[t, 224, 224, channels]``."""
+        """Give what the network reads, in -1..1, ``[t, 224, 224, channels]``."""
 
     def embed(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Features ``[1024]`` of RGB pictures ``[t, 224, 224, 3]``, 25 a second, 9 at least."""
+        """Compute features ``[1024]`` of RGB ``[t, 224, 224, 3]``, 25 a second, `t` at least 9."""
         import torch
 
         values = self._values(pictures)
@@ -122,7 +122,7 @@ class I3dRgb(_Stream):
 
 @final
 class I3dFlow(_Stream):
-    """How far each pixel moves, up to 20 pixels."""
+    """I3D's stream of optical flow: how far each pixel moves, up to 20 pixels."""
 
     needs = ("torch", "cv2")
     channels = 2

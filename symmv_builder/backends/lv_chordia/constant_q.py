@@ -122,7 +122,7 @@ def _response(
 
 
 def _band(filters: NDArray[Any]) -> tuple[slice, NDArray[Any]]:
-    """The bins that any filter hears, a quarter of all for an octave, and its weights there."""
+    """Find the bins that any filter hears, for an octave a quarter of all, and its weights."""
     passed = np.flatnonzero(filters.any(axis=0))
     band = slice(passed[0], passed[-1] + 1)
     return band, np.ascontiguousarray(filters[:, band].T)
@@ -153,7 +153,7 @@ def _filters(
 def _spectra(
     samples: NDArray[np.float32], size: int, hop: int, window: NDArray[np.float64]
 ) -> Iterator[NDArray[np.complex64]]:
-    """Blocks ``[frames, bins]`` of a short-time Fourier transform whose frames are centred."""
+    """Compute blocks ``[frames, bins]`` of a short-time Fourier transform with centred frames."""
     padded = np.pad(samples, size // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[::hop]
     for first in range(0, len(frames), _BLOCK):
@@ -170,12 +170,12 @@ def _relative_widths(frequencies: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _downsampled(samples: NDArray[np.float32], factor: int) -> NDArray[np.float32]:
-    """Every so many-th sample after a low-pass, of the same energy."""
+    """Take every so many-th sample after a low-pass, of the same energy."""
     length = -(-len(samples) // factor)
     halved = soxr.resample(samples, factor, 1, quality="HQ")[:length]
     return np.pad(halved, (0, length - len(halved))) * np.float32(np.sqrt(factor))
 
 
 def _hann(size: int) -> NDArray[np.float64]:
-    """A period of a raised cosine."""
+    """Make a period of a raised cosine."""
     return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)

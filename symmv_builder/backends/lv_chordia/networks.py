@@ -34,7 +34,7 @@ class Features(nn.Module):
         self.convolutions = convolutions.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, spectrum: Tensor) -> Tensor:
-        """Features ``[1, frames, 240]`` of a spectrum ``[1, frames, 252]``."""
+        """Compute features ``[1, frames, 240]`` of a spectrum ``[1, frames, 252]``."""
         pictures = spectrum[:, None]
         for convolution, bins in zip(self.convolutions, _LAYERS.values(), strict=True):
             # From here on ``[frames, bins, channels]``.
@@ -55,7 +55,7 @@ def _pieces(values: Tensor) -> Sequence[Tensor]:
 
 
 def _centre(values: Tensor) -> Tensor:
-    """Take away each channel's mean, in place; the factors that bring its variance to 1."""
+    """Take away each channel's mean, in place; gives the factors for a variance of 1."""
     count = values.shape[0] * values.shape[1]
     mean = values.mean((0, 1))
     squares = torch.zeros_like(mean)
@@ -65,7 +65,7 @@ def _centre(values: Tensor) -> Tensor:
 
 
 def _pool(values: Tensor, bins: int) -> Tensor:
-    """The maximum of every so many bins; what is left over at the top is dropped."""
+    """Take the maximum of every so many bins; what is left over at the top is dropped."""
     whole = values.shape[1] // bins
     first, second, *others = (values[:, place : whole * bins : bins] for place in range(bins))
     pooled = torch.maximum(first, second)
@@ -75,7 +75,7 @@ def _pool(values: Tensor, bins: int) -> Tensor:
 
 
 def answers_of(networks: Sequence[Any], spectrum: Tensor) -> list[tuple[Any, ...]]:
-    """What each network says of a spectrum ``[frames, 288]``: probabilities of a chord's parts.
+    """Ask each network about a spectrum ``[frames, 288]``: probabilities of a chord's parts.
 
     On a processor each network is computed by one thread, and networks side by side: the result
     does not depend on the number of threads, and a machine that is busy with other things is not

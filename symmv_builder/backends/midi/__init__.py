@@ -47,7 +47,7 @@ class MidiMusic:
 
 
 def read_notes(path: Path) -> Notes:
-    """The notes of all instruments but drums, and the spans of the sustain pedal.
+    """Read the notes of all instruments but drums, and the spans of the sustain pedal.
 
     Times follow the tempo map; a note ends where its key is released, not where the
     pedal is. `RejectEntry` (empty_file, not_media, unreadable, too_large, too_long) for a
@@ -58,7 +58,7 @@ def read_notes(path: Path) -> Notes:
 
 
 def read_tracks(path: Path) -> list[tuple[str, Notes]]:
-    """Name and notes of each track that holds notes, in the file's order, without pedal.
+    """Read name and notes of each track that holds notes, in the file's order, without pedal.
 
     A track without a name has an empty one. Errors are those of `read_notes`.
     """
@@ -72,7 +72,7 @@ def read_tracks(path: Path) -> list[tuple[str, Notes]]:
 
 
 def read_piece(path: Path) -> MidiMusic:
-    """What `read_notes` and `read_beats` give, and where the piece ends, in one reading."""
+    """Read what `read_notes` and `read_beats` give, and where the piece ends, at once."""
     score = _read(path)
     to_seconds = _clock(score)
     ends = [end for track in score.tracks for _, end, _, _ in track.notes]
@@ -97,7 +97,7 @@ def read_beats(path: Path) -> Beats:
 
 
 def read_tempo_map(path: Path) -> tuple[Floats, Floats]:
-    """The tempo map of a file as `midi_bytes` takes it: seconds and beats, float64 ``[n]`` each.
+    """Read a file's tempo map as `midi_bytes` takes it: seconds and beats, float64 ``[n]`` each.
 
     Its last point is the file's last event, or a beat behind the last tempo where that is later.
     Written again it gives the same tempos, so that notes that were read stay on their ticks.
@@ -180,7 +180,7 @@ class _clock:
 
 
 def _positions(ticks: Ints, ticks_per_beat: int, meters: list[tuple[int, int, int]]) -> Ints:
-    """Place in the bar, from 1, of beats at these ticks; 4/4 until a signature says else."""
+    """Number beats at these ticks in the bar, from 1; 4/4 until a signature says else."""
     changes = {0: (4, 4)} | {tick: (top, bottom) for tick, top, bottom in sorted(meters)}
     starts = np.array(list(changes), dtype=np.int64)
     bars = np.array([top * 4 * ticks_per_beat / low for top, low in changes.values()])

@@ -14,7 +14,7 @@ _HEAD_BYTES = 4096
 
 
 def is_midi(path: Path) -> bool:
-    """Whether a file begins as a MIDI file does, plain or packed, whatever its name says."""
+    """Check whether a file begins as a MIDI file does, plain or packed, whatever its name says."""
     if not path.is_file():
         return False
     try:
@@ -28,7 +28,7 @@ def is_midi(path: Path) -> bool:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The Standard MIDI file that a file is or holds.
+    """Read the Standard MIDI file that a file is or holds.
 
     Neither the file nor what gzip unpacks may be over 8 MiB; no more than that is ever
     unpacked. `RejectEntry`: unreadable, empty_file, not_media, too_large.
@@ -67,7 +67,7 @@ def _unzipped(data: bytes) -> bytes:
 
 
 def _out_of_riff(data: bytes) -> bytes:
-    """The chunk ``data`` of a RIFF file; other chunks hold titles or sounds."""
+    """Find the chunk ``data`` of a RIFF file; other chunks hold titles or sounds."""
     at = 12
     while len(data) - at >= 8:
         name, size = struct.unpack("<4sL", data[at : at + 8])

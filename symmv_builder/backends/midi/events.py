@@ -66,7 +66,7 @@ class MidiTracks:
 
 
 def parse(data: bytes) -> MidiTracks:
-    """The events of a file that begins with ``MThd``; `ValueError` says what is damaged."""
+    """Parse the events of a file that begins with ``MThd``; `ValueError` says what is damaged."""
     if len(data) < 14:
         raise ValueError("it ends within its header")
     length, kind, count, division = struct.unpack(">LHHH", data[4:14])
@@ -90,7 +90,7 @@ def parse(data: bytes) -> MidiTracks:
 
 
 def _bodies(data: bytes, at: int, count: int) -> Iterator[bytes]:
-    """The bytes of each track; what follows the last one and is no chunk is passed over."""
+    """Iterate over each track's bytes; what follows the last one and is no chunk is passed over."""
     read_bytes = 0
     while len(data) - at >= 8:
         name, size = struct.unpack(">4sL", data[at : at + 8])
@@ -125,7 +125,7 @@ def _read_track(data: bytes) -> Track:
 
 
 def _parse_track(data: bytes, *, bare_ends: bool = False) -> Track:
-    """One track; `IndexError` where it breaks off. With `bare_ends`, no F7 has a length."""
+    """Parse one track; `IndexError` where it breaks off. With `bare_ends`, no F7 has a length."""
     track = Track()
     playing = _Playing(track)
     at, tick, status, end = 0, 0, 0, len(data)
@@ -158,7 +158,7 @@ def _parse_track(data: bytes, *, bare_ends: bool = False) -> Track:
 
 
 def _system(track: Track, tick: int, data: bytes, at: int, *, bare_ends: bool) -> int:
-    """Take a meta event, pass over any other system message; the place behind it."""
+    """Take a meta event, pass over any other system message; gives the place behind."""
     byte = data[at]
     at += 1
     if byte == 0xFF:
@@ -183,7 +183,7 @@ def _system(track: Track, tick: int, data: bytes, at: int, *, bare_ends: bool) -
 
 
 def _number(data: bytes, at: int) -> tuple[int, int]:
-    """A variable-length number and the place behind it."""
+    """Read a variable-length number; gives the place behind it."""
     value = 0
     for place in range(at, at + 4):
         value = value << 7 | data[place] & 0x7F
@@ -193,7 +193,7 @@ def _number(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _data_bytes(data: bytes, at: int, count: int) -> tuple[int, int, int]:
-    """One or two data bytes, among which real-time bytes may stand, and the place behind."""
+    """Read one or two data bytes, among which real-time bytes may stand; gives the place behind."""
     values: list[int] = []
     while len(values) < count:
         if data[at] < 0x80:
@@ -205,7 +205,7 @@ def _data_bytes(data: bytes, at: int, count: int) -> tuple[int, int, int]:
 
 
 def _is_reset(data: bytes, at: int) -> bool:
-    """Whether an FF before this place is a reset from a cable, and not a meta event.
+    """Check whether an FF before this place is a reset from a cable, and not a meta event.
 
     Kinds of meta events are below 128, and the only one that is 0 has two bytes or none.
     """
@@ -213,7 +213,7 @@ def _is_reset(data: bytes, at: int) -> bool:
 
 
 def _is_bare_end(data: bytes, at: int) -> bool:
-    """Whether F7 before this place has no length: the 0 that follows is the next delta time.
+    """Check whether F7 before this place has no length: the 0 that follows is the next delta time.
 
     A packet of no bytes would be written for nothing, so it is none where a whole event
     follows that 0.
@@ -238,8 +238,10 @@ def _take_meta(track: Track, kind: int, body: bytes, tick: int) -> None:
 
 
 class _Playing:
-    """What sounds in a track: keys and pedals that are down; notes and pedal spans go into
-    the track as they end."""
+    """The keys and pedals of a track that are down.
+
+    Notes and pedal spans go into the track as they end.
+    """
 
     def __init__(self, track: Track) -> None:
         self._notes, self._pedals = track.notes, track.pedals
@@ -249,7 +251,10 @@ class _Playing:
         self._pedals_down: dict[int, int] = {}
 
     def take(self, status: int, first: int, second: int, tick: int) -> None:
-        """A channel event: a key struck or released, or a controller; others change nothing."""
+        """Take a channel event: a key struck or released, or a controller.
+
+        Others change nothing.
+        """
         channel = status & 0x0F
         if status >= 0xC0 or channel == DRUM_CHANNEL:
             return
@@ -271,7 +276,7 @@ class _Playing:
                 self._release(key, *down, tick)
 
     def end(self, tick: int) -> None:
-        """The end of the track: for the keys that are still down, a release was lost."""
+        """End the track: for the keys that are still down, a release was lost."""
         for key in list(self._keys):
             self._end_lost(key, None)
         self._pedals += [(start, tick) for start in self._pedals_down.values()]

@@ -12,7 +12,7 @@ from symmv_builder.records import Floats, Ints, Notes
 
 
 class NoteFields(Protocol):
-    """What can be written as a track: `Notes`, `GridNotes` or `Parts`."""
+    """A record that can be written as a track: `Notes`, `GridNotes` or `Parts`."""
 
     @property
     def starts_s(self) -> Floats: ...
@@ -46,7 +46,7 @@ def midi_bytes(
     ticks_per_beat: int = 220,
     tempo_map: tuple[Floats, Floats] | None = None,
 ) -> bytes:
-    """The bytes that `write_notes` writes; times are rounded to the nearest tick.
+    """Make the bytes that `write_notes` writes; times are rounded to the nearest tick.
 
     `tempo_map` takes the place of the one tempo: seconds, and the beats that sound then, float64
     ``[n]`` each and rising from 0. Between two of them the tempo is steady.
@@ -80,7 +80,7 @@ def midi_bytes(
 def _note_events(
     name: str, notes: NoteFields, ticks: Callable[[Floats], list[int]]
 ) -> list[tuple[int, bytes]]:
-    """Ends come before starts of the same tick, except that a note lasts one tick at least."""
+    """Sort ends before starts of the same tick, except that a note lasts one tick at least."""
     timed: list[tuple[int, int, bytes]] = []
     fields = zip(ticks(notes.starts_s), ticks(notes.ends_s), strict=True)
     for (start, end), pitch, velocity in zip(fields, notes.pitches, notes.velocities, strict=True):

@@ -35,7 +35,7 @@ Message = Mapping[int, list[Any]]
 
 
 def read_tensors(index: Path, data: Path, names: Collection[str]) -> dict[str, NDArray[np.float32]]:
-    """The tensors of these names; `ValueError` where one is missing or the files are not sound."""
+    """Read the tensors of these names; `ValueError` where one is missing or the files not sound."""
     table = _bounded(index, MAX_INDEX_BYTES)
     values = _bounded(data, MAX_DATA_BYTES)
     tensors = {
@@ -70,7 +70,7 @@ def _tensor(entry: Message, values: bytes) -> NDArray[np.float32]:
 
 
 def _entries(table: bytes) -> Iterator[tuple[str, bytes]]:
-    """Name and message of every tensor, block by block as the table's own index lists them."""
+    """Iterate over name and message of every tensor, by blocks as the table's index lists them."""
     footer = table[-_FOOTER_BYTES:]
     if len(footer) < _FOOTER_BYTES or not footer.endswith(_MAGIC):
         raise ValueError("it is not an index of a checkpoint")
@@ -84,7 +84,7 @@ def _entries(table: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _block(table: bytes, offset: int, size: int) -> bytes:
-    """The entries of a block, without the list of restart points behind them."""
+    """Take the entries of a block, without the list of restart points behind them."""
     end = offset + size
     if size < 4 or end + _TRAILER_BYTES > len(table):
         raise ValueError("a block lies outside the index")
@@ -98,7 +98,7 @@ def _block(table: bytes, offset: int, size: int) -> bytes:
 
 
 def _pairs(block: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Keys and values of a block; a key is written as what differs from the one before."""
+    """Iterate over keys and values of a block; a key is written as its difference to the last."""
     place, key = 0, b""
     while place < len(block):
         shared, place = _varint(block, place)
@@ -120,7 +120,7 @@ def _handle(data: bytes, place: int) -> tuple[int, int, int]:
 
 
 def _message(data: bytes) -> Message:
-    """The fields of a protocol buffer by number: integers, or bytes not looked into."""
+    """Read the fields of a protocol buffer by number: integers, or bytes not looked into."""
     fields: dict[int, list[Any]] = {}
     place = 0
     while place < len(data):
@@ -155,7 +155,7 @@ def _is_bytes(value: Any) -> bytes:
 
 
 def _varint(data: bytes, place: int) -> tuple[int, int]:
-    """A number in base 128, low digits first, of at most ten bytes, and where it ends."""
+    """Read a number in base 128, low digits first, of at most ten bytes; gives where it ends."""
     number = 0
     for shift in range(0, 70, 7):
         if place >= len(data):

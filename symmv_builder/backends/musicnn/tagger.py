@@ -71,7 +71,7 @@ _NORM_PARTS = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
 def expected_shapes() -> dict[str, tuple[int, ...]]:
-    """Name and shape of every tensor of the network, as TensorFlow numbered them."""
+    """Give name and shape of every tensor of the network, as TensorFlow numbered them."""
     kernels = [(*size, 1, _MANY) for size in _TIMBRAL] + [(*size, 1, _FEW) for size in _TEMPORAL]
     kernels += [(7, width, 1, _MIDDLE) for width in (_FRONT, _MIDDLE, _MIDDLE)]
     shapes: dict[str, tuple[int, ...]] = {}
@@ -132,7 +132,7 @@ class _Network:
     def run(
         self, mono: NDArray[np.float32], starts: NDArray[np.float64]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Last hidden layer ``[s, 200]`` and likelihood of every tag ``[s, 50]`` of segments.
+        """Compute the last hidden layer ``[s, 200]`` and all tags' likelihoods ``[s, 50]``.
 
         Segment i is three seconds of 16 kHz samples ``[n]`` from the sample ``starts[i]`` on, or
         from up to one frame (16 ms) before.
@@ -190,7 +190,7 @@ class Musicnn(_Network, AudioEmbedder):
     tags = TAGS
 
     def embed(self, samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float32]:
-        """The last hidden layer, float32 ``[segments, 200]``, of samples ``[n]`` or ``[n, c]``.
+        """Embed samples ``[n]`` or ``[n, c]`` by the last hidden layer: float32 ``[k, 200]``.
 
         Segment i is the sound from 3 i to 3 i + 3 seconds; a remainder is left out, but a sound
         shorter than that is filled up with silence to one segment.
@@ -233,13 +233,13 @@ class MusicnnTags(_Network, Tagger):
 
 
 def _filled(mono: NDArray[np.float32], last_s: float = 0.0) -> NDArray[np.float32]:
-    """Samples with silence behind them, so that the segment from `last_s` on is a whole one."""
+    """Add silence behind samples, so that the segment from `last_s` on is a whole one."""
     lacks = math.ceil(last_s * RATE_HZ) + _LENGTH - len(mono)
     return np.pad(mono, (0, lacks)) if lacks > 0 else mono
 
 
 def _as_torch_orders(tensor: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A kernel's axes, outputs first: TensorFlow has (time, mel, in, out) and (in, out)."""
+    """Reorder a kernel's axes, outputs first: TensorFlow has (time, mel, in, out) and (in, out)."""
     if tensor.ndim == 4:
         tensor = tensor.transpose(3, 2, 0, 1)
     elif tensor.ndim == 2:
@@ -256,7 +256,7 @@ def _norm(state: dict[str, Any], number: int, x: Any) -> Any:
 
 
 def _front(state: dict[str, Any], x: Any) -> Any:
-    """The first filters over time and mel bands ``[b, 1, t, 96]``: the strongest band of each.
+    """Apply the first filters over time and mel bands ``[b, 1, t, 96]``: each one's strongest band.
 
     The normalisation rises or falls with what is heard, by the sign of its gain, so the strongest
     band is looked for before it: the same numbers, of far fewer values.
@@ -278,7 +278,7 @@ def _front(state: dict[str, Any], x: Any) -> Any:
 
 
 def _layer(state: dict[str, Any], number: int, x: Any) -> Any:
-    """A filter of seven frames over all channels of ``[b, c, t]``."""
+    """Apply a filter of seven frames over all channels of ``[b, c, t]``."""
     from torch.nn.functional import conv1d, relu
 
     name = _numbered("conv2d", number)

@@ -79,7 +79,7 @@ def _copy(
 
 
 def _is_same(before: Asset, after: Asset) -> bool:
-    """Whether two files are one recording by their facts."""
+    """Check whether two files are one recording by their facts."""
     names = ("audio_codec", "audio_rate_hz", "audio_channels", "video_codec", "width", "height")
     return abs(before.duration_s - after.duration_s) < _SAME_S and all(
         getattr(before, name) == getattr(after, name) for name in names

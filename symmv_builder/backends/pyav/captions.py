@@ -79,7 +79,7 @@ class CaptionReader:
             track.lines.append((max(0, start), end - max(0, start), text))
 
     def tracks(self) -> list[CaptionTrack]:
-        """The streams that hold any subtitle, each sorted by time."""
+        """List the streams that hold any subtitle, each sorted by time."""
         tracks = [track for track in self._tracks.values() if track.lines]
         for track in tracks:
             track.lines.sort(key=lambda line: line[:2])
@@ -87,7 +87,7 @@ class CaptionReader:
 
 
 def read_captions(path: Path, limits: Limits) -> list[CaptionTrack]:
-    """The subtitle streams of a recording that hold any text; `RejectEntry` as `opened`.
+    """Read the subtitle streams of a recording that hold any text; `RejectEntry` as `opened`.
 
     Nothing is decoded but the subtitles.
     """
@@ -99,7 +99,7 @@ def read_captions(path: Path, limits: Limits) -> list[CaptionTrack]:
 
 
 def read_caption_file(path: Path) -> list[CaptionTrack]:
-    """The subtitles of a file that holds nothing else (`FILES`); none where it is no such file."""
+    """Read a file of nothing but subtitles (`FILES`); no tracks where it is no such file."""
     options = {"protocol_whitelist": "file"}
     try:
         with av.open(f"file:{path}", format=FILES.get(path.suffix), options=options) as source:

@@ -133,7 +133,7 @@ def _picture(frame: NDArray[np.uint8]) -> Any:
 
 @contextmanager
 def writing(path: Path, form: str) -> Iterator[Any]:
-    """An open file to mux into; FFmpeg's errors become `StopRun`."""
+    """Open a file to mux into; FFmpeg's errors become `StopRun`."""
     import av
 
     try:

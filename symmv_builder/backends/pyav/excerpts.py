@@ -145,7 +145,7 @@ def take_frames(
     faults: dict[int, str] | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> list[list[Path]]:
-    """Write pictures of each span into its folder as JPEG, ``0000.jpg`` and so on; their files.
+    """Write pictures of each span into its folder as JPEG, ``0000.jpg`` and so on; gives the files.
 
     The k-th picture is the one on screen ``k / rate_hz`` seconds after the start of its span. Its
     shorter side is `side` pixels; smaller videos stay as they are. Errors as `cut_video`.
@@ -227,7 +227,7 @@ def _write_sound(out: Path, samples: NDArray[np.float32], rate_hz: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Survey:
-    """What is known of a video once its packets were read through, none decoded.
+    """The facts of a video once its packets were read through, none decoded.
 
     `shown` holds when each packet of the pictures is shown, in the stream's time base and the
     file's order, and `is_key` whether it is a key frame; both are empty where packets cannot be
@@ -243,7 +243,7 @@ class _Survey:
     suffix: str
 
     def run_of(self, span: Span) -> range | None:
-        """The packets that can be copied for a span, `None` where it has to be encoded again."""
+        """Find the packets that can be copied for a span, `None` where it has to be encoded."""
         start, end = (round((self.origin_s + at_s) / self.base) for at_s in span)
         near = max(1, round(_NEAR_S / self.base))
         inside = [n for n, at in enumerate(self.shown) if start - near <= at < end - near]
@@ -266,7 +266,7 @@ def _surveyed(container: "InputContainer", limits: Limits) -> _Survey:
     is_key: list[bool] = []
     audio = best_audio(container)
     for packet in packets(container):
-        watch.saw(packet)
+        watch.add(packet)
         if packet.stream.index != stream.index:
             continue
         if packet.pts is None or not packet.size or packet.is_discard:
@@ -277,7 +277,6 @@ def _surveyed(container: "InputContainer", limits: Limits) -> _Survey:
     watch.check()
     ends = [watch.end_s(each.index) for each in (stream, audio) if each is not None]
     length_s = max((end for end in ends if end is not None), default=0.0) - origin_s
-    name = container.format.name.split(",")[0]
     return _Survey(
         base,
         origin_s,
@@ -285,8 +284,18 @@ def _surveyed(container: "InputContainer", limits: Limits) -> _Survey:
         shown if is_copied else (),
         is_key if is_copied else (),
         audio is not None,
-        _SUFFIXES.get(name, f".{name}"),
+        suffix_of(container.format.name),
     )
+
+
+def suffix_of(container: str) -> str:
+    """Choose the suffix of a file by FFmpeg's name of its container, as an `Asset` has it.
+
+    >>> suffix_of("mov,mp4,m4a,3gp,3g2,mj2"), suffix_of("avi")
+    ('.mp4', '.avi')
+    """
+    name = container.partition(",")[0]
+    return _SUFFIXES.get(name, f".{name}")
 
 
 def _copy(
@@ -372,7 +381,7 @@ class _Clip:
         self._span, self._sound, self._out = span, sound, out
         self._files = ExitStack()
         self._target: Any = None
-        self._written: Any = None
+        self._stream: Any = None
         self._voice: Voice | None = None
         self._last = -1
         self._is_done = False
@@ -390,12 +399,12 @@ class _Clip:
         if self._target is None:
             temporary = self._files.enter_context(replacing_file(self._out))
             self._target = self._files.enter_context(writing(temporary, "mp4"))
-            self._written = encoded_stream(self._target, stream, frame, threads=1)
+            self._stream = encoded_stream(self._target, stream, frame, threads=1)
             self._voice = _voice(self._target, self._sound, self._span)
         from_s, until_s = max(time_s, start_s), min(time_s + stays_s, end_s)
         at = max(self._last + 1, round((from_s - start_s) / ENCODED_BASE))
         self._last = at
-        self._target.mux(encode_picture(self._written, frame, at, until_s - from_s))
+        self._target.mux(encode_picture(self._stream, frame, at, until_s - from_s))
         if self._voice is not None:
             self._voice.write_until(float(at * ENCODED_BASE))
 
@@ -406,7 +415,7 @@ class _Clip:
         self._is_done = True
         if self.is_empty:
             return
-        self._target.mux(self._written.encode())
+        self._target.mux(self._stream.encode())
         if self._voice is not None:
             self._voice.finish()
         self._files.close()

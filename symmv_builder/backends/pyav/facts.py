@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def probe(path: Path, sha256: str, *, limits: Limits = DEFAULT_LIMITS) -> Asset:
-    """Facts of a recording whose hash is known.
+    """Read the facts of a recording whose hash is known.
 
     The first frame of the best video and of the best audio stream are decoded, and all
     packets are read: a file that is cut short, or of which nothing can be decoded, is
@@ -66,14 +66,14 @@ def _read_through(
     streams: "tuple[VideoStream | None, AudioStream | None]",
     limits: Limits,
 ) -> "tuple[VideoFrame | None, AudioFrame | None, float]":
-    """First picture, first sound and the end in seconds of the two streams."""
+    """Find first picture, first sound and the end in seconds of the two streams."""
     by_index = {stream.index: stream for stream in streams if stream is not None}
     for stream in by_index.values():
         bound_threads(stream)
     first: dict[int, Any] = {}
     watch = Completeness(container, limits)
     for packet in packets(container):
-        watch.saw(packet)
+        watch.add(packet)
         index = packet.stream.index
         if index in by_index and index not in first and (decoded := watch.decode(packet)):
             first[index] = decoded[0]

@@ -66,19 +66,19 @@ def opened(path: Path, limits: Limits) -> Iterator["InputContainer"]:
         container = av.open(f"file:{path}", options=options, metadata_errors="ignore")
     except (av.error.FFmpegError, OSError, ValueError) as error:
         reason = Reason.UNREADABLE if _looks_like_media(path) else Reason.NOT_MEDIA
-        detail = f"the file cannot be opened as sound or video ({_said(error)})"
+        detail = f"the file cannot be opened as sound or video ({_message_of(error)})"
         raise RejectEntry(reason, detail) from error
     with container:
         _check_header(container, limits)
         try:
             yield container
         except av.error.FFmpegError as error:
-            detail = f"the file breaks off while decoding ({_said(error)})"
+            detail = f"the file breaks off while decoding ({_message_of(error)})"
             raise RejectEntry(Reason.UNREADABLE, detail) from error
 
 
 def best_video(container: "InputContainer") -> "VideoStream | None":
-    """The first stream marked as default, else the first; cover art is no video.
+    """Choose the first stream marked as default, else the first; cover art is no video.
 
     Not the largest: a player, OpenCV and PySceneDetect show the first one too.
     """
@@ -89,7 +89,7 @@ def best_video(container: "InputContainer") -> "VideoStream | None":
 
 
 def best_audio(container: "InputContainer") -> "AudioStream | None":
-    """The first stream marked as default, else the first."""
+    """Choose the first stream marked as default, else the first."""
     return _main(_decodable(container.streams.audio))
 
 
@@ -142,20 +142,20 @@ def decoded(
     bound_threads(stream)
     watch = watch or Completeness(container, limits)
     repeats: deque[int] = deque()
-    shown: Any = None
+    current: Any = None
     for frame in _as_decoded(container, stream, watch, repeats):
         # The decoder holds pictures back: which of them an empty packet follows is told by time.
         while repeats and frame.pts is not None and repeats[0] < frame.pts:
             at = repeats.popleft()
-            if shown is not None:
-                shown.pts = at
-                yield shown
-        shown = frame
+            if current is not None:
+                current.pts = at
+                yield current
+        current = frame
         yield frame
-    if shown is not None:
+    if current is not None:
         for at in repeats:
-            shown.pts = at
-            yield shown
+            current.pts = at
+            yield current
     watch.check()
 
 
@@ -165,7 +165,7 @@ def _as_decoded(
     watch: "Completeness",
     repeats: deque[int],
 ) -> Iterator[Any]:
-    """What the decoder gives; times of empty packets of pictures are added to `repeats`."""
+    """Iterate over frames as decoded; times of pictures' empty packets are added to `repeats`."""
     # Times of packets whose pictures are still to come, where those are not the packets' own.
     waiting: list[int] = []
     is_timed = has_presentation_times(stream)
@@ -177,7 +177,7 @@ def _as_decoded(
             yield frame
 
     for packet in packets(container):
-        watch.saw(packet)
+        watch.add(packet)
         if packet.stream.index != stream.index:
             continue
         at = watch.time_of(packet)
@@ -219,11 +219,13 @@ def bound_threads(stream: "AudioStream | VideoStream") -> None:
 
 
 def too_long(seconds: float, limits: Limits) -> RejectEntry:
+    """Make the rejection of a file that lasts longer than the limit."""
     limit = f"the limit is {limits.max_duration_s:.0f} s"
     return RejectEntry(Reason.TOO_LONG, f"the file lasts {seconds:.0f} s or more; {limit}")
 
 
 def too_large(width: int, height: int, limits: Limits) -> RejectEntry:
+    """Make the rejection of a file whose pictures have more pixels than the limit."""
     limit = f"the limit is {limits.max_pixels} pixels"
     return RejectEntry(Reason.TOO_LARGE, f"the file has pictures of {width} x {height}; {limit}")
 
@@ -236,7 +238,7 @@ def check_picture_size(stream: "VideoStream", limits: Limits) -> None:
 
 
 class StreamEnd:
-    """Where a stream ends, by the times of its packets and in its own time base.
+    """The end of a stream, by the times of its packets and in its own time base.
 
     The end is that of what is shown last, not the greatest sum of a time and a duration: MP4
     holds no durations of pictures but gaps between decoding times (`gaps`), which belong to
@@ -250,7 +252,7 @@ class StreamEnd:
         self._stays = self._last_stays = self._next = 0
         self._reordered = False
 
-    def saw(self, at: int | None, stays: int) -> None:
+    def add(self, at: int | None, stays: int) -> None:
         at = self._next if at is None else at
         self._last_stays = stays
         self._next = at + self._last_stays
@@ -287,17 +289,20 @@ class Completeness:
         self._ends: dict[int, tuple[StreamEnd, Fraction]] = {}
         self._good = self._bad = 0
 
-    def saw(self, packet: "Packet[Any]") -> None:
+    def add(self, packet: "Packet[Any]") -> None:
         """Take note of when a packet ends; one that an edit list cuts off is not shown."""
         if packet.time_base is None or packet.is_discard:
             return
         index = packet.stream.index
         if index not in self._ends:
             self._ends[index] = StreamEnd(gaps=self._gaps), packet.time_base
-        self._ends[index][0].saw(self.time_of(packet), packet.duration or 0)
+        self._ends[index][0].add(self.time_of(packet), packet.duration or 0)
 
     def time_of(self, packet: "Packet[Any]") -> int | None:
-        """When a packet is shown, in its time base; else when it is decoded, if that is said."""
+        """Tell when a packet is shown, in its time base.
+
+        Else when it is decoded, if that is said.
+        """
         if packet.pts is None or packet.stream.index in self._untimed:
             return packet.dts
         return packet.pts
@@ -310,19 +315,19 @@ class Completeness:
         return None if end.end is None else float(end.end * base)
 
     def decode(self, packet: "Packet[Any]") -> list[Any]:
-        """Frames of a packet; a broken one gives none and is counted."""
-        return self._counted(packet.decode) if packet.size else []
+        """Decode the frames of a packet; a broken one gives none and is counted."""
+        return self._decode_counted(packet.decode) if packet.size else []
 
     def drain(self, stream: "AudioStream | VideoStream") -> list[Any]:
-        """Frames that a decoder still holds when its stream has ended."""
+        """Give the frames that a decoder still holds when its stream has ended."""
         from av.packet import Packet
 
         # A packet of nothing, and not `None`: frames have the time base of their packet.
         end: Packet[Any] = Packet()
         end.stream, end.time_base = stream, stream.time_base or Fraction(1)
-        return self._counted(end.decode)
+        return self._decode_counted(end.decode)
 
-    def _counted(self, decode: Callable[[], Any]) -> list[Any]:
+    def _decode_counted(self, decode: Callable[[], Any]) -> list[Any]:
         from av.error import InvalidDataError
 
         try:
@@ -377,5 +382,6 @@ def _looks_like_media(path: Path) -> bool:
     return head.startswith(SIGNATURES) or head[4:8] in {b"ftyp", b"moov", b"mdat", b"free", b"wide"}
 
 
-def _said(error: Exception) -> str:
+def _message_of(error: Exception) -> str:
+    """Give an error's words: FFmpeg's, else its text, else its class."""
     return str(getattr(error, "strerror", None) or error or type(error).__name__)

@@ -42,8 +42,8 @@ class Frame:
     """
 
     __slots__ = (
-        "_made",
         "_native",
+        "_pictures",
         "_scalers",
         "_turns",
         "duration_s",
@@ -63,7 +63,7 @@ class Frame:
     ) -> None:
         self._native, self._scalers = native, scalers
         self._turns = quarter_turns(native)
-        self._made: dict[Form, Picture] = {}
+        self._pictures: dict[Form, Picture] = {}
         self.index, (self.time_s, self.duration_s) = index, timing
         self.width, self.height = size
 
@@ -74,22 +74,22 @@ class Frame:
     def small(
         self, width: int, height: int, layout: str = "rgb24", interpolation: str = "BILINEAR"
     ) -> Picture:
-        """The picture scaled straight from the decoder's planes, uint8 ``[height, width, c]``.
+        """Scale the picture straight from the decoder's planes, uint8 ``[height, width, c]``.
 
         `layout` is an FFmpeg pixel format, `interpolation` a name of swscale's.
         """
         from av.video.reformatter import VideoReformatter
 
         form = (width, height, layout, interpolation)
-        if form not in self._made:
+        if form not in self._pictures:
             across, down = (height, width) if self._turns % 2 else (width, height)
             scaler = self._scalers.setdefault(form, VideoReformatter())
             scaled = scaler.reformat(
                 self._native, across, down, layout, interpolation=interpolation, threads=1
             )
             upright = np.rot90(scaled.to_ndarray(), self._turns)
-            self._made[form] = np.ascontiguousarray(upright).astype(np.uint8, copy=False)
-        return self._made[form]
+            self._pictures[form] = np.ascontiguousarray(upright).astype(np.uint8, copy=False)
+        return self._pictures[form]
 
 
 def frames(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[Frame]:
@@ -115,7 +115,7 @@ def frames(path: Path, *, limits: Limits = DEFAULT_LIMITS) -> Iterator[Frame]:
 def timed(
     container: "InputContainer", stream: "VideoStream", limits: Limits
 ) -> Iterator[tuple["VideoFrame", tuple[float, float]]]:
-    """Pictures in presentation order, each with its time and how long it stays, in seconds.
+    """Iterate over pictures in presentation order, each with its time and duration in seconds.
 
     Times are those of `frames`. Each picture stays until the next one, the last until its
     stream ends. Raises `RejectEntry` as `frames` does.
@@ -141,7 +141,7 @@ def timed(
 
 
 def frame_rate_hz(stream: "VideoStream") -> float:
-    """The stream's average rate; 25 where the file says nothing."""
+    """Give the stream's average rate; 25 where the file says nothing."""
     return float(stream.average_rate or stream.guessed_rate or 25)
 
 
@@ -151,7 +151,7 @@ def quarter_turns(native: "VideoFrame") -> int:
 
 
 def displayed_size(native: "VideoFrame", stream: "VideoStream", limits: Limits) -> tuple[int, int]:
-    """Width and height when upright and with square pixels; the height of the planes is kept."""
+    """Give width and height when upright and with square pixels; the planes' height is kept."""
     aspect = stream.sample_aspect_ratio or Fraction(1)
     across, down = max(1, round(native.width * (aspect if aspect > 0 else 1))), native.height
     if across * down > limits.max_pixels:

@@ -93,7 +93,7 @@ class Converter:
             )
 
     def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What a block ``[n, channels]`` gives; the resampler holds a little back."""
+        """Convert a block ``[n, channels]``; the resampler holds a little back."""
         if self._mixes:
             samples = samples.mean(axis=1, dtype=np.float32, keepdims=True)
         if self._resampler is not None:
@@ -128,7 +128,7 @@ class Tape:
         self._resize(self._length, self._samples.shape[1])
 
     def copy(self) -> NDArray[np.float32]:
-        """A copy of what was added, ``[n, channels]``."""
+        """Copy what was added, ``[n, channels]``."""
         return self._samples[: self._length].copy()
 
     def take(self) -> NDArray[np.float32]:
@@ -260,7 +260,7 @@ class SoundStream:
 
 
 def _named_layout(frame: "AudioFrame") -> "AudioFrame":
-    """The frame with a layout that swresample can mix: files may give a channel count alone."""
+    """Name the frame's layout so that swresample can mix: files may give a channel count alone."""
     channels = frame.layout.nb_channels
     if channels <= 2 or not frame.layout.name.endswith("channels"):
         return frame
@@ -268,7 +268,7 @@ def _named_layout(frame: "AudioFrame") -> "AudioFrame":
 
 
 def _like(frame: "AudioFrame", values: NDArray[Any], layout: str | None = None) -> "AudioFrame":
-    """A frame of other values; its time is not taken along, since it is placed already."""
+    """Make a frame of other values; its time is not taken along, since it is placed already."""
     from av.audio.frame import AudioFrame
 
     converted = AudioFrame.from_ndarray(

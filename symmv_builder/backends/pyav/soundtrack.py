@@ -83,7 +83,7 @@ def replace_sound(
 
 @dataclass(frozen=True, slots=True)
 class _Survey:
-    """What is known of a video once its packets have been read through, none decoded.
+    """The facts of a video once its packets have been read through, none decoded.
 
     `length_s` is the end of the pictures on the file's clock. `times` says of each of their packets
     when it is shown and decoded, in the stream's time base and the file's order; it is `None`
@@ -98,7 +98,10 @@ class _Survey:
 
 
 def pictures_of(source: InputContainer, limits: Limits) -> VideoStream:
-    """The best video stream; `RejectEntry` where there is none, or none that may be decoded."""
+    """Find the best video stream.
+
+    `RejectEntry` where there is none, or none that may be decoded.
+    """
     stream = best_video(source)
     if stream is None:
         raise RejectEntry(Reason.NO_VIDEO, "the file has no video stream that can be decoded")
@@ -116,7 +119,7 @@ def _survey(source: InputContainer, stream: VideoStream, limits: Limits) -> _Sur
     is_timed = has_presentation_times(stream)
     is_copied = stream.codec_context.codec.canonical_name in COPIED_CODECS
     for packet in packets(source):
-        watch.saw(packet)
+        watch.add(packet)
         captions.saw(packet)
         if packet.stream.index != stream.index:
             continue
@@ -200,12 +203,12 @@ def _copied(
 def _encoded(
     source: InputContainer, stream: VideoStream, target: Any, limits: Limits
 ) -> Iterator[tuple[float, Any]]:
-    """The pictures as H.264, at even sizes as 4:2:0 asks for, each with its time in seconds."""
+    """Encode the pictures as H.264, each with its time in s, at even sizes as 4:2:0 asks for."""
     frames = timed(source, stream, limits)
     first = next(frames)
     output = encoded_stream(target, stream, first[0])
 
-    def made() -> Iterator[tuple[float, Any]]:
+    def encoded_packets() -> Iterator[tuple[float, Any]]:
         last = -1
         for frame, (time_s, stays_s) in chain([first], frames):
             at = max(last + 1, round(time_s / ENCODED_BASE))
@@ -215,11 +218,11 @@ def _encoded(
         for packet in output.encode():
             yield float(last * ENCODED_BASE), packet
 
-    return made()
+    return encoded_packets()
 
 
 def encoded_stream(target: Any, stream: VideoStream, first: VideoFrame, *, threads: int = 0) -> Any:
-    """A stream of `target` that pictures of `stream` are encoded into as H.264, at even sizes.
+    """Add to `target` a stream of H.264, at even sizes, for pictures of `stream`.
 
     Its clock counts in `ENCODED_BASE`. `first` is the first of the pictures; `threads` 0 is as
     many as the encoder likes, which has a say in the bytes.
@@ -248,7 +251,7 @@ def encode_picture(output: Any, frame: VideoFrame, at: int, stays_s: float) -> l
 
 
 def _keep_looks(frame: VideoFrame, stream: VideoStream, output: Any) -> None:
-    """The shape of pixels, their colours and how the picture is turned, as the source has them."""
+    """Copy the source's shape of pixels, their colours and how the picture is turned."""
     if stream.sample_aspect_ratio:
         output.codec_context.sample_aspect_ratio = stream.sample_aspect_ratio
     if frame.format.name.startswith("yuv"):
@@ -261,7 +264,7 @@ def _keep_looks(frame: VideoFrame, stream: VideoStream, output: Any) -> None:
 
 
 def _fitted(samples: NDArray[np.float32], rate_hz: int, survey: _Survey) -> NDArray[np.float32]:
-    """Samples ``[n, c]`` for as long as there are pictures."""
+    """Fit samples ``[n, c]`` to as long as there are pictures."""
     length = round(survey.length_s * rate_hz)
     if length <= 0 or length == len(samples):
         return samples
@@ -274,7 +277,10 @@ def _fitted(samples: NDArray[np.float32], rate_hz: int, survey: _Survey) -> NDAr
 
 
 def _chapters(source: InputContainer, survey: _Survey) -> list[Any]:
-    """The source's chapters on the new file's clock; those beyond the pictures are left out."""
+    """List the source's chapters on the new file's clock.
+
+    Those beyond the pictures are left out.
+    """
     chapters: list[Any] = []
     for chapter in source.chapters():
         base = chapter["time_base"] or Fraction(1, 1000)

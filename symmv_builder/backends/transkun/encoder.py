@@ -77,7 +77,10 @@ class SegmentEncoder:
         return ((mels + self._floor).log() - floor) / -floor
 
     def _patches(self, features: Tensor) -> tuple[Tensor, int]:
-        """What the layers read ``[1 + times, 1 + bands + symbols, d]``; where symbols begin."""
+        """Give what the layers read ``[1 + times, 1 + bands + symbols, d]``.
+
+        Where symbols begin.
+        """
         backbone = self._backbone
         picture = features.permute(2, 0, 1)[None]
         device = features.device
@@ -101,7 +104,7 @@ class _Layer:
         self._over_times = _Half(block.mhaBlockT, block.fnnBlockT)
 
     def run(self, hidden: Tensor, first: int = 0) -> Tensor:
-        """The layer's output ``[times, bands, d]``, for the bands from `first` on."""
+        """Compute the layer's output ``[times, bands, d]``, for the bands from `first` on."""
         times, bands, width = hidden.shape
         middle = hidden.new_empty(bands - first, times, width)
         for start in range(0, times, _TIMES_AT_ONCE):
@@ -130,7 +133,7 @@ class _Half:
         self._mapping_scale = mapping.scale
 
     def run(self, hidden: Tensor, memory: Tensor) -> Tensor:
-        """Rows ``[b, n, d]`` that have attended to those of `memory` ``[b, m, d]``."""
+        """Compute rows ``[b, n, d]`` that have attended to those of `memory` ``[b, m, d]``."""
         rows, count, width = hidden.shape
         query = F.linear(_normed(hidden), self._query)
         query = query.view(rows, count, self._heads, -1).transpose(1, 2)

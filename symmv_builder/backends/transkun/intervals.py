@@ -18,7 +18,7 @@ _STARTS_AT_ONCE = 96
 
 
 def best_intervals(scorer: Any, context: Tensor, starts: Sequence[int]) -> list[list[Interval]]:
-    """The intervals (first and last frame) of each symbol, in order of time.
+    """Find the intervals (first and last frame) of each symbol, in order of time.
 
     `context` is ``[symbols, frames, d]``; the intervals of a symbol begin at its frame of `starts`
     or later. Of equal scores the silence wins, then the earlier end. An interval of one frame may
@@ -50,7 +50,7 @@ def best_intervals(scorer: Any, context: Tensor, starts: Sequence[int]) -> list[
 def _traced(
     ends: list[list[int]], alone: list[list[bool]], starts: Sequence[int]
 ) -> list[list[Interval]]:
-    """The intervals along the best path of each symbol."""
+    """Trace the intervals along the best path of each symbol."""
     intervals = []
     for end_of, is_single, start in zip(ends, alone, starts, strict=True):
         path: list[Interval] = []

@@ -46,7 +46,7 @@ class Network(nn.Module):
 
 
 def _two_layers(inside: int, hidden: int, outside: int) -> nn.Sequential:
-    """Two linear maps; the dropout keeps its place because parameters are numbered."""
+    """Make two linear maps; the dropout keeps its place because parameters are numbered."""
     return nn.Sequential(
         nn.Linear(inside, hidden), nn.GELU(), nn.Dropout(0.0), nn.Linear(hidden, outside)
     )
@@ -83,7 +83,7 @@ class _GaussianWindows(nn.Module):
         self.center = nn.Parameter(torch.zeros(count))
 
     def get(self) -> Tensor:
-        """The windows ``[window, count]``."""
+        """Give the windows ``[window, count]``."""
         places = torch.arange(self._window, device=self.sigma.device).unsqueeze(1)
         centres = self._window * torch.sigmoid(self.center)
         widths = torch.sigmoid(self.sigma) * self._window / 2
@@ -91,7 +91,7 @@ class _GaussianWindows(nn.Module):
 
 
 class _Scorer(nn.Module):
-    """What the score of a span is made of: its start, its end, and that of a single frame."""
+    """The parts of a span's score: its start, its end, and that of a single frame."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -107,7 +107,7 @@ class _Places(nn.Module):
         self.mlp = _two_layers(width, 4 * width, width)
 
     def forward(self, *axes: Tensor) -> Tensor:
-        """The embeddings ``[*lengths of axes, width]`` of every point of a grid."""
+        """Embed every point of a grid: ``[*lengths of axes, width]``."""
         points = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
         phase = self.proj(points.float())
         embedded: Tensor = self.mlp(torch.cos(phase) / math.sqrt(phase.shape[-1] / 2))

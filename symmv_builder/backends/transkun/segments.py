@@ -40,7 +40,7 @@ class SegmentDecoder:
         self._symbols: tuple[int, ...] = tuple(model.targetMIDIPitch)
 
     def transcribe(self, samples: Tensor) -> list[NoteEvent]:
-        """Events of samples ``[n, channels]``, sorted by start, end and pitch."""
+        """Transcribe events of samples ``[n, channels]``, sorted by start, end and pitch."""
         model = self._model
         rate, hop = model.fs, model.hopSize
         length = -(-model.segmentSizeInSecond * rate // 1)
@@ -62,7 +62,7 @@ class SegmentDecoder:
         return _apart(by_pitch)
 
     def _decode(self, segment: Tensor, starts: Sequence[int]) -> tuple[list[NoteEvent], list[int]]:
-        """Events of a segment, in seconds from its start, and each symbol's last complete end."""
+        """Decode a segment's events, in s from its start, and each symbol's last complete end."""
         nothing: list[NoteEvent] = []
         # The network finds nothing in silence (a test asks it): the padding costs nothing.
         if not segment.any():
@@ -95,7 +95,7 @@ class SegmentDecoder:
     def _attributes(
         self, context: Tensor, paths: Sequence[Sequence[Interval]]
     ) -> tuple[list[int], list[list[float]], list[list[bool]]]:
-        """Velocity, shifts of start and end in frames, and whether these are there, of each."""
+        """Compute each event's velocity, and shifts of its ends in frames, if there are such."""
         rows = [(s, *interval) for s, path in enumerate(paths) for interval in path]
         symbol, first, final = torch.tensor(rows, device=context.device).T
         at_start, at_end = context[symbol, first], context[symbol, final]
@@ -124,7 +124,7 @@ def _join(line: list[NoteEvent], event: NoteEvent) -> None:
 
 
 def _apart(by_pitch: dict[int, list[NoteEvent]]) -> list[NoteEvent]:
-    """All complete events; one that the next of its pitch cuts into ends there."""
+    """List all complete events; one that the next of its pitch cuts into ends there."""
     whole = []
     for line in by_pitch.values():
         if line:

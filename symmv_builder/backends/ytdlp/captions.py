@@ -46,7 +46,7 @@ def fetch_captions(ydl: Any, info: Mapping[str, Any], recording: Path) -> Captio
 
 
 def choose(info: Mapping[str, Any]) -> tuple[str, Mapping[str, Any], str] | None:
-    """Language, track and format of the subtitles to take; `None` where there are none.
+    """Choose language, track and format of the subtitles to take; `None` where there are none.
 
     The video's own language comes first, then the others in the order of the site.
     """
@@ -65,7 +65,7 @@ def choose(info: Mapping[str, Any]) -> tuple[str, Mapping[str, Any], str] | None
 
 
 def _read(ydl: Any, track: Mapping[str, Any]) -> bytes:
-    """The text of a track; what is larger than any subtitles are is cut."""
+    """Read the text of a track; what is larger than any subtitles are is cut."""
     from yt_dlp.networking import Request
 
     if isinstance(track.get("data"), str):
@@ -75,7 +75,7 @@ def _read(ydl: Any, track: Mapping[str, Any]) -> bytes:
 
 
 def _three_letters(language: str) -> str:
-    """The code of ISO 639-2, as MP4 and Matroska hold it; empty for a language without one."""
+    """Give the code of ISO 639-2, as MP4 and Matroska hold it; empty for a language without one."""
     from yt_dlp.utils import ISO639Utils
 
     code = language.partition("-")[0]

@@ -95,7 +95,7 @@ class Downloader:
         return self._canary
 
     def check_toolchain(self) -> None:
-        """`StopRun` where a program is missing without which the sites cannot be read.
+        """Raise `StopRun` where a program is missing without which the sites cannot be read.
 
         Nothing is asked of a site.
         """
@@ -103,7 +103,7 @@ class Downloader:
             toolchain.check_javascript(self._politeness.javascript)
 
     def check_canary(self) -> None:
-        """`StopRun` where yt-dlp reads nothing of the canary: the site has changed.
+        """Raise `StopRun` where yt-dlp reads nothing of the canary: the site has changed.
 
         Raises what keeps it from being asked: `SessionBlocked`, `RetryLater`, `RejectEntry`.
         """
@@ -123,7 +123,7 @@ class Downloader:
         limit: int | None = None,
         site: str | None = None,
     ) -> Iterator[Listing]:
-        """What a channel, playlist, search, feed or list of ids holds and `known` does not.
+        """List what a channel, playlist, search, feed or list of ids holds and `known` does not.
 
         `site` is meant where the reference names none, by default the first. Lists are
         read lazily. A channel's list, whose newest come first, is left after
@@ -148,11 +148,11 @@ class Downloader:
                 return
 
     def search(self, query: str, limit: int) -> list[Listing]:
-        """The first results of the first site for some words, in the site's order."""
+        """List the first results of the first site for some words, in the site's order."""
         return list(self.list_source("search", f"{self._sites[0]}:{query}", limit=limit))
 
     def details(self, source: Source) -> Listing:
-        """What the watch page says of one recording; raises as `download`."""
+        """Read what the watch page says of one recording; raises as `download`."""
         info = self._extract(source)
         details = listing.to_listing(info, source.site)
         if details is None or details.source != source:
@@ -219,7 +219,7 @@ class Downloader:
             return _follow(ydl, source.url)
 
     def _has_formats(self, source: Source | None) -> bool:
-        """Whether the canary sings; what keeps us from hearing it is raised."""
+        """Check whether the canary sings; what keeps us from hearing it is raised."""
         try:
             return bool(source and self._extract(source).get("formats"))
         except ToolchainBroken:
@@ -271,7 +271,7 @@ class Downloader:
         *,
         same_host: bool = False,
     ) -> Iterator[Any]:
-        """A yt-dlp with our options, whose every error leaves as one of ours.
+        """Open a yt-dlp with our options, whose every error leaves as one of ours.
 
         The error that it was is left behind: it may hold what must not be shown. `same_host`
         refuses redirects to another host.
@@ -301,7 +301,7 @@ class Downloader:
         *,
         same_host: bool = False,
     ) -> Any:
-        """A yt-dlp that speaks to a site and to nothing in our own network."""
+        """Open a yt-dlp that speaks to a site and to nothing in our own network."""
         from yt_dlp import YoutubeDL
 
         parameters = options(self._politeness, self._sites, listener, cookies)
@@ -316,8 +316,11 @@ class Downloader:
         return ydl
 
     def _whose_fault(self, error: SymMVError, site: str) -> SymMVError:
-        """What did not answer is at fault itself while the site answers; else it is the network:
-        ours, or the way to the site. Then nobody can be fetched, and no attempt is spent."""
+        """Tell whose fault a silence is: what did not answer, while the site answers.
+
+        Else it is the network: ours, or the way to the site. Then nobody can be fetched, and no
+        attempt is spent.
+        """
         if not isinstance(error, RetryLater) or error.reason is not Reason.UNREACHABLE:
             return error
         if not self._answers(site):
@@ -328,7 +331,7 @@ class Downloader:
         return RetryLater(str(error), error.after_s, reason=Reason.UNREACHABLE)
 
     def _answers(self, site: str) -> bool:
-        """Whether a site's own host says anything, be it an error."""
+        """Check whether a site's own host says anything, be it an error."""
         from yt_dlp.networking import Request
         from yt_dlp.networking.exceptions import HTTPError
 
@@ -352,12 +355,12 @@ class Downloader:
 
 
 def _on_site(address: str) -> str:
-    """An address whose ``{site}`` is that of the loopback site."""
+    """Give an address whose ``{site}`` is that of the loopback site."""
     return address.replace("{site}", os.environ.get("SYMMV_DEMO_SITE", ""))
 
 
 def _follow(ydl: Any, address: str) -> Mapping[str, Any]:
-    """What an address stands for, through the few redirections that sites make."""
+    """Follow an address through the few redirections that sites make."""
     info: Mapping[str, Any] = ydl.extract_info(address, download=False, process=False) or {}
     for _ in range(_MOST_REDIRECTIONS):
         if info.get("_type") not in ("url", "url_transparent"):

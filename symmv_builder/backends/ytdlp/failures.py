@@ -260,17 +260,17 @@ def translate(
 
 
 def _chain(error: BaseException) -> list[BaseException]:
-    """The error and everything that it was made of, the outermost first."""
+    """List the error and everything that it was made of, the outermost first."""
     chain: list[BaseException] = []
-    waiting: list[object] = [error]
-    while waiting and len(chain) < 30:
-        item = waiting.pop(0)
+    queue: list[object] = [error]
+    while queue and len(chain) < 30:
+        item = queue.pop(0)
         if not isinstance(item, BaseException) or any(item is earlier for earlier in chain):
             continue
         chain.append(item)
         inner = getattr(item, "exc_info", None)
-        waiting.append(inner[1] if isinstance(inner, tuple) and len(inner) == 3 else None)
-        waiting += [getattr(item, "cause", None), item.__cause__, item.__context__]
+        queue.append(inner[1] if isinstance(inner, tuple) and len(inner) == 3 else None)
+        queue += [getattr(item, "cause", None), item.__cause__, item.__context__]
     return chain
 
 
@@ -299,7 +299,7 @@ def _fits(name: str, text: str) -> bool:
 
 
 def _by_status(chain: Sequence[BaseException], of: str) -> Verdict | None:
-    """What an HTTP status says where no wording did: of a page, for media were in the table."""
+    """Judge by an HTTP status where no wording did: of a page, for media were in the table."""
     for error in chain:
         status = getattr(error, "status", None)
         if status in (404, 410):

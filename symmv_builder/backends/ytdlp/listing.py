@@ -78,7 +78,7 @@ def place(kind: str, ref: str, *, default_site: str, limit: int) -> Place:
 
 
 def plain_query(words: str) -> str:
-    """Words to search for, on one line and of bounded length."""
+    """Write words to search for on one line and of bounded length."""
     query = " ".join(text(words).split())[:_LONGEST_QUERY]
     if not query:
         raise WrongSetting("query", words, "there are no words to search for")
@@ -148,7 +148,7 @@ def to_listing(
 
 
 def _tags(value: object) -> tuple[str, ...]:
-    """The first of an uploader's tags."""
+    """List the first of an uploader's tags."""
     tags = value[:_MOST_TAGS] if isinstance(value, list) else []
     return tuple(filter(None, (text(tag, _LONGEST_WORD) for tag in tags)))
 

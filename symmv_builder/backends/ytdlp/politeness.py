@@ -46,7 +46,7 @@ class Politeness:
             raise StopRun("the proxy is not an address such as http://host:port")
 
     def read_cookies(self) -> str:
-        """The cookies of the file that is set, or none; the file is never written to."""
+        """Read the cookies of the file that is set, or none; the file is never written to."""
         if self.cookies is None:
             return _COOKIES_HEADER
         try:

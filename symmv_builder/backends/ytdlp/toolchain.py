@@ -26,7 +26,7 @@ def check_version() -> None:
 
 
 def runtime_options(name: str) -> dict[str, str]:
-    """Where a JavaScript runtime is: beside our Python, as a package puts it, else on the PATH."""
+    """Find a JavaScript runtime: beside our Python, as a package puts it, else on the PATH."""
     beside = Path(sys.executable).parent / name
     return {"path": str(beside)} if beside.is_file() else {}
 
@@ -53,7 +53,7 @@ def check_javascript(name: str) -> None:
 
 
 def merging_program() -> Path | None:
-    """The ffmpeg that the package imageio-ffmpeg carries, `None` where it is not installed."""
+    """Find the ffmpeg that the package imageio-ffmpeg carries, `None` where it is not installed."""
     if importlib.util.find_spec("imageio_ffmpeg") is None:
         return None
     try:

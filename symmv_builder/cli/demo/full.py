@@ -25,7 +25,7 @@ def demonstrate(out: Path, workers: int) -> None:
         _say(f"building {name}")
         build_with_progress(dataset, demo.folder_of(name), workers=workers)
     for dataset in demo.datasets.values():
-        _report(dataset, demo, out)
+        _show_dataset(dataset, demo, out)
     train_demo(demo.settings, out, _say)
     for notice in demo.notices:
         say(notice)
@@ -45,7 +45,8 @@ def _say(line: str) -> None:
     sys.stderr.flush()
 
 
-def _report(dataset: Dataset, demo: Demo, out: Path) -> None:
+def _show_dataset(dataset: Dataset, demo: Demo, out: Path) -> None:
+    """Show what was made and what was put aside, at which cost, and draw every entry."""
     name, state = dataset.name, dataset.status()
     rejected = {result.entry_id for result in state.rejections}
     entries = [entry for entry in dataset if entry.entry_id not in rejected]

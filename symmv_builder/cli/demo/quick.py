@@ -48,7 +48,7 @@ def tour(out: Path, workers: int, *, open_page: bool) -> None:
 
 
 def _report(demo: QuickDemo, name: str, rows: int) -> None:
-    """The tables of a dataset: its entries, how near they are to the truth, its stages."""
+    """Show the tables of a dataset: its entries, how near they are to the truth, its stages."""
     dataset, truths = demo.datasets[name], demo.truths()
     sys.stdout.write("\n")
     entries = list(dataset)
@@ -64,7 +64,10 @@ def _report(demo: QuickDemo, name: str, rows: int) -> None:
 
 
 def _on_a_desktop() -> bool:
-    """Whether a person sits before a screen: a browser that needs none would take the terminal."""
+    """Check for a person before a screen.
+
+    A browser that needs none would take the terminal.
+    """
     has_screen = sys.platform == "darwin" or any(
         os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
     )

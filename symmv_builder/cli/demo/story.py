@@ -33,7 +33,7 @@ _AUTOMATIC = 0.3
 
 
 def story(items: Sequence[Item], world: World, new: tuple[int, int]) -> Iterator[Table]:
-    """The funnel, a line for every cover, and a line for everything else that searches found."""
+    """Show the funnel, a line for every cover, and one for everything else that searches found."""
     yield funnel(items, new)
     yield covers(items)
     yield decoys(items, world)
@@ -51,7 +51,7 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def funnel(items: Sequence[Item], new: tuple[int, int]) -> Table:
-    """How many covers came how far, and why the others did not."""
+    """Count how many covers came how far, and why the others did not."""
     title = f"symmv: the crawl (new in this run: {new[0]}, then {new[1]} in a second round)"
     table = _table(title, "covers", "came so far", "and no further")
     ways = [reached(item) for item in items]
@@ -67,7 +67,7 @@ def funnel(items: Sequence[Item], new: tuple[int, int]) -> Table:
 
 
 def covers(items: Sequence[Item]) -> Table:
-    """A line for every cover: what it was taken for, with which video, and how it ended."""
+    """Show a line for every cover: what it was taken for, with which video, and how it ended."""
     table = _table(
         "symmv: every cover of the channel",
         "video", "read as", "official video", "score", "became", "why",
@@ -98,7 +98,7 @@ def _why(item: Item) -> str:
 
 
 def decoys(items: Sequence[Item], world: World) -> Table:
-    """A line for every other video of the site: for which cover it was found, and why not it."""
+    """Show a line for every other video: for which cover it was found, and why it was not taken."""
     table = _table("symmv: what else the searches found", "video", "title", "score", "why not")
     originals = {item.official.source.video_id for item in items if item.official}
     best: dict[str, dict[str, Any]] = {}
@@ -126,7 +126,7 @@ def _candidates(item: Item) -> list[dict[str, Any]]:
 
 
 def _against(penalties: Mapping[str, Any]) -> str:
-    """What speaks against a candidate, in words."""
+    """Say in words what speaks against a candidate."""
     parts = penalties["parts"]
     phrases = [
         f"{name.removeprefix('against: ')} ({value:+.2f})"

@@ -46,14 +46,14 @@ class Grid(StrEnum):
 
 
 class Voices(StrEnum):
-    """Which notes of a row are measured."""
+    """The notes of a row that are measured."""
 
     NOTES = "notes"
     PARTS = "parts"
 
 
 class Points(StrEnum):
-    """What beat coverage and hit are taken of."""
+    """The points that beat coverage and hit are taken of."""
 
     BEATS = "beats"
     ONSETS = "onsets"

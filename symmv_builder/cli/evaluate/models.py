@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def command_of(by: ModelScore) -> Callable[..., None]:
-    """The command that measures by a score, with its options."""
+    """Make the command that measures by a score, with its options."""
 
     def measured(
         model: Model,

@@ -69,7 +69,7 @@ def _heard(
     split: str,
     root: str | None,
 ) -> Report:
-    """What `ask` of `api.evaluation.sound` measures; recordings are counted as they are heard."""
+    """Measure with `ask` of `api.evaluation.sound`; recordings are counted as they are heard."""
     with Counting() as counting:
         return ask(
             options.settings(root),
@@ -168,7 +168,7 @@ def mcc(
 
 
 def _print(report: measure.PairsReport, title: str) -> None:
-    """A table of pairs, with what mismatched pairs give below."""
+    """Print a table of pairs, with what mismatched pairs give below."""
     name, result = report.metric.name, report.agreement
     lines = [
         ScoreLine(f"{result.pairs} pieces and their originals", {name: result.own}),

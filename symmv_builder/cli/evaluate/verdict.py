@@ -18,7 +18,7 @@ Split = Annotated[
 
 
 def print_json(answer: Mapping[str, Any]) -> None:
-    """One object on one line; a value that is no number is null."""
+    """Print one object on one line; a value that is no number is null."""
     sys.stdout.write(json.dumps(plain(answer), allow_nan=False) + "\n")
 
 
@@ -37,7 +37,7 @@ def say_left_out(dataset: str, reasons: Mapping[str, str]) -> None:
 
 
 def complain_of(*refused: Iterable[Refused]) -> None:
-    """A line on standard error for each file that was left out, and then exit code 1."""
+    """Print a line on standard error for each file that was left out, and then exit with code 1."""
     files = [one for some in refused for one in some]
     for one in files:
         complain(f"{one.file} is left out: {one.reason}")

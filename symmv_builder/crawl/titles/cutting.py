@@ -48,7 +48,7 @@ Field = tuple[TitlePart, ...]
 
 
 def clean(text: str) -> str:
-    """The title in composed form without controls, direction marks, emoji and full-width ASCII."""
+    """Compose the title; removes controls, direction marks, emoji and full-width ASCII."""
     for entity, character in _ENTITIES:
         text = text.replace(entity, character)
     text = unicodedata.normalize("NFC", text.translate(_NARROW))
@@ -109,7 +109,7 @@ _STRAYS = frozenset(")]}】〉〔〕］）｝」』》")
 
 
 def _end_of_pair(text: str, place: int) -> int | None:
-    """Where the pair that opens here closes, or the text's length; `None`: no pair."""
+    """Find where the pair that opens here closes, or the text's length; `None`: no pair."""
     opener = text[place]
     if opener in _BRACKETS:
         return _end_of_bracket(text, place, opener, _BRACKETS[opener])
@@ -137,7 +137,7 @@ def _end_of_bracket(text: str, place: int, opener: str, closer: str) -> int:
 
 
 def _end_of_single_quote(text: str, place: int) -> int | None:
-    """The last free-standing closing quote before the next separator, if any."""
+    """Find the last free-standing closing quote before the next separator, if any."""
     if text[place + 1 : place + 2].isspace():
         return None
     best = None

@@ -216,7 +216,7 @@ LONGEST_NAME = max(len(name.split()) for name in PERFORMERS | WORKS)
 
 
 def fame(text: str) -> float:
-    """How surely a text is a performer or a work: 0 unknown, 1 a name that is nothing else."""
+    """Measure how surely a text is a performer or a work: 0 unknown, 1 a name of nothing else."""
     names = [_plain(fold(part)) for part in (text, *_joint(text), *_in_scripts(text))]
     best = 0.0
     for one in names:
@@ -228,7 +228,7 @@ def fame(text: str) -> float:
 
 
 def is_work(text: str) -> bool:
-    """Whether a text is the name of a film, a game or a series rather than a performer."""
+    """Check whether a text is the name of a film, a game or a series rather than a performer."""
     name = _plain(fold(text))
     return name in WORKS and name not in PERFORMERS
 
@@ -242,13 +242,13 @@ def _joint(text: str) -> list[str]:
 
 
 def is_person(text: str) -> bool:
-    """Whether a text reads like a person's name: a given name and a word or two."""
+    """Check whether a text reads like a person's name: a given name and a word or two."""
     words = fold(text).split()
     return 2 <= len(words) <= 3 and words[0] in GIVEN_NAMES
 
 
 def _in_scripts(text: str) -> tuple[str, str]:
-    """The Latin words and the others of a name that is written twice: ``周杰倫 Jay Chou``."""
+    """Split a name that is written twice into Latin words and others: ``周杰倫 Jay Chou``."""
     words = text.replace("(", " ").replace(")", " ").split()
     latin = [word for word in words if is_latin(word)]
     return " ".join(latin), " ".join(word for word in words if word not in latin)

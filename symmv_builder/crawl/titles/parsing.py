@@ -28,7 +28,7 @@ Order = Literal["auto", "artist-title", "title-artist"]
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """How a source writes its titles.
+    """The way a source writes its titles.
 
     `order` says which side of the dash the artist stands on; `strip` are phrases taken
     out wherever they stand, in any case; `separators` cut fields as ``|`` does; `artist`
@@ -50,7 +50,7 @@ class _Guess:
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What is known besides the fields: the source's habits, the channel, the kind of video."""
+    """The facts besides the fields: the source's habits, the channel, the kind of video."""
 
     habits: Habits
     channel: str
@@ -60,7 +60,7 @@ class _Context:
 
 
 def parse_title(text: str, *, channel: str = "", habits: Habits = Habits()) -> ParsedTitle:
-    """The song's artist and title, with a confidence (0-1) and the title's other marks.
+    """Parse the song's artist and title, with a confidence (0-1) and the title's other marks.
 
     The artist is empty where the title names none; its confidence is low then. Takes time
     linear in the title's length. Raises `RejectEntry` (UNPARSABLE_TITLE) where no song is
@@ -71,7 +71,7 @@ def parse_title(text: str, *, channel: str = "", habits: Habits = Habits()) -> P
         most = cutting.MOST_CHARACTERS
         raise _rejection(f"the title has {len(text)} characters; no more than {most} are parsed")
     for phrase in habits.strip:
-        cleaned = _without(cleaned, phrase)
+        cleaned = _remove_phrase(cleaned, phrase)
     parts = cutting.pieces(cleaned)
     lead, parts = _leading_label(parts)
     cut = cutting.cut(parts, habits.separators)
@@ -84,7 +84,9 @@ def parse_title(text: str, *, channel: str = "", habits: Habits = Habits()) -> P
     confidence = guess.confidence * (0.8 if cut.weak else 1.0)
     artist, title = guess.artist or habits.artist, guess.title
     own = set(marks_of(title)) | set(marks_of(artist))
-    removed = " | ".join([lead, *(r for group in groups for n in group for r in _taken(n))])
+    removed = " | ".join(
+        [lead, *(r for group in groups for n in group for r in _removed_phrases(n))]
+    )
     marks = set(marks_of(cleaned)) - own | set(marks_of(removed)) | (own & {"remix"})
     return ParsedTitle(artist, title, round(min(confidence, 0.99), 3), tuple(sorted(marks)))
 
@@ -93,31 +95,31 @@ def _rejection(detail: str) -> RejectEntry:
     return RejectEntry(Reason.UNPARSABLE_TITLE, detail)
 
 
-def _taken(name: Name) -> tuple[str, ...]:
+def _removed_phrases(name: Name) -> tuple[str, ...]:
     return name.removed if name.text else (name.source,)
 
 
-def _without(text: str, phrase: str) -> str:
-    """The text without every occurrence of a phrase, in any case."""
-    place, flat, folded = 0, text.casefold(), phrase.casefold()
+def _remove_phrase(text: str, phrase: str) -> str:
+    """Remove every occurrence of a phrase from a text, in any case."""
+    start, flat, folded = 0, text.casefold(), phrase.casefold()
     if len(flat) != len(text) or not folded:
         return text.replace(phrase, " ") if phrase else text
     chunks = []
-    while (at := flat.find(folded, place)) >= 0:
-        chunks.append(text[place:at])
-        place = at + len(folded)
-    return " ".join([*chunks, text[place:]])
+    while (at := flat.find(folded, start)) >= 0:
+        chunks.append(text[start:at])
+        start = at + len(folded)
+    return " ".join([*chunks, text[start:]])
 
 
 def _leading_label(parts: list[TitlePart]) -> tuple[str, list[TitlePart]]:
-    """A square or black bracket that opens the title is a label, or the artist's name."""
+    """Split off a square or black bracket that opens the title: a label, or the artist's name."""
     if len(parts) > 1 and parts[0].kind == "bracket" and parts[0].opener in "[【〔［":
         return parts[0].text, parts[1:]
     return "", parts
 
 
 def _context(text: str, groups: list[list[Name]], channel: str, habits: Habits) -> _Context:
-    removed = " | ".join(r for group in groups for name in group for r in _taken(name))
+    removed = " | ".join(r for group in groups for name in group for r in _removed_phrases(name))
     marks = set(marks_of(removed))
     return _Context(
         habits=habits,
@@ -133,7 +135,7 @@ _CHANNEL_WORDS = ("official", "vevo", "topic", "channel", "music", "tv", "offici
 
 
 def channel_artist(channel: str) -> str:
-    """A channel's name without ``VEVO``, ``- Topic``, ``Official`` and the like, folded."""
+    """Strip a channel's name of ``VEVO``, ``- Topic``, ``Official`` and the like, and fold it."""
     words = fold(channel).split()
     while len(words) > 1 and words[-1] in _CHANNEL_WORDS:
         words.pop()
@@ -146,22 +148,26 @@ def _is_channel(text: str, context: _Context) -> bool:
 
 
 def _guess(groups: list[list[Name]], context: _Context, lead: str) -> _Guess | None:
-    real = [[name for name in group if name.text] for group in groups]
-    parts = next((group for group in real if len(group) > 1), None)
-    if parts is None:
-        flat = [name for group in real for name in group]
+    nonempty = [[name for name in group if name.text] for group in groups]
+    fields = next((group for group in nonempty if len(group) > 1), None)
+    if fields is None:
+        flat = [name for group in nonempty for name in group]
         if len(flat) == 1 and context.is_official:
             flat = _with_plain_word(flat, groups)
         if not flat:
             return None
-        guess = _of_one(flat[0], context, lead) if len(flat) == 1 else _of_groups(flat, context)
+        guess = (
+            _guess_by_field(flat[0], context, lead)
+            if len(flat) == 1
+            else _guess_by_groups(flat, context)
+        )
     else:
-        guess = _of_fields(parts, context)
+        guess = _guess_by_fields(fields, context)
     return guess if any(character.isalnum() for character in guess.title) else None
 
 
 def _with_plain_word(flat: list[Name], groups: list[list[Name]]) -> list[Name]:
-    """``LSD - Audio (Official Video)``: the word after the artist is the song after all."""
+    """Take the word after the artist as the song: ``LSD - Audio (Official Video)``."""
     for group in groups:
         for name in group[1:]:
             first = [r for r in name.removed if len(fold(r).split()) == 1]
@@ -170,23 +176,23 @@ def _with_plain_word(flat: list[Name], groups: list[list[Name]]) -> list[Name]:
     return flat
 
 
-def _of_fields(candidates: list[Name], context: _Context) -> _Guess:
+def _guess_by_fields(candidates: list[Name], context: _Context) -> _Guess:
     """Fields between dashes: two are artist and title; of more, what is known decides."""
     others = [name for name in candidates if not _is_channel(name.text, context)]
     if context.is_cover and len(others) > 1:
         candidates = others
     if len(candidates) == 2:
-        return _ordered(candidates[0], candidates[1], context)
+        return _guess_by_order(candidates[0], candidates[1], context)
     famous = max(candidates, key=lambda name: names.fame(name.text))
     rest = [name for name in candidates if name is not famous]
     if names.fame(famous.text) >= 0.5 and (context.is_cover or famous is candidates[0]):
         return _Guess(famous.text, rest[0].text, 0.7)
-    guess = _ordered(candidates[0], candidates[1], context)
+    guess = _guess_by_order(candidates[0], candidates[1], context)
     return _Guess(guess.artist, guess.title, guess.confidence * 0.7)
 
 
-def _of_groups(candidates: list[Name], context: _Context) -> _Guess:
-    """``Title | Film | Singer``: fields that are not set against each other by a dash."""
+def _guess_by_groups(candidates: list[Name], context: _Context) -> _Guess:
+    """Guess by fields that no dash sets against each other: ``Title | Film | Singer``."""
     others = [name for name in candidates if not _is_channel(name.text, context)]
     if context.is_cover and others:
         candidates = others
@@ -194,9 +200,9 @@ def _of_groups(candidates: list[Name], context: _Context) -> _Guess:
     if split:
         return _Guess(split.beside, split.quoted, 0.7)
     if len(candidates) == 1:
-        return _of_one(candidates[0], context, "")
+        return _guess_by_field(candidates[0], context, "")
     if len(candidates) == 2:
-        guess = _ordered(candidates[0], candidates[1], context)
+        guess = _guess_by_order(candidates[0], candidates[1], context)
         return _Guess(guess.artist, guess.title, guess.confidence * 0.8)
     artist = max(candidates[1:], key=lambda name: names.fame(name.text) - names.is_work(name.text))
     if names.fame(candidates[0].text) > names.fame(artist.text):
@@ -205,32 +211,32 @@ def _of_groups(candidates: list[Name], context: _Context) -> _Guess:
     return _Guess(artist.text, candidates[0].text, 0.65 if is_famous else 0.4)
 
 
-def _ordered(first: Name, second: Name, context: _Context) -> _Guess:
-    """Which of two names is the artist."""
+def _guess_by_order(first: Name, second: Name, context: _Context) -> _Guess:
+    """Tell which of two names is the artist."""
     ahead = _Guess(_as_artist(first), _as_title(second), 0.9)
     swapped = _Guess(_as_artist(second), _as_title(first), 0.9)
     if context.habits.order != "auto":
         return ahead if context.habits.order == "artist-title" else swapped
     if _is_channel(first.text, context) or _is_channel(second.text, context):
         return ahead if _is_channel(first.text, context) else swapped
-    lead = title_likeness(second) - title_likeness(first)
+    advantage = title_likeness(second) - title_likeness(first)
     if context.is_cover:
-        lead -= 0.3 if context.is_japanese else 0.0
-        sure = min(0.95, 0.55 + 0.25 * abs(lead))
+        advantage -= 0.3 if context.is_japanese else 0.0
+        confidence = min(0.95, 0.55 + 0.25 * abs(advantage))
     else:
-        lead += 1.6
-        sure = min(0.97, 0.6 + 0.2 * abs(lead)) + (0.02 if context.is_official else 0.0)
-    guess = ahead if lead >= 0 else swapped
-    return _Guess(guess.artist, guess.title, sure)
+        advantage += 1.6
+        confidence = min(0.97, 0.6 + 0.2 * abs(advantage)) + (0.02 if context.is_official else 0.0)
+    guess = ahead if advantage >= 0 else swapped
+    return _Guess(guess.artist, guess.title, confidence)
 
 
 def _as_title(name: Name) -> str:
-    """The quoted part where the rest is no more than an ornament of it."""
+    """Take the quoted part where the rest is no more than an ornament of it."""
     return name.quoted if name.quoted and not fold(name.beside) else name.text
 
 
 def _as_artist(name: Name) -> str:
-    """Without the same name again in another script: ``EXO 엑소``."""
+    """Drop the same name again in another script: ``EXO 엑소``."""
     text = name.bare or name.text
     words = text.split()
     latin = [word for word in words if is_latin(word)]
@@ -243,7 +249,7 @@ def _as_artist(name: Name) -> str:
 
 
 def title_likeness(name: Name) -> float:
-    """How much a field reads like a song's name; negative: like an artist's."""
+    """Measure how much a field reads like a song's name; negative: like an artist's."""
     text = name.text
     words = fold(text).split()
     score = -2.2 * max(names.fame(text), names.fame(name.bare or text))
@@ -260,8 +266,8 @@ def title_likeness(name: Name) -> float:
     return score
 
 
-def _of_one(name: Name, context: _Context, lead: str) -> _Guess:
-    """One field: quotes, ``Title by Artist``, a known name at an edge, the channel."""
+def _guess_by_field(name: Name, context: _Context, lead: str) -> _Guess:
+    """Guess by one field: quotes, ``Title by Artist``, a known name at an edge, the channel."""
     inner = _split_quote(name, context)
     if inner:
         return inner
@@ -287,12 +293,12 @@ def _of_one(name: Name, context: _Context, lead: str) -> _Guess:
 
 
 def _split_quote(name: Name, context: _Context) -> _Guess | None:
-    """``「夜に駆ける/YOASOBI」``: both in one pair of quotes."""
+    """Split artist and title within one pair of quotes: ``「夜に駆ける/YOASOBI」``."""
     text = name.quoted or name.text
     for mark in ("/", " - "):
         parts = [trim(part) for part in text.split(mark)]
         if context.is_cover and context.is_japanese and len(parts) == 2 and all(parts):
-            return _ordered(Name(parts[0], parts[0]), Name(parts[1], parts[1]), context)
+            return _guess_by_order(Name(parts[0], parts[0]), Name(parts[1], parts[1]), context)
     return None
 
 
@@ -308,7 +314,7 @@ _NO_NAME = word_set(
 
 
 def _title_by_artist(text: str) -> _Guess | None:
-    """``Believer by Imagine Dragons``; ``Stand By Me`` and ``Side by Side`` are titles."""
+    """Split ``Believer by Imagine Dragons``; ``Stand By Me`` and ``Side by Side`` are titles."""
     words = tokens(text)
     for index in range(len(words) - 2, 0, -1):
         if words[index].word != "by":
@@ -322,7 +328,7 @@ def _title_by_artist(text: str) -> _Guess | None:
 
 
 def _known_edge(text: str) -> _Guess | None:
-    """A known performer's name at the beginning or end of one undivided field."""
+    """Find a known performer's name at the beginning or end of one undivided field."""
     words = tokens(text)
     for size in range(min(names.LONGEST_NAME, len(words) - 1), 0, -1):
         head, tail = text[: words[size].start], text[words[-size].start :]

@@ -40,7 +40,7 @@ class Name:
 
 
 @dataclass(slots=True)
-class _Left:
+class _Field:
     """The field while it is being tidied.
 
     It is done when a bracket such as ``(Official Video)`` has followed the song's name:
@@ -63,7 +63,7 @@ class Token:
 
 
 def tokens(text: str) -> list[Token]:
-    """Words of a text with their places; an apostrophe inside a word is part of it."""
+    """List the words of a text with their places; an apostrophe inside a word is part of it."""
     result: list[Token] = []
     start = -1
     for place, character in enumerate(f"{text} "):
@@ -84,13 +84,13 @@ def _is_word_at(text: str, place: int) -> bool:
 
 
 def trim(text: str) -> str:
-    """Without spaces and separators at the edges."""
+    """Remove spaces and separators at the edges."""
     return " ".join(text.split()).strip(_EDGES)
 
 
 def tidy(parts: Field) -> Name:
-    """The name in a field of a title."""
-    remainder = _Left()
+    """Find the name in a field of a title."""
+    remainder = _Field()
     source = " ".join(piece.source for piece in parts)
     texts = [index for index, piece in enumerate(parts) if piece.kind == "text"]
     for index, piece in enumerate(parts):
@@ -112,7 +112,7 @@ def tidy(parts: Field) -> Name:
     return _named(remainder, source)
 
 
-def _named(remainder: _Left, source: str) -> Name:
+def _named(remainder: _Field, source: str) -> Name:
     quotes = [piece for piece in remainder.pieces if piece.kind == "quote"]
     texts = [piece for piece in remainder.pieces if piece.kind == "text" and trim(piece.text)]
     labels = [piece for piece in remainder.pieces if texts and is_label(piece)]
@@ -140,14 +140,14 @@ def _named(remainder: _Left, source: str) -> Name:
 
 
 def is_label(piece: TitlePart) -> bool:
-    """A square or black bracket that is no version of the song: a label, or a quoted title."""
+    """Check for a bracket, square or black, that is no version: a label, or a quoted title."""
     if piece.kind != "bracket" or piece.opener not in "[【〔［":
         return False
     return not set(fold(piece.text).split()) & vocabulary.KEPT_BRACKETS
 
 
 def _around_quote(parts: list[TitlePart], quotation: TitlePart) -> tuple[str, str]:
-    """The chosen quote with its brackets, and what stands before it, else after it."""
+    """Find the chosen quote with its brackets, and what stands before it, else after it."""
     place = parts.index(quotation)
     after = place + 1
     while after < len(parts) and parts[after].kind == "bracket":
@@ -168,7 +168,7 @@ def _joined(parts: list[TitlePart]) -> str:
 
 
 def _strip_inside(text: str, removed: list[str]) -> str:
-    """The text of a quote without the guests that a bracket in it names."""
+    """Remove from a quote the guests that a bracket in it names."""
     parts = []
     for piece in pieces(text):
         if piece.kind == "bracket" and is_featuring(piece.text):
@@ -181,14 +181,14 @@ def _strip_inside(text: str, removed: list[str]) -> str:
 
 
 def _foreign_beside(parts: Field, index: int) -> bool:
-    """Whether a bracket holds another script's form of the Latin name that it follows."""
+    """Check whether a bracket holds another script's form of the Latin name that it follows."""
     before = "".join(piece.text for piece in parts[:index])
     inside = parts[index].text
     has_letters = any(c.isalpha() for c in inside)
     return is_latin(before) and has_letters and not any(is_latin(c) for c in inside)
 
 
-def _tidy_bracket(piece: TitlePart, remainder: _Left, is_translation: bool) -> None:
+def _tidy_bracket(piece: TitlePart, remainder: _Field, is_translation: bool) -> None:
     candidate = _candidate(piece.text)
     if candidate:
         remainder.candidate = remainder.candidate or candidate
@@ -216,7 +216,7 @@ _NO_GUEST = word_set("a an the my your you me or out no u us lyrics love all eve
 
 
 def is_noise_bracket(piece: TitlePart) -> bool:
-    """Whether a bracket tells of the recording, the upload or a guest, not of the song."""
+    """Check whether a bracket tells of the recording, the upload or a guest, not of the song."""
     words = fold(piece.text).split()
     if not words or is_featuring(piece.text):
         return True
@@ -246,13 +246,13 @@ _KEEPS = word_set("remix mix mashup taylors")
 
 
 def _is_live(words: list[str]) -> bool:
-    """``Live at the Royal Albert Hall``, ``Ao Vivo em ...``; not ``Live Forever``."""
+    """Check for ``Live at the Royal Albert Hall``, ``Ao Vivo em ...``; not ``Live Forever``."""
     is_place = words[0] == "live" and words[1:2] != [] and words[1] in _LIVE_PLACES
     return is_place or " ".join(words).startswith(_LIVE_ABROAD)
 
 
 def is_noise(words: list[str]) -> bool:
-    """Whether words say nothing but what kind of recording or upload this is."""
+    """Check whether words say nothing but what kind of recording or upload this is."""
     vocabulary_words = vocabulary.BRACKET_WORDS
     plain = [word for word in words if not _is_year(word)]
     if not plain:
@@ -267,7 +267,7 @@ def _is_year(word: str) -> bool:
 
 
 def is_featuring(text: str) -> bool:
-    """Whether a bracket names guests: ``feat. X``, ``with X``, ``w/ X``, ``prod. X``."""
+    """Check whether a bracket names guests: ``feat. X``, ``with X``, ``w/ X``, ``prod. X``."""
     words = text.split()
     first = fold(words[0]).split() if words else []
     if first and first[0] in vocabulary.FEATURING and len(fold(text).split()) > 1:
@@ -283,7 +283,7 @@ def is_featuring(text: str) -> bool:
 
 
 def _candidate(text: str) -> str:
-    """The artist or work that a bracket names: ``Adele cover``, ``from "Frozen"``."""
+    """Find the artist or work that a bracket names: ``Adele cover``, ``from "Frozen"``."""
     spans = tokens(text)
     words = [token.word for token in spans]
     if len(words) < 2 or is_noise(words):
@@ -333,7 +333,7 @@ def _strip_last_hashtags(text: str, removed: list[str], *, most: int) -> str:
 
 
 def _strip_first_hashtag(text: str, removed: list[str]) -> str:
-    """Without a hashtag in front, unless it is all there is (``#SELFIE``)."""
+    """Remove a hashtag in front, unless it is all there is (``#SELFIE``)."""
     words = text.split()
     if len(words) > 1 and words[0][0] == "#" and words[0][1:2].isalpha():
         removed.append(words.pop(0))
@@ -341,8 +341,10 @@ def _strip_first_hashtag(text: str, removed: list[str]) -> str:
     return text
 
 
-_PLAYED = ("cover", "piano", "tutorial", "arranged", "arr", "arrangement", "version", "played",
-           "karaoke", "instrumental", "transcribed", "transcription", "visualizer")  # fmt: skip
+_ARRANGEMENT_WORDS = (
+    *("cover", "piano", "tutorial", "arranged", "arr", "arrangement", "version", "played"),
+    *("karaoke", "instrumental", "transcribed", "transcription", "visualizer"),
+)
 
 
 def _strip_guests(text: str, removed: list[str]) -> str:
@@ -354,7 +356,7 @@ def _strip_guests(text: str, removed: list[str]) -> str:
         if not following:
             break
         is_guest = token.word in vocabulary.FEATURING or text[token.start :][:2] in ("w/", "W/")
-        is_player = token.word == "by" and before in _PLAYED
+        is_player = token.word == "by" and before in _ARRANGEMENT_WORDS
         is_place = token.word == "live" and before and following in ("at", "from")
         if is_guest or is_player or is_place:
             removed.append(text[token.start :])
@@ -380,7 +382,7 @@ def _strip_tails(text: str, removed: list[str]) -> str:
 
 
 def _strip_opening(text: str, removed: list[str]) -> str:
-    """Without ``OST``, ``OP``, ``ED 2`` at the end: in capitals, since ``Ed`` is a name."""
+    """Remove ``OST``, ``OP``, ``ED 2`` at the end: in capitals, since ``Ed`` is a name."""
     words = text.split()
     size = 2 if len(words) > 2 and words[-1].isdecimal() else 1
     if len(words) <= size or words[-size].strip(".,") not in _OPENINGS:
@@ -390,7 +392,7 @@ def _strip_opening(text: str, removed: list[str]) -> str:
 
 
 def _tail_size(words: list[str]) -> int:
-    """How many words at the end belong to no song; a year counts with what it dates."""
+    """Count how many words at the end belong to no song; a year counts with what it dates."""
     for skipped in (0, 1):
         if skipped and not (len(words) > 1 and _is_year(words[-1])):
             break

@@ -84,14 +84,14 @@ class Person:
 
 
 def flat(text: str) -> str:
-    """Folded, and Latin, Greek and Cyrillic letters without their accents."""
+    """Fold a text, and remove the accents of Latin, Greek and Cyrillic letters."""
     spread = unicodedata.normalize("NFKD", fold(text))
     bare = "".join(c for c in spread if not "\u0300" <= c <= "\u036f")
     return unicodedata.normalize("NFC", bare)
 
 
 def people(artist: str) -> list[Person]:
-    """The persons whom an artist's name holds; none for a band, or a name of one word.
+    """List the persons whom an artist's name holds; none for a band, or a name of one word.
 
     Members of a duo share the surname that the last of them is given: ``Katia & Marielle Labèque``.
     """
@@ -107,7 +107,7 @@ def people(artist: str) -> list[Person]:
 
 
 def last_name_last(artist: str) -> str:
-    """``Beethoven, Ludwig van`` as ``Ludwig van Beethoven``; a list of performers as it is."""
+    """Turn ``Beethoven, Ludwig van`` to ``Ludwig van Beethoven``; a list of performers stays."""
     last, comma, first = artist.partition(",")
     words = flat(first).split()
     if not comma or "," in first or not words or "&" in first or len(last.split()) > 3:
@@ -149,7 +149,7 @@ def _family_name_is_last(text: str) -> bool:
 
 
 def named(person: Person, text: str, *, is_artist: bool = False) -> float | None:
-    """How surely a text names the person by the surname: 0-1; `None` where it names a namesake.
+    """Measure how surely a text names the person by the surname, 0-1; `None` for a namesake.
 
     0 where the surname does not stand in the text as whole words. `is_artist` says that the text
     is an artist's name, in which any word before the surname is a given name; in a running title
@@ -174,7 +174,7 @@ def named(person: Person, text: str, *, is_artist: bool = False) -> float | None
 
 
 def _given_before(words: list[str], person: Person, *, is_artist: bool) -> list[str]:
-    """The given names and initials that lead up to a surname, the nearest first."""
+    """List the given names and initials that lead up to a surname, the nearest first."""
     given_names: list[str] = []
     for word in reversed(words):
         if word in _PARTICLES and not (len(word) == 1 and _is_given(word, person)):
@@ -188,7 +188,7 @@ def _given_before(words: list[str], person: Person, *, is_artist: bool) -> list[
 
 
 def _given_after(text: str, person: Person, following: list[str]) -> list[str]:
-    """The given name behind ``Bach, Carl ...``, where a comma says that it is one."""
+    """Find the given name behind ``Bach, Carl ...``, where a comma says that it is one."""
     surname = r"\W+".join(map(re.escape, person.surname))
     if not following or not re.search(rf"\b{surname}\s*,", _unaccented(text)):
         return []
@@ -203,7 +203,7 @@ def _unaccented(text: str) -> str:
 
 
 def _is_given(word: str, person: Person) -> bool:
-    """Whether a word is one of the person's given names, in another spelling, or initials."""
+    """Check whether a word is one of the person's given names, in another spelling, or initials."""
     letters = [name[0] for name in person.given]
     if len(word) == 1:
         return word in letters or word in {particle[0] for particle in person.particles}

@@ -11,25 +11,25 @@ _APOSTROPHES = "'’‘ʼ`´"
 
 
 def is_word_character(character: str) -> bool:
-    """Letters, digits and the marks that Thai, Arabic or Devanagari words are written with."""
+    """Check for letters, digits and the marks that Thai, Arabic or Devanagari words need."""
     return unicodedata.category(character)[0] in "LMN"
 
 
 def is_latin(word: str) -> bool:
-    """Whether the letters of a word are all Latin, and it has some."""
+    """Check whether the letters of a word are all Latin, and it has some."""
     letters = [c for c in word if c.isalpha()]
     return bool(letters) and all(c < "\u0250" or "\u1e00" <= c <= "\u1eff" for c in letters)
 
 
 def fold(text: str) -> str:
-    """Words of a text for comparison: NFKC, case-folded, apostrophes dropped, single spaces."""
+    """Fold a text for comparison: NFKC, case-folded, apostrophes dropped, single spaces."""
     flat = unicodedata.normalize("NFKC", text).casefold()
     characters = (c if is_word_character(c) else "" if c in _APOSTROPHES else " " for c in flat)
     return " ".join("".join(characters).split())
 
 
 def word_set(text: str) -> frozenset[str]:
-    """Words between spaces as a set."""
+    """Make a set of words between spaces."""
     return frozenset(text.split())
 
 
@@ -78,7 +78,7 @@ _PLAIN_BRACKET_WORDS = word_set(
 )
 
 # What may end or begin a stretch outside of brackets and belongs to no song's name.
-_THINGS = (
+_VIDEO_NOUNS = (
     "video,videoclip,videoclipe,clip,clipe,klip,klibi,mv,pv,m v,audio,visualizer,visualiser,lyric,"
     "lyrics,music video,lyric video,lyrics video,hd video,4k video,video clip,music clip,film,"
     "short film,video hd,video 4k,video song,lyrical video,animated video,musikvideo,music mv,"
@@ -95,9 +95,9 @@ TAILS = (
     _phrases(",".join(OFFICIAL))
     | frozenset(
         phrase
-        for thing in _phrases(_THINGS)
+        for phrase_words in _phrases(_VIDEO_NOUNS)
         for word in OFFICIAL
-        for phrase in ((word, *thing), (*thing, word))
+        for phrase in ((word, *phrase_words), (*phrase_words, word))
     )
     | _phrases(
         "music video,lyric video,lyrics video,lyrics,lyric,mv,m v,pv,"
@@ -278,12 +278,12 @@ TITLE_WORDS = word_set(
 
 
 def is_official(words: Iterable[str]) -> bool:
-    """Whether a word says "official" in any language or spelling (``Video Oficiel``)."""
+    """Check whether a word says "official" in any language or spelling (``Video Oficiel``)."""
     return any(word in OFFICIAL or word.startswith(_OFFICIAL_STEMS) for word in words)
 
 
 def marks_of(text: str) -> tuple[str, ...]:
-    """What a title says of its video besides the song, sorted; see `_MARKS` for the words."""
+    """List what a title says of its video besides the song, sorted; see `_MARKS` for the words."""
     words = fold(text).split()
     marks = {
         MARKS[phrase]

@@ -29,36 +29,36 @@ _WRITERS = {
 
 
 def names(receipt: Mapping[str, Any]) -> tuple[str, ...]:
-    """The files beside a release's shards, in the order in which they are written: receipt last.
+    """List the files beside a release's shards in the order of writing, the receipt last.
 
     Releases of earlier versions of the program carry no facts, and have a plain README.md alone.
     """
-    described = tuple(_WRITERS) if FACTS in receipt else ("README.md",)
-    return (SUMS, *described, _RECEIPT)
+    documents = tuple(_WRITERS) if FACTS in receipt else ("README.md",)
+    return (SUMS, *documents, _RECEIPT)
 
 
 def card(receipt: Mapping[str, Any], name: str) -> bytes:
-    """One of the files that describe a release, as this version of the program writes it."""
+    """Write one of the files that describe a release, as this version of the program does."""
     if FACTS not in receipt:
         return plain_readme(receipt).encode()
     return _WRITERS[name](receipt).encode()
 
 
 def receipt_bytes(receipt: Mapping[str, Any]) -> bytes:
-    """A release's receipt as it is written."""
+    """Encode a release's receipt as it is written."""
     return (json.dumps(receipt, indent=1, sort_keys=True) + "\n").encode()
 
 
 def texts(receipt: Mapping[str, Any]) -> dict[str, bytes]:
-    """The files of a release beside its shards, by name, in the order of `names`."""
-    described = [name for name in names(receipt) if name not in (SUMS, _RECEIPT)]
-    about = {name: card(receipt, name) for name in described}
+    """Give the files of a release beside its shards, by name, in the order of `names`."""
+    documents = [name for name in names(receipt) if name not in (SUMS, _RECEIPT)]
+    about = {name: card(receipt, name) for name in documents}
     about[_RECEIPT] = receipt_bytes(receipt)
     return {SUMS: sums(receipt, about), **about}
 
 
 def sums(receipt: Mapping[str, Any], about: Mapping[str, bytes]) -> bytes:
-    """A SHA256SUMS of the shards of a receipt and of some files beside them."""
+    """Write a SHA256SUMS of the shards of a receipt and of some files beside them."""
     hashes = {shard["path"]: shard["sha256"] for shard in receipt["shards"]}
     hashes |= {name: hashlib.sha256(about[name]).hexdigest() for name in sorted(about)}
     return "".join(f"{sha256}  {path}\n" for path, sha256 in hashes.items()).encode()

@@ -34,7 +34,7 @@ _SCHEMES = ("https://", "http://")
 
 
 def read_about(path: Path) -> dict[str, Any]:
-    """What a file says of a dataset; `StopRun` with the key of a mistake."""
+    """Read what a file says of a dataset; `StopRun` with the key of a mistake."""
     try:
         data = path.read_bytes()
     except (OSError, ValueError) as error:
@@ -53,7 +53,10 @@ def _cause(error: Exception) -> str:
 
 
 def check_about(table: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """The same, cleaned, in the order of `KEYS`; what is empty is left out."""
+    """Check and clean what is said of a dataset, in the order of `KEYS`.
+
+    Empty values are left out.
+    """
     if unknown := sorted(set(table) - set(KEYS)):
         known_keys = ", ".join(KEYS)
         raise MalformedFile(where, f"no such key; known: {known_keys}", key=clean_line(unknown[0]))

@@ -54,7 +54,7 @@ _CONTEXT: Mapping[str, Any] = {
 
 
 def croissant(receipt: Mapping[str, Any]) -> str:
-    """The text of croissant.json: one record set a split, which reads that split's shards."""
+    """Write croissant.json: one record set a split, which reads that split's shards."""
     view = View(receipt)
     about = view.about
     authors = [{"@type": "sc:Person", "name": name} for name in about.get("authors", [])]
@@ -78,7 +78,7 @@ def croissant(receipt: Mapping[str, Any]) -> str:
 
 
 def _files(view: View) -> list[dict[str, Any]]:
-    """Every shard with its checksum."""
+    """List every shard with its checksum."""
     return [
         {
             "@type": "cr:FileObject",
@@ -94,7 +94,7 @@ def _files(view: View) -> list[dict[str, Any]]:
 
 
 def _sets(view: View) -> list[dict[str, Any]]:
-    """The shards of each split, as one set of files."""
+    """List the shards of each split, as one set of files."""
     return [
         {
             "@type": "cr:FileSet",
@@ -120,7 +120,7 @@ def _records(view: View, split: str) -> dict[str, Any]:
                 "@type": "cr:Field",
                 "@id": f"{split}/{column['name']}",
                 "name": column["name"],
-                "description": _described(view, column),
+                "description": _column_description(view, column),
                 **croissant_type(view.schema.field(column["name"]).type),
                 "source": {
                     "fileSet": {"@id": f"files-{split}"},
@@ -132,8 +132,8 @@ def _records(view: View, split: str) -> dict[str, Any]:
     }
 
 
-def _described(view: View, column: Mapping[str, str]) -> str:
-    """Meaning, unit and makers of a column in one line."""
+def _column_description(view: View, column: Mapping[str, str]) -> str:
+    """Describe a column in one line: meaning, unit and makers."""
     unit = f" [{column['unit']}]" if column["unit"] else ""
     models = view.models_of(column["name"])
     makers = f"; by {', '.join(models)}" if models else ""

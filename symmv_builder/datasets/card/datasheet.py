@@ -11,7 +11,7 @@ from symmv_builder.datasets.card.view import OPEN, View
 
 
 def datasheet(receipt: Mapping[str, Any]) -> str:
-    """The text of DATASHEET.md."""
+    """Write DATASHEET.md."""
     view = View(receipt)
     lines = [
         f"# Data sheet of {markdown(view.title)} {view.version}",

@@ -15,7 +15,7 @@ _MARKS = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&])")
 
 
 def yaml_text(text: str) -> str:
-    """A text as a scalar of YAML: plain where it is a simple word, else in double quotes."""
+    """Write a text as a scalar of YAML: plain where it is a simple word, else in double quotes."""
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
         return text
     quoted = json.dumps(text, ensure_ascii=False)
@@ -28,7 +28,10 @@ def _escaped(character: str) -> str:
 
 
 def yaml_lines(value: Mapping[str, Any], indent: str = "") -> list[str]:
-    """A mapping as lines of YAML. Values are texts, whole numbers, mappings and lists of these."""
+    """Write a mapping as lines of YAML.
+
+    Values are texts, whole numbers, mappings and lists of these.
+    """
     lines = []
     for key, item in value.items():
         if isinstance(item, Mapping):
@@ -56,18 +59,18 @@ def _scalar(value: str | int) -> str:
 
 
 def markdown(text: object) -> str:
-    """A text in a line or a cell of Markdown: one line, and no mark-up of its own."""
+    """Write a text as a line or a cell of Markdown: one line, and no mark-up of its own."""
     return _MARKS.sub(r"\\\1", harmless(clean_line(str(text))))
 
 
 def fenced(text: str, kind: str = "") -> list[str]:
-    """A text as a block of code whose fence is longer than any in it."""
+    """Write a text as a block of code whose fence is longer than any in it."""
     longest = max((len(ticks) for ticks in re.findall(r"`{3,}", text)), default=2)
     fence = "`" * (longest + 1)
     return [f"{fence}{kind}", *text.rstrip("\n").split("\n"), fence]
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
-    """A table in Markdown; every cell is escaped."""
+    """Write a table in Markdown; every cell is escaped."""
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     return lines + [f"| {' | '.join(markdown(cell) for cell in row)} |" for row in rows]

@@ -27,7 +27,7 @@ def gather(
     about: Mapping[str, Any],
     published: str | None,
 ) -> dict[str, Any]:
-    """The facts of a release of some shards, as plain values.
+    """Gather the facts of a release of some shards, as plain values.
 
     `recipe` is the one that they were made by, `None` where it is not known; `about` is what
     their makers say of them (`about.read_about`), `published` the licence under which an import was
@@ -39,7 +39,7 @@ def gather(
         "builder": __version__,
         "recipe": text,
         "recipe_sha256": hashlib.sha256(text.encode()).hexdigest() if text else "",
-        "models": {_name(m): _described(m["slot"], m["backend"]) for m in receipt["models"]},
+        "models": {_name(m): _model_facts(m["slot"], m["backend"]) for m in receipt["models"]},
         "made_by": models_of_columns(receipt, recipe),
         "published": published,
     }
@@ -49,8 +49,8 @@ def _name(model: Mapping[str, Any]) -> str:
     return f"{model['slot']}={model['backend']}"
 
 
-def _described(slot: str, name: str) -> dict[str, Any]:
-    """Tool and licence of a model, and which others of its slot may be used commercially."""
+def _model_facts(slot: str, name: str) -> dict[str, Any]:
+    """Give tool and licence of a model, and which others of its slot may be used commercially."""
     if not (about := _about(slot, name)):
         return {"tool": name, "licence": "", "instead": []}
     instead = [
@@ -65,7 +65,7 @@ def _described(slot: str, name: str) -> dict[str, Any]:
 
 
 def _about(slot: str, name: str) -> backends.About | None:
-    """`None` for a model of a package that is not installed any more, or that has a fault."""
+    """Describe a model; `None` for one whose package is not installed any more or has a fault."""
     try:
         return backends.about(slot, name)
     except StopRun:
@@ -73,7 +73,7 @@ def _about(slot: str, name: str) -> backends.About | None:
 
 
 def models_of_columns(receipt: Mapping[str, Any], recipe: Recipe | None) -> dict[str, list[str]]:
-    """Of every column the models that have a part in it, as ``slot=backend``.
+    """List for every column the models that have a part in it, as ``slot=backend``.
 
     A column has those of its step and of all that its step reads. Where the recipe does not say
     it, every model of the shards counts as having a part.
@@ -91,7 +91,7 @@ def models_of_columns(receipt: Mapping[str, Any], recipe: Recipe | None) -> dict
 
 
 def _models_below(recipe: Recipe, artifact: str, models: Sequence[str]) -> set[str]:
-    """The models of a result and of everything that it was made of.
+    """List the models of a result and of everything that it was made of.
 
     Where the shards were made with another model of a slot than the recipe says now, it is that.
     """
@@ -107,9 +107,9 @@ def _models_below(recipe: Recipe, artifact: str, models: Sequence[str]) -> set[s
             waiting += makers[name].inputs
     below = set()
     for use in (makers[name] for name in visited if makers[name].step.slot):
-        named = f"{use.step.slot}={use.model}"
+        model_name = f"{use.step.slot}={use.model}"
         same_slot = [model for model in models if model.startswith(f"{use.step.slot}=")]
-        below |= {named} if named in models else set(same_slot)
+        below |= {model_name} if model_name in models else set(same_slot)
     return below
 
 
@@ -144,7 +144,7 @@ class Restricted:
 
 
 def restricted(facts: Mapping[str, Any]) -> Iterator[Restricted]:
-    """The models of a release that are not known to allow commercial use."""
+    """List the models of a release that are not known to allow commercial use."""
     for name, model in facts["models"].items():
         if not is_commercial(model["licence"]):
             columns = tuple(c for c, models in facts["made_by"].items() if name in models)
@@ -153,12 +153,12 @@ def restricted(facts: Mapping[str, Any]) -> Iterator[Restricted]:
 
 
 def terms_of(facts: Mapping[str, Any]) -> list[str]:
-    """The licences of all that is in a release; empty where nobody has stated one."""
+    """List the licences of all that is in a release; empty where nobody has stated one."""
     used = {name for models in facts["made_by"].values() for name in models}
     of_models = [facts["models"][name]["licence"] for name in sorted(used)]
     return [*of_models, source_terms(facts)]
 
 
 def source_terms(facts: Mapping[str, Any]) -> str:
-    """The licence of what the rows were made from: published data, or recordings."""
+    """Give the licence of what the rows were made from: published data, or recordings."""
     return str(facts["published"] or facts["about"].get("recordings", ""))

@@ -10,7 +10,7 @@ _CROISSANT = {"string": "sc:Text", "binary": "sc:Text", "bool": "sc:Boolean"}
 
 
 def hub_features(schema: pa.Schema) -> list[dict[str, Any]]:
-    """The columns as the front matter of a card lists them (``dataset_info.features``)."""
+    """List the columns as the front matter of a card does (``dataset_info.features``)."""
     return [{"name": field.name, **_hub(field.type)} for field in schema]
 
 

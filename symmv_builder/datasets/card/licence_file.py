@@ -16,7 +16,7 @@ RULE = (
 
 
 def licence_file(receipt: Mapping[str, Any]) -> str:
-    """The text of LICENSE.md."""
+    """Write LICENSE.md."""
     view = View(receipt)
     lines = [f"# Licence of {markdown(view.title)} {view.version}", "", *licence_lines(view), ""]
     lines += ["## Models", "", *model_table(view), "", "## Columns", ""]
@@ -30,7 +30,7 @@ def licence_file(receipt: Mapping[str, Any]) -> str:
 
 
 def licence_lines(view: View) -> list[str]:
-    """The licence of the whole, why it is that one, and whose terms are stricter than others'."""
+    """Tell the licence of the whole and its reason, and whose terms are stricter than others'."""
     choice = view.licence
     named = f"[{choice.licence}]({URLS[choice.licence]})" if choice.licence in URLS else "other"
     source = view.source_terms or "nobody has stated it"
@@ -42,21 +42,21 @@ def licence_lines(view: View) -> list[str]:
 
 
 def model_table(view: View) -> list[str]:
-    """Every model with its version, its weights and its licence."""
+    """List every model with its version, its weights and its licence."""
     rows = []
     for model in view.receipt["models"]:
         name = f"{model['slot']}={model['backend']}"
-        described = view.facts["models"][name]
-        licence = described["licence"] or "not known"
-        kinds = ", ".join(sorted(kinds_of(described["licence"])))
+        facts = view.facts["models"][name]
+        licence = facts["licence"] or "not known"
+        kinds = ", ".join(sorted(kinds_of(facts["licence"])))
         weights = model["weights_sha256"][:16]
-        rows.append((name, described["tool"], model["version"], weights, licence, kinds))
+        rows.append((name, facts["tool"], model["version"], weights, licence, kinds))
     if not rows:
         return ["No model has a part in it."]
     return table(("model", "tool", "version", "weights (sha256)", "licence", "kind"), rows)
 
 
 def terms_of_column(view: View, column: str) -> list[str]:
-    """The licences of the models that have a part in a column."""
-    named = view.facts["models"]
-    return [named[model]["licence"] or "not known" for model in view.models_of(column)]
+    """List the licences of the models that have a part in a column."""
+    models = view.facts["models"]
+    return [models[model]["licence"] or "not known" for model in view.models_of(column)]

@@ -31,7 +31,7 @@ KNOWN = (*URLS, OTHER)
 
 
 def kinds_of(licence: str) -> frozenset[str]:
-    """The kinds of a licence by its text; `UNKNOWN` where it says none that is known."""
+    """Sort a licence into kinds by its text; `UNKNOWN` where it says none that is known."""
     text = re.sub(r"[\s_-]+", " ", licence.lower())
     result = set()
     commons = re.findall(r"\bcc by((?: (?:nc|sa|nd))*)\b", text)
@@ -50,7 +50,7 @@ def kinds_of(licence: str) -> frozenset[str]:
 
 
 def is_commercial(licence: str) -> bool:
-    """Whether a licence is known to allow commercial use."""
+    """Check whether a licence is known to allow commercial use."""
     return not kinds_of(licence) & {NO_COMMERCE, UNKNOWN}
 
 
@@ -63,7 +63,7 @@ class LicenceChoice:
 
 
 def choose(terms: Iterable[str], stated: str = "") -> LicenceChoice:
-    """The licence that a release can stand under, of the licences of all that is in it.
+    """Choose the licence that a release can stand under, of the licences of all that is in it.
 
     `stated` is what its makers chose; `ValueError` with the reason where something in it forbids
     that. An empty text among the terms is something whose terms nobody has stated.
@@ -99,7 +99,7 @@ def choose(terms: Iterable[str], stated: str = "") -> LicenceChoice:
 
 
 def _forbids(kinds: frozenset[str], stated: str) -> str:
-    """Why a licence cannot be that of something of these kinds; empty where it can.
+    """Tell why a licence cannot be that of something of these kinds; empty where it can.
 
     Terms that are not known forbid nothing: whoever states a licence answers for them.
     """

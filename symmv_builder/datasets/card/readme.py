@@ -25,7 +25,7 @@ _LIMITS = (
 
 
 def readme(receipt: Mapping[str, Any]) -> str:
-    """The text of README.md."""
+    """Write README.md."""
     view = View(receipt)
     lines = ["---", *yaml_lines(front_matter(view)), "---", ""]
     lines += [f"# {markdown(view.title)} {view.version}", ""]
@@ -48,7 +48,7 @@ def readme(receipt: Mapping[str, Any]) -> str:
 
 
 def front_matter(view: View) -> dict[str, Any]:
-    """The metadata of the card, as the hub and `datasets` read it."""
+    """Write the metadata of the card, as the hub and `datasets` read it."""
     licence: dict[str, Any] = {"license": view.licence.licence}
     if view.licence.licence == OTHER:
         licence |= {"license_name": "see-license-md", "license_link": "LICENSE.md"}
@@ -102,7 +102,7 @@ def _counts(view: View) -> list[str]:
 
 
 def _corrected(view: View) -> list[str]:
-    """Of how many entries people corrected what, and which rows are parts of their entries."""
+    """Tell of how many entries people corrected what, and which rows are parts of their entries."""
     counts = dict(view.receipt.get("corrections", {}))
     lines = []
     if trimmed := counts.pop(WHOLE_ENTRY, 0):
@@ -118,7 +118,7 @@ def _corrected(view: View) -> list[str]:
 
 
 def _clips(view: View) -> list[str]:
-    """How entries were cut, what a row holds of its entry, and which clips were turned away."""
+    """Tell how entries were cut, what a row holds of its entry, which clips were turned away."""
     reasons = view.receipt["clips_turned_away"]
     return [
         "",
@@ -134,7 +134,7 @@ def _clips(view: View) -> list[str]:
 
 
 def _metadata(view: View) -> list[str]:
-    """What is known of the entries beside their recordings, and by whom."""
+    """Tell what is known of the entries beside their recordings, and by whom."""
     rows = [
         (field["what"], field["entries"], ", ".join(f"{name} {n}" for name, n in field["common"]))
         for field in view.facts.get(METADATA, ())
@@ -235,7 +235,7 @@ def _making(view: View) -> list[str]:
 
 
 def citation(view: View) -> str:
-    """How to cite the release: what its makers say, else a plain entry of BibTeX."""
+    """Tell how to cite the release: what its makers say, else a plain entry of BibTeX."""
     if "citation" in view.about:
         return str(view.about["citation"])
     authors = " and ".join(view.about.get("authors", [])) or f"{OPEN}: its authors"
@@ -274,7 +274,7 @@ def _known_limits(view: View) -> list[str]:
 
 
 def plain_readme(receipt: Mapping[str, Any]) -> str:
-    """The card of a release that carries no facts, as earlier versions of the program made it."""
+    """Write the card of a release that carries no facts, as earlier versions of the program did."""
     splits = ", ".join(f"{name} {count}" for name, count in receipt["splits"].items())
     lines = [
         f"# {receipt['dataset']} {receipt['version']}",

@@ -22,7 +22,7 @@ OPEN = "TO" "DO"  # fmt: skip
 
 @dataclass(frozen=True)
 class View:
-    """What a release is, out of its receipt alone."""
+    """A release as its receipt alone tells it."""
 
     receipt: Mapping[str, Any]
 
@@ -92,7 +92,7 @@ class View:
         return sum(shard["size_bytes"] for shard in self.receipt["shards"])
 
     def read_bytes(self, split: str) -> int:
-        """How large the rows of a split are in memory, about: before compression."""
+        """Estimate how large the rows of a split are in memory: their size before compression."""
         sizes: Mapping[str, int] = self.receipt["split_bytes"]
         return sizes.get(split, 0)
 
@@ -144,7 +144,7 @@ class View:
 
 
 def column_type(field: Any) -> str:
-    """The type of a column as our schemas write it, bytes of numbers too."""
+    """Name the type of a column as our schemas write it, bytes of numbers too."""
     import pyarrow as pa
 
     from symmv_builder.storage.tables import holds_files
@@ -161,7 +161,7 @@ def column_type(field: Any) -> str:
 
 
 def scalar_name(kind: Any) -> str:
-    """The name of a scalar as numpy and the hub have it; Arrow says double, float, halffloat."""
+    """Name a scalar as numpy and the hub do; Arrow says double, float, halffloat."""
     text = str(kind)
     return {"double": "float64", "float": "float32", "halffloat": "float16"}.get(text, text)
 

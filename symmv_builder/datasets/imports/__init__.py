@@ -58,7 +58,7 @@ def _plugin(name: str) -> plugins.Plugin | None:
 
 
 def options() -> dict[str, Option]:
-    """What importers can be told, by the name of the option; of two the first.
+    """List what importers can be told, by the name of the option; of two the first.
 
     One of another package that cannot be used is left out.
     """
@@ -76,7 +76,7 @@ def options() -> dict[str, Option]:
 
 
 def recipe(name: str, options: Mapping[str, Any] | None = None) -> Recipe:
-    """The recipe of an imported dataset, for a copy of which `options` are known."""
+    """Give the recipe of an imported dataset, for a copy of which `options` are known."""
     module = _module(name)
     with plugins.blaming(_plugin(name)):
         recipe: Recipe = module.with_options(options) if options else module.RECIPE
@@ -95,7 +95,7 @@ def recipe(name: str, options: Mapping[str, Any] | None = None) -> Recipe:
 
 
 def published_licence(release: str) -> str | None:
-    """The licence under which a dataset was published (`Recipe.release_name`), empty for none.
+    """Give the licence under which a dataset was published (`Recipe.release_name`), empty for none.
 
     `None` for a dataset that is no import.
     """
@@ -103,7 +103,7 @@ def published_licence(release: str) -> str | None:
 
 
 def artifacts(recipe: Recipe) -> tuple[str, ...]:
-    """What an import makes: everything that needs no recording beside the published files."""
+    """List what an import makes: everything that needs no recording beside the published files."""
     out = set(_module(recipe.release_name).MEDIA)
     for use in recipe.uses:
         if out & set(use.inputs):
@@ -118,7 +118,7 @@ def renamed(tree: Tree, dataset: str) -> Tree:
 
 
 def scan(name: str, path: Path, **choices: str) -> Tree:
-    """The songs of a release's folder; `StopRun` where it is none, or for a strange choice."""
+    """Find the songs of a release's folder; `StopRun` where it is none, or for a strange choice."""
     scan = _module(name).scan
     _, *accepted = signature(scan).parameters
     unknown = sorted(set(choices) - set(accepted))

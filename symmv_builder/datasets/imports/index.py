@@ -24,7 +24,7 @@ _FORMS = {
 
 
 def source_of(address: str) -> Source | None:
-    """The site and id that an address stands for, `None` where it is of no known form."""
+    """Find the site and id that an address stands for, `None` where it is of no known form."""
     for pattern, site in _FORMS.items():
         if match := re.fullmatch(pattern, address.strip()):
             return Source(site, match[1])
@@ -33,7 +33,7 @@ def source_of(address: str) -> Source | None:
 
 @dataclass(frozen=True, slots=True)
 class OwnEntry:
-    """What `index.csv` says of one number."""
+    """The line of `index.csv` for one number."""
 
     entry_id: str
     song_id: str
@@ -41,7 +41,7 @@ class OwnEntry:
 
 
 def read_index(folder: Path, handed_in: Folder) -> dict[str, OwnEntry]:
-    """The entries of an export by their numbers; empty where the folder has no index."""
+    """Read the entries of an export by their numbers; empty where the folder has no index."""
     path = folder / "index.csv"
     if not handed_in.holds(path):
         return {}

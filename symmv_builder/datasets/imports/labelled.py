@@ -26,7 +26,7 @@ _FILE = "labels.json"
 
 
 def read_labels(published: Path) -> PublishedLabels:
-    """What the list says of a video: labels, a caption, and the seconds that it is of."""
+    """Read what the list says of a video: labels, a caption, and the seconds that it is of."""
     with reading(_FILE):
         return PublishedLabels(**json.loads(read_bytes(published, _FILE)))
 
@@ -46,7 +46,7 @@ STEP = Step(
 
 
 def recipe_of(name: str, shares: Mapping[str, int]) -> Recipe:
-    """The recipe of a list: its labels, and what is known of the recordings once they are there."""
+    """Give the recipe of a list: its labels, and what is known of recordings that are there."""
     return Recipe(
         name=name,
         pairs=False,
@@ -63,7 +63,7 @@ def recipe_of(name: str, shares: Mapping[str, int]) -> Recipe:
 def song_of(
     name: str, source: Source, labels: PublishedLabels, *, song_id: str = "", title: str = ""
 ) -> Song:
-    """One video of a list as an entry of the dataset `name`; it is its own music."""
+    """Make an entry of the dataset `name` of one video of a list; it is its own music."""
     entry_id = identifier(source.video_id)
     info = SongInfo(title=title)
     entry = Entry(entry_id, name, song_id or entry_id, video=source, music=source, song=info)
@@ -77,7 +77,10 @@ def song_of(
 
 
 def youtube(path: Path, row: Row, column: str) -> Source:
-    """The video whose id a row names; `StopRun` with file, line and column where it is none."""
+    """Read the video whose id a row names.
+
+    `StopRun` with file, line and column where it is none.
+    """
     try:
         return Source("youtube", row[column])
     except ValueError:
@@ -86,7 +89,10 @@ def youtube(path: Path, row: Row, column: str) -> Source:
 
 
 def number(path: Path, row: Row, column: str) -> float:
-    """Seconds in a row, 0 or more; `StopRun` with file, line and column where they are none."""
+    """Read seconds in a row, 0 or more.
+
+    `StopRun` with file, line and column where they are none.
+    """
     try:
         value = float(row[column])
     except ValueError:
@@ -98,7 +104,10 @@ def number(path: Path, row: Row, column: str) -> float:
 
 
 def once(path: Path, songs: Sequence[tuple[int, Song]]) -> tuple[Song, ...]:
-    """The songs of numbered lines; `StopRun` naming both lines where a video stands twice."""
+    """Collect the songs of numbered lines.
+
+    `StopRun` naming both lines where a video stands twice.
+    """
     lines: dict[str, int] = {}
     for line, song in songs:
         video = song.entry.video.video_id

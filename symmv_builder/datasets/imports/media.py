@@ -18,7 +18,7 @@ from symmv_builder.storage.store import Store
 
 
 def find_media(folder: Path, recipe: Recipe, store: Store) -> FolderContents:
-    """The file of each entry's video below a folder; other videos there are `unpaired`.
+    """Find the file of each entry's video below a folder; other videos there are `unpaired`.
 
     `StopRun` where nothing of the dataset is there, or nothing of it was imported, or where
     two files claim to be one video.

@@ -37,7 +37,7 @@ def pack(files: Mapping[str, bytes]) -> bytes:
 
 
 def read_bytes(published: Path, name: str) -> bytes:
-    """One file of a packed song; `RejectEntry` (no_annotation) where the release has none."""
+    """Read one file of a packed song; `RejectEntry` (no_annotation) where the release has none."""
     try:
         with zipfile.ZipFile(published) as archive:
             return archive.read(name)
@@ -49,7 +49,7 @@ def read_bytes(published: Path, name: str) -> bytes:
 
 
 def names_in(published: Path) -> list[str]:
-    """The names of a song's packed files; errors as `read_bytes`, but for no_annotation."""
+    """List the names of a song's packed files; errors as `read_bytes`, but for no_annotation."""
     try:
         with zipfile.ZipFile(published) as archive:
             return archive.namelist()
@@ -58,7 +58,7 @@ def names_in(published: Path) -> list[str]:
 
 
 def numbered_lines(published: Path, name: str) -> list[tuple[int, list[str]]]:
-    """Number and words of each line of a text file that is not empty; errors as `read_bytes`."""
+    """Read number and words of each non-empty line of a text file; errors as `read_bytes`."""
     with reading(name):
         text = read_bytes(published, name).decode("utf-8-sig")
     lines = enumerate(text.splitlines(), start=1)
@@ -66,7 +66,7 @@ def numbered_lines(published: Path, name: str) -> list[tuple[int, list[str]]]:
 
 
 def read_lines(published: Path, name: str) -> list[list[str]]:
-    """The words of each line of a text file that is not empty; errors as `read_bytes`."""
+    """Read the words of each non-empty line of a text file; errors as `read_bytes`."""
     return [words for _, words in numbered_lines(published, name)]
 
 
@@ -115,7 +115,7 @@ def _seconds(word: str, where: str, latest_s: float, per_second: float) -> float
 
 
 def check_time(time_s: float, where: str, latest_s: float) -> None:
-    """`RejectEntry` (wrong_annotation) for a time that lies outside a recording."""
+    """Raise `RejectEntry` (wrong_annotation) for a time that lies outside a recording."""
     if not math.isfinite(time_s):
         raise wrong(where, "a time is not finite")
     if time_s < 0:
@@ -125,12 +125,12 @@ def check_time(time_s: float, where: str, latest_s: float) -> None:
 
 
 def wrong(where: str, what: str) -> RejectEntry:
-    """The rejection of an annotation that cannot be true."""
+    """Make the rejection of an annotation that cannot be true."""
     return RejectEntry(Reason.WRONG_ANNOTATION, f"{where}: {what}")
 
 
 def last_of(notes: Notes) -> float:
-    """The end of the last note in seconds, 0 without notes."""
+    """Give the end of the last note in seconds, 0 without notes."""
     return float(notes.ends_s.max(initial=0.0))
 
 
@@ -166,8 +166,11 @@ def as_beats(name: str, beats: Sequence[tuple[int, float, int]], latest_s: float
 
 
 def read_array(data: bytes) -> NDArray[np.floating]:
-    """A `.npy` file of numbers with a fraction; `ValueError` where it is none, or claims a
-    size that it does not have: nothing is allocated by a number in its header."""
+    """Read a `.npy` file of numbers with a fraction.
+
+    `ValueError` where it is none, or claims a size that it does not have: nothing is allocated by a
+    number in its header.
+    """
     stream = io.BytesIO(data)
     version = np.lib.format.read_magic(stream)
     if version != (1, 0):

@@ -27,7 +27,7 @@ SOUNDFONT_SHA256 = "82475b91a76de15cb28a104707d3247ba932e228bada3f47bba63c6b31aa
 
 
 def read_midi_notes(music: Path) -> Notes:
-    """Notes and pedal of a MIDI file, on its tempo map; errors are `midi.read_notes`'s."""
+    """Read notes and pedal of a MIDI file, on its tempo map; errors are `midi.read_notes`'s."""
     return midi.read_notes(music)
 
 
@@ -41,7 +41,7 @@ NOTES = Step(
 
 
 def read_midi_beats(music: Path, notes: Notes, *, source: BeatsSource = "auto") -> Beats:
-    """The beats that a MIDI file's own tempo map spans; none where they are to be tracked.
+    """Read the beats that a MIDI file's own tempo map spans; none where they are to be tracked.
 
     ``auto`` takes them where the notes lie on them (`rhythm.lies_on_beats`), ``file`` in any
     case, ``tracked`` in none. Errors are `midi.read_beats`'s.
@@ -65,7 +65,7 @@ def track_rendered_beats(
     soundfont_sha256: str = SOUNDFONT_SHA256,
     model: BeatTracker,
 ) -> Beats:
-    """Beats that `model` hears in the notes as a General MIDI piano plays them.
+    """Track the beats that `model` hears in the notes as a General MIDI piano plays them.
 
     The parameters say who played; there is one renderer and one soundfont. `StopRun` where
     its content is another: the beats would not be
@@ -99,7 +99,7 @@ def written_or_rendered_beats(
     soundfont_sha256: str = SOUNDFONT_SHA256,
     model: BeatTracker | None,
 ) -> Beats:
-    """The beats that stand in the file, else those of `track_rendered_beats`."""
+    """Give the beats that stand in the file, else those of `track_rendered_beats`."""
     if model is None:
         return written_beats
     return track_rendered_beats(

@@ -78,11 +78,14 @@ def _take_in(store: Store, dataset: str, tree: Tree, tell: Tell) -> None:
 
 
 def read_options(root: Root, dataset: str) -> dict[str, Any]:
-    """What the last import found out about its copy of a dataset; empty where there was none."""
+    """Read what the last import found out about its copy of a dataset.
+
+    Empty where there was none.
+    """
     remedy = "delete it and import again"
     return manifests.read_object(root, f"{dataset}/{_OPTIONS}", "what an import left", remedy)
 
 
 def was_taken_in(root: Root, dataset: str) -> bool:
-    """Whether an import into this data root made a dataset."""
+    """Check whether an import into this data root made a dataset."""
     return "/" not in dataset and root.exists(f"{dataset}/{_OPTIONS}")

@@ -24,7 +24,7 @@ class Song:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """What a release's folder holds.
+    """The songs that a release's folder holds.
 
     `splits` are the published ones, by song; `options` are what the recipe must know of this
     copy (kept beside the entries); `left_out` are lines for people on what is no entry.

@@ -26,7 +26,10 @@ _NUMBERS = {
 
 
 def differences(first: Songs, second: Songs) -> tuple[Difference, ...]:
-    """Every measure that both have, tested and corrected together; the others say why not."""
+    """Test every measure that both have, corrected together.
+
+    The others say why they are not tested.
+    """
     tables = [songs.first_of_each_song() for songs in (first, second)]
     tests = []
     for name, title in _NUMBERS.items():
@@ -38,7 +41,7 @@ def differences(first: Songs, second: Songs) -> tuple[Difference, ...]:
         )
         tested = of_numbers(one, two)
         medians = [f"median {np.nanmedian(each):.4g}" if _has(each) else "-" for each in (one, two)]
-        tests.append(_said(title, "Mann-Whitney U", (medians[0], medians[1]), tested))
+        tests.append(_difference(title, "Mann-Whitney U", (medians[0], medians[1]), tested))
     kinds: dict[str, Callable[[Songs], list[str] | None]] = {
         "key": _keys,
         "mode": lambda songs: songs.texts.get("key_mode"),
@@ -59,7 +62,7 @@ def differences(first: Songs, second: Songs) -> tuple[Difference, ...]:
         )
         tested = of_words(one_words, two_words)
         tests.append(
-            _said(title, "chi-square", (_commonest(one_words), _commonest(two_words)), tested)
+            _difference(title, "chi-square", (_commonest(one_words), _commonest(two_words)), tested)
         )
     return _corrected(tests)
 
@@ -75,7 +78,9 @@ def _has(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> bool:
     return bool(np.isfinite(values).any())
 
 
-def _said(title: str, test: str, medians: tuple[str, str], tested: Tested | None) -> Difference:
+def _difference(
+    title: str, test: str, medians: tuple[str, str], tested: Tested | None
+) -> Difference:
     if tested is None:
         return replace(_absent(title, test), absent="there are too few values to test")
     return Difference(title, test, *medians, tested.statistic, tested.effect, tested.p)
@@ -95,7 +100,7 @@ def _keys(songs: Songs) -> list[str] | None:
 
 
 def _is_colon(labels: list[str]) -> bool:
-    """Whether chords are spelt as MuVi-Sync does: a colon, or the root alone for major."""
+    """Check whether chords are spelt as MuVi-Sync does: a colon, or the root alone for major."""
     return any(":" in label or len(label) == 1 for label in labels)
 
 

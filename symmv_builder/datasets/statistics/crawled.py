@@ -15,7 +15,7 @@ def funnel(
     receipt: Mapping[str, Any],
     in_python: Callable[[str], str],
 ) -> list[Figure]:
-    """How many recordings came how far, and why the others did not.
+    """Count how many recordings came how far, and why the others did not.
 
     Without a `store`, as of a release, only what the receipt says is known.
     """
@@ -65,7 +65,7 @@ def funnel(
 
 
 def models(receipt: Mapping[str, Any], in_python: Callable[[str], str]) -> Figure:
-    """The models that made the rows, with their licences."""
+    """List the models that made the rows, with their licences."""
     facts = receipt.get(FACTS) or gather(receipt, None, {}, None)
     trained = {f"{m['slot']}={m['backend']}": m.get("trained", True) for m in receipt["models"]}
     rows = tuple(

@@ -40,7 +40,10 @@ _KEY = ("key_tonic", "key_mode")
 
 
 def figures_of(songs: Songs, in_python: Callable[[str], str]) -> list[Figure]:
-    """The figures of the small columns; `in_python` gives the call that makes one of a name."""
+    """Make the figures of the small columns.
+
+    `in_python` gives the call that makes one of a name.
+    """
 
     def figure(
         name: str,
@@ -167,17 +170,20 @@ def figures_of(songs: Songs, in_python: Callable[[str], str]) -> list[Figure]:
 
 
 def named(genre: str) -> str:
-    """A genre as it is shown."""
+    """Name a genre as it is shown."""
     return genre or UNKNOWN
 
 
 def top_genres(songs: Songs, count: int = GENRES) -> list[str]:
-    """The most frequent genres that are known."""
+    """List the most frequent genres that are known."""
     return [name for name, _ in ordered(Counter(filter(None, songs.genres)))[:count]]
 
 
 def histogram(values: Numbers, unit: str) -> Histogram | None:
-    """Thirty bins between the 0.5 % and the 99.5 % quantile; what lies outside is in the outer."""
+    """Count thirty bins between the 0.5 % and 99.5 % quantiles.
+
+    What lies outside is in the outer.
+    """
     finite = values[np.isfinite(values)]
     if not len(finite):
         return None
@@ -190,7 +196,7 @@ def histogram(values: Numbers, unit: str) -> Histogram | None:
 def counted(
     edges: Numbers, counts: Whole, unit: str, values: Numbers | None = None
 ) -> Histogram | None:
-    """Counts as a histogram without empty bins at its ends; quantiles of `values`, or of bins."""
+    """Make a histogram of counts, no empty bins at its ends; quantiles of `values`, or of bins."""
     table = counts.astype(np.int64)
     if not table.any():
         return None
@@ -209,7 +215,7 @@ def counted(
 
 
 def density_curve(values: Numbers, grid: Numbers) -> Numbers:
-    """A kernel density estimate ``[grid]``: Gaussians whose width is Scott's, n^(-1/5) deviations.
+    """Estimate a density ``[grid]`` by Gaussian kernels of Scott's width, n^(-1/5) deviations.
 
     Scott, "Multivariate Density Estimation" (1992). Values that are all equal have a width of one.
     """
@@ -244,7 +250,7 @@ def tempo_by_genre(songs: Songs) -> Curves | None:
 
 
 def keys(songs: Songs) -> BarChart | None:
-    """Entries by key, the most frequent first."""
+    """Count entries by key, the most frequent first."""
     pairs = zip(songs.texts["key_tonic"], songs.texts["key_mode"], strict=True)
     counted = ordered(
         Counter(f"{tonic.replace('-', 'b')} {mode}" for tonic, mode in pairs if tonic)
@@ -256,7 +262,7 @@ def keys(songs: Songs) -> BarChart | None:
 
 
 def top_chords(seconds: dict[str, float]) -> BarChart | None:
-    """Shares of the time of labels that come with their seconds or shares, greatest first."""
+    """Share the time among labels that come with their seconds or shares, greatest first."""
     whole = sum(seconds.values())
     if whole <= 0:
         return None
@@ -269,7 +275,7 @@ def top_chords(seconds: dict[str, float]) -> BarChart | None:
 
 
 def chords_by_genre(songs: Songs) -> Matrix | None:
-    """Shares of chords in genres, the chords that are frequent and differ between genres."""
+    """Share out chords in genres: the chords that are frequent and differ between genres."""
     genres = top_genres(songs)
     shares = {genre: songs.harmony.shares_in(genre) for genre in genres}
     genres = [genre for genre in genres if shares[genre]]
@@ -287,7 +293,10 @@ def chords_by_genre(songs: Songs) -> Matrix | None:
 
 
 def chord_changes(songs: Songs) -> Matrix | None:
-    """Where changes from the most frequent chords lead; the last column is any other chord."""
+    """Count where changes from the most frequent chords lead.
+
+    The last column is any other chord.
+    """
     changes = songs.harmony.changes
     labels = list(songs.harmony.shares())[:_CHORDS_IN_CHANGES]
     outgoing: Counter[str] = Counter()
@@ -304,7 +313,7 @@ def chord_changes(songs: Songs) -> Matrix | None:
 
 
 def emotion(songs: Songs) -> Bands | None:
-    """The mean share of each word in each part of the length."""
+    """Average the share of each word in each part of the length."""
     whole = songs.emotion.sum(axis=0)
     if not whole.all():
         return None
@@ -313,7 +322,7 @@ def emotion(songs: Songs) -> Bands | None:
 
 
 def splits(songs: Songs) -> TableFigure:
-    """Entries, songs and hours of each split."""
+    """Count entries, songs and hours of each split."""
     names, seconds = songs.texts["split"], songs.measures["music_duration_s"]
     rows = []
     for name in sorted(set(names), key=_order_of_split):
@@ -326,7 +335,7 @@ def splits(songs: Songs) -> TableFigure:
 
 
 def split_genres(songs: Songs) -> Matrix | None:
-    """Shares of genres within splits."""
+    """Count the shares of genres within splits."""
     frequent = top_genres(songs, 8)
     genres = [name if name in frequent or not name else "other" for name in songs.genres]
     columns = [

@@ -20,7 +20,7 @@ Number = TypeVar("Number", int, float)
 
 @lru_cache(maxsize=65536)
 def transposed(label: str, semitones: int) -> str:
-    """A label with its root moved up, in its own dataset's spelling; other labels stay."""
+    """Move a label's root up, in its own dataset's spelling; other labels stay."""
     root = label[:2] if label[1:2] in ("#", "b") else label[:1]
     rest = label[len(root) :]
     try:
@@ -32,7 +32,7 @@ def transposed(label: str, semitones: int) -> str:
 
 
 def shift_of(tonic: str, mode: str) -> int | None:
-    """Semitones from a key up to C major or A minor; `None` for what is no key."""
+    """Count semitones from a key up to C major or A minor; `None` for what is no key."""
     try:
         return (0 if mode == "major" else 9) - pitch_class(tonic)
     except ValueError:
@@ -108,7 +108,7 @@ class Harmony:
                 self.changes[pair] += number
 
     def shares(self) -> dict[str, float]:
-        """The share of the time of each transposed label, greatest first."""
+        """Give the share of the time of each transposed label, greatest first."""
         total: dict[str, float] = defaultdict(float)
         for (_, label), seconds in self.seconds.items():
             total[label] += seconds
@@ -116,12 +116,14 @@ class Harmony:
         return {label: seconds / whole for label, seconds in ordered(total)}
 
     def shares_in(self, genre: str) -> dict[str, float]:
-        """The same of the songs of one genre."""
-        mine = {label: value for (name, label), value in self.seconds.items() if name == genre}
-        whole = sum(mine.values()) or 1.0
-        return {label: value / whole for label, value in mine.items()}
+        """Give the shares of transposed labels in the songs of one genre."""
+        label_seconds = {
+            label: value for (name, label), value in self.seconds.items() if name == genre
+        }
+        whole = sum(label_seconds.values()) or 1.0
+        return {label: value / whole for label, value in label_seconds.items()}
 
 
 def ordered(counts: Mapping[str, Number]) -> list[tuple[str, Number]]:
-    """Counts, greatest first; equal ones by name, so that the order is always the same."""
+    """Sort counts, greatest first; equal ones by name, so that the order is always the same."""
     return sorted(counts.items(), key=lambda each: (-each[1], each[0]))

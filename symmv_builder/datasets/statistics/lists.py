@@ -11,7 +11,7 @@ Numbers = NDArray[np.float64]
 
 
 def flat(column: pa.ChunkedArray | pa.Array) -> tuple[pa.Array, Whole]:
-    """The items of all rows ``[sum]``, in their order, and how many each row has ``[rows]``."""
+    """Flatten a column into the items of all rows ``[sum]`` and each row's number ``[rows]``."""
     whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if isinstance(whole, pa.ChunkedArray):
         whole = pa.concat_arrays(whole.chunks)
@@ -20,30 +20,30 @@ def flat(column: pa.ChunkedArray | pa.Array) -> tuple[pa.Array, Whole]:
 
 
 def numbers(column: pa.ChunkedArray | pa.Array) -> tuple[Numbers, Whole]:
-    """`flat` of a column of numbers."""
+    """Flatten a column of numbers."""
     items, lengths = flat(column)
     return items.to_numpy(zero_copy_only=False).astype(np.float64, copy=False), lengths
 
 
 def row_of(lengths: Whole) -> Whole:
-    """The row that each item belongs to ``[sum]``."""
+    """Give the row that each item belongs to ``[sum]``."""
     return np.repeat(np.arange(len(lengths)), lengths)
 
 
 def place_of(lengths: Whole) -> Whole:
-    """The place of each item in its own row, from 0 ``[sum]``."""
+    """Give the place of each item in its own row, from 0 ``[sum]``."""
     starts = np.cumsum(lengths) - lengths
     return np.asarray(np.arange(lengths.sum()) - np.repeat(starts, lengths), dtype=np.int64)
 
 
 def mean_of_rows(values: Numbers, lengths: Whole) -> Numbers:
-    """The mean of each row's items ``[rows]``; NaN of an empty row."""
+    """Average each row's items ``[rows]``; NaN of an empty row."""
     sums = np.bincount(row_of(lengths), weights=values, minlength=len(lengths))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(sums / lengths, dtype=np.float64)
 
 
 def texts(column: pa.ChunkedArray) -> list[str]:
-    """A column of texts."""
+    """Read a column of texts."""
     values: list[Any] = column.to_pylist()
     return [str(value) for value in values]

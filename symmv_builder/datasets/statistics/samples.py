@@ -33,7 +33,7 @@ _PICTURED = {
 }
 
 
-def chosen(entries: Sequence[Entry], count: int) -> list[Entry]:
+def spread(entries: Sequence[Entry], count: int) -> list[Entry]:
     """So many entries, evenly spread over all of them: the same ones for the same entries."""
     if len(entries) <= count:
         return list(entries)
@@ -50,7 +50,7 @@ def sample(
     with_frames: bool = True,
     most_sound_bytes: int = 256 * 1024,
 ) -> SampleCard | None:
-    """One pair, its files in `folder` under a name; `None` where no recording of it is stored.
+    """Make one pair, its files in `folder` under a name; `None` where no recording of it is stored.
 
     Sound that is larger than `most_sound_bytes` is cut. What cannot be decoded is said in the
     sample's note.
@@ -87,7 +87,7 @@ def sample(
 
 
 def _hear(store: Store, by_name: dict[str, Any], faults: list[str]) -> Samples | None:
-    """The music as mono samples ``[n, 1]``; that of a MIDI file is played on the piano."""
+    """Read the music as mono samples ``[n, 1]``; that of a MIDI file is played on the piano."""
     music, notes = by_name["music_asset"], by_name.get("notes")
     try:
         if music.audio_codec:
@@ -95,15 +95,15 @@ def _hear(store: Store, by_name: dict[str, Any], faults: list[str]) -> Samples |
                 return read_sound(path, rate_hz=_RATE_HZ, mono=True).samples
         if isinstance(notes, Notes):
             with backends.without_fetching():
-                played = sampler.render(_until(notes, SHOWN_S), rate_hz=_RATE_HZ)
-            return np.asarray(played.mean(axis=1, keepdims=True), dtype=np.float32)
+                sound = sampler.render(_until(notes, SHOWN_S), rate_hz=_RATE_HZ)
+            return np.asarray(sound.mean(axis=1, keepdims=True), dtype=np.float32)
     except (RejectEntry, StopRun) as error:
         faults.append(f"the music cannot be heard: {error}")
     return None
 
 
 def _until(notes: Notes, seconds: float) -> Notes:
-    """The notes that begin before a moment, without pedal."""
+    """Take the notes that begin before a moment, without pedal."""
     mask = notes.starts_s < seconds
     return Notes(
         notes.starts_s[mask],
@@ -117,7 +117,7 @@ def _until(notes: Notes, seconds: float) -> Notes:
 def _watch(
     store: Store, by_name: dict[str, Any], faults: list[str]
 ) -> tuple[list[tuple[float, NDArray[np.uint8]]], float]:
-    """Frames of the video, and how many seconds of it there are to show."""
+    """Read frames of the video; gives also how many seconds of it there are to show."""
     video = by_name.get("video_asset")
     if video is None or not video.video_codec or not has_asset(store.root, video.sha256):
         return [], SHOWN_S
@@ -146,7 +146,7 @@ def _piece(entry: Entry, by_name: dict[str, Any], samples: Samples | None) -> Sh
 
 
 def _write_beginning(path: Path, samples: Samples, most_bytes: int) -> float:
-    """Write the beginning of mono samples, halved until it is small enough; its seconds."""
+    """Write the beginning of mono samples, halved until small enough; gives its seconds."""
     beginning = samples[: int(HEARD_S * _RATE_HZ)]
     write_sound(path, beginning, _RATE_HZ)
     while path.stat().st_size > most_bytes and len(beginning) > _RATE_HZ:

@@ -19,7 +19,7 @@ _EXAMPLES = 3
 
 
 def plane_of_clip(songs: Songs, means: Means | None, in_python: Callable[[str], str]) -> Figure:
-    """The mean CLIP embedding of each video in the plane of its two principal components.
+    """Project the mean CLIP embedding of each video to the plane of its two principal components.
 
     SymMV's Fig. 3 (b) uses t-SNE, whose axes and distances between groups mean nothing; these do.
     """
@@ -44,7 +44,7 @@ def plane_of_clip(songs: Songs, means: Means | None, in_python: Callable[[str], 
 
 
 def colours(songs: Songs, means: Means | None, in_python: Callable[[str], str]) -> Figure:
-    """The mean histogram of colour of all videos and of each frequent genre, as tints."""
+    """Average the histograms of colour of all videos and of each frequent genre, as tints."""
     about = "Mean histogram of colour (RGB-uv), each tint as wide as its share of the light."
     title = "Colour by genre"
     if means is None:
@@ -73,7 +73,7 @@ def _as_hex(table: NDArray[np.float64]) -> tuple[str, ...]:
 
 
 def copies(songs: Songs, means: Means | None) -> Figure:
-    """What stands in several rows: bytes, addresses, songs, and pictures that are nearly equal."""
+    """Find what stands in several rows: bytes, addresses, songs, and nearly equal pictures."""
     rows: list[tuple[str | int | float, ...]] = []
     ids, splits = (
         songs.texts["entry_id"],
@@ -119,7 +119,7 @@ def copies(songs: Songs, means: Means | None) -> Figure:
 
 
 def _groups(ids: list[str], values: list[str]) -> list[list[str]]:
-    """Entries by a value that is not empty, the largest groups first."""
+    """Group entries by a value that is not empty, the largest groups first."""
     repeated = {value for value, count in Counter(values).items() if count > 1 and value}
     groups: dict[str, list[str]] = defaultdict(list)
     for name, value in zip(ids, values, strict=True):

@@ -70,7 +70,7 @@ class Songs:
         return self.texts.get("genre", [""] * len(self))
 
     def first_of_each_song(self) -> Whole:
-        """The rows that are the first of their song: rows of one song are not independent."""
+        """Mark the rows that are the first of their song: rows of one song are not independent."""
         _, first = np.unique(self.texts["song_id"], return_index=True)
         return np.sort(first)
 
@@ -145,7 +145,7 @@ def _ratio(count: Numbers, seconds: Numbers) -> Numbers:
 
 
 def _emotion(column: pa.ChunkedArray) -> Numbers:
-    """Sums over rows of the mean probability ``[6, PARTS]`` in each part of a row's length.
+    """Sum over rows the mean probability ``[6, PARTS]`` in each part of a row's length.
 
     A part's mean is that of its own span, whose ends lie within seconds: values hold for a second.
     """
@@ -185,6 +185,9 @@ def _add_chords(songs: Songs, table: pa.Table) -> None:
 
 
 def same_song(title: str, artist: str) -> str:
-    """Title and artist as two spellings of one song have them in common; empty without a title."""
+    """Fold title and artist to what two spellings of one song have in common.
+
+    Empty without a title.
+    """
     words = _SPACES.sub(" ", f"{artist} {title}".casefold()).strip()
     return words if title.strip() else ""

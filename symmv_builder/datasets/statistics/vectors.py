@@ -39,13 +39,13 @@ def read_means(
     column: str,
     budget_bytes: int | None = None,
 ) -> Means | None:
-    """The mean of a column of vectors in each row of a sample; `None` where no shard has it."""
-    places = _places(root, folder, shards, column, budget_bytes or BUDGET_BYTES[column])
+    """Average a column of vectors in each row of a sample; `None` where no shard has it."""
+    row_groups = _row_groups(root, folder, shards, column, budget_bytes or BUDGET_BYTES[column])
     entries: list[str] = []
     genres: list[str] = []
     splits: list[str] = []
     parts: list[NDArray[np.float32]] = []
-    for name, groups in places:
+    for name, groups in row_groups:
         with open_shard(root, name) as file:
             present = [each for each in ("genre", "split") if each in file.schema_arrow.names]
             for group in groups:
@@ -61,10 +61,10 @@ def read_means(
     return Means(tuple(entries), tuple(genres), tuple(splits), np.stack(parts))
 
 
-def _places(
+def _row_groups(
     root: Root, folder: str, shards: Sequence[Mapping[str, Any]], column: str, budget: int
 ) -> list[tuple[str, list[int]]]:
-    """Row groups by shard: evenly spread ones, whose column fits the budget when decoded."""
+    """Choose row groups by shard: evenly spread ones, whose column fits the budget when decoded."""
     groups: list[tuple[str, int]] = []
     rows = size = 0
     for shard in shards:
@@ -95,7 +95,7 @@ def _places(
 
 
 def _means(table: pa.Table, column: str) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Row and mean vector of the rows that have any."""
+    """Iterate over row and mean vector ``[d]`` of the rows that have any."""
     items, lengths = flat(table.column(column))
     if pa.types.is_binary(items.type):
         dtype, width = numbers_of(table.schema.field(column))
@@ -118,7 +118,9 @@ def _means(table: pa.Table, column: str) -> Iterator[tuple[int, NDArray[np.float
 
 
 def project(values: NDArray[np.float32]) -> tuple[NDArray[np.float64], tuple[float, float]]:
-    """The first two principal components of rows ``[n, 2]``, and the share of variance of each.
+    """Project rows to their first two principal components ``[n, 2]``.
+
+    Gives each one's variance share.
 
     Signs are such that the largest loading of each component is positive, so that the same rows
     give the same picture. Of fewer than two rows both are zero.
@@ -139,7 +141,7 @@ def project(values: NDArray[np.float32]) -> tuple[NDArray[np.float64], tuple[flo
 
 
 def near_pairs(means: Means, least: float, most: int) -> list[tuple[str, str, float]]:
-    """Pairs of rows whose mean vectors point alike: cosine from `least` on, nearest first."""
+    """Find pairs of rows whose mean vectors point alike: cosine from `least` on, nearest first."""
     norms = np.linalg.norm(means.values, axis=1, keepdims=True)
     table = means.values / np.maximum(norms, 1e-12)
     pairs: list[tuple[str, str, float]] = []

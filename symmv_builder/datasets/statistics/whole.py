@@ -45,7 +45,7 @@ def describe(store: Store, dataset: str, version: str = "") -> Described:
 
 
 def describe_release(folder: Path) -> Described:
-    """The same of a release in a folder of its own, such as one that was downloaded.
+    """Describe a release in a folder of its own as `describe` does, such as a downloaded one.
 
     `StopRun` where it holds no receipt of a release; names in it lead to files beside it alone.
     """

@@ -22,7 +22,7 @@ __all__ = ["CheckCounts", "Problem", "known_datasets", "verify"]
 def verify(
     store: Store, dataset: str | None, tally: CheckCounts, *, release: str = "", deep: bool = False
 ) -> Iterator[Problem]:
-    """Whatever is damaged or missing, of all datasets of a root or of one.
+    """Find whatever is damaged or missing, of all datasets of a root or of one.
 
     With `release` that release alone is looked at. `deep` reads the bytes of recordings too.
     What is counted goes into `tally`. `StopRun` where there is no such release.
@@ -51,7 +51,7 @@ def verify(
 
 
 def known_datasets(store: Store) -> list[str]:
-    """Every dataset of a root: by its entries, its shards, or by what the ledger knows of it."""
+    """List every dataset of a root: by its entries, its shards, or what the ledger knows of it."""
     names = (name.partition("/") for name in store.ledger.written())
     receipts = [n for n in store.root.folders("") if store.root.exists(f"{n}/dataset.json")]
     of_ledger = [*store.ledger.datasets(), *(head for head, is_present, _ in names if is_present)]
@@ -63,7 +63,7 @@ def _with_entries(store: Store) -> list[str]:
 
 
 def _entries(store: Store, dataset: str) -> list[Entry]:
-    """The entries of a dataset, empty where they cannot be read."""
+    """Read the entries of a dataset, empty where they cannot be read."""
     try:
         return manifests.read_entries(store.manifests, dataset)
     except StopRun:

@@ -16,7 +16,7 @@ from symmv_builder.storage.store import Store
 def check_assets(
     store: Store, entries: Sequence[Entry], tally: CheckCounts, *, deep: bool
 ) -> Iterator[Problem]:
-    """The recordings of entries: there, of their size and, where `deep`, of their content."""
+    """Check the recordings of entries: there, of their size and, where `deep`, of their content."""
     assets, sizes = store.ledger.assets(), store.ledger.asset_sizes()
     looked_at: set[str] = set()
     for entry in entries:
@@ -71,7 +71,7 @@ def _check_asset(
 
 
 def check_results(store: Store, dataset: str, tally: CheckCounts) -> Iterator[Problem]:
-    """Every sidecar against its checksum, and the ledger against the sidecars."""
+    """Check every sidecar against its checksum, and the ledger against the sidecars."""
     sidecars = Sidecars(store.root, dataset)
     checked = set()
     for entry_id, results in store.ledger.results_by_entry(dataset):

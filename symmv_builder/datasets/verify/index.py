@@ -44,16 +44,16 @@ def check_recordings(
     hashes: Mapping[str, Mapping[str, str]],
     tally: CheckCounts,
 ) -> Iterator[Problem]:
-    """What recordings.jsonl says against the ledger and the entries."""
+    """Check what recordings.jsonl says against the ledger and the entries."""
     assets = store.ledger.assets()
     by_id = {entry.entry_id: entry for entry in entries}
-    for entry_id, mine in hashes.items():
+    for entry_id, entry_hashes in hashes.items():
         tally.checked += 1
         if entry_id not in by_id:
             # Its line was taken out of entries.jsonl by hand.
             continue
         places = recordings_of(dataset, by_id[entry_id])
-        for kind, sha256 in mine.items():
+        for kind, sha256 in entry_hashes.items():
             recorded = assets.get(places[kind]) if kind in places else ""
             # What was cleared away is known to nobody, and is not there.
             if recorded is None and has_asset(store.root, sha256):

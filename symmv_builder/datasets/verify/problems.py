@@ -37,7 +37,7 @@ class Problem:
 
 @dataclass(slots=True)
 class CheckCounts:
-    """How many files and rows were looked at, and what could not be told of how many."""
+    """The numbers of files and rows that were looked at, and of those that could not be judged."""
 
     checked: int = 0
     notes: Counter[str] = field(default_factory=Counter)

@@ -33,7 +33,7 @@ WITHOUT_LEDGER = (
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """What was done about a problem; where not `done`, what a person has to do."""
+    """The repair of a problem; where not `done`, what a person has to do."""
 
     problem: Problem
     what: str
@@ -159,8 +159,8 @@ def _forget_rejections(store: Store, dataset: str, sha256: str) -> None:
     assets = store.ledger.assets()
     for entry in _entries(store, dataset):
         if sha256 in {assets.get(place) for place in recordings_of(dataset, entry).values()}:
-            mine = store.ledger.results(dataset, entry.entry_id)
-            forget(store, dataset, [result for result in mine if result.reason])
+            results = store.ledger.results(dataset, entry.entry_id)
+            forget(store, dataset, [result for result in results if result.reason])
 
 
 def _entries(store: Store, dataset: str) -> list[Entry]:
@@ -188,9 +188,9 @@ def _repair_shard(store: Store, problem: Problem, aside: Aside, copies: Copies) 
         return Repair(problem, f"has its bytes again, out of {good}")
     receipt = shards.read_receipt(store.root, problem.dataset)
     path = problem.path.removeprefix(f"{problem.dataset}/")
-    gone = [shard for shard in (receipt or {}).get("shards", ()) if shard["path"] == path]
-    if receipt and gone:
-        remaining = [shard for shard in receipt["shards"] if shard not in gone]
+    damaged = [shard for shard in (receipt or {}).get("shards", ()) if shard["path"] == path]
+    if receipt and damaged:
+        remaining = [shard for shard in receipt["shards"] if shard not in damaged]
         lost = [*receipt.get("lost", ()), path]
         # The next build compares its entries with this state, and writes what is not there.
         new = {**receipt, "shards": remaining, "lost": lost, "state": ""}
@@ -219,7 +219,7 @@ def _repair_manifest(store: Store, problem: Problem, aside: Aside, copies: Copie
 
 def _write_recordings(store: Store, dataset: str) -> None:
     assets = store.ledger.assets()
-    mine: dict[str, Mapping[str, str]] = {
+    hashes: dict[str, Mapping[str, str]] = {
         entry.entry_id: {
             kind: assets[place]
             for kind, place in recordings_of(dataset, entry).items()
@@ -227,7 +227,7 @@ def _write_recordings(store: Store, dataset: str) -> None:
         }
         for entry in _entries(store, dataset)
     }
-    recordings.write_recordings(store.manifests, dataset, mine)
+    recordings.write_recordings(store.manifests, dataset, hashes)
     written.remember_named(store, [f"{dataset}/recordings.jsonl"])
 
 

@@ -65,12 +65,12 @@ def _restore_texts(
     for name in wrong - {card.SUMS}:
         put_aside(store.root, f"{folder}/{name}")
         store.root.write(f"{folder}/{name}", card.card(receipt, name))
-    described = {
+    restorable = {
         name: data
         for name, data in held_texts(store, folder, receipt).items()
         if data is not None and name not in (card.SUMS, "receipt.json")
     }
-    fitting = sums_that_fit(receipt, described)
+    fitting = sums_that_fit(receipt, restorable)
     if texts[card.SUMS] not in fitting:
         put_aside(store.root, f"{folder}/{card.SUMS}")
         store.root.write(f"{folder}/{card.SUMS}", fitting[0])
@@ -92,7 +92,7 @@ def _copy(
 
 
 def _likely(store: Store, dataset: str, path: str) -> Iterator[str]:
-    """Where the same shard may lie: its name holds a part of its hash."""
+    """Tell where the same shard may lie: its name holds a part of its hash."""
     yield f"{dataset}/{path}"
     for version in store.root.folders(f"releases/{dataset}"):
         yield f"{releases.folder_of(dataset, version)}/{path}"

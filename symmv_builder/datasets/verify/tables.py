@@ -27,7 +27,7 @@ def check_shards(
     splits: Mapping[str, str] | None,
     tally: CheckCounts,
 ) -> Iterator[Problem]:
-    """The finished shards of a dataset: files, sizes, hashes, schema, rows and their splits.
+    """Check the finished shards of a dataset: files, sizes, hashes, schema, rows and their splits.
 
     Without `splits` rows are not compared with the manifests, which are damaged then.
     """
@@ -61,7 +61,7 @@ _BESIDE = (card.SUMS, "receipt.json")
 
 
 def _fault_of(store: Store, name: str, shard: Mapping[str, Any], tally: CheckCounts) -> str:
-    """What is wrong with a file that should have a size and a hash; empty where nothing is."""
+    """Tell what is wrong with a file that should have a size and a hash; empty where nothing is."""
     tally.checked += 1
     if not store.root.exists(name):
         return _GONE
@@ -84,7 +84,7 @@ def _fault_of_rows(
     expected: Mapping[str, str] | None,
     entry_ids: set[str],
 ) -> str:
-    """What is wrong with the rows of a file whose bytes are as they were written."""
+    """Tell what is wrong with the rows of a file whose bytes are as they were written."""
     try:
         with (
             store.root.as_local(name) as path,
@@ -116,7 +116,7 @@ def _fault_of_rows(
 def check_clips(
     store: Store, dataset: str, receipt: Mapping[str, Any], tally: CheckCounts
 ) -> Iterator[Problem]:
-    """The table of clips that a receipt names."""
+    """Check the table of clips that a receipt names."""
     named = receipt.get(clip_tables.FIELD)
     if not named:
         return
@@ -151,15 +151,15 @@ def check_subsets(store: Store, dataset: str, tally: CheckCounts) -> Iterator[Pr
         except StopRun as error:
             yield Problem("subset", place, str(error), dataset=dataset)
             continue
-        if lacking := sorted(set(subset.rows) - present):
-            what = f"marks {len(lacking)} rows that no shard has, such as {lacking[0]}"
+        if absent_rows := sorted(set(subset.rows) - present):
+            what = f"marks {len(absent_rows)} rows that no shard has, such as {absent_rows[0]}"
             yield Problem("subset", place, what, dataset=dataset)
 
 
 def check_releases(
     store: Store, dataset: str, versions: Sequence[str], tally: CheckCounts
 ) -> Iterator[Problem]:
-    """Every file of some releases against SHA256SUMS, that against the receipt and its copy."""
+    """Check every file of some releases against SHA256SUMS, and that against receipt and copy."""
     for version in versions:
         for path, what in _faults_of_release(store, dataset, version, tally):
             yield Problem("release", path, what, what == _GONE, dataset=dataset,
@@ -202,12 +202,12 @@ def _faults_of_release(
 
 
 def held_texts(store: Store, folder: str, receipt: Mapping[str, Any]) -> dict[str, bytes | None]:
-    """The files beside a release's shards as they are, `None` where one is gone."""
+    """Read the files beside a release's shards as they are, `None` where one is gone."""
     return {name: store.root.read(f"{folder}/{name}") for name in card.names(receipt)}
 
 
 def damaged_texts(receipt: Mapping[str, Any], texts: Mapping[str, bytes | None]) -> list[str]:
-    """Which of SHA256SUMS and the files that describe a release are there and not as written.
+    """Tell which of SHA256SUMS and the files that describe a release are there and not as written.
 
     They say it of each other: a description that the sums do not list, and that is not what this
     version of the program writes of the receipt, is damaged; where there is none, the sums are.
@@ -240,7 +240,7 @@ def _faults_of_files(
 
 
 def strangers(store: Store, folder: str, receipt: Mapping[str, Any]) -> list[str]:
-    """Files in a release's folder that are no part of it."""
+    """List files in a release's folder that are no part of it."""
     expected = {*card.names(receipt), *(shard["path"] for shard in receipt["shards"])}
     places = [(folder, ""), (f"{folder}/shards", "shards/")]
     return [
@@ -251,16 +251,14 @@ def strangers(store: Store, folder: str, receipt: Mapping[str, Any]) -> list[str
     ]
 
 
-def sums_that_fit(
-    receipt: Mapping[str, Any], described: Mapping[str, bytes]
-) -> tuple[bytes, bytes]:
-    """What SHA256SUMS may hold: that of all files, or of shards alone as earlier versions wrote."""
-    about = {**described, "receipt.json": card.receipt_bytes(receipt)}
+def sums_that_fit(receipt: Mapping[str, Any], texts: Mapping[str, bytes]) -> tuple[bytes, bytes]:
+    """Give the lawful SHA256SUMS: of all files, or of shards alone as earlier versions wrote."""
+    about = {**texts, "receipt.json": card.receipt_bytes(receipt)}
     return card.sums(receipt, about), card.sums(receipt, {})
 
 
 def sound_receipt(store: Store, dataset: str, version: str) -> dict[str, Any] | None:
-    """A release's receipt: of it and its copy the one that SHA256SUMS names, if they differ."""
+    """Read a release's receipt: of it and its copy, if they differ, the one in SHA256SUMS."""
     folder = releases.folder_of(dataset, version)
     faults = [
         store.root.read(f"{folder}/receipt.json"),
@@ -275,7 +273,7 @@ def sound_receipt(store: Store, dataset: str, version: str) -> dict[str, Any] | 
 
 
 def _receipt_in(data: bytes) -> dict[str, Any] | None:
-    """A release's receipt out of its bytes, `None` where they are not one as it was written."""
+    """Read a release's receipt from its bytes, `None` where they are not as one was written."""
     try:
         receipt = dict(json.loads(data))
         listed = [(s["path"], s["size_bytes"] + 0, s["sha256"] + "") for s in receipt["shards"]]

@@ -28,7 +28,7 @@ _ADDED_TO: Mapping[str, Callable[[Root, str], object]] = {
 
 
 def check_manifests(store: Store, dataset: str, tally: CheckCounts) -> Iterator[Problem]:
-    """Every manifest of a dataset: can it be read, and is it as the last command left it?"""
+    """Check every manifest of a dataset: can it be read, and is it as the last command left it?"""
     for name in written.names(dataset):
         reader = _READERS[name.rpartition("/")[2]]
         read = partial(reader, store.manifests, dataset)
@@ -44,6 +44,8 @@ def check_manifests(store: Store, dataset: str, tally: CheckCounts) -> Iterator[
 
 
 def check_blocklist(store: Store, tally: CheckCounts) -> Iterator[Problem]:
+    """Check that the blocklist can be read and is as the last command left it."""
+
     def read() -> object:
         return manifests.read_blocklist(store.manifests)
 
@@ -77,7 +79,7 @@ def _check(
 
 
 def check_change(store: Store, dataset: str, tally: CheckCounts) -> Iterator[Problem]:
-    """A change that was stopped, whose plan must be sound to be finished."""
+    """Check a change that was stopped: its plan must be sound to be finished."""
     place = changes.pending(dataset)
     try:
         change = changes.unfinished(store, dataset)
@@ -96,7 +98,7 @@ def check_change(store: Store, dataset: str, tally: CheckCounts) -> Iterator[Pro
 def read_receipt(
     store: Store, dataset: str, problems: list[Problem], tally: CheckCounts
 ) -> dict[str, Any] | None:
-    """The receipt where it is sound; what is wrong with it is added to `problems`."""
+    """Read the receipt where it is sound; what is wrong with it is added to `problems`."""
     name = f"{dataset}/dataset.json"
     data = store.root.read(name)
     if data is None:
@@ -120,7 +122,7 @@ def read_receipt(
 
 
 def _has_form(receipt: Mapping[str, Any]) -> bool:
-    """Whether a receipt names shards with all that a look at them needs."""
+    """Check whether a receipt names shards with all that a look at them needs."""
     listed = receipt.get("shards")
     needed = {"path": str, "rows": int, "size_bytes": int, "sha256": str}
     return isinstance(listed, list) and all(

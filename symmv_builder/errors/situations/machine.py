@@ -59,7 +59,7 @@ class WrongWeights(StopRun):
 
 @dataclass(eq=False)
 class PluginBroken(StopRun):
-    """What another package adds cannot be used.
+    """A plug-in of another package cannot be used.
 
     It is a `kind` of extension (a step, a model, an importer) called `name`, in the `package`;
     `problem` is what is wrong with it.

@@ -73,14 +73,14 @@ STEP = Step("melody", 4, reads=("grid",), run=split_parts, columns=COLUMNS)
 
 
 def _is_monophonic(grid: GridNotes) -> bool:
-    """Whether no two notes sound together."""
+    """Check whether no two notes sound together."""
     order = np.argsort(grid.onset_steps, kind="stable")
     ends = (grid.onset_steps + grid.duration_steps)[order]
     return bool((grid.onset_steps[order][1:] >= np.maximum.accumulate(ends)[:-1]).all())
 
 
 def _highest(grid: GridNotes, candidates: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Of the candidates, the highest on each step, in order of time."""
+    """Find the highest of the candidates on each step, in order of time."""
     order = np.lexsort((grid.pitches[candidates], grid.onset_steps[candidates]))
     candidates = candidates[order]
     last = np.ones(len(candidates), dtype=np.bool_)
@@ -101,7 +101,7 @@ def _not_under_another(grid: GridNotes, tops: NDArray[np.intp]) -> list[int]:
 
 
 def texture(notes: Notes) -> Notes:
-    """The ``texture`` files of the SymMV release: overlapping notes begin together.
+    """Make the ``texture`` files of the SymMV release: overlapping notes begin together.
 
     With notes in order of (start, pitch), each one that still sounds when the next
     begins is moved to begin with it. The release calls the result accompaniment; nothing

@@ -65,7 +65,7 @@ _FAR = 48
 
 
 def note_features(grid: GridNotes) -> NDArray[np.float32]:
-    """Features ``[len(NAMES), notes]`` of each note, in the order of the grid's notes.
+    """Compute features ``[len(NAMES), notes]`` of each note, in the order of the grid's notes.
 
     Steps are taken as 16ths in 4/4 for the places in beat and bar; the order of notes of one
     onset makes no difference. Memory grows with the number of onsets times the range of pitches.
@@ -174,11 +174,11 @@ class _Window:
         self.onsets_a_second = (self._high - self._low) / (2 * reach)
 
     def pitch(self, share: float) -> Ints:
-        """The lowest pitch at or under which that share of the notes lies."""
+        """Find the lowest pitch at or under which that share of the notes lies."""
         return _quantile(self._cumulated, share)
 
     def mean(self, sums: Floats) -> Floats:
-        """The mean over notes of what is given summed by onset."""
+        """Average over notes what is given summed by onset."""
         total = np.append(0.0, np.cumsum(sums))
         return np.asarray(
             (total[self._high] - total[self._low]) / np.maximum(self._cumulated[:, -1], 1)
@@ -189,14 +189,14 @@ class _Window:
 
 
 def _cumulated(struck: NDArray[np.generic]) -> NDArray[np.int32]:
-    """Counts ``[onsets + 1, pitches]`` before each onset."""
+    """Count notes ``[onsets + 1, pitches]`` before each onset."""
     total = np.zeros((len(struck) + 1, struck.shape[1]), dtype=np.int32)
     np.cumsum(struck, axis=0, dtype=np.int32, out=total[1:])
     return total
 
 
 def _within(extreme: np.ufunc, values: Ints, times: Floats, reach: float) -> Ints:
-    """The extreme of the values from ``reach`` seconds before to as long after each onset."""
+    """Find the values' extreme from ``reach`` seconds before to as long after each onset."""
     low = np.searchsorted(times, times - reach)
     high = np.searchsorted(times, times + reach, side="right")
     # Every second stretch lies between two windows; the last window may end with the values.
@@ -215,7 +215,7 @@ def _count_above(present: NDArray[np.bool_]) -> NDArray[np.int16]:
 
 
 def _neighbours(present: NDArray[np.bool_]) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
-    """The next pitch present under and over each pitch; far outside where there is none."""
+    """Find the next pitch present under and over each pitch; far outside where there is none."""
     count, width = present.shape
     pitches = np.arange(width, dtype=np.int16)
     below = np.full((count, width), -4 * _FAR, dtype=np.int16)
@@ -228,7 +228,7 @@ def _neighbours(present: NDArray[np.bool_]) -> tuple[NDArray[np.int16], NDArray[
 
 
 def _nearest(present: NDArray[np.bool_]) -> NDArray[np.int16]:
-    """Semitones from each pitch to the nearest that is present."""
+    """Count semitones from each pitch to the nearest that is present."""
     below, above = _neighbours(present)
     pitches = np.arange(present.shape[1], dtype=np.int16)
     distance: NDArray[np.int16] = np.minimum(

@@ -1,4 +1,4 @@
-"""Gradient boosted oblivious trees, asked for all notes and trees at once.
+"""Gradient boosted oblivious trees, evaluated for all notes and trees at once.
 
 Every node of one level of an oblivious tree asks the same question, so that the answers of a
 note, read as the bits of a number, are the number of its leaf.
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from symmv_builder.records import Floats
 
-# As many notes as leave the answers of all trees in a core's cache.
+# So many notes that the answers of all trees fit in a core's cache.
 _BLOCK = 256
 
 
@@ -28,18 +28,18 @@ class Forest:
     bias: float
 
     def scores(self, table: NDArray[np.float32]) -> Floats:
-        """Log odds ``[n]`` of features ``[f, n]``."""
+        """Compute the log odds ``[n]`` of features ``[f, n]``."""
         blocks = [
-            self._of_block(np.ascontiguousarray(table[:, i : i + _BLOCK]))
+            self._score_block(np.ascontiguousarray(table[:, i : i + _BLOCK]))
             for i in range(0, table.shape[1], _BLOCK)
         ]
         return np.concatenate([np.empty(0), *blocks])
 
-    def _of_block(self, table: NDArray[np.float32]) -> Floats:
+    def _score_block(self, table: NDArray[np.float32]) -> Floats:
         trees, depth = self.features.shape
         bits = np.zeros((trees, table.shape[1]), dtype=np.uint8)
         for bit in range(depth):
-            over = table[self.features[:, bit]] > self.borders[:, bit, None]
-            bits |= over.view(np.uint8) << np.uint8(bit)
+            is_over = table[self.features[:, bit]] > self.borders[:, bit, None]
+            bits |= is_over.view(np.uint8) << np.uint8(bit)
         leaf = bits + (np.arange(trees) << depth)[:, None]
         return np.asarray(self.leaves.take(leaf).sum(axis=0, dtype=np.float64) + self.bias)

@@ -45,7 +45,7 @@ _NONE = -12.0
 
 
 def likeliest(grid: GridNotes, scores: Floats) -> NDArray[np.intp]:
-    """The note of the highest score of each step, where that is over 0, in order of time.
+    """Find the note of the highest score of each step, where that is over 0, in order of time.
 
     Of two notes with the same score the higher one.
     """
@@ -57,7 +57,7 @@ def likeliest(grid: GridNotes, scores: Floats) -> NDArray[np.intp]:
 
 
 def line_features(grid: GridNotes, scores: Floats) -> NDArray[np.float32]:
-    """Features ``[len(NAMES), notes]`` from the log odds ``[notes]`` that each is of the melody."""
+    """Compute features ``[len(NAMES), notes]`` from log odds ``[notes]`` of being melody."""
     if not len(scores):
         return np.empty((len(NAMES), 0), dtype=np.float32)
     steps, first, at = np.unique(grid.onset_steps, return_index=True, return_inverse=True)
@@ -118,12 +118,12 @@ class _Reach:
         return np.asarray(cumulated[self._high] - cumulated[self._low])
 
     def total_of(self, cumulated: Floats, at: Ints, pitch: Ints) -> Floats:
-        """The same at some places alone."""
+        """Sum as `total` does, at some places alone."""
         low, high = self._low[at], self._high[at]
         return np.asarray(cumulated[high, pitch] - cumulated[low, pitch])
 
     def moments(self, sums: list[Floats]) -> tuple[Floats, Floats, Floats]:
-        """Mean and spread of the melody's pitch, and its notes a second."""
+        """Compute mean and spread of the melody's pitch, and its notes a second."""
         mass, first, second = (self.total(each) for each in sums)
         mean = first / np.maximum(mass, 1e-9)
         variance = second / np.maximum(mass, 1e-9) - mean**2
@@ -131,7 +131,7 @@ class _Reach:
 
 
 def _cumulated(values: Floats, at: Ints, pitch: Ints) -> Floats:
-    """Sums ``[onsets + 1, pitches]`` of the values of all notes before each onset."""
+    """Sum the values ``[onsets + 1, pitches]`` of all notes before each onset."""
     table = np.zeros((int(at.max()) + 2, int(pitch.max()) + 1))
     np.add.at(table, (at + 1, pitch), values)
     return np.asarray(np.cumsum(table, axis=0))
@@ -143,7 +143,7 @@ def _share_under(mass: Floats, at: Ints, pitch: Ints) -> Floats:
 
 
 def _two_best(scores: Floats, at: Ints, count: int) -> tuple[Floats, Floats]:
-    """The best and second best score of each onset."""
+    """Find the best and second best score of each onset."""
     order = np.lexsort((-scores, at))
     first = np.searchsorted(at[order], np.arange(count))
     second = np.minimum(first + 1, len(at) - 1)
@@ -153,7 +153,7 @@ def _two_best(scores: Floats, at: Ints, count: int) -> tuple[Floats, Floats]:
 
 
 def _best_near(scores: Floats, grid: GridNotes, seconds: float) -> Floats:
-    """The best score of the eight notes before and after that begin within so many seconds."""
+    """Find the best of eight notes before and after that begin within so many seconds."""
     order = np.lexsort((grid.pitches, grid.starts_s))
     starts, score = grid.starts_s[order], scores[order]
     best = np.full(len(order), _NONE)

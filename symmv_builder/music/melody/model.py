@@ -19,7 +19,7 @@ def melody_scores(grid: GridNotes, forests: Sequence[Forest]) -> Floats:
 
 
 def melody_table(grid: GridNotes, before: Sequence[Forest]) -> NDArray[np.float32]:
-    """What the forest after these reads: ``[features, notes]``.
+    """Compute what the forest after these reads: ``[features, notes]``.
 
     The first forest reads the features of the notes, every later one also those of the line that
     the scores of the forest before it draw.
@@ -32,7 +32,7 @@ def melody_table(grid: GridNotes, before: Sequence[Forest]) -> NDArray[np.float3
 
 @cache
 def melody_forests() -> tuple[Forest, ...]:
-    """The trained model of the package: `benchmarks/train_melody.py` makes its file."""
+    """Load the trained model of the package: `benchmarks/train_melody.py` makes its file."""
     with (files(__package__) / "weights.npz").open("rb") as file, np.load(file) as arrays:
         return tuple(
             Forest(

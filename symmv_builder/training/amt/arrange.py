@@ -60,7 +60,7 @@ def arrange(
     *,
     style: Style = "paper",
 ) -> Notes:
-    """Notes of a chord a second, on the clock of the music, which starts with the video.
+    """Play a chord a second as notes on the clock of the music, which starts with the video.
 
     `labels` are MuVi-Sync's (``C``, ``A:min7``, ``N`` for silence); `density` (notes) and
     `loudness` (0-1, cut to that range) are ``[t]``, one for each label. `pattern` 1-5 plays
@@ -90,7 +90,7 @@ def arrange(
 
 
 def voicing(label: str) -> tuple[int, ...]:
-    """Notes 1 to 4 of a chord as MIDI numbers from its root in the fourth octave, or none.
+    """Voice notes 1 to 4 of a chord as MIDI numbers from its root in the fourth octave, or none.
 
     C is C4 E4 G4 C5 (60 64 67 72), C:min7 is C4 Eb4 G4 Bb4. `StopRun` for an unknown label.
     """
@@ -104,7 +104,7 @@ def voicing(label: str) -> tuple[int, ...]:
 
 
 def pattern_levels(density: ArrayLike) -> NDArray[np.int64]:
-    """The pattern 1-5 of Table 3 for each density in notes: to 5, 10, 15, 20, and above."""
+    """Choose the pattern 1-5 of Table 3 for each density in notes: to 5, 10, 15, 20, and above."""
     whole = np.floor(np.asarray(density, dtype=np.float64) + 0.5)
     return np.searchsorted(PATTERN_LIMITS, whole).astype(np.int64) + 1
 
@@ -146,7 +146,7 @@ def _each_second(name: str, values: ArrayLike, seconds: int) -> NDArray[np.float
 
 
 def _place_in_run(labels: Sequence[str]) -> list[int]:
-    """How many equal chords stand directly before each one."""
+    """Count how many equal chords stand directly before each one."""
     places: list[int] = []
     for second, label in enumerate(labels):
         again = second > 0 and label == labels[second - 1]

@@ -44,7 +44,7 @@ class Attention(nn.Module):
         self.out = nn.Linear(width, width)
 
     def split(self, values: Tensor) -> Tensor:
-        """``[b, t, width]`` to ``[b, heads, t, width / heads]``."""
+        """Reshape ``[b, t, width]`` to ``[b, heads, t, width / heads]``."""
         b, t, _ = values.shape
         return values.reshape(b, t, self.heads, -1).transpose(1, 2)
 
@@ -85,7 +85,7 @@ class CausalSelfAttention(Attention):
             self.distances = nn.Parameter(0.02 * torch.randn(sets, length, width // heads))
 
     def forward(self, x: Tensor, source: Tensor, allowed: Tensor | None) -> Tensor:
-        """As `Attention.forward`, with `source` the same sequence as `x` of at most `length`."""
+        """Attend as `Attention.forward`; `source` is the same sequence as `x`, at most `length`."""
         t = x.shape[1]
         causal = torch.ones(t, t, dtype=torch.bool, device=x.device).tril()
         mask = causal if allowed is None else causal & allowed
@@ -109,7 +109,7 @@ class CausalSelfAttention(Attention):
         return skew(by_distance) / math.sqrt(query.shape[-1])
 
     def step(self, x: Tensor, cache: Cache) -> Tensor:
-        """The last row of `forward` for one more position ``x [b, 1, width]``."""
+        """Compute the last row of `forward` for one more position ``x [b, 1, width]``."""
         query = self.split(self.query(x))
         keys, values = cache.add(self.split(self.key(x)), self.split(self.value(x)))
         bias = None

@@ -69,7 +69,7 @@ def compose(
     device: str = "cpu",
     tell: Callable[[int, int], None] = lambda done, seconds: None,
 ) -> ChordPiece:
-    """Music as long as the video of a row with MuVi-Sync's columns.
+    """Compose music as long as the video of a row with MuVi-Sync's columns.
 
     A model that sees the video needs ``semantic scene_offset motion emotion``; the others only
     its length, ``video_duration_s``. `model` and `regressor` are runs' folders or loaded; without

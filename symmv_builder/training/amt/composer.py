@@ -130,7 +130,7 @@ class AmtComposer(Composer):
                 yield ordered_piece(own, notes, TEMPO_BPM, length_s, order, number, facts)
 
     def _row(self, video: WatchedVideo, seconds: float | None) -> Mapping[str, Any]:
-        """The video's row, its first `seconds` alone where so many are asked for."""
+        """Give the video's row, its first `seconds` alone where so many are asked for."""
         if seconds is None:
             return video.row
         row = {**video.row, "video_duration_s": seconds}
@@ -146,7 +146,7 @@ class AmtComposer(Composer):
 
 
 def _seconds_of(passage: Passage) -> tuple[int, int]:
-    """The whole seconds in a passage, as the first and the one behind the last."""
+    """Find the whole seconds in a passage, as the first and the one behind the last."""
     most = len(passage.piece.facts["chords"])
     first, last = math.ceil(passage.start_s - 1e-3), math.floor(passage.end_s + 1e-3)
     last = most if passage.end_s >= passage.piece.seconds else min(last, most)
@@ -156,7 +156,7 @@ def _seconds_of(passage: Passage) -> tuple[int, int]:
 
 
 def _within(notes: Notes, seconds: float) -> Notes:
-    """Notes that begin before the end of the piece, none of them longer than that."""
+    """Keep notes that begin before the end of the piece, none of them longer than that."""
     begun = notes.starts_s < seconds
     return Notes(
         notes.starts_s[begun],

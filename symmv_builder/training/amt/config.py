@@ -94,7 +94,7 @@ class AmtConfig:
         return self.chord_weight if self.model == "amt" else 1.0
 
     def rate(self, step: int) -> float:
-        """The learning rate of a step, the first of which is 1."""
+        """Give the learning rate of a step, the first of which is 1."""
         return self.lr * float(min(step**-0.5, step * self.warmup**-1.5) / self.width**0.5)
 
 

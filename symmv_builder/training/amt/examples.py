@@ -27,7 +27,7 @@ PADDING: Mapping[str, float | int] = {"inputs": PAD, "targets": PAD, "emotions":
 
 
 def columns_of(config: AmtConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The columns that a model needs, and those that it uses where they are."""
+    """List the columns that a model needs, and those that it uses where they are."""
     if config.sees_video:
         return (*CHORD_COLUMNS, *VIDEO_COLUMNS), ("entry_id",)
     return CHORD_COLUMNS, ("entry_id", "emotion")
@@ -36,7 +36,7 @@ def columns_of(config: AmtConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def prepare(
     row: Mapping[str, Any], config: AmtConfig, rng: np.random.Generator | None = None
 ) -> Example:
-    """A row as arrays; `UnusableRow` where it has no second of music and video.
+    """Prepare a row as arrays; `UnusableRow` where it has no second of music and video.
 
     ``inputs``, ``targets`` and ``emotions`` int64 ``[t]``, ``key`` float32 ``[]`` and, for a
     model that sees it, ``video`` float32 ``[s, w]`` of the seconds that are written. A stretch
@@ -79,7 +79,7 @@ def chord_numbers(labels: tuple[str, ...]) -> NDArray[np.int64]:
 
 
 def _emotions(row: Mapping[str, Any], config: AmtConfig, seconds: int) -> NDArray[np.int64]:
-    """The strongest feeling of each second; `NO_EMOTION` where no picture is known.
+    """Find the strongest feeling of each second; `NO_EMOTION` where no picture is known.
 
     Five feelings have chords in Table 1 and the paper chooses among them; its code chooses
     among six, and ``neutral`` then suits no chord.

@@ -33,7 +33,7 @@ PAPER_SEMANTIC_WIDTH = 768
 
 
 def video_input(row: Mapping[str, Any]) -> Array:
-    """The video of a row, float32 ``[t, semantic width + 8]``: 776 wide for the paper's CLIP.
+    """Make a row's video input, float32 ``[t, semantic width + 8]``: 776 wide for the paper's CLIP.
 
     Columns: semantic | seconds since the last cut, plus 1 | motion (0-255) | six emotions in
     the order of `vocab.EMOTIONS`.
@@ -54,14 +54,14 @@ def video_input(row: Mapping[str, Any]) -> Array:
 
 
 def targets(row: Mapping[str, Any]) -> Array:
-    """What the regressors estimate, float32 ``[t, 2]``: notes in the second, loudness (0-1)."""
+    """Make the regressors' targets, float32 ``[t, 2]``: notes in the second, loudness (0-1)."""
     tracks = [_track(row, name, 1) for name in TARGET_COLUMNS]
     seconds = min(map(len, tracks))
     return np.stack([track[:seconds] for track in tracks], axis=1)
 
 
 def _track(row: Mapping[str, Any], name: str, ndim: int) -> Array:
-    """A column as float32; half precision is widened here, once."""
+    """Read a column as float32; half precision is widened here, once."""
     if row.get(name) is None:
         needed_for = (
             "which Video2Music reads, as rows of the muvisync schema have it that were built or "

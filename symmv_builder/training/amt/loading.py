@@ -32,11 +32,15 @@ class LoadedAmt:
 
 
 def load(run: Path, device: str = "cpu") -> LoadedAmt:
-    """The best model of a run, or that of a checkpoint's folder; `StopRun` where it is none."""
+    """Load the best model of a run, or that of a checkpoint's folder.
+
+    `StopRun` where it is none.
+    """
     return load_checkpoint(read(run, KIND), device)
 
 
 def load_checkpoint(checkpoint: Checkpoint, device: str) -> LoadedAmt:
+    """Load the model of a checkpoint for evaluation; `StopRun` where it does not fit."""
     place = device_of(device)
     config = from_plain(AmtConfig, checkpoint.config)
     with understood(checkpoint):

@@ -32,7 +32,7 @@ class LossSums:
 
 
 def sum_losses(logits: Tensor, targets: Tensor, emotions: Tensor, table: Tensor) -> LossSums:
-    """Both losses of ``logits [b, t, 159]`` in float32, summed.
+    """Sum both losses of ``logits [b, t, 159]`` in float32.
 
     `targets` ``[b, t]`` are chords, END or PAD. `emotions` ``[b, t]`` are rows of `table`
     (bool ``[6, 159]``), `NO_EMOTION` where nothing is asked; so it is wherever PAD stands.

@@ -55,7 +55,7 @@ class DecoderLayer(nn.Module):
         return out
 
     def step(self, x: Tensor, own: Cache, film: Cache) -> Tensor:
-        """The next row of `forward`, with what was seen before in caches."""
+        """Compute the next row of `forward`, with what was seen before in caches."""
         x = self.norms[0](x + self.attention.step(x, own))
         if self.cross is not None and film.keys is not None and film.values is not None:
             query = self.cross.split(self.cross.query(x))
@@ -66,7 +66,7 @@ class DecoderLayer(nn.Module):
 
 @dataclass(slots=True)
 class DecodingState:
-    """Where a decoder stands that writes one chord at a time."""
+    """The state of a decoder that writes one chord at a time."""
 
     key: Tensor
     own: list[Cache]
@@ -119,7 +119,7 @@ class ChordModel(nn.Module):
         video: Tensor | None = None,
         video_mask: Tensor | None = None,
     ) -> Tensor:
-        """Logits ``[b, t, 159]``: row i is the output behind the inputs 0 to i.
+        """Compute logits ``[b, t, 159]``: row i is the output behind the inputs 0 to i.
 
         ``inputs`` int64 ``[b, t]``, ``key`` float32 ``[b]``, ``video`` float32 ``[b, s, w]``;
         masks are bool, true where something stands, `None` where nothing is padded.
@@ -134,7 +134,7 @@ class ChordModel(nn.Module):
         return logits
 
     def watch(self, video: Tensor, video_mask: Tensor | None = None) -> Tensor:
-        """The encoder: video ``[b, s, w]`` to ``[b, s, width]``."""
+        """Encode video ``[b, s, w]`` to ``[b, s, width]``."""
         allowed = None if video_mask is None else video_mask[:, None, None, :]
         x = self.dropout(self.video(video) + self.positions[: video.shape[1]])
         for layer in self.encoder:
@@ -153,7 +153,10 @@ class ChordModel(nn.Module):
         return DecodingState(key, [Cache() for _ in self.decoder], film)
 
     def step(self, inputs: Tensor, progress: DecodingState) -> Tensor:
-        """Logits ``[b, 159]`` behind one more input ``[b]``; equal to `forward`'s last row."""
+        """Compute logits ``[b, 159]`` behind one more input ``[b]``.
+
+        Equal to `forward`'s last row.
+        """
         x = self._embed(inputs[:, None], progress.key) + self.positions[progress.position]
         for layer, own, film in zip(self._layers(), progress.own, progress.film, strict=True):
             x = layer.step(x, own, film)
@@ -173,7 +176,7 @@ class ChordModel(nn.Module):
 
 
 def sinusoids(length: int, width: int) -> Tensor:
-    """Positions of Vaswani et al. 2017, section 3.5: float32 ``[length, width]``."""
+    """Make the positions of Vaswani et al. 2017, section 3.5: float32 ``[length, width]``."""
     place = torch.arange(length, dtype=torch.float32)[:, None]
     rates = torch.exp(torch.arange(0, width, 2, dtype=torch.float32) * (-math.log(1e4) / width))
     table = torch.empty(length, width)

@@ -22,7 +22,7 @@ SILENCE = muvisync_id(NO_CHORD)
 
 @dataclass(frozen=True, slots=True)
 class ChordSampling:
-    """How a chord is chosen among 157.
+    """The way a chord is chosen among 157.
 
     `greedy` takes the most probable. Else one is drawn, after logits were divided by
     `temperature`, among the `top_k` most probable or, with `None`, all. `max_repeats` and
@@ -58,7 +58,7 @@ def sample_chords(
     sampling: ChordSampling | None = None,
     tell: Callable[[int, int], None] = lambda done, seconds: None,
 ) -> list[int]:
-    """Numbers of `seconds` chords in C major or A minor, the primer first.
+    """Sample `seconds` chords in C major or A minor by number, the primer first.
 
     `video` is float32 ``[seconds, w]`` on the model's device, `None` for a model without;
     `tell` is given how many chords stand. The same seed gives the same chords. A model that
@@ -96,7 +96,7 @@ def sample_chords(
 def choose(
     logits: Tensor, chords: Sequence[int], sampling: ChordSampling, rng: torch.Generator
 ) -> int:
-    """The chord that follows on `chords`, out of logits ``[159]`` on the CPU."""
+    """Choose the chord that follows on `chords`, out of logits ``[159]`` on the CPU."""
     scores = logits[:CHORDS].double()
     scores[sorted(barred(chords, sampling))] = float("-inf")
     # Stable: of equally probable chords the first ones are kept, and never more than `top_k`.
@@ -110,7 +110,7 @@ def choose(
 
 
 def barred(chords: Sequence[int], sampling: ChordSampling) -> set[int]:
-    """Which chords would break a limit if they followed."""
+    """Mark chords that would break a limit if they followed."""
     tokens: set[int] = set()
     limit = sampling.max_repeats
     if limit is not None and len(chords) >= limit and len(set(chords[-limit:])) == 1:

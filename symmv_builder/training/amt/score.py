@@ -39,7 +39,7 @@ def score(
     device: str = "cpu",
     tell: Callable[[int, int], None] = lambda done, songs: None,
 ) -> dict[str, Any]:
-    """Metrics of a run's best model: ``{"model", "songs", "metrics", "confusion", "left_out"}``.
+    """Score a run's best model: ``{"model", "songs", "metrics", "confusion", "left_out"}``.
 
     ``metrics`` holds ``hits1 hits3 hits5`` and, where the rows know feelings,
     ``matching_loss``; ``confusion`` counts true (row) against predicted (column) ``chord``,
@@ -79,12 +79,12 @@ def score(
 
 
 def evenly(config: AmtConfig) -> Callable[[dict[str, Any], np.random.Generator], Any]:
-    """Rows prepared for a loader without anything drawn: the beginning of long songs."""
+    """Prepare rows for a loader without anything drawn: the beginning of long songs."""
     return lambda row, rng: prepare(row, config)
 
 
 def check_width(rows: Rows, loaded: LoadedAmt) -> None:
-    """`StopRun` where the rows' features are not those that the model learned from."""
+    """Raise `StopRun` where the rows' features are not those that the model learned from."""
     width = video_width(rows, loaded.config)
     if width != loaded.video_width:
         actual = f"{width} video features a second"
@@ -92,7 +92,7 @@ def check_width(rows: Rows, loaded: LoadedAmt) -> None:
 
 
 def video_width(rows: Rows, config: AmtConfig) -> int:
-    """How wide `features.video_input` makes these rows; 0 for a model that sees no video."""
+    """Tell how wide `features.video_input` makes these rows; 0 for a model that sees no video."""
     if not config.sees_video or not len(rows):
         return 0
     return int(rows.row(0)["semantic"].shape[1]) + EXTRA_WIDTH
@@ -101,7 +101,7 @@ def video_width(rows: Rows, config: AmtConfig) -> int:
 def each_song(
     logits: Tensor, batch: Batch
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]]:
-    """Logits ``[t, 159]``, targets and feelings ``[t]`` of each real song of a batch, unpadded."""
+    """Iterate over each real song, unpadded: logits ``[t, 159]``, targets and feelings ``[t]``."""
     scores = logits.float().cpu().numpy()
     targets, emotions = batch["targets"].cpu().numpy(), batch["emotions"].cpu().numpy()
     for place in np.flatnonzero(batch["real"].cpu().numpy()):
@@ -110,7 +110,7 @@ def each_song(
 
 
 def ask(model: torch.nn.Module, batch: Batch) -> Tensor:
-    """The logits of a batch that lies on the model's device."""
+    """Compute the logits of a batch that lies on the model's device."""
     names = ("inputs", "key", "inputs_mask", "video", "video_mask")
     logits: Tensor = model(*(batch.get(name) for name in names))
     return logits
@@ -122,7 +122,7 @@ def song_scores(
     emotions: NDArray[np.int64],
     table: NDArray[np.bool_],
 ) -> dict[str, float]:
-    """The metrics of one song without padding; no matching loss where no feeling is known."""
+    """Score one song without padding; no matching loss where no feeling is known."""
     scores = {f"hits{k}": chord_hits.hits_at(logits, targets, k) for k in chord_hits.PAPER_KS}
     felt = emotions != NO_EMOTION
     if felt.any():
@@ -131,7 +131,7 @@ def song_scores(
 
 
 def average(songs: list[dict[str, float]]) -> dict[str, float]:
-    """Means over songs, each over those that have the metric."""
+    """Average over songs, each metric over those that have it."""
     names = dict.fromkeys(name for song in songs for name in song)
     return {name: float(np.mean([s[name] for s in songs if name in s])) for name in names}
 

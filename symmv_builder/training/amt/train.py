@@ -50,7 +50,7 @@ _START: dict[str, Any] = {
 
 @dataclass(slots=True)
 class _Run:
-    """What a run works with; `state` is what a checkpoint keeps of where it stands.
+    """The parts that a run works with; `state` is what a checkpoint keeps of where it stands.
 
     `held_out` is `None` where the split validation is empty, as a small dataset's may be: then
     nothing ends the run early, and its best model is its last.
@@ -97,12 +97,12 @@ def _loop(run: _Run, deadline: float) -> Outcome:
             step = state["step"] = state["step"] + 1
             state["epoch"] = run.loader.state_dict()["epoch"]
             batch = next(batches)
-            counted = _learn(run, batch)
+            totals = _learn(run, batch)
             examples += len(batch["index"]) * ranks.world
             if step % config.log_every == 0 or step == config.steps:
                 speed = examples / (time.monotonic() - since)
                 since, examples = time.monotonic(), 0
-                _log(run, journal, counted, speed)
+                _log(run, journal, totals, speed)
             if step % config.validate_every == 0 or step == config.steps:
                 _validate(run, journal)
             state["ended"] = ending.behind(state)
@@ -116,7 +116,7 @@ def _loop(run: _Run, deadline: float) -> Outcome:
 
 
 def _begin(config: AmtConfig, request: Request, ranks: Ranks) -> _Run:
-    """Model, data and optimiser, as the last checkpoint left them."""
+    """Make model, data and optimiser, as the last checkpoint left them."""
     loader, held_out = _loaders(config, request, ranks)
     torch.manual_seed(config.seed)
     model = ChordModel(config, video_width(loader.rows, config)).to(ranks.device)
@@ -141,7 +141,10 @@ def _begin(config: AmtConfig, request: Request, ranks: Ranks) -> _Run:
 
 
 def _learn(run: _Run, batch: Batch) -> Tensor:
-    """One step of the optimiser; sums and counts of both losses over all ranks ``[4]``."""
+    """Take one step of the optimiser.
+
+    Gives sums and counts of both losses over all ranks ``[4]``.
+    """
     step, config = run.state["step"], run.config
     seed_step(config.seed, step, run.ranks.rank)
     for group in run.optimizer.param_groups:
@@ -151,22 +154,22 @@ def _learn(run: _Run, batch: Batch) -> Tensor:
     with autocast(run.ranks.device):
         logits = ask(run.learner, batch)
     sums = sum_losses(logits, _targets(batch), batch["emotions"], run.table)
-    counted = total(_counts(sums), run.ranks)
+    totals = total(_counts(sums), run.ranks)
     # DDP averages the ranks' gradients, and the loss is a mean over the positions of all.
-    chords, emotions = counted[2:] / run.ranks.world
+    chords, emotions = totals[2:] / run.ranks.world
     loss = sums.total(config.loss_weight, chords, emotions)
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     if config.clip_norm is not None:
         nn.utils.clip_grad_norm_(run.model.parameters(), config.clip_norm)
     run.optimizer.step()
-    return counted
+    return totals
 
 
-def _log(run: _Run, journal: Journal, counted: Tensor, speed: float) -> None:
+def _log(run: _Run, journal: Journal, totals: Tensor, speed: float) -> None:
     """Write a step down and tell it; `StopRun` where its loss is no number."""
     config, state = run.config, run.state
-    step, epoch, losses = state["step"], state["epoch"], _losses(counted, config)
+    step, epoch, losses = state["step"], state["epoch"], _losses(totals, config)
     require_finite(losses["loss"], step)
     if run.held_out is None:
         state["losses"] = losses
@@ -176,22 +179,25 @@ def _log(run: _Run, journal: Journal, counted: Tensor, speed: float) -> None:
 
 
 def _validate(run: _Run, journal: Journal) -> None:
-    """Losses over the split's positions, metrics averaged over its songs; the best is kept."""
+    """Measure losses over the split's positions, metrics averaged over its songs.
+
+    Keeps the best.
+    """
     config, state = run.config, run.state
     if run.held_out is None:
         _save(run, best=True)
         return
     step, epoch = state["step"], state["epoch"]
-    counted, songs = torch.zeros(4, device=run.ranks.device), []
+    totals, songs = torch.zeros(4, device=run.ranks.device), []
     allowed = run.table.cpu().numpy()
     run.model.eval()
     with torch.no_grad(), autocast(run.ranks.device):
         for batch in run.held_out.epoch(0):
             moved = on_device(batch, run.ranks.device)
             logits = ask(run.model, moved)
-            counted += _counts(sum_losses(logits, _targets(moved), moved["emotions"], run.table))
+            totals += _counts(sum_losses(logits, _targets(moved), moved["emotions"], run.table))
             songs += [song_scores(*song, allowed) for song in each_song(logits, batch)]
-    losses = state["losses"] = _losses(counted, config) | average(songs)
+    losses = state["losses"] = _losses(totals, config) | average(songs)
     journal.write("validation", step, epoch, losses)
     if run.ranks.is_first:
         run.request.tell(Tick(run.part, step, config.steps, epoch, losses, is_validation=True))
@@ -215,7 +221,7 @@ def _save(run: _Run, best: bool = False) -> None:
 
 
 def _loaders(config: AmtConfig, request: Request, ranks: Ranks) -> tuple[Loader, Loader | None]:
-    """The split train in shuffled batches of this rank; validation in order, whole on each."""
+    """Make loaders: train in shuffled batches of this rank; validation in order, whole on each."""
     columns, optional = columns_of(config)
     on_gpu, left_out = ranks.device.type == "cuda", LeftOut()
     rows, held_out = (request.rows(split, columns, optional) for split in ("train", "validation"))
@@ -241,7 +247,7 @@ def _loaders(config: AmtConfig, request: Request, ranks: Ranks) -> tuple[Loader,
 
 
 def _about(rows: Rows, model: ChordModel) -> dict[str, Any]:
-    """What a checkpoint says of the rows that its model learned from."""
+    """Tell what a checkpoint says of the rows that its model learned from."""
     receipt = {name: rows.receipt[name] for name in ("schema", "models") if name in rows.receipt}
     return {
         "video_width": model.video_width,
@@ -252,18 +258,18 @@ def _about(rows: Rows, model: ChordModel) -> dict[str, Any]:
 
 
 def _targets(batch: Batch) -> Tensor:
-    """What counts: a row that only fills a batch is padding throughout."""
+    """Give the targets that count: a row that only fills a batch is padding throughout."""
     return batch["targets"].masked_fill(~batch["real"][:, None], PAD)
 
 
 def _counts(sums: LossSums) -> Tensor:
-    """Sums of both losses and the numbers of their positions, without gradients."""
+    """Sum both losses and the numbers of their positions, without gradients."""
     parts = (sums.chord, sums.emotion, sums.chords, sums.emotions)
     return torch.stack([part.detach().float() for part in parts])
 
 
-def _losses(counted: Tensor, config: AmtConfig) -> dict[str, float]:
-    chord, emotion, chords, emotions = counted.tolist()
+def _losses(totals: Tensor, config: AmtConfig) -> dict[str, float]:
+    chord, emotion, chords, emotions = totals.tolist()
     chord, emotion = chord / max(chords, 1), emotion / max(emotions, 1)
     weight = config.loss_weight
     return {"loss": weight * chord + (1 - weight) * emotion, "chord": chord, "emotion": emotion}

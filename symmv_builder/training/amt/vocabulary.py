@@ -68,7 +68,7 @@ _KEY = re.compile(r"([A-Ga-g][#b-]*)\s+(major|minor|maj|min)", re.IGNORECASE)
 
 
 def parts_of_input(number: int) -> tuple[int, int]:
-    """Rows of the root's and of the quality's embedding for an input; END is none."""
+    """Find rows of the root's and of the quality's embedding for an input; END is none."""
     if number == START:
         return ROOTS - 2, QUALITIES - 2
     if number == PAD:
@@ -89,7 +89,7 @@ def input_tables() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def matching_table() -> NDArray[np.bool_]:
-    """Which outputs suit each feeling ``[6, 159]``: Table 1, and nothing for ``neutral``."""
+    """Mark which outputs suit each feeling ``[6, 159]``: Table 1, and nothing for ``neutral``."""
     table = np.zeros((len(EMOTIONS), OUTPUTS), dtype=bool)
     for row, emotion in enumerate(EMOTIONS):
         for quality in EMOTION_QUALITIES[emotion]:
@@ -99,7 +99,7 @@ def matching_table() -> NDArray[np.bool_]:
 
 
 def key_value(mode: str, flag: Literal["paper", "released"]) -> float:
-    """What stands for the mode: major 1 and minor 0 in the paper, the reverse in its code."""
+    """Number the mode: major 1 and minor 0 in the paper, the reverse in its code."""
     return float((mode == "major") == (flag == "paper"))
 
 
@@ -119,7 +119,7 @@ def parse_chord(text: str) -> str:
 
 
 def parse_primer(text: str) -> tuple[str, ...]:
-    """The chords of a line like ``C Am F G``, each a second long."""
+    """Parse the chords of a line like ``C Am F G``, each a second long."""
     return tuple(parse_chord(word) for word in re.split(r"[\s,|]+", text) if word)
 
 
@@ -132,12 +132,12 @@ def parse_key(text: str) -> tuple[int, str]:
 
 
 def shift_into(tonic: int, mode: str) -> int:
-    """Semitones from C major or A minor, in which the model works, up to a key."""
+    """Count semitones from C major or A minor, in which the model works, up to a key."""
     return (tonic - (0 if mode == "major" else 9)) % 12
 
 
 def transpose(labels: Sequence[str], semitones: int) -> tuple[str, ...]:
-    """Labels with every root moved; no chord stays no chord."""
+    """Move the root of every label; no chord stays no chord."""
     moved = []
     for label in labels:
         parts = muvisync_parts(label)

@@ -6,18 +6,34 @@ from typing import Any, final
 
 import numpy as np
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import StopRun, WrongArguments
 from symmv_builder.records import Floats, Notes
 from symmv_builder.training import checkpoint
 from symmv_builder.training.cmt.config import KIND, CmtConfig
 from symmv_builder.training.cmt.control import VIDEO_COLUMNS, Control, control_of, video_in
 from symmv_builder.training.cmt.examples import song_in_score
 from symmv_builder.training.cmt.model import CmtModel
-from symmv_builder.training.cmt.sampling import CmtSampling, heeded, sample
-from symmv_builder.training.cmt.tokens import INSTRUMENTS, POSITIONS, WordScore, score_of
+from symmv_builder.training.cmt.rewriting import (
+    bars_in,
+    control_in,
+    merged,
+    score_in_piece,
+    spliced,
+    tempo_of,
+    words_before,
+)
+from symmv_builder.training.cmt.sampling import BEGINNING, CmtSampling, heeded, sample
+from symmv_builder.training.cmt.tokens import (
+    INSTRUMENTS,
+    POSITIONS,
+    Ints,
+    WordScore,
+    score_of,
+)
 from symmv_builder.training.composing import (
     Composer,
     Order,
+    Passage,
     Piece,
     Tell,
     WatchedVideo,
@@ -46,7 +62,7 @@ _REMEMBERED = (
 
 
 def load(run: Path, device: str) -> tuple[CmtModel, Mapping[str, Any]]:
-    """The best model of a run, in evaluation mode, and what it remembers (`train.about`).
+    """Load the best model of a run, in evaluation mode, and what it remembers (`train.about`).
 
     `StopRun` where the folder holds no such model.
     """
@@ -84,8 +100,17 @@ class CmtComposer(Composer):
     def check(self, order: Order) -> None:
         if order.key:
             parse_key(order.key)
+        if order.passage:
+            order.passage.check_model(KIND)
+            if self._tempo_bpm is not None:
+                raise WrongArguments("`passage` keeps the tempo of its piece: leave out `tempo`")
 
     def compose(self, videos: Sequence[WatchedVideo], order: Order, tell: Tell) -> Iterator[Piece]:
+        if order.passage is not None:
+            video = videos[0] if videos else WatchedVideo(order.passage.piece.name, {})
+            for number in range(order.count):
+                yield self._rewritten(video, order, order.passage, number, tell)
+            return
         for each in videos or [WatchedVideo("piece", {})]:
             for number in range(order.count):
                 yield self._piece(each, order, number, tell)
@@ -97,30 +122,11 @@ class CmtComposer(Composer):
         tempo_bpm = self._tempo_bpm or (shown_bpm if shown_bpm > 0 else None)
         wish = Wish(seed=seed, seconds=seconds, tempo_bpm=tempo_bpm)
         plan = plan_piece(wish, self._about, POSITIONS)
-        control = control_of(_video(video), plan.bars, plan.tempo_bpm, self._about)
-        control = control.denser(self._density, self._about["densities"])
-        sampling = CmtSampling(
-            control=self._control,
-            temperature=order.temperature,
-            top_k=order.top_k,
-            greedy=order.greedy,
-        )
-        [sampled] = sample(
-            self._model,
-            [control],
-            seeds=[plan.seed_of(0)],
-            instruments=self._about["instruments"],
-            sampling=sampling,
-            tell=lambda share: tell(round(100 * share), 100, f"percent of {video.name}"),
-        )
-        score = score_of(sampled)
-        targets = heeded(control, plan.seed_of(0), self._control)
+        score, targets = self._written(video, order, plan, tell)
         facts = {
             "model": KIND,
-            "sampling": order.sampling(top_p=sampling.top_p),
             "tempo_bpm": plan.tempo_bpm,
-            "control": self._control,
-            "density_factor": self._density,
+            **self._ordered(order),
             **control_facts(targets, score),
         }
         if video.row and not any(name in video.row for name in VIDEO_COLUMNS):
@@ -129,8 +135,72 @@ class CmtComposer(Composer):
         name = order.name(video.name, number)
         return ordered_piece(name, tracks, plan.tempo_bpm, plan.end_s, order, number, facts)
 
+    def _rewritten(
+        self, video: WatchedVideo, order: Order, passage: Passage, number: int, tell: Tell
+    ) -> Piece:
+        """Write the whole bars of a passage of an earlier piece anew (`rewriting`)."""
+        piece, seed = passage.piece, order.seed_of(number)
+        tempo_bpm = tempo_of(piece)
+        wish = Wish(seed=seed, seconds=piece.seconds, tempo_bpm=tempo_bpm)
+        plan = plan_piece(wish, self._about, POSITIONS)
+        first, last = bars_in(passage, tempo_bpm, plan.bars)
+        old = score_in_piece(piece.tracks, tempo_bpm, plan.bars)
+        primer = words_before(old, first)
+        new, asked = self._written(video, order, plan, tell, primer, last - 1)
+        score = spliced(old, new, first, last)
+        targets = merged(control_in(piece.facts, plan.bars), asked, first, last)
+        bar_s = POSITIONS * float(plan.clock(np.array([1]))[0])
+        return passage.rewritten(
+            self._sounding(score, plan, key=""),
+            (first * bar_s, min(last * bar_s, piece.seconds)),
+            order.name(video.name, number),
+            seed,
+            {**self._ordered(order), **control_facts(targets, score)},
+        )
+
+    def _written(
+        self,
+        video: WatchedVideo,
+        order: Order,
+        plan: PiecePlan,
+        tell: Tell,
+        primer: Ints = BEGINNING,
+        last_bar: int | None = None,
+    ) -> tuple[WordScore, Control]:
+        """Write the notes of a piece for a video; they, and what was asked of them."""
+        seed = plan.seed_of(0)
+        control = control_of(_video(video), plan.bars, plan.tempo_bpm, self._about)
+        control = control.denser(self._density, self._about["densities"])
+        [sampled] = sample(
+            self._model,
+            [control],
+            seeds=[seed],
+            instruments=self._about["instruments"],
+            sampling=self._sampling(order),
+            primer=primer,
+            last_bar=last_bar,
+            tell=lambda share: tell(round(100 * share), 100, f"percent of {video.name}"),
+        )
+        return score_of(sampled), heeded(control, seed, self._control)
+
+    def _sampling(self, order: Order) -> CmtSampling:
+        return CmtSampling(
+            control=self._control,
+            temperature=order.temperature,
+            top_k=order.top_k,
+            greedy=order.greedy,
+        )
+
+    def _ordered(self, order: Order) -> dict[str, Any]:
+        """Say how the model was asked to write, as the JSON of a piece tells it."""
+        return {
+            "sampling": order.sampling(top_p=self._sampling(order).top_p),
+            "control": self._control,
+            "density_factor": self._density,
+        }
+
     def _sounding(self, score: WordScore, plan: PiecePlan, key: str) -> dict[str, Notes]:
-        """Notes by instrument, in seconds, cut at the end and moved into the key."""
+        """Give notes by instrument, in seconds, cut at the end and moved into the key."""
         songs = {
             instrument: song_in_score(score, instrument, plan.tempo_bpm)
             for instrument in self._about["instruments"]
@@ -153,7 +223,7 @@ def _video(video: WatchedVideo) -> Mapping[str, Floats]:
 
 
 def control_facts(control: Control, score: WordScore) -> dict[str, Any]:
-    """What was asked of a piece and what it has, as its JSON tells it.
+    """Tell what was asked of a piece and what it has, for its JSON.
 
     Densities of bars, -1 where any would do; 16ths and strengths that were asked, and how many
     notes begin on each.

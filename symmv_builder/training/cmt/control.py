@@ -57,7 +57,7 @@ USUAL_SALIENCE = _released(_STRENGTH_SHARES, _SALIENCES, 1.0)
 
 
 def thresholds(counts: Sequence[int], quantiles: Sequence[float]) -> Floats:
-    """Where a video's value becomes the next level of the music, rising, ``[levels - 1]``.
+    """Compute at which value of a video the music's next level begins, rising, ``[levels - 1]``.
 
     `counts` says how often each level occurs in the music, `quantiles` the values of videos.
     """
@@ -66,7 +66,7 @@ def thresholds(counts: Sequence[int], quantiles: Sequence[float]) -> Floats:
 
 
 def levels(values: NDArray[Any], counts: Sequence[int], quantiles: Sequence[float]) -> Ints:
-    """The level of each value, from 0: how many thresholds it reaches."""
+    """Give the level of each value, from 0: how many thresholds it reaches."""
     indices = np.searchsorted(thresholds(counts, quantiles), values, side="right")
     # The strongest beat of every video is 1: it asks for what is usual at times, not for the one
     # simu-note of a corpus that nobody could play.
@@ -77,19 +77,22 @@ def levels(values: NDArray[Any], counts: Sequence[int], quantiles: Sequence[floa
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Control:
-    """What is asked of a piece: ``densities`` ``[bars]``, 0-16 or -1 where any will do, and
-    ``strengths`` ``[16 * bars]``, 1-20 where a simu-note has to begin, else 0; both int64."""
+    """The densities and strengths that are asked of a piece, both int64.
+
+    ``densities`` ``[bars]`` are 0-16, or -1 where any will do; ``strengths`` ``[16 * bars]`` are
+    1-20 where a simu-note has to begin, else 0.
+    """
 
     densities: Ints
     strengths: Ints
 
     @classmethod
     def free(cls, bars: int) -> "Control":
-        """Nothing is asked."""
+        """Make a control that asks for nothing."""
         return cls(np.full(bars, -1), np.zeros(bars * POSITIONS, dtype=np.int64))
 
     def denser(self, factor: float, counts: Sequence[int]) -> "Control":
-        """The control with densities `factor` times as high, within those that music has.
+        """Multiply the control's densities by `factor`, within those that music has.
 
         Where none is asked for, it is that factor of the mean density of the music that was
         learned from (`counts`).
@@ -103,7 +106,7 @@ class Control:
 
 
 def video_in(row: Mapping[str, Any]) -> dict[str, Floats]:
-    """The columns of a row that say something of its video, those of `VIDEO_COLUMNS` that it has.
+    """Read the columns of a row about its video, those of `VIDEO_COLUMNS` that it has.
 
     `UnusableRow` where a value is not finite, or a visual beat has no strength.
     """
@@ -120,7 +123,7 @@ def video_in(row: Mapping[str, Any]) -> dict[str, Floats]:
 def control_of(
     video: Mapping[str, Floats], bars: int, tempo_bpm: float, about: Mapping[str, Any]
 ) -> Control:
-    """What a video (`video_in`) asks of bars at a tempo, by what a model remembers (`about`).
+    """Derive what a video (`video_in`) asks of bars at a tempo, by a model's memory (`about`).
 
     Density by the mean of ``flow_magnitude`` over each bar; strengths by the visual beats, each on
     its nearest 16th, of two on one 16th the stronger. Without a column nothing is asked of its
@@ -140,12 +143,14 @@ def control_of(
 
 
 def bar_means(flow: Floats, hop_s: float, bar_s: float) -> Floats:
-    """The mean of a track over each bar that it reaches into, by time: ``[bars]``."""
+    """Average a track over each bar that it reaches into, by time: ``[bars]``."""
     end_s = len(flow) * hop_s
     count = math.ceil(end_s / bar_s - 1e-6)
     edges_s = np.minimum(np.arange(count + 1) * bar_s, end_s)
-    gone = np.interp(edges_s, np.arange(len(flow) + 1) * hop_s, np.append(0.0, flow.cumsum()))
-    return np.asarray(np.diff(gone) * hop_s / np.diff(edges_s))
+    flow_until_s = np.interp(
+        edges_s, np.arange(len(flow) + 1) * hop_s, np.append(0.0, flow.cumsum())
+    )
+    return np.asarray(np.diff(flow_until_s) * hop_s / np.diff(edges_s))
 
 
 def video_quantiles(videos: Sequence[Mapping[str, Floats]]) -> tuple[list[float], list[float]]:

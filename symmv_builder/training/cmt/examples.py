@@ -23,7 +23,10 @@ class CmtExamples:
     transposes: bool
 
     def __call__(self, row: Mapping[str, Any], rng: np.random.Generator) -> Example:
-        """``tokens`` ``[t, 7]``, ``steps`` and ``timing`` ``[t]``; `UnusableRow` without a song."""
+        """Make ``tokens`` ``[t, 7]``, ``steps`` and ``timing`` ``[t]``.
+
+        `UnusableRow` without a song.
+        """
         song = song_in_fours(row)
         if self.transposes:
             song = song.transposed(transposition(song.pitches, rng))
@@ -37,7 +40,7 @@ class CmtExamples:
 
 
 def arrays_of(sequence: Sequence, bars: int, rounding: Rounding) -> Example:
-    """Words, the 16th of the piece on which each stands, and the share of it that has passed."""
+    """Make words, the 16th of the piece of each, and the share of the piece that has passed."""
     timing = timing_of(
         sequence.bars,
         sequence.beats,
@@ -50,13 +53,13 @@ def arrays_of(sequence: Sequence, bars: int, rounding: Rounding) -> Example:
 
 
 def score_in(song: QuantisedSong) -> WordScore:
-    """The notes of a song as the piano's; those of more than a bar end after one."""
+    """Convert the notes of a song to the piano's; those of more than a bar end after one."""
     piano = np.full_like(song.onsets, PIANO)
     return WordScore(song.bars, song.onsets, piano, song.pitches, song.durations.clip(max=LONGEST))
 
 
 def song_in_score(score: WordScore, instrument: int, tempo_bpm: float) -> QuantisedSong:
-    """The notes of one instrument as a song without chords or melody, beats counted from 0."""
+    """Convert one instrument's notes to a song without chords or melody, beats counted from 0."""
     own = score.instruments == instrument
     return QuantisedSong(
         onsets=score.onsets[own],

@@ -33,7 +33,7 @@ from symmv_builder.training.vmusprod.tempo import TIMING_SIZE, Rounding
 
 
 class WordWriting:
-    """Where each piece of the batch stands, and what may come next; every field is ``[b]``.
+    """The state of each piece of a batch, and what may come next; every field is ``[b]``.
 
     `bar` is -1 before the first, `beat` the 16th in it and -1 behind a bar's own word, `onsets`
     on how many 16ths of the bar notes begin already. `instruments` ``[6]`` says which the model
@@ -48,7 +48,7 @@ class WordWriting:
         self.instrument, self.pitch, self.notes = nothing, nothing, nothing
         self.density, self.onsets = nothing, nothing
         self.done = torch.zeros_like(bars, dtype=torch.bool)
-        self._known = instruments
+        self._instruments = instruments
         self._last = int(instruments.nonzero().max())
         device = bars.device
         self._number = {name: torch.arange(size, device=device) for name, size in SIZES.items()}
@@ -59,14 +59,14 @@ class WordWriting:
         return self.bar.clamp(min=0) * POSITIONS + self.beat.clamp(min=0)
 
     def timing(self) -> Tensor:
-        """The share of the piece that has passed, 0-100, as `tempo.timing_of` gives it."""
-        gone, whole = (TIMING_SIZE - 1) * self.steps, self.bars * POSITIONS
+        """Compute the share of the piece that has passed, 0-100, as `tempo.timing_of` gives it."""
+        passed, whole = (TIMING_SIZE - 1) * self.steps, self.bars * POSITIONS
         if self.rounding == "round":
-            gone, whole = 2 * gone + whole, 2 * whole
-        return (gone // whole).clamp(0, TIMING_SIZE - 1)
+            passed, whole = 2 * passed + whole, 2 * whole
+        return (passed // whole).clamp(0, TIMING_SIZE - 1)
 
     def types(self) -> Tensor:
-        """Types that may come next, bool ``[b, 5]``; ``end`` also where it will mean a bar."""
+        """Mark types that may come next, bool ``[b, 5]``; ``end`` also where it will mean a bar."""
         behind_bar = (self.kind == RHYTHM) & (self.beat < 0)
         behind_place = (self.kind == RHYTHM) & (self.beat >= 0)
         behind_note = self.kind == NOTE
@@ -79,7 +79,7 @@ class WordWriting:
         return allowed
 
     def barbeats(self) -> Tensor:
-        """Bar and 16ths that a rhythm word may name, bool ``[b, 18]``."""
+        """Mark bar and 16ths that a rhythm word may name, bool ``[b, 18]``."""
         at = self._number["barbeat"] - FIRST_POSITION
         more = (self.kind == NOTE) & (self.instrument < self._last)
         allowed = (at > self.beat[:, None]) | ((at == self.beat[:, None]) & more[:, None])
@@ -91,19 +91,19 @@ class WordWriting:
         """Instruments of a word that names `barbeat` ``[b]``, bool ``[b, 6]``."""
         again = barbeat - FIRST_POSITION == self.beat
         after = torch.where(again, self.instrument, 0)[:, None]
-        return self._known & (self._number["instrument"] > after)
+        return self._instruments & (self._number["instrument"] > after)
 
     def pitches(self) -> Tensor:
-        """Keys of a piano above the last one of the simu-note, bool ``[b, 129]``."""
+        """Mark keys of a piano above the last one of the simu-note, bool ``[b, 129]``."""
         number = self._number["pitch"]
         return (number > self.pitch[:, None]) & (number >= LOWEST) & (number <= HIGHEST)
 
     def some(self, name: str) -> Tensor:
-        """All values of a field but "none", bool ``[size]``."""
+        """Mark all values of a field but "none", bool ``[size]``."""
         return self._number[name] > 0
 
     def lawful(self, token: Tensor) -> Tensor:
-        """Words ``[b, 7]`` with what follows from where they stand.
+        """Complete words ``[b, 7]`` with what follows from where they stand.
 
         What closes a bar is ``end`` or the next bar, and the density of a 16th counts down.
         """

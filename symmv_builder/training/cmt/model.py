@@ -81,7 +81,7 @@ class CmtModel(nn.Module):
         return torch.stack(losses), torch.stack(counts)
 
     def begin(self, batch_size: int, device: torch.device) -> list[AttentionSums]:
-        """Before the first word of `batch_size` pieces."""
+        """Make the state before the first word of `batch_size` pieces."""
         heads, d = self.config.heads, self.config.width // self.config.heads
         return [attention.nothing(batch_size, heads, d, d, device) for _ in self.decoder.layers]
 
@@ -98,7 +98,7 @@ class CmtModel(nn.Module):
         return self.decoder.norm(x)[:, 0], after
 
     def decided(self, hidden: Tensor, kind: Tensor) -> Tensor:
-        """What attributes are told from once the type ``[...]`` is known, ``[..., width]``."""
+        """Compute what attributes are told from once the type ``[...]`` is known: ``[..., w]``."""
         context = torch.cat([hidden, self.fields[TYPE](kind)], dim=-1)
         out: Tensor = self.given_kind(context)
         return out

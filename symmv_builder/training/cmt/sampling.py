@@ -39,13 +39,16 @@ from symmv_builder.training.cmt.tokens import (
 from symmv_builder.training.vmusprod.sampling import BLOCK, Chances, nucleus
 from symmv_builder.training.vmusprod.stepping import one_thread
 
+# What every piece begins with, `begin` alone: [1, 7].
+BEGINNING: Ints = np.zeros((1, len(FIELDS)), dtype=np.int64)
+BEGINNING[0, TYPE] = BEGIN
 # First word of the seed by which it is drawn what of a control is heeded.
 _CONTROL = 7
 
 
 @dataclass(frozen=True, slots=True)
 class CmtSampling:
-    """How boldly attributes are drawn, and how often a control is heeded, 0-1.
+    """The boldness with which attributes are drawn, and how often a control is heeded, 0-1.
 
     Of an attribute that no field names the fewest values that hold `top_p` of the probability are
     drawn from, at temperature 1; barbeats from all, at 1.2; durations at 2: the release's numbers.
@@ -61,7 +64,7 @@ class CmtSampling:
     greedy: bool = False
 
     def of(self, name: str) -> tuple[float, float, int | None]:
-        """Temperature, nucleus and number of values for an attribute."""
+        """Give temperature, nucleus and number of values for an attribute."""
         own = {"barbeat": self.barbeat, "duration": self.duration}.get(name, 1.0)
         heat = own if self.temperature is None else self.temperature
         top_p = 1.0 if name == "barbeat" or self.top_k is not None else self.top_p
@@ -69,7 +72,7 @@ class CmtSampling:
 
 
 def heeded(control: Control, seed: int, share: float) -> Control:
-    """The control with each bar and each 16th kept with the probability `share`."""
+    """Thin the control: each bar and each 16th is kept with the probability `share`."""
     rng = np.random.default_rng([_CONTROL, seed])
     bars = rng.random(len(control.densities)) < share
     steps = rng.random(len(control.strengths)) < share
@@ -83,97 +86,118 @@ def sample(
     seeds: Many[int],
     instruments: Many[int],
     sampling: CmtSampling,
+    primer: Ints = BEGINNING,
+    last_bar: int | None = None,
     tell: Callable[[float], None] = lambda share: None,
 ) -> list[Sequence]:
-    """One sequence for each of `controls`, with as many bars as it has.
+    """Sample one sequence for each of `controls`, with as many bars as it has.
 
-    `instruments` are those that the model knows, 1-5. `tell` hears now and then which share of
-    the bars is written.
+    `instruments` are those that the model knows, 1-5. `primer` ``[p, 7]`` are lawful words that
+    each sequence begins with, ``begin`` first; behind more than that the next bar is opened. Behind
+    `last_bar` nothing more is written, and there is no ``end``. `tell` hears now and then which
+    share of the bars is written.
     """
     device = next(model.parameters()).device
     targets = [heeded(c, s, sampling.control) for c, s in zip(controls, seeds, strict=True)]
+    writer = _Writer(model.eval(), targets, seeds, instruments, sampling)
     with torch.inference_mode(), one_thread(device):
-        table = _write(model.eval(), targets, seeds, instruments, sampling, tell, device)
-    sequences = []
-    for rows in table.cpu().numpy():
-        end = int(np.flatnonzero(rows[:, TYPE] == END)[0])
-        sequences.append(placed(np.ascontiguousarray(rows[: end + 1])))
-    return sequences
+        table = writer.write(torch.from_numpy(primer).to(device), last_bar, tell)
+    return [_written(rows, last_bar) for rows in table.cpu().numpy()]
 
 
-def _write(
-    model: CmtModel,
-    controls: Many[Control],
-    seeds: Many[int],
-    instruments: Many[int],
-    sampling: CmtSampling,
-    tell: Callable[[float], None],
-    device: torch.device,
-) -> Tensor:
-    bars = torch.tensor([len(c.densities) for c in controls], device=device)
-    most = int(bars.max())
-    densities = _padded([c.densities for c in controls], most, -1).to(device)
-    strengths = _padded([c.strengths for c in controls], most * POSITIONS, 0).to(device)
-    is_set = torch.zeros(1 + 5, dtype=torch.bool, device=device)
-    is_set[list(instruments)] = True
-    writing = WordWriting(bars, is_set, model.config.timing)
-    targets = _Asked(densities, strengths)
-    token = torch.zeros(len(controls), len(FIELDS), dtype=torch.int64, device=device)
-    token[:, TYPE] = BEGIN
-    tokens, chances = [token], Chances(seeds, device, len(FIELDS))
-    sums = model.begin(len(controls), device)
-    longest = most * (1 + POSITIONS * len(instruments) * (1 + MOST_NOTES)) + 1
-    for number in range(longest):
-        if number % BLOCK == 0:
-            tell(float((writing.bar.clamp(min=0) / bars).mean()))
-            if bool(writing.done.all()):
-                break
-        hidden, sums = model.step(token, writing.steps, writing.timing(), sums)
-        token = _draw(model, hidden, writing, targets, sampling, chances.next())
-        token = token * ~writing.done[:, None]
-        writing.write(token)
-        tokens.append(token)
-    tell(1.0)
-    return torch.stack(tokens, dim=1)
+def _written(rows: Ints, last_bar: int | None) -> Sequence:
+    """Cut off what was written of one piece behind its end or its last bar."""
+    is_over = rows[:, TYPE] == END
+    if last_bar is not None:
+        is_over |= np.cumsum(rows[:, BARBEAT] == BAR) > last_bar + 1
+    over = np.flatnonzero(is_over)
+    count = int(over[0]) + int(rows[over[0], TYPE] == END) if len(over) else len(rows)
+    return placed(np.ascontiguousarray(rows[:count]))
 
 
-def _draw(
-    model: CmtModel,
-    hidden: Tensor,
-    writing: WordWriting,
-    targets: "_Asked",
-    sampling: CmtSampling,
-    chance: Tensor,
-) -> Tensor:
-    """The next word ``[b, 7]`` of every piece; `chance` ``[b, 7]`` is even in 0-1."""
+class _Writer:
+    """Writes a batch of pieces word by word, one for each of `controls`."""
 
-    def pick(name: str, logits: Tensor, allowed: Tensor) -> Tensor:
-        heat, top_p, most = sampling.of(name)
-        return nucleus(logits, allowed, chance[:, FIELDS.index(name)], heat, top_p, most)
+    def __init__(
+        self,
+        model: CmtModel,
+        controls: Many[Control],
+        seeds: Many[int],
+        instruments: Many[int],
+        sampling: CmtSampling,
+    ) -> None:
+        device = next(model.parameters()).device
+        self._bars = torch.tensor([len(c.densities) for c in controls], device=device)
+        most = int(self._bars.max())
+        densities = _padded([c.densities for c in controls], most, -1).to(device)
+        strengths = _padded([c.strengths for c in controls], most * POSITIONS, 0).to(device)
+        is_set = torch.zeros(1 + 5, dtype=torch.bool, device=device)
+        is_set[list(instruments)] = True
+        self._model, self._sampling = model, sampling
+        self._writing = WordWriting(self._bars, is_set, model.config.timing)
+        self._targets = _Controls(densities, strengths)
+        self._chances = Chances(seeds, device, len(FIELDS))
+        self._longest = most * (1 + POSITIONS * len(instruments) * (1 + MOST_NOTES)) + 1
 
-    kind = pick("type", model.kind(hidden), writing.types())
-    decided = model.decided(hidden, kind)
-    barbeat = pick("barbeat", model.heads["barbeat"](decided), writing.barbeats())
-    barbeat = torch.where(kind == RHYTHM, barbeat, 0)
-    due = targets.due(writing, kind, barbeat)
-    # A 16th that is put before what was drawn is a rhythm word, and is told as one.
-    is_due = due > 0
-    kind, barbeat = torch.where(is_due, RHYTHM, kind), torch.where(is_due, due, barbeat)
-    decided = model.decided(hidden, kind)
-    word = {"type": kind, "barbeat": barbeat}
-    masks = {
-        "density": writing.some("density"),
-        "strength": writing.some("strength"),
-        "instrument": writing.instruments(barbeat),
-        "pitch": writing.pitches(),
-        "duration": writing.some("duration"),
-    }
-    word |= {n: pick(n, model.heads[n](decided), mask) for n, mask in masks.items()}
-    token = torch.stack([word[name] for name in FIELDS], dim=1)
-    return writing.lawful(targets.put(writing.lawful(token), writing))
+    def write(self, primer: Tensor, last_bar: int | None, tell: Callable[[float], None]) -> Tensor:
+        """Write the words ``[b, t, 7]``, those of `primer` ``[p, 7]`` first."""
+        writing, primed = self._writing, len(primer)
+        token = primer[0].repeat(len(self._bars), 1)
+        tokens, sums = [token], self._model.begin(len(self._bars), primer.device)
+        for number in range(1, primed + self._longest):
+            if number % BLOCK == 0:
+                tell(float((writing.bar.clamp(min=0) / self._bars).mean()))
+                if self._is_over(last_bar):
+                    break
+            hidden, sums = self._model.step(token, writing.steps, writing.timing(), sums)
+            if number < primed:
+                token = primer[number].repeat(len(self._bars), 1)
+            else:
+                token = self._draw(hidden, opens=number == primed)
+                token = token * ~writing.done[:, None]
+            writing.write(token)
+            tokens.append(token)
+        tell(1.0)
+        return torch.stack(tokens, dim=1)
+
+    def _is_over(self, last_bar: int | None) -> bool:
+        """Tell whether every piece has its end, or is behind the last bar that is asked for."""
+        is_behind = self._writing.bar > (self._bars if last_bar is None else last_bar)
+        return bool((self._writing.done | is_behind).all())
+
+    def _draw(self, hidden: Tensor, *, opens: bool) -> Tensor:
+        """Draw the next word ``[b, 7]`` of every piece; one that `opens` is a bar's own."""
+        model, writing, chance = self._model, self._writing, self._chances.next()
+
+        def pick(name: str, logits: Tensor, allowed: Tensor) -> Tensor:
+            heat, top_p, most = self._sampling.of(name)
+            return nucleus(logits, allowed, chance[:, FIELDS.index(name)], heat, top_p, most)
+
+        kind = pick("type", model.kind(hidden), writing.types())
+        decided = model.decided(hidden, kind)
+        barbeat = pick("barbeat", model.heads["barbeat"](decided), writing.barbeats())
+        barbeat = torch.where(kind == RHYTHM, barbeat, 0)
+        due = self._targets.due(writing, kind, barbeat)
+        if opens:
+            due = torch.full_like(due, BAR)
+        # A 16th that is put before what was drawn is a rhythm word, and is told as one.
+        is_due = due > 0
+        kind, barbeat = torch.where(is_due, RHYTHM, kind), torch.where(is_due, due, barbeat)
+        decided = model.decided(hidden, kind)
+        word = {"type": kind, "barbeat": barbeat}
+        masks = {
+            "density": writing.some("density"),
+            "strength": writing.some("strength"),
+            "instrument": writing.instruments(barbeat),
+            "pitch": writing.pitches(),
+            "duration": writing.some("duration"),
+        }
+        word |= {n: pick(n, model.heads[n](decided), mask) for n, mask in masks.items()}
+        token = torch.stack([word[name] for name in FIELDS], dim=1)
+        return writing.lawful(self._targets.put(writing.lawful(token), writing))
 
 
-class _Asked:
+class _Controls:
     """Controls of the batch: which 16th is due before another, and what its numbers are."""
 
     def __init__(self, densities: Tensor, strengths: Tensor) -> None:
@@ -190,15 +214,15 @@ class _Asked:
         self._rows = torch.arange(b, device=densities.device)
 
     def due(self, writing: WordWriting, kind: Tensor, barbeat: Tensor) -> Tensor:
-        """The barbeat that has to be written before a drawn word, 0 where none has to."""
+        """Find the barbeat that has to be written before a drawn word, 0 where none has to."""
         next_asked = self._after[self._rows, writing.bar.clamp(min=0), writing.beat + 1]
         closes = (kind == END) | (barbeat == BAR)
-        drawn = torch.where(closes, POSITIONS, barbeat - FIRST_POSITION)
+        drawn_position = torch.where(closes, POSITIONS, barbeat - FIRST_POSITION)
         may = (kind != NOTE) & (writing.bar >= 0) & (next_asked < POSITIONS)
-        return torch.where(may & (next_asked <= drawn), next_asked + FIRST_POSITION, 0)
+        return torch.where(may & (next_asked <= drawn_position), next_asked + FIRST_POSITION, 0)
 
     def put(self, token: Tensor, writing: WordWriting) -> Tensor:
-        """Words with the density and the strength that are asked in place of those drawn."""
+        """Replace the density and the strength in words by those that are asked."""
         token = token.clone()
         is_bar = token[:, BARBEAT] == BAR
         bar = (writing.bar + is_bar).clamp(0, self._densities.shape[1] - 1)

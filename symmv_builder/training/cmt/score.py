@@ -31,7 +31,7 @@ _BARS, _AT_ONCE = 8, 16
 
 
 def score(request: ScoreRequest) -> Mapping[str, Any]:
-    """Losses in nats, and control errors with everything heeded and with nothing (``free_``)."""
+    """Compute losses in nats, and control errors, with all heeded and with nothing (``free_``)."""
     model, about = load(request.run, request.device)
     rows = Rows(request.root, request.dataset, request.split, COLUMNS, ["entry_id"])
     left_out = LeftOut()
@@ -74,7 +74,7 @@ def score(request: ScoreRequest) -> Mapping[str, Any]:
 
 
 def asked_by(score: WordScore) -> Control:
-    """A control that asks for what a score has: all densities, and strengths on beats."""
+    """Make a control that asks for what a score has: all densities, and strengths on beats."""
     steps, _, strengths = score.simu_notes()
     on_beat = steps % STEPS_PER_BEAT == 0
     requests = np.zeros(score.bars * POSITIONS, dtype=np.int64)
@@ -83,7 +83,7 @@ def asked_by(score: WordScore) -> Control:
 
 
 def control_errors(targets: Sequence[Control], scores: Sequence[WordScore]) -> dict[str, float]:
-    """Mean distances of density and strength from what was asked, as shares of their means."""
+    """Average how far density and strength are from what was asked, as shares of their means."""
     densities = np.concatenate([control.densities for control in targets])
     densities_written = np.concatenate([score.densities() for score in scores])
     strengths, notes = [], []
@@ -91,12 +91,12 @@ def control_errors(targets: Sequence[Control], scores: Sequence[WordScore]) -> d
         steps = np.flatnonzero(control.strengths)
         strengths.append(control.strengths[steps])
         notes.append(np.bincount(score.onsets, minlength=len(control.strengths))[steps])
-    expected, got = np.concatenate(strengths), np.concatenate(notes)
+    expected, actual = np.concatenate(strengths), np.concatenate(notes)
     return {
         "density_error": float(
             np.abs(densities - densities_written).mean() / max(densities.mean(), 1e-9)
         ),
-        "strength_error": float(np.abs(expected - got).mean() / max(expected.mean(), 1e-9))
+        "strength_error": float(np.abs(expected - actual).mean() / max(expected.mean(), 1e-9))
         if len(expected)
         else 0.0,
     }

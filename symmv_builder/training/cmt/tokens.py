@@ -95,11 +95,11 @@ class WordScore:
     durations: Ints
 
     def densities(self) -> Ints:
-        """On how many 16ths of each bar notes begin, ``[bars]``, 0-16."""
+        """Count on how many 16ths of each bar notes begin, ``[bars]``, 0-16."""
         return np.bincount(np.unique(self.onsets) // POSITIONS, minlength=self.bars)
 
     def simu_notes(self) -> tuple[Ints, Ints, Ints]:
-        """What begins together: 16ths, instruments, and strengths: how many notes, 1-20."""
+        """Group what begins together: 16ths, instruments, and strengths: how many notes, 1-20."""
         places = self.onsets * len(SIZES) + self.instruments
         places_used, counts = np.unique(places, return_counts=True)
         strengths = counts.clip(max=MOST_NOTES)
@@ -111,7 +111,7 @@ class WordScore:
 
 
 def tokens_of(score: WordScore) -> Sequence:
-    """The words of a score ``[t, 7]`` (columns `FIELDS`), between ``begin`` and ``end``."""
+    """Write a score as words ``[t, 7]`` (columns `FIELDS`), between ``begin`` and ``end``."""
     densities = score.densities()
     bars = np.arange(score.bars, dtype=np.int64)
     steps, instruments, strengths = score.simu_notes()
@@ -153,7 +153,7 @@ def _rows(kind: int, count: int, **fields: Ints | int) -> Ints:
 
 
 def score_of(sequence: Sequence) -> WordScore:
-    """The notes that words say, each of the instrument of the rhythm word before it."""
+    """Read the notes that words say, each of the instrument of the rhythm word before it."""
     tokens = sequence.tokens
     is_note = tokens[:, TYPE] == NOTE
     marks = np.maximum.accumulate(np.where(tokens[:, INSTRUMENT] > 0, np.arange(len(tokens)), 0))

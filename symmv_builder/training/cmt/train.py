@@ -48,7 +48,7 @@ _START: dict[str, Any] = {
 
 @dataclass(slots=True)
 class _Run:
-    """What a run works with; `state` is what a checkpoint keeps of where it stands."""
+    """The parts that a run works with; `state` is what a checkpoint keeps of where it stands."""
 
     config: CmtConfig
     request: Request
@@ -91,12 +91,12 @@ def _loop(run: _Run, deadline: float) -> Outcome:
             step = state["step"] = state["step"] + 1
             state["epoch"] = run.loader.state_dict()["epoch"]
             batch = next(batches)
-            counted = _learn(run, batch)
+            totals = _learn(run, batch)
             examples += len(batch["index"]) * ranks.world
             if step % config.log_every == 0 or step == config.steps:
                 speed = examples / (time.monotonic() - since)
                 since, examples = time.monotonic(), 0
-                _log(run, journal, counted, speed)
+                _log(run, journal, totals, speed)
             if step % config.validate_every == 0 or step == config.steps:
                 _validate(run, journal)
             state["ended"] = ending.behind(state)
@@ -106,7 +106,7 @@ def _loop(run: _Run, deadline: float) -> Outcome:
 
 
 def _begin(config: CmtConfig, request: Request, ranks: Ranks) -> _Run:
-    """Model, data and optimiser, as the last checkpoint left them."""
+    """Make model, data and optimiser, as the last checkpoint left them."""
     left_out = LeftOut()
     loader, held_out = _loaders(config, request, ranks, left_out)
     remembered = about(request, left_out)
@@ -126,7 +126,10 @@ def _begin(config: CmtConfig, request: Request, ranks: Ranks) -> _Run:
 
 
 def _learn(run: _Run, batch: Batch) -> Tensor:
-    """One step of the optimiser: sums and counts of cross-entropies over all ranks ``[2, 7]``."""
+    """Take one step of the optimiser.
+
+    Sums and counts of cross-entropies over all ranks ``[2, 7]``.
+    """
     step, config = run.state["step"], run.config
     seed_step(config.seed, step, run.ranks.rank)
     for group in run.optimizer.param_groups:
@@ -134,20 +137,20 @@ def _learn(run: _Run, batch: Batch) -> Tensor:
     run.learner.train()
     with autocast(run.ranks.device):
         sums, counts = run.learner(*_inputs(batch, run.ranks.device))
-    counted = total(torch.stack([sums.detach(), counts.to(sums.dtype)]), run.ranks)
+    totals = total(torch.stack([sums.detach(), counts.to(sums.dtype)]), run.ranks)
     # Gradients are averaged over the ranks, and the mean of a field is one over all of them.
-    loss = (sums * run.ranks.world / counted[1].clamp(min=1)).sum()
+    loss = (sums * run.ranks.world / totals[1].clamp(min=1)).sum()
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     nn.utils.clip_grad_norm_(run.model.parameters(), config.clip_norm)
     run.optimizer.step()
-    return counted
+    return totals
 
 
-def _log(run: _Run, journal: Journal, counted: Tensor, speed: float) -> None:
+def _log(run: _Run, journal: Journal, totals: Tensor, speed: float) -> None:
     """Write a step down and tell it; `StopRun` where its loss is no number."""
     config, state = run.config, run.state
-    step, epoch, losses = state["step"], state["epoch"], losses_of(counted)
+    step, epoch, losses = state["step"], state["epoch"], losses_of(totals)
     require_finite(losses["loss"], step)
     if state["best"] is None:
         state["losses"] = losses
@@ -157,13 +160,13 @@ def _log(run: _Run, journal: Journal, counted: Tensor, speed: float) -> None:
 
 
 def _validate(run: _Run, journal: Journal) -> None:
-    """The losses of the split validation; the model of the lowest is kept as the best."""
+    """Measure the losses of the split validation; the model of the lowest is kept as the best."""
     config, state = run.config, run.state
     if run.held_out is None:
         return
     step, epoch = state["step"], state["epoch"]
-    counted = count_losses(run.model, run.held_out, run.ranks.device)
-    losses = state["losses"] = losses_of(total(counted, run.ranks))
+    totals = count_losses(run.model, run.held_out, run.ranks.device)
+    losses = state["losses"] = losses_of(total(totals, run.ranks))
     journal.write("validation", step, epoch, losses)
     if run.ranks.is_first:
         run.request.tell(Tick(run.part, step, config.steps, epoch, losses, is_validation=True))
@@ -217,7 +220,7 @@ def _loaders(
 
 
 def about(request: Request, left_out: LeftOut) -> dict[str, Any]:
-    """What whoever makes music with a model must know of the music that it learned from.
+    """Tell what whoever makes music with a model must know of the music that it learned from.
 
     How often each density of a bar (0-16) and each strength of a simu-note (1-20) occurs,
     quantiles of tempos and lengths, which instruments there are, and what a video's values are
@@ -264,25 +267,25 @@ def about(request: Request, left_out: LeftOut) -> dict[str, Any]:
 
 
 def count_losses(model: CmtModel, loader: Loader, device: torch.device) -> Tensor:
-    """Sums and counts of a split's cross-entropies on this rank, ``[2, 7]``; nothing is learned."""
-    counted = torch.zeros(2, len(FIELDS), device=device, dtype=torch.float64)
+    """Sum and count a split's cross-entropies on this rank, ``[2, 7]``; nothing is learned."""
+    totals = torch.zeros(2, len(FIELDS), device=device, dtype=torch.float64)
     model.eval()
     with torch.no_grad(), autocast(device):
         for batch in loader.epoch(0):
             sums, counts = model(*_inputs(batch, device))
-            counted += torch.stack([sums.double(), counts.double()])
-    return counted
+            totals += torch.stack([sums.double(), counts.double()])
+    return totals
 
 
-def losses_of(counted: Tensor) -> dict[str, float]:
-    """The mean of each attribute, where it occurs, and their sum (nats)."""
-    sums, counts = counted.tolist()
+def losses_of(totals: Tensor) -> dict[str, float]:
+    """Average each attribute's loss, where it occurs; gives their sum too (nats)."""
+    sums, counts = totals.tolist()
     means = {f: s / c for f, s, c in zip(FIELDS, sums, counts, strict=True) if c}
     return {"loss": sum(means.values()), **means}
 
 
 def _inputs(batch: Batch, device: torch.device) -> tuple[Tensor, ...]:
-    """What the model's ``forward`` takes. Rows that only fill a batch count nothing."""
+    """Give what the model's ``forward`` takes. Rows that only fill a batch count nothing."""
     mask = batch["tokens_mask"] & batch["real"][:, None]
     inputs = (batch["tokens"], batch["steps"], batch["timing"], mask)
     return tuple(tensor.to(device, non_blocking=True) for tensor in inputs)

@@ -113,8 +113,8 @@ class CmtTrainer(Trainer):
         return train(config, request)
 
     def heeds(self, config: Mapping[str, Any]) -> frozenset[str]:
-        """All but chords to begin with, of which its words have none."""
-        return super().heeds(config) - {"primer"}
+        """List what it heeds: passages too, but no chords to begin with, which its words lack."""
+        return (super().heeds(config) | {"passage"}) - {"primer"}
 
     def composer(self, request: ComposeRequest) -> "Composer":
         from symmv_builder.training.cmt.composer import CmtComposer

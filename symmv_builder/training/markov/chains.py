@@ -45,8 +45,10 @@ Kind: TypeAlias = Literal["mode", "chord", "rhythm", "pitch"]
 
 @dataclass(frozen=True, slots=True)
 class CountTable:
-    """Which states there are, how many outcomes each has, and what they say; `start` is where its
-    counts begin."""
+    """A table of states, and how many outcomes each has.
+
+    It says what they are; `start` is where its counts begin.
+    """
 
     kind: Kind
     states: tuple[int, ...]
@@ -58,11 +60,11 @@ class CountTable:
         return int(np.prod(self.states)) * self.outcomes
 
     def row(self, *state: int) -> int:
-        """Where the counts of a state begin."""
+        """Find where the counts of a state begin."""
         return self.start + int(np.ravel_multi_index(state, self.states)) * self.outcomes
 
     def cells(self, outcomes: Ints, *states: Ints | int) -> Ints:
-        """Where the count of each outcome given its state is kept."""
+        """Find where the count of each outcome given its state is kept."""
         where = np.broadcast_arrays(outcomes, *states)[1:]
         rows = np.ravel_multi_index(tuple(where), self.states)
         return np.asarray(self.start + rows * self.outcomes + outcomes, dtype=np.int64)
@@ -93,7 +95,7 @@ _BEGIN_STEP, _BEGIN_PITCH = STEPS_PER_BAR, 128
 
 
 def cells_of(song: QuantisedSong, mode: int) -> Ints:
-    """The cells of `CELLS` counts that a song adds one to each, ``[n]``, for every time it does.
+    """List the cells of `CELLS` counts that a song adds one to, ``[n]``, for every time it does.
 
     `mode` is that of its key, by its place in `vocab.MODES`. Bars have four beats.
     """
@@ -132,7 +134,7 @@ def cells_of(song: QuantisedSong, mode: int) -> Ints:
 
 
 def nats_of(cells: Ints, counts: Ints, smoothing: float) -> dict[str, tuple[float, int]]:
-    """How surprising what a song has is, by kind: nats summed over its events, and how many.
+    """Measure how surprising a song is, by kind: nats summed over its events, and how many.
 
     Each count is raised by `smoothing`, so that what was never counted is not impossible.
     """
@@ -173,7 +175,9 @@ class Chains:
     def compose(
         self, bars: int, tempo_bpm: float, seed: int, density: float = 1.0
     ) -> QuantisedSong:
-        """A piece of so many bars of four beats, on white keys; of one seed always the same.
+        """Compose a piece of so many bars of four beats, on white keys.
+
+        Of one seed always the same.
 
         Of two ways to a next onset the odds of the one that is a beat shorter are those counted
         times `density`.
@@ -221,7 +225,7 @@ class Chains:
         random: np.random.Generator,
         density: float,
     ) -> None:
-        """The notes of a part (1 is the melody) by onset and pitch: how long, and whether melody.
+        """Write the notes of a part (1 is the melody) by onset, pitch, length, and whether melody.
 
         A part that no song had has none.
         """
@@ -261,7 +265,7 @@ class Chains:
         random: np.random.Generator,
         weights: NDArray[np.float64] | float = 1.0,
     ) -> int:
-        """What follows the first of the states that was ever counted, else any of the table's.
+        """Draw what follows the first of the states that was ever counted, else any of the table's.
 
         Its counts are multiplied by `weights`.
         """

@@ -27,8 +27,10 @@ _STEPS_PER_BAR = 16
 
 
 def load(run: Path) -> tuple[Chains, Mapping[str, Any], float]:
-    """The chains of a run, what it remembers of its songs, and its smoothing; `StopRun` where
-    there are none."""
+    """Load the chains of a run, what it remembers of its songs, and its smoothing.
+
+    `StopRun` where there are none.
+    """
     saved = checkpoint.read(run, KIND)
     counts = Counts()
     checkpoint.load_module(saved, counts)
@@ -99,7 +101,7 @@ class MarkovComposer(Composer):
                 )
 
     def _rewritten(self, base: str, order: Order, passage: Passage, number: int) -> Piece:
-        """An earlier piece with a passage from another one of its tempo, in its scale.
+        """Rewrite a passage of an earlier piece by another piece of its tempo, in its scale.
 
         Chains know nothing but what is next, so that any stretch of theirs follows on any other.
         """

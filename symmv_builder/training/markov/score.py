@@ -14,7 +14,7 @@ from symmv_builder.training.usable import LeftOut
 
 
 def score(request: ScoreRequest) -> Mapping[str, Any]:
-    """Mean nats of a chord, of an onset or a length, of a pitch (`chains.nats_of`)."""
+    """Compute mean nats of a chord, of an onset or a length, of a pitch (`chains.nats_of`)."""
     chains, _, smoothing = load(request.run)
     rows = Rows(request.root, request.dataset, request.split, NEEDED, ["entry_id"])
     left_out, numbers = LeftOut(), Counter[str]()

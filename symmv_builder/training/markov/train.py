@@ -60,7 +60,7 @@ class Counts(nn.Module):
 
 @dataclass(slots=True)
 class _Run:
-    """What a run works with; `state` is what a checkpoint keeps of where it stands."""
+    """The parts that a run works with; `state` is what a checkpoint keeps of where it stands."""
 
     config: MarkovConfig
     request: Request
@@ -114,7 +114,7 @@ def _loop(run: _Run, deadline: float) -> Outcome:
 
 
 def _begin(config: MarkovConfig, request: Request, ranks: Ranks) -> _Run:
-    """Counts and data, as the last checkpoint left them."""
+    """Make counts and data, as the last checkpoint left them."""
     left_out = LeftOut()
 
     def loader(rows: Rows) -> Loader:
@@ -135,7 +135,7 @@ def _begin(config: MarkovConfig, request: Request, ranks: Ranks) -> _Run:
 
 
 def song_and_mode(row: Mapping[str, Any]) -> tuple[QuantisedSong, int]:
-    """The song of a row with `NEEDED`, and the mode of its key; `UnusableRow` without them."""
+    """Read the song of a row with `NEEDED`, and its key's mode; `UnusableRow` without them."""
     song, mode = song_in_fours(row), str(row["key_mode"])
     if mode not in MODES:
         raise UnusableRow(f"the mode of its key is {mode!r}, not one of {', '.join(MODES)}")
@@ -159,7 +159,7 @@ def _cells(batch: Batch) -> torch.Tensor:
 
 
 def _nats(run: _Run, *batches: Batch) -> dict[str, float]:
-    """Mean nats of the events of batches, over all ranks, by kind (`chains.nats_of`)."""
+    """Average nats of the events of batches, over all ranks, by kind (`chains.nats_of`)."""
     summed = torch.zeros(len(_KINDS), 2, dtype=torch.float64)
     counts: Ints = run.model.counts.numpy()
     for batch in batches:
@@ -182,7 +182,7 @@ def _log(run: _Run, journal: Journal, losses: dict[str, float], speed: float) ->
 
 
 def _validate(run: _Run, journal: Journal) -> None:
-    """How surprising the songs of validation are by all that was counted."""
+    """Measure how surprising the songs of validation are by all that was counted."""
     state = run.state
     if run.held_out is None:
         return
@@ -210,7 +210,7 @@ def _save(run: _Run, best: bool = False) -> None:
 
 
 def _about(request: Request, left_out: LeftOut) -> dict[str, Any]:
-    """What whoever makes music with the chains must know of the songs: their tempos and lengths.
+    """Tell what music with the chains must know of the songs: their tempos and lengths.
 
     `StopRun` where no row of the split train holds a song.
     """

@@ -62,7 +62,7 @@ class AlignmentModel(nn.Module):
     def forward(
         self, video: Tensor, music: Tensor, mask: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Unit summaries of video and music ``[b, joint]``, attention ``[b, t, t]``, and scale.
+        """Compute unit summaries of video and music ``[b, joint]``, attention ``[b, t, t]``, scale.
 
         `video` ``[b, t, dv]`` and `music` ``[b, t, dm]`` are on one clock, `mask` bool
         ``[b, t]`` says which segments are real; padding gets no attention.
@@ -92,7 +92,7 @@ def off_diagonal(attention: Tensor, mask: Tensor) -> Tensor:
 def alignment_sums(
     outputs: tuple[Tensor, ...], mask: Tensor, ranks: Ranks
 ) -> tuple[Tensor, Tensor]:
-    """What a batch adds to the loss ``[3]``, and what that is counted by ``[2]``.
+    """Compute what a batch adds to the loss ``[3]``, and what that is counted by ``[2]``.
 
     InfoNCE over songs, equation 3, hits; songs, songs.
     """

@@ -69,7 +69,7 @@ class VmcpConfig:
             raise ValueError(f"warmup {self.warmup} must be less than {self.steps} steps")
 
     def rate(self, step: int) -> float:
-        """The learning rate of a step, the first of which is 1."""
+        """Give the learning rate of a step, the first of which is 1."""
         if step <= self.warmup:
             return self.lr * step / self.warmup
         share = (step - self.warmup) / (self.steps - self.warmup)

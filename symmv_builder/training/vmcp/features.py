@@ -36,13 +36,13 @@ Floats = NDArray[np.floating[Any]]
 
 
 def columns(sound: Sounding) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The columns that are needed of a row whose music is heard so, and the optional ones."""
+    """List the columns needed of a row whose music is heard so, and the optional ones."""
     needed, optional = heard_columns(sound)
     return (*needed, "semantic"), (*optional, *_ALIGNMENT, "video_url")
 
 
 def video_segments(semantic: NDArray[Any], segment_s: float) -> Floats32:
-    """Mean features ``[segments, d]`` of ``[t, d]``; a remainder is left out.
+    """Average features ``[t, d]`` to ``[segments, d]``; a remainder is left out.
 
     A video shorter than a segment is one. `StopRun` for a width whose rate is not known,
     `UnusableRow` where there is no frame, or a feature is not finite.
@@ -51,7 +51,7 @@ def video_segments(semantic: NDArray[Any], segment_s: float) -> Floats32:
     edges = segment_s * np.arange(int(length_s / segment_s + 1e-6) + 1)
     if len(edges) < 2:
         edges = np.array([0.0, length_s])
-    return _seen(semantic, edges[:-1], edges[1:])
+    return _mean_frames(semantic, edges[:-1], edges[1:])
 
 
 def pair_segments(
@@ -78,7 +78,7 @@ def pair_segments(
     is_paired &= (stretch >= 1 / _LARGEST_STRETCH) & (stretch <= _LARGEST_STRETCH)
     if not is_paired.any():
         raise UnusableRow("no segment of its music is aligned with its video")
-    return _seen(semantic, starts[is_paired], ends[is_paired]), music[is_paired]
+    return _mean_frames(semantic, starts[is_paired], ends[is_paired]), music[is_paired]
 
 
 def _on_video(music_s: Floats, video_s: Floats, times_s: Floats) -> tuple[Floats, NDArray[np.bool]]:
@@ -91,7 +91,7 @@ def _on_video(music_s: Floats, video_s: Floats, times_s: Floats) -> tuple[Floats
 
 
 def _rate_hz(semantic: NDArray[Any]) -> int:
-    """Frames a second; `StopRun` and `UnusableRow` as `video_segments`."""
+    """Give frames a second; `StopRun` and `UnusableRow` as `video_segments`."""
     if not len(semantic):
         raise UnusableRow("its video has no features")
     if not np.isfinite(semantic).all():
@@ -103,8 +103,8 @@ def _rate_hz(semantic: NDArray[Any]) -> int:
     return SEMANTIC_HZ[width]
 
 
-def _seen(semantic: NDArray[Any], starts_s: Floats, ends_s: Floats) -> Floats32:
-    """Means ``[n, d]`` of the frames from each start to before its end.
+def _mean_frames(semantic: NDArray[Any], starts_s: Floats, ends_s: Floats) -> Floats32:
+    """Average ``[n, d]`` the frames from each start to before its end.
 
     A span in which no frame lies is seen as the frame on screen at its start.
     """
@@ -121,7 +121,7 @@ def _seen(semantic: NDArray[Any], starts_s: Floats, ends_s: Floats) -> Floats32:
 
 
 def prepare(music: MusicFeatures, config: VmcpConfig) -> Prepare:
-    """How a row becomes an example: ``video`` ``[t, dv]`` and ``music`` ``[t, dm]``, in pairs.
+    """Make what turns a row into pairs: ``video`` ``[t, dv]`` and ``music`` ``[t, dm]``.
 
     A song of more than `max_segments` is cropped where the generator says. `UnusableRow` where
     there is no music or there are no pictures.
@@ -129,12 +129,12 @@ def prepare(music: MusicFeatures, config: VmcpConfig) -> Prepare:
 
     def make(row: Mapping[str, Any], rng: np.random.Generator) -> Example:
         segment_s = music.window_s * config.windows
-        video, heard = pair_segments(
+        video, sound = pair_segments(
             row, music.of_row(row, config.windows), segment_s, aligned=config.pairs == "aligned"
         )
         count = min(len(video), config.max_segments)
         start = int(rng.integers(len(video) - count + 1))
-        return {"video": video[start : start + count], "music": heard[start : start + count]}
+        return {"video": video[start : start + count], "music": sound[start : start + count]}
 
     return make
 

@@ -52,12 +52,12 @@ _PEDAL = ("pedal_starts_s", "pedal_ends_s")
 
 
 def heard_columns(sound: Sounding) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The columns that a row's music is heard by: those that are needed, and optional ones."""
+    """List the columns that a row's music is heard by: those that are needed, and optional ones."""
     return (_NOTES, _PEDAL) if sound == "rendered" else (_RECORDING, _PART)
 
 
 def notes_of(row: Mapping[str, Any]) -> Notes:
-    """The transcribed notes of a row, with the pedal where its columns are there.
+    """Read the transcribed notes of a row, with the pedal where its columns are there.
 
     `UnusableRow` where there is none, or they contradict each other.
     """
@@ -72,12 +72,12 @@ def notes_of(row: Mapping[str, Any]) -> Notes:
 
 
 def played(notes: Notes) -> Samples:
-    """Samples ``[n, 2]`` of notes as a piano plays them, and their rate."""
+    """Play notes as a piano does: samples ``[n, 2]``, and their rate."""
     return render(_up_to(notes, LONGEST_S), rate_hz=RATE_HZ), RATE_HZ
 
 
 def recorded(path: Path, longest_s: float = LONGEST_S) -> Samples:
-    """Samples ``[n, c]`` of a recording, sound or video, and their rate; errors of `read_sound`.
+    """Read samples ``[n, c]`` of a recording, sound or video, and its rate; errors of `read_sound`.
 
     What comes after `longest_s` seconds is left out.
     """
@@ -102,7 +102,7 @@ class Recordings:
         self._held: tuple[str, Samples] | None = None
 
     def of_row(self, row: Mapping[str, Any]) -> Samples:
-        """The music of a row, of a clip its part; `UnusableRow` where it cannot be had."""
+        """Read the music of a row, of a clip its part; `UnusableRow` where it cannot be had."""
         sha256 = str(row["music_sha256"])
         if _PART[0] not in row:
             return self._decoded(sha256, LONGEST_S)
@@ -127,12 +127,12 @@ class Recordings:
 
 
 def sound_of(path: Path) -> Samples:
-    """A MIDI file as a piano plays it, or a recording; `RejectEntry` as `notes_in`, `recorded`."""
+    """Play a MIDI file as a piano, or read a recording; `RejectEntry` as `notes_in`, `recorded`."""
     return played(notes_in(path)) if midi.is_midi(path) else recorded(path)
 
 
 def notes_in(path: Path) -> Notes:
-    """The notes of a MIDI file; `RejectEntry` where there is none, or it is broken."""
+    """Read the notes of a MIDI file; `RejectEntry` where there is none, or it is broken."""
     notes = midi.read_notes(path)
     if not len(notes.starts_s):
         raise RejectEntry(Reason.TOO_FEW_NOTES, "it has no notes")
@@ -160,7 +160,7 @@ class MusicFeatures:
         self._lock = threading.Lock()
 
     def of_row(self, row: Mapping[str, Any], windows: int = 1) -> Floats32:
-        """Features ``[segments, d]`` of a row's music, each the mean of so many windows.
+        """Compute features ``[segments, d]`` of a row's music, each the mean of so many windows.
 
         `UnusableRow` where it has no notes, or its recording is not stored or cannot be read.
         """
@@ -172,13 +172,13 @@ class MusicFeatures:
         return self._heard(_READ, digest, lambda: self._recordings.of_row(row), windows)
 
     def of(self, notes: Notes, windows: int = 1) -> Floats32:
-        """Features of notes as a piano plays them; at least one segment."""
+        """Compute features of notes as a piano plays them; at least one segment."""
 
         made_by = f"{hash_file(soundfont_path())} {RATE_HZ} {LONGEST_S} {RENDERING}"
         return self._heard(made_by, _digest(notes), lambda: played(notes), windows)
 
     def of_file(self, path: Path, windows: int = 1) -> Floats32:
-        """Features of a MIDI file, played, or of a recording, sound or video.
+        """Compute features of a MIDI file, played, or of a recording, sound or video.
 
         `RejectEntry` where it holds no note, or no sound that can be decoded.
         """
@@ -189,7 +189,7 @@ class MusicFeatures:
     def _heard(
         self, made_by: str, digest: str, sounding: Callable[[], Samples], windows: int
     ) -> Floats32:
-        """Features out of memory, the folder, or of what `sounding` gives."""
+        """Give features out of memory, the folder, or of what `sounding` gives."""
         place = hashlib.sha256(f"{self.identity} {made_by}".encode()).hexdigest()[:12]
         name = f"{self._dataset}/embeddings/{self._name}-{place}/{digest}.npy"
         with self._lock:
@@ -205,7 +205,7 @@ class MusicFeatures:
             return means(self._held[name], windows)
 
     def _read(self, name: str) -> Floats32 | None:
-        """Features made before; those that a disk has damaged are made again."""
+        """Read features made before; those that a disk has damaged are made again."""
         data = self._root.read(name)
         if data is None:
             return None
@@ -218,7 +218,7 @@ class MusicFeatures:
 
 
 def means(values: Floats32, size: int) -> Floats32:
-    """Means over every `size` rows, without a remainder; fewer rows than that are one mean."""
+    """Average every `size` rows, without a remainder; fewer rows than that are one mean."""
     size = min(size, len(values)) or 1
     whole = len(values) // size
     return np.asarray(values[: whole * size].reshape(whole, size, -1).mean(axis=1), np.float32)

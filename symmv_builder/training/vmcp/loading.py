@@ -58,7 +58,7 @@ class LoadedVmcp:
 
 
 def load(run: Path, objective: str, device: str = "cpu") -> LoadedVmcp:
-    """The best model of a run of this objective, or that of a checkpoint's folder.
+    """Load the best model of a run of this objective, or that of a checkpoint's folder.
 
     `StopRun` where the folder holds none, or one of another kind.
     """
@@ -74,13 +74,13 @@ def load(run: Path, objective: str, device: str = "cpu") -> LoadedVmcp:
 
 
 def video_widths(saved: checkpoint.Checkpoint) -> list[int]:
-    """The widths of the video features that a model has an entrance for."""
+    """List the widths of the video features that a model has an entrance for."""
     with checkpoint.understood(saved):
         return [int(width) for width in saved.about["videos"]]
 
 
 def about_rows(rows: Rows, music: MusicFeatures) -> dict[str, Any]:
-    """What a checkpoint says of the features that it learned from.
+    """Read what a checkpoint says of the features that it learned from.
 
     ``videos`` maps each width of video features that the model has an entrance for to the model
     behind them; ``video_width`` is that of the run's own.
@@ -97,13 +97,14 @@ def about_rows(rows: Rows, music: MusicFeatures) -> dict[str, Any]:
 
 
 def video_width(rows: Rows) -> int:
+    """Give the width of the rows' video features; `StopRun` without a row."""
     if not len(rows):
         raise LeftOut().no_rows(rows.dataset, rows.split)
     return int(rows.row(0)["semantic"].shape[1])
 
 
 def video_model(rows: Rows) -> dict[str, Any] | None:
-    """The model behind `semantic` as the receipt names it; `None` where it does not."""
+    """Name the model behind `semantic` as the receipt does; `None` where it does not."""
     models = [model for model in rows.receipt.get("models", ()) if model.get("slot") == "clip"]
     return dict(models[0]) if models else None
 
@@ -111,7 +112,7 @@ def video_model(rows: Rows) -> dict[str, Any] | None:
 def features_for(
     loaded: LoadedVmcp, root: Root, rows: Rows, sound: Sounding | None = None
 ) -> MusicFeatures:
-    """Music features as the model learned from; `StopRun` where these or the rows' are others.
+    """Open music features as the model learned from; `StopRun` where these or the rows' are others.
 
     With `sound` the music is heard otherwise than in training.
     """

@@ -43,7 +43,7 @@ class MusicEncoder(nn.Module):
         )
 
     def forward(self, features: Tensor, mask: Tensor) -> Tensor:
-        """Unit vectors ``[b, t, joint]`` of features ``[b, t, d]``, `d` one of the widths.
+        """Compute unit vectors ``[b, t, joint]`` of features ``[b, t, d]``, `d` one of the widths.
 
         `mask` ``[b, t]`` is what is real.
         """
@@ -54,7 +54,7 @@ class MusicEncoder(nn.Module):
 
 
 def positions(length: int, width: int, device: torch.device) -> Tensor:
-    """Sines, then cosines, ``[length, width]``, of the places of segments."""
+    """Make sines, then cosines, ``[length, width]``, of the places of segments."""
     rates = torch.exp(
         torch.arange(width // 2, device=device) * (-math.log(10_000.0) / (width // 2))
     )
@@ -79,7 +79,7 @@ class VideoMusicClip(nn.Module):
         return self.video.enter
 
     def forward(self, video: Tensor, music: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Unit vectors of video and music, both ``[b, t, joint]``, and one over the temperature.
+        """Compute unit vectors of video and music, both ``[b, t, joint]``, and 1 / temperature.
 
         `video` ``[b, t, dv]`` and `music` ``[b, t, dm]`` are segments in pairs, `mask` bool
         ``[b, t]`` says which are real.
@@ -89,7 +89,7 @@ class VideoMusicClip(nn.Module):
 
 
 def clip_sums(outputs: tuple[Tensor, ...], mask: Tensor, ranks: Ranks) -> tuple[Tensor, Tensor]:
-    """What a batch adds to the loss ``[3]``, and what that is counted by ``[2]``.
+    """Compute what a batch adds to the loss ``[3]``, and what that is counted by ``[2]``.
 
     InfoNCE over segments, 0, hits; segments, songs. `alignment.alignment_sums` has the same form.
     """

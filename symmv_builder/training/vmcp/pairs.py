@@ -50,7 +50,7 @@ class Pairs:
         return {"embedding": asdict(self.features.identity), "sound": self.features.sound}
 
     def music_of(self, row: Mapping[str, Any]) -> Floats32 | None:
-        """Features of a row's music, `None` where there is no file of it."""
+        """Compute features of a row's music, `None` where there is no file of it."""
         if self.files is None:
             return self.features.of_row(row, self.windows)
         path = self.files.get(row_name(row))
@@ -66,7 +66,7 @@ def open_pairs(
     sound: Sounding | None,
     optional: Sequence[str] = (),
 ) -> Pairs:
-    """The pairs of a split, their music heard as in training or as `sound` says.
+    """Open the pairs of a split, their music heard as in training or as `sound` says.
 
     With `music` it is that of the files of a folder, named by entry; then rows need nothing but
     their pictures, and may have the columns `optional`.
@@ -81,7 +81,7 @@ def open_pairs(
 
 
 def _find_music(folder: Path, entries: Sequence[str], sound: Sounding) -> dict[str, Path]:
-    """Files of music by entry: MIDI, sound or video; `StopRun` where there is none for any.
+    """Find files of music by entry: MIDI, sound or video; `StopRun` where there is none for any.
 
     A file is called as its entry up to the first dot, as `symmv generate` names it. Of an entry's
     files of several kinds the MIDI file counts where music is heard as notes are played, else the
@@ -116,13 +116,13 @@ def _find_music(folder: Path, entries: Sequence[str], sound: Sounding) -> dict[s
 
 
 def no_pairs(dataset: str, split: str, left_out: LeftOut) -> NoRows:
-    """The error for a split of which no row has both a video and music."""
+    """Make the error for a split of which no row has both a video and music."""
     text = f"{dataset} has no pair of pictures and music in the split {split}"
     return NoRows(dataset, split, "; ".join(filter(None, (text, left_out.summary(dataset)))))
 
 
 def _hear_file(music: MusicFeatures, path: Path, windows: int) -> Floats32:
-    """Features of a file of music; `UnusableRow` where it cannot be heard."""
+    """Compute features of a file of music; `UnusableRow` where it cannot be heard."""
     try:
         return music.of_file(path, windows)
     except RejectEntry as error:

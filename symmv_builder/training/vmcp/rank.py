@@ -39,7 +39,7 @@ def rank(
     device: str = "cpu",
     tell: Callable[[int, int], None] = lambda done, rows: None,
 ) -> Ranking:
-    """The rows of a split, ranked by the model of a run of ``vmcp`` in `folder`.
+    """Rank the rows of a split by the model of a run of ``vmcp`` in `folder`.
 
     Music and video are each the mean of the unit vectors of their segments, as in `score.score`;
     the same run and the same shards give the same ranking. `StopRun` as there.

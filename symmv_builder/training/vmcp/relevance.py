@@ -32,7 +32,9 @@ def score(
     music: Path | None = None,
     sound: Sounding | None = None,
 ) -> dict[str, Any]:
-    """``cmr``, ``ta``, and what they are held against: ``cmr_others accuracy ta_chance songs``.
+    """Compute ``cmr``, ``ta``, and what they are held against.
+
+    That is ``cmr_others accuracy ta_chance songs``.
 
     Besides, ``cmr_mismatched`` and ``ta_mismatched`` are the scores of each video with the next
     song's music, ``nan`` where there is one song alone. Music as in `vmcp.score.score`: a row's own

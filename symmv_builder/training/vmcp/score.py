@@ -39,7 +39,7 @@ def score(
     pool: int = POOL,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """``p5 p10 p20`` in percent, ``ar``, ``pool``, ``songs`` and ``chance`` (of the metrics).
+    """Compute ``p5 p10 p20`` in percent, ``ar``, ``pool``, ``songs`` and ``chance`` (metrics').
 
     The music is that of the rows, heard as in training or as `sound` says, or with `music` the
     files of a folder, MIDI or recordings, named by entry; the videos of all rows of the split are
@@ -78,7 +78,7 @@ def score(
 def summary_of(
     loaded: LoadedVmcp, encoder: MusicEncoder, segments: NDArray[np.float32]
 ) -> NDArray[np.float64]:
-    """The mean of the unit vectors of ``[t, d]``, encoded in pieces as long as in training."""
+    """Average the unit vectors of ``[t, d]``, encoded in pieces as long as in training."""
     size = loaded.config.max_segments
     values = torch.from_numpy(np.ascontiguousarray(segments)).to(loaded.device)
     with torch.no_grad(), autocast(loaded.device):

@@ -50,7 +50,7 @@ NAMES = {"vmcp": "vmcp", "gvmgen": "gvmgen evaluation"}
 
 @dataclass(slots=True)
 class _Run:
-    """What a run works with; `state` is what a checkpoint keeps of where it stands.
+    """The parts that a run works with; `state` is what a checkpoint keeps of where it stands.
 
     `held_out` is `None` where the split validation is empty: then nothing ends the run early, and
     its best model is its last.
@@ -99,12 +99,12 @@ def _loop(run: _Run, deadline: float) -> Outcome:
             step = state["step"] = state["step"] + 1
             state["epoch"] = run.loader.state_dict()["epoch"]
             batch = next(batches)
-            counted = _learn(run, batch)
+            totals = _learn(run, batch)
             examples += len(batch["index"]) * ranks.world
             if step % config.log_every == 0 or step == config.steps:
                 speed = examples / (time.monotonic() - since)
                 since, examples = time.monotonic(), 0
-                _log(run, journal, counted, speed)
+                _log(run, journal, totals, speed)
             if step % config.validate_every == 0 or step == config.steps:
                 _validate(run, journal)
             state["ended"] = ending.behind(state)
@@ -118,7 +118,7 @@ def _loop(run: _Run, deadline: float) -> Outcome:
 
 
 def _begin(config: VmcpConfig, request: Request, ranks: Ranks) -> _Run:
-    """Model, data and optimiser, as the last checkpoint left them."""
+    """Make model, data and optimiser, as the last checkpoint left them."""
     loader, held_out, about = _loaders(config, request, ranks)
     saved, first = _earlier(config, request, about)
     torch.manual_seed(config.seed)
@@ -144,28 +144,31 @@ def _begin(config: VmcpConfig, request: Request, ranks: Ranks) -> _Run:
 
 
 def _learn(run: _Run, batch: Batch) -> Tensor:
-    """One step of the optimiser; sums and counts of all ranks ``[5]``, as `_losses` takes them."""
+    """Take one step of the optimiser.
+
+    Sums and counts of all ranks ``[5]``, as `_losses` takes them.
+    """
     step, config = run.state["step"], run.config
     seed_step(config.seed, step, run.ranks.rank)
     for group in run.optimizer.param_groups:
         group["lr"] = config.rate(step)
     run.learner.train()
     sums, counts = _sums(run.learner, batch, config, run.ranks)
-    counted = total(torch.cat((sums.detach(), counts)), run.ranks)
+    totals = total(torch.cat((sums.detach(), counts)), run.ranks)
     # DDP averages the ranks' gradients; the loss is a mean over all that they hold.
-    pairs, songs = counted[3:].clamp(min=1) / run.ranks.world
+    pairs, songs = totals[3:].clamp(min=1) / run.ranks.world
     run.optimizer.zero_grad(set_to_none=True)
     (sums[0] / pairs + sums[1] / songs).backward()
     if config.clip_norm is not None:
         nn.utils.clip_grad_norm_(run.model.parameters(), config.clip_norm)
     run.optimizer.step()
-    return counted
+    return totals
 
 
-def _log(run: _Run, journal: Journal, counted: Tensor, speed: float) -> None:
+def _log(run: _Run, journal: Journal, totals: Tensor, speed: float) -> None:
     """Write a step down and tell it; `StopRun` where its loss is no number."""
     config, state = run.config, run.state
-    step, epoch, losses = state["step"], state["epoch"], _losses(counted, config)
+    step, epoch, losses = state["step"], state["epoch"], _losses(totals, config)
     require_finite(losses["loss"], step)
     if run.held_out is None:
         state["losses"] = losses
@@ -175,7 +178,7 @@ def _log(run: _Run, journal: Journal, counted: Tensor, speed: float) -> None:
 
 
 def _validate(run: _Run, journal: Journal) -> None:
-    """Losses over the whole split, on each rank for itself; the best is kept.
+    """Measure losses over the whole split, on each rank for itself; the best is kept.
 
     Crops are the same every time. InfoNCE depends on how many it chooses among: batches are always
     of the same size, whatever that of training and the number of ranks.
@@ -186,12 +189,12 @@ def _validate(run: _Run, journal: Journal) -> None:
         return
     step, epoch = state["step"], state["epoch"]
     alone = Ranks(0, 1, run.ranks.device)
-    counted = torch.zeros(5, device=run.ranks.device)
+    totals = torch.zeros(5, device=run.ranks.device)
     run.model.eval()
     with torch.no_grad():
         for batch in run.held_out.epoch(0):
-            counted += torch.cat(_sums(run.model, batch, config, alone))
-    losses = state["losses"] = _losses(counted, config)
+            totals += torch.cat(_sums(run.model, batch, config, alone))
+    losses = state["losses"] = _losses(totals, config)
     journal.write("validation", step, epoch, losses)
     if run.ranks.is_first:
         run.request.tell(Tick(run.part, step, config.steps, epoch, losses, is_validation=True))
@@ -254,7 +257,7 @@ def _loaders(
 def _earlier(
     config: VmcpConfig, request: Request, about: dict[str, Any]
 ) -> tuple[checkpoint.Checkpoint | None, checkpoint.Checkpoint | None]:
-    """The run's last checkpoint, or where there is none the best one of the run to begin from.
+    """Find the run's last checkpoint, or where there is none the best one of the run to begin from.
 
     The features of videos that they learned from are added to those of `about`.
     """
@@ -271,15 +274,15 @@ def _earlier(
 def _make_model(
     config: VmcpConfig, about: Mapping[str, Any], first: checkpoint.Checkpoint | None
 ) -> Model:
-    """A model with an entrance for each width of `about`, that of this run's videos to be trained.
+    """Make a model with an entrance for each width of `about`, that of this run's videos trained.
 
     Of the weights of another run to begin from, only entrances that it lacks are not taken.
     """
     widths = [int(width) for width in about["videos"]]
     model = OBJECTIVES[config.objective].model(widths, about["music_width"], config)
     if first is not None:
-        lacking = {*widths} - {*video_widths(first)}
-        names = [f"{model.entrances_name}.{width}." for width in lacking]
+        new_widths = {*widths} - {*video_widths(first)}
+        names = [f"{model.entrances_name}.{width}." for width in new_widths]
         checkpoint.load_module(first, model, new=names)
     model.entrances.train_only(about["video_width"])
     return model
@@ -288,7 +291,7 @@ def _make_model(
 def _sums(
     model: nn.Module, batch: Batch, config: VmcpConfig, ranks: Ranks
 ) -> tuple[Tensor, Tensor]:
-    """What a batch adds to the loss and what that is counted by; filled-in rows do not count."""
+    """Compute what a batch adds to the loss and is counted by; filled-in rows do not count."""
     names = ("video", "music", "video_mask", "real")
     video, music, mask, real = (batch[name].to(ranks.device, non_blocking=True) for name in names)
     with autocast(ranks.device):

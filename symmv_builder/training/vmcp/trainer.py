@@ -18,7 +18,7 @@ from symmv_builder.training.vmcp.config import PRESETS, WAYS
 if TYPE_CHECKING:
     from symmv_builder.training.runs import Outcome, Request
 
-_HEARD = (
+_MUSIC_OPTIONS = (
     Option(
         "music",
         Path,
@@ -38,28 +38,28 @@ def _measure_vmcp(request: ScoreRequest) -> Mapping[str, Any]:
     from symmv_builder.training.vmcp.score import score
 
     place = (request.run, request.root, request.dataset, request.split, request.device)
-    return score(*place, request.tell, **_given(request))
+    return score(*place, request.tell, **_options_set(request))
 
 
 def _measure_relevance(request: ScoreRequest) -> Mapping[str, Any]:
     from symmv_builder.training.vmcp.relevance import score
 
     place = (request.run, request.root, request.dataset, request.split, request.device)
-    return score(*place, request.tell, **_given(request))
+    return score(*place, request.tell, **_options_set(request))
 
 
-def _given(request: ScoreRequest) -> dict[str, Any]:
+def _options_set(request: ScoreRequest) -> dict[str, Any]:
     return {name: value for name, value in request.options.items() if value is not None}
 
 
 def _heard_by(measured: Mapping[str, Any]) -> list[str]:
-    """The model that heard the music, and how."""
+    """Name the model that heard the music, and tell how."""
     ear = measured.get("embedding")
     return [f"music heard by {ear['backend']}, {measured['sound']}"] if ear else []
 
 
 def _pool(measured: Mapping[str, Any]) -> list[str]:
-    """Where the pool is another one than the paper's, that the figures do not compare."""
+    """Say, where the pool is another one than the paper's, that the figures do not compare."""
     ours, theirs = measured.get("pool"), published_figures.VMCP_POOL
     if ours is None or ours == theirs:
         return []
@@ -83,7 +83,7 @@ class VmcpTrainer(Trainer):
             metrics=retrieval.METRICS,
             measure=_measure_vmcp,
             published=published_figures.VMCP,
-            options=_HEARD,
+            options=_MUSIC_OPTIONS,
             beside=Baseline("chance", lambda measured: measured.get("chance", {})),
             remarks=lambda measured: [*_pool(measured), *_heard_by(measured)],
         ),
@@ -96,7 +96,7 @@ class VmcpTrainer(Trainer):
             title="Music fits its video as a whole (CMR) and by time (TA)",
             metrics=alignment.METRICS,
             measure=_measure_relevance,
-            options=_HEARD,
+            options=_MUSIC_OPTIONS,
             beside=Baseline(
                 "each video with another one's music",
                 lambda measured: {

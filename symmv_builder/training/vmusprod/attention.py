@@ -31,7 +31,7 @@ class AttentionSums:
 
 
 def phi(x: Tensor) -> Tensor:
-    """The feature map ``elu(x) + 1``, positive everywhere, in float32.
+    """Compute the feature map ``elu(x) + 1``, positive everywhere, in float32.
 
     Written out: the compiler plans the gradient of PyTorch's own with strides that it has not.
     """
@@ -40,7 +40,7 @@ def phi(x: Tensor) -> Tensor:
 
 
 def _features(k: Tensor, mask: Tensor | None) -> Tensor:
-    """Features of keys; those of padding are zero, so that no sum knows them."""
+    """Compute features of keys; those of padding are zero, so that no sum knows them."""
     features = phi(k)
     return features if mask is None else features * mask[:, None, :, None]
 
@@ -97,8 +97,10 @@ def causal(
 
 
 def _before(sums: Tensor) -> Tensor:
-    """The sum of all chunks before each one. Not a sum less its last term: that would let
-    the chunk itself be seen through rounding."""
+    """Sum all chunks before each one.
+
+    Not a sum less its last term: that would let the chunk itself be seen through rounding.
+    """
     return torch.cat([torch.zeros_like(sums[:, :, :1]), sums[:, :, :-1].cumsum(2)], dim=2)
 
 
@@ -140,7 +142,7 @@ def bar_sums(k: Tensor, v: Tensor, packing: Packing, marks: Tensor | None = None
 
 
 def _from_beside(after: Tensor, own: Tensor, before: Tensor) -> Tensor:
-    """What each bar sees: the bar before it as seen from after it, itself, the bar after it."""
+    """Give what each bar sees: the bar before it seen from after it, itself, the bar after it."""
     none = torch.zeros_like(own[:, :, :1])
     earlier = torch.cat([none, after[:, :, :-1]], dim=2)
     return earlier + own + torch.cat([before[:, :, 1:], none], dim=2)
@@ -156,7 +158,10 @@ def across_bars(q: Tensor, sums: AttentionSums, packing: Packing, kind: torch.dt
 
 
 def step_across_bars(q: Tensor, sums: AttentionSums, bars: Tensor) -> Tensor:
-    """One token of `across_bars`: `q` ``[b, h, d]`` in bars ``[b]``; past the last sees nothing."""
+    """Attend with one token of `across_bars`: `q` ``[b, h, d]`` in bars ``[b]``.
+
+    Past the last sees nothing.
+    """
     count = sums.k.shape[2]
     inside = (bars < count).to(sums.k.dtype)
     rows = torch.arange(len(bars), device=bars.device)

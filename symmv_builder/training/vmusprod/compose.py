@@ -194,12 +194,12 @@ def compose_all(
 
 
 def _within(tell: Tell, begun: float, share: float) -> Tell:
-    """`tell` for a part of the work: `begun` is done before it, and it is `share` of all."""
+    """Make a `tell` for a part of the work: `begun` is done before it, and it is `share` of all."""
     return lambda stage, done: tell(stage, begun + share * done)
 
 
 def _fitting(models: Models, wish: Wish) -> Wish:
-    """The wish; `StopRun` where it has no video for models that need one, or the reverse."""
+    """Check the wish; `StopRun` where it has no video for models that need one, or the reverse."""
     if models.for_video and wish.video is None:
         raise StopRun("these models write music for videos: give one")
     sees = models.for_video or models.about["motion"] is not None
@@ -242,7 +242,7 @@ class Writer:
         return {"chord": chords, "melody": melody, "accompaniment": accompaniment}
 
     def _resolved(self, chords: Sequence, plan: PiecePlan) -> Sequence:
-        """The chords of a piece, on its tonic at last where it is to end there."""
+        """End the chords of a piece on its tonic where it is to end there."""
         if not plan.ends or self.find_key is None:
             return chords
         sounding = sounding_chords(chords, plan.bars - 1)
@@ -282,7 +282,7 @@ class Writer:
         )
 
     def _primer(self, text: str) -> Tensor | None:
-        """The primer's tokens for every piece, and the bar behind them where there is one."""
+        """Make the primer's tokens for every piece, and the bar behind them where there is one."""
         if not text:
             return None
         song = parse_primer(text, self.steps_per_bar)

@@ -133,7 +133,7 @@ class VMusProdComposer(Composer):
     def _rewritten(
         self, videos: Sequence[WatchedVideo], order: Order, passage: Passage, tell: Tell
     ) -> Iterator[Piece]:
-        """An earlier piece with a passage of it written anew, once for each seed."""
+        """Rewrite a passage of an earlier piece, once for each seed."""
         row = videos[0].row if videos else {}
         sampling = _sampling(order, self._density)
         for number in range(order.count):
@@ -162,7 +162,7 @@ class VMusProdComposer(Composer):
 
 
 def _shown(row: Mapping[str, Any]) -> VideoTiming:
-    """What of a video's row the time of its music follows."""
+    """Read what of a video's row the time of its music follows."""
     starts_s = np.asarray(row.get("scenes_starts_s", ()), dtype=np.float64)
     motion = np.asarray(row.get("motion", ()), dtype=np.float32).reshape(-1)
     # The first shot begins with the video, which is no cut.
@@ -170,7 +170,7 @@ def _shown(row: Mapping[str, Any]) -> VideoTiming:
 
 
 def _followed(beats: TempoMap, timing: VideoTiming, seconds: float) -> dict[str, Any]:
-    """Cuts and bar lines as a piece's JSON tells them."""
+    """Read cuts and bar lines as a piece's JSON tells them."""
     cuts_s = timing.cuts_s[timing.cuts_s < seconds]
     lines_s = beats.bar_lines_s(_BEATS_PER_BAR, seconds)
     met = distances(cuts_s, lines_s) <= ON_LINE_S
@@ -183,7 +183,7 @@ def _followed(beats: TempoMap, timing: VideoTiming, seconds: float) -> dict[str,
 
 
 def _spans(chords: Chords) -> list[list[Any]]:
-    """Start, end and label of every chord, as JSON holds them."""
+    """List start, end and label of every chord, as JSON holds them."""
     times = zip(chords.starts_s.tolist(), chords.ends_s.tolist(), chords.labels, strict=True)
     return [[round(start, 4), round(end, 4), label] for start, end, label in times]
 

@@ -102,7 +102,7 @@ class VMusProd:
             raise ValueError("max_tokens below 64 leaves no room for a bar of music")
 
     @property
-    def chosen(self) -> tuple[Stage, ...]:
+    def stages_to_train(self) -> tuple[Stage, ...]:
         """The stages to be trained."""
         stages = STAGES[self.variant]
         return tuple(stage for stage in stages if self.stages in ("all", stage))

@@ -185,7 +185,7 @@ def about(config: VMusProd, corpus: Corpus) -> dict[str, Any]:
 
 
 def _motion(row: Mapping[str, Any]) -> float | None:
-    """The mean motion of a row's video, `None` where it has none."""
+    """Average the motion of a row's video, `None` where it has none."""
     if not len(row["motion"]):
         return None
     mean = mean_motion(row["motion"])

@@ -103,7 +103,7 @@ def ended(song: QuantisedSong, bar: int, key: Key) -> QuantisedSong:
 
 
 def _hands(song: QuantisedSong, start: int, classes: Ints) -> list[tuple[int, bool]]:
-    """Pitches of the last chord, from low to high, each with whether it is the melody's."""
+    """List pitches of the last chord, from low to high, each with whether it is the melody's."""
     low = song.pitches[~song.is_melody & (song.onsets < start)]
     around = float(np.median(low[low <= np.quantile(low, 0.25)])) if len(low) else 43.0
     roots = np.arange(_LOWEST_ROOT, _LOWEST_CHORD)

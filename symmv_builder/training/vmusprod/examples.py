@@ -54,7 +54,10 @@ class Examples:
     to_white_keys: bool = False
 
     def __call__(self, row: Row, rng: np.random.Generator) -> Example:
-        """An example; `UnusableRow` where the row holds no song or lacks a video's features."""
+        """Make an example.
+
+        `UnusableRow` where the row holds no song or lacks a video's features.
+        """
         song = song_of(row)
         video = features_of(row, self.semantic_hz, self.colour_hz)
         if self.to_white_keys:
@@ -106,7 +109,7 @@ def crop_of(
     max_tokens: int,
     rng: np.random.Generator,
 ) -> tuple[int, int]:
-    """Choose a stretch of bars that fits `max_tokens` in each sequence; its first and last bar.
+    """Choose a first and a last bar between which each sequence fits `max_tokens`.
 
     `bars_of` are the bars of the tokens of each sequence. All bars are taken where they fit. Else
     a stretch that begins at a random bar, one time in five at the first (a piece begins there, and
@@ -130,7 +133,7 @@ def crop_of(
 def _stretch(
     sequence: tokens.Sequence, whole: Example, first: int, last: int, max_tokens: int
 ) -> Example:
-    """The bars of a sequence's arrays from `first` to `last`, behind `begin`, with their places."""
+    """Cut a sequence's arrays to the bars `first` to `last`, behind `begin`, with their places."""
     inside = (sequence.bars >= first) & (sequence.bars <= last)
     inside[0] = True
     places = np.flatnonzero(inside)[:max_tokens]
@@ -195,7 +198,7 @@ def scores_of(
 
 
 def inputs_of(batch: Batch) -> tuple[TokenBatch, Context]:
-    """What a model's ``forward`` takes. Rows that only fill a batch count nothing."""
+    """Give what a model's ``forward`` takes. Rows that only fill a batch count nothing."""
     score = _score(batch, "")
     if "real" in batch:
         filled = score.mask & batch["real"][:, None]

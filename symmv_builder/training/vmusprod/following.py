@@ -95,7 +95,7 @@ class TempoMap:
     numbers: Floats
 
     def __call__(self, steps: Ints) -> Floats:
-        """Seconds of steps, 16ths from the first bar: a `tempo.Clock`."""
+        """Compute the seconds of steps, 16ths from the first bar: a `tempo.Clock`."""
         beats = np.asarray(steps, dtype=np.float64) / STEPS_PER_BEAT
         behind = np.maximum(beats - self.numbers[-1], 0.0)
         beat_s = (self.times_s[-1] - self.times_s[-2]) / (self.numbers[-1] - self.numbers[-2])
@@ -113,7 +113,7 @@ class TempoMap:
         return list(zip(self.times_s[:-1].tolist(), bpm.tolist(), strict=True))
 
     def bar_lines_s(self, beats_per_bar: int, end_s: float) -> Floats:
-        """When bars begin, float64 ``[bars]``, those at `end_s` or behind it left out."""
+        """Tell when bars begin, float64 ``[bars]``, those at `end_s` or behind it left out."""
         count = int(np.ceil(self.numbers[-1] / beats_per_bar)) + 1
         lines = self(np.arange(count) * beats_per_bar * STEPS_PER_BEAT)
         return lines[lines < end_s - ON_LINE_S]
@@ -145,7 +145,7 @@ def follow_cuts(
 
 
 def _best_path(tempo_bpm: float, times_s: Floats, per_bar: int) -> tuple[float, TempoMap] | None:
-    """What the best way from the first of `times_s` to the last is worth, and the way.
+    """Find the best way from the first of `times_s` to the last, and what it is worth.
 
     A place is a time with the beat of the bar that sounds then; of the ways to a place the best one
     is kept. `None` where no whole number of beats fits.

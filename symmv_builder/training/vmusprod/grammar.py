@@ -64,7 +64,7 @@ class Form:
 
 
 class Writing:
-    """Where each sequence of the batch stands, and what may come next.
+    """The state of each sequence of a batch, and what may come next.
 
     `bar` ``[b]`` is the bar that it is in, -1 before the first; `beat` the 16th, -1 behind a bar's
     own token; `kind` the type of the last token; `done` whether its ``end`` is written. What may
@@ -93,25 +93,28 @@ class Writing:
         self._roots, self._qualities = (table.to(device) for table in _chords())
 
     def timing(self) -> Tensor:
-        """The share of the piece that has passed, 0-100, as `tempo.timing_of` gives it."""
+        """Compute the share of the piece that has passed, 0-100, as `tempo.timing_of` gives it."""
         spb = self.form.steps_per_bar
-        gone = (TIMING_SIZE - 1) * (self.bar.clamp(min=0) * spb + self.beat.clamp(min=0))
+        passed = (TIMING_SIZE - 1) * (self.bar.clamp(min=0) * spb + self.beat.clamp(min=0))
         whole = self.form.bars * spb
         if self.form.rounding == "round":
-            gone, whole = 2 * gone + whole, 2 * whole
-        return (gone // whole).clamp(0, TIMING_SIZE - 1)
+            passed, whole = 2 * passed + whole, 2 * whole
+        return (passed // whole).clamp(0, TIMING_SIZE - 1)
 
     def types(self) -> Tensor:
-        """Types that may come next, bool ``[b, types]``; ``end`` also where it will mean a bar."""
+        """Mark types that may come next, bool ``[b, types]``.
+
+        ``end`` also where it will mean a bar.
+        """
         room = (self.notes < self.form.notes_per_position) & (self.pitch < HIGHEST)
         return self._types[self.kind, (self.beat < 0).long(), room.long()]
 
     def barbeats(self) -> Tensor:
-        """Bar and 16ths that a rhythm token may name now, bool ``[b, barbeats]``."""
+        """Mark bar and 16ths that a rhythm token may name now, bool ``[b, barbeats]``."""
         return self._barbeats[self.kind, self.beat + 1, (self.bar < 0).long()]
 
     def pitches(self) -> Tensor:
-        """Keys of a piano above the last one struck on the same 16th, bool ``[b, pitches]``."""
+        """Mark piano keys above the last one struck on the same 16th, bool ``[b, pitches]``."""
         return self._pitches[self.pitch]
 
     def roots(self) -> Tensor:
@@ -155,8 +158,11 @@ class Writing:
 
 
 def _types(of: int) -> Tensor:
-    """Types that may follow on a type, behind a bar's own token or not, with or without room for
-    another note: bool ``[types, 2, 2, types]``."""
+    """Mark types that may follow on a type, bool ``[types, 2, 2, types]``.
+
+    The second axis says whether that type stands behind a bar's own token, the third whether
+    there is room for another note.
+    """
     kinds = torch.arange(SIZES["type"])[:, None, None]
     behind_own, room = torch.tensor([False, True])[:, None], torch.tensor([False, True])
     behind_bar, behind_place = (kinds == RHYTHM) & behind_own, (kinds == RHYTHM) & ~behind_own
@@ -173,8 +179,10 @@ def _types(of: int) -> Tensor:
 
 
 def _barbeats(form: Form) -> Tensor:
-    """Bar and 16ths that may follow on a type, on a 16th (one later than it), before the first bar
-    or not: bool ``[types, 17, 2, barbeats]``."""
+    """Mark bar and 16ths that may follow on a type, bool ``[types, 17, 2, barbeats]``.
+
+    The second axis is the 16th of that type plus one, the third whether it is before the first bar.
+    """
     kinds = torch.arange(SIZES["type"])[:, None, None, None]
     beats = (torch.arange(form.steps_per_bar + 1) - 1)[:, None, None]
     before_first = torch.tensor([False, True])[:, None]
@@ -192,8 +200,11 @@ def _barbeats(form: Form) -> Tensor:
 
 
 def _chords() -> tuple[Tensor, Tensor]:
-    """Roots, where no chord sounds already or not: bool ``[2, roots]``. Qualities, of a root or of
-    no chord, all but the one that sounds (0: none does): bool ``[2, qualities, qualities]``."""
+    """Roots, where no chord sounds already or not: bool ``[2, roots]``.
+
+    Qualities, of a root or of no chord, all but the one that sounds (0: none does): bool ``[2,
+    qualities, qualities]``.
+    """
     roots = (torch.arange(SIZES["root"]) > 0).repeat(2, 1)
     roots[1, N_ROOT] = False
     number = torch.arange(SIZES["quality"])

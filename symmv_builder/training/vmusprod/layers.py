@@ -28,7 +28,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What a decoder attends to: `x` ``[b, s, d]``, `mask` ``[b, s]``.
+    """The memory that a decoder attends to: `x` ``[b, s, d]``, `mask` ``[b, s]``.
 
     With packings of its tokens (`keys`) and of the decoder's (`queries`), over the same
     number of bars, a token of a bar sees that bar and the two beside it; without, all.
@@ -52,13 +52,13 @@ class _Heads(nn.Module):
         self.out = nn.Linear(shape.width, shape.width)
 
     def split(self, x: Tensor) -> Tensor:
-        """``[b, t, width]`` to ``[b, heads, t, d]``."""
+        """Reshape ``[b, t, width]`` to ``[b, heads, t, d]``."""
         b, t, width = x.shape
         # Contiguous, or the compiler plans the way back for strides that it does not meet.
         return x.view(b, t, self.heads, width // self.heads).transpose(1, 2).contiguous()
 
     def join(self, x: Tensor) -> Tensor:
-        """``[b, heads, t, d]`` to ``[b, t, width]``, projected."""
+        """Join ``[b, heads, t, d]`` to ``[b, t, width]``, projected."""
         b, heads, t, d = x.shape
         out: Tensor = self.out(x.transpose(1, 2).reshape(b, t, heads * d))
         return out
@@ -72,7 +72,7 @@ class SelfAttention(_Heads):
         return self.join((attention.causal if causal else attention.full)(q, k, v, mask))
 
     def step(self, x: Tensor, sums: AttentionSums) -> tuple[Tensor, AttentionSums]:
-        """The next token ``[b, 1, width]`` of the causal form."""
+        """Compute the next token ``[b, 1, width]`` of the causal form."""
         q, k, v = (self.split(project(x)) for project in (self.query, self.key, self.value))
         out, sums = attention.step(q[:, :, 0], k[:, :, 0], v[:, :, 0], sums)
         return self.join(out.unsqueeze(2)), sums
@@ -103,7 +103,7 @@ class CrossAttention(_Heads):
         return self.join(attention.read(q, sums, x.dtype))
 
     def step(self, x: Tensor, sums: AttentionSums, bars: Tensor | None) -> Tensor:
-        """The token ``[b, 1, width]`` that lies in `bars` ``[b]``."""
+        """Compute the token ``[b, 1, width]`` that lies in `bars` ``[b]``."""
         q = self.split(self.query(x))
         if bars is None:
             return self.join(attention.read(q, sums, x.dtype))
@@ -136,7 +136,7 @@ class Layer(nn.Module):
     def step(
         self, x: Tensor, own: AttentionSums, cross: AttentionSums | None, bars: Tensor | None
     ) -> tuple[Tensor, AttentionSums]:
-        """The next token ``[b, 1, width]`` of the causal form, and the sums with it."""
+        """Compute the next token ``[b, 1, width]`` of the causal form, and the sums with it."""
         attended, own = self.own.step(self.own_norm(x), own)
         x = x + self.dropout(attended)
         if self.cross is not None and self.cross_norm is not None and cross is not None:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """Where the tokens of ``[b, t]`` stand when each bar has a row of its own.
+    """The places of the tokens of ``[b, t]`` when each bar has a row of its own.
 
     `index` ``[b, bars, width]`` is the token at each place, `mask` (same shape) whether there
     is one, `place` ``[b, t]`` the place of each token in ``bars * width``, `real` ``[b, t]``

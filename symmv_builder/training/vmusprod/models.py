@@ -29,7 +29,7 @@ Condition = Literal["nothing", "video", "score"]
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """What a stage's model is made of; plain values, as a checkpoint's configuration has them.
+    """The design of a stage's model; plain values, as a checkpoint's configuration has them.
 
     `semantic` and `colour` tell what the controller of condition ``video`` reads.
     """
@@ -50,8 +50,10 @@ class Design:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a piece is made from: tempo bins ``[b]``, and by the model's condition a score or
-    a video."""
+    """The context of a piece.
+
+    Tempo bins ``[b]``, and by the model's condition a score or a video.
+    """
 
     tempo: Tensor
     score: TokenBatch | None = None
@@ -113,7 +115,7 @@ class StageModel(nn.Module):
         return losses
 
     def begin(self, batch_size: int, context: Context) -> LayerState:
-        """Before the first token of `batch_size` pieces: encodes the context."""
+        """Encode the context, before the first token of `batch_size` pieces."""
         memory = self._memory(context, None)
         device = context.tempo.device
         heads = self.design.heads
@@ -151,7 +153,7 @@ class StageModel(nn.Module):
         return hidden, LayerState(state.position + 1, tuple(own), state.cross)
 
     def type_logits(self, hidden: Tensor) -> Tensor:
-        """Logits of the next token's type, ``[..., 6]``."""
+        """Compute logits of the next token's type, ``[..., 6]``."""
         return self.heads.type_logits(hidden)
 
     def decided(self, hidden: Tensor, kind: Tensor) -> Tensor:
@@ -159,11 +161,17 @@ class StageModel(nn.Module):
         return self.heads.decided(hidden, kind)
 
     def field_logits(self, name: str, decided: Tensor, before: Tensor | None) -> Tensor:
-        """Logits of a field ``[..., size]``; `before` is the value of the one before it (AFTER)."""
+        """Compute logits of a field ``[..., size]``.
+
+        `before` is the value of the one before it (AFTER).
+        """
         return self.heads.field_logits(name, decided, before)
 
     def _bars(self, score: TokenBatch, context: Context) -> int:
-        """A number of bars above every bar; only the bar-wise memory asks, and waits for it."""
+        """Give a number of bars above every bar.
+
+        Only the bar-wise memory asks, and waits for it.
+        """
         if context.score is None:
             return 0
         return int(torch.stack([score.bars.max(), context.score.bars.max()]).max().item()) + 1
@@ -218,7 +226,10 @@ class Heads(nn.Module):
         return functional.gelu(self.first(torch.cat([hidden, self.given_kind(kind)], dim=-1)))
 
     def field_logits(self, name: str, decided: Tensor, before: Tensor | None) -> Tensor:
-        """Logits of one field; `before` is the value of the field before it (AFTER), if any."""
+        """Compute logits of one field.
+
+        `before` is the value of the field before it (AFTER), if any.
+        """
         after = AFTER[name]
         if after is not None and before is not None:
             context = torch.cat([decided, self.given[after](before)], dim=-1)

@@ -154,7 +154,7 @@ def plan_piece(wish: Wish, about: Mapping[str, Any], steps_per_bar: int) -> Piec
 def _following(
     wish: Wish, timing: VideoTiming, end_s: float, tempo_bpm: float, steps_per_bar: int
 ) -> PiecePlan:
-    """The plan of a piece that follows a video; a tempo that is asked for is kept as it is."""
+    """Plan a piece that follows a video; a tempo that is asked for is kept as it is."""
     beats_per_bar = steps_per_bar // STEPS_PER_BEAT
     if wish.tempo_bpm is None:
         beats = follow_cuts(tempo_bpm, end_s, timing.cuts_s, beats_per_bar=beats_per_bar)
@@ -224,7 +224,7 @@ def arranged_piece(
 
 
 def _last_key(song: QuantisedSong, plan: PiecePlan, find_key: FindKey) -> Key:
-    """The key in which a piece ends: that of its last chord, a tonic, or else one that is heard."""
+    """Find the key in which a piece ends: its last chord's, a tonic, or else one that is heard."""
     sounding = song.chord_onsets.searchsorted((plan.bars - 1) * song.steps_per_bar, side="right")
     root, quality = (a[sounding - 1] for a in (song.chord_roots, song.chord_qualities))
     if root == NO_ROOT:

@@ -83,7 +83,7 @@ def rewrite(
     bars = events_of(old["melody"]).bars
     plan = PiecePlan(wish, piece.tempo_bpm, bars, piece.seconds, clock)
     writer = Writer(models, [plan], sampling, _STEPS_PER_BAR, tell, None)
-    parts = _written(writer, models, old, start, end)
+    parts = _rewrite(writer, models, old, start, end)
     song = song_of_sequences(
         parts.get("chord", old["chord"]),
         parts.get("melody"),
@@ -160,7 +160,7 @@ def spliced(old: Sequence, new: Sequence, start: int, end: int, other: Sequence)
 
 
 def _spliced_chords(original: Events, fresh: Events, start: int, end: int) -> Ints:
-    """Steps, roots and qualities ``[c, 3]`` in order."""
+    """Splice steps, roots and qualities ``[c, 3]``, in order."""
     old, new = (
         np.stack((each.chord_steps, each.roots, each.qualities), axis=1)
         for each in (original, fresh)
@@ -177,10 +177,10 @@ def _spliced_chords(original: Events, fresh: Events, start: int, end: int) -> In
     return np.asarray(whole[np.argsort(whole[:, 0], kind="stable")])
 
 
-def _written(
+def _rewrite(
     writer: Writer, models: Models, old: Mapping[str, Sequence], start: int, end: int
 ) -> dict[Stage, Sequence]:
-    """The sequences of each stage with the passage written anew."""
+    """Rewrite the passage in the sequences of each stage."""
     parts: dict[Stage, Sequence] = {}
     last_bar = (end - 1) // _STEPS_PER_BAR
     for stage in STAGES[models.config.variant]:
@@ -197,7 +197,7 @@ def _written(
 
 
 def _before(old: Sequence, start: int) -> Tensor:
-    """Tokens ``[p, 6]`` behind ``begin`` of all that begins before a step, its bar opened."""
+    """Take tokens ``[p, 6]`` behind ``begin`` of all that begins before a step, its bar opened."""
     events = events_of(old)
     notes, chords = events.steps < start, events.chord_steps < start
     head = replace(
@@ -214,7 +214,7 @@ def _before(old: Sequence, start: int) -> Tensor:
 
 
 def _steps_of(passage: Passage, clock: TempoMap, bars: int) -> tuple[int, int]:
-    """The first step and the one behind the last of the whole beats in a passage."""
+    """Find the first step and the one behind the last of the whole beats in a passage."""
     first, last = _beats(clock, np.array([passage.start_s, passage.end_s]))
     start = int(np.ceil(first - _NEAR)) * STEPS_PER_BEAT
     end = int(np.floor(last + _NEAR)) * STEPS_PER_BEAT
@@ -225,7 +225,7 @@ def _steps_of(passage: Passage, clock: TempoMap, bars: int) -> tuple[int, int]:
 
 
 def _beats(clock: TempoMap, times_s: Floats) -> Floats:
-    """Beats that sound at times: the other way of `TempoMap.__call__`."""
+    """Find beats that sound at times: the other way of `TempoMap.__call__`."""
     pace = np.diff(clock.numbers[-2:])[0] / np.diff(clock.times_s[-2:])[0]
     behind = (times_s - clock.times_s[-1]).clip(0)
     return np.asarray(np.interp(times_s, clock.times_s, clock.numbers) + pace * behind)
@@ -236,7 +236,7 @@ def _steps(clock: TempoMap, times_s: Floats) -> Ints:
 
 
 def _chords(piece: Piece, clock: TempoMap, bars: int) -> tuple[Ints, Ints]:
-    """Steps and numbers ``[c, 2]`` of a piece's chords, named anew in every bar."""
+    """List steps and numbers ``[c, 2]`` of a piece's chords, named anew in every bar."""
     changes = {0: (NO_ROOT, NO_QUALITY)}
     for start_s, end_s, label in piece.facts.get("chords", ()):
         start, end = _steps(clock, np.array([start_s, end_s], dtype=np.float64)).tolist()

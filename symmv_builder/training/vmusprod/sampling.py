@@ -47,7 +47,7 @@ BLOCK = 64
 
 @dataclass(frozen=True, slots=True)
 class TokenSampling:
-    """How each field is sampled. Temperature 1 is the model's own distribution, less is safer.
+    """The sampling of each field. Temperature 1 is the model's own distribution, less is safer.
 
     `greedy` takes the likeliest value of every field that is allowed, the first of equal ones.
     `top_k` limits the draw to so many. `density` leans towards more notes above 1 and towards fewer
@@ -168,7 +168,7 @@ def _write(
 def _draw_token(
     model: Stepper, hidden: Tensor, writing: Writing, sampling: TokenSampling, chance: Tensor
 ) -> Tensor:
-    """The next token ``[b, 6]`` of every sequence; `chance` ``[b, 6]`` is even in 0-1."""
+    """Draw the next token ``[b, 6]`` of every sequence; `chance` ``[b, 6]`` is even in 0-1."""
 
     def pick(name: str, logits: Tensor, allowed: Tensor) -> Tensor:
         temperature: float = getattr(sampling, name)

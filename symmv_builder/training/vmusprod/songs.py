@@ -265,7 +265,7 @@ def _within(values: Ints, low: int, high: int) -> bool:
 def _distinct(
     onsets: Ints, durations: Ints, pitches: Ints, is_melody: NDArray[np.bool_]
 ) -> tuple[Ints, Ints, Ints, NDArray[np.bool_]]:
-    """Notes sorted by onset and pitch; equal ones joined: the longest, melody if any is."""
+    """Sort notes by onset and pitch; equal ones are joined: the longest, melody if any is."""
     order = np.lexsort((pitches, onsets))
     onsets, durations = onsets[order], durations[order]
     pitches, is_melody = pitches[order], is_melody[order]
@@ -281,7 +281,7 @@ def _distinct(
 def _metre_of(
     row: Mapping[str, Any], steps: Ints, beats_s: NDArray[np.float64], positions: Ints
 ) -> int:
-    """Beats in a bar; `UnusableRow` where notes and beats make none."""
+    """Count beats in a bar; `UnusableRow` where notes and beats make none."""
     if len(steps) == 0:
         raise UnusableRow("it has no notes")
     if len({len(steps), *(len(row[name]) for name in COLUMNS if name.startswith("parts_"))}) > 1:
@@ -299,7 +299,7 @@ def _metre_of(
 
 
 def _metre(positions: Ints) -> int | None:
-    """Beats in a bar: three, four, or `None` for what is neither."""
+    """Count beats in a bar: three, four, or `None` for what is neither."""
     downbeats = np.flatnonzero(positions == 1)
     if len(downbeats) < 2:
         return _METRES.get(int(positions.max()))
@@ -308,7 +308,7 @@ def _metre(positions: Ints) -> int | None:
 
 
 def _bars(positions: Ints, metre: int, first: int, last: int) -> Ints:
-    """The beats on which whole bars open, from the one with beat `first` to the one with `last`."""
+    """Find the beats on which whole bars open, from that with beat `first` to that with `last`."""
     downbeats = np.flatnonzero(positions == 1)
     if len(downbeats) == 0:
         downbeats = np.array([first_downbeat(positions)])
@@ -326,7 +326,7 @@ def _bars(positions: Ints, metre: int, first: int, last: int) -> Ints:
 
 
 def _tempo(beats_s: NDArray[np.float64], beats: Ints) -> float:
-    """Beats a minute from the song's first tracked beat to its last.
+    """Compute beats a minute from the song's first tracked beat to its last.
 
     Not the median of the rows: at this tempo the song is as long as it was played.
     """
@@ -337,7 +337,7 @@ def _tempo(beats_s: NDArray[np.float64], beats: Ints) -> float:
 
 
 def _chords(row: Mapping[str, Any], beats_s: NDArray[Any], beats: Ints) -> tuple[Ints, Ints, Ints]:
-    """The chord of each of the song's beats, as runs; beats without one have none."""
+    """Find the chord of each of the song's beats, as runs; beats without one have none."""
     first, last = int(beats[0]), int(beats[-1])
     none = np.array(_CHORD_NUMBERS[NO_CHORD], dtype=np.int64)
     numbers = np.tile(none, (last - first + 1, 1))
@@ -362,13 +362,13 @@ def _changes(events: Events | None) -> tuple[Ints, Ints, Ints]:
 
 
 def _runs(steps: Ints, numbers: Ints) -> tuple[Ints, Ints, Ints]:
-    """Steps at which the pair of root and quality changes, and the pairs."""
+    """Find steps at which the pair of root and quality changes, and the pairs."""
     new = np.ones(len(steps), dtype=np.bool_)
     new[1:] = (np.diff(numbers, axis=0) != 0).any(axis=1)
     return steps[new], numbers[new, 0], numbers[new, 1]
 
 
 def _to_beats(times_s: NDArray[Any], beats_s: NDArray[Any]) -> NDArray[np.float64]:
-    """Place of each time on the axis where the tracked beats are 0, 1, 2, ..."""
+    """Place each time on the axis where the tracked beats are 0, 1, 2, ..."""
     before = (np.searchsorted(beats_s, times_s, side="right") - 1).clip(0, len(beats_s) - 2)
     return np.asarray(before + (times_s - beats_s[before]) / np.diff(beats_s)[before])

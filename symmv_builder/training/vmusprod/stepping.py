@@ -76,7 +76,7 @@ class _Layer:
 
 
 def _read(q: Tensor, kv: Tensor, k: Tensor) -> Tensor:
-    """`attention.read` for one query a head: ``[b, h, d]`` from ``[b, h, d, e]``."""
+    """Do `attention.read` for one query a head: ``[b, h, d]`` from ``[b, h, d, e]``."""
     values = (q.unsqueeze(-2) @ kv).squeeze(-2)
     return values.div_((q * k).sum(-1, keepdim=True).add_(EPS))
 
@@ -104,7 +104,7 @@ class FusedStepper:
         self._places = torch.empty(0, device=self._table.device)
 
     def begin(self, batch_size: int, context: Context) -> StepState:
-        """Before the first token of `batch_size` pieces: encodes the context."""
+        """Encode the context, before the first token of `batch_size` pieces."""
         begun = self._model.begin(batch_size, context)
         return StepState(0, begun.own, begun.cross)
 
@@ -117,7 +117,7 @@ class FusedStepper:
         timing: Tensor,
         state: StepState,
     ) -> tuple[Tensor, StepState]:
-        """As `models.StageModel.step`; `state` is changed and given back."""
+        """Step as `models.StageModel.step` does; `state` is changed and given back."""
         sounds = tokens[:, ROOT] * SIZES["quality"] + tokens[:, QUALITY]
         indices = [sounds, bars.clamp(max=self._last_bar), beats, tempo, timing]
         indices = indices if self._has_timing else indices[:-1]
@@ -131,7 +131,7 @@ class FusedStepper:
         return self._norm(x), state
 
     def type_logits(self, hidden: Tensor) -> Tensor:
-        """Logits of the next token's type, ``[b, 6]``."""
+        """Compute logits of the next token's type, ``[b, 6]``."""
         return self._kind(hidden)
 
     def decided(self, hidden: Tensor, kind: Tensor) -> Tensor:
@@ -139,14 +139,17 @@ class FusedStepper:
         return functional.gelu(functional.linear(hidden, self._first) + self._given_kind[kind])
 
     def field_logits(self, name: str, decided: Tensor, before: Tensor | None) -> Tensor:
-        """Logits of a field ``[b, size]``; `before` is the value of the field before it, if any."""
+        """Compute logits of a field ``[b, size]``.
+
+        `before` is the value of the one before it.
+        """
         if before is not None:
             context = functional.linear(decided, self._second) + self._given[name][before]
             decided = functional.gelu(context)
         return self._fields[name](decided)
 
     def _make_table(self, model: StageModel) -> None:
-        """One table of all that is known of a token, and where each part of it begins."""
+        """Make one table of all that is known of a token, and where each part of it begins."""
         embed = model.embedding
         sounds = (embed.chroma.float() @ embed.sounds.weight.float().T).flatten(0, 1)
         parts: list[Tensor] = [part.weight for part in embed.fields]  # type: ignore[misc]
@@ -160,7 +163,7 @@ class FusedStepper:
         self._last_bar = embed.bars.num_embeddings - 1
 
     def _make_heads(self, model: StageModel) -> None:
-        """The heads, with what they add for a value that is known looked up and not computed."""
+        """Make the heads; what they add for a known value is looked up and not computed."""
         heads, width = model.heads, model.design.width
         self._kind = _Affine.of(heads.kind)
         first, second = _Affine.of(heads.first), _Affine.of(heads.second)

@@ -53,10 +53,10 @@ def timing_of(
     ``bars`` count from the piece's first bar (for a crop, add its own first bar) and ``beats``
     are 16ths in the bar, both as `tokens.Sequence` holds them.
     """
-    gone = (TIMING_SIZE - 1) * (bars * steps_per_bar + beats)
+    passed = (TIMING_SIZE - 1) * (bars * steps_per_bar + beats)
     whole = total_bars * steps_per_bar
     # Half a hundredth is rounded up, in whole numbers on every machine.
-    shares = gone // whole if rounding == "floor" else (2 * gone + whole) // (2 * whole)
+    shares = passed // whole if rounding == "floor" else (2 * passed + whole) // (2 * whole)
     return np.asarray(shares.clip(0, TIMING_SIZE - 1))
 
 

@@ -51,7 +51,7 @@ _START: dict[str, Any] = {
 
 @dataclass(slots=True)
 class _Run:
-    """What a stage's training works with; `state` is what a checkpoint keeps of where it stands."""
+    """The parts that a stage's training works with; `state` is what a checkpoint keeps of it."""
 
     stage: Stage
     config: VMusProd
@@ -91,8 +91,10 @@ def train(config: VMusProd, request: Request) -> Outcome:
         corpus = open_corpus(config, request)
         remembered = about(config, corpus)
         outcomes: dict[Stage, Outcome] = {}
-        for place, stage in enumerate(config.chosen):
-            portion = _SHARES[stage] / sum(_SHARES[later] for later in config.chosen[place:])
+        for place, stage in enumerate(config.stages_to_train):
+            portion = _SHARES[stage] / sum(
+                _SHARES[later] for later in config.stages_to_train[place:]
+            )
             remaining_s = request.max_s and max(request.max_s - (time.monotonic() - began), 0.0)
             deadline = (
                 time.monotonic() + remaining_s * portion if remaining_s is not None else math.inf
@@ -124,18 +126,18 @@ def _loop(run: _Run, deadline: float) -> Outcome:
             step = state["step"] = state["step"] + 1
             state["epoch"] = run.loader.state_dict()["epoch"]
             batch = next(batches)
-            counted = _learn(run, batch)
+            totals = _learn(run, batch)
             examples += len(batch["index"]) * ranks.world
             if step % config.log_every == 0 or step == run.steps:
                 speed = examples / (time.monotonic() - since)
                 since, examples = time.monotonic(), 0
-                _log(run, journal, counted, speed)
+                _log(run, journal, totals, speed)
             if step % config.validate_every == 0 or step == run.steps:
                 _validate(run, journal)
             state["ended"] = ending.behind(state)
             if ending.is_due(step, config.checkpoint_every) or state["ended"]:
                 if state["loss"] is None:
-                    state["loss"] = _losses(counted)["loss"]
+                    state["loss"] = _losses(totals)["loss"]
                 _save(run)
     return outcome_of(run.out, state, {"loss": state["loss"]}, run.loader.left_out.reasons)
 
@@ -148,7 +150,7 @@ def _begin(
     corpus: Corpus,
     remembered: dict[str, Any],
 ) -> _Run:
-    """A stage's model, data and optimiser, as its last checkpoint left them.
+    """Make a stage's model, data and optimiser, as its last checkpoint left them.
 
     `StopRun` where its folder holds another configuration's run.
     """
@@ -187,7 +189,10 @@ def _begin(
 
 
 def _learn(run: _Run, batch: Batch) -> Tensor:
-    """One step of the optimiser: sums and counts of cross-entropies over all ranks ``[2, 6]``."""
+    """Take one step of the optimiser.
+
+    Sums and counts of cross-entropies over all ranks ``[2, 6]``.
+    """
     step, config = run.state["step"], run.config
     seed_step(config.seed, step, run.ranks.rank)
     for group in run.optimizer.param_groups:
@@ -195,20 +200,20 @@ def _learn(run: _Run, batch: Batch) -> Tensor:
     run.learner.train()
     with autocast(run.ranks.device):
         sums, counts = run.learner(*inputs_of(on_device(batch, run.ranks.device)))
-    counted = total(torch.stack([sums.detach(), counts.to(sums.dtype)]), run.ranks)
+    totals = total(torch.stack([sums.detach(), counts.to(sums.dtype)]), run.ranks)
     # Gradients are averaged over the ranks, and the mean of a field is one over all of them.
-    loss = (sums * run.ranks.world / counted[1].clamp(min=1)).sum()
+    loss = (sums * run.ranks.world / totals[1].clamp(min=1)).sum()
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     nn.utils.clip_grad_norm_(run.model.parameters(), config.clip_norm)
     run.optimizer.step()
-    return counted
+    return totals
 
 
-def _log(run: _Run, journal: Journal, counted: Tensor, speed: float) -> None:
+def _log(run: _Run, journal: Journal, totals: Tensor, speed: float) -> None:
     """Write a step down and tell it; `StopRun` where its loss is no number."""
     state = run.state
-    step, epoch, losses = state["step"], state["epoch"], _losses(counted)
+    step, epoch, losses = state["step"], state["epoch"], _losses(totals)
     require_finite(losses["loss"], step, f"the loss of stage {run.stage}")
     if state["best"] is None:
         state["loss"] = losses["loss"]
@@ -218,18 +223,18 @@ def _log(run: _Run, journal: Journal, counted: Tensor, speed: float) -> None:
 
 
 def _validate(run: _Run, journal: Journal) -> None:
-    """The losses of the split validation; the model of the lowest is kept as the best."""
+    """Measure the losses of the split validation; the model of the lowest is kept as the best."""
     state = run.state
     if run.held_out is None:
         return
     step, epoch = state["step"], state["epoch"]
-    counted = torch.zeros(2, len(FIELDS), device=run.ranks.device, dtype=torch.float64)
+    totals = torch.zeros(2, len(FIELDS), device=run.ranks.device, dtype=torch.float64)
     run.model.eval()
     with torch.no_grad(), autocast(run.ranks.device):
         for batch in run.held_out.epoch(0):
             sums, counts = run.model(*inputs_of(on_device(batch, run.ranks.device)))
-            counted += torch.stack([sums.double(), counts.double()])
-    losses = _losses(total(counted, run.ranks))
+            totals += torch.stack([sums.double(), counts.double()])
+    losses = _losses(total(totals, run.ranks))
     state["loss"] = losses["loss"]
     journal.write("validation", step, epoch, losses)
     if run.ranks.is_first:
@@ -253,9 +258,9 @@ def _save(run: _Run, best: bool = False) -> None:
     )
 
 
-def _losses(counted: Tensor) -> dict[str, float]:
-    """The mean of each field, where it occurs, and their sum (nats)."""
-    sums, counts = counted.tolist()
+def _losses(totals: Tensor) -> dict[str, float]:
+    """Average each field's loss, where it occurs; gives their sum too (nats)."""
+    sums, counts = totals.tolist()
     means = {f: s / c for f, s, c in zip(FIELDS, sums, counts, strict=True) if c}
     return {"loss": sum(means.values()), **means}
 

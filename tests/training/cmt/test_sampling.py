@@ -124,6 +124,32 @@ def test_a_piece_depends_on_its_own_seed_alone(model: CmtModel) -> None:
     assert np.array_equal(greedy[0], greedy[1])
 
 
+def test_what_is_written_behind_a_primer_begins_with_a_bar_and_ends_with_the_last(
+    model: CmtModel,
+) -> None:
+    def written(**more: object) -> Sequence:
+        [sequence] = sample(
+            model,
+            [Control.free(5)],
+            seeds=[more.pop("seed", 4)],  # type: ignore[list-item]
+            instruments=(PIANO,),
+            sampling=CmtSampling(),
+            **more,  # type: ignore[arg-type]
+        )
+        return sequence
+
+    whole = written()
+    primer = whole.tokens[whole.bars < 2]
+    behind = written(primer=primer, last_bar=3, seed=9)
+    assert np.array_equal(behind.tokens[: len(primer)], primer)
+    assert behind.tokens[len(primer), BARBEAT] == BAR
+    assert set(behind.bars.tolist()) == {0, 1, 2, 3}
+    ended = np.concatenate([behind.tokens, whole.tokens[-1:]])
+    check(Sequence(ended, behind.bars, behind.beats), 4, {PIANO})
+    # Up to the piece's last bar there is the end.
+    check(written(primer=primer, last_bar=4), 5, {PIANO})
+
+
 def test_controls_are_heeded_as_often_as_is_said() -> None:
     control = Control(np.full(4000, 9), np.full(64000, 2))
     found = heeded(control, 1, 0.7)

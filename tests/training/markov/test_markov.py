@@ -193,7 +193,7 @@ def test_pieces_are_as_long_as_their_video_and_the_same_of_one_seed(learned: Pat
     [fixed] = pieces(learned, [], Order(), tempo=77.0)
     assert fixed.tempo_bpm == 77.0
     for asked in (Order(primer="C G"), Order(temperature=0.5), Order(greedy=True), Order(top_k=2)):
-        [name] = asked.asked()
+        [name] = asked.non_defaults()
         with pytest.raises(StopRun, match=f"this Markov chains cannot heed `{name}`; it heeds"):
             open_composer(learned, {}, "cpu", asked)
 

@@ -40,7 +40,7 @@ RECIPE = labelled.recipe_of(NAME, {"train": 8, "validation": 1, "test": 1})
 
 
 def scan(path: Path) -> Tree:
-    """The dances of the lists in a folder; `StopRun` with line and column of a mistake."""
+    """Find the dances of the lists in a folder; `StopRun` with line and column of a mistake."""
     folder = path / "splits" if (path / "splits").is_dir() else path
     handed_in = Folder(path)
     lists = {split: folder / f"crossmodal_{name}.txt" for name, split in _SPLITS.items()}
@@ -64,7 +64,7 @@ def scan(path: Path) -> Tree:
 
 
 def _names(file: Path, handed_in: Folder) -> list[tuple[int, str]]:
-    """Line and name of each dance in a list; none where the list is not there."""
+    """Read line and name of each dance in a list; none where the list is not there."""
     names = []
     lines = read_text(file).splitlines() if handed_in.holds(file) else []
     for number, line in enumerate(lines, start=1):

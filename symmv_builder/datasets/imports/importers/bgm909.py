@@ -46,8 +46,10 @@ RECIPE = replace(
 
 
 def scan(path: Path) -> Tree:
-    """The songs of a copy of POP909 with their videos; `StopRun` with line and column of a
-    mistake in the table."""
+    """Find the songs of a copy of POP909 with their videos.
+
+    `StopRun` with line and column of a mistake in the table.
+    """
     songs = pop909.scan(path)
     handed_in = Folder(path)
     table = path / TABLE
@@ -59,20 +61,20 @@ def scan(path: Path) -> Tree:
     ]
     if not joined:
         raise MalformedFile(table, "it names no song of this copy of POP909")
-    lacking = len(songs.songs) - len(joined)
-    left_out = [f"{lacking} songs that {TABLE} gives no video"] if lacking else []
+    without_video = len(songs.songs) - len(joined)
+    left_out = [f"{without_video} songs that {TABLE} gives no video"] if without_video else []
     return Tree(tuple(joined), left_out=(*left_out, *songs.left_out))
 
 
 def _joined(song: Song, video: Source | None = None) -> Song:
-    """A song of POP909 as an entry whose video is another recording than its music."""
+    """Make an entry of a song of POP909, whose video is another recording than its music."""
     number = song.entry.entry_id
     source = video or Source("file", f"{NAME}.{number}.video")
     return replace(song, entry=replace(song.entry, dataset=NAME, video=source))
 
 
 def _read_videos(table: Path, ids: set[str]) -> dict[str, Source]:
-    """The video of each song that the table names."""
+    """Read the video of each song that the table names."""
     videos: dict[str, Source] = {}
     for row in read_table(table, ("song", "id")):
         if row["song"] not in ids:

@@ -62,14 +62,14 @@ RECIPE = Recipe(
 
 
 def with_options(options: Mapping[str, Any]) -> Recipe:
-    """The recipe for a folder whose ``beats`` are those of its files, tracked, or what fits."""
+    """Give the recipe for a folder whose ``beats`` are its files', tracked, or what fits."""
     beats = _written_beats(options.get("beats", "auto"))
     uses = tuple(beats if use.makes == beats.makes else use for use in RECIPE.uses)
     return replace(RECIPE, uses=uses)
 
 
 def scan(path: Path, *, beats: str = "auto") -> Tree:
-    """Every MIDI file below a folder, named by its place there; `StopRun` where there is none.
+    """Find every MIDI file below a folder, named by its place there; `StopRun` where there is none.
 
     Files whose places give one name (``a-b.mid`` and ``a/b.mid``, ``x.mid`` and ``x.midi``)
     are told apart by `folder.distinct`.

@@ -27,7 +27,7 @@ RECIPE = labelled.recipe_of(NAME, {"train": 1, "test": 1})
 
 
 def scan(path: Path) -> Tree:
-    """The clips of the table in a folder; `StopRun` with line and column of a mistake."""
+    """Find the clips of the table in a folder; `StopRun` with line and column of a mistake."""
     table = path / TABLE
     handed_in = Folder(path)
     if not handed_in.holds(table):
@@ -50,7 +50,7 @@ def _song(table: Path, row: Row) -> Song:
 
 
 def _aspects(table: Path, row: Row) -> tuple[str, ...]:
-    """The aspects, which are written as a list of Python."""
+    """Read the aspects, which are written as a list of Python."""
     try:
         aspects = ast.literal_eval(row["aspect_list"])
         if isinstance(aspects, list) and all(isinstance(each, str) for each in aspects):

@@ -89,7 +89,7 @@ _SPLITS = {"train": "train", "val": "validation", "test": "test"}
 
 
 def read_track(published: Path, name: str, width: int) -> NDArray[np.float32]:
-    """One text feature, float32 ``[t, width]``, a row a second from 0, not yet cut."""
+    """Read one text feature, float32 ``[t, width]``, a row a second from 0, not yet cut."""
     with reading(name):
         lines = [w for w in read_lines(published, name) if w[0] not in ("time", "key")]
         if [int(words[0]) for words in lines] != list(range(len(lines))):
@@ -116,7 +116,7 @@ def read_labels(published: Path, name: str) -> tuple[str, list[str]]:
 
 
 def read_pictures(published: Path) -> NDArray[np.float32]:
-    """The embeddings, float32 ``[t, 768]``, not yet cut."""
+    """Read the embeddings, float32 ``[t, 768]``, not yet cut."""
     with reading(_SEMANTIC):
         values = read_array(read_bytes(published, _SEMANTIC))
         if values.ndim != 2 or values.shape[1] != SEMANTIC_WIDTH:
@@ -127,7 +127,7 @@ def read_pictures(published: Path) -> NDArray[np.float32]:
 
 
 def seconds_of(published: Path) -> int:
-    """How many seconds all tracks of a song hold: the length of the shortest.
+    """Count how many seconds all tracks of a song hold: the length of the shortest.
 
     `RejectEntry` (unreadable) where one is less than half as long as another: they are
     not of one recording. An empty list of scene offsets has no length of its own.
@@ -163,7 +163,7 @@ def _track(published: Path, name: str, clock: Clock) -> FeatureTrack:
 
 
 def read_density(published: Path) -> FeatureTrack:
-    """Notes sounding in each second, ``[t, 1]``."""
+    """Read notes sounding in each second, ``[t, 1]``."""
     return _track(published, "density", Clock.MUSIC)
 
 
@@ -173,13 +173,15 @@ def read_loudness(published: Path) -> FeatureTrack:
 
 
 def read_motion(published: Path) -> FeatureTrack:
-    """Mean RGB difference at each second, 0-255, 0 at time 0, ``[t, 1]``."""
+    """Read the mean RGB difference at each second, 0-255, 0 at time 0, ``[t, 1]``."""
     return _track(published, "motion", Clock.VIDEO)
 
 
 def read_emotion(published: Path, *, window_rows: int = EMOTION_WINDOW_ROWS) -> FeatureTrack:
-    """Probabilities of six feelings, ``[t, 6]``: the mean of the last `window_rows` rows;
-    1 leaves them as published."""
+    """Probabilities of six feelings, ``[t, 6]``: the mean of the last `window_rows` rows.
+
+    1 leaves them as published.
+    """
     track = _track(published, "emotion", Clock.VIDEO)
     if window_rows <= 1:
         return track
@@ -194,7 +196,7 @@ def read_semantic(published: Path) -> FeatureTrack:
 
 
 def read_scene_offset(published: Path) -> FeatureTrack:
-    """Seconds since the last cut, ``[t, 1]``; a song without a list is one scene."""
+    """Read seconds since the last cut, ``[t, 1]``; a song without a list is one scene."""
     length = seconds_of(published)
     name = "scene_offset.lab"
     values = np.arange(length, dtype=np.float32)[:, None]
@@ -210,17 +212,17 @@ def _chords(published: Path, name: str) -> Chords:
 
 
 def read_normalised_chords(published: Path) -> Chords:
-    """The chord of each second in C major or A minor."""
+    """Read the chord of each second in C major or A minor."""
     return _chords(published, _CHORDS)
 
 
 def read_own_chords(published: Path) -> Chords:
-    """The chord of each second in the song's own key."""
+    """Read the chord of each second in the song's own key."""
     return _chords(published, _OWN_CHORDS)
 
 
 def read_own_key(published: Path, chords: Chords) -> Key:
-    """The song's key as published, and how well it fits its chords (Krumhansl-Schmuckler)."""
+    """Read the song's published key, with how well it fits its chords (Krumhansl-Schmuckler)."""
     with reading(_OWN_CHORDS):
         tonic, mode = read_labels(published, _OWN_CHORDS)[0].split()
         names = {"major": MAJOR_TONICS, "minor": MINOR_TONICS}[mode]
@@ -230,7 +232,7 @@ def read_own_key(published: Path, chords: Chords) -> Key:
 
 
 def read_mode(published: Path) -> Key:
-    """The mode alone: the tonic is that of the normalised chords, not of the song."""
+    """Read the mode alone: the tonic is that of the normalised chords, not of the song."""
     with reading(_CHORDS):
         label = read_labels(published, _CHORDS)[0]
         tonic, mode = {"C major": ("C", "major"), "A minor": ("A", "minor")}[label]
@@ -305,8 +307,11 @@ RECIPE = Recipe(
 
 
 def with_options(options: Mapping[str, Any]) -> Recipe:
-    """The recipe for a copy: ``lacks`` names artifacts whose files it does not hold at all,
-    ``emotion`` says whether emotions are smoothed."""
+    """Give the recipe for a copy.
+
+    ``lacks`` names artifacts whose files it does not hold at all, ``emotion`` says whether emotions
+    are smoothed.
+    """
     lacks = set(options.get("lacks", ()))
     uses = []
     for each in RECIPE.uses:
@@ -322,7 +327,7 @@ def with_options(options: Mapping[str, Any]) -> Recipe:
 
 
 def scan(path: Path, *, emotion: str | None = None) -> Tree:
-    """The songs of a copy of the dataset (or of its repository), or of an export of ours.
+    """Find the songs of a copy of the dataset (or of its repository), or of an export of ours.
 
     An export holds smoothed emotions already: they are smoothed for a release alone.
     """

@@ -101,7 +101,7 @@ def symmv_label(harte: str) -> str:
 
 
 def read_beats(published: Path, notes: Notes) -> Beats:
-    """The published beats of the MIDI file: time, and place in the bar by its third column.
+    """Read the published beats of the MIDI file: time, and place in the bar by its third column.
 
     The second column marks every other beat and the third the downbeats; beats before the
     first downbeat are counted back from it by the commonest length of a bar.
@@ -125,6 +125,10 @@ BEATS = Step(
 
 
 def positions_in_bar(downbeats: Ints, count: int) -> Ints:
+    """Number `count` beats ``[count]`` in their bars, from 1, by the beats' numbers `downbeats`.
+
+    Beats before the first downbeat lead up to it, in bars of the commonest length.
+    """
     lengths, votes = np.unique(np.append(np.diff(downbeats), 4), return_counts=True)
     bar = int(lengths[votes.argmax()])
     places = np.arange(count)
@@ -134,7 +138,7 @@ def positions_in_bar(downbeats: Ints, count: int) -> Ints:
 
 
 def read_parts(music: Path, beats: Beats, *, steps_per_beat: int = 4) -> Parts:
-    """The quantised notes; melody is what stands in the track MELODY.
+    """Read the quantised notes; melody is what stands in the track MELODY.
 
     Where the piano doubles a melody note on one step, the one note is the melody's. Notes
     of one pitch that fall on one step of one part become one, as in `quantise`.
@@ -161,7 +165,7 @@ PARTS = Step("pop909_parts", 2, reads=("music", "beats"), run=read_parts, column
 
 
 def _merge(tracks: list[Notes]) -> Notes:
-    """Notes of several tracks in one order, which one empty track is too."""
+    """Merge notes of several tracks into one order, which one empty track is too."""
 
     def joined(name: str) -> Floats:
         return np.concatenate([np.empty(0), *(getattr(notes, name) for notes in tracks)])
@@ -194,7 +198,7 @@ def _join(melody: GridNotes, rest: GridNotes, keep: NDArray[np.bool_]) -> Parts:
 
 
 def read_chords(published: Path, notes: Notes) -> Chords:
-    """The published chords of the MIDI file in SymMV's spelling, equal neighbours joined.
+    """Read the published chords of the MIDI file in SymMV's spelling, equal neighbours joined.
 
     Stretches without a chord are gaps. Neighbours are equal too where only the bass
     changes, as SymMV names no bass. `RejectEntry` (no_annotation) where no chord is named.
@@ -228,7 +232,7 @@ CHORDS = Step(
 
 
 def read_key(published: Path, notes: Notes) -> Key:
-    """The published key in which most of the song stands, spelled as music21 does.
+    """Read the published key in which most of the song stands, spelled as music21 does.
 
     A song that changes its key has a line for each; one row has one key. The release says
     nothing of how well a key fits: the correlation is that of the notes with
@@ -269,7 +273,7 @@ RECIPE = Recipe(
 
 
 def scan(path: Path) -> Tree:
-    """The songs of a copy of the release: `path` is it, or holds its folder POP909."""
+    """Find the songs of a copy of the release: `path` is it, or holds its folder POP909."""
     inner = path / "POP909"
     folder = inner if inner.is_dir() else path
     handed_in = Folder(path)

@@ -74,11 +74,11 @@ TAIL_S = 60.0
 # Beats of an export were heard in the recording; longer ones are not taken in.
 LONGEST_S = 3600.0
 _CHORDS, _KEY, _BEATS, _PEDAL = "chord.txt", "tonality.txt", "beats.txt", "pedal.txt"
-_SEEN = ("video_asset", "motion", "semantic", "colour", "scenes")
+_OF_VIDEO = ("video_asset", "motion", "semantic", "colour", "scenes")
 
 
 def read_chords(published: Path, notes: Notes) -> Chords:
-    """The published chords, one a line, ticks turned into seconds.
+    """Read the published chords, one a line, ticks turned into seconds.
 
     `RejectEntry` (no_annotation) where no chord is named.
     """
@@ -108,7 +108,7 @@ CHORDS = Step(
 
 
 def read_key(published: Path, notes: Notes) -> Key:
-    """The published tonality (``E- major``, ``c# minor``) and how well it fits the notes."""
+    """Read the published tonality (``E- major``, ``c# minor``) and how well it fits the notes."""
     with reading(_KEY):
         [[tonic, mode]] = read_lines(published, _KEY)
         key = Key(tonic[:1].upper() + tonic[1:], mode, 0.0)
@@ -120,7 +120,7 @@ KEY = Step("symmv_release_key", 1, reads=("published", "notes"), run=read_key, c
 
 
 def read_exported_beats(published: Path) -> Beats:
-    """The beats that our own export lays beside the release's files: tick, place in the bar."""
+    """Read the beats that our export lays beside the release's files: tick, place in the bar."""
     with reading(_BEATS):
         beats = [
             (number, int(tick) / TICKS_PER_S, int(place))
@@ -135,7 +135,7 @@ BEATS = Step(
 
 
 def read_exported_notes(music: Path, published: Path) -> Notes:
-    """The notes of the MIDI file with the pedal that our own export lays beside it."""
+    """Read the notes of the MIDI file with the pedal that our own export lays beside it."""
     pedal = read_spans(published, _PEDAL, LONGEST_S, per_second=TICKS_PER_S)
     return replace(
         midi.read_notes(music),
@@ -163,14 +163,14 @@ RECIPE = Recipe(
         *symbolic.QUANTISED,
         use(CHORDS, makes="chords"),
         use(KEY, makes="key"),
-        *(use for use in datasets.recipe("symmv").uses if use.makes in _SEEN),
+        *(use for use in datasets.recipe("symmv").uses if use.makes in _OF_VIDEO),
     ),
     absent=frozenset({"pedal_starts_s", "pedal_ends_s"}),
 )
 
 
 def with_options(options: Mapping[str, Any]) -> Recipe:
-    """The recipe for a copy: ``chords`` recomputed, or an export of ours (``exported``)."""
+    """Give the recipe for a copy: ``chords`` recomputed, or an export of ours (``exported``)."""
     recipe = RECIPE
     if options.get("exported"):
         recipe = _replaced(recipe, use(NOTES, makes="notes"), use(BEATS, makes="beats"))
@@ -186,7 +186,7 @@ def _replaced(recipe: Recipe, *others: Any) -> Recipe:
 
 
 def scan(path: Path, *, chords: str = "published") -> Tree:
-    """The songs of a copy of the release (or of its repository), or of an export of ours."""
+    """Find the songs of a copy of the release (or of its repository), or of an export of ours."""
     if chords not in CHORDS_CHOICES:
         raise WrongSetting("chords", chords, f"it can be {' or '.join(CHORDS_CHOICES)}")
     folder = path if (path / "SymMV.csv").is_file() else path / "dataset"
@@ -234,7 +234,7 @@ def _entry(index: str, row: Mapping[str, str], song_id: str, own: OwnEntry | Non
 
 
 def read_songs(path: Path, handed_in: Folder) -> dict[str, dict[str, str]]:
-    """The rows of `SymMV.csv` by index; a column that a row ends before is empty."""
+    """Read the rows of `SymMV.csv` by index; a column that a row ends before is empty."""
     if not handed_in.holds(path):
         raise NoSuchPath(path, "file of the folder")
     names = ("youtube_url", "tonality", "shazam_id")
@@ -252,8 +252,10 @@ def read_songs(path: Path, handed_in: Folder) -> dict[str, dict[str, str]]:
 
 
 def song_ids(rows: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """The song of each row: the first index of all that share an address or a Shazam number,
-    also through others."""
+    """Find the song of each row, by the first index of all that belong together.
+
+    They share an address or a Shazam number, also through others.
+    """
     song = {index: index for index in rows}
 
     def first(index: str) -> str:

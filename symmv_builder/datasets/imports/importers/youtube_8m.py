@@ -37,7 +37,7 @@ RECIPE = labelled.recipe_of(NAME, {"train": 80, "validation": 20})
 
 
 def scan(path: Path, *, label: str | None = None) -> Tree:
-    """The videos of a folder's tables; `StopRun` with line and column of a mistake."""
+    """Find the videos of a folder's tables; `StopRun` with line and column of a mistake."""
     handed_in = Folder(path)
     vocabulary, videos = path / VOCABULARY, path / VIDEOS
     for table in (vocabulary, videos):
@@ -68,7 +68,7 @@ def scan(path: Path, *, label: str | None = None) -> Tree:
 
 
 def _read_vocabulary(table: Path) -> Mapping[str, str]:
-    """The name of each label by its number."""
+    """Read the name of each label by its number."""
     names = {}
     for row in read_table(table, ("index", "name")):
         if not re.fullmatch("[0-9]{1,6}", row["index"]):
@@ -80,7 +80,7 @@ def _read_vocabulary(table: Path) -> Mapping[str, str]:
 
 
 def _read_answers(handed_in: Folder) -> Mapping[str, str]:
-    """The id at YouTube of each short id that a ``.js`` explains."""
+    """Read the id at YouTube of each short id that a ``.js`` explains."""
     answers = {}
     for file in handed_in.files():
         if file.suffix != ".js":

@@ -55,7 +55,7 @@ class RegressorConfig:
             raise ValueError(f"lr {self.lr} is not above 0")
 
     def rate(self, step: int) -> float:
-        """The learning rate of a step, the first of which is 1."""
+        """Give the learning rate of a step, the first of which is 1."""
         return self.lr * min(1.0, step / self.warmup) if self.warmup else self.lr
 
 

@@ -24,7 +24,7 @@ _CONSTANT = 1e-6
 
 
 def prepare(row: Mapping[str, Any], config: RegressorConfig) -> Example:
-    """The first seconds of a row: ``video`` ``[t, w]`` and ``targets`` ``[t, 2]``.
+    """Prepare the first seconds of a row: ``video`` ``[t, w]`` and ``targets`` ``[t, 2]``.
 
     `UnusableRow` where there is no second of both, or a value is not finite.
     """
@@ -38,7 +38,7 @@ def prepare(row: Mapping[str, Any], config: RegressorConfig) -> Example:
 def survey(
     rows: Rows, config: RegressorConfig, tell: Callable[[int, int], None], left_out: LeftOut
 ) -> FeatureStatistics:
-    """Mean and deviation of inputs and targets over all seconds of a split.
+    """Compute mean and deviation of inputs and targets over all seconds of a split.
 
     `tell` gets how many rows of how many are read. `StopRun` where no row has a second.
     """

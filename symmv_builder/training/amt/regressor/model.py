@@ -81,7 +81,7 @@ class Regressor(nn.Module):
                 self.input_std.copy_(torch.from_numpy(statistics.input_std))
 
     def forward(self, video: Tensor, lengths: Tensor) -> Tensor:
-        """`lengths` are the real seconds of each video, int64 ``[b]`` on the CPU.
+        """Estimate targets; `lengths` are the real seconds of each video, int64 ``[b]`` on the CPU.
 
         Sequences are packed: what reads backwards begins at a video's own last second, and a
         video gives the same beside a longer one as alone. Behind its end values mean nothing.
@@ -122,7 +122,10 @@ class LoadedRegressor:
 
 
 def load(run: Path, device: str = "cpu") -> LoadedRegressor:
-    """The regressor of a run's folder (its best) or of a checkpoint's; `StopRun` where none is."""
+    """Load the regressor of a run's folder (its best) or a checkpoint's.
+
+    `StopRun` where none is.
+    """
     saved = checkpoint.read(run, KIND)
     config = from_plain(RegressorConfig, saved.config)
     with checkpoint.understood(saved):

@@ -28,7 +28,7 @@ def score(
     device: str = "cpu",
     tell: Callable[[int, int], None] = lambda done, songs: None,
 ) -> dict[str, Any]:
-    """Errors over the real seconds of a split, of songs cut to the length trained with.
+    """Measure errors over the real seconds of a split, of songs cut to the length trained with.
 
     ``rmse_density`` (notes) and ``rmse_loudness`` (0-1) by equation 8 over all seconds;
     ``song_rmse_*`` the mean of each song's own, as the released code reports it;

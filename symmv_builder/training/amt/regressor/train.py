@@ -37,7 +37,7 @@ _START: dict[str, Any] = {"step": 0, "best": None, "stale": 0, "losses": {}}
 
 @dataclass(slots=True)
 class _Run:
-    """What a run works with; `state` holds where it stands.
+    """The parts that a run works with; `state` holds where it stands.
 
     `held_out` is `None` where the split validation is empty: then nothing ends the run early, and
     its best model is its last.
@@ -83,12 +83,12 @@ def _loop(run: _Run, deadline: float) -> Outcome:
             step = state["step"] = state["step"] + 1
             state["epoch"] = run.loader.state_dict()["epoch"]
             batch = next(batches)
-            counted = _learn(run, batch)
+            totals = _learn(run, batch)
             examples += len(batch["index"]) * ranks.world
             if step % config.log_every == 0 or step == config.steps:
                 speed = examples / (time.monotonic() - since)
                 since, examples = time.monotonic(), 0
-                _log(run, journal, counted, speed)
+                _log(run, journal, totals, speed)
             if step % config.validate_every == 0 or step == config.steps:
                 _validate(run, journal)
             state["ended"] = ending.behind(state)
@@ -100,7 +100,7 @@ def _loop(run: _Run, deadline: float) -> Outcome:
 
 
 def _begin(config: RegressorConfig, request: Request, ranks: Ranks) -> _Run:
-    """Model, data and optimiser, as the last checkpoint left them."""
+    """Make model, data and optimiser, as the last checkpoint left them."""
     loader, held_out = _loaders(config, request, ranks)
     saved = checkpoint.standing(request.out, KIND, as_plain(config))
     if saved is None:
@@ -130,28 +130,31 @@ def _begin(config: RegressorConfig, request: Request, ranks: Ranks) -> _Run:
 
 
 def _learn(run: _Run, batch: Batch) -> Tensor:
-    """One step of the optimiser; square errors by target and seconds of all ranks ``[3]``."""
+    """Take one step of the optimiser.
+
+    Gives square errors by target and seconds of all ranks ``[3]``.
+    """
     step, config = run.state["step"], run.config
     seed_step(config.seed, step, run.ranks.rank)
     for group in run.optimizer.param_groups:
         group["lr"] = config.rate(step)
     run.learner.train()
     errors, seconds = square_errors(run.learner, batch, run.ranks.device)
-    counted = total(torch.cat((errors.detach(), seconds[None])), run.ranks)
+    totals = total(torch.cat((errors.detach(), seconds[None])), run.ranks)
     # Gradients are averaged over ranks, so each rank's loss is its share of all seconds.
-    loss = errors.sum() * run.ranks.world / (OUTPUTS * counted[OUTPUTS])
+    loss = errors.sum() * run.ranks.world / (OUTPUTS * totals[OUTPUTS])
     run.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
     if config.clip_norm is not None:
         nn.utils.clip_grad_norm_(run.model.parameters(), config.clip_norm)
     run.optimizer.step()
-    return counted
+    return totals
 
 
-def _log(run: _Run, journal: Journal, counted: Tensor, speed: float) -> None:
+def _log(run: _Run, journal: Journal, totals: Tensor, speed: float) -> None:
     """Write a step down and tell it; `StopRun` where its loss is no number."""
     config, state = run.config, run.state
-    step, epoch, losses = state["step"], state["epoch"], _losses(counted, run.model)
+    step, epoch, losses = state["step"], state["epoch"], _losses(totals, run.model)
     require_finite(losses["loss"], step)
     if run.held_out is None:
         state["losses"] = losses
@@ -161,18 +164,18 @@ def _log(run: _Run, journal: Journal, counted: Tensor, speed: float) -> None:
 
 
 def _validate(run: _Run, journal: Journal) -> None:
-    """The losses of all songs of a split, on each rank for itself; the best is kept."""
+    """Measure the losses of all songs of a split, on each rank for itself; the best is kept."""
     config, state = run.config, run.state
     if run.held_out is None:
         return
     step, epoch = state["step"], state["epoch"]
-    counted = torch.zeros(OUTPUTS + 1, device=run.ranks.device)
+    totals = torch.zeros(OUTPUTS + 1, device=run.ranks.device)
     run.model.eval()
     with torch.no_grad():
         for batch in run.held_out.epoch(0):
             errors, seconds = square_errors(run.model, batch, run.ranks.device)
-            counted += torch.cat((errors, seconds[None]))
-    losses = state["losses"] = _losses(counted, run.model)
+            totals += torch.cat((errors, seconds[None]))
+    losses = state["losses"] = _losses(totals, run.model)
     journal.write("validation", step, epoch, losses)
     if run.ranks.is_first:
         run.request.tell(Tick(run.part, step, config.steps, epoch, losses, is_validation=True))
@@ -199,7 +202,7 @@ def _save(run: _Run, best: bool = False) -> None:
 def _loaders(
     config: RegressorConfig, request: Request, ranks: Ranks
 ) -> tuple[Loader, Loader | None]:
-    """The split train in shuffled batches of this rank; validation in order, whole on each."""
+    """Make loaders: train in shuffled batches of this rank; validation in order, whole on each."""
     on_gpu, left_out = ranks.device.type == "cuda", LeftOut()
     rows, held_out = (request.rows(split, COLUMNS, OPTIONAL) for split in ("train", "validation"))
     loader = Loader(
@@ -228,7 +231,7 @@ def _prepared(config: RegressorConfig, row: dict[str, Any], rng: np.random.Gener
 def _make_model(
     loader: Loader, config: RegressorConfig, request: Request, ranks: Ranks
 ) -> tuple[Regressor, dict[str, Any]]:
-    """A new model, standardised by the training split, and what it is to say of itself."""
+    """Make a model, standardised by the training split, and what it is to say of itself."""
     rows = loader.rows
 
     def tell(done: int, of: int) -> None:
@@ -253,7 +256,7 @@ def _make_model(
 
 
 def square_errors(shared: nn.Module, batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Sums of square standardised errors by target ``[2]``, and of how many real seconds."""
+    """Sum square standardised errors by target ``[2]``; gives of how many real seconds."""
     model = checkpoint.bare(shared)
     mask = batch["video_mask"] & batch["real"][:, None]
     lengths = batch["video_mask"].sum(dim=1)
@@ -264,8 +267,8 @@ def square_errors(shared: nn.Module, batch: Batch, device: torch.device) -> tupl
     return (off.square() * counts[..., None]).sum(dim=(0, 1)), counts.sum().float()
 
 
-def _losses(counted: Tensor, model: Regressor) -> dict[str, float]:
-    """``loss``, and root mean square errors in notes and in loudness, without any clipping."""
-    mean = counted[:OUTPUTS] / counted[OUTPUTS]
+def _losses(totals: Tensor, model: Regressor) -> dict[str, float]:
+    """Compute ``loss``, and root mean square errors in notes and loudness, without any clipping."""
+    mean = totals[:OUTPUTS] / totals[OUTPUTS]
     density, loudness = (mean.sqrt() * model.target_std).tolist()
     return {"loss": mean.mean().item(), "rmse_density": density, "rmse_loudness": loudness}

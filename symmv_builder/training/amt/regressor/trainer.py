@@ -35,7 +35,7 @@ def _measure(request: ScoreRequest) -> Mapping[str, Any]:
 
 @final
 class RegressorTrainer(Trainer):
-    """How busy and how loud music is, second by second, from rows of MuVi-Sync."""
+    """The trainer of how busy and how loud music is, by the second, from rows of MuVi-Sync."""
 
     title = "regressor of AMT"
     dataset = "muvisync"

@@ -38,7 +38,7 @@ _GEO = "The uploader has not made this video available in your country"
 
 
 class _SymmvDemoPages(InfoExtractor):  # type: ignore[misc]
-    """What all extractors of the site share: where it is and how its pages are read."""
+    """The part that all extractors of the site share: where it is, how its pages are read."""
 
     def _site(self) -> str:
         site = os.environ.get("SYMMV_DEMO_SITE", "")
@@ -56,7 +56,7 @@ class _SymmvDemoPages(InfoExtractor):  # type: ignore[misc]
     def _entries(
         self, path: str, name: str, query: Mapping[str, Any] | None = None
     ) -> Iterator[Facts]:
-        """Entries of a list, page by page, each page read when its first entry is asked for."""
+        """Iterate over a list's entries; a page is read when its first entry is asked for."""
         for number in itertools.count(1):
             data = self._data(path, name, {**(query or {}), "page": number})
             for item in data["entries"]:

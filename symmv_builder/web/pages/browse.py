@@ -8,6 +8,7 @@ from symmv_builder.report.elements import Html, element
 from symmv_builder.web import frame
 from symmv_builder.web.desk import Desk, html, session_of
 
+MENU = ("/", "Datasets")
 _PAGE_SIZES = (50, 200)
 _STATES = ("made", "rejected", "open")
 # Columns that stand in every table: the first few that are not empty. Where recordings come from

@@ -39,49 +39,49 @@ def add(app: FastAPI, desk: Desk) -> None:
 
 
 def _entry(desk: Desk, request: Request, dataset: str, entry_id: str) -> str:
-    found = browsing.opened(desk.settings, dataset, entry_id)
-    sounds = browsing.recordings_of(desk.settings, dataset, found.entry_id)
-    drawn = time_line.draw(found.records, f"Scenes, chords, beats and notes of {found.name}")
-    can_play = "notes" in found.records and browsing.can_play_notes()
+    stored = browsing.opened(desk.settings, dataset, entry_id)
+    sounds = browsing.recordings_of(desk.settings, dataset, stored.entry_id)
+    drawn = time_line.draw(stored.records, f"Scenes, chords, beats and notes of {stored.name}")
+    can_play = "notes" in stored.records and browsing.can_play_notes()
     # Players have the whole recordings, and so the clocks of the whole entry.
-    whole = browsing.opened(desk.settings, dataset, found.entry_id) if found.clip else found
-    start_s = found.clip.start_s if found.clip else 0.0
+    whole = browsing.opened(desk.settings, dataset, stored.entry_id) if stored.clip else stored
+    start_s = stored.clip.start_s if stored.clip else 0.0
     parts = [
-        frame.facts(_facts(found)),
-        element("p", frame.link("Correct it", frame.address("correct", dataset, found.entry_id))),
-        players(dataset, found.entry_id, sounds, whole.records, with_notes=can_play,
+        frame.facts(_facts(stored)),
+        element("p", frame.link("Correct it", frame.address("correct", dataset, stored.entry_id))),
+        players(dataset, stored.entry_id, sounds, whole.records, with_notes=can_play,
                 start_s=start_s),
         *_notes(sounds, drawn, can_play=can_play),
         _time_line(drawn),
-        _warp(found.records),
-        frame.part("What is stored", frame.facts(found.lines())),
-        _why(found.why()),
+        _warp(stored.records),
+        frame.part("What is stored", frame.facts(stored.lines())),
+        _why(stored.why()),
     ]  # fmt: skip
-    song = found.song
-    title = " \u2013 ".join(filter(None, (song.artist, song.title))) or found.name
+    song = stored.song
+    title = " \u2013 ".join(filter(None, (song.artist, song.title))) or stored.name
     return frame.page(
         title,
         *parts,
         session=session_of(request),
-        lead=found.name if title != found.name else "",
+        lead=stored.name if title != stored.name else "",
         scripts=("player.js", "keys.js"),
     )
 
 
-def _facts(found: Any) -> dict[str, object]:
-    song, entry = found.song, found.entry
+def _facts(stored: Any) -> dict[str, object]:
+    song, entry = stored.song, stored.entry
     named: dict[str, object] = {
         "dataset": frame.link(entry.dataset, frame.address("browse", entry.dataset)),
         "song": entry.song_id,
         "genre": song.genre,
-        "split": found.split,
+        "split": stored.split,
         "music": origin(entry.music.url),
         "video": origin(entry.video.url),
         "song known by": song.identified_by,
         "note": song.note,
     }
-    if found.clip:
-        named["seconds"] = f"{found.clip.start_s:g} to {found.clip.end_s:g}"
+    if stored.clip:
+        named["seconds"] = f"{stored.clip.start_s:g} to {stored.clip.end_s:g}"
     return {name: value for name, value in named.items() if value}
 
 
@@ -142,13 +142,13 @@ def players(
 
 
 def _notes(sounds: Mapping[str, Media], drawn: Html | None, *, can_play: bool) -> list[Html]:
-    said = []
+    remarks = []
     if drawn is not None and not can_play:
-        said.append("The notes cannot be heard here: the piano is not installed "
+        remarks.append("The notes cannot be heard here: the piano is not installed "
                     "(symmv models get transkun).")  # fmt: skip
     if drawn is None:
-        said.append("No notes are stored of it, so there is no time line.")
-    return [element("p", line, class_="note") for line in said]
+        remarks.append("No notes are stored of it, so there is no time line.")
+    return [element("p", line, class_="note") for line in remarks]
 
 
 def _time_line(drawn: Html | None) -> Html | None:

@@ -10,11 +10,13 @@ from symmv_builder.report import time_line
 from symmv_builder.report.elements import Html, element
 from symmv_builder.web import frame
 from symmv_builder.web.desk import Desk, Form, go_to, html, name_of, session_of
-from symmv_builder.web.entry import players
 from symmv_builder.web.guard import Refused, Session
+from symmv_builder.web.pages.entry import players
 
 # Seconds around a place that are shown at once.
 _SHOWN_S = 10.0
+# By which key one comes to the field of a time at which something is added.
+_ADD_KEYS = {"beat": "a", "cut": "c"}
 _HEADS = {
     "beat": ("Beats", "beat", "s, music"),
     "cut": ("Cuts", "cut", "s, video"),
@@ -74,6 +76,7 @@ def _page(desk: Desk, session: Session, dataset: str, entry_id: str, place_s: fl
         element("input", type="hidden", name="place", value=f"{place_s:g}"),
     )
     desk_of = _Forms(frame.address("correct", dataset, entry_id), hidden)
+    sections = list(desk_of.sections(things, correcting.can_add(entry)))
     song = entry.entry.song
     title = " \u2013 ".join(filter(None, (song.artist, song.title))) or entry_id
     roll = element(
@@ -83,8 +86,8 @@ def _page(desk: Desk, session: Session, dataset: str, entry_id: str, place_s: fl
         players(dataset, entry_id, sounds, entry.records),
         roll if drawn is not None else None,
         _where(dataset, entry_id, place_s, (first_s, last_s), time_line.length_s(entry.records)),
-        element("div", *desk_of.tables(things), class_="things") if things else None,
-        None if things else element("p", "Nothing that can be corrected is here.", class_="note"),
+        element("div", *sections, class_="things") if sections else None,
+        None if sections else element("p", "Nothing that can be corrected is here.", class_="note"),
         desk_of.whole(entry),
         desk_of.made(entry.corrections),
         element("p", frame.link("The entry as it was built", frame.address("entry", dataset,
@@ -136,14 +139,33 @@ class _Forms:
         said = element("input", type="hidden", name="what", value=what)
         return element("form", *self._hidden, said, *inner, method="post", action=self._to, **more)
 
-    def tables(self, things: list[Thing]) -> Iterator[Html]:
-        """A table for each kind of thing that is here."""
+    def sections(self, things: list[Thing], can_add: list[str]) -> Iterator[Html]:
+        """A table for each kind of thing that is here, and a form where one can be added."""
         for kind, (title, head, unit) in _HEADS.items():
-            mine = [each for each in things if each.kind == kind]
-            if mine:
-                rows = [self._row(each, unit) for each in mine]
+            rows = [self._row(each, unit) for each in things if each.kind == kind]
+            if rows or kind in can_add:
                 table = frame.table(("at, s", head, "correct"), rows, title, numbers=(0,))
-                yield element("section", element("h2", title), table)
+                added = self._addition(kind, unit) if kind in can_add else None
+                yield element("section", element("h2", title), table, added)
+
+    def _addition(self, kind: str, unit: str) -> Html:
+        """The form that adds a beat or a cut; N in its field takes the player's time."""
+        clock = unit.rpartition(" ")[2]
+        key = _ADD_KEYS[kind]
+        at = element(
+            "input", type="number", name="at", required=True, min=0, step="any",
+            inputmode="decimal", data_now=clock, data_key=key,
+        )  # fmt: skip
+        words = element("span", f"New {kind} at, {unit}", element("kbd", key.upper()))
+        fields = [element("label", words, at)]
+        if kind == "beat":
+            place = element(
+                "input", type="number", name="to", min=1, max=correcting.MOST_BEATS,
+                placeholder="as counted",
+            )  # fmt: skip
+            fields.append(frame.labelled("place in its bar", place))
+        button = element("button", "Add", type="submit", aria_label=f"Add a {kind}")
+        return self.form(f"add-{kind}", *fields, button, class_="fields")
 
     def _row(self, thing: Thing, unit: str) -> tuple[object, object, object]:
         at = element("button", f"{thing.at_s:.3f}", type="button", class_="go",
@@ -175,7 +197,12 @@ class _Forms:
             )  # fmt: skip
             verb = "Move"
         button = element("button", verb, type="submit", aria_label=f"{verb} the {name}")
-        return self.form(thing.kind, at, field, button, class_="row")
+        changed = self.form(thing.kind, at, field, button, class_="row")
+        if thing.kind not in _ADD_KEYS:
+            return changed
+        button = element("button", "Remove", type="submit", aria_label=f"Remove the {name}")
+        removed = self.form(f"remove-{thing.kind}", at, button)
+        return element("div", changed, removed, class_="row")
 
     def whole(self, entry: CorrectedEntry) -> Html:
         """What is about the whole entry: its key, and what of it is kept."""

@@ -18,6 +18,7 @@ from symmv_builder.web.guard import UPLOADS, Refused, Session
 from symmv_builder.web.uploads import Upload, receive
 
 # How many videos are received at once; each may be as large as a form can be.
+MENU = ("/compose", "Compose")
 _MOST_UPLOADS = 2
 
 
@@ -38,8 +39,8 @@ def add(app: FastAPI, desk: Desk) -> None:
 
     @app.get("/compose/{name}")
     def project(request: Request, name: str) -> Response:
-        found = _project(desk, request, name)
-        return html(_project_page(desk, request, found))
+        project = _project(desk, request, name)
+        return html(_project_page(desk, request, project))
 
     @app.get("/compose/{name}/state")
     def state(request: Request, name: str) -> Response:
@@ -51,10 +52,10 @@ def add(app: FastAPI, desk: Desk) -> None:
 
     @app.get("/compose/{name}/{number}/{kind}")
     def file(request: Request, name: str, number: str, kind: str) -> Response:
-        found, take = _take(desk, request, name, number)
+        project, take = _take(desk, request, name, number)
         path = take.file(kind)
         if path is None:
-            raise NotFound("file", kind, found.title)
+            raise NotFound("file", kind, project.title)
         kept_as = f"take-{take.number}.{kind}" if request.query_params.get("keep") else ""
         return media.filed(path, KINDS[kind], request.headers.get("range"), kept_as)
 
@@ -66,9 +67,9 @@ def _add_changes(app: FastAPI, desk: Desk) -> None:
 
     @app.post("/compose/{name}/takes")
     def another(request: Request, name: str, fields: Form) -> Response:
-        found = _project(desk, request, name)
+        project = _project(desk, request, name)
         about = _about(desk, fields.get("model", ""))
-        _order(desk, found, ordering.wishes_of(fields, about, desk.studio), _count(fields))
+        _order(desk, project, ordering.wishes_of(fields, about, desk.studio), _count(fields))
         return go_to(frame.address("compose", name))
 
     @app.post("/compose/{name}/delete")
@@ -79,9 +80,9 @@ def _add_changes(app: FastAPI, desk: Desk) -> None:
 
     @app.post("/compose/{name}/{number}/passage")
     def passage(request: Request, name: str, number: str, fields: Form) -> Response:
-        found, take = _take(desk, request, name, number)
+        project, take = _take(desk, request, name, number)
         about = _about(desk, take.wishes.model)
-        _order(desk, found, _passage(desk, take, about, fields), 1)
+        _order(desk, project, _passage(desk, take, about, fields), 1)
         return go_to(frame.address("compose", name))
 
     @app.post("/compose/{name}/{number}/stop")
@@ -93,8 +94,8 @@ def _add_changes(app: FastAPI, desk: Desk) -> None:
     @app.post("/compose/{name}/{number}/delete")
     def delete_take(request: Request, name: str, number: str, fields: Form) -> Response:
         del fields
-        found, take = _take(desk, request, name, number)
-        desk.takes.delete(found, take.number)
+        project, take = _take(desk, request, name, number)
+        desk.takes.delete(project, take.number)
         return go_to(frame.address("compose", name))
 
 
@@ -193,7 +194,7 @@ def _passage(desk: Desk, take: Take, about: ModelAbout, fields: Mapping[str, str
     if start_s is None or end_s is None or start_s >= end_s:
         raise Refused(400, "say from which second to which, the first before the other")
     own = {name for name in ("density", "temperature") if name in about.heeded}
-    said = ordering.wishes_of(
+    wishes = ordering.wishes_of(
         {name: value for name, value in fields.items() if name in own | {"seed"}},
         replace(about, options=tuple(o for o in about.options if o.name == "density")),
         desk.studio,
@@ -204,9 +205,9 @@ def _passage(desk: Desk, take: Take, about: ModelAbout, fields: Mapping[str, str
         take.wishes,
         key="",
         primer="",
-        seed=said.seed,
-        temperature=said.temperature,
-        options={**kept, **said.options},
+        seed=wishes.seed,
+        temperature=wishes.temperature,
+        options={**kept, **wishes.options},
         passage=(take.number, float(start_s), float(end_s)),
     )
 
@@ -264,11 +265,11 @@ def _projects(desk: Desk, session: Session) -> Html:
 
 
 def _project_page(desk: Desk, request: Request, project: Project) -> str:
-    session, asked = session_of(request), request.query_params
-    shown = take_page.shown_take(project, asked.get("take", ""))
-    model = asked.get("model", shown.wishes.model if shown else "")
+    session, query = session_of(request), request.query_params
+    shown = take_page.shown_take(project, query.get("take", ""))
+    model = query.get("model", shown.wishes.model if shown else "")
     models, gone = _models(desk), None
-    if "model" not in asked and model not in ("", *models):
+    if "model" not in query and model not in ("", *models):
         # Takes outlive the model that wrote them.
         gone = element("p", f"The model {model} is not on this server any more.", class_="note")
         model = ""

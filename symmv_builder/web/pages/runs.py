@@ -7,9 +7,10 @@ from fastapi import FastAPI, Request, Response
 from symmv_builder.api import questions, runs
 from symmv_builder.report import loss_curves
 from symmv_builder.report.elements import Html, element
-from symmv_builder.web import frame
+from symmv_builder.web import frame, raters
 from symmv_builder.web.desk import Desk, html, session_of
 
+MENU = ("/runs", "Runs")
 _EVERY_S = 15
 
 
@@ -40,11 +41,11 @@ def _refreshing(request: Request) -> tuple[int, Html]:
 
 def _trainings(desk: Desk, request: Request) -> str:
     rows = []
-    for place in runs.training_runs(desk.runs):
-        run = runs.training_run(desk.runs, place.name)
+    for name in runs.training_runs(desk.runs):
+        run = runs.training_run(desk.runs, name)
         last = ", ".join(
-            f"{split} {name} {curve[-1][1]:.4g}"
-            for name, splits in run.curves.items()
+            f"{split} {measure} {curve[-1][1]:.4g}"
+            for measure, splits in run.curves.items()
             for split, curve in splits.items()
         )
         link = frame.link(run.name, frame.address("runs", run.name))
@@ -54,10 +55,10 @@ def _trainings(desk: Desk, request: Request) -> str:
     inner: list[object] = [frame.table(heads, rows, "Trainings", numbers=(1,))]
     if not rows:
         inner = [element("p", f"No run lies in {desk.runs}.", class_="note")]
-    builds = _builds(desk)
+    builds, studies = _builds(desk), _studies(desk)
     breakers = _breakers(desk)
     return frame.page(
-        "Runs", follow, frame.part("Trainings", *inner), builds, breakers,
+        "Runs", follow, frame.part("Trainings", *inner), builds, studies, breakers,
         session=session_of(request), refresh_s=every_s,
     )  # fmt: skip
 
@@ -87,6 +88,17 @@ def _builds(desk: Desk) -> Html:
         link = frame.link(each.dataset, frame.address("crawl", each.dataset))
         rows.append((link, bar, f"{done} of {each.entries}"))
     return frame.part("Builds", frame.table(("dataset", "progress", "entries"), rows, "Builds"))
+
+
+def _studies(desk: Desk) -> Html | None:
+    """The listening studies that are served here, and where raters come in."""
+    rows = [
+        (frame.link(each.key.title, raters.address(each)), each.raters) for each in desk.studies
+    ]
+    if not rows:
+        return None
+    table = frame.table(("study", "raters so far"), rows, "Listening studies", numbers=(1,))
+    return frame.part("Listening studies", table)
 
 
 def _breakers(desk: Desk) -> Html:

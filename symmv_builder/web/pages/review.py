@@ -10,8 +10,8 @@ from symmv_builder.report import time_line
 from symmv_builder.report.elements import Html, element
 from symmv_builder.web import frame
 from symmv_builder.web.desk import Desk, Form, go_to, html, name_of, session_of
-from symmv_builder.web.entry import origin, players
 from symmv_builder.web.guard import Refused, Session
+from symmv_builder.web.pages.entry import origin, players
 
 # The commonest reasons, each by a key of its own.
 REASONS = {
