@@ -59,7 +59,7 @@ def finish(folder: Path, layout: Layout, shards: Sequence[PlacedShard]) -> None:
 
 def _item(layout: Layout, sample: Sample) -> dict[str, Any]:
     parts = sample.parts(layout.of_files)
-    item = {"sample": sample.key, "json": json_bytes(parts.plain).decode()}
+    item: dict[str, Any] = {"sample": sample.key, "json": json_bytes(parts.plain).decode()}
     item |= parts.arrays | parts.blobs
     for column, files in parts.files.items():
         item |= _joined(column, files)
