@@ -13,7 +13,7 @@ import csv
 import sys
 from pathlib import Path
 
-from symmv_builder.crawl.match import MEASURED, precision_and_recall, similarity
+from symmv_builder.crawl.match import CALIBRATION, precision_and_recall, similarity
 from symmv_builder.records import Listing, ParsedTitle, Source
 
 _THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -45,9 +45,9 @@ def main() -> None:
         title, artist = similarity(song, listing)
         scored.append((title * artist, is_right))
     print(f"{len(scored)} results, {sum(is_right for _, is_right in scored)} of them right")
-    for threshold in sorted({*_THRESHOLDS, MEASURED.threshold}):
+    for threshold in sorted({*_THRESHOLDS, CALIBRATION.threshold}):
         precision, recall = precision_and_recall(scored, threshold)
-        default = "  (default)" if threshold == MEASURED.threshold else ""
+        default = "  (default)" if threshold == CALIBRATION.threshold else ""
         print(f"from {threshold:.2f}: precision {precision:.3f}  recall {recall:.3f}{default}")
 
 

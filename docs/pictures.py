@@ -2,6 +2,7 @@
 
 They show what the pipeline itself finds in recordings that the demo makes on the spot. Takes about
 a minute; run it when a drawing or a stage has changed, and look at the result before committing it.
+Pictures of pages are made in a browser, by `tests/web/test_pictures.py`.
 """
 
 import sys

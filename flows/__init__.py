@@ -13,14 +13,15 @@ from symmv_builder.packages import how_to_install, is_installed
 # What a flow run as a program needs beside Prefect, so that nobody installs twice.
 _BESIDE = {"build": "models", "crawl": "crawl", "train": "train"}
 
-if not is_installed("prefect"):
+# Imported by the modules here at their beginning, and in no other extra.
+if _missing := next((each for each in ("prefect", "yaml") if not is_installed(each)), ""):
     _flow = next((each for each in _BESIDE if f"{__name__}.{each}" in sys.orig_argv), "")
-    _how = how_to_install("prefect", "flows", also=_BESIDE.get(_flow, ""))
+    _how = how_to_install(_missing, "flows", also=_BESIDE.get(_flow, ""))
     # Python has not set the program's name yet where it runs a module of this package.
     if sys.argv[0] == "-m":
         sys.stderr.write(f"{_how}\n")
         raise SystemExit(2)
-    raise ModuleNotFoundError(_how, name="prefect")
+    raise ModuleNotFoundError(_how, name=_missing)
 
 for _name, _value in {
     "DO_NOT_TRACK": "1",

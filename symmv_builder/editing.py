@@ -109,7 +109,7 @@ def _place(times_s: Floats, edit: Edit, what: str) -> int:
 
 
 def _new_place(times_s: Floats, edit: Edit, what: str) -> tuple[int, float]:
-    """The number that something new will have among `times_s`, and its time."""
+    """Find the number that something new will have among `times_s`, and its time."""
     at_s = float(edit.at_s or 0.0)
     if len(times_s) and np.abs(times_s - at_s).min() <= SAME_S:
         raise NotApplicable(f"there is a {what} at {at_s:.3f} s already")
@@ -150,7 +150,7 @@ def _with_beat(record: Beats, edit: Edit) -> Beats:
 
 
 def counted_place(record: Beats, at_s: float) -> int:
-    """The place in its bar of a beat that is new at a time: behind that of the beat before it.
+    """Give the place in its bar of a beat that is new at a time: behind the beat before it.
 
     Behind the last place that the record has comes the first one again; before all beats the
     place is counted backwards.
@@ -203,9 +203,9 @@ def _with_cut(record: Scenes, edit: Edit) -> Scenes:
 
 
 def frame_at(record: Scenes, at_s: float, until_s: float, rate_hz: float = 0.0) -> int:
-    """The presentation number of the frame at a time, by the mean rate up to the cut at `until_s`.
+    """Give the presentation number of the frame at a time, by the mean rate up to a cut.
 
-    Where no cut lies before it, by `rate_hz`.
+    The cut is the last one until `until_s`; where none is, the number is by `rate_hz`.
     """
     before = np.flatnonzero((record.starts_s > 0) & (record.starts_s <= until_s))
     if len(before):

@@ -4,6 +4,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from symmv_builder.cli.commands import COMMANDS
 from symmv_builder.datasets import schemas, step_table
 from symmv_builder.errors import Reason
 from symmv_builder.settings import find_settings
+from tests import browser
 
 ROOT = Path(__file__).resolve().parent.parent
 HOOK = ROOT / "docs" / "hooks" / "reference.py"
@@ -77,16 +79,39 @@ def test_every_environment_variable_is_there(pages: dict[str, str]) -> None:
     assert [name for name in names if f"| `{name}` |" not in text] == []
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_it_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built as `make docs` does it."""
     for module in ("material", "mkdocstrings_handlers"):
         pytest.importorskip(module)
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)]
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for page in tmp_path.rglob("*.html"):
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_it_builds_without_a_warning_and_loads_nothing_from_elsewhere(site: Path) -> None:
+    for page in site.rglob("*.html"):
         loaded = re.findall(
             r"<(?:script|link|img)\b[^>]*(?:src|href)=\"(https?:[^\"]*)", page.read_text()
         )
         assert loaded == [], page
+    # The style keeps an option on one line.
+    assert '<code class="option">--quick</code>' in (site / "reference/cli.html").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_it_can_be_searched_without_a_server(site: Path, tmp_path: Path) -> None:
+    found = "document.querySelectorAll('.md-search-result__item a[href*=\"cli.html\"]').length"
+    with browser.opened(tmp_path) as tab:
+        seen = tab.visit(f"{(site / 'index.html').as_uri()}?q=takedown", width=1200)
+        until = time.monotonic() + 60
+        while not tab.evaluate(found):
+            assert time.monotonic() < until, seen
+            time.sleep(0.1)
+    assert seen.complaints == []
+    assert [url for url in seen.requests if not url.startswith(("file:", "data:"))] == []

@@ -29,9 +29,17 @@ def inspect_doc(thing: Any) -> str:
 
 
 def inline(text: str) -> str:
-    """Text of a docstring or of `--help` as one line of Markdown."""
+    """Text of a docstring or of `--help` as one line of Markdown, options as code."""
     text = " ".join(text.split()).replace("``", "`")
-    return re.sub(r"(?<![`\w])<([\w-]+)>", r"&lt;\1&gt;", text)
+    text = re.sub(r"(?<![`\w])<([\w-]+)>", r"&lt;\1&gt;", text)
+    parts = text.split("`")  # every second one is code
+    parts[::2] = [re.sub(r"(?<![\w-])(--[a-z][a-z-]*)", r"`\1`", part) for part in parts[::2]]
+    return "`".join(parts)
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Mark options for the style, which keeps each on one line (a hook of MkDocs)."""
+    return re.sub(r"<code>(-{1,2}[\w-]+)</code>", r'<code class="option">\1</code>', html)
 
 
 def prose(text: str | None) -> str:

@@ -175,6 +175,8 @@ def parameter_row(parameter: Any) -> tuple[str, str, str]:
     elif issubclass(kind, Enum):
         meaning += " One of: " + ", ".join(f"`{each.value}`" for each in kind) + "."
     default = parameter.default
+    if getattr(parameter, "is_flag", 0) and parameter.secondary_opts:
+        default = (parameter.opts if default else parameter.secondary_opts)[0]
     is_said = default not in (None, False, (), [], "") and not callable(default)
     return names, f"`{getattr(default, 'value', default)}`" if is_said else "", meaning
 

@@ -47,6 +47,7 @@ def measurements(
 ) -> tuple[Measurement, ...]:
     """Measure all datasets of a root at this moment; nothing is made or written.
 
+    A dataset is one that has entries, shards or items of a crawl there.
     `StopRun` where the root or its ledger cannot be read.
     """
     store = settings.open_store(read_only=True)
@@ -54,7 +55,9 @@ def measurements(
     items = Items(store.ledger)
     measured = [_one("symmv_dataset_unreadable", len(states.faults))]
     for status in states.datasets:
-        measured += _of_build(status)
+        # Recipes of which this root has nothing are no datasets that could stand still.
+        if status.entries or status.shards:
+            measured += _of_build(status)
         measured += _of_crawl(items, status.dataset)
     for name, open_until_s in breakers(items):
         rest_s = max(0.0, open_until_s - now())

@@ -93,12 +93,9 @@ def report(
     replaced.
     """
     # Before anything is read, which may take a while.
-    for package, extra in (
-        ("matplotlib", "report"),
-        *((("scipy", "evaluate"),) if against else ()),
-    ):
+    for package in ("matplotlib", "scipy") if against else ("matplotlib",):
         if not is_installed(package):
-            raise not_installed(package, extra)
+            raise not_installed(package, "report")
     places = [out / f"{NAME}.html", out / f"{NAME}.json"]
     check_outputs(places, overwrite=True)
     finish_set(out, NAME, overwrite=overwrite)

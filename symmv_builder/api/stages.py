@@ -163,7 +163,7 @@ def run_files(
 def _why_not(error: RejectEntry | RetryLater | WorkerBug) -> dict[str, Any]:
     """Word what is said in the place of a record."""
     if isinstance(error, WorkerBug):
-        detail = clean_text(f"{error.said} ({error.bug.place})")
+        detail = clean_text(f"{error.last_line} ({error.bug.place})")
         return {"reason": Reason.FAILED, "detail": detail, "traceback": error.bug.traceback}
     cause = error.detail if isinstance(error, RejectEntry) else str(error)
     return {"reason": error.reason, "detail": clean_text(cause)}

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from symmv_builder.api.options import PATIENCE_S, checked
 from symmv_builder.backends import ModelHome, ModelLoader, identify
+from symmv_builder.backends.clip_server import models_to_serve, one_copy
 from symmv_builder.datasets.build import Run, in_processes
 from symmv_builder.errors import StopRun, WrongWeights
 from symmv_builder.pipeline.events import Event
@@ -58,16 +59,24 @@ def runner_here(
     """Processes of this machine, `workers` of them or one a core as memory allows.
 
     `patience_s` is the longest that a step may take on an entry, `load_patience_s` that a worker
-    may take to start or to load a model. `StopRun` where one of them is too small.
+    may take to start or to load a model. `StopRun` where one of them is too small. Where several
+    share a GPU, one process runs the model of pictures for all of them.
     """
     effort = Effort(
         checked("workers", workers or default_workers()),
         checked("patience", patience_s),
         loading_patience_s=checked("load-patience", load_patience_s),
     )
+    home = settings.home
 
     def run(plan: Plan, store: Store) -> Run:
-        return in_processes(plan, store, ModelLoader(settings.home), effort=effort, tell=tell)
+        names = models_to_serve(plan.models, home, effort.workers)
+
+        def do(works: Sequence[Work]) -> Iterator[EntryOutcome]:
+            with one_copy(names if works else (), home, patience_s=patience_s) as load_model:
+                yield from in_processes(plan, store, load_model, effort=effort, tell=tell)(works)
+
+        return do
 
     return run
 

@@ -125,8 +125,8 @@ PROGRAMS = ("omnizart",)
 # Modules of this folder that are no models: nothing is looked for in them.
 NOT_MODELS = frozenset(
     (
-        *("hub", "hub_upload", "midi", "music21", "notation", "pretrained", "pyav", "sampler"),
-        *("slots", "wheels", "ytdlp"),
+        *("clip_server", "hub", "hub_upload", "midi", "music21", "notation", "pretrained", "pyav"),
+        *("sampler", "slots", "wheels", "ytdlp"),
     )
 )
 
@@ -215,13 +215,17 @@ def identify(slot: str, name: str, home: ModelHome) -> ModelIdentity:
     `StopRun` where a package that runs it is not installed, where its weights are not to be had,
     or where a plug-in cannot say it.
     """
-    model = backend_class(slot, name)
+    _require_packages(name, backend_class(slot, name))
+    return fetch(slot, name, home)
+
+
+def _require_packages(name: str, model: type[Model]) -> None:
+    """Raise `MissingPackage` where a package that runs a model is not installed."""
     # A plug-in's class need not be a `Model`.
     for module in getattr(model, "needs", ()):
         if not is_installed(module):
             missing = not_installed(module, "models")
             raise replace(missing, problem=f"{name} cannot run: {missing.package} is not installed")
-    return fetch(slot, name, home)
 
 
 def fetch(slot: str, name: str, home: ModelHome) -> ModelIdentity:
@@ -310,6 +314,8 @@ def load(slot: str, name: str, home: ModelHome) -> Any:
     key = (slot, name, home.device, home.precision, home.paths.get(name, ""))
     if key not in _loaded:
         model = backend_class(slot, name)
+        # Before weights are downloaded that nothing here could run.
+        _require_packages(name, model)
         try:
             with uncollected(), plugins.blaming(_plugin(slot, name)):
                 _loaded[key] = model(home)

@@ -3,10 +3,13 @@
 A file `UNTRAINED` in the folder says that its weights are random: so does then every result.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from symmv_builder.backends import (
     About,
@@ -18,6 +21,7 @@ from symmv_builder.backends import (
     package_version,
 )
 from symmv_builder.backends.hub import snapshot
+from symmv_builder.backends.slots import Prepare
 from symmv_builder.errors import MissingWeights, WrongWeights
 
 UNTRAINED = "UNTRAINED"
@@ -130,3 +134,15 @@ class Published:
     def require_fields(self, folder: Path, config: Any, expected: Mapping[str, Any]) -> None:
         """Check as `require` does, the fields of a configuration as `transformers` reads it."""
         self.require(folder, {name: getattr(config, name) for name in expected}, expected)
+
+
+def prepare_by(processor: Any) -> Prepare:
+    """Make the first half of a model of pictures out of a processor of `transformers`."""
+
+    def prepare(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        prepared = processor(
+            images=list(pictures), return_tensors="np", input_data_format="channels_last"
+        )
+        return np.ascontiguousarray(prepared["pixel_values"], dtype=np.float32)
+
+    return prepare

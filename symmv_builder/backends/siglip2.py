@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmv_builder.backends import About, ModelHome, ModelIdentity, reading_checkpoint
-from symmv_builder.backends.pretrained import Published
-from symmv_builder.backends.slots import ClipModel
+from symmv_builder.backends.pretrained import Published, prepare_by
+from symmv_builder.backends.slots import Later, Prepare, SplitClip
 from symmv_builder.errors import MissingWeights
 
 TOKENIZER = "tokenizer.json"
@@ -28,13 +28,14 @@ MAX_TOKENS = 64
 
 
 @final
-class Siglip2(ClipModel):
+class Siglip2(SplitClip):
     """SigLIP 2 B/16 at 224 pixels, 768 dimensions."""
 
     needs = ("torch", "transformers")
     title = "SigLIP 2 B/16"
     dimensions = 768
     tokens, token_width = 196, 768
+    input_shape, input_type = (3, 224, 224), np.float32
 
     @classmethod
     def identify(cls, home: ModelHome) -> ModelIdentity:
@@ -49,14 +50,14 @@ class Siglip2(ClipModel):
         if not (folder / TOKENIZER).is_file():
             problem = f"siglip2: {folder} lacks {TOKENIZER}"
             raise MissingWeights("siglip2", problem, PUBLISHED.how)
-        from transformers import AutoTokenizer, SiglipImageProcessorPil, SiglipModel
+        from transformers import AutoTokenizer, SiglipModel
 
         self._device = home.device
         self._model: Any = PUBLISHED.load(SiglipModel, home)
         expected = {"hidden_size": self.dimensions, "image_size": 224, "patch_size": 16}
         PUBLISHED.require_fields(folder, self._model.config.vision_config, expected)
+        self._prepare = self.preparation(home)
         with reading_checkpoint("siglip2", "SigLIP 2", folder, PUBLISHED.how):
-            self._processor: Any = SiglipImageProcessorPil.from_pretrained(folder)
             self._tokenizer: Any = AutoTokenizer.from_pretrained(
                 folder, local_files_only=True, trust_remote_code=False
             )
@@ -64,11 +65,11 @@ class Siglip2(ClipModel):
 
     def embed_images(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Embed RGB pictures uint8 ``[h, w, 3]`` as float32 ``[n, 768]``, not normalised."""
-        return self._embed(pictures, "pooler_output")
+        return self.start_inputs(self._prepare(pictures))()
 
     def embed_patches(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Give the last layer after its norm, float32 ``[n, 196, 768]``: patches, row by row."""
-        return self._embed(pictures, "last_hidden_state")
+        return self.start_inputs(self._prepare(pictures), patches=True)()
 
     def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
         """Embed words or sentences as float32 ``[n, 768]``, not normalised."""
@@ -86,13 +87,20 @@ class Siglip2(ClipModel):
             output = self._model.text_model(input_ids=inputs["input_ids"].to(self._device))
             return np.asarray(output.pooler_output.float().cpu().numpy(), dtype=np.float32)
 
-    def _embed(self, pictures: Sequence[NDArray[np.uint8]], part: str) -> NDArray[np.float32]:
-        """Run the tower of pictures; `part` names the output that is given, float32."""
+    @classmethod
+    def preparation(cls, home: ModelHome) -> Prepare:
+        """Make normalised squares float32 ``[n, 3, 224, 224]`` of pictures."""
+        from transformers import SiglipImageProcessorPil
+
+        folder, _ = PUBLISHED.find(home)
+        with reading_checkpoint("siglip2", "SigLIP 2", folder, PUBLISHED.how):
+            return prepare_by(SiglipImageProcessorPil.from_pretrained(folder))
+
+    def start_inputs(self, inputs: NDArray[Any], *, patches: bool = False) -> Later:
+        """Begin with normalised squares; a GPU has been given its work when this returns."""
         import torch
 
-        inputs = self._processor(
-            images=list(pictures), return_tensors="pt", input_data_format="channels_last"
-        )
         with torch.inference_mode():
-            output = self._model.vision_model(inputs["pixel_values"].to(self._device))
-            return np.asarray(getattr(output, part).float().cpu().numpy(), dtype=np.float32)
+            output = self._model.vision_model(torch.from_numpy(inputs).to(self._device))
+        embedded = output.last_hidden_state if patches else output.pooler_output
+        return lambda: np.asarray(embedded.float().cpu().numpy(), dtype=np.float32)

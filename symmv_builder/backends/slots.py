@@ -6,10 +6,10 @@ that they are given with the same class.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,11 @@ from numpy.typing import NDArray
 from symmv_builder.errors import WrongSetting
 from symmv_builder.pipeline.keys import ModelIdentity
 from symmv_builder.records import Beats, Chords, Ints, Notes, SongInfo
+
+# An answer that may still be computed elsewhere: calling it waits for it.
+Later: TypeAlias = Callable[[], NDArray[np.float32]]
+# Makes of RGB pictures uint8 ``[h, w, 3]`` what a network is shown of them, ``[n, ...]``.
+Prepare: TypeAlias = Callable[[Sequence[NDArray[np.uint8]]], NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +180,43 @@ class ClipModel(Model):
         row. `StopRun` for a model that has none.
         """
         raise WrongSetting("model", self.title, "it has no tokens of patches")
+
+    def start_images(self, pictures: Sequence[NDArray[np.uint8]]) -> Later:
+        """Begin `embed_images`; what comes back gives its embeddings.
+
+        A model of another device or process computes while its caller goes on. Here it is done
+        before this returns.
+        """
+        embedded = self.embed_images(pictures)
+        return lambda: embedded
+
+    def start_patches(self, pictures: Sequence[NDArray[np.uint8]]) -> Later:
+        """Begin `embed_patches`, as `start_images` does."""
+        embedded = self.embed_patches(pictures)
+        return lambda: embedded
+
+
+class SplitClip(ClipModel):
+    """A model in two halves: pictures are prepared where they are decoded, the network is anywhere.
+
+    So one network can serve many processes (`clip_server`). What it is shown of a picture has the
+    shape `input_shape` and the type `input_type`.
+    """
+
+    input_shape: ClassVar[tuple[int, ...]]
+    input_type: ClassVar[type[np.generic]]
+
+    @classmethod
+    @abstractmethod
+    def preparation(cls, home: ModelHome) -> Prepare:
+        """Give the first half, without reading weights; `StopRun` for malformed settings."""
+
+    @abstractmethod
+    def start_inputs(self, inputs: NDArray[Any], *, patches: bool = False) -> Later:
+        """Begin the second half: embeddings ``[n, dimensions]`` of inputs ``[n, *input_shape]``.
+
+        With `patches` the last layer ``[n, tokens, token_width]``.
+        """
 
 
 class CutFinder(ABC):

@@ -25,6 +25,7 @@ _RATE_HZ = 16000
 class PieceFiles:
     """A piece that lies in a folder: its files by kind, what its JSON says, and its measures.
 
+    Its `name` is its place in the folder: pieces of several models may have one file name.
     `piece` is `None` where its MIDI cannot be read; `problem` says so.
     """
 
@@ -39,7 +40,7 @@ class PieceFiles:
     @property
     def video(self) -> str:
         """What the video is called that it was written for; its own name where nothing says it."""
-        return str(self.facts.get("video", self.name))
+        return str(self.facts.get("video", Path(self.name).name))
 
     @property
     def model(self) -> str:
@@ -57,13 +58,13 @@ def find_pieces(folder: Path) -> tuple[list[PieceFiles], list[str]]:
     present = set(listing.files())
     pieces = []
     for path in sorted(present):
-        if path.suffix == ".json" and (piece := _read(path, present)):
+        if path.suffix == ".json" and (piece := _read(path, folder, present)):
             pieces.append(piece)
     pieces.sort(key=lambda each: (each.video, str(each.folder), each.name))
     return pieces, listing.left_out
 
 
-def _read(path: Path, present: set[Path]) -> PieceFiles | None:
+def _read(path: Path, folder: Path, present: set[Path]) -> PieceFiles | None:
     try:
         facts = read_json(path)
     except StopRun:
@@ -78,7 +79,8 @@ def _read(path: Path, present: set[Path]) -> PieceFiles | None:
     }
     if "mid" not in files:
         return None
-    result = PieceFiles(path.stem, path.parent, facts, files)
+    name = path.relative_to(folder).with_suffix("").as_posix()
+    result = PieceFiles(name, path.parent, facts, files)
     try:
         piece = piece_of(path.stem, facts, files["mid"])
     except (RejectEntry, ValueError, TypeError) as error:

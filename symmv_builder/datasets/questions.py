@@ -86,7 +86,7 @@ def status(store: "Store", dataset: str) -> Status:
     recipe = recipe_of(store.manifests, dataset)
     order = [use.makes for use in recipe.known]
     # A build of some results alone is at its end when these are made.
-    artifacts = store.ledger.asked(dataset) or receipt.get(
+    artifacts = store.ledger.requested_artifacts(dataset) or receipt.get(
         "artifacts", [use.makes for use in recipe.uses]
     )
     needed = frozenset(artifacts) & set(order)

@@ -83,14 +83,14 @@ def check_terms(
     restrictions = list(facts.restricted(dataset_facts))
     terms = facts.source_terms(dataset_facts)
     if commercial:
-        faults = [f"{each.said}; {each.advice}" for each in restrictions]
+        faults = [f"{each.line}; {each.advice}" for each in restrictions]
         if terms and not licences.is_commercial(terms):
             faults.append(f"all columns: made from what was published under {terms}")
         if faults:
             problem = f"{dataset} is not free for commercial use: {'. '.join(faults)}"
             raise ReleaseRefused(dataset, problem)
     for each in restrictions:
-        tell(f"not free for commercial use: {each.said}")
+        tell(f"not free for commercial use: {each.line}")
     try:
         choice = licences.choose(
             facts.terms_of(dataset_facts), dataset_facts["about"].get("licence", "")

@@ -6,6 +6,7 @@ rules of `performance`, with the truth that the demo compares its results with.
 """
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
@@ -126,12 +127,16 @@ def piece(name: str) -> KeyboardPiece:
 
 def play(piece: KeyboardPiece, *, longest_s: float = 46.0, seed: int | None = None) -> Performance:
     """Play the first whole bars of a piece that take no more than `longest_s`, as a person does."""
-    score = _repeated(
-        read_score(piece.work, expand_repeats=piece.expand_repeats), times=piece.times
-    )
+    score = _repeated(_score(piece.work, piece.expand_repeats), times=piece.times)
     manner = piece.manner if seed is None else replace(piece.manner, seed=seed)
     notes, beats, duration_s = perform(score, manner=manner, longest_s=longest_s)
     return Performance(piece.name, piece.title, piece.composer, piece.key, notes, beats, duration_s)
+
+
+@cache
+def _score(work: str, expand_repeats: bool) -> Score:
+    """Read a score once: music21 takes seconds for it, and every piece is played more than once."""
+    return read_score(work, expand_repeats=expand_repeats)
 
 
 def _repeated(score: Score, *, times: int) -> Score:

@@ -42,6 +42,7 @@ from symmv_builder.errors.situations.files import (
 from symmv_builder.errors.situations.machine import (
     MissingPackage,
     MissingWeights,
+    ModelLost,
     NoDevice,
     PluginBroken,
     ServiceRefused,
@@ -91,6 +92,7 @@ __all__ = [
     "MissingParts",
     "MissingResult",
     "MissingWeights",
+    "ModelLost",
     "NoCheckpoint",
     "NoDevice",
     "NoEntries",

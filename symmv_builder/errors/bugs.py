@@ -35,12 +35,12 @@ class Bug:
 
 
 class WorkerBug(Exception):
-    """A worker met a bug; the message holds its traceback, `said` is the last line of it."""
+    """A worker met a bug; the message holds its traceback, `last_line` is the last line of it."""
 
-    def __init__(self, said: str, bug: Bug) -> None:
-        super().__init__(f"{said}\n\n{bug.traceback}")
-        self.said = said
+    def __init__(self, last_line: str, bug: Bug) -> None:
+        super().__init__(f"{last_line}\n\n{bug.traceback}")
+        self.last_line = last_line
         self.bug = bug
 
     def __reduce__(self) -> tuple[type["WorkerBug"], tuple[str, Bug]]:
-        return (WorkerBug, (self.said, self.bug))
+        return (WorkerBug, (self.last_line, self.bug))

@@ -38,7 +38,7 @@ def of_numbers(first: ArrayLike, second: ArrayLike) -> Tested | None:
     one, two = one[np.isfinite(one)], two[np.isfinite(two)]
     if not len(one) or not len(two):
         return None
-    with required("evaluate"):
+    with required("report"):
         from scipy.stats import mannwhitneyu
     result = mannwhitneyu(one, two, alternative="two-sided", method="asymptotic")
     p = float(result.pvalue)
@@ -64,7 +64,7 @@ def of_words(first: Sequence[str], second: Sequence[str]) -> Tested | None:
         table = np.concatenate([table, rest], axis=1)
     if table.shape[1] < 2 or not table.sum(axis=1).all():
         return None
-    with required("evaluate"):
+    with required("report"):
         from scipy.stats import chi2_contingency
     result = chi2_contingency(table, correction=False)
     effect = float(np.sqrt(result.statistic / table.sum()))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from symmv_builder.report.elements import Html, element
 
-_WIDE, _TALL, _LEFT, _TOP = 560, 200, 56, 12
+_WIDE, _TALL, _LEFT, _TOP = 400, 180, 56, 12
 
 
 def draw(name: str, curves: Mapping[str, Sequence[tuple[int, float]]]) -> Html:

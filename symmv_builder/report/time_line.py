@@ -107,10 +107,10 @@ def warp(records: Mapping[str, Record]) -> Html | None:
         element("rect", x=40, y=10, width=size, height=size, class_="frame"),
         element("polyline", points=f"40,{10 + size} {40 + size},10", class_="even"),
         element("polyline", points=curve, class_="curve"),
-        _text(40, size + 28, f"video {left:.1f} s"),
-        _text(40 + size, size + 28, f"{right:.1f} s", text_anchor="end"),
-        _text(34, 10 + size, f"{low:.1f}", text_anchor="end"),
-        _text(34, 20, f"{high:.1f}", text_anchor="end"),
+        _text(40, size + 28, f"video {_tenth(left)} s"),
+        _text(40 + size, size + 28, f"{_tenth(right)} s", text_anchor="end"),
+        _text(34, 10 + size, _tenth(low), text_anchor="end"),
+        _text(34, 20, _tenth(high), text_anchor="end"),
         class_="warp", role="img", viewBox=f"0 0 {size + 50} {size + 36}",
         aria_label="Seconds of the music over seconds of the video",
     )  # fmt: skip
@@ -197,3 +197,8 @@ def _line(kind: str, x: float, top: int, bottom: int, **more: object) -> Html:
 
 def _text(x: float, y: float, words: str, **more: object) -> Html:
     return element("text", joined([words]), x=f"{x:.1f}", y=y, **more)
+
+
+def _tenth(seconds: float) -> str:
+    """Seconds to a tenth; what is a hair below 0 is 0."""
+    return f"{round(seconds, 1) + 0.0:.1f}"

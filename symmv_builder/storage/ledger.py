@@ -241,7 +241,7 @@ class Ledger:
             rows = connection.execute(query.group_by(_RECORDINGS.c.sha256))
             return {sha256: int(size) for sha256, size in rows}
 
-    def written(self) -> dict[str, str]:
+    def manifest_hashes(self) -> dict[str, str]:
         """Give the sha256 of every manifest as last written, by name; empty for one removed."""
         with self.engine.connect() as connection:
             query = sa.select(_WRITTEN.c.name, _WRITTEN.c.sha256)
@@ -294,10 +294,10 @@ class Ledger:
 
     def ask(self, dataset: str, artifacts: Sequence[str]) -> None:
         """Remember what the last build of a dataset was asked for."""
-        if self.asked(dataset) != tuple(artifacts):
+        if self.requested_artifacts(dataset) != tuple(artifacts):
             self.upsert(_ASKED, [{"dataset": dataset, "artifacts": " ".join(artifacts)}])
 
-    def asked(self, dataset: str) -> tuple[str, ...]:
+    def requested_artifacts(self, dataset: str) -> tuple[str, ...]:
         """Read what the last build was asked for, finished or not; empty where there was none."""
         query = sa.select(_ASKED.c.artifacts).where(_ASKED.c.dataset == dataset)
         with self.engine.connect() as connection:

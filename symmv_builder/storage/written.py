@@ -33,7 +33,7 @@ def remember_blocklist(store: Store) -> None:
 
 def changed(store: Store, dataset: str) -> list[str]:
     """List a dataset's manifests, and the shared ones, that differ from what was last written."""
-    digests = store.ledger.written()
+    digests = store.ledger.manifest_hashes()
     names_of_texts = [*names(dataset), BLOCKLIST]
     return [
         name for name in names_of_texts if name in digests and digest(store, name) != digests[name]
@@ -48,7 +48,7 @@ def digest(store: Store, name: str) -> str:
 
 def remember_named(store: Store, names: Sequence[str]) -> None:
     """Record the current hashes of some manifests."""
-    digests = store.ledger.written()
+    digests = store.ledger.manifest_hashes()
     now = {name: digest(store, name) for name in names}
     new = {name: sha256 for name, sha256 in now.items() if digests.get(name, "") != sha256}
     store.ledger.remember_written(new)

@@ -21,7 +21,7 @@ class Key:
 
     `trials` are the units by the names that answers call them, in the order of their numbers;
     `checks` the right count of each check, by its name; `quietest` the right answer, 1 to 3, of
-    each headphone trial.
+    each headphone trial. `models` stand in the order of the study's file.
     """
 
     study: str
@@ -35,6 +35,7 @@ class Key:
     headphones: str
     misses: int
     genres: Mapping[str, str]
+    models: tuple[str, ...] = ()
 
     def named(self, shown: Shown) -> str:
         """The name by which answers call what is shown."""
@@ -61,6 +62,7 @@ def read_key(folder: Path) -> Key:
             tuple(Shown(**shown) for shown in session) for session in content["sessions"]
         )
         content["quietest"] = tuple(content["quietest"])
+        content["models"] = tuple(content.get("models", ()))
         return Key(**content)
     except (LookupError, TypeError, AttributeError) as error:
         raise MalformedFile(path, f"this is not the key of a study: {error!r}") from error

@@ -93,4 +93,6 @@ def judgements(key: Key, raters: Sequence[Rater]) -> tuple[list[Choice], list[Ra
                 choices.append(Choice(*by, first, second, value, of))
             else:
                 ratings.append(Rating(*by, unit.pieces[0][0], given, of))
+    places = {model: place for place, model in enumerate(key.models)}
+    ratings.sort(key=lambda each: places.get(each.model, 0))
     return choices, ratings

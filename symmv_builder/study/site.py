@@ -106,6 +106,7 @@ def make(
         headphones=config.headphones,
         misses=config.misses,
         genres=genres,
+        models=tuple(config.models),
     )
     with disk_errors(folder.parent):
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -48,7 +48,7 @@ from symmv_builder.training.run_folders import (
     trainers_in,
 )
 
-KEPT = 2
+CHECKPOINTS_KEPT = 2
 _FILES = {"model.safetensors", "optimizer.safetensors", "checkpoint.json"}
 # The first format had no checksums.
 FORMAT = 2
@@ -119,7 +119,7 @@ def save(
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         if not best:
-            for older in finished(run)[:-KEPT]:
+            for older in finished(run)[:-CHECKPOINTS_KEPT]:
                 shutil.rmtree(older, ignore_errors=True)
     return place
 

@@ -6,6 +6,7 @@ a second with ViT-L/14@336px (Kang et al. 2024); neither normalises the embeddin
 from the tokens of patches: 1.2 MB a second of video, where a JPEG of the picture has 25 kB.
 """
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from symmv_builder import backends
 from symmv_builder.backends.pyav import Frame
-from symmv_builder.backends.slots import ClipModel
+from symmv_builder.backends.slots import ClipModel, Later
 from symmv_builder.errors import WrongSetting
 from symmv_builder.pipeline.step import Step, Use
 from symmv_builder.records import FeatureTrack
@@ -24,14 +25,18 @@ from symmv_builder.video import frames
 
 BATCH = 16
 BATCH_BYTES = 1 << 26
-Embed: TypeAlias = Callable[[Sequence[NDArray[np.uint8]]], NDArray[np.float32]]
+# Batches that may still be computed elsewhere while a video is decoded on. Tokens of patches of
+# more would fill a GPU's memory: each batch of ViT-L/14@336px has 38 MB of them in fp32.
+AHEAD = 3
+Start: TypeAlias = Callable[[Sequence[NDArray[np.uint8]]], Later]
 
 
 class _SemanticWatcher:
-    def __init__(self, name: str, embed: Embed, width: int, hop_s: float) -> None:
+    def __init__(self, name: str, start: Start, width: int, hop_s: float) -> None:
         self.hop_s: float | None = hop_s
-        self._name, self._embed_pictures, self._width, self._hop_s = name, embed, width, hop_s
+        self._name, self._start, self._width, self._hop_s = name, start, width, hop_s
         self._batch: list[NDArray[np.uint8]] = []
+        self._unfinished: deque[Later] = deque()
         self._embeddings: list[NDArray[np.float32]] = []
         self._pictures: list[int] = []
         self._index = -1
@@ -49,20 +54,27 @@ class _SemanticWatcher:
 
     def finish(self, duration_s: float) -> FeatureTrack:
         self._embed()
+        self._collect(0)
         nothing = np.zeros((0, self._width), dtype=np.float32)
         values = np.concatenate([nothing, *self._embeddings])[self._pictures]
         return FeatureTrack(self._name, self._hop_s, values, Clock.VIDEO)
 
     def _embed(self) -> None:
         if self._batch:
-            vectors = self._embed_pictures(self._batch)
-            self._embeddings.append(vectors.reshape(len(vectors), -1))
+            self._unfinished.append(self._start(self._batch))
             self._batch = []
+            self._collect(AHEAD)
+
+    def _collect(self, left: int) -> None:
+        """Wait for batches, the first ones first, until so many are unfinished."""
+        while len(self._unfinished) > left:
+            vectors = self._unfinished.popleft()()
+            self._embeddings.append(vectors.reshape(len(vectors), -1))
 
 
 def watch_semantic(*, model: ClipModel, hop_s: float = 1.0) -> _SemanticWatcher:
     """CLIP image embeddings every `hop_s` seconds, values ``[t, model.dimensions]``."""
-    return _SemanticWatcher("semantic", model.embed_images, model.dimensions, hop_s)
+    return _SemanticWatcher("semantic", model.start_images, model.dimensions, hop_s)
 
 
 def watch_patches(*, model: ClipModel, hop_s: float = 1.0) -> _SemanticWatcher:
@@ -72,7 +84,7 @@ def watch_patches(*, model: ClipModel, hop_s: float = 1.0) -> _SemanticWatcher:
     140 MB of memory with ViT-L/14@336px. `StopRun` for a model that has none.
     """
     return _SemanticWatcher(
-        "patch_tokens", model.embed_patches, model.tokens * model.token_width, hop_s
+        "patch_tokens", model.start_patches, model.tokens * model.token_width, hop_s
     )
 
 

@@ -1,6 +1,7 @@
 """What every page stands on: the settings, the folder of runs, and sound that was made already."""
 
 import tempfile
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,9 @@ from symmv_builder.settings import Settings
 from symmv_builder.web.guard import Access, Refused, Session, fields_of
 
 _MOST_KEPT = 20
+# So long a proposal that somebody was given is left to them, and so many are remembered.
+_LOOKING_S = 300.0
+_MOST_LOOKS = 1000
 
 
 @dataclass
@@ -38,6 +42,7 @@ class Desk:
     )
     _made: "OrderedDict[str, Path]" = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
+    _looks: "OrderedDict[tuple[str, str], tuple[str, float]]" = field(default_factory=OrderedDict)
 
     @property
     def takes(self) -> Takes:
@@ -46,6 +51,19 @@ class Desk:
     @property
     def studio(self) -> Studio:
         return self.writer.studio
+
+    def look(self, dataset: str, entry_id: str, reviewer: str) -> None:
+        """Remember who was given a proposal: others get another one first."""
+        with self._lock:
+            self._looks[dataset, entry_id] = reviewer, time.monotonic()
+            self._looks.move_to_end((dataset, entry_id))
+            while len(self._looks) > _MOST_LOOKS:
+                self._looks.popitem(last=False)
+
+    def is_with_another(self, dataset: str, entry_id: str, reviewer: str) -> bool:
+        """Whether somebody else was given a proposal in the last minutes."""
+        who, when_s = self._looks.get((dataset, entry_id), (reviewer, 0.0))
+        return who != reviewer and time.monotonic() - when_s < _LOOKING_S
 
     def sound_of_notes(self, dataset: str, entry_id: str) -> bytes | None:
         """The notes of an entry on the sampled piano as FLAC; `None` where it has none.

@@ -8,6 +8,8 @@ from symmv_builder.web.guard import Session
 
 # What fits on a phone.
 _FEW_COLUMNS = 4
+# A text that is longer gets a wider column in its place.
+_LONG = 20
 
 
 def page(
@@ -91,7 +93,7 @@ def table(
 
     def cells(name: str, row: Iterable[object], **more: object) -> list[Html]:
         return [
-            element(name, each, class_="number" if place in right else None, **more)
+            element(name, each, class_=_class(each, is_number=place in right), **more)
             for place, each in enumerate(row)
         ]
 
@@ -101,6 +103,13 @@ def table(
     head = element("thead", element("tr", *cells("th", heads, scope="col")))
     whole = element("table", head, element("tbody", *body))
     return scrolling(whole, label, class_="wide many" if len(heads) > _FEW_COLUMNS else "wide")
+
+
+def _class(inside: object, *, is_number: bool) -> str | None:
+    if is_number:
+        return "number"
+    is_text = isinstance(inside, str) and not isinstance(inside, Html)
+    return "long" if is_text and len(str(inside)) > _LONG else None
 
 
 def scrolling(inner: object, label: str, *, class_: str = "wide") -> Html:

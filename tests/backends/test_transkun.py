@@ -17,6 +17,8 @@ from symmv_builder.backends.midi import read_notes
 from symmv_builder.backends.pyav import read_sound
 from symmv_builder.backends.transkun import SUSTAIN, WHEEL, Transkun
 from symmv_builder.backends.transkun.intervals import best_intervals
+from symmv_builder.backends.transkun.network import Network
+from symmv_builder.backends.transkun.segments import SegmentDecoder
 from symmv_builder.backends.wheels import files_of
 from symmv_builder.records import Notes
 
@@ -138,7 +140,8 @@ def test_its_notes_are_those_of_the_package_s_model(kind: str, package: Any) -> 
 def test_the_network_finds_nothing_in_silence_so_padding_need_not_be_heard() -> None:
     model: Any = load("piano", "transkun", ModelHome())
     with torch.inference_mode():
-        context = model._transcriber._encoder.context(torch.zeros(2, 16 * Transkun.rate_hz))
+        silence = torch.zeros(1, 2, 16 * Transkun.rate_hz)
+        [context] = model._transcriber._encoder.contexts(silence)
         starts = [0] * len(context)
         assert not any(best_intervals(model._model.scorer, context, starts))
     assert len(model.transcribe(np.zeros((1000, 2), dtype=np.float32)).pitches) == 0
@@ -167,3 +170,45 @@ def test_the_search_finds_the_intervals_of_the_package_s_own() -> None:
             scores = scores.permute(1, 2, 0).contiguous()
             crf = NeuralSemiCRFInterval(scores, torch.zeros(frames - 1, 5))
             assert ours == crf.decode(forcedStartPos=starts, forward=False)
+
+
+SMALL: dict[str, Any] = {
+    "fs": 4000, "hopSize": 256, "windowSize": 512, "segmentSizeInSecond": 2,
+    "segmentHopSizeInSecond": 1, "n_mels": 24, "nExtraWins": 1, "baseSize": 8, "nHead": 2,
+    "nLayers": 2, "hiddenFactorAttn": 1, "hiddenFactor": 2, "velocityPredictorHiddenSize": 16,
+    "refinedOFPredictorHiddenSize": 16, "scoringExpansionFactor": 4, "useInnerProductScorer": True,
+    "downsampleF": True, "enabledAttn": ["F", "T"],
+}  # fmt: skip
+
+
+def small_network() -> Network:
+    """The network with thin layers, segments of two seconds and seeded weights: it hears a lot."""
+    torch.manual_seed(3)
+    network = Network(SMALL).eval()
+    filters = network.framewiseFeatureExtractor.freq2mels
+    filters.copy_(torch.rand(filters.shape) / 100)
+    for name, parameter in network.named_parameters():
+        parameter.data = torch.randn_like(parameter) * (0.5 if parameter.dim() > 1 else 0.1)
+        if name.endswith("scale"):
+            parameter.data.fill_(0.1)
+    return network
+
+
+@pytest.mark.parametrize(("channels", "at_once"), [(1, 2), (2, 4), (1, 16)])
+def test_segments_that_are_heard_at_once_give_the_notes_of_each_alone(
+    channels: int, at_once: int
+) -> None:
+    """Also where some are silent, and where the last ones do not fill a batch."""
+    random = np.random.default_rng(0)
+    sound = random.standard_normal((7 * SMALL["fs"] + 123, channels)).astype(np.float32)
+    sound[2 * SMALL["fs"] : 5 * SMALL["fs"]] = 0
+    with torch.inference_mode():
+        network, samples = small_network(), torch.from_numpy(sound)
+        alone, together = (
+            SegmentDecoder(network, number).transcribe(samples) for number in (1, at_once)
+        )
+    assert len(alone) == len(together) > 1000
+    for one, other in zip(alone, together, strict=True):
+        assert (one.pitch, one.velocity) == (other.pitch, other.velocity)
+        assert one.start_s == pytest.approx(other.start_s, abs=1e-4)
+        assert one.end_s == pytest.approx(other.end_s, abs=1e-4)

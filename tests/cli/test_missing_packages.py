@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from symmv_builder import packages
+from symmv_builder import backends, packages
+from symmv_builder.api import reporting
+from symmv_builder.backends import ModelHome
 from symmv_builder.backends.midi import midi_bytes
 from symmv_builder.cli.commands import COMMANDS
 from symmv_builder.cli.demo import demo
 from symmv_builder.errors import StopRun
+from symmv_builder.settings import read_settings
 from tests.datasets.imports.small_releases import notes
 
 # What the base installation does not bring, by the names under which it is imported.
@@ -157,6 +160,29 @@ def test_music_for_a_video_asks_for_all_that_it_needs_at_once(tune: Path, tmp_pa
     assert done.stderr.endswith("pip install 'symmv-builder[models]'\n")
 
 
+def test_reports_side_by_side_ask_for_what_reports_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tests of differences are by scipy, which is in `evaluate`, too."""
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    with pytest.raises(StopRun, match=r"scipy is not installed; .*\[report\]"):
+        reporting.report(
+            read_settings(root=str(tmp_path)), "midi", tmp_path / "out", against="muvisync"
+        )
+
+
+@pytest.mark.parametrize(("slot", "name"), backends.TABLE)
+def test_nothing_is_downloaded_for_a_model_that_cannot_run(
+    slot: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model is asked for its packages before anything of it is made, its weights included."""
+    kind = backends.backend_class(slot, name)
+    monkeypatch.setattr(kind, "__init__", lambda self, home: pytest.fail(f"{name} was made"))
+    monkeypatch.setattr(kind, "needs", ("no_such_package",))
+    with pytest.raises(StopRun, match=f"{name} cannot run: no-such-package is not installed"):
+        backends.load(slot, name, ModelHome(device="meta"))
+
+
 def test_a_bucket_asks_for_the_extra_of_buckets(tmp_path: Path) -> None:
     done = run("status", "--root", "s3://bucket/data")
     assert done.returncode == 2
@@ -191,6 +217,44 @@ def test_a_flow_without_prefect_says_one_line(module: str) -> None:
     done = run(program=f"import runpy; sys.argv = ['-m']; runpy.run_module('flows.{module}')")
     assert done.returncode == 2
     assert done.stderr == "prefect is not installed; run: pip install 'symmv-builder[flows]'\n"
+
+
+def test_a_flow_without_another_package_of_its_extra_says_one_line() -> None:
+    """Whatever `flows` imports at its beginning is looked for before."""
+    files = (Path(__file__).parents[2] / "flows").glob("*.py")
+    named = {
+        module.partition(".")[0]
+        for file in files
+        for module in re.findall(r"(?m)^(?:import|from) (\w[\w.]*)", file.read_text("utf-8"))
+    }
+    with_prefect = {"httpx", "prometheus_client", "pydantic"}
+    theirs = named - set(sys.stdlib_module_names) - {"symmv_builder"} - with_prefect
+    assert theirs == {"prefect", "yaml"}
+    program = (
+        "sys.modules.update(prefect=sys, yaml=None); sys.argv = ['-m'];"
+        "import runpy; runpy.run_module('flows.serve')"
+    )
+    done = run(program=program)
+    assert done.returncode == 2
+    assert done.stderr == "pyyaml is not installed; run: pip install 'symmv-builder[flows]'\n"
+
+
+@pytest.mark.parametrize(
+    ("runner", "module"),
+    [("dask", "prefect_dask"), ("dask", "distributed"), ("ray", "prefect_ray")],
+)
+def test_a_cluster_without_its_packages_names_their_extra(
+    runner: str, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("prefect")
+    from flows.edge import Place
+
+    for loaded in list(sys.modules):
+        if loaded.partition(".")[0] in ("prefect_dask", "prefect_ray"):
+            monkeypatch.delitem(sys.modules, loaded)
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(StopRun, match=rf"is not installed; run: .*\[{runner}\]'"):
+        Place(runner).open()
 
 
 @pytest.mark.parametrize(

@@ -110,3 +110,10 @@ def test_every_row_of_a_published_list_is_read(shared_data: Path) -> None:
     found = read_id_list(shared_data / "muvisync" / "idlist_odd_rows.txt")
     assert len(found) == 374
     assert len({one.source for one in found}) == 374
+
+
+def test_the_lists_of_a_checkout_are_those_of_the_package() -> None:
+    root = Path(__file__).parents[2]
+    in_package = {f.stem: f.read_text() for f in (root / "symmv_builder/sources").glob("*.toml")}
+    folders = [folder for folder in (root / "manifests").iterdir() if folder.is_dir()]
+    assert {f.name: (f / "sources.toml").read_text() for f in folders} == in_package

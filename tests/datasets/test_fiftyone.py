@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import toy_clips as toy
 import toy_corrections as made
-from foreign import python_with, run
 from typer.testing import CliRunner
 
 from symmv_builder.api import correcting, fiftyone
@@ -23,6 +22,7 @@ from symmv_builder.records import Alignment, Scenes
 from symmv_builder.settings import Settings
 from symmv_builder.storage.assets import asset_name
 from symmv_builder.storage.root import Root
+from tests.datasets.foreign import python_with, run
 
 KINDS: Mapping[str, type] = {"StringField": str, "IntField": int, "FloatField": float}
 # What FiftyOne itself says of a sample beside its fields.

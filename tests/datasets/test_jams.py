@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import toy_corrections as made
-from foreign import python_with, run
 from typer.testing import CliRunner
 
 from symmv_builder.api import correcting, jams
@@ -15,6 +14,7 @@ from symmv_builder.cli import app
 from symmv_builder.errors import NotFound, OutputExists, StopRun
 from symmv_builder.records import to_json
 from symmv_builder.settings import Settings, read_settings
+from tests.datasets.foreign import python_with, run
 
 
 @pytest.fixture(scope="module")

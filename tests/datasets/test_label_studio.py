@@ -8,13 +8,13 @@ from xml.etree import ElementTree
 
 import pytest
 import toy_corrections as made
-from foreign import python_with, run
 from typer.testing import CliRunner
 
 from symmv_builder.api import correcting, label_studio
 from symmv_builder.cli import app
 from symmv_builder.errors import MalformedFile, OutputExists, StopRun
 from symmv_builder.settings import Settings, read_settings
+from tests.datasets.foreign import python_with, run
 
 
 @pytest.fixture(scope="module")

@@ -77,6 +77,18 @@ def test_what_is_scraped_is_what_the_dataset_says(settings: Settings) -> None:
     assert numbers[labelled("symmv_shard_bytes", dataset="midi")] == sum(sizes) > 0
 
 
+def test_what_the_root_has_nothing_of_is_not_measured(settings: Settings) -> None:
+    """An alert of datasets that stand still would ring for every recipe that nobody uses."""
+    datasets = {
+        (each.name, dict(each.labels)["dataset"])
+        for each in measurements(settings)
+        if "dataset" in dict(each.labels)
+    }
+    assert {dataset for name, dataset in datasets if name.startswith("symmv_crawl")} == {"symmv"}
+    assert {name for name, dataset in datasets if dataset == "midi"} >= {"symmv_entries"}
+    assert {dataset for name, dataset in datasets if name == "symmv_entries"} == {"midi"}
+
+
 def test_a_crawls_queue_and_breaker_are_there(settings: Settings) -> None:
     numbers = scrape(metrics.export(settings, 0))
     assert numbers[labelled("symmv_crawl_queue", dataset="symmv")] == 4

@@ -66,7 +66,7 @@ def test_a_bug_crosses_a_process() -> None:
     here, there = mp.Pipe()
     there.send(bug)
     back = here.recv()
-    assert (back.said, back.bug, str(back)) == (bug.said, bug.bug, str(bug))
+    assert (back.last_line, back.bug, str(back)) == (bug.last_line, bug.bug, str(bug))
 
 
 def test_ten_times_the_same_bug_is_enough() -> None:

@@ -67,7 +67,7 @@ def test_errors_pass_as_they_are() -> None:
             guarded("stop")
         with pytest.raises(WorkerBug, match="KeyError") as caught:
             guarded("bug")
-        assert caught.value.said == "KeyError: 'as told'"
+        assert caught.value.last_line == "KeyError: 'as told'"
         assert "in obey" in caught.value.bug.place
         with pytest.raises(RetryLater, match="out of memory"):
             guarded("memory")

@@ -136,6 +136,18 @@ def test_ratings_have_means_over_raters_and_tests_of_the_same_videos(tmp_path: P
     assert [row.row for row in scores.published] == ["Music Transformer", "Video2Music"]
 
 
+def test_the_first_model_is_first_where_the_second_has_more_pieces(tmp_path: Path) -> None:
+    for seed in range(3):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        made = made_study(
+            folder, {"ours": 1, "cmt": 3}, questions="video2music", headphones="off", seed=seed
+        )
+        answers = answer(made, folder / "answers", 2, lambda unit, *_: 4)
+        scores = study.score(made, answers)
+        assert {(test.first, test.second) for test in scores.tests} == {("ours", "cmt")}
+
+
 def test_five_points_have_a_middle_that_nobody_wins(tmp_path: Path) -> None:
     made = made_study(tmp_path, {"a": 3, "b": 3}, questions="v2meow", headphones="off")
     points = {"video0": 2, "video1": 3, "video2": 5}

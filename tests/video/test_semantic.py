@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from symmv_builder.backends import ModelHome, load
-from symmv_builder.backends.slots import ClipModel
+from symmv_builder.backends.slots import ClipModel, Later
 from symmv_builder.timeline import Clock
 from symmv_builder.video import frames, semantic
 from tests.media import Pictures, noise, steady, write_media
@@ -65,3 +65,37 @@ def test_the_untrained_model_fits_the_stage(tmp_path: Path) -> None:
     [track] = frames.watch(path, [semantic.watch_semantic(model=model)])
     assert track.values.shape == (3, 768)
     assert track.values.dtype == np.float32
+
+
+class LateColour(MeanColour):
+    """Gives its answers when they are asked for, and remembers how many were waited for then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unfinished: list[int] = []
+        self._begun = 0
+
+    def start_images(self, pictures: Sequence[NDArray[np.uint8]]) -> Later:
+        self._begun += 1
+        kept = list(pictures)
+
+        def answer() -> NDArray[np.float32]:
+            self.unfinished.append(self._begun)
+            self._begun -= 1
+            return self.embed_images(kept)
+
+        return answer
+
+
+def test_a_video_is_decoded_on_while_a_few_batches_are_computed(tmp_path: Path) -> None:
+    path = write_media(tmp_path / "v.mp4", Pictures([noise(n) for n in range(110)], steady(110)))
+    late, at_once = LateColour(), MeanColour()
+    watchers = [semantic.watch_semantic(model=model, hop_s=1 / 25) for model in (late, at_once)]
+    tracks = frames.watch(path, watchers)
+    assert np.array_equal(tracks[0].values, tracks[1].values)
+    assert late.batches == at_once.batches
+    # One more begins while as many as are allowed are unfinished; the last ones are waited for.
+    batches = len(at_once.batches)
+    ahead = semantic.AHEAD
+    assert batches > ahead + 2
+    assert late.unfinished == [ahead + 1] * (batches - ahead) + list(range(ahead, 0, -1))

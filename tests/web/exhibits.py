@@ -38,8 +38,8 @@ SHOWN = "sonata-k545"
 SECONDS = 16.0
 # A piece, its genre, and the seed of the video that is drawn for it.
 _PAIRS = {
-    SHOWN: ("Classical", 7),
-    "maple-leaf-rag": ("Ragtime", 29),
+    SHOWN: ("Classical", 29),
+    "maple-leaf-rag": ("Ragtime", 7),
     "mazurka-op6-no2": ("Romantic", 30),
     "polonaise-op1-no1": ("Romantic", 31),
 }
@@ -48,6 +48,7 @@ _STILL = {"sonata-h186": ("Classical", 32)}
 # What a crawl may find of them: the cover, and what a search for the official video gives.
 _FINDS = {
     SHOWN: (
+        "k545",
         "Mozart - Sonata in C major, K. 545 (Piano Cover)",
         [
             ("Mozart - Sonata in C major, K. 545 (Official Video)", "Mozart", 120_000_000),
@@ -55,6 +56,7 @@ _FINDS = {
         ],
     ),
     "maple-leaf-rag": (
+        "mapl",
         "Maple Leaf Rag - Scott Joplin | Piano Cover by Loopback Keys",
         [
             ("Scott Joplin - Maple Leaf Rag (Official Video)", "Scott Joplin", 84_000_000),
@@ -65,8 +67,9 @@ _FINDS = {
 }
 # A model that learns a little in a quarter of a minute.
 _TRAINING: Mapping[str, Any] = {
+    "stages": "chord", "steps": 60, "chord_epochs": 60, "warmup": 10, "log_every": 1,
     "width": 64, "heads": 2, "feedforward": 128, "encoder_layers": 1, "decoder_layers": 1,
-    "warmup": 10, "log_every": 1, "compile": False,
+    "compile": False,
 }  # fmt: skip
 _STUDY = """\
 title = "Which music suits the video?"
@@ -109,7 +112,7 @@ def make_exhibits(folder: Path) -> Exhibits:
         correcting.correct(settings, DATASET, SHOWN, *words, by="Ann")
     sb.train(
         "vmusprod", DATASET, folder / "runs" / "v-musprod", preset="small", root=root,
-        minutes=0.25, **_TRAINING,
+        **_TRAINING,
     )  # fmt: skip
     videos = [pairs / f"{name}.mp4" for name in (SHOWN, "maple-leaf-rag")]
     pieces = folder / "pieces"
@@ -157,11 +160,11 @@ def propose(settings: Settings, pairs: Path) -> None:
     store = settings.open_store()
     sidecars, items = Sidecars(store.root, DATASET), Items(store.ledger)
     assets = store.ledger.assets()
-    for name, (title, others) in _FINDS.items():
+    for name, (short, title, others) in _FINDS.items():
         song = parse_title(title)
-        cover = Listing(Source("youtube", f"cov-{name[:7]}"), title, "Loopback Keys")
+        cover = Listing(Source("youtube", f"cov-{short}-01"), title, "Loopback Keys")
         listings = [
-            Listing(Source("youtube", f"of{number}-{name[:7]}"), each, channel, view_count=views)
+            Listing(Source("youtube", f"off-{short}-{number:02d}"), each, channel, view_count=views)
             for number, (each, channel, views) in enumerate(others)
         ]
         scored = rank(song, listings, cover_duration_s=SECONDS)

@@ -78,7 +78,7 @@ def test_each_form_changes_one_thing(ann: Visitor, settings: Settings) -> None:
     assert "by</th>" in page
     assert text_of(page).count("waits for the next build") == 7
     # The page shows the entry as it is with them.
-    assert 'value="0.6"' in page
+    assert 'value="0.600"' in page
     assert "Mark as accompaniment: C4" in page
     first = re.findall(r'name="id" value="([0-9a-f]+)"', page)[0]
     ann.send(PAGE, what="undo", id=first)

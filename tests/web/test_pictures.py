@@ -7,6 +7,7 @@ anew, which takes some minutes; look at each before committing it.
 import os
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -19,7 +20,7 @@ from symmv_builder.api.takes import Takes
 from symmv_builder.web import raters
 from symmv_builder.web.guard import Access
 from symmv_builder.web.server import make_app
-from tests.browser import find_chromium, opened
+from tests.browser import Browser, find_chromium, opened
 from tests.web.exhibits import DATASET, SHOWN, Exhibits, make_exhibits
 from tests.web.rooms import serving
 from tests.web.test_compose_in_browser import ENDED
@@ -30,7 +31,7 @@ IMAGES = ROOT / "docs" / "images"
 WIDTH, HEIGHT, COLOURS = 1000, 900, 64
 MOST_BYTES = 600_000
 # Where the players of a page stand when it is pictured.
-AT_S = 7.0
+AT_S = 9.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +44,14 @@ class View:
 
 
 VIEWS = {
-    "browse": View(f"/browse/{DATASET}?sort=title", height=560),
+    "browse": View(f"/browse/{DATASET}?sort=title", height=620),
     "entry-page": View(f"/entry/{DATASET}/{SHOWN}"),
     "correct": View(f"/correct/{DATASET}/{SHOWN}", top="#roll"),
     "review": View(f"/review/{DATASET}"),
     "compose": View("/compose"),
     "take": View("TAKE"),
     "runs": View("/runs/v-musprod%3A%20chord", height=640),
-    "report": View("REPORT"),
+    "report": View("REPORT", top="#chords_written"),
     "study": View("STUDY"),
     "gallery": View("GALLERY"),
 }
@@ -58,8 +59,10 @@ _PLAYERS = "[...document.querySelectorAll('video, audio')]"
 # What is seen of a video is there once it stands at a time.
 _SEEK = f"""
 Promise.all({_PLAYERS}.filter((each) => each.localName === 'video').map((each) =>
-  new Promise((tell) => {{ each.onseeked = () => tell(true); each.currentTime = {AT_S}; }})
-)).then(() => new Promise((tell) => setTimeout(() => tell(true), 300)))
+  new Promise((tell) => {{
+    each.preload = 'auto'; each.onseeked = () => tell(true); each.currentTime = {AT_S};
+  }})
+)).then(() => new Promise((tell) => setTimeout(() => tell(true), 1500)))
 """
 
 
@@ -80,17 +83,36 @@ class Exhibition:
         }
         return named.get(path, self.house.at + path)
 
+    def open(self, name: str, width: int = WIDTH, *, is_dark: bool = False) -> list[str]:
+        """Open a page as it is pictured; what it complained of."""
+        view, browser = VIEWS[name], self.house.browser
+        at, height = self.address(view.path), view.height
+        seen = browser.visit(at, width=width, height=height, is_dark=is_dark)
+        if name == "study":
+            begin_study(self.house)
+        self.house.until(f"{_PLAYERS}.every((each) => each.readyState > 1)", 30)
+        browser.evaluate(_SEEK)
+        if view.top:
+            browser.evaluate(f"document.querySelector('{view.top}').scrollIntoView(); true")
+        return seen.complaints
+
 
 @pytest.fixture(scope="module")
 def exhibition(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exhibition]:
     find_chromium()
     for module in ("torch", "music21", "transkun", "basic_pitch", "matplotlib"):
         pytest.importorskip(module)
-    folder = tmp_path_factory.mktemp("exhibits")
-    exhibits = make_exhibits(folder)
+    with opened_exhibition(tmp_path_factory.mktemp("exhibits")) as exhibition:
+        yield exhibition
+
+
+@contextmanager
+def opened_exhibition(folder: Path) -> Iterator[Exhibition]:
+    """The exhibits below a folder, served, and a browser in which somebody ordered a take."""
+    exhibits = make_exhibits(folder / "data")
     writer = TakeWriter(Takes(folder / "takes"), Studio(exhibits.settings, exhibits.runs))
     app = make_app(exhibits.settings, Access(), exhibits.runs, writer, [exhibits.study])
-    with serving(app) as at, opened(tmp_path_factory.mktemp("profile")) as browser:
+    with serving(app) as at, opened(folder / "profile") as browser:
         house = House(exhibits.settings, browser, at)
         assert house.visit("/name") == []
         house.type_into("input[name=name]", "ann")
@@ -119,21 +141,19 @@ def begin_study(house: House) -> None:
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("name", VIEWS)
 def test_a_page_of_real_recordings_is_quiet_and_plays(exhibition: Exhibition, name: str) -> None:
-    view, house = VIEWS[name], exhibition.house
-    browser = house.browser
-    seen = browser.visit(exhibition.address(view.path), width=WIDTH, height=view.height)
-    if name == "study":
-        begin_study(house)
-    house.until(f"{_PLAYERS}.every((each) => each.readyState > 1)", 30)
-    browser.evaluate(_SEEK)
-    if view.top:
-        browser.evaluate(f"document.querySelector('{view.top}').scrollIntoView(); true")
-    assert seen.complaints == []
+    browser = exhibition.house.browser
+    assert exhibition.open(name) == []
     assert browser.evaluate("document.documentElement.scrollWidth") <= WIDTH
     if folder := os.environ.get("SYMMV_TEST_PICTURES"):
-        shot = browser.picture(Path(folder) / f"{name}.png", is_whole=False)
-        picture = Image.open(BytesIO(shot.read_bytes())).convert("RGB")
-        picture.quantize(COLOURS, dither=Image.Dither.NONE).save(shot, optimize=True)
+        take_picture(browser, Path(folder) / f"{name}.png")
+
+
+def take_picture(browser: Browser, path: Path) -> None:
+    """What the window shows, in few colours: single lines of a drawing keep theirs."""
+    browser.picture(path, is_whole=False)
+    picture = Image.open(BytesIO(path.read_bytes())).convert("RGB")
+    few = picture.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
 
 
 @pytest.mark.parametrize("name", VIEWS)

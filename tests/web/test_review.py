@@ -2,9 +2,11 @@
 
 import json
 import math
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from symmv_builder.api import reviewing
@@ -18,7 +20,7 @@ from symmv_builder.storage import items as states
 from symmv_builder.storage import manifests
 from symmv_builder.storage.decisions import Decision, add_decisions, read_decisions
 from symmv_builder.storage.items import Items
-from tests.web.rooms import DATASET, EVIL, STORED, make_root, proposal, source, visitor
+from tests.web.rooms import DATASET, EVIL, STORED, Visitor, make_root, proposal, source, visitor
 
 
 @pytest.fixture
@@ -216,3 +218,32 @@ def test_cohens_kappa_is_that_of_a_table_counted_by_hand() -> None:
     for wrong in (([], []), (["yes"], ["yes", "no"])):
         with pytest.raises(ValueError, match="items"):
             cohens_kappa(*wrong)
+
+
+def test_two_at_once_judge_fifty_and_nothing_twice_that_one_vote_decides(tmp_path: Path) -> None:
+    """Both press a key in turn; of a sample alone two votes are cast."""
+    settings = make_root(tmp_path, proposals=50, with_media=False)
+    app = visitor(settings).client.app
+    both = [Visitor(TestClient(app, base_url="http://127.0.0.1:8000")) for _ in range(2)]
+    for guest, name in zip(both, ("Ann", "Bob"), strict=True):
+        guest.is_called(name)
+    places = ["", ""]
+    while not all(place.startswith("/decisions") for place in places):
+        for number, guest in enumerate(both):
+            if places[number].startswith("/decisions"):
+                continue
+            if not places[number]:
+                answer = guest.client.get(f"/review/{DATASET}", follow_redirects=False)
+                places[number] = answer.headers["location"]
+            guest.get(places[number])
+        for number, guest in enumerate(both):
+            if not places[number].startswith("/decisions"):
+                choice = "reject" if number else "accept"
+                places[number] = guest.send(places[number], verdict=choice, reason="another song")
+    every = [each.verdict for each in reviewing.judged(settings, DATASET)]
+    judged = [verdict for verdict in every if verdict.votes]
+    assert len(judged) == 51  # one waits as a doubtful match
+    for verdict in judged:
+        assert len(verdict.votes) <= verdict.needed
+    shares = Counter(vote.reviewer for verdict in judged for vote in verdict.votes)
+    assert min(shares.values()) >= 20

@@ -14,7 +14,7 @@ was loaded is part of the model's identity.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ from symmv_builder.backends import (
     variable_of,
 )
 from symmv_builder.backends.hub import snapshot
-from symmv_builder.backends.slots import ClipModel
+from symmv_builder.backends.slots import Later, Prepare, SplitClip
 from symmv_builder.errors import MissingWeights, NoDevice, WrongWeights
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt"))
 VALUES_OF = "transformers 5.23.0"
 
 
-class _Clip(ClipModel):
+class _Clip(SplitClip):
     """One architecture; a subclass says which, and where its weights are published."""
 
     name: ClassVar[str]
@@ -57,6 +57,7 @@ class _Clip(ClipModel):
     needs = ("torch", "safetensors", "tokenizers", "PIL")
     # Which of the published weight files the hash is of.
     published_file: ClassVar[str] = "pytorch_model.bin"
+    input_type = np.uint8
 
     def __init__(self, home: ModelHome) -> None:
         import torch
@@ -75,9 +76,13 @@ class _Clip(ClipModel):
             shape = checkpoint.read_shape(folder)
         self._check_shape(folder, (shape.dimensions, shape.image_size, shape.patch_size))
         with self._loading(folder):
-            self._preparation = inputs.read_preparation(folder, shape.image_size)
+            preparation = inputs.read_preparation(folder, shape.image_size)
             self._words = inputs.Words(folder, shape.longest, shape.vocabulary)
             clip = checkpoint.read_clip(shape, weights, self._type)
+        self._prepare = preparation.middles
+        # The values of all colours in one row, for `_pixels` to look them up.
+        values = torch.from_numpy(preparation.values.ravel())
+        self._values = values.to(self._device, self._type)
         self._clip = clip.to(self._device)
         self.scale = float(clip.logit_scale.detach().float().exp())
 
@@ -93,26 +98,47 @@ class _Clip(ClipModel):
         how = f"{variable_of(cls.name)}=FOLDER, or the model hub ({cls.repository})"
         return About(f"CLIP {cls.repository}", "MIT", how, fetched=True)
 
+    @classmethod
+    def preparation(cls, home: ModelHome) -> Prepare:
+        """Make middles uint8 ``[n, 3, side, side]`` of pictures, scaled to the model's size."""
+        from symmv_builder.backends.clip import inputs
+
+        folder, _ = cls._find(home)
+        with cls._loading(folder):
+            return inputs.read_preparation(folder, cls.image_size).middles
+
     def embed_images(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Embed RGB pictures uint8 ``[h, w, 3]`` as float32 ``[n, dimensions]``.
 
         The shorter side is scaled to the model's (bicubic), the middle is taken; the
         projection's output is not normalised.
         """
-        import torch
-
-        with torch.inference_mode():
-            return _array(self._clip.embed_pixels(self._pixels(pictures)))
+        return self.start_images(pictures)()
 
     def embed_patches(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Give the last layer before its norm and projection, float32 ``[n, tokens, token_width]``.
 
         First the class token, then the patches: 577 of 1,024 for ViT-L/14@336px.
         """
+        return self.start_patches(pictures)()
+
+    def start_images(self, pictures: Sequence[NDArray[np.uint8]]) -> Later:
+        return self.start_inputs(self._prepare(pictures))
+
+    def start_patches(self, pictures: Sequence[NDArray[np.uint8]]) -> Later:
+        return self.start_inputs(self._prepare(pictures), patches=True)
+
+    def start_inputs(self, inputs: NDArray[Any], *, patches: bool = False) -> Later:
+        """Begin with middles of pictures: a GPU has been given its work when this returns.
+
+        On the CPU it is done then.
+        """
         import torch
 
+        embed = self._clip.patches if patches else self._clip.embed_pixels
         with torch.inference_mode():
-            return _array(self._clip.patches(self._pixels(pictures)))
+            embedded = embed(self._pixels(inputs))
+        return lambda: _array(embedded)
 
     def embed_words(self, words: Sequence[str]) -> NDArray[np.float32]:
         """Embed words or sentences as float32 ``[n, dimensions]``, not normalised."""
@@ -123,20 +149,23 @@ class _Clip(ClipModel):
             on_device = (torch.from_numpy(array).to(self._device) for array in tokens)
             return _array(self._clip.embed_tokens(*on_device))
 
-    def _pixels(self, pictures: Sequence[NDArray[np.uint8]]) -> "Tensor":
+    def _pixels(self, middles: NDArray[np.uint8]) -> "Tensor":
+        """Look up normalised pixels ``[n, 3, side, side]`` of middles, on the model's device."""
         import torch
 
-        pixels = torch.from_numpy(self._preparation.pixels(pictures))
-        return pixels.to(self._device, self._type)
+        levels = torch.from_numpy(middles).to(self._device).int()
+        levels += 256 * torch.arange(3, device=self._device, dtype=torch.int32)[:, None, None]
+        return self._values.index_select(0, levels.ravel()).view(levels.shape)
 
+    @classmethod
     @contextmanager
-    def _loading(self, folder: Path) -> Iterator[None]:
+    def _loading(cls, folder: Path) -> Iterator[None]:
         """Turn the errors of each format, pickle's among them, into one: all mean the same here."""
         try:
             yield
         except Exception as error:
-            problem = f"{self.name} does not load from {folder}: {in_short(error)}"
-            raise WrongWeights(self.name, problem) from error
+            problem = f"{cls.name} does not load from {folder}: {in_short(error)}"
+            raise WrongWeights(cls.name, problem) from error
 
     @classmethod
     def _find(cls, home: ModelHome) -> tuple[Path, Path]:
@@ -185,6 +214,7 @@ class VitB32(_Clip):
 
     name, title = "vit-b-32", "CLIP ViT-B/32"
     dimensions, image_size, patch_size = 512, 224, 32
+    input_shape = (3, 224, 224)
     tokens, token_width = 50, 768
     repository = "openai/clip-vit-base-patch32"
     revision = "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268"
@@ -197,6 +227,7 @@ class VitL14(_Clip):
 
     name, title = "vit-l-14", "CLIP ViT-L/14"
     dimensions, image_size, patch_size = 768, 224, 14
+    input_shape = (3, 224, 224)
     tokens, token_width = 257, 1024
     repository = "openai/clip-vit-large-patch14"
     revision = "32bd64288804d66eefd0ccbe215aa642df71cc41"
@@ -210,6 +241,7 @@ class VitL14At336(_Clip):
 
     name, title = "vit-l-14-336", "CLIP ViT-L/14@336px"
     dimensions, image_size, patch_size = 768, 336, 14
+    input_shape = (3, 336, 336)
     tokens, token_width = 577, 1024
     repository = "openai/clip-vit-large-patch14-336"
     revision = "ce19dc912ca5cd21c8a653c79e251e808ccabcd1"

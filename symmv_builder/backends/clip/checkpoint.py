@@ -4,7 +4,6 @@ The files are a stranger's: whatever is wrong with them is a `ValueError`, a `Ke
 of the format's reader, and nothing in them is run.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from symmv_builder.backends.clip.inputs import read_json
 from symmv_builder.backends.clip.towers import ACTIVATIONS, Clip, ClipShape, TowerShape
 
 # A description leaves out what is as in ViT-B/32.
@@ -21,14 +21,6 @@ _VISION = _OF_BOTH | {"hidden_size": 768, "intermediate_size": 3072, "num_attent
 _VISION |= {"image_size": 224, "patch_size": 32}
 _TEXT = _OF_BOTH | {"hidden_size": 512, "intermediate_size": 2048, "num_attention_heads": 8}
 _TEXT |= {"vocab_size": 49408, "max_position_embeddings": 77}
-
-
-def read_json(path: Path) -> Mapping[str, Any]:
-    """Read the object in a JSON file; `ValueError` where it holds another type."""
-    content = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(content, dict):
-        raise ValueError(f"{path.name} holds no object")
-    return content
 
 
 def read_shape(folder: Path) -> ClipShape:

@@ -3,6 +3,7 @@
 Both as the checkpoint's own files tell it, and bit for bit as `transformers` 5.23.0 reads them.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, processors
-
-from symmv_builder.backends.clip.checkpoint import read_json
 
 # What CLIP's own preparation does; a file that tells otherwise is of another model.
 _STEPS: Final = ("do_resize", "do_center_crop", "do_rescale", "do_normalize")
@@ -29,9 +28,20 @@ _PARTS = (
 )
 
 
+def read_json(path: Path) -> Mapping[str, Any]:
+    """Read the object in a JSON file; `ValueError` where it holds another type."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise ValueError(f"{path.name} holds no object")
+    return content
+
+
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """Scale the shorter side to `shortest`, take the middle `side` x `side`, normalise colours."""
+    """Scale the shorter side to `shortest`, take the middle `side` x `side`, normalise colours.
+
+    The last is done where the network is: a middle has a quarter of the bytes of its values.
+    """
 
     shortest: int
     side: int
@@ -40,14 +50,24 @@ class Preparation:
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
 
-    def pixels(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Float32 ``[n, 3, side, side]`` of RGB pictures uint8 ``[h, w, 3]`` of any sizes."""
-        values = np.empty((len(pictures), self.side, self.side, 3), np.float32)
-        for place, picture in zip(values, pictures, strict=True):
-            place[:] = self._middle(picture).astype(np.float64) * self.factor
+    def middles(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        """Cut scaled middles uint8 ``[n, 3, side, side]`` of RGB pictures uint8 ``[h, w, 3]``."""
+        middles = np.empty((len(pictures), 3, self.side, self.side), np.uint8)
+        for place, picture in zip(middles, pictures, strict=True):
+            place[:] = self._middle(picture).transpose(2, 0, 1)
+        return middles
+
+    @property
+    def values(self) -> NDArray[np.float32]:
+        """The normalised value of each of the 256 levels of red, green and blue, ``[3, 256]``.
+
+        By this table a device normalises to the same bits as any other.
+        """
+        values = np.empty((256, 3), np.float32)
+        values[:] = np.arange(256.0)[:, None] * self.factor
         values -= np.array(self.mean, np.float32)
         values /= np.array(self.deviation, np.float32)
-        return np.ascontiguousarray(values.transpose(0, 3, 1, 2))
+        return np.ascontiguousarray(values.T)
 
     def _middle(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
         height, width = picture.shape[:2]

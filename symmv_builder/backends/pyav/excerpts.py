@@ -192,7 +192,7 @@ class _Spool:
 def _spooled(
     source: Path, limits: Limits, rate_hz: int | None, mono: bool, rates_hz: Sequence[int]
 ) -> Iterator[_Spool]:
-    """`rates_hz` are those that an encoder takes, any where there are none."""
+    """Decode the sound to a file; an encoder takes `rates_hz`, any rate where there are none."""
     stream = SoundStream(source, limits)
     convert: Converter | None = None
     with tempfile.TemporaryFile(prefix="symmv-") as file:

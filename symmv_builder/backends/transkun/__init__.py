@@ -21,6 +21,9 @@ from symmv_builder.records import Notes
 from symmv_builder.text import clean_line
 
 SUSTAIN = -64
+# Not measured yet: `benchmarks/gpu.py` compares numbers. The search for notes takes some thousand
+# small steps, however many segments it is of.
+SEGMENTS_ON_A_GPU = 8
 WHEEL = Wheel(
     get="transkun",
     project="transkun",
@@ -75,7 +78,8 @@ class Transkun(PianoTranscriber):
         self._model.to(home.device).eval()
         self._torch, self._device = torch, home.device
         with torch.inference_mode():
-            self._transcriber = SegmentDecoder(self._model)
+            at_once = SEGMENTS_ON_A_GPU if home.device.startswith("cuda") else 1
+            self._transcriber = SegmentDecoder(self._model, at_once)
         if self._model.fs != self.rate_hz:
             problem = f"transkun wants {self._model.fs} Hz, not {self.rate_hz}: update us"
             raise WrongWeights("transkun", problem)

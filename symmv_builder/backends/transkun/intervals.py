@@ -24,14 +24,22 @@ def best_intervals(scorer: Any, context: Tensor, starts: Sequence[int]) -> list[
     or later. Of equal scores the silence wins, then the earlier end. An interval of one frame may
     stand at the end of another and at the start of a third.
     """
+    return follow(*search(scorer, context, min(starts)), starts)
+
+
+def search(scorer: Any, context: Tensor, first: int = 0) -> tuple[Tensor, Tensor]:
+    """Find what `follow` goes by, for each symbol and frame of ``[symbols, frames, d]``.
+
+    Where the best interval that begins there ends, 0 where it is better to go on; and whether an
+    interval of this frame alone is one. Frames before `first` are left out of the former. Symbols
+    may be those of several segments: each is searched by itself.
+    """
     symbols, frames, width = context.shape
     ends_at, begins_at, alone = scorer.map(context).split([width, width, 1], dim=-1)
     ends_at, alone = ends_at / width**0.5, alone[..., 0]
     singles = torch.where(alone > 0, alone, 0.0)
-    first = min(starts)
     total = context.new_zeros(symbols, frames)
     total[:, -1] = singles[:, -1]
-    # Where the best interval that begins at a frame ends; 0 where it is better to go on.
     ends = torch.zeros(symbols, frames, dtype=torch.int64, device=context.device)
     numbers = torch.arange(frames, device=context.device)
     for stop in range(frames - 1, first, -_STARTS_AT_ONCE):
@@ -44,15 +52,13 @@ def best_intervals(scorer: Any, context: Tensor, starts: Sequence[int]) -> list[
             silent = total[:, after]
             total[:, frame] = torch.maximum(best, silent) + singles[:, frame]
             ends[:, frame] = torch.where(best > silent, place + after, 0)
-    return _traced(ends.tolist(), (alone > 0).tolist(), starts)
+    return ends, alone > 0
 
 
-def _traced(
-    ends: list[list[int]], alone: list[list[bool]], starts: Sequence[int]
-) -> list[list[Interval]]:
-    """Trace the intervals along the best path of each symbol."""
+def follow(ends: Tensor, singles: Tensor, starts: Sequence[int]) -> list[list[Interval]]:
+    """Trace the intervals along the best path of each symbol, from its frame of `starts` on."""
     intervals = []
-    for end_of, is_single, start in zip(ends, alone, starts, strict=True):
+    for end_of, is_single, start in zip(ends.tolist(), singles.tolist(), starts, strict=True):
         path: list[Interval] = []
         frame, last = start, len(end_of) - 1
         while frame < last:

@@ -126,7 +126,7 @@ class Restricted:
     instead: tuple[str, ...] = ()
 
     @property
-    def said(self) -> str:
+    def line(self) -> str:
         """One line for a person."""
         licence = self.licence or "its terms are not known"
         columns = ", ".join(self.columns)

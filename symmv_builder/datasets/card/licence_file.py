@@ -37,7 +37,7 @@ def licence_lines(view: View) -> list[str]:
     lines = [f"**{named}**. {choice.reason}", "", RULE, ""]
     lines.append(f"Licence of what the rows were made from: {markdown(source)}.")
     for restriction in restricted(view.facts):
-        lines += ["", f"Not known to allow commercial use: {markdown(restriction.said)}."]
+        lines += ["", f"Not known to allow commercial use: {markdown(restriction.line)}."]
     return lines
 
 

@@ -112,7 +112,11 @@ def _facts(songs: Songs, receipt: Mapping[str, Any]) -> dict[str, str]:
     facts = {"entries": f"{len(songs):,}", "songs": f"{len(set(songs.texts['song_id'])):,}"}
     for name, title in (("music_duration_s", "music"), ("video_duration_s", "video")):
         if name in songs.measures:
-            facts[title] = f"{float(np.nansum(songs.measures[name])) / 3600:,.1f} h"
+            seconds = float(np.nansum(songs.measures[name]))
+            # Of a small dataset hours would be none.
+            facts[title] = (
+                f"{seconds / 3600:,.1f} h" if seconds >= 3600 else f"{seconds / 60:.1f} min"
+            )
     if "notes" in songs.measures:
         facts["notes"] = f"{int(songs.measures['notes'].sum()):,}"
     genres = {genre for genre in songs.genres if genre}

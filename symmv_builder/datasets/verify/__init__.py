@@ -52,7 +52,7 @@ def verify(
 
 def known_datasets(store: Store) -> list[str]:
     """List every dataset of a root: by its entries, its shards, or what the ledger knows of it."""
-    names = (name.partition("/") for name in store.ledger.written())
+    names = (name.partition("/") for name in store.ledger.manifest_hashes())
     receipts = [n for n in store.root.folders("") if store.root.exists(f"{n}/dataset.json")]
     of_ledger = [*store.ledger.datasets(), *(head for head, is_present, _ in names if is_present)]
     return sorted({*_with_entries(store), *receipts, *of_ledger})

@@ -55,7 +55,7 @@ def check_blocklist(store: Store, tally: CheckCounts) -> Iterator[Problem]:
 def _check(
     store: Store, name: str, read: Callable[[], object], dataset: str, tally: CheckCounts
 ) -> Iterator[Problem]:
-    digest = store.ledger.written().get(name)
+    digest = store.ledger.manifest_hashes().get(name)
     now = written.digest(store, name)
     if not now:
         if digest:

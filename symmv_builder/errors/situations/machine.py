@@ -87,6 +87,21 @@ class NoDevice(StopRun):
 
 
 @dataclass(eq=False)
+class ModelLost(StopRun):
+    """The process that runs a `model` for all workers is gone, or stands still: `how` says it.
+
+    No entry is at fault, and what was made until then is stored.
+    """
+
+    model: str
+    how: str = "ended"
+
+    def __str__(self) -> str:
+        what = f"the process that runs {self.model} for all workers {self.how}"
+        return f"{what}; what was made is stored, and another run goes on from there"
+
+
+@dataclass(eq=False)
 class ServiceRefused(StopRun):
     """An outside `service` (model hub, package index) does not do what was asked, for a `cause`."""
 

@@ -84,7 +84,7 @@ class Writing:
             [name == "type" or name in FIELDS_OF[kind] for name in FIELDS] for kind in FIELDS_OF
         ]
         # Which fields a token of each type holds, bool [types, 6].
-        self.held = torch.tensor(starts, device=device)
+        self.has_field = torch.tensor(starts, device=device)
         self._types = _types(form.kind).to(device)
         self._barbeats = _barbeats(form).to(device)
         number = torch.arange(SIZES["pitch"])

@@ -201,7 +201,7 @@ def _draw_token(
         values |= {"pitch": pitch, "duration": pick("duration", logits, some)}
     none = torch.zeros_like(kind)
     token = torch.stack([values.get(name, none) for name in FIELDS], dim=1)
-    return writing.closed(token * writing.held[kind])
+    return writing.closed(token * writing.has_field[kind])
 
 
 @cache

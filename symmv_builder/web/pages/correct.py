@@ -192,7 +192,7 @@ class _Forms:
         else:
             field = element(
                 "input", type="number", name="to", required=True, min=0, step="any",
-                value=thing.at, inputmode="decimal", data_now=thing.clock,
+                value=f"{thing.at_s:.3f}", inputmode="decimal", data_now=thing.clock,
                 aria_label=f"New time of the {thing.kind} at {thing.at_s:.3f} s, {unit}",
             )  # fmt: skip
             verb = "Move"

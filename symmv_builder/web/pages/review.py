@@ -59,11 +59,19 @@ def add(app: FastAPI, desk: Desk) -> None:
 
 
 def _next(desk: Desk, dataset: str, reviewer: str) -> str:
-    """The page of what a reviewer looks at next, or of all decisions where nothing waits."""
-    waiting = reviewing.judged(desk.settings, dataset, reviewer)
+    """The page of what a reviewer looks at next, or of all decisions where nothing waits.
+
+    What another reviewer was given comes last: two at once do not judge everything twice.
+    """
+    waiting = [
+        each.recording.entry_id for each in reviewing.judged(desk.settings, dataset, reviewer)
+    ]
     if not waiting:
         return frame.address("decisions", dataset)
-    return frame.address("review", dataset, waiting[0].recording.entry_id)
+    free = (name for name in waiting if not desk.is_with_another(dataset, name, reviewer))
+    name = next(free, waiting[0])
+    desk.look(dataset, name, reviewer)
+    return frame.address("review", dataset, name)
 
 
 def _one(desk: Desk, session: Session, dataset: str, entry_id: str) -> str:

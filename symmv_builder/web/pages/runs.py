@@ -75,7 +75,7 @@ def _training(desk: Desk, request: Request, name: str) -> str:
     fault = element("p", run.fault, class_="note") if run.fault else None
     lead = f"step {run.step}, wrote last {_ago(run.written_s)}"
     return frame.page(
-        name, follow, fault, element("div", *drawn, class_="sides"),
+        name, follow, fault, element("div", *drawn, class_="charts"),
         session=session_of(request), lead=lead, refresh_s=every_s,
     )  # fmt: skip
 

@@ -368,7 +368,7 @@ def scan(path: Path, *, emotion: str | None = None) -> Tree:
 
 
 def _numbers(place: Path, handed_in: Folder) -> set[str]:
-    """The numbers of the songs that have a file ``.../{}.ext``."""
+    """List the numbers of the songs that have a file ``.../{}.ext``."""
     files = sorted(place.parent.glob(f"*{place.suffix}"))
     named = (file for file in files if re.fullmatch(r"[0-9]{3}", file.stem))
     return {file.stem for file in named if handed_in.holds(file)}
