@@ -1,15 +1,21 @@
-"""Examples a second out of our shards, and out of the files in which the papers' data lie.
+"""Examples a second out of our shards, out of tar files by the package webdataset, and out of the
+files in which the papers' data lie.
 
-    python benchmarks/loading.py [--muvisync 128] [--symmv 16] [--batch 8]
+    python benchmarks/loading.py [--muvisync 128] [--symmv 16] [--batch 8] [--rounds 2]
 
-Both layouts hold the same drawn rows of real size and are read into the same padded, shuffled
+All layouts hold the same drawn rows of real size and are read into the same padded, shuffled
 batches of tensors. MuVi-Sync: 300 s of CLIP features as ``.npy`` and seven text files of lines
 ``second value`` a song. SymMV: MIDI, chords as text, and CLIP and colour features as ``.npy``,
 which the release lacks; drawn histograms are as sparse as real ones. The files are read by
-torch's own loader with worker processes. ``first`` is an epoch of a new reader after the system
-was told to forget the files (which it may not do), ``again`` one more with the same reader, each
-the best of some. Shards are measured decoded into memory (``again`` finds them there) and
-unpacked into a folder: ``first`` unpacks, or maps what was unpacked before.
+torch's own loader with worker processes. The tar files are those that `symmv export --format
+webdataset` writes of the same columns, arrays in the types of the shards. Shards are measured
+decoded into memory (``again`` finds them there) and unpacked into a folder: ``first`` unpacks, or
+maps what was unpacked before.
+
+``first`` is an epoch of a new reader after the system was told to forget the files (which it may
+not do), ``again`` one more with the same reader. All readers take turns, so that what else the
+machine does meets each; the best of all rounds counts. ``CPU`` is examples for each second of CPU
+time, of all processes and threads, in the first epoch.
 """
 
 import argparse
@@ -18,19 +24,25 @@ import os
 import shutil
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import miditoolkit
 import numpy as np
+import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from symmv_builder.datasets import export_muvisync, export_symmv
+from symmv_builder.datasets.media_export.formats import Layout as Samples
+from symmv_builder.datasets.media_export.formats import webdataset
+from symmv_builder.datasets.media_export.samples import Sample
 from symmv_builder.datasets.schemas import columns_of, published_schema
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import ShardWriter, as_plain, write_receipt
@@ -220,8 +232,11 @@ class Files(Dataset[Example]):
         return self.layout.read(self.folder, f"{number + 1:0{self.layout.digits}d}")
 
 
+PER_TAR = 8
+
+
 def write(layout: Layout, dataset: str, folder: Path, count: int) -> None:
-    """The same rows as shards and as the papers' files."""
+    """The same rows as shards, as tar files and as the papers' files."""
     root = Root(str(folder))
 
     def rows() -> Iterator[Row]:
@@ -235,6 +250,43 @@ def write(layout: Layout, dataset: str, folder: Path, count: int) -> None:
 
     shards = ShardWriter(root, dataset, published_schema(dataset)).write(rows())
     write_receipt(root, dataset, {"shards": as_plain(shards)})
+    stored = Rows(root, dataset, "train", layout.columns)
+    (folder / "tars").mkdir()
+    for first in range(0, count, PER_TAR):
+        samples = (
+            Sample(f"song-{number:04d}", stored.row(number))
+            for number in range(first, min(first + PER_TAR, count))
+        )
+        schema = Samples(dataset, pa.schema([]), False, False, False)
+        webdataset.write(folder / "tars" / f"train-{first:05d}.tar", schema, samples)
+
+
+def read_tars(
+    layout: Layout, folder: Path, batch: int, workers: int
+) -> Callable[[int], Iterator[Batch]]:
+    """Batches of the same examples as the package webdataset reads them, shuffled as it does."""
+    import webdataset as package
+
+    def example(sample: Row) -> Example:
+        row = {
+            name.removesuffix(".npy"): value
+            for name, value in sample.items()
+            if name.endswith(".npy")
+        }
+        return layout.prepare(sample["json"] | row, np.random.default_rng(0))
+
+    def epoch(number: int) -> Iterator[Batch]:
+        tars = [str(path) for path in sorted(folder.glob("*.tar"))]
+        samples = package.WebDataset(tars, shardshuffle=len(tars), seed=number, empty_check=False)
+        samples = samples.shuffle(16).decode().map(example)
+        return iter(DataLoader(samples, batch, num_workers=workers, collate_fn=_stacked))
+
+    return epoch
+
+
+def _stacked(examples: list[Example]) -> Batch:
+    # webdataset adds the key of a sample.
+    return stack([{n: v for n, v in e.items() if n != "__key__"} for e in examples], {})
 
 
 def forget(folder: Path) -> float:
@@ -249,29 +301,34 @@ def forget(folder: Path) -> float:
     return size / 2**20
 
 
-def count_and_time(batches: Iterator[Batch]) -> float:
-    """Examples a second of an epoch."""
-    started, examples = time.perf_counter(), 0
-    for batch in batches:
-        examples += len(batch["chords"])
-    return examples / (time.perf_counter() - started)
+@dataclass
+class Rates:
+    """Examples a second: of a first epoch, for each second of its CPU time, and of later ones."""
 
+    first: float = 0.0
+    cpu: float = 0.0
+    again: float = 0.0
 
-def best(read: Callable[[], Callable[[int], Iterator[Batch]]], folder: Path) -> tuple[float, float]:
-    """Examples a second of first and of further epochs; `read` gives a new reader of epochs."""
-    firsts, further = [], []
-    for _ in range(2):
-        forget(folder)
-        epoch = read()
-        firsts.append(count_and_time(epoch(0)))
-        further += [count_and_time(epoch(number)) for number in (1, 2)]
-    return max(firsts), max(further)
+    def run(self, epoch: Callable[[int], Iterator[Batch]], count: int) -> None:
+        """Three epochs of one reader; the best of all counts."""
+        for number in range(3):
+            started, cpu, examples = time.perf_counter(), sum(os.times()[:4]), 0
+            for batch in epoch(number):
+                examples += len(batch["chords"])
+            if examples != count:
+                raise SystemExit(f"{examples} examples came, and there are {count}")
+            rate = count / (time.perf_counter() - started)
+            if number:
+                self.again = max(self.again, rate)
+            else:
+                self.first = max(self.first, rate)
+                self.cpu = max(self.cpu, count / (sum(os.times()[:4]) - cpu))
 
 
 def measure(
-    layout: Layout, dataset: str, folder: Path, count: int, batch: int
-) -> Iterator[tuple[str, int, float, float, float]]:
-    """Name, workers, examples a second of the first epoch and of the next, MiB on the disk."""
+    layout: Layout, dataset: str, folder: Path, count: int, batch: int, rounds: int
+) -> Iterator[tuple[str, int, Rates, float]]:
+    """Name, workers, rates and MiB on the disk of each way to read."""
     files = Files(layout, folder / "files", count)
     unpacked = folder / "unpacked"
 
@@ -282,28 +339,37 @@ def measure(
                 batch,
                 shuffle=True,
                 num_workers=workers,
-                collate_fn=partial(stack, pad={}),
+                collate_fn=_stacked,
                 generator=torch.Generator().manual_seed(epoch),
             )
         )
 
-    def read_shards(workers: int, to: Path | None, fresh: bool) -> Callable[[int], Iterator[Batch]]:
+    def read_shards(to: Path | None, fresh: bool, workers: int) -> Callable[[int], Iterator[Batch]]:
         if fresh:
             shutil.rmtree(unpacked, ignore_errors=True)
         rows = Rows(Root(str(folder)), dataset, "train", layout.columns, unpacked=to)
         return Loader(rows, layout.prepare, Batching(batch, 1, workers=workers)).epoch
 
+    ways: dict[str, tuple[Callable[[int], Callable[[int], Iterator[Batch]]], Path]] = {
+        "the papers' files": (read_files, files.folder),
+        "shards, decoded": (partial(read_shards, None, False), folder / dataset),
+        "shards, unpacked": (partial(read_shards, unpacked, True), unpacked),
+        "shards, unpacked before": (partial(read_shards, unpacked, False), unpacked),
+    }
+    if find_spec("webdataset"):
+        tars = folder / "tars"
+        ways["webdataset"] = (lambda workers: read_tars(layout, tars, batch, workers), tars)
     for workers in (0, 2):
-        reader = partial(read_files, workers)
-        yield "the papers' files", workers, *best(reader, files.folder), forget(files.folder)
-    for name, to, fresh in (
-        ("shards, decoded", None, False),
-        ("shards, unpacked", unpacked, True),
-        ("shards, unpacked before", unpacked, False),
-    ):
-        lies = to or folder / dataset
-        for workers in (0, 2):
-            yield name, workers, *best(partial(read_shards, workers, to, fresh), lies), forget(lies)
+        rates = {name: Rates() for name in ways}
+        # Another way begins each round: the first finds a disk that others have not warmed.
+        turns = deque(ways.items())
+        for _ in range(rounds):
+            for name, (read, lies) in turns:
+                forget(lies)
+                rates[name].run(read(workers), count)
+            turns.rotate()
+        for name, (_, lies) in ways.items():
+            yield name, workers, rates[name], forget(lies)
 
 
 def refuse_unlike(layout: Layout, dataset: str, folder: Path, count: int) -> None:
@@ -329,19 +395,25 @@ def main() -> None:
     parser.add_argument("--muvisync", type=int, default=128, help="songs of MuVi-Sync")
     parser.add_argument("--symmv", type=int, default=16, help="songs of SymMV, 13 MB each")
     parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=2)
     arguments = parser.parse_args()
+    if not find_spec("webdataset"):
+        print("the package webdataset is not installed and is left out (pip install webdataset)")
     for dataset, layout in LAYOUTS.items():
         count = getattr(arguments, dataset)
+        if not count:
+            continue
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             write(layout, dataset, folder, count)
             refuse_unlike(layout, dataset, folder, count)
             print(f"\n{dataset}: {count} songs, batches of {arguments.batch}, examples a second")
-            print(f"{'':30}{'workers':>8}{'first':>9}{'again':>9}{'MiB':>9}")
-            for what, workers, first, again, size in measure(
-                layout, dataset, folder, count, arguments.batch
+            print(f"{'':30}{'workers':>8}{'first':>9}{'CPU':>9}{'again':>9}{'MiB':>9}")
+            for what, workers, rates, size in measure(
+                layout, dataset, folder, count, arguments.batch, arguments.rounds
             ):
-                print(f"{what:30}{workers:8}{first:9.0f}{again:9.0f}{size:9.1f}", flush=True)
+                cells = f"{rates.first:9.0f}{rates.cpu:9.0f}{rates.again:9.0f}{size:9.1f}"
+                print(f"{what:30}{workers:8}{cells}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,21 @@
 """How well music, vocals and speech are told apart, second by second, on sound made for it.
 
-    python benchmarks/sound_shares.py
+    python benchmarks/sound_shares.py [--speech FILE...] [--singing FILE...]
 
-Needs espeak-ng (speech; `apt install espeak-ng`), without which nothing is measured. What is heard:
+Needs espeak-ng (speech; `apt install espeak-ng`), or recordings of people, without which nothing is
+measured. What is heard:
 pieces of the demo's repertoire by the piano and other instruments, sentences in several voices,
 the same sentences sung (the vocal tract of espeak's voice, driven by pulses at the pitches of a
 melody), both over a piano and over strings, applause, wind and silence. A half of the pieces and
 voices chose the limits of `music/sound_shares.py`; precision and recall are printed for
 that half and for the other. Synthetic voices are no human ones: the table says how the rule
-behaves on this material, and no more.
+behaves on this material, and no more. So recordings of real voices are measured, too, where
+`--speech` and `--singing` name some: each alone and over the piano. Of these only seconds count in
+which the voice itself is heard. Small ones lie in packages: people who talk in label-studio
+(``opossum-talk-1.mp3``), singers in the source of basic-pitch (``vocadito_10.wav``).
 """
 
+import argparse
 import shutil
 import subprocess
 import sys
@@ -53,11 +58,15 @@ PROGRAMS = (0, 0, 48, 24, 73, 40, 19, 0)
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """Twenty seconds of sound, and which of `LABELS` are true of every second of it."""
+    """Twenty seconds of sound, and which of `LABELS` are true of every second of it.
+
+    `judged` says which seconds count, all without it.
+    """
 
     kind: str
     samples: Sound
     truth: tuple[bool, bool, bool]
+    judged: NDArray[np.bool_] | None = None
 
 
 def spoken(voice: str, words_per_minute: int = 160) -> Sound:
@@ -148,6 +157,29 @@ def examples(half: int) -> Iterator[Example]:
     yield Example("silence", hiss, (False, False, False))
 
 
+def recorded(speech: list[Path], singing: list[Path]) -> Iterator[Example]:
+    """Voices of people, twenty seconds at a time, alone and over pieces for the piano."""
+    pieces, number = [*PIECES, *SONGS], 0
+    for path in (*speech, *singing):
+        whole = read_sound(path, rate_hz=RATE_HZ, mono=True).samples[:, 0]
+        for start in range(0, max(1, len(whole) - SECONDS * RATE_HZ + 1), SECONDS * RATE_HZ):
+            voice = level(whole[start : start + SECONDS * RATE_HZ])
+            power = np.square(voice).reshape(SECONDS, 10, -1).mean(axis=2)
+            # A voice is heard in a second of which it fills half.
+            voiced = (power > 0.01 * np.quantile(power, 0.9)).mean(axis=1) >= 0.5
+            notes = play(pieces[number % len(pieces)], longest_s=SECONDS).notes
+            music, number = played(notes, 0), number + 1
+            if path in singing:
+                yield Example("singing alone", voice, (True, True, False), voiced)
+                over = 0.5 * music + voice
+                yield Example("singing over piano", over, (True, True, False), voiced)
+            else:
+                yield Example("speech alone", voice, (False, False, True), voiced)
+                over = 0.35 * music + voice
+                yield Example("speech over piano", over, (True, False, True), voiced)
+            yield Example("piano alone", music, (True, False, False))
+
+
 def heard(samples: Sound) -> SoundShares:
     """What the two steps make of a sound, through a file and the pass as in a build."""
     with tempfile.TemporaryDirectory() as folder:
@@ -163,30 +195,49 @@ def heard(samples: Sound) -> SoundShares:
         return result
 
 
+def measure(title: str, material: Iterator[Example]) -> None:
+    """Print precision and recall of each label, and what is said of each kind of sound."""
+    print(title, flush=True)
+    estimates, truth, kinds = [], [], []
+    for example in material:
+        shares = heard(example.samples)
+        judged = np.stack([getattr(shares, label) > 0 for label in LABELS], axis=1)
+        if example.judged is not None:
+            judged = judged[: len(example.judged)][example.judged[: len(judged)]]
+        estimates.append(judged)
+        truth.append(np.tile(example.truth, (len(judged), 1)))
+        kinds += [example.kind] * len(judged)
+    ours, real, of_kind = np.concatenate(estimates), np.concatenate(truth), np.array(kinds)
+    for number, label in enumerate(LABELS):
+        hits = int((ours[:, number] & real[:, number]).sum())
+        precision = hits / max(1, int(ours[:, number].sum()))
+        recall = hits / max(1, int(real[:, number].sum()))
+        print(f"  {label:8} precision {precision:.3f} recall {recall:.3f}")
+    for kind in dict.fromkeys(kinds):
+        seconds = ours[of_kind == kind]
+        line = " ".join(
+            f"{label} {share:.2f}" for label, share in zip(LABELS, seconds.mean(0), strict=True)
+        )
+        print(f"  {kind:20} {len(seconds):4} s: {line}", flush=True)
+
+
 def main() -> None:
-    if shutil.which("espeak-ng") is None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--speech", type=Path, nargs="+", default=[], help="recordings of talk")
+    parser.add_argument(
+        "--singing", type=Path, nargs="+", default=[], help="of song, unaccompanied"
+    )
+    arguments = parser.parse_args()
+    people = [*arguments.speech, *arguments.singing]
+    if shutil.which("espeak-ng"):
+        measure("half that chose the limits", examples(0))
+        measure("other half", examples(1))
+    elif people:
+        print("espeak-ng is not installed: recordings alone (apt install espeak-ng)")
+    else:
         sys.exit("espeak-ng is not installed: apt install espeak-ng")
-    for half in (0, 1):
-        print("half that chose the limits" if half == 0 else "other half", flush=True)
-        estimates, truth, kinds = [], [], []
-        for example in examples(half):
-            shares = heard(example.samples)
-            judged = np.stack([getattr(shares, label) > 0 for label in LABELS], axis=1)
-            estimates.append(judged)
-            truth.append(np.tile(example.truth, (len(judged), 1)))
-            kinds += [example.kind] * len(judged)
-        ours, real, of_kind = np.concatenate(estimates), np.concatenate(truth), np.array(kinds)
-        for number, label in enumerate(LABELS):
-            hits = int((ours[:, number] & real[:, number]).sum())
-            precision = hits / max(1, int(ours[:, number].sum()))
-            recall = hits / max(1, int(real[:, number].sum()))
-            print(f"  {label:8} precision {precision:.3f} recall {recall:.3f}")
-        for kind in dict.fromkeys(kinds):
-            seconds = ours[of_kind == kind]
-            line = " ".join(
-                f"{label} {share:.2f}" for label, share in zip(LABELS, seconds.mean(0), strict=True)
-            )
-            print(f"  {kind:20} {len(seconds):4} s: {line}", flush=True)
+    if people:
+        measure("recordings of people", recorded(arguments.speech, arguments.singing))
 
 
 if __name__ == "__main__":

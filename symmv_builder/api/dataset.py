@@ -64,7 +64,7 @@ class Dataset:
     @property
     def is_imported(self) -> bool:
         """Whether its entries are those of a published release."""
-        return remembered.is_import(self.stored.manifests, self.name)
+        return bool(self.recipe.release) or remembered.is_import(self.stored.manifests, self.name)
 
     @cached_property
     def store(self) -> Store:

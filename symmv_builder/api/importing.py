@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from symmv_builder.api.dataset import Dataset, Summary
-from symmv_builder.datasets import imports
+from symmv_builder.datasets import SUFFIX, imports, recipe_in_file
 from symmv_builder.datasets.recipe import with_models
+from symmv_builder.errors import RecipeError
 from symmv_builder.settings import read_settings
 from symmv_builder.training import Option
 
@@ -42,7 +43,7 @@ def import_options() -> list[Option]:
 
 
 def open_release(
-    name: str,
+    name: str | Path,
     path: str | Path,
     root: str | Path | None = None,
     *,
@@ -51,17 +52,28 @@ def open_release(
 ) -> Release:
     """Look at the release in a folder; `StopRun` where it is none of that name.
 
-    `name` is one of `datasets.importable()`; `choices` are those of its import
-    (`import_options`), `None` for the default.
+    `name` is one of `datasets.importable()`, or a recipe file whose base is one; `choices` are
+    those of its import (`import_options`), `None` for the default.
     """
     options = {each: choice for each, choice in (choices or {}).items() if choice is not None}
-    tree = imports.scan(name, Path(path), **options)
-    recipe = with_models(imports.recipe(name, tree.options), models or {})
-    return Release(Dataset(recipe, read_settings(root=root)), tree, tuple(tree.left_out))
+    if str(name).endswith(SUFFIX):
+        file = Path(name)
+        release = recipe_in_file(file).release
+        if not release:
+            problem = "its entries are those of no import: name one as its `base`"
+            raise RecipeError(file, problem)
+        tree = imports.scan(release, Path(path), **options)
+        recipe = recipe_in_file(file, options=tree.options)
+        tree = imports.renamed(tree, recipe.name)
+    else:
+        tree = imports.scan(str(name), Path(path), **options)
+        recipe = imports.recipe(str(name), tree.options)
+    dataset = Dataset(with_models(recipe, models or {}), read_settings(root=root))
+    return Release(dataset, tree, tuple(tree.left_out))
 
 
 def import_dataset(
-    name: str,
+    name: str | Path,
     path: str | Path,
     root: str | Path | None = None,
     *,

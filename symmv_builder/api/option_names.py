@@ -38,3 +38,10 @@ def in_options(text: str) -> str:
 def option_of(argument: str) -> str:
     """Name the option of commands that gives an argument of the library."""
     return _OPTIONS.get(argument) or "--" + argument.strip("_").replace("_", "-")
+
+
+def imported_by(dataset: str) -> str:
+    """What `symmv import` is given to import a dataset: its name, or a recipe file of one's own."""
+    from symmv_builder.datasets import importable
+
+    return dataset if dataset in importable() else "RECIPE.toml"

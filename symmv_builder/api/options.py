@@ -35,7 +35,8 @@ HELP = {
     "root": "Data root: a folder or an fsspec url. Default: SYMMV_ROOT or symmv.toml, else ./data.",
     "dataset": f"Which dataset: {', '.join(_datasets())}, one of your own that stands in the root, "
     "or a recipe file that ends in .toml.",
-    "import": f"Which dataset: {', '.join(IMPORTED)}.",
+    "import": f"Which dataset: {', '.join(IMPORTED)}, or a recipe file that ends in .toml and has "
+    "one of them as its base.",
     "from": "Take in the recordings of this folder first. SymMV: pairs, as pairs.csv with "
     "columns music,video; or folders covers/ and videos/ with equal names; or "
     "NAME.cover.EXT and NAME.video.EXT. MuVi-Sync: videos with sound.",
@@ -85,6 +86,7 @@ HELP = {
     "media-url": "Of label-studio: where it gets a recording, with {path} below the data root, "
     "{entry} and {kind} (music, video). Default: files that it serves of its own machine.",
     "sound": "Sound of each sample: flac (16 bits), mp3 or none. Default: flac.",
+    "sound-of": "The result whose sound is exported, such as `separate`. Default: the recording.",
     "video": "Video of each sample: mp4 (copied, or encoded again where a clip does not begin "
     "with a key frame), frames (JPEG) or none. Default: mp4.",
     "sound-rate": "Resample the sound to so many samples a second. Default: as it is.",

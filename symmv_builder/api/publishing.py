@@ -232,7 +232,8 @@ def check_releasable(
         "models": [{"slot": slot, "backend": name} for slot, name in plan.models],
         "columns": [column.name for column in recipe.columns],
     }
-    dataset_facts = facts.gather(receipt_models, recipe, about, published_licence(dataset))
+    licence = published_licence(recipe.release_name)
+    dataset_facts = facts.gather(receipt_models, recipe, about, licence)
     releasing.check_terms(dataset, dataset_facts, commercial=terms.commercial, tell=tell)
 
 

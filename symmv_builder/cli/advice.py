@@ -5,7 +5,7 @@ terminal types: `ADVICE` by situation. `api.option_names` puts options in the pl
 arguments that a message names in backquotes.
 """
 
-from symmv_builder.api.option_names import in_options_of
+from symmv_builder.api.option_names import imported_by, in_options_of
 from symmv_builder.errors import (
     Damaged,
     DataChanged,
@@ -41,7 +41,7 @@ def build_first(error: NoShards) -> str:
     if error.problem:
         return f"run `symmv build {error.dataset}`"
     if error.is_imported:
-        return f"run `symmv import {error.dataset} PATH` first"
+        return f"run `symmv import {imported_by(error.dataset)} PATH` first"
     return f"run `symmv build {error.dataset}` first"
 
 
@@ -52,7 +52,7 @@ def add_recordings(error: NoEntries) -> str:
     if error.problem:
         return "give the folder with --from again"
     if error.is_imported:
-        return f"run `symmv import {error.dataset} PATH` first"
+        return f"run `symmv import {imported_by(error.dataset)} PATH` first"
     return "give a folder with --from"
 
 

@@ -17,6 +17,7 @@ from symmv_builder.settings import Settings
 
 Format = Annotated[str | None, typer.Option("--format", help=HELP["format"], show_default=False)]
 Sound = Annotated[str | None, typer.Option(help=HELP["sound"], show_default=False)]
+SoundOf = Annotated[str | None, typer.Option(help=HELP["sound-of"], show_default=False)]
 Video = Annotated[str | None, typer.Option(help=HELP["video"], show_default=False)]
 SoundRate = Annotated[int | None, typer.Option(help=HELP["sound-rate"], show_default=False)]
 Mono = Annotated[bool, typer.Option("--mono", help=HELP["mono"])]
@@ -46,6 +47,7 @@ def export(
     out: Annotated[Path, typer.Argument(help="Folder to write to; made where it is missing.")],
     format_: Format = None,
     sound: Sound = None,
+    sound_of: SoundOf = None,
     video: Video = None,
     sound_rate: SoundRate = None,
     mono: Mono = False,
@@ -76,6 +78,7 @@ def export(
     choices = media.choose_media(
         format_,
         sound=sound,
+        sound_of=sound_of,
         video=video,
         sound_rate_hz=sound_rate,
         mono=mono or None,

@@ -5,9 +5,10 @@ another package brings one as the file `NAME.toml` in the package that its entry
 What a data root remembers of its datasets' recipes is `remembered`'s business.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from symmv_builder import plugins
 
@@ -56,6 +57,13 @@ def is_imported(name: str) -> bool:
     return name in IMPORTED or (name not in NAMES and name in importable())
 
 
+def imported_results(recipe: Recipe) -> tuple[str, ...]:
+    """List what an import makes by its recipe, without recordings that the release lacks."""
+    from symmv_builder.datasets import imports
+
+    return imports.artifacts(recipe)
+
+
 def recipe_text(name: str) -> str:
     """Read the file of an installed recipe; `StopRun` with the known names where there is none."""
     if name in built_in():
@@ -92,16 +100,26 @@ def _named(name: str, above: tuple[str, ...]) -> Recipe:
     return recipe_read
 
 
-def recipe_in_file(path: Path, is_import: Callable[[str], bool] = is_imported) -> Recipe:
+def recipe_in_file(
+    path: Path,
+    is_import: Callable[[str], bool] = is_imported,
+    options: Mapping[str, Any] | None = None,
+) -> Recipe:
     """Read the recipe that a person wrote; its base may be built in or a file beside it.
 
-    It must not take the name of an import, as `is_import` knows them.
-    `StopRun` with line and key of a mistake, or where the file cannot be read.
+    It must not take the name of an import, as `is_import` knows them. Where its base is an import,
+    `options` are what is known of the copy of that. `StopRun` with line and key of a mistake, or
+    where the file cannot be read.
     """
-    return _in_file(path, is_import, ())
+    return _in_file(path, is_import, options, ())
 
 
-def _in_file(path: Path, is_import: Callable[[str], bool], above: tuple[Path, ...]) -> Recipe:
+def _in_file(
+    path: Path,
+    is_import: Callable[[str], bool],
+    options: Mapping[str, Any] | None,
+    above: tuple[Path, ...],
+) -> Recipe:
     from symmv_builder.datasets.recipe_file import read_recipe
 
     if "\0" in str(path) or not path.is_file():
@@ -112,7 +130,11 @@ def _in_file(path: Path, is_import: Callable[[str], bool], above: tuple[Path, ..
 
     def find(name: str) -> Recipe:
         if name.endswith(SUFFIX):
-            return _in_file(path.parent / name, is_import, (*above, place))
+            return _in_file(path.parent / name, is_import, options, (*above, place))
+        if options and is_imported(name):
+            from symmv_builder.datasets import imports
+
+            return imports.recipe(name, options)
         return recipe(name)
 
     try:

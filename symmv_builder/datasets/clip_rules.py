@@ -7,6 +7,7 @@ length_s = 10.0              # of a window
 hop_s = 5.0                  # from one window to the next; length_s without this
 least_s = 10.0               # the shortest last window; length_s without this
 clocks = "aligned"           # or "together": for entries of two recordings
+duration_of = "video_asset"  # the recording or track that says how long an entry is
 
 [clips.screens.screen_motion]
 min_mean = 1.0               # turns a clip away, and not its entry
@@ -15,11 +16,12 @@ min_mean = 1.0               # turns a clip away, and not its entry
 ``scenes`` has ``least_s`` and ``greatest_s``, the lengths of a clip, and ``beats`` has ``bars`` and
 ``hop_bars``. A recipe inherits the table of its base: what it says itself changes that, another
 ``by`` or ``length_s`` begins the lengths anew, ``without`` names screens that are left out, and
-``clips = false`` leaves out the whole table.
+``clips = false`` leaves out the whole table. Entries of an import are cut by what the import itself
+makes (`imported_clips`): their recordings come later, or never.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from symmv_builder.between import can_cut
@@ -27,13 +29,13 @@ from symmv_builder.clips import WAYS, Bars, Cut, Shots, Windows, way_of
 from symmv_builder.datasets.placed import Placed
 from symmv_builder.datasets.recipe import ClipRules, Recipe
 from symmv_builder.pipeline.step import RECORDINGS, Use
-from symmv_builder.records import Screened
+from symmv_builder.records import Asset, FeatureTrack, Screened
 from symmv_builder.toml_text import TomlReader
 
 CLOCKS = ("aligned", "together")
 _SHORTEST_S, _LONGEST_S = 0.1, 86_400.0
 _MOST_BARS = 100_000
-_OWN = ("by", "clocks", "without", "screens")
+_OWN = ("by", "clocks", "duration_of", "without", "screens")
 # What a screen of clips has no use for: it has no columns, and its place is behind the cut.
 _NOT_OF_SCREENS = ("after", "columns", "model", "when")
 
@@ -60,7 +62,9 @@ def read_clips(
     cut = _cut(reader, kind, clips, before)
     clocks = reader.choice(clips, "clocks", CLOCKS, base.clocks if base else "aligned", ("clips",))
     screens = _screens(reader, clips, base.screens if base else (), read_step)
-    return ClipRules(cut, "aligned" if clocks == "aligned" else "together", screens)
+    before_that = base.duration_of if base else ""
+    duration_of = reader.typed(clips, "duration_of", str, before_that, ("clips",))
+    return ClipRules(cut, "aligned" if clocks == "aligned" else "together", screens, duration_of)
 
 
 def _cut(
@@ -148,12 +152,48 @@ def check_clips(reader: TomlReader, recipe: Recipe) -> None:
                 )
     for name in recipe.clip_inputs:
         if name not in makers:
-            raise reader.wrong(("clips",), _lacking(name, recipe))
+            key = ("duration_of",) if name == recipe.clips.duration_of else ()
+            raise reader.wrong(("clips", *key), _lacking(name, recipe))
+    lasting = makers[recipe.duration_of].step.record_made
+    if lasting is not None and not issubclass(lasting, Asset | FeatureTrack):
+        problem = f"{recipe.duration_of} is {lasting.__name__}, and no recording or track"
+        raise reader.wrong(("clips", "duration_of"), problem)
     for name in (*recipe.results, *(name for use in recipe.clips.screens for name in use.inputs)):
         kind = makers[name].step.record_made if name in makers else None
         if kind is not None and not can_cut(kind):
             problem = f"{name} is {kind.__name__}, which cannot be cut: leave it out of `columns`"
             raise reader.wrong(("clips",), problem)
+
+
+def imported_clips(reader: TomlReader, recipe: Recipe, made: Sequence[str]) -> Recipe:
+    """The recipe of an import, cut by what of it is `made` without the recordings that it lacks.
+
+    Entries last as long as a recording that the release holds, else as the first track that it
+    has; an error with the line of the table where it has neither, or where clips are cut or
+    screened by something else that it has not.
+    """
+    if recipe.clips is None:
+        return recipe
+    kinds = {use.makes: use.step.record_made for use in recipe.uses if use.makes in made}
+    recordings: list[str] = [n for n in ("video_asset", "music_asset") if n in kinds]
+    lasting = recordings or [name for name, kind in kinds.items() if kind is FeatureTrack]
+    if not lasting:
+        problem = (
+            f"an import of {recipe.release} makes {', '.join(made)}: nothing of it has a time line "
+            "that could be cut"
+        )
+        raise reader.wrong(("clips",), problem)
+    duration_of = recipe.clips.duration_of or lasting[0]
+    recipe = replace(recipe, clips=replace(recipe.clips, duration_of=duration_of))
+    makers = {use.makes for use in recipe.uses}
+    for name in recipe.clip_inputs:
+        if name in makers and name not in made:
+            problem = (
+                f"clips would be cut by {name}, which an import of {recipe.release} does not make: "
+                "its release lacks the recording"
+            )
+            raise reader.wrong(("clips",), problem)
+    return recipe
 
 
 def _lacking(name: str, recipe: Recipe) -> str:
@@ -176,13 +216,16 @@ def clip_lines(rules: ClipRules, value: Callable[[Any], str]) -> Iterator[str]:
     yield from ("", "[clips]", f"by = {value(rules.way)}")
     yield from (f"{name} = {value(number)}" for name, number in asdict(rules.cut).items())
     yield f"clocks = {value(rules.clocks)}"
+    if rules.duration_of:
+        yield f"duration_of = {value(rules.duration_of)}"
 
 
 def clip_facts(rules: ClipRules | None) -> dict[str, Any]:
     """Cut and clocks of the rules as plain values, by the names of a recipe's keys."""
     if rules is None:
         return {}
-    return {"by": way_of(rules.cut), **asdict(rules.cut), "clocks": rules.clocks}
+    facts = {"by": way_of(rules.cut), **asdict(rules.cut), "clocks": rules.clocks}
+    return facts | ({"duration_of": rules.duration_of} if rules.duration_of else {})
 
 
 def described_cut(facts: Mapping[str, Any]) -> str:

@@ -24,7 +24,7 @@ from symmv_builder.datasets.survey import Survey
 from symmv_builder.datasets.trimming import trim_problem
 from symmv_builder.errors import Damaged, MissingParts, Reason, RejectEntry
 from symmv_builder.pipeline.keys import CORRECTION, digest
-from symmv_builder.records import Asset
+from symmv_builder.records import Asset, FeatureTrack
 from symmv_builder.records.corrections import trim_of
 from symmv_builder.storage.clip_tables import EntryClips, TurnedAway, read_table
 from symmv_builder.storage.sidecars import Sidecars
@@ -91,7 +91,8 @@ def _digest_of(rules: ClipRules) -> str:
         [use.step.name, use.step.version, list(use.inputs), dict(use.parameters)]
         for use in rules.screens
     ]
-    return digest([VERSION, rules.way, asdict(rules.cut), rules.clocks, screens])
+    length = [rules.duration_of] if rules.duration_of else []
+    return digest([VERSION, rules.way, asdict(rules.cut), rules.clocks, screens, *length])
 
 
 def _earlier_clips(
@@ -115,14 +116,14 @@ def cut_clips(
 
     What does not lie in what a person keeps of the entry, its `trim`, is turned away.
     """
-    asset: Asset = records.get("video_asset") or records["music_asset"]
+    lasting: Asset | FeatureTrack = records[recipe.duration_of]
     clocks = ClockMap(records[ALIGNMENT] if recipe.is_cut_by_alignment else None)
     lengths = Lengths(
-        asset.duration_s,
+        lasting.duration_s,
         clocks,
         records.get("scenes"),
         records.get("beats"),
-        asset.frame_rate_hz,
+        lasting.frame_rate_hz if isinstance(lasting, Asset) else 0.0,
     )
     clips, turned_away = [], []
     for clip in cut_entry(rules.cut, lengths):

@@ -20,12 +20,14 @@ class ClipRules:
     Where an entry is two recordings, `clocks` says which music belongs to a stretch of the video:
     what its alignment says (``aligned``), or the same seconds, as if both began ``together``. A
     screen is a step that looks at records of a build; it is shown what the clip holds of them, and
-    turns the clip away without its entry.
+    turns the clip away without its entry. An entry lasts as long as the result `duration_of`, a
+    recording or a track; empty stands for its video, or for its music where no video is read.
     """
 
     cut: Cut
     clocks: Literal["aligned", "together"] = "aligned"
     screens: tuple[Use, ...] = ()
+    duration_of: str = ""
 
     @property
     def way(self) -> str:
@@ -43,9 +45,9 @@ class Recipe:
     made once. `beside` is made where it is asked for (`--only`) or by the screening, and is part of
     the rows where all entries have it. `results` are those whose columns the rows hold, in the
     rows' order; `absent` are columns that are left out. `schema` names the published schema that
-    the rows follow, where it is not called as the dataset is. With `clips` a row is a clip and not
-    a whole entry, with `metadata` rows also have what is known of an entry without its recordings
-    (`schema.METADATA`).
+    the rows follow, and `release` the published dataset of which the entries are an import, where
+    these are not called as the dataset is. With `clips` a row is a clip and not a whole entry, with
+    `metadata` rows also have what is known of an entry without its recordings (`schema.METADATA`).
     """
 
     name: str
@@ -59,10 +61,16 @@ class Recipe:
     absent: frozenset[str] = field(default_factory=frozenset)
     clips: ClipRules | None = None
     metadata: bool = False
+    release: str = ""
 
     @property
     def schema_name(self) -> str:
         return self.schema or self.name
+
+    @property
+    def release_name(self) -> str:
+        """The published dataset of which the entries are an import, if they are one."""
+        return self.release or self.name
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -87,13 +95,18 @@ class Recipe:
         """The results that have to be there to cut an entry into clips; none without `clips`."""
         if self.clips is None:
             return ()
-        artifacts = {use.makes for use in self.uses}
-        # Of music without a video, the music's clock is the only one.
-        length = "video_asset" if "video_asset" in artifacts else "music_asset"
         by = () if self.clips.way == "windows" else (self.clips.way,)
         clocks = ("alignment",) if self.is_cut_by_alignment else ()
         screened = (name for use in self.clips.screens for name in use.inputs)
-        return tuple(dict.fromkeys((length, *by, *clocks, *screened)))
+        return tuple(dict.fromkeys((self.duration_of, *by, *clocks, *screened)))
+
+    @property
+    def duration_of(self) -> str:
+        """The result that says how long an entry is, to be cut into clips."""
+        if self.clips and self.clips.duration_of:
+            return self.clips.duration_of
+        # Of music without a video, the music's clock is the only one.
+        return "video_asset" if "video_asset" in {u.makes for u in self.uses} else "music_asset"
 
     @property
     def known(self) -> tuple[Use, ...]:

@@ -18,7 +18,8 @@ A recipe without base also says `pairs` (two recordings an entry, or one that is
 `[splits]`, the proportions of train, validation and test. Rows hold the columns of the results that
 `columns` names, in that order; without it those of all steps. `absent` names columns that are left
 out, `metadata` adds what is known of an entry without its recordings (`schema.METADATA`), and
-`schema` is the published schema (symmv, muvisync) that the rows follow. With ``[clips]`` a row is a
+`schema` is the published schema (symmv, muvisync) that the rows follow, `release` the published
+dataset of which the entries are an import: of itself that of the base. With ``[clips]`` a row is a
 clip of an entry (`clip_rules`).
 
 In a step's table ``model`` is the backend, ``inputs`` renames what the step reads, ``columns``
@@ -35,14 +36,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from symmv_builder import backends
+from symmv_builder import backends, datasets
 from symmv_builder.datasets.bounds import BOUNDS
-from symmv_builder.datasets.clip_rules import check_clips, read_clips
+from symmv_builder.datasets.clip_rules import check_clips, imported_clips, read_clips
 from symmv_builder.datasets.placed import ALWAYS, BUILD, CRAWL, Placed, move_after, placed_of
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.datasets.schemas import NEWEST, conflict
 from symmv_builder.datasets.step_table import KEYS, columns_of, find_step
-from symmv_builder.errors import RecipeError, StopRun
+from symmv_builder.errors import RecipeError, StopRun, UnknownName
 from symmv_builder.pipeline.step import RECORDINGS, Step, Use
 from symmv_builder.records import SoundFile
 from symmv_builder.schema import BUILT_IN_ARTIFACTS, CLIP, ENTRY, Column
@@ -53,8 +54,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _ARTIFACT = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _COLUMN = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _TOP = (
-    *("name", "base", "without", "schema", "columns", "absent", "pairs", "metadata", "splits"),
-    *("steps", "clips"),
+    *("name", "base", "without", "release", "schema", "columns", "absent", "pairs", "metadata"),
+    *("splits", "steps", "clips"),
 )
 # Columns by which a row is found: every dataset has them.
 _NEEDED = frozenset({"entry_id", "song_id", "split", "music_url", *(c.name for c in CLIP)})
@@ -94,8 +95,6 @@ class _Reader(TomlReader):
         name = self.typed(table, "name", str)
         if fault := name_fault(name):
             raise self.wrong(("name",), fault)
-        if is_import(name):
-            raise self.wrong(("name",), f"{name} is what an import is called; take another name")
         base = None
         if "base" in table:
             base_name = self.typed(table, "base", str)
@@ -103,6 +102,9 @@ class _Reader(TomlReader):
                 base = find(base_name)
             except StopRun as error:
                 raise self.wrong(("base",), str(error)) from error
+        release = self.release(table, base)
+        if is_import(name) and (not release or datasets.is_imported(name)):
+            raise self.wrong(("name",), f"{name} is what an import is called; take another name")
         pairs = self.typed(table, "pairs", bool, base.pairs if base else None)
         metadata = self.typed(table, "metadata", bool, base.metadata if base else False)
         shares = self.shares(table, base)
@@ -121,13 +123,25 @@ class _Reader(TomlReader):
             results=results,
             clips=read_clips(self, table, base.clips if base else None, self.place_step),
             metadata=metadata,
+            release=release,
         )
         self.check_inputs(recipe, table)
+        if release and recipe.clips:
+            recipe = imported_clips(self, recipe, datasets.imported_results(recipe))
         check_clips(self, recipe)
         self.check_fields(recipe)
         recipe = replace(recipe, absent=self.absent(table, recipe, base))
         self.check_names(table, recipe)
         return replace(recipe, schema=self.schema(table, recipe, base))
+
+    def release(self, table: Mapping[str, Any], base: Recipe | None) -> str:
+        """The import whose entries these are: what the recipe says, or what its base is."""
+        of_base = base.release_name if base and datasets.is_imported(base.release_name) else ""
+        release: str = self.typed(table, "release", str, of_base)
+        if release and not datasets.is_imported(release):
+            error = UnknownName("import", release, datasets.importable())
+            raise self.wrong(("release",), str(error)) from error
+        return release
 
     def results(
         self, table: Mapping[str, Any], base: Recipe | None, placed: Mapping[str, Placed]

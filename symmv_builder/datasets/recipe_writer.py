@@ -22,6 +22,7 @@ def write_recipe(recipe: Recipe, about: Sequence[str] = ()) -> str:
     lines += [
         *([""] if about else []),
         f"name = {_value(recipe.name)}",
+        *([f"release = {_value(recipe.release)}"] if recipe.release else []),
         *([f"schema = {_value(recipe.schema_name)}"] if recipe.schema_name in NEWEST else []),
         f"pairs = {_value(recipe.pairs)}",
         f"columns = {_list(recipe.results)}",
@@ -82,7 +83,7 @@ def _value(value: Any) -> str:
 def differences(old: Recipe, new: Recipe) -> list[str]:
     """List what changed between two recipes, a line each: ``motion.hop_s: 0.2 -> 0.5``."""
     lines = []
-    for name in ("schema_name", "pairs", "metadata"):
+    for name in ("release", "schema_name", "pairs", "metadata"):
         if getattr(old, name) != getattr(new, name):
             lines.append(f"{name}: {getattr(old, name)} -> {getattr(new, name)}")
     if old.absent != new.absent:

@@ -53,7 +53,8 @@ def _facts(
     if about is None:
         about = said_before(store, dataset)
     metadata = [asdict(each) for each in count_metadata(store.root, dataset, receipt)]
-    gathered = facts.gather(receipt, recipe, about, published_licence(dataset))
+    licence = published_licence(recipe.release_name if recipe else dataset)
+    gathered = facts.gather(receipt, recipe, about, licence)
     return gathered | ({facts.METADATA: metadata} if metadata else {})
 
 

@@ -148,7 +148,7 @@ def choose_recipe(
         if way:
             problem = f"`way` {way} is for the built-in recipes; {what} is a recipe of its own"
             raise WrongArguments(problem)
-        recipe = datasets.recipe_in_file(Path(what), partial(is_import, manifests))
+        recipe = _in_file(manifests, Path(what))
     elif way == DEFAULT and not _is_installed(what):
         raise WrongArguments(
             f"{what} has no built-in recipe to go back to; build it from a recipe file"
@@ -160,6 +160,16 @@ def choose_recipe(
     else:
         recipe = recipe_of(manifests, what)
     return with_models(recipe, models or {})
+
+
+def _in_file(manifests: "Root", path: Path) -> Recipe:
+    """The recipe of a file; one of an import is for the copy that the root took in."""
+    from symmv_builder.datasets.imports.take_in import read_options
+
+    is_known = partial(is_import, manifests)
+    recipe = datasets.recipe_in_file(path, is_known)
+    options = read_options(manifests, recipe.name) if recipe.release else {}
+    return datasets.recipe_in_file(path, is_known, options) if options else recipe
 
 
 def remember(store: "Store", recipe: Recipe) -> None:

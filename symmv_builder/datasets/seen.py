@@ -136,8 +136,8 @@ def stored(
 ) -> Iterator[list[WatchedVideo]]:
     """Add each video's file, where the store has it; clips are cut out of theirs.
 
-    However many clips a video has, it is decoded once. Those of one that cannot be cut go to
-    `refuse`, and the others go on.
+    However many clips a video has, it is decoded once. A video that cannot be cut goes to `refuse`,
+    or a clip in which it shows no picture, and the others go on.
     """
     with ExitStack() as opened:
         files: dict[str, Path] = {}
@@ -152,10 +152,9 @@ def stored(
         cut: dict[str, Path | None] = {}
         for sha256, clips_of_file in clips.items():
             spans = [(v.row["clip_start_s"], v.row["clip_end_s"]) for v in clips_of_file]
+            stems, faults = [folder / video.name for video in clips_of_file], dict[int, str]()
             try:
-                outs = cut_video(
-                    files[sha256], spans, [folder / video.name for video in clips_of_file]
-                )
+                outs = cut_video(files[sha256], spans, stems, faults=faults)
             except RejectEntry as error:
                 cut |= dict.fromkeys((video.name for video in clips_of_file), None)
                 refuse(entry_of(clips_of_file[0].name), error)
@@ -163,6 +162,9 @@ def stored(
                 cut |= {
                     video.name: path for video, (path, _) in zip(clips_of_file, outs, strict=True)
                 }
+                for number, fault in faults.items():
+                    cut[clips_of_file[number].name] = None
+                    refuse(clips_of_file[number].name, RejectEntry(Reason.UNREADABLE, fault))
         placed = [
             replace(video, path=cut.get(video.name, files.get(video.sha256))) for video in videos
         ]

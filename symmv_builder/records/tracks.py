@@ -28,6 +28,11 @@ class FeatureTrack:
     def times_s(self) -> Floats:
         return grid_times(len(self.values), self.hop_s)
 
+    @property
+    def duration_s(self) -> float:
+        """Seconds from time 0 to one hop behind the last sample."""
+        return len(self.values) * self.hop_s
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Alignment:

@@ -45,6 +45,7 @@ from symmv_builder.storage.root import Root
 from symmv_builder.storage.tables import (
     Row,
     build_table,
+    codecs,
     row_bytes,
     rows_of,
     table_bytes,
@@ -136,8 +137,7 @@ def _write_file(
         with pq.ParquetWriter(
             sink,
             schema,
-            compression="zstd",
-            compression_level=3,
+            compression=codecs(schema),
             use_dictionary=text_columns(schema),
             write_page_checksum=True,
         ) as writer:

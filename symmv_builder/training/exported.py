@@ -1,15 +1,15 @@
 """Samples of an export with recordings as a torch dataset: clips with their sound, streamed.
 
-It reads the tar files that `datasets.media_export` writes for WebDataset. They are mapped, not read
+It reads the tar files that `datasets.media_export` writes for WebDataset. They are not read
 through: a sample's place in its file is found by the headers alone, so that any order costs the
 same, and parts that nobody asked for are never read from the disk.
 """
 
 import io
 import json
-import mmap
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,18 +24,18 @@ from symmv_builder.errors import MalformedFile, NoRows, NoSuchPath, WrongSetting
 _BLOCK = 512
 _RECEIPT = "export.json"
 _SOUND = ("music.flac", "music.mp3")
-# What becomes one list of a sample.
-_FRAMES = "frames."
+# What becomes one list of a sample: ``frames.0000.jpg``.
+_IN_A_LIST = re.compile(r"[^.]+\.[0-9]{4,}\.[a-z]+")
 
 Place = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class _TarSample:
-    """One sample in a mapped tar file: its key, and where each of its members lies."""
+    """One sample in a tar file: its key, and where each of its members lies."""
 
     key: str
-    members: Mapping[str, Place]
+    members: dict[str, Place]
 
 
 class ExportedSamples(IterableDataset[dict[str, Any]]):
@@ -43,8 +43,9 @@ class ExportedSamples(IterableDataset[dict[str, Any]]):
 
     A sample is a dict: ``sample`` (its key), the columns of its row (arrays as tensors, text and
     numbers as they are), ``music`` float32 ``[channels, n]`` with ``music_rate_hz``, ``video`` and
-    each of ``frames`` as the bytes of their files. `parts` are those that are wanted, all without
-    it: ``row`` (what is no array), ``music``, ``video``, ``frames``, and columns that are arrays.
+    each of ``frames``, or of a column of pictures, as the bytes of their files. `parts` are those
+    that are wanted, all without it: ``row`` (what is no array), ``music``, ``video``, ``frames``,
+    and columns that are arrays or pictures.
 
     With `crop_s` each sample gives so many seconds of its sound, from a start that is drawn anew
     in every epoch; shorter sound is followed by silence, so that samples of one rate and layout
@@ -89,29 +90,30 @@ class ExportedSamples(IterableDataset[dict[str, Any]]):
         shards = order.permutation(len(self.shards)) if self.shuffle else range(len(self.shards))
         place = 0
         for number in shards:
-            with _mapped(self.shards[number]) as (data, samples):
-                places = order.permutation(len(samples)) if self.shuffle else range(len(samples))
-                for index in places:
+            with _opened(self.shards[number]) as file:
+                samples: Iterable[_TarSample] = _samples_in(file)
+                if self.shuffle:
+                    listed = list(samples)
+                    samples = (listed[index] for index in order.permutation(len(listed)))
+                for item in samples:
                     if place % world == rank:
                         start = np.random.default_rng([self.seed, self.epoch, place])
-                        yield self._sample(data, samples[index], start)
+                        yield self._sample(file, item, start)
                     place += 1
 
-    def _sample(
-        self, data: mmap.mmap, item: _TarSample, start: np.random.Generator
-    ) -> dict[str, Any]:
+    def _sample(self, file: int, item: _TarSample, start: np.random.Generator) -> dict[str, Any]:
         sample: dict[str, Any] = {"sample": item.key}
         for name, (at, size) in item.members.items():
             part = _part_of(name)
             if self.parts and part not in self.parts:
                 continue
-            content = data[at : at + size]
+            content = os.pread(file, size, at)
             if part == "row":
                 sample |= json.loads(content)
             elif name in _SOUND:
                 sample |= self._sound(content, start)
-            elif part == "frames":
-                sample.setdefault("frames", []).append(content)
+            elif _IN_A_LIST.fullmatch(name):
+                sample.setdefault(part, []).append(content)
             elif name.endswith(".npy"):
                 array = np.load(io.BytesIO(content), allow_pickle=False)
                 sample[part] = torch.from_numpy(array)
@@ -151,9 +153,7 @@ def decode_sound(content: bytes) -> tuple[np.ndarray[Any, np.dtype[np.float32]],
 
 def _part_of(name: str) -> str:
     """Tell which part of a sample a member belongs to."""
-    if name == "json":
-        return "row"
-    return "frames" if name.startswith(_FRAMES) else name.partition(".")[0]
+    return "row" if name == "json" else name.partition(".")[0]
 
 
 def _shards(folder: Path, split: str) -> tuple[list[Path], int]:
@@ -180,32 +180,41 @@ def _shards(folder: Path, split: str) -> tuple[list[Path], int]:
 
 
 @contextmanager
-def _mapped(path: Path) -> Iterator[tuple[mmap.mmap, list[_TarSample]]]:
-    """Map a tar file into memory as it lies on the disk; gives the samples in it."""
+def _opened(path: Path) -> Iterator[int]:
+    """Open a tar file; gives its descriptor.
+
+    Members are read by their places. To map the file costs a fault of every page when it is read
+    for the first time, which takes longer than the copy.
+    """
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            yield data, _samples_in(path, data)
+        with path.open("rb") as file:
+            yield file.fileno()
     except (OSError, ValueError) as error:
         raise MalformedFile(path, f"it cannot be read as a shard: {error}") from error
 
 
-def _samples_in(path: Path, data: mmap.mmap) -> list[_TarSample]:
-    """List the samples of a tar file by its headers; members of one sample follow one another."""
-    samples: list[tuple[str, dict[str, Place]]] = []
-    at, long_name = 0, ""
-    while at + _BLOCK <= len(data) and data[at]:
-        header = data[at : at + _BLOCK]
+def _samples_in(file: int) -> Iterator[_TarSample]:
+    """Find the samples of a tar file by its headers; members of one sample follow one another.
+
+    One after another, so that a disk is read from front to back where that is their order.
+    """
+    sample: _TarSample | None = None
+    at, long_name, end = 0, "", os.fstat(file).st_size
+    while at + _BLOCK <= end and (header := os.pread(file, _BLOCK, at))[0]:
         size, start = int(header[124:136].rstrip(b"\0 ") or b"0", 8), at + _BLOCK
-        if header[257:262] != b"ustar" or start + size > len(data):
+        if header[257:262] != b"ustar" or start + size > end:
             raise ValueError(f"no header of a member at byte {at}")
         kind, name = header[156:157], long_name or header[:100].partition(b"\0")[0].decode()
         long_name = ""
         if kind == b"L":
-            long_name = data[start : start + size].rstrip(b"\0").decode()
+            long_name = os.pread(file, size, start).rstrip(b"\0").decode()
         elif kind == b"0":
             key, _, member = name.partition(".")
-            if not samples or samples[-1][0] != key:
-                samples.append((key, {}))
-            samples[-1][1][member] = start, size
+            if sample is None or sample.key != key:
+                if sample is not None:
+                    yield sample
+                sample = _TarSample(key, {})
+            sample.members[member] = start, size
         at = start + -(-size // _BLOCK) * _BLOCK
-    return [_TarSample(key, members) for key, members in samples]
+    if sample is not None:
+        yield sample

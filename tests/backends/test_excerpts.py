@@ -215,6 +215,22 @@ def test_what_is_not_there_is_refused_and_leaves_no_file(film: Path, tmp_path: P
     assert [path.name for path in out.rglob("*") if path.is_file()] == ["b.mp4"]
 
 
+def test_a_span_with_nothing_in_it_takes_no_other_along(film: Path, tmp_path: Path) -> None:
+    spans = [(0.1, 0.9), (5.0, 6.0), (1.0, 1.5)]
+    for name, nothing in (("sound", "the recording has no sound"), ("video", "no picture")):
+        outs, faults = [tmp_path / f"{name}{n}.flac" for n in range(3)], dict[int, str]()
+        if name == "sound":
+            cut_sound(film, spans, outs, faults=faults)
+        else:
+            outs = [path for path, _ in cut_video(film, spans, outs, faults=faults)]
+        assert [out.exists() for out in outs] == [True, False, True]
+        assert (list(faults), nothing in faults[1]) == ([1], True)
+    faults = {}
+    folders = [tmp_path / str(n) for n in range(3)]
+    made = take_frames(film, spans, folders, rate_hz=5.0, side=24, faults=faults)
+    assert ([len(paths) for paths in made], list(faults)) == ([4, 0, 3], [1])
+
+
 def test_a_full_disk_says_so(film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise av.error.OSError(28, "No space left on device")

@@ -129,7 +129,7 @@ def export(
         out,
         media,
         workers=workers,
-        patience_s=60.0,
+        patience_s=600.0,
         tell=tell,
     )
 

@@ -99,72 +99,6 @@ def test_a_sample_is_its_row_and_its_recordings(stored: Stored, tmp_path: Path) 
 EXCERPT = ("sample", "music_from_s", "music_to_s", "video_from_s", "video_to_s")
 
 
-def test_the_package_webdataset_reads_the_tar_files(stored: Stored, tmp_path: Path) -> None:
-    package = pytest.importorskip("webdataset")
-    write_rows(stored, [row(stored, n) for n in range(3)])
-    export(stored, tmp_path / "out", video="frames", frame_rate_hz=2.0, frame_side=24)
-    read = package.WebDataset(str(tmp_path / "out" / "train-00000.tar"), shardshuffle=False)
-    samples = list(read.decode("pil"))
-    assert [sample["__key__"] for sample in samples] == ["film-0", "film-1"]
-    assert samples[1]["json"]["title"] == "Title 1"
-    assert samples[1]["feature.npy"].shape == (4, 4)
-    assert [name for name in samples[0] if name.startswith("frames")] == [
-        f"frames.000{n}.jpg" for n in range(4)
-    ]
-    assert samples[0]["frames.0000.jpg"].size == (32, 24)
-
-
-def test_hugging_face_datasets_reads_sound_and_video_as_such(
-    stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    datasets = pytest.importorskip("datasets")
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    write_rows(stored, [row(stored, n) for n in range(3)])
-    export(stored, tmp_path / "out", "hf", video="mp4")
-    read = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
-    assert {name: split.num_rows for name, split in read.items()} == {"train": 2, "test": 1}
-    features = read["train"].features
-    assert isinstance(features["music"], datasets.Audio)
-    assert isinstance(features["video"], datasets.Video)
-    plain = read["train"].cast_column("music", datasets.Audio(decode=False))
-    plain = plain.cast_column("video", datasets.Video(decode=False))
-    assert plain[1]["video"]["bytes"] == asset(stored, 1).read_bytes()
-    assert plain[1]["music"]["path"] == "film-1.flac"
-    assert plain[1]["labels"] == ["a", "b"]
-    sound = sound_of(plain[1]["music"]["bytes"], tmp_path)
-    assert (sound.rate_hz, sound.samples.shape[1]) == (16_000, 2)
-
-
-def test_frames_are_images_of_hugging_face_datasets(stored: Stored, tmp_path: Path) -> None:
-    datasets = pytest.importorskip("datasets")
-    write_rows(stored, [row(stored, n) for n in range(2)])
-    export(stored, tmp_path / "out", "hf", sound="none", video="frames", frame_rate_hz=2.0)
-    name = str(tmp_path / "out" / "data" / "train-00000.parquet")
-    read = datasets.Dataset.from_parquet(name, cache_dir=str(tmp_path / "cache"))
-    assert "music" not in read.features
-    assert [image.size for image in read[0]["frames"]] == [(64, 48)] * 4
-
-
-@pytest.mark.parametrize("form", ["lance", "litdata"])
-def test_the_other_packages_read_theirs(form: str, stored: Stored, tmp_path: Path) -> None:
-    package = pytest.importorskip(form)
-    write_rows(stored, [row(stored, n) for n in range(5)])
-    for count in (5, 4):
-        rows = write_rows(stored, [row(stored, n) for n in range(count)])
-        export(stored, tmp_path / "out", form, **TINY)
-        mine = [r["entry_id"] for r in rows if r["split"] == "train"]
-        if form == "lance":
-            table = package.dataset(str(tmp_path / "out" / "train.lance")).to_table()
-            assert table["entry_id"].to_pylist() == mine
-            data = table["music"][0].as_py()
-        else:
-            read = package.StreamingDataset(str(tmp_path / "out" / "train"))
-            assert [item["sample"] for item in read] == mine
-            data = bytes(read[0]["music"])
-            assert json.loads(read[0]["json"])["title"] == "Title 0"
-        assert sound_of(data, tmp_path).rate_hz == 16_000
-
-
 @pytest.mark.parametrize("form", ["lance", "litdata"])
 def test_a_format_without_its_package_says_what_to_install(
     form: str, stored: Stored, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -352,6 +286,26 @@ def test_a_clip_of_one_recording_needs_one_place_and_one_of_two_needs_both(
     ours = sound_of(members(tmp_path / "out" / "train-00000.tar")["a.music.flac"], tmp_path)
     whole = read_sound(asset(stored, 0)).samples[4000:12_000]
     assert np.abs(ours.samples - whole).max() <= 0.5 / 32768
+
+
+@pytest.mark.parametrize("video", ["mp4", "frames"])
+def test_a_clip_behind_the_end_of_its_film_takes_no_other_clip_along(
+    video: str, stored: Stored, tmp_path: Path
+) -> None:
+    """A container that is longer than its pictures has such clips."""
+    clips = [
+        row(stored, 0, clip_id=f"film-0@{start:g}", clip_start_s=start, clip_end_s=start + 0.4)
+        for start in (5.0, 0.2, 7.0, 0.8)
+    ]
+    write_rows(stored, clips, CLIPS)
+    summary = export(stored, tmp_path / "out", video=video)
+    assert dict(summary.samples) == {"train": 2, "test": 0}
+    why = {key.rpartition("-")[0]: reason for key, reason in summary.left_out.items()}
+    assert list(why) == ["film-0-5", "film-0-7"]
+    assert all("the video shows no picture from" in reason for reason in why.values())
+    held = members(tmp_path / "out" / "train-00000.tar")
+    assert len([name for name in held if name.endswith(".flac")]) == 2
+    assert not (tmp_path / "out" / ".made").exists()
 
 
 def test_recordings_that_cannot_be_used_leave_their_rows_out_with_the_reason(

@@ -1,6 +1,8 @@
 """Voices taken out of a recording, and steps that hear what is left."""
 
+import io
 import json
+import tarfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import symmv_builder as sb
 from symmv_builder import backends, datasets
 from symmv_builder.backends import ModelHome, pyav
 from symmv_builder.backends.slots import SourceSeparator
@@ -18,7 +21,15 @@ from symmv_builder.datasets.build import build, in_processes, take_in
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.datasets.recipe_file import read_recipe
 from symmv_builder.datasets.stages import run_stage, write_record
-from symmv_builder.errors import MissingWeights, RecipeError, WrongSetting, WrongWeights
+from symmv_builder.errors import (
+    MissingWeights,
+    NoRows,
+    RecipeError,
+    UnknownName,
+    WrongArguments,
+    WrongSetting,
+    WrongWeights,
+)
 from symmv_builder.music import listening
 from symmv_builder.music.separate import hear_stems
 from symmv_builder.pipeline.keys import ModelIdentity, Plan, Work
@@ -27,6 +38,7 @@ from symmv_builder.records import SoundFile
 from symmv_builder.storage.ledger import Ledger
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import read_receipt, read_rows
+from symmv_builder.storage.sidecars import Sidecars
 from symmv_builder.storage.store import Store
 from tests.backends.demucs_model import SOURCES, make_htdemucs, wave
 from tests.media import Pictures, Samples, paint, write_media
@@ -166,17 +178,23 @@ def film(tmp_path: Path) -> Path:
     return write_media(tmp_path / "films" / "film.mkv", pictures, samples)
 
 
-def test_later_steps_of_a_recipe_hear_what_is_left(film: Path, tmp_path: Path) -> None:
-    recipe = described(RECIPE)
-    place = Root(str(tmp_path / "root"))
-    (tmp_path / "root").mkdir()
-    store = Store(place, place, Ledger(f"sqlite:///{tmp_path}/root/ledger.sqlite"))
+def built(film: Path, folder: Path, recipe: Recipe) -> tuple[Store, Plan]:
+    """The recipe made of a film, in a root of its own."""
+    place = Root(str(folder / "root"))
+    (folder / "root").mkdir()
+    store = Store(place, place, Ledger(f"sqlite:///{folder}/root/ledger.sqlite"))
     take_in(store, find_entries(film.parent, "calm", pairs=False), "calm", lambda _: None)
     remembered.remember(store, recipe)
     plan = Plan("calm", recipe.uses, {("separation", "htdemucs"): ModelIdentity("toy", "1", "0")})
-    listening.passes.clear()
     run = in_processes(plan, store, load_toy, effort=Effort(0), tell=lambda _: None)
     assert build(recipe, plan, store, run).made == 1
+    return store, plan
+
+
+def test_later_steps_of_a_recipe_hear_what_is_left(film: Path, tmp_path: Path) -> None:
+    recipe = described(RECIPE)
+    listening.passes.clear()
+    store, plan = built(film, tmp_path, recipe)
     # The recording once for its loudness and its stems, and once what is left of it.
     assert sorted(listening.passes.values()) == [1, 1]
     receipt = read_receipt(store.root, "calm") or {}
@@ -189,6 +207,41 @@ def test_later_steps_of_a_recipe_hear_what_is_left(film: Path, tmp_path: Path) -
     work = Work("film", "a" * 64, "a" * 64)
     changed = {n for n, key in plan.keys(work).items() if other.keys(work)[n] != key}
     assert changed == {"separate", "left", "left_again"}
+
+
+def test_an_export_has_the_sound_that_later_steps_heard(film: Path, tmp_path: Path) -> None:
+    """Bit for bit what was stored, cut to clips as the recording would be."""
+    soundfile = pytest.importorskip("soundfile")
+    clips = '[clips]\nby = "windows"\nlength_s = 1.0\n'
+    store, _ = built(film, tmp_path, described(RECIPE + clips))
+    [work] = [w for w in store.ledger.results("calm") if w.artifact == "separate"]
+    record, _ = Sidecars(store.root, "calm").load("film", "separate", work.key)
+    assert isinstance(record, SoundFile)
+    stored, _ = soundfile.read(io.BytesIO(record.data.tobytes()), dtype="int16")
+    dataset = sb.open_dataset("calm", root=tmp_path / "root")
+    done = dataset.export_media(
+        tmp_path / "left", "webdataset", workers=1, video="none", sound_of="separate"
+    )
+    assert dict(done.samples) == {"train": 2}
+    with tarfile.open(tmp_path / "left" / "train-00000.tar") as tar:
+        cuts = [tar.extractfile(name) for name in tar.getnames() if name.endswith(".flac")]
+        heard = [soundfile.read(io.BytesIO(each.read()), dtype="int16")[0] for each in cuts if each]
+    np.testing.assert_array_equal(np.concatenate(heard), stored[: 2 * RATE_HZ])
+    # A repeat makes nothing; another sound is another content.
+    again = dataset.export_media(
+        tmp_path / "left", "webdataset", workers=1, video="none", sound_of="separate"
+    )
+    assert (again.shards_made, again.shards_kept) == (0, 1)
+    assert dataset.export_media(tmp_path / "left", "webdataset", video="none").shards_made == 1
+    with pytest.raises(UnknownName, match="calm has no sound 'voices'; it has: separate"):
+        dataset.export_media(tmp_path / "other", "webdataset", sound_of="voices")
+    with pytest.raises(WrongArguments, match="has no use where `sound` is none"):
+        dataset.export_media(tmp_path / "other", "webdataset", sound="none", sound_of="separate")
+    assert not (tmp_path / "other").exists()
+    # What is gone from the store leaves its rows out, with the reason.
+    Sidecars(store.root, "calm").remove("film")
+    with pytest.raises(NoRows, match="the sound of separate is not in the store"):
+        dataset.export_media(tmp_path / "other", "webdataset", video="none", sound_of="separate")
 
 
 def test_only_what_reads_music_is_given_it() -> None:

@@ -2,7 +2,9 @@
 
 A span is a start and an end in seconds on the clock of its file (`backends.pyav`). However many
 spans are taken from a recording, it is decoded once. Sound lies on a temporary file while it is
-cut, so that memory does not grow with the length of the recording.
+cut, so that memory does not grow with the length of the recording. In a span nothing may be heard
+or seen, behind the end of the pictures for example: `faults` is told of such spans, by number, and
+the others get their files; without it the first of them ends all.
 
 Pictures are copied without being decoded where a span begins with a key frame and where the
 pictures up to its end are one run of packets, so that no picture refers to one that is left out.
@@ -70,6 +72,7 @@ def cut_sound(
     *,
     rate_hz: int | None = None,
     mono: bool = False,
+    faults: dict[int, str] | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> None:
     """Write the sound of each span to its file of `outs`, as ``.flac`` (16 bits) or ``.mp3``.
@@ -81,12 +84,12 @@ def cut_sound(
     """
     is_mp3 = bool(outs) and outs[0].suffix == ".mp3"
     with _spooled(source, limits, rate_hz, mono, _MP3_RATES_HZ if is_mp3 else ()) as sound:
-        for span, out in zip(spans, outs, strict=True):
+        for number, (span, out) in enumerate(zip(spans, outs, strict=True)):
             samples = sound.of(span)
-            if not len(samples):
-                detail = f"the recording has no sound from {span[0]:.3f} to {span[1]:.3f} s"
-                raise RejectEntry(Reason.UNREADABLE, detail)
-            _write_sound(out, samples, sound.rate_hz)
+            if len(samples):
+                _write_sound(out, samples, sound.rate_hz)
+                continue
+            _tell(faults, number, f"the recording has no sound from {_in_words(span)}")
 
 
 def cut_video(
@@ -94,6 +97,7 @@ def cut_video(
     spans: Sequence[Span],
     stems: Sequence[Path],
     *,
+    faults: dict[int, str] | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> list[tuple[Path, bool]]:
     """Write the pictures and the sound of each span; its file, and whether pictures were copied.
@@ -124,7 +128,9 @@ def cut_video(
                     excerpts[number] = out, True
             todo = [number for number in todo if number not in excerpts]
             outs = [stems[number].with_suffix(".mp4") for number in todo]
-            _encode(source, [spans[number] for number in todo], sound, outs, limits)
+            empty = _encode(source, [spans[number] for number in todo], sound, outs, limits)
+            for place in empty:
+                _no_picture(faults, todo[place], spans[todo[place]])
             excerpts |= {number: (out, False) for number, out in zip(todo, outs, strict=True)}
     return [excerpts[number] for number in range(len(spans))]
 
@@ -136,6 +142,7 @@ def take_frames(
     *,
     rate_hz: float,
     side: int,
+    faults: dict[int, str] | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> list[list[Path]]:
     """Write pictures of each span into its folder as JPEG, ``0000.jpg`` and so on; gives the files.
@@ -163,9 +170,9 @@ def take_frames(
                 picture = Image.fromarray(frame.small(*size, interpolation="BICUBIC"))
                 picture.save(path, "JPEG", quality=_JPEG_QUALITY)
                 paths.append(path)
-    for span, paths in zip(spans, pictures, strict=True):
+    for number, paths in enumerate(pictures):
         if not paths:
-            raise _no_picture(span)
+            _no_picture(faults, number, spans[number])
     return pictures
 
 
@@ -344,10 +351,13 @@ def _encode(
     sound: _Spool | None,
     outs: Sequence[Path],
     limits: Limits,
-) -> None:
-    """Encode the pictures and the sound of spans, in one pass over the pictures."""
+) -> list[int]:
+    """Encode the pictures and the sound of spans, in one pass over the pictures.
+
+    Gives the numbers of the spans in which no picture is shown: these have no file.
+    """
     if not spans:
-        return
+        return []
     last_s = max(end_s for _, end_s in spans)
     clips = [_Clip(span, sound, out) for span, out in zip(spans, outs, strict=True)]
     with ExitStack() as stack, opened(source, limits) as container:
@@ -361,6 +371,7 @@ def _encode(
                 clip.see(frame, stream, time_s, stays_s)
         for clip in clips:
             clip.finish()
+    return [number for number, clip in enumerate(clips) if clip.is_empty]
 
 
 class _Clip:
@@ -398,16 +409,21 @@ class _Clip:
             self._voice.write_until(float(at * ENCODED_BASE))
 
     def finish(self) -> None:
-        """Complete the file, once; `RejectEntry` where the span has no picture."""
+        """Complete the file, once; there is none where the span has no picture."""
         if self._is_done:
             return
-        if self._target is None:
-            raise _no_picture(self._span)
         self._is_done = True
+        if self.is_empty:
+            return
         self._target.mux(self._stream.encode())
         if self._voice is not None:
             self._voice.finish()
         self._files.close()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no picture was on screen within the span so far."""
+        return self._target is None
 
     def leave(self, kind: Any, error: Any, trace: Any) -> None:
         """Remove what is not finished when its pass ends with an error."""
@@ -415,6 +431,15 @@ class _Clip:
             self._files.__exit__(kind, error, trace)
 
 
-def _no_picture(span: Span) -> RejectEntry:
-    detail = f"the video shows no picture from {span[0]:.3f} to {span[1]:.3f} s"
-    return RejectEntry(Reason.UNREADABLE, detail)
+def _no_picture(faults: dict[int, str] | None, number: int, span: Span) -> None:
+    _tell(faults, number, f"the video shows no picture from {_in_words(span)}")
+
+
+def _tell(faults: dict[int, str] | None, number: int, fault: str) -> None:
+    if faults is None:
+        raise RejectEntry(Reason.UNREADABLE, fault)
+    faults[number] = fault
+
+
+def _in_words(span: Span) -> str:
+    return f"{span[0]:.3f} to {span[1]:.3f} s"

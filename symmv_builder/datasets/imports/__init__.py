@@ -21,7 +21,7 @@ from symmv_builder.errors import CannotRead, NoSuchPath, StopRun, UnknownName
 from symmv_builder.pipeline.step import RECORDINGS
 from symmv_builder.training import Option
 
-__all__ = ["artifacts", "options", "recipe", "scan"]
+__all__ = ["artifacts", "options", "recipe", "renamed", "scan"]
 
 # What an importer's module has to offer; `importers` says what else it may.
 PARTS = ("RECIPE", "MEDIA", "scan")
@@ -94,21 +94,27 @@ def recipe(name: str, options: Mapping[str, Any] | None = None) -> Recipe:
     )
 
 
-def published_licence(dataset: str) -> str | None:
-    """Give the licence under which an imported dataset was published, empty where none is known.
+def published_licence(release: str) -> str | None:
+    """Give the licence under which a dataset was published (`Recipe.release_name`), empty for none.
 
     `None` for a dataset that is no import.
     """
-    return str(getattr(_module(dataset), "LICENCE", "")) if datasets.is_imported(dataset) else None
+    return str(getattr(_module(release), "LICENCE", "")) if datasets.is_imported(release) else None
 
 
 def artifacts(recipe: Recipe) -> tuple[str, ...]:
     """List what an import makes: everything that needs no recording beside the published files."""
-    out = set(_module(recipe.name).MEDIA)
+    out = set(_module(recipe.release_name).MEDIA)
     for use in recipe.uses:
         if out & set(use.inputs):
             out.add(use.makes)
     return tuple(use.makes for use in recipe.uses if use.makes not in out)
+
+
+def renamed(tree: Tree, dataset: str) -> Tree:
+    """The songs of a release as entries of a dataset of another name."""
+    songs = (replace(s, entry=replace(s.entry, dataset=dataset)) for s in tree.songs)
+    return replace(tree, songs=tuple(songs))
 
 
 def scan(name: str, path: Path, **choices: str) -> Tree:

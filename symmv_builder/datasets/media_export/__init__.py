@@ -13,6 +13,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from symmv_builder.datasets.media_export.cutting import Cutters, Excerpts
 from symmv_builder.datasets.media_export.estimate import Estimate, estimate
 from symmv_builder.datasets.media_export.formats import Layout
@@ -66,12 +68,14 @@ def estimate_media(
     folder: Path,
     media: Media,
     *,
+    sounds: Mapping[str, str] | None = None,
     workers: int = 1,
     tell: Tell,
 ) -> Estimate:
     """How much an export into `folder` would write; nothing is written there. Errors as below."""
     target = _target(folder, dataset, media)
-    plan = make_plan(root, manifests, dataset, media, tell=_counting(tell, dataset, "rows read"))
+    told = _counting(tell, dataset, "rows read")
+    plan = make_plan(root, manifests, dataset, media, sounds=sounds, tell=told)
     return estimate(_missing(plan, target), media, root.url, folder, workers=workers)
 
 
@@ -82,18 +86,21 @@ def export_media(
     folder: Path,
     media: Media,
     *,
+    sounds: Mapping[str, str] | None = None,
     workers: int,
     patience_s: float,
     tell: Tell,
 ) -> MediaSummary:
     """Write a dataset with its recordings into `folder`, which is empty or of this export.
 
+    `sounds` are the keys of the result `media.sound_of`, by entry.
     `StopRun` where nothing is built, columns or packages are absent, `folder` holds something
     else, the disk has not the space, or no row can be used. A row whose recordings are gone or
     cannot be decoded is left out, with the reason.
     """
     target = _target(folder, dataset, media)
-    plan = make_plan(root, manifests, dataset, media, tell=_counting(tell, dataset, "rows read"))
+    told = _counting(tell, dataset, "rows read")
+    plan = make_plan(root, manifests, dataset, media, sounds=sounds, tell=told)
     if all(sample.problem for sample in plan.all()):
         why = next((sample.problem for sample in plan.all()), "every entry was taken down")
         raise NoRows(dataset, "all", f"nothing of {dataset} can be exported: {why}")
@@ -141,9 +148,12 @@ class _Export:
     ) -> None:
         media = plan.media
         self._plan, self._target = plan, target
-        self._layout = Layout(
-            plan.dataset, plan.schema, media.has_sound, media.has_video, media.has_frames
-        )
+        held = {"music": media.has_sound, "video": media.has_video, "frames": media.has_frames}
+        # A column that is called as what is cut from the recordings makes way for it.
+        self._renamed = {n: f"row_{n}" for n in plan.schema.names if held.get(n)}
+        fields = [each.with_name(self._renamed.get(each.name, each.name)) for each in plan.schema]
+        schema = pa.schema(fields, metadata=plan.schema.metadata)
+        self._layout = Layout(plan.dataset, schema, *held.values())
         self._cutters = Cutters(
             root_url, media, target.work, workers=workers, patience_s=patience_s
         )
@@ -230,7 +240,9 @@ class _Export:
         excerpts = self._cutters.of(samples, at)
         if isinstance(excerpts, str):
             return excerpts
-        row = {**self._plan.rows[planned.split].row(planned.number), **planned.excerpt()}
+        stored = self._plan.rows[planned.split].row(planned.number)
+        row = {self._renamed.get(name, name): value for name, value in stored.items()}
+        row |= planned.excerpt()
         files = (excerpts.music, excerpts.video, excerpts.frames)
         return Sample(planned.key, row, *files), excerpts
 

@@ -17,7 +17,9 @@ class Media:
     """The choices of an export; each has a say in its bytes.
 
     `sound` is ``flac`` (16 bits), ``mp3`` (192 kbit/s) or ``none``, at `sound_rate_hz` (`None`:
-    the recording's own) and, with `mono`, as the mean of its channels. `video` is ``mp4`` (the
+    the recording's own) and, with `mono`, as the mean of its channels. `sound_of` names the result
+    of a step whose sound it is (`records.SoundFile`, such as what is left of a recording without
+    voices), empty the recording of the music. `video` is ``mp4`` (the
     recording as it is, clips cut from it), ``frames`` (JPEG, `frame_rate_hz` a second, the shorter
     side `frame_side` pixels) or ``none``. `splits` empty is every split, `subset` the name of
     marked rows (`datasets.subsets`), empty for all. `shard_bytes` is the size of a shard on
@@ -26,6 +28,7 @@ class Media:
 
     format: str
     sound: str = "flac"
+    sound_of: str = ""
     video: str = "mp4"
     sound_rate_hz: int | None = None
     mono: bool = False
@@ -45,6 +48,8 @@ class Media:
                 raise UnknownName(kind, name, choices)
         if self.sound == self.video == "none":
             raise WrongArguments("`sound` and `video` are both none: no recording is left")
+        if self.sound_of and self.sound == "none":
+            raise WrongArguments("`sound_of` has no use where `sound` is none")
         for name, value, least, most in (
             ("sound_rate", self.sound_rate_hz, 4000, 192_000),
             ("frame_rate", self.frame_rate_hz, 0.001, 1000),
@@ -70,9 +75,10 @@ class Media:
         """The choices as JSON, but for where one file ends and the next begins."""
         plain = asdict(self)
         plain["splits"] = list(self.splits)
-        if not self.subset:
-            # Of exports from before there were subsets, too.
-            del plain["subset"]
+        for name in ("subset", "sound_of"):
+            # Of exports from before there were such choices, too.
+            if not plain[name]:
+                del plain[name]
         return plain
 
     def content(self) -> dict[str, Any]:

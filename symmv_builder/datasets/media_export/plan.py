@@ -7,7 +7,7 @@ that of the music. What else it says of its recordings, their lengths for exampl
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from symmv_builder.storage.receipts import PLACE
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shard_rows import ShardRows
 from symmv_builder.storage.shards import Outline, read_receipt, require_whole
+from symmv_builder.storage.sidecars import Sidecars
 
 # Raised when the same row would give other bytes.
 VERSION = 1
@@ -33,10 +34,23 @@ _CACHE_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class ShardCut:
-    """A part of a stored recording, in seconds of its own clock; `is_whole` where it is all."""
+class MadeSound:
+    """A sound that a step made of an entry's music, by where it is stored."""
 
-    sha256: str
+    dataset: str
+    entry_id: str
+    artifact: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShardCut:
+    """A part of a stored recording, in seconds of its own clock; `is_whole` where it is all.
+
+    `source` is the sha256 of the recording, or a sound that a step made, on the music's clock.
+    """
+
+    source: str | MadeSound
     start_s: float
     end_s: float
     is_whole: bool
@@ -103,10 +117,12 @@ def make_plan(
     dataset: str,
     media: Media,
     *,
+    sounds: Mapping[str, str] | None = None,
     tell: Callable[[int], object] = lambda _: None,
 ) -> ExportPlan:
     """Read every row once and say what is to be cut; no recording is opened.
 
+    `sounds` are the keys, by entry, under which the result `media.sound_of` is stored.
     `StopRun` where nothing is built, a split has no rows, or columns are absent. What was taken
     down has no sample, also where its row still stands.
     """
@@ -139,7 +155,8 @@ def make_plan(
             row = rows.row(number)
             is_chosen = marked is None or row_name(row) in names
             if is_chosen and not barred.bars(row):
-                mine.append(_planned(root, media, split, number, row))
+                made = _made_sound(dataset, media, row, sounds or {})
+                mine.append(_planned(root, media, split, number, row, made))
             count += 1
             tell(count)
     if not count:
@@ -173,25 +190,45 @@ class _Barred:
         return bool(urls & self._urls or contents & self._contents)
 
 
-def _planned(root: Root, media: Media, split: str, number: int, row: Mapping[str, Any]) -> Planned:
+def _made_sound(
+    dataset: str, media: Media, row: Mapping[str, Any], sounds: Mapping[str, str]
+) -> MadeSound | None:
+    """The sound that a step made for a row, `None` where the recording is exported."""
+    if not media.sound_of:
+        return None
+    entry_id = str(row["entry_id"])
+    return MadeSound(dataset, entry_id, media.sound_of, sounds.get(entry_id, ""))
+
+
+def _planned(
+    root: Root,
+    media: Media,
+    split: str,
+    number: int,
+    row: Mapping[str, Any],
+    made: MadeSound | None,
+) -> Planned:
     key = key_of(str(row.get("clip_id") or row["entry_id"]))
     music = video = None
     problem = ""
     try:
         if media.has_sound:
             music = _of_music(row)
+            music = replace(music, source=made) if made else music
         if media.video != "none":
             video = _of_video(row)
     except ValueError as error:
         problem = str(error)
     video_bytes = 0
     for what, cut in (("music", music), ("video", video)):
-        size = asset_size(root, cut.sha256) if cut else 0
+        size = _size_of(root, cut.source) if cut else 0
         if size is None:
-            problem = problem or f"the recording of its {what} is not in the store"
+            is_made = cut is not None and isinstance(cut.source, MadeSound)
+            what = f"sound of {media.sound_of}" if is_made else f"recording of its {what}"
+            problem = problem or f"the {what} is not in the store"
         elif cut is not None and cut is video and cut.is_whole:
             video_bytes = size
-    made_of = [VERSION, media.content(), row_digest(row), problem]
+    made_of = [VERSION, media.content(), row_digest(row), problem, *([made.key] if made else [])]
     return Planned(
         split,
         number,
@@ -206,10 +243,21 @@ def _planned(root: Root, media: Media, split: str, number: int, row: Mapping[str
     )
 
 
+def _size_of(root: Root, source: str | MadeSound) -> int | None:
+    """The bytes of what is cut, `None` where it is not there."""
+    if isinstance(source, str):
+        return asset_size(root, source)
+    sidecars = Sidecars(root, source.dataset)
+    made = sidecars.made_name(source.artifact, source.key)
+    return 0 if source.key and made in sidecars.present(source.entry_id) else None
+
+
 def _size(value: Any) -> int:
     """About how many bytes a value takes in an export."""
     if isinstance(value, np.ndarray):
         return value.nbytes + 128
+    if isinstance(value, tuple) and value and isinstance(value[0], bytes):
+        return sum(map(len, value))
     return len(value) + 2 if isinstance(value, bytes) else len(str(value)) + 24
 
 

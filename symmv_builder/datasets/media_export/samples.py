@@ -5,7 +5,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from symmv_builder.schema import Column
 from symmv_builder.storage.tables import Row
 
 _KEY_LENGTH = 64
+_JPEG = b"\xff\xd8\xff"
 
 # What an export adds to the columns of a row.
 EXCERPT_COLUMNS = (
@@ -26,6 +27,16 @@ EXCERPT_COLUMNS = (
     Column("video_from_s", "float64", "s, video", "start of the video", "excerpt.video_from_s"),
     Column("video_to_s", "float64", "s, video", "end of the video", "excerpt.video_to_s"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class RowParts:
+    """The columns of a row: what is plain JSON, arrays, bytes, and lists of files' bytes."""
+
+    plain: dict[str, Any]
+    arrays: dict[str, NDArray[Any]]
+    blobs: dict[str, bytes]
+    files: dict[str, Sequence[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +52,31 @@ class Sample:
     video: Path | None = None
     frames: Sequence[Path] = ()
 
-    def parts(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]], dict[str, bytes]]:
-        """The row as what is plain JSON, its arrays, and what is bytes."""
-        plain: dict[str, Any] = {}
-        arrays: dict[str, NDArray[Any]] = {}
-        blobs: dict[str, bytes] = {}
+    def parts(self, of_files: Collection[str]) -> "RowParts":
+        """The row by what its values are; `of_files` are the columns that are lists of files."""
+        parts = RowParts({}, {}, {}, {})
         for name, value in self.row.items():
             if isinstance(value, np.ndarray):
-                arrays[name] = value
+                parts.arrays[name] = value
             elif isinstance(value, bytes):
-                blobs[name] = value
+                parts.blobs[name] = value
+            elif name in of_files:
+                parts.files[name] = value
             else:
-                plain[name] = _plain(value)
-        return plain, arrays, blobs
+                parts.plain[name] = _plain(value)
+        return parts
 
     def files(self) -> list[tuple[str, Path]]:
         """The files with their names in the sample: ``music.flac``, ``frames.0000.jpg``."""
         named = [("music", self.music), ("video", self.video)]
         files = [(f"{name}{path.suffix}", path) for name, path in named if path is not None]
         return files + [(f"frames.{path.name}", path) for path in self.frames]
+
+
+def file_names(column: str, files: Sequence[bytes]) -> list[str]:
+    """What the files of a column are called in a sample: ``frames.0000.jpg``."""
+    suffixes = ("jpg" if data.startswith(_JPEG) else "bin" for data in files)
+    return [f"{column}.{number:04d}.{suffix}" for number, suffix in enumerate(suffixes)]
 
 
 def key_of(name: str) -> str:

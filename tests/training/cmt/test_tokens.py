@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from symmv_builder.training.cmt.examples import CmtExamples, score_in, song_in_score
+from symmv_builder.training.cmt.examples import CmtExamples, arrays_of, score_in, song_in_score
 from symmv_builder.training.cmt.tokens import (
     BEGIN,
     DENSITY,
@@ -85,6 +85,42 @@ def test_densities_and_strengths_are_those_that_are_counted_by_hand() -> None:
         (2 + 0, 1 + 0, 1, 2),
     ]
     assert int((tokens[:, TYPE] == NOTE).sum()) == 8
+
+
+def words_one_by_one(made: WordScore) -> list[tuple[int, tuple[int, ...]]]:
+    """The words between ``begin`` and ``end`` with their 16ths, as the paper describes them.
+
+    Section 4 of Di et al. (2021), and the release's countdown of the density, without arrays.
+    """
+    columns = (made.onsets, made.instruments, made.pitches, made.durations)
+    notes = list(zip(*(column.tolist() for column in columns), strict=True))
+    words: list[tuple[int, tuple[int, ...]]] = []
+    for bar in range(made.bars):
+        inside = [note for note in notes if 16 * bar <= note[0] < 16 * (bar + 1)]
+        places = sorted({note[0] for note in inside})
+        words.append((16 * bar, (RHYTHM, BAR, 1 + len(places), 0, 0, 0, 0)))
+        for number, place in enumerate(places):
+            for instrument in range(1, 6):
+                chord = sorted(n[2:] for n in inside if n[:2] == (place, instrument))
+                to_come, strength = len(places) - number - 1, min(len(chord), 20)
+                rhythm = (RHYTHM, 2 + place % 16, 1 + to_come, strength, instrument, 0, 0)
+                words += [(place, rhythm)] if chord else []
+                words += [(place, (NOTE, 0, 0, 0, 0, 1 + pitch, length)) for pitch, length in chord]
+    return words
+
+
+@given(scores())
+@settings(max_examples=60, deadline=None)
+def test_words_are_those_that_are_written_down_one_by_one(made: WordScore) -> None:
+    words = words_one_by_one(made)
+    sequence = tokens_of(made)
+    assert [tuple(token) for token in sequence.tokens[1:-1].tolist()] == [word for _, word in words]
+    for rounding, half in (("floor", 0.0), ("round", 0.5)):
+        told = arrays_of(sequence, made.bars, rounding)  # type: ignore[arg-type]
+        assert told["steps"][1:-1].tolist() == [place for place, _ in words]
+        # The share of the piece that has passed, in hundredths.
+        shares = [int(100 * place / (16 * made.bars) + half) for place, _ in words]
+        assert told["timing"][1:-1].tolist() == shares
 
 
 def test_a_row_is_the_words_of_its_notes_and_where_they_stand() -> None:

@@ -32,6 +32,7 @@ TABLE = "videos.csv"
 RECIPE = replace(
     pop909.RECIPE,
     name=NAME,
+    pairs=True,
     uses=(
         *pop909.RECIPE.uses,
         use(probe.VIDEO),

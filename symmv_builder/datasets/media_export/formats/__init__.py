@@ -20,6 +20,7 @@ from typing import Any, Protocol, cast
 import pyarrow as pa
 
 from symmv_builder.datasets.media_export.samples import EXCERPT_COLUMNS, Sample
+from symmv_builder.storage.tables import holds_files
 
 NAMES = ("webdataset", "hf", "lance", "litdata")
 
@@ -50,6 +51,11 @@ class Layout:
             }
             for field in self.arrow
         ]
+
+    @property
+    def of_files(self) -> frozenset[str]:
+        """The columns that are lists of files, such as pictures."""
+        return frozenset(field.name for field in self.schema if holds_files(field))
 
     @property
     def media(self) -> list[str]:

@@ -2,7 +2,8 @@
 
 An item is a dict: `sample` (its key), `json` (text, numbers and labels of its row), a numpy array a
 column that is one, and bytes: `music`, `video`, and `frames`, the JPEG files one after another,
-with `frames_ends` where each ends. LitData collects a chunk in memory before it is written.
+with `frames_ends` where each ends. Columns that are lists of files are told in the same way.
+LitData collects a chunk in memory before it is written.
 """
 
 import json
@@ -57,12 +58,19 @@ def finish(folder: Path, layout: Layout, shards: Sequence[PlacedShard]) -> None:
 
 
 def _item(layout: Layout, sample: Sample) -> dict[str, Any]:
-    plain, arrays, blobs = sample.parts()
-    item = {"sample": sample.key, "json": json_bytes(plain).decode(), **arrays, **blobs}
+    parts = sample.parts(layout.of_files)
+    item: dict[str, Any] = {"sample": sample.key, "json": json_bytes(parts.plain).decode()}
+    item |= parts.arrays | parts.blobs
+    for column, files in parts.files.items():
+        item |= _joined(column, files)
     for kind in layout.media:
         item[kind] = getattr(sample, kind).read_bytes()
     if layout.has_frames:
-        frames = [path.read_bytes() for path in sample.frames]
-        item["frames"] = b"".join(frames)
-        item["frames_ends"] = np.cumsum([len(frame) for frame in frames]).astype(np.int64)
+        item |= _joined("frames", [path.read_bytes() for path in sample.frames])
     return item
+
+
+def _joined(name: str, files: Sequence[bytes]) -> dict[str, Any]:
+    """Files one after another, and where each ends."""
+    ends = np.cumsum([len(data) for data in files]).astype(np.int64)
+    return {name: b"".join(files), f"{name}_ends": ends}
