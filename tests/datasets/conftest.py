@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from symmv_builder.datasets.schemas import published_schema
+from symmv_builder.settings import Settings
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shards import ShardWriter, as_plain, write_receipt
 
@@ -36,3 +37,21 @@ def write_dataset(tmp_path: Path) -> WriteDataset:
         return root
 
     return write
+
+
+@pytest.fixture(scope="session")
+def built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root with the dataset of `toy_corrections`, built; nobody changes it."""
+    import toy_corrections
+
+    root: Path = toy_corrections.make_root(tmp_path_factory.mktemp("built"))
+    return root
+
+
+@pytest.fixture
+def settings(built_once: Path, tmp_path: Path) -> Settings:
+    """A copy of that root, which a test may change."""
+    import toy_corrections
+
+    copied: Settings = toy_corrections.copy_of(built_once, tmp_path / "root")
+    return copied

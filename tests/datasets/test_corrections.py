@@ -26,19 +26,6 @@ from symmv_builder.storage.receipts import read_receipt
 from tests.web.rooms import visitor
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root: Path = made.make_root(tmp_path_factory.mktemp("built"))
-    return root
-
-
-@pytest.fixture
-def settings(built: Path, tmp_path: Path) -> Settings:
-    """A copy of a built root, which a test may change."""
-    copied: Settings = made.copy_of(built, tmp_path / "root")
-    return copied
-
-
 def test_the_next_build_makes_what_depends_on_a_correction_and_nothing_else(
     settings: Settings,
 ) -> None:
@@ -252,17 +239,17 @@ def test_a_correction_outlives_another_model(settings: Settings) -> None:
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line_and_nothing_is_written(
-    built: Path, words: tuple[str, Any], problem: str
+    built_once: Path, words: tuple[str, Any], problem: str
 ) -> None:
-    settings = made.settings_of(built)
+    settings = made.settings_of(built_once)
     with pytest.raises(StopRun, match=re.escape(problem)) as caught:
         correcting.correct(settings, "toy", "film", *words, by="Ann")
     assert "\n" not in str(caught.value)
-    assert not (built / "toy" / "corrections.jsonl").exists()
+    assert not (built_once / "toy" / "corrections.jsonl").exists()
 
 
-def test_who_and_what_are_asked_for(built: Path) -> None:
-    settings = made.settings_of(built)
+def test_who_and_what_are_asked_for(built_once: Path) -> None:
+    settings = made.settings_of(built_once)
     for by in ("", " ", "x" * 41):
         with pytest.raises(WrongSetting, match="author"):
             correcting.correct(settings, "toy", "film", "beat", 4.0, 4.1, by=by)

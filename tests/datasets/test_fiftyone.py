@@ -29,18 +29,6 @@ KINDS: Mapping[str, type] = {"StringField": str, "IntField": int, "FloatField": 
 PRIVATE = {"_id", "_media_type", "_rand"}
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root: Path = made.make_root(tmp_path_factory.mktemp("built"))
-    return root
-
-
-@pytest.fixture
-def settings(built: Path, tmp_path: Path) -> Settings:
-    copied: Settings = made.copy_of(built, tmp_path / "root")
-    return copied
-
-
 def written(settings: Settings, folder: Path) -> dict[str, Any]:
     """The samples of an export by entry, once each is as its metadata say."""
     fiftyone.export(settings, "toy", folder)
@@ -183,7 +171,7 @@ def test_an_export_is_gone_on_with_and_follows_the_dataset(
 
 @pytest.mark.parametrize("content", ["{}", "[1]", '{"info": {"symmv_builder": "1"}}', None])
 def test_a_folder_of_something_else_is_left_alone(
-    built: Path, tmp_path: Path, content: str | None
+    built_once: Path, tmp_path: Path, content: str | None
 ) -> None:
     out = tmp_path / "out"
     (out / "data").mkdir(parents=True)
@@ -191,7 +179,7 @@ def test_a_folder_of_something_else_is_left_alone(
         (out / "metadata.json").write_text(content)
     before = sorted(out.rglob("*"))
     with pytest.raises(OutputExists):
-        fiftyone.export(made.settings_of(built), "toy", out)
+        fiftyone.export(made.settings_of(built_once), "toy", out)
     assert sorted(out.rglob("*")) == before
 
 

@@ -17,18 +17,6 @@ from symmv_builder.settings import Settings, read_settings
 from tests.datasets.foreign import python_with, run
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root: Path = made.make_root(tmp_path_factory.mktemp("built"))
-    return root
-
-
-@pytest.fixture
-def settings(built: Path, tmp_path: Path) -> Settings:
-    copied: Settings = made.copy_of(built, tmp_path / "root")
-    return copied
-
-
 def written(settings: Settings, folder: Path) -> dict[str, Any]:
     jams.export(settings, "toy", folder)
     found: dict[str, Any] = json.loads((folder / "film.jams").read_text())
@@ -88,12 +76,12 @@ def test_a_file_has_the_entry_as_it_was_corrected_in_the_namespaces_of_jams(
 
 
 def test_files_bring_corrections_with_their_authors_to_another_root_and_once(
-    settings: Settings, built: Path, tmp_path: Path
+    settings: Settings, built_once: Path, tmp_path: Path
 ) -> None:
     for words in ALL:
         correcting.correct(settings, "toy", "film", *words, by="Ann")
     written(settings, tmp_path / "out")
-    other = made.copy_of(built, tmp_path / "other" / "root")
+    other = made.copy_of(built_once, tmp_path / "other" / "root")
     new = jams.take_in(other, "toy", [tmp_path / "out"], by="Bob")
     assert {name: len(mine) for name, mine in new.items()} == {"film": len(ALL)}
     assert records(other) == records(settings)
@@ -246,25 +234,25 @@ def _data(document: dict[str, Any], artifact: str) -> list[dict[str, Any]]:
     ],
 )
 def test_a_file_that_cannot_be_is_refused_in_one_line_and_nothing_is_written(
-    built: Path, tmp_path: Path, change: Callable[[dict[str, Any]], object], problem: str
+    built_once: Path, tmp_path: Path, change: Callable[[dict[str, Any]], object], problem: str
 ) -> None:
-    settings = read_settings({"HOME": str(tmp_path)}, root=str(built))
+    settings = read_settings({"HOME": str(tmp_path)}, root=str(built_once))
     path = tmp_path / "film.jams"
     path.write_text(_changed(written(settings, tmp_path / "out"), change))
     with pytest.raises(StopRun, match=problem) as caught:
         jams.take_in(settings, "toy", [path], by="Bob")
     assert "\n" not in str(caught.value)
-    assert not (built / "toy" / "corrections.jsonl").exists()
+    assert not (built_once / "toy" / "corrections.jsonl").exists()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"annotations": [NaN]}', "[" * 100_000])
-def test_what_is_no_jams_is_refused(built: Path, tmp_path: Path, text: str) -> None:
-    settings = read_settings({"HOME": str(tmp_path)}, root=str(built))
+def test_what_is_no_jams_is_refused(built_once: Path, tmp_path: Path, text: str) -> None:
+    settings = read_settings({"HOME": str(tmp_path)}, root=str(built_once))
     (tmp_path / "film.jams").write_text(text)
     with pytest.raises(StopRun, match="it is no JAMS file"):
         jams.take_in(settings, "toy", [tmp_path], by="Bob")
     with pytest.raises(StopRun, match="holds no files"):
-        jams.take_in(settings, "toy", [built], by="Bob")
+        jams.take_in(settings, "toy", [built_once], by="Bob")
 
 
 def test_a_file_of_somebody_else_stays(settings: Settings, tmp_path: Path) -> None:

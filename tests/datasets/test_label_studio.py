@@ -7,7 +7,6 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-import toy_corrections as made
 from typer.testing import CliRunner
 
 from symmv_builder.api import correcting, label_studio
@@ -15,18 +14,6 @@ from symmv_builder.cli import app
 from symmv_builder.errors import MalformedFile, OutputExists, StopRun
 from symmv_builder.settings import Settings, read_settings
 from tests.datasets.foreign import python_with, run
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root: Path = made.make_root(tmp_path_factory.mktemp("built"))
-    return root
-
-
-@pytest.fixture
-def settings(built: Path, tmp_path: Path) -> Settings:
-    copied: Settings = made.copy_of(built, tmp_path / "root")
-    return copied
 
 
 def tasks(settings: Settings, folder: Path, **more: str) -> list[dict[str, Any]]:
@@ -138,9 +125,9 @@ def test_what_was_changed_is_corrected_by_who_answered(settings: Settings, tmp_p
     ],
 )
 def test_answers_that_cannot_be_are_refused_in_one_line(
-    built: Path, tmp_path: Path, change: Callable[[dict[str, Any]], object], problem: str
+    built_once: Path, tmp_path: Path, change: Callable[[dict[str, Any]], object], problem: str
 ) -> None:
-    settings = read_settings({"HOME": str(tmp_path)}, root=str(built))
+    settings = read_settings({"HOME": str(tmp_path)}, root=str(built_once))
     film = answered(tasks(settings, tmp_path / "out")[0])
     # A change that would go through: nothing is written all the same.
     regions(film, "beats")[3]["value"].update(start=1.6, end=1.64)
@@ -149,14 +136,14 @@ def test_answers_that_cannot_be_are_refused_in_one_line(
     with pytest.raises(StopRun, match=problem) as caught:
         label_studio.take_in(settings, "toy", tmp_path / "export.json", by="Bob")
     assert "\n" not in str(caught.value)
-    assert not (built / "toy" / "corrections.jsonl").exists()
+    assert not (built_once / "toy" / "corrections.jsonl").exists()
 
 
 @pytest.mark.parametrize(
     "text", ["", "{}", "[1]", '[{"annotations": 1}]', '[{"beats": [], "id": 1}]', "[" * 100_000]
 )
-def test_what_is_no_export_is_refused(built: Path, tmp_path: Path, text: str) -> None:
-    settings = read_settings({"HOME": str(tmp_path)}, root=str(built))
+def test_what_is_no_export_is_refused(built_once: Path, tmp_path: Path, text: str) -> None:
+    settings = read_settings({"HOME": str(tmp_path)}, root=str(built_once))
     (tmp_path / "export.json").write_text(text)
     with pytest.raises(MalformedFile):
         label_studio.take_in(settings, "toy", tmp_path / "export.json")

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import pytest
 import toy_clips as toy
 import toy_corrections as made
 
@@ -17,19 +16,6 @@ from symmv_builder.settings import Settings
 from symmv_builder.storage.manifests import read_entries
 from symmv_builder.storage.receipts import PLACE, read_receipt
 from symmv_builder.storage.shard_rows import ShardRows
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root: Path = made.make_root(tmp_path_factory.mktemp("built"))
-    return root
-
-
-@pytest.fixture
-def settings(built: Path, tmp_path: Path) -> Settings:
-    """A copy of a built root, which a test may change."""
-    copied: Settings = made.copy_of(built, tmp_path / "root")
-    return copied
 
 
 def test_an_entry_is_trimmed_and_its_row_begins_where_the_trim_does(settings: Settings) -> None:
