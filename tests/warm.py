@@ -29,6 +29,7 @@ from pathlib import Path
 import psutil
 
 import symmv_builder
+from symmv_builder import plugins
 from tests.forks import forked_workers
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -100,6 +101,8 @@ def _answer(asked: socket.socket) -> None:
     os.environ.clear()
     os.environ.update(request["environment"])
     time.tzset()
+    # Packages may have been installed since the server looked.
+    plugins.installed.cache_clear()
     with forked_workers():
         code = _ended(request["arguments"])
     threading._shutdown()  # type: ignore[attr-defined]

@@ -38,7 +38,7 @@ deployments:
     entrypoint: flows.resume:resume
     parameters: {flows: [toy], patience_s: 12}
     schedules:
-      - interval: 10
+      - interval: 20
 """
 
 

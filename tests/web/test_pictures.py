@@ -1,7 +1,8 @@
 """The pictures of the documentation: pages in a real browser, with recordings that are real.
 
 `SYMMV_TEST_PICTURES=docs/images python -m pytest -m slow tests/web/test_pictures.py` makes them
-anew, which takes some minutes; look at each before committing it.
+anew, which takes some minutes; look at each before committing it. Without the variable the pages
+of `test_in_browser.py` alone are opened.
 """
 
 import os
@@ -99,6 +100,8 @@ class Exhibition:
 
 @pytest.fixture(scope="module")
 def exhibition(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exhibition]:
+    if not os.environ.get("SYMMV_TEST_PICTURES"):
+        pytest.skip("three minutes of work: SYMMV_TEST_PICTURES names no folder for the pictures")
     find_chromium()
     for module in ("torch", "music21", "transkun", "basic_pitch", "matplotlib"):
         pytest.importorskip(module)
@@ -144,8 +147,7 @@ def test_a_page_of_real_recordings_is_quiet_and_plays(exhibition: Exhibition, na
     browser = exhibition.house.browser
     assert exhibition.open(name) == []
     assert browser.evaluate("document.documentElement.scrollWidth") <= WIDTH
-    if folder := os.environ.get("SYMMV_TEST_PICTURES"):
-        take_picture(browser, Path(folder) / f"{name}.png")
+    take_picture(browser, Path(os.environ["SYMMV_TEST_PICTURES"]) / f"{name}.png")
 
 
 def take_picture(browser: Browser, path: Path) -> None:
