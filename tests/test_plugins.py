@@ -78,6 +78,7 @@ def test_every_question_knows_it(environment: Environment) -> None:
     assert run("verify", "tiny")
 
 
+@pytest.mark.slow
 def test_it_is_released_and_exported_as_parquet(environment: Environment) -> None:
     environment.run("release", "tiny", "1.0.0")
     folder = environment.folder / "data" / "releases" / "tiny" / "1.0.0"

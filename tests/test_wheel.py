@@ -159,6 +159,7 @@ def test_the_source_distribution_is_the_repository(checkout: Path) -> None:
     assert files - inside == set()
 
 
+@pytest.mark.slow
 def test_the_base_answers_without_any_extra(base: Path, tmp_path: Path) -> None:
     ask = run(base, "-c", "import importlib.util as u; print(u.find_spec('torch'))", cwd=tmp_path)
     assert ask.strip() == "None"

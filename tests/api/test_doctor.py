@@ -190,6 +190,7 @@ def test_a_check_that_fails_in_an_unforeseen_way_hides_nothing_else() -> None:
     assert "KeyError" in bad.found
 
 
+@pytest.mark.slow
 def test_models_torch_and_extras_of_this_environment(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     findings = {f.what: f for f in doctor.examine(str(tmp_path), {"HF_HUB_OFFLINE": "1"})}

@@ -45,6 +45,7 @@ def test_weights_that_are_not_there_stop_the_run(name: str, tmp_path: Path) -> N
         assert "beat" in str(caught.value).lower()
 
 
+@pytest.mark.slow
 @every_model
 def test_it_gives_beats_within_the_sound(name: str, folder: Path) -> None:
     model: Any = load("beats", name, home_for_form(name, folder))
@@ -64,6 +65,7 @@ def test_silence_has_no_beats_however_short(name: str, samples: int, folder: Pat
     assert len(beats.times_s) == 0
 
 
+@pytest.mark.slow
 @every_model
 def test_it_finds_the_beats_and_bars_of_a_waltz(name: str) -> None:
     model: Any = load("beats", name, real_home(name))

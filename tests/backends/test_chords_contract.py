@@ -69,6 +69,7 @@ def test_a_sound_too_short_for_a_chord_has_none(name: str, samples: int, folder:
     assert model.recognise(np.zeros((samples, 1), dtype=np.float32)).labels == ()
 
 
+@pytest.mark.slow
 @every_model
 def test_it_hears_a_cadence(name: str) -> None:
     model: Any = load("chords", name, real_home(name))

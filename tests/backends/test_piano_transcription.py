@@ -68,6 +68,7 @@ def test_a_flat_peak_is_a_note_at_its_frame_and_not_at_no_time() -> None:
     assert shifts.tolist() == [0, 0.25, 0]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_lacks_a_layer_is_refused(checkpoint: Path, tmp_path: Path) -> None:
     state = torch.load(checkpoint, weights_only=True)
     del state["model"]["note_model"]["frame_fc.weight"]

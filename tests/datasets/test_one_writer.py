@@ -69,6 +69,7 @@ def rows_of(store: Store, folder: str, receipt: dict[str, Any] | None) -> set[st
     return rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wait", [[], ["wait"]], ids=["ends", "waits"])
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_takedowns_at_once_lose_nothing(

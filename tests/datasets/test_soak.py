@@ -31,6 +31,7 @@ def test_the_crawler_was_killed_and_downloads_went_on_where_they_broke_off(
     assert outcome.resumed > 0
 
 
+@pytest.mark.slow
 def test_no_attempt_is_spent_on_a_breaker(outcome: Outcome) -> None:
     # Each of these items was refused more often than it has attempts, and none is rejected.
     assert outcome.refusals > 0

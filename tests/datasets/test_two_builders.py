@@ -55,6 +55,7 @@ def alone(tmp_path: Path) -> tuple[Path, dict[str, bytes]]:
     return media, shards_of(plain / "toy")
 
 
+@pytest.mark.slow
 def test_two_datasets_are_built_at_once_in_one_root(
     tmp_path: Path, ledger_url: str, alone: tuple[Path, dict[str, bytes]]
 ) -> None:

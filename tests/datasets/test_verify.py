@@ -180,6 +180,7 @@ def standing(root: Path) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 def test_after_a_repair_and_a_build_the_root_is_as_if_nothing_had_been_damaged(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

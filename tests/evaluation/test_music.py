@@ -202,6 +202,7 @@ def test_files_have_the_figures_that_are_worked_out_by_hand(tmp_path: Path) -> N
     assert mean["ioi"] == pytest.approx((0.5 + 5.5 / 7) / 2)
 
 
+@pytest.mark.slow
 @pytest.mark.twin("test_a_file_scores_as_muspy_reads_and_scores_it")
 @pytest.mark.parametrize(("folder", "count"), [("symmv/midi", 60), ("pop909", 40)])
 def test_real_files_score_as_muspy_scores_them(shared_data: Path, folder: str, count: int) -> None:

@@ -89,6 +89,7 @@ def build_both(tmp_path: Path) -> dict[str, bytes]:
     return ours
 
 
+@pytest.mark.slow
 def test_the_flow_turns_away_what_the_command_turns_away(tmp_path: Path) -> None:
     (tmp_path / "media").mkdir()
     make_clip(tmp_path / "media" / "clip.mp4", chord_s=0.5)

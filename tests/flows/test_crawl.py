@@ -78,6 +78,7 @@ def test_a_crawl_finds_what_is_new_screens_it_and_shows_hostile_titles_as_text(
     assert "<script" not in artifact("crawl-muvisync")
 
 
+@pytest.mark.slow
 def test_a_site_that_refuses_us_ends_the_run_well_and_the_next_one_stays_away(
     given: dict[str, Any], uploads: tuple[Upload, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,7 @@ def command(*words: object) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("choice", ["all", "published emotion", "without own chords"])
 def test_a_flow_makes_the_shards_of_an_import_anew_as_they_are(
     choice: str, release: Path, tmp_path: Path

@@ -93,6 +93,7 @@ def test_a_cover_at_another_pace_and_pitch_is_placed_within_a_third_of_a_second(
     assert found.music_s[-1] - found.music_s[0] > 0.85 * played_s
 
 
+@pytest.mark.slow
 def test_points_rise_on_both_clocks_about_one_a_second() -> None:
     found = aligned(known("mazurka-op6-no2", rate=1.2, shift=2))
     assert (np.diff(found.music_s) > 0).all()
@@ -130,6 +131,7 @@ def test_a_part_that_only_the_video_has_is_jumped_over() -> None:
     assert np.diff(found.video_s).max() > 15.0
 
 
+@pytest.mark.slow
 def test_a_recording_a_quarter_tone_sharp_is_still_in_its_key() -> None:
     notes = play(piece("sonata-k545"), seed=3).notes
     straight = sound(notes, STRINGS)

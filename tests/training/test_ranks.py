@@ -89,6 +89,7 @@ def test_two_processes_begin_alike_and_share_the_gradient_of_the_whole_batch(
     assert two[0]["gradient"] == two[1]["gradient"]
 
 
+@pytest.mark.slow
 def test_two_processes_add_up_and_agree_but_draw_apart(two: list[dict[str, Any]]) -> None:
     for one in two:
         assert one["total"] == [3.0, 20.0]

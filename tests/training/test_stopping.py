@@ -65,6 +65,7 @@ def lines(run: Path) -> list[dict[str, Any]]:
     return [{k: v for k, v in line.items() if k != "examples_per_s"} for line in read_metrics(run)]
 
 
+@pytest.mark.slow
 @every_trainer
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_keeps_the_step_that_a_training_is_in(

@@ -97,6 +97,7 @@ def test_by_heart_relevance_is_far_above_that_of_mismatched_pairs(learned: Learn
     assert found["ta_chance"] == pytest.approx((4 / 3 + 3 / 4 + 3 / 5) / 10)
 
 
+@pytest.mark.slow
 def test_generated_music_is_taken_from_files_named_by_entry(
     learned: Learned, tmp_path: Path
 ) -> None:
@@ -147,6 +148,7 @@ def test_a_folder_without_music_for_the_split_stops_the_run(
         score.score(*ask, music=tmp_path)
 
 
+@pytest.mark.slow
 def test_recordings_are_taken_as_well_as_midi_and_the_sound_goes_before_the_video(
     learned: Learned, tmp_path: Path
 ) -> None:

@@ -137,6 +137,7 @@ def test_a_checkpoint_knows_the_songs_that_it_learned_from(videos: Root, tmp_pat
     assert all(len(value) == 64 for value in about["shards"].values())
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_with_the_losses_of_one_that_was_not(
     dataset: Root, tmp_path: Path
 ) -> None:

@@ -149,6 +149,7 @@ def whole(root: Root, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kill_at", [3, 15])
 def test_a_killed_training_goes_on_to_the_same_losses(
     root: Root, whole: Path, tmp_path: Path, kill_at: int
