@@ -163,6 +163,8 @@ def test_a_loss_that_is_no_number_is_one_line(loss: float) -> None:
 # A step that never ends: the first signal waits for it, the second does not.
 STUCK = """
 import math, signal, time, torch
+# A shell that begins the tests in the background has them ignore interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from symmv_builder.training.ranks import Ranks
 from symmv_builder.training.stopping import Ending
 state = {"step": 1, "stale": 0}
