@@ -34,7 +34,7 @@ NO_VIDEO = "no video of it is stored"
 
 @dataclass(frozen=True, slots=True)
 class FiftyOneSummary:
-    """What an export came to; `left_out` is why entries have no sample, by their id."""
+    """The outcome of an export; `left_out` is why entries have no sample, by their id."""
 
     samples: int
     copied: int
@@ -88,7 +88,7 @@ def _note(text: str) -> Event:
 
 
 class _Shows:
-    """What samples say beside records: rejections, splits, clips and subsets of the last build."""
+    """Facts of samples beside records: rejections, splits, clips, subsets of the last build."""
 
     def __init__(self, store: Store, dataset: str) -> None:
         receipt = read_receipt(store.root, dataset) or {}

@@ -41,7 +41,7 @@ _FACTS = ("title", "dimensions", "knows_words", "tokens", "token_width")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the process of a model listens, and what it has to be told first."""
+    """The socket of a model's process, and the token that it has to be told first."""
 
     path: str
     token: bytes = field(repr=False)

@@ -53,7 +53,7 @@ _LOOKS_EVERY_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a worker waits for: inputs ``[n, ...]`` or texts, and where the answer goes."""
+    """A request of a worker: inputs ``[n, ...]`` or texts, and the queue of its answers."""
 
     kind: Kind
     inputs: NDArray[Any] | None
