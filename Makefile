@@ -17,6 +17,12 @@ EDITABLE := --editable
 LAYERS := run flows train dev
 LOCK := $(LAYERS:%=requirements/%.txt) requirements/torch.txt requirements/uv.txt
 
+# Which tests `make test TESTS=...` runs. The markers are told in pyproject.toml.
+TESTS := quick
+TESTS_quick := -m "not slow and not long"
+TESTS_merge := -m "not long"
+TESTS_all :=
+
 .PHONY: help install requirements lock demo test check extras bench schemas docs clean
 
 help: ## this list
@@ -56,8 +62,9 @@ lock: .venv/bin/python ## the lock anew out of pyproject.toml; UPGRADE=NAME or U
 demo: install ## two minutes: recordings made here, both builds, new music, one page of it all
 	$(BIN)/symmv demo --quick
 
-test: install ## the tests; TESTS=all for the slow ones too: whole systems and big models
-	$(BIN)/python -m pytest -q $(if $(filter all,$(TESTS)),,-m "not slow") \
+test: install ## the tests; TESTS=merge for the slow ones too: whole systems and big models; TESTS=all for all
+	@test -n "$(filter quick merge all,$(TESTS))" || { echo "error: TESTS is quick, merge or all" >&2; exit 2; }
+	$(BIN)/python -m pytest -q $(TESTS_$(TESTS)) \
 	  --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 check: install ## style, types, arrows, generated files

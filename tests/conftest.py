@@ -26,7 +26,11 @@ SPAWNED = (ROOT / "tests" / "pipeline", ROOT / "tests" / "flows")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What is slow comes first, so that no process is left alone with it at the end."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    slow = {
+        item.path
+        for item in items
+        if item.get_closest_marker("slow") or item.get_closest_marker("long")
+    }
     items.sort(key=lambda item: (item.path.name != "test_documentation.py", item.path not in slow))
 
 

@@ -3,16 +3,20 @@
 Counted over the shards, by the columns of the entry (`schema.ENTRY`, `schema.METADATA`) and of the
 steps `music_labels` and `lyrics`. A line of the answer is about one piece of knowledge from one
 origin: a genre that Shazam named stands in another line than one that was guessed by tags.
+
+A build counts once and keeps the answer in its receipt, so that a question reads no shard.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from symmv_builder.storage.receipts import require_whole
 from symmv_builder.storage.root import Root
-from symmv_builder.storage.shards import read_rows
 
+# The field of a receipt that holds the counts.
+FIELD = "metadata"
 _COMMON = 5
 _LONGEST = 60
 
@@ -88,19 +92,38 @@ _COUNTED: Sequence[tuple[str, str, Callable[[Mapping[str, Any]], list[str]]]] = 
 )
 
 
+def known_counts(root: Root, dataset: str, receipt: Mapping[str, Any]) -> tuple[KnownCount, ...]:
+    """Read the counts that a build has kept in a receipt; without them, count (`count_metadata`).
+
+    They are missing where an entry was taken down since, and in receipts of earlier versions.
+    """
+    if FIELD not in receipt:
+        require_whole(root, dataset, receipt)
+        return count_metadata(root, dataset, receipt)
+    return tuple(
+        KnownCount(each["what"], each["entries"], tuple((v, n) for v, n in each["common"]))
+        for each in receipt[FIELD]
+    )
+
+
+def facts_of(root: Root, dataset: str, receipt: Mapping[str, Any]) -> dict[str, Any]:
+    """Count for a receipt that is to be written; its shards are there."""
+    return {FIELD: [asdict(each) for each in count_metadata(root, dataset, receipt)]}
+
+
 def count_metadata(root: Root, dataset: str, receipt: Mapping[str, Any]) -> tuple[KnownCount, ...]:
-    """Count what the shards of a dataset say of its entries, a line for each thing they can say.
+    """Count what the shards of a receipt say of its entries, a line for each thing they can say.
 
     Entries are counted, also where rows are clips. Where a dataset does not say who named a genre
     (`identified_by`), its column counts as Shazam's, as the column says of itself. Raises what
-    `storage.shards.read_rows` does.
+    `storage.shards.rows_named_by` does.
     """
     known_columns = set(receipt.get("columns", ()))
     possible = [each for each in _COUNTED if each[1] in known_columns]
     columns = {name for _, name, _ in possible} | ({"genre", "identified_by"} & known_columns)
     totals: Counter[str] = Counter()
     common: dict[str, Counter[str]] = {what: Counter() for what, _, _ in possible}
-    for row in _entries(root, dataset, sorted(columns) if possible else []):
+    for row in _entries(root, dataset, receipt, sorted(columns)) if possible else ():
         for what, _, values_of in possible:
             if values := set(values_of(row)):
                 totals[what] += 1
@@ -115,10 +138,15 @@ def _order(value: tuple[str, int]) -> tuple[int, str]:
     return -value[1], value[0]
 
 
-def _entries(root: Root, dataset: str, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _entries(
+    root: Root, dataset: str, receipt: Mapping[str, Any], columns: Sequence[str]
+) -> Iterator[dict[str, Any]]:
     """Iterate over one row of each entry: its clips stand together and say the same of it."""
+    # Imported here: counts that a receipt has need no Arrow.
+    from symmv_builder.storage.shards import rows_named_by
+
     last = None
-    for row in read_rows(root, dataset, ["entry_id", *columns]) if columns else ():
+    for row in rows_named_by(root, dataset, receipt, ["entry_id", *columns]):
         if row["entry_id"] != last:
             last = row["entry_id"]
             yield row

@@ -18,6 +18,7 @@ from symmv_builder.datasets.corrected import (
     corrections_of,
     machine_key,
 )
+from symmv_builder.datasets.metadata import KnownCount, known_counts
 from symmv_builder.datasets.remembered import names_in, recipe_of, require_folder, require_known
 from symmv_builder.errors import NotFound, StopRun, WrongArguments
 from symmv_builder.pipeline.keys import CORRECTION
@@ -29,7 +30,6 @@ from symmv_builder.storage.results import Result
 from symmv_builder.storage.sidecars import Sidecars
 
 if TYPE_CHECKING:
-    from symmv_builder.datasets.metadata import KnownCount
     from symmv_builder.storage.items import Item
     from symmv_builder.storage.store import Store
 
@@ -53,8 +53,8 @@ class Status:
     `lost` are the shards that a repair put aside, and no build has written since. `taken_down`
     counts the entries of which a recording was taken down through another dataset. `corrections`
     counts those that stand by their state, and `not_applicable` are those that are about what is
-    not there. `metadata` is what the shards say of their entries (`datasets.metadata`); where they
-    cannot be read, it is empty, and `metadata_fault` says why.
+    not there. `metadata` is what the shards say of their entries (`datasets.metadata`); where no
+    build has counted them and they cannot be read, it is empty, and `metadata_fault` says why.
     """
 
     dataset: str
@@ -71,7 +71,7 @@ class Status:
     taken_down: int = 0
     corrections: dict[str, int] = field(default_factory=dict)
     not_applicable: tuple[Corrected, ...] = ()
-    metadata: "tuple[KnownCount, ...]" = ()
+    metadata: tuple[KnownCount, ...] = ()
     metadata_fault: str = ""
 
 
@@ -144,13 +144,10 @@ def status(store: "Store", dataset: str) -> Status:
 
 def _metadata(
     store: "Store", dataset: str, receipt: Mapping[str, Any]
-) -> "tuple[tuple[KnownCount, ...], str]":
-    """Count what the shards say of their entries, or tell why they cannot be read."""
-    # Imported here: where nothing is built, a question needs no Arrow.
-    from symmv_builder.datasets.metadata import count_metadata
-
+) -> tuple[tuple[KnownCount, ...], str]:
+    """Read what the shards say of their entries, or tell why they cannot be read."""
     try:
-        return count_metadata(store.root, dataset, receipt), ""
+        return known_counts(store.root, dataset, receipt), ""
     except StopRun as error:
         return (), str(error)
 

@@ -1,13 +1,11 @@
 """Freeze a built dataset as a release."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from symmv_builder.datasets import changes, remembered
 from symmv_builder.datasets.card import facts, licences
 from symmv_builder.datasets.imports import published_licence
-from symmv_builder.datasets.metadata import count_metadata
 from symmv_builder.errors import ReleaseExists, ReleaseRefused
 from symmv_builder.storage import manifests, releases, shards
 from symmv_builder.storage.store import Store
@@ -52,10 +50,8 @@ def _facts(
     recipe = remembered.recipe_of(store.manifests, dataset) if is_known else None
     if about is None:
         about = said_before(store, dataset)
-    metadata = [asdict(each) for each in count_metadata(store.root, dataset, receipt)]
     licence = published_licence(recipe.release_name if recipe else dataset)
-    gathered = facts.gather(receipt, recipe, about, licence)
-    return gathered | ({facts.METADATA: metadata} if metadata else {})
+    return facts.gather(receipt, recipe, about, licence)
 
 
 def said_before(store: Store, dataset: str) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from symmv_builder.crawl.fetch import discard
-from symmv_builder.datasets import card, trimming
+from symmv_builder.datasets import card, metadata, trimming
 from symmv_builder.errors import Damaged, ReleaseRefused
 from symmv_builder.records import Source
 from symmv_builder.storage import clip_tables, releases, shards
@@ -90,8 +90,11 @@ def without_entries(
     for shard in remaining:
         counts[shard.split] += shard.rows
     is_clips = "clips" in receipt
+    kept = trimming.without(receipt, names)
+    # A count may name what only one of them had; the next build counts anew.
+    kept.pop(metadata.FIELD, None)
     return {
-        **trimming.without(receipt, names),
+        **kept,
         "shards": shards.as_plain(remaining),
         "splits": counts,
         "entries": _entries_in(root, into or folder, remaining)
@@ -153,6 +156,11 @@ def put_release(store: Store, dataset: str, version: str, receipt: Mapping[str, 
     folder = releases.folder_of(dataset, version)
     sizes = releases.split_bytes(store, folder, receipt)
     full = {**receipt, "version": version, "split_bytes": sizes}
+    if metadata.FIELD not in full:
+        full |= metadata.facts_of(store.root, folder, full)
+    if card.FACTS in full:
+        # Releases of earlier versions have counts of all their entries there.
+        full[card.FACTS] = {k: v for k, v in full[card.FACTS].items() if k != metadata.FIELD}
     # Which clips were turned away is told by their number; the table stays in the data root.
     full.pop(clip_tables.FIELD, None)
     # As whoever reads it later has it: what is written of a receipt must not depend on when.

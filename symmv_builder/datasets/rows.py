@@ -10,7 +10,7 @@ from typing import Any
 from symmv_builder.assemble import assemble_row
 from symmv_builder.between import cut_records
 from symmv_builder.clips import Clip
-from symmv_builder.datasets import trimming
+from symmv_builder.datasets import metadata, trimming
 from symmv_builder.datasets.clip_rules import clip_facts
 from symmv_builder.datasets.clip_table import clip_reads, cut_dataset
 from symmv_builder.datasets.recipe import Recipe
@@ -196,6 +196,7 @@ def write_dataset(
             **clip_tables.facts_of(draft.cut),
             clip_tables.FIELD: clip_tables.write_table(store.root, recipe.name, draft.cut),
         }
+    receipt |= metadata.facts_of(store.root, recipe.name, receipt)
     # Writing shards takes a while; who lost the lock meanwhile names none of them.
     lock.check()
     shards.write_receipt(store.root, recipe.name, receipt)

@@ -257,6 +257,13 @@ def read_rows(root: Root, dataset: str, columns: Sequence[str]) -> Iterator[dict
     if receipt is None:
         raise NoShards(dataset, root.shown)
     require_whole(root, dataset, receipt)
+    yield from rows_named_by(root, dataset, receipt, columns)
+
+
+def rows_named_by(
+    root: Root, dataset: str, receipt: Mapping[str, Any], columns: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """Iterate, as `read_rows`, over rows of shards that a receipt names which may be unwritten."""
     for shard in receipt["shards"]:
         name = f"{dataset}/{shard['path']}"
         with open_shard(root, name) as file:

@@ -52,7 +52,7 @@ def excerpt(path: Path, folder: Path) -> Path:
     return out
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.twin("test_its_notes_are_those_of_the_package_s_model")
 def test_its_notes_are_those_of_its_own_program_and_of_the_score(
     shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: Any
@@ -111,7 +111,10 @@ def played(seconds: float) -> np.ndarray:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["mono", "unlike channels over a segment's border"])
+@pytest.mark.parametrize(
+    "kind",
+    ["mono", pytest.param("unlike channels over a segment's border", marks=pytest.mark.long)],
+)
 def test_its_notes_are_those_of_the_package_s_model(kind: str, package: Any) -> None:
     sound = played(3.0 if kind == "mono" else 8.3)
     if kind == "mono":

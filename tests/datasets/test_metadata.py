@@ -11,8 +11,9 @@ from symmv_builder.assemble import assemble_row
 from symmv_builder.cli import app
 from symmv_builder.datasets import questions
 from symmv_builder.datasets.card import card
-from symmv_builder.datasets.metadata import KnownCount, count_metadata
+from symmv_builder.datasets.metadata import KnownCount, count_metadata, facts_of
 from symmv_builder.datasets.release import release
+from symmv_builder.datasets.takedown import take_down
 from symmv_builder.records import Entry, Listing, MusicLabels, SongInfo, Source, TimedText
 from symmv_builder.schema import METADATA, Column, arrow_schema
 from symmv_builder.storage import manifests, shards
@@ -116,10 +117,19 @@ def test_every_line_counts_entries_and_says_who_said_it(store: Store) -> None:
 
 
 def test_columns_that_are_not_there_are_not_counted(store: Store) -> None:
-    receipt = {"columns": ["entry_id", "genre"]}
+    receipt = (shards.read_receipt(store.root, "gvmgen") or {}) | {"columns": ["entry_id", "genre"]}
     known = count_metadata(store.root, "gvmgen", receipt)
     assert [each.what for each in known] == ["genre, by Shazam"]
-    assert count_metadata(store.root, "gvmgen", {"columns": ["entry_id"]}) == ()
+    assert count_metadata(store.root, "gvmgen", receipt | {"columns": ["entry_id"]}) == ()
+
+
+def test_counts_that_a_build_has_kept_are_told_without_a_shard(store: Store) -> None:
+    receipt = shards.read_receipt(store.root, "gvmgen") or {}
+    counted = count_metadata(store.root, "gvmgen", receipt)
+    shards.write_receipt(store.root, "gvmgen", receipt | facts_of(store.root, "gvmgen", receipt))
+    for shard in receipt["shards"]:
+        store.root.remove(f"gvmgen/{shard['path']}")
+    assert questions.status(store, "gvmgen").metadata == counted
 
 
 def test_status_shows_it_and_says_where_shards_cannot_be_read(store: Store, tmp_path: Path) -> None:
@@ -149,3 +159,24 @@ def test_the_card_of_a_release_has_it(store: Store) -> None:
     assert "| genre, by Shazam | 2 | Pop 2 |" in section
     assert "by whoever listed it | 1 |" in section
     assert "[x](y)" not in section
+
+
+def test_what_an_entry_alone_had_leaves_every_count_with_it(store: Store, tmp_path: Path) -> None:
+    receipt = shards.read_receipt(store.root, "gvmgen") or {}
+    shards.write_receipt(store.root, "gvmgen", receipt | facts_of(store.root, "gvmgen", receipt))
+    release(store, "gvmgen", "1.0.0")
+    assert "genre, by whoever listed it | 1" in told(tmp_path, "1.0.0")
+    take_down(store, "gvmgen", "e2", "asked by the artist")
+    after = told(tmp_path, "1.0.1")
+    assert "genre, by whoever listed it | 0" in after
+    for text in (after, Path(store.root.path("gvmgen/dataset.json")).read_text()):
+        assert json.dumps(HOSTILE)[1:-1] not in text
+    counts = {each.what: each.entries for each in questions.status(store, "gvmgen").metadata}
+    assert (counts["genre, by whoever listed it"], counts["genre, by Shazam"]) == (0, 2)
+
+
+def told(folder: Path, version: str) -> str:
+    """Read the card and the receipt of a release."""
+    released = folder / "root/releases"
+    receipt = (released / f"gvmgen-{version}.json").read_text()
+    return (released / "gvmgen" / version / "README.md").read_text() + receipt

@@ -20,7 +20,7 @@ PROGRAM = Path(__file__).parents[2] / "benchmarks" / "planning.py"
 _IN_MEMORY = Path("/dev/shm")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ten_times_the_entries_cost_at_most_twelve_times_as_much() -> None:
     command = [sys.executable, str(PROGRAM), "500", "5000"]
     environment = dict(os.environ)

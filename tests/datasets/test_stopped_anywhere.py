@@ -11,6 +11,7 @@ import pytest
 
 HERE = Path(__file__).parent
 _IN_MEMORY = Path("/dev/shm")
+LONG = {("build", "full"), ("takedown", "full")}
 
 
 @pytest.fixture
@@ -27,9 +28,13 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["exit", "full"])
 @pytest.mark.parametrize(
-    "command", ["take_in", "import", "build", "release", "takedown", "promote"]
+    ("command", "how"),
+    [
+        pytest.param(command, how, marks=pytest.mark.long if (command, how) in LONG else ())
+        for command in ("take_in", "import", "build", "release", "takedown", "promote")
+        for how in ("exit", "full")
+    ],
 )
 def test_the_same_command_again_ends_as_if_it_had_not_been_stopped(
     command: str, how: str, folder: Path

@@ -70,7 +70,7 @@ def build_amid_a_death(
     assert toy_flow.toy(str(root), str(media), runner, address, 3).up_to_date
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_dask_cluster_loses_a_worker_and_nothing_else(tmp_path: Path, slow_toys: Path) -> None:
     distributed = pytest.importorskip("distributed", reason="symmv-builder[dask] is not installed")
     pytest.importorskip("prefect_dask", reason="symmv-builder[dask] is not installed")
@@ -85,7 +85,7 @@ def test_a_dask_cluster_loses_a_worker_and_nothing_else(tmp_path: Path, slow_toy
         build_amid_a_death(tmp_path, slow_toys, "dask", cluster.scheduler_address, kill)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_ray_cluster_loses_a_node_and_nothing_else(tmp_path: Path, slow_toys: Path) -> None:
     ray = pytest.importorskip("ray", reason="symmv-builder[ray] is not installed")
     pytest.importorskip("prefect_ray", reason="symmv-builder[ray] is not installed")

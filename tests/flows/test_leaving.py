@@ -57,11 +57,11 @@ def building(root: Path, media: Path, runner: str) -> Iterator[subprocess.Popen[
 @pytest.mark.parametrize(
     ("runner", "number"),
     [
-        ("local", signal.SIGTERM),
-        ("threads", signal.SIGINT),
+        pytest.param("local", signal.SIGTERM, marks=pytest.mark.long),
+        pytest.param("threads", signal.SIGINT, marks=pytest.mark.long),
         ("threads", signal.SIGTERM),
         ("processes", signal.SIGTERM),
-        ("dask", signal.SIGTERM),
+        pytest.param("dask", signal.SIGTERM, marks=pytest.mark.long),
         pytest.param(
             "ray",
             signal.SIGTERM,

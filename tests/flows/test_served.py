@@ -245,7 +245,7 @@ def test_a_run_that_crashed_is_told_once_by_an_automation(standing: Standing) ->
     wait_for(lambda: programs.run(told["id"])["state_name"] == "Logged", 150)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_goes_on_whose_machine_has_died_with_all_that_was_on_it(standing: Standing) -> None:
     programs, root = standing.programs, standing.folder / "orphan"
     run = programs.begin(root, standing.media)
@@ -260,7 +260,7 @@ def test_a_run_goes_on_whose_machine_has_died_with_all_that_was_on_it(standing: 
     assert shards_of(root / "toy") == standing.shards
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_goes_on_whose_server_was_away(standing: Standing) -> None:
     programs, root = standing.programs, standing.folder / "alone"
     run = programs.begin(root, standing.media)

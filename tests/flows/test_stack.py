@@ -26,7 +26,7 @@ from tests.songs import song
 
 pytest.importorskip("psycopg", reason="psycopg is not installed: symmv-builder[postgres]")
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 DATABASE = re.compile(r"(postgresql[+a-z]*)://postgres:[^@]*@postgres:5432/(\w+)")

@@ -104,7 +104,7 @@ def test_one_beat_is_a_rejection(chorder: object) -> None:
     assert caught.value.reason is Reason.NO_BEATS
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.twin("test_complete_chords_keep_the_released_ones_and_name_what_those_leave_out")
 def test_the_released_chord_files_are_reproduced_and_completed(
     chorder: object, shared_data: Path

@@ -156,7 +156,7 @@ def call(hum: Path, words: str, code: int = 0) -> str:
     return done.stdout + done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_door_knows_a_trainer_that_an_entry_point_names(hum: Path) -> None:
     assert "vmusprod or hum." in call(hum, "train --help")
     assert "column = density" in call(hum, "train hum --data muvisync --out run --show")

@@ -29,7 +29,7 @@ def call(arguments: str) -> int:
 
 
 @pytest.mark.twin("test_made_songs_are_learned_measured_and_exported")
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_songs_of_pop909_are_learned_measured_and_exported(
     shared_data: Path,

@@ -17,8 +17,6 @@ from symmv_builder.version import __version__
 
 # Where a receipt keeps them.
 FACTS = "facts"
-# Where the facts keep what is known of the entries (`datasets.metadata`), one object a line.
-METADATA = "metadata"
 
 
 def gather(

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from symmv_builder.datasets.card.escape import fenced, markdown, table, yaml_lines
-from symmv_builder.datasets.card.facts import METADATA
 from symmv_builder.datasets.card.features import hub_features
 from symmv_builder.datasets.card.licence_file import licence_lines, model_table, terms_of_column
 from symmv_builder.datasets.card.licences import OTHER
 from symmv_builder.datasets.card.view import OPEN, View
 from symmv_builder.datasets.clip_rules import described_cut
+from symmv_builder.datasets.metadata import FIELD
 from symmv_builder.records.edits import WHOLE_ENTRY
 
 _LIMITS = (
@@ -137,7 +137,7 @@ def _metadata(view: View) -> list[str]:
     """Tell what is known of the entries beside their recordings, and by whom."""
     rows = [
         (field["what"], field["entries"], ", ".join(f"{name} {n}" for name, n in field["common"]))
-        for field in view.facts.get(METADATA, ())
+        for field in view.receipt.get(FIELD, ())
     ]
     if not rows:
         return []

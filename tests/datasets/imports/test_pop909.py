@@ -239,7 +239,7 @@ def test_other_commands_answer_or_say_in_one_line_why_not(tmp_path: Path, call: 
     assert "pop909 has no result 'semantic'" in err
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.twin("test_made_songs_come_in_whole")
 def test_the_samples_of_pop909_come_in_whole(
     shared_data: Path, tmp_path: Path, call: Call, read: Read

@@ -52,7 +52,16 @@ def process(
     )
 
 
-@pytest.mark.parametrize("name", ["amt", "amt_without_emotion", "music_transformer", "transformer"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "amt",
+        *(
+            pytest.param(name, marks=pytest.mark.long)
+            for name in ("amt_without_emotion", "music_transformer", "transformer")
+        ),
+    ],
+)
 def test_every_model_trains_and_leaves_a_run(
     name: ModelName, dataset: Root, tmp_path: Path
 ) -> None:

@@ -100,7 +100,7 @@ def test_the_second_stage_begins_with_the_weights_of_the_first(tmp_path: Path) -
     assert all(torch.equal(was[name], now[name]) for name in was)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_second_stage_that_was_stopped_goes_on_to_the_same_weights(tmp_path: Path) -> None:
     _, songs, _, whole, config = stages("vmcp", tmp_path)
     part = Request(songs, "symmv", tmp_path / "again", max_s=0.0)

@@ -340,7 +340,7 @@ def test_half_precision_gives_nearly_the_same_losses_and_gradients(condition: st
     torch.testing.assert_close(model.decoder.norm.weight.grad, gradient, rtol=0.2, atol=1.0)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_the_compiler_traces_gives_the_same() -> None:
     """The graphs that a GPU's compiler is given, forward and back, for two lengths."""
     model = model_of("score", encoder_layers=1, decoder_layers=2)

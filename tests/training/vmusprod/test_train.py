@@ -298,7 +298,7 @@ def test_settings_that_contradict_each_other_are_refused() -> None:
     assert configure("vmusprod", "smoke", {"steps": "none"}).steps is None
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ten_songs_are_learned_by_heart(tmp_path: Path) -> None:
     root = write_rows(tmp_path / "data", [song_row(n, 4) for n in range(10)])
     config = replace(

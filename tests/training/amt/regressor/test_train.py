@@ -39,7 +39,13 @@ def run(root: Root, out: Path, config: RegressorConfig, **more: object) -> Outco
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", get_args(ModelName))
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param(name, marks=() if name == "gru" else pytest.mark.long)
+        for name in get_args(ModelName)
+    ],
+)
 def test_ten_songs_are_learned_by_heart(root: Root, tmp_path: Path, model: ModelName) -> None:
     config = RegressorConfig(
         model=model,
