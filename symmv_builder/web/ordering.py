@@ -63,24 +63,23 @@ def density(about: ModelAbout, wishes: Wishes, studio: Studio) -> Html | None:
 
 def _control(option: Option, given: Mapping[str, Any], studio: Studio) -> Html:
     value = given.get(option.name, option.default)
-    words = {
-        "tempo": "Tempo, beats a minute",
-        "density": "Density (1 is the model's own)",
-        "follow": "Follow the video's cuts, and end with it",
-    }.get(option.name, option.name.replace("_", " ").capitalize())
     if option.kind is bool:
         box = element("input", type="checkbox", name=option.name, value="yes", checked=bool(value))
-        return element("label", box, words, class_="check", title=option.help)
+        return element("label", box, option.words, class_="check", title=option.help)
     if option.run_of:
         control = frame.choice(option.name, studio.models(), str(value or ""), "none")
     elif option.choices:
-        control = frame.choice(option.name, option.choices, str(value or ""), "as it is")
+        control = frame.choice(option.name, option.choices, str(value or ""), _unchosen(option))
     elif option.kind in (int, float):
         step = "1" if option.kind is int else "any"
         control = _number(option.name, value, option.least, option.most, step)
     else:
         control = element("input", name=option.name, value=value or "", maxlength=200)
-    return element("label", element("span", words), control, title=option.help)
+    return element("label", element("span", option.words), control, title=option.help)
+
+
+def _unchosen(option: Option) -> str | None:
+    return "as it comes" if option.default is None else None
 
 
 def _number(name: str, value: Any, least: Any, most: Any, step: str) -> Html:

@@ -397,6 +397,11 @@ def test_the_starter_model_writes_for_a_video_and_leaves_its_subtitles(tmp_path:
         assert len(container.streams.audio) == 1
     assert first.file("musicxml") is not None
     assert {"notes", "chords", "beats", "scenes", "parts"} <= set(first.records())
+    # Of a video in which nobody looked for cuts no shot is claimed.
+    told = json.loads(first.receipt.read_text())
+    del told["cuts_s"]
+    first.receipt.write_text(json.dumps(told))
+    assert "scenes" not in first.records()
     project = found.project("local", project.name)
     second = found.order(project, Wishes(seed=4, passage=(1, 0.9, 2.1)))
     write_take(project, second, studio)
