@@ -22,6 +22,7 @@ from symmv_builder.report.piano_roll import (
     draw_pedal,
     pitch_range,
 )
+from symmv_builder.text import amount
 
 # A line holds a minute; a longer piece has longer lines, not more of them.
 _LINE_S = 60.0
@@ -109,7 +110,7 @@ def _said(frames: Sequence[object], cuts_s: Sequence[float] | None) -> str:
         return "no video"
     if cuts_s is None:
         return "cuts not known"
-    return f"{len(cuts_s)} cuts" if len(cuts_s) != 1 else "1 cut"
+    return amount(len(cuts_s), "cut")
 
 
 def _heading(figure: Any, height: float, title: str, note: str) -> None:

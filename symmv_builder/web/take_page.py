@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from symmv_builder.api.composers import about_model
+from symmv_builder.api.composers import about_model, options_of_models
 from symmv_builder.api.take_writer import Studio
 from symmv_builder.api.takes import KINDS, Project, Take
 from symmv_builder.errors import StopRun
@@ -101,9 +101,12 @@ def ordered(take: Take) -> str:
         "seed": wishes.seed, "key": wishes.key, "chords": wishes.primer,
         "boldness": wishes.temperature, **wishes.options, "sound": wishes.soundfont,
     }  # fmt: skip
-    parts += [
-        f"{name} {frame.cell(value)}" for name, value in named.items() if value not in ("", None)
-    ]
+    off = {option.name: option.off for option in options_of_models() if option.kind is bool}
+    for name, value in named.items():
+        if isinstance(value, bool):
+            parts.append(name if value else off.get(name) or f"no {name}")
+        elif value not in ("", None):
+            parts.append(f"{name} {frame.cell(value)}")
     return ", ".join(parts)
 
 

@@ -127,6 +127,7 @@ def test_another_take_may_differ_in_all_that_can_be_ordered(
     assert wishes(house)[-1] == Wishes(
         "", "", "Am F", 7, None, {"follow": False}, "church organ.sf2"
     )
+    assert "seed 7, chords Am F, steady, sound church organ.sf2" in guest.get(at)
     for wrong in (
         {"soundfont": "../../x.sf2"}, {"model": "../x"}, {"model": "nothing"}, {"key": "H minor"},
         {"tempo": "9000"}, {"tempo": "fast"}, {"density": "-1"}, {"takes": "6"}, {"seed": "1e99"},
