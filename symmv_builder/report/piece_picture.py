@@ -107,7 +107,7 @@ def draw_pieces(
 
 def _said(frames: Sequence[object], cuts_s: Sequence[float] | None) -> str:
     if not frames:
-        return "no video"
+        return ""
     if cuts_s is None:
         return "cuts not known"
     return amount(len(cuts_s), "cut")
