@@ -82,7 +82,8 @@ def table(project: Project, shown: Take | None, session: Session) -> Html | None
         )
         can_go = take.state not in ("waiting", "running")
         # What a model says of itself stands beside the take that is shown, once.
-        outcome = take.line.partition(";")[0] if take.state == "done" else take.line
+        line = ordering.in_words(take.line)
+        outcome = line.partition(";")[0] if take.state == "done" else line
         outcome = "" if outcome == take.state else outcome
         rows.append((name, take.state, ordered(take), outcome, gone if can_go else ""))
     heads = ("take", "state", "ordered", "what came of it", "delete")
@@ -114,7 +115,7 @@ def shown(project: Project, take: Take, session: Session, studio: Studio) -> Htm
     """A take with its video over its notes, its files, and the form for a passage of it."""
     title = f"Take {take.number}"
     if take.state != "done":
-        words = f"{take.state}: {take.line}" if take.line else take.state
+        words = f"{take.state}: {ordering.in_words(take.line)}" if take.line else take.state
         return frame.part(title, element("p", words, class_="note"))
     try:
         drawn = time_line.draw(
@@ -144,7 +145,7 @@ def shown(project: Project, take: Take, session: Session, studio: Studio) -> Htm
         "tempo": f"{float(facts.get('tempo_bpm') or 0):.0f} beats a minute",
         "length": f"{float(facts.get('seconds') or 0):.1f} s",
         "ordered": ordered(take),
-        "what came of it": take.line,
+        "what came of it": ordering.in_words(take.line),
     }
     return frame.part(
         title, players, element("p", lead), roll, frame.facts(named),

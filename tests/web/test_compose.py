@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
@@ -171,6 +172,18 @@ def test_what_was_refused_is_told_without_places_of_this_machine(
     house.writer.write_all()  # type: ignore[attr-defined]
     text = text_of(guest.get(at + "?take=1"))
     assert "the file is no video" in text
+
+
+def test_what_was_refused_names_the_fields_of_the_form(
+    house: House, guest: Visitor, at: str
+) -> None:
+    [project] = house.takes.projects("local")
+    refused = "the chords of `primer` say the key: leave out `key`, or `density`, not `<b>`"
+    takes.write_state(replace(project.takes[0], state="failed", line=refused))
+    text = text_of(guest.get(at))
+    told = "the chords of “Chords to begin with” say the key: leave out “Key”, or “Density (1"
+    assert told in text
+    assert "`<b>`" in text
 
 
 def test_hostile_names_are_texts_and_never_paths(house: House, guest: Visitor, video: Path) -> None:
