@@ -39,6 +39,11 @@ def clean_line(text: str) -> str:
     return " ".join(clean_text(text).split())
 
 
+def amount(count: int, noun: str, plural: str = "") -> str:
+    """Say how many of something there are: `1 piece`, `4 pieces`, `2 entries` with a `plural`."""
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+
+
 def harmless(text: object, most: int | None = None) -> str:
     """Make a text one line that changes nothing on a terminal, at most `most` characters long.
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symmv_builder.text import harmless
+from symmv_builder.text import amount, harmless
 
 DIRECTIONS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 
@@ -67,3 +67,8 @@ def test_nothing_that_moves_a_cursor_is_ever_left(text: str) -> None:
     assert len(shown.splitlines()) <= 1
     shown.encode()
     assert harmless(shown) == shown
+
+
+def test_an_amount_of_one_is_singular() -> None:
+    assert [amount(n, "piece") for n in (0, 1, 2)] == ["0 pieces", "1 piece", "2 pieces"]
+    assert [amount(n, "entry", "entries") for n in (1, 1200)] == ["1 entry", "1,200 entries"]

@@ -2,7 +2,7 @@
 
 import math
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -36,6 +36,7 @@ from symmv_builder.records import (
 from symmv_builder.settings import Settings
 from symmv_builder.storage import manifests
 from symmv_builder.storage.store import Store
+from symmv_builder.text import amount
 
 # Of a player in a notebook, which keeps what it shows.
 _MOST_SOUND_BYTES = 100 * 1024
@@ -206,15 +207,14 @@ def describe(record: Record) -> str:
             bars = int((record.positions == 1).sum())
             return f"{len(record.times_s)} beats, {bars} bars, {record.tempo_bpm:.1f} to the minute"
         case Chords():
-            return f"{len(record.labels)} spans, {len(set(record.labels))} different: " + " ".join(
-                record.labels[:12]
-            )
+            spans, different = amount(len(record.labels), "span"), len(set(record.labels))
+            return f"{spans}, {different} different: {_first(record.labels)}"
         case Key():
             return f"{record} (r = {record.correlation:.3f})"
         case KeySpans():
             names = zip(record.starts_s, record.tonics, record.modes, strict=True)
-            return f"{len(record.modes)} from " + ", ".join(
-                f"{start:.2f} {Key(tonic, mode, 0.0)}" for start, tonic, mode in names
+            return f"{amount(len(record.modes), 'span')}: " + ", ".join(
+                f"{Key(tonic, mode, 0.0)} from {start:.2f} s" for start, tonic, mode in names
             )
         case FeatureTrack():
             values = record.values
@@ -222,9 +222,8 @@ def describe(record: Record) -> str:
             rows, width = values.shape
             return f"{rows} x {width} at {1 / record.hop_s:.4g} Hz, mean {mean:.4g}"
         case Scenes():
-            return f"{len(record.starts_s)} shots from " + " ".join(
-                f"{start:.2f}" for start in record.starts_s[:12]
-            )
+            starts = [f"{start:.2f}" for start in record.starts_s]
+            return f"{amount(len(starts), 'shot')} from {_first(starts)} s"
         case VisualBeats():
             return f"{len(record.times_s)} visual beats, {record.tempo_bpm:.1f} to the minute"
     return ", ".join(f"{name} {_short(value)}" for name, value in to_json(record).items())
@@ -248,6 +247,10 @@ def _notes(record: Notes | GridNotes) -> str:
         f"velocity {record.velocities.min()}-{record.velocities.max()}, "
         f"to {record.ends_s.max():.1f} s"
     )
+
+
+def _first(words: Sequence[str], most: int = 12) -> str:
+    return " ".join([*words[:most], "…"] if len(words) > most else words)
 
 
 def _short(value: Any) -> Any:

@@ -25,6 +25,7 @@ from symmv_builder.storage.outputs import replacing_file
 from symmv_builder.storage.receipts import read_receipt
 from symmv_builder.storage.root import Root, disk_errors
 from symmv_builder.storage.store import Store
+from symmv_builder.text import amount
 
 __all__ = ["FiftyOneSummary", "export"]
 
@@ -73,7 +74,7 @@ def export(
             file = f"{DATA}/{name}{suffix_of(video.container)}"
             if _copied(store.root, video, folder / file):
                 copied += 1
-                tell(_note(f"{dataset}: {copied} videos copied"))
+                tell(_note(f"{dataset}: {amount(copied, 'video')} copied"))
             line = _line(fiftyone.sample(entry, video, shown.of(entry, file)))
             out.write(f"{',' * bool(files)}\n{line}")
             files.add(file)

@@ -105,6 +105,6 @@ def _facts(files: PieceFiles) -> Mapping[str, str]:
         facts["notes"] = len(files.piece.notes.pitches)
     if isinstance(tempo := files.facts.get("tempo_bpm"), int | float):
         facts["tempo"] = f"{tempo:.0f} to the minute"
-    if files.facts.get("untrained"):
-        facts["UNTRAINED"] = files.facts["untrained"]
+    if isinstance(untrained := files.facts.get("untrained"), list) and untrained:
+        facts["UNTRAINED"] = ", ".join(map(str, untrained))
     return {name: str(value) for name, value in facts.items()}

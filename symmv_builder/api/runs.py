@@ -4,6 +4,7 @@ Read from what builds, crawls and trainings write down as they go; nothing is as
 """
 
 import math
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ __all__ = [
     "Breaker",
     "TrainingRun",
     "crawl_funnel",
+    "flow_pages",
     "open_breakers",
     "training_run",
     "training_runs",
@@ -110,6 +112,17 @@ def _thinned(points: list[tuple[int, float]]) -> Curve:
 def crawl_funnel(settings: Settings, dataset: str) -> list[dict[str, object]]:
     """Count how many recordings of a crawl are in each state, and why they were put aside."""
     return list(funnel(Items(settings.open_store(read_only=True).ledger), dataset))
+
+
+def flow_pages(environment: Mapping[str, str] | None = None) -> str:
+    """Give the address of Prefect's own pages, where the environment names its server; else "".
+
+    `PREFECT_UI_URL` says it itself; else it is that of `PREFECT_API_URL` without its ``/api``.
+    """
+    env = os.environ if environment is None else environment
+    pages, server = (env.get(f"PREFECT_{n}_URL", "").rstrip("/") for n in ("UI", "API"))
+    address = pages or (server.removesuffix("/api") if server.endswith("/api") else "")
+    return address if address.startswith(("http://", "https://")) else ""
 
 
 def open_breakers(

@@ -31,6 +31,7 @@ from symmv_builder.pipeline.faults import in_short
 from symmv_builder.pipeline.pool import leave_with, start
 from symmv_builder.settings import Settings
 from symmv_builder.storage.outputs import locked_folder, replacing_file
+from symmv_builder.text import amount
 
 __all__ = ["Studio", "TakeWriter"]
 
@@ -298,4 +299,4 @@ def write_take(project: Project, take: Take, studio: Studio) -> str:
         tell=tell,
     )
     notices = [composition.piece.facts["said"]] if "said" in composition.piece.facts else []
-    return "; ".join([f"{composition.notes} notes", *notices, *remarks])
+    return "; ".join([amount(composition.notes, "note"), *notices, *remarks])

@@ -108,7 +108,9 @@ class Take:
         records: dict[str, Record] = {"notes": piece.notes}
         named = {"parts": shown.parts, "beats": shown.beats, "chords": shown.chords}
         records |= {name: record for name, record in named.items() if record is not None}
-        cuts = np.array([c for c in piece.facts.get("cuts_s", ()) if 0 < c < piece.seconds])
+        if "cuts_s" not in piece.facts:
+            return records
+        cuts = np.array([c for c in piece.facts["cuts_s"] if 0 < c < piece.seconds])
         starts = np.concatenate(([0.0], cuts))
         ends = np.append(cuts, piece.seconds)
         return records | {"scenes": Scenes(starts, ends, np.arange(len(starts)))}

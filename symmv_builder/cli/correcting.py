@@ -16,6 +16,7 @@ from symmv_builder.cli.saying import say
 from symmv_builder.errors import WrongArguments
 from symmv_builder.report import tables
 from symmv_builder.settings import Settings
+from symmv_builder.text import amount
 
 _WHAT = "; ".join(f"{what} {values}" for what, values in correcting.WHAT.items())
 
@@ -88,7 +89,8 @@ def _tell(new: Mapping[str, list[Correction]]) -> None:
     for mine in new.values():
         for line in mine:
             say(f"{line.id}: {line.entry_id}: {line.edit}, by {line.author}")
-    say(f"{sum(map(len, new.values()))} corrections of {len(new)} entries")
+    corrections = amount(sum(map(len, new.values())), "correction")
+    say(f"{corrections} of {amount(len(new), 'entry', 'entries')}")
 
 
 def _list(settings: Settings, dataset: str, entry: str, *, as_json: bool) -> None:
@@ -105,4 +107,4 @@ def _list(settings: Settings, dataset: str, entry: str, *, as_json: bool) -> Non
         tables.add_row(table, line.id, line.entry_id, str(line.edit), line.author, line.time, state)
     if every:
         tables.show(table)
-    say(f"{len(every)} corrections stand")
+    say(f"{amount(len(every), 'correction')} {'stands' if len(every) == 1 else 'stand'}")

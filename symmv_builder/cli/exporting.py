@@ -14,6 +14,7 @@ from symmv_builder.cli.saying import say
 from symmv_builder.errors import UnknownName
 from symmv_builder.report.progress import Progress
 from symmv_builder.settings import Settings
+from symmv_builder.text import amount
 
 Format = Annotated[str | None, typer.Option("--format", help=HELP["format"], show_default=False)]
 Sound = Annotated[str | None, typer.Option(help=HELP["sound"], show_default=False)]
@@ -125,7 +126,7 @@ def _jams(settings: Settings, dataset: str, out: Path, media_url: str | None) ->
     from symmv_builder.api import jams
 
     files = jams.export(settings, dataset, out)
-    say(f"{len(files)} entries of {dataset} in {out}, a JAMS file each")
+    say(f"{amount(len(files), 'entry', 'entries')} of {dataset} in {out}, a JAMS file each")
 
 
 def _label_studio(settings: Settings, dataset: str, out: Path, media_url: str | None) -> None:
@@ -141,7 +142,8 @@ def _fiftyone(settings: Settings, dataset: str, out: Path, media_url: str | None
 
     with Progress([]) as progress:
         written = fiftyone.export(settings, dataset, out, tell=progress.on_event)
-    say(f"{written.samples} samples of {dataset} in {out}, {written.copied} videos copied")
+    samples, videos = amount(written.samples, "sample"), amount(written.copied, "video")
+    say(f"{samples} of {dataset} in {out}, {videos} copied")
     if written.left_out:
         sys.stderr.write(f"symmv: {left_out(dataset, written.left_out)}\n")
 

@@ -9,6 +9,7 @@ from symmv_builder.api import gallery as galleries
 from symmv_builder.api import reporting
 from symmv_builder.cli import completing, options
 from symmv_builder.cli.saying import remark, say
+from symmv_builder.text import amount
 
 
 def register(app: typer.Typer) -> None:
@@ -70,4 +71,4 @@ def gallery(
     folder can be moved.
     """
     page = galleries.gallery(folder, overwrite=overwrite, note=remark)
-    say(f"{page.page}: {page.pieces} pieces for {page.videos} videos")
+    say(f"{page.page}: {amount(page.pieces, 'piece')} for {amount(page.videos, 'video')}")

@@ -11,6 +11,7 @@ from symmv_builder.cli import options
 from symmv_builder.cli.evaluate.verdict import print_json
 from symmv_builder.cli.saying import complain, remark, say
 from symmv_builder.report import score_tables, study_page, tables
+from symmv_builder.text import amount
 
 app = typer.Typer(
     help="Make a listening study for a browser, keep its answers, and score them.",
@@ -44,8 +45,9 @@ def make(
     for line in summary.left_out:
         complain(line)
     say(
-        f"{summary.folder}: {summary.pieces} pieces, {summary.units} things to judge, "
-        f"{summary.sessions} orders for raters of up to {summary.longest} steps"
+        f"{summary.folder}: {amount(summary.pieces, 'piece')}, "
+        f"{amount(summary.units, 'thing')} to judge, "
+        f"{amount(summary.sessions, 'order')} for raters of up to {amount(summary.longest, 'step')}"
     )
 
 
@@ -160,4 +162,7 @@ def _print(scores: Scores) -> None:
                 f"{beside.found.count} models"
             )
     excluded = ", ".join(f"{count} by {reason}" for reason, count in scores.excluded.items())
-    say(f"{scores.raters} raters ({scores.experts} experts); left out: {excluded or 'nobody'}")
+    say(
+        f"{amount(scores.raters, 'rater')} ({amount(scores.experts, 'expert')}); "
+        f"left out: {excluded or 'nobody'}"
+    )

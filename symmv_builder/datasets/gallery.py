@@ -113,14 +113,16 @@ def draw_comparison(pieces: list[PieceFiles], title: str, path: Path) -> None:
             except RejectEntry:
                 continue
             break
-    cuts: Any = next((each.facts["cuts_s"] for each in readable if "cuts_s" in each.facts), ())
+    cuts: Any = next((each.facts["cuts_s"] for each in readable if "cuts_s" in each.facts), None)
+    if isinstance(cuts, list):
+        cuts = [float(cut) for cut in cuts if isinstance(cut, int | float) and 0 <= cut < seconds]
     draw_pieces(
         path,
         [_shown(each) for each in readable],
         title=title,
         seconds=seconds,
         frames=frames,
-        cuts_s=[float(cut) for cut in cuts if isinstance(cut, int | float) and 0 <= cut < seconds],
+        cuts_s=cuts if isinstance(cuts, list) else None,
     )
 
 

@@ -115,17 +115,17 @@ def write_piece(
     soundfont: Path | None = None,
     picture: bool = False,
     notated: bool = False,
-    cuts_s: Sequence[float] = (),
+    cuts_s: Sequence[float] | None = None,
     overwrite: bool = False,
 ) -> list[Path]:
     """Write ``NAME.mid``, ``NAME.wav``, ``NAME.mp4`` where there is a video, and ``NAME.json``.
 
     With `picture` one of them is ``NAME.png``, which shows notes, chords and loudness under the
-    video's frames and its cuts (`cuts_s`); with `notated` one is ``NAME.musicxml``, a staff a track
-    on 16ths of the beats. All of them take their places together or none does. The
-    JSON says how the piece was made and names the others with their sha256. `RejectEntry` where the
-    video cannot be read, `StopRun` where one of the files would take the place of the video or of a
-    file that is not ours.
+    video's frames and its cuts (`cuts_s`, `None` where nobody looked); with `notated` one is
+    ``NAME.musicxml``, a staff a track on 16ths of the beats. All of them take their places together
+    or none does. The JSON says how the piece was made and names the others with their sha256.
+    `RejectEntry` where the video cannot be read, `StopRun` where one of the files would take the
+    place of the video or of a file that is not ours.
     """
     check_piece(
         piece.name, folder, video=video, picture=picture, notated=notated, overwrite=overwrite
@@ -142,7 +142,7 @@ def write_piece(
         if notated:
             tempo_bpm = piece.tempo_bpm or _USUAL_BPM
             notation.write_musicxml(staging / f"{piece.name}.musicxml", staves_of(piece), tempo_bpm)
-        cuts = {"cuts_s": [round(cut, 3) for cut in cuts_s]} if len(cuts_s) else {}
+        cuts = {} if cuts_s is None else {"cuts_s": [round(cut, 3) for cut in cuts_s]}
         write_receipt(staging, piece.name, {**cuts, **piece.facts})
     return _places(piece.name, folder, video, picture, notated)
 
@@ -173,7 +173,7 @@ def _draw(
     path: Path,
     samples: NDArray[np.float32],
     video: Path | None,
-    cuts_s: Sequence[float],
+    cuts_s: Sequence[float] | None,
 ) -> None:
     """Draw the piece under one time line with its video.
 

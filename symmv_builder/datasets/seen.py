@@ -43,11 +43,13 @@ def watch_files(
     """Watch videos in files through the stages of the dataset that the model learned from.
 
     CLIP is the one whose features it knows, unless `choices` name another. Nothing is made that
-    the model does not read, and no weights are asked for that this would take. What cannot be
-    decoded as a video goes to `refuse`, and the others go on.
+    the model does not read, and no weights are asked for that this would take; shots alone are
+    found for every model, since its pieces are shown under them. What cannot be decoded as a video
+    goes to `refuse`, and the others go on.
     """
     recipe = _as_it_learned(composer, choices)
-    unread = {c.name for c in recipe.columns if c.artifact != "video_asset"} - composer.reads
+    shown = {"video_asset", "scenes"}
+    unread = {c.name for c in recipe.columns if c.artifact not in shown} - composer.reads
     recipe = replace(recipe, absent=recipe.absent | unread)
     videos: list[WatchedVideo] = []
     for number, path in enumerate(paths):
@@ -71,14 +73,16 @@ def name_of(video: Path) -> str:
     return identifier(video.stem)
 
 
-def cuts_of(row: Mapping[str, Any]) -> list[float]:
-    """Tell when a video's row says that it cuts, in seconds; nothing where the row does not know.
+def cuts_of(row: Mapping[str, Any]) -> list[float] | None:
+    """Tell when a video's row says that it cuts, in seconds; `None` where the row does not know.
 
     Rows of models that read no scenes may have the seconds since the last cut instead.
     """
     if "scenes_starts_s" in row:
         return [float(start) for start in row["scenes_starts_s"][1:]]
-    since = np.asarray(row.get("scene_offset", ()), dtype=np.float64)
+    if "scene_offset" not in row:
+        return None
+    since = np.asarray(row["scene_offset"], dtype=np.float64)
     places = np.flatnonzero(np.diff(since) < 0) + 1
     return [float(place - since[place]) for place in places]
 

@@ -26,6 +26,7 @@ from symmv_builder.report.figure import (
 WIDTH_IN = 3.9
 _HEIGHT_IN = 2.6
 _BAR_IN = 0.18
+_MOST_BARS = 30
 _SIZE = 9.0
 # Two datasets, and groups within one: told apart by eyes that see fewer colours, too.
 PAIR = (ink.ACCOMPANIMENT, ink.MELODY)
@@ -124,7 +125,7 @@ def _bars(contents: Sequence[tuple[str, Any]]) -> Any:
     # In turns, so that the first of both are there where they name things differently.
     turns = zip_longest(*(content.labels for _, content in contents))
     labels = list(dict.fromkeys(label for turn in turns for label in turn if label is not None))
-    labels = labels[: max(len(content.labels) for _, content in contents)]
+    labels = labels[: max(_MOST_BARS, *(len(content.labels) for _, content in contents))]
     above = 0.1 if len(contents) == 1 else 0.46
     height = 0.46 + above + len(labels) * _BAR_IN * (1 if len(contents) == 1 else 1.5)
     figure = _new(height)
@@ -191,7 +192,7 @@ def _panel(figure: Any, content: Content, frame: tuple[float, float], height: fl
         case Bands():
             _bands(inner(0.14, 0.95, 0.83, 0.22), content)
         case PointChart():
-            _points(inner(0.14, 1.3, 0.83, 0.22), content)
+            _points(inner(0.21, 1.3, 0.76, 0.22), content)
         case Tints():
             _tints(inner(0.29, 0.08, 0.68, 0.28), content)
 
@@ -217,8 +218,9 @@ def _matrix(axes: Any, content: Matrix) -> None:
     for row, values in enumerate(content.values):
         for column, value in enumerate(values):
             if round(100 * value):
-                # The ramp is light below and dark above, in the light and in the dark.
-                shade = "#ffffff" if value > 0.55 * highest else "#10202e"
+                # The ramp is light below and dark above, in the light and in the dark: so neither
+                # is a colour of `ink`, in whose place a page has another in the dark.
+                shade = "#f4f8fc" if value > 0.55 * highest else "#10202e"
                 axes.text(
                     column, row, f"{100 * value:.0f}", size=_SIZE - 1.8, ha="center", va="center",
                     color=shade,

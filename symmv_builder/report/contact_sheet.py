@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from symmv_builder.records import FeatureTrack
 from symmv_builder.report import ink
+from symmv_builder.text import amount
 from symmv_builder.vocab import EMOTIONS
 
 _COLUMNS = 6
@@ -76,14 +77,10 @@ def _heading(
 ) -> None:
     y = 1 - 0.38 / height
     figure.text(0.02, y, ink.plain(title), size=15, weight="bold", color=ink.INK, parse_math=False)
-    facts = f"{ink.clock_time(duration_s)}   {_count(cuts + 1, 'scene')}   {_count(cuts, 'cut')}"
+    facts = f"{ink.clock_time(duration_s)}   {amount(cuts + 1, 'scene')}   {amount(cuts, 'cut')}"
     if shown < scenes:
         facts += f"   {shown} of {scenes} frames shown"
     figure.text(0.98, y, facts, size=10, color=ink.FAINT, ha="right")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _thumbnails(

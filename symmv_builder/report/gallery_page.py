@@ -6,6 +6,7 @@ from pathlib import Path
 
 from symmv_builder.report import markup
 from symmv_builder.report.page_style import REPORT_STYLE
+from symmv_builder.text import amount
 
 _END = "This page plays the files beside it: send the whole folder."
 
@@ -44,7 +45,7 @@ def render(title: str, groups: Sequence[VideoGroup], left_out: Sequence[str], fo
         items = "".join(f"<li>{markup.text(line)}</li>" for line in left_out)
         parts.append(markup.part("left-out", "What was left out", f"<ul>{items}</ul>"))
     count = sum(len(group.cards) for group in groups)
-    lead = f"{count} pieces for {len(groups)} videos."
+    lead = f"{amount(count, 'piece')} for {amount(len(groups), 'video')}."
     return markup.layout(title, lead, parts, style=REPORT_STYLE, end=_END)
 
 

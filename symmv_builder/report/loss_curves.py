@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from symmv_builder.report.elements import Html, element
 
-_WIDE, _TALL, _LEFT, _TOP = 400, 180, 56, 12
+# Left of a drawing is room for a number such as 4.59e-05.
+_WIDE, _TALL, _LEFT, _TOP = 400, 180, 64, 12
 
 
 def draw(name: str, curves: Mapping[str, Sequence[tuple[int, float]]]) -> Html:
@@ -41,8 +42,8 @@ def draw(name: str, curves: Mapping[str, Sequence[tuple[int, float]]]) -> Html:
         element("rect", x=_LEFT, y=_TOP, width=_WIDE, height=_TALL, class_="frame"),
         *lines,
         *names,
-        element("text", f"{high:.4g}", x=_LEFT - 6, y=_TOP + 10, text_anchor="end"),
-        element("text", f"{low:.4g}", x=_LEFT - 6, y=_TOP + _TALL, text_anchor="end"),
+        element("text", f"{high:.3g}", x=_LEFT - 6, y=_TOP + 10, text_anchor="end"),
+        element("text", f"{low:.3g}", x=_LEFT - 6, y=_TOP + _TALL, text_anchor="end"),
         element("text", f"step {first}", x=_LEFT, y=_TOP + _TALL + 18),
         element("text", last, x=_LEFT + _WIDE, y=_TOP + _TALL + 18, text_anchor="end"),
         class_="losses", viewBox=f"0 0 {_LEFT + _WIDE + 12} {_TOP + _TALL + 44}", role="img",

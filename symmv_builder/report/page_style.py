@@ -53,6 +53,7 @@ th, td { text-align: left; vertical-align: top; padding: .35rem .75rem .35rem 0;
   border-bottom: 1px solid var(--rule); min-width: 4.5rem; }
 th { color: var(--faint); font-weight: 600; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th.number { white-space: normal; }
 .notices {
   background: var(--warn-soft); color: var(--warn); border-radius: .6rem; margin: 0;
   padding: 1rem 1rem 1rem 2.2rem;

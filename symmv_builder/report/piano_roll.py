@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from symmv_builder.records import Beats, Chords, Floats, Key, Notes, Parts
 from symmv_builder.report import ink
+from symmv_builder.text import amount
 from symmv_builder.vocab import NO_CHORD, pitch_class
 
 _LINE_S = 15.0
@@ -95,13 +96,13 @@ def _heading(
     figure.text(
         0.045, y, ink.plain(title, 70), size=15, weight="bold", color=ink.INK, parse_math=False
     )
-    facts = [f"{len(notes.pitches)} notes"]
+    facts = [amount(len(notes.pitches), "note")]
     if key is not None:
         facts.append(str(key).replace("-", "\u266d", 1).replace("#", "\u266f", 1))
     if beats is not None:
         facts.append(f"{beats.tempo_bpm:.0f} beats a minute")
     if chords is not None:
-        facts.append(f"{len(chords.labels)} chords")
+        facts.append(amount(len(chords.labels), "chord"))
     figure.text(0.98, y, "    ".join(facts), size=10, color=ink.FAINT, ha="right")
     if isinstance(notes, Parts):
         y -= 0.22 / height

@@ -22,6 +22,7 @@ from symmv_builder.report.piano_roll import (
     draw_pedal,
     pitch_range,
 )
+from symmv_builder.text import amount
 
 # A line holds a minute; a longer piece has longer lines, not more of them.
 _LINE_S = 60.0
@@ -69,7 +70,7 @@ def draw_pieces(
     title: str,
     seconds: float,
     frames: Sequence[tuple[float, Picture]] = (),
-    cuts_s: Sequence[float] = (),
+    cuts_s: Sequence[float] | None = None,
     dpi: int = 110,
 ) -> None:
     """Write a PNG of pieces, one below the other, under the frames of their video.
@@ -99,15 +100,17 @@ def draw_pieces(
             top -= _FRAME_IN + 0.08
         for each, limits, size in zip(pieces, ranges, heights, strict=True):
             _piece(figure, each, limits, span, line_s, (top, size, height), len(pieces) > 1)
-            _cuts(figure, cuts_s, span, line_s, (top, size, height))
+            _cuts(figure, cuts_s or (), span, line_s, (top, size, height))
             top -= size
     ink.save(figure, path, dpi=dpi)
 
 
-def _said(frames: Sequence[object], cuts_s: Sequence[float]) -> str:
+def _said(frames: Sequence[object], cuts_s: Sequence[float] | None) -> str:
     if not frames:
-        return "no video"
-    return f"{len(cuts_s)} cuts" if len(cuts_s) != 1 else "1 cut"
+        return ""
+    if cuts_s is None:
+        return "cuts not known"
+    return amount(len(cuts_s), "cut")
 
 
 def _heading(figure: Any, height: float, title: str, note: str) -> None:

@@ -33,9 +33,17 @@ def scores_table(
     """A line per row of the papers, then our own in bold."""
     table = ruled_table(title)
     table.add_column("from", overflow="fold")
-    table.add_column("row", overflow="fold", ratio=1, min_width=16)
+    table.add_column("row", overflow="fold", ratio=1)
     for column in columns:
-        table.add_column(Text(column.heading), justify="right", no_wrap=True)
+        # A heading may take several lines, a number none: whatever the width, all are there.
+        numbers = [_number(each.values.get(column.name), column.digits) for each in published]
+        numbers += [
+            _number(each.values.get(column.name), column.digits, each.is_signed)
+            for each in measured
+        ]
+        widest = max((len(number) for number in numbers), default=1)
+        heading = Text(column.heading)
+        table.add_column(heading, justify="right", overflow="fold", min_width=widest)
     last = None
     for figures in published:
         place = f"{figures.paper}, {figures.table}"

@@ -185,7 +185,7 @@ def _genres(page: StudyPage) -> str:
         cells: list[object] = [page.headings.get(question, question), genre]
         for model in models:
             row = rates.get((question, genre, model))
-            cells.append(f"{100 * row.rate:.1f} of {row.of}" if row else "-")
+            cells.append(f"{100 * row.rate:.1f} % of {row.of}" if row else "-")
         rows.append(cells)
     return markup.table(heads, rows, heads[2:])
 

@@ -111,7 +111,8 @@ def warp(records: Mapping[str, Record]) -> Html | None:
         _text(40 + size, size + 28, f"{_tenth(right)} s", text_anchor="end"),
         _text(34, 10 + size, _tenth(low), text_anchor="end"),
         _text(34, 20, _tenth(high), text_anchor="end"),
-        class_="warp", role="img", viewBox=f"0 0 {size + 50} {size + 36}",
+        _text(40, 4, "music, s"),
+        class_="warp", role="img", viewBox=f"0 -8 {size + 50} {size + 44}",
         aria_label="Seconds of the music over seconds of the video",
     )  # fmt: skip
 

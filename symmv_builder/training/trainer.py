@@ -37,8 +37,8 @@ class Option:
     `name` is written with underscores. Without a `default` it is `None` until it is given. `kind`
     is bool, int, float, str or Path; of texts only those of `choices` are taken, where there are
     any. Numbers lie between `least` and `most`, both included. `off` names the flag that turns a
-    bool off which is on by default, `metavar` the value in the help. `run_of` names the trainer of
-    which the path of a run is meant.
+    bool off which is on by default, `metavar` the value in the help, `label` the field of a form.
+    `run_of` names the trainer of which the path of a run is meant.
     """
 
     name: str
@@ -50,12 +50,18 @@ class Option:
     most: float | None = None
     metavar: str | None = None
     off: str = ""
+    label: str = ""
     run_of: str = ""
 
     @property
     def flag(self) -> str:
         """The option as the command line writes it."""
         return f"--{self.name.replace('_', '-')}"
+
+    @property
+    def words(self) -> str:
+        """The option as a form calls it."""
+        return self.label or self.name.replace("_", " ").capitalize()
 
     def checked(self, value: Any) -> Any:
         """Check a value and convert it to its kind.
@@ -89,6 +95,7 @@ TEMPO = Option(
     least=20.0,
     most=400.0,
     metavar="BPM",
+    label="Tempo, beats a minute",
 )
 DENSITY = Option(
     "density",
@@ -98,6 +105,7 @@ DENSITY = Option(
     least=0.5,
     most=4.0,
     metavar="FACTOR",
+    label="Density (1 is the model's own)",
 )
 
 

@@ -4,7 +4,7 @@ import tempfile
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import Annotated
@@ -12,10 +12,12 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from symmv_builder.api import browsing
+from symmv_builder.api import browsing, questions, runs
+from symmv_builder.api.composers import about_model
 from symmv_builder.api.study import Store
 from symmv_builder.api.take_writer import Studio, TakeWriter
 from symmv_builder.api.takes import Takes
+from symmv_builder.errors import StopRun
 from symmv_builder.settings import Settings
 from symmv_builder.web.guard import Access, Refused, Session, fields_of
 
@@ -51,6 +53,27 @@ class Desk:
     @property
     def studio(self) -> Studio:
         return self.writer.studio
+
+    def composers(self) -> list[str]:
+        """The folders of trainings whose models write music, as far as they have come."""
+        names = []
+        for name in self.studio.models():
+            try:
+                about_model(self.studio.model(name))
+            except StopRun:
+                continue
+            names.append(name)
+        return names
+
+    def held(self) -> questions.States:
+        """The states of the datasets that have entries, or that a crawl has begun."""
+        states = questions.statuses(self.settings)
+        held = (
+            each
+            for each in states.datasets
+            if each.entries or runs.crawl_funnel(self.settings, each.dataset)
+        )
+        return replace(states, datasets=tuple(held))
 
     def look(self, dataset: str, entry_id: str, reviewer: str) -> None:
         """Remember who was given a proposal: others get another one first."""

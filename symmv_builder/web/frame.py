@@ -141,9 +141,9 @@ def labelled(words: str, control: Html) -> Html:
     return element("label", element("span", words), control)
 
 
-def choice(name: str, options: Iterable[str], chosen: str, empty: str) -> Html:
-    """A list to choose from; its first entry is none of them."""
-    items = [element("option", empty, value="")]
+def choice(name: str, options: Iterable[str], chosen: str, empty: str | None) -> Html:
+    """A list to choose from; its first entry is none of them, where that has a name."""
+    items = [] if empty is None else [element("option", empty, value="")]
     items += [element("option", each, selected=each == chosen) for each in options if each]
     return element("select", *items, name=name)
 

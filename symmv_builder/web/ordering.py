@@ -1,9 +1,10 @@
 """The form in which music is ordered: fields for what a model heeds, and what they say."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from symmv_builder.api.composers import ModelAbout, Option
+from symmv_builder.api.composers import ModelAbout, Option, options_of_models
 from symmv_builder.api.take_writer import Studio
 from symmv_builder.api.takes import Wishes
 from symmv_builder.report.elements import Html, element
@@ -16,6 +17,12 @@ _LAST_SEED = 2**53 - 1000
 _TONICS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 KEYS = tuple(f"{tonic} {mode}" for mode in ("major", "minor") for tonic in _TONICS)
 STARTER = "The starter model"
+# Fields of an order that every trainer may heed, as the form calls them.
+_WORDS = {
+    "key": "Key",
+    "primer": "Chords to begin with",
+    "temperature": "Boldness (1 is the model's own)",
+}
 
 
 def order_fields(about: ModelAbout, wishes: Wishes, studio: Studio, *, takes: int = 1) -> Html:
@@ -23,13 +30,13 @@ def order_fields(about: ModelAbout, wishes: Wishes, studio: Studio, *, takes: in
     controls: list[object] = [element("input", type="hidden", name="model", value=wishes.model)]
     if "key" in about.heeded:
         keys = frame.choice("key", KEYS, wishes.key, "as it comes")
-        controls.append(frame.labelled("Key", keys))
+        controls.append(frame.labelled(_WORDS["key"], keys))
     if "primer" in about.heeded:
         chords = element(
             "input", name="primer", value=wishes.primer, maxlength=LONGEST_PRIMER,
             placeholder="Am F C G", autocomplete="off",
         )  # fmt: skip
-        controls.append(frame.labelled("Chords to begin with", chords))
+        controls.append(frame.labelled(_WORDS["primer"], chords))
     controls += [_control(option, wishes.options, studio) for option in about.options]
     if "temperature" in about.heeded:
         controls.append(temperature(wishes))
@@ -48,9 +55,7 @@ def seed(value: int) -> Html:
 
 def temperature(wishes: Wishes) -> Html:
     value = wishes.temperature
-    return frame.labelled(
-        "Boldness (1 is the model's own)", _number("temperature", value, 0.1, 3, "0.05")
-    )
+    return frame.labelled(_WORDS["temperature"], _number("temperature", value, 0.1, 3, "0.05"))
 
 
 def density(about: ModelAbout, wishes: Wishes, studio: Studio) -> Html | None:
@@ -63,24 +68,23 @@ def density(about: ModelAbout, wishes: Wishes, studio: Studio) -> Html | None:
 
 def _control(option: Option, given: Mapping[str, Any], studio: Studio) -> Html:
     value = given.get(option.name, option.default)
-    words = {
-        "tempo": "Tempo, beats a minute",
-        "density": "Density (1 is the model's own)",
-        "follow": "Follow the video's cuts, and end with it",
-    }.get(option.name, option.name.replace("_", " ").capitalize())
     if option.kind is bool:
         box = element("input", type="checkbox", name=option.name, value="yes", checked=bool(value))
-        return element("label", box, words, class_="check", title=option.help)
+        return element("label", box, option.words, class_="check", title=option.help)
     if option.run_of:
         control = frame.choice(option.name, studio.models(), str(value or ""), "none")
     elif option.choices:
-        control = frame.choice(option.name, option.choices, str(value or ""), "as it is")
+        control = frame.choice(option.name, option.choices, str(value or ""), _unchosen(option))
     elif option.kind in (int, float):
         step = "1" if option.kind is int else "any"
         control = _number(option.name, value, option.least, option.most, step)
     else:
         control = element("input", name=option.name, value=value or "", maxlength=200)
-    return element("label", element("span", words), control, title=option.help)
+    return element("label", element("span", option.words), control, title=option.help)
+
+
+def _unchosen(option: Option) -> str | None:
+    return "as it comes" if option.default is None else None
 
 
 def _number(name: str, value: Any, least: Any, most: Any, step: str) -> Html:
@@ -89,6 +93,12 @@ def _number(name: str, value: Any, least: Any, most: Any, step: str) -> Html:
         "input", type="number", name=name, value=shown, min=least, max=most, step=step,
         inputmode="decimal", placeholder="as it comes" if value is None else None,
     )  # fmt: skip
+
+
+def in_words(line: str) -> str:
+    """Put the fields of the form in the places of arguments that a text names in backquotes."""
+    words = _WORDS | {option.name: option.words for option in options_of_models()}
+    return re.sub(r"`([a-z]\w*)`", lambda named: f"“{words.get(named[1], named[1])}”", line)
 
 
 def wishes_of(fields: Mapping[str, str], about: ModelAbout, studio: Studio) -> Wishes:

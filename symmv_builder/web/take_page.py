@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from symmv_builder.api.composers import about_model
+from symmv_builder.api.composers import about_model, options_of_models
 from symmv_builder.api.take_writer import Studio
 from symmv_builder.api.takes import KINDS, Project, Take
 from symmv_builder.errors import StopRun
@@ -82,7 +82,8 @@ def table(project: Project, shown: Take | None, session: Session) -> Html | None
         )
         can_go = take.state not in ("waiting", "running")
         # What a model says of itself stands beside the take that is shown, once.
-        outcome = take.line.partition(";")[0] if take.state == "done" else take.line
+        line = ordering.in_words(take.line)
+        outcome = line.partition(";")[0] if take.state == "done" else line
         outcome = "" if outcome == take.state else outcome
         rows.append((name, take.state, ordered(take), outcome, gone if can_go else ""))
     heads = ("take", "state", "ordered", "what came of it", "delete")
@@ -101,9 +102,12 @@ def ordered(take: Take) -> str:
         "seed": wishes.seed, "key": wishes.key, "chords": wishes.primer,
         "boldness": wishes.temperature, **wishes.options, "sound": wishes.soundfont,
     }  # fmt: skip
-    parts += [
-        f"{name} {frame.cell(value)}" for name, value in named.items() if value not in ("", None)
-    ]
+    off = {option.name: option.off for option in options_of_models() if option.kind is bool}
+    for name, value in named.items():
+        if isinstance(value, bool):
+            parts.append(name if value else off.get(name) or f"no {name}")
+        elif value not in ("", None):
+            parts.append(f"{name} {frame.cell(value)}")
     return ", ".join(parts)
 
 
@@ -111,7 +115,7 @@ def shown(project: Project, take: Take, session: Session, studio: Studio) -> Htm
     """A take with its video over its notes, its files, and the form for a passage of it."""
     title = f"Take {take.number}"
     if take.state != "done":
-        words = f"{take.state}: {take.line}" if take.line else take.state
+        words = f"{take.state}: {ordering.in_words(take.line)}" if take.line else take.state
         return frame.part(title, element("p", words, class_="note"))
     try:
         drawn = time_line.draw(
@@ -141,7 +145,7 @@ def shown(project: Project, take: Take, session: Session, studio: Studio) -> Htm
         "tempo": f"{float(facts.get('tempo_bpm') or 0):.0f} beats a minute",
         "length": f"{float(facts.get('seconds') or 0):.1f} s",
         "ordered": ordered(take),
-        "what came of it": take.line,
+        "what came of it": ordering.in_words(take.line),
     }
     return frame.part(
         title, players, element("p", lead), roll, frame.facts(named),

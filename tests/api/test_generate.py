@@ -5,6 +5,8 @@ import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,9 +18,11 @@ from symmv_builder.backends.midi import read_notes
 from symmv_builder.backends.pyav import probe
 from symmv_builder.backends.pyav.encode import write_sound, write_video
 from symmv_builder.crawl.links import is_link, source_of
+from symmv_builder.datasets.seen import cuts_of, watch_files
 from symmv_builder.demo.catalogue import Failure, Upload
 from symmv_builder.demo.site import Site
 from symmv_builder.records import Source
+from symmv_builder.settings import read_settings
 from symmv_builder.storage import manifests
 from symmv_builder.storage.items import Items
 from symmv_builder.storage.ledger import Ledger
@@ -104,6 +108,18 @@ def test_a_video_alone_is_enough_and_nothing_is_asked_of_a_network(
     sound = probe(files[1], "0" * 64)
     assert sound.duration_s == pytest.approx(24.0, abs=1e-3)
     assert files[3].read_bytes().startswith(b"\x89PNG")
+
+
+def test_cuts_are_found_for_models_that_do_not_read_them(desk: Path) -> None:
+    """Every piece is shown under the cuts of its video, whatever of it the model saw."""
+    blind: Any = SimpleNamespace(dataset="symmv", reads=frozenset(), learned_from=())
+    refused: list[object] = []
+    [video] = watch_files(
+        [desk / "shots.mp4"], blind, read_settings().home, {}, lambda *of: refused.append(of)
+    )
+    assert cuts_of(video.row) == pytest.approx(CUTS_S, abs=1 / RATE)
+    assert cuts_of({}) is None
+    assert refused == []
 
 
 def test_a_steady_piece_keeps_its_tempo(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:

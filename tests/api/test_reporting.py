@@ -180,7 +180,8 @@ def test_a_gallery_shows_pieces_by_video_with_models_and_measures(
 ) -> None:
     for model in ("amt", EVIL):
         folder = tmp_path / ("one" if model == "amt" else "two")
-        write_piece(piece("holiday", model=model, video="holiday"), folder, picture=True)
+        told = piece("holiday", model=model, video="holiday", untrained=["clip: none", EVIL])
+        write_piece(told, folder, picture=True)
     write_piece(piece("alone", chords=["C", "G:min7"] * 5, cuts_s="none"), tmp_path)
     (tmp_path / "other.json").write_text('{"files": {"../../x.mid": "0"}}')
     (tmp_path / "broken.json").write_text('{"files": {"broken.mid": "0"}}')
@@ -199,6 +200,7 @@ def test_a_gallery_shows_pieces_by_video_with_models_and_measures(
     )
     assert (tmp_path / "gallery-2.png").read_bytes().startswith(b"\x89PNG")
     assert "<dt>IOI</dt><dd>0.500</dd>" in page
+    assert "<dt>UNTRAINED</dt><dd>clip: none, " in page
     again = gallery(tmp_path)
     assert (again.pieces, again.videos) == (4, 3)
 

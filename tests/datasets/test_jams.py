@@ -280,7 +280,7 @@ def test_the_command_corrects_lists_undoes_exports_and_takes_in(
     said = correct("film", "beat", "4.0", "4.2", "--by", "Ann")
     assert "film: beats at 4.000 s to 4.200 s, by Ann" in said
     assert "waits for the next build" in correct()
-    assert "1 corrections stand" in correct("film")
+    assert "1 correction stands" in correct("film")
     assert "0 corrections stand" in correct("short")
     assert "1 waits for the next build" in call(settings, "status", "toy")
     [line] = [json.loads(text) for text in correct("--json").splitlines()]
@@ -288,7 +288,7 @@ def test_the_command_corrects_lists_undoes_exports_and_takes_in(
     assert "2 entries" in call(settings, "export", "toy", str(tmp_path / "o"), "--format", "jams")
     assert "undone: film" in correct("--undo", line["id"])
     said = correct("--jams", str(tmp_path / "o" / "film.jams"), "--by", "Bob")
-    assert "1 corrections of 1 entries" in said
+    assert "1 correction of 1 entry" in said
     with pytest.raises(NotFound):
         CliRunner().invoke(
             app, ["correct", "toy", "no", "beat", "1", "2", "--root", settings.root],

@@ -1,5 +1,6 @@
 """Tables of scores, confusion matrices as pictures, and how a count is shown."""
 
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -25,6 +26,16 @@ def test_every_figure_is_there_at_80_columns() -> None:
                 assert f"{value:.3f}" in text
     assert "3.250" in text
     assert "[red]mine[/]" in " ".join(text.split())
+
+
+def test_columns_with_long_headings_are_all_there() -> None:
+    """Those of a listening study, one beside another on a narrow terminal."""
+    names = ("Music Melody", "Video Content", "Chord Quality", "Accom. Quality", "Overall Ranking")
+    columns = [replace(music.METRICS[0], name=name, heading=name) for name in (*names, "a", "b")]
+    ours = ScoreLine("starter over cmt", {c.name: 70.0 + n for n, c in enumerate(columns)})
+    text = plain_text(scores_table("Preference", columns, (), [ours]), width=80)
+    assert all(f" {70 + n}.000" in text for n in range(7))
+    assert "Ranking" in text
 
 
 def test_what_was_not_measured_is_a_dash_and_never_nan() -> None:

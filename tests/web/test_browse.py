@@ -1,11 +1,13 @@
 """Entries and clips by any column; one entry with its time line, its sounds and its provenance."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from symmv_builder.api.browsing import Choice, Listing, choose, type_of
+from symmv_builder.api.runs import flow_pages
 from symmv_builder.report import loss_curves, time_line
 from symmv_builder.report.elements import element
 from symmv_builder.settings import Settings, read_settings
@@ -159,6 +161,38 @@ def test_runs_show_their_losses_and_builds_their_progress(
     assert "is damaged: line 1" in text_of(guest.get("/runs/first"))
     assert "1 made" not in guest.get(f"/crawl/{DATASET}")
     assert "too_quiet" in guest.get(f"/crawl/{DATASET}")
+
+
+def test_what_a_training_has_learned_so_far_can_be_heard(
+    settings: Settings, tmp_path: Path
+) -> None:
+    for name, kind in (("chains", "markov"), ("busyness", "regressor")):
+        make_run(tmp_path / name)
+        (tmp_path / name / "best").mkdir()
+        about = json.dumps({"kind": kind, "config": {}})
+        (tmp_path / name / "best" / "checkpoint.json").write_text(about)
+    guest = visitor(settings, runs=tmp_path)
+    assert 'href="/compose?model=chains"' in guest.get("/runs/chains")
+    assert "/compose?" not in guest.get("/runs/busyness")
+
+
+def test_datasets_are_those_that_are_there(guest: Visitor, tmp_path: Path) -> None:
+    for path in ("/", "/runs"):
+        page = guest.get(path)
+        assert f">{DATASET}<" in page
+        assert "pop909" not in page
+    empty = visitor(read_settings({"HOME": str(tmp_path)}, root=str(tmp_path / "root")))
+    assert "Nothing was built or crawled here yet." in empty.get("/")
+    assert "Nothing was built or crawled here yet." in empty.get("/runs")
+
+
+def test_runs_lead_to_the_pages_of_prefect(guest: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "Prefect" not in guest.get("/runs")
+    monkeypatch.setenv("PREFECT_API_URL", "http://flows.example.org:4200/api")
+    assert 'href="http://flows.example.org:4200"' in guest.get("/runs")
+    for url in ("javascript:alert(1)/api", "http://elsewhere.example.org/other"):
+        assert flow_pages({"PREFECT_API_URL": url}) == ""
+    assert flow_pages({"PREFECT_UI_URL": "https://a.example.org/"}) == "https://a.example.org"
 
 
 def test_a_run_whose_name_is_no_text_does_not_hide_the_others(

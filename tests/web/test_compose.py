@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
@@ -127,6 +128,7 @@ def test_another_take_may_differ_in_all_that_can_be_ordered(
     assert wishes(house)[-1] == Wishes(
         "", "", "Am F", 7, None, {"follow": False}, "church organ.sf2"
     )
+    assert "seed 7, chords Am F, steady, sound church organ.sf2" in guest.get(at)
     for wrong in (
         {"soundfont": "../../x.sf2"}, {"model": "../x"}, {"model": "nothing"}, {"key": "H minor"},
         {"tempo": "9000"}, {"tempo": "fast"}, {"density": "-1"}, {"takes": "6"}, {"seed": "1e99"},
@@ -170,6 +172,18 @@ def test_what_was_refused_is_told_without_places_of_this_machine(
     house.writer.write_all()  # type: ignore[attr-defined]
     text = text_of(guest.get(at + "?take=1"))
     assert "the file is no video" in text
+
+
+def test_what_was_refused_names_the_fields_of_the_form(
+    house: House, guest: Visitor, at: str
+) -> None:
+    [project] = house.takes.projects("local")
+    refused = "the chords of `primer` say the key: leave out `key`, or `density`, not `<b>`"
+    takes.write_state(replace(project.takes[0], state="failed", line=refused))
+    text = text_of(guest.get(at))
+    told = "the chords of “Chords to begin with” say the key: leave out “Key”, or “Density (1"
+    assert told in text
+    assert "`<b>`" in text
 
 
 def test_hostile_names_are_texts_and_never_paths(house: House, guest: Visitor, video: Path) -> None:
@@ -397,6 +411,11 @@ def test_the_starter_model_writes_for_a_video_and_leaves_its_subtitles(tmp_path:
         assert len(container.streams.audio) == 1
     assert first.file("musicxml") is not None
     assert {"notes", "chords", "beats", "scenes", "parts"} <= set(first.records())
+    # Of a video in which nobody looked for cuts no shot is claimed.
+    told = json.loads(first.receipt.read_text())
+    del told["cuts_s"]
+    first.receipt.write_text(json.dumps(told))
+    assert "scenes" not in first.records()
     project = found.project("local", project.name)
     second = found.order(project, Wishes(seed=4, passage=(1, 0.9, 2.1)))
     write_take(project, second, studio)

@@ -70,7 +70,7 @@ class _Run:
 
     @property
     def part(self) -> str:
-        return KIND if self.held_out else f"{KIND}, no validation"
+        return KIND if self.held_out else f"{KIND} (no validation)"
 
 
 def train(config: AmtConfig, request: Request) -> Outcome:

@@ -52,6 +52,7 @@ class AmtTrainer(Trainer):
             "For AMT without a regressor: the arpeggio, 1 to 5.",
             least=1,
             most=5,
+            label="Arpeggio, without a regressor",
         ),
         Option(
             "style",
@@ -59,6 +60,7 @@ class AmtTrainer(Trainer):
             "For AMT: arpeggios and loudness as in the paper, or as in its code.",
             default="paper",
             choices=("paper", "released"),
+            label="Arpeggios and loudness as in",
         ),
     )
     scores = (

@@ -53,6 +53,7 @@ class CmtTrainer(Trainer):
             default=0.7,
             least=0.0,
             most=1.0,
+            label="Heed the video (0 never, 1 always)",
         ),
         TEMPO,
         DENSITY,

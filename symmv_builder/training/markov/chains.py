@@ -256,7 +256,8 @@ class Chains:
         if not counts.any():
             every = [self._counted("melody", (pitch, other)) for other in range(NO_ROOT + 1)]
             counts = np.sum(every, axis=0)
-        return _drawn(counts, random)
+        # A pitch that only ever ended a song is followed by any.
+        return _drawn(counts if counts.any() else self._whole("melody"), random)
 
     def _draw(
         self,
@@ -273,9 +274,13 @@ class Chains:
             counts = self._counted(name, state) * weights
             if counts.any():
                 return _drawn(counts, random)
+        return _drawn(self._whole(name), random)
+
+    def _whole(self, name: str) -> Ints:
         table = TABLES[name]
         whole = self.counts[table.start :][: table.size].reshape(-1, table.outcomes)
-        return _drawn(whole.sum(axis=0), random)
+        summed: Ints = whole.sum(axis=0)
+        return summed
 
     def _counted(self, name: str, state: tuple[int, ...]) -> Ints:
         table = TABLES[name]

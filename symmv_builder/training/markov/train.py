@@ -74,7 +74,7 @@ class _Run:
 
     @property
     def part(self) -> str:
-        return KIND if self.held_out else f"{KIND}, no validation"
+        return KIND if self.held_out else f"{KIND} (no validation)"
 
 
 def train(config: MarkovConfig, request: Request) -> Outcome:

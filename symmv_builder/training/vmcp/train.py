@@ -70,7 +70,7 @@ class _Run:
     @property
     def part(self) -> str:
         name = NAMES[self.config.objective]
-        return name if self.held_out else f"{name}, no validation"
+        return name if self.held_out else f"{name} (no validation)"
 
 
 def train(config: VmcpConfig, request: Request) -> Outcome:

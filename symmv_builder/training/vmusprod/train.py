@@ -69,7 +69,7 @@ class _Run:
 
     @property
     def part(self) -> str:
-        return self.stage if self.held_out else f"{self.stage}, no validation"
+        return self.stage if self.held_out else f"{self.stage} (no validation)"
 
     @property
     def out(self) -> Path:

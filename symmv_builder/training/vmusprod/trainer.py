@@ -37,6 +37,7 @@ class VMusProdTrainer(Trainer):
             "throughout and break off where the video ends.",
             default=True,
             off="steady",
+            label="Follow the video's cuts, and end with it",
         ),
     )
 

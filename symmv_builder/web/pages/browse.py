@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI, Request, Response
 
-from symmv_builder.api import browsing, questions
+from symmv_builder.api import browsing
 from symmv_builder.api.browsing import Choice, Listing, Page, Row
 from symmv_builder.report.elements import Html, element
 from symmv_builder.web import frame
@@ -30,7 +30,7 @@ def add(app: FastAPI, desk: Desk) -> None:
 
 
 def _home(desk: Desk, request: Request) -> str:
-    statuses = questions.statuses(desk.settings)
+    statuses = desk.held()
     rows = [
         (
             frame.link(each.dataset, frame.address("browse", each.dataset)),
@@ -46,6 +46,8 @@ def _home(desk: Desk, request: Request) -> str:
     heads = ("dataset", "proposals", "progress", "entries", "made", "rejected", "open")
     faults = [element("p", str(fault), class_="note") for fault in statuses.faults]
     table = frame.table(heads, rows, "Datasets", numbers=(3, 4, 5, 6))
+    if not rows:
+        table = element("p", "Nothing was built or crawled here yet.")
     return frame.page("Datasets", table, *faults, session=session_of(request), lead=statuses.root)
 
 

@@ -114,18 +114,6 @@ def _about(desk: Desk, model: str) -> ModelAbout:
     return about_model(desk.studio.model(model))
 
 
-def _models(desk: Desk) -> list[str]:
-    """The folders of trainings whose models write music."""
-    names = []
-    for name in desk.studio.models():
-        try:
-            _about(desk, name)
-        except StopRun:
-            continue
-        names.append(name)
-    return names
-
-
 async def _ordered(desk: Desk, request: Request) -> str:
     """The page of the project that a form with a video or a link makes."""
     session = session_of(request)
@@ -213,7 +201,7 @@ def _passage(desk: Desk, take: Take, about: ModelAbout, fields: Mapping[str, str
 
 
 def _home(desk: Desk, request: Request) -> str:
-    session, models = session_of(request), _models(desk)
+    session, models = session_of(request), desk.composers()
     model = request.query_params.get("model", "")
     about = _about(desk, model)
     most = UPLOADS["/compose"] / 2**30
@@ -268,7 +256,7 @@ def _project_page(desk: Desk, request: Request, project: Project) -> str:
     session, query = session_of(request), request.query_params
     shown = take_page.shown_take(project, query.get("take", ""))
     model = query.get("model", shown.wishes.model if shown else "")
-    models, gone = _models(desk), None
+    models, gone = desk.composers(), None
     if "model" not in query and model not in ("", *models):
         # Takes outlive the model that wrote them.
         gone = element("p", f"The model {model} is not on this server any more.", class_="note")

@@ -8,6 +8,7 @@ from symmv_builder.api import browsing, reviewing
 from symmv_builder.api.reviewing import Agreement, Judged, Pair
 from symmv_builder.report import time_line
 from symmv_builder.report.elements import Html, element
+from symmv_builder.text import amount
 from symmv_builder.web import frame
 from symmv_builder.web.desk import Desk, Form, go_to, html, name_of, session_of
 from symmv_builder.web.guard import Refused, Session
@@ -247,7 +248,8 @@ def _agreement(agreement: Agreement) -> Html:
     table = frame.table(
         ("reviewer", "reviewer", "both judged", "Cohen's kappa"), rows, "Agreement", numbers=(2, 3)
     )
-    said = f"Fleiss' kappa over {agreement.entries} entries: {_kappa(agreement.fleiss)}"
+    judged = amount(agreement.entries, "entry", "entries")
+    said = f"Fleiss' kappa over {judged}: {_kappa(agreement.fleiss)}"
     return frame.part("Agreement", table, element("p", said))
 
 

@@ -73,21 +73,31 @@ def _training(desk: Desk, request: Request, name: str) -> str:
     ]
     every_s, follow = _refreshing(request)
     fault = element("p", run.fault, class_="note") if run.fault else None
+    model = name.partition(": ")[0]
+    hear = None
+    if model in desk.composers():
+        to = frame.address("compose", model=model)
+        hear = element("p", frame.link("Hear what it has learned so far", to))
     lead = f"step {run.step}, wrote last {_ago(run.written_s)}"
     return frame.page(
-        name, follow, fault, element("div", *drawn, class_="charts"),
+        name, follow, hear, fault, element("div", *drawn, class_="charts"),
         session=session_of(request), lead=lead, refresh_s=every_s,
     )  # fmt: skip
 
 
 def _builds(desk: Desk) -> Html:
     rows = []
-    for each in questions.statuses(desk.settings).datasets:
+    for each in desk.held().datasets:
         done = each.made + len(each.rejections)
         bar = element("progress", value=done, max=max(1, each.entries), aria_label=each.dataset)
         link = frame.link(each.dataset, frame.address("crawl", each.dataset))
         rows.append((link, bar, f"{done} of {each.entries}"))
-    return frame.part("Builds", frame.table(("dataset", "progress", "entries"), rows, "Builds"))
+    inner: list[Html] = [frame.table(("dataset", "progress", "entries"), rows, "Builds")]
+    if not rows:
+        inner = [element("p", "Nothing was built or crawled here yet.")]
+    if pages := runs.flow_pages():
+        inner.append(element("p", frame.link("Flows and their schedules, in Prefect", pages)))
+    return frame.part("Builds", *inner)
 
 
 def _studies(desk: Desk) -> Html | None:

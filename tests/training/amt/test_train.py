@@ -209,7 +209,7 @@ def test_without_a_split_validation_the_last_model_is_the_best(tmp_path: Path) -
     root = small_dataset(tmp_path / "data", validation=0)
     ticks: list[Tick] = []
     outcome = run(TINY, root, tmp_path / "run", tell=ticks.append)
-    assert {tick.part for tick in ticks} == {"amt, no validation"}
+    assert {tick.part for tick in ticks} == {"amt (no validation)"}
     best, last = (load(folder).model.state_dict() for folder in (outcome.best, outcome.checkpoint))
     assert all(torch.equal(best[name], last[name]) for name in last)
     assert outcome.losses == ticks[-1].losses

@@ -135,6 +135,14 @@ def test_music_has_only_what_was_counted() -> None:
     assert (made.bars, made.tempo_bpm) == (8, 100.0)
 
 
+def test_a_pitch_that_only_ended_songs_is_followed_by_another() -> None:
+    falls = make_song([(0, 76, 4, True), (4, 72, 4, True)], [(0, 5, 0), (16, 7, 0)])
+    made = Chains.of([(falls, 0)]).compose(8, 100.0, 1)
+    melody = made.pitches[made.is_melody].tolist()
+    assert len(melody) > 2
+    assert set(melody) == {72, 76}
+
+
 def test_a_part_that_no_song_has_is_not_written() -> None:
     alone = make_song([note for note in NOTES if not note[3]], [(0, 5, 0), (16, 7, 0)])
     assert not Chains.of([(alone, 0)]).compose(8, 100.0, 1).is_melody.any()

@@ -185,7 +185,7 @@ def test_without_validation_the_last_model_is_the_best(tmp_path: Path) -> None:
     root = write_rows(tmp_path / "data", [clip_row(n) for n in range(4)])
     ticks: list[Tick] = []
     outcome = run(TINY, root, tmp_path / "run", tell=ticks.append)
-    assert {tick.part for tick in ticks} == {"music features", "vmcp, no validation"}
+    assert {tick.part for tick in ticks} == {"music features", "vmcp (no validation)"}
     assert "loss" in outcome.losses
     one, other = (load(f, "vmcp").model.state_dict() for f in (outcome.best, outcome.checkpoint))
     assert all(torch.equal(one[n], other[n]) for n in one)

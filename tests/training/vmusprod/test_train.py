@@ -206,7 +206,7 @@ def test_without_a_validation_split_a_run_still_trains_and_says_so(tmp_path: Pat
     ticks: list[Tick] = []
     outcome = run(tiny(patience=1), root, tmp_path / "run", tell=ticks.append)
     assert {tick.part for tick in ticks} == {
-        f"{stage}, no validation" for stage in ("chord", "melody", "accompaniment")
+        f"{stage} (no validation)" for stage in ("chord", "melody", "accompaniment")
     }
     assert outcome.best == outcome.checkpoint
     assert not checkpoint.read(tmp_path / "run" / "chord", "vmusprod.chord").about["has_validation"]

@@ -240,7 +240,7 @@ def test_a_dataset_without_validation_keeps_the_last_model(tmp_path: Path) -> No
     root = songs.dataset(tmp_path / "root", held_out=0)
     ticks: list[Tick] = []
     outcome = run(root, tmp_path / "run", songs.configured(), tell=ticks.append)
-    assert {tick.part for tick in ticks if tick.losses} == {"regressor, no validation"}
+    assert {tick.part for tick in ticks if tick.losses} == {"regressor (no validation)"}
     best, last = weights(outcome.best), weights(outcome.checkpoint)
     assert all(torch.equal(best[name], last[name]) for name in last)
     assert outcome.losses["loss"] > 0
