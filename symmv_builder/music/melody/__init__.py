@@ -69,7 +69,7 @@ COLUMNS = (
     Column("{}_duration_steps", "list<int32>", "16th", "durations", "duration_steps"),
     Column("{}_is_melody", "list<bool>", "", "melody (true) or accompaniment", "is_melody"),
 )  # fmt: skip
-STEP = Step("melody", 4, reads=("grid",), run=split_parts, columns=COLUMNS)
+STEP = Step("melody", 5, reads=("grid",), run=split_parts, columns=COLUMNS)
 
 
 def _is_monophonic(grid: GridNotes) -> bool:
