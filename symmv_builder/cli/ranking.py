@@ -9,6 +9,7 @@ import typer
 
 from symmv_builder.api.texts import left_out
 from symmv_builder.cli import options
+from symmv_builder.cli.evaluate.verdict import say_untrained
 from symmv_builder.cli.saying import say
 from symmv_builder.report.counting import Counting
 
@@ -45,7 +46,8 @@ def rank(
         )
     if as_json:
         answer = {"subset": subset, "split": split, "chosen": result.chosen, "rows": result.rows}
-        sys.stdout.write(json.dumps(answer | {"left_out": result.left_out}) + "\n")
+        answer |= {"left_out": result.left_out, "untrained": result.untrained}
+        sys.stdout.write(json.dumps(answer) + "\n")
         return
     least = result.rows[result.chosen - 1][1]
     say(
@@ -53,5 +55,6 @@ def rank(
         f"are the subset {subset}, similarity {result.rows[0][1]:.3f} to {least:.3f}; "
         f"kept in {result.where}"
     )
+    say_untrained(result.untrained)
     if result.left_out:
         say(left_out(dataset, result.left_out))

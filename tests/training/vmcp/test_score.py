@@ -24,6 +24,7 @@ from symmv_builder.errors import (
 )
 from symmv_builder.settings import read_settings
 from symmv_builder.storage.root import Root
+from symmv_builder.storage.shards import read_receipt, write_receipt
 from symmv_builder.training.rows import Rows, SubsetRows
 from symmv_builder.training.runs import Outcome, Request
 from symmv_builder.training.vmcp import rank as ranker
@@ -263,7 +264,16 @@ def test_the_best_share_is_a_subset_that_the_loader_reads(
     with pytest.raises(IndexError):
         rows.row(3)
     one = ranking.rank("symmv", learned.vmcp.best, best=0.001, settings=settings)
-    assert one.chosen == 1
+    assert (one.chosen, one.untrained) == (1, ())
+
+
+def test_a_ranking_names_models_with_random_weights(learned: Learned, own: Root) -> None:
+    receipt = {k: v for k, v in (read_receipt(own, "symmv") or {}).items() if k != "seal"}
+    models = [{"backend": "untrained-512", "trained": False}]
+    write_receipt(own, "symmv", {**receipt, "models": models})
+    ranked = ranking.rank("symmv", learned.vmcp.best, settings=read_settings(root=own.url))
+    assert ranked.untrained == ("untrained-512",)
+    assert read_subset(own, "symmv", FINETUNE).about["untrained"] == ["untrained-512"]
 
 
 def test_a_mark_of_other_shards_is_refused_and_so_are_strange_wishes(
