@@ -1,6 +1,6 @@
 """How near the starter model's music is to real songs, and how much of it is copied.
 
-    python benchmarks/starter_music.py ROOT [--split validation] [--bars 16] [--out FOLDER]
+    python benchmarks/starter_music.py ROOT [--split validation | train] [--bars 16] [--out FOLDER]
 
 `ROOT` is where `benchmarks/train_starter.py POP909 WORK` has imported the songs: ``WORK/root``.
 For each held-out song (split ``test``) two pieces are written that have the song's tempo and as
@@ -13,7 +13,8 @@ A metric's distance from real music is the Wasserstein-1 distance between its va
 pieces and over the songs, as a share of the songs' standard deviation: 0 where the distributions
 agree. That of other real songs (``validation``) says what chance alone makes. Beside it stand the
 difference of the means, in the metric's unit, and the area that the two distributions share, as
-Yang and Lerch (2018) take it: 1 where they agree.
+Yang and Lerch (2018) take it: 1 where they agree. Distances from 62 songs are mostly chance; those
+from the songs of ``train``, which are eight times as many, tell makers apart that are nearly alike.
 
 Copied runs are compared with the songs of the split train (`copied_runs.py`). With ``--out`` the
 scores of every piece are written there as JSON, and the piano rolls of eight pieces.
@@ -52,6 +53,7 @@ from symmv_builder.training.vmusprod.sounding import (
 from symmv_builder.training.vmusprod.tempo import steady
 
 SEED = 909
+SPLITS = ("test", "validation", "train")
 # Pieces for each held-out song.
 PIECES = 2
 # Bars that are written beyond those that are measured, in the place of silent ones before them.
@@ -158,7 +160,7 @@ def draw(out: Path, name: str, song: QuantisedSong) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("root")
-    parser.add_argument("--split", default="test", choices=("test", "validation"))
+    parser.add_argument("--split", default="test", choices=SPLITS)
     parser.add_argument("--bars", type=int, default=16)
     parser.add_argument("--model", type=Path, default=starter.path())
     parser.add_argument("--out", type=Path)
@@ -166,12 +168,14 @@ def main() -> None:
     root = Root(arguments.root)
     learned_from = songs_of(root, "train")
     corpus_songs = [song for song, _ in learned_from]
-    held_out, others = (
-        [beginning(song, arguments.bars) for song, _ in songs_of(root, split)]
-        for split in sorted(("test", "validation"), key=arguments.split.__ne__)
-    )
+    songs = {
+        split: [beginning(song, arguments.bars) for song, _ in songs_of(root, split)]
+        for split in SPLITS
+    }
+    compared = songs[arguments.split]
+    others = [song for split in SPLITS[:2] if split != arguments.split for song in songs[split]]
     models = compose.load(arguments.model)
-    conditions = held_out * PIECES
+    conditions = compared * PIECES
     chains = Chains.of(learned_from)
     pieces = {
         "starter": written(models, conditions),
@@ -182,14 +186,15 @@ def main() -> None:
         ],
         "other songs": others,
     }
-    real = scores_of(held_out)
+    real = scores_of(compared)
     scores = {name: scores_of(songs) for name, songs in pieces.items()}
-    print(f"{len(held_out)} songs of the split {arguments.split}, {arguments.bars} bars at most")
+    print(f"{len(compared)} songs of the split {arguments.split}, {arguments.bars} bars at most")
     show(scores, real)
+    held_out = {} if arguments.split == "train" else {"held-out songs": compared}
     for words, melody in (("notes", False), ("melody notes", True)):
         corpus = Corpus(corpus_songs, melody=melody)
-        for name, songs in {**pieces, "held-out songs": held_out}.items():
-            runs = longest_runs(songs, corpus)
+        for name, music in {**pieces, **held_out}.items():
+            runs = longest_runs(music, corpus)
             print(
                 f"longest run copied from the {len(corpus_songs)} songs learned from, "
                 f"{words}, {name}: "

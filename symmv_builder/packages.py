@@ -4,12 +4,16 @@ What an extra brings stands in the metadata of this package, so a hint is as tru
 names that a package is imported by, where they are not those that it is installed by, stand here.
 """
 
+import fcntl
+import importlib
 import importlib.util
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from importlib import metadata
+from pathlib import Path
+from typing import Any
 
 from symmv_builder.errors import MissingPackage
 
@@ -25,6 +29,8 @@ _INSTALLED_AS = {
     "skvideo": "scikit-video",
     "yaml": "pyyaml",
 }
+# Parts with functions that are compiled at their import, or that import such a part.
+_COMPILED = {"librosa": ("util", "core", "filters", "feature", "onset")}
 _REQUIREMENT = re.compile(
     r"(?P<name>[\w.-]+)\s*(?:\[(?P<extras>[^]]*)\])?"
     r".*?(?:extra == [\"'](?P<extra>[^\"']+)[\"'])?\s*$"
@@ -64,6 +70,24 @@ def required(prefer: str = "") -> Iterator[None]:
 def is_installed(module: str) -> bool:
     """Check whether a top-level module is there; it is not imported."""
     return importlib.util.find_spec(module) is not None
+
+
+def import_compiled(module: str) -> Any:
+    """Import a package of which numba compiles functions, `librosa`, one process at a time.
+
+    numba compiles many of them when they are first imported, and keeps them in files beside the
+    package. Processes that do so at once write different functions into files of one name, and each
+    later process that calls one of them dies of a segmentation fault. Another package that imports
+    this one is imported after it. `ModuleNotFoundError` where it is not installed.
+    """
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+    with Path(spec.origin).open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        for part in _COMPILED[module]:
+            importlib.import_module(f"{module}.{part}")
+    return importlib.import_module(module)
 
 
 def how_to_install(name: str, prefer: str = "", also: str = "") -> str:

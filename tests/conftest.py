@@ -45,15 +45,10 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Share the tests among processes: by files, whose fixtures cost much; pages one by one."""
+    """Share the tests among processes by files and pages."""
     if config.getoption("dist") != "loadfile":
         return None
-    from xdist.scheduler import LoadFileScheduling
-
-    class ByFilesAndPages(LoadFileScheduling):  # type: ignore[misc]
-        def _split_scope(self, nodeid: str) -> str:
-            file: str = super()._split_scope(nodeid)
-            return nodeid if file.endswith("test_documentation.py") else file
+    from tests.sharing import ByFilesAndPages
 
     return ByFilesAndPages(config, log)
 

@@ -23,6 +23,7 @@ from symmv_builder.backends import (
     required_path,
 )
 from symmv_builder.backends.slots import BeatTracker
+from symmv_builder.packages import import_compiled
 from symmv_builder.records import Beats, Floats, Ints
 
 NAME = "beat_this"
@@ -53,7 +54,7 @@ class BeatThis(BeatTracker):
     def __init__(self, home: ModelHome) -> None:
         path = required_path(home, NAME, WHAT, HOW)
         package_version("beat-this")
-        import librosa
+        librosa = import_compiled("librosa")
         import torch
         from beat_this.model.beat_tracker import BeatThis as Network
         from beat_this.model.postprocessor import Postprocessor

@@ -26,6 +26,7 @@ from symmv_builder.backends import (
 )
 from symmv_builder.backends.slots import ChordRecogniser
 from symmv_builder.errors import WrongWeights
+from symmv_builder.packages import import_compiled
 from symmv_builder.records import Chords
 from symmv_builder.vocab import NO_CHORD, muvisync_label
 
@@ -96,9 +97,9 @@ class Btc(ChordRecogniser):
 
     def __init__(self, home: ModelHome) -> None:
         path = required_path(home, NAME, WHAT, HOW)
-        import librosa
         import torch
 
+        librosa = import_compiled("librosa")
         self._librosa, self._torch, self._device = librosa, torch, home.device
         with reading_checkpoint(NAME, "BTC", path, HOW):
             with torch.serialization.safe_globals(_numpy_scalars()):

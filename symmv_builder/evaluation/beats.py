@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from symmv_builder.evaluation.metric import Metric
+from symmv_builder.packages import import_compiled
 
 PAPER_WINDOW_S = 1.0
 ONSET_RATE_HZ = 22050
@@ -88,10 +89,9 @@ def heard_onsets_s(samples: NDArray[np.float32]) -> NDArray[np.float64]:
 
     The settings are those of Yu et al.; Zhu et al. look at one frame to either side.
     """
-    import librosa
-
     if len(samples) < 2048:
         return np.zeros(0)
+    librosa = import_compiled("librosa")
     onsets = librosa.onset.onset_detect(
         y=np.ascontiguousarray(samples), sr=ONSET_RATE_HZ, units="time", **_ONSET_RULE
     )

@@ -10,13 +10,20 @@ import pytest
 from symmv_builder.backends import ModelHome, load
 from symmv_builder.backends.basic_pitch import BasicPitch, _times_s
 from symmv_builder.backends.basic_pitch.notes import find_notes
+from symmv_builder.packages import import_compiled
 from tests.backends.sounds import plucked
 
-inference: Any = pytest.importorskip("basic_pitch.inference")
+
+def package(module: str) -> Any:
+    """A module of the package, which imports librosa."""
+    pytest.importorskip("librosa")
+    import_compiled("librosa")
+    return pytest.importorskip(f"basic_pitch.{module}")
 
 
 @pytest.mark.slow
 def test_its_notes_are_those_of_predict(tmp_path: Path) -> None:
+    inference = package("inference")
     random = np.random.default_rng(5)
     tune = [(0.2 + 0.15 * i, int(pitch)) for i, pitch in enumerate(random.integers(45, 85, 60))]
     sound = plucked(tune, rate_hz=BasicPitch.rate_hz, duration_s=11.3)
@@ -28,8 +35,8 @@ def test_its_notes_are_those_of_predict(tmp_path: Path) -> None:
     ours = load("polyphonic", "basic_pitch", ModelHome()).transcribe(
         np.asarray(pcm.astype(np.float32) / 32768, np.float32)
     )
-    package = Path(inference.__file__).parent
-    _, _, theirs = inference.predict(path, package / "saved_models/icassp_2022/nmp.onnx")
+    folder = Path(inference.__file__).parent
+    _, _, theirs = inference.predict(path, folder / "saved_models/icassp_2022/nmp.onnx")
     wanted = sorted((float(n[0]), int(n[2]), float(n[1]), round(127 * float(n[3]))) for n in theirs)
     found = sorted(zip(ours.starts_s, ours.pitches, ours.ends_s, ours.velocities, strict=True))
     assert len(wanted) > 30
@@ -47,7 +54,7 @@ def smooth(random: np.random.Generator, frames: int) -> np.ndarray[Any, np.dtype
 @pytest.mark.parametrize("frames", [3, 12, 13, 14, 40, 700])
 @pytest.mark.parametrize("kind", ["soft", "loud", "held", "flat", "silent"])
 def test_notes_are_found_as_the_package_finds_them(kind: str, frames: int) -> None:
-    creation: Any = pytest.importorskip("basic_pitch.note_creation")
+    creation = package("note_creation")
     random = np.random.default_rng(frames)
     heard, begun = smooth(random, frames), smooth(random, frames)
     if kind == "loud":

