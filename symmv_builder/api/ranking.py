@@ -45,6 +45,8 @@ def rank(
 ) -> Ranked:
     """Rank a split by the ``vmcp`` run in the folder `model`, and mark its `best` share (0-1].
 
+    The run is of either objective: a video-music CLIP, or GVMGen's evaluation model.
+
     At least one row is marked. ``open_dataset(NAME).rows(split, subset=...)`` reads the rows that
     are. The same run and shards give the same subset. `StopRun` where run, dataset or split is
     missing or does not fit.

@@ -30,7 +30,8 @@ def rank(
     """Rank rows by how well their music fits their video, and mark the best share as a subset.
 
     As V2M chooses what a model is fine-tuned on; the similarity is that of a video-music CLIP of
-    your own. The loader reads the marked rows: rows("train", subset="finetune").
+    your own, or of GVMGen's evaluation model (train vmcp --set objective=gvmgen). The loader reads
+    the marked rows: rows("train", subset="finetune").
     """
     from symmv_builder.api import ranking
 

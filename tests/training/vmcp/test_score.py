@@ -230,11 +230,14 @@ def own(learned: Learned, tmp_path: Path) -> Root:
     return write_rows(tmp_path / "data", rows)
 
 
+@pytest.mark.parametrize("objective", ["vmcp", "gvmgen"])
 def test_music_of_another_video_comes_last_and_the_order_is_always_the_same(
+    objective: str,
     learned: Learned,
     own: Root,
 ) -> None:
-    first, again = (ranker.rank(learned.vmcp.best, own, "symmv") for _ in range(2))
+    best = getattr(learned, objective).best
+    first, again = (ranker.rank(best, own, "symmv") for _ in range(2))
     assert first == again
     assert len(first.rows) == SONGS
     assert first.rows[-1][0] == "song-003"
