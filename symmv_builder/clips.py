@@ -17,8 +17,9 @@ from symmv_builder.records import Alignment, Beats, Floats, Scenes
 from symmv_builder.timeline import TOLERANCE_S, Clock, first_downbeat
 
 # Raised when the same lengths and times would be cut otherwise.
-VERSION = 1
-# An alignment has a point a second; so far beyond its ends the clocks are taken to run on.
+VERSION = 2
+# An alignment has a point a second; so far beyond its ends the clocks are taken to run on. So far
+# may a clip reach beyond the end of a recording, too: the streams of a file end at different times.
 EDGE_S = 1.0
 # Two times that were computed in two ways and mean the same lie this close together.
 SAME_S = 1e-6

@@ -2,7 +2,7 @@
 
 import math
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,27 +16,11 @@ from symmv_builder.datasets.questions import StepOutcome
 from symmv_builder.datasets.trimming import clip_between
 from symmv_builder.errors import WrongArguments, WrongSetting
 from symmv_builder.packages import is_installed
-from symmv_builder.records import (
-    Asset,
-    Beats,
-    Chords,
-    Entry,
-    FeatureTrack,
-    GridNotes,
-    Key,
-    KeySpans,
-    Notes,
-    Parts,
-    Record,
-    Scenes,
-    SongInfo,
-    VisualBeats,
-    to_json,
-)
+from symmv_builder.records import Beats, Entry, GridNotes, Notes, Parts, Record, SongInfo, to_json
+from symmv_builder.report.record_lines import describe
 from symmv_builder.settings import Settings
 from symmv_builder.storage import manifests
 from symmv_builder.storage.store import Store
-from symmv_builder.text import amount
 
 # Of a player in a notebook, which keeps what it shows.
 _MOST_SOUND_BYTES = 100 * 1024
@@ -191,67 +175,3 @@ def stored_entry(store: Store, entry_id: str, dataset: str | None = None) -> Sto
         problem = f"the clip {entry_id} was turned away by {clip.step}: {clip.detail}"
         raise WrongArguments(problem)
     return StoredEntry(entry, store, clip)
-
-
-def describe(record: Record) -> str:
-    """Describe a record in one line."""
-    match record:
-        case Asset():
-            return _asset(record)
-        case Parts():
-            melody = int(record.is_melody.sum())
-            return f"{melody} melody notes, {len(record.is_melody) - melody} accompaniment"
-        case Notes() | GridNotes():
-            return _notes(record)
-        case Beats():
-            bars = int((record.positions == 1).sum())
-            return f"{len(record.times_s)} beats, {bars} bars, {record.tempo_bpm:.1f} to the minute"
-        case Chords():
-            spans, different = amount(len(record.labels), "span"), len(set(record.labels))
-            return f"{spans}, {different} different: {_first(record.labels)}"
-        case Key():
-            return f"{record} (r = {record.correlation:.3f})"
-        case KeySpans():
-            names = zip(record.starts_s, record.tonics, record.modes, strict=True)
-            return f"{amount(len(record.modes), 'span')}: " + ", ".join(
-                f"{Key(tonic, mode, 0.0)} from {start:.2f} s" for start, tonic, mode in names
-            )
-        case FeatureTrack():
-            values = record.values
-            mean: Any = values.mean() if values.size else 0.0
-            rows, width = values.shape
-            return f"{rows} x {width} at {1 / record.hop_s:.4g} Hz, mean {mean:.4g}"
-        case Scenes():
-            starts = [f"{start:.2f}" for start in record.starts_s]
-            return f"{amount(len(starts), 'shot')} from {_first(starts)} s"
-        case VisualBeats():
-            return f"{len(record.times_s)} visual beats, {record.tempo_bpm:.1f} to the minute"
-    return ", ".join(f"{name} {_short(value)}" for name, value in to_json(record).items())
-
-
-def _asset(record: Asset) -> str:
-    text = f"{record.duration_s:.2f} s, {record.container}, {record.size_bytes / 1e6:.1f} MB"
-    if record.video_codec:
-        text += f", {record.video_codec} {record.width}x{record.height}"
-        text += f" at {record.frame_rate_hz:.3g} Hz"
-    if record.audio_codec:
-        text += f", {record.audio_codec} {record.audio_rate_hz} Hz"
-    return text
-
-
-def _notes(record: Notes | GridNotes) -> str:
-    if not len(record.pitches):
-        return "no notes"
-    return (
-        f"{len(record.pitches)} notes, pitch {record.pitches.min()}-{record.pitches.max()}, "
-        f"velocity {record.velocities.min()}-{record.velocities.max()}, "
-        f"to {record.ends_s.max():.1f} s"
-    )
-
-
-def _first(words: Sequence[str], most: int = 12) -> str:
-    return " ".join([*words[:most], "…"] if len(words) > most else words)
-
-
-def _short(value: Any) -> Any:
-    return f"{value:.6g}" if isinstance(value, float) else value

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from symmv_builder.datasets import subsets
+from symmv_builder.datasets.evaluate import untrained_models
 from symmv_builder.datasets.lacking import explaining
 from symmv_builder.datasets.remembered import require_receipt
 from symmv_builder.datasets.subsets import FINETUNE, Subset
@@ -20,13 +21,15 @@ class Ranked:
     """Every row of a split with its similarity (-1..1), the best first.
 
     The first `chosen` are the rows of the subset, which is kept at `where`; `left_out` says why a
-    row has no place, by name.
+    row has no place, by name. `untrained` are the models with random weights that the rows were
+    made with.
     """
 
     rows: tuple[tuple[str, float], ...]
     chosen: int
     where: str
     left_out: dict[str, str]
+    untrained: tuple[str, ...] = ()
 
 
 def rank(
@@ -42,6 +45,8 @@ def rank(
 ) -> Ranked:
     """Rank a split by the ``vmcp`` run in the folder `model`, and mark its `best` share (0-1].
 
+    The run is of either objective: a video-music CLIP, or GVMGen's evaluation model.
+
     At least one row is marked. ``open_dataset(NAME).rows(split, subset=...)`` reads the rows that
     are. The same run and shards give the same subset. `StopRun` where run, dataset or split is
     missing or does not fit.
@@ -55,7 +60,7 @@ def rank(
     if not folder.is_dir():
         raise NoSuchPath(folder, "folder of a training run")
     stored = own.open_store(read_only=True)
-    require_receipt(stored.root, stored.manifests, dataset)
+    untrained = untrained_models(require_receipt(stored.root, stored.manifests, dataset))
     # Imported here: it brings torch.
     from symmv_builder.training.vmcp.rank import rank as rank_rows
 
@@ -68,7 +73,8 @@ def rank(
         "model": folder.name,
         "best": best,
         "least": ranking.rows[count - 1][1],
+        **({"untrained": list(untrained)} if untrained else {}),
     }
     content = Subset(split, names, ranking.shards, about)
     where = subsets.write_subset(own.open_store().root, dataset, subset, content)
-    return Ranked(ranking.rows, count, where, ranking.left_out)
+    return Ranked(ranking.rows, count, where, ranking.left_out, untrained)

@@ -61,6 +61,9 @@ def make_columns(error: MissingColumns) -> str | None:
     if error.is_unknown:
         return None
     build = f"run `symmv build {error.dataset}`"
+    if any(name.endswith("_sha256") for name in error.columns):
+        # An import brings annotations; its recordings come later, or never.
+        return f"take its recordings in with `symmv build {error.dataset} --from FOLDER`"
     if error.steps:
         return f"add them to the recipe, as `symmv recipe {error.like}` shows them, and {build}"
     return build

@@ -145,10 +145,16 @@ def print_summary(summary: Summary, root: str) -> None:
     if summary.missing:
         total = len(summary.columns) + len(summary.missing)
         say(f"{len(summary.columns)} of {total} columns; without {', '.join(summary.missing)}")
-    if summary.unfinished:
+    mended = f"`symmv verify {summary.dataset} --repair` mends it"
+    if summary.lacking:
         complain(
-            f"{summary.unfinished} entries are unfinished: run the same command again; where a "
-            f"recording or a result is damaged, `symmv verify {summary.dataset} --repair` mends it"
+            f"{summary.lacking} of the unfinished entries lack a recording: `symmv build "
+            f"{summary.dataset} --from FOLDER` takes it in; where it was there, {mended}"
+        )
+    if summary.unfinished > summary.lacking:
+        complain(
+            f"{summary.unfinished - summary.lacking} entries are unfinished: run the same command "
+            f"again; where a recording or a result is damaged, {mended}"
         )
     _print_failures(summary)
 

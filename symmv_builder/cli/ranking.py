@@ -9,6 +9,7 @@ import typer
 
 from symmv_builder.api.texts import left_out
 from symmv_builder.cli import options
+from symmv_builder.cli.evaluate.verdict import say_untrained
 from symmv_builder.cli.saying import say
 from symmv_builder.report.counting import Counting
 
@@ -29,7 +30,8 @@ def rank(
     """Rank rows by how well their music fits their video, and mark the best share as a subset.
 
     As V2M chooses what a model is fine-tuned on; the similarity is that of a video-music CLIP of
-    your own. The loader reads the marked rows: rows("train", subset="finetune").
+    your own, or of GVMGen's evaluation model (train vmcp --set objective=gvmgen). The loader reads
+    the marked rows: rows("train", subset="finetune").
     """
     from symmv_builder.api import ranking
 
@@ -45,7 +47,8 @@ def rank(
         )
     if as_json:
         answer = {"subset": subset, "split": split, "chosen": result.chosen, "rows": result.rows}
-        sys.stdout.write(json.dumps(answer | {"left_out": result.left_out}) + "\n")
+        answer |= {"left_out": result.left_out, "untrained": result.untrained}
+        sys.stdout.write(json.dumps(answer) + "\n")
         return
     least = result.rows[result.chosen - 1][1]
     say(
@@ -53,5 +56,6 @@ def rank(
         f"are the subset {subset}, similarity {result.rows[0][1]:.3f} to {least:.3f}; "
         f"kept in {result.where}"
     )
+    say_untrained(result.untrained)
     if result.left_out:
         say(left_out(dataset, result.left_out))

@@ -37,5 +37,8 @@ def show(
         for name, line in stored.lines().items():
             say(f"{name:>18}  {line}")
     if out:
-        for path in stored.draw(out, overwrite=overwrite):
+        paths = stored.draw(out, overwrite=overwrite)
+        for path in paths:
             note(f"wrote {path}")
+        if not paths:
+            note(f"nothing to draw: {stored.name} has neither notes nor shots (scenes)")

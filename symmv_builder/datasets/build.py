@@ -54,7 +54,8 @@ class Summary:
     `failed` are the entries among the rejected ones for which the program is at fault. `clips`
     counts rows that are clips; `None` where rows are whole entries.
     `taken_down` counts the entries of the manifest that are in none of these numbers: a recording
-    of each was taken down through another dataset of the root.
+    of each was taken down through another dataset of the root. `lacking` are the unfinished ones
+    of which a recording is not in the root.
     """
 
     dataset: str
@@ -68,6 +69,7 @@ class Summary:
     failed: tuple[Failures, ...] = ()
     clips: ClipCounts | None = None
     taken_down: int = 0
+    lacking: int = 0
 
 
 def take_in(store: Store, folder: FolderContents, dataset: str, tell: Tell) -> int:
@@ -334,4 +336,5 @@ def _summary(
         failed=count_failures(state.rejected.values()),
         clips=clip_counts(receipt),
         taken_down=total - len(state.entries),
+        lacking=len(state.entries) - len(state.works),
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 from symmv_builder.between import cut_records
 from symmv_builder.clips import (
+    EDGE_S,
     SAME_S,
     VERSION,
     Clip,
@@ -29,9 +30,12 @@ from symmv_builder.records.corrections import trim_of
 from symmv_builder.storage.clip_tables import EntryClips, TurnedAway, read_table
 from symmv_builder.storage.sidecars import Sidecars
 from symmv_builder.storage.store import Store
+from symmv_builder.timeline import Clock
 
 # The step that turns a clip away which the alignment does not reach.
 ALIGNMENT = "alignment"
+# The recordings of an entry, where they are there: none of its clips goes on when one has ended.
+_RECORDINGS = {"video_asset": Clock.VIDEO, "music_asset": Clock.MUSIC}
 
 
 def cut_dataset(
@@ -79,10 +83,11 @@ def cut_dataset(
 
 
 def clip_reads(recipe: Recipe, state: Survey) -> tuple[str, ...]:
-    """List the records read of an entry: what cuts it, and what frames and steps count from."""
+    """List the records read of an entry: what cuts and ends it, and what its clips count from."""
     if recipe.clips is None:
         return ()
-    more = (use.makes for use in recipe.uses if use.makes in ("scenes", "beats"))
+    names = ("scenes", "beats", *_RECORDINGS)
+    more = (use.makes for use in recipe.uses if use.makes in names)
     return tuple(sorted({*recipe.clip_inputs, *(name for name in more if name in state.complete)}))
 
 
@@ -117,13 +122,15 @@ def cut_clips(
     What does not lie in what a person keeps of the entry, its `trim`, is turned away.
     """
     lasting: Asset | FeatureTrack = records[recipe.duration_of]
+    # What an import is cut by has no pictures, also where videos were added to it.
+    pictures = records.get("video_asset", lasting)
     clocks = ClockMap(records[ALIGNMENT] if recipe.is_cut_by_alignment else None)
     lengths = Lengths(
         lasting.duration_s,
         clocks,
         records.get("scenes"),
         records.get("beats"),
-        lasting.frame_rate_hz if isinstance(lasting, Asset) else 0.0,
+        pictures.frame_rate_hz if isinstance(pictures, Asset) else 0.0,
     )
     clips, turned_away = [], []
     for clip in cut_entry(rules.cut, lengths):
@@ -148,6 +155,11 @@ def _fault(
     if not clocks.covers(clip.start_s, clip.end_s):
         detail = "the alignment does not say which music belongs to all of it"
         return ALIGNMENT, str(Reason.MISALIGNED), detail
+    for name, clock in _RECORDINGS.items() if clocks.alignment is None else ():
+        if name in records and clip.span(clock)[1] > records[name].duration_s + EDGE_S:
+            kind = name.removesuffix("_asset")
+            detail = f"the {kind} ends at {records[name].duration_s:g} s"
+            return name, str(Reason.TOO_SHORT), detail
     for use in rules.screens:
         parts = cut_records({name: records[name] for name in use.inputs}, clip)
         try:

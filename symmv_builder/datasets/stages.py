@@ -20,12 +20,14 @@ from symmv_builder.backends import midi
 from symmv_builder.crawl.folder import identifier
 from symmv_builder.datasets.bounds import BOUNDS
 from symmv_builder.datasets.recipe import Recipe
+from symmv_builder.datasets.step_table import step_names
 from symmv_builder.errors import (
     CannotWrite,
     MalformedFile,
     NoSuchPath,
     StopRun,
     UnknownName,
+    WrongArguments,
     WrongSetting,
 )
 from symmv_builder.pipeline.events import Event
@@ -46,7 +48,10 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 }
 # Which recipe a stage belongs to, where none is named: the first of these that has it and
 # its backend.
-_OF_RECORDINGS = ("symmv", "muvisync", "cmt", "symmv-released")
+_OF_RECORDINGS = (
+    *("symmv", "muvisync", "cmt", "symmv-released"),
+    *("gvmgen", "gvmgen-paper", "v2meow-paper", "v2m-paper"),
+)
 # For a recording, chords are heard, and not named on what a transcription heard.
 _PREFERRED = {"chords": "muvisync"}
 _OF_MIDI = "midi"
@@ -97,7 +102,7 @@ def run_stage(
 
 
 def home_of(name: str, backend: str | None, *, is_midi: bool) -> Recipe:
-    """Find the recipe of a stage: `midi` for MIDI files, else SymMV's, else MuVi-Sync's.
+    """Find the recipe of a stage: `midi` for MIDI files, else the first that has it.
 
     Of several the one whose stage can have the backend. `StopRun` with the known stages where
     none has it.
@@ -116,6 +121,9 @@ def home_of(name: str, backend: str | None, *, is_midi: bool) -> Recipe:
             return recipe
     if name in names or name in NAMES:
         raise UnknownName("backend", backend or "", where=name)
+    if name.replace("-", "_") in step_names():
+        problem = f"{name} is in no recipe of the package: name one that has it as `recipe`"
+        raise WrongArguments(problem)
     raise UnknownName("stage", name, (*NAMES, *names))
 
 

@@ -96,6 +96,9 @@ def test_a_build_says_what_was_taken_down_through_another_dataset(run: Any) -> N
     assert f"two uses the same recording for clip0; it goes with {hint}" in " ".join(out.split())
     code, out = run("status", "two", "--root", "root")
     assert "1 entry is left out: a recording was taken down through" in out
+    # It is no fault of the root that its recording is still there: the other dataset uses it.
+    code, out = run("verify", "--root", "root")
+    assert (code, "use what was taken down through another dataset" in out) == (0, True)
     two = sb.open_dataset("two", "root")
     assert two.dry_run().taken_down == 1
     assert (two.build(workers=1).made, two.build(workers=1).taken_down) == (1, 1)

@@ -120,6 +120,14 @@ def test_a_model_without_video_writes_as_long_as_a_video(
     assert capsys.readouterr().out.splitlines()[-1].startswith(f"{tmp_path}/holiday: 10.0 s")
     said = json.loads((tmp_path / "holiday.json").read_text())["said"]
     assert said == "this model sees no video; it took its length, cuts and motion alone"
+    # Another video of the same length has a piece of its own, of the next seed.
+    shutil.copy("holiday.mp4", tmp_path / "copy.mp4")
+    out = tmp_path / "two"
+    assert call(f"generate holiday.mp4 {tmp_path}/copy.mp4 --model blind --out {out}") == 0
+    seeds = [json.loads((out / f"{name}.json").read_text())["seed"] for name in ("holiday", "copy")]
+    assert seeds == [0, 1]
+    assert (out / "holiday.mid").read_bytes() == (tmp_path / "holiday.mid").read_bytes()
+    assert (out / "copy.mid").read_bytes() != (out / "holiday.mid").read_bytes()
 
 
 def test_amt_scores_a_row_whose_video_is_stored(tmp_path: Path) -> None:

@@ -117,13 +117,16 @@ def test_both_clocks_of_a_pair_are_cut_through_its_alignment(tmp_path: Path) -> 
 
 
 def test_pairs_that_begin_together_are_cut_without_an_alignment(tmp_path: Path) -> None:
-    folder = toy.write_media(tmp_path / "media", song_cover=12.0, song_video=30.0)
+    folder = toy.write_media(tmp_path / "media", song_cover=19.5, song_video=30.0)
     made_by = toy.recipe(ClipRules(Windows(10.0, 10.0, 10.0), "together"), pairs=True)
-    toy.run(tmp_path / "root", made_by, folder)
+    summary = toy.run(tmp_path / "root", made_by, folder)
     rows = list(rows_in(tmp_path / "root").values())
-    assert [row["clip_music_start_s"] for row in rows] == [0.0, 10.0, 20.0]
-    assert [row["music_duration_s"] for row in rows] == [10.0, 2.0, 0.0]
-    assert [len(row["notes_pitches"]) for row in rows] == [40, 8, 0]
+    assert [row["clip_music_start_s"] for row in rows] == [0.0, 10.0]
+    assert [row["music_duration_s"] for row in rows] == [10.0, 9.5]
+    assert [len(row["notes_pitches"]) for row in rows] == [40, 38]
+    # The third has no music.
+    assert summary.clips is not None
+    assert summary.clips.turned_away == {"too_short": 1}
 
 
 def test_clips_of_bars_begin_on_downbeats(tmp_path: Path, media: Path) -> None:

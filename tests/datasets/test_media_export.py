@@ -332,6 +332,30 @@ def test_recordings_that_cannot_be_used_leave_their_rows_out_with_the_reason(
         export(stored, tmp_path / "none")
 
 
+@pytest.mark.parametrize("published", [b"MThd" + bytes(20), b"PK\x03\x04" + bytes(20)])
+def test_what_an_import_stores_of_notes_is_no_sound(
+    published: bytes, stored: Stored, tmp_path: Path
+) -> None:
+    from symmv_builder.storage.assets import add_asset_bytes
+
+    rows = [row(stored, n) for n in (0, 1)]
+    for each in rows:
+        each["music_sha256"] = add_asset_bytes(stored.root, published)
+    write_rows(stored, rows)
+    media = Media("webdataset")
+    said = "its music is a file of notes, and no recording"
+    with pytest.raises(NoRows, match=said):
+        estimate_media(
+            stored.root, stored.root, DATASET, tmp_path / "out", media, tell=lambda _: None
+        )
+    with pytest.raises(NoRows, match=said):
+        export(stored, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    # The videos alone can be exported.
+    summary = export(stored, tmp_path / "out", sound="none", video="mp4")
+    assert summary.samples["train"] == 2
+
+
 def test_titles_and_ids_of_strangers_name_no_file(stored: Stored, tmp_path: Path) -> None:
     title = '../../x\n\x1b[31m\x00"</json>\u202e'
     ids = ("a.b", "a-b", "a" * 80)

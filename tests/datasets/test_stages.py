@@ -70,6 +70,12 @@ def test_a_stage_belongs_to_the_recipe_that_has_it_and_its_backend() -> None:
     assert home("semantic", "vit-l-14-336") == "symmv"
     assert home("emotion") == "muvisync"
     assert home("screen-text") == "symmv"
+    # Steps of sound and pictures are those of the recipes of clips.
+    assert [home(name) for name in ("music_tags", "sound-shares", "frames")] == ["gvmgen"] * 3
+    assert home("audio_codes", "dac") == "gvmgen-paper"
+    assert home("separate") == "v2m-paper"
+    with pytest.raises(StopRun, match="lyrics is in no recipe of the package: name one"):
+        home("lyrics")
     with pytest.raises(StopRun, match=r"transcribe has no backend 'nosuch'$"):
         home("transcribe", "nosuch")
     with pytest.raises(StopRun, match="no stage is called 'chrods'; known: transcribe"):

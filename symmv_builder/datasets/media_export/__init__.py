@@ -76,6 +76,7 @@ def estimate_media(
     target = _target(folder, dataset, media)
     told = _counting(tell, dataset, "rows read")
     plan = make_plan(root, manifests, dataset, media, sounds=sounds, tell=told)
+    _check_usable(plan)
     return estimate(_missing(plan, target), media, root.url, folder, workers=workers)
 
 
@@ -101,9 +102,7 @@ def export_media(
     target = _target(folder, dataset, media)
     told = _counting(tell, dataset, "rows read")
     plan = make_plan(root, manifests, dataset, media, sounds=sounds, tell=told)
-    if all(sample.problem for sample in plan.all()):
-        why = next((sample.problem for sample in plan.all()), "every entry was taken down")
-        raise NoRows(dataset, "all", f"nothing of {dataset} can be exported: {why}")
+    _check_usable(plan)
     if missing := _missing(plan, target):
         expected = estimate(missing, media, root.url, folder, workers=workers)
         tell(Event("note", "", detail=f"{dataset}: {expected}"))
@@ -122,6 +121,12 @@ def _target(folder: Path, dataset: str, media: Media) -> Target:
     if media.has_frames and not is_installed("PIL"):
         raise not_installed("PIL", "media")
     return target
+
+
+def _check_usable(plan: ExportPlan) -> None:
+    if all(sample.problem for sample in plan.all()):
+        why = next((sample.problem for sample in plan.all()), "every entry was taken down")
+        raise NoRows(plan.dataset, "all", f"nothing of {plan.dataset} can be exported: {why}")
 
 
 def _missing(plan: ExportPlan, target: Target) -> list[Planned]:

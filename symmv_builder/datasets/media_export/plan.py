@@ -7,7 +7,9 @@ that of the music. What else it says of its recordings, their lengths for exampl
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,7 @@ from symmv_builder.errors import MissingColumns, NoRows, NoShards, UnknownName
 from symmv_builder.pipeline.keys import digest
 from symmv_builder.schema import row_name
 from symmv_builder.storage import manifests
-from symmv_builder.storage.assets import asset_size
+from symmv_builder.storage.assets import asset_name, asset_size
 from symmv_builder.storage.receipts import PLACE
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shard_rows import ShardRows
@@ -148,6 +150,7 @@ def make_plan(
         if marked is None or split == marked.split
     }
     samples: dict[str, list[Planned]] = {}
+    published = _Published(root)
     count = 0
     for split, rows in columns_held.items():
         mine = samples.setdefault(split, [])
@@ -156,7 +159,7 @@ def make_plan(
             is_chosen = marked is None or row_name(row) in names
             if is_chosen and not barred.bars(row):
                 made = _made_sound(dataset, media, row, sounds or {})
-                mine.append(_planned(root, media, split, number, row, made))
+                mine.append(_planned(root, media, split, number, row, made, published))
             count += 1
             tell(count)
     if not count:
@@ -190,6 +193,26 @@ class _Barred:
         return bool(urls & self._urls or contents & self._contents)
 
 
+class _Published:
+    """What an import stores in the place of a recording: a MIDI file, or a release's own files."""
+
+    _BEGINNINGS = (b"MThd", b"PK")
+
+    def __init__(self, root: Root) -> None:
+        self._root = root
+        self._known: dict[str, bool] = {}
+
+    def holds(self, sha256: str) -> bool:
+        """Check whether a stored file is such a one, by its first bytes."""
+        if sha256 not in self._known:
+            with (
+                self._root.as_ranges(asset_name(sha256)) as source,
+                source.open("rb") if isinstance(source, Path) else nullcontext(source) as file,
+            ):
+                self._known[sha256] = (file.read(4) or b"").startswith(self._BEGINNINGS)
+        return self._known[sha256]
+
+
 def _made_sound(
     dataset: str, media: Media, row: Mapping[str, Any], sounds: Mapping[str, str]
 ) -> MadeSound | None:
@@ -207,6 +230,7 @@ def _planned(
     number: int,
     row: Mapping[str, Any],
     made: MadeSound | None,
+    published: "_Published",
 ) -> Planned:
     key = key_of(str(row.get("clip_id") or row["entry_id"]))
     music = video = None
@@ -226,6 +250,8 @@ def _planned(
             is_made = cut is not None and isinstance(cut.source, MadeSound)
             what = f"sound of {media.sound_of}" if is_made else f"recording of its {what}"
             problem = problem or f"the {what} is not in the store"
+        elif cut is not None and isinstance(cut.source, str) and published.holds(cut.source):
+            problem = problem or f"its {what} is a file of notes, and no recording"
         elif cut is not None and cut is video and cut.is_whole:
             video_bytes = size
     made_of = [VERSION, media.content(), row_digest(row), problem, *([made.key] if made else [])]

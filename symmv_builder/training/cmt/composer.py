@@ -111,12 +111,14 @@ class CmtComposer(Composer):
             for number in range(order.count):
                 yield self._rewritten(video, order, order.passage, number, tell)
             return
-        for each in videos or [WatchedVideo("piece", {})]:
+        for place, each in enumerate(videos or [WatchedVideo("piece", {})]):
             for number in range(order.count):
-                yield self._piece(each, order, number, tell)
+                # Videos without columns of motion would all have one piece of one seed.
+                turn = place * order.count + number
+                yield self._piece(each, order, order.name(each.name, number), turn, tell)
 
-    def _piece(self, video: WatchedVideo, order: Order, number: int, tell: Tell) -> Piece:
-        seed = order.seed_of(number)
+    def _piece(self, video: WatchedVideo, order: Order, name: str, turn: int, tell: Tell) -> Piece:
+        seed = order.seed_of(turn)
         seconds = order.seconds or (video.seconds if video.row else None)
         shown_bpm = float(video.row.get("visual_beats_tempo_bpm", 0.0))
         tempo_bpm = self._tempo_bpm or (shown_bpm if shown_bpm > 0 else None)
@@ -132,8 +134,7 @@ class CmtComposer(Composer):
         if video.row and not any(name in video.row for name in VIDEO_COLUMNS):
             facts["said"] = f"this video has no {' or '.join(_COLUMNS)}; it gave its length alone"
         tracks = self._sounding(score, plan, order.key)
-        name = order.name(video.name, number)
-        return ordered_piece(name, tracks, plan.tempo_bpm, plan.end_s, order, number, facts)
+        return ordered_piece(name, tracks, plan.tempo_bpm, plan.end_s, order, turn, facts)
 
     def _rewritten(
         self, video: WatchedVideo, order: Order, passage: Passage, number: int, tell: Tell

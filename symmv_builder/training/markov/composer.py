@@ -77,10 +77,12 @@ class MarkovComposer(Composer):
                 yield self._rewritten(base, order, order.passage, number)
             return
         key = parse_key(order.key) if order.key else None
-        for each in videos or [WatchedVideo("piece", {})]:
+        for place, each in enumerate(videos or [WatchedVideo("piece", {})]):
             seconds = order.seconds or (each.seconds if each.row else None)
             for number in range(order.count):
-                seed = order.seed_of(number)
+                # Chains see nothing of a video: of one seed all videos of a length had one piece.
+                turn = place * order.count + number
+                seed = order.seed_of(turn)
                 wish = Wish(seed=seed, seconds=seconds, tempo_bpm=self._tempo_bpm)
                 plan = plan_piece(wish, self._about, _STEPS_PER_BAR)
                 song = self._chains.compose(
@@ -97,7 +99,7 @@ class MarkovComposer(Composer):
                 name = order.name(each.name, number)
                 tell(100, 100, f"percent of {name}")
                 yield ordered_piece(
-                    name, tracks, arranged.tempo_bpm, arranged.duration_s, order, number, facts
+                    name, tracks, arranged.tempo_bpm, arranged.duration_s, order, turn, facts
                 )
 
     def _rewritten(self, base: str, order: Order, passage: Passage, number: int) -> Piece:

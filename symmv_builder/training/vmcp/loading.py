@@ -15,6 +15,7 @@ from symmv_builder.training import checkpoint
 from symmv_builder.training.configs import from_plain
 from symmv_builder.training.data import Rows
 from symmv_builder.training.ranks import Ranks, device_of
+from symmv_builder.training.run_folders import described_in, kind_at
 from symmv_builder.training.usable import LeftOut
 from symmv_builder.training.vmcp.alignment import AlignmentModel, alignment_sums
 from symmv_builder.training.vmcp.config import VmcpConfig
@@ -55,6 +56,15 @@ class LoadedVmcp:
     about: Mapping[str, Any]
     folder: Path
     device: torch.device
+
+
+def objective_of(run: Path) -> str:
+    """Name the objective that a run, or a checkpoint's folder, was trained for.
+
+    ``vmcp`` for a folder of anything else: `load` says what it is.
+    """
+    kinds = {kind_at(place) for place in described_in(run)}
+    return next((name for name, loss in OBJECTIVES.items() if loss.kind in kinds), "vmcp")
 
 
 def load(run: Path, objective: str, device: str = "cpu") -> LoadedVmcp:

@@ -7,7 +7,7 @@ what they are held against `evaluation.alignment`.
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -19,7 +19,9 @@ from symmv_builder.training.usable import LeftOut
 from symmv_builder.training.vmcp.features import pair_segments, video_segments
 from symmv_builder.training.vmcp.hearing import Floats32, Sounding
 from symmv_builder.training.vmcp.loading import LoadedVmcp, load
-from symmv_builder.training.vmcp.pairs import no_pairs, open_pairs
+from symmv_builder.training.vmcp.pairs import Pairs, no_pairs, open_pairs
+
+Pair: TypeAlias = tuple[Floats32, Floats32]
 
 
 def score(
@@ -43,13 +45,11 @@ def score(
     """
     loaded = load(folder, "gvmgen", device)
     request = open_pairs(loaded, root, dataset, split, music, sound)
-    aligned, segment_s = loaded.config.pairs == "aligned", request.segment_s
 
-    def pair(row: Mapping[str, Any]) -> tuple[Floats32, Floats32] | None:
+    def pair(row: Mapping[str, Any]) -> Pair | None:
         if not music:
-            own = request.features.of_row(row, request.windows)
-            return pair_segments(row, own, segment_s, aligned=aligned)
-        video, features = video_segments(row["semantic"], segment_s), request.music_of(row)
+            return own_pair(request, row)
+        video, features = video_segments(row["semantic"], request.segment_s), request.music_of(row)
         return None if features is None else (video, features)
 
     pairs, left_out = [], LeftOut()
@@ -60,9 +60,9 @@ def score(
         tell(number + 1, len(request.rows))
     if not pairs:
         raise no_pairs(dataset, split, left_out)
-    scores = asdict(relevance(*_ask(loaded, pairs)))
+    scores = asdict(relevance(*ask(loaded, pairs)))
     shifted = [(pairs[i][0], pairs[(i + 1) % len(pairs)][1]) for i in range(len(pairs))]
-    others = relevance(*_ask(loaded, shifted)) if len(pairs) > 1 else None
+    others = relevance(*ask(loaded, shifted)) if len(pairs) > 1 else None
     return (
         scores
         | request.heard_by
@@ -74,8 +74,15 @@ def score(
     )
 
 
-def _ask(
-    loaded: LoadedVmcp, pairs: list[tuple[NDArray[np.float32], NDArray[np.float32]]]
+def own_pair(request: Pairs, row: Mapping[str, Any]) -> Pair:
+    """Compute segments of a row's video and of its own music ``[t, d]`` each, as in training."""
+    own = request.features.of_row(row, request.windows)
+    aligned = request.loaded.config.pairs == "aligned"
+    return pair_segments(row, own, request.segment_s, aligned=aligned)
+
+
+def ask(
+    loaded: LoadedVmcp, pairs: list[Pair]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], list[NDArray[np.float32]]]:
     """Summaries of videos and of music, ``[n, joint]`` each, and attention ``[t, t]`` of pairs."""
     videos, pieces, attentions = [], [], []

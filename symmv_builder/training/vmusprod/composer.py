@@ -81,14 +81,19 @@ class VMusProdComposer(Composer):
             )
             for each in videos
         ]
+        # A model that sees no video would write one piece of one seed for all of a length.
+        apart = 0 if self.needs_video else order.count
         wishes = [
-            (order.name(name, number), number, replace(wish, seed=order.seed_of(number)))
-            for name, wish in zip(
-                [each.name for each in videos] or ["piece"],
-                plans or [Wish(seconds=order.seconds, tempo_bpm=self._tempo_bpm)],
-                strict=True,
+            (order.name(name, number), turn, replace(wish, seed=order.seed_of(turn)))
+            for place, (name, wish) in enumerate(
+                zip(
+                    [each.name for each in videos] or ["piece"],
+                    plans or [Wish(seconds=order.seconds, tempo_bpm=self._tempo_bpm)],
+                    strict=True,
+                )
             )
             for number in range(order.count)
+            for turn in (place * apart + number,)
         ]
         remarks = []
         sampling = _sampling(order, self._density)
@@ -110,7 +115,7 @@ class VMusProdComposer(Composer):
                 sampling=sampling,
                 tell=count,
             )
-            for (name, number, wish), piece in zip(some, pieces, strict=True):
+            for (name, turn, wish), piece in zip(some, pieces, strict=True):
                 tracks = {"melody": piece.melody, "accompaniment": piece.accompaniment}
                 facts = {
                     "model": _MODEL,
@@ -121,7 +126,7 @@ class VMusProdComposer(Composer):
                     "chords": _spans(piece.chords),
                 } | ({"said": "; ".join(remarks)} if remarks else {})
                 music = ordered_piece(
-                    name, tracks, piece.tempo_bpm, piece.duration_s, order, number, facts
+                    name, tracks, piece.tempo_bpm, piece.duration_s, order, turn, facts
                 )
                 if wish.shown is None or piece.beats is None:
                     yield music

@@ -143,6 +143,9 @@ def test_a_video_is_set_to_music_by_its_beats(learned: Path) -> None:
     [piece] = pieces(learned, [seen], Order(seed=2))
     [again] = pieces(learned, [seen], Order(seed=2))
     [other] = pieces(learned, [seen], Order(seed=3))
+    first, second = pieces(learned, [seen, replace(seen, name="next")], Order(seed=2))
+    assert [first.facts["seed"], second.facts["seed"]] == [2, 3]
+    assert np.array_equal(second.notes.pitches, other.notes.pitches)
     assert _same(piece.tracks["piano"], again.tracks["piano"])
     assert not _same(piece.tracks["piano"], other.tracks["piano"])
     assert (piece.tempo_bpm, piece.seconds) == (120.0, 6.0)

@@ -196,6 +196,12 @@ def test_pieces_are_as_long_as_their_video_and_the_same_of_one_seed(learned: Pat
     assert np.array_equal(first.notes.pitches, again.notes.pitches)
     assert not np.array_equal(first.notes.pitches, second.notes.pitches)
     assert set(first.tracks) == {"melody", "accompaniment"}
+    # Videos of one length have pieces of their own, from the seeds that follow.
+    other = replace(seen, name="other")
+    of_two = pieces(learned, [seen, other], Order(key="D major"))
+    assert [piece.facts["seed"] for piece in of_two] == [0, 1]
+    assert np.array_equal(of_two[0].notes.pitches, first.notes.pitches)
+    assert np.array_equal(of_two[1].notes.pitches, second.notes.pitches)
     assert first.seconds == 7.0
     assert first.notes.ends_s.max() <= 7.0
     [fixed] = pieces(learned, [], Order(), tempo=77.0)

@@ -24,6 +24,7 @@ from symmv_builder.errors import (
 )
 from symmv_builder.settings import read_settings
 from symmv_builder.storage.root import Root
+from symmv_builder.storage.shards import read_receipt, write_receipt
 from symmv_builder.training.rows import Rows, SubsetRows
 from symmv_builder.training.runs import Outcome, Request
 from symmv_builder.training.vmcp import rank as ranker
@@ -229,11 +230,14 @@ def own(learned: Learned, tmp_path: Path) -> Root:
     return write_rows(tmp_path / "data", rows)
 
 
+@pytest.mark.parametrize("objective", ["vmcp", "gvmgen"])
 def test_music_of_another_video_comes_last_and_the_order_is_always_the_same(
+    objective: str,
     learned: Learned,
     own: Root,
 ) -> None:
-    first, again = (ranker.rank(learned.vmcp.best, own, "symmv") for _ in range(2))
+    best = getattr(learned, objective).best
+    first, again = (ranker.rank(best, own, "symmv") for _ in range(2))
     assert first == again
     assert len(first.rows) == SONGS
     assert first.rows[-1][0] == "song-003"
@@ -263,7 +267,16 @@ def test_the_best_share_is_a_subset_that_the_loader_reads(
     with pytest.raises(IndexError):
         rows.row(3)
     one = ranking.rank("symmv", learned.vmcp.best, best=0.001, settings=settings)
-    assert one.chosen == 1
+    assert (one.chosen, one.untrained) == (1, ())
+
+
+def test_a_ranking_names_models_with_random_weights(learned: Learned, own: Root) -> None:
+    receipt = {k: v for k, v in (read_receipt(own, "symmv") or {}).items() if k != "seal"}
+    models = [{"backend": "untrained-512", "trained": False}]
+    write_receipt(own, "symmv", {**receipt, "models": models})
+    ranked = ranking.rank("symmv", learned.vmcp.best, settings=read_settings(root=own.url))
+    assert ranked.untrained == ("untrained-512",)
+    assert read_subset(own, "symmv", FINETUNE).about["untrained"] == ["untrained-512"]
 
 
 def test_a_mark_of_other_shards_is_refused_and_so_are_strange_wishes(
