@@ -11,14 +11,15 @@ class ByFilesAndPages(LoadFileScheduling):  # type: ignore[misc]
         file: str = super()._split_scope(nodeid)
         return nodeid if file.endswith("test_documentation.py") else file
 
-    def remove_node(self, node: WorkerController) -> str | None:
-        """Take what a process that died has not completed, and return what it died of.
+    def _reschedule(self, node: WorkerController) -> None:
+        """Give a process files until it has two tests, or the word that no more will come.
 
-        xdist hands on whole files, also those that it had completed. A process that is handed
-        such a file at the end of the run has nothing to report, and waits for ever.
+        A process begins a test when it knows what comes next. xdist gives it one file, and what one
+        that died leaves may be a file with a single test, or with none: then it waits for ever.
         """
-        files = self.assigned_work[node]
-        for name in [name for name, tests in files.items() if all(tests.values())]:
-            del files[name]
-        last: str | None = super().remove_node(node)
-        return last
+        if node not in self.registered_collections:
+            # It has just begun in the place of one that died, and is given files when it is ready.
+            return
+        super()._reschedule(node)
+        while not node.shutting_down and self._pending_of(self.assigned_work[node]) < 2:
+            super()._reschedule(node)

@@ -47,13 +47,17 @@ def check_recordings(
     """Check what recordings.jsonl says against the ledger and the entries."""
     assets = store.ledger.assets()
     by_id = {entry.entry_id: entry for entry in entries}
-    barred = manifests.read_blocklist(store.manifests)
+    try:
+        barred = set(manifests.read_blocklist(store.manifests))
+    except StopRun:
+        # `texts.check_blocklist` tells it.
+        barred = set()
     for entry_id, entry_hashes in hashes.items():
         tally.checked += 1
         if entry_id not in by_id:
             # Its line was taken out of entries.jsonl by hand.
             continue
-        if {by_id[entry_id].music, by_id[entry_id].video} & barred.keys():
+        if {by_id[entry_id].music, by_id[entry_id].video} & barred:
             tally.notes["entries use what was taken down through another dataset"] += 1
             continue
         places = recordings_of(dataset, by_id[entry_id])
