@@ -1,5 +1,7 @@
 """How tests are shared among processes: by files, whose fixtures cost much; pages one by one."""
 
+from contextlib import suppress
+
 from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
@@ -23,3 +25,8 @@ class ByFilesAndPages(LoadFileScheduling):  # type: ignore[misc]
         super()._reschedule(node)
         while not node.shutting_down and self._pending_of(self.assigned_work[node]) < 2:
             super()._reschedule(node)
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        """Give a process a file; one that has died already leaves it to others, as all it has."""
+        with suppress(OSError):
+            super()._assign_work_unit(node)
