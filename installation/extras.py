@@ -86,6 +86,8 @@ def build(folder: Path) -> Path:
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     code = f"from setuptools import build_meta; build_meta.build_sdist({str(folder)!r})"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
+    # pip would take what setuptools leaves beside the package for an installed one.
+    shutil.rmtree(ROOT / "symmv_builder.egg-info", ignore_errors=True)
     [source] = folder.glob("*.tar.gz")
     how = ["--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder)]
     subprocess.run([*pip, "wheel", *how, str(source)], check=True)

@@ -71,7 +71,9 @@ def install(python: Path, package: Path) -> None:
     """Install a wheel or a folder with a package into an environment, without its requirements."""
     how = ["--no-deps", "--no-index", "--no-build-isolation", "--quiet", str(package)]
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install", *how]
-    subprocess.run(pip, check=True, env=os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"})
+    # What lies on the path of these tests, this checkout with its metadata, is not installed there.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    subprocess.run(pip, check=True, env=env | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"})
 
 
 def run(

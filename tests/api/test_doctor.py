@@ -232,7 +232,10 @@ def test_a_missing_package_is_named_with_its_extra(tmp_path: Path) -> None:
         "import json; from symmv_builder.api import doctor; "
         "print(json.dumps([[f.what, f.state, f.advice] for f in doctor.examine('data')]))"
     )
-    checkout = {"PYTHONPATH": str(Path(__file__).parents[2])}
+    # Without the metadata that a build may have left beside the package.
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "symmv_builder").symlink_to(Path(__file__).parents[2] / "symmv_builder")
+    checkout = {"PYTHONPATH": str(tmp_path / "source")}
     said = run(python, "-c", code, cwd=tmp_path, environment=checkout)
     states = {what: (state, advice) for what, state, advice in json.loads(said)}
     assert states["torch"] == (BROKEN, "pip install 'symmv-builder[models]'")
