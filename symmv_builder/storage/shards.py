@@ -263,7 +263,7 @@ def read_rows(root: Root, dataset: str, columns: Sequence[str]) -> Iterator[dict
 def rows_named_by(
     root: Root, dataset: str, receipt: Mapping[str, Any], columns: Sequence[str]
 ) -> Iterator[dict[str, Any]]:
-    """Iterate, as `read_rows`, over rows of shards that a receipt names which may be unwritten."""
+    """Iterate, as `read_rows` does, over rows of the shards of a receipt that may be unwritten."""
     for shard in receipt["shards"]:
         name = f"{dataset}/{shard['path']}"
         with open_shard(root, name) as file:

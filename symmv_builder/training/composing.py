@@ -58,6 +58,13 @@ class Order:
         """
         return 0 if self.greedy else self.seed + number
 
+    def turn_of(self, place: int, number: int) -> int:
+        """Count the pieces before the one of this number for the video at that place.
+
+        For models that see nothing of a video: of one seed, all videos of a length had one piece.
+        """
+        return place * self.count + number
+
     def name(self, base: str, number: int) -> str:
         """Name the piece of this number for a video called `base`."""
         return base if self.count == 1 else f"{base}-{self.seed + number}"

@@ -68,12 +68,12 @@ class Desk:
     def held(self) -> questions.States:
         """The states of the datasets that have entries, or that a crawl has begun."""
         states = questions.statuses(self.settings)
-        held = (
+        begun = (
             each
             for each in states.datasets
             if each.entries or runs.crawl_funnel(self.settings, each.dataset)
         )
-        return replace(states, datasets=tuple(held))
+        return replace(states, datasets=tuple(begun))
 
     def look(self, dataset: str, entry_id: str, reviewer: str) -> None:
         """Remember who was given a proposal: others get another one first."""

@@ -194,7 +194,7 @@ class _Barred:
 
 
 class _Published:
-    """What an import stores in the place of a recording: a MIDI file, or a release's own files."""
+    """Tells stored files of an import that are no recordings: MIDI, or a release's own files."""
 
     _BEGINNINGS = (b"MThd", b"PK")
 

@@ -113,8 +113,8 @@ class CmtComposer(Composer):
             return
         for place, each in enumerate(videos or [WatchedVideo("piece", {})]):
             for number in range(order.count):
-                # Videos without columns of motion would all have one piece of one seed.
-                turn = place * order.count + number
+                # Videos may lack the columns of motion.
+                turn = order.turn_of(place, number)
                 yield self._piece(each, order, order.name(each.name, number), turn, tell)
 
     def _piece(self, video: WatchedVideo, order: Order, name: str, turn: int, tell: Tell) -> Piece:

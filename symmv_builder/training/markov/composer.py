@@ -80,8 +80,7 @@ class MarkovComposer(Composer):
         for place, each in enumerate(videos or [WatchedVideo("piece", {})]):
             seconds = order.seconds or (each.seconds if each.row else None)
             for number in range(order.count):
-                # Chains see nothing of a video: of one seed all videos of a length had one piece.
-                turn = place * order.count + number
+                turn = order.turn_of(place, number)
                 seed = order.seed_of(turn)
                 wish = Wish(seed=seed, seconds=seconds, tempo_bpm=self._tempo_bpm)
                 plan = plan_piece(wish, self._about, _STEPS_PER_BAR)

@@ -81,8 +81,6 @@ class VMusProdComposer(Composer):
             )
             for each in videos
         ]
-        # A model that sees no video would write one piece of one seed for all of a length.
-        apart = 0 if self.needs_video else order.count
         wishes = [
             (order.name(name, number), turn, replace(wish, seed=order.seed_of(turn)))
             for place, (name, wish) in enumerate(
@@ -93,7 +91,7 @@ class VMusProdComposer(Composer):
                 )
             )
             for number in range(order.count)
-            for turn in (place * apart + number,)
+            for turn in (number if self.needs_video else order.turn_of(place, number),)
         ]
         remarks = []
         sampling = _sampling(order, self._density)
