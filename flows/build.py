@@ -35,7 +35,7 @@ from symmv_builder.api.texts import taken_down
 from symmv_builder.api.works import LOADING_PATIENCE_S, Plan, Run, Runner, Store, runner_here
 from symmv_builder.errors import StopRun
 from symmv_builder.settings import Settings, read_settings
-from symmv_builder.text import harmless
+from symmv_builder.text import amount, harmless
 
 from . import artifacts, metrics
 from .artifacts import Progress
@@ -103,14 +103,15 @@ def sentence(summary: Summary) -> str:
     start = "nothing to do: " if summary.up_to_date else ""
     clips = f"; {summary.clips.text}" if summary.clips else ""
     failed = "".join(
-        f"; THE PROGRAM IS AT FAULT in {each.where} for {each.entries} entries, for example "
-        f"{harmless(f'{each.example}: {each.detail}', 500)}"
+        f"; THE PROGRAM IS AT FAULT in {each.where} for {amount(each.entries, 'entry')}, "
+        f"for example {harmless(f'{each.example}: {each.detail}', 500)}"
         for each in summary.failed
     )
     removed = f"; {taken_down(summary.taken_down)}" if summary.taken_down else ""
     return (
         f"{start}{summary.dataset}: {summary.made} made, {summary.rejected} rejected, "
-        f"{summary.unfinished} unfinished; {len(summary.shards)} shards{clips}{removed}{failed}"
+        f"{summary.unfinished} unfinished; {amount(len(summary.shards), 'shard')}"
+        f"{clips}{removed}{failed}"
     )
 
 

@@ -13,6 +13,7 @@ from prefect.states import Completed
 from symmv_builder.api.dataset import open_dataset
 from symmv_builder.api.options import HELP
 from symmv_builder.api.publishing import Terms, check_releasable, is_to_be_copied, release_next
+from symmv_builder.text import amount
 
 from .build import BATCH_SIZE, build, parser, read_options
 from .edge import whole_run
@@ -65,8 +66,9 @@ def release(
     if not frozen.is_new:
         message = f"{frozen.dataset} is as it was released: {frozen.version}"
         return Completed(message=message, data={"dataset": frozen.dataset, "version": None})
+    entries = amount(frozen.entries, "entry")
     return Completed(
-        message=f"{frozen.dataset} {frozen.version}: {frozen.entries} entries in {frozen.where}",
+        message=f"{frozen.dataset} {frozen.version}: {entries} in {frozen.where}",
         data={"dataset": frozen.dataset, "version": frozen.version},
     )
 

@@ -39,9 +39,10 @@ def clean_line(text: str) -> str:
     return " ".join(clean_text(text).split())
 
 
-def amount(count: int, noun: str, plural: str = "") -> str:
-    """Say how many of something there are: `1 piece`, `4 pieces`, `2 entries` with a `plural`."""
-    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+def amount(count: int, noun: str) -> str:
+    """Say how many of something there are: `1 piece`, `4 pieces`, `2 entries`."""
+    several = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else several}"
 
 
 def harmless(text: object, most: int | None = None) -> str:

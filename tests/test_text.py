@@ -71,4 +71,4 @@ def test_nothing_that_moves_a_cursor_is_ever_left(text: str) -> None:
 
 def test_an_amount_of_one_is_singular() -> None:
     assert [amount(n, "piece") for n in (0, 1, 2)] == ["0 pieces", "1 piece", "2 pieces"]
-    assert [amount(n, "entry", "entries") for n in (1, 1200)] == ["1 entry", "1,200 entries"]
+    assert [amount(n, "entry") for n in (1, 1200)] == ["1 entry", "1,200 entries"]

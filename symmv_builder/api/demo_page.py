@@ -22,7 +22,7 @@ from symmv_builder.report.page import (
     Section,
     write_page,
 )
-from symmv_builder.text import harmless
+from symmv_builder.text import amount, harmless
 from symmv_builder.version import __version__
 
 _SHOWN_VALUES = 3
@@ -103,8 +103,8 @@ def _dataset(tour: QuickDemo, name: str, rows: list[dict[str, Any]]) -> DatasetP
     ]
     return DatasetPart(
         name,
-        f"{_LEADS[name]} {len(rows)} rows of {len(column_rows)} columns in "
-        f"{len(state.shards)} Parquet shard(s).",
+        f"{_LEADS[name]} {amount(len(rows), 'row')} of {len(column_rows)} columns in "
+        f"{amount(len(state.shards), 'Parquet shard')}.",
         [_entry(tour, dataset, entry) for entry in entries],
         column_rows,
         stage_rows(state, media_s),

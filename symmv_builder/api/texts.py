@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from symmv_builder.text import amount
+
 
 def setting_text(value: Any) -> str:
     """Write a setting as the command line does: ``true``, ``none``, ``1,2``."""
@@ -13,7 +15,7 @@ def setting_text(value: Any) -> str:
 
 def taken_down(count: int) -> str:
     """Count how many entries a build leaves alone because their recordings were taken down."""
-    entries = "1 entry is" if count == 1 else f"{count} entries are"
+    entries = f"{amount(count, 'entry')} {'is' if count == 1 else 'are'}"
     return f"{entries} left out: a recording was taken down through another dataset of the root"
 
 

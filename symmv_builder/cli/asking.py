@@ -14,7 +14,7 @@ from symmv_builder.cli import completing, options
 from symmv_builder.cli.advice import advised
 from symmv_builder.cli.saying import complain, say
 from symmv_builder.report import tables
-from symmv_builder.text import harmless
+from symmv_builder.text import amount, harmless
 
 _NUMBERS = ("made", "rejected", "seconds")
 
@@ -55,8 +55,8 @@ def status(
     for state in shown:
         if state.lost:
             complain(
-                f"{state.dataset} lacks {len(state.lost)} shards that a repair put aside; run "
-                f"`symmv build {state.dataset}`"
+                f"{state.dataset} lacks {amount(len(state.lost), 'shard')} that a repair put "
+                f"aside; run `symmv build {state.dataset}`"
             )
     if answer.faults or any(state.lost for state in shown) or (dataset and not shown):
         raise typer.Exit(1)
@@ -64,7 +64,7 @@ def status(
 
 def _print_status(state: questions.Status, root: str) -> None:
     say(
-        f"{state.dataset} in {root}: {state.entries} entries, {state.made} made, "
+        f"{state.dataset} in {root}: {amount(state.entries, 'entry')}, {state.made} made, "
         f"{len(state.rejections)} rejected, {len(state.unfinished)} unfinished",
         style="bold",
     )
@@ -77,7 +77,7 @@ def _print_status(state: questions.Status, root: str) -> None:
     if state.shards:
         size = sum(shard["size_bytes"] for shard in state.shards) / 1e6
         splits = ", ".join(f"{name} {count}" for name, count in state.splits.items())
-        say(f"{len(state.shards)} shards, {size:.1f} MB: {splits}")
+        say(f"{amount(len(state.shards), 'shard')}, {size:.1f} MB: {splits}")
     if state.clips:
         say(state.clips.text)
     if state.taken_down:

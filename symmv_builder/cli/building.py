@@ -17,7 +17,7 @@ from symmv_builder.api.works import LOADING_PATIENCE_S
 from symmv_builder.cli import options
 from symmv_builder.cli.saying import complain, say
 from symmv_builder.report.progress import Progress
-from symmv_builder.text import harmless
+from symmv_builder.text import amount, harmless
 
 
 def register(app: typer.Typer) -> None:
@@ -109,7 +109,7 @@ def print_dry_run(
         sys.stdout.write(json.dumps({**asdict(plan), "new_files": new}) + "\n")
         return
     say(
-        f"{plan.dataset}: {plan.entries} entries, {plan.settled} finished, "
+        f"{plan.dataset}: {amount(plan.entries, 'entry')}, {plan.settled} finished, "
         f"{plan.without_recordings} without recordings"
     )
     for change in plan.changes:
@@ -117,7 +117,7 @@ def print_dry_run(
     if plan.taken_down:
         say(taken_down(plan.taken_down))
     if folder:
-        say(f"{new} recordings of {folder} would be taken in")
+        say(f"{amount(new, 'recording')} of {folder} would be taken in")
     for cause in plan.causes:
         say(f"{cause.entries} to make: {cause.reason}")
     if plan.steps:
@@ -135,8 +135,8 @@ def print_summary(summary: Summary, root: str) -> None:
     size = sum(shard.size_bytes for shard in summary.shards) / 1e6
     say(
         f"{summary.dataset}: {summary.made} made, {summary.rejected} rejected, "
-        f"{summary.unfinished} unfinished; {len(summary.shards)} shards, {size:.1f} MB in "
-        f"{root.rstrip('/')}/{summary.dataset}/shards"
+        f"{summary.unfinished} unfinished; {amount(len(summary.shards), 'shard')}, {size:.1f} MB "
+        f"in {root.rstrip('/')}/{summary.dataset}/shards"
     )
     if summary.clips:
         say(summary.clips.text)
@@ -153,8 +153,8 @@ def print_summary(summary: Summary, root: str) -> None:
         )
     if summary.unfinished > summary.lacking:
         complain(
-            f"{summary.unfinished - summary.lacking} entries are unfinished: run the same command "
-            f"again; where a recording or a result is damaged, {mended}"
+            f"{amount(summary.unfinished - summary.lacking, 'entry')} unfinished: run the same "
+            f"command again; where a recording or a result is damaged, {mended}"
         )
     _print_failures(summary)
 

@@ -10,6 +10,7 @@ import typer
 from symmv_builder.cli import options
 from symmv_builder.cli.saying import remark, say
 from symmv_builder.report import tables
+from symmv_builder.text import amount
 
 _MEANINGS = {
     "orphans": "recordings that no entry and no item of a crawl uses",
@@ -76,7 +77,7 @@ def clean(
         tables.add_row(table, kind, freed.files, size_mb, _MEANINGS[kind])
     tables.show(table)
     done = "freed" if yes else "could be freed; --yes frees it"
-    say(f"{waste.files} files, {waste.size_bytes / 1e6:.1f} MB in {waste.root} {done}")
+    say(f"{amount(waste.files, 'file')}, {waste.size_bytes / 1e6:.1f} MB in {waste.root} {done}")
     if rejected:
         named = waste.dataset or "DATASET"
         say(

@@ -90,7 +90,7 @@ def _tell(new: Mapping[str, list[Correction]]) -> None:
         for line in mine:
             say(f"{line.id}: {line.entry_id}: {line.edit}, by {line.author}")
     corrections = amount(sum(map(len, new.values())), "correction")
-    say(f"{corrections} of {amount(len(new), 'entry', 'entries')}")
+    say(f"{corrections} of {amount(len(new), 'entry')}")
 
 
 def _list(settings: Settings, dataset: str, entry: str, *, as_json: bool) -> None:

@@ -16,6 +16,7 @@ from symmv_builder.cli import options
 from symmv_builder.cli.saying import complain, remark, say
 from symmv_builder.report import tables
 from symmv_builder.report.progress import Progress
+from symmv_builder.text import amount
 
 
 def register(app: typer.Typer) -> None:
@@ -257,4 +258,4 @@ def release(
     store = options.settings(root).open_standing()
     release = freeze(store, dataset, version, terms=terms, wait=wait, tell=remark)
     how = "" if release.is_new else "as it stands, "
-    say(f"{dataset} {version}: {how}{release.entries} entries in {release.where}")
+    say(f"{dataset} {version}: {how}{amount(release.entries, 'entry')} in {release.where}")

@@ -98,7 +98,7 @@ def export(
         with Progress([]) as progress:
             expected = media.estimate(settings, dataset, out, choices, tell=progress.on_event)
         say(f"{dataset}: {expected}")
-        say(f"weighed: {expected.measured} samples; the rest follows from their lengths")
+        say(f"weighed: {amount(expected.measured, 'sample')}; the rest follows from their lengths")
         reasons = expected.left_out
     else:
         with Progress([]) as progress:
@@ -113,9 +113,9 @@ def export(
             )
         splits = ", ".join(f"{name} {count}" for name, count in summary.samples.items() if count)
         say(
-            f"{sum(summary.samples.values())} samples of {dataset} in {out} ({splits}), "
-            f"{summary.size_bytes / 2**20:.1f} MiB: {summary.shards_made} shards written, "
-            f"{summary.shards_kept} unchanged"
+            f"{amount(sum(summary.samples.values()), 'sample')} of {dataset} in {out} ({splits}), "
+            f"{summary.size_bytes / 2**20:.1f} MiB: {amount(summary.shards_made, 'shard')} written"
+            f", {summary.shards_kept} unchanged"
         )
         reasons = summary.left_out
     if reasons:
@@ -126,7 +126,7 @@ def _jams(settings: Settings, dataset: str, out: Path, media_url: str | None) ->
     from symmv_builder.api import jams
 
     files = jams.export(settings, dataset, out)
-    say(f"{amount(len(files), 'entry', 'entries')} of {dataset} in {out}, a JAMS file each")
+    say(f"{amount(len(files), 'entry')} of {dataset} in {out}, a JAMS file each")
 
 
 def _label_studio(settings: Settings, dataset: str, out: Path, media_url: str | None) -> None:
@@ -159,7 +159,8 @@ def _layout(settings: Settings, dataset: str, out: Path) -> Mapping[str, str]:
     with Progress([]) as progress:
         summary = publishing.export(settings, dataset, out, tell=progress.on_event)
     say(
-        f"{summary.entries} entries of {dataset} in {out}: {summary.written} files written, "
+        f"{amount(summary.entries, 'entry')} of {dataset} in {out}: "
+        f"{amount(summary.written, 'file')} written, "
         f"{summary.unchanged} unchanged, {summary.removed} removed"
     )
     return summary.left_out

@@ -13,6 +13,7 @@ from symmv_builder.cli.declared import with_options
 from symmv_builder.cli.saying import complain, remark, say
 from symmv_builder.errors import RejectEntry
 from symmv_builder.report.counting import Counting
+from symmv_builder.text import amount
 
 # What torch and numpy take as a seed, signed, with room for --count.
 _LAST_SEED = 2**63 - 1_000_001
@@ -152,6 +153,6 @@ def line_of(composition: WrittenPiece) -> str:
     note = f" ({piece.facts['said']})" if "said" in piece.facts else ""
     names = " ".join(path.suffix[1:] for path in files)
     return (
-        f"{files[0].with_suffix('')}: {piece.seconds:.1f} s, {composition.notes} notes, "
+        f"{files[0].with_suffix('')}: {piece.seconds:.1f} s, {amount(composition.notes, 'note')}, "
         f"{piece.tempo_bpm:.0f} bpm; {names}{note}"
     )

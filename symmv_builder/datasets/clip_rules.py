@@ -30,6 +30,7 @@ from symmv_builder.datasets.placed import Placed
 from symmv_builder.datasets.recipe import ClipRules, Recipe
 from symmv_builder.pipeline.step import RECORDINGS, Use
 from symmv_builder.records import Asset, FeatureTrack, Screened
+from symmv_builder.text import amount
 from symmv_builder.toml_text import TomlReader
 
 CLOCKS = ("aligned", "together")
@@ -262,8 +263,8 @@ class ClipCounts:
     @property
     def text(self) -> str:
         """One line for a person."""
-        entries = "1 entry" if self.entries == 1 else f"{self.entries} entries"
-        text = f"{self.rows} clips of {entries}, cut by {described_cut(self.cut)}"
+        clips, entries = amount(self.rows, "clip"), amount(self.entries, "entry")
+        text = f"{clips} of {entries}, cut by {described_cut(self.cut)}"
         if self.turned_away:
             reasons = ", ".join(f"{reason} {count}" for reason, count in self.turned_away.items())
             text += f"; {sum(self.turned_away.values())} turned away: {reasons}"

@@ -23,6 +23,7 @@ from symmv_builder.schema import row_name
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.shard_rows import ShardRows
 from symmv_builder.storage.shards import read_receipt
+from symmv_builder.text import amount
 from symmv_builder.training.usable import LeftOut, UnusableRow
 from symmv_builder.training.vmcp.hearing import MIDI_SUFFIXES, SOUND_SUFFIXES, VIDEO_SUFFIXES
 
@@ -167,7 +168,7 @@ def _score(
     """Compute a row's metrics; says whether they were taken on its own beats."""
     starts_s, ends_s, pitches = (row[name] for name in fields)
     if len(starts_s) < 2:
-        raise UnusableRow(f"it has {len(starts_s)} notes; the metrics take two")
+        raise UnusableRow(f"it has {amount(len(starts_s), 'note')}; the metrics take two")
     if not (len(starts_s) == len(ends_s) == len(pitches)):
         raise UnusableRow("its columns of notes are not of one length")
     if not (np.isfinite(starts_s).all() and np.isfinite(ends_s).all()):

@@ -28,6 +28,7 @@ from symmv_builder.storage.clip_tables import EntryClips, TurnedAway, read_table
 from symmv_builder.storage.receipts import read_receipt
 from symmv_builder.storage.results import Result
 from symmv_builder.storage.sidecars import Sidecars
+from symmv_builder.text import amount
 
 if TYPE_CHECKING:
     from symmv_builder.storage.items import Item
@@ -228,7 +229,7 @@ def _clip_lines(store: "Store", entry: Entry, start_ms: int | None) -> Iterator[
         return
     table = _clips_of(store, entry)
     if table.clips:
-        count = f"{len(table.clips)} clips"
+        count = amount(len(table.clips), "clip")
         yield StepOutcome(Result(entry.entry_id, "clip", "clips", "", "", 0.0, "", count), None)
     yield from (_clip_line(entry, each) for each in table.turned_away)
 

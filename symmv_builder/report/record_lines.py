@@ -70,7 +70,7 @@ def _(record: Asset) -> str:
 @describe.register
 def _(record: Parts) -> str:
     melody = int(record.is_melody.sum())
-    return f"{melody} melody notes, {len(record.is_melody) - melody} accompaniment"
+    return f"{amount(melody, 'melody note')}, {len(record.is_melody) - melody} accompaniment"
 
 
 @describe.register(Notes)
@@ -79,7 +79,8 @@ def _(record: Notes | GridNotes) -> str:
     if not len(record.pitches):
         return "no notes"
     return (
-        f"{len(record.pitches)} notes, pitch {record.pitches.min()}-{record.pitches.max()}, "
+        f"{amount(len(record.pitches), 'note')}, "
+        f"pitch {record.pitches.min()}-{record.pitches.max()}, "
         f"velocity {record.velocities.min()}-{record.velocities.max()}, "
         f"to {record.ends_s.max():.1f} s"
     )
@@ -147,7 +148,7 @@ def _(record: SoundShares) -> str:
 @describe.register
 def _(record: Pictures) -> str:
     size = f"{len(record.data) / 1e6:.1f} MB"
-    return f"{len(record.ends)} pictures, one every {record.hop_s:.4g} s, {size}"
+    return f"{amount(len(record.ends), 'picture')}, one every {record.hop_s:.4g} s, {size}"
 
 
 @describe.register

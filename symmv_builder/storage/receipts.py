@@ -11,6 +11,7 @@ from symmv_builder.errors import MalformedFile, NoShards
 from symmv_builder.storage import seals
 from symmv_builder.storage.clip_tables import FIELD, FOLDER
 from symmv_builder.storage.root import Root
+from symmv_builder.text import amount
 
 # Where the row of a clip lies in its recordings: seconds of the video, and of the music.
 PLACE = ("clip_start_s", "clip_end_s", "clip_music_start_s", "clip_music_end_s")
@@ -40,7 +41,7 @@ def receipt_bytes(receipt: Mapping[str, Any]) -> bytes:
 def require_whole(root: Root, dataset: str, receipt: Mapping[str, Any]) -> None:
     """Raise `StopRun` where a repair has put shards aside that no build has written anew yet."""
     if receipt.get("lost"):
-        lack = f"lacks {len(receipt['lost'])} shards that a repair put aside"
+        lack = f"lacks {amount(len(receipt['lost']), 'shard')} that a repair put aside"
         raise NoShards(dataset, root.shown, f"{dataset} in {root.shown} {lack}")
 
 

@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from symmv_builder.errors import StopRun, WrongSetting
+from symmv_builder.text import amount
 from symmv_builder.training.padding import Batch, Example, Padding, on_device, scalars, stack
 from symmv_builder.training.plan import PlannedStep, plan_epoch
 from symmv_builder.training.rows import Rows
@@ -121,8 +122,8 @@ class Loader:
             raise LeftOut().no_rows(what, rows.split)
         if not self._plan(0):
             few = (
-                f"{what} has {len(rows)} rows of the split {rows.split}, less than a batch for "
-                f"each of {world} ranks; use smaller batches"
+                f"{what} has {amount(len(rows), 'row')} of the split {rows.split}, less than a "
+                f"batch for each of {world} ranks; use smaller batches"
             )
             raise WrongSetting("batch_size", batching.batch_size, few)
 

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from symmv_builder.errors import DataChanged
+from symmv_builder.text import amount
 from symmv_builder.training.checkpoint import (
     Checkpoint,
     load_module,
@@ -90,14 +91,14 @@ def changed_splits(saved: Checkpoint, now: Mapping[str, Any], request: Request) 
 
 def _in_words(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     sentences = []
-    for kind in ("entries", "columns"):
+    for kind, noun in (("entries", "entry"), ("columns", "column")):
         old, new = before.get(kind, []), now.get(kind, [])
         for verb, names in (
             ("added", sorted(set(new) - set(old))),
             ("removed", sorted(set(old) - set(new))),
         ):
             if names:
-                sentences.append(f"{len(names)} {kind} {verb} ({_some(names)})")
+                sentences.append(f"{amount(len(names), noun)} {verb} ({_some(names)})")
     old, new = before.get("shards", {}), now.get("shards", {})
     others = set(new.items()) - set(old.items())
     if others:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from symmv_builder.errors import NoRows, StopRun
 from symmv_builder.schema import row_name
+from symmv_builder.text import amount
 
 Result = TypeVar("Result")
 
@@ -58,5 +59,4 @@ def summary(dataset: str, reasons: Mapping[str, str]) -> str:
         return ""
     names = [f"{name} ({reason})" for name, reason in sorted(reasons.items())[:NAMED]]
     more = f"; and {len(reasons) - NAMED} more" if len(reasons) > NAMED else ""
-    rows = "1 row" if len(reasons) == 1 else f"{len(reasons)} rows"
-    return f"{rows} of {dataset} left out: {'; '.join(names)}{more}"
+    return f"{amount(len(reasons), 'row')} of {dataset} left out: {'; '.join(names)}{more}"

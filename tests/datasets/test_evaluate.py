@@ -186,7 +186,7 @@ def test_a_row_that_cannot_be_measured_is_named_and_the_others_are(tmp_path: Pat
     assert found.summary.songs == 3
     assert found.clock == "tracked beats in 2 of 3, else 120 to the minute"
     assert found.left_out == {
-        "song-001": "it has 1 notes; the metrics take two",
+        "song-001": "it has 1 note; the metrics take two",
         "song-002": "the times of its beats do not rise",
     }
     moments = moments_of_dataset(root, "symmv", "test", "beats")

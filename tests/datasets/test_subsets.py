@@ -75,7 +75,7 @@ def test_a_subset_is_verified_bit_by_bit_and_against_the_rows(tmp_path: Path) ->
     path.with_name("other.json").unlink()
     marked(stored, "film-1", "film-9")
     [(_, what)] = looked_at(stored)[0]
-    assert what == "marks 1 rows that no shard has, such as film-9"
+    assert what == "marks 1 row that no shard has, such as film-9"
     with pytest.raises(UnknownName, match="best"):
         read_subset(stored.root, DATASET, "bets")
 

@@ -302,9 +302,9 @@ def test_who_reads_shards_that_a_repair_took_away_is_told_so(
     assert code == 1
     assert [each["path"] for each in answer["missing"]] == [f"toy/{shard['path']}"]
     store = stopping.open_store(root)
-    with pytest.raises(NoShards, match=r"toy in .* lacks 1 shards that a repair put aside"):
+    with pytest.raises(NoShards, match=r"toy in .* lacks 1 shard that a repair put aside"):
         release(store, "toy", "1.1.0")
-    with pytest.raises(NoShards, match=r"toy in .* lacks 1 shards that a repair put aside"):
+    with pytest.raises(NoShards, match=r"toy in .* lacks 1 shard that a repair put aside"):
         list(read_rows(store.root, "toy", ["entry_id"]))
 
 

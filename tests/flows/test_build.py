@@ -62,7 +62,7 @@ def test_a_bug_puts_its_entry_aside_and_the_sentence_says_so_loudly(
     root.mkdir()
     found = toy_flow.toy(str(root), str(media), "threads", None, 5)
     assert (found.made, found.rejected, found.unfinished) == (9, 3, 0)
-    assert "THE PROGRAM IS AT FAULT in read_facts for 1 entries" in sentence(found)
+    assert "THE PROGRAM IS AT FAULT in read_facts for 1 entry" in sentence(found)
     assert "clip001: KeyError" in sentence(found)
 
 

@@ -44,7 +44,7 @@ def test_a_split_without_rows_or_with_less_than_a_batch_stops(rows: Rows) -> Non
         loader(empty)
     few = Rows(rows.root, "muvisync", "validation", COLUMNS)
     assert loader(few).batches(0) == 1
-    with pytest.raises(StopRun, match=r"1 rows .* use smaller batches"):
+    with pytest.raises(StopRun, match=r"1 row .* use smaller batches"):
         loader(few, drop_last=True)
 
 

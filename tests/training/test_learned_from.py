@@ -38,7 +38,7 @@ def test_entries_that_came_and_went_are_named_and_the_run_goes_on(tmp_path: Path
         run(root, tmp_path / "run", 9)
     said = advised(stop.value)
     assert "muvisync has changed since" in said
-    assert "train: 2 entries added (song-007, song-008), 1 entries removed (song-005)" in said
+    assert "train: 2 entries added (song-007, song-008), 1 entry removed (song-005)" in said
     assert "validation" not in said
     assert "--data-changed" in said
     assert "\n" not in said
@@ -58,7 +58,7 @@ def test_other_rows_of_validation_choose_the_best_anew(tmp_path: Path) -> None:
     root = write_rows(tmp_path / "data", rows(0, 1, 2, 3))
     run(root, tmp_path / "run", 4)
     root = write_rows(tmp_path / "data", rows(0, 1, 2, 3, held_out=(90, 95)))
-    with pytest.raises(StopRun, match=r"\(validation: 1 entries added \(song-095\), 1 entries"):
+    with pytest.raises(StopRun, match=r"\(validation: 1 entry added \(song-095\), 1 entry"):
         run(root, tmp_path / "run", 6)
     run(root, tmp_path / "run", 6, data_changed=True)
     last = checkpoint.read(tmp_path / "run" / "checkpoints" / "00000006", KIND)

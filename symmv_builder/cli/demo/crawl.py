@@ -10,6 +10,7 @@ from symmv_builder.api.works import runner_here
 from symmv_builder.cli.demo import story
 from symmv_builder.report import tables
 from symmv_builder.report.progress import Progress
+from symmv_builder.text import amount
 
 Say = Callable[[str], None]
 
@@ -27,7 +28,7 @@ def crawl_demo(dataset: Dataset, world: World, workers: int, say: Say) -> None:
                 tell = progress.on_event
                 runner = runner_here(dataset.settings, workers=workers, tell=tell)
                 proposed = crawl.screen(tell, runner)
-            say(f"{proposed} pairs passed every screen")
+            say(f"{amount(proposed, 'pair')} passed every screen")
         crawl.promote()
         items = crawl.items()
     sys.stdout.write("\n")

@@ -13,6 +13,7 @@ from symmv_builder.cli.generating import line_of
 from symmv_builder.cli.saying import note, say
 from symmv_builder.report import tables
 from symmv_builder.report.counting import Counting
+from symmv_builder.text import amount
 
 
 def tour(out: Path, workers: int, *, open_page: bool) -> None:
@@ -53,7 +54,7 @@ def _report(demo: QuickDemo, name: str, rows: int) -> None:
     sys.stdout.write("\n")
     entries = list(dataset)
     lines = [entry_row(entry) for entry in entries]
-    title = f"{name}: {rows} rows, written as Parquet and read back"
+    title = f"{name}: {amount(rows, 'row')}, written as Parquet and read back"
     tables.show(tables.entries_table(lines, title=title))
     for entry in entries:
         say(f"  {entry.entry_id}: {'; '.join(compare(entry, truths))}")

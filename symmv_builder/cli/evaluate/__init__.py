@@ -22,6 +22,7 @@ from symmv_builder.cli.saying import say
 from symmv_builder.report import score_tables, tables
 from symmv_builder.report.counting import Counting
 from symmv_builder.report.score_tables import ScoreLine
+from symmv_builder.text import amount
 
 app = typer.Typer(
     help="Measure music and models by the metrics of the papers, beside the papers' figures.",
@@ -137,7 +138,7 @@ def _print_music(report: MusicReport) -> None:
 
 def _called(of: MusicOf) -> str:
     split = f", {of.split}" if of.split else ""
-    return f"{of.name}{split} ({of.summary.songs} songs)"
+    return f"{of.name}{split} ({amount(of.summary.songs, 'song')})"
 
 
 def beats(

@@ -16,6 +16,7 @@ from symmv_builder.cli.evaluate.verdict import complain_of, print_json
 from symmv_builder.cli.saying import say
 from symmv_builder.report import tables
 from symmv_builder.report.counting import Counting
+from symmv_builder.text import amount
 
 Estimate = Annotated[
     str,
@@ -108,7 +109,7 @@ def show_accuracy(
 
 def _print(report: AccuracyReport) -> None:
     tasks = report.accuracy
-    songs = _songs(len(tasks.songs))
+    songs = amount(len(tasks.songs), "song")
     say(f"{tasks.task}: {songs} of {tasks.estimate} against {tasks.reference}")
     interval = f"{LEVEL:.0%} interval"
     table = tables.plain_table("metric", "mean", interval, numbers=("mean",))
@@ -122,11 +123,7 @@ def _print(report: AccuracyReport) -> None:
     ):
         if names:
             more = ", ..." if len(names) > _SHOWN_NAMES else ""
-            say(f"{_songs(len(names))} {what}: {', '.join(names[:_SHOWN_NAMES])}{more}")
-
-
-def _songs(count: int) -> str:
-    return "1 song" if count == 1 else f"{count} songs"
+            say(f"{amount(len(names), 'song')} {what}: {', '.join(names[:_SHOWN_NAMES])}{more}")
 
 
 def compare(
@@ -157,4 +154,4 @@ def compare(
         tables.add_row(table, name, each.songs, *values, span, f"{each.p:.3g}")
     tables.show(table)
     if alone:
-        say(f"not compared: {_songs(alone)} that only one of the two results has")
+        say(f"not compared: {amount(alone, 'song')} that only one of the two results has")

@@ -8,6 +8,7 @@ from typing import Any
 
 from symmv_builder.datasets.card.escape import markdown
 from symmv_builder.datasets.card.view import OPEN, View
+from symmv_builder.text import amount
 
 
 def datasheet(receipt: Mapping[str, Any]) -> str:
@@ -53,7 +54,11 @@ def _composition(view: View) -> dict[str, str]:
     rejections = sum(view.receipt["rejections"].values())
     reasons = ", ".join(f"{markdown(r)} {n}" for r, n in view.receipt["rejections"].items())
     left_out = view.receipt.get("left_out", 0)
-    clips = f"{view.rows} clips of {view.entries} entries" if view.is_clips else f"{view.entries}"
+    clips = (
+        f"{amount(view.rows, 'clip')} of {amount(view.entries, 'entry')}"
+        if view.is_clips
+        else f"{view.entries}"
+    )
     return {
         "What do the instances represent?": "An entry is a piece of music and a video (or one "
         "recording that is both), by their addresses and the sha256 of their files, with "

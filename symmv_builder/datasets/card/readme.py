@@ -11,6 +11,7 @@ from symmv_builder.datasets.card.view import OPEN, View
 from symmv_builder.datasets.clip_rules import described_cut
 from symmv_builder.datasets.metadata import FIELD
 from symmv_builder.records.edits import WHOLE_ENTRY
+from symmv_builder.text import amount
 
 _LIMITS = (
     "Annotation is made by models and rules, not by people, but for what is said to be corrected: "
@@ -84,9 +85,10 @@ def front_matter(view: View) -> dict[str, Any]:
 def _counts(view: View) -> list[str]:
     rows = [(name, count) for name, count in view.receipt["splits"].items()]
     lines = ["## What is in it", ""]
-    clips = f"{view.rows} clips of " if view.is_clips else ""
+    clips = f"{amount(view.rows, 'clip')} of " if view.is_clips else ""
     lines.append(
-        f"{clips}{view.entries} entries in {len(view.receipt['shards'])} Parquet files "
+        f"{clips}{amount(view.entries, 'entry')} in "
+        f"{amount(len(view.receipt['shards']), 'Parquet file')} "
         f"({view.size_bytes / 1e6:.1f} MB), schema {markdown(view.receipt['schema'])}. "
         "`sha256sum -c SHA256SUMS` checks all files."
     )
@@ -279,7 +281,8 @@ def plain_readme(receipt: Mapping[str, Any]) -> str:
     lines = [
         f"# {receipt['dataset']} {receipt['version']}",
         "",
-        f"{receipt['entries']} entries ({splits}) in {len(receipt['shards'])} Parquet shards,",
+        f"{amount(receipt['entries'], 'entry')} ({splits}) in "
+        f"{amount(len(receipt['shards']), 'Parquet shard')},",
         f"schema {receipt['schema']}. `sha256sum -c SHA256SUMS` checks them.",
         "",
         "| slot | model | version | weights (sha256) |",

@@ -15,6 +15,7 @@ from symmv_builder.datasets.media_export.cutting import Cutters
 from symmv_builder.datasets.media_export.media import Media
 from symmv_builder.datasets.media_export.plan import Planned, ShardCut
 from symmv_builder.errors import DiskFull
+from symmv_builder.text import amount
 
 _PILOTS = 3
 _PILOT_S = 10.0
@@ -54,8 +55,9 @@ class Estimate:
     def __str__(self) -> str:
         parts = {"sound": self.sound_bytes, "video": self.video_bytes, "columns": self.column_bytes}
         text = ", ".join(f"{name} {_mib(size)}" for name, size in parts.items() if size)
+        samples = amount(sum(self.samples.values()), "sample")
         return (
-            f"{sum(self.samples.values())} samples, about {_mib(self.total_bytes)} MiB ({text}); "
+            f"{samples}, about {_mib(self.total_bytes)} MiB ({text}); "
             f"{_mib(self.free_bytes)} MiB are free"
         )
 

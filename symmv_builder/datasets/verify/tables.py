@@ -17,6 +17,7 @@ from symmv_builder.storage import clip_tables, releases
 from symmv_builder.storage.assets import hash_file
 from symmv_builder.storage.shard_rows import ShardRows
 from symmv_builder.storage.store import Store
+from symmv_builder.text import amount
 
 
 def check_shards(
@@ -91,7 +92,7 @@ def _fault_of_rows(
             pq.ParquetFile(path, page_checksum_verification=True) as file,
         ):
             if file.metadata.num_rows != shard["rows"]:
-                return f"has {file.metadata.num_rows} rows and not {shard['rows']}"
+                return f"has {amount(file.metadata.num_rows, 'row')} and not {shard['rows']}"
             promised = shards_schema(receipt)
             if promised is not None and not file.schema_arrow.equals(promised):
                 return "does not have the columns of its schema"
@@ -152,7 +153,8 @@ def check_subsets(store: Store, dataset: str, tally: CheckCounts) -> Iterator[Pr
             yield Problem("subset", place, str(error), dataset=dataset)
             continue
         if absent_rows := sorted(set(subset.rows) - present):
-            what = f"marks {len(absent_rows)} rows that no shard has, such as {absent_rows[0]}"
+            absent = amount(len(absent_rows), "row")
+            what = f"marks {absent} that no shard has, such as {absent_rows[0]}"
             yield Problem("subset", place, what, dataset=dataset)
 
 

@@ -248,7 +248,7 @@ def _agreement(agreement: Agreement) -> Html:
     table = frame.table(
         ("reviewer", "reviewer", "both judged", "Cohen's kappa"), rows, "Agreement", numbers=(2, 3)
     )
-    judged = amount(agreement.entries, "entry", "entries")
+    judged = amount(agreement.entries, "entry")
     said = f"Fleiss' kappa over {judged}: {_kappa(agreement.fleiss)}"
     return frame.part("Agreement", table, element("p", said))
 

@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request, Response
 from symmv_builder.api import questions, runs
 from symmv_builder.report import loss_curves
 from symmv_builder.report.elements import Html, element
+from symmv_builder.text import amount
 from symmv_builder.web import frame, raters
 from symmv_builder.web.desk import Desk, html, session_of
 
@@ -146,7 +147,7 @@ def _progress(desk: Desk, request: Request, dataset: str) -> str:
     ]  # fmt: skip
     lead = (
         f"{status.made} made, {len(status.rejections)} rejected, {len(status.unfinished)} open "
-        f"of {status.entries} entries"
+        f"of {amount(status.entries, 'entry')}"
     )
     title = f"Progress of {dataset}"
     return frame.page(title, *parts, session=session_of(request), lead=lead, refresh_s=every_s)

@@ -225,11 +225,11 @@ def test_other_commands_answer_or_say_in_one_line_why_not(tmp_path: Path, call: 
     write_pop909(tmp_path, "001")
     root = ("--root", tmp_path / "root")
     call("import", "pop909", tmp_path, *root, "--workers", 1)
-    assert "1 entries, 1 made, 0 rejected, 0 unfinished" in call("status", "pop909", *root)[1]
+    assert "1 entry, 1 made, 0 rejected, 0 unfinished" in call("status", "pop909", *root)[1]
     assert "pop909_beats" in call("why", "001", *root)[1]
     assert "12 melody notes" in call("show", "001", *root)[1]
     code, out, _ = call("export", "pop909", tmp_path / "out", *root)
-    assert (code, out.split(":")[0]) == (0, f"1 entries of pop909 in {tmp_path / 'out'}")
+    assert (code, out.split(":")[0]) == (0, f"1 entry of pop909 in {tmp_path / 'out'}")
     assert (tmp_path / "out" / "SymMV.csv").read_text().splitlines()[1] == "00001\te- minor"
     assert call("release", "pop909", "1.0.0", *root)[0] == 0
     code, _, err = call("crawl", "pop909", *root)

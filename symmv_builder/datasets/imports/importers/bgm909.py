@@ -22,6 +22,7 @@ from symmv_builder.files import Folder
 from symmv_builder.pipeline.step import use
 from symmv_builder.records import Source
 from symmv_builder.tables import read_table
+from symmv_builder.text import amount
 from symmv_builder.video import colour, motion, scenes, semantic
 
 NAME = "bgm909"
@@ -62,7 +63,9 @@ def scan(path: Path) -> Tree:
     if not joined:
         raise MalformedFile(table, "it names no song of this copy of POP909")
     without_video = len(songs.songs) - len(joined)
-    left_out = [f"{without_video} songs that {TABLE} gives no video"] if without_video else []
+    left_out = (
+        [f"{amount(without_video, 'song')} that {TABLE} gives no video"] if without_video else []
+    )
     return Tree(tuple(joined), left_out=(*left_out, *songs.left_out))
 
 
