@@ -105,6 +105,12 @@ def check(store: Store, dataset: str, version: str) -> dict[str, Any]:
     """Read the receipt of the shards; `StopRun` where they cannot be released under a version."""
     receipt = remembered.require_receipt(store.root, store.manifests, dataset)
     shards.require_whole(store.root, dataset, receipt)
+    if not receipt["shards"]:
+        raise ReleaseRefused(
+            dataset,
+            f"{dataset} has no row: all of its entries were put aside or are unfinished",
+            "see why, and add others",
+        )
     untrained = [model["backend"] for model in receipt["models"] if not model["trained"]]
     if untrained:
         raise ReleaseRefused(

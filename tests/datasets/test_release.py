@@ -125,6 +125,13 @@ def test_a_version_is_released_once(store: Store) -> None:
         release(store, "muvisync", "latest")
 
 
+def test_a_dataset_without_a_row_is_not_released(store: Store) -> None:
+    receipt = shards.read_receipt(store.root, "muvisync") or {}
+    shards.write_receipt(store.root, "muvisync", {**receipt, "shards": []})
+    with pytest.raises(StopRun, match="muvisync has no row"):
+        release(store, "muvisync", "1.0.0")
+
+
 def test_features_of_an_untrained_model_are_not_released(store: Store) -> None:
     receipt = shards.read_receipt(store.root, "muvisync") or {}
     shards.write_receipt(store.root, "muvisync", {**receipt, "models": [model(trained=False)]})
@@ -242,7 +249,8 @@ def test_what_was_taken_down_through_another_dataset_is_not_released(store: Stor
     assert store.root.folders("releases/muvisync") == []
     done = take_down(store, "muvisync", name, "asked")
     assert len(done.shards) == 1
-    assert release(store, "muvisync", "1.0.0")["entries"] == 0
+    with pytest.raises(StopRun, match="muvisync has no row"):
+        release(store, "muvisync", "1.0.0")
 
 
 def test_what_was_barred_while_files_were_stored_is_left_out(store: Store) -> None:

@@ -263,6 +263,8 @@ class Writer:
         config = self.models.config
         score = scores_of(source, self.models.device, config.timing) if source is not None else None
         video = self._video(model) if model.design.condition == "video" else None
+        # Music begins with its video: where a melody rests at first, what is beside it does not.
+        is_last = stage == stages[-1]
         return sample(
             FusedStepper(model),
             Context(self.tempo, score, video),
@@ -272,6 +274,7 @@ class Writer:
                 self.steps_per_bar,
                 self.sampling.notes_per_position,
                 config.timing,
+                ~_sounding_at_first(source, self.bars) if is_last else None,
             ),
             tempo=self.tempo,
             seeds=[plan.seed_of(place) for plan in self.plans],
@@ -312,3 +315,11 @@ class Writer:
         batch = on_device(stack(examples, {}), self.models.device)
         names = ("semantic", "semantic_mask", "colour", "colour_mask")
         return controller.Video(*(batch.get(name) for name in names))
+
+
+def _sounding_at_first(source: list[Sequence] | None, bars: Tensor) -> Tensor:
+    """Mark sequences with a note in their first bar, bool ``[b]`` on the device of `bars`."""
+    if source is None:
+        return torch.zeros_like(bars, dtype=torch.bool)
+    sounding = [bool((s.bars[s.tokens[:, TYPE] == NOTE] == 0).any()) for s in source]
+    return torch.tensor(sounding, device=bars.device)

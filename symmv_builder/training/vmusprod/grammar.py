@@ -43,7 +43,8 @@ class Form:
     """The form of the sequences to write: `kind` CHORD or NOTE, and each one's bars ``[b]``.
 
     A chord sequence names its chord at the start of every bar and changes on beats; sequences of
-    notes have at most `notes_per_position` notes that begin together.
+    notes have at most `notes_per_position` notes that begin together. Where `sounds_at_once`
+    ``[b]`` is true, one of them lies in the first bar; by default it may be silent.
     """
 
     kind: int
@@ -51,6 +52,7 @@ class Form:
     steps_per_bar: int = 16
     notes_per_position: int = 10
     rounding: Rounding = "floor"
+    sounds_at_once: Tensor | None = None
 
     @property
     def most_tokens(self) -> int:
@@ -80,6 +82,8 @@ class Writing:
         self.notes, self.pitch = nothing, nothing
         self.root, self.quality = nothing, nothing
         self.done = torch.zeros_like(form.bars, dtype=torch.bool)
+        # Which sequences still lack the note that their first bar must have.
+        self.lacks_note = self.done if form.sounds_at_once is None else form.sounds_at_once
         starts = [
             [name == "type" or name in FIELDS_OF[kind] for name in FIELDS] for kind in FIELDS_OF
         ]
@@ -107,11 +111,15 @@ class Writing:
         ``end`` also where it will mean a bar.
         """
         room = (self.notes < self.form.notes_per_position) & (self.pitch < HIGHEST)
-        return self._types[self.kind, (self.beat < 0).long(), room.long()]
+        allowed = self._types[self.kind, (self.beat < 0).long(), room.long()]
+        allowed[:, END] &= ~self._silent_at_first()
+        return allowed
 
     def barbeats(self) -> Tensor:
         """Mark bar and 16ths that a rhythm token may name now, bool ``[b, barbeats]``."""
-        return self._barbeats[self.kind, self.beat + 1, (self.bar < 0).long()]
+        allowed = self._barbeats[self.kind, self.beat + 1, (self.bar < 0).long()]
+        allowed[:, BAR] &= ~self._silent_at_first()
+        return allowed
 
     def pitches(self) -> Tensor:
         """Mark piano keys above the last one struck on the same 16th, bool ``[b, pitches]``."""
@@ -131,6 +139,9 @@ class Writing:
 
     def _changes(self) -> Tensor:
         return self.beat > 0
+
+    def _silent_at_first(self) -> Tensor:
+        return self.lacks_note & (self.bar == 0)
 
     def closed(self, token: Tensor) -> Tensor:
         """Replace tokens ``[b, 6]`` that close a bar: by ``end`` after the last bar, else a bar."""
@@ -155,6 +166,7 @@ class Writing:
         self.quality = torch.where(is_chord, token[:, QUALITY], self.quality)
         self.kind = torch.where(kind == PAD, self.kind, kind)
         self.done = self.done | (kind == END)
+        self.lacks_note = self.lacks_note & ~is_note
 
 
 def _types(of: int) -> Tensor:

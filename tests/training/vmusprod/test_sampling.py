@@ -274,6 +274,18 @@ def test_progress_is_told_from_nought_to_all() -> None:
     assert told[-1] == 1.0
 
 
+def test_a_sequence_that_sounds_at_once_has_a_note_in_its_first_bar() -> None:
+    # A model that would rather close every bar without a note.
+    silent = Biased(4, {tk.END: 30.0})
+    seeds = [0, 1, 2, 3]
+    at_once = torch.tensor([True, False, True, False])
+    form = Form(tk.NOTE, torch.tensor([1, 1, 3, 3]), sounds_at_once=at_once)
+    written = [tk.events_of(sequence) for sequence in drawn(silent, form, seeds)]
+    assert [bool((notes.steps < 16).any()) for notes in written] == at_once.tolist()
+    assert [notes.bars for notes in written] == [1, 1, 3, 3]
+    assert not (written[2].steps >= 16).any()
+
+
 def test_no_note_lies_beyond_the_keys_of_a_piano() -> None:
     form = Form(tk.NOTE, torch.tensor([6] * 8))
     written = sample(
