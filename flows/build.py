@@ -8,7 +8,7 @@ data root, on a shared path or a bucket, and the models, and nothing else.
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -20,7 +20,6 @@ from prefect.states import Completed
 
 from symmv_builder.api import questions
 from symmv_builder.api.dataset import Dataset, Summary, open_dataset
-from symmv_builder.api.option_names import in_options_of
 from symmv_builder.api.options import (
     HELP,
     PATIENCE_S,
@@ -41,7 +40,7 @@ from . import artifacts, metrics
 from .artifacts import Progress
 from .batches import in_tasks
 from .edge import RUNNERS, Place, whole_run
-from .leaving import accounted, run_program
+from .leaving import accounted, refusing, run_program
 from .limits import set_up_limits
 
 BATCH_SIZE = 16
@@ -167,10 +166,7 @@ def runner_of(
     loading_patience_s: float = LOADING_PATIENCE_S,
 ) -> Runner:
     """Choose who does the works of a plan: processes of this machine, or tasks at a place."""
-    if batch_size < 1:
-        raise StopRun(f"a batch has at least one entry, not {batch_size}")
-    checked("patience", patience_s)
-    checked("load-patience", loading_patience_s)
+    check_numbers(batch_size, patience_s, loading_patience_s)
     tell = artifacts.log_events(get_run_logger())
 
     def run(plan: Plan, store: Store) -> Run:
@@ -194,6 +190,14 @@ def runner_of(
         )
 
     return run
+
+
+def check_numbers(batch_size: int, patience_s: float, loading_patience_s: float) -> None:
+    """Check the numbers of a build; `StopRun` for one that is too small."""
+    if batch_size < 1:
+        raise StopRun(f"a batch has at least one entry, not {batch_size}")
+    checked("patience", patience_s)
+    checked("load-patience", loading_patience_s)
 
 
 def _show(store: Store, summary: Summary) -> None:
@@ -239,23 +243,33 @@ def parser(module: str, about: str) -> argparse.ArgumentParser:
 
 
 def read_options(
-    options: argparse.ArgumentParser, arguments: Sequence[str] | None
+    options: argparse.ArgumentParser,
+    arguments: Sequence[str] | None,
+    check: Callable[[argparse.Namespace, Dataset], object] = lambda values, dataset: None,
 ) -> tuple[argparse.Namespace, dict[str, str]]:
-    """Read the options and the models that they choose; what cannot be read ends the program.
+    """Read the options and the models that they choose; what cannot be done ends the program.
 
-    Metrics are exported from here on, where they were asked for.
+    All that needs no server of Prefect's is checked before one is started, which takes ten seconds:
+    the dataset, the place of work, and what `check` looks at. Metrics are exported from here on,
+    where they were asked for.
     """
     values = options.parse_args(arguments)
-    try:
+    with refusing(options):
         models = models_of(values.model, values.clip)
         if "only" in values:
             values.only = list(names_of(values.only))
         if "retry" in values:
             reasons_of(values.retry)
+        place = Place(values.runner, values.address, values.workers)
+        check_numbers(
+            values.batch_size,
+            getattr(values, "patience", PATIENCE_S),
+            getattr(values, "load_patience", LOADING_PATIENCE_S),
+        )
+        check(values, open_dataset(values.dataset, values.root, way=values.way, models=models))
+        place.check_answers()
         metrics.export_if_asked(read_settings(root=values.root), values.metrics_port)
-        return values, models
-    except StopRun as error:
-        options.error(in_options_of(error, str(error)))
+    return values, models
 
 
 def build_options() -> argparse.ArgumentParser:
@@ -273,10 +287,16 @@ def build_options() -> argparse.ArgumentParser:
     return options
 
 
+def _check(values: argparse.Namespace, dataset: Dataset) -> None:
+    size_bytes(values.shard_mb)
+    if values.folder:
+        dataset.find(Path(values.folder))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a build by the options of the command line; gives the exit code."""
     options = build_options()
-    values, models = read_options(options, arguments)
+    values, models = read_options(options, arguments, _check)
     return run_program(
         build,
         values.dataset,

@@ -20,7 +20,7 @@ from prefect.states import Completed, Failed
 
 from symmv_builder.api import questions
 from symmv_builder.api.crawl import CrawlRun, CrawlSource, open_crawl
-from symmv_builder.api.dataset import open_dataset
+from symmv_builder.api.dataset import Dataset, open_dataset
 from symmv_builder.api.options import HELP, PATIENCE_S, checked, reasons_of
 from symmv_builder.api.works import Plan, Run, Store
 
@@ -196,10 +196,16 @@ def crawl_options() -> argparse.ArgumentParser:
     return options
 
 
+def _check(values: argparse.Namespace, _: Dataset) -> None:
+    checked("most", values.most)
+    checked("promote-above", values.promote_above)
+    checked("items-an-hour", values.items_an_hour)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a crawl by the options of the command line; gives the exit code."""
     options = crawl_options()
-    values, models = read_options(options, arguments)
+    values, models = read_options(options, arguments, _check)
     return run_program(
         crawl,
         values.dataset,

@@ -12,6 +12,7 @@ import importlib
 import multiprocessing
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +20,7 @@ from concurrent.futures import BrokenExecutor, CancelledError
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
+from urllib.parse import urlsplit
 
 import httpx
 from prefect.cache_policies import NO_CACHE
@@ -31,8 +33,9 @@ from prefect.tasks import Task
 
 from symmv_builder.api.options import checked
 from symmv_builder.api.works import default_workers
-from symmv_builder.errors import RetryLater, StopRun, UnknownName
+from symmv_builder.errors import RetryLater, StopRun, UnknownName, WrongArguments
 from symmv_builder.packages import missing_package
+from symmv_builder.text import harmless
 
 from .advice import advised
 from .leaving import INTERRUPTED, asked_until_heard, leave_soon
@@ -42,6 +45,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 RUNNERS = ("local", "threads", "processes", "dask", "ray")
+# What answers at the address of a runner, with the address of an example.
+_CLUSTERS = {
+    "dask": ("Dask scheduler", "tcp://HOST:8786"),
+    "ray": ("Ray cluster", "ray://HOST:10001"),
+}
+# Of addresses that a plain connection reaches, if anything does; "" where none is written.
+_SCHEMES = ("", "tcp", "tls", "ws", "wss", "ray")
+_ANSWERS_WITHIN_S = 3.0
 _RETRY_DELAYS_S = [10.0, 30.0, 90.0]
 # Stopping tasks and closing what they ran on, each; a run that is cancelled is gone after five.
 _STOPPED_WITHIN_S = 1.0
@@ -148,8 +159,10 @@ class Place:
         if self.runner not in RUNNERS:
             raise UnknownName("runner", self.runner, RUNNERS)
         checked("workers", self.workers)
-        if self.address and self.runner not in ("dask", "ray"):
-            raise StopRun(f"--address is for dask and ray; {self.runner} runs on this machine")
+        if self.address and self.runner not in _CLUSTERS:
+            raise WrongArguments(
+                f"`address` is for dask and ray; {self.runner} runs on this machine"
+            )
 
     @property
     def at_once(self) -> int:
@@ -175,12 +188,47 @@ class Place:
             return 1
         return max(1, (os.cpu_count() or 1) // self.at_once)
 
+    def check_answers(self) -> None:
+        """Connect to the cluster and hang up; `StopRun` where nobody answers within seconds.
+
+        Dask alone would ask for half a minute, and then show a traceback.
+        """
+        if not self.address or self.address in ("auto", "local"):
+            return
+        try:
+            parts = urlsplit(self.address if "://" in self.address else f"//{self.address}")
+            host, port = parts.hostname, parts.port
+        except ValueError as error:
+            raise self._no_answer(error) from error
+        if parts.scheme not in _SCHEMES:
+            return
+        if not host or not port:
+            raise self._no_answer("it names no host or no port")
+        try:
+            socket.create_connection((host, port), timeout=_ANSWERS_WITHIN_S).close()
+        except OSError as error:
+            raise self._no_answer(error.strerror or error) from error
+
+    def _no_answer(self, cause: object) -> StopRun:
+        what, example = _CLUSTERS[self.runner]
+        return StopRun(
+            f"no {what} answers at {self.address} ({harmless(cause, 200)}); "
+            f"an address looks like {example}"
+        )
+
     @contextmanager
     def running(self) -> Iterator[TaskRunner[Any]]:
         """Open a runner. A cluster that does not answer does not keep a run that is left early."""
+        self.check_answers()
         runner = self.open()
         with _same_signals():
-            runner.__enter__()
+            try:
+                runner.__enter__()
+            except (OSError, ValueError) as error:
+                # Something answers there that is no cluster, or none was found by itself.
+                if self.address:
+                    raise self._no_answer(error) from error
+                raise
         try:
             yield runner
         except BaseException as error:

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+from argparse import ArgumentParser
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +22,9 @@ from prefect.exceptions import PrefectException, TerminationSignal
 
 from symmv_builder.api.option_names import in_options_of
 from symmv_builder.api.works import EntryOutcome, Plan, Run, Store, Work, record_ended
+from symmv_builder.errors import StopRun
+
+from .advice import advised
 
 INTERRUPTED = "interrupted; finished work is kept, run the same command to go on"
 _GONE_WITHIN_S = 4.5
@@ -129,6 +133,15 @@ def obey_signals() -> None:
     signal.signal(signal.SIGINT, in_order)
     # While a flow runs Prefect catches it, ends the run, and hands it on to this.
     signal.signal(signal.SIGTERM, at_once)
+
+
+@contextmanager
+def refusing(options: ArgumentParser) -> Iterator[None]:
+    """End the program with one line and exit code 2 where the block raises `StopRun`."""
+    try:
+        yield
+    except StopRun as error:
+        options.exit(2, f"{options.prog}: error: {in_options_of(error, advised(error))}\n")
 
 
 def run_program(flow: Callable[..., Any], *arguments: Any, **named: Any) -> int:

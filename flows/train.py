@@ -21,17 +21,15 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from symmv_builder.api import training
-from symmv_builder.api.option_names import in_options_of
 from symmv_builder.api.options import CHECKPOINT_MINUTES, HELP, assignments, trainer_help
 from symmv_builder.api.texts import left_out
 from symmv_builder.api.training import Tick
-from symmv_builder.errors import StopRun
 from symmv_builder.settings import read_settings
 
 from . import artifacts
 from .artifacts import Progress
 from .edge import whole_run
-from .leaving import run_program
+from .leaving import refusing, run_program
 
 _LOGGED_EVERY_S = 30.0
 
@@ -154,11 +152,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a training by the options of the command line; gives the exit code."""
     options = train_options()
     values = options.parse_args(arguments)
-    try:
+    with refusing(options):
         fields = assignments(values.set, "FIELD=VALUE, as in batch_size=8")
-        training.config_of(values.trainer, values.preset, fields, values.way)
-    except StopRun as error:
-        options.error(in_options_of(error, str(error)))
+        config = training.config_of(values.trainer, values.preset, fields, values.way)
+        where = read_settings(root=values.root)
+        training.folder_of(
+            values.runs, values.trainer, config, values.dataset, where, subset=values.subset
+        )
     return run_program(
         train,
         values.trainer,

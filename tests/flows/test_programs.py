@@ -1,6 +1,7 @@
 """The flows as programs: what they say and how they end where they cannot begin."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from types import ModuleType
 
 import pytest
 
-from flows import build, crawl, release, train
+from flows import build, crawl, edge, release, train
 from flows.advice import advised
 from symmv_builder.errors import MissingColumns, NoEntries, NoShards, StopRun
 
@@ -53,6 +54,76 @@ def test_an_unknown_name_is_told_in_the_words_of_the_command_before_a_server_is_
         program.main(words)
     assert end.value.code == 2
     assert f"error: {said}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("program", "words", "said"),
+    [
+        (build, ["muvisync", "--runner", "slurm"], "no runner is called 'slurm'; "),
+        (build, ["symm"], "no dataset is called 'symm'; "),
+        (build, ["muvisync", "--from", "nowhere"], "nowhere is not a folder"),
+        (build, ["muvisync", "--batch-size", "0"], "a batch has at least one entry, not 0"),
+        (build, ["muvisync", "--address", "tcp://h:1"], "--address is for dask and ray; threads"),
+        (crawl, ["symm"], "no dataset is called 'symm'; "),
+        (crawl, ["symmv", "--most", "-1"], "most is -1; it has to be 0 or more"),
+        (release, ["symmv", "--runner", "slurm"], "no runner is called 'slurm'; "),
+        (train, ["amt", "symmv"], "symmv has no shards in "),
+    ],
+)
+def test_arguments_are_checked_before_a_server_is_started_and_told_once(
+    program: ModuleType,
+    words: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(program, "run_program", lambda *_, **__: pytest.fail("a run began"))
+    with pytest.raises(SystemExit) as end:
+        program.main([*words, "--root", str(tmp_path / "data")])
+    assert end.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f": error: {said}" in line
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("runner", "address", "said"),
+    [
+        ("dask", "tcp://127.0.0.1:{port}", "no Dask scheduler answers at tcp://127.0.0.1:"),
+        ("dask", "127.0.0.1:{port}", "no Dask scheduler answers at 127.0.0.1:"),
+        ("ray", "ray://127.0.0.1:{port}", "no Ray cluster answers at ray://127.0.0.1:"),
+        ("dask", "tcp://localhost", "(it names no host or no port)"),
+        ("ray", "localhost:port", "an address looks like ray://HOST:10001"),
+    ],
+)
+def test_a_cluster_that_does_not_answer_is_one_line_before_a_server_is_started(
+    runner: str,
+    address: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(build, "run_program", lambda *_, **__: pytest.fail("a run began"))
+    with socket.socket() as bound:
+        # Bound, so that nobody else takes the port, and not listening.
+        bound.bind(("127.0.0.1", 0))
+        place = address.format(port=bound.getsockname()[1])
+        words = ["--root", str(tmp_path), "--runner", runner, "--address", place]
+        with pytest.raises(SystemExit) as end:
+            build.main(["muvisync", *words])
+        with pytest.raises(StopRun, match="answers at"), edge.Place(runner, place).running():
+            pytest.fail("a deployment has opened its runner")
+    assert end.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+
+
+def test_a_cluster_that_answers_is_left_to_its_runner() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        edge.Place("dask", f"tcp://127.0.0.1:{server.getsockname()[1]}").check_answers()
+    edge.Place("ray", "auto").check_answers()
 
 
 @pytest.mark.parametrize(
