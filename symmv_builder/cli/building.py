@@ -2,8 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -55,19 +54,18 @@ def build_command(
     if dry:
         print_dry_run(opened, folder, names_of(only), as_json=as_json)
         return
-    with ending_on_interrupt():
-        summary = build_with_progress(
-            opened,
-            folder,
-            only=names_of(only),
-            workers=workers or 0,
-            patience_s=patience,
-            load_patience_s=load_patience,
-            shard_bytes=size_bytes(shard_mb),
-            retry=reasons_of(retry),
-            strict=strict,
-            wait=wait,
-        )
+    summary = build_with_progress(
+        opened,
+        folder,
+        only=names_of(only),
+        workers=workers or 0,
+        patience_s=patience,
+        load_patience_s=load_patience,
+        shard_bytes=size_bytes(shard_mb),
+        retry=reasons_of(retry),
+        strict=strict,
+        wait=wait,
+    )
     print_summary(summary, opened.settings.root)
     if summary.unfinished or summary.failed:
         raise typer.Exit(1)
@@ -85,18 +83,6 @@ def build_with_progress(
             expect=lambda total, settled: progress.expect(total, settled=settled),
             **how,
         )
-
-
-@contextmanager
-def ending_on_interrupt() -> Iterator[None]:
-    """Exit with code 130 and one line where Ctrl-C ends the block."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        sys.stderr.write(
-            "\nsymmv: interrupted; finished work is kept, run the same command to go on\n"
-        )
-        raise typer.Exit(130) from None
 
 
 def print_dry_run(

@@ -4,6 +4,7 @@
 """
 
 import importlib
+import sys
 from inspect import cleandoc
 from typing import Any
 
@@ -11,6 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from symmv_builder.cli.examples import epilog_of
+from symmv_builder.cli.saying import complain
 from symmv_builder.garbage import uncollected
 
 # Each with its module in `symmv_builder.cli` and the first sentence of its help, in the order of
@@ -138,6 +140,15 @@ PANELS = {
     "This machine": ("config", "doctor", "models"),
 }
 _PANEL_OF = {name: panel for panel, names in PANELS.items() for name in names}
+# What Ctrl-C leaves, by command. Files of every command appear when they are complete.
+_GOES_ON = "finished work is kept, run the same command to go on"
+_BEGINS_AGAIN = "nothing is half-written, the same command begins again"
+INTERRUPTED = {
+    **dict.fromkeys(("build", "import", "crawl", "demo", "export"), _GOES_ON),
+    "train": "run the same command to go on from the last checkpoint",
+    "generate": f"pieces written so far are kept, {_BEGINS_AGAIN}",
+    "run": f"records made so far are kept, {_BEGINS_AGAIN}",
+}
 SETTINGS: dict[str, Any] = {
     "add_completion": False,
     "pretty_exceptions_enable": False,
@@ -168,6 +179,17 @@ class Commands(TyperGroup):
         if args[0] in COMMANDS:
             self.load(args[0])
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; Ctrl-C ends it with exit code 130 and a line of what is kept."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            # The terminal has written ^C.
+            sys.stderr.write("\n")
+            name = ctx.invoked_subcommand or ""
+            complain(f"interrupted; {INTERRUPTED.get(name, _BEGINS_AGAIN)}")
+            raise typer.Exit(130) from None
 
     def load(self, name: str) -> None:
         """Put the command itself in the place of its line of help."""

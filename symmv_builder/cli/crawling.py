@@ -60,23 +60,19 @@ def crawl(
     from symmv_builder.api.dataset import open_dataset
 
     opened = open_dataset(dataset, root, way=way, models=models_of(model, clip))
-    try:
-        with Progress(opened.results_of()) as progress:
-            end = opened.crawl(
-                sources,
-                full=full,
-                most=most,
-                screen=screen,
-                promote_above=above,
-                retry=reasons_of(retry),
-                workers=workers or 0,
-                wait=wait,
-                tell=progress.on_event,
-                expect=lambda total, settled: progress.expect(total, settled=settled),
-            )
-    except KeyboardInterrupt:
-        sys.stderr.write("\nsymmv: interrupted; run the same command to go on\n")
-        raise typer.Exit(130) from None
+    with Progress(opened.results_of()) as progress:
+        end = opened.crawl(
+            sources,
+            full=full,
+            most=most,
+            screen=screen,
+            promote_above=above,
+            retry=reasons_of(retry),
+            workers=workers or 0,
+            wait=wait,
+            tell=progress.on_event,
+            expect=lambda total, settled: progress.expect(total, settled=settled),
+        )
     say(f"{end.new} new, {end.touched} items worked on")
     tables.show(funnel(end.funnel, opened.name))
     if end.measured:

@@ -10,7 +10,7 @@ from symmv_builder.api.importing import Release, import_options, open_release
 from symmv_builder.api.options import HELP, PATIENCE_S, models_of, reasons_of
 from symmv_builder.api.works import LOADING_PATIENCE_S
 from symmv_builder.cli import options
-from symmv_builder.cli.building import ending_on_interrupt, print_summary
+from symmv_builder.cli.building import print_summary
 from symmv_builder.cli.declared import with_options
 from symmv_builder.cli.saying import complain
 from symmv_builder.report.progress import Progress
@@ -61,7 +61,7 @@ def take_in(release: Release, **how: Any) -> None:
 
     `how` are arguments of `Release.take_in`. Exit code 1 where entries are not finished.
     """
-    with ending_on_interrupt(), Progress(release.makes) as progress:
+    with Progress(release.makes) as progress:
         summary = release.take_in(
             **how,
             tell=progress.on_event,

@@ -1,6 +1,5 @@
 """`symmv train`: a model learns from a dataset's shards."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -154,17 +153,11 @@ def train(
             **telling,
         )
 
-    try:
-        if is_first:
-            with Learning() as learning:
-                outcome = run(learning)
-        else:
-            outcome = run(None)
-    except KeyboardInterrupt:
-        sys.stderr.write(
-            "\nsymmv: interrupted; run the same command to go on from the last checkpoint\n"
-        )
-        raise typer.Exit(130) from None
+    if is_first:
+        with Learning() as learning:
+            outcome = run(learning)
+    else:
+        outcome = run(None)
     if is_first:
         unused = left_out(data, outcome.left_out)
         if unused:

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from symmv_builder.cli import options
-from symmv_builder.cli.building import ending_on_interrupt
 from symmv_builder.packages import is_installed, not_installed
 
 # Some are first imported when the recordings have been made, a minute later.
@@ -42,12 +41,11 @@ def demo(
     for module in _NEEDS:
         if not is_installed(module):
             raise not_installed(module, "demo")
-    with ending_on_interrupt():
-        if quick:
-            from symmv_builder.cli.demo.quick import tour
+    if quick:
+        from symmv_builder.cli.demo.quick import tour
 
-            tour(out, workers or 0, open_page=open_page)
-        else:
-            from symmv_builder.cli.demo.full import demonstrate
+        tour(out, workers or 0, open_page=open_page)
+    else:
+        from symmv_builder.cli.demo.full import demonstrate
 
-            demonstrate(out, workers or 0)
+        demonstrate(out, workers or 0)
