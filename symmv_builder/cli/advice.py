@@ -28,6 +28,7 @@ from symmv_builder.errors import (
     SymMVError,
     TooLittleMemory,
     UnknownName,
+    Untrained,
     WorkersLost,
     WrongWeights,
 )
@@ -115,6 +116,11 @@ ADVICE: Advice = {
         "--data-changed goes on with the rows as they are now, another --out begins anew"
     ),
     NoCheckpoint: lambda _: "give the folder of a `symmv train` run",
+    Untrained: lambda error: (
+        f"run the same `symmv train` with --set stages={error.stage}"
+        if error.only
+        else "run the same `symmv train` again to go on"
+    ),
     OtherFeatures: lambda error: (
         f"a training with --set initial={error.run} goes on from it" if error.can_begin else None
     ),

@@ -69,6 +69,7 @@ from symmv_builder.errors.situations.training import (
     OtherFeatures,
     RunLocked,
     TooLittleMemory,
+    Untrained,
     WrongConfiguration,
 )
 
@@ -121,6 +122,7 @@ __all__ = [
     "SymMVError",
     "TooLittleMemory",
     "UnknownName",
+    "Untrained",
     "WorkerBug",
     "WorkersLost",
     "WrongArguments",

@@ -29,6 +29,7 @@ from symmv_builder.errors import (
     OtherCheckpoint,
     OtherConfiguration,
     StopRun,
+    Untrained,
     WrongWeights,
 )
 from symmv_builder.storage.assets import hash_file
@@ -40,6 +41,7 @@ from symmv_builder.training.run_folders import (
     checkpoints_in,
     described_in,
     finished,
+    is_begun,
     kind_at,
     latest,
     run_and_stages,
@@ -172,7 +174,7 @@ def read(folder: Path, kind: str) -> Checkpoint:
         best = standing_at(folder / "best")
         place = best if (best / DESCRIPTION).is_file() else latest(folder)
         if place is None:
-            raise NoCheckpoint(folder)
+            raise no_checkpoint(folder)
         folder = place
     # Only checkpoints of the first format have none.
     if (folder / SUMS).exists():
@@ -201,6 +203,11 @@ def read(folder: Path, kind: str) -> Checkpoint:
     if checkpoint.kind != kind:
         raise OtherCheckpoint(folder, checkpoint.kind, kind)
     return checkpoint
+
+
+def no_checkpoint(folder: Path) -> NoCheckpoint:
+    """Tell a training that was ended early from a folder in which nobody has trained."""
+    return Untrained(folder) if is_begun(folder) else NoCheckpoint(folder)
 
 
 def _require_whole(folder: Path) -> None:
@@ -242,7 +249,7 @@ def verify_run(run: Path) -> list[tuple[Path, str]]:
     """
     runs = run_and_stages(run)
     if not runs:
-        raise NoCheckpoint(run)
+        raise no_checkpoint(run)
     problems = [
         problem for one in runs for place in checkpoints_in(one) for problem in _problems(place)
     ]
@@ -273,7 +280,7 @@ def trainer_in(folder: Path) -> str:
     if not names:
         for damaged in (*described_in(folder), *(folder / stage for stage in stages(folder))):
             read(damaged, "")
-        raise NoCheckpoint(folder)
+        raise no_checkpoint(folder)
     if len(names) > 1:
         several = " and ".join(sorted(names))
         raise StopRun(f"{folder} holds runs of {several}; give the folder of one")

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from symmv_builder.training.journal import METRICS
+from symmv_builder.training.run_lock import LOCK
+
 DESCRIPTION = "checkpoint.json"
 
 
@@ -26,6 +29,11 @@ def finished(run: Path) -> list[Path]:
     names = {path.name.removeprefix(".").removesuffix(".old") for path in folder.iterdir()}
     steps = sorted((name for name in names if name.isdecimal()), key=int)
     return [standing_at(folder / name) for name in steps]
+
+
+def is_begun(run: Path) -> bool:
+    """Check whether a training has begun in a folder, with a checkpoint or without one yet."""
+    return (run / LOCK).exists() or (run / METRICS).exists()
 
 
 def latest(run: Path) -> Path | None:

@@ -16,9 +16,8 @@ from symmv_builder.pipeline.events import Tick
 from symmv_builder.storage.root import Root
 from symmv_builder.training import PRESETS, blaming, find_trainer
 from symmv_builder.training.configs import with_settings
-from symmv_builder.training.journal import METRICS
 from symmv_builder.training.rows import Rows, SubsetRows
-from symmv_builder.training.run_lock import LOCK, hold_run
+from symmv_builder.training.run_lock import hold_run
 
 __all__ = ["Outcome", "Request", "Tick", "configure", "start"]
 
@@ -148,7 +147,7 @@ def _require_folder_of(trainer: str, out: Path) -> None:
     others = sorted(kind for kind in kinds if run_folders.trainer_of(kind) != trainer)
     if others:
         raise FolderTaken(out, f"a run of {others[0]}")
-    if kinds or not out.exists() or (out / LOCK).exists() or (out / METRICS).exists():
+    if kinds or not out.exists() or run_folders.is_begun(out):
         return
     if not out.is_dir() or any(out.iterdir()):
         raise FolderTaken(out, "something else than a run")

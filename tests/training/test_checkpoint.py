@@ -21,6 +21,7 @@ from symmv_builder.errors import (
     NoCheckpoint,
     OtherCheckpoint,
     StopRun,
+    Untrained,
     WrongWeights,
 )
 from symmv_builder.storage.assets import hash_file
@@ -252,6 +253,16 @@ def test_a_folder_without_a_checkpoint_is_one_line(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(NoCheckpoint, match="holds no checkpoint"):
             checkpoint.read(folder, "toy")
+
+
+@pytest.mark.parametrize("name", [".lock", "metrics.jsonl"])
+def test_a_training_that_was_ended_before_its_first_checkpoint_is_no_empty_folder(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).touch()
+    for read in (lambda: checkpoint.read(tmp_path, "toy"), lambda: checkpoint.trainer_in(tmp_path)):
+        with pytest.raises(Untrained, match=r"the training in .* has no checkpoint yet"):
+            read()
 
 
 @pytest.mark.parametrize(

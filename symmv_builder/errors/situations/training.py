@@ -84,6 +84,22 @@ class NoCheckpoint(StopRun):
 
 
 @dataclass(eq=False)
+class Untrained(NoCheckpoint):
+    """The `folder` is that of a training that was ended before it, or its `stage`, was trained.
+
+    `only` is the one stage that the training was asked for, if not for all.
+    """
+
+    stage: str = ""
+    only: str = ""
+
+    def __str__(self) -> str:
+        if self.stage:
+            return f"the stage {self.stage} of {self.folder} is not trained yet"
+        return f"the training in {self.folder} has no checkpoint yet"
+
+
+@dataclass(eq=False)
 class OtherCheckpoint(StopRun):
     """The checkpoint in the `folder` is one of `kind`, and one of the kind `wanted` is read."""
 

@@ -21,6 +21,7 @@ from symmv_builder.errors import (
     MissingFeatures,
     NoCheckpoint,
     StopRun,
+    Untrained,
     WrongArguments,
     WrongSetting,
 )
@@ -100,11 +101,14 @@ def load(run: Path, device: str = "cpu") -> Models:
     trained = run_folders.stages(run)
     first = next((stages[0] for stages in STAGES.values() if stages[0] in trained), None)
     if first is None:
-        raise NoCheckpoint(run, "V-MusProd")
+        raise Untrained(run) if run_folders.is_begun(run) else NoCheckpoint(run, "V-MusProd")
     saved = checkpoint.read(run / first, kind_of(first))
     config = from_plain(VMusProd, saved.config)
     stages: dict[Stage, StageModel] = {}
     for stage in STAGES[config.variant]:
+        if not run_folders.checkpoints_in(run / stage):
+            only = "" if config.stages == "all" else config.stages
+            raise Untrained(run, stage=stage, only=only)
         stage_saved = checkpoint.read(run / stage, kind_of(stage))
         with checkpoint.understood(stage_saved):
             model = StageModel(design_of(stage_saved.about["design"]))

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from symmv_builder.errors import StopRun
+from symmv_builder.cli.advice import advised
+from symmv_builder.errors import StopRun, Untrained
 from symmv_builder.records import Key, Notes
 from symmv_builder.training import checkpoint
 from symmv_builder.training.configs import as_plain
@@ -280,6 +281,32 @@ def test_saved_models_write_what_they_wrote_before(tmp_path: Path) -> None:
 def test_a_folder_without_models_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StopRun, match="no checkpoint of V-MusProd"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("stages", "only"), [("all", ""), ("chord", "chord")], ids=["interrupted", "asked for one"]
+)
+def test_a_training_that_was_ended_between_stages_names_the_one_that_is_missing(
+    tmp_path: Path, stages: str, only: str
+) -> None:
+    models = make_models()
+    model = models.stages["chord"]
+    checkpoint.save(
+        tmp_path / "chord",
+        kind="vmusprod.chord",
+        config={**as_plain(models.config), "stages": stages},
+        state={"step": 1},
+        about=ABOUT | {"design": as_plain(model.design)},
+        module=model,
+    )
+    # What a stage writes before its first checkpoint.
+    (tmp_path / "melody").mkdir()
+    (tmp_path / "melody" / "metrics.jsonl").touch()
+    with pytest.raises(Untrained, match=r"the stage melody of .* is not trained yet") as stop:
+        load(tmp_path)
+    assert (stop.value.stage, stop.value.only) == ("melody", only)
+    last = "with --set stages=melody" if only else "again to go on"
+    assert advised(stop.value).endswith(f"; run the same `symmv train` {last}")
 
 
 def test_progress_rises_over_stages_and_batches() -> None:
