@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING
 from symmv_builder.backends import PROGRAMS, ModelHome, all_models, variable_of
 from symmv_builder.errors import CannotWrite, MalformedFile, StoreUnusable, WrongSetting
 from symmv_builder.settings_file import NAME, SettingText, read_file
+from symmv_builder.text import suggestions
 
 if TYPE_CHECKING:
     from symmv_builder.backends.ytdlp import Downloader
@@ -262,7 +263,7 @@ def _model_names(env: Mapping[str, str], files: Mapping[str, SettingText]) -> li
     for name, table in named.items():
         model = name.partition(".")[2]
         if model not in models:
-            problem = f"no model is called so; known: {', '.join(models)}"
+            problem = f"no model is called so{suggestions(model, models)}"
             raise MalformedFile(table.where, problem, key=name)
     return models
 

@@ -8,6 +8,8 @@ databases can hold it (`clean_text`); what is printed goes through `harmless`.
 
 import re
 import unicodedata
+from collections.abc import Collection
+from difflib import get_close_matches
 
 _BLANKS = re.compile(r"\s+")
 # Between letters of Persian or Indic scripts and within emoji a joiner belongs to the text.
@@ -16,6 +18,9 @@ _LOOSE_JOINER = re.compile(rf"(?<!{_LETTER})[\u200c\u200d]|[\u200c\u200d](?!{_LE
 # Marks that have no width of their own, and in long runs carry text that nobody sees.
 _SELECTORS = re.compile("[\U000e0100-\U000e01ef]")
 _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Of names that a person typed, and how many of them are listed: where one is near, where none is.
+_LONGEST_NAME = 100
+_SHORT_LIST, _LONG_LIST = 12, 60
 # Room for what is left out before the text is cut.
 _LOOKED_AT = 8
 # Halves of surrogate pairs (how Python shows the bytes of a name that is not UTF-8) are no
@@ -43,6 +48,28 @@ def amount(count: int, noun: str) -> str:
     """Say how many of something there are: `1 piece`, `4 pieces`, `2 entries`."""
     several = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
     return f"{count:,} {noun if count == 1 else several}"
+
+
+def nearest(name: str, known: Collection[str]) -> list[str]:
+    """Find the one or two names that a misspelt one is nearest to, if any is near."""
+    spelt = {each.casefold(): each for each in known}
+    return [spelt[each] for each in get_close_matches(name[:_LONGEST_NAME].casefold(), spelt, n=2)]
+
+
+def suggestions(name: str, known: Collection[str], lead: str = "known: ") -> str:
+    """Say which names there are to whoever misspelt one, to be put behind what was wrong with it.
+
+    The nearest come first; a long list is left out where one is near.
+
+    Examples:
+        >>> suggestions("symm", ("symmv", "aist"))
+        ' (did you mean symmv?); known: symmv, aist'
+    """
+    near = nearest(name, known)
+    hint = f" (did you mean {' or '.join(near)}?)" if near else ""
+    if not known or len(known) > (_SHORT_LIST if near else _LONG_LIST):
+        return hint if near or not known else f"; it is none of the {len(known)} that are known"
+    return f"{hint}; {lead}{', '.join(known)}"
 
 
 def harmless(text: object, most: int | None = None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from symmv_builder.errors import MalformedFile
-from symmv_builder.text import clean_line
+from symmv_builder.text import clean_line, suggestions
 
 
 def read_toml(
@@ -44,8 +44,8 @@ class TomlReader:
         for key in table:
             if key not in names:
                 what = ".".join(path) or self.what
-                listed = ", ".join(names) or "it has none"
-                raise self.wrong((*path, key), f"{what} has no such key; known: {listed}")
+                listed = suggestions(key, names) or "; known: it has none"
+                raise self.wrong((*path, key), f"{what} has no such key{listed}")
 
     def typed(
         self,

@@ -333,7 +333,7 @@ def test_a_remembered_recipe_says_that_a_package_may_be_gone(
         status(root=root)
     assert end.value.exit_code == 1
     message = said_by(lambda: sb.open_dataset("mine", root))
-    assert "no step is called 'wrong'" in message
+    assert "no step of an installed package is called 'wrong'" in message
     assert message.endswith("; the package that brought it may have been uninstalled")
 
 

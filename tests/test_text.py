@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symmv_builder.text import amount, harmless
+from symmv_builder.text import amount, harmless, suggestions
 
 DIRECTIONS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 
@@ -72,3 +72,20 @@ def test_nothing_that_moves_a_cursor_is_ever_left(text: str) -> None:
 def test_an_amount_of_one_is_singular() -> None:
     assert [amount(n, "piece") for n in (0, 1, 2)] == ["0 pieces", "1 piece", "2 pieces"]
     assert [amount(n, "entry") for n in (1, 1200)] == ["1 entry", "1,200 entries"]
+
+
+def test_who_misspells_a_name_is_told_the_nearest_and_a_short_list_of_all() -> None:
+    few, many = ("muvisync", "symmv", "midi"), tuple(f"step_{n}x{n}" for n in range(50))
+    assert suggestions("muvisyn", few) == (
+        " (did you mean muvisync?); known: muvisync, symmv, midi"
+    )
+    assert suggestions("Mid", few, "it has: ") == (
+        " (did you mean midi?); it has: muvisync, symmv, midi"
+    )
+    assert suggestions("other", few) == "; known: muvisync, symmv, midi"
+    assert suggestions("muvisyn", (*few, *many)) == " (did you mean muvisync?)"
+    assert suggestions("other", many) == f"; known: {', '.join(many)}"
+    assert suggestions("other", (*many, *few, *(f"{n}" for n in range(10)))) == (
+        "; it is none of the 63 that are known"
+    )
+    assert suggestions("other", ()) == ""

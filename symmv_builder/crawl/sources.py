@@ -30,7 +30,7 @@ from symmv_builder.errors import CannotRead, MalformedFile
 from symmv_builder.files import read_text
 from symmv_builder.records import Listing, Source
 from symmv_builder.tables import last_column
-from symmv_builder.text import clean_line
+from symmv_builder.text import clean_line, suggestions
 from symmv_builder.toml_text import line_of, read_toml
 from symmv_builder.vocab import VIDEO_KINDS
 
@@ -77,7 +77,7 @@ def read_sources(path: Path) -> list[CrawlSource]:
     sources = []
     for kind, rows in tables.items():
         if kind not in KINDS:
-            problem = f"no source is of kind {kind!r}; known: {', '.join(KINDS)}"
+            problem = f"no source is of kind {kind!r}{suggestions(kind, KINDS)}"
             raise MalformedFile(path, problem, line_of(text, (kind,)))
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             problem = f"write [[{kind}]], with two brackets, before each {kind}"
@@ -127,8 +127,8 @@ def _source(
 
     for key, value in row.items():
         if key not in (*_TEXTS, *_LISTS):
-            names = ", ".join((*_TEXTS, *_LISTS))
-            raise wrong(f"unknown key {key!r}; known: {names}", key)
+            names = suggestions(key, (*_TEXTS, *_LISTS))
+            raise wrong(f"unknown key {key!r}{names}", key)
         if key in _TEXTS and not isinstance(value, str):
             raise wrong(f"{key} must be a text, not {value!r}", key)
         is_texts = isinstance(value, list) and all(isinstance(one, str) and one for one in value)
@@ -144,8 +144,8 @@ def _source(
         raise wrong(f"order is {order!r}; it can be {', '.join(_ORDERS)}", "order")
     kinds = tuple(row.get("kinds", ()))
     if unknown := [name for name in kinds if name not in VIDEO_KINDS]:
-        listed = ", ".join(VIDEO_KINDS)
-        raise wrong(f"no video is of kind {unknown[0]!r}; known: {listed}", "kinds")
+        listed = suggestions(unknown[0], VIDEO_KINDS)
+        raise wrong(f"no video is of kind {unknown[0]!r}{listed}", "kinds")
     return CrawlSource(
         kind=kind,
         ref=ref,

@@ -47,6 +47,7 @@ from symmv_builder.errors import RecipeError, StopRun, UnknownName
 from symmv_builder.pipeline.step import RECORDINGS, Step, Use
 from symmv_builder.records import SoundFile
 from symmv_builder.schema import BUILT_IN_ARTIFACTS, CLIP, ENTRY, Column
+from symmv_builder.text import suggestions
 from symmv_builder.toml_text import TomlReader, article, read_toml
 
 SPLITS = ("train", "validation", "test")
@@ -197,9 +198,9 @@ class _Reader(TomlReader):
             for field in use.renamed:
                 if field not in known_fields:
                     path = ("steps", makes, "columns", field)
-                    fields = ", ".join(sorted(known_fields))
+                    fields = suggestions(field, sorted(known_fields))
                     raise self.wrong(
-                        path, f"{makes} has no field of that name with a column; known: {fields}"
+                        path, f"{makes} has no field of that name with a column{fields}"
                     )
 
     def check_names(self, table: Mapping[str, Any], recipe: Recipe) -> None:

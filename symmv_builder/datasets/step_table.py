@@ -88,7 +88,8 @@ def find_step(name: str) -> Step:
         with plugins.blaming(plugin):
             _check_settings(added)
         return added
-    raise UnknownName("step", name, tuple(step_names()))
+    # Recipes name steps of packages that may not be here any more.
+    raise UnknownName("step of an installed package", name, tuple(step_names()))
 
 
 def columns_of(use: Use, uses: Mapping[str, Use]) -> tuple[Column, ...]:

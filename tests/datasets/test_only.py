@@ -151,7 +151,7 @@ def test_an_entry_that_any_step_turned_away_is_in_no_part(tmp_path: Path) -> Non
 
 def test_a_name_that_nothing_makes_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(
-        StopRun, match="toy has no result 'waves'; it has: music_asset, wave, other"
+        StopRun, match=r"'waves' \(did you mean wave\?\); it has: music_asset, wave, other"
     ):
         run(tmp_path / "root", make(tmp_path / "media", 1), "waves")
 

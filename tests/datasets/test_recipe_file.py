@@ -104,8 +104,16 @@ def test_a_step_that_another_replaces_takes_nothing_of_it() -> None:
         ("hop_s = 1\n", 'hop_s = "1"\n', "line 7: steps.motion.hop_s: '1' should be a number"),
         ('"sampled"', '"slow"', "line 13: steps.slow_motion.variant: 'slow' is none of adjacent"),
         ('after = "motion"', 'after = "x"', "line 11: steps.slow_motion.after: nothing before"),
-        ('step = "motion"', 'step = "x"', "line 10: steps.slow_motion.step: no step is called"),
-        ('step = "motion"', 'model = "x"', "line 9: steps.slow_motion: no step is called"),
+        (
+            'step = "motion"',
+            'step = "x"',
+            "line 10: steps.slow_motion.step: no step of an installed package",
+        ),
+        (
+            'step = "motion"',
+            'model = "x"',
+            "line 9: steps.slow_motion: no step of an installed package",
+        ),
         ("[steps.motion]", "[steps.motion", "this is not TOML"),
         ('name = "mine"', 'name = "My set"', "line 2: name: 'My set' should be"),
         ('name = "mine"', "name = 3", "line 2: name: 3 should be a text in quotes"),

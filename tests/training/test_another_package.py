@@ -189,7 +189,7 @@ def test_a_notebook_knows_it_by_the_same_words(hum: Path) -> None:
     assert outcome.best == hum / "run" / "checkpoints" / "00000001"
     measure: dict[str, Any] = {"model": "run", "dataset": "muvisync", "root": "data"}
     assert sb.evaluate("hum", times=2, **measure)["metrics"]["off"] > 0
-    with pytest.raises(StopRun, match="no option of hum is called 'time'; known: times"):
+    with pytest.raises(StopRun, match=r"'time' \(did you mean times\?\); known: times"):
         sb.evaluate("hum", time=2, **measure)
     with pytest.raises(StopRun, match="times is 'two'; it can be a number"):
         sb.evaluate("hum", times="two", **measure)

@@ -21,7 +21,7 @@ from typing import Any
 
 from symmv_builder.datasets.card.licences import KNOWN
 from symmv_builder.errors import CannotRead, MalformedFile
-from symmv_builder.text import clean_line, clean_text
+from symmv_builder.text import clean_line, clean_text, suggestions
 
 KEYS = (
     "title", "description", "authors", "contact", "homepage", "date", "citation",
@@ -58,8 +58,8 @@ def check_about(table: Mapping[str, Any], where: str) -> dict[str, Any]:
     Empty values are left out.
     """
     if unknown := sorted(set(table) - set(KEYS)):
-        known_keys = ", ".join(KEYS)
-        raise MalformedFile(where, f"no such key; known: {known_keys}", key=clean_line(unknown[0]))
+        key = clean_line(unknown[0])
+        raise MalformedFile(where, f"no such key{suggestions(key, KEYS)}", key=key)
     fields: dict[str, Any] = {}
     for key in KEYS:
         if key not in table:

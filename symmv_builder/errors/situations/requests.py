@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from os import PathLike
 
 from symmv_builder.errors.reactions import StopRun
-from symmv_builder.text import clean_line
+from symmv_builder.text import clean_line, suggestions
 
 
 @dataclass(eq=False)
@@ -22,12 +22,10 @@ class UnknownName(StopRun):
     where: str = ""
 
     def __str__(self) -> str:
-        names = ", ".join(self.known)
         if self.where:
-            text = f"{self.where} has no {self.kind} {self.name!r}"
-            return f"{text}; it has: {names}" if names else text
-        text = f"no {self.kind} is called {self.name!r}"
-        return f"{text}; known: {names}" if names else text
+            names = suggestions(self.name, self.known, "it has: ")
+            return f"{self.where} has no {self.kind} {self.name!r}{names}"
+        return f"no {self.kind} is called {self.name!r}{suggestions(self.name, self.known)}"
 
 
 @dataclass(eq=False)
