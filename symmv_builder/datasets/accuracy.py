@@ -31,7 +31,7 @@ from symmv_builder.datasets.evaluate import (
     silent,
 )
 from symmv_builder.errors import CannotMeasure, CannotRead, MalformedFile, RejectEntry
-from symmv_builder.evaluation.accuracy import Scores, metric_names, score_song
+from symmv_builder.evaluation.accuracy import Scores, check_labels, metric_names, score_song
 from symmv_builder.evaluation.significance import Comparison, compare_paired, confidence_interval
 from symmv_builder.schema import row_name
 from symmv_builder.storage.root import Root
@@ -93,11 +93,15 @@ def annotations_of(
         try:
             for song, annotation in read_songs(file, task).items():
                 song = name or song
+                if task == "chords":
+                    check_labels(annotation)
                 if song in annotations:
                     refused.append(Refused(str(file), f"another file is of the song {song}"))
                 annotations.setdefault(song, annotation)
         except RejectEntry as error:
             refused.append(Refused(str(file), error.detail))
+        except ValueError as error:
+            refused.append(Refused(str(file), str(error)))
         tell(number, len(places), file.name)
     if not annotations:
         first = refused[0] if refused else Refused(what, "it holds no annotation")

@@ -25,6 +25,7 @@ import numpy as np
 from symmv_builder.backends import midi
 from symmv_builder.errors import Reason, RejectEntry
 from symmv_builder.records import Beats, Chords, Floats, Key, Notes
+from symmv_builder.text import harmless
 from symmv_builder.vocab import MODES, SYMMV_QUALITIES
 
 TEXT_SUFFIXES = (".txt", ".lab", ".csv", ".tsv", ".beats", ".key")
@@ -62,7 +63,7 @@ def read_annotation(path: Path, task: str) -> Any:
         text = _read_text(path)
         if path.suffix.lower() in JSON_SUFFIXES:
             return from_json(json.loads(text), task)
-        return _from_table(task, [line.split() for line in _lines(text)])
+        return _from_table(task, text)
     except _UNREADABLE as error:
         raise _unreadable(task, error) from error
 
@@ -125,7 +126,11 @@ def _read_text(path: Path) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    return [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return list(filter(_is_content, text.splitlines()))
+
+
+def _is_content(line: str) -> bool:
+    return bool(line.strip()) and not line.startswith("#")
 
 
 def _from_midi(path: Path, task: str) -> Any:
@@ -192,56 +197,85 @@ _RECORDS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
 }
 
 
-def _from_table(task: str, rows: list[list[str]]) -> Any:
-    if not rows:
-        raise ValueError("the file is empty")
-    return _TABLES[task](rows)
+# A line of a text file: its number from 1, and its words.
+_Line = tuple[int, list[str]]
 
 
-def _columns(rows: list[list[str]], count: int) -> Floats:
-    """The first columns of a table as numbers ``[n, count]``, without a first line of headings."""
+def _from_table(task: str, text: str) -> Any:
+    numbered = enumerate(text.splitlines(), 1)
+    lines = [(at, line.split()) for at, line in numbered if _is_content(line)]
+    if not lines:
+        raise RejectEntry(Reason.UNREADABLE, "the file is empty")
+    return _TABLES[task](lines)
+
+
+def _not_expected(line: _Line, form: str) -> RejectEntry:
+    number, words = line
+    shown = harmless(" ".join(words), 40)
+    return RejectEntry(Reason.UNREADABLE, f"line {number}: expected {form}, not {shown!r}")
+
+
+def _columns(lines: list[_Line], count: int, form: str) -> tuple[Floats, list[_Line]]:
+    """The first columns of a table as numbers ``[n, count]``, and its lines without headings.
+
+    A first line is one of headings where others follow and it does not begin with a number.
+    """
+    if len(lines) > 1 and not _is_number(lines[0][1][0]):
+        lines = lines[1:]
+    for line in lines:
+        words = line[1][:count]
+        if len(words) < count or not all(map(_is_number, words)):
+            raise _not_expected(line, form)
+    numbers = [row[:count] for _, row in lines]
+    return np.array(numbers, dtype=np.float64).reshape(-1, count), lines
+
+
+def _is_number(word: str) -> bool:
     try:
-        float(rows[0][0])
+        float(word)
     except ValueError:
-        rows = rows[1:]
-    short = next((row for row in rows if len(row) < count), None)
-    if short is not None:
-        raise ValueError(f"{' '.join(short)[:40]!r} has not {count} columns")
-    return np.array([row[:count] for row in rows], dtype=np.float64).reshape(-1, count)
+        return False
+    return True
 
 
-def _notes_of_table(rows: list[list[str]]) -> Notes:
-    return _notes(*_columns(rows, 3).T)
+def _notes_of_table(lines: list[_Line]) -> Notes:
+    return _notes(*_columns(lines, 3, "`onset offset pitch`")[0].T)
 
 
-def _beats_of_table(rows: list[list[str]]) -> Beats:
-    width = min(len(row) for row in rows)
-    table = _columns(rows, min(width, 3))
+def _beats_of_table(lines: list[_Line]) -> Beats:
+    width = min(3, *(len(words) for _, words in lines))
+    form = "`time`, `time position` or `time mark downbeat`"
+    table, _ = _columns(lines, width, form)
     if width >= 3:
         # POP909: the second column marks every other beat, the third the downbeats.
         return _beats(table[:, 0], np.where(table[:, 2] == 1, 1, 2))
     return _beats(table[:, 0], table[:, 1] if width == 2 else np.zeros(len(table)))
 
 
-def _chords_of_table(rows: list[list[str]]) -> Chords:
-    spans = _columns(rows, 2)
-    return _chords(spans[:, 0], spans[:, 1], [row[2] for row in rows[-len(spans) :]])
+def _chords_of_table(lines: list[_Line]) -> Chords:
+    form = "`start end label`"
+    spans, lines = _columns(lines, 2, form)
+    short = next((line for line in lines if len(line[1]) < 3), None)
+    if short is not None:
+        raise _not_expected(short, form)
+    return _chords(spans[:, 0], spans[:, 1], [words[2] for _, words in lines])
 
 
-def _key_of_table(rows: list[list[str]]) -> Key:
+def _key_of_table(lines: list[_Line]) -> Key:
     lasts: dict[tuple[str, str], float] = {}
-    for row in rows:
-        is_span = len(row) > 2 and row[0][:1].isdigit()
+    for number, row in lines:
+        is_span = len(row) > 2 and all(map(_is_number, row[:2]))
         words = re.split(r"[:\s]+", " ".join(row[2:] if is_span else row).strip())
         if len(words) != 2 or words[1].lower() not in _MODE_NAMES:
-            raise ValueError(f"{' '.join(row)[:40]!r} is no key; its mode is {' or '.join(MODES)}")
+            form = f"`C major`, `C:maj` or `start end C:maj`, with {' or '.join(MODES)} as its mode"
+            raise _not_expected((number, row), form)
         length = float(row[1]) - float(row[0]) if is_span else 1.0
         name = (words[0], words[1])
         lasts[name] = lasts.get(name, 0.0) + length
     return _key(*max(lasts, key=lambda name: lasts[name]))
 
 
-_TABLES: Mapping[str, Callable[[list[list[str]]], Any]] = {
+_TABLES: Mapping[str, Callable[[list[_Line]], Any]] = {
     "transcription": _notes_of_table,
     "melody": _notes_of_table,
     "beats": _beats_of_table,

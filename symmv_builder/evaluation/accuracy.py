@@ -202,8 +202,11 @@ def _by_level(name: str, estimate: Floats, reference: Floats) -> dict[str, float
 def chord_scores(estimate: Chords, reference: Chords) -> Scores:
     """Compute ``root majmin thirds sevenths``: shares of the reference's time; gaps are no chord.
 
-    A comparison is left out where the reference holds nothing that it looks at.
+    A comparison is left out where the reference holds nothing that it looks at. `ValueError` as
+    `check_labels` raises it.
     """
+    for each in (estimate, reference):
+        check_labels(each)
     chord, util = _mir_eval("chord"), _mir_eval("util")
     real, real_labels = _filled(reference)
     if not len(real):
@@ -220,15 +223,23 @@ def chord_scores(estimate: Chords, reference: Chords) -> Scores:
     lasts = util.intervals_to_durations(spans)
     scores = {}
     for name in CHORD_COMPARISONS:
-        try:
-            right = getattr(chord, name)(real_labels, estimated_labels)
-        except chord.InvalidChordException as error:
-            raise ValueError(str(error).splitlines()[0]) from error
+        right = getattr(chord, name)(real_labels, estimated_labels)
         if (right >= 0).any():
             scores[name] = float(chord.weighted_accuracy(right, lasts))
     if not scores:
         raise ValueError("the reference has no chord that any comparison looks at")
     return scores
+
+
+def check_labels(chords: Chords) -> None:
+    """Raise `ValueError` for a label that is no chord in Harte's spelling."""
+    chord = _mir_eval("chord")
+    for label in dict.fromkeys(chords.labels):
+        try:
+            chord.validate_chord_label(label)
+        except chord.InvalidChordException as error:
+            problem = f"{label!r} is no chord in Harte's spelling, such as C:maj or A:min7"
+            raise ValueError(problem) from error
 
 
 def _filled(chords: Chords) -> tuple[Floats, list[str]]:

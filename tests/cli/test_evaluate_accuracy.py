@@ -132,6 +132,36 @@ def test_what_is_no_annotation_stops_with_one_line(text: str, suffix: str, run: 
     assert f"ours{suffix}" in ran.err
 
 
+@pytest.mark.parametrize(
+    ("task", "text", "said"),
+    [
+        ("chords", "0 2\n2 4\n", "line 1: expected `start end label`, not '0 2'"),
+        ("chords", "# ours\n0 2 C:maj\n2 x G\n", "line 3: expected `start end label`, not '2 x G'"),
+        ("chords", "C:maj\n", "line 1: expected `start end label`, not 'C:maj'"),
+        ("chords", "0 2 Xmaj\n", "'Xmaj' is no chord in Harte's spelling, such as C:maj or A:min7"),
+        ("beats", "0.5\nx\n", "line 2: expected `time`, `time position` or `time mark downbe"),
+        (
+            "beats",
+            "0 2 C:maj\n",
+            "line 1: expected `time`, `time position` or `time mark downbeat`",
+        ),
+        ("melody", "0 2 C:maj\n", "line 1: expected `onset offset pitch`, not '0 2 C:maj'"),
+        ("key", "1 x C:maj\n", "line 1: expected `C major`, `C:maj` or `start end C:maj`, with ma"),
+        ("key", "", "the file is empty"),
+    ],
+)
+def test_the_file_and_the_line_that_are_wrong_are_named(
+    task: str, text: str, said: str, run: Any
+) -> None:
+    good = {"chords": LAB, "beats": "0.5 1\n1.0 2\n", "melody": "0 1 60\n", "key": "C major\n"}
+    bad, right = save("bad.txt", text), save("truth.txt", good[task])
+    for pair in ((bad, right), (right, bad)):
+        ran = run(task, *pair)
+        assert ran.code == 2
+        assert ran.err.startswith(f"symmv: bad.txt cannot be used: {said}")
+        assert len(ran.err.splitlines()) == 1
+
+
 def test_names_that_do_not_meet_stop_with_one_line(run: Any) -> None:
     save("ours/a.lab", LAB)
     save("ours/b.lab", LAB)
