@@ -167,6 +167,8 @@ def write(
     be read goes to `refuse`, and the others go on; so does a link that is not fetched. `note` is
     told of models with random weights behind what the model learned from. With `picture` one
     of the files shows the notes under the video's frames, with `musicxml` one is the score.
+    `tell` is told of what is done: fetching and watching without a count (0 of 0), then as
+    `Composer.compose` counts, then that the files are written (1 of 1).
     `StopRun` where videos, model and order do not fit each other, and where a file of somebody else
     would be replaced: then nothing is written.
     """
@@ -200,6 +202,7 @@ def write(
         for piece in composer.compose(watched, order, tell):
             video = video_of.get(piece.name, WatchedVideo(piece.name, {}))
             video_name = {"video": video.name} if video.row else {}
+            tell(1, 1, f"writing sound{' and video' if video.path else ''} of {piece.name}")
             whole = replace(piece, facts=facts | video_name | dict(piece.facts))
             try:
                 files = write_piece(
@@ -312,7 +315,8 @@ def fetch_links(
     store, site = settings.open_store(read_only=True), None
     paths = []
     for number, source in enumerate(links):
-        tell(number, len(links), f"links fetched, now {source.url}")
+        of_several = f" ({number + 1} of {len(links)})" if len(links) > 1 else ""
+        tell(0, 0, f"fetching {source.url}{of_several}")
         try:
             linked.check_allowed(store, source)
             if site is None:

@@ -233,11 +233,11 @@ def _store(path: Path, value: dict[str, Any]) -> None:
         temporary.write_text(json.dumps(value), encoding="utf-8")
 
 
-def _progress(share: float, doing: str) -> dict[str, Any]:
-    """Make the callback of `generating.write` that tells progress: watching, then writing."""
-    if not doing.startswith(("percent", "seconds of")):
-        return {"share": _SHARE_WATCHED * share, "doing": "looking at the video"}
-    stage = doing.split(", ")[1] if doing.startswith("percent, ") else "notes"
+def _progress(done: int, of: int, doing: str) -> dict[str, Any]:
+    """Say how far a take is out of what `generating.write` tells: watching, then writing."""
+    if not of:
+        return {"share": 0.0, "doing": "looking at the video"}
+    share, stage = done / of, doing.partition(", ")[0]
     if share >= 1:
         stage = "sound, score and video"
     return {
@@ -254,15 +254,15 @@ def write_take(project: Project, take: Take, studio: Studio) -> str:
     told_s = [0.0]
 
     def tell(done: int, of: int, doing: str) -> None:
-        if time.monotonic() - told_s[0] < _TOLD_EVERY_S and done < of:
+        if time.monotonic() - told_s[0] < _TOLD_EVERY_S and done < (of or 1):
             return
         told_s[0] = time.monotonic()
-        _store(take.folder / "progress.json", _progress(done / max(1, of), doing))
+        _store(take.folder / "progress.json", _progress(done, of, doing))
 
     def refuse(_: object, error: RejectEntry) -> None:
         raise error
 
-    tell(0, 1, "looking at the video")
+    tell(0, 0, "looking at the video")
     if project.link and not project.video.is_file():
         [path] = fetch_links([source_of(project.link)], studio.settings, take.folder, refuse, tell)
         path.replace(project.video)

@@ -124,7 +124,7 @@ def generate(
         refused.append(video)
         complain(f"{video}: {error}")
 
-    with Counting() as counting:
+    with Counting(percent=True) as counting:
         for composition in write(
             Videos.of(videos or (), dataset=dataset, entries=tuple(from_ or ()), split=split),
             model,

@@ -45,7 +45,7 @@ def watch_files(
     CLIP is the one whose features it knows, unless `choices` name another. Nothing is made that
     the model does not read, and no weights are asked for that this would take; shots alone are
     found for every model, since its pieces are shown under them. What cannot be decoded as a video
-    goes to `refuse`, and the others go on.
+    goes to `refuse`, and the others go on. `tell` is told which one is watched, without a count.
     """
     recipe = _as_it_learned(composer, choices)
     shown = {"video_asset", "scenes"}
@@ -54,8 +54,9 @@ def watch_files(
     videos: list[WatchedVideo] = []
     for number, path in enumerate(paths):
 
-        def count(event: Event, number: int = number) -> None:
-            tell(number, len(paths), f"videos watched, now {event.step}")
+        def count(_: Event, path: Path = path, number: int = number) -> None:
+            of_several = f" ({number + 1} of {len(paths)})" if len(paths) > 1 else ""
+            tell(0, 0, f"watching {path.name}{of_several}")
 
         try:
             if not path.is_file():

@@ -16,16 +16,19 @@ from symmv_builder.text import harmless
 class Counting:
     """Shows ``(done, of, what)``: ``with Counting() as counting: work(tell=counting.tell)``.
 
+    With `percent` the count is shown as a share. What has no count (`of` is 0) is named alone.
     Nothing is said of work that ends within `every_s` seconds.
     """
 
     def __init__(
         self,
         *,
+        percent: bool = False,
         console: Console | None = None,
         every_s: float = 2.0,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._percent = percent
         self._console = console or tables.console(stderr=True)
         self._every_s, self._now = every_s, now
         self._said = now()
@@ -49,7 +52,8 @@ class Counting:
 
     def tell(self, done: int, of: int, what: str) -> None:
         """Take one count; cheap enough to be called for every file."""
-        line = Text(f"{done} of {of}: {harmless(what, 90)}")
+        share = f"{100 * done // of} %" if of and self._percent else f"{done} of {of}"
+        line = Text(f"{share}: {harmless(what, 90)}" if of else harmless(what, 90))
         if self._console.is_terminal:
             self._spinner.update(text=line)
         elif self._now() - self._said >= self._every_s:

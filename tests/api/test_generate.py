@@ -13,6 +13,8 @@ import pytest
 
 import symmv_builder as sb
 from symmv_builder import cli
+from symmv_builder.api.generating import Order, Videos, write
+from symmv_builder.api.take_writer import _progress
 from symmv_builder.backends import clip
 from symmv_builder.backends.midi import read_notes
 from symmv_builder.backends.pyav import probe
@@ -81,6 +83,33 @@ def site(desk: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         running_site.fail(Failure.REMOVED, GONE.video_id)
         running_site.fail(Failure.BOT_CHECK, MUTE.video_id)
         yield running_site
+
+
+def test_progress_says_what_is_watched_written_and_what_follows(desk: Path) -> None:
+    told: list[tuple[int, int, str]] = []
+    pieces = write(
+        Videos.of([str(desk / "shots.mp4")]),
+        None,
+        Order(seed=3, seconds=4.0),
+        Path("generated"),
+        read_settings(),
+        refuse=lambda video, error: pytest.fail(f"{video}: {error}"),
+        tell=lambda done, of, what: told.append((done, of, what)),
+    )
+    assert len(list(pieces)) == 1
+    assert told[0] == (0, 0, "watching shots.mp4")
+    assert told[-1] == (1, 1, "writing sound and video of shots")
+    composing = [(done, what) for done, of, what in told if of == 100]
+    assert composing == sorted(composing, key=lambda each: each[0])
+    assert {what for _, what in composing} == {
+        f"{stage}, piece 1 of 1" for stage in ("chord", "melody", "accompaniment")
+    }
+    assert len(composing) + 1 + len([of for _, of, _ in told if not of]) == len(told)
+    # So a take is told in a browser.
+    shown = [_progress(*each) for each in told]
+    assert shown[0] == {"share": 0.0, "doing": "looking at the video"}
+    assert shown[-1]["doing"] == "writing: sound, score and video"
+    assert "writing: melody" in {each["doing"] for each in shown}
 
 
 def test_a_video_alone_is_enough_and_nothing_is_asked_of_a_network(

@@ -31,6 +31,19 @@ def test_without_a_terminal_a_line_now_and_then() -> None:
     ]
 
 
+def test_a_share_is_shown_in_percent_and_what_has_no_count_by_its_name_alone() -> None:
+    out = StringIO()
+    with Counting(percent=True, console=Console(file=out), every_s=0.0) as counting:
+        counting.tell(0, 0, "watching holiday.mp4")
+        counting.tell(67, 100, "melody, piece 1 of 1")
+        counting.tell(1, 1, "writing sound and video of holiday")
+    assert out.getvalue().splitlines() == [
+        "watching holiday.mp4",
+        "67 %: melody, piece 1 of 1",
+        "100 %: writing sound and video of holiday",
+    ]
+
+
 def test_on_a_terminal_one_moving_line_that_leaves_nothing_behind() -> None:
     out = StringIO()
     with Counting(console=Console(file=out, force_terminal=True, width=60)) as counting:

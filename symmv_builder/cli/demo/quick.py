@@ -27,7 +27,7 @@ def tour(out: Path, workers: int, *, open_page: bool) -> None:
         with demo.timed(f"reading {name} back"):
             rows[name] = demo.read_back(name)
     note("writing music for a video")
-    with demo.timed("writing music"), Counting() as counting:
+    with demo.timed("writing music"), Counting(percent=True) as counting:
         composition = demo.compose(counting.tell)
     with demo.timed("drawing pictures"):
         for name, dataset in demo.datasets.items():

@@ -59,7 +59,7 @@ def _compose(settings: Settings, trainer: str, runs: Path, music: Path, say: Say
     # What a model takes from another one's run, it takes from the one of the demo.
     options = {o.name: runs / o.run_of for o in composer.options if o.run_of}
     say(f"writing music for the videos of {composer.dataset}")
-    with Counting() as counting:
+    with Counting(percent=True) as counting:
         for composition in write(
             Videos(dataset=composer.dataset, split="all"),
             runs / trainer,

@@ -81,7 +81,7 @@ class AmtComposer(Composer):
         rows = [(each.name, self._row(each, order.seconds)) for each in videos]
         for name, row in rows or [("piece", {"video_duration_s": order.seconds})]:
 
-            def count(done: int, of: int, what: str = f"seconds of {name}") -> None:
+            def count(done: int, of: int, what: str = f"chords of {name}") -> None:
                 tell(done, of, what)
 
             for number in range(order.count):

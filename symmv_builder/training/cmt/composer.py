@@ -180,7 +180,7 @@ class CmtComposer(Composer):
             sampling=self._sampling(order),
             primer=primer,
             last_bar=last_bar,
-            tell=lambda share: tell(round(100 * share), 100, f"percent of {video.name}"),
+            tell=lambda share: tell(round(100 * share), 100, f"notes of {video.name}"),
         )
         return score_of(sampled), heeded(control, seed, self._control)
 

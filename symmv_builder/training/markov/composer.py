@@ -96,7 +96,7 @@ class MarkovComposer(Composer):
                 }
                 tracks = {"melody": arranged.melody, "accompaniment": arranged.accompaniment}
                 name = order.name(each.name, number)
-                tell(100, 100, f"percent of {name}")
+                tell(100, 100, f"notes of {name}")
                 yield ordered_piece(
                     name, tracks, arranged.tempo_bpm, arranged.duration_s, order, turn, facts
                 )

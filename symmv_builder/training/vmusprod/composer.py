@@ -101,8 +101,11 @@ class VMusProdComposer(Composer):
         for start in range(0, len(wishes), _AT_ONCE):
             some = wishes[start : start + _AT_ONCE]
 
-            def count(stage: str, share: float, end: int = start + len(some)) -> None:
-                tell(round(100 * share), 100, f"percent, {stage}, up to piece {end}")
+            last = start + len(some)
+            which = f"piece {last}" if len(some) == 1 else f"pieces {start + 1} to {last}"
+
+            def count(stage: str, share: float, which: str = which) -> None:
+                tell(round(100 * share), 100, f"{stage}, {which} of {len(wishes)}")
 
             pieces = compose.compose_all(
                 self._models,
@@ -152,7 +155,7 @@ class VMusProdComposer(Composer):
                 wish,
                 keeps_end=self._follows and bool(passage.piece.facts.get("bars_s")),
                 sampling=sampling,
-                tell=lambda stage, share: tell(round(100 * share), 100, f"percent, {stage}"),
+                tell=lambda stage, share: tell(round(100 * share), 100, stage),
             )
             facts = {
                 "chords": _spans(new.chords),
