@@ -250,7 +250,9 @@ def test_what_is_no_video_is_named_and_the_others_go_on(
     said = capsys.readouterr()
     assert said.out.startswith(f"{tmp_path / 'out' / 'good'}: 10.0 s")
     assert f"symmv: {tmp_path / 'text.mp4'}: not_media: the file cannot be opened" in said.err
+    # One that is refused has the same exit code alone; what is not there at all is a wrong call.
     assert call(f"{model}2 {tmp_path / 'text.mp4'}") == 1
+    assert call(f"{model}2 {tmp_path / 'nowhere.mp4'}") == 2
     assert not (tmp_path / "out2").exists()
 
 
