@@ -146,7 +146,7 @@ def _print(scores: Scores) -> None:
         if test.group == "all":
             say(
                 f"{scores.questions[test.question]}: {test.first} less {test.second} "
-                f"{test.difference:+.2f} ({test.low:+.2f} to {test.high:+.2f}), "
+                f"{test.difference:+.2f} ({tables.span(test.low, test.high, '+.2f')}), "
                 f"p {study_page.p_in_words(test.p_adjusted)}"
             )
     for agreed in scores.agreement:

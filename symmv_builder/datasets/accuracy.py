@@ -52,7 +52,10 @@ class Annotated:
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """Scores of each song, their means and intervals ``(low, high)``, and who was left out."""
+    """Scores of each song, their means and intervals ``(low, high)``, and who was left out.
+
+    The interval of one song is ``nan``.
+    """
 
     task: str
     estimate: str
@@ -165,7 +168,8 @@ def measure(task: str, estimate: Annotated, reference: Annotated) -> Accuracy:
         interval=interval,
         unmatched_estimates=tuple(alone),
         unmatched_references=tuple(sorted(set(reference.songs) - set(scores))),
-        refused=tuple(refused),
+        # Of a folder that is compared with itself.
+        refused=tuple(dict.fromkeys(refused)),
     )
 
 

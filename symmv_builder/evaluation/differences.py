@@ -72,10 +72,14 @@ def of_words(first: Sequence[str], second: Sequence[str]) -> Tested | None:
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """P-values corrected for their number, in the order in which they came."""
-    corrected = [0.0] * len(p)
+    """P-values corrected for their number, in the order in which they came.
+
+    One that is ``nan`` is of no test: it is not counted, and stays as it is.
+    """
+    corrected = list(p)
+    tests = [number for number, value in enumerate(p) if value == value]
     highest = 0.0
-    for rank, place in enumerate(sorted(range(len(p)), key=lambda number: p[number])):
-        highest = max(highest, min(1.0, (len(p) - rank) * p[place]))
+    for rank, place in enumerate(sorted(tests, key=lambda number: p[number])):
+        highest = max(highest, min(1.0, (len(tests) - rank) * p[place]))
         corrected[place] = highest
     return corrected

@@ -139,7 +139,10 @@ def mean_onset_gap_s(starts_s: Floats) -> float:
 
 
 def summarise(songs: Iterable[MusicScores]) -> MetricSummary:
-    """Compute mean, median and deviation over songs; a song counts for all metrics or for none."""
+    """Compute mean, median and deviation over songs; a song counts for all metrics or for none.
+
+    The deviation of one song is ``nan``.
+    """
     rows = list(songs)
     names = list(rows[0]) if rows else [metric.name for metric in METRICS]
     table = np.array([[row[name] for name in names] for row in rows], dtype=np.float64)
@@ -158,7 +161,7 @@ def summarise(songs: Iterable[MusicScores]) -> MetricSummary:
         left_out=left_out,
         mean=by_name(whole.mean(axis=0)),
         median=by_name(np.median(whole, axis=0)),
-        deviation=by_name(whole.std(axis=0)),
+        deviation=by_name(whole.std(axis=0) if len(whole) > 1 else np.full(len(names), np.nan)),
     )
 
 

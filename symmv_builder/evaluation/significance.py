@@ -8,6 +8,7 @@ Inference, the Law of Succession, and Statistical Inference", 1927), `rank_corre
 coefficients of Spearman (1904) and Kendall (tau-b, 1945) as scipy has them.
 """
 
+import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -26,7 +27,8 @@ _VALUES_AT_ONCE = 10_000_000
 class Comparison:
     """Two results of `songs` songs: means, their difference (a - b) with its interval, the test.
 
-    `statistic` is the smaller sum of ranks; where no song differs it is 0 and `p` is 1.
+    `statistic` is the smaller sum of ranks; where no song differs it is 0 and `p` is 1. One song
+    says nothing of others: its interval and `p` are ``nan``.
     """
 
     songs: int
@@ -42,13 +44,15 @@ class Comparison:
 def confidence_interval(
     values: ArrayLike, *, level: float = LEVEL, resamples: int = RESAMPLES, seed: int = SEED
 ) -> tuple[float, float]:
-    """Compute the interval of the mean of `values` ``[songs]``; of one song it has no width.
+    """Compute the interval of the mean of `values` ``[songs]``; of one song both ends are ``nan``.
 
     `ValueError` without values.
     """
     table = np.asarray(values, dtype=np.float64)
     if table.ndim != 1 or not len(table):
         raise ValueError("an interval needs the values of one song at least")
+    if len(table) == 1:
+        return math.nan, math.nan
     rng = np.random.default_rng(seed)
     means: list[float] = []
     while len(means) < resamples:
@@ -65,8 +69,8 @@ def compare_paired(a: ArrayLike, b: ArrayLike, *, seed: int = SEED) -> Compariso
         raise ValueError(f"{len(ours)} and {len(theirs)} values are not of the same songs")
     differences = ours - theirs
     low, high = confidence_interval(differences, seed=seed)
-    statistic, p = 0.0, 1.0
-    if differences.any():
+    statistic, p = 0.0, 1.0 if len(differences) > 1 else math.nan
+    if len(differences) > 1 and differences.any():
         with required("evaluate"):
             from scipy.stats import wilcoxon
         result = wilcoxon(ours, theirs, zero_method="wilcox", alternative="two-sided")

@@ -22,6 +22,7 @@ from symmv_builder.report import ink, markup, study_charts
 from symmv_builder.report.markup import PageMedia
 from symmv_builder.report.page_style import REPORT_STYLE
 from symmv_builder.report.score_tables import ScoreLine
+from symmv_builder.report.tables import span
 
 _TESTED = (
     "Each rater counts once: p is that of Wilcoxon's signed-rank test over raters, corrected for "
@@ -162,7 +163,7 @@ def _tests(page: StudyPage) -> str:
     rows = [
         (
             page.headings.get(row.question, row.question), f"{row.first} less {row.second}",
-            row.raters, f"{row.difference:+.2f}", f"{row.low:+.2f} to {row.high:+.2f}",
+            row.raters, f"{row.difference:+.2f}", span(row.low, row.high, "+.2f"),
             p_in_words(row.p_adjusted),
         )
         for row in page.tests
@@ -246,7 +247,9 @@ def _draw(page: StudyPage, folder: Path) -> dict[str, str]:
 
 
 def p_in_words(p: float) -> str:
-    """A p-value as tables show it."""
+    """A p-value as tables show it; a dash where nothing was tested (``nan``)."""
+    if p != p:
+        return "-"
     return "< .001" if p < 0.001 else f"{p:.3f}"
 
 

@@ -189,6 +189,11 @@ def cell(value: object, style: str = "", *, most: int | None = None) -> Text:
     return Text(harmless(value, most), style=style)
 
 
+def span(low: float, high: float, form: str) -> str:
+    """Show an interval, its ends as the format `form` says; a dash where it has none (``nan``)."""
+    return f"{low:{form}} to {high:{form}}" if low == low and high == high else "-"
+
+
 def add_row(table: Table, *cells: object) -> None:
     """Add a row of anything."""
     table.add_row(*(cell(value) for value in cells))

@@ -1,6 +1,7 @@
 """`symmv evaluate TASK ESTIMATE REFERENCE` on files, folders and rows, and `compare` of results."""
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,9 @@ def test_two_files_belong_together_whatever_they_are_called(run: Any) -> None:
     said = ran.json
     assert (said["task"], said["songs"]) == ("chords", 1)
     assert said["metrics"] == pytest.approx({"root": 1, "majmin": 1, "thirds": 1, "sevenths": 0.5})
-    assert said["interval"]["sevenths"] == [0.5, 0.5]
+    # One song says nothing of others.
+    assert set(said["interval"].values()) == {None}
+    assert "sevenths  0.5000  -" in run("chords", estimate, "truth.txt").out
     assert list(said["per_song"]) == ["truth"]
 
 
@@ -283,6 +286,28 @@ def test_two_results_are_compared_song_by_song(run: Any) -> None:
     same = run("compare", "a.json", "a.json", "--json").json["metrics"]["root"]
     assert (same["difference"], same["p"]) == (0, 1)
     assert "sevenths" in run("compare", "a.json", "b.json").out
+
+
+def test_one_song_has_no_interval_and_no_p(run: Any) -> None:
+    truth = save("truth.lab", LAB)
+    for name, text in (("a", LAB), ("b", "0 2 C:maj\n2 4 A:min\n")):
+        save(f"{name}.json", run("chords", save(f"{name}.lab", text), truth, "--json").out)
+    ran = run("compare", "a.json", "b.json")
+    assert re.search(r"sevenths\s+1\s+1.0000\s+0.5000\s+\+0.5000\s+-\s+-", ran.out)
+    compared = run("compare", "a.json", "b.json", "--json").json["metrics"]["sevenths"]
+    assert [compared[name] for name in ("low", "high", "p")] == [None, None, None]
+    save_midi("pieces/holiday.mid", MELODY=[60, 64])
+    ran = run("music", "pieces")
+    assert re.search(r"standard deviation over songs[-|│ ]+\n", ran.out)
+    assert set(run("music", "pieces", "--json").json["deviation"].values()) == {None}
+
+
+def test_a_file_on_both_sides_is_left_out_once(run: Any) -> None:
+    save_midi("pieces/holiday.mid", MELODY=[60, 64])
+    save("pieces/holiday.json", '{"model": "vmusprod"}')
+    ran = run("melody", "pieces", "pieces")
+    assert (ran.code, ran.err.count("holiday.json is left out")) == (1, 1)
+    assert len(run("melody", "pieces", "pieces", "--json").json["refused"]) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,12 @@
 """Scores of single songs, on values that were counted by hand."""
 
+import math
+
 import numpy as np
 import pytest
 
 from symmv_builder.evaluation.accuracy import TASKS, score_song
+from symmv_builder.evaluation.differences import holm
 from symmv_builder.evaluation.significance import compare_paired, confidence_interval
 from symmv_builder.records import Beats, Chords, Key, Notes
 
@@ -138,7 +141,7 @@ def test_the_interval_is_the_bootstraps() -> None:
     # With two songs a resample has mean 0, .5 or 1 with chances 1/4, 1/2, 1/4.
     assert confidence_interval([0.0, 1.0]) == (0.0, 1.0)
     assert confidence_interval([0.0, 1.0], level=0.4) == (0.5, 0.5)
-    assert confidence_interval([0.7]) == pytest.approx((0.7, 0.7))
+    assert all(map(math.isnan, confidence_interval([0.7])))
     values = np.random.default_rng(1).normal(0.5, 0.1, 400)
     low, high = confidence_interval(values)
     # The mean's standard error is .1 / 20.
@@ -164,5 +167,9 @@ def test_the_signed_rank_test_is_wilcoxons() -> None:
 def test_equal_results_do_not_differ() -> None:
     found = compare_paired([0.5, 0.6], [0.5, 0.6])
     assert (found.difference, found.statistic, found.p) == (0, 0, 1)
+    alone = compare_paired([0.5], [0.6])
+    assert all(map(math.isnan, (alone.low, alone.high, alone.p)))
+    assert holm([0.02, math.nan, 0.01])[::2] == [0.02, 0.02]
+    assert math.isnan(holm([0.02, math.nan, 0.01])[1])
     with pytest.raises(ValueError, match="same songs"):
         compare_paired([1.0], [1.0, 2.0])

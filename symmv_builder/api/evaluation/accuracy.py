@@ -1,5 +1,6 @@
 """How right annotations are against references, and whether two results of it differ."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,7 +33,10 @@ class AccuracyReport:
             "reference": accuracy.reference,
             "songs": len(accuracy.songs),
             "metrics": accuracy.mean,
-            "interval": accuracy.interval,
+            "interval": {
+                name: None if math.isnan(ends[0]) else ends
+                for name, ends in accuracy.interval.items()
+            },
             "level": significance.LEVEL,
             "seed": significance.SEED,
             "per_song": accuracy.songs,

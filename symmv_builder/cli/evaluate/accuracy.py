@@ -114,8 +114,7 @@ def _print(report: AccuracyReport) -> None:
     interval = f"{LEVEL:.0%} interval"
     table = tables.plain_table("metric", "mean", interval, numbers=("mean",))
     for name, value in tasks.mean.items():
-        low, high = tasks.interval[name]
-        tables.add_row(table, name, f"{value:.4f}", f"{low:.4f} to {high:.4f}")
+        tables.add_row(table, name, f"{value:.4f}", tables.span(*tasks.interval[name], ".4f"))
     tables.show(table)
     for names, what in (
         (tasks.unmatched_estimates, "without a reference"),
@@ -150,8 +149,10 @@ def compare(
     table = tables.plain_table(*headings, numbers=numbers)
     for name, each in metrics.items():
         values = (f"{each.mean_a:.4f}", f"{each.mean_b:.4f}", f"{each.difference:+.4f}")
-        span = f"{each.low:+.4f} to {each.high:+.4f}"
-        tables.add_row(table, name, each.songs, *values, span, f"{each.p:.3g}")
+        p = f"{each.p:.3g}" if each.p == each.p else "-"
+        tables.add_row(
+            table, name, each.songs, *values, tables.span(each.low, each.high, "+.4f"), p
+        )
     tables.show(table)
     if alone:
         say(f"not compared: {amount(alone, 'song')} that only one of the two results has")

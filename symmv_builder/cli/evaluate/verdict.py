@@ -38,7 +38,8 @@ def say_left_out(dataset: str, reasons: Mapping[str, str]) -> None:
 
 def complain_of(*refused: Iterable[Refused]) -> None:
     """Print a line on standard error for each file that was left out, and then exit with code 1."""
-    files = [one for some in refused for one in some]
+    # One that stands on both sides is told once.
+    files = list(dict.fromkeys(one for some in refused for one in some))
     for one in files:
         complain(f"{one.file} is left out: {one.reason}")
     if files:
