@@ -174,6 +174,9 @@ _SETTINGS = (
     ("rate", "", "most bytes a second of a download"),
 )
 _SECRETS = ("proxy", "cookies")
+# Variables that are no settings: of `symmv web`, of the demo's site, and of tests.
+_OTHER_VARIABLES = ("SYMMV_WEB_TOKEN", "SYMMV_DEMO_SITE", "SYMMV_SHARED")
+_OF_TESTS = ("SYMMV_TEST_", "SYMMV_TOY_")
 
 
 def find_settings(
@@ -252,6 +255,25 @@ def user_file(environment: Mapping[str, str] | None = None) -> Path | None:
     env = os.environ if environment is None else environment
     folder = env.get("XDG_CONFIG_HOME") or (env.get("HOME") and f"{env['HOME']}/.config")
     return Path(folder) / "symmv" / "config.toml" if folder else None
+
+
+def unknown_variables(environment: Mapping[str, str] | None = None) -> list[str]:
+    """Say of each variable called ``SYMMV_...`` that nothing reads, and what may have been meant.
+
+    A misspelt one changes nothing, and is no error: it may be of another version.
+    """
+    env = os.environ if environment is None else environment
+    known = [f"SYMMV_{name.upper()}" for name, _, _ in _SETTINGS] + list(_OTHER_VARIABLES)
+    ours = sorted(name for name in env if name.startswith("SYMMV_"))
+    unknown = [name for name in ours if name not in known and not name.startswith(_OF_TESTS)]
+    if unknown:
+        models = sorted({variable_of(model) for _, model in all_models()})
+        known += [*models, *(f"{name}_SHA256" for name in models)]
+    return [
+        f"{name} is not known and changes nothing{suggestions(name, known)}"
+        for name in unknown
+        if name not in known
+    ]
 
 
 def _model_names(env: Mapping[str, str], files: Mapping[str, SettingText]) -> list[str]:

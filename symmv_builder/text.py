@@ -9,7 +9,7 @@ databases can hold it (`clean_text`); what is printed goes through `harmless`.
 import re
 import unicodedata
 from collections.abc import Collection
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 
 _BLANKS = re.compile(r"\s+")
 # Between letters of Persian or Indic scripts and within emoji a joiner belongs to the text.
@@ -21,6 +21,8 @@ _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\
 # Of names that a person typed, and how many of them are listed: where one is near, where none is.
 _LONGEST_NAME = 100
 _SHORT_LIST, _LONG_LIST = 12, 60
+# Difference of two ratios of difflib's, of which neither name is the likelier one.
+_AS_NEAR = 0.1
 # Room for what is left out before the text is cut.
 _LOOKED_AT = 8
 # Halves of surrogate pairs (how Python shows the bytes of a name that is not UTF-8) are no
@@ -51,9 +53,15 @@ def amount(count: int, noun: str) -> str:
 
 
 def nearest(name: str, known: Collection[str]) -> list[str]:
-    """Find the one or two names that a misspelt one is nearest to, if any is near."""
-    spelt = {each.casefold(): each for each in known}
-    return [spelt[each] for each in get_close_matches(name[:_LONGEST_NAME].casefold(), spelt, n=2)]
+    """Find the name that a misspelt one is nearest to, or two that are as near, if any is near."""
+    typed, spelt = name[:_LONGEST_NAME].casefold(), {each.casefold(): each for each in known}
+    close = get_close_matches(typed, spelt, n=2)
+    ratios = [SequenceMatcher(None, each, typed).ratio() for each in close]
+    return [
+        spelt[each]
+        for each, ratio in zip(close, ratios, strict=True)
+        if ratio > ratios[0] - _AS_NEAR
+    ]
 
 
 def suggestions(name: str, known: Collection[str], lead: str = "known: ") -> str:

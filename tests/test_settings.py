@@ -1,16 +1,27 @@
 """Settings out of flags, environment and files: which of them holds, and what a mistake says."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
 from symmv_builder import cli
+from symmv_builder.api import doctor
 from symmv_builder.errors import StopRun
-from symmv_builder.settings import find_settings, read_settings
+from symmv_builder.settings import find_settings, read_settings, unknown_variables
 
 USER, HERE, ROOT = "user/symmv/config.toml", "symmv.toml", "place/symmv.toml"
+REPOSITORY = Path(__file__).parents[1]
+PLACES = (
+    "symmv_builder/**/*.py",
+    "flows/*",
+    "docs/**/*.md",
+    "compose.yaml",
+    "Dockerfile",
+    "Makefile",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -177,6 +188,33 @@ def test_the_command_shows_where_each_value_comes_from(
     assert (code, err) == (0, "")
     assert "environment SYMMV_PROXY" in out
     assert "hush" not in out
+
+
+def test_a_misspelt_variable_is_told_with_what_may_have_been_meant(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SYMMV_DEVICEE", "SYMMV_MODEL_VIT_B32", "SYMMV_WEB_TOKEN", "SYMMV_TEST_JAMS"):
+        monkeypatch.setenv(name, "cpu")
+    code, out, err = config("", capsys, monkeypatch)
+    assert (code, "device" in out) == (0, True)
+    assert err.splitlines() == [
+        "symmv: SYMMV_DEVICEE is not known and changes nothing (did you mean SYMMV_DEVICE?)",
+        "symmv: SYMMV_MODEL_VIT_B32 is not known and changes nothing (did you mean "
+        "SYMMV_MODEL_VIT_B_32?)",
+    ]
+    finding = doctor._settings({"SYMMV_ROT": "x"}, "")
+    assert finding.state == "works"
+    assert "SYMMV_ROT is not known and changes nothing (did you mean SYMMV_ROOT?)" in finding.advice
+
+
+def test_every_variable_of_the_repository_is_known() -> None:
+    """Whoever reads a new one writes it into the table, or `symmv config` warns of it."""
+    places = [path for glob in PLACES for path in REPOSITORY.glob(glob) if path.is_file()]
+    text = "\n".join(path.read_text("utf-8") for path in places)
+    names = set(re.findall(r"""(?:["'`]|\b(?=\w+=))(SYMMV_\w*[A-Z0-9])(?:["'`]|=)""", text))
+    names -= {"SYMMV_MODEL_NAME", "SYMMV_MODEL_NAME_SHA256"}
+    assert {"SYMMV_DEVICE", "SYMMV_WEB_TOKEN", "SYMMV_DEMO_SITE"} <= names
+    assert unknown_variables(dict.fromkeys(names, "")) == []
 
 
 def test_the_command_refuses_what_every_other_one_refuses(

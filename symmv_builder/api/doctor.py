@@ -25,10 +25,11 @@ from urllib.parse import urlsplit
 from symmv_builder import backends, datasets
 from symmv_builder.errors import StopRun, SymMVError
 from symmv_builder.packages import THIS, extras
-from symmv_builder.settings import Settings, read_settings
+from symmv_builder.settings import Settings, read_settings, unknown_variables
 from symmv_builder.storage.ledger_checks import server_version
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.urls import shown_url, without_secrets
+from symmv_builder.text import amount
 from symmv_builder.version import __version__
 
 __all__ = ["ABSENT", "BROKEN", "WORKS", "Finding", "examine"]
@@ -159,7 +160,7 @@ def _settings(env: Mapping[str, str], problem: str) -> Finding:
     finding = f"set in the environment: {', '.join(variables)}" if variables else "nothing is set"
     if problem:
         return Finding("settings", BROKEN, finding, problem)
-    return Finding("settings", WORKS, finding)
+    return Finding("settings", WORKS, finding, "; ".join(unknown_variables(env)))
 
 
 def _data_root(settings: Settings) -> Finding:
@@ -237,7 +238,8 @@ def _torch(device: str) -> Finding:
         return Finding("torch", BROKEN, f"{version}: {last_line}", "install torch anew")
     version, cuda, names, threads = json.loads(process.stdout.strip().splitlines()[-1])
     build = f"CUDA {cuda}" if cuda else "CPU"
-    finding = f"{version}, build for {build}, {', '.join(names) or f'{threads} threads of the CPU'}"
+    on_cpu = f"{amount(threads, 'thread')} of the CPU"
+    finding = f"{version}, build for {build}, {', '.join(names) or on_cpu}"
     if device != "cpu" and not names:
         why = "this build of torch has no CUDA" if not cuda else "torch finds no GPU"
         return Finding("torch", BROKEN, finding, f"{why}: unset SYMMV_DEVICE, which is {device}")

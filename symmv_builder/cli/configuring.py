@@ -6,9 +6,15 @@ import sys
 import typer
 
 from symmv_builder.cli import options
-from symmv_builder.cli.saying import say
+from symmv_builder.cli.saying import complain, say
 from symmv_builder.report import tables
-from symmv_builder.settings import Setting, find_settings, read_settings, user_file
+from symmv_builder.settings import (
+    Setting,
+    find_settings,
+    read_settings,
+    unknown_variables,
+    user_file,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -24,6 +30,8 @@ def config(root: options.Root = None, as_json: options.AsJson = False) -> None:
     # Errors of values are those of every other command.
     read_settings(root=root)
     values = find_settings(root=root)
+    for line in unknown_variables():
+        complain(line)
     if as_json:
         rows = [
             {
