@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from symmv_builder.datasets.gallery import PieceFiles, by_video, draw_comparison, find_pieces
-from symmv_builder.errors import NoSuchPath, NotFound
+from symmv_builder.errors import MalformedFile, NoSuchPath
 from symmv_builder.report.gallery_page import PieceCard, VideoGroup, render
 from symmv_builder.report.markup import PageMedia
 from symmv_builder.storage.outputs import (
@@ -56,7 +56,8 @@ def gallery(folder: str | Path, *, overwrite: bool = False, note: Note = lambda 
     check_outputs([page, receipt], overwrite=overwrite, is_ours=is_made(receipt))
     pieces, left_out = find_pieces(place)
     if not pieces:
-        raise NotFound("piece", "NAME.json with NAME.mid beside it", str(place))
+        problem = "it holds no generated piece, NAME.json with NAME.mid beside it"
+        raise MalformedFile(place, f"{problem}; give the folder that pieces were written to")
     can_draw = importlib.util.find_spec("matplotlib") is not None
     if not can_draw:
         note("pieces are not drawn side by side: matplotlib is not installed")

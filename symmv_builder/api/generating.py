@@ -103,8 +103,8 @@ def passage_of(piece: str | Path | None, seconds: tuple[float, float] | None) ->
         raise WrongArguments("`piece` and `passage` go together: which piece, and where in it")
     whole, (start_s, end_s) = read_piece(Path(piece)), seconds
     if not 0 <= start_s < end_s or start_s >= whole.seconds:
-        form = f"two seconds of the piece, the first before the other, within its {whole.seconds:g}"
-        raise WrongSetting("passage", f"{start_s:g}-{end_s:g}", form)
+        rule = f"it has to begin before it ends, and within the {whole.seconds:.2f} s of the piece"
+        raise WrongSetting("passage", f"{start_s:g}-{end_s:g}", rule)
     return Passage(start_s, end_s, whole, Path(piece))
 
 
@@ -362,8 +362,8 @@ def check(videos: Videos, order: Order) -> None:
     _check_videos(videos)
     _check_passage(videos, order)
     if order.temperature is not None and not 0 < order.temperature < math.inf:
-        cause = "that draws nothing; it is above 0"
-        raise WrongSetting("temperature", order.temperature, cause)
+        rule = "it has to be a finite number above 0; 1 draws as the model learned, less is safer"
+        raise WrongSetting("temperature", order.temperature, rule)
     if order.greedy and (order.top_k is not None or order.temperature is not None):
         raise WrongArguments(
             "`greedy` draws nothing: leave out `top_k` and `temperature`, or `greedy`"

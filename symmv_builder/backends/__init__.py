@@ -403,6 +403,13 @@ def required_path(home: ModelHome, name: str, what: str, how: str) -> Path:
     return path
 
 
+def lacking(name: str, folder: Path, missing: Iterable[str], how: str) -> MissingWeights:
+    """Say what is wrong with the folder of a model's weights: files, or the folder itself."""
+    is_there = folder.is_dir()
+    problem = f"{folder} lacks {', '.join(missing)}" if is_there else f"{folder} is not a folder"
+    return MissingWeights(name, f"{name}: {problem}", how)
+
+
 _fetching: ContextVar[bool] = ContextVar("fetching", default=True)
 _YES = frozenset(("1", "on", "yes", "true"))
 

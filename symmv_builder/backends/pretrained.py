@@ -18,11 +18,12 @@ from symmv_builder.backends import (
     check_sha256,
     hash_files,
     in_short,
+    lacking,
     package_version,
 )
 from symmv_builder.backends.hub import snapshot
 from symmv_builder.backends.slots import Prepare
-from symmv_builder.errors import MissingWeights, WrongWeights
+from symmv_builder.errors import WrongWeights
 
 UNTRAINED = "UNTRAINED"
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
@@ -62,8 +63,7 @@ class Published:
         missing = [name for name in DESCRIPTIONS if not (folder / name).is_file()]
         if weights is None or missing:
             lacks = missing or [" or ".join(WEIGHTS)]
-            problem = f"{self.name}: {folder} lacks {', '.join(lacks)}"
-            raise MissingWeights(self.name, problem, self.how)
+            raise lacking(self.name, folder, lacks, self.how)
         check_sha256(self.name, weights, home.paths.get(f"{self.name}.sha256", ""))
         return folder, weights
 

@@ -378,8 +378,17 @@ def _now() -> str:
 
 
 def with_driver(url: str) -> sa.URL:
-    """Add to a url the driver that the extra installs, where it names none."""
+    """Add to a url the driver that the extra installs, where it names none.
+
+    `ValueError` for a kind of database that is not known.
+    """
     parsed = sa.make_url(url)
+    try:
+        parsed.get_dialect()
+    except sa.exc.NoSuchModuleError as error:
+        kinds = "postgresql+psycopg://USER:PASSWORD@HOST/DATABASE or sqlite:////PATH"
+        problem = f"{parsed.drivername} is no known kind of database; give {kinds}"
+        raise ValueError(problem) from error
     named = parsed.drivername != "postgresql"
     return parsed if named else parsed.set(drivername="postgresql+psycopg")
 

@@ -3,6 +3,7 @@
 import json
 import socket
 import sqlite3
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -191,6 +192,14 @@ def test_a_check_that_fails_in_an_unforeseen_way_hides_nothing_else() -> None:
 
 
 @pytest.mark.slow
+def test_one_thread_is_told_in_the_singular(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    for count, said in ((1, "1 thread of the CPU"), (2, "2 threads of the CPU")):
+        answer = subprocess.CompletedProcess("", 0, json.dumps(["2.0", None, [], count]), "")
+        monkeypatch.setattr(subprocess, "run", lambda *_, answer=answer, **__: answer)
+        assert said in doctor._torch("cpu").found
+
+
 def test_models_torch_and_extras_of_this_environment(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     findings = {f.what: f for f in doctor.examine(str(tmp_path), {"HF_HUB_OFFLINE": "1"})}

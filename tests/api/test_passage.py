@@ -92,8 +92,8 @@ def test_a_denser_passage_has_more_notes(first: Path, tmp_path: Path) -> None:
     ("order", "line"),
     [
         ({"passage": None}, "`piece` and `passage` go together"),
-        ({"passage": (9.0, 4.0)}, "within its 14"),
-        ({"passage": (14.0, 15.0)}, "within its 14"),
+        ({"passage": (9.0, 4.0)}, "it has to begin before it ends, and within the 14"),
+        ({"passage": (14.0, 15.0)}, "within the 14"),
         ({"passage": (4.0, 4.3)}, "no whole beat"),
         ({"key": "C major"}, "leave out `key`"),
         ({"primer": "C G"}, "leave out `primer`"),

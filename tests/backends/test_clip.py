@@ -97,6 +97,8 @@ def test_a_folder_that_lacks_a_file_is_told_how_to_be_filled(
     (folder / name).unlink()
     with pytest.raises(StopRun, match=f"lacks {said}. Run `hf download openai/clip"):
         VitB32.identify(home_at(folder))
+    with pytest.raises(StopRun, match=r"vit-b-32: .*/nowhere is not a folder\. Run `hf download"):
+        VitB32.identify(home_at(folder / "nowhere"))
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin"])

@@ -37,6 +37,10 @@ COMPLAINTS = [
     ("build muvisync --model nosuch=adaptive", "no model slot"),
     ("build muvisync --model scenes=nosuch", "no scenes model"),
     ("status nosuch", "no dataset is called"),
+    (
+        "gallery .",
+        "it holds no generated piece, NAME.json with NAME.mid beside it; give the folder",
+    ),
     ("status --root nosuch://place", "nosuch"),
     ("verify --wait", "--wait is for --repair"),
     ("why nosuch", "no entry is called"),

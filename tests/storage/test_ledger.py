@@ -1,11 +1,13 @@
 """The ledger: last results, known files, recordings; opened twice, killed, or out of place."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from symmv_builder.errors import StopRun
+from symmv_builder.errors import StopRun, StoreUnusable
 from symmv_builder.storage.ledger import KnownFile, Ledger, Result
+from symmv_builder.storage.ledger_checks import server_version
 
 
 def open_ledger(tmp_path: Path) -> Ledger:
@@ -110,3 +112,16 @@ def test_details_that_no_database_stores_are_stored_as_well_as_can_be(ledger_url
     ledger.record_results("symmv", [Result("a", "notes", "s", "k", "", 0.0, "silent", detail)])
     [result] = ledger.results("symmv")
     assert result.detail == "ab \ufffd '; DROP TABLE results; -- 💥 \u202e"
+
+
+@pytest.mark.parametrize("open_it", [Ledger, server_version])
+def test_a_kind_of_database_that_is_not_known_is_told_with_those_that_are(
+    open_it: Callable[[str], object],
+) -> None:
+    with pytest.raises(StoreUnusable) as stop:
+        open_it("postgres://me:hush@host/x")
+    assert "hush" not in str(stop.value)
+    assert str(stop.value).endswith(
+        ": postgres is no known kind of database; give postgresql+psycopg://USER:PASSWORD@HOST/"
+        "DATABASE or sqlite:////PATH"
+    )

@@ -26,11 +26,12 @@ from symmv_builder.backends import (
     check_sha256,
     hash_files,
     in_short,
+    lacking,
     variable_of,
 )
 from symmv_builder.backends.hub import snapshot
 from symmv_builder.backends.slots import Later, Prepare, SplitClip
-from symmv_builder.errors import MissingWeights, NoDevice, WrongWeights
+from symmv_builder.errors import NoDevice, WrongWeights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -179,8 +180,7 @@ class _Clip(SplitClip):
         missing = [name for name in DESCRIPTIONS if not (folder / name).is_file()]
         if weights is None or missing or not _tokenizer(folder):
             lacks = missing or (["tokenizer.json"] if weights else [" or ".join(WEIGHTS)])
-            problem = f"{cls.name}: {folder} lacks {', '.join(lacks)}"
-            raise MissingWeights(cls.name, problem, cls._how())
+            raise lacking(cls.name, folder, lacks, cls._how())
         check_sha256(cls.name, weights, expected)
         return folder, weights
 
