@@ -65,11 +65,15 @@ class StoredEntry:
 
         Of a clip without those that cannot be taken between two times.
         """
-        whole = questions.records_of(self.store, self.entry)
         if self.clip is None:
-            return whole
-        parts = {name: record for name, record in whole.items() if can_cut(type(record))}
+            return self._whole
+        parts = {name: record for name, record in self._whole.items() if can_cut(type(record))}
         return cut_records(parts, self.clip)
+
+    @cached_property
+    def _whole(self) -> Mapping[str, Record]:
+        """The records of the entry, whatever clip of it this is."""
+        return questions.records_of(self.store, self.entry)
 
     def between(self, start_s: float, end_s: float) -> "StoredEntry":
         """Cut the entry to two seconds of its video, with times from there, as a clip.
@@ -80,14 +84,22 @@ class StoredEntry:
         """
         if not 0 <= start_s < end_s < math.inf:
             raise WrongSetting("end_s", end_s, f"it lies behind the start, {start_s:g}")
-        records = questions.records_of(self.store, self.entry)
-        return replace(self, clip=clip_between(records, start_s, end_s))
+        return replace(self, clip=clip_between(self._whole, start_s, end_s))
 
     @property
     def split(self) -> str:
         """``train``, ``validation`` or ``test``; empty before the first build has drawn it."""
         splits = manifests.read_splits(self.store.manifests, self.entry.dataset)
         return splits.get(self.entry.song_id, "")
+
+    @property
+    def has_video(self) -> bool:
+        """Whether a video belongs to it; an import that tells of none gives a name in its place.
+
+        What has no record yet may have one.
+        """
+        is_named_only = self.entry.video.site == "file" and "video_asset" not in self._whole
+        return not (is_named_only and self._whole)
 
     def as_json(self) -> dict[str, Any]:
         """Give every record in full, as plain data."""

@@ -1,7 +1,7 @@
 """Recipes as people ask for them: as text to start from, and explained step by step."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +139,7 @@ def explain(what: str | Path, root: str | Path | None = None) -> ExplainedRecipe
                 can_be_fetched,
             )
         )
-    columns = tuple(recipe.columns)
+    columns = tuple(_of_one(column) if not recipe.pairs else column for column in recipe.columns)
     names = {column.name for column in columns}
     return ExplainedRecipe(
         recipe.name,
@@ -150,3 +150,10 @@ def explain(what: str | Path, root: str | Path | None = None) -> ExplainedRecipe
         tuple(name for name in expected_columns(recipe) if name not in names),
         explain_clips(recipe.clips),
     )
+
+
+def _of_one(column: Column) -> Column:
+    """Explain the id of an entry that is no pair, as published schemas, which stay, call it."""
+    if column.name != "entry_id":
+        return column
+    return replace(column, meaning="identifier of the entry, unique in the dataset")

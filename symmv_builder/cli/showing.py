@@ -33,7 +33,8 @@ def show(
         sys.stdout.write(json.dumps(stored.as_json()) + "\n")
     else:
         say(f"{stored.name} ({entry.dataset}), song {entry.song_id}", style="bold")
-        say(f"music {entry.music.url}, video {entry.video.url}")
+        video = f"video {entry.video.url}" if stored.has_video else "no video"
+        say(f"music {entry.music.url}, {video}")
         for name, line in stored.lines().items():
             say(f"{name:>18}  {line}")
     if out:

@@ -175,6 +175,12 @@ def test_a_package_that_is_missing_is_named(
     assert not (tmp_path / "x.musicxml").exists()
 
 
+def test_an_entry_of_single_recordings_is_no_pair() -> None:
+    for name, said in (("symmv", "pair"), ("muvisync", "entry"), ("midi", "entry")):
+        columns = {column.name: column.meaning for column in sb.explain(name).columns}
+        assert columns["entry_id"] == f"identifier of the {said}, unique in the dataset"
+
+
 def test_a_recipe_of_one_s_own_makes_a_dataset_that_is_remembered(
     tmp_path: Path, root: str
 ) -> None:

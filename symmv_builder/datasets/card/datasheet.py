@@ -59,10 +59,16 @@ def _composition(view: View) -> dict[str, str]:
         if view.is_clips
         else f"{view.entries}"
     )
+    instance = (
+        "An entry is a piece of music and a video (or one recording that is both), by their "
+        "addresses and the sha256 of their files, with annotation of both."
+        if view.has_video
+        else "An entry is a piece of music, by its address and the sha256 of its file, with "
+        "annotation of it."
+    )
+    addresses = "`music_url` and `video_url`" if view.has_video else "`music_url`"
     return {
-        "What do the instances represent?": "An entry is a piece of music and a video (or one "
-        "recording that is both), by their addresses and the sha256 of their files, with "
-        "annotation of both. README.md has every column.",
+        "What do the instances represent?": f"{instance} README.md has every column.",
         "How many instances are there?": f"{clips} ({splits}).",
         "Is it all possible instances or a sample?": f"{OPEN}. While building {rejections} "
         f"entries were put aside{f' ({reasons})' if reasons else ''}; {left_out} more lacked a "
@@ -79,7 +85,7 @@ def _composition(view: View) -> dict[str, str]:
         "Are there errors, noise or redundancies?": "Annotation is by models and rules and has "
         "their errors; see README.md, known limits.",
         "Is it self-contained?": "The annotation is. The recordings are at the addresses in "
-        "`music_url` and `video_url`, which may go.",
+        f"{addresses}, which may go.",
         "Does it contain data that might be confidential, offensive, or about people?": f"{OPEN}. "
         "Titles and names of performers stand in it where they are known.",
     }
@@ -121,8 +127,12 @@ def _uses(view: View) -> dict[str, str]:
     )
     return {
         "Has it been used for any tasks already?": OPEN,
-        "What other tasks could it be used for?": "Making music for video, retrieval between "
-        "music and video, analysis of both, training of transcribers.",
+        "What other tasks could it be used for?": (
+            "Making music for video, retrieval between music and video, analysis of both, training "
+            "of transcribers."
+            if view.has_video
+            else "Making music, analysis of it, training of transcribers."
+        ),
         "Is there anything that might affect future uses?": commerce,
         "Are there tasks for which it should not be used?": OPEN,
     }

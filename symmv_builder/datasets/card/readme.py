@@ -53,6 +53,7 @@ def front_matter(view: View) -> dict[str, Any]:
     licence: dict[str, Any] = {"license": view.licence.licence}
     if view.licence.licence == OTHER:
         licence |= {"license_name": "see-license-md", "license_link": "LICENSE.md"}
+    video = ["video-classification"] if view.has_video else []
     files = [{"split": name, "path": f"shards/{name}-*.parquet"} for name in view.splits]
     config = {"config_name": "default", "data_files": files}
     splits = [
@@ -75,7 +76,7 @@ def front_matter(view: View) -> dict[str, Any]:
         **licence,
         "pretty_name": view.title,
         "size_categories": [view.size_class],
-        "task_categories": ["audio-classification", "video-classification", "other"],
+        "task_categories": ["audio-classification", *video, "other"],
         "tags": view.tags,
         **({"configs": [config]} if files else {}),
         "dataset_info": info,

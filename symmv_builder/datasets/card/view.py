@@ -52,13 +52,18 @@ class View:
     def description(self) -> str:
         """What it is, in the words of its makers, else in ours."""
         row = "one row a clip" if self.is_clips else "one row an entry"
-        return str(
-            self.about.get(
-                "description",
-                "Music and video, paired entry by entry, with symbolic and visual annotation of "
-                f"both on their common clocks, {row}. Made with symmv-builder.",
-            )
+        what = (
+            "Music and video, paired entry by entry, with symbolic and visual annotation of both "
+            "on their common clocks"
+            if self.has_video
+            else "Music with symbolic annotation on its clock, without videos"
         )
+        return str(self.about.get("description", f"{what}, {row}. Made with symmv-builder."))
+
+    @property
+    def has_video(self) -> bool:
+        """Whether rows tell of a video: imports of music alone have no column of one."""
+        return any(column["name"] == "video_url" for column in self.columns)
 
     @property
     def entries(self) -> int:
@@ -140,7 +145,8 @@ class View:
             "emotion": r"emotion", "video-features": r"semantic|motion|colou?r|scenes",
         }  # fmt: skip
         tags = [tag for tag, pattern in kinds.items() if re.search(pattern, " ".join(names))]
-        return ["music", "video", "symbolic-music", *tags, "symmv-builder"]
+        video = ["video"] if self.has_video else []
+        return ["music", *video, "symbolic-music", *tags, "symmv-builder"]
 
 
 def column_type(field: Any) -> str:

@@ -76,7 +76,7 @@ def _facts(stored: Any) -> dict[str, object]:
         "genre": song.genre,
         "split": stored.split,
         "music": origin(entry.music.url),
-        "video": origin(entry.video.url),
+        "video": origin(entry.video.url) if stored.has_video else "",
         "song known by": song.identified_by,
         "note": song.note,
     }

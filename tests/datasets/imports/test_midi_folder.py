@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -82,6 +83,17 @@ def test_a_folder_of_midi_files_becomes_rows_with_all_that_can_be_heard(
     assert np.diff(row["parts_onset_steps"]).min() >= 0
     assert {"chords_labels", "key_tonic", "beats_times_s", "pedal_starts_s"} <= set(row)
     assert receipt["made_by"]["beats"] == "written_or_rendered_beats"
+
+    # Nothing is said of a video, which there is none of.
+    _, out, _ = call("show", "tune", *place)
+    assert out.splitlines()[1] == "music file:midi.tune, no video"
+    code, _, err = call("release", "midi", "1.0.0", *place)
+    assert code == 0, err
+    released = tmp_path / "root" / "releases" / "midi" / "1.0.0"
+    card = (released / "README.md").read_text()
+    assert "Music with symbolic annotation on its clock, without videos" in card
+    assert "video-classification" not in card
+    assert not re.search(r"(?i)music and video|video_url", (released / "DATASHEET.md").read_text())
 
 
 BEAT_S = 60 / 84
