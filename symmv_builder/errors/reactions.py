@@ -140,7 +140,7 @@ class StopRun(SymMVError):
         >>> from symmv_builder.errors import UnknownName
         >>> error = UnknownName("dataset", "symvm", ("symmv", "muvisync"))
         >>> isinstance(error, StopRun), str(error)
-        (True, "no dataset is called 'symvm'; known: symmv, muvisync")
+        (True, "no dataset is called 'symvm' (did you mean symmv?); known: symmv, muvisync")
     """
 
     def __post_init__(self) -> None:
