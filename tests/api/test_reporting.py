@@ -208,7 +208,10 @@ def test_a_gallery_shows_pieces_by_video_with_models_and_measures(
 def test_a_folder_without_pieces_is_said_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for place, said in ((tmp_path, "no piece"), (tmp_path / "nowhere", "nowhere")):
+    for place, said in (
+        (tmp_path, "no generated piece"),
+        (tmp_path / "nowhere", "nowhere"),
+    ):
         assert call("gallery", place) == 2
         assert said in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

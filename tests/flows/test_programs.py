@@ -60,11 +60,11 @@ def test_an_unknown_name_is_told_in_the_words_of_the_command_before_a_server_is_
     ("program", "words", "said"),
     [
         (build, ["muvisync", "--runner", "slurm"], "no runner is called 'slurm'; "),
-        (build, ["symm"], "no dataset is called 'symm'; "),
+        (build, ["symm"], "no dataset is called 'symm' (did you mean symmv?)"),
         (build, ["muvisync", "--from", "nowhere"], "nowhere is not a folder"),
         (build, ["muvisync", "--batch-size", "0"], "a batch has at least one entry, not 0"),
         (build, ["muvisync", "--address", "tcp://h:1"], "--address is for dask and ray; threads"),
-        (crawl, ["symm"], "no dataset is called 'symm'; "),
+        (crawl, ["symm"], "no dataset is called 'symm' (did you mean symmv?)"),
         (crawl, ["symmv", "--most", "-1"], "most is -1; it has to be 0 or more"),
         (release, ["symmv", "--runner", "slurm"], "no runner is called 'slurm'; "),
         (train, ["amt", "symmv"], "symmv has no shards in "),
