@@ -12,9 +12,9 @@ heard in the sound: notes, and what the tracker's network thought, are not neede
 tracker is served alike.
 
 The weights were fitted on songs of POP909; ``benchmarks/beats.py --fit`` makes them again. In
-cross-validation they give beats an F of .90 where madmom's pulse has .75, and downbeats .75 where
-it has .61, both before pulses in threes were kept. Songs above 140 beats a minute are few there
-(6 of 645), and of those in four most are halved: ``level="pulse"`` suits quick music better.
+cross-validation they give beats an F of .90 where madmom's pulse has .75, and downbeats .76 where
+it has .61. Songs above 140 beats a minute are few there (6 of 645), and half of them are halved:
+``level="pulse"`` suits quick music better.
 """
 
 from collections.abc import Callable
