@@ -32,7 +32,7 @@ WORDS = tuple(["words"] * COUNT)
     [
         (
             Pictures(np.zeros(2 * COUNT, np.uint8), 2 * np.arange(1, COUNT + 1), 0.5),
-            "5000 pictures, one every 0.5 s, 0.0 MB",
+            "5,000 pictures, one every 0.5 s, 0.0 MB",
         ),
         (Loudness(-23.04, ONES), "-23.0 LUFS, 5000 short-term values"),
         (SoundShares(ONES, 0 * ONES, 0.5 * ONES), "music 100%, vocals 0%, speech 50%"),
