@@ -57,6 +57,11 @@ class Settings:
     bytes_a_second: int | None = None
     given: frozenset[str] = frozenset()
 
+    @property
+    def named_root(self) -> str | None:
+        """The data root as a command that is typed elsewhere names it; `None` for the default."""
+        return self.root if "root" in self.given else None
+
     def open_site(self) -> "Downloader":
         """Open the downloader behind the crawl; `StopRun` where a program that it needs is missing.
 

@@ -29,7 +29,7 @@ from symmv_builder.storage.shards import read_receipt
 from symmv_builder.storage.store import Store
 from symmv_builder.storage.urls import shown_url
 
-__all__ = ["ExportSummary", "Outdated", "Released", "Takedown", "Terms"]
+__all__ = ["ExportSummary", "Exported", "Outdated", "Released", "Takedown", "Terms"]
 
 Say = Callable[[str], object]
 

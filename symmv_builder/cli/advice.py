@@ -6,6 +6,7 @@ arguments that a message names in backquotes.
 """
 
 from symmv_builder.api.option_names import imported_by, in_options_of
+from symmv_builder.cli.hints import command
 from symmv_builder.errors import (
     Damaged,
     DataChanged,
@@ -33,16 +34,19 @@ from symmv_builder.errors import (
 )
 from symmv_builder.errors.advice import Advice, with_advice
 
-VERIFY = "`symmv verify --repair` sets it right, or says what it lacks"
-
 
 def build_first(error: NoShards) -> str:
     """Advise how a dataset gets shards, or gets those back that it lost."""
     if error.problem:
-        return f"run `symmv build {error.dataset}`"
+        return f"run {command('build', error.dataset)}"
     if error.is_imported:
-        return f"run `symmv import {imported_by(error.dataset)} PATH` first"
-    return f"run `symmv build {error.dataset}` first"
+        return f"{import_it(error.dataset)} first"
+    return f"run {command('build', error.dataset)} first"
+
+
+def import_it(dataset: str) -> str:
+    """Name the command that imports a dataset."""
+    return f"run {command('import', imported_by(dataset), 'PATH')}"
 
 
 def add_recordings(error: NoEntries) -> str:
@@ -52,7 +56,7 @@ def add_recordings(error: NoEntries) -> str:
     if error.problem:
         return "give the folder with --from again"
     if error.is_imported:
-        return f"run `symmv import {imported_by(error.dataset)} PATH` first"
+        return f"{import_it(error.dataset)} first"
     return "give a folder with --from"
 
 
@@ -60,12 +64,14 @@ def make_columns(error: MissingColumns) -> str | None:
     """Advise how shards get columns that they lack."""
     if error.is_unknown:
         return None
-    build = f"run `symmv build {error.dataset}`"
+    build = f"run {command('build', error.dataset)}"
     if any(name.endswith("_sha256") for name in error.columns):
         # An import brings annotations; its recordings come later, or never.
-        return f"take its recordings in with `symmv build {error.dataset} --from FOLDER`"
+        build = command("build", error.dataset, "--from", "FOLDER")
+        return f"take its recordings in with {build}"
     if error.steps:
-        return f"add them to the recipe, as `symmv recipe {error.like}` shows them, and {build}"
+        shown = command("recipe", error.like)
+        return f"add them to the recipe, as {shown} shows them, and {build}"
     return build
 
 
@@ -81,8 +87,13 @@ def look_up(error: UnknownName) -> str | None:
     """Name the command that lists what can be named, where the error itself does not."""
     return {
         "backend": "`symmv models` lists them by slot",
-        "proposal": "see `symmv review`",
+        "proposal": f"see {command('review', 'DATASET')}",
     }.get("" if error.known else error.kind)
+
+
+def repair() -> str:
+    """Advise what helps where something that was stored is damaged or gone."""
+    return f"{command('verify', '--repair')} sets it right, or says what it lacks"
 
 
 def get_weights(model: str) -> str:
@@ -94,19 +105,19 @@ def get_weights(model: str) -> str:
 ADVICE: Advice = {
     UnknownName: look_up,
     RecipeError: replace_recipe,
-    Damaged: lambda error: None if error.remedy else VERIFY,
+    Damaged: lambda error: None if error.remedy else repair(),
     OutputExists: lambda error: None if error.remedy else "--overwrite replaces it",
-    OldLedger: lambda _: "`symmv build` or `symmv crawl` brings it up to date",
+    OldLedger: lambda _: f"{command('build', 'DATASET')} or a crawl brings it up to date",
     Locked: lambda _: "try again when it has ended, or wait for it with --wait",
     LockLost: lambda _: "run the same command again",
     NoEntries: add_recordings,
     NoShards: build_first,
     NoRows: lambda error: "--split all takes every split" if error.known else None,
-    MissingResult: lambda error: f"run `symmv build {error.dataset} --only {error.artifact}`",
-    MissingParts: lambda error: f"run `symmv build {error.dataset}` without --only",
+    MissingResult: lambda error: f"run {command('build', error.dataset, '--only', error.artifact)}",
+    MissingParts: lambda error: f"run {command('build', error.dataset)} without --only",
     MissingColumns: make_columns,
     ReleaseExists: lambda error: (
-        f"the next is `symmv release {error.dataset} {error.next_version}`"
+        f"the next is {command('release', error.dataset, error.next_version)}"
         if error.next_version
         else None
     ),
