@@ -19,7 +19,7 @@ from symmv_builder.datasets.lacking import explaining
 from symmv_builder.datasets.recipe import Recipe
 from symmv_builder.datasets.remembered import require_known, require_receipt
 from symmv_builder.datasets.takedown import Takedown
-from symmv_builder.errors import ReleaseExists, ReleaseRefused, WrongArguments
+from symmv_builder.errors import ReleaseRefused, WrongArguments
 from symmv_builder.pipeline.keys import Plan
 from symmv_builder.pipeline.run import Tell
 from symmv_builder.settings import Settings
@@ -183,7 +183,7 @@ def release_next(
         if terms.places:
             return release(store, dataset, last, terms=terms, wait=wait, tell=tell)
         return _released(store, dataset, last, released[last], is_new=False)
-    next_version = releases.next_version(list(released))
+    next_version = releases.next_free(store, dataset)
     return release(store, dataset, next_version, terms=terms, wait=wait, tell=tell)
 
 
@@ -224,9 +224,7 @@ def check_releasable(
         )
     if version is not None:
         releases.check_version(version)
-        versions = list(releases.find_releases(store, dataset))
-        if version in versions:
-            raise ReleaseExists(dataset, version, releases.next_version(versions))
+        releases.check_free(store, dataset, version)
     about = read_about(terms.about) if terms.about else releasing.said_before(store, dataset)
     receipt_models = {
         "models": [{"slot": slot, "backend": name} for slot, name in plan.models],

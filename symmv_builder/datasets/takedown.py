@@ -104,7 +104,7 @@ def _plan(store: Store, dataset: str, name: str, reason: str, *, whole: bool) ->
     ]
     # A copy for those who go on with the latest release; older ones are only withdrawn.
     newest = max(released, key=releases.numbers_of) if released else ""
-    successors = {newest: releases.next_version(list(released))} if newest in holding else {}
+    successors = {newest: releases.next_free(store, dataset)} if newest in holding else {}
     shards = (
         removal.holding_shards(store.root, dataset, shards_receipt, ids) if shards_receipt else []
     )
