@@ -5,6 +5,7 @@ among the manifests), so that a takedown can say which of them must be replaced.
 what makes a copy valid comes last: the tag on the hub, ``receipt.json`` elsewhere.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -99,7 +100,8 @@ def copy_to(
     version as tag. Everything else is a folder or an fsspec url below which ``DATASET/VERSION/``
     is written. Withdrawn versions that were copied there before are removed from it.
     `StopRun` where there is no such release, where the place refuses, or holds something else under
-    its name; `Damaged` where the release here is not what its receipt says.
+    its name, or a release of the dataset from another data root; `Damaged` where the release
+    here is not what its receipt says.
     """
     check_place(to)
     address = to if to.startswith(HUB) else shown_url(to)
@@ -109,6 +111,8 @@ def copy_to(
             raise NotFound(f"release of {dataset}", version, store.root.shown)
         old = [c.version for c in copies(store, dataset) if c.to == address]
         withdrawn = [v for v in old if v not in standing]
+        if not to.startswith(HUB):
+            _check_origin(store, dataset, Root(to), besides=version, ours=old)
         if Copy(version, address, True) not in copies(store, dataset):
             _note(store, dataset, Copy(version, address, False))
         if to.startswith(HUB):
@@ -209,6 +213,29 @@ def _to_folder(store: Store, dataset: str, receipt: Mapping[str, Any], target: R
             target.write(f"{folder}/{name}", data)
             is_new = True
     return is_new
+
+
+def _check_origin(
+    store: Store, dataset: str, target: Root, *, besides: str, ours: list[str]
+) -> None:
+    """Raise `StopRun` where a folder holds a release of the dataset from another data root.
+
+    Each release there, `besides` the one to be copied, has to be one that this root released, by
+    the sha256 of its receipt. Of versions that were withdrawn before these were kept, those in
+    `ours` were copied there.
+    """
+    known = releases.withdrawn(store, dataset)
+    for version in releases.versions(store, dataset):
+        receipt = store.manifests.read(releases.copy_of(dataset, version)) or b""
+        known[version] = hashlib.sha256(receipt).hexdigest()
+    for version in set(target.folders(dataset)) - {besides}:
+        copied = target.read(f"{dataset}/{version}/{_RECEIPT}")
+        if copied is None or (version in ours and version not in known):
+            continue
+        if hashlib.sha256(copied).hexdigest() != known.get(version):
+            where = f"{target.shown.rstrip('/')}/{dataset}"
+            cause = f"its {version} was not released from this data root; copy to another place"
+            raise CannotWrite(where, cause)
 
 
 def _remove(target: Root, folder: str) -> None:

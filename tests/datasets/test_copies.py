@@ -1,6 +1,7 @@
 """Copies of releases: on a stand-in of the model hub, in a bucket of an S3 server, in a folder."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -234,6 +235,37 @@ def test_a_copy_is_finished_and_a_withdrawn_one_removed(store: Store, tmp_path: 
     assert copy_to(store, "muvisync", "1.0.1", to)
     assert not copied.exists()
     assert files_in(Path(to) / "muvisync" / "1.0.1") == released_files(store, "1.0.1")
+
+
+def test_a_folder_with_releases_of_another_data_root_is_refused(
+    store: Store, tmp_path: Path
+) -> None:
+    (tmp_path / "two").mkdir()
+    other = released.made(tmp_path / "two")
+    to = str(tmp_path / "elsewhere")
+    release(other, "muvisync", "0.9.0", about={"contact": "somebody else"})
+    copy_to(other, "muvisync", "0.9.0", to)
+    before = files_in(to)
+    release(store, "muvisync", "1.0.0")
+    with pytest.raises(StopRun, match=r"elsewhere/muvisync: its 0\.9\.0 was not released from"):
+        copy_to(store, "muvisync", "1.0.0", to)
+    assert files_in(to) == before
+    assert copies.copies(store, "muvisync") == []
+    # A number that both have used is told apart by its receipt.
+    release(store, "muvisync", "0.9.0")
+    with pytest.raises(StopRun, match=r"its 0\.9\.0 was not released from"):
+        copy_to(store, "muvisync", "1.0.0", to)
+
+
+def test_a_folder_that_was_copied_by_hand_is_known_by_its_receipts(
+    store: Store, tmp_path: Path
+) -> None:
+    release(store, "muvisync", "1.0.0")
+    to = tmp_path / "elsewhere"
+    (to / "muvisync").mkdir(parents=True)
+    shutil.copytree(store.root.path("releases/muvisync/1.0.0"), to / "muvisync" / "1.0.0")
+    take_down(store, "muvisync", f"yt-{released.source(3).video_id}", "asked")
+    assert copy_to(store, "muvisync", "1.0.1", str(to))
 
 
 @pytest.fixture(scope="module")
