@@ -206,7 +206,10 @@ def takedown(
 
     store = options.settings(root).open_standing()
     takedown = take_down(store, dataset, name, reason, whole=whole, wait=wait, tell=remark)
-    say(f"removed: {', '.join(takedown.entries) or 'no entry'}")
+    if takedown.is_repeated:
+        say(f"{name} was taken down already")
+    else:
+        say(f"removed: {', '.join(takedown.entries) or 'no entry'}")
     say(f"never taken again: {', '.join(takedown.sources)}")
     for other, entries in others_that_use(store, dataset, takedown).items():
         for entry in entries:

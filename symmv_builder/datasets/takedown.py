@@ -18,13 +18,17 @@ from symmv_builder.storage.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Takedown:
-    """The result of a takedown: entries removed, shards rewritten, releases withdrawn and made."""
+    """The result of a takedown: entries removed, shards rewritten, releases withdrawn and made.
+
+    With `is_repeated` nothing was left to remove: the recordings were barred before.
+    """
 
     entries: tuple[str, ...]
     sources: tuple[str, ...]
     shards: tuple[str, ...]
     withdrawn: tuple[str, ...]
     released: tuple[str, ...]
+    is_repeated: bool = False
 
 
 def take_down(
@@ -61,7 +65,9 @@ def _takedown_of(store: Store, dataset: str, about: Mapping[str, Any]) -> Takedo
     # Of a release that was found to be damaged no successor was made.
     standing = releases.find_releases(store, dataset).keys()
     return Takedown(
-        **planned | {"released": tuple(v for v in planned["released"] if v in standing)}
+        **planned | {"released": tuple(v for v in planned["released"] if v in standing)},
+        # Plans of earlier versions of the program do not say it.
+        is_repeated=about.get("is_repeated", False),
     )
 
 
@@ -95,6 +101,7 @@ def _plan(store: Store, dataset: str, name: str, reason: str, *, whole: bool) ->
     urls = {source.url for source in barred}
     ids = {entry.entry_id for entry in gone} | {states.entry_id_of(item.source) for item in moved}
     ids |= {row["entry_id"] for row in rows({name}, urls)}
+    is_repeated = not ids and barred <= manifests.read_blocklist(store.manifests).keys()
     holding = [
         version
         for version in sorted(released, key=releases.numbers_of)
@@ -114,6 +121,7 @@ def _plan(store: Store, dataset: str, name: str, reason: str, *, whole: bool) ->
         kind="takedown",
         about={
             "asked": {"name": name, "whole": whole},
+            "is_repeated": is_repeated,
             "done": {
                 "entries": sorted(ids),
                 "sources": sorted(urls),

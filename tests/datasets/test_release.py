@@ -245,6 +245,8 @@ def test_a_takedown_that_is_run_again_says_what_is_barred(store: Store) -> None:
     again = take_down(fresh, "muvisync", f"yt-{source(2).video_id}", "asked")
     assert again.sources == (source(2).url,)
     assert again.shards == ()
+    assert (again.entries, again.is_repeated) == ((), True)
+    assert not take_down(fresh, "muvisync", "youtube:ccccccccccc", "asked").is_repeated
 
 
 def test_what_was_taken_down_through_another_dataset_is_not_released(store: Store) -> None:
