@@ -157,6 +157,12 @@ class Setting:
     meaning: str
     is_secret: bool = False
 
+    @property
+    def place(self) -> str:
+        """Where the value stands, in words: a file with its line, a variable, a flag."""
+        is_variable = self.source.startswith("environment ")
+        return f"the environment variable {self.variable}" if is_variable else self.source
+
     def wrong(self, rule: str) -> WrongSetting:
         """Make the error for a value that cannot be, named as its writer called it."""
         if self.source.startswith("environment"):

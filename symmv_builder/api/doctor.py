@@ -9,7 +9,6 @@ import json
 import os
 import shutil
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
@@ -23,9 +22,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from symmv_builder import backends, datasets
+from symmv_builder.api import devices
 from symmv_builder.errors import StopRun, SymMVError
 from symmv_builder.packages import THIS, extras
-from symmv_builder.settings import Settings, read_settings
+from symmv_builder.settings import Setting, Settings, find_settings, read_settings
 from symmv_builder.storage.ledger_checks import server_version
 from symmv_builder.storage.root import Root
 from symmv_builder.storage.urls import shown_url, without_secrets
@@ -52,12 +52,6 @@ _WHAT_HANGS = {
 # These weights come from the model hub, the others that are downloaded from the package index.
 _FROM_HUB = frozenset(("clip",))
 _HUB = "https://huggingface.co"
-_TORCH = """
-import json, torch
-cuda = torch.version.cuda or ""
-names = [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())] if cuda else []
-print(json.dumps([torch.__version__, cuda, names, torch.get_num_threads()]))
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +80,10 @@ def examine(
     env = os.environ if environment is None else environment
     try:
         settings, problem = read_settings(env, root=root), ""
+        device = find_settings(env, root=root)["device"]
     except StopRun as error:
         settings, problem = read_settings({}, root=root), str(error)
+        device = find_settings({}, root=root)["device"]
     long_s = max(patience_s, _LONG_PATIENCE_S)
     checks: list[tuple[str, float, Check]] = [
         ("Python", patience_s, _python),
@@ -97,7 +93,7 @@ def examine(
         ("ledger", patience_s, partial(_ledger, settings)),
         ("cache", patience_s, partial(_folder, "cache", backends.cache_folder())),
         ("temporary folder", patience_s, _temporary),
-        ("torch", long_s, partial(_torch, settings.home.device)),
+        ("torch", long_s, partial(_torch, device)),
         *_models(settings, long_s),
         ("downloader", long_s, _downloader),
         ("Prefect's server", patience_s, partial(_prefect, env)),
@@ -221,27 +217,23 @@ def _ledger(settings: Settings) -> Finding:
     return Finding("ledger", WORKS, f"{shown_url(url)}, {version}")
 
 
-def _torch(device: str) -> Finding:
-    """Examine torch's build and devices, from a process of its own: a broken one ends only that."""
+def _torch(device: Setting) -> Finding:
+    """Examine torch's build and devices, and whether the device of the settings is one of them."""
     try:
+        torch = devices.find_torch()
+    except devices.TorchBroken as error:
         version = importlib.metadata.version("torch")
-    except importlib.metadata.PackageNotFoundError:
+        return Finding("torch", BROKEN, f"{version}: {error}", "install torch anew")
+    if torch is None:
         advice = f"pip install '{THIS}[models]'"
         return Finding("torch", BROKEN, "not installed: the models need it", advice)
-    command = [sys.executable, "-c", _TORCH]
-    process = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=_LONG_PATIENCE_S
-    )
-    if process.returncode:
-        last_line = (process.stderr.strip().splitlines() or [f"exit code {process.returncode}"])[-1]
-        return Finding("torch", BROKEN, f"{version}: {last_line}", "install torch anew")
-    version, cuda, names, threads = json.loads(process.stdout.strip().splitlines()[-1])
-    build = f"CUDA {cuda}" if cuda else "CPU"
-    finding = f"{version}, build for {build}, {', '.join(names) or f'{threads} threads of the CPU'}"
-    if device != "cpu" and not names:
-        why = "this build of torch has no CUDA" if not cuda else "torch finds no GPU"
-        return Finding("torch", BROKEN, finding, f"{why}: unset SYMMV_DEVICE, which is {device}")
-    return Finding("torch", WORKS, f"{finding}; models run on {device}")
+    build = f"CUDA {torch.cuda}" if torch.cuda else "CPU"
+    places = ", ".join(torch.gpus) or f"{torch.threads} threads of the CPU"
+    finding = f"{torch.version}, build for {build}, {places}"
+    if fault := torch.fault_of(device.value):
+        advice = f"{fault}: device is {device.value} by {device.place}; set it to cpu there"
+        return Finding("torch", BROKEN, finding, advice)
+    return Finding("torch", WORKS, f"{finding}; models run on {device.value}")
 
 
 def _models(settings: Settings, patience_s: float) -> Iterator[tuple[str, float, Check]]:

@@ -6,7 +6,7 @@ arguments that a message names in backquotes.
 """
 
 from symmv_builder.api.option_names import imported_by, in_options_of
-from symmv_builder.cli.hints import command
+from symmv_builder.cli.hints import command, root_of_call
 from symmv_builder.errors import (
     Damaged,
     DataChanged,
@@ -17,6 +17,7 @@ from symmv_builder.errors import (
     MissingResult,
     MissingWeights,
     NoCheckpoint,
+    NoDevice,
     NoEntries,
     NoRows,
     NoShards,
@@ -33,6 +34,7 @@ from symmv_builder.errors import (
     WrongWeights,
 )
 from symmv_builder.errors.advice import Advice, with_advice
+from symmv_builder.settings import find_settings
 
 
 def build_first(error: NoShards) -> str:
@@ -73,6 +75,14 @@ def make_columns(error: MissingColumns) -> str | None:
         shown = command("recipe", error.like)
         return f"add them to the recipe, as {shown} shows them, and {build}"
     return build
+
+
+def choose_device(error: NoDevice) -> str | None:
+    """Name the place of the setting that asks for a device which is not here."""
+    setting = find_settings(root=root_of_call())["device"]
+    if setting.value != error.device:
+        return None
+    return f"device is set by {setting.place}; with cpu there it runs on the processor"
 
 
 def replace_recipe(error: RecipeError) -> str | None:
@@ -132,6 +142,7 @@ ADVICE: Advice = {
     TooLittleMemory: lambda error: f"--set batch_size={max(error.batch_size // 2, 1)} halves it",
     MissingWeights: lambda error: get_weights(error.model) if error.can_be_fetched else None,
     WrongWeights: lambda error: get_weights(error.model) if error.can_be_fetched else None,
+    NoDevice: choose_device,
     WorkersLost: lambda error: "try fewer --workers" if error.is_killed else None,
 }
 

@@ -17,6 +17,11 @@ def remember_root(root: str | None) -> str | None:
     return root
 
 
+def root_of_call() -> str | None:
+    """The `--root` of this call, `None` where it has none."""
+    return _root.get()
+
+
 def command(*words: str) -> str:
     """Write a command in backquotes, with the `--root` of this call."""
     return f"`{command_line(*words, root=_root.get())}`"
