@@ -49,8 +49,6 @@ _WHAT_HANGS = {
     "ledger": "see that the database of SYMMV_LEDGER answers",
     "Prefect's server": "see that the server of PREFECT_API_URL answers, or unset it",
 }
-# These weights come from the model hub, the others that are downloaded from the package index.
-_FROM_HUB = frozenset(("clip",))
 _HUB = "https://huggingface.co"
 
 
@@ -260,7 +258,7 @@ def _slot(home: backends.ModelHome, slot: str, needed: Sequence[str]) -> Finding
             usable.append(name)
         except StopRun as error:
             missing[name] = error
-            if _only_weights_lack(slot, name):
+            if name not in home.paths and _only_weights_lack(slot, name):
                 fetched.append(name)
     words = {"here": usable, "downloaded at first use": fetched}
     words["missing"] = [name for name in missing if name not in fetched]
@@ -273,8 +271,16 @@ def _slot(home: backends.ModelHome, slot: str, needed: Sequence[str]) -> Finding
     advice, fetch = str(missing[name]), name if backends.can_be_fetched(missing[name]) else ""
     if name not in fetched:
         return Finding(what, BROKEN if needed else ABSENT, finding, advice, fetch)
-    if problem := _no_way_to(slot):
+    # Of weights on the model hub it is known how another machine gets them; the others that are
+    # downloaded come from the package index.
+    how = getattr(missing[name], "how", "")
+    problem = _no_way_to(is_on_hub=bool(how))
+    if problem and not how:
         advice, fetch = f"get the weights of {name} where there is network", name
+    elif problem:
+        advice, fetch = how, ""
+    elif fetch:
+        advice = f"the weights of {name} are not here yet"
     state = BROKEN if problem and needed else ABSENT
     return Finding(what, state, f"{finding}{problem and f' ({problem})'}", advice, fetch)
 
@@ -286,11 +292,11 @@ def _only_weights_lack(slot: str, name: str) -> bool:
     return has_packages and backends.about(slot, name).fetched
 
 
-def _no_way_to(slot: str) -> str:
+def _no_way_to(*, is_on_hub: bool) -> str:
     """Tell why weights cannot be downloaded now; empty where they can, as far as is known."""
     if backends.is_offline():
         return "HF_HUB_OFFLINE is set"
-    if slot not in _FROM_HUB:
+    if not is_on_hub:
         return ""
     hub = urlsplit(os.environ.get("HF_ENDPOINT") or _HUB)
     if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy")):
