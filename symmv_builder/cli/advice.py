@@ -5,7 +5,7 @@ terminal types: `ADVICE` by situation. `api.option_names` puts options in the pl
 arguments that a message names in backquotes.
 """
 
-from symmv_builder.api.option_names import imported_by, in_options_of
+from symmv_builder.api.option_names import imported_by, in_options_of, looks_at_pictures
 from symmv_builder.cli.hints import command, root_of_call
 from symmv_builder.errors import (
     Damaged,
@@ -111,6 +111,16 @@ def get_weights(model: str) -> str:
     return f"run: symmv models get {model}"
 
 
+def do_without(error: MissingWeights) -> str | None:
+    """Advise how missing weights are got here or, where they are not, what serves for a trial."""
+    if error.can_be_fetched:
+        return get_weights(error.model)
+    if looks_at_pictures(error.model):
+        trial = command("build", "DATASET", "--clip", "untrained")
+        return f"to try a build out without them: {trial}; its features have no meaning"
+    return None
+
+
 # In the order of the modules of `errors.situations`: requests, files, datasets, training, machine.
 ADVICE: Advice = {
     UnknownName: look_up,
@@ -140,7 +150,7 @@ ADVICE: Advice = {
         f"a training with --set initial={error.run} goes on from it" if error.can_begin else None
     ),
     TooLittleMemory: lambda error: f"--set batch_size={max(error.batch_size // 2, 1)} halves it",
-    MissingWeights: lambda error: get_weights(error.model) if error.can_be_fetched else None,
+    MissingWeights: do_without,
     WrongWeights: lambda error: get_weights(error.model) if error.can_be_fetched else None,
     NoDevice: choose_device,
     WorkersLost: lambda error: "try fewer --workers" if error.is_killed else None,

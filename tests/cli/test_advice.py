@@ -76,6 +76,16 @@ SAID = [
         errors.RecipeError("recipe.toml", "no", is_remembered=True, is_installed=True),
         "recipe.toml: no; a build by a recipe file, or by --as default, replaces it",
     ),
+    (
+        errors.MissingWeights("vit-b-32", "vit-b-32 has no weights", "Run `hf`"),
+        "vit-b-32 has no weights. Run `hf`; to try a build out without them: `symmv build DATASET "
+        "--clip untrained`; its features have no meaning",
+    ),
+    (
+        errors.MissingWeights("vit-b-32", "vit-b-32 has no weights", "Run `hf`", True),
+        "vit-b-32 has no weights; run: symmv models get vit-b-32",
+    ),
+    (errors.MissingWeights("encodec", "it has none", "Run `hf`"), "it has none. Run `hf`"),
     (errors.StopRun("it is so"), "it is so"),
     (errors.RejectEntry(errors.Reason.SILENT, "no sound"), "silent: no sound"),
 ]
