@@ -82,6 +82,16 @@ Clip = Annotated[
         autocompletion=completing.clips,
     ),
 ]
+# Of a command that writes music: its `--model` is a training.
+WatchingClip = Annotated[
+    str | None,
+    typer.Option(
+        "--clip",
+        help=HELP["watching-clip"],
+        show_default=False,
+        autocompletion=completing.clips,
+    ),
+]
 
 LoadPatience = Annotated[
     float,
