@@ -55,8 +55,13 @@ def check_place(to: str) -> None:
         hub_upload.repository_of(to)
     elif "\0" in to or not to.strip():
         raise WrongArguments("`to` takes a folder or an address such as s3://BUCKET/PREFIX")
-    else:
+    elif "://" in to:
         Root(to)
+    else:
+        path = Path(to).absolute()
+        existing = next((each for each in (path, *path.parents) if each.exists()), path)
+        if existing.is_file():
+            raise WrongArguments(f"`to` {to}: {existing} is a file, and copies go into a folder")
 
 
 def copies(store: Store, dataset: str) -> list[Copy]:

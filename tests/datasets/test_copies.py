@@ -204,6 +204,14 @@ def test_a_place_of_another_form_is_refused(to: str, said: str) -> None:
         copies.check_place(to)
 
 
+@pytest.mark.parametrize("below", ["", "/deeper/still"])
+def test_a_file_is_no_place_for_copies(below: str, tmp_path: Path) -> None:
+    (tmp_path / "afile").write_text("")
+    with pytest.raises(StopRun, match="afile is a file, and copies go into a folder"):
+        copies.check_place(f"{tmp_path}/afile{below}")
+    copies.check_place(f"{tmp_path}/new{below}")
+
+
 def test_a_folder_holds_what_the_release_holds_and_its_receipt_comes_last(
     store: Store, tmp_path: Path
 ) -> None:
