@@ -388,7 +388,7 @@ def test_the_reason_names_what_the_terms_are_of(terms: list[str], reason: str) -
 
 
 def test_the_source_is_named_as_what_it_is() -> None:
-    facts = {"made_by": {}, "models": {}, "about": {}, "published": None}
+    facts: dict[str, Any] = {"made_by": {}, "models": {}, "about": {}, "published": None}
     assert terms_of(facts) == {"the recordings": ""}
     assert terms_of({**facts, "published": "cc-by-4.0"}) == {"what was imported": "cc-by-4.0"}
 
