@@ -8,8 +8,8 @@ lists is learned from, as `symmv_builder/starter/training.toml` says: three stag
 another, then their best weights go in half precision into `symmv_builder/starter/run`. There the
 layers that say the fields of a token are adjusted as `training.toml` says (`drawing`): whoever
 draws at a temperature of 1 draws at those. Of a copy of POP909 with more songs only
-those in the list are used; a copy that lacks one is refused. One processor core takes about half an
-hour. `--bundle-only` takes a run that is there already.
+those in the list are used; a copy that lacks one is refused. One processor core takes
+about an hour. `--bundle-only` takes a run that is there already.
 
 `benchmarks/starter_music.py` measures the music that the model writes.
 """
@@ -28,6 +28,7 @@ import torch
 
 from symmv_builder import starter
 from symmv_builder.training import checkpoint
+from symmv_builder.training.vmusprod.grammar import N_ROOT
 from symmv_builder.training.vmusprod.models import StageModel, design_of
 from symmv_builder.training.vmusprod.tokens import BAR
 
@@ -100,14 +101,21 @@ def bundle(run: Path, out: Path) -> None:
     print(f"{out}: {size} bytes")
 
 
-def adjust(model: StageModel, *, bar: float = 0.0, **temperatures: float) -> None:
-    """Divide the scores of fields' values by temperatures, and add `bar` to that of a bar's end."""
+def adjust(
+    model: StageModel, *, bar: float = 0.0, none: float = 0.0, **temperatures: float
+) -> None:
+    """Divide the scores of fields' values by temperatures, and add to some of them.
+
+    `bar` is added to the score of a bar's end, `none` to that of no chord.
+    """
     with torch.no_grad():
         for field, temperature in temperatures.items():
             layer = model.heads.kind if field == "type" else model.heads.fields[field]
             for parameter in layer.parameters():
                 parameter /= temperature
         model.heads.fields["barbeat"].bias[BAR] += bar
+        if none:
+            model.heads.fields["root"].bias[N_ROOT] += none
 
 
 def main() -> None:
