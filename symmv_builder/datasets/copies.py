@@ -7,7 +7,7 @@ what makes a copy valid comes last: the tag on the hub, ``receipt.json`` elsewhe
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -109,12 +109,12 @@ def copy_to(
     here is not what its receipt says.
     """
     check_place(to)
-    address = to if to.startswith(HUB) else shown_url(to)
+    address = _address(to)
     with changes.writing(store, dataset, wait=wait, tell=tell):
         standing = releases.find_releases(store, dataset)
         if version not in standing:
             raise NotFound(f"release of {dataset}", version, store.root.shown)
-        old = [c.version for c in copies(store, dataset) if c.to == address]
+        old = [c.version for c in copies(store, dataset) if c.to in (address, to)]
         withdrawn = [v for v in old if v not in standing]
         if not to.startswith(HUB):
             _check_origin(store, dataset, Root(to), besides=version, ours=old)
@@ -129,18 +129,37 @@ def copy_to(
             for name in withdrawn:
                 _remove(Root(to), f"{dataset}/{name}")
                 tell(f"removed {name} from {address}")
-        _note(store, dataset, Copy(version, address, True), without=withdrawn)
+        _note(store, dataset, Copy(version, address, True), without=withdrawn, spelled=to)
     return is_new
+
+
+def _address(to: str) -> str:
+    """Write a place as it is from every folder of this machine, without secrets."""
+    if to.startswith(HUB):
+        return to
+    return shown_url(to) if "://" in to else str(Path(to).absolute())
 
 
 def _record(dataset: str) -> str:
     return f"releases/{dataset}.copies.json"
 
 
-def _note(store: Store, dataset: str, copy: Copy, without: list[str] | None = None) -> None:
-    """Write down a copy; versions of `without` are gone from its place."""
-    versions = {copy.version, *(without or ())}
-    remaining = [c for c in copies(store, dataset) if c.to != copy.to or c.version not in versions]
+def _note(
+    store: Store,
+    dataset: str,
+    copy: Copy,
+    without: Sequence[str] = (),
+    *,
+    spelled: str = "",
+) -> None:
+    """Write down a copy; versions of `without` are gone from its place.
+
+    `spelled` is how earlier versions of the program wrote the place down.
+    """
+    places, versions = {copy.to, spelled}, {copy.version, *without}
+    remaining = [
+        c for c in copies(store, dataset) if c.to not in places or c.version not in versions
+    ]
     table = {"copies": [asdict(each) for each in (*remaining, copy)]}
     store.manifests.write(_record(dataset), (json.dumps(table, indent=1) + "\n").encode())
 

@@ -245,6 +245,24 @@ def test_a_copy_is_finished_and_a_withdrawn_one_removed(store: Store, tmp_path: 
     assert files_in(Path(to) / "muvisync" / "1.0.1") == released_files(store, "1.0.1")
 
 
+def test_a_copy_is_remembered_by_a_place_that_holds_from_every_folder(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A takedown prints the command that replaces it, wherever it is called."""
+    release(store, "muvisync", "1.0.0")
+    record = store.manifests.path("releases/muvisync.copies.json")
+    monkeypatch.chdir(tmp_path)
+    copy_to(store, "muvisync", "1.0.0", "elsewhere")
+    place = str(tmp_path / "elsewhere")
+    assert copies.copies(store, "muvisync") == [Copy("1.0.0", place, True)]
+    # Earlier versions of the program kept it as it was typed.
+    Path(record).write_text(Path(record).read_text().replace(place, "elsewhere"))
+    take_down(store, "muvisync", f"yt-{released.source(3).video_id}", "asked")
+    copy_to(store, "muvisync", "1.0.1", "elsewhere")
+    assert copies.copies(store, "muvisync") == [Copy("1.0.1", place, True)]
+    assert not (tmp_path / "elsewhere" / "muvisync" / "1.0.0").exists()
+
+
 def test_a_folder_with_releases_of_another_data_root_is_refused(
     store: Store, tmp_path: Path
 ) -> None:
