@@ -107,6 +107,9 @@ def release(
     """
     releases.check_version(version)
     about = read_about(terms.about) if terms.about else None
+    for place in terms.places:
+        # Before a release is made for it.
+        copies.check_origin(store, dataset, version, place)
     is_new = not is_to_be_copied(store, dataset, version, terms)
     if is_new:
         receipt = releasing.release(

@@ -114,10 +114,8 @@ def copy_to(
         standing = releases.find_releases(store, dataset)
         if version not in standing:
             raise NotFound(f"release of {dataset}", version, store.root.shown)
-        old = [c.version for c in copies(store, dataset) if c.to in (address, to)]
-        withdrawn = [v for v in old if v not in standing]
-        if not to.startswith(HUB):
-            _check_origin(store, dataset, Root(to), besides=version, ours=old)
+        withdrawn = [v for v in _versions_at(store, dataset, to) if v not in standing]
+        check_origin(store, dataset, version, to)
         if Copy(version, address, True) not in copies(store, dataset):
             _note(store, dataset, Copy(version, address, False))
         if to.startswith(HUB):
@@ -131,6 +129,37 @@ def copy_to(
                 tell(f"removed {name} from {address}")
         _note(store, dataset, Copy(version, address, True), without=withdrawn, spelled=to)
     return is_new
+
+
+def check_origin(store: Store, dataset: str, version: str, to: str) -> None:
+    """Raise `StopRun` where a folder holds a release of the dataset from another data root.
+
+    Each release there, beside the `version` to be copied, has to be one that this root released,
+    by the sha256 of its receipt. Versions that were withdrawn before these were kept are known by
+    the list of copies. Of the hub, which holds one release, nothing is asked.
+    """
+    if to.startswith(HUB):
+        return
+    target = Root(to)
+    known = releases.withdrawn(store, dataset)
+    for name in releases.versions(store, dataset):
+        receipt = store.manifests.read(releases.copy_of(dataset, name)) or b""
+        known[name] = hashlib.sha256(receipt).hexdigest()
+    ours = _versions_at(store, dataset, to)
+    for name in set(target.folders(dataset)) - {version}:
+        copied = target.read(f"{dataset}/{name}/{_RECEIPT}")
+        if copied is None or (name in ours and name not in known):
+            continue
+        if hashlib.sha256(copied).hexdigest() != known.get(name):
+            where = f"{target.shown.rstrip('/')}/{dataset}"
+            cause = f"its {name} was not released from this data root; copy to another place"
+            raise CannotWrite(where, cause)
+
+
+def _versions_at(store: Store, dataset: str, to: str) -> list[str]:
+    """List the versions that were copied to a place, as far as it is written down."""
+    places = (_address(to), to)
+    return [copy.version for copy in copies(store, dataset) if copy.to in places]
 
 
 def _address(to: str) -> str:
@@ -237,29 +266,6 @@ def _to_folder(store: Store, dataset: str, receipt: Mapping[str, Any], target: R
             target.write(f"{folder}/{name}", data)
             is_new = True
     return is_new
-
-
-def _check_origin(
-    store: Store, dataset: str, target: Root, *, besides: str, ours: list[str]
-) -> None:
-    """Raise `StopRun` where a folder holds a release of the dataset from another data root.
-
-    Each release there, `besides` the one to be copied, has to be one that this root released, by
-    the sha256 of its receipt. Of versions that were withdrawn before these were kept, those in
-    `ours` were copied there.
-    """
-    known = releases.withdrawn(store, dataset)
-    for version in releases.versions(store, dataset):
-        receipt = store.manifests.read(releases.copy_of(dataset, version)) or b""
-        known[version] = hashlib.sha256(receipt).hexdigest()
-    for version in set(target.folders(dataset)) - {besides}:
-        copied = target.read(f"{dataset}/{version}/{_RECEIPT}")
-        if copied is None or (version in ours and version not in known):
-            continue
-        if hashlib.sha256(copied).hexdigest() != known.get(version):
-            where = f"{target.shown.rstrip('/')}/{dataset}"
-            cause = f"its {version} was not released from this data root; copy to another place"
-            raise CannotWrite(where, cause)
 
 
 def _remove(target: Root, folder: str) -> None:

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from symmv_builder.api.publishing import Terms
+from symmv_builder.api.publishing import release as publish
 from symmv_builder.datasets import copies
 from symmv_builder.datasets.copies import Copy, Outdated, copy_to
 from symmv_builder.datasets.release import release
 from symmv_builder.datasets.takedown import take_down
 from symmv_builder.errors import Damaged, StopRun
+from symmv_builder.storage import releases
 from symmv_builder.storage.store import Store
 from tests import hub_standin, s3
 from tests.datasets import released
@@ -275,6 +278,9 @@ def test_a_folder_with_releases_of_another_data_root_is_refused(
     release(store, "muvisync", "1.0.0")
     with pytest.raises(StopRun, match=r"elsewhere/muvisync: its 0\.9\.0 was not released from"):
         copy_to(store, "muvisync", "1.0.0", to)
+    with pytest.raises(StopRun, match=r"its 0\.9\.0 was not released from"):
+        publish(store, "muvisync", "1.0.1", terms=Terms(to=[to]))
+    assert releases.versions(store, "muvisync") == ["1.0.0"]
     assert files_in(to) == before
     assert copies.copies(store, "muvisync") == []
     # A number that both have used is told apart by its receipt.
