@@ -34,7 +34,6 @@ from symmv_builder.errors import (
     WrongWeights,
 )
 from symmv_builder.errors.advice import Advice, with_advice
-from symmv_builder.settings import find_settings
 
 
 def build_first(error: NoShards) -> str:
@@ -79,6 +78,9 @@ def make_columns(error: MissingColumns) -> str | None:
 
 def choose_device(error: NoDevice) -> str | None:
     """Name the place of the setting that asks for a device which is not here."""
+    # Imported here: the list of commands needs no settings.
+    from symmv_builder.settings import find_settings
+
     setting = find_settings(root=root_of_call())["device"]
     if setting.value != error.device:
         return None
